@@ -1,0 +1,44 @@
+"""What can go wrong, in words an artist can act on.
+
+Every message is one line that says what happened, where (file, frame) and what to do next.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BadRequest",
+    "Cancelled",
+    "ColorError",
+    "ModelError",
+    "OutputError",
+    "PlateError",
+    "StcolorError",
+]
+
+
+class StcolorError(Exception):
+    """Anything the person who asked can cause or mend. The message is one readable line."""
+
+
+class BadRequest(StcolorError):
+    """The shot as asked for makes no sense: an unknown setting, a reference outside the range, a wrong aspect."""
+
+
+class PlateError(StcolorError):
+    """A picture on disk is missing, truncated or not usable."""
+
+
+class ColorError(StcolorError):
+    """A colour space or OpenColorIO config is unknown or broken."""
+
+
+class ModelError(StcolorError):
+    """Weights are missing, of the wrong checksum, or do not fit the network."""
+
+
+class OutputError(StcolorError):
+    """A frame could not be written: folder not writable, disk full."""
+
+
+class Cancelled(StcolorError):
+    """The person who asked stopped it. What was finished is on disk and valid."""
