@@ -19,6 +19,7 @@ from stcolor_core.errors import BadRequest
 
 __all__ = [
     "TRACKINGS",
+    "DetectorKind",
     "Matte",
     "Method",
     "Output",
@@ -26,12 +27,14 @@ __all__ = [
     "Reference",
     "Shot",
     "Still",
+    "Tracking",
     "format_frames",
     "parse_frames",
 ]
 
 Tracking = Literal["none", "instance", "dense", "instance+dense"]
 Missing = Literal["error", "skip", "hold"]
+DetectorKind = Literal["torchvision", "detectron2"]
 TRACKINGS: tuple[Tracking, ...] = get_args(Tracking)
 
 _RANGE = re.compile(r"(-?\d+)(?:-(-?\d+)(?:x(\d+))?)?")
@@ -46,7 +49,9 @@ def parse_frames(text: str) -> tuple[int, ...]:
     for part in re.split(r"[,\s]+", text.strip()):
         match = _RANGE.fullmatch(part)
         if match is None:
-            raise BadRequest(f"Frame range {text!r} is not readable. Write it like 1001-1100, 1001-1100x2 or 5,9,12-20.")
+            raise BadRequest(
+                f"Frame range {text!r} is not readable. Write it like 1001-1100, 1001-1100x2 or 5,9,12-20."
+            )
         first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
         if last < first or step < 1:
             raise BadRequest(f"Frame range {part!r} runs backwards or has no step. Write the lower frame first.")
@@ -71,7 +76,8 @@ class Plate:
 
     path: pattern with #### or %04d, or a single picture.
     frames: Nuke-style range; None takes every frame on disk.
-    colorspace: a name in the OpenColorIO config; None is scene-linear for EXR, sRGB for PNG, JPEG and TIFF, and must be given for DPX.
+    colorspace: a name in the OpenColorIO config; None is scene-linear for EXR, sRGB for PNG, JPEG and TIFF, and must
+    be given for DPX.
     exposure: stops added before lightness is taken, for plates whose diffuse white is not at 1.0.
     missing: what a frame that is not on disk means: an error, left out, or the nearest earlier frame held.
     """
@@ -138,7 +144,10 @@ class Output:
     beauty: bool = True
 
     def __post_init__(self) -> None:
-        _require(self.path.lower().endswith(".exr"), f"The output {self.path!r} must be an EXR sequence, like out/sh010.####.exr.")
+        _require(
+            self.path.lower().endswith(".exr"),
+            f"The output {self.path!r} must be an EXR sequence, like out/sh010.####.exr.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,23 +155,28 @@ class Method:
     """How colour is found. The defaults suit most shots.
 
     model: a name in the registry, "standard" or "exemplar".
+    tracking: none, instance, dense or instance+dense; None is dense, joined by instances where mattes are given or a
+        detector's weights are installed.
     working_height: lines at which colour is computed, at least 64; never above the plate's own.
     matching_height: lines of which a quarter is the matching grid of the standard model; never above working_height.
     references: how many references colour one frame, the nearest in time; 1 takes only the nearest.
     temperature: softmax temperature of eqs. 3 and 10; None is the model's own default.
-    radius: R of eq. 16 in grid cells; None centres small windows on the optical flow (method.md, section 6).
+    radius: R of eq. 16 in grid cells; None is the model's own default: 9 for exemplar, as in the paper, and windows
+        that follow the optical flow for standard (method.md, section 6).
     threshold: of binarize in eq. 15, strictly greater.
     exact: restart eq. 15 for every target frame (O(N^2)) in place of composing one-step maps (O(N)).
     matte_threshold: of eq. 13. iou_threshold: least overlap of one instance in neighbouring frames (eq. 12).
     flow: carry colour along optical flow as well (standard model); off leaves the attention part alone.
     chroma: factor on a*, b* of the result. The published script of the exemplar model used 1.25.
-    color_features: features of the reference from its colour picture, as the exemplar model's published weights were trained;
-        None is the model's own default, the paper's text has False.
+    color_features: features of the reference from its colour picture, as the exemplar model's published weights were
+        trained; None is the model's own default, the paper's text has False.
+    detector: finds instances where there are no mattes: torchvision (weights from the registry) or detectron2, which
+        needs detector_weights and detector_config, two local files.
     cuts: "auto" finds scene cuts, "none" trusts that there are none, or the first frames of new scenes as a range.
     """
 
     model: str = "standard"
-    tracking: Tracking = "dense"
+    tracking: Tracking | None = None
     working_height: int = 432
     matching_height: int = 216
     references: int = 2
@@ -175,10 +189,16 @@ class Method:
     flow: bool = True
     chroma: float = 1.0
     color_features: bool | None = None
+    detector: DetectorKind = "torchvision"
+    detector_weights: str | None = None
+    detector_config: str | None = None
     cuts: str = "auto"
 
     def __post_init__(self) -> None:
-        _require(self.tracking in TRACKINGS, f"Tracking {self.tracking!r} is unknown. Use one of {', '.join(TRACKINGS)}.")
+        _require(
+            self.tracking in (None, *TRACKINGS),
+            f"Tracking {self.tracking!r} is unknown. Use one of {', '.join(TRACKINGS)}.",
+        )
         _require(self.working_height >= 64, "The working height must be at least 64 lines.")
         _require(self.matching_height >= 64, "The matching height must be at least 64 lines.")
         _require(self.references >= 1, "At least one reference must colour a frame.")
@@ -193,7 +213,10 @@ class Method:
 
 @dataclass(frozen=True, kw_only=True)
 class Shot:
-    """Everything that decides the pixels of one shot. ocio: a config file or builtin name; None takes $OCIO, then the builtin."""
+    """Everything that decides the pixels of one shot.
+
+    ocio: a config file or builtin name; None takes $OCIO, then the builtin.
+    """
 
     plate: Plate
     output: Output

@@ -1,1 +1,75 @@
+"""Colour of a frame from what warping found and the frame before it on the walk (paper, eq. 2)."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from stcolor_core.warping import GridWarp
+
+__all__ = ["Evidence", "FlowColor", "Previous", "Refined", "Refinement"]
+
+
+@dataclass(frozen=True)
+class FlowColor:
+    """Colour carried along the flow from one reference, at working size.
+
+    ab: (H, W, 2). visibility: (H, W) 0..1. residual: (H, W), smoothed difference in L* to where it came from.
+    closeness: 0..1, 1 on the reference itself, falling with the distance in time; sums to 1 over the references of a
+    frame.
+    """
+
+    ab: np.ndarray
+    visibility: np.ndarray
+    residual: np.ndarray
+    closeness: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that is known of a frame's colour before refinement.
+
+    lightness: (H, W) float32 L* at working size. grid_lightness: (h, w), L* averaged over the cells of the matching
+    grid.
+    warp: colour on that grid (P = h * w). restricted: whether tracking restricted it.
+    flows: colour along the flow of each tracked reference; empty where flow is off or nothing was tracked.
+    """
+
+    lightness: np.ndarray
+    grid_lightness: np.ndarray
+    warp: GridWarp
+    restricted: bool
+    flows: tuple[FlowColor, ...]
+
+
+@dataclass(frozen=True)
+class Previous:
+    """The frame before on the same walk: lightness (H, W) L*, ab (H, W, 2)."""
+
+    lightness: np.ndarray
+    ab: np.ndarray
+
+
+@dataclass(frozen=True)
+class Refined:
+    """ab: (H, W, 2) float32. confidence, tracked: (H, W) float32 0..1: of the colour; the share that was tracked, not
+    re-found.
+
+    flow_source: (H, W) int, which of the flows gave most, -1 where attention did.
+    """
+
+    ab: np.ndarray
+    confidence: np.ndarray
+    tracked: np.ndarray
+    flow_source: np.ndarray
+
+
+class Refinement(Protocol):
+    """Eq. 2. recurrent: whether `previous` changes the result, so that two walks through one span differ."""
+
+    recurrent: bool
+
+    def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:
+        """The frame's colour; previous is None where a walk starts without a reference."""

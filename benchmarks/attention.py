@@ -1,0 +1,136 @@
+"""How well features alone carry colour: unrestricted attention on the matching grid (method.md, section 5).
+
+    PYTHONPATH=. python benchmarks/attention.py --dataset ../shared/data/davis [--features gradients] [--every 4]
+
+The first frames of each sequence take the colour of one reference frame: a*, b* averaged over grid cells, mixed by a
+softmax over all reference positions, enlarged bilinearly, under the frame's true L*. Prints PSNR in dB per sequence
+beside a grey control, the number of channels, and the processor time of one frame on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from stcolor_core.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
+from stcolor_core.evaluation.dataset import Sequence, read_dataset
+from stcolor_core.evaluation.metrics import psnr
+from stcolor_core.features.gradients import gradient_descriptors, luminance_samples
+from stcolor_core.features.standard import StandardFeatures, backbone, raw_features
+from stcolor_core.resizing import cells
+from stcolor_core.warping import GridReference, warp
+
+Describe = Callable[[Tensor], Tensor]  # (H, W) L* -> (C, h, w)
+
+
+class Frame(NamedTuple):
+    rgb: np.ndarray  # (H, W, 3) sRGB, 0..1
+    lab: np.ndarray  # (H, W, 3)
+
+    @property
+    def lightness(self) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(self.lab[..., 0]))
+
+
+class Score(NamedTuple):
+    attention: float  # dB, means over frames
+    grey: float
+    describing: float  # seconds a frame
+    matching: float
+    channels: int
+
+
+def gradients(lightness: Tensor) -> Tensor:
+    """The local descriptors without any network; H and W must be multiples of 4."""
+    return unit(torch.cat([gradient_descriptors(lightness), 0.4 * luminance_samples(lightness)]))
+
+
+def unprojected() -> Describe:
+    """Descriptors and network, all levels alike, before the learned projection."""
+    network = backbone("cpu")
+    return lambda lightness: unit(raw_features(network, lightness))
+
+
+def unit(features: Tensor) -> Tensor:
+    return torch.nn.functional.normalize(features - features.mean(dim=(1, 2), keepdim=True), dim=0)
+
+
+DESCRIBERS: dict[str, Callable[[], Describe]] = {
+    "gradients": lambda: gradients,
+    "unprojected": unprojected,
+    "standard": lambda: StandardFeatures("cpu").target,
+}
+
+
+def score(sequence: Sequence, describe: Describe, targets: list[int], *, reference: int, temperature: float) -> Score:
+    keyframe = read(sequence, reference)
+    source = describe(keyframe.lightness)
+    ab = torch.from_numpy(cells(keyframe.lab[..., 1:], source.shape[1:])).permute(2, 0, 1).flatten(1)
+    found, control, describing, matching = [], [], 0.0, 0.0
+    for index in targets:
+        frame = read(sequence, index)
+        start = time.process_time()
+        target = describe(frame.lightness)
+        described = time.process_time()
+        grid = warp(target.flatten(1), [GridReference(source.flatten(1), ab)], temperature=temperature).ab
+        matching += time.process_time() - described
+        describing += described - start
+        height, width = frame.lab.shape[:2]
+        small = grid.T.reshape(*target.shape[1:], 2).numpy()
+        found.append(
+            psnr(frame.rgb, colored(frame, cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)))
+        )
+        control.append(psnr(frame.rgb, colored(frame, np.zeros((height, width, 2), np.float32))))
+    count = len(targets)
+    means = (float(np.mean(found)), float(np.mean(control)))
+    return Score(*means, describing / count, matching / count, len(source))
+
+
+def read(sequence: Sequence, index: int) -> Frame:
+    rgb = sequence.rgb(index)
+    return Frame(rgb, linear_to_lab(srgb_decode(rgb)))
+
+
+def colored(frame: Frame, ab: np.ndarray) -> np.ndarray:
+    return srgb_encode(lab_to_linear(np.dstack([frame.lab[..., :1], ab])))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--dataset", type=Path, required=True, help="a DAVIS-like folder")
+    parser.add_argument("--features", choices=tuple(DESCRIBERS), default="standard")
+    parser.add_argument("--temperature", type=float, default=0.02)
+    parser.add_argument("--frames", type=int, default=30, help="how many frames of each sequence")
+    parser.add_argument("--reference", type=int, default=9, help="index of the reference frame")
+    parser.add_argument("--every", type=int, default=1, help="only frames this far apart")
+    parser.add_argument("--size", type=int, nargs=2, default=(384, 216), metavar=("WIDTH", "HEIGHT"))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    describe = DESCRIBERS[options.features]()
+    targets = [
+        i for i in range(options.reference % options.every, options.frames, options.every) if i != options.reference
+    ]
+    scores = []
+    print(f"{'sequence':<20} attention    grey")
+    with torch.inference_mode():
+        for sequence in read_dataset(options.dataset, width=options.size[0], height=options.size[1]):
+            result = score(sequence, describe, targets, reference=options.reference, temperature=options.temperature)
+            scores.append(result)
+            print(f"{sequence.name:<20} {result.attention:9.2f} {result.grey:7.2f}", flush=True)
+    mean = np.mean(scores, axis=0)
+    print(f"{'mean':<20} {mean[0]:9.2f} {mean[1]:7.2f}")
+    print(
+        f"C {scores[0].channels}, features {1e3 * mean[2]:.0f} ms, attention {1e3 * mean[3]:.0f} ms a frame on one core"
+    )
+
+
+if __name__ == "__main__":
+    main()

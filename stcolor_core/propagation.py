@@ -1,0 +1,266 @@
+"""One span coloured at working size: walk outward from its references, track, warp, refine (paper, section 3).
+
+A span bounded by one reference is walked once, away from it. One bounded by two is tracked back from the later
+reference first, then walked forward with the tracks to both at hand; a recurrent refinement runs a second time,
+backward, and the two results mix by their distance in time, so that the colour joins both references without a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from stcolor_core.models import Model
+from stcolor_core.refinement import Evidence, FlowColor, Previous, Refined
+from stcolor_core.resizing import cells, resized
+from stcolor_core.scratch import Scratch
+from stcolor_core.shot import Method
+from stcolor_core.spans import Span
+from stcolor_core.tracking.flow import sample
+from stcolor_core.tracking.instance import Instances
+from stcolor_core.tracking.tracks import Tracks
+from stcolor_core.tracking.walk import View, Walk
+from stcolor_core.warping import GridReference, warp
+
+__all__ = ["Colored", "Footage", "Keyframe", "Propagator"]
+
+_RESIDUAL_SIGMA = 2.0  # px at 216 lines over which a difference in luminance is judged
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """A reference at working size: lightness (H, W) L* 0..100, ab (H, W, 2), instances where tracking wants them."""
+
+    lightness: np.ndarray
+    ab: np.ndarray
+    instances: Instances | None = None
+
+
+class Footage(Protocol):
+    """Where the pictures come from. Everything is at working size."""
+
+    @property
+    def stills(self) -> Sequence[Keyframe]:
+        """Pictures that are no frame of the plate."""
+
+    def lightness(self, frame: int) -> np.ndarray:
+        """(H, W) float32 L*, 0..100."""
+
+    def instances(self, frame: int) -> Instances | None:
+        """The frame's instances or mattes, None where there are none to go by."""
+
+    def keyframe(self, frame: int) -> Keyframe:
+        """The reference of that frame."""
+
+
+@dataclass(frozen=True)
+class Colored:
+    """A frame coloured at working size.
+
+    lightness: (H, W) L*. ab: (H, W, 2). confidence, tracked: (H, W) 0..1. source: (H, W) float32, the frame of the
+    reference that gave most, -1 for a still or nothing. displacement: (H, W, 2) px to the nearest tracked reference,
+    None where none was tracked.
+    mattes: the tracked instances. fallback: share of grid positions, 0..1, whose track was lost for want of an allowed
+    place.
+    """
+
+    frame: int
+    lightness: np.ndarray
+    ab: np.ndarray
+    confidence: np.ndarray
+    tracked: np.ndarray
+    source: np.ndarray
+    displacement: np.ndarray | None
+    mattes: Instances | None
+    fallback: float
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A reference ready to be matched.
+
+    frame: None for a still. described: (C, P_r) features; ab (H, W, 2); grid_ab (2, P_r).
+    """
+
+    frame: int | None
+    view: View
+    described: Tensor
+    ab: np.ndarray
+    grid_ab: Tensor
+
+
+class Propagator:
+    """Colours spans with one model on one device. Holds no state between spans."""
+
+    def __init__(self, model: Model, method: Method, *, device: torch.device) -> None:
+        self._model, self._method, self._device = model, method, device
+        self._temperature = method.temperature or model.temperature
+        self._radius = method.radius or model.radius
+        self._color_features = model.color_features if method.color_features is None else method.color_features
+
+    @torch.no_grad()
+    def color(self, span: Span, footage: Footage, scratch: Scratch) -> Iterator[Colored]:
+        """Every frame of the span, in the order of the walk. In scratch one walk hands its tracks to the next."""
+        sources = [self._source(frame, footage.keyframe(frame)) for frame in span.references]
+        sources += [self._source(None, still) for still in footage.stills]
+        if not sources:
+            yield from (_grey(frame, footage.lightness(frame)) for frame in span.frames)
+            return
+        if span.before is None or span.after is None:
+            yield from self._one_way(span, sources, footage)
+        elif self._model.refinement.recurrent:
+            yield from self._both_ways(span, sources, footage, scratch)
+        else:
+            yield from (colored for colored, _ in self._between(span, sources, footage, scratch))
+
+    def _one_way(self, span: Span, sources: Sequence[_Source], footage: Footage) -> Iterator[Colored]:
+        """Away from the one reference that bounds the span, or in time order from stills alone."""
+        start = sources[0] if span.before is not None or span.after is not None else None
+        walk = self._start(start) if start else None
+        previous = Previous(start.view.lightness, start.ab) if start else None
+        for frame in reversed(span.frames) if span.after is not None else span.frames:
+            view = self._view(footage.lightness(frame), footage.instances(frame))
+            tracks = [walk.step(view)] if walk else []
+            evidence = self._evidence(frame, view, sources, tracks)
+            refined = self._model.refinement.refine(evidence, previous)
+            previous = Previous(view.lightness, refined.ab)
+            yield _colored(frame, evidence, refined, sources, tracks)
+
+    def _between(
+        self, span: Span, sources: Sequence[_Source], footage: Footage, scratch: Scratch
+    ) -> Iterator[tuple[Colored, Evidence]]:
+        """Forward between two references; the later one is tracked back first, so that each frame knows both."""
+        before, after = sources[:2]
+        walk = self._start(after)
+        for frame in reversed(span.frames):
+            view = self._view(footage.lightness(frame), footage.instances(frame))
+            scratch.save("tracks", frame, walk.step(view))
+        walk, previous = self._start(before), Previous(before.view.lightness, before.ab)
+        for frame in span.frames:
+            view = self._view(footage.lightness(frame), footage.instances(frame))
+            tracks = [walk.step(view), scratch.take("tracks", frame, Tracks, device=self._device)]
+            evidence = self._evidence(frame, view, sources, tracks)
+            refined = self._model.refinement.refine(evidence, previous)
+            previous = Previous(view.lightness, refined.ab)
+            yield _colored(frame, evidence, refined, sources, tracks), evidence
+
+    def _both_ways(
+        self, span: Span, sources: Sequence[_Source], footage: Footage, scratch: Scratch
+    ) -> Iterator[Colored]:
+        """A recurrent refinement from both ends; the two results mix by distance in time."""
+        for colored, evidence in self._between(span, sources, footage, scratch):
+            scratch.save("colored", colored.frame, colored)
+            scratch.save("evidence", colored.frame, evidence)
+        previous = Previous(sources[1].view.lightness, sources[1].ab)
+        for frame in reversed(span.frames):
+            colored = scratch.take("colored", frame, Colored, device=self._device)
+            evidence = scratch.take("evidence", frame, Evidence, device=self._device)
+            refined = self._model.refinement.refine(evidence, previous)
+            previous = Previous(evidence.lightness, refined.ab)
+            early, late = _closeness(frame, sources[:2])
+            yield replace(colored, ab=early * colored.ab + late * refined.ab)
+
+    def _start(self, source: _Source) -> Walk:
+        return Walk(source.view, self._method, radius=self._radius, temperature=self._temperature)
+
+    def _source(self, frame: int | None, keyframe: Keyframe) -> _Source:
+        view = self._view(keyframe.lightness, keyframe.instances)
+        described, ab = view.reference, self._matching(keyframe.ab)
+        if self._color_features:
+            lightness = self._matching(keyframe.lightness)
+            described = self._model.features.reference(
+                self._tensor(lightness), self._tensor(ab).permute(2, 0, 1)
+            ).flatten(1)
+        return _Source(frame, view, described, keyframe.ab, self._tensor(cells(ab, view.grid)).reshape(-1, 2).T)
+
+    def _view(self, lightness: np.ndarray, instances: Instances | None) -> View:
+        matching = self._matching(lightness)
+        target, reference = self._model.features.both(self._tensor(matching))
+        grid_lightness = cells(matching, (target.shape[1], target.shape[2]))
+        return View(lightness, grid_lightness, target.flatten(1), reference.flatten(1), instances)
+
+    def _evidence(self, frame: int, view: View, sources: Sequence[_Source], tracks: Sequence[Tracks]) -> Evidence:
+        """What eq.
+
+        1 finds for a frame; tracks belong to the first sources, the others are matched by features alone.
+        """
+        references = [
+            GridReference(source.described, source.grid_ab, track.candidates, track.support, track.instances)
+            for source, track in zip(sources, tracks, strict=False)
+        ]
+        restricted = any(reference.restricts for reference in references)
+        nowhere = (
+            torch.full((view.target.shape[1], 1), -1, dtype=torch.int32, device=self._device) if restricted else None
+        )
+        references += [GridReference(source.described, source.grid_ab, nowhere) for source in sources[len(tracks) :]]
+        flows = [
+            _flow_color(view, source, track, closeness)
+            for source, track, closeness in zip(
+                sources, tracks, _closeness(frame, sources[: len(tracks)]), strict=False
+            )
+        ]
+        return Evidence(
+            lightness=view.lightness,
+            grid_lightness=view.grid_lightness,
+            warp=warp(view.target, references, temperature=self._temperature),
+            restricted=restricted,
+            flows=tuple(flows) if self._method.flow else (),
+        )
+
+    def _matching(self, picture: np.ndarray) -> np.ndarray:
+        """A picture (H, W[, C]) at the size features are taken from."""
+        height, width = picture.shape[:2]
+        lines = min(height, self._method.matching_height) if self._model.coarse_matching else height
+        return resized(picture, (lines, max(1, round(width * lines / height))))
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
+
+
+def _colored(
+    frame: int, evidence: Evidence, refined: Refined, sources: Sequence[_Source], tracks: Sequence[Tracks]
+) -> Colored:
+    frames = np.array([-1 if source.frame is None else source.frame for source in sources], np.float32)
+    grid = frames[evidence.warp.source.cpu().numpy()].reshape(evidence.grid_lightness.shape)
+    size = evidence.lightness.shape[::-1]
+    attention = cv2.resize(grid, size, interpolation=cv2.INTER_NEAREST)
+    source = np.where(refined.flow_source < 0, attention, frames[refined.flow_source])
+    nearest = int(np.argmax(_closeness(frame, sources[: len(tracks)]))) if tracks else None
+    lost = evidence.warp.fallback.float().mean().item()
+    return Colored(
+        frame=frame,
+        lightness=evidence.lightness,
+        ab=refined.ab,
+        confidence=refined.confidence,
+        tracked=refined.tracked,
+        source=source.astype(np.float32),
+        displacement=None if nearest is None else tracks[nearest].displacement,
+        mattes=None if nearest is None else tracks[nearest].mattes,
+        fallback=max([lost, *(track.fallback for track in tracks)]),
+    )
+
+
+def _grey(frame: int, lightness: np.ndarray) -> Colored:
+    nothing = np.zeros_like(lightness)
+    return Colored(
+        frame, lightness, np.zeros((*lightness.shape, 2), np.float32), nothing, nothing, nothing - 1, None, None, 0.0
+    )
+
+
+def _flow_color(view: View, source: _Source, track: Tracks, closeness: float) -> FlowColor:
+    there = sample(source.view.lightness, track.displacement)
+    sigma = _RESIDUAL_SIGMA * max(1.0, view.lightness.shape[0] / 216)
+    residual = cv2.GaussianBlur(np.abs(view.lightness - there), (0, 0), sigma)
+    return FlowColor(sample(source.ab, track.displacement), track.visibility, residual, closeness)
+
+
+def _closeness(frame: int, sources: Sequence[_Source]) -> list[float]:
+    """How near each of one or two references is in time: 1 on itself, 0 on the other; sums to 1."""
+    distance = [abs(frame - source.frame) for source in sources if source.frame is not None]
+    return [1.0] if len(distance) == 1 else [1 - d / sum(distance) for d in distance]

@@ -1,0 +1,165 @@
+"""One walk outward from a reference: what each frame on the way may take from it, and where its pixels were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from stcolor_core.shot import Method
+from stcolor_core.tracking import dense
+from stcolor_core.tracking.flow import FlowLink, FlowTracker, sample
+from stcolor_core.tracking.instance import InstanceRestriction, Instances, InstanceState, advance, on_grid, restrict
+from stcolor_core.tracking.tracks import Tracks
+
+__all__ = ["View", "Walk"]
+
+_FLOW_RADIUS = 4  # cells around where the flow went: windows that follow it need no hand-set R (method.md, section 6)
+
+
+@dataclass(frozen=True)
+class View:
+    """One picture as the core sees it.
+
+    lightness: (H, W) float32 L* at working size. grid_lightness: (h, w), averaged over the cells of the matching grid.
+    target, reference: (C, P) features, P = h * w. instances: masks at working size, None where there are none to go by.
+    """
+
+    lightness: np.ndarray
+    grid_lightness: np.ndarray
+    target: Tensor
+    reference: Tensor
+    instances: Instances | None = None
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(h, w) of the matching grid."""
+        height, width = self.grid_lightness.shape
+        return height, width
+
+
+class Walk:
+    """Tracks to one reference, from its neighbour outwards, one frame at a time."""
+
+    def __init__(self, reference: View, method: Method, *, radius: int | None, temperature: float) -> None:
+        """radius: R of eq. 16 in grid cells; None follows the flow. temperature: of eq. 3."""
+        self._neighbour = reference
+        self._flow = FlowTracker(reference.lightness)
+        self._dense: _FlowWindows | _MaskPropagation | None = None
+        tracking = method.tracking or "dense"
+        if "dense" in tracking:
+            self._dense = (
+                _MaskPropagation(reference, method, radius, temperature) if radius else _FlowWindows(reference)
+            )
+        self._instances: _InstanceWalk | None = None
+        if "instance" in tracking and reference.instances is not None:
+            self._instances = _InstanceWalk(reference, reference.instances, method)
+
+    def step(self, view: View) -> Tracks:
+        """The tracks of the next frame outward."""
+        link = self._flow.step(view.lightness)
+        track = self._dense.step(view, self._neighbour, link) if self._dense else None
+        restriction = self._instances.step(view, link) if self._instances else None
+        self._neighbour = view
+        return Tracks(
+            candidates=track.candidates if track else None,
+            support=track.support if track else None,
+            fallback=track.fallback if track else 0.0,
+            instances=restriction,
+            mattes=self._instances.mattes if self._instances else None,
+            displacement=link.displacement,
+            visibility=link.visibility,
+        )
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    candidates: Tensor
+    support: Tensor
+    fallback: float
+
+
+class _FlowWindows:
+    """Candidates around where the flow leads on the reference itself: windows that need no hand-set radius."""
+
+    def __init__(self, reference: View) -> None:
+        self._grid = reference.grid
+
+    def step(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _MaskPropagation)
+        device = view.target.device
+        centre = _on_grid(link.displacement, view.grid)
+        window = dense.neighbourhood(*view.grid, _FLOW_RADIUS, centre=centre.to(device), device=device)
+        support = cv2.resize(link.visibility, view.grid[::-1], interpolation=cv2.INTER_AREA).reshape(-1)
+        return _Candidates(window.positions.int(), torch.from_numpy(support).to(device), 0.0)
+
+
+class _MaskPropagation:
+    """The paper's dense tracking with windows of fixed radius R: composed step by step, or exact (eqs. 14 to 17)."""
+
+    def __init__(self, reference: View, method: Method, radius: int, temperature: float) -> None:
+        device = reference.target.device
+        self._method, self._temperature = method, temperature
+        self._window = dense.neighbourhood(*reference.grid, radius, device=device)
+        self._track = dense.DenseTrack.identity(reference.target.shape[1], device=device)
+        self._steps: list[Tensor] = []  # the exact form needs every step back to the reference
+
+    def step(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _FlowWindows)
+        affinity = dense.window_affinity(view.target, neighbour.reference, self._window, temperature=self._temperature)
+        if self._method.exact:
+            self._steps.insert(0, affinity)
+            windows = [self._window] * len(self._steps)
+            self._track = dense.exact(self._steps, windows, threshold=self._method.threshold)
+        else:
+            self._track = dense.compose(
+                *dense.link(affinity, self._window, threshold=self._method.threshold), self._track
+            )
+        return _Candidates(self._track.candidates, self._track.support, self._track.fallback)
+
+
+class _InstanceWalk:
+    """The reference's instances on every frame outward: matched where a frame has its own, else carried by the flow."""
+
+    def __init__(self, reference: View, instances: Instances, method: Method) -> None:
+        self._method = method
+        self._carried = instances
+        self._masks = on_grid(instances.masks, _matching_size(reference))
+        self._state, self._ids = advance(InstanceState(), instances, iou_threshold=method.iou_threshold)
+        self.mattes = instances
+
+    def step(self, view: View, link: FlowLink) -> InstanceRestriction:
+        if view.instances is None:
+            masks = [sample(mask, link.displacement) * link.visibility for mask in self._carried.masks]
+            seen = Instances(
+                np.stack(masks) if masks else self._carried.masks,
+                self._carried.labels,
+                self._carried.scores,
+                self._carried.names,
+            )
+            ids = self._ids
+        else:
+            seen = view.instances
+            self._state, ids = advance(self._state, seen, iou_threshold=self._method.iou_threshold)
+        names = seen.names or tuple(f"instance{identity}" for identity in ids)
+        self.mattes = Instances(seen.masks, seen.labels, seen.scores, names)
+        return restrict(
+            on_grid(seen.masks, _matching_size(view)),
+            ids,
+            self._masks,
+            self._ids,
+            threshold=self._method.matte_threshold,
+            device=view.target.device,
+        )
+
+
+def _matching_size(view: View) -> tuple[int, int]:
+    return view.grid[0] * 4, view.grid[1] * 4
+
+
+def _on_grid(displacement: np.ndarray, grid: tuple[int, int]) -> Tensor:
+    """(H, W, 2) working pixels -> (P, 2) grid cells."""
+    height, width = displacement.shape[:2]
+    cells = cv2.resize(displacement, grid[::-1], interpolation=cv2.INTER_AREA).reshape(-1, 2)
+    return torch.from_numpy(cells * np.array([grid[1] / width, grid[0] / height], np.float32))

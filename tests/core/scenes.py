@@ -1,0 +1,80 @@
+"""Synthetic clips whose truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from stcolor_core.propagation import Keyframe
+from stcolor_core.tracking.instance import Instances
+
+
+def texture(height: int, width: int, *, seed: int, mean: float, contrast: float = 30) -> np.ndarray:
+    """(H, W) L* of smooth noise around `mean`."""
+    noise = np.random.RandomState(seed).uniform(0, 1, (height + 16, width + 16)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 1.5)[8:-8, 8:-8]
+    return np.asarray(mean + contrast * (smooth - smooth.mean()) / smooth.std() / 3, np.float32)
+
+
+@dataclass
+class Scene:
+    """Frames in memory; the `Footage` that propagation asks.
+
+    with_mattes: whether tracking may see the objects' masks.
+    """
+
+    lightnesses: list[np.ndarray]
+    ab: list[np.ndarray]
+    masks: list[np.ndarray]
+    stills: tuple[Keyframe, ...] = ()
+    with_mattes: bool = True
+    asked: list[int] = field(default_factory=list)
+
+    def lightness(self, frame: int) -> np.ndarray:
+        self.asked.append(frame)
+        return self.lightnesses[frame]
+
+    def instances(self, frame: int) -> Instances | None:
+        if not self.with_mattes:
+            return None
+        masks = self.masks[frame].astype(np.float32)
+        count = len(masks)
+        names = tuple(f"object{index}" for index in range(count))
+        return Instances(masks, np.zeros(count, np.int32), np.ones(count, np.float32), names)
+
+    def keyframe(self, frame: int) -> Keyframe:
+        return Keyframe(self.lightnesses[frame], self.ab[frame], self.instances(frame))
+
+
+def crossing(count: int = 12) -> Scene:
+    """A red and a blue square of the very same texture pass each other over a green ground, 4 px a frame."""
+    ground, thing = texture(112, 192, seed=1, mean=45, contrast=20), texture(40, 40, seed=2, mean=60, contrast=45)
+    scene = Scene([], [], [])
+    for t in range(count):
+        lightness, ab = ground.copy(), np.full((112, 192, 2), (-30, 20), np.float32)
+        masks = np.zeros((2, 112, 192), bool)
+        for index, (y, x, color) in enumerate(((12, 36 + 4 * t, (50, 30)), (60, 116 - 4 * t, (10, -50)))):
+            lightness[y : y + 40, x : x + 40] = thing
+            ab[y : y + 40, x : x + 40] = color
+            masks[index, y : y + 40, x : x + 40] = True
+        scene.lightnesses.append(lightness)
+        scene.ab.append(ab)
+        scene.masks.append(masks)
+    return scene
+
+
+def pan(count: int, *, height: int = 96, width: int = 128, step: int = 3) -> Scene:
+    """A camera that pans over a coloured wall."""
+    wall = texture(height, width + step * count, seed=5, mean=50, contrast=45)
+    x = np.arange(width + step * count)
+    color = np.stack([40 * np.sin(x / 17), 40 * np.cos(x / 23)], -1).astype(np.float32)
+    colors = np.broadcast_to(color, (height, *color.shape))
+    cuts = [slice(step * t, step * t + width) for t in range(count)]
+    return Scene(
+        [wall[:, cut].copy() for cut in cuts],
+        [np.ascontiguousarray(colors[:, cut]) for cut in cuts],
+        [np.zeros((0, height, width), bool)] * count,
+        with_mattes=False,
+    )

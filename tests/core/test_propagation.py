@@ -1,0 +1,155 @@
+"""A span coloured at working size, against scenes whose truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scenes import Scene, crossing, pan
+
+from stcolor_core import models
+from stcolor_core.propagation import Colored, Keyframe, Propagator
+from stcolor_core.scratch import Scratch
+from stcolor_core.shot import Method
+from stcolor_core.spans import plan
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def standard() -> models.Model:
+    return models.build("standard", device=CPU)
+
+
+def color(
+    scene: Scene, references: list[int], model: models.Model, cuts: list[int] | None = None, **method: object
+) -> dict[int, Colored]:
+    settings = Method(**{"tracking": "dense", **method})  # type: ignore[arg-type]
+    result = {}
+    for span in plan(range(len(scene.lightnesses)), references, cuts or [], per_frame=settings.references):
+        with Scratch() as scratch:
+            for colored in Propagator(model, settings, device=CPU).color(span, scene, scratch):
+                result[colored.frame] = colored
+    return result
+
+
+def leak(scene: Scene, colored: Colored) -> float:
+    """Mean error in ab well inside the two objects."""
+    inside = np.zeros(scene.lightnesses[0].shape, bool)
+    for mask in scene.masks[colored.frame]:
+        rows, columns = np.nonzero(mask)
+        inside[rows.min() + 8 : rows.max() - 7, columns.min() + 8 : columns.max() - 7] = True
+    return float(np.linalg.norm(colored.ab - scene.ab[colored.frame], axis=-1)[inside].mean())
+
+
+class TestTwoObjectsOfOneTextureCross:
+    """The paper's Figs. 5 and 9 with numbers: attention alone cannot tell them apart, tracking can."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def leaks(cls, standard: models.Model) -> dict[str, float]:
+        scene = crossing()
+        return {
+            tracking: leak(scene, color(scene, [0], standard, tracking=tracking, flow=False)[11])
+            for tracking in ("none", "instance", "dense", "instance+dense")
+        }
+
+    def test_without_tracking_the_colours_leak(self, leaks: dict[str, float]) -> None:
+        assert leaks["none"] > 20
+
+    @pytest.mark.parametrize("tracking", ["instance", "dense", "instance+dense"])
+    def test_with_tracking_they_do_not(self, leaks: dict[str, float], tracking: str) -> None:
+        assert leaks[tracking] < 5
+        assert leaks[tracking] < leaks["none"] / 5
+
+    def test_the_papers_fixed_windows_hold_too(self, standard: models.Model) -> None:
+        scene = crossing(6)
+        assert leak(scene, color(scene, [0], standard, flow=False, radius=3)[5]) < 5
+
+
+def error(scene: Scene, colored: Colored) -> float:
+    return float(np.abs(colored.ab - scene.ab[colored.frame]).mean())
+
+
+def test_a_pan_keeps_its_colour_at_full_size(standard: models.Model) -> None:
+    scene = pan(8)
+    result = color(scene, [0], standard)
+    assert set(result) == set(range(1, 8))
+    visible = np.abs(result[7].ab - scene.ab[7])[8:-8, 8:-40]
+    assert visible.mean() < 1
+    assert result[7].confidence[8:-8, 8:-40].mean() > 0.9
+    assert (
+        result[7].confidence[8:-8, -12:].mean() < result[7].confidence[8:-8, 8:-40].mean() - 0.1
+    )  # came in after the reference
+
+
+def test_two_references_beat_each_of_them(standard: models.Model) -> None:
+    scene = pan(14)
+    both, first, last = (color(scene, references, standard) for references in ([0, 13], [0], [13]))
+    mean = [np.mean([error(scene, result[frame]) for frame in range(1, 13)]) for result in (both, first, last)]
+    assert mean[0] < 0.7 * min(mean[1:])
+    left, right = both[6].source[:, :8], both[6].source[:, -8:]
+    assert np.median(left) == 0
+    assert np.median(right) == 13
+
+
+def test_a_scene_without_a_reference_stays_grey_with_no_confidence(standard: models.Model) -> None:
+    result = color(pan(6), [0], standard, cuts=[3])
+    assert all((result[frame].ab == 0).all() and (result[frame].confidence == 0).all() for frame in (3, 4, 5))
+    assert all((result[frame].source == -1).all() for frame in (3, 4, 5))
+    assert result[2].confidence.mean() > 0.5
+
+
+def test_a_still_covers_a_scene_without_a_reference(standard: models.Model) -> None:
+    scene = pan(6)
+    still = replace(scene, stills=(Keyframe(scene.lightnesses[5][:80, 10:], scene.ab[5][:80, 10:]),))
+    result = color(still, [0], standard, cuts=[3])
+    assert error(scene, result[4]) < 8
+    assert (result[4].source == -1).all()
+    assert (result[4].tracked == 0).all()
+    assert result[4].displacement is None
+
+
+def test_a_span_depends_on_nothing_outside_it(standard: models.Model) -> None:
+    scene = pan(12)
+    whole = color(scene, [0, 6, 11], standard)
+    (span,) = [span for span in plan(range(12), [0, 6, 11], []) if 8 in span.frames]
+    with Scratch() as scratch:
+        scene.asked.clear()
+        apart = list(Propagator(standard, Method(tracking="dense"), device=CPU).color(span, scene, scratch))
+    assert set(scene.asked) <= set(span.reads)
+    for colored in apart:
+        np.testing.assert_array_equal(colored.ab, whole[colored.frame].ab)
+        np.testing.assert_array_equal(colored.confidence, whole[colored.frame].confidence)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 300), (65, 33), (97, 55)])
+def test_any_size_is_coloured(standard: models.Model, size: tuple[int, int]) -> None:
+    scene = pan(3, height=size[0], width=size[1], step=1)
+    result = color(scene, [0], standard)
+    assert result[2].ab.shape == (*size, 2)
+    assert np.isfinite(result[2].ab).all()
+
+
+def test_exact_and_composed_tracking_agree_on_a_short_walk(standard: models.Model) -> None:
+    scene = pan(4, height=64, width=96, step=2)
+    exact, composed = (color(scene, [0], standard, flow=False, radius=2, exact=value) for value in (True, False))
+    assert np.abs(exact[3].ab - composed[3].ab).mean() < 0.5
+
+
+def test_mattes_of_the_reference_alone_are_carried_along(standard: models.Model) -> None:
+    scene = crossing(5)
+
+    class OnlyFirst(Scene):
+        def instances(self, frame: int):  # type: ignore[no-untyped-def]
+            return super().instances(frame) if frame == 0 else None
+
+    result = color(OnlyFirst(scene.lightnesses, scene.ab, scene.masks), [0], standard, tracking="instance", flow=False)
+    mattes = result[4].mattes
+    assert mattes is not None
+    assert mattes.names == ("object0", "object1")
+    overlap = [(mattes.masks[i] > 0.5) & scene.masks[4][i] for i in range(2)]
+    assert all(both.sum() > 0.85 * 1600 for both in overlap)
+    assert leak(scene, result[4]) < 5

@@ -1,0 +1,110 @@
+"""File patterns against the file names that printf and Nuke write."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stcolor_core.errors import BadRequest, PlateError
+from stcolor_core.sequences import FramePattern
+
+
+@pytest.mark.parametrize(
+    ("text", "frame", "name"),
+    [
+        pytest.param("sh.####.exr", 7, "sh.0007.exr", id="hashes"),
+        pytest.param("sh.%04d.exr", 7, "sh.0007.exr", id="printf"),
+        pytest.param("sh.%d.exr", 7, "sh.7.exr", id="printf, unpadded"),
+        pytest.param("sh.#.exr", 1234, "sh.1234.exr", id="one hash"),
+        pytest.param("sh.####.exr", 123456, "sh.123456.exr", id="more digits than hashes"),
+        pytest.param("sh.####.exr", -1, "sh.-001.exr", id="negative, as printf pads it"),
+        pytest.param("still.png", 7, "still.png", id="single picture"),
+        pytest.param("####", 7, "0007", id="nothing but the field"),
+        pytest.param("100%_final.####.exr", 7, "100%_final.0007.exr", id="a percent sign that is no field"),
+    ],
+)
+def test_a_frame_has_the_file_name_that_printf_gives(text: str, frame: int, name: str) -> None:
+    pattern = FramePattern.parse(f"plates/{text}")
+    assert pattern.path(frame) == Path("plates") / name
+    assert str(pattern) == f"plates/{text}"
+    assert pattern.is_sequence == (text != "still.png")
+
+
+def test_frames_on_disk_are_listed_in_order_and_nothing_else_is(tmp_path: Path) -> None:
+    for name in ("1001", "0999", "10000", "-001", "-0001", "01001", "101", "1001x", "", "\uff11\uff10\uff10\uff12"):
+        (tmp_path / f"sh.{name}.exr").touch()
+    for other in ("sh.1001.tif", ".sh.1001.exr.partial", "xsh.1001.exr", "shX1003.exr"):
+        (tmp_path / other).touch()
+    (tmp_path / "sh.1005.exr").mkdir()
+    assert FramePattern.parse(str(tmp_path / "sh.####.exr")).frames() == [-1, 999, 1001, 10000]
+    assert FramePattern.parse(str(tmp_path / "sh.%04d.exr")).frames() == [-1, 999, 1001, 10000]
+    assert FramePattern.parse(str(tmp_path / "sh.#.exr")).frames() == [101, 1001, 10000]
+
+
+@pytest.mark.parametrize(
+    "name", ["a+b (1) [x] {2}^$.####.exr", "Straße über 東京.####.exr", "job #12", "dash-####.exr"]
+)
+def test_names_with_blanks_unicode_and_metacharacters_are_taken_literally(tmp_path: Path, name: str) -> None:
+    pattern = FramePattern.parse(str(tmp_path / "job #12" / name.replace("job #12", "x.####.exr")))
+    pattern.folder.mkdir()
+    for frame in (3, 12):
+        pattern.path(frame).touch()
+    assert pattern.frames() == [3, 12]
+
+
+@given(st.lists(st.integers(-99999, 999999), unique=True, max_size=8), st.integers(1, 6))
+def test_what_is_written_by_path_is_found_by_frames(
+    tmp_path_factory: pytest.TempPathFactory, frames: list[int], digits: int
+) -> None:
+    pattern = FramePattern.parse(str(tmp_path_factory.mktemp("s") / f"sh_{'#' * digits}.exr"))
+    for frame in frames:
+        assert re.fullmatch(rf"sh_(?=.{{{digits},}}\.exr)-?\d+\.exr", pattern.path(frame).name)
+        pattern.path(frame).touch()
+    assert pattern.frames() == sorted(frames)
+
+
+def test_a_single_picture_is_frame_one_where_it_exists(tmp_path: Path) -> None:
+    pattern = FramePattern.parse(str(tmp_path / "still.1010.png"))
+    assert pattern.frames() == []
+    pattern.path(1).touch()
+    assert pattern.frames() == [1]
+
+
+def test_a_missing_folder_has_no_frames(tmp_path: Path) -> None:
+    assert FramePattern.parse(str(tmp_path / "none" / "sh.####.exr")).frames() == []
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error_with_its_pattern(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.scandir", refuse)  # a test may run as root, whom no folder refuses
+    with pytest.raises(PlateError, match=r"sh\.####\.exr cannot be listed \(Permission denied\)"):
+        FramePattern.parse(str(tmp_path / "sh.####.exr")).frames()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("", "names no file", id="empty"),
+        pytest.param("  ", "names no file", id="blank"),
+        pytest.param("plates/", "names no file", id="folder"),
+        pytest.param("plates/..", "names no file", id="parent folder"),
+        pytest.param("a\0b.####.exr", "names no file", id="null character"),
+        pytest.param("sh.####.####.exr", "more than one frame field", id="two runs"),
+        pytest.param("sh.####.%04d.exr", "more than one frame field", id="both kinds"),
+        pytest.param("sh.%4d.exr", "pads frame numbers with blanks", id="blank padded"),
+        pytest.param("plates.####/sh.exr", "folder's name", id="field in the folder"),
+        pytest.param("plates.%04d/sh.%04d.exr", "folder's name", id="field in folder and file"),
+    ],
+)
+def test_nonsense_is_refused_in_one_line(text: str, message: str) -> None:
+    with pytest.raises(BadRequest, match=message) as refused:
+        FramePattern.parse(text)
+    assert "\n" not in str(refused.value)
