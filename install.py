@@ -191,7 +191,10 @@ def clean_environment() -> dict[str, str]:
 
 def install_package(setup: Setup, *, dev: bool) -> None:
     """pip install of a copy: a build writes beside its sources, and the checkout may be read-only and stays clean."""
-    say(f"Installing packages (on a fresh machine a download of {DOWNLOAD_GB:g} GB)")
+    source = (
+        f"from {setup.wheelhouse}" if setup.wheelhouse else f"(on a fresh machine a download of {DOWNLOAD_GB:g} GB)"
+    )
+    say(f"Installing packages {source}")
     with tempfile.TemporaryDirectory() as copy:
         for name in ("pyproject.toml", "README.md", "LICENSE"):
             shutil.copyfile(PROJECT / name, Path(copy, name))
@@ -233,7 +236,7 @@ def pip_problem(output: str, *, wheelhouse: Path | None) -> str:
     """The reason in pip's output as one line, with the package's name where pip gives it."""
     if "No space left on device" in output:
         return f"The disk is full: free some space; downloads pass through {tempfile.gettempdir()} (see TMPDIR)."
-    missing = re.search(r"No matching distribution found for (\S+)", output)
+    missing = re.search(r"No matching distribution found for ([^\s;]+)", output)
     if missing and wheelhouse:
         return f"The package {missing[1]} is not in {wheelhouse}: fill it as README says, on a machine like this."
     if missing and "connection broken" in output:

@@ -4,13 +4,14 @@
 
 Each case takes the true ab of a picture, averages it over areas to the low size, brings it back with every method
 beside the true L*, and prints PSNR in dB (8-bit sRGB, mean over frames) of the whole frame / of the pixels within 3 px
-of a strong chroma edge. The cases by attention and by flow start from ab of the frame four earlier, carried to this one
-at the low size: what the pipeline really has, errors and all. DAVIS chroma at 480 lines is JPEG 4:2:0 of quality 75,
-itself smooth over 2-4 px: at 480 lines plain smooth interpolation cannot lose, so the cases that decide are those
-where the truth has resolved chroma: DAVIS reduced to 216 and 120 lines, and the full-chroma stills of scikit-image.
+of a strong chroma edge. The cases by attention and by flow start from ab of the frame four earlier, carried to this
+one at the low size: what the pipeline really has, errors and all.
+
+DAVIS chroma at 480 lines is JPEG 4:2:0 of quality 75, itself smooth over 2-4 px: there plain smooth interpolation
+cannot lose. The cases that decide are those whose truth has resolved chroma: DAVIS reduced to 216 and 120 lines, and
+the full-chroma stills of scikit-image.
 """
 
-# ruff: noqa: T201
 from __future__ import annotations
 
 import argparse

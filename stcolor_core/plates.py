@@ -300,9 +300,11 @@ def _output_spec(
     wrong = [name for name, (values, _) in layers.items() if values.shape != shape]
     if wrong:
         raise ValueError(f"channel {wrong[0]} is not of the data window's size, {shape[1]} x {shape[0]}")
-    spec = oiio.ImageSpec(shape[1], shape[0], len(layers), "float")
+    types = [pixel_type for _, pixel_type in layers.values()]
+    spec = oiio.ImageSpec(shape[1], shape[0], len(layers), types[0])
     spec.channelnames = tuple(layers)
-    spec.channelformats = tuple(oiio.TypeDesc(pixel_type) for _, pixel_type in layers.values())
+    if len(set(types)) > 1:  # OpenImageIO looks at these only where they differ
+        spec.channelformats = tuple(map(oiio.TypeDesc, types))
     if like:
         spec.x, spec.y = like.data_window[:2]
         spec.full_x, spec.full_y, spec.full_width, spec.full_height = like.display_window

@@ -8,6 +8,7 @@ A frame takes its colour from the nearest reference in time, the earlier one of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import cv2
 import numpy as np

@@ -155,7 +155,8 @@ def on_grid(masks: NDArray[np.float32], size: tuple[int, int], *, stride: int = 
 
 def allowed(reference_masks: NDArray[np.float32], *, threshold: float = 0.5) -> NDArray[np.bool_]:
     """Where each instance is on the reference (eq. 13): (K, h, w) masks on the grid -> (K, P_r) bool, >= threshold."""
-    return (reference_masks >= threshold).reshape(len(reference_masks), -1)
+    count, height, width = reference_masks.shape
+    return (reference_masks >= threshold).reshape(count, height * width)
 
 
 def label_of_pixel(target_masks: NDArray[np.float32], *, threshold: float = 0.5) -> NDArray[np.int32]:

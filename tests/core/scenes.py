@@ -12,10 +12,11 @@ from stcolor_core.tracking.instance import Instances
 
 
 def texture(height: int, width: int, *, seed: int, mean: float, contrast: float = 30) -> np.ndarray:
-    """(H, W) L* of smooth noise around `mean`."""
+    """(H, W) L* of smooth noise around `mean`, within 2..95."""
     noise = np.random.RandomState(seed).uniform(0, 1, (height + 16, width + 16)).astype(np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), 1.5)[8:-8, 8:-8]
-    return np.asarray(mean + contrast * (smooth - smooth.mean()) / smooth.std() / 3, np.float32)
+    lightness = mean + contrast * (smooth - smooth.mean()) / smooth.std() / 3
+    return np.clip(lightness, 2, 95).astype(np.float32)
 
 
 @dataclass

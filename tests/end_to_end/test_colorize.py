@@ -1,0 +1,286 @@
+"""`stcolor colorize` on real files: what a compositor relies on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO as oiio
+import pytest
+from conftest import FIRST, ShotOnDisk, channels, write_reference
+from scenes import pan
+
+from stcolor_core import plates
+from stcolor_core.color import linear_to_lab, luminance_of
+
+MakeShot = Callable[..., ShotOnDisk]
+
+
+def events(text: str, kind: str) -> list[dict[str, object]]:
+    return [event for event in map(json.loads, text.splitlines()) if event["kind"] == kind]
+
+
+def test_a_shot_is_coloured_and_every_layer_is_there(make_shot: MakeShot) -> None:
+    shot = make_shot()
+    assert shot.colorize() == 0
+    assert [path.name for path in shot.written()] == [f"shot.{frame}.exr" for frame in shot.frames]
+    header = plates.read_header(shot.output(1003))
+    assert header.metadata["stcolor/model"] == "standard"
+    assert header.metadata["stcolor/references"] == "1001,1005"
+    spec = oiio.ImageInput.open(str(shot.output(1003))).spec()
+    types = dict(zip(spec.channelnames, map(str, spec.channelformats), strict=True))
+    assert types == {
+        **dict.fromkeys(["R", "G", "B", "rc_ab.u", "rc_ab.v", "rc_conf.warp", "rc_conf.track"], "half"),
+        **dict.fromkeys(["rc_st.u", "rc_st.v", "rc_source.ref"], "float"),
+    }
+    assert spec.get_string_attribute("compression") == "zips"
+    layers, truth = channels(shot.output(1003)), shot.scene.ab[2]
+    inside = (slice(8, -8), slice(8, -12))
+    assert np.abs(layers["rc_ab.u"] - truth[..., 0])[inside].mean() < 2
+    assert 0 <= layers["rc_conf.warp"].min() <= layers["rc_conf.warp"].max() <= 1
+    assert set(np.unique(layers["rc_source.ref"])) <= {1001, 1005}
+
+
+def test_the_plates_luminance_is_kept_exactly(make_shot: MakeShot) -> None:
+    shot = make_shot()
+    shot.colorize()
+    layers = channels(shot.output(1002))
+    own = channels(shot.plate(1002))["Y"]
+    y = np.dstack([layers[name] for name in "RGB"]) @ [0.2126390, 0.7151687, 0.0721923]
+    np.testing.assert_allclose(y, own, rtol=2e-3)
+
+
+def test_a_reference_frame_keeps_the_references_own_colour(make_shot: MakeShot) -> None:
+    shot = make_shot()
+    shot.colorize()
+    layers = channels(shot.output(FIRST))
+    lab = linear_to_lab(np.dstack([channels(shot.reference(FIRST))[name] for name in "RGB"]))
+    np.testing.assert_allclose(layers["rc_ab.u"], lab[..., 1], atol=0.04)
+    np.testing.assert_allclose(layers["rc_ab.v"], lab[..., 2], atol=0.04)
+    assert (layers["rc_conf.warp"] == 1).all()
+
+
+def test_windows_and_metadata_of_the_plate_are_carried_over(make_shot: MakeShot) -> None:
+    shot = make_shot()
+    for frame in shot.frames:  # overscan of 8 px around a display window of 80 x 48
+        header = replace(
+            plates.read_header(shot.plate(frame)), data_window=(-8, -8, 96, 64), display_window=(0, 0, 80, 48)
+        )
+        plates.write_frame(
+            shot.plate(frame),
+            {"Y": (channels(shot.plate(frame))["Y"], "half")},
+            like=header,
+            metadata={"studio/take": "7b"},
+        )
+    for frame in shot.references:  # references come in the format alone, without the overscan
+        pixels = channels(shot.reference(frame))
+        plates.write_frame(shot.reference(frame), {name: (pixels[name][8:-8, 8:-8].copy(), "half") for name in "RGB"})
+    assert shot.colorize() == 0
+    header = plates.read_header(shot.output(1003))
+    assert header.data_window == (-8, -8, 96, 64)
+    assert header.display_window == (0, 0, 80, 48)
+    assert header.metadata["studio/take"] == "7b"
+    error = np.abs(channels(shot.output(1003))["rc_ab.u"] - shot.scene.ab[2][..., 0])
+    assert error[10:-10, 10:-14].mean() < 2.5
+
+
+def test_a_data_window_may_change_from_frame_to_frame(make_shot: MakeShot) -> None:
+    shot = make_shot()
+    pixels = channels(shot.plate(1003))["Y"]
+    header = replace(plates.read_header(shot.plate(1003)), data_window=(10, 4, 60, 40), display_window=(0, 0, 96, 64))
+    plates.write_frame(shot.plate(1003), {"Y": (pixels[4:44, 10:70].copy(), "half")}, like=header)
+    assert shot.colorize() == 0
+    assert plates.read_header(shot.output(1003)).data_window == (10, 4, 60, 40)
+    assert plates.read_header(shot.output(1002)).data_window == (0, 0, 96, 64)
+
+
+def test_values_below_zero_and_above_one_survive(make_shot: MakeShot) -> None:
+    shot = make_shot()
+    y = channels(shot.plate(1003))["Y"].copy()
+    y[5, 5], y[6, 6] = -0.25, 12.5
+    plates.write_frame(shot.plate(1003), {"Y": (y, "half")})
+    shot.colorize()
+    rgb = np.dstack([channels(shot.output(1003))[name] for name in "RGB"])
+    weights = [0.2126390, 0.7151687, 0.0721923]
+    np.testing.assert_allclose([rgb[5, 5] @ weights, rgb[6, 6] @ weights], [-0.25, 12.5], rtol=5e-3)
+
+
+def test_what_no_reference_reaches_comes_back_grey_bit_for_bit(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot(references=(FIRST,))
+    assert shot.colorize("--cuts", "1004", "--json") == 0
+    warning = events(capsys.readouterr().out, "warning")[-1]["message"]
+    assert "1004-1005" in str(warning)
+    layers, own = channels(shot.output(1005)), channels(shot.plate(1005))["Y"]
+    for name in "RGB":
+        np.testing.assert_array_equal(layers[name], own)
+    assert (layers["rc_conf.warp"] == 0).all()
+
+
+def test_a_cut_is_found_and_respected(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = pan(6, height=64, width=96, step=2), pan(6, height=64, width=96, step=2)
+    other.lightnesses[:] = [np.ascontiguousarray(100 - lightness[::-1, ::-1]) for lightness in other.lightnesses]
+    one.lightnesses += other.lightnesses
+    one.ab += other.ab
+    shot = make_shot(one, references=(FIRST,))
+    assert shot.colorize("--json") == 0
+    assert "1007" in str(events(capsys.readouterr().out, "warning")[0]["message"])
+    assert (channels(shot.output(1008))["rc_conf.warp"] == 0).all()
+    assert channels(shot.output(1006))["rc_conf.warp"].mean() > 0.5
+
+
+def test_finished_frames_are_kept_and_a_changed_keyframe_reaches_its_own_spans_only(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot(pan(9, height=64, width=96, step=2), references=(1001, 1004, 1009))
+    assert shot.colorize("--json") == 0
+    capsys.readouterr()
+    assert shot.colorize("--json") == 0
+    assert all(event["kept"] for event in events(capsys.readouterr().out, "frame"))
+    write_reference(shot.reference(1009), shot.scene.lightnesses[8], -shot.scene.ab[8])
+    assert shot.colorize("--json") == 0
+    computed = [event["frame"] for event in events(capsys.readouterr().out, "frame") if not event["kept"]]
+    assert sorted(computed) == [1005, 1006, 1007, 1008, 1009]  # type: ignore[type-var]
+    assert shot.colorize("--json", "--force") == 0
+    assert not any(event["kept"] for event in events(capsys.readouterr().out, "frame"))
+
+
+def test_a_truncated_result_is_made_again(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+    shot = make_shot()
+    shot.colorize()
+    whole = shot.output(1003).read_bytes()
+    shot.output(1003).write_bytes(whole[: len(whole) // 2])
+    shot.colorize("--json")
+    computed = [event["frame"] for event in events(capsys.readouterr().out, "frame") if not event["kept"]]
+    assert computed == [1003]
+    assert channels(shot.output(1003)).keys() == channels(shot.output(1002)).keys()
+
+
+def test_only_writes_these_frames_with_the_pixels_of_a_whole_run(make_shot: MakeShot, tmp_path: Path) -> None:
+    shot = make_shot()
+    shot.colorize()
+    shutil.move(tmp_path / "out", tmp_path / "whole")
+    assert shot.colorize("--only", "1003-1004") == 0
+    assert [path.name for path in shot.written()] == ["shot.1003.exr", "shot.1004.exr"]
+    for frame in (1003, 1004):
+        whole = channels(tmp_path / "whole" / shot.output(frame).name)
+        for name, values in channels(shot.output(frame)).items():
+            np.testing.assert_array_equal(values, whole[name])
+
+
+def test_a_shot_file_gives_what_its_call_gives(make_shot: MakeShot, tmp_path: Path) -> None:
+    shot = make_shot()
+    assert shot.colorize("--write-shot", str(tmp_path / "shot.json")) == 0
+    assert not shot.written()
+    from stcolor_core.cli import main
+
+    assert main(["colorize", "--shot", str(tmp_path / "shot.json")]) == 0
+    assert len(shot.written()) == 5
+
+
+@pytest.mark.parametrize("policy", ["skip", "hold"])
+def test_missing_frames_are_left_out_or_held(make_shot: MakeShot, policy: str) -> None:
+    shot = make_shot()
+    shot.plate(1003).unlink()
+    assert shot.colorize("--missing", policy) == 0
+    assert shot.output(1003).exists() == (policy == "hold")
+    if policy == "hold":
+        weights = [0.2126390, 0.7151687, 0.0721923]
+        y = np.dstack([channels(shot.output(1003))[name] for name in "RGB"]) @ weights
+        np.testing.assert_allclose(y, channels(shot.plate(1002))["Y"], rtol=2e-3)
+
+
+@pytest.mark.parametrize("tracking", ["none", "instance", "dense", "instance+dense"])
+def test_every_tracking_runs_with_mattes(make_shot: MakeShot, tracking: str) -> None:
+    shot = make_shot()
+    for frame in shot.frames:
+        matte = np.zeros((64, 96), np.float32)
+        matte[16:48, 24:64] = 1
+        plates.write_frame(shot.folder / f"roto.{frame}.exr", {"A": (matte, "half")})
+    assert shot.colorize("--tracking", tracking, "--matte", str(shot.folder / "roto.####.exr")) == 0
+    header = plates.read_header(shot.output(1003))
+    assert ("rc_id00.R" in header.channels) == ("instance" in tracking)
+
+
+@pytest.mark.parametrize("suffix", ["dpx", "tif", "png", "jpg"])
+def test_other_file_types_are_plates_too(make_shot: MakeShot, suffix: str) -> None:
+    shot = make_shot()
+    for frame in shot.frames:
+        grey = np.repeat((channels(shot.plate(frame))["Y"] ** (1 / 2.2))[..., None], 3, axis=-1)
+        pixels = np.clip(np.rint(grey * 255), 0, 255).astype(np.uint8)
+        spec = oiio.ImageSpec(96, 64, 3, "uint8")
+        file = oiio.ImageOutput.create(suffix)
+        assert file.open(str(shot.folder / f"scan.{frame}.{suffix}"), spec)
+        assert file.write_image(pixels)
+        file.close()
+    space = ["--colorspace", "sRGB - Texture"] if suffix == "dpx" else []
+    assert shot.colorize("--plate", str(shot.folder / f"scan.####.{suffix}"), *space) == 0
+    assert len(shot.written()) == 5
+
+
+@pytest.mark.parametrize("size", [(1, 1), (37, 91), (90, 40)])
+def test_any_size_and_aspect_is_coloured(make_shot: MakeShot, size: tuple[int, int]) -> None:
+    shot = make_shot(pan(3, height=size[0], width=size[1], step=1), references=(FIRST,))
+    assert shot.colorize() == 0
+    assert channels(shot.output(1003))["R"].shape == size
+
+
+def test_a_still_colours_what_has_no_reference(make_shot: MakeShot) -> None:
+    shot = make_shot()
+    assert shot.colorize("--still", str(shot.reference(FIRST)), references=False) == 0
+    layers = channels(shot.output(1002))
+    assert (layers["rc_source.ref"] == -1).all()
+    assert np.hypot(layers["rc_ab.u"], layers["rc_ab.v"]).mean() > 10
+
+
+def test_a_reference_of_another_size_is_resampled(make_shot: MakeShot) -> None:
+    shot = make_shot()
+    write_reference(
+        shot.reference(FIRST),
+        np.kron(shot.scene.lightnesses[0], np.ones((2, 2), np.float32)),
+        np.kron(shot.scene.ab[0], np.ones((2, 2, 1), np.float32)),
+    )
+    assert shot.colorize() == 0
+    np.testing.assert_allclose(channels(shot.output(FIRST))["rc_ab.u"], shot.scene.ab[0][..., 0], atol=0.3)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process's console")
+def test_ctrl_c_ends_with_130_and_leaves_nothing_half_written(make_shot: MakeShot) -> None:
+    shot = make_shot(pan(40, height=64, width=96, step=1))
+    command = [sys.executable, "-m", "stcolor_core.cli", "colorize", *shot.pictures(), "--json", "--cuts", "none"]
+    command += ["--reference", str(shot.folder / "ref.####.exr"), "--working-height", "64"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["kind"] == "frame" and event["done"] == 3:
+                process.send_signal(signal.SIGINT)
+        message = process.stderr.read()
+    assert process.returncode == 130
+    assert "Cancelled" in message
+    assert 3 <= len(shot.written()) < 40
+    assert all(plates.is_complete(path) for path in shot.written())
+    assert not [path for path in shot.written() if "partial" in path.name]
+
+
+def test_plate_with_white_above_one_is_seen_through_the_exposure(make_shot: MakeShot) -> None:
+    shot = make_shot()
+    for frame in shot.frames:
+        plates.write_frame(shot.plate(frame), {"Y": (16 * luminance_of(shot.scene.lightnesses[frame - FIRST]), "half")})
+    for frame in shot.references:
+        pixels = channels(shot.reference(frame))
+        plates.write_frame(shot.reference(frame), {name: (16 * pixels[name], "half") for name in "RGB"})
+    assert shot.colorize("--exposure", "-4") == 0
+    layers = channels(shot.output(1003))
+    error = np.abs(layers["rc_ab.u"] - shot.scene.ab[2][..., 0])[8:-8, 8:-12]
+    assert error.mean() < 2
+    assert layers["R"].max() > 2
