@@ -332,13 +332,14 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from stcolor_core.evaluation.protocol import evaluate
+    from stcolor_core.pipeline import resolve_device
 
     evaluate(
         options.dataset,
         protocols=options.protocol or ["tenth"],
         variants=options.variants,
         output=options.output,
-        device=options.device,
+        device=resolve_device(options.device),
     )
     return 0
 

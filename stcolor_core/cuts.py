@@ -1,85 +1,131 @@
+"""Scene cuts, found on luminance alone, so that no colour is carried from one shot into another.
+
+Two frames are of one scene where optical flow makes their thumbnails alike. A new scene begins where none of the three frames
+before is like any of the three after that lies within three frames of it; so a flash or a bad frame, or two in a row, is
+bridged and no cut, while a shot of a single frame between two others is found.
+
+Measured with `python benchmarks/cuts.py --edited bikes.mp4` against the detectors of PySceneDetect 0.7.2, each at the threshold
+that suits it best; misses are of 810 cuts, false alarms of 28,000 frames. @@@
+A slow dissolve is not found (nor by any of the others): give its first frame by hand.
+"""
+
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 __all__ = ["CutFinder", "find_cuts"]
 
-_SIZE = (64, 36)
-_REACH = 3
+_WIDTH, _HEIGHT = 64, 36  # of a thumbnail, whatever the plate's aspect
+_REACH = 3  # frames over which one scene must hold together
+_WINDOW = 9  # thumbnail pixels on a side in which two frames are correlated
+_NOISE = 1.0  # variance of L* that is no structure
+_TEXTURE = 16.0  # variance of L* from which a window counts in full
+_BLACK = 3.0  # L* that the bars of a letterbox stay below
 
 
 class CutFinder:
-    def __init__(self, *, threshold: float = 0.3) -> None:
-        self.threshold = threshold
-        self._recent: list[tuple[int, NDArray[np.float32]]] = []
-        self._past = 1
+    """Finds the cuts of a shot that is fed one frame at a time. Holds at most six thumbnails.
 
-    def add(self, frame: int, lightness: NDArray[np.float32]) -> list[int]:
+    threshold: how unlike two frames of one scene may be, 0 (alike) to 1.
+    """
+
+    def __init__(self, *, threshold: float = 0.26) -> None:
+        self._threshold = threshold
+        self._recent: list[tuple[int, np.ndarray]] = []
+        self._past = 1  # how many of the recent frames lie before the boundary to be judged next
+
+    def add(self, frame: int, lightness: np.ndarray) -> list[int]:
+        """Take the next frame: (H, W) L*, any size; values outside 0..100 are clipped, nan counts as black.
+
+        Returns the first frame of a new scene where one is certain by now, which is two frames after it.
+        Raises ValueError where the picture is empty or not (H, W).
+        """
+        if lightness.ndim != 2 or lightness.size == 0:
+            raise ValueError(f"Lightness must be (H, W), not {lightness.shape}.")
         self._recent.append((frame, _thumbnail(lightness)))
         return self._judge() if len(self._recent) - self._past == _REACH else []
 
     def finish(self) -> list[int]:
+        """The cuts among the last two frames, which had to wait for frames that do not come."""
         cuts: list[int] = []
         while self._past < len(self._recent):
             cuts += self._judge()
         return cuts
 
     def _judge(self) -> list[int]:
-        before = [t for _, t in self._recent[: self._past]][::-1]
-        after = [t for _, t in self._recent[self._past :]]
-        pairs = (
-            (before[i], after[gap - i])
-            for gap in range(_REACH)
-            for i in range(gap + 1)
-            if i < len(before) and gap - i < len(after)
+        """The frame after the boundary where it begins a new scene; the boundary then moves on by one frame."""
+        thumbnails = [thumbnail for _, thumbnail in self._recent]
+        before, after = thumbnails[: self._past][::-1], thumbnails[self._past :]
+        bridged = any(
+            difference <= self._threshold
+            for i, a in enumerate(before)
+            for b in after[: _REACH - i]
+            for difference in _differences(a, b)
         )
         frame = self._recent[self._past][0]
-        cut = all(difference(a, b) > self.threshold for a, b in pairs)
         if self._past < _REACH:
             self._past += 1
         else:
             del self._recent[0]
-        return [frame] if cut else []
+        return [] if bridged else [frame]
 
 
-def find_cuts(frames: Iterable[tuple[int, NDArray[np.float32]]], *, threshold: float = 0.3) -> list[int]:
+def find_cuts(frames: Iterable[tuple[int, np.ndarray]], *, threshold: float = 0.26) -> list[int]:
+    """The first frames of new scenes, ascending, of (frame number, L*) in order of time; arguments as of `CutFinder`."""
     finder = CutFinder(threshold=threshold)
     cuts = [cut for frame, lightness in frames for cut in finder.add(frame, lightness)]
     return cuts + finder.finish()
 
 
-def _thumbnail(lightness):
-    t = cv2.resize(np.clip(np.nan_to_num(lightness), 0, 100).astype(np.float32), _SIZE, interpolation=cv2.INTER_AREA)
-    return t
+def _thumbnail(lightness: np.ndarray) -> np.ndarray:
+    finite = np.nan_to_num(np.clip(lightness, 0, 100)).astype(np.float32)
+    return np.asarray(cv2.resize(finite, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA))
 
 
-F = 1.0
-WIN = 9
-PRESET = cv2.DISOPTICAL_FLOW_PRESET_FAST
-FL = None
+def _differences(a: np.ndarray, b: np.ndarray) -> Iterator[float]:
+    """How unlike two thumbnails are with motion taken out, 0 to 1; then the same with flow that sets out from one shift.
+
+    The shift catches a whip pan, which is too fast for flow alone.
+    """
+    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    x, y = (np.clip(128 + 50 * (t - t.mean()) / max(t.std(), 1), 0, 255).astype(np.uint8) for t in (a, b))
+    yield _unlikeness(a, b, dis.calc(x, y, None))
+    hann = cv2.createHanningWindow((_WIDTH, _HEIGHT), cv2.CV_32F)
+    shift, _ = cv2.phaseCorrelate(x.astype(np.float32), y.astype(np.float32), hann)
+    yield _unlikeness(a, b, dis.calc(x, y, np.full((*a.shape, 2), shift, np.float32)))
 
 
-def difference(a, b):
-    global FL
-    if FL is None:
-        FL = cv2.DISOpticalFlow_create(PRESET)
-    H, W = a.shape
+def _unlikeness(a: np.ndarray, b: np.ndarray, flow: np.ndarray) -> float:
+    """1 minus the correlation of a with b fetched along the flow, in small windows, weighted by their texture.
 
-    def u8(a):
-        return np.clip(128 + 50 * (a - a.mean()) / max(a.std(), 2.0), 0, 255).astype(np.uint8)
+    Correlation in windows does not mind exposure, even where a flash lights one side only.
+    """
+    columns, rows = np.meshgrid(np.arange(_WIDTH, dtype=np.float32), np.arange(_HEIGHT, dtype=np.float32))
+    x, y = columns + flow[..., 0], rows + flow[..., 1]
+    inside = (x > -1) & (x < _WIDTH) & (y > -1) & (y < _HEIGHT)
+    if inside.mean() < 0.5:  # too little in common to judge by
+        return 1.0
+    moved = cv2.remap(b, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    mean_a, mean_b = _mean(a), _mean(moved)
+    variance_a = np.maximum(_mean(a * a) - mean_a**2, 0)
+    variance_b = np.maximum(_mean(moved * moved) - mean_b**2, 0)
+    covariance = _mean(a * moved) - mean_a * mean_b
+    correlation = (covariance + _NOISE) / np.sqrt((variance_a + _NOISE) * (variance_b + _NOISE))
+    texture = np.maximum(variance_a, variance_b)
+    weight = (texture / (texture + _TEXTURE) + 1e-3) * inside * _off_bars(np.maximum(a, b)) + 1e-6
+    return 1 - float(np.average(correlation, weights=weight))
 
-    f = FL.calc(u8(a), u8(b), None)
-    gx, gy = np.meshgrid(np.arange(W, dtype=np.float32), np.arange(H, dtype=np.float32))
-    w = cv2.remap(b, gx + f[..., 0], gy + f[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    bx = lambda z: cv2.blur(z, (WIN, WIN))
-    ma, mw = bx(a), bx(w)
-    va = np.maximum(bx(a * a) - ma * ma, 0)
-    vw = np.maximum(bx(w * w) - mw * mw, 0)
-    c = bx(a * w) - ma * mw
-    n = (c + F) / np.sqrt((va + F) * (vw + F))
-    wt = np.sqrt(np.maximum(va, vw)) + 1e-3
-    return 1 - float((n * wt).sum() / wt.sum())
+
+def _off_bars(brighter: np.ndarray) -> np.ndarray:
+    """1 where a window holds no black row or column: the bars of a letterbox are alike in all scenes."""
+    lit = brighter > _BLACK
+    picture = lit.any(axis=1, keepdims=True) & lit.any(axis=0)
+    window = np.ones((_WINDOW, _WINDOW), np.uint8)
+    return np.asarray(cv2.erode(picture.astype(np.uint8), window, borderType=cv2.BORDER_CONSTANT, borderValue=1))
+
+
+def _mean(picture: np.ndarray) -> np.ndarray:
+    return np.asarray(cv2.blur(picture, (_WINDOW, _WINDOW), borderType=cv2.BORDER_REPLICATE))

@@ -1,4 +1,4 @@
-"""Everything an artist can get wrong ends in one line that says what, where and what to do, with nothing half-written."""
+"""Everything an artist can get wrong ends in one line that says what, where and what to do; nothing is half-written."""
 
 from __future__ import annotations
 

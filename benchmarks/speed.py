@@ -1,0 +1,137 @@
+"""Seconds a frame and where they go, EXR to EXR; peak memory; whether either grows with the length of a shot.
+
+    python benchmarks/speed.py speed  [--size 384x216 1920x1080] [--frames 12] [--model standard]
+    python benchmarks/speed.py memory [--size 384x216] [--lengths 60 240]
+    python benchmarks/speed.py large  [--size 4096x2160] [--frames 3]
+
+The shot is a pan over a textured wall, from one reference at its first frame. Every row is a process of its own; wall times of one
+run compare with one another only, machines being shared. Needs no data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import json
+import pstats
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+STAGES = {
+    "read": ("plates.py", "read_plate"),
+    "lightness": ("color.py", "lightness"),
+    "features": ("standard.py", "target"),
+    "flow": ("flow.py", "step"),
+    "dense tracking": ("walk.py", "step"),
+    "warp": ("warping.py", "warp"),
+    "refine": ("standard.py", "refine"),
+    "upsample": ("upsampling.py", "upsample"),
+    "layers": ("layers.py", "channels"),
+    "composite": ("color.py", "composite"),
+    "write": ("plates.py", "write_frame"),
+    "resume check": ("plates.py", "is_complete"),
+}
+
+
+def make_shot(folder: Path, width: int, height: int, frames: int) -> None:
+    """A pan of 2 px a frame, at most 120 px to and fro, so that long shots need no wide wall."""
+    from stcolor_core import plates
+
+    random = np.random.RandomState(0)
+    noise = random.uniform(0, 1, (height // 4, (width + 240) // 4, 3)).astype(np.float32)
+    wall = cv2.resize(cv2.GaussianBlur(noise, (0, 0), 2), (width + 240, height), interpolation=cv2.INTER_CUBIC)
+    wall = np.clip(0.05 + 0.8 * (wall - wall.min()) / np.ptp(wall), 0, 1)
+    for frame in range(1, frames + 1):
+        left = abs((2 * frame) % 240 - 120)
+        rgb = wall[:, left : left + width]
+        plates.write_frame(
+            folder / f"plate.{frame:04d}.exr", {"Y": (rgb @ np.float32([0.2126, 0.7152, 0.0722]), "half")}
+        )
+        if frame == 1:
+            plates.write_frame(folder / "ref.0001.exr", {n: (rgb[..., i], "half") for i, n in enumerate("RGB")})
+
+
+def child(folder: Path, model: str, *, profile: bool) -> None:
+    """Colour the shot in `folder` and print one JSON object of what it cost."""
+    from stcolor_core.pipeline import colorize
+    from stcolor_core.shot import Method, Output, Plate, Reference, Shot
+
+    shot = Shot(
+        plate=Plate(path=str(folder / "plate.####.exr")),
+        output=Output(path=str(folder / "out/shot.####.exr")),
+        references=(Reference(path=str(folder / "ref.0001.exr"), frame=1),),
+        method=Method(model=model),
+    )
+    profiler = cProfile.Profile()
+    frames = colorize(shot, force=True)
+    next(frames)  # the reference: loading, planning and the scan for cuts are over
+    start = time.perf_counter()
+    if profile:
+        profiler.enable()
+    count = sum(1 for _ in frames)
+    profiler.disable()
+    seconds = (time.perf_counter() - start) / count
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    stages = {}
+    if profile:
+        stats = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
+        for stage, (file, function) in STAGES.items():
+            stages[stage] = (
+                sum(row[3] for (path, _, name), row in stats.items() if name == function and path.endswith(file))
+                / count
+            )
+    print(json.dumps({"seconds": seconds, "peak_mib": peak, "stages": stages}))
+
+
+def measure(size: str, frames: int, model: str, *, profile: bool) -> dict[str, object]:
+    """One row, in a process of its own."""
+    width, height = map(int, size.split("x"))
+    with tempfile.TemporaryDirectory() as folder:
+        make_shot(Path(folder), width, height, frames)
+        command = [sys.executable, __file__, "child", "--folder", folder, "--model", model]
+        done = subprocess.run(command + ["--profile"] * profile, stdout=subprocess.PIPE, check=True, text=True)
+    result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("speed", "memory", "large", "child"))
+    parser.add_argument("--size", nargs="+")
+    parser.add_argument("--frames", type=int)
+    parser.add_argument("--lengths", nargs=2, type=int, default=(60, 240))
+    parser.add_argument("--model", default="standard")
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--profile", action="store_true")
+    options = parser.parse_args()
+    if options.what == "child":
+        child(options.folder, options.model, profile=options.profile)
+    elif options.what == "speed":
+        for size in options.size or ["384x216", "1920x1080"]:
+            plain = measure(size, options.frames or 12, options.model, profile=False)
+            stages = measure(size, options.frames or 12, options.model, profile=True)["stages"]
+            print(f"{size}: {plain['seconds']:.3f} s a frame, peak {plain['peak_mib']:.0f} MiB")
+            for stage, seconds in stages.items():  # type: ignore[attr-defined]
+                print(f"    {stage:16} {seconds:.3f} s")
+    elif options.what == "memory":
+        for size in options.size or ["384x216"]:
+            rows = [measure(size, length, options.model, profile=False) for length in options.lengths]
+            for length, row in zip(options.lengths, rows, strict=True):
+                print(f"{size}, {length} frames: {row['seconds']:.3f} s a frame, peak {row['peak_mib']:.0f} MiB")
+            ratios = [rows[1][key] / rows[0][key] for key in ("seconds", "peak_mib")]  # type: ignore[operator]
+            print(f"ratio of the longer to the shorter: time a frame {ratios[0]:.3f}, peak memory {ratios[1]:.3f}")
+    else:
+        for size in options.size or ["4096x2160"]:
+            row = measure(size, options.frames or 3, options.model, profile=False)
+            print(f"{size}: {row['seconds']:.2f} s a frame, peak {row['peak_mib'] / 1024:.2f} GiB")  # type: ignore[operator]
+
+
+if __name__ == "__main__":
+    main()
