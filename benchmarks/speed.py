@@ -4,8 +4,8 @@
     python benchmarks/speed.py memory [--size 384x216] [--lengths 60 240]
     python benchmarks/speed.py large  [--size 4096x2160] [--frames 3]
 
-The shot is a pan over a textured wall, from one reference at its first frame. Every row is a process of its own; wall times of one
-run compare with one another only, machines being shared. Needs no data.
+The shot is a pan over a textured wall, from one reference at its first frame. Every row is a process of its own; wall
+times of one run compare with one another only, machines being shared. Needs no data.
 """
 
 from __future__ import annotations

@@ -222,7 +222,7 @@ def build(name: str, *, device: torch.device | str) -> Model:
             name=name,
             features=StandardFeatures(device),
             refinement=StandardRefinement(),
-            temperature=0.02,
+            temperature=0.03,
             radius=None,
             color_features=False,
             coarse_matching=True,

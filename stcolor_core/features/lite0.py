@@ -141,7 +141,7 @@ def load_lite0(state: Mapping[str, Tensor], *, stages: int) -> Lite0:
         network.load_state_dict(folded)
     except RuntimeError as error:
         raise ModelError(
-            f"The EfficientNet-Lite0 weights do not fit the network ({' '.join(str(error).split())})."
+            f"The EfficientNet-Lite0 weights do not fit the network ({' '.join(str(error).split())}). {_REMEDY}"
         ) from None
     return network.eval().requires_grad_(False)
 
