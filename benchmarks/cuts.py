@@ -29,7 +29,24 @@ Find = Callable[[Iterable[tuple[int, np.ndarray]]], list[int]]
 SIZE = (426, 240)
 BROKEN_FROM = {"mmaction2-demo-demo_s1": 22}  # this clip's file is damaged from there on
 EDITED_CUTS = frozenset({30, 76, 137, 187, 242})
-COLUMNS = "hard short ends dark bars rough edited uncut x2 x3 pan flicker grain flash bad dissolve".split()
+COLUMNS = [
+    "hard",
+    "short",
+    "ends",
+    "dark",
+    "bars",
+    "rough",
+    "edited",
+    "uncut",
+    "x2",
+    "x3",
+    "pan",
+    "flicker",
+    "grain",
+    "flash",
+    "bad",
+    "dissolve",
+]
 LINEAR = srgb_decode(np.arange(256, dtype=np.float32) / 255)
 
 

@@ -266,8 +266,8 @@ class _Bar:
     def _show(self, event: Event) -> None:
         if event.kind == "warning":
             self._bar.write(f"stcolor: {event.message}", file=sys.stderr)
-        elif event.kind == "scan":
-            self._bar.set_description(f"looking for cuts {event.done}/{event.total}", refresh=True)
+        elif event.kind == "look":
+            self._bar.set_description(f"looking at frame {event.frame}")
         elif event.kind == "plan":
             self._bar.reset(total=event.total)
         elif event.kind == "frame":

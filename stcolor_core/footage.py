@@ -103,15 +103,22 @@ def find_references(shot: Shot, frames: Iterable[int]) -> dict[int, tuple[Path, 
 class ShotFootage:
     """A shot's pictures from disk, at plate size and at working size; it is the `Footage` that propagation asks.
 
-    warn: takes one line for the artist. detector: finds instances where tracking wants them and there are no mattes.
+    warn: takes one line for the artist. looked_at: called with each frame that the method looks at, before it is read;
+    what it raises ends the work. detector: finds instances where tracking wants them and there are no mattes.
     """
 
     def __init__(
-        self, shot: Shot, *, use_instances: bool, detector: Detector | None, warn: Callable[[str], None]
+        self,
+        shot: Shot,
+        *,
+        use_instances: bool,
+        detector: Detector | None,
+        warn: Callable[[str], None],
+        looked_at: Callable[[int], None],
     ) -> None:
         self.frames = find_frames(shot.plate)
         self.references = find_references(shot, self.frames)
-        self._shot, self._warn = shot, warn
+        self._shot, self._warn, self._looked_at = shot, warn, looked_at
         self._use_instances, self._detector = use_instances, detector
         headers = [plates.read_header(path, frame=frame) for frame, path in self.frames.items()]
         self.display = _one_display(headers)
@@ -135,6 +142,7 @@ class ShotFootage:
 
     def lightness(self, frame: int) -> Image:
         """(H, W) L* 0..100 at working size."""
+        self._looked_at(frame)
         return resized(self.plate(frame).lightness, self.working_size)
 
     def keyframe(self, frame: int) -> Keyframe:
@@ -154,7 +162,10 @@ class ShotFootage:
             return None
         plate = self.plate(frame).header
         on_canvas = _Windows(self.canvas, plate.display_window)
-        mattes = [read_matte(plates.read(path, frame=frame), plate=on_canvas, size=self.working_size) for path in paths]
+        mattes = [
+            read_matte(plates.read_matte_file(path, frame=frame), plate=on_canvas, size=self.working_size)
+            for path in paths
+        ]
         merged = merge(mattes, self.working_size)
         if not len(merged.masks):
             self._warn_once(f"The matte {paths[0]} has no instance in it; frame {frame} is not restricted by it.")

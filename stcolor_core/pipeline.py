@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,18 +32,20 @@ __all__ = ["Event", "FrameResult", "colorize", "resolve_device", "resolve_tracki
 logger = logging.getLogger(__name__)
 
 _DETECTOR = "maskrcnn_resnet50_fpn_v2"
+_CUT_MARGIN = 8  # frames around a stretch that its cuts may depend on
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """Something the person waiting wants to know.
 
-    kind: plan (total frames are known), scan (a frame was looked at for cuts), warning, frame (one is finished), done.
+    kind: plan (total frames are known), look (the plate's frame is looked at, for cuts or for tracking), warning,
+        frame (one is finished), done.
     done, total: frames. kept: the frame was on disk and valid. confidence: mean over the frame, 0..1. fallback: see
     `FrameResult`.
     """
 
-    kind: Literal["plan", "scan", "warning", "frame", "done"]
+    kind: Literal["plan", "look", "warning", "frame", "done"]
     message: str = ""
     frame: int | None = None
     path: str | None = None
@@ -119,7 +122,9 @@ class _Run:
         instances = "instance" in (shot.method.tracking or "")
         detector = _detector(shot, device) if instances and not shot.mattes else None
         self._model = models.build(shot.method.model, device=device)
-        self._footage = ShotFootage(shot, use_instances=instances, detector=detector, warn=self._warn)
+        self._footage = ShotFootage(
+            shot, use_instances=instances, detector=detector, warn=self._warn, looked_at=self._look
+        )
         if len(self._footage.frames) > 1 and not self._output.is_sequence:
             raise BadRequest(f"The output {shot.output.path} has no frame number. Write it like out/sh010.####.exr.")
         self._digests = Digests(shot, self._footage, model=models.digest(shot.method.model))
@@ -160,20 +165,22 @@ class _Run:
             )
         return wanted
 
-    def _cuts(self, wanted: Iterable[int]) -> list[int]:
+    def _cuts(self, wanted: frozenset[int]) -> list[int]:
         """First frames of new scenes, looked for only between the references around the frames that are wanted."""
         setting = self._shot.method.cuts
         if setting != "auto":
             return [] if setting == "none" else list(parse_frames(setting))
         frames = list(self._footage.frames)
         around = plan(frames, self._footage.references, [])
-        reach = {frame for span in around if set(span.frames) & set(wanted) for frame in span.reads}
+        # whole stretches with some frames to spare, so that the cuts are those of the whole shot whatever is wanted
+        reach: set[int] = set()
+        for span in around:
+            if wanted.intersection(span.frames):
+                first, last = bisect_left(frames, span.reads[0]), bisect_left(frames, span.reads[-1])
+                reach.update(frames[max(0, first - _CUT_MARGIN) : last + 1 + _CUT_MARGIN])
         finder, cuts = CutFinder(), []
-        looked_at = sorted(reach)
-        for index, frame in enumerate(looked_at):
-            self._check()
+        for frame in sorted(reach):
             cuts += finder.add(frame, self._footage.lightness(frame))
-            self._report(Event(kind="scan", frame=frame, done=index + 1, total=len(looked_at)))
         cuts += finder.finish()
         if cuts:
             self._warn(f"Scene cuts before frame {format_frames(cuts)}: colour is not carried across them.")
@@ -292,6 +299,10 @@ class _Run:
             raise Cancelled(
                 f"Cancelled after {self._done} of {self._total} frames. What is written is kept; run again to go on."
             )
+
+    def _look(self, frame: int) -> None:
+        self._check()
+        self._report(Event(kind="look", frame=frame, done=self._done, total=self._total))
 
     def _warn(self, message: str) -> None:
         logger.info(message)

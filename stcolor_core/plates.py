@@ -6,7 +6,7 @@ OpenImageIO reports errors as values; here they turn into exceptions. Channels g
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ __all__ = [
     "plate_channels",
     "read",
     "read_header",
+    "read_matte_file",
     "read_plate",
     "rgb",
     "write_frame",
@@ -97,6 +98,12 @@ def read(path: Path | str, *, frame: int | None = None) -> Picture:
     Raises PlateError where the file is missing, broken, truncated, deep, empty or of a type that is no plate.
     """
     with _opened(Path(path), frame) as (file, part, header):
+        return _picture(file, part, header, header.channels)
+
+
+def read_matte_file(path: Path | str, *, frame: int | None = None) -> Picture:
+    """As `read`, but of several parts the first with Cryptomatte, if there is one. Raises as `read`."""
+    with _opened(Path(path), frame, rank=_matte_rank) as (file, part, header):
         return _picture(file, part, header, header.channels)
 
 
@@ -195,7 +202,9 @@ def write_frame(
 
 
 @contextmanager
-def _opened(path: Path, frame: int | None) -> Iterator[tuple[Any, int, Header]]:
+def _opened(
+    path: Path, frame: int | None, *, rank: Callable[[Any], int] | None = None
+) -> Iterator[tuple[Any, int, Header]]:
     where, again = _where(path, frame)
     if not path.is_file():
         remedy = "Check the path." if frame is None else "Render it, or pass --missing skip or hold."
@@ -208,7 +217,7 @@ def _opened(path: Path, frame: int | None) -> Iterator[tuple[Any, int, Header]]:
     try:
         if file.format_name() not in _FORMATS:
             raise PlateError(f"{where} is of type {file.format_name()}. Convert it to EXR, DPX, TIFF, PNG or JPEG.")
-        part = _part(file)
+        part = _part(file, rank or _plate_rank)
         file.seek_subimage(part, 0)
         spec = file.spec()
         if spec.deep:
@@ -228,19 +237,24 @@ def _where(path: Path, frame: int | None) -> tuple[str, str]:
     return f"Frame {frame} ({path})", "Render it again, or leave it out with --missing skip."
 
 
-def _part(file: Any) -> int:
-    """The part of a multi-part file to read."""
+def _plate_rank(spec: Any) -> int:
+    chosen = plate_channels(spec.channelnames)
+    return 2 if "." not in chosen[0] and chosen[0].upper() in ("R", "Y") else int(len(chosen) == 3)
 
-    def rank(names: tuple[str, ...]) -> int:
-        chosen = plate_channels(names)
-        return 2 if "." not in chosen[0] and chosen[0].upper() in ("R", "Y") else int(len(chosen) == 3)
 
+def _matte_rank(spec: Any) -> int:
+    cryptomatte = any(attribute.name.lower().startswith("cryptomatte/") for attribute in spec.extra_attribs)
+    return 3 if cryptomatte else _plate_rank(spec)
+
+
+def _part(file: Any, rank: Callable[[Any], int]) -> int:
+    """The part of a multi-part file to read: the first of the highest rank."""
     ranks: dict[int, int] = {}
     part = 0
     while file.seek_subimage(part, 0):
         spec = file.spec()
         if not spec.deep and spec.nchannels > 0:
-            ranks[part] = rank(spec.channelnames)
+            ranks[part] = rank(spec)
         part += 1
     file.geterror()  # seeking past the last part is how the parts are counted
     return max(ranks, key=lambda part: ranks[part], default=0)

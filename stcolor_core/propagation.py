@@ -183,7 +183,7 @@ class Propagator:
         matching = self._matching(lightness)
         target, reference = self._model.features.both(self._tensor(matching))
         grid_lightness = cells(matching, (target.shape[1], target.shape[2]))
-        return View(lightness, grid_lightness, target.flatten(1), reference.flatten(1), instances)
+        return View(lightness, grid_lightness, matching.shape[:2], target.flatten(1), reference.flatten(1), instances)
 
     def _evidence(self, frame: int, view: View, sources: Sequence[_Source], tracks: Sequence[Tracks]) -> Evidence:
         """What eq.

@@ -112,6 +112,8 @@ class ExemplarRefinement:
             previous_ab=None if previous is None else torch.from_numpy(previous.ab).permute(2, 0, 1),
         )
         confidence, tracked = smooth.cpu().numpy()
+        if evidence.restricted:  # a place that tracking lost, and was guessed, is worth half
+            confidence = confidence * (0.5 + 0.5 * tracked)
         return Refined(ab.permute(1, 2, 0).cpu().numpy(), confidence, tracked, np.full((height, width), -1))
 
     # no_grad, not inference_mode: what leaves here may be changed in place or meet a gradient elsewhere.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
+from stcolor_core.resizing import cells, resized
 from stcolor_core.shot import Method
 from stcolor_core.tracking import dense
 from stcolor_core.tracking.flow import FlowLink, FlowTracker, sample
@@ -25,11 +25,13 @@ class View:
     """One picture as the core sees it.
 
     lightness: (H, W) float32 L* at working size. grid_lightness: (h, w), averaged over the cells of the matching grid.
+    matching_size: (height, width) that features are taken from, at most the working size; its grid has cells of 4 x 4.
     target, reference: (C, P) features, P = h * w. instances: masks at working size, None where there are none to go by.
     """
 
     lightness: np.ndarray
     grid_lightness: np.ndarray
+    matching_size: tuple[int, int]
     target: Tensor
     reference: Tensor
     instances: Instances | None = None
@@ -90,9 +92,9 @@ class _FlowWindows:
 
     def step(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _MaskPropagation)
         device = view.target.device
-        centre = _on_grid(link.displacement, view.grid)
+        centre = _in_cells(link.displacement, view)
         window = dense.neighbourhood(*view.grid, _FLOW_RADIUS, centre=centre.to(device), device=device)
-        support = cv2.resize(link.visibility, view.grid[::-1], interpolation=cv2.INTER_AREA).reshape(-1)
+        support = cells(resized(link.visibility, view.matching_size), view.grid).reshape(-1)
         return _Candidates(window.positions.int(), torch.from_numpy(support).to(device), 0.0)
 
 
@@ -125,7 +127,7 @@ class _InstanceWalk:
     def __init__(self, reference: View, instances: Instances, method: Method) -> None:
         self._method = method
         self._carried = instances
-        self._masks = on_grid(instances.masks, _matching_size(reference))
+        self._masks = on_grid(instances.masks, reference.matching_size)
         self._state, self._ids = advance(InstanceState(), instances, iou_threshold=method.iou_threshold)
         self.mattes = instances
 
@@ -145,7 +147,7 @@ class _InstanceWalk:
         names = seen.names or tuple(f"instance{identity}" for identity in ids)
         self.mattes = Instances(seen.masks, seen.labels, seen.scores, names)
         return restrict(
-            on_grid(seen.masks, _matching_size(view)),
+            on_grid(seen.masks, view.matching_size),
             ids,
             self._masks,
             self._ids,
@@ -154,12 +156,9 @@ class _InstanceWalk:
         )
 
 
-def _matching_size(view: View) -> tuple[int, int]:
-    return view.grid[0] * 4, view.grid[1] * 4
-
-
-def _on_grid(displacement: np.ndarray, grid: tuple[int, int]) -> Tensor:
+def _in_cells(displacement: np.ndarray, view: View) -> Tensor:
     """(H, W, 2) working pixels -> (P, 2) grid cells."""
     height, width = displacement.shape[:2]
-    cells = cv2.resize(displacement, grid[::-1], interpolation=cv2.INTER_AREA).reshape(-1, 2)
-    return torch.from_numpy(cells * np.array([grid[1] / width, grid[0] / height], np.float32))
+    mean = cells(resized(displacement, view.matching_size), view.grid).reshape(-1, 2)
+    scale = [view.matching_size[1] / width / 4, view.matching_size[0] / height / 4]
+    return torch.from_numpy(mean * np.array(scale, np.float32))

@@ -189,6 +189,21 @@ def test_of_several_parts_the_one_with_the_picture_is_read(tmp_path: Path) -> No
     assert plates.read_header(path).channels == ("R", "G", "B") and plates.is_complete(path)
 
 
+def test_of_several_parts_a_matte_is_read_from_the_one_with_cryptomatte(tmp_path: Path) -> None:
+    path = tmp_path / "parts.exr"
+    beauty, ids = oiio.ImageSpec(17, 13, 3, "half"), oiio.ImageSpec(17, 13, 4, "float")
+    beauty.attribute("oiio:subimagename", "beauty")
+    ids.channelnames = tuple(f"crypto00.{name}" for name in "RGBA")
+    ids.attribute("oiio:subimagename", "crypto")
+    ids.attribute("cryptomatte/1234567/name", "crypto")
+    file = oiio.ImageOutput.create(str(path))
+    assert file.open(str(path), (beauty, ids)) and file.write_image(picture())
+    assert file.open(str(path), ids, "AppendSubimage") and file.write_image(np.ones((13, 17, 4), np.float32))
+    assert file.close()
+    assert plates.read(path).channels == ("R", "G", "B")
+    assert set(plates.read_matte_file(path).channels) == set(ids.channelnames)
+
+
 def test_nan_and_infinity_are_replaced_and_counted(tmp_path: Path) -> None:
     pixels = picture()
     pixels[2, 3, 0] = np.nan
