@@ -12,6 +12,7 @@ A slow dissolve is not found (nor by any of the others): give its first frame by
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -81,7 +82,7 @@ def find_cuts(frames: Iterable[tuple[int, np.ndarray]], *, threshold: float = 0.
 
 
 def _thumbnail(lightness: np.ndarray) -> np.ndarray:
-    finite = np.nan_to_num(np.clip(lightness, 0, 100)).astype(np.float32)
+    finite = np.nan_to_num(np.clip(lightness, 0, 100), copy=False).astype(np.float32, copy=False)
     return np.asarray(cv2.resize(finite, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA))
 
 
@@ -90,7 +91,7 @@ def _differences(a: np.ndarray, b: np.ndarray) -> Iterator[float]:
 
     The shift catches a whip pan, which is too fast for flow alone.
     """
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     x, y = (np.clip(128 + 50 * (t - t.mean()) / max(t.std(), 1), 0, 255).astype(np.uint8) for t in (a, b))
     yield _unlikeness(a, b, dis.calc(x, y, None))
     hann = cv2.createHanningWindow((_WIDTH, _HEIGHT), cv2.CV_32F)
@@ -122,9 +123,9 @@ def _unlikeness(a: np.ndarray, b: np.ndarray, flow: np.ndarray) -> float:
 def _off_bars(brighter: np.ndarray) -> np.ndarray:
     """1 where a window holds no black row or column: the bars of a letterbox are alike in all scenes."""
     lit = brighter > _BLACK
-    picture = lit.any(axis=1, keepdims=True) & lit.any(axis=0)
+    picture = np.asarray(lit.any(axis=1, keepdims=True) & lit.any(axis=0), np.uint8)
     window = np.ones((_WINDOW, _WINDOW), np.uint8)
-    return np.asarray(cv2.erode(picture.astype(np.uint8), window, borderType=cv2.BORDER_CONSTANT, borderValue=1))
+    return np.asarray(cv2.erode(picture, window, borderType=cv2.BORDER_CONSTANT, borderValue=1))
 
 
 def _mean(picture: np.ndarray) -> np.ndarray:

@@ -147,9 +147,8 @@ class _Run:
             per_frame=self._shot.method.references,
         )
         self._tell_unreferenced(spans, wanted)
-        for frame in wanted:
-            if frame in self._footage.references:
-                yield self._reference_frame(frame, force=force)
+        for frame in sorted(wanted.intersection(self._footage.references)):
+            yield self._reference_frame(frame, force=force)
         for span in spans:
             yield from self._span(span, wanted.intersection(span.frames), force=force)
         self._report(Event(kind="done", done=self._done, total=self._total))
@@ -173,14 +172,17 @@ class _Run:
         frames = list(self._footage.frames)
         around = plan(frames, self._footage.references, [])
         # whole stretches with some frames to spare, so that the cuts are those of the whole shot whatever is wanted
-        reach: set[int] = set()
+        places: set[int] = set()
         for span in around:
             if wanted.intersection(span.frames):
                 first, last = bisect_left(frames, span.reads[0]), bisect_left(frames, span.reads[-1])
-                reach.update(frames[max(0, first - _CUT_MARGIN) : last + 1 + _CUT_MARGIN])
+                places.update(range(max(0, first - _CUT_MARGIN), min(len(frames), last + 1 + _CUT_MARGIN)))
         finder, cuts = CutFinder(), []
-        for frame in sorted(reach):
-            cuts += finder.add(frame, self._footage.lightness(frame))
+        for place in sorted(places):
+            if place - 1 not in places:  # another stretch; what lies between was not looked at
+                cuts += finder.finish()
+                finder = CutFinder()
+            cuts += finder.add(frames[place], self._footage.lightness(frames[place]))
         cuts += finder.finish()
         if cuts:
             self._warn(f"Scene cuts before frame {format_frames(cuts)}: colour is not carried across them.")

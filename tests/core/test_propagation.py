@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,9 @@ import torch
 from scenes import Scene, crossing, pan
 
 from stcolor_core import models
+from stcolor_core.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
 from stcolor_core.propagation import Colored, Keyframe, Propagator
+from stcolor_core.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.scratch import Scratch
 from stcolor_core.shot import Method
 from stcolor_core.spans import plan
@@ -153,3 +157,40 @@ def test_mattes_of_the_reference_alone_are_carried_along(standard: models.Model)
     overlap = [(mattes.masks[i] > 0.5) & scene.masks[4][i] for i in range(2)]
     assert all(both.sum() > 0.85 * 1600 for both in overlap)
     assert leak(scene, result[4]) < 5
+
+
+@pytest.mark.slow
+class TestTheExemplarModel:
+    """Its own networks with seeded weights: the colours mean nothing, how they are put together does."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def exemplar(cls) -> models.Model:
+        kit = runpy.run_path(str(Path(__file__).with_name("data") / "exemplar_fixture.py"))
+        return models.Model(
+            name="exemplar",
+            features=ExemplarFeatures(kit["seeded"](VGG19), kit["seeded"](CorrespondenceNet)),
+            refinement=ExemplarRefinement(kit["seeded"](ColorNet)),
+            temperature=0.01,
+            radius=9,
+            color_features=True,
+            coarse_matching=False,
+        )
+
+    @pytest.mark.parametrize("tracking", ["none", "dense"])
+    def test_two_walks_meet_without_a_step(self, exemplar: models.Model, tracking: str) -> None:
+        scene = pan(6, height=32, width=48, step=1)
+        both = color(scene, [0, 5], exemplar, tracking=tracking)
+        assert set(both) == {1, 2, 3, 4}
+        assert all(np.isfinite(colored.ab).all() for colored in both.values())
+        # the other way round the same two walks are made, so the shot coloured backward is the shot coloured forward
+        turned = Scene(scene.lightnesses[::-1], scene.ab[::-1], scene.masks[::-1], with_mattes=False)
+        again = color(turned, [0, 5], exemplar, tracking=tracking)
+        for frame in both:
+            assert np.abs(again[5 - frame].ab - both[frame].ab).mean() < 0.02  # a random net amplifies rounding
+
+    def test_a_lost_track_lowers_the_confidence(self, exemplar: models.Model) -> None:
+        scene = pan(4, height=32, width=48, step=1)
+        free = color(scene, [0], exemplar, tracking="none")[3]
+        dense = color(scene, [0], exemplar, tracking="dense")[3]
+        assert (dense.confidence <= free.confidence + 1e-6).all()

@@ -1,0 +1,107 @@
+"""Figures of merit against scikit-image and against their definitions, pixel by pixel."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio
+
+from stcolor_core.evaluation.metrics import mean_chroma_ratio, outlier_curve, outliers, psnr
+
+rng = np.random.default_rng(0)
+TRUTH = rng.random((13, 17, 3)).astype(np.float32)
+PICTURE = np.clip(TRUTH + rng.normal(0, 0.05, TRUTH.shape), 0, 1).astype(np.float32)
+MASK = rng.random(TRUTH.shape[:2]) < 0.3
+
+
+def eight_bit(picture: np.ndarray) -> np.ndarray:
+    return np.rint(picture.astype(np.float64) * 255).astype(np.uint8)
+
+
+def distances() -> list[float]:
+    """Euclidean distance of each pixel of the two 8-bit pictures, one by one."""
+    pairs = zip(eight_bit(TRUTH).reshape(-1, 3).tolist(), eight_bit(PICTURE).reshape(-1, 3).tolist(), strict=True)
+    return [math.dist(a, b) for a, b in pairs]
+
+
+def test_psnr_agrees_with_scikit_image_on_the_8_bit_pictures() -> None:
+    assert psnr(TRUTH, PICTURE) == pytest.approx(
+        peak_signal_noise_ratio(eight_bit(TRUTH), eight_bit(PICTURE)), abs=1e-9
+    )
+
+
+def test_psnr_inside_a_mask_counts_those_pixels_only() -> None:
+    expected = peak_signal_noise_ratio(eight_bit(TRUTH)[MASK], eight_bit(PICTURE)[MASK])
+    assert psnr(TRUTH, PICTURE, MASK) == pytest.approx(expected, abs=1e-9)
+
+
+def test_inner_and_outer_errors_make_up_the_full_one() -> None:
+    inner, outer, full = (10 ** (-psnr(TRUTH, PICTURE, mask) / 10) for mask in (MASK, ~MASK, None))
+    assert MASK.mean() * inner + (1 - MASK.mean()) * outer == pytest.approx(full)
+
+
+def test_errors_do_not_wrap_around_as_unsigned_bytes_would() -> None:
+    assert psnr(np.zeros((2, 2, 3)), np.ones((2, 2, 3))) == 0.0
+    assert psnr(np.full((2, 2, 3), 0.2), np.full((2, 2, 3), 0.6)) == pytest.approx(-20 * math.log10(0.4))
+
+
+def test_pictures_that_are_equal_in_8_bits_have_no_error() -> None:
+    assert psnr(TRUTH, TRUTH) == math.inf
+    assert psnr(np.full((2, 2, 3), 0.5), np.full((2, 2, 3), 0.5005)) == math.inf
+
+
+def test_what_lies_outside_the_display_range_is_clipped() -> None:
+    assert psnr(np.ones((2, 2, 3)), np.full((2, 2, 3), 7.0)) == math.inf
+
+
+def test_an_empty_mask_gives_nan() -> None:
+    nothing = np.zeros_like(MASK)
+    assert math.isnan(psnr(TRUTH, PICTURE, nothing))
+    assert math.isnan(outliers(TRUTH, PICTURE, mask=nothing))
+
+
+@pytest.mark.parametrize("threshold", [1, 16, 30])
+def test_outliers_are_the_pixels_further_off_than_the_threshold(threshold: float) -> None:
+    far = [distance > threshold for distance in distances()]
+    assert outliers(TRUTH, PICTURE, threshold) == pytest.approx(np.mean(far))
+    assert outliers(TRUTH, PICTURE, threshold, MASK) == pytest.approx(np.mean(np.array(far)[MASK.ravel()]))
+
+
+def test_a_distance_equal_to_the_threshold_is_no_outlier() -> None:
+    truth, picture = np.zeros((1, 1, 3)), np.array([[[16.0, 0.0, 0.0]]]) / 255
+    assert outliers(truth, picture, 16) == 0.0
+    assert outliers(truth, picture, 15.99) == 1.0
+
+
+def test_the_curve_holds_the_outliers_of_each_threshold() -> None:
+    curve = outlier_curve(TRUTH, PICTURE)
+    assert curve.tolist() == [outliers(TRUTH, PICTURE, threshold) for threshold in range(1, 33)]
+    assert 1 >= curve[0] > curve[15] > curve[-1] > 0
+
+
+def test_chroma_halved_has_the_ratio_one_half_and_a_grey_truth_none() -> None:
+    ab = rng.normal(0, 20, (5, 6, 2)).astype(np.float32)
+    assert mean_chroma_ratio(ab, ab / 2) == pytest.approx(0.5)
+    assert mean_chroma_ratio(ab, np.zeros_like(ab)) == 0.0
+    assert math.isnan(mean_chroma_ratio(np.zeros_like(ab), ab))
+
+
+@pytest.mark.parametrize(
+    ("picture", "mask", "message"),
+    [
+        pytest.param(PICTURE[:5], None, "must both be", id="another size"),
+        pytest.param(PICTURE, MASK[:5], "mask must be", id="mask of another size"),
+        pytest.param(PICTURE, MASK.astype(np.uint8), "mask must be", id="mask of numbers"),
+        pytest.param(np.full_like(PICTURE, np.nan), None, "nan", id="nan"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(picture: np.ndarray, mask: np.ndarray | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        psnr(TRUTH, picture, mask)
+
+
+def test_ab_of_different_shapes_is_refused() -> None:
+    with pytest.raises(ValueError, match="shapes differ"):
+        mean_chroma_ratio(np.zeros((2, 2, 2)), np.zeros((3, 2, 2)))
