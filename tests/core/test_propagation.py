@@ -187,7 +187,8 @@ class TestTheExemplarModel:
         turned = Scene(scene.lightnesses[::-1], scene.ab[::-1], scene.masks[::-1], with_mattes=False)
         again = color(turned, [0, 5], exemplar, tracking=tracking)
         for frame in both:
-            assert np.abs(again[5 - frame].ab - both[frame].ab).mean() < 0.02  # a random net amplifies rounding
+            # rounding that a random net amplifies gives 0.07; one walk alone differs by 3
+            assert np.abs(again[5 - frame].ab - both[frame].ab).mean() < 0.3
 
     def test_a_lost_track_lowers_the_confidence(self, exemplar: models.Model) -> None:
         scene = pan(4, height=32, width=48, step=1)
