@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -161,7 +162,7 @@ def test_evidence_is_enlarged_from_its_grid_and_flow_is_not_looked_at(refinement
     nowhere = torch.zeros(120, dtype=torch.int64)
     warp = GridWarp(ab, free_ab, similarity, similarity, support, nowhere, nowhere, nowhere, nowhere > 0)
     flow = FlowColor(np.full((37, 45, 2), 50.0, np.float32), np.ones((37, 45)), np.zeros((37, 45)), 1.0)
-    evidence = Evidence(lightness, np.zeros((10, 12), np.float32), warp, restricted=True, flows=(flow,))
+    evidence = Evidence(lightness, np.zeros((10, 12), np.float32), warp, restricted=False, flows=(flow,))
     previous = Previous(before, np.full((37, 45, 2), 7.0, np.float32))
     refined = refinement.refine(evidence, previous)
 
@@ -178,6 +179,8 @@ def test_evidence_is_enlarged_from_its_grid_and_flow_is_not_looked_at(refinement
         middle = (found[1:36:4, 1:44:4] + found[2:36:4, 2:44:4] + found[1:36:4, 2:44:4] + found[2:36:4, 1:44:4]) / 4
         assert np.corrcoef(middle.ravel(), cells.view(10, 12)[:9, :11].numpy().ravel())[0, 1] > 0.95
         assert found.min() >= 0 and found.max() <= 1
+    lowered = refinement.refine(replace(evidence, restricted=True), previous).confidence
+    np.testing.assert_allclose(lowered, refined.confidence * (0.5 + 0.5 * refined.tracked), rtol=1e-6)
     assert np.all(refined.flow_source == -1)
     assert not np.array_equal(refined.ab, refinement.refine(evidence, None).ab)
 
