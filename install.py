@@ -264,6 +264,7 @@ def demo(options: argparse.Namespace) -> int:
 def test(options: argparse.Namespace) -> int:
     setup = Setup(options.venv, options.offline)
     set_up(setup, dev=True, reinstall=options.reinstall)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # on pictures as small as the tests', threads wait for each other
     return run_module(setup, "pytest", folder=PROJECT)
 
 

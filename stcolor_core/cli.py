@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -209,6 +210,7 @@ def _colorize(options: argparse.Namespace) -> int:
         return 0
     from stcolor_core.pipeline import colorize
 
+    _leave_a_core_free()
     stop = _StopOnSignal()
     with _JsonLines() if options.json else _Bar() as report:
         frames = colorize(
@@ -217,6 +219,18 @@ def _colorize(options: argparse.Namespace) -> int:
         for _ in frames:
             pass
     return 0
+
+
+def _leave_a_core_free() -> None:
+    """One thread less than there are cores, unless OMP_NUM_THREADS says otherwise.
+
+    torch's threads wait for the slowest of them at every step: where Nuke or anything else keeps one core busy, a thread
+    for every core made a frame five times slower than leaving one free (benchmarks/README.md).
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        import torch
+
+        torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
 
 
 class _StopOnSignal:
@@ -334,6 +348,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from stcolor_core.evaluation.protocol import evaluate
     from stcolor_core.pipeline import resolve_device
 
+    _leave_a_core_free()
     evaluate(
         options.dataset,
         protocols=options.protocol or ["tenth"],
