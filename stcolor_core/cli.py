@@ -224,7 +224,7 @@ def _colorize(options: argparse.Namespace) -> int:
 def _leave_a_core_free() -> None:
     """One thread less than there are cores, unless OMP_NUM_THREADS says otherwise.
 
-    torch's threads wait for the slowest of them at every step: where Nuke or anything else keeps one core busy, a thread
+    torch's threads wait for the slowest of them at every step: where Nuke or anything else keeps a core busy, a thread
     for every core made a frame five times slower than leaving one free (benchmarks/README.md).
     """
     if "OMP_NUM_THREADS" not in os.environ:
