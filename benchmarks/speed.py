@@ -60,9 +60,9 @@ def make_shot(folder: Path, width: int, height: int, frames: int) -> None:
 
 def child(folder: Path, model: str, *, profile: bool) -> None:
     """Colour the shot in `folder` and print one JSON object of what it cost."""
-    from stcolor_core.cli import _leave_a_core_free
     from stcolor_core.pipeline import colorize
     from stcolor_core.shot import Method, Output, Plate, Reference, Shot
+    from stcolor_core.terminal import leave_a_core_free
 
     shot = Shot(
         plate=Plate(path=str(folder / "plate.####.exr")),
@@ -70,7 +70,7 @@ def child(folder: Path, model: str, *, profile: bool) -> None:
         references=(Reference(path=str(folder / "ref.0001.exr"), frame=1),),
         method=Method(model=model),
     )
-    _leave_a_core_free()
+    leave_a_core_free()
     profiler = cProfile.Profile()
     frames = colorize(shot, force=True)
     next(frames)  # the reference: loading, planning and the scan for cuts are over

@@ -6,25 +6,17 @@ Exit codes: 0 done, 1 failed with one readable line, 2 bad request, 130 cancelle
 from __future__ import annotations
 
 import argparse
-import json
 import logging
-import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from stcolor_core import __version__
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError
 from stcolor_core.shot import TRACKINGS, Matte, Method, Output, Plate, Reference, Shot, Still
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
-
-    from stcolor_core.pipeline import Event
+from stcolor_core.terminal import Bar, JsonLines, StopOnSignal, leave_a_core_free
 
 __all__ = ["main"]
 
@@ -210,85 +202,15 @@ def _colorize(options: argparse.Namespace) -> int:
         return 0
     from stcolor_core.pipeline import colorize
 
-    _leave_a_core_free()
-    stop = _StopOnSignal()
-    with _JsonLines() if options.json else _Bar() as report:
+    leave_a_core_free()
+    stop = StopOnSignal()
+    with JsonLines() if options.json else Bar() as report:
         frames = colorize(
             shot, device=options.device, only=options.only, force=options.force, report=report, cancelled=stop.asked
         )
         for _ in frames:
             pass
     return 0
-
-
-def _leave_a_core_free() -> None:
-    """One thread less than there are cores, unless OMP_NUM_THREADS says otherwise.
-
-    torch's threads wait for the slowest of them at every step: where Nuke or anything else keeps a core busy, a thread
-    for every core made a frame five times slower than leaving one free (benchmarks/README.md).
-    """
-    if "OMP_NUM_THREADS" not in os.environ:
-        import torch
-
-        torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
-
-
-class _StopOnSignal:
-    """Ctrl-C and SIGTERM ask for a stop between two frames; a second Ctrl-C stops at once."""
-
-    def __init__(self) -> None:
-        self._asked = False
-        signal.signal(signal.SIGINT, self._ask)
-        signal.signal(signal.SIGTERM, self._ask)
-
-    def asked(self) -> bool:
-        return self._asked
-
-    def _ask(self, number: int, stack: FrameType | None) -> None:  # noqa: ARG002  (what signal calls)
-        if self._asked:
-            raise KeyboardInterrupt
-        self._asked = True
-
-
-class _JsonLines:
-    """Every event as one JSON object a line."""
-
-    def __enter__(self) -> Callable[[Event], None]:
-        return self._write
-
-    def __exit__(self, *exception: object) -> None:
-        pass
-
-    @staticmethod
-    def _write(event: Event) -> None:
-        sys.stdout.write(json.dumps(asdict(event)) + "\n")
-        sys.stdout.flush()
-
-
-class _Bar:
-    """A progress bar on a terminal; warnings above it."""
-
-    def __enter__(self) -> Callable[[Event], None]:
-        from tqdm import tqdm
-
-        self._bar: tqdm[NoReturn] = tqdm(unit="frame", disable=None, dynamic_ncols=True)
-        return self._show
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.close()
-
-    def _show(self, event: Event) -> None:
-        if event.kind == "warning":
-            self._bar.write(f"stcolor: {event.message}", file=sys.stderr)
-        elif event.kind == "look":
-            self._bar.set_description(f"looking at frame {event.frame}")
-        elif event.kind == "plan":
-            self._bar.reset(total=event.total)
-        elif event.kind == "frame":
-            self._bar.set_description(f"frame {event.frame}", refresh=False)
-            if event.confidence is not None:
-                self._bar.set_postfix(confidence=f"{event.confidence:.2f}", refresh=False)
-            self._bar.update()
 
 
 # models, evaluate, doctor
@@ -348,7 +270,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from stcolor_core.evaluation.protocol import evaluate
     from stcolor_core.pipeline import resolve_device
 
-    _leave_a_core_free()
+    leave_a_core_free()
     evaluate(
         options.dataset,
         protocols=options.protocol or ["tenth"],

@@ -1,0 +1,89 @@
+"""A run as a terminal sees it: progress, signals, and manners towards whatever else runs on the machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from stcolor_core.pipeline import Event
+
+__all__ = ["Bar", "JsonLines", "StopOnSignal", "leave_a_core_free"]
+
+
+def leave_a_core_free() -> None:
+    """One thread less than there are cores, unless OMP_NUM_THREADS says otherwise.
+
+    torch's threads wait for the slowest of them at every step: where Nuke or anything else keeps a core busy, a thread
+    for every core made a frame five times slower than leaving one free (benchmarks/README.md).
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        import torch
+
+        torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+
+
+class StopOnSignal:
+    """Ctrl-C and SIGTERM ask for a stop between two frames; a second Ctrl-C stops at once."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        signal.signal(signal.SIGINT, self._ask)
+        signal.signal(signal.SIGTERM, self._ask)
+
+    def asked(self) -> bool:
+        return self._asked
+
+    def _ask(self, number: int, stack: FrameType | None) -> None:  # noqa: ARG002  (what signal calls)
+        if self._asked:
+            raise KeyboardInterrupt
+        self._asked = True
+
+
+class JsonLines:
+    """Every event as one JSON object a line."""
+
+    def __enter__(self) -> Callable[[Event], None]:
+        return self._write
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    @staticmethod
+    def _write(event: Event) -> None:
+        sys.stdout.write(json.dumps(asdict(event)) + "\n")
+        sys.stdout.flush()
+
+
+class Bar:
+    """A progress bar on a terminal; warnings above it."""
+
+    def __enter__(self) -> Callable[[Event], None]:
+        from tqdm import tqdm
+
+        self._bar: tqdm[NoReturn] = tqdm(unit="frame", disable=None, dynamic_ncols=True)
+        return self._show
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.close()
+
+    def _show(self, event: Event) -> None:
+        if event.kind == "warning":
+            self._bar.write(f"stcolor: {event.message}", file=sys.stderr)
+        elif event.kind == "look":
+            self._bar.set_description(f"looking at frame {event.frame}")
+        elif event.kind == "plan":
+            self._bar.reset(total=event.total)
+        elif event.kind == "frame":
+            self._bar.set_description(f"frame {event.frame}", refresh=False)
+            if event.confidence is not None:
+                self._bar.set_postfix(confidence=f"{event.confidence:.2f}", refresh=False)
+            self._bar.update()
