@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,7 @@ from stcolor_core import __version__, models, plates
 from stcolor_core.cuts import CutFinder
 from stcolor_core.digest import Digests
 from stcolor_core.errors import BadRequest, Cancelled, ModelError
-from stcolor_core.footage import ShotFootage
+from stcolor_core.footage import PlateFrame, ShotFootage
 from stcolor_core.layers import Frame, channels
 from stcolor_core.propagation import Colored, Propagator
 from stcolor_core.resizing import resized
@@ -206,19 +207,22 @@ class _Run:
                 todo.add(frame)
         if not todo:
             return
-        with Scratch() as scratch:
-            for colored in Propagator(self._model, self._shot.method, device=self._device).color(
-                span, self._footage, scratch
-            ):
+        propagator = Propagator(self._model, self._shot.method, device=self._device)
+        # a frame is brought to full size and written beside the computing of the next one
+        with Scratch() as scratch, ThreadPoolExecutor(max_workers=1) as beside:
+            written: Future[Colored] | None = None
+            for colored in propagator.color(span, self._footage, scratch):
                 self._check()
                 if colored.frame in todo:
-                    self._write(self._full_size(colored), digest)
                     todo.remove(colored.frame)
-                    yield self._finished(
-                        colored.frame, confidence=float(colored.confidence.mean()), fallback=colored.fallback
-                    )
+                    plate = self._footage.plate(colored.frame)
+                    if written is not None:
+                        yield self._finished_as(written.result())
+                    written = beside.submit(self._write_colored, colored, plate, digest)
                 if not todo:
-                    return
+                    break
+            if written is not None:
+                yield self._finished_as(written.result())
 
     def _reference_frame(self, frame: int, *, force: bool) -> FrameResult:
         """A reference keeps its own colour exactly."""
@@ -236,26 +240,26 @@ class _Run:
             displacement=None,
             mattes=self._footage.instances(frame),
         )
-        self._write(result, digest)
+        self._write(result, self._footage.plate(frame), digest)
         return self._finished(frame, confidence=1.0, fallback=0.0)
 
-    def _full_size(self, colored: Colored) -> Frame:
-        """A frame at plate size: ab along the plate's own edges, the rest smoothly."""
+    def _write_colored(self, colored: Colored, plate: PlateFrame, digest: str) -> Colored:
+        """Bring a frame to plate size, ab along the plate's own edges and the rest smoothly, and write it."""
         size = (self._footage.canvas[3], self._footage.canvas[2])
-        guide = self._footage.plate(colored.frame).lightness
         rows, columns = (np.arange(n) * m // n for n, m in zip(size, colored.source.shape, strict=True))
-        return Frame(
+        frame = Frame(
             frame=colored.frame,
-            ab=upsample(colored.ab * np.float32(self._shot.method.chroma), colored.lightness, guide),
+            ab=upsample(colored.ab * np.float32(self._shot.method.chroma), colored.lightness, plate.lightness),
             confidence=resized(colored.confidence, size),
             tracked=resized(colored.tracked, size),
             source=colored.source[rows[:, None], columns],
             displacement=colored.displacement,
             mattes=colored.mattes,
         )
+        self._write(frame, plate, digest)
+        return colored
 
-    def _write(self, frame: Frame, digest: str) -> None:
-        plate = self._footage.plate(frame.frame)
+    def _write(self, frame: Frame, plate: PlateFrame, digest: str) -> None:
         layers, cryptomatte = channels(frame, canvas=self._footage.canvas, display=self._footage.display)
         own = {name: (self._footage.off_canvas(plate.header, values), kind) for name, (values, kind) in layers.items()}
         if self._shot.output.beauty:
@@ -276,6 +280,9 @@ class _Run:
         if not plates.is_complete(path):
             return False
         return plates.read_header(path).metadata.get("stcolor/settings") == digest
+
+    def _finished_as(self, colored: Colored) -> FrameResult:
+        return self._finished(colored.frame, confidence=float(colored.confidence.mean()), fallback=colored.fallback)
 
     def _finished(
         self, frame: int, *, kept: bool = False, confidence: float | None = None, fallback: float | None = None
