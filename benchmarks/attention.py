@@ -104,6 +104,7 @@ def colored(frame: Frame, ab: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
+    """Measure what the command line asks for and print it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dataset", type=Path, required=True, help="a DAVIS-like folder")
     parser.add_argument("--features", choices=tuple(DESCRIBERS), default="standard")

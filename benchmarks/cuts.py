@@ -200,6 +200,7 @@ def scenedetect_candidates() -> dict[str, Find]:
 
 
 def main() -> None:
+    """Measure what the command line asks for and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--edited", type=Path)

@@ -127,6 +127,7 @@ def measure(size: str, frames: int, model: str, *, profile: bool) -> dict[str, o
 
 
 def main() -> None:
+    """Measure what the command line asks for and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("speed", "memory", "large", "child"))
     parser.add_argument("--size", nargs="+")

@@ -206,6 +206,7 @@ CASES: list[tuple[str, int | None, float, Carry | None]] = [
 
 
 def main() -> None:
+    """Measure what the command line asks for and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data" / "davis")
     parser.add_argument("--every", type=int, default=25, help="take every n-th frame of a sequence")

@@ -132,6 +132,7 @@ class _Run:
         self._done = self._total = 0
 
     def frames(self, only: str | None, *, force: bool) -> Iterator[FrameResult]:
+        """References first, then span by span in time, the frames of a span in the order of its walk."""
         wanted = self._wanted(only)
         self._total = len(wanted)
         self._report(

@@ -63,6 +63,16 @@ class GridWarp:
     fallback: Tensor
 
 
+@dataclass(frozen=True)
+class _Stack:
+    """The references side by side: values (2 + R, N), ab and whose it is; offset (R + 1,), where each begins in N."""
+
+    references: Sequence[GridReference]
+    values: Tensor
+    offset: Tensor
+    temperature: float
+
+
 def correlation_rows(target: Tensor, reference: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """Eq. 4 in chunks of target positions.
 
@@ -99,30 +109,21 @@ def warp(target: Tensor, references: Sequence[GridReference], *, temperature: fl
     """
     if not references:
         raise ValueError("warp needs at least one reference")
-    stacked = torch.cat([reference.features for reference in references], dim=1)  # (C, N), eq. 11
+    features = torch.cat([reference.features for reference in references], dim=1)  # (C, N), eq. 11
     ab = torch.cat([reference.ab for reference in references], dim=1)
     owner = torch.cat([torch.full((r.features.shape[1],), i, device=ab.device) for i, r in enumerate(references)])
     offset = torch.tensor([0, *(r.features.shape[1] for r in references)], device=ab.device).cumsum(0)
     values = torch.cat([ab, torch.nn.functional.one_hot(owner, len(references)).T.to(ab.dtype)])  # (2 + R, N)
-    parts = [
-        _warp_rows(correlation, rows, references, values, offset, temperature)
-        for rows, correlation in correlation_rows(target, stacked)
-    ]
+    stack = _Stack(references, values, offset, temperature)
+    parts = [_warp_rows(correlation, rows, stack) for rows, correlation in correlation_rows(target, features)]
     return GridWarp(*(torch.cat(column, dim=-1) for column in zip(*parts, strict=True)))
 
 
-def _warp_rows(
-    correlation: Tensor,
-    rows: slice,
-    references: Sequence[GridReference],
-    values: Tensor,
-    offset: Tensor,
-    temperature: float,
-) -> tuple[Tensor, ...]:
-    free = values @ torch.softmax(correlation / temperature, dim=1).T  # (2 + R, Q)
+def _warp_rows(correlation: Tensor, rows: slice, stack: _Stack) -> tuple[Tensor, ...]:
+    free = stack.values @ torch.softmax(correlation / stack.temperature, dim=1).T  # (2 + R, Q)
     free_similarity, free_best = correlation.max(dim=1)
-    if any(reference.restricts for reference in references):
-        mixed, similarity, best, fallback = _restricted(correlation, rows, references, values, offset, temperature)
+    if any(reference.restricts for reference in stack.references):
+        mixed, similarity, best, fallback = _restricted(correlation, rows, stack)
         mixed = torch.where(fallback, free, mixed)
         similarity = torch.where(fallback, free_similarity, similarity)
         best = torch.where(fallback, free_best, best)
@@ -130,38 +131,30 @@ def _warp_rows(
         mixed, similarity, best = free, free_similarity, free_best
         fallback = torch.zeros_like(free_best, dtype=torch.bool)
     shares, free_shares = mixed[2:], free[2:]  # (R, Q): what each reference gave
-    support = torch.stack([_support(reference, rows, shares[0]) for reference in references])
+    support = torch.stack([_support(reference, rows, shares[0]) for reference in stack.references])
     support = (support * shares).sum(0).masked_fill(fallback, 0.0)
-    position = best - offset[torch.searchsorted(offset, best, right=True) - 1]
+    position = best - stack.offset[torch.searchsorted(stack.offset, best, right=True) - 1]
     source, free_source = shares.argmax(0), free_shares.argmax(0)
     return mixed[:2], free[:2], similarity, free_similarity, support, source, free_source, position, fallback
 
 
-def _restricted(
-    correlation: Tensor,
-    rows: slice,
-    references: Sequence[GridReference],
-    values: Tensor,
-    offset: Tensor,
-    temperature: float,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Eqs.
+def _restricted(correlation: Tensor, rows: slice, stack: _Stack) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Eqs. 6 to 9 for some target rows.
 
-    6 to 9 for some target rows: values mixed (2 + R, Q), largest correlation (Q,), its place (Q,), nothing allowed
-    (Q,).
+    Returns values mixed (2 + R, Q), the largest correlation (Q,), its place (Q,), whether nothing was allowed (Q,).
     """
-    if all(reference.candidates is not None for reference in references):
+    if all(reference.candidates is not None for reference in stack.references):
         # only the candidates are looked at, which is the same and many times cheaper
-        lists = [_candidates(reference, rows) for reference in references]
+        lists = [_candidates(reference, rows) for reference in stack.references]
         allowed = torch.cat([places >= 0 for places in lists], dim=1)
-        index = torch.cat([places.clamp_min(0) + offset[i] for i, places in enumerate(lists)], dim=1)
+        index = torch.cat([places.clamp_min(0) + stack.offset[i] for i, places in enumerate(lists)], dim=1)
         chosen = correlation.gather(1, index)
-        affinity = restricted_affinity(chosen, allowed, temperature=temperature)
-        mixed = torch.einsum("vqn,qn->vq", values[:, index], affinity)
+        affinity = restricted_affinity(chosen, allowed, temperature=stack.temperature)
+        mixed = torch.einsum("vqn,qn->vq", stack.values[:, index], affinity)
         similarity, best = chosen.masked_fill(~allowed, -2.0).max(dim=1)
         return mixed, similarity, index.gather(1, best[:, None])[:, 0], ~allowed.any(dim=1)
-    allowed = torch.cat([_allowed(reference, rows, len(correlation)) for reference in references], dim=1)
-    mixed = values @ restricted_affinity(correlation, allowed, temperature=temperature).T
+    allowed = torch.cat([_allowed(reference, rows, len(correlation)) for reference in stack.references], dim=1)
+    mixed = stack.values @ restricted_affinity(correlation, allowed, temperature=stack.temperature).T
     similarity, best = correlation.masked_fill(~allowed, -2.0).max(dim=1)
     return mixed, similarity, best, ~allowed.any(dim=1)
 

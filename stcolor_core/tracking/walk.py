@@ -109,6 +109,7 @@ class _MaskPropagation:
         self._steps: list[Tensor] = []  # the exact form needs every step back to the reference
 
     def step(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _FlowWindows)
+        """One step of eq. 15 from the neighbour, which was walked before."""
         affinity = dense.window_affinity(view.target, neighbour.reference, self._window, temperature=self._temperature)
         if self._method.exact:
             self._steps.insert(0, affinity)
@@ -132,6 +133,7 @@ class _InstanceWalk:
         self.mattes = instances
 
     def step(self, view: View, link: FlowLink) -> InstanceRestriction:
+        """Eq. 13 between the next frame and the reference; `self.mattes` are then that frame's instances."""
         if view.instances is None:
             masks = [sample(mask, link.displacement) * link.visibility for mask in self._carried.masks]
             seen = Instances(
