@@ -186,9 +186,9 @@ class Propagator:
         return View(lightness, grid_lightness, matching.shape[:2], target.flatten(1), reference.flatten(1), instances)
 
     def _evidence(self, frame: int, view: View, sources: Sequence[_Source], tracks: Sequence[Tracks]) -> Evidence:
-        """What eq.
+        """What eq. 1 finds for a frame.
 
-        1 finds for a frame; tracks belong to the first sources, the others are matched by features alone.
+        tracks belong to the first sources; the others are matched by features alone.
         """
         references = [
             GridReference(source.described, source.grid_ab, track.candidates, track.support, track.instances)
