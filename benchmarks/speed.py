@@ -5,7 +5,8 @@
     python benchmarks/speed.py large  [--size 4096x2160] [--frames 3]
 
 The shot is a pan over a textured wall, from one reference at its first frame. Every row is a process of its own; wall
-times of one run compare with one another only, machines being shared. Needs no data.
+times of one run compare with one another only, machines being shared. Needs no data; not for Windows, which lacks
+`resource`.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from stcolor_core import __version__
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError
+from stcolor_core.service import commands as service
 from stcolor_core.shot import TRACKINGS, Matte, Method, Output, Plate, Reference, Shot, Still
 from stcolor_core.terminal import Bar, JsonLines, StopOnSignal, leave_a_core_free
 
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_colorize(commands.add_parser("colorize", help="colour a shot from keyframes"))
     _add_evaluate(commands.add_parser("evaluate", help="measure quality on a folder of clips by the paper's protocols"))
     _add_models(commands.add_parser("models", help="list, add or verify weights"))
+    service.add_commands(commands, prepare=leave_a_core_free)
     doctor = commands.add_parser("doctor", help="check this installation and say what to do")
     doctor.set_defaults(run=_doctor)
     return parser

@@ -11,7 +11,17 @@ from stcolor_core.errors import ColorError
 
 __all__ = ["Finding", "findings", "main", "report"]
 
-_PACKAGES = ("numpy", "torch", "torchvision", "cv2", "OpenImageIO", "PyOpenColorIO", "safetensors")
+_PACKAGES = (
+    "numpy",
+    "torch",
+    "torchvision",
+    "cv2",
+    "OpenImageIO",
+    "PyOpenColorIO",
+    "safetensors",
+    "fastapi",
+    "uvicorn",
+)
 # What a package raises that is missing, built for other ones, or lacks a library of the system.
 _UNLOADABLE = (ImportError, OSError, RuntimeError, AttributeError, TypeError, ValueError)
 

@@ -37,6 +37,7 @@ Missing = Literal["error", "skip", "hold"]
 DetectorKind = Literal["torchvision", "detectron2"]
 TRACKINGS: tuple[Tracking, ...] = get_args(Tracking)
 
+_MOST_FRAMES = 1_000_000  # eleven hours of film; a range comes from outside, and must not fill the memory
 _RANGE = re.compile(r"(-?\d+)(?:-(-?\d+)(?:x(\d+))?)?")
 
 
@@ -55,6 +56,8 @@ def parse_frames(text: str) -> tuple[int, ...]:
         first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
         if last < first or step < 1:
             raise BadRequest(f"Frame range {part!r} runs backwards or has no step. Write the lower frame first.")
+        if (last - first) // step >= _MOST_FRAMES:
+            raise BadRequest(f"Frame range {part!r} has more than {_MOST_FRAMES} frames. Check its last frame.")
         frames.update(range(first, last + 1, step))
     return tuple(sorted(frames))
 

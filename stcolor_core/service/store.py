@@ -1,0 +1,246 @@
+"""The jobs and what happened to them, in one SQLite file: what the core knows outlives it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from stcolor_core.errors import StcolorError
+
+if TYPE_CHECKING:
+    from stcolor_core.pipeline import Event
+
+__all__ = ["Job", "JobKind", "JobState", "Store", "StoredEvent", "UnknownJob"]
+
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+JobKind = Literal["shot", "preview"]
+
+_VERSION = 1
+_FINISHED_KEPT = 500
+_EVENTS_AT_ONCE = 1000
+_SCHEMA = """
+    create table if not exists jobs (
+        id text primary key, kind text not null, shot text not null, frame integer, state text not null,
+        done integer not null, total integer not null, looking integer, error text, cancel integer not null,
+        position integer not null);
+    create table if not exists events (
+        job text not null references jobs (id) on delete cascade, number integer not null, body text not null,
+        primary key (job, number)) without rowid;
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One shot to colour, or one frame of it as a preview.
+
+    shot: as JSON. frame: of a preview. done, total: frames. looking: the frame looked at last. error: why it failed, in
+    one line. cancel: it is asked to stop. position: the order of the queue.
+    """
+
+    id: str
+    kind: JobKind
+    shot: str
+    frame: int | None
+    state: JobState
+    done: int
+    total: int
+    looking: int | None
+    error: str | None
+    cancel: bool
+    position: int
+
+
+class UnknownJob(LookupError):
+    """No job has that id."""
+
+
+_COLUMNS = ", ".join(field.name for field in fields(Job))
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """Something that happened to a job. number: 1, 2, ... within the job, never given twice.
+
+    body: kind, time (seconds since 1970), and those fields of `pipeline.Event` that are set.
+    """
+
+    number: int
+    body: dict[str, Any]
+
+
+class Store:
+    """All jobs of one core; any thread may ask. changed: called, in that thread, after anything has changed.
+
+    Raises StcolorError where the file is no store of this version.
+    """
+
+    def __init__(self, path: Path, *, changed: Callable[[], None] = lambda: None) -> None:
+        self._changed = changed
+        self._lock = threading.Lock()
+        try:
+            self._base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            version = self._base.execute("pragma user_version").fetchone()[0]
+            if version not in (0, _VERSION):
+                raise StcolorError(
+                    f"{path} is of another version of RefColorize. Move it away to start without its jobs."
+                )
+            for pragma in ("journal_mode = wal", "synchronous = normal", "foreign_keys = on"):
+                self._base.execute(f"pragma {pragma}")
+            self._base.executescript(f"{_SCHEMA} pragma user_version = {_VERSION};")
+        except sqlite3.Error as error:
+            raise StcolorError(f"{path} cannot be used ({error}). Move it away to start without its jobs.") from None
+
+    def close(self) -> None:
+        with self._lock:
+            self._base.close()
+
+    def submit(self, job: str, *, kind: JobKind, shot: str, frame: int | None = None) -> Job:
+        """Queue a job under that id. One that waits or runs is that job; one that has ended goes to the queue's end."""
+        with self._change():
+            state = self._one("select state from jobs where id = ?", job)
+            if state in ("queued", "running"):
+                self._do("update jobs set cancel = 0 where id = ?", job)
+            else:
+                self._do(
+                    "insert or ignore into jobs values (?, ?, ?, ?, 'queued', 0, 0, null, null, 0, 0)",
+                    job,
+                    kind,
+                    shot,
+                    frame,
+                )
+                self._do(
+                    "update jobs set state = 'queued', done = 0, total = 0, looking = null, error = null, cancel = 0,"
+                    " position = (select max(position) + 1 from jobs) where id = ?",
+                    job,
+                )
+                self._add(job, {"kind": "queued"})
+                self._forget()
+        return self.get(job)
+
+    def take(self, *, previews_only: bool = False) -> Job | None:
+        """The next job, which runs from now on; previews first. None where there is none.
+
+        Asked for by the one worker between its jobs, so one that is said to run was left by a core that died, and is
+        taken up again.
+        """
+        with self._change():
+            job = self._one(
+                "select id from jobs where state in ('queued', 'running') and (kind = 'preview' or not ?)"
+                " order by kind = 'preview' desc, position limit 1",
+                previews_only,
+            )
+            self._do("update jobs set state = 'running' where id = ?", job)
+        return None if job is None else self.get(job)
+
+    def cancel(self, job: str) -> Job:
+        """Cancel one that waits, ask one that runs to stop, leave one that has ended. Raises UnknownJob."""
+        with self._change():
+            state = self._one("select state from jobs where id = ?", job)
+            if state == "queued":
+                self._end(job, "cancelled", None)
+            elif state == "running":
+                self._do("update jobs set cancel = 1 where id = ?", job)
+        return self.get(job)
+
+    def record(self, job: str, event: Event) -> None:
+        """Keep what the pipeline says; of looks only the last frame."""
+        with self._change():
+            if event.kind == "look":
+                self._do("update jobs set looking = ? where id = ?", event.frame, job)
+                return
+            if event.kind in ("plan", "frame"):
+                self._do("update jobs set done = ?, total = ? where id = ?", event.done, event.total, job)
+            self._add(job, {name: value for name, value in asdict(event).items() if value not in (None, "")})
+
+    def end(self, job: str, state: Literal["done", "failed"], error: str | None = None) -> None:
+        """A job has ended; the event that says so comes with it."""
+        with self._change():
+            self._end(job, state, error)
+
+    def stopped(self, job: str) -> None:
+        """A job has stopped between two frames: cancelled if it was asked to, else it waits to go on."""
+        with self._change():
+            if self._one("select cancel from jobs where id = ?", job):
+                self._end(job, "cancelled", None)
+            else:
+                self._do("update jobs set state = 'queued' where id = ?", job)
+                self._add(job, {"kind": "queued", "message": "Stopped with the core. It goes on when the core starts."})
+
+    def get(self, job: str) -> Job:
+        """Raises UnknownJob where there is no such job."""
+        found = self._jobs("where id = ?", job)
+        if not found:
+            raise UnknownJob(job)
+        return found[0]
+
+    def jobs(self) -> list[Job]:
+        """Every job there is, the newest first."""
+        return self._jobs("order by position desc")
+
+    def is_busy(self) -> bool:
+        """Whether any job waits or runs."""
+        return bool(self._jobs("where state in ('queued', 'running') limit 1"))
+
+    def events(self, job: str, *, after: int = 0) -> list[StoredEvent]:
+        """What happened to a job after the event of that number, in order, at most 1000 at once."""
+        with self._lock:
+            rows = self._base.execute(
+                "select number, body from events where job = ? and number > ? order by number limit ?",
+                (job, after, _EVENTS_AT_ONCE),
+            ).fetchall()
+        return [StoredEvent(number, json.loads(body)) for number, body in rows]
+
+    def _jobs(self, condition: str, *values: object) -> list[Job]:
+        with self._lock:
+            rows = self._base.execute(f"select {_COLUMNS} from jobs {condition}", values).fetchall()
+        names = [field.name for field in fields(Job)]
+        return [
+            Job(**{**dict(zip(names, row, strict=True)), "cancel": bool(row[names.index("cancel")])}) for row in rows
+        ]
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """All of what happens inside, or nothing."""
+        with self._lock:
+            self._base.execute("begin immediate")
+            try:
+                yield
+            except BaseException:
+                self._base.execute("rollback")
+                raise
+            self._base.execute("commit")
+        self._changed()
+
+    def _one(self, statement: str, *values: object) -> Any:
+        row = self._base.execute(statement, values).fetchone()
+        return None if row is None else row[0]
+
+    def _do(self, statement: str, *values: object) -> None:
+        self._base.execute(statement, values)
+
+    def _end(self, job: str, state: JobState, error: str | None) -> None:
+        self._do("update jobs set state = ?, error = ?, looking = null, cancel = 0 where id = ?", state, error, job)
+        self._add(job, {"kind": state, **({"message": error} if error else {})})
+
+    def _add(self, job: str, body: dict[str, Any]) -> None:
+        self._do(
+            "insert into events select ?, coalesce(max(number), 0) + 1, ? from events where job = ?",
+            job,
+            json.dumps({"time": time.time(), **body}),
+            job,
+        )
+
+    def _forget(self) -> None:
+        """Drop what ended long ago, by count and not by the clock."""
+        self._do(
+            "delete from jobs where state not in ('queued', 'running')"
+            " and position <= (select max(position) from jobs) - ?",
+            _FINISHED_KEPT,
+        )

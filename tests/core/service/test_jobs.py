@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from serving import until
+
+from stcolor_core.errors import BadRequest
+from stcolor_core.service import jobs
+from stcolor_core.service.jobs import Attempt, Worker, after_out_of_memory, job_id
+from stcolor_core.service.store import Job, Store
+from stcolor_core.shot import Method, Output, Plate, Reference, Shot, Still
+
+
+@pytest.fixture
+def shot(tmp_path: Path) -> Shot:
+    return Shot(
+        plate=Plate(path=str(tmp_path / "plate.####.exr")),
+        output=Output(path=str(tmp_path / "out" / "shot.####.exr")),
+        references=(Reference(path=str(tmp_path / "ref.exr"), frame=1),),
+        method=Method(working_height=432),
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path / "jobs.sqlite")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def worker(store: Store, tmp_path: Path) -> Iterator[Worker]:
+    worker = Worker(store, device="cpu", log=tmp_path / "core.log")
+    worker.start()
+    yield worker
+    worker.ask_to_stop()
+    worker.join()
+
+
+def ended(store: Store, job: str) -> Job:
+    until(lambda: store.get(job).state in ("done", "failed", "cancelled"))
+    return store.get(job)
+
+
+def test_the_same_shot_has_the_same_id_and_any_change_another(shot: Shot) -> None:
+    assert job_id(shot) == job_id(Shot.from_json(shot.to_json()))
+    others = [job_id(replace(shot, ocio="x")), job_id(shot, 5), job_id(shot, 6)]
+    assert len({job_id(shot), *others}) == 4
+
+
+def test_out_of_memory_halves_the_height_once_and_then_takes_the_cpu_at_the_height_asked_for(shot: Shot) -> None:
+    half = after_out_of_memory(Attempt(shot, "auto"))
+    assert half is not None
+    assert (half[0].shot.method.working_height, half[0].device) == (216, "auto")
+    assert "216 lines" in half[1]
+    cpu = after_out_of_memory(half[0])
+    assert cpu is not None
+    assert (cpu[0].shot, cpu[0].device) == (shot, "cpu")
+    assert "CPU" in cpu[1]
+    assert after_out_of_memory(cpu[0]) is None
+
+
+@pytest.mark.parametrize("height", [64, 100, 433])
+def test_a_height_that_cannot_be_halved_goes_to_the_cpu(shot: Shot, height: int) -> None:
+    small = replace(shot, method=Method(working_height=height))
+    instead = after_out_of_memory(Attempt(small, "cuda"))
+    assert instead is not None
+    assert (instead[0].shot, instead[0].device) == (small, "cpu")
+
+
+def test_relative_paths_are_refused_by_name(shot: Shot, worker: Worker) -> None:
+    for wrong in (replace(shot, plate=Plate(path="a.####.exr")), replace(shot, stills=(Still(path="look.png"),))):
+        with pytest.raises(BadRequest, match="is relative"):
+            worker.submit(wrong)
+
+
+def test_a_shot_without_plates_fails_with_the_pipelines_line_and_the_next_one_runs(
+    shot: Shot, worker: Worker, store: Store
+) -> None:
+    first, second = worker.submit(shot), worker.submit(replace(shot, ocio="none.ocio"))
+    assert ended(store, first.id).state == "failed"
+    error = ended(store, first.id).error
+    assert error is not None
+    assert "plate.####.exr" in error
+    assert "\n" not in error
+    assert store.events(first.id)[-1].body["message"] == error
+    assert ended(store, second.id).state == "failed"
+
+
+# No GPU can be made to run out of memory where there is none, and no test knows an unexpected error.
+
+
+def test_running_out_of_gpu_memory_is_said_and_the_job_is_done(
+    shot: Shot, worker: Worker, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def colorize(shot: Shot, *, device: str, **_: object) -> Iterator[None]:
+        tried.append((shot.method.working_height, device))
+        if shot.method.working_height > 216:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        yield None
+
+    monkeypatch.setattr(jobs, "colorize", colorize)
+    monkeypatch.setattr(worker, "_device", "cuda")
+    job = worker.submit(shot)
+    assert ended(store, job.id).state == "done"
+    assert tried == [(432, "cuda"), (216, "cuda")]
+    assert [event.body["kind"] for event in store.events(job.id)] == ["queued", "warning", "done"]
+
+
+def test_an_unexpected_error_is_one_readable_line_and_its_traceback_is_logged(
+    shot: Shot, worker: Worker, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def colorize(*_: object, **__: object) -> Iterator[None]:
+        raise ZeroDivisionError("by\nnothing")
+
+    monkeypatch.setattr(jobs, "colorize", colorize)
+    job = ended(store, worker.submit(shot).id)
+    assert job.state == "failed"
+    assert job.error is not None
+    assert job.error.startswith("Something unexpected went wrong (ZeroDivisionError: by nothing).")
+    assert "core.log" in job.error
+    assert "Traceback" in caplog.text

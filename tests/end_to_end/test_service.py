@@ -1,0 +1,251 @@
+"""`stcolor serve | status | stop` and real shots through the socket."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import FIRST, ShotOnDisk, channels
+from scenes import pan
+from serving import Client, running_core, until
+
+from stcolor_core.cli import main
+from stcolor_core.pipeline import colorize
+from stcolor_core.service.access import Connection, connection_file, find
+from stcolor_core.shot import Method, Output, Plate, Reference, Shot
+
+MakeShot = Callable[..., ShotOnDisk]
+
+
+def asked_for(shot: ShotOnDisk, output: str = "out") -> Shot:
+    return Shot(
+        plate=Plate(path=str(shot.folder / "plate.####.exr")),
+        output=Output(path=str(shot.folder / output / "shot.####.exr")),
+        references=(Reference(path=str(shot.folder / "ref.####.exr")),),
+        method=Method(working_height=64),
+    )
+
+
+def long_shot(make_shot: MakeShot, frames: int) -> ShotOnDisk:
+    return make_shot(pan(frames, height=64, width=96, step=2))
+
+
+def frames_of(events: list[dict[str, Any]], *, kept: bool | None = None) -> list[int]:
+    return sorted(event["frame"] for event in events if event["kind"] == "frame" and kept in (None, event["kept"]))
+
+
+def is_frame(event: dict[str, Any]) -> bool:
+    return bool(event["kind"] == "frame")
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The state folder of this test's cores."""
+    monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts `stcolor serve` as a process of its own; what is left of them is killed at the end."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*options: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "stcolor_core.cli", "serve", "--device", "cpu", *options]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def client_of(process: subprocess.Popen[str], state: Path) -> Client:
+    """A client of that very process, once it answers."""
+
+    def connection() -> Connection | None:
+        assert process.poll() is None
+        found = find(state)
+        return found if found is not None and found.pid == process.pid else None
+
+    return Client(until(connection))
+
+
+def test_a_shot_is_coloured_and_each_frame_announced(make_shot: MakeShot, state: Path) -> None:
+    shot = make_shot()
+    with running_core(state, device="cpu") as client:
+        job = client.submit(asked_for(shot))
+        events = client.finish(job)
+        assert [event["number"] for event in events] == list(range(1, len(events) + 1))
+        assert [event["kind"] for event in events[:2]] == ["queued", "plan"]
+        assert frames_of(events, kept=False) == list(shot.frames)
+        assert {event["path"] for event in events if is_frame(event)} == {str(shot.output(f)) for f in shot.frames}
+        status = client.get(f"/v1/jobs/{job}")
+        assert (status["state"], status["done"], status["total"], status["error"]) == ("done", 5, 5, None)
+        assert [path.name for path in shot.written()] == [f"shot.{frame}.exr" for frame in shot.frames]
+        assert client.submit(asked_for(shot)) == job
+        assert frames_of(client.finish(job, after=events[-1]["number"]), kept=True) == list(shot.frames)
+
+
+def test_a_cancelled_job_stops_within_one_frame_and_goes_on_when_submitted_again(
+    make_shot: MakeShot, state: Path
+) -> None:
+    shot = long_shot(make_shot, 30)
+    with running_core(state, device="cpu") as client:
+        job = client.submit(asked_for(shot))
+        client.events(job, until=is_frame)
+        assert client.request("POST", f"/v1/jobs/{job}/cancel")[0] == 200
+        events = client.finish(job)
+        assert events[-1]["kind"] == "cancelled"
+        written = shot.written()
+        assert 1 <= len(written) < 30
+        assert all(path.suffix == ".exr" for path in written)
+        client.submit(asked_for(shot))
+        again = client.finish(job, after=events[-1]["number"])
+        assert again[-1]["kind"] == "done"
+        assert set(frames_of(events)) <= set(frames_of(again, kept=True))
+        assert frames_of(again) == list(shot.frames)
+
+
+def test_a_preview_comes_ahead_of_the_queue_and_the_running_job_is_not_lost(make_shot: MakeShot, state: Path) -> None:
+    shot = long_shot(make_shot, 30)
+    with running_core(state, device="cpu") as client:
+        running = client.submit(asked_for(shot))
+        waiting = client.submit(asked_for(shot, "second"))
+        client.events(running, until=is_frame)
+        preview = client.submit(asked_for(shot, "preview"), frame=FIRST + 2)
+        shown = client.finish(preview)
+        assert frames_of(shown) == [FIRST + 2]
+        assert [path.name for path in (shot.folder / "preview").iterdir()] == [f"shot.{FIRST + 2}.exr"]
+        assert client.get(f"/v1/jobs/{running}")["state"] == "running"
+        assert client.get(f"/v1/jobs/{waiting}")["state"] == "queued"
+        assert frames_of(client.finish(running)) == list(shot.frames)
+        assert client.finish(waiting)[-1]["kind"] == "done"
+
+
+def test_any_host_but_this_machine_is_refused(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--host", "0.0.0.0"]) == 2
+    assert "127.0.0.1 only" in capsys.readouterr().err
+    assert main(["serve", "--port", "99999"]) == 2
+    assert not state.exists()
+
+
+def test_a_core_in_the_background_is_found_and_stopped(
+    make_shot: MakeShot, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*arguments: str, code: int = 0) -> str:
+        assert main(list(arguments)) == code
+        return capsys.readouterr().out
+
+    assert json.loads(said("status", "--json", code=1))["state"] == "stopped"
+    try:
+        where = said("serve", "--background", "--device", "cpu")
+        status = json.loads(said("status", "--json"))
+        assert status["state"] == "running"
+        assert status["token_file"] == str(connection_file(state))
+        assert status["url"] in where
+        assert str(status["pid"]) in said("serve", "--background")
+        assert str(status["pid"]) in said("serve")
+        connection = Connection.read(state)
+        assert connection is not None
+        client = Client(connection)
+        client.finish(client.submit(asked_for(make_shot())))
+    finally:
+        main(["stop"])
+    assert not connection_file(state).exists()
+    assert "No core runs" in said("status", code=1)
+    for log in state.glob("*.log"):
+        assert connection.token not in log.read_text()
+    assert connection.token not in where + json.dumps(status)
+
+
+def test_a_core_that_cannot_start_in_the_background_says_why(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state.mkdir()
+    (state / "jobs.sqlite").write_bytes(b"no database " * 100)
+    assert main(["serve", "--background"]) == 1
+    assert "jobs.sqlite cannot be used" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_of_two_starts_at_once_one_runs_and_the_other_says_where(state: Path, start: Start) -> None:
+    state.mkdir()
+    connection_file(state).write_text(json.dumps({"url": "http://127.0.0.1:9", "token": "stale", "pid": 1}))
+    both = [start(), start()]
+    loser = until(lambda: next((process for process in both if process.poll() is not None), None))
+    winner = next(process for process in both if process is not loser)
+    said, errors = loser.communicate()
+    assert loser.returncode == 0, errors
+    assert f"process {winner.pid}" in said
+    assert client_of(winner, state).get("/v1/health")["device"] == "cpu"
+    assert main(["stop"]) == 0
+    assert winner.wait(60) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM; `stcolor stop` is tested above")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+def test_a_core_that_is_asked_to_end_leaves_its_job_to_the_next(
+    make_shot: MakeShot, state: Path, start: Start, number: signal.Signals
+) -> None:
+    shot = long_shot(make_shot, 30)
+    core = start()
+    client = client_of(core, state)
+    job = client.submit(asked_for(shot))
+    client.events(job, until=is_frame)
+    core.send_signal(number)
+    assert core.wait(60) == 0
+    assert not connection_file(state).exists()
+    assert number.name in (state / "core.log").read_text()
+    with running_core(state, device="cpu") as client:
+        events = client.finish(job)
+    assert [event["kind"] for event in events].count("queued") == 2
+    assert events[-1]["kind"] == "done"
+    assert len(shot.written()) == 30
+
+
+@pytest.mark.slow
+def test_a_core_killed_again_and_again_loses_nothing(make_shot: MakeShot, state: Path, start: Start) -> None:
+    shot = long_shot(make_shot, 16)
+    undisturbed = asked_for(shot, "undisturbed")
+    for _ in colorize(undisturbed, device="cpu"):
+        pass
+    job, seen = "", 0
+    for _ in range(3):
+        core = start()
+        client = client_of(core, state)
+        job = job or client.submit(asked_for(shot))
+        seen = client.events(job, after=seen, until=lambda event: is_frame(event) and not event["kept"])[-1]["number"]
+        core.kill()
+        core.wait()
+        assert connection_file(state).exists()
+    with running_core(state, device="cpu") as client:
+        events = client.finish(job, after=seen)
+    assert events[-1]["kind"] == "done"
+    assert len(frames_of(events, kept=True)) >= 3
+    for frame in shot.frames:
+        expected = channels(Path(undisturbed.output.path.replace("####", str(frame))))
+        found = channels(shot.output(frame))
+        assert found.keys() == expected.keys()
+        for name in found:
+            np.testing.assert_array_equal(found[name], expected[name], err_msg=f"{frame} {name}")
+
+
+def test_a_shot_and_its_preview_on_the_same_output_agree(make_shot: MakeShot, state: Path) -> None:
+    shot = make_shot()
+    asked = asked_for(shot)
+    with running_core(state, device="cpu") as client:
+        client.finish(client.submit(asked, frame=FIRST + 1))
+        events = client.finish(client.submit(asked))
+    assert frames_of(events, kept=True) == [FIRST + 1]
