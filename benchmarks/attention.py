@@ -71,6 +71,7 @@ DESCRIBERS: dict[str, Callable[[], Describe]] = {
 
 
 def score(sequence: Sequence, describe: Describe, targets: list[int], *, reference: int, temperature: float) -> Score:
+    """What attention over these features makes of the target frames of a sequence, and what it costs."""
     keyframe = read(sequence, reference)
     source = describe(keyframe.lightness)
     ab = torch.from_numpy(cells(keyframe.lab[..., 1:], source.shape[1:])).permute(2, 0, 1).flatten(1)

@@ -143,6 +143,7 @@ def joined(clips: dict[str, list[np.ndarray]], rng: np.random.Generator) -> Iter
 
 
 def uncut(clip: Frames, rng: np.random.Generator) -> Iterator[Case]:
+    """A clip without a cut, as it is, faster, panned, damaged: whatever is found in it is a false alarm."""
     yield Case("uncut", clip)
     yield Case("x2", clip[::2])
     yield Case("x3", clip[::3])

@@ -67,6 +67,7 @@ class _Body:
         self._kept = bytearray()
 
     async def take(self, receive: Receive) -> None:
+        """Read to the end; what goes beyond the limit is counted and dropped, a client that left is noted as lost."""
         more = True
         while more:
             message = await receive()
