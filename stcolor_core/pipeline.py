@@ -42,8 +42,8 @@ class Event:
 
     kind: plan (total frames are known), look (the plate's frame is looked at, for cuts or for tracking), warning,
         frame (one is finished), done.
-    done, total: frames. kept: the frame was on disk and valid. confidence: mean over the frame, 0..1. fallback: see
-    `FrameResult`.
+    done, total: frames. keyframes: of the whole shot, with the plan. kept: the frame was on disk and valid. confidence,
+    fallback: see `FrameResult`.
     """
 
     kind: Literal["plan", "look", "warning", "frame", "done"]
@@ -52,6 +52,7 @@ class Event:
     path: str | None = None
     done: int = 0
     total: int = 0
+    keyframes: tuple[int, ...] = ()
     kept: bool = False
     confidence: float | None = None
     fallback: float | None = None
@@ -59,10 +60,10 @@ class Event:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """A finished frame. kept: it was on disk and valid, so nothing was computed and confidence and fallback are None.
+    """A finished frame. kept: it was on disk and valid, so nothing was computed and what is said of it was read there.
 
-    confidence: mean over the frame, 0..1. fallback: share of grid positions, 0..1, where tracking found no place and
-    guessed.
+    confidence: mean over the frame, 0..1; None where a frame on disk does not say. fallback: share of grid positions,
+    0..1, where tracking found no place and guessed; None for a frame that was kept.
     """
 
     frame: int
@@ -139,6 +140,7 @@ class _Run:
             Event(
                 kind="plan",
                 total=self._total,
+                keyframes=tuple(self._footage.references),
                 message=f"{self._total} frames, {len(self._footage.references)} references",
             )
         )
@@ -202,8 +204,8 @@ class _Run:
         digest = self._digests.of_span(span)
         todo = set()
         for frame in sorted(wanted):
-            if not force and self._is_valid(frame, digest):
-                yield self._finished(frame, kept=True)
+            if not force and (kept := self._kept(frame, digest)):
+                yield kept
             else:
                 todo.add(frame)
         if not todo:
@@ -229,8 +231,8 @@ class _Run:
         """A reference keeps its own colour exactly."""
         self._check()
         digest = self._digests.of_reference(frame)
-        if not force and self._is_valid(frame, digest):
-            return self._finished(frame, kept=True)
+        if not force and (kept := self._kept(frame, digest)):
+            return kept
         ones = np.ones(self._footage.canvas[3:1:-1], np.float32)
         result = Frame(
             frame=frame,
@@ -272,15 +274,19 @@ class _Run:
             "stcolor/model": self._shot.method.model,
             "stcolor/settings": digest,
             "stcolor/references": format_frames(self._footage.references),
+            "stcolor/confidence": f"{frame.confidence.mean():.4f}",
             **cryptomatte,
         }
         plates.write_frame(self._output.path(frame.frame), own, like=plate.header, metadata=metadata)
 
-    def _is_valid(self, frame: int, digest: str) -> bool:
+    def _kept(self, frame: int, digest: str) -> FrameResult | None:
+        """The frame on disk, counted as finished, where it is whole and what would be computed again."""
         path = self._output.path(frame)
-        if not plates.is_complete(path):
-            return False
-        return plates.read_header(path).metadata.get("stcolor/settings") == digest
+        metadata = plates.read_header(path).metadata if plates.is_complete(path) else {}
+        if metadata.get("stcolor/settings") != digest:
+            return None
+        confidence = metadata.get("stcolor/confidence")
+        return self._finished(frame, kept=True, confidence=None if confidence is None else float(confidence))
 
     def _finished_as(self, colored: Colored) -> FrameResult:
         return self._finished(colored.frame, confidence=float(colored.confidence.mean()), fallback=colored.fallback)

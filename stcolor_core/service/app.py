@@ -15,16 +15,29 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import torch
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Security
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 
 from stcolor_core import __version__, models
-from stcolor_core.errors import BadRequest
+from stcolor_core.errors import StcolorError
+from stcolor_core.service.frames import frames_of
 from stcolor_core.service.jobs import Worker
-from stcolor_core.service.messages import Health, JobEvent, JobEvents, JobStatus, PreviewRequest, Problem, ShotBody
-from stcolor_core.service.store import Store, UnknownJob
+from stcolor_core.service.messages import (
+    Health,
+    JobEvent,
+    JobEvents,
+    JobFrames,
+    JobStatus,
+    PreviewRequest,
+    Problem,
+    ShotBody,
+)
+from stcolor_core.service.pages import page_routes
+from stcolor_core.service.pictures import NoPicture, PictureKind, Pictures
+from stcolor_core.service.store import Job, Store, UnknownJob
+from stcolor_core.service.tokens import Tokens
 
 __all__ = ["PROTOCOL", "Changes", "Core", "create_app"]
 
@@ -67,15 +80,22 @@ class Changes:
         self._event = asyncio.Event()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Core:
-    """What the routes need. device: cpu or cuda."""
+    """What the routes need. device: cpu or cuda. url: http://127.0.0.1:PORT."""
 
     store: Store
     worker: Worker
     changes: Changes
+    tokens: Tokens
+    pictures: Pictures
     stop: threading.Event
     device: str
+    url: str
+
+    def status(self, job: Job) -> JobStatus:
+        """How a job stands, for who asks."""
+        return JobStatus.of(job, seconds_left=self.worker.seconds_left(job.id))
 
 
 def _core(request: Request) -> Core:
@@ -105,25 +125,25 @@ def health(core: _Asked) -> Health:
 @_routes.post("/jobs")
 def submit(core: _Asked, shot: ShotBody) -> JobStatus:
     """Queue a shot. The same shot again is the same job; one that has ended is queued again and keeps its frames."""
-    return JobStatus.of(core.worker.submit(shot))
+    return core.status(core.worker.submit(shot))
 
 
 @_routes.post("/preview")
 def preview(core: _Asked, request: PreviewRequest) -> JobStatus:
     """Colour one frame of a shot ahead of the queue, between two frames of the job that runs."""
-    return JobStatus.of(core.worker.submit(request.shot, frame=request.frame))
+    return core.status(core.worker.submit(request.shot, frame=request.frame))
 
 
 @_routes.get("/jobs")
 def jobs(core: _Asked) -> list[JobStatus]:
     """Every job, the newest first."""
-    return [JobStatus.of(job) for job in core.store.jobs()]
+    return [core.status(job) for job in core.store.jobs()]
 
 
 @_routes.get("/jobs/{job}")
 def job_status(core: _Asked, job: str) -> JobStatus:
     """How a job stands."""
-    return JobStatus.of(core.store.get(job))
+    return core.status(core.store.get(job))
 
 
 @_routes.get("/jobs/{job}/events")
@@ -141,15 +161,34 @@ async def events(
         found = core.store.events(job, after=after)
         left = deadline - time.monotonic()
         if found or left <= 0 or core.changes.closed:
-            now = JobStatus.of(core.store.get(job))
+            now = core.status(core.store.get(job))
             return JobEvents(job=now, events=[JobEvent(number=event.number, **event.body) for event in found])
         await core.changes.wait(left)
+
+
+@_routes.get("/jobs/{job}/frames")
+def frames(core: _Asked, job: str) -> JobFrames:
+    """The frames that are finished, how sure each is, and where another keyframe would help most."""
+    return frames_of(core.store, core.status(core.store.get(job)))
+
+
+@_routes.get("/jobs/{job}/picture", response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
+async def picture(
+    core: _Asked,
+    job: str,
+    frame: Annotated[int, Query(gt=-(2**31), lt=2**31)],
+    of: PictureKind,
+    height: Annotated[int, Query(ge=16, le=360)] = 180,
+) -> Response:
+    """A frame's result, its plate, or the reference nearest to it, as people see it: sRGB, at most `height` lines."""
+    jpeg = await core.pictures.jpeg(core.store.get(job), frame=frame, of=of, height=height)
+    return Response(jpeg, media_type="image/jpeg")
 
 
 @_routes.post("/jobs/{job}/cancel")
 def cancel(core: _Asked, job: str) -> JobStatus:
     """Stop a job within one frame; what is written stays."""
-    return JobStatus.of(core.store.cancel(job))
+    return core.status(core.store.cancel(job))
 
 
 @_routes.post("/shutdown", status_code=202)
@@ -165,10 +204,11 @@ def create_app(core: Core) -> FastAPI:
     app = FastAPI(title="RefColorize core", version=__version__, docs_url=None, redoc_url=None)
     app.state.core = core
     app.include_router(_routes)
+    app.include_router(page_routes(core.tokens, url=core.url, refusals=_REFUSALS))
 
-    @app.exception_handler(BadRequest)
-    def bad_request(_: Request, error: BadRequest) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, 422)
+    @app.exception_handler(StcolorError)
+    def refused(_: Request, error: StcolorError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 404 if isinstance(error, NoPicture) else 422)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -134,6 +134,8 @@ def _status(options: argparse.Namespace) -> int:
         _say_where(found, folder)
         waiting = [job["state"] for job in ask(found, "GET", "/v1/jobs")]
         sys.stdout.write(f"{waiting.count('running')} jobs run, {waiting.count('queued')} wait.\n")
+        link = ask(found, "POST", "/v1/ticket")["url"]
+        sys.stdout.write(f"To watch them, open this in a browser; it works once, within ten minutes:\n{link}\n")
     return 1 if found is None else 0
 
 

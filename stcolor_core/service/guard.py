@@ -1,14 +1,15 @@
-"""What a request must have before any route sees it: this machine as its host, the token, a body of bounded size."""
+"""What a request must have before any route sees it: this machine as its host, a token, a body of bounded size."""
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from stcolor_core.service.access import HOST
+from stcolor_core.service.pages import FILES
+from stcolor_core.service.tokens import Right, Tokens
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,33 +18,56 @@ __all__ = ["BODY_LIMIT", "Guard"]
 
 BODY_LIMIT = 2**20
 _BODY_SECONDS = 10.0
+# Nothing secret is in the page itself, and the route of a session looks at the ticket.
+_OPEN = {*(("GET", path) for path in FILES), ("POST", "/v1/session")}
+_ON_EVERY_ANSWER = [
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src blob:; connect-src 'self'; "
+        b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+]
 
 
 class Guard:
-    """ASGI: lets through what names this core as its host, carries the token, and has a body of at most BODY_LIMIT.
+    """ASGI: lets through what names this core as its host, has a token that is good for it, and a body of at most
+    BODY_LIMIT.
 
-    touched: called for each request that gets through.
+    touched: called for each request with the start's token. A page that is left open must not keep the core awake.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str, port: int, touched: Callable[[], None]) -> None:
-        self._app, self._touched = app, touched
-        self._expected = f"Bearer {token}".encode()
+    def __init__(self, app: ASGIApp, *, tokens: Tokens, port: int, touched: Callable[[], None]) -> None:
+        self._app, self._tokens, self._touched = app, tokens, touched
         self._hosts = {f"{name}:{port}".encode() for name in (HOST, "localhost")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        send = _sealed(send)
         hosts = [value for name, value in scope["headers"] if name == b"host"]
-        tokens = [value for name, value in scope["headers"] if name == b"authorization"]
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             await _refuse(send, 403, "The Host header names another host. Only this machine is served.")
-        elif len(tokens) != 1 or not hmac.compare_digest(tokens[0], self._expected):
+        elif (scope["method"], scope["path"]) in _OPEN:
+            await self._with_body(scope, receive, send)
+        elif (right := self._right(scope)) is None:
             await _refuse(
                 send, 401, "The token is missing or wrong. The connection file of this start has the right one."
             )
+        elif right == "page" and not self._tokens.page_may(scope["method"], scope["path"]):
+            await _refuse(send, 403, "A page may look and cancel, and nothing else.")
         else:
-            self._touched()
+            if right == "all":
+                self._touched()
             await self._with_body(scope, receive, send)
+
+    def _right(self, scope: Scope) -> Right | None:
+        tokens = [value for name, value in scope["headers"] if name == b"authorization"]
+        if len(tokens) != 1 or not tokens[0].startswith(b"Bearer "):
+            return None
+        return self._tokens.right(tokens[0].removeprefix(b"Bearer ").decode("latin-1"))
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = _Body()
@@ -88,6 +112,17 @@ class _Body:
             return pieces.pop() if pieces else await receive()
 
         return again
+
+
+def _sealed(send: Send) -> Send:
+    """`send`, with what a browser is to be told on every answer."""
+
+    async def sealed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *_ON_EVERY_ANSWER]}
+        await send(message)
+
+    return sealed
 
 
 async def _refuse(send: Send, status: int, detail: str) -> None:

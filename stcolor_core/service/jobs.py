@@ -15,9 +15,12 @@ from pathlib import Path
 import torch
 
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError
+from stcolor_core.footage import find_frames
 from stcolor_core.pipeline import Event, colorize, resolve_device
 from stcolor_core.service.store import Job, JobKind, Store
-from stcolor_core.shot import Shot
+from stcolor_core.service.time_left import TimeLeft
+from stcolor_core.shot import Shot, parse_frames
+from stcolor_core.spans import plan
 
 __all__ = ["Attempt", "Worker", "after_out_of_memory", "job_id"]
 
@@ -72,6 +75,7 @@ class Worker:
     def __init__(self, store: Store, *, device: str, log: Path, touched: Callable[[], None] = lambda: None) -> None:
         resolve_device(device)
         self._store, self._device, self._log, self._touched = store, device, log, touched
+        self._times: dict[str, TimeLeft] = {}
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
 
@@ -98,6 +102,11 @@ class Worker:
         job = self._store.submit(job_id(shot, frame), kind=kind, shot=shot.to_json(), frame=frame)
         self._wake.set()
         return job
+
+    def seconds_left(self, job: str) -> float | None:
+        """Until a job that runs is done; None where that is not known, see `TimeLeft`."""
+        times = self._times.get(job)
+        return None if times is None else times.seconds()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -127,6 +136,7 @@ class Worker:
             self._store.end(job.id, "failed", f"Something unexpected went wrong ({what}). {self._log} has the details.")
         else:
             self._store.end(job.id, "done")
+        self._times.pop(job.id, None)
         self._touched()
         logger.info("Job %s is %s.", job.id, self._store.get(job.id).state)
 
@@ -147,6 +157,10 @@ class Worker:
         only = None if job.frame is None else str(job.frame)
 
         def report(event: Event) -> None:
+            if event.kind == "plan" and job.kind == "shot":
+                self._times[job.id] = _time_left(attempt.shot, event)
+            elif job.id in self._times:
+                self._times[job.id].hear(event)
             if event.kind != "done":  # the store says that together with the state
                 self._store.record(job.id, event)
 
@@ -169,6 +183,14 @@ class Worker:
             while not self._stopping.is_set() and (preview := self._store.take(previews_only=True)) is not None:
                 self._work(preview)
         return self._stopping.is_set() or self._store.get(job.id).cancel
+
+
+def _time_left(shot: Shot, planned: Event) -> TimeLeft:
+    """Listens to a run that has just planned; cuts that it finds itself are not known yet."""
+    method = shot.method
+    known = () if method.cuts in ("auto", "none") else parse_frames(method.cuts)
+    spans = plan(list(find_frames(shot.plate)), planned.keyframes, known, per_frame=method.references)
+    return TimeLeft(spans, finds_cuts=method.cuts == "auto")
 
 
 def _paths(shot: Shot) -> Iterator[str]:

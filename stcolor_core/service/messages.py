@@ -10,7 +10,19 @@ from pydantic import BaseModel, PlainValidator
 from stcolor_core.service.store import Job, JobKind, JobState
 from stcolor_core.shot import Shot
 
-__all__ = ["Health", "JobEvent", "JobEvents", "JobStatus", "PreviewRequest", "Problem", "ShotBody"]
+__all__ = [
+    "FrameStatus",
+    "Health",
+    "JobEvent",
+    "JobEvents",
+    "JobFrames",
+    "JobStatus",
+    "PageToken",
+    "PreviewRequest",
+    "Problem",
+    "ShotBody",
+    "Ticket",
+]
 
 
 def _shot(data: object) -> Shot:
@@ -39,7 +51,10 @@ class Health(BaseModel):
 
 
 class JobStatus(BaseModel):
-    """done, total: frames. looking: the frame looked at last. error: one line. frame: of a preview."""
+    """done, total: frames. looking: the frame looked at last. error: one line. frame: of a preview.
+
+    seconds_left: until a running shot is done; none until that can be known, and for a preview.
+    """
 
     id: str
     kind: JobKind
@@ -50,11 +65,12 @@ class JobStatus(BaseModel):
     error: str | None
     frame: int | None
     output: str
+    seconds_left: float | None
 
     @classmethod
-    def of(cls, job: Job) -> JobStatus:
-        own = {name: getattr(job, name) for name in cls.model_fields if name != "output"}
-        return cls(**own, output=json.loads(job.shot)["output"]["path"])
+    def of(cls, job: Job, *, seconds_left: float | None) -> JobStatus:
+        own = {name: getattr(job, name) for name in cls.model_fields if name not in ("output", "seconds_left")}
+        return cls(**own, output=json.loads(job.shot)["output"]["path"], seconds_left=seconds_left)
 
 
 class JobEvent(BaseModel):
@@ -68,6 +84,7 @@ class JobEvent(BaseModel):
     path: str | None = None
     done: int = 0
     total: int = 0
+    keyframes: list[int] = []
     kept: bool = False
     confidence: float | None = None
     fallback: float | None = None
@@ -78,6 +95,36 @@ class JobEvents(BaseModel):
 
     job: JobStatus
     events: list[JobEvent]
+
+
+class FrameStatus(BaseModel):
+    """A finished frame. confidence: mean over the frame, 0..1. fallback, kept: see `pipeline.FrameResult`."""
+
+    frame: int
+    confidence: float | None
+    fallback: float | None
+    kept: bool
+
+
+class JobFrames(BaseModel):
+    """The frames finished so far, in order. keyframes: of the whole shot. weakest: candidates for the next keyframe."""
+
+    job: JobStatus
+    keyframes: list[int]
+    frames: list[FrameStatus]
+    weakest: list[int]
+
+
+class Ticket(BaseModel):
+    """url: a link to the page, which works once, within ten minutes."""
+
+    url: str
+
+
+class PageToken(BaseModel):
+    """A token to look and to cancel, as long as this core lives."""
+
+    token: str
 
 
 class Problem(BaseModel):

@@ -21,7 +21,9 @@ from stcolor_core.service.access import HOST, Connection
 from stcolor_core.service.app import Changes, Core, create_app
 from stcolor_core.service.guard import Guard
 from stcolor_core.service.jobs import Worker
+from stcolor_core.service.pictures import Pictures
 from stcolor_core.service.store import Store
+from stcolor_core.service.tokens import Tokens
 
 __all__ = ["CoreServer"]
 
@@ -47,8 +49,18 @@ class CoreServer:
         number = self._socket.getsockname()[1]
         token = secrets.token_urlsafe(32)
         self.connection = Connection(f"http://{HOST}:{number}", token, os.getpid())
-        app = create_app(Core(self._store, self._worker, self._changes, self._stop, resolve_device(device).type))
-        guarded = Guard(app, token=token, port=number, touched=self._touch)
+        tokens = Tokens(token)
+        core = Core(
+            store=self._store,
+            worker=self._worker,
+            changes=self._changes,
+            tokens=tokens,
+            pictures=Pictures(),
+            stop=self._stop,
+            device=resolve_device(device).type,
+            url=self.connection.url,
+        )
+        guarded = Guard(create_app(core), tokens=tokens, port=number, touched=self._touch)
         config = uvicorn.Config(
             guarded,
             lifespan="off",

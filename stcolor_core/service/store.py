@@ -157,7 +157,7 @@ class Store:
                 return
             if event.kind in ("plan", "frame"):
                 self._do("update jobs set done = ?, total = ? where id = ?", event.done, event.total, job)
-            self._add(job, {name: value for name, value in asdict(event).items() if value not in (None, "")})
+            self._add(job, {name: value for name, value in asdict(event).items() if value not in (None, "", ())})
 
     def end(self, job: str, state: Literal["done", "failed"], error: str | None = None) -> None:
         """A job has ended; the event that says so comes with it."""
@@ -196,6 +196,13 @@ class Store:
                 (job, after, _EVENTS_AT_ONCE),
             ).fetchall()
         return [StoredEvent(number, json.loads(body)) for number, body in rows]
+
+    def all_events(self, job: str) -> Iterator[StoredEvent]:
+        """Everything that happened to a job, in order."""
+        last = 0
+        while found := self.events(job, after=last):
+            yield from found
+            last = found[-1].number
 
     def _jobs(self, condition: str, *values: object) -> list[Job]:
         with self._lock:

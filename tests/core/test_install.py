@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import ModuleType
 from typing import Any
 
@@ -45,7 +46,14 @@ def load() -> ModuleType:
 
 
 @pytest.fixture
-def install() -> ModuleType:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A person's home, so that nobody's own .nuke is touched."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def install(home: Path) -> ModuleType:  # noqa: ARG001  (the folder is read as the script is loaded)
     return load()
 
 
@@ -68,6 +76,7 @@ def project(install: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (root / name).write_text(text, encoding="utf-8")
     monkeypatch.setattr(install, "PROJECT", root)
     monkeypatch.setattr(install, "PACKAGE", root / "stcolor_core")
+    monkeypatch.setattr(install, "PLUGIN", root / "nuke_plugin")
     monkeypatch.setattr(install, "PINS", root / "requirements" / "tested.txt")
     monkeypatch.setattr(install, "FREE_GB", 0)
     return root
@@ -379,6 +388,217 @@ def test_another_film_in_the_wheel_is_refused(install: ModuleType, setup: Any, w
     assert not folder.exists()
 
 
+# Nuke
+
+THEIRS = [
+    pytest.param(b"import nuke\nnuke.pluginAddPath('./gizmos')\n", id="plain"),
+    pytest.param(b"import nuke\r\nx = 1\r\n", id="line ends of Windows"),
+    pytest.param(b"import nuke", id="no line end at the end"),
+    pytest.param(b"import nuke\r\nx = 1", id="no line end at the end, of Windows"),
+    pytest.param(b"\xef\xbb\xbfx = '\xc3\xbc'\n", id="byte order mark"),
+    pytest.param(b"# -*- coding: latin-1 -*-\nx = '\xfc'\n", id="latin-1"),
+    pytest.param(b"\n\n\n", id="empty lines"),
+    pytest.param(b"", id="empty"),
+    pytest.param(b"print 'of Python 2'\n", id="what this Python does not parse"),
+]
+PLUGINS = [
+    pytest.param("/opt/refcolorize/nuke_plugin", id="plain"),
+    pytest.param('/a b/it\'s "here"/nuke_plugin', id="quotes and spaces"),
+    pytest.param("/back\\slash\\new\\nuke_plugin", id="backslashes"),
+    pytest.param("/für/映画/\U0001f3ac/{0}%s/nuke_plugin", id="letters of everywhere"),
+    pytest.param("/new\nline\nraise SystemExit\n", id="line ends"),
+]
+
+
+class StandIn(ModuleType):
+    """As much of `nuke` as a block may use."""
+
+    def __init__(self) -> None:
+        super().__init__("nuke")
+        self.paths: list[str] = []
+
+    def pluginAddPath(self, path: str) -> None:  # noqa: N802  (Nuke's name)
+        self.paths.append(path)
+
+
+@pytest.fixture
+def init(tmp_path: Path) -> Path:
+    return tmp_path / "facility" / "init.py"
+
+
+def put(install: ModuleType, init: Path, plugin: str = "/opt/nuke_plugin") -> bool:
+    return bool(install.install_block(init, plugin=PurePosixPath(plugin), python=PurePosixPath("/opt/python")))
+
+
+def start_nuke(init: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Run an init.py as Nuke does; the plug-in paths it adds."""
+    nuke = StandIn()
+    monkeypatch.setitem(sys.modules, "nuke", nuke)
+    exec(compile(init.read_bytes(), str(init), "exec"), {})
+    return nuke.paths
+
+
+@pytest.mark.parametrize("theirs", THEIRS)
+def test_a_block_goes_in_once_and_comes_out_leaving_every_byte(install: ModuleType, init: Path, theirs: bytes) -> None:
+    init.parent.mkdir()
+    init.write_bytes(theirs)
+    assert put(install, init)
+    assert init.read_bytes().startswith(theirs)
+    written = init.read_bytes()
+    assert not put(install, init)
+    assert put(install, init, "/moved/nuke_plugin")
+    assert put(install, init)
+    assert init.read_bytes() == written
+    assert written.count(b"\r\n") == (written.count(b"\n") if b"\r\n" in theirs else 0)
+
+    assert install.remove_block(init)
+    assert init.read_bytes() == theirs
+    assert not install.remove_block(init)
+    assert [path.name for path in init.parent.iterdir()] == ["init.py"]
+
+
+def test_what_stands_below_the_block_stays_there(install: ModuleType, init: Path) -> None:
+    init.parent.mkdir()
+    init.write_bytes(b"above = 1")
+    put(install, init)
+    init.write_bytes(init.read_bytes() + b"below = 2\n")
+    assert put(install, init, "/moved/nuke_plugin")
+    assert init.read_bytes().startswith(b"above = 1\n# >>> ") and init.read_bytes().endswith(b"<<<\nbelow = 2\n")
+    assert install.remove_block(init)
+    assert init.read_bytes() == b"above = 1\nbelow = 2\n"
+
+
+def test_an_init_that_we_made_goes_with_the_block_unless_others_have_written_into_it(
+    install: ModuleType, init: Path
+) -> None:
+    assert put(install, init) and put(install, init, "/moved/nuke_plugin")
+    assert install.remove_block(init)
+    assert not init.exists()
+
+    put(install, init)
+    init.write_bytes(init.read_bytes() + b"theirs = 1\n")
+    assert install.remove_block(init)
+    assert init.read_bytes() == b"theirs = 1\n"
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_nuke_gets_exactly_the_path_and_the_python(
+    install: ModuleType, init: Path, plugin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STCOLOR_PYTHON", raising=False)
+    put(install, init, plugin)
+    assert start_nuke(init, monkeypatch) == [plugin.rstrip("/")]
+    assert os.environ["STCOLOR_PYTHON"] == "/opt/python"
+
+    monkeypatch.setenv("STCOLOR_PYTHON", "/chosen")
+    start_nuke(init, monkeypatch)
+    assert os.environ["STCOLOR_PYTHON"] == "/chosen"
+
+
+def test_paths_of_windows_get_forward_slashes(install: ModuleType, init: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install.install_block(
+        init, plugin=PureWindowsPath(r"C:\tools\new\nuke_plugin"), python=PureWindowsPath(r"C:\x\python.exe")
+    )
+    assert start_nuke(init, monkeypatch) == ["C:/tools/new/nuke_plugin"]
+
+
+def test_a_block_that_fails_does_not_stop_nuke(
+    install: ModuleType, init: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("of Nuke")
+
+    monkeypatch.setattr(StandIn, "pluginAddPath", broken)
+    put(install, init)
+    start_nuke(init, monkeypatch)
+    assert "RuntimeError: of Nuke" in capsys.readouterr().err
+
+
+def test_the_block_parses_on_the_python_of_the_oldest_nuke_and_in_a_file_that_looks_ahead(
+    install: ModuleType, init: Path
+) -> None:
+    init.parent.mkdir()
+    init.write_bytes(b"from __future__ import annotations\n")
+    put(install, init)
+    ast.parse(init.read_bytes(), feature_version=(3, 7))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "says"),
+    [
+        pytest.param("import nuke".encode("utf-16"), "no text in UTF-8", id="UTF-16"),
+        pytest.param(b"# >>> RefColorize >>>\nimport nuke\n", "a RefColorize block broken", id="no end"),
+        pytest.param(b"import nuke\n# <<< RefColorize <<<\n", "a RefColorize block broken", id="no start"),
+        pytest.param(
+            b"# >>> RefColorize >>>\ntheirs\n# >>> RefColorize >>>\nours\n# <<< RefColorize <<<\n",
+            "a RefColorize block broken",
+            id="two starts",
+        ),
+        pytest.param(b"# >>> RefColorize >>>\n# <<< RefColorize <<<\n" * 2, "or twice", id="twice"),
+    ],
+)
+def test_an_init_that_cannot_be_told_apart_is_left_alone(
+    install: ModuleType, init: Path, capsys: pytest.CaptureFixture[str], theirs: bytes, says: str
+) -> None:
+    init.parent.mkdir()
+    init.write_bytes(theirs)
+    for command in ("nuke", "uninstall"):
+        assert install.main([command, "--nuke-dir", str(init.parent), "--venv", str(init.parent / "venv")]) == 1
+        message = capsys.readouterr().err
+        assert says in message and str(init) in message and message.count("\n") == 1
+    assert init.read_bytes() == theirs
+    assert [path.name for path in init.parent.iterdir()] == ["init.py"]
+
+
+def test_a_folder_in_the_place_of_an_init_is_named(install: ModuleType, init: Path) -> None:
+    init.mkdir(parents=True)
+    with pytest.raises(install.SetupError, match="cannot be read"):
+        put(install, init)
+
+
+def test_a_folder_that_cannot_be_made_names_the_option(install: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(install.SetupError, match=r"cannot be (read|written)"):
+        put(install, tmp_path / "file" / "init.py")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes and links of POSIX")
+def test_mode_and_link_of_an_init_are_kept(install: ModuleType, init: Path, tmp_path: Path) -> None:
+    init.parent.mkdir()
+    (tmp_path / "dotfiles.py").write_text("x = 1\n", encoding="utf-8")
+    (tmp_path / "dotfiles.py").chmod(0o640)
+    init.symlink_to(tmp_path / "dotfiles.py")
+    put(install, init)
+    assert init.is_symlink() and "RefColorize" in (tmp_path / "dotfiles.py").read_text(encoding="utf-8")
+    assert (tmp_path / "dotfiles.py").stat().st_mode & 0o777 == 0o640
+
+
+def test_nuke_is_set_up_in_the_home_and_taken_out_again(
+    install: ModuleType, project: Path, setup: Any, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--venv", str(setup.venv)]
+    assert install.main(["nuke", *arguments]) == 0
+    block = (home / ".nuke" / "init.py").read_text(encoding="utf-8")
+    assert (project / "nuke_plugin").as_posix() in block and setup.python.as_posix() in block
+    assert run_python(setup, WORD) == "first"
+    assert install.main(["nuke", *arguments]) == 0
+    assert "already has Nuke load" in capsys.readouterr().out
+    assert (home / ".nuke" / "init.py").read_text(encoding="utf-8") == block
+
+    assert install.main(["uninstall", *arguments, "--output", str(project / "none")]) == 0
+    assert list((home / ".nuke").iterdir()) == [] and not setup.venv.exists()
+
+
+def test_a_facilitys_folder_is_written_to_in_place_of_the_home(
+    install: ModuleType, setup: Any, init: Path, home: Path
+) -> None:
+    arguments = ["--venv", str(setup.venv), "--nuke-dir", str(init.parent)]
+    assert install.main(["nuke", *arguments]) == 0
+    assert init.is_file() and not (home / ".nuke").exists()
+    assert install.main(["uninstall", *arguments]) == 0
+    assert not init.exists()
+
+
 # Doctor and command line
 
 
@@ -415,6 +635,10 @@ def test_every_command_and_option_is_in_the_help(install: ModuleType, capsys: py
 def test_the_defaults_lie_beside_the_script(install: ModuleType) -> None:
     options = install.parse(["demo"])
     assert (options.venv, options.output) == (SCRIPT.parent / ".venv", SCRIPT.parent / "demo")
+
+
+def test_the_nuke_folder_is_the_homes(install: ModuleType, home: Path) -> None:
+    assert install.parse(["nuke"]).nuke_dir == home / ".nuke"
 
 
 @pytest.mark.parametrize(

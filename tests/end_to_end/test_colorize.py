@@ -143,9 +143,12 @@ def test_finished_frames_are_kept_and_a_changed_keyframe_reaches_its_own_spans_o
 ) -> None:
     shot = make_shot(pan(9, height=64, width=96, step=2), references=(1001, 1004, 1009))
     assert shot.colorize("--json") == 0
-    capsys.readouterr()
+    first = events(capsys.readouterr().out, "frame")
     assert shot.colorize("--json") == 0
-    assert all(event["kept"] for event in events(capsys.readouterr().out, "frame"))
+    again = events(capsys.readouterr().out, "frame")
+    assert all(event["kept"] for event in again)
+    said = {event["frame"]: event["confidence"] for event in first}
+    assert {event["frame"]: event["confidence"] for event in again} == pytest.approx(said, abs=0.02)
     write_reference(shot.reference(1009), shot.scene.lightnesses[8], -shot.scene.ab[8])
     assert shot.colorize("--json") == 0
     computed = [event["frame"] for event in events(capsys.readouterr().out, "frame") if not event["kept"]]

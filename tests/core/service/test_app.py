@@ -117,7 +117,7 @@ def test_a_body_that_is_no_shot_is_refused_in_one_line(client: Client, body: Any
 
 
 def test_unknown_routes_jobs_and_queries_are_refused_in_one_line(client: Client) -> None:
-    assert client.request("GET", "/")[0] == 404
+    assert client.request("GET", "/nothing")[0] == 404
     assert client.request("GET", "/v1/../../etc/passwd")[0] == 404
     for path in ("/v1/jobs/nothing", "/v1/jobs/nothing/events", "/v1/jobs/..%2f..%2fetc%2fpasswd"):
         assert client.request("GET", path)[0] == 404

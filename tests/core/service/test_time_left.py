@@ -1,0 +1,128 @@
+"""Runs as the pipeline makes them, on a clock that the test moves."""
+
+from __future__ import annotations
+
+import pytest
+
+from stcolor_core.pipeline import Event
+from stcolor_core.service.time_left import TimeLeft
+from stcolor_core.spans import plan
+
+
+class Run:
+    """A run over frames with keyframes, where a look that only tracks takes 1 s and one that ends in a frame 5 s."""
+
+    def __init__(self, last: int, keyframes: tuple[int, ...], *, finds_cuts: bool = False) -> None:
+        self.now = 0.0
+        self.frames = range(1, last + 1)
+        spans = plan(list(self.frames), keyframes, [])
+        self.times = TimeLeft(spans, finds_cuts=finds_cuts, clock=lambda: self.now)
+
+    def look(self, *frames: int, seconds: float) -> None:
+        for frame in frames:
+            self.times.hear(Event(kind="look", frame=frame))
+            self.now += seconds
+
+    def finish(self, *frames: int, kept: bool = False) -> None:
+        for frame in frames:
+            self.times.hear(Event(kind="frame", frame=frame, kept=kept))
+
+    def forward(self, *frames: int) -> None:
+        """Each is written beside the computing of the next."""
+        for frame in frames:
+            self.look(frame, seconds=5)
+            if frame > frames[0]:
+                self.finish(frame - 1)
+
+
+def test_nothing_is_said_before_frames_were_made() -> None:
+    run = Run(20, (1, 20))
+    assert run.times.seconds() is None
+    run.look(1, 20, seconds=1)
+    run.look(*range(19, 1, -1), seconds=1)
+    run.forward(2, 3, 4)
+    assert run.times.seconds() is None
+
+
+def test_between_two_keyframes_the_way_back_is_no_measure_of_the_way_forward() -> None:
+    run = Run(20, (1, 20))
+    run.look(*range(19, 1, -1), seconds=1)
+    run.forward(*range(2, 11))
+    assert run.times.seconds() == 9 * 5
+
+
+def test_the_way_back_of_what_comes_later_counts() -> None:
+    run = Run(40, (1, 20, 40))
+    run.look(*range(19, 1, -1), seconds=1)
+    run.forward(*range(2, 20))
+    assert run.times.seconds() == 19 * (1 + 5)
+
+
+def test_frames_beyond_the_last_keyframe_are_looked_at_once() -> None:
+    run = Run(20, (1,))
+    run.forward(*range(2, 11))
+    assert run.times.seconds() == 10 * 5
+
+
+def test_it_counts_down_within_a_look_and_waits_where_one_takes_longer() -> None:
+    run = Run(20, (1,))
+    run.forward(*range(2, 10))
+    run.times.hear(Event(kind="look", frame=10))
+    assert run.times.seconds() == 11 * 5
+    run.now += 2
+    assert run.times.seconds() == 11 * 5 - 2
+    run.now += 1000
+    assert run.times.seconds() == 10 * 5
+
+
+def test_one_look_that_took_long_changes_nothing() -> None:
+    run = Run(20, (1,))
+    run.forward(*range(2, 10))
+    run.now += 600  # a preview came in between
+    run.forward(10)
+    assert run.times.seconds() == 10 * 5
+
+
+def test_looking_for_cuts_is_no_tracking() -> None:
+    run = Run(20, (1, 20), finds_cuts=True)
+    run.look(*range(1, 21), seconds=0.1)
+    run.finish(1, 20)
+    run.look(1, 20, seconds=1)
+    run.look(*range(19, 1, -1), seconds=1)
+    run.forward(*range(2, 11))
+    assert run.times.seconds() == 9 * 5
+
+
+def test_a_span_that_is_kept_takes_no_time_and_one_kept_in_part_is_walked_through() -> None:
+    run = Run(40, (1, 20, 40))
+    run.finish(1, 20, 40, kept=True)
+    run.finish(*range(2, 20), kept=True)
+    run.finish(*range(21, 30), kept=True)
+    run.look(*range(39, 20, -1), seconds=1)
+    run.forward(*range(21, 31))
+    assert run.times.seconds() == 9 * 5
+
+
+def test_a_cut_that_nobody_knew_of_makes_it_too_long_only_until_its_frames_are_made() -> None:
+    run = Run(20, (1, 20))  # a cut before 11: the second half is walked back from 20, the first forward from 1
+    run.forward(*range(2, 11))
+    run.finish(10)
+    for frame in range(19, 10, -1):
+        run.look(frame, seconds=5)
+        run.finish(frame)
+    assert run.times.seconds() == 0
+
+
+def test_where_frames_are_only_refined_at_the_end_nothing_is_said() -> None:
+    run = Run(20, (1, 20))
+    run.look(*range(19, 1, -1), seconds=1)
+    for frame in range(2, 10):
+        run.look(frame, seconds=5)
+    assert run.times.seconds() is None
+
+
+@pytest.mark.parametrize("kind", ["plan", "warning", "done"])
+def test_what_says_nothing_of_time_is_passed_over(kind: str) -> None:
+    run = Run(20, (1,))
+    run.times.hear(Event(kind=kind))  # type: ignore[arg-type]
+    assert run.times.seconds() is None

@@ -1,0 +1,110 @@
+"""The gizmo as a graph of pictures: its nodes wired as Nuke wires them, its expressions evaluated on arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from expressions import evaluate
+from nkscript import Layer, Node, Push, Set, parse, words
+from refcolorize.spaces import SPACES
+
+__all__ = ["GROUP", "LAYERS", "PATH", "STEPS", "Picture", "knobs", "output"]
+
+PATH = Path(__file__).parents[2] / "gizmos" / "RefColorize.gizmo"
+STEPS = parse(PATH.read_text(encoding="utf-8"))
+GROUP = next(step for step in STEPS if isinstance(step, Node))
+LAYERS = {layer.name: layer.channels for layer in STEPS if isinstance(layer, Layer)}
+
+Picture = dict[str, np.ndarray]  # channel name as Nuke has it -> (H, W) float32
+
+
+@dataclass
+class _Wired:
+    node: Node
+    inputs: list[_Wired | None]
+
+
+def knobs(space: str = "linear Rec.709", **values: float) -> dict[str, float]:
+    """The group's values as expressions name them, "parent.mix", "parent.luma.x": a new node's with a result in use.
+
+    space: of `SPACES`. values: by knob, what is not as in a new node; enumerations by index.
+    """
+    all_values = {
+        "use_result": 1.0,
+        "output": 0,
+        "exposure": 0,
+        "saturation": 1,
+        "confidence_fade": 0,
+        "mix": 1,
+    } | values
+    for name in ("luma", "x_light", "z_light"):
+        all_values |= {f"{name}.{axis}": value for axis, value in zip("xyz", getattr(SPACES[space], name), strict=True)}
+    return {f"parent.{name}": value for name, value in all_values.items()}
+
+
+def _wire() -> _Wired:
+    """The Output node with all that leads to it, by the stack of inputs."""
+    stack: list[_Wired | None] = []
+    named: dict[str, _Wired | None] = {}
+    for step in GROUP.children:
+        if isinstance(step, Set):
+            named[step.reference] = stack[-1]
+        elif isinstance(step, Push):
+            stack.append(named[step.reference] if step.reference else None)
+        elif isinstance(step, Node):
+            count = int(step.knobs.get("inputs", "1"))
+            stack.append(_Wired(step, [stack.pop() for _ in range(count)]))
+    assert stack[-1] is not None and stack[-1].node.class_name == "Output"
+    return stack[-1]
+
+
+_OUTPUT = _wire()
+_SHORT = {"r": "rgba.red", "g": "rgba.green", "b": "rgba.blue", "a": "rgba.alpha"}
+
+
+def _seen(at: _Wired | None, sources: Mapping[str, Picture], values: Mapping[str, float], dtype: type) -> Picture:
+    """The channels of a node; a source that is not in `sources` raises."""
+    assert at is not None
+    node = at.node
+    if node.class_name in ("Input", "Read"):
+        return sources[node.name]
+    if node.class_name == "Switch":
+        (which,) = words(words(node.knobs["which"])[0])
+        return _seen(at.inputs[int(evaluate(which, values))], sources, values, dtype)
+    inputs = [_seen(one, sources, values, dtype) for one in at.inputs]
+    if node.class_name == "Copy":
+        nothing = np.zeros_like(next(iter(inputs[0].values())))
+        pairs = [(node.knobs[f"from{i}"], node.knobs[f"to{i}"]) for i in range(4) if f"from{i}" in node.knobs]
+        return inputs[0] | {to: inputs[1].get(name, nothing) for name, to in pairs}
+    if node.class_name == "Expression":
+        return _computed(node, inputs[0], values, dtype)
+    return inputs[0]
+
+
+def _computed(node: Node, picture: Picture, values: Mapping[str, float], dtype: type) -> Picture:
+    nothing = np.zeros_like(next(iter(picture.values())))
+    channels = {channel: nothing for layer in LAYERS.values() for channel in layer}
+    variables: dict[str, object] = {**values, **channels, **picture}
+    variables |= {short: picture.get(name, nothing) for short, name in _SHORT.items()}
+    for i in range(4):
+        if f"temp_name{i}" in node.knobs:
+            variables[node.knobs[f"temp_name{i}"]] = evaluate(node.knobs[f"temp_expr{i}"], variables, dtype=dtype)
+    changed = dict(picture)
+    for i in range(4):
+        assert f"channel{i}" in node.knobs, "a channel that is not set would be rgba's"
+        if node.knobs[f"channel{i}"] != "none":
+            value = evaluate(node.knobs[f"expr{i}"], variables, dtype=dtype)
+            changed[node.knobs[f"channel{i}"]] = np.broadcast_to(value.astype(np.float32), nothing.shape)
+    return changed
+
+
+def output(sources: Mapping[str, Picture], values: Mapping[str, float], *, dtype: type = np.float32) -> Picture:
+    """What the group gives.
+
+    sources: of its Input and Read nodes; asking for one that is not there raises KeyError. values: of `knobs`.
+    dtype: in what expressions compute; channels are float32 between nodes, as in Nuke.
+    """
+    return _seen(_OUTPUT, sources, values, dtype)

@@ -1,0 +1,221 @@
+"""Nuke scripts and gizmos, read by Tcl itself: .nk and .gizmo files are Tcl commands.
+
+The text runs in a safe interpreter that has no commands left, so that each one lands in `unknown` and is recorded.
+"""
+
+from __future__ import annotations
+
+import tkinter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+__all__ = ["Layer", "Node", "Push", "ScriptError", "Set", "Step", "UserKnob", "Version", "nodes", "parse", "words"]
+
+_WITH_CHILDREN = ("Group", "Gizmo")
+
+
+class ScriptError(Exception):
+    """A script that Nuke could not read; the message begins with the line."""
+
+
+@dataclass(frozen=True)
+class UserKnob:
+    """One addUserKnob line.
+
+    number: the kind (2 file, 20 tab, 22 button...). label: the name where the line has none. text: what stands after T,
+    the script of a button, the knob a link leads to, or the words of a text. choices: of an enumeration. limits: of a
+    slider. flags: as written, "+STARTLINE". default: the value that the node's body gives the knob, None without one.
+    """
+
+    number: int
+    name: str
+    label: str
+    tooltip: str = ""
+    text: str = ""
+    choices: tuple[str, ...] = ()
+    limits: tuple[float, float] | None = None
+    flags: tuple[str, ...] = ()
+    default: str | None = None
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node command. knobs: what its body sets, in order, each one word (`words` splits it). children: of a group."""
+
+    class_name: str
+    knobs: dict[str, str]
+    user_knobs: tuple[UserKnob, ...]
+    children: list[Step]
+    line: int
+
+    @property
+    def name(self) -> str:
+        """The name the script gives the node, "" without one."""
+        return self.knobs.get("name", "")
+
+
+@dataclass(frozen=True)
+class Push:
+    """Put a node on the stack of inputs. reference: as in `Set`, None for `push 0`, an input left open."""
+
+    reference: str | None
+
+
+@dataclass(frozen=True)
+class Set:
+    """Give the node on top of the stack a name for `Push`: `set N123 [stack 0]`."""
+
+    reference: str
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer declared by `add_layer`. channels: with the layer's name, "rc_ab.u"."""
+
+    name: str
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Version:
+    """The Nuke that wrote the script: "14.0 v5"."""
+
+    text: str
+
+
+Step = Node | Push | Set | Layer | Version
+
+
+def parse(text: str) -> list[Step]:
+    """What a script does, in order; the content of a group is in its node's `children`.
+
+    A node takes its `inputs` knob's number of nodes (1 without it) from the stack, the topmost as input 0, and lies on
+    the stack itself then. Raises ScriptError.
+    """
+    reader = _Reader()
+    steps: list[Step] = []
+    open_groups: list[list[Step]] = [steps]
+    for line, command in reader.commands(text, first_line=1):
+        if command == ("end_group",):
+            if len(open_groups) == 1:
+                raise ScriptError(f"line {line}: end_group without a group")
+            open_groups.pop()
+            continue
+        step = _step(reader, line, command)
+        open_groups[-1].append(step)
+        if isinstance(step, Node) and step.class_name in _WITH_CHILDREN:
+            open_groups.append(step.children)
+    if len(open_groups) > 1:
+        raise ScriptError("the last line: a group is not ended by end_group")
+    return steps
+
+
+def nodes(steps: Sequence[Step]) -> Iterator[Node]:
+    """All nodes, those inside groups too, each group before its content."""
+    for step in steps:
+        if isinstance(step, Node):
+            yield step
+            yield from nodes(step.children)
+
+
+def words(value: str) -> tuple[str, ...]:
+    """A knob's value as the Tcl list it is: "{curve K x1 1} 2" gives "curve K x1 1" and "2"."""
+    return tuple(map(str, tkinter.Tcl().splitlist(value)))
+
+
+def _step(reader: _Reader, line: int, command: tuple[str, ...]) -> Step:
+    match command:
+        case ("version", *parts):
+            return Version(" ".join(parts))
+        case ("push", reference):
+            return Push(None if reference == "0" else reference)
+        case ("set", reference, "stack 0"):
+            return Set(reference)
+        case ("add_layer", layer):
+            name, *channels = words(layer)
+            return Layer(name, tuple(channels))
+        case (name, body):
+            return _node(reader, line, name, body)
+    raise ScriptError(f"line {line}: {' '.join(command)[:80]!r} is not a node")
+
+
+def _node(reader: _Reader, line: int, class_name: str, body: str) -> Node:
+    knobs: dict[str, str] = {}
+    declared: list[UserKnob] = []
+    for at, command in reader.commands(body, first_line=line):
+        if len(command) != 2:
+            raise ScriptError(f"line {at}: {' '.join(command)[:80]!r} in {class_name} is not a knob and its value")
+        if command[0] == "addUserKnob":
+            declared.append(_user_knob(at, command[1]))
+        else:
+            knobs[command[0]] = command[1]
+    user_knobs = tuple(replace(knob, default=knobs.get(knob.name)) for knob in declared)
+    return Node(class_name, knobs, user_knobs, [], line)
+
+
+def _user_knob(line: int, text: str) -> UserKnob:
+    try:
+        number, name, *rest = words(text)
+        knob = UserKnob(int(number), name, label=name)
+        options = iter(rest)
+        for option in options:
+            if option[0] in "+-":
+                knob = replace(knob, flags=(*knob.flags, option))
+            elif option == "l":
+                knob = replace(knob, label=next(options))
+            elif option == "t":
+                knob = replace(knob, tooltip=next(options))
+            elif option == "T":
+                knob = replace(knob, text=next(options))
+            elif option == "M":
+                knob = replace(knob, choices=words(next(options)))
+            elif option == "R":
+                knob = replace(knob, limits=(float(next(options)), float(next(options))))
+            elif option == "n":
+                next(options)  # the state of a tab's group, open or closed
+            else:
+                raise ValueError(f"unknown option {option!r}")
+    except (ValueError, IndexError, StopIteration, tkinter.TclError) as error:
+        raise ScriptError(f"line {line}: addUserKnob {{{text[:80]}}} cannot be read ({error})") from None
+    return knob
+
+
+class _Reader:
+    """A safe interpreter without commands, which only records."""
+
+    def __init__(self) -> None:
+        self._tcl = tkinter.Tcl()
+        self._recorded: list[tuple[str, ...]] = []
+        self._tcl.createcommand("record", self._record)
+        self._tcl.eval("interp create -safe script")
+        self._tcl.eval("foreach command [interp eval script {info commands}] {interp hide script $command}")
+        self._tcl.eval("interp alias script unknown {} record")
+
+    def commands(self, text: str, *, first_line: int) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Each command of a script with the number of its first line."""
+        start, pending = first_line, ""
+        for number, line in enumerate(text.split("\n"), first_line):
+            start = start if pending else number
+            pending += line + "\n"
+            if not self._tcl.call("info", "complete", pending):
+                continue
+            self._recorded.clear()
+            try:
+                self._tcl.call("interp", "eval", "script", pending)
+            except tkinter.TclError as error:
+                raise ScriptError(f"line {start}: {error}") from None
+            found = [command for command in self._recorded if command[0] != "stack"]
+            if len(found) > 1:
+                raise ScriptError(
+                    f"line {start}: {pending.strip()[:80]!r} runs {' '.join(found[0])!r}; write \\[ for ["
+                )
+            yield from ((start, command) for command in found)
+            pending = ""
+        if pending.strip():
+            raise ScriptError(f"line {start}: {pending.strip()[:80]!r} has no end")
+
+    def _record(self, *command: str) -> str:
+        self._recorded.append(tuple(map(str, command)))
+        if command[0] == "set" and len(command) == 3:
+            self._tcl.call("interp", "invokehidden", "script", "set", command[1], command[1])
+        return " ".join(command)

@@ -1,0 +1,187 @@
+"""What the gizmo computes: its composite against the core's, its other outputs, and what passes through."""
+
+from __future__ import annotations
+
+import gizmo_graph
+import numpy as np
+import pytest
+from gizmo_graph import Picture, knobs
+from refcolorize.spaces import SPACES
+
+from stcolor_core.color import ColorPipe
+from stcolor_core.mattes import cryptomatte_layers
+from stcolor_core.ocio import BUILTIN_CONFIG
+
+RGB = ("rgba.red", "rgba.green", "rgba.blue")
+OUTPUTS = ("colour", "ab", "confidence", "matte", "STMap")
+EXPOSURES = (-3.0, 0.0, 1.3, 4.0)
+ALIASES = dict(zip(SPACES, ("lin_rec709", "ACEScg", "ACES2065-1", "lin_p3d65", "lin_rec2020"), strict=True))
+
+
+def rgba(rgb: np.ndarray, **others: np.ndarray) -> Picture:
+    """A plate: (H, W) grey or (H, W, 3), an alpha that must stay, and a layer of its own."""
+    rgb = np.broadcast_to(rgb[..., None], (*rgb.shape, 3)) if rgb.ndim == 2 else rgb
+    size = rgb.shape[:2]
+    alpha, depth = np.linspace(0, 1, size[0] * size[1]).reshape(size), np.full(size, 7.0)
+    channels = {**dict(zip(RGB, np.moveaxis(rgb, -1, 0), strict=True)), "rgba.alpha": alpha, "depth.Z": depth, **others}
+    return {name: np.asarray(value, np.float32) for name, value in channels.items()}
+
+
+def result(ab: np.ndarray, confidence: np.ndarray | None = None, **others: np.ndarray) -> Picture:
+    """What the Read gives for a frame with the chroma ab (H, W, 2)."""
+    size = ab.shape[:2]
+    confidence = np.ones(size, np.float32) if confidence is None else confidence
+    channels = {"rgba.red": np.full(size, 99, np.float32), "rc_ab.u": ab[..., 0], "rc_ab.v": ab[..., 1]}
+    return channels | {"rc_conf.warp": confidence, "rc_conf.track": confidence / 2} | others
+
+
+def output(plate: Picture, read: Picture, space: str = "linear Rec.709", **values: float) -> Picture:
+    return gizmo_graph.output({"plate": plate, "Result": read}, knobs(space, **values))
+
+
+def rgb_of(picture: Picture) -> np.ndarray:
+    return np.stack([picture[name] for name in RGB], axis=-1)
+
+
+def random_ab(size: tuple[int, int], *, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(-100, 100, (*size, 2)).astype(np.float32)
+
+
+def greys() -> np.ndarray:
+    """Every finite half float from -60 to 60, -0.0 with them, and what a float plate may hold besides."""
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    with np.errstate(invalid="ignore"):
+        kept = halves[np.isfinite(halves) & (np.abs(halves) < 60)].astype(np.float32)
+    others = np.random.default_rng(0).uniform(-2, 20, 4000).astype(np.float32)
+    return np.concatenate([kept, others, np.float32([-0.0, 1e-30, -1e-30, 6e4, np.inf, -np.inf])])[None]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("exposure", EXPOSURES)
+@pytest.mark.parametrize("space", SPACES)
+def test_grey_without_chroma_comes_back_bit_for_bit(space, exposure, dtype):
+    plate = rgba(greys())
+    sources = {"plate": plate, "Result": result(np.zeros((*plate["rgba.red"].shape, 2), np.float32))}
+    for mix in (0.0, 0.3, 1.0):
+        out = gizmo_graph.output(sources, knobs(space, exposure=exposure, mix=mix), dtype=dtype)
+        np.testing.assert_array_equal(rgb_of(out).view(np.uint32), rgb_of(plate).view(np.uint32))
+
+
+@pytest.mark.parametrize("colourful", [pytest.param(0, id="grey plate"), pytest.param(1, id="coloured plate")])
+@pytest.mark.parametrize("exposure", EXPOSURES)
+@pytest.mark.parametrize("space", SPACES)
+def test_colour_is_what_the_core_composes(space, exposure, colourful):
+    random = np.random.default_rng(2)
+    grey = np.concatenate([random.uniform(-0.1, 0.05, (20, 50)), random.uniform(0, 4, (60, 50))])
+    pixels = np.repeat(grey[..., None], 3, axis=-1) + colourful * random.uniform(-0.1, 0.3, (80, 50, 3))
+    pixels[:10, :, 0] = pixels[:10, :, 1]  # two channels alike do not make a grey
+    pixels[10:20, :, 2] = pixels[10:20, :, 1]
+    pixels = pixels.astype(np.float32)
+    ab = random_ab((80, 50))
+    pipe = ColorPipe.open(ALIASES[space], file_format="openexr", ocio=BUILTIN_CONFIG, exposure=exposure)
+    expected = pipe.composite(pixels, ab)
+    found = rgb_of(output(rgba(pixels), result(ab), space, exposure=exposure))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_luminance_stays_the_plate_s(space):
+    plate = rgba(np.random.default_rng(3).uniform(0, 8, (30, 30)).astype(np.float32))
+    found = rgb_of(output(plate, result(random_ab((30, 30))), space))
+    np.testing.assert_allclose(found @ np.array(SPACES[space].luma), plate["rgba.red"], rtol=1e-4, atol=1e-4)
+    assert np.abs(found - rgb_of(plate)).max() > 0.1
+
+
+def test_saturation_scales_the_chroma():
+    plate, ab = rgba(np.full((4, 4), 0.18, np.float32)), random_ab((4, 4))
+    twice = output(plate, result(ab), saturation=2)
+    np.testing.assert_allclose(rgb_of(twice), rgb_of(output(plate, result(2 * ab))), atol=1e-6)
+    none = output(plate, result(ab), saturation=0)
+    np.testing.assert_array_equal(rgb_of(none), rgb_of(plate))
+
+
+def test_low_confidence_fades_the_chroma_below_the_knob_and_only_there():
+    plate, ab = rgba(np.full((1, 5), 0.18, np.float32)), np.full((1, 5, 2), 40, np.float32)
+    confidence = np.float32([[0, 0.1, 0.2, 0.4, 1]])
+    found = rgb_of(output(plate, result(ab, confidence), confidence_fade=0.4))
+    faded = ab * np.float32([[0, 0.25, 0.5, 1, 1]])[..., None]
+    np.testing.assert_allclose(found, rgb_of(output(plate, result(faded))), atol=1e-6)
+    whole = rgb_of(output(plate, result(ab, confidence)))
+    np.testing.assert_array_equal(whole, rgb_of(output(plate, result(ab))))
+
+
+def test_mix_goes_from_the_plate_to_the_colour():
+    plate, read = rgba(np.random.default_rng(4).uniform(0, 1, (5, 5, 3))), result(random_ab((5, 5)))
+    full = rgb_of(output(plate, read))
+    np.testing.assert_array_equal(rgb_of(output(plate, read, mix=0)), rgb_of(plate))
+    half = rgb_of(output(plate, read, mix=0.5))
+    np.testing.assert_allclose(half, (rgb_of(plate) + full) / 2, atol=1e-6)
+
+
+def test_alpha_and_all_layers_of_the_plate_pass_and_those_of_the_result_join_them():
+    plate = rgba(np.full((2, 3), 0.5, np.float32))
+    read = result(random_ab((2, 3)), **{"rc_st.u": np.full((2, 3), 0.25, np.float32)})
+    for choice, name in enumerate(OUTPUTS):
+        out = output(plate, read, output=choice, saturation=2, confidence_fade=0.5)
+        joined = read if name == "matte" else {**read, **plate}
+        kept = [channel for channel in joined if not channel.startswith("rgba.")]
+        assert {"rc_ab.u", "rc_ab.v", "rc_conf.warp", "rc_conf.track", "rc_st.u"} <= set(out)
+        for channel in kept if name == "matte" else [*kept, "rgba.alpha"]:
+            np.testing.assert_array_equal(out[channel], joined[channel], err_msg=f"{channel} of {name}")
+
+
+def test_a_missing_frame_leaves_the_grey_plate():
+    plate = rgba(greys())
+    black = {name: np.zeros_like(plate["rgba.red"]) for name in (*RGB, "rgba.alpha")}
+    np.testing.assert_array_equal(rgb_of(output(plate, black)).view(np.uint32), rgb_of(plate).view(np.uint32))
+
+
+def test_with_use_result_off_the_plate_passes_and_the_result_is_not_asked_for():
+    plate = rgba(random_ab((3, 3))[..., 0])
+    for choice in range(5):
+        assert gizmo_graph.output({"plate": plate}, knobs(use_result=0, output=choice)) is plate
+
+
+def test_ab_confidence_and_stmap_are_shown_as_they_came():
+    plate, ab = rgba(np.full((2, 3), 0.5, np.float32)), random_ab((2, 3))
+    confidence, u, v = np.random.default_rng(5).uniform(0, 1, (3, 2, 3)).astype(np.float32)
+    read = result(ab, confidence, **{"rc_st.u": u, "rc_st.v": v})
+    zero = np.zeros_like(u)
+    expected = {"ab": (*np.moveaxis(ab, -1, 0), zero), "confidence": (confidence,) * 3, "STMap": (u, v, zero)}
+    for name, channels in expected.items():
+        values = {"output": OUTPUTS.index(name), "saturation": 2, "mix": 0.5, "confidence_fade": 1}
+        found = rgb_of(output(plate, read, **values))
+        np.testing.assert_array_equal(found, np.stack(channels, axis=-1), err_msg=name)
+
+
+def test_mattes_get_a_steady_colour_each_and_alpha_is_what_they_cover():
+    masks = np.zeros((3, 4, 6), np.float32)
+    masks[0, :, :2], masks[1, :, 2:4], masks[2, :2, 4] = 1, 1, 0.5
+    layers, _ = cryptomatte_layers(masks, ("woman", "car", "dog"))
+    rename = dict(zip("RGBA", ("red", "green", "blue", "alpha"), strict=True))
+    ids = {f"{name[:-1]}{rename[name[-1]]}": values for name, values in layers.items()}
+    plate, read = rgba(np.full((4, 6), 0.5, np.float32)), result(np.zeros((4, 6, 2), np.float32), **ids)
+    out = output(plate, read, output=OUTPUTS.index("matte"))
+    np.testing.assert_allclose(out["rgba.alpha"], masks.sum(axis=0), atol=1e-6)
+    woman, car, dog, nothing = (rgb_of(out)[at] for at in ((0, 0), (0, 2), (0, 4), (3, 5)))
+    np.testing.assert_array_equal(rgb_of(out)[:, :2], np.broadcast_to(woman, (4, 2, 3)))
+    assert min(np.abs(woman - car).max(), np.abs(woman - 2 * dog).max(), np.abs(car - 2 * dog).max()) > 0.2
+    assert not nothing.any()
+    assert rgb_of(out).min() >= 0 and rgb_of(out).max() <= 1
+
+
+def test_all_six_ranks_of_the_mattes_count():
+    size = (1, 1)
+    for rank in range(6):
+        identity, coverage = (("red", "green"), ("blue", "alpha"))[rank % 2]
+        layer = f"rc_id0{rank // 2}"
+        ids = {
+            f"{layer}.{identity}": np.full(size, 0.7123, np.float32),
+            f"{layer}.{coverage}": np.ones(size, np.float32),
+        }
+        out = output(
+            rgba(np.zeros(size, np.float32)), result(np.zeros((*size, 2)), **ids), output=OUTPUTS.index("matte")
+        )
+        fractions = [0.7123 * 16 % 1, 0.7123 * 256 % 1, 0.7123 * 4096 % 1]
+        np.testing.assert_allclose(rgb_of(out)[0, 0], fractions, atol=1e-3)
+        assert out["rgba.alpha"] == 1
