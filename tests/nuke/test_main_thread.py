@@ -50,7 +50,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nuke]:
 
 
 @pytest.fixture
-def in_main_thread(fake: Nuke) -> Callable[..., Any]:  # noqa: ARG001  (must be there before the import)
+def in_main_thread(fake: Nuke) -> Callable[..., Any]:
     function: Callable[..., Any] = importlib.import_module("refcolorize.main_thread").in_main_thread
     return function
 

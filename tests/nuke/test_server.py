@@ -292,7 +292,7 @@ def test_troubleshooting_without_any_core_says_what_to_press(python: str, state:
     assert str(state / "core.log") in lines[-1] and lines[-1].endswith("Press Start core.")
 
 
-def test_troubleshooting_a_core_that_is_well_finds_nothing_to_do(python: str, state: Path) -> None:  # noqa: ARG001
+def test_troubleshooting_a_core_that_is_well_finds_nothing_to_do(python: str, state: Path) -> None:
     with running_core(state, device="cpu") as core:
         (state / "core.log").write_text("first\nsecond\nthird\nfourth\n")
         lines = server.troubleshoot()

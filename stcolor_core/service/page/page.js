@@ -51,8 +51,9 @@ async function refresh() {
     watched = watch(job?.id ?? null);
     chosenFrame = null;
   }
+  const mine = watched;
   if (job) await read(job);
-  render(job);
+  if (watched === mine) render(job); // else another was chosen meanwhile, and is on its way
 }
 
 /** Read the events since, and the frames where there is something new about them. */
@@ -151,13 +152,13 @@ function renderFrames(job) {
   const there = Boolean(data?.frames.length);
   $("pictures").hidden = $("curve").hidden = !there;
   if (!there) return;
-  const frame = chosenFrame ?? watched.newest;
+  const frame = chosenFrame ?? watched.newest ?? data.frames.at(-1).frame;
   plot.show({ ...data, total: job.total }, frame);
   $("follow").hidden = chosenFrame === null;
   const confidence = new Map(data.frames.map((known) => [known.frame, known.confidence]));
   $("candidates").firstElementChild.textContent = data.weakest.length
     ? "Candidates for the next keyframe, the weakest first:"
-    : "No frame stands out as weak: another keyframe would not help much.";
+    : isBusy(job) ? "No weak frame so far." : "No frame stands out as weak.";
   renderList($("candidates").lastElementChild, data.weakest, (item, weak) => {
     const button = item.firstElementChild ?? item.appendChild(made("button", { type: "button", class: "quiet" }));
     button.dataset.frame = weak;

@@ -61,6 +61,7 @@ export class Plot {
     const last = Math.max(...numbers, first + total - 1, first + 1);
     const known = frames.filter(({ confidence }) => confidence !== null);
     const floor = Math.min(0.5, ...known.map(({ confidence }) => Math.floor(confidence * 10) / 10));
+    const curve = runs(known, Math.max(1, (Math.max(...numbers) - first) / (total - 1)));
     const bottom = HEIGHT - EDGE.bottom;
     const x = (frame) => EDGE.left + ((frame - first) / (last - first)) * (width - EDGE.left - EDGE.right);
     const y = (value) => bottom - ((value - floor) / (1 - floor)) * (bottom - EDGE.top);
@@ -68,8 +69,8 @@ export class Plot {
     this.#svg.setAttribute("width", width);
     this.#svg.replaceChildren(
       ...grid(floor, y, width), ...ticks(first, last, x, width),
-      ...runs(known).map((run) => node("path", { class: "area", d: `${path(run, x, y)}V${bottom}H${x(run[0].frame)}Z` })),
-      ...runs(known).map((run) => node("path", { class: "line", d: path(run, x, y) })),
+      ...curve.map((run) => node("path", { class: "area", d: `${path(run, x, y)}V${bottom}H${x(run[0].frame)}Z` })),
+      ...curve.map((run) => node("path", { class: "line", d: path(run, x, y) })),
       ...keyframes.flatMap((frame) => keyframe(x(frame), bottom)),
       ...known.filter(({ frame }) => weakest.includes(frame)).flatMap((weak) => dip(weak, x, y)),
       ...this.#cursor(known, x, y, bottom),
@@ -122,9 +123,8 @@ function ticks(first, last, x, width) {
   return marks.map((frame) => node("text", { class: "axis", x: x(frame), y: HEIGHT - 5, "text-anchor": "middle" }, String(frame)));
 }
 
-/** The finished frames that follow one another, cut where some are missing. */
-function runs(known) {
-  const step = Math.min(...known.slice(1).map(({ frame }, place) => frame - known[place].frame));
+/** The finished frames that follow one another, cut where some between them are not finished. */
+function runs(known, step) {
   const found = [];
   for (const point of known) {
     const run = found.at(-1);

@@ -105,7 +105,10 @@ def test_a_span_that_is_kept_takes_no_time_and_one_kept_in_part_is_walked_throug
 
 def test_a_cut_that_was_not_known_before_is_noticed_with_the_first_frame_behind_it() -> None:
     run = Run(20, (1, 20))  # a cut before 11: its frames are walked forward from 1, the others back from 20
-    run.forward(*range(2, 11))
+    run.forward(*range(2, 7))
+    assert run.times.seconds() == 13 * 5
+    run.finish(6)
+    run.forward(*range(7, 11))
     assert run.times.seconds() == 9 * 5
     run.finish(10)
     for frame in range(19, 10, -1):

@@ -1,0 +1,83 @@
+"""A node as the panel shows it. Main thread only: everything here asks Nuke."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import cast
+
+import nuke
+
+from . import node as nodes
+from .view import Key, Node, Shot, VersionLine
+
+__all__ = ["selected", "toggle_key", "version_lines", "view_of"]
+
+
+def selected() -> nuke.Node | None:
+    """The RefColorize node that is selected, where it is exactly one."""
+    found = [node for node in nuke.selectedNodes("Group") if nodes.is_refcolorize(node)]
+    return found[0] if len(found) == 1 else None
+
+
+def view_of(node: nuke.Node) -> Node:
+    """The node as it is now."""
+    first, last = _range(node)
+    return Node(
+        name=node.fullName(),
+        shot=Shot(first, last, int(nuke.frame()), _keys(node)),
+        status=node["status"].value(),
+        job=node["job"].value(),
+        version=node["version"].value(),
+        plate=node.input(0) is not None,
+        reference=node.input(1) is not None,
+    )
+
+
+def _keys(node: nuke.Node) -> tuple[Key, ...]:
+    knob = cast("nuke.Array_Knob", node["reference_keys"])
+    if not knob.isAnimated():
+        return ()
+    return tuple(Key(round(key.x), bool(key.y)) for key in knob.animation(0).keys())  # noqa: SIM118 (no dictionary)
+
+
+def _range(node: nuke.Node) -> tuple[int, int]:
+    """The frames to show: those asked for, else the plate's, else the script's."""
+    text = node["frame_range"].value()
+    if text.strip():
+        try:
+            frames = nuke.FrameRanges(text)
+            return frames.minFrame(), frames.maxFrame()
+        except (RuntimeError, ValueError):  # not a range (yet): the artist may be typing
+            pass
+    plate = node.input(0)
+    if plate is not None:
+        return int(plate.firstFrame()), int(plate.lastFrame())
+    root = nuke.root()
+    return int(root["first_frame"].value()), int(root["last_frame"].value())
+
+
+def toggle_key(node: nuke.Node, frame: int) -> None:
+    """Switch the key at a frame off, or on again."""
+    key = next((key for key in _keys(node) if key.frame == frame), None)
+    if key is not None:
+        node["reference_keys"].setValueAt(int(not key.used), frame)
+
+
+def version_lines(node: nuke.Node) -> tuple[VersionLine, ...]:
+    """The node's versions, the newest first."""
+    now = node["version"].value()
+    return tuple(
+        VersionLine(version.number, version.frames, _written(version.path), used=now == version.name)
+        for version in sorted(nodes.versions(node), key=lambda version: -version.number)
+    )
+
+
+def _written(pattern: str) -> str:
+    """When the frames' folder last changed."""
+    try:
+        changed = time.localtime(Path(pattern).parent.stat().st_mtime)
+    except OSError:
+        return ""
+    today = changed[:3] == time.localtime()[:3]
+    return time.strftime("today %H:%M" if today else "%Y-%m-%d %H:%M", changed)

@@ -1,0 +1,247 @@
+"""The panel: references on a time line, the queue, versions, and the core, for one RefColorize node.
+
+It looks at Nuke by a timer and at the core by a thread, both only while it is visible, so nothing is left behind when
+it is closed, and a script without a node, or a machine without a core, is something it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+import nuke
+
+from . import node as nodes
+from . import server
+from .errors import RefColorizeError
+from .node_view import selected, toggle_key, version_lines, view_of
+from .panel_face import PanelFace
+from .qt import QtCore, QtGui, QtWidgets
+from .thumbnails import render
+from .view import Node, Snapshot, core_of, curve_of, rows_of, suggestions, warning_of
+from .watch import CoreLink
+
+__all__ = ["Panel"]
+
+_LOOK_MILLISECONDS = 300
+
+
+class Panel(PanelFace):
+    """Dockable in Nuke; constructed without arguments by `registerWidgetAsPanel`."""
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._node: Node | None = None
+        self._selected = ""
+        self._snapshot = Snapshot()
+        self._refusal = ""
+        self._versions_at: tuple[str, ...] = ()
+        self._pictures: dict[str, dict[int, QtGui.QImage]] = {}
+        self._link = CoreLink()
+        self._timer = QtCore.QTimer(self)
+        self._timer.setInterval(_LOOK_MILLISECONDS)
+        self._connect()
+        self._show_node(None)
+
+    # ---- what it is told
+
+    def _connect(self) -> None:
+        self._timer.timeout.connect(self._look)
+        self.nodes.opened.connect(self._list_nodes)
+        self.nodes.activated.connect(self._choose_from_list)
+        self.create_node.clicked.connect(self._create)
+        self.colorize.clicked.connect(self._colorize)
+        self.references.frame_chosen.connect(self._go_to)
+        self.references.key_added.connect(self._add_key)
+        self.references.key_removed.connect(self._remove_key)
+        self.references.key_toggled.connect(self._toggle_key)
+        self.references.pictures_wanted.connect(self._render_pictures)
+        self.versions.used.connect(self._use_version)
+        self.queue.cancelled.connect(self._link.cancel)
+        self.core.started.connect(self._start_core)
+        self.core.stopped.connect(self._stop_core)
+        self.core.log_wanted.connect(self._show_log)
+        self.core.page_wanted.connect(self._open_page)
+        self._link.seen.connect(self._show_snapshot)
+        self._link.pictured.connect(self._take_picture)
+        self._link.refused.connect(self._refuse)
+        self._link.page_ready.connect(self._show_page)
+
+    def showEvent(self, event: QtGui.QShowEvent) -> None:  # noqa: N802
+        super().showEvent(event)
+        self._selected = ""
+        self._look()
+        self._timer.start()
+
+    def hideEvent(self, event: QtGui.QHideEvent) -> None:  # noqa: N802
+        self._timer.stop()
+        self._link.rest()
+        super().hideEvent(event)
+
+    # ---- the node
+
+    def _look(self) -> None:
+        """Show the node as it is now: one newly selected, else the one shown before, else any there is."""
+        chosen = selected()
+        name = chosen.fullName() if chosen is not None else ""
+        if name == self._selected:
+            chosen = None
+        self._selected = name
+        node = chosen or self._present() or next(iter(nodes.all_nodes()), None)
+        self._show_node(view_of(node) if node is not None else None)
+
+    def _present(self) -> nuke.Node | None:
+        """The node that is shown, where the script still has it."""
+        node = nuke.toNode(self._node.name) if self._node is not None else None
+        return node if node is not None and nodes.is_refcolorize(node) else None
+
+    def _show_node(self, node: Node | None) -> None:
+        before, self._node = self._node, node
+        self._for_node.setVisible(node is not None)
+        self._for_none.setVisible(node is None)
+        self._versions.setVisible(node is not None)
+        name = node.name if node else ""
+        if name != (before.name if before else ""):
+            self._list_nodes()
+            self.references.show_pictures(self._pictures.get(name, {}))
+        if self.isVisible():
+            self._link.follow(node.job if node else "")
+        if node is not None:
+            self.references.show_node(node)
+            self.status.setText(node.status)
+            self.status.setToolTip(node.status)
+        self._show_job()
+
+    def _list_nodes(self) -> None:
+        names = [node.fullName() for node in nodes.all_nodes()]
+        self.nodes.clear()
+        self.nodes.addItems(names)
+        self.nodes.setCurrentIndex(names.index(self._node.name) if self._node and self._node.name in names else -1)
+
+    def _choose_from_list(self, place: int) -> None:
+        node = nuke.toNode(self.nodes.itemText(place))
+        if node is not None:
+            self._show_node(view_of(node))
+
+    def _change(self, name: str, action: Callable[[nuke.Node], object]) -> None:
+        """Something the artist does to the node, as one step of undo of that name."""
+        node = self._present()
+        self._refusal = ""
+        if node is not None:
+            try:
+                with nuke.Undo():
+                    nuke.Undo.name(name)
+                    action(node)
+            except RefColorizeError as error:
+                self._refuse(str(error))
+        self._look()
+
+    def _go_to(self, frame: int) -> None:
+        nuke.frame(frame)
+        self._look()
+
+    def _add_key(self, frame: int) -> None:
+        nuke.frame(frame)
+        self._change(f"Add keyframe {frame}", lambda node: nodes.add_key(node, frame))
+
+    def _remove_key(self, frame: int) -> None:
+        self._change(f"Remove keyframe {frame}", lambda node: nodes.remove_key(node, frame))
+
+    def _toggle_key(self, frame: int) -> None:
+        self._change(f"Switch keyframe {frame}", lambda node: toggle_key(node, frame))
+
+    def _use_version(self, number: int) -> None:
+        self._change(f"Use v{number:03d}", lambda node: nodes.use_version(node, number))
+
+    def _create(self) -> None:
+        with nuke.Undo():
+            nuke.Undo.name("Create RefColorize")
+            nodes.create()
+        self._look()
+
+    def _colorize(self) -> None:
+        node = self._present()
+        if node is not None:
+            cast("nuke.PyScript_Knob", node["colorize"]).execute()
+        self._look()
+
+    # ---- the pictures
+
+    def _render_pictures(self) -> None:
+        node = self._present()
+        if node is None or self._node is None:
+            return
+        try:
+            pictures = render(node, [key.frame for key in self._node.shot.keys])
+        except RefColorizeError as error:
+            self._refuse(str(error))
+        else:
+            self._keep_pictures(pictures)
+
+    def _take_picture(self, job: str, frame: int, picture: bytes) -> None:
+        if self._node is not None and self._node.job == job:
+            self._keep_pictures({frame: picture})
+
+    def _keep_pictures(self, pictures: Mapping[int, bytes]) -> None:
+        if self._node is not None:
+            own = self._pictures.setdefault(self._node.name, {})
+            own.update({frame: QtGui.QImage.fromData(data) for frame, data in pictures.items()})
+            self.references.show_pictures(own)
+
+    # ---- the core
+
+    def _show_snapshot(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self.core.show_core(core_of(snapshot))
+        self._show_job()
+
+    def _show_job(self) -> None:
+        """What the core says of the node's job, and of the others."""
+        snapshot, node = self._snapshot, self._node
+        job = node.job if node else ""
+        own = snapshot if snapshot.job == job else Snapshot(job)
+        self.queue.show_rows(rows_of(snapshot.jobs, own=job))
+        if node is not None:
+            self.references.show_confidence(curve_of(own.frames), suggestions(own.frames, node.shot.keys))
+            self._show_versions(node, own)
+        note = "\n".join(line for line in (self._refusal, warning_of(own)) if line)
+        self.note.setText(note)
+        self.note.setVisible(bool(note))
+
+    def _show_versions(self, node: Node, own: Snapshot) -> None:
+        """Looked up on disk when something has changed, and not with every look."""
+        job = own.own()
+        now = (node.name, node.job, node.version, job["state"] if job else "")
+        present = self._present()
+        if now != self._versions_at and present is not None:
+            self._versions_at = now
+            self.versions.show_versions(version_lines(present))
+
+    def _start_core(self) -> None:
+        self._refusal = ""
+        self.core.show_busy("Starting the core. This takes some seconds.")
+        self._link.start_core()
+
+    def _stop_core(self) -> None:
+        self._refusal = ""
+        self.core.show_busy("Stopping the core")
+        self._link.stop_core()
+
+    def _open_page(self) -> None:
+        self._refusal = ""
+        self._link.open_page()
+
+    def _show_page(self, link: str) -> None:
+        QtGui.QDesktopServices.openUrl(QtCore.QUrl(link))
+
+    def _show_log(self) -> None:
+        log = server.log_file()
+        if not log.is_file():
+            self._refuse(f"There is no log yet at {log}. Start the core first.")
+        elif not QtGui.QDesktopServices.openUrl(QtCore.QUrl.fromLocalFile(str(log))):
+            self._refuse(f"Nothing on this machine opens {log}. It is a text file.")
+
+    def _refuse(self, why: str) -> None:
+        """Say why what was asked for did not happen, until something else is asked for."""
+        self._refusal = why
+        self._show_job()

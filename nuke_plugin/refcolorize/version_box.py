@@ -1,0 +1,111 @@
+"""The versions a node has on disk: which one it shows, and two of them in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .qt import QtCore, QtWidgets
+from .view import VersionLine
+
+__all__ = ["VersionBox"]
+
+
+class VersionBox(QtWidgets.QWidget):
+    """A list of versions with Use, and A/B, which shows in turn the version in use and the one chosen in the list."""
+
+    used = QtCore.Signal(int)
+
+    def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._lines: tuple[VersionLine, ...] = ()
+        self._before: int | None = None
+        self.list = QtWidgets.QTreeWidget()
+        self.list.setHeaderLabels(["Version", "Frames", "Written"])
+        self.list.setRootIsDecorated(False)
+        self.list.setAlternatingRowColors(True)
+        self.list.setAccessibleName("Versions of this node")
+        self.list.setFixedHeight(104)
+        self.list.itemActivated.connect(lambda *_: self._use(self._chosen()))
+        self.list.currentItemChanged.connect(lambda *_: self._update_buttons())
+        self.use, self.compare = QtWidgets.QPushButton("Use"), QtWidgets.QPushButton("A/B")
+        self.use.clicked.connect(lambda: self._use(self._chosen()))
+        self.compare.clicked.connect(lambda: self._use(self._other()))
+        self._empty = QtWidgets.QLabel("No versions yet. Each Colorize with other settings writes a new one.")
+        self._empty.setWordWrap(True)
+        self._empty.setEnabled(False)
+        buttons = QtWidgets.QHBoxLayout()
+        for button in (self.use, self.compare):
+            button.setAutoDefault(False)
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._empty)
+        layout.addWidget(self.list)
+        layout.addLayout(buttons)
+        self._fill()
+
+    def show_versions(self, lines: Sequence[VersionLine]) -> None:
+        """The versions there are, the newest first."""
+        if tuple(lines) == self._lines:
+            return
+        before, chosen = self._in_use(), self._chosen()
+        self._lines = tuple(lines)
+        if before != self._in_use():
+            self._before = before
+        self._fill()
+        self.choose(chosen)
+
+    def choose(self, number: int | None) -> None:
+        """Choose a version in the list, as a click does."""
+        for index, line in enumerate(self._lines):
+            item = self.list.topLevelItem(index)
+            if item is not None and line.number == number:
+                self.list.setCurrentItem(item)
+
+    def _fill(self) -> None:
+        self.list.clear()
+        for line in self._lines:
+            item = QtWidgets.QTreeWidgetItem([f"v{line.number:03d}", str(line.frames), line.written])
+            font = item.font(0)
+            font.setBold(line.used)
+            item.setFont(0, font)
+            if line.used:
+                item.setText(0, f"v{line.number:03d}  in use")
+            self.list.addTopLevelItem(item)
+        for column in range(2):
+            self.list.resizeColumnToContents(column)
+        for widget in (self.list, self.use, self.compare):
+            widget.setVisible(bool(self._lines))
+        self._empty.setVisible(not self._lines)
+        self._update_buttons()
+
+    def _in_use(self) -> int | None:
+        return next((line.number for line in self._lines if line.used), None)
+
+    def _chosen(self) -> int | None:
+        index = self.list.currentIndex().row()
+        return self._lines[index].number if index >= 0 else None
+
+    def _other(self) -> int | None:
+        """What A/B shows next: the chosen version, or where that is in use, the one that was in use before."""
+        chosen = self._chosen()
+        other = chosen if chosen not in (None, self._in_use()) else self._before
+        return other if other in [line.number for line in self._lines] else None
+
+    def _use(self, number: int | None) -> None:
+        if number is not None and number != self._in_use():
+            self.used.emit(number)
+
+    def _update_buttons(self) -> None:
+        chosen, other, now = self._chosen(), self._other(), self._in_use()
+        self.use.setEnabled(chosen not in (None, now))
+        self.use.setText("Use" if chosen is None else f"Use v{chosen:03d}")
+        self.use.setToolTip("Show the chosen version in the node.")
+        self.compare.setEnabled(other is not None)
+        self.compare.setText("A/B" if other is None else f"A/B with v{other:03d}")
+        self.compare.setToolTip(
+            "Choose another version in the list to compare with."
+            if other is None
+            else f"Show v{other:03d} instead; press again to go back."
+        )

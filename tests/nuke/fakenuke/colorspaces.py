@@ -1,0 +1,74 @@
+"""What Reads and Writes do to colour: Nuke's own curves, or OpenColorIO where the script asks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import PyOpenColorIO as ocio
+from numpy.typing import NDArray
+from stcolor_core.color import srgb_decode, srgb_encode
+
+if TYPE_CHECKING:
+    from .nodes import Node
+
+__all__ = ["choices", "decode", "encode"]
+
+Channels = dict[str, NDArray[np.float32]]
+
+_RGB = ("rgba.red", "rgba.green", "rgba.blue")
+_CURVES = {"linear": (np.asarray, np.asarray), "sRGB": (srgb_decode, srgb_encode)}
+
+
+def choices(node: Node) -> list[str]:
+    """The colour spaces that a Read or Write of this script offers."""
+    from .node_classes import LUTS
+
+    root = node._session.root
+    if root["colorManagement"].value() != "OCIO":
+        return list(LUTS)
+    config = _config(node)
+    return ["default", *config.getRoleNames(), *config.getColorSpaceNames()]
+
+
+def decode(node: Node, channels: Channels, *, integer: bool) -> Channels:
+    """Red, green and blue of a Read as scene-linear."""
+    return _converted(node, channels, integer=integer, direction=0)
+
+
+def encode(node: Node, channels: Channels, *, integer: bool) -> Channels:
+    """Red, green and blue of a Write as its file has them."""
+    return _converted(node, channels, integer=integer, direction=1)
+
+
+def _converted(node: Node, channels: Channels, *, integer: bool, direction: int) -> Channels:
+    if node["raw"].value():
+        return channels
+    space = node["colorspace"].value()
+    root = node._session.root
+    if space == "default":
+        space = root["int8Lut" if integer else "floatLut"].value()
+    if root["colorManagement"].value() == "OCIO":
+        return _by_ocio(node, channels, space, direction)
+    if space not in _CURVES:
+        raise NotImplementedError(f"the fake has no curve for {space}")
+    curve = _CURVES[space][direction]
+    return channels | {name: curve(channels[name]).astype(np.float32) for name in _RGB if name in channels}
+
+
+def _by_ocio(node: Node, channels: Channels, space: str, direction: int) -> Channels:
+    ends = [space, node._session.root["workingSpaceLUT"].value()]
+    processor = _config(node).getProcessor(*ends[:: -1 if direction else 1]).getDefaultCPUProcessor()
+    present = [name for name in _RGB if name in channels]
+    if len(present) < 3:
+        return channels
+    pixels = np.ascontiguousarray(np.stack([channels[name] for name in _RGB], axis=-1))
+    processor.applyRGB(pixels)
+    return channels | {name: np.ascontiguousarray(pixels[..., index]) for index, name in enumerate(_RGB)}
+
+
+def _config(node: Node) -> Any:
+    root = node._session.root
+    if root["OCIO_config"].value() == "custom":
+        return ocio.Config.CreateFromFile(root["customOCIOConfigPath"].evaluate())
+    return ocio.Config.CreateFromBuiltinConfig("cg-config-v2.1.0_aces-v1.3_ocio-v2.3")

@@ -1,0 +1,174 @@
+"""What the artist sees and answers: messages, questions, panels, progress."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+__all__ = ["Artist", "Progress", "panel_class", "progress_class"]
+
+
+@dataclass
+class Progress:
+    """A progress bar as it went."""
+
+    name: str
+    percents: list[int] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    closed: bool = False
+
+
+@dataclass
+class Artist:
+    """Stands in for who sits in front of Nuke. A test puts `answers`, and looks at what was shown.
+
+    answers: what is pressed next, in order: a button's text for a Panel, "yes", "no" or "cancel" for a question.
+    cancels: whether Cancel of a progress bar is pressed by now; cancels_render: that of a render, before a frame.
+    """
+
+    gui: Callable[[], bool]
+    answers: deque[str] = field(default_factory=deque)
+    messages: list[str] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+    panels: list[str] = field(default_factory=list)  # the words of each panel that was shown
+    open_panels: set[str] = field(default_factory=set)  # of nodes
+    progress: list[Progress] = field(default_factory=list)
+    cancels: Callable[[Progress], bool] = lambda progress: False
+    cancels_render: Callable[[int], bool] = lambda frame: False
+
+    def require_gui(self, what: str) -> None:
+        """Raise where there is nobody to see it."""
+        if not self.gui():
+            raise RuntimeError(f"{what} needs Nuke's GUI")
+
+    def message(self, prompt: str) -> None:
+        """`nuke.message`: waits for OK, so it needs no answer."""
+        self.require_gui("nuke.message")
+        if not isinstance(prompt, str):
+            raise TypeError("nuke.message takes str")
+        self.messages.append(prompt)
+
+    def ask(self, prompt: str) -> bool:
+        """`nuke.ask`."""
+        return self._answer(prompt, "nuke.ask", ("yes", "no")) == "yes"
+
+    def ask_with_cancel(self, prompt: str) -> bool:
+        """`nuke.askWithCancel`; raises RuntimeError where the artist cancels."""
+        answer = self._answer(prompt, "nuke.askWithCancel", ("yes", "no", "cancel"))
+        if answer == "cancel":
+            raise RuntimeError("Cancelled")
+        return answer == "yes"
+
+    def typed(self, prompt: str) -> str:
+        """The next answer as it is: a path, a name; "" where the artist cancels."""
+        self.require_gui(prompt)
+        self.questions.append(prompt)
+        assert self.answers, f"the test types nothing for {prompt!r}"
+        return self.answers.popleft()
+
+    def _answer(self, prompt: str, function: str, choices: tuple[str, ...]) -> str:
+        self.require_gui(function)
+        self.questions.append(prompt)
+        return self.press(prompt, choices)
+
+    def press(self, shown: str, buttons: tuple[str, ...]) -> str:
+        """The next answer. Raises AssertionError where the test has none, or the button is not there."""
+        assert self.answers, f"the test has no answer to {shown!r}; there is {', '.join(buttons)}"
+        answer = self.answers.popleft()
+        assert answer in buttons, f"there is no button {answer!r} on {shown!r}, only {', '.join(buttons)}"
+        return answer
+
+
+def panel_class(artist: Artist) -> type:
+    """`nuke.Panel` for an artist."""
+
+    class Panel:
+        """A dialog made of rows; `show` gives the number of the button that was pressed."""
+
+        def __init__(self, title: str = "", width: int = 0) -> None:
+            del width
+            self._title = title
+            self._buttons: list[str] = []
+            self._values: dict[str, object] = {}
+
+        def title(self) -> str:
+            return self._title
+
+        def setTitle(self, title: str) -> bool:
+            self._title = title
+            return True
+
+        def setWidth(self, width: int) -> bool:
+            if not isinstance(width, int):
+                raise TypeError("a panel's width must be int")
+            return True
+
+        def addButton(self, name: str) -> bool:
+            self._buttons.append(name)
+            return True
+
+        def addMultilineTextInput(self, name: str, value: str) -> bool:
+            self._values[name] = value
+            return True
+
+        def addNotepad(self, name: str, value: str) -> bool:
+            return self.addMultilineTextInput(name, value)
+
+        def addSingleLineInput(self, name: str, value: str) -> bool:
+            return self.addMultilineTextInput(name, value)
+
+        def addFilenameSearch(self, name: str, value: str) -> bool:
+            return self.addMultilineTextInput(name, value)
+
+        def addEnumerationPulldown(self, name: str, value: str) -> bool:
+            return self.addMultilineTextInput(name, value.split()[0])
+
+        def addBooleanCheckBox(self, name: str, value: bool) -> bool:
+            self._values[name] = value
+            return True
+
+        def value(self, name: str) -> object:
+            return self._values[name]
+
+        def clear(self) -> None:
+            self._buttons.clear()
+            self._values.clear()
+
+        def show(self) -> int:
+            artist.require_gui("nuke.Panel")
+            words = "\n".join([self._title, *(f"{name}: {value}" for name, value in self._values.items())])
+            artist.panels.append(words)
+            buttons = self._buttons or ["Cancel", "OK"]
+            return buttons.index(artist.press(self._title, tuple(buttons)))
+
+    return Panel
+
+
+def progress_class(artist: Artist) -> type:
+    """`nuke.ProgressTask` for an artist."""
+
+    class ProgressTask:
+        """A progress bar; it closes when nothing holds it any more."""
+
+        def __init__(self, name: str = "") -> None:
+            self._progress = Progress(name)
+            artist.progress.append(self._progress)
+
+        def setProgress(self, value: int) -> None:
+            if not isinstance(value, int):
+                raise TypeError("setProgress takes int")
+            self._progress.percents.append(value)
+
+        def setMessage(self, message: str) -> None:
+            if not isinstance(message, str):
+                raise TypeError("setMessage takes str")
+            self._progress.messages.append(message)
+
+        def isCancelled(self) -> bool:
+            return artist.cancels(self._progress)
+
+        def __del__(self) -> None:
+            self._progress.closed = True
+
+    return ProgressTask

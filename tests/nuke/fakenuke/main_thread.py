@@ -1,0 +1,114 @@
+"""Nuke's main thread: the only one that may touch nodes, and the queue by which others ask it to."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["MainThread"]
+
+
+@dataclass
+class _Request:
+    call: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    served: threading.Event = field(default_factory=threading.Event)
+    result: Any = None
+
+    def serve(self) -> None:
+        """Call it; an exception is printed and lost, as in Nuke."""
+        try:
+            self.result = self.call(*self.args, **self.kwargs)
+        except BaseException:  # noqa: BLE001  (as Nuke: even SystemExit does not get out)
+            sys.stderr.write(traceback.format_exc())
+        finally:
+            self.served.set()
+
+
+class MainThread:
+    """The thread that made it is the main one. Requests wait until it calls `pump`, or until Qt's loop serves them."""
+
+    def __init__(self) -> None:
+        self._thread = threading.current_thread()
+        self._requests: queue.Queue[_Request] = queue.Queue()
+        self._waker: Any = None
+        self._lock = threading.Lock()
+
+    def require(self) -> None:
+        """Raise where another thread touches Nuke: there Nuke may crash at any time."""
+        if threading.current_thread() is not self._thread:
+            raise RuntimeError(f"Nuke was touched from {threading.current_thread().name}, not from the main thread")
+
+    def request(self, call: Callable[..., Any], args: Any, kwargs: dict[str, Any] | None) -> _Request:
+        """Queue a call."""
+        request = _Request(call, args if isinstance(args, tuple) else (args,), dict(kwargs or {}))
+        self._requests.put(request)
+        self._wake_qt()
+        return request
+
+    def wait_for(self, call: Callable[..., Any], args: Any, kwargs: dict[str, Any] | None) -> Any:
+        """Queue a call and wait for what it returns, None where it raised."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("executeInMainThreadWithResult waits for ever in the main thread itself")
+        request = self.request(call, args, kwargs)
+        request.served.wait()
+        return request.result
+
+    def pump(self, *, until: Callable[[], Any], seconds: float = 60.0) -> Any:
+        """Serve requests, as Nuke's event loop would, until `until` returns something true; return that.
+
+        `until` is asked after each request, and every 20 ms. Raises TimeoutError.
+        """
+        self.require()
+        end = time.monotonic() + seconds
+        while not (found := until()):
+            if time.monotonic() > end:
+                raise TimeoutError(f"nothing came of it within {seconds:g} s")
+            try:
+                self._requests.get(timeout=0.02).serve()
+            except queue.Empty:
+                continue
+        return found
+
+    def serve_waiting(self) -> None:
+        """Serve what is queued now."""
+        self.require()
+        while True:
+            try:
+                request = self._requests.get_nowait()
+            except queue.Empty:
+                return
+            request.serve()
+
+    def _wake_qt(self) -> None:
+        """Have a running Qt application serve the queue."""
+        qt = next((sys.modules[name] for name in ("PySide6.QtCore", "PySide2.QtCore") if name in sys.modules), None)
+        application = qt.QCoreApplication.instance() if qt is not None else None
+        if qt is None or application is None:
+            return
+        with self._lock:
+            if self._waker is None:
+                self._waker = _waker(qt, self.serve_waiting)
+                self._waker.moveToThread(application.thread())
+        self._waker.woken.emit()
+
+
+def _waker(qt: Any, serve: Callable[[], None]) -> Any:
+    class Waker(qt.QObject):  # type: ignore[misc]
+        woken = qt.Signal()
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.woken.connect(self.serve, qt.Qt.ConnectionType.QueuedConnection)
+
+        def serve(self) -> None:
+            serve()
+
+    return Waker()

@@ -1,0 +1,184 @@
+"""Knobs that hold text: words, files, channels, scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import tcl
+from .knobs import Knob, text
+
+__all__ = [
+    "ChannelMask_Knob",
+    "Channel_Knob",
+    "EvalString_Knob",
+    "File_Knob",
+    "Multiline_Eval_String_Knob",
+    "PyScript_Knob",
+    "PythonKnob",
+    "Script_Knob",
+    "String_Knob",
+    "Text_Knob",
+]
+
+
+class String_Knob(Knob):
+    """Text as it was typed."""
+
+    __slots__ = ("_default", "_string")
+
+    def __init__(self, name: str, label: str | None = None, string: str = "") -> None:
+        super().__init__(name, label)
+        self._string = self._default = text(string)
+
+    def _memory(self) -> Any:
+        return self._string
+
+    def _recall(self, memory: Any) -> None:
+        self._string = memory
+
+    def _is_default(self) -> bool:
+        return self._string == self._default
+
+    def _write(self) -> str:
+        return self._string
+
+    def _read(self, words: str) -> None:
+        self._string = words
+
+    def value(self) -> str:
+        return self._string
+
+    def getValue(self) -> str:
+        return self._string
+
+    def getText(self) -> str:
+        return self._string
+
+    def setText(self, val: str) -> None:
+        self.setValue(val)
+
+    def setValue(self, val: str, view: str | None = None) -> bool:
+        del view
+        with self._changing():
+            self._string = text(val)
+        return True
+
+
+class EvalString_Knob(String_Knob):
+    """Text with Tcl in brackets, which `evaluate` works out."""
+
+    __slots__ = ()
+
+    def evaluate(self) -> str:
+        return self._text_at(self._session.frame)
+
+    def _text_at(self, frame: float) -> str:
+        return tcl.expand(self._string, self.node(), frame)
+
+
+class Multiline_Eval_String_Knob(EvalString_Knob):
+    """Text of several lines."""
+
+    __slots__ = ()
+
+
+class File_Knob(EvalString_Knob):
+    """A file or a sequence; %04d and #### stand for the frame."""
+
+    __slots__ = ()
+
+    def value(self) -> str:
+        return self._string
+
+    def getValue(self) -> str:
+        return tcl.technical(self._string)
+
+    def getEvaluatedValue(self) -> str:
+        return tcl.technical(tcl.expand(self._string, self.node(), self._session.frame))
+
+    def evaluate(self) -> str:
+        return tcl.with_frame(self.getEvaluatedValue(), self._session.frame)
+
+    def setValue(self, val: str) -> bool:
+        return super().setValue(val)
+
+    def fromScript(self, script: str) -> None:
+        super().fromScript(script)
+
+    def fromUserText(self, val: str) -> None:
+        """As typed into a Read: "plate.####.exr 1001-1050" also sets its range."""
+        path, _, frames = text(val).rpartition(" ")
+        first, dash, last = frames.partition("-")
+        if not (path and dash and first.isdigit() and last.isdigit()):
+            path, first = val, ""
+        self.setValue(path)
+        for knob, frame in (("first", first), ("last", last), ("origfirst", first), ("origlast", last)):
+            if first and knob in self.node().knobs():
+                self.node()[knob].setValue(int(frame))
+
+
+class Channel_Knob(String_Knob):
+    """A channel or a layer that must exist."""
+
+    __slots__ = ()
+
+    def _read(self, words: str) -> None:
+        if self._node is not None:
+            self._session.layers.require(words)
+        self._string = words
+
+    def setValue(self, name: str) -> None:
+        with self._changing():
+            self._read(text(name))
+
+
+class ChannelMask_Knob(Channel_Knob):
+    """Several channels: a layer, "all", or "none"."""
+
+    __slots__ = ()
+
+
+class Script_Knob(String_Knob):
+    """A button that runs its text."""
+
+    __slots__ = ()
+
+    def command(self) -> str:
+        return self._string
+
+    def setCommand(self, cmd: str) -> None:
+        self.setValue(cmd)
+
+    def execute(self) -> None:
+        raise NotImplementedError("the fake runs no Tcl buttons")
+
+
+class PyScript_Knob(Script_Knob):
+    """A button that runs its text as Python."""
+
+    __slots__ = ()
+    _FLAGS = 0
+
+    def _definition(self) -> list[str]:
+        return ["T", self._string]
+
+    def execute(self) -> None:
+        self._session.run_button(self)
+
+
+class PythonKnob(String_Knob):
+    """The text of a callback, such as knobChanged."""
+
+    __slots__ = ()
+
+
+class Text_Knob(String_Knob):
+    """A line that the artist only reads; also the divider."""
+
+    __slots__ = ()
+
+    def _is_default(self) -> bool:
+        return True
+
+    def _definition(self) -> list[str]:
+        return ["T", self._string] if self._string else []

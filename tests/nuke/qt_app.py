@@ -1,0 +1,55 @@
+"""A real Qt application without a screen, dark as Nuke is."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+NUKE_COLORS = {
+    "Window": "#323232",
+    "WindowText": "#c8c8c8",
+    "Base": "#262626",
+    "AlternateBase": "#2b2b2b",
+    "Text": "#c8c8c8",
+    "Button": "#3f3f3f",
+    "ButtonText": "#c8c8c8",
+    "Highlight": "#c9802b",
+    "HighlightedText": "#101010",
+    "ToolTipBase": "#1e1e1e",
+    "ToolTipText": "#c8c8c8",
+}
+
+
+def application() -> Any:
+    """The one QApplication of this process, offscreen. Skips where PySide6 or what it needs is missing."""
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    try:
+        from PySide6 import QtGui, QtWidgets
+    except ImportError as error:
+        pytest.skip(f"PySide6 cannot be loaded here ({error})")
+    found = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
+    found.setStyle("Fusion")
+    palette = QtGui.QPalette()
+    for role, color in NUKE_COLORS.items():
+        palette.setColor(QtGui.QPalette.ColorRole[role], QtGui.QColor(color))
+    for role in ("WindowText", "Text", "ButtonText"):
+        palette.setColor(QtGui.QPalette.ColorGroup.Disabled, QtGui.QPalette.ColorRole[role], QtGui.QColor("#7a7a7a"))
+    found.setPalette(palette)
+    return found
+
+
+def wait_until(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
+    """What `holds` returns once it is true, while Qt's events go on; fails after so many seconds."""
+    from PySide6 import QtCore
+
+    deadline = time.monotonic() + seconds
+    tick = QtCore.QTimer()  # so that there is always an event to come
+    tick.start(20)
+    while not (found := holds()):
+        assert time.monotonic() < deadline, "waited too long"
+        QtCore.QCoreApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+    return found

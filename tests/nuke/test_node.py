@@ -1,0 +1,83 @@
+"""The node's keys, versions and knobs, in the strict fake of Nuke."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from refcolorize.spaces import SPACES
+
+
+@pytest.fixture
+def node(nuke: Any, tmp_path: Path) -> Any:
+    nuke.pluginAddPath(str(Path(__file__).parents[2] / "gizmos"))
+    made = nuke.createNode("RefColorize")
+    made["output_folder"].setValue(tmp_path.as_posix())
+    return made
+
+
+@pytest.fixture
+def nodes(nuke: Any) -> Any:
+    import refcolorize.node
+
+    return refcolorize.node
+
+
+def test_a_new_node_has_no_keys_and_is_known_by_its_mark(nuke: Any, nodes: Any, node: Any) -> None:
+    assert nodes.keys(node) == []
+    assert nodes.is_refcolorize(node) and not nodes.is_refcolorize(nuke.createNode("NoOp"))
+    assert nodes.all_nodes() == [node]
+
+
+def test_keys_are_added_in_any_order_once_each_and_removed(nodes: Any, node: Any) -> None:
+    for frame in (1050, 1001, 1001, 1020):
+        nodes.add_key(node, frame)
+    assert nodes.keys(node) == [1001, 1020, 1050]
+    nodes.remove_key(node, 1020)
+    assert nodes.keys(node) == [1001, 1050]
+    with pytest.raises(Exception, match="no reference key at frame 1020"):
+        nodes.remove_key(node, 1020)
+
+
+def test_a_node_whose_last_key_is_removed_has_none(nodes: Any, node: Any) -> None:
+    nodes.add_key(node, 7)
+    nodes.remove_key(node, 7)
+    assert nodes.keys(node) == []
+
+
+def test_a_key_that_is_switched_off_is_not_used(nodes: Any, node: Any) -> None:
+    nodes.add_key(node, 1)
+    nodes.add_key(node, 9)
+    node["reference_keys"].setValueAt(0, 9)
+    assert nodes.keys(node) == [1]
+
+
+def test_the_time_line_goes_from_key_to_key_and_no_further(nuke: Any, nodes: Any, node: Any) -> None:
+    nodes.add_key(node, 10)
+    nodes.add_key(node, 20)
+    nuke.frame(12)
+    assert nodes.next_key(node) == 20 and nuke.frame() == 20
+    assert nodes.next_key(node) is None and nuke.frame() == 20
+    assert nodes.previous_key(node) == 10 and nuke.frame() == 10
+
+
+def test_versions_are_counted_on_and_shown(nodes: Any, node: Any, tmp_path: Path) -> None:
+    assert nodes.versions(node) == [] and nodes.next_version(node).number == 1
+    folder = tmp_path / node.name() / "v001"
+    folder.mkdir(parents=True)
+    for frame in (1001, 1002):
+        (folder / f"{node.name()}_v001.{frame}.exr").touch()
+    assert [(version.name, version.frames) for version in nodes.versions(node)] == [("v001", 2)]
+    assert nodes.next_version(node).path.endswith(f"/v002/{node.name()}_v002.####.exr")
+    nodes.use_version(node, 1)
+    assert node["version"].value() == "v001" and node["use_result"].value()
+    assert node["result_file"].value() == nodes.versions(node)[0].path
+    with pytest.raises(Exception, match="no version v005"):
+        nodes.use_version(node, 5)
+
+
+def test_another_working_space_brings_its_numbers(nuke: Any, nodes: Any, node: Any) -> None:
+    nuke.addKnobChanged(nodes.knob_changed, nodeClass="Group")
+    node["working_space"].setValue("ACEScg")
+    assert list(node["luma"].value()) == pytest.approx(SPACES["ACEScg"].luma)

@@ -1,0 +1,129 @@
+"""The panel over the strict fake of Nuke and a real core, in a real Qt event loop."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from qt_app import application, wait_until
+from serving import Client, running_core
+
+qapp = application()
+
+from PySide6 import QtCore, QtTest, QtWidgets  # noqa: E402  (skipped above where there is none)
+
+PLUGIN = Path(__file__).resolve().parents[2] / "nuke_plugin"
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The state folder of this test's cores."""
+    monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def core(state: Path) -> Iterator[Client]:
+    with running_core(state, device="cpu") as client:
+        yield client
+
+
+@pytest.fixture
+def nuke(nuke: Any) -> Any:
+    """Nuke with the plug-in, and a script of 1001-1020."""
+    nuke.pluginAddPath(PLUGIN.as_posix())
+    nuke.root()["first_frame"].setValue(1001)
+    nuke.root()["last_frame"].setValue(1020)
+    return nuke
+
+
+@pytest.fixture
+def make_panel(nuke: Any) -> Iterator[Any]:
+    """Panels, shown as Nuke does; closed at the end."""
+    made: list[QtWidgets.QWidget] = []
+
+    def make() -> Any:
+        from refcolorize.panel import Panel
+
+        made.append(Panel())
+        made[-1].resize(420, 700)
+        made[-1].show()
+        return made[-1]
+
+    yield make
+    for panel in made:
+        panel.close()
+        panel.deleteLater()
+
+
+@pytest.fixture
+def node(nuke: Any) -> Any:
+    """A RefColorize node without inputs."""
+    from refcolorize import node as nodes
+
+    return nodes.create()
+
+
+def keys(node: Any) -> dict[int, float]:
+    knob = node["reference_keys"]
+    return {round(key.x): key.y for key in knob.animation(0).keys()} if knob.isAnimated() else {}  # noqa: SIM118
+
+
+def test_importing_the_panel_makes_no_widget_and_no_thread() -> None:
+    """In a fresh process: a Qt application must not be there yet."""
+    script = (
+        "import sys, threading, types; sys.modules['nuke'] = types.ModuleType('nuke'); sys.modules['nuke'].GUI = True\n"
+        "import refcolorize.panel\n"
+        "from PySide6 import QtCore; assert QtCore.QCoreApplication.instance() is None\n"
+        "assert threading.active_count() == 1\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=PLUGIN, check=True)
+
+
+def test_without_a_node_and_without_a_core_the_panel_says_what_to_do(make_panel: Any, nuke: Any) -> None:
+    panel = make_panel()
+    assert "no RefColorize node" in panel.empty.text()
+    assert not panel.references.isVisible()
+    wait_until(lambda: panel.core.start.isVisible() and panel.core.start.isEnabled())
+    panel.create_node.click()
+    assert panel.references.isVisible()
+    assert panel.nodes.currentText() == "RefColorize1"
+    nuke.undo()
+    wait_until(lambda: not panel.references.isVisible())
+
+
+def test_a_keyframe_that_the_panel_adds_is_on_the_knob_and_can_be_undone(make_panel: Any, node: Any, nuke: Any) -> None:
+    panel = make_panel()
+    nuke.frame(1005)
+    wait_until(lambda: panel.references.add.text() == "Add keyframe at 1005")
+    panel.references.add.click()
+    assert keys(node) == {1005: 1}
+    assert panel.references.remove.isEnabled()
+    nuke.undo()
+    assert keys(node) == {}
+    wait_until(lambda: not panel.references.remove.isEnabled())
+
+
+def test_a_keyframe_is_switched_off_and_on_and_removed(make_panel: Any, node: Any, nuke: Any) -> None:
+    panel = make_panel()
+    panel.references.line.key_added.emit(1010)
+    assert nuke.frame() == 1010
+    panel.references.toggle.click()
+    assert keys(node) == {1010: 0}
+    nuke.undo()
+    assert keys(node) == {1010: 1}
+    wait_until(lambda: panel.references.toggle.text() == "Switch off")
+    panel.references.remove.click()
+    assert keys(node) == {}
+
+
+def test_a_click_on_the_time_line_moves_nukes_frame(make_panel: Any, node: Any, nuke: Any) -> None:
+    panel = make_panel()
+    line = panel.references.line
+    QtTest.QTest.mouseClick(line, QtCore.Qt.MouseButton.LeftButton, pos=line.place_of(1013))
+    assert nuke.frame() == 1013
