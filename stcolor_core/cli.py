@@ -94,6 +94,11 @@ def _add_colorize(parser: argparse.ArgumentParser) -> None:
         help="roto, id picture or Cryptomatte of a frame; or a pattern",
     )
     paths.add_argument("--output", help="the EXR sequence to write, like out/sh010.####.exr")
+    paths.add_argument(
+        "--reuse",
+        metavar="PATTERN",
+        help="an earlier version: frames that would come out the same are linked, or copied",
+    )
     paths.add_argument("--no-beauty", action="store_true", help="leave R, G, B out of the output")
     paths.add_argument(
         "--missing", choices=("error", "skip", "hold"), default="error", help="what to do about missing plate frames"
@@ -162,7 +167,7 @@ def _shot(options: argparse.Namespace) -> Shot:
     )
     return Shot(
         plate=plate,
-        output=Output(path=options.output, beauty=not options.no_beauty),
+        output=Output(path=options.output, beauty=not options.no_beauty, reuse=options.reuse),
         references=tuple(references),
         stills=tuple(Still(path=path) for path in options.still),
         mattes=tuple(mattes),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from stcolor_core.digest import Digests
 from stcolor_core.errors import BadRequest, Cancelled, ModelError
 from stcolor_core.footage import PlateFrame, ShotFootage
 from stcolor_core.layers import Frame, channels
+from stcolor_core.links import link_or_copy
 from stcolor_core.propagation import Colored, Propagator
 from stcolor_core.resizing import resized
 from stcolor_core.scratch import Scratch
@@ -84,7 +85,8 @@ def colorize(
 ) -> Iterator[FrameResult]:
     """Colour a shot frame by frame, each written whole before it is yielded.
 
-    device: auto, cpu or cuda. only: a frame range; nothing else is written. force: write frames that are valid too.
+    device: auto, cpu or cuda. only: a frame range in place of the shot's `output.frames`; nothing else is written.
+    force: write frames that are valid too.
     report: takes events. cancelled: asked before every frame; where it says so, Cancelled is raised and what is
     written stays.
     Raises the errors of `stcolor_core.errors`, each one readable line.
@@ -121,6 +123,7 @@ class _Run:
         self._shot, self._device = shot, device
         self._report, self._cancelled = report, cancelled
         self._output = FramePattern.parse(shot.output.path)
+        self._reuse = FramePattern.parse(shot.output.reuse) if shot.output.reuse else None
         instances = "instance" in (shot.method.tracking or "")
         detector = _detector(shot, device) if instances and not shot.mattes else None
         self._model = models.build(shot.method.model, device=device)
@@ -159,12 +162,13 @@ class _Run:
 
     def _wanted(self, only: str | None) -> frozenset[int]:
         frames = frozenset(self._footage.frames)
+        only = self._shot.output.frames if only is None else only
         if only is None:
             return frames
         wanted = frozenset(parse_frames(only))
         if wanted - frames:
             raise BadRequest(
-                f"Frame {format_frames(wanted - frames)} of --only is no frame of the plate. Correct the range."
+                f"Frame {format_frames(wanted - frames)} is to be written and is no frame of the plate. Correct --only."
             )
         return wanted
 
@@ -280,10 +284,14 @@ class _Run:
         plates.write_frame(self._output.path(frame.frame), own, like=plate.header, metadata=metadata)
 
     def _kept(self, frame: int, digest: str) -> FrameResult | None:
-        """The frame on disk, counted as finished, where it is whole and what would be computed again."""
+        """The frame on disk, or of the version to reuse, counted as finished, where it is what would be computed."""
         path = self._output.path(frame)
-        metadata = plates.read_header(path).metadata if plates.is_complete(path) else {}
-        if metadata.get("stcolor/settings") != digest:
+        metadata = _made_as(digest, path)
+        if metadata is None and self._reuse is not None:
+            metadata = _made_as(digest, self._reuse.path(frame))
+            if metadata is not None:
+                link_or_copy(self._reuse.path(frame), path)
+        if metadata is None:
             return None
         confidence = metadata.get("stcolor/confidence")
         return self._finished(frame, kept=True, confidence=None if confidence is None else float(confidence))
@@ -323,6 +331,12 @@ class _Run:
     def _warn(self, message: str) -> None:
         logger.info(message)
         self._report(Event(kind="warning", message=message))
+
+
+def _made_as(digest: str, path: Path) -> Mapping[str, Any] | None:
+    """The metadata of a frame on disk that is whole and carries that digest, else None."""
+    metadata = plates.read_header(path).metadata if plates.is_complete(path) else {}
+    return metadata if metadata.get("stcolor/settings") == digest else None
 
 
 def _detector(shot: Shot, device: torch.device) -> Detector:

@@ -141,16 +141,25 @@ class Matte:
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """Where the coloured frames go. path: pattern with #### or %04d, ending in .exr. beauty: write R, G, B too."""
+    """Where the coloured frames go.
+
+    path: pattern with #### or %04d, ending in .exr. beauty: write R, G, B too.
+    frames: Nuke-style range of those to write; None is all of the plate's. The others still count.
+    reuse: pattern of an earlier version; a frame of it that would be computed the same is linked or copied instead.
+    """
 
     path: str
     beauty: bool = True
+    frames: str | None = None
+    reuse: str | None = None
 
     def __post_init__(self) -> None:
         _require(
             self.path.lower().endswith(".exr"),
             f"The output {self.path!r} must be an EXR sequence, like out/sh010.####.exr.",
         )
+        if self.frames is not None:
+            parse_frames(self.frames)
 
 
 @dataclass(frozen=True, kw_only=True)

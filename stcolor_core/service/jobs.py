@@ -189,12 +189,15 @@ def _time_left(shot: Shot, planned: Event) -> TimeLeft:
     """Listens to a run that has just planned; cuts that it finds itself are not known yet."""
     method = shot.method
     known = () if method.cuts in ("auto", "none") else parse_frames(method.cuts)
-    spans = plan(list(find_frames(shot.plate)), planned.keyframes, known, per_frame=method.references)
-    return TimeLeft(spans, finds_cuts=method.cuts == "auto")
+    frames = list(find_frames(shot.plate))
+    spans = plan(frames, planned.keyframes, known, per_frame=method.references)
+    wanted = frames if shot.output.frames is None else parse_frames(shot.output.frames)
+    return TimeLeft(spans, wanted=wanted, finds_cuts=method.cuts == "auto")
 
 
 def _paths(shot: Shot) -> Iterator[str]:
     yield from (shot.plate.path, shot.output.path)
     for pictures in (shot.references, shot.stills, shot.mattes):
         yield from (picture.path for picture in pictures)
-    yield from (path for path in (shot.method.detector_weights, shot.method.detector_config) if path is not None)
+    optional = (shot.output.reuse, shot.method.detector_weights, shot.method.detector_config)
+    yield from (path for path in optional if path is not None)

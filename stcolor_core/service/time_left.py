@@ -30,19 +30,30 @@ _Look = Literal["back", "last", "other"]
 class TimeLeft:
     """Listens to one run of a shot.
 
-    spans: as the run will have them, as far as is known before. finds_cuts: whether the run begins by looking for cuts.
-    clock: in seconds, monotonic. `hear` belongs to the run's thread, `seconds` to any.
+    spans: as the run will have them, as far as is known before. wanted: the frames that it writes.
+    finds_cuts: whether the run begins by looking for cuts. clock: in seconds, monotonic.
+    `hear` belongs to the run's thread, `seconds` to any.
     """
 
-    def __init__(self, spans: Iterable[Span], *, finds_cuts: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        spans: Iterable[Span],
+        *,
+        wanted: Iterable[int],
+        finds_cuts: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._clock, self._finds_cuts = clock, finds_cuts
         self._looks: dict[int, int] = {}
         self._span_of: dict[int, Span] = {}
+        written = frozenset(wanted)
         for span in spans:
+            if written.isdisjoint(span.frames):
+                continue
             twice = span.before is not None and span.after is not None
             for frame in span.frames:
                 self._looks[frame], self._span_of[frame] = 1 + twice, span
-        self._unfinished = set(self._looks)
+        self._unfinished = set(written.intersection(self._looks))
         self._took: dict[_Look, deque[float]] = {kind: deque(maxlen=_MEASURED) for kind in ("back", "last", "other")}
         self._now: _Look = "other"
         self._since = clock()

@@ -19,6 +19,7 @@ from conftest import FIRST, ShotOnDisk, channels, write_reference
 from scenes import pan
 
 from stcolor_core import plates
+from stcolor_core.cli import main
 from stcolor_core.color import linear_to_lab, luminance_of
 
 MakeShot = Callable[..., ShotOnDisk]
@@ -287,3 +288,38 @@ def test_plate_with_white_above_one_is_seen_through_the_exposure(make_shot: Make
     error = np.abs(layers["rc_ab.u"] - shot.scene.ab[2][..., 0])[8:-8, 8:-12]
     assert error.mean() < 2
     assert layers["R"].max() > 2
+
+
+def test_a_new_version_takes_over_what_a_new_keyframe_cannot_reach(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot(pan(9, height=64, width=96, step=2), references=(FIRST, FIRST + 4))
+    assert shot.colorize("--cuts", "none") == 0
+    first = {path.name: channels(path) for path in shot.written()}
+    write_reference(shot.reference(FIRST + 8), shot.scene.lightnesses[8], shot.scene.ab[8])
+    second = shot.folder / "second" / "shot.####.exr"
+    earlier = str(shot.folder / "out" / "shot.####.exr")
+    assert shot.colorize("--output", str(second), "--reuse", earlier, "--cuts", "none", "--json") == 0
+    made = {event["frame"]: event["kept"] for event in events(capsys.readouterr().out, "frame")}
+    assert made == {frame: frame <= FIRST + 4 for frame in shot.frames}
+    for frame in shot.frames:
+        path = second.with_name(f"shot.{frame}.exr")
+        assert path.samefile(shot.output(frame)) == (frame <= FIRST + 4)
+    assert {path.name for path in second.parent.iterdir()} == set(first)
+    for path in shot.written():
+        for name, values in channels(path).items():
+            np.testing.assert_array_equal(values, first[path.name][name])
+
+
+def test_a_shot_that_names_its_frames_writes_these_alone(make_shot: MakeShot) -> None:
+    shot = make_shot()
+    wish = shot.folder / "shot.json"
+    assert shot.colorize("--write-shot", str(wish)) == 0
+    asked = json.loads(wish.read_text())
+    asked["output"]["frames"] = "1002-1003"
+    wish.write_text(json.dumps(asked))
+    assert main(["colorize", "--shot", str(wish)]) == 0
+    assert [path.name for path in shot.written()] == ["shot.1002.exr", "shot.1003.exr"]
+    asked["output"]["frames"] = "1002-1009"
+    wish.write_text(json.dumps(asked))
+    assert main(["colorize", "--shot", str(wish)]) == 2

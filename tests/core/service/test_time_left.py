@@ -12,11 +12,13 @@ from stcolor_core.spans import plan
 class Run:
     """A run over frames with keyframes, where a look that only tracks takes 1 s and one that ends in a frame 5 s."""
 
-    def __init__(self, last: int, keyframes: tuple[int, ...], *, finds_cuts: bool = False) -> None:
+    def __init__(
+        self, last: int, keyframes: tuple[int, ...], *, wanted: range | None = None, finds_cuts: bool = False
+    ) -> None:
         self.now = 0.0
         self.frames = range(1, last + 1)
         spans = plan(list(self.frames), keyframes, [])
-        self.times = TimeLeft(spans, finds_cuts=finds_cuts, clock=lambda: self.now)
+        self.times = TimeLeft(spans, wanted=wanted or self.frames, finds_cuts=finds_cuts, clock=lambda: self.now)
 
     def look(self, *frames: int, seconds: float) -> None:
         for frame in frames:
@@ -49,6 +51,14 @@ def test_between_two_keyframes_the_way_back_is_no_measure_of_the_way_forward() -
     run.look(*range(19, 1, -1), seconds=1)
     run.forward(*range(2, 11))
     assert run.times.seconds() == 9 * 5
+
+
+def test_frames_that_are_not_wanted_are_waited_for_only_on_the_way_to_others() -> None:
+    run = Run(40, (1, 20, 40), wanted=range(8, 20))
+    run.look(*range(19, 1, -1), seconds=1)
+    run.look(*range(2, 8), seconds=5)
+    run.forward(*range(8, 13))
+    assert run.times.seconds() == 7 * 5
 
 
 def test_the_way_back_of_what_comes_later_counts() -> None:
