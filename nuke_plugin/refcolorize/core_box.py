@@ -73,5 +73,5 @@ def _button(text: str, tip: str, signal: QtCore.SignalInstance) -> QtWidgets.QPu
     button = QtWidgets.QPushButton(text)
     button.setToolTip(tip)
     button.setAutoDefault(False)
-    button.clicked.connect(lambda: signal.emit())
+    button.clicked.connect(signal)
     return button

@@ -2,6 +2,10 @@
 
 It looks at Nuke by a timer and at the core by a thread, both only while it is visible, so nothing is left behind when
 it is closed, and a script without a node, or a machine without a core, is something it shows.
+
+Here and in the other widgets signals lead to signals and methods only, which Qt does not keep alive. A function made on
+the spot would hold its widget: then a child that Qt deletes may be the last to hold its parent, whose end deletes the
+child a second time, and Nuke is gone.
 """
 
 from __future__ import annotations
@@ -19,11 +23,12 @@ from .panel_face import PanelFace
 from .qt import QtCore, QtGui, QtWidgets
 from .thumbnails import render
 from .view import Node, Snapshot, core_of, curve_of, rows_of, suggestions, warning_of
-from .watch import CoreLink
+from .watch import CoreLink, News, Page, Picture
 
 __all__ = ["Panel"]
 
 _LOOK_MILLISECONDS = 300
+_LISTEN_MILLISECONDS = 50
 
 
 class Panel(PanelFace):
@@ -38,15 +43,17 @@ class Panel(PanelFace):
         self._versions_at: tuple[str, ...] = ()
         self._pictures: dict[str, dict[int, QtGui.QImage]] = {}
         self._link = CoreLink()
-        self._timer = QtCore.QTimer(self)
-        self._timer.setInterval(_LOOK_MILLISECONDS)
+        self._looking, self._listening = QtCore.QTimer(self), QtCore.QTimer(self)
+        self._looking.setInterval(_LOOK_MILLISECONDS)
+        self._listening.setInterval(_LISTEN_MILLISECONDS)
         self._connect()
         self._show_node(None)
 
     # ---- what it is told
 
     def _connect(self) -> None:
-        self._timer.timeout.connect(self._look)
+        self._looking.timeout.connect(self._look)
+        self._listening.timeout.connect(self._listen)
         self.nodes.opened.connect(self._list_nodes)
         self.nodes.activated.connect(self._choose_from_list)
         self.create_node.clicked.connect(self._create)
@@ -57,24 +64,22 @@ class Panel(PanelFace):
         self.references.key_toggled.connect(self._toggle_key)
         self.references.pictures_wanted.connect(self._render_pictures)
         self.versions.used.connect(self._use_version)
-        self.queue.cancelled.connect(self._link.cancel)
+        self.queue.cancelled.connect(self._cancel_job)
         self.core.started.connect(self._start_core)
         self.core.stopped.connect(self._stop_core)
         self.core.log_wanted.connect(self._show_log)
         self.core.page_wanted.connect(self._open_page)
-        self._link.seen.connect(self._show_snapshot)
-        self._link.pictured.connect(self._take_picture)
-        self._link.refused.connect(self._refuse)
-        self._link.page_ready.connect(self._show_page)
 
     def showEvent(self, event: QtGui.QShowEvent) -> None:  # noqa: N802
         super().showEvent(event)
         self._selected = ""
         self._look()
-        self._timer.start()
+        self._looking.start()
+        self._listening.start()
 
     def hideEvent(self, event: QtGui.QHideEvent) -> None:  # noqa: N802
-        self._timer.stop()
+        self._looking.stop()
+        self._listening.stop()
         self._link.rest()
         super().hideEvent(event)
 
@@ -178,9 +183,9 @@ class Panel(PanelFace):
         else:
             self._keep_pictures(pictures)
 
-    def _take_picture(self, job: str, frame: int, picture: bytes) -> None:
-        if self._node is not None and self._node.job == job:
-            self._keep_pictures({frame: picture})
+    def _take_picture(self, picture: Picture) -> None:
+        if self._node is not None and self._node.job == picture.job:
+            self._keep_pictures({picture.frame: picture.data})
 
     def _keep_pictures(self, pictures: Mapping[int, bytes]) -> None:
         if self._node is not None:
@@ -189,6 +194,21 @@ class Panel(PanelFace):
             self.references.show_pictures(own)
 
     # ---- the core
+
+    def _listen(self) -> None:
+        """Take what the threads have found."""
+        for news in self._link.news():
+            self._take(news)
+
+    def _take(self, news: News) -> None:
+        if isinstance(news, Snapshot):
+            self._show_snapshot(news)
+        elif isinstance(news, Picture):
+            self._take_picture(news)
+        elif isinstance(news, Page):
+            QtGui.QDesktopServices.openUrl(QtCore.QUrl(news.link))
+        else:
+            self._refuse(news.words)
 
     def _show_snapshot(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
@@ -215,7 +235,11 @@ class Panel(PanelFace):
         present = self._present()
         if now != self._versions_at and present is not None:
             self._versions_at = now
-            self.versions.show_versions(version_lines(present))
+            self.versions.show_versions(version_lines(present), node=node.name)
+
+    def _cancel_job(self, job: str) -> None:
+        self._refusal = ""
+        self._link.cancel(job)
 
     def _start_core(self) -> None:
         self._refusal = ""
@@ -230,9 +254,6 @@ class Panel(PanelFace):
     def _open_page(self) -> None:
         self._refusal = ""
         self._link.open_page()
-
-    def _show_page(self, link: str) -> None:
-        QtGui.QDesktopServices.openUrl(QtCore.QUrl(link))
 
     def _show_log(self) -> None:
         log = server.log_file()

@@ -35,7 +35,8 @@ class QueueList(QtWidgets.QWidget):
             self._jobs.pop(gone).deleteLater()
         for place, row in enumerate(rows):
             if row.id not in self._jobs:
-                self._jobs[row.id] = _Job(row.id, self.cancelled)
+                self._jobs[row.id] = _Job(row.id)
+                self._jobs[row.id].cancelled.connect(self.cancelled)
             job = self._jobs[row.id]
             job.show_row(row)
             if self._layout.indexOf(job) != place:
@@ -54,8 +55,11 @@ class QueueList(QtWidgets.QWidget):
 class _Job(QtWidgets.QWidget):
     """One job in a line: name, bar with words, cancel."""
 
-    def __init__(self, job: str, cancelled: QtCore.SignalInstance) -> None:
+    cancelled = QtCore.Signal(str)
+
+    def __init__(self, job: str) -> None:
         super().__init__()
+        self._job = job
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
@@ -67,13 +71,16 @@ class _Job(QtWidgets.QWidget):
         self.cancel = QtWidgets.QToolButton()
         self.cancel.setText("Cancel")
         self.cancel.setAutoRaise(True)
-        self.cancel.clicked.connect(lambda: cancelled.emit(job))
+        self.cancel.clicked.connect(self._cancel)
         policy = self.cancel.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.cancel.setSizePolicy(policy)
         layout.addWidget(self._title, 2)
         layout.addWidget(self.bar, 3)
         layout.addWidget(self.cancel)
+
+    def _cancel(self) -> None:
+        self.cancelled.emit(self._job)
 
     def show_row(self, row: Row) -> None:
         font = self._title.font()

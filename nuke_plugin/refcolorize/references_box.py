@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from .qt import QtCore, QtGui, QtWidgets
 from .timeline import TimeLine
@@ -28,27 +28,29 @@ class ReferencesBox(QtWidgets.QWidget):
         self.line.key_added.connect(self.key_added)
         self.line.key_removed.connect(self.key_removed)
         self.line.key_toggled.connect(self.key_toggled)
-        self.add = _button("", "Make the current frame a reference.", lambda: self.key_added.emit(self._shot.frame))
-        self.remove = _button(
-            "Remove", "Remove the keyframe at the current frame.", lambda: self.key_removed.emit(self._shot.frame)
-        )
-        self.toggle = _button(
-            "Switch off",
-            "Leave this keyframe out of the next Colorize, or take it in again.",
-            lambda: self.key_toggled.emit(self._shot.frame),
-        )
-        self.before = _button("◀", "Go to the keyframe before.", lambda: self._jump(-1))
-        self.after = _button("▶", "Go to the next keyframe.", lambda: self._jump(1))
-        self.pictures = _button("", "Render the pictures of all keyframes anew.", self.pictures_wanted.emit)
+        self.add = _button("", "Make the current frame a reference.")
+        self.remove = _button("Remove", "Remove the keyframe at the current frame.")
+        self.toggle = _button("Switch off", "Leave this keyframe out of the next Colorize, or take it in again.")
+        self.before, self.after = _button("◀", "Go to the keyframe before."), _button("▶", "Go to the next keyframe.")
+        self.pictures = _button("", "Render the pictures of all keyframes anew.")
         self.pictures.setIcon(self.style().standardIcon(QtWidgets.QStyle.StandardPixmap.SP_BrowserReload))
         self.pictures.setAccessibleName("Render the pictures of all keyframes")
         self._hint = QtWidgets.QLabel()
         self._hint.setWordWrap(True)
         self._suggested = QtWidgets.QWidget()
         self._row = QtWidgets.QHBoxLayout(self._suggested)
-        self._suggestions: tuple[QtWidgets.QPushButton, ...] = ()
+        self._suggestions: tuple[_Suggestion, ...] = ()
         self._frames: tuple[int, ...] = ()
+        self._connect()
         self._lay_out()
+
+    def _connect(self) -> None:
+        self.add.clicked.connect(self._add)
+        self.remove.clicked.connect(self._remove)
+        self.toggle.clicked.connect(self._toggle)
+        self.before.clicked.connect(self._jump_back)
+        self.after.clicked.connect(self._jump_on)
+        self.pictures.clicked.connect(self.pictures_wanted)
 
     def _lay_out(self) -> None:
         for button, widest in (
@@ -105,8 +107,9 @@ class ReferencesBox(QtWidgets.QWidget):
         self._frames = tuple(suggested)
         for old in self._suggestions:
             old.deleteLater()
-        self._suggestions = tuple(self._suggestion(frame, first=not place) for place, frame in enumerate(suggested))
+        self._suggestions = tuple(_Suggestion(frame, first=not place) for place, frame in enumerate(suggested))
         for place, button in enumerate(self._suggestions):
+            button.chosen.connect(self.key_added)
             self._row.insertWidget(place + 1, button)
         self._suggested.setVisible(bool(suggested))
 
@@ -118,12 +121,20 @@ class ReferencesBox(QtWidgets.QWidget):
         """The buttons that add a keyframe where it helps most."""
         return self._suggestions
 
-    def _suggestion(self, frame: int, *, first: bool) -> QtWidgets.QPushButton:
-        text = f"Add keyframe at {frame}" if first else str(frame)
-        tip = f"Go to frame {frame}, where the colour is not sure, and make it a reference."
-        button = _button(text, tip, lambda: self.key_added.emit(frame))
-        button.setAccessibleName(f"Add keyframe at {frame}")
-        return button
+    def _add(self) -> None:
+        self.key_added.emit(self._shot.frame)
+
+    def _remove(self) -> None:
+        self.key_removed.emit(self._shot.frame)
+
+    def _toggle(self) -> None:
+        self.key_toggled.emit(self._shot.frame)
+
+    def _jump_back(self) -> None:
+        self._jump(-1)
+
+    def _jump_on(self) -> None:
+        self._jump(1)
 
     def _jump(self, direction: int) -> None:
         """To the nearest key after (1) or before (-1) the play head."""
@@ -133,9 +144,25 @@ class ReferencesBox(QtWidgets.QWidget):
             self.frame_chosen.emit(self._shot.frame + min(ahead) * direction)
 
 
-def _button(text: str, tip: str, pressed: Callable[[], object]) -> QtWidgets.QPushButton:
+class _Suggestion(QtWidgets.QPushButton):
+    """Offers a keyframe at a frame. The first one says it in full."""
+
+    chosen = QtCore.Signal(int)
+
+    def __init__(self, frame: int, *, first: bool) -> None:
+        super().__init__(f"Add keyframe at {frame}" if first else str(frame))
+        self._frame = frame
+        self.setToolTip(f"Go to frame {frame}, where the colour is not sure, and make it a reference.")
+        self.setAccessibleName(f"Add keyframe at {frame}")
+        self.setAutoDefault(False)
+        self.clicked.connect(self._choose)
+
+    def _choose(self) -> None:
+        self.chosen.emit(self._frame)
+
+
+def _button(text: str, tip: str) -> QtWidgets.QPushButton:
     button = QtWidgets.QPushButton(text)
     button.setToolTip(tip)
     button.setAutoDefault(False)
-    button.clicked.connect(lambda: pressed())
     return button

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from .frame_menu import FrameMenu
 from .placing import Scale, frame_labels, spread
 from .qt import QtCore, QtGui, QtWidgets, point_of
 from .view import Key, Shot
@@ -107,6 +108,9 @@ class TimeLine(QtWidgets.QWidget):
         """The boxes in the order they are painted: that under the play head last."""
         return sorted(self.thumb_boxes(), key=lambda item: item[0].frame == self._shot.frame)
 
+    def _key_at(self, frame: int) -> Key | None:
+        return next((key for key in self._shot.keys if key.frame == frame), None)
+
     def _has_head(self) -> bool:
         return self._shot.first <= self._shot.frame <= self._shot.last
 
@@ -126,15 +130,10 @@ class TimeLine(QtWidgets.QWidget):
 
     def contextMenuEvent(self, event: QtGui.QContextMenuEvent) -> None:  # noqa: N802
         frame = self._frame_at(event.pos())
-        key = next((key for key in self._shot.keys if key.frame == frame), None)
-        menu = QtWidgets.QMenu(self)
-        menu.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
-        if key is None:
-            menu.addAction(f"Add keyframe at {frame}").triggered.connect(lambda: self.key_added.emit(frame))
-        else:
-            switch = f"Switch {'off' if key.used else 'on'} keyframe {frame}"
-            menu.addAction(switch).triggered.connect(lambda: self.key_toggled.emit(frame))
-            menu.addAction(f"Remove keyframe {frame}").triggered.connect(lambda: self.key_removed.emit(frame))
+        menu = FrameMenu(frame, self._key_at(frame), self)
+        menu.key_added.connect(self.key_added)
+        menu.key_removed.connect(self.key_removed)
+        menu.key_toggled.connect(self.key_toggled)
         menu.popup(event.globalPos())
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:  # noqa: N802
@@ -172,7 +171,7 @@ class TimeLine(QtWidgets.QWidget):
     def tip(self, point: QtCore.QPoint) -> str:
         """What stands under the mouse, in words."""
         frame = self._frame_at(point)
-        key = next((key for key in self._shot.keys if key.frame == frame), None)
+        key = self._key_at(frame)
         confidence = dict(self._curve).get(frame)
         known = "" if confidence is None else f", confidence {confidence:.2f}"
         if key is None:

@@ -1,4 +1,4 @@
-"""The versions a node has on disk: which one it shows, and two of them in turn."""
+"""The versions a node has on disk: which one it shows, and two of them in turn, to compare them in the viewer."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ __all__ = ["VersionBox"]
 
 
 class VersionBox(QtWidgets.QWidget):
-    """A list of versions with Use, and A/B, which shows in turn the version in use and the one chosen in the list."""
+    """A list of versions with Use, and Swap, which goes back and forth between the two that were used last."""
 
     used = QtCore.Signal(int)
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self._lines: tuple[VersionLine, ...] = ()
+        self._node = ""
         self._before: int | None = None
         self.list = QtWidgets.QTreeWidget()
         self.list.setHeaderLabels(["Version", "Frames", "Written"])
@@ -25,16 +26,16 @@ class VersionBox(QtWidgets.QWidget):
         self.list.setAlternatingRowColors(True)
         self.list.setAccessibleName("Versions of this node")
         self.list.setFixedHeight(104)
-        self.list.itemActivated.connect(lambda *_: self._use(self._chosen()))
-        self.list.currentItemChanged.connect(lambda *_: self._update_buttons())
-        self.use, self.compare = QtWidgets.QPushButton("Use"), QtWidgets.QPushButton("A/B")
-        self.use.clicked.connect(lambda: self._use(self._chosen()))
-        self.compare.clicked.connect(lambda: self._use(self._other()))
+        self.list.itemActivated.connect(self._use_chosen)
+        self.list.currentItemChanged.connect(self._update_buttons)
+        self.use, self.swap = QtWidgets.QPushButton("Use"), QtWidgets.QPushButton("Swap")
+        self.use.clicked.connect(self._use_chosen)
+        self.swap.clicked.connect(self._use_other)
         self._empty = QtWidgets.QLabel("No versions yet. Each Colorize with other settings writes a new one.")
         self._empty.setWordWrap(True)
         self._empty.setEnabled(False)
         buttons = QtWidgets.QHBoxLayout()
-        for button in (self.use, self.compare):
+        for button in (self.use, self.swap):
             button.setAutoDefault(False)
             buttons.addWidget(button)
         buttons.addStretch(1)
@@ -45,13 +46,15 @@ class VersionBox(QtWidgets.QWidget):
         layout.addLayout(buttons)
         self._fill()
 
-    def show_versions(self, lines: Sequence[VersionLine]) -> None:
-        """The versions there are, the newest first."""
-        if tuple(lines) == self._lines:
+    def show_versions(self, lines: Sequence[VersionLine], *, node: str = "") -> None:
+        """The versions there are, the newest first. node: whose they are."""
+        if (tuple(lines), node) == (self._lines, self._node):
             return
         before, chosen = self._in_use(), self._chosen()
         self._lines = tuple(lines)
-        if before != self._in_use():
+        if node != self._node:
+            self._node, self._before, chosen = node, None, None
+        elif before not in (None, self._in_use()):
             self._before = before
         self._fill()
         self.choose(chosen)
@@ -75,7 +78,7 @@ class VersionBox(QtWidgets.QWidget):
             self.list.addTopLevelItem(item)
         for column in range(2):
             self.list.resizeColumnToContents(column)
-        for widget in (self.list, self.use, self.compare):
+        for widget in (self.list, self.use, self.swap):
             widget.setVisible(bool(self._lines))
         self._empty.setVisible(not self._lines)
         self._update_buttons()
@@ -88,10 +91,18 @@ class VersionBox(QtWidgets.QWidget):
         return self._lines[index].number if index >= 0 else None
 
     def _other(self) -> int | None:
-        """What A/B shows next: the chosen version, or where that is in use, the one that was in use before."""
-        chosen = self._chosen()
-        other = chosen if chosen not in (None, self._in_use()) else self._before
-        return other if other in [line.number for line in self._lines] else None
+        """What Swap shows next: the version that was in use before, else the one below, else the one above."""
+        numbers, now = [line.number for line in self._lines], self._in_use()
+        older = [number for number in numbers if now is None or number < now]
+        newer = [number for number in reversed(numbers) if now is not None and number > now]
+        nearest = next(iter([*older, *newer]), None)
+        return self._before if self._before in numbers and self._before != now else nearest
+
+    def _use_chosen(self) -> None:
+        self._use(self._chosen())
+
+    def _use_other(self) -> None:
+        self._use(self._other())
 
     def _use(self, number: int | None) -> None:
         if number is not None and number != self._in_use():
@@ -102,10 +113,10 @@ class VersionBox(QtWidgets.QWidget):
         self.use.setEnabled(chosen not in (None, now))
         self.use.setText("Use" if chosen is None else f"Use v{chosen:03d}")
         self.use.setToolTip("Show the chosen version in the node.")
-        self.compare.setEnabled(other is not None)
-        self.compare.setText("A/B" if other is None else f"A/B with v{other:03d}")
-        self.compare.setToolTip(
-            "Choose another version in the list to compare with."
-            if other is None
-            else f"Show v{other:03d} instead; press again to go back."
+        self.swap.setEnabled(len(self._lines) > 1 and other is not None)
+        self.swap.setText("Swap" if other is None else f"Swap with v{other:03d}")
+        self.swap.setToolTip(
+            "With a second version, this goes back and forth between the two."
+            if other is None or len(self._lines) < 2
+            else f"Show v{other:03d} in the node instead; press again to go back. The viewer compares the two so."
         )

@@ -1,4 +1,7 @@
-"""The panel's way to the core: all that may wait is done in threads here, and comes back as signals.
+"""The panel's way to the core: all that may wait is done in threads here, and the main thread takes what they found.
+
+The threads hold nothing of Qt: no widget, no signal, not even a reference to the link. What they find lies in queues
+until the main thread takes it, so that neither Python nor Qt ever touches a widget anywhere else.
 
 A watch looks while the panel is visible: when the node's job has news, else every two seconds. A core that is not
 there is what a look finds, no error.
@@ -7,44 +10,78 @@ there is what a look finds, no error.
 from __future__ import annotations
 
 import threading
+import traceback
+from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, Union
 
 from . import server
 from .client import Client
 from .errors import CoreRefused, CoreUnreachable, RefColorizeError
-from .qt import QtCore
 from .view import Snapshot
 
-__all__ = ["CoreLink"]
+__all__ = ["CoreLink", "News", "Page", "Picture", "Refusal"]
 
 _PAUSE_SECONDS = 2.0
 _BREATH_SECONDS = 0.25  # between two looks at a job with much news
 
 
-class CoreLink(QtCore.QObject):
-    """One for each panel. It is the application's child and not the panel's, so that a late thread still finds it."""
+@dataclass(frozen=True)
+class Picture:
+    """The reference of a job's keyframe, as JPEG."""
 
-    seen = QtCore.Signal(object)  # a Snapshot
-    pictured = QtCore.Signal(str, int, object)  # job, keyframe, the bytes of its reference as JPEG
-    refused = QtCore.Signal(str)  # why what was asked for did not happen
-    page_ready = QtCore.Signal(str)  # the link, good for one use
-    _ended = QtCore.Signal()
+    job: str
+    frame: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why what was asked for did not happen."""
+
+    words: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """The link to the core's page, good for one use."""
+
+    link: str
+
+
+News = Union[Snapshot, Picture, Refusal, Page]  # noqa: UP007  (evaluated at run time, also in Python 3.9)
+_Answers = SimpleQueue[Union[Refusal, Page, None]]  # noqa: UP007  (as above; None: an action has ended)
+
+
+class CoreLink:
+    """One for each panel, for the main thread only. Its threads end when it is at rest, and when it is gone."""
 
     def __init__(self) -> None:
-        application = QtCore.QCoreApplication.instance()
-        super().__init__(application)
-        if application is not None:
-            application.aboutToQuit.connect(self.rest)
         self._watch: _Watch | None = None
-        self._ended.connect(self._look_again)
+        self._answers: _Answers = SimpleQueue()
+
+    def __del__(self) -> None:
+        self.rest()
+
+    def news(self) -> list[News]:
+        """What has been found since it was asked last: the core as it is now, pictures, answers to what was asked."""
+        found: list[News] = []
+        if self._watch is not None and not self._watch.ended:
+            found += _all_of(self._watch.snapshots.popleft)
+            found += _all_of(self._watch.pictures.get_nowait)
+        answers = _all_of(self._answers.get_nowait)
+        if None in answers:
+            self._look_again()
+        return [*found, *(answer for answer in answers if answer is not None)]
 
     def follow(self, job: str) -> None:
         """Watch the core, and this job of it ("" for none), from now on."""
         if self._watch is not None and self._watch.job == job:
             return
         self.rest()
-        self._watch = _Watch(job, seen=self.seen, pictured=self.pictured)
+        self._watch = _Watch(job)
         self._watch.start()
 
     def rest(self) -> None:
@@ -65,8 +102,8 @@ class CoreLink(QtCore.QObject):
         self._do(lambda: _client().cancel(job))
 
     def open_page(self) -> None:
-        """Ask for the link to the page, which comes with `page_ready`."""
-        self._do(lambda: self.page_ready.emit(_client().page()))
+        """Ask for the link to the page."""
+        self._do(lambda: Page(_client().page()))
 
     def _pause(self) -> None:
         """Say nothing of the core until it has come or gone."""
@@ -75,17 +112,8 @@ class CoreLink(QtCore.QObject):
 
     def _do(self, action: Callable[[], object]) -> None:
         """In a thread of its own: a click is not to wait for a look, nor the artist for a click."""
-        threading.Thread(target=self._run, args=(action,), name="refcolorize panel action", daemon=True).start()
-
-    def _run(self, action: Callable[[], object]) -> None:
-        try:
-            action()
-        except CoreUnreachable as error:
-            self.refused.emit("\n".join([str(error), *error.tried]))
-        except RefColorizeError as error:
-            self.refused.emit(str(error))
-        finally:
-            self._ended.emit()
+        arguments = (action, self._answers)
+        threading.Thread(target=_answer, args=arguments, name="refcolorize panel action", daemon=True).start()
 
     def _look_again(self) -> None:
         if self._watch is not None:
@@ -94,12 +122,43 @@ class CoreLink(QtCore.QObject):
             self.follow(job)
 
 
-class _Watch(threading.Thread):
-    """Looks at the core and at one job until it is told to end. Says nothing after that."""
+def _all_of(take: Callable[[], Any]) -> list[Any]:
+    """What lies in a queue now."""
+    found = []
+    while True:
+        try:
+            found.append(take())
+        except (Empty, IndexError):
+            return found
 
-    def __init__(self, job: str, *, seen: QtCore.SignalInstance, pictured: QtCore.SignalInstance) -> None:
+
+def _answer(action: Callable[[], object], answers: _Answers) -> None:
+    """Do what was asked for, and say what came of it where there is something to say; then that it has ended."""
+    try:
+        found = action()
+        if isinstance(found, Page):
+            answers.put(found)
+    except CoreUnreachable as error:
+        answers.put(Refusal("\n".join([str(error), *error.tried])))
+    except RefColorizeError as error:
+        answers.put(Refusal(str(error)))
+    except Exception as error:  # noqa: BLE001  (nobody is above a thread; the artist must not wait for nothing)
+        answers.put(Refusal(_unexpected(error)))
+    finally:
+        answers.put(None)
+
+
+class _Watch(threading.Thread):
+    """Looks at the core and at one job until it is told to end. Says nothing after that.
+
+    snapshots: the last one that was not taken yet. pictures: all that were not.
+    """
+
+    def __init__(self, job: str) -> None:
         super().__init__(name="refcolorize panel watch", daemon=True)
-        self.job, self._seen, self._pictured = job, seen, pictured
+        self.job = job
+        self.snapshots: deque[Snapshot] = deque(maxlen=1)
+        self.pictures: SimpleQueue[Picture] = SimpleQueue()
         self._end = threading.Event()
         self._client: Client | None = None
         self._live = False  # the job waits or runs, so that news are to come
@@ -109,14 +168,17 @@ class _Watch(threading.Thread):
         self._frames_at = 0  # the last event that they know of
         self._asked: set[int] = set()
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was told to end; it may still be looking."""
+        return self._end.is_set()
+
     def end(self) -> None:
         self._end.set()
 
     def run(self) -> None:
-        while not self._end.is_set():
-            snapshot = self._look()
-            if not self._end.is_set():
-                self._seen.emit(snapshot)
+        while not self.ended:
+            self.snapshots.append(self._look())
             self._fetch_pictures()
             self._end.wait(_BREATH_SECONDS if self._live else _PAUSE_SECONDS)
 
@@ -130,6 +192,8 @@ class _Watch(threading.Thread):
             problem = ""
         except RefColorizeError as error:
             problem = str(error)
+        except Exception as error:  # noqa: BLE001  (as above)
+            problem = _unexpected(error)
         self._client, self._live = None, False
         return Snapshot(self.job, problem=problem)
 
@@ -163,7 +227,7 @@ class _Watch(threading.Thread):
     def _fetch_pictures(self) -> None:
         """Each keyframe's reference, once; one that cannot be had stays a grey box."""
         for frame in (self._frames or {}).get("keyframes", ()):
-            if self._client is None or self._end.is_set() or frame in self._asked:
+            if self._client is None or self.ended or frame in self._asked:
                 continue
             self._asked.add(frame)
             try:
@@ -172,7 +236,12 @@ class _Watch(threading.Thread):
                 continue
             except RefColorizeError:
                 return  # the next look finds out what it is
-            self._pictured.emit(self.job, frame, picture)
+            self.pictures.put(Picture(self.job, frame, picture))
+
+
+def _unexpected(error: Exception) -> str:
+    traceback.print_exc()
+    return f"Something unexpected went wrong ({error!r}); the terminal has the details."
 
 
 def _client() -> Client:

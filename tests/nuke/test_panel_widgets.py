@@ -243,17 +243,41 @@ def versions(used: int) -> list[VersionLine]:
     return [VersionLine(number, 50, "today 12:00", used=number == used) for number in (3, 2, 1)]
 
 
-def test_ab_shows_the_chosen_version_and_then_goes_back() -> None:
+def test_swap_goes_back_and_forth_between_the_two_versions_that_were_used_last() -> None:
     box = VersionBox()
     box.used.connect(lambda number: box.show_versions(versions(number)))
     used = Heard(box.used)
     box.show_versions(versions(3))
-    assert not box.compare.isEnabled()
     box.choose(1)
+    box.use.click()
+    assert box.swap.text() == "Swap with v003"
     for _ in range(3):
-        box.compare.click()
-    assert used.all == [1, 3, 1]
-    assert box.compare.text() == "A/B with v003"
+        box.swap.click()
+    assert used.all == [1, 3, 1, 3]
+    assert box.swap.text() == "Swap with v001"
+
+
+@pytest.mark.parametrize(
+    ("used", "words"),
+    [pytest.param(3, "Swap with v002", id="the one below"), pytest.param(1, "Swap with v002", id="the one above")],
+)
+def test_where_only_one_was_used_swap_takes_its_neighbour(used: int, words: str) -> None:
+    box = VersionBox()
+    box.show_versions(versions(used))
+    assert (box.swap.text(), box.swap.isEnabled()) == (words, True)
+
+
+def test_one_version_alone_has_nothing_to_swap_with() -> None:
+    box = VersionBox()
+    box.show_versions(versions(1)[-1:])
+    assert not box.swap.isEnabled()
+
+
+def test_what_was_used_in_another_node_is_not_swapped_with() -> None:
+    box = VersionBox()
+    box.show_versions(versions(1), node="RefColorize1")
+    box.show_versions(versions(3), node="RefColorize2")
+    assert box.swap.text() == "Swap with v002"
 
 
 def test_use_shows_the_chosen_version() -> None:
