@@ -10,7 +10,9 @@ child a second time, and Nuke is gone.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import cast
 
 import nuke
@@ -49,9 +51,18 @@ class Panel(PanelFace):
         self._connect()
         self._show_node(None)
 
+    def __del__(self) -> None:
+        """Python may collect garbage in any thread, and whoever opened the panel may have left it among some.
+
+        The wrapper then lives on until the main thread has deleted what Qt knows; the rest may end anywhere.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            nuke.executeInMainThread(_delete, (self,))
+
     # ---- what it is told
 
     def _connect(self) -> None:
+        self.destroyed.connect(self._link.rest)  # where Nuke deletes a panel without hiding it
         self._looking.timeout.connect(self._look)
         self._listening.timeout.connect(self._listen)
         self.nodes.opened.connect(self._list_nodes)
@@ -266,3 +277,8 @@ class Panel(PanelFace):
         """Say why what was asked for did not happen, until something else is asked for."""
         self._refusal = why
         self._show_job()
+
+
+def _delete(panel: Panel) -> None:
+    with suppress(RuntimeError):  # what PySide raises where Nuke has deleted it
+        panel.deleteLater()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import importlib.util
 import sys
@@ -60,11 +59,3 @@ def nuke(request: pytest.FixtureRequest) -> Iterator[Any]:
 def pytest_configure(config: pytest.Config) -> None:
     """The mark of tests that need Nuke's windows."""
     config.addinivalue_line("markers", "gui: with Nuke's GUI: `nuke.GUI` is true, messages and panels are allowed")
-
-
-@pytest.fixture(autouse=True)
-def collected(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Widgets that are garbage are freed here: freed in another thread, as Python may, they would take Qt with them."""
-    yield
-    if request.path.name.startswith("test_panel"):
-        gc.collect()

@@ -43,13 +43,26 @@ def application() -> Any:
 
 
 def wait_until(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """What `holds` returns once it is true, while Qt's events go on; fails after so many seconds."""
+    """What `holds` returns once it is true, while Qt's event loop runs as in Nuke; fails after so many seconds."""
     from PySide6 import QtCore
 
     deadline = time.monotonic() + seconds
-    tick = QtCore.QTimer()  # so that there is always an event to come
-    tick.start(20)
-    while not (found := holds()):
-        assert time.monotonic() < deadline, "waited too long"
-        QtCore.QCoreApplication.processEvents(QtCore.QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
-    return found
+    loop, tick = QtCore.QEventLoop(), QtCore.QTimer()
+    found: list[Any] = []
+    raised: list[BaseException] = []
+
+    def look() -> None:
+        try:
+            found[:] = [holds()]
+            assert found[0] or time.monotonic() < deadline, "waited too long"
+        except BaseException as error:  # noqa: BLE001  (raised again where it was asked for; Qt would only print it)
+            raised.append(error)
+        if raised or found[0]:
+            loop.quit()
+
+    tick.timeout.connect(look)
+    tick.start(10)
+    loop.exec()
+    if raised:
+        raise raised.pop()
+    return found[0]
