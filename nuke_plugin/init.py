@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import nuke
+import sys
+import traceback
 
 _LAYERS = {
     "rc_ab": ("u", "v"),
@@ -19,12 +18,19 @@ _LAYERS = {
 
 def _set_up() -> None:
     """Without the layers the first frame of a farm's task fails, since a script names them before it reads a file."""
+    from pathlib import Path
+
+    import nuke
+
     here = Path(__file__).resolve().parent
     for folder in (here.parent / "gizmos", here / "icons"):
-        nuke.pluginAddPath(folder.as_posix())
+        if folder.as_posix() not in nuke.pluginPath():
+            nuke.pluginAddPath(folder.as_posix())
     for layer, channels in _LAYERS.items():
-        if layer not in nuke.layers():
-            nuke.Layer(layer, [f"{layer}.{channel}" for channel in channels])
+        nuke.Layer(layer, [f"{layer}.{channel}" for channel in channels])
 
 
-_set_up()
+try:
+    _set_up()
+except Exception:  # noqa: BLE001  (a plug-in that is broken must not keep Nuke from starting)
+    traceback.print_exc(file=sys.stderr)

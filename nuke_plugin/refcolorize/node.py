@@ -1,55 +1,49 @@
-"""The RefColorize node: its reference keys, its versions on disk, its status line. Main thread only."""
+"""The RefColorize node: its reference keys, the result it shows, its status line. Main thread only."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
 import nuke
 
+from . import colors
 from .errors import RefColorizeError
-from .spaces import SPACES
+from .spaces import SPACES, Space
+from .versions import PREVIEW, Results, Version
 
 __all__ = [
+    "PREVIEW",
     "Version",
     "add_key",
     "all_nodes",
     "create",
     "is_refcolorize",
+    "keep_job",
     "keys",
     "knob_changed",
+    "match_working_space",
     "next_key",
-    "next_version",
     "previous_key",
     "remove_key",
+    "results",
     "set_status",
+    "show",
+    "show_more",
     "use_version",
     "versions",
 ]
 
 _MARK = "refcolorize_version"
-_FOLDER = re.compile(r"v(\d{3,})")
-
-
-@dataclass(frozen=True)
-class Version:
-    """One result on disk. path: pattern of its frames, with ####. frames: how many are there."""
-
-    number: int
-    path: str
-    frames: int
-
-    @property
-    def name(self) -> str:
-        """As the knob `version` shows it: v001."""
-        return f"v{self.number:03d}"
 
 
 def create() -> nuke.Node:
     """A new node, connected to what is selected, as the Nodes menu makes it."""
-    return nuke.createNode("RefColorize")
+    node = nuke.createNode("RefColorize")
+    match_working_space(node)
+    return node
 
 
 def is_refcolorize(node: nuke.Node) -> bool:
@@ -124,56 +118,107 @@ def _curve(node: nuke.Node) -> dict[int, bool]:
     return {round(key.x): bool(key.y) for key in sorted(knob.animation(0).keys(), key=lambda key: key.x)}
 
 
-# Versions: <output folder>/<node>/v001/<node>_v001.####.exr
+# Results on disk, and what the node shows of them
+
+
+def results(node: nuke.Node) -> Results:
+    """Where the node's results lie; relative where the script has not been saved and no folder is given."""
+    name = node.fullName().replace(".", "_")
+    folder = Path(cast("nuke.File_Knob", node["output_folder"]).evaluate() or "")
+    project = cast("nuke.File_Knob", nuke.root()["project_directory"]).evaluate() or ""
+    return Results(Path(project) / folder / name, name)
 
 
 def versions(node: nuke.Node) -> list[Version]:
     """The versions on disk, the oldest first; empty where there is no output folder yet."""
-    found = []
-    for folder in _folder(node).glob("v*"):
-        match = _FOLDER.fullmatch(folder.name)
-        if match and folder.is_dir():
-            path = _pattern(node, int(match[1]))
-            head, tail = Path(path).name.split("####")
-            frames = sum(1 for file in folder.iterdir() if file.name.startswith(head) and file.name.endswith(tail))
-            found.append(Version(int(match[1]), path, frames))
-    return sorted(found, key=lambda version: version.number)
-
-
-def next_version(node: nuke.Node) -> Version:
-    """The version after the last one on disk; nothing is made."""
-    number = max((version.number for version in versions(node)), default=0) + 1
-    return Version(number, _pattern(node, number), 0)
+    return results(node).versions()
 
 
 def use_version(node: nuke.Node, number: int) -> None:
     """Show a version in the node. RefColorizeError where it is not on disk."""
     found = {version.number: version for version in versions(node)}
     if number not in found:
-        raise RefColorizeError(f"{node.name()} has no version v{number:03d} in {_folder(node)}.")
+        raise RefColorizeError(f"{node.name()} has no version v{number:03d} in {results(node).folder}.")
+    show(node, found[number].name)
+
+
+def show(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
+    """Show a version, or the preview. frames: in order, those it is going to have; none: as is known of it on disk."""
+    names = [version.name for version in versions(node)]
+    if name == PREVIEW or Path(results(node).pattern(PREVIEW)).parent.is_dir():
+        names.append(PREVIEW)
     knob = cast("nuke.Enumeration_Knob", node["version"])
-    knob.setValues(["none", *(version.name for version in found.values())])
-    knob.setValue(found[number].name)
-    node["result_file"].setValue(found[number].path)
+    knob.setValues(["none", *names])
+    knob.setValue(name)
+    _read(node, name, frames)
     node["use_result"].setValue(True)
+    show_more(node)
 
 
-def _folder(node: nuke.Node) -> Path:
-    knob = cast("nuke.File_Knob", node["output_folder"])
-    return Path(knob.evaluate() or "") / node.name()
+def show_more(node: nuke.Node) -> None:
+    """Look again at the files of the result that is shown: some have come."""
+    with _untold():
+        cast("nuke.PyScript_Knob", _result(node)["reload"]).execute()
 
 
-def _pattern(node: nuke.Node, number: int) -> str:
-    name = f"v{number:03d}"
-    return (_folder(node) / name / f"{node.name()}_{name}.####.exr").as_posix()
+def _read(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
+    """Have the Read inside the node read a result."""
+    known = (frames[0], frames[-1]) if frames else results(node).first_last(name)
+    if known is not None:
+        _result(node)["first"].setValue(known[0])
+        _result(node)["last"].setValue(known[1])
+    node["result_file"].setValue(results(node).pattern(name))
+
+
+def _result(node: nuke.Node) -> nuke.Node:
+    found = cast("nuke.Group", node).node("Result")
+    if found is None:
+        raise RefColorizeError(f"The Read named Result inside {node.name()} is gone. Create a new RefColorize node.")
+    return found
 
 
 def set_status(node: nuke.Node, text: str) -> None:
-    """The node's read-only line."""
-    node["status"].setValue(text)
+    """The node's read-only line; nothing that is undone, or saved."""
+    with _untold():
+        node["status"].setValue(text)
+
+
+def keep_job(node: nuke.Node, job: str) -> None:
+    """Remember the last job in the script, so that it is found again after Nuke was closed; no step of undo."""
+    nuke.Undo.disable()
+    try:
+        node["job"].setValue(job)
+    finally:
+        nuke.Undo.enable()
+
+
+@contextmanager
+def _untold() -> Iterator[None]:
+    """For what is no change of the artist's: no step of undo, and no script to save."""
+    root = nuke.root()
+    modified = root.modified()
+    nuke.Undo.disable()
+    try:
+        yield
+    finally:
+        nuke.Undo.enable()
+        root.setModified(modified)
 
 
 # What the node does by itself
+
+
+def match_working_space(node: nuke.Node) -> None:
+    """Have the composite in the node work in the script's linear space, where it is certain which that is."""
+    space = colors.script_space()
+    if space is not None and node["working_space"].value() != space.name:
+        node["working_space"].setValue(space.name)
+        _take_numbers(node, space)
+
+
+def _take_numbers(node: nuke.Node, space: Space) -> None:
+    for name in ("luma", "x_light", "z_light"):
+        node[name].setValue(list(getattr(space, name)))
 
 
 def knob_changed() -> None:
@@ -181,10 +226,7 @@ def knob_changed() -> None:
     node, knob = nuke.thisNode(), nuke.thisKnob()
     if not is_refcolorize(node):
         return
-    match = _FOLDER.fullmatch(str(knob.value())) if knob.name() == "version" else None
-    if match:
-        node["result_file"].setValue(_pattern(node, int(match[1])))
+    if knob.name() == "version" and knob.value() != "none":
+        _read(node, str(knob.value()))
     elif knob.name() == "working_space":
-        space = SPACES[str(knob.value())]
-        for name in ("luma", "x_light", "z_light"):
-            node[name].setValue(list(getattr(space, name)))
+        _take_numbers(node, SPACES[str(knob.value())])

@@ -63,16 +63,17 @@ def test_the_time_line_goes_from_key_to_key_and_no_further(nuke: Any, nodes: Any
 
 
 def test_versions_are_counted_on_and_shown(nodes: Any, node: Any, tmp_path: Path) -> None:
-    assert nodes.versions(node) == [] and nodes.next_version(node).number == 1
+    assert nodes.versions(node) == []
     folder = tmp_path / node.name() / "v001"
     folder.mkdir(parents=True)
     for frame in (1001, 1002):
         (folder / f"{node.name()}_v001.{frame}.exr").touch()
     assert [(version.name, version.frames) for version in nodes.versions(node)] == [("v001", 2)]
-    assert nodes.next_version(node).path.endswith(f"/v002/{node.name()}_v002.####.exr")
     nodes.use_version(node, 1)
     assert node["version"].value() == "v001" and node["use_result"].value()
     assert node["result_file"].value() == nodes.versions(node)[0].path
+    read = node.node("Result")
+    assert (read["first"].value(), read["last"].value()) == (1001, 1002)
     with pytest.raises(Exception, match="no version v005"):
         nodes.use_version(node, 5)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import node_classes, tcl
+from . import colorspaces, node_classes, tcl
 from .knobs import Knob
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class Node:
         for knob in node_classes.make_knobs(class_name).values():
             self._take(knob)
         self._knobs["selected"]._quiet = True
+        if class_name in ("Read", "Write"):
+            self._knobs["colorspace"]._choices = lambda: colorspaces.choices(self)
 
     # ---- for the fake
 

@@ -1,0 +1,36 @@
+"""Run by Nuke's GUI at its start: the node in the menus, and the panel. Does nothing else, and never stops Nuke."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+
+def _set_up() -> None:
+    import nuke
+    import nukescripts.panels
+    from refcolorize.node import knob_changed
+
+    nuke.menu("Nodes").addCommand(
+        "RefColorize",
+        "from refcolorize import node; node.create()",
+        icon="RefColorize.png",
+        tooltip="Colour a shot from a few coloured frames of it.",
+    )
+    nuke.addKnobChanged(knob_changed, nodeClass="Group")
+    nuke.addOnScriptLoad(_reattach)
+    # The words are evaluated when the panel is opened, and Qt is loaded only then.
+    panel = "__import__('refcolorize.panel', fromlist=['Panel']).Panel"
+    nukescripts.panels.registerWidgetAsPanel(panel, "RefColorize", "refcolorize.panel")
+
+
+def _reattach() -> None:
+    from refcolorize import render
+
+    render.reattach()
+
+
+try:
+    _set_up()
+except Exception:  # noqa: BLE001  (a plug-in that is broken must not keep Nuke from starting)
+    traceback.print_exc(file=sys.stderr)

@@ -1,0 +1,209 @@
+"""The pictures that the core gets: a Read's own files, or what Nuke renders of an input. Main thread only.
+
+What is rendered lies beside the versions in a folder that is named by its content: a job that waits keeps its pictures
+whatever the artist changes meanwhile, the same pictures are there once, and a farm finds them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import cast
+
+import nuke
+
+from . import colors, exr
+from .errors import Cancelled, RefColorizeError
+
+__all__ = ["Files", "absolute", "own_files", "quiet_nodes", "rendered", "runs"]
+
+_READABLE = (".exr", ".dpx", ".tif", ".tiff", ".png", ".jpg", ".jpeg")
+_PRINTF = re.compile(r"%0?(\d*)d")
+_MISSING = {"error": "error", "nearest frame": "hold"}
+
+
+@dataclass(frozen=True)
+class Files:
+    """Pictures on disk. path: with ####, or of a single picture. first, last: its range.
+
+    colorspace: for the core, None where it takes the right one by itself. missing: what a frame that is not there means
+    to the core: error, skip or hold.
+    """
+
+    path: str
+    first: int
+    last: int
+    colorspace: str | None
+    missing: str = "error"
+
+
+def own_files(source: nuke.Node, *, space: str = "") -> Files | None:
+    """The files of a plain Read with nothing between it and the node; None where Nuke must render the input.
+
+    space: of the pixels that the Read gives, where that is not the script's working space.
+    """
+    read = _past_what_does_nothing(source)
+    if read is None or read.Class() != "Read" or not _is_plain(read):
+        return None
+    path = _pattern(read)
+    of_file = _space(read, space)
+    if path is None or of_file is None:
+        return None
+    return Files(
+        path,
+        int(read["first"].value()),
+        int(read["last"].value()),
+        of_file or None,
+        _MISSING.get(str(read["on_error"].value()), "skip"),
+    )
+
+
+def _past_what_does_nothing(source: nuke.Node) -> nuke.Node | None:
+    at: nuke.Node | None = source
+    while at is not None and at.Class() != "Read":
+        disabled = "disable" in at.knobs() and at["disable"].value()
+        if at.Class() not in ("Dot", "NoOp") and not disabled:
+            return at
+        at = at.input(0)
+    return at
+
+
+def _is_plain(read: nuke.Node) -> bool:
+    """Whether each frame shows the file of that number, with its own pixels."""
+    shifted = str(read["frame"].value()).strip() not in ("", "frame")
+    return not shifted and not read["premultiplied"].value() and not read["disable"].value()
+
+
+def _space(read: nuke.Node, space: str) -> str | None:
+    """The space of the file: "" where the core takes the right one by itself, None where it is not certain."""
+    if not read["raw"].value():
+        return None if space else colors.file_space(read)
+    named = space or colors.working_space()
+    if named is None:
+        return "" if str(read["file"].value()).lower().endswith(".exr") else None
+    return named
+
+
+def _pattern(read: nuke.Node) -> str | None:
+    """The file knob as the core reads it: in full, with ####; None where it cannot."""
+    evaluated = cast("nuke.File_Knob", read["file"]).getEvaluatedValue() or ""
+    views = any(mark in evaluated for mark in ("%v", "%V"))
+    if views or Path(evaluated).suffix.lower() not in _READABLE:
+        return None
+    return absolute(_PRINTF.sub(lambda found: "#" * int(found[1] or 1), evaluated))
+
+
+def absolute(path: str) -> str:
+    """A path in full: one that is relative lies in the script's project directory, if it has one."""
+    project = cast("nuke.File_Knob", nuke.root()["project_directory"]).evaluate() or ""
+    return (Path.cwd() / project / path).as_posix()
+
+
+def rendered(source: nuke.Node, frames: Sequence[int], folder: Path, *, name: str, with_metadata: bool = False) -> str:
+    """Render an input to EXR in the script's working space; the pattern of what is there then.
+
+    frames: in order. folder: of the node's inputs. name: how folder and files begin. with_metadata: all channels in
+    float with their metadata, as Cryptomatte needs, and not red, green and blue in half.
+    Raises Cancelled where the artist stops it, and RefColorizeError where it cannot be done; nothing is left then.
+    """
+    partial = _new_folder(folder, name)
+    file_name = f"{name}.####.exr"
+    try:
+        with _write(source, partial / file_name, with_metadata=with_metadata) as write:
+            for first, last in runs(frames):
+                _execute(write, first, last, what=f"{source.name()} ({name})")
+        files = [partial / file_name.replace("####", f"{frame:04d}") for frame in frames]
+        final = folder / f"{name}_{_content(files)}"
+        if not all((final / file.name).is_file() for file in files):
+            shutil.rmtree(final, ignore_errors=True)  # files were deleted there by hand
+            partial.replace(final)
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return (final / file_name).as_posix()
+
+
+def _new_folder(folder: Path, name: str) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in count():
+            partial = folder / f".{name}.{number}.partial"
+            with suppress(FileExistsError):  # another Nuke is at it, or was killed there
+                partial.mkdir()
+                return partial
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+    raise AssertionError  # `count` does not end
+
+
+def _unwritable(folder: Path, error: OSError) -> RefColorizeError:
+    return RefColorizeError(f"{folder} cannot be written ({error.strerror or error}). Choose another output folder.")
+
+
+@contextmanager
+def _write(source: nuke.Node, path: Path, *, with_metadata: bool) -> Iterator[nuke.Node]:
+    with quiet_nodes() as made, source.parent():
+        write = nuke.nodes.Write(file=path.as_posix(), file_type="exr", inputs=[source])
+        made.append(write)
+        write["raw"].setValue(True)
+        write["channels"].setValue("all" if with_metadata else "rgb")
+        write["datatype"].setValue("32 bit float" if with_metadata else "16 bit half")
+        write["metadata"].setValue("all metadata" if with_metadata else "no metadata")
+        yield write
+
+
+@contextmanager
+def quiet_nodes() -> Iterator[list[nuke.Node]]:
+    """For nodes that only help: those put into the list are gone afterwards, without a trace in undo or the script.
+
+    Proxies are off meanwhile.
+    """
+    root = nuke.root()
+    modified, proxy = root.modified(), root["proxy"].value()
+    made: list[nuke.Node] = []
+    nuke.Undo.disable()
+    try:
+        root["proxy"].setValue(False)
+        yield made
+    finally:
+        for node in reversed(made):
+            nuke.delete(node)
+        root["proxy"].setValue(proxy)
+        nuke.Undo.enable()
+        root.setModified(modified)
+
+
+def _execute(write: nuke.Node, first: int, last: int, *, what: str) -> None:
+    try:
+        nuke.execute(write, first, last)
+    except RuntimeError as error:  # what Nuke raises for everything
+        if "cancel" in str(error).lower():
+            raise Cancelled(f"Rendering {what} was cancelled. Nothing was changed.") from None
+        where = f"frame {first}" if first == last else f"frames {first}-{last}"
+        raise RefColorizeError(f"{what} cannot be rendered at {where}: {error}") from None
+
+
+def runs(frames: Sequence[int]) -> list[tuple[int, int]]:
+    """Frames as first and last of what follows one another, so that Nuke shows one progress bar for each."""
+    runs: list[tuple[int, int]] = []
+    for frame in frames:
+        if runs and frame == runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], frame)
+        else:
+            runs.append((frame, frame))
+    return runs
+
+
+def _content(files: Sequence[Path]) -> str:
+    """12 hex digits of what the files show, and of their names. OSError where a frame was not written."""
+    found = hashlib.sha256()
+    for file in files:
+        found.update(file.name.encode() + exr.digest(file))
+    return found.hexdigest()[:12]

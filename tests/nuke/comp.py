@@ -1,0 +1,62 @@
+"""A script as a compositor has it: a small real shot, its Reads, and a RefColorize node with keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from small_shot import FIRST, write_shot
+
+__all__ = ["FIRST", "PLUGIN", "Comp", "make_comp"]
+
+PLUGIN = Path(__file__).resolve().parents[2] / "nuke_plugin"
+
+
+@dataclass
+class Comp:
+    """The script's nodes. folder: where plates, references and the script itself lie."""
+
+    nuke: Any
+    folder: Path
+    plate: Any
+    ref: Any
+    node: Any
+    last: int
+
+    @property
+    def results(self) -> Path:
+        """Where the node's results come to lie."""
+        return self.folder / "refcolorize" / "RefColorize1"
+
+    def frames(self, name: str) -> list[int]:
+        """The frames of a version, or of the preview, on disk."""
+        return sorted(int(path.name.split(".")[1]) for path in (self.results / name).glob("*.exr"))
+
+    def leftovers(self) -> list[Path]:
+        """Half-written things anywhere below the script."""
+        return [path for path in self.folder.rglob("*") if "partial" in path.name]
+
+
+def make_comp(nuke: Any, folder: Path, *, frames: int = 6, keys: Sequence[int] = (1001, 1004), step: int = 2) -> Comp:
+    """The saved script of so many frames from 1001 at 96 x 64, references at `keys`."""
+    write_shot(folder, frames=frames, keys=keys, step=step)
+    last = FIRST + frames - 1
+    nuke.pluginAddPath(PLUGIN.as_posix())
+    from refcolorize import node as nodes
+
+    root = nuke.root()
+    for name, value in (("first_frame", FIRST), ("last_frame", last), ("format", "96 64 0 0 96 64 1 small")):
+        root[name].setValue(value)
+    plate = nuke.nodes.Read(file=(folder / "plate.####.exr").as_posix(), first=FIRST, last=last, name="Plate")
+    ref = nuke.nodes.Read(
+        file=(folder / "ref.####.exr").as_posix(), first=FIRST, last=last, on_error="black", name="Painted"
+    )
+    node = nodes.create()
+    node.setInput(0, plate)
+    node.setInput(1, ref)
+    for key in keys:
+        nodes.add_key(node, key)
+    nuke.scriptSaveAs((folder / "comp.nk").as_posix(), 1)
+    return Comp(nuke, folder, plate, ref, node, last)

@@ -1,0 +1,192 @@
+"""What the core gets of a node's inputs: a Read's own files, or what is rendered, in the strict fake of Nuke."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from comp import Comp, make_comp
+
+from stcolor_core import plates
+
+
+@pytest.fixture
+def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
+    monkeypatch.delenv("OCIO", raising=False)
+    return make_comp(nuke, tmp_path)
+
+
+@pytest.fixture
+def inputs(comp: Comp) -> Any:
+    import refcolorize.inputs
+
+    return refcolorize.inputs
+
+
+def test_a_plain_reads_files_are_taken_as_they_are(comp: Comp, inputs: Any) -> None:
+    found = inputs.own_files(comp.plate)
+    assert found.path == (comp.folder / "plate.####.exr").as_posix()
+    assert (found.first, found.last, found.colorspace, found.missing) == (1001, 1006, None, "error")
+
+
+@pytest.mark.parametrize("kind", ["Dot", "NoOp", "Grade"])
+def test_what_does_nothing_may_stand_between(nuke: Any, comp: Comp, inputs: Any, kind: str) -> None:
+    between = getattr(nuke.nodes, kind)(inputs=[comp.plate])
+    if kind == "Grade":
+        assert inputs.own_files(between) is None
+        between["disable"].setValue(True)
+    assert inputs.own_files(between) == inputs.own_files(comp.plate)
+
+
+CHANGES: dict[str, Callable[[Any], object]] = {
+    "a frame that is shifted": lambda read: (read["frame_mode"].setValue("offset"), read["frame"].setValue("10")),
+    "an expression for the frame": lambda read: read["frame"].setValue("frame*2"),
+    "colour that is divided by alpha": lambda read: read["premultiplied"].setValue(True),
+    "another curve": lambda read: read["colorspace"].setValue("sRGB"),
+    "a film": lambda read: read["file"].setValue("/some/film.mov"),
+    "views": lambda read: read["file"].setValue("/some/%V/plate.####.exr"),
+    "no file": lambda read: read["file"].setValue(""),
+    "switched off": lambda read: read["disable"].setValue(True),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_anything_else_is_rendered(comp: Comp, inputs: Any, change: str) -> None:
+    CHANGES[change](comp.plate)
+    assert inputs.own_files(comp.plate) is None
+
+
+def test_no_read_at_all_is_rendered(nuke: Any, inputs: Any) -> None:
+    assert inputs.own_files(nuke.nodes.CheckerBoard2()) is None
+    assert inputs.own_files(nuke.nodes.Dot()) is None
+
+
+@pytest.mark.parametrize(
+    ("on_error", "expected"),
+    [("error", "error"), ("nearest frame", "hold"), ("black", "skip"), ("checkerboard", "skip")],
+)
+def test_a_missing_frame_means_to_the_core_what_it_means_to_the_read(
+    comp: Comp, inputs: Any, on_error: str, expected: str
+) -> None:
+    comp.plate["on_error"].setValue(on_error)
+    assert inputs.own_files(comp.plate).missing == expected
+
+
+def test_a_raw_read_is_in_the_space_that_the_node_says_or_the_scripts(comp: Comp, inputs: Any) -> None:
+    comp.plate["raw"].setValue(True)
+    assert inputs.own_files(comp.plate).colorspace is None
+    assert inputs.own_files(comp.plate, space="ARRI LogC4").colorspace == "ARRI LogC4"
+    comp.plate["file"].setValue("/scan.####.dpx")
+    assert inputs.own_files(comp.plate) is None
+    assert inputs.own_files(comp.plate, space="ARRI LogC4").path == "/scan.####.dpx"
+
+
+def test_where_the_node_says_another_space_the_decoded_pixels_are_meant(comp: Comp, inputs: Any) -> None:
+    assert inputs.own_files(comp.plate, space="ACEScg") is None
+
+
+def test_tcl_and_a_relative_path_are_worked_out(nuke: Any, comp: Comp, inputs: Any) -> None:
+    nuke.root()["project_directory"].setValue(comp.folder.as_posix())
+    comp.plate["file"].setValue("[join {plate}].####.exr")
+    assert inputs.own_files(comp.plate).path == (comp.folder / "plate.####.exr").as_posix()
+
+
+# Rendering
+
+
+def test_frames_are_rendered_as_nuke_shows_them(nuke: Any, comp: Comp, inputs: Any) -> None:
+    graded = nuke.nodes.Multiply(inputs=[comp.ref], value=2.0)
+    pattern = inputs.rendered(graded, [1001, 1004], comp.folder / "inputs", name="ref")
+    folder = Path(pattern).parent
+    assert sorted(path.name for path in folder.iterdir()) == ["ref.1001.exr", "ref.1004.exr"]
+    rendered, painted = (
+        plates.read(folder / "ref.1004.exr"),
+        plates.read(comp.folder / "ref.1004.exr"),
+    )
+    assert set(rendered.channels) == {"R", "G", "B"}
+    np.testing.assert_allclose(plates.rgb(rendered), 2 * plates.rgb(painted), rtol=1e-3)
+    assert not comp.leftovers()
+
+
+def test_the_same_pictures_are_there_once_and_keep_their_time(comp: Comp, inputs: Any) -> None:
+    folder = comp.folder / "inputs"
+    first = Path(inputs.rendered(comp.ref, [1001], folder, name="ref"))
+    before = (first.parent / "ref.1001.exr").stat()
+    assert Path(inputs.rendered(comp.ref, [1001], folder, name="ref")) == first
+    assert (first.parent / "ref.1001.exr").stat() == before
+    other = Path(inputs.rendered(comp.ref, [1004], folder, name="ref"))
+    assert len({first.parent, other.parent}) == len(list(folder.iterdir())) == 2
+
+
+def test_a_picture_that_was_deleted_by_hand_is_rendered_again(comp: Comp, inputs: Any) -> None:
+    folder = comp.folder / "inputs"
+    pattern = inputs.rendered(comp.ref, [1001, 1004], folder, name="ref")
+    (Path(pattern).parent / "ref.1004.exr").unlink()
+    assert inputs.rendered(comp.ref, [1001, 1004], folder, name="ref") == pattern
+    assert len(list(Path(pattern).parent.iterdir())) == 2
+
+
+def test_the_script_shows_no_trace_of_it(nuke: Any, comp: Comp, inputs: Any, nuke_session: Any) -> None:
+    nodes, undone = nuke.allNodes(), nuke_session.undo.names
+    comp.nuke.root()["proxy"].setValue(True)
+    nuke.root().setModified(False)
+    inputs.rendered(comp.ref, [1001], comp.folder / "inputs", name="ref")
+    assert nuke.allNodes() == nodes
+    assert nuke_session.undo.names == [*undone, ""]  # the proxy switch of this test
+    assert not nuke.root().modified()
+    assert nuke.root()["proxy"].value()
+
+
+@pytest.mark.gui
+def test_cancel_leaves_nothing(comp: Comp, inputs: Any, nuke_session: Any) -> None:
+    from refcolorize.errors import Cancelled
+
+    nuke_session.artist.cancels_render = lambda frame: frame == 1004
+    with pytest.raises(Cancelled, match="cancelled"):
+        inputs.rendered(comp.ref, [1001, 1004], comp.folder / "inputs", name="ref")
+    assert list((comp.folder / "inputs").iterdir()) == []
+
+
+def test_a_frame_that_cannot_be_rendered_is_named_with_its_node(comp: Comp, inputs: Any) -> None:
+    from refcolorize.errors import RefColorizeError
+
+    comp.ref["on_error"].setValue("error")
+    with pytest.raises(RefColorizeError, match=r"Painted \(ref\) cannot be rendered at frames 1003-1004: .*1003"):
+        inputs.rendered(comp.ref, [1003, 1004], comp.folder / "inputs", name="ref")
+    assert list((comp.folder / "inputs").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(comp: Comp, inputs: Any) -> None:
+    from refcolorize.errors import RefColorizeError
+
+    (comp.folder / "file").touch()
+    with pytest.raises(RefColorizeError, match="Choose another output folder"):
+        inputs.rendered(comp.ref, [1001], comp.folder / "file" / "inputs", name="ref")
+
+
+def test_with_metadata_every_channel_comes_in_float(nuke: Any, comp: Comp, inputs: Any) -> None:
+    from stcolor_core.mattes import cryptomatte_layers
+
+    masks = np.zeros((2, 64, 96), np.float32)
+    masks[0, :, :40] = masks[1, :, 50:] = 1
+    layers, metadata = cryptomatte_layers(masks, ("coat", "sky"), size=(64, 96))
+    path = comp.folder / "ids.1001.exr"
+    plates.write_frame(path, {name: (values, "float") for name, values in layers.items()}, metadata=metadata)
+    ids = nuke.nodes.Read(file=path.as_posix(), first=1001, last=1001, raw=True)
+    pattern = inputs.rendered(
+        nuke.nodes.Dot(inputs=[ids]), [1001], comp.folder / "inputs", name="matte", with_metadata=True
+    )
+    found = plates.read_matte_file(Path(pattern.replace("####", "1001")))
+    assert found.pixel_type == "float"
+    assert set(metadata) <= set(found.metadata)
+    from stcolor_core.tracking.mattes import read_matte
+
+    assert read_matte(found, plate=found, size=(64, 96)).names == ("coat", "sky")
+
+
+def test_frames_in_a_row_are_one_render(inputs: Any) -> None:
+    assert inputs.runs([]) == []
+    assert inputs.runs([1, 2, 3, 7, 9, 10]) == [(1, 3), (7, 7), (9, 10)]
