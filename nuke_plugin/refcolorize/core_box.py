@@ -60,6 +60,10 @@ class CoreBox(QtWidgets.QWidget):
         for button in (self.start, self.stop, self.page):
             button.setEnabled(False)
 
+    def words(self) -> str:
+        """What is said of the core."""
+        return "\n".join(label.text() for label in (self._title, self._detail) if label.text())
+
     def _say(self, title: str, detail: str, color: str) -> None:
         palette = self._lamp.palette()
         palette.setColor(QtGui.QPalette.ColorRole.WindowText, QtGui.QColor(color))

@@ -54,7 +54,26 @@ class PanelFace(QtWidgets.QWidget):
         of_none = _column(self._for_none)
         of_none.addWidget(self.empty)
         of_none.addWidget(self.create_node, 0, QtCore.Qt.AlignmentFlag.AlignLeft)
+        page = QtWidgets.QWidget()
+        inside = _column(page)
+        inside.setContentsMargins(8, 8, 8, 8)
+        inside.setSpacing(10)
+        for widget in (self._for_none, self._for_node, self.note):
+            inside.addWidget(widget)
+        inside.addLayout(self._lay_out_lower())
+        inside.addStretch(1)
+        scroll = QtWidgets.QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(page)
+        _column(self).addWidget(scroll)
+
+    def _lay_out_lower(self) -> QtWidgets.QBoxLayout:
+        """Queue, versions and core: two columns, which stand one above the other where the panel is narrow."""
         left, right = _column(None), _column(None)
+        for column in (left, right):
+            column.setSpacing(12)
         left.addWidget(_section("Queue", self.queue))
         left.addStretch(1)
         self._versions = _section("Versions", self.versions)
@@ -65,20 +84,7 @@ class PanelFace(QtWidgets.QWidget):
         self._lower.setSpacing(12)
         self._lower.addLayout(left, 1)
         self._lower.addLayout(right, 1)
-        page = QtWidgets.QWidget()
-        inside = _column(page)
-        inside.setContentsMargins(8, 8, 8, 8)
-        inside.setSpacing(10)
-        for widget in (self._for_none, self._for_node, self.note):
-            inside.addWidget(widget)
-        inside.addLayout(self._lower)
-        inside.addStretch(1)
-        scroll = QtWidgets.QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(page)
-        _column(self).addWidget(scroll)
+        return self._lower
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:  # noqa: N802 (Qt's name)
         direction = QtWidgets.QBoxLayout.Direction
