@@ -40,8 +40,8 @@ def colorize(node: nuke.Node) -> Running:
         nuke.scriptSave()
     asked = shots.build(node)
     version = shots.claim(node, asked)
-    if version.path in _live:
-        return _live[version.path]
+    if (running := _running(version.path)) is not None:
+        return running
     with nuke.Undo():
         nuke.Undo.name(f"Colorize {version.name}")
         nodes.match_working_space(node)
@@ -69,8 +69,8 @@ def follow(node: nuke.Node) -> Running:
     path = str(node["result_file"].value())
     if not job:
         raise RefColorizeError(f"{node.name()} has no job yet. Press Colorize.")
-    if path in _live:
-        return _live[path]
+    if (running := _running(path)) is not None:
+        return running
     name = str(node["version"].value())
     return Running(node, name, path, lambda client: client.job(job), reach=_reach_running)._begin()
 
@@ -93,7 +93,7 @@ def _reattach(jobs: list[tuple[nuke.Node, str]]) -> None:
 
 def cancel(node: nuke.Node) -> None:
     """Ask the core to stop the node's job within one frame. RefColorizeError where nothing runs."""
-    own = [running for running in _live.values() if running.is_of(node)]
+    own = [running for running in _live.values() if running.is_of(node) and not running.progress.ended]
     for running in own:
         running.cancel()
     if not own:
@@ -102,6 +102,12 @@ def cancel(node: nuke.Node) -> None:
             raise RefColorizeError(f"{node.name()} has no job that runs.")
         client.cancel(job)
     nodes.set_status(node, "Stopping after this frame")
+
+
+def _running(path: str) -> Running | None:
+    """The job that is at these frames now."""
+    running = _live.get(path)
+    return None if running is None or running.progress.ended else running
 
 
 def _reach_running() -> Client:
@@ -179,7 +185,8 @@ class Running:
             traceback.print_exc()
             self._fail(RefColorizeError(f"Something unexpected went wrong ({error!r}); the terminal has the details."))
         finally:
-            _live.pop(self._path, None)
+            if _live.get(self._path) is self:  # and not one that has begun since
+                del _live[self._path]
             self._ended.set()
 
     def _work(self) -> None:

@@ -1,0 +1,106 @@
+"""What Nuke runs at its start: init.py everywhere, menu.py in the GUI."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comp import PLUGIN
+
+LAYERS = {"rc_ab", "rc_conf", "rc_st", "rc_source", "rc_id00", "rc_id01", "rc_id02"}
+TOO_DEAR = ("http", "socket", "subprocess", "PySide2", "PySide6", "asyncio", "ssl")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Iterator[Path]:
+    """The plug-in as it is installed, to be broken."""
+    for name in ("nuke_plugin", "gizmos"):
+        shutil.copytree(PLUGIN.parent / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    yield tmp_path / "nuke_plugin"
+    sys.path[:] = [path for path in sys.path if not path.startswith(str(tmp_path))]
+
+
+def test_a_farm_host_has_the_node_and_its_layers_and_no_menu(nuke: Any, nuke_session: Any) -> None:
+    nuke.pluginAddPath(PLUGIN.as_posix())
+    assert set(nuke.layers()) >= LAYERS
+    assert nuke.createNode("RefColorize").Class() == "Group"
+    assert nuke_session.panels == {}
+
+
+@pytest.mark.gui
+def test_the_gui_has_the_node_in_its_menu_with_icon_and_help_and_the_panel(nuke: Any, nuke_session: Any) -> None:
+    nuke.pluginAddPath(PLUGIN.as_posix())
+    (item,) = [item for item in nuke.menu("Nodes").items() if item.name() == "RefColorize"]
+    assert any((Path(folder) / item.icon()).is_file() for folder in nuke.pluginPath())
+    item.invoke()
+    node = nuke.toNode("RefColorize1")
+    assert node is not None
+    assert "Add key" in node.help()
+    assert list(nuke_session.panels) == ["refcolorize.panel"]
+    assert nuke_session.panels["refcolorize.panel"][1] == "RefColorize"
+
+
+@pytest.mark.gui
+def test_run_twice_it_is_there_once(nuke: Any, nuke_session: Any) -> None:
+    for _ in range(2):
+        nuke.pluginAddPath(PLUGIN.as_posix())
+    assert [item.name() for item in nuke.menu("Nodes").items()].count("RefColorize") == 1
+    paths = [path for path in nuke.pluginPath() if path.endswith(("gizmos", "icons"))]
+    assert len(paths) == 2
+
+
+@pytest.mark.gui
+def test_a_version_picked_in_the_node_leads_to_its_files(nuke: Any, tmp_path: Path) -> None:
+    nuke.pluginAddPath(PLUGIN.as_posix())
+    from refcolorize import node as nodes
+
+    node = nodes.create()
+    node["output_folder"].setValue(tmp_path.as_posix())
+    for name, frame in (("v001", 1001), ("v002", 1050)):
+        path = Path(nodes.results(node).pattern(name).replace("####", str(frame)))
+        path.parent.mkdir(parents=True)
+        path.touch()
+    nodes.use_version(node, 2)
+    node["version"].setValue("v001")
+    assert node["result_file"].value() == nodes.results(node).pattern("v001")
+    assert node.node("Result")["first"].value() == 1001
+    node["version"].setValue("none")
+    assert node["result_file"].value() == nodes.results(node).pattern("v001"), "use result is what switches it off"
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("broken", ["init.py", "menu.py", "refcolorize/node.py"])
+def test_a_broken_plug_in_does_not_stop_nuke(
+    nuke: Any, copy: Path, broken: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(copy)
+    file = copy / broken
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("import nuke\n", "import nuke_of_another_planet\n", 1), encoding="utf-8")
+    nuke.pluginAddPath(copy.as_posix())
+    assert "nuke_of_another_planet" in capsys.readouterr().err
+
+
+def test_starting_loads_no_network_no_qt_and_no_thread() -> None:
+    """In a fresh process, since this one has them all."""
+    here = Path(__file__).parent
+    script = f"""
+import sys, threading
+sys.path[:0] = [{str(here)!r}, {str(here.parent / "core")!r}]
+import fakenuke
+fakenuke.install(gui=True)
+import nuke
+for name in [name for name in sys.modules if name.partition(".")[0] in {TOO_DEAR}]:
+    del sys.modules[name]
+nuke.pluginAddPath({PLUGIN.as_posix()!r})
+assert "refcolorize.node" in sys.modules
+assert threading.active_count() == 1
+print(*(name for name in sys.modules if name.partition(".")[0] in {TOO_DEAR}))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert (done.stdout.split(), done.stderr) == ([], "")
