@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from nuke_fixtures import nuke, nuke_session
 from scenes import Scene, pan
 
 from stcolor_core import plates
 from stcolor_core.cli import main
 from stcolor_core.color import lab_to_linear, luminance_of
+
+__all__ = ["FIRST", "ShotOnDisk", "channels", "make_shot", "nuke", "nuke_session", "write_reference"]
 
 FIRST = 1001
 

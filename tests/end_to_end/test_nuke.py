@@ -1,0 +1,164 @@
+"""From the node through the plug-in, a core process and EXRs on disk back to the node's outputs.
+
+Only `nuke` is the tests' strict fake; the core is started by the plug-in as Nuke starts it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import fakenuke
+import numpy as np
+import pytest
+from comp import PLUGIN, Comp, make_comp
+
+from stcolor_core import plates
+from stcolor_core.color import linear_to_lab, luminance_of, srgb_decode, srgb_encode
+from stcolor_core.evaluation.metrics import psnr
+
+CHECKOUT = PLUGIN.parent
+DAVIS = CHECKOUT.parent / "shared" / "data" / "davis"
+FIRST, COUNT, SIZE = 1001, 10, (384, 216)
+KEYS = (1001, 1008)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.gui,
+    pytest.mark.skipif(os.name != "posix", reason="the core's Python is a shell script here"),
+]
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The state folder of this test's core, and this checkout as what the plug-in starts; stopped at the end."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{CHECKOUT}" exec "{sys.executable}" "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("STCOLOR_PYTHON", str(python))
+    monkeypatch.delenv("OCIO", raising=False)
+    yield tmp_path / "state"
+    from refcolorize import server
+
+    server.stop()
+
+
+@pytest.fixture
+def pump(nuke_session: Any) -> Callable[..., Any]:
+    """Nuke's event loop, until something holds."""
+    pump: Callable[..., Any] = nuke_session.main_thread.pump
+    return pump
+
+
+@dataclass
+class Footage:
+    """A real shot on disk: plate.####.exr (Y), ref.####.exr at KEYS. truth: display RGB 0..1 by frame."""
+
+    folder: Path
+    truth: Mapping[int, np.ndarray]
+
+
+@pytest.fixture
+def footage(tmp_path: Path) -> Footage:
+    """Ten frames of a real sequence."""
+    if not DAVIS.is_dir():
+        pytest.skip("needs shared/data/davis beside the repository")
+    truth = {}
+    files = sorted((DAVIS / "blackswan").glob("*.jpg"))[:COUNT]
+    for frame, file in enumerate(files, FIRST):
+        picture = cv2.resize(cv2.imread(str(file)), SIZE, interpolation=cv2.INTER_AREA)
+        truth[frame] = picture[..., ::-1].astype(np.float32) / 255
+        linear = srgb_decode(truth[frame])
+        grey = luminance_of(linear_to_lab(linear)[..., :1])[..., 0]
+        plates.write_frame(tmp_path / f"plate.{frame}.exr", {"Y": (grey, "half")})
+        if frame in KEYS:
+            colour = {name: (linear[..., index], "half") for index, name in enumerate("RGB")}
+            plates.write_frame(tmp_path / f"ref.{frame}.exr", colour)
+    return Footage(tmp_path, truth)
+
+
+def make_script(nuke: Any, footage: Footage) -> Any:
+    """The script with the plate, the painted frames and a RefColorize node that is keyed; gives the node."""
+    nuke.pluginAddPath(PLUGIN.as_posix())
+    from refcolorize import node as nodes
+
+    last = FIRST + COUNT - 1
+    for name, value in (("first_frame", FIRST), ("last_frame", last), ("format", "384 216 0 0 384 216 1 small")):
+        nuke.root()[name].setValue(value)
+    folder = footage.folder
+    plate = nuke.nodes.Read(file=(folder / "plate.####.exr").as_posix(), first=FIRST, last=last)
+    painted = nuke.nodes.Read(file=(folder / "ref.####.exr").as_posix(), first=FIRST, last=last, on_error="black")
+    node = nodes.create()
+    node.setInput(0, plate)
+    node.setInput(1, painted)
+    for key in KEYS:
+        nodes.add_key(node, key)
+    nuke.scriptSaveAs((folder / "comp.nk").as_posix(), 1)
+    return node
+
+
+def rgb(node: Any, frame: int) -> np.ndarray:
+    shown = fakenuke.rendering.image(node, frame)
+    return np.stack([shown[f"rgba.{name}"] for name in ("red", "green", "blue")], axis=-1)
+
+
+def test_a_real_shot_comes_back_into_the_node_and_renders_without_the_plug_in(
+    nuke: Any, footage: Footage, pump: Callable[..., Any]
+) -> None:
+    node = make_script(nuke, footage)
+    node["colorize"].execute()
+    pump(until=lambda: "done" in node["status"].value(), seconds=300)
+
+    def quality(of: Any) -> float:
+        frames = [frame for frame in footage.truth if frame not in KEYS]
+        return float(np.mean([psnr(footage.truth[f], np.clip(srgb_encode(rgb(of, f)), 0, 1)) for f in frames]))
+
+    coloured = quality(node)
+    node["use_result"].setValue(False)
+    grey = quality(node)
+    node["use_result"].setValue(True)
+    assert coloured > 30 > grey + 5
+
+    written = plates.read(footage.folder / "refcolorize/RefColorize1/v001/RefColorize1_v001.1005.exr")
+    layers = {name: written.pixels[..., index] for index, name in enumerate(written.channels)}
+    outputs = {
+        "ab": np.dstack([layers["rc_ab.u"], layers["rc_ab.v"], 0 * layers["rc_ab.u"]]),
+        "confidence": np.dstack([layers["rc_conf.warp"]] * 3),
+        "STMap": np.dstack([layers["rc_st.u"], layers["rc_st.v"], 0 * layers["rc_st.u"]]),
+        "matte": np.zeros((SIZE[1], SIZE[0], 3), np.float32),  # nothing was told apart
+    }
+    for name, expected in outputs.items():
+        node["output"].setValue(name)
+        np.testing.assert_array_equal(rgb(node, 1005), expected, err_msg=name)
+    node["output"].setValue("colour")
+    expected = rgb(node, 1005)
+
+    nuke.scriptSave()
+    elsewhere = fakenuke.install(gui=False)  # a host where only Nuke is installed
+    elsewhere.scripts.open(footage.folder / "comp.nk")
+    there = elsewhere.graph.find("RefColorize1")
+    assert elsewhere.plugin_paths == []
+    np.testing.assert_array_equal(rgb(there, 1005), expected)
+
+
+def test_a_core_that_is_killed_under_a_job_is_started_again_and_nothing_is_lost(
+    nuke: Any, nuke_session: Any, tmp_path: Path, pump: Callable[..., Any]
+) -> None:
+    comp: Comp = make_comp(nuke, tmp_path / "show", frames=60, keys=(1001, 1060), step=1)
+    from refcolorize import server
+
+    comp.node["colorize"].execute()
+    pump(until=lambda: len(comp.frames("v001")) >= 5, seconds=200)
+    first = server.Connection.read().pid
+    os.kill(first, signal.SIGKILL)
+    pump(until=lambda: "done" in comp.node["status"].value(), seconds=300)
+    assert server.Connection.read().pid != first
+    assert "started again" in comp.node["status"].value()
+    assert comp.frames("v001") == list(range(1001, 1061))
+    assert comp.leftovers() == [] and nuke_session.artist.messages == nuke_session.artist.panels == []

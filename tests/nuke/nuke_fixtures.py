@@ -1,0 +1,58 @@
+"""`nuke` for tests of the plug-in: the strict fake, or the real one where the tests run inside Nuke."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+__all__ = ["nuke", "nuke_session"]
+
+_REAL = importlib.util.find_spec("nuke") is not None  # looked at before the first fake is there
+
+
+def _forget_plugin() -> None:
+    for name in [name for name in sys.modules if name == "refcolorize" or name.startswith("refcolorize.")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def nuke_session(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The `fakenuke.Session` behind `nuke`: messages, answers, main thread, undo. Skipped inside a real Nuke.
+
+    It has a GUI where the test is marked `gui`. A callback that raised fails the test, unless it takes it from
+    `callbacks.errors`.
+    """
+    if _REAL:
+        pytest.skip("a test that looks behind the fake")
+    import fakenuke
+
+    for name in ("nuke", "nukescripts", "nukescripts.panels"):
+        monkeypatch.delitem(sys.modules, name, raising=False)  # put back what was there
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    _forget_plugin()
+    session = fakenuke.install(gui=request.node.get_closest_marker("gui") is not None)
+    yield session
+    _forget_plugin()
+    for name in ("nuke", "nukescripts", "nukescripts.panels"):
+        sys.modules.pop(name, None)
+    assert not session.callbacks.errors, session.callbacks.errors[0]
+
+
+@pytest.fixture
+def nuke(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The module `nuke` with an empty script, `refcolorize` not imported yet. Without GUI unless marked `gui`."""
+    if _REAL:
+        real = importlib.import_module("nuke")
+        if request.node.get_closest_marker("gui") is not None and not real.GUI:
+            pytest.skip("needs Nuke's GUI")
+        real.scriptClear()
+        _forget_plugin()
+        yield real
+    else:
+        request.getfixturevalue("nuke_session")
+        yield sys.modules["nuke"]
