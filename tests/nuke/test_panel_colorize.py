@@ -1,0 +1,109 @@
+"""A shot from the first keyframe to two versions compared, all from the panel: real core, real files, real Qt loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comp import Comp, make_comp
+from qt_app import application, wait_until
+from serving import Client, running_core
+
+qapp = application()
+
+from PySide6 import QtCore, QtTest  # noqa: E402  (skipped above where there is none)
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture(autouse=True)
+def core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    monkeypatch.delenv("OCIO", raising=False)
+    monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("STCOLOR_PYTHON", "/no/core/can/be/started")
+    with running_core(tmp_path / "state", device="cpu") as client:
+        yield client
+
+
+@pytest.fixture
+def comp(nuke: Any, tmp_path: Path) -> Comp:
+    """A fast pan, painted at its ends, with a keyframe at the first only."""
+    from_both = make_comp(nuke, tmp_path / "show", frames=12, keys=(1001, 1012), step=6)
+    from refcolorize import node as nodes
+
+    nodes.remove_key(from_both.node, 1012)
+    nuke.frame(1001)
+    return from_both
+
+
+@pytest.fixture
+def open_panel(nuke_session: Any, comp: Comp) -> Iterator[Callable[[int], Any]]:
+    """The registered panel at a width, as Nuke opens it; closed at the end."""
+    opened: list[Any] = []
+
+    def open_panel(width: int) -> Any:
+        opened.append(nuke_session.open_panel("refcolorize.panel"))
+        opened[-1].resize(width, 760)
+        opened[-1].show()
+        return opened[-1]
+
+    yield open_panel
+    for panel in opened:
+        panel.close()
+        panel.deleteLater()
+
+
+def click(button: Any) -> None:
+    assert button.isVisible() and button.isEnabled(), button.text()
+    QtTest.QTest.mouseClick(button, QtCore.Qt.MouseButton.LeftButton)
+
+
+def said(panel: Any) -> str:
+    return str(panel.status.text())
+
+
+@pytest.mark.parametrize("width", [420, 1200])
+def test_a_shot_is_coloured_given_a_suggested_keyframe_coloured_again_and_both_versions_compared(
+    open_panel: Any, comp: Comp, nuke_session: Any, nuke: Any, width: int, tmp_path: Path
+) -> None:
+    panel = open_panel(width)
+    click(panel.colorize)
+    wait_until(lambda: said(panel) == "v001 is done: 12 frames")
+    wait_until(lambda: [button.text() for button in panel.references.suggestions()] == ["Add keyframe at 1012", "1008"])
+
+    click(panel.references.suggestions()[0])
+    assert nuke_session.undo.names[-1] == "Add keyframe 1012"
+    click(panel.colorize)
+    wait_until(lambda: said(panel) == "v002 is done: 12 frames")
+    wait_until(lambda: panel.versions.swap.isVisible() and panel.versions.swap.text() == "Swap with v001")
+    wait_until(lambda: panel.references.line.tip(panel.references.line.place_of(1011)).count("confidence"))
+    wait_until(lambda: len(panel.queue.findChildren(type(panel.queue.bar(comp.node["job"].value())))) == 2)
+    assert panel.grab().save(str(tmp_path / f"panel_{width}.png"))
+
+    click(panel.versions.swap)
+    assert shown(comp) == ("v001", "RefColorize1_v001.####.exr")
+    assert nuke_session.undo.names[-1] == "Use v001"
+    wait_until(lambda: panel.versions.swap.text() == "Swap with v002")
+    nuke.undo()
+    assert shown(comp) == ("v002", "RefColorize1_v002.####.exr")
+    wait_until(lambda: panel.versions.swap.text() == "Swap with v001")
+
+
+def shown(comp: Comp) -> tuple[str, str]:
+    return str(comp.node["version"].value()), Path(comp.node["result_file"].value()).name
+
+
+def test_the_pictures_of_the_keyframes_are_rendered_on_demand_and_leave_no_trace(
+    open_panel: Any, comp: Comp, nuke_session: Any, nuke: Any
+) -> None:
+    panel = open_panel(420)
+    nodes, steps = len(nuke.allNodes(recurseGroups=True)), nuke_session.undo.names
+    nuke.root().setModified(False)
+    before = panel.references.line.grab().toImage()
+    click(panel.references.pictures)
+    wait_until(lambda: panel.references.line.grab().toImage() != before)
+    assert (len(nuke.allNodes(recurseGroups=True)), nuke_session.undo.names) == (nodes, steps)
+    assert not nuke.root().modified()
+    assert not panel.note.isVisible()
