@@ -78,7 +78,8 @@ def _seen(at: _Wired | None, sources: Mapping[str, Picture], values: Mapping[str
     if node.class_name == "Copy":
         nothing = np.zeros_like(next(iter(inputs[0].values())))
         pairs = [(node.knobs[f"from{i}"], node.knobs[f"to{i}"]) for i in range(4) if f"from{i}" in node.knobs]
-        return inputs[0] | {to: inputs[1].get(name, nothing) for name, to in pairs}
+        whole = inputs[1] if node.knobs.get("channels") == "all" else {}
+        return inputs[0] | whole | {to: inputs[1].get(name, nothing) for name, to in pairs if name != "none"}
     if node.class_name == "Expression":
         return _computed(node, inputs[0], values, dtype)
     return inputs[0]

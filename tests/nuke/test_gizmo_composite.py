@@ -123,10 +123,10 @@ def test_alpha_and_all_layers_of_the_plate_pass_and_those_of_the_result_join_the
     read = result(random_ab((2, 3)), **{"rc_st.u": np.full((2, 3), 0.25, np.float32)})
     for choice, name in enumerate(OUTPUTS):
         out = output(plate, read, output=choice, saturation=2, confidence_fade=0.5)
-        joined = read if name == "matte" else {**read, **plate}
+        joined = {**read, **plate}
         kept = [channel for channel in joined if not channel.startswith("rgba.")]
         assert {"rc_ab.u", "rc_ab.v", "rc_conf.warp", "rc_conf.track", "rc_st.u"} <= set(out)
-        for channel in kept if name == "matte" else [*kept, "rgba.alpha"]:
+        for channel in kept if name == "matte" else [*kept, "rgba.alpha"]:  # a matte's alpha is what it covers
             np.testing.assert_array_equal(out[channel], joined[channel], err_msg=f"{channel} of {name}")
 
 
