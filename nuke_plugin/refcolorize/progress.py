@@ -57,10 +57,12 @@ class Progress:
         return frames
 
     def words(self) -> str:
-        """One line for the artist."""
-        count = len(self.warnings)
-        warned = f" ({count} warning{'s' * (count != 1)})" if count else ""
-        return f"{self._standing()}{warned}{f'. {self.note}' if self.note else ''}"
+        """One line for the artist; of warnings only the number until the end, then each."""
+        warnings = list(dict.fromkeys(self.warnings))
+        count = len(warnings)
+        warned = f" ({count} warning{'s' * (count != 1)})" if warnings and not self.ended else ""
+        more = [text.rstrip(".") for text in (*(warnings if self.ended else ()), self.note) if text]
+        return ". ".join([f"{self._standing()}{warned}", *more])
 
     def _standing(self) -> str:
         if self.state == "starting":

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from small_shot import FIRST, write_shot
-
 __all__ = ["FIRST", "PLUGIN", "Comp", "make_comp"]
 
+FIRST = 1001
 PLUGIN = Path(__file__).resolve().parents[2] / "nuke_plugin"
 
 
@@ -41,6 +40,8 @@ class Comp:
 
 def make_comp(nuke: Any, folder: Path, *, frames: int = 6, keys: Sequence[int] = (1001, 1004), step: int = 2) -> Comp:
     """The saved script of so many frames from 1001 at 96 x 64, references at `keys`."""
+    from small_shot import write_shot  # needs numpy, which is not inside Nuke
+
     write_shot(folder, frames=frames, keys=keys, step=step)
     last = FIRST + frames - 1
     nuke.pluginAddPath(PLUGIN.as_posix())

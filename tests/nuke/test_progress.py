@@ -71,3 +71,10 @@ def test_warnings_are_those_of_the_last_run() -> None:
     assert (progress.warnings, frames) == (["new"], [])
     progress.note = "The core had ended and was started again"
     assert progress.words() == "v001: looking at the plate (1 warning). The core had ended and was started again"
+
+
+def test_at_the_end_each_warning_is_said_once() -> None:
+    progress = Progress("v001")
+    warnings = ["Frame 7 stays grey.", "Frame 9 is held.", "Frame 7 stays grey."]
+    progress.take(job("done", 8), [event(number, "warning", message=text) for number, text in enumerate(warnings)])
+    assert progress.words() == "v001 is done: 8 frames. Frame 7 stays grey. Frame 9 is held"
