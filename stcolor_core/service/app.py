@@ -33,6 +33,7 @@ from stcolor_core.service.messages import (
     PreviewRequest,
     Problem,
     ShotBody,
+    one_line,
 )
 from stcolor_core.service.pages import page_routes
 from stcolor_core.service.pictures import NoPicture, PictureKind, Pictures
@@ -104,7 +105,9 @@ def _core(request: Request) -> Core:
 
 
 _Asked = Annotated[Core, Depends(_core)]
-_REFUSALS: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (401, 403, 404, 408, 413, 422)}
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem} for status in (400, 401, 403, 404, 408, 413, 422, 503)
+}
 _routes = APIRouter(prefix="/v1", dependencies=[Security(HTTPBearer(auto_error=False))], responses=_REFUSALS)
 
 
@@ -208,26 +211,28 @@ def create_app(core: Core) -> FastAPI:
 
     @app.exception_handler(StcolorError)
     def refused(_: Request, error: StcolorError) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, 404 if isinstance(error, NoPicture) else 422)
+        return _problem(404 if isinstance(error, NoPicture) else 422, str(error))
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        return JSONResponse({"detail": f"The request is not valid at {where}: {first['msg']}."}, 422)
+        return _problem(422, f"The request is not valid at {where}: {first['msg']}.")
 
     @app.exception_handler(UnknownJob)
     def unknown(_: Request, error: UnknownJob) -> JSONResponse:
-        return JSONResponse({"detail": f"There is no job {error.args[0]!r}."}, 404)
+        return _problem(404, f"There is no job {error.args[0]!r}.")
 
     @app.exception_handler(sqlite3.Error)
     def unwritable(_: Request, error: sqlite3.Error) -> JSONResponse:
-        return JSONResponse(
-            {"detail": f"The jobs cannot be kept ({error}). Is the disk of the state folder full?"}, 503
-        )
+        return _problem(503, f"The jobs cannot be kept ({error}). Is the disk of the state folder full?")
 
     @app.exception_handler(Exception)
     def unexpected(_: Request, error: Exception) -> JSONResponse:  # uvicorn logs its traceback
-        return JSONResponse({"detail": f"Something unexpected went wrong ({type(error).__name__}). See core.log."}, 500)
+        return _problem(500, f"Something unexpected went wrong ({type(error).__name__}). See core.log.")
 
     return app
+
+
+def _problem(status: int, line: str) -> JSONResponse:
+    return JSONResponse({"detail": one_line(line)}, status)

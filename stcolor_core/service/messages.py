@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import unicodedata
+from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import BaseModel, PlainValidator
+from pydantic import BaseModel, Field, PlainValidator
 
+from stcolor_core.errors import BadRequest
 from stcolor_core.service.store import Job, JobKind, JobState
 from stcolor_core.shot import Shot
 
@@ -22,11 +25,34 @@ __all__ = [
     "Problem",
     "ShotBody",
     "Ticket",
+    "one_line",
 ]
 
 
+def one_line(text: str) -> str:
+    """A message as it can be sent and stored, whatever it quotes: one line, and nothing that UTF-8 cannot say."""
+    return " ".join(text.encode("utf-8", "backslashreplace").decode().split())
+
+
 def _shot(data: object) -> Shot:
-    return Shot.from_json(json.dumps(data))
+    if isinstance(data, bytes):  # a body that does not say it is JSON
+        raise BadRequest("The body is no JSON. Send a shot as application/json.")
+    for text in _texts(data):
+        if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+            raise BadRequest(f"{text[:200]!a} holds a control character or half of one. Name it by letters alone.")
+    try:
+        return Shot.from_json(json.dumps(data))
+    except OverflowError:
+        raise BadRequest("A number in the shot is beyond any that a setting takes. Correct it.") from None
+
+
+def _texts(data: object) -> Iterator[str]:
+    """Every string in parsed JSON but the names, which a shot knows all of."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, (dict, list)):
+        for value in data.values() if isinstance(data, dict) else data:
+            yield from _texts(value)
 
 
 ShotBody = Annotated[Shot, PlainValidator(_shot, json_schema_input_type=Shot)]
@@ -36,7 +62,7 @@ class PreviewRequest(BaseModel, extra="forbid"):
     """One frame of a shot."""
 
     shot: ShotBody
-    frame: int
+    frame: Annotated[int, Field(gt=-(2**31), lt=2**31)]
 
 
 class Health(BaseModel):
