@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Scale", "frame_labels", "spread"]
+__all__ = ["Scale", "frame_labels", "spread", "wrapped"]
 
 
 @dataclass(frozen=True)
@@ -64,3 +64,16 @@ def frame_labels(scale: Scale, *, width: float) -> list[int]:
         ends = ends[:1]
     between = [frame for frame in round_ones if all(abs(scale.x(frame) - scale.x(end)) >= width for end in ends)]
     return sorted({*ends, *between})
+
+
+def wrapped(widths: Sequence[int], *, gap: int, room: int) -> list[list[tuple[int, int]]]:
+    """Boxes in rows of at most `room`, as (place in `widths`, left edge); a box that is wider has a row of its own."""
+    rows: list[list[tuple[int, int]]] = []
+    left = 0
+    for index, width in enumerate(widths):
+        if not rows or left + width > room:
+            rows.append([])
+            left = 0
+        rows[-1].append((index, left))
+        left += width + gap
+    return rows

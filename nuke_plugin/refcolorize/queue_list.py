@@ -88,7 +88,7 @@ class _Job(QtWidgets.QWidget):
         self._title.setFont(font)
         self._title.setText(row.title)
         self._title.setEnabled(row.live)
-        self.setToolTip(f"{row.title}\n{row.tip}")
+        self.setToolTip(f"{row.title}: {row.state}\n{row.tip}")
         self.bar.setValue(round(row.share * _STEPS) if row.live else 0)
         self.bar.setFormat(row.state.replace("%", "%%"))
         self.bar.setEnabled(row.live)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from .qt import QtCore, QtGui, QtWidgets
 from .timeline import TimeLine
 from .view import Node, Shot, hint_of
+from .wrap_row import WrapRow
 
 __all__ = ["ReferencesBox"]
 
@@ -37,8 +38,7 @@ class ReferencesBox(QtWidgets.QWidget):
         self.pictures.setAccessibleName("Render the pictures of all keyframes")
         self._hint = QtWidgets.QLabel()
         self._hint.setWordWrap(True)
-        self._suggested = QtWidgets.QWidget()
-        self._row = QtWidgets.QHBoxLayout(self._suggested)
+        self._suggested = WrapRow()
         self._suggestions: tuple[_Suggestion, ...] = ()
         self._frames: tuple[int, ...] = ()
         self._connect()
@@ -61,24 +61,17 @@ class ReferencesBox(QtWidgets.QWidget):
             button.setFixedWidth(button.fontMetrics().horizontalAdvance(widest) + 14)
         for small in (self.before, self.after, self.pictures):
             small.setFixedWidth(26)
-        actions = QtWidgets.QHBoxLayout()
-        actions.setSpacing(4)
-        for button in (self.before, self.after, self.add, self.remove, self.toggle):
-            actions.addWidget(button)
-        actions.addStretch(1)
-        actions.addWidget(self.pictures)
-        self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(4)
+        actions = WrapRow()
+        actions.add(self.before, self.after, self.add, self.remove, self.toggle, self.pictures)
         label = QtWidgets.QLabel("Least sure:")
         label.setToolTip("Where the colour is least certain. A keyframe there helps most.")
-        self._row.addWidget(label)
-        self._row.addStretch(1)
+        self._suggested.add(label)
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addWidget(self._hint)
         layout.addWidget(self.line)
-        layout.addLayout(actions)
+        layout.addWidget(actions)
         layout.addWidget(self._suggested)
         self._suggested.hide()
 
@@ -106,11 +99,11 @@ class ReferencesBox(QtWidgets.QWidget):
             return
         self._frames = tuple(suggested)
         for old in self._suggestions:
-            old.deleteLater()
+            self._suggested.remove(old)
         self._suggestions = tuple(_Suggestion(frame, first=not place) for place, frame in enumerate(suggested))
-        for place, button in enumerate(self._suggestions):
+        for button in self._suggestions:
             button.chosen.connect(self.key_added)
-            self._row.insertWidget(place + 1, button)
+        self._suggested.add(*self._suggestions)
         self._suggested.setVisible(bool(suggested))
 
     def show_pictures(self, pictures: Mapping[int, QtGui.QImage]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from collections.abc import Callable
@@ -25,26 +26,34 @@ NUKE_COLORS = {
 
 
 def application() -> Any:
-    """The one QApplication of this process, offscreen. Skips where PySide6 or what it needs is missing."""
+    """The one QApplication of this process, offscreen. Skips where PySide, 6 or 2, or what it needs is missing."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     try:
-        from PySide6 import QtGui, QtWidgets
+        from refcolorize.qt import QtGui, QtWidgets
     except ImportError as error:
-        pytest.skip(f"PySide6 cannot be loaded here ({error})")
+        pytest.skip(f"PySide cannot be loaded here ({error})", allow_module_level=True)
     found = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
-    found.setStyle("Fusion")
+    QtWidgets.QApplication.setStyle("Fusion")
     palette = QtGui.QPalette()
     for role, color in NUKE_COLORS.items():
-        palette.setColor(QtGui.QPalette.ColorRole[role], QtGui.QColor(color))
+        palette.setColor(getattr(QtGui.QPalette.ColorRole, role), QtGui.QColor(color))
     for role in ("WindowText", "Text", "ButtonText"):
-        palette.setColor(QtGui.QPalette.ColorGroup.Disabled, QtGui.QPalette.ColorRole[role], QtGui.QColor("#7a7a7a"))
+        muted = QtGui.QPalette.ColorGroup.Disabled, getattr(QtGui.QPalette.ColorRole, role), QtGui.QColor("#7a7a7a")
+        palette.setColor(*muted)
     found.setPalette(palette)
     return found
 
 
+def qt_test() -> Any:
+    """QtTest of the PySide that the panel has."""
+    from refcolorize.qt import QtCore
+
+    return importlib.import_module(f"{QtCore.__name__.partition('.')[0]}.QtTest")
+
+
 def wait_until(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
     """What `holds` returns once it is true, while Qt's event loop runs as in Nuke; fails after so many seconds."""
-    from PySide6 import QtCore
+    from refcolorize.qt import QtCore
 
     deadline = time.monotonic() + seconds
     loop, tick = QtCore.QEventLoop(), QtCore.QTimer()
@@ -62,7 +71,7 @@ def wait_until(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
 
     tick.timeout.connect(look)
     tick.start(10)
-    loop.exec()
+    loop.exec() if hasattr(loop, "exec") else loop.exec_()
     if raised:
         raise raised.pop()
     return found[0]

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from qt_app import application, wait_until
+from qt_app import application, qt_test, wait_until
 from serving import Client, running_core
 
 qapp = application()
 
-from PySide6 import QtCore, QtTest, QtWidgets  # noqa: E402  (skipped above where there is none)
+from refcolorize.qt import QtCore, QtWidgets  # noqa: E402  (skipped above where there is none)
+
+QtTest = qt_test()
 
 PLUGIN = Path(__file__).resolve().parents[2] / "nuke_plugin"
 pytestmark = pytest.mark.gui
@@ -79,7 +81,7 @@ def test_importing_the_panel_makes_no_widget_and_no_thread() -> None:
     script = (
         "import sys, threading, types; sys.modules['nuke'] = types.ModuleType('nuke'); sys.modules['nuke'].GUI = True\n"
         "import refcolorize.panel\n"
-        "from PySide6 import QtCore; assert QtCore.QCoreApplication.instance() is None\n"
+        "from refcolorize.qt import QtCore; assert QtCore.QCoreApplication.instance() is None\n"
         "assert threading.active_count() == 1\n"
     )
     subprocess.run([sys.executable, "-c", script], cwd=PLUGIN, check=True)

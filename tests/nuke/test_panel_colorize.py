@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from comp import Comp, make_comp
-from qt_app import application, wait_until
+from qt_app import application, qt_test, wait_until
 from serving import Client, running_core
 
 qapp = application()
 
-from PySide6 import QtCore, QtTest  # noqa: E402  (skipped above where there is none)
+from refcolorize.qt import QtCore  # noqa: E402  (skipped above where there is none)
+
+QtTest = qt_test()
 
 pytestmark = pytest.mark.gui
 

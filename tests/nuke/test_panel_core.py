@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from qt_app import application, wait_until
+from qt_app import application, qt_test, wait_until
 from serving import Client, running_core
 from small_shot import write_shot
 
 qapp = application()
 
-from PySide6 import QtCore, QtGui, QtTest, QtWidgets  # noqa: E402  (skipped above where there is none)
+from refcolorize.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above where there is none)
+
+QtTest = qt_test()
 
 PLUGIN = Path(__file__).resolve().parents[2] / "nuke_plugin"
 SURE, WEAK = QtGui.QColor("#74b87a"), QtGui.QColor("#e8623a")  # ends of the curve's colours

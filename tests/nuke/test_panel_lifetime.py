@@ -20,9 +20,9 @@ from qt_app import application, wait_until
 
 qapp = application()
 
-from PySide6 import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above where there is none)
 from refcolorize.core_box import CoreBox  # noqa: E402
 from refcolorize.panel_face import PanelFace  # noqa: E402
+from refcolorize.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above where there is none)
 from refcolorize.queue_list import QueueList  # noqa: E402
 from refcolorize.references_box import ReferencesBox  # noqa: E402
 from refcolorize.timeline import TimeLine  # noqa: E402

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from refcolorize.placing import Scale, frame_labels, spread
+from refcolorize.placing import Scale, frame_labels, spread, wrapped
 from refcolorize.view import (
     Key,
     Node,
@@ -165,3 +165,15 @@ def test_the_numbers_below_never_touch_and_the_first_frame_has_one(first: int, c
     places = [scale.x(frame) for frame in labels]
     assert labels[0] == first
     assert all(after - before >= 40 - 1e-6 for before, after in zip(places, places[1:], strict=False))
+
+
+@given(st.lists(st.integers(1, 90), max_size=12), st.integers(1, 300))
+def test_boxes_are_wrapped_in_order_and_only_one_that_is_alone_may_be_too_wide(widths: list[int], room: int) -> None:
+    rows = wrapped(widths, gap=4, room=room)
+    assert [index for row in rows for index, _ in row] == list(range(len(widths)))
+    for row in rows:
+        index, left = row[-1]
+        assert left + widths[index] <= room or len(row) == 1
+    for row, following in zip(rows, rows[1:], strict=False):
+        index, left = row[-1]
+        assert left + widths[index] + 4 + widths[following[0][0]] > room, "a row is filled before the next one begins"

@@ -16,7 +16,7 @@ from small_shot import write_shot
 
 qapp = application()
 
-from PySide6 import QtCore, QtGui  # noqa: E402  (skipped above where there is none)
+from refcolorize.qt import QtCore, QtGui  # noqa: E402  (skipped above where there is none)
 from refcolorize.view import Snapshot  # noqa: E402
 from refcolorize.watch import CoreLink, Page, Picture  # noqa: E402
 

@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from qt_app import application, wait_until
+from qt_app import application, qt_test, wait_until
 
 qapp = application()
 
-from PySide6 import QtCore, QtGui, QtTest, QtWidgets  # noqa: E402  (skipped above where there is none)
 from refcolorize.core_box import CoreBox  # noqa: E402
 from refcolorize.panel_face import PanelFace  # noqa: E402
+from refcolorize.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above where there is none)
 from refcolorize.queue_list import QueueList  # noqa: E402
 from refcolorize.references_box import ReferencesBox  # noqa: E402
 from refcolorize.timeline import TimeLine  # noqa: E402
 from refcolorize.version_box import VersionBox  # noqa: E402
 from refcolorize.view import Core, Key, Node, Row, Shot, VersionLine  # noqa: E402
+
+QtTest = qt_test()
 
 LEFT = QtCore.Qt.MouseButton.LeftButton
 SHOT = Shot(1001, 1100, 1033, (Key(1001), Key(1060, used=False), Key(1095)))
@@ -290,6 +292,18 @@ def test_use_shows_the_chosen_version() -> None:
     assert used.all == [2]
 
 
+@pytest.fixture(params=[9, 13], ids="{} points".format)
+def font(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Nuke's font as the artist has set it."""
+    before = QtWidgets.QApplication.font()
+    chosen = QtGui.QFont(before)
+    chosen.setPointSize(request.param)
+    QtWidgets.QApplication.setFont(chosen)
+    yield
+    QtWidgets.QApplication.setFont(before)
+
+
+@pytest.mark.usefixtures("font")
 @pytest.mark.parametrize("width", [420, 1200])
 def test_the_panel_fits_its_width_and_everything_in_it_is_reached_by_tab(width: int) -> None:
     face = PanelFace()
