@@ -35,7 +35,7 @@ class CoreBox(QtWidgets.QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setColumnStretch(1, 1)
         grid.setVerticalSpacing(2)
-        grid.addWidget(self._lamp, 0, 0)
+        grid.addWidget(self._lamp, 0, 0, QtCore.Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self._title, 0, 1)
         grid.addWidget(self._detail, 1, 1)
         buttons = QtWidgets.QHBoxLayout()

@@ -42,7 +42,7 @@ class Panel(PanelFace):
         self._selected = ""
         self._snapshot = Snapshot()
         self._refusal = ""
-        self._versions_at: tuple[str, ...] = ()
+        self._versions_at: tuple[object, ...] = ()
         self._pictures: dict[str, dict[int, QtGui.QImage]] = {}
         self._link = CoreLink()
         self._looking, self._listening = QtCore.QTimer(self), QtCore.QTimer(self)
@@ -240,9 +240,10 @@ class Panel(PanelFace):
         self.note.setVisible(bool(note))
 
     def _show_versions(self, node: Node, own: Snapshot) -> None:
-        """Looked up on disk when something has changed, and not with every look."""
+        """Looked up on disk when something has changed, ten times while a job runs, and not with every look."""
         job = own.own()
-        now = (node.name, node.job, node.version, job["state"] if job else "")
+        tenths = 10 * job["done"] // max(1, job["total"]) if job else 0
+        now = (node.name, node.job, node.version, job["state"] if job else "", tenths)
         present = self._present()
         if now != self._versions_at and present is not None:
             self._versions_at = now
