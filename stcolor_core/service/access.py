@@ -10,20 +10,17 @@ import http.client
 import json
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from stcolor_core.errors import OutputError, StcolorError
+from stcolor_core.locks import FileLock
 
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
-
-__all__ = ["HOST", "Connection", "CoreLock", "ask", "connection_file", "find", "state_folder"]
+__all__ = ["HOST", "Connection", "CoreLock", "StartLock", "ask", "connection_file", "find", "state_folder", "writing"]
 
 HOST = "127.0.0.1"
 _UNANSWERED = (OSError, http.client.HTTPException, ValueError)
@@ -73,12 +70,17 @@ class Connection:
         return f"Connection({self.url}, pid {self.pid})"
 
     def write(self, folder: Path) -> None:
-        """Put it into the connection file, whole or not at all, for its owner's eyes only."""
+        """Put it into the connection file, whole or not at all, for its owner's eyes only.
+
+        Raises OutputError where the folder takes no file.
+        """
         partial = folder / f".connection.{os.getpid()}.partial"
-        partial.unlink(missing_ok=True)
-        with os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
-            json.dump(asdict(self), file)
-        partial.replace(connection_file(folder))
+        with writing(folder):
+            partial.unlink(missing_ok=True)
+            descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(asdict(self), file)
+            partial.replace(connection_file(folder))
 
     @classmethod
     def read(cls, folder: Path) -> Connection | None:
@@ -96,28 +98,32 @@ class Connection:
                 connection_file(folder).unlink()
 
 
-class CoreLock:
-    """Held by the one core of a state folder. The system frees it when the process ends, however it ends."""
+class CoreLock(FileLock):
+    """Held by the one core of a state folder. Raises OutputError where the folder takes no file."""
 
     def __init__(self, folder: Path) -> None:
-        self._descriptor = os.open(folder / "core.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        with writing(folder):
+            super().__init__(folder / "core.lock")
 
-    def acquire(self) -> bool:
-        """Whether it is ours now; never waits."""
-        try:
-            if sys.platform == "win32":
-                msvcrt.locking(self._descriptor, msvcrt.LK_NBLCK, 1)
-            else:
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
 
-    def close(self) -> None:
-        """Free it, where it is ours."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+class StartLock(FileLock):
+    """Held by the one that starts a core in the background. Raises OutputError where the folder takes no file."""
+
+    def __init__(self, folder: Path) -> None:
+        with writing(folder):
+            super().__init__(folder / "start.lock")
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """What writes in the state folder: where that cannot be, OutputError says so."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"The state folder {folder} cannot be written ({error.strerror}). "
+            "Free space on its disk, or set STCOLOR_STATE_DIR to another folder."
+        ) from None
 
 
 def ask(connection: Connection, method: str, path: str, *, timeout: float = 5.0) -> Any:

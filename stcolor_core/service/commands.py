@@ -15,7 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stcolor_core.errors import BadRequest, StcolorError
-from stcolor_core.service.access import HOST, Connection, CoreLock, ask, connection_file, find, state_folder
+from stcolor_core.service.access import (
+    HOST,
+    Connection,
+    CoreLock,
+    StartLock,
+    ask,
+    connection_file,
+    find,
+    state_folder,
+    writing,
+)
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -76,7 +86,8 @@ def _serve(options: argparse.Namespace, prepare: Callable[[], None]) -> int:
 
 def _run(options: argparse.Namespace, folder: Path) -> None:
     """Be the core until asked to stop."""
-    _log_to(folder / "core.log")
+    with writing(folder):
+        _log_to(folder / "core.log")
     from stcolor_core.service.server import CoreServer
 
     core = CoreServer(folder, port=options.port, device=options.device, idle_minutes=options.idle_minutes)
@@ -91,14 +102,31 @@ def _run(options: argparse.Namespace, folder: Path) -> None:
 
 
 def _in_background(options: argparse.Namespace, folder: Path) -> int:
-    """Start a core that outlives this process and its terminal; returns once it answers."""
+    """Have a core that outlives this process and its terminal; returns once it answers.
+
+    One at a time, so that the second to be asked finds the core that the first one starts.
+    """
+    lock = StartLock(folder)
+    try:
+        if not _until(lambda: lock.acquire() or find(folder) is not None, _START_SECONDS):
+            raise StcolorError(f"Another start of the core holds {folder / 'start.lock'} and does not end. End it.")
+        found = find(folder) or _start(options, folder)
+    finally:
+        lock.close()
+    return _say_where(found, folder)
+
+
+def _start(options: argparse.Namespace, folder: Path) -> Connection:
+    """Start a process that becomes the core, unless another one has become it meanwhile; the core's connection."""
     command = [sys.executable, "-m", "stcolor_core.cli", "serve", "--port", str(options.port)]
     command += ["--device", options.device, "--idle-minutes", str(options.idle_minutes)]
     apart = 0
     if sys.platform == "win32":
         apart = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
     said = folder / "background.log"
-    with said.open("wb") as output:
+    with writing(folder):
+        output = said.open("wb")
+    with output:
         core = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -107,14 +135,36 @@ def _in_background(options: argparse.Namespace, folder: Path) -> int:
             creationflags=apart,
             start_new_session=True,  # what POSIX has in its place; Windows does nothing with it
         )
-    if not _until(lambda: core.poll() is not None or find(folder) is not None, _START_SECONDS):
+    found: Connection | None = None
+
+    def settled() -> bool:
+        """It has ended, or it names the core that answers: then it is that core, or is about to leave to it.
+
+        One that has not said so yet is still waking up, and would take over whenever the core that answers now ends.
+        """
+        nonlocal found
+        ended = core.poll() is not None
+        found = find(folder)
+        return ended or (found is not None and f" {found.url};" in _text(said))
+
+    try:
+        if not _until(settled, _START_SECONDS):
+            core.kill()
+            why = folder / "core.log"
+            raise StcolorError(f"The core did not answer within {_START_SECONDS:.0f} s. {why} may say why.")
+    except KeyboardInterrupt:
         core.kill()
-        raise StcolorError(f"The core did not answer within {_START_SECONDS:.0f} s. {folder / 'core.log'} may say why.")
-    found = find(folder)
+        raise
+    if found is None and core.returncode == 0:
+        raise StcolorError("The core that was found has ended since. Run again: stcolor serve --background")
     if found is None:
-        lines = said.read_text(encoding="utf-8", errors="replace").splitlines() or ["it said nothing"]
+        lines = _text(said).splitlines() or ["it said nothing"]
         raise StcolorError(f"The core did not start: {lines[-1].removeprefix('stcolor: ')}")
-    return _say_where(found, folder)
+    return found
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _status(options: argparse.Namespace) -> int:

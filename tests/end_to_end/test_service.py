@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,11 @@ import numpy as np
 import pytest
 from conftest import FIRST, ShotOnDisk, channels
 from scenes import pan
-from serving import Client, running_core, until
+from serving import PATIENCE, Client, running_core, until
 
 from stcolor_core.cli import main
 from stcolor_core.pipeline import colorize
-from stcolor_core.service.access import Connection, connection_file, find
+from stcolor_core.service.access import Connection, CoreLock, connection_file, find
 from stcolor_core.shot import Method, Output, Plate, Reference, Shot
 
 MakeShot = Callable[..., ShotOnDisk]
@@ -169,6 +170,56 @@ def test_a_core_in_the_background_is_found_and_stopped(
     for log in state.glob("*.log"):
         assert connection.token not in log.read_text()
     assert connection.token not in where + json.dumps(status)
+
+
+def test_a_second_start_in_the_background_finds_the_core_and_starts_nothing(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running_core(state, device="cpu") as client:
+        assert main(["serve", "--background"]) == 0
+        assert client.connection.url in capsys.readouterr().out
+        assert not (state / "background.log").exists()  # what a process that was started would have
+
+
+def test_a_start_that_another_one_overtakes_leaves_no_spare_behind(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state.mkdir()
+    spares: list[subprocess.Popen[bytes]] = []
+
+    class Popen(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            spares.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
+    lock = CoreLock(state)
+    assert lock.acquire()  # as the one that overtakes does
+    with ThreadPoolExecutor(1) as beside:
+        returned = beside.submit(main, ["serve", "--background", "--device", "cpu"])
+        until(lambda: spares)
+        with running_core(state, device="cpu"):
+            assert returned.result(PATIENCE) == 0
+    lock.close()  # from here on a process that was still waking up would become the core
+    try:
+        assert spares[0].wait(20) == 0
+    finally:
+        spares[0].kill()
+    assert find(state) is None
+
+
+@pytest.mark.slow
+def test_of_two_background_starts_at_once_one_starts_and_the_other_finds(state: Path) -> None:
+    command = [sys.executable, "-m", "stcolor_core.cli", "serve", "--background", "--device", "cpu"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        said = [process.communicate(timeout=PATIENCE) for process in both]
+        assert said[0] == said[1]
+        assert [process.returncode for process in both] == [0, 0], said
+    finally:
+        assert main(["stop"]) == 0
+    assert (state / "core.log").read_text().count("listens at") == 1
+    assert find(state) is None
 
 
 def test_a_core_that_cannot_start_in_the_background_says_why(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
