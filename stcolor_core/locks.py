@@ -15,10 +15,13 @@ __all__ = ["FileLock"]
 
 
 class FileLock:
-    """A lock on a file of this machine's disks, which is made where it is missing. Raises OSError where it cannot."""
+    """A lock on a file of this machine's disks. Raises OSError where the file cannot be opened.
 
-    def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    make: make the file where it is missing.
+    """
+
+    def __init__(self, path: Path, *, make: bool = True) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if make else 0), 0o600)
 
     def acquire(self) -> bool:
         """Whether it is ours now; never waits."""
@@ -30,6 +33,10 @@ class FileLock:
         except OSError:
             return False
         return True
+
+    def sign(self) -> None:
+        """Write into the file, once it is ours: an empty one may be about to be locked by who has just made it."""
+        os.write(self._descriptor, b"locked\n")
 
     def close(self) -> None:
         """Free it, where it is ours."""

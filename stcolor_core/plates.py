@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ import OpenImageIO as oiio
 from numpy.typing import NDArray
 
 from stcolor_core.errors import OutputError, PlateError
+from stcolor_core.partials import partial_of
 
 __all__ = [
     "Header",
@@ -181,14 +182,13 @@ def write_frame(
     """
     path = Path(path)
     spec = _output_spec(layers, like, metadata or {})
-    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(partial, path, spec, layers)
-        # OpenEXR buffers the end of the file and says nothing when the disk is too full for it: read it back.
-        if not is_complete(partial):
-            raise OutputError(f"{path} could not be written to its end. Is the disk full?")
-        partial.replace(path)
+        with partial_of(path) as partial:
+            _write(partial, path, spec, layers)
+            # OpenEXR buffers the end of the file and says nothing when the disk is too full for it: read it back.
+            if not is_complete(partial):
+                raise OutputError(f"{path} could not be written to its end. Free space on its disk.")
     except PermissionError as error:
         raise OutputError(
             f"{path} cannot be written ({error.strerror}). "
@@ -196,9 +196,6 @@ def write_frame(
         ) from None
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}). Choose another output folder.") from None
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 @contextmanager

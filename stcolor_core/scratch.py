@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -13,21 +15,33 @@ import torch
 from torch import Tensor
 
 from stcolor_core.errors import OutputError
+from stcolor_core.locks import FileLock
 
 __all__ = ["Scratch"]
 
 T = TypeVar("T")
+
+_PREFIX = "stcolor-"
+_LOCK = "in-use.lock"
 
 
 class Scratch:
     """A temporary folder of dataclasses, one file a frame, gone when the `with` block ends.
 
     Their fields are tensors, arrays, numbers, strings, None, other dataclasses, or tuples of one of these.
-    The folder lies where Python's tempfile puts it; TMPDIR (TEMP on Windows) moves it to a larger disk.
+    The folder lies where Python's tempfile puts it; TMPDIR (TEMP on Windows) moves it to a larger disk. It is locked
+    while its process lives, and what killed processes left there is removed. Raises OutputError where the disk is full.
     """
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="stcolor-", ignore_cleanup_errors=True)
+        _sweep(Path(tempfile.gettempdir()))
+        try:
+            self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
+            self._lock = FileLock(Path(self._folder.name) / _LOCK)
+            if self._lock.acquire():
+                self._lock.sign()
+        except OSError as error:
+            raise _full(Path(tempfile.gettempdir()), error) from None
 
     def __enter__(self) -> Scratch:
         return self
@@ -35,6 +49,7 @@ class Scratch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._lock.close()
         self._folder.cleanup()
 
     def save(self, name: str, frame: int, value: object) -> None:
@@ -43,10 +58,7 @@ class Scratch:
         try:
             torch.save(_plain(value), path)
         except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-            raise OutputError(
-                f"The temporary folder {path.parent} took no more ({str(error).splitlines()[0]}). "
-                "Free space there, or set TMPDIR to a larger disk."
-            ) from None
+            raise _full(path.parent, error) from None
 
     def take(self, name: str, frame: int, kind: type[T], *, device: torch.device) -> T:
         """The dataclass that `save` kept, its tensors on `device`; it is kept no longer."""
@@ -57,6 +69,26 @@ class Scratch:
 
     def _path(self, name: str, frame: int) -> Path:
         return Path(self._folder.name) / f"{name}.{frame}.pt"
+
+
+def _full(folder: Path, error: Exception) -> OutputError:
+    return OutputError(
+        f"The temporary folder {folder} took no more ({str(error).splitlines()[0]}). "
+        "Free space there, or set TMPDIR to a larger disk."
+    )
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the folders whose processes are gone: their lock is signed, and free."""
+    for folder in parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # another user's, or one that goes just now
+            if (folder / _LOCK).stat().st_size == 0:
+                continue
+            lock = FileLock(folder / _LOCK, make=False)
+            left = lock.acquire()
+            lock.close()
+            if left:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _plain(value: Any) -> Any:

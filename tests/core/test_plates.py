@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -402,9 +405,36 @@ def write_grey(path: Path, size: int = 64) -> None:
 def test_a_new_frame_replaces_the_old_one_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "sh.1001.exr"
     path.write_bytes(b"old")
-    (tmp_path / ".sh.1001.exr.partial").write_bytes(b"of a run that was killed")
     write_grey(path)
     assert plates.is_complete(path) and [p.name for p in tmp_path.iterdir()] == ["sh.1001.exr"]
+
+
+def test_what_a_killed_writer_left_goes_and_what_a_live_one_writes_stays(tmp_path: Path) -> None:
+    dead, live, other = (tmp_path / f".sh.{name}.partial" for name in ("1001.exr.0a", "1001.exr.0b", "1002.exr.0c"))
+    for partial in (dead, live, other):
+        partial.write_bytes(b"half a frame")
+    two_hours_ago = live.stat().st_mtime - 7200
+    for partial in (dead, other):
+        os.utime(partial, (two_hours_ago, two_hours_ago))
+    write_grey(tmp_path / "sh.1001.exr")
+    assert sorted(tmp_path.iterdir()) == sorted([live, other, tmp_path / "sh.1001.exr"])
+
+
+def test_two_who_write_the_same_frame_at_once_both_write_it_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, meet = tmp_path / "sh.1001.exr", threading.Barrier(2)
+    whole = plates.is_complete
+
+    def met(partial: Path) -> bool:
+        meet.wait(60)  # both are written, none is renamed
+        return whole(partial)
+
+    monkeypatch.setattr(plates, "is_complete", met)
+    with ThreadPoolExecutor(2) as writers:
+        for written in [writers.submit(write_grey, path, size) for size in (64, 64)]:
+            written.result()
+    assert whole(path) and [p.name for p in tmp_path.iterdir()] == ["sh.1001.exr"]
 
 
 def test_a_file_in_the_folder_s_place_is_one_line(tmp_path: Path) -> None:
@@ -484,7 +514,8 @@ def test_a_full_disk_is_noticed_to_the_last_byte_and_nothing_is_left(tmp_path: P
 
 def test_an_interrupted_write_leaves_no_partial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> bool:
-        assert [p.name for p in tmp_path.iterdir()] == [".sh.1001.exr.partial"]
+        (partial,) = tmp_path.iterdir()
+        assert partial.name.startswith(".sh.1001.exr.") and partial.suffix == ".partial"
         raise KeyboardInterrupt
 
     monkeypatch.setattr(plates, "is_complete", interrupt)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -63,11 +67,46 @@ def test_what_was_taken_is_gone_and_so_is_the_folder_in_the_end(
     assert not list(tmp_path.iterdir())
 
 
+HOLDER = """
+import sys
+from stcolor_core.scratch import Scratch
+with Scratch():
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_live_one_uses_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "stcolor-of-something-else").mkdir()
+    (tmp_path / "stcolor-just-made").mkdir()
+    (tmp_path / "stcolor-just-made" / "in-use.lock").touch()
+    others = set(tmp_path.iterdir())
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "TEMP": str(tmp_path)}
+    command = [sys.executable, "-c", HOLDER]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "ready\n"
+        (held,) = set(tmp_path.iterdir()) - others
+        with Scratch() as own, Scratch():
+            assert held.is_dir()
+            own.save("tracks", 1, some_tracks(instances=False))
+            assert set(tmp_path.iterdir()) > {held, *others}
+        holder.kill()
+        holder.wait()
+    assert held.is_dir()
+    with Scratch():
+        assert not held.exists()
+    assert set(tmp_path.iterdir()) == others
+
+
 def test_a_folder_that_takes_no_more_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with Scratch() as scratch:
         for folder in tmp_path.iterdir():
-            folder.rmdir()
+            shutil.rmtree(folder)
         with pytest.raises(OutputError, match="TMPDIR") as caught:
             scratch.save("tracks", 1, some_tracks(instances=False))
     assert "\n" not in str(caught.value)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,9 +19,12 @@ from conftest import FIRST, ShotOnDisk, channels
 from scenes import pan
 from serving import PATIENCE, Client, running_core, until
 
+from stcolor_core import plates
 from stcolor_core.cli import main
 from stcolor_core.pipeline import colorize
 from stcolor_core.service.access import Connection, CoreLock, connection_file, find
+from stcolor_core.service.jobs import Worker
+from stcolor_core.service.store import Job
 from stcolor_core.shot import Method, Output, Plate, Reference, Shot
 
 MakeShot = Callable[..., ShotOnDisk]
@@ -300,3 +304,36 @@ def test_a_shot_and_its_preview_on_the_same_output_agree(make_shot: MakeShot, st
         client.finish(client.submit(asked, frame=FIRST + 1))
         events = client.finish(client.submit(asked))
     assert frames_of(events, kept=True) == [FIRST + 1]
+
+
+def test_a_preview_of_the_very_frame_that_is_being_written_disturbs_nothing(
+    make_shot: MakeShot, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shot = long_shot(make_shot, 8)
+    writing, submitted, previewed = threading.Event(), threading.Event(), threading.Event()
+    whole, must_stop = plates.is_complete, Worker._must_stop
+
+    def held(path: Path) -> bool:  # the shot's frame, once it is written and before it has its name
+        if path.name.startswith(f".shot.{FIRST + 2}.exr") and not writing.is_set():
+            writing.set()
+            assert previewed.wait(PATIENCE)
+        return whole(path)
+
+    def after_submit(worker: Worker, job: Job) -> bool:
+        if writing.is_set():
+            assert submitted.wait(PATIENCE)
+        return must_stop(worker, job)
+
+    monkeypatch.setattr(plates, "is_complete", held)
+    monkeypatch.setattr(Worker, "_must_stop", after_submit)
+    with running_core(state, device="cpu") as client:
+        job = client.submit(asked_for(shot))
+        assert writing.wait(PATIENCE)
+        preview = client.submit(asked_for(shot), frame=FIRST + 2)
+        submitted.set()
+        assert client.finish(preview)[-1]["kind"] == "done"
+        assert whole(shot.output(FIRST + 2))
+        previewed.set()
+        assert client.finish(job)[-1]["kind"] == "done"
+    assert shot.written() == [shot.output(frame) for frame in shot.frames]
+    assert all(map(whole, shot.written()))
