@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import suppress
 from pathlib import Path
 
 from stcolor_core.errors import OutputError
+from stcolor_core.partials import partial_of
 
 __all__ = ["link_or_copy"]
 
@@ -18,19 +18,14 @@ def link_or_copy(source: Path, target: Path) -> None:
     A link costs no room and no time, and what is written over `target` later, by renaming, leaves `source` alone.
     Raises OutputError where neither can be done; nothing new is left on disk then.
     """
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial.unlink(missing_ok=True)
-        try:
-            os.link(source, partial)
-        except OSError:  # another disk, a file system without links, or no right to make them
-            shutil.copy2(source, partial)
-        partial.replace(target)
+        with partial_of(target) as partial:
+            try:
+                os.link(source, partial)
+            except OSError:  # another disk, a file system without links, or no right to make them
+                shutil.copy2(source, partial)
     except OSError as error:
         raise OutputError(
             f"{target} cannot be written ({error.strerror}). Check the folder and the space on its disk."
         ) from None
-    finally:
-        with suppress(OSError):  # still there too where `target` was this very file already
-            partial.unlink(missing_ok=True)

@@ -186,7 +186,8 @@ def _stills(node: nuke.Node) -> list[dict[str, str]]:
 def _mattes(node: nuke.Node, frames: Sequence[int]) -> list[dict[str, str]]:
     """The matte input as its own files, which may hold Cryptomatte, else with all its channels as they are now."""
     matte = node.input(_MATTE)
-    if matte is None or not node["use_matte"].value():
+    tells_apart = str(node["tracking"].value()) in ("auto", "instance", "instance+dense")
+    if matte is None or not tells_apart or not node["use_matte"].value():
         return []
     files = inputs.own_files(matte)
     folder = _results(node).folder / _INPUTS

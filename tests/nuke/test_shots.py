@@ -114,6 +114,9 @@ def test_a_matte_comes_as_its_own_file_or_is_rendered_for_every_frame(comp: Comp
         assert sorted(found.name for found in path.parent.iterdir()) == [f"matte.{f}.exr" for f in range(1001, 1007)]
     comp.node["use_matte"].setValue(False)
     assert shots.build(comp.node).shot["mattes"] == []
+    comp.node["use_matte"].setValue(True)
+    comp.node["tracking"].setValue("dense")
+    assert shots.build(comp.node).shot["mattes"] == [], "it would be rendered for nothing"
 
 
 def test_what_nuke_renders_is_in_the_space_of_the_script_or_of_the_knob(comp: Comp, shots: Any) -> None:
