@@ -96,7 +96,7 @@ class Core:
 
     def status(self, job: Job) -> JobStatus:
         """How a job stands, for who asks."""
-        return JobStatus.of(job, seconds_left=self.worker.seconds_left(job.id))
+        return JobStatus.of(job, seconds_left=self.worker.seconds_left(job.id), trouble=self.worker.trouble)
 
 
 def _core(request: Request) -> Core:
@@ -225,7 +225,8 @@ def create_app(core: Core) -> FastAPI:
 
     @app.exception_handler(sqlite3.Error)
     def unwritable(_: Request, error: sqlite3.Error) -> JSONResponse:
-        return _problem(503, f"The jobs cannot be kept ({error}). Is the disk of the state folder full?")
+        line = f"The jobs cannot be kept in {core.store.path} ({error}). Free space on its disk, then ask again."
+        return _problem(503, line)
 
     @app.exception_handler(Exception)
     def unexpected(_: Request, error: Exception) -> JSONResponse:  # uvicorn logs its traceback

@@ -17,6 +17,7 @@ import torch
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError
 from stcolor_core.footage import find_frames
 from stcolor_core.pipeline import Event, colorize, resolve_device
+from stcolor_core.service.messages import one_line
 from stcolor_core.service.store import Job, JobKind, Store
 from stcolor_core.service.time_left import TimeLeft
 from stcolor_core.shot import Shot, parse_frames
@@ -76,6 +77,7 @@ class Worker:
         resolve_device(device)
         self._store, self._device, self._log, self._touched = store, device, log, touched
         self._times: dict[str, TimeLeft] = {}
+        self.trouble: str | None = None  # why no job goes on for now, in one line
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
 
@@ -113,26 +115,36 @@ class Worker:
             self._wake.clear()
             try:
                 job = self._store.take()
+                self.trouble = None
                 if job is not None:
                     self._work(job)
                 elif not self._stopping.is_set():
                     self._wake.wait()
-            except sqlite3.Error:
-                logger.exception("The jobs cannot be read or written; trying again in %.0f s.", _STORE_RETRY_SECONDS)
+            except sqlite3.Error as error:
+                self.trouble = (
+                    f"The jobs cannot be kept in {self._store.path} ({error}). "
+                    "Free space on its disk: what is queued waits, and goes on by itself."
+                )
+                logger.exception("%s Trying again in %.0f s.", self.trouble, _STORE_RETRY_SECONDS)
                 self._stopping.wait(_STORE_RETRY_SECONDS)
 
     def _work(self, job: Job) -> None:
-        """Run a job to its end, or until it is asked to stop; whatever goes wrong is its own failure alone."""
+        """Run a job to its end, or until it is asked to stop; whatever goes wrong is its own failure alone.
+
+        Raises sqlite3.Error where the store cannot be written: the job still runs for it, and is taken up again later.
+        """
         logger.info("Job %s (%s) runs.", job.id, job.kind)
         try:
             self._color(job)
         except Cancelled:
             self._store.stopped(job.id)
         except StcolorError as error:
-            self._store.end(job.id, "failed", str(error))
+            self._store.end(job.id, "failed", one_line(str(error)))
+        except sqlite3.Error:
+            raise
         except Exception as error:
             logger.exception("Job %s failed at something unexpected.", job.id)
-            what = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            what = one_line(f"{type(error).__name__}: {error}")[:200]
             self._store.end(job.id, "failed", f"Something unexpected went wrong ({what}). {self._log} has the details.")
         else:
             self._store.end(job.id, "done")

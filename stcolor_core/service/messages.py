@@ -77,7 +77,8 @@ class Health(BaseModel):
 
 
 class JobStatus(BaseModel):
-    """done, total: frames. looking: the frame looked at last. error: one line. frame: of a preview.
+    """done, total: frames. looking: the frame looked at last. frame: of a preview. error: one line, why it failed, or
+    why it does not go on for now.
 
     seconds_left: until a running shot is done; none until that can be known, and for a preview.
     """
@@ -94,9 +95,11 @@ class JobStatus(BaseModel):
     seconds_left: float | None
 
     @classmethod
-    def of(cls, job: Job, *, seconds_left: float | None) -> JobStatus:
-        own = {name: getattr(job, name) for name in cls.model_fields if name not in ("output", "seconds_left")}
-        return cls(**own, output=json.loads(job.shot)["output"]["path"], seconds_left=seconds_left)
+    def of(cls, job: Job, *, seconds_left: float | None, trouble: str | None = None) -> JobStatus:
+        """trouble: why no job goes on for now."""
+        own = {name: getattr(job, name) for name in cls.model_fields if name not in ("output", "error", "seconds_left")}
+        error = trouble if job.state in ("queued", "running") else job.error
+        return cls(**own, output=json.loads(job.shot)["output"]["path"], error=error, seconds_left=seconds_left)
 
 
 class JobEvent(BaseModel):

@@ -82,7 +82,7 @@ class Store:
     """
 
     def __init__(self, path: Path, *, changed: Callable[[], None] = lambda: None) -> None:
-        self._changed = changed
+        self.path, self._changed = path, changed
         self._lock = threading.Lock()
         try:
             self._base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -94,6 +94,10 @@ class Store:
             for pragma in ("journal_mode = wal", "synchronous = normal", "foreign_keys = on"):
                 self._base.execute(f"pragma {pragma}")
             self._base.executescript(f"{_SCHEMA} pragma user_version = {_VERSION};")
+        except sqlite3.OperationalError as error:  # of the disk, not of what is in the file
+            raise StcolorError(
+                f"{path} cannot be written ({error}). Free space on its disk, or set its rights."
+            ) from None
         except sqlite3.Error as error:
             raise StcolorError(f"{path} cannot be used ({error}). Move it away to start without its jobs.") from None
 
@@ -219,10 +223,11 @@ class Store:
             self._base.execute("begin immediate")
             try:
                 yield
+                self._base.execute("commit")
             except BaseException:
-                self._base.execute("rollback")
+                if self._base.in_transaction:  # on a full disk SQLite may have rolled back by itself
+                    self._base.execute("rollback")
                 raise
-            self._base.execute("commit")
         self._changed()
 
     def _one(self, statement: str, *values: object) -> Any:

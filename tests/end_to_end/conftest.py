@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cores import start, state
 from nuke_fixtures import nuke, nuke_session
 from scenes import Scene, pan
 
@@ -15,7 +16,7 @@ from stcolor_core import plates
 from stcolor_core.cli import main
 from stcolor_core.color import lab_to_linear, luminance_of
 
-__all__ = ["FIRST", "ShotOnDisk", "channels", "make_shot", "nuke", "nuke_session", "write_reference"]
+__all__ = ["FIRST", "ShotOnDisk", "channels", "make_shot", "nuke", "nuke_session", "start", "state", "write_reference"]
 
 FIRST = 1001
 

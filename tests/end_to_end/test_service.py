@@ -8,15 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from conftest import FIRST, ShotOnDisk, channels
-from scenes import pan
+from conftest import FIRST, channels
+from cores import MakeShot, Start, asked_for, client_of, frames_of, is_frame, long_shot
 from serving import PATIENCE, Client, running_core, until
 
 from stcolor_core import plates
@@ -25,67 +24,6 @@ from stcolor_core.pipeline import colorize
 from stcolor_core.service.access import Connection, CoreLock, connection_file, find
 from stcolor_core.service.jobs import Worker
 from stcolor_core.service.store import Job
-from stcolor_core.shot import Method, Output, Plate, Reference, Shot
-
-MakeShot = Callable[..., ShotOnDisk]
-
-
-def asked_for(shot: ShotOnDisk, output: str = "out") -> Shot:
-    return Shot(
-        plate=Plate(path=str(shot.folder / "plate.####.exr")),
-        output=Output(path=str(shot.folder / output / "shot.####.exr")),
-        references=(Reference(path=str(shot.folder / "ref.####.exr")),),
-        method=Method(working_height=64),
-    )
-
-
-def long_shot(make_shot: MakeShot, frames: int) -> ShotOnDisk:
-    return make_shot(pan(frames, height=64, width=96, step=2))
-
-
-def frames_of(events: list[dict[str, Any]], *, kept: bool | None = None) -> list[int]:
-    return sorted(event["frame"] for event in events if event["kind"] == "frame" and kept in (None, event["kept"]))
-
-
-def is_frame(event: dict[str, Any]) -> bool:
-    return bool(event["kind"] == "frame")
-
-
-@pytest.fixture
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The state folder of this test's cores."""
-    monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
-    return tmp_path / "state"
-
-
-Start = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts `stcolor serve` as a process of its own; what is left of them is killed at the end."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*options: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "stcolor_core.cli", "serve", "--device", "cpu", *options]
-        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def client_of(process: subprocess.Popen[str], state: Path) -> Client:
-    """A client of that very process, once it answers."""
-
-    def connection() -> Connection | None:
-        assert process.poll() is None
-        found = find(state)
-        return found if found is not None and found.pid == process.pid else None
-
-    return Client(until(connection))
 
 
 def test_a_shot_is_coloured_and_each_frame_announced(make_shot: MakeShot, state: Path) -> None:
