@@ -29,6 +29,7 @@ from stcolor_core.service import jobs
 from stcolor_core.service.access import find
 
 KILLS = 20
+RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)  # close with a reset and not with a goodbye
 
 
 # The core is killed
@@ -66,7 +67,7 @@ def test_a_core_killed_at_twenty_random_moments_loses_nothing(
     (tmp_path / "temporary").mkdir()
     for name in ("TMPDIR", "TEMP", "TMP"):
         monkeypatch.setenv(name, str(tmp_path / "temporary"))
-    shot = make_shot(pan(121, height=64, width=96, step=2), references=tuple(range(FIRST, FIRST + 121, 15)))
+    shot = make_shot(pan(181, height=64, width=96, step=2), references=tuple(range(FIRST, FIRST + 181, 15)))
     begun = time.monotonic()
     core = start()
     client = client_of(core, state)
@@ -80,16 +81,19 @@ def test_a_core_killed_at_twenty_random_moments_loses_nothing(
     slices = list(range(KILLS))
     chance.shuffle(slices)
     for number, part in enumerate(slices):
-        # each kill has a slice of the time up to a quarter of the job; a job that is far ahead is killed before it ends
-        far = number and len(list((shot.folder / "out").glob("shot.*.exr"))) > 0.5 * len(shot.frames)
-        delay = (part + chance.random()) / KILLS * (ready + (0 if far else took / 4))
+        # each kill has its slice: half of them of the start, half of a sixth of the job, unless that is far by now
+        moment = 2 * (part + chance.random()) / KILLS
+        far = len(list((shot.folder / "out").glob("shot.*.exr"))) > 0.6 * len(shot.frames)
+        delay = moment / 2 * ready if far else min(moment, 1) * ready + max(0, moment - 1) * took / 6
+        if number == 0:  # it has started already, to take the job
+            delay = moment / 2 * took / 6
         with pytest.raises(subprocess.TimeoutExpired):
-            core.wait(delay if number else took / 4 * chance.random())
+            core.wait(delay)
         core.kill()
         core.wait()
         now = disturbed(state, job)
         whole = [path for path in shot.written() if path.suffix == ".exr"]
-        print(f"kill {number + 1} {delay:5.2f} s after the start: {now}, {len(whole)} frames on disk")  # noqa: T201
+        print(f"kill {number + 1} after {delay:.2f} s: {now}, {len(whole)} frames on disk")  # noqa: T201
         assert now["state"] in ("queued", "running")
         assert all(map(plates.is_complete, whole))
         assert {path.suffix for path in shot.written()} <= {".exr", ".partial"}
@@ -233,7 +237,7 @@ def test_a_client_that_goes_takes_nothing_with_it(make_shot: MakeShot, state: Pa
                     f"GET /v1/jobs/{job}/events?after={after} HTTP/1.1\r\nHost: {address.netloc}\r\n"
                     f"Authorization: Bearer {client.connection.token}\r\n\r\n".encode()
                 )
-                line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closed with a reset
+                line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         events = client.finish(job)
     assert events[-1]["kind"] == "done"
     assert frames_of(events, kept=False) == list(shot.frames)

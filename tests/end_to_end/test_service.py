@@ -12,15 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from conftest import FIRST, channels
+from conftest import FIRST
 from cores import MakeShot, Start, asked_for, client_of, frames_of, is_frame, long_shot
 from serving import PATIENCE, Client, running_core, until
 
 from stcolor_core import plates
 from stcolor_core.cli import main
-from stcolor_core.pipeline import colorize
 from stcolor_core.service.access import Connection, CoreLock, connection_file, find
 from stcolor_core.service.jobs import Worker
 from stcolor_core.service.store import Job
@@ -206,33 +204,6 @@ def test_a_core_that_is_asked_to_end_leaves_its_job_to_the_next(
     assert [event["kind"] for event in events].count("queued") == 2
     assert events[-1]["kind"] == "done"
     assert len(shot.written()) == 30
-
-
-@pytest.mark.slow
-def test_a_core_killed_again_and_again_loses_nothing(make_shot: MakeShot, state: Path, start: Start) -> None:
-    shot = long_shot(make_shot, 16)
-    undisturbed = asked_for(shot, "undisturbed")
-    for _ in colorize(undisturbed, device="cpu"):
-        pass
-    job, seen = "", 0
-    for _ in range(3):
-        core = start()
-        client = client_of(core, state)
-        job = job or client.submit(asked_for(shot))
-        seen = client.events(job, after=seen, until=lambda event: is_frame(event) and not event["kept"])[-1]["number"]
-        core.kill()
-        core.wait()
-        assert connection_file(state).exists()
-    with running_core(state, device="cpu") as client:
-        events = client.finish(job, after=seen)
-    assert events[-1]["kind"] == "done"
-    assert len(frames_of(events, kept=True)) >= 3
-    for frame in shot.frames:
-        expected = channels(Path(undisturbed.output.path.replace("####", str(frame))))
-        found = channels(shot.output(frame))
-        assert found.keys() == expected.keys()
-        for name in found:
-            np.testing.assert_array_equal(found[name], expected[name], err_msg=f"{frame} {name}")
 
 
 def test_a_shot_and_its_preview_on_the_same_output_agree(make_shot: MakeShot, state: Path) -> None:

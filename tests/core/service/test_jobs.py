@@ -8,7 +8,7 @@ import pytest
 import torch
 from serving import until
 
-from stcolor_core.errors import BadRequest
+from stcolor_core.errors import BadRequest, StcolorError
 from stcolor_core.service import jobs
 from stcolor_core.service.jobs import Attempt, Worker, after_out_of_memory, job_id
 from stcolor_core.service.store import Job, Store
@@ -126,3 +126,17 @@ def test_an_unexpected_error_is_one_readable_line_and_its_traceback_is_logged(
     assert job.error.startswith("Something unexpected went wrong (ZeroDivisionError: by nothing).")
     assert "core.log" in job.error
     assert "Traceback" in caplog.text
+
+
+@pytest.mark.parametrize("error", [StcolorError("The plate a\ud800\nb is missing."), ValueError("a\ud800\nb")])
+def test_an_error_that_quotes_what_no_store_takes_is_kept_and_the_next_job_runs(
+    shot: Shot, worker: Worker, store: Store, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def colorize(*_: object, **__: object) -> Iterator[None]:
+        raise error
+
+    monkeypatch.setattr(jobs, "colorize", colorize)
+    for asked in (shot, replace(shot, ocio="another")):
+        job = ended(store, worker.submit(asked).id)
+        assert job.state == "failed"
+        assert job.error is not None and r"a\ud800 b" in job.error
