@@ -410,7 +410,9 @@ def test_a_new_frame_replaces_the_old_one_and_leaves_nothing_beside_it(tmp_path:
 
 
 def test_what_a_killed_writer_left_goes_and_what_a_live_one_writes_stays(tmp_path: Path) -> None:
-    dead, live, other = (tmp_path / f".sh.{name}.partial" for name in ("1001.exr.0a", "1001.exr.0b", "1002.exr.0c"))
+    dead, live, other = (
+        tmp_path / name for name in (".sh.1002.exr.0123abcd.partial", ".sh.1002.exr.4567abcd.partial", ".mine.partial")
+    )
     for partial in (dead, live, other):
         partial.write_bytes(b"half a frame")
     two_hours_ago = live.stat().st_mtime - 7200
