@@ -67,6 +67,8 @@ class Progress:
     def _standing(self) -> str:
         if self.state == "starting":
             return f"{self.name}: looking for the core"
+        if self.error and not self.ended:  # nothing goes on for now, and the core says why
+            return f"{self.name}: {self.error.rstrip('.')}"
         if self.state == "queued":
             return f"{self.name}: waiting in the queue"
         if self.state == "done":

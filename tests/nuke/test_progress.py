@@ -36,6 +36,7 @@ def event(number: int, kind: str, **others: Any) -> dict[str, Any]:
         (job("done", 8), "v001 is done: 8 frames"),
         (job("done", 1, 1), "v001 is done: 1 frame"),
         (job("cancelled", 3), "v001 was cancelled: 3 of 8 frames are kept"),
+        (job("queued", error="The disk is full. Free space."), "v001: The disk is full. Free space"),
         (job("failed", 3, error="Frame 1013 is missing."), "v001 failed: Frame 1013 is missing."),
     ],
 )
