@@ -1,15 +1,18 @@
 """The pictures that the core gets: a Read's own files, or what Nuke renders of an input. Main thread only.
 
 What is rendered lies beside the versions in a folder that is named by its content: a job that waits keeps its pictures
-whatever the artist changes meanwhile, the same pictures are there once, and a farm finds them.
+whatever the artist changes meanwhile, the same pictures are there once, and a farm finds them. A frame that shows what
+it has shown before is the same file, so that the core need not compute what comes of it again.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -24,6 +27,7 @@ from .errors import Cancelled, RefColorizeError
 __all__ = ["Files", "absolute", "own_files", "quiet_nodes", "rendered", "runs"]
 
 _READABLE = (".exr", ".dpx", ".tif", ".tiff", ".png", ".jpg", ".jpeg")
+_CONTENTS = "contents.json"  # what each file of a folder shows, as digests
 _PRINTF = re.compile(r"%0?(\d*)d")
 _MISSING = {"error": "error", "nearest frame": "hold"}
 
@@ -118,10 +122,15 @@ def rendered(source: nuke.Node, frames: Sequence[int], folder: Path, *, name: st
         with _write(source, partial / file_name, with_metadata=with_metadata) as write:
             for first, last in runs(frames):
                 _execute(write, first, last, what=f"{source.name()} ({name})")
-        files = [partial / file_name.replace("####", f"{frame:04d}") for frame in frames]
-        final = folder / f"{name}_{_content(files)}"
-        if not all((final / file.name).is_file() for file in files):
-            shutil.rmtree(final, ignore_errors=True)  # files were deleted there by hand
+        contents = {
+            frame_name: exr.digest(partial / frame_name).hex()
+            for frame_name in (file_name.replace("####", f"{frame:04d}") for frame in frames)
+        }
+        final = folder / f"{name}_{hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:12]}"
+        if not all((final / frame_name).is_file() for frame_name in contents):
+            _take_over(partial, contents, [path for path in folder.glob(f"{name}_*") if path != final])
+            (partial / _CONTENTS).write_text(json.dumps(contents), encoding="utf-8")
+            shutil.rmtree(final, ignore_errors=True)  # where files were deleted by hand
             partial.replace(final)
     except OSError as error:
         raise _unwritable(folder, error) from None
@@ -201,9 +210,17 @@ def runs(frames: Sequence[int]) -> list[tuple[int, int]]:
     return runs
 
 
-def _content(files: Sequence[Path]) -> str:
-    """12 hex digits of what the files show, and of their names. OSError where a frame was not written."""
-    found = hashlib.sha256()
-    for file in files:
-        found.update(file.name.encode() + exr.digest(file))
-    return found.hexdigest()[:12]
+def _take_over(folder: Path, contents: Mapping[str, str], earlier: Iterable[Path]) -> None:
+    """In place of files that show what an earlier one does, have that very file: its time tells the core so."""
+    for path in earlier:
+        try:
+            known = json.loads((path / _CONTENTS).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        for name in contents.keys() & known.keys():
+            if known[name] == contents[name] and (path / name).is_file():
+                (folder / name).unlink()
+                try:
+                    os.link(path / name, folder / name)
+                except OSError:  # a disk without links
+                    shutil.copy2(path / name, folder / name)

@@ -68,8 +68,11 @@ def add_key(node: nuke.Node, frame: int | None = None) -> None:
     """Use the reference at a frame, by default the current one; a second key there changes nothing."""
     knob = _knob(node)
     at = _current() if frame is None else frame
-    knob.setAnimated()
+    known = _curve(node)
+    knob.setAnimated()  # which makes a key of its own, at the current frame
     knob.setValueAt(1, at)
+    if not known and at != _current():
+        knob.removeKeyAt(_current())
     curve = knob.animation(0)
     curve.changeInterpolation(list(curve.keys()), nuke.CONSTANT)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def test_frames_are_rendered_as_nuke_shows_them(nuke: Any, comp: Comp, inputs: A
     graded = nuke.nodes.Multiply(inputs=[comp.ref], value=2.0)
     pattern = inputs.rendered(graded, [1001, 1004], comp.folder / "inputs", name="ref")
     folder = Path(pattern).parent
-    assert sorted(path.name for path in folder.iterdir()) == ["ref.1001.exr", "ref.1004.exr"]
+    assert sorted(path.name for path in folder.iterdir()) == ["contents.json", "ref.1001.exr", "ref.1004.exr"]
     rendered, painted = (
         plates.read(folder / "ref.1004.exr"),
         plates.read(comp.folder / "ref.1004.exr"),
@@ -121,12 +122,31 @@ def test_the_same_pictures_are_there_once_and_keep_their_time(comp: Comp, inputs
     assert len({first.parent, other.parent}) == len(list(folder.iterdir())) == 2
 
 
+@pytest.mark.parametrize("links", [True, False], ids=["linked", "copied"])
+def test_a_frame_that_shows_the_same_is_the_same_file_in_every_folder(
+    comp: Comp, inputs: Any, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no links here")
+
+    if not links:
+        monkeypatch.setattr("os.link", refuse)
+    first = Path(inputs.rendered(comp.ref, [1001], comp.folder / "inputs", name="ref")).parent
+    os.utime(first / "ref.1001.exr", ns=(10**18, 10**18))
+    both = Path(inputs.rendered(comp.ref, [1001, 1004], comp.folder / "inputs", name="ref")).parent
+    assert both != first
+    assert (both / "ref.1001.exr").stat().st_mtime_ns == 10**18
+    assert (both / "ref.1001.exr").read_bytes() == (first / "ref.1001.exr").read_bytes()
+    assert (both / "ref.1001.exr").samefile(first / "ref.1001.exr") == links
+    assert (both / "ref.1004.exr").stat().st_mtime_ns != 10**18
+
+
 def test_a_picture_that_was_deleted_by_hand_is_rendered_again(comp: Comp, inputs: Any) -> None:
     folder = comp.folder / "inputs"
     pattern = inputs.rendered(comp.ref, [1001, 1004], folder, name="ref")
     (Path(pattern).parent / "ref.1004.exr").unlink()
     assert inputs.rendered(comp.ref, [1001, 1004], folder, name="ref") == pattern
-    assert len(list(Path(pattern).parent.iterdir())) == 2
+    assert len(list(Path(pattern).parent.glob("*.exr"))) == 2
 
 
 def test_the_script_shows_no_trace_of_it(nuke: Any, comp: Comp, inputs: Any, nuke_session: Any) -> None:

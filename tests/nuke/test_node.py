@@ -40,6 +40,12 @@ def test_keys_are_added_in_any_order_once_each_and_removed(nodes: Any, node: Any
         nodes.remove_key(node, 1020)
 
 
+def test_the_first_key_at_another_frame_than_the_current_one_is_the_only_one(nuke: Any, nodes: Any, node: Any) -> None:
+    nuke.frame(5)
+    nodes.add_key(node, 20)
+    assert [key.x for key in node["reference_keys"].animation(0).keys()] == [20]  # noqa: SIM118
+
+
 def test_a_node_whose_last_key_is_removed_has_none(nodes: Any, node: Any) -> None:
     nodes.add_key(node, 7)
     nodes.remove_key(node, 7)

@@ -43,6 +43,12 @@ def long_comp(nuke: Any, tmp_path: Path) -> Comp:
 
 
 @pytest.fixture
+def endless_comp(nuke: Any, tmp_path: Path) -> Comp:
+    """One whose job is not done before it is cancelled, however busy the machine is."""
+    return make_comp(nuke, tmp_path / "show", frames=300, keys=(1001, 1300), step=1)
+
+
+@pytest.fixture
 def render(nuke: Any) -> Any:
     import refcolorize.render
 
@@ -205,9 +211,9 @@ def test_undo_takes_a_version_back(core: Client, comp: Comp, nuke_session: Any, 
 @pytest.mark.gui
 @pytest.mark.parametrize("how", ["the button", "the progress bar"])
 def test_cancel_stops_the_core_and_keeps_what_is_done(
-    core: Client, nuke_session: Any, long_comp: Comp, pump: Callable[..., Any], how: str
+    core: Client, nuke_session: Any, endless_comp: Comp, pump: Callable[..., Any], how: str
 ) -> None:
-    comp = long_comp
+    comp = endless_comp
     comp.node["colorize"].execute()
     pump(until=lambda: "frame" in status(comp) and comp.node["job"].value())
     if how == "the button":
@@ -217,11 +223,12 @@ def test_cancel_stops_the_core_and_keeps_what_is_done(
     pump(until=lambda: "was cancelled" in status(comp))
     job = core.get(f"/v1/jobs/{comp.node['job'].value()}")
     assert job["state"] == "cancelled"
-    assert 0 < len(comp.frames("v001")) < 60
+    assert 0 < len(comp.frames("v001")) < 300
     assert nuke_session.artist.messages == [], "who has cancelled need not be told"
     nuke_session.artist.cancels = lambda _: False
     comp.node["colorize"].execute()
-    pump(until=lambda: "done" in status(comp))
+    kept = len(comp.frames("v001"))
+    pump(until=lambda: len(comp.frames("v001")) > kept)
     assert comp.node["version"].value() == "v001", "it goes on where it was stopped"
 
 
