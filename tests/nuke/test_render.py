@@ -215,7 +215,7 @@ def test_cancel_stops_the_core_and_keeps_what_is_done(
 ) -> None:
     comp = endless_comp
     comp.node["colorize"].execute()
-    pump(until=lambda: "frame" in status(comp) and comp.node["job"].value())
+    pump(until=lambda: comp.frames("v001"))
     if how == "the button":
         comp.node["cancel"].execute()
     else:
