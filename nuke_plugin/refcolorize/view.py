@@ -127,10 +127,9 @@ def core_of(snapshot: Snapshot) -> Core:
     if health is None:
         return Core(False, "The core is not running", snapshot.problem or "It starts with the first Colorize, or here.")
     device = health["device_name"] or {"cpu": "CPU"}.get(health["device"], health["device"])
-    free = health["free_memory"]
     models = ", ".join(health["models"]) or "no model installed"
-    parts = [device, *([f"{memory(free)} free"] if free is not None else []), models]
-    return Core(True, f"The core is running at {snapshot.address}", "  ·  ".join(parts))
+    detail = "  ·  ".join([device, f"{memory(health['free_memory'])} free", models])
+    return Core(True, f"The core is running at {snapshot.address}", detail)
 
 
 def rows_of(jobs: Sequence[Mapping[str, Any]], *, own: str) -> tuple[Row, ...]:

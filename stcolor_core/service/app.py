@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import psutil
 import torch
 from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
@@ -120,7 +121,7 @@ def health(core: _Asked) -> Health:
         protocol=PROTOCOL,
         device=core.device,
         device_name=torch.cuda.get_device_name() if cuda else None,
-        free_memory=torch.cuda.mem_get_info()[0] if cuda else None,
+        free_memory=torch.cuda.mem_get_info()[0] if cuda else psutil.virtual_memory().available,
         models=[model.name for model in models.registered() if model.present],
     )
 

@@ -66,13 +66,13 @@ class PreviewRequest(BaseModel, extra="forbid"):
 
 
 class Health(BaseModel):
-    """device: cpu or cuda. free_memory: bytes on the GPU, none on the CPU. models: those whose weights are present."""
+    """device: cpu or cuda. free_memory: bytes, of the device. models: those whose weights are present."""
 
     version: str
     protocol: int
     device: str
     device_name: str | None
-    free_memory: int | None
+    free_memory: int
     models: list[str]
 
 

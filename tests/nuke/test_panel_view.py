@@ -84,8 +84,8 @@ def test_the_core_is_described_by_its_device_memory_and_models() -> None:
     assert core.running
     assert "http://127.0.0.1:4" in core.title
     assert core.detail.split("  ·  ") == ["RTX A6000", "1.5 GB free", "standard, exemplar"]
-    bare = core_of(Snapshot(health={"device": "cpu", "device_name": None, "free_memory": None, "models": []}))
-    assert bare.detail.split("  ·  ") == ["CPU", "no model installed"]
+    bare = core_of(Snapshot(health={"device": "cpu", "device_name": None, "free_memory": 2**33, "models": []}))
+    assert bare.detail.split("  ·  ") == ["CPU", "8.0 GB free", "no model installed"]
 
 
 def test_a_core_that_is_away_is_a_state_and_says_more_where_there_is_more() -> None:

@@ -43,7 +43,8 @@ def shot(folder: Path, **more: Any) -> dict[str, Any]:
 
 def test_health_says_what_the_core_runs_on(client: Client) -> None:
     health = client.get("/v1/health")
-    assert (health["device"], health["protocol"], health["free_memory"]) == ("cpu", 1, None)
+    assert (health["device"], health["protocol"]) == ("cpu", 1)
+    assert 2**20 < health["free_memory"] < 2**50
     assert "standard" in health["models"]
 
 
