@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import nuke
 
+from . import node as nodes
 from .errors import Cancelled, RefColorizeError
 
 __all__ = ["ACTIONS", "press"]
@@ -19,39 +20,23 @@ def press(name: str) -> None:
     except RefColorizeError as error:
         if not nuke.GUI:
             raise
-        from .node import set_status
-
-        set_status(node, str(error))
+        nodes.set_status(node, str(error))
         if not isinstance(error, Cancelled):
             nuke.message(str(error))
 
 
-def _add_key(node: nuke.Node) -> None:
-    from . import node as nodes
+def _as_one_step(name: str, change: Callable[[nuke.Node], object]) -> Callable[[nuke.Node], None]:
+    """A change that is undone at once, under this name."""
 
-    with nuke.Undo():
-        nuke.Undo.name("Add key")
-        nodes.add_key(node)
+    def act(node: nuke.Node) -> None:
+        with nuke.Undo():
+            nuke.Undo.name(name)
+            change(node)
 
-
-def _remove_key(node: nuke.Node) -> None:
-    from . import node as nodes
-
-    with nuke.Undo():
-        nuke.Undo.name("Remove key")
-        nodes.remove_key(node)
+    return act
 
 
-def _previous_key(node: nuke.Node) -> None:
-    from . import node as nodes
-
-    nodes.previous_key(node)
-
-
-def _next_key(node: nuke.Node) -> None:
-    from . import node as nodes
-
-    nodes.next_key(node)
+# What talks to the core is loaded when it is first asked for, and not when Nuke starts.
 
 
 def _colorize(node: nuke.Node) -> None:
@@ -80,11 +65,11 @@ def _farm(node: nuke.Node) -> None:
         nuke.message(f"The shot is written. The farm renders it by:\n\nstcolor colorize --shot {file.as_posix()}")
 
 
-ACTIONS: dict[str, Callable[[nuke.Node], None]] = {
-    "add_key": _add_key,
-    "remove_key": _remove_key,
-    "previous_key": _previous_key,
-    "next_key": _next_key,
+ACTIONS: dict[str, Callable[[nuke.Node], object]] = {
+    "add_key": _as_one_step("Add key", nodes.add_key),
+    "remove_key": _as_one_step("Remove key", nodes.remove_key),
+    "previous_key": nodes.previous_key,
+    "next_key": nodes.next_key,
     "colorize": _colorize,
     "preview": _preview,
     "cancel": _cancel,

@@ -179,12 +179,14 @@ def quiet_nodes() -> Iterator[list[nuke.Node]]:
     made: list[nuke.Node] = []
     nuke.Undo.disable()
     try:
-        root["proxy"].setValue(False)
+        if proxy:
+            root["proxy"].setValue(False)
         yield made
     finally:
         for node in reversed(made):
             nuke.delete(node)
-        root["proxy"].setValue(proxy)
+        if proxy:
+            root["proxy"].setValue(True)
         nuke.Undo.enable()
         root.setModified(modified)
 

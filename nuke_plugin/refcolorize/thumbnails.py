@@ -10,6 +10,7 @@ from pathlib import Path
 import nuke
 
 from .errors import RefColorizeError
+from .inputs import quiet_nodes
 
 __all__ = ["render"]
 
@@ -40,18 +41,8 @@ def render(node: nuke.Node, frames: Sequence[int]) -> dict[int, bytes]:
 @contextmanager
 def _small_write(source: nuke.Node, folder: Path) -> Iterator[nuke.Node]:
     """A Write of a small picture of `source`, gone afterwards without a trace in undo or in the script."""
-    modified = nuke.root().modified()
-    made: list[nuke.Node] = []
-    nuke.Undo.disable()
-    try:
-        with source.parent():
-            small = nuke.nodes.Reformat(type="to box", box_width=_WIDTH, resize="width", inputs=[source])
-            made.append(small)
-            file = (folder / "%d.png").as_posix()
-            made.append(nuke.nodes.Write(file=file, file_type="png", channels="rgb", inputs=[small]))
-        yield made[-1]
-    finally:
-        for node in reversed(made):
-            nuke.delete(node)
-        nuke.Undo.enable()
-        nuke.root().setModified(modified)
+    with quiet_nodes() as made, source.parent():
+        made.append(nuke.nodes.Reformat(type="to box", box_width=_WIDTH, resize="width", inputs=[source]))
+        file = (folder / "%d.png").as_posix()
+        made.append(nuke.nodes.Write(file=file, file_type="png", channels="rgb", inputs=[made[0]]))
+        yield made[1]

@@ -88,3 +88,29 @@ def test_another_working_space_brings_its_numbers(nuke: Any, nodes: Any, node: A
     nuke.addKnobChanged(nodes.knob_changed, nodeClass="Group")
     node["working_space"].setValue("ACEScg")
     assert list(node["luma"].value()) == pytest.approx(SPACES["ACEScg"].luma)
+
+
+def test_the_buttons_set_and_remove_keys_as_one_step_of_undo_each(nuke: Any, nuke_session: Any, nodes: Any) -> None:
+    nuke.pluginAddPath(str(Path(__file__).parents[2] / "nuke_plugin"))
+    node = nodes.create()
+    nuke.frame(12)
+    before = len(nuke_session.undo.names)
+    node["add_key"].execute()
+    assert nodes.keys(node) == [12]
+    nuke.frame(20)
+    node["add_key"].execute()
+    node["previous_key"].execute()
+    assert nuke.frame() == 12
+    node["next_key"].execute()
+    node["remove_key"].execute()
+    assert nodes.keys(node) == [12]
+    assert nuke_session.undo.names[before:] == ["Add key", "Add key", "Remove key"]
+    nuke.undo()
+    assert nodes.keys(node) == [12, 20]
+
+
+def test_a_button_that_cannot_do_its_work_says_why(nuke: Any, nodes: Any) -> None:
+    nuke.pluginAddPath(str(Path(__file__).parents[2] / "nuke_plugin"))
+    node = nodes.create()
+    with pytest.raises(Exception, match="no reference key at frame"):
+        node["remove_key"].execute()
