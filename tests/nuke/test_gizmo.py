@@ -169,3 +169,10 @@ def test_a_button_without_the_plug_in_says_so(button, monkeypatch):
     monkeypatch.setitem(sys.modules, "refcolorize", None)
     exec(compile(button.text, button.name, "exec"), {"nuke": SimpleNamespace(message=said.append)})
     assert len(said) == 1 and "not installed on this machine" in said[0]
+
+
+@pytest.mark.usefixtures("nuke")
+def test_what_the_buttons_call_is_there():
+    from refcolorize.actions import ACTIONS
+
+    assert set(ACTIONS) == {knob.name for knob in GROUP.user_knobs if knob.number == 22}
