@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stcolor_core.service.messages import FrameStatus, JobFrames, JobStatus
 from stcolor_core.service.store import Store
-from stcolor_core.service.weakest import weakest
+from stcolor_core.suggestion import suggest
 
 __all__ = ["frames_of"]
 
@@ -25,7 +25,7 @@ def frames_of(store: Store, status: JobStatus) -> JobFrames:
                 kept=body.get("kept", False),
             )
     confidence = {frame: found.confidence for frame, found in frames.items() if found.confidence is not None}
-    weak = weakest(confidence, keyframes)
+    weak = [found.frame for found in suggest(confidence, keyframes)]
     if status.state != "done":  # where the curve ends for now it may go on to fall
         weak = [frame for frame in weak if {frame - 1, frame + 1} <= confidence.keys()]
     return JobFrames(job=status, keyframes=keyframes, frames=[frames[frame] for frame in sorted(frames)], weakest=weak)
