@@ -257,7 +257,7 @@ def _flow_color(view: View, source: _Source, track: Tracks, closeness: float) ->
     there = sample(source.view.lightness, track.displacement)
     sigma = _RESIDUAL_SIGMA * max(1.0, view.lightness.shape[0] / 216)
     residual = cv2.GaussianBlur(np.abs(view.lightness - there), (0, 0), sigma)
-    return FlowColor(sample(source.ab, track.displacement), track.visibility, residual, closeness)
+    return FlowColor(sample(source.ab, track.displacement), there, track.visibility, residual, closeness)
 
 
 def _closeness(frame: int, sources: Sequence[_Source]) -> list[float]:

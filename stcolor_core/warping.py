@@ -6,7 +6,7 @@ Everything runs through rows of the affinity, a chunk at a time: no P x P matrix
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -44,7 +44,7 @@ class GridReference:
 class GridWarp:
     """Colour at the P target positions.
 
-    ab, free_ab: (2, P) from the allowed places, and from everywhere.
+    ab, free_ab: (2, P) from the allowed places, and from everywhere that instances and mattes allow.
     similarity, free_similarity: (P,) largest correlation among the allowed places and anywhere, -1..1.
     support: (P,) 0..1, share of the colour that came from tracked places.
     source, free_source: (P,) int64, the reference that gave most.
@@ -120,8 +120,9 @@ def warp(target: Tensor, references: Sequence[GridReference], *, temperature: fl
 
 
 def _warp_rows(correlation: Tensor, rows: slice, stack: _Stack) -> tuple[Tensor, ...]:
-    free = stack.values @ torch.softmax(correlation / stack.temperature, dim=1).T  # (2 + R, Q)
-    free_similarity, free_best = correlation.max(dim=1)
+    anywhere = _within_instances(correlation, rows, stack)
+    free = stack.values @ torch.softmax(anywhere / stack.temperature, dim=1).T  # (2 + R, Q)
+    free_similarity, free_best = anywhere.max(dim=1)
     if any(reference.restricts for reference in stack.references):
         mixed, similarity, best, fallback = _restricted(correlation, rows, stack)
         mixed = torch.where(fallback, free, mixed)
@@ -136,6 +137,16 @@ def _warp_rows(correlation: Tensor, rows: slice, stack: _Stack) -> tuple[Tensor,
     position = best - stack.offset[torch.searchsorted(stack.offset, best, right=True) - 1]
     source, free_source = shares.argmax(0), free_shares.argmax(0)
     return mixed[:2], free[:2], similarity, free_similarity, support, source, free_source, position, fallback
+
+
+def _within_instances(correlation: Tensor, rows: slice, stack: _Stack) -> Tensor:
+    """The correlation without what the instances or mattes forbid; a row that they forbid everything stays as it is."""
+    if all(reference.instances is None for reference in stack.references):
+        return correlation
+    untracked = [replace(reference, candidates=None) for reference in stack.references]
+    allowed = torch.cat([_allowed(reference, rows, len(correlation)) for reference in untracked], dim=1)
+    nothing = ~allowed.any(dim=1, keepdim=True)
+    return correlation.masked_fill(~(allowed | nothing), float("-inf"))
 
 
 def _restricted(correlation: Tensor, rows: slice, stack: _Stack) -> tuple[Tensor, Tensor, Tensor, Tensor]:

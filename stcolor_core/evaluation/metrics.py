@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["mean_chroma_ratio", "outlier_curve", "outliers", "psnr"]
+__all__ = ["Reliability", "mean_chroma_ratio", "outlier_curve", "outliers", "psnr", "within"]
 
 
 def psnr(truth: np.ndarray, picture: np.ndarray, mask: np.ndarray | None = None) -> float:
@@ -50,6 +50,43 @@ def outlier_curve(
     # Squares of whole numbers are exact, so a distance equal to the threshold is never taken for a greater one.
     within = np.searchsorted(squared, np.square(np.asarray(thresholds, np.float64)), side="right")
     return 1 - within / squared.size
+
+
+def within(truth: np.ndarray, picture: np.ndarray, threshold: float = 16) -> np.ndarray:
+    """(H, W) bool, where the Euclidean RGB distance from the truth is at most `threshold` of 255; else as `psnr`."""
+    distance = np.sum(_errors(truth, picture, None) ** 2, axis=1)
+    return np.asarray(distance <= threshold**2).reshape(truth.shape[:2])
+
+
+class Reliability:
+    """How often pixels of each confidence are right, over many frames (a reliability diagram in 100 bins).
+
+    Confidence is calibrated where, of the pixels that say 0.8, 80 % are right.
+    """
+
+    _BINS = 100
+
+    def __init__(self) -> None:
+        self.count, self.sure, self.right = (np.zeros(self._BINS) for _ in range(3))
+
+    def add(self, confidence: np.ndarray, right: np.ndarray) -> None:
+        """Pixels of a frame. confidence: 0..1. right: bool, of the same shape."""
+        place = np.clip((confidence * self._BINS).astype(int), 0, self._BINS - 1).ravel()
+        for total, values in ((self.count, None), (self.sure, confidence), (self.right, right)):
+            weights = None if values is None else values.ravel().astype(float)
+            total += np.bincount(place, weights, self._BINS)
+
+    def error(self, bins: int = 20) -> float:
+        """Expected calibration error, 0..1: mean over pixels of how far their bin's confidence is from its truth."""
+        sure, right = (part.reshape(bins, -1).sum(1) for part in (self.sure, self.right))
+        return float(np.abs(sure - right).sum() / self.count.sum())
+
+    def outliers(self, *, dropped: float) -> float:
+        """Share of all pixels, 0..1, that are wrong among those that stay when the least sure share is dropped."""
+        wrong = (self.count - self.right)[::-1]
+        seen = np.cumsum(self.count[::-1])
+        share = np.clip((1 - dropped) * seen[-1] - (seen - self.count[::-1]), 0, self.count[::-1])
+        return float((wrong * share / np.maximum(self.count[::-1], 1)).sum() / seen[-1])
 
 
 def mean_chroma_ratio(truth_ab: np.ndarray, ab: np.ndarray) -> float:

@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +24,9 @@ from stcolor_core.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_e
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation import baselines
 from stcolor_core.evaluation import dataset as datasets
-from stcolor_core.evaluation.metrics import mean_chroma_ratio, outlier_curve, psnr
+from stcolor_core.evaluation.metrics import Reliability, mean_chroma_ratio, outlier_curve, psnr, within
 from stcolor_core.propagation import Keyframe, Propagator
+from stcolor_core.refinement.standard import StandardRefinement
 from stcolor_core.scratch import Scratch
 from stcolor_core.shot import TRACKINGS, Method, Tracking
 from stcolor_core.spans import plan
@@ -34,6 +35,7 @@ from stcolor_core.tracking.instance import Instances
 __all__ = ["PROTOCOLS", "VARIANTS", "Clip", "Protocol", "Score", "color_clip", "evaluate", "table"]
 
 _THRESHOLDS = tuple(range(1, 33))
+_DROPPED = 0.2  # of the pixels, the least sure
 _BASELINES: dict[str, Callable[..., Iterator[np.ndarray]]] = {
     "grey": baselines.grey,
     "propagation": baselines.propagate_colour,
@@ -43,6 +45,7 @@ _BASELINES: dict[str, Callable[..., Iterator[np.ndarray]]] = {
 VARIANTS = (
     *_BASELINES,
     *(f"standard:{tracking}:attention" for tracking in TRACKINGS),
+    "standard:rule",
     "standard",
 )
 
@@ -123,21 +126,26 @@ class Clip:
 class Score:
     """Means over a clip's frames but the references.
 
-    full, inner, outer: PSNR in dB. outliers: pixels beyond 16 of 255, in %. chroma: over the truth's. seconds: a frame.
+    full, inner, outer: PSNR in dB. outliers: pixels beyond 16 of 255, in %. kept: the same among the surest 80 % of the
+    pixels, as a share of all. calibration: expected calibration error of the confidence, 0..1. chroma: over the
+    truth's. seconds: a frame. What has no confidence has nan for both figures of it.
     """
 
     full: float
     inner: float
     outer: float
     outliers: float
+    kept: float
+    calibration: float
     chroma: float
     seconds: float
 
 
-def color_clip(
-    clip: Clip, references: Sequence[int], variant: str, *, device: torch.device
-) -> Iterator[tuple[int, np.ndarray]]:
-    """(frame, ab (H, W, 2)) of every frame but the references, in any order.
+Result = tuple[int, np.ndarray, np.ndarray | None]
+
+
+def color_clip(clip: Clip, references: Sequence[int], variant: str, *, device: torch.device) -> Iterator[Result]:
+    """(frame, ab (H, W, 2), confidence (H, W) 0..1 where there is one) of every frame but the references, in any order.
 
     Raises BadRequest on an unknown variant.
     """
@@ -149,14 +157,14 @@ def color_clip(
         raise BadRequest(f"The variant {variant} blends two references. Use it with a protocol that has two.")
     parts = []
     for reference in references:
-        own = dict(_single(clip, (reference,), blend[2], device))
+        own = {index: ab for index, ab, _ in _single(clip, (reference,), blend[2], device)}
         parts.append([clip.ab[index] if index == reference else own[index] for index in range(len(clip.rgb))])
     mixed = (
         baselines.blend_mean(parts[0], parts[1])
         if blend[1] == "mean"
         else baselines.blend_linear(parts[0], parts[1], (references[0], references[1]))
     )
-    yield from ((index, ab) for index, ab in enumerate(mixed) if index not in references)
+    yield from ((index, ab, None) for index, ab in enumerate(mixed) if index not in references)
 
 
 def evaluate(
@@ -170,7 +178,8 @@ def evaluate(
 ) -> dict[str, dict[str, dict[str, Score]]]:
     """Scores by protocol, variant and sequence; printed as tables as they come, and written to `output`.
 
-    output gets results.json, tables.md and outliers.csv (share of pixels beyond each threshold, paper's Fig. 11).
+    output gets results.json, tables.md, outliers.csv (share of pixels beyond each threshold, paper's Fig. 11) and
+    reliability.csv (pixels by confidence, and how many of them are right).
     Raises BadRequest on an unknown protocol or variant.
     """
     unknown = [name for name in protocols if name not in PROTOCOLS]
@@ -180,72 +189,102 @@ def evaluate(
     variants = variants or VARIANTS
     results: dict[str, dict[str, dict[str, Score]]] = {}
     curves: dict[tuple[str, str], list[np.ndarray]] = {}
+    reliabilities: dict[tuple[str, str], list[Reliability]] = {}
     for name in protocols:
         results[name] = {variant: {} for variant in variants}
         for sequence in tqdm(sequences, desc=name, disable=None):
             clip = Clip.load(sequence, PROTOCOLS[name].frames)
             for variant in variants:
                 references = PROTOCOLS[name].within(len(clip.rgb))
-                score, curve = _score(clip, references, variant, device)
+                score, curve, reliability = _score(clip, references, variant, device)
                 results[name][variant][sequence.name] = score
                 curves.setdefault((name, variant), []).append(curve)
+                reliabilities.setdefault((name, variant), []).append(reliability)
         tqdm.write(table(name, results[name]) + "\n")
     if output is not None:
         _write(output, results, curves)
+        _write_reliability(output, reliabilities)
     return results
 
 
 def table(name: str, scores: Mapping[str, Mapping[str, Score]]) -> str:
     """One protocol as a Markdown table: a row a variant, means over the sequences, then the PSNR of each sequence."""
     sequences = list(next(iter(scores.values())))
-    columns = ["full", "inner", "outer", "outliers %", "chroma", "s/frame", *sequences]
+    columns = [
+        "full",
+        "inner",
+        "outer",
+        "outliers %",
+        "of the surest %",
+        "calibration",
+        "chroma",
+        "s/frame",
+        *sequences,
+    ]
     lines = [f"| {name} | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
     for variant, by_sequence in scores.items():
         means = [
             float(np.mean([getattr(score, field.name) for score in by_sequence.values()])) for field in fields(Score)
         ]
-        cells = [f"{value:.2f}" for value in means] + [f"{by_sequence[sequence].full:.2f}" for sequence in sequences]
+        cells = ["" if np.isnan(value) else f"{value:.2f}" for value in means] + [
+            f"{by_sequence[sequence].full:.2f}" for sequence in sequences
+        ]
         lines.append(f"| {variant} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _single(
-    clip: Clip, references: Sequence[int], variant: str, device: torch.device
-) -> Iterator[tuple[int, np.ndarray]]:
+def _single(clip: Clip, references: Sequence[int], variant: str, device: torch.device) -> Iterator[Result]:
     if variant in _BASELINES:
         known = {index: (clip.lightnesses[index], clip.ab[index]) for index in references}
         every = enumerate(_BASELINES[variant](clip.lightnesses, known))
-        yield from ((index, ab) for index, ab in every if index not in references)
+        yield from ((index, ab, None) for index, ab in every if index not in references)
         return
-    model, method = _method(variant)
-    propagator = Propagator(models.build(model, device=device), method, device=device)
+    name, method, ruled = _method(variant)
+    model = models.build(name, device=device)
+    if ruled:
+        model = replace(model, refinement=StandardRefinement())
+    propagator = Propagator(model, method, device=device)
     for span in plan(range(len(clip.rgb)), references, [], per_frame=method.references):
         with Scratch() as scratch:
-            yield from ((colored.frame, colored.ab) for colored in propagator.color(span, clip, scratch))
+            for colored in propagator.color(span, clip, scratch):
+                yield colored.frame, colored.ab, colored.confidence
 
 
-def _method(variant: str) -> tuple[str, Method]:
+def _method(variant: str) -> tuple[str, Method, bool]:
+    """The model's name, the settings, and whether its candidates are mixed by the fixed rule.
+
+    "attention" is what the features can do by themselves: without flow, and by the rule.
+    """
     model, *options = variant.split(":")
-    unknown = [option for option in options if option not in (*TRACKINGS, "attention")]
+    unknown = [option for option in options if option not in (*TRACKINGS, "attention", "rule")]
     if unknown:
         raise BadRequest(f"The variant {variant!r} is unknown. Use one like {', '.join(VARIANTS)}, or exemplar:dense.")
     tracking: Tracking = next((name for name in TRACKINGS if name in options), "dense")
-    return model, Method(model=model, tracking=tracking, flow="attention" not in options)
+    ruled = model == "standard" and ("rule" in options or "attention" in options)
+    return model, Method(model=model, tracking=tracking, flow="attention" not in options), ruled
 
 
-def _score(clip: Clip, references: Sequence[int], variant: str, device: torch.device) -> tuple[Score, np.ndarray]:
-    start, rows, curve = time.perf_counter(), [], []
+def _score(
+    clip: Clip, references: Sequence[int], variant: str, device: torch.device
+) -> tuple[Score, np.ndarray, Reliability]:
+    start, rows, curve, reliability = time.perf_counter(), [], [], Reliability()
     seconds = 0.0
-    for index, ab in color_clip(clip, references, variant, device=device):
+    for index, ab, confidence in color_clip(clip, references, variant, device=device):
         seconds += time.perf_counter() - start
         picture = srgb_encode(np.clip(lab_to_linear(np.dstack([clip.lightnesses[index], ab])), 0, 1))
         truth, mask = clip.rgb[index], None if clip.masks is None else clip.masks[index]
         inner, outer = (np.nan, np.nan) if mask is None else (psnr(truth, picture, mask), psnr(truth, picture, ~mask))
         curve.append(outlier_curve(truth, picture, _THRESHOLDS))
         rows.append((psnr(truth, picture), inner, outer, 100 * curve[-1][15], mean_chroma_ratio(clip.ab[index], ab)))
+        if confidence is not None:
+            reliability.add(confidence, within(truth, picture))
         start = time.perf_counter()
     full, inner, outer, outliers, chroma = np.nanmean(rows, axis=0).tolist()
-    return Score(full, inner, outer, outliers, chroma, seconds / len(rows)), np.mean(curve, axis=0)
+    sure = bool(reliability.count.any())
+    kept = 100 * reliability.outliers(dropped=_DROPPED) if sure else np.nan
+    calibration = reliability.error() if sure else np.nan
+    score = Score(full, inner, outer, outliers, kept, calibration, chroma, seconds / len(rows))
+    return score, np.mean(curve, axis=0), reliability
 
 
 def _write(
@@ -266,3 +305,16 @@ def _write(
     lines = [",".join(["protocol", "variant", *map(str, _THRESHOLDS)])]
     lines += [",".join([*key, *(f"{share:.5f}" for share in np.mean(rows, axis=0))]) for key, rows in curves.items()]
     (output / "outliers.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _write_reliability(output: Path, found: Mapping[tuple[str, str], list[Reliability]]) -> None:
+    """A line for each protocol, variant and hundredth of confidence that any pixel has."""
+    lines = ["protocol,variant,confidence,pixels,right"]
+    for key, parts in found.items():
+        count, sure, right = (
+            np.sum([getattr(part, name) for part in parts], axis=0) for name in ("count", "sure", "right")
+        )
+        for index in np.flatnonzero(count):
+            share = right[index] / count[index]
+            lines.append(",".join([*key, f"{sure[index] / count[index]:.4f}", f"{count[index]:.0f}", f"{share:.4f}"]))
+    (output / "reliability.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

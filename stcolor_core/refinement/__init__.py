@@ -16,12 +16,14 @@ __all__ = ["Evidence", "FlowColor", "Previous", "Refined", "Refinement"]
 class FlowColor:
     """Colour carried along the flow from one reference, at working size.
 
-    ab: (H, W, 2). visibility: (H, W) 0..1. residual: (H, W), smoothed difference in L* to where it came from.
+    ab: (H, W, 2). lightness: (H, W), L* of where it came from. visibility: (H, W) 0..1. residual: (H, W), smoothed
+    difference in L* to there.
     closeness: 0..1, 1 on the reference itself, falling with the distance in time; sums to 1 over the references of a
     frame.
     """
 
     ab: np.ndarray
+    lightness: np.ndarray
     visibility: np.ndarray
     residual: np.ndarray
     closeness: float

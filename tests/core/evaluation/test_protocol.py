@@ -65,7 +65,7 @@ def test_scores_are_what_the_metrics_say(dataset: Path, tmp_path: Path) -> None:
 def test_a_blend_is_made_of_the_two_single_results(dataset: Path) -> None:
     clip = Clip.load(read_dataset(dataset)[0], None)
     first, last, mean = (
-        dict(color_clip(clip, references, variant, device=CPU))
+        {index: ab for index, ab, _ in color_clip(clip, references, variant, device=CPU)}
         for references, variant in (((0,), "chained"), ((11,), "chained"), ((0, 11), "mean(chained)"))
     )
     assert set(mean) == set(range(1, 11))

@@ -4,45 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
+from refinement_evidence import CARRIED, FREE, TRACKED, evidence, flow, plane
 
-from stcolor_core.refinement import Evidence, FlowColor, Refined
+from stcolor_core.refinement import Evidence, Refined
 from stcolor_core.refinement.standard import StandardRefinement
-from stcolor_core.warping import GridWarp
-
-GRID, SIZE = (4, 6), (16, 24)
-FREE, TRACKED, CARRIED = (-40.0, 10.0), (30.0, 30.0), (5.0, -50.0)
-
-
-def plane(color: tuple[float, float]) -> np.ndarray:
-    return np.broadcast_to(np.float32(color), (*SIZE, 2)).copy()
-
-
-def grid(color: tuple[float, float]) -> torch.Tensor:
-    return torch.tensor(color)[:, None].expand(2, 24).contiguous()
-
-
-def evidence(*, similarity: float = 0.9, restricted: bool = True, flows: tuple[FlowColor, ...] = ()) -> Evidence:
-    ones, zeros = torch.ones(24), torch.zeros(24, dtype=torch.int64)
-    warp = GridWarp(
-        ab=grid(TRACKED),
-        free_ab=grid(FREE),
-        similarity=ones * similarity,
-        free_similarity=ones * 0.9,
-        support=ones,
-        source=zeros,
-        free_source=zeros,
-        position=zeros,
-        fallback=zeros.bool(),
-    )
-    return Evidence(np.full(SIZE, 50, np.float32), np.full(GRID, 50, np.float32), warp, restricted, flows)
-
-
-def flow(
-    *, visibility: float = 1.0, residual: float = 0.0, closeness: float = 1.0, color: tuple[float, float] = CARRIED
-) -> FlowColor:
-    whole = np.ones(SIZE, np.float32)
-    return FlowColor(plane(color), visibility * whole, residual * whole, closeness)
 
 
 def refine(given: Evidence) -> Refined:

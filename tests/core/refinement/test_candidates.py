@@ -1,0 +1,46 @@
+"""What may colour a frame, and what the fixed rule makes of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from refinement_evidence import CARRIED, FREE, SIZE, TRACKED, evidence, flow, plane
+
+from stcolor_core.refinement.candidates import EVIDENCE, candidates
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_flows_come_first_then_tracked_places_then_any(count: int) -> None:
+    found = candidates(evidence(flows=tuple(flow(closeness=1 / count) for _ in range(count))))
+    assert found.ab.shape == (count + 2, *SIZE, 2)
+    assert found.evidence.shape == (count + 2, len(EVIDENCE), *SIZE)
+    for colour, expected in zip(found.ab, [CARRIED] * count + [TRACKED, FREE], strict=True):
+        np.testing.assert_allclose(colour, plane(expected), atol=1e-4)
+    kinds = found.evidence[:, :3, 0, 0]
+    np.testing.assert_array_equal(kinds, [[1, 0, 0]] * count + [[0, 1, 0], [0, 0, 1]])
+
+
+def test_the_rules_weights_sum_to_one_whatever_is_known() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        flows = tuple(
+            flow(visibility=random.random(), residual=20 * random.random(), closeness=random.random())
+            for _ in range(int(random.integers(0, 3)))
+        )
+        found = candidates(evidence(similarity=random.random(), flows=flows))
+        np.testing.assert_allclose(found.prior.sum(0), 1, atol=1e-5)
+        assert found.prior.min() >= -1e-6
+        np.testing.assert_array_equal(found.evidence[:, EVIDENCE.index("prior")], found.prior)
+
+
+def test_each_kind_says_what_speaks_for_it() -> None:
+    found = candidates(evidence(similarity=0.4, flows=(flow(visibility=0.5, residual=3, closeness=0.7),)))
+    place = {name: index for index, name in enumerate(EVIDENCE)}
+    carried, tracked, anywhere = found.evidence[..., 0, 0]
+    assert carried[place["sight"]] == 0.5
+    assert carried[place["residual"]] == pytest.approx(0.3)
+    assert carried[place["closeness"]] == pytest.approx(0.7)
+    assert (carried[place["similarity"]], carried[place["difference"]]) == (0, 0)
+    assert tracked[place["similarity"]] == pytest.approx(0.4)
+    assert anywhere[place["similarity"]] == pytest.approx(0.9)
+    assert (tracked[place["sight"]], anywhere[place["sight"]]) == (1, 0)

@@ -1,0 +1,45 @@
+"""Evidence of one colour a kind, for tests of what is made of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from stcolor_core.refinement import Evidence, FlowColor
+from stcolor_core.warping import GridWarp
+
+__all__ = ["CARRIED", "FREE", "SIZE", "TRACKED", "evidence", "flow", "plane"]
+
+GRID, SIZE = (4, 6), (16, 24)
+FREE, TRACKED, CARRIED = (-40.0, 10.0), (30.0, 30.0), (5.0, -50.0)
+
+
+def plane(color: tuple[float, float]) -> np.ndarray:
+    return np.broadcast_to(np.float32(color), (*SIZE, 2)).copy()
+
+
+def grid(color: tuple[float, float]) -> torch.Tensor:
+    return torch.tensor(color)[:, None].expand(2, 24).contiguous()
+
+
+def evidence(*, similarity: float = 0.9, restricted: bool = True, flows: tuple[FlowColor, ...] = ()) -> Evidence:
+    ones, zeros = torch.ones(24), torch.zeros(24, dtype=torch.int64)
+    warp = GridWarp(
+        ab=grid(TRACKED),
+        free_ab=grid(FREE),
+        similarity=ones * similarity,
+        free_similarity=ones * 0.9,
+        support=ones,
+        source=zeros,
+        free_source=zeros,
+        position=zeros,
+        fallback=zeros.bool(),
+    )
+    return Evidence(np.full(SIZE, 50, np.float32), np.full(GRID, 50, np.float32), warp, restricted, flows)
+
+
+def flow(
+    *, visibility: float = 1.0, residual: float = 0.0, closeness: float = 1.0, color: tuple[float, float] = CARRIED
+) -> FlowColor:
+    whole = np.ones(SIZE, np.float32)
+    return FlowColor(plane(color), 50 * whole, visibility * whole, residual * whole, closeness)
