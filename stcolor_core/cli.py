@@ -6,18 +6,20 @@ Exit codes: 0 done, 1 failed with one readable line, 2 bad request, 130 cancelle
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NoReturn
 
 from stcolor_core import __version__
-from stcolor_core.errors import BadRequest, Cancelled, StcolorError
+from stcolor_core.errors import BadRequest, Cancelled, PlateError, StcolorError
 from stcolor_core.service import commands as service
 from stcolor_core.shot import TRACKINGS, Matte, Method, Output, Plate, Reference, Shot, Still
 from stcolor_core.terminal import Bar, JsonLines, StopOnSignal, leave_a_core_free
+from stcolor_core.training import commands as training
 
 __all__ = ["main"]
 
@@ -60,9 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"stcolor {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     _add_colorize(commands.add_parser("colorize", help="colour a shot from keyframes"))
+    _add_suggest(commands.add_parser("suggest", help="say where one more keyframe would help most"))
     _add_evaluate(commands.add_parser("evaluate", help="measure quality on a folder of clips by the paper's protocols"))
     _add_models(commands.add_parser("models", help="list, add or verify weights"))
     service.add_commands(commands, prepare=leave_a_core_free)
+    training.add_commands(commands)
     doctor = commands.add_parser("doctor", help="check this installation and say what to do")
     doctor.set_defaults(run=_doctor)
     return parser
@@ -217,6 +221,39 @@ def _colorize(options: argparse.Namespace) -> int:
         )
         for _ in frames:
             pass
+    return 0
+
+
+# suggest
+
+
+def _add_suggest(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--shot", type=Path, required=True, help="a shot file; its output must be there")
+    parser.add_argument("--json", action="store_true", help="as one JSON object a line: frame, gain")
+    parser.set_defaults(run=_suggest)
+
+
+def _suggest(options: argparse.Namespace) -> int:
+    from stcolor_core import footage, plates
+    from stcolor_core.sequences import FramePattern
+    from stcolor_core.suggestion import suggest
+
+    shot = Shot.load(options.shot)
+    frames = footage.find_frames(shot.plate)
+    output = FramePattern.parse(shot.output.path)
+    confidence = {
+        frame: float(said)
+        for frame in sorted(set(output.frames()).intersection(frames))
+        if (said := plates.read_header(output.path(frame), frame=frame).metadata.get("stcolor/confidence")) is not None
+    }
+    if not confidence:
+        raise PlateError(f"No frame of {shot.output.path} says how sure it is. Run stcolor colorize --shot first.")
+    found = suggest(confidence, footage.find_references(shot, frames))
+    for each in found:
+        percent = f"{100 * each.gain:.1f} % of the shot's pixels"
+        _say(json.dumps(asdict(each)) if options.json else f"Frame {each.frame} would put about {percent} right.")
+    if not found and not options.json:
+        _say("No further keyframe would help much.")
     return 0
 
 

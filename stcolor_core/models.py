@@ -123,12 +123,12 @@ def build(name: str, *, device: torch.device | str) -> Model:
     """
     if name == "standard":
         from stcolor_core.features.standard import StandardFeatures
-        from stcolor_core.refinement.standard import StandardRefinement
+        from stcolor_core.refinement.learned import WEIGHTS, LearnedRefinement, load_mixing_net
 
         return Model(
             name=name,
             features=StandardFeatures(device),
-            refinement=StandardRefinement(),
+            refinement=LearnedRefinement(load_mixing_net(WEIGHTS), device),
             temperature=0.03,
             radius=None,
             color_features=False,

@@ -1,6 +1,6 @@
 """The standard model's projection, learned from footage whose surfaces optical flow can follow.
 
-    python -m stcolor_core.training.projection --footage DIR [--output FILE]
+    stcolor train projection --footage DIR [--output FILE]
 
 A linear discriminant: directions that differ from place to place but stay alike while a surface moves count most, those
 that change as it moves are damped (Fisher's criterion, one class per tracked point; Cai, Mikolajczyk and Matas 2011,
@@ -10,13 +10,10 @@ only confirms the tracks.
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from safetensors.torch import save_file
@@ -24,18 +21,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stcolor_core.color import linear_to_lab, srgb_decode
-from stcolor_core.errors import PlateError
 from stcolor_core.evaluation.dataset import Sequence, read_dataset
 from stcolor_core.features.lite0 import Lite0
 from stcolor_core.features.standard import PROJECTION, RAW_CHANNELS, backbone, raw_features
 from stcolor_core.tracking.flow import FlowTracker, sample
+from stcolor_core.training.clips import sized
 
-__all__ = ["Scatter", "discriminant", "learn"]
+__all__ = ["Scatter", "discriminant", "learn", "make"]
 
 _log = logging.getLogger(__name__)
 
 _CHANNELS = 192
-_SHORT_SIDE = 216
 _WALKS = 3  # per clip, each from its own reference frame
 _GAPS = (1, 3, 7, 14, 28)  # frames from the reference at which a pair is taken
 _VISIBLE = 0.5
@@ -146,29 +142,8 @@ def _varied(lightness: np.ndarray, generator: np.random.Generator) -> np.ndarray
     return np.asarray(100 * (np.clip(lightness, 0, 100) / 100) ** gamma + grain, np.float32)
 
 
-def _sized(clip: Sequence) -> Sequence:
-    """The clip at its own aspect, in whole grid cells."""
-    first = cv2.imread(str(clip.frames[0]))
-    if first is None:
-        raise PlateError(f"{clip.frames[0]} is no readable picture. Remove it or its clip from the footage.")
-    height, width = first.shape[:2]
-    scale = _SHORT_SIDE / min(height, width)
-    return dataclasses.replace(clip, size=(round(width * scale / 4) * 4, round(height * scale / 4) * 4))
-
-
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(description="Learn the standard model's projection from footage.")
-    parser.add_argument("--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures")
-    parser.add_argument("--output", type=Path, default=PROJECTION)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+def make(footage: Path, output: Path | None, *, seed: int) -> None:
+    """Learn the projection from a folder of clips and write it, by default where the model looks for it."""
     torch.set_num_threads(1)  # sums in one order, whatever the machine
-    clips = [_sized(clip) for clip in read_dataset(options.footage)]
-    projection = learn(clips, seed=options.seed)
-    save_file({"projection": projection.half().contiguous()}, options.output)
-
-
-if __name__ == "__main__":
-    main()
+    projection = learn([sized(clip) for clip in read_dataset(footage)], seed=seed)
+    save_file({"projection": projection.half().contiguous()}, output or PROJECTION)

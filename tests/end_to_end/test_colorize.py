@@ -323,3 +323,21 @@ def test_a_shot_that_names_its_frames_writes_these_alone(make_shot: MakeShot) ->
     asked["output"]["frames"] = "1002-1009"
     wish.write_text(json.dumps(asked))
     assert main(["colorize", "--shot", str(wish)]) == 2
+
+
+def test_suggest_names_the_next_keyframe_of_a_shot_that_was_coloured(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot(pan(16, height=64, width=96, step=5), references=(FIRST,))
+    wish = shot.folder / "shot.json"
+    assert shot.colorize("--write-shot", str(wish)) == 0
+    assert main(["suggest", "--shot", str(wish)]) == 1
+    assert "stcolor colorize --shot first" in capsys.readouterr().err
+    assert main(["colorize", "--shot", str(wish)]) == 0
+    capsys.readouterr()
+    assert main(["suggest", "--shot", str(wish), "--json"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert found and FIRST + 4 <= found[0]["frame"] <= FIRST + 15
+    assert 0 < found[0]["gain"] < 1
+    assert main(["suggest", "--shot", str(wish)]) == 0
+    assert f"Frame {found[0]['frame']} would put about" in capsys.readouterr().out

@@ -1,0 +1,77 @@
+"""`stcolor train projection | refinement`: makes the weights in `weights/`. Loads nothing heavy before it is run."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+__all__ = ["add_commands"]
+
+# Clips of ../shared/data/footage that are only validated on: a tracking shot, a room, a hand-held close-up, a wide
+# surveillance view, and a table top.
+_HELD_OUT = (
+    "davis_train-tennis",
+    "opencv-vtest",
+    "sam2-bedroom",
+    "sam2-demo-data-gallery-04_coffee",
+    "xmem2-caps",
+)
+
+
+def add_commands(commands: Any) -> None:
+    """Add them to the subparsers of `stcolor`."""
+    train = commands.add_parser("train", help="make the standard model's own weights again, from footage")
+    kinds = train.add_subparsers(required=True, metavar="projection|refinement", parser_class=type(train))
+    projection = kinds.add_parser("projection", help="the projection of the matching features; minutes")
+    refinement = kinds.add_parser("refinement", help="the network that mixes the candidates; an hour or more")
+    for parser in (projection, refinement):
+        parser.add_argument("--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures")
+        parser.add_argument("--output", type=Path, help="default: the file in stcolor_core/weights")
+        parser.add_argument("--seed", type=int, default=1)
+    refinement.add_argument("--cache", type=Path, required=True, help="where samples are kept; some GB")
+    refinement.add_argument(
+        "--walks", type=int, default=6, help="walks of the pipeline through each clip (%(default)s)"
+    )
+    refinement.add_argument("--steps", type=int, default=6000, help="of the training (%(default)s)")
+    refinement.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, help="that make samples (%(default)s)"
+    )
+    refinement.add_argument("--held-out", nargs="*", default=_HELD_OUT, metavar="CLIP", help="clips to validate on")
+    refinement.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    projection.set_defaults(run=_projection)
+    refinement.set_defaults(run=_refinement)
+
+
+def _projection(options: argparse.Namespace) -> int:
+    from stcolor_core.training import projection
+
+    _show_progress()
+    projection.make(options.footage, options.output, seed=options.seed)
+    return 0
+
+
+def _refinement(options: argparse.Namespace) -> int:
+    from stcolor_core.pipeline import resolve_device
+    from stcolor_core.refinement.learned import WEIGHTS
+    from stcolor_core.training.refinement import Settings, train
+    from stcolor_core.training.samples import make_samples
+
+    _show_progress()
+    device = resolve_device(options.device)
+    samples = make_samples(
+        options.footage,
+        options.cache,
+        walks_per_clip=options.walks,
+        seed=options.seed,
+        processes=options.processes,
+    )
+    settings = Settings(steps=options.steps, seed=options.seed, held_out=tuple(options.held_out))
+    train(samples, options.output or WEIGHTS, settings, device=device)
+    return 0
+
+
+def _show_progress() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -1,0 +1,136 @@
+"""What a refinement learns from: the pipeline's own candidates for real frames, beside their true colour, on disk.
+
+Each walk of the pipeline is drawn from its own seed and kept as one file a frame, so that making them can be stopped
+and taken up again, and done by several processes at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stcolor_core import models
+from stcolor_core.evaluation import dataset
+from stcolor_core.evaluation.protocol import Clip
+from stcolor_core.propagation import Propagator
+from stcolor_core.refinement import Evidence, Previous, Refined
+from stcolor_core.refinement.candidates import Candidates, candidates
+from stcolor_core.refinement.standard import StandardRefinement
+from stcolor_core.scratch import Scratch
+from stcolor_core.shot import Method
+from stcolor_core.spans import plan
+from stcolor_core.training.clips import aged, intruded, sized, stretch
+
+__all__ = ["make_samples", "read_sample", "walks"]
+
+_log = logging.getLogger(__name__)
+
+_LONGEST = 40  # frames of a walk
+_KEPT = 12  # frames of a walk that become samples
+_AGED, _INTRUDED, _BOTH_ENDS = 0.35, 0.25, 0.4  # how many of the walks
+_DAMAGED = {"mmaction2-demo-demo_s1": 22}  # frames that are whole
+
+
+class _Recorder(StandardRefinement):
+    """The fixed rule, which remembers what it was given last."""
+
+    def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:
+        self.evidence = evidence
+        return super().refine(evidence, previous)
+
+
+def make_samples(footage: Path, cache: Path, *, walks_per_clip: int, seed: int, processes: int) -> list[Path]:
+    """All samples, those that are on disk kept; in a stable order.
+
+    footage: a folder of clips, each a folder of pictures. Raises BadRequest where there are none.
+    """
+    clips = dataset.read_dataset(footage)
+    jobs = [(clip, number) for number in range(walks_per_clip) for clip in clips]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        made = list(pool.map(partial(_walk, clips=clips, cache=cache, seed=seed), *zip(*jobs, strict=True)))
+    return sorted(path for paths in made for path in paths)
+
+
+def read_sample(path: Path) -> tuple[np.ndarray, ...]:
+    """lightness (H, W), truth ab (H, W, 2), candidates' ab (K, H, W, 2), evidence (K, E, H, W); all float16."""
+    with np.load(path, allow_pickle=False) as data:
+        return tuple(data[name] for name in ("lightness", "truth", "ab", "evidence"))
+
+
+def _walk(
+    clip: dataset.Sequence, number: int, *, clips: Sequence[dataset.Sequence], cache: Path, seed: int
+) -> list[Path]:
+    """One walk's samples."""
+    folder = cache / f"{clip.name}_{number:03d}"
+    if (folder / "done").is_file():
+        return sorted(folder.glob("*.npz"))
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    generator = np.random.default_rng([seed, number, *clip.name.encode()])
+    pictures, references = _drawn(clip, clips, generator)
+    folder.mkdir(parents=True, exist_ok=True)
+    inner = [frame for frame in range(len(pictures.rgb)) if frame not in references]
+    kept = set(generator.permutation(inner)[:_KEPT].tolist())
+    for frame, found in walks(pictures, references):
+        if frame in kept:
+            _write(folder / f"{frame:03d}.npz", pictures, frame, found)
+    (folder / "done").touch()
+    _log.info("%s", folder.name)
+    return sorted(folder.glob("*.npz"))
+
+
+def walks(clip: Clip, references: Sequence[int]) -> Iterator[tuple[int, Candidates]]:
+    """The candidates of every frame but the references, by the pipeline itself."""
+    recorder = _Recorder()
+    model = replace(models.build("standard", device="cpu"), refinement=recorder)
+    propagator = Propagator(model, Method(tracking="dense"), device=torch.device("cpu"))
+    for span in plan(range(len(clip.rgb)), references, []):
+        with Scratch() as scratch:
+            for colored in propagator.color(span, clip, scratch):
+                yield colored.frame, candidates(recorder.evidence)
+
+
+def _drawn(
+    clip: dataset.Sequence, clips: Sequence[dataset.Sequence], generator: np.random.Generator
+) -> tuple[Clip, tuple[int, ...]]:
+    """A stretch of a clip, changed by chance, and which of its frames are references."""
+    clip = sized(clip, int(generator.choice([192, 216, 216, 216])))
+    count = min(len(clip), _DAMAGED.get(clip.name, len(clip)))
+    length = min(count, int(generator.integers(12, _LONGEST + 1)))
+    start = int(generator.integers(0, count - length + 1))
+    step = 2 if length > 30 and generator.random() < 0.25 else 1
+    pictures = [clip.rgb(index) for index in range(start, start + length, step)]
+    if generator.random() < 0.5:
+        pictures.reverse()
+    if generator.random() < 0.5:
+        pictures = [np.ascontiguousarray(picture[:, ::-1]) for picture in pictures]
+    last = len(pictures) - 1
+    references = (0, last) if generator.random() < _BOTH_ENDS else (0,)
+    if generator.random() < _INTRUDED:
+        other = clips[int(generator.integers(0, len(clips)))]
+        piece = sized(other).rgb(int(generator.integers(0, min(len(other), 20))))
+        pictures = intruded(pictures, piece, absent=set(references), generator=generator)
+    drawn = stretch(pictures)
+    return (aged(drawn, generator) if generator.random() < _AGED else drawn), references
+
+
+def _write(path: Path, clip: Clip, frame: int, found: Candidates) -> None:
+    """One frame, whole or not at all."""
+    partial_path = path.with_name(f".{path.name}.partial")
+    with partial_path.open("wb") as file:
+        np.savez(
+            file,
+            lightness=clip.lightnesses[frame].astype(np.float16),
+            truth=clip.ab[frame].astype(np.float16),
+            ab=found.ab.astype(np.float16),
+            evidence=found.evidence.astype(np.float16),
+        )
+    partial_path.replace(path)

@@ -1,0 +1,43 @@
+"""Footage as training sees it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stcolor_core.training.clips import Clip, aged, intruded, stretch
+
+SIZE = (60, 84)
+
+
+@pytest.fixture
+def pictures() -> list[np.ndarray]:
+    random = np.random.default_rng(0)
+    ground = random.uniform(0.2, 0.8, (*SIZE, 3)).astype(np.float32)
+    return [np.roll(ground, index, axis=1) for index in range(8)]
+
+
+def test_an_intruder_is_nowhere_where_it_must_not_be_and_moves_elsewhere(pictures: list[np.ndarray]) -> None:
+    other = np.zeros((*SIZE, 3), np.float32)
+    found = intruded(pictures, other, absent={0, 7}, generator=np.random.default_rng(1))
+    changed = [np.abs(a - b).max(axis=-1) > 0.05 for a, b in zip(found, pictures, strict=True)]
+    assert [bool(each.any()) for each in changed] == [False, *[True] * 6, False]
+    assert all(0.01 < each.mean() < 0.4 for each in changed[1:7])
+    centres = [np.argwhere(each).mean(axis=0) for each in changed[1:7]]
+    assert np.linalg.norm(centres[-1] - centres[0]) > 2
+    np.testing.assert_array_equal(pictures[3], np.roll(pictures[0], 3, axis=1)), "what was given stays as it was"
+
+
+def test_an_old_print_has_other_light_and_the_same_colour(pictures: list[np.ndarray]) -> None:
+    clip = stretch(pictures)
+    old = aged(clip, np.random.default_rng(3))
+    assert isinstance(old, Clip)
+    for lightness, before in zip(old.lightnesses, clip.lightnesses, strict=True):
+        assert lightness.min() >= 0 and lightness.max() <= 100
+        assert 0.5 < np.abs(lightness - before).mean() < 40
+    assert abs(np.mean(old.ab) - np.mean(clip.ab)) < 0.5
+
+
+def test_the_same_seed_ages_alike(pictures: list[np.ndarray]) -> None:
+    first, second = (aged(stretch(pictures), np.random.default_rng(4)) for _ in range(2))
+    np.testing.assert_array_equal(np.stack(first.lightnesses), np.stack(second.lightnesses))

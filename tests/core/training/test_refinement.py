@@ -1,0 +1,138 @@
+"""Samples by the pipeline itself, and a training that learns from them, on made footage."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from scenes import pan
+
+from stcolor_core.cli import main
+from stcolor_core.color import lab_to_linear, srgb_encode
+from stcolor_core.refinement.candidates import EVIDENCE
+from stcolor_core.refinement.learned import load_mixing_net
+from stcolor_core.training import refinement
+from stcolor_core.training.refinement import Batch, Settings, loss_of, srgb_of, train
+from stcolor_core.training.samples import make_samples, read_sample
+
+CPU = torch.device("cpu")
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two clips of 14 frames."""
+    folder = tmp_path_factory.mktemp("footage")
+    for name, step in (("slow", 1), ("fast", 3)):
+        (folder / name).mkdir()
+        scene = pan(14, height=72, width=96, step=step)
+        for index, (lightness, ab) in enumerate(zip(scene.lightnesses, scene.ab, strict=True)):
+            rgb = srgb_encode(np.clip(lab_to_linear(np.dstack([lightness, ab])), 0, 1))
+            cv2.imwrite(str(folder / name / f"{index:05d}.png"), np.rint(255 * rgb[..., ::-1]).astype(np.uint8))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def samples(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return make_samples(footage, tmp_path_factory.mktemp("cache"), walks_per_clip=1, seed=1, processes=1)
+
+
+def test_samples_hold_what_the_network_is_given_and_the_truth(samples: list[Path]) -> None:
+    assert len(samples) >= 16
+    for path in samples:
+        lightness, truth, ab, evidence = read_sample(path)
+        assert truth.shape == (*lightness.shape, 2)
+        assert ab.shape == (len(ab), *truth.shape)
+        assert evidence.shape == (len(ab), len(EVIDENCE), *lightness.shape)
+        mixed = np.einsum("khw,khwc->hwc", evidence[:, EVIDENCE.index("prior")].astype(float), ab)
+        assert np.abs(mixed - truth).mean() < 15, "the rule is not far off on footage as easy as this"
+
+
+def test_what_is_on_disk_is_not_made_again(samples: list[Path], footage: Path) -> None:
+    cache = samples[0].parents[1]
+    before = {path: path.stat().st_mtime_ns for path in samples}
+    again = make_samples(footage, cache, walks_per_clip=1, seed=1, processes=1)
+    assert {path: path.stat().st_mtime_ns for path in again} == before
+
+
+def test_a_training_that_is_stopped_goes_on_to_the_same_weights(
+    samples: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.set_num_threads(1)
+
+    def settings(steps: int = 12) -> Settings:
+        return Settings(steps=steps, every=6, crop=(64, 64), batch=2, held_out=("slow",))
+
+    whole = train(samples, tmp_path / "whole.safetensors", settings(), device=CPU)
+    keep = refinement._Run.keep
+
+    def stop(self: object, step: int, figures: object) -> None:
+        keep(self, step, figures)  # type: ignore[arg-type]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(refinement._Run, "keep", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(samples, tmp_path / "parts.safetensors", settings(), device=CPU)
+    monkeypatch.undo()
+    parts = train(samples, tmp_path / "parts.safetensors", settings(), device=CPU)
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(parts.state_dict()[name], value, atol=1e-5, rtol=1e-4)
+    with (tmp_path / "parts.curve.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["6", "12"]
+    assert {"psnr", "rule", "chroma", "calibration"} <= set(rows[0])
+
+
+def test_it_learns_whom_to_trust_where_the_rule_is_wrong() -> None:
+    """One candidate is right wherever its `difference` says so; the rule trusts the other."""
+    torch.manual_seed(0)
+    place = {name: index for index, name in enumerate(EVIDENCE)}
+    network = refinement.MixingNet()
+    optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
+
+    def batch() -> Batch:
+        truth = 40 * torch.randn(4, 2, 1, 1).expand(-1, -1, 32, 32)
+        right = torch.rand(4, 1, 4, 4).repeat_interleave(8, 2).repeat_interleave(8, 3) > 0.5
+        wrong = 40 * torch.randn(4, 2, 1, 1).expand(-1, -1, 32, 32)
+        ab = torch.stack([torch.where(right, truth, wrong), torch.where(right, wrong, truth)], dim=1)
+        evidence = torch.zeros(4, 2, len(EVIDENCE), 32, 32)
+        evidence[:, 0, place["prior"]] = 1
+        evidence[:, 0, place["difference"]] = 1 - 2 * right[:, 0].float()
+        evidence[:, 0, place["flow"]] = evidence[:, 1, place["anywhere"]] = 1
+        return Batch(torch.full((4, 32, 32), 60.0), truth, ab, evidence)
+
+    def loss(given: Batch) -> torch.Tensor:
+        return loss_of(network(given.lightness, given.ab, given.evidence), given)
+
+    before = float(loss(batch()).detach())
+    for _ in range(150):
+        optimiser.zero_grad()
+        loss(batch()).backward()
+        optimiser.step()
+    given = batch()
+    mixed = network(given.lightness, given.ab, given.evidence)
+    assert float(loss(given).detach()) < before - 2
+    chosen = mixed.weights.argmax(1, keepdim=True) == (given.evidence[:, :1, place["difference"]] > 0)
+    assert chosen.float().mean() > 0.95
+
+
+def test_srgb_is_that_of_the_product() -> None:
+    random = np.random.default_rng(0)
+    lightness = random.uniform(0, 100, (6, 7)).astype(np.float32)
+    ab = random.uniform(-80, 80, (6, 7, 2)).astype(np.float32)
+    expected = srgb_encode(np.clip(lab_to_linear(np.dstack([lightness, ab])), 0, 1))
+    found = srgb_of(torch.from_numpy(lightness)[None], torch.from_numpy(ab).permute(2, 0, 1)[None])[0]
+    np.testing.assert_allclose(found.permute(1, 2, 0).numpy(), expected, atol=2e-5)
+
+
+def test_the_command_makes_weights_that_the_model_loads(footage: Path, samples: list[Path], tmp_path: Path) -> None:
+    output = tmp_path / "weights.safetensors"
+    arguments = ["--footage", str(footage), "--cache", str(samples[0].parents[1]), "--output", str(output)]
+    options = ["--walks", "1", "--steps", "2", "--processes", "1", "--held-out", "slow", "--device", "cpu"]
+    assert main(["train", "refinement", *arguments, *options]) == 0
+    load_mixing_net(output)
+    assert output.stat().st_size < 8 * 2**20
