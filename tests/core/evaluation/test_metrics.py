@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from stcolor_core.evaluation.metrics import mean_chroma_ratio, outlier_curve, outliers, psnr
+from stcolor_core.evaluation.metrics import Reliability, mean_chroma_ratio, outlier_curve, outliers, psnr, within
 
 rng = np.random.default_rng(0)
 TRUTH = rng.random((13, 17, 3)).astype(np.float32)
@@ -105,3 +105,33 @@ def test_what_cannot_be_compared_is_refused(picture: np.ndarray, mask: np.ndarra
 def test_ab_of_different_shapes_is_refused() -> None:
     with pytest.raises(ValueError, match="shapes differ"):
         mean_chroma_ratio(np.zeros((2, 2, 2)), np.zeros((3, 2, 2)))
+
+
+def test_a_pixel_counts_as_right_up_to_the_threshold_and_not_beyond() -> None:
+    truth = np.zeros((1, 3, 3))
+    picture = np.array([[[16, 0, 0], [17, 0, 0], [10, 10, 10]]]) / 255
+    np.testing.assert_array_equal(within(truth, picture, 16), [[True, False, False]])
+    assert within(truth, picture, 18).all()
+
+
+def test_confidence_that_is_right_as_often_as_it_says_is_calibrated() -> None:
+    random = np.random.default_rng(0)
+    honest, boastful = Reliability(), Reliability()
+    for _ in range(5):
+        chance = random.random((200, 200))
+        right = random.random((200, 200)) < chance
+        honest.add(chance, right)
+        boastful.add(np.minimum(chance + 0.2, 1), right)
+    assert honest.error() < 0.01
+    assert 0.16 < boastful.error() < 0.2
+
+
+def test_what_stays_wrong_when_the_least_sure_are_dropped() -> None:
+    reliability = Reliability()
+    confidence = np.repeat([0.05, 0.45, 0.95], [20, 30, 50])
+    right = np.concatenate([np.zeros(20), np.repeat([0, 1], [10, 20]), np.repeat([0, 1], [5, 45])]).astype(bool)
+    reliability.add(confidence, right)
+    assert reliability.outliers(dropped=0) == pytest.approx(0.35)
+    assert reliability.outliers(dropped=0.2) == pytest.approx(0.15)
+    assert reliability.outliers(dropped=0.35) == pytest.approx(0.10), "half of those in the middle, and of their errors"
+    assert reliability.outliers(dropped=0.5) == pytest.approx(0.05)
