@@ -63,7 +63,7 @@ class ReferencesBox(QtWidgets.QWidget):
             small.setFixedWidth(26)
         actions = WrapRow()
         actions.add(self.before, self.after, self.add, self.remove, self.toggle, self.pictures)
-        label = QtWidgets.QLabel("Least sure:")
+        label = QtWidgets.QLabel("Next keyframe:")
         label.setToolTip("Where the colour is least certain. A keyframe there helps most.")
         self._suggested.add(label)
         layout = QtWidgets.QVBoxLayout(self)
@@ -93,7 +93,7 @@ class ReferencesBox(QtWidgets.QWidget):
         self._hint.setVisible(bool(hint))
 
     def show_confidence(self, curve: Sequence[tuple[int, float]], suggested: Sequence[int]) -> None:
-        """The curve as (frame, 0..1), and the frames that are offered as keyframes, the weakest first."""
+        """The curve as (frame, 0..1), and the frames that are offered as keyframes, the most helpful first."""
         self.line.show_confidence(curve, suggested)
         if tuple(suggested) == self._frames:
             return

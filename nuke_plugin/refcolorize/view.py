@@ -193,7 +193,7 @@ def curve_of(frames: Mapping[str, Any] | None) -> tuple[tuple[int, float], ...]:
 
 
 def suggestions(frames: Mapping[str, Any] | None, keys: Sequence[Key]) -> tuple[int, ...]:
-    """The weakest frames that are no keys yet, the weakest first, at most three."""
+    """The frames that the core suggests and that are no keys yet, the most helpful first, at most three."""
     taken = {key.frame for key in keys}
     weakest = frames["weakest"] if frames else ()
     return tuple(frame for frame in weakest if frame not in taken)[:_SUGGESTIONS]

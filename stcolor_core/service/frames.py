@@ -25,7 +25,6 @@ def frames_of(store: Store, status: JobStatus) -> JobFrames:
                 kept=body.get("kept", False),
             )
     confidence = {frame: found.confidence for frame, found in frames.items() if found.confidence is not None}
-    weak = [found.frame for found in suggest(confidence, keyframes)]
-    if status.state != "done":  # where the curve ends for now it may go on to fall
-        weak = [frame for frame in weak if {frame - 1, frame + 1} <= confidence.keys()]
+    # before its end the curve may go on to fall, and the frame that helps most is still to come
+    weak = [] if status.state in ("queued", "running") else [found.frame for found in suggest(confidence, keyframes)]
     return JobFrames(job=status, keyframes=keyframes, frames=[frames[frame] for frame in sorted(frames)], weakest=weak)

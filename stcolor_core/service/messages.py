@@ -136,7 +136,8 @@ class FrameStatus(BaseModel):
 
 
 class JobFrames(BaseModel):
-    """The frames finished so far, in order. keyframes: of the whole shot. weakest: candidates for the next keyframe."""
+    """The frames finished so far, in order. keyframes: of the whole shot. weakest: where the next keyframe would help
+    most, once the job has ended."""
 
     job: JobStatus
     keyframes: list[int]

@@ -202,7 +202,7 @@ def validate(network: MixingNet, samples: Sequence[Path], *, device: torch.devic
     network.eval()
     learned, ruled, chroma, certain, right = [], [], [], [], []
     for path in samples:
-        batch = _to_batch([_arrays(path)], device)
+        batch = _to_batch([read_sample(path)], device)
         mixed = network(batch.lightness, batch.ab, batch.evidence)
         truth = srgb_of(batch.lightness, batch.truth)
         ab = mixed_ab(mixed, batch.ab)
@@ -244,7 +244,7 @@ def _batches(samples: Sequence[Path], settings: Settings, *, start: int, device:
     """Batches of frames with the same number of candidates, the next one read while this one is learned from."""
     by_count: dict[int, list[Path]] = defaultdict(list)
     for path in samples:
-        by_count[len(_arrays(path)[2])].append(path)
+        by_count[len(read_sample(path)[2])].append(path)
     counts = sorted(by_count)
     shares = np.array([len(by_count[count]) for count in counts]) / len(samples)
 
@@ -254,7 +254,7 @@ def _batches(samples: Sequence[Path], settings: Settings, *, start: int, device:
         without_flow = bool(generator.random() < _WITHOUT_FLOW)
         chosen = [paths[int(index)] for index in generator.integers(0, len(paths), settings.batch)]
         return [
-            _varied(_cropped(_arrays(path), settings.crop, generator), generator, without_flow=without_flow)
+            _varied(_cropped(read_sample(path), settings.crop, generator), generator, without_flow=without_flow)
             for path in chosen
         ]
 
@@ -264,10 +264,6 @@ def _batches(samples: Sequence[Path], settings: Settings, *, start: int, device:
             arrays = following.result()
             following = reader.submit(read, step + 1)
             yield _to_batch(arrays, device)
-
-
-def _arrays(path: Path) -> tuple[np.ndarray, ...]:
-    return read_sample(path)
 
 
 def _cropped(

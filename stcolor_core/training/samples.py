@@ -50,13 +50,18 @@ class _Recorder(StandardRefinement):
 def make_samples(footage: Path, cache: Path, *, walks_per_clip: int, seed: int, processes: int) -> list[Path]:
     """All samples, those that are on disk kept; in a stable order.
 
-    footage: a folder of clips, each a folder of pictures. Raises BadRequest where there are none.
+    footage: a folder of clips, each a folder of pictures. cache: belongs to one seed. Raises BadRequest where there are
+    no clips.
     """
     clips = dataset.read_dataset(footage)
     jobs = [(clip, number) for number in range(walks_per_clip) for clip in clips]
+    made: list[Path] = []
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        made = list(pool.map(partial(_walk, clips=clips, cache=cache, seed=seed), *zip(*jobs, strict=True)))
-    return sorted(path for paths in made for path in paths)
+        walked = pool.map(partial(_walk, clips=clips, cache=cache, seed=seed), *zip(*jobs, strict=True))
+        for (clip, number), paths in zip(jobs, walked, strict=True):
+            _log.info("%s, walk %d of %d: %d samples", clip.name, number + 1, walks_per_clip, len(paths))
+            made += paths
+    return sorted(made)
 
 
 def read_sample(path: Path) -> tuple[np.ndarray, ...]:
@@ -83,7 +88,6 @@ def _walk(
         if frame in kept:
             _write(folder / f"{frame:03d}.npz", pictures, frame, found)
     (folder / "done").touch()
-    _log.info("%s", folder.name)
     return sorted(folder.glob("*.npz"))
 
 

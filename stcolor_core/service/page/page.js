@@ -157,8 +157,8 @@ function renderFrames(job) {
   $("follow").hidden = chosenFrame === null;
   const confidence = new Map(data.frames.map((known) => [known.frame, known.confidence]));
   $("candidates").firstElementChild.textContent = data.weakest.length
-    ? "Candidates for the next keyframe, the weakest first:"
-    : isBusy(job) ? "No weak frame so far." : "No frame stands out as weak.";
+    ? "Candidates for the next keyframe, the most helpful first:"
+    : isBusy(job) ? "The next keyframe is suggested once the shot is done." : "No further keyframe would help much.";
   renderList($("candidates").lastElementChild, data.weakest, (item, weak) => {
     const button = item.firstElementChild ?? item.appendChild(made("button", { type: "button", class: "quiet" }));
     button.dataset.frame = weak;

@@ -261,7 +261,8 @@ def test_more_events_than_one_answer_holds_are_all_heard(told: Told) -> None:
     assert len(told(*map(frame, range(1, 1502))).frames) == 1501
 
 
-def test_where_the_curve_ends_for_now_there_is_no_candidate_yet(told: Told) -> None:
-    falling = [frame(number, 1 - number / 50) for number in range(1, 20)]
-    assert told(*falling).weakest == []
-    assert told(ended=True).weakest == [19]
+def test_the_next_keyframes_are_named_once_the_shot_has_been_seen_to_its_end(told: Told) -> None:
+    plan = Event(kind="plan", total=19, keyframes=(1,))
+    assert told(plan, *(frame(number, 1 - (number - 1) / 50) for number in range(1, 20))).weakest == []
+    first, *_ = told(ended=True).weakest
+    assert 11 <= first <= 15
