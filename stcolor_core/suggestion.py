@@ -9,8 +9,8 @@ is seen too.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ __all__ = ["Suggestion", "suggest"]
 
 _LEAST_GAIN = 0.003  # of the shot's pixels; less is not worth an artist's time
 _APART = 4  # frames; closer to a keyframe another one would hardly help
+_MOST_PLACES = 400  # that are tried along a shot
 
 
 @dataclass(frozen=True)
@@ -31,43 +32,68 @@ class Suggestion:
 def suggest(confidence: Mapping[int, float], keyframes: Collection[int], *, most: int = 3) -> list[Suggestion]:
     """At most `most` frames, the best first, each for when those before it are keyframes; none where none helps.
 
-    confidence: frame -> 0..1, of the frames that are known; keyframes count as 1 whatever is said of them.
+    confidence: frame -> 0..1, of the frames that are known; 0 is a frame whose scene has no keyframe. Keyframes count
+    as 1 whatever is said of them.
     """
-    frames = np.array(sorted({*confidence, *keyframes}))
-    keys = sorted(keyframes)
-    distance = _to_nearest(frames, keys)
-    lacking = np.array([0.0 if frame in keys else 1 - confidence[int(frame)] for frame in frames])
-    curve = _lost_with(distance, lacking)
+    shot = _Shot.of(confidence, keyframes)
+    places = range(0, len(shot.frames), max(1, len(shot.frames) // _MOST_PLACES))
     found: list[Suggestion] = []
-    while len(found) < most and len(frames):
-        left = [_after(frames, lacking, distance, curve, place) for place in range(len(frames))]
-        gains = np.array([(lacking - after).sum() for after in left]) / len(frames)
-        gains[distance < min(_APART, distance.max())] = 0
-        best = int(gains.argmax())
+    while len(found) < most and places:
+        left = [shot.lacking_with(place) for place in places]
+        gains = [(shot.lacking - lacking).sum() / len(shot.frames) for lacking in left]
+        far = min(_APART, shot.distance.max())
+        gains = [gain if shot.distance[place] >= far else 0.0 for place, gain in zip(places, gains, strict=True)]
+        best = int(np.argmax(gains))
         if gains[best] < _LEAST_GAIN:
             break
-        found.append(Suggestion(int(frames[best]), float(gains[best])))
-        lacking = left[best]
-        distance = np.minimum(distance, np.abs(frames - frames[best]))
+        found.append(Suggestion(int(shot.frames[places[best]]), float(gains[best])))
+        nearer = np.minimum(shot.distance, shot.away(places[best]))
+        shot = replace(shot, lacking=left[best], distance=nearer)
     return found
 
 
-def _after(frames: np.ndarray, lacking: np.ndarray, distance: np.ndarray, curve: np.ndarray, place: int) -> np.ndarray:
-    """What each frame would lack if the one at that place were a keyframe."""
-    away = np.abs(frames - frames[place])
-    by_distance = np.minimum(lacking, curve[distance])
-    own = lacking - by_distance
-    nearer = by_distance * curve[np.minimum(distance, away)] / np.maximum(curve[distance], 1e-9)
-    seen = np.minimum(own, own[place]) * (1 - curve[np.minimum(away, len(curve) - 1)] / max(curve[-1], 1e-9))
-    after: np.ndarray = nearer + own - seen
-    return after
+@dataclass(frozen=True)
+class _Shot:
+    """frames: in order. scene: which each is of. distance: to its nearest keyframe. lacking: 1 - confidence.
+
+    curve: what every frame lacks at a distance from its nearest keyframe.
+    """
+
+    frames: np.ndarray
+    scene: np.ndarray
+    distance: np.ndarray
+    lacking: np.ndarray
+    curve: np.ndarray
+
+    @classmethod
+    def of(cls, confidence: Mapping[int, float], keyframes: Collection[int]) -> _Shot:
+        """What is known of a shot. Where frames without any reference begin or end, there is a cut."""
+        frames = np.array(sorted({*confidence, *keyframes}), int)
+        sure = np.array([1.0 if frame in keyframes else confidence[int(frame)] for frame in frames])
+        scene = np.cumsum(np.diff(sure > 0, prepend=sure[:1] > 0))
+        distance = np.full(len(frames), len(frames))
+        for place in np.flatnonzero(np.isin(frames, list(keyframes))).tolist():
+            distance = np.minimum(distance, _away(frames, scene, place))
+        return cls(frames, scene, distance, 1 - sure, _lost_with(distance, 1 - sure))
+
+    def away(self, place: int) -> np.ndarray:
+        """How far each frame is from the one at that place."""
+        return _away(self.frames, self.scene, place)
+
+    def lacking_with(self, place: int) -> np.ndarray:
+        """What each frame would lack if the one at that place were a keyframe."""
+        away = np.minimum(self.away(place), len(self.curve) - 1)
+        by_distance = np.minimum(self.lacking, self.curve[self.distance])
+        own = self.lacking - by_distance
+        nearer = by_distance * self.curve[np.minimum(self.distance, away)]
+        nearer = nearer / np.maximum(self.curve[self.distance], 1e-9)
+        seen = np.minimum(own, own[place]) * (1 - self.curve[away] / max(self.curve[-1], 1e-9))
+        return np.asarray(nearer + own - seen)
 
 
-def _to_nearest(frames: np.ndarray, keys: Sequence[int]) -> np.ndarray:
-    """Frames to the nearest keyframe; without any, as far as the shot is long."""
-    if not keys:
-        return np.full(len(frames), len(frames))
-    return np.asarray(np.abs(frames[:, None] - np.array(keys)).min(axis=1))
+def _away(frames: np.ndarray, scene: np.ndarray, place: int) -> np.ndarray:
+    """Distances in frames; from another scene, as far as the shot is long."""
+    return np.where(scene == scene[place], np.minimum(np.abs(frames - frames[place]), len(frames)), len(frames))
 
 
 def _lost_with(distance: np.ndarray, lacking: np.ndarray) -> np.ndarray:

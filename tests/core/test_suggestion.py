@@ -79,3 +79,15 @@ def test_what_a_shot_lacks_is_never_more_than_can_be_gained() -> None:
         keys = sorted(int(key) for key in random.choice(range(1, 41), 3, replace=False))
         lacking = sum(1 - value for frame, value in confidence.items() if frame not in keys) / 40
         assert sum(each.gain for each in suggest(confidence, keys)) <= lacking + 1e-9
+
+
+def test_a_scene_without_a_keyframe_gets_one_of_its_own() -> None:
+    confidence = along(range(1, 41), {1: 1, 20: 0.9, 40: 0.9}) | dict.fromkeys(range(21, 31), 0.0)
+    first, *_ = suggest(confidence, [1])
+    assert 21 <= first.frame <= 30
+    assert 0.15 < first.gain <= 0.25
+
+
+def test_a_shot_of_thousands_of_frames_is_as_easy() -> None:
+    found = suggest(along(range(1, 6001), {1: 1, 6000: 0.5}), [1], most=1)
+    assert 3400 <= found[0].frame <= 4600

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,9 @@ def panel(node: Any, core: Client) -> Iterator[Any]:
 
 @pytest.fixture
 def job(core: Client, node: Any, tmp_path: Path) -> str:
-    """The node's job, of a pan fast enough that its end is hardly sure of its colour; keyframe at 1001."""
-    id = core.submit(write_shot(tmp_path, frames=12, keys=(1001,), step=6))
+    """The node's job, of a fast pan with a cut before 1008, whose end no reference colours; keyframe at 1001."""
+    shot = write_shot(tmp_path, frames=12, keys=(1001,), step=6)
+    id = core.submit(replace(shot, method=replace(shot.method, cuts="1008")))
     node["job"].setValue(id)
     return id
 
