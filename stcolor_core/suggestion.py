@@ -37,11 +37,11 @@ def suggest(confidence: Mapping[int, float], keyframes: Collection[int], *, most
     """
     shot = _Shot.of(confidence, keyframes)
     places = range(0, len(shot.frames), max(1, len(shot.frames) // _MOST_PLACES))
+    far = min(_APART, int(shot.distance.max(initial=0)))
     found: list[Suggestion] = []
     while len(found) < most and places:
         left = [shot.lacking_with(place) for place in places]
         gains = [(shot.lacking - lacking).sum() / len(shot.frames) for lacking in left]
-        far = min(_APART, shot.distance.max())
         gains = [gain if shot.distance[place] >= far else 0.0 for place, gain in zip(places, gains, strict=True)]
         best = int(np.argmax(gains))
         if gains[best] < _LEAST_GAIN:
