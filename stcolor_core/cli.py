@@ -302,7 +302,10 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         "--dataset", type=Path, required=True, metavar="DIR", help="a folder of clips, as DAVIS has them"
     )
     parser.add_argument(
-        "--protocol", action="append", metavar="NAME", help="first, tenth, last, ...; see docs/evaluation.md"
+        "--protocol",
+        action="append",
+        metavar="NAME",
+        help="where the keyframes are: first, tenth, last, first+last, first-whole (all frames), ...; default: tenth",
     )
     parser.add_argument("--variants", nargs="+", metavar="NAME", help="default: the standard model and every baseline")
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder for the tables")

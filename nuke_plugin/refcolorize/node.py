@@ -225,11 +225,13 @@ def _take_numbers(node: nuke.Node, space: Space) -> None:
 
 
 def knob_changed() -> None:
-    """For nuke.addKnobChanged: `version` leads to its files, `working_space` to its numbers."""
+    """For nuke.addKnobChanged: `version` leads to its files, none to the plate; `working_space` to its numbers."""
     node, knob = nuke.thisNode(), nuke.thisKnob()
     if not is_refcolorize(node):
         return
-    if knob.name() == "version" and knob.value() != "none":
-        _read(node, str(knob.value()))
+    if knob.name() == "version":
+        node["use_result"].setValue(knob.value() != "none")
+        if knob.value() != "none":
+            _read(node, str(knob.value()))
     elif knob.name() == "working_space":
         _take_numbers(node, SPACES[str(knob.value())])

@@ -1,12 +1,12 @@
 """Eq. 2 of the standard model: a small network that decides, pixel by pixel, whose colour to take and how sure it is.
 
 It chooses among the candidates of `refinement.candidates`, starting from the fixed rule's weights; it may fade the
-chosen colour, and it says how likely that colour is right. It never makes a colour of its own: what comes out lies
-between the candidates and grey.
+chosen colour, and it says how likely that colour is right. It never makes a colour of its own.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, cast
 
 import torch
@@ -23,6 +23,8 @@ _WIDTHS = (32, 48, 64, 96)
 _STEM = 24
 _CANDIDATE = len(EVIDENCE) + 3  # with a*, b* and the distance to what the rule mixes
 _LARGEST_GAIN = 1.2
+_GAIN_OF_ONE = -math.log(_LARGEST_GAIN - 1)  # what the sigmoid is given where the network says nothing
+_MOSTLY_RIGHT = 1.5  # logit of 0.82, near what the rule gets right: where training starts
 _ALIGNMENT = 2 * 2 ** (len(_WIDTHS) - 1)
 
 
@@ -71,8 +73,8 @@ class MixingNet(nn.Module):
         weighed = F.pixel_shuffle(self.weigh(hidden), 2)[..., :height, :width]
         faded = F.pixel_shuffle(self.fade(context), 2)[..., :height, :width]
         logits = (prior + _LEAST_PRIOR).log() + weighed.reshape(batch, count, height, width)
-        gain = _LARGEST_GAIN * torch.sigmoid(faded[:, :1] + _AT_ONE)
-        return Mixed(logits.softmax(dim=1), gain, faded[:, 1:] + 1.5)
+        gain = _LARGEST_GAIN * torch.sigmoid(faded[:, :1] + _GAIN_OF_ONE)
+        return Mixed(logits.softmax(dim=1), gain, faded[:, 1:] + _MOSTLY_RIGHT)
 
     def _context(self, together: Tensor) -> Tensor:
         levels: list[Tensor] = [self.enter(together)]
@@ -83,9 +85,6 @@ class MixingNet(nn.Module):
             found = F.interpolate(found, scale_factor=2, mode="nearest")
             found = up(torch.cat([found, levels.pop()], dim=1))
         return found
-
-
-_AT_ONE = 1.6094379  # logit of 1 / 1.2
 
 
 class _Block(nn.Sequential):

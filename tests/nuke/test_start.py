@@ -71,6 +71,9 @@ def test_a_version_picked_in_the_node_leads_to_its_files(nuke: Any, tmp_path: Pa
     assert node.node("Result")["first"].value() == 1001
     node["version"].setValue("none")
     assert node["result_file"].value() == nodes.results(node).pattern("v001"), "use result is what switches it off"
+    assert not node["use_result"].value()
+    node["version"].setValue("v002")
+    assert node["use_result"].value()
 
 
 @pytest.mark.gui
