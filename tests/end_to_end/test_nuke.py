@@ -17,7 +17,7 @@ import cv2
 import fakenuke
 import numpy as np
 import pytest
-from comp import PLUGIN, Comp, make_comp
+from comp import FIRST, PLUGIN, Comp, make_comp, make_script
 
 from stcolor_core import plates
 from stcolor_core.color import linear_to_lab, luminance_of, srgb_decode, srgb_encode
@@ -25,7 +25,7 @@ from stcolor_core.evaluation.metrics import psnr
 
 CHECKOUT = PLUGIN.parent
 DAVIS = CHECKOUT.parent / "shared" / "data" / "davis"
-FIRST, COUNT, SIZE = 1001, 10, (384, 216)
+COUNT, SIZE = 10, (384, 216)
 KEYS = (1001, 1008)
 pytestmark = [
     pytest.mark.slow,
@@ -83,26 +83,6 @@ def footage(tmp_path: Path) -> Footage:
     return Footage(tmp_path, truth)
 
 
-def make_script(nuke: Any, footage: Footage) -> Any:
-    """The script with the plate, the painted frames and a RefColorize node that is keyed; gives the node."""
-    nuke.pluginAddPath(PLUGIN.as_posix())
-    from refcolorize import node as nodes
-
-    last = FIRST + COUNT - 1
-    for name, value in (("first_frame", FIRST), ("last_frame", last), ("format", "384 216 0 0 384 216 1 small")):
-        nuke.root()[name].setValue(value)
-    folder = footage.folder
-    plate = nuke.nodes.Read(file=(folder / "plate.####.exr").as_posix(), first=FIRST, last=last)
-    painted = nuke.nodes.Read(file=(folder / "ref.####.exr").as_posix(), first=FIRST, last=last, on_error="black")
-    node = nodes.create()
-    node.setInput(0, plate)
-    node.setInput(1, painted)
-    for key in KEYS:
-        nodes.add_key(node, key)
-    nuke.scriptSaveAs((folder / "comp.nk").as_posix(), 1)
-    return node
-
-
 def rgb(node: Any, frame: int) -> np.ndarray:
     shown = fakenuke.rendering.image(node, frame)
     return np.stack([shown[f"rgba.{name}"] for name in ("red", "green", "blue")], axis=-1)
@@ -111,7 +91,7 @@ def rgb(node: Any, frame: int) -> np.ndarray:
 def test_a_real_shot_comes_back_into_the_node_and_renders_without_the_plug_in(
     nuke: Any, footage: Footage, pump: Callable[..., Any]
 ) -> None:
-    node = make_script(nuke, footage)
+    node = make_script(nuke, footage.folder, last=FIRST + COUNT - 1, keys=KEYS, size=SIZE).node
     node["colorize"].execute()
     pump(until=lambda: "done" in node["status"].value(), seconds=300)
 

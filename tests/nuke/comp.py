@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FIRST", "PLUGIN", "Comp", "make_comp"]
+__all__ = ["FIRST", "PLUGIN", "Comp", "make_comp", "make_script"]
 
 FIRST = 1001
 PLUGIN = Path(__file__).resolve().parents[2] / "nuke_plugin"
@@ -43,12 +43,18 @@ def make_comp(nuke: Any, folder: Path, *, frames: int = 6, keys: Sequence[int] =
     from small_shot import write_shot  # needs numpy, which is not inside Nuke
 
     write_shot(folder, frames=frames, keys=keys, step=step)
-    last = FIRST + frames - 1
+    return make_script(nuke, folder, last=FIRST + frames - 1, keys=keys, size=(96, 64))
+
+
+def make_script(nuke: Any, folder: Path, *, last: int, keys: Sequence[int], size: tuple[int, int]) -> Comp:
+    """The saved script for a shot in that folder: plate.####.exr from 1001 to `last`, ref.####.exr at `keys`."""
     nuke.pluginAddPath(PLUGIN.as_posix())
     from refcolorize import node as nodes
 
     root = nuke.root()
-    for name, value in (("first_frame", FIRST), ("last_frame", last), ("format", "96 64 0 0 96 64 1 small")):
+    width, height = size
+    format = f"{width} {height} 0 0 {width} {height} 1 small"
+    for name, value in (("first_frame", FIRST), ("last_frame", last), ("format", format)):
         root[name].setValue(value)
     plate = nuke.nodes.Read(file=(folder / "plate.####.exr").as_posix(), first=FIRST, last=last, name="Plate")
     ref = nuke.nodes.Read(
