@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from qt_app import application, qt_test, wait_until
-from serving import Client, running_core
 
 qapp = application()
 
@@ -19,20 +18,7 @@ from refcolorize.qt import QtCore, QtWidgets  # noqa: E402  (skipped above where
 QtTest = qt_test()
 
 PLUGIN = Path(__file__).resolve().parents[2] / "nuke_plugin"
-pytestmark = pytest.mark.gui
-
-
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The state folder of this test's cores."""
-    monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
-    return tmp_path / "state"
-
-
-@pytest.fixture
-def core(state: Path) -> Iterator[Client]:
-    with running_core(state, device="cpu") as client:
-        yield client
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("state")]
 
 
 @pytest.fixture

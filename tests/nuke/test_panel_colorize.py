@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from comp import Comp, make_comp
 from qt_app import application, qt_test, wait_until
-from serving import Client, running_core
 
 qapp = application()
 
@@ -17,16 +16,7 @@ from refcolorize.qt import QtCore  # noqa: E402  (skipped above where there is n
 
 QtTest = qt_test()
 
-pytestmark = pytest.mark.gui
-
-
-@pytest.fixture(autouse=True)
-def core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.delenv("OCIO", raising=False)
-    monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("STCOLOR_PYTHON", "/no/core/can/be/started")
-    with running_core(tmp_path / "state", device="cpu") as client:
-        yield client
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("core")]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from qt_app import application, qt_test, wait_until
-from serving import Client, running_core
+from serving import Client
 from small_shot import write_shot
 
 qapp = application()
@@ -22,13 +22,6 @@ QtTest = qt_test()
 PLUGIN = Path(__file__).resolve().parents[2] / "nuke_plugin"
 SURE, WEAK = QtGui.QColor("#74b87a"), QtGui.QColor("#e8623a")  # ends of the curve's colours
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("core")]
-
-
-@pytest.fixture
-def core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
-    with running_core(tmp_path / "state", device="cpu") as client:
-        yield client
 
 
 @pytest.fixture

@@ -55,19 +55,6 @@ class Seen:
 
 
 @pytest.fixture
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The state folder of this test's cores."""
-    monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
-    return tmp_path / "state"
-
-
-@pytest.fixture
-def core(state: Path) -> Iterator[Client]:
-    with running_core(state, device="cpu") as client:
-        yield client
-
-
-@pytest.fixture
 def link() -> Iterator[CoreLink]:
     link = CoreLink()
     yield link

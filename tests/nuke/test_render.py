@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +15,7 @@ from serving import Client, running_core
 
 from stcolor_core import plates
 
-
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The state folder of this test's cores."""
-    monkeypatch.delenv("OCIO", raising=False)
-    monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setenv("STCOLOR_PYTHON", "/no/core/can/be/started")
-    return tmp_path / "state"
-
-
-@pytest.fixture
-def core(state: Path) -> Iterator[Client]:
-    with running_core(state, device="cpu") as client:
-        yield client
+pytestmark = pytest.mark.usefixtures("state")
 
 
 @pytest.fixture
