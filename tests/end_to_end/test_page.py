@@ -136,7 +136,7 @@ def asked_for(shot: ShotOnDisk, output: str = "v001", **method: str) -> Shot:
     )
 
 
-def long_shot(make_shot: MakeShot, frames: int = 150) -> ShotOnDisk:
+def long_shot(make_shot: MakeShot, frames: int = 400) -> ShotOnDisk:
     return make_shot(pan(frames, height=64, width=96, step=2))
 
 
@@ -195,13 +195,13 @@ def test_a_running_job_is_cancelled_from_the_page(core: Client, link: str, page:
     page.open(link)
     running, waiting = core.submit(asked_for(shot)), core.submit(asked_for(shot, "v002"))
     core.events(running, until=lambda event: event["kind"] == "frame" and event["done"] > 2)
-    page.see("line", r"of 150 frames.* left · looking at \d+")
+    page.see("line", r"of 400 frames.* left · looking at \d+")
     # what lies between the finished frames and the other keyframe stays open
     until(lambda: page.count("path.line") == 2)
     page.click("#cancel")
     assert core.finish(running)[-1]["kind"] == "cancelled"
     page.see("jobs", "cancelled")
-    page.see("line", "of 150 frames")  # the one that waited runs now
+    page.see("line", "of 400 frames")  # the one that waited runs now
     assert core.get(f"/v1/jobs/{waiting}")["state"] == "running"
     page.click(f"[data-job='{running}']")
     page.see("line", "Cancelled after")
