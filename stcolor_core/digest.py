@@ -16,6 +16,8 @@ from stcolor_core.spans import Span
 
 __all__ = ["Digests"]
 
+_IN_BOUNDS = ("cuts", "references")  # what they come to for a frame is said by its span
+
 
 class Digests:
     """Digests of a shot's frames. model: digest of the weights.
@@ -30,7 +32,7 @@ class Digests:
         self._settings = {
             "version": __version__,
             "model": model,
-            "method": asdict(shot.method),
+            "method": {name: value for name, value in asdict(shot.method).items() if name not in _IN_BOUNDS},
             "colorspace": shot.plate.colorspace,
             "exposure": shot.plate.exposure,
             "space": footage.pipe.space.identity,

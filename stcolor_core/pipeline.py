@@ -25,11 +25,11 @@ from stcolor_core.resizing import resized
 from stcolor_core.scratch import Scratch
 from stcolor_core.sequences import FramePattern
 from stcolor_core.shot import Shot, Tracking, format_frames, parse_frames
-from stcolor_core.spans import Span, plan, unreferenced
+from stcolor_core.spans import Span, plan, reaching, unreferenced
 from stcolor_core.tracking.detectors import Detector, open_detector
 from stcolor_core.upsampling import upsample
 
-__all__ = ["Event", "FrameResult", "colorize", "resolve_device", "resolve_tracking"]
+__all__ = ["Event", "FrameResult", "Planned", "colorize", "planned", "resolve_device", "resolve_tracking"]
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +74,23 @@ class FrameResult:
     fallback: float | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Planned:
+    """What a run of a shot comes to, before any of it is coloured.
+
+    frames: the file of every plate frame, in ascending order. references: reference frame -> its picture and colour
+    space. tracking: as the shot asks, or as it is resolved here. cuts: first frames of new scenes. spans: in time.
+    digests: of every frame to write, what it carries once it is done.
+    """
+
+    frames: Mapping[int, Path]
+    references: Mapping[int, tuple[Path, str | None]]
+    tracking: Tracking
+    cuts: tuple[int, ...]
+    spans: tuple[Span, ...]
+    digests: Mapping[int, str]
+
+
 def colorize(
     shot: Shot,
     *,
@@ -91,8 +108,20 @@ def colorize(
     written stays.
     Raises the errors of `stcolor_core.errors`, each one readable line.
     """
-    shot = replace(shot, method=replace(shot.method, tracking=resolve_tracking(shot)))
-    return _Run(shot, resolve_device(device), report, cancelled).frames(only, force=force)
+    return _run(shot, resolve_device(device), report, cancelled).frames(only, force=force)
+
+
+def planned(
+    shot: Shot,
+    *,
+    report: Callable[[Event], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Planned:
+    """What `colorize` would do with a shot. Looks at the plate where cuts are to be found, and colours nothing.
+
+    Everything but the frames' pixels is checked as `colorize` does: raises the same errors.
+    """
+    return _run(shot, torch.device("cpu"), report, cancelled).planned()
 
 
 def resolve_device(name: str) -> torch.device:
@@ -110,6 +139,11 @@ def resolve_tracking(shot: Shot) -> Tracking:
         return shot.method.tracking
     detects = shot.method.detector == "torchvision" and _DETECTOR in models.installed()
     return "instance+dense" if shot.mattes or detects else "dense"
+
+
+def _run(shot: Shot, device: torch.device, report: Callable[[Event], None], cancelled: Callable[[], bool]) -> _Run:
+    shot = replace(shot, method=replace(shot.method, tracking=resolve_tracking(shot)))
+    return _Run(shot, device, report, cancelled)
 
 
 class _Run:
@@ -147,18 +181,33 @@ class _Run:
                 message=f"{self._total} frames, {len(self._footage.references)} references",
             )
         )
-        spans = plan(
-            list(self._footage.frames),
-            self._footage.references,
-            self._cuts(wanted),
-            per_frame=self._shot.method.references,
-        )
+        spans = self._spans(self._cuts(wanted))
         self._tell_unreferenced(spans, wanted)
         for frame in sorted(wanted.intersection(self._footage.references)):
             yield self._reference_frame(frame, force=force)
         for span in spans:
             yield from self._span(span, wanted.intersection(span.frames), force=force)
         self._report(Event(kind="done", done=self._done, total=self._total))
+
+    def planned(self) -> Planned:
+        wanted = self._wanted(None)
+        cuts = self._cuts(wanted)
+        spans = self._spans(cuts)
+        self._tell_unreferenced(spans, wanted)
+        digests = {frame: self._digests.of_reference(frame) for frame in wanted.intersection(self._footage.references)}
+        for span in reaching(spans, wanted):
+            digests.update(dict.fromkeys(wanted.intersection(span.frames), self._digests.of_span(span)))
+        return Planned(
+            frames=self._footage.frames,
+            references=self._footage.references,
+            tracking=resolve_tracking(self._shot),
+            cuts=tuple(cuts),
+            spans=tuple(spans),
+            digests=dict(sorted(digests.items())),
+        )
+
+    def _spans(self, cuts: Iterable[int]) -> list[Span]:
+        return plan(list(self._footage.frames), self._footage.references, cuts, per_frame=self._shot.method.references)
 
     def _wanted(self, only: str | None) -> frozenset[int]:
         frames = frozenset(self._footage.frames)
