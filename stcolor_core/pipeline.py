@@ -267,16 +267,12 @@ class _Run:
         # a frame is brought to full size and written beside the computing of the next one
         with Scratch() as scratch, ThreadPoolExecutor(max_workers=1) as beside:
             written: Future[Colored] | None = None
-            for colored in propagator.color(span, self._footage, scratch):
+            for colored in propagator.color(span, self._footage, scratch, wanted=todo):
                 self._check()
-                if colored.frame in todo:
-                    todo.remove(colored.frame)
-                    plate = self._footage.plate(colored.frame)
-                    if written is not None:
-                        yield self._finished_as(written.result())
-                    written = beside.submit(self._write_colored, colored, plate, digest)
-                if not todo:
-                    break
+                plate = self._footage.plate(colored.frame)
+                if written is not None:
+                    yield self._finished_as(written.result())
+                written = beside.submit(self._write_colored, colored, plate, digest)
             if written is not None:
                 yield self._finished_as(written.result())
 

@@ -3,11 +3,14 @@
 A span bounded by one reference is walked once, away from it. One bounded by two is tracked back from the later
 reference first, then walked forward with the tracks to both at hand; a recurrent refinement runs a second time,
 backward, and the two results mix by their distance in time, so that the colour joins both references without a step.
+
+Where some frames of a span are wanted alone, the walks go as far as these, and a frame that is only passed on the way
+is tracked and nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -105,66 +108,86 @@ class Propagator:
         self._color_features = model.color_features if method.color_features is None else method.color_features
 
     @torch.no_grad()
-    def color(self, span: Span, footage: Footage, scratch: Scratch) -> Iterator[Colored]:
-        """Every frame of the span, in the order of the walk. In scratch one walk hands its tracks to the next."""
+    def color(
+        self, span: Span, footage: Footage, scratch: Scratch, *, wanted: Collection[int] | None = None
+    ) -> Iterator[Colored]:
+        """The wanted frames of the span, all where None, in the order of the walk. Which are wanted changes no pixel.
+
+        In scratch one walk hands its tracks to the next.
+        """
+        wanted = frozenset(span.frames if wanted is None else wanted)
         sources = [self._source(frame, footage.keyframe(frame)) for frame in span.references]
         sources += [self._source(None, still) for still in footage.stills]
         if not sources:
-            yield from (_grey(frame, footage.lightness(frame)) for frame in span.frames)
-            return
-        if span.before is None or span.after is None:
-            yield from self._one_way(span, sources, footage)
-        elif self._model.refinement.recurrent:
-            yield from self._both_ways(span, sources, footage, scratch)
+            yield from (_grey(frame, footage.lightness(frame)) for frame in span.frames if frame in wanted)
+        elif not self._model.refinement.recurrent:
+            for frame, view, tracks in self._tracked(span, sources, footage, scratch, needed=wanted):
+                evidence = self._evidence(frame, view, sources, tracks)
+                yield _colored(frame, evidence, self._model.refinement.refine(evidence, None), sources, tracks)
+        elif span.between:
+            yield from self._both_ways(span, sources, footage, scratch, wanted)
         else:
-            yield from (colored for colored, _ in self._between(span, sources, footage, scratch))
+            yield from self._one_way(span, sources, footage, scratch, wanted)
 
-    def _one_way(self, span: Span, sources: Sequence[_Source], footage: Footage) -> Iterator[Colored]:
-        """Away from the one reference that bounds the span, or in time order from stills alone."""
-        start = sources[0] if span.before is not None or span.after is not None else None
-        walk = self._start(start) if start else None
-        previous = Previous(start.view.lightness, start.ab) if start else None
-        for frame in reversed(span.frames) if span.after is not None else span.frames:
-            view = self._view(footage.lightness(frame), footage.instances(frame))
-            tracks = [walk.step(view)] if walk else []
+    def _tracked(
+        self, span: Span, sources: Sequence[_Source], footage: Footage, scratch: Scratch, *, needed: Collection[int]
+    ) -> Iterator[tuple[int, View, list[Tracks]]]:
+        """The needed frames in the order of the walk, with the tracks to the references that bound the span.
+
+        Between two references the later one is tracked back first, so that each frame knows both.
+        """
+        if not span.bounded:
+            yield from ((frame, self._seen(frame, footage), []) for frame in span.frames if frame in needed)
+            return
+        if span.between:
+            walk = self._start(sources[1])
+            for frame in _as_far_as(needed, span.outward[::-1]):
+                track = walk.step(self._seen(frame, footage))
+                if frame in needed:
+                    scratch.save("tracks", frame, track)
+        walk = self._start(sources[0])
+        for frame in _as_far_as(needed, span.outward):
+            view = self._seen(frame, footage)
+            tracks = [walk.step(view)]
+            if frame in needed:
+                if span.between:
+                    tracks.append(scratch.take("tracks", frame, Tracks, device=self._device))
+                yield frame, view, tracks
+
+    def _one_way(
+        self, span: Span, sources: Sequence[_Source], footage: Footage, scratch: Scratch, wanted: Collection[int]
+    ) -> Iterator[Colored]:
+        """A recurrent refinement away from the one reference that bounds the span, or in time from stills alone."""
+        previous = Previous(sources[0].view.lightness, sources[0].ab) if span.bounded else None
+        needed = frozenset(_as_far_as(wanted, span.outward))
+        for frame, view, tracks in self._tracked(span, sources, footage, scratch, needed=needed):
             evidence = self._evidence(frame, view, sources, tracks)
             refined = self._model.refinement.refine(evidence, previous)
             previous = Previous(view.lightness, refined.ab)
-            yield _colored(frame, evidence, refined, sources, tracks)
-
-    def _between(
-        self, span: Span, sources: Sequence[_Source], footage: Footage, scratch: Scratch
-    ) -> Iterator[tuple[Colored, Evidence]]:
-        """Forward between two references; the later one is tracked back first, so that each frame knows both."""
-        before, after = sources[:2]
-        walk = self._start(after)
-        for frame in reversed(span.frames):
-            view = self._view(footage.lightness(frame), footage.instances(frame))
-            scratch.save("tracks", frame, walk.step(view))
-        walk, previous = self._start(before), Previous(before.view.lightness, before.ab)
-        for frame in span.frames:
-            view = self._view(footage.lightness(frame), footage.instances(frame))
-            tracks = [walk.step(view), scratch.take("tracks", frame, Tracks, device=self._device)]
-            evidence = self._evidence(frame, view, sources, tracks)
-            refined = self._model.refinement.refine(evidence, previous)
-            previous = Previous(view.lightness, refined.ab)
-            yield _colored(frame, evidence, refined, sources, tracks), evidence
+            if frame in wanted:
+                yield _colored(frame, evidence, refined, sources, tracks)
 
     def _both_ways(
-        self, span: Span, sources: Sequence[_Source], footage: Footage, scratch: Scratch
+        self, span: Span, sources: Sequence[_Source], footage: Footage, scratch: Scratch, wanted: Collection[int]
     ) -> Iterator[Colored]:
         """A recurrent refinement from both ends; the two results mix by distance in time."""
-        for colored, evidence in self._between(span, sources, footage, scratch):
-            scratch.save("colored", colored.frame, colored)
-            scratch.save("evidence", colored.frame, evidence)
+        previous = Previous(sources[0].view.lightness, sources[0].ab)
+        for frame, view, tracks in self._tracked(span, sources, footage, scratch, needed=span.frames):
+            evidence = self._evidence(frame, view, sources, tracks)
+            refined = self._model.refinement.refine(evidence, previous)
+            previous = Previous(view.lightness, refined.ab)
+            scratch.save("evidence", frame, evidence)
+            if frame in wanted:
+                scratch.save("colored", frame, _colored(frame, evidence, refined, sources, tracks))
         previous = Previous(sources[1].view.lightness, sources[1].ab)
-        for frame in reversed(span.frames):
-            colored = scratch.take("colored", frame, Colored, device=self._device)
+        for frame in _as_far_as(wanted, span.outward[::-1]):
             evidence = scratch.take("evidence", frame, Evidence, device=self._device)
             refined = self._model.refinement.refine(evidence, previous)
             previous = Previous(evidence.lightness, refined.ab)
-            early, late = _closeness(frame, sources[:2])
-            yield replace(colored, ab=early * colored.ab + late * refined.ab)
+            if frame in wanted:
+                colored = scratch.take("colored", frame, Colored, device=self._device)
+                early, late = _closeness(frame, sources[:2])
+                yield replace(colored, ab=early * colored.ab + late * refined.ab)
 
     def _start(self, source: _Source) -> Walk:
         return Walk(source.view, self._method, radius=self._radius, temperature=self._temperature)
@@ -179,11 +202,19 @@ class Propagator:
             ).flatten(1)
         return _Source(frame, view, described, keyframe.ab, self._tensor(cells(ab, view.grid)).reshape(-1, 2).T)
 
+    def _seen(self, frame: int, footage: Footage) -> View:
+        return self._view(footage.lightness(frame), footage.instances(frame))
+
     def _view(self, lightness: np.ndarray, instances: Instances | None) -> View:
         matching = self._matching(lightness)
-        target, reference = self._model.features.both(self._tensor(matching))
-        grid_lightness = cells(matching, (target.shape[1], target.shape[2]))
-        return View(lightness, grid_lightness, matching.shape[:2], target.flatten(1), reference.flatten(1), instances)
+        stride = self._model.features.stride
+        grid_lightness = cells(matching, (-(-matching.shape[0] // stride), -(-matching.shape[1] // stride)))
+
+        def describe() -> tuple[Tensor, Tensor]:
+            target, reference = self._model.features.both(self._tensor(matching))
+            return target.flatten(1), reference.flatten(1)
+
+        return View(lightness, grid_lightness, matching.shape[:2], describe, instances)
 
     def _evidence(self, frame: int, view: View, sources: Sequence[_Source], tracks: Sequence[Tracks]) -> Evidence:
         """What eq. 1 finds for a frame.
@@ -264,3 +295,8 @@ def _closeness(frame: int, sources: Sequence[_Source]) -> list[float]:
     """How near each of one or two references is in time: 1 on itself, 0 on the other; sums to 1."""
     distance = [abs(frame - source.frame) for source in sources if source.frame is not None]
     return [1.0] if len(distance) == 1 else [1 - d / sum(distance) for d in distance]
+
+
+def _as_far_as(needed: Collection[int], walk: Sequence[int]) -> Sequence[int]:
+    """The frames of a walk up to the last that is needed."""
+    return walk[: 1 + max((place for place, frame in enumerate(walk) if frame in needed), default=-1)]

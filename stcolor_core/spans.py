@@ -32,6 +32,21 @@ class Span:
         return (*(frame for frame in (self.before, self.after) if frame is not None), *self.others)
 
     @property
+    def bounded(self) -> bool:
+        """Whether a reference bounds it, so that its frames are tracked."""
+        return self.before is not None or self.after is not None
+
+    @property
+    def between(self) -> bool:
+        """Whether references bound it on both sides."""
+        return self.before is not None and self.after is not None
+
+    @property
+    def outward(self) -> tuple[int, ...]:
+        """Its frames away from the reference that bounds it; in time where two do, or none."""
+        return self.frames[::-1] if self.before is None and self.after is not None else self.frames
+
+    @property
     def reads(self) -> tuple[int, ...]:
         """Every plate frame whose luminance decides this span's pixels."""
         return tuple(sorted({*self.frames, *self.references}))

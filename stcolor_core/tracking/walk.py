@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -26,15 +28,31 @@ class View:
 
     lightness: (H, W) float32 L* at working size. grid_lightness: (h, w), averaged over the cells of the matching grid.
     matching_size: (height, width) that features are taken from, at most the working size; its grid has cells of 4 x 4.
-    target, reference: (C, P) features, P = h * w. instances: masks at working size, None where there are none to go by.
+    describe: gives the features `target` and `reference`. It is called once, when they are first looked at: a frame
+    that is only tracked along the flow never needs them.
+    instances: masks at working size, None where there are none to go by.
     """
 
     lightness: np.ndarray
     grid_lightness: np.ndarray
     matching_size: tuple[int, int]
-    target: Tensor
-    reference: Tensor
+    describe: Callable[[], tuple[Tensor, Tensor]]
     instances: Instances | None = None
+
+    @cached_property
+    def features(self) -> tuple[Tensor, Tensor]:
+        """(C, P) each, P = h * w: as a frame to be coloured, and as one to match against."""
+        return self.describe()
+
+    @property
+    def target(self) -> Tensor:
+        """(C, P) features as a frame to be coloured."""
+        return self.features[0]
+
+    @property
+    def reference(self) -> Tensor:
+        """(C, P) features as a frame to match against."""
+        return self.features[1]
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -88,14 +106,13 @@ class _FlowWindows:
     """Candidates around where the flow leads on the reference itself: windows that need no hand-set radius."""
 
     def __init__(self, reference: View) -> None:
-        self._grid = reference.grid
+        self._device = reference.target.device
 
     def step(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _MaskPropagation)
-        device = view.target.device
-        centre = _in_cells(link.displacement, view)
-        window = dense.neighbourhood(*view.grid, _FLOW_RADIUS, centre=centre.to(device), device=device)
+        centre = _in_cells(link.displacement, view).to(self._device)
+        window = dense.neighbourhood(*view.grid, _FLOW_RADIUS, centre=centre, device=self._device)
         support = cells(resized(link.visibility, view.matching_size), view.grid).reshape(-1)
-        return _Candidates(window.positions.int(), torch.from_numpy(support).to(device), 0.0)
+        return _Candidates(window.positions.int(), torch.from_numpy(support).to(self._device), 0.0)
 
 
 class _MaskPropagation:
@@ -126,7 +143,7 @@ class _InstanceWalk:
     """The reference's instances on every frame outward: matched where a frame has its own, else carried by the flow."""
 
     def __init__(self, reference: View, instances: Instances, method: Method) -> None:
-        self._method = method
+        self._method, self._device = method, reference.target.device
         self._carried = instances
         self._masks = on_grid(instances.masks, reference.matching_size)
         self._state, self._ids = advance(InstanceState(), instances, iou_threshold=method.iou_threshold)
@@ -154,7 +171,7 @@ class _InstanceWalk:
             self._masks,
             self._ids,
             threshold=self._method.matte_threshold,
-            device=view.target.device,
+            device=self._device,
         )
 
 

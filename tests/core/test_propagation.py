@@ -12,6 +12,7 @@ import torch
 from scenes import Scene, crossing, pan
 
 from stcolor_core import models
+from stcolor_core.features import Extractor
 from stcolor_core.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
 from stcolor_core.propagation import Colored, Keyframe, Propagator
 from stcolor_core.refinement.exemplar import ColorNet, ExemplarRefinement
@@ -129,6 +130,75 @@ def test_a_span_depends_on_nothing_outside_it(standard: models.Model) -> None:
         np.testing.assert_array_equal(colored.confidence, whole[colored.frame].confidence)
 
 
+class Counted:
+    """A model's features, with the lightness of every picture that they were asked for."""
+
+    def __init__(self, features: Extractor) -> None:
+        self.stride, self._features = features.stride, features
+        self.asked: list[np.ndarray] = []
+
+    def target(self, lightness: torch.Tensor) -> torch.Tensor:
+        return self.both(lightness)[0]
+
+    def reference(self, lightness: torch.Tensor, ab: torch.Tensor | None = None) -> torch.Tensor:
+        return self._features.reference(lightness, ab)
+
+    def both(self, lightness: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        self.asked.append(lightness.numpy())
+        return self._features.both(lightness)
+
+
+@pytest.mark.parametrize(
+    ("references", "walked"),
+    [
+        ([0], [1, 2, 3, 4, 5, 6, 7]),
+        ([11], [10, 9, 8, 7, 6, 5]),
+        ([0, 11], [10, 9, 8, 7, 6, 5, 1, 2, 3, 4, 5, 6, 7]),
+    ],
+)
+@pytest.mark.parametrize("tracking", ["dense", "instance+dense"])
+def test_what_is_passed_on_the_way_to_the_wanted_frames_is_tracked_and_nothing_else(
+    standard: models.Model, references: list[int], walked: list[int], tracking: str
+) -> None:
+    scene = crossing(12)
+    whole = color(scene, references, standard, tracking=tracking)
+    features = Counted(standard.features)
+    (span,) = plan(range(12), references, [])
+    settings = Method(tracking=tracking)  # type: ignore[arg-type]
+    with Scratch() as scratch:
+        scene.asked.clear()
+        propagator = Propagator(replace(standard, features=features), settings, device=CPU)
+        some = {each.frame: each for each in propagator.color(span, scene, scratch, wanted=(5, 7))}
+    assert scene.asked == walked
+    described = [*references, *(frame for frame in span.outward if frame in (5, 7))]
+    assert len(features.asked) == len(described)
+    for asked, frame in zip(features.asked, described, strict=True):
+        np.testing.assert_array_equal(asked, scene.lightnesses[frame])
+    assert list(some) == [frame for frame in span.outward if frame in (5, 7)]
+    for frame, colored in some.items():
+        same(colored, whole[frame])
+
+
+def same(one: Colored, other: Colored) -> None:
+    """Every pixel, every number."""
+    for name in ("ab", "confidence", "tracked", "source", "displacement"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    assert one.fallback == other.fallback
+    assert (one.mattes is None) == (other.mattes is None)
+    if one.mattes is not None and other.mattes is not None:
+        np.testing.assert_array_equal(one.mattes.masks, other.mattes.masks)
+
+
+def test_the_papers_fixed_windows_give_a_frame_alone_the_same_colour(standard: models.Model) -> None:
+    scene = crossing(8)
+    whole = color(scene, [0, 7], standard, radius=3)
+    (span,) = plan(range(8), [0, 7], [])
+    with Scratch() as scratch:
+        propagator = Propagator(standard, Method(tracking="dense", radius=3), device=CPU)
+        (alone,) = propagator.color(span, scene, scratch, wanted=[5])
+    same(alone, whole[5])
+
+
 @pytest.mark.parametrize("size", [(1, 1), (7, 300), (65, 33), (97, 55)])
 def test_any_size_is_coloured(standard: models.Model, size: tuple[int, int]) -> None:
     scene = pan(3, height=size[0], width=size[1], step=1)
@@ -189,6 +259,18 @@ class TestTheExemplarModel:
         for frame in both:
             # rounding that a random net amplifies gives 0.07; one walk alone differs by 3
             assert np.abs(again[5 - frame].ab - both[frame].ab).mean() < 0.3
+
+    @pytest.mark.parametrize("references", [[0], [5], [0, 5]])
+    def test_a_frame_alone_has_the_colour_that_came_to_it_from_frame_to_frame(
+        self, exemplar: models.Model, references: list[int]
+    ) -> None:
+        scene = pan(6, height=32, width=48, step=1)
+        whole = color(scene, references, exemplar)
+        (span,) = plan(range(6), references, [])
+        with Scratch() as scratch:
+            propagator = Propagator(exemplar, Method(tracking="dense"), device=CPU)
+            (alone,) = propagator.color(span, scene, scratch, wanted=[3])
+        same(alone, whole[3])
 
     def test_a_lost_track_lowers_the_confidence(self, exemplar: models.Model) -> None:
         scene = pan(4, height=32, width=48, step=1)
