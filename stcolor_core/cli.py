@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from stcolor_core import __version__
 from stcolor_core.errors import BadRequest, Cancelled, PlateError, StcolorError
+from stcolor_core.farm import commands as farm
 from stcolor_core.service import commands as service
 from stcolor_core.shot import TRACKINGS, Matte, Method, Output, Plate, Reference, Shot, Still
 from stcolor_core.terminal import Bar, JsonLines, StopOnSignal, leave_a_core_free
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_models(commands.add_parser("models", help="list, add or verify weights"))
     service.add_commands(commands, prepare=leave_a_core_free)
     training.add_commands(commands)
+    farm.add_commands(commands)
     doctor = commands.add_parser("doctor", help="check this installation and say what to do")
     doctor.set_defaults(run=_doctor)
     return parser
@@ -120,6 +122,9 @@ def _add_colorize(parser: argparse.ArgumentParser) -> None:
     run = parser.add_argument_group("running")
     run.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     run.add_argument("--only", metavar="FRAMES", help="write these frames only; everything around them still counts")
+    run.add_argument(
+        "--max-span", type=int, metavar="N", help="frames of a span that one task of a farm writes, for --write-shot"
+    )
     run.add_argument("--force", action="store_true", help="write frames again that are on disk and valid")
     run.add_argument("--json", action="store_true", help="progress as one JSON object a line on standard output")
     run.add_argument("--write-shot", type=Path, metavar="PATH", help="write the shot file of this call and stop")
@@ -171,7 +176,9 @@ def _shot(options: argparse.Namespace) -> Shot:
     )
     return Shot(
         plate=plate,
-        output=Output(path=options.output, beauty=not options.no_beauty, reuse=options.reuse),
+        output=Output(
+            path=options.output, beauty=not options.no_beauty, max_span=options.max_span, reuse=options.reuse
+        ),
         references=tuple(references),
         stills=tuple(Still(path=path) for path in options.still),
         mattes=tuple(mattes),

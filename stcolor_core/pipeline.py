@@ -29,7 +29,7 @@ from stcolor_core.spans import Span, plan, reaching, unreferenced
 from stcolor_core.tracking.detectors import Detector, open_detector
 from stcolor_core.upsampling import upsample
 
-__all__ = ["Event", "FrameResult", "Planned", "colorize", "planned", "resolve_device", "resolve_tracking"]
+__all__ = ["Event", "FrameResult", "Planned", "colorize", "planned", "resolve_device", "resolve_tracking", "spans_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -141,6 +141,15 @@ def resolve_tracking(shot: Shot) -> Tracking:
     return "instance+dense" if shot.mattes or detects else "dense"
 
 
+def spans_of(
+    shot: Shot, frames: Iterable[int], references: Iterable[int], cuts: Iterable[int] | None = None
+) -> list[Span]:
+    """The spans of a shot, in time order. cuts: those found; None takes what the shot says, which is not "auto"."""
+    if cuts is None:
+        cuts = () if shot.method.cuts == "none" else parse_frames(shot.method.cuts)
+    return plan(sorted(frames), references, cuts, per_frame=shot.method.references)
+
+
 def _run(shot: Shot, device: torch.device, report: Callable[[Event], None], cancelled: Callable[[], bool]) -> _Run:
     shot = replace(shot, method=replace(shot.method, tracking=resolve_tracking(shot)))
     return _Run(shot, device, report, cancelled)
@@ -181,7 +190,7 @@ class _Run:
                 message=f"{self._total} frames, {len(self._footage.references)} references",
             )
         )
-        spans = self._spans(self._cuts(wanted))
+        spans = spans_of(self._shot, self._footage.frames, self._footage.references, self._cuts(wanted))
         self._tell_unreferenced(spans, wanted)
         for frame in sorted(wanted.intersection(self._footage.references)):
             yield self._reference_frame(frame, force=force)
@@ -192,7 +201,7 @@ class _Run:
     def planned(self) -> Planned:
         wanted = self._wanted(None)
         cuts = self._cuts(wanted)
-        spans = self._spans(cuts)
+        spans = spans_of(self._shot, self._footage.frames, self._footage.references, cuts)
         self._tell_unreferenced(spans, wanted)
         digests = {frame: self._digests.of_reference(frame) for frame in wanted.intersection(self._footage.references)}
         for span in reaching(spans, wanted):
@@ -205,9 +214,6 @@ class _Run:
             spans=tuple(spans),
             digests=dict(sorted(digests.items())),
         )
-
-    def _spans(self, cuts: Iterable[int]) -> list[Span]:
-        return plan(list(self._footage.frames), self._footage.references, cuts, per_frame=self._shot.method.references)
 
     def _wanted(self, only: str | None) -> frozenset[int]:
         frames = frozenset(self._footage.frames)

@@ -1,0 +1,259 @@
+"""`stcolor farm ...`: jobs for an engine, and what runs on its hosts."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stcolor_core.errors import BadRequest, Cancelled, StcolorError
+from stcolor_core.shot import Shot, format_frames, parse_frames
+from stcolor_core.terminal import Bar, StopOnSignal, leave_a_core_free
+
+if TYPE_CHECKING:
+    from stcolor_core.farm.engine import Handed
+    from stcolor_core.farm.job import Job
+    from stcolor_core.pipeline import Event
+
+__all__ = ["add_commands"]
+
+_RULES = "STCOLOR_PATH_MAPPING"
+_STYLES = ("plain", "openjd", "deadline")
+
+
+def add_commands(commands: Any) -> None:
+    """Add them to the subparsers of `stcolor`. Loads nothing heavy."""
+    farm = commands.add_parser("farm", help="colour a shot on a render farm")
+    kinds = farm.add_subparsers(required=True, metavar="COMMAND", parser_class=type(farm))
+    _add_openjd(kinds.add_parser("openjd", help="a job bundle for OpenJD and AWS Deadline Cloud"))
+    _add_check(kinds.add_parser("check", help="on a host: whether the shot can be coloured"))
+    _add_span(kinds.add_parser("span", help="on a host: colour the frames of a task"))
+    _add_verify(kinds.add_parser("verify", help="on a host: whether every frame is there, and a report"))
+
+
+# Jobs
+
+
+def _add_openjd(parser: argparse.ArgumentParser) -> None:
+    _add_job(parser, output="folder of the bundle")
+    parser.set_defaults(run=_openjd)
+
+
+def _add_job(parser: argparse.ArgumentParser, *, output: str) -> None:
+    parser.add_argument(
+        "--shot", type=Path, required=True, help="a shot file, as `stcolor colorize --write-shot` has it"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help=f"{output}; the hosts must see it")
+    parser.add_argument("--chunk", type=int, default=1, metavar="N", help="tasks that a host may take at once")
+    parser.add_argument(
+        "--nuke-script", type=Path, metavar="S.nk", help="render its Write nodes once the colour is there"
+    )
+    parser.add_argument("--write", action="append", default=[], metavar="NAME", help="a Write node, by its full name")
+    parser.add_argument("--nuke", default="nuke", metavar="EXE", help="Nuke on the hosts (%(default)s)")
+    parser.add_argument(
+        "--stcolor", default=_this_program(), metavar="EXE", help="stcolor on the hosts; default: this one"
+    )
+    parser.add_argument("--name", metavar="TEXT", help="of the job; default: RefColorize and the output's name")
+    parser.add_argument("--priority", type=int, metavar="N", help="0 to 100; default: the engine's own")
+    parser.add_argument("--gpus", type=int, default=1, metavar="N", help="that a host must have to colour; 0: any host")
+    parser.add_argument("--submit", action="store_true", help="hand the job to the engine")
+    parser.add_argument("--json", action="store_true", help="say what came of it as one JSON object")
+
+
+def _openjd(options: argparse.Namespace) -> int:
+    from stcolor_core.farm import openjd
+
+    job, folder = _job(options), options.output.absolute()
+    openjd.write(job, folder)
+    return _say(openjd.submit(job, folder) if options.submit else _written("openjd", job, folder), options)
+
+
+def _job(options: argparse.Namespace) -> Job:
+    from stcolor_core.farm.job import Job, split
+    from stcolor_core.farm.pinning import inputs, pinned
+    from stcolor_core.pipeline import planned
+    from stcolor_core.sequences import FramePattern
+
+    shot = Shot.load(options.shot)
+    nuke = _nuke(options)
+    stop = StopOnSignal()
+    with Bar() as report:
+        plan = planned(shot, report=report, cancelled=stop.asked)
+    settled = pinned(shot, plan)
+    stem = FramePattern.parse(settled.output.path).head.rstrip("._-")
+    read = inputs(settled, plan)
+    return Job(
+        name=options.name if options.name is not None else f"RefColorize {stem}".strip(),
+        shot=settled,
+        tasks=split(plan.spans, plan.digests),
+        inputs=read if nuke is None else (*read, nuke.script),
+        stcolor=options.stcolor,
+        chunk=options.chunk,
+        priority=options.priority,
+        gpus=options.gpus,
+        nuke=nuke,
+    )
+
+
+def _nuke(options: argparse.Namespace) -> Any:
+    from stcolor_core.farm.job import NukeRender
+    from stcolor_core.farm.nuke_script import read_version
+
+    if options.nuke_script is None:
+        if options.write:
+            raise BadRequest("--write names a Write node of no script. Give --nuke-script too.")
+        return None
+    if not options.write:
+        raise BadRequest(f"Which Write nodes of {options.nuke_script} are to be rendered? Give --write NAME.")
+    script = options.nuke_script.absolute()
+    return NukeRender(script=script, writes=tuple(options.write), version=read_version(script), executable=options.nuke)
+
+
+def _this_program() -> str:
+    return str(Path(sys.executable).with_name("stcolor.exe" if sys.platform == "win32" else "stcolor"))
+
+
+def _written(engine: str, job: Job, folder: Path) -> Handed:
+    from stcolor_core.farm.engine import Handed
+
+    message = f"{folder} holds the job: {len(job.tasks)} tasks for the frames {job.frames}."
+    return Handed(engine=engine, path=str(folder), tasks=len(job.tasks), submitted=False, job="", message=message)
+
+
+def _say(handed: Handed, options: argparse.Namespace) -> int:
+    sys.stdout.write((json.dumps(asdict(handed)) if options.json else handed.message) + "\n")
+    return 0
+
+
+# On the hosts
+
+
+def _add_host(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--shot", type=Path, required=True, help="the shot file of the job")
+    parser.add_argument("--progress", choices=_STYLES, default="plain", help="whose lines to print (%(default)s)")
+    parser.add_argument(
+        "--path-mapping",
+        type=Path,
+        metavar="FILE",
+        help=f"pathmapping-1.0 rules for the shot's paths; default: ${_RULES}",
+    )
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    _add_host(parser)
+    parser.set_defaults(run=_check)
+
+
+def _add_span(parser: argparse.ArgumentParser) -> None:
+    _add_host(parser)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--span", metavar="K", help="the task's number, from 0; or several, like 3-5")
+    which.add_argument("--frames", metavar="A-B", help="every task that holds one of these frames, whole")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.set_defaults(run=_span)
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    _add_host(parser)
+    parser.add_argument("--report", type=Path, metavar="PATH", help="default: beside the frames, as NAME.report.json")
+    parser.set_defaults(run=_verify)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from stcolor_core.farm.checks import check_pictures, check_writable
+    from stcolor_core.farm.job import split
+    from stcolor_core.pipeline import planned
+
+    with _failing_as(options.progress):
+        shot = _mapped(options)
+        plan = planned(shot)
+        check_pictures(shot, plan)
+        check_writable(shot)
+        tasks = len(split(plan.spans, plan.digests))
+        counts = f"{len(plan.digests)} frames, {len(plan.references)} references, {tasks} tasks"
+        _print(f"The shot can be coloured: {counts}.")
+    return 0
+
+
+def _span(options: argparse.Namespace) -> int:
+    from stcolor_core.farm.job import chosen
+    from stcolor_core.farm.pinning import tasks_of
+    from stcolor_core.pipeline import colorize
+
+    leave_a_core_free()
+    stop = StopOnSignal()
+    with _failing_as(options.progress):
+        shot = _mapped(options)
+        frames = chosen(
+            tasks_of(shot),
+            numbers=None if options.span is None else parse_frames(options.span),
+            frames=None if options.frames is None else parse_frames(options.frames),
+        )
+        run = colorize(
+            shot,
+            device=options.device,
+            only=format_frames(frames),
+            report=lambda event: _report(event, options.progress),
+            cancelled=stop.asked,
+        )
+        for _ in run:
+            pass
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from stcolor_core.farm.engine import write_all
+    from stcolor_core.farm.report import beside, look
+    from stcolor_core.pipeline import planned
+
+    with _failing_as(options.progress):
+        shot = _mapped(options)
+        found = look(shot, planned(shot))
+        path = options.report or beside(shot)
+        write_all(path.parent, {path.name: found.to_json() + "\n"})
+        if found.lacking:
+            raise StcolorError(f"{found.lacking} {path} has the list.")
+        _print(f"All {len(found.frames)} frames are there and as they should be. {path} says how sure they are.")
+    return 0
+
+
+def _mapped(options: argparse.Namespace) -> Shot:
+    from stcolor_core.farm.paths import map_path, read_rules, with_paths
+
+    shot = Shot.load(options.shot)
+    file = options.path_mapping or os.environ.get(_RULES)
+    rules = read_rules(Path(file)) if file else ()
+    return with_paths(shot, lambda path: map_path(path, rules))
+
+
+@contextmanager
+def _failing_as(style: Any) -> Iterator[None]:
+    """Say in the engine's own line why a task fails."""
+    from stcolor_core.farm.progress import failure
+
+    try:
+        yield
+    except Cancelled:
+        raise
+    except StcolorError as error:
+        if (line := failure(str(error), style)) is not None:
+            _print(line)
+        raise
+
+
+def _report(event: Event, style: Any) -> None:
+    from stcolor_core.farm.progress import lines
+
+    for line in lines(event, style):
+        _print(line)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,121 @@
+"""A shot as tasks and steps, which every engine only translates. Pure: no files, no engine.
+
+A job checks the shot, colours it task by task, verifies every frame, and renders a Nuke script's Write nodes. A task is
+a span, or a piece of one, and the reference frames before it; which frames it writes follows from the shot alone, so
+tasks run apart and in any order.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stcolor_core.errors import BadRequest
+from stcolor_core.shot import Shot, format_frames
+from stcolor_core.spans import Span
+
+__all__ = ["FRAMES_PER_RENDER", "Job", "NukeRender", "Task", "check", "chosen", "color", "render", "split", "verify"]
+
+FRAMES_PER_RENDER = 10  # of one start of Nuke, which takes as long as a frame or two
+
+Task = tuple[int, ...]
+"""The frames that one task writes, ascending."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NukeRender:
+    """Write nodes to render once the colour is there. script: absolute. executable: Nuke's on the hosts.
+
+    version: that the script was written by, like 15.1.
+    """
+
+    script: Path
+    writes: tuple[str, ...]
+    version: str
+    executable: str = "nuke"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What an engine is given.
+
+    shot: as `pinning.pinned` has it. inputs: every file that it reads. tasks: in time order, none empty.
+    stcolor: this program on the hosts. chunk: how many tasks the scheduler may join. priority: None is the engine's
+    own. gpus: that a host must have to colour; 0 takes any.
+    """
+
+    name: str
+    shot: Shot
+    tasks: tuple[Task, ...]
+    inputs: tuple[Path, ...]
+    stcolor: str
+    chunk: int = 1
+    priority: int | None = None
+    gpus: int = 1
+    nuke: NukeRender | None = None
+    frames: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        _require(bool(self.name.strip()) and self.name.isprintable(), "The job's --name is empty or no plain line.")
+        _require(len(self.name) <= 128, "The job's --name is longer than 128 characters. Shorten it.")
+        _require(self.chunk >= 1, "--chunk must be at least 1.")
+        _require(self.priority is None or 0 <= self.priority <= 100, "--priority must lie between 0 and 100.")
+        _require(self.gpus >= 0, "--gpus must not be negative.")
+        object.__setattr__(self, "frames", format_frames(frame for task in self.tasks for frame in task))
+
+
+def split(spans: Sequence[Span], frames: Iterable[int]) -> tuple[Task, ...]:
+    """The tasks that write `frames`: one a span, with the reference frames that lie between it and the span before.
+
+    spans: in time order. References after the last span go with it; without any span there is one task.
+    """
+    ends = [span.frames[-1] for span in spans]
+    tasks: dict[int, list[int]] = {}
+    for frame in sorted(set(frames)):
+        tasks.setdefault(min(bisect_left(ends, frame), max(0, len(ends) - 1)), []).append(frame)
+    return tuple(tuple(task) for _, task in sorted(tasks.items()))
+
+
+def chosen(tasks: Sequence[Task], *, numbers: Iterable[int] | None, frames: Iterable[int] | None) -> list[int]:
+    """The frames of the tasks of those numbers, counted from 0, or of all that hold any of those frames.
+
+    Raises BadRequest where there is no such task.
+    """
+    if numbers is not None:
+        wanted = sorted(set(numbers))
+        _require(
+            all(0 <= number < len(tasks) for number in wanted),
+            f"The shot has the tasks 0-{len(tasks) - 1}, and not {format_frames(wanted)}. Make the job again.",
+        )
+        return [frame for number in wanted for frame in tasks[number]]
+    asked = frozenset(frames or ())
+    found = [frame for task in tasks if asked.intersection(task) for frame in task]
+    _require(bool(found), f"No task writes frame {format_frames(asked)}. Make the job again.")
+    return found
+
+
+def check(shot: str, *options: str) -> list[str]:
+    """The arguments of `stcolor` that check a shot file, before anything is coloured."""
+    return ["farm", "check", "--shot", shot, *options]
+
+
+def color(shot: str, *task: str) -> list[str]:
+    """The arguments of `stcolor` that colour a task, which is named by --span or --frames."""
+    return ["farm", "span", "--shot", shot, *task]
+
+
+def verify(shot: str, *options: str) -> list[str]:
+    """The arguments of `stcolor` that hold every frame of a shot against what it should be."""
+    return ["farm", "verify", "--shot", shot, *options]
+
+
+def render(script: str, *, write: str, frames: str) -> list[str]:
+    """The arguments of Nuke that render frames of one Write node, without a window."""
+    return ["-F", frames, "-X", write, "-x", script]
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise BadRequest(message)

@@ -1,0 +1,77 @@
+"""Whether a shot is all there: every frame on disk held against what the shot would write now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from stcolor_core import plates
+from stcolor_core.pipeline import Planned
+from stcolor_core.sequences import FramePattern
+from stcolor_core.shot import Shot, format_frames
+from stcolor_core.suggestion import Suggestion, suggest
+
+__all__ = ["Report", "beside", "look"]
+
+_WEAKEST = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """How a shot stands.
+
+    frames: all that it should have. missing: not there, or not whole. stale: there, and of another shot than this.
+    confidence: frame -> mean, 0..1. weakest: the least sure frames first. suggestions: the next keyframes.
+    """
+
+    output: str
+    frames: tuple[int, ...]
+    missing: tuple[int, ...]
+    stale: tuple[int, ...]
+    confidence: Mapping[int, float]
+    weakest: tuple[int, ...]
+    suggestions: tuple[Suggestion, ...]
+
+    @property
+    def lacking(self) -> str:
+        """What is wrong in one line, "" where nothing is."""
+        kinds = (("is missing or not whole", self.missing), ("is of an earlier state of the shot", self.stale))
+        parts = [f"frame {format_frames(frames)} {what}" for what, frames in kinds if frames]
+        return f"In {self.output}, {', and '.join(parts)}. Run the colour step again." if parts else ""
+
+    def to_json(self) -> str:
+        """The report as indented JSON."""
+        return json.dumps(asdict(self), indent=2)
+
+
+def look(shot: Shot, plan: Planned) -> Report:
+    """Look at every frame that `plan` says is to be there."""
+    pattern = FramePattern.parse(shot.output.path)
+    missing, stale, confidence = [], [], {}
+    for frame, digest in plan.digests.items():
+        path = pattern.path(frame)
+        if not plates.is_complete(path):
+            missing.append(frame)
+            continue
+        metadata = plates.read_header(path, frame=frame).metadata
+        if metadata.get("stcolor/settings") != digest:
+            stale.append(frame)
+        elif (said := metadata.get("stcolor/confidence")) is not None:
+            confidence[frame] = float(said)
+    return Report(
+        output=shot.output.path,
+        frames=tuple(plan.digests),
+        missing=tuple(missing),
+        stale=tuple(stale),
+        confidence=confidence,
+        weakest=tuple(sorted(confidence, key=lambda frame: (confidence[frame], frame))[:_WEAKEST]),
+        suggestions=tuple(suggest(confidence, plan.references)),
+    )
+
+
+def beside(shot: Shot) -> Path:
+    """Where the report lies by default: beside the frames, `out/sh010.####.exr` -> `out/sh010.report.json`."""
+    pattern = FramePattern.parse(shot.output.path)
+    return pattern.folder / f"{pattern.head.rstrip('._-') or 'shot'}.report.json"
