@@ -41,6 +41,7 @@ __all__ = [
     "folder",
     "installed",
     "load_weights",
+    "recurrent",
     "registered",
     "verify",
 ]
@@ -95,6 +96,7 @@ _MODELS = {
         ("maskrcnn_resnet50_fpn_v2",),
     ),
 }
+_RECURRENT = ("exemplar",)
 
 
 def registered() -> list[ModelInfo]:
@@ -104,6 +106,11 @@ def registered() -> list[ModelInfo]:
         ModelInfo(name=name, summary=summary, licence=licence, weights=weights, present=there.issuperset(weights))
         for name, (summary, licence, weights) in _MODELS.items()
     ]
+
+
+def recurrent(name: str) -> bool:
+    """Whether a frame's colour depends on the colour of the frame before it, so that a span is coloured in one go."""
+    return name in _RECURRENT
 
 
 def digest(name: str) -> str:

@@ -145,12 +145,14 @@ class Output:
 
     path: pattern with #### or %04d, ending in .exr. beauty: write R, G, B too.
     frames: Nuke-style range of those to write; None is all of the plate's. The others still count.
+    max_span: most frames of a span that one task of a farm writes; None cuts no span. It changes no pixel.
     reuse: pattern of an earlier version; a frame of it that would be computed the same is linked or copied instead.
     """
 
     path: str
     beauty: bool = True
     frames: str | None = None
+    max_span: int | None = None
     reuse: str | None = None
 
     def __post_init__(self) -> None:
@@ -158,6 +160,7 @@ class Output:
             self.path.lower().endswith(".exr"),
             f"The output {self.path!r} must be an EXR sequence, like out/sh010.####.exr.",
         )
+        _require(self.max_span is None or self.max_span >= 1, "The longest span must have at least 1 frame.")
         if self.frames is not None:
             parse_frames(self.frames)
 

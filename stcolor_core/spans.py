@@ -1,7 +1,8 @@
 """A shot cut at references and scene cuts: which frames are coloured together, and from what.
 
 A span holds every frame strictly between two boundaries, each a reference or a scene cut. Nothing outside it but its
-references decides its pixels, so spans may be rendered apart, on different hosts, in any order.
+references decides its pixels, so spans may be rendered apart, on different hosts, in any order. So may pieces of a
+span, at the price of being tracked to: its frames on the way are read for that, and not coloured.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Span", "plan", "reaching", "unreferenced"]
+__all__ = ["Span", "pieces", "plan", "reaching", "unreferenced"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,13 @@ def plan(frames: Sequence[int], references: Iterable[int], cuts: Iterable[int], 
                     Span(inside, before, after, _others(inside, before, after, own)[: max(0, per_frame - bounds)])
                 )
     return [span for span in spans if span.frames]
+
+
+def pieces(span: Span, longest: int | None) -> list[tuple[int, ...]]:
+    """The frames of a span in runs of at most `longest`, in time order and as equal as can be; one run where None."""
+    count = 1 if longest is None else -(-len(span.frames) // longest)
+    bounds = [len(span.frames) * index // count for index in range(count + 1)]
+    return [span.frames[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
 
 
 def unreferenced(spans: Iterable[Span]) -> tuple[int, ...]:

@@ -57,6 +57,11 @@ def is_empty(folder):
     return not folder.exists() or not any(folder.iterdir())
 
 
+def test_the_registry_knows_which_models_hand_colour_from_frame_to_frame():
+    assert models.recurrent("exemplar") == ExemplarRefinement.recurrent
+    assert models.recurrent("standard") == models.build("standard", device="cpu").refinement.recurrent
+
+
 # Where things are
 
 

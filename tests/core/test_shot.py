@@ -13,7 +13,7 @@ from stcolor_core.shot import Matte, Method, Output, Plate, Reference, Shot, Sti
 def a_shot() -> Shot:
     return Shot(
         plate=Plate(path="p.####.exr", frames="1-10", exposure=1.5, missing="hold"),
-        output=Output(path="o.####.exr"),
+        output=Output(path="o.####.exr", max_span=100),
         references=(Reference(path="a.exr", frame=3), Reference(path="r.####.exr")),
         stills=(Still(path="look.png", colorspace="sRGB"),),
         mattes=(Matte(path="m.exr", frame=3),),
@@ -57,6 +57,7 @@ def test_what_is_no_frame_range_is_refused(text: str) -> None:
         pytest.param({"method": {"temperature": 0}}, "temperature", id="no temperature"),
         pytest.param({"plate": {"frames": "1-2"}}, "path", id="a plate without a path"),
         pytest.param({"output": {"path": "o.####.png"}}, "EXR", id="output that is no EXR"),
+        pytest.param({"output": {"path": "o.####.exr", "max_span": 0}}, "at least 1 frame", id="a span of no frame"),
         pytest.param(
             {"references": [{"path": "a", "frame": 3}] * 2}, "two references", id="a frame with two references"
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stcolor_core.spans import Span, plan, unreferenced
+from stcolor_core.spans import Span, pieces, plan, unreferenced
 
 
 def test_a_shot_with_two_references_has_three_spans() -> None:
@@ -33,6 +33,20 @@ def test_more_references_join_the_nearest_first() -> None:
 
 def test_frames_with_gaps_are_walked_over() -> None:
     assert plan([1, 2, 5, 6], [2], []) == [Span((1,), None, 2), Span((5, 6), 2, None)]
+
+
+@given(count=st.integers(1, 300), longest=st.integers(1, 120))
+def test_pieces_are_the_frames_of_a_span_in_few_runs_of_nearly_one_length(count: int, longest: int) -> None:
+    span = Span(tuple(range(7, 7 + count)), 6, None)
+    cut = pieces(span, longest)
+    assert [frame for piece in cut for frame in piece] == list(span.frames)
+    assert len(cut) == -(-count // longest)
+    lengths = [len(piece) for piece in cut]
+    assert max(lengths) - min(lengths) <= 1 and max(lengths) <= longest
+
+
+def test_a_span_that_is_not_to_be_cut_is_one_piece() -> None:
+    assert pieces(Span((3, 4, 5), 2, None), None) == [(3, 4, 5)]
 
 
 @given(
