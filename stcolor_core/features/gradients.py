@@ -16,6 +16,7 @@ __all__ = ["gradient_descriptors", "luminance_samples", "orientation_magnitudes"
 _CELL = 4
 _ORIENTATIONS = 8
 _SCALES = ((4, 1.0), (8, 1.0), (16, 0.8))  # pixels averaged, weight
+_MARGIN = 6  # pixels that the largest scale reaches over a cell's edge
 _PITCHES = (1, 3)
 _FLOOR = 0.05
 
@@ -32,7 +33,7 @@ def orientation_magnitudes(lightness: Tensor) -> Tensor:
     magnitude = torch.hypot(dx, dy)
     angles = torch.arange(_ORIENTATIONS, device=lightness.device) * (2 * math.pi / _ORIENTATIONS)
     along = dx * angles.cos()[:, None, None] + dy * angles.sin()[:, None, None]
-    return magnitude * (along / magnitude.clamp(min=1e-6)).clamp(min=0) ** 4
+    return magnitude * (along / magnitude.clamp(min=1e-6)).clamp(min=0).square().square()
 
 
 def gradient_descriptors(lightness: Tensor) -> Tensor:
@@ -42,13 +43,16 @@ def gradient_descriptors(lightness: Tensor) -> Tensor:
     Returns (216, H/4, W/4): per scale 8 orientations at 3x3 places, square-rooted, about unit length (1, 1, 0.8); zero
     where there is no gradient at all.
     """
-    magnitudes = orientation_magnitudes(lightness)[None]
+    # windows begin at even pixels, so that means of 2 x 2 pixels serve all scales
+    pairs = F.avg_pool2d(_extend(orientation_magnitudes(lightness)[None], _MARGIN), 2)
     scales = []
     for size, weight in _SCALES:
-        margin = (size - _CELL) // 2
-        pooled = F.avg_pool2d(_extend(magnitudes, margin), size, _CELL)
-        around = _neighbourhood(pooled, size // _CELL).sqrt()
-        scales.append(weight * around / (around.norm(dim=1, keepdim=True) + _FLOOR))
+        inner = (_MARGIN - (size - _CELL) // 2) // 2
+        height, width = pairs.shape[2] - inner, pairs.shape[3] - inner
+        pooled = F.avg_pool2d(pairs[:, :, inner:height, inner:width], size // 2, _CELL // 2)
+        around = _neighbourhood(pooled, size // _CELL)
+        length = around.sum(dim=1, keepdim=True).sqrt()  # of their square roots
+        scales.append(weight * around.sqrt() / (length + _FLOOR))
     return torch.cat(scales, dim=1)[0]
 
 

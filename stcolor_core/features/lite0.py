@@ -143,7 +143,8 @@ def load_lite0(state: Mapping[str, Tensor], *, stages: int) -> Lite0:
         raise ModelError(
             f"The EfficientNet-Lite0 weights do not fit the network ({' '.join(str(error).split())}). {_REMEDY}"
         ) from None
-    return network.eval().requires_grad_(False)
+    # the depthwise convolutions are the most of it, and take half the time where channels lie side by side
+    return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
 def _published_names(network: Lite0) -> dict[str, tuple[str, str]]:

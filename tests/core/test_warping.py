@@ -122,3 +122,14 @@ def test_chunks_do_not_change_the_result(picture: tuple[torch.Tensor, ...], monk
     np.testing.assert_allclose(parts.ab.numpy(), whole.ab.numpy(), atol=1e-12)
     np.testing.assert_array_equal(parts.source.numpy(), whole.source.numpy())
     assert (whole.position[whole.source == 1] == torch.arange(30)[whole.source == 1]).all()
+
+
+@pytest.mark.parametrize("count", [40, 64, 130, 192])
+def test_the_best_place_is_the_first_of_the_largest_whatever_the_size_of_the_grid(count: int) -> None:
+    random = np.random.RandomState(count)
+    target, places = unit(random.standard_normal((50, 8))), unit(random.standard_normal((count, 8)))
+    places = torch.cat([places[:, : count // 2], places[:, : count - count // 2]], dim=1)  # each twice
+    result = warp(target, [GridReference(places, torch.zeros(2, count, dtype=torch.float64))], temperature=0.1)
+    largest, place = (target.T @ places).max(dim=1)
+    assert torch.equal(result.similarity, largest)
+    assert torch.equal(result.position, place)
