@@ -25,11 +25,21 @@ from stcolor_core.resizing import resized
 from stcolor_core.scratch import Scratch
 from stcolor_core.sequences import FramePattern
 from stcolor_core.shot import Shot, Tracking, format_frames, parse_frames
-from stcolor_core.spans import Span, plan, reaching, unreferenced
+from stcolor_core.spans import Span, pieces, plan, reaching, unreferenced
 from stcolor_core.tracking.detectors import Detector, open_detector
 from stcolor_core.upsampling import upsample
 
-__all__ = ["Event", "FrameResult", "Planned", "colorize", "planned", "resolve_device", "resolve_tracking", "spans_of"]
+__all__ = [
+    "Event",
+    "FrameResult",
+    "Planned",
+    "colorize",
+    "pieces_of",
+    "planned",
+    "resolve_device",
+    "resolve_tracking",
+    "spans_of",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -148,6 +158,15 @@ def spans_of(
     if cuts is None:
         cuts = () if shot.method.cuts == "none" else parse_frames(shot.method.cuts)
     return plan(sorted(frames), references, cuts, per_frame=shot.method.references)
+
+
+def pieces_of(shot: Shot, spans: Iterable[Span]) -> list[tuple[int, ...]]:
+    """The frames of a shot's spans as they may be rendered apart, in time order: spans, cut by `output.max_span`.
+
+    Where the model hands colour from frame to frame no span is cut: a piece would have to colour all before it again.
+    """
+    longest = None if models.recurrent(shot.method.model) else shot.output.max_span
+    return [piece for span in spans for piece in pieces(span, longest)]
 
 
 def _run(shot: Shot, device: torch.device, report: Callable[[Event], None], cancelled: Callable[[], bool]) -> _Run:

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,7 @@ def _add_job(parser: argparse.ArgumentParser, *, output: str) -> None:
         "--shot", type=Path, required=True, help="a shot file, as `stcolor colorize --write-shot` has it"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help=f"{output}; the hosts must see it")
+    parser.add_argument("--max-span", type=int, metavar="N", help="frames of a span that one task writes at most")
     parser.add_argument("--chunk", type=int, default=1, metavar="N", help="tasks that a host may take at once")
     parser.add_argument(
         "--nuke-script", type=Path, metavar="S.nk", help="render its Write nodes once the colour is there"
@@ -77,10 +78,12 @@ def _openjd(options: argparse.Namespace) -> int:
 def _job(options: argparse.Namespace) -> Job:
     from stcolor_core.farm.job import Job, split
     from stcolor_core.farm.pinning import inputs, pinned
-    from stcolor_core.pipeline import planned
+    from stcolor_core.pipeline import pieces_of, planned
     from stcolor_core.sequences import FramePattern
 
     shot = Shot.load(options.shot)
+    if options.max_span is not None:
+        shot = replace(shot, output=replace(shot.output, max_span=options.max_span))
     nuke = _nuke(options)
     stop = StopOnSignal()
     with Bar() as report:
@@ -91,7 +94,7 @@ def _job(options: argparse.Namespace) -> Job:
     return Job(
         name=options.name if options.name is not None else f"RefColorize {stem}".strip(),
         shot=settled,
-        tasks=split(plan.spans, plan.digests),
+        tasks=split(pieces_of(settled, plan.spans), plan.digests),
         inputs=read if nuke is None else (*read, nuke.script),
         stcolor=options.stcolor,
         chunk=options.chunk,
@@ -168,14 +171,14 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
 def _check(options: argparse.Namespace) -> int:
     from stcolor_core.farm.checks import check_pictures, check_writable
     from stcolor_core.farm.job import split
-    from stcolor_core.pipeline import planned
+    from stcolor_core.pipeline import pieces_of, planned
 
     with _failing_as(options.progress):
         shot = _mapped(options)
         plan = planned(shot)
         check_pictures(shot, plan)
         check_writable(shot)
-        tasks = len(split(plan.spans, plan.digests))
+        tasks = len(split(pieces_of(shot, plan.spans), plan.digests))
         counts = f"{len(plan.digests)} frames, {len(plan.references)} references, {tasks} tasks"
         _print(f"The shot can be coloured: {counts}.")
     return 0

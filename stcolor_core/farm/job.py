@@ -14,7 +14,6 @@ from pathlib import Path
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.shot import Shot, format_frames
-from stcolor_core.spans import Span
 
 __all__ = ["FRAMES_PER_RENDER", "Job", "NukeRender", "Task", "check", "chosen", "color", "render", "split", "verify"]
 
@@ -66,12 +65,12 @@ class Job:
         object.__setattr__(self, "frames", format_frames(frame for task in self.tasks for frame in task))
 
 
-def split(spans: Sequence[Span], frames: Iterable[int]) -> tuple[Task, ...]:
-    """The tasks that write `frames`: one a span, with the reference frames that lie between it and the span before.
+def split(pieces: Sequence[Sequence[int]], frames: Iterable[int]) -> tuple[Task, ...]:
+    """The tasks that write `frames`: one a piece, with the reference frames that lie between it and the piece before.
 
-    spans: in time order. References after the last span go with it; without any span there is one task.
+    pieces: of the spans, in time order. References after the last go with it; without any piece there is one task.
     """
-    ends = [span.frames[-1] for span in spans]
+    ends = [piece[-1] for piece in pieces]
     tasks: dict[int, list[int]] = {}
     for frame in sorted(set(frames)):
         tasks.setdefault(min(bisect_left(ends, frame), max(0, len(ends) - 1)), []).append(frame)

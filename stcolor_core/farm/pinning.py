@@ -10,7 +10,7 @@ from pathlib import Path
 from stcolor_core.farm.job import Task, split
 from stcolor_core.farm.paths import absolute, with_paths
 from stcolor_core.footage import find_frames, find_references
-from stcolor_core.pipeline import Planned, planned, spans_of
+from stcolor_core.pipeline import Planned, pieces_of, planned, spans_of
 from stcolor_core.sequences import FramePattern
 from stcolor_core.shot import Reference, Shot, format_frames, parse_frames
 
@@ -46,10 +46,10 @@ def tasks_of(shot: Shot) -> tuple[Task, ...]:
     """The tasks of a pinned shot, from the names of its files alone; of another one, after a look at its plate."""
     if shot.method.cuts == "auto":
         plan = planned(shot)
-        return split(plan.spans, plan.digests)
+        return split(pieces_of(shot, plan.spans), plan.digests)
     frames = find_frames(shot.plate)
     spans = spans_of(shot, frames, find_references(shot, frames))
-    return split(spans, frames if shot.output.frames is None else parse_frames(shot.output.frames))
+    return split(pieces_of(shot, spans), frames if shot.output.frames is None else parse_frames(shot.output.frames))
 
 
 def inputs(shot: Shot, plan: Planned) -> tuple[Path, ...]:
