@@ -32,12 +32,14 @@ def leave_a_core_free() -> None:
 
 
 class StopOnSignal:
-    """Ctrl-C and SIGTERM ask for a stop between two frames; a second Ctrl-C stops at once."""
+    """Ctrl-C, SIGTERM and, on Windows, Ctrl-Break ask for a stop between two frames; a second one stops at once."""
 
     def __init__(self) -> None:
         self._asked = False
         signal.signal(signal.SIGINT, self._ask)
         signal.signal(signal.SIGTERM, self._ask)
+        if sys.platform == "win32":
+            signal.signal(signal.SIGBREAK, self._ask)  # which is what farms send there
 
     def asked(self) -> bool:
         return self._asked

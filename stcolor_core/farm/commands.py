@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["add_commands"]
 
 _RULES = "STCOLOR_PATH_MAPPING"
+_CARRIED = ("STCOLOR_MODELS_DIR", _RULES, "NUKE_PATH", "OCIO")  # what the hosts need as it is here
 _STYLES = ("plain", "openjd", "deadline")
 
 
@@ -32,6 +33,8 @@ def add_commands(commands: Any) -> None:
     farm = commands.add_parser("farm", help="colour a shot on a render farm")
     kinds = farm.add_subparsers(required=True, metavar="COMMAND", parser_class=type(farm))
     _add_openjd(kinds.add_parser("openjd", help="a job bundle for OpenJD and AWS Deadline Cloud"))
+    _add_deadline(kinds.add_parser("deadline", help="jobs for Deadline 10"))
+    _add_opencue(kinds.add_parser("opencue", help="a job for OpenCue"))
     _add_check(kinds.add_parser("check", help="on a host: whether the shot can be coloured"))
     _add_span(kinds.add_parser("span", help="on a host: colour the frames of a task"))
     _add_verify(kinds.add_parser("verify", help="on a host: whether every frame is there, and a report"))
@@ -43,6 +46,20 @@ def add_commands(commands: Any) -> None:
 def _add_openjd(parser: argparse.ArgumentParser) -> None:
     _add_job(parser, output="folder of the bundle")
     parser.set_defaults(run=_openjd)
+
+
+def _add_deadline(parser: argparse.ArgumentParser) -> None:
+    _add_job(parser, output="folder of the info files")
+    parser.add_argument("--pool", metavar="P")
+    parser.add_argument("--secondary-pool", metavar="P")
+    parser.add_argument("--group", metavar="G", help="of the hosts that have stcolor, and a GPU")
+    parser.set_defaults(run=_deadline)
+
+
+def _add_opencue(parser: argparse.ArgumentParser) -> None:
+    _add_job(parser, output="folder of the job")
+    parser.add_argument("--show", metavar="S", help="default: $SHOW")
+    parser.set_defaults(run=_opencue)
 
 
 def _add_job(parser: argparse.ArgumentParser, *, output: str) -> None:
@@ -75,6 +92,25 @@ def _openjd(options: argparse.Namespace) -> int:
     return _say(openjd.submit(job, folder) if options.submit else _written("openjd", job, folder), options)
 
 
+def _deadline(options: argparse.Namespace) -> int:
+    from stcolor_core.farm import deadline
+
+    job, folder = _job(options), options.output.absolute()
+    queue = deadline.Queue(pool=options.pool, secondary_pool=options.secondary_pool, group=options.group)
+    parts = deadline.submissions(job, folder, queue)
+    deadline.write(job, folder, parts)
+    return _say(deadline.submit(job, folder, parts) if options.submit else _written("deadline", job, folder), options)
+
+
+def _opencue(options: argparse.Namespace) -> int:
+    from stcolor_core.farm import opencue
+
+    job, folder = _job(options), options.output.absolute()
+    made = opencue.launcher(job, folder, show=options.show)
+    opencue.write(job, folder, made)
+    return _say(opencue.submit(job, folder, made) if options.submit else _written("opencue", job, folder), options)
+
+
 def _job(options: argparse.Namespace) -> Job:
     from stcolor_core.farm.job import Job, split
     from stcolor_core.farm.pinning import inputs, pinned
@@ -101,6 +137,7 @@ def _job(options: argparse.Namespace) -> Job:
         priority=options.priority,
         gpus=options.gpus,
         nuke=nuke,
+        environment={name: value for name in _CARRIED if (value := os.environ.get(name))},
     )
 
 

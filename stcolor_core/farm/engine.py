@@ -11,7 +11,10 @@ from pathlib import Path
 from stcolor_core.errors import OutputError, StcolorError
 from stcolor_core.partials import partial_of
 
-__all__ = ["Handed", "call", "find_program", "write_all"]
+__all__ = ["SHOT_FILE", "Handed", "call", "find_program", "write_all"]
+
+
+SHOT_FILE = "shot.json"  # the job's own copy of the shot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +40,9 @@ def write_all(folder: Path, texts: Mapping[str, str]) -> None:
         raise OutputError(f"{folder} cannot be written to ({error.strerror}). Check its rights and the disk.") from None
 
 
-def find_program(name: str, *, package: str, written: Path) -> str:
-    """An engine's program on PATH. Raises StcolorError that says where the job lies where there is none."""
-    found = shutil.which(name)
+def find_program(name: str, *, package: str, written: Path, folder: str | None = None) -> str:
+    """An engine's program, in that folder or on PATH. Raises StcolorError that says where the job lies otherwise."""
+    found = (shutil.which(name, path=folder) if folder else None) or shutil.which(name)
     if found is None:
         raise StcolorError(
             f"{name} is not on PATH, so nothing was submitted. Install {package}, or submit {written} from a host "

@@ -8,7 +8,7 @@ tasks run apart and in any order.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,7 +42,7 @@ class Job:
 
     shot: as `pinning.pinned` has it. inputs: every file that it reads. tasks: in time order, none empty.
     stcolor: this program on the hosts. chunk: how many tasks the scheduler may join. priority: None is the engine's
-    own. gpus: that a host must have to colour; 0 takes any.
+    own. gpus: that a host must have to colour; 0 takes any. environment: variables that the hosts are to have.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Job:
     priority: int | None = None
     gpus: int = 1
     nuke: NukeRender | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
     frames: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -15,13 +15,12 @@ import yaml
 
 from stcolor_core.errors import StcolorError
 from stcolor_core.farm import job as jobs
-from stcolor_core.farm.engine import Handed, call, find_program, write_all
+from stcolor_core.farm.engine import SHOT_FILE, Handed, call, find_program, write_all
 from stcolor_core.farm.job import FRAMES_PER_RENDER, Job
 from stcolor_core.sequences import FramePattern
 
 __all__ = ["assets", "parameters", "submit", "template", "write"]
 
-_SHOT = "shot.json"
 _NOTIFY_SECONDS = 120  # from the notice to the end: a frame of a large plate on a CPU, and more
 _STCOLOR, _NUKE = "{{Param.Stcolor}}", "{{Param.Nuke}}"
 _HOST = ("--path-mapping", "{{Session.PathMappingRulesFile}}", "--progress", "openjd")
@@ -35,7 +34,7 @@ def write(job: Job, folder: Path) -> None:
         f"{name}.yaml": yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
         for name, document in documents.items()
     }
-    write_all(folder, {_SHOT: job.shot.to_json() + "\n", **texts})
+    write_all(folder, {SHOT_FILE: job.shot.to_json() + "\n", **texts})
 
 
 def submit(job: Job, folder: Path) -> Handed:
@@ -76,6 +75,7 @@ def template(job: Job) -> dict[str, Any]:
         "name": job.name,
         "description": f"Colours the frames {job.frames} of {job.shot.plate.path}"[:2048],
         "parameterDefinitions": _parameter_definitions(job),
+        **_environments(job),
         "steps": steps,
     }
 
@@ -104,7 +104,7 @@ def assets(job: Job) -> dict[str, Any]:
 def _parameter_definitions(job: Job) -> list[dict[str, Any]]:
     files = {"type": "PATH", "objectType": "FILE", "dataFlow": "IN"}
     found: list[dict[str, Any]] = [
-        {"name": "Shot", **files, "default": _SHOT, "description": "The shot, as it was when the job was made."},
+        {"name": "Shot", **files, "default": SHOT_FILE, "description": "The shot, as it was when the job was made."},
         {"name": "Stcolor", "type": "STRING", "default": job.stcolor, "description": "stcolor on the hosts."},
     ]
     if job.nuke is not None:
@@ -138,6 +138,12 @@ def _numbers(name: str, values: str, *, chunk: int | None) -> dict[str, Any]:
         return {"name": name, "type": "INT", "range": values}
     chunks = {"defaultTaskCount": chunk, "rangeConstraint": "CONTIGUOUS"}
     return {"name": name, "type": "CHUNK[INT]", "range": values, "chunks": chunks}
+
+
+def _environments(job: Job) -> dict[str, Any]:
+    if not job.environment:
+        return {}
+    return {"jobEnvironments": [{"name": "Submitter", "variables": dict(job.environment)}]}
 
 
 def _host_requirements(gpus: int) -> dict[str, Any]:
