@@ -58,11 +58,14 @@ def _cancel(node: nuke.Node) -> None:
 
 
 def _farm(node: nuke.Node) -> None:
-    from . import submit
+    if not nuke.GUI:
+        from . import submit
 
-    file = submit.write_shot(node)
-    if nuke.GUI:
-        nuke.message(f"The shot is written. The farm renders it by:\n\nstcolor colorize --shot {file.as_posix()}")
+        submit.submit(node)
+        return
+    from . import farm_dialog
+
+    farm_dialog.open_for(node)
 
 
 ACTIONS: dict[str, Callable[[nuke.Node], object]] = {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterable
 
-__all__ = ["Cancelled", "CoreRefused", "CoreUnreachable", "RefColorizeError"]
+__all__ = ["Cancelled", "CoreRefused", "CoreUnreachable", "RefColorizeError", "unexpected"]
 
 
 class RefColorizeError(Exception):
@@ -29,3 +30,9 @@ class CoreRefused(RefColorizeError):
 
 class Cancelled(RefColorizeError):
     """The artist stopped it. What was finished is on disk and valid."""
+
+
+def unexpected(error: Exception) -> RefColorizeError:
+    """The artist's line for what nobody has foreseen; whoever has to mend it finds the rest in the terminal."""
+    traceback.print_exception(type(error), error, error.__traceback__)
+    return RefColorizeError(f"Something unexpected went wrong ({error!r}); the terminal has the details.")

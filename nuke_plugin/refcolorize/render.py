@@ -7,7 +7,6 @@ without one all happens where it is called, and ends done or with an error.
 from __future__ import annotations
 
 import threading
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -17,7 +16,7 @@ import nuke
 from . import node as nodes
 from . import server, shots
 from .client import Client
-from .errors import Cancelled, CoreRefused, CoreUnreachable, RefColorizeError
+from .errors import Cancelled, CoreRefused, CoreUnreachable, RefColorizeError, unexpected
 from .main_thread import in_main_thread
 from .progress import Progress
 
@@ -182,8 +181,7 @@ class Running:
                     self._client.cancel(self.job)
             raise
         except Exception as error:  # noqa: BLE001  (nobody is above a thread; the artist must not wait for nothing)
-            traceback.print_exc()
-            self._fail(RefColorizeError(f"Something unexpected went wrong ({error!r}); the terminal has the details."))
+            self._fail(unexpected(error))
         finally:
             if _live.get(self._path) is self:  # and not one that has begun since
                 del _live[self._path]

@@ -25,6 +25,7 @@ __all__ = [
     "ensure",
     "find",
     "log_file",
+    "open_core",
     "run_core",
     "start",
     "state_folder",
@@ -134,8 +135,8 @@ def core_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.upper().startswith(_NUKES_OWN)}
 
 
-def run_core(*arguments: str, seconds: float) -> str:
-    """Run the core's program to its end; its last line. Raises CoreUnreachable where it fails or takes too long.
+def open_core(*arguments: str, stderr: int) -> subprocess.Popen[str]:
+    """The core's program, started; its standard output is a pipe. Raises CoreUnreachable where that cannot be done.
 
     It runs in the state folder, which only its owner can write: Python also imports from where it is run.
     """
@@ -145,26 +146,34 @@ def run_core(*arguments: str, seconds: float) -> str:
         window = subprocess.CREATE_NO_WINDOW
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        run = subprocess.run(
+        return subprocess.Popen(
             [*command, *arguments],
             cwd=folder,
             env=core_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             text=True,
             errors="replace",
-            timeout=seconds,
             creationflags=window,
         )
     except OSError as error:
         raise _not_started(command, f"that cannot be done ({error})") from None
-    except subprocess.TimeoutExpired:
-        raise _not_started(command, f"it did not come back within {seconds:g} s") from None
-    said = (run.stdout.strip().splitlines() or ["it said nothing"])[-1].strip()
-    if run.returncode and "No module named" in said and "stcolor_core" in said:
+
+
+def run_core(*arguments: str, seconds: float) -> str:
+    """Run the core's program to its end; its last line. Raises CoreUnreachable where it fails or takes too long."""
+    command = core_command()
+    with open_core(*arguments, stderr=subprocess.STDOUT) as process:
+        try:
+            output, _ = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise _not_started(command, f"it did not come back within {seconds:g} s") from None
+    said = (output.strip().splitlines() or ["it said nothing"])[-1].strip()
+    if process.returncode and "No module named" in said and "stcolor_core" in said:
         raise _not_started(command, "RefColorize's core is not installed in that Python")
-    if run.returncode:
+    if process.returncode:
         raise _not_started(command, f"it ended with: {said.removeprefix('stcolor: ')}")
     return said
 

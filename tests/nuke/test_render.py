@@ -346,21 +346,6 @@ def test_reattaching_starts_no_core_and_minds_no_missing_one(comp: Comp, render:
 
 
 @pytest.mark.gui
-@pytest.mark.usefixtures("core")
-def test_the_shot_for_the_farm_is_written_and_the_cores_command_takes_it(nuke_session: Any, comp: Comp) -> None:
-    from stcolor_core.cli import main
-
-    comp.node["farm"].execute()
-    (message,) = nuke_session.artist.messages
-    file = comp.results / "v001" / "shot.json"
-    assert f"stcolor colorize --shot {file.as_posix()}" in message
-    assert main(["colorize", "--shot", str(file), "--device", "cpu"]) == 0
-    assert comp.frames("v001") == list(range(1001, 1007))
-    assert comp.node["version"].value() == "v001"
-    assert not comp.nuke.root().modified()
-
-
-@pytest.mark.gui
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
 def test_an_output_folder_without_rights_is_named(nuke_session: Any, comp: Comp, core: Client) -> None:
     (comp.folder / "refcolorize").mkdir(mode=0o500)
