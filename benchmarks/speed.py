@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class InTurn:
         return future
 
 
-def make_shot(folder: Path, width: int, height: int, frames: int) -> None:
+def make_shot(folder: Path, width: int, height: int, frames: int, *, keyframes: Sequence[int] = (1,)) -> None:
     """A pan of 2 px a frame, at most 120 px to and fro, so that long shots need no wide wall."""
     from stcolor_core import plates
 
@@ -76,8 +76,9 @@ def make_shot(folder: Path, width: int, height: int, frames: int) -> None:
         plates.write_frame(
             folder / f"plate.{frame:04d}.exr", {"Y": (rgb @ np.float32([0.2126, 0.7152, 0.0722]), "half")}
         )
-        if frame == 1:
-            plates.write_frame(folder / "ref.0001.exr", {n: (rgb[..., i], "half") for i, n in enumerate("RGB")})
+        if frame in keyframes:
+            color = {name: (rgb[..., i], "half") for i, name in enumerate("RGB")}
+            plates.write_frame(folder / f"ref.{frame:04d}.exr", color)
 
 
 def child(folder: Path, model: str, *, profile: bool) -> None:

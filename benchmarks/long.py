@@ -1,0 +1,69 @@
+"""Memory and cost along one long shot, EXR to EXR: neither may grow.
+
+    python benchmarks/long.py [--frames 5000] [--size 96x54] [--working-height 64]
+
+Colours a pan over a textured wall whose keyframes are its first frame and the one in the middle, so that the first half
+is tracked from both sides and the second walked away from one. Prints, every tenth of the way, the CPU seconds a frame
+and the resident memory since the line before. The first line holds what comes before the first frame too: the plan, the
+look for cuts, and tracking back. Needs no data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+from speed import make_shot
+
+
+def main() -> None:
+    """Colour the shot and print what it costs on the way."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=5000)
+    parser.add_argument("--size", default="96x54")
+    parser.add_argument("--working-height", type=int, default=64)
+    options = parser.parse_args()
+    width, height = map(int, options.size.split("x"))
+    keyframes = (1, options.frames // 2)
+    with tempfile.TemporaryDirectory() as folder:
+        make_shot(Path(folder), width, height, options.frames, keyframes=keyframes)
+        measure(Path(folder), options.frames, keyframes, options.working_height)
+
+
+def measure(folder: Path, frames: int, keyframes: tuple[int, ...], working_height: int) -> None:
+    """Colour the shot in `folder`, and print a line every tenth of it."""
+    from stcolor_core import pipeline
+    from stcolor_core.shot import Method, Output, Plate, Reference, Shot
+    from stcolor_core.terminal import leave_a_core_free
+
+    process, most = psutil.Process(), 0.0
+
+    def look(_: pipeline.Event) -> None:
+        nonlocal most
+        most = max(most, process.memory_info().rss / 2**20)
+
+    shot = Shot(
+        plate=Plate(path=str(folder / "plate.####.exr")),
+        output=Output(path=str(folder / "out/shot.####.exr")),
+        references=tuple(Reference(path=str(folder / f"ref.{key:04d}.exr"), frame=key) for key in keyframes),
+        method=Method(working_height=working_height),
+    )
+    leave_a_core_free()
+    tenth, since = frames // 10, time.process_time()
+    for done, _ in enumerate(pipeline.colorize(shot, report=look), start=1):
+        if done % tenth == 0:
+            now = time.process_time()
+            resident = process.memory_info().rss / 2**20
+            print(
+                f"{done:6} frames: {(now - since) / tenth:.4f} s of CPU a frame, "
+                f"{resident:.0f} MiB resident, {most:.0f} at most",
+                flush=True,
+            )
+            since, most = now, 0.0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Spans, and pieces of them, rendered apart and in any order give the very bytes of a whole render."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import FIRST, ShotOnDisk
+from scenes import Scene, pan
+
+from stcolor_core.evaluation.dataset import read_dataset
+from stcolor_core.pipeline import pieces_of, planned
+from stcolor_core.shot import Shot, format_frames
+
+DAVIS = Path(__file__).resolve().parents[3] / "shared" / "data" / "davis"
+MakeShot = Callable[..., ShotOnDisk]
+
+
+def joined(*scenes: Scene) -> Scene:
+    """One after another, with a cut between."""
+    parts = [[value for scene in scenes for value in getattr(scene, name)] for name in ("lightnesses", "ab", "masks")]
+    return Scene(*parts, with_mattes=False)
+
+
+def made() -> Scene:
+    one, other = pan(11, height=64, width=96, step=2), pan(6, height=64, width=96, step=3)
+    other.lightnesses[:] = [np.ascontiguousarray(100 - lightness[::-1, ::-1]) for lightness in other.lightnesses]
+    return joined(one, other)
+
+
+def filmed() -> Scene:
+    if not DAVIS.is_dir():
+        pytest.skip("needs shared/data/davis beside the repository")
+    scenes = []
+    for clip, count in zip(read_dataset(DAVIS, width=128, height=72, names=("dog", "parkour")), (11, 6), strict=True):
+        labs = [cv2.cvtColor(clip.rgb(frame), cv2.COLOR_RGB2Lab) for frame in range(count)]
+        shape = (0, *labs[0].shape[:2])
+        scenes.append(
+            Scene(
+                [np.ascontiguousarray(lab[..., 0]) for lab in labs],
+                [np.ascontiguousarray(lab[..., 1:]) for lab in labs],
+                [np.zeros(shape, bool)] * count,
+            )
+        )
+    return joined(*scenes)
+
+
+@pytest.fixture(params=[made, filmed], ids=["made", "filmed"])
+def shot(request: pytest.FixtureRequest, make_shot: MakeShot) -> ShotOnDisk:
+    """17 frames with a cut before the 12th and references on the 2nd, the 9th and the 15th."""
+    return make_shot(request.param(), references=(FIRST + 1, FIRST + 8, FIRST + 14))
+
+
+def whole(shot: ShotOnDisk) -> dict[str, bytes]:
+    """The bytes of a whole render, which is put away."""
+    assert shot.colorize() == 0
+    found = {path.name: path.read_bytes() for path in shot.written()}
+    assert len(found) == len(shot.frames)
+    shutil.rmtree(shot.folder / "out")
+    return found
+
+
+def tasks(shot: ShotOnDisk, *options: str) -> list[str]:
+    """The ranges of frames that may be rendered apart: pieces of the spans, and the references, in no order."""
+    wish = shot.folder / "shot.json"
+    assert shot.colorize(*options, "--write-shot", str(wish)) == 0
+    asked = Shot.load(wish)
+    plan = planned(asked)
+    assert plan.cuts == (FIRST + 11,)
+    ranges = [format_frames(frames) for frames in (*pieces_of(asked, plan.spans), plan.references)]
+    random.Random(4).shuffle(ranges)
+    return ranges
+
+
+@pytest.mark.slow
+def test_pieces_of_spans_rendered_by_processes_of_their_own_are_the_bytes_of_a_whole_render(shot: ShotOnDisk) -> None:
+    expected = whole(shot)
+    ranges = tasks(shot, "--max-span", "4")
+    assert len(ranges) == 7  # the 1st, 3rd to 5th, 6th to 8th, 10th and 11th, 12th to 14th, 16th and 17th; references
+    command = [sys.executable, "-m", "stcolor_core.cli", "colorize", "--shot", str(shot.folder / "shot.json"), "--json"]
+    for some in ranges:
+        done = subprocess.run([*command, "--only", some], check=True, capture_output=True, text=True)
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        assert format_frames(event["frame"] for event in events if event["kind"] == "frame") == some
+    assert {path.name: path.read_bytes() for path in shot.written()} == expected
+
+
+def test_frames_rendered_one_by_one_are_the_bytes_of_a_whole_render(shot: ShotOnDisk) -> None:
+    expected = whole(shot)
+    frames = list(shot.frames)
+    random.Random(9).shuffle(frames)
+    for frame in frames:
+        assert shot.colorize("--only", str(frame)) == 0
+    assert {path.name: path.read_bytes() for path in shot.written()} == expected
