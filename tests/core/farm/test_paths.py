@@ -1,0 +1,117 @@
+"""Paths of one machine on another, as text: neither machine is needed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stcolor_core.errors import BadRequest
+from stcolor_core.farm.paths import Rule, absolute, map_path, read_rules, with_paths
+from stcolor_core.shot import Matte, Method, Output, Plate, Reference, Shot, Still
+
+
+def rules_of(path: Path, *rules: tuple[str, str, str]) -> tuple[Rule, ...]:
+    """pathmapping-1.0 rules (format, source, destination), read from a file."""
+    names = ("source_path_format", "source_path", "destination_path")
+    data = {"version": "pathmapping-1.0", "path_mapping_rules": [dict(zip(names, rule, strict=True)) for rule in rules]}
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return read_rules(path)
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "expected"),
+    [
+        pytest.param(
+            ("POSIX", "/mnt/show", "/Volumes/show"),
+            "/mnt/show/sh010/plate.####.exr",
+            "/Volumes/show/sh010/plate.####.exr",
+            id="posix to posix",
+        ),
+        pytest.param(
+            ("POSIX", "/mnt/show", "Z:\\show"),
+            "/mnt/show/sh010/plate.%04d.exr",
+            "Z:\\show\\sh010\\plate.%04d.exr",
+            id="posix to windows",
+        ),
+        pytest.param(
+            ("POSIX", "/mnt/show", "\\\\server\\show"),
+            "/mnt/show/a/b.exr",
+            "\\\\server\\show\\a\\b.exr",
+            id="posix to a share",
+        ),
+        pytest.param(
+            ("WINDOWS", "Z:\\show", "/mnt/show"),
+            "z:/Show/sh010\\plate.####.exr",
+            "/mnt/show/sh010/plate.####.exr",
+            id="windows to posix, whatever the case and the slashes",
+        ),
+        pytest.param(
+            ("WINDOWS", "\\\\server\\show", "/mnt/show"),
+            "//SERVER/show/a.exr",
+            "/mnt/show/a.exr",
+            id="a share to posix",
+        ),
+        pytest.param(("WINDOWS", "Z:\\", "Y:\\"), "Z:\\a\\b.exr", "Y:\\a\\b.exr", id="a drive to a drive"),
+        pytest.param(("POSIX", "/mnt/show", "/x"), "/mnt/show", "/x", id="the very folder"),
+        pytest.param(("POSIX", "/mnt/show/", "/x/"), "/mnt/show/a.exr", "/x/a.exr", id="slashes at the end"),
+        pytest.param(
+            ("POSIX", "/mnt/show", "/x"), "/mnt/show2/a.exr", "/mnt/show2/a.exr", id="a name that begins alike"
+        ),
+        pytest.param(("POSIX", "/mnt/Show", "/x"), "/mnt/show/a.exr", "/mnt/show/a.exr", id="posix minds the case"),
+        pytest.param(("WINDOWS", "Z:\\show", "/x"), "/mnt/show/a.exr", "/mnt/show/a.exr", id="of the other system"),
+        pytest.param(("POSIX", "/", "/x"), "ocio://default", "ocio://default", id="a builtin config is no path"),
+    ],
+)
+def test_a_rule_maps_what_lies_in_its_source(
+    rule: tuple[str, str, str], path: str, expected: str, tmp_path: Path
+) -> None:
+    assert map_path(path, rules_of(tmp_path / "rules.json", rule)) == expected
+
+
+def test_the_most_specific_rule_wins_wherever_it_stands(tmp_path: Path) -> None:
+    rules = rules_of(tmp_path / "r.json", ("POSIX", "/mnt", "/wide"), ("POSIX", "/mnt/show", "/narrow"))
+    assert map_path("/mnt/show/a.exr", rules) == "/narrow/a.exr"
+    assert map_path("/mnt/other/a.exr", rules) == "/wide/other/a.exr"
+
+
+def test_a_session_without_rules_has_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "rules.json").write_text("{}", encoding="utf-8")
+    assert read_rules(tmp_path / "rules.json") == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[1]", '{"path_mapping_rules": [{"source_path": "/a"}]}', '{"path_mapping_rules": [3]}']
+)
+def test_rules_that_are_none_are_refused_by_their_file(text: str, tmp_path: Path) -> None:
+    (tmp_path / "rules.json").write_text(text, encoding="utf-8")
+    with pytest.raises(BadRequest, match=r"rules\.json cannot be read"):
+        read_rules(tmp_path / "rules.json")
+
+
+def test_every_path_of_a_shot_is_changed_and_nothing_else() -> None:
+    shot = Shot(
+        plate=Plate(path="p", colorspace="ACEScg"),
+        output=Output(path="o.exr", reuse="u.exr"),
+        references=(Reference(path="r", frame=3),),
+        stills=(Still(path="s"),),
+        mattes=(Matte(path="m"),),
+        method=Method(detector_weights="w", detector_config="c"),
+        ocio="config.ocio",
+    )
+    changed = with_paths(shot, lambda path: f"/x/{path}")
+    assert json.loads(changed.to_json()) == json.loads(
+        shot.to_json()
+        .replace('"path": "', '"path": "/x/')
+        .replace('"reuse": "', '"reuse": "/x/')
+        .replace('"detector_weights": "', '"detector_weights": "/x/')
+        .replace('"detector_config": "', '"detector_config": "/x/')
+        .replace('"ocio": "', '"ocio": "/x/')
+    )
+
+
+def test_absolute_paths_keep_their_pattern(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert absolute("a/../b/sh.####.exr") == str(tmp_path / "b" / "sh.####.exr")
+    assert absolute("ocio://default") == "ocio://default"
