@@ -1,7 +1,12 @@
-"""Run by Nuke at every start, with or without a GUI: where the node lies, and the layers that its results have."""
+"""Run by Nuke at every start, with or without a GUI: where the node lies, and the layers that its results have.
+
+Where a job of a farm brings path mapping rules, its files are opened by these; not where an artist sits, whose own
+paths they would take away.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 
@@ -28,6 +33,10 @@ def _set_up() -> None:
             nuke.pluginAddPath(folder.as_posix())
     for layer, channels in _LAYERS.items():
         nuke.Layer(layer, [f"{layer}.{channel}" for channel in channels])
+    if (rules := os.environ.get("STCOLOR_PATH_MAPPING")) and not nuke.GUI:
+        from refcolorize.paths import map_path, read_rules
+
+        nuke.addFilenameFilter(map_path, (read_rules(Path(rules)),))
 
 
 try:

@@ -43,6 +43,7 @@ class Callbacks:
         self._session = session
         self._added: dict[str, dict[str, list[_Entry]]] = {event: {} for event in EVENTS}
         self._for_node: dict[Node, list[_Entry]] = {}
+        self._filters: list[_Entry] = []
         self.this: list[tuple[Node, Knob | None, str]] = []  # node, knob, event
         self.errors: list[str] = []
 
@@ -52,6 +53,7 @@ class Callbacks:
         for event, node_class in EVENTS.items():
             found[f"add{event}"], found[f"remove{event}"] = self._functions(event, node_class)
         found["addKnobChanged"], found["removeKnobChanged"] = self.add_knob_changed, self.remove_knob_changed
+        found["addFilenameFilter"] = self.add_filename_filter
         return found
 
     def _functions(self, event: str, default: str) -> tuple[Callable[..., None], Callable[..., None]]:
@@ -85,6 +87,14 @@ class Callbacks:
         """`nuke.removeKnobChanged`."""
         self._take(self._knob_changed_list(nodeClass, node), call, args, kwargs)
 
+    def add_filename_filter(
+        self, call: Callable[..., Any], args: Any = (), kwargs: Any = None, nodeClass: str = "*"
+    ) -> None:
+        """`nuke.addFilenameFilter`."""
+        if nodeClass != "*":
+            raise NotImplementedError("the fake filters the names of all nodes")
+        self._put(self._filters, call, args, kwargs)
+
     def _knob_changed_list(self, node_class: str, node: Node | None) -> list[_Entry]:
         if node is not None:
             return self._for_node.setdefault(node, [])
@@ -116,6 +126,13 @@ class Callbacks:
         for call, args, kwargs in self._entries(event, node):
             with self.inside(node, None, event):
                 call(*args, **kwargs)
+
+    def filtered(self, filename: str) -> str:
+        """What Nuke passes to the operating system in place of a file's name: the filter added last comes first."""
+        for call, args, kwargs in reversed(self._filters):
+            changed = call(filename, *args, **kwargs)
+            filename = filename if changed is None else changed
+        return filename
 
     def knob_changed(self, knob: Knob) -> None:
         """Tell of a change, unless it was made by a callback of the same node."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import colorspaces, image_files
 from .formats import FrameRange, FrameRanges
-from .nodes import Node, file_of
+from .nodes import Node, opened
 
 if TYPE_CHECKING:
     from .session import Session
@@ -86,7 +86,7 @@ def _render(session: Session, node: Node, frame: int) -> None:
 
 
 def _write(session: Session, node: Node, frame: int) -> None:
-    path = Path(file_of(node, frame))
+    path = opened(node, frame)
     picture = session.pictures.of(node, frame)
     kind = node["file_type"].value() or _ENDINGS.get(path.suffix[1:], path.suffix[1:])
     if kind not in _DEFAULT_TYPES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import colorspaces, node_classes, tcl
@@ -337,3 +338,8 @@ def file_of(node: Node, frame: float | None = None) -> str:
     """The path of a Read or Write, its Tcl worked out; with its frame where one is given."""
     path = tcl.technical(tcl.expand(node._text("file"), node, node._session.frame if frame is None else frame))
     return path if frame is None else tcl.with_frame(path, frame)
+
+
+def opened(node: Node, frame: float) -> Path:
+    """The file that Nuke opens for a Read or Write at a frame."""
+    return Path(node._session.callbacks.filtered(file_of(node, frame)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from . import colorspaces, image_files
 from .groups import Group
-from .nodes import Node, file_of
+from .nodes import Node, opened
 from .picture import Picture
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Pictures:
         at = read_frame(node, frame)
         if at is None:
             return self.black(self.size(node, frame))
-        path = Path(file_of(node, at))
+        path = opened(node, at)
         try:
             header, channels = image_files.read_header(path), image_files.read(path)
         except RuntimeError as error:
@@ -88,7 +87,7 @@ class Pictures:
             return set_size
         first, last = node["first"].value(), node["last"].value()
         for at in (frame, *range(first, last + 1)):
-            path = Path(file_of(node, at))
+            path = opened(node, at)
             if path.is_file():
                 return image_files.read_header(path).size
         return self.black().size
@@ -118,7 +117,7 @@ class Pictures:
         """Of the file that the picture comes from."""
         if node.Class() == "Read":
             at = read_frame(node, frame)
-            path = Path(file_of(node, frame if at is None else at))
+            path = opened(node, frame if at is None else at)
             if not path.is_file():
                 return {}
             header = image_files.read_header(path)
