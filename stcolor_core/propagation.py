@@ -139,14 +139,15 @@ class Propagator:
         if not span.bounded:
             yield from ((frame, self._seen(frame, footage), []) for frame in span.frames if frame in needed)
             return
+        back, outward = span.walks(needed)
         if span.between:
             walk = self._start(sources[1])
-            for frame in _as_far_as(needed, span.outward[::-1]):
+            for frame in back:
                 track = walk.step(self._seen(frame, footage))
                 if frame in needed:
                     scratch.save("tracks", frame, track)
         walk = self._start(sources[0])
-        for frame in _as_far_as(needed, span.outward):
+        for frame in outward:
             view = self._seen(frame, footage)
             tracks = [walk.step(view)]
             if frame in needed:
@@ -159,8 +160,8 @@ class Propagator:
     ) -> Iterator[Colored]:
         """A recurrent refinement away from the one reference that bounds the span, or in time from stills alone."""
         previous = Previous(sources[0].view.lightness, sources[0].ab) if span.bounded else None
-        needed = frozenset(_as_far_as(wanted, span.outward))
-        for frame, view, tracks in self._tracked(span, sources, footage, scratch, needed=needed):
+        _, needed = span.walks(wanted)
+        for frame, view, tracks in self._tracked(span, sources, footage, scratch, needed=frozenset(needed)):
             evidence = self._evidence(frame, view, sources, tracks)
             refined = self._model.refinement.refine(evidence, previous)
             previous = Previous(view.lightness, refined.ab)
@@ -180,7 +181,8 @@ class Propagator:
             if frame in wanted:
                 scratch.save("colored", frame, _colored(frame, evidence, refined, sources, tracks))
         previous = Previous(sources[1].view.lightness, sources[1].ab)
-        for frame in _as_far_as(wanted, span.outward[::-1]):
+        back, _ = span.walks(wanted)
+        for frame in back:
             evidence = scratch.take("evidence", frame, Evidence, device=self._device)
             refined = self._model.refinement.refine(evidence, previous)
             previous = Previous(evidence.lightness, refined.ab)
@@ -295,8 +297,3 @@ def _closeness(frame: int, sources: Sequence[_Source]) -> list[float]:
     """How near each of one or two references is in time: 1 on itself, 0 on the other; sums to 1."""
     distance = [abs(frame - source.frame) for source in sources if source.frame is not None]
     return [1.0] if len(distance) == 1 else [1 - d / sum(distance) for d in distance]
-
-
-def _as_far_as(needed: Collection[int], walk: Sequence[int]) -> Sequence[int]:
-    """The frames of a walk up to the last that is needed."""
-    return walk[: 1 + max((place for place, frame in enumerate(walk) if frame in needed), default=-1)]

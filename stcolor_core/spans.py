@@ -8,7 +8,7 @@ span, at the price of being tracked to: its frames on the way are read for that,
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Span", "pieces", "plan", "reaching", "unreferenced"]
@@ -46,6 +46,14 @@ class Span:
     def outward(self) -> tuple[int, ...]:
         """Its frames away from the reference that bounds it; in time where two do, or none."""
         return self.frames[::-1] if self.before is None and self.after is not None else self.frames
+
+    def walks(self, wanted: Collection[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The frames to walk over for the wanted ones: back from `after` where it lies between two, then outward.
+
+        A walk ends with the last frame that is wanted.
+        """
+        back = self.outward[::-1] if self.between else ()
+        return _as_far_as(wanted, back), _as_far_as(wanted, self.outward)
 
     @property
     def reads(self) -> tuple[int, ...]:
@@ -94,6 +102,10 @@ def reaching(spans: Iterable[Span], frames: Iterable[int]) -> list[Span]:
     """The spans that hold any of `frames`."""
     wanted = set(frames)
     return [span for span in spans if wanted.intersection(span.frames)]
+
+
+def _as_far_as(wanted: Collection[int], walk: tuple[int, ...]) -> tuple[int, ...]:
+    return walk[: 1 + max((place for place, frame in enumerate(walk) if frame in wanted), default=-1)]
 
 
 def _others(inside: Sequence[int], before: int | None, after: int | None, own: Sequence[int]) -> tuple[int, ...]:

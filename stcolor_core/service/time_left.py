@@ -2,7 +2,8 @@
 
 Finished frames alone would mislead: between two keyframes the run first tracks back through all frames and finishes
 none, then comes forward and finishes each. So what is counted is looks. A frame between two keyframes is looked at
-twice, any other once; how long the two kinds of look take is measured, and what is ahead follows.
+twice, any other once, and what lies on the way to frames to write is looked at too; how long a look that only tracks
+and one that colours take is measured, and what is ahead follows.
 """
 
 from __future__ import annotations
@@ -47,13 +48,13 @@ class TimeLeft:
         self._looks: dict[int, int] = {}
         self._span_of: dict[int, Span] = {}
         written = frozenset(wanted)
-        for span in spans:
-            if written.isdisjoint(span.frames):
-                continue
-            twice = span.before is not None and span.after is not None
-            for frame in span.frames:
-                self._looks[frame], self._span_of[frame] = 1 + twice, span
-        self._unfinished = set(written.intersection(self._looks))
+        due = [span for span in spans if not written.isdisjoint(span.frames)]
+        for span in due:
+            self._span_of.update(dict.fromkeys(span.frames, span))
+        self._unfinished = set(written.intersection(self._span_of))
+        for span in due:
+            self._plan(span)
+        self._kept_in: Span | None = None  # whose kept frames are not known yet to be passed only
         self._took: dict[_Look, deque[float]] = {kind: deque(maxlen=_MEASURED) for kind in ("back", "last", "other")}
         self._now: _Look = "other"
         self._since = clock()
@@ -89,18 +90,28 @@ class TimeLeft:
             self._finds_cuts = False
         if not self._looks.get(frame):
             return "other"
+        if self._kept_in is self._span_of[frame]:
+            self._plan(self._kept_in)
+            self._kept_in = None
         self._looks[frame] -= 1
-        return "back" if self._looks[frame] else "last"
+        return "back" if self._looks[frame] or frame not in self._unfinished else "last"
+
+    def _plan(self, span: Span) -> None:
+        """Count the looks that what is not finished of a span will take."""
+        walks = span.walks(self._unfinished.intersection(span.frames))
+        self._looks.update({frame: sum(frame in walk for walk in map(frozenset, walks)) for frame in span.frames})
 
     def _finished(self, frame: int, *, kept: bool) -> None:
         if (span := self._span_of.get(frame)) is None:
             return
         self._unfinished.discard(frame)
-        if not kept and self._looks[frame]:  # a cut was found: the span is walked one way from either end
+        if kept:
+            self._kept_in = span
+        elif self._looks[frame]:  # a cut was found: the span is walked one way from either end
             for each in span.frames:
                 self._looks[each] = max(0, self._looks[each] - 1)
             self._now = "last"
-        if self._unfinished.isdisjoint(span.frames):  # what is kept is still walked through, on the way to the others
+        if self._unfinished.isdisjoint(span.frames):
             self._looks.update(dict.fromkeys(span.frames, 0))
 
     def _seconds_ahead(self) -> tuple[float, float, float] | None:
@@ -110,4 +121,6 @@ class TimeLeft:
             return None
         back = _TRACKING * last if back is None else back
         begun = {"back": back, "last": last, "other": 0.0}[self._now]
-        return begun, self._since, sum(last + (looks - 1) * back for looks in self._looks.values() if looks)
+        looks = sum(self._looks.values())
+        to_color = sum(self._looks[frame] > 0 for frame in self._unfinished)
+        return begun, self._since, to_color * last + (looks - to_color) * back

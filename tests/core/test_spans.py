@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,6 +34,22 @@ def test_more_references_join_the_nearest_first() -> None:
 
 def test_frames_with_gaps_are_walked_over() -> None:
     assert plan([1, 2, 5, 6], [2], []) == [Span((1,), None, 2), Span((5, 6), 2, None)]
+
+
+@pytest.mark.parametrize(
+    ("span", "back", "outward"),
+    [
+        pytest.param(Span((2, 3, 4, 5, 6), 1, None), (), (2, 3, 4, 5), id="from the first"),
+        pytest.param(Span((2, 3, 4, 5, 6), None, 7), (), (6, 5, 4, 3), id="from the last"),
+        pytest.param(Span((2, 3, 4, 5, 6), 1, 7), (6, 5, 4, 3), (2, 3, 4, 5), id="between two"),
+        pytest.param(Span((2, 3, 4, 5, 6), None, None), (), (2, 3, 4, 5), id="from nowhere"),
+    ],
+)
+def test_a_walk_ends_with_the_last_frame_that_is_wanted(
+    span: Span, back: tuple[int, ...], outward: tuple[int, ...]
+) -> None:
+    assert span.walks({3, 5}) == (back, outward)
+    assert span.walks(()) == ((), ())
 
 
 @given(count=st.integers(1, 300), longest=st.integers(1, 120))

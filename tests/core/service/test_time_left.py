@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from stcolor_core.pipeline import Event
@@ -13,7 +15,7 @@ class Run:
     """A run over frames with keyframes, where a look that only tracks takes 1 s and one that ends in a frame 5 s."""
 
     def __init__(
-        self, last: int, keyframes: tuple[int, ...], *, wanted: range | None = None, finds_cuts: bool = False
+        self, last: int, keyframes: tuple[int, ...], *, wanted: Sequence[int] | None = None, finds_cuts: bool = False
     ) -> None:
         self.now = 0.0
         self.frames = range(1, last + 1)
@@ -55,10 +57,22 @@ def test_between_two_keyframes_the_way_back_is_no_measure_of_the_way_forward() -
 
 def test_frames_that_are_not_wanted_are_waited_for_only_on_the_way_to_others() -> None:
     run = Run(40, (1, 20, 40), wanted=range(8, 20))
-    run.look(*range(19, 1, -1), seconds=1)
-    run.look(*range(2, 8), seconds=5)
+    run.look(*range(19, 7, -1), seconds=1)
+    run.look(*range(2, 8), seconds=1)
     run.forward(*range(8, 13))
     assert run.times.seconds() == 7 * 5
+
+
+def test_what_lies_behind_the_frames_that_are_wanted_is_only_tracked_back_from() -> None:
+    run = Run(40, (1, 40), wanted=range(5, 20))
+    run.look(*range(39, 4, -1), seconds=1)
+    run.look(2, 3, 4, seconds=1)
+    run.forward(*range(5, 12))
+    assert run.times.seconds() == 8 * 5
+    run = Run(40, (1, 20, 40), wanted=[*range(2, 20), 30])
+    run.look(*range(19, 1, -1), seconds=1)
+    run.forward(*range(2, 20))
+    assert run.times.seconds() == 5 + 10 + 9
 
 
 def test_the_way_back_of_what_comes_later_counts() -> None:
@@ -108,9 +122,10 @@ def test_a_span_that_is_kept_takes_no_time_and_one_kept_in_part_is_walked_throug
     run.finish(1, 20, 40, kept=True)
     run.finish(*range(2, 20), kept=True)
     run.finish(*range(21, 30), kept=True)
-    run.look(*range(39, 20, -1), seconds=1)
-    run.forward(*range(21, 31))
-    assert run.times.seconds() == 9 * 5
+    run.look(*range(39, 29, -1), seconds=1)
+    run.look(*range(21, 30), seconds=1)
+    run.forward(*range(30, 35))
+    assert run.times.seconds() == 5 * 5
 
 
 def test_a_cut_that_was_not_known_before_is_noticed_with_the_first_frame_behind_it() -> None:
