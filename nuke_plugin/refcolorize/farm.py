@@ -22,7 +22,7 @@ _STEP_SECONDS = 0.1  # so that Cancel is heard soon
 _END_SECONDS = 5.0
 _SAYS = "stcolor: "  # how the core's program begins its line on an error
 _CANCELLED = 130
-_OWN = ("priority", "pool", "secondary_pool", "group", "show")  # what not every engine has
+_OWN = ("gpus", "priority", "pool", "secondary_pool", "group", "show")  # what not every engine has
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Engine:
 
 
 ENGINES = {
-    "openjd": Engine("OpenJD bundle", "openjd", False, ("priority",)),
-    "deadline-cloud": Engine("Deadline Cloud", "openjd", True, ("priority",)),
+    "openjd": Engine("OpenJD bundle", "openjd", False, ("gpus", "priority")),
+    "deadline-cloud": Engine("Deadline Cloud", "openjd", True, ("gpus", "priority")),
     "deadline": Engine("Deadline 10", "deadline", True, ("priority", "pool", "secondary_pool", "group")),
-    "opencue": Engine("OpenCue", "opencue", True, ("priority", "show")),
+    "opencue": Engine("OpenCue", "opencue", True, ("gpus", "priority", "show")),
 }
 
 
@@ -52,7 +52,8 @@ class Wanted:
 
     engine: a key of ENGINES. version: one on disk, to be sent again; None: the node as it is now. writes: the Write
     nodes to render when the colour is there; None: all below the node. max_span: most frames of a span, which is cut
-    where it is longer. chunk: spans of one task. priority: 0..100. submit: hand it over, and do not only write it.
+    where it is longer. chunk: tasks that a host may take at once. gpus: that a host must have to colour; 0: any host.
+    priority: 0..100. submit: hand it over, and do not only write it.
     """
 
     engine: str = "openjd"
@@ -60,6 +61,7 @@ class Wanted:
     writes: tuple[str, ...] | None = None
     max_span: int | None = None
     chunk: int | None = None
+    gpus: int | None = None
     priority: int | None = None
     pool: str = ""
     secondary_pool: str = ""
@@ -102,6 +104,8 @@ def check(wanted: Wanted) -> None:
         value = getattr(wanted, name)
         if value is not None and value < 1:
             raise RefColorizeError(f"{name} is {value}, and must be 1 or more. Leave it out for the usual one.")
+    if wanted.gpus is not None and wanted.gpus < 0:
+        raise RefColorizeError(f"gpus is {wanted.gpus}, and must be 0 or more. 0 takes any host.")
     if wanted.priority is not None and not 0 <= wanted.priority <= 100:
         raise RefColorizeError(f"The priority is {wanted.priority}, and must lie between 0 and 100.")
 

@@ -15,7 +15,7 @@ _HINTS = {
     "deadline": "Writes the job files and submits them by `deadlinecommand`.",
     "opencue": "Writes the outline and launches it by opencue-pyoutline.",
 }
-_MOST_FRAMES, _MOST_SPANS, _MOST_PRIORITY = 100_000, 1_000, 100
+_MOST_FRAMES, _MOST_TASKS, _MOST_PRIORITY = 100_000, 1_000, 100
 _ROWS_SHOWN = 5
 
 
@@ -51,6 +51,7 @@ class FarmForm(QtWidgets.QWidget):
             writes=tuple(self.ticked()),
             max_span=_number(self.max_span),
             chunk=_number(self.chunk),
+            gpus=0 if "gpus" in has and not self.gpus.isChecked() else None,
             priority=_number(self.priority),
             submit=self.submit.isChecked(),
             **texts,
@@ -110,13 +111,15 @@ class FarmForm(QtWidgets.QWidget):
             "The farm colours a shot from keyframe to keyframe. A longer span than this is cut further, for more hosts "
             "to share it; next to such a cut the colour differs a little."
         )
-        self.chunk = _spin(before.chunk, least=1, most=_MOST_SPANS, usual="as is usual", unit=" spans a task")
-        self.chunk.setToolTip("How many spans one host takes at once: more of them share its start.")
+        self.chunk = _spin(before.chunk, least=1, most=_MOST_TASKS, usual="one task", unit=" tasks")
+        self.chunk.setToolTip("How many tasks, each of a span, a host may take at once: they share its start.")
+        self.gpus = QtWidgets.QCheckBox("Only on hosts with a GPU")
+        self.gpus.setChecked(before.gpus != 0)
         self.priority = _spin(before.priority, least=0, most=_MOST_PRIORITY, usual="the farm's own", unit="")
         self.priority.setToolTip("0 to 100, the highest first.")
 
     def _lay_out(self) -> None:
-        self._rows: dict[str, QtWidgets.QWidget] = {"priority": self.priority, **self._texts}
+        self._rows: dict[str, QtWidgets.QWidget] = {"gpus": self.gpus, "priority": self.priority, **self._texts}
         self._form = QtWidgets.QFormLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setRowWrapPolicy(QtWidgets.QFormLayout.RowWrapPolicy.WrapLongRows)
@@ -128,7 +131,7 @@ class FarmForm(QtWidgets.QWidget):
             ("Then render", self._writes),
             ("Longest span", self.max_span),
             ("Chunk", self.chunk),
-            *((name.replace("_", " ").capitalize(), row) for name, row in self._rows.items()),
+            *(("" if name == "gpus" else _label(name), row) for name, row in self._rows.items()),
             ("", self.submit),
         ):
             self._form.addRow(label, field)
@@ -141,12 +144,17 @@ class FarmForm(QtWidgets.QWidget):
         self._hint.setText(_HINTS[self._engine()])
         for name, row in self._rows.items():
             row.setVisible(name in engine.has)
-            self._form.labelForField(row).setVisible(name in engine.has)
+            if (label := self._form.labelForField(row)) is not None:
+                label.setVisible(name in engine.has)
         self.submit.setVisible(engine.submits)
         self.changed.emit()
 
     def _engine(self) -> str:
         return str(self.engine.currentData())
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def _muted(text: str) -> QtWidgets.QLabel:

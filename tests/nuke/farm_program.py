@@ -28,7 +28,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         command = engines.add_parser(engine, allow_abbrev=False)
         command.add_argument("--shot", type=Path, required=True)
         command.add_argument("--output", type=Path, required=True)
-        for name in ("max-span", "chunk", "priority"):
+        for name in ("max-span", "chunk", "gpus", "priority"):
             command.add_argument(f"--{name}", type=int)
         for name in ("name", "nuke", *own[1:]):
             command.add_argument(f"--{name}")

@@ -113,13 +113,14 @@ def test_what_was_chosen_last_is_offered_again(press: Any, comp: Comp) -> None:
     choose(dialog, "opencue")
     dialog.form._texts["show"].setText("film")
     dialog.form.chunk.setValue(3)
+    click(dialog.form.gpus)
     untick(dialog, "Check")
     click(dialog.go)
     wait_until(dialog.found.isVisible)
     dialog.close()
     comp.nuke.nodes.Write(file="/out/new.####.exr", inputs=[comp.node], name="New")
     again = press()
-    assert asdict(again.form.wanted()) == asdict(Wanted("opencue", None, ("Main", "New"), None, 3, show="film"))
+    assert asdict(again.form.wanted()) == asdict(Wanted("opencue", None, ("Main", "New"), None, 3, 0, show="film"))
     assert [again.form.version.itemText(row) for row in range(2)] == ["The node as it is now", "v001 again"]
 
 
@@ -139,7 +140,7 @@ def test_an_earlier_version_can_be_sent_again(press: Any, comp: Comp) -> None:
 
 def test_only_what_the_engine_knows_can_be_chosen(press: Any) -> None:
     dialog = press()
-    rows = {"priority": dialog.form.priority, **dialog.form._texts}
+    rows = {"gpus": dialog.form.gpus, "priority": dialog.form.priority, **dialog.form._texts}
     for name, engine in ENGINES.items():
         choose(dialog, name)
         assert tuple(row for row, widget in rows.items() if widget.isVisible()) == engine.has
@@ -243,7 +244,7 @@ def _use_and_close(comp: Comp) -> weakref.ref[Any]:
 
 
 def test_the_form_alone_gives_back_what_it_was_given() -> None:
-    wanted = Wanted("deadline", None, ("A", "C"), 40, 2, 0, "film", "night", "gpu", submit=False)
+    wanted = Wanted("deadline", None, ("A", "C"), 40, 2, None, 0, "film", "night", "gpu", submit=False)
     form = FarmForm(writes=["A", "B", "C"], versions=[1, 2], before=wanted, left_out={"B"})
     assert form.wanted() == wanted
     assert form.not_ticked() == ["B"]

@@ -48,6 +48,7 @@ def test_in_a_terminal_it_comes_back_with_the_job_and_says_where_it_is(
         "priority": 70,
         "max_span": 40,
         "chunk": 2,
+        "gpus": None,
         "nuke": None,
         "submit": True,
         "json": True,
@@ -79,13 +80,13 @@ def test_a_bundle_is_written_and_not_submitted_however_the_box_stands(comp: Comp
 
 
 def test_the_line_by_hand_does_the_same(comp: Comp, submit: Any) -> None:
-    done = submit.submit(comp.node, engine="opencue", show="it's $HOME; rm", submit=False)
+    done = submit.submit(comp.node, engine="opencue", show="it's $HOME; rm", gpus=0, submit=False)
     first = asked(comp, "opencue")
     (comp.results / "v001" / "opencue" / "asked.json").unlink()
     assert shlex.split(done.line)[0] == os.environ["STCOLOR_PYTHON"]
     subprocess.run(done.line, shell=True, check=True, capture_output=True)
     assert asked(comp, "opencue") == {**first, "json": False}
-    assert first["show"] == "it's $HOME; rm"
+    assert (first["show"], first["gpus"]) == ("it's $HOME; rm", 0)
 
 
 def test_an_earlier_version_is_sent_again_as_it_was(comp: Comp, submit: Any) -> None:
@@ -161,6 +162,8 @@ def refused(match: str) -> Any:
         pytest.param({"engine": "deadline", "show": "x"}, "Deadline 10 knows no show", id="of another engine"),
         pytest.param({"max_span": 0}, "max_span is 0", id="no span"),
         pytest.param({"chunk": -1}, "chunk is -1", id="no chunk"),
+        pytest.param({"gpus": -1}, "gpus is -1", id="no gpus"),
+        pytest.param({"engine": "deadline", "gpus": 1}, "Deadline 10 knows no gpus", id="groups are for that"),
         pytest.param({"priority": 101}, "priority is 101", id="priority"),
         pytest.param({"version": 7}, "no .*v007/shot.json", id="no such version"),
     ],
