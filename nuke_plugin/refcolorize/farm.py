@@ -22,7 +22,7 @@ _STEP_SECONDS = 0.1  # so that Cancel is heard soon
 _END_SECONDS = 5.0
 _SAYS = "stcolor: "  # how the core's program begins its line on an error
 _CANCELLED = 130
-_OWN = ("gpus", "priority", "pool", "secondary_pool", "group", "show")  # what not every engine has
+_OWN = ("gpus", "priority", "pool", "secondary_pool", "group", "show", "nuke")  # what not every engine has
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Engine:
 
 
 ENGINES = {
-    "openjd": Engine("OpenJD bundle", "openjd", False, ("gpus", "priority")),
-    "deadline-cloud": Engine("Deadline Cloud", "openjd", True, ("gpus", "priority")),
+    "openjd": Engine("OpenJD bundle", "openjd", False, ("gpus", "priority", "nuke")),
+    "deadline-cloud": Engine("Deadline Cloud", "openjd", True, ("gpus", "priority", "nuke")),
     "deadline": Engine("Deadline 10", "deadline", True, ("priority", "pool", "secondary_pool", "group")),
-    "opencue": Engine("OpenCue", "opencue", True, ("gpus", "priority", "show")),
+    "opencue": Engine("OpenCue", "opencue", True, ("gpus", "priority", "show", "nuke")),
 }
 
 
@@ -53,7 +53,7 @@ class Wanted:
     engine: a key of ENGINES. version: one on disk, to be sent again; None: the node as it is now. writes: the Write
     nodes to render when the colour is there; None: all below the node. max_span: most frames of a span, which is cut
     where it is longer. chunk: tasks that a host may take at once. gpus: that a host must have to colour; 0: any host.
-    priority: 0..100. submit: hand it over, and do not only write it.
+    priority: 0..100. nuke: its program on the hosts. submit: hand it over, and do not only write it.
     """
 
     engine: str = "openjd"
@@ -67,6 +67,7 @@ class Wanted:
     secondary_pool: str = ""
     group: str = ""
     show: str = ""
+    nuke: str = ""
     submit: bool = True
 
 

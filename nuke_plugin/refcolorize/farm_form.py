@@ -32,7 +32,10 @@ class FarmForm(QtWidgets.QWidget):
         self._make_choices(versions, before)
         self._make_writes(writes, left_out)
         self._make_numbers(before)
-        self._texts = {name: _line(getattr(before, name)) for name in ("pool", "secondary_pool", "group", "show")}
+        names = ("pool", "secondary_pool", "group", "show", "nuke")
+        self._texts = {name: _line(getattr(before, name)) for name in names}
+        self._texts["nuke"].setPlaceholderText("nuke, as it is found on the hosts")
+        self._texts["nuke"].setToolTip("Nuke's program on the farm's hosts, which renders the Write nodes.")
         self.submit = QtWidgets.QCheckBox("Submit at once")
         self.submit.setToolTip("Off: the job is written and stays here, for you to look at or to submit by hand.")
         self.submit.setChecked(before.submit)
@@ -108,8 +111,8 @@ class FarmForm(QtWidgets.QWidget):
     def _make_numbers(self, before: Wanted) -> None:
         self.max_span = _spin(before.max_span, least=1, most=_MOST_FRAMES, usual="not cut", unit=" frames")
         self.max_span.setToolTip(
-            "The farm colours a shot from keyframe to keyframe. A longer span than this is cut further, for more hosts "
-            "to share it; next to such a cut the colour differs a little."
+            "The farm colours a shot from keyframe to keyframe. A longer span than this is cut into several tasks, for "
+            "more hosts to share it; the pixels stay the same."
         )
         self.chunk = _spin(before.chunk, least=1, most=_MOST_TASKS, usual="one task", unit=" tasks")
         self.chunk.setToolTip("How many tasks, each of a span, a host may take at once: they share its start.")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError
+from stcolor_core.farm.paths import VARIABLE
 from stcolor_core.shot import Shot, format_frames, parse_frames
 from stcolor_core.terminal import Bar, StopOnSignal, leave_a_core_free
 
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_commands"]
 
-_RULES = "STCOLOR_PATH_MAPPING"
-_CARRIED = ("STCOLOR_MODELS_DIR", _RULES, "NUKE_PATH", "OCIO")  # what the hosts need as it is here
+_CARRIED = ("STCOLOR_MODELS_DIR", VARIABLE, "NUKE_PATH", "OCIO")  # what the hosts need as it is here
 _STYLES = ("plain", "openjd", "deadline")
 
 
@@ -38,6 +38,7 @@ def add_commands(commands: Any) -> None:
     _add_check(kinds.add_parser("check", help="on a host: whether the shot can be coloured"))
     _add_span(kinds.add_parser("span", help="on a host: colour the frames of a task"))
     _add_verify(kinds.add_parser("verify", help="on a host: whether every frame is there, and a report"))
+    _add_session(kinds.add_parser("session", help="on a host: tell an OpenJD session where its path mapping rules are"))
 
 
 # Jobs
@@ -181,7 +182,7 @@ def _add_host(parser: argparse.ArgumentParser) -> None:
         "--path-mapping",
         type=Path,
         metavar="FILE",
-        help=f"pathmapping-1.0 rules for the shot's paths; default: ${_RULES}",
+        help=f"pathmapping-1.0 rules for the shot's paths; default: ${VARIABLE}",
     )
 
 
@@ -203,6 +204,11 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
     _add_host(parser)
     parser.add_argument("--report", type=Path, metavar="PATH", help="default: beside the frames, as NAME.report.json")
     parser.set_defaults(run=_verify)
+
+
+def _add_session(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--path-mapping", type=Path, required=True, metavar="FILE", help="pathmapping-1.0 rules")
+    parser.set_defaults(run=_session)
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -263,11 +269,16 @@ def _verify(options: argparse.Namespace) -> int:
     return 0
 
 
+def _session(options: argparse.Namespace) -> int:
+    _print(f"openjd_env: {VARIABLE}={options.path_mapping.absolute()}")
+    return 0
+
+
 def _mapped(options: argparse.Namespace) -> Shot:
     from stcolor_core.farm.paths import map_path, read_rules, with_paths
 
     shot = Shot.load(options.shot)
-    file = options.path_mapping or os.environ.get(_RULES)
+    file = options.path_mapping or os.environ.get(VARIABLE)
     rules = read_rules(Path(file)) if file else ()
     return with_paths(shot, lambda path: map_path(path, rules))
 

@@ -23,7 +23,8 @@ __all__ = ["assets", "parameters", "submit", "template", "write"]
 
 _NOTIFY_SECONDS = 120  # from the notice to the end: a frame of a large plate on a CPU, and more
 _STCOLOR, _NUKE = "{{Param.Stcolor}}", "{{Param.Nuke}}"
-_HOST = ("--path-mapping", "{{Session.PathMappingRulesFile}}", "--progress", "openjd")
+_RULES_FILE = "{{Session.PathMappingRulesFile}}"
+_HOST = ("--path-mapping", _RULES_FILE, "--progress", "openjd")
 _JOB_ID = re.compile(r"\bjob-[0-9a-f]{32}\b")
 
 
@@ -68,7 +69,7 @@ def template(job: Job) -> dict[str, Any]:
         command = jobs.render("{{Param.NukeScript}}", write="{{Task.Param.Write}}", frames="{{Task.Param.Frame}}")
         writes = {"name": "Write", "type": "STRING", "range": list(job.nuke.writes)}
         frames = _numbers("Frame", job.frames, chunk=FRAMES_PER_RENDER)
-        steps.append(_step("Nuke", _NUKE, command, after="Verify", over=[writes, frames]))
+        steps.append({**_step("Nuke", _NUKE, command, after="Verify", over=[writes, frames]), **_told_of_paths()})
     return {
         "specificationVersion": "jobtemplate-2023-09",
         **({"extensions": ["TASK_CHUNKING"]} if chunk or job.nuke else {}),
@@ -144,6 +145,12 @@ def _environments(job: Job) -> dict[str, Any]:
     if not job.environment:
         return {}
     return {"jobEnvironments": [{"name": "Submitter", "variables": dict(job.environment)}]}
+
+
+def _told_of_paths() -> dict[str, Any]:
+    """For a step whose program looks for path mapping rules in its environment; "variables" cannot name the session's."""
+    enter = {"command": _STCOLOR, "args": ["farm", "session", "--path-mapping", _RULES_FILE]}
+    return {"stepEnvironments": [{"name": "Paths", "script": {"actions": {"onEnter": enter}}}]}
 
 
 def _host_requirements(gpus: int) -> dict[str, Any]:

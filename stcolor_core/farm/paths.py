@@ -16,7 +16,9 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from stcolor_core.errors import BadRequest
 from stcolor_core.shot import Shot
 
-__all__ = ["Rule", "absolute", "map_path", "read_rules", "with_paths"]
+__all__ = ["VARIABLE", "Rule", "absolute", "map_path", "read_rules", "with_paths"]
+
+VARIABLE = "STCOLOR_PATH_MAPPING"  # of the environment: a file of rules. The Nuke plug-in follows it too
 
 _WINDOWS = re.compile(r"[A-Za-z]:|\\\\")
 

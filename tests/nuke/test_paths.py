@@ -12,7 +12,6 @@ from comp import PLUGIN, Comp, make_comp
 from refcolorize import paths
 from refcolorize.errors import RefColorizeError
 
-from stcolor_core.farm import commands
 from stcolor_core.farm import paths as core
 
 RULES = [
@@ -86,7 +85,7 @@ def test_linux_paths_on_a_windows_host(tmp_path: Path) -> None:
 
 
 def test_the_variable_is_the_cores_own() -> None:
-    assert paths.VARIABLE == commands._RULES
+    assert paths.VARIABLE == core.VARIABLE
 
 
 def test_a_session_without_rules_has_an_empty_file(tmp_path: Path) -> None:

@@ -1,0 +1,143 @@
+"""From the node's Render on farm through the core's program and openjd to the pictures of the Write nodes below it.
+
+Only `nuke` is the tests' strict fake, here and on the farm's host.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from comp import PLUGIN, Comp, make_comp
+from deadline_keys import read_info
+
+from stcolor_core import plates
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name != "posix", reason="the core's Python and Nuke are shell scripts here"),
+]
+RENDER = PLUGIN.parent / "tests" / "nuke" / "render_program.py"
+
+
+@pytest.fixture(autouse=True)
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The core's Python, which has this checkout, and Nuke, which has the plug-in."""
+    for name, arguments in (("python", ""), ("Nuke15.1", f'"{RENDER}" ')):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n', encoding="utf-8")
+        program.chmod(0o755)
+    monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("STCOLOR_PYTHON", str(tmp_path / "python"))
+    monkeypatch.setenv("NUKE_PATH", str(PLUGIN))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.delenv("OCIO", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def comp(nuke: Any, tmp_path: Path) -> Comp:
+    """The small shot, with a Write below the node."""
+    made = make_comp(nuke, tmp_path / "show")
+    (made.folder / "final").mkdir()
+    file = (made.folder / "final/shot.####.exr").as_posix()
+    nuke.nodes.Write(file=file, file_type="exr", inputs=[made.node], name="Final")
+    return made
+
+
+def openjd(*arguments: str) -> str:
+    """What `openjd` says; it must succeed."""
+    done = subprocess.run([sys.executable, "-m", "openjd", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def run(bundle: Path, script: Path, *options: str) -> str:
+    """The whole job, as one host does it."""
+    whole = ("--step", "Nuke", "--run-dependencies", "-p", f"NukeScript={script}")
+    return openjd("run", str(bundle / "template.yaml"), *whole, *options)
+
+
+def saturation(folder: Path) -> list[float]:
+    """How colourful each of the frames in a folder is, in order."""
+    pictures = [plates.rgb(plates.read(path)) for path in sorted(folder.glob("shot.*.exr"))]
+    return [float(picture.std(axis=-1).mean()) for picture in pictures]
+
+
+def test_the_farm_colours_and_renders_what_the_node_was_sent_to_do(nuke: Any, comp: Comp, programs: Path) -> None:
+    nuke.root().setModified(True)
+    from refcolorize import submit
+
+    sent = submit.submit(comp.node, max_span=1, chunk=2, gpus=0, nuke=str(programs / "Nuke15.1"))
+    bundle = comp.results / "v001" / "openjd"
+    assert (sent.submitted.path, sent.submitted.tasks, sent.submitted.submitted) == (str(bundle), 4, False)
+    said = run(bundle, comp.folder / "comp.nk")
+    assert "All 6 frames are there" in said
+    assert comp.frames("v001") == list(range(1001, 1007))
+    assert len(saturation(comp.folder / "final")) == 6
+    assert min(saturation(comp.folder / "final")) > 0.02, "the Write has the colour, in every frame"
+    assert not comp.leftovers()
+
+    import fakenuke
+
+    shown = fakenuke.rendering.image(comp.node, 1003)
+    rgb = np.stack([shown[f"rgba.{name}"] for name in ("red", "green", "blue")], axis=-1)
+    written = plates.rgb(plates.read(comp.folder / "final/shot.1003.exr"))
+    np.testing.assert_array_equal(rgb.astype(np.float16), written.astype(np.float16))
+
+
+def test_a_host_that_has_the_show_elsewhere_finds_all_of_it(comp: Comp, programs: Path) -> None:
+    from refcolorize import submit
+
+    submit.submit(comp.node, gpus=0, nuke=str(programs / "Nuke15.1"))
+    comp.folder.rename(programs / "host")
+    rule = {"source_path_format": "POSIX", "source_path": str(comp.folder), "destination_path": str(programs / "host")}
+    rules = json.dumps({"version": "pathmapping-1.0", "path_mapping_rules": [rule]})
+    bundle = programs / "host" / comp.results.relative_to(comp.folder) / "v001" / "openjd"
+    run(bundle, programs / "host" / "comp.nk", "--path-mapping-rules", rules)
+    assert min(saturation(programs / "host" / "final")) > 0.02
+    assert len(saturation(programs / "host" / "final")) == 6
+    assert not comp.folder.exists()
+
+
+def test_deadline_gets_the_choice_of_queue_and_a_job_for_the_write(comp: Comp) -> None:
+    from refcolorize import submit
+
+    submit.submit(comp.node, engine="deadline", pool="film", group="gpu", priority=70, submit=False)
+    folder = comp.results / "v001" / "deadline"
+    color = read_info((folder / "2_colour.job_info").read_text(encoding="utf-8"))
+    assert (color["Pool"], color["Group"], color["Priority"]) == ("film", "gpu", "70")
+    assert color["BatchName"] == "comp RefColorize1 v001"
+    plugin = read_info((folder / "4_nuke.plugin_info").read_text(encoding="utf-8"))
+    assert (plugin["SceneFile"], plugin["WriteNode"]) == (str(comp.folder / "comp.nk"), "Final")
+
+
+@pytest.mark.gui
+def test_in_nukes_window_what_the_core_refuses_is_its_own_line(
+    comp: Comp, nuke_session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    from refcolorize import submit
+
+    sent = submit.submit(comp.node, engine="deadline-cloud")
+    pump: Callable[..., Any] = nuke_session.main_thread.pump
+    pump(until=lambda: sent.ended)
+    assert str(sent.error).startswith("Deadline Cloud: deadline is not on PATH, so nothing was submitted.")
+    assert comp.node["status"].value() == str(sent.error)
+
+
+def test_a_plate_that_is_broken_makes_no_job(comp: Comp) -> None:
+    from refcolorize import submit
+    from refcolorize.errors import RefColorizeError
+
+    (comp.folder / "plate.1003.exr").write_bytes(b"no picture")
+    with pytest.raises(RefColorizeError, match=r"^OpenJD bundle: .*1003"):
+        submit.submit(comp.node)
+    assert not (comp.results / "v001" / "openjd").exists()
