@@ -148,7 +148,7 @@ def _environments(job: Job) -> dict[str, Any]:
 
 
 def _told_of_paths() -> dict[str, Any]:
-    """For a step whose program looks for path mapping rules in its environment; "variables" cannot name the session's."""
+    """For a step whose program looks for path mapping rules in its environment: "variables" cannot name them."""
     enter = {"command": _STCOLOR, "args": ["farm", "session", "--path-mapping", _RULES_FILE]}
     return {"stepEnvironments": [{"name": "Paths", "script": {"actions": {"onEnter": enter}}}]}
 
