@@ -397,6 +397,17 @@ def test_a_check_fails_before_a_hundred_hosts_do(
     assert said.err == f"stcolor: {line.removeprefix('openjd_fail: ')}\n"
 
 
+def test_a_host_without_the_weights_says_so(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert farm("openjd", shot) == 0
+    file = shot.folder / "openjd/shot.json"
+    file.write_text(file.read_text(encoding="utf-8").replace('"model": "standard"', '"model": "exemplar"'))
+    monkeypatch.setenv("STCOLOR_MODELS_DIR", str(shot.folder / "none"))
+    assert host("check", shot) == 1
+    assert "stcolor models add" in capsys.readouterr().err
+
+
 def test_a_report_says_how_the_shot_stands(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
     assert farm("openjd", shot) == 0
     assert host("span", shot, "--span", "0-1") == 0

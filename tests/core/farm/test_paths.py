@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openjd.sessions import PathMappingRule
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.farm.paths import Rule, absolute, map_path, read_rules, with_paths
@@ -68,6 +71,21 @@ def test_a_rule_maps_what_lies_in_its_source(
     rule: tuple[str, str, str], path: str, expected: str, tmp_path: Path
 ) -> None:
     assert map_path(path, rules_of(tmp_path / "rules.json", rule)) == expected
+
+
+FOLDERS = st.lists(st.sampled_from(["show", "Show", "sh 010", "a.b", "..", "x"]), max_size=4)
+
+
+@given(st.sampled_from(["POSIX", "WINDOWS"]), FOLDERS, FOLDERS, st.booleans())
+def test_a_rule_does_what_open_job_description_does(style: str, source: list[str], path: list[str], own: bool) -> None:
+    slash, root = ("/", "/") if style == "POSIX" else ("\\", "Z:\\")
+    here = str(Path.home().anchor) + "mnt"
+    text = root + slash.join([*(source if own else []), *path, "sh.####.exr"])
+    openjd = PathMappingRule.from_dict(
+        {"source_path_format": style, "source_path": root + slash.join(source), "destination_path": here}
+    )
+    pure = PurePosixPath if style == "POSIX" else PureWindowsPath
+    assert map_path(text, [Rule(pure(root + slash.join(source)), here)]) == openjd.apply(path=text)[1]
 
 
 def test_the_most_specific_rule_wins_wherever_it_stands(tmp_path: Path) -> None:
