@@ -32,6 +32,7 @@ __all__ = ["PlateFrame", "ShotFootage", "cut", "find_frames", "find_references",
 Array = NDArray[Any]
 Image = NDArray[np.float32]
 _ASPECT_TOLERANCE = 0.01
+_HELD = 4  # plates: of the frames that propagation has in work, and one to spare
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,8 @@ def open_pipe(shot: Shot, colorspace: str | None, header: Header, *, exposure: f
 class ShotFootage:
     """A shot's pictures from disk, at plate size and at working size; it is the `Footage` that propagation asks.
 
-    warn: takes one line for the artist. looked_at: called with each frame that the method looks at, before it is read;
-    what it raises ends the work. detector: finds instances where tracking wants them and there are no mattes.
+    warn: takes one line for the artist, in whichever thread asked for the picture. detector: finds instances where
+    tracking wants them and there are no mattes.
     """
 
     def __init__(
@@ -131,11 +132,10 @@ class ShotFootage:
         use_instances: bool,
         detector: Detector | None,
         warn: Callable[[str], None],
-        looked_at: Callable[[int], None],
     ) -> None:
         self.frames = find_frames(shot.plate)
         self.references = find_references(shot, self.frames)
-        self._shot, self._warn, self._looked_at = shot, warn, looked_at
+        self._shot, self._warn = shot, warn
         self._use_instances, self._detector = use_instances, detector
         headers = [plates.read_header(path, frame=frame) for frame, path in self.frames.items()]
         self.display = _one_display(headers)
@@ -146,7 +146,7 @@ class ShotFootage:
         first = headers[0]
         self.pipe = self._pipe(shot.plate.colorspace, first, exposure=shot.plate.exposure)
         self._told: set[str] = set()
-        self.plate = lru_cache(maxsize=2)(self._plate)
+        self.plate = lru_cache(maxsize=_HELD)(self._plate)
         self.reference_ab = lru_cache(maxsize=2)(self._reference_ab)
         self._stills: list[Keyframe] | None = None
 
@@ -159,7 +159,6 @@ class ShotFootage:
 
     def lightness(self, frame: int) -> Image:
         """(H, W) L* 0..100 at working size."""
-        self._looked_at(frame)
         return resized(self.plate(frame).lightness, self.working_size)
 
     def keyframe(self, frame: int) -> Keyframe:

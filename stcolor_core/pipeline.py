@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +23,7 @@ from stcolor_core.errors import BadRequest, Cancelled, ModelError
 from stcolor_core.footage import PlateFrame, ShotFootage
 from stcolor_core.layers import Frame, channels
 from stcolor_core.links import link_or_copy
+from stcolor_core.lookahead import ahead
 from stcolor_core.propagation import Colored, Propagator
 from stcolor_core.resizing import resized
 from stcolor_core.scratch import Scratch
@@ -45,6 +49,7 @@ logger = logging.getLogger(__name__)
 
 _DETECTOR = "maskrcnn_resnet50_fpn_v2"
 _CUT_MARGIN = 8  # frames around a stretch that its cuts may depend on
+_WRITERS = 2  # frames brought to full size and written at a time: at 4096 x 2160 each holds half a GiB
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,17 +126,12 @@ def colorize(
     return _run(shot, resolve_device(device), report, cancelled).frames(only, force=force)
 
 
-def planned(
-    shot: Shot,
-    *,
-    report: Callable[[Event], None] = lambda _: None,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> Planned:
+def planned(shot: Shot, *, report: Callable[[Event], None] = lambda _: None) -> Planned:
     """What `colorize` would do with a shot. Looks at the plate where cuts are to be found, and colours nothing.
 
     Everything but the frames' pixels is checked as `colorize` does: raises the same errors.
     """
-    return _run(shot, torch.device("cpu"), report, cancelled).planned()
+    return _run(shot, torch.device("cpu"), report, lambda: False).planned()
 
 
 def resolve_device(name: str) -> torch.device:
@@ -184,14 +184,13 @@ class _Run:
             raise BadRequest("The shot has no reference. Give --reference FRAME=PATH, or --still PATH.")
         self._shot, self._device = shot, device
         self._report, self._cancelled = report, cancelled
+        self._warnings: SimpleQueue[str] = SimpleQueue()
         self._output = FramePattern.parse(shot.output.path)
         self._reuse = FramePattern.parse(shot.output.reuse) if shot.output.reuse else None
         instances = "instance" in (shot.method.tracking or "")
         detector = _detector(shot, device) if instances and not shot.mattes else None
         self._model = models.build(shot.method.model, device=device)
-        self._footage = ShotFootage(
-            shot, use_instances=instances, detector=detector, warn=self._warn, looked_at=self._look
-        )
+        self._footage = ShotFootage(shot, use_instances=instances, detector=detector, warn=self._warn)
         if len(self._footage.frames) > 1 and not self._output.is_sequence:
             raise BadRequest(f"The output {shot.output.path} has no frame number. Write it like out/sh010.####.exr.")
         self._digests = Digests(shot, self._footage, model=models.digest(shot.method.model))
@@ -201,7 +200,7 @@ class _Run:
         """References first, then span by span in time, the frames of a span in the order of its walk."""
         wanted = self._wanted(only)
         self._total = len(wanted)
-        self._report(
+        self._tell(
             Event(
                 kind="plan",
                 total=self._total,
@@ -215,7 +214,7 @@ class _Run:
             yield self._reference_frame(frame, force=force)
         for span in spans:
             yield from self._span(span, wanted.intersection(span.frames), force=force)
-        self._report(Event(kind="done", done=self._done, total=self._total))
+        self._tell(Event(kind="done", done=self._done, total=self._total))
 
     def planned(self) -> Planned:
         wanted = self._wanted(None)
@@ -260,11 +259,12 @@ class _Run:
                 first, last = bisect_left(frames, span.reads[0]), bisect_left(frames, span.reads[-1])
                 places.update(range(max(0, first - _CUT_MARGIN), min(len(frames), last + 1 + _CUT_MARGIN)))
         finder, cuts = CutFinder(), []
-        for place in sorted(places):
+        pictures = ahead(self._footage.lightness, self._looks(frames[place] for place in sorted(places)))
+        for place, lightness in zip(sorted(places), pictures, strict=True):
             if place - 1 not in places:  # another stretch; what lies between was not looked at
                 cuts += finder.finish()
                 finder = CutFinder()
-            cuts += finder.add(frames[place], self._footage.lightness(frames[place]))
+            cuts += finder.add(frames[place], lightness)
         cuts += finder.finish()
         if cuts:
             self._warn(f"Scene cuts before frame {format_frames(cuts)}: colour is not carried across them.")
@@ -277,6 +277,7 @@ class _Run:
                 f"Frames {format_frames(grey)} have no reference in their scene and stay grey. "
                 "Add a reference there, or a --still."
             )
+        self._pass_on_warnings()
 
     def _span(self, span: Span, wanted: frozenset[int], *, force: bool) -> Iterator[FrameResult]:
         digest = self._digests.of_span(span)
@@ -289,17 +290,21 @@ class _Run:
         if not todo:
             return
         propagator = Propagator(self._model, self._shot.method, device=self._device)
-        # a frame is brought to full size and written beside the computing of the next one
-        with Scratch() as scratch, ThreadPoolExecutor(max_workers=1) as beside:
-            written: Future[Colored] | None = None
-            for colored in propagator.color(span, self._footage, scratch, wanted=todo):
+        # frames are brought to full size and written beside the computing of the next ones
+        with (
+            Scratch() as scratch,
+            ThreadPoolExecutor(_WRITERS) as beside,
+            closing(propagator.color(span, self._footage, scratch, wanted=todo, looked_at=self._look)) as colors,
+        ):
+            written: deque[Future[Colored]] = deque()
+            for colored in colors:
                 self._check()
                 plate = self._footage.plate(colored.frame)
-                if written is not None:
-                    yield self._finished_as(written.result())
-                written = beside.submit(self._write_colored, colored, plate, digest)
-            if written is not None:
-                yield self._finished_as(written.result())
+                while written and (len(written) == _WRITERS or written[0].done()):
+                    yield self._finished_as(written.popleft().result())
+                written.append(beside.submit(self._write_colored, colored, plate, digest))
+            while written:
+                yield self._finished_as(written.popleft().result())
 
     def _reference_frame(self, frame: int, *, force: bool) -> FrameResult:
         """A reference keeps its own colour exactly."""
@@ -374,7 +379,7 @@ class _Run:
     ) -> FrameResult:
         self._done += 1
         result = FrameResult(frame, self._output.path(frame), kept, confidence, fallback)
-        self._report(
+        self._tell(
             Event(
                 kind="frame",
                 frame=frame,
@@ -394,13 +399,28 @@ class _Run:
                 f"Cancelled after {self._done} of {self._total} frames. What is written is kept; run again to go on."
             )
 
+    def _looks(self, frames: Iterable[int]) -> Iterator[int]:
+        for frame in frames:
+            self._look(frame)
+            yield frame
+
     def _look(self, frame: int) -> None:
         self._check()
-        self._report(Event(kind="look", frame=frame, done=self._done, total=self._total))
+        self._tell(Event(kind="look", frame=frame, done=self._done, total=self._total))
 
     def _warn(self, message: str) -> None:
+        """From any thread; it is told with the next event, in the caller's."""
         logger.info(message)
-        self._report(Event(kind="warning", message=message))
+        self._warnings.put(message)
+
+    def _tell(self, event: Event) -> None:
+        self._pass_on_warnings()
+        self._report(event)
+
+    def _pass_on_warnings(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._report(Event(kind="warning", message=self._warnings.get_nowait()))
 
 
 def _made_as(digest: str, path: Path) -> Mapping[str, Any] | None:

@@ -6,11 +6,14 @@ backward, and the two results mix by their distance in time, so that the colour 
 
 Where some frames of a span are wanted alone, the walks go as far as these, and a frame that is only passed on the way
 is tracked and nothing else.
+
+Three frames are in work at a time: one is read, described and tracked, the one before it is matched, and the one before
+that is refined.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -19,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stcolor_core.lookahead import ahead
 from stcolor_core.models import Model
 from stcolor_core.refinement import Evidence, FlowColor, Previous, Refined
 from stcolor_core.resizing import cells, resized
@@ -46,7 +50,7 @@ class Keyframe:
 
 
 class Footage(Protocol):
-    """Where the pictures come from. Everything is at working size."""
+    """Where the pictures come from. Everything is at working size. It is asked from more than one thread."""
 
     @property
     def stills(self) -> Sequence[Keyframe]:
@@ -98,6 +102,17 @@ class _Source:
     grid_ab: Tensor
 
 
+@dataclass(frozen=True)
+class _Task:
+    """A span to colour: its references ready, the bounding ones first, and what goes with it."""
+
+    span: Span
+    sources: Sequence[_Source]
+    footage: Footage
+    scratch: Scratch
+    looked_at: Callable[[int], None]
+
+
 class Propagator:
     """Colours spans with one model on one device. Holds no state between spans."""
 
@@ -109,87 +124,112 @@ class Propagator:
 
     @torch.no_grad()
     def color(
-        self, span: Span, footage: Footage, scratch: Scratch, *, wanted: Collection[int] | None = None
-    ) -> Iterator[Colored]:
+        self,
+        span: Span,
+        footage: Footage,
+        scratch: Scratch,
+        *,
+        wanted: Collection[int] | None = None,
+        looked_at: Callable[[int], None] = lambda _: None,
+    ) -> Generator[Colored, None, None]:
         """The wanted frames of the span, all where None, in the order of the walk. Which are wanted changes no pixel.
 
-        In scratch one walk hands its tracks to the next.
+        In scratch one walk hands its tracks to the next. looked_at: called with each frame before it is read, in the
+        thread that asks for the colours; what it raises ends the work.
         """
         wanted = frozenset(span.frames if wanted is None else wanted)
-        sources = [self._source(frame, footage.keyframe(frame)) for frame in span.references]
+        sources = [self._source(frame, footage.keyframe(frame)) for frame in _told(span.references, looked_at)]
         sources += [self._source(None, still) for still in footage.stills]
+        task = _Task(span, sources, footage, scratch, looked_at)
         if not sources:
-            yield from (_grey(frame, footage.lightness(frame)) for frame in span.frames if frame in wanted)
+            frames = _told([frame for frame in span.frames if frame in wanted], looked_at)
+            yield from (_grey(frame, footage.lightness(frame)) for frame in frames)
         elif not self._model.refinement.recurrent:
-            for frame, view, tracks in self._tracked(span, sources, footage, scratch, needed=wanted):
-                evidence = self._evidence(frame, view, sources, tracks)
+            for frame, evidence, tracks in self._matched(task, needed=wanted):
                 yield _colored(frame, evidence, self._model.refinement.refine(evidence, None), sources, tracks)
         elif span.between:
-            yield from self._both_ways(span, sources, footage, scratch, wanted)
+            yield from self._both_ways(task, wanted)
         else:
-            yield from self._one_way(span, sources, footage, scratch, wanted)
+            yield from self._one_way(task, wanted)
 
-    def _tracked(
-        self, span: Span, sources: Sequence[_Source], footage: Footage, scratch: Scratch, *, needed: Collection[int]
-    ) -> Iterator[tuple[int, View, list[Tracks]]]:
+    def _one_way(self, task: _Task, wanted: Collection[int]) -> Iterator[Colored]:
+        """A recurrent refinement away from the one reference that bounds the span, or in time from stills alone."""
+        first = task.sources[0]
+        previous = Previous(first.view.lightness, first.ab) if task.span.bounded else None
+        _, needed = task.span.walks(wanted)
+        for frame, evidence, tracks in self._matched(task, needed=frozenset(needed)):
+            refined = self._model.refinement.refine(evidence, previous)
+            previous = Previous(evidence.lightness, refined.ab)
+            if frame in wanted:
+                yield _colored(frame, evidence, refined, task.sources, tracks)
+
+    def _both_ways(self, task: _Task, wanted: Collection[int]) -> Iterator[Colored]:
+        """A recurrent refinement from both ends; the two results mix by distance in time."""
+        first, last = task.sources[:2]
+        previous = Previous(first.view.lightness, first.ab)
+        for frame, evidence, tracks in self._matched(task, needed=task.span.frames):
+            refined = self._model.refinement.refine(evidence, previous)
+            previous = Previous(evidence.lightness, refined.ab)
+            task.scratch.save("evidence", frame, evidence)
+            if frame in wanted:
+                task.scratch.save("colored", frame, _colored(frame, evidence, refined, task.sources, tracks))
+        previous = Previous(last.view.lightness, last.ab)
+        back, _ = task.span.walks(wanted)
+        for frame in back:
+            evidence = task.scratch.take("evidence", frame, Evidence, device=self._device)
+            refined = self._model.refinement.refine(evidence, previous)
+            previous = Previous(evidence.lightness, refined.ab)
+            if frame in wanted:
+                colored = task.scratch.take("colored", frame, Colored, device=self._device)
+                early, late = _closeness(frame, task.sources[:2])
+                yield replace(colored, ab=early * colored.ab + late * refined.ab)
+
+    def _matched(self, task: _Task, *, needed: Collection[int]) -> Iterator[tuple[int, Evidence, list[Tracks]]]:
+        """The needed frames in the order of the walk, with what speaks for each colour. Matched ahead."""
+
+        def match(found: tuple[int, View, list[Tracks]]) -> tuple[int, Evidence, list[Tracks]]:
+            frame, view, tracks = found
+            return frame, self._evidence(frame, view, task.sources, tracks), tracks
+
+        return ahead(match, self._tracked(task, needed=needed))
+
+    def _tracked(self, task: _Task, *, needed: Collection[int]) -> Iterator[tuple[int, View, list[Tracks]]]:
         """The needed frames in the order of the walk, with the tracks to the references that bound the span.
 
         Between two references the later one is tracked back first, so that each frame knows both.
         """
+        span = task.span
         if not span.bounded:
-            yield from ((frame, self._seen(frame, footage), []) for frame in span.frames if frame in needed)
+            yield from self._walked(task, None, [frame for frame in span.frames if frame in needed], described=needed)
             return
         back, outward = span.walks(needed)
         if span.between:
-            walk = self._start(sources[1])
-            for frame in back:
-                track = walk.step(self._seen(frame, footage))
+            for frame, _, track in self._walked(task, task.sources[1], back, described=()):
                 if frame in needed:
-                    scratch.save("tracks", frame, track)
-        walk = self._start(sources[0])
-        for frame in outward:
-            view = self._seen(frame, footage)
-            tracks = [walk.step(view)]
+                    task.scratch.save("tracks", frame, *track)
+        for frame, view, tracks in self._walked(task, task.sources[0], outward, described=needed):
             if frame in needed:
                 if span.between:
-                    tracks.append(scratch.take("tracks", frame, Tracks, device=self._device))
+                    tracks.append(task.scratch.take("tracks", frame, Tracks, device=self._device))
                 yield frame, view, tracks
 
-    def _one_way(
-        self, span: Span, sources: Sequence[_Source], footage: Footage, scratch: Scratch, wanted: Collection[int]
-    ) -> Iterator[Colored]:
-        """A recurrent refinement away from the one reference that bounds the span, or in time from stills alone."""
-        previous = Previous(sources[0].view.lightness, sources[0].ab) if span.bounded else None
-        _, needed = span.walks(wanted)
-        for frame, view, tracks in self._tracked(span, sources, footage, scratch, needed=frozenset(needed)):
-            evidence = self._evidence(frame, view, sources, tracks)
-            refined = self._model.refinement.refine(evidence, previous)
-            previous = Previous(view.lightness, refined.ab)
-            if frame in wanted:
-                yield _colored(frame, evidence, refined, sources, tracks)
+    def _walked(
+        self, task: _Task, source: _Source | None, frames: Sequence[int], *, described: Collection[int]
+    ) -> Iterator[tuple[int, View, list[Tracks]]]:
+        """Frame by frame away from a source, with the tracks to it; none where there is no source. Walked ahead.
 
-    def _both_ways(
-        self, span: Span, sources: Sequence[_Source], footage: Footage, scratch: Scratch, wanted: Collection[int]
-    ) -> Iterator[Colored]:
-        """A recurrent refinement from both ends; the two results mix by distance in time."""
-        previous = Previous(sources[0].view.lightness, sources[0].ab)
-        for frame, view, tracks in self._tracked(span, sources, footage, scratch, needed=span.frames):
-            evidence = self._evidence(frame, view, sources, tracks)
-            refined = self._model.refinement.refine(evidence, previous)
-            previous = Previous(view.lightness, refined.ab)
-            scratch.save("evidence", frame, evidence)
-            if frame in wanted:
-                scratch.save("colored", frame, _colored(frame, evidence, refined, sources, tracks))
-        previous = Previous(sources[1].view.lightness, sources[1].ab)
-        back, _ = span.walks(wanted)
-        for frame in back:
-            evidence = scratch.take("evidence", frame, Evidence, device=self._device)
-            refined = self._model.refinement.refine(evidence, previous)
-            previous = Previous(evidence.lightness, refined.ab)
-            if frame in wanted:
-                colored = scratch.take("colored", frame, Colored, device=self._device)
-                early, late = _closeness(frame, sources[:2])
-                yield replace(colored, ab=early * colored.ab + late * refined.ab)
+        described: the frames whose features will be asked for, so that these are ready too.
+        """
+        walk = None if source is None else self._start(source)
+
+        @torch.no_grad()
+        def step(frame: int) -> tuple[int, View, list[Tracks]]:
+            view = self._view(task.footage.lightness(frame), task.footage.instances(frame))
+            if frame in described:
+                view.features  # noqa: B018  (computed when they are first looked at)
+            return frame, view, [] if walk is None else [walk.step(view)]
+
+        return ahead(step, _told(frames, task.looked_at))
 
     def _start(self, source: _Source) -> Walk:
         return Walk(source.view, self._method, radius=self._radius, temperature=self._temperature)
@@ -204,9 +244,6 @@ class Propagator:
             ).flatten(1)
         return _Source(frame, view, described, keyframe.ab, self._tensor(cells(ab, view.grid)).reshape(-1, 2).T)
 
-    def _seen(self, frame: int, footage: Footage) -> View:
-        return self._view(footage.lightness(frame), footage.instances(frame))
-
     def _view(self, lightness: np.ndarray, instances: Instances | None) -> View:
         matching = self._matching(lightness)
         stride = self._model.features.stride
@@ -218,6 +255,7 @@ class Propagator:
 
         return View(lightness, grid_lightness, matching.shape[:2], describe, instances)
 
+    @torch.no_grad()
     def _evidence(self, frame: int, view: View, sources: Sequence[_Source], tracks: Sequence[Tracks]) -> Evidence:
         """What eq. 1 finds for a frame.
 
@@ -297,3 +335,10 @@ def _closeness(frame: int, sources: Sequence[_Source]) -> list[float]:
     """How near each of one or two references is in time: 1 on itself, 0 on the other; sums to 1."""
     distance = [abs(frame - source.frame) for source in sources if source.frame is not None]
     return [1.0] if len(distance) == 1 else [1 - d / sum(distance) for d in distance]
+
+
+def _told(frames: Sequence[int], looked_at: Callable[[int], None]) -> Iterator[int]:
+    """The frames, each told to `looked_at` when it is taken."""
+    for frame in frames:
+        looked_at(frame)
+        yield frame

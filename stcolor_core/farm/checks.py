@@ -15,7 +15,7 @@ __all__ = ["check_pictures", "check_writable"]
 
 def check_pictures(shot: Shot, plan: Planned) -> None:
     """Read every keyframe and still as the colouring will. Raises what that would raise."""
-    footage = ShotFootage(shot, use_instances=False, detector=None, warn=lambda _: None, looked_at=lambda _: None)
+    footage = ShotFootage(shot, use_instances=False, detector=None, warn=lambda _: None)
     for frame in plan.references:
         footage.reference_ab(frame)
     _ = footage.stills

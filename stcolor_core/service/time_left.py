@@ -23,7 +23,7 @@ _MEASURED = 25  # the last looks of a kind; their median forgives a preview or a
 _FEWEST = 3  # looks of a kind before it is believed
 # Of a look that ends in a frame, what one that only tracks takes: 0.14 to 0.22 on a CPU. Used until it is known.
 _TRACKING = 0.2
-_WRITTEN_BESIDE = 2  # frames looked at for the last time and not finished; more are of a model that refines at the end
+_WRITTEN_BESIDE = 5  # frames looked at for the last time and not finished; more are of a model that refines at the end
 
 _Look = Literal["back", "last", "other"]
 
