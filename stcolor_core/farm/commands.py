@@ -1,4 +1,4 @@
-"""`stcolor farm ...`: jobs for an engine, and what runs on its hosts."""
+"""`stcolor farm openjd | deadline | opencue`: jobs for an engine. Loads nothing heavy before one is made."""
 
 from __future__ import annotations
 
@@ -6,42 +6,33 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stcolor_core.errors import BadRequest, Cancelled, StcolorError
+from stcolor_core.errors import BadRequest
+from stcolor_core.farm import host
 from stcolor_core.farm.paths import VARIABLE
-from stcolor_core.shot import Shot, format_frames, parse_frames
-from stcolor_core.terminal import Bar, StopOnSignal, leave_a_core_free
+from stcolor_core.shot import Shot
+from stcolor_core.terminal import Bar
 
 if TYPE_CHECKING:
     from stcolor_core.farm.engine import Handed
-    from stcolor_core.farm.job import Job
-    from stcolor_core.pipeline import Event
+    from stcolor_core.farm.job import Job, NukeRender
 
 __all__ = ["add_commands"]
 
 _CARRIED = ("STCOLOR_MODELS_DIR", VARIABLE, "NUKE_PATH", "OCIO")  # what the hosts need as it is here
-_STYLES = ("plain", "openjd", "deadline")
 
 
 def add_commands(commands: Any) -> None:
-    """Add them to the subparsers of `stcolor`. Loads nothing heavy."""
+    """Add them, and those of `host`, to the subparsers of `stcolor`."""
     farm = commands.add_parser("farm", help="colour a shot on a render farm")
     kinds = farm.add_subparsers(required=True, metavar="COMMAND", parser_class=type(farm))
     _add_openjd(kinds.add_parser("openjd", help="a job bundle for OpenJD and AWS Deadline Cloud"))
     _add_deadline(kinds.add_parser("deadline", help="jobs for Deadline 10"))
     _add_opencue(kinds.add_parser("opencue", help="a job for OpenCue"))
-    _add_check(kinds.add_parser("check", help="on a host: whether the shot can be coloured"))
-    _add_span(kinds.add_parser("span", help="on a host: colour the frames of a task"))
-    _add_verify(kinds.add_parser("verify", help="on a host: whether every frame is there, and a report"))
-    _add_session(kinds.add_parser("session", help="on a host: tell an OpenJD session where its path mapping rules are"))
-
-
-# Jobs
+    host.add_commands(kinds)
 
 
 def _add_openjd(parser: argparse.ArgumentParser) -> None:
@@ -122,9 +113,8 @@ def _job(options: argparse.Namespace) -> Job:
     if options.max_span is not None:
         shot = replace(shot, output=replace(shot.output, max_span=options.max_span))
     nuke = _nuke(options)
-    stop = StopOnSignal()
     with Bar() as report:
-        plan = planned(shot, report=report, cancelled=stop.asked)
+        plan = planned(shot, report=report)
     settled = pinned(shot, plan)
     stem = FramePattern.parse(settled.output.path).head.rstrip("._-")
     read = inputs(settled, plan)
@@ -142,7 +132,7 @@ def _job(options: argparse.Namespace) -> Job:
     )
 
 
-def _nuke(options: argparse.Namespace) -> Any:
+def _nuke(options: argparse.Namespace) -> NukeRender | None:
     from stcolor_core.farm.job import NukeRender
     from stcolor_core.farm.nuke_script import read_version
 
@@ -157,7 +147,9 @@ def _nuke(options: argparse.Namespace) -> Any:
 
 
 def _this_program() -> str:
-    return str(Path(sys.executable).with_name("stcolor.exe" if sys.platform == "win32" else "stcolor"))
+    """Where this installation has its program; its bare name where it is not beside Python."""
+    beside = Path(sys.executable).with_name("stcolor.exe" if sys.platform == "win32" else "stcolor")
+    return str(beside) if beside.exists() else "stcolor"
 
 
 def _written(engine: str, job: Job, folder: Path) -> Handed:
@@ -170,141 +162,3 @@ def _written(engine: str, job: Job, folder: Path) -> Handed:
 def _say(handed: Handed, options: argparse.Namespace) -> int:
     sys.stdout.write((json.dumps(asdict(handed)) if options.json else handed.message) + "\n")
     return 0
-
-
-# On the hosts
-
-
-def _add_host(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--shot", type=Path, required=True, help="the shot file of the job")
-    parser.add_argument("--progress", choices=_STYLES, default="plain", help="whose lines to print (%(default)s)")
-    parser.add_argument(
-        "--path-mapping",
-        type=Path,
-        metavar="FILE",
-        help=f"pathmapping-1.0 rules for the shot's paths; default: ${VARIABLE}",
-    )
-
-
-def _add_check(parser: argparse.ArgumentParser) -> None:
-    _add_host(parser)
-    parser.set_defaults(run=_check)
-
-
-def _add_span(parser: argparse.ArgumentParser) -> None:
-    _add_host(parser)
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--span", metavar="K", help="the task's number, from 0; or several, like 3-5")
-    which.add_argument("--frames", metavar="A-B", help="every task that holds one of these frames, whole")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.set_defaults(run=_span)
-
-
-def _add_verify(parser: argparse.ArgumentParser) -> None:
-    _add_host(parser)
-    parser.add_argument("--report", type=Path, metavar="PATH", help="default: beside the frames, as NAME.report.json")
-    parser.set_defaults(run=_verify)
-
-
-def _add_session(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--path-mapping", type=Path, required=True, metavar="FILE", help="pathmapping-1.0 rules")
-    parser.set_defaults(run=_session)
-
-
-def _check(options: argparse.Namespace) -> int:
-    from stcolor_core.farm.checks import check_pictures, check_writable
-    from stcolor_core.farm.job import split
-    from stcolor_core.pipeline import pieces_of, planned
-
-    with _failing_as(options.progress):
-        shot = _mapped(options)
-        plan = planned(shot)
-        check_pictures(shot, plan)
-        check_writable(shot)
-        tasks = len(split(pieces_of(shot, plan.spans), plan.digests))
-        counts = f"{len(plan.digests)} frames, {len(plan.references)} references, {tasks} tasks"
-        _print(f"The shot can be coloured: {counts}.")
-    return 0
-
-
-def _span(options: argparse.Namespace) -> int:
-    from stcolor_core.farm.job import chosen
-    from stcolor_core.farm.pinning import tasks_of
-    from stcolor_core.pipeline import colorize
-
-    leave_a_core_free()
-    stop = StopOnSignal()
-    with _failing_as(options.progress):
-        shot = _mapped(options)
-        frames = chosen(
-            tasks_of(shot),
-            numbers=None if options.span is None else parse_frames(options.span),
-            frames=None if options.frames is None else parse_frames(options.frames),
-        )
-        run = colorize(
-            shot,
-            device=options.device,
-            only=format_frames(frames),
-            report=lambda event: _report(event, options.progress),
-            cancelled=stop.asked,
-        )
-        for _ in run:
-            pass
-    return 0
-
-
-def _verify(options: argparse.Namespace) -> int:
-    from stcolor_core.farm.engine import write_all
-    from stcolor_core.farm.report import beside, look
-    from stcolor_core.pipeline import planned
-
-    with _failing_as(options.progress):
-        shot = _mapped(options)
-        found = look(shot, planned(shot))
-        path = options.report or beside(shot)
-        write_all(path.parent, {path.name: found.to_json() + "\n"})
-        if found.lacking:
-            raise StcolorError(f"{found.lacking} {path} has the list.")
-        _print(f"All {len(found.frames)} frames are there and as they should be. {path} says how sure they are.")
-    return 0
-
-
-def _session(options: argparse.Namespace) -> int:
-    _print(f"openjd_env: {VARIABLE}={options.path_mapping.absolute()}")
-    return 0
-
-
-def _mapped(options: argparse.Namespace) -> Shot:
-    from stcolor_core.farm.paths import map_path, read_rules, with_paths
-
-    shot = Shot.load(options.shot)
-    file = options.path_mapping or os.environ.get(VARIABLE)
-    rules = read_rules(Path(file)) if file else ()
-    return with_paths(shot, lambda path: map_path(path, rules))
-
-
-@contextmanager
-def _failing_as(style: Any) -> Iterator[None]:
-    """Say in the engine's own line why a task fails."""
-    from stcolor_core.farm.progress import failure
-
-    try:
-        yield
-    except Cancelled:
-        raise
-    except StcolorError as error:
-        if (line := failure(str(error), style)) is not None:
-            _print(line)
-        raise
-
-
-def _report(event: Event, style: Any) -> None:
-    from stcolor_core.farm.progress import lines
-
-    for line in lines(event, style):
-        _print(line)
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from stcolor_core.pipeline import Event
+if TYPE_CHECKING:
+    from stcolor_core.pipeline import Event
 
 __all__ = ["STYLES", "Style", "failure", "lines"]
 
