@@ -130,8 +130,7 @@ def rendered(source: nuke.Node, frames: Sequence[int], folder: Path, *, name: st
         if not all((final / frame_name).is_file() for frame_name in contents):
             _take_over(partial, contents, [path for path in folder.glob(f"{name}_*") if path != final])
             (partial / _CONTENTS).write_text(json.dumps(contents), encoding="utf-8")
-            shutil.rmtree(final, ignore_errors=True)  # where files were deleted by hand
-            partial.replace(final)
+            _put(partial, final)
     except OSError as error:
         raise _unwritable(folder, error) from None
     finally:
@@ -210,6 +209,21 @@ def runs(frames: Sequence[int]) -> list[tuple[int, int]]:
         else:
             runs.append((frame, frame))
     return runs
+
+
+def _put(partial: Path, final: Path) -> None:
+    """Give a folder its final name. Where there is one already it shows the same: it keeps its files, and gets others.
+
+    Another Nuke has made it meanwhile, whose job may read it by now; or files were deleted by hand.
+    """
+    try:
+        partial.replace(final)
+    except OSError:
+        if not final.is_dir():
+            raise
+        for path in partial.iterdir():
+            if not (final / path.name).exists():
+                path.replace(final / path.name)
 
 
 def _take_over(folder: Path, contents: Mapping[str, str], earlier: Iterable[Path]) -> None:

@@ -26,7 +26,7 @@ _POLL_SECONDS = 1.0  # so that Cancel is heard soon
 _NEW_TOKEN = 401
 _LIVE = ("queued", "running")
 
-_live: dict[str, Running] = {}  # by the pattern of what they write
+_live: list[Running] = []  # previews of a node write to the same pattern, and may be several
 
 
 def colorize(node: nuke.Node) -> Running:
@@ -92,7 +92,7 @@ def _reattach(jobs: list[tuple[nuke.Node, str]]) -> None:
 
 def cancel(node: nuke.Node) -> None:
     """Ask the core to stop the node's job within one frame. RefColorizeError where nothing runs."""
-    own = [running for running in _live.values() if running.is_of(node) and not running.progress.ended]
+    own = [running for running in tuple(_live) if running.is_of(node) and not running.progress.ended]
     for running in own:
         running.cancel()
     if not own:
@@ -105,8 +105,7 @@ def cancel(node: nuke.Node) -> None:
 
 def _running(path: str) -> Running | None:
     """The job that is at these frames now."""
-    running = _live.get(path)
-    return None if running is None or running.progress.ended else running
+    return next((each for each in tuple(_live) if each.path == path and not each.progress.ended), None)
 
 
 def _reach_running() -> Client:
@@ -117,7 +116,7 @@ def _reach_running() -> Client:
 
 
 class Running:
-    """A job that is followed. progress: how it stands. error: why it ended without being done."""
+    """A job that is followed. path: of what it writes. progress: how it stands. error: why it ended undone."""
 
     def __init__(
         self,
@@ -133,7 +132,7 @@ class Running:
 
         reach: gives the core.
         """
-        self._node, self._path, self._submit, self._reach = node, path, submit, reach
+        self._node, self.path, self._submit, self._reach = node, path, submit, reach
         self._shown_at_end = shown_at_end
         self._title = node.name()
         self._cancelled, self._ended = threading.Event(), threading.Event()
@@ -161,7 +160,7 @@ class Running:
         return self._node is node or self._node == node
 
     def _begin(self) -> Running:
-        _live[self._path] = self
+        _live.append(self)
         if nuke.GUI:
             threading.Thread(target=self._run, name=f"refcolorize {self._title}", daemon=True).start()
         else:
@@ -183,8 +182,8 @@ class Running:
         except Exception as error:  # noqa: BLE001  (nobody is above a thread; the artist must not wait for nothing)
             self._fail(unexpected(error))
         finally:
-            if _live.get(self._path) is self:  # and not one that has begun since
-                del _live[self._path]
+            with suppress(ValueError):  # forgotten already
+                _live.remove(self)
             self._ended.set()
 
     def _work(self) -> None:
@@ -269,7 +268,7 @@ class Running:
         if not nuke.GUI and self._node["status"].value() != words:
             nuke.tprint(f"{self._title}: {words}")
         nodes.set_status(self._node, words)
-        if finished and self._node["result_file"].value() == self._path:
+        if finished and self._node["result_file"].value() == self.path:
             nodes.show_more(self._node)
 
     def _keep_job(self) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from comp import Comp, make_comp
+from comp import PLUGIN, Comp, make_comp
 
 from stcolor_core import plates
 
@@ -147,6 +149,62 @@ def test_a_picture_that_was_deleted_by_hand_is_rendered_again(comp: Comp, inputs
     (Path(pattern).parent / "ref.1004.exr").unlink()
     assert inputs.rendered(comp.ref, [1001, 1004], folder, name="ref") == pattern
     assert len(list(Path(pattern).parent.glob("*.exr"))) == 2
+
+
+def test_where_another_nuke_was_faster_its_finished_files_are_taken(
+    comp: Comp, inputs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, others = comp.folder / "inputs", {}
+
+    def files(folder: Path) -> dict[Path, tuple[int, int]]:
+        return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+    take_over = inputs._take_over
+
+    def meanwhile(*arguments: Any) -> None:
+        monkeypatch.setattr(inputs, "_take_over", take_over)
+        pattern = Path(inputs.rendered(comp.ref, [1001, 1004], folder, name="ref"))
+        others.update(files(pattern.parent))
+        take_over(*arguments)
+
+    monkeypatch.setattr(inputs, "_take_over", meanwhile)
+    pattern = Path(inputs.rendered(comp.ref, [1001, 1004], folder, name="ref"))
+    assert files(pattern.parent) == others
+    assert list(folder.iterdir()) == [pattern.parent]
+    assert not comp.leftovers()
+
+
+def test_two_nukes_at_the_same_pictures_at_once_both_have_them(comp: Comp, tmp_path: Path) -> None:
+    here = Path(__file__).parent
+    script = f"""
+import sys
+from pathlib import Path
+sys.path[:0] = [{str(here)!r}, {str(here.parent / "core")!r}, {str(PLUGIN)!r}]
+import fakenuke
+fakenuke.install(gui=False)
+import nuke
+from refcolorize import inputs
+nuke.scriptOpen({(comp.folder / "comp.nk").as_posix()!r})
+print("ready", flush=True)
+for line in sys.stdin:
+    print(inputs.rendered(nuke.toNode("Painted"), [1001, 1004], Path(line.strip()), name="ref"), flush=True)
+"""
+    pipe = subprocess.PIPE
+    nukes = [subprocess.Popen([sys.executable, "-c", script], stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
+    try:
+        assert [each.stdout.readline() for each in nukes] == ["ready\n"] * 2
+        for number in range(20):
+            for each in nukes:
+                each.stdin.write(f"{tmp_path / str(number)}\n")
+                each.stdin.flush()
+            first, second = (each.stdout.readline().strip() for each in nukes)
+            assert first == second != ""
+            found = sorted(path.name for path in Path(first).parent.iterdir())
+            assert found == ["contents.json", "ref.1001.exr", "ref.1004.exr"]
+            assert list((tmp_path / str(number)).iterdir()) == [Path(first).parent]
+    finally:
+        for each in nukes:
+            each.communicate()
 
 
 def test_the_script_shows_no_trace_of_it(nuke: Any, comp: Comp, inputs: Any, nuke_session: Any) -> None:

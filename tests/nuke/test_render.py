@@ -220,6 +220,21 @@ def test_cancel_stops_the_core_and_keeps_what_is_done(
 
 
 @pytest.mark.gui
+def test_cancel_reaches_every_preview_that_waits(
+    core: Client, comp: Comp, render: Any, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancelled = threading.Event()
+    reach = render.Running._core
+    monkeypatch.setattr(render.Running, "_core", lambda self: cancelled.wait(60) and reach(self))
+    previews = [render.preview(comp.node, frame) for frame in (1002, 1003, 1005)]
+    comp.node["cancel"].execute()
+    cancelled.set()
+    pump(until=lambda: all(each.wait(0) for each in previews))
+    assert [each.state for each in previews] == ["cancelled"] * 3
+    assert core.get("/v1/jobs") == []
+
+
+@pytest.mark.gui
 @pytest.mark.usefixtures("core")
 def test_cancel_without_a_job_says_so(nuke_session: Any, comp: Comp) -> None:
     comp.node["cancel"].execute()
@@ -255,7 +270,7 @@ def test_a_node_that_is_deleted_meanwhile_does_not_disturb(
 ) -> None:
     long_comp.node["colorize"].execute()
     pump(until=lambda: "frame" in status(long_comp))
-    running = next(iter(render._live.values()))
+    running = next(iter(render._live))
     long_comp.nuke.delete(long_comp.node)
     pump(until=lambda: running.wait(0))
     assert running.state == "done"
@@ -325,7 +340,7 @@ def test_a_script_that_is_opened_again_follows_its_job(
     long_comp.node["colorize"].execute()
     pump(until=lambda: long_comp.node["job"].value())
     nuke.scriptSave()
-    (first,) = render._live.values()
+    (first,) = render._live
     render._live.clear()  # as another Nuke has it
     nuke.scriptOpen((long_comp.folder / "comp.nk").as_posix())
     node = nuke.toNode("RefColorize1")
