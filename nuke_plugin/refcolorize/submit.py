@@ -18,6 +18,7 @@ from . import node as nodes
 from .errors import Cancelled, RefColorizeError, unexpected
 from .farm import Submitted, Wanted
 from .main_thread import in_main_thread
+from .server import core_command
 from .versions import SHOT_FILE
 
 __all__ = ["Submission", "require_script", "send", "submit", "write_shot", "writes_below"]
@@ -36,7 +37,7 @@ def send(node: nuke.Node, wanted: Wanted) -> Submission:
     """As `submit`."""
     farm.check(wanted)
     script = require_script()
-    farm.by_hand([])  # whether there is a program, before anything is rendered
+    core_command()  # raises where there is none, before anything is rendered
     writes = _writes(node, wanted)
     shot = write_shot(node, wanted.version)
     name = f"{script.stem} {node.fullName()} {shot.parent.name}"
@@ -49,7 +50,7 @@ def require_script() -> Path:
     name = str(nuke.root()["name"].value())
     if not name:
         raise RefColorizeError("The script has no name yet. Save it, then render on the farm.")
-    return Path(name)
+    return Path(name).absolute()
 
 
 def write_shot(node: nuke.Node, version: int | None = None) -> Path:

@@ -69,6 +69,17 @@ def test_the_script_is_saved_as_the_farm_is_to_render_it(nuke: Any, comp: Comp, 
     assert (result["first"].value(), result["last"].value()) == (1001, 1006)
 
 
+def test_a_script_that_was_opened_by_a_short_name_is_named_in_full(
+    nuke: Any, comp: Comp, submit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(comp.folder)
+    nuke.scriptOpen("comp.nk")
+    node = nuke.toNode("RefColorize1")
+    node["output_folder"].setValue((comp.folder / "refcolorize").as_posix())
+    submit.submit(node)
+    assert asked(comp, "openjd")["nuke_script"] == str(comp.folder / "comp.nk")
+
+
 def test_a_bundle_is_written_and_not_submitted_however_the_box_stands(comp: Comp, submit: Any) -> None:
     done = submit.submit(comp.node, engine="openjd", submit=True, writes=())
     found = asked(comp, "openjd")
