@@ -37,6 +37,7 @@ def add_commands(commands: Any) -> None:
 
 def _add_openjd(parser: argparse.ArgumentParser) -> None:
     _add_job(parser, output="folder of the bundle")
+    _add_needs(parser)
     parser.set_defaults(run=_openjd)
 
 
@@ -45,11 +46,12 @@ def _add_deadline(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pool", metavar="P")
     parser.add_argument("--secondary-pool", metavar="P")
     parser.add_argument("--group", metavar="G", help="of the hosts that have stcolor, and a GPU")
-    parser.set_defaults(run=_deadline)
+    parser.set_defaults(run=_deadline, gpus=0, nuke="")  # its groups, and its Nuke plug-in, know better
 
 
 def _add_opencue(parser: argparse.ArgumentParser) -> None:
     _add_job(parser, output="folder of the job")
+    _add_needs(parser)
     parser.add_argument("--show", metavar="S", help="default: $SHOW")
     parser.set_defaults(run=_opencue)
 
@@ -65,15 +67,18 @@ def _add_job(parser: argparse.ArgumentParser, *, output: str) -> None:
         "--nuke-script", type=Path, metavar="S.nk", help="render its Write nodes once the colour is there"
     )
     parser.add_argument("--write", action="append", default=[], metavar="NAME", help="a Write node, by its full name")
-    parser.add_argument("--nuke", default="nuke", metavar="EXE", help="Nuke on the hosts (%(default)s)")
     parser.add_argument(
         "--stcolor", default=_this_program(), metavar="EXE", help="stcolor on the hosts; default: this one"
     )
     parser.add_argument("--name", metavar="TEXT", help="of the job; default: RefColorize and the output's name")
     parser.add_argument("--priority", type=int, metavar="N", help="0 to 100; default: the engine's own")
-    parser.add_argument("--gpus", type=int, default=1, metavar="N", help="that a host must have to colour; 0: any host")
     parser.add_argument("--submit", action="store_true", help="hand the job to the engine")
     parser.add_argument("--json", action="store_true", help="say what came of it as one JSON object")
+
+
+def _add_needs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--nuke", default="nuke", metavar="EXE", help="Nuke on the hosts (%(default)s)")
+    parser.add_argument("--gpus", type=int, default=1, metavar="N", help="that a host must have to colour; 0: any host")
 
 
 def _openjd(options: argparse.Namespace) -> int:
