@@ -86,7 +86,7 @@ class Submitted:
         """What there is now, in a few words."""
         tasks = f"{self.tasks} task{'s' * (self.tasks != 1)}"
         title = ENGINES[self.engine].title
-        return f"Submitted to {title}: {tasks}" if self.submitted else f"Written for {title}: {tasks}, not submitted"
+        return f"{title}: {tasks} submitted" if self.submitted else f"{title}: {tasks} written, not submitted"
 
     def words(self) -> str:
         """One line for the artist, with where it is."""

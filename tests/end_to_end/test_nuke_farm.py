@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import qt_app
 from comp import PLUGIN, Comp, make_comp
 from deadline_keys import read_info
 
@@ -131,6 +132,25 @@ def test_in_nukes_window_what_the_core_refuses_is_its_own_line(
     pump(until=lambda: sent.ended)
     assert str(sent.error).startswith("Deadline Cloud: deadline is not on PATH, so nothing was submitted.")
     assert comp.node["status"].value() == str(sent.error)
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("width", [440, 300])
+def test_the_dialog_shows_where_the_job_is(comp: Comp, tmp_path: Path, width: int) -> None:
+    qt_app.application()
+    comp.node["farm"].execute()
+    from refcolorize import farm_dialog
+
+    (dialog,) = farm_dialog._open.values()
+    dialog.resize(width, 10)
+    dialog.go.click()
+    qt_app.wait_until(dialog.found.isVisible)
+    assert dialog.found.title.text() == "OpenJD bundle: 2 tasks written, not submitted"
+    assert "2 tasks for the frames 1001-1006" in dialog.found.message.text()
+    assert (Path(dialog.found.path.text()) / "template.yaml").is_file()
+    assert dialog.width() == width
+    assert dialog.grab().save(str(tmp_path / f"found_{width}.png"))
+    dialog.close()
 
 
 def test_a_plate_that_is_broken_makes_no_job(comp: Comp) -> None:

@@ -93,7 +93,7 @@ def test_what_is_chosen_is_submitted_and_the_dialog_shows_where_it_is(
     folder = comp.results / "v001" / "deadline"
     told = (found["pool"], found["max_span"], found["chunk"], found["priority"], found["write"], found["submit"])
     assert told == ("film", 40, None, 70, ["Main"], True)
-    assert dialog.found.title.text() == "Submitted to Deadline 10: 3 tasks"
+    assert dialog.found.title.text() == "Deadline 10: 3 tasks submitted"
     assert (dialog.found.job.text(), dialog.found.path.text()) == ("job-0123456789abcdef", str(folder))
     assert " farm deadline --shot=" in dialog.found.line.toPlainText()
     assert dialog.grab().save(str(tmp_path / "found.png"))
@@ -253,4 +253,4 @@ def test_the_form_alone_gives_back_what_it_was_given() -> None:
 
 
 def test_a_job_in_words() -> None:
-    assert Submitted("opencue", "/x", 1, True, "", "").words() == "Submitted to OpenCue: 1 task. /x"
+    assert Submitted("opencue", "/x", 1, True, "", "").words() == "OpenCue: 1 task submitted. /x"

@@ -55,7 +55,7 @@ def test_in_a_terminal_it_comes_back_with_the_job_and_says_where_it_is(
     }
     assert done.ended and done.error is None
     assert (done.submitted.job, done.submitted.path) == ("job-0123456789abcdef", str(folder / "deadline"))
-    assert status(comp) == f"v001: Submitted to Deadline 10: 3 tasks. Job job-0123456789abcdef, {folder / 'deadline'}"
+    assert status(comp) == f"v001: Deadline 10: 3 tasks submitted. Job job-0123456789abcdef, {folder / 'deadline'}"
     assert f"RefColorize1: {status(comp)}\n" in capsys.readouterr().out
 
 
@@ -84,7 +84,7 @@ def test_a_bundle_is_written_and_not_submitted_however_the_box_stands(comp: Comp
     done = submit.submit(comp.node, engine="openjd", submit=True, writes=())
     found = asked(comp, "openjd")
     assert (found["submit"], found["write"], found["nuke_script"]) == (False, [], None)
-    assert "Written for OpenJD bundle: 3 tasks, not submitted" in status(comp)
+    assert "OpenJD bundle: 3 tasks written, not submitted" in status(comp)
     assert done.submitted.message.startswith("Run it with")
     submit.submit(comp.node, engine="deadline-cloud")
     assert asked(comp, "openjd")["submit"]
