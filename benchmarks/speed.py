@@ -1,12 +1,13 @@
 """Seconds a frame and where they go, EXR to EXR; peak memory; whether either grows with the length of a shot.
 
-    python benchmarks/speed.py speed  [--size 384x216 1920x1080] [--frames 12] [--model standard]
+    python benchmarks/speed.py speed  [--size 384x216 1920x1080] [--frames 12] [--keys 1] [--model standard]
     python benchmarks/speed.py memory [--size 384x216] [--lengths 60 240]
     python benchmarks/speed.py large  [--size 4096x2160] [--frames 3]
 
-The shot is a pan over a textured wall, from one reference at its first frame. Every row is a process of its own; wall
-times of one run compare with one another only, machines being shared. Needs no data; not for Windows, which lacks
-`resource`.
+The shot is a pan over a textured wall, from one reference at its first frame, with --keys 2 another at its last. The
+clock starts when the models are loaded and the cuts are found. Stages are seconds of one core, one after another; what
+OpenEXR's own threads do for the writing is not in them. Every row is a process of its own; wall times of one run
+compare with one another only, machines being shared. Needs no data; not for Windows, which lacks `resource`.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ import numpy as np
 STAGES = {
     "read": ("plates.py", "read_plate"),
     "lightness": ("color.py", "lightness"),
-    "features": ("standard.py", "target"),
-    "flow": ("flow.py", "step"),
-    "dense tracking": ("walk.py", "step"),
-    "warp": ("warping.py", "warp"),
-    "refine": ("standard.py", "refine"),
+    "features": ("standard.py", "both"),
+    "tracking": ("walk.py", "step"),
+    "of it flow": ("flow.py", "step"),
+    "matching": ("propagation.py", "_evidence"),
+    "of it warp": ("warping.py", "warp"),
+    "refine": ("learned.py", "refine"),
     "upsample": ("upsampling.py", "upsample"),
     "layers": ("layers.py", "channels"),
     "composite": ("color.py", "composite"),
@@ -83,22 +85,23 @@ def make_shot(folder: Path, width: int, height: int, frames: int, *, keyframes: 
 
 def child(folder: Path, model: str, *, profile: bool) -> None:
     """Colour the shot in `folder` and print one JSON object of what it cost."""
-    from stcolor_core import pipeline
+    from stcolor_core import lookahead, pipeline
     from stcolor_core.shot import Method, Output, Plate, Reference, Shot
     from stcolor_core.terminal import leave_a_core_free
 
     shot = Shot(
         plate=Plate(path=str(folder / "plate.####.exr")),
         output=Output(path=str(folder / "out/shot.####.exr")),
-        references=(Reference(path=str(folder / "ref.0001.exr"), frame=1),),
+        references=(Reference(path=str(folder / "ref.####.exr")),),
         method=Method(model=model),
     )
     leave_a_core_free()
-    profiler = cProfile.Profile()
+    profiler = cProfile.Profile(time.thread_time)  # what other programs take from the machine does not count
     if profile:
-        pipeline.ThreadPoolExecutor = InTurn  # type: ignore[misc,assignment]
+        pipeline.ThreadPoolExecutor = lookahead.ThreadPoolExecutor = InTurn  # type: ignore[misc,assignment]
     frames = pipeline.colorize(shot, force=True)
-    next(frames)  # the reference: loading, planning and the scan for cuts are over
+    for _ in folder.glob("ref.*.exr"):
+        next(frames)  # the references: loading, planning and the scan for cuts are over
     start, busy = time.perf_counter(), time.process_time()
     if profile:
         profiler.enable()
@@ -117,11 +120,11 @@ def child(folder: Path, model: str, *, profile: bool) -> None:
     print(json.dumps({"seconds": seconds, "busy": busy, "peak_mib": peak, "stages": stages}))
 
 
-def measure(size: str, frames: int, model: str, *, profile: bool) -> dict[str, object]:
+def measure(size: str, frames: int, model: str, keys: int, *, profile: bool) -> dict[str, object]:
     """One row, in a process of its own."""
     width, height = map(int, size.split("x"))
     with tempfile.TemporaryDirectory() as folder:
-        make_shot(Path(folder), width, height, frames)
+        make_shot(Path(folder), width, height, frames, keyframes=(1, frames)[:keys])
         command = [sys.executable, __file__, "child", "--folder", folder, "--model", model]
         done = subprocess.run(command + ["--profile"] * profile, stdout=subprocess.PIPE, check=True, text=True)
     result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
@@ -134,6 +137,7 @@ def main() -> None:
     parser.add_argument("what", choices=("speed", "memory", "large", "child"))
     parser.add_argument("--size", nargs="+")
     parser.add_argument("--frames", type=int)
+    parser.add_argument("--keys", type=int, choices=(1, 2), default=1)
     parser.add_argument("--lengths", nargs=2, type=int, default=(60, 240))
     parser.add_argument("--model", default="standard")
     parser.add_argument("--folder", type=Path)
@@ -143,22 +147,23 @@ def main() -> None:
         child(options.folder, options.model, profile=options.profile)
     elif options.what == "speed":
         for size in options.size or ["384x216", "1920x1080"]:
-            plain = measure(size, options.frames or 12, options.model, profile=False)
-            stages = measure(size, options.frames or 12, options.model, profile=True)["stages"]
+            what = size, options.frames or 12, options.model, options.keys
+            plain = measure(*what, profile=False)
+            stages = measure(*what, profile=True)["stages"]
             wall, busy, peak = (plain[key] for key in ("seconds", "busy", "peak_mib"))
             print(f"{size}: {wall:.3f} s a frame ({busy:.3f} s of CPU), peak {peak:.0f} MiB")
             for stage, seconds in stages.items():  # type: ignore[attr-defined]
                 print(f"    {stage:16} {seconds:.3f} s")
     elif options.what == "memory":
         for size in options.size or ["384x216"]:
-            rows = [measure(size, length, options.model, profile=False) for length in options.lengths]
+            rows = [measure(size, length, options.model, options.keys, profile=False) for length in options.lengths]
             for length, row in zip(options.lengths, rows, strict=True):
                 print(f"{size}, {length} frames: {row['busy']:.3f} s of CPU a frame, peak {row['peak_mib']:.0f} MiB")
             ratios = [rows[1][key] / rows[0][key] for key in ("busy", "peak_mib")]  # type: ignore[operator]
             print(f"ratio of the longer to the shorter: CPU a frame {ratios[0]:.3f}, peak memory {ratios[1]:.3f}")
     else:
         for size in options.size or ["4096x2160"]:
-            row = measure(size, options.frames or 3, options.model, profile=False)
+            row = measure(size, options.frames or 3, options.model, options.keys, profile=False)
             print(f"{size}: {row['seconds']:.2f} s a frame, peak {row['peak_mib'] / 1024:.2f} GiB")  # type: ignore[operator]
 
 
