@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,8 @@ from scenes import Scene, pan
 
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.pipeline import pieces_of, planned
-from stcolor_core.shot import Shot, format_frames
+from stcolor_core.shot import Method, Output, Plate, Shot, format_frames
+from stcolor_core.spans import plan
 
 DAVIS = Path(__file__).resolve().parents[3] / "shared" / "data" / "davis"
 MakeShot = Callable[..., ShotOnDisk]
@@ -73,9 +75,9 @@ def tasks(shot: ShotOnDisk, *options: str) -> list[str]:
     wish = shot.folder / "shot.json"
     assert shot.colorize(*options, "--write-shot", str(wish)) == 0
     asked = Shot.load(wish)
-    plan = planned(asked)
-    assert plan.cuts == (FIRST + 11,)
-    ranges = [format_frames(frames) for frames in (*pieces_of(asked, plan.spans), plan.references)]
+    found = planned(asked)
+    assert found.cuts == (FIRST + 11,)
+    ranges = [format_frames(frames) for frames in (*pieces_of(asked, found.spans), found.references)]
     random.Random(4).shuffle(ranges)
     return ranges
 
@@ -100,3 +102,15 @@ def test_frames_rendered_one_by_one_are_the_bytes_of_a_whole_render(shot: ShotOn
     for frame in frames:
         assert shot.colorize("--only", str(frame)) == 0
     assert {path.name: path.read_bytes() for path in shot.written()} == expected
+
+
+def test_a_model_that_hands_colour_from_frame_to_frame_has_no_span_cut() -> None:
+    shot = Shot(
+        plate=Plate(path="plate.####.exr"),
+        output=Output(path="out.####.exr", max_span=2),
+        method=Method(model="exemplar"),
+    )
+    spans = plan(range(1, 10), [1, 5], [])
+    assert pieces_of(shot, spans) == [(2, 3, 4), (6, 7, 8, 9)]
+    standard = replace(shot, method=Method())
+    assert pieces_of(standard, spans) == [(2,), (3, 4), (6, 7), (8, 9)]

@@ -1,0 +1,222 @@
+"""How long a feature takes on a farm: list scheduling of the tasks that the product itself would make.
+
+    python benchmarks/farm_model.py [--frames 150000] [--shots 1200] [--plot docs/farm_scale.svg]
+
+Shots are drawn by a seeded generator, cut into spans, pieces and tasks by the product's own functions, and every host
+takes the first task that is ready. What a task costs was measured by `farm_workers.py`, which also holds this model
+against workers that really run. Needs no data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stcolor_core.farm.job import FRAMES_PER_RENDER, split
+from stcolor_core.spans import pieces, plan
+
+HOSTS = (1, 2, 5, 10, 20, 50, 100, 150, 200)
+MAX_SPAN = 40
+LICENCES = 20
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Seconds.
+
+    startup: of a task that colours, beside its frames. one_sided, between: of a frame coloured from one reference, from
+    two. passed, back: of one that is tracked only, on the way out and back from the later reference. reference: of one
+    that keeps its own colour. check, verify: of these steps. nuke_startup, nuke_frame: of a render, assumed.
+    """
+
+    startup: float
+    one_sided: float
+    between: float
+    passed: float
+    back: float
+    reference: float
+    check: float
+    verify: float
+    nuke_startup: float = 10.0
+    nuke_frame: float = 1.0
+
+
+# 1920 x 1080 at working height 432, a host of one core: `farm_workers.py measure` of 2026-11-26
+MEASURED = Costs(startup=4.0, one_sided=1.5, between=1.7, passed=0.4, back=0.4, reference=0.5, check=4.0, verify=4.0)
+
+
+@dataclass(frozen=True)
+class Task:
+    """licensed: whether it holds one of the licences while it runs."""
+
+    seconds: float
+    licensed: bool = False
+
+
+Job = Sequence[Sequence[Task]]
+"""Steps, each of which begins when all tasks of the one before are done."""
+
+
+def feature(frames: int, shots: int, *, seed: int = 5) -> list[tuple[int, list[int]]]:
+    """Length and keyframes of each shot: lengths spread by a factor of two about their mean, a keyframe every 40
+    frames or so, at least one. The lengths sum up to `frames`."""
+    random = np.random.default_rng(seed)
+    weights = np.clip(random.lognormal(0, 0.65, shots), 0.15, 8)
+    ends = np.rint(np.cumsum(weights) / weights.sum() * frames).astype(int)
+    drawn = []
+    for length in np.diff(ends, prepend=0).tolist():
+        keyframes, place = [], int(random.integers(0, max(1, min(length, 40))))
+        while place < length:
+            keyframes.append(place)
+            place += max(1, round(40 * random.lognormal(0, 0.5)))
+        drawn.append((length, keyframes))
+    return drawn
+
+
+def colour_tasks(length: int, keyframes: Sequence[int], costs: Costs, max_span: int | None) -> list[Task]:
+    """What colours a shot, cut as the product cuts it."""
+    spans = plan(range(length), keyframes, [])
+    tasks = []
+    for frames in split([piece for span in spans for piece in pieces(span, max_span)], range(length)):
+        seconds = costs.startup + costs.reference * len(set(frames).intersection(keyframes))
+        for span in spans:
+            wanted = set(frames).intersection(span.frames)
+            back, outward = span.walks(wanted)
+            seconds += costs.back * len(back) + costs.passed * (len(outward) - len(wanted))
+            seconds += len(wanted) * (costs.between if span.between else costs.one_sided)
+        tasks.append(Task(seconds))
+    return tasks
+
+
+def job(length: int, keyframes: Sequence[int], costs: Costs, max_span: int | None) -> list[list[Task]]:
+    """The steps of a shot's job: check, colour, verify."""
+    return [[Task(costs.check)], colour_tasks(length, keyframes, costs, max_span), [Task(costs.verify)]]
+
+
+def render_tasks(length: int, costs: Costs) -> list[Task]:
+    """What renders a shot's Write node."""
+    counts = (min(FRAMES_PER_RENDER, length - first) for first in range(0, length, FRAMES_PER_RENDER))
+    return [Task(costs.nuke_startup + costs.nuke_frame * count, licensed=True) for count in counts]
+
+
+def simulate(jobs: Sequence[Job], *, hosts: int, licences: float = math.inf) -> float:
+    """The time until all is done where each free host takes the first task, in the jobs' order, that is ready.
+
+    A licensed task waits for a licence, and lets what needs none pass.
+    """
+    ready: dict[bool, list[tuple[int, int, Task]]] = {False: [], True: []}
+    left = [0] * len(jobs)
+    steps = [iter(job) for job in jobs]
+    running: list[tuple[float, int, int, Task]] = []
+    clock, started = 0.0, 0
+
+    def begin_step(job: int) -> None:
+        for step in steps[job]:
+            if step:
+                left[job] = len(step)
+                for number, task in enumerate(step):
+                    heapq.heappush(ready[task.licensed], (job, number, task))
+                return
+
+    for job in range(len(jobs)):
+        begin_step(job)
+    while True:
+        while len(running) < hosts and (queue := _next(ready, licences)) is not None:
+            job, _, task = heapq.heappop(queue)
+            licences -= task.licensed
+            started += 1
+            heapq.heappush(running, (clock + task.seconds, started, job, task))
+        if not running:
+            return clock
+        clock, _, job, task = heapq.heappop(running)
+        licences += task.licensed
+        left[job] -= 1
+        if not left[job]:
+            begin_step(job)
+
+
+def _next(ready: Mapping[bool, list[tuple[int, int, Task]]], licences: float) -> list[tuple[int, int, Task]] | None:
+    """The queue whose first task comes first; a licensed one only where a licence is free."""
+    open_queues = [queue for licensed, queue in ready.items() if queue and (licences >= 1 or not licensed)]
+    return min(open_queues, key=lambda queue: queue[0][:2], default=None)
+
+
+def curves(shots: Sequence[tuple[int, list[int]]], costs: Costs) -> dict[str, list[float]]:
+    """Hours on each number of `HOSTS`."""
+    whole, cut = ([job(*shot, costs, max_span) for shot in shots] for max_span in (None, MAX_SPAN))
+    rendered = [[*steps, render_tasks(length, costs)] for steps, (length, _) in zip(whole, shots, strict=True)]
+
+    def hours(jobs: Sequence[Job], licences: float = math.inf) -> list[float]:
+        return [simulate(jobs, hosts=hosts, licences=licences) / 3600 for hosts in HOSTS]
+
+    return {
+        "colour, whole spans": hours(whole),
+        f"colour, spans cut at {MAX_SPAN} frames": hours(cut),
+        "colour, then Nuke": hours(rendered),
+        f"colour, then Nuke with {LICENCES} licences": hours(rendered, LICENCES),
+    }
+
+
+def svg(found: Mapping[str, Sequence[float]]) -> str:
+    """Both axes logarithmic: hosts to the right, hours upward."""
+    return "\n".join(_svg(found)) + "\n"
+
+
+def _svg(found: Mapping[str, Sequence[float]]) -> Iterator[str]:
+    width, height, left, bottom = 640, 400, 60, 350
+    most, least = (f(math.log10(value) for line in found.values() for value in line) for f in (max, min))
+    low, high = math.floor(least), math.ceil(most)
+
+    def x(hosts: float) -> float:
+        return left + (width - left - 20) * math.log10(hosts) / math.log10(HOSTS[-1])
+
+    def y(hours: float) -> float:
+        return bottom - (bottom - 20) * (math.log10(hours) - low) / (high - low)
+
+    yield f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif">'
+    yield f'<rect width="{width}" height="{height}" fill="white"/><g font-size="12" stroke="none" fill="#333">'
+    for hours in (10.0**power for power in range(low, high + 1)):
+        yield f'<path d="M{left} {y(hours):.0f}H{width - 20}" stroke="#ddd"/>'
+        yield f'<text x="{left - 8}" y="{y(hours) + 4:.0f}" text-anchor="end">{hours:g} h</text>'
+    for hosts in HOSTS:
+        yield f'<path d="M{x(hosts):.0f} 20V{bottom}" stroke="#eee"/>'
+        yield f'<text x="{x(hosts):.0f}" y="{bottom + 18}" text-anchor="middle">{hosts}</text>'
+    yield f'<text x="{(left + width) / 2:.0f}" y="{height - 8}" text-anchor="middle">hosts</text></g>'
+    for row, ((name, line), color) in enumerate(
+        zip(found.items(), ("#1f77b4", "#2ca02c", "#ff7f0e", "#d62728"), strict=True)
+    ):
+        path = "L".join(f"{x(hosts):.1f} {y(hours):.1f}" for hosts, hours in zip(HOSTS, line, strict=True))
+        yield f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="2"/>'
+        place = bottom - 70 + 18 * row
+        yield f'<path d="M{left + 12} {place - 4}h20" stroke="{color}" stroke-width="2"/>'
+        yield f'<text x="{left + 38}" y="{place}" font-size="12" fill="#333">{name}</text>'
+    yield "</svg>"
+
+
+def main() -> None:
+    """Print the table, and draw it where asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=150_000)
+    parser.add_argument("--shots", type=int, default=1200)
+    parser.add_argument("--plot", type=Path)
+    options = parser.parse_args()
+    shots = feature(options.frames, options.shots)
+    longest = max(length for length, _ in shots)
+    keyframes = sum(len(keys) for _, keys in shots)
+    print(f"{options.frames} frames in {len(shots)} shots of up to {longest}, {keyframes} keyframes; hours:")
+    found = curves(shots, MEASURED)
+    print(f"{'hosts':42}" + "".join(f"{hosts:8}" for hosts in HOSTS))
+    for name, line in found.items():
+        print(f"{name:42}" + "".join(f"{hours:8.2f}" for hours in line))
+    if options.plot is not None:
+        options.plot.write_text(svg(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""What a farm's task costs on this machine, and the farm model held against workers that really run.
+
+    python benchmarks/farm_workers.py measure [--size 1920x1080] [--frames 24]
+    python benchmarks/farm_workers.py compare [--size 384x216] [--frames 60] [--workers 1 2]
+
+A host is one core here: each process is held to one, and computes in one thread. Times are those that the processes
+spent on their core, so that whatever else runs on the machine does not count. Needs no data; not for macOS, which holds
+no process to a core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from farm_model import Costs, colour_tasks, simulate
+from speed import make_shot
+
+from stcolor_core.farm.pinning import tasks_of
+from stcolor_core.shot import Method, Output, Plate, Reference, Shot
+
+MAX_SPAN = 8
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A process that has ended. seconds: of its core's time. events: what it said, each with the time it had spent."""
+
+    seconds: float
+    events: list[tuple[float, dict[str, object]]]
+
+    def times(self, kind: str) -> list[float]:
+        """When each event of that kind came."""
+        return [at for at, event in self.events if event["kind"] == kind]
+
+
+def run(*arguments: str, core: int = 0) -> Heard:
+    """One `stcolor` process on one core."""
+    command = [sys.executable, "-m", "stcolor_core.cli", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    events = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        own = psutil.Process(process.pid)
+        own.cpu_affinity([core % (psutil.cpu_count() or 1)])
+        for line in process.stdout or ():
+            if line.startswith("{"):
+                events.append((_spent(own), json.loads(line)))
+        seconds = _spent(own)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(arguments)} ended with {process.returncode}.")
+    return Heard(seconds, events)
+
+
+def _spent(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def written_shot(folder: Path, size: str, frames: int, keyframes: Sequence[int]) -> tuple[Shot, str]:
+    """A shot on disk, and its file."""
+    make_shot(folder, *map(int, size.split("x")), frames, keyframes=keyframes)
+    shot = Shot(
+        plate=Plate(path=str(folder / "plate.####.exr")),
+        output=Output(path=str(folder / "out/shot.####.exr"), max_span=MAX_SPAN),
+        references=tuple(Reference(path=str(folder / f"ref.{key:04d}.exr"), frame=key) for key in keyframes),
+        method=Method(cuts="none"),
+    )
+    (folder / "shot.json").write_text(shot.to_json(), encoding="utf-8")
+    return shot, str(folder / "shot.json")
+
+
+def measure(size: str, frames: int) -> Costs:
+    """What the tasks of a shot of that size cost, from a few that run."""
+    middle = frames // 2
+    with tempfile.TemporaryDirectory() as folder:
+        _, file = written_shot(Path(folder), size, frames, (1, middle))
+
+        def color(only: str) -> Heard:
+            return run("colorize", "--shot", file, "--only", only, "--json", "--force")
+
+        alone = color(f"1,{middle}-{frames}")
+        done = alone.times("frame")
+        reference, one_sided = done[1] - done[0], _step(done[2:])
+        passed = _step(color(f"{frames}").times("look")[2:])
+        both = color(f"2-{middle - 1}")
+        back, between = _step(both.times("look")[2:middle]), _step(both.times("frame"))
+        check, verify = (run("farm", what, "--shot", file).seconds for what in ("check", "verify"))
+    startup = alone.seconds - 2 * reference - (frames - middle) * one_sided
+    return Costs(startup, one_sided, between, passed, back, reference, check, verify)
+
+
+def _step(times: Sequence[float]) -> float:
+    return (times[-1] - times[0]) / (len(times) - 1)
+
+
+def work(file: str, tasks: int, workers: int) -> list[float]:
+    """Seconds that each of so many workers spends on the colour of a shot, taking the next task when it is free."""
+    due: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in range(tasks):
+        due.put(number)
+    spent = [0.0] * workers
+
+    def labour(core: int) -> None:
+        while True:
+            try:
+                number = due.get_nowait()
+            except queue.Empty:
+                return
+            spent[core] += run("farm", "span", "--shot", file, "--span", str(number), core=core).seconds
+
+    threads = [threading.Thread(target=labour, args=(core,)) for core in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return spent
+
+
+def compare(size: str, frames: int, workers: Sequence[int]) -> None:
+    """Print predicted and measured times of a small job."""
+    costs = measure(size, 24)
+    print(costs)
+    keyframes = [1 + frames * part // 3 for part in range(3)]
+    for count in workers:
+        with tempfile.TemporaryDirectory() as folder:
+            shot, file = written_shot(Path(folder), size, frames, keyframes)
+            tasks = len(tasks_of(shot))
+            start = time.perf_counter()
+            taken = max(work(file, tasks, count))
+            clock = time.perf_counter() - start
+        colour = colour_tasks(frames, [key - 1 for key in keyframes], costs, MAX_SPAN)
+        predicted = simulate([[colour]], hosts=count)
+        print(
+            f"{count} workers, {tasks} tasks: {predicted:.1f} s predicted, {taken:.1f} s measured ({clock:.0f} s by "
+            f"the clock), measured / predicted {taken / predicted:.2f}"
+        )
+
+
+def main() -> None:
+    """Measure or compare, as the command line asks."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("measure", "compare"))
+    parser.add_argument("--size")
+    parser.add_argument("--frames", type=int)
+    parser.add_argument("--workers", type=int, nargs="+", default=(1, 2))
+    options = parser.parse_args()
+    if options.what == "measure":
+        print(measure(options.size or "1920x1080", options.frames or 24))
+    else:
+        compare(options.size or "384x216", options.frames or 60, options.workers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""How long the exemplar model remembers the frames before: what a span cut into pieces would have to warm up over.
+
+    python benchmarks/warm_up.py --dataset DIR [--sequence dog] [--height 64] [--frames 50]
+
+Colours a clip from its first frame, then again from later frames on, as a piece of the span would be that knows nothing
+of what came before it, and prints how far the colour still differs after so many frames. With the published weights
+where `stcolor models list` has them, else with the seeded ones of the tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from stcolor_core import models
+from stcolor_core.evaluation.dataset import read_dataset
+from stcolor_core.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
+from stcolor_core.propagation import Keyframe, Propagator
+from stcolor_core.refinement import Evidence, Previous, Refined, Refinement
+from stcolor_core.refinement.exemplar import ColorNet, ExemplarRefinement
+from stcolor_core.scratch import Scratch
+from stcolor_core.shot import Method
+from stcolor_core.spans import plan
+
+FIXTURE = Path(__file__).resolve().parents[1] / "tests" / "core" / "data" / "exemplar_fixture.py"
+AFTER = (1, 2, 4, 8, 16, 24)
+
+
+class Clip:
+    """Frames in memory; the `Footage` that propagation asks."""
+
+    stills = ()
+
+    def __init__(self, pictures: list[np.ndarray]) -> None:
+        self._labs = [cv2.cvtColor(picture, cv2.COLOR_RGB2Lab) for picture in pictures]
+
+    def lightness(self, frame: int) -> np.ndarray:
+        """(H, W) L*."""
+        return np.ascontiguousarray(self._labs[frame][..., 0])
+
+    def instances(self, frame: int) -> None:
+        """None: there are no mattes."""
+
+    def keyframe(self, frame: int) -> Keyframe:
+        """The frame in colour."""
+        return Keyframe(self.lightness(frame), np.ascontiguousarray(self._labs[frame][..., 1:]))
+
+
+class Recorder:
+    """Refines, and keeps what it was given."""
+
+    recurrent = True
+
+    def __init__(self, refinement: Refinement) -> None:
+        self._refinement, self.evidence = refinement, []
+
+    def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:
+        """As the refinement it stands for."""
+        self.evidence.append(evidence)
+        return self._refinement.refine(evidence, previous)
+
+
+def exemplar() -> tuple[models.Model, str]:
+    """The model, and whose weights it has."""
+    if {"vgg19_conv", "nonlocal_net_iter_76000", "colornet_iter_76000"}.issubset(models.installed()):
+        return models.build("exemplar", device="cpu"), "published"
+    seeded = runpy.run_path(str(FIXTURE))["seeded"]
+    model = models.Model(
+        name="exemplar",
+        features=ExemplarFeatures(seeded(VGG19), seeded(CorrespondenceNet)),
+        refinement=ExemplarRefinement(seeded(ColorNet)),
+        temperature=0.01,
+        radius=9,
+        color_features=True,
+        coarse_matching=False,
+    )
+    return model, "seeded"
+
+
+def main() -> None:
+    """Print the largest and the mean difference for each length of warm-up."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--sequence", default="dog")
+    parser.add_argument("--height", type=int, default=64)
+    parser.add_argument("--frames", type=int, default=50)
+    options = parser.parse_args()
+    size = {"width": options.height * 16 // 9, "height": options.height}
+    (sequence,) = read_dataset(options.dataset, **size, names=(options.sequence,))
+    clip = Clip([sequence.rgb(frame) for frame in range(min(options.frames, len(sequence)))])
+    model, weights = exemplar()
+    recorder = Recorder(model.refinement)
+    (span,) = plan(range(min(options.frames, len(sequence))), [0], [])
+    propagator = Propagator(replace(model, refinement=recorder), Method(tracking="dense"), device=torch.device("cpu"))
+    with Scratch() as scratch:
+        whole = [colored.ab for colored in propagator.color(span, clip, scratch)]
+    print(f"{options.sequence}, {weights} weights; a*, b* up to {np.abs(whole).max():.0f}")
+    for start in range(0, len(whole) - max(AFTER), 6):
+        previous, differences = None, []
+        for evidence, truth in zip(recorder.evidence[start:], whole[start:], strict=True):
+            refined = model.refinement.refine(evidence, previous)
+            previous = Previous(evidence.lightness, refined.ab)
+            differences.append(np.abs(refined.ab - truth))
+        found = "  ".join(f"{n}: {differences[n].max():.2f} ({differences[n].mean():.2f})" for n in AFTER)
+        print(f"from frame {start + 1}, difference after frames, largest (mean): {found}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
