@@ -22,6 +22,8 @@ from stcolor_core.farm.job import FRAMES_PER_RENDER, split
 from stcolor_core.spans import pieces, plan
 
 HOSTS = (1, 2, 5, 10, 20, 50, 100, 150, 200)
+FEW_HOSTS = (1, 2, 5, 10, 20)
+LONG_SHOT = 600, (0, 599)
 MAX_SPAN = 40
 LICENCES = 20
 
@@ -47,8 +49,8 @@ class Costs:
     nuke_frame: float = 1.0
 
 
-# 1920 x 1080 at working height 432, a host of one core: `farm_workers.py measure` of 2026-11-26
-MEASURED = Costs(startup=4.0, one_sided=1.5, between=1.7, passed=0.4, back=0.4, reference=0.5, check=4.0, verify=4.0)
+# 1920 x 1080 at working height 432, a host of one core: `farm_workers.py measure` of 2026-11-25
+MEASURED = Costs(startup=5.4, one_sided=1.6, between=1.7, passed=0.15, back=0.17, reference=1.0, check=2.3, verify=2.3)
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,17 @@ def curves(shots: Sequence[tuple[int, list[int]]], costs: Costs) -> dict[str, li
     }
 
 
+def long_shot(costs: Costs) -> dict[str, list[float]]:
+    """Minutes on each number of `FEW_HOSTS` for one long shot by itself, whole and in pieces."""
+
+    def minutes(max_span: int | None) -> list[float]:
+        steps = job(*LONG_SHOT, costs, max_span)
+        return [simulate([steps], hosts=hosts) / 60 for hosts in FEW_HOSTS]
+
+    cut = {f"pieces of at most {longest} frames": minutes(longest) for longest in (150, MAX_SPAN)}
+    return {"one piece": minutes(None), **cut}
+
+
 def svg(found: Mapping[str, Sequence[float]]) -> str:
     """Both axes logarithmic: hosts to the right, hours upward."""
     return "\n".join(_svg(found)) + "\n"
@@ -211,11 +224,17 @@ def main() -> None:
     keyframes = sum(len(keys) for _, keys in shots)
     print(f"{options.frames} frames in {len(shots)} shots of up to {longest}, {keyframes} keyframes; hours:")
     found = curves(shots, MEASURED)
-    print(f"{'hosts':42}" + "".join(f"{hosts:8}" for hosts in HOSTS))
-    for name, line in found.items():
-        print(f"{name:42}" + "".join(f"{hours:8.2f}" for hours in line))
+    _print(HOSTS, found)
+    print(f"one shot of {LONG_SHOT[0]} frames between two keyframes; minutes:")
+    _print(FEW_HOSTS, long_shot(MEASURED))
     if options.plot is not None:
         options.plot.write_text(svg(found), encoding="utf-8")
+
+
+def _print(hosts: Sequence[int], lines: Mapping[str, Sequence[float]]) -> None:
+    print(f"{'hosts':42}" + "".join(f"{count:8}" for count in hosts))
+    for name, line in lines.items():
+        print(f"{name:42}" + "".join(f"{value:8.2f}" for value in line))
 
 
 if __name__ == "__main__":

@@ -164,7 +164,10 @@ def main() -> None:
     else:
         for size in options.size or ["4096x2160"]:
             row = measure(size, options.frames or 3, options.model, options.keys, profile=False)
-            print(f"{size}: {row['seconds']:.2f} s a frame, peak {row['peak_mib'] / 1024:.2f} GiB")  # type: ignore[operator]
+            print(
+                f"{size}: {row['seconds']:.2f} s a frame ({row['busy']:.2f} s of CPU), "
+                f"peak {row['peak_mib'] / 1024:.2f} GiB"  # type: ignore[operator]
+            )
 
 
 if __name__ == "__main__":
