@@ -84,7 +84,8 @@ def _fine_flow(lines: int) -> Any:
 
 
 def _eight_bit(lightness: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(cv2.GaussianBlur(lightness, (0, 0), _GRAIN) * 2.55), 0, 255).astype(np.uint8)
+    smooth = cv2.GaussianBlur(lightness, (0, 0), _GRAIN)
+    return np.asarray(np.clip(np.rint(smooth * 2.55), 0, 255), np.uint8)
 
 
 def _residual(now: np.ndarray, reference: np.ndarray, displacement: np.ndarray) -> np.ndarray:
