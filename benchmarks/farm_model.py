@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stcolor_core.farm.job import FRAMES_PER_RENDER, split
+from stcolor_core.farm.job import FRAMES_PER_RENDER, FRAMES_PER_RUN, runs, split
 from stcolor_core.spans import pieces, plan
 
 HOSTS = (1, 2, 5, 10, 20, 50, 100, 150, 200)
@@ -81,11 +81,17 @@ def feature(frames: int, shots: int, *, seed: int = 5) -> list[tuple[int, list[i
     return drawn
 
 
-def colour_tasks(length: int, keyframes: Sequence[int], costs: Costs, max_span: int | None) -> list[Task]:
-    """What colours a shot, cut as the product cuts it."""
+def colour_tasks(
+    length: int, keyframes: Sequence[int], costs: Costs, max_span: int | None = None, *, run: int | None = None
+) -> list[Task]:
+    """What colours a shot, cut as the product cuts it: into spans and pieces of them, or into runs of `run` frames."""
     spans = plan(range(length), keyframes, [])
+    whole = range(length)
+    cut = (
+        split([piece for span in spans for piece in pieces(span, max_span)], whole) if run is None else runs(whole, run)
+    )
     tasks = []
-    for frames in split([piece for span in spans for piece in pieces(span, max_span)], range(length)):
+    for frames in cut:
         seconds = costs.startup + costs.reference * len(set(frames).intersection(keyframes))
         for span in spans:
             wanted = set(frames).intersection(span.frames)
@@ -96,9 +102,11 @@ def colour_tasks(length: int, keyframes: Sequence[int], costs: Costs, max_span: 
     return tasks
 
 
-def job(length: int, keyframes: Sequence[int], costs: Costs, max_span: int | None) -> list[list[Task]]:
+def job(
+    length: int, keyframes: Sequence[int], costs: Costs, max_span: int | None = None, *, run: int | None = None
+) -> list[list[Task]]:
     """The steps of a shot's job: check, colour, verify."""
-    return [[Task(costs.check)], colour_tasks(length, keyframes, costs, max_span), [Task(costs.verify)]]
+    return [[Task(costs.check)], colour_tasks(length, keyframes, costs, max_span, run=run), [Task(costs.verify)]]
 
 
 def render_tasks(length: int, costs: Costs) -> list[Task]:
@@ -152,6 +160,7 @@ def _next(ready: Mapping[bool, list[tuple[int, int, Task]]], licences: float) ->
 def curves(shots: Sequence[tuple[int, list[int]]], costs: Costs) -> dict[str, list[float]]:
     """Hours on each number of `HOSTS`."""
     whole, cut = ([job(*shot, costs, max_span) for shot in shots] for max_span in (None, MAX_SPAN))
+    in_runs = [job(*shot, costs, run=FRAMES_PER_RUN) for shot in shots]
     rendered = [[*steps, render_tasks(length, costs)] for steps, (length, _) in zip(whole, shots, strict=True)]
 
     def hours(jobs: Sequence[Job], licences: float = math.inf) -> list[float]:
@@ -160,6 +169,7 @@ def curves(shots: Sequence[tuple[int, list[int]]], costs: Costs) -> dict[str, li
     return {
         "colour, whole spans": hours(whole),
         f"colour, spans cut at {MAX_SPAN} frames": hours(cut),
+        f"colour, runs of {FRAMES_PER_RUN} frames": hours(in_runs),
         "colour, then Nuke": hours(rendered),
         f"colour, then Nuke with {LICENCES} licences": hours(rendered, LICENCES),
     }
@@ -168,12 +178,12 @@ def curves(shots: Sequence[tuple[int, list[int]]], costs: Costs) -> dict[str, li
 def long_shot(costs: Costs) -> dict[str, list[float]]:
     """Minutes on each number of `FEW_HOSTS` for one long shot by itself, whole and in pieces."""
 
-    def minutes(max_span: int | None) -> list[float]:
-        steps = job(*LONG_SHOT, costs, max_span)
+    def minutes(max_span: int | None = None, run: int | None = None) -> list[float]:
+        steps = job(*LONG_SHOT, costs, max_span, run=run)
         return [simulate([steps], hosts=hosts) / 60 for hosts in FEW_HOSTS]
 
     cut = {f"pieces of at most {longest} frames": minutes(longest) for longest in (150, MAX_SPAN)}
-    return {"one piece": minutes(None), **cut}
+    return {"one piece": minutes(), **cut, f"runs of {FRAMES_PER_RUN} frames": minutes(run=FRAMES_PER_RUN)}
 
 
 def svg(found: Mapping[str, Sequence[float]]) -> str:
@@ -202,11 +212,11 @@ def _svg(found: Mapping[str, Sequence[float]]) -> Iterator[str]:
         yield f'<text x="{x(hosts):.0f}" y="{bottom + 18}" text-anchor="middle">{hosts}</text>'
     yield f'<text x="{(left + width) / 2:.0f}" y="{height - 8}" text-anchor="middle">hosts</text></g>'
     for row, ((name, line), color) in enumerate(
-        zip(found.items(), ("#1f77b4", "#2ca02c", "#ff7f0e", "#d62728"), strict=True)
+        zip(found.items(), ("#1f77b4", "#2ca02c", "#9467bd", "#ff7f0e", "#d62728"), strict=True)
     ):
         path = "L".join(f"{x(hosts):.1f} {y(hours):.1f}" for hosts, hours in zip(HOSTS, line, strict=True))
         yield f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="2"/>'
-        place = bottom - 70 + 18 * row
+        place = bottom - 88 + 18 * row
         yield f'<path d="M{left + 12} {place - 4}h20" stroke="{color}" stroke-width="2"/>'
         yield f'<text x="{left + 38}" y="{place}" font-size="12" fill="#333">{name}</text>'
     yield "</svg>"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.farm import host
+from stcolor_core.farm.job import FRAMES_PER_RUN
 from stcolor_core.farm.paths import VARIABLE
 from stcolor_core.shot import Shot
 from stcolor_core.terminal import Bar
@@ -38,11 +39,14 @@ def add_commands(commands: Any) -> None:
 def _add_openjd(parser: argparse.ArgumentParser) -> None:
     _add_job(parser, output="folder of the bundle")
     _add_needs(parser)
-    parser.set_defaults(run=_openjd)
+    parser.set_defaults(run=_openjd, handles=0)  # its Nuke step waits for every frame
 
 
 def _add_deadline(parser: argparse.ArgumentParser) -> None:
-    _add_job(parser, output="folder of the info files")
+    _add_job(parser, output="folder of the info files", max_span=f"frames that one task writes ({FRAMES_PER_RUN})")
+    parser.add_argument(
+        "--handles", type=int, default=0, metavar="N", help="frames before and after its own that a Write reads (0)"
+    )
     parser.add_argument("--pool", metavar="P")
     parser.add_argument("--secondary-pool", metavar="P")
     parser.add_argument("--group", metavar="G", help="of the hosts that have stcolor, and a GPU")
@@ -53,15 +57,17 @@ def _add_opencue(parser: argparse.ArgumentParser) -> None:
     _add_job(parser, output="folder of the job")
     _add_needs(parser)
     parser.add_argument("--show", metavar="S", help="default: $SHOW")
-    parser.set_defaults(run=_opencue)
+    parser.set_defaults(run=_opencue, handles=0)  # as for OpenJD
 
 
-def _add_job(parser: argparse.ArgumentParser, *, output: str) -> None:
+def _add_job(
+    parser: argparse.ArgumentParser, *, output: str, max_span: str = "frames of a span that one task writes at most"
+) -> None:
     parser.add_argument(
         "--shot", type=Path, required=True, help="a shot file, as `stcolor colorize --write-shot` has it"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help=f"{output}; the hosts must see it")
-    parser.add_argument("--max-span", type=int, metavar="N", help="frames of a span that one task writes at most")
+    parser.add_argument("--max-span", type=int, metavar="N", help=max_span)
     parser.add_argument("--chunk", type=int, default=1, metavar="N", help="tasks that a host may take at once")
     parser.add_argument(
         "--nuke-script", type=Path, metavar="S.nk", help="render its Write nodes once the colour is there"
@@ -92,7 +98,7 @@ def _openjd(options: argparse.Namespace) -> int:
 def _deadline(options: argparse.Namespace) -> int:
     from stcolor_core.farm import deadline
 
-    job, folder = _job(options), options.output.absolute()
+    job, folder = deadline.in_runs(_job(options)), options.output.absolute()
     queue = deadline.Queue(pool=options.pool, secondary_pool=options.secondary_pool, group=options.group)
     parts = deadline.submissions(job, folder, queue)
     deadline.write(job, folder, parts)
@@ -148,7 +154,13 @@ def _nuke(options: argparse.Namespace) -> NukeRender | None:
     if not options.write:
         raise BadRequest(f"Which Write nodes of {options.nuke_script} are to be rendered? Give --write NAME.")
     script = options.nuke_script.absolute()
-    return NukeRender(script=script, writes=tuple(options.write), version=read_version(script), executable=options.nuke)
+    return NukeRender(
+        script=script,
+        writes=tuple(options.write),
+        version=read_version(script),
+        executable=options.nuke,
+        handles=options.handles,
+    )
 
 
 def _this_program() -> str:

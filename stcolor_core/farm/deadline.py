@@ -10,16 +10,17 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from stcolor_core import models
 from stcolor_core.errors import StcolorError
 from stcolor_core.farm import job as jobs
 from stcolor_core.farm.engine import SHOT_FILE, Handed, call, find_program, write_all
-from stcolor_core.farm.job import FRAMES_PER_RENDER, Job
+from stcolor_core.farm.job import FRAMES_PER_RENDER, FRAMES_PER_RUN, Job, NukeRender, runs
 from stcolor_core.sequences import FramePattern
 
-__all__ = ["Queue", "Submission", "submissions", "submit", "write"]
+__all__ = ["Queue", "Submission", "in_runs", "submissions", "submit", "write"]
 
 _JOB_ID = re.compile(r"^JobID=(\w+)\s*$", re.MULTILINE)
 _HOST = ("--progress", "deadline")
@@ -36,7 +37,7 @@ class Queue:
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """One Deadline job. name: of its files. after: the name of the one that must be complete before it starts."""
+    """One Deadline job. name: of its files. after: the name of the one that it waits for, whole or frame by frame."""
 
     name: str
     after: str | None
@@ -49,16 +50,27 @@ class Submission:
         return {f"{self.name}.job_info": _text(info), f"{self.name}.plugin_info": _text(self.plugin)}
 
 
+def in_runs(job: Job) -> Job:
+    """The job with the runs for tasks that Deadline makes of a list of frames, so that others may wait for each frame.
+
+    As it is where the model hands colour from frame to frame: then a task is a span.
+    """
+    if models.recurrent(job.shot.method.model):
+        return job
+    length = job.shot.output.max_span or FRAMES_PER_RUN
+    return replace(job, tasks=runs((frame for task in job.tasks for frame in task), length), run=length)
+
+
 def submissions(job: Job, folder: Path, queue: Queue) -> list[Submission]:
     """The Deadline jobs of a job whose shot file lies in `folder`: check, colour, verify, and one a Write node.
 
-    A task of the colour job is named by the first frame that it writes, so that Deadline's list and its picture of the
-    output say something. None is frame dependent: tasks are spans, and a script may read frames beside its own.
+    Where tasks are runs of frames, a Write node's tasks wait each for the colour of their own frames. Where they are
+    spans, each is named by the first frame that it writes, and Write nodes wait for the verified shot.
     """
     shot = str(folder / SHOT_FILE)
     common = _common(job, queue)
-    starts = ",".join(str(task[0]) for task in job.tasks)
-    color = {**common.colored, "Frames": starts, "ChunkSize": str(job.chunk)}
+    color = {**common.colored, **_cut(job)}
+    named = "--frames" if job.run is None else "--only"
     found = [
         Submission(
             name="1_check",
@@ -70,7 +82,7 @@ def submissions(job: Job, folder: Path, queue: Queue) -> list[Submission]:
             name="2_colour",
             after="1_check",
             info={**color, "Name": f"{job.name} - colour"},
-            plugin=_command_line(job.stcolor, jobs.color(shot, "--frames", "<STARTFRAME>-<ENDFRAME>", *_HOST)),
+            plugin=_command_line(job.stcolor, jobs.color(shot, named, "<STARTFRAME>-<ENDFRAME>", *_HOST)),
         ),
         Submission(
             name="3_verify",
@@ -81,6 +93,9 @@ def submissions(job: Job, folder: Path, queue: Queue) -> list[Submission]:
     ]
     if job.nuke is not None:
         rendered = {"Plugin": "Nuke", "Frames": job.frames, "ChunkSize": str(FRAMES_PER_RENDER), **common.queued}
+        after = "3_verify"
+        if job.run is not None:
+            rendered, after = {**rendered, **_frame_by_frame(job.nuke)}, "2_colour"
         for number, write_node in enumerate(job.nuke.writes, start=4):
             plugin = {
                 "SceneFile": str(job.nuke.script),
@@ -90,7 +105,7 @@ def submissions(job: Job, folder: Path, queue: Queue) -> list[Submission]:
                 "ContinueOnError": "False",
             }
             info = {**rendered, "Name": f"{job.name} - {write_node}"}
-            found.append(Submission(name=f"{number}_nuke", after="3_verify", info=info, plugin=plugin))
+            found.append(Submission(name=f"{number}_nuke", after=after, info=info, plugin=plugin))
     return found
 
 
@@ -160,6 +175,19 @@ def _common(job: Job, queue: Queue) -> _Common:
         hosted=hosted,
         colored={**hosted, "OutputDirectory0": str(output.folder), "OutputFilename0": name},
     )
+
+
+def _cut(job: Job) -> dict[str, str]:
+    """The list of frames that Deadline makes tasks of, and how many of them each has."""
+    if job.run is None:
+        return {"Frames": ",".join(str(task[0]) for task in job.tasks), "ChunkSize": str(job.chunk)}
+    return {"Frames": job.frames, "ChunkSize": str(job.run * job.chunk)}
+
+
+def _frame_by_frame(nuke: NukeRender) -> dict[str, str]:
+    """Job info by which a task waits for those tasks alone that have its frames, and the handles around them."""
+    offsets = {"FrameDependencyOffsetStart": str(-nuke.handles), "FrameDependencyOffsetEnd": str(nuke.handles)}
+    return {"IsFrameDependent": "true", **(offsets if nuke.handles else {})}
 
 
 def _command_line(executable: str, arguments: Sequence[str]) -> dict[str, str]:

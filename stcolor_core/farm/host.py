@@ -53,6 +53,7 @@ def _add_span(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--span", metavar="K", help="the task's number, from 0; or several, like 3-5")
     which.add_argument("--frames", metavar="A-B", help="every task that holds one of these frames, whole")
+    which.add_argument("--only", metavar="A-B", help="those of the shot's frames that are among these, and no others")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.set_defaults(run=_span)
 
@@ -70,17 +71,14 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     from stcolor_core.farm.checks import check_pictures, check_writable
-    from stcolor_core.farm.job import split
-    from stcolor_core.pipeline import pieces_of, planned
+    from stcolor_core.pipeline import planned
 
     with _failing_as(options.progress):
         shot = _mapped(options)
         plan = planned(shot)
         check_pictures(shot, plan)
         check_writable(shot)
-        tasks = len(split(pieces_of(shot, plan.spans), plan.digests))
-        counts = f"{len(plan.digests)} frames, {len(plan.references)} references, {tasks} tasks"
-        _print(f"The shot can be coloured: {counts}.")
+        _print(f"The shot can be coloured: {len(plan.digests)} frames, {len(plan.references)} references.")
     return 0
 
 
@@ -97,6 +95,7 @@ def _span(options: argparse.Namespace) -> int:
             tasks_of(shot),
             numbers=None if options.span is None else parse_frames(options.span),
             frames=None if options.frames is None else parse_frames(options.frames),
+            only=None if options.only is None else parse_frames(options.only),
         )
         run = colorize(
             shot,

@@ -57,14 +57,18 @@ def test_a_step_waits_for_all_of_the_one_before() -> None:
 
 
 def test_a_task_costs_what_its_frames_and_those_on_the_way_cost() -> None:
-    def costs(max_span: int | None, keyframes: list[int]) -> list[float]:
-        return [task.seconds for task in colour_tasks(10, keyframes, COSTS, max_span)]
+    def costs(max_span: int | None, keyframes: list[int], run: int | None = None) -> list[float]:
+        return [task.seconds for task in colour_tasks(10, keyframes, COSTS, max_span, run=run)]
 
     assert costs(None, [0]) == [100 + 5 + 9 * 10]
     assert costs(None, [0, 9]) == [100 + 2 * 5 + 8 * (2 + 20)]
     assert costs(3, [0]) == [100 + 5 + 3 * 10, 100 + 3 * 1 + 3 * 10, 100 + 6 * 1 + 3 * 10]
     assert costs(4, [0, 9]) == [100 + 5 + 8 * 2 + 4 * 20, 100 + 5 + 4 * 2 + 4 * 1 + 4 * 20]
     assert costs(None, [3]) == [100 + 3 * 10, 100 + 5 + 6 * 10]
+    assert costs(None, [3], run=5) == [
+        100 + 3 * 10 + 5 + 10,
+        100 + 1 + 5 * 10,
+    ]  # the second half passes the fifth frame
 
 
 def test_a_feature_has_the_frames_and_shots_asked_for_and_is_the_same_every_time() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import shlex
 import shutil
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from serving import until
 from stcolor_core import plates
 from stcolor_core.cli import main
 from stcolor_core.color import luminance_of
-from stcolor_core.shot import Shot
+from stcolor_core.shot import Shot, parse_frames
 
 MakeShot = Callable[..., ShotOnDisk]
 STCOLOR = str(Path(sys.executable).with_name("stcolor"))
@@ -268,6 +270,12 @@ def test_a_bundle_is_submitted_by_deadline_clouds_own_program(
 # Deadline 10
 
 
+def as_tasks(info: dict[str, str]) -> list[tuple[int, ...]]:
+    """The frames of each task that Deadline makes of a job."""
+    frames, size = parse_frames(info["Frames"]), int(info["ChunkSize"])
+    return [frames[place : place + size] for place in range(0, len(frames), size)]
+
+
 def as_command_line(plugin: dict[str, str], start: int, end: int) -> list[str]:
     """The arguments of a task, as Deadline's CommandLine plug-in makes them."""
     text = plugin["Arguments"].replace("<STARTFRAME>", str(start)).replace("<ENDFRAME>", str(end))
@@ -280,26 +288,51 @@ def test_deadline_gets_jobs_that_wait_for_one_another_and_colour_the_shot(
 ) -> None:
     program = make_program(shot.folder / "bin", "deadlinecommand", DEADLINECOMMAND)
     monkeypatch.setenv("DEADLINE_PATH", str(program.parent))
-    assert farm("deadline", shot, "--submit", "--json", "--group", "gpu", "--max-span", "2", "--chunk", "2") == 0
+    script = shot.folder / "comp.nk"
+    script.write_text("version 15.1 v3\n", encoding="utf-8")
+    nuke = ("--nuke-script", str(script), "--write", "Write1", "--handles", "1")
+    assert farm("deadline", shot, "--submit", "--json", "--group", "gpu", "--max-span", "2", *nuke) == 0
     said = json.loads(capsys.readouterr().out)
     ids = said["job"].split(",")
-    assert (said["engine"], said["submitted"], said["tasks"], len(ids)) == ("deadline", True, 3, 3)
+    assert (said["engine"], said["submitted"], said["tasks"], len(ids)) == ("deadline", True, 5, 4)
     jobs = []
-    for number, job in enumerate(ids):
+    for job in ids:
         files = (shot.folder / "bin/repository" / f"{job}.{kind}_info" for kind in ("job", "plugin"))
-        info, plugin = (read_info(path.read_text(encoding="utf-8")) for path in files)
-        assert info.get("JobDependencies") == (ids[number - 1] if number else None)
-        jobs.append((info, plugin))
-    (_, check), (info, color), (_, verify) = jobs
+        jobs.append(tuple(read_info(path.read_text(encoding="utf-8")) for path in files))
+    (_, check), (info, color), (_, verify), (render, _) = jobs
+    assert [job.get("JobDependencies") for job, _ in jobs] == [None, ids[0], ids[1], ids[1]]
+    assert [job["IsFrameDependent"] for job, _ in jobs] == ["false", "false", "false", "true"]
+    assert (render["Frames"], render["FrameDependencyOffsetStart"], render["FrameDependencyOffsetEnd"]) == (
+        "1001-1009",
+        "-1",
+        "1",
+    )
     assert main(as_command_line(check, 0, 0)) == 0
-    frames = [int(frame) for frame in info["Frames"].split(",")]
-    size = int(info["ChunkSize"])
-    for place in range(0, len(frames), size):
-        chunk = frames[place : place + size]
-        assert main(as_command_line(color, chunk[0], chunk[-1])) == 0
+    tasks = as_tasks(info)
+    assert len(tasks) == said["tasks"]
+    random.Random(3).shuffle(tasks)
+    done: list[int] = []
+    for task in tasks:
+        assert main(as_command_line(color, task[0], task[-1])) == 0
+        done += task
+        assert [int(name[5:9]) for name in sorted(colored(shot))] == sorted(done)  # so that a render may rely on it
     assert main(as_command_line(verify, 0, 0)) == 0
     assert "Progress: 100%" in capsys.readouterr().out
     assert colored(shot) == whole(shot)
+
+
+def test_a_task_of_frames_that_are_not_in_a_row_writes_no_frame_between_them(shot: ShotOnDisk) -> None:
+    file = shot.folder / "shot.json"
+    asked = Shot.load(file)
+    some = replace(asked, output=replace(asked.output, frames="1002-1004,1008-1009"))
+    file.write_text(some.to_json(), encoding="utf-8")
+    assert farm("deadline", shot, "--max-span", "2") == 0
+    folder = shot.folder / "deadline"
+    info, plugin = (read_info((folder / f"2_colour.{kind}_info").read_text("utf-8")) for kind in ("job", "plugin"))
+    first, across, last = as_tasks(info)
+    assert (first, across, last) == ((1002, 1003), (1004, 1008), (1009,))
+    assert main(as_command_line(plugin, across[0], across[-1])) == 0
+    assert sorted(colored(shot)) == ["shot.1004.exr", "shot.1008.exr"]
 
 
 def test_what_deadline_refuses_is_said_with_what_it_took_before(
@@ -366,7 +399,7 @@ def test_a_check_says_what_it_found(shot: ShotOnDisk, capsys: pytest.CaptureFixt
     assert farm("openjd", shot) == 0
     capsys.readouterr()
     assert host("check", shot) == 0
-    assert capsys.readouterr().out == "The shot can be coloured: 9 frames, 3 references, 2 tasks.\n"
+    assert capsys.readouterr().out == "The shot can be coloured: 9 frames, 3 references.\n"
     assert not shot.written()
 
 
@@ -444,7 +477,7 @@ def test_a_plate_that_grows_meanwhile_changes_no_job(shot: ShotOnDisk, capsys: p
     shutil.copy(shot.reference(1009), shot.reference(1002))
     capsys.readouterr()
     assert host("check", shot) == 0
-    assert "9 frames, 3 references, 2 tasks" in capsys.readouterr().out
+    assert "9 frames, 3 references" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from deadline_keys import PLUGIN_KEYS, read_info, unknown_job_keys
 
-from stcolor_core.farm.deadline import Queue, Submission, submissions
+from stcolor_core.farm.deadline import Queue, Submission, in_runs, submissions
 from stcolor_core.farm.job import Job, NukeRender
-from stcolor_core.shot import Output, Plate, Shot
+from stcolor_core.shot import Method, Output, Plate, Shot
 
 FOLDER = Path("/jobs of/sh010")
 NUKE = NukeRender(script=Path("/s/comp.nk"), writes=("Write1", "Group1.Write2"), version="15.1")
@@ -25,6 +26,7 @@ JOB = Job(
     nuke=NUKE,
     environment={"OCIO": "/c/config.ocio", "NUKE_PATH": "/n"},
 )
+RECURRENT = replace(JOB, shot=replace(JOB.shot, method=Method(model="exemplar")))
 
 
 def read(part: Submission) -> tuple[dict[str, str], dict[str, str]]:
@@ -32,28 +34,64 @@ def read(part: Submission) -> tuple[dict[str, str], dict[str, str]]:
     return read_info(job), read_info(plugin)
 
 
-def test_every_key_is_one_that_deadline_documents() -> None:
-    for part in submissions(JOB, FOLDER, QUEUE):
+def named(job: Job) -> dict[str, Submission]:
+    return {part.name: part for part in submissions(in_runs(job), FOLDER, QUEUE)}
+
+
+def with_handles(job: Job, handles: int) -> Job:
+    return replace(job, nuke=replace(NUKE, handles=handles))
+
+
+@pytest.mark.parametrize("job", [with_handles(JOB, 2), RECURRENT], ids=["standard", "recurrent"])
+def test_every_key_is_one_that_deadline_documents(job: Job) -> None:
+    for part in named(job).values():
         info, plugin = read(part)
         assert unknown_job_keys(info) == []
         assert set(plugin) <= PLUGIN_KEYS[info["Plugin"]]
 
 
-def test_each_job_waits_for_the_one_before_it_and_renders_for_the_verified_shot() -> None:
-    after = {part.name: part.after for part in submissions(JOB, FOLDER, QUEUE)}
-    assert after == {
+@pytest.mark.parametrize(("job", "rendered_after"), [(JOB, "2_colour"), (RECURRENT, "3_verify")])
+def test_each_job_waits_for_the_one_before_it_and_renders_where_frames_can_wait_for_their_colour(
+    job: Job, rendered_after: str
+) -> None:
+    assert {name: part.after for name, part in named(job).items()} == {
         "1_check": None,
         "2_colour": "1_check",
         "3_verify": "2_colour",
-        "4_nuke": "3_verify",
-        "5_nuke": "3_verify",
+        "4_nuke": rendered_after,
+        "5_nuke": rendered_after,
     }
-    waiting = submissions(JOB, FOLDER, QUEUE)[1].texts("5f1e")["2_colour.job_info"]
+    waiting = named(job)["2_colour"].texts("5f1e")["2_colour.job_info"]
     assert read_info(waiting)["JobDependencies"] == "5f1e"
 
 
-def test_the_colour_job_has_a_task_for_every_span() -> None:
-    info, plugin = read(submissions(JOB, FOLDER, QUEUE)[1])
+def test_only_renders_are_frame_dependent_and_only_on_runs_of_frames() -> None:
+    def dependent(job: Job) -> list[str]:
+        return [name for name, part in named(job).items() if part.info["IsFrameDependent"] == "true"]
+
+    assert dependent(JOB) == ["4_nuke", "5_nuke"]
+    assert dependent(RECURRENT) == []
+
+
+@pytest.mark.parametrize(("handles", "offsets"), [(0, (None, None)), (2, ("-2", "2"))])
+def test_a_render_waits_for_the_handles_around_its_frames_too(handles: int, offsets: tuple[str | None, ...]) -> None:
+    for name, part in named(with_handles(JOB, handles)).items():
+        found = tuple(part.info.get(f"FrameDependencyOffset{end}") for end in ("Start", "End"))
+        assert found == (offsets if "nuke" in name else (None, None))
+    for part in named(with_handles(RECURRENT, handles)).values():
+        assert not [key for key in part.info if key.startswith("FrameDependency")]
+
+
+@pytest.mark.parametrize(("max_span", "chunk", "size"), [(None, 1, "60"), (40, 1, "40"), (40, 3, "120")])
+def test_the_colour_job_has_the_frames_that_are_written_in_runs(max_span: int | None, chunk: int, size: str) -> None:
+    job = replace(JOB, chunk=chunk, shot=replace(JOB.shot, output=replace(JOB.shot.output, max_span=max_span)))
+    info, plugin = read(named(job)["2_colour"])
+    assert (info["Frames"], info["ChunkSize"]) == ("1001-1004,1007,1009", size)
+    assert f'--shot "{FOLDER / "shot.json"}" --only <STARTFRAME>-<ENDFRAME>' in plugin["Arguments"]
+
+
+def test_tasks_of_whole_spans_are_named_by_the_first_frame_that_they_write() -> None:
+    info, plugin = read(named(RECURRENT)["2_colour"])
     assert info == {
         "Plugin": "CommandLine",
         "Name": "RefColorize sh010 - colour",
@@ -75,7 +113,7 @@ def test_the_colour_job_has_a_task_for_every_span() -> None:
 
 
 def test_a_write_node_is_rendered_by_the_nuke_that_wrote_the_script() -> None:
-    info, plugin = read(submissions(JOB, FOLDER, QUEUE)[4])
+    info, plugin = read(named(JOB)["5_nuke"])
     assert (info["Plugin"], info["Frames"], info["ChunkSize"]) == ("Nuke", "1001-1004,1007,1009", "10")
     assert "Group" not in info  # the hosts of stcolor need not have Nuke
     assert plugin == {

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.farm.job import Job, chosen, render, split
+from stcolor_core.farm.job import Job, NukeRender, chosen, render, runs, split
 from stcolor_core.shot import Output, Plate, Shot
 from stcolor_core.spans import pieces, plan
 
@@ -56,15 +56,24 @@ def test_frames_that_are_not_wanted_are_in_no_task() -> None:
 
 def test_tasks_are_chosen_by_number_and_by_any_of_their_frames() -> None:
     tasks = [(1, 2, 3), (4, 5), (9,)]
-    assert chosen(tasks, numbers=[2, 0], frames=None) == [1, 2, 3, 9]
-    assert chosen(tasks, numbers=None, frames=[2, 4]) == [1, 2, 3, 4, 5]
+    assert chosen(tasks, numbers=[2, 0]) == [1, 2, 3, 9]
+    assert chosen(tasks, frames=[2, 4]) == [1, 2, 3, 4, 5]
+
+
+def test_of_some_frames_those_of_the_shot_are_chosen_wherever_spans_begin() -> None:
+    assert chosen([(1, 2, 3), (4, 5), (9,)], only=range(3, 10)) == [3, 4, 5, 9]
 
 
 def test_a_task_that_is_not_there_is_refused() -> None:
     with pytest.raises(BadRequest, match="has the tasks 0-1, and not 2"):
-        chosen([(1,), (2,)], numbers=[2], frames=None)
-    with pytest.raises(BadRequest, match="No task writes frame 7"):
-        chosen([(1,), (2,)], numbers=None, frames=[7])
+        chosen([(1,), (2,)], numbers=[2])
+    for asked in ({"frames": [7]}, {"only": [7]}):
+        with pytest.raises(BadRequest, match="No task writes frame 7"):
+            chosen([(1,), (2,)], **asked)
+
+
+def test_runs_have_the_same_number_of_frames_and_the_last_what_is_left() -> None:
+    assert runs([1, 2, 3, 7, 9], 2) == ((1, 2), (3, 7), (9,))
 
 
 def test_a_job_says_its_frames() -> None:
@@ -80,6 +89,7 @@ def test_a_job_says_its_frames() -> None:
         ({"chunk": 0}, "--chunk"),
         ({"priority": 101}, "--priority"),
         ({"gpus": -1}, "--gpus"),
+        ({"nuke": NukeRender(script=Path("/s.nk"), writes=("W",), version="15.1", handles=-1)}, "--handles"),
     ],
 )
 def test_what_no_engine_takes_is_refused(wrong: dict[str, object], says: str) -> None:
