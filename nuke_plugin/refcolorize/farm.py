@@ -22,7 +22,7 @@ _STEP_SECONDS = 0.1  # so that Cancel is heard soon
 _END_SECONDS = 5.0
 _SAYS = "stcolor: "  # how the core's program begins its line on an error
 _CANCELLED = 130
-_OWN = ("gpus", "priority", "pool", "secondary_pool", "group", "show", "nuke")  # what not every engine has
+_OWN = ("gpus", "handles", "priority", "pool", "secondary_pool", "group", "show", "nuke")  # what not every engine has
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Engine:
 ENGINES = {
     "openjd": Engine("OpenJD bundle", "openjd", False, ("gpus", "priority", "nuke")),
     "deadline-cloud": Engine("Deadline Cloud", "openjd", True, ("gpus", "priority", "nuke")),
-    "deadline": Engine("Deadline 10", "deadline", True, ("priority", "pool", "secondary_pool", "group")),
+    "deadline": Engine("Deadline 10", "deadline", True, ("handles", "priority", "pool", "secondary_pool", "group")),
     "opencue": Engine("OpenCue", "opencue", True, ("gpus", "priority", "show", "nuke")),
 }
 
@@ -51,9 +51,10 @@ class Wanted:
     """What the artist wants of the farm. None, and "", is what the core or the engine takes by itself.
 
     engine: a key of ENGINES. version: one on disk, to be sent again; None: the node as it is now. writes: the Write
-    nodes to render when the colour is there; None: all below the node. max_span: most frames of a span, which is cut
-    where it is longer. chunk: tasks that a host may take at once. gpus: that a host must have to colour; 0: any host.
-    priority: 0..100. nuke: its program on the hosts. submit: hand it over, and do not only write it.
+    nodes to render when the colour is there; None: all below the node. max_span: most frames of a task. chunk: tasks
+    that a host may take at once. gpus: that a host must have to colour; 0: any host. priority: 0..100. nuke: its
+    program on the hosts. handles: frames before and after its own that a Write reads. submit: hand it over, and do not
+    only write it.
     """
 
     engine: str = "openjd"
@@ -68,6 +69,7 @@ class Wanted:
     group: str = ""
     show: str = ""
     nuke: str = ""
+    handles: int | None = None
     submit: bool = True
 
 
@@ -105,6 +107,8 @@ def check(wanted: Wanted) -> None:
         value = getattr(wanted, name)
         if value is not None and value < 1:
             raise RefColorizeError(f"{name} is {value}, and must be 1 or more. Leave it out for the usual one.")
+    if wanted.handles is not None and wanted.handles < 0:
+        raise RefColorizeError(f"handles is {wanted.handles}, and must be 0 or more.")
     if wanted.gpus is not None and wanted.gpus < 0:
         raise RefColorizeError(f"gpus is {wanted.gpus}, and must be 0 or more. 0 takes any host.")
     if wanted.priority is not None and not 0 <= wanted.priority <= 100:

@@ -15,7 +15,7 @@ _HINTS = {
     "deadline": "Writes the job files and submits them by `deadlinecommand`.",
     "opencue": "Writes the outline and launches it by opencue-pyoutline.",
 }
-_MOST_FRAMES, _MOST_TASKS, _MOST_PRIORITY = 100_000, 1_000, 100
+_MOST_FRAMES, _MOST_TASKS, _MOST_HANDLES, _MOST_PRIORITY = 100_000, 1_000, 1_000, 100
 _ROWS_SHOWN = 5
 
 
@@ -55,6 +55,7 @@ class FarmForm(QtWidgets.QWidget):
             max_span=_number(self.max_span),
             chunk=_number(self.chunk),
             gpus=0 if "gpus" in has and not self.gpus.isChecked() else None,
+            handles=_number(self.handles) if "handles" in has else None,
             priority=_number(self.priority),
             submit=self.submit.isChecked(),
             **texts,
@@ -109,20 +110,30 @@ class FarmForm(QtWidgets.QWidget):
         self._writes.setFixedHeight(inside.sizeHint().height() * rows // max(rows, len(writes)))
 
     def _make_numbers(self, before: Wanted) -> None:
-        self.max_span = _spin(before.max_span, least=1, most=_MOST_FRAMES, usual="not cut", unit=" frames")
+        self.max_span = _spin(before.max_span, least=1, most=_MOST_FRAMES, usual="the usual", unit=" frames")
         self.max_span.setToolTip(
-            "The farm colours a shot from keyframe to keyframe. A longer span than this is cut into several tasks, for "
-            "more hosts to share it; the pixels stay the same."
+            "The most frames of a task: the fewer, the more hosts share the shot; the pixels stay the same. Usually a "
+            "task goes from keyframe to keyframe; on Deadline 10 it has 60 frames."
         )
         self.chunk = _spin(before.chunk, least=1, most=_MOST_TASKS, usual="one task", unit=" tasks")
-        self.chunk.setToolTip("How many tasks, each of a span, a host may take at once: they share its start.")
+        self.chunk.setToolTip("How many tasks a host may take at once: they share its start.")
+        self.handles = _spin(before.handles, least=1, most=_MOST_HANDLES, usual="none", unit=" frames")
+        self.handles.setToolTip(
+            "How many frames before and after its own a Write reads, by a time offset or motion blur for example. It "
+            "waits for their colour too; of a frame that it does not wait for, it may find the grey plate."
+        )
         self.gpus = QtWidgets.QCheckBox("Only on hosts with a GPU")
         self.gpus.setChecked(before.gpus != 0)
         self.priority = _spin(before.priority, least=0, most=_MOST_PRIORITY, usual="the farm's own", unit="")
         self.priority.setToolTip("0 to 100, the highest first.")
 
     def _lay_out(self) -> None:
-        self._rows: dict[str, QtWidgets.QWidget] = {"gpus": self.gpus, "priority": self.priority, **self._texts}
+        self._rows: dict[str, QtWidgets.QWidget] = {
+            "gpus": self.gpus,
+            "handles": self.handles,
+            "priority": self.priority,
+            **self._texts,
+        }
         self._form = QtWidgets.QFormLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setRowWrapPolicy(QtWidgets.QFormLayout.RowWrapPolicy.WrapLongRows)
@@ -132,7 +143,7 @@ class FarmForm(QtWidgets.QWidget):
             ("", self._hint),
             ("Version", self.version),
             ("Then render", self._writes),
-            ("Longest span", self.max_span),
+            ("Longest task", self.max_span),
             ("Chunk", self.chunk),
             *(("" if name == "gpus" else _label(name), row) for name, row in self._rows.items()),
             ("", self.submit),

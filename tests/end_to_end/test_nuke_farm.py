@@ -111,13 +111,15 @@ def test_a_host_that_has_the_show_elsewhere_finds_all_of_it(comp: Comp, programs
 def test_deadline_gets_the_choice_of_queue_and_a_job_for_the_write(comp: Comp) -> None:
     from refcolorize import submit
 
-    submit.submit(comp.node, engine="deadline", pool="film", group="gpu", priority=70, submit=False)
+    submit.submit(comp.node, engine="deadline", pool="film", group="gpu", priority=70, handles=2, submit=False)
     folder = comp.results / "v001" / "deadline"
     color = read_info((folder / "2_colour.job_info").read_text(encoding="utf-8"))
     assert (color["Pool"], color["Group"], color["Priority"]) == ("film", "gpu", "70")
     assert color["BatchName"] == "comp RefColorize1 v001"
     plugin = read_info((folder / "4_nuke.plugin_info").read_text(encoding="utf-8"))
     assert (plugin["SceneFile"], plugin["WriteNode"]) == (str(comp.folder / "comp.nk"), "Final")
+    render = read_info((folder / "4_nuke.job_info").read_text(encoding="utf-8"))
+    assert (render["IsFrameDependent"], render["FrameDependencyOffsetStart"]) == ("true", "-2")
 
 
 @pytest.mark.gui

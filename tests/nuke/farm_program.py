@@ -15,7 +15,7 @@ from pathlib import Path
 
 HAS = {
     "openjd": ("submit",),
-    "deadline": ("submit", "pool", "secondary-pool", "group"),
+    "deadline": ("submit", "pool", "secondary-pool", "group", "handles"),
     "opencue": ("submit", "show"),
 }
 

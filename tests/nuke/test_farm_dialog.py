@@ -81,6 +81,7 @@ def test_what_is_chosen_is_submitted_and_the_dialog_shows_where_it_is(
     dialog = press()
     choose(dialog, "deadline")
     dialog.form.max_span.setValue(40)
+    dialog.form.handles.setValue(2)
     dialog.form.priority.setValue(70)
     dialog.form._texts["pool"].setText(" film ")
     untick(dialog, "Check")
@@ -91,8 +92,8 @@ def test_what_is_chosen_is_submitted_and_the_dialog_shows_where_it_is(
     wait_until(dialog.found.isVisible)
     found = asked(comp, "deadline")
     folder = comp.results / "v001" / "deadline"
-    told = (found["pool"], found["max_span"], found["chunk"], found["priority"], found["write"], found["submit"])
-    assert told == ("film", 40, None, 70, ["Main"], True)
+    told = [found[name] for name in ("pool", "max_span", "chunk", "handles", "priority", "write", "submit")]
+    assert told == ["film", 40, None, "2", 70, ["Main"], True]
     assert dialog.found.title.text() == "Deadline 10: 3 tasks submitted"
     assert (dialog.found.job.text(), dialog.found.path.text()) == ("job-0123456789abcdef", str(folder))
     assert " farm deadline --shot=" in dialog.found.line.toPlainText()
@@ -140,7 +141,7 @@ def test_an_earlier_version_can_be_sent_again(press: Any, comp: Comp) -> None:
 
 def test_only_what_the_engine_knows_can_be_chosen(press: Any) -> None:
     dialog = press()
-    rows = {"gpus": dialog.form.gpus, "priority": dialog.form.priority, **dialog.form._texts}
+    rows = {name: getattr(dialog.form, name) for name in ("gpus", "handles", "priority")} | dialog.form._texts
     for name, engine in ENGINES.items():
         choose(dialog, name)
         assert tuple(row for row, widget in rows.items() if widget.isVisible()) == engine.has
@@ -155,10 +156,11 @@ def test_what_is_typed_for_one_engine_does_not_reach_another(press: Any) -> None
     dialog = press()
     choose(dialog, "deadline")
     dialog.form._texts["group"].setText("gpu")
+    dialog.form.handles.setValue(2)
     choose(dialog, "opencue")
-    assert dialog.form.wanted().group == ""
+    assert (dialog.form.wanted().group, dialog.form.wanted().handles) == ("", None)
     choose(dialog, "deadline")
-    assert dialog.form.wanted().group == "gpu"
+    assert (dialog.form.wanted().group, dialog.form.wanted().handles) == ("gpu", 2)
 
 
 @pytest.mark.parametrize("width", [440, 300])
@@ -244,7 +246,7 @@ def _use_and_close(comp: Comp) -> weakref.ref[Any]:
 
 
 def test_the_form_alone_gives_back_what_it_was_given() -> None:
-    wanted = Wanted("deadline", None, ("A", "C"), 40, 2, None, 0, "film", "night", "gpu", submit=False)
+    wanted = Wanted("deadline", None, ("A", "C"), 40, 2, None, 0, "film", "night", "gpu", handles=2, submit=False)
     form = FarmForm(writes=["A", "B", "C"], versions=[1, 2], before=wanted, left_out={"B"})
     assert form.wanted() == wanted
     assert form.not_ticked() == ["B"]

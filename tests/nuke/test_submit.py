@@ -33,7 +33,8 @@ def submit(goes: Any, nuke: Any) -> Any:
 def test_in_a_terminal_it_comes_back_with_the_job_and_says_where_it_is(
     comp: Comp, submit: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = submit.submit(comp.node, engine="deadline", pool="film", group="gpu", priority=70, max_span=40, chunk=2)
+    queue = {"pool": "film", "group": "gpu", "priority": 70}
+    done = submit.submit(comp.node, engine="deadline", **queue, max_span=40, chunk=2, handles=3)
     folder = comp.results / "v001"
     assert asked(comp, "deadline") == {
         "engine": "deadline",
@@ -48,6 +49,7 @@ def test_in_a_terminal_it_comes_back_with_the_job_and_says_where_it_is(
         "priority": 70,
         "max_span": 40,
         "chunk": 2,
+        "handles": "3",
         "gpus": None,
         "nuke": None,
         "submit": True,
@@ -174,6 +176,8 @@ def refused(match: str) -> Any:
         pytest.param({"max_span": 0}, "max_span is 0", id="no span"),
         pytest.param({"chunk": -1}, "chunk is -1", id="no chunk"),
         pytest.param({"gpus": -1}, "gpus is -1", id="no gpus"),
+        pytest.param({"engine": "deadline", "handles": -1}, "handles is -1", id="no handles"),
+        pytest.param({"handles": 1}, "OpenJD bundle knows no handles", id="an engine that waits for all"),
         pytest.param({"engine": "deadline", "gpus": 1}, "Deadline 10 knows no gpus", id="groups are for that"),
         pytest.param({"priority": 101}, "priority is 101", id="priority"),
         pytest.param({"version": 7}, "no .*v007/shot.json", id="no such version"),
