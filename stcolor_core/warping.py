@@ -5,7 +5,8 @@ Everything runs through rows of the affinity, a chunk at a time: no P x P matrix
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,9 +15,10 @@ from torch.nn import functional as F
 
 from stcolor_core.tracking.instance import InstanceRestriction
 
-__all__ = ["GridReference", "GridWarp", "correlation_rows", "restricted_affinity", "warp"]
+__all__ = ["GridReference", "GridWarp", "restricted_affinity", "warp"]
 
-_CHUNK_ELEMENTS = 1 << 20  # 4 MiB of float32 per chunk of affinity rows stay in a CPU's cache: twice as fast as 32 MiB
+# Elements of a chunk of affinity. 4 MiB stay in the cache of a CPU: twice as fast as 32 MiB; a GPU wants few chunks.
+_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 25}
 _BLOCK = 64  # columns whose largest is found together
 
 
@@ -75,19 +77,6 @@ class _Stack:
     temperature: float
 
 
-def correlation_rows(target: Tensor, reference: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Eq. 4 in chunks of target positions.
-
-    target: (C, P), reference: (C, P_r), both centred and of unit length. Yields (rows, (len(rows), P_r) cosine
-    similarity).
-    """
-    count = target.shape[1]
-    size = max(1, min(count, _CHUNK_ELEMENTS // max(1, reference.shape[1])))
-    for first in range(0, count, size):
-        rows = slice(first, min(first + size, count))
-        yield rows, target[:, rows].T @ reference
-
-
 def restricted_affinity(correlation: Tensor, allowed: Tensor, *, temperature: float) -> Tensor:
     """Affinity of each target position over what it is allowed only (paper, eqs. 7 and 9, normalised as in eqs. 6 and
     8).
@@ -117,16 +106,23 @@ def warp(target: Tensor, references: Sequence[GridReference], *, temperature: fl
     offset = torch.tensor([0, *(r.features.shape[1] for r in references)], device=ab.device).cumsum(0)
     values = torch.cat([ab, F.one_hot(owner, len(references)).T.to(ab.dtype)])  # (2 + R, N)
     stack = _Stack(references, values, offset, temperature)
-    parts = [_warp_rows(correlation, rows, stack) for rows, correlation in correlation_rows(target, features)]
+    size = max(1, _ELEMENTS[target.device.type] // max(1, features.shape[1]))
+    chunks = [slice(first, first + size) for first in range(0, target.shape[1], size)]
+    # where torch has one thread, two chunks are in work at a time; their results do not depend on it
+    with ThreadPoolExecutor(2 if torch.get_num_threads() == 1 else 1) as beside:
+        parts = list(beside.map(lambda rows: _warp_rows(target[:, rows].T @ features, rows, stack), chunks))
     return GridWarp(*(torch.cat(column, dim=-1) for column in zip(*parts, strict=True)))
 
 
 def _warp_rows(correlation: Tensor, rows: slice, stack: _Stack) -> tuple[Tensor, ...]:
+    """The fields of `GridWarp` for some target rows. correlation: of eq. 4, (Q, N); it is used up."""
     anywhere = _within_instances(correlation, rows, stack)
-    free = stack.values @ torch.softmax(anywhere / stack.temperature, dim=1).T  # (2 + R, Q)
     free_similarity, free_best = _largest(anywhere)
-    if any(reference.restricts for reference in stack.references):
-        mixed, similarity, best, fallback = _restricted(correlation, rows, stack)
+    restricts = any(reference.restricts for reference in stack.references)
+    restricted = _restricted(correlation, rows, stack) if restricts else None
+    free = stack.values @ torch.softmax(anywhere.div_(stack.temperature), dim=1).T  # (2 + R, Q)
+    if restricted is not None:
+        mixed, similarity, best, fallback = restricted
         mixed = torch.where(fallback, free, mixed)
         similarity = torch.where(fallback, free_similarity, similarity)
         best = torch.where(fallback, free_best, best)

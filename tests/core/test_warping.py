@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from stcolor_core import warping
 from stcolor_core.tracking import dense
 from stcolor_core.tracking.instance import InstanceRestriction
 from stcolor_core.warping import GridReference, restricted_affinity, warp
@@ -117,7 +118,7 @@ def test_instances_and_candidates_restrict_together(picture: tuple[torch.Tensor,
 def test_chunks_do_not_change_the_result(picture: tuple[torch.Tensor, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     target, reference, ab = picture
     whole = warp(target, [GridReference(reference, ab), GridReference(target, ab)], temperature=0.05)
-    monkeypatch.setattr("stcolor_core.warping._CHUNK_ELEMENTS", 60 * 7)
+    monkeypatch.setitem(warping._ELEMENTS, "cpu", 60 * 7)
     parts = warp(target, [GridReference(reference, ab), GridReference(target, ab)], temperature=0.05)
     np.testing.assert_allclose(parts.ab.numpy(), whole.ab.numpy(), atol=1e-12)
     np.testing.assert_array_equal(parts.source.numpy(), whole.source.numpy())
