@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import secrets
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stcolor_core import __version__
 from stcolor_core.errors import StcolorError
@@ -30,6 +32,7 @@ __all__ = ["CoreServer"]
 logger = logging.getLogger(__name__)
 
 _SHUTDOWN_SECONDS = 5
+_HEAD_SECONDS = 10.0
 
 
 class CoreServer:
@@ -63,6 +66,7 @@ class CoreServer:
         guarded = Guard(create_app(core), tokens=tokens, port=number, touched=self._touch)
         config = uvicorn.Config(
             guarded,
+            http=_Protocol,
             lifespan="off",
             ws="none",
             log_config=None,
@@ -106,6 +110,32 @@ class CoreServer:
 
     def _touch(self) -> None:
         self._touched = time.monotonic()
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's, which hangs up on who has not sent a request's line and headers whole within _HEAD_SECONDS."""
+
+    _hang_up: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._hang_up = self.loop.call_later(_HEAD_SECONDS, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:  # a request has come and is being answered
+            self._wait_no_more()
+        elif self._hang_up is None:  # the next one begins
+            self._hang_up = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait_no_more()
+        super().connection_lost(exc)
+
+    def _wait_no_more(self) -> None:
+        if self._hang_up is not None:
+            self._hang_up.cancel()
+            self._hang_up = None
 
 
 class _Server(uvicorn.Server):

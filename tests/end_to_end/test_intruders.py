@@ -14,7 +14,7 @@ from cores import MakeShot, asked_for, frames_of, is_frame, long_shot
 from serving import PATIENCE, Client, running_core, until
 
 from stcolor_core import plates
-from stcolor_core.service import guard
+from stcolor_core.service import guard, server
 
 MEGABYTE = 2**20
 OUTSIDE = (
@@ -110,6 +110,30 @@ def test_half_sent_requests_hold_nobody_up(busy: Client, monkeypatch: pytest.Mon
         gone.close()
         assert busy.get("/v1/health")["device"] == "cpu"
         assert answer(slow) == 408
+
+
+def test_who_never_ends_the_head_of_a_request_is_hung_up_on(busy: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_HEAD_SECONDS", 0.5)
+    first = head(busy, "GET /v1/health HTTP/1.1")
+    with line_to(busy) as mute, line_to(busy) as slow, line_to(busy) as second:
+        slow.sendall(first[:30])
+        second.sendall(first)
+        with second.makefile("rb") as read:
+            assert read.readline().split()[1] == b"200"
+            second.sendall(first[:-2])
+            assert read.read().count(b"HTTP/1.1") == 0  # the rest of the first answer, and then the end
+        assert [answer(mute), answer(slow)] == [0, 0]
+        assert busy.get("/v1/health")["device"] == "cpu"
+
+
+def test_a_request_that_waits_longer_than_a_head_may_take_gets_its_answer(
+    busy: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_HEAD_SECONDS", 0.2)
+    (job,) = (each["id"] for each in busy.get("/v1/jobs"))
+    with line_to(busy) as line:
+        line.sendall(head(busy, f"GET /v1/jobs/{job}/events?after=100000&wait=1 HTTP/1.1", "Connection: close"))
+        assert answer(line) == 200
 
 
 def test_what_is_no_http_is_refused(busy: Client) -> None:
