@@ -94,6 +94,7 @@ def files(paths: Iterable[Path]) -> dict[str, tuple[int, int]]:
     return {path.name: ((status := path.stat()).st_ino, status.st_mtime_ns) for path in paths}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("references", [(FIRST,), (FIRST, FIRST + 4)], ids=["one way", "between"])
 def test_a_run_that_is_stopped_wherever_it_asks_loses_nothing_and_does_nothing_twice(
     make_shot: MakeShot, references: tuple[int, ...]
