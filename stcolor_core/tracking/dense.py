@@ -18,6 +18,7 @@ __all__ = ["DenseTrack", "Window", "compose", "exact", "link", "neighbourhood"]
 MAX_CANDIDATES = 32
 _LINKS = 4  # rows of affinity sum to 1, so at most 4 entries can exceed 0.2; smaller thresholds keep the best 4
 _CHUNK_ELEMENTS = 1 << 24
+_TARGETS = 256  # positions whose windows are looked at together: a few rows of the grid
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,18 @@ def window_affinity(target: Tensor, neighbour: Tensor, window: Window, *, temper
     target, neighbour: (C, P) unit features of two neighbouring frames. Returns (P, W), rows summing to 1, 0 outside
     the grid.
     """
-    places = neighbour.T.contiguous()
+    inside = window.positions >= 0
+    firsts = range(0, len(window.positions), _TARGETS)
+    # neighbouring positions have neighbouring windows: all that lies between is cheaper to multiply than to pick out
+    inward = window.positions.masked_fill(~inside, target.shape[1])
+    lowest = [int(part.min()) for part in torch.split(inward, _TARGETS)]
+    highest = [int(part.max()) for part in torch.split(window.positions, _TARGETS)]
     parts = []
-    size = max(1, _CHUNK_ELEMENTS // (window.positions.shape[1] * target.shape[0]))
-    for first in range(0, len(window.positions), size):
-        rows, positions = target.T[first : first + size], window.positions[first : first + size]
-        correlation = torch.einsum("qc,qwc->qw", rows, places[positions.clamp_min(0)])
-        parts.append(torch.softmax((correlation / temperature).masked_fill(positions < 0, float("-inf")), dim=1))
+    for first, low, high in zip(firsts, lowest, highest, strict=True):
+        rows = slice(first, first + _TARGETS)
+        correlation = target[:, rows].T @ neighbour[:, low : high + 1]
+        own = correlation.gather(1, (window.positions[rows] - low).clamp_min(0))
+        parts.append(torch.softmax((own / temperature).masked_fill(~inside[rows], float("-inf")), dim=1))
     return torch.cat(parts)
 
 

@@ -1,0 +1,197 @@
+"""The exemplar model against a straightforward dense implementation of the same equations: time, memory, result.
+
+    python benchmarks/exemplar.py [--size 384x216 768x432] [--frames 8 1] [--exact]
+
+Both colour a pan from its first frame: the equations alone, with features that need no network and the warp as the
+result; then with the networks, whose weights are drawn by chance, since cost does not depend on them. --exact has the
+product too start eq. 15 anew at every frame. Each row is a process of its own. Memory is given as what the work adds to
+the process with its networks loaded, and as a whole. Needs no data; not for Windows, which lacks `resource`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import dense_exemplar
+import numpy as np
+import psutil
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from stcolor_core.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
+from stcolor_core.models import Model
+from stcolor_core.propagation import Keyframe, Propagator
+from stcolor_core.refinement import Evidence, Previous, Refined
+from stcolor_core.refinement.exemplar import ColorNet, ExemplarRefinement
+from stcolor_core.scratch import Scratch
+from stcolor_core.shot import Method
+from stcolor_core.spans import plan
+
+MIB = 2**20
+
+
+class Patches:
+    """Features without a network: 8 x 8 pixels around each cell, mixed by chance."""
+
+    stride = 4
+
+    def __init__(self) -> None:
+        self._mix = torch.randn(256, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+
+    def target(self, lightness: Tensor) -> Tensor:
+        values = F.conv2d(F.pad(lightness[None, None], (2, 2, 2, 2), mode="replicate"), self._mix, stride=4)[0]
+        return F.normalize(values - values.mean(dim=(1, 2), keepdim=True), dim=0)
+
+    def reference(self, lightness: Tensor, ab: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        return self.target(lightness)
+
+    def both(self, lightness: Tensor) -> tuple[Tensor, Tensor]:
+        return (self.target(lightness),) * 2
+
+
+class Straight:
+    """Eq. 2 left out: the warp is the result."""
+
+    recurrent = True
+
+    def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:  # noqa: ARG002
+        grid = evidence.warp.ab.reshape(1, 2, *evidence.grid_lightness.shape)
+        ab = F.interpolate(grid, scale_factor=4, mode="nearest")[0].permute(1, 2, 0).numpy()
+        nothing = np.zeros(ab.shape[:2], np.float32)
+        return Refined(ab, nothing, nothing, np.full(nothing.shape, -1))
+
+
+class Pan:
+    """Frames that move by a cell of the grid each; the first is the reference."""
+
+    stills = ()
+
+    def __init__(self, width: int, height: int, count: int) -> None:
+        random = np.random.RandomState(0)
+        noise = random.uniform(0, 1, (height // 4, width // 4 + count)).astype(np.float32)
+        wall = cv2.resize(noise, (width + 4 * count, height), interpolation=cv2.INTER_CUBIC)
+        self.lightnesses = [
+            np.ascontiguousarray(np.clip(100 * wall[:, 4 * t : 4 * t + width], 0, 100)) for t in range(count)
+        ]
+        color = np.stack([40 * np.sin(np.arange(width) / 31), 40 * np.cos(np.arange(width) / 47)], -1)
+        self.ab = np.ascontiguousarray(np.broadcast_to(color.astype(np.float32), (height, width, 2)))
+
+    def lightness(self, frame: int) -> np.ndarray:
+        return self.lightnesses[frame]
+
+    def instances(self, frame: int) -> None:  # noqa: ARG002
+        return None
+
+    def keyframe(self, frame: int) -> Keyframe:
+        return Keyframe(self.lightnesses[frame], self.ab)
+
+
+def dense(features: Patches | ExemplarFeatures, net: ColorNet | None) -> Callable[[Pan], list[np.ndarray]]:
+    def color(pan: Pan) -> list[np.ndarray]:
+        frames = [torch.from_numpy(each) for each in pan.lightnesses]
+        refine = net or (lambda given: given[:, 1:3])
+        result = dense_exemplar.colorize(frames, torch.from_numpy(pan.ab).permute(2, 0, 1), features, refine)
+        return [ab.permute(1, 2, 0).numpy() for ab in result]
+
+    return color
+
+
+def ours(
+    features: Patches | ExemplarFeatures, net: ColorNet | None, *, exact: bool
+) -> Callable[[Pan], list[np.ndarray]]:
+    model = Model(
+        name="exemplar",
+        features=features,
+        refinement=ExemplarRefinement(net) if net else Straight(),
+        temperature=dense_exemplar.TEMPERATURE,
+        radius=dense_exemplar.RADIUS,
+        color_features=True,
+        coarse_matching=False,
+    )
+    method = Method(model="exemplar", tracking="dense", exact=exact)
+
+    def color(pan: Pan) -> list[np.ndarray]:
+        (span,) = plan(range(len(pan.lightnesses)), [0], [])
+        with Scratch() as scratch:
+            propagator = Propagator(model, method, device=torch.device("cpu"))
+            return [colored.ab for colored in propagator.color(span, pan, scratch)]
+
+    return color
+
+
+def child(which: str, what: str, pan: Pan, output: Path, *, exact: bool) -> None:
+    """Colour, keep the result and print one JSON object of what it cost."""
+    torch.manual_seed(0)
+    features: Patches | ExemplarFeatures = Patches()
+    net = None
+    if what == "networks":
+        vgg, correspondence, net = (
+            kind().eval().requires_grad_(False) for kind in (VGG19, CorrespondenceNet, ColorNet)
+        )
+        correspondence.phi.load_state_dict(correspondence.theta.state_dict())  # else nothing would match
+        features = ExemplarFeatures(vgg, correspondence)
+    color = dense(features, net) if which == "dense" else ours(features, net, exact=exact)
+    before, start = psutil.Process().memory_info().rss / MIB, time.perf_counter()
+    result = color(pan)
+    seconds = (time.perf_counter() - start) / len(result)
+    whole = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    np.save(output, np.stack(result))
+    print(json.dumps({"seconds": seconds, "added": whole - before, "whole": whole}))
+
+
+def compare(what: str, size: str, frames: int, *, exact: bool) -> None:
+    """Run both, each in a process of its own, and print what they cost."""
+    rows, results = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        for which in ("ours", "dense"):
+            output = Path(folder) / f"{which}.npy"
+            command = [sys.executable, __file__, "--child", which, what, "--output", str(output)]
+            command += ["--size", size, "--frames", str(frames), *["--exact"] * exact]
+            done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+            row = rows[which] = json.loads(done.stdout.splitlines()[-1])
+            results[which] = np.load(output)
+            print(
+                f"{size} {what:9} {which:5} {row['seconds']:8.2f} s a frame, {row['added']:6.0f} MiB added, "
+                f"{row['whole']:6.0f} in all",
+                flush=True,
+            )
+    time_ratio, added, whole = (rows["dense"][key] / rows["ours"][key] for key in ("seconds", "added", "whole"))
+    difference = np.abs(results["ours"] - results["dense"])
+    print(
+        f"{size} {what:9} {time_ratio:.1f} times as fast; memory added 1/{added:.1f}, in all 1/{whole:.1f}; ab differs "
+        f"by at most {difference.max():.1e} of {np.abs(results['dense']).max():.0f}, by more than 1e-3 in "
+        f"{100 * (difference.max(-1) > 1e-3).mean():.3f} % of the pixels",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Measure what the command line asks for and print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", nargs="+", default=["384x216", "768x432"])
+    parser.add_argument("--frames", nargs="+", type=int, default=[8, 1])
+    parser.add_argument("--exact", action="store_true")
+    parser.add_argument("--child", nargs=2)
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    if options.child:
+        width, height = map(int, options.size[0].split("x"))
+        child(*options.child, Pan(width, height, options.frames[0] + 1), options.output, exact=options.exact)
+        return
+    for size, frames in zip(options.size, options.frames, strict=True):
+        for what in ("equations", "networks"):
+            compare(what, size, frames, exact=options.exact)
+
+
+if __name__ == "__main__":
+    main()
