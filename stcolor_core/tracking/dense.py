@@ -79,8 +79,8 @@ def window_affinity(target: Tensor, neighbour: Tensor, window: Window, *, temper
     firsts = range(0, len(window.positions), _TARGETS)
     # neighbouring positions have neighbouring windows: all that lies between is cheaper to multiply than to pick out
     inward = window.positions.masked_fill(~inside, target.shape[1])
-    lowest = [int(part.min()) for part in torch.split(inward, _TARGETS)]
-    highest = [int(part.max()) for part in torch.split(window.positions, _TARGETS)]
+    lowest = torch.stack([part.min() for part in torch.split(inward, _TARGETS)]).tolist()
+    highest = torch.stack([part.max() for part in torch.split(window.positions, _TARGETS)]).tolist()
     parts = []
     for first, low, high in zip(firsts, lowest, highest, strict=True):
         rows = slice(first, first + _TARGETS)
