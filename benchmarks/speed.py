@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -63,6 +63,10 @@ class InTurn:
         future.set_result(function(*arguments))
         return future
 
+    def map(self, function: Callable[..., object], items: Iterable[object]) -> Iterable[object]:
+        """The results, one after another."""
+        return map(function, items)
+
 
 def make_shot(folder: Path, width: int, height: int, frames: int, *, keyframes: Sequence[int] = (1,)) -> None:
     """A pan of 2 px a frame, at most 120 px to and fro, so that long shots need no wide wall."""
@@ -85,7 +89,7 @@ def make_shot(folder: Path, width: int, height: int, frames: int, *, keyframes: 
 
 def child(folder: Path, model: str, *, profile: bool) -> None:
     """Colour the shot in `folder` and print one JSON object of what it cost."""
-    from stcolor_core import lookahead, pipeline
+    from stcolor_core import lookahead, pipeline, warping
     from stcolor_core.shot import Method, Output, Plate, Reference, Shot
     from stcolor_core.terminal import leave_a_core_free
 
@@ -98,7 +102,8 @@ def child(folder: Path, model: str, *, profile: bool) -> None:
     leave_a_core_free()
     profiler = cProfile.Profile(time.thread_time)  # what other programs take from the machine does not count
     if profile:
-        pipeline.ThreadPoolExecutor = lookahead.ThreadPoolExecutor = InTurn  # type: ignore[misc,assignment]
+        for module in (lookahead, pipeline, warping):
+            module.ThreadPoolExecutor = InTurn  # type: ignore[attr-defined]
     frames = pipeline.colorize(shot, force=True)
     for _ in folder.glob("ref.*.exr"):
         next(frames)  # the references: loading, planning and the scan for cuts are over
