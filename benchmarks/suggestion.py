@@ -17,9 +17,10 @@ import numpy as np
 import torch
 
 from stcolor_core.color import lab_to_linear, srgb_encode
+from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import psnr, within
-from stcolor_core.evaluation.protocol import Clip, color_clip
+from stcolor_core.evaluation.protocol import color_clip
 from stcolor_core.suggestion import suggest
 
 CPU = torch.device("cpu")

@@ -315,6 +315,8 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         help="where the keyframes are: first, tenth, last, first+last, first-whole (all frames), ...; default: tenth",
     )
     parser.add_argument("--variants", nargs="+", metavar="NAME", help="default: the standard model and every baseline")
+    parser.add_argument("--lines", type=int, default=216, help="height of the pictures (%(default)s)")
+    parser.add_argument("--old-film", action="store_true", help="with grain, flicker, gate weave and scratches on them")
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder for the tables")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.set_defaults(run=_evaluate)
@@ -331,6 +333,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         variants=options.variants,
         output=options.output,
         device=resolve_device(options.device),
+        lines=options.lines,
+        old_film=options.old_film,
     )
     return 0
 

@@ -7,10 +7,17 @@ the reference frames, and the frames whose figure is nan because the mask holds 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import cv2
 import numpy as np
 
-__all__ = ["Reliability", "mean_chroma_ratio", "outlier_curve", "outliers", "psnr", "within"]
+from stcolor_core.tracking.flow import sample
+
+__all__ = ["Reliability", "flicker", "mean_chroma_ratio", "outlier_curve", "outliers", "psnr", "within"]
+
+
+_CONSISTENT = 0.5  # px between a place and where flow there and back leads
 
 
 def psnr(truth: np.ndarray, picture: np.ndarray, mask: np.ndarray | None = None) -> float:
@@ -100,6 +107,20 @@ def mean_chroma_ratio(truth_ab: np.ndarray, ab: np.ndarray) -> float:
         raise ValueError(f"The shapes differ: {truth_ab.shape} and {ab.shape}.")
     of_truth, of_result = (float(np.mean(np.hypot(x[..., 0], x[..., 1], dtype=np.float64))) for x in (truth_ab, ab))
     return of_result / of_truth if of_truth > 0 else float("nan")
+
+
+def flicker(lightness: np.ndarray, following: np.ndarray, *pairs: tuple[np.ndarray, np.ndarray]) -> tuple[float, ...]:
+    """Mean change of colour along the flow from one frame to its neighbour, where the flow is sure of itself.
+
+    lightness, following: (H, W) L* of both. pairs: their colours (H, W, 2), by as many methods as there are.
+    Returns the mean absolute difference in a*, b* of each pair.
+    """
+    flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    before, now = (np.clip(np.rint(light * 2.55), 0, 255).astype(np.uint8) for light in (lightness, following))
+    back, forth = flow.calc(now, before, None), flow.calc(before, now, None)
+    sure = np.linalg.norm(back + sample(forth, back), axis=-1) < _CONSISTENT
+    changes = (np.abs(ab - sample(earlier, back)).sum(-1) for earlier, ab in pairs)
+    return tuple(float((change * sure).sum() / max(1, sure.sum())) for change in changes)
 
 
 def _errors(truth: np.ndarray, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:

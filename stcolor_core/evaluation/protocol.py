@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -20,22 +20,32 @@ import torch
 from tqdm import tqdm
 
 from stcolor_core import models
-from stcolor_core.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
+from stcolor_core.color import lab_to_linear, srgb_encode
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation import baselines
 from stcolor_core.evaluation import dataset as datasets
-from stcolor_core.evaluation.metrics import Reliability, mean_chroma_ratio, outlier_curve, psnr, within
-from stcolor_core.propagation import Keyframe, Propagator
+from stcolor_core.evaluation.clip import Clip
+from stcolor_core.evaluation.film import Wear, worn
+from stcolor_core.evaluation.metrics import (
+    Reliability,
+    flicker,
+    mean_chroma_ratio,
+    outlier_curve,
+    psnr,
+    within,
+)
+from stcolor_core.propagation import Propagator
 from stcolor_core.refinement.standard import StandardRefinement
 from stcolor_core.scratch import Scratch
 from stcolor_core.shot import TRACKINGS, Method, Tracking
 from stcolor_core.spans import plan
-from stcolor_core.tracking.instance import Instances
 
-__all__ = ["PROTOCOLS", "VARIANTS", "Clip", "Protocol", "Score", "color_clip", "evaluate", "table"]
+__all__ = ["PROTOCOLS", "VARIANTS", "Protocol", "Score", "color_clip", "evaluate", "table"]
 
 _THRESHOLDS = tuple(range(1, 33))
 _DROPPED = 0.2  # of the pixels, the least sure
+_SIZE = (384, 216)  # of the tables
+_FILM_SEED = 8
 _BASELINES: dict[str, Callable[..., Iterator[np.ndarray]]] = {
     "grey": baselines.grey,
     "propagation": baselines.propagate_colour,
@@ -79,56 +89,12 @@ PROTOCOLS: Mapping[str, Protocol] = {
 
 
 @dataclass(frozen=True)
-class Clip:
-    """A sequence in memory; the `Footage` that propagation asks.
-
-    rgb: (H, W, 3) sRGB 0..1; lightness: (H, W); ab: (H, W, 2).
-    """
-
-    rgb: list[np.ndarray]
-    lightnesses: list[np.ndarray]
-    ab: list[np.ndarray]
-    masks: list[np.ndarray] | None
-    stills: tuple[Keyframe, ...] = ()
-
-    @classmethod
-    def load(cls, sequence: datasets.Sequence, count: int | None) -> Clip:
-        """The first `count` frames of a sequence, or all."""
-        frames = range(min(len(sequence), count or len(sequence)))
-        rgb = [sequence.rgb(index) for index in frames]
-        labs = [linear_to_lab(srgb_decode(picture)) for picture in rgb]
-        masks = None if sequence.masks is None else [sequence.mask(index) for index in frames]
-        return cls(
-            rgb,
-            [np.ascontiguousarray(lab[..., 0]) for lab in labs],
-            [np.ascontiguousarray(lab[..., 1:]) for lab in labs],
-            masks,
-        )
-
-    def lightness(self, frame: int) -> np.ndarray:
-        """(H, W) L*."""
-        return self.lightnesses[frame]
-
-    def instances(self, frame: int) -> Instances | None:
-        """The true foreground as the one instance; None without masks."""
-        if self.masks is None:
-            return None
-        return Instances(
-            self.masks[frame][None].astype(np.float32), np.zeros(1, np.int32), np.ones(1, np.float32), ("foreground",)
-        )
-
-    def keyframe(self, frame: int) -> Keyframe:
-        """The true colour of a frame."""
-        return Keyframe(self.lightnesses[frame], self.ab[frame], self.instances(frame))
-
-
-@dataclass(frozen=True)
 class Score:
     """Means over a clip's frames but the references.
 
     full, inner, outer: PSNR in dB. outliers: pixels beyond 16 of 255, in %. kept: the same among the surest 80 % of the
-    pixels, as a share of all. calibration: expected calibration error of the confidence, 0..1. chroma: over the
-    truth's. seconds: a frame. What has no confidence has nan for both figures of it.
+    pixels, as a share of all. calibration: expected calibration error of the confidence, 0..1. chroma, flicker: over
+    the truth's. seconds: a frame. What has no confidence has nan for both figures of it.
     """
 
     full: float
@@ -138,6 +104,7 @@ class Score:
     kept: float
     calibration: float
     chroma: float
+    flicker: float
     seconds: float
 
 
@@ -175,9 +142,12 @@ def evaluate(
     output: Path | None = None,
     device: torch.device,
     names: Sequence[str] | None = None,
+    lines: int = _SIZE[1],
+    old_film: bool = False,
 ) -> dict[str, dict[str, dict[str, Score]]]:
     """Scores by protocol, variant and sequence; printed as tables as they come, and written to `output`.
 
+    lines: height of the pictures; the tables' is 216. old_film: wear is laid over them, see `film.Wear`.
     output gets results.json, tables.md, outliers.csv (share of pixels beyond each threshold, paper's Fig. 11) and
     reliability.csv (pixels by confidence, and how many of them are right).
     Raises BadRequest on an unknown protocol or variant.
@@ -185,7 +155,8 @@ def evaluate(
     unknown = [name for name in protocols if name not in PROTOCOLS]
     if unknown:
         raise BadRequest(f"There is no protocol {unknown[0]!r}. Use one of {', '.join(PROTOCOLS)}.")
-    sequences = datasets.read_dataset(directory, names=names)
+    width = max(1, round(_SIZE[0] * lines / _SIZE[1]))
+    sequences = datasets.read_dataset(directory, width=width, height=lines, names=names)
     variants = variants or VARIANTS
     results: dict[str, dict[str, dict[str, Score]]] = {}
     curves: dict[tuple[str, str], list[np.ndarray]] = {}
@@ -194,6 +165,8 @@ def evaluate(
         results[name] = {variant: {} for variant in variants}
         for sequence in tqdm(sequences, desc=name, disable=None):
             clip = Clip.load(sequence, PROTOCOLS[name].frames)
+            if old_film:
+                clip = worn(clip, Wear(), np.random.default_rng([_FILM_SEED, *sequence.name.encode()]))
             for variant in variants:
                 references = PROTOCOLS[name].within(len(clip.rgb))
                 score, curve, reliability = _score(clip, references, variant, device)
@@ -218,6 +191,7 @@ def table(name: str, scores: Mapping[str, Mapping[str, Score]]) -> str:
         "of the surest %",
         "calibration",
         "chroma",
+        "flicker",
         "s/frame",
         *sequences,
     ]
@@ -240,9 +214,7 @@ def _single(clip: Clip, references: Sequence[int], variant: str, device: torch.d
         yield from ((index, ab, None) for index, ab in every if index not in references)
         return
     name, method, ruled = _method(variant)
-    model = models.build(name, device=device)
-    if ruled:
-        model = replace(model, refinement=StandardRefinement())
+    model = models.build(name, device=device, refinement=StandardRefinement() if ruled else None)
     propagator = Propagator(model, method, device=device)
     for span in plan(range(len(clip.rgb)), references, [], per_frame=method.references):
         with Scratch() as scratch:
@@ -268,7 +240,8 @@ def _score(
     clip: Clip, references: Sequence[int], variant: str, device: torch.device
 ) -> tuple[Score, np.ndarray, Reliability]:
     start, rows, curve, reliability = time.perf_counter(), [], [], Reliability()
-    seconds = 0.0
+    seconds, changes = 0.0, []
+    colours: dict[int, np.ndarray] = {}
     for index, ab, confidence in color_clip(clip, references, variant, device=device):
         seconds += time.perf_counter() - start
         picture = srgb_encode(np.clip(lab_to_linear(np.dstack([clip.lightnesses[index], ab])), 0, 1))
@@ -276,6 +249,10 @@ def _score(
         inner, outer = (np.nan, np.nan) if mask is None else (psnr(truth, picture, mask), psnr(truth, picture, ~mask))
         curve.append(outlier_curve(truth, picture, _THRESHOLDS))
         rows.append((psnr(truth, picture), inner, outer, 100 * curve[-1][15], mean_chroma_ratio(clip.ab[index], ab)))
+        colours[index] = ab
+        for before in {index - 1, index + 1}.intersection(colours):
+            pair = (clip.ab[before], clip.ab[index]), (colours[before], ab)
+            changes.append(flicker(clip.lightnesses[before], clip.lightnesses[index], *pair))
         if confidence is not None:
             reliability.add(confidence, within(truth, picture))
         start = time.perf_counter()
@@ -283,7 +260,10 @@ def _score(
     sure = bool(reliability.count.any())
     kept = 100 * reliability.outliers(dropped=_DROPPED) if sure else np.nan
     calibration = reliability.error() if sure else np.nan
-    score = Score(full, inner, outer, outliers, kept, calibration, chroma, seconds / len(rows))
+    true, own = np.sum(changes, axis=0)
+    score = Score(
+        full, inner, outer, outliers, kept, calibration, chroma, own / true if true else np.nan, seconds / len(rows)
+    )
     return score, np.mean(curve, axis=0), reliability
 
 

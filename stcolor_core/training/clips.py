@@ -12,8 +12,9 @@ import numpy as np
 
 from stcolor_core.color import linear_to_lab, srgb_decode
 from stcolor_core.errors import PlateError
+from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import Sequence
-from stcolor_core.evaluation.protocol import Clip
+from stcolor_core.evaluation.film import Wear, worn
 
 __all__ = ["aged", "intruded", "sized", "stretch"]
 
@@ -70,37 +71,14 @@ def intruded(pictures: Rgb, others: np.ndarray, *, absent: set[int], generator: 
 
 
 def aged(clip: Clip, generator: np.random.Generator) -> Clip:
-    """The clip as an old print of it: L* with grain, flicker, blur and scratches, the picture weaving in the gate.
-
-    Its colour moves with the picture and is otherwise the true one.
-    """
-    grain, flicker = generator.uniform(0, 3.5), generator.uniform(0, 0.12)
-    weave, blur = generator.uniform(0, 1.2), generator.uniform(0, 1.0) * (generator.random() < 0.5)
-    gamma = generator.uniform(0.8, 1.25)
-    lightnesses, colours = [], []
-    for lightness, ab in zip(clip.lightnesses, clip.ab, strict=True):
-        moved = np.array([[1, 0, generator.normal(0, weave)], [0, 1, generator.normal(0, weave)]], np.float32)
-        size = lightness.shape[::-1]
-        light, colour = (
-            cv2.warpAffine(picture, moved, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            for picture in (lightness, ab)
-        )
-        light = 100 * np.clip(light / 100, 0, 1) ** gamma * (1 + generator.normal(0, flicker / 2))
-        if blur:
-            light = cv2.GaussianBlur(light, (0, 0), 0.3 + blur)
-        light += grain * cv2.GaussianBlur(generator.standard_normal(light.shape), (0, 0), 0.6) * 2
-        _scratch(light, generator)
-        lightnesses.append(np.clip(light, 0, 100).astype(np.float32))
-        colours.append(np.ascontiguousarray(colour, np.float32))
-    return dataclasses.replace(clip, lightnesses=lightnesses, ab=colours)
-
-
-def _scratch(light: np.ndarray, generator: np.random.Generator) -> None:
-    """A few bright or dark lines and spots, in place."""
-    height, width = light.shape
-    for _ in range(generator.poisson(0.6)):
-        column = int(generator.integers(0, width))
-        light[:, column : column + 1] += generator.choice([-30, 30]) * generator.uniform(0.3, 1)
-    for _ in range(generator.poisson(1.5)):
-        centre = (int(generator.integers(0, width)), int(generator.integers(0, height)))
-        cv2.circle(light, centre, int(generator.integers(1, 4)), float(generator.choice([0, 100])), -1)
+    """The clip as an old print of it, worn more or less by chance."""
+    wear = Wear(
+        grain=generator.uniform(0, 3.5),
+        flicker=generator.uniform(0, 0.06),
+        weave=generator.uniform(0, 1.2),
+        blur=generator.uniform(0.3, 1.3) * (generator.random() < 0.5),
+        gamma=generator.uniform(0.8, 1.25),
+        scratches=0.6,
+        spots=1.5,
+    )
+    return worn(clip, wear, generator)

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from stcolor_core.evaluation.metrics import Reliability, mean_chroma_ratio, outlier_curve, outliers, psnr, within
+from stcolor_core.evaluation.metrics import (
+    Reliability,
+    flicker,
+    mean_chroma_ratio,
+    outlier_curve,
+    outliers,
+    psnr,
+    within,
+)
 
 rng = np.random.default_rng(0)
 TRUTH = rng.random((13, 17, 3)).astype(np.float32)
@@ -135,3 +144,14 @@ def test_what_stays_wrong_when_the_least_sure_are_dropped() -> None:
     assert reliability.outliers(dropped=0.2) == pytest.approx(0.15)
     assert reliability.outliers(dropped=0.35) == pytest.approx(0.10), "half of those in the middle, and of their errors"
     assert reliability.outliers(dropped=0.5) == pytest.approx(0.05)
+
+
+def test_flicker_is_the_change_of_colour_that_motion_does_not_explain() -> None:
+    noise = cv2.GaussianBlur(rng.random((96, 140), np.float32), (0, 0), 2.5)
+    scene = 100 * (noise - noise.min()) / np.ptp(noise)
+    before, following = scene[:, :128].copy(), scene[:, 3:131].copy()
+    ab = np.dstack([scene, -scene])
+    carried, half_a_step = ab[:, 3:131], ab[:, 3:131] + 2
+    still, flickering = flicker(before, following, (ab[:, :128], carried), (ab[:, :128], half_a_step))
+    assert still < 0.5
+    assert flickering == pytest.approx(4, abs=0.5)

@@ -14,9 +14,10 @@ from scenes import pan
 from stcolor_core.cli import main
 from stcolor_core.color import lab_to_linear, srgb_encode
 from stcolor_core.errors import BadRequest
+from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import psnr
-from stcolor_core.evaluation.protocol import PROTOCOLS, Clip, color_clip, evaluate
+from stcolor_core.evaluation.protocol import PROTOCOLS, color_clip, evaluate
 
 CPU = torch.device("cpu")
 
@@ -60,6 +61,18 @@ def test_scores_are_what_the_metrics_say(dataset: Path, tmp_path: Path) -> None:
     assert written["tenth"]["standard"]["wall"]["full"] == pytest.approx(standard.full)
     assert "| standard |" in (tmp_path / "tables.md").read_text()
     assert len((tmp_path / "outliers.csv").read_text().splitlines()) == 3
+
+
+def test_pictures_may_have_other_sizes_and_an_old_prints_wear(dataset: Path) -> None:
+    plain, small, old = (
+        evaluate(dataset, protocols=["first"], variants=["grey"], device=CPU, **options)["first"]["grey"]["wall"]
+        for options in ({}, {"lines": 54}, {"old_film": True})
+    )
+    assert plain.full == pytest.approx(small.full, abs=0.5)
+    assert plain.full != small.full
+    assert old.full == pytest.approx(plain.full, abs=1), "only L* is worn, and it is known"
+    assert old.full != plain.full
+    assert plain.flicker == 0
 
 
 def test_a_blend_is_made_of_the_two_single_results(dataset: Path) -> None:
