@@ -123,9 +123,10 @@ def digest(name: str) -> str:
     return hashlib.sha256("\n".join([name, *parts]).encode()).hexdigest()[:16]
 
 
-def build(name: str, *, device: torch.device | str) -> Model:
+def build(name: str, *, device: torch.device | str, refinement: Refinement | None = None) -> Model:
     """The colour model of that name, its networks on `device`, ready to run.
 
+    refinement: in place of the model's own, whose weights are then not looked at.
     Raises BadRequest where there is no such model, ModelError where its weights are missing or damaged.
     """
     if name == "standard":
@@ -135,7 +136,7 @@ def build(name: str, *, device: torch.device | str) -> Model:
         return Model(
             name=name,
             features=StandardFeatures(device),
-            refinement=LearnedRefinement(load_mixing_net(WEIGHTS), device),
+            refinement=refinement or LearnedRefinement(load_mixing_net(WEIGHTS), device),
             temperature=0.03,
             radius=None,
             color_features=False,
@@ -149,7 +150,7 @@ def build(name: str, *, device: torch.device | str) -> Model:
         return Model(
             name=name,
             features=ExemplarFeatures(_ready(VGG19, vgg, device), _ready(CorrespondenceNet, correspondence, device)),
-            refinement=ExemplarRefinement(_ready(ColorNet, color, device)),
+            refinement=refinement or ExemplarRefinement(_ready(ColorNet, color, device)),
             temperature=0.01,
             radius=9,
             color_features=True,

@@ -29,10 +29,11 @@ from stcolor_core.resizing import cells, resized
 from stcolor_core.scratch import Scratch
 from stcolor_core.shot import Method
 from stcolor_core.spans import Span
-from stcolor_core.tracking.flow import sample
+from stcolor_core.tracking.flow import FlowLink, sample
 from stcolor_core.tracking.instance import Instances
+from stcolor_core.tracking.reacquisition import fit, found_again
 from stcolor_core.tracking.tracks import Tracks
-from stcolor_core.tracking.walk import View, Walk
+from stcolor_core.tracking.walk import View, Walk, in_cells
 from stcolor_core.warping import GridReference, warp
 
 __all__ = ["Colored", "Footage", "Keyframe", "Propagator"]
@@ -270,19 +271,27 @@ class Propagator:
             torch.full((view.target.shape[1], 1), -1, dtype=torch.int32, device=self._device) if restricted else None
         )
         references += [GridReference(source.described, source.grid_ab, nowhere) for source in sources[len(tracks) :]]
-        flows = [
-            _flow_color(view, source, track, closeness)
-            for source, track, closeness in zip(
-                sources, tracks, _closeness(frame, sources[: len(tracks)]), strict=False
-            )
-        ]
+        flows = self._flows(frame, view, sources[: len(tracks)], tracks) if self._method.flow else ()
         return Evidence(
             lightness=view.lightness,
             grid_lightness=view.grid_lightness,
             warp=warp(view.target, references, temperature=self._temperature),
             restricted=restricted,
-            flows=tuple(flows) if self._method.flow else (),
+            flows=tuple(flows),
         )
+
+    def _flows(
+        self, frame: int, view: View, sources: Sequence[_Source], tracks: Sequence[Tracks]
+    ) -> Iterator[FlowColor]:
+        """Colour along each reference's tracks, then from where its features are found again without them."""
+        closeness = _closeness(frame, sources)
+        for index, (source, track) in enumerate(zip(sources, tracks, strict=True)):
+            link = FlowLink(track.displacement, track.visibility)
+            yield _flow_color(link, frame, view, source, reference=index, found=False, closeness=closeness[index])
+        if self._radius is None:  # windows that follow the flow; the paper's fixed ones have no such second chance
+            for index, (source, track) in enumerate(zip(sources, tracks, strict=True)):
+                link = found_again(view, source.view, source.described, track)
+                yield _flow_color(link, frame, view, source, reference=index, found=True, closeness=closeness[index])
 
     def _matching(self, picture: np.ndarray) -> np.ndarray:
         """A picture (H, W[, C]) at the size features are taken from."""
@@ -301,7 +310,8 @@ def _colored(
     grid = frames[evidence.warp.source.cpu().numpy()].reshape(evidence.grid_lightness.shape)
     size = evidence.lightness.shape[::-1]
     attention = cv2.resize(grid, size, interpolation=cv2.INTER_NEAREST)
-    source = np.where(refined.flow_source < 0, attention, frames[refined.flow_source])
+    carried = frames[[*(flow.reference for flow in evidence.flows), -1]][refined.flow_source]
+    source = np.where(refined.flow_source < 0, attention, carried)
     nearest = int(np.argmax(_closeness(frame, sources[: len(tracks)]))) if tracks else None
     lost = evidence.warp.fallback.float().mean().item()
     return Colored(
@@ -324,11 +334,23 @@ def _grey(frame: int, lightness: np.ndarray) -> Colored:
     )
 
 
-def _flow_color(view: View, source: _Source, track: Tracks, closeness: float) -> FlowColor:
-    there = sample(source.view.lightness, track.displacement)
+def _flow_color(
+    link: FlowLink, frame: int, view: View, source: _Source, *, reference: int, found: bool, closeness: float
+) -> FlowColor:
+    assert source.frame is not None
+    there = sample(source.view.lightness, link.displacement)
     sigma = _RESIDUAL_SIGMA * max(1.0, view.lightness.shape[0] / 216)
-    residual = cv2.GaussianBlur(np.abs(view.lightness - there), (0, 0), sigma)
-    return FlowColor(sample(source.ab, track.displacement), there, track.visibility, residual, closeness)
+    return FlowColor(
+        reference=reference,
+        found=found,
+        age=abs(frame - source.frame),
+        ab=sample(source.ab, link.displacement),
+        lightness=there,
+        visibility=link.visibility,
+        residual=cv2.GaussianBlur(np.abs(view.lightness - there), (0, 0), sigma),
+        fit=fit(view.target, source.described, in_cells(link.displacement, view), view.grid),
+        closeness=closeness,
+    )
 
 
 def _closeness(frame: int, sources: Sequence[_Source]) -> list[float]:

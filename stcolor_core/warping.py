@@ -49,6 +49,7 @@ class GridWarp:
     """Colour at the P target positions.
 
     ab, free_ab: (2, P) from the allowed places, and from everywhere that instances and mattes allow.
+    spread, free_spread: (P,) 0 and more, the standard deviation of the colours that went into it, in a* and b*.
     similarity, free_similarity: (P,) largest correlation among the allowed places and anywhere, -1..1.
     support: (P,) 0..1, share of the colour that came from tracked places.
     source, free_source: (P,) int64, the reference that gave most.
@@ -58,6 +59,8 @@ class GridWarp:
 
     ab: Tensor
     free_ab: Tensor
+    spread: Tensor
+    free_spread: Tensor
     similarity: Tensor
     free_similarity: Tensor
     support: Tensor
@@ -69,7 +72,10 @@ class GridWarp:
 
 @dataclass(frozen=True)
 class _Stack:
-    """The references side by side: values (2 + R, N), ab and whose it is; offset (R + 1,), where each begins in N."""
+    """The references side by side.
+
+    values: (3 + R, N) ab, its square and whose it is. offset: (R + 1,), where each begins in N.
+    """
 
     references: Sequence[GridReference]
     values: Tensor
@@ -104,7 +110,8 @@ def warp(target: Tensor, references: Sequence[GridReference], *, temperature: fl
     ab = torch.cat([reference.ab for reference in references], dim=1)
     owner = torch.cat([torch.full((r.features.shape[1],), i, device=ab.device) for i, r in enumerate(references)])
     offset = torch.tensor([0, *(r.features.shape[1] for r in references)], device=ab.device).cumsum(0)
-    values = torch.cat([ab, F.one_hot(owner, len(references)).T.to(ab.dtype)])  # (2 + R, N)
+    square = ab.square().sum(0, keepdim=True)
+    values = torch.cat([ab, square, F.one_hot(owner, len(references)).T.to(ab.dtype)])  # (3 + R, N)
     stack = _Stack(references, values, offset, temperature)
     size = max(1, _ELEMENTS[target.device.type] // max(1, features.shape[1]))
     chunks = [slice(first, first + size) for first in range(0, target.shape[1], size)]
@@ -120,7 +127,7 @@ def _warp_rows(correlation: Tensor, rows: slice, stack: _Stack) -> tuple[Tensor,
     free_similarity, free_best = _largest(anywhere)
     restricts = any(reference.restricts for reference in stack.references)
     restricted = _restricted(correlation, rows, stack) if restricts else None
-    free = stack.values @ torch.softmax(anywhere.div_(stack.temperature), dim=1).T  # (2 + R, Q)
+    free = stack.values @ torch.softmax(anywhere.div_(stack.temperature), dim=1).T  # (3 + R, Q)
     if restricted is not None:
         mixed, similarity, best, fallback = restricted
         mixed = torch.where(fallback, free, mixed)
@@ -129,12 +136,18 @@ def _warp_rows(correlation: Tensor, rows: slice, stack: _Stack) -> tuple[Tensor,
     else:
         mixed, similarity, best = free, free_similarity, free_best
         fallback = torch.zeros_like(free_best, dtype=torch.bool)
-    shares, free_shares = mixed[2:], free[2:]  # (R, Q): what each reference gave
+    shares, free_shares = mixed[3:], free[3:]  # (R, Q): what each reference gave
     support = torch.stack([_support(reference, rows, shares[0]) for reference in stack.references])
     support = (support * shares).sum(0).masked_fill(fallback, 0.0)
     position = best - stack.offset[torch.searchsorted(stack.offset, best, right=True) - 1]
     source, free_source = shares.argmax(0), free_shares.argmax(0)
-    return mixed[:2], free[:2], similarity, free_similarity, support, source, free_source, position, fallback
+    colour = mixed[:2], free[:2], _spread(mixed), _spread(free)
+    return *colour, similarity, free_similarity, support, source, free_source, position, fallback
+
+
+def _spread(mixed: Tensor) -> Tensor:
+    """(3 + R, Q) mixed values -> (Q,) standard deviation of the colours in the mixture."""
+    return (mixed[2] - mixed[:2].square().sum(0)).clamp_min(0).sqrt()
 
 
 def _largest(rows: Tensor) -> tuple[Tensor, Tensor]:
@@ -159,7 +172,7 @@ def _within_instances(correlation: Tensor, rows: slice, stack: _Stack) -> Tensor
 def _restricted(correlation: Tensor, rows: slice, stack: _Stack) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Eqs. 6 to 9 for some target rows.
 
-    Returns values mixed (2 + R, Q), the largest correlation (Q,), its place (Q,), whether nothing was allowed (Q,).
+    Returns values mixed (3 + R, Q), the largest correlation (Q,), its place (Q,), whether nothing was allowed (Q,).
     """
     if all(reference.candidates is not None for reference in stack.references):
         # only the candidates are looked at, which is the same and many times cheaper

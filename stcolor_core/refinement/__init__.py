@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from torch import Tensor
 
 from stcolor_core.warping import GridWarp
 
@@ -16,16 +17,23 @@ __all__ = ["Evidence", "FlowColor", "Previous", "Refined", "Refinement"]
 class FlowColor:
     """Colour carried along the flow from one reference, at working size.
 
-    ab: (H, W, 2). lightness: (H, W), L* of where it came from. visibility: (H, W) 0..1. residual: (H, W), smoothed
-    difference in L* to there.
+    reference: which of the frame's references. found: whether the flow starts at matches of features, which see across
+    an occlusion, rather than at the frame before. age: frames to the reference.
+    ab: (H, W, 2). lightness: (H, W), L* of where it came from. visibility: (H, W) 0..1: how surely it stayed in sight;
+    where found, how well the matches agree. residual: (H, W), smoothed difference in L* to there. fit: (P,) correlation
+    of the features with those there, -1..1.
     closeness: 0..1, 1 on the reference itself, falling with the distance in time; sums to 1 over the references of a
     frame.
     """
 
+    reference: int
+    found: bool
+    age: int
     ab: np.ndarray
     lightness: np.ndarray
     visibility: np.ndarray
     residual: np.ndarray
+    fit: Tensor
     closeness: float
 
 
@@ -36,7 +44,7 @@ class Evidence:
     lightness: (H, W) float32 L* at working size. grid_lightness: (h, w), L* averaged over the cells of the matching
     grid.
     warp: colour on that grid (P = h * w). restricted: whether tracking restricted it.
-    flows: colour along the flow of each tracked reference; empty where flow is off or nothing was tracked.
+    flows: colour along the flows to each tracked reference; empty where flow is off or nothing was tracked.
     """
 
     lightness: np.ndarray

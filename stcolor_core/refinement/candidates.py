@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -16,18 +17,22 @@ __all__ = ["EVIDENCE", "Candidates", "candidates", "mixed"]
 _RESIDUAL = 6.0  # L* difference at which trust in the flow has fallen to 1/e
 _REACQUIRE = 0.2  # by how much a place anywhere must fit better than the tracked ones for the track to count as lost
 _SHARPNESS = 4 / _REACQUIRE
+_AGE = 20.0  # frames
 
 # What is known of a candidate beside its colour, in the order of `Candidates.evidence`, each about 0..1 or -1..1.
 EVIDENCE = (
-    "flow",  # 1 for colour along the flow, else 0
+    "flow",  # 1 for colour along the flow, tracked frame by frame, else 0
+    "found",  # 1 for colour along a flow that was found again by features, else 0
     "tracked",  # 1 for the attention's colour from where tracking leads, else 0
     "anywhere",  # 1 for the attention's colour from anywhere, else 0
     "prior",  # its weight by the fixed rule
-    "sight",  # of a flow: visibility; of tracked places: support
+    "sight",  # of a flow: visibility, or agreement where found; of tracked places: support
     "residual",  # of a flow: smoothed difference in L*, a tenth of it
     "difference",  # of a flow: L* here minus L* there, a twentieth of it
-    "similarity",  # of the attention's places
+    "similarity",  # of the features with those of the place the colour comes from
+    "spread",  # of the colours that the attention mixed, a thirtieth of it
     "closeness",  # of a flow's reference in time
+    "age",  # of a flow: frames to its reference, 0..1
 )
 
 
@@ -58,19 +63,18 @@ def candidates(evidence: Evidence) -> Candidates:
     )
     shape = similarity.shape
     lost = 1 / (1 + np.exp(-_SHARPNESS * (free - similarity - _REACQUIRE))) if evidence.restricted else np.zeros(shape)
-    trusts = np.stack([_trust(flow) for flow in flows]) if flows else np.zeros((0, *shape))
-    carried = 1 - np.prod(1 - trusts, axis=0)
-    shares = trusts * np.reshape([flow.closeness for flow in flows], (-1, 1, 1))
-    shares = carried * shares / np.maximum(shares.sum(0), 1e-6)
-    rest = 1 - shares.sum(0)
+    tracked, found = (_shares([flow for flow in flows if flow.found == kind], shape) for kind in (False, True))
+    shares = np.concatenate([tracked, (1 - tracked.sum(0)) * found])
+    carried = shares.sum(0)
+    rest = 1 - carried
     prior = np.concatenate([shares, [rest * (1 - lost), rest * lost]]).astype(np.float32)
     ab = np.stack([*(flow.ab for flow in flows), tracked_ab, free_ab]).astype(np.float32)
-    found = similarity * (1 - lost) + free * lost
+    fits = similarity * (1 - lost) + free * lost
     return Candidates(
         ab=ab,
         prior=prior,
         evidence=_described(evidence, prior, similarity, free, support),
-        confidence=(carried + (1 - carried) * found).astype(np.float32),
+        confidence=(carried + rest * fits).astype(np.float32),
     )
 
 
@@ -94,17 +98,30 @@ def _described(
     described = np.zeros((len(prior), len(EVIDENCE), *similarity.shape), np.float32)
     place = {name: index for index, name in enumerate(EVIDENCE)}
     for own, flow in zip(described, evidence.flows, strict=False):
-        own[place["flow"]] = 1
+        own[place["found" if flow.found else "flow"]] = 1
         own[place["sight"]] = flow.visibility
         own[place["residual"]] = flow.residual / 10
         own[place["difference"]] = (evidence.lightness - flow.lightness) / 20
+        own[place["similarity"]] = _enlarged(evidence, flow.fit)
         own[place["closeness"]] = flow.closeness
+        own[place["age"]] = 1 - np.exp(-flow.age / _AGE)
     tracked, anywhere = described[-2:]
     tracked[place["tracked"]] = anywhere[place["anywhere"]] = 1
     tracked[place["sight"]] = support
     tracked[place["similarity"]], anywhere[place["similarity"]] = similarity, free
+    for own, spread in ((tracked, evidence.warp.spread), (anywhere, evidence.warp.free_spread)):
+        own[place["spread"]] = _enlarged(evidence, spread) / 30
     described[:, place["prior"]] = prior
     return described
+
+
+def _shares(flows: Sequence[FlowColor], shape: tuple[int, ...]) -> np.ndarray:
+    """(F, H, W): how much of the colour each of some flows gives where nothing is preferred to them."""
+    if not flows:
+        return np.zeros((0, *shape))
+    trusts = np.stack([_trust(flow) for flow in flows])
+    shares = trusts * np.reshape([flow.closeness for flow in flows], (-1, 1, 1))
+    return np.asarray((1 - np.prod(1 - trusts, axis=0)) * shares / np.maximum(shares.sum(0), 1e-6))
 
 
 def _trust(flow: FlowColor) -> np.ndarray:

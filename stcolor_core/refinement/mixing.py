@@ -19,6 +19,7 @@ __all__ = ["Mixed", "MixingNet"]
 
 _PRIOR = EVIDENCE.index("prior")
 _LEAST_PRIOR = 1e-3
+_TINY = 1e-8
 _WIDTHS = (32, 48, 64, 96)
 _STEM = 24
 _CANDIDATE = len(EVIDENCE) + 3  # with a*, b* and the distance to what the rule mixes
@@ -59,7 +60,8 @@ class MixingNet(nn.Module):
         batch, count, _, height, width = ab.shape
         prior = evidence[:, :, _PRIOR]
         rule = (prior[:, :, None] * ab).sum(1, keepdim=True)
-        distance = (ab - rule).norm(dim=2, keepdim=True)
+        astray = (ab - rule).square()
+        distance = (astray[:, :, :1] + astray[:, :, 1:] + _TINY).sqrt()  # several times as fast as norm(dim=2) on a CPU
         each = torch.cat([evidence, ab / 60, distance / 30], dim=2)
         edges = (0, -width % _ALIGNMENT, 0, -height % _ALIGNMENT)
         each = F.pad(each.flatten(0, 1), edges, mode="replicate")

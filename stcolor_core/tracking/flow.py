@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-__all__ = ["FlowLink", "FlowTracker", "sample"]
+__all__ = ["FlowLink", "FlowTracker", "aligned", "sample"]
 
 _FINE_LINES = 324  # pictures up to this size are aligned at their own pixels, larger ones at half of them
 _GRAIN = 0.7  # px sigma that takes the edge off grain before flow sees it
@@ -41,6 +41,14 @@ def sample(picture: np.ndarray, displacement: np.ndarray) -> np.ndarray:
         picture, x + displacement[..., 0], y + displacement[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(sampled, np.float32)
+
+
+def aligned(target: np.ndarray, reference: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Displacement (H, W, 2) px from a target to a reference, both (H, W) L*, found from a first guess of it."""
+    if min(target.shape) < _SMALLEST:
+        return start
+    flow = _fine_flow(target.shape[0])
+    return np.asarray(flow.calc(_eight_bit(target), _eight_bit(reference), np.ascontiguousarray(start, np.float32)))
 
 
 class FlowTracker:

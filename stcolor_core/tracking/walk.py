@@ -17,7 +17,7 @@ from stcolor_core.tracking.flow import FlowLink, FlowTracker, sample
 from stcolor_core.tracking.instance import InstanceRestriction, Instances, InstanceState, advance, on_grid, restrict
 from stcolor_core.tracking.tracks import Tracks
 
-__all__ = ["View", "Walk"]
+__all__ = ["View", "Walk", "in_cells"]
 
 _FLOW_RADIUS = 4  # cells around where the flow went: windows that follow it need no hand-set R (method.md, section 6)
 
@@ -109,7 +109,7 @@ class _FlowWindows:
         self._device = reference.target.device
 
     def step(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _MaskPropagation)
-        centre = _in_cells(link.displacement, view).to(self._device)
+        centre = in_cells(link.displacement, view).to(self._device)
         window = dense.neighbourhood(*view.grid, _FLOW_RADIUS, centre=centre, device=self._device)
         support = cells(resized(link.visibility, view.matching_size), view.grid).reshape(-1)
         return _Candidates(window.positions.int(), torch.from_numpy(support).to(self._device), 0.0)
@@ -175,8 +175,8 @@ class _InstanceWalk:
         )
 
 
-def _in_cells(displacement: np.ndarray, view: View) -> Tensor:
-    """(H, W, 2) working pixels -> (P, 2) grid cells."""
+def in_cells(displacement: np.ndarray, view: View) -> Tensor:
+    """A displacement (H, W, 2) in working pixels -> (P, 2) grid cells, averaged over each."""
     height, width = displacement.shape[:2]
     mean = cells(resized(displacement, view.matching_size), view.grid).reshape(-1, 2)
     scale = [view.matching_size[1] / width / 4, view.matching_size[0] / height / 4]

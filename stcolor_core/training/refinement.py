@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from stcolor_core.refinement.candidates import EVIDENCE
 from stcolor_core.refinement.mixing import Mixed, MixingNet
-from stcolor_core.training.samples import read_sample
+from stcolor_core.training.samples import count_candidates, read_sample
 
 __all__ = ["Batch", "Settings", "loss_of", "srgb_of", "train", "validate"]
 
@@ -244,7 +244,7 @@ def _batches(samples: Sequence[Path], settings: Settings, *, start: int, device:
     """Batches of frames with the same number of candidates, the next one read while this one is learned from."""
     by_count: dict[int, list[Path]] = defaultdict(list)
     for path in samples:
-        by_count[len(read_sample(path)[2])].append(path)
+        by_count[count_candidates(path)].append(path)
     counts = sorted(by_count)
     shares = np.array([len(by_count[count]) for count in counts]) / len(samples)
 

@@ -7,9 +7,8 @@ and taken up again, and done by several processes at once.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -19,7 +18,7 @@ import torch
 
 from stcolor_core import models
 from stcolor_core.evaluation import dataset
-from stcolor_core.evaluation.protocol import Clip
+from stcolor_core.evaluation.clip import Clip
 from stcolor_core.propagation import Propagator
 from stcolor_core.refinement import Evidence, Previous, Refined
 from stcolor_core.refinement.candidates import Candidates, candidates
@@ -29,12 +28,13 @@ from stcolor_core.shot import Method
 from stcolor_core.spans import plan
 from stcolor_core.training.clips import aged, intruded, sized, stretch
 
-__all__ = ["make_samples", "read_sample", "walks"]
+__all__ = ["count_candidates", "make_samples", "read_sample", "walks"]
 
 _log = logging.getLogger(__name__)
 
 _LONGEST = 40  # frames of a walk
 _KEPT = 12  # frames of a walk that become samples
+_STEPS = (1, 1, 2, 3)  # frames of the footage, which moves slowly, between two of a walk
 _AGED, _INTRUDED, _BOTH_ENDS = 0.35, 0.25, 0.4  # how many of the walks
 _DAMAGED = {"mmaction2-demo-demo_s1": 22}  # frames that are whole
 
@@ -70,6 +70,12 @@ def read_sample(path: Path) -> tuple[np.ndarray, ...]:
         return tuple(data[name] for name in ("lightness", "truth", "ab", "evidence"))
 
 
+def count_candidates(path: Path) -> int:
+    """K of a sample, without reading it all."""
+    with np.load(path, allow_pickle=False) as data:
+        return len(data["ab"])
+
+
 def _walk(
     clip: dataset.Sequence, number: int, *, clips: Sequence[dataset.Sequence], cache: Path, seed: int
 ) -> list[Path]:
@@ -84,21 +90,20 @@ def _walk(
     folder.mkdir(parents=True, exist_ok=True)
     inner = [frame for frame in range(len(pictures.rgb)) if frame not in references]
     kept = set(generator.permutation(inner)[:_KEPT].tolist())
-    for frame, found in walks(pictures, references):
-        if frame in kept:
-            _write(folder / f"{frame:03d}.npz", pictures, frame, found)
+    for frame, found in walks(pictures, references, wanted=kept):
+        _write(folder / f"{frame:03d}.npz", pictures, frame, found)
     (folder / "done").touch()
     return sorted(folder.glob("*.npz"))
 
 
-def walks(clip: Clip, references: Sequence[int]) -> Iterator[tuple[int, Candidates]]:
-    """The candidates of every frame but the references, by the pipeline itself."""
+def walks(clip: Clip, references: Sequence[int], *, wanted: Collection[int]) -> Iterator[tuple[int, Candidates]]:
+    """The candidates of the wanted frames, none of them a reference, by the pipeline itself."""
     recorder = _Recorder()
-    model = replace(models.build("standard", device="cpu"), refinement=recorder)
+    model = models.build("standard", device="cpu", refinement=recorder)
     propagator = Propagator(model, Method(tracking="dense"), device=torch.device("cpu"))
     for span in plan(range(len(clip.rgb)), references, []):
         with Scratch() as scratch:
-            for colored in propagator.color(span, clip, scratch):
+            for colored in propagator.color(span, clip, scratch, wanted=set(wanted).intersection(span.frames)):
                 yield colored.frame, candidates(recorder.evidence)
 
 
@@ -108,9 +113,9 @@ def _drawn(
     """A stretch of a clip, changed by chance, and which of its frames are references."""
     clip = sized(clip, int(generator.choice([192, 216, 216, 216])))
     count = min(len(clip), _DAMAGED.get(clip.name, len(clip)))
-    length = min(count, int(generator.integers(12, _LONGEST + 1)))
+    step = int(generator.choice(_STEPS))
+    length = min(count, step * int(generator.integers(12, _LONGEST + 1)))
     start = int(generator.integers(0, count - length + 1))
-    step = 2 if length > 30 and generator.random() < 0.25 else 1
     pictures = [clip.rgb(index) for index in range(start, start + length, step)]
     if generator.random() < 0.5:
         pictures.reverse()

@@ -27,6 +27,8 @@ def evidence(*, similarity: float = 0.9, restricted: bool = True, flows: tuple[F
     warp = GridWarp(
         ab=grid(TRACKED),
         free_ab=grid(FREE),
+        spread=ones * 6,
+        free_spread=ones * 15,
         similarity=ones * similarity,
         free_similarity=ones * 0.9,
         support=ones,
@@ -39,7 +41,22 @@ def evidence(*, similarity: float = 0.9, restricted: bool = True, flows: tuple[F
 
 
 def flow(
-    *, visibility: float = 1.0, residual: float = 0.0, closeness: float = 1.0, color: tuple[float, float] = CARRIED
+    *,
+    visibility: float = 1.0,
+    residual: float = 0.0,
+    closeness: float = 1.0,
+    color: tuple[float, float] = CARRIED,
+    found: bool = False,
 ) -> FlowColor:
     whole = np.ones(SIZE, np.float32)
-    return FlowColor(plane(color), 50 * whole, visibility * whole, residual * whole, closeness)
+    return FlowColor(
+        reference=0,
+        found=found,
+        age=10,
+        ab=plane(color),
+        lightness=50 * whole,
+        visibility=visibility * whole,
+        residual=residual * whole,
+        fit=torch.full((24,), 0.8),
+        closeness=closeness,
+    )

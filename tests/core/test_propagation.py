@@ -66,7 +66,7 @@ class TestTwoObjectsOfOneTextureCross:
 
     @pytest.mark.parametrize("tracking", ["instance", "dense", "instance+dense"])
     def test_with_tracking_they_do_not(self, leaks: dict[str, float], tracking: str) -> None:
-        assert leaks[tracking] < 5
+        assert leaks[tracking] < 8
         assert leaks[tracking] < leaks["none"] / 5
 
     def test_the_papers_fixed_windows_hold_too(self, standard: models.Model) -> None:

@@ -134,3 +134,24 @@ def test_the_best_place_is_the_first_of_the_largest_whatever_the_size_of_the_gri
     largest, place = (target.T @ places).max(dim=1)
     assert torch.equal(result.similarity, largest)
     assert torch.equal(result.position, place)
+
+
+def test_the_spread_is_the_deviation_of_the_colours_that_were_mixed(
+    picture: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+) -> None:
+    target, reference, ab = picture
+    near = torch.stack([torch.arange(30), (torch.arange(30) + 1) % 30], dim=1).int()
+    result = warp(target, [GridReference(reference, ab, near, torch.ones(30))], temperature=0.1)
+    for places, mixed, spread in (
+        (near.long(), result.ab, result.spread),
+        (torch.arange(30).expand(30, 30), result.free_ab, result.free_spread),
+    ):
+        weights = torch.softmax((target.T @ reference).gather(1, places) / 0.1, dim=1)
+        distance = (ab.T[places] - mixed.T[:, None]).square().sum(2)
+        torch.testing.assert_close(spread, (weights * distance).sum(1).sqrt())
+
+
+def test_one_colour_has_no_spread(picture: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
+    target, reference, _ = picture
+    result = warp(target, [GridReference(reference, torch.full((2, 30), 20.0, dtype=torch.float64))], temperature=0.1)
+    assert result.free_spread.max() < 1e-5

@@ -16,16 +16,16 @@ def test_flows_come_first_then_tracked_places_then_any(count: int) -> None:
     assert found.evidence.shape == (count + 2, len(EVIDENCE), *SIZE)
     for colour, expected in zip(found.ab, [CARRIED] * count + [TRACKED, FREE], strict=True):
         np.testing.assert_allclose(colour, plane(expected), atol=1e-4)
-    kinds = found.evidence[:, :3, 0, 0]
-    np.testing.assert_array_equal(kinds, [[1, 0, 0]] * count + [[0, 1, 0], [0, 0, 1]])
+    kinds = found.evidence[:, :4, 0, 0]
+    np.testing.assert_array_equal(kinds, [[1, 0, 0, 0]] * count + [[0, 0, 1, 0], [0, 0, 0, 1]])
 
 
 def test_the_rules_weights_sum_to_one_whatever_is_known() -> None:
     random = np.random.default_rng(0)
     for _ in range(20):
         flows = tuple(
-            flow(visibility=random.random(), residual=20 * random.random(), closeness=random.random())
-            for _ in range(int(random.integers(0, 3)))
+            flow(visibility=random.random(), residual=20 * random.random(), closeness=random.random(), found=found)
+            for found in [False] * int(random.integers(0, 3)) + [True] * int(random.integers(0, 3))
         )
         found = candidates(evidence(similarity=random.random(), flows=flows))
         np.testing.assert_allclose(found.prior.sum(0), 1, atol=1e-5)
@@ -40,7 +40,19 @@ def test_each_kind_says_what_speaks_for_it() -> None:
     assert carried[place["sight"]] == 0.5
     assert carried[place["residual"]] == pytest.approx(0.3)
     assert carried[place["closeness"]] == pytest.approx(0.7)
-    assert (carried[place["similarity"]], carried[place["difference"]]) == (0, 0)
+    assert carried[place["difference"]] == 0
+    assert carried[place["similarity"]] == pytest.approx(0.8)
+    assert carried[place["age"]] == pytest.approx(1 - np.exp(-0.5))
+    assert (tracked[place["spread"]], anywhere[place["spread"]]) == pytest.approx((0.2, 0.5))
     assert tracked[place["similarity"]] == pytest.approx(0.4)
     assert anywhere[place["similarity"]] == pytest.approx(0.9)
     assert (tracked[place["sight"]], anywhere[place["sight"]]) == (1, 0)
+
+
+def test_what_is_found_again_colours_what_tracking_lost_and_nothing_else() -> None:
+    lost, held = (
+        candidates(evidence(flows=(flow(visibility=sight), flow(found=True, color=(70.0, 0.0))))).prior[:2].mean((1, 2))
+        for sight in (0.0, 1.0)
+    )
+    np.testing.assert_allclose(lost, [0, 1], atol=1e-6)
+    np.testing.assert_allclose(held, [1, 0], atol=1e-6)

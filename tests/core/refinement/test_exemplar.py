@@ -160,10 +160,11 @@ def test_evidence_is_enlarged_from_its_grid_and_flow_is_not_looked_at(refinement
     ab, free_ab = (torch.rand(2, 120, generator=stream) * 60 - 30 for _ in range(2))
     similarity, support = (torch.rand(120, generator=stream) for _ in range(2))
     nowhere = torch.zeros(120, dtype=torch.int64)
-    warp = GridWarp(ab, free_ab, similarity, similarity, support, nowhere, nowhere, nowhere, nowhere > 0)
-    flow = FlowColor(
-        np.full((37, 45, 2), 50.0, np.float32), np.ones((37, 45)), np.ones((37, 45)), np.zeros((37, 45)), 1.0
+    warp = GridWarp(
+        ab, free_ab, support, support, similarity, similarity, support, nowhere, nowhere, nowhere, nowhere > 0
     )
+    ones, colour = np.ones((37, 45)), np.full((37, 45, 2), 50.0, np.float32)
+    flow = FlowColor(0, False, 3, colour, ones, ones, 0 * ones, torch.ones(120), closeness=1.0)
     evidence = Evidence(lightness, np.zeros((10, 12), np.float32), warp, restricted=False, flows=(flow,))
     previous = Previous(before, np.full((37, 45, 2), 7.0, np.float32))
     refined = refinement.refine(evidence, previous)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from refinement_evidence import evidence, flow
+from refinement_evidence import CARRIED, evidence, flow
 from safetensors.torch import save_file
 
 from stcolor_core.errors import ModelError
@@ -38,11 +38,15 @@ def test_it_is_as_small_as_it_must_be() -> None:
     assert sum(parameter.numel() for parameter in MixingNet().parameters()) < 2_000_000
 
 
-def test_untrained_it_is_the_fixed_rule() -> None:
+def test_untrained_it_is_the_fixed_rule_but_for_the_chroma_that_mixing_costs() -> None:
     for given in (evidence(), evidence(flows=(flow(visibility=0.6), flow(closeness=0.4, residual=4)))):
         learned = LearnedRefinement(MixingNet()).refine(given, None)
         ruled = StandardRefinement().refine(given, None)
-        np.testing.assert_allclose(learned.ab, ruled.ab, atol=0.3)
+        given_back = np.linalg.norm(learned.ab, axis=-1, keepdims=True) / np.linalg.norm(
+            ruled.ab, axis=-1, keepdims=True
+        )
+        assert 0.99 < given_back.min() <= given_back.max() < 1.101
+        np.testing.assert_allclose(learned.ab / given_back, ruled.ab, atol=0.3)
         np.testing.assert_allclose(learned.tracked, ruled.tracked, atol=0.01)
         np.testing.assert_array_equal(learned.flow_source, ruled.flow_source)
 
@@ -85,3 +89,14 @@ def test_weights_that_are_missing_or_of_another_network_are_named(tmp_path: Path
     save_file({"weight": torch.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(ModelError, match=r"other\.safetensors are missing or damaged"):
         load_mixing_net(tmp_path / "other.safetensors")
+
+
+def test_differing_hues_keep_most_of_their_chroma_and_equal_ones_all_of_it() -> None:
+    def chroma(color: tuple[float, float]) -> float:
+        given = evidence(flows=(flow(closeness=0.5), flow(closeness=0.5, color=color)))
+        return float(np.linalg.norm(LearnedRefinement(MixingNet()).refine(given, None).ab, axis=-1).mean())
+
+    own = float(np.linalg.norm(CARRIED))
+    assert chroma(CARRIED) == pytest.approx(own, rel=0.01)
+    halfway = np.array([-CARRIED[1], CARRIED[0]])  # as colourful, of another hue: their mean has 0.71 of the chroma
+    assert chroma((float(halfway[0]), float(halfway[1]))) == pytest.approx(1.1 * own / np.sqrt(2), rel=0.02)
