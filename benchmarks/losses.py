@@ -1,0 +1,109 @@
+"""Where the standard model loses: which part of the squared error has which cause, with the truth in hand.
+
+    PYTHONPATH=. python benchmarks/losses.py --dataset ../shared/data/davis [--every 3]
+
+The tenth frame is the reference, 30 frames a sequence, as in `stcolor evaluate --protocol tenth`. A pixel is
+  right       within 16 of 255 levels of the truth;
+  choice      wrong, while one of its candidates is right: the refinement chose the wrong one;
+  fast        wrong with every candidate, in sight, and farther than a twentieth of the height from its place there;
+  in sight    wrong with every candidate, in sight, and near its place there: its light or its look has changed;
+  hidden      wrong with every candidate, and out of sight on the way: occluded, or new.
+Prints each cause's share of the pixels and of the squared error in percent, the PSNR in dB, and the PSNR of the best
+candidate of every pixel.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stcolor_core import models
+from stcolor_core.color import lab_to_linear, srgb_encode
+from stcolor_core.evaluation.clip import Clip
+from stcolor_core.evaluation.dataset import read_dataset
+from stcolor_core.propagation import Propagator
+from stcolor_core.refinement import Evidence, Previous, Refined, Refinement
+from stcolor_core.refinement.candidates import candidates
+from stcolor_core.scratch import Scratch
+from stcolor_core.shot import Method
+from stcolor_core.spans import plan
+
+CAUSES = ("right", "choice", "fast", "in sight", "hidden")
+FRAMES, REFERENCE = 30, 9
+WITHIN = 16 / 255
+FAST = 1 / 20  # of the height
+IN_SIGHT = 0.5
+
+
+class Listening:
+    """The model's own refinement, which remembers what it was given last."""
+
+    recurrent = False
+
+    def __init__(self, own: Refinement) -> None:
+        self._own = own
+
+    def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:
+        self.evidence = evidence
+        return self._own.refine(evidence, previous)
+
+
+def losses(clip: Clip, *, every: int) -> np.ndarray:
+    """(frames, 12): share of pixels by cause, share of squared error by cause, PSNR, PSNR of the best candidates."""
+    model = models.build("standard", device="cpu")
+    listening = Listening(model.refinement)
+    model = models.build("standard", device="cpu", refinement=listening)
+    propagator = Propagator(model, Method(tracking="dense"), device=torch.device("cpu"))
+    rows = []
+    for span in plan(range(len(clip.rgb)), [REFERENCE], []):
+        with Scratch() as scratch:
+            wanted = [frame for frame in span.frames if frame % every == 0]
+            for colored in propagator.color(span, clip, scratch, wanted=wanted):
+                rows.append(_row(clip, colored.frame, colored.ab, colored.displacement, listening.evidence))
+    return np.array(rows)
+
+
+def _row(clip: Clip, frame: int, ab: np.ndarray, displacement: np.ndarray | None, evidence: Evidence) -> list[float]:
+    assert displacement is not None
+    lightness, truth = clip.lightnesses[frame], clip.rgb[frame]
+    own = _error(lightness, ab, truth)
+    best = np.minimum.reduce([_error(lightness, each, truth) for each in candidates(evidence).ab])
+    wrong, lost = own > WITHIN**2, best > WITHIN**2
+    seen = evidence.flows[0].visibility > IN_SIGHT
+    far = np.linalg.norm(displacement, axis=-1) > FAST * len(lightness)
+    causes = (~wrong, wrong & ~lost, wrong & lost & seen & far, wrong & lost & seen & ~far, wrong & lost & ~seen)
+    pixels = [100 * float(cause.mean()) for cause in causes]
+    squares = [100 * float(own[cause].sum() / own.sum()) for cause in causes]
+    return [*pixels, *squares, _psnr(own), _psnr(best)]
+
+
+def _error(lightness: np.ndarray, ab: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(H, W) squared distance in RGB, 0..1."""
+    picture = srgb_encode(np.clip(lab_to_linear(np.dstack([lightness, ab])), 0, 1))
+    return np.asarray(np.square(picture - truth).sum(-1))
+
+
+def _psnr(error: np.ndarray) -> float:
+    return float(-10 * np.log10(error.mean() / 3))
+
+
+def main() -> None:
+    """Measure what the command line asks for and print it as a Markdown table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--dataset", type=Path, required=True, help="a DAVIS-like folder")
+    parser.add_argument("--every", type=int, default=3, help="only frames this far apart")
+    options = parser.parse_args()
+    columns = [*(f"{cause}, pixels %" for cause in CAUSES), *(f"{cause}, error %" for cause in CAUSES), "dB", "best dB"]
+    print(f"| sequence | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
+    means = []
+    for sequence in read_dataset(options.dataset):
+        means.append(losses(Clip.load(sequence, FRAMES), every=options.every).mean(axis=0))
+        print(f"| {sequence.name} | {' | '.join(f'{value:.1f}' for value in means[-1])} |", flush=True)
+    print(f"| mean | {' | '.join(f'{value:.1f}' for value in np.mean(means, axis=0))} |")
+
+
+if __name__ == "__main__":
+    main()
