@@ -5,7 +5,8 @@
 Both colour a pan from its first frame: the equations alone, with features that need no network and the warp as the
 result; then with the networks, whose weights are drawn by chance, since cost does not depend on them. --exact has the
 product too start eq. 15 anew at every frame. Each row is a process of its own. Memory is given as what the work adds to
-the process with its networks loaded, and as a whole. Needs no data; not for Windows, which lacks `resource`.
+the process that has its networks and has coloured a tiny pan, so that libraries and their threads are there, and as a
+whole. Needs no data; not for Windows, which lacks `resource`.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from stcolor_core.shot import Method
 from stcolor_core.spans import plan
 
 MIB = 2**20
+TINY = (64, 32)
 
 
 class Patches:
@@ -141,6 +143,7 @@ def child(which: str, what: str, pan: Pan, output: Path, *, exact: bool) -> None
         correspondence.phi.load_state_dict(correspondence.theta.state_dict())  # else nothing would match
         features = ExemplarFeatures(vgg, correspondence)
     color = dense(features, net) if which == "dense" else ours(features, net, exact=exact)
+    color(Pan(*TINY, 2))
     before, start = psutil.Process().memory_info().rss / MIB, time.perf_counter()
     result = color(pan)
     seconds = (time.perf_counter() - start) / len(result)

@@ -65,7 +65,7 @@ def matches(target: Tensor, reference: Tensor, grid: tuple[int, int]) -> tuple[n
 def fit(target: Tensor, reference: Tensor, displacement: Tensor, grid: tuple[int, int]) -> Tensor:
     """(P,) correlation, -1..1, of each place with the place on the reference that a displacement leads to.
 
-    target, reference: (C, P) features on the same grid. displacement: (P, 2) cells (x, y).
+    target, reference: (C, P) unit features on the same grid. displacement: (P, 2) cells (x, y).
     """
     height, width = grid
     index = torch.arange(height * width)
@@ -74,7 +74,8 @@ def fit(target: Tensor, reference: Tensor, displacement: Tensor, grid: tuple[int
     found = F.grid_sample(
         reference.reshape(1, -1, height, width), points[None, None], padding_mode="border", align_corners=False
     )
-    return F.cosine_similarity(target, found[0, :, 0], dim=0)
+    values = found[0, :, 0]
+    return torch.einsum("cp,cp->p", target, values) / values.square().sum(0).sqrt().clamp_min(1e-6)
 
 
 def _pooled(features: Tensor, grid: tuple[int, int]) -> tuple[Tensor, tuple[int, int]]:
