@@ -217,6 +217,7 @@ class _Run:
         self._tell(Event(kind="done", done=self._done, total=self._total))
 
     def planned(self) -> Planned:
+        """What `frames` would write, and all that this is decided by; nothing is coloured."""
         wanted = self._wanted(None)
         cuts = self._cuts(wanted)
         spans = spans_of(self._shot, self._footage.frames, self._footage.references, cuts)

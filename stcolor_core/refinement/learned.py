@@ -21,7 +21,7 @@ __all__ = ["WEIGHTS", "LearnedRefinement", "load_mixing_net"]
 WEIGHTS = Path(__file__).parents[1] / "weights" / "standard_refinement.safetensors"
 # The three below were measured on every third frame of davis and on clips held out from training. A slight fade is what
 # the mean of several colours looks like, and would wash all colour out; only a strong one says that nothing fits: on
-# davis 0.15 dB better than to believe every fade. The rule's share is for footage unlike any that was learned from.
+# davis 0.13 dB better than to believe every fade. The rule's share is for footage unlike any that was learned from.
 _FADE_BELOW = 0.3
 _RULES_SHARE = 0.25  # of the weights; 0.03 dB
 _MOST_CHROMA = (

@@ -61,7 +61,7 @@ class MixingNet(nn.Module):
         prior = evidence[:, :, _PRIOR]
         rule = (prior[:, :, None] * ab).sum(1, keepdim=True)
         astray = (ab - rule).square()
-        distance = (astray[:, :, :1] + astray[:, :, 1:] + _TINY).sqrt()  # several times as fast as norm(dim=2) on a CPU
+        distance = (astray[:, :, :1] + astray[:, :, 1:] + _TINY).sqrt()  # norm(dim=2) over two channels is slow
         each = torch.cat([evidence, ab / 60, distance / 30], dim=2)
         edges = (0, -width % _ALIGNMENT, 0, -height % _ALIGNMENT)
         each = F.pad(each.flatten(0, 1), edges, mode="replicate")
