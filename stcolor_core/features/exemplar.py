@@ -6,9 +6,14 @@ Module names follow the published checkpoints, whose state dicts load strictly.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from stcolor_core.convolution import InstanceNorm, by_rows, convolved, instance_norm_
 
 __all__ = ["VGG19", "CorrespondenceNet", "ExemplarFeatures", "srgb_from_lab"]
 
@@ -49,25 +54,30 @@ class VGG19(nn.Module):
                 self.add_module(f"conv{block}_{index}", nn.Conv2d(channels, width, 3, padding=1))
                 channels = width
 
-    def forward(self, rgb: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """rgb: (N, 3, H, W) sRGB in 0..1, at least 16 pixels a side.
+    def forward(self, rgb: Tensor) -> Iterator[Tensor]:
+        """rgb: (N, 3, H, W) sRGB in 0..1, at least 16 pixels a side, H even.
 
-        Returns the ReLU maps of conv2_2, conv3_2, conv4_2 and conv5_2, (N, C, H/s, W/s) with C = 128, 256, 512, 512
-        and s = 2, 4, 8, 16.
+        Gives the ReLU maps of conv2_2, conv3_2, conv4_2 and conv5_2 one by one, and holds the last alone:
+        (N, C, H/s, W/s) with C = 128, 256, 512, 512 and s = 2, 4, 8, 16.
         """
         x = (rgb.flip(1) - rgb.new_tensor(_VGG_MEAN_BGR).view(1, 3, 1, 1)) * 255
-        x = self._convolve(x, "conv1_1", "conv1_2")
-        r22 = self._convolve(F.max_pool2d(x, 2), "conv2_1", "conv2_2")
-        r32 = self._convolve(F.max_pool2d(r22, 2), "conv3_1", "conv3_2")
-        x = self._convolve(r32, "conv3_3", "conv3_4")
-        r42 = self._convolve(F.max_pool2d(x, 2), "conv4_1", "conv4_2")
-        x = self._convolve(r42, "conv4_3", "conv4_4")
-        r52 = self._convolve(F.max_pool2d(x, 2), "conv5_1", "conv5_2")
-        return r22, r32, r42, r52
+        x = by_rows(self._first, x, units=x.shape[2] // 2, halo=1, channels=64)
+        x = self._convolve(x, "conv2_1", "conv2_2")
+        yield x
+        x = self._convolve(F.max_pool2d(x, 2), "conv3_1", "conv3_2")
+        yield x
+        x = self._convolve(x, "conv3_3", "conv3_4")
+        x = self._convolve(F.max_pool2d(x, 2), "conv4_1", "conv4_2")
+        yield x
+        x = self._convolve(x, "conv4_3", "conv4_4")
+        yield self._convolve(F.max_pool2d(x, 2), "conv5_1", "conv5_2")
+
+    def _first(self, x: Tensor) -> Tensor:
+        return F.max_pool2d(self._convolve(x, "conv1_1", "conv1_2"), 2)
 
     def _convolve(self, x: Tensor, *names: str) -> Tensor:
         for name in names:
-            x = F.relu_(self.get_submodule(name)(x))
+            x = F.relu_(convolved(cast(nn.Conv2d, self.get_submodule(name)), x))
         return x
 
 
@@ -81,8 +91,8 @@ class _Residual(nn.Module):
         self.prelu = nn.PReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        inner: Tensor = self.prelu(F.instance_norm(self.conv1(x)))
-        outer: Tensor = self.prelu(x + F.instance_norm(self.conv2(inner)))
+        inner: Tensor = self.prelu(instance_norm_(self.conv1(x)))
+        outer: Tensor = self.prelu(instance_norm_(self.conv2(inner)).add_(x))
         return outer
 
 
@@ -90,7 +100,7 @@ def _block(channels_in: int, channels_out: int, *, stride: int = 1) -> tuple[nn.
     return (
         nn.ReflectionPad2d(1),
         nn.Conv2d(channels_in, channels_out, 3, stride),
-        nn.InstanceNorm2d(channels_out),
+        InstanceNorm(),
         nn.PReLU(),
     )
 
@@ -110,18 +120,18 @@ class CorrespondenceNet(nn.Module):
         self.theta = nn.Conv2d(256, 256, 1)
         self.phi = nn.Conv2d(256, 256, 1)
 
-    def branches(self, maps: tuple[Tensor, Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def branches(self, maps: Iterable[Tensor]) -> list[Tensor]:
         """The four branches, (N, 64, H/4, W/4) each; the last is two rows short where H / 16 is not whole.
 
-        maps: what `VGG19` returns; each is brought to unit length over its channels first.
+        maps: what `VGG19` gives; each is brought to unit length over its channels first.
         """
-        r22, r32, r42, r52 = (F.normalize(values, dim=1) for values in maps)
-        return self.layer2_1(r22), self.layer3_1(r32), self.layer4_1(r42), self.layer5_1(r52)
+        branches = (self.layer2_1, self.layer3_1, self.layer4_1, self.layer5_1)
+        return [branch(F.normalize(values, dim=1)) for branch, values in zip(branches, maps, strict=True)]
 
-    def forward(self, maps: tuple[Tensor, Tensor, Tensor, Tensor]) -> Tensor:
+    def forward(self, maps: Iterable[Tensor]) -> Tensor:
         """The trunk that theta and phi share: (N, 256, H/4, W/4).
 
-        maps: what `VGG19` returns for a picture whose W is a multiple of 16 and H of 8, each at least 32.
+        maps: what `VGG19` gives for a picture whose W is a multiple of 16 and H of 8, each at least 32.
         """
         *finer, coarsest = self.branches(maps)
         missing = finer[0].shape[2] - coarsest.shape[2]

@@ -6,11 +6,14 @@ Module names follow the published checkpoint, whose state dict loads strictly.
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stcolor_core.convolution import by_rows, convolved, doubled, instance_norm_
 from stcolor_core.refinement import Evidence, Previous, Refined
 
 __all__ = ["ColorNet", "ExemplarRefinement"]
@@ -19,6 +22,9 @@ __all__ = ["ColorNet", "ExemplarRefinement"]
 _LEAST_SIDE = 16
 _MIDDLE_GREY = 50.0
 _STRIDE = 4
+# Layers whose weights lie channels last: faster, and oneDNN copies no map. It also rounds otherwise there, which the
+# layers before these would multiply.
+_DECODER = ("conv8", "conv9", "conv10", "conv3_3_short", "conv2_2_short", "conv1_2_short")
 
 
 def _conv(channels_in: int, channels_out: int, *, dilation: int = 1) -> nn.Conv2d:
@@ -62,24 +68,32 @@ class ColorNet(nn.Module):
 
         Returns ab, (N, 2, H, W), within -128..128.
         """
-        n1 = self._block(x, "conv1_1", "conv1_2")
+        n1 = self._block(x, "conv1_1.0", "conv1_1.2", "conv1_2")
         n2 = self._block(self.conv1_2norm_ss(n1), "conv2_1", "conv2_2")
         n3 = self._block(self.conv2_2norm_ss(n2), "conv3_1", "conv3_2", "conv3_3")
         x = self._block(self.conv3_3norm_ss(n3), "conv4_1", "conv4_2", "conv4_3")
         for block in (5, 6, 7):
             x = self._block(x, *(f"conv{block}_{index}" for index in (1, 2, 3)))
-        x = F.relu_(self.conv8_1(x) + self.conv3_3_short(n3))
-        x = self._block(x, "conv8_2", "conv8_3")
-        x = F.relu_(self.conv9_1(x) + self.conv2_2_short(n2))
-        x = self._block(x, "conv9_2")
-        x = F.relu_(self.conv10_1(x) + self.conv1_2_short(n1))
+        x = self._block(self._joined("conv8_1", x, "conv3_3_short", n3), "conv8_2", "conv8_3")
+        x = self._block(self._joined("conv9_1", x, "conv2_2_short", n2), "conv9_2")
+        return by_rows(self._last, x, n1, units=x.shape[2], halo=1, channels=128)
+
+    def _conv(self, name: str) -> nn.Conv2d:
+        return cast(nn.Conv2d, self.get_submodule(name))
+
+    def _last(self, x: Tensor, n1: Tensor) -> Tensor:
+        x = self._joined("conv10_1", x, "conv1_2_short", n1)
         x = F.leaky_relu_(self.conv10_2(x), 0.2)
         return torch.tanh(self.conv10_ab(x)) * 128
 
+    def _joined(self, double: str, x: Tensor, short: str, skip: Tensor) -> Tensor:
+        """A coarse map doubled, and the finer one that a shortcut brings."""
+        return F.relu_(doubled(self._conv(f"{double}.1"), x).add_(self._conv(short)(skip)))
+
     def _block(self, x: Tensor, *names: str) -> Tensor:
         for name in names:
-            x = F.relu_(self.get_submodule(name)(x))
-        return F.instance_norm(x)
+            x = F.relu_(convolved(self._conv(name), x))
+        return instance_norm_(x)
 
 
 class ExemplarRefinement:
@@ -93,6 +107,9 @@ class ExemplarRefinement:
 
     def __init__(self, net: ColorNet) -> None:
         self._net = net
+        for name, layer in net.named_children():
+            if name.startswith(_DECODER):
+                layer.to(memory_format=torch.channels_last)
 
     def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:
         """The frame's colour from the attention alone, as the network was trained: flow is not looked at.

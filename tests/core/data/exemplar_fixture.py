@@ -75,7 +75,7 @@ def outputs(vgg: VGG19, correspondence: CorrespondenceNet) -> dict[str, torch.Te
     """What the features make of the pictures, stage by stage."""
     target, reference = (picture.to(correspondence.theta.weight) for picture in pictures())
     features = ExemplarFeatures(vgg, correspondence)
-    maps = vgg(srgb_from_lab(reference[0], reference[1:])[None])
+    maps = list(vgg(srgb_from_lab(reference[0], reference[1:])[None]))
     return {
         "r52": maps[3][0],
         "branch5": correspondence.branches(maps)[3][0],

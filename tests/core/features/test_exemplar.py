@@ -51,7 +51,7 @@ def stages(golden, networks, features):
     rgb = {"f1": ((target[0] + 50) / 100).expand(3, -1, -1), "ref": srgb_from_lab(reference[0] + 50, reference[1:])}
     found = {"ref_rgb_tensor": rgb["ref"][None]}
     for frame, picture in rgb.items():
-        maps = vgg(picture[None])
+        maps = list(vgg(picture[None]))
         found |= {f"vgg_{frame}_{level}": x for level, x in zip(("r22", "r32", "r42", "r52"), maps, strict=True)}
         found |= {f"warp_l{level}_{frame}": x for level, x in zip("2345", net.branches(maps), strict=True)}
         found[f"warp_res_{frame}"] = net(maps)
