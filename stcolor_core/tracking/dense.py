@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-__all__ = ["DenseTrack", "Window", "compose", "exact", "link", "neighbourhood"]
+__all__ = ["DenseTrack", "Window", "compose", "exact", "link", "neighbourhood", "step", "window_affinity"]
 
 MAX_CANDIDATES = 32
 _LINKS = 4  # rows of affinity sum to 1, so at most 4 entries can exceed 0.2; smaller thresholds keep the best 4
 _CHUNK_ELEMENTS = 1 << 24
 _TARGETS = 256  # positions whose windows are looked at together: a few rows of the grid
+_EVERY = slice(None)
 
 
 @dataclass(frozen=True)
@@ -45,40 +47,49 @@ class DenseTrack:
 
 @dataclass(frozen=True)
 class Window:
-    """N_i^R of eq. 16: positions (P, W) int64 within the grid that a target position may step to, -1 outside it."""
+    """N_i^R of eq. 16: positions (P, W) int64 within the grid that a target position may step to, -1 outside it.
+
+    P may be some of the grid's positions only.
+    """
 
     positions: Tensor
 
 
 def neighbourhood(
-    height: int, width: int, radius: int, *, centre: Tensor | None = None, device: torch.device
+    height: int,
+    width: int,
+    radius: int,
+    *,
+    targets: slice = _EVERY,
+    centre: Tensor | None = None,
+    device: torch.device,
 ) -> Window:
     """Windows of (2 radius + 1)^2 around each position, or around where the flow says it went.
 
-    centre: (P, 2) grid displacement (x, y) to the neighbouring frame; None is the paper's own window.
+    targets: the positions that are asked for. centre: (P, 2) grid displacement (x, y) of these to the neighbouring
+    frame; None is the paper's own window.
     """
-    y, x = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
-    y, x = y.reshape(-1, 1), x.reshape(-1, 1)
+    place = torch.arange(height * width, device=device)[targets, None]
+    y, x = place // width, place % width
     if centre is not None:
         x = (x + centre[:, :1].round().long()).clamp(0, width - 1)
         y = (y + centre[:, 1:].round().long()).clamp(0, height - 1)
     span = torch.arange(-radius, radius + 1, device=device)
-    dy, dx = torch.meshgrid(span, span, indexing="ij")
-    yy, xx = y + dy.reshape(1, -1), x + dx.reshape(1, -1)
-    inside = (yy >= 0) & (yy < height) & (xx >= 0) & (xx < width)
-    return Window(torch.where(inside, yy * width + xx, -1))
+    y, x = (y + span)[:, :, None], (x + span)[:, None]  # (P, 2 radius + 1, 1) and (P, 1, 2 radius + 1)
+    inside = ((y >= 0) & (y < height)) & ((x >= 0) & (x < width))
+    return Window((y * width + x).masked_fill_(~inside, -1).flatten(1))
 
 
 def window_affinity(target: Tensor, neighbour: Tensor, window: Window, *, temperature: float) -> Tensor:
     """A^D of eq. 16, normalised over the window as in eq. 15.
 
-    target, neighbour: (C, P) unit features of two neighbouring frames. Returns (P, W), rows summing to 1, 0 outside
-    the grid.
+    target: (C, P) unit features of the window's positions; neighbour: of the whole neighbouring frame. Returns (P, W),
+    rows summing to 1, 0 outside the grid.
     """
     inside = window.positions >= 0
     firsts = range(0, len(window.positions), _TARGETS)
     # neighbouring positions have neighbouring windows: all that lies between is cheaper to multiply than to pick out
-    inward = window.positions.masked_fill(~inside, target.shape[1])
+    inward = window.positions.masked_fill(~inside, neighbour.shape[1])
     lowest = torch.stack([part.min() for part in torch.split(inward, _TARGETS)]).tolist()
     highest = torch.stack([part.max() for part in torch.split(window.positions, _TARGETS)]).tolist()
     parts = []
@@ -130,6 +141,29 @@ def compose(
     return DenseTrack(candidates[:, :used], score[:, :used], passed * mean_support, fallback)
 
 
+def step(
+    target: Tensor,
+    neighbour: Tensor,
+    track: DenseTrack,
+    *,
+    grid: tuple[int, int],
+    radius: int,
+    temperature: float,
+    threshold: float,
+) -> DenseTrack:
+    """The composed form's next frame outward, some positions at a time, so that (P, W) is never held.
+
+    target, neighbour: (C, P) unit features on the grid (h, w); track: of the neighbouring frame.
+    """
+    parts = []
+    for first in range(0, target.shape[1], _TARGETS):
+        rows = slice(first, first + _TARGETS)
+        window = neighbourhood(*grid, radius, targets=rows, device=target.device)
+        affinity = window_affinity(target[:, rows], neighbour, window, temperature=temperature)
+        parts.append(compose(*link(affinity, window, threshold=threshold), track))
+    return _together(parts)
+
+
 def exact(
     affinities: Sequence[Tensor], windows: Sequence[Window], *, threshold: float, keep_best: bool = True
 ) -> DenseTrack:
@@ -147,19 +181,15 @@ def exact(
         )
         for first in range(0, count, size)
     ]
-    width = max(part[0].shape[1] for part in rows)
-    pad = [torch.nn.functional.pad(c, (0, width - c.shape[1]), value=-1) for c, _, _ in rows]
-    score = [torch.nn.functional.pad(s, (0, width - s.shape[1])) for _, s, _ in rows]
-    support = torch.cat([s for _, _, s in rows])
-    return DenseTrack(torch.cat(pad).int(), torch.cat(score), support, float((support < 1).float().mean()))
+    return _together(rows)
 
 
 def _propagate(
     targets: Tensor, affinities: Sequence[Tensor], windows: Sequence[Window], threshold: float, keep_best: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Eq. 15 for some target positions: (Q, K) candidates, (Q, K) weights of the last step, (Q,) support."""
+) -> DenseTrack:
+    """Eq. 15 for some target positions, scored by the weights of the last step."""
     count = len(windows[0].positions)
-    mask = torch.nn.functional.one_hot(targets, count).bool()  # D^t, eq. 14
+    mask = F.one_hot(targets, count).bool()  # D^t, eq. 14
     weight = mask.float()
     support = affinities[0].new_ones(len(targets))
     for affinity, window in zip(affinities, windows, strict=True):
@@ -175,4 +205,16 @@ def _propagate(
             mask[empty, index[empty]] = True
             support = torch.where(empty, support * best / threshold, support)
     score, candidates = weight.masked_fill(~mask, -1.0).topk(max(1, int(mask.sum(1).max())), dim=1)
-    return candidates.masked_fill(score < 0, -1), score.clamp_min(0.0), support
+    candidates = candidates.masked_fill(score < 0, -1).int()
+    return DenseTrack(candidates, score.clamp_min(0.0), support, float((support < 1).float().mean()))
+
+
+def _together(parts: Sequence[DenseTrack]) -> DenseTrack:
+    """The tracks of all positions from those of some each, in order."""
+    count = max(part.candidates.shape[1] for part in parts)
+    wide = [(0, count - part.candidates.shape[1]) for part in parts]
+    candidates = [F.pad(part.candidates, more, value=-1) for part, more in zip(parts, wide, strict=True)]
+    score = [F.pad(part.score, more) for part, more in zip(parts, wide, strict=True)]
+    support = torch.cat([part.support for part in parts])
+    lost = sum(part.fallback * len(part.support) for part in parts)
+    return DenseTrack(torch.cat(candidates), torch.cat(score), support, lost / len(support))

@@ -119,22 +119,26 @@ class _MaskPropagation:
     """The paper's dense tracking with windows of fixed radius R: composed step by step, or exact (eqs. 14 to 17)."""
 
     def __init__(self, reference: View, method: Method, radius: int, temperature: float) -> None:
-        device = reference.target.device
-        self._method, self._temperature = method, temperature
-        self._window = dense.neighbourhood(*reference.grid, radius, device=device)
-        self._track = dense.DenseTrack.identity(reference.target.shape[1], device=device)
+        self._method, self._radius, self._temperature = method, radius, temperature
+        self._track = dense.DenseTrack.identity(reference.target.shape[1], device=reference.target.device)
         self._steps: list[Tensor] = []  # the exact form needs every step back to the reference
 
     def step(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _FlowWindows)
         """One step of eq. 15 from the neighbour, which was walked before."""
-        affinity = dense.window_affinity(view.target, neighbour.reference, self._window, temperature=self._temperature)
+        target, reference, threshold = view.target, neighbour.reference, self._method.threshold
         if self._method.exact:
-            self._steps.insert(0, affinity)
-            windows = [self._window] * len(self._steps)
-            self._track = dense.exact(self._steps, windows, threshold=self._method.threshold)
+            window = dense.neighbourhood(*view.grid, self._radius, device=target.device)
+            self._steps.insert(0, dense.window_affinity(target, reference, window, temperature=self._temperature))
+            self._track = dense.exact(self._steps, [window] * len(self._steps), threshold=threshold)
         else:
-            self._track = dense.compose(
-                *dense.link(affinity, self._window, threshold=self._method.threshold), self._track
+            self._track = dense.step(
+                target,
+                reference,
+                self._track,
+                grid=view.grid,
+                radius=self._radius,
+                temperature=self._temperature,
+                threshold=threshold,
             )
         return _Candidates(self._track.candidates, self._track.support, self._track.fallback)
 

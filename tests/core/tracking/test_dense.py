@@ -111,3 +111,16 @@ def test_candidate_lists_are_bounded_best_first_and_hold_each_place_once() -> No
         real = [place for place in row if place >= 0]
         assert len(real) == len(set(real)) >= 1
         assert (score[:-1] >= score[1:]).all()
+
+
+def test_a_step_some_positions_at_a_time_is_that_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    features = moving_features(5)
+    track = dense.DenseTrack.identity(48, device=CPU)
+    monkeypatch.setattr(dense, "_TARGETS", 7)
+    for here, there in reversed(list(zip(features, features[1:], strict=False))):
+        track = dense.step(here, there, track, grid=(6, 8), radius=2, temperature=0.1, threshold=0.2)
+    whole = walk(features, 2, 0.1)
+    assert torch.equal(track.candidates, whole.candidates)
+    torch.testing.assert_close(track.score, whole.score)
+    torch.testing.assert_close(track.support, whole.support)
+    assert track.fallback == pytest.approx(whole.fallback)
