@@ -37,6 +37,7 @@ from stcolor_core.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.scratch import Scratch
 from stcolor_core.shot import Method
 from stcolor_core.spans import plan
+from stcolor_core.terminal import share_the_machine
 
 MIB = 2**20
 TINY = (64, 32)
@@ -133,6 +134,7 @@ def ours(
 
 def child(which: str, what: str, pan: Pan, output: Path, *, exact: bool) -> None:
     """Colour, keep the result and print one JSON object of what it cost."""
+    share_the_machine()  # as `stcolor` does
     torch.manual_seed(0)
     features: Patches | ExemplarFeatures = Patches()
     net = None

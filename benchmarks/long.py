@@ -37,7 +37,7 @@ def measure(folder: Path, frames: int, keyframes: tuple[int, ...], working_heigh
     """Colour the shot in `folder`, and print a line every tenth of it."""
     from stcolor_core import pipeline
     from stcolor_core.shot import Method, Output, Plate, Reference, Shot
-    from stcolor_core.terminal import leave_a_core_free
+    from stcolor_core.terminal import share_the_machine
 
     process, most = psutil.Process(), 0.0
 
@@ -51,7 +51,7 @@ def measure(folder: Path, frames: int, keyframes: tuple[int, ...], working_heigh
         references=tuple(Reference(path=str(folder / f"ref.{key:04d}.exr"), frame=key) for key in keyframes),
         method=Method(working_height=working_height),
     )
-    leave_a_core_free()
+    share_the_machine()
     tenth, since = frames // 10, time.process_time()
     for done, _ in enumerate(pipeline.colorize(shot, report=look), start=1):
         if done % tenth == 0:

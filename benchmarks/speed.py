@@ -91,7 +91,7 @@ def child(folder: Path, model: str, *, profile: bool) -> None:
     """Colour the shot in `folder` and print one JSON object of what it cost."""
     from stcolor_core import lookahead, pipeline, warping
     from stcolor_core.shot import Method, Output, Plate, Reference, Shot
-    from stcolor_core.terminal import leave_a_core_free
+    from stcolor_core.terminal import share_the_machine
 
     shot = Shot(
         plate=Plate(path=str(folder / "plate.####.exr")),
@@ -99,7 +99,7 @@ def child(folder: Path, model: str, *, profile: bool) -> None:
         references=(Reference(path=str(folder / "ref.####.exr")),),
         method=Method(model=model),
     )
-    leave_a_core_free()
+    share_the_machine()
     profiler = cProfile.Profile(time.thread_time)  # what other programs take from the machine does not count
     if profile:
         for module in (lookahead, pipeline, warping):

@@ -19,7 +19,7 @@ from stcolor_core.errors import BadRequest, Cancelled, PlateError, StcolorError
 from stcolor_core.farm import commands as farm
 from stcolor_core.service import commands as service
 from stcolor_core.shot import TRACKINGS, Matte, Method, Output, Plate, Reference, Shot, Still
-from stcolor_core.terminal import Bar, JsonLines, StopOnSignal, leave_a_core_free
+from stcolor_core.terminal import Bar, JsonLines, StopOnSignal, share_the_machine
 from stcolor_core.training import commands as training
 
 __all__ = ["main"]
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_suggest(commands.add_parser("suggest", help="say where one more keyframe would help most"))
     _add_evaluate(commands.add_parser("evaluate", help="measure quality on a folder of clips by the paper's protocols"))
     _add_models(commands.add_parser("models", help="list, add or verify weights"))
-    service.add_commands(commands, prepare=leave_a_core_free)
+    service.add_commands(commands, prepare=share_the_machine)
     training.add_commands(commands)
     farm.add_commands(commands)
     doctor = commands.add_parser("doctor", help="check this installation and say what to do")
@@ -220,7 +220,7 @@ def _colorize(options: argparse.Namespace) -> int:
         return 0
     from stcolor_core.pipeline import colorize
 
-    leave_a_core_free()
+    share_the_machine()
     stop = StopOnSignal()
     with JsonLines() if options.json else Bar() as report:
         frames = colorize(
@@ -326,7 +326,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from stcolor_core.evaluation.protocol import evaluate
     from stcolor_core.pipeline import resolve_device
 
-    leave_a_core_free()
+    share_the_machine()
     evaluate(
         options.dataset,
         protocols=options.protocol or ["tenth"],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import platform
 import signal
 import sys
 from collections.abc import Callable
@@ -16,19 +18,27 @@ if TYPE_CHECKING:
 
     from stcolor_core.pipeline import Event
 
-__all__ = ["Bar", "JsonLines", "StopOnSignal", "leave_a_core_free"]
+__all__ = ["Bar", "JsonLines", "StopOnSignal", "share_the_machine"]
 
 
-def leave_a_core_free() -> None:
-    """One thread less than there are cores, unless OMP_NUM_THREADS says otherwise.
+_M_ARENA_MAX = -8  # of glibc's malloc.h
+
+
+def share_the_machine() -> None:
+    """Leave room for what else runs here: one thread less than there are cores, and one heap for all threads.
 
     torch's threads wait for the slowest of them at every step: where Nuke or anything else keeps a core busy, a thread
-    for every core made a frame five times slower than leaving one free (benchmarks/README.md).
+    for every core made a frame five times slower than leaving one free. glibc gives every thread a heap of its own, and
+    each keeps what it has freed: one heap halves the memory of a pipeline of threads, and costs no time
+    (benchmarks/README.md). OMP_NUM_THREADS and MALLOC_ARENA_MAX say otherwise where they are set. Call it before
+    threads are begun.
     """
     if "OMP_NUM_THREADS" not in os.environ:
         import torch
 
         torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+    if "MALLOC_ARENA_MAX" not in os.environ and platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 class StopOnSignal:

@@ -14,7 +14,7 @@ from stcolor_core.errors import Cancelled, StcolorError
 from stcolor_core.farm.paths import VARIABLE, map_path, read_rules, with_paths
 from stcolor_core.farm.progress import STYLES, Style, failure, lines
 from stcolor_core.shot import Shot, format_frames, parse_frames
-from stcolor_core.terminal import StopOnSignal, leave_a_core_free
+from stcolor_core.terminal import StopOnSignal, share_the_machine
 
 if TYPE_CHECKING:
     from stcolor_core.pipeline import Event
@@ -87,7 +87,7 @@ def _span(options: argparse.Namespace) -> int:
     from stcolor_core.farm.pinning import tasks_of
     from stcolor_core.pipeline import colorize
 
-    leave_a_core_free()
+    share_the_machine()
     stop = StopOnSignal()
     with _failing_as(options.progress):
         shot = _mapped(options)
