@@ -68,15 +68,15 @@ class ColorNet(nn.Module):
 
         Returns ab, (N, 2, H, W), within -128..128.
         """
-        n1 = self._block(x, "conv1_1.0", "conv1_1.2", "conv1_2")
-        n2 = self._block(self.conv1_2norm_ss(n1), "conv2_1", "conv2_2")
-        n3 = self._block(self.conv2_2norm_ss(n2), "conv3_1", "conv3_2", "conv3_3")
-        x = self._block(self.conv3_3norm_ss(n3), "conv4_1", "conv4_2", "conv4_3")
+        skips = [self._block(x, "conv1_1.0", "conv1_1.2", "conv1_2")]
+        skips.append(self._block(self.conv1_2norm_ss(skips[0]), "conv2_1", "conv2_2"))
+        skips.append(self._block(self.conv2_2norm_ss(skips[1]), "conv3_1", "conv3_2", "conv3_3"))
+        x = self._block(self.conv3_3norm_ss(skips[2]), "conv4_1", "conv4_2", "conv4_3")
         for block in (5, 6, 7):
             x = self._block(x, *(f"conv{block}_{index}" for index in (1, 2, 3)))
-        x = self._block(self._joined("conv8_1", x, "conv3_3_short", n3), "conv8_2", "conv8_3")
-        x = self._block(self._joined("conv9_1", x, "conv2_2_short", n2), "conv9_2")
-        return by_rows(self._last, x, n1, units=x.shape[2], halo=1, channels=128)
+        x = self._block(self._joined("conv8_1", x, "conv3_3_short", skips.pop()), "conv8_2", "conv8_3")
+        x = self._block(self._joined("conv9_1", x, "conv2_2_short", skips.pop()), "conv9_2")
+        return by_rows(self._last, x, skips.pop(), units=x.shape[2], halo=1, channels=128)
 
     def _conv(self, name: str) -> nn.Conv2d:
         return cast(nn.Conv2d, self.get_submodule(name))
