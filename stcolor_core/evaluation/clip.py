@@ -28,18 +28,22 @@ class Clip:
     stills: tuple[Keyframe, ...] = ()
 
     @classmethod
+    def of(cls, rgb: list[np.ndarray], masks: list[np.ndarray] | None = None) -> Clip:
+        """The clip of some pictures (H, W, 3), sRGB 0..1."""
+        labs = [linear_to_lab(srgb_decode(picture)) for picture in rgb]
+        return cls(
+            rgb,
+            [np.ascontiguousarray(lab[..., 0], np.float32) for lab in labs],
+            [np.ascontiguousarray(lab[..., 1:], np.float32) for lab in labs],
+            masks,
+        )
+
+    @classmethod
     def load(cls, sequence: Sequence, count: int | None) -> Clip:
         """The first `count` frames of a sequence, or all."""
         frames = range(min(len(sequence), count or len(sequence)))
-        rgb = [sequence.rgb(index) for index in frames]
-        labs = [linear_to_lab(srgb_decode(picture)) for picture in rgb]
         masks = None if sequence.masks is None else [sequence.mask(index) for index in frames]
-        return cls(
-            rgb,
-            [np.ascontiguousarray(lab[..., 0]) for lab in labs],
-            [np.ascontiguousarray(lab[..., 1:]) for lab in labs],
-            masks,
-        )
+        return cls.of([sequence.rgb(index) for index in frames], masks)
 
     def lightness(self, frame: int) -> np.ndarray:
         """(H, W) L*."""

@@ -10,13 +10,12 @@ import dataclasses
 import cv2
 import numpy as np
 
-from stcolor_core.color import linear_to_lab, srgb_decode
 from stcolor_core.errors import PlateError
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import Sequence
 from stcolor_core.evaluation.film import Wear, worn
 
-__all__ = ["aged", "intruded", "sized", "stretch"]
+__all__ = ["aged", "intruded", "sized"]
 
 _SHORT_SIDE = 216
 Rgb = list[np.ndarray]
@@ -30,17 +29,6 @@ def sized(clip: Sequence, short_side: int = _SHORT_SIDE) -> Sequence:
     height, width = first.shape[:2]
     scale = short_side / min(height, width)
     return dataclasses.replace(clip, size=(round(width * scale / 4) * 4, round(height * scale / 4) * 4))
-
-
-def stretch(pictures: Rgb) -> Clip:
-    """Pictures (H, W, 3), sRGB 0..1, as a clip for the pipeline."""
-    labs = [linear_to_lab(srgb_decode(picture)) for picture in pictures]
-    return Clip(
-        pictures,
-        [np.ascontiguousarray(lab[..., 0], np.float32) for lab in labs],
-        [np.ascontiguousarray(lab[..., 1:], np.float32) for lab in labs],
-        None,
-    )
 
 
 def intruded(pictures: Rgb, others: np.ndarray, *, absent: set[int], generator: np.random.Generator) -> Rgb:

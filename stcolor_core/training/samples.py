@@ -26,7 +26,7 @@ from stcolor_core.refinement.standard import StandardRefinement
 from stcolor_core.scratch import Scratch
 from stcolor_core.shot import Method
 from stcolor_core.spans import plan
-from stcolor_core.training.clips import aged, intruded, sized, stretch
+from stcolor_core.training.clips import aged, intruded, sized
 
 __all__ = ["count_candidates", "make_samples", "read_sample", "walks"]
 
@@ -127,7 +127,7 @@ def _drawn(
         other = clips[int(generator.integers(0, len(clips)))]
         piece = sized(other).rgb(int(generator.integers(0, min(len(other), 20))))
         pictures = intruded(pictures, piece, absent=set(references), generator=generator)
-    drawn = stretch(pictures)
+    drawn = Clip.of(pictures)
     return (aged(drawn, generator) if generator.random() < _AGED else drawn), references
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stcolor_core.training.clips import Clip, aged, intruded, stretch
+from stcolor_core.evaluation.clip import Clip
+from stcolor_core.training.clips import aged, intruded
 
 SIZE = (60, 84)
 
@@ -29,7 +30,7 @@ def test_an_intruder_is_nowhere_where_it_must_not_be_and_moves_elsewhere(picture
 
 
 def test_an_old_print_has_other_light_and_the_same_colour(pictures: list[np.ndarray]) -> None:
-    clip = stretch(pictures)
+    clip = Clip.of(pictures)
     old = aged(clip, np.random.default_rng(3))
     assert isinstance(old, Clip)
     for lightness, before in zip(old.lightnesses, clip.lightnesses, strict=True):
@@ -39,5 +40,5 @@ def test_an_old_print_has_other_light_and_the_same_colour(pictures: list[np.ndar
 
 
 def test_the_same_seed_ages_alike(pictures: list[np.ndarray]) -> None:
-    first, second = (aged(stretch(pictures), np.random.default_rng(4)) for _ in range(2))
+    first, second = (aged(Clip.of(pictures), np.random.default_rng(4)) for _ in range(2))
     np.testing.assert_array_equal(np.stack(first.lightnesses), np.stack(second.lightnesses))
