@@ -1,5 +1,8 @@
 """What a refinement learns from: the pipeline's own candidates for real frames, beside their true colour, on disk.
 
+Most walks go through real clips. The others go through synthetic ones made of their pictures, where objects of one move
+over the background of another, hide each other, leave and come back: real footage that is slow has too little of that.
+
 Each walk of the pipeline is drawn from its own seed and kept as one file a frame, so that making them can be stopped
 and taken up again, and done by several processes at once.
 """
@@ -19,6 +22,7 @@ import torch
 from stcolor_core import models
 from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.clip import Clip
+from stcolor_core.evaluation.synthetic import SPARE, layered
 from stcolor_core.propagation import Propagator
 from stcolor_core.refinement import Evidence, Previous, Refined
 from stcolor_core.refinement.candidates import Candidates, candidates
@@ -32,10 +36,12 @@ __all__ = ["count_candidates", "make_samples", "read_sample", "walks"]
 
 _log = logging.getLogger(__name__)
 
-_LONGEST = 40  # frames of a walk
+_SHORTEST, _LONGEST = 12, 40  # frames of a walk
 _KEPT = 12  # frames of a walk that become samples
 _STEPS = (1, 1, 2, 3)  # frames of the footage, which moves slowly, between two of a walk
-_AGED, _INTRUDED, _BOTH_ENDS = 0.35, 0.25, 0.4  # how many of the walks
+_SYNTHETIC, _AGED, _BOTH_ENDS = 0.3, 0.35, 0.4  # how many of the walks
+_INTRUDED = 0.25  # of those through real clips
+_MOST_OBJECTS = 4  # on a synthetic one
 _DAMAGED = {"mmaction2-demo-demo_s1": 22}  # frames that are whole
 
 
@@ -110,25 +116,58 @@ def walks(clip: Clip, references: Sequence[int], *, wanted: Collection[int]) -> 
 def _drawn(
     clip: dataset.Sequence, clips: Sequence[dataset.Sequence], generator: np.random.Generator
 ) -> tuple[Clip, tuple[int, ...]]:
-    """A stretch of a clip, changed by chance, and which of its frames are references."""
-    clip = sized(clip, int(generator.choice([192, 216, 216, 216])))
-    count = min(len(clip), _DAMAGED.get(clip.name, len(clip)))
+    """Frames of a clip or over a picture of it, worn or not, and which of them are references."""
+    lines = int(generator.choice([192, 216, 216, 216]))
+    draw = _synthetic if generator.random() < _SYNTHETIC else _filmed
+    drawn, references = draw(clip, clips, lines, generator)
+    return (aged(drawn, generator) if generator.random() < _AGED else drawn), references
+
+
+def _filmed(
+    clip: dataset.Sequence, clips: Sequence[dataset.Sequence], lines: int, generator: np.random.Generator
+) -> tuple[Clip, tuple[int, ...]]:
+    """A stretch of the clip, in some of the walks with an intruder."""
+    clip = sized(clip, lines)
+    count = _whole_frames(clip)
     step = int(generator.choice(_STEPS))
-    length = min(count, step * int(generator.integers(12, _LONGEST + 1)))
+    length = min(count, step * int(generator.integers(_SHORTEST, _LONGEST + 1)))
     start = int(generator.integers(0, count - length + 1))
     pictures = [clip.rgb(index) for index in range(start, start + length, step)]
     if generator.random() < 0.5:
         pictures.reverse()
     if generator.random() < 0.5:
         pictures = [np.ascontiguousarray(picture[:, ::-1]) for picture in pictures]
-    last = len(pictures) - 1
-    references = (0, last) if generator.random() < _BOTH_ENDS else (0,)
+    references = _references(len(pictures), generator)
     if generator.random() < _INTRUDED:
-        other = clips[int(generator.integers(0, len(clips)))]
-        piece = sized(other).rgb(int(generator.integers(0, min(len(other), 20))))
+        piece = _picture(sized(clips[int(generator.integers(0, len(clips)))]), generator)
         pictures = intruded(pictures, piece, absent=set(references), generator=generator)
-    drawn = Clip.of(pictures)
-    return (aged(drawn, generator) if generator.random() < _AGED else drawn), references
+    return Clip.of(pictures), references
+
+
+def _synthetic(
+    clip: dataset.Sequence, clips: Sequence[dataset.Sequence], lines: int, generator: np.random.Generator
+) -> tuple[Clip, tuple[int, ...]]:
+    """Objects cut out of any clips' pictures, over one of this clip's."""
+    objects = int(generator.integers(1, _MOST_OBJECTS + 1))
+    others = generator.integers(0, len(clips), objects)
+    pictures = [_picture(sized(clip, round(SPARE * lines)), generator)]
+    pictures += [_picture(sized(clips[index], lines), generator) for index in others.tolist()]
+    count = int(generator.integers(_SHORTEST, _LONGEST + 1))
+    made = layered(pictures, size=sized(clip, lines).size, count=count, objects=objects, generator=generator)
+    return made.clip, _references(count, generator)
+
+
+def _picture(clip: dataset.Sequence, generator: np.random.Generator) -> np.ndarray:
+    """Any whole picture of the clip."""
+    return clip.rgb(int(generator.integers(0, _whole_frames(clip))))
+
+
+def _whole_frames(clip: dataset.Sequence) -> int:
+    return min(len(clip), _DAMAGED.get(clip.name, len(clip)))
+
+
+def _references(count: int, generator: np.random.Generator) -> tuple[int, ...]:
+    return (0, count - 1) if generator.random() < _BOTH_ENDS else (0,)
 
 
 def _write(path: Path, clip: Clip, frame: int, found: Candidates) -> None:

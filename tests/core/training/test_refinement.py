@@ -13,11 +13,13 @@ from scenes import pan
 
 from stcolor_core.cli import main
 from stcolor_core.color import lab_to_linear, srgb_encode
+from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.refinement.candidates import EVIDENCE
 from stcolor_core.refinement.learned import load_mixing_net
 from stcolor_core.training import refinement
+from stcolor_core.training import samples as samples_module
 from stcolor_core.training.refinement import Batch, Settings, loss_of, srgb_of, train
-from stcolor_core.training.samples import make_samples, read_sample
+from stcolor_core.training.samples import make_samples, read_sample, walks
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.slow
@@ -50,6 +52,31 @@ def test_samples_hold_what_the_network_is_given_and_the_truth(samples: list[Path
         assert evidence.shape == (len(ab), len(EVIDENCE), *lightness.shape)
         mixed = np.einsum("khw,khwc->hwc", evidence[:, EVIDENCE.index("prior")].astype(float), ab)
         assert np.abs(mixed - truth).mean() < 15, "the rule is not far off on footage as easy as this"
+
+
+def test_synthetic_clips_are_drawn_by_seed_and_become_samples(footage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = read_dataset(footage)
+    monkeypatch.setattr(samples_module, "_SYNTHETIC", 1.0)
+    monkeypatch.setattr(samples_module, "_AGED", 0.0)
+    (first, references), (second, _) = (
+        samples_module._drawn(clips[0], clips, np.random.default_rng(7)) for _ in range(2)
+    )
+    np.testing.assert_array_equal(np.stack(first.ab), np.stack(second.ab))
+    assert set(references) <= {0, len(first.rgb) - 1}
+    ((frame, found),) = walks(first, references, wanted={4})
+    assert frame == 4
+    assert found.ab.shape == (len(found.ab), *first.ab[4].shape)
+    mixed = np.einsum("khw,khwc->hwc", found.prior, found.ab)
+    assert np.abs(mixed - first.ab[4]).mean() < np.abs(first.ab[4]).mean(), "nearer than grey"
+
+
+def test_three_in_ten_walks_are_synthetic(footage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = read_dataset(footage)
+    monkeypatch.setattr(samples_module, "_synthetic", lambda *_: ("synthetic", ()))
+    monkeypatch.setattr(samples_module, "_filmed", lambda *_: ("filmed", ()))
+    monkeypatch.setattr(samples_module, "_AGED", 0.0)
+    drawn = [samples_module._drawn(clips[0], clips, np.random.default_rng([1, seed]))[0] for seed in range(400)]
+    assert drawn.count("synthetic") == pytest.approx(120, abs=30)
 
 
 def test_what_is_on_disk_is_not_made_again(samples: list[Path], footage: Path) -> None:
