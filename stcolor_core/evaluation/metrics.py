@@ -14,7 +14,16 @@ import numpy as np
 
 from stcolor_core.tracking.flow import sample
 
-__all__ = ["Reliability", "flicker", "mean_chroma_ratio", "outlier_curve", "outliers", "psnr", "within"]
+__all__ = [
+    "Reliability",
+    "flicker",
+    "flicker_along",
+    "mean_chroma_ratio",
+    "outlier_curve",
+    "outliers",
+    "psnr",
+    "within",
+]
 
 
 _CONSISTENT = 0.5  # px between a place and where flow there and back leads
@@ -110,17 +119,29 @@ def mean_chroma_ratio(truth_ab: np.ndarray, ab: np.ndarray) -> float:
 
 
 def flicker(lightness: np.ndarray, following: np.ndarray, *pairs: tuple[np.ndarray, np.ndarray]) -> tuple[float, ...]:
-    """Mean change of colour along the flow from one frame to its neighbour, where the flow is sure of itself.
+    """`flicker_along` the flow that DIS finds from one frame to its neighbour, where the flow is sure of itself.
 
-    lightness, following: (H, W) L* of both. pairs: their colours (H, W, 2), by as many methods as there are.
-    Returns the mean absolute difference in a*, b* of each pair.
+    lightness, following: (H, W) L* of both. pairs: as there.
     """
     flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     before, now = (np.clip(np.rint(light * 2.55), 0, 255).astype(np.uint8) for light in (lightness, following))
     back, forth = flow.calc(now, before, None), flow.calc(before, now, None)
     sure = np.linalg.norm(back + sample(forth, back), axis=-1) < _CONSISTENT
-    changes = (np.abs(ab - sample(earlier, back)).sum(-1) for earlier, ab in pairs)
-    return tuple(float((change * sure).sum() / max(1, sure.sum())) for change in changes)
+    return flicker_along(back, sure, *pairs)
+
+
+def flicker_along(
+    displacement: np.ndarray, visible: np.ndarray, *pairs: tuple[np.ndarray, np.ndarray]
+) -> tuple[float, ...]:
+    """Mean change of colour along the motion from one frame to its neighbour.
+
+    displacement: (H, W, 2) px (x, y), from each pixel of the neighbour to its place on the frame. visible: (H, W) bool,
+    the pixels of the neighbour that count. pairs: colours (H, W, 2) of the frame and of its neighbour, by as many
+    methods as there are.
+    Returns the mean over pixels of |a* - a*'| + |b* - b*'| of each pair; 0 where nothing is visible.
+    """
+    changes = (np.abs(ab - sample(earlier, displacement)).sum(-1) for earlier, ab in pairs)
+    return tuple(float((change * visible).sum() / max(1, visible.sum())) for change in changes)
 
 
 def _errors(truth: np.ndarray, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from stcolor_core.color import lab_to_linear, srgb_encode
 from stcolor_core.propagation import Keyframe
 from stcolor_core.tracking.instance import Instances
 
@@ -17,6 +18,14 @@ def texture(height: int, width: int, *, seed: int, mean: float, contrast: float 
     smooth = cv2.GaussianBlur(noise, (0, 0), 1.5)[8:-8, 8:-8]
     lightness = mean + contrast * (smooth - smooth.mean()) / smooth.std() / 3
     return np.clip(lightness, 2, 95).astype(np.float32)
+
+
+def painted(height: int, width: int, *, seed: int, chroma: float = 28) -> np.ndarray:
+    """(H, W, 3) sRGB 0..1: a texture in colours of its own, which change slowly from place to place."""
+    noise = np.random.RandomState(seed).standard_normal((height, width, 2)).astype(np.float32)
+    ab = cv2.GaussianBlur(noise, (0, 0), 30)
+    lab = np.dstack([texture(height, width, seed=seed, mean=55, contrast=40), chroma * ab / ab.std() / np.sqrt(2)])
+    return np.asarray(srgb_encode(np.clip(lab_to_linear(lab), 0, 1)), np.float32)
 
 
 @dataclass

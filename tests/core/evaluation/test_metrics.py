@@ -12,6 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from stcolor_core.evaluation.metrics import (
     Reliability,
     flicker,
+    flicker_along,
     mean_chroma_ratio,
     outlier_curve,
     outliers,
@@ -155,3 +156,14 @@ def test_flicker_is_the_change_of_colour_that_motion_does_not_explain() -> None:
     still, flickering = flicker(before, following, (ab[:, :128], carried), (ab[:, :128], half_a_step))
     assert still < 0.5
     assert flickering == pytest.approx(4, abs=0.5)
+
+
+def test_flicker_along_a_known_motion_counts_what_is_visible_alone() -> None:
+    ab = rng.uniform(-40, 40, (30, 50, 2)).astype(np.float32)
+    before, following = ab[:, :40], ab[:, 3:43]
+    motion = np.full((30, 40, 2), (3, 0), np.float32)
+    visible = np.arange(40) < 37
+    shifted = following + np.where(visible, 2, 50)[:, None].astype(np.float32)
+    whole = np.broadcast_to(visible, (30, 40))
+    assert flicker_along(motion, whole, (before, following), (before, shifted)) == pytest.approx((0, 4), abs=1e-4)
+    assert flicker_along(motion, np.zeros_like(whole), (before, shifted)) == (0,)

@@ -1,0 +1,95 @@
+"""The standard model on clips whose motion and occlusion are known: error, and flicker along the true motion.
+
+    PYTHONPATH=. python benchmarks/synthetic.py --footage ../shared/data/footage [--clips 6] [--frames 24] [--seed 1]
+
+Each clip has a picture of the footage as its background and one to four objects from others
+(`evaluation/synthetic.py`), 384 x 216, and is coloured from its first frame. Prints for each
+  PSNR       in dB: of all pixels; of those whose surface was in sight ever since the first frame; of those that were
+             hidden on the way, came in from outside, or lie on an object's soft edge;
+  outliers   in percent: pixels farther than 16 of 255 levels from the truth;
+  flicker    mean change of a* and b* along the true motion where it is in sight: of the truth, which has grain like a
+             camera's, of the result, and their ratio (at most 1.1 is asked); the ratio where the surface was in sight
+             ever since the first frame, and where it was not.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stcolor_core.color import lab_to_linear, srgb_encode
+from stcolor_core.evaluation import dataset
+from stcolor_core.evaluation.metrics import flicker_along, outliers, psnr
+from stcolor_core.evaluation.protocol import color_clip
+from stcolor_core.evaluation.synthetic import SPARE, Layered, layered
+from stcolor_core.tracking.flow import sample
+
+SIZE = (384, 216)
+MOST_OBJECTS = 4
+COLUMNS = (
+    *("dB", "in sight, dB", "hidden or new, dB", "outliers %"),
+    *("flicker of the truth", "of the result", "ratio", "in sight", "hidden or new"),
+)
+
+
+def made(footage: Sequence[dataset.Sequence], *, frames: int, grain: float, generator: np.random.Generator) -> Layered:
+    """A clip of pictures of different sequences, the first one as its background."""
+    chosen = [
+        footage[index] for index in generator.permutation(len(footage))[: 1 + generator.integers(1, MOST_OBJECTS + 1)]
+    ]
+    pictures = [sequence.rgb(int(generator.integers(0, len(sequence)))) for sequence in chosen]
+    return layered(pictures, size=SIZE, count=frames, objects=len(pictures) - 1, generator=generator, grain=grain)
+
+
+def measured(synthetic: Layered) -> np.ndarray:
+    """The figures of `COLUMNS`, means over the clip's frames but the first."""
+    clip = synthetic.clip
+    colours = {0: clip.ab[0]}
+    colours.update((frame, ab) for frame, ab, _ in color_clip(clip, (0,), "standard", device=torch.device("cpu")))
+    rows = []
+    for frame, seen in enumerate(_seen(synthetic), start=1):
+        truth, visible = clip.rgb[frame], synthetic.visible[frame - 1]
+        picture = srgb_encode(np.clip(lab_to_linear(np.dstack([clip.lightnesses[frame], colours[frame]])), 0, 1))
+        errors = [psnr(truth, picture, mask) for mask in (None, seen, ~seen)]
+        pairs = [(source[frame - 1], source[frame]) for source in (clip.ab, colours)]
+        masks = (visible, visible & seen, visible & ~seen)
+        changes = [flicker_along(synthetic.backward[frame - 1], mask, *pairs) for mask in masks]
+        rows.append((*errors, 100 * outliers(truth, picture), *np.ravel(changes)))
+    means = np.nanmean(rows, axis=0)
+    return np.concatenate([means[:6], means[5::2] / means[4::2]])
+
+
+def _seen(synthetic: Layered) -> Iterator[np.ndarray]:
+    """(H, W) bool of each frame but the first: in sight on all frames since the first."""
+    seen = np.ones_like(synthetic.visible[0])
+    for backward, visible in zip(synthetic.backward, synthetic.visible, strict=True):
+        seen = visible & (sample(seen.astype(np.float32), backward) > 0.5)
+        yield seen
+
+
+def main() -> None:
+    """Measure what the command line asks for and print it as a Markdown table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures")
+    parser.add_argument("--clips", type=int, default=6)
+    parser.add_argument("--frames", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--grain", type=float, default=1.0, help="sigma of each frame's noise, of 255 (%(default)s)")
+    options = parser.parse_args()
+    width, height = (round(SPARE * side) for side in SIZE)
+    footage = dataset.read_dataset(options.footage, width=width, height=height)
+    print(f"| clip | {' | '.join(COLUMNS)} |\n|---|{'---|' * len(COLUMNS)}")
+    rows = []
+    for number in range(options.clips):
+        generator = np.random.default_rng([options.seed, number])
+        rows.append(measured(made(footage, frames=options.frames, grain=options.grain / 255, generator=generator)))
+        print(f"| {number + 1} | {' | '.join(f'{value:.2f}' for value in rows[-1])} |", flush=True)
+    print(f"| mean | {' | '.join(f'{value:.2f}' for value in np.mean(rows, axis=0))} |")
+
+
+if __name__ == "__main__":
+    main()
