@@ -20,7 +20,7 @@ __all__ = ["SPARE", "Layered", "layered"]
 SPARE = 1.25  # a background's size over the frame's, which leaves the camera room to move
 _VIEW = (0.78, 0.98)  # share of the background that the camera sees
 _TURN = 3.0  # degrees, of the camera
-_RADIUS = (0.1, 0.28)  # of an object, over the frame's height
+_RADIUS = (0.1, 0.28)  # of an object, over the frame's shorter side
 _WAVES = np.arange(2, 6)  # around an object's outline
 _EDGE = 1.5  # px over which an outline is soft
 _PERIOD = (20.0, 60.0)  # frames
@@ -161,7 +161,7 @@ def _camera(picture: np.ndarray, size: tuple[int, int], generator: np.random.Gen
 def _object(picture: np.ndarray, size: tuple[int, int], count: int, generator: np.random.Generator) -> _Layer:
     """A piece of the picture that swings around a place of the frame."""
     picture = _reduced(picture, max(size[0] / picture.shape[1], size[1] / picture.shape[0]))
-    cut, matte = _cut_out(picture, generator.uniform(*_RADIUS) * size[1], generator)
+    cut, matte = _cut_out(picture, generator.uniform(*_RADIUS) * min(size), generator)
     width = len(cut)
 
     def swing(most: float, *shape: int) -> np.ndarray:
