@@ -19,11 +19,13 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from stcolor_core.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
 from stcolor_core.evaluation.dataset import Sequence, read_dataset
 from stcolor_core.evaluation.metrics import psnr
 from stcolor_core.features.gradients import gradient_descriptors, luminance_samples
+from stcolor_core.features.lite0 import load_lite0, packaged_state
 from stcolor_core.features.standard import StandardFeatures, backbone, raw_features
 from stcolor_core.resizing import cells
 from stcolor_core.warping import GridReference, warp
@@ -53,6 +55,19 @@ def gradients(lightness: Tensor) -> Tensor:
     return unit(torch.cat([gradient_descriptors(lightness), 0.4 * luminance_samples(lightness)]))
 
 
+def shallow() -> Describe:
+    """Descriptors and the network's maps at strides 4, 8 and 16 of the picture as it is: method.md's own features."""
+    network = load_lite0(packaged_state(), stages=5)
+
+    def describe(lightness: Tensor) -> Tensor:
+        maps = network(lightness[None, None] / 100)
+        local = gradients(lightness)
+        deep = [F.interpolate(maps[level], local.shape[1:], mode="bilinear")[0] for level in (1, 2, 4)]
+        return unit(torch.cat([local, *(unit(level) for level in deep)]))
+
+    return describe
+
+
 def unprojected() -> Describe:
     """Descriptors and network, all levels alike, before the learned projection."""
     network = backbone("cpu")
@@ -60,11 +75,12 @@ def unprojected() -> Describe:
 
 
 def unit(features: Tensor) -> Tensor:
-    return torch.nn.functional.normalize(features - features.mean(dim=(1, 2), keepdim=True), dim=0)
+    return F.normalize(features - features.mean(dim=(1, 2), keepdim=True), dim=0)
 
 
 DESCRIBERS: dict[str, Callable[[], Describe]] = {
     "gradients": lambda: gradients,
+    "shallow": shallow,
     "unprojected": unprojected,
     "standard": lambda: StandardFeatures("cpu").target,
 }
@@ -109,7 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dataset", type=Path, required=True, help="a DAVIS-like folder")
     parser.add_argument("--features", choices=tuple(DESCRIBERS), default="standard")
-    parser.add_argument("--temperature", type=float, default=0.02)
+    parser.add_argument("--temperature", type=float, default=0.035)
     parser.add_argument("--frames", type=int, default=30, help="how many frames of each sequence")
     parser.add_argument("--reference", type=int, default=9, help="index of the reference frame")
     parser.add_argument("--every", type=int, default=1, help="only frames this far apart")

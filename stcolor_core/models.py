@@ -137,7 +137,7 @@ def build(name: str, *, device: torch.device | str, refinement: Refinement | Non
             name=name,
             features=StandardFeatures(device),
             refinement=refinement or LearnedRefinement(load_mixing_net(WEIGHTS), device),
-            temperature=0.03,
+            temperature=0.035,
             radius=None,
             color_features=False,
             coarse_matching=True,

@@ -21,12 +21,13 @@ from stcolor_core.features.lite0 import Lite0, load_lite0, packaged_state
 __all__ = ["PROJECTION", "RAW_CHANNELS", "StandardFeatures", "backbone", "raw_features"]
 
 PROJECTION = Path(__file__).parents[1] / "weights" / "standard_projection.safetensors"
-RAW_CHANNELS = 410
+RAW_CHANNELS = 578
 
 _STRIDE = 4
-_ALIGNMENT = 16  # the coarsest stride, so that every level covers the padded picture exactly
-_STAGES = 5
-_LEVELS = (1, 2, 4)  # of the stages: strides 4, 8, 16 with 24, 40, 112 channels
+_ENLARGED = 1.5  # what the network sees: its strides are coarse for things as small as they are in a shot
+_ALIGNMENT = 32  # the coarsest stride
+_STAGES = 6
+_LEVELS = ((2, 8), (4, 16), (5, 32))  # of the stages, with their strides: 40, 112, 192 channels
 _SAMPLE_WEIGHT = 0.4  # of the luminance samples beside the gradients
 
 
@@ -70,24 +71,34 @@ def backbone(device: torch.device | str) -> Lite0:
 
 
 def raw_features(network: Lite0, lightness: Tensor) -> Tensor:
-    """What the projection works on: the local descriptors, then the network's maps at strides 4, 8 and 16.
+    """What the projection works on: the local descriptors, then the network's maps at strides 8, 16 and 32.
 
-    lightness: (H, W) float32 L*, 0..100. Returns (410, ceil(H/4), ceil(W/4)), each of the four levels centred over
+    lightness: (H, W) float32 L*, 0..100. Returns (578, ceil(H/4), ceil(W/4)), each of the four levels centred over
     positions, then of unit length.
     """
-    height, width = -(-lightness.shape[0] // _STRIDE), -(-lightness.shape[1] // _STRIDE)
-    below, right = (-size % _ALIGNMENT for size in lightness.shape)
-    padded = F.pad(lightness[None, None], (0, right, 0, below), mode="replicate")
-    maps = network(padded / 100)
-    picture = padded[0, 0]
-    grid = (picture.shape[0] // _STRIDE, picture.shape[1] // _STRIDE)
-    levels = [torch.cat([gradient_descriptors(picture), _SAMPLE_WEIGHT * luminance_samples(picture)])]
-    levels += [F.interpolate(maps[level], grid, mode="bilinear", align_corners=False)[0] for level in _LEVELS]
-    return torch.cat([_unit(_centred(level[:, :height, :width])) for level in levels])
+    height, width = lightness.shape
+    grid = (-(-height // _STRIDE), -(-width // _STRIDE))
+    picture = F.pad(lightness[None, None], (0, -width % _STRIDE, 0, -height % _STRIDE), mode="replicate")
+    local = torch.cat([gradient_descriptors(picture[0, 0]), _SAMPLE_WEIGHT * luminance_samples(picture[0, 0])])
+    larger = F.interpolate(picture / 100, scale_factor=_ENLARGED, mode="bicubic", align_corners=False).clamp(0, 1)
+    below, right = (-size % _ALIGNMENT for size in larger.shape[2:])
+    maps = network(F.pad(larger, (0, right, 0, below), mode="replicate"))
+    levels = [local, *(_at_cells(maps[level], _STRIDE * _ENLARGED / stride, grid) for level, stride in _LEVELS)]
+    return torch.cat([_unit(_centred(level)) for level in levels])
+
+
+def _at_cells(values: Tensor, pitch: float, grid: tuple[int, int]) -> Tensor:
+    """A map (1, C, h, w) at the centres of the grid's cells, which lie `pitch` of its own apart: (C, *grid)."""
+    y, x = (
+        2 * pitch * (torch.arange(count, device=values.device) + 0.5) / size - 1
+        for count, size in zip(grid, values.shape[2:], strict=True)
+    )
+    points = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], dim=-1)[None]
+    return F.grid_sample(values, points, padding_mode="border", align_corners=False)[0]
 
 
 def _load_projection(path: Path) -> Tensor:
-    """(C, 410) float32."""
+    """(C, 578) float32."""
     try:
         projection = load_file(path)["projection"].float()
     except (OSError, KeyError, SafetensorError) as error:

@@ -1,4 +1,4 @@
-"""`stcolor train projection | refinement`: makes the weights in `weights/`. Loads nothing heavy before it is run."""
+"""`stcolor train features | refinement`: makes the weights in `weights/`. Loads nothing heavy before it is run."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ _HELD_OUT = (
 def add_commands(commands: Any) -> None:
     """Add them to the subparsers of `stcolor`."""
     train = commands.add_parser("train", help="make the standard model's own weights again, from footage")
-    kinds = train.add_subparsers(required=True, metavar="projection|refinement", parser_class=type(train))
-    projection = kinds.add_parser("projection", help="the projection of the matching features; minutes")
+    kinds = train.add_subparsers(required=True, metavar="features|refinement", parser_class=type(train))
+    features = kinds.add_parser("features", help="the projection of the matching features; a quarter of an hour")
     refinement = kinds.add_parser("refinement", help="the network that mixes the candidates; an hour or more")
-    for parser in (projection, refinement):
+    for parser in (features, refinement):
         parser.add_argument("--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures")
         parser.add_argument("--output", type=Path, help="default: the file in stcolor_core/weights")
         parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument("--held-out", nargs="*", default=_HELD_OUT, metavar="CLIP", help="clips to validate on")
+        parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    features.add_argument("--steps", type=int, default=800, help="of the training (%(default)s)")
     refinement.add_argument("--cache", type=Path, required=True, help="where samples are kept; some GB")
     refinement.add_argument(
         "--walks", type=int, default=6, help="walks of the pipeline through each clip (%(default)s)"
@@ -39,17 +42,17 @@ def add_commands(commands: Any) -> None:
     refinement.add_argument(
         "--processes", type=int, default=os.cpu_count() or 1, help="that make samples (%(default)s)"
     )
-    refinement.add_argument("--held-out", nargs="*", default=_HELD_OUT, metavar="CLIP", help="clips to validate on")
-    refinement.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    projection.set_defaults(run=_projection)
+    features.set_defaults(run=_features)
     refinement.set_defaults(run=_refinement)
 
 
-def _projection(options: argparse.Namespace) -> int:
-    from stcolor_core.training import projection
+def _features(options: argparse.Namespace) -> int:
+    from stcolor_core.pipeline import resolve_device
+    from stcolor_core.training.features import Settings, make
 
     _show_progress()
-    projection.make(options.footage, options.output, seed=options.seed)
+    settings = Settings(steps=options.steps, seed=options.seed, held_out=tuple(options.held_out))
+    make(options.footage, options.output, settings, device=resolve_device(options.device))
     return 0
 
 
@@ -74,4 +77,4 @@ def _refinement(options: argparse.Namespace) -> int:
 
 
 def _show_progress() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("stcolor_core.training").setLevel(logging.INFO)

@@ -1,6 +1,4 @@
-"""The standard model's projection, learned from footage whose surfaces optical flow can follow.
-
-    stcolor train projection --footage DIR [--output FILE]
+"""Where the training of the matching features starts: learned from footage whose surfaces optical flow can follow.
 
 A linear discriminant: directions that differ from place to place but stay alike while a surface moves count most, those
 that change as it moves are damped (Fisher's criterion, one class per tracked point; Cai, Mikolajczyk and Matas 2011,
@@ -12,22 +10,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
 from stcolor_core.color import linear_to_lab, srgb_decode
-from stcolor_core.evaluation.dataset import Sequence, read_dataset
+from stcolor_core.evaluation.dataset import Sequence
 from stcolor_core.features.lite0 import Lite0
-from stcolor_core.features.standard import PROJECTION, RAW_CHANNELS, backbone, raw_features
+from stcolor_core.features.standard import RAW_CHANNELS, backbone, raw_features
 from stcolor_core.tracking.flow import FlowTracker, sample
-from stcolor_core.training.clips import sized
 
-__all__ = ["Scatter", "discriminant", "learn", "make"]
+__all__ = ["Scatter", "discriminant", "learn"]
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +78,8 @@ def discriminant(total: Tensor, within: Tensor, *, channels: int) -> Tensor:
 
 
 def learn(clips: list[Sequence], *, seed: int) -> Tensor:
-    """The projection (192, 410) float64 from clips of real colour footage; the same seed gives the same one."""
+    """The projection (192, 578) float64 from clips of real colour footage; the same seed gives the same one."""
+    torch.set_num_threads(1)  # sums in one order, whatever the machine
     generator = np.random.default_rng(seed)
     network = backbone("cpu")
     scatter = Scatter(RAW_CHANNELS)
@@ -140,10 +136,3 @@ def _varied(lightness: np.ndarray, generator: np.random.Generator) -> np.ndarray
     gamma = generator.uniform(0.75, 1.33)
     grain = generator.uniform(0, 1.5) * generator.standard_normal(lightness.shape)
     return np.asarray(100 * (np.clip(lightness, 0, 100) / 100) ** gamma + grain, np.float32)
-
-
-def make(footage: Path, output: Path | None, *, seed: int) -> None:
-    """Learn the projection from a folder of clips and write it, by default where the model looks for it."""
-    torch.set_num_threads(1)  # sums in one order, whatever the machine
-    projection = learn([sized(clip) for clip in read_dataset(footage)], seed=seed)
-    save_file({"projection": projection.half().contiguous()}, output or PROJECTION)

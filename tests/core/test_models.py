@@ -318,7 +318,7 @@ def test_an_unknown_model_is_a_bad_request():
 
 def test_the_standard_model_runs_with_nothing_added():
     model = models.build("standard", device="cpu")
-    assert (model.name, model.temperature, model.radius, model.color_features) == ("standard", 0.03, None, False)
+    assert (model.name, model.temperature, model.radius, model.color_features) == ("standard", 0.035, None, False)
     assert model.features.target(torch.rand(40, 50) * 100).shape[1:] == (10, 13)
 
 

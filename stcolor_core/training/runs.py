@@ -1,0 +1,114 @@
+"""A training run: weights, their running mean, the optimiser, and what is kept on disk to look at and to go on from."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import json
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from math import cos, pi
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+__all__ = ["Run", "Schedule"]
+
+_log = logging.getLogger(__name__)
+
+_WARM = 100  # steps until the full rate
+_LAST = 0.02  # of the full rate
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+_Network = TypeVar("_Network", bound=nn.Module)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """steps of AdamW at a rate that falls along a cosine; averaging: of the running mean of the weights, a step."""
+
+    steps: int
+    rate: float
+    averaging: float = 0.998
+
+
+class Run(Generic[_Network]):
+    """Trains a network; its mean weights as float16 in `output`, its curve and last state beside it."""
+
+    def __init__(self, network: _Network, output: Path, schedule: Schedule) -> None:
+        self.network = network
+        self._output, self._schedule = output, schedule
+        self._mean = {name: value.clone() for name, value in network.state_dict().items()}
+        self._optimiser = torch.optim.AdamW(network.parameters(), lr=schedule.rate, weight_decay=1e-4)
+        self._losses: list[float] = []
+
+    def step(self, loss: Tensor, step: int) -> None:
+        """One step down the gradient of `loss`."""
+        share = min(1.0, (step + 1) / _WARM) * (_LAST + (1 - _LAST) * (1 + cos(pi * step / self._schedule.steps)) / 2)
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._schedule.rate * share
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self._optimiser.step()
+        self._losses.append(float(loss.detach()))
+        decay = min(self._schedule.averaging, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for name, value in self.network.state_dict().items():
+                self._mean[name].lerp_(value, 1 - decay)
+
+    def averaged(self) -> _Network:
+        """A network of the mean weights."""
+        network = copy.deepcopy(self.network)
+        network.load_state_dict(self._mean)
+        return network.eval()
+
+    def keep(self, step: int, figures: Mapping[str, float], *, kept: Collection[str] | None = None) -> None:
+        """Write the weights, those named `kept` or all, the curve and the state to go on from."""
+        row = {"step": step, "loss": float(np.mean(self._losses)), **figures}
+        self._losses.clear()
+        _log.info("  ".join(f"{name} {value:.3f}" for name, value in row.items()))
+        weights = {name: value for name, value in self._mean.items() if kept is None or name in kept}
+        save_file({name: value.half().cpu().contiguous() for name, value in weights.items()}, self._output)
+        self._output.chmod(0o644)  # as any file of the package; safetensors leaves it to its owner alone
+        state = {f"weights.{name}": value for name, value in self.network.state_dict().items()}
+        state |= {f"mean.{name}": value for name, value in self._mean.items()}
+        state |= {
+            f"{moment}.{name}": self._optimiser.state[parameter][moment]
+            for name, parameter in self.network.named_parameters()
+            for moment in _MOMENTS
+        }
+        save_file(state, self._state_file(), metadata={"step": json.dumps(step)})
+        self._write_row(row)
+
+    def resume(self) -> int:
+        """Take up the last state; the step to go on with, 0 where there is none."""
+        if not self._state_file().is_file():
+            return 0
+        with safe_open(self._state_file(), "pt") as file:
+            step = int(json.loads((file.metadata() or {})["step"]))
+        state = load_file(self._state_file())
+        self.network.load_state_dict({name: state[f"weights.{name}"] for name in self._mean})
+        self._mean = {name: state[f"mean.{name}"].to(value.device) for name, value in self._mean.items()}
+        for name, parameter in self.network.named_parameters():
+            self._optimiser.state[parameter] = {
+                "step": torch.tensor(float(step)),
+                **{moment: state[f"{moment}.{name}"].to(parameter.device) for moment in _MOMENTS},
+            }
+        return step
+
+    def _state_file(self) -> Path:
+        return self._output.with_name(f"{self._output.stem}.state.safetensors")
+
+    def _write_row(self, row: Mapping[str, float]) -> None:
+        curve = self._output.with_name(f"{self._output.stem}.curve.csv")
+        with curve.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, row)
+            if file.tell() == 0:
+                writer.writeheader()
+            writer.writerow(row)
