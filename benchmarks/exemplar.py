@@ -71,7 +71,7 @@ class Straight:
         grid = evidence.warp.ab.reshape(1, 2, *evidence.grid_lightness.shape)
         ab = F.interpolate(grid, scale_factor=4, mode="nearest")[0].permute(1, 2, 0).numpy()
         nothing = np.zeros(ab.shape[:2], np.float32)
-        return Refined(ab, nothing, nothing, np.full(nothing.shape, -1))
+        return Refined(ab, nothing, nothing, np.full(nothing.shape, -1), Previous(evidence.lightness, ab, nothing))
 
 
 class Pan:

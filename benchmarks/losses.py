@@ -47,7 +47,7 @@ class Listening:
         self._own = own
 
     def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:
-        self.evidence = evidence
+        self.seen = evidence, previous
         return self._own.refine(evidence, previous)
 
 
@@ -62,15 +62,22 @@ def losses(clip: Clip, *, every: int) -> np.ndarray:
         with Scratch() as scratch:
             wanted = [frame for frame in span.frames if frame % every == 0]
             for colored in propagator.color(span, clip, scratch, wanted=wanted):
-                rows.append(_row(clip, colored.frame, colored.ab, colored.displacement, listening.evidence))
+                rows.append(_row(clip, colored.frame, colored.ab, colored.displacement, *listening.seen))
     return np.array(rows)
 
 
-def _row(clip: Clip, frame: int, ab: np.ndarray, displacement: np.ndarray | None, evidence: Evidence) -> list[float]:
+def _row(
+    clip: Clip,
+    frame: int,
+    ab: np.ndarray,
+    displacement: np.ndarray | None,
+    evidence: Evidence,
+    previous: Previous | None,
+) -> list[float]:
     assert displacement is not None
     lightness, truth = clip.lightnesses[frame], clip.rgb[frame]
     own = _error(lightness, ab, truth)
-    best = np.minimum.reduce([_error(lightness, each, truth) for each in candidates(evidence).ab])
+    best = np.minimum.reduce([_error(lightness, each, truth) for each in candidates(evidence, previous).ab])
     wrong, lost = own > WITHIN**2, best > WITHIN**2
     seen = evidence.flows[0].visibility > IN_SIGHT
     far = np.linalg.norm(displacement, axis=-1) > FAST * len(lightness)

@@ -105,7 +105,7 @@ def main() -> None:
         previous, differences = None, []
         for evidence, truth in zip(recorder.evidence[start:], whole[start:], strict=True):
             refined = model.refinement.refine(evidence, previous)
-            previous = Previous(evidence.lightness, refined.ab)
+            previous = refined.told
             differences.append(np.abs(refined.ab - truth))
         found = "  ".join(f"{n}: {differences[n].max():.2f} ({differences[n].mean():.2f})" for n in AFTER)
         print(f"from frame {start + 1}, difference after frames, largest (mean): {found}", flush=True)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import cv2
@@ -24,7 +25,7 @@ from torch import Tensor
 
 from stcolor_core.lookahead import ahead
 from stcolor_core.models import Model
-from stcolor_core.refinement import Evidence, FlowColor, Previous, Refined
+from stcolor_core.refinement import Evidence, FlowColor, Previous, Refined, Step
 from stcolor_core.resizing import cells, resized
 from stcolor_core.scratch import Scratch
 from stcolor_core.shot import Method
@@ -102,6 +103,11 @@ class _Source:
     ab: np.ndarray
     grid_ab: Tensor
 
+    @property
+    def told(self) -> Previous:
+        """What the first frame of a walk away from it is told of it."""
+        return Previous(self.view.lightness, self.ab, np.ones_like(self.view.lightness))
+
 
 @dataclass(frozen=True)
 class _Task:
@@ -145,41 +151,45 @@ class Propagator:
         if not sources:
             frames = _told([frame for frame in span.frames if frame in wanted], looked_at)
             yield from (_grey(frame, footage.lightness(frame)) for frame in frames)
-        elif not self._model.refinement.recurrent:
-            for frame, evidence, tracks in self._matched(task, needed=wanted):
-                yield _colored(frame, evidence, self._model.refinement.refine(evidence, None), sources, tracks)
-        elif span.between:
+        elif self._model.refinement.recurrent and span.between:
             yield from self._both_ways(task, wanted)
         else:
             yield from self._one_way(task, wanted)
 
     def _one_way(self, task: _Task, wanted: Collection[int]) -> Iterator[Colored]:
-        """A recurrent refinement away from the one reference that bounds the span, or in time from stills alone."""
-        first = task.sources[0]
-        previous = Previous(first.view.lightness, first.ab) if task.span.bounded else None
-        _, needed = task.span.walks(wanted)
-        for frame, evidence, tracks in self._matched(task, needed=frozenset(needed)):
+        """Away from the first reference that bounds the span, or in time from stills alone.
+
+        A refinement that is not recurrent needs the frame before each wanted one and no more.
+        """
+        previous = task.sources[0].told if task.span.bounded else None
+        _, walk = task.span.walks(wanted)
+        if self._model.refinement.recurrent:
+            needed = set(walk)
+        else:
+            told = zip(walk, walk[1:], strict=False) if task.span.bounded else ()
+            needed = {*wanted, *(before for before, frame in told if frame in wanted)}
+        for frame, evidence, tracks in self._matched(task, needed=needed):
             refined = self._model.refinement.refine(evidence, previous)
-            previous = Previous(evidence.lightness, refined.ab)
+            previous = refined.told
             if frame in wanted:
                 yield _colored(frame, evidence, refined, task.sources, tracks)
 
     def _both_ways(self, task: _Task, wanted: Collection[int]) -> Iterator[Colored]:
         """A recurrent refinement from both ends; the two results mix by distance in time."""
         first, last = task.sources[:2]
-        previous = Previous(first.view.lightness, first.ab)
+        previous = first.told
         for frame, evidence, tracks in self._matched(task, needed=task.span.frames):
             refined = self._model.refinement.refine(evidence, previous)
-            previous = Previous(evidence.lightness, refined.ab)
+            previous = refined.told
             task.scratch.save("evidence", frame, evidence)
             if frame in wanted:
                 task.scratch.save("colored", frame, _colored(frame, evidence, refined, task.sources, tracks))
-        previous = Previous(last.view.lightness, last.ab)
+        previous = last.told
         back, _ = task.span.walks(wanted)
         for frame in back:
             evidence = task.scratch.take("evidence", frame, Evidence, device=self._device)
             refined = self._model.refinement.refine(evidence, previous)
-            previous = Previous(evidence.lightness, refined.ab)
+            previous = refined.told
             if frame in wanted:
                 colored = task.scratch.take("colored", frame, Colored, device=self._device)
                 early, late = _closeness(frame, task.sources[:2])
@@ -187,10 +197,16 @@ class Propagator:
 
     def _matched(self, task: _Task, *, needed: Collection[int]) -> Iterator[tuple[int, Evidence, list[Tracks]]]:
         """The needed frames in the order of the walk, with what speaks for each colour. Matched ahead."""
+        before = task.sources[0].view if task.span.bounded else None
 
         def match(found: tuple[int, View, list[Tracks]]) -> tuple[int, Evidence, list[Tracks]]:
+            nonlocal before
             frame, view, tracks = found
-            return frame, self._evidence(frame, view, task.sources, tracks), tracks
+            evidence = self._evidence(frame, view, task.sources, tracks)
+            if before and tracks and not self._model.refinement.recurrent:
+                evidence = replace(evidence, step=_step(view, before, tracks[0].step))
+            before = view
+            return frame, evidence, tracks
 
         return ahead(match, self._tracked(task, needed=needed))
 
@@ -271,27 +287,23 @@ class Propagator:
             torch.full((view.target.shape[1], 1), -1, dtype=torch.int32, device=self._device) if restricted else None
         )
         references += [GridReference(source.described, source.grid_ab, nowhere) for source in sources[len(tracks) :]]
-        flows = self._flows(frame, view, sources[: len(tracks)], tracks) if self._method.flow else ()
+        follows = self._radius is None  # windows that follow the flow; the paper's fixed ones know nothing of it
+        bounding = list(zip(sources, tracks, _closeness(frame, sources[: len(tracks)]), strict=False))
+        along, found = [], []
+        for index, (source, track, closeness) in enumerate(bounding):
+            colored = partial(_flow_color, frame=frame, view=view, source=source, reference=index, closeness=closeness)
+            if self._method.flow or (follows and track.candidates is not None):
+                along.append(colored(FlowLink(track.displacement, track.visibility), found=False))
+            if self._method.flow and follows:
+                found.append(colored(found_again(view, source.view, source.described, track), found=True))
         return Evidence(
             lightness=view.lightness,
             grid_lightness=view.grid_lightness,
             warp=warp(view.target, references, temperature=self._temperature),
             restricted=restricted,
-            flows=tuple(flows),
+            flows=(*along, *found) if self._method.flow else (),
+            leading=tuple(along) if follows and all(track.candidates is not None for track in tracks) else (),
         )
-
-    def _flows(
-        self, frame: int, view: View, sources: Sequence[_Source], tracks: Sequence[Tracks]
-    ) -> Iterator[FlowColor]:
-        """Colour along each reference's tracks, then from where its features are found again without them."""
-        closeness = _closeness(frame, sources)
-        for index, (source, track) in enumerate(zip(sources, tracks, strict=True)):
-            link = FlowLink(track.displacement, track.visibility)
-            yield _flow_color(link, frame, view, source, reference=index, found=False, closeness=closeness[index])
-        if self._radius is None:  # windows that follow the flow; the paper's fixed ones have no such second chance
-            for index, (source, track) in enumerate(zip(sources, tracks, strict=True)):
-                link = found_again(view, source.view, source.described, track)
-                yield _flow_color(link, frame, view, source, reference=index, found=True, closeness=closeness[index])
 
     def _matching(self, picture: np.ndarray) -> np.ndarray:
         """A picture (H, W[, C]) at the size features are taken from."""
@@ -335,11 +347,10 @@ def _grey(frame: int, lightness: np.ndarray) -> Colored:
 
 
 def _flow_color(
-    link: FlowLink, frame: int, view: View, source: _Source, *, reference: int, found: bool, closeness: float
+    link: FlowLink, *, frame: int, view: View, source: _Source, reference: int, found: bool, closeness: float
 ) -> FlowColor:
     assert source.frame is not None
-    there = sample(source.view.lightness, link.displacement)
-    sigma = _RESIDUAL_SIGMA * max(1.0, view.lightness.shape[0] / 216)
+    there, residual = _compared(view, source.view, link)
     return FlowColor(
         reference=reference,
         found=found,
@@ -347,10 +358,24 @@ def _flow_color(
         ab=sample(source.ab, link.displacement),
         lightness=there,
         visibility=link.visibility,
-        residual=cv2.GaussianBlur(np.abs(view.lightness - there), (0, 0), sigma),
+        residual=residual,
         fit=fit(view.target, source.described, in_cells(link.displacement, view), view.grid),
         closeness=closeness,
     )
+
+
+def _step(view: View, before: View, link: FlowLink) -> Step:
+    """From a frame to the one before it on the walk."""
+    there, residual = _compared(view, before, link)
+    features = fit(view.target, before.reference, in_cells(link.displacement, view), view.grid)
+    return Step(link.displacement, there, link.visibility, residual, features)
+
+
+def _compared(view: View, other: View, link: FlowLink) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W) L* of where a flow leads on another picture, and how far it is off, smoothed."""
+    there = sample(other.lightness, link.displacement)
+    sigma = _RESIDUAL_SIGMA * max(1.0, view.lightness.shape[0] / 216)
+    return there, cv2.GaussianBlur(np.abs(view.lightness - there), (0, 0), sigma)
 
 
 def _closeness(frame: int, sources: Sequence[_Source]) -> list[float]:

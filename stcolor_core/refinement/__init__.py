@@ -38,6 +38,21 @@ class FlowColor:
 
 
 @dataclass(frozen=True)
+class Step:
+    """One step of a walk, from a frame to the one before it.
+
+    displacement: (H, W, 2) px (x, y) to there. lightness: (H, W), L* of where it leads. visibility: (H, W) 0..1, how
+    surely it is the same surface. residual: (H, W), smoothed difference in L*. fit: (P,) correlation of the features.
+    """
+
+    displacement: np.ndarray
+    lightness: np.ndarray
+    visibility: np.ndarray
+    residual: np.ndarray
+    fit: Tensor
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All that is known of a frame's colour before refinement.
 
@@ -45,6 +60,9 @@ class Evidence:
     grid.
     warp: colour on that grid (P = h * w). restricted: whether tracking restricted it.
     flows: colour along the flows to each tracked reference; empty where flow is off or nothing was tracked.
+    leading: those that the windows of the tracked places follow, so that they know what lies within a cell; empty where
+    none do.
+    step: to the frame before on the walk; None where there is none, or a refinement does not ask.
     """
 
     lightness: np.ndarray
@@ -52,14 +70,17 @@ class Evidence:
     warp: GridWarp
     restricted: bool
     flows: tuple[FlowColor, ...]
+    leading: tuple[FlowColor, ...] = ()
+    step: Step | None = None
 
 
 @dataclass(frozen=True)
 class Previous:
-    """The frame before on the same walk: lightness (H, W) L*, ab (H, W, 2)."""
+    """The frame before on the same walk: lightness (H, W) L*, ab (H, W, 2), confidence (H, W) 0..1 in it."""
 
     lightness: np.ndarray
     ab: np.ndarray
+    confidence: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -67,17 +88,23 @@ class Refined:
     """ab: (H, W, 2) float32. confidence, tracked: (H, W) float32 0..1: of the colour; the share that was tracked, not
     re-found.
 
-    flow_source: (H, W) int, which of the flows gave most, -1 where attention did.
+    flow_source: (H, W) int, which of the flows gave most, -1 where attention did. told: what the next frame on the walk
+    is told of this one.
     """
 
     ab: np.ndarray
     confidence: np.ndarray
     tracked: np.ndarray
     flow_source: np.ndarray
+    told: Previous
 
 
 class Refinement(Protocol):
-    """Eq. 2. recurrent: whether `previous` changes the result, so that two walks through one span differ."""
+    """Eq. 2.
+
+    recurrent: whether a result depends on all frames before it on the walk, so that two walks through one span differ;
+    else on the frame before at most, whose `Refined.told` then depends on no other.
+    """
 
     recurrent: bool
 

@@ -131,7 +131,9 @@ class ExemplarRefinement:
         confidence, tracked = smooth.cpu().numpy()
         if evidence.restricted:  # a place that tracking lost, and was guessed, is worth half
             confidence = confidence * (0.5 + 0.5 * tracked)
-        return Refined(ab.permute(1, 2, 0).cpu().numpy(), confidence, tracked, np.full((height, width), -1))
+        color = ab.permute(1, 2, 0).cpu().numpy()
+        told = Previous(evidence.lightness, color, confidence)
+        return Refined(color, confidence, tracked, np.full((height, width), -1), told)
 
     # no_grad, not inference_mode: what leaves here may be changed in place or meet a gradient elsewhere.
     @torch.no_grad()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stcolor_core.refinement.candidates import EVIDENCE
+from stcolor_core.refinement.candidates import EVIDENCE, FACTS
 
 __all__ = ["Mixed", "MixingNet"]
 
@@ -44,6 +44,7 @@ class MixingNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.candidate = nn.Conv2d(4 * _CANDIDATE, _STEM, 3, padding=1)
+        self.kind = nn.Linear(len(FACTS), _STEM, bias=False)
         self.light = nn.Conv2d(4 * 2, 16, 3, padding=1)
         self.enter = _Block(2 * _STEM + 16, _WIDTHS[0])
         self.down = nn.ModuleList(_Block(a, b) for a, b in zip(_WIDTHS, _WIDTHS[1:], strict=False))
@@ -55,8 +56,9 @@ class MixingNet(nn.Module):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(cast(Tensor, last.bias))
 
-    def forward(self, lightness: Tensor, ab: Tensor, evidence: Tensor) -> Mixed:
-        """lightness: (B, H, W) L* 0..100. ab: (B, K, 2, H, W). evidence: (B, K, E, H, W); any K, any size."""
+    def forward(self, lightness: Tensor, ab: Tensor, facts: Tensor, evidence: Tensor) -> Mixed:
+        """lightness: (B, H, W) L* 0..100. ab: (B, K, 2, H, W). facts: (B, K, F). evidence: (B, K, E, H, W); any K, any
+        size."""
         batch, count, _, height, width = ab.shape
         prior = evidence[:, :, _PRIOR]
         rule = (prior[:, :, None] * ab).sum(1, keepdim=True)
@@ -66,7 +68,7 @@ class MixingNet(nn.Module):
         edges = (0, -width % _ALIGNMENT, 0, -height % _ALIGNMENT)
         each = F.pad(each.flatten(0, 1), edges, mode="replicate")
         light = F.pad(_described(lightness), edges, mode="replicate")
-        stem = self.candidate(F.pixel_unshuffle(each, 2))
+        stem = self.candidate(F.pixel_unshuffle(each, 2)) + self.kind(facts.flatten(0, 1))[..., None, None]
         own = stem.reshape(batch, count, *stem.shape[1:])
         together = torch.cat([own.mean(1), own.amax(1), self.light(F.pixel_unshuffle(light, 2))], dim=1)
         context = self._context(together)

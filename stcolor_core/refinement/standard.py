@@ -11,7 +11,7 @@ __all__ = ["StandardRefinement"]
 class StandardRefinement:
     """Trusts flow, then tracked attention, then attention anywhere.
 
-    Keeps no state: the previous frame changes nothing.
+    The previous frame changes nothing.
     """
 
     recurrent = False
@@ -19,4 +19,4 @@ class StandardRefinement:
     def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:  # noqa: ARG002  (part of the interface)
         """The frame's colour and how far to trust it; see `Refined`."""
         found = candidates(evidence)
-        return mixed(found, found.prior, confidence=found.confidence)
+        return mixed(evidence, found, found.prior, confidence=found.confidence)

@@ -62,12 +62,13 @@ def neighbourhood(
     *,
     targets: slice = _EVERY,
     centre: Tensor | None = None,
+    reach: Tensor | None = None,
     device: torch.device,
 ) -> Window:
     """Windows of (2 radius + 1)^2 around each position, or around where the flow says it went.
 
-    targets: the positions that are asked for. centre: (P, 2) grid displacement (x, y) of these to the neighbouring
-    frame; None is the paper's own window.
+    targets: the positions that are asked for. centre: (P, 2) grid displacement (x, y) of these to the other frame; None
+    is the paper's own window. reach: (P,) how many cells of the radius count at each, rounded; None counts all.
     """
     place = torch.arange(height * width, device=device)[targets, None]
     y, x = place // width, place % width
@@ -77,6 +78,9 @@ def neighbourhood(
     span = torch.arange(-radius, radius + 1, device=device)
     y, x = (y + span)[:, :, None], (x + span)[:, None]  # (P, 2 radius + 1, 1) and (P, 1, 2 radius + 1)
     inside = ((y >= 0) & (y < height)) & ((x >= 0) & (x < width))
+    if reach is not None:
+        near = span.abs() <= reach.round()[:, None]  # (P, 2 radius + 1)
+        inside &= near[:, :, None] & near[:, None]
     return Window((y * width + x).masked_fill_(~inside, -1).flatten(1))
 
 

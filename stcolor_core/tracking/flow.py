@@ -62,10 +62,13 @@ class FlowTracker:
         self._check: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._reference = _eight_bit(reference)
         self._neighbour = self._reference
-        self.link = FlowLink.identity(*reference.shape)
+        self.link = self.latest = FlowLink.identity(*reference.shape)
 
     def step(self, target: np.ndarray) -> FlowLink:
-        """The link of the next frame on the walk; target is its (H, W) L*. The link stays in `self.link`."""
+        """The link of the next frame on the walk; target is its (H, W) L*.
+
+        It stays in `self.link`, and that from this frame to the one before it in `self.latest`.
+        """
         now = _eight_bit(target)
         if min(now.shape) < _SMALLEST:
             return self.link
@@ -73,7 +76,9 @@ class FlowTracker:
         backward = self._check.calc(self._neighbour, now, None)
         error = np.linalg.norm(forward + sample(backward, forward), axis=-1)
         chain = forward + sample(self.link.displacement, forward)
-        visibility = np.exp(-((error / 2) ** 2)) * sample(self.link.visibility, forward) * _inside(chain)
+        unbroken = np.exp(-((error / 2) ** 2))
+        self.latest = FlowLink(forward, (unbroken * _inside(forward)).astype(np.float32))
+        visibility = unbroken * sample(self.link.visibility, forward) * _inside(chain)
         direct = self._flow.calc(now, self._reference, chain.copy())
         closer = _residual(now, self._reference, direct) < _residual(now, self._reference, chain)
         self.link = FlowLink(np.where(closer[..., None], direct, chain), visibility.astype(np.float32))

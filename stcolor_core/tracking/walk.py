@@ -19,7 +19,9 @@ from stcolor_core.tracking.tracks import Tracks
 
 __all__ = ["View", "Walk", "in_cells"]
 
-_FLOW_RADIUS = 4  # cells around where the flow went: windows that follow it need no hand-set R (method.md, section 6)
+# Cells around where the flow leads, from where it is lost to where it is sure: windows that need no hand-set R
+# (method.md, section 6).
+_WIDEST, _NARROWEST = 4.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ class Walk:
             mattes=self._instances.mattes if self._instances else None,
             displacement=link.displacement,
             visibility=link.visibility,
+            step=self._flow.latest,
         )
 
 
@@ -110,9 +113,11 @@ class _FlowWindows:
 
     def step(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _MaskPropagation)
         centre = in_cells(link.displacement, view).to(self._device)
-        window = dense.neighbourhood(*view.grid, _FLOW_RADIUS, centre=centre, device=self._device)
-        support = cells(resized(link.visibility, view.matching_size), view.grid).reshape(-1)
-        return _Candidates(window.positions.int(), torch.from_numpy(support).to(self._device), 0.0)
+        visibility = cells(resized(link.visibility, view.matching_size), view.grid)
+        support = torch.from_numpy(visibility.reshape(-1)).to(self._device)
+        reach = _WIDEST + (_NARROWEST - _WIDEST) * support
+        places = dense.neighbourhood(*view.grid, round(_WIDEST), centre=centre, reach=reach, device=self._device)
+        return _Candidates(places.positions.int(), support, 0.0)
 
 
 class _MaskPropagation:

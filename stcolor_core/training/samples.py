@@ -30,7 +30,7 @@ from stcolor_core.refinement.standard import StandardRefinement
 from stcolor_core.scratch import Scratch
 from stcolor_core.shot import Method
 from stcolor_core.spans import plan
-from stcolor_core.training.clips import aged, intruded, sized
+from stcolor_core.training.clips import aged, intruded, sized, whole_frames
 
 __all__ = ["count_candidates", "make_samples", "read_sample", "walks"]
 
@@ -42,14 +42,13 @@ _STEPS = (1, 1, 2, 3)  # frames of the footage, which moves slowly, between two 
 _SYNTHETIC, _AGED, _BOTH_ENDS = 0.3, 0.35, 0.4  # how many of the walks
 _INTRUDED = 0.25  # of those through real clips
 _MOST_OBJECTS = 4  # on a synthetic one
-_DAMAGED = {"mmaction2-demo-demo_s1": 22}  # frames that are whole
 
 
 class _Recorder(StandardRefinement):
     """The fixed rule, which remembers what it was given last."""
 
     def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:
-        self.evidence = evidence
+        self.seen = evidence, previous
         return super().refine(evidence, previous)
 
 
@@ -71,9 +70,10 @@ def make_samples(footage: Path, cache: Path, *, walks_per_clip: int, seed: int, 
 
 
 def read_sample(path: Path) -> tuple[np.ndarray, ...]:
-    """lightness (H, W), truth ab (H, W, 2), candidates' ab (K, H, W, 2), evidence (K, E, H, W); all float16."""
+    """lightness (H, W), truth ab (H, W, 2), candidates' ab (K, H, W, 2), facts (K, F) and
+    evidence (K, E, H, W); all float16."""
     with np.load(path, allow_pickle=False) as data:
-        return tuple(data[name] for name in ("lightness", "truth", "ab", "evidence"))
+        return tuple(data[name] for name in ("lightness", "truth", "ab", "facts", "evidence"))
 
 
 def count_candidates(path: Path) -> int:
@@ -110,7 +110,7 @@ def walks(clip: Clip, references: Sequence[int], *, wanted: Collection[int]) -> 
     for span in plan(range(len(clip.rgb)), references, []):
         with Scratch() as scratch:
             for colored in propagator.color(span, clip, scratch, wanted=set(wanted).intersection(span.frames)):
-                yield colored.frame, candidates(recorder.evidence)
+                yield colored.frame, candidates(*recorder.seen)
 
 
 def _drawn(
@@ -128,7 +128,7 @@ def _filmed(
 ) -> tuple[Clip, tuple[int, ...]]:
     """A stretch of the clip, in some of the walks with an intruder."""
     clip = sized(clip, lines)
-    count = _whole_frames(clip)
+    count = whole_frames(clip)
     step = int(generator.choice(_STEPS))
     length = min(count, step * int(generator.integers(_SHORTEST, _LONGEST + 1)))
     start = int(generator.integers(0, count - length + 1))
@@ -159,11 +159,7 @@ def _synthetic(
 
 def _picture(clip: dataset.Sequence, generator: np.random.Generator) -> np.ndarray:
     """Any whole picture of the clip."""
-    return clip.rgb(int(generator.integers(0, _whole_frames(clip))))
-
-
-def _whole_frames(clip: dataset.Sequence) -> int:
-    return min(len(clip), _DAMAGED.get(clip.name, len(clip)))
+    return clip.rgb(int(generator.integers(0, whole_frames(clip))))
 
 
 def _references(count: int, generator: np.random.Generator) -> tuple[int, ...]:
@@ -179,6 +175,7 @@ def _write(path: Path, clip: Clip, frame: int, found: Candidates) -> None:
             lightness=clip.lightnesses[frame].astype(np.float16),
             truth=clip.ab[frame].astype(np.float16),
             ab=found.ab.astype(np.float16),
+            facts=found.facts.astype(np.float16),
             evidence=found.evidence.astype(np.float16),
         )
     partial_path.replace(path)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from stcolor_core.refinement import Evidence, FlowColor
+from stcolor_core.refinement import Evidence, FlowColor, Previous, Step
 from stcolor_core.warping import GridWarp
 
-__all__ = ["CARRIED", "FREE", "SIZE", "TRACKED", "evidence", "flow", "plane"]
+__all__ = ["CARRIED", "FREE", "SIZE", "TRACKED", "evidence", "flow", "plane", "previous", "step"]
 
 GRID, SIZE = (4, 6), (16, 24)
 FREE, TRACKED, CARRIED = (-40.0, 10.0), (30.0, 30.0), (5.0, -50.0)
@@ -60,3 +60,14 @@ def flow(
         fit=torch.full((24,), 0.8),
         closeness=closeness,
     )
+
+
+def step(*, visibility: float = 1.0) -> Step:
+    """To a frame before that looks the same and has not moved."""
+    whole = np.ones(SIZE, np.float32)
+    return Step(np.zeros((*SIZE, 2), np.float32), 50 * whole, visibility * whole, 0 * whole, torch.full((24,), 0.8))
+
+
+def previous(color: tuple[float, float], *, confidence: float = 1.0) -> Previous:
+    whole = np.ones(SIZE, np.float32)
+    return Previous(50 * whole, plane(color), confidence * whole)

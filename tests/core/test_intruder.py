@@ -77,6 +77,5 @@ def test_an_intruder_has_low_confidence(last: Last) -> None:
     assert last.confidence(last.inside) < last.confidence(last.outside) / 2
 
 
-@pytest.mark.xfail(reason="the network fades what it cannot know too little: 0.7 to 1.0 of the surround", strict=True)
 def test_an_intruder_stays_near_neutral(last: Last) -> None:
     assert last.chroma(last.inside) < last.chroma(last.outside) / 2

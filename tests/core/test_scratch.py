@@ -15,6 +15,7 @@ import torch
 
 from stcolor_core.errors import OutputError
 from stcolor_core.scratch import Scratch
+from stcolor_core.tracking.flow import FlowLink
 from stcolor_core.tracking.instance import InstanceRestriction, Instances
 from stcolor_core.tracking.tracks import Tracks
 
@@ -33,6 +34,7 @@ def some_tracks(*, instances: bool) -> Tracks:
         mattes=Instances(masks, np.array([3, 4]), np.ones(2, np.float32), ("a", "b")) if instances else None,
         displacement=np.ones((8, 12, 2), np.float32),
         visibility=np.zeros((8, 12), np.float32),
+        step=FlowLink.identity(8, 12),
     )
 
 

@@ -11,7 +11,7 @@ from refinement_evidence import CARRIED, evidence, flow
 from safetensors.torch import save_file
 
 from stcolor_core.errors import ModelError
-from stcolor_core.refinement.candidates import EVIDENCE
+from stcolor_core.refinement.candidates import EVIDENCE, FACTS
 from stcolor_core.refinement.learned import WEIGHTS, LearnedRefinement, load_mixing_net
 from stcolor_core.refinement.mixing import MixingNet
 from stcolor_core.refinement.standard import StandardRefinement
@@ -26,12 +26,13 @@ def scrambled() -> MixingNet:
     return network
 
 
-def inputs(count: int, height: int = 30, width: int = 44) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def inputs(count: int, height: int = 30, width: int = 44) -> tuple[torch.Tensor, ...]:
     generator = torch.Generator().manual_seed(1)
     given = torch.rand(1, count, len(EVIDENCE), height, width, generator=generator)
     given[:, :, EVIDENCE.index("prior")] /= given[:, :, EVIDENCE.index("prior")].sum(1, keepdim=True)
     light = 100 * torch.rand(1, height, width, generator=generator)
-    return light, 40 * torch.randn(1, count, 2, height, width, generator=generator), given
+    ab = 40 * torch.randn(1, count, 2, height, width, generator=generator)
+    return light, ab, torch.rand(1, count, len(FACTS), generator=generator), given
 
 
 def test_it_is_as_small_as_it_must_be() -> None:
@@ -54,12 +55,12 @@ def test_untrained_it_is_the_fixed_rule_but_for_the_chroma_that_mixing_costs() -
 @pytest.mark.parametrize("count", [2, 3, 4, 6])
 @torch.no_grad()
 def test_any_number_of_candidates_is_mixed_in_any_order(count: int) -> None:
-    network, (light, ab, given) = scrambled(), inputs(count)
-    mixed = network(light, ab, given)
+    network, (light, ab, facts, given) = scrambled(), inputs(count)
+    mixed = network(light, ab, facts, given)
     assert mixed.weights.shape == (1, count, 30, 44)
     torch.testing.assert_close(mixed.weights.sum(1), torch.ones(1, 30, 44))
     order = torch.randperm(count)
-    other = network(light, ab[:, order], given[:, order])
+    other = network(light, ab[:, order], facts[:, order], given[:, order])
     torch.testing.assert_close(other.weights, mixed.weights[:, order], atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(other.certain, mixed.certain, atol=1e-4, rtol=1e-3)
 

@@ -99,6 +99,14 @@ def test_windows_follow_the_flow_and_stay_on_the_grid() -> None:
     assert set(corner.tolist()) == {-1, 6, 7, 14, 15}
 
 
+def test_a_window_narrows_where_its_place_is_sure() -> None:
+    reach = torch.full((35,), 0.5)
+    reach[17], reach[18] = 2.0, 0.9
+    window = dense.neighbourhood(5, 7, 2, reach=reach, device=CPU).positions
+    assert (window >= 0).sum(1)[[16, 17, 18]].tolist() == [1, 25, 9]
+    assert window[16][window[16] >= 0].tolist() == [16]
+
+
 def test_candidate_lists_are_bounded_best_first_and_hold_each_place_once() -> None:
     window = dense.neighbourhood(6, 8, 2, device=CPU)
     track = dense.DenseTrack.identity(48, device=CPU)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from stcolor_core.tracking.flow import FlowLink
 from stcolor_core.tracking.instance import InstanceRestriction
 from stcolor_core.tracking.reacquisition import fit, found_again, matches
 from stcolor_core.tracking.tracks import Tracks
@@ -71,7 +72,7 @@ def view() -> Callable[[np.ndarray, torch.Tensor], View]:
 
 def tracks(instances: InstanceRestriction | None = None) -> Tracks:
     still = np.zeros((64, 96, 2), np.float32)
-    return Tracks(None, None, 0.0, instances, None, still, np.ones((64, 96), np.float32))
+    return Tracks(None, None, 0.0, instances, None, still, np.ones((64, 96), np.float32), FlowLink.identity(64, 96))
 
 
 def test_flow_starts_at_the_matches_and_ends_at_the_pixel(

@@ -14,11 +14,12 @@ from scenes import pan
 from stcolor_core.cli import main
 from stcolor_core.color import lab_to_linear, srgb_encode
 from stcolor_core.evaluation.dataset import read_dataset
-from stcolor_core.refinement.candidates import EVIDENCE
+from stcolor_core.refinement.candidates import EVIDENCE, FACTS
 from stcolor_core.refinement.learned import load_mixing_net
 from stcolor_core.training import refinement
 from stcolor_core.training import samples as samples_module
 from stcolor_core.training.refinement import Batch, Settings, loss_of, srgb_of, train
+from stcolor_core.training.runs import Run
 from stcolor_core.training.samples import make_samples, read_sample, walks
 
 CPU = torch.device("cpu")
@@ -46,9 +47,11 @@ def samples(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pat
 def test_samples_hold_what_the_network_is_given_and_the_truth(samples: list[Path]) -> None:
     assert len(samples) >= 12
     for path in samples:
-        lightness, truth, ab, evidence = read_sample(path)
+        lightness, truth, ab, facts, evidence = read_sample(path)
         assert truth.shape == (*lightness.shape, 2)
         assert ab.shape == (len(ab), *truth.shape)
+        assert facts.shape == (len(ab), len(FACTS))
+        assert facts[:, FACTS.index("previous")].sum() == 1
         assert evidence.shape == (len(ab), len(EVIDENCE), *lightness.shape)
         mixed = np.einsum("khw,khwc->hwc", evidence[:, EVIDENCE.index("prior")].astype(float), ab)
         assert np.abs(mixed - truth).mean() < 15, "the rule is not far off on footage as easy as this"
@@ -95,13 +98,13 @@ def test_a_training_that_is_stopped_goes_on_to_the_same_weights(
         return Settings(steps=steps, every=6, crop=(64, 64), batch=2, held_out=("slow",))
 
     whole = train(samples, tmp_path / "whole.safetensors", settings(), device=CPU)
-    keep = refinement._Run.keep
+    keep = Run.keep
 
     def stop(self: object, step: int, figures: object) -> None:
         keep(self, step, figures)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(refinement._Run, "keep", stop)
+    monkeypatch.setattr(Run, "keep", stop)
     with pytest.raises(KeyboardInterrupt):
         train(samples, tmp_path / "parts.safetensors", settings(), device=CPU)
     monkeypatch.undo()
@@ -129,11 +132,12 @@ def test_it_learns_whom_to_trust_where_the_rule_is_wrong() -> None:
         evidence = torch.zeros(4, 2, len(EVIDENCE), 32, 32)
         evidence[:, 0, place["prior"]] = 1
         evidence[:, 0, place["difference"]] = 1 - 2 * right[:, 0].float()
-        evidence[:, 0, place["flow"]] = evidence[:, 1, place["anywhere"]] = 1
-        return Batch(torch.full((4, 32, 32), 60.0), truth, ab, evidence)
+        facts = torch.zeros(4, 2, len(FACTS))
+        facts[:, 0, FACTS.index("flow")] = facts[:, 1, FACTS.index("anywhere")] = 1
+        return Batch(torch.full((4, 32, 32), 60.0), truth, ab, facts, evidence)
 
     def loss(given: Batch) -> torch.Tensor:
-        return loss_of(network(given.lightness, given.ab, given.evidence), given)
+        return loss_of(network(given.lightness, given.ab, given.facts, given.evidence), given)
 
     before = float(loss(batch()).detach())
     for _ in range(150):
@@ -141,7 +145,7 @@ def test_it_learns_whom_to_trust_where_the_rule_is_wrong() -> None:
         loss(batch()).backward()
         optimiser.step()
     given = batch()
-    mixed = network(given.lightness, given.ab, given.evidence)
+    mixed = network(given.lightness, given.ab, given.facts, given.evidence)
     assert float(loss(given).detach()) < before - 2
     chosen = mixed.weights.argmax(1, keepdim=True) == (given.evidence[:, :1, place["difference"]] > 0)
     assert chosen.float().mean() > 0.95
