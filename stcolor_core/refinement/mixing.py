@@ -68,12 +68,13 @@ class MixingNet(nn.Module):
         edges = (0, -width % _ALIGNMENT, 0, -height % _ALIGNMENT)
         each = F.pad(each.flatten(0, 1), edges, mode="replicate")
         light = F.pad(_described(lightness), edges, mode="replicate")
-        stem = self.candidate(F.pixel_unshuffle(each, 2)) + self.kind(facts.flatten(0, 1))[..., None, None]
+        stem = _halved(self.candidate, each) + self.kind(facts.flatten(0, 1))[..., None, None]
         own = stem.reshape(batch, count, *stem.shape[1:])
-        together = torch.cat([own.mean(1), own.amax(1), self.light(F.pixel_unshuffle(light, 2))], dim=1)
+        together = torch.cat([own.mean(1), own.amax(1), _halved(self.light, light)], dim=1)
         context = self._context(together)
-        for_each = context[:, None].expand(-1, count, -1, -1, -1).flatten(0, 1)
-        hidden = F.relu(self.judge(torch.cat([F.relu(stem), for_each], dim=1)))
+        of_each, of_all = torch.split(self.judge.weight, [_STEM, _WIDTHS[0]], dim=1)  # the context's share is made once
+        judged = F.conv2d(F.relu(stem), of_each, self.judge.bias).reshape(batch, count, -1, *stem.shape[2:])
+        hidden = F.relu(judged + F.conv2d(context, of_all)[:, None]).flatten(0, 1)
         weighed = F.pixel_shuffle(self.weigh(hidden), 2)[..., :height, :width]
         faded = F.pixel_shuffle(self.fade(context), 2)[..., :height, :width]
         logits = (prior + _LEAST_PRIOR).log() + weighed.reshape(batch, count, height, width)
@@ -101,6 +102,11 @@ class _Block(nn.Sequential):
             nn.GroupNorm(8, width),
             nn.ReLU(inplace=True),
         )
+
+
+def _halved(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """A 3 x 3 convolution, padded by 1, of `F.pixel_unshuffle(x, 2)`: one of x itself in steps of 2 copies nothing."""
+    return F.conv2d(x, F.pixel_shuffle(conv.weight, 2), conv.bias, stride=2, padding=2)
 
 
 def _described(lightness: Tensor) -> Tensor:
