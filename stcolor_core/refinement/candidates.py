@@ -181,9 +181,8 @@ def _tracked_ab(evidence: Evidence) -> np.ndarray:
     along = np.einsum("fhw,fhwc->hwc", shares / np.maximum(total, 1e-6), [flow.ab for flow in evidence.leading])
     grid = evidence.grid_lightness.shape
     astray = _on_grid(evidence, evidence.warp.ab) - resized(along, grid)
-    trust = np.sqrt(total)[
-        ..., None
-    ]  # what is off in the mean is mended, so that less is needed than for the flow alone
+    # what is off in the mean is mended, so that less trust is needed than for the flow alone
+    trust = np.sqrt(total)[..., None]
     return np.asarray(trust * (along + resized(astray, ab.shape[:2])) + (1 - trust) * ab)
 
 

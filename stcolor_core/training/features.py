@@ -31,7 +31,7 @@ from stcolor_core.features.standard import PROJECTION, backbone, raw_features
 from stcolor_core.resizing import cells
 from stcolor_core.training.clips import sized, whole_frames
 from stcolor_core.training.projection import learn
-from stcolor_core.training.refinement import srgb_of
+from stcolor_core.training.refinement import LEAST_ERROR, srgb_of
 from stcolor_core.training.runs import Run, Schedule
 
 __all__ = ["Matcher", "Picture", "Settings", "condensed", "make", "train"]
@@ -42,7 +42,6 @@ _TARGETS = 2  # of one reference
 _PLACES = 800  # of a target whose colour counts in one step
 _STRANGERS = 1200  # places of the picture before, of another clip as a rule: nothing should be taken from there
 _TEMPERATURE = 0.035  # of the softmax where training starts
-_LEAST_ERROR = 3e-5  # of the mean square, 45 dB: beyond, the truth's own noise is what is measured
 _LARGEST = (216, 352)  # px of what is cut from a picture
 _LINES = (168, 216, 216, 264, 320)  # sizes that footage is brought to before
 _MOVED, _BLURRED, _GRAINED, _OTHER_FILM = 0.4, 0.3, 0.6, 0.6  # how many of the pictures
@@ -130,7 +129,7 @@ def train(clips: Sequence[Clip], start: Tensor, output: Path, settings: Settings
         for target, picture in zip(targets, pictures[1:], strict=True):
             places = torch.randperm(target.shape[1], generator=generator)[:_PLACES].to(device)
             found = ab @ torch.softmax(target[:, places].T @ features / run.network.temperature, dim=1).T
-            losses.append((_error(found, picture, places).square().mean() + _LEAST_ERROR).log())
+            losses.append((_error(found, picture, places).square().mean() + LEAST_ERROR).log())
         run.step(torch.stack(losses).mean(), step)
         some = torch.randperm(reference.shape[1], generator=generator)[:_STRANGERS].to(device)
         stranger = (reference.detach()[:, some], color[:, some])

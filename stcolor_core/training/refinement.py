@@ -24,13 +24,13 @@ from stcolor_core.refinement.mixing import Mixed, MixingNet
 from stcolor_core.training.runs import Run, Schedule
 from stcolor_core.training.samples import count_candidates, read_sample
 
-__all__ = ["Batch", "Settings", "loss_of", "srgb_of", "train", "validate"]
+__all__ = ["LEAST_ERROR", "Batch", "Settings", "loss_of", "srgb_of", "train", "validate"]
 
 _RIGHT = 16 / 255  # distance in sRGB within which a colour counts as right
 _PRIOR = EVIDENCE.index("prior")
 _CARRIED = [FACTS.index(name) for name in ("flow", "found", "previous")]
 _WITHOUT_FLOW = 0.1  # share of the batches that stand for shots with stills alone
-_LEAST_ERROR = 3e-5  # of the mean square, 45 dB: beyond, the truth's own noise is what is measured
+LEAST_ERROR = 3e-5  # of the mean square, 45 dB: beyond, the truth's own noise is what is measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +83,7 @@ def loss_of(mixed: Mixed, batch: Batch) -> Tensor:
     distance = ((ab - batch.truth).square().sum(1) + 1).sqrt().mean()
     right = (error.detach().square().sum(1, keepdim=True) <= _RIGHT**2).float()
     surprise = F.binary_cross_entropy_with_logits(mixed.certain, right)
-    return (square + _LEAST_ERROR).log().mean() + 0.02 * distance + 0.5 * surprise
+    return (square + LEAST_ERROR).log().mean() + 0.02 * distance + 0.5 * surprise
 
 
 def mixed_ab(mixed: Mixed, ab: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -88,3 +89,14 @@ def pan(count: int, *, height: int = 96, width: int = 128, step: int = 3) -> Sce
         [np.zeros((0, height, width), bool)] * count,
         with_mattes=False,
     )
+
+
+def two_clips(folder: Path, *, frames: int) -> Path:
+    """The folder, with a slow pan and a fast one in it, as training reads footage."""
+    for name, step in (("slow", 1), ("fast", 3)):
+        (folder / name).mkdir()
+        scene = pan(frames, height=72, width=96, step=step)
+        for index, (lightness, ab) in enumerate(zip(scene.lightnesses, scene.ab, strict=True)):
+            rgb = srgb_encode(np.clip(lab_to_linear(np.dstack([lightness, ab])), 0, 1))
+            cv2.imwrite(str(folder / name / f"{index:05d}.png"), np.rint(255 * rgb[..., ::-1]).astype(np.uint8))
+    return folder

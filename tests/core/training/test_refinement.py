@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
-from scenes import pan
+from scenes import two_clips
 
 from stcolor_core.cli import main
 from stcolor_core.color import lab_to_linear, srgb_encode
@@ -29,14 +28,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two clips of 14 frames."""
-    folder = tmp_path_factory.mktemp("footage")
-    for name, step in (("slow", 1), ("fast", 3)):
-        (folder / name).mkdir()
-        scene = pan(14, height=72, width=96, step=step)
-        for index, (lightness, ab) in enumerate(zip(scene.lightnesses, scene.ab, strict=True)):
-            rgb = srgb_encode(np.clip(lab_to_linear(np.dstack([lightness, ab])), 0, 1))
-            cv2.imwrite(str(folder / name / f"{index:05d}.png"), np.rint(255 * rgb[..., ::-1]).astype(np.uint8))
-    return folder
+    return two_clips(tmp_path_factory.mktemp("footage"), frames=14)
 
 
 @pytest.fixture(scope="module")
