@@ -3,8 +3,9 @@
     PYTHONPATH=. python benchmarks/attention.py --dataset ../shared/data/davis [--features gradients] [--every 4]
 
 The first frames of each sequence take the colour of one reference frame: a*, b* averaged over grid cells, mixed by a
-softmax over all reference positions, enlarged bilinearly, under the frame's true L*. Prints PSNR in dB per sequence
-beside a grey control, the number of channels, and the processor time of one frame on one core.
+softmax over all reference positions, under the frame's true L*. Prints PSNR in dB per sequence: of the grid's own
+cells, enlarged bilinearly, enlarged with the slopes that go with the colour, and of a grey control; then the number of
+channels, and the processor time of one frame on one core.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from stcolor_core.features.gradients import gradient_descriptors, luminance_samp
 from stcolor_core.features.lite0 import load_lite0, packaged_state
 from stcolor_core.features.standard import StandardFeatures, backbone, raw_features
 from stcolor_core.resizing import cells
+from stcolor_core.upsampling import slopes, upsample
 from stcolor_core.warping import GridReference, warp
 
 Describe = Callable[[Tensor], Tensor]  # (H, W) L* -> (C, h, w)
@@ -43,7 +45,9 @@ class Frame(NamedTuple):
 
 
 class Score(NamedTuple):
-    attention: float  # dB, means over frames
+    grid: float  # dB, means over frames
+    bilinear: float
+    slopes: float
     grey: float
     describing: float  # seconds a frame
     matching: float
@@ -90,25 +94,33 @@ def score(sequence: Sequence, describe: Describe, targets: list[int], *, referen
     """What attention over these features makes of the target frames of a sequence, and what it costs."""
     keyframe = read(sequence, reference)
     source = describe(keyframe.lightness)
-    ab = torch.from_numpy(cells(keyframe.lab[..., 1:], source.shape[1:])).permute(2, 0, 1).flatten(1)
-    found, control, describing, matching = [], [], 0.0, 0.0
+    shape = source.shape[1:]
+    slope = slopes(keyframe.lab[..., 0], keyframe.lab[..., 1:])
+    known = GridReference(source.flatten(1), on_grid(keyframe.lab[..., 1:], shape), slope=on_grid(slope, shape))
+    found, describing, matching = [], 0.0, 0.0
     for index in targets:
         frame = read(sequence, index)
         start = time.process_time()
         target = describe(frame.lightness)
         described = time.process_time()
-        grid = warp(target.flatten(1), [GridReference(source.flatten(1), ab)], temperature=temperature).ab
+        grid = warp(target.flatten(1), [known], temperature=temperature)
         matching += time.process_time() - described
         describing += described - start
-        height, width = frame.lab.shape[:2]
-        small = grid.T.reshape(*target.shape[1:], 2).numpy()
-        found.append(
-            psnr(frame.rgb, colored(frame, cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)))
+        ab, steepness = (part.T.reshape(*shape, 2).numpy() for part in (grid.free_ab, grid.free_slope))
+        lightness, low = frame.lab[..., 0], cells(frame.lab, shape)
+        results = (
+            cv2.resize(ab, lightness.shape[::-1], interpolation=cv2.INTER_LINEAR),
+            upsample(ab, low[..., 0], lightness, slope=steepness, interpolation="linear"),
+            np.zeros((*lightness.shape, 2), np.float32),
         )
-        control.append(psnr(frame.rgb, colored(frame, np.zeros((height, width, 2), np.float32))))
+        on_cells = psnr(colored(low, low[..., 1:]), colored(low, ab))
+        found.append((on_cells, *(psnr(frame.rgb, colored(frame.lab, each)) for each in results)))
     count = len(targets)
-    means = (float(np.mean(found)), float(np.mean(control)))
-    return Score(*means, describing / count, matching / count, len(source))
+    return Score(*np.mean(found, axis=0).tolist(), describing / count, matching / count, len(source))
+
+
+def on_grid(picture: np.ndarray, shape: torch.Size) -> Tensor:
+    return torch.from_numpy(cells(picture, (shape[0], shape[1]))).permute(2, 0, 1).flatten(1)
 
 
 def read(sequence: Sequence, index: int) -> Frame:
@@ -116,8 +128,8 @@ def read(sequence: Sequence, index: int) -> Frame:
     return Frame(rgb, linear_to_lab(srgb_decode(rgb)))
 
 
-def colored(frame: Frame, ab: np.ndarray) -> np.ndarray:
-    return srgb_encode(lab_to_linear(np.dstack([frame.lab[..., :1], ab])))
+def colored(lab: np.ndarray, ab: np.ndarray) -> np.ndarray:
+    return srgb_encode(lab_to_linear(np.dstack([lab[..., :1], ab])))
 
 
 def main() -> None:
@@ -137,17 +149,16 @@ def main() -> None:
         i for i in range(options.reference % options.every, options.frames, options.every) if i != options.reference
     ]
     scores = []
-    print(f"{'sequence':<20} attention    grey")
+    print(f"{'sequence':<20} {'grid':>8} {'bilinear':>8} {'slopes':>8} {'grey':>8}")
     with torch.inference_mode():
         for sequence in read_dataset(options.dataset, width=options.size[0], height=options.size[1]):
             result = score(sequence, describe, targets, reference=options.reference, temperature=options.temperature)
             scores.append(result)
-            print(f"{sequence.name:<20} {result.attention:9.2f} {result.grey:7.2f}", flush=True)
-    mean = np.mean(scores, axis=0)
-    print(f"{'mean':<20} {mean[0]:9.2f} {mean[1]:7.2f}")
-    print(
-        f"C {scores[0].channels}, features {1e3 * mean[2]:.0f} ms, attention {1e3 * mean[3]:.0f} ms a frame on one core"
-    )
+            print(f"{sequence.name:<20}" + "".join(f" {figure:8.2f}" for figure in result[:4]), flush=True)
+    mean = Score(*np.mean(scores, axis=0).tolist())
+    print(f"{'mean':<20}" + "".join(f" {figure:8.2f}" for figure in mean[:4]))
+    cost = f"features {1e3 * mean.describing:.0f} ms, attention {1e3 * mean.matching:.0f} ms"
+    print(f"C {mean.channels:.0f}, {cost} a frame on one core")
 
 
 if __name__ == "__main__":

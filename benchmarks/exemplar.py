@@ -120,6 +120,7 @@ def ours(
         radius=dense_exemplar.RADIUS,
         color_features=True,
         coarse_matching=False,
+        shortlists=False,
     )
     method = Method(model="exemplar", tracking="dense", exact=exact)
 

@@ -79,6 +79,7 @@ def exemplar() -> tuple[models.Model, str]:
         radius=9,
         color_features=True,
         coarse_matching=False,
+        shortlists=False,
     )
     return model, "seeded"
 

@@ -70,7 +70,8 @@ class Model:
 
     Defaults where a shot does not say: temperature, of eqs. 3 and 10; radius, R of eq. 16 in grid cells, None to follow
     the flow; color_features, whether references are described by their colours too. coarse_matching: whether
-    `Method.matching_height` bounds the size that features are taken from.
+    `Method.matching_height` bounds the size that features are taken from. shortlists: whether attention looks at the
+    likest parts of the references only (`stcolor_core.shortlist`).
     """
 
     name: str
@@ -80,6 +81,7 @@ class Model:
     radius: int | None
     color_features: bool
     coarse_matching: bool
+    shortlists: bool
 
 
 # name: summary, licence, weights
@@ -141,6 +143,7 @@ def build(name: str, *, device: torch.device | str, refinement: Refinement | Non
             radius=None,
             color_features=False,
             coarse_matching=True,
+            shortlists=True,
         )
     if name == "exemplar":
         from stcolor_core.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
@@ -155,6 +158,7 @@ def build(name: str, *, device: torch.device | str, refinement: Refinement | Non
             radius=9,
             color_features=True,
             coarse_matching=False,
+            shortlists=False,
         )
     raise BadRequest(f"There is no model {name!r}. Use one of standard, exemplar.")
 

@@ -35,6 +35,7 @@ from stcolor_core.tracking.instance import Instances
 from stcolor_core.tracking.reacquisition import fit, found_again
 from stcolor_core.tracking.tracks import Tracks
 from stcolor_core.tracking.walk import View, Walk, in_cells
+from stcolor_core.upsampling import slopes
 from stcolor_core.warping import GridReference, warp
 
 __all__ = ["Colored", "Footage", "Keyframe", "Propagator"]
@@ -94,7 +95,8 @@ class Colored:
 class _Source:
     """A reference ready to be matched.
 
-    frame: None for a still. described: (C, P_r) features; ab (H, W, 2); grid_ab (2, P_r).
+    frame: None for a still. described: (C, P_r) features; ab (H, W, 2); grid_ab, grid_slope: (2, P_r), as in
+    `GridReference`.
     """
 
     frame: int | None
@@ -102,6 +104,7 @@ class _Source:
     described: Tensor
     ab: np.ndarray
     grid_ab: Tensor
+    grid_slope: Tensor
 
     @property
     def told(self) -> Previous:
@@ -253,13 +256,14 @@ class Propagator:
 
     def _source(self, frame: int | None, keyframe: Keyframe) -> _Source:
         view = self._view(keyframe.lightness, keyframe.instances)
-        described, ab = view.reference, self._matching(keyframe.ab)
+        described = view.reference
+        lightness, ab = self._matching(keyframe.lightness), self._matching(keyframe.ab)
         if self._color_features:
-            lightness = self._matching(keyframe.lightness)
             described = self._model.features.reference(
                 self._tensor(lightness), self._tensor(ab).permute(2, 0, 1)
             ).flatten(1)
-        return _Source(frame, view, described, keyframe.ab, self._tensor(cells(ab, view.grid)).reshape(-1, 2).T)
+        of_grid = (self._tensor(cells(part, view.grid)).reshape(-1, 2).T for part in (ab, slopes(lightness, ab)))
+        return _Source(frame, view, described, keyframe.ab, *of_grid)
 
     def _view(self, lightness: np.ndarray, instances: Instances | None) -> View:
         matching = self._matching(lightness)
@@ -278,15 +282,19 @@ class Propagator:
 
         tracks belong to the first sources; the others are matched by features alone.
         """
+        matched = [
+            GridReference(source.described, source.grid_ab, slope=source.grid_slope, grid=source.view.grid)
+            for source in sources
+        ]
         references = [
-            GridReference(source.described, source.grid_ab, track.candidates, track.support, track.instances)
-            for source, track in zip(sources, tracks, strict=False)
+            replace(source, candidates=track.candidates, support=track.support, instances=track.instances)
+            for source, track in zip(matched, tracks, strict=False)
         ]
         restricted = any(reference.restricts for reference in references)
         nowhere = (
             torch.full((view.target.shape[1], 1), -1, dtype=torch.int32, device=self._device) if restricted else None
         )
-        references += [GridReference(source.described, source.grid_ab, nowhere) for source in sources[len(tracks) :]]
+        references += [replace(source, candidates=nowhere) for source in matched[len(tracks) :]]
         follows = self._radius is None  # windows that follow the flow; the paper's fixed ones know nothing of it
         bounding = list(zip(sources, tracks, _closeness(frame, sources[: len(tracks)]), strict=False))
         along, found = [], []
@@ -299,7 +307,12 @@ class Propagator:
         return Evidence(
             lightness=view.lightness,
             grid_lightness=view.grid_lightness,
-            warp=warp(view.target, references, temperature=self._temperature),
+            warp=warp(
+                view.target,
+                references,
+                temperature=self._temperature,
+                grid=view.grid if self._model.shortlists else None,
+            ),
             restricted=restricted,
             flows=(*along, *found) if self._method.flow else (),
             leading=tuple(along) if follows and all(track.candidates is not None for track in tracks) else (),

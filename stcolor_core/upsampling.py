@@ -38,25 +38,33 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["upsample"]
+__all__ = ["slopes", "upsample"]
 
 Plane = NDArray[np.float32]
 
 _METHODS = {"cubic": cv2.INTER_CUBIC, "linear": cv2.INTER_LINEAR}
 _WINDOW = np.array([1, 4, 1], np.float32) / 6  # 3x3; 5x5 loses 0.1 to 0.3 dB where chroma is resolved
 _RANGE_VARIANCE = 1.0  # L*^2; keeps plate grain and rounding from becoming colour, an edge of 10 L* is hardly weakened
+_LEAST_VARIANCE = 4.0  # L*^2
+_SURROUNDINGS = 1.5  # px, sigma: of what may lie in one cell of the matching grid
 _REACH = np.ones((5, 5), np.uint8)  # 3x3 would cut off colours whose edge falls inside the next low pixel
 _TINY = np.finfo(np.float32).tiny
 
 
 def upsample(
-    values: Plane, guide_low: Plane, guide: Plane, *, interpolation: Literal["cubic", "linear"] = "cubic"
+    values: Plane,
+    guide_low: Plane,
+    guide: Plane,
+    *,
+    slope: Plane | None = None,
+    interpolation: Literal["cubic", "linear"] = "cubic",
 ) -> Plane:
     """Bring ab (or a confidence) to the size of `guide`, with its edges where the guide has them.
 
     values:        (h, w) or (h, w, c) float32 at working size, any unit.
     guide_low:     (h, w) float32 L* 0..100, the guide area-averaged to working size.
     guide:         (H, W) float32 L* 0..100 at plate size.
+    slope:         as `values`, their change per unit of guide, where that is known; None estimates it from both.
     interpolation: what is done where the guide explains nothing. "cubic" is closer to the truth; "linear" averages
                    more and suits colours that are noisy from pixel to pixel, such as attention on the matching grid.
     Returns (H, W) or (H, W, c) float32, each pixel within the range of the values nearby; a copy, bit for bit, where
@@ -74,13 +82,30 @@ def upsample(
     method = _METHODS[interpolation]
     planes = [np.ascontiguousarray(plane, np.float32) for plane in np.moveaxis(np.atleast_3d(values), 2, 0)]
     detail = guide - _enlarge(guide_low, guide.shape, method)
+    each = _trusted_slopes(planes, guide_low) if slope is None else np.moveaxis(np.atleast_3d(slope), 2, 0)
     result = np.empty((*guide.shape, len(planes)), np.float32)
-    for channel, (plane, slope) in enumerate(zip(planes, _trusted_slopes(planes, guide_low), strict=True)):
-        fine = _enlarge(slope, guide.shape, cv2.INTER_LINEAR)
+    for channel, (plane, steepness) in enumerate(zip(planes, each, strict=True)):
+        fine = _enlarge(np.ascontiguousarray(steepness), guide.shape, cv2.INTER_LINEAR)
         fine *= detail
         fine += _enlarge(plane, guide.shape, method)
         result[..., channel] = _clamp(fine, plane)
     return result if values.ndim == 3 else result[..., 0]
+
+
+def slopes(lightness: Plane, ab: Plane) -> Plane:
+    """Change of a* and b* with L* around each pixel of a picture, as a straight line has it: (H, W, 2).
+
+    lightness: (H, W) L* 0..100. ab: (H, W, 2). Where L* hardly changes, so does the colour.
+    """
+    light, colour = lightness - lightness.mean(), ab - ab.mean((0, 1))
+    mean, colour_mean = _surroundings(light), _surroundings(colour)
+    variance = np.maximum(_surroundings(light * light) - mean * mean, 0)
+    covariance = _surroundings(light[..., None] * colour) - mean[..., None] * colour_mean
+    return np.asarray(covariance / (variance + _LEAST_VARIANCE)[..., None], np.float32)
+
+
+def _surroundings(picture: Plane) -> Plane:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), _SURROUNDINGS), np.float32)
 
 
 def _trusted_slopes(planes: list[Plane], guide: Plane) -> list[Plane]:

@@ -1,24 +1,28 @@
 """Colour from the reference, restricted to where tracking says it may come from (paper, eqs. 3 to 11).
 
-Everything runs through rows of the affinity, a chunk at a time: no P x P matrix is ever held.
+Everything runs through rows of the affinity, a chunk at a time: no P x P matrix is ever held. With the colour goes how
+it changes with lightness around its place, so that what is finer than a place can be told from the frame's own L*.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from stcolor_core.shortlist import blocks, likest
 from stcolor_core.tracking.instance import InstanceRestriction
 
 __all__ = ["GridReference", "GridWarp", "restricted_affinity", "warp"]
 
 # Elements of a chunk of affinity. 4 MiB stay in the cache of a CPU: twice as fast as 32 MiB; a GPU wants few chunks.
 _ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 25}
+_BLOCKS = {"cpu": 8, "cuda": 512}  # of the target that are compared at once with shortlists of their own
 _BLOCK = 64  # columns whose largest is found together
 
 
@@ -30,6 +34,8 @@ class GridReference:
     candidates: (P, K) int32 positions a target may take colour from, -1 padded; None allows all.
     support: (P,) 0..1, how far the candidates were tracked; None counts as not tracked at all.
     instances: the restriction of eq. 13; None allows all.
+    slope: (2, P_r) change of a*, b* with L* around each place; None counts as none.
+    grid: (h, w) with P_r = h * w; only looked at for shortlists.
     """
 
     features: Tensor
@@ -37,6 +43,8 @@ class GridReference:
     candidates: Tensor | None = None
     support: Tensor | None = None
     instances: InstanceRestriction | None = None
+    slope: Tensor | None = None
+    grid: tuple[int, int] | None = None
 
     @property
     def restricts(self) -> bool:
@@ -49,6 +57,7 @@ class GridWarp:
     """Colour at the P target positions.
 
     ab, free_ab: (2, P) from the allowed places, and from everywhere that instances and mattes allow.
+    slope, free_slope: (2, P) change of that colour with L*.
     spread, free_spread: (P,) 0 and more, the standard deviation of the colours that went into it, in a* and b*.
     similarity, free_similarity: (P,) largest correlation among the allowed places and anywhere, -1..1.
     support: (P,) 0..1, share of the colour that came from tracked places.
@@ -59,6 +68,8 @@ class GridWarp:
 
     ab: Tensor
     free_ab: Tensor
+    slope: Tensor
+    free_slope: Tensor
     spread: Tensor
     free_spread: Tensor
     similarity: Tensor
@@ -74,13 +85,57 @@ class GridWarp:
 class _Stack:
     """The references side by side.
 
-    values: (3 + R, N) ab, its square and whose it is. offset: (R + 1,), where each begins in N.
+    features: (C, N), eq. 11. values: (N, 5 + R) ab, its square, its slope and whose it is. offset: (R + 1,), where each
+    begins in N.
     """
 
     references: Sequence[GridReference]
+    features: Tensor
     values: Tensor
     offset: Tensor
     temperature: float
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Some targets in G groups of Q, each group with M places of the stack that it is compared with.
+
+    targets: (G * Q,) positions, beyond the edge any. correlation: of eq. 4, (G * Q, M); it is used up.
+    places: (G, M) of the N, -1 beyond the edge; None where M is N, in order.
+    """
+
+    targets: Tensor
+    correlation: Tensor
+    places: Tensor | None
+
+    def mixed(self, weights: Tensor, values: Tensor) -> Tensor:
+        """weights (G * Q, M), values (N, V) -> (V, G * Q)."""
+        if self.places is None:
+            return (weights @ values).T
+        own = _rows_of(values, self.places)  # (G, M, V)
+        return (weights.reshape(len(own), -1, own.shape[1]) @ own).flatten(0, 1).T
+
+    def of(self, table: Tensor) -> Tensor:
+        """What a table (G * Q, N) says of the places, (G * Q, M)."""
+        if self.places is None:
+            return table
+        own = self.places.clamp_min(0).repeat_interleave(len(table) // len(self.places), dim=0)
+        return table.gather(1, own)
+
+    def columns(self, index: Tensor, count: int) -> Tensor:
+        """Where in M the places `index`, (G * Q, K) of N = `count`, are; -1 where they are not."""
+        if self.places is None:
+            return index
+        table = index.new_full((len(self.places), count + 1), -1)
+        column = torch.arange(self.places.shape[1], device=index.device).expand_as(self.places)
+        table.scatter_(1, self.places.masked_fill(self.places < 0, count), column)
+        return table.gather(1, index.reshape(len(table), -1)).reshape(index.shape)
+
+    def place(self, column: Tensor) -> Tensor:
+        """The places at some columns, (G * Q,)."""
+        if self.places is None:
+            return column
+        return self.places.gather(1, column.reshape(len(self.places), -1)).flatten()
 
 
 def restricted_affinity(correlation: Tensor, allowed: Tensor, *, temperature: float) -> Tensor:
@@ -99,35 +154,107 @@ def restricted_affinity(correlation: Tensor, allowed: Tensor, *, temperature: fl
     return weights.nan_to_num(0.0)
 
 
-def warp(target: Tensor, references: Sequence[GridReference], *, temperature: float) -> GridWarp:
+def warp(
+    target: Tensor, references: Sequence[GridReference], *, temperature: float, grid: tuple[int, int] | None = None
+) -> GridWarp:
     """Eqs. 3 to 11 for one or several references: one softmax over every (r, j), restricted, renormalised.
 
-    target: (C, P) unit features of the frame to colour. Raises ValueError without a reference.
+    target: (C, P) unit features of the frame to colour. grid: its (h, w); where it is given, so must those of the
+    references be, and each block of the target is compared with its shortlist only (`stcolor_core.shortlist`).
+    Raises ValueError without a reference.
     """
     if not references:
         raise ValueError("warp needs at least one reference")
     features = torch.cat([reference.features for reference in references], dim=1)  # (C, N), eq. 11
     ab = torch.cat([reference.ab for reference in references], dim=1)
+    slope = torch.cat([torch.zeros_like(r.ab) if r.slope is None else r.slope for r in references], dim=1)
     owner = torch.cat([torch.full((r.features.shape[1],), i, device=ab.device) for i, r in enumerate(references)])
     offset = torch.tensor([0, *(r.features.shape[1] for r in references)], device=ab.device).cumsum(0)
     square = ab.square().sum(0, keepdim=True)
-    values = torch.cat([ab, square, F.one_hot(owner, len(references)).T.to(ab.dtype)])  # (3 + R, N)
-    stack = _Stack(references, values, offset, temperature)
-    size = max(1, _ELEMENTS[target.device.type] // max(1, features.shape[1]))
-    chunks = [slice(first, first + size) for first in range(0, target.shape[1], size)]
+    values = torch.cat([ab, square, slope, F.one_hot(owner, len(references)).T.to(ab.dtype)]).T.contiguous()
+    stack = _Stack(references, features, values, offset, temperature)
+    chunks = _by_blocks(target, grid, stack) if grid else None
     # where torch has one thread, two chunks are in work at a time; their results do not depend on it
     with ThreadPoolExecutor(2 if torch.get_num_threads() == 1 else 1) as beside:
-        parts = list(beside.map(lambda rows: _warp_rows(target[:, rows].T @ features, rows, stack), chunks))
-    return GridWarp(*(torch.cat(column, dim=-1) for column in zip(*parts, strict=True)))
+        parts = list(beside.map(partial(_warped, stack=stack), chunks or _by_rows(target, stack)))
+    targets, *fields = (torch.cat(part, dim=-1) for part in zip(*parts, strict=True))
+    order = targets.argsort()[-target.shape[1] :]  # what lies beyond the edge comes first
+    return GridWarp(*(field[..., order] for field in fields))
 
 
-def _warp_rows(correlation: Tensor, rows: slice, stack: _Stack) -> tuple[Tensor, ...]:
-    """The fields of `GridWarp` for some target rows. correlation: of eq. 4, (Q, N); it is used up."""
-    anywhere = _within_instances(correlation, rows, stack)
+def _by_rows(target: Tensor, stack: _Stack) -> list[Callable[[], _Rows]]:
+    """All targets, some at a time, each compared with every place."""
+
+    def compared(rows: Tensor) -> _Rows:
+        return _Rows(rows, target[:, rows].T @ stack.features, None)
+
+    size = max(1, _ELEMENTS[target.device.type] // max(1, stack.features.shape[1]))
+    rows = torch.split(torch.arange(target.shape[1], device=target.device), size)
+    return [partial(compared, some) for some in rows]
+
+
+def _by_blocks(target: Tensor, grid: tuple[int, int], stack: _Stack) -> list[Callable[[], _Rows]] | None:
+    """All targets, some blocks at a time, each compared with its shortlist; None where that would be every place."""
+    here = blocks(grid, target.device)
+    there = torch.cat(
+        [
+            own + start * (own >= 0)
+            for own, start in zip(
+                (blocks(reference.grid, target.device) for reference in stack.references if reference.grid),
+                stack.offset,
+                strict=False,
+            )
+        ]
+    )
+    described, known = _at(here, target), _at(there, stack.features)
+    chosen = likest(described, known, _leads(here, there, stack), references=len(stack.references))
+    if chosen is None:
+        return None
+
+    beyond = torch.zeros_like(there, dtype=target.dtype).masked_fill_(there < 0, float("-inf"))
+
+    def compared(some: slice) -> _Rows:
+        places, edge, features = (_rows_of(part, chosen[some]).flatten(1, 2) for part in (there, beyond, known))
+        correlation = torch.baddbmm(edge[:, None], described[some], features.transpose(1, 2))  # (G, 16, M)
+        return _Rows(here[some].flatten(), correlation.flatten(0, 1), places)
+
+    size = _BLOCKS[target.device.type]
+    return [partial(compared, slice(first, first + size)) for first in range(0, len(here), size)]
+
+
+def _at(places: Tensor, features: Tensor) -> Tensor:
+    """Features (C, N) at places (B, E): (B, E, C), zero at -1."""
+    return _rows_of(features.T.contiguous(), places).masked_fill_((places < 0)[..., None], 0.0)
+
+
+def _rows_of(table: Tensor, index: Tensor) -> Tensor:
+    """`table[index]`, any row at -1: several times as fast, as whole rows are copied."""
+    return table.index_select(0, index.flatten().clamp_min(0)).reshape(*index.shape, *table.shape[1:])
+
+
+def _leads(here: Tensor, there: Tensor, stack: _Stack) -> Tensor:
+    """(B, B') bool: to which blocks of the references tracking leads from each block of the target."""
+    block = there.new_empty(len(stack.values))
+    block[there[there >= 0]] = torch.arange(len(there), device=there.device).repeat_interleave((there >= 0).sum(1))
+    leads = torch.zeros(len(here), len(there) + 1, dtype=torch.bool, device=here.device)
+    for index, reference in enumerate(stack.references):
+        if reference.candidates is not None:
+            places = _candidates(reference, here.flatten()).reshape(len(here), -1)
+            leads.scatter_(
+                1, block[places.clamp_min(0) + stack.offset[index]].masked_fill(places < 0, len(there)), True
+            )
+    return leads[:, :-1]
+
+
+def _warped(chunk: Callable[[], _Rows], stack: _Stack) -> tuple[Tensor, ...]:
+    """Some targets, and the fields of `GridWarp` for them."""
+    rows = chunk()
+    anywhere = _within_instances(rows, stack)
     free_similarity, free_best = _largest(anywhere)
+    free_best = rows.place(free_best)
     restricts = any(reference.restricts for reference in stack.references)
-    restricted = _restricted(correlation, rows, stack) if restricts else None
-    free = stack.values @ torch.softmax(anywhere.div_(stack.temperature), dim=1).T  # (3 + R, Q)
+    restricted = _restricted(rows, stack) if restricts else None
+    free = rows.mixed(torch.softmax(anywhere.div_(stack.temperature), dim=1), stack.values)  # (5 + R, Q)
     if restricted is not None:
         mixed, similarity, best, fallback = restricted
         mixed = torch.where(fallback, free, mixed)
@@ -136,17 +263,17 @@ def _warp_rows(correlation: Tensor, rows: slice, stack: _Stack) -> tuple[Tensor,
     else:
         mixed, similarity, best = free, free_similarity, free_best
         fallback = torch.zeros_like(free_best, dtype=torch.bool)
-    shares, free_shares = mixed[3:], free[3:]  # (R, Q): what each reference gave
-    support = torch.stack([_support(reference, rows, shares[0]) for reference in stack.references])
+    shares, free_shares = mixed[5:], free[5:]  # (R, Q): what each reference gave
+    support = torch.stack([_support(reference, rows.targets, shares[0]) for reference in stack.references])
     support = (support * shares).sum(0).masked_fill(fallback, 0.0)
     position = best - stack.offset[torch.searchsorted(stack.offset, best, right=True) - 1]
     source, free_source = shares.argmax(0), free_shares.argmax(0)
-    colour = mixed[:2], free[:2], _spread(mixed), _spread(free)
-    return *colour, similarity, free_similarity, support, source, free_source, position, fallback
+    colour = mixed[:2], free[:2], mixed[3:5], free[3:5], _spread(mixed), _spread(free)
+    return rows.targets, *colour, similarity, free_similarity, support, source, free_source, position, fallback
 
 
 def _spread(mixed: Tensor) -> Tensor:
-    """(3 + R, Q) mixed values -> (Q,) standard deviation of the colours in the mixture."""
+    """(5 + R, Q) mixed values -> (Q,) standard deviation of the colours in the mixture."""
     return (mixed[2] - mixed[:2].square().sum(0)).clamp_min(0).sqrt()
 
 
@@ -159,62 +286,63 @@ def _largest(rows: Tensor) -> tuple[Tensor, Tensor]:
     return largest, block * _BLOCK + inside
 
 
-def _within_instances(correlation: Tensor, rows: slice, stack: _Stack) -> Tensor:
+def _within_instances(rows: _Rows, stack: _Stack) -> Tensor:
     """The correlation without what the instances or mattes forbid; a row that they forbid everything stays as it is."""
     if all(reference.instances is None for reference in stack.references):
-        return correlation
+        return rows.correlation
     untracked = [replace(reference, candidates=None) for reference in stack.references]
-    allowed = torch.cat([_allowed(reference, rows, len(correlation)) for reference in untracked], dim=1)
+    allowed = rows.of(torch.cat([_allowed(reference, rows.targets) for reference in untracked], dim=1))
     nothing = ~allowed.any(dim=1, keepdim=True)
-    return correlation.masked_fill(~(allowed | nothing), float("-inf"))
+    return rows.correlation.masked_fill(~(allowed | nothing), float("-inf"))
 
 
-def _restricted(correlation: Tensor, rows: slice, stack: _Stack) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Eqs. 6 to 9 for some target rows.
+def _restricted(rows: _Rows, stack: _Stack) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Eqs. 6 to 9 for some targets.
 
-    Returns values mixed (3 + R, Q), the largest correlation (Q,), its place (Q,), whether nothing was allowed (Q,).
+    Returns values mixed (5 + R, Q), the largest correlation (Q,), its place (Q,), whether nothing was allowed (Q,).
     """
     if all(reference.candidates is not None for reference in stack.references):
         # only the candidates are looked at, which is the same and many times cheaper
-        lists = [_candidates(reference, rows) for reference in stack.references]
-        allowed = torch.cat([places >= 0 for places in lists], dim=1)
+        lists = [_candidates(reference, rows.targets) for reference in stack.references]
         index = torch.cat([places.clamp_min(0) + stack.offset[i] for i, places in enumerate(lists)], dim=1)
-        chosen = correlation.gather(1, index)
+        columns = rows.columns(index, stack.features.shape[1])
+        allowed = torch.cat([places >= 0 for places in lists], dim=1) & (columns >= 0)
+        chosen = rows.correlation.gather(1, columns.clamp_min(0))
         affinity = restricted_affinity(chosen, allowed, temperature=stack.temperature)
-        mixed = torch.einsum("vqn,qn->vq", stack.values[:, index], affinity)
+        mixed = (affinity[:, None] @ _rows_of(stack.values, index))[:, 0].T
         similarity, best = chosen.masked_fill(~allowed, -2.0).max(dim=1)
         return mixed, similarity, index.gather(1, best[:, None])[:, 0], ~allowed.any(dim=1)
-    allowed = torch.cat([_allowed(reference, rows, len(correlation)) for reference in stack.references], dim=1)
-    mixed = stack.values @ restricted_affinity(correlation, allowed, temperature=stack.temperature).T
-    similarity, best = correlation.masked_fill(~allowed, -2.0).max(dim=1)
-    return mixed, similarity, best, ~allowed.any(dim=1)
+    allowed = rows.of(torch.cat([_allowed(reference, rows.targets) for reference in stack.references], dim=1))
+    weights = restricted_affinity(rows.correlation, allowed, temperature=stack.temperature)
+    similarity, best = rows.correlation.masked_fill(~allowed, -2.0).max(dim=1)
+    return rows.mixed(weights, stack.values), similarity, rows.place(best), ~allowed.any(dim=1)
 
 
-def _candidates(reference: GridReference, rows: slice) -> Tensor:
+def _candidates(reference: GridReference, targets: Tensor) -> Tensor:
     """(Q, K) int64 places that dense and instance tracking both allow, -1 elsewhere."""
     assert reference.candidates is not None
-    places = reference.candidates[rows].long()
+    places = reference.candidates[targets].long()
     if reference.instances is None or not len(reference.instances.reference_allowed):
         return places
-    label = reference.instances.target_label[rows].long()[:, None]
+    label = reference.instances.target_label[targets].long()[:, None]
     inside = reference.instances.reference_allowed[label.clamp_min(0), places.clamp_min(0)]
     return places.masked_fill(~(inside | (label < 0)), -1)
 
 
-def _allowed(reference: GridReference, rows: slice, count: int) -> Tensor:
-    """M of eqs. 7 and 9 for some target rows: (Q, P_r) bool, the dense and the instance restriction together."""
+def _allowed(reference: GridReference, targets: Tensor) -> Tensor:
+    """M of eqs. 7 and 9 for some targets: (Q, P_r) bool, the dense and the instance restriction together."""
     places = reference.features.shape[1]
     if reference.candidates is not None:
-        candidates = _candidates(reference, rows)
-        allowed = reference.features.new_zeros((count, places + 1), dtype=torch.bool)
+        candidates = _candidates(reference, targets)
+        allowed = reference.features.new_zeros((len(targets), places + 1), dtype=torch.bool)
         return allowed.scatter_(1, candidates.masked_fill(candidates < 0, places), True)[:, :places]
-    allowed = reference.features.new_ones((count, places), dtype=torch.bool)
+    allowed = reference.features.new_ones((len(targets), places), dtype=torch.bool)
     if reference.instances is None:
         return allowed
     # label -1 picks the last row, which restricts nothing
     table = torch.cat([reference.instances.reference_allowed, allowed[:1]])
-    return table[reference.instances.target_label[rows].long()]
+    return table[reference.instances.target_label[targets].long()]
 
 
-def _support(reference: GridReference, rows: slice, like: Tensor) -> Tensor:
-    return torch.zeros_like(like) if reference.support is None else reference.support[rows].to(like.dtype)
+def _support(reference: GridReference, targets: Tensor, like: Tensor) -> Tensor:
+    return torch.zeros_like(like) if reference.support is None else reference.support[targets].to(like.dtype)

@@ -1,4 +1,4 @@
-"""Clips as an old print of them: grain, flicker, a picture that weaves in the gate, scratches and dirt."""
+"""Clips as an old print of them: grain, flicker, a picture that weaves in the gate, scratches, dirt, lossy transfer."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ class Wear:
 
     grain: sigma in L*, 8 of 255 code values. flicker: sigma of the exposure, as a share. weave: sigma in px of each
     frame's place. blur: sigma in px. gamma: of the whole print. scratches, spots: how many in a frame on average.
+    quality: of the JPEG that it was transferred to, 1..100; None is lossless.
     """
 
     grain: float = 8 / 2.55
@@ -28,6 +29,7 @@ class Wear:
     gamma: float = 1.0
     scratches: float = 1.0
     spots: float = 2.0
+    quality: int | None = None
 
 
 def worn(clip: Clip, wear: Wear, generator: np.random.Generator) -> Clip:
@@ -63,4 +65,10 @@ def _developed(light: np.ndarray, wear: Wear, generator: np.random.Generator) ->
     for _ in range(generator.poisson(wear.spots)):
         centre = (int(generator.integers(0, width)), int(generator.integers(0, height)))
         cv2.circle(light, centre, int(generator.integers(1, 4)), float(generator.choice([0, 100])), -1)
-    return np.clip(light, 0, 100).astype(np.float32)
+    light = np.clip(light, 0, 100).astype(np.float32)
+    return light if wear.quality is None else _compressed(light, wear.quality)
+
+
+def _compressed(light: np.ndarray, quality: int) -> np.ndarray:
+    _, coded = cv2.imencode(".jpg", np.rint(2.55 * light).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.float32) / np.float32(2.55)

@@ -88,7 +88,7 @@ def candidates(evidence: Evidence, previous: Previous | None = None) -> Candidat
     kinds.append(
         _Kind(
             {"anywhere": 1},
-            _enlarged_ab(evidence, evidence.warp.free_ab),
+            _enlarged_ab(evidence, evidence.warp.free_ab, evidence.warp.free_slope),
             rest * lost,
             {"similarity": free, "spread": _enlarged(evidence, evidence.warp.free_spread) / 30},
         )
@@ -173,7 +173,7 @@ def _tracked_ab(evidence: Evidence) -> np.ndarray:
 
     Attention knows colour by cells of the grid; the flow that its windows follow knows single pixels of the reference.
     """
-    ab = _enlarged_ab(evidence, evidence.warp.ab)
+    ab = _enlarged_ab(evidence, evidence.warp.ab, evidence.warp.slope)
     if not evidence.leading:
         return ab
     shares = _shares(evidence.leading, ab.shape[:2])
@@ -199,9 +199,15 @@ def _trust(flow: FlowColor) -> np.ndarray:
     return np.asarray(np.exp(-((flow.residual / _RESIDUAL) ** 2)) * flow.visibility)
 
 
-def _enlarged_ab(evidence: Evidence, ab: Tensor) -> np.ndarray:
+def _enlarged_ab(evidence: Evidence, ab: Tensor, slope: Tensor) -> np.ndarray:
     """(2, P) on the matching grid -> (H, W, 2), with its edges where the plate has them."""
-    return upsample(_on_grid(evidence, ab), evidence.grid_lightness, evidence.lightness, interpolation="linear")
+    return upsample(
+        _on_grid(evidence, ab),
+        evidence.grid_lightness,
+        evidence.lightness,
+        slope=_on_grid(evidence, slope),
+        interpolation="linear",
+    )
 
 
 def _on_grid(evidence: Evidence, ab: Tensor) -> np.ndarray:

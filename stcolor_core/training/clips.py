@@ -19,6 +19,7 @@ __all__ = ["aged", "intruded", "sized", "whole_frames"]
 
 _SHORT_SIDE = 216
 _DAMAGED = {"mmaction2-demo-demo_s1": 22}  # frames that are whole, of footage that is in part
+_COMPRESSED = 0.4  # of the old prints, how many were transferred with losses
 Rgb = list[np.ndarray]
 
 
@@ -74,5 +75,6 @@ def aged(clip: Clip, generator: np.random.Generator) -> Clip:
         gamma=generator.uniform(0.8, 1.25),
         scratches=0.6,
         spots=1.5,
+        quality=int(generator.integers(30, 90)) if generator.random() < _COMPRESSED else None,
     )
     return worn(clip, wear, generator)

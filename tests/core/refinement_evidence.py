@@ -27,6 +27,8 @@ def evidence(*, similarity: float = 0.9, restricted: bool = True, flows: tuple[F
     warp = GridWarp(
         ab=grid(TRACKED),
         free_ab=grid(FREE),
+        slope=grid((0.0, 0.0)),
+        free_slope=grid((0.0, 0.0)),
         spread=ones * 6,
         free_spread=ones * 15,
         similarity=ones * similarity,

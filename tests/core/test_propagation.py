@@ -276,6 +276,7 @@ class TestTheExemplarModel:
             radius=9,
             color_features=True,
             coarse_matching=False,
+            shortlists=False,
         )
 
     @pytest.mark.parametrize("tracking", ["none", "dense"])

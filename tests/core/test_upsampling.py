@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stcolor_core.upsampling import upsample
+from stcolor_core.upsampling import slopes, upsample
 
 Plane = NDArray[np.float32]
 RED = np.array([60, 40], np.float32)
@@ -119,6 +119,27 @@ def test_a_colour_edge_that_the_plate_does_not_show_is_interpolated_plainly(inte
     plain = np.clip(cv2.resize(low, (128, 96), interpolation=method), low.min(axis=(0, 1)), low.max(axis=(0, 1)))
     assert np.isfinite(result).all()
     np.testing.assert_allclose(result, plain, atol=1e-3)
+
+
+def test_the_slope_is_that_of_the_line_that_the_colour_is_over_lightness() -> None:
+    light = np.random.default_rng(2).uniform(20, 80, (40, 60)).astype(np.float32)
+    ab = np.dstack([0.5 * light + 3, 20 - 0.25 * light])
+    found = slopes(light, ab)
+    np.testing.assert_allclose(found[..., 0], 0.5, rtol=0.1)  # a little less, for the least variance
+    np.testing.assert_allclose(found[..., 1], -0.25, rtol=0.1)
+    assert not slopes(np.full_like(light, 50), ab).any()
+
+
+def test_a_known_slope_brings_back_what_is_finer_than_the_low_pixels() -> None:
+    guide = cv2.GaussianBlur(np.random.default_rng(3).uniform(0, 100, (48, 64)).astype(np.float32), (0, 0), 1)
+    ab = np.dstack([0.4 * guide, -0.3 * guide]).astype(np.float32)
+    low, guide_low = area(ab, 12, 16), area(guide, 12, 16)
+    slope = np.broadcast_to(np.float32([0.4, -0.3]), low.shape)
+    plain = distance(bilinear_from_a_quarter(ab), ab).mean()
+    found = upsample(low, guide_low, guide, slope=slope, interpolation="linear")
+    assert distance(found, ab).mean() < 0.5 * plain
+    nearby = [cv2.dilate(low, np.ones((5, 5))).max(), cv2.erode(low, np.ones((5, 5))).min()]
+    assert found.max() <= nearby[0] and found.min() >= nearby[1]
 
 
 def test_grain_that_the_colour_does_not_share_stays_out_of_it() -> None:

@@ -160,8 +160,21 @@ def test_evidence_is_enlarged_from_its_grid_and_flow_is_not_looked_at(refinement
     ab, free_ab = (torch.rand(2, 120, generator=stream) * 60 - 30 for _ in range(2))
     similarity, support = (torch.rand(120, generator=stream) for _ in range(2))
     nowhere = torch.zeros(120, dtype=torch.int64)
+    level = torch.zeros(2, 120)
     warp = GridWarp(
-        ab, free_ab, support, support, similarity, similarity, support, nowhere, nowhere, nowhere, nowhere > 0
+        ab,
+        free_ab,
+        level,
+        level,
+        support,
+        support,
+        similarity,
+        similarity,
+        support,
+        nowhere,
+        nowhere,
+        nowhere,
+        nowhere > 0,
     )
     ones, colour = np.ones((37, 45)), np.full((37, 45, 2), 50.0, np.float32)
     flow = FlowColor(0, False, 3, colour, ones, ones, 0 * ones, torch.ones(120), closeness=1.0)

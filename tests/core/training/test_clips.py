@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stcolor_core.evaluation.clip import Clip
+from stcolor_core.evaluation.film import Wear, worn
 from stcolor_core.training.clips import aged, intruded
 
 SIZE = (60, 84)
@@ -42,3 +43,14 @@ def test_an_old_print_has_other_light_and_the_same_colour(pictures: list[np.ndar
 def test_the_same_seed_ages_alike(pictures: list[np.ndarray]) -> None:
     first, second = (aged(Clip.of(pictures), np.random.default_rng(4)) for _ in range(2))
     np.testing.assert_array_equal(np.stack(first.lightnesses), np.stack(second.lightnesses))
+
+
+def test_a_lossy_transfer_loses_more_the_lower_its_quality(pictures: list[np.ndarray]) -> None:
+    def transferred(quality: int | None) -> np.ndarray:
+        wear = Wear(grain=0, flicker=0, weave=0, scratches=0, spots=0, quality=quality)
+        return np.stack(worn(Clip.of(pictures), wear, np.random.default_rng(5)).lightnesses)
+
+    whole = transferred(None)
+    np.testing.assert_allclose(whole, np.stack(Clip.of(pictures).lightnesses), atol=1e-3)
+    lost = [np.abs(transferred(quality) - whole).mean() for quality in (95, 60, 20)]
+    assert 0.05 < lost[0] < lost[1] < lost[2] < 15
