@@ -112,6 +112,7 @@ def dense(features: Patches | ExemplarFeatures, net: ColorNet | None) -> Callabl
 def ours(
     features: Patches | ExemplarFeatures, net: ColorNet | None, *, exact: bool
 ) -> Callable[[Pan], list[np.ndarray]]:
+    """The exemplar model over a clip: ab (H, W, 2) of every frame."""
     model = Model(
         name="exemplar",
         features=features,

@@ -83,6 +83,7 @@ class _Job(QtWidgets.QWidget):
         self.cancelled.emit(self._job)
 
     def show_row(self, row: Row) -> None:
+        """The job as it is now."""
         font = self._title.font()
         font.setBold(row.own)
         self._title.setFont(font)

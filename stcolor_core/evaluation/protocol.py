@@ -256,7 +256,7 @@ def _score(
         if confidence is not None:
             reliability.add(confidence, within(truth, picture))
         start = time.perf_counter()
-    full, inner, outer, outliers, chroma = np.nanmean(rows, axis=0).tolist()
+    full, inner, outer, outliers, chroma = (_known_mean(column) for column in zip(*rows, strict=True))
     sure = bool(reliability.count.any())
     kept = 100 * reliability.outliers(dropped=_DROPPED) if sure else np.nan
     calibration = reliability.error() if sure else np.nan
@@ -265,6 +265,12 @@ def _score(
         full, inner, outer, outliers, kept, calibration, chroma, own / true if true else np.nan, seconds / len(rows)
     )
     return score, np.mean(curve, axis=0), reliability
+
+
+def _known_mean(values: Sequence[float]) -> float:
+    """The mean of those that are numbers, NaN where none is."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _write(
