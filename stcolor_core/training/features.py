@@ -16,37 +16,29 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stcolor_core.color import linear_to_lab, srgb_decode
 from stcolor_core.evaluation.dataset import Sequence as Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.features.lite0 import Lite0
-from stcolor_core.features.standard import PROJECTION, backbone, raw_features
-from stcolor_core.resizing import cells
-from stcolor_core.training.clips import sized, whole_frames
+from stcolor_core.features.standard import PROJECTION, backbone
+from stcolor_core.training.clips import sized
+from stcolor_core.training.pictures import Picture, drawn
 from stcolor_core.training.projection import learn
 from stcolor_core.training.refinement import LEAST_ERROR, srgb_of
 from stcolor_core.training.runs import Run, Schedule
 
-__all__ = ["Matcher", "Picture", "Settings", "condensed", "make", "train"]
+__all__ = ["Matcher", "Settings", "condensed", "make", "train"]
 
 _CHANNELS = 128  # that are kept
-_FARTHEST = 60  # frames between reference and target
-_TARGETS = 2  # of one reference
 _PLACES = 800  # of a target whose colour counts in one step
 _STRANGERS = 1200  # places of the picture before, of another clip as a rule: nothing should be taken from there
 _TEMPERATURE = 0.035  # of the softmax where training starts
-_LARGEST = (216, 352)  # px of what is cut from a picture
-_LINES = (168, 216, 216, 264, 320)  # sizes that footage is brought to before
-_MOVED, _BLURRED, _GRAINED, _OTHER_FILM = 0.4, 0.3, 0.6, 0.6  # how many of the pictures
 _VALIDATED = 4  # references of every clip held out
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,15 +50,6 @@ class Settings:
     rate: float = 5e-4
     every: int = 200
     held_out: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Picture:
-    """raw: (R, h, w) as `raw_features` makes them. lightness: (h, w) and ab: (2, h, w), true means over the cells."""
-
-    raw: Tensor
-    lightness: Tensor
-    ab: Tensor
 
 
 class Matcher(nn.Module):
@@ -101,7 +84,7 @@ def make(footage: Path, output: Path | None, settings: Settings, *, device: torc
         save_file({"projection": learn(clips, seed=settings.seed).float().contiguous()}, beginning)
     matcher = train(clips, load_file(beginning)["projection"], whole, settings, device=device)
     network = backbone(device)
-    pictures = [_drawn(clip, network, [settings.seed, 2], device)[0] for clip in clips]
+    pictures = [drawn(clip, network, [settings.seed, 2], device)[0] for clip in clips]
     save_file({"projection": condensed(matcher, pictures).half().cpu().contiguous()}, output)
     output.chmod(0o644)  # as any file of the package; safetensors leaves it to its owner alone
 
@@ -116,7 +99,7 @@ def train(clips: Sequence[Clip], start: Tensor, output: Path, settings: Settings
     held_out = [clip for clip in clips if clip.name in settings.held_out]
     torch.manual_seed(settings.seed)
     run = Run(Matcher(start).to(device), output, Schedule(steps=settings.steps, rate=settings.rate))
-    validation = [_drawn(clip, network, [settings.seed, 1, i], device) for clip in held_out for i in range(_VALIDATED)]
+    validation = [drawn(clip, network, [settings.seed, 1, i], device) for clip in held_out for i in range(_VALIDATED)]
     stranger: tuple[Tensor, Tensor] | None = None
     for step, pictures in _steps(training, network, settings, start=run.resume(), device=device):
         if step % settings.every == 0:
@@ -152,10 +135,10 @@ def condensed(matcher: Matcher, pictures: Sequence[Picture], *, channels: int = 
 
 
 @torch.no_grad()
-def validate(matcher: Matcher, drawn: Sequence[Sequence[Picture]]) -> dict[str, float]:
+def validate(matcher: Matcher, pictures: Sequence[Sequence[Picture]]) -> dict[str, float]:
     """Mean PSNR in dB over whole grids coloured by the attention alone, and the temperature."""
     found = []
-    for reference, *targets in drawn:
+    for reference, *targets in pictures:
         known = matcher(reference.raw)
         for target in targets:
             affinity = torch.softmax(matcher(target.raw).T @ known / matcher.temperature, dim=1)
@@ -183,7 +166,7 @@ def _steps(
 
     def make(step: int) -> list[Picture]:
         clip = clips[int(np.random.default_rng([settings.seed, 0, step]).integers(len(clips)))]
-        return _drawn(clip, network, [settings.seed, 0, step], device)
+        return drawn(clip, network, [settings.seed, 0, step], device)
 
     with ThreadPoolExecutor(1) as maker:
         following = maker.submit(make, start)
@@ -191,66 +174,3 @@ def _steps(
             pictures = following.result()
             following = maker.submit(make, step + 1)
             yield step, pictures
-
-
-def _drawn(clip: Clip, network: Lite0, seed: Sequence[int], device: torch.device) -> list[Picture]:
-    """A reference, and targets up to 60 frames before or after it, near ones as often as far ones."""
-    generator = np.random.default_rng([*seed, *clip.name.encode()])
-    count = whole_frames(clip)
-    reference = int(generator.integers(count))
-    clip = sized(clip, int(generator.choice(_LINES)))
-    part = _part(clip, generator)
-    mirrored = generator.random() < 0.5
-    film = generator.dirichlet([1.5] * 3).astype(np.float32) if generator.random() < _OTHER_FILM else _LUMINANCE
-    pictures = []
-    for index in (reference, *(_near(reference, count, generator) for _ in range(_TARGETS))):
-        rgb = clip.rgb(index)[part]
-        if mirrored:
-            rgb = np.ascontiguousarray(rgb[:, ::-1])
-        if index != reference and generator.random() < _MOVED:
-            rgb = _moved(rgb, generator)
-        linear = srgb_decode(rgb)
-        lightness = linear_to_lab(np.repeat(linear @ film[:, None], 3, axis=2))[..., 0]
-        seen = lightness if index == reference else _varied(lightness, generator)
-        with torch.no_grad():
-            raw = raw_features(network, torch.from_numpy(np.ascontiguousarray(seen, np.float32)).to(device))
-        true = cells(linear_to_lab(linear).astype(np.float32), (raw.shape[1], raw.shape[2]))
-        grid = torch.from_numpy(np.ascontiguousarray(true)).permute(2, 0, 1).to(device)
-        pictures.append(Picture(raw, grid[0], grid[1:]))
-    return pictures
-
-
-def _near(reference: int, count: int, generator: np.random.Generator) -> int:
-    """Another frame, its distance drawn from 1 to 60 by its logarithm."""
-    gap = int(np.exp(generator.uniform(0, np.log(_FARTHEST + 1))))
-    there = [index for index in (reference - gap, reference + gap) if 0 <= index < count]
-    return int(generator.choice(there or [index for index in range(count) if index != reference]))
-
-
-def _part(clip: Clip, generator: np.random.Generator) -> tuple[slice, slice]:
-    """Rows and columns of the pictures, in whole cells of 16 pixels."""
-    (width, height), (rows, columns) = clip.size, (min(clip.size[1], _LARGEST[0]), min(clip.size[0], _LARGEST[1]))
-    rows, columns = rows // 16 * 16, columns // 16 * 16
-    top, left = int(generator.integers(height - rows + 1)), int(generator.integers(width - columns + 1))
-    return slice(top, top + rows), slice(left, left + columns)
-
-
-def _moved(rgb: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Turned, scaled, shifted and bent; its border is mirrored."""
-    height, width = rgb.shape[:2]
-    turn = cv2.getRotationMatrix2D((width / 2, height / 2), generator.uniform(-12, 12), generator.uniform(0.8, 1.3))
-    turn = turn + np.pad(generator.uniform(-0.1, 0.1, (2, 1)) * [[width], [height]], ((0, 0), (2, 0)))
-    places = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
-    bend = generator.normal(0, generator.uniform(0, 5), (4, 5, 2)).astype(np.float32)
-    x, y = cv2.split(cv2.transform(places, turn) + cv2.resize(bend, (width, height), interpolation=cv2.INTER_CUBIC))
-    moved = cv2.remap(rgb.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    return np.asarray(np.clip(moved, 0, 1))
-
-
-def _varied(lightness: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """L* in other light and on other stock: gamma, exposure, blur and grain."""
-    light = 100 * (np.clip(lightness, 0, 100) / 100) ** generator.uniform(0.75, 1.33) * generator.uniform(0.9, 1.1)
-    if generator.random() < _BLURRED:
-        light = cv2.GaussianBlur(light, (0, 0), generator.uniform(0.4, 1.2))
-    grain = generator.uniform(0, 3.5) * (generator.random() < _GRAINED)
-    return np.asarray(np.clip(light + grain * generator.standard_normal(light.shape), 0, 100), np.float32)

@@ -12,7 +12,8 @@ from scenes import two_clips
 
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.features.standard import RAW_CHANNELS
-from stcolor_core.training.features import Matcher, Picture, Settings, condensed, make, train
+from stcolor_core.training.features import Matcher, Settings, condensed, make, train
+from stcolor_core.training.pictures import Picture
 from stcolor_core.training.runs import Run
 
 CPU = torch.device("cpu")
