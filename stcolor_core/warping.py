@@ -23,7 +23,7 @@ __all__ = ["GridReference", "GridWarp", "restricted_affinity", "warp"]
 # Elements of a chunk of affinity. 4 MiB stay in the cache of a CPU: twice as fast as 32 MiB; a GPU wants few chunks.
 _ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 25}
 _BLOCKS = {"cpu": 8, "cuda": 512}  # of the target that are compared at once with shortlists of their own
-_BLOCK = 64  # columns whose largest is found together
+_COLUMNS = 64  # whose largest is found together
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,6 @@ class _Rows:
         own = _rows_of(values, self.places)  # (G, M, V)
         return (weights.reshape(len(own), -1, own.shape[1]) @ own).flatten(0, 1).T
 
-    def of(self, table: Tensor) -> Tensor:
-        """What a table (G * Q, N) says of the places, (G * Q, M)."""
-        if self.places is None:
-            return table
-        own = self.places.clamp_min(0).repeat_interleave(len(table) // len(self.places), dim=0)
-        return table.gather(1, own)
-
     def columns(self, index: Tensor, count: int) -> Tensor:
         """Where in M the places `index`, (G * Q, K) of N = `count`, are; -1 where they are not."""
         if self.places is None:
@@ -160,7 +153,8 @@ def warp(
     """Eqs. 3 to 11 for one or several references: one softmax over every (r, j), restricted, renormalised.
 
     target: (C, P) unit features of the frame to colour. grid: its (h, w); where it is given, so must those of the
-    references be, and each block of the target is compared with its shortlist only (`stcolor_core.shortlist`).
+    references be, and each block of the target is compared with its shortlist only (`stcolor_core.shortlist`), but
+    where instances restrict, which may be on none of it.
     Raises ValueError without a reference.
     """
     if not references:
@@ -173,7 +167,7 @@ def warp(
     square = ab.square().sum(0, keepdim=True)
     values = torch.cat([ab, square, slope, F.one_hot(owner, len(references)).T.to(ab.dtype)]).T.contiguous()
     stack = _Stack(references, features, values, offset, temperature)
-    chunks = _by_blocks(target, grid, stack) if grid else None
+    chunks = _by_blocks(target, grid, stack) if grid and all(r.instances is None for r in references) else None
     # where torch has one thread, two chunks are in work at a time; their results do not depend on it
     with ThreadPoolExecutor(2 if torch.get_num_threads() == 1 else 1) as beside:
         parts = list(beside.map(partial(_warped, stack=stack), chunks or _by_rows(target, stack)))
@@ -196,21 +190,12 @@ def _by_rows(target: Tensor, stack: _Stack) -> list[Callable[[], _Rows]]:
 def _by_blocks(target: Tensor, grid: tuple[int, int], stack: _Stack) -> list[Callable[[], _Rows]] | None:
     """All targets, some blocks at a time, each compared with its shortlist; None where that would be every place."""
     here = blocks(grid, target.device)
-    there = torch.cat(
-        [
-            own + start * (own >= 0)
-            for own, start in zip(
-                (blocks(reference.grid, target.device) for reference in stack.references if reference.grid),
-                stack.offset,
-                strict=False,
-            )
-        ]
-    )
+    each = [blocks(reference.grid, target.device) for reference in stack.references if reference.grid]
+    there = torch.cat([own + start * (own >= 0) for own, start in zip(each, stack.offset, strict=False)])
     described, known = _at(here, target), _at(there, stack.features)
     chosen = likest(described, known, _leads(here, there, stack), references=len(stack.references))
     if chosen is None:
         return None
-
     beyond = torch.zeros_like(there, dtype=target.dtype).masked_fill_(there < 0, float("-inf"))
 
     def compared(some: slice) -> _Rows:
@@ -234,15 +219,14 @@ def _rows_of(table: Tensor, index: Tensor) -> Tensor:
 
 def _leads(here: Tensor, there: Tensor, stack: _Stack) -> Tensor:
     """(B, B') bool: to which blocks of the references tracking leads from each block of the target."""
-    block = there.new_empty(len(stack.values))
-    block[there[there >= 0]] = torch.arange(len(there), device=there.device).repeat_interleave((there >= 0).sum(1))
-    leads = torch.zeros(len(here), len(there) + 1, dtype=torch.bool, device=here.device)
-    for index, reference in enumerate(stack.references):
+    inside, count = there >= 0, len(there)
+    block = torch.full((len(stack.values) + 1,), count, device=here.device)  # of each place, the last for none
+    block[there[inside]] = torch.arange(count, device=here.device).repeat_interleave(inside.sum(1))
+    leads = torch.zeros(len(here), count + 1, dtype=torch.bool, device=here.device)
+    for reference, start in zip(stack.references, stack.offset, strict=False):
         if reference.candidates is not None:
             places = _candidates(reference, here.flatten()).reshape(len(here), -1)
-            leads.scatter_(
-                1, block[places.clamp_min(0) + stack.offset[index]].masked_fill(places < 0, len(there)), True
-            )
+            leads.scatter_(1, block[torch.where(places < 0, -1, places + start)], True)
     return leads[:, :-1]
 
 
@@ -278,12 +262,12 @@ def _spread(mixed: Tensor) -> Tensor:
 
 
 def _largest(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """`rows.max(dim=1)` block by block: the place is looked for in one block only, three times as fast on a CPU."""
-    edge = -rows.shape[1] % _BLOCK
-    blocks = (F.pad(rows, (0, edge), value=float("-inf")) if edge else rows).reshape(len(rows), -1, _BLOCK)
-    largest, block = blocks.amax(2).max(dim=1)
-    inside = blocks.gather(1, block[:, None, None].expand(-1, 1, _BLOCK))[:, 0].argmax(1)
-    return largest, block * _BLOCK + inside
+    """`rows.max(dim=1)` part by part: the place is looked for in one part only, three times as fast on a CPU."""
+    edge = -rows.shape[1] % _COLUMNS
+    parts = (F.pad(rows, (0, edge), value=float("-inf")) if edge else rows).reshape(len(rows), -1, _COLUMNS)
+    largest, part = parts.amax(2).max(dim=1)
+    inside = parts.gather(1, part[:, None, None].expand(-1, 1, _COLUMNS))[:, 0].argmax(1)
+    return largest, part * _COLUMNS + inside
 
 
 def _within_instances(rows: _Rows, stack: _Stack) -> Tensor:
@@ -291,7 +275,7 @@ def _within_instances(rows: _Rows, stack: _Stack) -> Tensor:
     if all(reference.instances is None for reference in stack.references):
         return rows.correlation
     untracked = [replace(reference, candidates=None) for reference in stack.references]
-    allowed = rows.of(torch.cat([_allowed(reference, rows.targets) for reference in untracked], dim=1))
+    allowed = torch.cat([_allowed(reference, rows.targets) for reference in untracked], dim=1)
     nothing = ~allowed.any(dim=1, keepdim=True)
     return rows.correlation.masked_fill(~(allowed | nothing), float("-inf"))
 
@@ -312,7 +296,7 @@ def _restricted(rows: _Rows, stack: _Stack) -> tuple[Tensor, Tensor, Tensor, Ten
         mixed = (affinity[:, None] @ _rows_of(stack.values, index))[:, 0].T
         similarity, best = chosen.masked_fill(~allowed, -2.0).max(dim=1)
         return mixed, similarity, index.gather(1, best[:, None])[:, 0], ~allowed.any(dim=1)
-    allowed = rows.of(torch.cat([_allowed(reference, rows.targets) for reference in stack.references], dim=1))
+    allowed = torch.cat([_allowed(reference, rows.targets) for reference in stack.references], dim=1)
     weights = restricted_affinity(rows.correlation, allowed, temperature=stack.temperature)
     similarity, best = rows.correlation.masked_fill(~allowed, -2.0).max(dim=1)
     return rows.mixed(weights, stack.values), similarity, rows.place(best), ~allowed.any(dim=1)
