@@ -324,7 +324,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from stcolor_core.evaluation.protocol import evaluate
-    from stcolor_core.pipeline import resolve_device
+    from stcolor_core.planning import resolve_device
 
     share_the_machine()
     evaluate(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,20 +16,18 @@ import numpy as np
 import torch
 
 from stcolor_core import __version__, models, plates
-from stcolor_core.cuts import CutFinder
 from stcolor_core.digest import Digests
-from stcolor_core.errors import BadRequest, Cancelled, ModelError
+from stcolor_core.errors import BadRequest, Cancelled
 from stcolor_core.footage import PlateFrame, ShotFootage
 from stcolor_core.layers import Frame, channels
 from stcolor_core.links import link_or_copy
-from stcolor_core.lookahead import ahead
+from stcolor_core.planning import cuts_of, detector_of, resolve_device, resolve_tracking, spans_of, wanted_frames
 from stcolor_core.propagation import Colored, Propagator
 from stcolor_core.resizing import resized
 from stcolor_core.scratch import Scratch
 from stcolor_core.sequences import FramePattern
-from stcolor_core.shot import Shot, Tracking, format_frames, parse_frames
-from stcolor_core.spans import Span, pieces, plan, reaching, unreferenced
-from stcolor_core.tracking.detectors import Detector, open_detector
+from stcolor_core.shot import Shot, Tracking, format_frames
+from stcolor_core.spans import Span, reaching, unreferenced
 from stcolor_core.upsampling import upsample
 
 __all__ = [
@@ -38,17 +35,11 @@ __all__ = [
     "FrameResult",
     "Planned",
     "colorize",
-    "pieces_of",
     "planned",
-    "resolve_device",
-    "resolve_tracking",
-    "spans_of",
 ]
 
 logger = logging.getLogger(__name__)
 
-_DETECTOR = "maskrcnn_resnet50_fpn_v2"
-_CUT_MARGIN = 8  # frames around a stretch that its cuts may depend on
 _WRITERS = 2  # frames brought to full size and written at a time: at 4096 x 2160 each holds half a GiB
 
 
@@ -134,41 +125,6 @@ def planned(shot: Shot, *, report: Callable[[Event], None] = lambda _: None) -> 
     return _run(shot, torch.device("cpu"), report, lambda: False).planned()
 
 
-def resolve_device(name: str) -> torch.device:
-    """auto, cpu or cuda as a device that is there. Raises BadRequest where it is not."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise BadRequest(f"The device {name!r} is unknown. Use auto, cpu or cuda.")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise BadRequest("There is no CUDA device that this torch can use. Use --device cpu, or see `stcolor doctor`.")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def resolve_tracking(shot: Shot) -> Tracking:
-    """The tracking asked for; else dense, joined by instances where there are mattes or a detector is installed."""
-    if shot.method.tracking is not None:
-        return shot.method.tracking
-    detects = shot.method.detector == "torchvision" and _DETECTOR in models.installed()
-    return "instance+dense" if shot.mattes or detects else "dense"
-
-
-def spans_of(
-    shot: Shot, frames: Iterable[int], references: Iterable[int], cuts: Iterable[int] | None = None
-) -> list[Span]:
-    """The spans of a shot, in time order. cuts: those found; None takes what the shot says, which is not "auto"."""
-    if cuts is None:
-        cuts = () if shot.method.cuts == "none" else parse_frames(shot.method.cuts)
-    return plan(sorted(frames), references, cuts, per_frame=shot.method.references)
-
-
-def pieces_of(shot: Shot, spans: Iterable[Span]) -> list[tuple[int, ...]]:
-    """The frames of a shot's spans as they may be rendered apart, in time order: spans, cut by `output.max_span`.
-
-    Where the model hands colour from frame to frame no span is cut: a piece would have to colour all before it again.
-    """
-    longest = None if models.recurrent(shot.method.model) else shot.output.max_span
-    return [piece for span in spans for piece in pieces(span, longest)]
-
-
 def _run(shot: Shot, device: torch.device, report: Callable[[Event], None], cancelled: Callable[[], bool]) -> _Run:
     shot = replace(shot, method=replace(shot.method, tracking=resolve_tracking(shot)))
     return _Run(shot, device, report, cancelled)
@@ -188,7 +144,7 @@ class _Run:
         self._output = FramePattern.parse(shot.output.path)
         self._reuse = FramePattern.parse(shot.output.reuse) if shot.output.reuse else None
         instances = "instance" in (shot.method.tracking or "")
-        detector = _detector(shot, device) if instances and not shot.mattes else None
+        detector = detector_of(shot, device) if instances and not shot.mattes else None
         self._model = models.build(shot.method.model, device=device)
         self._footage = ShotFootage(shot, use_instances=instances, detector=detector, warn=self._warn)
         if len(self._footage.frames) > 1 and not self._output.is_sequence:
@@ -198,7 +154,7 @@ class _Run:
 
     def frames(self, only: str | None, *, force: bool) -> Iterator[FrameResult]:
         """References first, then span by span in time, the frames of a span in the order of its walk."""
-        wanted = self._wanted(only)
+        wanted = wanted_frames(self._shot, self._footage.frames, only)
         self._total = len(wanted)
         self._tell(
             Event(
@@ -218,7 +174,7 @@ class _Run:
 
     def planned(self) -> Planned:
         """What `frames` would write, and all that this is decided by; nothing is coloured."""
-        wanted = self._wanted(None)
+        wanted = wanted_frames(self._shot, self._footage.frames)
         cuts = self._cuts(wanted)
         spans = spans_of(self._shot, self._footage.frames, self._footage.references, cuts)
         self._tell_unreferenced(spans, wanted)
@@ -234,40 +190,9 @@ class _Run:
             digests=dict(sorted(digests.items())),
         )
 
-    def _wanted(self, only: str | None) -> frozenset[int]:
-        frames = frozenset(self._footage.frames)
-        only = self._shot.output.frames if only is None else only
-        if only is None:
-            return frames
-        wanted = frozenset(parse_frames(only))
-        if wanted - frames:
-            raise BadRequest(
-                f"Frame {format_frames(wanted - frames)} is to be written and is no frame of the plate. Correct --only."
-            )
-        return wanted
-
     def _cuts(self, wanted: frozenset[int]) -> list[int]:
-        """First frames of new scenes, looked for only between the references around the frames that are wanted."""
-        setting = self._shot.method.cuts
-        if setting != "auto":
-            return [] if setting == "none" else list(parse_frames(setting))
-        frames = list(self._footage.frames)
-        around = plan(frames, self._footage.references, [])
-        # whole stretches with some frames to spare, so that the cuts are those of the whole shot whatever is wanted
-        places: set[int] = set()
-        for span in around:
-            if wanted.intersection(span.frames):
-                first, last = bisect_left(frames, span.reads[0]), bisect_left(frames, span.reads[-1])
-                places.update(range(max(0, first - _CUT_MARGIN), min(len(frames), last + 1 + _CUT_MARGIN)))
-        finder, cuts = CutFinder(), []
-        pictures = ahead(self._footage.lightness, self._looks(frames[place] for place in sorted(places)))
-        for place, lightness in zip(sorted(places), pictures, strict=True):
-            if place - 1 not in places:  # another stretch; what lies between was not looked at
-                cuts += finder.finish()
-                finder = CutFinder()
-            cuts += finder.add(frames[place], lightness)
-        cuts += finder.finish()
-        if cuts:
+        cuts = cuts_of(self._shot, self._footage, wanted, looks=self._looks)
+        if cuts and self._shot.method.cuts == "auto":
             self._warn(f"Scene cuts before frame {format_frames(cuts)}: colour is not carried across them.")
         return cuts
 
@@ -428,15 +353,3 @@ def _made_as(digest: str, path: Path) -> Mapping[str, Any] | None:
     """The metadata of a frame on disk that is whole and carries that digest, else None."""
     metadata = plates.read_header(path).metadata if plates.is_complete(path) else {}
     return metadata if metadata.get("stcolor/settings") == digest else None
-
-
-def _detector(shot: Shot, device: torch.device) -> Detector:
-    method = shot.method
-    if method.detector == "torchvision":
-        return open_detector("torchvision", models.load_weights(_DETECTOR), device=device)
-    if method.detector_weights is None:
-        raise ModelError(
-            "The detectron2 detector needs weights and a config. Give --detector-weights and --detector-config."
-        )
-    config = Path(method.detector_config) if method.detector_config else None
-    return open_detector(method.detector, Path(method.detector_weights), config=config, device=device)

@@ -117,7 +117,8 @@ def _opencue(options: argparse.Namespace) -> int:
 def _job(options: argparse.Namespace) -> Job:
     from stcolor_core.farm.job import Job, split
     from stcolor_core.farm.pinning import inputs, pinned
-    from stcolor_core.pipeline import pieces_of, planned
+    from stcolor_core.pipeline import planned
+    from stcolor_core.planning import pieces_of
     from stcolor_core.sequences import FramePattern
 
     shot = Shot.load(options.shot)

@@ -16,7 +16,8 @@ import torch
 
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError
 from stcolor_core.footage import find_frames
-from stcolor_core.pipeline import Event, colorize, resolve_device
+from stcolor_core.pipeline import Event, colorize
+from stcolor_core.planning import resolve_device
 from stcolor_core.service.messages import one_line
 from stcolor_core.service.store import Job, JobKind, Store
 from stcolor_core.service.time_left import TimeLeft

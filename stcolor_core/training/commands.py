@@ -47,7 +47,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _features(options: argparse.Namespace) -> int:
-    from stcolor_core.pipeline import resolve_device
+    from stcolor_core.planning import resolve_device
     from stcolor_core.training.features import Settings, make
 
     _show_progress()
@@ -57,7 +57,7 @@ def _features(options: argparse.Namespace) -> int:
 
 
 def _refinement(options: argparse.Namespace) -> int:
-    from stcolor_core.pipeline import resolve_device
+    from stcolor_core.planning import resolve_device
     from stcolor_core.refinement.learned import WEIGHTS
     from stcolor_core.training.refinement import Settings, train
     from stcolor_core.training.samples import make_samples

@@ -18,7 +18,8 @@ from conftest import FIRST, ShotOnDisk
 from scenes import Scene, pan
 
 from stcolor_core.evaluation.dataset import read_dataset
-from stcolor_core.pipeline import pieces_of, planned
+from stcolor_core.pipeline import planned
+from stcolor_core.planning import pieces_of
 from stcolor_core.shot import Method, Output, Plate, Shot, format_frames
 from stcolor_core.spans import plan
 
