@@ -30,8 +30,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stcolor_core.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
+from stcolor_core.matching import Keyframe
 from stcolor_core.models import Model
-from stcolor_core.propagation import Keyframe, Propagator
+from stcolor_core.propagation import Propagator
 from stcolor_core.refinement import Evidence, Previous, Refined
 from stcolor_core.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.scratch import Scratch

@@ -21,7 +21,8 @@ import torch
 from stcolor_core import models
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
-from stcolor_core.propagation import Keyframe, Propagator
+from stcolor_core.matching import Keyframe
+from stcolor_core.propagation import Propagator
 from stcolor_core.refinement import Evidence, Previous, Refined, Refinement
 from stcolor_core.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.scratch import Scratch

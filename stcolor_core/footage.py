@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from stcolor_core import plates
 from stcolor_core.color import ColorPipe, roll_off
 from stcolor_core.errors import BadRequest, PlateError
+from stcolor_core.matching import Keyframe
 from stcolor_core.plates import Header, Window
-from stcolor_core.propagation import Keyframe
 from stcolor_core.resizing import resized
 from stcolor_core.sequences import FramePattern
 from stcolor_core.shot import Matte, Plate, Shot, format_frames, parse_frames

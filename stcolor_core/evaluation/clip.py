@@ -8,7 +8,7 @@ import numpy as np
 
 from stcolor_core.color import linear_to_lab, srgb_decode
 from stcolor_core.evaluation.dataset import Sequence
-from stcolor_core.propagation import Keyframe
+from stcolor_core.matching import Keyframe
 from stcolor_core.tracking.instance import Instances
 
 __all__ = ["Clip"]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from stcolor_core.color import lab_to_linear, srgb_encode
-from stcolor_core.propagation import Keyframe
+from stcolor_core.matching import Keyframe
 from stcolor_core.tracking.instance import Instances
 
 

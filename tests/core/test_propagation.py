@@ -14,7 +14,8 @@ from scenes import Scene, crossing, pan
 from stcolor_core import models
 from stcolor_core.features import Extractor
 from stcolor_core.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
-from stcolor_core.propagation import Colored, Keyframe, Propagator
+from stcolor_core.matching import Keyframe
+from stcolor_core.propagation import Colored, Propagator
 from stcolor_core.refinement import Evidence, Previous, Refined
 from stcolor_core.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.refinement.standard import StandardRefinement

@@ -1,0 +1,185 @@
+"""What eq. 1 finds for a frame: pictures described, matched with the references, and compared along the flow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from stcolor_core.models import Model
+from stcolor_core.refinement import Evidence, FlowColor, Previous, Step
+from stcolor_core.resizing import cells, resized
+from stcolor_core.shot import Method
+from stcolor_core.tracking.flow import FlowLink, sample
+from stcolor_core.tracking.instance import Instances
+from stcolor_core.tracking.reacquisition import fit, found_again
+from stcolor_core.tracking.tracks import Tracks
+from stcolor_core.tracking.walk import View, Walk, in_cells
+from stcolor_core.upsampling import slopes
+from stcolor_core.warping import GridReference, warp
+
+__all__ = ["Keyframe", "Matching", "Source", "closeness"]
+
+_RESIDUAL_SIGMA = 2.0  # px at 216 lines over which a difference in luminance is judged
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """A reference at working size: lightness (H, W) L* 0..100, ab (H, W, 2), instances where tracking wants them."""
+
+    lightness: np.ndarray
+    ab: np.ndarray
+    instances: Instances | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A reference ready to be matched.
+
+    frame: None for a still. described: (C, P_r) features; ab (H, W, 2); grid_ab, grid_slope: (2, P_r), as in
+    `GridReference`.
+    """
+
+    frame: int | None
+    view: View
+    described: Tensor
+    ab: np.ndarray
+    grid_ab: Tensor
+    grid_slope: Tensor
+
+    @property
+    def told(self) -> Previous:
+        """What the first frame of a walk away from it is told of it."""
+        return Previous(self.view.lightness, self.ab, np.ones_like(self.view.lightness))
+
+
+class Matching:
+    """Describes pictures with one model on one device, and says what speaks for each colour. Holds no state."""
+
+    def __init__(self, model: Model, method: Method, *, device: torch.device) -> None:
+        self._model, self._method, self._device = model, method, device
+        self._temperature = method.temperature or model.temperature
+        self._radius = method.radius or model.radius
+        self._color_features = model.color_features if method.color_features is None else method.color_features
+
+    def walk(self, source: Source) -> Walk:
+        """Tracks to a reference, from its neighbour outwards."""
+        return Walk(source.view, self._method, radius=self._radius, temperature=self._temperature)
+
+    def source(self, frame: int | None, keyframe: Keyframe) -> Source:
+        """A reference ready to be matched; frame is None for a still."""
+        view = self.view(keyframe.lightness, keyframe.instances)
+        described = view.reference
+        lightness, ab = self._reduced(keyframe.lightness), self._reduced(keyframe.ab)
+        if self._color_features:
+            described = self._model.features.reference(
+                self._tensor(lightness), self._tensor(ab).permute(2, 0, 1)
+            ).flatten(1)
+        of_grid = (self._tensor(cells(part, view.grid)).reshape(-1, 2).T for part in (ab, slopes(lightness, ab)))
+        return Source(frame, view, described, keyframe.ab, *of_grid)
+
+    def view(self, lightness: np.ndarray, instances: Instances | None) -> View:
+        """A picture, (H, W) L* at working size, as tracking and matching see it."""
+        matching = self._reduced(lightness)
+        stride = self._model.features.stride
+        grid_lightness = cells(matching, (-(-matching.shape[0] // stride), -(-matching.shape[1] // stride)))
+
+        def describe() -> tuple[Tensor, Tensor]:
+            target, reference = self._model.features.both(self._tensor(matching))
+            return target.flatten(1), reference.flatten(1)
+
+        return View(lightness, grid_lightness, matching.shape[:2], describe, instances)
+
+    @torch.no_grad()
+    def evidence(self, frame: int, view: View, sources: Sequence[Source], tracks: Sequence[Tracks]) -> Evidence:
+        """What eq. 1 finds for a frame.
+
+        tracks belong to the first sources; the others are matched by features alone.
+        """
+        matched = [
+            GridReference(source.described, source.grid_ab, slope=source.grid_slope, grid=source.view.grid)
+            for source in sources
+        ]
+        references = [
+            replace(source, candidates=track.candidates, support=track.support, instances=track.instances)
+            for source, track in zip(matched, tracks, strict=False)
+        ]
+        restricted = any(reference.restricts for reference in references)
+        nowhere = (
+            torch.full((view.target.shape[1], 1), -1, dtype=torch.int32, device=self._device) if restricted else None
+        )
+        references += [replace(source, candidates=nowhere) for source in matched[len(tracks) :]]
+        follows = self._radius is None  # windows that follow the flow; the paper's fixed ones know nothing of it
+        bounding = list(zip(sources, tracks, closeness(frame, sources[: len(tracks)]), strict=False))
+        along, found = [], []
+        for index, (source, track, nearness) in enumerate(bounding):
+            colored = partial(_flow_color, frame=frame, view=view, source=source, reference=index, closeness=nearness)
+            if self._method.flow or (follows and track.candidates is not None):
+                along.append(colored(FlowLink(track.displacement, track.visibility), found=False))
+            if self._method.flow and follows:
+                found.append(colored(found_again(view, source.view, source.described, track), found=True))
+        return Evidence(
+            lightness=view.lightness,
+            grid_lightness=view.grid_lightness,
+            warp=warp(
+                view.target,
+                references,
+                temperature=self._temperature,
+                grid=view.grid if self._model.shortlists else None,
+            ),
+            restricted=restricted,
+            flows=(*along, *found) if self._method.flow else (),
+            leading=tuple(along) if follows and all(track.candidates is not None for track in tracks) else (),
+        )
+
+    @torch.no_grad()
+    def step(self, view: View, before: View, link: FlowLink) -> Step:
+        """From a frame to the one before it on the walk."""
+        there, residual = _compared(view, before, link)
+        features = fit(view.target, before.reference, in_cells(link.displacement, view), view.grid)
+        return Step(link.displacement, there, link.visibility, residual, features)
+
+    def _reduced(self, picture: np.ndarray) -> np.ndarray:
+        """A picture (H, W[, C]) at the size features are taken from."""
+        height, width = picture.shape[:2]
+        lines = min(height, self._method.matching_height) if self._model.coarse_matching else height
+        return resized(picture, (lines, max(1, round(width * lines / height))))
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
+
+
+def _flow_color(
+    link: FlowLink, *, frame: int, view: View, source: Source, reference: int, found: bool, closeness: float
+) -> FlowColor:
+    assert source.frame is not None
+    there, residual = _compared(view, source.view, link)
+    return FlowColor(
+        reference=reference,
+        found=found,
+        age=abs(frame - source.frame),
+        ab=sample(source.ab, link.displacement),
+        lightness=there,
+        visibility=link.visibility,
+        residual=residual,
+        fit=fit(view.target, source.described, in_cells(link.displacement, view), view.grid),
+        closeness=closeness,
+    )
+
+
+def _compared(view: View, other: View, link: FlowLink) -> tuple[np.ndarray, np.ndarray]:
+    """(H, W) L* of where a flow leads on another picture, and how far it is off, smoothed."""
+    there = sample(other.lightness, link.displacement)
+    sigma = _RESIDUAL_SIGMA * max(1.0, view.lightness.shape[0] / 216)
+    return there, cv2.GaussianBlur(np.abs(view.lightness - there), (0, 0), sigma)
+
+
+def closeness(frame: int, sources: Sequence[Source]) -> list[float]:
+    """How near each of one or two references is in time: 1 on itself, 0 on the other; sums to 1."""
+    distance = [abs(frame - source.frame) for source in sources if source.frame is not None]
+    return [1.0] if len(distance) == 1 else [1 - d / sum(distance) for d in distance]
