@@ -147,7 +147,9 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--temperature", type=float, help="softmax temperature; default: the model's own")
     group.add_argument("--radius", type=int, help="R of dense tracking; default: the model's own")
-    group.add_argument("--exact", action="store_true", help="the exact form of dense tracking, for comparison; slow")
+    group.add_argument(
+        "--exact", action="store_true", help="the exact forms of tracking and attention, for comparison; slow"
+    )
     group.add_argument("--no-flow", action="store_true", help="the attention part alone")
     group.add_argument(
         "--cuts", default=Method.cuts, help="auto, none, or the first frames of new scenes (%(default)s)"

@@ -130,7 +130,7 @@ class Matching:
                 view.target,
                 references,
                 temperature=self._temperature,
-                grid=view.grid if self._model.shortlists else None,
+                grid=view.grid if self._model.shortlists and not self._method.exact else None,
             ),
             restricted=restricted,
             flows=(*along, *found) if self._method.flow else (),

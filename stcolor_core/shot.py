@@ -179,7 +179,8 @@ class Method:
     radius: R of eq. 16 in grid cells; None is the model's own default: 9 for exemplar, as in the paper, and windows
         that follow the optical flow for standard (method.md, section 6).
     threshold: of binarize in eq. 15, strictly greater.
-    exact: restart eq. 15 for every target frame (O(N^2)) in place of composing one-step maps (O(N)).
+    exact: restart eq. 15 for every target frame (O(N^2)) in place of composing one-step maps (O(N)), and let attention
+        look at every place in place of shortlists.
     matte_threshold: of eq. 13. iou_threshold: least overlap of one instance in neighbouring frames (eq. 12).
     flow: carry colour along optical flow as well (standard model); off leaves the attention part alone.
     chroma: factor on a*, b* of the result. The published script of the exemplar model used 1.25.

@@ -7,9 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scenes import texture
 from torch.nn import functional as F
 
+from stcolor_core.matching import Keyframe, Matching
+from stcolor_core.models import build
 from stcolor_core.shortlist import blocks, likest
+from stcolor_core.shot import Method
 from stcolor_core.tracking.instance import InstanceRestriction
 from stcolor_core.warping import GridReference, warp
 
@@ -98,3 +102,20 @@ def test_what_an_instance_forbids_is_not_taken(target: torch.Tensor, reference: 
     assert taken.any()
     torch.testing.assert_close(result.ab[0, taken], torch.full_like(result.ab[0, taken], 40))
     assert (result.position[taken] >= COUNT // 2).all()
+
+
+def test_the_exact_method_looks_at_every_place() -> None:
+    lightness = texture(120, 160, seed=1, mean=50)
+    ab = np.dstack([0.3 * lightness, 20 - 0.2 * lightness]).astype(np.float32)
+    model = build("standard", device="cpu")
+
+    def anywhere(*, exact: bool) -> torch.Tensor:
+        matching = Matching(model, Method(exact=exact), device=torch.device("cpu"))
+        source = matching.source(0, Keyframe(lightness, ab))
+        view = matching.view(np.roll(lightness, 12, axis=1), None)
+        found = matching.evidence(1, view, [source], []).warp
+        whole = warp(view.target, [GridReference(source.described, source.grid_ab)], temperature=model.temperature)
+        return (found.free_ab - whole.free_ab).abs().max()
+
+    assert anywhere(exact=True) == 0
+    assert 0 < anywhere(exact=False) < 5
