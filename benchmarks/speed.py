@@ -34,7 +34,7 @@ STAGES = {
     "features": ("standard.py", "both"),
     "tracking": ("walk.py", "step"),
     "of it flow": ("flow.py", "step"),
-    "matching": ("propagation.py", "_evidence"),
+    "matching": ("matching.py", "evidence"),
     "of it warp": ("warping.py", "warp"),
     "refine": ("learned.py", "refine"),
     "upsample": ("upsampling.py", "upsample"),

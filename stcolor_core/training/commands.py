@@ -26,7 +26,7 @@ def add_commands(commands: Any) -> None:
     train = commands.add_parser("train", help="make the standard model's own weights again, from footage")
     kinds = train.add_subparsers(required=True, metavar="features|refinement", parser_class=type(train))
     features = kinds.add_parser("features", help="the projection of the matching features; a quarter of an hour")
-    refinement = kinds.add_parser("refinement", help="the network that mixes the candidates; an hour or more")
+    refinement = kinds.add_parser("refinement", help="the network that mixes the candidates; an hour")
     for parser in (features, refinement):
         parser.add_argument("--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures")
         parser.add_argument("--output", type=Path, help="default: the file in stcolor_core/weights")
@@ -36,9 +36,9 @@ def add_commands(commands: Any) -> None:
     features.add_argument("--steps", type=int, default=800, help="of the training (%(default)s)")
     refinement.add_argument("--cache", type=Path, required=True, help="where samples are kept; some GB")
     refinement.add_argument(
-        "--walks", type=int, default=6, help="walks of the pipeline through each clip (%(default)s)"
+        "--walks", type=int, default=8, help="walks of the pipeline through each clip (%(default)s)"
     )
-    refinement.add_argument("--steps", type=int, default=6000, help="of the training (%(default)s)")
+    refinement.add_argument("--steps", type=int, default=2500, help="of the training (%(default)s)")
     refinement.add_argument(
         "--processes", type=int, default=os.cpu_count() or 1, help="that make samples (%(default)s)"
     )
