@@ -1,6 +1,7 @@
 """How well features alone carry colour: unrestricted attention on the matching grid (method.md, section 5).
 
     PYTHONPATH=. python benchmarks/attention.py --dataset ../shared/data/davis [--features gradients] [--every 4]
+        [--shortlists]
 
 The first frames of each sequence take the colour of one reference frame: a*, b* averaged over grid cells, mixed by a
 softmax over all reference positions, under the frame's true L*. Prints PSNR in dB per sequence: of the grid's own
@@ -90,20 +91,30 @@ DESCRIBERS: dict[str, Callable[[], Describe]] = {
 }
 
 
-def score(sequence: Sequence, describe: Describe, targets: list[int], *, reference: int, temperature: float) -> Score:
+def score(
+    sequence: Sequence,
+    describe: Describe,
+    targets: list[int],
+    *,
+    reference: int,
+    temperature: float,
+    shortlists: bool,
+) -> Score:
     """What attention over these features makes of the target frames of a sequence, and what it costs."""
     keyframe = read(sequence, reference)
     source = describe(keyframe.lightness)
-    shape = source.shape[1:]
+    shape = (source.shape[1], source.shape[2])
     slope = slopes(keyframe.lab[..., 0], keyframe.lab[..., 1:])
-    known = GridReference(source.flatten(1), on_grid(keyframe.lab[..., 1:], shape), slope=on_grid(slope, shape))
+    known = GridReference(
+        source.flatten(1), on_grid(keyframe.lab[..., 1:], shape), slope=on_grid(slope, shape), grid=shape
+    )
     found, describing, matching = [], 0.0, 0.0
     for index in targets:
         frame = read(sequence, index)
         start = time.process_time()
         target = describe(frame.lightness)
         described = time.process_time()
-        grid = warp(target.flatten(1), [known], temperature=temperature)
+        grid = warp(target.flatten(1), [known], temperature=temperature, grid=shape if shortlists else None)
         matching += time.process_time() - described
         describing += described - start
         ab, steepness = (part.T.reshape(*shape, 2).numpy() for part in (grid.free_ab, grid.free_slope))
@@ -119,8 +130,8 @@ def score(sequence: Sequence, describe: Describe, targets: list[int], *, referen
     return Score(*np.mean(found, axis=0).tolist(), describing / count, matching / count, len(source))
 
 
-def on_grid(picture: np.ndarray, shape: torch.Size) -> Tensor:
-    return torch.from_numpy(cells(picture, (shape[0], shape[1]))).permute(2, 0, 1).flatten(1)
+def on_grid(picture: np.ndarray, shape: tuple[int, int]) -> Tensor:
+    return torch.from_numpy(cells(picture, shape)).permute(2, 0, 1).flatten(1)
 
 
 def read(sequence: Sequence, index: int) -> Frame:
@@ -137,6 +148,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dataset", type=Path, required=True, help="a DAVIS-like folder")
     parser.add_argument("--features", choices=tuple(DESCRIBERS), default="standard")
+    parser.add_argument("--shortlists", action="store_true", help="compare with the likest blocks only")
     parser.add_argument("--temperature", type=float, default=0.035)
     parser.add_argument("--frames", type=int, default=30, help="how many frames of each sequence")
     parser.add_argument("--reference", type=int, default=9, help="index of the reference frame")
@@ -152,7 +164,14 @@ def main() -> None:
     print(f"{'sequence':<20} {'grid':>8} {'bilinear':>8} {'slopes':>8} {'grey':>8}")
     with torch.inference_mode():
         for sequence in read_dataset(options.dataset, width=options.size[0], height=options.size[1]):
-            result = score(sequence, describe, targets, reference=options.reference, temperature=options.temperature)
+            result = score(
+                sequence,
+                describe,
+                targets,
+                reference=options.reference,
+                temperature=options.temperature,
+                shortlists=options.shortlists,
+            )
             scores.append(result)
             print(f"{sequence.name:<20}" + "".join(f" {figure:8.2f}" for figure in result[:4]), flush=True)
     mean = Score(*np.mean(scores, axis=0).tolist())
