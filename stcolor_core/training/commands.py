@@ -25,7 +25,7 @@ def add_commands(commands: Any) -> None:
     """Add them to the subparsers of `stcolor`."""
     train = commands.add_parser("train", help="make the standard model's own weights again, from footage")
     kinds = train.add_subparsers(required=True, metavar="features|refinement", parser_class=type(train))
-    features = kinds.add_parser("features", help="the projection of the matching features; a quarter of an hour")
+    features = kinds.add_parser("features", help="the matching features; minutes on a GPU, hours without")
     refinement = kinds.add_parser("refinement", help="the network that mixes the candidates; an hour")
     for parser in (features, refinement):
         parser.add_argument("--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures")
@@ -33,7 +33,7 @@ def add_commands(commands: Any) -> None:
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--held-out", nargs="*", default=_HELD_OUT, metavar="CLIP", help="clips to validate on")
         parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    features.add_argument("--steps", type=int, default=800, help="of the training (%(default)s)")
+    features.add_argument("--steps", type=int, default=1800, help="of the training (%(default)s)")
     refinement.add_argument("--cache", type=Path, required=True, help="where samples are kept; some GB")
     refinement.add_argument(
         "--walks", type=int, default=8, help="walks of the pipeline through each clip (%(default)s)"

@@ -1,12 +1,11 @@
-"""The standard model's projection, trained to put one frame's colour together again from another's.
+"""The standard model's matching features, trained to put one frame's colour together again from another's.
 
     stcolor train features --footage DIR [--output FILE] [--steps N]
 
-A target takes its colour from every place of a reference and of an unrelated picture, by the attention that the model
-uses (eqs. 3 to 5); what counts is how far that colour is from the true one (Vondrick et al. 2018, the paper's [27],
-over places in place of classes of colour). Luminance alone is seen. Training starts from the discriminant of
-`training.projection`, and stays linear: on footage as little as this, a network of several layers learned what its
-clips look like (docs/quality.md).
+A target takes its colour from every place of a reference and from places of an unrelated picture, by the attention that
+the model uses (eqs. 3 to 5); what counts is how far that colour is from the true one (Vondrick et al. 2018, the paper's
+[27], over places in place of classes of colour). Luminance alone is seen. Training starts from EfficientNet-Lite0 and
+from the principal components of what it and the local descriptors say.
 """
 
 from __future__ import annotations
@@ -18,155 +17,164 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
-from stcolor_core.evaluation.dataset import Sequence as Clip
+from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.features.lite0 import Lite0
-from stcolor_core.features.standard import PROJECTION, backbone
-from stcolor_core.training.clips import sized
-from stcolor_core.training.pictures import Picture, drawn
-from stcolor_core.training.projection import learn
-from stcolor_core.training.refinement import LEAST_ERROR, srgb_of
-from stcolor_core.training.runs import Run, Schedule
+from stcolor_core.features.standard import (
+    CHANNELS,
+    RAW_CHANNELS,
+    TEMPERATURE,
+    WEIGHTS,
+    MatchingNet,
+    backbone,
+    raw_features,
+)
+from stcolor_core.training.colors import srgb_of
+from stcolor_core.training.pictures import Pictures, drawn, held
+from stcolor_core.training.runs import LEAST_ERROR, Run, Schedule, save_weights
 
-__all__ = ["Matcher", "Settings", "condensed", "make", "train"]
+__all__ = ["Settings", "loss_of", "make", "principal", "train", "untrained", "validate"]
 
-_CHANNELS = 128  # that are kept
 _PLACES = 800  # of a target whose colour counts in one step
-_STRANGERS = 1200  # places of the picture before, of another clip as a rule: nothing should be taken from there
-_TEMPERATURE = 0.035  # of the softmax where training starts
-_VALIDATED = 4  # references of every clip held out
+_STRANGERS = 800  # places of another reference, of another clip as a rule: nothing should be taken from there
+_BACKBONE_RATE = 0.05  # of the projection's: it starts from what is known of a million photographs
+_SURVEYS, _SURVEYED = 4, 8  # batches, and references of each, whose principal components training starts from
+_VALIDATED = 8  # references of each clip that is validated on
+_TRAINING, _SURVEY, _VALIDATION = range(3)  # what pictures are drawn for
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """every: steps between two validations, each with a checkpoint. held_out: clips that are only validated on."""
+    """rate: of change in a step, relative to a tensor's own size. batch: references in a step. every: steps between two
+    validations, each with a checkpoint. held_out: clips that are only validated on; where there are none, all are."""
 
     steps: int
     seed: int = 1
-    rate: float = 5e-4
+    batch: int = 8
+    rate: float = 4e-2
     every: int = 200
     held_out: tuple[str, ...] = ()
 
 
-class Matcher(nn.Module):
-    """The projection (C, R), and the temperature of eq. 3 that it is trained at."""
-
-    def __init__(self, projection: Tensor) -> None:
-        super().__init__()
-        self.projection = nn.Parameter(projection.float().clone())
-        self.sharpness = nn.Parameter(torch.tensor(0.0))
-
-    def forward(self, raw: Tensor) -> Tensor:
-        """(R, h, w) -> (C, P) unit features, as `StandardFeatures.target` gives them."""
-        features = torch.einsum("cr,rhw->chw", self.projection, raw)
-        return F.normalize(features - features.mean(dim=(1, 2), keepdim=True), dim=0, eps=1e-6).flatten(1)
-
-    @property
-    def temperature(self) -> Tensor:
-        """Of eq. 3."""
-        return _TEMPERATURE * torch.exp(-self.sharpness)
-
-
 def make(footage: Path, output: Path | None, settings: Settings, *, device: torch.device) -> None:
-    """The projection from a folder of clips, by default where the model looks for it.
+    """The features from a folder of clips, by default where the model looks for them.
 
-    The discriminant that training starts from, and what training made of it, are kept beside it, and taken from there
-    when a run goes on.
+    Raises BadRequest where no clip is left to train on, ModelError where the published backbone is not installed.
     """
-    output = output or PROJECTION
-    clips = [sized(clip) for clip in read_dataset(footage)]
-    beginning, whole = (output.with_name(f"{output.stem}.{part}.safetensors") for part in ("start", "whole"))
-    if not beginning.is_file():
-        save_file({"projection": learn(clips, seed=settings.seed).float().contiguous()}, beginning)
-    matcher = train(clips, load_file(beginning)["projection"], whole, settings, device=device)
+    clips = read_dataset(footage)
     network = backbone(device)
-    pictures = [drawn(clip, network, [settings.seed, 2], device)[0] for clip in clips]
-    save_file({"projection": condensed(matcher, pictures).half().cpu().contiguous()}, output)
-    output.chmod(0o644)  # as any file of the package; safetensors leaves it to its owner alone
+    training = held([clip for clip in clips if clip.name not in settings.held_out], device)
+    if not training:
+        raise BadRequest(f"Every clip in {footage} is held out. Leave one to train on: --held-out names the others.")
+    validation = held([clip for clip in clips if clip.name in settings.held_out], device) or training
+    start = MatchingNet(network, principal(network, training, settings.seed))
+    train(start, training, validation, output or WEIGHTS, settings)
 
 
-def train(clips: Sequence[Clip], start: Tensor, output: Path, settings: Settings, *, device: torch.device) -> Matcher:
-    """The projection, trained; its averaged values as float16 in `output`, its curve and last state beside it.
+def untrained(footage: Path, output: Path, *, seed: int) -> None:
+    """What training starts from, as float16 in `output`: features that have not learned from the footage.
 
-    start: (C, R). A run that was stopped goes on from its last state.
+    Raises as `make`.
     """
-    network = backbone(device)
-    training = [clip for clip in clips if clip.name not in settings.held_out]
-    held_out = [clip for clip in clips if clip.name in settings.held_out]
-    torch.manual_seed(settings.seed)
-    run = Run(Matcher(start).to(device), output, Schedule(steps=settings.steps, rate=settings.rate))
-    validation = [drawn(clip, network, [settings.seed, 1, i], device) for clip in held_out for i in range(_VALIDATED)]
-    stranger: tuple[Tensor, Tensor] | None = None
-    for step, pictures in _steps(training, network, settings, start=run.resume(), device=device):
-        if step % settings.every == 0:
-            stranger = None  # so that a run which goes on from a checkpoint comes to the same
+    network = backbone("cpu")
+    projection = principal(network, held(read_dataset(footage), torch.device("cpu")), seed)
+    save_weights(MatchingNet(network, projection).state_dict(), output)
+
+
+def train(
+    network: MatchingNet, training: Sequence[Tensor], validation: Sequence[Tensor], output: Path, settings: Settings
+) -> MatchingNet:
+    """The network, trained; its averaged values as float16 in `output`, its curve and last state beside it.
+
+    training, validation: clips as `held` gives them. A run that was stopped goes on from its last state.
+    """
+    rates = {
+        name: (_BACKBONE_RATE if name.startswith("backbone") else 1.0) * _size(parameter)
+        for name, parameter in network.requires_grad_(True).named_parameters()
+    }
+    run = Run(network, output, Schedule(steps=settings.steps, rate=settings.rate), rates=rates)
+    validated = [
+        drawn([clip], _VALIDATED, [settings.seed, _VALIDATION, index]) for index, clip in enumerate(validation)
+    ]
+    for step, pictures in _steps(training, settings, start=run.resume()):
         generator = torch.Generator().manual_seed(step)
-        reference, *targets = (run.network(picture.raw) for picture in pictures)
-        color = pictures[0].ab.flatten(1)
-        features, ab = (reference, color) if stranger is None else _beside((reference, color), stranger)
-        losses = []
-        for target, picture in zip(targets, pictures[1:], strict=True):
-            places = torch.randperm(target.shape[1], generator=generator)[:_PLACES].to(device)
-            found = ab @ torch.softmax(target[:, places].T @ features / run.network.temperature, dim=1).T
-            losses.append((_error(found, picture, places).square().mean() + LEAST_ERROR).log())
-        run.step(torch.stack(losses).mean(), step)
-        some = torch.randperm(reference.shape[1], generator=generator)[:_STRANGERS].to(device)
-        stranger = (reference.detach()[:, some], color[:, some])
+        run.step(loss_of(run.network, pictures, generator), step)
         if (step + 1) % settings.every == 0 or step + 1 == settings.steps:
-            run.keep(step + 1, validate(run.averaged(), validation), kept=("projection",))
+            run.keep(step + 1, validate(run.averaged(), validated))
     return run.averaged()
 
 
-@torch.no_grad()
-def condensed(matcher: Matcher, pictures: Sequence[Picture], *, channels: int = _CHANNELS) -> Tensor:
-    """(channels, R): the projection onto the directions in which its features differ most over the pictures.
+def loss_of(network: MatchingNet, pictures: Pictures, generator: torch.Generator) -> Tensor:
+    """The mean logarithm of the squared error in sRGB, over targets, at some of their places."""
+    features = _features(network, pictures)
+    device, (count, _, _, places) = features.device, features.shape
+    some = torch.randperm(places, generator=generator)[:_STRANGERS].to(device)
+    at = torch.randperm(places, generator=generator)[:_PLACES].to(device)
+    known, ab = (
+        torch.cat([part, part[..., some].roll(1, dims=0)], dim=-1) if count > 1 else part
+        for part in (features[:, 0], pictures.ab[:, 0].flatten(2))
+    )
+    found = _attended(features[:, 1:, :, at], known, ab)
+    square = _error(found, pictures.lightness[:, 1:].flatten(2)[..., at], pictures.ab[:, 1:].flatten(3)[..., at])
+    return (square + LEAST_ERROR).log().mean()
 
-    Matching costs as much as there are channels, and these say nearly all: of 192, 128 keep the attention on davis
-    within 0.05 dB, where training with 128 alone lost 0.12.
-    """
-    features = torch.cat([matcher(picture.raw) for picture in pictures], dim=1)
-    _, directions = torch.linalg.eigh(features @ features.T)
-    projection: Tensor = directions.flip(1)[:, :channels].T @ matcher.projection
+
+@torch.no_grad()
+def validate(network: MatchingNet, batches: Sequence[Pictures]) -> dict[str, float]:
+    """Mean PSNR in dB over whole grids coloured by the attention alone."""
+    found = []
+    for pictures in batches:
+        features = _features(network, pictures)
+        ab = _attended(features[:, 1:], features[:, 0], pictures.ab[:, 0].flatten(2))
+        square = _error(ab, pictures.lightness[:, 1:].flatten(2), pictures.ab[:, 1:].flatten(3))
+        found.append(float(-10 * square.log10().mean()))
+    return {"psnr": float(np.mean(found))}
+
+
+@torch.no_grad()
+def principal(network: Lite0, clips: Sequence[Tensor], seed: int) -> Tensor:
+    """(CHANNELS, R): the directions in which raw features differ most, over some references."""
+    moment = torch.zeros(RAW_CHANNELS, RAW_CHANNELS, dtype=torch.float64, device=clips[0].device)
+    for index in range(_SURVEYS):
+        pictures = drawn(clips, _SURVEYED, [seed, _SURVEY, index])
+        raw = raw_features(network, pictures.seen[:, 0]).transpose(0, 1).flatten(1).double()
+        moment += raw @ raw.T
+    _, directions = torch.linalg.eigh(moment)
+    projection: Tensor = directions.flip(1)[:, :CHANNELS].T.float().contiguous()
     return projection
 
 
-@torch.no_grad()
-def validate(matcher: Matcher, pictures: Sequence[Sequence[Picture]]) -> dict[str, float]:
-    """Mean PSNR in dB over whole grids coloured by the attention alone, and the temperature."""
-    found = []
-    for reference, *targets in pictures:
-        known = matcher(reference.raw)
-        for target in targets:
-            affinity = torch.softmax(matcher(target.raw).T @ known / matcher.temperature, dim=1)
-            error = _error(reference.ab.flatten(1) @ affinity.T, target, torch.arange(len(affinity)))
-            found.append(float(-10 * error.square().mean().log10()))
-    return {"psnr": float(np.mean(found)), "temperature": float(matcher.temperature)}
+def _size(parameter: Tensor) -> float:
+    """The root of a tensor's mean square, or what small tensors need to move at all."""
+    return max(1e-2, float(parameter.detach().square().mean().sqrt()))
 
 
-def _beside(*known: tuple[Tensor, Tensor]) -> tuple[Tensor, ...]:
-    """Features and colours of several pictures, as of one."""
-    return tuple(torch.cat(parts, dim=1) for parts in zip(*known, strict=True))
+def _features(network: MatchingNet, pictures: Pictures) -> Tensor:
+    """(N, K, C, P)."""
+    count, of_each = pictures.seen.shape[:2]
+    features: Tensor = network(pictures.seen.flatten(0, 1))
+    return features.flatten(2).view(count, of_each, features.shape[1], -1)
 
 
-def _error(found: Tensor, picture: Picture, places: Tensor) -> Tensor:
-    """(3, Q): what is wrong in sRGB at those places if they take these colours, (2, Q)."""
-    lightness = picture.lightness.flatten()[places][None, None]
-    taken, true = (srgb_of(lightness, ab[None, :, None]) for ab in (found, picture.ab.flatten(1)[:, places]))
-    return (taken - true)[0, :, 0]
+def _attended(targets: Tensor, known: Tensor, ab: Tensor) -> Tensor:
+    """The colours (N, T, 2, Q) that targets (N, T, C, Q) take from references (N, C, P) of colours (N, 2, P)."""
+    affinity = torch.einsum("ntcq,ncp->ntqp", targets, known) / TEMPERATURE
+    return torch.einsum("ncp,ntqp->ntcq", ab, torch.softmax(affinity, dim=-1))
 
 
-def _steps(
-    clips: Sequence[Clip], network: Lite0, settings: Settings, *, start: int, device: torch.device
-) -> Iterator[tuple[int, list[Picture]]]:
-    """A reference and its targets for every step, the next ones made while these are learned from."""
+def _error(found: Tensor, lightness: Tensor, ab: Tensor) -> Tensor:
+    """(N, T): the mean square of what is wrong in sRGB with colours (N, T, 2, Q)."""
+    taken, true = (srgb_of(lightness, each.transpose(1, 2)) for each in (found, ab))
+    return (taken - true).square().mean(dim=(1, 3))
 
-    def make(step: int) -> list[Picture]:
-        clip = clips[int(np.random.default_rng([settings.seed, 0, step]).integers(len(clips)))]
-        return drawn(clip, network, [settings.seed, 0, step], device)
+
+def _steps(clips: Sequence[Tensor], settings: Settings, *, start: int) -> Iterator[tuple[int, Pictures]]:
+    """The pictures of every step, the next ones made while these are learned from."""
+
+    def make(step: int) -> Pictures:
+        return drawn(clips, settings.batch, [settings.seed, _TRAINING, step])
 
     with ThreadPoolExecutor(1) as maker:
         following = maker.submit(make, start)

@@ -1,99 +1,165 @@
-"""A reference and its targets as the training of matching features sees them: in other light, on other film, moved."""
+"""References and targets as the training of matching features sees them: in other light, on other film, moved.
+
+Clips are held decoded, and everything is computed for a batch at once where they are held: on a GPU it takes less time
+than the training itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from stcolor_core.color import linear_to_lab, srgb_decode
 from stcolor_core.evaluation.dataset import Sequence as Clip
-from stcolor_core.features.lite0 import Lite0
-from stcolor_core.features.standard import raw_features
-from stcolor_core.resizing import cells
 from stcolor_core.training.clips import sized, whole_frames
+from stcolor_core.training.colors import lab_of, lightness_of, linear_of
 
-__all__ = ["Picture", "drawn"]
+__all__ = ["TARGETS", "Pictures", "drawn", "held"]
 
+TARGETS = 2  # of one reference
+
+_SHORT_SIDE = 240  # px at which clips are held
+_SIZE = (192, 256)  # px of what is cut from a picture
+_STRIDE = 4  # px, of the matching grid
 _FARTHEST = 60  # frames between reference and target
-_TARGETS = 2  # of one reference
-_LARGEST = (216, 352)  # px of what is cut from a picture
-_LINES = (168, 216, 216, 264, 320)  # sizes that footage is brought to before
-_MOVED, _BLURRED, _GRAINED, _OTHER_FILM = 0.4, 0.3, 0.6, 0.6  # how many of the pictures
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_LINES = (168, 320)  # px, the least and the greatest that the short side is brought to
+_MOVED, _BLURRED, _GRAINED, _OTHER_FILM, _LIT = 0.4, 0.3, 0.6, 0.6, 0.3  # how many of the pictures
+_SMEARED = 0.15  # by their motion
+_REACH = 5  # px, of a blur's kernel to each side
+_LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 
 @dataclass(frozen=True)
-class Picture:
-    """raw: (R, h, w) as `raw_features` makes them. lightness: (h, w) and ab: (2, h, w), true means over the cells."""
+class Pictures:
+    """N references, each followed by its targets, K pictures in all.
 
-    raw: Tensor
+    seen: (N, K, H, W) L* as the features see it. lightness: (N, K, h, w) and ab: (N, K, 2, h, w), true means over the
+    cells of 4 x 4 pixels.
+    """
+
+    seen: Tensor
     lightness: Tensor
     ab: Tensor
 
 
-def drawn(clip: Clip, network: Lite0, seed: Sequence[int], device: torch.device) -> list[Picture]:
-    """A reference, and targets up to 60 frames before or after it, near ones as often as far ones."""
-    generator = np.random.default_rng([*seed, *clip.name.encode()])
-    count = whole_frames(clip)
-    reference = int(generator.integers(count))
-    clip = sized(clip, int(generator.choice(_LINES)))
-    part = _part(clip, generator)
+def held(clips: Sequence[Clip], device: torch.device) -> list[Tensor]:
+    """The whole frames of every clip, (T, 3, H, W) uint8 sRGB, on the device."""
+
+    def read(clip: Clip) -> Tensor:
+        small = sized(clip, _SHORT_SIDE)
+        frames = [np.round(255 * small.rgb(index)).astype(np.uint8) for index in range(whole_frames(clip))]
+        return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).contiguous().to(device)
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(read, clips))
+
+
+def drawn(clips: Sequence[Tensor], count: int, seed: Sequence[int]) -> Pictures:
+    """`count` references from any of the clips, and targets up to 60 frames before or after each, near ones as often as
+    far ones. The same seed gives the same pictures."""
+    generator = np.random.default_rng(seed)
+    device = clips[0].device
+    noise = torch.Generator(device).manual_seed(int(generator.integers(2**31)))
+    rgb = torch.stack([_cut(clips[int(generator.integers(len(clips)))], generator) for _ in range(count)])
+    linear = linear_of(rgb)
+    film = torch.tensor(np.array([_film(generator) for _ in range(count)]), dtype=torch.float32, device=device)
+    lightness = lightness_of(torch.einsum("nc,nkchw->nkhw", film, linear))
+    targets = lightness[:, 1:].flatten(0, 1)
+    varied = _varied(targets, generator, noise).view(count, TARGETS, *_SIZE)
+    lab = F.avg_pool2d(lab_of(linear).flatten(0, 1), _STRIDE)
+    lab = lab.view(count, 1 + TARGETS, *lab.shape[1:])
+    return Pictures(torch.cat([lightness[:, :1], varied], dim=1), lab[:, :, 0], lab[:, :, 1:])
+
+
+def _cut(clip: Tensor, generator: np.random.Generator) -> Tensor:
+    """(K, 3, H, W) sRGB, 0..1: the same part of a reference and of targets, these moved by chance."""
+    reference = int(generator.integers(len(clip)))
+    indices = [reference, *(_near(reference, len(clip), generator) for _ in range(TARGETS))]
+    height, width = _SIZE
+    there = np.array([clip.shape[3], clip.shape[2]])  # x, y
+    step = min(_SHORT_SIDE / np.exp(generator.uniform(*np.log(_LINES))), *(there / (width, height)))
+    corner = generator.uniform(0, 1, 2) * (there - step * np.array([width, height]))
     mirrored = generator.random() < 0.5
-    film = generator.dirichlet([1.5] * 3).astype(np.float32) if generator.random() < _OTHER_FILM else _LUMINANCE
-    pictures = []
-    for index in (reference, *(_near(reference, count, generator) for _ in range(_TARGETS))):
-        rgb = clip.rgb(index)[part]
-        if mirrored:
-            rgb = np.ascontiguousarray(rgb[:, ::-1])
-        if index != reference and generator.random() < _MOVED:
-            rgb = _moved(rgb, generator)
-        linear = srgb_decode(rgb)
-        lightness = linear_to_lab(np.repeat(linear @ film[:, None], 3, axis=2))[..., 0]
-        seen = lightness if index == reference else _varied(lightness, generator)
-        with torch.no_grad():
-            raw = raw_features(network, torch.from_numpy(np.ascontiguousarray(seen, np.float32)).to(device))
-        true = cells(linear_to_lab(linear).astype(np.float32), (raw.shape[1], raw.shape[2]))
-        grid = torch.from_numpy(np.ascontiguousarray(true)).permute(2, 0, 1).to(device)
-        pictures.append(Picture(raw, grid[0], grid[1:]))
-    return pictures
+    still = _places(*_SIZE, clip.device)
+    places = [still, *(_moved(still, generator) if generator.random() < _MOVED else still for _ in range(TARGETS))]
+    x, y = torch.stack(places).unbind(-1)
+    x = width - 1 - x if mirrored else x
+    points = [
+        2 * (start + step * (place + 0.5)) / size - 1
+        for start, place, size in zip(corner.tolist(), (x, y), there.tolist(), strict=True)
+    ]
+    frames = clip[indices].float() / 255
+    return F.grid_sample(frames, torch.stack(points, -1).float(), padding_mode="reflection", align_corners=False)
 
 
 def _near(reference: int, count: int, generator: np.random.Generator) -> int:
     """Another frame, its distance drawn from 1 to 60 by its logarithm."""
     gap = int(np.exp(generator.uniform(0, np.log(_FARTHEST + 1))))
     there = [index for index in (reference - gap, reference + gap) if 0 <= index < count]
-    return int(generator.choice(there or [index for index in range(count) if index != reference]))
+    return int(generator.choice(there or [index for index in range(count) if index != reference] or [reference]))
 
 
-def _part(clip: Clip, generator: np.random.Generator) -> tuple[slice, slice]:
-    """Rows and columns of the pictures, in whole cells of 16 pixels."""
-    (width, height), (rows, columns) = clip.size, (min(clip.size[1], _LARGEST[0]), min(clip.size[0], _LARGEST[1]))
-    rows, columns = rows // 16 * 16, columns // 16 * 16
-    top, left = int(generator.integers(height - rows + 1)), int(generator.integers(width - columns + 1))
-    return slice(top, top + rows), slice(left, left + columns)
+def _places(height: int, width: int, device: torch.device) -> Tensor:
+    """(H, W, 2) px, x and y of every pixel."""
+    y, x = torch.meshgrid(torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij")
+    return torch.stack([x, y], dim=-1).float()
 
 
-def _moved(rgb: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Turned, scaled, shifted and bent; its border is mirrored."""
-    height, width = rgb.shape[:2]
-    turn = cv2.getRotationMatrix2D((width / 2, height / 2), generator.uniform(-12, 12), generator.uniform(0.8, 1.3))
-    turn = turn + np.pad(generator.uniform(-0.1, 0.1, (2, 1)) * [[width], [height]], ((0, 0), (2, 0)))
-    places = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
-    bend = generator.normal(0, generator.uniform(0, 5), (4, 5, 2)).astype(np.float32)
-    x, y = cv2.split(cv2.transform(places, turn) + cv2.resize(bend, (width, height), interpolation=cv2.INTER_CUBIC))
-    moved = cv2.remap(rgb.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    return np.asarray(np.clip(moved, 0, 1))
+def _moved(places: Tensor, generator: np.random.Generator) -> Tensor:
+    """Places turned, scaled, shifted and bent."""
+    height, width = places.shape[:2]
+    angle, scale = np.radians(generator.uniform(-12, 12)), generator.uniform(0.8, 1.3)
+    turn = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    middle = np.array([width, height]) / 2
+    shift = middle + generator.uniform(-0.1, 0.1, 2) * (width, height)
+    bend = places.new_tensor(generator.normal(0, generator.uniform(0, 5), (1, 2, 4, 5)))
+    bent = F.interpolate(bend, (height, width), mode="bicubic", align_corners=False)[0].permute(1, 2, 0)
+    turned: Tensor = (places - places.new_tensor(middle)) @ places.new_tensor(turn.T)
+    return turned + places.new_tensor(shift) + bent
 
 
-def _varied(lightness: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """L* in other light and on other stock: gamma, exposure, blur and grain."""
-    light = 100 * (np.clip(lightness, 0, 100) / 100) ** generator.uniform(0.75, 1.33) * generator.uniform(0.9, 1.1)
-    if generator.random() < _BLURRED:
-        light = cv2.GaussianBlur(light, (0, 0), generator.uniform(0.4, 1.2))
-    grain = generator.uniform(0, 3.5) * (generator.random() < _GRAINED)
-    return np.asarray(np.clip(light + grain * generator.standard_normal(light.shape), 0, 100), np.float32)
+def _film(generator: np.random.Generator) -> np.ndarray:
+    """How sensitive it is to red, green and blue."""
+    return generator.dirichlet([1.5] * 3) if generator.random() < _OTHER_FILM else np.array(_LUMINANCE)
+
+
+def _varied(lightness: Tensor, generator: np.random.Generator, noise: torch.Generator) -> Tensor:
+    """L* (N, H, W) in other light and on other stock: gamma, exposure, shade, blur and grain."""
+    count = len(lightness)
+
+    def column(values: np.ndarray) -> Tensor:
+        return lightness.new_tensor(values)[:, None, None]
+
+    light = 100 * (lightness.clamp(0, 100) / 100) ** column(generator.uniform(0.75, 1.33, count))
+    light = light * column(generator.uniform(0.9, 1.1, count)) * _shade(lightness, generator)
+    kernels = lightness.new_tensor(np.array([_kernel(generator) for _ in range(count)]))
+    padded = F.pad(light[None], (_REACH,) * 4, mode="reflect")
+    light = F.conv2d(padded, kernels[:, None], groups=count)[0]
+    grain = column(generator.uniform(0, 3.5, count) * (generator.random(count) < _GRAINED))
+    return (light + grain * torch.randn(light.shape, generator=noise, device=light.device)).clamp(0, 100)
+
+
+def _shade(lightness: Tensor, generator: np.random.Generator) -> Tensor:
+    """(N, H, W): light that changes over the picture, about 1."""
+    count = len(lightness)
+    strength = generator.uniform(0, 0.2, count) * (generator.random(count) < _LIT)
+    coarse = lightness.new_tensor(strength[:, None, None, None] * generator.normal(0, 1, (count, 1, 3, 4)))
+    return 1 + F.interpolate(coarse, lightness.shape[1:], mode="bicubic", align_corners=False)[:, 0]
+
+
+def _kernel(generator: np.random.Generator) -> np.ndarray:
+    """(11, 11) float32: out of focus, moving, or neither; its sum is 1."""
+    y, x = np.mgrid[-_REACH : _REACH + 1, -_REACH : _REACH + 1]
+    sigma = generator.uniform(0.4, 1.2) if generator.random() < _BLURRED else 0.1
+    if generator.random() < _SMEARED:
+        angle, length = generator.uniform(0, np.pi), generator.uniform(1, _REACH - 1)
+        path = np.clip(x * np.cos(angle) + y * np.sin(angle), -length, length)
+        x, y = x - path * np.cos(angle), y - path * np.sin(angle)
+        sigma = max(sigma, 0.5)
+    kernel = np.exp(-(x**2 + y**2) / (2 * sigma**2))
+    return np.asarray(kernel / kernel.sum(), np.float32)

@@ -21,16 +21,16 @@ from torch.nn import functional as F
 
 from stcolor_core.refinement.candidates import EVIDENCE, FACTS
 from stcolor_core.refinement.mixing import Mixed, MixingNet
-from stcolor_core.training.runs import Run, Schedule
+from stcolor_core.training.colors import srgb_of
+from stcolor_core.training.runs import LEAST_ERROR, Run, Schedule
 from stcolor_core.training.samples import count_candidates, read_sample
 
-__all__ = ["LEAST_ERROR", "Batch", "Settings", "loss_of", "srgb_of", "train", "validate"]
+__all__ = ["Batch", "Settings", "loss_of", "train", "validate"]
 
 _RIGHT = 16 / 255  # distance in sRGB within which a colour counts as right
 _PRIOR = EVIDENCE.index("prior")
 _CARRIED = [FACTS.index(name) for name in ("flow", "found", "previous")]
 _WITHOUT_FLOW = 0.1  # share of the batches that stand for shots with stills alone
-LEAST_ERROR = 3e-5  # of the mean square, 45 dB: beyond, the truth's own noise is what is measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,26 +89,6 @@ def loss_of(mixed: Mixed, batch: Batch) -> Tensor:
 def mixed_ab(mixed: Mixed, ab: Tensor) -> Tensor:
     """(B, 2, H, W): the colour that the network decides on."""
     return mixed.gain * (mixed.weights[:, :, None] * ab).sum(1)
-
-
-def srgb_of(lightness: Tensor, ab: Tensor) -> Tensor:
-    """(B, H, W) L* and (B, 2, H, W) a*, b* -> (B, 3, H, W) sRGB 0..1, as `color.lab_to_linear` and `srgb_encode`."""
-    fy = (lightness + 16) / 116
-    f = torch.stack([fy + ab[:, 0] / 500, fy, fy - ab[:, 1] / 200], dim=1)
-    xyz = torch.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29))
-    linear = torch.einsum("rx,bxhw->brhw", _RGB.to(xyz), xyz).clamp(0, 1)
-    curved = 1.055 * linear.clamp_min(1e-4) ** (1 / 2.4) - 0.055
-    return torch.where(linear > 0.0031308, curved, 12.92 * linear)
-
-
-# linear Rec.709 of X/Xn, Y/Yn, Z/Zn under D65
-_RGB = torch.tensor(
-    [
-        [3.08039909, -1.53738309, -0.54301591],
-        [-0.92122336, 1.87596745, 0.04525586],
-        [0.05287394, -0.20397697, 1.15110302],
-    ]
-)
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ import copy
 import csv
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import cos, pi
 from pathlib import Path
@@ -18,7 +18,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-__all__ = ["Run", "Schedule"]
+__all__ = ["LEAST_ERROR", "Run", "Schedule", "save_weights"]
+
+LEAST_ERROR = 3e-5  # of the mean square, 45 dB: beyond, the truth's own noise is what is measured
 
 _log = logging.getLogger(__name__)
 
@@ -37,21 +39,34 @@ class Schedule:
     averaging: float = 0.998
 
 
+def save_weights(weights: Mapping[str, Tensor], output: Path) -> None:
+    """As float16."""
+    save_file({name: value.half().cpu().contiguous() for name, value in weights.items()}, output)
+    output.chmod(0o644)  # as any file of the package; safetensors leaves it to its owner alone
+
+
 class Run(Generic[_Network]):
     """Trains a network; its mean weights as float16 in `output`, its curve and last state beside it."""
 
-    def __init__(self, network: _Network, output: Path, schedule: Schedule) -> None:
+    def __init__(
+        self, network: _Network, output: Path, schedule: Schedule, *, rates: Mapping[str, float] | None = None
+    ) -> None:
+        """rates: of single parameters, relative to the schedule's."""
         self.network = network
         self._output, self._schedule = output, schedule
         self._mean = {name: value.clone() for name, value in network.state_dict().items()}
-        self._optimiser = torch.optim.AdamW(network.parameters(), lr=schedule.rate, weight_decay=1e-4)
+        groups = [
+            {"params": [parameter], "share": (rates or {}).get(name, 1.0)}
+            for name, parameter in network.named_parameters()
+        ]
+        self._optimiser = torch.optim.AdamW(groups, lr=schedule.rate, weight_decay=1e-4)
         self._losses: list[float] = []
 
     def step(self, loss: Tensor, step: int) -> None:
         """One step down the gradient of `loss`."""
         share = min(1.0, (step + 1) / _WARM) * (_LAST + (1 - _LAST) * (1 + cos(pi * step / self._schedule.steps)) / 2)
         for group in self._optimiser.param_groups:
-            group["lr"] = self._schedule.rate * share
+            group["lr"] = self._schedule.rate * share * group["share"]
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -68,18 +83,16 @@ class Run(Generic[_Network]):
         network.load_state_dict(self._mean)
         return network.eval()
 
-    def keep(self, step: int, figures: Mapping[str, float], *, kept: Collection[str] | None = None) -> None:
-        """Write the weights, those named `kept` or all, the curve and the state to go on from."""
+    def keep(self, step: int, figures: Mapping[str, float]) -> None:
+        """Write the weights, the curve and the state to go on from."""
         row = {"step": step, "loss": float(np.mean(self._losses)), **figures}
         self._losses.clear()
         _log.info("  ".join(f"{name} {value:.3f}" for name, value in row.items()))
-        weights = {name: value for name, value in self._mean.items() if kept is None or name in kept}
-        save_file({name: value.half().cpu().contiguous() for name, value in weights.items()}, self._output)
-        self._output.chmod(0o644)  # as any file of the package; safetensors leaves it to its owner alone
-        state = {f"weights.{name}": value for name, value in self.network.state_dict().items()}
-        state |= {f"mean.{name}": value for name, value in self._mean.items()}
+        save_weights(self._mean, self._output)
+        state = {f"weights.{name}": value.contiguous() for name, value in self.network.state_dict().items()}
+        state |= {f"mean.{name}": value.contiguous() for name, value in self._mean.items()}
         state |= {
-            f"{moment}.{name}": self._optimiser.state[parameter][moment]
+            f"{moment}.{name}": self._optimiser.state[parameter][moment].contiguous()
             for name, parameter in self.network.named_parameters()
             for moment in _MOMENTS
         }

@@ -3,6 +3,9 @@
 Most walks go through real clips. The others go through synthetic ones made of their pictures, where objects of one move
 over the background of another, hide each other, leave and come back: real footage that is slow has too little of that.
 
+Matching features are those that the training of features starts from: the model's own have learned from these very
+clips, and match there as they will on no other footage, so that a network which learns from them trusts them too much.
+
 Each walk of the pipeline is drawn from its own seed and kept as one file a frame, so that making them can be stopped
 and taken up again, and done by several processes at once.
 """
@@ -12,6 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,6 +27,7 @@ from stcolor_core import models
 from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.synthetic import SPARE, layered
+from stcolor_core.features.standard import StandardFeatures
 from stcolor_core.propagation import Propagator
 from stcolor_core.refinement import Evidence, Previous, Refined
 from stcolor_core.refinement.candidates import Candidates, candidates
@@ -31,6 +36,7 @@ from stcolor_core.scratch import Scratch
 from stcolor_core.shot import Method
 from stcolor_core.spans import plan
 from stcolor_core.training.clips import aged, intruded, sized, whole_frames
+from stcolor_core.training.features import untrained
 
 __all__ = ["count_candidates", "make_samples", "read_sample", "walks"]
 
@@ -56,13 +62,19 @@ def make_samples(footage: Path, cache: Path, *, walks_per_clip: int, seed: int, 
     """All samples, those that are on disk kept; in a stable order.
 
     footage: a folder of clips, each a folder of pictures. cache: belongs to one seed. Raises BadRequest where there are
-    no clips.
+    no clips, ModelError where the published backbone is not installed.
     """
     clips = dataset.read_dataset(footage)
+    cache.mkdir(parents=True, exist_ok=True)
+    features = cache / "features.safetensors"
+    if not features.is_file():
+        untrained(footage, features, seed=seed)
     jobs = [(clip, number) for number in range(walks_per_clip) for clip in clips]
     made: list[Path] = []
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        walked = pool.map(partial(_walk, clips=clips, cache=cache, seed=seed), *zip(*jobs, strict=True))
+        walked = pool.map(
+            partial(_walk, clips=clips, cache=cache, features=features, seed=seed), *zip(*jobs, strict=True)
+        )
         for (clip, number), paths in zip(jobs, walked, strict=True):
             _log.info("%s, walk %d of %d: %d samples", clip.name, number + 1, walks_per_clip, len(paths))
             made += paths
@@ -83,7 +95,7 @@ def count_candidates(path: Path) -> int:
 
 
 def _walk(
-    clip: dataset.Sequence, number: int, *, clips: Sequence[dataset.Sequence], cache: Path, seed: int
+    clip: dataset.Sequence, number: int, *, clips: Sequence[dataset.Sequence], cache: Path, features: Path, seed: int
 ) -> list[Path]:
     """One walk's samples."""
     folder = cache / f"{clip.name}_{number:03d}"
@@ -96,16 +108,23 @@ def _walk(
     folder.mkdir(parents=True, exist_ok=True)
     inner = [frame for frame in range(len(pictures.rgb)) if frame not in references]
     kept = set(generator.permutation(inner)[:_KEPT].tolist())
-    for frame, found in walks(pictures, references, wanted=kept):
+    for frame, found in walks(pictures, references, wanted=kept, features=features):
         _write(folder / f"{frame:03d}.npz", pictures, frame, found)
     (folder / "done").touch()
     return sorted(folder.glob("*.npz"))
 
 
-def walks(clip: Clip, references: Sequence[int], *, wanted: Collection[int]) -> Iterator[tuple[int, Candidates]]:
-    """The candidates of the wanted frames, none of them a reference, by the pipeline itself."""
+def walks(
+    clip: Clip, references: Sequence[int], *, wanted: Collection[int], features: Path | None = None
+) -> Iterator[tuple[int, Candidates]]:
+    """The candidates of the wanted frames, none of them a reference, by the pipeline itself.
+
+    features: weights in place of the model's own.
+    """
     recorder = _Recorder()
     model = models.build("standard", device="cpu", refinement=recorder)
+    if features is not None:
+        model = replace(model, features=StandardFeatures("cpu", features))
     propagator = Propagator(model, Method(tracking="dense"), device=torch.device("cpu"))
     for span in plan(range(len(clip.rgb)), references, []):
         with Scratch() as scratch:

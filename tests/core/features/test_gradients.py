@@ -10,7 +10,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stcolor_core.features.gradients import gradient_descriptors, luminance_samples, orientation_magnitudes
+from stcolor_core.features import gradients
+
+
+def orientation_magnitudes(picture: Tensor) -> Tensor:
+    return gradients.orientation_magnitudes(picture[None])[0]
+
+
+def gradient_descriptors(picture: Tensor) -> Tensor:
+    return gradients.gradient_descriptors(picture[None])[0]
+
+
+def luminance_samples(picture: Tensor) -> Tensor:
+    return gradients.luminance_samples(picture[None])[0]
 
 
 @pytest.mark.parametrize("degrees", [0, 30, 45, 100, 180, 270])

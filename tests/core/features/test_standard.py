@@ -91,16 +91,16 @@ def test_a_uniform_picture_gives_finite_features(features: StandardFeatures, siz
         pytest.param(b"{}", id="damaged"),
     ],
 )
-def test_a_wrong_projection_is_one_line(
+def test_wrong_weights_are_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: dict[str, Tensor] | bytes | None
 ) -> None:
-    path = tmp_path / "projection.safetensors"
+    path = tmp_path / "features.safetensors"
     if isinstance(content, bytes):
         path.write_bytes(content)
     elif content is not None:
         save_file(content, path)
-    monkeypatch.setattr(standard, "PROJECTION", path)
-    with pytest.raises(ModelError, match=r"projection\.safetensors .*Reinstall stcolor\.$") as caught:
+    monkeypatch.setattr(standard, "WEIGHTS", path)
+    with pytest.raises(ModelError, match=r"features\.safetensors .*Reinstall stcolor\.$") as caught:
         StandardFeatures("cpu")
     assert "\n" not in str(caught.value)
 
