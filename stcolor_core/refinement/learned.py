@@ -19,7 +19,7 @@ from stcolor_core.refinement.mixing import MixingNet
 __all__ = ["WEIGHTS", "LearnedRefinement", "load_mixing_net"]
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "standard_refinement.safetensors"
-# What follows was measured on every third frame of davis, with an earlier network. A slight fade is what the mean of
+# What follows was measured on davis, the first two with an earlier network. A slight fade is what the mean of
 # several colours looks like, and would wash all colour out: believing every fade costs 0.05 dB there.
 _FADE_BELOW = 0.3
 # What mixing differing hues has cost is given back up to this factor: 1 % of the chroma, for 0.01 dB.
@@ -27,7 +27,7 @@ _MOST_CHROMA = 1.1
 # What is neither sure nor like anything on a reference is on none of them, and stays neutral: no colour below the first
 # of each pair, all of it from the second. A strip thinner than a share of the height is its neighbours' affair: moving
 # edges leave such, and their colour is more often right.
-_SURE, _ALIKE = (0.3, 0.7), (0.38, 0.58)
+_SURE, _ALIKE = (0.45, 0.75), (0.4, 0.6)
 _STRIP = 0.07
 _LINES = 216  # the size it was trained at: pictures with more lines are judged at these, and mixed at their own size
 
