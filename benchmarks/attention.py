@@ -74,7 +74,7 @@ def shallow() -> Describe:
 
 
 def unprojected() -> Describe:
-    """Descriptors and network, all levels alike, before the learned projection."""
+    """Descriptors and network as training finds them, all levels alike and nothing projected."""
     network = backbone("cpu")
     return lambda lightness: unit(raw_features(network, lightness[None])[0])
 

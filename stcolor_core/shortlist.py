@@ -2,7 +2,7 @@
 
 Attention over all places (eqs. 3 to 5) costs a product and an exponential for every pair, though at the temperatures in
 use nearly all of the weight lies on few places, and these lie together. Blocks of 4 x 4 cells are compared by the means
-of their features first, and only the places of the likest fifth one by one. On davis that costs 0.02 dB of attention's
+of their features first, and only the places of the likest fifth one by one. On davis that costs 0.01 dB of attention's
 own colour, and saves more than half the time (`benchmarks/attention.py --shortlists`).
 """
 

@@ -19,8 +19,8 @@ from stcolor_core.refinement.mixing import MixingNet
 __all__ = ["WEIGHTS", "LearnedRefinement", "load_mixing_net"]
 
 WEIGHTS = Path(__file__).parents[1] / "weights" / "standard_refinement.safetensors"
-# What follows was measured on davis, the first two with an earlier network. A slight fade is what the mean of
-# several colours looks like, and would wash all colour out: believing every fade costs 0.05 dB there.
+# What follows was measured on davis, but for _SURE and _ALIKE with an earlier network. A slight fade is what the mean
+# of several colours looks like, and would wash all colour out: believing every fade costs 0.05 dB there.
 _FADE_BELOW = 0.3
 # What mixing differing hues has cost is given back up to this factor: 1 % of the chroma, for 0.01 dB.
 _MOST_CHROMA = 1.1

@@ -26,7 +26,7 @@ def add_commands(commands: Any) -> None:
     train = commands.add_parser("train", help="make the standard model's own weights again, from footage")
     kinds = train.add_subparsers(required=True, metavar="features|refinement", parser_class=type(train))
     features = kinds.add_parser("features", help="the matching features; minutes on a GPU, hours without")
-    refinement = kinds.add_parser("refinement", help="the network that mixes the candidates; an hour")
+    refinement = kinds.add_parser("refinement", help="the network that mixes the candidates; half an hour")
     for parser in (features, refinement):
         parser.add_argument("--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures")
         parser.add_argument("--output", type=Path, help="default: the file in stcolor_core/weights")

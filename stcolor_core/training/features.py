@@ -31,9 +31,9 @@ from stcolor_core.features.standard import (
     backbone,
     raw_features,
 )
-from stcolor_core.training.colors import srgb_of
+from stcolor_core.training.colors import LEAST_ERROR, srgb_of
 from stcolor_core.training.pictures import Pictures, drawn, held
-from stcolor_core.training.runs import LEAST_ERROR, Run, Schedule, save_weights
+from stcolor_core.training.runs import Run, Schedule, save_weights
 
 __all__ = ["Settings", "loss_of", "make", "principal", "train", "untrained", "validate"]
 

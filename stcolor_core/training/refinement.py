@@ -21,8 +21,8 @@ from torch.nn import functional as F
 
 from stcolor_core.refinement.candidates import EVIDENCE, FACTS
 from stcolor_core.refinement.mixing import Mixed, MixingNet
-from stcolor_core.training.colors import srgb_of
-from stcolor_core.training.runs import LEAST_ERROR, Run, Schedule
+from stcolor_core.training.colors import LEAST_ERROR, srgb_of
+from stcolor_core.training.runs import Run, Schedule
 from stcolor_core.training.samples import count_candidates, read_sample
 
 __all__ = ["Batch", "Settings", "loss_of", "train", "validate"]

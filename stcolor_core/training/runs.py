@@ -18,9 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-__all__ = ["LEAST_ERROR", "Run", "Schedule", "save_weights"]
-
-LEAST_ERROR = 3e-5  # of the mean square, 45 dB: beyond, the truth's own noise is what is measured
+__all__ = ["Run", "Schedule", "save_weights"]
 
 _log = logging.getLogger(__name__)
 

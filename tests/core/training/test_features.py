@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -14,7 +16,8 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.features import standard
 from stcolor_core.features.standard import CHANNELS, RAW_CHANNELS, StandardFeatures, backbone, raw_features
-from stcolor_core.training.features import Settings, make, principal, validate
+from stcolor_core.training.colors import LEAST_ERROR
+from stcolor_core.training.features import Settings, loss_of, make, principal, validate
 from stcolor_core.training.pictures import Pictures, drawn, held
 from stcolor_core.training.runs import Run
 
@@ -73,18 +76,30 @@ def test_training_starts_from_what_differs_most(footage: Path) -> None:
     assert kept > 0.8 > 2 * (some @ raw).square().sum() / raw.square().sum()
 
 
+class Places(torch.nn.Module):
+    """A network to which every place is unlike any other, and like the same place of any other picture."""
+
+    def forward(self, lightness: torch.Tensor) -> torch.Tensor:
+        return torch.eye(12).reshape(1, 12, 3, 4).expand(len(lightness), -1, -1, -1)
+
+
+def of_ab(*values: float) -> Pictures:
+    """References of one a* and b* each, and a target that looks like its own."""
+    ab = torch.tensor(values).reshape(-1, 1, 1, 1, 1).expand(-1, 2, 2, 3, 4).clone()
+    return Pictures(torch.zeros(len(values), 2, 12, 16), torch.full((len(values), 2, 3, 4), 50.0), ab)
+
+
 def test_a_validation_is_the_psnr_of_colours_by_attention() -> None:
     """A target that is its reference takes its own colours; one of other colours is as wrong as these differ."""
-
-    class Places(torch.nn.Module):
-        """Every place unlike any other."""
-
-        def forward(self, lightness: torch.Tensor) -> torch.Tensor:
-            return torch.eye(12).reshape(1, 12, 3, 4).expand(len(lightness), -1, -1, -1)
-
-    ab = torch.zeros(1, 2, 2, 3, 4)
-    pictures = Pictures(torch.zeros(1, 2, 12, 16), torch.full((1, 2, 3, 4), 50.0), ab)
-    network: standard.MatchingNet = Places()  # type: ignore[assignment]
+    pictures, network = of_ab(0.0), cast(standard.MatchingNet, Places())
     assert validate(network, [pictures])["psnr"] > 80
-    ab[:, 1] = 40.0
+    pictures.ab[:, 1] = 40.0
     assert 10 < validate(network, [pictures])["psnr"] < 20
+
+
+def test_what_is_taken_from_strangers_counts_as_wrong() -> None:
+    network, random = cast(standard.MatchingNet, Places()), torch.Generator()
+    alone = float(loss_of(network, of_ab(30.0), random))
+    assert alone == pytest.approx(math.log(LEAST_ERROR), abs=0.1), "a reference alone has no strangers"
+    assert float(loss_of(network, of_ab(30.0, 30.0), random)) == pytest.approx(alone, abs=0.1)
+    assert float(loss_of(network, of_ab(30.0, -30.0), random)) > alone + 3
