@@ -26,15 +26,23 @@ from stcolor_core.warping import GridReference, warp
 __all__ = ["Keyframe", "Matching", "Source", "closeness"]
 
 _RESIDUAL_SIGMA = 2.0  # px at 216 lines over which a difference in luminance is judged
+_MOSTLY_KNOWN = 0.75  # share of a cell's pixels whose colour must be known, so that its mean is not made of guesses
+_ALL_KNOWN = 0.99  # of the four pixels that a flow interpolates between
 
 
 @dataclass(frozen=True)
 class Keyframe:
-    """A reference at working size: lightness (H, W) L* 0..100, ab (H, W, 2), instances where tracking wants them."""
+    """A reference at working size.
+
+    lightness: (H, W) L* 0..100. ab: (H, W, 2). instances: where tracking wants them.
+    known: (H, W) bool, the pixels whose colour is known; None is all of them. The others lend no colour, whatever `ab`
+    holds there; at least one must be known.
+    """
 
     lightness: np.ndarray
     ab: np.ndarray
     instances: Instances | None = None
+    known: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Source:
     """A reference ready to be matched.
 
     frame: None for a still. described: (C, P_r) features; ab (H, W, 2); grid_ab, grid_slope: (2, P_r), as in
-    `GridReference`.
+    `GridReference`. known: (H, W) bool, and grid_known: (P_r,) bool, whose colour is the reference's own; None is all.
     """
 
     frame: int | None
@@ -51,11 +59,15 @@ class Source:
     ab: np.ndarray
     grid_ab: Tensor
     grid_slope: Tensor
+    known: np.ndarray | None = None
+    grid_known: Tensor | None = None
 
     @property
     def told(self) -> Previous:
         """What the first frame of a walk away from it is told of it."""
-        return Previous(self.view.lightness, self.ab, np.ones_like(self.view.lightness))
+        lightness = self.view.lightness
+        certain = np.ones_like(lightness) if self.known is None else self.known.astype(np.float32)
+        return Previous(lightness, self.ab, certain)
 
 
 class Matching:
@@ -75,13 +87,17 @@ class Matching:
         """A reference ready to be matched; frame is None for a still."""
         view = self.view(keyframe.lightness, keyframe.instances)
         described = view.reference
-        lightness, ab = self._reduced(keyframe.lightness), self._reduced(keyframe.ab)
+        whole, known = _without_gaps(keyframe.ab, keyframe.known), None
+        if keyframe.known is not None:
+            share = cells(self._reduced(keyframe.known.astype(np.float32)), view.grid).ravel()
+            known = self._tensor(share >= min(_MOSTLY_KNOWN, share.max()))
+        lightness, ab = self._reduced(keyframe.lightness), self._reduced(whole)
         if self._color_features:
             described = self._model.features.reference(
                 self._tensor(lightness), self._tensor(ab).permute(2, 0, 1)
             ).flatten(1)
         of_grid = (self._tensor(cells(part, view.grid)).reshape(-1, 2).T for part in (ab, slopes(lightness, ab)))
-        return Source(frame, view, described, keyframe.ab, *of_grid)
+        return Source(frame, view, described, whole, *of_grid, known=keyframe.known, grid_known=known)
 
     def view(self, lightness: np.ndarray, instances: Instances | None) -> View:
         """A picture, (H, W) L* at working size, as tracking and matching see it."""
@@ -102,7 +118,13 @@ class Matching:
         tracks belong to the first sources; the others are matched by features alone.
         """
         matched = [
-            GridReference(source.described, source.grid_ab, slope=source.grid_slope, grid=source.view.grid)
+            GridReference(
+                source.described,
+                source.grid_ab,
+                slope=source.grid_slope,
+                grid=source.view.grid,
+                known=source.grid_known,
+            )
             for source in sources
         ]
         references = [
@@ -159,17 +181,32 @@ def _flow_color(
 ) -> FlowColor:
     assert source.frame is not None
     there, residual = _compared(view, source.view, link)
+    visibility = link.visibility
+    if source.known is not None:
+        visibility = visibility * (sample(source.known.astype(np.float32), link.displacement) > _ALL_KNOWN)
     return FlowColor(
         reference=reference,
         found=found,
         age=abs(frame - source.frame),
         ab=sample(source.ab, link.displacement),
         lightness=there,
-        visibility=link.visibility,
+        visibility=visibility,
         residual=residual,
         fit=fit(view.target, source.described, in_cells(link.displacement, view), view.grid),
         closeness=closeness,
     )
+
+
+def _without_gaps(ab: np.ndarray, known: np.ndarray | None) -> np.ndarray:
+    """ab (H, W, 2) with the nearest known colour at pixels that are not known: only so that means have no holes."""
+    if known is None or known.all():
+        return ab
+    _, label = cv2.distanceTransformWithLabels(
+        np.asarray(~known, np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    nearest = np.zeros((label.max() + 1, 2), np.float32)
+    nearest[label[known]] = ab[known]
+    return np.asarray(np.where(known[..., None], ab, nearest[label]))
 
 
 def _compared(view: View, other: View, link: FlowLink) -> tuple[np.ndarray, np.ndarray]:

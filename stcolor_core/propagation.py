@@ -108,7 +108,7 @@ class Propagator:
         thread that asks for the colours; what it raises ends the work.
         """
         wanted = frozenset(span.frames if wanted is None else wanted)
-        sources = [self._matching.source(frame, footage.keyframe(frame)) for frame in _told(span.references, looked_at)]
+        sources = [self._source(frame, footage) for frame in _told(span.references, looked_at)]
         sources += [self._matching.source(None, still) for still in footage.stills]
         task = _Task(span, sources, footage, scratch, looked_at)
         if not sources:
@@ -118,6 +118,39 @@ class Propagator:
             yield from self._both_ways(task, wanted)
         else:
             yield from self._one_way(task, wanted)
+
+    @torch.no_grad()
+    def completed(self, frame: int, footage: Footage) -> Colored:
+        """The frame of a reference whose colour is known in part, with the rest coloured from that part by features.
+
+        What is known is as it is, at confidence 1.
+        """
+        source = self._matching.source(frame, footage.keyframe(frame))
+        evidence, refined = self._from_itself(source)
+        known = np.ones(refined.confidence.shape, bool) if source.known is None else source.known
+        colored = _colored(frame, evidence, refined, [source], ())
+        return replace(
+            colored,
+            ab=np.where(known[..., None], source.ab, refined.ab),
+            confidence=np.where(known, np.float32(1), refined.confidence),
+            tracked=known.astype(np.float32),
+            mattes=source.view.instances,
+        )
+
+    def _source(self, frame: int, footage: Footage) -> Source:
+        """The reference of that frame; where its colour is not known, what its own features find, which lends little:
+        a flow that leads there counts as out of sight."""
+        source = self._matching.source(frame, footage.keyframe(frame))
+        if source.known is None or source.known.all():
+            return source
+        _, refined = self._from_itself(source)
+        return replace(source, ab=np.where(source.known[..., None], source.ab, refined.ab))
+
+    def _from_itself(self, source: Source) -> tuple[Evidence, Refined]:
+        """A reference's own frame coloured by what is known of it, by features alone."""
+        assert source.frame is not None
+        evidence = self._matching.evidence(source.frame, source.view, [source], [])
+        return evidence, self._refinement.refine(evidence, None)
 
     def _one_way(self, task: _Task, wanted: Collection[int]) -> Iterator[Colored]:
         """Away from the first reference that bounds the span, or in time from stills alone.

@@ -36,6 +36,7 @@ class GridReference:
     instances: the restriction of eq. 13; None allows all.
     slope: (2, P_r) change of a*, b* with L* around each place; None counts as none.
     grid: (h, w) with P_r = h * w; only looked at for shortlists.
+    known: (P_r,) bool, the places whose colour is known and may be taken; None counts as all. At least one must be.
     """
 
     features: Tensor
@@ -45,6 +46,7 @@ class GridReference:
     instances: InstanceRestriction | None = None
     slope: Tensor | None = None
     grid: tuple[int, int] | None = None
+    known: Tensor | None = None
 
     @property
     def restricts(self) -> bool:
@@ -86,7 +88,7 @@ class _Stack:
     """The references side by side.
 
     features: (C, N), eq. 11. values: (N, 5 + R) ab, its square, its slope and whose it is. offset: (R + 1,), where each
-    begins in N.
+    begins in N. known: (N,) bool, whose colour may be taken; None is all.
     """
 
     references: Sequence[GridReference]
@@ -94,6 +96,7 @@ class _Stack:
     values: Tensor
     offset: Tensor
     temperature: float
+    known: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -166,7 +169,7 @@ def warp(
     offset = torch.tensor([0, *(r.features.shape[1] for r in references)], device=ab.device).cumsum(0)
     square = ab.square().sum(0, keepdim=True)
     values = torch.cat([ab, square, slope, F.one_hot(owner, len(references)).T.to(ab.dtype)]).T.contiguous()
-    stack = _Stack(references, features, values, offset, temperature)
+    stack = _Stack(references, features, values, offset, temperature, _known(references))
     chunks = _by_blocks(target, grid, stack) if grid and all(r.instances is None for r in references) else None
     # where torch has one thread, two chunks are in work at a time; their results do not depend on it
     with ThreadPoolExecutor(2 if torch.get_num_threads() == 1 else 1) as beside:
@@ -176,11 +179,22 @@ def warp(
     return GridWarp(*(field[..., order] for field in fields))
 
 
+def _known(references: Sequence[GridReference]) -> Tensor | None:
+    """(N,) bool: the places of all references whose colour is known, None where that is every one."""
+    if all(reference.known is None for reference in references):
+        return None
+    each = [r.ab.new_ones(r.ab.shape[1], dtype=torch.bool) if r.known is None else r.known for r in references]
+    return torch.cat(each)
+
+
 def _by_rows(target: Tensor, stack: _Stack) -> list[Callable[[], _Rows]]:
     """All targets, some at a time, each compared with every place."""
 
     def compared(rows: Tensor) -> _Rows:
-        return _Rows(rows, target[:, rows].T @ stack.features, None)
+        correlation = target[:, rows].T @ stack.features
+        if stack.known is not None:
+            correlation.masked_fill_(~stack.known, -torch.inf)
+        return _Rows(rows, correlation, None)
 
     size = max(1, _ELEMENTS[target.device.type] // max(1, stack.features.shape[1]))
     rows = torch.split(torch.arange(target.shape[1], device=target.device), size)
@@ -192,6 +206,9 @@ def _by_blocks(target: Tensor, grid: tuple[int, int], stack: _Stack) -> list[Cal
     here = blocks(grid, target.device)
     each = [blocks(reference.grid, target.device) for reference in stack.references if reference.grid]
     there = torch.cat([own + start * (own >= 0) for own, start in zip(each, stack.offset, strict=False)])
+    if stack.known is not None:  # a place of unknown colour is as good as one beyond the edge
+        there = torch.where((there >= 0) & stack.known[there.clamp_min(0)], there, -1)
+        there = there[(there >= 0).any(dim=1)]
     described, known = _at(here, target), _at(there, stack.features)
     chosen = likest(described, known, _leads(here, there, stack), references=len(stack.references))
     if chosen is None:
@@ -303,9 +320,11 @@ def _restricted(rows: _Rows, stack: _Stack) -> tuple[Tensor, Tensor, Tensor, Ten
 
 
 def _candidates(reference: GridReference, targets: Tensor) -> Tensor:
-    """(Q, K) int64 places that dense and instance tracking both allow, -1 elsewhere."""
+    """(Q, K) int64 places of known colour that dense and instance tracking both allow, -1 elsewhere."""
     assert reference.candidates is not None
     places = reference.candidates[targets].long()
+    if reference.known is not None:
+        places = places.masked_fill(~reference.known[places.clamp_min(0)], -1)
     if reference.instances is None or not len(reference.instances.reference_allowed):
         return places
     label = reference.instances.target_label[targets].long()[:, None]
@@ -320,12 +339,13 @@ def _allowed(reference: GridReference, targets: Tensor) -> Tensor:
         candidates = _candidates(reference, targets)
         allowed = reference.features.new_zeros((len(targets), places + 1), dtype=torch.bool)
         return allowed.scatter_(1, candidates.masked_fill(candidates < 0, places), True)[:, :places]
-    allowed = reference.features.new_ones((len(targets), places), dtype=torch.bool)
+    anywhere = reference.features.new_ones((1, places), dtype=torch.bool)
     if reference.instances is None:
-        return allowed
-    # label -1 picks the last row, which restricts nothing
-    table = torch.cat([reference.instances.reference_allowed, allowed[:1]])
-    return table[reference.instances.target_label[targets].long()]
+        allowed = anywhere.expand(len(targets), places)
+    else:  # label -1 picks the last row, which restricts nothing
+        table = torch.cat([reference.instances.reference_allowed, anywhere])
+        allowed = table[reference.instances.target_label[targets].long()]
+    return allowed if reference.known is None else allowed & reference.known
 
 
 def _support(reference: GridReference, targets: Tensor, like: Tensor) -> Tensor:
