@@ -81,6 +81,7 @@ def _add_colorize(parser: argparse.ArgumentParser) -> None:
     paths = parser.add_argument_group("pictures")
     paths.add_argument("--shot", type=Path, help="a shot file in place of the options below, as --write-shot writes it")
     paths.add_argument("--plate", help="the black-and-white sequence, like plates/sh010.####.exr")
+    paths.add_argument("--plate-layer", metavar="NAME", help="the layer of the plate's EXRs that holds the picture")
     paths.add_argument("--frames", help="which of its frames make the shot, like 1001-1100; default: all on disk")
     paths.add_argument(
         "--reference",
@@ -105,6 +106,7 @@ def _add_colorize(parser: argparse.ArgumentParser) -> None:
         metavar="PATTERN",
         help="an earlier version: frames that would come out the same are linked, or copied",
     )
+    paths.add_argument("--link-reused", action="store_true", help="link reused frames instead of copying them")
     paths.add_argument("--no-beauty", action="store_true", help="leave R, G, B out of the output")
     paths.add_argument(
         "--missing", choices=("error", "skip", "hold"), default="error", help="what to do about missing plate frames"
@@ -175,11 +177,16 @@ def _shot(options: argparse.Namespace) -> Shot:
         colorspace=options.colorspace,
         exposure=options.exposure,
         missing=options.missing,
+        layer=options.plate_layer,
     )
     return Shot(
         plate=plate,
         output=Output(
-            path=options.output, beauty=not options.no_beauty, max_span=options.max_span, reuse=options.reuse
+            path=options.output,
+            beauty=not options.no_beauty,
+            max_span=options.max_span,
+            reuse=options.reuse,
+            link=options.link_reused,
         ),
         references=tuple(references),
         stills=tuple(Still(path=path) for path in options.still),

@@ -73,9 +73,12 @@ def find_frames(plate: Plate) -> dict[int, Path]:
     return {frame: pattern.path(frame) for frame in kept}
 
 
-def find_references(shot: Shot, frames: Iterable[int]) -> dict[int, tuple[Path, str | None]]:
+def find_references(
+    shot: Shot, frames: Iterable[int], *, warn: Callable[[str], None] = lambda _: None
+) -> dict[int, tuple[Path, str | None]]:
     """Reference frame -> its picture and colour space. Sequences give every frame of theirs that the plate has.
 
+    warn: takes one line that names the frames of a sequence that the plate has not.
     Raises BadRequest for a reference named by its frame that the plate has not, and where a sequence has none at all.
     """
     plate = set(frames)
@@ -83,11 +86,17 @@ def find_references(shot: Shot, frames: Iterable[int]) -> dict[int, tuple[Path, 
     for reference in shot.references:
         pattern = FramePattern.parse(reference.path)
         if reference.frame is None:
-            own = plate.intersection(pattern.frames()) if pattern.is_sequence else set()
+            there = set(pattern.frames()) if pattern.is_sequence else set()
+            own = plate.intersection(there)
             if not own:
                 raise BadRequest(
                     f"No frame of the references {reference.path} is a frame of the plate. "
                     "Check the padding, or give FRAME=PATH."
+                )
+            if there - own:
+                warn(
+                    f"Frame {format_frames(there - own)} of the references {reference.path} is no frame of the plate "
+                    "and is not used. Check the numbering."
                 )
             found.update({frame: (pattern.path(frame), reference.colorspace) for frame in own if frame not in found})
         elif reference.frame not in plate:
@@ -134,7 +143,7 @@ class ShotFootage:
         warn: Callable[[str], None],
     ) -> None:
         self.frames = find_frames(shot.plate)
-        self.references = find_references(shot, self.frames)
+        self.references = find_references(shot, self.frames, warn=warn)
         self._shot, self._warn = shot, warn
         self._use_instances, self._detector = use_instances, detector
         headers = [plates.read_header(path, frame=frame) for frame, path in self.frames.items()]

@@ -83,6 +83,7 @@ class Plate:
     be given for DPX.
     exposure: stops added before lightness is taken, for plates whose diffuse white is not at 1.0.
     missing: what a frame that is not on disk means: an error, left out, or the nearest earlier frame held.
+    layer: of an EXR with several, the one that holds the plate; None takes its own choice of them.
     """
 
     path: str
@@ -90,9 +91,11 @@ class Plate:
     colorspace: str | None = None
     exposure: float = 0.0
     missing: Missing = "error"
+    layer: str | None = None
 
     def __post_init__(self) -> None:
         _require(bool(self.path), "The plate has no path. Give --plate 'plates/sh010.####.exr'.")
+        _require(self.layer != "", "The plate's layer has no name. Give --plate-layer NAME, or leave it out.")
         _require(math.isfinite(self.exposure) and abs(self.exposure) <= 32, "The exposure must lie within 32 stops.")
         if self.frames is not None:
             parse_frames(self.frames)
@@ -147,6 +150,7 @@ class Output:
     frames: Nuke-style range of those to write; None is all of the plate's. The others still count.
     max_span: most frames of a span that one task of a farm writes; None cuts no span. It changes no pixel.
     reuse: pattern of an earlier version; a frame of it that would be computed the same is linked or copied instead.
+    link: link reused frames instead of copying them.
     """
 
     path: str
@@ -154,6 +158,7 @@ class Output:
     frames: str | None = None
     max_span: int | None = None
     reuse: str | None = None
+    link: bool = False
 
     def __post_init__(self) -> None:
         _require(

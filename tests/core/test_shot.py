@@ -12,8 +12,8 @@ from stcolor_core.shot import Matte, Method, Output, Plate, Reference, Shot, Sti
 
 def a_shot() -> Shot:
     return Shot(
-        plate=Plate(path="p.####.exr", frames="1-10", exposure=1.5, missing="hold"),
-        output=Output(path="o.####.exr", max_span=100),
+        plate=Plate(path="p.####.exr", frames="1-10", exposure=1.5, missing="hold", layer="left.main"),
+        output=Output(path="o.####.exr", max_span=100, reuse="u.####.exr", link=True),
         references=(Reference(path="a.exr", frame=3), Reference(path="r.####.exr")),
         stills=(Still(path="look.png", colorspace="sRGB"),),
         mattes=(Matte(path="m.exr", frame=3),),
