@@ -40,7 +40,7 @@ STAGES = {
     "upsample": ("upsampling.py", "upsample"),
     "layers": ("layers.py", "channels"),
     "composite": ("color.py", "composite"),
-    "write": ("plates.py", "write_frame"),
+    "write": ("frame_files.py", "write_frame"),
     "resume check": ("plates.py", "is_complete"),
 }
 
@@ -70,7 +70,7 @@ class InTurn:
 
 def make_shot(folder: Path, width: int, height: int, frames: int, *, keyframes: Sequence[int] = (1,)) -> None:
     """A pan of 2 px a frame, at most 120 px to and fro, so that long shots need no wide wall."""
-    from stcolor_core import plates
+    from stcolor_core import frame_files
 
     random = np.random.RandomState(0)
     noise = random.uniform(0, 1, (height // 4, (width + 240) // 4, 3)).astype(np.float32)
@@ -79,12 +79,12 @@ def make_shot(folder: Path, width: int, height: int, frames: int, *, keyframes: 
     for frame in range(1, frames + 1):
         left = abs((2 * frame) % 240 - 120)
         rgb = wall[:, left : left + width]
-        plates.write_frame(
+        frame_files.write_frame(
             folder / f"plate.{frame:04d}.exr", {"Y": (rgb @ np.float32([0.2126, 0.7152, 0.0722]), "half")}
         )
         if frame in keyframes:
             color = {name: (rgb[..., i], "half") for i, name in enumerate("RGB")}
-            plates.write_frame(folder / f"ref.{frame:04d}.exr", color)
+            frame_files.write_frame(folder / f"ref.{frame:04d}.exr", color)
 
 
 def child(folder: Path, model: str, *, profile: bool) -> None:

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core import plates
+from stcolor_core import frame_files, plates
 from stcolor_core.color import linear_to_lab, luminance_of, srgb_decode, srgb_encode
 from stcolor_core.errors import OutputError, PlateError, StcolorError
 from stcolor_core.evaluation.metrics import psnr
@@ -109,7 +109,7 @@ def _write_once(path: Path, channels: Mapping[str, NDArray[np.float32]]) -> None
     except PlateError:
         there = False
     if not there:
-        plates.write_frame(path, {name: (values, "half") for name, values in channels.items()})
+        frame_files.write_frame(path, {name: (values, "half") for name, values in channels.items()})
 
 
 def colorize(shot: DemoShot) -> int:

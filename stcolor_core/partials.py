@@ -31,7 +31,7 @@ def partial_of(path: Path) -> Iterator[Path]:
         yield partial
         if path.parent not in _swept:
             _swept.add(path.parent)
-            _sweep(path.parent, now=partial.stat().st_mtime)
+            _sweep(path.parent, now=partial.stat().st_ctime)
         partial.replace(path)
     finally:
         with suppress(OSError):

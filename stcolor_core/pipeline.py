@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from stcolor_core import __version__, models, plates
+from stcolor_core import __version__, frame_files, models, plates
 from stcolor_core.digest import Digests
 from stcolor_core.errors import BadRequest, Cancelled
 from stcolor_core.footage import PlateFrame, ShotFootage
@@ -282,7 +282,7 @@ class _Run:
             "stcolor/confidence": f"{frame.confidence.mean():.4f}",
             **cryptomatte,
         }
-        plates.write_frame(self._output.path(frame.frame), own, like=plate.header, metadata=metadata)
+        frame_files.write_frame(self._output.path(frame.frame), own, like=plate.header, metadata=metadata)
 
     def _kept(self, frame: int, digest: str) -> FrameResult | None:
         """The frame on disk, or of the version to reuse, counted as finished, where it is what would be computed."""

@@ -1,11 +1,10 @@
-"""Pictures on disk, through OpenImageIO: read with their windows and metadata, written whole or not at all.
+"""Pictures on disk, read through OpenImageIO with their windows and metadata; `frame_files` writes them.
 
 OpenImageIO reports errors as values; here they turn into exceptions. Channels go by name, never by place.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,23 +15,26 @@ import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
 
-from stcolor_core.errors import OutputError, PlateError
-from stcolor_core.partials import partial_of
+from stcolor_core.errors import PlateError
 
 __all__ = [
+    "LARGEST_HALF",
     "Header",
     "Picture",
     "PixelType",
     "Window",
+    "ends_whole",
     "is_complete",
     "luma_channels",
+    "one_line",
+    "opened",
     "plate_channels",
     "read",
     "read_header",
     "read_matte_file",
     "read_plate",
     "rgb",
-    "write_frame",
+    "rows",
 ]
 
 Window = tuple[int, int, int, int]
@@ -43,15 +45,8 @@ oiio.attribute("threads", 1)
 
 _FORMATS = ("openexr", "dpx", "tiff", "png", "jpeg")
 _MOST_CHANNELS = 1024
-_LARGEST_HALF = 65504.0
-_BAND = 64  # rows interleaved and handed to OpenImageIO at a time
-
-# What describes the file that was read and not the shot; a Cryptomatte manifest belongs to its channels.
-_STALE = re.compile(
-    r"(oiio:|openexr:|cryptomatte/|stcolor/|iccprofile|thumbnail).*"
-    r"|compression|compressionquality|name|view|multiview|orientation|[xy]resolution|resolutionunit|textureformat|wrapmodes",
-    re.IGNORECASE,
-)
+LARGEST_HALF = 65504.0
+_BAND = 64  # a multiple of the rows that any compression of EXR packs together, but dwab's
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,38 +93,53 @@ def read(path: Path | str, *, frame: int | None = None) -> Picture:
     frame: the plate's frame number, for messages. Alpha is neither used nor divided out.
     Raises PlateError where the file is missing, broken, truncated, deep, empty or of a type that is no plate.
     """
-    with _opened(Path(path), frame) as (file, part, header):
+    with opened(Path(path), frame) as (file, part, header):
         return _picture(file, part, header, header.channels)
 
 
 def read_matte_file(path: Path | str, *, frame: int | None = None) -> Picture:
     """As `read`, but of several parts the first with Cryptomatte, if there is one. Raises as `read`."""
-    with _opened(Path(path), frame, rank=_matte_rank) as (file, part, header):
+    with opened(Path(path), frame, rank=_matte_rank) as (file, part, header):
         return _picture(file, part, header, header.channels)
 
 
 def read_plate(path: Path | str, *, frame: int | None = None) -> Picture:
     """Only the channels that `plate_channels` picks, so that other passes cost nothing. Raises as `read`."""
-    with _opened(Path(path), frame) as (file, part, header):
+    with opened(Path(path), frame) as (file, part, header):
         return _picture(file, part, header, plate_channels(header.channels))
 
 
 def read_header(path: Path | str, *, frame: int | None = None) -> Header:
     """The header alone, of the part that `read` reads. Raises PlateError as `read` does, but for truncated pixels."""
-    with _opened(Path(path), frame) as (_, _, header):
+    with opened(Path(path), frame) as (_, _, header):
         return header
 
 
 def is_complete(path: Path | str) -> bool:
-    """Whether a scanline picture can be opened and its last line read: EXR is written top to bottom. Never raises."""
+    """Whether a picture can be opened and its last lines read: EXR is written top to bottom. Never raises."""
     try:
-        with _opened(Path(path), None) as (file, part, header):
-            _, y, _, height = header.data_window
-            last = y + height
-            line = file.read_scanlines(part, 0, last - 1, last, 0, 0, len(header.channels), oiio.TypeDesc("float"))
-            return line is not None and not file.geterror()
+        with opened(Path(path)) as (file, part, header):
+            return ends_whole(file, part, header)
     except PlateError:
         return False
+
+
+def ends_whole(file: Any, part: int, header: Header) -> bool:
+    """Whether the last lines of an `opened` picture can be read."""
+    height = header.data_window[3]
+    return _lines(file, part, header, height - 1 - (height - 1) % _step(file), height) is not None
+
+
+def rows(file: Any, part: int, header: Header) -> Iterator[NDArray[np.float32]]:
+    """All channels of an `opened` picture, in bands (rows, W, C) from top to bottom. Raises as `read`."""
+    where, again = _where(header.path, header.frame)
+    height, step = header.data_window[3], _step(file)
+    step *= max(1, _BAND // step)
+    for top in range(0, height, step):
+        band = _lines(file, part, header, top, min(top + step, height))
+        if band is None:
+            raise PlateError(f"{where} is truncated or damaged. {again}")
+        yield band
 
 
 def plate_channels(names: Sequence[str]) -> tuple[str, ...]:
@@ -165,43 +175,14 @@ def rgb(picture: Picture) -> NDArray[np.float32]:
     return pixels if pixels.shape[-1] == 3 else np.repeat(pixels, 3, axis=-1)
 
 
-def write_frame(
-    path: Path | str,
-    layers: Mapping[str, tuple[NDArray[Any], PixelType]],
-    *,
-    like: Header | None = None,
-    metadata: Mapping[str, str] | None = None,
-) -> None:
-    """Write one EXR (zips, each channel in its own type) under a partial name and rename it once it reads back whole.
-
-    layers: channel name -> ((H, W) values, "half" or "float"); what half cannot hold becomes +-65504.
-    like: gives windows, timecode, pixel aspect and other metadata; None makes both windows the picture's size.
-    metadata: added to that. The folder is made where it is missing.
-    Raises OutputError where the frame cannot be written; nothing new is left on disk then.
-    Raises ValueError where there are no layers, or one is not of the data window's size.
-    """
-    path = Path(path)
-    spec = _output_spec(layers, like, metadata or {})
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial_of(path) as partial:
-            _write(partial, path, spec, layers)
-            # OpenEXR buffers the end of the file and says nothing when the disk is too full for it: read it back.
-            if not is_complete(partial):
-                raise OutputError(f"{path} could not be written to its end. Free space on its disk.")
-    except PermissionError as error:
-        raise OutputError(
-            f"{path} cannot be written ({error.strerror}). "
-            "Check the folder's rights, and close any program that has the file open."
-        ) from None
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror}). Choose another output folder.") from None
-
-
 @contextmanager
-def _opened(
-    path: Path, frame: int | None, *, rank: Callable[[Any], int] | None = None
+def opened(
+    path: Path, frame: int | None = None, *, rank: Callable[[Any], int] | None = None
 ) -> Iterator[tuple[Any, int, Header]]:
+    """Open a picture: OpenImageIO's file, the number of the part to read, and that part's header.
+
+    rank: of a part's specification; the first part of the highest rank is read. Raises PlateError as `read` does.
+    """
     where, again = _where(path, frame)
     if not path.is_file():
         remedy = "Check the path." if frame is None else "Render it, or pass --missing skip or hold."
@@ -210,7 +191,7 @@ def _opened(
     config.attribute("oiio:UnassociatedAlpha", 1)  # else colour comes back multiplied by alpha
     file = oiio.ImageInput.open(str(path), config)
     if file is None:
-        raise PlateError(f"{where} cannot be read as a picture (OpenImageIO: {_line(oiio.geterror())}). {again}")
+        raise PlateError(f"{where} cannot be read as a picture (OpenImageIO: {one_line(oiio.geterror())}). {again}")
     try:
         if file.format_name() not in _FORMATS:
             raise PlateError(f"{where} is of type {file.format_name()}. Convert it to EXR, DPX, TIFF, PNG or JPEG.")
@@ -225,6 +206,23 @@ def _opened(
         yield file, part, _header(path, frame, file.format_name(), spec)
     finally:
         file.close()
+
+
+def _step(file: Any) -> int:
+    """How many lines the file stores together and gives together: only whole tiles can be asked for."""
+    return int(file.spec().tile_height) or 1
+
+
+def _lines(file: Any, part: int, header: Header, top: int, end: int) -> NDArray[np.float32] | None:
+    """Lines (end - top, W, C) of the data window, top to bottom, or None where they cannot be read."""
+    x, y, width, _ = header.data_window
+    channels, form = len(header.channels), oiio.TypeDesc("float")
+    if file.spec().tile_height:
+        lines = file.read_tiles(part, 0, x, x + width, y + top, y + end, 0, 1, 0, channels, form)
+    else:
+        lines = file.read_scanlines(part, 0, y + top, y + end, 0, 0, channels, form)
+    whole = lines is not None and not file.geterror()
+    return lines.reshape(end - top, width, channels) if whole else None
 
 
 def _where(path: Path, frame: int | None) -> tuple[str, str]:
@@ -281,7 +279,7 @@ def _picture(file: Any, part: int, header: Header, channels: tuple[str, ...]) ->
     except MemoryError:
         size = f"{header.data_window[2]} x {header.data_window[3]}"
         raise PlateError(f"{where} says it is {size} pixels, more than fits into memory. {again}") from None
-    problem = _line(file.geterror())
+    problem = one_line(file.geterror())
     # A truncated JPEG comes back filled up with grey; its other complaints are harmless.
     if pixels is None or "premature end" in problem.lower():
         raise PlateError(f"{where} is truncated or damaged (OpenImageIO: {problem}). {again}")
@@ -297,62 +295,10 @@ def _repair(pixels: NDArray[np.float32]) -> int:
     finite = np.isfinite(pixels)
     if finite.all():
         return 0
-    np.nan_to_num(pixels, copy=False, nan=0, posinf=_LARGEST_HALF, neginf=-_LARGEST_HALF)
+    np.nan_to_num(pixels, copy=False, nan=0, posinf=LARGEST_HALF, neginf=-LARGEST_HALF)
     return int((~finite.all(axis=-1)).sum())
 
 
-def _output_spec(
-    layers: Mapping[str, tuple[NDArray[Any], PixelType]], like: Header | None, metadata: Mapping[str, str]
-) -> Any:
-    if not layers:
-        raise ValueError("a frame needs at least one channel")
-    height, width = next(iter(layers.values()))[0].shape
-    shape = like.shape if like else (height, width)
-    wrong = [name for name, (values, _) in layers.items() if values.shape != shape]
-    if wrong:
-        raise ValueError(f"channel {wrong[0]} is not of the data window's size, {shape[1]} x {shape[0]}")
-    types = [pixel_type for _, pixel_type in layers.values()]
-    spec = oiio.ImageSpec(shape[1], shape[0], len(layers), types[0])
-    spec.channelnames = tuple(layers)
-    if len(set(types)) > 1:  # OpenImageIO looks at these only where they differ
-        spec.channelformats = tuple(map(oiio.TypeDesc, types))
-    if like:
-        spec.x, spec.y = like.data_window[:2]
-        spec.full_x, spec.full_y, spec.full_width, spec.full_height = like.display_window
-        for name, value in like.metadata.items():
-            if not _STALE.fullmatch(name):
-                spec.attribute(name, like.metadata_types[name], value)
-    for name, value in metadata.items():
-        spec.attribute(name, value)
-    spec.attribute("compression", "zips")
-    return spec
-
-
-def _write(partial: Path, path: Path, spec: Any, layers: Mapping[str, tuple[NDArray[Any], PixelType]]) -> None:
-    file: Any = oiio.ImageOutput.create("exr")
-    try:
-        whole = file.open(str(partial), spec)
-        for top in range(0, spec.height, _BAND):
-            whole = whole and file.write_scanlines(
-                spec.y + top, spec.y + min(top + _BAND, spec.height), 0, _band(layers, top)
-            )
-        problem = _line(file.geterror())
-    finally:
-        file.close()
-    if not whole:
-        raise OutputError(
-            f"{path} cannot be written (OpenImageIO: {problem}). Check the folder and the space on its disk."
-        )
-
-
-def _band(layers: Mapping[str, tuple[NDArray[Any], PixelType]], top: int) -> NDArray[np.float32]:
-    """(rows, W, C): the channels side by side, half ones within their range."""
-    bands = []
-    for values, pixel_type in layers.values():
-        band = np.asarray(values[top : top + _BAND], np.float32)
-        bands.append(np.clip(band, -_LARGEST_HALF, _LARGEST_HALF) if pixel_type == "half" else band)
-    return np.stack(bands, axis=-1)
-
-
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
+    """A library's message as one line without its full stop."""
     return " ".join(text.split()).rstrip(".")

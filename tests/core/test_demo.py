@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import skimage.color
 
-from stcolor_core import demo, plates
+from stcolor_core import demo, frame_files, plates
 from stcolor_core.errors import PlateError
 
 SIZE = (72, 128)
@@ -58,7 +58,7 @@ def put_results(shot: demo.DemoShot, pictures: list[np.ndarray], confidence: flo
             "B": (blue, "half"),
             "rc_conf.warp": (sure, "half"),
         }
-        plates.write_frame(shot.result.path(frame), layers)
+        frame_files.write_frame(shot.result.path(frame), layers)
 
 
 def linear(display: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stcolor_core import plates
+from stcolor_core import frame_files
 from stcolor_core.mattes import cryptomatte_id, cryptomatte_layers, murmurhash3_32, stmap
 
 
@@ -85,7 +85,7 @@ def test_an_independent_library_reads_the_masks_back_by_name(tmp_path):
     channels, metadata = cryptomatte_layers(masks, names)
     path = tmp_path / "sh010.1001.exr"
     beauty = {"R": (masks[0], "half")}
-    plates.write_frame(
+    frame_files.write_frame(
         path, {**beauty, **{name: (plane, "float") for name, plane in channels.items()}}, metadata=metadata
     )
 

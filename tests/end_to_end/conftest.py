@@ -12,7 +12,7 @@ from cores import start, state
 from nuke_fixtures import nuke, nuke_session
 from scenes import Scene, pan
 
-from stcolor_core import plates
+from stcolor_core import frame_files, plates
 from stcolor_core.cli import main
 from stcolor_core.color import lab_to_linear, luminance_of
 
@@ -62,7 +62,7 @@ def channels(path: Path) -> dict[str, np.ndarray]:
 
 def write_reference(path: Path, lightness: np.ndarray, ab: np.ndarray) -> None:
     rgb = lab_to_linear(np.dstack([lightness, ab]))
-    plates.write_frame(path, {name: (rgb[..., index], "half") for index, name in enumerate("RGB")})
+    frame_files.write_frame(path, {name: (rgb[..., index], "half") for index, name in enumerate("RGB")})
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def make_shot(tmp_path: Path) -> Callable[..., ShotOnDisk]:
         last = FIRST + len(scene.lightnesses) - 1
         shot = ShotOnDisk(tmp_path, scene, (FIRST, last) if references is None else references)
         for frame, lightness in zip(shot.frames, scene.lightnesses, strict=True):
-            plates.write_frame(shot.plate(frame), {"Y": (luminance_of(lightness), "half")})
+            frame_files.write_frame(shot.plate(frame), {"Y": (luminance_of(lightness), "half")})
         for frame in shot.references:
             write_reference(shot.reference(frame), scene.lightnesses[frame - FIRST], scene.ab[frame - FIRST])
         return shot

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import FIRST, ShotOnDisk, channels, write_reference
 
-from stcolor_core import plates
+from stcolor_core import frame_files, plates
 
 MakeShot = Callable[..., ShotOnDisk]
 
@@ -50,7 +50,7 @@ def missing_reference(shot: ShotOnDisk) -> list[str]:
 
 
 def matte_of_another_aspect(shot: ShotOnDisk) -> list[str]:
-    plates.write_frame(shot.folder / "roto.exr", {"A": (np.ones((64, 64), np.float32), "half")})
+    frame_files.write_frame(shot.folder / "roto.exr", {"A": (np.ones((64, 64), np.float32), "half")})
     return ["--matte", f"1002={shot.folder / 'roto.exr'}"]
 
 
@@ -68,7 +68,7 @@ def plate_that_is_no_picture(shot: ShotOnDisk) -> list[str]:
 
 
 def a_frame_of_another_size(shot: ShotOnDisk) -> list[str]:
-    plates.write_frame(shot.plate(1002), {"Y": (np.ones((30, 40), np.float32), "half")})
+    frame_files.write_frame(shot.plate(1002), {"Y": (np.ones((30, 40), np.float32), "half")})
     return []
 
 
@@ -150,7 +150,7 @@ def test_nan_and_infinite_pixels_are_told_and_repaired(make_shot: MakeShot, caps
     shot = make_shot()
     y = channels(shot.plate(1003))["Y"].copy()
     y[3, 3], y[4, 4] = np.nan, np.inf
-    plates.write_frame(shot.plate(1003), {"Y": (y, "float")})
+    frame_files.write_frame(shot.plate(1003), {"Y": (y, "float")})
     assert shot.colorize() == 0
     assert "2 pixels" in (line := said(capsys)) and "1003" in line
     assert all(np.isfinite(values).all() for values in channels(shot.output(1003)).values())
@@ -168,7 +168,7 @@ def test_a_colour_plate_is_told_and_its_luminance_taken(
 
 def test_a_matte_without_instances_is_told(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
     shot = make_shot()
-    plates.write_frame(shot.folder / "roto.exr", {"A": (np.zeros((64, 96), np.float32), "half")})
+    frame_files.write_frame(shot.folder / "roto.exr", {"A": (np.zeros((64, 96), np.float32), "half")})
     assert shot.colorize("--matte", f"{FIRST}={shot.folder / 'roto.exr'}") == 0
     assert "no instance" in said(capsys)
 

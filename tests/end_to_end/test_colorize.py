@@ -18,7 +18,7 @@ import pytest
 from conftest import FIRST, ShotOnDisk, channels, write_reference
 from scenes import pan
 
-from stcolor_core import plates
+from stcolor_core import frame_files, plates
 from stcolor_core.cli import main
 from stcolor_core.color import linear_to_lab, luminance_of
 
@@ -75,7 +75,7 @@ def test_windows_and_metadata_of_the_plate_are_carried_over(make_shot: MakeShot)
         header = replace(
             plates.read_header(shot.plate(frame)), data_window=(-8, -8, 96, 64), display_window=(0, 0, 80, 48)
         )
-        plates.write_frame(
+        frame_files.write_frame(
             shot.plate(frame),
             {"Y": (channels(shot.plate(frame))["Y"], "half")},
             like=header,
@@ -83,7 +83,9 @@ def test_windows_and_metadata_of_the_plate_are_carried_over(make_shot: MakeShot)
         )
     for frame in shot.references:  # references come in the format alone, without the overscan
         pixels = channels(shot.reference(frame))
-        plates.write_frame(shot.reference(frame), {name: (pixels[name][8:-8, 8:-8].copy(), "half") for name in "RGB"})
+        frame_files.write_frame(
+            shot.reference(frame), {name: (pixels[name][8:-8, 8:-8].copy(), "half") for name in "RGB"}
+        )
     assert shot.colorize() == 0
     header = plates.read_header(shot.output(1003))
     assert header.data_window == (-8, -8, 96, 64)
@@ -97,7 +99,7 @@ def test_a_data_window_may_change_from_frame_to_frame(make_shot: MakeShot) -> No
     shot = make_shot()
     pixels = channels(shot.plate(1003))["Y"]
     header = replace(plates.read_header(shot.plate(1003)), data_window=(10, 4, 60, 40), display_window=(0, 0, 96, 64))
-    plates.write_frame(shot.plate(1003), {"Y": (pixels[4:44, 10:70].copy(), "half")}, like=header)
+    frame_files.write_frame(shot.plate(1003), {"Y": (pixels[4:44, 10:70].copy(), "half")}, like=header)
     assert shot.colorize() == 0
     assert plates.read_header(shot.output(1003)).data_window == (10, 4, 60, 40)
     assert plates.read_header(shot.output(1002)).data_window == (0, 0, 96, 64)
@@ -107,7 +109,7 @@ def test_values_below_zero_and_above_one_survive(make_shot: MakeShot) -> None:
     shot = make_shot()
     y = channels(shot.plate(1003))["Y"].copy()
     y[5, 5], y[6, 6] = -0.25, 12.5
-    plates.write_frame(shot.plate(1003), {"Y": (y, "half")})
+    frame_files.write_frame(shot.plate(1003), {"Y": (y, "half")})
     shot.colorize()
     rgb = np.dstack([channels(shot.output(1003))[name] for name in "RGB"])
     weights = [0.2126390, 0.7151687, 0.0721923]
@@ -209,7 +211,7 @@ def test_every_tracking_runs_with_mattes(make_shot: MakeShot, tracking: str) -> 
     for frame in shot.frames:
         matte = np.zeros((64, 96), np.float32)
         matte[16:48, 24:64] = 1
-        plates.write_frame(shot.folder / f"roto.{frame}.exr", {"A": (matte, "half")})
+        frame_files.write_frame(shot.folder / f"roto.{frame}.exr", {"A": (matte, "half")})
     assert shot.colorize("--tracking", tracking, "--matte", str(shot.folder / "roto.####.exr")) == 0
     header = plates.read_header(shot.output(1003))
     assert ("rc_id00.R" in header.channels) == ("instance" in tracking)
@@ -279,10 +281,12 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing_half_written(make_shot: MakeSho
 def test_plate_with_white_above_one_is_seen_through_the_exposure(make_shot: MakeShot) -> None:
     shot = make_shot()
     for frame in shot.frames:
-        plates.write_frame(shot.plate(frame), {"Y": (16 * luminance_of(shot.scene.lightnesses[frame - FIRST]), "half")})
+        frame_files.write_frame(
+            shot.plate(frame), {"Y": (16 * luminance_of(shot.scene.lightnesses[frame - FIRST]), "half")}
+        )
     for frame in shot.references:
         pixels = channels(shot.reference(frame))
-        plates.write_frame(shot.reference(frame), {name: (16 * pixels[name], "half") for name in "RGB"})
+        frame_files.write_frame(shot.reference(frame), {name: (16 * pixels[name], "half") for name in "RGB"})
     assert shot.colorize("--exposure", "-4") == 0
     layers = channels(shot.output(1003))
     error = np.abs(layers["rc_ab.u"] - shot.scene.ab[2][..., 0])[8:-8, 8:-12]

@@ -25,7 +25,7 @@ from programs import make_program
 from scenes import pan
 from serving import until
 
-from stcolor_core import plates
+from stcolor_core import frame_files, plates
 from stcolor_core.cli import main
 from stcolor_core.color import luminance_of
 from stcolor_core.shot import Shot, parse_frames
@@ -216,7 +216,7 @@ def test_cuts_are_looked_for_once_and_written_into_the_job(
 ) -> None:
     for frame in (1006, 1007, 1008, 1009):  # another scene, with the last keyframe in it
         lightness = 100 - shot.scene.lightnesses[frame - FIRST][::-1]
-        plates.write_frame(shot.plate(frame), {"Y": (luminance_of(lightness), "half")})
+        frame_files.write_frame(shot.plate(frame), {"Y": (luminance_of(lightness), "half")})
     assert farm("openjd", shot, "--json") == 0
     assert json.loads(capsys.readouterr().out)["tasks"] == 3
     assert Shot.load(shot.folder / "openjd/shot.json").method.cuts == "1006"

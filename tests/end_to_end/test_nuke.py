@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from comp import FIRST, PLUGIN, Comp, make_comp, make_script
 
-from stcolor_core import plates
+from stcolor_core import frame_files, plates
 from stcolor_core.color import linear_to_lab, luminance_of, srgb_decode, srgb_encode
 from stcolor_core.evaluation.metrics import psnr
 
@@ -76,10 +76,10 @@ def footage(tmp_path: Path) -> Footage:
         truth[frame] = picture[..., ::-1].astype(np.float32) / 255
         linear = srgb_decode(truth[frame])
         grey = luminance_of(linear_to_lab(linear)[..., :1])[..., 0]
-        plates.write_frame(tmp_path / f"plate.{frame}.exr", {"Y": (grey, "half")})
+        frame_files.write_frame(tmp_path / f"plate.{frame}.exr", {"Y": (grey, "half")})
         if frame in KEYS:
             colour = {name: (linear[..., index], "half") for index, name in enumerate("RGB")}
-            plates.write_frame(tmp_path / f"ref.{frame}.exr", colour)
+            frame_files.write_frame(tmp_path / f"ref.{frame}.exr", colour)
     return Footage(tmp_path, truth)
 
 

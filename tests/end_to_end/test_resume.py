@@ -11,7 +11,7 @@ import pytest
 from conftest import FIRST, ShotOnDisk, write_reference
 from scenes import pan
 
-from stcolor_core import plates
+from stcolor_core import frame_files, plates
 from stcolor_core.errors import Cancelled
 from stcolor_core.pipeline import colorize
 from stcolor_core.shot import Shot
@@ -72,7 +72,7 @@ def test_a_plate_frame_rendered_again_is_its_span_made_again(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     picture = plates.read(shot.plate(1009))
-    plates.write_frame(shot.plate(1009), {"Y": (picture.pixels[..., 0] / 2, "half")})
+    frame_files.write_frame(shot.plate(1009), {"Y": (picture.pixels[..., 0] / 2, "half")})
     made, _ = made_and_looked_at(shot, capsys)
     assert made == [1008, 1009]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scenes import pan
 
-from stcolor_core import plates
+from stcolor_core import frame_files
 from stcolor_core.color import lab_to_linear, luminance_of
 from stcolor_core.shot import Method, Output, Plate, Reference, Shot
 
@@ -33,11 +33,13 @@ def write_shot(
     scene = pan(frames, height=64, width=96, step=step)
     for frame, lightness in enumerate(scene.lightnesses, FIRST):
         channels = {name: (luminance_of(lightness) * share, "half") for name, share in plate.items()}
-        plates.write_frame(folder / f"plate.{frame}.exr", channels)
+        frame_files.write_frame(folder / f"plate.{frame}.exr", channels)
     for frame in keys:
         lightness, ab = scene.lightnesses[frame - FIRST], scene.ab[frame - FIRST]
         rgb = lab_to_linear(np.dstack([lightness, ab]))
-        plates.write_frame(folder / f"ref.{frame}.exr", {name: (rgb[..., i], "half") for i, name in enumerate("RGB")})
+        frame_files.write_frame(
+            folder / f"ref.{frame}.exr", {name: (rgb[..., i], "half") for i, name in enumerate("RGB")}
+        )
     return Shot(
         plate=Plate(path=str(folder / "plate.####.exr")),
         output=Output(path=str(folder / "out" / "shot.####.exr")),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from comp import PLUGIN, Comp, make_comp
 
-from stcolor_core import plates
+from stcolor_core import frame_files, plates
 
 
 @pytest.fixture
@@ -252,7 +252,7 @@ def test_with_metadata_every_channel_comes_in_float(nuke: Any, comp: Comp, input
     masks[0, :, :40] = masks[1, :, 50:] = 1
     layers, metadata = cryptomatte_layers(masks, ("coat", "sky"), size=(64, 96))
     path = comp.folder / "ids.1001.exr"
-    plates.write_frame(path, {name: (values, "float") for name, values in layers.items()}, metadata=metadata)
+    frame_files.write_frame(path, {name: (values, "float") for name, values in layers.items()}, metadata=metadata)
     ids = nuke.nodes.Read(file=path.as_posix(), first=1001, last=1001, raw=True)
     pattern = inputs.rendered(
         nuke.nodes.Dot(inputs=[ids]), [1001], comp.folder / "inputs", name="matte", with_metadata=True

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from scenes import pan
 from serving import Client, running_core
 
-from stcolor_core import plates
+from stcolor_core import frame_files
 from stcolor_core.color import lab_to_linear, luminance_of
 from stcolor_core.shot import Method, Output, Plate, Reference, Shot
 
@@ -45,9 +45,9 @@ def job(core: Client, folder: Path) -> str:
     """One that is done: frames 0 and 1, 0 being the reference."""
     scene = pan(2, height=64, width=96)
     for frame, lightness in enumerate(scene.lightnesses):
-        plates.write_frame(folder / f"plate.{frame}.exr", {"Y": (luminance_of(lightness), "half")})
+        frame_files.write_frame(folder / f"plate.{frame}.exr", {"Y": (luminance_of(lightness), "half")})
     color = lab_to_linear(np.dstack([scene.lightnesses[0], scene.ab[0]]))
-    plates.write_frame(folder / "ref.exr", {name: (color[..., i], "half") for i, name in enumerate("RGB")})
+    frame_files.write_frame(folder / "ref.exr", {name: (color[..., i], "half") for i, name in enumerate("RGB")})
     done = core.submit(
         Shot(
             plate=Plate(path=str(folder / "plate.#.exr")),

@@ -16,7 +16,7 @@ import pytest
 from scenes import pan
 from serving import PATIENCE, Client, running_core
 
-from stcolor_core import plates
+from stcolor_core import frame_files, plates
 from stcolor_core.color import lab_to_linear, luminance_of
 from stcolor_core.pipeline import Event
 from stcolor_core.service.access import Connection
@@ -40,9 +40,9 @@ def shot(tmp_path: Path) -> Shot:
     """Four small frames, the first of them a keyframe."""
     scene = pan(4, height=64, width=96, step=2)
     for frame, lightness in enumerate(scene.lightnesses, 1):
-        plates.write_frame(tmp_path / f"plate.{frame:04d}.exr", {"Y": (luminance_of(lightness), "half")})
+        frame_files.write_frame(tmp_path / f"plate.{frame:04d}.exr", {"Y": (luminance_of(lightness), "half")})
     rgb = lab_to_linear(np.dstack([scene.lightnesses[0], scene.ab[0]]))
-    plates.write_frame(tmp_path / "ref.exr", {name: (rgb[..., place], "half") for place, name in enumerate("RGB")})
+    frame_files.write_frame(tmp_path / "ref.exr", {name: (rgb[..., place], "half") for place, name in enumerate("RGB")})
     return Shot(
         plate=Plate(path=str(tmp_path / "plate.####.exr")),
         output=Output(path=str(tmp_path / "out" / "shot.####.exr")),

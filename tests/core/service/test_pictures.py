@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stcolor_core import plates
+from stcolor_core import frame_files, plates
 from stcolor_core.color import lab_to_linear, srgb_decode
 from stcolor_core.errors import PlateError
 from stcolor_core.service.pictures import NoPicture, PictureKind, Pictures
@@ -50,7 +50,9 @@ def is_all(shown: np.ndarray, color: tuple[int, int, int]) -> bool:
 def write(path: Path, color: tuple[int, int, int], *, size: tuple[int, int] = (40, 60), gain: float = 1.0) -> None:
     """A scene-linear EXR of one display colour."""
     linear = srgb_decode(np.array(color, np.float32) / 255) * np.float32(gain)
-    plates.write_frame(path, {name: (np.full(size, value), "half") for name, value in zip("RGB", linear, strict=True)})
+    frame_files.write_frame(
+        path, {name: (np.full(size, value), "half") for name, value in zip("RGB", linear, strict=True)}
+    )
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def shot(tmp_path: Path) -> Shot:
     """Frames 1 to 4 of a grey plate, an orange result of 2, a blue reference at 1 and an orange one at 4."""
     for frame in range(1, 5):
         level = float(srgb_decode(np.float32(GREY[0] / 255)))
-        plates.write_frame(tmp_path / f"plate.{frame:04d}.exr", {"Y": (np.full((40, 60), level), "half")})
+        frame_files.write_frame(tmp_path / f"plate.{frame:04d}.exr", {"Y": (np.full((40, 60), level), "half")})
     write(tmp_path / "out" / "shot.0002.exr", ORANGE)
     write(tmp_path / "blue.exr", BLUE)
     write(tmp_path / "orange.exr", ORANGE)
@@ -88,7 +90,7 @@ def test_without_keyframes_the_still_is_the_reference(shot: Shot, tmp_path: Path
 
 def test_a_result_without_beauty_is_put_together_from_its_plate(shot: Shot, tmp_path: Path) -> None:
     ab = {"rc_ab.u": (np.full((40, 60), 40.0), "half"), "rc_ab.v": (np.full((40, 60), -30.0), "half")}
-    plates.write_frame(tmp_path / "out" / "shot.0003.exr", ab)  # type: ignore[arg-type]
+    frame_files.write_frame(tmp_path / "out" / "shot.0003.exr", ab)  # type: ignore[arg-type]
     shown = picture(shot, 3, "result").astype(np.float32) / 255
     wanted = lab_to_linear(np.array([[[50.0, 40.0, -30.0]]], np.float32))
     np.testing.assert_allclose(srgb_decode(shown).mean((0, 1)), wanted[0, 0], atol=0.015)
@@ -107,7 +109,7 @@ def test_a_result_has_the_encoding_of_its_plate(shot: Shot, tmp_path: Path) -> N
     for frame in (1, 2, 3, 4):
         cv2.imwrite(str(tmp_path / f"scan.{frame:04d}.png"), np.full((40, 60), 119, np.uint8))
     code = np.array(ORANGE, np.float32) / 255
-    plates.write_frame(
+    frame_files.write_frame(
         tmp_path / "out" / "shot.0003.exr",
         {name: (np.full((40, 60), value), "half") for name, value in zip("RGB", code, strict=True)},
     )
@@ -123,7 +125,7 @@ def test_light_outside_the_display_is_clipped_and_a_data_window_stands_in_its_fr
     path = tmp_path / "plate.0002.exr"
     header = plates.read_header(path)
     inside = replace(header, data_window=(20, 10, 20, 20))
-    plates.write_frame(path, {"Y": (np.full((20, 20), 50.0), "half")}, like=inside)
+    frame_files.write_frame(path, {"Y": (np.full((20, 20), 50.0), "half")}, like=inside)
     shown = picture(shot, 2, "plate")
     assert shown.shape == (40, 60, 3)
     assert shown[14:26, 24:36].min() > 250
