@@ -6,45 +6,56 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from stcolor_core import __version__
-from stcolor_core.errors import PlateError
-from stcolor_core.footage import ShotFootage
-from stcolor_core.sequences import FramePattern
+from stcolor_core.inputs import ShotInputs
 from stcolor_core.shot import Shot
 from stcolor_core.spans import Span
 
 __all__ = ["Digests"]
 
 _IN_BOUNDS = ("cuts", "references")  # what they come to for a frame is said by its span
+_ELSEWHERE = ("detector", "detector_weights", "detector_config")  # by what is in them
 
 
 class Digests:
-    """Digests of a shot's frames. model: digest of the weights.
+    """Digests of a shot's frames.
 
-    Plates and mattes count by size and time of change, references and stills, which are few, by their bytes. Where a
-    file lies does not count, so a shot that was moved stays valid.
+    Plates and mattes count by size and time of change; references and stills, which are few, by their bytes; colour
+    spaces by what they do, whatever their name. Where a file lies does not count, so a shot that was moved stays valid.
+
+    Args:
+        canvas: The union of the plate's data windows.
+        model: Digest of the model's weights.
+        detector: Digest of the detector that tracking uses, None without one.
     """
 
-    def __init__(self, shot: Shot, footage: ShotFootage, *, model: str) -> None:
-        self._footage = footage
-        self._contents: dict[Path, str] = {}
+    def __init__(
+        self,
+        shot: Shot,
+        inputs: ShotInputs,
+        *,
+        canvas: tuple[int, int, int, int],
+        model: str,
+        detector: str | None,
+    ) -> None:
+        self._shot, self._inputs = shot, inputs
+        self._with_mattes = "instance" in (shot.method.tracking or "")
+        method = asdict(shot.method)
         self._settings = {
             "version": __version__,
             "model": model,
-            "method": {name: value for name, value in asdict(shot.method).items() if name not in _IN_BOUNDS},
+            "method": {name: method[name] for name in method if name not in (*_IN_BOUNDS, *_ELSEWHERE)},
+            "detector": detector,
             "colorspace": shot.plate.colorspace,
+            "layer": shot.plate.layer,
             "exposure": shot.plate.exposure,
-            "space": footage.pipe.space.identity,
+            "space": inputs.pipe.space.identity,
             "beauty": shot.output.beauty,
-            "canvas": footage.canvas,
-            "stills": [[self._content(Path(still.path)), still.colorspace] for still in shot.stills],
+            "canvas": canvas,
+            "stills": [inputs.coloured_state(Path(still.path), still.colorspace) for still in shot.stills],
         }
-        self._mattes = [
-            (matte.frame, FramePattern.parse(matte.path))
-            for matte in shot.mattes
-            if "instance" in (shot.method.tracking or "")
-        ]
 
     def of_span(self, span: Span) -> str:
         """The digest of every frame of a span."""
@@ -54,35 +65,17 @@ class Digests:
         """The digest of a reference frame, which keeps its own colour."""
         return self._of((frame,), (frame,), [frame])
 
-    def _of(self, reads: tuple[int, ...], references: tuple[int, ...], bounds: list[int | None]) -> str:
+    def of_shot(self) -> str:
+        """The digest of all that decides the pixels of any frame: two runs with the same give the same version."""
+        bounds = [self._shot.method.cuts, self._shot.method.references]
+        return self._of(tuple(self._inputs.frames), tuple(self._inputs.references), bounds)
+
+    def _of(self, reads: tuple[int, ...], references: tuple[int, ...], bounds: list[Any]) -> str:
         state = {
             **self._settings,
             "bounds": bounds,
-            "plates": [[frame, *_stat(self._footage.frames[frame])] for frame in reads],
-            "references": [
-                [frame, self._content(self._footage.references[frame][0]), self._footage.references[frame][1]]
-                for frame in references
-            ],
-            "mattes": [_stat(path) for frame in reads for path in self._matte_paths(frame)],
+            "plates": [[frame, *self._inputs.plate_state(frame)] for frame in reads],
+            "references": [[frame, *self._inputs.coloured_state(*self._inputs.references[frame])] for frame in references],
+            "mattes": [self._inputs.matte_state(frame) for frame in reads] if self._with_mattes else [],
         }
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]
-
-    def _matte_paths(self, frame: int) -> list[Path]:
-        paths = [pattern.path(frame) for only, pattern in self._mattes if only in (None, frame)]
-        return [path for path in paths if path.is_file()]
-
-    def _content(self, path: Path) -> str:
-        if path not in self._contents:
-            try:
-                self._contents[path] = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-            except OSError as error:
-                raise PlateError(f"{path} cannot be read ({error.strerror}). Check the path.") from None
-        return self._contents[path]
-
-
-def _stat(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise PlateError(f"{path} cannot be read ({error.strerror}). Check that it is still there.") from None
-    return status.st_size, status.st_mtime_ns

@@ -6,31 +6,33 @@ from frame to frame, or one larger than the display window, needs no special cas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core import plates
-from stcolor_core.color import ColorPipe, roll_off
+from stcolor_core.color import roll_off
 from stcolor_core.errors import BadRequest, PlateError
+from stcolor_core.inputs import ShotInputs
+from stcolor_core.known_color import KnownColor, cut
 from stcolor_core.matching import Keyframe
 from stcolor_core.plates import Header, Window
+from stcolor_core.recent import Recent
 from stcolor_core.resizing import resized
-from stcolor_core.sequences import FramePattern
-from stcolor_core.shot import Matte, Plate, Shot, format_frames, parse_frames
+from stcolor_core.shot import Shot
 from stcolor_core.tracking.detectors import Detector
 from stcolor_core.tracking.instance import Instances
 from stcolor_core.tracking.mattes import merge, read_matte
 
-__all__ = ["PlateFrame", "ShotFootage", "cut", "find_frames", "find_references", "open_pipe"]
+__all__ = ["PlateFrame", "ShotFootage", "canvas_of"]
 
 Array = NDArray[Any]
 Image = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 _ASPECT_TOLERANCE = 0.01
 _HELD = 4  # plates: of the frames that propagation has in work, and one to spare
 
@@ -47,116 +49,34 @@ class PlateFrame:
     lightness: Image
 
 
-def find_frames(plate: Plate) -> dict[int, Path]:
-    """The frames to colour and the file of each, in ascending order, missing ones treated as the plate says.
-
-    Raises PlateError where nothing is there, or where frames are missing and the plate does not say what to do.
-    """
-    pattern = FramePattern.parse(plate.path)
-    there = pattern.frames()
-    if there and not pattern.is_sequence:
-        return {frame: pattern.path(frame) for frame in (parse_frames(plate.frames) if plate.frames else there)}
-    if not there:
-        raise PlateError(f"There is no frame of {plate.path}. Check the path and the frame padding.")
-    wanted = parse_frames(plate.frames) if plate.frames else range(there[0], there[-1] + 1)
-    missing = sorted(set(wanted).difference(there))
-    if missing and plate.missing == "error":
-        raise PlateError(
-            f"Frame {format_frames(missing)} of {plate.path} is missing. "
-            "Render it, or pass --missing skip or --missing hold."
-        )
-    if plate.missing == "hold":
-        return {frame: pattern.path(max((f for f in there if f <= frame), default=there[0])) for frame in wanted}
-    kept = [frame for frame in wanted if frame in set(there)]
-    if not kept:
-        raise PlateError(f"None of the frames {plate.frames} of {plate.path} is there. Check --frames.")
-    return {frame: pattern.path(frame) for frame in kept}
-
-
-def find_references(
-    shot: Shot, frames: Iterable[int], *, warn: Callable[[str], None] = lambda _: None
-) -> dict[int, tuple[Path, str | None]]:
-    """Reference frame -> its picture and colour space. Sequences give every frame of theirs that the plate has.
-
-    warn: takes one line that names the frames of a sequence that the plate has not.
-    Raises BadRequest for a reference named by its frame that the plate has not, and where a sequence has none at all.
-    """
-    plate = set(frames)
-    found: dict[int, tuple[Path, str | None]] = {}
-    for reference in shot.references:
-        pattern = FramePattern.parse(reference.path)
-        if reference.frame is None:
-            there = set(pattern.frames()) if pattern.is_sequence else set()
-            own = plate.intersection(there)
-            if not own:
-                raise BadRequest(
-                    f"No frame of the references {reference.path} is a frame of the plate. "
-                    "Check the padding, or give FRAME=PATH."
-                )
-            if there - own:
-                warn(
-                    f"Frame {format_frames(there - own)} of the references {reference.path} is no frame of the plate "
-                    "and is not used. Check the numbering."
-                )
-            found.update({frame: (pattern.path(frame), reference.colorspace) for frame in own if frame not in found})
-        elif reference.frame not in plate:
-            span = f"{min(plate)}-{max(plate)}"
-            raise BadRequest(
-                f"Reference {reference.frame} ({reference.path}) is no frame of the plate ({span}). "
-                "Correct its number, or give it as --still."
-            )
-        else:
-            found[reference.frame] = (pattern.path(reference.frame), reference.colorspace)
-    return dict(sorted(found.items()))
-
-
-def open_pipe(shot: Shot, colorspace: str | None, header: Header, *, exposure: float) -> ColorPipe:
-    """A picture's colour space: its own where it is given, the plate's where it is of the plate's file type.
-
-    Raises ColorError as `ColorPipe.open` does.
-    """
-    plate = FramePattern.parse(shot.plate.path)
-    if colorspace is None and Path(plate.tail or plate.head).suffix.lower() == header.path.suffix.lower():
-        colorspace = shot.plate.colorspace
-    return ColorPipe.open(
-        colorspace,
-        file_format=header.file_format,
-        pixel_type=header.pixel_type,
-        ocio=shot.ocio,
-        exposure=exposure,
-    )
-
-
 class ShotFootage:
     """A shot's pictures from disk, at plate size and at working size; it is the `Footage` that propagation asks.
 
-    warn: takes one line for the artist, in whichever thread asked for the picture. detector: finds instances where
-    tracking wants them and there are no mattes.
+    use_instances: whether tracking wants instances. detector: finds them where there are no mattes.
+    warn: takes one line for the artist, in whichever thread asked for the picture.
     """
 
     def __init__(
         self,
         shot: Shot,
+        inputs: ShotInputs,
         *,
         use_instances: bool,
         detector: Detector | None,
         warn: Callable[[str], None],
     ) -> None:
-        self.frames = find_frames(shot.plate)
-        self.references = find_references(shot, self.frames, warn=warn)
-        self._shot, self._warn = shot, warn
+        self.frames, self.references = inputs.frames, inputs.references
+        self._shot, self._inputs, self._warn = shot, inputs, warn
         self._use_instances, self._detector = use_instances, detector
-        headers = [plates.read_header(path, frame=frame) for frame, path in self.frames.items()]
-        self.display = _one_display(headers)
-        self.canvas = _union(header.data_window for header in headers)
+        self.display, self.canvas = _display_of(inputs), canvas_of(inputs)
         height = self.canvas[3]
         lines = min(height, shot.method.working_height)
         self.working_size = (lines, max(1, round(self.canvas[2] * lines / height)))
-        first = headers[0]
-        self.pipe = self._pipe(shot.plate.colorspace, first, exposure=shot.plate.exposure)
+        self.pipe = inputs.pipe
+        self.coloured_frames: set[int] = set()
         self._told: set[str] = set()
-        self.plate = lru_cache(maxsize=_HELD)(self._plate)
-        self.reference_ab = lru_cache(maxsize=2)(self._reference_ab)
+        self._plates = Recent[int, PlateFrame](_HELD)
+        self._references = Recent[int, KnownColor](2)
         self._stills: list[Keyframe] | None = None
 
     @property
@@ -166,15 +86,22 @@ class ShotFootage:
             self._stills = [self._still(Path(still.path), still.colorspace) for still in self._shot.stills]
         return self._stills
 
+    def plate(self, frame: int) -> PlateFrame:
+        """A frame of the plate; the last few are held."""
+        return self._plates.get(frame, self._plate)
+
+    def reference(self, frame: int) -> KnownColor:
+        """The colour of a reference on the canvas at plate size; the last two are held."""
+        return self._references.get(frame, self._reference)
+
     def lightness(self, frame: int) -> Image:
         """(H, W) L* 0..100 at working size."""
         return resized(self.plate(frame).lightness, self.working_size)
 
     def keyframe(self, frame: int) -> Keyframe:
         """The reference of that frame: the plate's own lightness, the picture's colour."""
-        return Keyframe(
-            self.lightness(frame), resized(self.reference_ab(frame), self.working_size), self.instances(frame)
-        )
+        ab, known = self.reference(frame).at(self.working_size)
+        return Keyframe(self.lightness(frame), ab, self.instances(frame), known)
 
     def instances(self, frame: int) -> Instances | None:
         """The frame's mattes, else what the detector finds; None where tracking wants none or it has no matte."""
@@ -182,18 +109,16 @@ class ShotFootage:
             return None
         if not self._shot.mattes:
             return self._detector.detect(self.lightness(frame)) if self._detector else None
-        paths = [path for matte in self._shot.mattes if (path := _matte_path(matte, frame)) is not None]
-        if not paths:
+        pictures = self._inputs.read_mattes(frame)
+        if not pictures:
             return None
-        plate = self.plate(frame).header
-        on_canvas = _Windows(self.canvas, plate.display_window)
-        mattes = [
-            read_matte(plates.read_matte_file(path, frame=frame), plate=on_canvas, size=self.working_size)
-            for path in paths
-        ]
+        on_canvas = _Windows(self.canvas, self.plate(frame).header.display_window)
+        mattes = [read_matte(picture, plate=on_canvas, size=self.working_size) for picture in pictures]
         merged = merge(mattes, self.working_size)
         if not len(merged.masks):
-            self._warn_once(f"The matte {paths[0]} has no instance in it; frame {frame} is not restricted by it.")
+            self._warn_once(
+                f"The matte {pictures[0].path} has no instance in it; frame {frame} is not restricted by it."
+            )
         return merged
 
     def on_canvas(self, header: Header, pixels: Array) -> Array:
@@ -205,22 +130,21 @@ class ShotFootage:
         return cut(pixels, self.canvas, header.data_window, outside="held")
 
     def _plate(self, frame: int) -> PlateFrame:
-        picture = plates.read_plate(self.frames[frame], frame=frame)
+        picture = self._inputs.read_plate(frame)
         pixels = plates.luma_channels(picture)
         if picture.nonfinite:
             self._warn_once(
                 f"Frame {frame} ({picture.path}) has {picture.nonfinite} pixels that are NaN or infinite; "
                 "they count as 0 and 65504."
             )
-        if "colour" not in self._told:
-            self._told.add("colour")
-            if not self.pipe.is_grey(pixels):
-                self._warn(f"The plate {picture.path} is a colour picture. Only its luminance is taken.")
+        if frame not in self.coloured_frames and not self.pipe.is_grey(pixels):
+            if not self.coloured_frames:
+                self._warn(f"Frame {frame} ({picture.path}) of the plate is in colour. Only its luminance is taken.")
+            self.coloured_frames.add(frame)
         lightness = roll_off(self.pipe.lightness(pixels))
         return PlateFrame(picture, pixels, np.asarray(self.on_canvas(picture, lightness), np.float32))
 
-    def _reference_ab(self, frame: int) -> Image:
-        """a*, b* of a reference, (H, W, 2) on the canvas at plate size."""
+    def _reference(self, frame: int) -> KnownColor:
         path, colorspace = self.references[frame]
         picture = self._colored(path, frame, colorspace)
         ratio = (picture.display_window[2] * self.display[3]) / (picture.display_window[3] * self.display[2])
@@ -229,37 +153,36 @@ class ShotFootage:
                 f"Reference {frame} ({path}) is {_size(picture.display_window)}, of another aspect than the plate's "
                 f"{_size(self.display)}. Reformat it to the plate, or give it as --still."
             )
-        lab = self._pipe(colorspace, picture, exposure=self._shot.plate.exposure).lab(plates.luma_channels(picture))
-        return self._laid_over(np.ascontiguousarray(lab[..., 1:]), picture)
-
-    def _laid_over(self, pixels: Image, picture: Header) -> Image:
-        """A picture of the plate's aspect -> over the canvas at plate size, its border held where it ends."""
-        scale = (picture.display_window[2] / self.display[2], picture.display_window[3] / self.display[3])
-        offset = (self.canvas[0] - self.display[0], self.canvas[1] - self.display[1])
-        x, y = (round(o * s) + picture.display_window[i] for i, (o, s) in enumerate(zip(offset, scale, strict=True)))
-        width, height = (max(1, round(self.canvas[2 + i] * scale[i])) for i in range(2))
-        laid = cut(pixels, picture.data_window, (x, y, width, height), outside="held")
-        return resized(np.asarray(laid, np.float32), (self.canvas[3], self.canvas[2]))
+        pipe = self._inputs.pipe_of(path, colorspace, exposure=self._shot.plate.exposure)
+        lab = pipe.lab(plates.luma_channels(picture))
+        color = KnownColor(np.ascontiguousarray(lab[..., 1:]), _finite(picture)).laid_over(
+            picture, display=self.display, canvas=self.canvas
+        )
+        if color.known is not None and not color.known.any():
+            raise BadRequest(
+                f"Reference {frame} ({path}) has no pixel of known colour within the plate: its data window is "
+                "elsewhere, or all of it is NaN or infinite. Render it again."
+            )
+        return color
 
     def _still(self, path: Path, colorspace: str | None) -> Keyframe:
         picture = self._colored(path, None, colorspace)
-        lab = self._pipe(colorspace, picture, exposure=0.0).lab(plates.luma_channels(picture))
+        lab = self._inputs.pipe_of(path, colorspace, exposure=0.0).lab(plates.luma_channels(picture))
         lines = min(len(lab), self.working_size[0])
         size = (lines, max(1, round(lab.shape[1] * lines / len(lab))))
-        return Keyframe(
-            resized(np.ascontiguousarray(roll_off(lab[..., 0])), size),
-            resized(np.ascontiguousarray(lab[..., 1:]), size),
-        )
+        ab, known = KnownColor(np.ascontiguousarray(lab[..., 1:]), _finite(picture)).at(size)
+        if known is not None and not known.any():
+            raise BadRequest(f"All of the still {path} is NaN or infinite. Render it again.")
+        return Keyframe(resized(np.ascontiguousarray(roll_off(lab[..., 0])), size), ab, known=known)
 
     def _colored(self, path: Path, frame: int | None, colorspace: str | None) -> plates.Picture:
-        picture = plates.read_plate(path, frame=None)
+        picture = self._inputs.read_coloured(path)
         what = f"The still {path}" if frame is None else f"Reference {frame} ({path})"
-        if self._pipe(colorspace, picture, exposure=0.0).is_grey(plates.luma_channels(picture)):
+        if picture.nonfinite:
+            self._warn_once(f"{what} has {picture.nonfinite} pixels that are NaN or infinite; they lend no colour.")
+        if self._inputs.pipe_of(path, colorspace, exposure=0.0).is_grey(plates.luma_channels(picture)):
             self._warn_once(f"{what} has no colour in it; what it colours will be grey.")
         return picture
-
-    def _pipe(self, colorspace: str | None, header: Header, *, exposure: float) -> ColorPipe:
-        return open_pipe(self._shot, colorspace, header, exposure=exposure)
 
     def _warn_once(self, message: str) -> None:
         if message not in self._told:
@@ -273,45 +196,28 @@ class _Windows:
     display_window: Window
 
 
-def _one_display(headers: Sequence[Header]) -> Window:
-    for header in headers:
-        if header.display_window != headers[0].display_window:
+def _display_of(inputs: ShotInputs) -> Window:
+    display = inputs.first.display_window
+    for frame, file in inputs.formats.items():
+        if file.display_window != display:
             raise PlateError(
-                f"Frame {header.frame} ({header.path}) is {_size(header.display_window)}, the first frame "
-                f"{_size(headers[0].display_window)}. Reformat the plate to one size."
+                f"Frame {frame} ({inputs.frames[frame]}) is {_size(file.display_window)}, the first frame "
+                f"{_size(display)}. Reformat the plate to one size."
             )
-    return headers[0].display_window
+    return display
+
+
+def _finite(picture: plates.Picture) -> Mask | None:
+    return None if picture.broken is None else ~picture.broken
 
 
 def _size(window: Window) -> str:
     return f"{window[2]} x {window[3]}"
 
 
-def _union(windows: Iterable[Window]) -> Window:
-    corners = [(x, y, x + width, y + height) for x, y, width, height in windows]
+def canvas_of(inputs: ShotInputs) -> Window:
+    """The union of the plate's data windows."""
+    corners = [(x, y, x + width, y + height) for x, y, width, height in {f.data_window for f in inputs.formats.values()}]
     left, top = (min(corner[i] for corner in corners) for i in (0, 1))
     right, bottom = (max(corner[i] for corner in corners) for i in (2, 3))
     return left, top, right - left, bottom - top
-
-
-def cut(pixels: Array, window: Window, wanted: Window, *, outside: Literal["black", "held"]) -> Array:
-    """Pixels (H, W, ...) over one window -> over another; outside the first black, or its border held."""
-    if window == wanted:
-        return pixels
-    rows = np.arange(wanted[3]) + wanted[1] - window[1]
-    columns = np.arange(wanted[2]) + wanted[0] - window[0]
-    there = [np.clip(places, 0, size - 1) for places, size in zip((rows, columns), pixels.shape[:2], strict=True)]
-    cut: Array = pixels[there[0][:, None], there[1]]
-    if outside == "black":
-        cut[there[0] != rows] = 0
-        cut[:, there[1] != columns] = 0
-    return cut
-
-
-def _matte_path(matte: Matte, frame: int) -> Path | None:
-    """The file of a matte for a frame, None where it has none."""
-    pattern = FramePattern.parse(matte.path)
-    if matte.frame is not None:
-        return pattern.path(frame) if matte.frame == frame else None
-    path = pattern.path(frame)
-    return path if not pattern.is_sequence or path.is_file() else None

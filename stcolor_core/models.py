@@ -43,6 +43,7 @@ __all__ = [
     "recurrent",
     "registered",
     "verify",
+    "weight_paths",
 ]
 
 _SHIPPED = Path(__file__).with_name("weights")
@@ -106,6 +107,11 @@ def registered() -> list[ModelInfo]:
         ModelInfo(name=name, summary=summary, licence=licence, weights=weights, present=there.issuperset(weights))
         for name, (summary, licence, weights) in _MODELS.items()
     ]
+
+
+def weight_paths() -> list[Path]:
+    """The files of all weights that are there: those that come with this package, and those that were added."""
+    return [*sorted(_SHIPPED.glob("*.safetensors")), *(folder() / f"{name}.safetensors" for name in installed())]
 
 
 def recurrent(name: str) -> bool:

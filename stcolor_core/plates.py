@@ -32,6 +32,7 @@ __all__ = [
     "read",
     "read_header",
     "read_matte_file",
+    "read_matte_header",
     "read_plate",
     "rgb",
     "rows",
@@ -101,6 +102,12 @@ def read_matte_file(path: Path | str, *, frame: int | None = None) -> Picture:
     """As `read`, but of several parts the first with Cryptomatte, if there is one. Raises as `read`."""
     with opened(Path(path), frame, rank=_matte_rank) as (file, part, header):
         return _picture(file, part, header, header.channels)
+
+
+def read_matte_header(path: Path | str) -> Header:
+    """The header alone, of the part that `read_matte_file` reads. Raises as `read_header`."""
+    with opened(Path(path), rank=_matte_rank) as (_, _, header):
+        return header
 
 
 def read_plate(path: Path | str, *, frame: int | None = None) -> Picture:

@@ -1,0 +1,126 @@
+"""What was computed from a file, kept on disk for as long as the file is the same by its size and time of change.
+
+A slow disk takes half a second to open a file: the header of a plate is read once, and not once in every run. Nothing
+depends on the cache but time; what cannot be read or written there is computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from stcolor_core.partials import partial_of
+
+__all__ = ["StatCache", "Status", "cache_folder"]
+
+logger = logging.getLogger(__name__)
+
+Status = tuple[int, int]
+"""Size in bytes and time of change in nanoseconds."""
+
+_AT_ONCE = 16  # files computed in threads: they wait for the disk, not for the processor
+_MOST_FILES = 500
+# A file may change twice within one tick of its disk's clock. What has changed so recently is not kept (git's "racy"
+# entries); coarse clocks tick every two seconds.
+_SETTLED_NS = 10 * 10**9
+
+
+def cache_folder() -> Path:
+    """Return $STCOLOR_CACHE_DIR, else `stcolor` in the platform's folder for caches. It need not exist."""
+    if chosen := os.environ.get("STCOLOR_CACHE_DIR"):
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "stcolor" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "stcolor"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stcolor"
+
+
+class StatCache:
+    """Values that are computed from files or from a key, as JSON.
+
+    Args:
+        folder: Where they are kept, by default `cache_folder()`.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = cache_folder() if folder is None else folder
+
+    def of_files(self, kind: str, files: Mapping[Path, Status], function: Callable[[Path], Any]) -> dict[Path, Any]:
+        """Return the value of every file, computed in threads for those that are new or have changed.
+
+        Args:
+            kind: Names the function and everything else its value depends on.
+            files: Each with its status from before this call.
+            function: Gives a value that JSON can hold.
+
+        Raises:
+            Exception: What the function raises for the first file, in order, that it fails for.
+        """
+        folders = {path.parent for path in files}
+        known = {folder: self._load(self._file(kind, str(folder))) for folder in folders}
+        found = {path: entry[2] for path, status in files.items() if (entry := _entry(known, path, status))}
+        rest = [path for path in files if path not in found]
+        if rest:
+            now = time.time_ns()
+            with ThreadPoolExecutor(_AT_ONCE) as threads:
+                found.update(zip(rest, threads.map(function, rest), strict=True))
+            for path in rest:
+                if files[path][1] + _SETTLED_NS < now:
+                    known[path.parent][path.name] = [*files[path], found[path]]
+            for folder in {path.parent for path in rest}:
+                self._save(self._file(kind, str(folder)), known[folder])
+        return {path: found[path] for path in files}
+
+    def of_key(self, kind: str, key: str, function: Callable[[], Any]) -> Any:
+        """Return what the function gave for this key before, else what it gives now. The key says all it depends on."""
+        file = self._file(kind, key)
+        known = self._load(file)
+        if "value" not in known:
+            known = {"value": function()}
+            self._save(file, known)
+        return known["value"]
+
+    def _file(self, kind: str, key: str) -> Path:
+        return self._folder / f"{hashlib.sha256(f'{kind}/{key}'.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}.json"
+
+    def _load(self, file: Path) -> dict[str, Any]:
+        try:
+            data = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return data if isinstance(data, dict) else {}
+
+    def _save(self, file: Path, data: Mapping[str, Any]) -> None:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with partial_of(file) as partial:
+                partial.write_text(json.dumps(data), encoding="utf-8")
+            self._bound()
+        except (OSError, UnicodeEncodeError) as error:
+            logger.info("The cache %s is not written (%s).", self._folder, error)
+
+    def _bound(self) -> None:
+        """Remove the files that were written longest ago where there are too many."""
+        files = list(self._folder.glob("*.json"))
+        if len(files) > _MOST_FILES:
+            ages = {}
+            for file in files:
+                with suppress(OSError):  # another process removes them too
+                    ages[file] = file.stat().st_mtime_ns
+            for file in sorted(ages, key=lambda file: ages[file])[: len(files) - _MOST_FILES * 4 // 5]:
+                file.unlink(missing_ok=True)
+
+
+def _entry(known: Mapping[Path, Mapping[str, Any]], path: Path, status: Status) -> Sequence[Any] | None:
+    entry = known[path.parent].get(path.name)
+    return entry if isinstance(entry, list) and len(entry) == 3 and tuple(entry[:2]) == tuple(status) else None
