@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
 
+from stcolor_core import cuts as cuts_module
 from stcolor_core import models
 from stcolor_core.cuts import CutFinder
 from stcolor_core.errors import BadRequest, ModelError
-from stcolor_core.footage import ShotFootage
+from stcolor_core.footage import ShotFootage, canvas_of
+from stcolor_core.inputs import ShotInputs
 from stcolor_core.lookahead import ahead
 from stcolor_core.shot import Shot, Tracking, format_frames, parse_frames
 from stcolor_core.spans import Span, pieces, plan
-from stcolor_core.tracking.detectors import Detector, open_detector
+from stcolor_core.stat_cache import StatCache
+from stcolor_core.tracking.detectors import Detector, config_files, open_detector
 
 __all__ = [
     "cuts_of",
+    "detector_digest",
     "detector_of",
     "pieces_of",
     "resolve_device",
@@ -61,6 +67,21 @@ def detector_of(shot: Shot, device: torch.device) -> Detector:
     return open_detector(method.detector, Path(method.detector_weights), config=config, device=device)
 
 
+def detector_digest(shot: Shot, inputs: ShotInputs) -> str | None:
+    """What tells the detector of a shot from an earlier state of itself: its weights and settings, by their content.
+
+    None where instances are not detected. Raises as `detector_of` does.
+    """
+    method = shot.method
+    if shot.mattes or "instance" not in (method.tracking or ""):
+        return None
+    if method.detector == "torchvision":
+        return models.digest(_DETECTOR)
+    files = [Path(method.detector_weights)] if method.detector_weights else []
+    files += config_files(Path(method.detector_config)) if method.detector_config else []
+    return ":".join([method.detector, *(inputs.content(path) for path in files)])
+
+
 def wanted_frames(shot: Shot, frames: Iterable[int], only: str | None = None) -> frozenset[int]:
     """The frames to write: `only`, else those that the shot's output names, else all.
 
@@ -80,14 +101,17 @@ def wanted_frames(shot: Shot, frames: Iterable[int], only: str | None = None) ->
 
 def cuts_of(
     shot: Shot,
+    inputs: ShotInputs,
     footage: ShotFootage,
     wanted: frozenset[int],
     *,
     looks: Callable[[Iterable[int]], Iterator[int]],
+    cache: StatCache,
 ) -> list[int]:
     """First frames of new scenes, looked for only between the references around the frames that are wanted.
 
-    looks: passes on the frames that are about to be looked at, and may end the search by raising.
+    looks: passes on the frames that are about to be looked at, and may end the search by raising. cache: holds the cuts
+    that were found before among the same frames, which are then not looked at.
     """
     setting = shot.method.cuts
     if setting != "auto":
@@ -100,6 +124,17 @@ def cuts_of(
         if wanted.intersection(span.frames):
             first, last = bisect_left(frames, span.reads[0]), bisect_left(frames, span.reads[-1])
             places.update(range(max(0, first - _CUT_MARGIN), min(len(frames), last + 1 + _CUT_MARGIN)))
+    if not places:
+        return []
+    looked_at = [frames[place] for place in sorted(places)]
+    found = cache.of_key("cuts", _cuts_key(shot, inputs, looked_at), lambda: _found(footage, frames, places, looks))
+    return [int(frame) for frame in found]
+
+
+def _found(
+    footage: ShotFootage, frames: Sequence[int], places: Collection[int], looks: Callable[[Iterable[int]], Iterator[int]]
+) -> list[int]:
+    """The cuts among the frames at some places."""
     finder, cuts = CutFinder(), []
     pictures = ahead(footage.lightness, looks(frames[place] for place in sorted(places)))
     for place, lightness in zip(sorted(places), pictures, strict=True):
@@ -108,6 +143,14 @@ def cuts_of(
             finder = CutFinder()
         cuts += finder.add(frames[place], lightness)
     return cuts + finder.finish()
+
+
+def _cuts_key(shot: Shot, inputs: ShotInputs, frames: Iterable[int]) -> str:
+    """All that the cuts among some frames depend on: the frames, how they are read, and the finder itself."""
+    finder = Path(cuts_module.__file__).read_bytes()
+    settings = [shot.plate.layer, shot.plate.exposure, inputs.pipe.space.identity, shot.method.working_height]
+    states = [[frame, *inputs.plate_state(frame)] for frame in frames]
+    return json.dumps([hashlib.sha256(finder).hexdigest(), canvas_of(inputs), settings, states])
 
 
 def spans_of(

@@ -5,7 +5,8 @@ OpenImageIO reports errors as values; here they turn into exceptions. Channels g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ import OpenImageIO as oiio
 from numpy.typing import NDArray
 
 from stcolor_core.errors import PlateError
+from stcolor_core.plate_layers import Layer, layers_of, named
 
 __all__ = [
     "LARGEST_HALF",
@@ -28,7 +30,6 @@ __all__ = [
     "luma_channels",
     "one_line",
     "opened",
-    "plate_channels",
     "read",
     "read_header",
     "read_matte_file",
@@ -46,6 +47,7 @@ oiio.attribute("threads", 1)
 
 _FORMATS = ("openexr", "dpx", "tiff", "png", "jpeg")
 _MOST_CHANNELS = 1024
+_CRYPTOMATTE_NAME = re.compile(r"cryptomatte/[^/]+/name", re.IGNORECASE)
 LARGEST_HALF = 65504.0
 _BAND = 64  # a multiple of the rows that any compression of EXR packs together, but dwab's
 
@@ -58,6 +60,8 @@ class Header:
     data_window, display_window: (x, y, width, height) in pixels, y downwards; pixels exist in the data window.
     metadata: name -> plain value; metadata_types: name -> its type, so that a timecode stays one.
     file_format: openexr, dpx, tiff, png or jpeg. pixel_type: widest type in the file, such as uint8, half or float.
+    layer: the one that is read, "" for bare channels. picture_channels: its R, G and B, or the one that is grey.
+    layers: all in the file that hold a picture, the one to choose first; where none does, all there are.
     """
 
     path: Path
@@ -69,6 +73,9 @@ class Header:
     metadata_types: Mapping[str, oiio.TypeDesc]
     file_format: str
     pixel_type: str
+    layer: str
+    layers: tuple[str, ...]
+    picture_channels: tuple[str, ...]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -82,43 +89,47 @@ class Picture(Header):
 
     pixels: (H, W, C) float32 over the data window, in the file's own encoding, all finite; integers become 0..1.
     nonfinite: how many pixels held NaN (now 0) or infinity (now the largest half, 65504).
+    broken: (H, W), which pixels these are; None where there are none.
     """
 
     pixels: NDArray[np.float32] = field(repr=False)
     nonfinite: int
+    broken: NDArray[np.bool_] | None = field(repr=False)
 
 
-def read(path: Path | str, *, frame: int | None = None) -> Picture:
-    """All channels of a picture: of the first part with R, G, B or Y, else of the first part that is not deep.
+def read(path: Path | str, *, frame: int | None = None, layer: str | None = None) -> Picture:
+    """All channels of the part of a picture that holds the layer.
 
     frame: the plate's frame number, for messages. Alpha is neither used nor divided out.
-    Raises PlateError where the file is missing, broken, truncated, deep, empty or of a type that is no plate.
+    layer: by name, "" for bare channels; None takes the first that `plate_layers.layers_of` lists.
+    Raises PlateError where the file is missing, broken, truncated, deep, empty or of a type that is no plate, and
+    where it has no such layer.
     """
-    with opened(Path(path), frame) as (file, part, header):
+    with opened(Path(path), frame, layer=layer) as (file, part, header):
         return _picture(file, part, header, header.channels)
 
 
 def read_matte_file(path: Path | str, *, frame: int | None = None) -> Picture:
     """As `read`, but of several parts the first with Cryptomatte, if there is one. Raises as `read`."""
-    with opened(Path(path), frame, rank=_matte_rank) as (file, part, header):
+    with opened(Path(path), frame, matte=True) as (file, part, header):
         return _picture(file, part, header, header.channels)
 
 
 def read_matte_header(path: Path | str) -> Header:
     """The header alone, of the part that `read_matte_file` reads. Raises as `read_header`."""
-    with opened(Path(path), rank=_matte_rank) as (_, _, header):
+    with opened(Path(path), matte=True) as (_, _, header):
         return header
 
 
-def read_plate(path: Path | str, *, frame: int | None = None) -> Picture:
-    """Only the channels that `plate_channels` picks, so that other passes cost nothing. Raises as `read`."""
-    with opened(Path(path), frame) as (file, part, header):
-        return _picture(file, part, header, plate_channels(header.channels))
+def read_plate(path: Path | str, *, frame: int | None = None, layer: str | None = None) -> Picture:
+    """Only the layer's `picture_channels`, so that other passes cost nothing. Arguments and errors of `read`."""
+    with opened(Path(path), frame, layer=layer) as (file, part, header):
+        return _picture(file, part, header, header.picture_channels)
 
 
-def read_header(path: Path | str, *, frame: int | None = None) -> Header:
-    """The header alone, of the part that `read` reads. Raises PlateError as `read` does, but for truncated pixels."""
-    with opened(Path(path), frame) as (_, _, header):
+def read_header(path: Path | str, *, frame: int | None = None, layer: str | None = None) -> Header:
+    """The header alone, of what `read` reads. Raises PlateError as `read` does, but for truncated pixels."""
+    with opened(Path(path), frame, layer=layer) as (_, _, header):
         return header
 
 
@@ -149,28 +160,9 @@ def rows(file: Any, part: int, header: Header) -> Iterator[NDArray[np.float32]]:
         yield band
 
 
-def plate_channels(names: Sequence[str]) -> tuple[str, ...]:
-    """The one or three of a file's channels that are the picture.
-
-    R, G, B; else Y; else the first layer with R, G, B; else the first channel that is not alpha, or the first.
-    """
-    layers: dict[str, dict[str, str]] = {"": {}}
-    for name in names:
-        layer, _, component = name.rpartition(".")
-        short = {"red": "r", "green": "g", "blue": "b", "alpha": "a"}.get(component.lower(), component.lower())
-        layers.setdefault(layer, {}).setdefault(short, name)
-    for layer, components in layers.items():
-        if all(color in components for color in "rgb"):
-            return tuple(components[color] for color in "rgb")
-        if layer == "" and "y" in components:
-            return (components["y"],)
-    alphas = {components["a"] for components in layers.values() if "a" in components}
-    return (next((name for name in names if name not in alphas), names[0]),)
-
-
 def luma_channels(picture: Picture) -> NDArray[np.float32]:
     """The picture itself, (H, W, 3) or (H, W, 1) float32, without alpha and other layers."""
-    chosen = plate_channels(picture.channels)
+    chosen = picture.picture_channels
     if chosen == picture.channels:
         return picture.pixels
     return picture.pixels[..., [picture.channels.index(name) for name in chosen]]
@@ -184,11 +176,11 @@ def rgb(picture: Picture) -> NDArray[np.float32]:
 
 @contextmanager
 def opened(
-    path: Path, frame: int | None = None, *, rank: Callable[[Any], int] | None = None
+    path: Path, frame: int | None = None, *, layer: str | None = None, matte: bool = False
 ) -> Iterator[tuple[Any, int, Header]]:
     """Open a picture: OpenImageIO's file, the number of the part to read, and that part's header.
 
-    rank: of a part's specification; the first part of the highest rank is read. Raises PlateError as `read` does.
+    matte: take the first part with Cryptomatte, if there is one. Raises PlateError as `read` does.
     """
     where, again = _where(path, frame)
     if not path.is_file():
@@ -202,15 +194,19 @@ def opened(
     try:
         if file.format_name() not in _FORMATS:
             raise PlateError(f"{where} is of type {file.format_name()}. Convert it to EXR, DPX, TIFF, PNG or JPEG.")
-        part = _part(file, rank or _plate_rank)
-        file.seek_subimage(part, 0)
-        spec = file.spec()
-        if spec.deep:
+        layers = _layers(file, matte=matte)
+        if not layers:
             raise PlateError(f"{where} is a deep picture. Flatten it first (DeepToImage).")
+        chosen = layers[0] if layer is None else named(layers, layer)
+        if chosen is None:
+            names = ", ".join(dict.fromkeys(found.name or "none (bare channels)" for found in layers))
+            raise PlateError(f"{where} has no layer {layer!r}. Name one of these: {names}.")
+        file.seek_subimage(chosen.part, 0)
+        spec = file.spec()
         if min(spec.width, spec.height, spec.nchannels) < 1 or spec.nchannels > _MOST_CHANNELS:
             size = f"{spec.width} x {spec.height} with {spec.nchannels} channels"
             raise PlateError(f"{where} is {size}, which is no picture to work on. {again}")
-        yield file, part, _header(path, frame, file.format_name(), spec)
+        yield file, chosen.part, _header(path, frame, file.format_name(), spec, chosen, layers)
     finally:
         file.close()
 
@@ -239,30 +235,32 @@ def _where(path: Path, frame: int | None) -> tuple[str, str]:
     return f"Frame {frame} ({path})", "Render it again, or leave it out with --missing skip."
 
 
-def _plate_rank(spec: Any) -> int:
-    chosen = plate_channels(spec.channelnames)
-    return 2 if "." not in chosen[0] and chosen[0].upper() in ("R", "Y") else int(len(chosen) == 3)
-
-
-def _matte_rank(spec: Any) -> int:
-    cryptomatte = any(attribute.name.lower().startswith("cryptomatte/") for attribute in spec.extra_attribs)
-    return 3 if cryptomatte else _plate_rank(spec)
-
-
-def _part(file: Any, rank: Callable[[Any], int]) -> int:
-    """The part of a multi-part file to read: the first of the highest rank."""
-    ranks: dict[int, int] = {}
+def _layers(file: Any, *, matte: bool) -> tuple[Layer, ...]:
+    """The layers of all parts that are not deep, the one to read first."""
+    parts: list[tuple[int, str, tuple[str, ...]]] = []
+    ids: dict[str, int] = {}  # what the names of Cryptomatte's layers begin with -> the first part that says so
     part = 0
     while file.seek_subimage(part, 0):
         spec = file.spec()
         if not spec.deep and spec.nchannels > 0:
-            ranks[part] = rank(spec)
+            name = spec.get_string_attribute("oiio:subimagename") if file.format_name() == "openexr" else ""
+            parts.append((part, name, tuple(spec.channelnames)))
+            for attribute in spec.extra_attribs:
+                if _CRYPTOMATTE_NAME.fullmatch(attribute.name):
+                    ids.setdefault(str(attribute.value), part)
         part += 1
     file.geterror()  # seeking past the last part is how the parts are counted
-    return max(ranks, key=lambda part: ranks[part], default=0)
+    if len(parts) == 1:
+        parts = [(number, "", channels) for number, _, channels in parts]
+    layers = layers_of(parts, ids=ids)
+    first = min(ids.values(), default=None) if matte else None
+    return layers if first is None else tuple(sorted(layers, key=lambda layer: layer.part != first))
 
 
-def _header(path: Path, frame: int | None, file_format: str, spec: Any) -> Header:
+def _header(
+    path: Path, frame: int | None, file_format: str, spec: Any, layer: Layer, layers: Sequence[Layer]
+) -> Header:
+    pictures = [found.name for found in layers if found.is_picture] or [found.name for found in layers]
     readable = [item for item in spec.extra_attribs if item.value is not None]
     return Header(
         path=path,
@@ -274,6 +272,9 @@ def _header(path: Path, frame: int | None, file_format: str, spec: Any) -> Heade
         metadata_types={item.name: item.type for item in readable},
         file_format=file_format,
         pixel_type=str(spec.format),
+        layer=layer.name,
+        layers=tuple(dict.fromkeys(pictures)),
+        picture_channels=layer.picture,
     )
 
 
@@ -293,17 +294,22 @@ def _picture(file: Any, part: int, header: Header, channels: tuple[str, ...]) ->
     pixels = pixels.reshape(*header.shape, last - first)
     if places != list(range(first, last)):
         pixels = pixels[..., [place - first for place in places]]
-    nonfinite = _repair(pixels)
-    return Picture(**{**vars(header), "channels": channels}, pixels=pixels, nonfinite=nonfinite)
+    broken = _repair(pixels)
+    return Picture(
+        **{**vars(header), "channels": channels},
+        pixels=pixels,
+        nonfinite=0 if broken is None else int(broken.sum()),
+        broken=broken,
+    )
 
 
-def _repair(pixels: NDArray[np.float32]) -> int:
-    """Replace NaN by 0 and infinity by the largest half, in place; the number of pixels that had either."""
+def _repair(pixels: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+    """Replace NaN by 0 and infinity by the largest half, in place; which pixels (H, W) had either, or None."""
     finite = np.isfinite(pixels)
     if finite.all():
-        return 0
+        return None
     np.nan_to_num(pixels, copy=False, nan=0, posinf=LARGEST_HALF, neginf=-LARGEST_HALF)
-    return int((~finite.all(axis=-1)).sum())
+    return np.asarray(~finite.all(axis=-1))
 
 
 def one_line(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+import yaml
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -21,7 +22,7 @@ from stcolor_core.errors import BadRequest, ModelError
 from stcolor_core.shot import DetectorKind
 from stcolor_core.tracking.instance import Instances
 
-__all__ = ["Detector", "Detectron2Detector", "TorchvisionDetector", "open_detector"]
+__all__ = ["Detector", "Detectron2Detector", "TorchvisionDetector", "config_files", "open_detector"]
 
 Weights = Mapping[str, Tensor] | Path
 
@@ -179,10 +180,30 @@ def _state(weights: Weights) -> Mapping[str, Tensor]:
     return {key: value for key, value in state.items() if isinstance(value, Tensor)}
 
 
+def config_files(path: Path) -> list[Path]:
+    """A detectron2 config and the configs that it builds on by `_BASE_`, each once.
+
+    Raises ModelError where one of them cannot be read.
+    """
+    found: list[Path] = []
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        if file in found:
+            continue
+        try:
+            text = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+            raise ModelError(f"The detectron2 config {file} cannot be read ({type(error).__name__}).") from None
+        found.append(file)
+        base = text.get("_BASE_", []) if isinstance(text, dict) else []
+        bases = [base] if isinstance(base, str) else base if isinstance(base, list) else []
+        waiting += [file.parent / Path(name).expanduser() for name in bases if isinstance(name, str)]
+    return found
+
+
 def _detectron2_config(path: Path) -> Any:
     from detectron2.config import CfgNode, get_cfg
-
-    yaml: Any = importlib.import_module("yaml")  # comes with detectron2, not with us
 
     class LocalFiles(CfgNode):  # type: ignore[misc]
         """detectron2's own loader follows https:// in `_BASE_` and executes YAML tags; this one opens files only."""

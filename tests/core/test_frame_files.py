@@ -303,6 +303,17 @@ def test_the_recorded_hash_is_the_hash_of_what_the_file_holds(tmp_path: Path) ->
         assert hashed(tmp_path / "one.exr") == frame_files.pixel_hash(tmp_path / "one.exr"), name
 
 
+def test_any_nan_hashes_as_any_other(tmp_path: Path) -> None:
+    # A processor may change a NaN's bits as it converts, and then a file would not be what was written.
+    values = np.ones((4, 4), np.float32)
+    hashes = set()
+    for bits in (0x7FC00000, 0xFFC00001, 0x7F800001):
+        values.view(np.uint32)[1, 2] = bits
+        frame_files.write_frame(tmp_path / "p.exr", {"R": (values, "float"), "G": (values, "half")})
+        hashes.add(hashed(tmp_path / "p.exr"))
+    assert len(hashes) == 1
+
+
 def test_the_hash_is_that_of_every_half_between_two_others(tmp_path: Path) -> None:
     # Where OpenImageIO's rounding to half differs from numpy's, the hash would tell a fresh frame from itself.
     values = np.random.default_rng(2).normal(0, 1, (512, 512)).astype(np.float32)

@@ -90,28 +90,6 @@ def test_alpha_leaves_color_as_it_is(tmp_path: Path, suffix: str) -> None:
     assert plates.read_plate(path).channels == ("R", "G", "B")
 
 
-@pytest.mark.parametrize(
-    ("names", "chosen"),
-    [
-        pytest.param("R G B A", "R G B", id="rgba"),
-        pytest.param("A B G R", "R G B", id="the order in the file does not matter"),
-        pytest.param("Y", "Y", id="luminance"),
-        pytest.param("A Y", "Y", id="luminance after alpha"),
-        pytest.param("Z R G B diffuse.R diffuse.G diffuse.B", "R G B", id="the picture before its passes"),
-        pytest.param(
-            "Z diffuse.B diffuse.G diffuse.R spec.R spec.G spec.B", "diffuse.R diffuse.G diffuse.B", id="layer"
-        ),
-        pytest.param("rgba.red rgba.green rgba.blue rgba.alpha", "rgba.red rgba.green rgba.blue", id="long names"),
-        pytest.param("motion.x motion.y luma", "motion.x", id="y of a vector is no luminance"),
-        pytest.param("A R", "R", id="red alone"),
-        pytest.param("A", "A", id="alpha alone"),
-        pytest.param("roto.alpha matte", "matte", id="not the alpha of a layer"),
-    ],
-)
-def test_the_picture_s_channels_are_found_by_name(names: str, chosen: str) -> None:
-    assert plates.plate_channels(names.split()) == tuple(chosen.split())
-
-
 def test_only_the_picture_s_channels_are_read_for_a_plate(tmp_path: Path) -> None:
     names = ("Z", "B", "matte.A", "G", "R", "spec.R")
     pixels = picture(channels=6)
@@ -124,35 +102,85 @@ def test_only_the_picture_s_channels_are_read_for_a_plate(tmp_path: Path) -> Non
         np.testing.assert_array_equal(whole.pixels[..., whole.channels.index(name)], pixels[..., index])
 
 
-def test_of_several_parts_the_one_with_the_picture_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "parts.exr"
-    depth, beauty = oiio.ImageSpec(17, 13, 1, "float"), oiio.ImageSpec(17, 13, 3, "half")
-    depth.channelnames = ("depth.Z",)
-    depth.attribute("oiio:subimagename", "depth")
-    beauty.attribute("oiio:subimagename", "beauty")
+def save_parts(path: Path, *parts: tuple[str, str, float], **attributes: str) -> Path:
+    """A multi-part EXR: name, channels and value of each; the attributes go to the last."""
+    specs = []
+    for name, channels, _ in parts:
+        spec = oiio.ImageSpec(17, 13, len(channels.split()), "float")
+        spec.channelnames = tuple(channels.split())
+        spec.attribute("oiio:subimagename", name)
+        specs.append(spec)
+    for name, value in attributes.items():
+        specs[-1].attribute(name, value)
     file = oiio.ImageOutput.create(str(path))
-    assert file.open(str(path), (depth, beauty)) and file.write_image(np.zeros((13, 17, 1), np.float32))
-    assert file.open(str(path), beauty, "AppendSubimage") and file.write_image(picture())
+    assert file.open(str(path), tuple(specs)), file.geterror()
+    for index, (_, _, value) in enumerate(parts):
+        assert index == 0 or file.open(str(path), specs[index], "AppendSubimage"), file.geterror()
+        assert file.write_image(np.full((13, 17, specs[index].nchannels), value, np.float32))
     assert file.close()
-    read = plates.read(path)
-    assert read.channels == ("R", "G", "B")
-    np.testing.assert_allclose(read.pixels, picture(), atol=1e-3)
-    assert plates.read_header(path).channels == ("R", "G", "B") and plates.is_complete(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("parts", "layer", "channels", "value"),
+    [
+        pytest.param([("depth", "depth.Z", 1), ("beauty", "R G B", 2)], "beauty", "R G B", 2, id="bare channels"),
+        pytest.param([("albedo", "R G B", 1), ("rgba", "R G B A", 2)], "rgba", "R G B", 2, id="Arnold"),
+        pytest.param(
+            [("ViewLayer.AO", "ViewLayer.AO.R ViewLayer.AO.G ViewLayer.AO.B", 1),
+             ("ViewLayer.Combined", "ViewLayer.Combined.R ViewLayer.Combined.G ViewLayer.Combined.B", 2)],
+            "ViewLayer.Combined", "ViewLayer.Combined.R ViewLayer.Combined.G ViewLayer.Combined.B", 2, id="Blender",
+        ),
+        pytest.param([("b", "R G B", 1), ("a", "R G B", 2)], "a", "R G B", 2, id="no known name"),
+        pytest.param([("a", "mask", 1), ("b", "Y", 2), ("c0", "R G B", 3)], "c0", "R G B", 3, id="colour before grey"),
+    ],
+)  # fmt: skip
+def test_of_several_parts_the_stated_one_is_read(
+    tmp_path: Path, parts: list[tuple[str, str, float]], layer: str, channels: str, value: float
+) -> None:
+    path = save_parts(tmp_path / "parts.exr", *parts)
+    for read in (plates.read(path), plates.read_plate(path)):
+        assert (read.layer, read.picture_channels) == (layer, tuple(channels.split()))
+        assert (plates.luma_channels(read) == value).all()
+    assert plates.read_header(path).layer == layer and plates.is_complete(path)
+
+
+def test_a_layer_is_read_by_its_name(tmp_path: Path) -> None:
+    names = ("Z", "albedo.R", "albedo.G", "albedo.B", "beauty.R", "beauty.G", "beauty.B")
+    pixels = picture(channels=7)
+    path = save(tmp_path / "p.exr", pixels, "float", names=names)
+    header = plates.read_header(path)
+    assert (header.layer, header.layers) == ("beauty", ("beauty", "albedo"))
+    for layer, places in (("albedo", [1, 2, 3]), ("Beauty", [4, 5, 6]), ("", [0]), (None, [4, 5, 6])):
+        for read in (plates.read(path, layer=layer), plates.read_plate(path, layer=layer)):
+            np.testing.assert_array_equal(plates.luma_channels(read), pixels[..., places])
+        assert plates.read_header(path, layer=layer).picture_channels == tuple(names[place] for place in places)
+    path = save_parts(tmp_path / "parts.exr", ("albedo", "R G B", 1), ("rgba", "R G B", 2), ("deep.z", "Z", 3))
+    for layer, value in (("albedo", 1), ("rgba", 2), ("deep.z", 3)):
+        assert (plates.read_plate(path, layer=layer).pixels == value).all()
+    assert plates.read_header(path).layers == ("rgba", "albedo")
+
+
+def test_a_layer_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    path = save(tmp_path / "p.exr", picture(channels=4), names=("Z", "albedo.R", "albedo.G", "albedo.B"))
+    parts = save_parts(tmp_path / "parts.exr", ("albedo", "R G B", 1), ("Z", "Z", 2))
+    for file in (path, parts):
+        for read in (plates.read, plates.read_plate, plates.read_header):
+            with pytest.raises(PlateError) as error:
+                read(file, frame=7, layer="beauty")
+            message = str(error.value)
+            assert "Frame 7" in message and str(file) in message and "'beauty'" in message and "albedo" in message
+            assert "\n" not in message
 
 
 def test_of_several_parts_a_matte_is_read_from_the_one_with_cryptomatte(tmp_path: Path) -> None:
-    path = tmp_path / "parts.exr"
-    beauty, ids = oiio.ImageSpec(17, 13, 3, "half"), oiio.ImageSpec(17, 13, 4, "float")
-    beauty.attribute("oiio:subimagename", "beauty")
-    ids.channelnames = tuple(f"crypto00.{name}" for name in "RGBA")
-    ids.attribute("oiio:subimagename", "crypto")
-    ids.attribute("cryptomatte/1234567/name", "crypto")
-    file = oiio.ImageOutput.create(str(path))
-    assert file.open(str(path), (beauty, ids)) and file.write_image(picture())
-    assert file.open(str(path), ids, "AppendSubimage") and file.write_image(np.ones((13, 17, 4), np.float32))
-    assert file.close()
-    assert plates.read(path).channels == ("R", "G", "B")
-    assert set(plates.read_matte_file(path).channels) == set(ids.channelnames)
+    names = " ".join(f"crypto00.{name}" for name in "RGBA")
+    attributes = {"cryptomatte/1234567/name": "crypto"}
+    for beauty in ("beauty", "zz"):
+        path = save_parts(tmp_path / "p.exr", (beauty, "R G B", 1), ("crypto", names, 2), **attributes)
+        assert plates.read(path).channels == ("R", "G", "B")
+        assert set(plates.read_matte_file(path).channels) == set(names.split())
+        assert plates.read_header(path).layers == (beauty,)
 
 
 def test_nan_and_infinity_are_replaced_and_counted(tmp_path: Path) -> None:
@@ -165,8 +193,19 @@ def test_nan_and_infinity_are_replaced_and_counted(tmp_path: Path) -> None:
             pixels[5, 6, 2] = 65504
         read = plates.read(save(tmp_path / f"{pixel_type}.exr", pixels, pixel_type), frame=1)
         assert read.nonfinite == 2 and np.isfinite(read.pixels).all()
+        assert read.broken is not None and np.argwhere(read.broken).tolist() == [[2, 3], [5, 6]]
+        assert read.broken.dtype == np.bool_ and read.broken.shape == (13, 17)
         np.testing.assert_array_equal(read.pixels[2, 3, :2], [0, 65504])
         np.testing.assert_array_equal(read.pixels[5, 6], [-65504, 0.5, largest])
+
+
+def test_only_the_pixels_of_the_channels_that_are_read_can_be_broken(tmp_path: Path) -> None:
+    pixels = picture(channels=4)
+    pixels[1, 2, 3] = np.nan
+    path = save(tmp_path / "p.exr", pixels, names=("R", "G", "B", "Z"))
+    whole, plate = plates.read(path), plates.read_plate(path)
+    assert whole.broken is not None and np.argwhere(whole.broken).tolist() == [[1, 2]]
+    assert plate.broken is None and plate.nonfinite == 0
 
 
 def test_values_below_0_and_above_1_survive(tmp_path: Path) -> None:
