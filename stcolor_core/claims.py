@@ -82,7 +82,7 @@ class Claim:
                 self._output.folder.rmdir()
 
     def _take(self) -> None:
-        """Announce this run, then look for others: of two that come at once, each sees the other, and both try again."""
+        """Announce this run, then look for others: of two that come at once each sees the other, and both try again."""
         for attempt in range(_TRIES):
             self._announce()
             others = [other for other in self._others() if other.state != self._state]
@@ -165,7 +165,7 @@ def _host() -> str:
 def _lives(pid: int, begun: float) -> bool:
     try:
         process = psutil.Process(pid)
-        return abs(process.create_time() - begun) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        return bool(abs(process.create_time() - begun) < 1 and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False
 

@@ -250,12 +250,13 @@ def _add_suggest(parser: argparse.ArgumentParser) -> None:
 
 
 def _suggest(options: argparse.Namespace) -> int:
-    from stcolor_core import footage, plates
+    from stcolor_core import plates
     from stcolor_core.sequences import FramePattern
+    from stcolor_core.shot_files import find_frames, find_references
     from stcolor_core.suggestion import suggest
 
     shot = Shot.load(options.shot)
-    frames = footage.find_frames(shot.plate)
+    frames = find_frames(shot.plate)
     output = FramePattern.parse(shot.output.path)
     confidence = {
         frame: float(said)
@@ -264,7 +265,7 @@ def _suggest(options: argparse.Namespace) -> int:
     }
     if not confidence:
         raise PlateError(f"No frame of {shot.output.path} says how sure it is. Run stcolor colorize --shot first.")
-    found = suggest(confidence, footage.find_references(shot, frames))
+    found = suggest(confidence, find_references(shot, frames))
     for each in found:
         percent = f"{100 * each.gain:.1f} % of the shot's pixels"
         _say(json.dumps(asdict(each)) if options.json else f"Frame {each.frame} would put about {percent} right.")

@@ -75,7 +75,9 @@ class Digests:
             **self._settings,
             "bounds": bounds,
             "plates": [[frame, *self._inputs.plate_state(frame)] for frame in reads],
-            "references": [[frame, *self._inputs.coloured_state(*self._inputs.references[frame])] for frame in references],
+            "references": [
+                [frame, *self._inputs.coloured_state(*self._inputs.references[frame])] for frame in references
+            ],
             "mattes": [self._inputs.matte_state(frame) for frame in reads] if self._with_mattes else [],
         }
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
@@ -69,6 +69,7 @@ class Existing:
 
     def __init__(self, output: FramePattern, reuse: FramePattern | None, *, link: bool) -> None:
         self._output, self._reuse, self._link = output, reuse, link
+        self._reusable: dict[int, Found] = {}
 
     def look(self, digests: Mapping[int, str]) -> dict[int, Found]:
         """Look at the file of every frame, several at a time, each opened once."""
@@ -79,12 +80,14 @@ class Existing:
         if self._reuse is None or not digests:
             return frozenset()
         found = self._look(self._reuse, digests)
-        return frozenset(frame for frame, each in found.items() if each.standing is Standing.VALID)
+        self._reusable = {frame: each for frame, each in found.items() if each.standing is Standing.VALID}
+        return frozenset(self._reusable)
 
-    def reuse(self, frame: int) -> None:
-        """Take a frame over from the version to reuse. Raises OutputError if it cannot be written."""
+    def reuse(self, frame: int) -> float | None:
+        """Take a frame over from the version to reuse; its mean confidence. Raises OutputError if that cannot be."""
         assert self._reuse is not None
         copy_or_link(self._reuse.path(frame), self._output.path(frame), link=self._link)
+        return self._reusable[frame].confidence
 
     def look_again(self, frame: int, digest: str, found: Found) -> Found:
         """Return how the file stands now: as found, unless its status is another by now."""
@@ -101,11 +104,6 @@ class Existing:
                 for frame in there.intersection(digests)
             }
         return {frame: looks[frame].result() if frame in looks else nothing for frame in digests}
-
-
-def others_work(found: Mapping[int, Found]) -> Iterable[int]:
-    """The frames that hold somebody else's work, in order."""
-    return sorted(frame for frame, each in found.items() if each.standing.is_others_work)
 
 
 def _look_at(path: Path, digest: str) -> Found:

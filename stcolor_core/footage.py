@@ -217,7 +217,9 @@ def _size(window: Window) -> str:
 
 def canvas_of(inputs: ShotInputs) -> Window:
     """The union of the plate's data windows."""
-    corners = [(x, y, x + width, y + height) for x, y, width, height in {f.data_window for f in inputs.formats.values()}]
+    corners = [
+        (x, y, x + width, y + height) for x, y, width, height in {f.data_window for f in inputs.formats.values()}
+    ]
     left, top = (min(corner[i] for corner in corners) for i in (0, 1))
     right, bottom = (max(corner[i] for corner in corners) for i in (2, 3))
     return left, top, right - left, bottom - top

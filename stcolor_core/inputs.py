@@ -6,7 +6,7 @@ The one place through which a run reads pictures, so that whatever is read is al
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from stcolor_core import plates
 from stcolor_core.color import ColorPipe
 from stcolor_core.errors import PlateError
-from stcolor_core.plates import Picture, Window
+from stcolor_core.plates import Header, Picture, Window
 from stcolor_core.sequences import FramePattern
 from stcolor_core.shot import Shot, format_frames
 from stcolor_core.shot_files import find_frames, find_references
@@ -27,6 +27,7 @@ __all__ = ["Format", "InputSpace", "ShotInputs", "open_pipe"]
 _FORMATS, _MANIFESTS = "formats 1", "manifests 1"  # counted up when what is kept under these names changes
 _TYPES = {"openexr": "EXR"}
 _SAME_TYPE = {".tiff": ".tif", ".jpeg": ".jpg", ".sxr": ".exr"}
+
 
 @dataclass(frozen=True)
 class Format:
@@ -48,13 +49,21 @@ class Format:
     def read(cls, path: Path, *, frame: int | None, layer: str | None) -> Format:
         """Return what the header says. Raises PlateError as `plates.read_header` does."""
         header = plates.read_header(path, frame=frame, layer=layer)
-        own = {field.name: getattr(header, field.name) for field in fields(cls) if field.name != "is_result"}
-        return cls(**own, is_result="stcolor/settings" in header.metadata)
+        return cls(
+            data_window=header.data_window,
+            display_window=header.display_window,
+            file_format=header.file_format,
+            pixel_type=header.pixel_type,
+            layer=header.layer,
+            layers=header.layers,
+            is_result="stcolor/settings" in header.metadata,
+        )
 
     @classmethod
     def load(cls, data: dict[str, Any]) -> Format:
         """Return what `dataclasses.asdict` made, after a way through JSON."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,9 @@ class InputSpace:
         return f"{self.what} {self.path}{layer}: {self.space} ({self.why})"
 
 
-def open_pipe(shot: Shot, colorspace: str | None, picture: Path, *, file: Format, exposure: float) -> ColorPipe:
+def open_pipe(
+    shot: Shot, colorspace: str | None, picture: Path, *, file: Format | Header, exposure: float
+) -> ColorPipe:
     """Return a picture's colour space: its own where it is given, the plate's where it is of the plate's file type.
 
     Raises ColorError as `ColorPipe.open` does.

@@ -40,7 +40,8 @@ class KnownColor:
         scale = picture.display_window[2] / display[2], picture.display_window[3] / display[3]
         offset = canvas[0] - display[0], canvas[1] - display[1]
         x, y = (round(o * s) + picture.display_window[i] for i, (o, s) in enumerate(zip(offset, scale, strict=True)))
-        wanted = (x, y, *(max(1, round(canvas[2 + i] * scale[i])) for i in range(2)))
+        width, height = (max(1, round(canvas[2 + i] * scale[i])) for i in range(2))
+        wanted = x, y, width, height
         size = canvas[3], canvas[2]
         inside = [_covered(picture.data_window, wanted, axis) for axis in (1, 0)]
         known = inside[0][:, None] & inside[1]

@@ -96,8 +96,10 @@ class Matching:
             described = self._model.features.reference(
                 self._tensor(lightness), self._tensor(ab).permute(2, 0, 1)
             ).flatten(1)
-        of_grid = (self._tensor(cells(part, view.grid)).reshape(-1, 2).T for part in (ab, slopes(lightness, ab)))
-        return Source(frame, view, described, whole, *of_grid, known=keyframe.known, grid_known=known)
+        grid_ab, grid_slope = (
+            self._tensor(cells(part, view.grid)).reshape(-1, 2).T for part in (ab, slopes(lightness, ab))
+        )
+        return Source(frame, view, described, whole, grid_ab, grid_slope, known=keyframe.known, grid_known=known)
 
     def view(self, lightness: np.ndarray, instances: Instances | None) -> View:
         """A picture, (H, W) L* at working size, as tracking and matching see it."""

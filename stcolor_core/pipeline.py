@@ -6,28 +6,42 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 
-from stcolor_core import __version__, frame_files, models, plates
+from stcolor_core import __version__, models
+from stcolor_core.claims import Claim
 from stcolor_core.digest import Digests
 from stcolor_core.errors import BadRequest, Cancelled
+from stcolor_core.existing import Existing, Found
 from stcolor_core.footage import PlateFrame, ShotFootage
+from stcolor_core.frame_files import write_frame
+from stcolor_core.inputs import ShotInputs
 from stcolor_core.layers import Frame, channels
-from stcolor_core.links import link_or_copy
-from stcolor_core.planning import cuts_of, detector_of, resolve_device, resolve_tracking, spans_of, wanted_frames
+from stcolor_core.planning import (
+    cuts_of,
+    detector_digest,
+    detector_of,
+    resolve_device,
+    resolve_tracking,
+    spans_of,
+    wanted_frames,
+)
 from stcolor_core.propagation import Colored, Propagator
+from stcolor_core.protection import refuse_results_as_references, refuse_to_write
 from stcolor_core.resizing import resized
 from stcolor_core.scratch import Scratch
 from stcolor_core.sequences import FramePattern
 from stcolor_core.shot import Shot, Tracking, format_frames
 from stcolor_core.spans import Span, reaching, unreferenced
+from stcolor_core.stat_cache import StatCache
 from stcolor_core.upsampling import upsample
 
 __all__ = [
@@ -47,13 +61,13 @@ _WRITERS = 2  # frames brought to full size and written at a time: at 4096 x 216
 class Event:
     """Something the person waiting wants to know.
 
-    kind: plan (total frames are known), look (the plate's frame is looked at, for cuts or for tracking), warning,
-        frame (one is finished), done.
+    kind: plan (total frames are known), input (what is read, and what its colours are taken for), look (the plate's
+        frame is looked at, for cuts or for tracking), warning, frame (one is finished), done.
     done, total: frames. keyframes: of the whole shot, with the plan. kept: the frame was on disk and valid. confidence,
     fallback: see `FrameResult`.
     """
 
-    kind: Literal["plan", "look", "warning", "frame", "done"]
+    kind: Literal["plan", "input", "look", "warning", "frame", "done"]
     message: str = ""
     frame: int | None = None
     path: str | None = None
@@ -67,9 +81,9 @@ class Event:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """A finished frame. kept: it was on disk and valid, so nothing was computed and what is said of it was read there.
+    """A finished frame.
 
-    confidence: mean over the frame, 0..1; None where a frame on disk does not say. fallback: share of grid positions,
+    kept: it was on disk and stays, valid or somebody's own work; what is said of it was read there. confidence: mean over the frame, 0..1; None where a frame on disk does not say. fallback: share of grid positions,
     0..1, where tracking found no place and guessed; None for a frame that was kept.
     """
 
@@ -142,34 +156,45 @@ class _Run:
         self._report, self._cancelled = report, cancelled
         self._warnings: SimpleQueue[str] = SimpleQueue()
         self._output = FramePattern.parse(shot.output.path)
-        self._reuse = FramePattern.parse(shot.output.reuse) if shot.output.reuse else None
+        reuse = FramePattern.parse(shot.output.reuse) if shot.output.reuse else None
+        self._existing = Existing(self._output, reuse, link=shot.output.link)
+        self._cache = StatCache()
+        model = models.digest(shot.method.model)
+        self._inputs = ShotInputs(shot, warn=self._warn, cache=self._cache)
+        if len(self._inputs.frames) > 1 and not self._output.is_sequence:
+            raise BadRequest(f"The output {shot.output.path} has no frame number. Write it like out/sh010.####.exr.")
+        refuse_to_write(map(self._output.path, self._inputs.frames), shot, remedy="Give another --output.")
+        refuse_results_as_references(shot, self._inputs)
         instances = "instance" in (shot.method.tracking or "")
         detector = detector_of(shot, device) if instances and not shot.mattes else None
-        self._model = models.build(shot.method.model, device=device)
-        self._footage = ShotFootage(shot, use_instances=instances, detector=detector, warn=self._warn)
-        if len(self._footage.frames) > 1 and not self._output.is_sequence:
-            raise BadRequest(f"The output {shot.output.path} has no frame number. Write it like out/sh010.####.exr.")
-        self._digests = Digests(shot, self._footage, model=models.digest(shot.method.model))
+        self._footage = ShotFootage(shot, self._inputs, use_instances=instances, detector=detector, warn=self._warn)
+        self._digests = Digests(
+            shot,
+            self._inputs,
+            canvas=self._footage.canvas,
+            model=model,
+            detector=detector_digest(shot, self._inputs),
+        )
+        self._found: Mapping[int, Found] = {}
+        self._reusable: frozenset[int] = frozenset()
+        self._force = False
         self._done = self._total = 0
 
     def frames(self, only: str | None, *, force: bool) -> Iterator[FrameResult]:
         """References first, then span by span in time, the frames of a span in the order of its walk."""
         wanted = wanted_frames(self._shot, self._footage.frames, only)
-        self._total = len(wanted)
-        self._tell(
-            Event(
-                kind="plan",
-                total=self._total,
-                keyframes=tuple(self._footage.references),
-                message=f"{self._total} frames, {len(self._footage.references)} references",
-            )
-        )
+        self._total, self._force = len(wanted), force
+        self._tell_plan()
         spans = spans_of(self._shot, self._footage.frames, self._footage.references, self._cuts(wanted))
         self._tell_unreferenced(spans, wanted)
-        for frame in sorted(wanted.intersection(self._footage.references)):
-            yield self._reference_frame(frame, force=force)
-        for span in spans:
-            yield from self._span(span, wanted.intersection(span.frames), force=force)
+        digests = self._digests_of(wanted, spans)
+        todo = self._look_at_what_is_there(digests)
+        with Claim(self._output, state=self._digests.of_shot()) if todo else nullcontext():
+            for frame in sorted(wanted.intersection(self._footage.references)):
+                yield self._reference_frame(frame, digests[frame], todo=frame in todo)
+            for span in spans:
+                yield from self._span(span, wanted.intersection(span.frames), digests, todo)
+        self._tell_coloured_plate()
         self._tell(Event(kind="done", done=self._done, total=self._total))
 
     def planned(self) -> Planned:
@@ -178,23 +203,59 @@ class _Run:
         cuts = self._cuts(wanted)
         spans = spans_of(self._shot, self._footage.frames, self._footage.references, cuts)
         self._tell_unreferenced(spans, wanted)
-        digests = {frame: self._digests.of_reference(frame) for frame in wanted.intersection(self._footage.references)}
-        for span in reaching(spans, wanted):
-            digests.update(dict.fromkeys(wanted.intersection(span.frames), self._digests.of_span(span)))
         return Planned(
             frames=self._footage.frames,
             references=self._footage.references,
             tracking=resolve_tracking(self._shot),
             cuts=tuple(cuts),
             spans=tuple(spans),
-            digests=dict(sorted(digests.items())),
+            digests=self._digests_of(wanted, spans),
         )
 
+    @cached_property
+    def _propagator(self) -> Propagator:
+        """Made when the first frame is to be coloured: a run with nothing to do loads no network."""
+        model = models.build(self._shot.method.model, device=self._device)
+        return Propagator(model, self._shot.method, device=self._device)
+
+    def _digests_of(self, wanted: frozenset[int], spans: Iterable[Span]) -> dict[int, str]:
+        """What every wanted frame carries once it is done, in order."""
+        digests = {frame: self._digests.of_reference(frame) for frame in wanted.intersection(self._footage.references)}
+        for span in reaching(spans, wanted):
+            digests.update(dict.fromkeys(wanted.intersection(span.frames), self._digests.of_span(span)))
+        return dict(sorted(digests.items()))
+
+    def _look_at_what_is_there(self, digests: Mapping[int, str]) -> frozenset[int]:
+        """The frames to be written; what is on disk in their places, and what stays, is known from then on."""
+        self._found = self._existing.look(digests)
+        todo = {frame for frame in digests if self._force or not self._found[frame].standing.stays}
+        changed = [frame for frame, found in self._found.items() if found.standing.is_others_work]
+        if changed and not self._force:
+            self._warn(
+                f"Frame {format_frames(changed)} of {self._output} was changed after it was written, or is no frame of "
+                "RefColorize's: it is kept as it is. --force writes it anew."
+            )
+        if not self._force:
+            self._reusable = self._existing.reusable({frame: digests[frame] for frame in todo})
+        return frozenset(todo)
+
     def _cuts(self, wanted: frozenset[int]) -> list[int]:
-        cuts = cuts_of(self._shot, self._footage, wanted, looks=self._looks)
+        cuts = cuts_of(self._shot, self._inputs, self._footage, wanted, looks=self._looks, cache=self._cache)
         if cuts and self._shot.method.cuts == "auto":
             self._warn(f"Scene cuts before frame {format_frames(cuts)}: colour is not carried across them.")
         return cuts
+
+    def _tell_plan(self) -> None:
+        self._tell(
+            Event(
+                kind="plan",
+                total=self._total,
+                keyframes=tuple(self._footage.references),
+                message=f"{self._total} frames, {len(self._footage.references)} references",
+            )
+        )
+        for space in self._inputs.spaces:
+            self._tell(Event(kind="input", message=str(space)))
 
     def _tell_unreferenced(self, spans: Iterable[Span], wanted: frozenset[int]) -> None:
         grey = wanted.intersection(unreferenced(spans))
@@ -205,57 +266,82 @@ class _Run:
             )
         self._pass_on_warnings()
 
-    def _span(self, span: Span, wanted: frozenset[int], *, force: bool) -> Iterator[FrameResult]:
-        digest = self._digests.of_span(span)
-        todo = set()
+    def _tell_coloured_plate(self) -> None:
+        """Name all frames of the plate that are in colour, once they have been read, if it is not simply all."""
+        coloured = self._footage.coloured_frames
+        if coloured and len(coloured) < len(self._footage.frames):
+            self._warn(
+                f"Frame {format_frames(coloured)} of the plate {self._shot.plate.path} is in colour, the others that were "
+                "read are grey. Check that this is the right plate."
+            )
+
+    def _span(
+        self, span: Span, wanted: frozenset[int], digests: Mapping[int, str], todo: frozenset[int]
+    ) -> Iterator[FrameResult]:
+        rest = set()
         for frame in sorted(wanted):
-            if not force and (kept := self._kept(frame, digest)):
-                yield kept
+            if frame not in todo:
+                yield self._as_found(frame)
+            elif frame in self._reusable:
+                yield self._reused(frame)
             else:
-                todo.add(frame)
-        if not todo:
+                rest.add(frame)
+        if not rest:
             return
-        propagator = Propagator(self._model, self._shot.method, device=self._device)
         # frames are brought to full size and written beside the computing of the next ones
         with (
             Scratch() as scratch,
             ThreadPoolExecutor(_WRITERS) as beside,
-            closing(propagator.color(span, self._footage, scratch, wanted=todo, looked_at=self._look)) as colors,
+            closing(self._propagator.color(span, self._footage, scratch, wanted=rest, looked_at=self._look)) as colors,
         ):
-            written: deque[Future[Colored]] = deque()
+            written: deque[Future[tuple[Colored, bool]]] = deque()
             for colored in colors:
                 self._check()
                 plate = self._footage.plate(colored.frame)
                 while written and (len(written) == _WRITERS or written[0].done()):
-                    yield self._finished_as(written.popleft().result())
-                written.append(beside.submit(self._write_colored, colored, plate, digest))
+                    yield self._finished_as(*written.popleft().result())
+                written.append(beside.submit(self._write_colored, colored, plate, digests[colored.frame]))
             while written:
-                yield self._finished_as(written.popleft().result())
+                yield self._finished_as(*written.popleft().result())
 
-    def _reference_frame(self, frame: int, *, force: bool) -> FrameResult:
-        """A reference keeps its own colour exactly."""
+    def _reference_frame(self, frame: int, digest: str, *, todo: bool) -> FrameResult:
+        """A reference keeps its own colour exactly; what it does not cover is coloured from the rest of it."""
         self._check()
-        digest = self._digests.of_reference(frame)
-        if not force and (kept := self._kept(frame, digest)):
-            return kept
-        ones = np.ones(self._footage.canvas[3:1:-1], np.float32)
+        if not todo:
+            return self._as_found(frame)
+        if frame in self._reusable:
+            return self._reused(frame)
+        plate, reference = self._footage.plate(frame), self._footage.reference(frame)
+        own = np.ones(self._footage.canvas[3:1:-1], np.float32)
         result = Frame(
             frame=frame,
-            ab=self._footage.reference_ab(frame),
-            confidence=ones,
-            tracked=ones,
-            source=ones * frame,
+            ab=reference.ab,
+            confidence=own,
+            tracked=own,
+            source=own * frame,
             displacement=None,
             mattes=self._footage.instances(frame),
         )
-        self._write(result, self._footage.plate(frame), digest)
-        return self._finished(frame, confidence=1.0, fallback=0.0)
+        if reference.known is not None:
+            rest = self._at_plate_size(self._propagator.completed(frame, self._footage), plate)
+            known = reference.known
+            result = replace(
+                result,
+                ab=np.where(known[..., None], reference.ab, rest.ab),
+                confidence=np.where(known, own, rest.confidence),
+                tracked=known.astype(np.float32),
+            )
+        written = self._write(result, plate, digest)
+        return self._finished(frame, kept=not written, confidence=float(result.confidence.mean()), fallback=0.0)
 
-    def _write_colored(self, colored: Colored, plate: PlateFrame, digest: str) -> Colored:
-        """Bring a frame to plate size, ab along the plate's own edges and the rest smoothly, and write it."""
+    def _write_colored(self, colored: Colored, plate: PlateFrame, digest: str) -> tuple[Colored, bool]:
+        return colored, self._write(self._at_plate_size(colored, plate), plate, digest)
+
+    def _at_plate_size(self, colored: Colored, plate: PlateFrame) -> Frame:
+        """Bring a frame to plate size, ab along the plate's own edges and the rest smoothly."""
         size = (self._footage.canvas[3], self._footage.canvas[2])
         rows, columns = (np.arange(n) * m // n for n, m in zip(size, colored.source.shape, strict=True))
-        frame = Frame(
+        return Frame(
             frame=colored.frame,
             ab=upsample(colored.ab * np.float32(self._shot.method.chroma), colored.lightness, plate.lightness),
             confidence=resized(colored.confidence, size),
@@ -264,10 +350,17 @@ class _Run:
             displacement=colored.displacement,
             mattes=colored.mattes,
         )
-        self._write(frame, plate, digest)
-        return colored
 
-    def _write(self, frame: Frame, plate: PlateFrame, digest: str) -> None:
+    def _write(self, frame: Frame, plate: PlateFrame, digest: str) -> bool:
+        """Write a frame; False, and nothing is written, where somebody has put their own there meanwhile."""
+        if not self._force:
+            now = self._existing.look_again(frame.frame, digest, self._found[frame.frame])
+            if now.standing.is_others_work:
+                path = self._output.path(frame.frame)
+                self._warn(
+                    f"Frame {frame.frame} ({path}) was changed while the shot was coloured. It is kept as it is."
+                )
+                return False
         layers, cryptomatte = channels(frame, canvas=self._footage.canvas, display=self._footage.display)
         own = {name: (self._footage.off_canvas(plate.header, values), kind) for name, (values, kind) in layers.items()}
         if self._shot.output.beauty:
@@ -279,26 +372,25 @@ class _Run:
             "stcolor/model": self._shot.method.model,
             "stcolor/settings": digest,
             "stcolor/references": format_frames(self._footage.references),
+            "stcolor/inputs": "; ".join(map(str, self._inputs.spaces)),
             "stcolor/confidence": f"{frame.confidence.mean():.4f}",
             **cryptomatte,
         }
-        frame_files.write_frame(self._output.path(frame.frame), own, like=plate.header, metadata=metadata)
+        write_frame(self._output.path(frame.frame), own, like=plate.header, metadata=metadata)
+        return True
 
-    def _kept(self, frame: int, digest: str) -> FrameResult | None:
-        """The frame on disk, or of the version to reuse, counted as finished, where it is what would be computed."""
-        path = self._output.path(frame)
-        metadata = _made_as(digest, path)
-        if metadata is None and self._reuse is not None:
-            metadata = _made_as(digest, self._reuse.path(frame))
-            if metadata is not None:
-                link_or_copy(self._reuse.path(frame), path)
-        if metadata is None:
-            return None
-        confidence = metadata.get("stcolor/confidence")
-        return self._finished(frame, kept=True, confidence=None if confidence is None else float(confidence))
+    def _as_found(self, frame: int) -> FrameResult:
+        """A frame that stays as it is, counted as finished."""
+        return self._finished(frame, kept=True, confidence=self._found[frame].confidence)
 
-    def _finished_as(self, colored: Colored) -> FrameResult:
-        return self._finished(colored.frame, confidence=float(colored.confidence.mean()), fallback=colored.fallback)
+    def _reused(self, frame: int) -> FrameResult:
+        """A frame of the version to reuse, counted as finished."""
+        return self._finished(frame, kept=True, confidence=self._existing.reuse(frame))
+
+    def _finished_as(self, colored: Colored, written: bool) -> FrameResult:
+        return self._finished(
+            colored.frame, kept=not written, confidence=float(colored.confidence.mean()), fallback=colored.fallback
+        )
 
     def _finished(
         self, frame: int, *, kept: bool = False, confidence: float | None = None, fallback: float | None = None
@@ -347,9 +439,3 @@ class _Run:
         with suppress(Empty):
             while True:
                 self._report(Event(kind="warning", message=self._warnings.get_nowait()))
-
-
-def _made_as(digest: str, path: Path) -> Mapping[str, Any] | None:
-    """The metadata of a frame on disk that is whole and carries that digest, else None."""
-    metadata = plates.read_header(path).metadata if plates.is_complete(path) else {}
-    return metadata if metadata.get("stcolor/settings") == digest else None

@@ -19,7 +19,7 @@ from stcolor_core.inputs import ShotInputs
 from stcolor_core.lookahead import ahead
 from stcolor_core.shot import Shot, Tracking, format_frames, parse_frames
 from stcolor_core.spans import Span, pieces, plan
-from stcolor_core.stat_cache import StatCache
+from stcolor_core.stat_cache import StatCache, is_settled
 from stcolor_core.tracking.detectors import Detector, config_files, open_detector
 
 __all__ = [
@@ -127,12 +127,17 @@ def cuts_of(
     if not places:
         return []
     looked_at = [frames[place] for place in sorted(places)]
+    if not all(is_settled(inputs.plate_state(frame)) for frame in looked_at):
+        return _found(footage, frames, places, looks)
     found = cache.of_key("cuts", _cuts_key(shot, inputs, looked_at), lambda: _found(footage, frames, places, looks))
     return [int(frame) for frame in found]
 
 
 def _found(
-    footage: ShotFootage, frames: Sequence[int], places: Collection[int], looks: Callable[[Iterable[int]], Iterator[int]]
+    footage: ShotFootage,
+    frames: Sequence[int],
+    places: Collection[int],
+    looks: Callable[[Iterable[int]], Iterator[int]],
 ) -> list[int]:
     """The cuts among the frames at some places."""
     finder, cuts = CutFinder(), []

@@ -20,7 +20,7 @@ from typing import Any
 
 from stcolor_core.partials import partial_of
 
-__all__ = ["StatCache", "Status", "cache_folder"]
+__all__ = ["StatCache", "Status", "cache_folder", "is_settled"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,11 @@ def cache_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "stcolor"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stcolor"
+
+
+def is_settled(status: Status) -> bool:
+    """Whether a file has not changed for so long that another change will show in its time."""
+    return status[1] + _SETTLED_NS < time.time_ns()
 
 
 class StatCache:
@@ -71,13 +76,12 @@ class StatCache:
         found = {path: entry[2] for path, status in files.items() if (entry := _entry(known, path, status))}
         rest = [path for path in files if path not in found]
         if rest:
-            now = time.time_ns()
+            settled = [path for path in rest if is_settled(files[path])]
             with ThreadPoolExecutor(_AT_ONCE) as threads:
                 found.update(zip(rest, threads.map(function, rest), strict=True))
-            for path in rest:
-                if files[path][1] + _SETTLED_NS < now:
-                    known[path.parent][path.name] = [*files[path], found[path]]
-            for folder in {path.parent for path in rest}:
+            for path in settled:
+                known[path.parent][path.name] = [*files[path], found[path]]
+            for folder in {path.parent for path in settled}:
                 self._save(self._file(kind, str(folder)), known[folder])
         return {path: found[path] for path in files}
 
@@ -91,7 +95,9 @@ class StatCache:
         return known["value"]
 
     def _file(self, kind: str, key: str) -> Path:
-        return self._folder / f"{hashlib.sha256(f'{kind}/{key}'.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}.json"
+        return (
+            self._folder / f"{hashlib.sha256(f'{kind}/{key}'.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}.json"
+        )
 
     def _load(self, file: Path) -> dict[str, Any]:
         try:

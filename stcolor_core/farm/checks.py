@@ -6,6 +6,7 @@ import tempfile
 
 from stcolor_core.errors import OutputError
 from stcolor_core.footage import ShotFootage
+from stcolor_core.inputs import ShotInputs
 from stcolor_core.pipeline import Planned
 from stcolor_core.sequences import FramePattern
 from stcolor_core.shot import Shot
@@ -15,9 +16,10 @@ __all__ = ["check_pictures", "check_writable"]
 
 def check_pictures(shot: Shot, plan: Planned) -> None:
     """Read every keyframe and still as the colouring will. Raises what that would raise."""
-    footage = ShotFootage(shot, use_instances=False, detector=None, warn=lambda _: None)
+    inputs = ShotInputs(shot, warn=lambda _: None)
+    footage = ShotFootage(shot, inputs, use_instances=False, detector=None, warn=lambda _: None)
     for frame in plan.references:
-        footage.reference_ab(frame)
+        footage.reference(frame)
     _ = footage.stills
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stcolor_core import plates
+from stcolor_core.existing import Existing, Standing
 from stcolor_core.pipeline import Planned
 from stcolor_core.sequences import FramePattern
 from stcolor_core.shot import Shot, format_frames
@@ -23,6 +23,7 @@ class Report:
     """How a shot stands.
 
     frames: all that it should have. missing: not there, or not whole. stale: there, and of another shot than this.
+    changed: somebody has changed or put them there since; they count as meant.
     confidence: frame -> mean, 0..1. weakest: the least sure frames first. suggestions: the next keyframes.
     """
 
@@ -30,6 +31,7 @@ class Report:
     frames: tuple[int, ...]
     missing: tuple[int, ...]
     stale: tuple[int, ...]
+    changed: tuple[int, ...]
     confidence: Mapping[int, float]
     weakest: tuple[int, ...]
     suggestions: tuple[Suggestion, ...]
@@ -48,23 +50,22 @@ class Report:
 
 def look(shot: Shot, plan: Planned) -> Report:
     """Look at every frame that `plan` says is to be there."""
-    pattern = FramePattern.parse(shot.output.path)
-    missing, stale, confidence = [], [], {}
-    for frame, digest in plan.digests.items():
-        path = pattern.path(frame)
-        if not plates.is_complete(path):
-            missing.append(frame)
-            continue
-        metadata = plates.read_header(path, frame=frame).metadata
-        if metadata.get("stcolor/settings") != digest:
-            stale.append(frame)
-        elif (said := metadata.get("stcolor/confidence")) is not None:
-            confidence[frame] = float(said)
+    found = Existing(FramePattern.parse(shot.output.path), None, link=False).look(plan.digests)
+    confidence = {
+        frame: each.confidence
+        for frame, each in found.items()
+        if each.standing in (Standing.VALID, Standing.CHANGED) and each.confidence is not None
+    }
+
+    def standing(*kinds: Standing) -> tuple[int, ...]:
+        return tuple(frame for frame, each in found.items() if each.standing in kinds)
+
     return Report(
         output=shot.output.path,
         frames=tuple(plan.digests),
-        missing=tuple(missing),
-        stale=tuple(stale),
+        missing=standing(Standing.MISSING),
+        stale=standing(Standing.STALE),
+        changed=standing(Standing.CHANGED, Standing.FOREIGN),
         confidence=confidence,
         weakest=tuple(sorted(confidence, key=lambda frame: (confidence[frame], frame))[:_WEAKEST]),
         suggestions=tuple(suggest(confidence, plan.references)),

@@ -15,13 +15,13 @@ from pathlib import Path
 import torch
 
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError
-from stcolor_core.footage import find_frames
 from stcolor_core.pipeline import Event, colorize
 from stcolor_core.planning import resolve_device
 from stcolor_core.service.messages import one_line
 from stcolor_core.service.store import Job, JobKind, Store
 from stcolor_core.service.time_left import TimeLeft
 from stcolor_core.shot import Shot, parse_frames
+from stcolor_core.shot_files import find_frames
 from stcolor_core.spans import plan
 
 __all__ = ["Attempt", "Worker", "after_out_of_memory", "job_id"]

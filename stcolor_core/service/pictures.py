@@ -16,12 +16,14 @@ from starlette.concurrency import run_in_threadpool
 from stcolor_core import plates
 from stcolor_core.color import ColorPipe, srgb_encode
 from stcolor_core.errors import StcolorError
-from stcolor_core.footage import cut, find_frames, find_references, open_pipe
+from stcolor_core.inputs import open_pipe
+from stcolor_core.known_color import cut
 from stcolor_core.plates import Header
 from stcolor_core.resizing import resized
 from stcolor_core.sequences import FramePattern
 from stcolor_core.service.store import Job
 from stcolor_core.shot import Shot
+from stcolor_core.shot_files import find_frames, find_references
 
 __all__ = ["NoPicture", "PictureKind", "Pictures"]
 
@@ -71,12 +73,16 @@ class Pictures:
 
 @dataclass(frozen=True)
 class _Source:
-    """A picture's file and what its colours mean. plate: the file whose encoding it has, where that is another."""
+    """A picture's file and what its colours mean.
+
+    plate: the file whose encoding it has, where that is another. layer: of the plate.
+    """
 
     path: Path
     colorspace: str | None
     exposure: float
     plate: Path | None = None
+    layer: str | None = None
 
 
 def _find(shot: Shot, frame: int, of: PictureKind) -> _Source:
@@ -93,19 +99,21 @@ def _find(shot: Shot, frame: int, of: PictureKind) -> _Source:
     if frame not in frames:
         raise NoPicture(f"Frame {frame} is no frame of {shot.plate.path}.")
     if of == "plate":
-        return _Source(frames[frame], shot.plate.colorspace, exposure)
+        return _Source(frames[frame], shot.plate.colorspace, exposure, layer=shot.plate.layer)
     result = FramePattern.parse(shot.output.path).path(frame)
-    return _Source(result, shot.plate.colorspace, exposure, plate=frames[frame])
+    return _Source(result, shot.plate.colorspace, exposure, plate=frames[frame], layer=shot.plate.layer)
 
 
 def _read(shot: Shot, source: _Source, height: int) -> tuple[ColorPipe, Image]:
     """The picture's colour space, and its pixels (h, w, 3) in it: what lies in the display window, made small."""
-    header = plates.read_header(source.plate or source.path)
-    pipe = open_pipe(shot, source.colorspace, header, exposure=source.exposure)
+    encoded = source.plate or source.path
+    header = plates.read_header(encoded, layer=source.layer)
+    pipe = open_pipe(shot, source.colorspace, encoded, file=header, exposure=source.exposure)
     if source.plate is None or "R" in plates.read_header(source.path).channels:
-        picture = plates.read_plate(source.path)
+        picture = plates.read_plate(source.path, layer=None if source.plate else source.layer)
         return pipe, _small(picture, plates.luma_channels(picture), height)
-    plate, result = plates.read_plate(source.plate), plates.read(source.path)  # written without beauty
+    plate = plates.read_plate(source.plate, layer=source.layer)
+    result = plates.read(source.path)  # written without beauty
     ab = result.pixels[..., [result.channels.index(name) for name in ("rc_ab.u", "rc_ab.v")]]
     grey = _small(plate, plates.luma_channels(plate), height)
     return pipe, pipe.composite(grey, _small(result, ab, height))

@@ -5,7 +5,6 @@ Nothing is downloaded and no pickle is run: weights are tensors from a local fil
 
 from __future__ import annotations
 
-import importlib
 import pickle
 import zipfile
 from collections.abc import Mapping

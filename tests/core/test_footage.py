@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stcolor_core.footage import find_references
 from stcolor_core.shot import Output, Plate, Reference, Shot
+from stcolor_core.shot_files import find_references
 
 
 def a_shot(folder: Path, *references: Reference) -> Shot:

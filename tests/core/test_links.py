@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stcolor_core.errors import OutputError
-from stcolor_core.links import link_or_copy
+from stcolor_core.links import copy_or_link
 
 
 @pytest.fixture
@@ -31,8 +31,8 @@ def test_the_file_is_there_with_its_time_and_nothing_else_is(
 
         monkeypatch.setattr(os, "link", refuse)
     target = tmp_path / "v002" / "a.exr"
-    link_or_copy(source, target)
-    link_or_copy(source, target)
+    copy_or_link(source, target)
+    copy_or_link(source, target)
     assert target.read_bytes() == b"one"
     assert target.stat().st_mtime_ns == 10**18
     assert [path.name for path in target.parent.iterdir()] == ["a.exr"]
@@ -41,7 +41,7 @@ def test_the_file_is_there_with_its_time_and_nothing_else_is(
 
 def test_what_takes_the_place_of_the_one_leaves_the_other_alone(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "a.exr"
-    link_or_copy(source, target)
+    copy_or_link(source, target)
     (tmp_path / "new").write_bytes(b"two")
     (tmp_path / "new").replace(target)
     assert (source.read_bytes(), target.read_bytes()) == (b"one", b"two")
@@ -50,11 +50,11 @@ def test_what_takes_the_place_of_the_one_leaves_the_other_alone(source: Path, tm
 def test_what_was_there_before_gives_way(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "a.exr"
     target.write_bytes(b"older")
-    link_or_copy(source, target)
+    copy_or_link(source, target)
     assert target.read_bytes() == b"one"
 
 
 def test_a_place_that_cannot_be_written_is_named(source: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"file.a\.exr cannot be written"):
-        link_or_copy(source, tmp_path / "file" / "a.exr")
+        copy_or_link(source, tmp_path / "file" / "a.exr")

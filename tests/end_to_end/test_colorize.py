@@ -308,7 +308,10 @@ def test_a_new_version_takes_over_what_a_new_keyframe_cannot_reach(
     assert made == {frame: frame <= FIRST + 4 for frame in shot.frames}
     for frame in shot.frames:
         path = second.with_name(f"shot.{frame}.exr")
-        assert path.samefile(shot.output(frame)) == (frame <= FIRST + 4)
+        assert not path.samefile(shot.output(frame))
+        with path.open("r+b") as file:  # as programs do that write in place
+            file.seek(-1, os.SEEK_END)
+            file.write(b"\0")
     assert {path.name for path in second.parent.iterdir()} == set(first)
     for path in shot.written():
         for name, values in channels(path).items():

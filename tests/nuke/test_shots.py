@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from comp import Comp, make_comp
 
-from stcolor_core.footage import find_frames, find_references
 from stcolor_core.shot import Shot, parse_frames
+from stcolor_core.shot_files import find_frames, find_references
 
 
 @pytest.fixture
