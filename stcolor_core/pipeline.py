@@ -83,7 +83,8 @@ class Event:
 class FrameResult:
     """A finished frame.
 
-    kept: it was on disk and stays, valid or somebody's own work; what is said of it was read there. confidence: mean over the frame, 0..1; None where a frame on disk does not say. fallback: share of grid positions,
+    kept: it was on disk and stays, valid or somebody's own work; what is said of it was read there.
+    confidence: mean over the frame, 0..1; None where a frame on disk does not say. fallback: share of grid positions,
     0..1, where tracking found no place and guessed; None for a frame that was kept.
     """
 
@@ -271,8 +272,8 @@ class _Run:
         coloured = self._footage.coloured_frames
         if coloured and len(coloured) < len(self._footage.frames):
             self._warn(
-                f"Frame {format_frames(coloured)} of the plate {self._shot.plate.path} is in colour, the others that were "
-                "read are grey. Check that this is the right plate."
+                f"Frame {format_frames(coloured)} of the plate {self._shot.plate.path} is in colour, the others that "
+                "were read are grey. Check that this is the right plate."
             )
 
     def _span(
