@@ -14,6 +14,7 @@ from typing import Any
 from stcolor_core import plates
 from stcolor_core.color import ColorPipe
 from stcolor_core.errors import PlateError
+from stcolor_core.ocio import forget_files
 from stcolor_core.plates import Header, Picture, Window
 from stcolor_core.sequences import FramePattern
 from stcolor_core.shot import Shot, format_frames
@@ -119,6 +120,7 @@ class ShotInputs:
 
     def __init__(self, shot: Shot, *, warn: Callable[[str], None], cache: StatCache | None = None) -> None:
         self._shot, self._cache = shot, cache or StatCache()
+        forget_files()
         self._statuses: dict[Path, Status] = {}
         self.frames = find_frames(shot.plate)
         self.references = find_references(shot, self.frames, warn=warn)

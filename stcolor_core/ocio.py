@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from stcolor_core.errors import ColorError
 
-__all__ = ["BUILTIN_CONFIG", "Space", "open_config", "open_space"]
+__all__ = ["BUILTIN_CONFIG", "Space", "forget_files", "open_config", "open_space"]
 
 BUILTIN_CONFIG = "ocio://studio-config-v2.1.0_aces-v1.3_ocio-v2.3"
 _BRIGHTEST = 1e9
@@ -42,6 +42,11 @@ class Space:
     decode: Transform
     encode: Transform
     is_linear: bool
+
+
+def forget_files() -> None:
+    """Have the files of configs read anew: OpenColorIO holds a LUT for the life of the process, changed or not."""
+    ocio.ClearAllCaches()
 
 
 def open_config(source: str | None) -> tuple[Any, str]:
