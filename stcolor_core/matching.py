@@ -51,6 +51,7 @@ class Source:
 
     frame: None for a still. described: (C, P_r) features; ab (H, W, 2); grid_ab, grid_slope: (2, P_r), as in
     `GridReference`. known: (H, W) bool, and grid_known: (P_r,) bool, whose colour is the reference's own; None is all.
+    certainty: (H, W) 0..1, how likely the colour is right, 1 where it is known; None is 1 everywhere.
     """
 
     frame: int | None
@@ -61,13 +62,13 @@ class Source:
     grid_slope: Tensor
     known: np.ndarray | None = None
     grid_known: Tensor | None = None
+    certainty: np.ndarray | None = None
 
     @property
     def told(self) -> Previous:
         """What the first frame of a walk away from it is told of it."""
         lightness = self.view.lightness
-        certain = np.ones_like(lightness) if self.known is None else self.known.astype(np.float32)
-        return Previous(lightness, self.ab, certain)
+        return Previous(lightness, self.ab, np.ones_like(lightness) if self.certainty is None else self.certainty)
 
 
 class Matching:
@@ -183,9 +184,11 @@ def _flow_color(
 ) -> FlowColor:
     assert source.frame is not None
     there, residual = _compared(view, source.view, link)
-    visibility = link.visibility
-    if source.known is not None:
+    visibility, certainty = link.visibility, None
+    if source.known is not None:  # what is not known is as good as out of sight
         visibility = visibility * (sample(source.known.astype(np.float32), link.displacement) > _ALL_KNOWN)
+    if source.certainty is not None:
+        certainty = sample(source.certainty, link.displacement)
     return FlowColor(
         reference=reference,
         found=found,
@@ -196,6 +199,7 @@ def _flow_color(
         residual=residual,
         fit=fit(view.target, source.described, in_cells(link.displacement, view), view.grid),
         closeness=closeness,
+        certainty=certainty,
     )
 
 

@@ -144,7 +144,11 @@ class Propagator:
         if source.known is None or source.known.all():
             return source
         _, refined = self._from_itself(source)
-        return replace(source, ab=np.where(source.known[..., None], source.ab, refined.ab))
+        return replace(
+            source,
+            ab=np.where(source.known[..., None], source.ab, refined.ab),
+            certainty=np.where(source.known, np.float32(1), refined.confidence),
+        )
 
     def _from_itself(self, source: Source) -> tuple[Evidence, Refined]:
         """A reference's own frame coloured by what is known of it, by features alone."""

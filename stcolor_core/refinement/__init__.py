@@ -23,7 +23,7 @@ class FlowColor:
     where found, how well the matches agree. residual: (H, W), smoothed difference in L* to there. fit: (P,) correlation
     of the features with those there, -1..1.
     closeness: 0..1, 1 on the reference itself, falling with the distance in time; sums to 1 over the references of a
-    frame.
+    frame. certainty: (H, W) 0..1, how likely the reference's own colour is right there; None is 1 everywhere.
     """
 
     reference: int
@@ -35,6 +35,7 @@ class FlowColor:
     residual: np.ndarray
     fit: Tensor
     closeness: float
+    certainty: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

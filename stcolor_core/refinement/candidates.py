@@ -110,6 +110,9 @@ def mixed(evidence: Evidence, found: Candidates, weights: np.ndarray, *, confide
     count = len(evidence.flows)
     flows, others = weights[:count], weights[count:]
     carried = flows.sum(0)
+    for flow, weight in zip(evidence.flows, flows, strict=True):
+        if flow.certainty is not None:  # right if what is carried is, and the carrying
+            confidence = confidence * (1 - weight * (1 - flow.certainty))
     support = found.evidence[count:, EVIDENCE.index("sight")]  # 0 of places anywhere
     return Refined(
         ab=np.einsum("khw,khwc->hwc", weights, found.ab),

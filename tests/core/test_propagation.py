@@ -103,6 +103,51 @@ def test_two_references_beat_each_of_them(standard: models.Model) -> None:
     assert np.median(right) == 13
 
 
+class PartlyKnown(Scene):
+    """A scene whose keyframes know the colour of a part of the picture only."""
+
+    known: np.ndarray
+
+    def keyframe(self, frame: int) -> Keyframe:
+        poisoned = np.where(self.known[..., None], self.ab[frame], np.float32(500))
+        return Keyframe(self.lightnesses[frame], poisoned, None, self.known)
+
+
+def partly_known(scene: Scene) -> PartlyKnown:
+    partial = PartlyKnown(scene.lightnesses, scene.ab, scene.masks, with_mattes=False)
+    partial.known = np.zeros(scene.lightnesses[0].shape, bool)
+    partial.known[12:-12, 20:-20] = True
+    return partial
+
+
+def held(scene: Scene) -> Scene:
+    """The same, with the border of what is known held to the edge of the picture."""
+    ab = [np.pad(each[12:-12, 20:-20], ((12, 12), (20, 20), (0, 0)), mode="edge") for each in scene.ab]
+    return Scene(scene.lightnesses, ab, scene.masks, with_mattes=False)
+
+
+def test_what_a_keyframe_does_not_know_lends_no_colour_and_is_surer_of_nothing(standard: models.Model) -> None:
+    scene = pan(6, height=96, width=160, step=4)
+    partial = partly_known(scene)
+    found, smeared = color(partial, [1], standard), color(held(scene), [1], standard)
+    for frame, colored in found.items():
+        assert np.abs(colored.ab).max() < 100  # the 500 that stand where nothing is known reach no pixel
+        outside = np.linalg.norm(colored.ab - scene.ab[frame], axis=-1)[~partial.known].mean()
+        smear = np.linalg.norm(smeared[frame].ab - scene.ab[frame], axis=-1)[~partial.known].mean()
+        assert outside < smear
+        assert colored.confidence[~partial.known].mean() < colored.confidence[partial.known].mean()
+
+
+def test_a_keyframes_own_frame_is_coloured_where_its_colour_is_not_known(standard: models.Model) -> None:
+    partial = partly_known(pan(3, height=96, width=160, step=4))
+    done = Propagator(standard, Method(tracking="dense"), device=CPU).completed(1, partial)
+    np.testing.assert_array_equal(done.ab[partial.known], partial.ab[1][partial.known])
+    assert (done.confidence[partial.known] == 1).all() and (done.tracked[~partial.known] == 0).all()
+    error = np.linalg.norm(done.ab - partial.ab[1], axis=-1)[~partial.known].mean()
+    assert error < np.linalg.norm(partial.ab[1], axis=-1)[~partial.known].mean()  # than grey
+    assert done.confidence[~partial.known].mean() < 1
+
+
 def test_a_scene_without_a_reference_stays_grey_with_no_confidence(standard: models.Model) -> None:
     result = color(pan(6), [0], standard, cuts=[3])
     assert all((result[frame].ab == 0).all() and (result[frame].confidence == 0).all() for frame in (3, 4, 5))

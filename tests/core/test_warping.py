@@ -155,3 +155,42 @@ def test_one_colour_has_no_spread(picture: tuple[torch.Tensor, torch.Tensor, tor
     target, reference, _ = picture
     result = warp(target, [GridReference(reference, torch.full((2, 30), 20.0, dtype=torch.float64))], temperature=0.1)
     assert result.free_spread.max() < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["anywhere", "candidates", "instances", "both references"])
+def test_places_of_unknown_colour_are_as_if_they_were_not_there(
+    picture: tuple[torch.Tensor, torch.Tensor, torch.Tensor], kind: str
+) -> None:
+    target, reference, ab = picture
+    known = torch.arange(30) % 3 != 0
+    poisoned = torch.where(known, ab, torch.full_like(ab, 1e6))
+    left = known.nonzero().flatten()
+    number = torch.full((30,), -1)
+    number[left] = torch.arange(len(left))
+    with_gaps, without = {"known": known}, {}
+    if kind == "candidates":
+        near = torch.stack([torch.arange(30), (torch.arange(30) + 1) % 30], dim=1)
+        with_gaps["candidates"], without["candidates"] = near.int(), number[near].int()
+    if kind == "instances":
+        label = (torch.arange(30) % 2).int()
+        allowed = torch.stack([torch.arange(30) < 15, torch.arange(30) >= 15])
+        with_gaps["instances"] = InstanceRestriction(label, allowed)
+        without["instances"] = InstanceRestriction(label, allowed[:, left])
+    others = [GridReference(target, -ab)] if kind == "both references" else []
+    found = warp(target, [GridReference(reference, poisoned, **with_gaps), *others], temperature=0.05)
+    expected = warp(target, [GridReference(reference[:, left], ab[:, left], **without), *others], temperature=0.05)
+    for name in ("ab", "free_ab", "spread", "similarity", "free_similarity", "source", "fallback"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name), msg=name)
+    assert found.ab.abs().max() < 100
+
+
+def test_shortlists_hold_no_place_of_unknown_colour() -> None:
+    random = np.random.RandomState(7)
+    grid = (48, 64)
+    target, reference = (unit(random.standard_normal((48 * 64, 8))).float() for _ in range(2))
+    known = torch.from_numpy(random.uniform(size=48 * 64) < 0.6)
+    known[: 64 * 8] = False  # whole blocks too
+    ab = torch.where(known, torch.full((2, 48 * 64), 7.0), torch.full((2, 48 * 64), 1e6))
+    result = warp(target, [GridReference(reference, ab, known=known, grid=grid)], temperature=0.05, grid=grid)
+    torch.testing.assert_close(result.free_ab, torch.full_like(result.free_ab, 7.0))
+    assert known[result.position].all()
