@@ -90,6 +90,8 @@ class Bar:
     def _show(self, event: Event) -> None:
         if event.kind == "warning":
             self._bar.write(f"stcolor: {event.message}", file=sys.stderr)
+        elif event.kind == "input":
+            self._bar.write(event.message, file=sys.stderr)
         elif event.kind == "look":
             self._bar.set_description(f"looking at frame {event.frame}")
         elif event.kind == "plan":

@@ -55,9 +55,7 @@ def test_a_cropped_data_window_is_known_and_nothing_else(tmp_path: Path) -> None
 def test_rounding_at_another_size_leaves_no_unknown_border(tmp_path: Path, factor: float) -> None:
     size = round(30 * factor), round(20 * factor)
     picture = header(tmp_path / "a.exr", (0, 0, *size), (0, 0, *size))
-    laid = KnownColor(ramp(size[1], size[0]), None).laid_over(
-        picture, display=(0, 0, 31, 20), canvas=(0, 0, 31, 20)
-    )
+    laid = KnownColor(ramp(size[1], size[0]), None).laid_over(picture, display=(0, 0, 31, 20), canvas=(0, 0, 31, 20))
     assert laid.known is None or laid.known.all()
 
 

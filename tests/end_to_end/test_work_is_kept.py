@@ -109,9 +109,7 @@ def test_no_file_that_the_shot_reads_becomes_a_shot_file(
     assert contents(shot.folder) == before
 
 
-def test_results_among_the_references_are_no_keyframes(
-    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_results_among_the_references_are_no_keyframes(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
     shot = make_shot()
     assert shot.colorize() == 0
     shutil.copy(shot.output(1003), shot.reference(1003))

@@ -1,0 +1,143 @@
+"""Two runs into one folder: of the same shot they may share it, of two states of it one is refused."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import FIRST, ShotOnDisk
+from cores import asked_for, frames_of, is_frame, state
+from scenes import pan
+from serving import running_core
+
+from stcolor_core import plates
+from stcolor_core.cli import main
+from stcolor_core.errors import OutputError
+from stcolor_core.pipeline import colorize
+
+__all__ = ["state"]
+
+MakeShot = Callable[..., ShotOnDisk]
+
+
+def settings(shot: ShotOnDisk) -> set[str]:
+    """The digests of the frames that are there."""
+    return {plates.read_header(path).metadata["stcolor/settings"] for path in shot.written() if path.suffix == ".exr"}
+
+
+def other(shot: ShotOnDisk) -> list[str]:
+    """The command line that colours the shot from one keyframe only, into the same folder."""
+    keyed = ["--reference", f"{FIRST}={shot.reference(FIRST)}", "--working-height", "64", "--cuts", "none"]
+    return ["colorize", *shot.pictures(), *keyed]
+
+
+@pytest.fixture
+def shot(make_shot: MakeShot) -> ShotOnDisk:
+    return make_shot(pan(30, height=64, width=96, step=1))
+
+
+def test_a_run_of_another_state_of_the_shot_is_refused_while_one_writes(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running = colorize(asked_for(shot), device="cpu")
+    next(running)
+    done = shot.written()
+    assert main(other(shot)) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "shot.####.exr" in line and "process" in line and "--output" in line
+    assert {path.name for path in done} <= {path.name for path in shot.written()}
+    list(running)
+    assert len(shot.written()) == 30
+    before = settings(shot)
+    assert main(other(shot)) == 0
+    assert len(before & settings(shot)) == 1  # the keyframe that both have
+
+
+def test_two_processes_of_two_states_never_mix_their_frames(shot: ShotOnDisk) -> None:
+    first = [sys.executable, "-m", "stcolor_core.cli", "colorize", *shot.pictures(), "--cuts", "none"]
+    first += ["--reference", str(shot.folder / "ref.####.exr"), "--working-height", "64", "--json"]
+    second = [sys.executable, "-m", "stcolor_core.cli", *other(shot), "--json"]
+    runs = [
+        subprocess.Popen(each, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for each in (first, second)
+    ]
+    ended = [(*run.communicate(), run.returncode) for run in runs]
+    assert sorted(code for *_, code in ended) in ([0, 0], [0, 1])  # one after the other by chance, or one refused
+    assert [path.suffix for path in shot.written()] == [".exr"] * 30
+    last = next(out for out, _, code in ended if code == 0)
+    assert '"kind": "done"' in last
+    for _, err, code in ended:
+        if code:
+            assert "is being written by process" in err and len(err.splitlines()) == 1
+            of_first, of_reference = 2, 2  # one span between two keyframes, and two keyframes
+            assert len(settings(shot)) in (1 + of_reference, 1 + 1, of_first)
+
+
+def test_two_tasks_of_one_shot_share_the_folder(shot: ShotOnDisk) -> None:
+    asked = asked_for(shot)
+    one, two = (colorize(asked, device="cpu", only=part) for part in ("1001-1015", "1016-1030"))
+    next(one)
+    next(two)
+    results = [*one, *two]
+    assert {result.frame for result in results} >= set(range(1003, 1030)) - {1016}
+    assert len(shot.written()) == 30
+
+
+def test_a_job_of_the_service_is_refused_while_a_local_run_writes_another_state(shot: ShotOnDisk, state: Path) -> None:
+    from dataclasses import replace
+
+    asked = asked_for(shot)
+    changed = replace(asked, method=replace(asked.method, chroma=0.5))
+    running = colorize(asked, device="cpu")
+    next(running)
+    with running_core(state, device="cpu") as client:
+        job = client.submit(changed)
+        events = client.finish(job)
+        assert events[-1]["kind"] == "failed" and "is being written by process" in events[-1]["message"]
+        list(running)
+        client.submit(changed)
+        again = client.finish(job, after=events[-1]["number"])
+    assert again[-1]["kind"] == "done"
+    assert frames_of(again) == list(shot.frames)
+
+
+def test_a_preview_of_another_state_into_the_folder_of_a_job_fails_alone(shot: ShotOnDisk, state: Path) -> None:
+    from dataclasses import replace
+
+    asked = asked_for(shot)
+    changed = replace(asked, method=replace(asked.method, chroma=0.5))
+    with running_core(state, device="cpu") as client:
+        job = client.submit(asked)
+        client.events(job, until=is_frame)
+        status, preview = client.request(
+            "POST", "/v1/preview", {"shot": json.loads(changed.to_json()), "frame": FIRST + 20}
+        )
+        assert status == 200
+        ended = client.finish(preview["id"])
+        events = client.finish(job)
+    assert events[-1]["kind"] == "done"
+    assert ended[-1]["kind"] == "failed" and "is being written by process" in ended[-1]["message"]
+
+
+def test_a_killed_run_hinders_nobody(shot: ShotOnDisk) -> None:
+    command = [sys.executable, "-m", "stcolor_core.cli", *other(shot), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        threading.Thread(target=killed.wait, daemon=True).start()
+        for line in killed.stdout:
+            if '"kind": "frame"' in line:
+                killed.kill()
+                break
+    assert [path for path in shot.written() if path.suffix == ".claim"]
+    with pytest.raises(OutputError):
+        running = colorize(asked_for(shot), device="cpu")
+        next(running)
+        main_refused = main(other(shot))
+        assert main_refused == 1
+        raise OutputError("as it must be")
+    list(running)
+    assert [path.suffix for path in shot.written()] == [".exr"] * 30

@@ -1,0 +1,127 @@
+"""What a run says of its inputs at the start: the colour space of each and why, the layer, and colour in the plate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO as oiio
+import PyOpenColorIO as ocio
+import pytest
+from conftest import FIRST, ShotOnDisk, channels, write_reference
+
+from stcolor_core import plates
+from stcolor_core.frame_files import write_frame
+from stcolor_core.ocio import BUILTIN_CONFIG
+
+MakeShot = Callable[..., ShotOnDisk]
+
+
+def told(capsys: pytest.CaptureFixture[str], kind: str) -> list[str]:
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return [event["message"] for event in events if event["kind"] == kind]
+
+
+def converted(rgb: np.ndarray, space: str) -> np.ndarray:
+    config = ocio.Config.CreateFromFile(BUILTIN_CONFIG)
+    pixels = np.ascontiguousarray(rgb, np.float32)
+    config.getProcessor("lin_rec709", space).getDefaultCPUProcessor().applyRGB(pixels)
+    return pixels
+
+
+def in_space(shot: ShotOnDisk, space: str, suffix: str) -> None:
+    """Write plate and references again in another space and file type."""
+    for frame in shot.frames:
+        y = channels(shot.plate(frame))["Y"]
+        save(shot.folder / f"plate.{frame}.{suffix}", converted(np.repeat(y[..., None], 3, axis=-1), space))
+    for frame in shot.references:
+        pixels = channels(shot.reference(frame))
+        save(shot.folder / f"ref.{frame}.{suffix}", converted(np.dstack([pixels[name] for name in "RGB"]), space))
+
+
+def save(path: Path, rgb: np.ndarray) -> None:
+    if path.suffix == ".exr":
+        write_frame(path, {name: (rgb[..., index].copy(), "float") for index, name in enumerate("RGB")})
+        return
+    file = oiio.ImageOutput.create(str(path))
+    assert file.open(str(path), oiio.ImageSpec(rgb.shape[1], rgb.shape[0], 3, "uint16"))
+    assert file.write_image(np.ascontiguousarray(rgb))
+    file.close()
+
+
+@pytest.mark.parametrize(("space", "suffix"), [("ACEScg", "exr"), ("ACEScct", "dpx"), ("ACEScct", "tif")])
+def test_the_plates_space_reaches_references_of_its_type(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], space: str, suffix: str
+) -> None:
+    shot = make_shot()
+    in_space(shot, space, suffix)
+    pictures = ["--plate", str(shot.folder / f"plate.####.{suffix}")]
+    pictures += ["--reference", str(shot.folder / f"ref.####.{suffix}"), "--colorspace", space]
+    assert shot.colorize(*pictures, "--json", references=False) == 0
+    plate, references = told(capsys, "input")
+    assert plate == f"Plate {shot.folder / f'plate.####.{suffix}'}: {space} (as given)"
+    assert f"Reference 1001,1005 {shot.folder / f'ref.####.{suffix}'}: {space} (the plate's" in references
+    layers = channels(shot.output(FIRST))
+    error = np.dstack([layers["rc_ab.u"], layers["rc_ab.v"]]) - shot.scene.ab[0]
+    assert np.percentile(np.abs(error), 85) < 0.6  # integers clip what is out of the space's gamut
+    said = plates.read_header(shot.output(1003)).metadata["stcolor/inputs"]
+    assert said == f"{plate}; {references}"
+
+
+def test_each_input_is_told_with_its_space_and_why(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+    shot = make_shot(references=(FIRST,))
+    still = shot.folder / "look.png"
+    file = oiio.ImageOutput.create(str(still))
+    assert file.open(str(still), oiio.ImageSpec(96, 64, 3, "uint8"))
+    assert file.write_image(np.random.RandomState(0).uniform(0, 1, (64, 96, 3)).astype(np.float32))
+    file.close()
+    assert shot.colorize("--still", str(still), "--json") == 0
+    lines = told(capsys, "input")
+    assert lines == [
+        f"Plate {shot.folder / 'plate.####.exr'}: linear Rec.709 (the default of EXR files)",
+        f"Reference 1001 {shot.folder / 'ref.####.exr'}: linear Rec.709 (the default of EXR files)",
+        f"Still {still}: sRGB (the default of PNG files)",
+    ]
+    assert shot.colorize("--still", str(still)) == 0
+    said = capsys.readouterr().err
+    assert all(line in said for line in lines)
+
+
+def with_passes(shot: ShotOnDisk) -> None:
+    """The plate as a render with an albedo pass in front of the beauty."""
+    for frame in shot.frames:
+        y = channels(shot.plate(frame))["Y"]
+        albedo = {f"albedo.{name}": (np.full_like(y, 0.5), "half") for name in "RGB"}
+        write_frame(shot.plate(frame), {**albedo, **{f"beauty.{name}": (y, "half") for name in "RGB"}})
+
+
+def test_the_layer_that_is_taken_is_told_and_can_be_chosen(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot()
+    whole = [channels(shot.plate(frame))["Y"] for frame in shot.frames]
+    with_passes(shot)
+    assert shot.colorize("--json") == 0
+    assert "layer beauty" in told(capsys, "input")[0]
+    weights = [0.2126390, 0.7151687, 0.0721923]
+    y = np.dstack([channels(shot.output(1003))[name] for name in "RGB"]) @ weights
+    np.testing.assert_allclose(y, whole[2], rtol=3e-3)
+    assert shot.colorize("--json", "--plate-layer", "albedo", "--output", str(shot.folder / "two/shot.####.exr")) == 0
+    assert "layer albedo" in told(capsys, "input")[0]
+    assert shot.colorize("--plate-layer", "diffuse") == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "diffuse" in line and "albedo" in line and "beauty" in line
+
+
+def test_colour_that_begins_in_the_middle_of_a_plate_is_told(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot()
+    for frame in (1003, 1004):
+        write_reference(shot.plate(frame), shot.scene.lightnesses[frame - FIRST], shot.scene.ab[frame - FIRST])
+    assert shot.colorize("--json") == 0
+    warnings = told(capsys, "warning")
+    assert any("Frame 1003" in line and "plate.1003.exr" in line and "luminance" in line for line in warnings)
+    assert any("1003-1004" in line and "grey" in line for line in warnings)
