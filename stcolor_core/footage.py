@@ -6,6 +6,7 @@ from frame to frame, or one larger than the display window, needs no special cas
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,11 +19,12 @@ from numpy.typing import NDArray
 from stcolor_core import plates
 from stcolor_core.color import ColorPipe, roll_off
 from stcolor_core.errors import BadRequest, PlateError
+from stcolor_core.frame_ranges import gaps, name_runs, runs_of
 from stcolor_core.matching import Keyframe
 from stcolor_core.plates import Header, Window
 from stcolor_core.resizing import resized
 from stcolor_core.sequences import FramePattern
-from stcolor_core.shot import Matte, Plate, Shot, format_frames, parse_frames
+from stcolor_core.shot import Matte, Plate, Shot, name_frames, parse_frames
 from stcolor_core.tracking.detectors import Detector
 from stcolor_core.tracking.instance import Instances
 from stcolor_core.tracking.mattes import merge, read_matte
@@ -32,6 +34,7 @@ __all__ = ["PlateFrame", "ShotFootage", "cut", "find_frames", "find_references",
 Array = NDArray[Any]
 Image = NDArray[np.float32]
 _ASPECT_TOLERANCE = 0.01
+_WIDEST_GAP = 10_000  # frames that may be missing in a row: no shot is as long, so what lies beyond is a stray file
 _HELD = 4  # plates: of the frames that propagation has in work, and one to spare
 
 
@@ -58,19 +61,35 @@ def find_frames(plate: Plate) -> dict[int, Path]:
         return {frame: pattern.path(frame) for frame in (parse_frames(plate.frames) if plate.frames else there)}
     if not there:
         raise PlateError(f"There is no frame of {plate.path}. Check the path and the frame padding.")
-    wanted = parse_frames(plate.frames) if plate.frames else range(there[0], there[-1] + 1)
-    missing = sorted(set(wanted).difference(there))
+    asked = None if plate.frames is None else parse_frames(plate.frames)
+    missing = gaps(there) if asked is None else runs_of(set(asked).difference(there))
+    if plate.missing != "skip" and asked is None:
+        _require_no_stray(plate, there, missing)
     if missing and plate.missing == "error":
         raise PlateError(
-            f"Frame {format_frames(missing)} of {plate.path} is missing. "
+            f"Frame {name_runs(missing)} of {plate.path} is missing. "
             "Render it, or pass --missing skip or --missing hold."
         )
     if plate.missing == "hold":
-        return {frame: pattern.path(max((f for f in there if f <= frame), default=there[0])) for frame in wanted}
-    kept = [frame for frame in wanted if frame in set(there)]
+        wanted = asked or range(there[0], there[-1] + 1)
+        return {frame: pattern.path(there[max(0, bisect_right(there, frame) - 1)]) for frame in wanted}
+    kept = there if asked is None else sorted(set(asked).intersection(there))
     if not kept:
-        raise PlateError(f"None of the frames {plate.frames} of {plate.path} is there. Check --frames.")
+        raise PlateError(f"None of the frames {name_frames(asked or ())} of {plate.path} is there. Check --frames.")
     return {frame: pattern.path(frame) for frame in kept}
+
+
+def _require_no_stray(plate: Plate, there: Sequence[int], missing: Sequence[range]) -> None:
+    """Raise PlateError where the frames lie so far apart that some of them belong to no shot."""
+    widest = max(missing, key=lambda gap: gap.stop - gap.start, default=range(0))
+    if widest.stop - widest.start <= _WIDEST_GAP:
+        return
+    place = bisect_right(there, widest.start)
+    stray = min(there[:place], there[place:], key=len)
+    raise PlateError(
+        f"Frame {name_frames(stray)} of {plate.path} lies {widest.stop - widest.start} frames away from the others. "
+        "Move it out of the folder, or name the shot's frames with --frames."
+    )
 
 
 def find_references(
@@ -95,7 +114,7 @@ def find_references(
                 )
             if there - own:
                 warn(
-                    f"Frame {format_frames(there - own)} of the references {reference.path} is no frame of the plate "
+                    f"Frame {name_frames(there - own)} of the references {reference.path} is no frame of the plate "
                     "and is not used. Check the numbering."
                 )
             found.update({frame: (pattern.path(frame), reference.colorspace) for frame in own if frame not in found})

@@ -26,7 +26,7 @@ from stcolor_core.propagation import Colored, Propagator
 from stcolor_core.resizing import resized
 from stcolor_core.scratch import Scratch
 from stcolor_core.sequences import FramePattern
-from stcolor_core.shot import Shot, Tracking, format_frames
+from stcolor_core.shot import Shot, Tracking, format_frames, name_frames
 from stcolor_core.spans import Span, reaching, unreferenced
 from stcolor_core.upsampling import upsample
 
@@ -193,14 +193,14 @@ class _Run:
     def _cuts(self, wanted: frozenset[int]) -> list[int]:
         cuts = cuts_of(self._shot, self._footage, wanted, looks=self._looks)
         if cuts and self._shot.method.cuts == "auto":
-            self._warn(f"Scene cuts before frame {format_frames(cuts)}: colour is not carried across them.")
+            self._warn(f"Scene cuts before frame {name_frames(cuts)}: colour is not carried across them.")
         return cuts
 
     def _tell_unreferenced(self, spans: Iterable[Span], wanted: frozenset[int]) -> None:
         grey = wanted.intersection(unreferenced(spans))
         if grey and not self._shot.stills:
             self._warn(
-                f"Frames {format_frames(grey)} have no reference in their scene and stay grey. "
+                f"Frames {name_frames(grey)} have no reference in their scene and stay grey. "
                 "Add a reference there, or a --still."
             )
         self._pass_on_warnings()

@@ -13,7 +13,7 @@ from stcolor_core.cuts import CutFinder
 from stcolor_core.errors import BadRequest, ModelError
 from stcolor_core.footage import ShotFootage
 from stcolor_core.lookahead import ahead
-from stcolor_core.shot import Shot, Tracking, format_frames, parse_frames
+from stcolor_core.shot import Shot, Tracking, name_frames, parse_frames
 from stcolor_core.spans import Span, pieces, plan
 from stcolor_core.tracking.detectors import Detector, open_detector
 
@@ -73,7 +73,7 @@ def wanted_frames(shot: Shot, frames: Iterable[int], only: str | None = None) ->
     wanted = frozenset(parse_frames(only))
     if wanted - there:
         raise BadRequest(
-            f"Frame {format_frames(wanted - there)} is to be written and is no frame of the plate. Correct --only."
+            f"Frame {name_frames(wanted - there)} is to be written and is no frame of the plate. Correct --only."
         )
     return wanted
 
