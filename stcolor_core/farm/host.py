@@ -88,8 +88,7 @@ def _span(options: argparse.Namespace) -> int:
     from stcolor_core.pipeline import colorize
 
     share_the_machine()
-    stop = StopOnSignal()
-    with _failing_as(options.progress):
+    with StopOnSignal() as stop, _failing_as(options.progress):
         shot = _mapped(options)
         frames = chosen(
             tasks_of(shot),

@@ -48,7 +48,7 @@ def add_commands(commands: Any, *, prepare: Callable[[], None]) -> None:
         "--idle-minutes", type=float, default=60.0, help="end when nothing is asked for so long; 0: never (%(default)g)"
     )
     serve.add_argument("--background", action="store_true", help="come back once it answers, and leave it running")
-    serve.set_defaults(run=lambda options: _serve(options, prepare))
+    serve.set_defaults(run=lambda options: _serve(options, prepare), takes_signals=True)
     status = commands.add_parser("status", help="say whether a core runs, and where; ends with 1 where none does")
     status.add_argument("--json", action="store_true", help="as one JSON object")
     status.set_defaults(run=_status)
