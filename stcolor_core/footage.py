@@ -29,7 +29,7 @@ from stcolor_core.tracking.detectors import Detector
 from stcolor_core.tracking.instance import Instances
 from stcolor_core.tracking.mattes import merge, read_matte
 
-__all__ = ["PlateFrame", "ShotFootage", "cut", "find_frames", "find_references", "open_pipe"]
+__all__ = ["PlateFrame", "ShotFootage", "check_mattes", "cut", "find_frames", "find_references", "open_pipe"]
 
 Array = NDArray[Any]
 Image = NDArray[np.float32]
@@ -97,11 +97,12 @@ def find_references(
 ) -> dict[int, tuple[Path, str | None]]:
     """Reference frame -> its picture and colour space. Sequences give every frame of theirs that the plate has.
 
-    warn: takes one line that names the frames of a sequence that the plate has not.
+    warn: takes one line that names the frames of a sequence that the plate has not, or that another one has too.
     Raises BadRequest for a reference named by its frame that the plate has not, and where a sequence has none at all.
     """
     plate = set(frames)
     found: dict[int, tuple[Path, str | None]] = {}
+    listed: set[int] = set()  # by sequences; a reference named by its frame takes the place of one of these
     for reference in shot.references:
         pattern = FramePattern.parse(reference.path)
         if reference.frame is None:
@@ -117,6 +118,12 @@ def find_references(
                     f"Frame {name_frames(there - own)} of the references {reference.path} is no frame of the plate "
                     "and is not used. Check the numbering."
                 )
+            if twice := own.intersection(listed):
+                warn(
+                    f"Frame {name_frames(twice)} of the references {reference.path} is a reference already, of the "
+                    "sequence given before it, which is taken. Leave one of them out."
+                )
+            listed |= own
             found.update({frame: (pattern.path(frame), reference.colorspace) for frame in own if frame not in found})
         elif reference.frame not in plate:
             span = f"{min(plate)}-{max(plate)}"
@@ -127,6 +134,19 @@ def find_references(
         else:
             found[reference.frame] = (pattern.path(reference.frame), reference.colorspace)
     return dict(sorted(found.items()))
+
+
+def check_mattes(shot: Shot, frames: Iterable[int], *, warn: Callable[[str], None]) -> None:
+    """Tell of mattes that belong to no frame of the plate. Raises BadRequest for a sequence of which none does."""
+    plate = set(frames)
+    for matte in shot.mattes:
+        pattern = FramePattern.parse(matte.path)
+        if matte.frame is not None and matte.frame not in plate:
+            warn(f"The matte {matte.path} is for frame {matte.frame}, which the plate has not, and is not used.")
+        elif matte.frame is None and pattern.is_sequence and plate.isdisjoint(pattern.frames()):
+            raise BadRequest(
+                f"No frame of the mattes {matte.path} is a frame of the plate. Check the padding, or give FRAME=PATH."
+            )
 
 
 def open_pipe(shot: Shot, colorspace: str | None, header: Header, *, exposure: float) -> ColorPipe:
@@ -163,6 +183,7 @@ class ShotFootage:
     ) -> None:
         self.frames = find_frames(shot.plate)
         self.references = find_references(shot, self.frames, warn=warn)
+        check_mattes(shot, self.frames, warn=warn)
         self._shot, self._warn = shot, warn
         self._use_instances, self._detector = use_instances, detector
         headers = [plates.read_header(path, frame=frame) for frame, path in self.frames.items()]

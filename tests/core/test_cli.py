@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stcolor_core import cli
+from stcolor_core import cli, shot_options
 from stcolor_core.errors import one_line
 from stcolor_core.shot import Matte, Method, Output, Plate, Reference, Shot, Still
 
@@ -67,6 +68,7 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--detector-weights": (["/w.pth"], WITH_INSTANCES),
     "--detector-config": (["/c.yaml"], WITH_INSTANCES),
 }
+SHOT_OPTIONS = Path(shot_options.__file__).read_text(encoding="utf-8")
 RUNNING = {"--device": ["cpu"], "--force": [], "--json": []}
 NO_SETTINGS = {"-h", "--help", "--shot", "--write-shot", *RUNNING}
 
@@ -96,6 +98,18 @@ def written(folder: Path, shot: Shot, *options: str) -> Shot:
 
 def test_every_option_of_colorize_is_in_the_tables_of_this_test() -> None:
     assert set(options_of_colorize()) == {*GIVEN, *NO_SETTINGS}
+
+
+def test_every_option_of_every_command_is_read_by_its_module() -> None:
+    for name, parser in commands(cli._parser()):
+        run = parser.get_default("run")
+        source = Path(sys.modules[run.__module__].__file__ or "").read_text(encoding="utf-8")
+        for action in parser._actions:
+            if action.option_strings and "." not in action.dest and action.dest != "help":
+                read = (f"options.{action.dest}", f'"{action.dest}"')
+                assert any(text in source + SHOT_OPTIONS for text in read), (
+                    f"stcolor {name} does not read {action.dest}"
+                )
 
 
 @pytest.mark.parametrize("option", GIVEN)

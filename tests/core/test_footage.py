@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from stcolor_core.errors import PlateError
-from stcolor_core.footage import find_frames, find_references
-from stcolor_core.shot import Output, Plate, Reference, Shot
+from stcolor_core.errors import BadRequest, PlateError
+from stcolor_core.footage import check_mattes, find_frames, find_references
+from stcolor_core.shot import Matte, Output, Plate, Reference, Shot
 
 
 def a_shot(folder: Path, *references: Reference) -> Shot:
@@ -42,6 +43,28 @@ def test_keys_that_are_all_plate_frames_are_nothing_to_tell(tmp_path: Path) -> N
     shot = a_shot(tmp_path, Reference(path=path), Reference(path=path.replace("####", "0003"), frame=3))
     assert list(find_references(shot, range(1, 6), warn=told.append)) == [3, 5]
     assert not told
+
+
+def test_a_key_that_two_sequences_have_is_named(tmp_path: Path) -> None:
+    one, other = touch(tmp_path, "one", 2, 3), touch(tmp_path, "other", 3, 4)
+    told: list[str] = []
+    found = find_references(a_shot(tmp_path, Reference(path=one), Reference(path=other)), range(1, 6), warn=told.append)
+    assert {frame: path.name for frame, (path, _) in found.items()} == {
+        2: "one.0002.exr",
+        3: "one.0003.exr",
+        4: "other.0004.exr",
+    }
+    assert len(told) == 1 and told[0].startswith("Frame 3 ") and other in told[0]
+
+
+def test_mattes_that_belong_to_no_frame_are_named(tmp_path: Path) -> None:
+    path = touch(tmp_path, "roto", 3, 9)
+    told: list[str] = []
+    mattes = (Matte(path=path), Matte(path="/a.exr", frame=3), Matte(path="/b.exr", frame=7))
+    check_mattes(replace(a_shot(tmp_path), mattes=mattes), range(1, 6), warn=told.append)
+    assert len(told) == 1 and "/b.exr" in told[0] and "frame 7" in told[0]
+    with pytest.raises(BadRequest, match=r"rotto\.####\.exr"):
+        check_mattes(replace(a_shot(tmp_path), mattes=(Matte(path="rotto.####.exr"),)), [1], warn=told.append)
 
 
 def test_a_stray_file_is_named_with_the_gap_and_nothing_of_it_is_built(tmp_path: Path) -> None:
