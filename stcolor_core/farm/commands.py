@@ -123,6 +123,7 @@ def _job(options: argparse.Namespace) -> Job:
     from stcolor_core.sequences import FramePattern
     from stcolor_core.shot_options import check_max_span
 
+    _require_plain_texts(options)
     shot = Shot.load(options.shot)
     if options.max_span is not None:
         check_max_span(shot)
@@ -145,6 +146,15 @@ def _job(options: argparse.Namespace) -> Job:
         nuke=nuke,
         environment={name: value for name in _CARRIED if (value := os.environ.get(name))},
     )
+
+
+def _require_plain_texts(options: argparse.Namespace) -> None:
+    """Raise BadRequest for a line end or the like: the engines keep a job as lines, or as XML."""
+    for name, value in vars(options).items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, (str, Path)) and not str(text).isprintable():
+                option = "--" + name.replace("_", "-")
+                raise BadRequest(f"{option} {str(text)[:80]!a} holds a character that no job can. Write a plain line.")
 
 
 def _nuke(options: argparse.Namespace) -> NukeRender | None:

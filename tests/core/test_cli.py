@@ -212,6 +212,21 @@ def test_a_farms_option_that_would_have_no_effect_is_refused_by_name(
     assert not (tmp_path / "job").exists()
 
 
+@pytest.mark.parametrize("text", ["a\nPool=x", "a\x1b", "\udcff", "\u2028"])
+@pytest.mark.parametrize(
+    ("engine", "option"),
+    [("deadline", "--pool"), ("opencue", "--show"), ("openjd", "--stcolor"), ("openjd", "--write")],
+)
+def test_a_text_that_no_engine_keeps_is_refused_by_name(
+    engine: str, option: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = tmp_path / "shot.json"
+    shot.write_text(a_shot().to_json(), encoding="utf-8")
+    job = ["farm", engine, "--shot", str(shot), "--output", str(tmp_path / "job")]
+    assert cli.main([*job, option, text, "--nuke-script", "/s.nk"]) == 2
+    assert f"{option} {text!a} holds a character" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "frame", "path"),
     [
