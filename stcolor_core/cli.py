@@ -6,38 +6,72 @@ Exit codes: 0 done, 1 failed with one readable line, 2 bad request, 130 cancelle
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
+import os
+import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
 from stcolor_core import __version__
-from stcolor_core.errors import BadRequest, Cancelled, PlateError, StcolorError
+from stcolor_core.errors import BadRequest, Cancelled, OutputError, PlateError, StcolorError, one_line
 from stcolor_core.farm import commands as farm
+from stcolor_core.partials import partial_of
 from stcolor_core.service import commands as service
-from stcolor_core.shot import TRACKINGS, Matte, Method, Output, Plate, Reference, Shot, Still
-from stcolor_core.terminal import Bar, JsonLines, StopOnSignal, share_the_machine
+from stcolor_core.shot import Shot
+from stcolor_core.shot_options import add_shot_options, build_shot, check_max_span
+from stcolor_core.terminal import Bar, JsonLines, StopOnSignal, end_at_second_signal, share_the_machine
 from stcolor_core.training import commands as training
 
 __all__ = ["main"]
 
-_KEYED = "FRAME=PATH"
+_CANCELLED = 130
+_NEGATIVE = re.compile(r"-[0-9]")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code."""
+    """Run one command; returns its exit code.
+
+    arguments: without the program's name; None takes the process's own, which ends with the command.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):  # what a path holds must not stop the line that names it
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if arguments is not None:
+        return _run(arguments)
+    code = _run(sys.argv[1:])
+    if code == _CANCELLED:  # another Ctrl-C would find Python half taken down, and end in a traceback
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
-        options = _parser().parse_args(arguments)
+        options = _parser().parse_args(_with_negative_values(arguments))
         run: Callable[[argparse.Namespace], int] = options.run
+        if options.takes_signals:
+            return _said(run, options)
+        with end_at_second_signal():
+            return _said(run, options)
+    except BadRequest as error:  # of the parser
+        return _failed(error, 2)
+
+
+def _said(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    """The exit code of a command, what ended it said in one line."""
+    try:
         return run(options)
     except Cancelled as error:
-        return _failed(error, 130)
+        return _failed(error, _CANCELLED)
     except KeyboardInterrupt:
-        return _failed("Cancelled.", 130)
+        return _failed("Cancelled.", _CANCELLED)
     except BadRequest as error:
         return _failed(error, 2)
     except StcolorError as error:
@@ -47,8 +81,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failed(message: object, code: int) -> int:
-    sys.stderr.write(f"stcolor: {message}\n")
+    sys.stderr.write(f"stcolor: {one_line(str(message))}\n")
     return code
+
+
+def _with_negative_values(arguments: Sequence[str]) -> list[str]:
+    """`--reference -3=a.exr` as `--reference=-3=a.exr`: argparse takes -3=a.exr for an option, and none begins so."""
+    joined: list[str] = []
+    for argument in arguments:
+        before = joined[-1] if joined else ""
+        if _NEGATIVE.match(argument) and before.startswith("--") and before != "--" and "=" not in before:
+            joined[-1] = f"{before}={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 class _Parser(argparse.ArgumentParser):
@@ -61,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="stcolor", description="Reference-based video colourisation: a few coloured keyframes, the shot follows."
     )
     parser.add_argument("--version", action="version", version=f"stcolor {__version__}")
+    parser.set_defaults(takes_signals=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     _add_colorize(commands.add_parser("colorize", help="colour a shot from keyframes"))
     _add_suggest(commands.add_parser("suggest", help="say where one more keyframe would help most"))
@@ -78,166 +125,60 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_colorize(parser: argparse.ArgumentParser) -> None:
-    paths = parser.add_argument_group("pictures")
-    paths.add_argument("--shot", type=Path, help="a shot file in place of the options below, as --write-shot writes it")
-    paths.add_argument("--plate", help="the black-and-white sequence, like plates/sh010.####.exr")
-    paths.add_argument("--plate-layer", metavar="NAME", help="the layer of the plate's EXRs that holds the picture")
-    paths.add_argument("--frames", help="which of its frames make the shot, like 1001-1100; default: all on disk")
-    paths.add_argument(
-        "--reference",
-        action="append",
-        default=[],
-        metavar=_KEYED,
-        help="a coloured frame; or a pattern, every existing frame of which is one",
-    )
-    paths.add_argument(
-        "--still", action="append", default=[], metavar="PATH", help="a coloured picture that is no frame of the plate"
-    )
-    paths.add_argument(
-        "--matte",
-        action="append",
-        default=[],
-        metavar=_KEYED,
-        help="roto, id picture or Cryptomatte of a frame; or a pattern",
-    )
-    paths.add_argument("--output", help="the EXR sequence to write, like out/sh010.####.exr")
-    paths.add_argument(
-        "--reuse",
-        metavar="PATTERN",
-        help="an earlier version: frames that would come out the same are linked, or copied",
-    )
-    paths.add_argument("--link-reused", action="store_true", help="link reused frames instead of copying them")
-    paths.add_argument("--no-beauty", action="store_true", help="leave R, G, B out of the output")
-    paths.add_argument(
-        "--missing", choices=("error", "skip", "hold"), default="error", help="what to do about missing plate frames"
-    )
-    color = parser.add_argument_group("colour")
-    color.add_argument(
-        "--colorspace", help="of the plate, and of references of its file type: a name in the OpenColorIO config"
-    )
-    color.add_argument("--ocio", help="OpenColorIO config file or builtin name; default: $OCIO, then a builtin one")
-    color.add_argument(
-        "--exposure", type=float, default=0.0, help="stops, for plates whose diffuse white is not at 1.0"
-    )
-    color.add_argument("--chroma", type=float, default=Method.chroma, help="factor on the result's colourfulness")
-    _add_method(parser.add_argument_group("method"))
+    add_shot_options(parser)
     run = parser.add_argument_group("running")
-    run.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    run.add_argument("--only", metavar="FRAMES", help="write these frames only; everything around them still counts")
-    run.add_argument(
-        "--max-span", type=int, metavar="N", help="frames of a span that one task of a farm writes, for --write-shot"
-    )
+    run.add_argument("--device", choices=("auto", "cpu", "cuda"), help="default: auto, a GPU where there is one")
     run.add_argument("--force", action="store_true", help="write frames again that are on disk and valid")
     run.add_argument("--json", action="store_true", help="progress as one JSON object a line on standard output")
     run.add_argument("--write-shot", type=Path, metavar="PATH", help="write the shot file of this call and stop")
     parser.set_defaults(run=_colorize)
 
 
-def _add_method(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--model", default=Method.model, help="standard or exemplar; see `stcolor models list`")
-    group.add_argument(
-        "--tracking", choices=TRACKINGS, help="default: dense, with instances where there are mattes or a detector"
-    )
-    group.add_argument(
-        "--working-height", type=int, default=Method.working_height, help="lines at which colour is found (%(default)s)"
-    )
-    group.add_argument(
-        "--matching-height", type=int, default=Method.matching_height, help="lines that features see (%(default)s)"
-    )
-    group.add_argument(
-        "--references", type=int, default=Method.references, help="how many references colour a frame (%(default)s)"
-    )
-    group.add_argument("--temperature", type=float, help="softmax temperature; default: the model's own")
-    group.add_argument("--radius", type=int, help="R of dense tracking; default: the model's own")
-    group.add_argument(
-        "--exact", action="store_true", help="the exact forms of tracking and attention, for comparison; slow"
-    )
-    group.add_argument("--no-flow", action="store_true", help="the attention part alone")
-    group.add_argument(
-        "--cuts", default=Method.cuts, help="auto, none, or the first frames of new scenes (%(default)s)"
-    )
-    group.add_argument("--detector", choices=("torchvision", "detectron2"), default=Method.detector)
-    group.add_argument("--detector-weights", help="of detectron2")
-    group.add_argument("--detector-config", help="of detectron2")
-
-
-def _shot(options: argparse.Namespace) -> Shot:
-    if options.shot is not None:
-        if options.plate or options.reference or options.still or options.matte or options.output:
-            raise BadRequest("--shot holds plate, references and output already. Give either --shot or these.")
-        return Shot.load(options.shot)
-    for name in ("plate", "output"):
-        if getattr(options, name) is None:
-            raise BadRequest(f"--{name} is missing. Give it, or a --shot file.")
-    references = [Reference(frame=frame, path=path) for frame, path in map(_keyed, options.reference)]
-    mattes = [Matte(frame=frame, path=path) for frame, path in map(_keyed, options.matte)]
-    plate = Plate(
-        path=options.plate,
-        frames=options.frames,
-        colorspace=options.colorspace,
-        exposure=options.exposure,
-        missing=options.missing,
-        layer=options.plate_layer,
-    )
-    return Shot(
-        plate=plate,
-        output=Output(
-            path=options.output,
-            beauty=not options.no_beauty,
-            max_span=options.max_span,
-            reuse=options.reuse,
-            link=options.link_reused,
-        ),
-        references=tuple(references),
-        stills=tuple(Still(path=path) for path in options.still),
-        mattes=tuple(mattes),
-        method=_method(options),
-        ocio=options.ocio,
-    )
-
-
-def _method(options: argparse.Namespace) -> Method:
-    direct = (
-        *(
-            "model",
-            "tracking",
-            "working_height",
-            "matching_height",
-            "references",
-            "temperature",
-            "radius",
-            "exact",
-            "chroma",
-        ),
-        *("cuts", "detector", "detector_weights", "detector_config"),
-    )
-    return replace(Method(**{name: getattr(options, name) for name in direct}), flow=not options.no_flow)
-
-
-def _keyed(text: str) -> tuple[int | None, str]:
-    """FRAME=PATH, or a pattern alone."""
-    frame, equals, path = text.partition("=")
-    if equals and frame.strip().lstrip("-").isdigit():
-        return int(frame), path
-    return None, text
-
-
 def _colorize(options: argparse.Namespace) -> int:
-    shot = _shot(options)
+    shot = build_shot(options)
+    asked_for_spans = "output.max_span" in vars(options)
     if options.write_shot is not None:
-        options.write_shot.write_text(shot.to_json() + "\n", encoding="utf-8")
+        for name in ("device", "force", "json"):
+            if getattr(options, name):
+                raise BadRequest(f"--{name} is about a run, and --write-shot runs nothing. Leave one of them out.")
+        if asked_for_spans:
+            check_max_span(shot)
+        _write_shot(options.write_shot, shot, read_from=options.shot)
         return 0
-    from stcolor_core.pipeline import colorize
+    if asked_for_spans:
+        raise BadRequest("--max-span is for the tasks of a farm. Give it with --write-shot, or to stcolor farm.")
+    with StopOnSignal() as stop:
+        from stcolor_core.pipeline import colorize
 
-    share_the_machine()
-    stop = StopOnSignal()
-    with JsonLines() if options.json else Bar() as report:
-        frames = colorize(
-            shot, device=options.device, only=options.only, force=options.force, report=report, cancelled=stop.asked
-        )
-        for _ in frames:
-            pass
+        share_the_machine()
+        with JsonLines() if options.json else Bar() as report:
+            device = options.device or "auto"
+            for _ in colorize(shot, device=device, force=options.force, report=report, cancelled=stop.asked):
+                pass
     return 0
+
+
+def _write_shot(path: Path, shot: Shot, *, read_from: Path | None) -> None:
+    """Write a shot file, in place of another one at most: never of what the shot reads, or of anything else."""
+    from stcolor_core.protection import refuse_to_write
+
+    remedy = "Give another path to --write-shot."
+    refuse_to_write([path], shot, remedy=remedy, read_from=read_from)
+    try:
+        if path.is_file():
+            Shot.load(path)
+    except BadRequest:
+        raise BadRequest(f"{path} is there and is no shot file. {remedy}") from None
+    except (OSError, ValueError):  # what is wrong with the path is said when it is written
+        pass
+    try:
+        with partial_of(path) as partial:
+            partial.write_text(shot.to_json() + "\n", encoding="utf-8")
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise OutputError(
+            f"The shot file {path} cannot be written ({why}). Check its folder, and its rights."
+        ) from None
 
 
 # suggest

@@ -13,7 +13,23 @@ __all__ = [
     "OutputError",
     "PlateError",
     "StcolorError",
+    "one_line",
 ]
+
+_LONGEST = 300
+
+
+def one_line(text: str) -> str:
+    """A message as it is shown: one line of printable characters, of at most 300.
+
+    What is too long loses its middle, so that the remedy at its end stays.
+    """
+    line = " ".join(text.split())
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+    if len(line) <= _LONGEST:
+        return line
+    half = (_LONGEST - len(" ... ")) // 2
+    return f"{line[:half]} ... {line[-half:]}"
 
 
 class StcolorError(Exception):

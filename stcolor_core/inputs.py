@@ -17,8 +17,8 @@ from stcolor_core.errors import PlateError
 from stcolor_core.ocio import forget_files
 from stcolor_core.plates import Header, Picture, Window
 from stcolor_core.sequences import FramePattern
-from stcolor_core.shot import Shot, format_frames
-from stcolor_core.shot_files import find_frames, find_references
+from stcolor_core.shot import Shot, name_frames
+from stcolor_core.shot_files import check_mattes, find_frames, find_references
 from stcolor_core.stat_cache import StatCache, Status
 from stcolor_core.tracking.cryptomatte import find_layer
 from stcolor_core.weight_files import checksum
@@ -124,6 +124,7 @@ class ShotInputs:
         self._statuses: dict[Path, Status] = {}
         self.frames = find_frames(shot.plate)
         self.references = find_references(shot, self.frames, warn=warn)
+        check_mattes(shot, self.frames, warn=warn)
         self._numbers = {path: frame for frame, path in reversed(self.frames.items())}
         of_plate = self._formats(self.frames.values(), layer=shot.plate.layer)
         self.formats = {frame: of_plate[path] for frame, path in self.frames.items()}
@@ -249,7 +250,7 @@ class ShotInputs:
                     told = self._tell("Reference", reference.path, pipe, colorspace, self._coloured[path], path)
                     alike.setdefault(told, []).append(frame)
             for told, frames in alike.items():
-                yield replace(told, what=f"Reference {format_frames(frames)}")
+                yield replace(told, what=f"Reference {name_frames(frames)}")
         for still in shot.stills:
             path = Path(still.path)
             pipe = self.pipe_of(path, still.colorspace, exposure=0.0)

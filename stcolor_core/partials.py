@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["partial_of"]
+__all__ = ["partial_of", "remove_unfinished"]
 
 # A live writer writes on and on, and a frame takes it seconds even on a slow server. No lock says who is alive: output
 # folders lie on network disks, where locks hang or hold for one machine only.
 _ABANDONED_SECONDS = 3600.0
 _OURS = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
+_unfinished: set[Path] = set()
+_changing = threading.Lock()  # the set above
 _swept: set[Path] = set()  # once a process: to list a folder of thousands of frames for each of them would cost
 
 
@@ -27,6 +30,8 @@ def partial_of(path: Path) -> Iterator[Path]:
     Raises OSError where the file cannot be put in its place.
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    with _changing:
+        _unfinished.add(partial)
     try:
         yield partial
         if path.parent not in _swept:
@@ -35,6 +40,16 @@ def partial_of(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        with _changing:
+            _unfinished.discard(partial)
+
+
+def remove_unfinished() -> None:
+    """Remove what is half-written, in a process that ends right after: whoever begins another file waits for ever."""
+    _changing.acquire()
+    for partial in _unfinished:
+        with suppress(OSError):  # Windows keeps a file that is open; a later writer removes it
             partial.unlink(missing_ok=True)
 
 

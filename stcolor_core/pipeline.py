@@ -39,7 +39,7 @@ from stcolor_core.protection import refuse_results_as_references, refuse_to_writ
 from stcolor_core.resizing import resized
 from stcolor_core.scratch import Scratch
 from stcolor_core.sequences import FramePattern
-from stcolor_core.shot import Shot, Tracking, format_frames
+from stcolor_core.shot import Shot, Tracking, format_frames, name_frames
 from stcolor_core.spans import Span, reaching, unreferenced
 from stcolor_core.stat_cache import StatCache
 from stcolor_core.upsampling import upsample
@@ -233,7 +233,7 @@ class _Run:
         changed = [frame for frame, found in self._found.items() if found.standing.is_others_work]
         if changed and not self._force:
             self._warn(
-                f"Frame {format_frames(changed)} of {self._output} was changed after it was written, or is no frame of "
+                f"Frame {name_frames(changed)} of {self._output} was changed after it was written, or is no frame of "
                 "RefColorize's: it is kept as it is. --force writes it anew."
             )
         if not self._force:
@@ -243,7 +243,7 @@ class _Run:
     def _cuts(self, wanted: frozenset[int]) -> list[int]:
         cuts = cuts_of(self._shot, self._inputs, self._footage, wanted, looks=self._looks, cache=self._cache)
         if cuts and self._shot.method.cuts == "auto":
-            self._warn(f"Scene cuts before frame {format_frames(cuts)}: colour is not carried across them.")
+            self._warn(f"Scene cuts before frame {name_frames(cuts)}: colour is not carried across them.")
         return cuts
 
     def _tell_plan(self) -> None:
@@ -262,7 +262,7 @@ class _Run:
         grey = wanted.intersection(unreferenced(spans))
         if grey and not self._shot.stills:
             self._warn(
-                f"Frames {format_frames(grey)} have no reference in their scene and stay grey. "
+                f"Frames {name_frames(grey)} have no reference in their scene and stay grey. "
                 "Add a reference there, or a --still."
             )
         self._pass_on_warnings()
@@ -272,7 +272,7 @@ class _Run:
         coloured = self._footage.coloured_frames
         if coloured and len(coloured) < len(self._footage.frames):
             self._warn(
-                f"Frame {format_frames(coloured)} of the plate {self._shot.plate.path} is in colour, the others that "
+                f"Frame {name_frames(coloured)} of the plate {self._shot.plate.path} is in colour, the others that "
                 "were read are grey. Check that this is the right plate."
             )
 

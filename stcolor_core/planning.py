@@ -17,7 +17,7 @@ from stcolor_core.errors import BadRequest, ModelError
 from stcolor_core.footage import ShotFootage, canvas_of
 from stcolor_core.inputs import ShotInputs
 from stcolor_core.lookahead import ahead
-from stcolor_core.shot import Shot, Tracking, format_frames, parse_frames
+from stcolor_core.shot import Shot, Tracking, name_frames, parse_frames
 from stcolor_core.spans import Span, pieces, plan
 from stcolor_core.stat_cache import StatCache, is_settled
 from stcolor_core.tracking.detectors import Detector, config_files, open_detector
@@ -94,7 +94,7 @@ def wanted_frames(shot: Shot, frames: Iterable[int], only: str | None = None) ->
     wanted = frozenset(parse_frames(only))
     if wanted - there:
         raise BadRequest(
-            f"Frame {format_frames(wanted - there)} is to be written and is no frame of the plate. Correct --only."
+            f"Frame {name_frames(wanted - there)} is to be written and is no frame of the plate. Correct --only."
         )
     return wanted
 

@@ -15,7 +15,7 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.frame_files import is_as_written
 from stcolor_core.inputs import ShotInputs
 from stcolor_core.sequences import FramePattern
-from stcolor_core.shot import Shot, format_frames
+from stcolor_core.shot import Shot, name_frames
 
 __all__ = ["refuse_results_as_references", "refuse_to_write"]
 
@@ -63,7 +63,7 @@ def refuse_results_as_references(shot: Shot, inputs: ShotInputs) -> None:
         results = [frame for frame in results if is_as_written(pattern.path(frame)) is not False]
         if results:
             raise BadRequest(
-                f"Frame {format_frames(results)} of the references {reference.path} is a result of RefColorize and no "
+                f"Frame {name_frames(results)} of the references {reference.path} is a result of RefColorize and no "
                 "keyframe. Move the results away, or name each keyframe: --reference FRAME=PATH."
             )
 

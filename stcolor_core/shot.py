@@ -8,14 +8,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from stcolor_core.errors import BadRequest
+from stcolor_core.frame_ranges import format_frames, name_frames, parse_frames
 
 __all__ = [
     "TRACKINGS",
@@ -29,48 +30,16 @@ __all__ = [
     "Still",
     "Tracking",
     "format_frames",
+    "name_frames",
     "parse_frames",
+    "paths_of",
+    "with_paths",
 ]
 
 Tracking = Literal["none", "instance", "dense", "instance+dense"]
 Missing = Literal["error", "skip", "hold"]
 DetectorKind = Literal["torchvision", "detectron2"]
 TRACKINGS: tuple[Tracking, ...] = get_args(Tracking)
-
-_MOST_FRAMES = 1_000_000  # eleven hours of film; a range comes from outside, and must not fill the memory
-_RANGE = re.compile(r"(-?\d+)(?:-(-?\d+)(?:x(\d+))?)?")
-
-
-def parse_frames(text: str) -> tuple[int, ...]:
-    """The frames that a Nuke-style range names: "7", "1-10", "1-10x2", several separated by commas or blanks.
-
-    Returns the frames in ascending order, each once. Raises BadRequest where the text is not such a range.
-    """
-    frames: set[int] = set()
-    for part in re.split(r"[,\s]+", text.strip()):
-        match = _RANGE.fullmatch(part)
-        if match is None:
-            raise BadRequest(
-                f"Frame range {text!r} is not readable. Write it like 1001-1100, 1001-1100x2 or 5,9,12-20."
-            )
-        first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
-        if last < first or step < 1:
-            raise BadRequest(f"Frame range {part!r} runs backwards or has no step. Write the lower frame first.")
-        if (last - first) // step >= _MOST_FRAMES:
-            raise BadRequest(f"Frame range {part!r} has more than {_MOST_FRAMES} frames. Check its last frame.")
-        frames.update(range(first, last + 1, step))
-    return tuple(sorted(frames))
-
-
-def format_frames(frames: Iterable[int]) -> str:
-    """Frames as a compact range, the inverse of `parse_frames`: (1, 2, 3, 7) -> "1-3,7"."""
-    runs: list[list[int]] = []
-    for frame in sorted(set(frames)):
-        if runs and frame == runs[-1][1] + 1:
-            runs[-1][1] = frame
-        else:
-            runs.append([frame, frame])
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +192,10 @@ class Method:
         _require(self.working_height >= 64, "The working height must be at least 64 lines.")
         _require(self.matching_height >= 64, "The matching height must be at least 64 lines.")
         _require(self.references >= 1, "At least one reference must colour a frame.")
-        _require(self.temperature is None or self.temperature > 0, "The temperature must be above 0.")
+        _require(
+            self.temperature is None or (math.isfinite(self.temperature) and self.temperature > 0),
+            "The temperature must be above 0.",
+        )
         _require(self.radius is None or 1 <= self.radius <= 64, "The radius must lie between 1 and 64 grid cells.")
         for name in ("threshold", "matte_threshold", "iou_threshold"):
             _require(0 < getattr(self, name) < 1, f"The {name.replace('_', ' ')} must lie between 0 and 1.")
@@ -248,9 +220,14 @@ class Shot:
     ocio: str | None = None
 
     def __post_init__(self) -> None:
-        frames = [reference.frame for reference in self.references if reference.frame is not None]
-        twice = sorted({frame for frame in frames if frames.count(frame) > 1})
-        _require(not twice, f"Frame {twice[:1]} has two references. Keep one of them." if twice else "")
+        counts = Counter(reference.frame for reference in self.references if reference.frame is not None)
+        twice = [frame for frame, count in counts.items() if count > 1]
+        _require(not twice, f"Frame {name_frames(twice)} has two references. Keep one of them.")
+        for text in _texts(dataclasses.asdict(self)):
+            _require(
+                "\0" not in text and _in_utf8(text),
+                f"{text[:80]!a} holds a null character, or bytes that are not UTF-8. Rename what it names.",
+            )
 
     def to_json(self) -> str:
         """The shot as indented JSON; `from_json` gives it back unchanged."""
@@ -261,7 +238,7 @@ class Shot:
         """The shot that `to_json` wrote. Raises BadRequest on anything that is not exactly a shot."""
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BadRequest(f"The shot is not JSON ({error}).") from None
         return _build(cls, data, "shot")
 
@@ -276,6 +253,59 @@ class Shot:
             return cls.from_json(text)
         except BadRequest as error:
             raise BadRequest(f"{path}: {error}") from None
+
+
+def with_paths(shot: Shot, change: Callable[[str], str]) -> Shot:
+    """The shot with every path in it changed. A builtin OpenColorIO config (ocio://...) is no path, and stays."""
+
+    def maybe(path: str | None) -> str | None:
+        return None if path is None else change(path)
+
+    return replace(
+        shot,
+        plate=replace(shot.plate, path=change(shot.plate.path)),
+        output=replace(shot.output, path=change(shot.output.path), reuse=maybe(shot.output.reuse)),
+        references=tuple(replace(each, path=change(each.path)) for each in shot.references),
+        stills=tuple(replace(each, path=change(each.path)) for each in shot.stills),
+        mattes=tuple(replace(each, path=change(each.path)) for each in shot.mattes),
+        method=replace(
+            shot.method,
+            detector_weights=maybe(shot.method.detector_weights),
+            detector_config=maybe(shot.method.detector_config),
+        ),
+        ocio=shot.ocio if shot.ocio is not None and "://" in shot.ocio else maybe(shot.ocio),
+    )
+
+
+def paths_of(shot: Shot) -> Iterator[str]:
+    """Every path in a shot, in the order of `with_paths`, which alone knows where they stand."""
+    found: list[str] = []
+
+    def note(path: str) -> str:
+        found.append(path)
+        return path
+
+    with_paths(shot, note)
+    yield from found
+
+
+def _texts(data: object) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, Mapping):
+        for value in data.values():
+            yield from _texts(value)
+    elif isinstance(data, (list, tuple)):
+        for value in data:
+            yield from _texts(value)
+
+
+def _in_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _require(condition: bool, message: str) -> None:
@@ -319,7 +349,10 @@ def _convert(hint: Any, value: object, where: str) -> object:
             raise BadRequest(f"{where} is {value!r}. Use one of {', '.join(map(repr, get_args(hint)))}.")
         return value
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise BadRequest(f"{where} is beyond any number that it can be. Correct it.") from None
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise BadRequest(f"{where} is {value!r} and must be of type {hint.__name__}.")
     return value

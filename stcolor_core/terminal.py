@@ -7,21 +7,30 @@ import json
 import os
 import platform
 import signal
+import socket
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
+
+from stcolor_core.errors import one_line
+from stcolor_core.partials import remove_unfinished
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
     from stcolor_core.pipeline import Event
 
-__all__ = ["Bar", "JsonLines", "StopOnSignal", "share_the_machine"]
+__all__ = ["Bar", "JsonLines", "StopOnSignal", "end_at_second_signal", "share_the_machine"]
 
 
 _M_ARENA_MAX = -8  # of glibc's malloc.h
+_STOPS = [signal.SIGINT, signal.SIGTERM]
+if sys.platform == "win32":
+    _STOPS.append(signal.SIGBREAK)  # which is what farms send there
 
 
 def share_the_machine() -> None:
@@ -42,22 +51,61 @@ def share_the_machine() -> None:
 
 
 class StopOnSignal:
-    """Ctrl-C, SIGTERM and, on Windows, Ctrl-Break ask for a stop between two frames; a second one stops at once."""
+    """Ctrl-C, SIGTERM and, on Windows, Ctrl-Break ask for a stop between two frames while the `with` block runs."""
 
     def __init__(self) -> None:
         self._asked = False
-        signal.signal(signal.SIGINT, self._ask)
-        signal.signal(signal.SIGTERM, self._ask)
-        if sys.platform == "win32":
-            signal.signal(signal.SIGBREAK, self._ask)  # which is what farms send there
+
+    def __enter__(self) -> StopOnSignal:
+        self._before = {number: signal.signal(number, self._ask) for number in _STOPS}
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def asked(self) -> bool:
         return self._asked
 
     def _ask(self, number: int, stack: FrameType | None) -> None:  # noqa: ARG002  (what signal calls)
-        if self._asked:
-            raise KeyboardInterrupt
         self._asked = True
+
+
+@contextmanager
+def end_at_second_signal() -> Iterator[None]:
+    """While the block runs, a second Ctrl-C or the like ends the process at once, with one line and the code 130.
+
+    Python's own handlers wait until the main thread comes back from torch or from waiting for a thread. So signals are
+    heard in a thread beside, through the socket that Python tells of them right away; that also works on Windows.
+    What is half-written is removed. Does nothing in another thread than the main one, which alone may be told.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard, told = socket.socketpair()
+    told.setblocking(False)
+    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    listener = threading.Thread(target=_end_at_second, args=(heard,), name="signals", daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        told.close()
+        listener.join()
+        heard.close()
+
+
+def _end_at_second(heard: socket.socket) -> None:
+    signals = 0
+    while numbers := heard.recv(16):
+        signals += sum(number in _STOPS for number in numbers)
+        if signals > 1:
+            remove_unfinished()
+            line = "stcolor: Stopped at once. What is finished is kept; run again to go on.\n"
+            with suppress(OSError):
+                os.write(2, (("\n" if os.isatty(2) else "") + line).encode())
+            os._exit(130)
 
 
 class JsonLines:
@@ -71,7 +119,7 @@ class JsonLines:
 
     @staticmethod
     def _write(event: Event) -> None:
-        sys.stdout.write(json.dumps(asdict(event)) + "\n")
+        sys.stdout.write(json.dumps({**asdict(event), "message": one_line(event.message)}) + "\n")
         sys.stdout.flush()
 
 
@@ -89,9 +137,9 @@ class Bar:
 
     def _show(self, event: Event) -> None:
         if event.kind == "warning":
-            self._bar.write(f"stcolor: {event.message}", file=sys.stderr)
+            self._bar.write(f"stcolor: {one_line(event.message)}", file=sys.stderr)
         elif event.kind == "input":
-            self._bar.write(event.message, file=sys.stderr)
+            self._bar.write(one_line(event.message), file=sys.stderr)
         elif event.kind == "look":
             self._bar.set_description(f"looking at frame {event.frame}")
         elif event.kind == "plan":

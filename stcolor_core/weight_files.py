@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError
 
 from stcolor_core.errors import ModelError
+from stcolor_core.partials import partial_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -256,11 +257,7 @@ def _store(name: str, state: dict[str, Tensor]) -> AddedModel:
 
 def _write(path: Path, data: bytes) -> None:
     """Write a file that is there whole or not at all."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with partial_of(path) as partial, partial.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

@@ -45,6 +45,7 @@ __all__ = ["PROTOCOLS", "VARIANTS", "Protocol", "Score", "color_clip", "evaluate
 _THRESHOLDS = tuple(range(1, 33))
 _DROPPED = 0.2  # of the pixels, the least sure
 _SIZE = (384, 216)  # of the tables
+_LEAST_LINES, _MOST_LINES = 16, 4320
 _FILM_SEED = 8
 _BASELINES: dict[str, Callable[..., Iterator[np.ndarray]]] = {
     "grey": baselines.grey,
@@ -155,6 +156,8 @@ def evaluate(
     unknown = [name for name in protocols if name not in PROTOCOLS]
     if unknown:
         raise BadRequest(f"There is no protocol {unknown[0]!r}. Use one of {', '.join(PROTOCOLS)}.")
+    if not _LEAST_LINES <= lines <= _MOST_LINES:
+        raise BadRequest(f"--lines must lie between {_LEAST_LINES} and {_MOST_LINES}, and is {str(lines)[:20]}.")
     width = max(1, round(_SIZE[0] * lines / _SIZE[1]))
     sequences = datasets.read_dataset(directory, width=width, height=lines, names=names)
     variants = variants or VARIANTS
@@ -169,6 +172,8 @@ def evaluate(
                 clip = worn(clip, Wear(), np.random.default_rng([_FILM_SEED, *sequence.name.encode()]))
             for variant in variants:
                 references = PROTOCOLS[name].within(len(clip.rgb))
+                if len(references) == len(clip.rgb):
+                    raise BadRequest(f"The clip {sequence.name} has no frame besides its keyframes. Give it more.")
                 score, curve, reliability = _score(clip, references, variant, device)
                 results[name][variant][sequence.name] = score
                 curves.setdefault((name, variant), []).append(curve)
@@ -260,7 +265,7 @@ def _score(
     sure = bool(reliability.count.any())
     kept = 100 * reliability.outliers(dropped=_DROPPED) if sure else np.nan
     calibration = reliability.error() if sure else np.nan
-    true, own = np.sum(changes, axis=0)
+    true, own = np.sum(changes, axis=0) if changes else (0.0, 0.0)
     score = Score(
         full, inner, outer, outliers, kept, calibration, chroma, own / true if true else np.nan, seconds / len(rows)
     )

@@ -14,7 +14,7 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.farm import host
 from stcolor_core.farm.job import FRAMES_PER_RUN
 from stcolor_core.farm.paths import VARIABLE
-from stcolor_core.shot import Shot
+from stcolor_core.shot import Shot, name_frames, parse_frames
 from stcolor_core.terminal import Bar
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_commands"]
 
+_NUKE = "nuke"
 _CARRIED = ("STCOLOR_MODELS_DIR", VARIABLE, "NUKE_PATH", "OCIO")  # what the hosts need as it is here
 
 
@@ -39,25 +40,25 @@ def add_commands(commands: Any) -> None:
 def _add_openjd(parser: argparse.ArgumentParser) -> None:
     _add_job(parser, output="folder of the bundle")
     _add_needs(parser)
-    parser.set_defaults(run=_openjd, handles=0)  # its Nuke step waits for every frame
+    parser.set_defaults(run=_openjd, handles=None)  # its Nuke step waits for every frame
 
 
 def _add_deadline(parser: argparse.ArgumentParser) -> None:
     _add_job(parser, output="folder of the info files", max_span=f"frames that one task writes ({FRAMES_PER_RUN})")
     parser.add_argument(
-        "--handles", type=int, default=0, metavar="N", help="frames before and after its own that a Write reads (0)"
+        "--handles", type=int, metavar="N", help="frames before and after its own that a Write reads (0)"
     )
     parser.add_argument("--pool", metavar="P")
     parser.add_argument("--secondary-pool", metavar="P")
     parser.add_argument("--group", metavar="G", help="of the hosts that have stcolor, and a GPU")
-    parser.set_defaults(run=_deadline, gpus=0, nuke="")  # its groups, and its Nuke plug-in, know better
+    parser.set_defaults(run=_deadline, gpus=0, nuke=None)  # its groups, and its Nuke plug-in, know better
 
 
 def _add_opencue(parser: argparse.ArgumentParser) -> None:
     _add_job(parser, output="folder of the job")
     _add_needs(parser)
     parser.add_argument("--show", metavar="S", help="default: $SHOW")
-    parser.set_defaults(run=_opencue, handles=0)  # as for OpenJD
+    parser.set_defaults(run=_opencue, handles=None)  # as for OpenJD
 
 
 def _add_job(
@@ -83,7 +84,7 @@ def _add_job(
 
 
 def _add_needs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--nuke", default="nuke", metavar="EXE", help="Nuke on the hosts (%(default)s)")
+    parser.add_argument("--nuke", metavar="EXE", help=f"Nuke on the hosts ({_NUKE})")
     parser.add_argument("--gpus", type=int, default=1, metavar="N", help="that a host must have to colour; 0: any host")
 
 
@@ -120,9 +121,12 @@ def _job(options: argparse.Namespace) -> Job:
     from stcolor_core.pipeline import planned
     from stcolor_core.planning import pieces_of
     from stcolor_core.sequences import FramePattern
+    from stcolor_core.shot_options import check_max_span
 
+    _require_plain_texts(options)
     shot = Shot.load(options.shot)
     if options.max_span is not None:
+        check_max_span(shot)
         shot = replace(shot, output=replace(shot.output, max_span=options.max_span))
     nuke = _nuke(options)
     with Bar() as report:
@@ -144,13 +148,26 @@ def _job(options: argparse.Namespace) -> Job:
     )
 
 
+def _require_plain_texts(options: argparse.Namespace) -> None:
+    """Raise BadRequest for a line end or the like: the engines keep a job as lines, or as XML."""
+    for name, value in vars(options).items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, (str, Path)) and not str(text).isprintable():
+                option = "--" + name.replace("_", "-")
+                raise BadRequest(f"{option} {str(text)[:80]!a} holds a character that no job can. Write a plain line.")
+
+
 def _nuke(options: argparse.Namespace) -> NukeRender | None:
     from stcolor_core.farm.job import NukeRender
     from stcolor_core.farm.nuke_script import read_version
 
     if options.nuke_script is None:
-        if options.write:
-            raise BadRequest("--write names a Write node of no script. Give --nuke-script too.")
+        given = {"--write": options.write, "--nuke": options.nuke, "--handles": options.handles}
+        for option, value in given.items():
+            if value:
+                raise BadRequest(
+                    f"{option} is about a script's Write nodes, and there is none. Give --nuke-script too."
+                )
         return None
     if not options.write:
         raise BadRequest(f"Which Write nodes of {options.nuke_script} are to be rendered? Give --write NAME.")
@@ -159,8 +176,8 @@ def _nuke(options: argparse.Namespace) -> NukeRender | None:
         script=script,
         writes=tuple(options.write),
         version=read_version(script),
-        executable=options.nuke,
-        handles=options.handles,
+        executable=options.nuke or _NUKE,
+        handles=options.handles or 0,
     )
 
 
@@ -173,7 +190,7 @@ def _this_program() -> str:
 def _written(engine: str, job: Job, folder: Path) -> Handed:
     from stcolor_core.farm.engine import Handed
 
-    message = f"{folder} holds the job: {len(job.tasks)} tasks for the frames {job.frames}."
+    message = f"{folder} holds the job: {len(job.tasks)} tasks for the frames {name_frames(parse_frames(job.frames))}."
     return Handed(engine=engine, path=str(folder), tasks=len(job.tasks), submitted=False, job="", message=message)
 
 

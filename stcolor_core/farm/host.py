@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stcolor_core.errors import Cancelled, StcolorError
-from stcolor_core.farm.paths import VARIABLE, map_path, read_rules, with_paths
+from stcolor_core.farm.paths import VARIABLE, map_path, read_rules
 from stcolor_core.farm.progress import STYLES, Style, failure, lines
-from stcolor_core.shot import Shot, format_frames, parse_frames
+from stcolor_core.shot import Shot, format_frames, parse_frames, with_paths
 from stcolor_core.terminal import StopOnSignal, share_the_machine
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ def _span(options: argparse.Namespace) -> int:
     from stcolor_core.pipeline import colorize
 
     share_the_machine()
-    stop = StopOnSignal()
-    with _failing_as(options.progress):
+    with StopOnSignal() as stop, _failing_as(options.progress):
         shot = _mapped(options)
         frames = chosen(
             tasks_of(shot),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.shot import Shot, format_frames
+from stcolor_core.shot import Shot, format_frames, name_frames
 
 __all__ = [
     "FRAMES_PER_RENDER",
@@ -119,12 +119,12 @@ def chosen(
         wanted = sorted(set(numbers))
         _require(
             all(0 <= number < len(tasks) for number in wanted),
-            f"The shot has the tasks 0-{len(tasks) - 1}, and not {format_frames(wanted)}. Make the job again.",
+            f"The shot has the tasks 0-{len(tasks) - 1}, and not {name_frames(wanted)}. Make the job again.",
         )
         return [frame for number in wanted for frame in tasks[number]]
     asked = frozenset(frames or only or ())
     found = [frame for task in tasks if asked.intersection(task) for frame in task if only is None or frame in asked]
-    _require(bool(found), f"No task writes frame {format_frames(asked)}. Make the job again.")
+    _require(bool(found), f"No task writes frame {name_frames(asked)}. Make the job again.")
     return found
 
 

@@ -9,17 +9,19 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
+from typing import Any
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.shot import Shot
 
-__all__ = ["VARIABLE", "Rule", "absolute", "map_path", "read_rules", "with_paths"]
+__all__ = ["VARIABLE", "Rule", "absolute", "map_path", "read_rules"]
 
 VARIABLE = "STCOLOR_PATH_MAPPING"  # of the environment: a file of rules. The Nuke plug-in follows it too
 
+_VERSION = "pathmapping-1.0"
+_FORMATS: Mapping[str, type[PurePath]] = {"POSIX": PurePosixPath, "WINDOWS": PureWindowsPath}
 _WINDOWS = re.compile(r"[A-Za-z]:|\\\\")
 
 
@@ -41,10 +43,7 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        rules = [
-            Rule(_pure(rule["source_path"], rule["source_path_format"]), str(rule["destination_path"]))
-            for rule in data.get("path_mapping_rules", ())
-        ]
+        rules = [_rule(rule) for rule in _listed(data)]
     except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise BadRequest(f"The path mapping rules {path} cannot be read ({type(error).__name__}: {error}).") from None
     return tuple(sorted(rules, key=lambda rule: -len(rule.source.parts)))
@@ -67,27 +66,23 @@ def absolute(path: str) -> str:
     return path if "://" in path else os.path.abspath(path)  # noqa: PTH100  (Path.absolute leaves .. in it)
 
 
-def with_paths(shot: Shot, change: Callable[[str], str]) -> Shot:
-    """The shot with every path in it changed."""
-
-    def maybe(path: str | None) -> str | None:
-        return None if path is None else change(path)
-
-    return replace(
-        shot,
-        plate=replace(shot.plate, path=change(shot.plate.path)),
-        output=replace(shot.output, path=change(shot.output.path), reuse=maybe(shot.output.reuse)),
-        references=tuple(replace(each, path=change(each.path)) for each in shot.references),
-        stills=tuple(replace(each, path=change(each.path)) for each in shot.stills),
-        mattes=tuple(replace(each, path=change(each.path)) for each in shot.mattes),
-        method=replace(
-            shot.method,
-            detector_weights=maybe(shot.method.detector_weights),
-            detector_config=maybe(shot.method.detector_config),
-        ),
-        ocio=maybe(shot.ocio),
-    )
+def _listed(data: dict[str, Any]) -> list[Any]:
+    """The rules as they stand in the file; a session without any has {} there."""
+    if data.get("version", _VERSION) != _VERSION:
+        raise ValueError(f"its version is {data['version']!r}; write {_VERSION}")
+    rules = data["path_mapping_rules"] if data else []
+    if not isinstance(rules, list):
+        raise ValueError("path_mapping_rules is no list")
+    return rules
 
 
-def _pure(path: str, style: str) -> PurePath:
-    return PureWindowsPath(path) if style.upper() == "WINDOWS" else PurePosixPath(path)
+def _rule(rule: Mapping[str, object]) -> Rule:
+    """A rule of the file. What is misspelt is refused, where it would map nothing."""
+    style, source, destination = (rule[name] for name in ("source_path_format", "source_path", "destination_path"))
+    kind = _FORMATS.get(str(style).upper())
+    if kind is None:
+        raise ValueError(f"source_path_format is {style!r}; write {' or '.join(_FORMATS)}")
+    for path in (source, destination):
+        if not isinstance(path, str):
+            raise ValueError(f"{path!r} is no path; write a text")
+    return Rule(kind(str(source)), str(destination))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal, get_args
 
+from stcolor_core.errors import one_line
+
 if TYPE_CHECKING:
     from stcolor_core.pipeline import Event
 
@@ -33,10 +35,10 @@ def lines(event: Event, style: Style) -> Iterator[str]:
     elif event.kind == "look":
         yield f"{_STATUS[style]}Looking at frame {event.frame}"
     elif event.message:
-        yield event.message
+        yield one_line(event.message)
 
 
 def failure(message: str, style: Style) -> str | None:
     """The line by which an engine shows why a task failed; None where it takes the last line on stderr."""
     prefix = _FAILURE[style]
-    return None if prefix is None else prefix + message
+    return None if prefix is None else prefix + one_line(message)

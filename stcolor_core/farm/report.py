@@ -10,7 +10,7 @@ from pathlib import Path
 from stcolor_core.existing import Existing, Standing
 from stcolor_core.pipeline import Planned
 from stcolor_core.sequences import FramePattern
-from stcolor_core.shot import Shot, format_frames
+from stcolor_core.shot import Shot, name_frames
 from stcolor_core.suggestion import Suggestion, suggest
 
 __all__ = ["Report", "beside", "look"]
@@ -40,7 +40,7 @@ class Report:
     def lacking(self) -> str:
         """What is wrong in one line, "" where nothing is."""
         kinds = (("is missing or not whole", self.missing), ("is of an earlier state of the shot", self.stale))
-        parts = [f"frame {format_frames(frames)} {what}" for what, frames in kinds if frames]
+        parts = [f"frame {name_frames(frames)} {what}" for what, frames in kinds if frames]
         return f"In {self.output}, {', and '.join(parts)}. Run the colour step again." if parts else ""
 
     def to_json(self) -> str:

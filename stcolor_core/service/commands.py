@@ -35,6 +35,7 @@ __all__ = ["add_commands"]
 _START_SECONDS = 120.0  # torch from a cold network disk
 _STOP_SECONDS = 60.0
 _STEP_SECONDS = 0.1
+_IDLE_MINUTES = 60.0
 _LOG_BYTES = 2**20
 
 
@@ -45,10 +46,13 @@ def add_commands(commands: Any, *, prepare: Callable[[], None]) -> None:
     serve.add_argument("--port", type=int, default=0, help="default: a free one")
     serve.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     serve.add_argument(
-        "--idle-minutes", type=float, default=60.0, help="end when nothing is asked for so long; 0: never (%(default)g)"
+        "--idle-minutes",
+        type=float,
+        default=_IDLE_MINUTES,
+        help="end when nothing is asked for so long; 0: never (%(default)g)",
     )
     serve.add_argument("--background", action="store_true", help="come back once it answers, and leave it running")
-    serve.set_defaults(run=lambda options: _serve(options, prepare))
+    serve.set_defaults(run=lambda options: _serve(options, prepare), takes_signals=True)
     status = commands.add_parser("status", help="say whether a core runs, and where; ends with 1 where none does")
     status.add_argument("--json", action="store_true", help="as one JSON object")
     status.set_defaults(run=_status)
@@ -76,12 +80,21 @@ def _serve(options: argparse.Namespace, prepare: Callable[[], None]) -> int:
                 "another machine, set STCOLOR_STATE_DIR to a folder on a local disk."
             )
         if found is not None:
+            _tell_unused(options)
             return _say_where(found, folder)
         prepare()
         _run(options, folder)
     finally:
         lock.close()
     return 0
+
+
+def _tell_unused(options: argparse.Namespace) -> None:
+    """Where a core runs already, say which options it was not started with."""
+    usual = {"port": 0, "device": "auto", "idle_minutes": _IDLE_MINUTES}
+    unused = ["--" + name.replace("_", "-") for name, value in usual.items() if getattr(options, name) != value]
+    if unused:
+        sys.stderr.write(f"stcolor: A core runs already: {', '.join(unused)} not used. Run `stcolor stop` first.\n")
 
 
 def _run(options: argparse.Namespace, folder: Path) -> None:
@@ -110,7 +123,11 @@ def _in_background(options: argparse.Namespace, folder: Path) -> int:
     try:
         if not _until(lambda: lock.acquire() or find(folder) is not None, _START_SECONDS):
             raise StcolorError(f"Another start of the core holds {folder / 'start.lock'} and does not end. End it.")
-        found = find(folder) or _start(options, folder)
+        found = find(folder)
+        if found is not None:
+            _tell_unused(options)
+        else:
+            found = _start(options, folder)
     finally:
         lock.close()
     return _say_where(found, folder)

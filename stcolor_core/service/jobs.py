@@ -8,7 +8,7 @@ import json
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from stcolor_core.planning import resolve_device
 from stcolor_core.service.messages import one_line
 from stcolor_core.service.store import Job, JobKind, Store
 from stcolor_core.service.time_left import TimeLeft
-from stcolor_core.shot import Shot, parse_frames
+from stcolor_core.shot import Shot, parse_frames, paths_of
 from stcolor_core.shot_files import find_frames
 from stcolor_core.spans import plan
 
@@ -98,7 +98,7 @@ class Worker:
 
     def submit(self, shot: Shot, *, frame: int | None = None) -> Job:
         """Queue a shot, or one frame of it ahead of the queue. Raises BadRequest for a relative path."""
-        for path in _paths(shot):
+        for path in paths_of(shot):
             if not Path(path).is_absolute():
                 raise BadRequest(f"The path {path} is relative, and the core runs in another folder. Give it in full.")
         kind: JobKind = "shot" if frame is None else "preview"
@@ -206,11 +206,3 @@ def _time_left(shot: Shot, planned: Event) -> TimeLeft:
     spans = plan(frames, planned.keyframes, known, per_frame=method.references)
     wanted = frames if shot.output.frames is None else parse_frames(shot.output.frames)
     return TimeLeft(spans, wanted=wanted, finds_cuts=method.cuts == "auto")
-
-
-def _paths(shot: Shot) -> Iterator[str]:
-    yield from (shot.plate.path, shot.output.path)
-    for pictures in (shot.references, shot.stills, shot.mattes):
-        yield from (picture.path for picture in pictures)
-    optional = (shot.output.reuse, shot.method.detector_weights, shot.method.detector_config)
-    yield from (path for path in optional if path is not None)

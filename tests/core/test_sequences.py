@@ -46,6 +46,38 @@ def test_frames_on_disk_are_listed_in_order_and_nothing_else_is(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        pytest.param("sh####.exr", "####", id="hashes without a separator"),
+        pytest.param("sh#.exr", "#", id="Nuke's image#.rgb"),
+        pytest.param("sh.####.left.exr", "####", id="a view behind the number"),
+        pytest.param("sh####_left.exr", "####", id="a view behind hashes without a separator"),
+        pytest.param("sh.#.left.exr", "#", id="one hash between two separators"),
+        pytest.param("sh.%d-left.exr", "%d", id="printf between two separators"),
+        pytest.param("take#2.####.exr", "####", id="a hash that is none, and one that is"),
+        pytest.param("100%done.####.exr", "####", id="what printf would take for a number"),
+        pytest.param("take#2.exr", None, id="a hash in front of a digit"),
+        pytest.param("take#_2.exr", None, id="a hash behind a letter"),
+        pytest.param("#1_hero.exr", None, id="a hash at the start"),
+        pytest.param("a##b.exr", None, id="hashes within a word"),
+        pytest.param("100%done.exr", None, id="a percent sign within a word"),
+    ],
+)
+def test_a_hash_is_the_frame_number_in_its_place_and_itself_anywhere_else(name: str, field: str | None) -> None:
+    pattern = FramePattern.parse(f"sh#1/a##b/c.%04d/{name}")
+    assert pattern.is_sequence == (field is not None)
+    digits = {"####": 4, "#": 1, "%d": 1, None: 0}[field]
+    expected = name if field is None else name.replace(field, f"{7:0{digits}d}")
+    assert pattern.path(7) == Path("sh#1/a##b/c.%04d") / expected
+
+
+def test_numbers_that_nuke_cannot_count_to_are_no_frames(tmp_path: Path) -> None:
+    for number in ("1001", "2147483647", "2147483648", "20240115123456"):
+        (tmp_path / f"sh.{number}.exr").touch()
+    assert FramePattern.parse(str(tmp_path / "sh.####.exr")).frames() == [1001, 2147483647]
+
+
+@pytest.mark.parametrize(
     "name", ["a+b (1) [x] {2}^$.####.exr", "Straße über 東京.####.exr", "job #12", "dash-####.exr"]
 )
 def test_names_with_blanks_unicode_and_metacharacters_are_taken_literally(tmp_path: Path, name: str) -> None:
@@ -100,8 +132,8 @@ def test_a_folder_that_cannot_be_listed_is_an_error_with_its_pattern(
         pytest.param("sh.####.####.exr", "more than one frame field", id="two runs"),
         pytest.param("sh.####.%04d.exr", "more than one frame field", id="both kinds"),
         pytest.param("sh.%4d.exr", "pads frame numbers with blanks", id="blank padded"),
-        pytest.param("plates.####/sh.exr", "folder's name", id="field in the folder"),
-        pytest.param("plates.%04d/sh.%04d.exr", "folder's name", id="field in folder and file"),
+        pytest.param(f"sh.%0{'9' * 40}d.exr", "digits", id="wider than any file name"),
+        pytest.param(f"sh.%0{'9' * 5000}d.exr", "digits", id="a width too long to read"),
     ],
 )
 def test_nonsense_is_refused_in_one_line(text: str, message: str) -> None:

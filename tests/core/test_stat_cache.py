@@ -81,7 +81,7 @@ def test_many_files_come_back_in_order_and_the_first_failure_is_raised(cache: St
     def fail(path: Path) -> str:
         raise ValueError(path.name)
 
-    with pytest.raises(ValueError, match="^0$"):
+    with pytest.raises(ValueError, match=r"^0$"):
         cache.of_files("l", files, fail)
 
 

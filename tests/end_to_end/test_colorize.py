@@ -206,13 +206,14 @@ def test_missing_frames_are_left_out_or_held(make_shot: MakeShot, policy: str) -
 
 
 @pytest.mark.parametrize("tracking", ["none", "instance", "dense", "instance+dense"])
-def test_every_tracking_runs_with_mattes(make_shot: MakeShot, tracking: str) -> None:
+def test_every_tracking_runs_with_the_mattes_that_it_takes(make_shot: MakeShot, tracking: str) -> None:
     shot = make_shot()
     for frame in shot.frames:
         matte = np.zeros((64, 96), np.float32)
         matte[16:48, 24:64] = 1
         frame_files.write_frame(shot.folder / f"roto.{frame}.exr", {"A": (matte, "half")})
-    assert shot.colorize("--tracking", tracking, "--matte", str(shot.folder / "roto.####.exr")) == 0
+    mattes = ["--matte", str(shot.folder / "roto.####.exr")] if "instance" in tracking else []
+    assert shot.colorize("--tracking", tracking, *mattes) == 0
     header = plates.read_header(shot.output(1003))
     assert ("rc_id00.R" in header.channels) == ("instance" in tracking)
 

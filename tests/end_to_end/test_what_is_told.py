@@ -62,7 +62,7 @@ def test_the_plates_space_reaches_references_of_its_type(
     assert shot.colorize(*pictures, "--json", references=False) == 0
     plate, references = told(capsys, "input")
     assert plate == f"Plate {shot.folder / f'plate.####.{suffix}'}: {space} (as given)"
-    assert f"Reference 1001,1005 {shot.folder / f'ref.####.{suffix}'}: {space} (the plate's" in references
+    assert f"Reference 1001, 1005 {shot.folder / f'ref.####.{suffix}'}: {space} (the plate's" in references
     layers = channels(shot.output(FIRST))
     error = np.dstack([layers["rc_ab.u"], layers["rc_ab.v"]]) - shot.scene.ab[0]
     assert np.percentile(np.abs(error), 85) < 0.6  # integers clip what is out of the space's gamut

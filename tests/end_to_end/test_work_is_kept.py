@@ -186,9 +186,7 @@ def test_a_copy_of_a_result_is_no_change(
     assert 1003 in made and "1003" not in warnings
 
 
-def test_a_frame_painted_while_the_shot_is_coloured_is_kept(
-    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_frame_painted_while_the_shot_is_coloured_is_kept(make_shot: MakeShot) -> None:
     from stcolor_core.pipeline import colorize
     from stcolor_core.shot import Shot
 

@@ -12,6 +12,7 @@ from comp import PLUGIN, Comp, make_comp
 from refcolorize import paths
 from refcolorize.errors import RefColorizeError
 
+from stcolor_core.errors import BadRequest
 from stcolor_core.farm import paths as core
 
 RULES = [
@@ -93,7 +94,24 @@ def test_a_session_without_rules_has_an_empty_file(tmp_path: Path) -> None:
     assert paths.read_rules(tmp_path / "rules.json") == ()
 
 
-@pytest.mark.parametrize("text", ["", "[1]", '{"path_mapping_rules": [{"source_path": "/a"}]}', None])
+RULE = '{"source_path_format": "POSIX", "source_path": "/a", "destination_path": "/b"}'
+NO_RULES = [
+    *("", "[1]", "[]", '""', '{"path_mapping_rules": [{"source_path": "/a"}]}', '{"path_mapping_rules": {}}'),
+    *('{"path_maping_rules": []}', '{"version": "pathmapping-2.0", "path_mapping_rules": []}'),
+    *(f'{{"path_mapping_rules": [{RULE.replace(*change)}]}}' for change in (("POSIX", "POSX"), ('"/b"', "null"))),
+]
+
+
+@pytest.mark.parametrize("text", NO_RULES)
+def test_what_the_core_takes_for_no_rules_is_none_here(tmp_path: Path, text: str) -> None:
+    (tmp_path / "rules.json").write_text(text, encoding="utf-8")
+    with pytest.raises(BadRequest):
+        core.read_rules(tmp_path / "rules.json")
+    with pytest.raises(RefColorizeError):
+        paths.read_rules(tmp_path / "rules.json")
+
+
+@pytest.mark.parametrize("text", [*NO_RULES, None])
 def test_rules_that_are_none_are_one_line(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "rules.json").write_text(text, encoding="utf-8")

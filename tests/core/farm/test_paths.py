@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from openjd.sessions import PathMappingRule
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.farm.paths import Rule, absolute, map_path, read_rules, with_paths
-from stcolor_core.shot import Matte, Method, Output, Plate, Reference, Shot, Still
+from stcolor_core.farm.paths import Rule, absolute, map_path, read_rules
 
 
 def rules_of(path: Path, *rules: tuple[str, str, str]) -> tuple[Rule, ...]:
@@ -100,7 +99,12 @@ def test_a_session_without_rules_has_an_empty_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[1]", '{"path_mapping_rules": [{"source_path": "/a"}]}', '{"path_mapping_rules": [3]}']
+    "text",
+    [
+        *("", "[1]", "[]", '""', '{"path_mapping_rules": [{"source_path": "/a"}]}', '{"path_mapping_rules": [3]}'),
+        *('{"path_mapping_rules": {}}', '{"path_maping_rules": []}'),
+        '{"version": "pathmapping-2.0", "path_mapping_rules": []}',
+    ],
 )
 def test_rules_that_are_none_are_refused_by_their_file(text: str, tmp_path: Path) -> None:
     (tmp_path / "rules.json").write_text(text, encoding="utf-8")
@@ -108,25 +112,25 @@ def test_rules_that_are_none_are_refused_by_their_file(text: str, tmp_path: Path
         read_rules(tmp_path / "rules.json")
 
 
-def test_every_path_of_a_shot_is_changed_and_nothing_else() -> None:
-    shot = Shot(
-        plate=Plate(path="p", colorspace="ACEScg"),
-        output=Output(path="o.exr", reuse="u.exr"),
-        references=(Reference(path="r", frame=3),),
-        stills=(Still(path="s"),),
-        mattes=(Matte(path="m"),),
-        method=Method(detector_weights="w", detector_config="c"),
-        ocio="config.ocio",
-    )
-    changed = with_paths(shot, lambda path: f"/x/{path}")
-    assert json.loads(changed.to_json()) == json.loads(
-        shot.to_json()
-        .replace('"path": "', '"path": "/x/')
-        .replace('"reuse": "', '"reuse": "/x/')
-        .replace('"detector_weights": "', '"detector_weights": "/x/')
-        .replace('"detector_config": "', '"detector_config": "/x/')
-        .replace('"ocio": "', '"ocio": "/x/')
-    )
+MISSPELT = [
+    pytest.param({"source_path_format": "POSX"}, "POSIX or WINDOWS", id="misspelt format"),
+    pytest.param({"source_path_format": None}, "POSIX or WINDOWS", id="no format"),
+    pytest.param({"source_path": 3}, "no path", id="source that is a number"),
+    pytest.param({"destination_path": []}, "no path", id="destination that is a list"),
+]
+
+
+@pytest.mark.parametrize(("change", "named"), MISSPELT)
+def test_a_rule_that_would_map_nothing_is_refused_as_open_job_description_does(
+    change: dict[str, object], named: str, tmp_path: Path
+) -> None:
+    rule = {"source_path_format": "POSIX", "source_path": "/mnt", "destination_path": "/x", **change}
+    with pytest.raises((ValueError, TypeError, AttributeError)):
+        PathMappingRule.from_dict(rule)  # type: ignore[arg-type]
+    file = tmp_path / "rules.json"
+    file.write_text(json.dumps({"version": "pathmapping-1.0", "path_mapping_rules": [rule]}), encoding="utf-8")
+    with pytest.raises(BadRequest, match=rf"rules\.json cannot be read .*{named}"):
+        read_rules(file)
 
 
 def test_absolute_paths_keep_their_pattern(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

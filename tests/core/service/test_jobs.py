@@ -73,15 +73,17 @@ def test_a_height_that_cannot_be_halved_goes_to_the_cpu(shot: Shot, height: int)
 
 
 def test_relative_paths_are_refused_by_name(shot: Shot, worker: Worker) -> None:
-    for wrong in (replace(shot, plate=Plate(path="a.####.exr")), replace(shot, stills=(Still(path="look.png"),))):
+    plate, stills = Plate(path="a.####.exr"), (Still(path="look.png"),)
+    for wrong in (replace(shot, plate=plate), replace(shot, stills=stills), replace(shot, ocio="config.ocio")):
         with pytest.raises(BadRequest, match="is relative"):
             worker.submit(wrong)
+    assert worker.submit(replace(shot, ocio="ocio://default")).state
 
 
 def test_a_shot_without_plates_fails_with_the_pipelines_line_and_the_next_one_runs(
-    shot: Shot, worker: Worker, store: Store
+    shot: Shot, worker: Worker, store: Store, tmp_path: Path
 ) -> None:
-    first, second = worker.submit(shot), worker.submit(replace(shot, ocio="none.ocio"))
+    first, second = worker.submit(shot), worker.submit(replace(shot, ocio=str(tmp_path / "none.ocio")))
     assert ended(store, first.id).state == "failed"
     error = ended(store, first.id).error
     assert error is not None
@@ -136,7 +138,7 @@ def test_an_error_that_quotes_what_no_store_takes_is_kept_and_the_next_job_runs(
         raise error
 
     monkeypatch.setattr(jobs, "colorize", colorize)
-    for asked in (shot, replace(shot, ocio="another")):
+    for asked in (shot, replace(shot, ocio="ocio://another")):
         job = ended(store, worker.submit(asked).id)
         assert job.state == "failed"
         assert job.error is not None and r"a\ud800 b" in job.error
