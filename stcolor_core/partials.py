@@ -59,5 +59,11 @@ def _sweep(folder: Path, *, now: float) -> None:
         found = [Path(entry) for entry in entries if _OURS.fullmatch(entry.name)]
     for partial in found:
         with suppress(OSError):  # gone by now
-            if now - partial.stat().st_mtime > _ABANDONED_SECONDS:
+            if now - _last_change(partial) > _ABANDONED_SECONDS:
                 partial.unlink()
+
+
+def _last_change(path: Path) -> float:
+    """When a file was last written to or renamed, by its disk's clock: a copy may carry the time of its original."""
+    status = path.stat()
+    return max(status.st_mtime, status.st_ctime)

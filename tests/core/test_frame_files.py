@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from picture_files import SUFFIXES, picture, save, truncate
 
-from stcolor_core import frame_files, plates
+from stcolor_core import frame_files, partials, plates
 from stcolor_core.color import ColorPipe
 from stcolor_core.errors import OutputError
 
@@ -143,7 +143,10 @@ def test_a_new_frame_replaces_the_old_one_and_leaves_nothing_beside_it(tmp_path:
     assert plates.is_complete(path) and [p.name for p in tmp_path.iterdir()] == ["sh.1001.exr"]
 
 
-def test_what_a_killed_writer_left_goes_and_what_a_live_one_writes_stays(tmp_path: Path) -> None:
+def test_what_a_killed_writer_left_goes_and_what_a_live_one_writes_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partials, "_last_change", lambda path: path.stat().st_mtime)  # the other time cannot be set
     dead, live, other = (
         tmp_path / name for name in (".sh.1002.exr.0123abcd.partial", ".sh.1002.exr.4567abcd.partial", ".mine.partial")
     )
