@@ -78,7 +78,7 @@ def is_as_written(path: Path | str) -> bool | None:
     try:
         with plates.opened(Path(path)) as (file, part, header):
             recorded = header.metadata.get(_PIXELS)
-            if recorded is None:
+            if not isinstance(recorded, str):
                 return None
             return _untouched(header) or _hash_of_file(file, part, header) == recorded
     except PlateError:

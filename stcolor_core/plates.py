@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from stcolor_core.errors import PlateError
 from stcolor_core.picture_text import attributes, channel_names, error_text, text
 from stcolor_core.plate_layers import Layer, layers_of, named
+from stcolor_core.raw_headers import is_cut, subsampled_channels, user_data_fits
 
 __all__ = [
     "LARGEST_HALF",
@@ -44,7 +45,8 @@ PixelType = Literal["half", "float"]
 # OpenImageIO's own pool slows down several readers beside each other threefold; OpenEXR's pool still packs and unpacks.
 oiio.attribute("threads", 1)
 
-_FORMATS = ("openexr", "dpx", "tiff", "png", "jpeg")
+_FORMATS = ("openexr", "dpx", "cineon", "tiff", "png", "jpeg", "jpeg2000")
+_JPEG_2000 = (".jp2", ".j2k", ".j2c")
 _MOST_CHANNELS = 1024
 _MOST_PIXELS = 2**29  # 32K x 16K; plates of 16K x 16K are half of that
 _FARTHEST = 2**24  # of a window's edges from the origin, in pixels
@@ -60,7 +62,8 @@ class Header:
     frame: of the plate, for messages; None where the picture is no frame of it. channels: names as in the file.
     data_window, display_window: (x, y, width, height) in pixels, y downwards; pixels exist in the data window.
     metadata: name -> plain value; metadata_types: name -> its type, so that a timecode stays one.
-    file_format: openexr, dpx, tiff, png or jpeg. pixel_type: widest type in the file, such as uint8, half or float.
+    file_format: openexr, dpx, cineon, tiff, png, jpeg or jpeg2000.
+    pixel_type: widest type in the file, such as uint8, half or float.
     layer: the one that is read, "" for bare channels. picture_channels: its R, G and B, or the one that is grey.
     layers: all in the file that hold a picture, the one to choose first; where none does, all there are.
     """
@@ -186,11 +189,13 @@ def opened(
     if not path.is_file():
         remedy = "Check the path." if frame is None else "Render it, or pass --missing skip or hold."
         raise PlateError(f"{where} {'is no file' if path.exists() else 'is missing'}. {remedy}")
+    if path.suffix.lower() == ".cin" and not user_data_fits(path):
+        raise PlateError(f"{where} is truncated or damaged. {again}")
     config = oiio.ImageSpec()
     config.attribute("oiio:UnassociatedAlpha", 1)  # else colour comes back multiplied by alpha
     file = oiio.ImageInput.open(str(path), config)
     if file is None:
-        raise PlateError(f"{where} cannot be read as a picture (OpenImageIO: {error_text(oiio)}). {again}")
+        raise PlateError(f"{where} {_refusal(path, error_text(oiio), again)}")
     try:
         if file.format_name() not in _FORMATS:
             raise PlateError(f"{where} is of type {file.format_name()}. Convert it to EXR, DPX, TIFF, PNG or JPEG.")
@@ -203,6 +208,8 @@ def opened(
             raise PlateError(f"{where} has no layer {layer!r}. Name one of these: {names}.")
         file.seek_subimage(chosen.part, 0)
         _check_size(file.spec(), where, again)
+        if file.format_name() in ("cineon", "jpeg2000") and is_cut(path, file.spec()):
+            raise PlateError(f"{where} is truncated. {again}")
         yield file, chosen.part, _header(path, frame, file, chosen, layers)
     finally:
         file.close()
@@ -244,7 +251,20 @@ def _where(path: Path, frame: int | None) -> tuple[str, str]:
     """How messages name the picture, and what to do where it is broken."""
     if frame is None:
         return str(path), "Write it again."
-    return f"Frame {frame} ({path})", "Render it again, or leave it out with --missing skip."
+    return f"Frame {frame} ({path})", "Render it again, or move it away and pass --missing skip or hold."
+
+
+def _refusal(path: Path, problem: str, again: str) -> str:
+    """What is wrong with a file that OpenImageIO cannot open."""
+    if subsampled := subsampled_channels(path):
+        names = ", ".join(subsampled[:9])
+        return (
+            f"stores colour at a lower resolution than luminance (channels {names}), which cannot be read. "
+            "Write it again as R, G, B or as Y alone, or convert it with ImageMagick (magick IN.exr OUT.exr)."
+        )
+    if path.suffix.lower() in _JPEG_2000 and "jpeg2000" not in oiio.get_string_attribute("input_format_list"):
+        return "is JPEG 2000, which this OpenImageIO cannot read. Convert it to EXR, TIFF or PNG."
+    return f"cannot be read as a picture (OpenImageIO: {problem}). {again}"
 
 
 def _layers(file: Any, *, matte: bool, where: str) -> tuple[Layer, ...]:

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import OpenImageIO as oiio
+from picture_files import cineon
 
 from stcolor_core import frame_files, plates
 from stcolor_core.errors import OutputError, PlateError
@@ -44,8 +45,10 @@ def originals(folder: Path) -> list[Path]:
         ("q.tif", "uint8"),
         ("p.png", "uint8"),
         ("p.jpg", "uint8"),
+        ("p.j2c", "uint8"),
     ):
         files.append(_save(folder / name, _spec(kind), _pixels()))
+    files.append(cineon(folder / "p.cin", (_pixels() * 1023).astype(int)))
     return files
 
 
@@ -154,7 +157,7 @@ def main() -> int:
                 faulthandler.dump_traceback_later(LONGEST_SECONDS, exit=True)
                 try:
                     try_all(path, options.folder)
-                except Exception:  # noqa: BLE001: any at all is what this looks for
+                except Exception:  # noqa: BLE001 - any is what this looks for
                     faults += 1
                     sys.stderr.write(f"case {name} ({path})\n{traceback.format_exc()}\n")
                     if not options.keep_going:
@@ -185,13 +188,13 @@ def peak() -> int:
 
 
 def _pixels(channels: int = 3) -> Any:
-    y, x = np.mgrid[:24, :32] / 32
+    y, x = np.mgrid[:32, :36] / 36
     return np.stack([(x + y + 0.1 * c) / 3 for c in range(channels)], axis=-1).astype(np.float32)
 
 
 def _spec(kind: str, channels: int = 3) -> Any:
-    spec = oiio.ImageSpec(32, 24, channels, kind)
-    spec.x, spec.y, spec.full_x, spec.full_y, spec.full_width, spec.full_height = -2, 1, 0, 0, 28, 25
+    spec = oiio.ImageSpec(36, 32, channels, kind)
+    spec.x, spec.y, spec.full_x, spec.full_y, spec.full_width, spec.full_height = -2, 1, 0, 0, 32, 33
     for name, type_name, value in (
         ("PixelAspectRatio", "float", 2.0),
         ("owner", "string", "facility"),
