@@ -39,7 +39,7 @@ _PIXELS, _WRITTEN = "stcolor/pixels", "stcolor/written"
 # What describes the file that was read and not the shot; a Cryptomatte manifest belongs to its channels.
 _STALE = re.compile(
     r"(oiio:|openexr:|cryptomatte/|stcolor/|iccprofile|thumbnail).*"
-    r"|compression|compressionquality|name|view|multiview|orientation|[xy]resolution|resolutionunit|textureformat|wrapmodes",
+    r"|colorInteropID|CICP|acesImageContainerFlag|compression|compressionquality|name|view|multiview|orientation|[xy]resolution|resolutionunit|textureformat|wrapmodes",
     re.IGNORECASE,
 )
 
@@ -101,17 +101,22 @@ def write_frame(
     *,
     like: Header | None = None,
     metadata: Mapping[str, str] | None = None,
+    interop_id: str | None = None,
 ) -> None:
     """Write one EXR (zips, each channel in its own type) under a partial name and rename it once it reads back whole.
 
     layers: channel name -> ((H, W) values, "half" or "float"); what half cannot hold becomes +-65504.
     like: gives windows, timecode, pixel aspect and other metadata; None makes both windows the picture's size.
     metadata: added to that, beside `stcolor/pixels` and `stcolor/written`. The folder is made where it is missing.
+    interop_id: the colour space of R, G and B, of `interop.interop_id`; None says nothing, whatever the plate said.
     Raises OutputError where the frame cannot be written; nothing new is left on disk then.
     Raises ValueError where there are no layers, or one is not of the data window's size.
     """
     path = Path(path)
     spec = _output_spec(layers, like, metadata or {})
+    if interop_id is not None:
+        spec.erase_attribute("chromaticities")  # one attribute says it, as the Color Interop Forum recommends
+        spec.attribute("colorInteropID", interop_id)
     stored = {name: _stored(values, pixel_type) for name, (values, pixel_type) in layers.items()}
     written = time.time_ns() // 1000 * 1000  # no file system that matters keeps less than NTFS, 100 ns
     spec.attribute(_PIXELS, _hash([stored]))

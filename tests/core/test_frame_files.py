@@ -138,6 +138,21 @@ def test_what_a_damaged_header_says_and_cannot_be_written_is_left_out(
     assert all(name in caplog.text for name in bad)
 
 
+def test_a_frame_says_its_colour_space_once_and_nothing_that_no_longer_holds(tmp_path: Path) -> None:
+    chromaticities = ("float[8]", (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767))
+    plate = plates.read_header(
+        save(tmp_path / "plate.exr", picture(), colorInteropID="lin_ap1_scene", chromaticities=chromaticities)
+    )
+    layers: dict[str, Any] = {"R": (picture()[..., 0], "half")}
+    frame_files.write_frame(tmp_path / "out.exr", layers, like=plate)
+    out = plates.read_header(tmp_path / "out.exr").metadata
+    assert "colorInteropID" not in out and out["chromaticities"] == pytest.approx(chromaticities[1])
+    frame_files.write_frame(tmp_path / "out.exr", layers, like=plate, interop_id="ocio:adx10_apd_scene")
+    out = plates.read_header(tmp_path / "out.exr").metadata
+    assert out["colorInteropID"] == "ocio:adx10_apd_scene" and "chromaticities" not in out
+    assert b"colorInteropID\0string\0" in (tmp_path / "out.exr").read_bytes()
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_plate_of_any_format_can_be_followed(tmp_path: Path, suffix: str) -> None:
     plate = plates.read(save(tmp_path / f"p.{suffix}", picture(), "uint8", Orientation=6))
