@@ -16,6 +16,7 @@ __all__ = ["is_cut", "subsampled_channels", "user_data_fits"]
 _MAGIC = b"\x76\x2f\x31\x01"
 _CINEON = {b"\x80\x2a\x5f\xd7": ">I", b"\xd7\x5f\x2a\x80": "<I"}
 _CODESTREAM, _END_OF_CODESTREAM = b"\xff\x4f\xff\x51", b"\xff\xd9"
+_SEVERAL_PARTS = 0x1000  # a bit of the version
 _COARSEST = 8  # one pixel for so many, in x or y
 _LONGEST = 2**20  # bytes looked at; the channel list is near the start
 
@@ -83,7 +84,8 @@ def user_data_fits(path: Path) -> bool:
 
 
 def _attributes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and value of each attribute, of one header after the other."""
+    """Name and value of each attribute, in a file of several parts of one header after the other."""
+    (version,) = struct.unpack_from("<I", data, 4)
     place = 8
     while True:
         name, place = _name(data, place)
@@ -94,6 +96,8 @@ def _attributes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield name, data[place + 4 : place + 4 + size]
         place += 4 + size
         if data[place : place + 1] == b"\0":  # the header's end; a second one ends the last of several
+            if not version & _SEVERAL_PARTS:
+                return
             place += 1
 
 
