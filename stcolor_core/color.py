@@ -135,8 +135,9 @@ class ColorPipe:
         """The pipe of a colour space, or of a file type's own space where colorspace is None.
 
         colorspace: a name, alias or role of the config. file_format, pixel_type: of `plates.Header`; EXR and float TIFF
-        are linear Rec.709, other TIFF, PNG and JPEG are sRGB. ocio: a config file or builtin name; None takes $OCIO,
-        then the builtin. Raises ColorError where space or config are unknown, and for DPX without a colorspace.
+        are linear Rec.709, other TIFF, PNG, JPEG and JPEG 2000 are sRGB. ocio: a config file or builtin name; None
+        takes $OCIO, then the builtin. Raises ColorError where space or config are unknown, and for DPX and Cineon
+        without a colorspace.
         """
         if colorspace is not None:
             return cls(open_space(colorspace, config=ocio), exposure)
@@ -145,7 +146,7 @@ class ColorPipe:
         kind = file_format.lower().lstrip(".")
         if kind in ("openexr", "exr") or (kind in ("tiff", "tif") and pixel_type in ("half", "float", "double")):
             return cls(_LINEAR, exposure)
-        if kind in ("tiff", "tif", "png", "jpeg", "jpg"):
+        if kind in ("tiff", "tif", "png", "jpeg", "jpg", "jpeg2000"):
             return cls(_SRGB, exposure)
         raise ColorError(
             f"A picture of type {file_format} does not say how it is encoded. "

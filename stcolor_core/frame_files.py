@@ -6,6 +6,7 @@ Each frame carries a hash of its pixels and the time at which it was written, wh
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import time
@@ -22,19 +23,23 @@ from numpy.typing import NDArray
 from stcolor_core import plates
 from stcolor_core.errors import OutputError, PlateError
 from stcolor_core.partials import partial_of
+from stcolor_core.picture_text import Attribute, error_text, set_attribute
 from stcolor_core.plates import LARGEST_HALF, Header, PixelType
 
 __all__ = ["FrameState", "frame_state", "is_as_written", "pixel_hash", "write_frame"]
 
+logger = logging.getLogger(__name__)
+
 Stored = Mapping[str, NDArray[Any]]  # channel name -> (H, W) float16 or float32, as the file holds it
 
 _BAND = 64  # rows interleaved and handed to OpenImageIO at a time
+_POSITIVE = ("PixelAspectRatio", "screenWindowWidth")  # OpenEXR refuses to write others
 _PIXELS, _WRITTEN = "stcolor/pixels", "stcolor/written"
 
 # What describes the file that was read and not the shot; a Cryptomatte manifest belongs to its channels.
 _STALE = re.compile(
     r"(oiio:|openexr:|cryptomatte/|stcolor/|iccprofile|thumbnail).*"
-    r"|compression|compressionquality|name|view|multiview|orientation|[xy]resolution|resolutionunit|textureformat|wrapmodes",
+    r"|colorInteropID|CICP|acesImageContainerFlag|compression|compressionquality|name|view|multiview|orientation|[xy]resolution|resolutionunit|textureformat|wrapmodes",
     re.IGNORECASE,
 )
 
@@ -73,7 +78,7 @@ def is_as_written(path: Path | str) -> bool | None:
     try:
         with plates.opened(Path(path)) as (file, part, header):
             recorded = header.metadata.get(_PIXELS)
-            if recorded is None:
+            if not isinstance(recorded, str):
                 return None
             return _untouched(header) or _hash_of_file(file, part, header) == recorded
     except PlateError:
@@ -96,17 +101,22 @@ def write_frame(
     *,
     like: Header | None = None,
     metadata: Mapping[str, str] | None = None,
+    interop_id: str | None = None,
 ) -> None:
     """Write one EXR (zips, each channel in its own type) under a partial name and rename it once it reads back whole.
 
     layers: channel name -> ((H, W) values, "half" or "float"); what half cannot hold becomes +-65504.
     like: gives windows, timecode, pixel aspect and other metadata; None makes both windows the picture's size.
     metadata: added to that, beside `stcolor/pixels` and `stcolor/written`. The folder is made where it is missing.
+    interop_id: the colour space of R, G and B, of `interop.interop_id`; None says nothing, whatever the plate said.
     Raises OutputError where the frame cannot be written; nothing new is left on disk then.
     Raises ValueError where there are no layers, or one is not of the data window's size.
     """
     path = Path(path)
     spec = _output_spec(layers, like, metadata or {})
+    if interop_id is not None:
+        spec.erase_attribute("chromaticities")  # one attribute says it, as the Color Interop Forum recommends
+        spec.attribute("colorInteropID", interop_id)
     stored = {name: _stored(values, pixel_type) for name, (values, pixel_type) in layers.items()}
     written = time.time_ns() // 1000 * 1000  # no file system that matters keeps less than NTFS, 100 ns
     spec.attribute(_PIXELS, _hash([stored]))
@@ -146,13 +156,21 @@ def _output_spec(
     if like:
         spec.x, spec.y = like.data_window[:2]
         spec.full_x, spec.full_y, spec.full_width, spec.full_height = like.display_window
-        for name, value in like.metadata.items():
-            if not _STALE.fullmatch(name):
-                spec.attribute(name, like.metadata_types[name], value)
+        _carry_over(like, spec)
     for name, value in metadata.items():
         spec.attribute(name, value)
     spec.attribute("compression", "zips")
     return spec
+
+
+def _carry_over(like: Header, spec: Any) -> None:
+    """Copy what describes the shot into the header of a new frame; what cannot be written is left out, and logged."""
+    for name, value in like.metadata.items():
+        if _STALE.fullmatch(name):
+            continue
+        refused = name in _POSITIVE and not (isinstance(value, float) and 1e-6 < value < 1e6)
+        if refused or not set_attribute(spec, Attribute(name, like.metadata_types[name], value)):
+            logger.info("%s: left out its attribute %r, which cannot be written.", like.path, name)
 
 
 def _write(partial: Path, path: Path, spec: Any, stored: Stored) -> None:
@@ -164,7 +182,7 @@ def _write(partial: Path, path: Path, spec: Any, stored: Stored) -> None:
             whole = whole and file.write_scanlines(
                 spec.y + top, spec.y + min(top + _BAND, spec.height), 0, np.stack(band, axis=-1)
             )
-        problem = plates.one_line(file.geterror())
+        problem = error_text(file)
     finally:
         file.close()
     if not whole:
@@ -191,10 +209,9 @@ def _hash_of_file(file: Any, part: int, header: Header) -> str:
     spec = file.spec()
     types = spec.channelformats or [spec.format] * len(header.channels)
     halves = [str(channel_type) == "half" for channel_type in types]
-    rows = plates.rows(file, part, header)
     return _hash(
         {name: band[..., i].astype(np.float16 if halves[i] else np.float32) for i, name in enumerate(header.channels)}
-        for band in rows
+        for _, band in plates.rows(file, part, header)
     )
 
 

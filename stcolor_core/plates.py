@@ -17,7 +17,9 @@ import OpenImageIO as oiio
 from numpy.typing import NDArray
 
 from stcolor_core.errors import PlateError
+from stcolor_core.picture_text import attributes, channel_names, error_text, text
 from stcolor_core.plate_layers import Layer, layers_of, named
+from stcolor_core.raw_headers import is_cut, subsampled_channels, user_data_fits
 
 __all__ = [
     "LARGEST_HALF",
@@ -28,7 +30,6 @@ __all__ = [
     "ends_whole",
     "is_complete",
     "luma_channels",
-    "one_line",
     "opened",
     "read",
     "read_header",
@@ -45,11 +46,14 @@ PixelType = Literal["half", "float"]
 # OpenImageIO's own pool slows down several readers beside each other threefold; OpenEXR's pool still packs and unpacks.
 oiio.attribute("threads", 1)
 
-_FORMATS = ("openexr", "dpx", "tiff", "png", "jpeg")
+_FORMATS = ("openexr", "dpx", "cineon", "tiff", "png", "jpeg", "jpeg2000")
+_JPEG_2000 = (".jp2", ".j2k", ".j2c")
 _MOST_CHANNELS = 1024
+_MOST_PIXELS = 2**29  # 32K x 16K; plates of 16K x 16K are half of that
+_FARTHEST = 2**20  # pixels from the origin to a window; OpenImageIO writes no more either
 _CRYPTOMATTE_NAME = re.compile(r"cryptomatte/[^/]+/name", re.IGNORECASE)
 LARGEST_HALF = 65504.0
-_BAND = 64  # a multiple of the rows that any compression of EXR packs together, but dwab's
+_BAND = 256  # rows read at once: a multiple of what any compression of EXR packs together
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,7 +63,8 @@ class Header:
     frame: of the plate, for messages; None where the picture is no frame of it. channels: names as in the file.
     data_window, display_window: (x, y, width, height) in pixels, y downwards; pixels exist in the data window.
     metadata: name -> plain value; metadata_types: name -> its type, so that a timecode stays one.
-    file_format: openexr, dpx, tiff, png or jpeg. pixel_type: widest type in the file, such as uint8, half or float.
+    file_format: openexr, dpx, cineon, tiff, png, jpeg or jpeg2000.
+    pixel_type: widest type in the file, such as uint8, half or float.
     layer: the one that is read, "" for bare channels. picture_channels: its R, G and B, or the one that is grey.
     layers: all in the file that hold a picture, the one to choose first; where none does, all there are.
     """
@@ -145,19 +150,24 @@ def is_complete(path: Path | str) -> bool:
 def ends_whole(file: Any, part: int, header: Header) -> bool:
     """Whether the last lines of an `opened` picture can be read."""
     height = header.data_window[3]
-    return _lines(file, part, header, height - 1 - (height - 1) % _step(file), height) is not None
+    try:
+        _lines(file, part, header, (height - 1 - (height - 1) % _step(file), height), (0, len(header.channels)))
+    except PlateError:
+        return False
+    return True
 
 
-def rows(file: Any, part: int, header: Header) -> Iterator[NDArray[np.float32]]:
-    """All channels of an `opened` picture, in bands (rows, W, C) from top to bottom. Raises as `read`."""
-    where, again = _where(header.path, header.frame)
+def rows(
+    file: Any, part: int, header: Header, channels: tuple[int, int] | None = None
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Bands (rows, W, C) of an `opened` picture from top to bottom, each with the number of its first row.
+
+    channels: the first, and the one after the last; None for all. Raises PlateError as `read` does.
+    """
     height, step = header.data_window[3], _step(file)
     step *= max(1, _BAND // step)
     for top in range(0, height, step):
-        band = _lines(file, part, header, top, min(top + step, height))
-        if band is None:
-            raise PlateError(f"{where} is truncated or damaged. {again}")
-        yield band
+        yield top, _lines(file, part, header, (top, min(top + step, height)), channels or (0, len(header.channels)))
 
 
 def luma_channels(picture: Picture) -> NDArray[np.float32]:
@@ -186,15 +196,17 @@ def opened(
     if not path.is_file():
         remedy = "Check the path." if frame is None else "Render it, or pass --missing skip or hold."
         raise PlateError(f"{where} {'is no file' if path.exists() else 'is missing'}. {remedy}")
+    if path.suffix.lower() == ".cin" and not user_data_fits(path):
+        raise PlateError(f"{where} is truncated or damaged. {again}")
     config = oiio.ImageSpec()
     config.attribute("oiio:UnassociatedAlpha", 1)  # else colour comes back multiplied by alpha
     file = oiio.ImageInput.open(str(path), config)
     if file is None:
-        raise PlateError(f"{where} cannot be read as a picture (OpenImageIO: {one_line(oiio.geterror())}). {again}")
+        raise PlateError(f"{where} {_refusal(path, error_text(oiio), again)}")
     try:
         if file.format_name() not in _FORMATS:
             raise PlateError(f"{where} is of type {file.format_name()}. Convert it to EXR, DPX, TIFF, PNG or JPEG.")
-        layers = _layers(file, matte=matte)
+        layers = _layers(file, matte=matte, where=where)
         if not layers:
             raise PlateError(f"{where} is a deep picture. Flatten it first (DeepToImage).")
         chosen = layers[0] if layer is None else named(layers, layer)
@@ -202,11 +214,10 @@ def opened(
             names = ", ".join(dict.fromkeys(found.name or "none (bare channels)" for found in layers))
             raise PlateError(f"{where} has no layer {layer!r}. Name one of these: {names}.")
         file.seek_subimage(chosen.part, 0)
-        spec = file.spec()
-        if min(spec.width, spec.height, spec.nchannels) < 1 or spec.nchannels > _MOST_CHANNELS:
-            size = f"{spec.width} x {spec.height} with {spec.nchannels} channels"
-            raise PlateError(f"{where} is {size}, which is no picture to work on. {again}")
-        yield file, chosen.part, _header(path, frame, file.format_name(), spec, chosen, layers)
+        _check_size(file.spec(), where, again)
+        if file.format_name() in ("cineon", "jpeg2000") and is_cut(path, file.spec()):
+            raise PlateError(f"{where} is truncated. {again}")
+        yield file, chosen.part, _header(path, frame, file, chosen, layers)
     finally:
         file.close()
 
@@ -216,26 +227,54 @@ def _step(file: Any) -> int:
     return int(file.spec().tile_height) or 1
 
 
-def _lines(file: Any, part: int, header: Header, top: int, end: int) -> NDArray[np.float32] | None:
-    """Lines (end - top, W, C) of the data window, top to bottom, or None where they cannot be read."""
+def _lines(
+    file: Any, part: int, header: Header, span: tuple[int, int], channels: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Rows (end - top, W, C) of the data window. Raises PlateError where they cannot be read."""
     x, y, width, _ = header.data_window
-    channels, form = len(header.channels), oiio.TypeDesc("float")
-    if file.spec().tile_height:
-        lines = file.read_tiles(part, 0, x, x + width, y + top, y + end, 0, 1, 0, channels, form)
-    else:
-        lines = file.read_scanlines(part, 0, y + top, y + end, 0, 0, channels, form)
-    whole = lines is not None and not file.geterror()
-    return lines.reshape(end - top, width, channels) if whole else None
+    (top, end), form = span, oiio.TypeDesc("float")
+    try:
+        if file.spec().tile_height:
+            lines = file.read_tiles(part, 0, x, x + width, y + top, y + end, 0, 1, *channels, form)
+        else:
+            lines = file.read_scanlines(part, 0, y + top, y + end, 0, *channels, form)
+    except MemoryError:
+        raise _too_large(header) from None
+    problem = error_text(file)
+    # A truncated JPEG comes back filled up with grey; its other complaints are harmless.
+    if lines is None or "premature end" in problem.lower():
+        where, again = _where(header.path, header.frame)
+        raise PlateError(f"{where} is truncated or damaged (OpenImageIO: {problem}). {again}")
+    return np.asarray(lines, np.float32).reshape(end - top, width, channels[1] - channels[0])
+
+
+def _too_large(header: Header) -> PlateError:
+    where, again = _where(header.path, header.frame)
+    size = f"{header.data_window[2]} x {header.data_window[3]}"
+    return PlateError(f"{where} says it is {size} pixels, more than fits into memory. {again}")
 
 
 def _where(path: Path, frame: int | None) -> tuple[str, str]:
     """How messages name the picture, and what to do where it is broken."""
     if frame is None:
         return str(path), "Write it again."
-    return f"Frame {frame} ({path})", "Render it again, or leave it out with --missing skip."
+    return f"Frame {frame} ({path})", "Render it again, or move it away and pass --missing skip or hold."
 
 
-def _layers(file: Any, *, matte: bool) -> tuple[Layer, ...]:
+def _refusal(path: Path, problem: str, again: str) -> str:
+    """What is wrong with a file that OpenImageIO cannot open."""
+    if subsampled := subsampled_channels(path):
+        names = ", ".join(subsampled[:9])
+        return (
+            f"stores colour at a lower resolution than luminance (channels {names}), which cannot be read. "
+            "Write it again as R, G, B or as Y alone, or convert it with ImageMagick (magick IN.exr OUT.exr)."
+        )
+    if path.suffix.lower() in _JPEG_2000 and "jpeg2000" not in oiio.get_string_attribute("input_format_list"):
+        return "is JPEG 2000, which this OpenImageIO cannot read. Convert it to EXR, TIFF or PNG."
+    return f"cannot be read as a picture (OpenImageIO: {problem}). {again}"
+
+
+def _layers(file: Any, *, matte: bool, where: str) -> tuple[Layer, ...]:
     """The layers of all parts that are not deep, the one to read first."""
     parts: list[tuple[int, str, tuple[str, ...]]] = []
     ids: dict[str, int] = {}  # what the names of Cryptomatte's layers begin with -> the first part that says so
@@ -243,13 +282,13 @@ def _layers(file: Any, *, matte: bool) -> tuple[Layer, ...]:
     while file.seek_subimage(part, 0):
         spec = file.spec()
         if not spec.deep and spec.nchannels > 0:
-            name = spec.get_string_attribute("oiio:subimagename") if file.format_name() == "openexr" else ""
-            parts.append((part, name, tuple(spec.channelnames)))
-            for attribute in spec.extra_attribs:
+            name = text(spec.get_string_attribute, "oiio:subimagename")
+            parts.append((part, name if file.format_name() == "openexr" else "", channel_names(spec)))
+            for attribute in attributes(spec, where=where):
                 if _CRYPTOMATTE_NAME.fullmatch(attribute.name):
                     ids.setdefault(str(attribute.value), part)
         part += 1
-    file.geterror()  # seeking past the last part is how the parts are counted
+    error_text(file)  # seeking past the last part is how the parts are counted
     if len(parts) == 1:
         parts = [(number, "", channels) for number, _, channels in parts]
     layers = layers_of(parts, ids=ids)
@@ -257,20 +296,31 @@ def _layers(file: Any, *, matte: bool) -> tuple[Layer, ...]:
     return layers if first is None else tuple(sorted(layers, key=lambda layer: layer.part != first))
 
 
-def _header(
-    path: Path, frame: int | None, file_format: str, spec: Any, layer: Layer, layers: Sequence[Layer]
-) -> Header:
+def _check_size(spec: Any, where: str, again: str) -> None:
+    """Refuse what no camera or renderer writes before memory is asked for it."""
+    if min(spec.width, spec.height, spec.nchannels) < 1 or spec.nchannels > _MOST_CHANNELS:
+        size = f"{spec.width} x {spec.height} with {spec.nchannels} channels"
+        raise PlateError(f"{where} is {size}, which is no picture to work on. {again}")
+    if spec.width * spec.height > _MOST_PIXELS:
+        raise PlateError(f"{where} says it is {spec.width} x {spec.height} pixels, more than can be worked on. {again}")
+    corners = (spec.x, spec.y, spec.full_x, spec.full_y, spec.full_width, spec.full_height)
+    if min(spec.full_width, spec.full_height) < 1 or max(map(abs, corners)) > _FARTHEST:
+        raise PlateError(f"{where} has windows that are no picture's: {', '.join(map(str, corners))}. {again}")
+
+
+def _header(path: Path, frame: int | None, file: Any, layer: Layer, layers: Sequence[Layer]) -> Header:
+    spec = file.spec()
     pictures = [found.name for found in layers if found.is_picture] or [found.name for found in layers]
-    readable = [item for item in spec.extra_attribs if item.value is not None]
+    readable = list(attributes(spec, where=str(path)))
     return Header(
         path=path,
         frame=frame,
-        channels=tuple(spec.channelnames),
+        channels=channel_names(spec),
         data_window=(spec.x, spec.y, spec.width, spec.height),
         display_window=(spec.full_x, spec.full_y, spec.full_width, spec.full_height),
-        metadata={item.name: item.value for item in readable},
-        metadata_types={item.name: item.type for item in readable},
-        file_format=file_format,
+        metadata={attribute.name: attribute.value for attribute in readable},
+        metadata_types={attribute.name: attribute.type for attribute in readable},
+        file_format=file.format_name(),
         pixel_type=str(spec.format),
         layer=layer.name,
         layers=tuple(dict.fromkeys(pictures)),
@@ -279,21 +329,16 @@ def _header(
 
 
 def _picture(file: Any, part: int, header: Header, channels: tuple[str, ...]) -> Picture:
-    where, again = _where(header.path, header.frame)
     places = [header.channels.index(name) for name in channels]
     first, last = min(places), max(places) + 1
+    order = slice(None) if places == list(range(first, last)) else [place - first for place in places]
     try:
-        pixels = file.read_image(part, 0, first, last, oiio.TypeDesc("float"))
+        pixels = np.empty((*header.shape, len(channels)), np.float32)
     except MemoryError:
-        size = f"{header.data_window[2]} x {header.data_window[3]}"
-        raise PlateError(f"{where} says it is {size} pixels, more than fits into memory. {again}") from None
-    problem = one_line(file.geterror())
-    # A truncated JPEG comes back filled up with grey; its other complaints are harmless.
-    if pixels is None or "premature end" in problem.lower():
-        raise PlateError(f"{where} is truncated or damaged (OpenImageIO: {problem}). {again}")
-    pixels = pixels.reshape(*header.shape, last - first)
-    if places != list(range(first, last)):
-        pixels = pixels[..., [place - first for place in places]]
+        raise _too_large(header) from None
+    # In bands, so that a file which claims to be large and is not ends at its first missing row.
+    for top, band in rows(file, part, header, (first, last)):
+        pixels[top : top + len(band)] = band[..., order]
     broken = _repair(pixels)
     return Picture(
         **{**vars(header), "channels": channels},
@@ -310,8 +355,3 @@ def _repair(pixels: NDArray[np.float32]) -> NDArray[np.bool_] | None:
         return None
     np.nan_to_num(pixels, copy=False, nan=0, posinf=LARGEST_HALF, neginf=-LARGEST_HALF)
     return np.asarray(~finite.all(axis=-1))
-
-
-def one_line(text: str) -> str:
-    """A library's message as one line without its full stop."""
-    return " ".join(text.split()).rstrip(".")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from stcolor_core import plates
 
-__all__ = ["SUFFIXES", "picture", "save", "truncate"]
+__all__ = ["SUFFIXES", "cineon", "exr_attribute", "luminance_chroma", "picture", "save", "truncate", "zeros_of_16k"]
 
 SUFFIXES = ["exr", "dpx", "tif", "png", "jpg"]
 
@@ -54,4 +56,85 @@ def save(
 def truncate(path: Path, share: float) -> Path:
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
+    return path
+
+
+def cineon(path: Path, codes: NDArray[Any]) -> Path:
+    """A Cineon scan of 10 bit codes (H, W, 3), which OpenImageIO reads and does not write.
+
+    Kodak, "4.5 DPX/Cineon file format draft": magic number, offsets; image element descriptors at 192; data at 2048.
+    """
+    height, width, _ = codes.shape
+    header = bytearray(2048)
+    struct.pack_into(">6I", header, 0, 0x802A5FD7, 2048, 1024, 0, 0, 2048 + 4 * width * height)
+    header[24:28] = b"V4.5"
+    header[193] = 3
+    for channel in range(3):
+        place = 196 + 28 * channel
+        header[place : place + 4] = bytes([0, channel + 1, 10, 0])
+        struct.pack_into(">2I4f", header, place + 4, width, height, 0, 0, 1023, 2.046)
+    header[681] = 5  # packing: three codes in a word of 32 bits, left justified
+    red, green, blue = np.moveaxis(codes.astype(">u4"), -1, 0)
+    path.write_bytes(bytes(header) + (red << 22 | green << 12 | blue << 2).astype(">u4").tobytes())
+    return path
+
+
+def exr_attribute(name: bytes, kind: bytes, value: bytes) -> bytes:
+    """An attribute as it stands in an EXR's header."""
+    return name + b"\0" + kind + b"\0" + struct.pack("<I", len(value)) + value
+
+
+def luminance_chroma(path: Path, *, before: bytes = b"") -> Path:
+    """An EXR of 4 x 2 pixels of half, without compression, whose chroma has one of four: OpenImageIO cannot read it.
+
+    before: attributes ahead of the channel list.
+    """
+    channels = b"".join(
+        name + b"\0" + struct.pack("<iiii", 1, 0, *sampling)
+        for name, sampling in ((b"BY", (2, 2)), (b"RY", (2, 2)), (b"Y", (1, 1)))
+    )
+    window = struct.pack("<4i", 0, 0, 3, 1)
+    header = b"\x76\x2f\x31\x01\x02\0\0\0" + before
+    for name, kind, value in (
+        (b"channels", b"chlist", channels + b"\0"),
+        (b"compression", b"compression", b"\0"),
+        (b"dataWindow", b"box2i", window),
+        (b"displayWindow", b"box2i", window),
+        (b"lineOrder", b"lineOrder", b"\0"),
+        (b"pixelAspectRatio", b"float", struct.pack("<f", 1)),
+        (b"screenWindowCenter", b"v2f", struct.pack("<2f", 0, 0)),
+        (b"screenWindowWidth", b"float", struct.pack("<f", 1)),
+    ):
+        header += exr_attribute(name, kind, value)
+    header += b"\0"
+    lines = [np.full(count, 0.5, "<f2").tobytes() for count in (2 + 2 + 4, 4)]
+    start = len(header) + 16
+    data = b"".join(struct.pack("<2i", y, len(line)) + line for y, line in enumerate(lines))
+    path.write_bytes(header + struct.pack("<2Q", start, start + 8 + len(lines[0])) + data)
+    return path
+
+
+def zeros_of_16k(path: Path) -> Path:
+    """A zip EXR of 16384 x 16384 black pixels in half, one chunk of 16 lines being as the other."""
+    size, lines = 16384, 16
+    window = struct.pack("<4i", 0, 0, size - 1, size - 1)
+    header = b"\x76\x2f\x31\x01\x02\0\0\0"
+    for name, kind, value in (
+        (b"channels", b"chlist", b"Y\0" + struct.pack("<iiii", 1, 0, 1, 1) + b"\0"),
+        (b"compression", b"compression", b"\3"),
+        (b"dataWindow", b"box2i", window),
+        (b"displayWindow", b"box2i", window),
+        (b"lineOrder", b"lineOrder", b"\0"),
+        (b"pixelAspectRatio", b"float", struct.pack("<f", 1)),
+        (b"screenWindowCenter", b"v2f", struct.pack("<2f", 0, 0)),
+        (b"screenWindowWidth", b"float", struct.pack("<f", 1)),
+    ):
+        header += exr_attribute(name, kind, value)
+    header += b"\0"
+    packed = zlib.compress(b"\0" + b"\x80" * (2 * size * lines - 1))  # differences of bytes, plus 128
+    count = size // lines
+    start, step = len(header) + 8 * count, 8 + len(packed)
+    table = struct.pack(f"<{count}Q", *range(start, start + step * count, step))
+    chunks = (struct.pack("<2i", lines * index, len(packed)) + packed for index in range(count))
+    path.write_bytes(header + table + b"".join(chunks))
     return path

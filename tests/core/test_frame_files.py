@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,45 @@ def test_overscan_and_everything_a_plate_says_are_carried_over(tmp_path: Path) -
         assert out.metadata_types[name] == plate.metadata_types[name], name
     assert "cryptomatte/1234567/name" not in out.metadata
     assert out.metadata["compression"] == "zips" and out.metadata["stcolor/settings"] == "new"
+
+
+def test_what_a_damaged_header_says_and_cannot_be_written_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = save(tmp_path / "plate.exr", picture(), PixelAspectRatio=2.0, owner="facility", shot="X")
+    header = plates.read_header(path)
+    bad: dict[str, tuple[Any, Any]] = {
+        "PixelAspectRatio": ("float", -1.0),
+        "screenWindowWidth": ("float", float("nan")),
+        "nuke/a": ("int", "text"),
+        "nuke/b": ("matrix", (1.0, 2.0)),
+        "nuke/c": ("string", 7),
+        "nuke/d": ("int", 2**40),
+    }
+    metadata = {**header.metadata, **{name: value for name, (_, value) in bad.items()}}
+    types = {**header.metadata_types, **{name: oiio.TypeDesc(kind) for name, (kind, _) in bad.items()}}
+    like = replace(header, metadata=metadata, metadata_types=types)
+    with caplog.at_level("INFO"):
+        frame_files.write_frame(tmp_path / "out.exr", {"R": (picture()[..., 0], "half")}, like=like)
+    out = plates.read_header(tmp_path / "out.exr").metadata
+    assert out["Copyright"] == "facility" and out["shot"] == "X" and out["PixelAspectRatio"] == 1.0
+    assert not [name for name in bad if name.startswith("nuke/") and name in out]
+    assert all(name in caplog.text for name in bad)
+
+
+def test_a_frame_says_its_colour_space_once_and_nothing_that_no_longer_holds(tmp_path: Path) -> None:
+    chromaticities = ("float[8]", (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767))
+    plate = plates.read_header(
+        save(tmp_path / "plate.exr", picture(), colorInteropID="lin_ap1_scene", chromaticities=chromaticities)
+    )
+    layers: dict[str, Any] = {"R": (picture()[..., 0], "half")}
+    frame_files.write_frame(tmp_path / "out.exr", layers, like=plate)
+    out = plates.read_header(tmp_path / "out.exr").metadata
+    assert "colorInteropID" not in out and out["chromaticities"] == pytest.approx(chromaticities[1])
+    frame_files.write_frame(tmp_path / "out.exr", layers, like=plate, interop_id="ocio:adx10_apd_scene")
+    out = plates.read_header(tmp_path / "out.exr").metadata
+    assert out["colorInteropID"] == "ocio:adx10_apd_scene" and "chromaticities" not in out
+    assert b"colorInteropID\0string\0" in (tmp_path / "out.exr").read_bytes()
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)

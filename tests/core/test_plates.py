@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import cv2
 import numpy as np
 import OpenImageIO as oiio
 import pytest
-from picture_files import SUFFIXES, picture, save, truncate
+from picture_files import SUFFIXES, cineon, exr_attribute, luminance_chroma, picture, save, truncate, zeros_of_16k
 
 from stcolor_core import plates
-from stcolor_core.errors import PlateError
+from stcolor_core.color import ColorPipe
+from stcolor_core.errors import ColorError, PlateError
+from stcolor_core.picture_text import one_line
 
 
 def refused(path: Path, *, frame: int | None = 1013) -> str:
@@ -55,6 +58,58 @@ def test_every_format_comes_in_as_float_with_its_type(
     assert plates.rgb(read).shape == (13, 17, 3)
     assert plates.luma_channels(read).shape == (13, 17, channels)
     assert plates.is_complete(tmp_path / f"p.{suffix}")
+
+
+def test_cineon_comes_in_like_dpx_and_needs_a_colour_space(tmp_path: Path) -> None:
+    codes = np.random.default_rng(0).integers(0, 1024, (9, 12, 3))
+    path = cineon(tmp_path / "p.cin", codes)
+    read = plates.read_plate(path)
+    np.testing.assert_allclose(read.pixels, codes / 1023, atol=2e-5)
+    assert (read.file_format, read.channels) == ("cineon", ("R", "G", "B")) and plates.is_complete(path)
+    with pytest.raises(ColorError, match="--colorspace"):
+        ColorPipe.open(None, file_format=read.file_format, pixel_type=read.pixel_type)
+    assert "truncated" in refused(truncate(path, 0.9))
+    cineon(path, codes)
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 1)
+    assert "truncated" in refused(path)
+
+
+@pytest.mark.parametrize("order", [">", "<"])
+def test_cineon_that_lies_about_its_user_data_is_refused_before_memory_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    path = cineon(tmp_path / "p.CIN", np.zeros((9, 12, 3), int))
+    header = bytearray(path.read_bytes())
+    header[:4] = struct.pack(f"{order}I", 0x802A5FD7)
+    header[16:20] = struct.pack(f"{order}I", 0x7FFFFFFF)
+    path.write_bytes(header)
+    monkeypatch.setattr(plates.oiio, "ImageSpec", None)
+    assert "damaged" in refused(path)
+
+
+@pytest.mark.parametrize("suffix", ["jp2", "j2c"])
+def test_jpeg_2000_comes_in_like_png(tmp_path: Path, suffix: str) -> None:
+    expected = picture(64, 80)
+    path = save(tmp_path / f"p.{suffix}", expected, "uint16")
+    read = plates.read_plate(path)
+    np.testing.assert_allclose(read.pixels, expected, atol=0.01)
+    assert (read.file_format, read.channels) == ("jpeg2000", ("R", "G", "B")) and plates.is_complete(path)
+    pipes = [ColorPipe.open(None, file_format=name, pixel_type="uint16") for name in ("jpeg2000", "png")]
+    assert pipes[0].space == pipes[1].space
+    for share in (0.3, 0.9, 0.999):
+        save(path, np.random.default_rng(0).random((64, 80, 3)), "uint16")
+        assert "Convert" not in refused(truncate(path, share))
+
+
+def test_jpeg_2000_without_a_reader_for_it_says_what_to_convert_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "p.jp2"
+    path.write_bytes(b"\0\0\0\x0cjP  ")
+    assert "cannot be read as a picture" in refused(path)
+    monkeypatch.setattr(oiio, "get_string_attribute", lambda _: "openexr,tiff")  # as of a build without OpenJPEG
+    assert "Convert it to EXR, TIFF or PNG" in refused(path)
 
 
 def test_a_ten_bit_dpx_gives_its_codes_over_1023(tmp_path: Path) -> None:
@@ -225,7 +280,9 @@ def test_a_truncated_picture_is_refused(tmp_path: Path, suffix: str, share: floa
     with pytest.raises(PlateError) as error:
         plates.read(path, frame=1013)
     message = str(error.value)
-    assert "Frame 1013" in message and str(path) in message and "truncated" in message and "--missing skip" in message
+    assert "Frame 1013" in message and str(path) in message and "truncated" in message
+    # --missing skip alone does nothing for a frame that is there.
+    assert "Render it again, or move it away and pass --missing skip or hold." in message
     assert "\n" not in message
 
 
@@ -263,6 +320,110 @@ def test_a_deep_picture_is_refused(tmp_path: Path) -> None:
     assert file.write_deep_image(deep), file.geterror()
     assert file.close()
     assert "deep" in refused(path)
+
+
+def lie(path: Path, **windows: tuple[int, int, int, int]) -> Path:
+    """Have an EXR's header claim other windows: xMin, yMin, xMax, yMax."""
+    data = path.read_bytes()
+    for name, window in windows.items():
+        label = f"{name}\0box2i\0".encode()
+        place = data.index(label) + len(label) + 4
+        data = data[:place] + np.array(window, "<i4").tobytes() + data[place + 16 :]
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("windows", "words"),
+    [
+        pytest.param({"dataWindow": (0, 0, 99_999, 99_999)}, "cannot be read", id="a huge picture"),
+        pytest.param({"dataWindow": (0, 0, 700_000, 999)}, "cannot be read", id="a very wide one"),
+        pytest.param({"dataWindow": (0, 0, 2_000_000, 2_000_000)}, "cannot be read", id="more than OpenImageIO takes"),
+        pytest.param({"dataWindow": (0, 0, 16_383, 16_383)}, "cannot be read", id="possible, and not there"),
+        pytest.param({"dataWindow": (0, 0, 16, 99)}, "truncated or damaged", id="a little more than there is"),
+        pytest.param({"dataWindow": (30_000_000, 0, 30_000_016, 12)}, "windows", id="pixels far away"),
+        pytest.param({"displayWindow": (0, 0, 800_000_000, 12)}, "cannot be read", id="a huge display window"),
+    ],
+)
+def test_a_header_that_lies_about_its_windows_is_refused(
+    tmp_path: Path, windows: dict[str, tuple[int, int, int, int]], words: str
+) -> None:
+    path = lie(save(tmp_path / "p.exr", picture(), "float", compression="none"), **windows)
+    message = refused(path)
+    assert words in message and "Render it again" in message
+
+
+def test_what_is_larger_than_the_bound_is_refused_before_memory_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = zeros_of_16k(tmp_path / "p.exr")
+    monkeypatch.setattr(plates, "_MOST_PIXELS", 16_384 * 16_384 - 1)
+    monkeypatch.setattr(np, "empty", None)
+    assert "16384 x 16384" in refused(path)
+
+
+def test_a_plate_of_16k_by_16k_is_not_too_large(tmp_path: Path) -> None:
+    path = zeros_of_16k(tmp_path / "p.exr")
+    assert plates.read_header(path).shape == (16_384, 16_384) and plates.is_complete(path)
+
+
+@pytest.mark.slow
+def test_a_plate_of_16k_by_16k_is_read(tmp_path: Path) -> None:
+    read = plates.read_plate(zeros_of_16k(tmp_path / "p.exr"))
+    assert read.pixels.shape == (16_384, 16_384, 1) and not read.pixels.any()
+
+
+def test_text_that_is_no_utf_8_is_left_out_of_the_header_and_readable_in_messages(tmp_path: Path) -> None:
+    path = save(tmp_path / "p.exr", picture(channels=4), names=("R", "G", "B", "Zuerich.Z"), owner="facility", shot="X")
+    data = path.read_bytes()
+    assert data.count(b"facility") == data.count(b"Zuerich") == 1
+    for ascii_text, latin in ((b"facility", b"f\xe4cility"), (b"Zuerich", b"Z\xfcerich"), (b"shot\0", b"sh\xf6t\0")):
+        data = data.replace(ascii_text, latin)
+    path.write_bytes(data)
+    read = plates.read(path)
+    np.testing.assert_allclose(plates.rgb(read), picture(), atol=1e-3)
+    assert "Copyright" not in read.metadata and all(name.isprintable() for name in read.metadata)
+    assert read.channels == ("R", "G", "B", "Z\N{REPLACEMENT CHARACTER}erich.Z")
+    whole, lie = b"channels\0chlist\0", b"\xffhannels\0float\0\0"
+    path.write_bytes(path.read_bytes().replace(whole, lie))
+    with pytest.raises(UnicodeDecodeError):
+        open_error(path)
+    message = refused(path)
+    assert message.isprintable() and "cannot be read as a picture" in message
+
+
+def test_a_library_s_message_is_one_line_that_ends() -> None:
+    assert one_line("EXR Error\n\x1b[31m: bad.\0 ") == "EXR Error [31m: bad"
+    assert len(one_line("x" * 10_000)) < 400
+
+
+def test_what_is_of_an_unknown_type_in_the_header_is_plain_and_not_too_long(tmp_path: Path) -> None:
+    for length, there in ((20, True), (5000, False)):
+        path = save(tmp_path / "p.exr", picture(), shot="x" * length)
+        path.write_bytes(path.read_bytes().replace(b"shot\0string\0", b"shot\0strinX\0"))
+        metadata = plates.read_header(path).metadata
+        assert metadata.get("shot") == ((ord("x"),) * length if there else None)
+
+
+def test_luminance_and_chroma_of_two_resolutions_are_refused_with_the_remedy(tmp_path: Path) -> None:
+    for length in (*range(40), 10_000, 70_000):  # which moves what comes after the header
+        before = exr_attribute(b"before", b"string", b"x" * length)
+        path = luminance_chroma(tmp_path / "p.exr", before=before)
+        assert "Subsampled" in open_error(path)  # else the file is broken in another way
+        message = refused(path)
+        assert "BY, RY" in message and "R, G, B" in message and "Y alone" in message
+    truncate(luminance_chroma(path), 0.1)
+    assert "BY" not in refused(path) and "cannot be read as a picture" in refused(path)
+    path = save(path, picture(), "half", names=("R", "G", "B"))
+    path.write_bytes(path.read_bytes().replace(b"B\0\1\0\0\0\0", b"B\0\1\0\0\0\1"))
+    damaged = path.read_bytes().replace(b"G\0\1\0\0\0\0\0\0\0\1", b"G\0\1\0\0\0\0\0\0\0\x81")
+    path.write_bytes(damaged)
+    assert "cannot be read as a picture" in refused(path)  # damaged, and not a luminance with chroma
+
+
+def open_error(path: Path) -> str:
+    assert oiio.ImageInput.open(str(path)) is None
+    return str(oiio.geterror())
 
 
 def test_a_size_that_no_memory_holds_is_refused(tmp_path: Path) -> None:

@@ -60,6 +60,14 @@ def channels(path: Path) -> dict[str, np.ndarray]:
     return {name: picture.pixels[..., index] for index, name in enumerate(picture.channels)}
 
 
+def frame_bytes(path: Path) -> bytes:
+    """A frame's file but for when it was written."""
+    written = str(plates.read_header(path).metadata["stcolor/written"]).encode()
+    data = path.read_bytes()
+    assert data.count(written) == 1
+    return data.replace(written, b"")
+
+
 def write_reference(path: Path, lightness: np.ndarray, ab: np.ndarray) -> None:
     rgb = lab_to_linear(np.dstack([lightness, ab]))
     frame_files.write_frame(path, {name: (rgb[..., index], "half") for index, name in enumerate("RGB")})

@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import FIRST, ShotOnDisk, write_reference
+from conftest import FIRST, ShotOnDisk, frame_bytes, write_reference
 from deadline_keys import read_info
 from programs import make_program
 from scenes import pan
@@ -89,11 +89,11 @@ def whole(shot: ShotOnDisk) -> dict[str, bytes]:
     command = ["colorize", "--plate", str(shot.folder / "plate.####.exr"), "--working-height", "64"]
     command += ["--reference", str(shot.folder / "ref.####.exr"), "--output", str(shot.folder / "whole/shot.####.exr")]
     assert main(command) == 0
-    return {path.name: path.read_bytes() for path in (shot.folder / "whole").iterdir()}
+    return {path.name: frame_bytes(path) for path in (shot.folder / "whole").iterdir()}
 
 
 def colored(shot: ShotOnDisk) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in shot.written() if path.suffix == ".exr"}
+    return {path.name: frame_bytes(path) for path in shot.written() if path.suffix == ".exr"}
 
 
 def openjd(*arguments: str) -> subprocess.CompletedProcess[str]:

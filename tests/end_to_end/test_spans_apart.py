@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import FIRST, ShotOnDisk
+from conftest import FIRST, ShotOnDisk, frame_bytes
 from scenes import Scene, pan
 
 from stcolor_core.evaluation.dataset import read_dataset
@@ -65,7 +65,7 @@ def shot(request: pytest.FixtureRequest, make_shot: MakeShot) -> ShotOnDisk:
 def whole(shot: ShotOnDisk) -> dict[str, bytes]:
     """The bytes of a whole render, which is put away."""
     assert shot.colorize() == 0
-    found = {path.name: path.read_bytes() for path in shot.written()}
+    found = {path.name: frame_bytes(path) for path in shot.written()}
     assert len(found) == len(shot.frames)
     shutil.rmtree(shot.folder / "out")
     return found
@@ -93,7 +93,7 @@ def test_pieces_of_spans_rendered_by_processes_of_their_own_are_the_bytes_of_a_w
         done = subprocess.run([*command, "--only", some], check=True, capture_output=True, text=True)
         events = [json.loads(line) for line in done.stdout.splitlines()]
         assert format_frames(event["frame"] for event in events if event["kind"] == "frame") == some
-    assert {path.name: path.read_bytes() for path in shot.written()} == expected
+    assert {path.name: frame_bytes(path) for path in shot.written()} == expected
 
 
 def test_frames_rendered_one_by_one_are_the_bytes_of_a_whole_render(shot: ShotOnDisk) -> None:
@@ -102,7 +102,7 @@ def test_frames_rendered_one_by_one_are_the_bytes_of_a_whole_render(shot: ShotOn
     random.Random(9).shuffle(frames)
     for frame in frames:
         assert shot.colorize("--only", str(frame)) == 0
-    assert {path.name: path.read_bytes() for path in shot.written()} == expected
+    assert {path.name: frame_bytes(path) for path in shot.written()} == expected
 
 
 def test_a_model_that_hands_colour_from_frame_to_frame_has_no_span_cut() -> None:
