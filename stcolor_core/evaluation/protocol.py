@@ -199,9 +199,7 @@ def table(name: str, scores: Mapping[str, Mapping[str, Score]]) -> str:
     ]
     lines = [f"| {name} | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
     for variant, by_sequence in scores.items():
-        means = [
-            _known_mean([getattr(score, field.name) for score in by_sequence.values()]) for field in fields(Score)
-        ]
+        means = [_known_mean([getattr(score, field.name) for score in by_sequence.values()]) for field in fields(Score)]
         cells = ["" if np.isnan(value) else f"{value:.2f}" for value in means] + [
             f"{by_sequence[sequence].full:.2f}" for sequence in sequences
         ]
