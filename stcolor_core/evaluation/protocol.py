@@ -212,8 +212,8 @@ def _require_frames_to_color(protocol: Protocol, sequences: Sequence[datasets.Se
         count = min(len(sequence), protocol.frames or len(sequence))
         if len(protocol.within(count)) == count:
             raise BadRequest(
-                f"The clip {sequence.name} has {count} frame{'s' * (count > 1)}, which the protocol {protocol.name} takes "
-                "as references: nothing is left to colour. Add frames to it, or leave it out."
+                f"The clip {sequence.name} has {count} frame{'s' * (count > 1)}, which the protocol {protocol.name} "
+                "takes as references: nothing is left to colour. Add frames to it, or leave it out."
             )
 
 

@@ -64,9 +64,9 @@ class Changes:
                 self._loop.call_soon_threadsafe(self._ring)
 
     def close(self) -> None:
-        """Nobody waits any more."""
+        """Nobody waits any more. From any thread."""
         self.closed = True
-        self._ring()
+        self.announce()
 
     def listen(self) -> None:
         """To be called before one reads what one then waits to see changed."""

@@ -85,8 +85,8 @@ class StoredEvent:
 class Store:
     """All jobs of one core; any thread may ask. changed: called, in that thread, after anything has changed.
 
-    What waits or runs is never forgotten, nor what somebody has asked for in the last ten minutes; of the rest, the shots
-    and the previews that ended last stay. clock: in seconds, monotonic.
+    What waits or runs is never forgotten, nor what somebody has asked for in the last ten minutes; of the rest, the
+    shots and the previews that ended last stay. clock: in seconds, monotonic.
     Raises StcolorError where the file is no store of this version.
     """
 
@@ -262,8 +262,8 @@ class Store:
 
     def _end(self, job: str, state: JobState, error: str | None) -> None:
         self._do(
-            "update jobs set state = ?, error = ?, looking = null, cancel = 0, ended = (select max(ended) + 1 from jobs)"
-            " where id = ?",
+            "update jobs set state = ?, error = ?, looking = null, cancel = 0,"
+            " ended = (select max(ended) + 1 from jobs) where id = ?",
             state,
             error,
             job,

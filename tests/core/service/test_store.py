@@ -12,7 +12,6 @@ from stcolor_core.pipeline import Event
 from stcolor_core.service import store as module
 from stcolor_core.service.store import Store, UnknownJob
 
-
 _FIRST_VERSION = """
     create table jobs (
         id text primary key, kind text not null, shot text not null, frame integer, state text not null,
@@ -281,7 +280,7 @@ def test_what_was_said_of_a_frame_is_kept_when_later_runs_do_not_reach_it(store:
     assert len(bodies) < 8
 
 
-def test_a_core_that_is_stopped_and_started_does_not_pile_up_its_jobs_events(store: Store, tmp_path: Path) -> None:
+def test_a_core_that_is_stopped_and_started_does_not_pile_up_its_jobs_events(store: Store) -> None:
     submit(store, "a")
     for _ in range(10):  # killed: the job is said to run when it is taken again
         store.take()
