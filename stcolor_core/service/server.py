@@ -44,7 +44,7 @@ class CoreServer:
     def __init__(self, folder: Path, *, port: int = 0, device: str = "auto", idle_minutes: float = 60) -> None:
         self._folder, self._idle_minutes = folder, idle_minutes
         self._stop, self._changes = threading.Event(), Changes()
-        self._stopped_by: str | None = None
+        self._asked, self._asked_by = False, ""
         self._touch()
         self._store = Store(folder / "jobs.sqlite", changed=self._changes.announce)
         self._worker = Worker(self._store, device=device, log=folder / "core.log", touched=self._touch)
@@ -95,10 +95,9 @@ class CoreServer:
             self._store.close()
             logger.info("The core has stopped.")
 
-    def stop(self, by: str | None = None) -> None:
-        """Ask it to stop; from any thread, and from a signal's handler. by: who asks, for the log."""
-        self._stopped_by = by
-        self._stop.set()
+    def stop(self, by: str = "") -> None:
+        """Ask it to stop; from any thread, and from a signal's handler, which must take no lock. by: for the log."""
+        self._asked, self._asked_by = True, by
 
     def _serve(self) -> None:
         """Until asked to stop, and then until what is being answered is answered."""
@@ -107,8 +106,8 @@ class CoreServer:
             try:
                 while not serving.done() and not self._must_stop():
                     wait([serving], _STEP_SECONDS)
-                if self._stopped_by:
-                    logger.info("Asked to stop by %s.", self._stopped_by)
+                if self._asked_by:
+                    logger.info("Asked to stop by %s.", self._asked_by)
             finally:
                 self._server.should_exit = True
                 self._let_go()
@@ -119,8 +118,8 @@ class CoreServer:
         idle = time.monotonic() - self._touched
         if self._idle_minutes and idle > self._idle_minutes * 60 and not self._store.is_busy():
             logger.info("Nothing was asked for %.1f minutes (--idle-minutes %g).", idle / 60, self._idle_minutes)
-            self._stop.set()
-        return self._stop.is_set()
+            return True
+        return self._asked or self._stop.is_set()
 
     def _let_go(self) -> None:
         """End what would keep the server: long polls, and the job in hand."""
