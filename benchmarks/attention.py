@@ -33,6 +33,7 @@ from stcolor_core.resizing import cells
 from stcolor_core.upsampling import slopes, upsample
 from stcolor_core.warping import GridReference, warp
 
+_STRIDE = StandardFeatures.stride
 Describe = Callable[[Tensor], Tensor]  # (H, W) L* -> (C, h, w)
 
 
@@ -118,7 +119,7 @@ def score(
         matching += time.process_time() - described
         describing += described - start
         ab, steepness = (part.T.reshape(*shape, 2).numpy() for part in (grid.free_ab, grid.free_slope))
-        lightness, low = frame.lab[..., 0], cells(frame.lab, shape)
+        lightness, low = frame.lab[..., 0], cells(frame.lab, shape, stride=_STRIDE)
         results = (
             cv2.resize(ab, lightness.shape[::-1], interpolation=cv2.INTER_LINEAR),
             upsample(ab, low[..., 0], lightness, slope=steepness, interpolation="linear"),
@@ -131,7 +132,7 @@ def score(
 
 
 def on_grid(picture: np.ndarray, shape: tuple[int, int]) -> Tensor:
-    return torch.from_numpy(cells(picture, shape)).permute(2, 0, 1).flatten(1)
+    return torch.from_numpy(cells(picture, shape, stride=_STRIDE)).permute(2, 0, 1).flatten(1)
 
 
 def read(sequence: Sequence, index: int) -> Frame:

@@ -90,29 +90,30 @@ class Matching:
         described = view.reference
         whole, known = _without_gaps(keyframe.ab, keyframe.known), None
         if keyframe.known is not None:
-            share = cells(self._reduced(keyframe.known.astype(np.float32)), view.grid).ravel()
+            known_share = self._reduced(keyframe.known.astype(np.float32))
+            share = cells(known_share, view.grid, stride=view.stride).ravel()
             known = self._tensor(share >= min(_MOSTLY_KNOWN, share.max()))
         lightness, ab = self._reduced(keyframe.lightness), self._reduced(whole)
         if self._color_features:
             described = self._model.features.reference(
                 self._tensor(lightness), self._tensor(ab).permute(2, 0, 1)
             ).flatten(1)
-        grid_ab, grid_slope = (
-            self._tensor(cells(part, view.grid)).reshape(-1, 2).T for part in (ab, slopes(lightness, ab))
-        )
+        parts = (cells(part, view.grid, stride=view.stride) for part in (ab, slopes(lightness, ab)))
+        grid_ab, grid_slope = (self._tensor(part).reshape(-1, 2).T for part in parts)
         return Source(frame, view, described, whole, grid_ab, grid_slope, known=keyframe.known, grid_known=known)
 
     def view(self, lightness: np.ndarray, instances: Instances | None) -> View:
         """A picture, (H, W) L* at working size, as tracking and matching see it."""
         matching = self._reduced(lightness)
         stride = self._model.features.stride
-        grid_lightness = cells(matching, (-(-matching.shape[0] // stride), -(-matching.shape[1] // stride)))
+        grid = (-(-matching.shape[0] // stride), -(-matching.shape[1] // stride))
+        grid_lightness = cells(matching, grid, stride=stride)
 
         def describe() -> tuple[Tensor, Tensor]:
             target, reference = self._model.features.both(self._tensor(matching))
             return target.flatten(1), reference.flatten(1)
 
-        return View(lightness, grid_lightness, matching.shape[:2], describe, instances)
+        return View(lightness, grid_lightness, matching.shape[:2], stride, describe, instances)
 
     @torch.no_grad()
     def evidence(self, frame: int, view: View, sources: Sequence[Source], tracks: Sequence[Tracks]) -> Evidence:
@@ -151,6 +152,7 @@ class Matching:
         return Evidence(
             lightness=view.lightness,
             grid_lightness=view.grid_lightness,
+            stride=view.stride,
             warp=warp(
                 view.target,
                 references,

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,10 @@ _ABANDONED_SECONDS = 3600.0
 _OURS = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
 _unfinished: set[Path] = set()
 _changing = threading.Lock()  # the set above
-_swept: set[Path] = set()  # once a process: to list a folder of thousands of frames for each of them would cost
+# When each folder was last swept: to list one of thousands of frames for each of them would cost. A service writes to
+# more and more folders for weeks, so that what was swept an hour ago is swept again, and forgotten.
+_swept: dict[Path, float] = {}
+_sweeping = threading.Lock()
 
 
 @contextmanager
@@ -34,8 +38,7 @@ def partial_of(path: Path) -> Iterator[Path]:
         _unfinished.add(partial)
     try:
         yield partial
-        if path.parent not in _swept:
-            _swept.add(path.parent)
+        if _is_due(path.parent, now=time.monotonic()):
             _sweep(path.parent, now=partial.stat().st_ctime)
         partial.replace(path)
     finally:
@@ -51,6 +54,18 @@ def remove_unfinished() -> None:
     for partial in _unfinished:
         with suppress(OSError):  # Windows keeps a file that is open; a later writer removes it
             partial.unlink(missing_ok=True)
+
+
+def _is_due(folder: Path, *, now: float) -> bool:
+    """Whether a folder has not been swept within the hour; from then on it has. now: monotonic, in seconds."""
+    with _sweeping:
+        for swept, when in list(_swept.items()):
+            if now - when > _ABANDONED_SECONDS:
+                del _swept[swept]
+        if folder in _swept:
+            return False
+        _swept[folder] = now
+        return True
 
 
 def _sweep(folder: Path, *, now: float) -> None:

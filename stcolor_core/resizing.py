@@ -21,8 +21,11 @@ def resized(picture: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]
     return np.asarray(out, np.float32)
 
 
-def cells(picture: NDArray[Any], grid: tuple[int, int], *, stride: int = 4) -> NDArray[np.float32]:
-    """(H, W[, C]) averaged over the cells of the matching grid, its border held where the last cells reach outside."""
+def cells(picture: NDArray[Any], grid: tuple[int, int], *, stride: int) -> NDArray[np.float32]:
+    """(H, W[, C]) averaged over the cells of the matching grid, its border held where the last cells reach outside.
+
+    stride: pixels of a cell to a side.
+    """
     height, width = picture.shape[:2]
     below, right = grid[0] * stride - height, grid[1] * stride - width
     return resized(np.pad(picture, ((0, below), (0, right), *((0, 0),) * (picture.ndim - 2)), mode="edge"), grid)

@@ -37,9 +37,15 @@ class Sequence:
     def __len__(self) -> int:
         return len(self.frames)
 
+    @property
+    def own_size(self) -> tuple[int, int]:
+        """(width, height) of the first picture as it is on disk. Raises PlateError where that is not a picture."""
+        height, width = _read(self.frames[0], cv2.IMREAD_COLOR).shape[:2]
+        return width, height
+
     def rgb(self, index: int) -> np.ndarray:
         """(H, W, 3) float32 sRGB code values, 0..1. Raises PlateError where the file is not a picture."""
-        picture = _read(self.frames[index], cv2.IMREAD_COLOR_RGB).astype(np.float32) / 255
+        picture = cv2.cvtColor(_read(self.frames[index], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB).astype(np.float32) / 255
         return np.asarray(cv2.resize(picture, self.size, interpolation=cv2.INTER_AREA))
 
     def mask(self, index: int) -> np.ndarray:

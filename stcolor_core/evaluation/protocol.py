@@ -151,7 +151,7 @@ def evaluate(
     lines: height of the pictures; the tables' is 216. old_film: wear is laid over them, see `film.Wear`.
     output gets results.json, tables.md, outliers.csv (share of pixels beyond each threshold, paper's Fig. 11) and
     reliability.csv (pixels by confidence, and how many of them are right).
-    Raises BadRequest on an unknown protocol or variant.
+    Raises BadRequest on an unknown protocol or variant, and on a clip of which a protocol leaves nothing to colour.
     """
     unknown = [name for name in protocols if name not in PROTOCOLS]
     if unknown:
@@ -160,6 +160,8 @@ def evaluate(
         raise BadRequest(f"--lines must lie between {_LEAST_LINES} and {_MOST_LINES}, and is {str(lines)[:20]}.")
     width = max(1, round(_SIZE[0] * lines / _SIZE[1]))
     sequences = datasets.read_dataset(directory, width=width, height=lines, names=names)
+    for name in protocols:
+        _require_frames_to_color(PROTOCOLS[name], sequences)
     variants = variants or VARIANTS
     results: dict[str, dict[str, dict[str, Score]]] = {}
     curves: dict[tuple[str, str], list[np.ndarray]] = {}
@@ -202,14 +204,22 @@ def table(name: str, scores: Mapping[str, Mapping[str, Score]]) -> str:
     ]
     lines = [f"| {name} | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
     for variant, by_sequence in scores.items():
-        means = [
-            float(np.mean([getattr(score, field.name) for score in by_sequence.values()])) for field in fields(Score)
-        ]
+        means = [_known_mean([getattr(score, field.name) for score in by_sequence.values()]) for field in fields(Score)]
         cells = ["" if np.isnan(value) else f"{value:.2f}" for value in means] + [
             f"{by_sequence[sequence].full:.2f}" for sequence in sequences
         ]
         lines.append(f"| {variant} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _require_frames_to_color(protocol: Protocol, sequences: Sequence[datasets.Sequence]) -> None:
+    for sequence in sequences:
+        count = min(len(sequence), protocol.frames or len(sequence))
+        if len(protocol.within(count)) == count:
+            raise BadRequest(
+                f"The clip {sequence.name} has {count} frame{'s' * (count > 1)}, which the protocol {protocol.name} "
+                "takes as references: nothing is left to colour. Add frames to it, or leave it out."
+            )
 
 
 def _single(clip: Clip, references: Sequence[int], variant: str, device: torch.device) -> Iterator[Result]:

@@ -58,7 +58,7 @@ class Evidence:
     """All that is known of a frame's colour before refinement.
 
     lightness: (H, W) float32 L* at working size. grid_lightness: (h, w), L* averaged over the cells of the matching
-    grid.
+    grid. stride: pixels to a side of a cell, at the size that features are taken from.
     warp: colour on that grid (P = h * w). restricted: whether tracking restricted it.
     flows: colour along the flows to each tracked reference; empty where flow is off or nothing was tracked.
     leading: those that the windows of the tracked places follow, so that they know what lies within a cell; empty where
@@ -68,6 +68,7 @@ class Evidence:
 
     lightness: np.ndarray
     grid_lightness: np.ndarray
+    stride: int
     warp: GridWarp
     restricted: bool
     flows: tuple[FlowColor, ...]

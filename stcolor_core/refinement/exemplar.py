@@ -21,7 +21,6 @@ __all__ = ["ColorNet", "ExemplarRefinement"]
 # Below two positions at stride 8 the instance norms have nothing to normalise over.
 _LEAST_SIDE = 16
 _MIDDLE_GREY = 50.0
-_STRIDE = 4
 # Layers whose weights lie channels last: faster, and oneDNN copies no map. It also rounds otherwise there, which the
 # layers before these would multiply.
 _DECODER = ("conv8", "conv9", "conv10", "conv3_3_short", "conv2_2_short", "conv1_2_short")
@@ -119,8 +118,8 @@ class ExemplarRefinement:
         height, width = evidence.lightness.shape
         cells = torch.cat((evidence.warp.ab, evidence.warp.similarity[None], evidence.warp.support[None]))
         cells = cells.reshape(1, 4, *evidence.grid_lightness.shape)
-        blocks = F.interpolate(cells, scale_factor=_STRIDE, mode="nearest")[0, :, :height, :width]
-        smooth = F.interpolate(cells[:, 2:], scale_factor=_STRIDE, mode="bilinear")[0, :, :height, :width].clamp(0, 1)
+        blocks = F.interpolate(cells, scale_factor=evidence.stride, mode="nearest")[0, :, :height, :width]
+        smooth = F.interpolate(cells[:, 2:], scale_factor=evidence.stride, mode="bilinear")[0, :, :height, :width]
         ab = self(
             lightness=torch.from_numpy(evidence.lightness),
             warped_ab=blocks[:2],
@@ -128,7 +127,7 @@ class ExemplarRefinement:
             previous_lightness=None if previous is None else torch.from_numpy(previous.lightness),
             previous_ab=None if previous is None else torch.from_numpy(previous.ab).permute(2, 0, 1),
         )
-        confidence, tracked = smooth.cpu().numpy()
+        confidence, tracked = smooth.clamp(0, 1).cpu().numpy()
         if evidence.restricted:  # a place that tracking lost, and was guessed, is worth half
             confidence = confidence * (0.5 + 0.5 * tracked)
         color = ab.permute(1, 2, 0).cpu().numpy()

@@ -64,9 +64,9 @@ class Changes:
                 self._loop.call_soon_threadsafe(self._ring)
 
     def close(self) -> None:
-        """Nobody waits any more."""
+        """Nobody waits any more. From any thread."""
         self.closed = True
-        self._ring()
+        self.announce()
 
     def listen(self) -> None:
         """To be called before one reads what one then waits to see changed."""
@@ -222,7 +222,9 @@ def create_app(core: Core) -> FastAPI:
 
     @app.exception_handler(UnknownJob)
     def unknown(_: Request, error: UnknownJob) -> JSONResponse:
-        return _problem(404, f"There is no job {error.args[0]!r}.")
+        return _problem(
+            404, f"There is no job {error.args[0]!r}. Those that ended long ago are forgotten: submit it again."
+        )
 
     @app.exception_handler(sqlite3.Error)
     def unwritable(_: Request, error: sqlite3.Error) -> JSONResponse:

@@ -106,10 +106,13 @@ def _run(options: argparse.Namespace, folder: Path) -> None:
     core = CoreServer(folder, port=options.port, device=options.device, idle_minutes=options.idle_minutes)
 
     def stop(number: int, stack: FrameType | None) -> None:  # noqa: ARG001  (what signal calls)
-        core.stop()
+        core.stop(signal.Signals(number).name)
 
-    for name in (signal.SIGINT, signal.SIGTERM):  # uvicorn takes them over, and hands them on when it has ended
-        signal.signal(name, stop)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform == "win32":
+        numbers.append(signal.SIGBREAK)
+    for number in numbers:
+        signal.signal(number, stop)
     _say_where(core.connection, folder)
     core.run()
 

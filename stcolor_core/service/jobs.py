@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -120,6 +121,7 @@ class Worker:
                 if job is not None:
                     self._work(job)
                 elif not self._stopping.is_set():
+                    torch.cuda.empty_cache()  # other programs on this machine want the GPU's memory too
                     self._wake.wait()
             except sqlite3.Error as error:
                 self.trouble = (
@@ -136,22 +138,36 @@ class Worker:
         """
         logger.info("Job %s (%s) runs.", job.id, job.kind)
         try:
+            state, error = self._outcome(job)
+        finally:
+            self._times.pop(job.id, None)
+            # plates of gigabytes in a reference cycle look small to Python, which would collect them much later
+            gc.collect()
+        if state == "stopped":
+            self._store.stopped(job.id)
+        else:
+            self._store.end(job.id, state, error)
+        self._touched()
+        logger.info("Job %s is %s.", job.id, self._store.get(job.id).state)
+
+    def _outcome(self, job: Job) -> tuple[Literal["done", "failed", "stopped"], str | None]:
+        """Run a job; how it ended, and why it failed. No exception, with the frames in its traceback, is kept.
+
+        Raises sqlite3.Error as `_work`.
+        """
+        try:
             self._color(job)
         except Cancelled:
-            self._store.stopped(job.id)
+            return "stopped", None
         except StcolorError as error:
-            self._store.end(job.id, "failed", one_line(str(error)))
+            return "failed", one_line(str(error))
         except sqlite3.Error:
             raise
         except Exception as error:
             logger.exception("Job %s failed at something unexpected.", job.id)
             what = one_line(f"{type(error).__name__}: {error}")[:200]
-            self._store.end(job.id, "failed", f"Something unexpected went wrong ({what}). {self._log} has the details.")
-        else:
-            self._store.end(job.id, "done")
-        self._times.pop(job.id, None)
-        self._touched()
-        logger.info("Job %s is %s.", job.id, self._store.get(job.id).state)
+            return "failed", f"Something unexpected went wrong ({what}). {self._log} has the details."
+        return "done", None
 
     def _color(self, job: Job) -> None:
         attempt = Attempt(Shot.from_json(job.shot), self._device)

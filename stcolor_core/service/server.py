@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import secrets
-import signal
 import socket
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from stcolor_core import __version__
 from stcolor_core.errors import StcolorError
@@ -22,6 +20,7 @@ from stcolor_core.planning import resolve_device
 from stcolor_core.service.access import HOST, Connection
 from stcolor_core.service.app import Changes, Core, create_app
 from stcolor_core.service.guard import Guard
+from stcolor_core.service.heads import HeadLimit
 from stcolor_core.service.jobs import Worker
 from stcolor_core.service.pictures import Pictures
 from stcolor_core.service.store import Store
@@ -32,7 +31,7 @@ __all__ = ["CoreServer"]
 logger = logging.getLogger(__name__)
 
 _SHUTDOWN_SECONDS = 5
-_HEAD_SECONDS = 10.0
+_STEP_SECONDS = 0.1
 
 
 class CoreServer:
@@ -45,6 +44,7 @@ class CoreServer:
     def __init__(self, folder: Path, *, port: int = 0, device: str = "auto", idle_minutes: float = 60) -> None:
         self._folder, self._idle_minutes = folder, idle_minutes
         self._stop, self._changes = threading.Event(), Changes()
+        self._asked, self._asked_by = False, ""
         self._touch()
         self._store = Store(folder / "jobs.sqlite", changed=self._changes.announce)
         self._worker = Worker(self._store, device=device, log=folder / "core.log", touched=self._touch)
@@ -64,9 +64,10 @@ class CoreServer:
             url=self.connection.url,
         )
         guarded = Guard(create_app(core), tokens=tokens, port=number, touched=self._touch)
+        limited = HeadLimit(guarded)
         config = uvicorn.Config(
-            guarded,
-            http=_Protocol,
+            limited,
+            http=limited.protocol(),
             lifespan="off",
             ws="none",
             log_config=None,
@@ -75,15 +76,18 @@ class CoreServer:
             proxy_headers=False,
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
-        self._server = _Server(config, self)
+        self._server = uvicorn.Server(config)
 
     def run(self) -> None:
-        """Serve until asked to stop: by `stop`, a request, SIGTERM, Ctrl-C, or having been idle."""
+        """Serve until asked to stop: by `stop`, a request, or having been idle.
+
+        uvicorn runs in a thread beside, where it leaves the signals to the caller of this.
+        """
         self._worker.start()
         self.connection.write(self._folder)
         logger.info("The core %s listens at %s.", __version__, self.connection.url)
         try:
-            self._server.run(sockets=[self._socket])
+            self._serve()
         finally:
             self.connection.remove(self._folder)
             self._worker.ask_to_stop()
@@ -91,68 +95,39 @@ class CoreServer:
             self._store.close()
             logger.info("The core has stopped.")
 
-    def stop(self) -> None:
-        """Ask it to stop; from any thread."""
-        self._stop.set()
+    def stop(self, by: str = "") -> None:
+        """Ask it to stop; from any thread, and from a signal's handler, which must take no lock. by: for the log."""
+        self._asked, self._asked_by = True, by
 
-    def must_stop(self) -> bool:
+    def _serve(self) -> None:
+        """Until asked to stop, and then until what is being answered is answered."""
+        with ThreadPoolExecutor(1, thread_name_prefix="http") as beside:
+            serving = beside.submit(self._server.run, sockets=[self._socket])
+            try:
+                while not serving.done() and not self._must_stop():
+                    wait([serving], _STEP_SECONDS)
+                if self._asked_by:
+                    logger.info("Asked to stop by %s.", self._asked_by)
+            finally:
+                self._server.should_exit = True
+                self._let_go()
+            serving.result()
+
+    def _must_stop(self) -> bool:
         """Whether it was asked to, or has been idle for too long."""
         idle = time.monotonic() - self._touched
         if self._idle_minutes and idle > self._idle_minutes * 60 and not self._store.is_busy():
             logger.info("Nothing was asked for %.1f minutes (--idle-minutes %g).", idle / 60, self._idle_minutes)
-            self._stop.set()
-        return self._stop.is_set()
+            return True
+        return self._asked or self._stop.is_set()
 
-    def let_go(self) -> None:
+    def _let_go(self) -> None:
         """End what would keep the server: long polls, and the job in hand."""
         self._changes.close()
         self._worker.ask_to_stop()
 
     def _touch(self) -> None:
         self._touched = time.monotonic()
-
-
-class _Protocol(H11Protocol):
-    """uvicorn's, which hangs up on who has not sent a request's line and headers whole within _HEAD_SECONDS."""
-
-    _hang_up: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        super().connection_made(transport)
-        self._hang_up = self.loop.call_later(_HEAD_SECONDS, transport.close)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.cycle is not None and not self.cycle.response_complete:  # a request has come and is being answered
-            self._wait_no_more()
-        elif self._hang_up is None:  # the next one begins
-            self._hang_up = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._wait_no_more()
-        super().connection_lost(exc)
-
-    def _wait_no_more(self) -> None:
-        if self._hang_up is not None:
-            self._hang_up.cancel()
-            self._hang_up = None
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's, which asks the core ten times a second whether it shall stop."""
-
-    def __init__(self, config: uvicorn.Config, core: CoreServer) -> None:
-        super().__init__(config)
-        self._core = core
-
-    async def on_tick(self, counter: int) -> bool:
-        return await super().on_tick(counter) or self._core.must_stop()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for number in self._captured_signals:
-            logger.info("Asked to stop by %s.", signal.Signals(number).name)
-        self._core.let_go()
-        await super().shutdown(sockets)
 
 
 def _listen(port: int) -> socket.socket:

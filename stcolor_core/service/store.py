@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,17 +22,24 @@ __all__ = ["Job", "JobKind", "JobState", "Store", "StoredEvent", "UnknownJob"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 JobKind = Literal["shot", "preview"]
 
-_VERSION = 1
-_FINISHED_KEPT = 500
+_VERSION = 2
+_ENDED_KEPT: dict[JobKind, int] = {"shot": 500, "preview": 100}  # beside those that are looked at
+_LOOKED_AT_SECONDS = 600.0  # whoever follows a job asks every 25 seconds
 _EVENTS_AT_ONCE = 1000
+_SPARE_PAGES = 256  # a megabyte
 _SCHEMA = """
     create table if not exists jobs (
         id text primary key, kind text not null, shot text not null, frame integer, state text not null,
         done integer not null, total integer not null, looking integer, error text, cancel integer not null,
-        position integer not null);
+        position integer not null, ended integer not null default 0);
     create table if not exists events (
         job text not null references jobs (id) on delete cascade, number integer not null, body text not null,
         primary key (job, number)) without rowid;
+"""
+# ended: the order in which jobs came to their end, which is not that of the queue; 0 before
+_FROM_VERSION_1 = """
+    alter table jobs add column ended integer not null default 0;
+    update jobs set ended = position where state not in ('queued', 'running');
 """
 
 
@@ -78,22 +85,33 @@ class StoredEvent:
 class Store:
     """All jobs of one core; any thread may ask. changed: called, in that thread, after anything has changed.
 
+    What waits or runs is never forgotten, nor what somebody has asked for in the last ten minutes; of the rest, the
+    shots and the previews that ended last stay. clock: in seconds, monotonic.
     Raises StcolorError where the file is no store of this version.
     """
 
-    def __init__(self, path: Path, *, changed: Callable[[], None] = lambda: None) -> None:
-        self.path, self._changed = path, changed
+    def __init__(
+        self,
+        path: Path,
+        *,
+        changed: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.path, self._changed, self._clock = path, changed, clock
         self._lock = threading.Lock()
+        self._seen: dict[str, float] = {}  # when each job was last asked for
         try:
             self._base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             version = self._base.execute("pragma user_version").fetchone()[0]
-            if version not in (0, _VERSION):
+            if version not in (0, 1, _VERSION):
                 raise StcolorError(
                     f"{path} is of another version of RefColorize. Move it away to start without its jobs."
                 )
             for pragma in ("journal_mode = wal", "synchronous = normal", "foreign_keys = on"):
                 self._base.execute(f"pragma {pragma}")
-            self._base.executescript(f"{_SCHEMA} pragma user_version = {_VERSION};")
+            taken_over = _FROM_VERSION_1 if version == 1 else ""
+            self._base.executescript(f"begin; {_SCHEMA} {taken_over} pragma user_version = {_VERSION}; commit;")
+            self._shrink()
         except sqlite3.OperationalError as error:  # of the disk, not of what is in the file
             raise StcolorError(
                 f"{path} cannot be written ({error}). Free space on its disk, or set its rights."
@@ -113,7 +131,7 @@ class Store:
                 self._do("update jobs set cancel = 0 where id = ?", job)
             else:
                 self._do(
-                    "insert or ignore into jobs values (?, ?, ?, ?, 'queued', 0, 0, null, null, 0, 0)",
+                    "insert or ignore into jobs values (?, ?, ?, ?, 'queued', 0, 0, null, null, 0, 0, 0)",
                     job,
                     kind,
                     shot,
@@ -141,6 +159,7 @@ class Store:
                 previews_only,
             )
             self._do("update jobs set state = 'running' where id = ?", job)
+            self._compact(job)
         return None if job is None else self.get(job)
 
     def cancel(self, job: str) -> Job:
@@ -182,6 +201,8 @@ class Store:
         found = self._jobs("where id = ?", job)
         if not found:
             raise UnknownJob(job)
+        with self._lock:
+            self._seen[job] = self._clock()
         return found[0]
 
     def jobs(self) -> list[Job]:
@@ -195,6 +216,8 @@ class Store:
     def events(self, job: str, *, after: int = 0) -> list[StoredEvent]:
         """What happened to a job after the event of that number, in order, at most 1000 at once."""
         with self._lock:
+            if job in self._seen:
+                self._seen[job] = self._clock()
             rows = self._base.execute(
                 "select number, body from events where job = ? and number > ? order by number limit ?",
                 (job, after, _EVENTS_AT_ONCE),
@@ -238,7 +261,13 @@ class Store:
         self._base.execute(statement, values)
 
     def _end(self, job: str, state: JobState, error: str | None) -> None:
-        self._do("update jobs set state = ?, error = ?, looking = null, cancel = 0 where id = ?", state, error, job)
+        self._do(
+            "update jobs set state = ?, error = ?, looking = null, cancel = 0,"
+            " ended = (select max(ended) + 1 from jobs) where id = ?",
+            state,
+            error,
+            job,
+        )
         self._add(job, {"kind": state, **({"message": error} if error else {})})
 
     def _add(self, job: str, body: dict[str, Any]) -> None:
@@ -250,9 +279,39 @@ class Store:
         )
 
     def _forget(self) -> None:
-        """Drop what ended long ago, by count and not by the clock."""
-        self._do(
-            "delete from jobs where state not in ('queued', 'running')"
-            " and position <= (select max(position) from jobs) - ?",
-            _FINISHED_KEPT,
-        )
+        """Drop what ended longest ago and nobody looks at, previews and shots each by their own count."""
+        since = self._clock() - _LOOKED_AT_SECONDS
+        self._seen = {job: seen for job, seen in self._seen.items() if seen > since}
+        for kind, kept in _ENDED_KEPT.items():
+            ended = self._base.execute(
+                "select id from jobs where kind = ? and state not in ('queued', 'running')"
+                " order by ended desc limit -1 offset ?",
+                (kind, kept),
+            ).fetchall()
+            self._base.executemany("delete from jobs where id = ?", [row for row in ended if row[0] not in self._seen])
+
+    def _compact(self, job: str) -> None:
+        """Drop what was said before a job's last run, but for the last plan and the last word on each frame.
+
+        A shot that is submitted again and again would else keep every run, and be slower to ask about each time.
+        """
+        rows = self._base.execute("select number, body from events where job = ? order by number", (job,)).fetchall()
+        said = [(number, json.loads(body)) for number, body in rows]
+        while said and said[-1][1]["kind"] == "queued":  # the run that begins now
+            said.pop()
+        begin = max((at for at, (_, body) in enumerate(said) if body["kind"] in ("queued", "plan")), default=0)
+        if begin and said[begin - 1][1]["kind"] == "queued":
+            begin -= 1
+        known = {(body["kind"], body.get("frame")) for _, body in said[begin:]}
+        for number, body in reversed(said[:begin]):
+            what = body["kind"], body.get("frame")
+            if body["kind"] not in ("plan", "frame") or what in known:
+                self._do("delete from events where job = ? and number = ?", job, number)
+            known.add(what)
+
+    def _shrink(self) -> None:
+        """Give back to the disk what forgotten jobs have left, where it is the better part of the file."""
+        spare, pages = (self._base.execute(f"pragma {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
+        if spare > max(_SPARE_PAGES, pages // 2):
+            with suppress(sqlite3.OperationalError):  # a disk without room for the copy; what is spare is used again
+                self._base.execute("vacuum")

@@ -143,10 +143,10 @@ def resample(mask: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.flo
     return mask if mask.shape == size else np.clip(resized(mask, size), 0.0, 1.0)
 
 
-def on_grid(masks: NDArray[np.float32], size: tuple[int, int], *, stride: int = 4) -> NDArray[np.float32]:
+def on_grid(masks: NDArray[np.float32], size: tuple[int, int], *, stride: int) -> NDArray[np.float32]:
     """Masks (K, H, W) averaged over the cells of the matching grid: (K, ceil(height / stride), ceil(width / stride)).
 
-    size: (height, width) of the picture that features are taken from.
+    size: (height, width) of the picture that features are taken from. stride: of these features, in its pixels.
     """
     grid = (-(-size[0] // stride), -(-size[1] // stride))
     averages = [np.clip(cells(resample(mask, size), grid, stride=stride), 0.0, 1.0) for mask in masks]

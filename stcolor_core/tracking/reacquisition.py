@@ -32,7 +32,7 @@ def found_again(view: View, reference: View, described: Tensor, track: Tracks) -
     start, agreement = matches(view.target, described, view.grid)
     lines, columns = view.lightness.shape
     height, width = view.matching_size
-    scale = np.array([4 * columns / width, 4 * lines / height], np.float32)
+    scale = view.stride * np.array([columns / width, lines / height], np.float32)
     displacement = aligned(view.lightness, reference.lightness, resized(start, view.lightness.shape) * scale)
     agreement = resized(agreement, view.lightness.shape)
     if track.instances is not None:

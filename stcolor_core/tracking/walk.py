@@ -29,7 +29,8 @@ class View:
     """One picture as the core sees it.
 
     lightness: (H, W) float32 L* at working size. grid_lightness: (h, w), averaged over the cells of the matching grid.
-    matching_size: (height, width) that features are taken from, at most the working size; its grid has cells of 4 x 4.
+    matching_size: (height, width) that features are taken from, at most the working size.
+    stride: its pixels to a side of a cell of the matching grid.
     describe: gives the features `target` and `reference`. It is called once, when they are first looked at: a frame
     that is only tracked along the flow never needs them.
     instances: masks at working size, None where there are none to go by.
@@ -38,6 +39,7 @@ class View:
     lightness: np.ndarray
     grid_lightness: np.ndarray
     matching_size: tuple[int, int]
+    stride: int
     describe: Callable[[], tuple[Tensor, Tensor]]
     instances: Instances | None = None
 
@@ -113,7 +115,7 @@ class _FlowWindows:
 
     def step(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _MaskPropagation)
         centre = in_cells(link.displacement, view).to(self._device)
-        visibility = cells(resized(link.visibility, view.matching_size), view.grid)
+        visibility = cells(resized(link.visibility, view.matching_size), view.grid, stride=view.stride)
         support = torch.from_numpy(visibility.reshape(-1)).to(self._device)
         reach = _WIDEST + (_NARROWEST - _WIDEST) * support
         places = dense.neighbourhood(*view.grid, round(_WIDEST), centre=centre, reach=reach, device=self._device)
@@ -154,7 +156,7 @@ class _InstanceWalk:
     def __init__(self, reference: View, instances: Instances, method: Method) -> None:
         self._method, self._device = method, reference.target.device
         self._carried = instances
-        self._masks = on_grid(instances.masks, reference.matching_size)
+        self._masks = on_grid(instances.masks, reference.matching_size, stride=reference.stride)
         self._state, self._ids = advance(InstanceState(), instances, iou_threshold=method.iou_threshold)
         self.mattes = instances
 
@@ -175,7 +177,7 @@ class _InstanceWalk:
         names = seen.names or tuple(f"instance{identity}" for identity in ids)
         self.mattes = Instances(seen.masks, seen.labels, seen.scores, names)
         return restrict(
-            on_grid(seen.masks, view.matching_size),
+            on_grid(seen.masks, view.matching_size, stride=view.stride),
             ids,
             self._masks,
             self._ids,
@@ -187,6 +189,6 @@ class _InstanceWalk:
 def in_cells(displacement: np.ndarray, view: View) -> Tensor:
     """A displacement (H, W, 2) in working pixels -> (P, 2) grid cells, averaged over each."""
     height, width = displacement.shape[:2]
-    mean = cells(resized(displacement, view.matching_size), view.grid).reshape(-1, 2)
-    scale = [view.matching_size[1] / width / 4, view.matching_size[0] / height / 4]
+    mean = cells(resized(displacement, view.matching_size), view.grid, stride=view.stride).reshape(-1, 2)
+    scale = [view.matching_size[1] / width / view.stride, view.matching_size[0] / height / view.stride]
     return torch.from_numpy(mean * np.array(scale, np.float32))

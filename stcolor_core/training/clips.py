@@ -6,31 +6,68 @@ Everything is drawn from a generator, so that the same seed gives the same pictu
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
+from collections.abc import Sequence as Listed
 
 import cv2
 import numpy as np
 
-from stcolor_core.errors import PlateError
+from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import Sequence
 from stcolor_core.evaluation.film import Wear, worn
+from stcolor_core.features.standard import StandardFeatures
 
-__all__ = ["aged", "intruded", "sized", "whole_frames"]
+__all__ = ["LONGEST_ASPECT", "aged", "held_out", "intruded", "sized", "whole_frames"]
 
+LONGEST_ASPECT = 4  # longer pictures are squeezed, so that their frames fit into memory
 _SHORT_SIDE = 216
+# The clips that the weights of this package were validated on: a tracking shot, a wide surveillance view, a room, a
+# hand-held close-up, and a table top.
+_VALIDATED_ON = (
+    "davis_train-tennis",
+    "opencv-vtest",
+    "sam2-bedroom",
+    "sam2-demo-data-gallery-04_coffee",
+    "xmem2-caps",
+)
+_HELD_OUT = 10  # of other footage, one clip in so many
 _DAMAGED = {"mmaction2-demo-demo_s1": 22}  # frames that are whole, of footage that is in part
 _COMPRESSED = 0.4  # of the old prints, how many were transferred with losses
 Rgb = list[np.ndarray]
 
 
+def held_out(names: Listed[str], asked: Collection[str] | None) -> tuple[str, ...]:
+    """Choose the clips that are validated on and not trained on.
+
+    Args:
+        names: Of all clips, in order.
+        asked: Clips to hold out. None takes those that the weights of this package were validated on, and if there are
+            none, the last tenth of the footage: at least one clip, unless there is only one.
+
+    Raises:
+        BadRequest: If a clip that was asked for is not there, or none is left to train on.
+    """
+    if asked is None:
+        known = tuple(name for name in names if name in _VALIDATED_ON)
+        last = tuple(names[len(names) - max(1, len(names) // _HELD_OUT) :])
+        return next((chosen for chosen in (known, last) if 0 < len(chosen) < len(names)), ())
+    if unknown := sorted(set(asked).difference(names)):
+        raise BadRequest(f"There is no clip {unknown[0]!r} to hold out. The footage has {', '.join(names)}.")
+    if names and set(asked) == set(names):
+        raise BadRequest("Every clip of the footage is held out. Leave one to train on: --held-out names the others.")
+    return tuple(asked)
+
+
 def sized(clip: Sequence, short_side: int = _SHORT_SIDE) -> Sequence:
-    """The clip at its own aspect, in whole grid cells."""
-    first = cv2.imread(str(clip.frames[0]))
-    if first is None:
-        raise PlateError(f"{clip.frames[0]} is no readable picture. Remove it or its clip from the footage.")
-    height, width = first.shape[:2]
-    scale = short_side / min(height, width)
-    return dataclasses.replace(clip, size=(round(width * scale / 4) * 4, round(height * scale / 4) * 4))
+    """The clip at its own aspect, up to 4:1, in whole grid cells.
+
+    Raises PlateError where its first picture cannot be read.
+    """
+    scale = short_side / min(clip.own_size)
+    cell = StandardFeatures.stride
+    width, height = (round(min(side * scale, LONGEST_ASPECT * short_side) / cell) * cell for side in clip.own_size)
+    return dataclasses.replace(clip, size=(width, height))
 
 
 def whole_frames(clip: Sequence) -> int:
@@ -44,7 +81,8 @@ def intruded(pictures: Rgb, others: np.ndarray, *, absent: set[int], generator: 
     What it shows is on no reference: nobody can know its colour.
     """
     height, width = pictures[0].shape[:2]
-    size = int(height * generator.uniform(0.2, 0.5)), int(height * generator.uniform(0.15, 0.45))
+    side = min(height, width)
+    size = int(side * generator.uniform(0.2, 0.5)), int(side * generator.uniform(0.15, 0.45))
     others = cv2.resize(others, (width, height), interpolation=cv2.INTER_AREA)
     top, left = generator.integers(0, height - size[0]), generator.integers(0, width - size[1])
     piece = others[top : top + size[0], left : left + size[1]]

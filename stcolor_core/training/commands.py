@@ -10,16 +10,6 @@ from typing import Any
 
 __all__ = ["add_commands"]
 
-# Clips of ../shared/data/footage that are only validated on: a tracking shot, a room, a hand-held close-up, a wide
-# surveillance view, and a table top.
-_HELD_OUT = (
-    "davis_train-tennis",
-    "opencv-vtest",
-    "sam2-bedroom",
-    "sam2-demo-data-gallery-04_coffee",
-    "xmem2-caps",
-)
-
 
 def add_commands(commands: Any) -> None:
     """Add them to the subparsers of `stcolor`."""
@@ -31,16 +21,18 @@ def add_commands(commands: Any) -> None:
         parser.add_argument("--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures")
         parser.add_argument("--output", type=Path, help="default: the file in stcolor_core/weights")
         parser.add_argument("--seed", type=int, default=1)
-        parser.add_argument("--held-out", nargs="*", default=_HELD_OUT, metavar="CLIP", help="clips to validate on")
+        parser.add_argument(
+            "--held-out", nargs="*", metavar="CLIP", help="clips to validate on only; default: a tenth of the footage"
+        )
         parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    features.add_argument("--steps", type=int, default=1800, help="of the training (%(default)s)")
+    features.add_argument("--steps", type=_count, default=1800, help="of the training (%(default)s)")
     refinement.add_argument("--cache", type=Path, required=True, help="where samples are kept; some GB")
     refinement.add_argument(
-        "--walks", type=int, default=8, help="walks of the pipeline through each clip (%(default)s)"
+        "--walks", type=_count, default=8, help="walks of the pipeline through each clip (%(default)s)"
     )
-    refinement.add_argument("--steps", type=int, default=2500, help="of the training (%(default)s)")
+    refinement.add_argument("--steps", type=_count, default=2500, help="of the training (%(default)s)")
     refinement.add_argument(
-        "--processes", type=int, default=os.cpu_count() or 1, help="that make samples (%(default)s)"
+        "--processes", type=_count, default=os.cpu_count() or 1, help="that make samples (%(default)s)"
     )
     features.set_defaults(run=_features)
     refinement.set_defaults(run=_refinement)
@@ -51,7 +43,7 @@ def _features(options: argparse.Namespace) -> int:
     from stcolor_core.training.features import Settings, make
 
     _show_progress()
-    settings = Settings(steps=options.steps, seed=options.seed, held_out=tuple(options.held_out))
+    settings = Settings(steps=options.steps, seed=options.seed, held_out=_held_out(options))
     make(options.footage, options.output, settings, device=resolve_device(options.device))
     return 0
 
@@ -63,7 +55,7 @@ def _refinement(options: argparse.Namespace) -> int:
     from stcolor_core.training.samples import make_samples
 
     _show_progress()
-    device = resolve_device(options.device)
+    device, held_out = resolve_device(options.device), _held_out(options)
     samples = make_samples(
         options.footage,
         options.cache,
@@ -71,9 +63,23 @@ def _refinement(options: argparse.Namespace) -> int:
         seed=options.seed,
         processes=options.processes,
     )
-    settings = Settings(steps=options.steps, seed=options.seed, held_out=tuple(options.held_out))
+    settings = Settings(steps=options.steps, seed=options.seed, held_out=held_out)
     train(samples, options.output or WEIGHTS, settings, device=device)
     return 0
+
+
+def _held_out(options: argparse.Namespace) -> tuple[str, ...]:
+    from stcolor_core.evaluation.dataset import read_dataset
+    from stcolor_core.training.clips import held_out
+
+    return held_out([clip.name for clip in read_dataset(options.footage)], options.held_out)
+
+
+def _count(text: str) -> int:
+    """A whole number from 1."""
+    if (count := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is too few; give 1 or more")
+    return count
 
 
 def _show_progress() -> None:

@@ -42,6 +42,7 @@ _STRANGERS = 800  # places of another reference, of another clip as a rule: noth
 _BACKBONE_RATE = 0.05  # of the projection's: it starts from what is known of a million photographs
 _SURVEYS, _SURVEYED = 4, 8  # batches, and references of each, whose principal components training starts from
 _VALIDATED = 8  # references of each clip that is validated on
+_LEAST_SQUARE = 1e-10  # 100 dB: footage without colour is met exactly
 _TRAINING, _SURVEY, _VALIDATION = range(3)  # what pictures are drawn for
 
 
@@ -129,7 +130,7 @@ def validate(network: MatchingNet, batches: Sequence[Pictures]) -> dict[str, flo
         features = _features(network, pictures)
         ab = _attended(features[:, 1:], features[:, 0], pictures.ab[:, 0].flatten(2))
         square = _error(ab, pictures.lightness[:, 1:].flatten(2), pictures.ab[:, 1:].flatten(3))
-        found.append(float(-10 * square.log10().mean()))
+        found.append(float(-10 * square.clamp_min(_LEAST_SQUARE).log10().mean()))
     return {"psnr": float(np.mean(found))}
 
 

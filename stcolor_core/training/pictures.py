@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stcolor_core.evaluation.dataset import Sequence as Clip
+from stcolor_core.features.standard import StandardFeatures
 from stcolor_core.training.clips import sized, whole_frames
 from stcolor_core.training.colors import lab_of, lightness_of, linear_of
 
@@ -25,7 +26,6 @@ TARGETS = 2  # of one reference
 
 _SHORT_SIDE = 240  # px at which clips are held
 _SIZE = (192, 256)  # px of what is cut from a picture
-_STRIDE = 4  # px, of the matching grid
 _FARTHEST = 60  # frames between reference and target
 _LINES = (168, 320)  # px, the least and the greatest that the short side is brought to
 _MOVED, _BLURRED, _GRAINED, _OTHER_FILM, _LIT = 0.4, 0.3, 0.6, 0.6, 0.3  # how many of the pictures
@@ -39,7 +39,7 @@ class Pictures:
     """N references, each followed by its targets, K pictures in all.
 
     seen: (N, K, H, W) L* as the features see it. lightness: (N, K, h, w) and ab: (N, K, 2, h, w), true means over the
-    cells of 4 x 4 pixels.
+    cells of the matching grid.
     """
 
     seen: Tensor
@@ -71,7 +71,7 @@ def drawn(clips: Sequence[Tensor], count: int, seed: Sequence[int]) -> Pictures:
     lightness = lightness_of(torch.einsum("nc,nkchw->nkhw", film, linear))
     targets = lightness[:, 1:].flatten(0, 1)
     varied = _varied(targets, generator, noise).view(count, TARGETS, *_SIZE)
-    lab = F.avg_pool2d(lab_of(linear).flatten(0, 1), _STRIDE)
+    lab = F.avg_pool2d(lab_of(linear).flatten(0, 1), StandardFeatures.stride)
     lab = lab.view(count, 1 + TARGETS, *lab.shape[1:])
     return Pictures(torch.cat([lightness[:, :1], varied], dim=1), lab[:, :, 0], lab[:, :, 1:])
 

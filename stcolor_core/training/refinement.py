@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from stcolor_core.errors import BadRequest
 from stcolor_core.refinement.candidates import EVIDENCE, FACTS
 from stcolor_core.refinement.mixing import Mixed, MixingNet
 from stcolor_core.training.colors import LEAST_ERROR, srgb_of
@@ -60,9 +61,11 @@ class Batch:
 def train(samples: Sequence[Path], output: Path, settings: Settings, *, device: torch.device) -> MixingNet:
     """The refinement, trained; its averaged weights as float16 in `output`, its curve and last state beside it.
 
-    A run that was stopped goes on from its last state.
+    A run that was stopped goes on from its last state. Raises BadRequest where there is nothing to train on.
     """
     training, validation = _split(samples, settings.held_out)
+    if not training:
+        raise BadRequest("There is no sample to train on. Give --footage clips of three frames or more.")
     torch.manual_seed(settings.seed)
     run = Run(MixingNet().to(device), output, Schedule(steps=settings.steps, rate=settings.rate))
     step = run.resume()
@@ -131,9 +134,10 @@ def _psnr(error: Tensor) -> float:
 
 
 def _split(samples: Sequence[Path], held_out: Sequence[str]) -> tuple[list[Path], list[Path]]:
-    """Samples to train on, and every fifth of the clips that are held out."""
+    """Samples to train on, and every fifth of the clips that are held out; of all where none are."""
     outside = [path for path in samples if path.parent.name.rpartition("_")[0] in held_out]
-    return [path for path in samples if path not in set(outside)], outside[::5]
+    inside = sorted(set(samples).difference(outside))
+    return inside, (outside or inside)[::5]
 
 
 def _batches(samples: Sequence[Path], settings: Settings, *, start: int, device: torch.device) -> Iterator[Batch]:

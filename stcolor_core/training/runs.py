@@ -18,6 +18,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from stcolor_core.errors import OutputError
+
 __all__ = ["Run", "Schedule", "save_weights"]
 
 _log = logging.getLogger(__name__)
@@ -49,7 +51,10 @@ class Run(Generic[_Network]):
     def __init__(
         self, network: _Network, output: Path, schedule: Schedule, *, rates: Mapping[str, float] | None = None
     ) -> None:
-        """rates: of single parameters, relative to the schedule's."""
+        """rates: of single parameters, relative to the schedule's.
+
+        Raises OutputError where nothing can be written beside `output`: better now than at the first checkpoint.
+        """
         self.network = network
         self._output, self._schedule = output, schedule
         self._mean = {name: value.clone() for name, value in network.state_dict().items()}
@@ -59,6 +64,11 @@ class Run(Generic[_Network]):
         ]
         self._optimiser = torch.optim.AdamW(groups, lr=schedule.rate, weight_decay=1e-4)
         self._losses: list[float] = []
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            self._curve_file().touch()
+        except OSError as error:
+            raise OutputError(f"{output} cannot be written ({error.strerror}). Give another --output.") from None
 
     def step(self, loss: Tensor, step: int) -> None:
         """One step down the gradient of `loss`."""
@@ -116,9 +126,11 @@ class Run(Generic[_Network]):
     def _state_file(self) -> Path:
         return self._output.with_name(f"{self._output.stem}.state.safetensors")
 
+    def _curve_file(self) -> Path:
+        return self._output.with_name(f"{self._output.stem}.curve.csv")
+
     def _write_row(self, row: Mapping[str, float]) -> None:
-        curve = self._output.with_name(f"{self._output.stem}.curve.csv")
-        with curve.open("a", encoding="utf-8", newline="") as file:
+        with self._curve_file().open("a", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, row)
             if file.tell() == 0:
                 writer.writeheader()

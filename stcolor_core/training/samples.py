@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
@@ -24,6 +25,7 @@ import numpy as np
 import torch
 
 from stcolor_core import models
+from stcolor_core.errors import OutputError, StcolorError
 from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.synthetic import SPARE, layered
@@ -47,6 +49,7 @@ _KEPT = 12  # frames of a walk that become samples
 _STEPS = (1, 1, 2, 3)  # frames of the footage, which moves slowly, between two of a walk
 _SYNTHETIC, _AGED, _BOTH_ENDS = 0.3, 0.35, 0.4  # how many of the walks
 _INTRUDED = 0.25  # of those through real clips
+_MOST_PROCESSES = 61  # what Windows can wait for
 _MOST_OBJECTS = 4  # on a synthetic one
 
 
@@ -65,19 +68,26 @@ def make_samples(footage: Path, cache: Path, *, walks_per_clip: int, seed: int, 
     no clips, ModelError where the published backbone is not installed.
     """
     clips = dataset.read_dataset(footage)
-    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder {cache} cannot be made ({error.strerror}). Give another --cache.") from None
     features = cache / "features.safetensors"
     if not features.is_file():
         untrained(footage, features, seed=seed)
     jobs = [(clip, number) for number in range(walks_per_clip) for clip in clips]
     made: list[Path] = []
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        walked = pool.map(
-            partial(_walk, clips=clips, cache=cache, features=features, seed=seed), *zip(*jobs, strict=True)
-        )
-        for (clip, number), paths in zip(jobs, walked, strict=True):
-            _log.info("%s, walk %d of %d: %d samples", clip.name, number + 1, walks_per_clip, len(paths))
-            made += paths
+    walk = partial(_walk, clips=clips, cache=cache, features=features, seed=seed)
+    try:
+        with ProcessPoolExecutor(min(processes, _MOST_PROCESSES), mp_context=get_context("spawn")) as pool:
+            for (clip, number), paths in zip(jobs, pool.map(walk, *zip(*jobs, strict=True)), strict=True):
+                _log.info("%s, walk %d of %d: %d samples", clip.name, number + 1, walks_per_clip, len(paths))
+                made += paths
+    except BrokenProcessPool:
+        raise StcolorError(
+            "A process that makes samples was killed, most likely for want of memory. Run it again with fewer "
+            "--processes: what is in the cache is kept."
+        ) from None
     return sorted(made)
 
 
@@ -137,7 +147,8 @@ def _drawn(
 ) -> tuple[Clip, tuple[int, ...]]:
     """Frames of a clip or over a picture of it, worn or not, and which of them are references."""
     lines = int(generator.choice([192, 216, 216, 216]))
-    draw = _synthetic if generator.random() < _SYNTHETIC else _filmed
+    # one picture alone has no motion of its own
+    draw = _synthetic if generator.random() < _SYNTHETIC or whole_frames(clip) < 2 else _filmed
     drawn, references = draw(clip, clips, lines, generator)
     return (aged(drawn, generator) if generator.random() < _AGED else drawn), references
 
@@ -148,7 +159,7 @@ def _filmed(
     """A stretch of the clip, in some of the walks with an intruder."""
     clip = sized(clip, lines)
     count = whole_frames(clip)
-    step = int(generator.choice(_STEPS))
+    step = min(int(generator.choice(_STEPS)), max(1, (count - 1) // 2))
     length = min(count, step * int(generator.integers(_SHORTEST, _LONGEST + 1)))
     start = int(generator.integers(0, count - length + 1))
     pictures = [clip.rgb(index) for index in range(start, start + length, step)]
@@ -182,7 +193,7 @@ def _picture(clip: dataset.Sequence, generator: np.random.Generator) -> np.ndarr
 
 
 def _references(count: int, generator: np.random.Generator) -> tuple[int, ...]:
-    return (0, count - 1) if generator.random() < _BOTH_ENDS else (0,)
+    return (0, count - 1) if count > 2 and generator.random() < _BOTH_ENDS else (0,)
 
 
 def _write(path: Path, clip: Clip, frame: int, found: Candidates) -> None:

@@ -39,7 +39,7 @@ def evidence(*, similarity: float = 0.9, restricted: bool = True, flows: tuple[F
         position=zeros,
         fallback=zeros.bool(),
     )
-    return Evidence(np.full(SIZE, 50, np.float32), np.full(GRID, 50, np.float32), warp, restricted, flows)
+    return Evidence(np.full(SIZE, 50, np.float32), np.full(GRID, 50, np.float32), 4, warp, restricted, flows)
 
 
 def flow(

@@ -14,7 +14,7 @@ from cores import MakeShot, asked_for, frames_of, is_frame, long_shot
 from serving import PATIENCE, Client, running_core, until
 
 from stcolor_core import plates
-from stcolor_core.service import guard, server
+from stcolor_core.service import guard, heads
 
 MEGABYTE = 2**20
 OUTSIDE = (
@@ -113,7 +113,7 @@ def test_half_sent_requests_hold_nobody_up(busy: Client, monkeypatch: pytest.Mon
 
 
 def test_who_never_ends_the_head_of_a_request_is_hung_up_on(busy: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(heads, "_HEAD_SECONDS", 0.5)
     first = head(busy, "GET /v1/health HTTP/1.1")
     with line_to(busy) as mute, line_to(busy) as slow, line_to(busy) as second:
         slow.sendall(first[:30])
@@ -129,11 +129,24 @@ def test_who_never_ends_the_head_of_a_request_is_hung_up_on(busy: Client, monkey
 def test_a_request_that_waits_longer_than_a_head_may_take_gets_its_answer(
     busy: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "_HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(heads, "_HEAD_SECONDS", 0.2)
     (job,) = (each["id"] for each in busy.get("/v1/jobs"))
     with line_to(busy) as line:
         line.sendall(head(busy, f"GET /v1/jobs/{job}/events?after=100000&wait=1 HTTP/1.1", "Connection: close"))
         assert answer(line) == 200
+
+
+def test_requests_sent_one_behind_the_other_are_all_answered_however_long_they_take(
+    busy: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second is being answered while the first one's application may still be about to return."""
+    monkeypatch.setattr(heads, "_HEAD_SECONDS", 0.3)
+    (job,) = (each["id"] for each in busy.get("/v1/jobs"))
+    waits = f"GET /v1/jobs/{job}/events?after=100000&wait=1 HTTP/1.1"
+    with line_to(busy) as line:
+        line.sendall(head(busy, waits) + head(busy, waits) + head(busy, waits, "Connection: close"))
+        with line.makefile("rb") as read:
+            assert read.read().count(b"HTTP/1.1 200") == 3
 
 
 def test_what_is_no_http_is_refused(busy: Client) -> None:

@@ -17,7 +17,7 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import psnr
-from stcolor_core.evaluation.protocol import PROTOCOLS, color_clip, evaluate
+from stcolor_core.evaluation.protocol import PROTOCOLS, color_clip, evaluate, table
 
 CPU = torch.device("cpu")
 
@@ -92,6 +92,36 @@ def test_a_blend_is_made_of_the_two_single_results(dataset: Path) -> None:
 def test_unknown_names_are_refused(dataset: Path, protocol: str, variant: str) -> None:
     with pytest.raises(BadRequest):
         evaluate(dataset, protocols=[protocol], variants=[variant], device=CPU)
+
+
+def short(folder: Path, frames: int) -> Path:
+    """A data set of the dataset's first frames and a longer clip, without masks."""
+    for name, count in (("short", frames), ("wall", 5)):
+        (folder / name).mkdir(parents=True)
+        for index, lightness in enumerate(pan(count, height=54, width=96, step=1).lightnesses):
+            cv2.imwrite(str(folder / name / f"{index:05d}.png"), np.dstack([lightness] * 2 + [lightness / 2]))
+    return folder
+
+
+@pytest.mark.parametrize(("frames", "protocol"), [(2, "first"), (2, "tenth"), (2, "last-whole"), (3, "first+last")])
+def test_a_clip_with_one_frame_to_colour_has_a_score(tmp_path: Path, frames: int, protocol: str) -> None:
+    results = evaluate(
+        short(tmp_path / "set", frames), protocols=[protocol], variants=["chained", "standard"], device=CPU
+    )
+    for scores in results[protocol].values():
+        assert np.isfinite(scores["short"].full)
+        assert np.isnan(scores["short"].flicker), "one frame cannot flicker"
+    assert "| chained |" in table(protocol, results[protocol])
+    row = table(protocol, results[protocol]).splitlines()[2].split(" | ")
+    assert row[8], "the longer clip's flicker is not lost in the mean"
+
+
+@pytest.mark.parametrize(("frames", "protocol"), [(1, "first"), (1, "tenth"), (2, "first+last")])
+def test_a_clip_of_nothing_but_references_is_named_before_anything_is_computed(
+    tmp_path: Path, frames: int, protocol: str
+) -> None:
+    with pytest.raises(BadRequest, match=rf"short.*{frames} frame.*{protocol.replace('+', '.')}"):
+        evaluate(short(tmp_path / "set", frames), protocols=[protocol], variants=["grey"], device=CPU)
 
 
 def test_the_command_prints_the_table(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -178,7 +178,7 @@ def test_evidence_is_enlarged_from_its_grid_and_flow_is_not_looked_at(refinement
     )
     ones, colour = np.ones((37, 45)), np.full((37, 45, 2), 50.0, np.float32)
     flow = FlowColor(0, False, 3, colour, ones, ones, 0 * ones, torch.ones(120), closeness=1.0)
-    evidence = Evidence(lightness, np.zeros((10, 12), np.float32), warp, restricted=False, flows=(flow,))
+    evidence = Evidence(lightness, np.zeros((10, 12), np.float32), 4, warp, restricted=False, flows=(flow,))
     previous = Previous(before, np.full((37, 45, 2), 7.0, np.float32), np.ones((37, 45), np.float32))
     refined = refinement.refine(evidence, previous)
 

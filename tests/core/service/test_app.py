@@ -19,10 +19,12 @@ import pytest
 from serving import PATIENCE, Client, running_core, until
 
 from stcolor_core.errors import StcolorError
-from stcolor_core.service import guard
+from stcolor_core.service import guard, store
 from stcolor_core.service.access import connection_file
 from stcolor_core.service.app import Changes
 from stcolor_core.service.server import CoreServer
+
+NO_JOB = "There is no job '{}'. Those that ended long ago are forgotten: submit it again."
 
 
 @pytest.fixture
@@ -117,12 +119,27 @@ def test_a_body_that_is_no_shot_is_refused_in_one_line(client: Client, body: Any
     assert "\n" not in answer["detail"]
 
 
+def test_a_long_poll_of_a_job_that_is_forgotten_ends_with_a_clear_answer(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody's look keeps a job here, so that the poll itself does not."""
+    monkeypatch.setattr(store, "_ENDED_KEPT", {"shot": 0, "preview": 0})
+    monkeypatch.setattr(store, "_LOOKED_AT_SECONDS", -1.0)
+    job = client.request("POST", "/v1/jobs", shot(tmp_path))[1]["id"]
+    last = client.finish(job)[-1]["number"]
+    with ThreadPoolExecutor(1) as beside:
+        poll = beside.submit(client.request, "GET", f"/v1/jobs/{job}/events?after={last}&wait=25")
+        until(lambda: poll.running())
+        client.request("POST", "/v1/jobs", shot(tmp_path, ocio="another"))
+        assert poll.result(20) == (404, {"detail": NO_JOB.format(job)})
+
+
 def test_unknown_routes_jobs_and_queries_are_refused_in_one_line(client: Client) -> None:
     assert client.request("GET", "/nothing")[0] == 404
     assert client.request("GET", "/v1/../../etc/passwd")[0] == 404
     for path in ("/v1/jobs/nothing", "/v1/jobs/nothing/events", "/v1/jobs/..%2f..%2fetc%2fpasswd"):
         assert client.request("GET", path)[0] == 404
-    assert client.request("POST", "/v1/jobs/nothing/cancel") == (404, {"detail": "There is no job 'nothing'."})
+    assert client.request("POST", "/v1/jobs/nothing/cancel") == (404, {"detail": NO_JOB.format("nothing")})
     for query in ("after=x", "after=-1", "wait=1000", "wait=nan", f"after={10**30}"):
         status, answer = client.request("GET", f"/v1/jobs/nothing/events?{query}")
         assert status == 422

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,22 @@ from stcolor_core.errors import StcolorError
 from stcolor_core.pipeline import Event
 from stcolor_core.service import store as module
 from stcolor_core.service.store import Store, UnknownJob
+
+_FIRST_VERSION = """
+    create table jobs (
+        id text primary key, kind text not null, shot text not null, frame integer, state text not null,
+        done integer not null, total integer not null, looking integer, error text, cancel integer not null,
+        position integer not null);
+    create table events (
+        job text not null references jobs (id) on delete cascade, number integer not null, body text not null,
+        primary key (job, number)) without rowid;
+    insert into jobs values ('old', 'shot', '{}', null, 'failed', 0, 0, null, 'No disk.', 0, 1);
+    insert into jobs values ('new', 'shot', '{}', null, 'done', 1, 1, null, null, 0, 2);
+    insert into jobs values ('waits', 'shot', '{}', null, 'queued', 0, 0, null, null, 0, 3);
+    insert into events values ('new', 1, '{"time": 1.0, "kind": "queued"}');
+    insert into events values ('new', 2, '{"time": 2.0, "kind": "done"}');
+    pragma user_version = 1;
+"""
 
 
 @pytest.fixture
@@ -124,15 +141,183 @@ def test_a_change_that_fails_leaves_nothing_behind(store: Store) -> None:
     assert kinds(store, "a") == ["queued"]
 
 
-def test_ended_jobs_are_forgotten_by_count_with_their_events(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_FINISHED_KEPT", 3)
-    submit(store, "waits")
-    for number in range(6):
-        submit(store, str(number))
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def few(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A store that keeps three shots and two previews that nobody looks at."""
+    monkeypatch.setattr(module, "_ENDED_KEPT", {"shot": 3, "preview": 2})
+    store = Store(tmp_path / "few.sqlite", clock=clock)
+    yield store
+    store.close()
+
+
+def end(store: Store, *jobs: str, kind: module.JobKind = "shot") -> None:
+    for job in jobs:
+        store.submit(job, kind=kind, shot="{}", frame=7 if kind == "preview" else None)
+        store.end(job, "done")
+
+
+def ids(store: Store) -> set[str]:
+    return {job.id for job in store.jobs()}
+
+
+def test_ended_jobs_that_nobody_looks_at_are_forgotten_by_count_with_their_events(few: Store, clock: Clock) -> None:
+    submit(few, "waits")
+    end(few, *"012345")
+    clock.now += 3600
+    submit(few, "new")
+    assert ids(few) == {"waits", "3", "4", "5", "new"}
+    assert few.events("0") == []
+
+
+def test_previews_are_counted_apart_and_pruned_sooner(few: Store, clock: Clock) -> None:
+    end(few, "a", "b", "c")
+    end(few, *"0123456789", kind="preview")
+    clock.now += 3600
+    submit(few, "new")
+    assert ids(few) == {"a", "b", "c", "8", "9", "new"}
+
+
+def test_a_job_that_ran_while_many_previews_came_is_known_after_its_end(few: Store, clock: Clock) -> None:
+    submit(few, "long")
+    few.take()
+    for number in range(20):
+        clock.now += 3600
+        end(few, f"p{number}", kind="preview")
+        end(few, f"s{number}")
+    few.end("long", "done")
+    clock.now += 3600
+    submit(few, "next")
+    assert few.get("long").state == "done"
+    assert kinds(few, "long") == ["queued", "done"]
+
+
+def test_what_ended_last_is_kept_whenever_it_was_submitted(few: Store, clock: Clock) -> None:
+    submit(few, "first", "second")
+    end(few, *"012")
+    few.end("first", "done")
+    end(few, "3")
+    clock.now += 3600
+    submit(few, "new")
+    assert ids(few) == {"second", "2", "first", "3", "new"}
+
+
+@pytest.mark.parametrize("look", [Store.get, Store.events])
+def test_a_job_that_is_looked_at_is_not_forgotten(
+    few: Store, clock: Clock, look: Callable[[Store, str], object]
+) -> None:
+    end(few, "watched")
+    for number in range(20):
+        clock.now += 60
+        look(few, "watched")
+        end(few, f"s{number}")
+    assert few.get("watched").state == "done"
+    clock.now += 3600
+    end(few, "a", "b", "c", "d")
+    assert "watched" not in ids(few)
+
+
+def test_previews_asked_for_in_one_go_can_all_be_read_afterwards(few: Store) -> None:
+    jobs = [f"p{number}" for number in range(30)]
+    for job in jobs:
+        few.submit(job, kind="preview", shot="{}", frame=7)
+    for job in jobs:
+        few.end(job, "done")
+    submit(few, "next")
+    assert {few.get(job).state for job in jobs} == {"done"}
+
+
+def test_what_is_remembered_of_who_looked_does_not_outgrow_the_jobs(few: Store, clock: Clock) -> None:
+    for number in range(100):
+        clock.now += 3600
+        end(few, f"s{number}")
+    assert len(few._seen) < 10
+
+
+def test_a_job_that_runs_again_and_again_keeps_each_frame_once_beside_its_last_run(store: Store) -> None:
+    for _ in range(10):
+        submit(store, "a")
+        store.take()
+        store.record("a", Event(kind="plan", total=2, keyframes=(1,)))
+        store.record("a", Event(kind="warning", message="The plate is a colour picture."))
+        for frame in (1, 2):
+            store.record("a", Event(kind="frame", frame=frame, done=frame, total=2, confidence=0.5))
+        store.end("a", "done")
+    numbers = [event.number for event in store.events("a")]
+    assert numbers == sorted(numbers) and numbers[-1] == 60, "no number is given twice"
+    assert len(numbers) <= 2 * 6
+    assert kinds(store, "a")[-6:] == ["queued", "plan", "warning", "frame", "frame", "done"]
+
+
+def test_what_was_said_of_a_frame_is_kept_when_later_runs_do_not_reach_it(store: Store) -> None:
+    submit(store, "a")
+    store.take()
+    store.record("a", Event(kind="plan", total=2, keyframes=(1,)))
+    store.record("a", Event(kind="frame", frame=5, done=1, total=2, confidence=0.25))
+    store.end("a", "failed", "The disk is full.")
+    for _ in range(5):
+        submit(store, "a")
+        store.take()
+        store.cancel("a")
+        store.stopped("a")
+    bodies = [event.body for event in store.events("a")]
+    assert [body["confidence"] for body in bodies if body["kind"] == "frame"] == [0.25]
+    assert [body["keyframes"] for body in bodies if body["kind"] == "plan"] == [[1]]
+    assert len(bodies) < 8
+
+
+def test_a_core_that_is_stopped_and_started_does_not_pile_up_its_jobs_events(store: Store) -> None:
+    submit(store, "a")
+    for _ in range(10):  # killed: the job is said to run when it is taken again
+        store.take()
+        store.record("a", Event(kind="plan", total=1))
+        store.record("a", Event(kind="frame", frame=1, done=1, total=1, kept=True))
+    assert len(store.events("a")) < 8
+
+
+def test_a_file_of_the_version_before_is_taken_over_with_its_jobs(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    base = sqlite3.connect(path)
+    base.executescript(_FIRST_VERSION)
+    base.close()
+    store = Store(path)
+    assert [(job.id, job.state) for job in store.jobs()] == [("waits", "queued"), ("new", "done"), ("old", "failed")]
+    assert kinds(store, "new") == ["queued", "done"]
+    end(store, "newest")
+    store.close()
+    again = Store(path)
+    assert again.get("newest").state == "done"
+    again.close()
+
+
+def test_a_file_gives_back_what_its_forgotten_jobs_took(tmp_path: Path, clock: Clock) -> None:
+    path = tmp_path / "jobs.sqlite"
+    store = Store(path, clock=clock)
+    for number in range(400):
+        store.submit(str(number), kind="preview", shot=json.dumps("x" * 20_000), frame=1)
         store.end(str(number), "done")
-    submit(store, "new")
-    assert [job.id for job in store.jobs()] == ["new", "5", "4", "waits"]
-    assert store.events("0") == []
+    store.close()
+    large = path.stat().st_size
+    clock.now += 3600
+    again = Store(path, clock=clock)
+    submit(again, "next")
+    again.close()
+    Store(path).close()
+    assert path.stat().st_size < large / 2
 
 
 def test_whoever_waits_is_told_of_each_change(tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ def test_a_step_leaves_the_state_before_as_it_was():
 @pytest.mark.parametrize("size", [(24, 32), (23, 30), (12, 16), (5, 3), (1, 1)])
 def test_the_grid_holds_the_average_of_each_cell(size):
     masks = np.random.default_rng(1).random((2, *size), dtype=np.float32)
-    grid = on_grid(masks, size)
+    grid = on_grid(masks, size, stride=4)
     assert grid.shape == (2, -(-size[0] // 4), -(-size[1] // 4))
     rows, columns = (
         np.minimum(np.arange(4 * cells), length - 1) for cells, length in zip(grid.shape[1:], size, strict=True)
@@ -185,7 +185,7 @@ def test_the_grid_holds_the_average_of_each_cell(size):
 
 
 def test_no_mask_gives_no_grid():
-    assert on_grid(np.empty((0, 24, 32), np.float32), (24, 32)).shape == (0, 6, 8)
+    assert on_grid(np.empty((0, 24, 32), np.float32), (24, 32), stride=4).shape == (0, 6, 8)
 
 
 def test_shrinking_a_mask_keeps_its_area():

@@ -65,7 +65,7 @@ def scene() -> tuple[np.ndarray, np.ndarray]:
 @pytest.fixture
 def view() -> Callable[[np.ndarray, torch.Tensor], View]:
     def make(lightness: np.ndarray, described: torch.Tensor) -> View:
-        return View(lightness, np.zeros(GRID, np.float32), (64, 96), lambda: (described, described))
+        return View(lightness, np.zeros(GRID, np.float32), (64, 96), 4, lambda: (described, described))
 
     return make
 

@@ -1,0 +1,54 @@
+"""What the service takes of uvicorn: its settings and its protocol as a whole, none of its insides."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+import uvicorn
+from serving import running_core
+
+from stcolor_core import service
+from stcolor_core.service import heads, server
+
+MODULES = sorted(Path(service.__file__).parent.glob("*.py"))
+
+
+def test_no_class_of_ours_is_one_of_uvicorns() -> None:
+    """Its attributes, which change from release to release, are then nothing that ours could use or shadow."""
+    own = [
+        each
+        for module in (heads, server)
+        for _, each in inspect.getmembers(module, inspect.isclass)
+        if each.__module__ == module.__name__
+    ]
+    assert own
+    assert not [each for each in own if any(base.__module__.startswith("uvicorn") for base in each.__mro__)]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=[path.name for path in MODULES])
+def test_of_uvicorn_only_the_documented_is_imported(path: Path) -> None:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names if alias.name.startswith("uvicorn"))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("uvicorn"):
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    assert found <= {"uvicorn", "uvicorn.protocols.http.h11_impl.H11Protocol"}
+
+
+def test_a_server_whose_insides_have_other_names_serves_and_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Renamed(uvicorn.Server):
+        """As a release might come that keeps the signals it caught elsewhere."""
+
+        def __init__(self, config: uvicorn.Config) -> None:
+            super().__init__(config)
+            del self._captured_signals
+
+    monkeypatch.setattr(uvicorn, "Server", Renamed)
+    with running_core(tmp_path / "state", device="cpu") as client:
+        assert client.get("/v1/health")["protocol"] == 1
