@@ -14,6 +14,7 @@ from typing import Any
 from stcolor_core import plates
 from stcolor_core.color import ColorPipe
 from stcolor_core.errors import PlateError
+from stcolor_core.interop import interop_id
 from stcolor_core.ocio import forget_files
 from stcolor_core.plates import Header, Picture, Window
 from stcolor_core.sequences import FramePattern
@@ -181,6 +182,13 @@ class ShotInputs:
     def content(self, path: Path) -> str:
         """The checksum of another file that the shot reads. Raises PlateError if it cannot be read."""
         return self._checksums([path])[path]
+
+    @cached_property
+    def interop_id(self) -> str | None:
+        """The color interop ID of the plate's colour space, which the result is in; None if it has none."""
+        frame, path = next(iter(self.frames.items()))
+        header = plates.read_header(path, frame=frame, layer=self._shot.plate.layer)
+        return interop_id(self._shot.plate.colorspace, plate=header, ocio=self._shot.ocio)
 
     def is_result(self, path: Path) -> bool:
         """Whether a reference or still says that RefColorize has written it."""

@@ -377,7 +377,13 @@ class _Run:
             "stcolor/confidence": f"{frame.confidence.mean():.4f}",
             **cryptomatte,
         }
-        write_frame(self._output.path(frame.frame), own, like=plate.header, metadata=metadata)
+        write_frame(
+            self._output.path(frame.frame),
+            own,
+            like=plate.header,
+            metadata=metadata,
+            interop_id=self._inputs.interop_id if self._shot.output.beauty else None,
+        )
         return True
 
     def _as_found(self, frame: int) -> FrameResult:

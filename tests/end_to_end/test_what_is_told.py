@@ -66,8 +66,9 @@ def test_the_plates_space_reaches_references_of_its_type(
     layers = channels(shot.output(FIRST))
     error = np.dstack([layers["rc_ab.u"], layers["rc_ab.v"]]) - shot.scene.ab[0]
     assert np.percentile(np.abs(error), 85) < 0.6  # integers clip what is out of the space's gamut
-    said = plates.read_header(shot.output(1003)).metadata["stcolor/inputs"]
-    assert said == f"{plate}; {references}"
+    said = plates.read_header(shot.output(1003)).metadata
+    assert said["stcolor/inputs"] == f"{plate}; {references}"
+    assert said["colorInteropID"] == {"ACEScg": "lin_ap1_scene", "ACEScct": "ocio:acescct_ap1_scene"}[space]
 
 
 def test_each_input_is_told_with_its_space_and_why(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
