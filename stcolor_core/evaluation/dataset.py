@@ -39,7 +39,7 @@ class Sequence:
 
     def rgb(self, index: int) -> np.ndarray:
         """(H, W, 3) float32 sRGB code values, 0..1. Raises PlateError where the file is not a picture."""
-        picture = _read(self.frames[index], cv2.IMREAD_COLOR_RGB).astype(np.float32) / 255
+        picture = cv2.cvtColor(_read(self.frames[index], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB).astype(np.float32) / 255
         return np.asarray(cv2.resize(picture, self.size, interpolation=cv2.INTER_AREA))
 
     def mask(self, index: int) -> np.ndarray:
