@@ -94,3 +94,23 @@ def test_the_sentinel_of_a_killed_run_is_one_that_the_next_run_would_remove(
 
 def test_the_commands_own_failure_is_passed_on(sentinels: ModuleType, checkout: Path) -> None:
     assert sentinels.main(python("raise SystemExit(3)"), checkout) == 3
+
+
+INSTALLER = """
+import os, pathlib, sys
+with open(os.environ["SEEN"], "a", encoding="utf-8") as file:
+    file.write(f"{sys.argv[1:]} {os.environ['HOME']} {pathlib.Path('demo').is_dir()}\\n")
+"""
+
+
+def test_without_a_command_it_sets_up_as_it_is_and_runs_the_tests_amid_sentinels(
+    sentinels: ModuleType, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout / "install.py").write_text(INSTALLER, encoding="utf-8")
+    monkeypatch.setenv("SEEN", str(checkout.parent / "seen"))
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.chdir(checkout.parent)
+    assert sentinels.main([], checkout) == 0
+    set_up, test = (checkout.parent / "seen").read_text(encoding="utf-8").splitlines()
+    assert set_up == "['setup', '--dev'] /home/me False"
+    assert test.startswith("['test'] ") and "sentinels-" in test and test.endswith(" True")
