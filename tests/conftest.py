@@ -1,0 +1,69 @@
+"""Every test's home, temporary folder and caches are the test run's own, and it can write nowhere else.
+
+Runs in Nuke's Python too (tests/nuke/in_nuke.py): pytest and the standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from write_guard import WriteGuard
+
+GUARD = WriteGuard()
+
+
+def move_environment(folder: Path) -> None:
+    """Point every variable that names a place to write to into a folder; this process's, and so its children's."""
+    home, temporary = folder / "home", folder / "tmp"
+    places = {
+        **dict.fromkeys(("HOME", "USERPROFILE"), home),
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary),
+        "XDG_CACHE_HOME": home / ".cache",
+        "XDG_CONFIG_HOME": home / ".config",
+        "XDG_DATA_HOME": home / ".local" / "share",
+        "XDG_STATE_HOME": home / ".local" / "state",
+        "APPDATA": home / "AppData" / "Roaming",
+        "LOCALAPPDATA": home / "AppData" / "Local",
+        "HYPOTHESIS_STORAGE_DIRECTORY": folder / "hypothesis",
+    }
+    for place in places.values():
+        place.mkdir(parents=True, exist_ok=True)
+    for name in [name for name in os.environ if name.startswith("STCOLOR_") or name == "NUKE_PATH"]:
+        del os.environ[name]  # the tester's own, which may name real folders
+    os.environ.update({name: str(place) for name, place in places.items()})
+    tempfile.tempdir = str(temporary)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Before collection, since test modules may already do something when they are imported."""
+    factory = session.config._tmp_path_factory  # type: ignore[attr-defined]  # the fixture cannot be asked for yet
+    move_environment(factory.mktemp("run"))
+    GUARD.start(factory.getbasetemp())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish() -> None:
+    """From here on pytest writes its own: reports that were asked for, and older runs' folders removed."""
+    GUARD.stop()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that tried to write elsewhere, even if the code under test went on after that."""
+    try:
+        return (yield)
+    finally:
+        caught, GUARD.caught = GUARD.caught, []
+        if caught:
+            pytest.fail(f"{item.nodeid} may write in its own folder only: {'; '.join(caught)}", pytrace=False)
+
+
+@pytest.fixture
+def write_guard() -> WriteGuard:
+    """The guard of this run, for the tests of itself."""
+    return GUARD
