@@ -103,7 +103,10 @@ class JobStatus(BaseModel):
 
 
 class JobEvent(BaseModel):
-    """kind: queued, plan, warning, frame, done, failed or cancelled. time: since 1970. The rest: `pipeline.Event`."""
+    """kind: queued, plan, input, warning, frame, done, failed or cancelled. time: since 1970.
+
+    The rest: `pipeline.Event`.
+    """
 
     number: int
     kind: str

@@ -153,6 +153,9 @@ def test_a_job_is_seen_from_its_start_to_its_end_and_after_a_reload(
     core.finish(job)
     page.see("line", "Done, 12 of 12 frames")
     page.see("warnings", rf"Frames {FIRST + 10}-{FIRST + 11} have no reference")
+    page.click("#inputs summary")
+    page.see("inputs", r"Plate .*plate\.####\.exr: linear Rec\.709 \(the default of EXR files\)")
+    page.see("inputs", rf"Reference {FIRST}, {FIRST + 5} .*linear Rec\.709")
     assert page.count("path.key") == 2
     page.see("result", rf"Result {FIRST + 11}")
     page.see("reference", rf"Reference {FIRST + 5}")

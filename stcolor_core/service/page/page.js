@@ -22,7 +22,7 @@ let picturesFrom = 0; // no pictures before that time
 let timer;
 
 function watch(id) {
-  return { id, after: 0, warnings: [], newest: null, frames: null, cancelling: false, tenth: null, state: null };
+  return { id, after: 0, warnings: [], inputs: [], newest: null, frames: null, cancelling: false, tenth: null, state: null };
 }
 
 // ---- what the core says
@@ -65,15 +65,17 @@ async function read(job) {
     ({ events } = await core.get(`/v1/jobs/${job.id}/events?after=${mine.after}&wait=0`));
     for (const event of events) {
       mine.after = event.number;
-      changed ||= event.kind !== "warning";
+      changed ||= event.kind !== "warning" && event.kind !== "input";
       if (event.kind === "queued") {
         mine.warnings = [];
+        mine.inputs = [];
         core.forgetPictures();
       }
       if (event.kind === "warning" && !mine.warnings.includes(event.message)) {
         mine.warnings.push(event.message);
         say(event.message);
       }
+      if (event.kind === "input" && !mine.inputs.includes(event.message)) mine.inputs.push(event.message);
       if (event.kind === "frame") mine.newest = event.frame;
     }
   } while (events.length);
@@ -121,6 +123,8 @@ function render(job) {
   $("error").textContent = job.error ?? "";
   renderList($("warnings").firstElementChild, watched.warnings, (item, warning) => (item.textContent = warning));
   $("warnings").hidden = watched.warnings.length === 0;
+  renderList($("inputs").querySelector("ul"), watched.inputs, (item, input) => (item.textContent = input));
+  $("inputs").hidden = watched.inputs.length === 0;
   renderFrames(job);
   announce(job, share);
 }
