@@ -5,6 +5,8 @@ Every message is one line that says what happened, where (file, frame) and what 
 
 from __future__ import annotations
 
+import re
+
 __all__ = [
     "BadRequest",
     "Cancelled",
@@ -17,15 +19,19 @@ __all__ = [
 ]
 
 _LONGEST = 300
+_LONG_WORD = re.compile(r"\S{61,}")
 
 
 def one_line(text: str) -> str:
     """A message as it is shown: one line of printable characters, of at most 300.
 
-    What is too long loses its middle, so that the remedy at its end stays.
+    In what is too long, long paths lose their middle, which keeps the files' names; if that is not enough, the whole
+    message does, which keeps the remedy at its end.
     """
     line = " ".join(text.split())
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
+    if len(line) > _LONGEST:
+        line = _LONG_WORD.sub(lambda word: f"{word[0][:20]}...{word[0][-37:]}", line)
     if len(line) <= _LONGEST:
         return line
     half = (_LONGEST - len(" ... ")) // 2

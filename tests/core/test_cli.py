@@ -271,3 +271,12 @@ def test_a_message_is_one_short_line_that_keeps_its_remedy() -> None:
     assert len(line) <= 300
     assert line.isprintable()
     assert line.startswith("Frame 1 of \\x1b[31m\\udcff") and line.endswith("is missing. Render it.")
+
+
+def test_a_long_message_shortens_its_paths_before_its_words() -> None:
+    folder = "/show/" + "deep/" * 40
+    line = one_line(f"In {folder}shot.####.exr, frame 7 is missing. Run it again. {folder}report.json has the list.")
+    assert len(line) <= 300
+    assert "shot.####.exr, frame 7 is missing. Run it again. /show/" in line and "report.json has the list." in line
+    assert len(one_line("word " * 200 + "remedy.")) <= 300
+    assert one_line("word " * 200 + "remedy.").endswith("word remedy.")
