@@ -18,7 +18,7 @@ from stcolor_core.interop import interop_id
 from stcolor_core.ocio import forget_files
 from stcolor_core.plates import Header, Picture, Window
 from stcolor_core.sequences import FramePattern
-from stcolor_core.shot import Shot, name_frames
+from stcolor_core.shot import Plate, Reference, Shot, Still, name_frames
 from stcolor_core.shot_files import check_mattes, find_frames, find_references
 from stcolor_core.stat_cache import StatCache, Status
 from stcolor_core.tracking.cryptomatte import find_layer
@@ -132,6 +132,9 @@ class ShotInputs:
         self._coloured = self._formats(self._coloured_paths())
         self.pipe = self._open(shot.plate.colorspace, next(iter(self.frames.values())), self.first)
         self.spaces = tuple(self._told())
+        pictures: tuple[Plate | Reference | Still, ...] = (shot.plate, *shot.references, *shot.stills)
+        if shot.ocio is not None and not any(picture.colorspace for picture in pictures):
+            warn(f"The OpenColorIO config {shot.ocio} decides nothing here: no picture names a space of it.")
 
     @property
     def first(self) -> Format:

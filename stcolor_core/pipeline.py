@@ -242,6 +242,13 @@ class _Run:
 
     def _cuts(self, wanted: frozenset[int]) -> list[int]:
         cuts = cuts_of(self._shot, self._inputs, self._footage, wanted, looks=self._looks, cache=self._cache)
+        frames = list(self._footage.frames)
+        outside = [cut for cut in cuts if not frames[0] < cut <= frames[-1]]
+        if outside:
+            self._warn(
+                f"No new scene can begin at frame {name_frames(outside)} of the cuts: the plate has the frames "
+                f"{frames[0]}-{frames[-1]}. Correct --cuts."
+            )
         if cuts and self._shot.method.cuts == "auto":
             self._warn(f"Scene cuts before frame {name_frames(cuts)}: colour is not carried across them.")
         return cuts

@@ -26,7 +26,6 @@ _OPTIONS = {  # of the settings that not every shot has a use for
     "method.detector": "--detector",
     "method.detector_weights": "--detector-weights",
     "method.detector_config": "--detector-config",
-    "ocio": "--ocio",
 }
 _FRAME = re.compile(r"\s*(-?[0-9]{1,10})\s*")
 
@@ -165,7 +164,6 @@ def _refuse_what_has_no_effect(shot: Shot, given: Mapping[str, object]) -> None:
     detects = "instance" in (tracking or "") and not shot.mattes
     instances = "it is for instance tracking. Give --tracking instance or instance+dense"
     detectron = f"{instances}, no mattes, and --detector detectron2"
-    pictures: tuple[Plate | Reference | Still, ...] = (shot.plate, *shot.references, *shot.stills)
     needs = {
         "output.link": (shot.output.reuse is not None, "it is about an earlier version. Give --reuse"),
         "mattes": ("instance" in (tracking or "instance"), instances),
@@ -176,10 +174,6 @@ def _refuse_what_has_no_effect(shot: Shot, given: Mapping[str, object]) -> None:
         "method.detector": (detects, f"{instances} and no mattes"),
         "method.detector_weights": (detects and shot.method.detector == "detectron2", detectron),
         "method.detector_config": (detects and shot.method.detector == "detectron2", detectron),
-        "ocio": (
-            any(picture.colorspace for picture in pictures),
-            "no picture names a colour space of it. Give --colorspace",
-        ),
     }
     for setting, (has_effect, why) in needs.items():
         if setting in given and not has_effect:

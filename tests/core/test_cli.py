@@ -165,7 +165,6 @@ def test_the_same_options_make_the_same_shot_with_and_without_a_file(tmp_path: P
         pytest.param(["--detector", "torchvision", "--matte", "/m.exr"], "mattes", id="a detector beside mattes"),
         pytest.param(["--detector-weights", "/w"], "--detector detectron2", id="weights of no detector"),
         pytest.param(["--detector-config", "/c", "--detector", "torchvision"], "detectron2", id="another's config"),
-        pytest.param(["--ocio", "ocio://default"], "--colorspace", id="a config of which nothing is used"),
         pytest.param(["--max-span", "5", "--model", "exemplar"], "exemplar", id="pieces of what is never cut"),
     ],
 )

@@ -90,6 +90,21 @@ def test_each_input_is_told_with_its_space_and_why(make_shot: MakeShot, capsys: 
     assert all(line in said for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param(["--ocio", BUILTIN_CONFIG], [BUILTIN_CONFIG, "decides nothing"], id="a config that nothing uses"),
+        pytest.param(["--cuts", "1003,2000"], ["2000", "1001-1005", "--cuts"], id="a cut outside of the plate"),
+    ],
+)
+def test_a_setting_that_decides_nothing_is_told(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], options: list[str], words: list[str]
+) -> None:
+    assert make_shot().colorize(*options, "--json") == 0
+    warnings = told(capsys, "warning")
+    assert any(all(word in line for word in words) for line in warnings), warnings
+
+
 def with_passes(shot: ShotOnDisk) -> None:
     """The plate as a render with an albedo pass in front of the beauty."""
     for frame in shot.frames:
