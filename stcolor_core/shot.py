@@ -118,7 +118,7 @@ class Output:
     path: pattern with #### or %04d, ending in .exr. beauty: write R, G, B too.
     frames: Nuke-style range of those to write; None is all of the plate's. The others still count.
     max_span: most frames of a span that one task of a farm writes; None cuts no span. It changes no pixel.
-    reuse: pattern of an earlier version; a frame of it that would be computed the same is linked or copied instead.
+    reuse: pattern of an earlier version; a frame of it that would be computed the same is copied instead.
     link: link reused frames instead of copying them.
     """
 

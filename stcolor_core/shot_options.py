@@ -67,7 +67,7 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     roto = "roto, id picture or Cryptomatte of a frame; or a pattern"
     _add(group, "--matte", "mattes", roto, metavar=_KEYED, **several)
     _add(group, "--output", "output.path", "the EXR sequence to write, like out/sh010.####.exr")
-    reuse = "an earlier version: frames that would come out the same are linked, or copied"
+    reuse = "an earlier version: frames that would come out the same are copied"
     _add(group, "--reuse", "output.reuse", reuse, metavar="PATTERN")
     _add(group, "--link-reused", "output.link", "link reused frames instead of copying them", action=switch)
     _add(group, "--beauty", "output.beauty", "R, G, B in the output; they are, unless left out here", action=switch)
