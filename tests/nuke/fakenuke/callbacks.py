@@ -141,6 +141,8 @@ class Callbacks:
             return
         for entry in (*self._for_node.get(node, ()), *self._entries("KnobChanged", node)):
             self._run(entry, node, knob, "KnobChanged")
+        if words := node._text("knobChanged"):  # the node's own, in a terminal too (221 Groups of public scripts)
+            self._run((self._session.run_text, (words,), {}), node, knob, "KnobChanged")
 
     def refuse_inside_knob_changed(self, what: str) -> None:
         """Raise where knobChanged is being called: there Nuke would hang or crash."""
