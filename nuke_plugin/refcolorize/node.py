@@ -9,8 +9,9 @@ from typing import cast
 
 import nuke
 
-from . import colors
+from . import colors, views
 from .errors import RefColorizeError
+from .frame_names import same_files
 from .spaces import SPACES, Space
 from .versions import PREVIEW, Results, Version
 
@@ -32,6 +33,8 @@ __all__ = [
     "set_status",
     "show",
     "show_more",
+    "shown_files",
+    "shows",
     "use_version",
     "versions",
 ]
@@ -125,11 +128,26 @@ def _curve(node: nuke.Node) -> dict[int, bool]:
 
 
 def results(node: nuke.Node) -> Results:
-    """Where the node's results lie; relative where the script has not been saved and no folder is given."""
+    """Where the node's results lie; relative where the script has not been saved and no folder is given.
+
+    A script with several views has a folder for each: what is found for one eye is never put on the other.
+    """
     name = node.fullName().replace(".", "_")
     folder = Path(cast("nuke.File_Knob", node["output_folder"]).evaluate() or "")
     project = cast("nuke.File_Knob", nuke.root()["project_directory"]).evaluate() or ""
-    return Results(Path(project) / folder / name, name)
+    own = Path(project) / folder / name
+    return Results(own / views.current() if views.is_stereo() else own, name)
+
+
+def shown_files(node: nuke.Node) -> str:
+    """The frames that the node shows, in the view that is coloured."""
+    return str(node["result_file"].value()).replace("%V", views.current())
+
+
+def shows(node: nuke.Node, path: str) -> bool:
+    """Whether the node shows these frames, in whichever view."""
+    text = str(node["result_file"].value())
+    return any(same_files(text.replace("%V", view), path) for view in nuke.views())
 
 
 def versions(node: nuke.Node) -> list[Version]:
@@ -170,7 +188,11 @@ def _read(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
     if known is not None:
         _result(node)["first"].setValue(known[0])
         _result(node)["last"].setValue(known[1])
-    node["result_file"].setValue(results(node).pattern(name))
+    found = results(node)
+    path = found.pattern(name)
+    if views.is_stereo():  # each eye reads its own; one that was not coloured finds no file, and stays grey
+        path = (found.folder.parent / "%V" / Path(path).relative_to(found.folder)).as_posix()
+    node["result_file"].setValue(path)
 
 
 def _result(node: nuke.Node) -> nuke.Node:

@@ -77,7 +77,7 @@ def test_versions_are_counted_on_and_shown(nodes: Any, node: Any, tmp_path: Path
     assert [(version.name, version.frames) for version in nodes.versions(node)] == [("v001", 2)]
     nodes.use_version(node, 1)
     assert node["version"].value() == "v001" and node["use_result"].value()
-    assert node["result_file"].value() == nodes.versions(node)[0].path
+    assert node["result_file"].toScript() == nodes.versions(node)[0].path
     read = node.node("Result")
     assert (read["first"].value(), read["last"].value()) == (1001, 1002)
     with pytest.raises(Exception, match="no version v005"):

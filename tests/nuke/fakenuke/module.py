@@ -44,9 +44,11 @@ _CONSTANTS = (
     (nodes, ("INPUTS", "HIDDEN_INPUTS", "EXPRESSIONS", "LINKINPUTS")),
     (script, ("WRITE_ALL", "WRITE_USER_KNOB_DEFS", "WRITE_NON_DEFAULT_ONLY", "TO_SCRIPT", "TO_VALUE")),
 )
-_KNOBS = {knobs: ("Knob", "Tab_Knob", "Link_Knob", "Format_Knob"), enumerations: enumerations.__all__} | {
-    module: module.__all__ for module in (arrays, texts, vectors)
-} | {views: ("MultiView_Knob", "ViewerWindow")}
+_KNOBS = (
+    {knobs: ("Knob", "Tab_Knob", "Link_Knob", "Format_Knob"), enumerations: enumerations.__all__}
+    | {module: module.__all__ for module in (arrays, texts, vectors)}
+    | {views: ("MultiView_Knob", "ViewerWindow")}
+)
 
 
 def build(session: Session) -> ModuleType:
@@ -63,6 +65,7 @@ def build(session: Session) -> ModuleType:
         "REPLACE": REPLACE,
         "REPLACE_VIEWS": REPLACE_VIEWS,
         "EXE_PATH": sys.executable,
+        "CancelledError": CancelledError,
         "env": Environment(session, int(major), int(minor)),
         "nodes": _Nodes(session),
         "Undo": undo_class(session.undo),
@@ -92,6 +95,10 @@ def build(session: Session) -> ModuleType:
     vars(nuke).update(contents)
     session.namespace["nuke"] = nuke
     return nuke
+
+
+class CancelledError(Exception):
+    """In the stubs beside RuntimeError; which of the two a render raises is not known."""
 
 
 class _Nodes:

@@ -198,7 +198,11 @@ WRITE_FORMATS: dict[str, tuple[Make, ...]] = {
         _choice("metadata", ("default metadata", "no metadata", "default metadata and exr/*", "all metadata")),
         _bool("autocrop"),
         _bool("write_ACES_compliant_EXR"),
-        _choice("interleave", ("channels, layers and views", "channels and layers", "channels"), "channels, layers and views"),
+        _choice(
+            "interleave",
+            ("channels, layers and views", "channels and layers", "channels"),
+            "channels, layers and views",
+        ),
         _bool("standard_layer_name_format"),
     ),
     "png": (_choice("datatype", ("8 bit", "16 bit")),),

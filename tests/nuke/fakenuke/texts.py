@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import Any
 
 from . import tcl
@@ -106,7 +107,14 @@ class File_Knob(EvalString_Knob):
 
     def evaluate(self) -> str:
         path = tcl.technical(tcl.expand(self._string, self.node(), self._session.frame))
-        return with_view(tcl.with_frame(path, self._session.frame), self._session.view)
+        return self._localized(with_view(tcl.with_frame(path, self._session.frame), self._session.view))
+
+    def _localized(self, path: str) -> str:
+        """The local copy of a Read's file, under its own name (Nuke's manual, "Localization")."""
+        node, folder = self.node(), self._session.localized
+        if folder and node.Class() == "Read" and node["localizationPolicy"].value() != "off":
+            return f"{folder}/{PurePosixPath(path).name}"
+        return path
 
     def setValue(self, val: str) -> bool:
         return super().setValue(val)
