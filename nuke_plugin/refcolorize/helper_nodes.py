@@ -84,7 +84,7 @@ def set_knobs(node: nuke.Node, values: Mapping[str, Any]) -> None:
 
 
 def exr_write(source: nuke.Node, path: Path, *, with_metadata: bool) -> nuke.Node:
-    """A Write of EXR as the script's pixels are: red, green and blue in half, or all channels in float with metadata."""
+    """A Write of EXR with the script's own pixels: red, green and blue in half, or all in float with metadata."""
     write = _write(source, path, "exr", "all" if with_metadata else "rgb")
     write["raw"].setValue(True)
     write["datatype"].setValue("32 bit float" if with_metadata else "16 bit half")

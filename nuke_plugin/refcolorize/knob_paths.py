@@ -26,7 +26,7 @@ def frame_name(node: nuke.Node, knob: str) -> FrameName | None:
             return None
         text = worked_out
     name = FrameName.parse(text)
-    # A file that Nuke has localized lies elsewhere under its own name; where Tcl was worked out, the folder must be right.
+    # A file that Nuke has localized lies elsewhere under its own name; what Tcl gave must be right in full.
     if name is None or not name.has_file(file.evaluate() or "", in_any_folder=not has_tcl):
         return None
     return name

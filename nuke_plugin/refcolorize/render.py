@@ -74,7 +74,12 @@ def follow(node: nuke.Node) -> Running:
 
 
 def reattach() -> None:
-    """Follow the jobs of this script's nodes that the core is still at; asks in a thread of its own, starts no core."""
+    """Find the results of a script that was opened, and follow those of its jobs that the core is still at.
+
+    It asks in a thread of its own, and starts no core.
+    """
+    for node in nodes.all_nodes():
+        nodes.relink(node)
     jobs = [(node, job) for node in nodes.all_nodes() if (job := str(node["job"].value()))]
     if jobs:
         threading.Thread(target=_reattach, args=(jobs,), name="refcolorize reattach", daemon=True).start()

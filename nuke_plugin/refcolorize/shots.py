@@ -205,6 +205,7 @@ def _method(node: nuke.Node) -> dict[str, Any]:
 
 
 def _results(node: nuke.Node) -> Results:
+    nodes.own_id(node)
     results = nodes.results(node)
     if not results.folder.is_absolute():
         raise RefColorizeError("The results lie beside the script. Save it first, or give a full output folder.")

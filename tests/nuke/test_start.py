@@ -67,10 +67,10 @@ def test_a_version_picked_in_the_node_leads_to_its_files(nuke: Any, tmp_path: Pa
         path.touch()
     nodes.use_version(node, 2)
     node["version"].setValue("v001")
-    assert node["result_file"].toScript() == nodes.results(node).pattern("v001")
+    assert nodes.shows(node, nodes.results(node).pattern("v001"))
     assert node.node("Result")["first"].value() == 1001
     node["version"].setValue("none")
-    assert node["result_file"].toScript() == nodes.results(node).pattern("v001"), "use result is what switches it off"
+    assert nodes.shows(node, nodes.results(node).pattern("v001")), "use result is what switches it off"
     assert not node["use_result"].value()
     node["version"].setValue("v002")
     assert node["use_result"].value()

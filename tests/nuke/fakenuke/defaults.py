@@ -14,7 +14,8 @@ class KnobDefaults:
     """By "Class.knob", or "Write.exr.knob" for what a Write has by its file type.
 
     Nuke's manual ("Setting Default Values for Controls"); public init.py files set Write.channels,
-    Write.exr.compression and Write.afterRender. They reach every node that is made, by nuke.nodes too; a script that is read says its own.
+    Write.exr.compression and Write.afterRender. They reach every node that is made, by nuke.nodes too; a script that is
+    read says its own.
     """
 
     def __init__(self) -> None:
