@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nuke
 
@@ -76,27 +76,37 @@ def quiet_nodes() -> Iterator[list[nuke.Node]]:
 
 
 def set_knobs(node: nuke.Node, values: Mapping[str, Any]) -> None:
-    """Set those of the knobs that the node has; not every Nuke has all of them."""
+    """Set those of the knobs that the node has, to values that they offer; not every Nuke has all of them."""
     known = node.knobs()
     for name, value in values.items():
-        if name in known:
-            node[name].setValue(value)
+        if name not in known:
+            continue
+        if isinstance(node[name], nuke.Enumeration_Knob) and isinstance(value, str):
+            offered = cast("nuke.Enumeration_Knob", node[name]).values()
+            if value not in [each.partition("\t")[0] for each in offered]:
+                continue
+        node[name].setValue(value)
 
 
 def exr_write(source: nuke.Node, path: Path, *, with_metadata: bool) -> nuke.Node:
     """A Write of EXR with the script's own pixels: red, green and blue in half, or all in float with metadata."""
-    write = _write(source, path, "exr", "all" if with_metadata else "rgb")
+    write = _write(source, path)
+    write["file_type"].setValue("exr")  # which brings knobs of its own
+    write["channels"].setValue("all" if with_metadata else "rgb")
     write["raw"].setValue(True)
     write["datatype"].setValue("32 bit float" if with_metadata else "16 bit half")
     write["metadata"].setValue("all metadata" if with_metadata else "no metadata")
-    set_knobs(write, _EXR)
+    set_knobs(write, {**_QUIET, **_WRITE, **_EXR})
     return write
 
 
 def png_write(source: nuke.Node, path: Path) -> nuke.Node:
     """A Write of PNG for the eye."""
-    write = _write(source, path, "png", "rgb")
-    set_knobs(write, {"raw": False, "colorspace": 0, "datatype": "8 bit"})  # 0: the script's own choice, by any name
+    write = _write(source, path)
+    write["file_type"].setValue("png")
+    write["channels"].setValue("rgb")
+    set_knobs(write, {**_QUIET, **_WRITE, "raw": False, "datatype": "8 bit"})
+    set_knobs(write, {"colorspace": 0})  # the script's own choice, by whatever name
     return write
 
 
@@ -107,13 +117,12 @@ def to_width(source: nuke.Node, width: int) -> nuke.Node:
     return node
 
 
-def _write(source: nuke.Node, path: Path, file_type: str, channels: str) -> nuke.Node:
+def _write(source: nuke.Node, path: Path) -> nuke.Node:
     write = nuke.nodes.Write(inputs=[source])
     set_knobs(write, _QUIET)
     write["file"].setValue(path.as_posix())
-    write["file_type"].setValue(file_type)  # which brings knobs of its own
-    write["channels"].setValue(channels)
-    set_knobs(write, {**_QUIET, **_WRITE, "views": views.current()})
+    if views.is_stereo():
+        write["views"].setValue(views.current())
     return write
 
 

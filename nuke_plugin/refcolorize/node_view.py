@@ -46,7 +46,7 @@ def _range(node: nuke.Node) -> tuple[int, int]:
     text = node["frame_range"].value()
     if text.strip():
         try:
-            frames = nuke.FrameRanges(text)
+            frames = nuke.FrameRanges(text.replace(",", " ").split())
             return frames.minFrame(), frames.maxFrame()
         except (RuntimeError, ValueError):  # not a range (yet): the artist may be typing
             pass

@@ -131,7 +131,7 @@ def _wanted(node: nuke.Node, first: int, last: int) -> list[int]:
     if not text:
         return list(range(first, last + 1))
     try:
-        frames = sorted({frame for part in nuke.FrameRanges(text) for frame in part})
+        frames = sorted({frame for part in nuke.FrameRanges(_parts(text)) for frame in part})
     except (RuntimeError, ValueError):
         frames = []
     if not frames:
@@ -142,6 +142,11 @@ def _wanted(node: nuke.Node, first: int, last: int) -> list[int]:
             f"Frame {outside[0]} of the frame range {text} is outside of the plate ({first}-{last}). Correct it."
         )
     return frames
+
+
+def _parts(text: str) -> list[str]:
+    """The ranges of a text, as Foundry's own code hands them over."""
+    return text.replace(",", " ").split()
 
 
 def _keys(node: nuke.Node, first: int, last: int) -> list[int]:
