@@ -8,6 +8,9 @@ import traceback
 
 def _set_up() -> None:
     import nuke
+
+    if nuke.NUKE_VERSION_MAJOR < 14:  # init.py has said so
+        return
     import nukescripts.panels
     from refcolorize.node import knob_changed, node_created
 

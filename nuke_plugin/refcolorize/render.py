@@ -7,6 +7,7 @@ without one all happens where it is called, and ends done or with an error.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -24,6 +25,7 @@ from .progress import Progress
 __all__ = ["Running", "cancel", "colorize", "follow", "preview", "reattach"]
 
 _POLL_SECONDS = 1.0  # so that Cancel is heard soon
+_RELOAD_SECONDS = 5.0
 _NEW_TOKEN = 401
 _LIVE = ("queued", "running")
 
@@ -142,6 +144,7 @@ class Running:
         self._cancelled, self._ended = threading.Event(), threading.Event()
         self._client: Client | None = None
         self._task: Any = None  # not a local name: an error holds its frames, and these what is in them
+        self._unseen, self._reload_at = False, 0.0  # frames since the last reload, and when the next may be
         self._restarted = False  # since the last frame that was finished
         self.job = ""
         self.progress = Progress(name)
@@ -274,9 +277,18 @@ class Running:
     def _show(self, words: str, finished: list[int]) -> None:
         if not nuke.GUI and self._node["status"].value() != words:
             nuke.tprint(f"{self._title}: {words}")
-        nodes.set_status(self._node, words)
-        if finished and nodes.shows(self._node, self.path):
+        if self._node["status"].value() != words:
+            nodes.set_status(self._node, words)
+        self._reload(finished)
+
+    def _reload(self, finished: list[int]) -> None:
+        """Read the files again now and then and at the end: each time Nuke forgets what it holds for playing."""
+        self._unseen = self._unseen or bool(finished)
+        if not self._unseen or not (self.progress.ended or time.monotonic() > self._reload_at):
+            return
+        if nodes.shows(self._node, self.path):
             nodes.show_more(self._node)
+        self._unseen, self._reload_at = False, time.monotonic() + _RELOAD_SECONDS
 
     def _keep_job(self) -> None:
         if not self._shown_at_end:

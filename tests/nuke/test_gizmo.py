@@ -21,7 +21,7 @@ BUTTONS = [knob for knob in GROUP.user_knobs if knob.number == 22]
 KNOBS = {
     "refcolorize_version": (3, "2"),
     "node_id": (1, None),
-    "reference_keys": (3, None),
+    "reference_keys": (3, "1"),
     **dict.fromkeys(("add_key", "remove_key", "previous_key", "next_key"), (22, None)),
     **dict.fromkeys(("still1", "still2", "still3"), (2, None)),
     "model": (4, None),

@@ -59,6 +59,12 @@ def test_a_key_that_is_switched_off_is_not_used(nodes: Any, node: Any) -> None:
     assert nodes.keys(node) == [1]
 
 
+def test_set_key_of_nukes_own_menu_adds_a_key_that_is_used(nuke: Any, nodes: Any, node: Any) -> None:
+    nuke.frame(7)
+    node["reference_keys"].setAnimated()
+    assert nodes.keys(node) == [7]
+
+
 def test_the_time_line_goes_from_key_to_key_and_no_further(nuke: Any, nodes: Any, node: Any) -> None:
     nodes.add_key(node, 10)
     nodes.add_key(node, 20)

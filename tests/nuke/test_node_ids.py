@@ -126,3 +126,18 @@ def test_what_was_said_of_a_job_is_not_said_again_when_the_script_is_opened(
     assert ("frame 12 of 50" in (comp.folder / "comp.nk").read_text(encoding="utf-8")) == saves
     nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
     assert nuke.toNode("RefColorize1")["status"].value() == "v001 is shown."
+
+
+@pytest.mark.gui
+def test_looking_at_the_node_again_and_again_has_nuke_look_at_the_tree_once(
+    nuke: Any, comp: Comp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refcolorize import node_view
+
+    asked: list[object] = []
+    first = type(comp.plate).firstFrame
+    monkeypatch.setattr(type(comp.plate), "firstFrame", lambda node: (asked.append(node), first(node))[1])
+    monkeypatch.setattr(node_view, "_RANGE_SECONDS", 3600.0, raising=False)
+    shots = [node_view.view_of(comp.node).shot for _ in range(20)]
+    assert {(shot.first, shot.last) for shot in shots} == {(1001, 1006)}
+    assert len(asked) == 1

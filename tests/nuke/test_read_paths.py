@@ -46,7 +46,9 @@ def test_tcl_in_the_path_leaves_the_frame_open(
     assert own_files(comp.plate).path == (comp.folder / "plate.####.exr").as_posix()
 
 
-@pytest.mark.parametrize("name", ["plate.1003.exr", "plate.[frame].exr", "%V/plate.%04d.exr", "plate_%v.%04d.exr"])
+@pytest.mark.parametrize(
+    "name", ["plate.1003.exr", "plate.[frame].exr", "%V/plate.%04d.exr", "plate_%v.%04d.exr", "%{show}/p.%04d.exr"]
+)
 @pytest.mark.parametrize("has_frame", [True, False])
 def test_a_name_that_is_no_frame_of_a_sequence_is_left_to_nuke(
     nuke: Any, nuke_session: Any, comp: Comp, own_files: Any, name: str, has_frame: bool

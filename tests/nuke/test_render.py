@@ -187,6 +187,22 @@ def test_results_appear_while_they_are_being_made(nuke_session: Any, long_comp: 
 
 
 @pytest.mark.gui
+@pytest.mark.usefixtures("core")
+def test_nuke_is_not_made_to_forget_its_pictures_at_every_frame(
+    nuke_session: Any, long_comp: Comp, render: Any, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "_RELOAD_SECONDS", 3600.0, raising=False)
+    reloads: list[int] = []
+    read = long_comp.node.node("Result")
+    long_comp.node["colorize"].execute()
+    shown = nuke_session.run_button
+    nuke_session.run_button = lambda knob: (reloads.append(1) if knob is read["reload"] else None, shown(knob))[1]
+    (running,) = render._live
+    pump(until=lambda: running.wait(0))
+    assert len(reloads) == 2, "the first frames, and the last"
+
+
+@pytest.mark.gui
 def test_undo_takes_a_version_back(core: Client, comp: Comp, nuke_session: Any, pump: Callable[..., Any]) -> None:
     comp.node["colorize"].execute()
     pump(until=lambda: "done" in status(comp))
