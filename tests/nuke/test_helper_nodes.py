@@ -7,51 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from adversities import STUDIO, two_views
 from comp import Comp, make_comp
 
 from stcolor_core import plates
-
-# As public init.py files have them, and worse.
-STUDIO = {
-    "Write.channels": "rgba",
-    "Write.disable": "true",
-    "Write.use_limit": "true",
-    "Write.premultiplied": "true",
-    "Write.colorspace": "sRGB",
-    "Write.proxy": "/no/such/folder/proxy.%04d.exr",
-    "Write.beforeRender": "raise RuntimeError('of the studio')",
-    "Write.beforeFrameRender": "raise RuntimeError('of the studio')",
-    "Write.afterFrameRender": "raise RuntimeError('of the studio')",
-    "Write.afterRender": "raise RuntimeError('of the studio')",
-    "Write.exr.compression": "DWAA",
-    "Write.exr.datatype": "32 bit float",
-    "Write.exr.metadata": "all metadata",
-    "Write.exr.autocrop": "true",
-    "Write.png.datatype": "16 bit",
-    "Reformat.type": "scale",
-    "Reformat.scale": "0.25",
-    "Reformat.box_fixed": "true",
-    "Reformat.disable": "true",
-}
 
 
 @pytest.fixture
 def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
     monkeypatch.delenv("OCIO", raising=False)
     return make_comp(nuke, tmp_path)
-
-
-def two_views(nuke: Any, comp: Comp) -> None:
-    """left and right: left sees the shot's own reference, right another picture of it."""
-    nuke.addView("left")
-    nuke.addView("right")
-    nuke.deleteView("main")
-    for view, frame in (("left", 1001), ("right", 1004)):
-        (comp.folder / view).mkdir()
-        for at in (1001, 1004):
-            data = (comp.folder / f"ref.{frame}.exr").read_bytes()
-            (comp.folder / view / f"ref.{at}.exr").write_bytes(data)
-    comp.ref["file"].setValue((comp.folder / "%V" / "ref.####.exr").as_posix())
 
 
 def test_a_facilitys_defaults_change_no_pixel(nuke: Any, comp: Comp) -> None:

@@ -58,6 +58,9 @@ def execute(
         raise RuntimeError(f"{nameOrNode} is not executable")
     if not node._enabled():
         return
+    if session.executing:  # public reports: from a panel, and from a callback
+        session.executing -= 1
+        raise RuntimeError("I'm already executing something else")
     asked = list(views) or view_names(session)
     _before_or_after(session, node, "BeforeRender")
     for frame in _frames(frameRangeSet if frameRangeSet is not None else start, end, incr):

@@ -42,6 +42,7 @@ class Session:
         self.view = "main"  # the one that is shown, or being rendered
         self.disputed = Disputed()
         self.knob_defaults = KnobDefaults()
+        self.executing = 0  # so many renders from now on are refused, since Nuke is at another one
         self.localized = ""  # where local copies of a Read's files lie, if there are any
         self._at: list[float] = []
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
