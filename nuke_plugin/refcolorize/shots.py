@@ -12,6 +12,7 @@ from . import colors, inputs
 from . import node as nodes
 from .errors import RefColorizeError
 from .inputs import Files
+from .knob_paths import frame_name
 from .versions import Results, Version, stamp, written_to
 
 __all__ = ["Asked", "build", "build_around", "claim", "preview_of"]
@@ -184,8 +185,16 @@ def _space(node: nuke.Node) -> str | None:
 
 
 def _stills(node: nuke.Node) -> list[dict[str, str]]:
-    paths = [cast("nuke.File_Knob", node[f"still{number}"]).evaluate() for number in (1, 2, 3)]
+    paths = [_still(node, f"still{number}") for number in (1, 2, 3)]
     return [{"path": inputs.absolute(path)} for path in paths if path]
+
+
+def _still(node: nuke.Node, knob: str) -> str:
+    """The one picture that a knob names; "" for none. A sequence would be another picture at each frame."""
+    name = frame_name(node, knob)
+    if name is not None and name.is_sequence:
+        raise RefColorizeError(f"{node.name()}: {knob} is the sequence {name}. Choose one picture, such as its first.")
+    return cast("nuke.File_Knob", node[knob]).evaluate() or ""
 
 
 def _mattes(node: nuke.Node, frames: Sequence[int]) -> list[dict[str, str]]:

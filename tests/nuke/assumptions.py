@@ -14,7 +14,8 @@ __all__ = ["assumptions", "of_python"]
 
 PLUGIN = Path(__file__).parents[2] / "nuke_plugin"
 _OURS = {knob.name for knob in GROUP.user_knobs}
-_OF_THE_CORE = {"job", "event", "answer", "shot", "picture", "answers", "fact", "SPACES", "environ"}  # what is read of these is no knob
+# What is read of these is no knob.
+_OF_THE_CORE = {"job", "event", "answer", "shot", "picture", "answers", "fact", "SPACES", "environ"}
 _OWN_TEXT = {"name", "label", "help", "icon", "xpos", "ypos", "tile_color", "number", "inputs", "knobChanged", "file"}
 
 

@@ -81,3 +81,16 @@ def test_the_matte_is_the_whole_sequence(nuke: Any, comp: Comp) -> None:
     nuke.frame(1004)
     (matte,) = shots.build(comp.node).shot["mattes"]
     assert matte["path"] == (comp.folder / "plate.####.exr").as_posix()
+
+
+@pytest.mark.parametrize("frame", [1001, 1004])
+def test_a_still_is_one_picture_wherever_the_play_head_stands(nuke: Any, comp: Comp, frame: int) -> None:
+    from refcolorize import shots
+    from refcolorize.errors import RefColorizeError
+
+    nuke.frame(frame)
+    comp.node["still1"].setValue((comp.folder / "ref.1001.exr").as_posix())
+    assert shots.build(comp.node).shot["stills"] == [{"path": (comp.folder / "ref.1001.exr").as_posix()}]
+    comp.node["still2"].setValue((comp.folder / "ref.####.exr").as_posix())
+    with pytest.raises(RefColorizeError, match=r"RefColorize1: still2 is the sequence .*ref\.####\.exr\. Choose one"):
+        shots.build(comp.node)
