@@ -317,7 +317,7 @@ class Running:
         with suppress(Cancelled):  # Nuke is closing
             self._on_node(lambda: nodes.set_status(self._node, self.progress.words()))
             if nuke.GUI and not isinstance(error, (Cancelled, CoreUnreachable)):
-                in_main_thread(nuke.message, str(error))
+                nuke.executeInMainThread(nuke.message, (str(error),))  # not waited for: the bar is to close before OK
 
     def _on_node(self, action: Callable[[], object]) -> None:
         """In the main thread; nothing where the node is gone: its job goes on without it."""

@@ -309,6 +309,20 @@ def test_the_bar_closes_at_a_bad_end_too_whatever_python_collects(
 
 @pytest.mark.gui
 @pytest.mark.usefixtures("core")
+def test_a_job_that_fails_is_over_while_its_message_is_still_open(
+    nuke_session: Any, comp: Comp, render: Any, pump: Callable[..., Any]
+) -> None:
+    (comp.folder / "plate.1003.exr").unlink()
+    over: list[bool] = []
+    running = render.colorize(comp.node)
+    nuke_session.artist.message = lambda _: over.append(running.wait(5))
+    pump(until=lambda: over)
+    assert over == [True]
+    assert [bar.closed for bar in nuke_session.artist.progress] == [True]
+
+
+@pytest.mark.gui
+@pytest.mark.usefixtures("core")
 def test_the_script_is_saved_with_the_version_and_its_job(nuke: Any, comp: Comp, pump: Callable[..., Any]) -> None:
     comp.node["colorize"].execute()
     pump(until=lambda: "done" in status(comp))
