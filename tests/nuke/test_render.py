@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import threading
 from collections.abc import Callable
@@ -187,22 +186,6 @@ def test_results_appear_while_they_are_being_made(nuke_session: Any, long_comp: 
 
 
 @pytest.mark.gui
-@pytest.mark.usefixtures("core")
-def test_nuke_is_not_made_to_forget_its_pictures_at_every_frame(
-    nuke_session: Any, long_comp: Comp, render: Any, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(render, "_RELOAD_SECONDS", 3600.0, raising=False)
-    reloads: list[int] = []
-    read = long_comp.node.node("Result")
-    long_comp.node["colorize"].execute()
-    shown = nuke_session.run_button
-    nuke_session.run_button = lambda knob: (reloads.append(1) if knob is read["reload"] else None, shown(knob))[1]
-    (running,) = render._live
-    pump(until=lambda: running.wait(0))
-    assert len(reloads) == 2, "the first frames, and the last"
-
-
-@pytest.mark.gui
 def test_undo_takes_a_version_back(core: Client, comp: Comp, nuke_session: Any, pump: Callable[..., Any]) -> None:
     comp.node["colorize"].execute()
     pump(until=lambda: "done" in status(comp))
@@ -269,79 +252,6 @@ def test_colorize_pressed_twice_is_one_job(
     pump(until=lambda: "done" in status(long_comp))
     assert len(nuke_session.artist.progress) == 1
     assert len(core.get("/v1/jobs")) == 1
-
-
-@pytest.mark.gui
-@pytest.mark.usefixtures("core")
-@pytest.mark.parametrize("technical", [True, False], ids=["%04d", "####"])
-def test_following_a_job_that_runs_finds_it(
-    nuke_session: Any, endless_comp: Comp, render: Any, pump: Callable[..., Any], technical: bool
-) -> None:
-    nuke_session.disputed.value_is_technical = technical
-    running = render.colorize(endless_comp.node)
-    pump(until=lambda: endless_comp.node["job"].value())
-    followed = render.follow(endless_comp.node)
-    running.cancel()
-    followed.cancel()
-    pump(until=lambda: running.wait(0) and followed.wait(0))
-    assert followed is running
-
-
-@pytest.mark.gui
-@pytest.mark.usefixtures("core")
-@pytest.mark.parametrize("how", ["it fails", "it is cancelled"])
-def test_the_bar_closes_at_a_bad_end_too_whatever_python_collects(
-    nuke_session: Any, comp: Comp, render: Any, pump: Callable[..., Any], how: str
-) -> None:
-    if how == "it fails":
-        (comp.folder / "plate.1003.exr").unlink()
-    gc.disable()
-    try:
-        running = render.colorize(comp.node)
-        if how == "it is cancelled":
-            running.cancel()
-        pump(until=lambda: running.wait(0))
-        assert running.error is not None
-        assert [bar.closed for bar in nuke_session.artist.progress] == [True]
-    finally:
-        gc.enable()
-
-
-@pytest.mark.gui
-@pytest.mark.usefixtures("core")
-def test_a_job_that_fails_is_over_while_its_message_is_still_open(
-    nuke_session: Any, comp: Comp, render: Any, pump: Callable[..., Any]
-) -> None:
-    (comp.folder / "plate.1003.exr").unlink()
-    over: list[bool] = []
-    running = render.colorize(comp.node)
-    nuke_session.artist.message = lambda _: over.append(running.wait(5))
-    pump(until=lambda: over)
-    assert over == [True]
-    assert [bar.closed for bar in nuke_session.artist.progress] == [True]
-
-
-@pytest.mark.gui
-@pytest.mark.usefixtures("core")
-def test_the_script_is_saved_with_the_version_and_its_job(nuke: Any, comp: Comp, pump: Callable[..., Any]) -> None:
-    comp.node["colorize"].execute()
-    pump(until=lambda: "done" in status(comp))
-    job = comp.node["job"].value()
-    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
-    again = nuke.toNode("RefColorize1")
-    assert (again["version"].value(), again["job"].value()) == ("v001", job)
-
-
-@pytest.mark.gui
-@pytest.mark.usefixtures("core")
-def test_a_script_that_cannot_be_saved_is_named_and_the_job_runs(comp: Comp, pump: Callable[..., Any]) -> None:
-    (comp.folder / "comp.nk").unlink()
-    (comp.folder / "comp.nk").mkdir()
-    comp.node["colorize"].execute()
-    pump(until=lambda: "done" in status(comp))
-    assert (comp.folder / "comp.nk").as_posix() in status(comp)
-    assert "Save it under another name" in status(comp)
-    assert comp.frames("v001") == list(range(1001, 1007))
 
 
 @pytest.mark.gui
