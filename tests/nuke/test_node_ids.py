@@ -141,3 +141,13 @@ def test_looking_at_the_node_again_and_again_has_nuke_look_at_the_tree_once(
     shots = [node_view.view_of(comp.node).shot for _ in range(20)]
     assert {(shot.first, shot.last) for shot in shots} == {(1001, 1006)}
     assert len(asked) == 1
+
+
+def test_the_plug_in_shows_a_version_where_a_terminal_runs_no_knob_changed(
+    nuke_session: Any, comp: Comp, nodes: Any
+) -> None:
+    nuke_session.disputed.knob_changed_in_terminal = False
+    with_result(nodes, comp.node)
+    assert nodes.shows(comp.node, nodes.results(comp.node).pattern("v001"))
+    assert comp.node["use_result"].value()
+    assert comp.node.node("Result")["first"].value() == 1001

@@ -36,6 +36,7 @@ def test_in_a_nuke_as_it_is_assumed_nothing_is_otherwise(nuke: Any, probe: Any) 
     [
         ("evaluated_has_frame", False, ["File_Knob.getEvaluatedValue"]),
         ("value_is_technical", False, ["File_Knob.value"]),
+        ("knob_changed_in_terminal", False, ["knobChanged of the Group"]),
         ("saves_text_of_do_not_write", True, ["the status is saved"]),
     ],
 )

@@ -141,7 +141,8 @@ class Callbacks:
             return
         for entry in (*self._for_node.get(node, ()), *self._entries("KnobChanged", node)):
             self._run(entry, node, knob, "KnobChanged")
-        if words := node._text("knobChanged"):  # the node's own, in a terminal too (221 Groups of public scripts)
+        words = node._text("knobChanged")  # the node's own: 221 Groups of public scripts have one
+        if words and (self._session.gui or self._session.disputed.knob_changed_in_terminal):
             self._run((self._session.run_text, (words,), {}), node, knob, "KnobChanged")
 
     def refuse_inside_knob_changed(self, what: str) -> None:

@@ -17,8 +17,10 @@ class Disputed:
     evaluated_has_frame: getEvaluatedValue() puts the frame and view in; else it keeps %04d, as its docstring says.
     value_is_technical: File_Knob.value() gives %04d for ####; else the text as it was written.
     saves_text_of_do_not_write: a Text_Knob with DO_NOT_WRITE still has its text in the addUserKnob line.
+    knob_changed_in_terminal: a node's own knobChanged runs without a GUI too.
     """
 
     evaluated_has_frame: bool = True
     value_is_technical: bool = True
     saves_text_of_do_not_write: bool = False
+    knob_changed_in_terminal: bool = True
