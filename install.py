@@ -410,6 +410,23 @@ def nuke(options: argparse.Namespace) -> int:
     return 0
 
 
+def nuke_probe(options: argparse.Namespace) -> int:
+    """Write the script that asks a Nuke what the plug-in assumes of it; nothing is set up for that."""
+    del options
+    script, answers = Path.cwd() / "refcolorize_probe.py", Path.cwd() / "refcolorize_probe.json"
+    lines = ["import sys", f"sys.path.insert(0, {str(PLUGIN)!r})", "import nuke"]
+    lines.append(f"nuke.pluginAddPath({PLUGIN.as_posix()!r})")
+    lines.append(f"from refcolorize import probe; probe.main({str(answers)!r})")
+    try:
+        script.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SetupError(f"{script} cannot be written ({error.strerror}). Go to a folder of your own.") from None
+    say(f"Run: nuke -t {script}")
+    say(f"or, in Nuke's Script Editor: exec(open({str(script)!r}).read())")
+    say(f"Then send {answers}. It says what your Nuke does, and nothing of your work.")
+    return 0
+
+
 def uninstall(options: argparse.Namespace) -> int:
     init = options.nuke_dir / "init.py"
     say(f"Took RefColorize out of {init}" if remove_block(init) else f"Nothing of RefColorize in {init}")
@@ -470,6 +487,7 @@ COMMANDS = {
     "nuke": Command(
         nuke, "set up, then have Nuke load the RefColorize node", ("--offline", "--reinstall", "--nuke-dir")
     ),
+    "nuke-probe": Command(nuke_probe, "write a script that asks a Nuke whether the node will work in it"),
     "doctor": Command(doctor, "say what is installed and how to mend what is broken"),
     "uninstall": Command(uninstall, "remove what this script made and nothing else", ("--output", "--nuke-dir")),
 }

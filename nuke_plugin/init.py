@@ -1,7 +1,7 @@
 """Run by Nuke at every start, with or without a GUI: where the node lies, and the layers that its results have.
 
 Where a job of a farm brings path mapping rules, its files are opened by these; not where an artist sits, whose own
-paths they would take away.
+paths they would take away. In the Python of Nuke 13, so that it can say that it needs a newer one.
 """
 
 from __future__ import annotations
@@ -27,13 +27,19 @@ def _set_up() -> None:
 
     import nuke
 
+    if nuke.NUKE_VERSION_MAJOR < 14:
+        sys.stderr.write(
+            "RefColorize needs Nuke 14 or newer, and is left out of Nuke " + nuke.NUKE_VERSION_STRING + ".\n"
+        )
+        return
     here = Path(__file__).resolve().parent
     for folder in (here.parent / "gizmos", here / "icons"):
         if folder.as_posix() not in nuke.pluginPath():
             nuke.pluginAddPath(folder.as_posix())
     for layer, channels in _LAYERS.items():
         nuke.Layer(layer, [f"{layer}.{channel}" for channel in channels])
-    if (rules := os.environ.get("STCOLOR_PATH_MAPPING")) and not nuke.GUI:
+    rules = os.environ.get("STCOLOR_PATH_MAPPING")
+    if rules and not nuke.GUI:
         from refcolorize.paths import map_path, read_rules
 
         nuke.addFilenameFilter(map_path, (read_rules(Path(rules)),))

@@ -8,8 +8,11 @@ import traceback
 
 def _set_up() -> None:
     import nuke
+
+    if nuke.NUKE_VERSION_MAJOR < 14:  # init.py has said so
+        return
     import nukescripts.panels
-    from refcolorize.node import knob_changed
+    from refcolorize.node import knob_changed, node_created
 
     nuke.menu("Nodes").addCommand(
         "RefColorize",
@@ -18,6 +21,7 @@ def _set_up() -> None:
         tooltip="Colour a shot from a few coloured frames of it.",
     )
     nuke.addKnobChanged(knob_changed, nodeClass="Group")
+    nuke.addOnCreate(node_created, nodeClass="Group")
     nuke.addOnScriptLoad(_reattach)
     # The words are evaluated when the panel is opened, and Qt is loaded only then.
     panel = "__import__('refcolorize.panel', fromlist=['Panel']).Panel"

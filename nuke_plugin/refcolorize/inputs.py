@@ -10,10 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -22,13 +21,14 @@ from typing import cast
 import nuke
 
 from . import colors, exr
-from .errors import Cancelled, RefColorizeError
+from .errors import RefColorizeError
+from .helper_nodes import execute, exr_write, quiet_nodes
+from .knob_paths import frame_name
 
-__all__ = ["Files", "absolute", "own_files", "quiet_nodes", "rendered", "runs"]
+__all__ = ["Files", "absolute", "own_files", "rendered", "runs"]
 
 _READABLE = (".exr", ".dpx", ".tif", ".tiff", ".png", ".jpg", ".jpeg")
 _CONTENTS = "contents.json"  # what each file of a folder shows, as digests
-_PRINTF = re.compile(r"%0?(\d*)d")
 _MISSING = {"error": "error", "nearest frame": "hold"}
 
 
@@ -95,12 +95,16 @@ def _space(read: nuke.Node, space: str) -> str | None:
 
 
 def _pattern(read: nuke.Node) -> str | None:
-    """The file knob as the core reads it: in full, with ####; None where it cannot."""
-    evaluated = cast("nuke.File_Knob", read["file"]).getEvaluatedValue() or ""
-    views = any(mark in evaluated for mark in ("%v", "%V"))
-    if views or Path(evaluated).suffix.lower() not in _READABLE:
+    """The file knob as the core reads it: in full, with ####; None where it cannot, or where several frames have one.
+
+    What names no frame is the same picture throughout, or Nuke chooses it by an expression: Nuke then shows which.
+    """
+    name = frame_name(read, "file")
+    if name is None or Path(f"{name.head}{name.tail}").suffix.lower() not in _READABLE:
         return None
-    return absolute(_PRINTF.sub(lambda found: "#" * int(found[1] or 1), evaluated))
+    if not name.is_sequence and read["first"].value() != read["last"].value():
+        return None
+    return absolute(str(name))
 
 
 def absolute(path: str) -> str:
@@ -119,9 +123,10 @@ def rendered(source: nuke.Node, frames: Sequence[int], folder: Path, *, name: st
     partial = _new_folder(folder, name)
     file_name = f"{name}.####.exr"
     try:
-        with _write(source, partial / file_name, with_metadata=with_metadata) as write:
+        with quiet_nodes() as made, source.parent():
+            made.append(exr_write(source, partial / file_name, with_metadata=with_metadata))
             for first, last in runs(frames):
-                _execute(write, first, last, what=f"{source.name()} ({name})")
+                execute(made[0], first, last, what=f"{source.name()} ({name})")
         contents = {
             frame_name: exr.digest(partial / frame_name).hex()
             for frame_name in (file_name.replace("####", f"{frame:04d}") for frame in frames)
@@ -153,51 +158,6 @@ def _new_folder(folder: Path, name: str) -> Path:
 
 def _unwritable(folder: Path, error: OSError) -> RefColorizeError:
     return RefColorizeError(f"{folder} cannot be written ({error.strerror or error}). Choose another output folder.")
-
-
-@contextmanager
-def _write(source: nuke.Node, path: Path, *, with_metadata: bool) -> Iterator[nuke.Node]:
-    with quiet_nodes() as made, source.parent():
-        write = nuke.nodes.Write(file=path.as_posix(), file_type="exr", inputs=[source])
-        made.append(write)
-        write["raw"].setValue(True)
-        write["channels"].setValue("all" if with_metadata else "rgb")
-        write["datatype"].setValue("32 bit float" if with_metadata else "16 bit half")
-        write["metadata"].setValue("all metadata" if with_metadata else "no metadata")
-        yield write
-
-
-@contextmanager
-def quiet_nodes() -> Iterator[list[nuke.Node]]:
-    """For nodes that only help: those put into the list are gone afterwards, without a trace in undo or the script.
-
-    Proxies are off meanwhile.
-    """
-    root = nuke.root()
-    modified, proxy = root.modified(), root["proxy"].value()
-    made: list[nuke.Node] = []
-    nuke.Undo.disable()
-    try:
-        if proxy:
-            root["proxy"].setValue(False)
-        yield made
-    finally:
-        for node in reversed(made):
-            nuke.delete(node)
-        if proxy:
-            root["proxy"].setValue(True)
-        nuke.Undo.enable()
-        root.setModified(modified)
-
-
-def _execute(write: nuke.Node, first: int, last: int, *, what: str) -> None:
-    try:
-        nuke.execute(write, first, last)
-    except RuntimeError as error:  # what Nuke raises for everything
-        if "cancel" in str(error).lower():
-            raise Cancelled(f"Rendering {what} was cancelled. Nothing was changed.") from None
-        where = f"frame {first}" if first == last else f"frames {first}-{last}"
-        raise RefColorizeError(f"{what} cannot be rendered at {where}: {error}") from None
 
 
 def runs(frames: Sequence[int]) -> list[tuple[int, int]]:

@@ -34,7 +34,10 @@ def in_main_thread(function: Callable[..., Result], *args: Any, **kwargs: Any) -
 
     nuke.executeInMainThreadWithResult(call)
     if raised:
-        raise raised[0]
+        try:
+            raise raised[0]
+        finally:
+            raised.clear()  # else error, frames and this list hold one another
     if not returned:
         raise Cancelled("Nuke is closing. What was finished is on disk.")
     return returned[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import cast
 
 import nuke
 
-from . import colors
+from . import colors, node_ids, views
 from .errors import RefColorizeError
+from .frame_names import same_files
 from .spaces import SPACES, Space
 from .versions import PREVIEW, Results, Version
 
@@ -26,24 +28,52 @@ __all__ = [
     "knob_changed",
     "match_working_space",
     "next_key",
+    "node_created",
+    "own_id",
     "previous_key",
+    "relink",
     "remove_key",
     "results",
     "set_status",
     "show",
     "show_more",
+    "shown_files",
+    "shows",
     "use_version",
     "versions",
 ]
 
+OUTPUT_FOLDER = "STCOLOR_OUTPUT_FOLDER"  # what a facility has in the knob of a new node; Tcl is worked out
 _MARK = "refcolorize_version"
 
 
 def create() -> nuke.Node:
     """A new node, connected to what is selected, as the Nodes menu makes it."""
     node = nuke.createNode("RefColorize")
+    if folder := os.environ.get(OUTPUT_FOLDER):
+        node["output_folder"].setValue(folder)
+    own_id(node)
     match_working_space(node)
     return node
+
+
+def own_id(node: nuke.Node) -> None:
+    """Have the node keep the id that its results lie under; a copy gets one of its own."""
+    node_ids.keep_id(node, [other for other in all_nodes() if other.fullName() != node.fullName()])
+
+
+def node_created() -> None:
+    """For nuke.addOnCreate: a node that was made, pasted or read from a script.
+
+    What was said of a job when the script was saved is no longer so; a copy shares no folder with its original.
+    """
+    node = nuke.thisNode()
+    if not is_refcolorize(node):
+        return
+    shown = str(node["version"].value())
+    set_status(node, "No result yet." if shown == "none" else f"{shown} is shown.")
+    if "node_id" in node.knobs() and node["node_id"].value():
+        own_id(node)
 
 
 def is_refcolorize(node: nuke.Node) -> bool:
@@ -52,8 +82,9 @@ def is_refcolorize(node: nuke.Node) -> bool:
 
 
 def all_nodes() -> list[nuke.Node]:
-    """Every RefColorize node of the script, by name."""
-    return sorted(filter(is_refcolorize, nuke.allNodes("Group")), key=lambda node: node.name())
+    """Every RefColorize node of the script, those inside groups too, by name."""
+    found = nuke.allNodes("Group", nuke.root(), True)
+    return sorted(filter(is_refcolorize, found), key=lambda node: str(node.fullName()))
 
 
 # Reference keys: the animation of one knob, so that they live in the script, undo, copy and paste.
@@ -125,11 +156,26 @@ def _curve(node: nuke.Node) -> dict[int, bool]:
 
 
 def results(node: nuke.Node) -> Results:
-    """Where the node's results lie; relative where the script has not been saved and no folder is given."""
-    name = node.fullName().replace(".", "_")
+    """Where the node's results lie; relative where the script has not been saved and no folder is given.
+
+    A script with several views has a folder for each: what is found for one eye is never put on the other.
+    """
+    name = node_ids.id_of(node)
     folder = Path(cast("nuke.File_Knob", node["output_folder"]).evaluate() or "")
     project = cast("nuke.File_Knob", nuke.root()["project_directory"]).evaluate() or ""
-    return Results(Path(project) / folder / name, name)
+    own = Path(project) / folder / name
+    return Results(own / views.current() if views.is_stereo() else own, name)
+
+
+def shown_files(node: nuke.Node) -> str:
+    """The frames that the node shows, in the view that is coloured."""
+    return str(node["result_file"].value()).replace("%V", views.current())
+
+
+def shows(node: nuke.Node, path: str) -> bool:
+    """Whether the node shows these frames, in whichever view."""
+    text = str(node["result_file"].value())
+    return any(same_files(text.replace("%V", view), path) for view in nuke.views())
 
 
 def versions(node: nuke.Node) -> list[Version]:
@@ -170,7 +216,20 @@ def _read(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
     if known is not None:
         _result(node)["first"].setValue(known[0])
         _result(node)["last"].setValue(known[1])
-    node["result_file"].setValue(results(node).pattern(name))
+    found = results(node)
+    path = found.pattern(name)
+    if views.is_stereo():  # each eye reads its own; one that was not coloured finds no file, and stays grey
+        path = (found.folder.parent / "%V" / Path(path).relative_to(found.folder)).as_posix()
+    node["result_file"].setValue(path)
+
+
+def relink(node: nuke.Node) -> None:
+    """Where the node's files are gone and its folder has them, as after a move of the show, read them there."""
+    name = str(node["version"].value())
+    if name == "none" or Path(shown_files(node)).parent.is_dir():
+        return
+    if Path(results(node).pattern(name)).parent.is_dir():
+        _read(node, name)
 
 
 def _result(node: nuke.Node) -> nuke.Node:
@@ -225,9 +284,12 @@ def _take_numbers(node: nuke.Node, space: Space) -> None:
 
 
 def knob_changed() -> None:
-    """For nuke.addKnobChanged: `version` leads to its files, none to the plate; `working_space` to its numbers."""
+    """For nuke.addKnobChanged: `version` leads to its files, none to the plate; `working_space` to its numbers.
+
+    Since version 2 a node does so by itself, on hosts without the plug-in too.
+    """
     node, knob = nuke.thisNode(), nuke.thisKnob()
-    if not is_refcolorize(node):
+    if not is_refcolorize(node) or node["knobChanged"].value():
         return
     if knob.name() == "version":
         node["use_result"].setValue(knob.value() != "none")

@@ -11,6 +11,9 @@ import nuke
 from . import node as nodes
 from .view import Key, Node, Shot, VersionLine
 
+_RANGE_SECONDS = 3.0
+_ranges: dict[str, tuple[float, tuple[int, int]]] = {}  # plate -> good until, frames
+
 __all__ = ["selected", "toggle_key", "version_lines", "view_of"]
 
 
@@ -46,15 +49,25 @@ def _range(node: nuke.Node) -> tuple[int, int]:
     text = node["frame_range"].value()
     if text.strip():
         try:
-            frames = nuke.FrameRanges(text)
+            frames = nuke.FrameRanges(text.replace(",", " ").split())
             return frames.minFrame(), frames.maxFrame()
         except (RuntimeError, ValueError):  # not a range (yet): the artist may be typing
             pass
     plate = node.input(0)
     if plate is not None:
-        return int(plate.firstFrame()), int(plate.lastFrame())
+        return _plate_range(plate)
     root = nuke.root()
     return int(root["first_frame"].value()), int(root["last_frame"].value())
+
+
+def _plate_range(plate: nuke.Node) -> tuple[int, int]:
+    """The plate's frames. The panel asks several times a second, and Nuke looks at all that is above to answer."""
+    name, now = str(plate.fullName()), time.monotonic()
+    known = _ranges.get(name)
+    if known is None or now > known[0]:
+        _ranges.clear()  # of nodes that are gone, too
+        known = _ranges[name] = (now + _RANGE_SECONDS, (int(plate.firstFrame()), int(plate.lastFrame())))
+    return known[1]
 
 
 def toggle_key(node: nuke.Node, frame: int) -> None:

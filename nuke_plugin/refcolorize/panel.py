@@ -11,6 +11,7 @@ child a second time, and Nuke is gone.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import cast
@@ -30,6 +31,7 @@ from .watch import CoreLink, News, Page, Picture
 __all__ = ["Panel"]
 
 _LOOK_MILLISECONDS = 300
+_SEARCH_SECONDS = 3.0
 _LISTEN_MILLISECONDS = 50
 
 
@@ -39,6 +41,7 @@ class Panel(PanelFace):
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self._node: Node | None = None
+        self._search_at = 0.0  # when a script without a node is searched for one again
         self._selected = ""
         self._snapshot = Snapshot()
         self._refusal = ""
@@ -103,13 +106,21 @@ class Panel(PanelFace):
         if name == self._selected:
             chosen = None
         self._selected = name
-        node = chosen or self._present() or next(iter(nodes.all_nodes()), None)
+        node = chosen or self._present() or self._any_node()
         self._show_node(view_of(node) if node is not None else None)
 
     def _present(self) -> nuke.Node | None:
         """The node that is shown, where the script still has it."""
         node = nuke.toNode(self._node.name) if self._node is not None else None
         return node if node is not None and nodes.is_refcolorize(node) else None
+
+    def _any_node(self) -> nuke.Node | None:
+        """The script's first node. All groups are searched, so a script without one is not searched at every look."""
+        if time.monotonic() < self._search_at:
+            return None
+        found = next(iter(nodes.all_nodes()), None)
+        self._search_at = 0.0 if found is not None else time.monotonic() + _SEARCH_SECONDS
+        return found
 
     def _show_node(self, node: Node | None) -> None:
         before, self._node = self._node, node

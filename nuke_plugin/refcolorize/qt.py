@@ -1,11 +1,23 @@
-"""Qt as Nuke carries it: PySide6 in Nuke 16 and newer, else PySide2. The panel keeps to names that both have."""
+"""Qt as this Nuke carries it: PySide6 in Nuke 16 and newer (Python 3.11), else PySide2 (Nuke 14 and 15).
+
+The Nuke decides, and not what can be imported: a facility may have the other one on its path, for other tools, and two
+of them in one program crash. The panel keeps to names that both have.
+"""
 
 from __future__ import annotations
 
-try:
-    from PySide6 import QtCore, QtGui, QtWidgets
-except ImportError:
-    from PySide2 import QtCore, QtGui, QtWidgets  # type: ignore[import-not-found,no-redef]
+import sys
+
+if sys.version_info >= (3, 11):
+    try:
+        from PySide6 import QtCore, QtGui, QtWidgets
+    except ImportError:
+        from PySide2 import QtCore, QtGui, QtWidgets  # type: ignore[import-not-found,no-redef]
+else:
+    try:
+        from PySide2 import QtCore, QtGui, QtWidgets
+    except ImportError:
+        from PySide6 import QtCore, QtGui, QtWidgets
 
 __all__ = ["QtCore", "QtGui", "QtWidgets", "point_of"]
 

@@ -7,6 +7,7 @@ without one all happens where it is called, and ends done or with an error.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -14,15 +15,17 @@ from typing import Any
 import nuke
 
 from . import node as nodes
-from . import server, shots
+from . import scripts, server, shots
 from .client import Client
 from .errors import Cancelled, CoreRefused, CoreUnreachable, RefColorizeError, unexpected
+from .frame_names import same_files
 from .main_thread import in_main_thread
 from .progress import Progress
 
 __all__ = ["Running", "cancel", "colorize", "follow", "preview", "reattach"]
 
 _POLL_SECONDS = 1.0  # so that Cancel is heard soon
+_RELOAD_SECONDS = 5.0
 _NEW_TOKEN = 401
 _LIVE = ("queued", "running")
 
@@ -35,8 +38,6 @@ def colorize(node: nuke.Node) -> Running:
     Raises RefColorizeError, and Cancelled, for what goes wrong before a core is asked; without a GUI for all that goes
     wrong.
     """
-    if nuke.GUI and nuke.root()["name"].value():
-        nuke.scriptSave()
     asked = shots.build(node)
     version = shots.claim(node, asked)
     if (running := _running(version.path)) is not None:
@@ -65,7 +66,7 @@ def follow(node: nuke.Node) -> Running:
     Raises RefColorizeError where the node has none.
     """
     job = str(node["job"].value())
-    path = str(node["result_file"].value())
+    path = nodes.shown_files(node)
     if not job:
         raise RefColorizeError(f"{node.name()} has no job yet. Press Colorize.")
     if (running := _running(path)) is not None:
@@ -75,7 +76,12 @@ def follow(node: nuke.Node) -> Running:
 
 
 def reattach() -> None:
-    """Follow the jobs of this script's nodes that the core is still at; asks in a thread of its own, starts no core."""
+    """Find the results of a script that was opened, and follow those of its jobs that the core is still at.
+
+    It asks in a thread of its own, and starts no core.
+    """
+    for node in nodes.all_nodes():
+        nodes.relink(node)
     jobs = [(node, job) for node in nodes.all_nodes() if (job := str(node["job"].value()))]
     if jobs:
         threading.Thread(target=_reattach, args=(jobs,), name="refcolorize reattach", daemon=True).start()
@@ -105,7 +111,7 @@ def cancel(node: nuke.Node) -> None:
 
 def _running(path: str) -> Running | None:
     """The job that is at these frames now."""
-    return next((each for each in tuple(_live) if each.path == path and not each.progress.ended), None)
+    return next((each for each in tuple(_live) if same_files(each.path, path) and not each.progress.ended), None)
 
 
 def _reach_running() -> Client:
@@ -137,6 +143,8 @@ class Running:
         self._title = node.name()
         self._cancelled, self._ended = threading.Event(), threading.Event()
         self._client: Client | None = None
+        self._task: Any = None  # not a local name: an error holds its frames, and these what is in them
+        self._unseen, self._reload_at = False, 0.0  # frames since the last reload, and when the next may be
         self._restarted = False  # since the last frame that was finished
         self.job = ""
         self.progress = Progress(name)
@@ -182,38 +190,40 @@ class Running:
         except Exception as error:  # noqa: BLE001  (nobody is above a thread; the artist must not wait for nothing)
             self._fail(unexpected(error))
         finally:
+            self._task = None  # which closes it
             with suppress(ValueError):  # forgotten already
                 _live.remove(self)
             self._ended.set()
 
     def _work(self) -> None:
-        task = nuke.ProgressTask(f"{self._title} {self.progress.name}") if nuke.GUI else None
-        self._tell(task, [])
+        if nuke.GUI:
+            self._task = nuke.ProgressTask(f"{self._title} {self.progress.name}")
+        self._tell([])
         self._client = self._core()
-        if self._is_unwanted(task):
+        if self._is_unwanted():
             raise Cancelled(f"{self._title}: {self.progress.name} was cancelled before it began.")
-        self._hear(task, self._submit(self._client), [])
+        self._hear(self._submit(self._client), [])
         self._keep_job()
-        self._follow(task)
+        self._follow()
         if self.state == "failed":
             raise RefColorizeError(f"{self._title}: {self.progress.error}")
         if self.state == "cancelled":
             raise Cancelled(f"{self._title}: {self.progress.words()}.")
         self._on_node(self._show_end)
 
-    def _follow(self, task: Any) -> None:
+    def _follow(self) -> None:
         """Hear of the job until it has ended."""
         asked = False
         while not self.progress.ended:
-            if not asked and self._is_unwanted(task):
+            if not asked and self._is_unwanted():
                 asked = True
                 self._ask(lambda client: client.cancel(self.job))
             answer = self._ask(lambda client: client.events(self.job, after=self.progress.after, wait=_POLL_SECONDS))
             if answer is not None:
-                self._hear(task, answer["job"], answer["events"])
+                self._hear(answer["job"], answer["events"])
 
-    def _is_unwanted(self, task: Any) -> bool:
-        return self._cancelled.is_set() or (task is not None and bool(task.isCancelled()))
+    def _is_unwanted(self) -> bool:
+        return self._cancelled.is_set() or (self._task is not None and bool(self._task.isCancelled()))
 
     # ---- the core
 
@@ -250,30 +260,48 @@ class Running:
 
     # ---- the artist
 
-    def _hear(self, task: Any, job: Mapping[str, Any], events: list[Mapping[str, Any]]) -> None:
+    def _hear(self, job: Mapping[str, Any], events: list[Mapping[str, Any]]) -> None:
         self.job = job["id"]
         frames = self.progress.take(job, events)
         if frames:
             self._restarted = False
-        self._tell(task, frames)
+        self._tell(frames)
 
-    def _tell(self, task: Any, finished: list[int]) -> None:
+    def _tell(self, finished: list[int]) -> None:
         words = self.progress.words()
-        if task is not None:
-            task.setMessage(words)
-            task.setProgress(self.progress.percent)
+        if self._task is not None:
+            self._task.setMessage(words)
+            self._task.setProgress(self.progress.percent)
         self._on_node(lambda: self._show(words, finished))
 
     def _show(self, words: str, finished: list[int]) -> None:
         if not nuke.GUI and self._node["status"].value() != words:
             nuke.tprint(f"{self._title}: {words}")
-        nodes.set_status(self._node, words)
-        if finished and self._node["result_file"].value() == self.path:
+        if self._node["status"].value() != words:
+            nodes.set_status(self._node, words)
+        self._reload(finished)
+
+    def _reload(self, finished: list[int]) -> None:
+        """Read the files again now and then and at the end: each time Nuke forgets what it holds for playing."""
+        self._unseen = self._unseen or bool(finished)
+        if not self._unseen or not (self.progress.ended or time.monotonic() > self._reload_at):
+            return
+        if nodes.shows(self._node, self.path):
             nodes.show_more(self._node)
+        self._unseen, self._reload_at = False, time.monotonic() + _RELOAD_SECONDS
 
     def _keep_job(self) -> None:
         if not self._shown_at_end:
-            self._on_node(lambda: nodes.keep_job(self._node, self.job))
+            self._on_node(self._keep_in_script)
+
+    def _keep_in_script(self) -> None:
+        """Version and job are in the node by now; what is saved after that finds them again after a crash."""
+        nodes.keep_job(self._node, self.job)
+        if nuke.GUI:
+            try:
+                scripts.save()
+            except RefColorizeError as error:  # the job runs, and needs no script
+                self.progress.note = str(error)
 
     def _show_end(self) -> None:
         if self._shown_at_end:
@@ -282,14 +310,14 @@ class Running:
                 nodes.show(self._node, self.progress.name, self._shown_at_end)
 
     def _fail(self, error: RefColorizeError) -> None:
-        self.error = error
+        self.error = error.with_traceback(None)
         if not self.progress.ended:
             self.progress.state = "cancelled" if isinstance(error, Cancelled) else "failed"
             self.progress.error = str(error)
         with suppress(Cancelled):  # Nuke is closing
             self._on_node(lambda: nodes.set_status(self._node, self.progress.words()))
             if nuke.GUI and not isinstance(error, (Cancelled, CoreUnreachable)):
-                in_main_thread(nuke.message, str(error))
+                nuke.executeInMainThread(nuke.message, (str(error),))  # not waited for: the bar is to close before OK
 
     def _on_node(self, action: Callable[[], object]) -> None:
         """In the main thread; nothing where the node is gone: its job goes on without it."""

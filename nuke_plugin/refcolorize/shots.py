@@ -12,6 +12,7 @@ from . import colors, inputs
 from . import node as nodes
 from .errors import RefColorizeError
 from .inputs import Files
+from .knob_paths import frame_name
 from .versions import Results, Version, stamp, written_to
 
 __all__ = ["Asked", "build", "build_around", "claim", "preview_of"]
@@ -131,7 +132,7 @@ def _wanted(node: nuke.Node, first: int, last: int) -> list[int]:
     if not text:
         return list(range(first, last + 1))
     try:
-        frames = sorted({frame for part in nuke.FrameRanges(text) for frame in part})
+        frames = sorted({frame for part in nuke.FrameRanges(_parts(text)) for frame in part})
     except (RuntimeError, ValueError):
         frames = []
     if not frames:
@@ -142,6 +143,11 @@ def _wanted(node: nuke.Node, first: int, last: int) -> list[int]:
             f"Frame {outside[0]} of the frame range {text} is outside of the plate ({first}-{last}). Correct it."
         )
     return frames
+
+
+def _parts(text: str) -> list[str]:
+    """The ranges of a text, as Foundry's own code hands them over."""
+    return text.replace(",", " ").split()
 
 
 def _keys(node: nuke.Node, first: int, last: int) -> list[int]:
@@ -179,8 +185,16 @@ def _space(node: nuke.Node) -> str | None:
 
 
 def _stills(node: nuke.Node) -> list[dict[str, str]]:
-    paths = [cast("nuke.File_Knob", node[f"still{number}"]).evaluate() for number in (1, 2, 3)]
+    paths = [_still(node, f"still{number}") for number in (1, 2, 3)]
     return [{"path": inputs.absolute(path)} for path in paths if path]
+
+
+def _still(node: nuke.Node, knob: str) -> str:
+    """The one picture that a knob names; "" for none. A sequence would be another picture at each frame."""
+    name = frame_name(node, knob)
+    if name is not None and name.is_sequence:
+        raise RefColorizeError(f"{node.name()}: {knob} is the sequence {name}. Choose one picture, such as its first.")
+    return cast("nuke.File_Knob", node[knob]).evaluate() or ""
 
 
 def _mattes(node: nuke.Node, frames: Sequence[int]) -> list[dict[str, str]]:
@@ -205,6 +219,7 @@ def _method(node: nuke.Node) -> dict[str, Any]:
 
 
 def _results(node: nuke.Node) -> Results:
+    nodes.own_id(node)
     results = nodes.results(node)
     if not results.folder.is_absolute():
         raise RefColorizeError("The results lie beside the script. Save it first, or give a full output folder.")

@@ -13,7 +13,7 @@ from typing import Any
 
 import nuke
 
-from . import farm, shots
+from . import farm, scripts, shots
 from . import node as nodes
 from .errors import Cancelled, RefColorizeError, unexpected
 from .farm import Submitted, Wanted
@@ -61,8 +61,7 @@ def write_shot(node: nuke.Node, version: int | None = None) -> Path:
     """
     file = _shot_of(node, version) if version is not None else _new_shot(node)
     nodes.set_status(node, f"{file.parent.name}: the shot is written to {file.as_posix()}")
-    if nuke.root()["name"].value():
-        _save()
+    scripts.save()
     return file
 
 
@@ -84,13 +83,6 @@ def _shot_of(node: nuke.Node, number: int) -> Path:
         nuke.Undo.name(f"Use v{number:03d}")
         nodes.use_version(node, number)
     return file
-
-
-def _save() -> None:
-    try:
-        nuke.scriptSave()
-    except RuntimeError as error:  # what Nuke raises for everything
-        raise RefColorizeError(f"The script cannot be saved ({error}). Save it elsewhere, then try again.") from None
 
 
 def writes_below(node: nuke.Node) -> list[str]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import nuke
 
-from .errors import RefColorizeError
-from .inputs import quiet_nodes
+from .errors import Cancelled, RefColorizeError
+from .helper_nodes import execute, png_write, quiet_nodes, to_width
 
 __all__ = ["render"]
 
@@ -26,23 +25,13 @@ def render(node: nuke.Node, frames: Sequence[int]) -> dict[int, bytes]:
     if reference is None:
         raise RefColorizeError(f"{node.name()} has no reference. Connect the coloured picture to its input ref.")
     pictures: dict[int, bytes] = {}
-    with tempfile.TemporaryDirectory(prefix="refcolorize-") as folder, _small_write(reference, Path(folder)) as write:
+    with tempfile.TemporaryDirectory(prefix="refcolorize-") as folder, quiet_nodes() as made, reference.parent():
+        made.append(to_width(reference, _WIDTH))
+        made.append(png_write(made[0], Path(folder) / "%d.png"))
         for frame in frames:
             try:
-                nuke.execute(write, frame, frame)
-            except RuntimeError as error:  # what Nuke raises for everything
-                if "cancel" in str(error).lower():
-                    break
-                raise RefColorizeError(f"Frame {frame} of {reference.name()} cannot be rendered: {error}") from None
+                execute(made[1], frame, frame, what=reference.name())
+            except Cancelled:
+                break
             pictures[frame] = (Path(folder) / f"{frame}.png").read_bytes()
     return pictures
-
-
-@contextmanager
-def _small_write(source: nuke.Node, folder: Path) -> Iterator[nuke.Node]:
-    """A Write of a small picture of `source`, gone afterwards without a trace in undo or in the script."""
-    with quiet_nodes() as made, source.parent():
-        made.append(nuke.nodes.Reformat(type="to box", box_width=_WIDTH, resize="width", inputs=[source]))
-        file = (folder / "%d.png").as_posix()
-        made.append(nuke.nodes.Write(file=file, file_type="png", channels="rgb", inputs=[made[0]]))
-        yield made[1]

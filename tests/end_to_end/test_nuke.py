@@ -105,7 +105,7 @@ def test_a_real_shot_comes_back_into_the_node_and_renders_without_the_plug_in(
     node["use_result"].setValue(True)
     assert coloured > 30 > grey + 5
 
-    written = plates.read(footage.folder / "refcolorize/RefColorize1/v001/RefColorize1_v001.1005.exr")
+    written = plates.read(footage.folder / "refcolorize/comp/RefColorize1/v001/RefColorize1_v001.1005.exr")
     layers = {name: written.pixels[..., index] for index, name in enumerate(written.channels)}
     outputs = {
         "ab": np.dstack([layers["rc_ab.u"], layers["rc_ab.v"], 0 * layers["rc_ab.u"]]),

@@ -27,7 +27,7 @@ class Comp:
     @property
     def results(self) -> Path:
         """Where the node's results come to lie."""
-        return self.folder / "refcolorize" / "RefColorize1"
+        return self.folder / "refcolorize" / "comp" / "RefColorize1"
 
     def frames(self, name: str) -> list[int]:
         """The frames of a version, or of the preview, on disk."""

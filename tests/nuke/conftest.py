@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,15 @@ import pytest
 from nuke_fixtures import nuke, nuke_session
 
 __all__ = ["core", "nuke", "nuke_session", "state"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in CI how much of what is assumed of Nuke is unproven."""
+    if importlib.util.find_spec("yaml") is None:
+        return
+    from nuke_facts import summary  # needs PyYAML, which is not inside Nuke
+
+    terminalreporter.write_line(summary())
 
 
 @pytest.fixture

@@ -11,13 +11,14 @@ from expressions import evaluate
 from nkscript import Layer, Node, Push, Set, parse, words
 from refcolorize.spaces import SPACES
 
-__all__ = ["GROUP", "LAYERS", "PATH", "STEPS", "Picture", "knobs", "output"]
+__all__ = ["GROUP", "LAYERS", "PATH", "RGBA", "STEPS", "Picture", "knobs", "mask_channels", "output"]
 
 PATH = Path(__file__).parents[2] / "gizmos" / "RefColorize.gizmo"
 STEPS = parse(PATH.read_text(encoding="utf-8"))
 GROUP = next(step for step in STEPS if isinstance(step, Node))
 LAYERS = {layer.name: layer.channels for layer in STEPS if isinstance(layer, Layer)}
 
+RGBA = ("rgba.red", "rgba.green", "rgba.blue", "rgba.alpha")
 Picture = dict[str, np.ndarray]  # channel name as Nuke has it -> (H, W) float32
 
 
@@ -96,10 +97,17 @@ def _computed(node: Node, picture: Picture, values: Mapping[str, float], dtype: 
     changed = dict(picture)
     for i in range(4):
         assert f"channel{i}" in node.knobs, "a channel that is not set would be rgba's"
-        if node.knobs[f"channel{i}"] != "none":
+        for channel in mask_channels(node.knobs[f"channel{i}"]):
             value = evaluate(node.knobs[f"expr{i}"], variables, dtype=dtype)
-            changed[node.knobs[f"channel{i}"]] = np.broadcast_to(value.astype(np.float32), nothing.shape)
+            changed[channel] = np.broadcast_to(value.astype(np.float32), nothing.shape)
     return changed
+
+
+def mask_channels(mask: str) -> list[str]:
+    """The channels that a mask is on for, as Nuke writes it: "rgb", "{rgba.red -rgba.green -rgba.blue none}"."""
+    layers = {"rgb": RGBA[:3], "rgba": RGBA, "alpha": RGBA[3:], "none": ()}
+    parts = [layers.get(word, (word,)) for word in words(mask)]
+    return [channel for part in parts for channel in part if not channel.startswith("-")]
 
 
 def output(sources: Mapping[str, Picture], values: Mapping[str, float], *, dtype: type = np.float32) -> Picture:

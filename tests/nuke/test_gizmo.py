@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from expressions import names
-from gizmo_graph import GROUP, LAYERS, PATH, STEPS
+from gizmo_graph import GROUP, LAYERS, PATH, RGBA, STEPS, mask_channels
 from nkscript import Layer, Node, Version, nodes
 from refcolorize.spaces import SPACES
 
@@ -19,8 +19,9 @@ BUTTONS = [knob for knob in GROUP.user_knobs if knob.number == 22]
 
 # knob -> its addUserKnob number and the value a new node has, as the script has it
 KNOBS = {
-    "refcolorize_version": (3, "1"),
-    "reference_keys": (3, None),
+    "refcolorize_version": (3, "2"),
+    "node_id": (1, None),
+    "reference_keys": (3, "1"),
     **dict.fromkeys(("add_key", "remove_key", "previous_key", "next_key"), (22, None)),
     **dict.fromkeys(("still1", "still2", "still3"), (2, None)),
     "model": (4, None),
@@ -30,7 +31,11 @@ KNOBS = {
     "frame_range": (1, None),
     "colorspace": (1, None),
     "exposure": (7, None),
-    "output_folder": (2, "[file dirname [value root.name]]/refcolorize"),
+    "output_folder": (
+        2,
+        "[file dirname [value root.name]]/refcolorize/"
+        "[regsub {_?[vV][0-9]+$} [file rootname [file tail [value root.name]]] {}]",
+    ),
     **dict.fromkeys(("colorize", "preview", "cancel", "farm"), (22, None)),
     "version": (4, None),
     "result_file": (2, None),
@@ -78,7 +83,7 @@ def test_sliders_have_their_ranges():
 
 def test_what_is_for_the_plug_in_only_is_not_shown():
     hidden = {knob.name for knob in GROUP.user_knobs if "+INVISIBLE" in knob.flags}
-    assert hidden == {"refcolorize_version", "job"}
+    assert hidden == {"refcolorize_version", "node_id", "job"}
 
 
 def test_its_two_tabs_hold_the_knobs_in_the_order_of_the_work():
@@ -122,8 +127,10 @@ def test_every_channel_and_knob_that_is_used_exists():
         for knob, text in node.knobs.items():
             if re.fullmatch(r"(temp_)?expr\d", knob):
                 assert names(text) <= known | own, f"{node.name}.{knob}"
-            elif re.fullmatch(r"(from|to|channel)\d", knob):
-                assert text in {"none", "rgba.red", "rgba.green", "rgba.blue", "rgba.alpha"} | known
+            elif re.fullmatch(r"(from|to)\d", knob):
+                assert text in {"none", *RGBA} | known
+            elif re.fullmatch(r"channel\d", knob):
+                assert set(mask_channels(text)) <= {*RGBA} | known
 
 
 def test_inputs_are_plate_ref_and_matte():
@@ -148,9 +155,30 @@ def test_files_are_real_file_knobs_and_the_read_follows_the_one_of_the_result():
 
 
 def test_nothing_in_it_points_to_a_file_or_runs_python_by_itself():
-    texts = [value for node in (GROUP, *nodes(INSIDE)) for value in node.knobs.values()]
+    knobs = [knob for node in (GROUP, *nodes(INSIDE)) for knob in node.knobs.items()]
+    texts = [text for name, text in knobs if name not in ("knobChanged", "output_folder")]
     assert not [text for text in texts if "python" in text.lower() or re.search(r"(?<!<)/\w+/|\w:[\\/]", text)]
-    assert not {"knobChanged", "onCreate", "updateUI", "beforeRender"} & {k for n in nodes(STEPS) for k in n.knobs}
+    assert not {"onCreate", "updateUI", "beforeRender"} & {k for n in nodes(STEPS) for k in n.knobs}
+    assert [node.name for node in nodes(STEPS) if "knobChanged" in node.knobs] == ["RefColorize"]
+
+
+def test_channels_are_named_as_nuke_writes_them():
+    """A mask of one channel names the others of its layer as off; none of 653 public scripts has `rgba.red` alone."""
+    for node in nodes(INSIDE):
+        for name, mask in node.knobs.items():
+            if re.fullmatch(r"channel\d", name) and "." in mask:
+                parts = mask.split()
+                layer = parts[0].lstrip("-").split(".")[0]
+                expected = LAYERS[layer] if layer in LAYERS else (*RGBA[:3], "none")
+                assert [part.lstrip("-") for part in parts] == list(expected), f"{node.name}.{name} {mask}"
+
+
+def test_its_own_python_is_whole_and_needs_no_plug_in():
+    tree = ast.parse(GROUP.knobs["knobChanged"], feature_version=(3, 9))
+    imported = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    assert imported == ["import os, re"]
+    scopes = (ast.FunctionDef, ast.Lambda, ast.ListComp, ast.GeneratorExp, ast.DictComp, ast.SetComp)
+    assert not [node for node in ast.walk(tree) if isinstance(node, scopes)], "these cannot see what exec has set"
 
 
 @pytest.mark.parametrize("button", BUTTONS, ids=lambda button: button.name)

@@ -59,6 +59,12 @@ def test_a_key_that_is_switched_off_is_not_used(nodes: Any, node: Any) -> None:
     assert nodes.keys(node) == [1]
 
 
+def test_set_key_of_nukes_own_menu_adds_a_key_that_is_used(nuke: Any, nodes: Any, node: Any) -> None:
+    nuke.frame(7)
+    node["reference_keys"].setAnimated()
+    assert nodes.keys(node) == [7]
+
+
 def test_the_time_line_goes_from_key_to_key_and_no_further(nuke: Any, nodes: Any, node: Any) -> None:
     nodes.add_key(node, 10)
     nodes.add_key(node, 20)
@@ -77,7 +83,7 @@ def test_versions_are_counted_on_and_shown(nodes: Any, node: Any, tmp_path: Path
     assert [(version.name, version.frames) for version in nodes.versions(node)] == [("v001", 2)]
     nodes.use_version(node, 1)
     assert node["version"].value() == "v001" and node["use_result"].value()
-    assert node["result_file"].value() == nodes.versions(node)[0].path
+    assert node["result_file"].toScript() == nodes.versions(node)[0].path
     read = node.node("Result")
     assert (read["first"].value(), read["last"].value()) == (1001, 1002)
     with pytest.raises(Exception, match="no version v005"):

@@ -115,3 +115,17 @@ def test_a_click_on_the_time_line_moves_nukes_frame(make_panel: Any, node: Any, 
     line = panel.references.line
     QtTest.QTest.mouseClick(line, QtCore.Qt.MouseButton.LeftButton, pos=line.place_of(1013))
     assert nuke.frame() == 1013
+
+
+def test_a_script_without_a_node_is_not_searched_at_every_look(
+    nuke: Any, make_panel: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refcolorize import panel as panels
+
+    searched: list[int] = []
+    monkeypatch.setattr(panels, "_SEARCH_SECONDS", 3600.0, raising=False)
+    monkeypatch.setattr(nuke, "allNodes", lambda *_: searched.append(1) or [])
+    panel = make_panel()
+    for _ in range(20):
+        panel._look()
+    assert len(searched) == 1

@@ -85,7 +85,7 @@ def test_a_shot_is_coloured_given_a_suggested_keyframe_coloured_again_and_both_v
 
 
 def shown(comp: Comp) -> tuple[str, str]:
-    return str(comp.node["version"].value()), Path(comp.node["result_file"].value()).name
+    return str(comp.node["version"].value()), Path(comp.node["result_file"].toScript()).name
 
 
 def test_the_pictures_of_the_keyframes_are_rendered_on_demand_and_leave_no_trace(

@@ -191,4 +191,4 @@ def test_a_node_inside_a_group_has_a_folder_of_its_own(nuke: Any, comp: Comp, sh
     group = nuke.nodes.Group(name="Sequence")
     with group:
         inner = nodes.create()
-    assert nodes.results(inner).folder == comp.folder / "refcolorize" / "Sequence_RefColorize1"
+    assert nodes.results(inner).folder == comp.folder / "refcolorize" / "comp" / "Sequence_RefColorize1"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import runpy
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -67,10 +70,10 @@ def test_a_version_picked_in_the_node_leads_to_its_files(nuke: Any, tmp_path: Pa
         path.touch()
     nodes.use_version(node, 2)
     node["version"].setValue("v001")
-    assert node["result_file"].value() == nodes.results(node).pattern("v001")
+    assert nodes.shows(node, nodes.results(node).pattern("v001"))
     assert node.node("Result")["first"].value() == 1001
     node["version"].setValue("none")
-    assert node["result_file"].value() == nodes.results(node).pattern("v001"), "use result is what switches it off"
+    assert nodes.shows(node, nodes.results(node).pattern("v001")), "use result is what switches it off"
     assert not node["use_result"].value()
     node["version"].setValue("v002")
     assert node["use_result"].value()
@@ -107,3 +110,40 @@ print(*(name for name in sys.modules if name.partition(".")[0] in {TOO_DEAR}))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert (done.stdout.split(), done.stderr) == ([], "")
+
+
+@pytest.mark.gui
+def test_a_nuke_that_is_too_old_is_told_so_in_one_line_and_is_left_as_it_is(
+    nuke: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nuke.NUKE_VERSION_MAJOR, nuke.NUKE_VERSION_STRING = 13, "13.2v5"
+    nuke.pluginAddPath(PLUGIN.as_posix())
+    assert capsys.readouterr().err.splitlines() == [
+        "RefColorize needs Nuke 14 or newer, and is left out of Nuke 13.2v5."
+    ]
+    assert "RefColorize" not in [item.name() for item in nuke.menu("Nodes").items()]
+    assert not LAYERS & set(nuke.layers())
+
+
+@pytest.mark.parametrize("name", ["init.py", "menu.py", "refcolorize/__init__.py"])
+def test_what_an_old_nuke_reads_is_in_the_python_that_it_has(name: str) -> None:
+    ast.parse((PLUGIN / name).read_text(encoding="utf-8"), feature_version=(3, 7))
+
+
+def test_a_button_of_the_node_in_an_old_nuke_says_that_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 7, 7))
+    with pytest.raises(ImportError, match="Nuke 14 or newer"):
+        runpy.run_path(str(PLUGIN / "refcolorize" / "__init__.py"))
+
+
+@pytest.mark.parametrize(("python", "expected"), [((3, 9), "PySide2"), ((3, 10), "PySide2"), ((3, 11), "PySide6")])
+def test_the_nuke_decides_which_qt_it_is_and_not_what_else_is_on_the_path(
+    monkeypatch: pytest.MonkeyPatch, python: tuple[int, int], expected: str
+) -> None:
+    for name in ("PySide2", "PySide6"):
+        module = ModuleType(name)
+        for part in ("QtCore", "QtGui", "QtWidgets"):
+            setattr(module, part, f"{name}.{part}")
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(sys, "version_info", (*python, 0))
+    assert runpy.run_path(str(PLUGIN / "refcolorize" / "qt.py"))["QtCore"] == f"{expected}.QtCore"

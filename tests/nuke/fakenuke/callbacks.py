@@ -141,6 +141,9 @@ class Callbacks:
             return
         for entry in (*self._for_node.get(node, ()), *self._entries("KnobChanged", node)):
             self._run(entry, node, knob, "KnobChanged")
+        words = node._text("knobChanged")  # the node's own: 221 Groups of public scripts have one
+        if words and (self._session.gui or self._session.disputed.knob_changed_in_terminal):
+            self._run((self._session.run_text, (words,), {}), node, knob, "KnobChanged")
 
     def refuse_inside_knob_changed(self, what: str) -> None:
         """Raise where knobChanged is being called: there Nuke would hang or crash."""

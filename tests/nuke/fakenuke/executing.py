@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from . import colorspaces, image_files
 from .formats import FrameRange, FrameRanges
 from .nodes import Node, opened
+from .views import names as view_names
 
 if TYPE_CHECKING:
     from .session import Session
@@ -45,8 +46,11 @@ def execute(
     continueOnError: bool = False,
     frameRangeSet: FrameRanges | None = None,
 ) -> None:
-    """`nuke.execute` of one Write. Raises RuntimeError as Nuke does, "Cancelled" where the artist cancels."""
-    del views
+    """`nuke.execute` of one Write. Raises RuntimeError as Nuke does, "Cancelled" where the artist cancels.
+
+    views: all of the script where none are named (its docstring); of these a Write renders those of its own knob.
+    A file without %V in its name is written once for each, so that the last one stays.
+    """
     session.callbacks.refuse_inside_knob_changed("nuke.execute")
     session.main_thread.require()
     node = session.graph.find(nameOrNode) if isinstance(nameOrNode, str) else nameOrNode
@@ -54,16 +58,32 @@ def execute(
         raise RuntimeError(f"{nameOrNode} is not executable")
     if not node._enabled():
         return
-    session.callbacks.call_or_raise("BeforeRender", node)
+    if session.executing:  # public reports: from a panel, and from a callback
+        session.executing -= 1
+        raise RuntimeError("I'm already executing something else")
+    asked = list(views) or view_names(session)
+    _before_or_after(session, node, "BeforeRender")
     for frame in _frames(frameRangeSet if frameRangeSet is not None else start, end, incr):
+        if node["use_limit"].value() and not node["first"].value() <= frame <= node["last"].value():
+            continue
         if session.artist.cancels_render(frame):
             raise RuntimeError("Cancelled")
         try:
-            _render(session, node, frame)
+            for view in (view for view in node["views"].value().split() if view in asked):
+                with session.in_view(view):
+                    _render(session, node, frame)
         except RuntimeError:
             if not continueOnError:
                 raise
-    session.callbacks.call_or_raise("AfterRender", node)
+    _before_or_after(session, node, "AfterRender")
+
+
+def _before_or_after(session: Session, node: Node, event: str) -> None:
+    """Callbacks, and the Write's own knob of that name, which runs as Python (public defaults of Write.afterRender)."""
+    session.callbacks.call_or_raise(event, node)
+    if words := node[event[0].lower() + event[1:]].value():
+        with session.callbacks.inside(node, None, event):
+            session.run_text(words)
 
 
 def _frames(start: int | FrameRanges | FrameRange | None, end: int | None, incr: int) -> list[int]:
@@ -80,9 +100,9 @@ def _frames(start: int | FrameRanges | FrameRange | None, end: int | None, incr:
 
 def _render(session: Session, node: Node, frame: int) -> None:
     with session.at_frame(frame):
-        session.callbacks.call_or_raise("BeforeFrameRender", node)
+        _before_or_after(session, node, "BeforeFrameRender")
         _write(session, node, frame)
-        session.callbacks.call_or_raise("AfterFrameRender", node)
+        _before_or_after(session, node, "AfterFrameRender")
 
 
 def _write(session: Session, node: Node, frame: int) -> None:

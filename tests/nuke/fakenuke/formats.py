@@ -69,14 +69,20 @@ class FrameRange:
 
 
 class FrameRanges:
-    """Several: FrameRanges("1-10 20-30x2"), from a list of ranges, or empty."""
+    """Several: from a list of ranges or of their texts (Foundry's flipbooking passes `text.split(",")`), or empty.
+
+    Public tools also pass one text, with blanks in it; whether commas are understood there is not known.
+    """
 
     __slots__ = ("_ranges",)
 
-    def __init__(self, ranges: str | list[FrameRange] | FrameRange = "") -> None:
+    def __init__(self, ranges: str | list[FrameRange] | list[str] | FrameRange = "") -> None:
         if isinstance(ranges, str):
-            ranges = [FrameRange(part) for part in ranges.replace(",", " ").split()]
-        self._ranges = [ranges] if isinstance(ranges, FrameRange) else list(ranges)
+            if "," in ranges:
+                raise RuntimeError(f"{ranges!r} is not a frame range")
+            ranges = ranges.split()
+        many = [ranges] if isinstance(ranges, FrameRange) else list(ranges)
+        self._ranges = [FrameRange(each) if isinstance(each, str) else each for each in many]
 
     def add(self, r: FrameRange) -> None:
         self._ranges.append(r)

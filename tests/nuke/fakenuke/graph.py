@@ -102,7 +102,9 @@ class Graph:
     def _make_or_load(self, class_name: str) -> Node:
         self._session.root.setModified(True)
         if class_name in node_classes.CLASSES:
-            return self.make(class_name)
+            node = self.make(class_name)
+            self._session.knob_defaults.apply(node)
+            return node
         for folder in self._session.plugin_paths:
             for ending in (".gizmo", ".nk"):
                 path = Path(folder) / f"{class_name}{ending}"

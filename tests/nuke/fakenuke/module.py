@@ -10,7 +10,21 @@ from typing import Any
 
 from expressions import evaluate, names
 
-from . import animation, arrays, enumerations, executing, formats, knobs, menus, nodes, script, tcl, texts, vectors
+from . import (
+    animation,
+    arrays,
+    enumerations,
+    executing,
+    formats,
+    knobs,
+    menus,
+    nodes,
+    script,
+    tcl,
+    texts,
+    vectors,
+    views,
+)
 from .environment import Environment
 from .groups import Group, Root
 from .interface import panel_class, progress_class
@@ -21,7 +35,7 @@ from .undo import undo_class
 
 __all__ = ["build"]
 
-REPLACE = 1
+REPLACE, REPLACE_VIEWS = 1, 2
 _CONSTANTS = (
     (animation, ("HORIZONTAL", "BREAK", "BEFORE_CONST", "BEFORE_LINEAR", "AFTER_CONST", "AFTER_LINEAR")),
     (animation, ("USER_SET_SLOPE", "SMOOTH", "LINEAR", "CONSTANT", "CATMULL_ROM", "CUBIC")),
@@ -30,9 +44,11 @@ _CONSTANTS = (
     (nodes, ("INPUTS", "HIDDEN_INPUTS", "EXPRESSIONS", "LINKINPUTS")),
     (script, ("WRITE_ALL", "WRITE_USER_KNOB_DEFS", "WRITE_NON_DEFAULT_ONLY", "TO_SCRIPT", "TO_VALUE")),
 )
-_KNOBS = {knobs: ("Knob", "Tab_Knob", "Link_Knob", "Format_Knob"), enumerations: enumerations.__all__} | {
-    module: module.__all__ for module in (arrays, texts, vectors)
-}
+_KNOBS = (
+    {knobs: ("Knob", "Tab_Knob", "Link_Knob", "Format_Knob"), enumerations: enumerations.__all__}
+    | {module: module.__all__ for module in (arrays, texts, vectors)}
+    | {views: ("MultiView_Knob", "ViewerWindow")}
+)
 
 
 def build(session: Session) -> ModuleType:
@@ -47,7 +63,9 @@ def build(session: Session) -> ModuleType:
         "NUKE_VERSION_RELEASE": 3,
         "NUKE_VERSION_STRING": session.version_text.replace(" ", ""),
         "REPLACE": REPLACE,
+        "REPLACE_VIEWS": REPLACE_VIEWS,
         "EXE_PATH": sys.executable,
+        "CancelledError": CancelledError,
         "env": Environment(session, int(major), int(minor)),
         "nodes": _Nodes(session),
         "Undo": undo_class(session.undo),
@@ -77,6 +95,10 @@ def build(session: Session) -> ModuleType:
     vars(nuke).update(contents)
     session.namespace["nuke"] = nuke
     return nuke
+
+
+class CancelledError(Exception):
+    """In the stubs beside RuntimeError; which of the two a render raises is not known."""
 
 
 class _Nodes:
@@ -117,14 +139,25 @@ def _graph(session: Session) -> dict[str, Callable[..., Any]]:
         found = graph.find(node) if node else None
         return graph.find(s) is not None or (found is not None and found.knob(knob) is not None)
 
+    def addView(s: str) -> None:
+        root = session.root
+        root["views"].setValue(f"{root._text('views')}\n{s} #ffffff")
+
+    def deleteView(s: str) -> None:
+        lines = [line for line in session.root._text("views").splitlines() if line.split()[0] != s]
+        session.root["views"].setValue("\n".join(lines))
+        session.view = views.names(session)[0] if session.view == s else session.view
+
     def selectAll() -> None:
         for node in graph.group.nodes():
             node.setSelected(True)
 
     return {
+        "addView": addView,
         "allNodes": allNodes,
         "createNode": createNode,
         "delete": delete,
+        "deleteView": deleteView,
         "dependencies": dependencies,
         "dependentNodes": dependentNodes,
         "exists": exists,
@@ -155,6 +188,7 @@ def _context(session: Session) -> dict[str, Callable[..., Any]]:
         return int(session.frame)
 
     def filename(node: Node, i: int = 0) -> str | None:
+        """By root's proxy setting, all worked out but %04d, which goes with REPLACE (its docstring)."""
         if "file" not in node.knobs() or not node["file"].value():
             return None
         return nodes.file_of(node, session.frame if i == REPLACE else None)
@@ -182,8 +216,8 @@ def _context(session: Session) -> dict[str, Callable[..., Any]]:
         "thisKnob": thisKnob,
         "thisNode": thisNode,
         "thisParent": lambda: session.graph.group.parent(),
-        "thisView": lambda: "main",
-        "views": lambda: ["main"],
+        "thisView": lambda: session.view,
+        "views": lambda: views.names(session),
     }
 
 
@@ -267,6 +301,7 @@ def _plugins(session: Session) -> dict[str, Callable[..., Any]]:
         "executeInMainThreadWithResult": executeInMainThreadWithResult,
         "pluginAddPath": add,
         "pluginAppendPath": append,
+        "knobDefault": lambda classknob, value=None: session.knob_defaults.set_or_get(classknob, value),
         "pluginPath": lambda: list(session.plugin_paths),
         "tprint": tprint,
     }
@@ -285,6 +320,7 @@ def _dialogs(session: Session) -> dict[str, Callable[..., Any]]:
         return artist.typed(message) or None
 
     return {
+        "activeViewer": lambda: views.ViewerWindow(session) if session.gui else None,
         "ask": lambda prompt: artist.ask(prompt),
         "askWithCancel": lambda prompt: artist.ask_with_cancel(prompt),
         "getFilename": getFilename,

@@ -15,6 +15,7 @@ from . import arrays, knobs, texts
 from .enumerations import Enumeration_Knob
 from .knobs import Knob
 from .vectors import AColor_Knob
+from .views import MultiView_Knob
 
 Make = Callable[[], Knob]
 
@@ -131,6 +132,7 @@ _ROOT = (
     _string("int16Lut", "sRGB"),
     _string("logLut", "Cineon"),
     _string("floatLut", "linear"),
+    _string("views", "main #ffffff"),
     *map(_callback, ("onScriptLoad", "onScriptSave", "onScriptClose")),
     _callback("beforeRender"),
     _callback("afterRender"),
@@ -172,7 +174,9 @@ _WRITE = (
     _integer("first", 1),
     _integer("last", 1),
     _bool("use_limit"),
+    partial(MultiView_Knob, "views"),
     _bool("reading"),
+    _bool("checkHashOnRead", True),
     *map(_callback, ("beforeRender", "beforeFrameRender", "afterFrameRender", "afterRender")),
     _DISABLE,
 )
@@ -193,6 +197,13 @@ WRITE_FORMATS: dict[str, tuple[Make, ...]] = {
         _choice("compression", _EXR_COMPRESSION, "Zip (1 scanline)"),
         _choice("metadata", ("default metadata", "no metadata", "default metadata and exr/*", "all metadata")),
         _bool("autocrop"),
+        _bool("write_ACES_compliant_EXR"),
+        _choice(
+            "interleave",
+            ("channels, layers and views", "channels and layers", "channels"),
+            "channels, layers and views",
+        ),
+        _bool("standard_layer_name_format"),
     ),
     "png": (_choice("datatype", ("8 bit", "16 bit")),),
     "tiff": (

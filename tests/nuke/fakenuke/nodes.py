@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import colorspaces, node_classes, tcl
 from .knobs import Knob
+from .views import with_view
 
 if TYPE_CHECKING:
     from .formats import Format, FrameRange
@@ -56,6 +57,8 @@ class Node:
                 self._knobs.pop(make().name(), None)
         for make in node_classes.WRITE_FORMATS.get(self._text("file_type"), ()):
             self._take(make())
+        if not self._session.reading:
+            self._session.knob_defaults.apply(self, self._text("file_type"))
 
     def _find_child(self, name: str) -> Node | None:
         del name
@@ -335,9 +338,13 @@ def upstream(node: Node) -> Iterator[Node]:
 
 
 def file_of(node: Node, frame: float | None = None) -> str:
-    """The path of a Read or Write, its Tcl worked out; with its frame where one is given."""
-    path = tcl.technical(tcl.expand(node._text("file"), node, node._session.frame if frame is None else frame))
-    return path if frame is None else tcl.with_frame(path, frame)
+    """The path of a Read or Write, its Tcl worked out; with its frame and view where a frame is given.
+
+    It is the knob `proxy` that is meant while proxies are on and it is filled in (documented of nuke.filename).
+    """
+    name = "proxy" if node._session.root["proxy"].value() and node._text("proxy") else "file"
+    path = tcl.technical(tcl.expand(node._text(name), node, node._session.frame if frame is None else frame))
+    return path if frame is None else with_view(tcl.with_frame(path, frame), node._session.view)
 
 
 def opened(node: Node, frame: float) -> Path:

@@ -10,6 +10,8 @@ from typing import Any
 
 from . import rendering
 from .callbacks import Callbacks
+from .defaults import KnobDefaults
+from .disputed import Disputed
 from .formats import Format, FrameRange
 from .graph import Graph
 from .groups import Group, Root
@@ -28,6 +30,7 @@ class Session:
     """A run of Nuke.
 
     gui: whether it has windows. namespace: what init.py, menu.py, menus and buttons share, as Nuke's __main__.
+    disputed: what this Nuke does where documentation and practice differ.
     panels: what was registered, by id. root, graph and the others: the parts.
     """
 
@@ -36,6 +39,11 @@ class Session:
     def __init__(self, *, gui: bool) -> None:
         self.gui = gui
         self.reading = False
+        self.view = "main"  # the one that is shown, or being rendered
+        self.disputed = Disputed()
+        self.knob_defaults = KnobDefaults()
+        self.executing = 0  # so many renders from now on are refused, since Nuke is at another one
+        self.localized = ""  # where local copies of a Read's files lie, if there are any
         self._at: list[float] = []
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
         self.plugin_paths: list[str] = []
@@ -67,6 +75,15 @@ class Session:
             yield
         finally:
             self._at.pop()
+
+    @contextmanager
+    def in_view(self, view: str) -> Iterator[None]:
+        """While a view is rendered."""
+        before, self.view = self.view, view
+        try:
+            yield
+        finally:
+            self.view = before
 
     def go_to(self, frame: float) -> None:
         """Move the time line."""

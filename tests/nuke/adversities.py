@@ -1,0 +1,81 @@
+"""What a fake Nuke can be made to do to the plug-in, as real ones do: each takes a session and a script."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any
+
+from comp import Comp
+
+__all__ = ["ADVERSITIES", "STUDIO", "two_views"]
+
+# As public init.py files have them, and worse.
+STUDIO = {
+    "Write.channels": "rgba",
+    "Write.disable": "true",
+    "Write.use_limit": "true",
+    "Write.premultiplied": "true",
+    "Write.colorspace": "sRGB",
+    "Write.proxy": "/no/such/folder/proxy.%04d.exr",
+    "Write.beforeRender": "raise RuntimeError('of the studio')",
+    "Write.beforeFrameRender": "raise RuntimeError('of the studio')",
+    "Write.afterFrameRender": "raise RuntimeError('of the studio')",
+    "Write.afterRender": "raise RuntimeError('of the studio')",
+    "Write.exr.compression": "DWAA",
+    "Write.exr.datatype": "32 bit float",
+    "Write.exr.metadata": "all metadata",
+    "Write.exr.autocrop": "true",
+    "Write.png.datatype": "16 bit",
+    "Reformat.type": "scale",
+    "Reformat.scale": "0.25",
+    "Reformat.box_fixed": "true",
+    "Reformat.disable": "true",
+}
+
+
+def two_views(nuke: Any, comp: Comp) -> None:
+    """left and right: left sees the shot's own reference, right another picture of it."""
+    nuke.addView("left")
+    nuke.addView("right")
+    nuke.deleteView("main")
+    for view, frame in (("left", 1001), ("right", 1004)):
+        (comp.folder / view).mkdir()
+        for at in (1001, 1004):
+            data = (comp.folder / f"ref.{frame}.exr").read_bytes()
+            (comp.folder / view / f"ref.{at}.exr").write_bytes(data)
+    comp.ref["file"].setValue((comp.folder / "%V" / "ref.####.exr").as_posix())
+
+
+def _studio_defaults(session: Any, comp: Comp) -> None:
+    del session
+    for name, value in STUDIO.items():
+        comp.nuke.knobDefault(name, value)
+
+
+def _two_views(session: Any, comp: Comp) -> None:
+    two_views(comp.nuke, comp)
+    session.view = "left"
+
+
+def _localized(session: Any, comp: Comp) -> None:
+    del comp
+    session.localized = "/no/such/cache"
+
+
+def _answer(name: str, value: bool) -> Callable[[Any, Comp], None]:
+    return lambda session, _comp: setattr(session.disputed, name, value)
+
+
+ADVERSITIES: dict[str, Callable[[Any, Comp], object]] = {
+    "none": lambda _session, _comp: None,
+    "getEvaluatedValue keeps %04d": _answer("evaluated_has_frame", False),
+    "value keeps ####": _answer("value_is_technical", False),
+    "a status is saved": _answer("saves_text_of_do_not_write", True),
+    "studio defaults": _studio_defaults,
+    "two views": _two_views,
+    "local copies": _localized,
+    "nothing is collected": lambda _session, _comp: gc.disable(),
+    "proxies are on": lambda _session, comp: comp.nuke.root()["proxy"].setValue(True),
+    "the play head is elsewhere": lambda _session, comp: comp.nuke.frame(1004),
+}

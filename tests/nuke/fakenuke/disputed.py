@@ -1,0 +1,26 @@
+"""What a real Nuke is disputed, or not known, to do. A test runs the plug-in under either answer.
+
+The defaults are what practice shows; docs/nuke_facts.yaml has the sources.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Disputed"]
+
+
+@dataclass
+class Disputed:
+    """One switch for each disputed fact.
+
+    evaluated_has_frame: getEvaluatedValue() puts the frame and view in; else it keeps %04d, as its docstring says.
+    value_is_technical: File_Knob.value() gives %04d for ####; else the text as it was written.
+    saves_text_of_do_not_write: a Text_Knob with DO_NOT_WRITE still has its text in the addUserKnob line.
+    knob_changed_in_terminal: a node's own knobChanged runs without a GUI too.
+    """
+
+    evaluated_has_frame: bool = True
+    value_is_technical: bool = True
+    saves_text_of_do_not_write: bool = False
+    knob_changed_in_terminal: bool = True

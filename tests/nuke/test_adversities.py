@@ -1,0 +1,91 @@
+"""The whole way from the button to the picture, in every Nuke that there may be."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from adversities import ADVERSITIES
+from comp import Comp, make_comp
+from serving import Client
+
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("state")]
+
+
+@pytest.fixture
+def comp(nuke: Any, tmp_path: Path) -> Iterator[Comp]:
+    yield make_comp(nuke, tmp_path / "show")
+    gc.enable()
+
+
+@pytest.fixture
+def pump(nuke_session: Any) -> Callable[..., Any]:
+    """Nuke's event loop, until something holds."""
+    pump: Callable[..., Any] = nuke_session.main_thread.pump
+    return pump
+
+
+def status(comp: Comp) -> str:
+    return str(comp.node["status"].value())
+
+
+@pytest.mark.parametrize("adversity", ADVERSITIES)
+@pytest.mark.usefixtures("core")
+def test_the_shot_comes_back_in_colour(
+    nuke: Any, nuke_session: Any, comp: Comp, pump: Callable[..., Any], adversity: str
+) -> None:
+    import fakenuke
+    from refcolorize import node as nodes
+    from refcolorize import render
+
+    ADVERSITIES[adversity](nuke_session, comp)
+    comp.node["colorize"].execute()
+    (running,) = render._live
+    pump(until=lambda: running.wait(0))
+    assert (running.state, running.error) == ("done", None)
+    assert status(comp) == "v001 is done: 6 frames"
+    assert nuke_session.artist.messages == []
+    assert [bar.closed for bar in nuke_session.artist.progress] == [True]
+    assert [version.frames for version in nodes.versions(comp.node)] == [6]
+    reference = fakenuke.rendering.image(comp.ref, 1001)
+    for frame in (1001, 1003, 1006):
+        shown = fakenuke.rendering.image(comp.node, frame)
+        colour = np.stack([shown[f"rgba.{name}"] for name in ("red", "green", "blue")])
+        assert colour.std(axis=0).mean() > 0.02, f"frame {frame} is in colour"
+        if frame == 1001:
+            expected = np.stack([reference[f"rgba.{name}"] for name in ("red", "green", "blue")])
+            assert np.abs(colour - expected).mean() < 0.02, "the keyframe is the artist's own picture"
+    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
+    again = nuke.toNode("RefColorize1")
+    assert (again["version"].value(), again["job"].value()) == ("v001", running.job)
+    pump(until=lambda: "v001" in str(again["status"].value()))
+
+
+@pytest.mark.usefixtures("core")
+def test_a_nuke_that_renders_something_else_is_named_and_the_next_press_works(
+    nuke_session: Any, comp: Comp, pump: Callable[..., Any]
+) -> None:
+    nuke_session.executing = 1
+    comp.node["colorize"].execute()
+    (message,) = nuke_session.artist.messages
+    assert "Painted (ref)" in message and "frame 1001" in message and "Wait" in message
+    assert not comp.leftovers()
+    comp.node["colorize"].execute()
+    pump(until=lambda: "is done" in status(comp))
+
+
+def test_a_main_thread_that_is_busy_until_the_end_shows_the_result_then(
+    core: Client, comp: Comp, pump: Callable[..., Any]
+) -> None:
+    comp.node["colorize"].execute()
+    pump(until=lambda: comp.node["job"].value())
+    job = comp.node["job"].value()
+    after = 0
+    while (answer := core.get(f"/v1/jobs/{job}/events?after={after}&wait=5"))["job"]["state"] != "done":
+        after = max([after, *(event["number"] for event in answer["events"])])
+    pump(until=lambda: "is done" in status(comp))
+    assert comp.frames("v001") == list(range(1001, 1007))

@@ -1,0 +1,62 @@
+"""The node on a host that has nothing but Nuke: its pulldowns do what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from refcolorize.spaces import SPACES
+
+GIZMOS = Path(__file__).parents[2] / "gizmos"
+
+
+@pytest.fixture
+def node(nuke: Any, tmp_path: Path) -> Any:
+    """A node that shows v001 of two versions; of `v0` folders above they must not be mistaken for one."""
+    nuke.pluginAddPath(GIZMOS.as_posix())
+    made = nuke.createNode("RefColorize")
+    folder = tmp_path / "v001" / "RefColorize1"
+    for name, frames in (("v001", (1001, 1006)), ("v002", (1010, 1020)), ("preview", (1003,))):
+        (folder / name).mkdir(parents=True)
+        for frame in frames:
+            (folder / name / f"RefColorize1_{name}.{frame}.exr").touch()
+    made["version"].setValues(["none", "v001", "v002", "preview"])
+    made["result_file"].setValue((folder / "v001" / "RefColorize1_v001.####.exr").as_posix())
+    return made
+
+
+def shown(node: Any) -> tuple[str, int, int]:
+    read = node.node("Result")
+    return Path(node["result_file"].evaluate()).parent.name, read["first"].value(), read["last"].value()
+
+
+def test_version_leads_to_its_files_and_none_to_the_plate(node: Any, tmp_path: Path) -> None:
+    node["version"].setValue("v002")
+    assert shown(node) == ("v002", 1010, 1020)
+    assert node["use_result"].value()
+    assert (
+        node["result_file"].value()
+        == (tmp_path / "v001" / "RefColorize1" / "v002" / "RefColorize1_v002.%04d.exr").as_posix()
+    )
+    node["version"].setValue("preview")
+    assert shown(node) == ("preview", 1003, 1003)
+    node["version"].setValue("none")
+    assert not node["use_result"].value()
+    node["version"].setValue("v001")
+    assert shown(node) == ("v001", 1001, 1006)
+    assert node["use_result"].value()
+
+
+def test_a_version_that_is_not_on_this_host_is_named_all_the_same(node: Any) -> None:
+    node["version"].setValues(["none", "v007"])
+    node["version"].setValue("v007")
+    assert node["result_file"].value().endswith("/v007/RefColorize1_v007.%04d.exr")
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_working_space_brings_its_numbers(node: Any, name: str) -> None:
+    node["working_space"].setValue("ACEScg" if name != "ACEScg" else "linear P3-D65")
+    node["working_space"].setValue(name)
+    for knob in ("luma", "x_light", "z_light"):
+        assert list(node[knob].value()) == pytest.approx(list(getattr(SPACES[name], knob)))

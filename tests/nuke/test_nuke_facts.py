@@ -1,0 +1,57 @@
+"""docs/nuke_facts.yaml has a line for everything that the plug-in and the gizmo assume of Nuke."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from assumptions import assumptions, of_python
+from nuke_facts import FACTS, unproven
+
+COLLECTED = assumptions()
+
+
+@pytest.mark.parametrize("kind", COLLECTED)
+def test_every_assumption_has_a_line(kind: str) -> None:
+    assert sorted(COLLECTED[kind] - FACTS[kind].keys()) == []
+
+
+@pytest.mark.parametrize("kind", COLLECTED)
+def test_no_line_is_left_of_what_is_no_longer_assumed(kind: str) -> None:
+    assert sorted(FACTS[kind].keys() - COLLECTED[kind]) == []
+
+
+def test_every_line_says_what_it_is_whence_it_is_known_and_how_well() -> None:
+    for kind, lines in FACTS.items():
+        for name, line in lines.items():
+            assert line.keys() >= {"what", "source", "status"}, f"{kind}: {name}"
+            assert line["status"] in ("documented", "practice", "unproven"), f"{kind}: {name}"
+
+
+def test_what_is_unproven_says_what_happens_where_it_is_not_so() -> None:
+    assert [name for name, line in unproven() if not line.get("without")] == []
+
+
+def test_it_names_no_file_that_only_we_have() -> None:
+    assert not re.search(r"shared/|/work|nuke_scripts\.json", str(FACTS))
+
+
+def test_a_call_a_knob_and_a_value_are_found_wherever_they_stand() -> None:
+    code = """
+def paint(node: nuke.Node, made: list[nuke.Viewer]) -> nuke.Group:
+    nuke.Undo.name("Paint")
+    write = nuke.nodes.DeepWrite(inputs=[node])
+    write["file_type"].setValue("tiff" if node["disable"].value() else "sgi")
+    set_knobs(write, {"first": 1, "crop": True, "operation": "over"})
+    if str(nuke.root()["fps"].value()) == "many":
+        return dict.fromkeys(("lifetime",), "")
+    return job["state"], client.job(1)["id"], os.environ["HOME"]
+"""
+    found: dict[str, set[str]] = {"calls": set(), "knobs": set(), "values": set()}
+    for kind, name in of_python(code):
+        found[kind].add(name)
+    assert found == {
+        "calls": {"nuke.Undo.name", "nuke.nodes.DeepWrite", "nuke.root"},
+        "knobs": {"file_type", "disable", "first", "crop", "operation", "fps", "lifetime"},
+        "values": {"file_type=tiff", "file_type=sgi", "operation=over", "fps=many"},
+    }
