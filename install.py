@@ -412,10 +412,10 @@ def nuke(options: argparse.Namespace) -> int:
 
 def nuke_probe(options: argparse.Namespace) -> int:
     """Write the script that asks a Nuke what the plug-in assumes of it; nothing is set up for that."""
-    del options
+    plugin = options.places.plugin
     script, answers = Path.cwd() / "refcolorize_probe.py", Path.cwd() / "refcolorize_probe.json"
-    lines = ["import sys", f"sys.path.insert(0, {str(PLUGIN)!r})", "import nuke"]
-    lines.append(f"nuke.pluginAddPath({PLUGIN.as_posix()!r})")
+    lines = ["import sys", f"sys.path.insert(0, {str(plugin)!r})", "import nuke"]
+    lines.append(f"nuke.pluginAddPath({plugin.as_posix()!r})")
     lines.append(f"from refcolorize import probe; probe.main({str(answers)!r})")
     try:
         script.write_text("\n".join(lines) + "\n", encoding="utf-8")

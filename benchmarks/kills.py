@@ -42,9 +42,7 @@ def make_shot(folder: Path) -> None:
 def start(folder: Path, output: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "stcolor_core.cli", "colorize", "--plate", str(folder / "plate.####.exr")]
     command += ["--reference", str(folder / "ref.####.exr"), "--output", str(folder / output / "shot.####.exr")]
-    return subprocess.Popen(
-        [*command, "--working-height", "64"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    return subprocess.Popen([*command, "--working-height", "64"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def finish(run: subprocess.Popen[bytes]) -> None:
@@ -74,12 +72,14 @@ def main() -> None:
             for path in out.glob(".*") if out.exists() else ():
                 path.unlink()
             for _ in range(min(10, options.kills - killed)):
-                run = start(folder, "out")
+                run, begun = start(folder, "out"), time.monotonic()
                 try:
-                    run.wait(chance.uniform(0.3, 1) * took)
+                    run.wait(chance.uniform(0.3, 0.95) * took)
+                    took = max(0.5, time.monotonic() - begun)  # it had less to do, or the machine is faster by now
                 except subprocess.TimeoutExpired:
                     run.kill()
                     killed += 1
+                    took *= 1.02
                 run.communicate()
                 for path in out.glob("shot.*.exr") if out.exists() else ():
                     state = frame_state(path)

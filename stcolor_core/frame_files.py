@@ -25,6 +25,7 @@ from stcolor_core.errors import OutputError, PlateError
 from stcolor_core.partials import partial_of
 from stcolor_core.picture_text import Attribute, error_text, set_attribute
 from stcolor_core.plates import LARGEST_HALF, Header, PixelType
+from stcolor_core.raw_headers import texts_and_end
 
 __all__ = ["FrameState", "frame_state", "is_as_written", "pixel_hash", "write_frame"]
 
@@ -58,9 +59,15 @@ class FrameState:
 
 
 def frame_state(path: Path | str) -> FrameState:
-    """Read a frame's header and whether it is whole, with one open of the file. Never raises."""
+    """Read a frame's header and whether it is whole, with one open of the file. Never raises.
+
+    Of a frame of ours the metadata are its texts alone.
+    """
+    path = Path(path)
+    if (ours := texts_and_end(path)) is not None and _WRITTEN in ours[0]:
+        return FrameState(metadata=ours[0], complete=ours[1], untouched=_is_of(path, ours[0]))
     try:
-        with plates.opened(Path(path)) as (file, part, header):
+        with plates.opened(path) as (file, part, header):
             complete = plates.ends_whole(file, part, header)
             return FrameState(metadata=header.metadata, complete=complete, untouched=_untouched(header))
     except PlateError:
@@ -198,8 +205,13 @@ def _stored(values: NDArray[Any], pixel_type: PixelType) -> NDArray[Any]:
 
 
 def _untouched(header: Header) -> bool:
+    return _is_of(header.path, header.metadata)
+
+
+def _is_of(path: Path, metadata: Mapping[str, Any]) -> bool:
+    """Whether a file's time is the one that was recorded when it was written."""
     try:
-        return str(header.path.stat().st_mtime_ns) == header.metadata.get(_WRITTEN)
+        return str(path.stat().st_mtime_ns) == metadata.get(_WRITTEN)
     except OSError:  # gone since
         return False
 

@@ -6,66 +6,29 @@ The one place through which a run reads pictures, so that whatever is read is al
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 from stcolor_core import plates
 from stcolor_core.color import ColorPipe
 from stcolor_core.errors import PlateError
+from stcolor_core.formats import Format, read_formats
 from stcolor_core.interop import interop_id
 from stcolor_core.ocio import forget_files
-from stcolor_core.plates import Header, Picture, Window
+from stcolor_core.plates import Header, Picture
 from stcolor_core.sequences import FramePattern
-from stcolor_core.shot import Plate, Reference, Shot, Still, name_frames
+from stcolor_core.shot import Plate, Reference, Shot, Still, format_frames, name_frames
 from stcolor_core.shot_files import check_mattes, find_frames, find_references
-from stcolor_core.stat_cache import StatCache, Status
+from stcolor_core.stat_cache import StatCache, Status, in_threads
 from stcolor_core.tracking.cryptomatte import find_layer
 from stcolor_core.weight_files import checksum
 
-__all__ = ["Format", "InputSpace", "ShotInputs", "open_pipe"]
+__all__ = ["InputSpace", "ShotInputs", "open_pipe"]
 
 _FORMATS, _MANIFESTS = "formats 1", "manifests 1"  # counted up when what is kept under these names changes
 _TYPES = {"openexr": "EXR"}
 _SAME_TYPE = {".tiff": ".tif", ".jpeg": ".jpg", ".sxr": ".exr"}
-
-
-@dataclass(frozen=True)
-class Format:
-    """What a picture file says of itself without its pixels.
-
-    data_window, display_window, file_format, pixel_type, layer, layers: as in `plates.Header`.
-    is_result: RefColorize has written it.
-    """
-
-    data_window: Window
-    display_window: Window
-    file_format: str
-    pixel_type: str
-    layer: str
-    layers: tuple[str, ...]
-    is_result: bool
-
-    @classmethod
-    def read(cls, path: Path, *, frame: int | None, layer: str | None) -> Format:
-        """Return what the header says. Raises PlateError as `plates.read_header` does."""
-        header = plates.read_header(path, frame=frame, layer=layer)
-        return cls(
-            data_window=header.data_window,
-            display_window=header.display_window,
-            file_format=header.file_format,
-            pixel_type=header.pixel_type,
-            layer=header.layer,
-            layers=header.layers,
-            is_result="stcolor/settings" in header.metadata,
-        )
-
-    @classmethod
-    def load(cls, data: dict[str, Any]) -> Format:
-        """Return what `dataclasses.asdict` made, after a way through JSON."""
-        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
-        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -114,6 +77,7 @@ class ShotInputs:
         references: Reference frame -> its picture and the colour space given for it.
         pipe: The plate's colour space.
         spaces: The colour space of every input, as it is told.
+        record: The same in one line, as it goes into the frames.
 
     Raises:
         StcolorError: If a file is missing, damaged or of no known colour space.
@@ -123,6 +87,7 @@ class ShotInputs:
         self._shot, self._cache = shot, cache or StatCache()
         forget_files()
         self._statuses: dict[Path, Status] = {}
+        self._pipes: dict[tuple[object, ...], ColorPipe] = {}
         self.frames = find_frames(shot.plate)
         self.references = find_references(shot, self.frames, warn=warn)
         check_mattes(shot, self.frames, warn=warn)
@@ -130,8 +95,10 @@ class ShotInputs:
         of_plate = self._formats(self.frames.values(), layer=shot.plate.layer)
         self.formats = {frame: of_plate[path] for frame, path in self.frames.items()}
         self._coloured = self._formats(self._coloured_paths())
-        self.pipe = self._open(shot.plate.colorspace, next(iter(self.frames.values())), self.first)
+        plate = next(iter(self.frames.values()))
+        self.pipe = open_pipe(shot, shot.plate.colorspace, plate, file=self.first, exposure=shot.plate.exposure)
         self.spaces = tuple(self._told())
+        self.record = "; ".join(map(str, self._recorded()))
         pictures: tuple[Plate | Reference | Still, ...] = (shot.plate, *shot.references, *shot.stills)
         if shot.ocio is not None and not any(picture.colorspace for picture in pictures):
             warn(f"The OpenColorIO config {shot.ocio} decides nothing here: no picture names a space of it.")
@@ -165,7 +132,11 @@ class ShotInputs:
 
     def pipe_of(self, path: Path, colorspace: str | None, *, exposure: float) -> ColorPipe:
         """The colour space of a reference or still. Raises ColorError if it is unknown."""
-        return open_pipe(self._shot, colorspace, path, file=self._coloured[path], exposure=exposure)
+        file = self._coloured[path]
+        key = (colorspace, _of_plates_type(self._shot, path), file.file_format, file.pixel_type, exposure)
+        if key not in self._pipes:  # to open a config takes a tenth of a second
+            self._pipes[key] = open_pipe(self._shot, colorspace, path, file=file, exposure=exposure)
+        return self._pipes[key]
 
     def plate_state(self, frame: int) -> Status:
         """What tells a plate frame from an earlier state of itself: plates are too many to be read for it."""
@@ -202,7 +173,7 @@ class ShotInputs:
 
     def _formats(self, paths: Iterable[Path], *, layer: str | None = None) -> dict[Path, Format]:
         files = {path: self._status(path) for path in paths}
-        read = partial(_format, numbers=self._numbers, layer=layer)
+        read = partial(read_formats, numbers=self._numbers, layer=layer)
         found = self._cache.of_files(f"{_FORMATS} {layer!r}", files, read)
         return {path: Format.load(found[path]) for path in files}
 
@@ -222,7 +193,7 @@ class ShotInputs:
 
     def _checksums(self, paths: Iterable[Path]) -> Mapping[Path, str]:
         try:
-            return self._cache.of_files("sha256", {path: self._status(path) for path in paths}, checksum)
+            return self._cache.of_files("sha256", {path: self._status(path) for path in paths}, in_threads(checksum))
         except OSError as error:
             raise PlateError(f"{error.filename} cannot be read ({error.strerror}). Check the path.") from None
 
@@ -235,7 +206,7 @@ class ShotInputs:
     def _manifests(self) -> Mapping[Path, str]:
         """The names of the manifests of all mattes."""
         files = {path: self._status(path) for frame in self.frames for path in self.mattes(frame)}
-        return self._cache.of_files(_MANIFESTS, files, _manifest)
+        return self._cache.of_files(_MANIFESTS, files, in_threads(_manifest))
 
     def _read(self, path: Path, read: Callable[[Path], Picture]) -> Picture:
         known = self._status(path)
@@ -245,32 +216,48 @@ class ShotInputs:
             raise PlateError(f"{what} has changed since this run began. Run it again: finished frames are kept.")
         return picture
 
-    def _open(self, colorspace: str | None, path: Path, file: Format) -> ColorPipe:
-        return open_pipe(self._shot, colorspace, path, file=file, exposure=self._shot.plate.exposure)
-
     def _told(self) -> Iterator[InputSpace]:
         """One for the plate, for each still, and for each reference as it was given."""
         shot = self._shot
         yield self._tell("Plate", shot.plate.path, self.pipe, shot.plate.colorspace, self.first)
         for reference in shot.references:
             pattern = FramePattern.parse(reference.path)
-            alike: dict[InputSpace, list[int]] = {}
-            for frame, (path, colorspace) in self.references.items():
-                if reference.frame in (None, frame) and path == pattern.path(frame):
-                    pipe = self.pipe_of(path, colorspace, exposure=0.0)
-                    told = self._tell("Reference", reference.path, pipe, colorspace, self._coloured[path], path)
-                    alike.setdefault(told, []).append(frame)
-            for told, frames in alike.items():
+            own = [
+                frame
+                for frame, (path, _) in self.references.items()
+                if reference.frame in (None, frame) and path == pattern.path(frame)
+            ]
+            for told, frames in self._alike(own, reference.path).items():
                 yield replace(told, what=f"Reference {name_frames(frames)}")
         for still in shot.stills:
-            path = Path(still.path)
-            pipe = self.pipe_of(path, still.colorspace, exposure=0.0)
-            yield self._tell("Still", still.path, pipe, still.colorspace, self._coloured[path], path)
+            yield self._tell_coloured("Still", still.path, Path(still.path), still.colorspace)
+
+    def _recorded(self) -> Iterator[InputSpace]:
+        """As `_told`, by names of files alone: the same wherever the shot lies and however it is written down."""
+        yield replace(self.spaces[0], path=FramePattern.parse(self._shot.plate.path).path(min(self.frames)).name)
+        for told, frames in self._alike(self.references, "").items():
+            first = self.references[frames[0]][0].name
+            yield replace(told, what=f"Reference {format_frames(frames)}", path=first)
+        for told in self.spaces:
+            if told.what == "Still":
+                yield replace(told, path=Path(told.path).name)
+
+    def _alike(self, frames: Iterable[int], path: str) -> dict[InputSpace, list[int]]:
+        """What is told of the references at some frames -> those of which just that is told."""
+        alike: dict[InputSpace, list[int]] = {}
+        for frame in frames:
+            told = self._tell_coloured("Reference", path, *self.references[frame])
+            alike.setdefault(told, []).append(frame)
+        return alike
+
+    def _tell_coloured(self, what: str, text: str, path: Path, colorspace: str | None) -> InputSpace:
+        pipe = self.pipe_of(path, colorspace, exposure=0.0)
+        return self._tell(what, text, pipe, colorspace, self._coloured[path], path)
 
     def _tell(
         self, what: str, text: str, pipe: ColorPipe, colorspace: str | None, file: Format, picture: Path | None = None
     ) -> InputSpace:
-        if colorspace is not None or (picture is None and self._shot.plate.colorspace is not None):
+        if colorspace is not None:
             why = "as given"
         elif picture is not None and self._shot.plate.colorspace is not None and _of_plates_type(self._shot, picture):
             why = "the plate's, as it is of the same file type"
@@ -278,10 +265,6 @@ class ShotInputs:
             why = f"the default of {_TYPES.get(file.file_format, file.file_format.upper())} files"
         several = len(file.layers) > 1
         return InputSpace(what, text, pipe.space.name, why, file.layer or "R, G, B" if several else file.layer)
-
-
-def _format(path: Path, *, numbers: Mapping[Path, int], layer: str | None) -> dict[str, Any]:
-    return asdict(Format.read(path, frame=numbers.get(path), layer=layer))
 
 
 def _manifest(path: Path) -> str:

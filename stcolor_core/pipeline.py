@@ -380,7 +380,7 @@ class _Run:
             "stcolor/model": self._shot.method.model,
             "stcolor/settings": digest,
             "stcolor/references": format_frames(self._footage.references),
-            "stcolor/inputs": "; ".join(map(str, self._inputs.spaces)),
+            "stcolor/inputs": self._inputs.record,
             "stcolor/confidence": f"{frame.confidence.mean():.4f}",
             **cryptomatte,
         }

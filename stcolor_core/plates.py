@@ -47,6 +47,7 @@ PixelType = Literal["half", "float"]
 oiio.attribute("threads", 1)
 
 _FORMATS = ("openexr", "dpx", "cineon", "tiff", "png", "jpeg", "jpeg2000")
+_WITHOUT_ALPHA_RULES = (".exr", ".sxr", ".dpx", ".cin", ".jpg", ".jpeg")
 _JPEG_2000 = (".jp2", ".j2k", ".j2c")
 _MOST_CHANNELS = 1024
 _MOST_PIXELS = 2**29  # 32K x 16K; plates of 16K x 16K are half of that
@@ -198,9 +199,7 @@ def opened(
         raise PlateError(f"{where} {'is no file' if path.exists() else 'is missing'}. {remedy}")
     if path.suffix.lower() == ".cin" and not user_data_fits(path):
         raise PlateError(f"{where} is truncated or damaged. {again}")
-    config = oiio.ImageSpec()
-    config.attribute("oiio:UnassociatedAlpha", 1)  # else colour comes back multiplied by alpha
-    file = oiio.ImageInput.open(str(path), config)
+    file = _input(path)
     if file is None:
         raise PlateError(f"{where} {_refusal(path, error_text(oiio), again)}")
     try:
@@ -220,6 +219,15 @@ def opened(
         yield file, chosen.part, _header(path, frame, file, chosen, layers)
     finally:
         file.close()
+
+
+def _input(path: Path) -> Any:
+    """OpenImageIO's input of a file, or None. With a configuration it opens the file twice, which slow disks feel."""
+    if path.suffix.lower() in _WITHOUT_ALPHA_RULES:
+        return oiio.ImageInput.open(str(path))
+    config = oiio.ImageSpec()
+    config.attribute("oiio:UnassociatedAlpha", 1)  # else colour comes back multiplied by alpha
+    return oiio.ImageInput.open(str(path), config)
 
 
 def _step(file: Any) -> int:

@@ -1,4 +1,5 @@
-"""What OpenImageIO does not tell of a file, from its bytes: why it refuses an EXR, and how a scan is damaged.
+"""What OpenImageIO does not tell of a file, from its bytes: why it refuses an EXR, and how a scan is damaged; and how a
+frame of ours stands, with one open of the file and while other threads go on.
 
 OpenEXR File Layout (openexr.com): magic number, version, then attributes of name, type, size and value; an empty name
 ends a header. Cineon: Kodak, "4.5 DPX/Cineon file format draft". JPEG 2000 codestreams: ISO/IEC 15444-1, annex A.
@@ -11,12 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["is_cut", "subsampled_channels", "user_data_fits"]
+__all__ = ["is_cut", "subsampled_channels", "texts_and_end", "user_data_fits"]
 
 _MAGIC = b"\x76\x2f\x31\x01"
 _CINEON = {b"\x80\x2a\x5f\xd7": ">I", b"\xd7\x5f\x2a\x80": "<I"}
 _CODESTREAM, _END_OF_CODESTREAM = b"\xff\x4f\xff\x51", b"\xff\xd9"
 _SEVERAL_PARTS = 0x1000  # a bit of the version
+_PLAIN = 0xFF, 0x400  # the number of the version, and the bit of long names: scan lines in one part
+_LINES = {0: 1, 1: 1, 2: 1, 3: 16, 4: 32, 5: 16, 6: 32, 7: 32, 8: 32, 9: 256}  # compression -> lines in a chunk
+_MOST_LINES = 2**20
 _COARSEST = 8  # one pixel for so many, in x or y
 _LONGEST = 2**20  # bytes looked at; the channel list is near the start
 
@@ -34,13 +38,41 @@ def subsampled_channels(path: Path) -> tuple[str, ...]:
     if not data.startswith(_MAGIC):
         return ()
     try:
-        lists = [list(_channels(value)) for name, value in _attributes(data) if name == b"channels"]
+        lists = [list(_channels(value)) for name, _, value, _ in _attributes(data) if name == b"channels"]
     except (ValueError, struct.error):
         return ()
     channels = [channel for found in lists for channel in found]
     if not all(1 <= step <= _COARSEST for _, x, y in channels for step in (x, y)):
         return ()
     return tuple(name for name, x, y in channels if (x, y) != (1, 1))
+
+
+def texts_and_end(path: Path) -> tuple[dict[str, str], bool] | None:
+    """The texts in the header of an EXR of scan lines, and whether its pixels are there to the last line.
+
+    None for any other file, and one whose header is damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LONGEST)
+            if not data.startswith(_MAGIC) or struct.unpack_from("<I", data, 4)[0] & ~sum(_PLAIN):
+                return None
+            attributes, end = {}, 0
+            for name, kind, value, place in _attributes(data):
+                attributes[name] = kind, value
+                end = place
+            _, top, _, bottom = struct.unpack("<iiii", attributes[b"dataWindow"][1])
+            lines = min(max(0, bottom - top + 1), _MOST_LINES)
+            chunks = -(-lines // _LINES[attributes[b"compression"][1][0]])
+            offsets = struct.unpack_from(f"<{chunks}Q", data, end + 1)
+            file.seek(max(offsets))
+            last = file.read(8)  # its first line and its size
+            size = struct.unpack("<iI", last)[1] if len(last) == 8 else 0
+            whole = len(last) == 8 and min(offsets) > 0 and max(offsets) + 8 + size <= file.seek(0, 2)
+    except (OSError, ValueError, LookupError, struct.error, OverflowError):
+        return None
+    texts = {name: value for name, (kind, value) in attributes.items() if kind == b"string"}
+    return {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in texts.items()}, whole
 
 
 def is_cut(path: Path, spec: Any) -> bool:
@@ -83,18 +115,19 @@ def user_data_fits(path: Path) -> bool:
     return bool(length <= size or length == 0xFFFFFFFF)  # undefined
 
 
-def _attributes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and value of each attribute, in a file of several parts of one header after the other."""
+def _attributes(data: bytes) -> Iterator[tuple[bytes, bytes, bytes, int]]:
+    """Name, type, value and end of each attribute, in a file of several parts of one header after the other."""
     (version,) = struct.unpack_from("<I", data, 4)
     place = 8
     while True:
         name, place = _name(data, place)
         if not name:
             return
-        _, place = _name(data, place)
+        kind, place = _name(data, place)
         (size,) = struct.unpack_from("<I", data, place)
-        yield name, data[place + 4 : place + 4 + size]
+        value = data[place + 4 : place + 4 + size]
         place += 4 + size
+        yield name, kind, value, place
         if data[place : place + 1] == b"\0":  # the header's end; a second one ends the last of several
             if not version & _SEVERAL_PARTS:
                 return

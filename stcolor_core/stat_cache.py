@@ -20,7 +20,7 @@ from typing import Any
 
 from stcolor_core.partials import partial_of
 
-__all__ = ["StatCache", "Status", "cache_folder", "is_settled"]
+__all__ = ["StatCache", "Status", "cache_folder", "in_threads", "is_settled"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,16 @@ def is_settled(status: Status) -> bool:
     return status[1] + _SETTLED_NS < time.time_ns()
 
 
+def in_threads(function: Callable[[Path], Any]) -> Callable[[Sequence[Path]], list[Any]]:
+    """Have a function of one file take many, several at a time; what it raises for the first is raised."""
+
+    def of_all(paths: Sequence[Path]) -> list[Any]:
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            return list(threads.map(function, paths))
+
+    return of_all
+
+
 class StatCache:
     """Values that are computed from files or from a key, as JSON.
 
@@ -60,16 +70,15 @@ class StatCache:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = cache_folder() if folder is None else folder
 
-    def of_files(self, kind: str, files: Mapping[Path, Status], function: Callable[[Path], Any]) -> dict[Path, Any]:
-        """Return the value of every file, computed in threads for those that are new or have changed.
+    def of_files(
+        self, kind: str, files: Mapping[Path, Status], function: Callable[[Sequence[Path]], Sequence[Any]]
+    ) -> dict[Path, Any]:
+        """Return the value of every file, computed for those that are new or have changed.
 
         Args:
-            kind: Names the function and everything else its value depends on.
+            kind: Names the function and everything else its values depend on.
             files: Each with its status from before this call.
-            function: Gives a value that JSON can hold.
-
-        Raises:
-            Exception: What the function raises for the first file, in order, that it fails for.
+            function: Gives the values of some files, which JSON can hold. What it raises is raised.
         """
         folders = {path.parent for path in files}
         known = {folder: self._load(self._file(kind, str(folder))) for folder in folders}
@@ -77,8 +86,7 @@ class StatCache:
         rest = [path for path in files if path not in found]
         if rest:
             settled = [path for path in rest if is_settled(files[path])]
-            with ThreadPoolExecutor(_AT_ONCE) as threads:
-                found.update(zip(rest, threads.map(function, rest), strict=True))
+            found.update(zip(rest, function(rest), strict=True))
             for path in settled:
                 known[path.parent][path.name] = [*files[path], found[path]]
             for folder in {path.parent for path in settled}:

@@ -136,10 +136,8 @@ class Bar:
         self._bar.close()
 
     def _show(self, event: Event) -> None:
-        if event.kind == "warning":
+        if event.kind == "warning" or event.kind == "input":
             self._bar.write(f"stcolor: {one_line(event.message)}", file=sys.stderr)
-        elif event.kind == "input":
-            self._bar.write(one_line(event.message), file=sys.stderr)
         elif event.kind == "look":
             self._bar.set_description(f"looking at frame {event.frame}")
         elif event.kind == "plan":

@@ -451,10 +451,12 @@ def test_what_says_nothing_of_its_pixels_or_is_no_picture_is_neither(tmp_path: P
 def test_the_state_of_a_frame_takes_one_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "sh.1001.exr"
     frame_files.write_frame(path, {"Y": (picture()[..., 0], "half")}, metadata={"stcolor/settings": "abc"})
-    opened, open_picture = [], plates.opened
-    monkeypatch.setattr(plates, "opened", lambda *args: opened.append(args) or open_picture(*args))
-    state = frame_files.frame_state(path)
-    assert state.complete and state.metadata["stcolor/settings"] == "abc" and len(opened) == 1
+    opened, open_file = [], Path.open
+    monkeypatch.setattr(Path, "open", lambda self, *args, **more: opened.append(self) or open_file(self, *args, **more))
+    with monkeypatch.context() as without_library:
+        without_library.setattr(plates, "opened", None)
+        state = frame_files.frame_state(path)
+    assert state.complete and state.untouched and state.metadata["stcolor/settings"] == "abc" and opened == [path]
     truncate(path, 0.9)
     state = frame_files.frame_state(path)
     assert not state.complete and state.metadata["stcolor/settings"] == "abc"
@@ -469,3 +471,13 @@ def test_a_killed_writer_s_partial_goes_by_the_disk_s_clock(tmp_path: Path, monk
     monkeypatch.setattr(frame_files.time, "time_ns", lambda: live.stat().st_mtime_ns + 7200 * 10**9)
     write_grey(tmp_path / "sh.1001.exr")
     assert live.exists()
+
+
+@given(share=st.floats(0, 0.999))
+def test_a_frame_of_ours_cut_anywhere_is_not_complete_by_its_header_and_chunks(
+    tmp_path_factory: pytest.TempPathFactory, share: float
+) -> None:
+    path = tmp_path_factory.mktemp("cut") / "sh.1001.exr"
+    frame_files.write_frame(path, {"Y": (picture()[..., 0], "half")}, metadata={"stcolor/settings": "abc"})
+    assert frame_files.frame_state(path).complete
+    assert not frame_files.frame_state(truncate(path, share)).complete

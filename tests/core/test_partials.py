@@ -36,6 +36,7 @@ def abandoned(folder: Path, name: str) -> Path:
 def test_a_folder_is_swept_once_and_again_after_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = 0.0
     monkeypatch.setattr(partials, "time", SimpleNamespace(monotonic=lambda: clock))
+    monkeypatch.setattr(partials, "_last_change", lambda path: path.stat().st_mtime)  # the other time cannot be set
     first = abandoned(tmp_path, "first.exr")
     write(tmp_path / "a.exr")
     assert not first.exists()

@@ -120,22 +120,11 @@ def partly_known(scene: Scene) -> PartlyKnown:
     return partial
 
 
-def held(scene: Scene) -> Scene:
-    """The same, with the border of what is known held to the edge of the picture."""
-    ab = [np.pad(each[12:-12, 20:-20], ((12, 12), (20, 20), (0, 0)), mode="edge") for each in scene.ab]
-    return Scene(scene.lightnesses, ab, scene.masks, with_mattes=False)
-
-
 def test_what_a_keyframe_does_not_know_lends_no_colour_and_is_surer_of_nothing(standard: models.Model) -> None:
-    scene = pan(6, height=96, width=160, step=4)
-    partial = partly_known(scene)
-    found, smeared = color(partial, [1], standard), color(held(scene), [1], standard)
-    for frame, colored in found.items():
+    partial = partly_known(pan(6, height=96, width=160, step=4))
+    for colored in color(partial, [1], standard).values():
         assert np.abs(colored.ab).max() < 100  # the 500 that stand where nothing is known reach no pixel
-        outside = np.linalg.norm(colored.ab - scene.ab[frame], axis=-1)[~partial.known].mean()
-        smear = np.linalg.norm(smeared[frame].ab - scene.ab[frame], axis=-1)[~partial.known].mean()
-        assert outside < smear
-        assert colored.confidence[~partial.known].mean() < colored.confidence[partial.known].mean()
+        assert colored.confidence[~partial.known].mean() < colored.confidence[partial.known].mean() - 0.1
 
 
 def test_a_keyframes_own_frame_is_coloured_where_its_colour_is_not_known(standard: models.Model) -> None:

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from serving import until
 
-from stcolor_core import cli, plates
+from stcolor_core import cli, frame_files
 from stcolor_core.service.access import find
 from stcolor_core.shot import Method, Output, Plate, Reference, Shot
 
@@ -140,7 +140,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("place")
     lightness = np.tile(np.linspace(0, 100, 16, dtype=np.float32), (16, 1))
     for frame in (1, 2, 3):
-        plates.write_frame(folder / f"plate.{frame:04d}.exr", {"Y": (lightness / 100, "half")})
+        frame_files.write_frame(folder / f"plate.{frame:04d}.exr", {"Y": (lightness / 100, "half")})
     write_reference(folder / "ref.0002.exr", lightness, np.full((16, 16, 2), 20, np.float32))
     shot = Shot(
         plate=Plate(path=str(folder / "plate.####.exr")),

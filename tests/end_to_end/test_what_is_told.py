@@ -67,7 +67,10 @@ def test_the_plates_space_reaches_references_of_its_type(
     error = np.dstack([layers["rc_ab.u"], layers["rc_ab.v"]]) - shot.scene.ab[0]
     assert np.percentile(np.abs(error), 85) < 0.6  # integers clip what is out of the space's gamut
     said = plates.read_header(shot.output(1003)).metadata
-    assert said["stcolor/inputs"] == f"{plate}; {references}"
+    assert said["stcolor/inputs"] == (
+        f"Plate plate.1001.{suffix}: {space} (as given); "
+        f"Reference 1001,1005 ref.1001.{suffix}: {space} (the plate's, as it is of the same file type)"
+    )
     assert said["colorInteropID"] == {"ACEScg": "lin_ap1_scene", "ACEScct": "ocio:acescct_ap1_scene"}[space]
 
 
