@@ -15,6 +15,8 @@ __all__ = ["FrameName", "same_files"]
 
 _FIELD = re.compile(r"#+|%(?:0[0-9]+)?d")
 _FIELD_IN_FOLDER = re.compile(r"##+|%0[0-9]+d")
+# Nuke puts the frame in place of any # of a name, the core only in these places (`FramePattern` there).
+_PLACE_OF_ONE = re.compile(r"(^|.*[._-])(#|%d)[._-].*|.*(#|%d)(\.[^.]*)?")
 _STRANGE = re.compile(r"[%#]")  # a blank padded number, a view, a variable: nothing that the core knows
 
 
@@ -45,6 +47,8 @@ class FrameName:
         if not fields:
             return cls(folder, path.name)
         field = fields[0]
+        if field[0] in ("#", "%d") and not _PLACE_OF_ONE.fullmatch(path.name):
+            return None
         digits = len(field[0]) if field[0].startswith("#") else int(field[0][1:-1] or 1)
         return cls(folder, path.name[: field.start()], path.name[field.end() :], digits)
 

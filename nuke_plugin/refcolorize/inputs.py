@@ -27,7 +27,7 @@ from .knob_paths import frame_name
 
 __all__ = ["Files", "absolute", "own_files", "rendered", "runs"]
 
-_READABLE = (".exr", ".dpx", ".tif", ".tiff", ".png", ".jpg", ".jpeg")
+_READABLE = (".exr", ".dpx", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".cin", ".jp2", ".j2c", ".j2k")
 _CONTENTS = "contents.json"  # what each file of a folder shows, as digests
 _MISSING = {"error": "error", "nearest frame": "hold"}
 

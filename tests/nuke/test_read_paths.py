@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from comp import Comp, make_comp
 
+from stcolor_core.sequences import FramePattern
+
 ANSWERS = [(frame, technical) for frame in (True, False) for technical in (True, False)]
 
 
@@ -94,3 +96,33 @@ def test_a_still_is_one_picture_wherever_the_play_head_stands(nuke: Any, comp: C
     comp.node["still2"].setValue((comp.folder / "ref.####.exr").as_posix())
     with pytest.raises(RefColorizeError, match=r"RefColorize1: still2 is the sequence .*ref\.####\.exr\. Choose one"):
         shots.build(comp.node)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "p.####.exr",
+        "p.#.exr",
+        "p#.exr",
+        "p_%d.exr",
+        "p.%04d.left.exr",
+        "p.#.left.exr",
+        "#.exr",
+        "p##_left.exr",
+        "p.exr",
+    ],
+)
+def test_a_name_means_to_the_core_what_it_means_here(name: str, tmp_path: Path) -> None:
+    from refcolorize.frame_names import FrameName
+
+    here = FrameName.parse((tmp_path / name).as_posix())
+    assert here is not None
+    there = FramePattern.parse(str(here))
+    assert (there.head, there.tail, there.digits) == (here.head, here.tail, here.digits)
+
+
+@pytest.mark.parametrize("name", ["take#2.exr", "take%d_x.exr", "a#b.####.exr", "sh#1.left.exr"])
+def test_a_frame_that_the_core_would_take_for_a_letter_is_left_to_nuke(name: str) -> None:
+    from refcolorize.frame_names import FrameName
+
+    assert FrameName.parse(f"/plates/{name}") is None
