@@ -13,18 +13,16 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Literal
 
-import numpy as np
 import torch
 
-from stcolor_core import __version__, models
+from stcolor_core import models
 from stcolor_core.claims import Claim
 from stcolor_core.digest import Digests
 from stcolor_core.errors import BadRequest, Cancelled
 from stcolor_core.existing import Existing, Found
 from stcolor_core.footage import PlateFrame, ShotFootage
-from stcolor_core.frame_files import write_frame
 from stcolor_core.inputs import ShotInputs
-from stcolor_core.layers import Frame, channels
+from stcolor_core.layers import Frame
 from stcolor_core.planning import (
     cuts_of,
     detector_digest,
@@ -36,13 +34,12 @@ from stcolor_core.planning import (
 )
 from stcolor_core.propagation import Colored, Propagator
 from stcolor_core.protection import refuse_results_as_references, refuse_to_write
-from stcolor_core.resizing import resized
 from stcolor_core.scratch import Scratch
 from stcolor_core.sequences import FramePattern
-from stcolor_core.shot import Shot, Tracking, format_frames, name_frames
+from stcolor_core.shot import Shot, Tracking, name_frames
 from stcolor_core.spans import Span, reaching, unreferenced
 from stcolor_core.stat_cache import StatCache
-from stcolor_core.upsampling import upsample
+from stcolor_core.writing import FrameWriter
 
 __all__ = [
     "Event",
@@ -176,6 +173,7 @@ class _Run:
             model=model,
             detector=detector_digest(shot, self._inputs),
         )
+        self._writer = FrameWriter(shot, self._inputs, self._footage)
         self._found: Mapping[int, Found] = {}
         self._reusable: frozenset[int] = frozenset()
         self._force = False
@@ -320,44 +318,13 @@ class _Run:
         if frame in self._reusable:
             return self._reused(frame)
         plate, reference = self._footage.plate(frame), self._footage.reference(frame)
-        own = np.ones(self._footage.canvas[3:1:-1], np.float32)
-        result = Frame(
-            frame=frame,
-            ab=reference.ab,
-            confidence=own,
-            tracked=own,
-            source=own * frame,
-            displacement=None,
-            mattes=self._footage.instances(frame),
-        )
-        if reference.known is not None:
-            rest = self._at_plate_size(self._propagator.completed(frame, self._footage), plate)
-            known = reference.known
-            result = replace(
-                result,
-                ab=np.where(known[..., None], reference.ab, rest.ab),
-                confidence=np.where(known, own, rest.confidence),
-                tracked=known.astype(np.float32),
-            )
+        rest = None if reference.known is None else self._propagator.completed(frame, self._footage)
+        result = self._writer.reference_frame(frame, reference, plate, rest)
         written = self._write(result, plate, digest)
         return self._finished(frame, kept=not written, confidence=float(result.confidence.mean()), fallback=0.0)
 
     def _write_colored(self, colored: Colored, plate: PlateFrame, digest: str) -> tuple[Colored, bool]:
-        return colored, self._write(self._at_plate_size(colored, plate), plate, digest)
-
-    def _at_plate_size(self, colored: Colored, plate: PlateFrame) -> Frame:
-        """Bring a frame to plate size, ab along the plate's own edges and the rest smoothly."""
-        size = (self._footage.canvas[3], self._footage.canvas[2])
-        rows, columns = (np.arange(n) * m // n for n, m in zip(size, colored.source.shape, strict=True))
-        return Frame(
-            frame=colored.frame,
-            ab=upsample(colored.ab * np.float32(self._shot.method.chroma), colored.lightness, plate.lightness),
-            confidence=resized(colored.confidence, size),
-            tracked=resized(colored.tracked, size),
-            source=colored.source[rows[:, None], columns],
-            displacement=colored.displacement,
-            mattes=colored.mattes,
-        )
+        return colored, self._write(self._writer.at_plate_size(colored, plate), plate, digest)
 
     def _write(self, frame: Frame, plate: PlateFrame, digest: str) -> bool:
         """Write a frame; False, and nothing is written, where somebody has put their own there meanwhile."""
@@ -369,28 +336,7 @@ class _Run:
                     f"Frame {frame.frame} ({path}) was changed while the shot was coloured. It is kept as it is."
                 )
                 return False
-        layers, cryptomatte = channels(frame, canvas=self._footage.canvas, display=self._footage.display)
-        own = {name: (self._footage.off_canvas(plate.header, values), kind) for name, (values, kind) in layers.items()}
-        if self._shot.output.beauty:
-            ab = np.stack([own["rc_ab.u"][0], own["rc_ab.v"][0]], axis=-1)
-            color = self._footage.pipe.composite(plate.pixels, ab)
-            own = {**{name: (color[..., i], "half") for i, name in enumerate("RGB")}, **own}
-        metadata = {
-            "stcolor/version": __version__,
-            "stcolor/model": self._shot.method.model,
-            "stcolor/settings": digest,
-            "stcolor/references": format_frames(self._footage.references),
-            "stcolor/inputs": self._inputs.record,
-            "stcolor/confidence": f"{frame.confidence.mean():.4f}",
-            **cryptomatte,
-        }
-        write_frame(
-            self._output.path(frame.frame),
-            own,
-            like=plate.header,
-            metadata=metadata,
-            interop_id=self._inputs.interop_id if self._shot.output.beauty else None,
-        )
+        self._writer.write(frame, plate, digest)
         return True
 
     def _as_found(self, frame: int) -> FrameResult:
