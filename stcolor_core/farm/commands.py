@@ -116,15 +116,18 @@ def _opencue(options: argparse.Namespace) -> int:
 
 
 def _job(options: argparse.Namespace) -> Job:
+    from stcolor_core.farm.engine import SHOT_FILE
     from stcolor_core.farm.job import Job, split
     from stcolor_core.farm.pinning import inputs, pinned
     from stcolor_core.pipeline import planned
     from stcolor_core.planning import pieces_of
+    from stcolor_core.protection import refuse_to_write
     from stcolor_core.sequences import FramePattern
     from stcolor_core.shot_options import check_max_span
 
     _require_plain_texts(options)
     shot = Shot.load(options.shot)
+    refuse_to_write([options.output / SHOT_FILE], shot, remedy="Give another --output.", read_from=options.shot)
     if options.max_span is not None:
         check_max_span(shot)
         shot = replace(shot, output=replace(shot.output, max_span=options.max_span))

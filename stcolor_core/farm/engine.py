@@ -36,8 +36,9 @@ def write_all(folder: Path, texts: Mapping[str, str]) -> None:
         for name, text in texts.items():
             with partial_of(folder / name) as partial:
                 partial.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written to ({error.strerror}). Check its rights and the disk.") from None
+    except (OSError, ValueError) as error:  # the second, of what is no file's name
+        why = getattr(error, "strerror", None) or error
+        raise OutputError(f"{folder} cannot be written to ({why}). Check its path, its rights and the disk.") from None
 
 
 def find_program(name: str, *, package: str, written: Path, folder: str | None = None) -> str:

@@ -112,11 +112,13 @@ def _verify(options: argparse.Namespace) -> int:
     from stcolor_core.farm.engine import write_all
     from stcolor_core.farm.report import beside, look
     from stcolor_core.pipeline import planned
+    from stcolor_core.protection import refuse_to_write
 
     with _failing_as(options.progress):
         shot = _mapped(options)
         found = look(shot, planned(shot))
         path = options.report or beside(shot)
+        refuse_to_write([path], shot, remedy="Give another --report.", read_from=options.shot)
         write_all(path.parent, {path.name: found.to_json() + "\n"})
         if found.lacking:
             raise StcolorError(f"{found.lacking} {path} has the list.")

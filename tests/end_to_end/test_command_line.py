@@ -167,7 +167,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.chdir(folder)
         patch.setattr(tempfile, "tempdir", str(folder / "tmp"))
         patch.setattr(sys, "dont_write_bytecode", True)
-        for name in ("STCOLOR_STATE_DIR", "STCOLOR_MODELS_DIR", "HOME", "XDG_DATA_HOME"):
+        for name in ("STCOLOR_STATE_DIR", "STCOLOR_MODELS_DIR", "STCOLOR_CACHE_DIR", "HOME", "XDG_DATA_HOME"):
             patch.setenv(name, str(folder / "state"))
         yield folder
 

@@ -109,6 +109,31 @@ def test_no_file_that_the_shot_reads_becomes_a_shot_file(
     assert contents(shot.folder) == before
 
 
+@pytest.mark.parametrize("command", ["openjd", "deadline", "opencue", "verify"])
+def test_a_farm_job_is_not_written_over_what_the_shot_reads(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    shot = make_shot()
+    asked = shot.folder / "shot.json"
+    assert shot.colorize("--write-shot", str(asked)) == 0
+    before = contents(shot.folder)
+    where = ["--report", str(shot.reference(FIRST))] if command == "verify" else ["--output", str(shot.folder)]
+    assert main(["farm", command, "--shot", str(asked), *where]) == 2
+    assert where[0] in said(capsys)
+    assert contents(shot.folder) == before
+
+
+def test_a_shot_file_is_not_written_over_anything_else(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+    shot = make_shot()
+    notes = shot.folder / "notes.txt"
+    notes.write_text("of the lighter")
+    assert shot.colorize("--write-shot", str(notes)) == 2
+    assert "notes.txt" in said(capsys)
+    assert notes.read_text() == "of the lighter"
+    assert shot.colorize("--write-shot", str(shot.folder / "shot.json")) == 0
+    assert shot.colorize("--write-shot", str(shot.folder / "shot.json"), "--chroma", "0.5") == 0
+
+
 def test_results_among_the_references_are_no_keyframes(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
     shot = make_shot()
     assert shot.colorize() == 0
