@@ -44,7 +44,9 @@ def busy(make_shot: MakeShot, state: Path) -> Iterator[Client]:
         client.events(job, until=is_frame)
         yield client
         events = client.finish(job)
-    assert [event["kind"] for event in events if event["kind"] != "frame"] == ["queued", "plan", "done"]
+    assert [event["kind"] for event in events if event["kind"] != "frame"] == [
+        *("queued", "plan", "input", "input", "done")
+    ]
     assert [event["number"] for event in events] == list(range(1, len(events) + 1))
     assert frames_of(events, kept=False) == list(shot.frames)
     assert shot.written() == [shot.output(frame) for frame in shot.frames]
