@@ -25,7 +25,7 @@ from .helper_nodes import execute, exr_write, quiet_nodes
 from .knob_paths import absolute, frame_name
 from .upstream import frame_digests
 
-__all__ = ["Files", "absolute", "own_files", "rendered", "runs"]
+__all__ = ["Files", "absolute", "own_files", "plain_read", "rendered", "runs"]
 
 _READABLE = (".exr", ".dpx", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".cin", ".jp2", ".j2c", ".j2k")
 _CONTENTS = "contents.json"  # what each file of a folder shows, and of what it was rendered, as digests
@@ -53,8 +53,8 @@ def own_files(source: nuke.Node, *, space: str = "") -> Files | None:
 
     space: of the pixels that the Read gives, where that is not the script's working space.
     """
-    read = _past_what_does_nothing(source)
-    if read is None or read.Class() != "Read" or not _is_plain(read):
+    read = plain_read(source)
+    if read is None or not _is_plain(read):
         return None
     path = _pattern(read)
     of_file = _space(read, space)
@@ -67,6 +67,12 @@ def own_files(source: nuke.Node, *, space: str = "") -> Files | None:
         of_file or None,
         _MISSING.get(str(read["on_error"].value()), "skip"),
     )
+
+
+def plain_read(source: nuke.Node) -> nuke.Node | None:
+    """The Read that a source shows with nothing between; None where it shows something else."""
+    read = _past_what_does_nothing(source)
+    return read if read is not None and read.Class() == "Read" else None
 
 
 def _past_what_does_nothing(source: nuke.Node) -> nuke.Node | None:

@@ -20,6 +20,7 @@ from .client import Client
 from .errors import Cancelled, CoreRefused, CoreUnreachable, RefColorizeError, unexpected
 from .frame_names import same_files
 from .main_thread import in_main_thread
+from .mismatches import mismatches
 from .progress import Progress
 
 __all__ = ["Running", "cancel", "colorize", "follow", "preview", "reattach"]
@@ -46,7 +47,10 @@ def colorize(node: nuke.Node) -> Running:
         nuke.Undo.name(f"Colorize {version.name}")
         nodes.match_working_space(node)
         nodes.show(node, version.name, asked.frames)
-    return Running(node, version.name, version.path, lambda client: client.submit(version.shot()))._begin()
+    notice = mismatches(node)
+    return Running(
+        node, version.name, version.path, lambda client: client.submit(version.shot()), notice=notice
+    )._begin()
 
 
 def preview(node: nuke.Node, frame: int | None = None) -> Running:
@@ -57,7 +61,10 @@ def preview(node: nuke.Node, frame: int | None = None) -> Running:
     at = int(nuke.frame()) if frame is None else frame
     shot = shots.preview_of(node, shots.build_around(node, at))
     path = shot["output"]["path"]
-    return Running(node, nodes.PREVIEW, path, lambda client: client.preview(shot, at), shown_at_end=[at])._begin()
+    notice = mismatches(node)
+    return Running(
+        node, nodes.PREVIEW, path, lambda client: client.preview(shot, at), shown_at_end=[at], notice=notice
+    )._begin()
 
 
 def follow(node: nuke.Node) -> Running:
@@ -133,10 +140,11 @@ class Running:
         *,
         shown_at_end: Sequence[int] = (),
         reach: Callable[[], Client] = server.ensure,
+        notice: str = "",
     ) -> None:
         """name, path: of what is made. submit: gives the core's job. shown_at_end: frames, where not shown already.
 
-        reach: gives the core.
+        reach: gives the core. notice: what the artist should know of the inputs.
         """
         self._node, self.path, self._submit, self._reach = node, path, submit, reach
         self._shown_at_end = shown_at_end
@@ -147,7 +155,7 @@ class Running:
         self._unseen, self._reload_at = False, 0.0  # frames since the last reload, and when the next may be
         self._restarted = False  # since the last frame that was finished
         self.job = ""
-        self.progress = Progress(name)
+        self.progress = Progress(name, notice=notice)
         self.error: RefColorizeError | None = None
 
     @property

@@ -256,3 +256,13 @@ def test_a_node_that_is_deleted_meanwhile_does_not_disturb(
     nuke_session.main_thread.pump(until=lambda: sent.ended)
     assert sent.submitted.tasks == 3
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("refcolorize farm")]
+
+
+def test_a_difference_of_plate_and_ref_is_said_before_the_farm_has_the_job(
+    comp: Comp, submit: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    comp.ref["colorspace"].setValue("sRGB")
+    submit.submit(comp.node)
+    lines = capsys.readouterr().out.splitlines()
+    assert "writing the job" in lines[0] and "ref is read as sRGB" in lines[0]
+    assert "ref is read as sRGB" in status(comp)
