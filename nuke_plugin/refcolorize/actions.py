@@ -68,6 +68,12 @@ def _farm(node: nuke.Node) -> None:
     farm_dialog.open_for(node)
 
 
+def _clean_up(node: nuke.Node) -> None:
+    from . import cleaning
+
+    cleaning.clean_up(node)
+
+
 ACTIONS: dict[str, Callable[[nuke.Node], object]] = {
     "add_key": _as_one_step("Add key", nodes.add_key),
     "remove_key": _as_one_step("Remove key", nodes.remove_key),
@@ -77,4 +83,5 @@ ACTIONS: dict[str, Callable[[nuke.Node], object]] = {
     "preview": _preview,
     "cancel": _cancel,
     "farm": _farm,
+    "clean_up": _clean_up,
 }

@@ -78,6 +78,8 @@ class Panel(PanelFace):
         self.references.key_toggled.connect(self._toggle_key)
         self.references.pictures_wanted.connect(self._render_pictures)
         self.versions.used.connect(self._use_version)
+        self.versions.commented.connect(self._comment_version)
+        self.versions.clean_up_wanted.connect(self._clean_up)
         self.queue.cancelled.connect(self._cancel_job)
         self.core.started.connect(self._start_core)
         self.core.stopped.connect(self._stop_core)
@@ -179,6 +181,22 @@ class Panel(PanelFace):
 
     def _use_version(self, number: int) -> None:
         self._change(f"Use v{number:03d}", lambda node: nodes.use_version(node, number))
+
+    def _comment_version(self, number: int, comment: str) -> None:
+        self._versions_at = ()
+        self._change("Comment", lambda node: nodes.comment_version(node, number, comment))
+
+    def _clean_up(self) -> None:
+        from . import cleaning
+
+        self._refusal, self._versions_at = "", ()
+        node = self._present()
+        if node is not None:
+            try:
+                cleaning.clean_up(node)
+            except RefColorizeError as error:
+                self._refuse(str(error))
+        self._look()
 
     def _create(self) -> None:
         with nuke.Undo():

@@ -22,6 +22,8 @@ from .frame_names import same_files
 from .main_thread import in_main_thread
 from .mismatches import mismatches
 from .progress import Progress
+from .versions import keep_confidence
+from .view import curve_of
 
 __all__ = ["Running", "cancel", "colorize", "follow", "preview", "reattach"]
 
@@ -213,6 +215,7 @@ class Running:
         self._hear(self._submit(self._client), [])
         self._keep_job()
         self._follow()
+        self._keep_confidence()
         if self.state == "failed":
             raise RefColorizeError(f"{self._title}: {self.progress.error}")
         if self.state == "cancelled":
@@ -232,6 +235,14 @@ class Running:
 
     def _is_unwanted(self) -> bool:
         return self._cancelled.is_set() or (self._task is not None and bool(self._task.isCancelled()))
+
+    def _keep_confidence(self) -> None:
+        """Beside the version's frames, for when the core has forgotten the job. What cannot be kept is no failure."""
+        if self._shown_at_end or self._client is None:
+            return
+        with suppress(RefColorizeError):
+            answer = self._client.frames(self.job)
+            keep_confidence(self.path, dict(curve_of(answer)))
 
     # ---- the core
 

@@ -38,6 +38,7 @@ KNOBS = {
     ),
     **dict.fromkeys(("colorize", "preview", "cancel", "farm"), (22, None)),
     "version": (4, None),
+    "clean_up": (22, None),
     "result_file": (2, None),
     "use_result": (6, None),
     "status": (26, None),

@@ -95,7 +95,7 @@ def test_it_stays_on_the_node_and_no_dialog_is_opened(comp: Comp, nuke_session: 
 
     comp.ref["colorspace"].setValue("sRGB")
     running = render.colorize(comp.node)
-    nuke_session.main_thread.pump(lambda: running.wait(0))
+    nuke_session.main_thread.pump(until=lambda: running.wait(0))
     assert running.state == "done"
     assert comp.node["status"].value().startswith("v001 is done: 6 frames. ref is read as sRGB")
     assert nuke_session.artist.messages == nuke_session.artist.panels == []
