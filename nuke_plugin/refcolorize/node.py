@@ -23,6 +23,7 @@ __all__ = [
     "all_nodes",
     "comment_version",
     "create",
+    "hide_overlay",
     "is_refcolorize",
     "keep_job",
     "keys",
@@ -275,6 +276,14 @@ def _untold() -> Iterator[None]:
     finally:
         nuke.Undo.enable()
         root.setModified(modified)
+
+
+def hide_overlay(node: nuke.Node) -> None:
+    """Switch the confidence overlay off, which is for the eye; nodes of earlier plug-ins have none."""
+    if "confidence_overlay" in node.knobs() and node["confidence_overlay"].value():
+        with nuke.Undo():
+            nuke.Undo.name("Hide confidence overlay")
+            node["confidence_overlay"].setValue(False)
 
 
 # What the node does by itself

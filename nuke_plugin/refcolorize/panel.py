@@ -77,6 +77,7 @@ class Panel(PanelFace):
         self.references.key_removed.connect(self._remove_key)
         self.references.key_toggled.connect(self._toggle_key)
         self.references.pictures_wanted.connect(self._render_pictures)
+        self.references.weakest_wanted.connect(self._go_to_weakest)
         self.versions.used.connect(self._use_version)
         self.versions.commented.connect(self._comment_version)
         self.versions.clean_up_wanted.connect(self._clean_up)
@@ -189,11 +190,21 @@ class Panel(PanelFace):
     def _clean_up(self) -> None:
         from . import cleaning
 
-        self._refusal, self._versions_at = "", ()
+        self._versions_at = ()
+        self._do(cleaning.clean_up)
+
+    def _go_to_weakest(self) -> None:
+        from . import shown_version
+
+        self._do(shown_version.go_to_weakest)
+
+    def _do(self, action: Callable[[nuke.Node], object]) -> None:
+        """Something that the artist asks of the node and that is no step of undo."""
         node = self._present()
+        self._refusal = ""
         if node is not None:
             try:
-                cleaning.clean_up(node)
+                action(node)
             except RefColorizeError as error:
                 self._refuse(str(error))
         self._look()

@@ -40,6 +40,7 @@ def send(node: nuke.Node, wanted: Wanted) -> Submission:
     script = require_script()
     core_command()  # raises where there is none, before anything is rendered
     writes = _writes(node, wanted)
+    nodes.hide_overlay(node)
     shot = write_shot(node, wanted.version)
     name = f"{script.stem} {node.fullName()} {shot.parent.name}"
     arguments = farm.arguments(wanted, shot=shot, name=name, script=script, writes=writes)

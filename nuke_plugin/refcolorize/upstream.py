@@ -196,9 +196,9 @@ def _rank(node: nuke.Node) -> int:
 
 def _is_off(node: nuke.Node, frame: int | None) -> bool | None:
     """Whether a node is disabled; None where that changes in time and every frame is meant."""
-    if "disable" not in node.knobs():
+    knob = cast("nuke.Array_Knob | None", node.knob("disable"))  # asked for often, and `knobs` makes a whole table
+    if knob is None:
         return False
-    knob = cast("nuke.Array_Knob", node["disable"])
     if frame is not None:
         return bool(knob.valueAt(frame))
     return None if knob.isAnimated() or knob.hasExpression() else bool(knob.value())

@@ -266,3 +266,10 @@ def test_a_difference_of_plate_and_ref_is_said_before_the_farm_has_the_job(
     lines = capsys.readouterr().out.splitlines()
     assert "writing the job" in lines[0] and "ref is read as sRGB" in lines[0]
     assert "ref is read as sRGB" in status(comp)
+
+
+def test_the_confidence_overlay_does_not_go_to_the_farm(nuke: Any, comp: Comp, submit: Any) -> None:
+    comp.node["confidence_overlay"].setValue(True)
+    submit.submit(comp.node)
+    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
+    assert not nuke.toNode("RefColorize1")["confidence_overlay"].value()
