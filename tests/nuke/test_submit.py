@@ -34,7 +34,9 @@ def test_in_a_terminal_it_comes_back_with_the_job_and_says_where_it_is(
     comp: Comp, submit: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     queue = {"pool": "film", "group": "gpu", "priority": 70}
-    done = submit.submit(comp.node, engine="deadline", **queue, max_span=40, chunk=2, handles=3)
+    nuke = {"views": "left,right", "proxy": True, "continue_on_error": True}
+    queue |= {"comment": "for dailies", "timeout": 90}
+    done = submit.submit(comp.node, engine="deadline", **queue, **nuke, max_span=40, chunk=2, handles=3)
     folder = comp.results / "v001"
     assert asked(comp, "deadline") == {
         "engine": "deadline",
@@ -52,6 +54,11 @@ def test_in_a_terminal_it_comes_back_with_the_job_and_says_where_it_is(
         "handles": "3",
         "gpus": None,
         "nuke": None,
+        "comment": "for dailies",
+        "timeout": "90",
+        "views": "left,right",
+        "proxy": True,
+        "continue_on_error": True,
         "submit": True,
         "json": True,
     }
