@@ -25,6 +25,8 @@ _CANCELLED = 130
 _OF_DEADLINE = ("comment", "timeout", "views", "proxy", "continue_on_error")
 _OWN = ("gpus", "handles", "priority", "pool", "secondary_pool", "group", "show", "nuke", *_OF_DEADLINE)
 
+_OF_WRITES = ("handles", "nuke", "views", "proxy", "continue_on_error")  # mean nothing where none is rendered
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -141,7 +143,7 @@ def arguments(wanted: Wanted, *, shot: Path, name: str, script: Path, writes: Se
     found = ["farm", engine.command, f"--shot={shot}", f"--output={output}", f"--name={name}"]
     for option in ("max_span", "chunk", *engine.has):
         value = getattr(wanted, option)
-        if not _is_left_out(value):
+        if not _is_left_out(value) and (writes or option not in _OF_WRITES):
             found.append(f"--{option.replace('_', '-')}" + ("" if value is True else f"={value}"))
     if writes:
         found += [f"--nuke-script={script}", *(f"--write={write}" for write in writes)]

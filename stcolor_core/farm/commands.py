@@ -178,9 +178,9 @@ def _nuke(options: argparse.Namespace) -> NukeRender | None:
     from stcolor_core.farm.nuke_script import read_version
 
     if options.nuke_script is None:
-        given = {"--write": options.write, "--nuke": options.nuke, "--handles": options.handles}
-        for option, value in given.items():
-            if value:
+        for name in ("write", "nuke", "handles", "views", "proxy", "continue_on_error"):
+            if getattr(options, name, None):
+                option = "--" + name.replace("_", "-")
                 raise BadRequest(
                     f"{option} is about a script's Write nodes, and there is none. Give --nuke-script too."
                 )

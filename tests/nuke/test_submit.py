@@ -280,3 +280,10 @@ def test_the_confidence_overlay_does_not_go_to_the_farm(nuke: Any, comp: Comp, s
     submit.submit(comp.node)
     nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
     assert not nuke.toNode("RefColorize1")["confidence_overlay"].value()
+
+
+def test_what_is_about_write_nodes_is_not_said_where_none_is_rendered(comp: Comp, submit: Any) -> None:
+    of_writes = {"handles": 2, "views": "left", "proxy": True, "continue_on_error": True}
+    submit.submit(comp.node, engine="deadline", writes=(), timeout=90, **of_writes)
+    found = asked(comp, "deadline")
+    assert [found[name] for name in (*of_writes, "timeout")] == [None, None, False, False, "90"]
