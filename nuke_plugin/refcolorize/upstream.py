@@ -106,7 +106,8 @@ class _Upstream:
         self._knobs: dict[str, _Knobs] = {}
         self._stamps: dict[str, str] = {}
         root = nuke.root()
-        settings = [nuke.NUKE_VERSION_STRING, colors.config(), views.current()]
+        config = colors.config() or ""
+        settings = [nuke.NUKE_VERSION_STRING, config, stamp([config]) if config else "", views.current()]
         settings += [root[name].toScript() for name in _ROOT_KNOBS.split() if name in root.knobs()]
         self._settings = repr(settings).encode()
 
@@ -229,9 +230,9 @@ def _knobs_of(node: nuke.Node) -> _Knobs:
 def _lasting(knob: nuke.Knob) -> str:
     """A knob that is the same at every frame, or that holds curves of its own, such as those of a Roto."""
     text = str(knob.toScript())
-    plain = isinstance(knob, (nuke.Array_Knob, nuke.Channel_Knob, nuke.Format_Knob))
-    is_text = isinstance(knob, nuke.String_Knob) and not isinstance(knob, nuke.Channel_Knob)
-    if ("[" in text) if is_text else (not plain and _DOTTED.search(text)):
+    if isinstance(knob, (nuke.Array_Knob, nuke.Channel_Knob, nuke.Format_Knob)):
+        return text
+    if "[" in text or (not isinstance(knob, nuke.String_Knob) and _DOTTED.search(text)):
         raise _UnknowableError
     return text
 

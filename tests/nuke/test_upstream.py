@@ -218,6 +218,20 @@ def test_what_cannot_be_known_has_no_digest(nuke: Any, comp: Comp, what: str) ->
     assert frame_digests(nuke.toNode("Last") or end, FRAMES) is None
 
 
+def test_an_ocio_config_that_was_edited_is_another_picture(
+    nuke: Any, comp: Comp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refcolorize.upstream import frame_digests
+
+    config = comp.folder / "config.ocio"
+    config.write_text("ocio_profile_version: 2\n")
+    monkeypatch.setenv("OCIO", config.as_posix())
+    before = frame_digests(tree(nuke, comp), FRAMES)
+    assert before is not None
+    config.write_text("ocio_profile_version: 2.1\n")
+    assert not set(before.values()) & set((frame_digests(nuke.toNode("End"), FRAMES) or {}).values())
+
+
 def test_an_expression_node_with_channels_and_knobs_of_its_group_has_one(nuke: Any, comp: Comp) -> None:
     from refcolorize.upstream import frame_digests
 
