@@ -26,7 +26,7 @@ class VersionBox(QtWidgets.QWidget):
         self._node = ""
         self._before: int | None = None
         self.list = QtWidgets.QTreeWidget()
-        self.list.setHeaderLabels(["Version", "Frames", "Keyframes", "Sure", "Comment", "Written"])
+        self.list.setHeaderLabels(["Version", "Frames", "Keyframes", "Confidence", "Comment", "Written"])
         self.list.setRootIsDecorated(False)
         self.list.setAlternatingRowColors(True)
         self.list.setAccessibleName("Versions of this node")
