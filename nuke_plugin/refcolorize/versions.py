@@ -174,8 +174,11 @@ def _about(path: str) -> Path:
 
 def _keep(path: str, name: str, value: object) -> None:
     file = _about(path)
+    known = _read(file)
+    if known.get(name) == value:
+        return
     try:
-        _write(file, {**_read(file), name: value})
+        _write(file, {**known, name: value})
     except OSError as error:
         why = error.strerror or error
         raise RefColorizeError(f"{file} cannot be written ({why}). Ask for write access to its folder.") from None
