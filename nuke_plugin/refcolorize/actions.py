@@ -68,6 +68,30 @@ def _farm(node: nuke.Node) -> None:
     farm_dialog.open_for(node)
 
 
+def _clean_up(node: nuke.Node) -> None:
+    from . import cleaning
+
+    cleaning.clean_up(node)
+
+
+def _weakest(node: nuke.Node) -> None:
+    from . import shown_version
+
+    shown_version.go_to_weakest(node)
+
+
+def _create_read(node: nuke.Node) -> None:
+    from . import shown_version
+
+    shown_version.create_read(node)
+
+
+def _bake(node: nuke.Node) -> None:
+    from . import shown_version
+
+    shown_version.bake(node)
+
+
 ACTIONS: dict[str, Callable[[nuke.Node], object]] = {
     "add_key": _as_one_step("Add key", nodes.add_key),
     "remove_key": _as_one_step("Remove key", nodes.remove_key),
@@ -77,4 +101,8 @@ ACTIONS: dict[str, Callable[[nuke.Node], object]] = {
     "preview": _preview,
     "cancel": _cancel,
     "farm": _farm,
+    "clean_up": _clean_up,
+    "weakest": _weakest,
+    "create_read": _as_one_step("Create Read", _create_read),
+    "bake": _as_one_step("Bake", _bake),
 }

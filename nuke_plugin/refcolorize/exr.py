@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["digest"]
+__all__ = ["digest", "text"]
 
 _MAGIC = b"\x76\x2f\x31\x01"
 _SCANLINES = 2  # version 2 and no flag: one part, no tiles, no deep pixels, short names
@@ -47,23 +49,38 @@ def digest(path: Path) -> bytes:
     return found.digest()[:16]
 
 
+def text(path: Path, name: str) -> str:
+    """An attribute of an EXR that holds text; "" where it has none, or is no EXR of one part. OSError as `digest`."""
+    with path.open("rb") as file, suppress(ValueError, struct.error):
+        for found, kind, value in _attributes(file):
+            if (found, kind) == (name.encode(), b"string"):
+                return value.decode("utf-8", errors="replace")
+    return ""
+
+
 def _header(file: BinaryIO) -> tuple[list[bytes], int]:
     """The attributes that describe the pixels, and where these begin. ValueError where it is no such EXR."""
-    magic, version = file.read(4), struct.unpack("<I", file.read(4))[0]
-    if magic != _MAGIC or version & ~_LONG_NAMES != _SCANLINES:
-        raise ValueError("not an EXR of one part with scan lines")
     kept = []
-    while name := _word(file):
-        kind, size = _word(file), struct.unpack("<i", file.read(4))[0]
-        if size < 0:
-            raise ValueError("an attribute of no size")
-        value = file.read(size)
+    for name, kind, value in _attributes(file):
         if name.startswith(_DESCRIBE_PIXELS):
             kept.append(name + b"\0" + kind + b"\0" + value)
     start = struct.unpack("<Q", file.read(8))[0]  # the first chunk's offset
     if start < file.tell():
         raise ValueError("its offsets are not written")
     return sorted(kept), start
+
+
+def _attributes(file: BinaryIO) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Name, type and value of each. ValueError where it is no such EXR."""
+    magic, version = file.read(4), struct.unpack("<I", file.read(4))[0]
+    if magic != _MAGIC or version & ~_LONG_NAMES != _SCANLINES:
+        raise ValueError("not an EXR of one part with scan lines")
+    while name := _word(file):
+        kind, size = _word(file), struct.unpack("<i", file.read(4))[0]
+        if size < 0:
+            raise ValueError("an attribute of no size")
+        value = file.read(size)
+        yield name, kind, value
 
 
 def _word(file: BinaryIO) -> bytes:

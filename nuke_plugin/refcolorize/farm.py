@@ -22,7 +22,10 @@ _STEP_SECONDS = 0.1  # so that Cancel is heard soon
 _END_SECONDS = 5.0
 _SAYS = "stcolor: "  # how the core's program begins its line on an error
 _CANCELLED = 130
-_OWN = ("gpus", "handles", "priority", "pool", "secondary_pool", "group", "show", "nuke")  # what not every engine has
+_OF_DEADLINE = ("comment", "timeout", "views", "proxy", "continue_on_error")
+_OWN = ("gpus", "handles", "priority", "pool", "secondary_pool", "group", "show", "nuke", *_OF_DEADLINE)
+
+_OF_WRITES = ("handles", "nuke", "views", "proxy", "continue_on_error")  # mean nothing where none is rendered
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,9 @@ class Engine:
 ENGINES = {
     "openjd": Engine("OpenJD bundle", "openjd", False, ("gpus", "priority", "nuke")),
     "deadline-cloud": Engine("Deadline Cloud", "openjd", True, ("gpus", "priority", "nuke")),
-    "deadline": Engine("Deadline 10", "deadline", True, ("handles", "priority", "pool", "secondary_pool", "group")),
+    "deadline": Engine(
+        "Deadline 10", "deadline", True, ("handles", "priority", "pool", "secondary_pool", "group", *_OF_DEADLINE)
+    ),
     "opencue": Engine("OpenCue", "opencue", True, ("gpus", "priority", "show", "nuke")),
 }
 
@@ -53,8 +58,10 @@ class Wanted:
     engine: a key of ENGINES. version: one on disk, to be sent again; None: the node as it is now. writes: the Write
     nodes to render when the colour is there; None: all below the node. max_span: most frames of a task. chunk: tasks
     that a host may take at once. gpus: that a host must have to colour; 0: any host. priority: 0..100. nuke: its
-    program on the hosts. handles: frames before and after its own that a Write reads. submit: hand it over, and do not
-    only write it.
+    program on the hosts. handles: frames before and after its own that a Write reads. comment: for who looks at the
+    queue. timeout: minutes after which a task fails. views, proxy, continue_on_error: of the Write nodes; names with
+    commas between, at proxy size, on with the next frame after one that fails. submit: hand it over, and do not only
+    write it.
     """
 
     engine: str = "openjd"
@@ -70,6 +77,11 @@ class Wanted:
     show: str = ""
     nuke: str = ""
     handles: int | None = None
+    comment: str = ""
+    timeout: int | None = None
+    views: str = ""
+    proxy: bool = False
+    continue_on_error: bool = False
     submit: bool = True
 
 
@@ -101,9 +113,9 @@ def check(wanted: Wanted) -> None:
         raise RefColorizeError(f"There is no farm engine {wanted.engine!r}. Take one of {', '.join(ENGINES)}.")
     engine = ENGINES[wanted.engine]
     for name in _OWN:
-        if getattr(wanted, name) not in (None, "") and name not in engine.has:
+        if not _is_left_out(getattr(wanted, name)) and name not in engine.has:
             raise RefColorizeError(f"{engine.title} knows no {name.replace('_', ' ')}. Leave it out.")
-    for name in ("max_span", "chunk"):
+    for name in ("max_span", "chunk", "timeout"):
         value = getattr(wanted, name)
         if value is not None and value < 1:
             raise RefColorizeError(f"{name} is {value}, and must be 1 or more. Leave it out for the usual one.")
@@ -113,6 +125,10 @@ def check(wanted: Wanted) -> None:
         raise RefColorizeError(f"gpus is {wanted.gpus}, and must be 0 or more. 0 takes any host.")
     if wanted.priority is not None and not 0 <= wanted.priority <= 100:
         raise RefColorizeError(f"The priority is {wanted.priority}, and must lie between 0 and 100.")
+
+
+def _is_left_out(value: object) -> bool:
+    return value is None or value is False or value == ""
 
 
 def folder_beside(shot: Path, engine: str) -> Path:
@@ -127,8 +143,8 @@ def arguments(wanted: Wanted, *, shot: Path, name: str, script: Path, writes: Se
     found = ["farm", engine.command, f"--shot={shot}", f"--output={output}", f"--name={name}"]
     for option in ("max_span", "chunk", *engine.has):
         value = getattr(wanted, option)
-        if value not in (None, ""):
-            found.append(f"--{option.replace('_', '-')}={value}")
+        if not _is_left_out(value) and (writes or option not in _OF_WRITES):
+            found.append(f"--{option.replace('_', '-')}" + ("" if value is True else f"={value}"))
     if writes:
         found += [f"--nuke-script={script}", *(f"--write={write}" for write in writes)]
     if wanted.submit and engine.submits:

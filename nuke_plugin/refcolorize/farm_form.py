@@ -16,6 +16,7 @@ _HINTS = {
     "opencue": "Writes the outline and launches it by opencue-pyoutline.",
 }
 _MOST_FRAMES, _MOST_TASKS, _MOST_HANDLES, _MOST_PRIORITY = 100_000, 1_000, 1_000, 100
+_MOST_MINUTES = 10_000
 _ROWS_SHOWN = 5
 
 
@@ -32,10 +33,14 @@ class FarmForm(QtWidgets.QWidget):
         self._make_choices(versions, before)
         self._make_writes(writes, left_out)
         self._make_numbers(before)
-        names = ("pool", "secondary_pool", "group", "show", "nuke")
+        self._make_switches(before)
+        names = ("pool", "secondary_pool", "group", "show", "nuke", "comment", "views")
         self._texts = {name: _line(getattr(before, name)) for name in names}
         self._texts["nuke"].setPlaceholderText("nuke, as it is found on the hosts")
         self._texts["nuke"].setToolTip("Nuke's program on the farm's hosts, which renders the Write nodes.")
+        self._texts["comment"].setPlaceholderText("none")
+        self._texts["views"].setPlaceholderText("as each Write says")
+        self._texts["views"].setToolTip("The views that the Write nodes render, with commas between: left,right.")
         self.submit = QtWidgets.QCheckBox("Submit at once")
         self.submit.setToolTip("Off: the job is written and stays here, for you to look at or to submit by hand.")
         self.submit.setChecked(before.submit)
@@ -57,6 +62,9 @@ class FarmForm(QtWidgets.QWidget):
             gpus=0 if "gpus" in has and not self.gpus.isChecked() else None,
             handles=_number(self.handles) if "handles" in has else None,
             priority=_number(self.priority),
+            timeout=_number(self.timeout) if "timeout" in has else None,
+            proxy="proxy" in has and self.proxy.isChecked(),
+            continue_on_error="continue_on_error" in has and self.continue_on_error.isChecked(),
             submit=self.submit.isChecked(),
             **texts,
         )
@@ -127,12 +135,25 @@ class FarmForm(QtWidgets.QWidget):
         self.priority = _spin(before.priority, least=0, most=_MOST_PRIORITY, usual="the farm's own", unit="")
         self.priority.setToolTip("0 to 100, the highest first.")
 
+    def _make_switches(self, before: Wanted) -> None:
+        self.timeout = _spin(before.timeout, least=1, most=_MOST_MINUTES, usual="none", unit=" minutes")
+        self.timeout.setToolTip("A task that takes longer fails, and the farm tries it again.")
+        self.proxy = QtWidgets.QCheckBox("Render at proxy size")
+        self.proxy.setChecked(before.proxy)
+        self.continue_on_error = QtWidgets.QCheckBox("Go on after a failed frame")
+        self.continue_on_error.setToolTip("A Write node renders the next frame after one that fails.")
+        self.proxy.setToolTip("Of the Write nodes; the colour is always made at full size.")
+        self.continue_on_error.setChecked(before.continue_on_error)
+
     def _lay_out(self) -> None:
         self._rows: dict[str, QtWidgets.QWidget] = {
             "gpus": self.gpus,
             "handles": self.handles,
             "priority": self.priority,
+            "timeout": self.timeout,
             **self._texts,
+            "proxy": self.proxy,
+            "continue_on_error": self.continue_on_error,
         }
         self._form = QtWidgets.QFormLayout(self)
         self._form.setContentsMargins(0, 0, 0, 0)
@@ -145,7 +166,7 @@ class FarmForm(QtWidgets.QWidget):
             ("Then render", self._writes),
             ("Longest task", self.max_span),
             ("Chunk", self.chunk),
-            *(("" if name == "gpus" else _label(name), row) for name, row in self._rows.items()),
+            *(("" if isinstance(row, QtWidgets.QCheckBox) else _label(name), row) for name, row in self._rows.items()),
             ("", self.submit),
         ):
             self._form.addRow(label, field)

@@ -13,22 +13,23 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
-from typing import cast
 
 import nuke
 
 from . import colors, exr
 from .errors import RefColorizeError
 from .helper_nodes import execute, exr_write, quiet_nodes
-from .knob_paths import frame_name
+from .knob_paths import absolute, frame_name
+from .upstream import frame_digests
 
-__all__ = ["Files", "absolute", "own_files", "rendered", "runs"]
+__all__ = ["Files", "absolute", "own_files", "plain_read", "rendered", "runs"]
 
 _READABLE = (".exr", ".dpx", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".cin", ".jp2", ".j2c", ".j2k")
-_CONTENTS = "contents.json"  # what each file of a folder shows, as digests
+_CONTENTS = "contents.json"  # what each file of a folder shows, and of what it was rendered, as digests
+_MOST_UPSTREAM = 20  # kept of each file, so that a change that is taken back renders nothing either
 _MISSING = {"error": "error", "nearest frame": "hold"}
 
 
@@ -52,8 +53,8 @@ def own_files(source: nuke.Node, *, space: str = "") -> Files | None:
 
     space: of the pixels that the Read gives, where that is not the script's working space.
     """
-    read = _past_what_does_nothing(source)
-    if read is None or read.Class() != "Read" or not _is_plain(read):
+    read = plain_read(source)
+    if read is None or not _is_plain(read):
         return None
     path = _pattern(read)
     of_file = _space(read, space)
@@ -66,6 +67,12 @@ def own_files(source: nuke.Node, *, space: str = "") -> Files | None:
         of_file or None,
         _MISSING.get(str(read["on_error"].value()), "skip"),
     )
+
+
+def plain_read(source: nuke.Node) -> nuke.Node | None:
+    """The Read that a source shows with nothing between; None where it shows something else."""
+    read = _past_what_does_nothing(source)
+    return read if read is not None and read.Class() == "Read" else None
 
 
 def _past_what_does_nothing(source: nuke.Node) -> nuke.Node | None:
@@ -107,35 +114,38 @@ def _pattern(read: nuke.Node) -> str | None:
     return absolute(str(name))
 
 
-def absolute(path: str) -> str:
-    """A path in full: one that is relative lies in the script's project directory, if it has one."""
-    project = cast("nuke.File_Knob", nuke.root()["project_directory"]).evaluate() or ""
-    return (Path.cwd() / project / path).as_posix()
-
-
 def rendered(source: nuke.Node, frames: Sequence[int], folder: Path, *, name: str, with_metadata: bool = False) -> str:
     """Render an input to EXR in the script's working space; the pattern of what is there then.
 
     frames: in order. folder: of the node's inputs. name: how folder and files begin. with_metadata: all channels in
     float with their metadata, as Cryptomatte needs, and not red, green and blue in half.
+    A frame is not rendered again while nothing upstream of it has changed (see upstream.py).
     Raises Cancelled where the artist stops it, and RefColorizeError where it cannot be done; nothing is left then.
     """
-    partial = _new_folder(folder, name)
     file_name = f"{name}.####.exr"
+    names = {frame: file_name.replace("####", f"{frame:04d}") for frame in frames}
+    digests = frame_digests(source, frames) or {}
+    upstream = {names[frame]: f"{digest} {with_metadata}" for frame, digest in digests.items()}
+    earlier = list(folder.glob(f"{name}_*"))
+    contents = _known_pixels(upstream, earlier)
+    missing = [frame for frame in frames if names[frame] not in contents]
+    partial = _new_folder(folder, name)
     try:
-        with quiet_nodes() as made, source.parent():
-            made.append(exr_write(source, partial / file_name, with_metadata=with_metadata))
-            for first, last in runs(frames):
-                execute(made[0], first, last, what=f"{source.name()} ({name})")
-        contents = {
-            frame_name: exr.digest(partial / frame_name).hex()
-            for frame_name in (file_name.replace("####", f"{frame:04d}") for frame in frames)
-        }
+        if missing:
+            with quiet_nodes() as made, source.parent():
+                made.append(exr_write(source, partial / file_name, with_metadata=with_metadata))
+                for first, last in runs(missing):
+                    execute(made[0], first, last, what=f"{source.name()} ({name})")
+        for frame in missing:
+            contents[names[frame]] = exr.digest(partial / names[frame]).hex()
+        contents = {frame_name: contents[frame_name] for frame_name in names.values()}
         final = folder / f"{name}_{hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:12]}"
         if not all((final / frame_name).is_file() for frame_name in contents):
-            _take_over(partial, contents, [path for path in folder.glob(f"{name}_*") if path != final])
-            (partial / _CONTENTS).write_text(json.dumps(contents), encoding="utf-8")
+            _take_over(partial, contents, [path for path in earlier if path != final])
+            _note(partial, contents, {})
             _put(partial, final)
+        with suppress(OSError):  # the pictures are there, and another Nuke may be at the note
+            _note(final, contents, upstream)
     except OSError as error:
         raise _unwritable(folder, error) from None
     finally:
@@ -189,14 +199,54 @@ def _put(partial: Path, final: Path) -> None:
 def _take_over(folder: Path, contents: Mapping[str, str], earlier: Iterable[Path]) -> None:
     """In place of files that show what an earlier one does, have that very file: its time tells the core so."""
     for path in earlier:
-        try:
-            known = json.loads((path / _CONTENTS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
+        known = _contents(path)
         for name in contents.keys() & known.keys():
-            if known[name] == contents[name] and (path / name).is_file():
-                (folder / name).unlink()
+            if known[name].pixels == contents[name] and (path / name).is_file():
+                (folder / name).unlink(missing_ok=True)
                 try:
                     os.link(path / name, folder / name)
                 except OSError:  # a disk without links
                     shutil.copy2(path / name, folder / name)
+
+
+@dataclass(frozen=True)
+class _Rendered:
+    """What is known of a file. pixels: their digest. upstream: of what it has been rendered, the latest last."""
+
+    pixels: str
+    upstream: tuple[str, ...] = ()
+
+
+def _known_pixels(upstream: Mapping[str, str], earlier: Iterable[Path]) -> dict[str, str]:
+    """The digests of the files that are there and were rendered of what is upstream now, by name."""
+    return {
+        name: known.pixels
+        for path in earlier
+        for name, known in _contents(path).items()
+        if upstream.get(name) in known.upstream and (path / name).is_file()
+    }
+
+
+def _contents(folder: Path) -> dict[str, _Rendered]:
+    """What is known of a folder's files; nothing where that cannot be read."""
+    try:
+        data = json.loads((folder / _CONTENTS).read_text(encoding="utf-8"))
+        return {name: _Rendered(picture["pixels"], tuple(picture["upstream"])) for name, picture in data.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
+
+
+def _note(folder: Path, contents: Mapping[str, str], upstream: Mapping[str, str]) -> None:
+    """Keep what each file shows, and of what it was rendered this time."""
+    known = _contents(folder)
+    noted: dict[str, _Rendered] = {}
+    for name, pixels in contents.items():
+        before = known[name].upstream if name in known else ()
+        now = (upstream[name],) if name in upstream else ()
+        kept = [*(digest for digest in before if digest not in now), *now][-_MOST_UPSTREAM:]
+        noted[name] = _Rendered(pixels, tuple(kept))
+    if noted == known:
+        return
+    partial = folder / f".{_CONTENTS}.{os.getpid()}.partial"
+    partial.write_text(json.dumps({name: asdict(picture) for name, picture in noted.items()}), encoding="utf-8")
+    partial.replace(folder / _CONTENTS)

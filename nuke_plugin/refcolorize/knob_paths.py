@@ -5,11 +5,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import cast
+
 import nuke
 
 from .frame_names import FrameName
 
-__all__ = ["frame_name"]
+__all__ = ["absolute", "frame_name"]
+
+
+def absolute(path: str) -> str:
+    """A path in full: one that is relative lies in the script's project directory, if it has one."""
+    project = cast("nuke.File_Knob", nuke.root()["project_directory"]).evaluate() or ""
+    return (Path.cwd() / project / path).as_posix()
 
 
 def frame_name(node: nuke.Node, knob: str) -> FrameName | None:

@@ -14,14 +14,16 @@ from . import colors, node_ids, views
 from .errors import RefColorizeError
 from .frame_names import same_files
 from .spaces import SPACES, Space
-from .versions import PREVIEW, Results, Version
+from .versions import PREVIEW, Results, Version, keep_comment
 
 __all__ = [
     "PREVIEW",
     "Version",
     "add_key",
     "all_nodes",
+    "comment_version",
     "create",
+    "hide_overlay",
     "is_refcolorize",
     "keep_job",
     "keys",
@@ -185,10 +187,19 @@ def versions(node: nuke.Node) -> list[Version]:
 
 def use_version(node: nuke.Node, number: int) -> None:
     """Show a version in the node. RefColorizeError where it is not on disk."""
+    show(node, _version(node, number).name)
+
+
+def comment_version(node: nuke.Node, number: int, comment: str) -> None:
+    """Keep a comment with a version on disk. RefColorizeError where it is not there or cannot be written."""
+    keep_comment(_version(node, number).path, comment)
+
+
+def _version(node: nuke.Node, number: int) -> Version:
     found = {version.number: version for version in versions(node)}
     if number not in found:
         raise RefColorizeError(f"{node.name()} has no version v{number:03d} in {results(node).folder}.")
-    show(node, found[number].name)
+    return found[number]
 
 
 def show(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
@@ -265,6 +276,14 @@ def _untold() -> Iterator[None]:
     finally:
         nuke.Undo.enable()
         root.setModified(modified)
+
+
+def hide_overlay(node: nuke.Node) -> None:
+    """Switch the confidence overlay off, which is for the eye; nodes of earlier plug-ins have none."""
+    if "confidence_overlay" in node.knobs() and node["confidence_overlay"].value():
+        with nuke.Undo():
+            nuke.Undo.name("Hide confidence overlay")
+            node["confidence_overlay"].setValue(False)
 
 
 # What the node does by itself

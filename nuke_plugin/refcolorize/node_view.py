@@ -9,6 +9,7 @@ from typing import cast
 import nuke
 
 from . import node as nodes
+from .versions import Version
 from .view import Key, Node, Shot, VersionLine
 
 _RANGE_SECONDS = 3.0
@@ -80,9 +81,20 @@ def toggle_key(node: nuke.Node, frame: int) -> None:
 def version_lines(node: nuke.Node) -> tuple[VersionLine, ...]:
     """The node's versions, the newest first."""
     now = node["version"].value()
-    return tuple(
-        VersionLine(version.number, version.frames, _written(version.path), used=now == version.name)
-        for version in sorted(nodes.versions(node), key=lambda version: -version.number)
+    found = sorted(nodes.versions(node), key=lambda version: -version.number)
+    return tuple(_line(version, used=now == version.name) for version in found)
+
+
+def _line(version: Version, *, used: bool) -> VersionLine:
+    sure = version.confidence().values()
+    return VersionLine(
+        version.number,
+        version.frames,
+        _written(version.path),
+        used=used,
+        keys=version.keyframes(),
+        confidence=sum(sure) / len(sure) if sure else None,
+        comment=version.comment(),
     )
 
 

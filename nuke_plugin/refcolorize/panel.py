@@ -77,7 +77,10 @@ class Panel(PanelFace):
         self.references.key_removed.connect(self._remove_key)
         self.references.key_toggled.connect(self._toggle_key)
         self.references.pictures_wanted.connect(self._render_pictures)
+        self.references.weakest_wanted.connect(self._go_to_weakest)
         self.versions.used.connect(self._use_version)
+        self.versions.commented.connect(self._comment_version)
+        self.versions.clean_up_wanted.connect(self._clean_up)
         self.queue.cancelled.connect(self._cancel_job)
         self.core.started.connect(self._start_core)
         self.core.stopped.connect(self._stop_core)
@@ -179,6 +182,32 @@ class Panel(PanelFace):
 
     def _use_version(self, number: int) -> None:
         self._change(f"Use v{number:03d}", lambda node: nodes.use_version(node, number))
+
+    def _comment_version(self, number: int, comment: str) -> None:
+        self._versions_at = ()
+        self._change("Comment", lambda node: nodes.comment_version(node, number, comment))
+
+    def _clean_up(self) -> None:
+        from . import cleaning
+
+        self._versions_at = ()
+        self._do(cleaning.clean_up)
+
+    def _go_to_weakest(self) -> None:
+        from . import shown_version
+
+        self._do(shown_version.go_to_weakest)
+
+    def _do(self, action: Callable[[nuke.Node], object]) -> None:
+        """Something that the artist asks of the node and that is no step of undo."""
+        node = self._present()
+        self._refusal = ""
+        if node is not None:
+            try:
+                action(node)
+            except RefColorizeError as error:
+                self._refuse(str(error))
+        self._look()
 
     def _create(self) -> None:
         with nuke.Undo():

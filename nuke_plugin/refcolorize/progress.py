@@ -17,6 +17,7 @@ class Progress:
 
     name: what is made, as "v001". state: starting, or the core's queued, running, done, failed, cancelled. after: the
     number of the last event that was heard. warnings: of the job's last run. note: what the artist should know besides.
+    notice: what was noticed before the core was asked.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Progress:
     looking: int | None = None
     error: str = ""
     note: str = ""
+    notice: str = ""
     after: int = 0
     warnings: list[str] = field(default_factory=list)
 
@@ -61,7 +63,7 @@ class Progress:
         warnings = list(dict.fromkeys(self.warnings))
         count = len(warnings)
         warned = f" ({count} warning{'s' * (count != 1)})" if warnings and not self.ended else ""
-        more = [text.rstrip(".") for text in (*(warnings if self.ended else ()), self.note) if text]
+        more = [text.rstrip(".") for text in (*(warnings if self.ended else ()), self.note, self.notice) if text]
         return ". ".join([f"{self._standing()}{warned}", *more])
 
     def _standing(self) -> str:

@@ -20,6 +20,7 @@ class ReferencesBox(QtWidgets.QWidget):
     key_removed = QtCore.Signal(int)
     key_toggled = QtCore.Signal(int)
     pictures_wanted = QtCore.Signal()
+    weakest_wanted = QtCore.Signal()
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -33,6 +34,7 @@ class ReferencesBox(QtWidgets.QWidget):
         self.remove = _button("Remove", "Remove the keyframe at the current frame.")
         self.toggle = _button("Switch off", "Leave this keyframe out of the next Colorize, or take it in again.")
         self.before, self.after = _button("◀", "Go to the keyframe before."), _button("▶", "Go to the next keyframe.")
+        self.weakest = _button("Weakest", "Go to the frame of the shown version whose colour is least certain.")
         self.pictures = _button("", "Render the pictures of all keyframes anew.")
         self.pictures.setIcon(self.style().standardIcon(QtWidgets.QStyle.StandardPixmap.SP_BrowserReload))
         self.pictures.setAccessibleName("Render the pictures of all keyframes")
@@ -51,18 +53,20 @@ class ReferencesBox(QtWidgets.QWidget):
         self.before.clicked.connect(self._jump_back)
         self.after.clicked.connect(self._jump_on)
         self.pictures.clicked.connect(self.pictures_wanted)
+        self.weakest.clicked.connect(self.weakest_wanted)
 
     def _lay_out(self) -> None:
         for button, widest in (
             (self.add, "Add keyframe at 10000"),
             (self.remove, "Remove"),
             (self.toggle, "Switch off"),
+            (self.weakest, "Weakest"),
         ):
             button.setFixedWidth(button.fontMetrics().horizontalAdvance(widest) + 14)
         for small in (self.before, self.after, self.pictures):
             small.setFixedWidth(26)
         actions = WrapRow()
-        actions.add(self.before, self.after, self.add, self.remove, self.toggle, self.pictures)
+        actions.add(self.before, self.after, self.add, self.remove, self.toggle, self.weakest, self.pictures)
         label = QtWidgets.QLabel("Next keyframe:")
         label.setToolTip("Where the colour is least certain. A keyframe there helps most.")
         self._suggested.add(label)
@@ -87,6 +91,7 @@ class ReferencesBox(QtWidgets.QWidget):
         self.toggle.setText("Switch on" if key and not key.used else "Switch off")
         self.before.setEnabled(any(other.frame < node.shot.frame for other in node.shot.keys))
         self.after.setEnabled(any(other.frame > node.shot.frame for other in node.shot.keys))
+        self.weakest.setEnabled(node.version not in ("", "none", "preview"))
         self.pictures.setEnabled(bool(node.shot.keys) and node.reference)
         hint = hint_of(node)
         self._hint.setText(hint)

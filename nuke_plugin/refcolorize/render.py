@@ -20,7 +20,10 @@ from .client import Client
 from .errors import Cancelled, CoreRefused, CoreUnreachable, RefColorizeError, unexpected
 from .frame_names import same_files
 from .main_thread import in_main_thread
+from .mismatches import mismatches
 from .progress import Progress
+from .versions import keep_confidence
+from .view import curve_of
 
 __all__ = ["Running", "cancel", "colorize", "follow", "preview", "reattach"]
 
@@ -46,7 +49,10 @@ def colorize(node: nuke.Node) -> Running:
         nuke.Undo.name(f"Colorize {version.name}")
         nodes.match_working_space(node)
         nodes.show(node, version.name, asked.frames)
-    return Running(node, version.name, version.path, lambda client: client.submit(version.shot()))._begin()
+    notice = mismatches(node)
+    return Running(
+        node, version.name, version.path, lambda client: client.submit(version.shot()), notice=notice
+    )._begin()
 
 
 def preview(node: nuke.Node, frame: int | None = None) -> Running:
@@ -57,7 +63,10 @@ def preview(node: nuke.Node, frame: int | None = None) -> Running:
     at = int(nuke.frame()) if frame is None else frame
     shot = shots.preview_of(node, shots.build_around(node, at))
     path = shot["output"]["path"]
-    return Running(node, nodes.PREVIEW, path, lambda client: client.preview(shot, at), shown_at_end=[at])._begin()
+    notice = mismatches(node)
+    return Running(
+        node, nodes.PREVIEW, path, lambda client: client.preview(shot, at), shown_at_end=[at], notice=notice
+    )._begin()
 
 
 def follow(node: nuke.Node) -> Running:
@@ -133,10 +142,11 @@ class Running:
         *,
         shown_at_end: Sequence[int] = (),
         reach: Callable[[], Client] = server.ensure,
+        notice: str = "",
     ) -> None:
         """name, path: of what is made. submit: gives the core's job. shown_at_end: frames, where not shown already.
 
-        reach: gives the core.
+        reach: gives the core. notice: what the artist should know of the inputs.
         """
         self._node, self.path, self._submit, self._reach = node, path, submit, reach
         self._shown_at_end = shown_at_end
@@ -147,7 +157,7 @@ class Running:
         self._unseen, self._reload_at = False, 0.0  # frames since the last reload, and when the next may be
         self._restarted = False  # since the last frame that was finished
         self.job = ""
-        self.progress = Progress(name)
+        self.progress = Progress(name, notice=notice)
         self.error: RefColorizeError | None = None
 
     @property
@@ -205,6 +215,7 @@ class Running:
         self._hear(self._submit(self._client), [])
         self._keep_job()
         self._follow()
+        self._keep_confidence()
         if self.state == "failed":
             raise RefColorizeError(f"{self._title}: {self.progress.error}")
         if self.state == "cancelled":
@@ -224,6 +235,14 @@ class Running:
 
     def _is_unwanted(self) -> bool:
         return self._cancelled.is_set() or (self._task is not None and bool(self._task.isCancelled()))
+
+    def _keep_confidence(self) -> None:
+        """Beside the version's frames, for when the core has forgotten the job. What cannot be kept is no failure."""
+        if self._shown_at_end or self._client is None:
+            return
+        with suppress(RefColorizeError):
+            answer = self._client.frames(self.job)
+            keep_confidence(self.path, dict(curve_of(answer)))
 
     # ---- the core
 

@@ -18,6 +18,7 @@ from . import node as nodes
 from .errors import Cancelled, RefColorizeError, unexpected
 from .farm import Submitted, Wanted
 from .main_thread import in_main_thread
+from .mismatches import mismatches
 from .server import core_command
 from .versions import SHOT_FILE
 
@@ -39,6 +40,7 @@ def send(node: nuke.Node, wanted: Wanted) -> Submission:
     script = require_script()
     core_command()  # raises where there is none, before anything is rendered
     writes = _writes(node, wanted)
+    nodes.hide_overlay(node)
     shot = write_shot(node, wanted.version)
     name = f"{script.stem} {node.fullName()} {shot.parent.name}"
     arguments = farm.arguments(wanted, shot=shot, name=name, script=script, writes=writes)
@@ -126,6 +128,7 @@ class Submission:
         self._title = node.name()
         self._cancelled, self._ended = threading.Event(), threading.Event()
         self._task: Any = None  # not a local name: an error holds its frames, and these what is in them
+        self._notice = mismatches(node)  # of plate and ref
         self.line = farm.by_hand(arguments)
         self.submitted: Submitted | None = None
         self.error: RefColorizeError | None = None
@@ -168,9 +171,9 @@ class Submission:
         if nuke.GUI:
             self._task = nuke.ProgressTask(f"{self._title} {self._version}")
             self._task.setMessage(doing)
-        self._say(doing)
+        self._say(". ".join(text for text in (doing, self._notice) if text))
         submitted = farm.run(self._wanted, self._arguments, cancelled=self._is_unwanted)
-        self._say(f"{self._version}: {submitted.words()}")
+        self._say(" ".join([f"{self._version}: {submitted.words()}", self._notice]).strip())
         self.submitted = submitted
 
     def _is_unwanted(self) -> bool:

@@ -11,9 +11,14 @@ __all__ = ["VersionBox"]
 
 
 class VersionBox(QtWidgets.QWidget):
-    """A list of versions with Use, and Swap, which goes back and forth between the two that were used last."""
+    """A list of versions with Use, and Swap, which goes back and forth between the two that were used last.
+
+    Below it the comment of the version that is chosen, else of the one in use.
+    """
 
     used = QtCore.Signal(int)
+    commented = QtCore.Signal(int, str)
+    clean_up_wanted = QtCore.Signal()
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -21,7 +26,7 @@ class VersionBox(QtWidgets.QWidget):
         self._node = ""
         self._before: int | None = None
         self.list = QtWidgets.QTreeWidget()
-        self.list.setHeaderLabels(["Version", "Frames", "Written"])
+        self.list.setHeaderLabels(["Version", "Frames", "Keyframes", "Confidence", "Comment", "Written"])
         self.list.setRootIsDecorated(False)
         self.list.setAlternatingRowColors(True)
         self.list.setAccessibleName("Versions of this node")
@@ -29,6 +34,14 @@ class VersionBox(QtWidgets.QWidget):
         self.list.itemActivated.connect(self._use_chosen)
         self.list.currentItemChanged.connect(self._update_buttons)
         self.use, self.swap = QtWidgets.QPushButton("Use"), QtWidgets.QPushButton("Swap")
+        self.clean_up = QtWidgets.QPushButton("Clean up...")
+        self.clean_up.setToolTip(
+            "Count the versions and rendered inputs that nothing refers to, and ask to remove them."
+        )
+        self.clean_up.clicked.connect(self.clean_up_wanted)
+        self.comment = QtWidgets.QLineEdit()
+        self.comment.setAccessibleName("Comment of the version")
+        self.comment.editingFinished.connect(self._comment_chosen)
         self.use.clicked.connect(self._use_chosen)
         self.swap.clicked.connect(self._use_other)
         self._empty = QtWidgets.QLabel("No versions yet. Each Colorize with other settings writes a new one.")
@@ -39,10 +52,13 @@ class VersionBox(QtWidgets.QWidget):
             button.setAutoDefault(False)
             buttons.addWidget(button)
         buttons.addStretch(1)
+        self.clean_up.setAutoDefault(False)
+        buttons.addWidget(self.clean_up)
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._empty)
         layout.addWidget(self.list)
+        layout.addWidget(self.comment)
         layout.addLayout(buttons)
         self._fill()
 
@@ -69,16 +85,18 @@ class VersionBox(QtWidgets.QWidget):
     def _fill(self) -> None:
         self.list.clear()
         for line in self._lines:
-            item = QtWidgets.QTreeWidgetItem([f"v{line.number:03d}", str(line.frames), line.written])
+            item = QtWidgets.QTreeWidgetItem(_columns(line))
+            item.setToolTip(2, ", ".join(map(str, line.keys)))
+            item.setToolTip(4, line.comment)
             font = item.font(0)
             font.setBold(line.used)
             item.setFont(0, font)
             if line.used:
                 item.setText(0, f"v{line.number:03d}  in use")
             self.list.addTopLevelItem(item)
-        for column in range(2):
+        for column in range(4):
             self.list.resizeColumnToContents(column)
-        for widget in (self.list, self.use, self.swap):
+        for widget in (self.list, self.use, self.swap, self.clean_up, self.comment):
             widget.setVisible(bool(self._lines))
         self._empty.setVisible(not self._lines)
         self._update_buttons()
@@ -108,7 +126,25 @@ class VersionBox(QtWidgets.QWidget):
         if number is not None and number != self._in_use():
             self.used.emit(number)
 
+    def _commented(self) -> VersionLine | None:
+        """The version whose comment is shown."""
+        number = self._in_use() if self._chosen() is None else self._chosen()
+        return next((line for line in self._lines if line.number == number), None)
+
+    def _comment_chosen(self) -> None:
+        line = self._commented()
+        if line is not None and self.comment.text().strip() != line.comment:
+            self.commented.emit(line.number, self.comment.text().strip())
+
+    def _show_comment(self) -> None:
+        line = self._commented()
+        self.comment.setEnabled(line is not None)
+        self.comment.setPlaceholderText("" if line is None else f"Comment on v{line.number:03d}")
+        if not self.comment.hasFocus() or not self.comment.isModified():
+            self.comment.setText("" if line is None else line.comment)
+
     def _update_buttons(self) -> None:
+        self._show_comment()
         chosen, other, now = self._chosen(), self._other(), self._in_use()
         self.use.setEnabled(chosen not in (None, now))
         self.use.setText("Use" if chosen is None else f"Use v{chosen:03d}")
@@ -120,3 +156,9 @@ class VersionBox(QtWidgets.QWidget):
             if other is None or len(self._lines) < 2
             else f"Show v{other:03d} in the node instead; press again to go back. The viewer compares the two so."
         )
+
+
+def _columns(line: VersionLine) -> list[str]:
+    sure = "" if line.confidence is None else f"{round(100 * line.confidence)} %"
+    keys = str(len(line.keys)) if line.keys else ""
+    return [f"v{line.number:03d}", str(line.frames), keys, sure, line.comment, line.written]

@@ -10,17 +10,33 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import exr
 from .errors import RefColorizeError
 
-__all__ = ["PREVIEW", "SHOT_FILE", "Results", "Version", "stamp", "written_to"]
+__all__ = [
+    "OWN_FILES",
+    "PREVIEW",
+    "SHOT_FILE",
+    "Results",
+    "Version",
+    "keep_comment",
+    "keep_confidence",
+    "read_confidence",
+    "stamp",
+    "written_to",
+]
 
 PREVIEW = "preview"  # beside the versions; what it holds is made anew each time
 SHOT_FILE = "shot.json"
 _MADE_FROM_FILE = "made_from.json"
+_ABOUT_FILE = "about.json"  # what is known of a version besides: comment, confidence
+_CONFIDENCE = "stcolor/confidence"  # in the header of each frame
+OWN_FILES = frozenset((SHOT_FILE, _MADE_FROM_FILE, _ABOUT_FILE))
 _FOLDER = re.compile(r"v(\d{3,})")
 
 
@@ -45,6 +61,23 @@ class Version:
     def shot(self) -> dict[str, Any]:
         """What is in that file; empty where it cannot be read."""
         return _read(self.shot_file)
+
+    def keyframes(self) -> tuple[int, ...]:
+        """The frames of its references, as far as these are still on disk."""
+        patterns = [str(reference.get("path", "")) for reference in self.shot().get("references", ())]
+        return tuple(sorted({frame for pattern in patterns for frame in _frames(pattern)}))
+
+    def comment(self) -> str:
+        """What the artist has written about it."""
+        return str(_read(_about(self.path)).get("comment", ""))
+
+    def confidence(self) -> dict[int, float]:
+        """Mean confidence of each frame, 0..1; empty while the version is not done."""
+        found = _read(_about(self.path)).get("confidence", {})
+        try:
+            return {int(frame): float(value) for frame, value in found.items()}
+        except (AttributeError, TypeError, ValueError):
+            return {}
 
 
 @dataclass(frozen=True)
@@ -116,6 +149,41 @@ def written_to(asked: Mapping[str, Any], path: str, *, reuse: str | None) -> dic
     return {**asked, "output": {**asked["output"], "path": path, "reuse": reuse}}
 
 
+def keep_comment(path: str, comment: str) -> None:
+    """Keep what the artist writes about the version of these frames. RefColorizeError where that cannot be written."""
+    _keep(path, "comment", comment.strip())
+
+
+def keep_confidence(path: str, confidence: Mapping[int, float]) -> None:
+    """Keep how sure each frame of the version is. Raises as `keep_comment`."""
+    _keep(path, "confidence", {str(frame): round(value, 4) for frame, value in confidence.items()})
+
+
+def read_confidence(path: str) -> dict[int, float]:
+    """The mean confidence that each frame of a version has in its own header, 0..1; slow for a long shot."""
+    folder, found = Path(path).parent, {}
+    for frame, file in _named(path):
+        with suppress(OSError, ValueError):
+            found[frame] = float(exr.text(folder / file, _CONFIDENCE))
+    return found
+
+
+def _about(path: str) -> Path:
+    return Path(path).with_name(_ABOUT_FILE)
+
+
+def _keep(path: str, name: str, value: object) -> None:
+    file = _about(path)
+    known = _read(file)
+    if known.get(name) == value:
+        return
+    try:
+        _write(file, {**known, name: value})
+    except OSError as error:
+        why = error.strerror or error
+        raise RefColorizeError(f"{file} cannot be written ({why}). Ask for write access to its folder.") from None
+
+
 def stamp(patterns: Iterable[str]) -> str:
     """16 hex digits that change when a file of these does: by name, size and time of change."""
     digest = hashlib.sha256()
@@ -126,7 +194,13 @@ def stamp(patterns: Iterable[str]) -> str:
 
 
 def _frames(pattern: str) -> Iterator[int]:
-    return (int(frame) for frame, _ in _files(pattern))
+    return (int(frame) for frame, _ in _files(pattern) if frame)
+
+
+def _named(pattern: str) -> Iterator[tuple[int, str]]:
+    """Frame and file name of each frame on disk."""
+    name = Path(pattern).name
+    return ((int(frame), re.sub("#+", frame, name)) for frame, _ in _files(pattern) if frame)
 
 
 def _files(pattern: str) -> Iterator[tuple[str, os.stat_result]]:

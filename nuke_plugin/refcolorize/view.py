@@ -104,12 +104,18 @@ class Row:
 
 @dataclass(frozen=True)
 class VersionLine:
-    """A version on disk. written: when, in words. used: the node shows it."""
+    """A version on disk. written: when, in words. used: the node shows it. keys: its keyframes that are known.
+
+    confidence: mean over its frames, 0..1; None while it is not done. comment: the artist's.
+    """
 
     number: int
     frames: int
     written: str
     used: bool = False
+    keys: tuple[int, ...] = ()
+    confidence: float | None = None
+    comment: str = ""
 
 
 @dataclass(frozen=True)

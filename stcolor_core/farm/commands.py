@@ -51,6 +51,13 @@ def _add_deadline(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pool", metavar="P")
     parser.add_argument("--secondary-pool", metavar="P")
     parser.add_argument("--group", metavar="G", help="of the hosts that have stcolor, and a GPU")
+    parser.add_argument("--comment", metavar="TEXT", help="shown in the Monitor")
+    parser.add_argument("--timeout", type=int, metavar="MINUTES", help="after which a task fails, and is tried again")
+    parser.add_argument("--views", metavar="A,B", help="that the Write nodes render; default: as each says")
+    parser.add_argument("--proxy", action="store_true", help="render the Write nodes at proxy size")
+    parser.add_argument(
+        "--continue-on-error", action="store_true", help="a Write node goes on with the next frame after one that fails"
+    )
     parser.set_defaults(run=_deadline, gpus=0, nuke=None)  # its groups, and its Nuke plug-in, know better
 
 
@@ -99,9 +106,18 @@ def _openjd(options: argparse.Namespace) -> int:
 def _deadline(options: argparse.Namespace) -> int:
     from stcolor_core.farm import deadline
 
+    if options.timeout is not None and options.timeout < 1:
+        raise BadRequest(f"--timeout is {options.timeout}, and must be 1 minute or more. Leave it out for none.")
     job, folder = deadline.in_runs(_job(options)), options.output.absolute()
-    queue = deadline.Queue(pool=options.pool, secondary_pool=options.secondary_pool, group=options.group)
-    parts = deadline.submissions(job, folder, queue)
+    queue = deadline.Queue(
+        pool=options.pool,
+        secondary_pool=options.secondary_pool,
+        group=options.group,
+        comment=options.comment,
+        timeout=options.timeout,
+    )
+    nuke = deadline.NukeOptions(views=options.views, proxy=options.proxy, continue_on_error=options.continue_on_error)
+    parts = deadline.submissions(job, folder, queue, options=nuke)
     deadline.write(job, folder, parts)
     return _say(deadline.submit(job, folder, parts) if options.submit else _written("deadline", job, folder), options)
 
@@ -165,9 +181,9 @@ def _nuke(options: argparse.Namespace) -> NukeRender | None:
     from stcolor_core.farm.nuke_script import read_version
 
     if options.nuke_script is None:
-        given = {"--write": options.write, "--nuke": options.nuke, "--handles": options.handles}
-        for option, value in given.items():
-            if value:
+        for name in ("write", "nuke", "handles", "views", "proxy", "continue_on_error"):
+            if getattr(options, name, None):
+                option = "--" + name.replace("_", "-")
                 raise BadRequest(
                     f"{option} is about a script's Write nodes, and there is none. Give --nuke-script too."
                 )

@@ -20,7 +20,7 @@ from stcolor_core.farm.engine import SHOT_FILE, Handed, call, find_program, writ
 from stcolor_core.farm.job import FRAMES_PER_RENDER, FRAMES_PER_RUN, Job, NukeRender, runs
 from stcolor_core.sequences import FramePattern
 
-__all__ = ["Queue", "Submission", "in_runs", "submissions", "submit", "write"]
+__all__ = ["NukeOptions", "Queue", "Submission", "in_runs", "submissions", "submit", "write"]
 
 _JOB_ID = re.compile(r"^JobID=(\w+)\s*$", re.MULTILINE)
 _HOST = ("--progress", "deadline")
@@ -28,11 +28,29 @@ _HOST = ("--progress", "deadline")
 
 @dataclass(frozen=True, kw_only=True)
 class Queue:
-    """Where the jobs go. None is Deadline's own default. group: of the hosts that have stcolor; not of Nuke's."""
+    """Where the jobs go. None is Deadline's own default. group: of the hosts that have stcolor; not of Nuke's.
+
+    comment: shown in the Monitor. timeout: minutes after which a task fails and is tried again.
+    """
 
     pool: str | None = None
     secondary_pool: str | None = None
     group: str | None = None
+    comment: str | None = None
+    timeout: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NukeOptions:
+    """How Deadline's Nuke renders the Write nodes.
+
+    views: their names with commas between; None: as each Write says. proxy: at proxy size. continue_on_error: go on
+    with the next frame after one that fails.
+    """
+
+    views: str | None = None
+    proxy: bool = False
+    continue_on_error: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +79,7 @@ def in_runs(job: Job) -> Job:
     return replace(job, tasks=runs((frame for task in job.tasks for frame in task), length), run=length)
 
 
-def submissions(job: Job, folder: Path, queue: Queue) -> list[Submission]:
+def submissions(job: Job, folder: Path, queue: Queue, *, options: NukeOptions = NukeOptions()) -> list[Submission]:
     """The Deadline jobs of a job whose shot file lies in `folder`: check, colour, verify, and one a Write node.
 
     Where tasks are runs of frames, a Write node's tasks wait each for the colour of their own frames. Where they are
@@ -102,7 +120,9 @@ def submissions(job: Job, folder: Path, queue: Queue) -> list[Submission]:
                 "Version": job.nuke.version,
                 "WriteNode": write_node,
                 "BatchMode": "True",
-                "ContinueOnError": "False",
+                "ContinueOnError": str(options.continue_on_error),
+                **({"Views": options.views} if options.views else {}),
+                **({"RenderMode": "Render using Proxies", "ProxyMode": "True"} if options.proxy else {}),
             }
             info = {**rendered, "Name": f"{job.name} - {write_node}"}
             found.append(Submission(name=f"{number}_nuke", after=after, info=info, plugin=plugin))
@@ -160,6 +180,9 @@ def _common(job: Job, queue: Queue) -> _Common:
         "Pool": queue.pool,
         "SecondaryPool": queue.secondary_pool,
         "Priority": None if job.priority is None else str(job.priority),
+        "Comment": queue.comment,
+        "TaskTimeoutMinutes": None if queue.timeout is None else str(queue.timeout),
+        "OnTaskTimeout": None if queue.timeout is None else "Error",
     }
     queued = {
         "BatchName": job.name,

@@ -290,8 +290,9 @@ def test_deadline_gets_jobs_that_wait_for_one_another_and_colour_the_shot(
     monkeypatch.setenv("DEADLINE_PATH", str(program.parent))
     script = shot.folder / "comp.nk"
     script.write_text("version 15.1 v3\n", encoding="utf-8")
-    nuke = ("--nuke-script", str(script), "--write", "Write1", "--handles", "1")
-    assert farm("deadline", shot, "--submit", "--json", "--group", "gpu", "--max-span", "2", *nuke) == 0
+    nuke = ("--nuke-script", str(script), "--write", "Write1", "--handles", "1", "--views", "left", "--proxy")
+    queue = ("--group", "gpu", "--comment", "for dailies", "--timeout", "90")
+    assert farm("deadline", shot, "--submit", "--json", *queue, "--max-span", "2", *nuke) == 0
     said = json.loads(capsys.readouterr().out)
     ids = said["job"].split(",")
     assert (said["engine"], said["submitted"], said["tasks"], len(ids)) == ("deadline", True, 5, 4)
@@ -299,7 +300,9 @@ def test_deadline_gets_jobs_that_wait_for_one_another_and_colour_the_shot(
     for job in ids:
         files = (shot.folder / "bin/repository" / f"{job}.{kind}_info" for kind in ("job", "plugin"))
         jobs.append(tuple(read_info(path.read_text(encoding="utf-8")) for path in files))
-    (_, check), (info, color), (_, verify), (render, _) = jobs
+    (_, check), (info, color), (_, verify), (render, nuke_info) = jobs
+    assert {(job["Comment"], job["TaskTimeoutMinutes"]) for job, _ in jobs} == {("for dailies", "90")}
+    assert (nuke_info["Views"], nuke_info["ProxyMode"], nuke_info["ContinueOnError"]) == ("left", "True", "False")
     assert [job.get("JobDependencies") for job, _ in jobs] == [None, ids[0], ids[1], ids[1]]
     assert [job["IsFrameDependent"] for job, _ in jobs] == ["false", "false", "false", "true"]
     assert (render["Frames"], render["FrameDependencyOffsetStart"], render["FrameDependencyOffsetEnd"]) == (
@@ -319,6 +322,14 @@ def test_deadline_gets_jobs_that_wait_for_one_another_and_colour_the_shot(
     assert main(as_command_line(verify, 0, 0)) == 0
     assert "Progress: 100%" in capsys.readouterr().out
     assert colored(shot) == whole(shot)
+
+
+@pytest.mark.parametrize("more", [("--views", "left"), ("--proxy",), ("--continue-on-error",), ("--timeout", "0")])
+def test_what_deadline_cannot_use_is_refused_by_its_name(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    assert farm("deadline", shot, *more) == 2
+    assert more[0] in capsys.readouterr().err
 
 
 def test_a_task_of_frames_that_are_not_in_a_row_writes_no_frame_between_them(shot: ShotOnDisk) -> None:

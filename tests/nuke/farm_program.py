@@ -15,7 +15,7 @@ from pathlib import Path
 
 HAS = {
     "openjd": ("submit",),
-    "deadline": ("submit", "pool", "secondary-pool", "group", "handles"),
+    "deadline": ("submit", "pool", "secondary-pool", "group", "handles", "comment", "timeout", "views"),
     "opencue": ("submit", "show"),
 }
 
@@ -32,6 +32,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
             command.add_argument(f"--{name}", type=int)
         for name in ("name", "nuke", *own[1:]):
             command.add_argument(f"--{name}")
+        for name in ("proxy", "continue-on-error") if engine == "deadline" else ():
+            command.add_argument(f"--{name}", action="store_true")
         command.add_argument("--nuke-script", type=Path)
         command.add_argument("--write", action="append", default=[])
         command.add_argument("--submit", action="store_true")

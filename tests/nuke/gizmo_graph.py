@@ -36,6 +36,8 @@ def knobs(space: str = "linear Rec.709", **values: float) -> dict[str, float]:
     all_values = {
         "use_result": 1.0,
         "output": 0,
+        "confidence_overlay": 0,
+        "extra_layers": 1,
         "exposure": 0,
         "saturation": 1,
         "confidence_fade": 0,

@@ -84,6 +84,9 @@ def test_what_is_chosen_is_submitted_and_the_dialog_shows_where_it_is(
     dialog.form.handles.setValue(2)
     dialog.form.priority.setValue(70)
     dialog.form._texts["pool"].setText(" film ")
+    dialog.form._texts["comment"].setText("for dailies")
+    dialog.form.timeout.setValue(90)
+    dialog.form.proxy.setChecked(True)
     untick(dialog, "Check")
     assert dialog.grab().save(str(tmp_path / "form.png"))
     click(dialog.go)
@@ -94,6 +97,8 @@ def test_what_is_chosen_is_submitted_and_the_dialog_shows_where_it_is(
     folder = comp.results / "v001" / "deadline"
     told = [found[name] for name in ("pool", "max_span", "chunk", "handles", "priority", "write", "submit")]
     assert told == ["film", 40, None, "2", 70, ["Main"], True]
+    told = [found[name] for name in ("comment", "timeout", "views", "proxy", "continue_on_error")]
+    assert told == ["for dailies", "90", None, True, False]
     assert dialog.found.title.text() == "Deadline 10: 3 tasks submitted"
     assert (dialog.found.job.text(), dialog.found.path.text()) == ("job-0123456789abcdef", str(folder))
     assert " farm deadline --shot=" in dialog.found.line.toPlainText()
@@ -141,10 +146,10 @@ def test_an_earlier_version_can_be_sent_again(press: Any, comp: Comp) -> None:
 
 def test_only_what_the_engine_knows_can_be_chosen(press: Any) -> None:
     dialog = press()
-    rows = {name: getattr(dialog.form, name) for name in ("gpus", "handles", "priority")} | dialog.form._texts
+    rows = dialog.form._rows
     for name, engine in ENGINES.items():
         choose(dialog, name)
-        assert tuple(row for row, widget in rows.items() if widget.isVisible()) == engine.has
+        assert {row for row, widget in rows.items() if widget.isVisible()} == set(engine.has)
         assert dialog.form.submit.isVisible() == engine.submits
         assert dialog.go.text() == ("Submit" if engine.submits else "Write")
     dialog.form.submit.setChecked(False)
@@ -157,8 +162,11 @@ def test_what_is_typed_for_one_engine_does_not_reach_another(press: Any) -> None
     choose(dialog, "deadline")
     dialog.form._texts["group"].setText("gpu")
     dialog.form.handles.setValue(2)
+    dialog.form.timeout.setValue(90)
+    dialog.form.proxy.setChecked(True)
     choose(dialog, "opencue")
     assert (dialog.form.wanted().group, dialog.form.wanted().handles) == ("", None)
+    assert (dialog.form.wanted().timeout, dialog.form.wanted().proxy) == (None, False)
     choose(dialog, "deadline")
     assert (dialog.form.wanted().group, dialog.form.wanted().handles) == ("gpu", 2)
 

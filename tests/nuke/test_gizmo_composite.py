@@ -154,6 +154,30 @@ def test_ab_confidence_and_stmap_are_shown_as_they_came():
         np.testing.assert_array_equal(found, np.stack(channels, axis=-1), err_msg=name)
 
 
+def test_the_overlay_is_red_where_the_colour_is_not_certain_and_only_over_the_output_colour():
+    plate, ab = rgba(np.full((1, 3), 0.5, np.float32)), np.zeros((1, 3, 2), np.float32)
+    read = result(ab, np.float32([[0, 0.5, 1]]))
+    over = output(plate, read, confidence_overlay=1)
+    np.testing.assert_allclose(over["rgba.red"], [[0.85, 0.675, 0.5]], atol=1e-6)
+    for channel in ("rgba.green", "rgba.blue"):
+        np.testing.assert_allclose(over[channel], [[0.15, 0.325, 0.5]], atol=1e-6)
+    for channel in ("rgba.alpha", "depth.Z", "rc_conf.warp"):
+        np.testing.assert_array_equal(over[channel], output(plate, read)[channel])
+    for choice in range(1, 5):
+        plain = output(plate, read, output=choice)
+        found = output(plate, read, output=choice, confidence_overlay=1)
+        np.testing.assert_array_equal(rgb_of(found), rgb_of(plain))
+
+
+def test_without_the_extra_layers_only_the_plates_own_are_given_and_the_picture_is_the_same():
+    plate, read = rgba(np.random.default_rng(6).uniform(0, 1, (4, 5, 3))), result(random_ab((4, 5)))
+    for choice, name in enumerate(OUTPUTS):
+        whole, lean = (output(plate, read, output=choice, extra_layers=extra) for extra in (1, 0))
+        assert set(lean) == set(plate), name
+        for channel in (*RGB, "rgba.alpha"):
+            np.testing.assert_array_equal(lean[channel], whole[channel], err_msg=f"{channel} of {name}")
+
+
 def test_mattes_get_a_steady_colour_each_and_alpha_is_what_they_cover():
     masks = np.zeros((3, 4, 6), np.float32)
     masks[0, :, :2], masks[1, :, 2:4], masks[2, :2, 4] = 1, 1, 0.5

@@ -48,7 +48,7 @@ def test_a_write_says_all_that_decides_its_pixels(nuke: Any, comp: Comp) -> None
     for defaults in ({}, STUDIO):
         for name, value in defaults.items():
             nuke.knobDefault(name, value)
-        inputs.rendered(comp.ref, [1001], comp.folder / "inputs", name="ref")
+        inputs.rendered(comp.ref, [1001], comp.folder / f"inputs{len(seen)}", name="ref")
     before, after = seen
     assert {name for name in before if before[name] != after[name]} <= {"colorspace"}, "which raw leaves unused"
 

@@ -129,3 +129,35 @@ def test_a_script_without_a_node_is_not_searched_at_every_look(
     for _ in range(20):
         panel._look()
     assert len(searched) == 1
+
+
+def test_the_panel_keeps_a_comment_and_goes_to_the_weakest_frame(
+    make_panel: Any, node: Any, nuke: Any, tmp_path: Path
+) -> None:
+    import json
+
+    from refcolorize import node as nodes
+
+    node["output_folder"].setValue(tmp_path.as_posix())
+    for name in ("v001", "v002"):
+        folder = tmp_path / "RefColorize1" / name
+        folder.mkdir(parents=True)
+        (folder / f"RefColorize1_{name}.1004.exr").touch()
+        (folder / "about.json").write_text(json.dumps({"confidence": {"1003": 0.9, "1004": 0.2}}))
+    nodes.use_version(node, 2)
+    panel = make_panel()
+    wait_until(lambda: panel.references.weakest.isEnabled() and panel.versions.comment.isVisible())
+    panel.references.weakest.click()
+    assert nuke.frame() == 1004
+    panel.versions.comment.setText("for dailies")
+    panel.versions.comment.editingFinished.emit()
+    assert nodes.versions(node)[1].comment() == "for dailies"
+    assert panel.versions.list.topLevelItem(0).text(4) == "for dailies"
+
+
+def test_what_the_panel_cannot_clean_up_it_says(make_panel: Any, node: Any, tmp_path: Path) -> None:
+    node["output_folder"].setValue(tmp_path.as_posix())
+    panel = make_panel()
+    panel.versions.clean_up_wanted.emit()
+    wait_until(panel.note.isVisible)
+    assert "nothing to clean up" in panel.note.text()

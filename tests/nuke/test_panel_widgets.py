@@ -292,6 +292,27 @@ def test_use_shows_the_chosen_version() -> None:
     assert used.all == [2]
 
 
+def test_a_version_shows_its_keyframes_how_sure_it_is_and_its_comment() -> None:
+    box = VersionBox()
+    box.show_versions([VersionLine(1, 50, "", keys=(1001, 1044), confidence=0.914, comment="more red")])
+    item = box.list.topLevelItem(0)
+    assert [item.text(column) for column in range(5)] == ["v001", "50", "2", "91 %", "more red"]
+    assert item.toolTip(2) == "1001, 1044"
+
+
+def test_a_comment_goes_to_the_chosen_version_else_to_the_one_in_use_and_only_where_it_changes() -> None:
+    box = VersionBox()
+    commented = Heard(box.commented)
+    box.show_versions(versions(3))
+    for chosen, text in ((None, " warm "), (2, "cold"), (2, "")):
+        box.choose(chosen)
+        box.comment.setText(text)
+        box.comment.editingFinished.emit()
+    assert commented.all == [(3, "warm"), (2, "cold")]
+    box.show_versions([VersionLine(3, 50, "", used=True, comment="warm")])
+    assert box.comment.text() == "warm"
+
+
 @pytest.fixture(params=[9, 13], ids="{} points".format)
 def font(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nuke's font as the artist has set it."""

@@ -71,6 +71,22 @@ def test_in_a_terminal_colorize_comes_back_with_the_whole_shot(comp: Comp, rende
 
 
 @pytest.mark.usefixtures("core")
+def test_how_sure_each_frame_is_stays_with_the_version(comp: Comp, render: Any) -> None:
+    from refcolorize import node as nodes
+    from refcolorize.node_view import version_lines
+    from refcolorize.versions import read_confidence
+
+    render.colorize(comp.node)
+    (version,) = nodes.versions(comp.node)
+    assert sorted(version.confidence()) == list(range(1001, 1007))
+    assert read_confidence(version.path) == pytest.approx(version.confidence(), abs=1e-3)
+    nodes.comment_version(comp.node, 1, "for dailies")
+    (line,) = version_lines(comp.node)
+    assert (line.keys, line.comment) == ((1001, 1004), "for dailies")
+    assert line.confidence == pytest.approx(np.mean(list(version.confidence().values())))
+
+
+@pytest.mark.usefixtures("core")
 def test_what_comes_back_is_what_the_core_painted(nuke_session: Any, comp: Comp, render: Any) -> None:
     import fakenuke
 

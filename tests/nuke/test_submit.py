@@ -34,7 +34,9 @@ def test_in_a_terminal_it_comes_back_with_the_job_and_says_where_it_is(
     comp: Comp, submit: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     queue = {"pool": "film", "group": "gpu", "priority": 70}
-    done = submit.submit(comp.node, engine="deadline", **queue, max_span=40, chunk=2, handles=3)
+    nuke = {"views": "left,right", "proxy": True, "continue_on_error": True}
+    queue |= {"comment": "for dailies", "timeout": 90}
+    done = submit.submit(comp.node, engine="deadline", **queue, **nuke, max_span=40, chunk=2, handles=3)
     folder = comp.results / "v001"
     assert asked(comp, "deadline") == {
         "engine": "deadline",
@@ -52,6 +54,11 @@ def test_in_a_terminal_it_comes_back_with_the_job_and_says_where_it_is(
         "handles": "3",
         "gpus": None,
         "nuke": None,
+        "comment": "for dailies",
+        "timeout": "90",
+        "views": "left,right",
+        "proxy": True,
+        "continue_on_error": True,
         "submit": True,
         "json": True,
     }
@@ -256,3 +263,27 @@ def test_a_node_that_is_deleted_meanwhile_does_not_disturb(
     nuke_session.main_thread.pump(until=lambda: sent.ended)
     assert sent.submitted.tasks == 3
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("refcolorize farm")]
+
+
+def test_a_difference_of_plate_and_ref_is_said_before_the_farm_has_the_job(
+    comp: Comp, submit: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    comp.ref["colorspace"].setValue("sRGB")
+    submit.submit(comp.node)
+    lines = capsys.readouterr().out.splitlines()
+    assert "writing the job" in lines[0] and "ref is read as sRGB" in lines[0]
+    assert "ref is read as sRGB" in status(comp)
+
+
+def test_the_confidence_overlay_does_not_go_to_the_farm(nuke: Any, comp: Comp, submit: Any) -> None:
+    comp.node["confidence_overlay"].setValue(True)
+    submit.submit(comp.node)
+    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
+    assert not nuke.toNode("RefColorize1")["confidence_overlay"].value()
+
+
+def test_what_is_about_write_nodes_is_not_said_where_none_is_rendered(comp: Comp, submit: Any) -> None:
+    of_writes = {"handles": 2, "views": "left", "proxy": True, "continue_on_error": True}
+    submit.submit(comp.node, engine="deadline", writes=(), timeout=90, **of_writes)
+    found = asked(comp, "deadline")
+    assert [found[name] for name in (*of_writes, "timeout")] == [None, None, False, False, "90"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from deadline_keys import PLUGIN_KEYS, read_info, unknown_job_keys
 
-from stcolor_core.farm.deadline import Queue, Submission, in_runs, submissions
+from stcolor_core.farm.deadline import NukeOptions, Queue, Submission, in_runs, submissions
 from stcolor_core.farm.job import Job, NukeRender
 from stcolor_core.shot import Method, Output, Plate, Shot
 
@@ -123,6 +123,24 @@ def test_a_write_node_is_rendered_by_the_nuke_that_wrote_the_script() -> None:
         "BatchMode": "True",
         "ContinueOnError": "False",
     }
+
+
+def test_a_comment_and_a_time_out_are_of_every_job_and_views_proxy_and_going_on_of_the_renders() -> None:
+    queue = Queue(comment="for dailies", timeout=90)
+    options = NukeOptions(views="left,right", proxy=True, continue_on_error=True)
+    for part in submissions(in_runs(JOB), FOLDER, queue, options=options):
+        info, plugin = read(part)
+        assert (info["Comment"], info["TaskTimeoutMinutes"], info["OnTaskTimeout"]) == ("for dailies", "90", "Error")
+        assert unknown_job_keys(info) == []
+        assert set(plugin) <= PLUGIN_KEYS[info["Plugin"]]
+        if info["Plugin"] == "Nuke":
+            rendered = {key: plugin[key] for key in ("Views", "RenderMode", "ProxyMode", "ContinueOnError")}
+            assert rendered == {
+                "Views": "left,right",
+                "RenderMode": "Render using Proxies",
+                "ProxyMode": "True",
+                "ContinueOnError": "True",
+            }
 
 
 def test_what_is_not_asked_for_is_left_to_deadline() -> None:

@@ -295,10 +295,10 @@ class Node:
         return self._session.pictures.size(self, self._session.frame)[1]
 
     def format(self) -> Format:
-        return self._session.format(self.width(), self.height())
+        return self._session.format(self.width(), self.height(), self.pixelAspect())
 
     def pixelAspect(self) -> float:
-        return 1.0
+        return self._session.pictures.pixel_aspect(self)
 
     def proxy(self) -> bool:
         return bool(self._session.root["proxy"].value())

@@ -92,6 +92,14 @@ class Pictures:
                 return image_files.read_header(path).size
         return self.black().size
 
+    def pixel_aspect(self, node: Node) -> float:
+        """Of the format of the Read, else of the script, that the picture comes from."""
+        own = node["format"]._write() if "format" in node.knobs() else ""
+        above = None if own or node.Class() == "Read" else source(node, 0)
+        if above is not None:
+            return self.pixel_aspect(above)
+        return float((own or self._session.root._text("format")).split()[6])
+
     def channels(self, node: Node) -> list[str]:
         """The channels at the present frame, none where they cannot be known."""
         try:

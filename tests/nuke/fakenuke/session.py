@@ -157,6 +157,6 @@ class Session:
         return FrameRange(first, last, increment)
 
     @staticmethod
-    def format(width: int, height: int) -> Format:
+    def format(width: int, height: int, pixel_aspect: float) -> Format:
         """`nuke.Format`."""
-        return Format(width, height)
+        return Format(width, height, pixel_aspect)
