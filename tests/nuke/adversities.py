@@ -76,6 +76,9 @@ ADVERSITIES: dict[str, Callable[[Any, Comp], object]] = {
     "two views": _two_views,
     "local copies": _localized,
     "nothing is collected": lambda _session, _comp: gc.disable(),
+    "Nuke renders something else": lambda session, _comp: setattr(session, "other_render", 7),
+    "Nuke refuses to render": lambda session, _comp: setattr(session, "executing", 3),
+    "a modal dialog is open": lambda session, _comp: setattr(session.main_thread, "modal_turns", 40),
     "proxies are on": lambda _session, comp: comp.nuke.root()["proxy"].setValue(True),
     "the play head is elsewhere": lambda _session, comp: comp.nuke.frame(1004),
 }
