@@ -171,7 +171,7 @@ def test_a_look_asks_nothing_of_a_nuke_that_renders(
     panel = make_panel()
     looked: list[int] = []
     monkeypatch.setattr(panel, "_show_node", lambda _: looked.append(1))
-    nuke_session.other_render = 2
+    nuke_session.other_render = 1
     panel._look()
     assert looked == []
     panel._look()
