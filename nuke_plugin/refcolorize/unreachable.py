@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import dialogs, server
+from . import dialogs, probe, server
 from .errors import CoreUnreachable
+from .main_thread import in_main_thread
 
 __all__ = ["ask"]
 
@@ -25,7 +26,8 @@ def ask(error: CoreUnreachable, *, is_unwanted: Callable[[], bool]) -> bool:
             lines = [str(server.log_file()), "", *_log()]
             dialogs.ask("The core's log", lines, is_unwanted=is_unwanted)
         elif pressed == "Troubleshoot":
-            dialogs.ask("What was looked at", server.troubleshoot(), is_unwanted=is_unwanted)
+            lines = [*server.troubleshoot(), "", *in_main_thread(probe.lines)]
+            dialogs.ask("What was looked at", lines, is_unwanted=is_unwanted)
         else:
             return pressed == "Start core"
 
