@@ -144,6 +144,7 @@ def test_what_is_clicked_while_nuke_renders_is_done_afterwards(
 def test_pictures_that_nuke_refuses_to_render_are_rendered_afterwards(
     nuke_session: Any, make_panel: Any, node: Any, nuke: Any
 ) -> None:
+    pytest.importorskip("cv2", reason="the fake needs it for a Reformat")
     nuke.root()["format"].setValue("64 48 0 0 64 48 1 small")
     node.setInput(1, nuke.nodes.CheckerBoard2())
     panel = make_panel()
