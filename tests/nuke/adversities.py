@@ -72,6 +72,7 @@ ADVERSITIES: dict[str, Callable[[Any, Comp], object]] = {
     "getEvaluatedValue keeps %04d": _answer("evaluated_has_frame", False),
     "value keeps ####": _answer("value_is_technical", False),
     "a status is saved": _answer("saves_text_of_do_not_write", True),
+    "a terminal runs no knobChanged": _answer("knob_changed_in_terminal", False),
     "studio defaults": _studio_defaults,
     "two views": _two_views,
     "local copies": _localized,

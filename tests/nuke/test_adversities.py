@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,18 @@ def pump(nuke_session: Any) -> Callable[..., Any]:
     """Nuke's event loop, until something holds."""
     pump: Callable[..., Any] = nuke_session.main_thread.pump
     return pump
+
+
+def test_each_disputed_fact_has_its_other_answer_among_the_adversities() -> None:
+    from fakenuke.disputed import Disputed
+
+    other = set()
+    for change in ADVERSITIES.values():
+        session = SimpleNamespace(disputed=Disputed(), main_thread=SimpleNamespace())
+        if change.__name__ == "<lambda>" and change.__qualname__.startswith("_answer"):
+            change(session, None)  # type: ignore[arg-type]
+        other |= {name for name, value in vars(session.disputed).items() if value != getattr(Disputed(), name)}
+    assert other == vars(Disputed()).keys()
 
 
 def status(comp: Comp) -> str:
