@@ -7,7 +7,8 @@ from collections.abc import Callable
 import nuke
 
 from . import node as nodes
-from .errors import Cancelled, RefColorizeError
+from .errors import Busy, Cancelled, RefColorizeError
+from .main_thread import when_idle
 
 __all__ = ["ACTIONS", "press"]
 
@@ -15,14 +16,41 @@ __all__ = ["ACTIONS", "press"]
 def press(name: str) -> None:
     """Do what the button `name` of the present node says. What goes wrong is shown, or raised where nobody sees it."""
     node = nuke.thisNode()
+    if name == "cancel":  # at once, whatever Nuke is at
+        _press(name, node)
+    else:
+        when_idle(lambda: _press(name, node), give_up=lambda error: _show(node, error))
+
+
+def _press(name: str, node: nuke.Node) -> None:
     try:
         ACTIONS[name](node)
+    except Busy:
+        raise
     except RefColorizeError as error:
         if not nuke.GUI:
             raise
-        nodes.set_status(node, str(error))
-        if not isinstance(error, Cancelled):
-            nuke.message(str(error))
+        _show(node, error)
+    except ValueError:
+        if not _is_gone(node):
+            raise
+
+
+def _show(node: nuke.Node, error: RefColorizeError) -> None:
+    """What went wrong after a button. A node that was deleted while it waited needs no word."""
+    if _is_gone(node):
+        return
+    when_idle(lambda: nodes.set_status(node, str(error)))
+    if not isinstance(error, Cancelled):
+        nuke.message(str(error))
+
+
+def _is_gone(node: nuke.Node) -> bool:
+    try:
+        node.name()
+    except ValueError:
+        return True
+    return False
 
 
 def _as_one_step(name: str, change: Callable[[nuke.Node], object]) -> Callable[[nuke.Node], None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterable
 
-__all__ = ["Cancelled", "CoreRefused", "CoreUnreachable", "RefColorizeError", "unexpected"]
+__all__ = ["Busy", "Cancelled", "CoreRefused", "CoreUnreachable", "RefColorizeError", "unexpected"]
 
 
 class RefColorizeError(Exception):
@@ -30,6 +30,10 @@ class CoreRefused(RefColorizeError):
 
 class Cancelled(RefColorizeError):
     """The artist stopped it. What was finished is on disk and valid."""
+
+
+class Busy(RefColorizeError):
+    """Nuke renders something else, and can do nothing besides until that has ended."""
 
 
 def unexpected(error: Exception) -> RefColorizeError:

@@ -14,7 +14,7 @@ from typing import Any, cast
 import nuke
 
 from . import views
-from .errors import Cancelled, RefColorizeError
+from .errors import Busy, Cancelled, RefColorizeError
 
 __all__ = ["execute", "exr_write", "png_write", "quiet_nodes", "set_knobs", "to_width"]
 
@@ -129,7 +129,8 @@ def _write(source: nuke.Node, path: Path) -> nuke.Node:
 def execute(write: nuke.Node, first: int, last: int, *, what: str) -> None:
     """Render frames of the view that is coloured. what: is rendered, for the artist.
 
-    Raises Cancelled where the artist stops it, and RefColorizeError where it cannot be done.
+    Raises Cancelled where the artist stops it, Busy while Nuke renders something else, and RefColorizeError where it
+    cannot be done.
     """
     try:
         nuke.execute(write, first, last, 1, [views.current()])
@@ -138,7 +139,7 @@ def execute(write: nuke.Node, first: int, last: int, *, what: str) -> None:
             raise Cancelled(f"Rendering {what} was cancelled. Nothing was changed.") from None
         where = f"frame {first}" if first == last else f"frames {first}-{last}"
         if "already executing" in str(error).lower():
-            raise RefColorizeError(
+            raise Busy(
                 f"{what} cannot be rendered at {where}: Nuke is rendering something else. Wait for it, then try again."
             ) from None
         raise RefColorizeError(f"{what} cannot be rendered at {where}: {error}") from None

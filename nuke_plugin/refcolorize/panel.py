@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import cast
@@ -20,7 +21,8 @@ import nuke
 
 from . import node as nodes
 from . import server
-from .errors import RefColorizeError
+from .errors import Busy, RefColorizeError
+from .main_thread import is_rendering, when_idle
 from .node_view import selected, toggle_key, version_lines, view_of
 from .panel_face import PanelFace
 from .qt import QtCore, QtGui, QtWidgets
@@ -104,6 +106,8 @@ class Panel(PanelFace):
 
     def _look(self) -> None:
         """Show the node as it is now: one newly selected, else the one shown before, else any there is."""
+        if is_rendering():
+            return  # the timer looks again
         chosen = selected()
         name = chosen.fullName() if chosen is not None else ""
         if name == self._selected:
@@ -154,7 +158,10 @@ class Panel(PanelFace):
             self._show_node(view_of(node))
 
     def _change(self, name: str, action: Callable[[nuke.Node], object]) -> None:
-        """Something the artist does to the node, as one step of undo of that name."""
+        """Something the artist does to the node, as one step of undo of that name, once Nuke renders nothing."""
+        when_idle(_of(self, lambda panel: panel._change_now(name, action)))
+
+    def _change_now(self, name: str, action: Callable[[nuke.Node], object]) -> None:
         node = self._present()
         self._refusal = ""
         if node is not None:
@@ -171,8 +178,11 @@ class Panel(PanelFace):
         self._look()
 
     def _add_key(self, frame: int) -> None:
-        nuke.frame(frame)
-        self._change(f"Add keyframe {frame}", lambda node: nodes.add_key(node, frame))
+        def add(node: nuke.Node) -> None:
+            nuke.frame(frame)
+            nodes.add_key(node, frame)
+
+        self._change(f"Add keyframe {frame}", add)
 
     def _remove_key(self, frame: int) -> None:
         self._change(f"Remove keyframe {frame}", lambda node: nodes.remove_key(node, frame))
@@ -224,11 +234,17 @@ class Panel(PanelFace):
     # ---- the pictures
 
     def _render_pictures(self) -> None:
+        busy = _of(self, lambda panel, error: panel._refuse(str(error)))
+        when_idle(_of(self, lambda panel: panel._render_pictures_now()), give_up=busy)
+
+    def _render_pictures_now(self) -> None:
         node = self._present()
         if node is None or self._node is None:
             return
         try:
             pictures = render(node, [key.frame for key in self._node.shot.keys])
+        except Busy:
+            raise
         except RefColorizeError as error:
             self._refuse(str(error))
         else:
@@ -318,6 +334,26 @@ class Panel(PanelFace):
         """Say why what was asked for did not happen, until something else is asked for."""
         self._refusal = why
         self._show_job()
+
+
+def _of(panel: Panel, action: Callable[..., object]) -> Callable[..., None]:
+    """An action on a panel, which waits without holding it, and is nothing once the panel is gone."""
+    known = weakref.ref(panel)
+
+    def act(*args: object) -> None:
+        found = known()
+        if found is not None and _is_there(found):
+            action(found, *args)
+
+    return act
+
+
+def _is_there(panel: Panel) -> bool:
+    try:
+        panel.isVisible()
+    except RuntimeError:  # what PySide raises where Nuke has deleted it
+        return False
+    return True
 
 
 def _delete(panel: Panel) -> None:

@@ -10,16 +10,18 @@ import json
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import nuke
 
-from . import helper_nodes, inputs, knob_paths, views
+from . import inputs, knob_paths, views
+from .helper_nodes import quiet_nodes
 from .spaces import SPACES
 
-__all__ = ["ask", "main"]
+__all__ = ["ask", "lines", "main"]
 
 _FRAME = 7
 _SAID = "this is not to be saved"
@@ -35,7 +37,7 @@ def main(path: str) -> None:
 
 def ask() -> dict[str, Any]:
     """What this Nuke is, and each fact as it is found in it. failed: those that are other than the plug-in assumes."""
-    with tempfile.TemporaryDirectory(prefix="refcolorize-") as folder, helper_nodes.quiet_nodes() as made:
+    with _nothing_selected(), tempfile.TemporaryDirectory(prefix="refcolorize-") as folder, quiet_nodes() as made:
         facts = [_asked(name, expected, question, made, Path(folder)) for name, expected, question in _QUESTIONS]
     return {
         "nuke": nuke.NUKE_VERSION_STRING,
@@ -45,6 +47,35 @@ def ask() -> dict[str, Any]:
         "facts": facts,
         "failed": [fact["fact"] for fact in facts if fact["found"] != fact["expected"]],
     }
+
+
+@contextmanager
+def _nothing_selected() -> Iterator[None]:
+    """A node that is made would go between a selected one and what is below it."""
+    chosen = nuke.selectedNodes()
+    for node in chosen:
+        node.setSelected(False)
+    try:
+        yield
+    finally:
+        for node in chosen:
+            node.setSelected(True)
+
+
+def lines() -> list[str]:
+    """The same for the artist: a line for each assumption that is not so, and what to do; main thread only.
+
+    Takes a second or two, in which the script is left as it was.
+    """
+    answers = ask()
+    wrong = [fact for fact in answers["facts"] if fact["found"] != fact["expected"]]
+    said = f"Nuke {answers['nuke']} was asked {len(answers['facts'])} things that RefColorize relies on."
+    if not wrong:
+        return [f"{said} All are so. Nothing to do."]
+    return [
+        f"{said} {len(wrong)} are not so. Run install.py nuke-probe and send what it writes; see README.",
+        *(f"    {fact['fact']}: {fact['found']!r}, and not {fact['expected']!r}" for fact in wrong),
+    ]
 
 
 Question = Callable[["list[nuke.Node]", Path], Any]

@@ -19,7 +19,7 @@ from . import scripts, server, shots
 from .client import Client
 from .errors import Cancelled, CoreRefused, CoreUnreachable, RefColorizeError, unexpected
 from .frame_names import same_files
-from .main_thread import in_main_thread
+from .main_thread import in_main_thread, unless_rendering, when_idle
 from .mismatches import mismatches
 from .progress import Progress
 from .versions import keep_confidence
@@ -115,7 +115,7 @@ def cancel(node: nuke.Node) -> None:
         if not job or client is None or client.job(job)["state"] not in _LIVE:
             raise RefColorizeError(f"{node.name()} has no job that runs.")
         client.cancel(job)
-    nodes.set_status(node, "Stopping after this frame")
+    when_idle(lambda: nodes.set_status(node, "Stopping after this frame"))
 
 
 def _running(path: str) -> Running | None:
@@ -210,8 +210,7 @@ class Running:
             self._task = nuke.ProgressTask(f"{self._title} {self.progress.name}")
         self._tell([])
         self._client = self._core()
-        if self._is_unwanted():
-            raise Cancelled(f"{self._title}: {self.progress.name} was cancelled before it began.")
+        self._require_wanted()
         self._hear(self._submit(self._client), [])
         self._keep_job()
         self._follow()
@@ -244,6 +243,10 @@ class Running:
             answer = self._client.frames(self.job)
             keep_confidence(self.path, dict(curve_of(answer)))
 
+    def _require_wanted(self) -> None:
+        if not self.job and self._is_unwanted():
+            raise Cancelled(f"{self._title}: {self.progress.name} was cancelled before it began.")
+
     # ---- the core
 
     def _core(self) -> Client:
@@ -256,7 +259,9 @@ class Running:
                     raise
                 from .unreachable import ask
 
-                if not in_main_thread(ask, error):
+                wanted = ask(error, is_unwanted=self._is_unwanted)
+                self._require_wanted()
+                if not wanted:
                     raise
 
     def _ask(self, question: Callable[[Client], Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -291,18 +296,19 @@ class Running:
         if self._task is not None:
             self._task.setMessage(words)
             self._task.setProgress(self.progress.percent)
-        self._on_node(lambda: self._show(words, finished))
+        self._unseen = self._unseen or bool(finished)
+        with suppress(ValueError):  # as in `_on_node`
+            unless_rendering(lambda: self._show(words))  # else with the next news, or at the end
 
-    def _show(self, words: str, finished: list[int]) -> None:
+    def _show(self, words: str) -> None:
         if not nuke.GUI and self._node["status"].value() != words:
             nuke.tprint(f"{self._title}: {words}")
         if self._node["status"].value() != words:
             nodes.set_status(self._node, words)
-        self._reload(finished)
+        self._reload()
 
-    def _reload(self, finished: list[int]) -> None:
+    def _reload(self) -> None:
         """Read the files again now and then and at the end: each time Nuke forgets what it holds for playing."""
-        self._unseen = self._unseen or bool(finished)
         if not self._unseen or not (self.progress.ended or time.monotonic() > self._reload_at):
             return
         if nodes.shows(self._node, self.path):
@@ -323,6 +329,7 @@ class Running:
                 self.progress.note = str(error)
 
     def _show_end(self) -> None:
+        self._show(self.progress.words())
         if self._shown_at_end:
             with nuke.Undo():
                 nuke.Undo.name("Preview frame")
@@ -333,10 +340,13 @@ class Running:
         if not self.progress.ended:
             self.progress.state = "cancelled" if isinstance(error, Cancelled) else "failed"
             self.progress.error = str(error)
-        with suppress(Cancelled):  # Nuke is closing
+        with suppress(RefColorizeError):  # Nuke is closing, or the node has lost its inside
             self._on_node(lambda: nodes.set_status(self._node, self.progress.words()))
+            self._on_node(self._reload)
             if nuke.GUI and not isinstance(error, (Cancelled, CoreUnreachable)):
-                nuke.executeInMainThread(nuke.message, (str(error),))  # not waited for: the bar is to close before OK
+                from .dialogs import tell
+
+                in_main_thread(tell, f"{self._title} {self.progress.name}", str(error))
 
     def _on_node(self, action: Callable[[], object]) -> None:
         """In the main thread; nothing where the node is gone: its job goes on without it."""

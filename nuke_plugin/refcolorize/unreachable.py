@@ -1,13 +1,12 @@
-"""What the artist is told, and may do, when no core answers. GUI and main thread only."""
+"""What the artist is told, and may do, when no core answers. With a GUI, in a thread beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
-import nuke
-
-from . import server
+from . import dialogs, probe, server
 from .errors import CoreUnreachable
+from .main_thread import in_main_thread
 
 __all__ = ["ask"]
 
@@ -15,27 +14,22 @@ _LOG_BYTES = 20_000
 _BUTTONS = ("Close", "Start core", "Show log", "Troubleshoot")
 
 
-def ask(error: CoreUnreachable) -> bool:
-    """Show what was tried; True where the artist wants the core to be started."""
+def ask(error: CoreUnreachable, *, is_unwanted: Callable[[], bool]) -> bool:
+    """Show what was tried; True where the artist wants the core to be started.
+
+    is_unwanted: whether nobody needs the core any more; then nothing more is asked.
+    """
     while True:
-        pressed = _show(str(error), ["What was tried:", *error.tried], _BUTTONS)
+        lines = ["What was tried:", *error.tried]
+        pressed = dialogs.ask(str(error), lines, _BUTTONS, is_unwanted=is_unwanted)
         if pressed == "Show log":
-            _show("The core's log", [str(server.log_file()), "", *_log()], ("Close",))
+            lines = [str(server.log_file()), "", *_log()]
+            dialogs.ask("The core's log", lines, is_unwanted=is_unwanted)
         elif pressed == "Troubleshoot":
-            _show("What was looked at", server.troubleshoot(), ("Close",))
+            lines = [*server.troubleshoot(), "", *in_main_thread(probe.lines)]
+            dialogs.ask("What was looked at", lines, is_unwanted=is_unwanted)
         else:
             return pressed == "Start core"
-
-
-def _show(title: str, lines: Iterable[str], buttons: tuple[str, ...]) -> str:
-    """A dialog; the button that was pressed, the first where it was closed."""
-    panel = nuke.Panel(title)
-    panel.setWidth(700)
-    panel.addNotepad("", "\n".join(lines))
-    for button in buttons:
-        panel.addButton(button)
-    pressed = int(panel.show())
-    return buttons[pressed] if 0 <= pressed < len(buttons) else buttons[0]
 
 
 def _log() -> list[str]:

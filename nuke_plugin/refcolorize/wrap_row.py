@@ -13,9 +13,10 @@ _GAP = 4
 class WrapRow(QtWidgets.QWidget):
     """Places its widgets itself, each as wide as it wants to be. A layout of Qt has no such thing."""
 
+    _widgets: tuple[QtWidgets.QWidget, ...] = ()  # Qt asks for a size before and after Python has its own
+
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self._widgets: list[QtWidgets.QWidget] = []
         policy = QtWidgets.QSizePolicy(QtWidgets.QSizePolicy.Policy.Preferred, QtWidgets.QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
@@ -30,7 +31,7 @@ class WrapRow(QtWidgets.QWidget):
 
     def remove(self, widget: QtWidgets.QWidget) -> None:
         """Delete a widget."""
-        self._widgets.remove(widget)
+        self._widgets = tuple(each for each in self._widgets if each is not widget)
         widget.hide()
         widget.deleteLater()
         self._renew()

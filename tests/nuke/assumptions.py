@@ -76,11 +76,10 @@ def _dotted(node: ast.expr) -> str:
 
 def _is_of_the_core(node: ast.expr) -> bool:
     """Whether it is an answer of the core, and no node: job, client.job(...), shot["output"], self.shot."""
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name in _OF_THE_CORE
-        case ast.Subscript(value=inner) | ast.Call(func=inner):
-            return _is_of_the_core(inner)
+    if isinstance(node, (ast.Name, ast.Attribute)):
+        return (node.id if isinstance(node, ast.Name) else node.attr) in _OF_THE_CORE
+    if isinstance(node, (ast.Subscript, ast.Call)):
+        return _is_of_the_core(node.value if isinstance(node, ast.Subscript) else node.func)
     return False
 
 
@@ -117,9 +116,7 @@ def _is_text(node: ast.expr) -> bool:
 
 def _table(table: ast.Dict) -> Iterator[tuple[str, str]]:
     """Knobs and values of a dictionary that `set_knobs` takes: all in it are constants, True or False among them."""
-    pairs = [
-        (key.value, value) for key, value in zip(table.keys, table.values, strict=True) if isinstance(key, ast.Constant)
-    ]
+    pairs = [(key.value, value) for key, value in zip(table.keys, table.values) if isinstance(key, ast.Constant)]
     if not any(isinstance(value, ast.Constant) and isinstance(value.value, bool) for _, value in pairs):
         return
     for name, value in pairs:

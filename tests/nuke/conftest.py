@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+import re
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,42 @@ import pytest
 from nuke_fixtures import nuke, nuke_session
 
 __all__ = ["core", "nuke", "nuke_session", "state"]
+
+# Nuke's own Python, and .ci/nuke_matrix, have nothing of the core: tests that need it are left out there, and said.
+_CORE = importlib.util.find_spec("stcolor_core") is not None
+_OF_THE_CORE = ("stcolor_core", "serving", "scenes", "small_shot", "cv2", "OpenImageIO", "PyOpenColorIO")
+_IMPORT = re.compile(rf"^(?:import|from) (?:{'|'.join(_OF_THE_CORE)})\b", re.MULTILINE)
+collect_ignore = [
+    path.name
+    for path in sorted(Path(__file__).parent.glob("test_*.py"))
+    if not _CORE and _IMPORT.search(path.read_text(encoding="utf-8"))
+]
+
+
+def pytest_report_header() -> str:
+    """What is left out."""
+    return f"without stcolor_core: {', '.join(collect_ignore)} are left out" if collect_ignore else ""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Iterator[object]:
+    """Leave out a test that comes upon the core while it runs."""
+    return (yield from _skipped_without_the_core())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup() -> Iterator[object]:
+    """The same for what a test needs."""
+    return (yield from _skipped_without_the_core())
+
+
+def _skipped_without_the_core() -> Generator[None, object, object]:
+    try:
+        return (yield)
+    except ModuleNotFoundError as error:
+        if not _CORE and error.name in _OF_THE_CORE:
+            pytest.skip(f"needs {error.name}, which is not inside Nuke")
+        raise
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

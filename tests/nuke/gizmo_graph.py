@@ -44,7 +44,7 @@ def knobs(space: str = "linear Rec.709", **values: float) -> dict[str, float]:
         "mix": 1,
     } | values
     for name in ("luma", "x_light", "z_light"):
-        all_values |= {f"{name}.{axis}": value for axis, value in zip("xyz", getattr(SPACES[space], name), strict=True)}
+        all_values |= {f"{name}.{axis}": value for axis, value in zip("xyz", getattr(SPACES[space], name))}
     return {f"parent.{name}": value for name, value in all_values.items()}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import tkinter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Union
 
 __all__ = ["Layer", "Node", "Push", "ScriptError", "Set", "Step", "UserKnob", "Version", "nodes", "parse", "words"]
 
@@ -83,7 +84,7 @@ class Version:
     text: str
 
 
-Step = Node | Push | Set | Layer | Version
+Step = Union[Node, Push, Set, Layer, Version]  # noqa: UP007  (evaluated at run time, also in Python 3.9)
 
 
 def parse(text: str) -> list[Step]:
@@ -124,18 +125,18 @@ def words(value: str) -> tuple[str, ...]:
 
 
 def _step(reader: _Reader, line: int, command: tuple[str, ...]) -> Step:
-    match command:
-        case ("version", *parts):
-            return Version(" ".join(parts))
-        case ("push", reference):
-            return Push(None if reference == "0" else reference)
-        case ("set", reference, "stack 0"):
-            return Set(reference)
-        case ("add_layer", layer):
-            name, *channels = words(layer)
-            return Layer(name, tuple(channels))
-        case (name, body):
-            return _node(reader, line, name, body)
+    name, *rest = command or ("",)
+    if name == "version":
+        return Version(" ".join(rest))
+    if name == "push" and len(rest) == 1:
+        return Push(None if rest[0] == "0" else rest[0])
+    if name == "set" and rest[1:] == ["stack 0"]:
+        return Set(rest[0])
+    if name == "add_layer" and len(rest) == 1:
+        layer, *channels = words(rest[0])
+        return Layer(layer, tuple(channels))
+    if len(rest) == 1:
+        return _node(reader, line, name, rest[0])
     raise ScriptError(f"line {line}: {' '.join(command)[:80]!r} is not a node")
 
 

@@ -6,9 +6,11 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from qt_app import application, close_dialogs
 
 __all__ = ["nuke", "nuke_session"]
 
@@ -24,8 +26,8 @@ def _forget_plugin() -> None:
 def nuke_session(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The `fakenuke.Session` behind `nuke`: messages, answers, main thread, undo. Skipped inside a real Nuke.
 
-    It has a GUI where the test is marked `gui`. A callback that raised fails the test, unless it takes it from
-    `callbacks.errors`.
+    It has a GUI where the test is marked `gui`, and Qt's application where PySide is installed. A callback that raised
+    fails the test, unless it takes it from `callbacks.errors`.
     """
     if _REAL:
         pytest.skip("a test that looks behind the fake")
@@ -35,8 +37,15 @@ def nuke_session(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         monkeypatch.delitem(sys.modules, name, raising=False)  # put back what was there
     monkeypatch.setattr(sys, "path", list(sys.path))
     _forget_plugin()
-    session = fakenuke.install(gui=request.node.get_closest_marker("gui") is not None)
+    gui = request.node.get_closest_marker("gui") is not None
+    session = fakenuke.install(gui=gui)
+    if gui:
+        with suppress(pytest.skip.Exception):  # no PySide: then nothing of Qt is shown
+            application()
+        _forget_plugin()
     yield session
+    if gui:
+        close_dialogs()
     _forget_plugin()
     for name in ("nuke", "nukescripts", "nukescripts.panels"):
         sys.modules.pop(name, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -42,6 +43,16 @@ def application() -> Any:
         palette.setColor(*muted)
     found.setPalette(palette)
     return found
+
+
+def close_dialogs() -> None:
+    """Close every dialog that is still open, as Nuke does when it ends."""
+    modules = [sys.modules[name] for name in ("PySide6.QtWidgets", "PySide2.QtWidgets") if name in sys.modules]
+    for qt in modules:
+        for widget in qt.QApplication.topLevelWidgets() if qt.QApplication.instance() else ():
+            if isinstance(widget, qt.QDialog):
+                widget.close()
+                widget.deleteLater()
 
 
 def qt_test() -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,18 @@ def pump(nuke_session: Any) -> Callable[..., Any]:
     return pump
 
 
+def test_each_disputed_fact_has_its_other_answer_among_the_adversities() -> None:
+    from fakenuke.disputed import Disputed
+
+    other = set()
+    for change in ADVERSITIES.values():
+        session = SimpleNamespace(disputed=Disputed(), main_thread=SimpleNamespace())
+        if change.__name__ == "<lambda>" and change.__qualname__.startswith("_answer"):
+            change(session, None)  # type: ignore[arg-type]
+        other |= {name for name, value in vars(session.disputed).items() if value != getattr(Disputed(), name)}
+    assert other == vars(Disputed()).keys()
+
+
 def status(comp: Comp) -> str:
     return str(comp.node["status"].value())
 
@@ -44,7 +57,7 @@ def test_the_shot_comes_back_in_colour(
 
     ADVERSITIES[adversity](nuke_session, comp)
     comp.node["colorize"].execute()
-    (running,) = render._live
+    (running,) = pump(until=lambda: list(render._live))
     pump(until=lambda: running.wait(0))
     assert (running.state, running.error) == ("done", None)
     assert status(comp) == "v001 is done: 6 frames"
@@ -66,16 +79,66 @@ def test_the_shot_comes_back_in_colour(
 
 
 @pytest.mark.usefixtures("core")
-def test_a_nuke_that_renders_something_else_is_named_and_the_next_press_works(
-    nuke_session: Any, comp: Comp, pump: Callable[..., Any]
+def test_a_nuke_that_renders_something_else_for_long_is_named_and_the_next_press_works(
+    nuke_session: Any, comp: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refcolorize import main_thread
+
+    monkeypatch.setattr(main_thread, "_BUSY_SECONDS", 0.001)
+    nuke_session.executing = 1_000_000
+    comp.node["colorize"].execute()
+    (message,) = pump(until=lambda: nuke_session.artist.messages)
+    assert "Painted (ref)" in message and "frame 1001" in message and "Wait" in message
+    assert not comp.leftovers()
+    nuke_session.executing = 0
+    comp.node["colorize"].execute()
+    pump(until=lambda: "is done" in status(comp))
+
+
+@pytest.mark.usefixtures("core")
+@pytest.mark.parametrize("end", ["it is done", "it fails", "it is cancelled"])
+def test_no_node_is_touched_while_nuke_renders_and_all_is_shown_afterwards(
+    nuke_session: Any, comp: Comp, pump: Callable[..., Any], end: str
+) -> None:
+    from refcolorize import render
+
+    if end == "it fails":
+        (comp.folder / "plate.1003.exr").unlink()
+    running = render.colorize(comp.node)
+    if end == "it is cancelled":
+        comp.node["cancel"].execute()
+    nuke_session.other_render = 12
+    pump(until=lambda: running.wait(0))
+    assert nuke_session.other_render == 0, "it was asked"
+    assert {"it is done": "is done", "it fails": "1003", "it is cancelled": "cancelled"}[end] in status(comp)
+
+
+@pytest.mark.usefixtures("core")
+def test_cancel_is_heard_while_nuke_renders(nuke_session: Any, comp: Comp, pump: Callable[..., Any]) -> None:
+    from refcolorize import render
+
+    running = render.colorize(comp.node)
+    nuke_session.other_render = 1_000_000
+    comp.node["cancel"].execute()
+    assert running._is_unwanted()
+    nuke_session.other_render = 0
+    pump(until=lambda: running.wait(0))
+
+
+def test_a_node_that_is_deleted_while_its_button_waits_is_forgotten(
+    nuke: Any, nuke_session: Any, comp: Comp, pump: Callable[..., Any]
 ) -> None:
     nuke_session.executing = 1
     comp.node["colorize"].execute()
-    (message,) = nuke_session.artist.messages
-    assert "Painted (ref)" in message and "frame 1001" in message and "Wait" in message
-    assert not comp.leftovers()
-    comp.node["colorize"].execute()
-    pump(until=lambda: "is done" in status(comp))
+    nuke.delete(comp.node)
+    pump(until=_after(5))
+    assert nuke_session.artist.messages == []
+
+
+def _after(turns: int) -> Callable[[], bool]:
+    """True at the turn of that number."""
+    left = iter(range(turns))
+    return lambda: next(left, None) is None
 
 
 def test_a_main_thread_that_is_busy_until_the_end_shows_the_result_then(

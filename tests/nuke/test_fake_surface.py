@@ -34,13 +34,12 @@ class _Stubs:
                 self._take(statement)
 
     def _take(self, statement: ast.stmt) -> None:
-        match statement:
-            case ast.FunctionDef(name=name):
-                self.functions.setdefault(name, []).append(statement)
-            case ast.ClassDef(name=name):
-                self.classes[name] = statement
-            case ast.AnnAssign(target=ast.Name(id=name)):
-                self.names.add(name)
+        if isinstance(statement, ast.FunctionDef):
+            self.functions.setdefault(statement.name, []).append(statement)
+        elif isinstance(statement, ast.ClassDef):
+            self.classes[statement.name] = statement
+        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            self.names.add(statement.target.id)
 
     def methods(self, class_name: str) -> dict[str, list[ast.FunctionDef]]:
         """Of a class and all it derives from; attributes have no definitions."""
@@ -58,7 +57,7 @@ class _Stubs:
 
 
 def _stub_files() -> list[Path]:
-    found = importlib.util.find_spec("mypy")
+    found = importlib.util.find_spec("pytest")
     assert found is not None
     assert found.origin is not None
     folder = Path(found.origin).parents[1] / "nuke-stubs"

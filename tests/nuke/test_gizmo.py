@@ -108,7 +108,7 @@ def test_its_icon_is_there():
 
 
 def test_the_layers_it_brings_are_declared_before_it():
-    assert [step for step in STEPS if isinstance(step, Layer | Version | Node)] == STEPS
+    assert [step for step in STEPS if isinstance(step, (Layer, Version, Node))] == STEPS
     assert STEPS[-1] is GROUP
     ids = {f"rc_id0{rank}": tuple(f"rc_id0{rank}.{c}" for c in ("red", "green", "blue", "alpha")) for rank in range(3)}
     expected = {

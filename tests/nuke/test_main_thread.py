@@ -20,6 +20,7 @@ class Nuke(ModuleType):
     def __init__(self) -> None:
         super().__init__("nuke")
         self.GUI, self.closing, self.swallowed = True, False, 0
+        self.renders = 0  # so often it says that it renders
         self._calls: queue.Queue[tuple[Callable[[], Any], threading.Event]] = queue.Queue()
 
     def executeInMainThreadWithResult(self, call: Callable[[], Any]) -> None:  # noqa: N802  (Nuke's name)
@@ -30,6 +31,11 @@ class Nuke(ModuleType):
         done = threading.Event()
         self._calls.put((call, done))
         assert done.wait(10)
+
+    def executing(self) -> bool:
+        assert threading.current_thread() is threading.main_thread()
+        self.renders = max(0, self.renders - 1)
+        return bool(self.renders)
 
     def take_call(self) -> None:
         call, done = self._calls.get(timeout=10)
@@ -89,6 +95,29 @@ def test_an_exception_is_raised_where_the_call_came_from_and_not_swallowed(
     with pytest.raises(ValueError, match="no number"):
         value.result(10)
     assert fake.swallowed == 0
+
+
+def test_a_call_is_held_while_nuke_renders(
+    fake: Nuke, in_main_thread: Callable[..., Any], other_thread: ThreadPoolExecutor
+) -> None:
+    fake.renders = 3
+    value = other_thread.submit(in_main_thread, lambda: fake.renders)
+    for _ in range(3):
+        fake.take_call()
+    assert value.result(10) == 0
+
+
+def test_what_can_wait_for_the_next_time_is_left_out_while_nuke_renders(
+    fake: Nuke, in_main_thread: Callable[..., Any], other_thread: ThreadPoolExecutor
+) -> None:
+    unless_rendering = importlib.import_module("refcolorize.main_thread").unless_rendering
+    fake.renders = 2
+    called: list[int] = []
+    first = other_thread.submit(unless_rendering, lambda: called.append(1))
+    fake.take_call()
+    second = other_thread.submit(unless_rendering, lambda: called.append(2))
+    fake.take_call()
+    assert (first.result(10), second.result(10), called) == (False, True, [2])
 
 
 def test_the_main_thread_calls_at_once(in_main_thread: Callable[..., Any]) -> None:

@@ -161,3 +161,51 @@ def test_what_the_panel_cannot_clean_up_it_says(make_panel: Any, node: Any, tmp_
     panel.versions.clean_up_wanted.emit()
     wait_until(panel.note.isVisible)
     assert "nothing to clean up" in panel.note.text()
+
+
+def test_what_is_clicked_while_nuke_renders_is_done_afterwards(
+    nuke_session: Any, make_panel: Any, node: Any, nuke: Any
+) -> None:
+    panel = make_panel()
+    nuke_session.other_render = 4
+    panel.references.line.key_added.emit(1010)
+    assert keys(node) == {}
+    wait_until(lambda: keys(node) == {1010: 1})
+
+
+def test_pictures_that_nuke_refuses_to_render_are_rendered_afterwards(
+    nuke_session: Any, make_panel: Any, node: Any, nuke: Any
+) -> None:
+    pytest.importorskip("cv2", reason="the fake needs it for a Reformat")
+    nuke.root()["format"].setValue("64 48 0 0 64 48 1 small")
+    node.setInput(1, nuke.nodes.CheckerBoard2())
+    panel = make_panel()
+    panel.references.line.key_added.emit(1010)
+    nuke_session.executing = 2
+    panel.references.pictures_wanted.emit()
+    wait_until(lambda: panel._pictures)
+    assert list(panel._pictures["RefColorize1"]) == [1010]
+
+
+def test_a_panel_that_is_gone_before_nuke_has_rendered_is_not_missed(nuke_session: Any, node: Any, nuke: Any) -> None:
+    from refcolorize.panel import Panel
+
+    panel = Panel()
+    nuke_session.other_render = 2
+    panel.references.line.key_added.emit(1010)
+    panel.deleteLater()
+    wait_until(lambda: nuke_session.other_render == 0)
+    assert keys(node) == {}
+
+
+def test_a_look_asks_nothing_of_a_nuke_that_renders(
+    nuke_session: Any, make_panel: Any, node: Any, nuke: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = make_panel()
+    looked: list[int] = []
+    monkeypatch.setattr(panel, "_show_node", lambda _: looked.append(1))
+    nuke_session.other_render = 1
+    panel._look()
+    assert looked == []
+    panel._look()
+    assert looked

@@ -146,7 +146,7 @@ def test_places_outside_of_the_shot_are_held_at_its_ends() -> None:
 @given(st.lists(st.floats(0, 400), max_size=12).map(sorted))
 def test_boxes_that_fit_stay_in_order_inside_and_apart(centers: list[float]) -> None:
     lefts = spread(centers, width=30, gap=3, left=0, right=400)
-    assert all(after - before >= 33 - 1e-6 for before, after in zip(lefts, lefts[1:], strict=False))
+    assert all(after - before >= 33 - 1e-6 for before, after in zip(lefts, lefts[1:]))
     assert all(-1e-6 <= left <= 370 + 1e-6 for left in lefts)
 
 
@@ -164,7 +164,7 @@ def test_the_numbers_below_never_touch_and_the_first_frame_has_one(first: int, c
     labels = frame_labels(scale, width=40)
     places = [scale.x(frame) for frame in labels]
     assert labels[0] == first
-    assert all(after - before >= 40 - 1e-6 for before, after in zip(places, places[1:], strict=False))
+    assert all(after - before >= 40 - 1e-6 for before, after in zip(places, places[1:]))
 
 
 @given(st.lists(st.integers(1, 90), max_size=12), st.integers(1, 300))
@@ -174,6 +174,6 @@ def test_boxes_are_wrapped_in_order_and_only_one_that_is_alone_may_be_too_wide(w
     for row in rows:
         index, left = row[-1]
         assert left + widths[index] <= room or len(row) == 1
-    for row, following in zip(rows, rows[1:], strict=False):
+    for row, following in zip(rows, rows[1:]):
         index, left = row[-1]
         assert left + widths[index] + 4 + widths[following[0][0]] > room, "a row is filled before the next one begins"

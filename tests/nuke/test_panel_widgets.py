@@ -348,3 +348,12 @@ def test_the_panel_fits_its_width_and_everything_in_it_is_reached_by_tab(width: 
     assert all(widget in reached and widget.focusPolicy() & tab for widget in operable)
     assert all(widget.accessibleName() or getattr(widget, "text", str)() for widget in operable)
     face.close()
+
+
+def test_a_row_that_python_has_let_go_of_still_has_a_size_for_qt() -> None:
+    from refcolorize.wrap_row import WrapRow
+
+    row = WrapRow()
+    vars(row).clear()
+    assert (row.heightForWidth(100), row.sizeHint().width()) == (0, 0)
+    row.event(QtCore.QEvent(QtCore.QEvent.Type.LayoutRequest))

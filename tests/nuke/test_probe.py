@@ -51,6 +51,7 @@ def test_what_a_nuke_raises_is_an_answer(nuke: Any, probe: Any, monkeypatch: pyt
     assert "AttributeError" in fact["found"]
 
 
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="install.py runs in the core's Python")
 def test_the_script_that_install_writes_leaves_the_answers_beside_it(nuke: Any, probe: Any, tmp_path: Path) -> None:
     del probe
     run = [sys.executable, str(INSTALL), "nuke-probe"]
@@ -59,3 +60,26 @@ def test_the_script_that_install_writes_leaves_the_answers_beside_it(nuke: Any, 
     script = tmp_path / "refcolorize_probe.py"
     exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), {})
     assert json.loads((tmp_path / "refcolorize_probe.json").read_text(encoding="utf-8"))["failed"] == []
+
+
+def test_for_the_artist_all_is_one_line_where_nothing_is_otherwise(nuke: Any, probe: Any) -> None:
+    (line,) = probe.lines()
+    assert nuke.NUKE_VERSION_STRING in line and line.endswith("All are so. Nothing to do.")
+
+
+def test_for_the_artist_what_is_otherwise_has_a_line_and_a_remedy(nuke_session: Any, probe: Any) -> None:
+    nuke_session.disputed.value_is_technical = False
+    first, second = probe.lines()
+    assert "1 are not so" in first and "nuke-probe" in first
+    assert second.strip().startswith("File_Knob.value: '/no/plate.####.exr'") and "%04d" in second
+
+
+@pytest.mark.gui
+def test_with_a_gui_the_script_is_left_as_it_was(nuke: Any, probe: Any, nuke_session: Any) -> None:
+    nuke.root().setModified(False)
+    chosen = nuke.nodes.Dot()
+    chosen.setSelected(True)
+    before = nuke_session.undo.names, nuke.root().modified(), int(nuke.frame())
+    probe.ask()
+    assert nuke.selectedNodes() == [chosen] and nuke.allNodes() == [chosen]
+    assert (nuke_session.undo.names, nuke.root().modified(), int(nuke.frame())) == before

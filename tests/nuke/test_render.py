@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from comp import Comp, make_comp
+from qt_dialogs import Dialogs
 from serving import Client, running_core
 
 from stcolor_core import plates
@@ -275,8 +276,10 @@ def test_colorize_pressed_twice_is_one_job(
 def test_a_job_that_fails_is_told_with_the_frame(nuke_session: Any, comp: Comp, pump: Callable[..., Any]) -> None:
     (comp.folder / "plate.1003.exr").write_bytes(b"no picture")
     comp.node["colorize"].execute()
-    pump(until=lambda: nuke_session.artist.messages)
-    assert "1003" in nuke_session.artist.messages[0]
+    dialogs = Dialogs()
+    pump(until=dialogs.look)
+    assert "1003" in dialogs.shown[0]
+    assert nuke_session.artist.messages == []
     assert "failed" in status(comp)
 
 
@@ -298,37 +301,32 @@ def test_a_node_that_is_deleted_meanwhile_does_not_disturb(
 def test_without_a_core_the_artist_sees_what_was_tried_and_has_ways_out(
     nuke_session: Any, comp: Comp, pump: Callable[..., Any], state: Path
 ) -> None:
-    artist = nuke_session.artist
-    artist.answers += ["Show log", "Close", "Troubleshoot", "Close", "Close"]
+    dialogs = Dialogs()
+    dialogs.answers += ["Show log", "Close", "Troubleshoot", "Close", "Close"]
     comp.node["colorize"].execute()
-    pump(until=lambda: "failed" in status(comp))
-    first, log, again, looked, _ = artist.panels
+    pump(until=lambda: dialogs.look() and "failed" in status(comp))
+    first, log, again, looked, _ = dialogs.shown
     assert "What was tried" in first and "/no/core/can/be/started" in first
     assert str(state) in log
     assert again == first
-    assert "STCOLOR_PYTHON" in looked and looked.count("\n") >= 2
-    assert not artist.answers and artist.messages == []
+    assert "STCOLOR_PYTHON" in looked and "All are so. Nothing to do." in looked and looked.count("\n") >= 2
+    assert not dialogs.answers and nuke_session.artist.messages == nuke_session.artist.panels == []
 
 
 @pytest.mark.gui
 def test_start_core_tries_again_and_the_job_runs(
     nuke_session: Any, comp: Comp, pump: Callable[..., Any], state: Path
 ) -> None:
-    import refcolorize.unreachable
-
-    artist = nuke_session.artist
+    dialogs = Dialogs()
     with running_core(state, device="cpu") as client:
         connection = state / "connection.json"
         words = connection.read_bytes()
         connection.unlink()  # as if it were not there yet
 
-        def press(shown: str, buttons: tuple[str, ...]) -> str:
-            assert buttons == refcolorize.unreachable._BUTTONS
-            connection.write_bytes(words)
-            return "Start core"
-
-        artist.press = press
         comp.node["colorize"].execute()
+        pump(until=dialogs.look)
+        connection.write_bytes(words)
+        dialogs.press("Start core")
         pump(until=lambda: "done" in status(comp))
         assert len(client.get("/v1/jobs")) == 1
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from comp import Comp, make_comp
+from qt_dialogs import Dialogs
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("core")]
 
@@ -98,11 +99,10 @@ def test_a_job_that_fails_is_over_while_its_message_is_still_open(
     nuke_session: Any, comp: Comp, render: Any, pump: Callable[..., Any]
 ) -> None:
     (comp.folder / "plate.1003.exr").unlink()
-    over: list[bool] = []
+    dialogs = Dialogs()
     running = render.colorize(comp.node)
-    nuke_session.artist.message = lambda _: over.append(running.wait(5))
-    pump(until=lambda: over)
-    assert over == [True]
+    pump(until=lambda: dialogs.look() and running.wait(0))
+    assert "1003" in dialogs.shown[0] and nuke_session.artist.messages == []
     assert [bar.closed for bar in nuke_session.artist.progress] == [True]
 
 

@@ -66,7 +66,7 @@ class Array_Knob(Knob):
             return number_to_script(self._numbers[0])
         texts = [number_to_script(number) for number in self._numbers]
         moving = [number.keys is not None or number.expression is not None for number in self._numbers]
-        return " ".join(f"{{{text}}}" if moves else text for text, moves in zip(texts, moving, strict=True))
+        return " ".join(f"{{{text}}}" if moves else text for text, moves in zip(texts, moving))
 
     def _is_moving(self) -> bool:
         return any(number.keys is not None or number.expression is not None for number in self._numbers)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import PyOpenColorIO as ocio
 from numpy.typing import NDArray
-from stcolor_core.color import srgb_decode, srgb_encode
 
 if TYPE_CHECKING:
     from .nodes import Node
@@ -17,7 +15,6 @@ __all__ = ["choices", "decode", "encode"]
 Channels = dict[str, NDArray[np.float32]]
 
 _RGB = ("rgba.red", "rgba.green", "rgba.blue")
-_CURVES = {"linear": (np.asarray, np.asarray), "sRGB": (srgb_decode, srgb_encode)}
 
 
 def choices(node: Node) -> list[str]:
@@ -50,10 +47,14 @@ def _converted(node: Node, channels: Channels, *, integer: bool, direction: int)
         space = root["int8Lut" if integer else "floatLut"].value()
     if root["colorManagement"].value() == "OCIO":
         return _by_ocio(node, channels, space, direction)
-    if space not in _CURVES:
+    if space == "linear":
+        return channels
+    if space != "sRGB":
         raise NotImplementedError(f"the fake has no curve for {space}")
-    curve = _CURVES[space][direction]
-    return channels | {name: curve(channels[name]).astype(np.float32) for name in _RGB if name in channels}
+    from stcolor_core import color  # only here: the fake also runs where there is none
+
+    curve = color.srgb_encode if direction else color.srgb_decode
+    return {**channels, **{name: curve(channels[name]).astype(np.float32) for name in _RGB if name in channels}}
 
 
 def _by_ocio(node: Node, channels: Channels, space: str, direction: int) -> Channels:
@@ -68,6 +69,8 @@ def _by_ocio(node: Node, channels: Channels, space: str, direction: int) -> Chan
 
 
 def _config(node: Node) -> Any:
+    import PyOpenColorIO as ocio  # as above
+
     root = node._session.root
     if root["OCIO_config"].value() == "custom":
         return ocio.Config.CreateFromFile(root["customOCIOConfigPath"].evaluate())

@@ -58,6 +58,8 @@ def execute(
         raise RuntimeError(f"{nameOrNode} is not executable")
     if not node._enabled():
         return
+    if session.other_render:
+        raise RuntimeError("I'm already executing something else")
     if session.executing:  # public reports: from a panel, and from a callback
         session.executing -= 1
         raise RuntimeError("I'm already executing something else")

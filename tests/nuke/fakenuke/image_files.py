@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import OpenImageIO as oiio
 from numpy.typing import NDArray
 
 __all__ = ["Header", "read", "read_header", "write"]
@@ -32,6 +31,8 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """What a file says of itself. Raises RuntimeError."""
+    import OpenImageIO as oiio  # only here: the fake also runs where there is none
+
     opened = _open(path)
     specs = [opened.spec()]
     while opened.seek_subimage(len(specs), 0):
@@ -45,6 +46,8 @@ def read_header(path: Path) -> Header:
 
 def read(path: Path) -> Channels:
     """All channels over the format, (height, width); black outside of the data window. Raises RuntimeError."""
+    import OpenImageIO as oiio  # only here: the fake also runs where there is none
+
     opened = _open(path)
     found: Channels = {}
     part = 0
@@ -65,6 +68,8 @@ def write(path: Path, channels: Channels, *, pixel_type: str, compression: str, 
     """A file with these channels. pixel_type: of OpenImageIO, "half", "uint8". Raises RuntimeError."""
     if not path.parent.is_dir():
         raise RuntimeError(f"Can't open {path.as_posix()} for writing: No such file or directory")
+    import OpenImageIO as oiio  # only here: the fake also runs where there is none
+
     height, width = next(iter(channels.values())).shape
     spec = oiio.ImageSpec(width, height, len(channels), pixel_type)
     spec.channelnames = tuple(_FILE_NAMES.get(name, name) for name in channels)
@@ -84,6 +89,8 @@ def write(path: Path, channels: Channels, *, pixel_type: str, compression: str, 
 def _open(path: Path) -> Any:
     if not path.is_file():
         raise RuntimeError(f"{path.as_posix()}: Read error: No such file or directory")
+    import OpenImageIO as oiio  # only here: the fake also runs where there is none
+
     opened = oiio.ImageInput.open(str(path))
     if opened is None:
         raise RuntimeError(f"{path.as_posix()}: {oiio.geterror()}")

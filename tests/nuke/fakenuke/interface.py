@@ -24,10 +24,12 @@ class Artist:
     """Stands in for who sits in front of Nuke. A test puts `answers`, and looks at what was shown.
 
     answers: what is pressed next, in order: a button's text for a Panel, "yes", "no" or "cancel" for a question.
-    cancels: whether Cancel of a progress bar is pressed by now; cancels_render: that of a render, before a frame.
+    freezes: told of each modal dialog before it opens. cancels: whether Cancel of a progress bar is pressed by now;
+    cancels_render: that of a render, before a frame.
     """
 
     gui: Callable[[], bool]
+    freezes: Callable[[str], None] = lambda what: None
     answers: deque[str] = field(default_factory=deque)
     messages: list[str] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
@@ -42,9 +44,14 @@ class Artist:
         if not self.gui():
             raise RuntimeError(f"{what} needs Nuke's GUI")
 
+    def open_modal(self, what: str) -> None:
+        """Something that waits for the artist."""
+        self.require_gui(what)
+        self.freezes(what)
+
     def message(self, prompt: str) -> None:
         """`nuke.message`: waits for OK, so it needs no answer."""
-        self.require_gui("nuke.message")
+        self.open_modal("nuke.message")
         if not isinstance(prompt, str):
             raise TypeError("nuke.message takes str")
         self.messages.append(prompt)
@@ -62,13 +69,13 @@ class Artist:
 
     def typed(self, prompt: str) -> str:
         """The next answer as it is: a path, a name; "" where the artist cancels."""
-        self.require_gui(prompt)
+        self.open_modal(prompt)
         self.questions.append(prompt)
         assert self.answers, f"the test types nothing for {prompt!r}"
         return self.answers.popleft()
 
     def _answer(self, prompt: str, function: str, choices: tuple[str, ...]) -> str:
-        self.require_gui(function)
+        self.open_modal(function)
         self.questions.append(prompt)
         return self.press(prompt, choices)
 
@@ -136,7 +143,7 @@ def panel_class(artist: Artist) -> type:
             self._values.clear()
 
         def show(self) -> int:
-            artist.require_gui("nuke.Panel")
+            artist.open_modal("nuke.Panel")
             words = "\n".join([self._title, *(f"{name}: {value}" for name, value in self._values.items())])
             artist.panels.append(words)
             buttons = self._buttons or ["Cancel", "OK"]

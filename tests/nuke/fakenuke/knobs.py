@@ -60,6 +60,7 @@ class Knob:
         after = self._memory()
         if self._quiet or before == after:
             return
+        self._session.touch(f"{self._node.name()}.{self._name}")
         self._session.undo.record(lambda: self._recall(before), lambda: self._recall(after))
         self._node._knob_has_changed(self)
         if callbacks:

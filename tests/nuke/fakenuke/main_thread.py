@@ -33,9 +33,15 @@ class _Request:
 
 
 class MainThread:
-    """The thread that made it is the main one. Requests wait until it calls `pump`, or until Qt's loop serves them."""
+    """The thread that made it is the main one. Requests wait until it calls `pump`, or until Qt's loop serves them.
+
+    serving: whether a request is being served. modal_turns: so many turns of `pump` requests wait, since a modal dialog
+    is open.
+    """
 
     def __init__(self) -> None:
+        self.serving = False
+        self.modal_turns = 0
         self._thread = threading.current_thread()
         self._requests: queue.Queue[_Request] = queue.Queue()
         self._waker: Any = None
@@ -64,40 +70,61 @@ class MainThread:
     def pump(self, *, until: Callable[[], Any], seconds: float = 60.0) -> Any:
         """Serve requests, as Nuke's event loop would, until `until` returns something true; return that.
 
-        `until` is asked after each request, and every 20 ms. Raises TimeoutError.
+        `until` is asked after each request, and every 20 ms. Raises TimeoutError. Qt's own events are served too.
         """
         self.require()
         end = time.monotonic() + seconds
         while not (found := until()):
             if time.monotonic() > end:
                 raise TimeoutError(f"nothing came of it within {seconds:g} s")
+            if (application := _qt_application()[1]) is not None:
+                application.processEvents()
             try:
-                self._requests.get(timeout=0.02).serve()
+                request = self._requests.get(timeout=0.02)
             except queue.Empty:
+                self.modal_turns = max(0, self.modal_turns - 1)
                 continue
+            if self.modal_turns:
+                self._requests.put(request)
+                self.modal_turns -= 1
+                time.sleep(0.001)  # a turn of Nuke's own loop
+            else:
+                self._serve(request)
         return found
 
     def serve_waiting(self) -> None:
         """Serve what is queued now."""
         self.require()
-        while True:
+        while not self.modal_turns:
             try:
                 request = self._requests.get_nowait()
             except queue.Empty:
                 return
+            self._serve(request)
+
+    def _serve(self, request: _Request) -> None:
+        before, self.serving = self.serving, True
+        try:
             request.serve()
+        finally:
+            self.serving = before
 
     def _wake_qt(self) -> None:
         """Have a running Qt application serve the queue."""
-        qt = next((sys.modules[name] for name in ("PySide6.QtCore", "PySide2.QtCore") if name in sys.modules), None)
-        application = qt.QCoreApplication.instance() if qt is not None else None
-        if qt is None or application is None:
+        qt, application = _qt_application()
+        if application is None:
             return
         with self._lock:
             if self._waker is None:
                 self._waker = _waker(qt, self.serve_waiting)
                 self._waker.moveToThread(application.thread())
         self._waker.woken.emit()
+
+
+def _qt_application() -> tuple[Any, Any]:
+    """QtCore and the application, where the process has them."""
+    qt = next((sys.modules[name] for name in ("PySide6.QtCore", "PySide2.QtCore") if name in sys.modules), None)
+    return qt, None if qt is None else qt.QCoreApplication.instance()
 
 
 def _waker(qt: Any, serve: Callable[[], None]) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, Union
 
 __all__ = ["Menu", "MenuItem", "main_menus"]
 
-Command = str | Callable[[], object] | None
+Command = Union[str, Callable[[], object], None]  # noqa: UP007  (for Python 3.9)
 Run = Callable[[str], None]
 Item = TypeVar("Item", bound="MenuItem")
 

@@ -206,6 +206,7 @@ def _context(session: Session) -> dict[str, Callable[..., Any]]:
     return {
         "channels": lambda node=None: session.layers.channels() if node is None else node.channels(),
         "execute": lambda *args, **kwargs: executing.execute(session, *args, **kwargs),
+        "executing": lambda f=None: session.is_executing(),
         "expression": expression,
         "filename": filename,
         "frame": frame,

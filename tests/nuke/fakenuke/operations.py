@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from expressions import evaluate, names
 from numpy.typing import NDArray
@@ -165,7 +164,7 @@ def _multiply(node: Node, values: Array, place: int) -> Array:
 def _saturation(pictures: Pictures, node: Node, frame: float) -> Picture:
     picture = pictures.of(node.input(0), frame)
     rgb = {name: picture.get(name) for name in ("rgba.red", "rgba.green", "rgba.blue")}
-    luma = sum(np.float32(weight) * values for weight, values in zip(_REC709, rgb.values(), strict=True))
+    luma = sum(np.float32(weight) * values for weight, values in zip(_REC709, rgb.values()))
     saturation = np.float32(node["saturation"].value())
     return _mixed(node, picture, {name: luma + saturation * (values - luma) for name, values in rgb.items()})
 
@@ -205,6 +204,8 @@ def _reformat(pictures: Pictures, node: Node, frame: float) -> Picture:
     size = _reformatted_size(pictures, node, picture.size)
     if size == picture.size:
         return picture
+    import cv2  # only here: the fake also runs where there is none
+
     smaller = cv2.INTER_AREA if size[0] < picture.size[0] else cv2.INTER_CUBIC
     return Picture(
         size, {name: cv2.resize(value, size, interpolation=smaller) for name, value in picture.channels.items()}

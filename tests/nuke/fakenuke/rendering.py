@@ -65,13 +65,11 @@ class Pictures:
         return Picture(header.size, colorspaces.decode(node, channels, integer=header.integer))
 
     def _instead(self, node: Node, frame: float, error: RuntimeError) -> Picture:
-        match node["on_error"].value():
-            case "black":
-                return self.black(self.size(node, frame))
-            case "nearest frame":
-                raise NotImplementedError("the fake does not look for the nearest frame")
-            case "checkerboard":
-                raise NotImplementedError("the fake has no checkerboard for missing frames")
+        instead = node["on_error"].value()
+        if instead == "black":
+            return self.black(self.size(node, frame))
+        if instead in ("nearest frame", "checkerboard"):
+            raise NotImplementedError(f"the fake shows no {instead} for missing frames")
         raise RuntimeError(f"{node.name()}: {error}")
 
     # ---- what is known without pixels
@@ -168,20 +166,17 @@ def read_frame(node: Node, frame: float) -> int | None:
     at = int(frame)
     if node["frame"].value():
         given = int(node["frame"].value())
-        match node["frame_mode"].value():
-            case "start at":
-                at += first - given
-            case "offset":
-                at += given
-            case _:
-                raise NotImplementedError("the fake evaluates no expression for the frame of a Read")
+        mode = node["frame_mode"].value()
+        if mode not in ("start at", "offset"):
+            raise NotImplementedError("the fake evaluates no expression for the frame of a Read")
+        at += given if mode == "offset" else first - given
     if first <= at <= last:
         return at
-    match node["before" if at < first else "after"].value():
-        case "hold":
-            return first if at < first else last
-        case "loop":
-            return first + (at - first) % (last - first + 1)
-        case "black":
-            return None
+    beyond = node["before" if at < first else "after"].value()
+    if beyond == "hold":
+        return first if at < first else last
+    if beyond == "loop":
+        return first + (at - first) % (last - first + 1)
+    if beyond == "black":
+        return None
     raise NotImplementedError("the fake does not bounce")

@@ -50,20 +50,16 @@ class Scripts:
         made: list[Node] = []
         selected = self._session.graph.group.selectedNodes()
         for step in steps:
-            match step:
-                case Layer(name, channels):
-                    self._session.layers.add(name, channels)
-                case Set("cut_paste_input"):
-                    named["cut_paste_input"] = selected[0] if selected else None
-                case Set(reference):
-                    named[reference] = stack[-1] if stack else None
-                case Push(None):
-                    stack.append(None)
-                case Push(reference):
-                    stack.append(named.get(reference.lstrip("$")))
-                case nkscript.Node():
-                    if (node := self._node(step, stack)) is not None:
-                        made.append(node)
+            if isinstance(step, Layer):
+                self._session.layers.add(step.name, step.channels)
+            elif isinstance(step, Set) and step.reference == "cut_paste_input":
+                named["cut_paste_input"] = selected[0] if selected else None
+            elif isinstance(step, Set):
+                named[step.reference] = stack[-1] if stack else None
+            elif isinstance(step, Push):
+                stack.append(None if step.reference is None else named.get(step.reference.lstrip("$")))
+            elif isinstance(step, nkscript.Node) and (node := self._node(step, stack)) is not None:
+                made.append(node)
         return made
 
     def _node(self, step: nkscript.Node, stack: list[Node | None]) -> Node | None:
@@ -103,7 +99,7 @@ class Scripts:
     def read_knobs(self, node: Node, text: str) -> None:
         """`node.readKnobs`: "size 10 mix {{curve x1 0}}"."""
         parts = nkscript.words(text)
-        for name, value in zip(parts[::2], parts[1::2], strict=True):
+        for name, value in zip(parts[::2], parts[1::2]):
             if name == "name":
                 node.setName(value)
             else:

@@ -43,6 +43,7 @@ class Session:
         self.disputed = Disputed()
         self.knob_defaults = KnobDefaults()
         self.executing = 0  # so many renders from now on are refused, since Nuke is at another one
+        self.other_render = 0  # so often nuke.executing() says that a render goes on; till then no node may be touched
         self.localized = ""  # where local copies of a Read's files lie, if there are any
         self._at: list[float] = []
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
@@ -53,12 +54,29 @@ class Session:
         self.undo = History()
         self.callbacks = Callbacks(self)
         self.layers = Layers()
-        self.artist = Artist(gui=lambda: self.gui)
+        self.artist = Artist(gui=lambda: self.gui, freezes=self._freeze)
         self.menus = main_menus(self.run_text)
         self.graph = Graph(self)
         self.scripts = Scripts(self)
         self.pictures = rendering.Pictures(self)
         self.root: Root = Root(self)
+
+    # ---- what a real Nuke does not survive; it fails the test
+
+    def _freeze(self, what: str) -> None:
+        if self.main_thread.serving:  # public reports
+            self.callbacks.errors.append(f"{what} is modal: in a call by executeInMainThread it freezes Nuke")
+
+    def touch(self, what: str) -> None:
+        """A node is changed, or reads its files again."""
+        if self.other_render:
+            self.callbacks.errors.append(f"{what} is touched while Nuke renders")
+
+    def is_executing(self) -> bool:
+        """`nuke.executing`."""
+        self.main_thread.require()
+        self.other_render, now = max(0, self.other_render - 1), bool(self.other_render)
+        return now
 
     # ---- time
 
@@ -125,6 +143,8 @@ class Session:
     def run_button(self, knob: PyScript_Knob) -> None:
         """Press a button: thisNode is its node, and a Group's button is inside the group."""
         node = knob.node()
+        if knob.name() == "reload":
+            self.touch(f"{node.name()}.reload")
         if isinstance(node, Group):
             self.graph.enter(node)
         try:

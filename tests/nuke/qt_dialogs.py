@@ -1,0 +1,42 @@
+"""The artist in front of the plug-in's own dialogs: reads them, and presses their buttons."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+__all__ = ["Dialogs"]
+
+
+class Dialogs:
+    """shown: the words of each dialog, in order. answers: what is pressed next, each once, where a dialog has it."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+        self.answers: deque[str] = deque()
+        self._seen: list[Any] = []
+
+    def look(self) -> bool:
+        """Read the dialogs that are open by now, and press the next answer in the last; whether there were any yet."""
+        from refcolorize.qt import QtWidgets
+
+        for dialog in QtWidgets.QApplication.topLevelWidgets():
+            if not isinstance(dialog, QtWidgets.QDialog) or not dialog.isVisible():
+                continue
+            assert not dialog.isModal(), "a modal dialog stops Nuke"
+            if dialog not in self._seen:
+                self._seen.append(dialog)
+                texts = [edit.toPlainText() for edit in dialog.findChildren(QtWidgets.QPlainTextEdit)]
+                labels = [label.text() for label in dialog.findChildren(QtWidgets.QLabel)]
+                self.shown.append("\n".join([dialog.windowTitle(), *labels, *texts]))
+                if self.answers:
+                    self.press(self.answers.popleft())
+        return bool(self.shown)
+
+    def press(self, button: str) -> None:
+        """Press a button of the dialog that came last."""
+        from refcolorize.qt import QtWidgets
+
+        found = [each for each in self._seen[-1].findChildren(QtWidgets.QPushButton) if each.text() == button]
+        assert len(found) == 1, f"there is no button {button}"
+        found[0].click()
