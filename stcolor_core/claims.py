@@ -6,6 +6,7 @@ a farm, may join: its frames are the same to the bit. A run of anything else is 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -55,6 +56,8 @@ class Claim:
 
     def __init__(self, output: FramePattern, *, state: str) -> None:
         self._output, self._state = output, state
+        # short, whatever the frames are called
+        self._name = hashlib.sha256(f"{output.head}/{output.tail}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
         self._path: Path | None = None
         self._made_folder = False
         self._ended = threading.Event()
@@ -99,8 +102,7 @@ class Claim:
             )
 
     def _announce(self) -> None:
-        name = f".{self._output.head}{self._output.tail}.{secrets.token_hex(4)}.claim"
-        self._path = self._output.folder / name
+        self._path = self._output.folder / f".{self._name}.{secrets.token_hex(4)}.claim"
         with partial_of(self._path) as partial:
             partial.write_text(json.dumps({"state": self._state, **_who_we_are()}), encoding="utf-8")
 
@@ -114,7 +116,7 @@ class Claim:
         """The live claims of others on this pattern; what dead runs left is removed."""
         assert self._path is not None
         found = []
-        for path in self._output.folder.glob(f".{_literal(self._output.head + self._output.tail)}.*.claim"):
+        for path in self._output.folder.glob(f".{self._name}.*.claim"):
             if path != self._path and (other := self._read(path)) is not None:
                 found.append(other)
         return found
@@ -168,8 +170,3 @@ def _lives(pid: int, begun: float) -> bool:
         return bool(abs(process.create_time() - begun) < 1 and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False
-
-
-def _literal(text: str) -> str:
-    """For `glob`."""
-    return "".join(f"[{character}]" if character in "*?[" else character for character in text)

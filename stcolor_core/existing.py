@@ -23,8 +23,8 @@ class Standing(Enum):
     """How a file stands towards the frame that is to be there.
 
     MISSING: nothing is there, or an empty or truncated frame of ours. STALE: an unchanged frame of ours, of another
-    state of the shot. VALID: the very frame. CHANGED: a valid frame that somebody has painted over. FOREIGN: anything
-    else that is not known to be ours and unchanged.
+    state of the shot, that may be written. VALID: the very frame. CHANGED: a valid frame that somebody has painted
+    over. FOREIGN: anything else that is not known to be ours and unchanged.
     """
 
     MISSING = "missing"
@@ -64,12 +64,14 @@ class Found:
 class Existing:
     """The files at a shot's output, and those of the version that it may reuse.
 
-    link: whether frames are reused by links in place of copies.
+    link: whether frames are reused by links in place of copies. nothing_to_reuse: that version has none of the files
+    that were looked for.
     """
 
     def __init__(self, output: FramePattern, reuse: FramePattern | None, *, link: bool) -> None:
         self._output, self._reuse, self._link = output, reuse, link
         self._reusable: dict[int, Found] = {}
+        self.nothing_to_reuse = False
 
     def look(self, digests: Mapping[int, str]) -> dict[int, Found]:
         """Look at the file of every frame, several at a time, each opened once."""
@@ -80,6 +82,7 @@ class Existing:
         if self._reuse is None or not digests:
             return frozenset()
         found = self._look(self._reuse, digests)
+        self.nothing_to_reuse = all(each.status is None for each in found.values())
         self._reusable = {frame: each for frame, each in found.items() if each.standing is Standing.VALID}
         return frozenset(self._reusable)
 
@@ -117,6 +120,8 @@ def _look_at(path: Path, digest: str) -> Found:
     if not state.complete:
         return Found(Standing.MISSING, status, state.metadata)
     changed = not state.untouched and is_as_written(path) is False
+    if own != digest and not path.stat().st_mode & 0o222:  # locked, as facilities do with what is approved
+        changed = True
     if own == digest:
         return Found(Standing.CHANGED if changed else Standing.VALID, status, state.metadata)
     return Found(Standing.FOREIGN if changed else Standing.STALE, status, state.metadata)

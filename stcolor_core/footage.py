@@ -32,8 +32,8 @@ __all__ = ["PlateFrame", "ShotFootage", "canvas_of"]
 
 Array = NDArray[Any]
 Image = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 _ASPECT_TOLERANCE = 0.01
+_MOST_COLORFUL = 500  # of a* and b*: a red lamp 250 times as bright as diffuse white
 _HELD = 4  # plates: of the frames that propagation has in work, and one to spare
 
 
@@ -155,7 +155,7 @@ class ShotFootage:
             )
         pipe = self._inputs.pipe_of(path, colorspace, exposure=self._shot.plate.exposure)
         lab = pipe.lab(plates.luma_channels(picture))
-        color = KnownColor(np.ascontiguousarray(lab[..., 1:]), _finite(picture)).laid_over(
+        color = self._known(lab, picture, f"Reference {frame} ({path})").laid_over(
             picture, display=self.display, canvas=self.canvas
         )
         if color.known is not None and not color.known.any():
@@ -170,7 +170,7 @@ class ShotFootage:
         lab = self._inputs.pipe_of(path, colorspace, exposure=0.0).lab(plates.luma_channels(picture))
         lines = min(len(lab), self.working_size[0])
         size = (lines, max(1, round(lab.shape[1] * lines / len(lab))))
-        ab, known = KnownColor(np.ascontiguousarray(lab[..., 1:]), _finite(picture)).at(size)
+        ab, known = self._known(lab, picture, f"The still {path}").at(size)
         if known is not None and not known.any():
             raise BadRequest(f"All of the still {path} is NaN or infinite. Render it again.")
         return Keyframe(resized(np.ascontiguousarray(roll_off(lab[..., 0])), size), ab, known=known)
@@ -183,6 +183,20 @@ class ShotFootage:
         if self._inputs.pipe_of(path, colorspace, exposure=0.0).is_grey(plates.luma_channels(picture)):
             self._warn_once(f"{what} has no colour in it; what it colours will be grey.")
         return picture
+
+    def _known(self, lab: Image, picture: plates.Picture, what: str) -> KnownColor:
+        """A picture's colour, without what is no light's: not finite, or more colourful than any lamp."""
+        ab = np.ascontiguousarray(lab[..., 1:])
+        known = np.asarray((np.abs(ab) <= _MOST_COLORFUL).all(axis=-1))
+        if picture.broken is not None:
+            known = known & ~picture.broken
+        beyond = known.size - int(known.sum()) - picture.nonfinite
+        if beyond > 0:
+            self._warn_once(
+                f"{what} has {beyond} pixels with a* or b* beyond {_MOST_COLORFUL}, which no light has; they lend no "
+                "colour. Check them for values that were infinite or far below zero."
+            )
+        return KnownColor(ab, None if known.all() else np.asarray(known))
 
     def _warn_once(self, message: str) -> None:
         if message not in self._told:
@@ -197,18 +211,26 @@ class _Windows:
 
 
 def _display_of(inputs: ShotInputs) -> Window:
-    display = inputs.first.display_window
+    """The format of the plate, which all its frames must have, as they must have one file type and layer."""
+    first = inputs.first
     for frame, file in inputs.formats.items():
-        if file.display_window != display:
+        where = f"Frame {frame} ({inputs.frames[frame]})"
+        if file.display_window != first.display_window:
             raise PlateError(
-                f"Frame {frame} ({inputs.frames[frame]}) is {_size(file.display_window)}, the first frame "
-                f"{_size(display)}. Reformat the plate to one size."
+                f"{where} is {_size(file.display_window)}, the first frame {_size(first.display_window)}. "
+                "Reformat the plate to one size."
             )
-    return display
-
-
-def _finite(picture: plates.Picture) -> Mask | None:
-    return None if picture.broken is None else ~picture.broken
+        if file.file_format != first.file_format:
+            raise PlateError(
+                f"{where} is a {file.file_format} file by its content, the first frame {first.file_format}. "
+                "Convert the plate to one file type."
+            )
+        if file.layer != first.layer:
+            raise PlateError(
+                f"{where} gives its layer {file.layer or 'R, G, B'}, the first frame {first.layer or 'R, G, B'}. "
+                "Name the one to take with --plate-layer."
+            )
+    return first.display_window
 
 
 def _size(window: Window) -> str:

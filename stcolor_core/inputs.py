@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stcolor_core import plates
 from stcolor_core.color import ColorPipe
-from stcolor_core.errors import PlateError
+from stcolor_core.errors import ColorError, PlateError
 from stcolor_core.formats import Format, read_formats
 from stcolor_core.interop import interop_id
 from stcolor_core.ocio import forget_files
@@ -21,7 +21,7 @@ from stcolor_core.sequences import FramePattern
 from stcolor_core.shot import Plate, Reference, Shot, Still, format_frames, name_frames
 from stcolor_core.shot_files import check_mattes, find_frames, find_references
 from stcolor_core.stat_cache import StatCache, Status, in_threads
-from stcolor_core.tracking.cryptomatte import find_layer
+from stcolor_core.tracking.cryptomatte import MANIFEST_BYTES, find_layer
 from stcolor_core.weight_files import checksum
 
 __all__ = ["InputSpace", "ShotInputs", "open_pipe"]
@@ -135,7 +135,15 @@ class ShotInputs:
         file = self._coloured[path]
         key = (colorspace, _of_plates_type(self._shot, path), file.file_format, file.pixel_type, exposure)
         if key not in self._pipes:  # to open a config takes a tenth of a second
-            self._pipes[key] = open_pipe(self._shot, colorspace, path, file=file, exposure=exposure)
+            try:
+                self._pipes[key] = open_pipe(self._shot, colorspace, path, file=file, exposure=exposure)
+            except ColorError:
+                if colorspace is not None or _of_plates_type(self._shot, path):
+                    raise
+                raise ColorError(
+                    f"{path} does not say how it is encoded, and --colorspace holds for files of the plate's type. "
+                    "Convert it to that type, or give its colorspace in the shot file (--write-shot)."
+                ) from None
         return self._pipes[key]
 
     def plate_state(self, frame: int) -> Status:
@@ -277,6 +285,8 @@ def _manifest(path: Path) -> str:
 def _bytes_of(path: Path) -> str:
     """What is in a manifest, as far as that can be read: one that cannot gives no names."""
     try:
+        if not path.is_file() or path.stat().st_size > MANIFEST_BYTES:
+            return "none"
         return checksum(path)
     except OSError as error:
         return str(error.errno)

@@ -231,11 +231,13 @@ class _Run:
         changed = [frame for frame, found in self._found.items() if found.standing.is_others_work]
         if changed and not self._force:
             self._warn(
-                f"Frame {name_frames(changed)} of {self._output} was changed after it was written, or is no frame of "
-                "RefColorize's: it is kept as it is. --force writes it anew."
+                f"Frame {name_frames(changed)} of {self._output} was changed after it was written, is locked, or is "
+                "none of RefColorize's: it is kept as it is. --force writes it anew."
             )
         if not self._force:
             self._reusable = self._existing.reusable({frame: digests[frame] for frame in todo})
+            if self._existing.nothing_to_reuse:
+                self._warn(f"There is no frame of {self._shot.output.reuse} to reuse. Check --reuse.")
         return frozenset(todo)
 
     def _cuts(self, wanted: frozenset[int]) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -155,7 +156,8 @@ def _cuts_key(shot: Shot, inputs: ShotInputs, frames: Iterable[int]) -> str:
     finder = Path(cuts_module.__file__).read_bytes()
     settings = [shot.plate.layer, shot.plate.exposure, inputs.pipe.space.identity, shot.method.working_height]
     states = [[frame, *inputs.plate_state(frame)] for frame in frames]
-    return json.dumps([hashlib.sha256(finder).hexdigest(), canvas_of(inputs), settings, states])
+    plate = os.path.abspath(shot.plate.path)  # noqa: PTH100
+    return json.dumps([plate, hashlib.sha256(finder).hexdigest(), canvas_of(inputs), settings, states])
 
 
 def spans_of(

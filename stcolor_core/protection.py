@@ -36,7 +36,7 @@ def refuse_to_write(paths: Iterable[Path], shot: Shot, *, remedy: str, read_from
     single = {key: what for what, text in named.items() for key in _keys(FramePattern.parse(text).path(0))}
     sequences = {what: pattern for what, text in named.items() if (pattern := FramePattern.parse(text)).is_sequence}
     by_folder: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
-    for what, pattern in sequences.items():
+    for what, pattern in [*sequences.items(), *_sequences_of_frames(shot)]:
         head, tail = (re.escape(_folded(part)) for part in (pattern.head, pattern.tail))
         by_folder.setdefault(_folder(pattern.folder), []).append((what, re.compile(f"{head}-?[0-9]+{tail}")))
     for what, pattern in sequences.items():  # a link in another folder may lead to one of its frames
@@ -68,13 +68,25 @@ def refuse_results_as_references(shot: Shot, inputs: ShotInputs) -> None:
             )
 
 
+def _sequences_of_frames(shot: Shot) -> Iterator[tuple[str, FramePattern]]:
+    """The sequences that references and mattes belong to which are named by their frame."""
+    named = [("reference", each.frame, each.path) for each in shot.references]
+    named += [("matte", each.frame, each.path) for each in shot.mattes]
+    for what, frame, text in named:
+        path = Path(text)
+        if frame is not None and (found := re.search(rf"0*{abs(frame)}(?=\.[^.]*$)", path.name)):
+            head, tail = path.name[: found.start()], path.name[found.end() :]
+            yield f"{what} {frame}", FramePattern(text, path.parent, head, tail, 1)
+
+
 def _named(shot: Shot, read_from: Path | None) -> Iterator[tuple[str, str]]:
     """What is read, in words, and where it is: patterns and single files."""
     yield "plate", shot.plate.path
     for number, reference in enumerate(shot.references, 1):
         yield f"reference {number if reference.frame is None else reference.frame}", reference.path
     yield from ((f"still {number}", still.path) for number, still in enumerate(shot.stills, 1))
-    yield from ((f"matte {number}", matte.path) for number, matte in enumerate(shot.mattes, 1))
+    for number, matte in enumerate(shot.mattes, 1):
+        yield f"matte {number if matte.frame is None else matte.frame}", matte.path
     others = {
         "version to reuse": shot.output.reuse,
         "OpenColorIO config": shot.ocio or os.environ.get("OCIO"),

@@ -81,7 +81,7 @@ class StatCache:
             function: Gives the values of some files, which JSON can hold. What it raises is raised.
         """
         folders = {path.parent for path in files}
-        known = {folder: self._load(self._file(kind, str(folder))) for folder in folders}
+        known = {folder: self._load(self._file(kind, _full(folder))) for folder in folders}
         found = {path: entry[2] for path, status in files.items() if (entry := _entry(known, path, status))}
         rest = [path for path in files if path not in found]
         if rest:
@@ -90,7 +90,7 @@ class StatCache:
             for path in settled:
                 known[path.parent][path.name] = [*files[path], found[path]]
             for folder in {path.parent for path in settled}:
-                self._save(self._file(kind, str(folder)), known[folder])
+                self._save(self._file(kind, _full(folder)), known[folder])
         return {path: found[path] for path in files}
 
     def of_key(self, kind: str, key: str, function: Callable[[], Any]) -> Any:
@@ -109,7 +109,8 @@ class StatCache:
 
     def _load(self, file: Path) -> dict[str, Any]:
         try:
-            data = json.loads(file.read_text(encoding="utf-8"))
+            checksum, _, text = file.read_text(encoding="utf-8").partition("\n")
+            data = json.loads(text) if checksum == _checksum(text) else {}
         except (OSError, ValueError, RecursionError):
             return {}
         return data if isinstance(data, dict) else {}
@@ -117,8 +118,9 @@ class StatCache:
     def _save(self, file: Path, data: Mapping[str, Any]) -> None:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            text = json.dumps(data)
             with partial_of(file) as partial:
-                partial.write_text(json.dumps(data), encoding="utf-8")
+                partial.write_text(f"{_checksum(text)}\n{text}", encoding="utf-8", newline="\n")
             self._bound()
         except (OSError, UnicodeEncodeError) as error:
             logger.info("The cache %s is not written (%s).", self._folder, error)
@@ -133,6 +135,15 @@ class StatCache:
                     ages[file] = file.stat().st_mtime_ns
             for file in sorted(ages, key=lambda file: ages[file])[: len(files) - _MOST_FILES * 4 // 5]:
                 file.unlink(missing_ok=True)
+
+
+def _full(folder: Path) -> str:
+    """A folder by a name that means the same from everywhere."""
+    return os.path.abspath(folder)  # noqa: PTH100  (Path.absolute leaves .. in it)
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _entry(known: Mapping[Path, Mapping[str, Any]], path: Path, status: Status) -> Sequence[Any] | None:

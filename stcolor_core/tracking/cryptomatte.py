@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Coverage", "CryptomatteLayer", "coverage", "find_layer", "read_manifest"]
+__all__ = ["MANIFEST_BYTES", "Coverage", "CryptomatteLayer", "coverage", "find_layer", "read_manifest"]
 
 logger = logging.getLogger(__name__)
 
-_MANIFEST_BYTES = 64 << 20
+MANIFEST_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,8 @@ def _sidecar(path: Path, name: str) -> str:
     file = folder.joinpath(*PurePosixPath(name).parts).resolve()
     if "\\" in name or not file.is_relative_to(folder):
         raise ValueError(f"{name!r} leads out of its folder")
-    if file.stat().st_size > _MANIFEST_BYTES:
-        raise ValueError(f"{name!r} is larger than {_MANIFEST_BYTES >> 20} MiB")
+    if not file.is_file():  # a device would be read for ever
+        raise ValueError(f"{name!r} is no file")
+    if file.stat().st_size > MANIFEST_BYTES:
+        raise ValueError(f"{name!r} is larger than {MANIFEST_BYTES >> 20} MiB")
     return file.read_text(encoding="utf-8")

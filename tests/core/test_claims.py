@@ -25,10 +25,15 @@ def claims(output: FramePattern) -> list[Path]:
     return sorted(output.folder.glob(".*.claim"))
 
 
+def a_name_of(output: FramePattern) -> Path:
+    """Of a claim on the frames."""
+    return output.folder / f".{Claim(output, state='')._name}.0123abcd.claim"
+
+
 def leave_a_claim(output: FramePattern, *, host: str, pid: int, begun: float) -> Path:
     """As a run of another state leaves it that is still at work, or was killed."""
     output.folder.mkdir(exist_ok=True)
-    path = output.folder / f".{output.head}{output.tail}.0123abcd.claim"
+    path = a_name_of(output)
     path.write_text(json.dumps({"state": "other", "host": host, "pid": pid, "begun": begun}))
     return path
 
@@ -123,9 +128,14 @@ def test_a_run_on_another_machine_lives_as_long_as_it_gives_signs_of_life(output
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"state": 1}', '{"state": "b", "host": "x", "pid": "y", "begun": 0}'])
 def test_a_file_that_no_run_wrote_hinders_nobody(output: FramePattern, text: str) -> None:
     output.folder.mkdir()
-    (output.folder / f".{output.head}{output.tail}.0123abcd.claim").write_text(text)
+    a_name_of(output).write_text(text)
     with Claim(output, state="a"):
         pass
+
+
+def test_frames_of_the_longest_name_can_be_claimed(tmp_path: Path) -> None:
+    with Claim(FramePattern.parse(str(tmp_path / f"{'x' * 240}.####.exr")), state="a"):
+        assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

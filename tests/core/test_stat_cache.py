@@ -97,7 +97,9 @@ def test_a_key_is_computed_once(cache: StatCache) -> None:
     assert len(calls) == 2
 
 
-@pytest.mark.parametrize("junk", ["", "{", "[1]", '{"a": 1}', '{"a": [1, 2]}', "\x00"])
+@pytest.mark.parametrize(
+    "junk", ["", "{", "[1]", '{"a": 1}', '{"a": [1, 2]}', "\x00", '0123456789abcdef\n{"a": [3, 4, 5]}']
+)
 def test_a_damaged_cache_is_computed_anew(cache: StatCache, tmp_path: Path, junk: str) -> None:
     reader, files = Reader(), write(tmp_path / "a", "one")
     cache.of_files("k", files, in_threads(reader))
@@ -129,3 +131,13 @@ def test_the_folder_can_be_chosen_and_is_the_platforms_own(monkeypatch: pytest.M
     for platform, expected in (("win32", tmp_path / "local/stcolor/cache"), ("linux", tmp_path / "xdg/stcolor")):
         monkeypatch.setattr(sys, "platform", platform)
         assert cache_folder() == expected
+
+
+def test_files_of_one_name_in_two_folders_are_two_files(
+    cache: StatCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, text in (("one", "1st"), ("two", "2nd")):
+        (tmp_path / folder / "plate").mkdir(parents=True)
+        monkeypatch.chdir(tmp_path / folder)
+        path = Path("plate/a")
+        assert cache.of_files("k", write(path, text), in_threads(Path.read_text)) == {path: text}

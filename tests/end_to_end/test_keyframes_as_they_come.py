@@ -70,6 +70,17 @@ def test_pixels_of_a_keyframe_that_are_not_finite_lend_no_colour(
     assert certain[patch].mean() < 1 and (np.delete(certain, range(20, 40), axis=0) == 1).all()
 
 
+@pytest.mark.parametrize("value", [65504.0, -1000.0, 1e30])
+def test_what_no_light_can_be_lends_no_colour_either(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], value: float
+) -> None:
+    shot = make_shot(pan(4, height=64, width=96, step=2), references=(FIRST,))
+    spoil(shot, FIRST, value)
+    assert shot.colorize("--cuts", "none", "--json") == 0
+    assert "600 pixels" in capsys.readouterr().out
+    assert max(np.abs(ab(shot, frame)).max() for frame in shot.frames) < 60
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_pixels_of_a_still_that_are_not_finite_lend_no_colour(make_shot: MakeShot, value: float) -> None:
     shot = make_shot(references=(FIRST,))

@@ -97,6 +97,7 @@ def test_each_input_is_told_with_its_space_and_why(make_shot: MakeShot, capsys: 
     ("options", "words"),
     [
         pytest.param(["--ocio", BUILTIN_CONFIG], [BUILTIN_CONFIG, "decides nothing"], id="a config that nothing uses"),
+        pytest.param(["--reuse", "missing/o.####.exr"], ["missing/o.####.exr", "--reuse"], id="nothing to reuse"),
         pytest.param(["--cuts", "1003,2000"], ["2000", "1001-1005", "--cuts"], id="a cut outside of the plate"),
     ],
 )
@@ -144,3 +145,28 @@ def test_colour_that_begins_in_the_middle_of_a_plate_is_told(
     warnings = told(capsys, "warning")
     assert any("Frame 1003" in line and "plate.1003.exr" in line and "luminance" in line for line in warnings)
     assert any("1003-1004" in line and "grey" in line for line in warnings)
+
+
+def test_a_frame_of_another_type_within_the_plate_is_named(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot()
+    file = oiio.ImageOutput.create("png")
+    assert file.open(str(shot.folder / "a.png"), oiio.ImageSpec(96, 64, 3, "uint8"))
+    assert file.write_image(np.zeros((64, 96, 3), np.float32))
+    file.close()
+    (shot.folder / "a.png").replace(shot.plate(1003))
+    assert shot.colorize() == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "1003" in line and "png" in line and "openexr" in line
+
+
+def test_a_keyframe_of_another_type_that_says_nothing_of_its_space_is_named(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot(references=(FIRST,))
+    key = shot.folder / "key.dpx"
+    save(key, np.full((64, 96, 3), 0.5, np.float32))
+    assert shot.colorize("--reference", f"{FIRST}={key}", "--colorspace", "ACEScct", references=False) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert "key.dpx" in line and "shot file" in line

@@ -87,6 +87,17 @@ def test_no_file_that_the_shot_reads_is_written(
     assert contents(shot.folder) == before
 
 
+def test_no_frame_joins_the_sequence_of_a_keyframe_that_is_named_by_its_frame(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot(references=(FIRST,))
+    keyed = ["--reference", f"{FIRST}={shot.reference(FIRST)}", "--output", str(shot.folder / "ref.######.exr")]
+    before = contents(shot.folder)
+    assert main(["colorize", *shot.pictures(), *keyed]) == 2
+    assert f"reference {FIRST}" in said(capsys)
+    assert contents(shot.folder) == before
+
+
 @pytest.mark.skipif(sys.platform not in ("win32", "darwin"), reason="here upper and lower case are different files")
 def test_another_case_is_the_same_file(make_shot: MakeShot) -> None:
     shot = make_shot()
@@ -192,6 +203,18 @@ def test_a_frame_that_somebody_changed_is_kept_and_named_unless_forced(
     assert shot.colorize("--json", "--force") == 0
     assert shot.output(1003).read_bytes() != theirs
     assert "stcolor/settings" in frame_state(shot.output(1003)).metadata
+
+
+def test_a_frame_that_was_locked_is_kept(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+    shot = make_shot()
+    assert shot.colorize() == 0
+    shot.output(1003).chmod(0o444)
+    approved = shot.output(1003).read_bytes()
+    capsys.readouterr()
+    assert shot.colorize("--chroma", "0.5", "--json") == 0
+    kept, _, warnings = kept_and_made(capsys)
+    assert kept == [1003] and "1003" in warnings
+    assert shot.output(1003).read_bytes() == approved
 
 
 @pytest.mark.parametrize("copy", [shutil.copy, shutil.copy2])
