@@ -263,6 +263,7 @@ class _Run:
             )
         )
         for space in self._inputs.spaces:
+            logger.info("%s", space)
             self._tell(Event(kind="input", message=str(space)))
 
     def _tell_unreferenced(self, spans: Iterable[Span], wanted: frozenset[int]) -> None:

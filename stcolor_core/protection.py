@@ -32,21 +32,23 @@ def refuse_to_write(paths: Iterable[Path], shot: Shot, *, remedy: str, read_from
         remedy: What to do instead, like "Give another --output."
         read_from: The shot file, if the shot came from one.
     """
-    named = dict(_named(shot, read_from))
-    single = {key: what for what, text in named.items() for key in _keys(FramePattern.parse(text).path(0))}
-    sequences = {what: pattern for what, text in named.items() if (pattern := FramePattern.parse(text)).is_sequence}
-    by_folder: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
-    for what, pattern in [*sequences.items(), *_sequences_of_frames(shot)]:
-        head, tail = (re.escape(_folded(part)) for part in (pattern.head, pattern.tail))
-        by_folder.setdefault(_folder(pattern.folder), []).append((what, re.compile(f"{head}-?[0-9]+{tail}")))
-    for what, pattern in sequences.items():  # a link in another folder may lead to one of its frames
-        single.update({key: what for frame in pattern.frames() for key in _inode(pattern.path(frame))})
+    single: dict[Key, str] = {}  # what is read, in words
+    sequences: dict[str, list[tuple[re.Pattern[str], str]]] = {}
+    for what, text in _named(shot, read_from):
+        pattern, words = FramePattern.parse(text), f"{what} ({text})"
+        single.update(dict.fromkeys(_keys(pattern.path(0)), words))
+        if pattern.is_sequence:  # a link in another folder may lead to one of its frames
+            single.update({key: words for frame in pattern.frames() for key in _inode(pattern.path(frame))})
+            sequences.setdefault(_folder(pattern.folder), []).append((_any_frame(pattern), words))
+    for pattern in _sequences_of_frames(shot):
+        sequences.setdefault(_folder(pattern.folder), []).append((_any_frame(pattern), f"keyframe {pattern.text}"))
     for path in paths:
+        within = sequences.get(_folder(path.parent), ())
         found = next((single[key] for key in _keys(path) if key in single), None) or next(
-            (what for what, name in by_folder.get(_folder(path.parent), ()) if name.fullmatch(_folded(path.name))), None
+            (words for name, words in within if name.fullmatch(_folded(path.name))), None
         )
         if found is not None:
-            raise BadRequest(f"{path} cannot be written: it belongs to the {found} ({named[found]}). {remedy}")
+            raise BadRequest(f"{path} cannot be written: it belongs to the {found}. {remedy}")
 
 
 def refuse_results_as_references(shot: Shot, inputs: ShotInputs) -> None:
@@ -68,15 +70,21 @@ def refuse_results_as_references(shot: Shot, inputs: ShotInputs) -> None:
             )
 
 
-def _sequences_of_frames(shot: Shot) -> Iterator[tuple[str, FramePattern]]:
-    """The sequences that references and mattes belong to which are named by their frame."""
-    named = [("reference", each.frame, each.path) for each in shot.references]
-    named += [("matte", each.frame, each.path) for each in shot.mattes]
-    for what, frame, text in named:
+def _any_frame(pattern: FramePattern) -> re.Pattern[str]:
+    """Matches the names of a sequence's frames, whatever their padding."""
+    head, tail = (re.escape(_folded(part)) for part in (pattern.head, pattern.tail))
+    return re.compile(f"{head}-?[0-9]+{tail}")
+
+
+def _sequences_of_frames(shot: Shot) -> Iterator[FramePattern]:
+    """The sequences that the pictures belong to which are named by their frame: keyframes and mattes."""
+    named = [(each.frame, each.path) for each in shot.references]
+    named += [(each.frame, each.path) for each in shot.mattes]
+    for frame, text in named:
         path = Path(text)
         if frame is not None and (found := re.search(rf"0*{abs(frame)}(?=\.[^.]*$)", path.name)):
             head, tail = path.name[: found.start()], path.name[found.end() :]
-            yield f"{what} {frame}", FramePattern(text, path.parent, head, tail, 1)
+            yield FramePattern(text, path.parent, head, tail, 1)
 
 
 def _named(shot: Shot, read_from: Path | None) -> Iterator[tuple[str, str]]:

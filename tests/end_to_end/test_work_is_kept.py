@@ -94,7 +94,7 @@ def test_no_frame_joins_the_sequence_of_a_keyframe_that_is_named_by_its_frame(
     keyed = ["--reference", f"{FIRST}={shot.reference(FIRST)}", "--output", str(shot.folder / "ref.######.exr")]
     before = contents(shot.folder)
     assert main(["colorize", *shot.pictures(), *keyed]) == 2
-    assert f"reference {FIRST}" in said(capsys)
+    assert f"ref.{FIRST}.exr" in said(capsys)
     assert contents(shot.folder) == before
 
 
@@ -103,6 +103,19 @@ def test_another_case_is_the_same_file(make_shot: MakeShot) -> None:
     shot = make_shot()
     before = contents(shot.folder)
     assert shot.colorize("--output", str(shot.folder / "PLATE.####.exr")) == 2
+    assert contents(shot.folder) == before
+
+
+def test_a_sequence_of_keyframes_is_protected_beside_one_that_is_named(make_shot: MakeShot) -> None:
+    shot = make_shot(pan(2, height=64, width=96, step=2), references=(FIRST, FIRST + 1))
+    for frame in shot.frames:  # frames 1 and 2, so that numbers of references and of frames are the same
+        shot.plate(frame).rename(shot.folder / f"p.{frame - 1000}.exr")
+        shot.reference(frame).rename(shot.folder / f"{'one' if frame == FIRST else 'other'}.{frame - 1000}.exr")
+    before = contents(shot.folder)
+    references = ["--reference", str(shot.folder / "other.#.exr"), "--reference", f"1={shot.folder / 'one.1.exr'}"]
+    for name in ("one.#.exr", "other.#.exr"):
+        asked = ["--plate", str(shot.folder / "p.#.exr"), *references, "--output", str(shot.folder / name)]
+        assert main(["colorize", *asked, "--working-height", "64"]) == 2
     assert contents(shot.folder) == before
 
 
