@@ -163,7 +163,7 @@ def _write_shot(path: Path, shot: Shot, *, read_from: Path | None) -> None:
     from stcolor_core.protection import refuse_to_write
 
     remedy = "Give another path to --write-shot."
-    if not path.name or path.is_dir():
+    if not path.name:
         raise BadRequest(f"{path} is no file to write a shot to. {remedy}")
     refuse_to_write([path], shot, remedy=remedy, read_from=read_from)
     try:

@@ -101,7 +101,8 @@ def test_a_core_killed_at_twenty_random_moments_loses_nothing(
         core = start()
     events = client_of(core, state).finish(job)
     assert events[-1]["kind"] == "done"
-    assert [event["number"] for event in events] == list(range(1, len(events) + 1))
+    numbers = [event["number"] for event in events]  # of runs before the last only what still counts is kept
+    assert numbers == sorted(set(numbers))
     assert set(frames_of(events)) == set(shot.frames)
     compared = [same(shot.output(frame), shot.folder / f"undisturbed/shot.{frame}.exr") for frame in shot.frames]
     print(f"{len(compared)} frames and {sum(compared)} channels are the same")  # noqa: T201
