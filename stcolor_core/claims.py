@@ -168,5 +168,7 @@ def _lives(pid: int, begun: float) -> bool:
     try:
         process = psutil.Process(pid)
         return bool(abs(process.create_time() - begun) < 1 and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.AccessDenied:  # another user's
+        return True
     except psutil.Error:
         return False

@@ -64,14 +64,12 @@ class Found:
 class Existing:
     """The files at a shot's output, and those of the version that it may reuse.
 
-    link: whether frames are reused by links in place of copies. nothing_to_reuse: that version has none of the files
-    that were looked for.
+    link: whether frames are reused by links in place of copies.
     """
 
     def __init__(self, output: FramePattern, reuse: FramePattern | None, *, link: bool) -> None:
         self._output, self._reuse, self._link = output, reuse, link
         self._reusable: dict[int, Found] = {}
-        self.nothing_to_reuse = False
 
     def look(self, digests: Mapping[int, str]) -> dict[int, Found]:
         """Look at the file of every frame, several at a time, each opened once."""
@@ -82,9 +80,12 @@ class Existing:
         if self._reuse is None or not digests:
             return frozenset()
         found = self._look(self._reuse, digests)
-        self.nothing_to_reuse = all(each.status is None for each in found.values())
         self._reusable = {frame: each for frame, each in found.items() if each.standing is Standing.VALID}
         return frozenset(self._reusable)
+
+    def has_nothing_to_reuse(self) -> bool:
+        """Whether a version is to be reused that has no frame at all."""
+        return self._reuse is not None and not self._reuse.frames()
 
     def reuse(self, frame: int) -> float | None:
         """Take a frame over from the version to reuse; its mean confidence. Raises OutputError if that cannot be."""
@@ -120,11 +121,17 @@ def _look_at(path: Path, digest: str) -> Found:
     if not state.complete:
         return Found(Standing.MISSING, status, state.metadata)
     changed = not state.untouched and is_as_written(path) is False
-    if own != digest and not path.stat().st_mode & 0o222:  # locked, as facilities do with what is approved
-        changed = True
     if own == digest:
         return Found(Standing.CHANGED if changed else Standing.VALID, status, state.metadata)
-    return Found(Standing.FOREIGN if changed else Standing.STALE, status, state.metadata)
+    return Found(Standing.FOREIGN if changed or _is_locked(path) else Standing.STALE, status, state.metadata)
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether nobody may write the file, as facilities do with frames that are approved."""
+    try:
+        return not path.stat().st_mode & 0o222
+    except OSError:  # gone by now
+        return False
 
 
 def _status(path: Path) -> Status | None:

@@ -73,7 +73,7 @@ class ShotFootage:
         lines = min(height, shot.method.working_height)
         self.working_size = (lines, max(1, round(self.canvas[2] * lines / height)))
         self.pipe = inputs.pipe
-        self.coloured_frames: set[int] = set()
+        self.in_colour: dict[int, bool] = {}  # of the plate frames that were read
         self._told: set[str] = set()
         self._plates = Recent[int, PlateFrame](_HELD)
         self._references = Recent[int, KnownColor](2)
@@ -101,6 +101,11 @@ class ShotFootage:
     def keyframe(self, frame: int) -> Keyframe:
         """The reference of that frame: the plate's own lightness, the picture's colour."""
         ab, known = self.reference(frame).at(self.working_size)
+        if known is not None and not known.any():
+            raise BadRequest(
+                f"Reference {frame} ({self.references[frame][0]}) has hardly a pixel of known colour within the plate. "
+                "Render it again, larger or without NaN and infinity."
+            )
         return Keyframe(self.lightness(frame), ab, self.instances(frame), known)
 
     def instances(self, frame: int) -> Instances | None:
@@ -137,10 +142,11 @@ class ShotFootage:
                 f"Frame {frame} ({picture.path}) has {picture.nonfinite} pixels that are NaN or infinite; "
                 "they count as 0 and 65504."
             )
-        if frame not in self.coloured_frames and not self.pipe.is_grey(pixels):
-            if not self.coloured_frames:
+        if frame not in self.in_colour:
+            in_colour = not self.pipe.is_grey(pixels)
+            if in_colour and not any(self.in_colour.values()):
                 self._warn(f"Frame {frame} ({picture.path}) of the plate is in colour. Only its luminance is taken.")
-            self.coloured_frames.add(frame)
+            self.in_colour[frame] = in_colour
         lightness = roll_off(self.pipe.lightness(pixels))
         return PlateFrame(picture, pixels, np.asarray(self.on_canvas(picture, lightness), np.float32))
 

@@ -189,6 +189,8 @@ class _Run:
         digests = self._digests_of(wanted, spans)
         todo = self._look_at_what_is_there(digests)
         with Claim(self._output, state=self._digests.of_shot()) if todo else nullcontext():
+            if todo:
+                todo = self._look_again(digests)
             for frame in sorted(wanted.intersection(self._footage.references)):
                 yield self._reference_frame(frame, digests[frame], todo=frame in todo)
             for span in spans:
@@ -236,9 +238,14 @@ class _Run:
             )
         if not self._force:
             self._reusable = self._existing.reusable({frame: digests[frame] for frame in todo})
-            if self._existing.nothing_to_reuse:
+            if todo and self._existing.has_nothing_to_reuse():
                 self._warn(f"There is no frame of {self._shot.output.reuse} to reuse. Check --reuse.")
         return frozenset(todo)
+
+    def _look_again(self, digests: Mapping[int, str]) -> frozenset[int]:
+        """The frames to be written, now that nobody else writes: a run that ended meanwhile may have changed some."""
+        self._found = {frame: self._existing.look_again(frame, digests[frame], self._found[frame]) for frame in digests}
+        return frozenset(frame for frame in digests if self._force or not self._found[frame].standing.stays)
 
     def _cuts(self, wanted: frozenset[int]) -> list[int]:
         cuts = cuts_of(self._shot, self._inputs, self._footage, wanted, looks=self._looks, cache=self._cache)
@@ -276,9 +283,9 @@ class _Run:
         self._pass_on_warnings()
 
     def _tell_coloured_plate(self) -> None:
-        """Name all frames of the plate that are in colour, once they have been read, if it is not simply all."""
-        coloured = self._footage.coloured_frames
-        if coloured and len(coloured) < len(self._footage.frames):
+        """Name all frames of the plate that are in colour, once they have been read, if others are grey."""
+        coloured = [frame for frame, in_colour in self._footage.in_colour.items() if in_colour]
+        if 0 < len(coloured) < len(self._footage.in_colour):
             self._warn(
                 f"Frame {name_frames(coloured)} of the plate {self._shot.plate.path} is in colour, the others that "
                 "were read are grey. Check that this is the right plate."
