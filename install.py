@@ -384,7 +384,7 @@ def demo(options: argparse.Namespace) -> int:
     clip = fetch_clip(setup, options.output / "clip")
     say(f"The film is {CLIP_CREDIT}")
     arguments = ["--clip", str(clip), "--output", str(options.output)]
-    return run_module(setup, f"{PACKAGE}.demo", *arguments, folder=options.output)
+    return run_module(setup, f"{PACKAGE}.cli.demo", *arguments, folder=options.output)
 
 
 def test(options: argparse.Namespace) -> int:
@@ -416,7 +416,7 @@ def nuke_probe(options: argparse.Namespace) -> int:
     script, answers = Path.cwd() / "refcolorize_probe.py", Path.cwd() / "refcolorize_probe.json"
     lines = ["import sys", f"sys.path.insert(0, {str(plugin)!r})", "import nuke"]
     lines.append(f"nuke.pluginAddPath({plugin.as_posix()!r})")
-    lines.append(f"from refcolorize import probe; probe.main({str(answers)!r})")
+    lines.append(f"from refcolorize.node import probe; probe.main({str(answers)!r})")
     try:
         script.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError as error:
@@ -447,7 +447,7 @@ def doctor(options: argparse.Namespace) -> int:
         say(f"{'Environment':<16} {setup.venv}: {state}\n{'':<16} -> run install.py setup")
         return 1
     say(f"{'Environment':<16} {setup.venv}")
-    return run_module(setup, f"{PACKAGE}.doctor", folder=setup.venv)
+    return run_module(setup, f"{PACKAGE}.cli.doctor", folder=setup.venv)
 
 
 def run_module(setup: Setup, module: str, *arguments: str, folder: Path) -> int:

@@ -23,15 +23,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stcolor_core.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
 from stcolor_core.evaluation.dataset import Sequence, read_dataset
 from stcolor_core.evaluation.metrics import psnr
-from stcolor_core.features.gradients import gradient_descriptors, luminance_samples
-from stcolor_core.features.lite0 import load_lite0, packaged_state
-from stcolor_core.features.standard import StandardFeatures, backbone, raw_features
-from stcolor_core.resizing import cells
-from stcolor_core.upsampling import slopes, upsample
-from stcolor_core.warping import GridReference, warp
+from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
+from stcolor_core.images.resizing import cells
+from stcolor_core.method.features.gradients import gradient_descriptors, luminance_samples
+from stcolor_core.method.features.lite0 import load_lite0, packaged_state
+from stcolor_core.method.features.standard import StandardFeatures, backbone, raw_features
+from stcolor_core.method.upsampling import slopes, upsample
+from stcolor_core.method.warping import GridReference, warp
 
 _STRIDE = StandardFeatures.stride
 Describe = Callable[[Tensor], Tensor]  # (H, W) L* -> (C, h, w)

@@ -21,8 +21,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stcolor_core.color import lightness, luminance_of, srgb_decode
-from stcolor_core.cuts import find_cuts
+from stcolor_core.images.color import lightness, luminance_of, srgb_decode
+from stcolor_core.shots.cuts import find_cuts
 
 Frames = list[np.ndarray]  # (H, W) float32 linear light, 0..1
 Find = Callable[[Iterable[tuple[int, np.ndarray]]], list[int]]

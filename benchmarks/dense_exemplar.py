@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stcolor_core.features import Extractor
+from stcolor_core.method.features import Extractor
 
 __all__ = ["colorize"]
 

@@ -29,15 +29,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stcolor_core.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
-from stcolor_core.matching import Keyframe
-from stcolor_core.models import Model
-from stcolor_core.propagation import Propagator
-from stcolor_core.refinement import Evidence, Previous, Refined
-from stcolor_core.refinement.exemplar import ColorNet, ExemplarRefinement
-from stcolor_core.scratch import Scratch
-from stcolor_core.shot import Method
-from stcolor_core.spans import plan
+from stcolor_core.files.scratch import Scratch
+from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
+from stcolor_core.method.matching import Keyframe
+from stcolor_core.method.propagation import Propagator
+from stcolor_core.method.refinement import Evidence, Previous, Refined
+from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
+from stcolor_core.models.registry import Model
+from stcolor_core.shots.shot import Method
+from stcolor_core.shots.spans import plan
 from stcolor_core.terminal import share_the_machine
 
 MIB = 2**20

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from stcolor_core.farm.job import FRAMES_PER_RENDER, FRAMES_PER_RUN, runs, split
-from stcolor_core.spans import pieces, plan
+from stcolor_core.shots.spans import pieces, plan
 
 HOSTS = (1, 2, 5, 10, 20, 50, 100, 150, 200)
 FEW_HOSTS = (1, 2, 5, 10, 20)

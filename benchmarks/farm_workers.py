@@ -28,7 +28,7 @@ from farm_model import Costs, colour_tasks, simulate
 from speed import make_shot
 
 from stcolor_core.farm.pinning import tasks_of
-from stcolor_core.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
 
 MAX_SPAN = 8
 

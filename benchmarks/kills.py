@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stcolor_core.color import lab_to_linear, luminance_of
-from stcolor_core.frame_files import frame_state, pixel_hash, write_frame
+from stcolor_core.images.color import lab_to_linear, luminance_of
+from stcolor_core.images.frame_files import frame_state, pixel_hash, write_frame
 
 FRAMES = range(1001, 1025)
 KEYS = (1004, 1019)

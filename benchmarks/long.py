@@ -35,13 +35,13 @@ def main() -> None:
 
 def measure(folder: Path, frames: int, keyframes: tuple[int, ...], working_height: int) -> None:
     """Colour the shot in `folder`, and print a line every tenth of it."""
-    from stcolor_core import pipeline
-    from stcolor_core.shot import Method, Output, Plate, Reference, Shot
+    from stcolor_core.pipeline import run
+    from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
     from stcolor_core.terminal import share_the_machine
 
     process, most = psutil.Process(), 0.0
 
-    def look(_: pipeline.Event) -> None:
+    def look(_: run.Event) -> None:
         nonlocal most
         most = max(most, process.memory_info().rss / 2**20)
 
@@ -53,7 +53,7 @@ def measure(folder: Path, frames: int, keyframes: tuple[int, ...], working_heigh
     )
     share_the_machine()
     tenth, since = frames // 10, time.process_time()
-    for done, _ in enumerate(pipeline.colorize(shot, report=look), start=1):
+    for done, _ in enumerate(run.colorize(shot, report=look), start=1):
         if done % tenth == 0:
             now = time.process_time()
             resident = process.memory_info().rss / 2**20

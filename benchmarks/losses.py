@@ -20,16 +20,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stcolor_core import models
-from stcolor_core.color import lab_to_linear, srgb_encode
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
-from stcolor_core.propagation import Propagator
-from stcolor_core.refinement import Evidence, Previous, Refined, Refinement
-from stcolor_core.refinement.candidates import candidates
-from stcolor_core.scratch import Scratch
-from stcolor_core.shot import Method
-from stcolor_core.spans import plan
+from stcolor_core.files.scratch import Scratch
+from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.method.propagation import Propagator
+from stcolor_core.method.refinement import Evidence, Previous, Refined, Refinement
+from stcolor_core.method.refinement.candidates import candidates
+from stcolor_core.models import registry
+from stcolor_core.shots.shot import Method
+from stcolor_core.shots.spans import plan
 
 CAUSES = ("right", "choice", "fast", "in sight", "hidden")
 FRAMES, REFERENCE = 30, 9
@@ -53,9 +53,9 @@ class Listening:
 
 def losses(clip: Clip, *, every: int) -> np.ndarray:
     """(frames, 12): share of pixels by cause, share of squared error by cause, PSNR, PSNR of the best candidates."""
-    model = models.build("standard", device="cpu")
+    model = registry.build("standard", device="cpu")
     listening = Listening(model.refinement)
-    model = models.build("standard", device="cpu", refinement=listening)
+    model = registry.build("standard", device="cpu", refinement=listening)
     propagator = Propagator(model, Method(tracking="dense"), device=torch.device("cpu"))
     rows = []
     for span in plan(range(len(clip.rgb)), [REFERENCE], []):

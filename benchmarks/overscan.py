@@ -18,16 +18,17 @@ from typing import Literal
 import numpy as np
 import torch
 
-from stcolor_core import models
-from stcolor_core.color import lab_to_linear, srgb_encode
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
-from stcolor_core.matching import Keyframe
-from stcolor_core.propagation import Colored, Propagator
-from stcolor_core.scratch import Scratch
-from stcolor_core.shot import Method
-from stcolor_core.spans import plan
-from stcolor_core.tracking.instance import Instances
+from stcolor_core.files.scratch import Scratch
+from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.method.matching import Keyframe
+from stcolor_core.method.model import Model
+from stcolor_core.method.propagation import Colored, Propagator
+from stcolor_core.method.tracking.instance import Instances
+from stcolor_core.models import registry
+from stcolor_core.shots.shot import Method
+from stcolor_core.shots.spans import plan
 
 FRAMES, KEY, BORDER = 16, 4, (18, 32)
 Kind = Literal["held", "known", "whole"]
@@ -55,7 +56,7 @@ class Overscanned:
         return Keyframe(self.lightness(frame), ab, None, self.inside if self.kind == "known" else None)
 
 
-def measured(clip: Clip, kind: Kind, model: models.Model) -> tuple[float, float, float, float]:
+def measured(clip: Clip, kind: Kind, model: Model) -> tuple[float, float, float, float]:
     """PSNR in the overscan and inside, mean confidence of the overscan, share of it that is right."""
     inside = np.zeros(clip.ab[0].shape[:2], bool)
     inside[BORDER[0] : -BORDER[0], BORDER[1] : -BORDER[1]] = True
@@ -82,7 +83,7 @@ def main() -> None:
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--clips", nargs="*")
     options = parser.parse_args()
-    model = models.build("standard", device="cpu")
+    model = registry.build("standard", device="cpu")
     for sequence in read_dataset(options.dataset):
         if options.clips and sequence.name not in options.clips:
             continue

@@ -27,7 +27,7 @@ import psutil
 from speed import make_shot
 
 from stcolor_core.service.access import Connection, find
-from stcolor_core.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
 
 _SMALL, _LARGE = (96, 54), (4096, 2160)
 _LINES = 10  # printed on the way

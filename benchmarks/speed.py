@@ -70,7 +70,7 @@ class InTurn:
 
 def make_shot(folder: Path, width: int, height: int, frames: int, *, keyframes: Sequence[int] = (1,)) -> None:
     """A pan of 2 px a frame, at most 120 px to and fro, so that long shots need no wide wall."""
-    from stcolor_core import frame_files
+    from stcolor_core.images import frame_files
 
     random = np.random.RandomState(0)
     noise = random.uniform(0, 1, (height // 4, (width + 240) // 4, 3)).astype(np.float32)
@@ -89,8 +89,10 @@ def make_shot(folder: Path, width: int, height: int, frames: int, *, keyframes: 
 
 def child(folder: Path, model: str, *, profile: bool) -> None:
     """Colour the shot in `folder` and print one JSON object of what it cost."""
-    from stcolor_core import lookahead, pipeline, warping
-    from stcolor_core.shot import Method, Output, Plate, Reference, Shot
+    from stcolor_core.files import prefetch
+    from stcolor_core.method import warping
+    from stcolor_core.pipeline import run
+    from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
     from stcolor_core.terminal import share_the_machine
 
     shot = Shot(
@@ -102,9 +104,9 @@ def child(folder: Path, model: str, *, profile: bool) -> None:
     share_the_machine()
     profiler = cProfile.Profile(time.thread_time)  # what other programs take from the machine does not count
     if profile:
-        for module in (lookahead, pipeline, warping):
+        for module in (prefetch, run, warping):
             module.ThreadPoolExecutor = InTurn  # type: ignore[attr-defined]
-    frames = pipeline.colorize(shot, force=True)
+    frames = run.colorize(shot, force=True)
     for _ in folder.glob("ref.*.exr"):
         next(frames)  # the references: loading, planning and the scan for cuts are over
     start, busy = time.perf_counter(), time.process_time()

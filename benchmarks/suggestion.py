@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stcolor_core.color import lab_to_linear, srgb_encode
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import psnr, within
 from stcolor_core.evaluation.protocol import color_clip
-from stcolor_core.suggestion import suggest
+from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.shots.suggestion import suggest
 
 CPU = torch.device("cpu")
 

@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stcolor_core.color import lab_to_linear, srgb_encode
 from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.metrics import flicker_along, outliers, psnr
 from stcolor_core.evaluation.protocol import color_clip
 from stcolor_core.evaluation.synthetic import SPARE, Layered, layered
-from stcolor_core.tracking.flow import sample
+from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.method.tracking.flow import sample
 
 SIZE = (384, 216)
 MOST_OBJECTS = 4

@@ -27,7 +27,7 @@ import numpy as np
 import skimage
 from numpy.typing import NDArray
 
-from stcolor_core.upsampling import upsample
+from stcolor_core.method.upsampling import upsample
 
 Array = NDArray[Any]
 Carry = Callable[[Array, Array], Array]

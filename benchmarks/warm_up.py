@@ -18,16 +18,17 @@ import cv2
 import numpy as np
 import torch
 
-from stcolor_core import models
 from stcolor_core.evaluation.dataset import read_dataset
-from stcolor_core.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
-from stcolor_core.matching import Keyframe
-from stcolor_core.propagation import Propagator
-from stcolor_core.refinement import Evidence, Previous, Refined, Refinement
-from stcolor_core.refinement.exemplar import ColorNet, ExemplarRefinement
-from stcolor_core.scratch import Scratch
-from stcolor_core.shot import Method
-from stcolor_core.spans import plan
+from stcolor_core.files.scratch import Scratch
+from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
+from stcolor_core.method.matching import Keyframe
+from stcolor_core.method.model import Model
+from stcolor_core.method.propagation import Propagator
+from stcolor_core.method.refinement import Evidence, Previous, Refined, Refinement
+from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
+from stcolor_core.models import registry
+from stcolor_core.shots.shot import Method
+from stcolor_core.shots.spans import plan
 
 FIXTURE = Path(__file__).resolve().parents[1] / "tests" / "core" / "data" / "exemplar_fixture.py"
 AFTER = (1, 2, 4, 8, 16, 24)
@@ -67,12 +68,12 @@ class Recorder:
         return self._refinement.refine(evidence, previous)
 
 
-def exemplar() -> tuple[models.Model, str]:
+def exemplar() -> tuple[Model, str]:
     """The model, and whose weights it has."""
-    if {"vgg19_conv", "nonlocal_net_iter_76000", "colornet_iter_76000"}.issubset(models.installed()):
-        return models.build("exemplar", device="cpu"), "published"
+    if {"vgg19_conv", "nonlocal_net_iter_76000", "colornet_iter_76000"}.issubset(registry.installed()):
+        return registry.build("exemplar", device="cpu"), "published"
     seeded = runpy.run_path(str(FIXTURE))["seeded"]
-    model = models.Model(
+    model = Model(
         name="exemplar",
         features=ExemplarFeatures(seeded(VGG19), seeded(CorrespondenceNet)),
         refinement=ExemplarRefinement(seeded(ColorNet)),

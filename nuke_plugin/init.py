@@ -40,7 +40,7 @@ def _set_up() -> None:
         nuke.Layer(layer, [f"{layer}.{channel}" for channel in channels])
     rules = os.environ.get("STCOLOR_PATH_MAPPING")
     if rules and not nuke.GUI:
-        from refcolorize.paths import map_path, read_rules
+        from refcolorize.node.paths import map_path, read_rules
 
         nuke.addFilenameFilter(map_path, (read_rules(Path(rules)),))
 

@@ -12,11 +12,11 @@ def _set_up() -> None:
     if nuke.NUKE_VERSION_MAJOR < 14:  # init.py has said so
         return
     import nukescripts.panels
-    from refcolorize.node import knob_changed, node_created
+    from refcolorize.node.nodes import knob_changed, node_created
 
     nuke.menu("Nodes").addCommand(
         "RefColorize",
-        "from refcolorize import node; node.create()",
+        "from refcolorize.node import nodes; nodes.create()",
         icon="RefColorize.png",
         tooltip="Colour a shot from a few coloured frames of it.",
     )
@@ -24,12 +24,12 @@ def _set_up() -> None:
     nuke.addOnCreate(node_created, nodeClass="Group")
     nuke.addOnScriptLoad(_reattach)
     # The words are evaluated when the panel is opened, and Qt is loaded only then.
-    panel = "__import__('refcolorize.panel', fromlist=['Panel']).Panel"
+    panel = "__import__('refcolorize.panel.panel', fromlist=['Panel']).Panel"
     nukescripts.panels.registerWidgetAsPanel(panel, "RefColorize", "refcolorize.panel")
 
 
 def _reattach() -> None:
-    from refcolorize import render
+    from refcolorize.jobs import render
 
     render.reattach()
 

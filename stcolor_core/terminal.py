@@ -17,12 +17,12 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 from stcolor_core.errors import one_line
-from stcolor_core.partials import remove_unfinished
+from stcolor_core.files.atomic import remove_unfinished
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from stcolor_core.pipeline import Event
+    from stcolor_core.pipeline.run import Event
 
 __all__ = ["Bar", "JsonLines", "StopOnSignal", "end_at_second_signal", "share_the_machine"]
 

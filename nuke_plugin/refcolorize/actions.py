@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import nuke
 
-from . import node as nodes
 from .errors import Busy, Cancelled, RefColorizeError
-from .main_thread import when_idle
+from .host.main_thread import when_idle
+from .node import nodes
 
 __all__ = ["ACTIONS", "press"]
 
@@ -68,54 +68,54 @@ def _as_one_step(name: str, change: Callable[[nuke.Node], object]) -> Callable[[
 
 
 def _colorize(node: nuke.Node) -> None:
-    from . import render
+    from .jobs import render
 
     render.colorize(node)
 
 
 def _preview(node: nuke.Node) -> None:
-    from . import render
+    from .jobs import render
 
     render.preview(node)
 
 
 def _cancel(node: nuke.Node) -> None:
-    from . import render
+    from .jobs import render
 
     render.cancel(node)
 
 
 def _farm(node: nuke.Node) -> None:
     if not nuke.GUI:
-        from . import submit
+        from .jobs import submit
 
         submit.submit(node)
         return
-    from . import farm_dialog
+    from .panel import farm_dialog
 
     farm_dialog.open_for(node)
 
 
 def _clean_up(node: nuke.Node) -> None:
-    from . import cleaning
+    from .node import cleaning
 
     cleaning.clean_up(node)
 
 
 def _weakest(node: nuke.Node) -> None:
-    from . import shown_version
+    from .node import shown_version
 
     shown_version.go_to_weakest(node)
 
 
 def _create_read(node: nuke.Node) -> None:
-    from . import shown_version
+    from .node import shown_version
 
     shown_version.create_read(node)
 
 
 def _bake(node: nuke.Node) -> None:
-    from . import shown_version
+    from .node import shown_version
 
     shown_version.bake(node)
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stcolor_core.color import linear_to_lab, srgb_decode
 from stcolor_core.evaluation.dataset import Sequence
-from stcolor_core.matching import Keyframe
-from stcolor_core.tracking.instance import Instances
+from stcolor_core.images.color import linear_to_lab, srgb_decode
+from stcolor_core.method.matching import Keyframe
+from stcolor_core.method.tracking.instance import Instances
 
 __all__ = ["Clip"]
 

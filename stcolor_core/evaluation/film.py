@@ -7,8 +7,8 @@ import dataclasses
 import cv2
 import numpy as np
 
-from stcolor_core.color import lab_to_linear, srgb_encode
 from stcolor_core.evaluation.clip import Clip
+from stcolor_core.images.color import lab_to_linear, srgb_encode
 
 __all__ = ["Wear", "worn"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from stcolor_core.tracking.flow import sample
+from stcolor_core.method.tracking.flow import sample
 
 __all__ = [
     "Reliability",

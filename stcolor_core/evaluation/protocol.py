@@ -19,26 +19,19 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from stcolor_core import models
-from stcolor_core.color import lab_to_linear, srgb_encode
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation import baselines
 from stcolor_core.evaluation import dataset as datasets
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.film import Wear, worn
-from stcolor_core.evaluation.metrics import (
-    Reliability,
-    flicker,
-    mean_chroma_ratio,
-    outlier_curve,
-    psnr,
-    within,
-)
-from stcolor_core.propagation import Propagator
-from stcolor_core.refinement.standard import StandardRefinement
-from stcolor_core.scratch import Scratch
-from stcolor_core.shot import TRACKINGS, Method, Tracking
-from stcolor_core.spans import plan
+from stcolor_core.evaluation.metrics import Reliability, flicker, mean_chroma_ratio, outlier_curve, psnr, within
+from stcolor_core.files.scratch import Scratch
+from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.method.propagation import Propagator
+from stcolor_core.method.refinement.standard import StandardRefinement
+from stcolor_core.models import registry
+from stcolor_core.shots.shot import TRACKINGS, Method, Tracking
+from stcolor_core.shots.spans import plan
 
 __all__ = ["PROTOCOLS", "VARIANTS", "Protocol", "Score", "color_clip", "evaluate", "table"]
 
@@ -229,7 +222,7 @@ def _single(clip: Clip, references: Sequence[int], variant: str, device: torch.d
         yield from ((index, ab, None) for index, ab in every if index not in references)
         return
     name, method, ruled = _method(variant)
-    model = models.build(name, device=device, refinement=StandardRefinement() if ruled else None)
+    model = registry.build(name, device=device, refinement=StandardRefinement() if ruled else None)
     propagator = Propagator(model, method, device=device)
     for span in plan(range(len(clip.rgb)), references, [], per_frame=method.references):
         with Scratch() as scratch:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import tempfile
 
 from stcolor_core.errors import OutputError
-from stcolor_core.footage import ShotFootage
-from stcolor_core.inputs import ShotInputs
-from stcolor_core.pipeline import Planned
-from stcolor_core.sequences import FramePattern
-from stcolor_core.shot import Shot
+from stcolor_core.images.sequences import FramePattern
+from stcolor_core.pipeline.footage import ShotFootage
+from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.run import Planned
+from stcolor_core.shots.shot import Shot
 
 __all__ = ["check_pictures", "check_writable"]
 

@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from stcolor_core import models
 from stcolor_core.errors import StcolorError
 from stcolor_core.farm import job as jobs
 from stcolor_core.farm.engine import SHOT_FILE, Handed, call, find_program, write_all
 from stcolor_core.farm.job import FRAMES_PER_RENDER, FRAMES_PER_RUN, Job, NukeRender, runs
-from stcolor_core.sequences import FramePattern
+from stcolor_core.images.sequences import FramePattern
+from stcolor_core.models import registry
 
 __all__ = ["NukeOptions", "Queue", "Submission", "in_runs", "submissions", "submit", "write"]
 
@@ -73,7 +73,7 @@ def in_runs(job: Job) -> Job:
 
     As it is where the model hands colour from frame to frame: then a task is a span.
     """
-    if models.recurrent(job.shot.method.model):
+    if registry.recurrent(job.shot.method.model):
         return job
     length = job.shot.output.max_span or FRAMES_PER_RUN
     return replace(job, tasks=runs((frame for task in job.tasks for frame in task), length), run=length)

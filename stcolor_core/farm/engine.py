@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stcolor_core.errors import OutputError, StcolorError
-from stcolor_core.partials import partial_of
+from stcolor_core.files.atomic import partial_of
 
 __all__ = ["SHOT_FILE", "Handed", "call", "find_program", "write_all"]
 

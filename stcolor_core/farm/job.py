@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.shot import Shot, format_frames, name_frames
+from stcolor_core.shots.shot import Shot, format_frames, name_frames
 
 __all__ = [
     "FRAMES_PER_RENDER",

@@ -17,7 +17,7 @@ from stcolor_core.errors import StcolorError
 from stcolor_core.farm import job as jobs
 from stcolor_core.farm.engine import SHOT_FILE, Handed, call, find_program, write_all
 from stcolor_core.farm.job import FRAMES_PER_RENDER, Job
-from stcolor_core.sequences import FramePattern
+from stcolor_core.images.sequences import FramePattern
 
 __all__ = ["assets", "parameters", "submit", "template", "write"]
 

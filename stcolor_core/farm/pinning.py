@@ -9,11 +9,11 @@ from pathlib import Path
 
 from stcolor_core.farm.job import Task, split
 from stcolor_core.farm.paths import absolute
-from stcolor_core.pipeline import Planned, planned
-from stcolor_core.planning import pieces_of, spans_of
-from stcolor_core.sequences import FramePattern
-from stcolor_core.shot import Reference, Shot, format_frames, parse_frames, with_paths
-from stcolor_core.shot_files import find_frames, find_references
+from stcolor_core.images.sequences import FramePattern
+from stcolor_core.pipeline.planning import pieces_of, spans_of
+from stcolor_core.pipeline.run import Planned, planned
+from stcolor_core.shots.shot import Reference, Shot, format_frames, parse_frames, with_paths
+from stcolor_core.shots.shot_files import find_frames, find_references
 
 __all__ = ["inputs", "pinned", "tasks_of"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from stcolor_core.errors import one_line
 
 if TYPE_CHECKING:
-    from stcolor_core.pipeline import Event
+    from stcolor_core.pipeline.run import Event
 
 __all__ = ["STYLES", "Style", "failure", "lines"]
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from stcolor_core.existing import Existing, Standing
-from stcolor_core.pipeline import Planned
-from stcolor_core.sequences import FramePattern
-from stcolor_core.shot import Shot, name_frames
-from stcolor_core.suggestion import Suggestion, suggest
+from stcolor_core.images.sequences import FramePattern
+from stcolor_core.pipeline.existing import Existing, Standing
+from stcolor_core.pipeline.run import Planned
+from stcolor_core.shots.shot import Shot, name_frames
+from stcolor_core.shots.suggestion import Suggestion, suggest
 
 __all__ = ["Report", "beside", "look"]
 

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from stcolor_core.errors import OutputError, StcolorError
-from stcolor_core.locks import FileLock
+from stcolor_core.files.locks import FileLock
 
 __all__ = ["HOST", "Connection", "CoreLock", "StartLock", "ask", "connection_file", "find", "state_folder", "writing"]
 

@@ -21,8 +21,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 
-from stcolor_core import __version__, models
+from stcolor_core import __version__
 from stcolor_core.errors import StcolorError
+from stcolor_core.models import registry
 from stcolor_core.service.frames import frames_of
 from stcolor_core.service.jobs import Worker
 from stcolor_core.service.messages import (
@@ -122,7 +123,7 @@ def health(core: _Asked) -> Health:
         device=core.device,
         device_name=torch.cuda.get_device_name() if cuda else None,
         free_memory=torch.cuda.mem_get_info()[0] if cuda else psutil.virtual_memory().available,
-        models=[model.name for model in models.registered() if model.present],
+        models=[model.name for model in registry.registered() if model.present],
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stcolor_core.service.messages import FrameStatus, JobFrames, JobStatus
 from stcolor_core.service.store import Store
-from stcolor_core.suggestion import suggest
+from stcolor_core.shots.suggestion import suggest
 
 __all__ = ["frames_of"]
 

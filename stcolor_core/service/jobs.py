@@ -16,14 +16,14 @@ from typing import Literal
 import torch
 
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError
-from stcolor_core.pipeline import Event, colorize
-from stcolor_core.planning import resolve_device
+from stcolor_core.pipeline.planning import resolve_device
+from stcolor_core.pipeline.run import Event, colorize
 from stcolor_core.service.messages import one_line
 from stcolor_core.service.store import Job, JobKind, Store
 from stcolor_core.service.time_left import TimeLeft
-from stcolor_core.shot import Shot, parse_frames, paths_of
-from stcolor_core.shot_files import find_frames
-from stcolor_core.spans import plan
+from stcolor_core.shots.shot import Shot, parse_frames, paths_of
+from stcolor_core.shots.shot_files import find_frames
+from stcolor_core.shots.spans import plan
 
 __all__ = ["Attempt", "Worker", "after_out_of_memory", "job_id"]
 

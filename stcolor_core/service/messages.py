@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, PlainValidator
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.service.store import Job, JobKind, JobState
-from stcolor_core.shot import Shot
+from stcolor_core.shots.shot import Shot
 
 __all__ = [
     "FrameStatus",

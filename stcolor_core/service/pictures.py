@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 
-from stcolor_core import plates
-from stcolor_core.color import ColorPipe, srgb_encode
 from stcolor_core.errors import StcolorError
-from stcolor_core.inputs import open_pipe
-from stcolor_core.known_color import cut
-from stcolor_core.plates import Header
-from stcolor_core.resizing import resized
-from stcolor_core.sequences import FramePattern
+from stcolor_core.images import plates
+from stcolor_core.images.color import ColorPipe, srgb_encode
+from stcolor_core.images.known_color import cut
+from stcolor_core.images.plates import Header
+from stcolor_core.images.resizing import resized
+from stcolor_core.images.sequences import FramePattern
+from stcolor_core.pipeline.inputs import open_pipe
 from stcolor_core.service.store import Job
-from stcolor_core.shot import Shot
-from stcolor_core.shot_files import find_frames, find_references
+from stcolor_core.shots.shot import Shot
+from stcolor_core.shots.shot_files import find_frames, find_references
 
 __all__ = ["NoPicture", "PictureKind", "Pictures"]
 

@@ -16,7 +16,7 @@ import uvicorn
 
 from stcolor_core import __version__
 from stcolor_core.errors import StcolorError
-from stcolor_core.planning import resolve_device
+from stcolor_core.pipeline.planning import resolve_device
 from stcolor_core.service.access import HOST, Connection
 from stcolor_core.service.app import Changes, Core, create_app
 from stcolor_core.service.guard import Guard

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from stcolor_core.errors import StcolorError
 
 if TYPE_CHECKING:
-    from stcolor_core.pipeline import Event
+    from stcolor_core.pipeline.run import Event
 
 __all__ = ["Job", "JobKind", "JobState", "Store", "StoredEvent", "UnknownJob"]
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable
 from statistics import median
 from typing import Literal
 
-from stcolor_core.pipeline import Event
-from stcolor_core.spans import Span
+from stcolor_core.pipeline.run import Event
+from stcolor_core.shots.spans import Span
 
 __all__ = ["TimeLeft"]
 

@@ -16,7 +16,7 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import Sequence
 from stcolor_core.evaluation.film import Wear, worn
-from stcolor_core.features.standard import StandardFeatures
+from stcolor_core.method.features.standard import StandardFeatures
 
 __all__ = ["LONGEST_ASPECT", "aged", "held_out", "intruded", "sized", "whole_frames"]
 

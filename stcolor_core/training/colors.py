@@ -1,4 +1,4 @@
-"""Colour as training computes it, on tensors: the same curves as `stcolor_core.color`, with gradients."""
+"""Colour as training computes it, on tensors: the same curves as `stcolor_core.images.color`, with gradients."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.dataset import read_dataset
-from stcolor_core.features.lite0 import Lite0
-from stcolor_core.features.standard import (
+from stcolor_core.method.features.lite0 import Lite0
+from stcolor_core.method.features.standard import (
     CHANNELS,
     RAW_CHANNELS,
     TEMPERATURE,

@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.refinement.candidates import EVIDENCE, FACTS
-from stcolor_core.refinement.mixing import Mixed, MixingNet
+from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS
+from stcolor_core.method.refinement.mixing import Mixed, MixingNet
 from stcolor_core.training.colors import LEAST_ERROR, srgb_of
 from stcolor_core.training.runs import Run, Schedule
 from stcolor_core.training.samples import count_candidates, read_sample

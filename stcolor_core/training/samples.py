@@ -24,19 +24,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stcolor_core import models
 from stcolor_core.errors import OutputError, StcolorError
 from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.synthetic import SPARE, layered
-from stcolor_core.features.standard import StandardFeatures
-from stcolor_core.propagation import Propagator
-from stcolor_core.refinement import Evidence, Previous, Refined
-from stcolor_core.refinement.candidates import Candidates, candidates
-from stcolor_core.refinement.standard import StandardRefinement
-from stcolor_core.scratch import Scratch
-from stcolor_core.shot import Method
-from stcolor_core.spans import plan
+from stcolor_core.files.scratch import Scratch
+from stcolor_core.method.features.standard import StandardFeatures
+from stcolor_core.method.propagation import Propagator
+from stcolor_core.method.refinement import Evidence, Previous, Refined
+from stcolor_core.method.refinement.candidates import Candidates, candidates
+from stcolor_core.method.refinement.standard import StandardRefinement
+from stcolor_core.models import registry
+from stcolor_core.shots.shot import Method
+from stcolor_core.shots.spans import plan
 from stcolor_core.training.clips import aged, intruded, sized, whole_frames
 from stcolor_core.training.features import untrained
 
@@ -132,7 +132,7 @@ def walks(
     features: weights in place of the model's own.
     """
     recorder = _Recorder()
-    model = models.build("standard", device="cpu", refinement=recorder)
+    model = registry.build("standard", device="cpu", refinement=recorder)
     if features is not None:
         model = replace(model, features=StandardFeatures("cpu", features))
     propagator = Propagator(model, Method(tracking="dense"), device=torch.device("cpu"))

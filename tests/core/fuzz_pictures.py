@@ -23,8 +23,8 @@ import numpy as np
 import OpenImageIO as oiio
 from picture_files import cineon
 
-from stcolor_core import frame_files, plates
 from stcolor_core.errors import OutputError, PlateError
+from stcolor_core.images import frame_files, plates
 
 LONGEST_SECONDS = 20  # a case takes milliseconds, but a CI machine may stand still
 MOST_MEMORY = 2 * 1024**3

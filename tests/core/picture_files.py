@@ -11,7 +11,7 @@ import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
 
-from stcolor_core import plates
+from stcolor_core.images import plates
 
 __all__ = ["SUFFIXES", "cineon", "exr_attribute", "luminance_chroma", "picture", "save", "truncate", "zeros_of_16k"]
 

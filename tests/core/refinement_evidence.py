@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from stcolor_core.refinement import Evidence, FlowColor, Previous, Step
-from stcolor_core.warping import GridWarp
+from stcolor_core.method.refinement import Evidence, FlowColor, Previous, Step
+from stcolor_core.method.warping import GridWarp
 
 __all__ = ["CARRIED", "FREE", "SIZE", "TRACKED", "evidence", "flow", "plane", "previous", "step"]
 

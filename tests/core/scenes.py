@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stcolor_core.color import lab_to_linear, srgb_encode
-from stcolor_core.matching import Keyframe
-from stcolor_core.tracking.instance import Instances
+from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.method.matching import Keyframe
+from stcolor_core.method.tracking.instance import Instances
 
 
 def texture(height: int, width: int, *, seed: int, mean: float, contrast: float = 30) -> np.ndarray:

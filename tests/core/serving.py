@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from stcolor_core.service.access import Connection, connection_file, find
 from stcolor_core.service.server import CoreServer
-from stcolor_core.shot import Shot
+from stcolor_core.shots.shot import Shot
 
 PATIENCE = 120.0
 

@@ -11,10 +11,10 @@ import pytest
 from cores import start, state
 from nuke_fixtures import nuke, nuke_session
 from scenes import Scene, pan
+from stcolor_core.cli.main import main
 
-from stcolor_core import frame_files, plates
-from stcolor_core.cli import main
-from stcolor_core.color import lab_to_linear, luminance_of
+from stcolor_core.images import frame_files, plates
+from stcolor_core.images.color import lab_to_linear, luminance_of
 
 __all__ = ["FIRST", "ShotOnDisk", "channels", "make_shot", "nuke", "nuke_session", "start", "state", "write_reference"]
 

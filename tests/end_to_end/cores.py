@@ -13,7 +13,7 @@ from scenes import pan
 from serving import Client, until
 
 from stcolor_core.service.access import Connection, find
-from stcolor_core.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
 
 if TYPE_CHECKING:
     from conftest import ShotOnDisk

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import FIRST, ShotOnDisk, channels, write_reference
 
-from stcolor_core import frame_files, plates
+from stcolor_core.images import frame_files, plates
 
 MakeShot = Callable[..., ShotOnDisk]
 

@@ -22,9 +22,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from serving import until
 
-from stcolor_core import cli, frame_files
+from stcolor_core.cli import command_line
+from stcolor_core.images import frame_files
 from stcolor_core.service.access import find
-from stcolor_core.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
 
 _LONGEST = len("stcolor: ") + 300
 _UNSUBMITTED = {"--submit"}  # would hand a job to whatever farm there is
@@ -40,7 +41,7 @@ def parsers(parser: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[s
             yield from parsers(inner, f"{name} {word}")
 
 
-PARSERS = {name: parser for name, parser in parsers(cli._parser()) if name not in _STILL}
+PARSERS = {name: parser for name, parser in parsers(command_line._parser()) if name not in _STILL}
 
 # Arguments with which a command gets somewhere, so that what is drawn is not always refused by the parser.
 FAR: dict[str, list[str]] = {
@@ -196,7 +197,7 @@ def run(said: list[str]) -> tuple[int, str]:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         WRITES.on = True
         try:
-            code = cli.main(said)
+            code = command_line.main(said)
         except SystemExit as ended:  # --help and --version
             code = int(ended.code or 0)
         finally:
@@ -246,7 +247,7 @@ def test_a_core_that_runs_already_says_which_options_it_has_not(
     start()
     until(lambda: find(state) is not None)
     for more in ([], ["--background"]):
-        assert cli.main(["serve", "--port", "1", "--idle-minutes", "3", *more]) == 0
+        assert command_line.main(["serve", "--port", "1", "--idle-minutes", "3", *more]) == 0
         assert "--port, --idle-minutes not used" in capsys.readouterr().err
-        assert cli.main(["serve", *more]) == 0
+        assert command_line.main(["serve", *more]) == 0
         assert capsys.readouterr().err == ""

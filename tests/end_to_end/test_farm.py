@@ -24,11 +24,11 @@ from deadline_keys import read_info
 from programs import make_program
 from scenes import pan
 from serving import until
+from stcolor_core.cli.main import main
 
-from stcolor_core import frame_files, plates
-from stcolor_core.cli import main
-from stcolor_core.color import luminance_of
-from stcolor_core.shot import Shot, parse_frames
+from stcolor_core.images import frame_files, plates
+from stcolor_core.images.color import luminance_of
+from stcolor_core.shots.shot import Shot, parse_frames
 
 MakeShot = Callable[..., ShotOnDisk]
 STCOLOR = str(Path(sys.executable).with_name("stcolor"))

@@ -24,7 +24,7 @@ from cores import MakeShot, Start, asked_for, client_of, frames_of, is_frame, lo
 from scenes import pan
 from serving import PATIENCE, running_core, until
 
-from stcolor_core import plates
+from stcolor_core.images import plates
 from stcolor_core.service import jobs
 from stcolor_core.service.access import find
 

@@ -19,11 +19,11 @@ from conftest import FIRST, ShotOnDisk, channels, write_reference
 from scenes import pan
 
 from stcolor_core.errors import StcolorError
-from stcolor_core.frame_files import write_frame
-from stcolor_core.mattes import cryptomatte_layers
-from stcolor_core.pipeline import colorize, planned
-from stcolor_core.planning import detector_digest
-from stcolor_core.shot import Matte, Method, Output, Plate, Reference, Shot, Still
+from stcolor_core.images.frame_files import write_frame
+from stcolor_core.pipeline.matte_layers import cryptomatte_layers
+from stcolor_core.pipeline.planning import detector_digest
+from stcolor_core.pipeline.run import colorize, planned
+from stcolor_core.shots.shot import Matte, Method, Output, Plate, Reference, Shot, Still
 
 MakeShot = Callable[..., ShotOnDisk]
 
@@ -187,7 +187,7 @@ def test_a_detectors_weights_and_every_config_it_builds_on_are_in_the_digest(tmp
     )
 
     def state() -> str | None:
-        from stcolor_core.inputs import ShotInputs
+        from stcolor_core.pipeline.inputs import ShotInputs
 
         return detector_digest(shot, ShotInputs(shot, warn=lambda _: None))
 

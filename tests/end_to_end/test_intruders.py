@@ -13,7 +13,7 @@ import pytest
 from cores import MakeShot, asked_for, frames_of, is_frame, long_shot
 from serving import PATIENCE, Client, running_core, until
 
-from stcolor_core import plates
+from stcolor_core.images import plates
 from stcolor_core.service import guard, heads
 
 MEGABYTE = 2**20

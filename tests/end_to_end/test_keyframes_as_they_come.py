@@ -11,8 +11,8 @@ import pytest
 from conftest import FIRST, ShotOnDisk, channels, write_reference
 from scenes import crossing, pan
 
-from stcolor_core import plates
-from stcolor_core.frame_files import write_frame
+from stcolor_core.images import plates
+from stcolor_core.images.frame_files import write_frame
 
 MakeShot = Callable[..., ShotOnDisk]
 

@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 from comp import FIRST, PLUGIN, Comp, make_comp, make_script
 
-from stcolor_core import frame_files, plates
-from stcolor_core.color import linear_to_lab, luminance_of, srgb_decode, srgb_encode
 from stcolor_core.evaluation.metrics import psnr
+from stcolor_core.images import frame_files, plates
+from stcolor_core.images.color import linear_to_lab, luminance_of, srgb_decode, srgb_encode
 
 CHECKOUT = PLUGIN.parent
 DAVIS = CHECKOUT.parent / "shared" / "data" / "davis"
@@ -44,7 +44,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("STCOLOR_PYTHON", str(python))
     monkeypatch.delenv("OCIO", raising=False)
     yield tmp_path / "state"
-    from refcolorize import server
+    from refcolorize.core import server
 
     server.stop()
 
@@ -131,7 +131,7 @@ def test_a_core_that_is_killed_under_a_job_is_started_again_and_nothing_is_lost(
     nuke: Any, nuke_session: Any, tmp_path: Path, pump: Callable[..., Any]
 ) -> None:
     comp: Comp = make_comp(nuke, tmp_path / "show", frames=60, keys=(1001, 1060), step=1)
-    from refcolorize import server
+    from refcolorize.core import server
 
     comp.node["colorize"].execute()
     pump(until=lambda: len(comp.frames("v001")) >= 5, seconds=200)

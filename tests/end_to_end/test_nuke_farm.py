@@ -19,7 +19,7 @@ import qt_app
 from comp import PLUGIN, Comp, make_comp
 from deadline_keys import read_info
 
-from stcolor_core import plates
+from stcolor_core.images import plates
 
 pytestmark = [
     pytest.mark.slow,
@@ -74,7 +74,7 @@ def saturation(folder: Path) -> list[float]:
 
 def test_the_farm_colours_and_renders_what_the_node_was_sent_to_do(nuke: Any, comp: Comp, programs: Path) -> None:
     nuke.root().setModified(True)
-    from refcolorize import submit
+    from refcolorize.jobs import submit
 
     sent = submit.submit(comp.node, max_span=1, chunk=2, gpus=0, nuke=str(programs / "Nuke15.1"))
     bundle = comp.results / "v001" / "openjd"
@@ -95,7 +95,7 @@ def test_the_farm_colours_and_renders_what_the_node_was_sent_to_do(nuke: Any, co
 
 
 def test_a_host_that_has_the_show_elsewhere_finds_all_of_it(comp: Comp, programs: Path) -> None:
-    from refcolorize import submit
+    from refcolorize.jobs import submit
 
     submit.submit(comp.node, gpus=0, nuke=str(programs / "Nuke15.1"))
     comp.folder.rename(programs / "host")
@@ -109,7 +109,7 @@ def test_a_host_that_has_the_show_elsewhere_finds_all_of_it(comp: Comp, programs
 
 
 def test_deadline_gets_the_choice_of_queue_and_a_job_for_the_write(comp: Comp) -> None:
-    from refcolorize import submit
+    from refcolorize.jobs import submit
 
     submit.submit(comp.node, engine="deadline", pool="film", group="gpu", priority=70, handles=2, submit=False)
     folder = comp.results / "v001" / "deadline"
@@ -127,7 +127,7 @@ def test_in_nukes_window_what_the_core_refuses_is_its_own_line(
     comp: Comp, nuke_session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    from refcolorize import submit
+    from refcolorize.jobs import submit
 
     sent = submit.submit(comp.node, engine="deadline-cloud")
     pump: Callable[..., Any] = nuke_session.main_thread.pump
@@ -141,7 +141,7 @@ def test_in_nukes_window_what_the_core_refuses_is_its_own_line(
 def test_the_dialog_shows_where_the_job_is(comp: Comp, tmp_path: Path, width: int) -> None:
     qt_app.application()
     comp.node["farm"].execute()
-    from refcolorize import farm_dialog
+    from refcolorize.panel import farm_dialog
 
     (dialog,) = farm_dialog._open.values()
     dialog.resize(width, 10)
@@ -156,8 +156,8 @@ def test_the_dialog_shows_where_the_job_is(comp: Comp, tmp_path: Path, width: in
 
 
 def test_a_plate_that_is_broken_makes_no_job(comp: Comp) -> None:
-    from refcolorize import submit
     from refcolorize.errors import RefColorizeError
+    from refcolorize.jobs import submit
 
     (comp.folder / "plate.1003.exr").write_bytes(b"no picture")
     with pytest.raises(RefColorizeError, match=r"^OpenJD bundle: .*1003"):

@@ -11,10 +11,10 @@ import pytest
 from conftest import FIRST, ShotOnDisk, write_reference
 from scenes import pan
 
-from stcolor_core import frame_files, plates
 from stcolor_core.errors import Cancelled
-from stcolor_core.pipeline import colorize
-from stcolor_core.shot import Shot
+from stcolor_core.images import frame_files, plates
+from stcolor_core.pipeline.run import colorize
+from stcolor_core.shots.shot import Shot
 
 MakeShot = Callable[..., ShotOnDisk]
 KEYS = (1001, 1004, 1007, 1010, 1013)

@@ -15,12 +15,12 @@ from conftest import FIRST, ShotOnDisk
 from cores import asked_for, frames_of, is_frame, state
 from scenes import pan
 from serving import running_core
+from stcolor_core.cli.main import main
 
-from stcolor_core import plates
-from stcolor_core.claims import Claim
-from stcolor_core.cli import main
-from stcolor_core.pipeline import colorize, planned
-from stcolor_core.shot import Reference
+from stcolor_core.images import plates
+from stcolor_core.pipeline.claims import Claim
+from stcolor_core.pipeline.run import colorize, planned
+from stcolor_core.shots.shot import Reference
 
 __all__ = ["state"]
 

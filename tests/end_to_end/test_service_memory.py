@@ -13,9 +13,9 @@ from cores import MakeShot, asked_for, is_frame, long_shot
 from scenes import pan
 from serving import Client, running_core
 
-from stcolor_core.footage import PlateFrame, ShotFootage
-from stcolor_core.propagation import Propagator
-from stcolor_core.shot import Output
+from stcolor_core.method.propagation import Propagator
+from stcolor_core.pipeline.footage import PlateFrame, ShotFootage
+from stcolor_core.shots.shot import Output
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import pytest
 from conftest import ShotOnDisk
 from scenes import pan
 
-from stcolor_core import plates
+from stcolor_core.images import plates
 
 MakeShot = Callable[..., ShotOnDisk]
 # Windows has no Ctrl-C for one process alone; Ctrl-Break goes to the process group that was made for it.
@@ -25,7 +25,7 @@ BUSY = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 import torch
-from stcolor_core.partials import partial_of
+from stcolor_core.files.atomic import partial_of
 from stcolor_core.terminal import StopOnSignal, end_at_second_signal
 from pathlib import Path
 

@@ -18,10 +18,10 @@ from conftest import FIRST, ShotOnDisk, frame_bytes
 from scenes import Scene, pan
 
 from stcolor_core.evaluation.dataset import read_dataset
-from stcolor_core.pipeline import planned
-from stcolor_core.planning import pieces_of
-from stcolor_core.shot import Method, Output, Plate, Shot, format_frames
-from stcolor_core.spans import plan
+from stcolor_core.pipeline.planning import pieces_of
+from stcolor_core.pipeline.run import planned
+from stcolor_core.shots.shot import Method, Output, Plate, Shot, format_frames
+from stcolor_core.shots.spans import plan
 
 DAVIS = Path(__file__).resolve().parents[3] / "shared" / "data" / "davis"
 MakeShot = Callable[..., ShotOnDisk]

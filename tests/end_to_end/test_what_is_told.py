@@ -12,9 +12,9 @@ import PyOpenColorIO as ocio
 import pytest
 from conftest import FIRST, ShotOnDisk, channels, write_reference
 
-from stcolor_core import plates
-from stcolor_core.frame_files import write_frame
-from stcolor_core.ocio import BUILTIN_CONFIG
+from stcolor_core.images import plates
+from stcolor_core.images.frame_files import write_frame
+from stcolor_core.images.ocio import BUILTIN_CONFIG
 
 MakeShot = Callable[..., ShotOnDisk]
 

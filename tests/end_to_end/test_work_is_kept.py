@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from conftest import FIRST, ShotOnDisk, channels, write_reference
 from scenes import pan
+from stcolor_core.cli.main import main
 
-from stcolor_core import plates
-from stcolor_core.cli import main
-from stcolor_core.frame_files import frame_state, write_frame
-from stcolor_core.links import copy_or_link
+from stcolor_core.files.links import copy_or_link
+from stcolor_core.images import plates
+from stcolor_core.images.frame_files import frame_state, write_frame
 
 MakeShot = Callable[..., ShotOnDisk]
 
@@ -248,8 +248,8 @@ def test_a_copy_of_a_result_is_no_change(
 
 
 def test_a_frame_painted_while_the_shot_is_coloured_is_kept(make_shot: MakeShot) -> None:
-    from stcolor_core.pipeline import colorize
-    from stcolor_core.shot import Shot
+    from stcolor_core.pipeline.run import colorize
+    from stcolor_core.shots.shot import Shot
 
     shot = make_shot()
     assert shot.colorize() == 0

@@ -49,7 +49,7 @@ def make_comp(nuke: Any, folder: Path, *, frames: int = 6, keys: Sequence[int] =
 def make_script(nuke: Any, folder: Path, *, last: int, keys: Sequence[int], size: tuple[int, int]) -> Comp:
     """The saved script for a shot in that folder: plate.####.exr from 1001 to `last`, ref.####.exr at `keys`."""
     nuke.pluginAddPath(PLUGIN.as_posix())
-    from refcolorize import node as nodes
+    from refcolorize.node import nodes
 
     root = nuke.root()
     width, height = size

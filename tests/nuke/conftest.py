@@ -17,9 +17,10 @@ __all__ = ["core", "nuke", "nuke_session", "state"]
 _CORE = importlib.util.find_spec("stcolor_core") is not None
 _OF_THE_CORE = ("stcolor_core", "serving", "scenes", "small_shot", "cv2", "OpenImageIO", "PyOpenColorIO")
 _IMPORT = re.compile(rf"^(?:import|from) (?:{'|'.join(_OF_THE_CORE)})\b", re.MULTILINE)
+_HERE = Path(__file__).parent
 collect_ignore = [
-    path.name
-    for path in sorted(Path(__file__).parent.glob("test_*.py"))
+    path.relative_to(_HERE).as_posix()
+    for path in sorted(_HERE.rglob("test_*.py"))
     if not _CORE and _IMPORT.search(path.read_text(encoding="utf-8"))
 ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from expressions import evaluate
 from nkscript import Layer, Node, Push, Set, parse, words
-from refcolorize.spaces import SPACES
+from refcolorize.node.spaces import SPACES
 
 __all__ = ["GROUP", "LAYERS", "PATH", "RGBA", "STEPS", "Picture", "knobs", "mask_channels", "output"]
 

@@ -30,7 +30,7 @@ def application() -> Any:
     """The one QApplication of this process, offscreen. Skips where PySide, 6 or 2, or what it needs is missing."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     try:
-        from refcolorize.qt import QtGui, QtWidgets
+        from refcolorize.host.qt import QtGui, QtWidgets
     except ImportError as error:
         pytest.skip(f"PySide cannot be loaded here ({error})", allow_module_level=True)
     found = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
@@ -57,14 +57,14 @@ def close_dialogs() -> None:
 
 def qt_test() -> Any:
     """QtTest of the PySide that the panel has."""
-    from refcolorize.qt import QtCore
+    from refcolorize.host.qt import QtCore
 
     return importlib.import_module(f"{QtCore.__name__.partition('.')[0]}.QtTest")
 
 
 def wait_until(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
     """What `holds` returns once it is true, while Qt's event loop runs as in Nuke; fails after so many seconds."""
-    from refcolorize.qt import QtCore
+    from refcolorize.host.qt import QtCore
 
     deadline = time.monotonic() + seconds
     loop, tick = QtCore.QEventLoop(), QtCore.QTimer()

@@ -18,7 +18,7 @@ class Dialogs:
 
     def look(self) -> bool:
         """Read the dialogs that are open by now, and press the next answer in the last; whether there were any yet."""
-        from refcolorize.qt import QtWidgets
+        from refcolorize.host.qt import QtWidgets
 
         for dialog in QtWidgets.QApplication.topLevelWidgets():
             if not isinstance(dialog, QtWidgets.QDialog) or not dialog.isVisible():
@@ -35,7 +35,7 @@ class Dialogs:
 
     def press(self, button: str) -> None:
         """Press a button of the dialog that came last."""
-        from refcolorize.qt import QtWidgets
+        from refcolorize.host.qt import QtWidgets
 
         found = [each for each in self._seen[-1].findChildren(QtWidgets.QPushButton) if each.text() == button]
         assert len(found) == 1, f"there is no button {button}"

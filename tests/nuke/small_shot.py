@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from scenes import pan
 
-from stcolor_core import frame_files
-from stcolor_core.color import lab_to_linear, luminance_of
-from stcolor_core.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.images import frame_files
+from stcolor_core.images.color import lab_to_linear, luminance_of
+from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
 
 __all__ = ["FIRST", "write_shot"]
 

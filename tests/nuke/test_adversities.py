@@ -52,8 +52,8 @@ def test_the_shot_comes_back_in_colour(
     nuke: Any, nuke_session: Any, comp: Comp, pump: Callable[..., Any], adversity: str
 ) -> None:
     import fakenuke
-    from refcolorize import node as nodes
-    from refcolorize import render
+    from refcolorize.jobs import render
+    from refcolorize.node import nodes
 
     ADVERSITIES[adversity](nuke_session, comp)
     comp.node["colorize"].execute()
@@ -82,7 +82,7 @@ def test_the_shot_comes_back_in_colour(
 def test_a_nuke_that_renders_something_else_for_long_is_named_and_the_next_press_works(
     nuke_session: Any, comp: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from refcolorize import main_thread
+    from refcolorize.host import main_thread
 
     monkeypatch.setattr(main_thread, "_BUSY_SECONDS", 0.001)
     nuke_session.executing = 1_000_000
@@ -100,7 +100,7 @@ def test_a_nuke_that_renders_something_else_for_long_is_named_and_the_next_press
 def test_no_node_is_touched_while_nuke_renders_and_all_is_shown_afterwards(
     nuke_session: Any, comp: Comp, pump: Callable[..., Any], end: str
 ) -> None:
-    from refcolorize import render
+    from refcolorize.jobs import render
 
     if end == "it fails":
         (comp.folder / "plate.1003.exr").unlink()
@@ -115,7 +115,7 @@ def test_no_node_is_touched_while_nuke_renders_and_all_is_shown_afterwards(
 
 @pytest.mark.usefixtures("core")
 def test_cancel_is_heard_while_nuke_renders(nuke_session: Any, comp: Comp, pump: Callable[..., Any]) -> None:
-    from refcolorize import render
+    from refcolorize.jobs import render
 
     running = render.colorize(comp.node)
     nuke_session.other_render = 1_000_000

@@ -11,7 +11,7 @@ import pytest
 from expressions import names
 from gizmo_graph import GROUP, LAYERS, PATH, RGBA, STEPS, mask_channels
 from nkscript import Layer, Node, Version, nodes
-from refcolorize.spaces import SPACES
+from refcolorize.node.spaces import SPACES
 
 INSIDE = GROUP.children
 USER_KNOBS = {knob.name: knob for knob in GROUP.user_knobs if knob.name}

@@ -6,11 +6,11 @@ import gizmo_graph
 import numpy as np
 import pytest
 from gizmo_graph import Picture, knobs
-from refcolorize.spaces import SPACES
+from refcolorize.node.spaces import SPACES
 
-from stcolor_core.color import ColorPipe
-from stcolor_core.mattes import cryptomatte_layers
-from stcolor_core.ocio import BUILTIN_CONFIG
+from stcolor_core.images.color import ColorPipe
+from stcolor_core.images.ocio import BUILTIN_CONFIG
+from stcolor_core.pipeline.matte_layers import cryptomatte_layers
 
 RGB = ("rgba.red", "rgba.green", "rgba.blue")
 OUTPUTS = ("colour", "ab", "confidence", "matte", "STMap")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from refcolorize.spaces import SPACES
+from refcolorize.node.spaces import SPACES
 
 GIZMOS = Path(__file__).parents[2] / "gizmos"
 

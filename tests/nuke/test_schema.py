@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import serving
-from refcolorize.client import Client
+from refcolorize.core.client import Client
 from serving import running_core
 
 SHOT = {"plate": {"path": "/a.####.exr"}, "output": {"path": "/b.####.exr"}}

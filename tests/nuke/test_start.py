@@ -60,7 +60,7 @@ def test_run_twice_it_is_there_once(nuke: Any, nuke_session: Any) -> None:
 @pytest.mark.gui
 def test_a_version_picked_in_the_node_leads_to_its_files(nuke: Any, tmp_path: Path) -> None:
     nuke.pluginAddPath(PLUGIN.as_posix())
-    from refcolorize import node as nodes
+    from refcolorize.node import nodes
 
     node = nodes.create()
     node["output_folder"].setValue(tmp_path.as_posix())
@@ -80,7 +80,7 @@ def test_a_version_picked_in_the_node_leads_to_its_files(nuke: Any, tmp_path: Pa
 
 
 @pytest.mark.gui
-@pytest.mark.parametrize("broken", ["init.py", "menu.py", "refcolorize/node.py"])
+@pytest.mark.parametrize("broken", ["init.py", "menu.py", "refcolorize/node/nodes.py"])
 def test_a_broken_plug_in_does_not_stop_nuke(
     nuke: Any, copy: Path, broken: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +104,7 @@ import nuke
 for name in [name for name in sys.modules if name.partition(".")[0] in {TOO_DEAR}]:
     del sys.modules[name]
 nuke.pluginAddPath({PLUGIN.as_posix()!r})
-assert "refcolorize.node" in sys.modules
+assert "refcolorize.node.nodes" in sys.modules
 assert threading.active_count() == 1
 print(*(name for name in sys.modules if name.partition(".")[0] in {TOO_DEAR}))
 """
@@ -146,4 +146,4 @@ def test_the_nuke_decides_which_qt_it_is_and_not_what_else_is_on_the_path(
             setattr(module, part, f"{name}.{part}")
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(sys, "version_info", (*python, 0))
-    assert runpy.run_path(str(PLUGIN / "refcolorize" / "qt.py"))["QtCore"] == f"{expected}.QtCore"
+    assert runpy.run_path(str(PLUGIN / "refcolorize" / "host" / "qt.py"))["QtCore"] == f"{expected}.QtCore"

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from stcolor_core.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures, srgb_from_lab
-from stcolor_core.refinement.exemplar import ColorNet, ExemplarRefinement
+from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures, srgb_from_lab
+from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 
 FIXTURE = Path(__file__).with_name("exemplar_40x48.npz")
 SEEDS = {VGG19: 1001, CorrespondenceNet: 1002, ColorNet: 1003}

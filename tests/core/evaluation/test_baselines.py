@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 
-from stcolor_core.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
 from stcolor_core.evaluation.baselines import (
     References,
     blend_linear,
@@ -21,6 +20,7 @@ from stcolor_core.evaluation.baselines import (
 )
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import psnr
+from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 COUNT, HEIGHT, WIDTH, SPEED = 9, 72, 96, 3

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 from scenes import pan
+from stcolor_core.cli.main import main
 
-from stcolor_core.cli import main
-from stcolor_core.color import lab_to_linear, srgb_encode
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import psnr
 from stcolor_core.evaluation.protocol import PROTOCOLS, color_clip, evaluate, table
+from stcolor_core.images.color import lab_to_linear, srgb_encode
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stcolor_core.evaluation.synthetic import SPARE, Layered, layered
-from stcolor_core.tracking.flow import sample
+from stcolor_core.method.tracking.flow import sample
 
 SIZE = (128, 80)
 BLUES = (0.0, 0.31, 0.58, 0.93)  # of the background and the objects

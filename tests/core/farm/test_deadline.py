@@ -10,7 +10,7 @@ from deadline_keys import PLUGIN_KEYS, read_info, unknown_job_keys
 
 from stcolor_core.farm.deadline import NukeOptions, Queue, Submission, in_runs, submissions
 from stcolor_core.farm.job import Job, NukeRender
-from stcolor_core.shot import Method, Output, Plate, Shot
+from stcolor_core.shots.shot import Method, Output, Plate, Shot
 
 FOLDER = Path("/jobs of/sh010")
 NUKE = NukeRender(script=Path("/s/comp.nk"), writes=("Write1", "Group1.Write2"), version="15.1")

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.farm.job import Job, NukeRender, chosen, render, runs, split
-from stcolor_core.shot import Output, Plate, Shot
-from stcolor_core.spans import pieces, plan
+from stcolor_core.shots.shot import Output, Plate, Shot
+from stcolor_core.shots.spans import pieces, plan
 
 SHOT = Shot(plate=Plate(path="/p/sh.####.exr"), output=Output(path="/o/sh.####.exr"))
 JOB = Job(name="sh", shot=SHOT, tasks=((1, 2), (3,)), inputs=(Path("/p/sh.0001.exr"),), stcolor="stcolor")

@@ -8,7 +8,7 @@ import pytest
 from openjd.sessions._action_filter import filter_matcher
 
 from stcolor_core.farm.progress import STYLES, failure, lines
-from stcolor_core.pipeline import Event
+from stcolor_core.pipeline.run import Event
 
 FRAME = Event(kind="frame", frame=1003, done=3, total=8)
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from scenes import pan
 from serving import Client, running_core
 
-from stcolor_core import frame_files
-from stcolor_core.color import lab_to_linear, luminance_of
-from stcolor_core.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.images import frame_files
+from stcolor_core.images.color import lab_to_linear, luminance_of
+from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
 
 schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
 from schemathesis.checks import not_a_server_error  # noqa: E402

@@ -12,7 +12,7 @@ from stcolor_core.errors import BadRequest, StcolorError
 from stcolor_core.service import jobs
 from stcolor_core.service.jobs import Attempt, Worker, after_out_of_memory, job_id
 from stcolor_core.service.store import Job, Store
-from stcolor_core.shot import Method, Output, Plate, Reference, Shot, Still
+from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot, Still
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ import pytest
 from scenes import pan
 from serving import PATIENCE, Client, running_core
 
-from stcolor_core import frame_files, plates
-from stcolor_core.color import lab_to_linear, luminance_of
-from stcolor_core.pipeline import Event
+from stcolor_core import service
+from stcolor_core.images import frame_files
+from stcolor_core.images.color import lab_to_linear, luminance_of
+from stcolor_core.pipeline.run import Event
 from stcolor_core.service.access import Connection
 from stcolor_core.service.frames import frames_of
 from stcolor_core.service.guard import Guard
@@ -26,7 +27,7 @@ from stcolor_core.service.messages import JobFrames, JobStatus
 from stcolor_core.service.pages import FILES
 from stcolor_core.service.store import Store
 from stcolor_core.service.tokens import Tokens
-from stcolor_core.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_the_page_needs_no_token_and_may_run_nothing_but_itself(client: Client, 
 
 
 def test_the_page_loads_only_files_of_its_own() -> None:
-    folder = Path(plates.__file__).with_name("service") / "page"
+    folder = Path(service.__file__).with_name("page")
     assert {name for name, _ in FILES.values()} == {path.name for path in folder.iterdir()}
     for path in folder.iterdir():
         text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")

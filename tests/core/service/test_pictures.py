@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from stcolor_core import frame_files, plates
-from stcolor_core.color import lab_to_linear, srgb_decode
 from stcolor_core.errors import PlateError
+from stcolor_core.images import frame_files, plates
+from stcolor_core.images.color import lab_to_linear, srgb_decode
 from stcolor_core.service.pictures import NoPicture, PictureKind, Pictures
 from stcolor_core.service.store import Job
-from stcolor_core.shot import Output, Plate, Reference, Shot, Still
+from stcolor_core.shots.shot import Output, Plate, Reference, Shot, Still
 
 ORANGE, BLUE, GREY = (220, 120, 40), (40, 90, 200), (119, 119, 119)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stcolor_core.errors import StcolorError
-from stcolor_core.pipeline import Event
+from stcolor_core.pipeline.run import Event
 from stcolor_core.service import store as module
 from stcolor_core.service.store import Store, UnknownJob
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from stcolor_core.pipeline import Event
+from stcolor_core.pipeline.run import Event
 from stcolor_core.service.time_left import TimeLeft
-from stcolor_core.spans import plan
+from stcolor_core.shots.spans import plan
 
 
 class Run:

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 import pytest
 from scenes import painted, two_clips
+from stcolor_core.cli.main import main
 
-from stcolor_core.cli import main
 from stcolor_core.errors import BadRequest, PlateError
 from stcolor_core.evaluation.dataset import read_dataset
-from stcolor_core.features.standard import load_matching_net
-from stcolor_core.refinement.learned import load_mixing_net
+from stcolor_core.method.features.standard import load_matching_net
+from stcolor_core.method.refinement.learned import load_mixing_net
 from stcolor_core.training.clips import LONGEST_ASPECT, held_out, sized
 from stcolor_core.training.samples import make_samples
 

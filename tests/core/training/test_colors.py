@@ -1,11 +1,11 @@
-"""Colour on tensors: the curves of `stcolor_core.color`."""
+"""Colour on tensors: the curves of `stcolor_core.images.color`."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-from stcolor_core.color import lab_to_linear, lightness, linear_to_lab, srgb_decode, srgb_encode
+from stcolor_core.images.color import lab_to_linear, lightness, linear_to_lab, srgb_decode, srgb_encode
 from stcolor_core.training.colors import lab_of, lightness_of, linear_of, srgb_of
 
 RGB = np.random.default_rng(0).uniform(0, 1, (9, 11, 3)) ** 2

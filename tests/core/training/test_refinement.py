@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 from scenes import two_clips
+from stcolor_core.cli.main import main
 
-from stcolor_core.cli import main
-from stcolor_core.color import lab_to_linear, srgb_encode
 from stcolor_core.evaluation.dataset import read_dataset
-from stcolor_core.refinement.candidates import EVIDENCE, FACTS
-from stcolor_core.refinement.learned import load_mixing_net
+from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS
+from stcolor_core.method.refinement.learned import load_mixing_net
 from stcolor_core.training import refinement
 from stcolor_core.training import samples as samples_module
 from stcolor_core.training.refinement import Batch, Settings, loss_of, srgb_of, train

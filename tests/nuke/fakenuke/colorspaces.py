@@ -51,7 +51,7 @@ def _converted(node: Node, channels: Channels, *, integer: bool, direction: int)
         return channels
     if space != "sRGB":
         raise NotImplementedError(f"the fake has no curve for {space}")
-    from stcolor_core import color  # only here: the fake also runs where there is none
+    from stcolor_core.images import color  # only here: the fake also runs where there is none
 
     curve = color.srgb_encode if direction else color.srgb_decode
     return {**channels, **{name: curve(channels[name]).astype(np.float32) for name in _RGB if name in channels}}

@@ -1,0 +1,1 @@
+"""The way to the core: find it, start it, ask it."""

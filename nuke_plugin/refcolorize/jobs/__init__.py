@@ -1,0 +1,1 @@
+"""What runs in the background: renders, farm submissions, their progress."""

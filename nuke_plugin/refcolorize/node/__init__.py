@@ -1,0 +1,1 @@
+"""The node: knobs, keys, inputs, shots, versions, colour. Main thread only."""

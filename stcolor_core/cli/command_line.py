@@ -1,0 +1,112 @@
+"""`stcolor ...`: the command line.
+
+Exit codes: 0 done, 1 failed with one readable line, 2 bad request, 130 cancelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from stcolor_core import __version__
+from stcolor_core.cli import colorize, doctor, evaluate, farm, models, serve, suggest, train
+from stcolor_core.errors import BadRequest, Cancelled, StcolorError, one_line
+from stcolor_core.terminal import end_at_second_signal, share_the_machine
+
+__all__ = ["main"]
+
+_CANCELLED = 130
+_NEGATIVE = re.compile(r"-[0-9]")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code.
+
+    arguments: without the program's name; None takes the process's own, which ends with the command.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):  # what a path holds must not stop the line that names it
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if arguments is not None:
+        return _run(arguments)
+    code = _run(sys.argv[1:])
+    if code == _CANCELLED:  # another Ctrl-C would find Python half taken down, and end in a traceback
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+    return code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        options = _parser().parse_args(_with_negative_values(arguments))
+        run: Callable[[argparse.Namespace], int] = options.run
+        if options.takes_signals:
+            return _said(run, options)
+        with end_at_second_signal():
+            return _said(run, options)
+    except BadRequest as error:  # of the parser
+        return _failed(error, 2)
+
+
+def _said(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    """The exit code of a command, what ended it said in one line."""
+    try:
+        return run(options)
+    except Cancelled as error:
+        return _failed(error, _CANCELLED)
+    except KeyboardInterrupt:
+        return _failed("Cancelled.", _CANCELLED)
+    except BadRequest as error:
+        return _failed(error, 2)
+    except StcolorError as error:
+        return _failed(error, 1)
+    except BrokenPipeError:
+        return 1
+
+
+def _failed(message: object, code: int) -> int:
+    sys.stderr.write(f"stcolor: {one_line(str(message))}\n")
+    return code
+
+
+def _with_negative_values(arguments: Sequence[str]) -> list[str]:
+    """`--reference -3=a.exr` as `--reference=-3=a.exr`: argparse takes -3=a.exr for an option, and none begins so."""
+    joined: list[str] = []
+    for argument in arguments:
+        before = joined[-1] if joined else ""
+        if _NEGATIVE.match(argument) and before.startswith("--") and before != "--" and "=" not in before:
+            joined[-1] = f"{before}={argument}"
+        else:
+            joined.append(argument)
+    return joined
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BadRequest(f"{message[:1].upper()}{message[1:]}. See `{self.prog} --help`.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="stcolor", description="Reference-based video colourisation: a few coloured keyframes, the shot follows."
+    )
+    parser.add_argument("--version", action="version", version=f"stcolor {__version__}")
+    parser.set_defaults(takes_signals=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    colorize.add_command(commands)
+    suggest.add_command(commands)
+    evaluate.add_command(commands)
+    models.add_command(commands)
+    serve.add_commands(commands, prepare=share_the_machine)
+    train.add_commands(commands)
+    farm.add_commands(commands)
+    doctor.add_command(commands)
+    return parser

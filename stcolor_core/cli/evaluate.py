@@ -1,0 +1,48 @@
+"""`stcolor evaluate`: measure quality on a folder of clips."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from stcolor_core.terminal import share_the_machine
+
+__all__ = ["add_command"]
+
+
+def add_command(commands: Any) -> None:
+    """Add `evaluate` to the subparsers of `stcolor`."""
+    parser = commands.add_parser("evaluate", help="measure quality on a folder of clips by the paper's protocols")
+    parser.add_argument(
+        "--dataset", type=Path, required=True, metavar="DIR", help="a folder of clips, as DAVIS has them"
+    )
+    parser.add_argument(
+        "--protocol",
+        action="append",
+        metavar="NAME",
+        help="where the keyframes are: first, tenth, last, first+last, first-whole (all frames), ...; default: tenth",
+    )
+    parser.add_argument("--variants", nargs="+", metavar="NAME", help="default: the standard model and every baseline")
+    parser.add_argument("--lines", type=int, default=216, help="height of the pictures (%(default)s)")
+    parser.add_argument("--old-film", action="store_true", help="with grain, flicker, gate weave and scratches on them")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="folder for the tables")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from stcolor_core.evaluation.protocol import evaluate
+    from stcolor_core.pipeline.planning import resolve_device
+
+    share_the_machine()
+    evaluate(
+        options.dataset,
+        protocols=options.protocol or ["tenth"],
+        variants=options.variants,
+        output=options.output,
+        device=resolve_device(options.device),
+        lines=options.lines,
+        old_film=options.old_film,
+    )
+    return 0

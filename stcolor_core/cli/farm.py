@@ -1,0 +1,218 @@
+"""`stcolor farm openjd | deadline | opencue`: jobs for an engine. Loads nothing heavy before one is made."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stcolor_core.cli import farm_host
+from stcolor_core.errors import BadRequest
+from stcolor_core.farm.job import FRAMES_PER_RUN
+from stcolor_core.farm.paths import VARIABLE
+from stcolor_core.shots.shot import Shot, name_frames, parse_frames
+from stcolor_core.terminal import Bar
+
+if TYPE_CHECKING:
+    from stcolor_core.farm.engine import Handed
+    from stcolor_core.farm.job import Job, NukeRender
+
+__all__ = ["add_commands"]
+
+_NUKE = "nuke"
+_CARRIED = ("STCOLOR_MODELS_DIR", VARIABLE, "NUKE_PATH", "OCIO")  # what the hosts need as it is here
+
+
+def add_commands(commands: Any) -> None:
+    """Add them, and those of `host`, to the subparsers of `stcolor`."""
+    farm = commands.add_parser("farm", help="colour a shot on a render farm")
+    kinds = farm.add_subparsers(required=True, metavar="COMMAND", parser_class=type(farm))
+    _add_openjd(kinds.add_parser("openjd", help="a job bundle for OpenJD and AWS Deadline Cloud"))
+    _add_deadline(kinds.add_parser("deadline", help="jobs for Deadline 10"))
+    _add_opencue(kinds.add_parser("opencue", help="a job for OpenCue"))
+    farm_host.add_commands(kinds)
+
+
+def _add_openjd(parser: argparse.ArgumentParser) -> None:
+    _add_job(parser, output="folder of the bundle")
+    _add_needs(parser)
+    parser.set_defaults(run=_openjd, handles=None)  # its Nuke step waits for every frame
+
+
+def _add_deadline(parser: argparse.ArgumentParser) -> None:
+    _add_job(parser, output="folder of the info files", max_span=f"frames that one task writes ({FRAMES_PER_RUN})")
+    parser.add_argument(
+        "--handles", type=int, metavar="N", help="frames before and after its own that a Write reads (0)"
+    )
+    parser.add_argument("--pool", metavar="P")
+    parser.add_argument("--secondary-pool", metavar="P")
+    parser.add_argument("--group", metavar="G", help="of the hosts that have stcolor, and a GPU")
+    parser.add_argument("--comment", metavar="TEXT", help="shown in the Monitor")
+    parser.add_argument("--timeout", type=int, metavar="MINUTES", help="after which a task fails, and is tried again")
+    parser.add_argument("--views", metavar="A,B", help="that the Write nodes render; default: as each says")
+    parser.add_argument("--proxy", action="store_true", help="render the Write nodes at proxy size")
+    parser.add_argument(
+        "--continue-on-error", action="store_true", help="a Write node goes on with the next frame after one that fails"
+    )
+    parser.set_defaults(run=_deadline, gpus=0, nuke=None)  # its groups, and its Nuke plug-in, know better
+
+
+def _add_opencue(parser: argparse.ArgumentParser) -> None:
+    _add_job(parser, output="folder of the job")
+    _add_needs(parser)
+    parser.add_argument("--show", metavar="S", help="default: $SHOW")
+    parser.set_defaults(run=_opencue, handles=None)  # as for OpenJD
+
+
+def _add_job(
+    parser: argparse.ArgumentParser, *, output: str, max_span: str = "frames of a span that one task writes at most"
+) -> None:
+    parser.add_argument(
+        "--shot", type=Path, required=True, help="a shot file, as `stcolor colorize --write-shot` has it"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help=f"{output}; the hosts must see it")
+    parser.add_argument("--max-span", type=int, metavar="N", help=max_span)
+    parser.add_argument("--chunk", type=int, default=1, metavar="N", help="tasks that a host may take at once")
+    parser.add_argument(
+        "--nuke-script", type=Path, metavar="S.nk", help="render its Write nodes once the colour is there"
+    )
+    parser.add_argument("--write", action="append", default=[], metavar="NAME", help="a Write node, by its full name")
+    parser.add_argument(
+        "--stcolor", default=_this_program(), metavar="EXE", help="stcolor on the hosts; default: this one"
+    )
+    parser.add_argument("--name", metavar="TEXT", help="of the job; default: RefColorize and the output's name")
+    parser.add_argument("--priority", type=int, metavar="N", help="0 to 100; default: the engine's own")
+    parser.add_argument("--submit", action="store_true", help="hand the job to the engine")
+    parser.add_argument("--json", action="store_true", help="say what came of it as one JSON object")
+
+
+def _add_needs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--nuke", metavar="EXE", help=f"Nuke on the hosts ({_NUKE})")
+    parser.add_argument("--gpus", type=int, default=1, metavar="N", help="that a host must have to colour; 0: any host")
+
+
+def _openjd(options: argparse.Namespace) -> int:
+    from stcolor_core.farm import openjd
+
+    job, folder = _job(options), options.output.absolute()
+    openjd.write(job, folder)
+    return _say(openjd.submit(job, folder) if options.submit else _written("openjd", job, folder), options)
+
+
+def _deadline(options: argparse.Namespace) -> int:
+    from stcolor_core.farm import deadline
+
+    if options.timeout is not None and options.timeout < 1:
+        raise BadRequest(f"--timeout is {options.timeout}, and must be 1 minute or more. Leave it out for none.")
+    job, folder = deadline.in_runs(_job(options)), options.output.absolute()
+    queue = deadline.Queue(
+        pool=options.pool,
+        secondary_pool=options.secondary_pool,
+        group=options.group,
+        comment=options.comment,
+        timeout=options.timeout,
+    )
+    nuke = deadline.NukeOptions(views=options.views, proxy=options.proxy, continue_on_error=options.continue_on_error)
+    parts = deadline.submissions(job, folder, queue, options=nuke)
+    deadline.write(job, folder, parts)
+    return _say(deadline.submit(job, folder, parts) if options.submit else _written("deadline", job, folder), options)
+
+
+def _opencue(options: argparse.Namespace) -> int:
+    from stcolor_core.farm import opencue
+
+    job, folder = _job(options), options.output.absolute()
+    made = opencue.launcher(job, folder, show=options.show)
+    opencue.write(job, folder, made)
+    return _say(opencue.submit(job, folder, made) if options.submit else _written("opencue", job, folder), options)
+
+
+def _job(options: argparse.Namespace) -> Job:
+    from stcolor_core.cli.shot_options import check_max_span
+    from stcolor_core.farm.engine import SHOT_FILE
+    from stcolor_core.farm.job import Job, split
+    from stcolor_core.farm.pinning import inputs, pinned
+    from stcolor_core.images.sequences import FramePattern
+    from stcolor_core.pipeline.planning import pieces_of
+    from stcolor_core.pipeline.protection import refuse_to_write
+    from stcolor_core.pipeline.run import planned
+
+    _require_plain_texts(options)
+    shot = Shot.load(options.shot)
+    refuse_to_write([options.output / SHOT_FILE], shot, remedy="Give another --output.", read_from=options.shot)
+    if options.max_span is not None:
+        check_max_span(shot)
+        shot = replace(shot, output=replace(shot.output, max_span=options.max_span))
+    nuke = _nuke(options)
+    with Bar() as report:
+        plan = planned(shot, report=report)
+    settled = pinned(shot, plan)
+    stem = FramePattern.parse(settled.output.path).head.rstrip("._-")
+    read = inputs(settled, plan)
+    return Job(
+        name=options.name if options.name is not None else f"RefColorize {stem}".strip(),
+        shot=settled,
+        tasks=split(pieces_of(settled, plan.spans), plan.digests),
+        inputs=read if nuke is None else (*read, nuke.script),
+        stcolor=options.stcolor,
+        chunk=options.chunk,
+        priority=options.priority,
+        gpus=options.gpus,
+        nuke=nuke,
+        environment={name: value for name in _CARRIED if (value := os.environ.get(name))},
+    )
+
+
+def _require_plain_texts(options: argparse.Namespace) -> None:
+    """Raise BadRequest for a line end or the like: the engines keep a job as lines, or as XML."""
+    for name, value in vars(options).items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, (str, Path)) and not str(text).isprintable():
+                option = "--" + name.replace("_", "-")
+                raise BadRequest(f"{option} {str(text)[:80]!a} holds a character that no job can. Write a plain line.")
+
+
+def _nuke(options: argparse.Namespace) -> NukeRender | None:
+    from stcolor_core.farm.job import NukeRender
+    from stcolor_core.farm.nuke_script import read_version
+
+    if options.nuke_script is None:
+        for name in ("write", "nuke", "handles", "views", "proxy", "continue_on_error"):
+            if getattr(options, name, None):
+                option = "--" + name.replace("_", "-")
+                raise BadRequest(
+                    f"{option} is about a script's Write nodes, and there is none. Give --nuke-script too."
+                )
+        return None
+    if not options.write:
+        raise BadRequest(f"Which Write nodes of {options.nuke_script} are to be rendered? Give --write NAME.")
+    script = options.nuke_script.absolute()
+    return NukeRender(
+        script=script,
+        writes=tuple(options.write),
+        version=read_version(script),
+        executable=options.nuke or _NUKE,
+        handles=options.handles or 0,
+    )
+
+
+def _this_program() -> str:
+    """Where this installation has its program; its bare name where it is not beside Python."""
+    beside = Path(sys.executable).with_name("stcolor.exe" if sys.platform == "win32" else "stcolor")
+    return str(beside) if beside.exists() else "stcolor"
+
+
+def _written(engine: str, job: Job, folder: Path) -> Handed:
+    from stcolor_core.farm.engine import Handed
+
+    message = f"{folder} holds the job: {len(job.tasks)} tasks for the frames {name_frames(parse_frames(job.frames))}."
+    return Handed(engine=engine, path=str(folder), tasks=len(job.tasks), submitted=False, job="", message=message)
+
+
+def _say(handed: Handed, options: argparse.Namespace) -> int:
+    sys.stdout.write((json.dumps(asdict(handed)) if options.json else handed.message) + "\n")
+    return 0

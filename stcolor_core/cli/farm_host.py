@@ -1,0 +1,161 @@
+"""`stcolor farm check | span | verify`: what runs on a farm's hosts. Loads nothing heavy before it is run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stcolor_core.errors import Cancelled, StcolorError
+from stcolor_core.farm.paths import VARIABLE, map_path, read_rules
+from stcolor_core.farm.progress import STYLES, Style, failure, lines
+from stcolor_core.shots.shot import Shot, format_frames, parse_frames, with_paths
+from stcolor_core.terminal import StopOnSignal, share_the_machine
+
+if TYPE_CHECKING:
+    from stcolor_core.pipeline.run import Event
+
+__all__ = ["add_commands"]
+
+
+def add_commands(commands: Any) -> None:
+    """Add them to the subparsers of `stcolor farm`."""
+    _add_check(commands.add_parser("check", help="on a host: whether the shot can be coloured"))
+    _add_span(commands.add_parser("span", help="on a host: colour the frames of a task"))
+    _add_verify(commands.add_parser("verify", help="on a host: whether every frame is there, and a report"))
+    _add_session(
+        commands.add_parser("session", help="on a host: tell an OpenJD session where its path mapping rules are")
+    )
+
+
+def _add_host(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--shot", type=Path, required=True, help="the shot file of the job")
+    parser.add_argument("--progress", choices=STYLES, default="plain", help="whose lines to print (%(default)s)")
+    parser.add_argument(
+        "--path-mapping",
+        type=Path,
+        metavar="FILE",
+        help=f"pathmapping-1.0 rules for the shot's paths; default: ${VARIABLE}",
+    )
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    _add_host(parser)
+    parser.set_defaults(run=_check)
+
+
+def _add_span(parser: argparse.ArgumentParser) -> None:
+    _add_host(parser)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--span", metavar="K", help="the task's number, from 0; or several, like 3-5")
+    which.add_argument("--frames", metavar="A-B", help="every task that holds one of these frames, whole")
+    which.add_argument("--only", metavar="A-B", help="those of the shot's frames that are among these, and no others")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.set_defaults(run=_span)
+
+
+def _add_verify(parser: argparse.ArgumentParser) -> None:
+    _add_host(parser)
+    parser.add_argument("--report", type=Path, metavar="PATH", help="default: beside the frames, as NAME.report.json")
+    parser.set_defaults(run=_verify)
+
+
+def _add_session(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--path-mapping", type=Path, required=True, metavar="FILE", help="pathmapping-1.0 rules")
+    parser.set_defaults(run=_session)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from stcolor_core.farm.checks import check_pictures, check_writable
+    from stcolor_core.pipeline.run import planned
+
+    with _failing_as(options.progress):
+        shot = _mapped(options)
+        plan = planned(shot)
+        check_pictures(shot, plan)
+        check_writable(shot)
+        _print(f"The shot can be coloured: {len(plan.digests)} frames, {len(plan.references)} references.")
+    return 0
+
+
+def _span(options: argparse.Namespace) -> int:
+    from stcolor_core.farm.job import chosen
+    from stcolor_core.farm.pinning import tasks_of
+    from stcolor_core.pipeline.run import colorize
+
+    share_the_machine()
+    with StopOnSignal() as stop, _failing_as(options.progress):
+        shot = _mapped(options)
+        frames = chosen(
+            tasks_of(shot),
+            numbers=None if options.span is None else parse_frames(options.span),
+            frames=None if options.frames is None else parse_frames(options.frames),
+            only=None if options.only is None else parse_frames(options.only),
+        )
+        run = colorize(
+            shot,
+            device=options.device,
+            only=format_frames(frames),
+            report=lambda event: _report(event, options.progress),
+            cancelled=stop.asked,
+        )
+        for _ in run:
+            pass
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from stcolor_core.farm.engine import write_all
+    from stcolor_core.farm.report import beside, look
+    from stcolor_core.pipeline.protection import refuse_to_write
+    from stcolor_core.pipeline.run import planned
+
+    with _failing_as(options.progress):
+        shot = _mapped(options)
+        found = look(shot, planned(shot))
+        path = options.report or beside(shot)
+        refuse_to_write([path], shot, remedy="Give another --report.", read_from=options.shot)
+        write_all(path.parent, {path.name: found.to_json() + "\n"})
+        if found.lacking:
+            raise StcolorError(f"{found.lacking} {path} has the list.")
+        _print(f"All {len(found.frames)} frames are there and as they should be. {path} says how sure they are.")
+    return 0
+
+
+def _session(options: argparse.Namespace) -> int:
+    _print(f"openjd_env: {VARIABLE}={options.path_mapping.absolute()}")
+    return 0
+
+
+def _mapped(options: argparse.Namespace) -> Shot:
+    shot = Shot.load(options.shot)
+    file = options.path_mapping or os.environ.get(VARIABLE)
+    rules = read_rules(Path(file)) if file else ()
+    return with_paths(shot, lambda path: map_path(path, rules))
+
+
+@contextmanager
+def _failing_as(style: Style) -> Iterator[None]:
+    """Say in the engine's own line why a task fails."""
+    try:
+        yield
+    except Cancelled:
+        raise
+    except StcolorError as error:
+        if (line := failure(str(error), style)) is not None:
+            _print(line)
+        raise
+
+
+def _report(event: Event, style: Style) -> None:
+    for line in lines(event, style):
+        _print(line)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,53 @@
+"""`stcolor models list | add | verify`: the weights on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["add_command"]
+
+
+def add_command(commands: Any) -> None:
+    """Add `models` to the subparsers of `stcolor`."""
+    parser = commands.add_parser("models", help="list, add or verify weights")
+    actions = parser.add_subparsers(required=True, metavar="list|add|verify")
+    actions.add_parser("list", help="what there is and what is installed").set_defaults(run=_models_list)
+    actions.add_parser("verify", help="recompute the checksums").set_defaults(run=_models_verify)
+    add = actions.add_parser("add", help="convert published weights to safetensors and install them")
+    add.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    add.set_defaults(run=_models_add)
+
+
+def _models_list(_: argparse.Namespace) -> int:
+    from stcolor_core.models import registry
+
+    for info in registry.registered():
+        _say(f"{info.name:28}{'installed' if info.present else 'not installed':15}{info.licence:14}{info.summary}")
+    _say(f"Weights are kept in {registry.folder()}.")
+    return 0
+
+
+def _models_add(options: argparse.Namespace) -> int:
+    from stcolor_core.models import registry
+
+    for added in registry.add(options.paths):
+        _say(f"{added.name}: {added.path} (sha256 {added.sha256[:16]}...)")
+    return 0
+
+
+def _models_verify(_: argparse.Namespace) -> int:
+    from stcolor_core.models import registry
+
+    problems = registry.verify()
+    for problem in problems:
+        sys.stderr.write(f"stcolor: {problem}\n")
+    if not problems:
+        _say("All installed weights are as they were added.")
+    return 1 if problems else 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")

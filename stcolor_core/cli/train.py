@@ -1,0 +1,86 @@
+"""`stcolor train features | refinement`: makes the weights in `weights/`. Loads nothing heavy before it is run."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+__all__ = ["add_commands"]
+
+
+def add_commands(commands: Any) -> None:
+    """Add them to the subparsers of `stcolor`."""
+    train = commands.add_parser("train", help="make the standard model's own weights again, from footage")
+    kinds = train.add_subparsers(required=True, metavar="features|refinement", parser_class=type(train))
+    features = kinds.add_parser("features", help="the matching features; minutes on a GPU, hours without")
+    refinement = kinds.add_parser("refinement", help="the network that mixes the candidates; half an hour")
+    for parser in (features, refinement):
+        parser.add_argument("--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures")
+        parser.add_argument("--output", type=Path, help="default: the file in stcolor_core/weights")
+        parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument(
+            "--held-out", nargs="*", metavar="CLIP", help="clips to validate on only; default: a tenth of the footage"
+        )
+        parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    features.add_argument("--steps", type=_count, default=1800, help="of the training (%(default)s)")
+    refinement.add_argument("--cache", type=Path, required=True, help="where samples are kept; some GB")
+    refinement.add_argument(
+        "--walks", type=_count, default=8, help="walks of the pipeline through each clip (%(default)s)"
+    )
+    refinement.add_argument("--steps", type=_count, default=2500, help="of the training (%(default)s)")
+    refinement.add_argument(
+        "--processes", type=_count, default=os.cpu_count() or 1, help="that make samples (%(default)s)"
+    )
+    features.set_defaults(run=_features)
+    refinement.set_defaults(run=_refinement)
+
+
+def _features(options: argparse.Namespace) -> int:
+    from stcolor_core.pipeline.planning import resolve_device
+    from stcolor_core.training.features import Settings, make
+
+    _show_progress()
+    settings = Settings(steps=options.steps, seed=options.seed, held_out=_held_out(options))
+    make(options.footage, options.output, settings, device=resolve_device(options.device))
+    return 0
+
+
+def _refinement(options: argparse.Namespace) -> int:
+    from stcolor_core.method.refinement.learned import WEIGHTS
+    from stcolor_core.pipeline.planning import resolve_device
+    from stcolor_core.training.refinement import Settings, train
+    from stcolor_core.training.samples import make_samples
+
+    _show_progress()
+    device, held_out = resolve_device(options.device), _held_out(options)
+    samples = make_samples(
+        options.footage,
+        options.cache,
+        walks_per_clip=options.walks,
+        seed=options.seed,
+        processes=options.processes,
+    )
+    settings = Settings(steps=options.steps, seed=options.seed, held_out=held_out)
+    train(samples, options.output or WEIGHTS, settings, device=device)
+    return 0
+
+
+def _held_out(options: argparse.Namespace) -> tuple[str, ...]:
+    from stcolor_core.evaluation.dataset import read_dataset
+    from stcolor_core.training.clips import held_out
+
+    return held_out([clip.name for clip in read_dataset(options.footage)], options.held_out)
+
+
+def _count(text: str) -> int:
+    """A whole number from 1."""
+    if (count := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is too few; give 1 or more")
+    return count
+
+
+def _show_progress() -> None:
+    logging.getLogger("stcolor_core.training").setLevel(logging.INFO)

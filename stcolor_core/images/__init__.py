@@ -1,0 +1,1 @@
+"""Pictures: sequences of frames, reading and writing, layers, colour spaces, resizing."""

@@ -1,0 +1,104 @@
+"""The names of a sequence's frames: `sh010.####.exr` or `sh010.%04d.exr` and the files that it stands for."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from stcolor_core.errors import BadRequest, PlateError
+from stcolor_core.images.frame_ranges import LAST_FRAME
+
+__all__ = ["FramePattern"]
+
+_PADDED = r"%0?[0-9]*d"
+# Where the frame number stands: at the end of the name before its extension, as Nuke and fileseq have it; or, of a run
+# of ## or a %04d, before a separator; or, of one # or a %d, between two.
+_FIELD = re.compile(
+    rf"(?<!#)(?:#+|{_PADDED})(?=(?:\.[^.]*)?$)"
+    r"|(?<!#)(?:##+|%0[0-9]+d)(?=[._-])"
+    rf"|(?<![^._-])(?:#|{_PADDED})(?=[._-])"
+)
+_BLANK_PADDED = re.compile(r"%[1-9][0-9]*d")
+_LONGEST_NAME = 255  # of a file, everywhere
+
+
+@dataclass(frozen=True)
+class FramePattern:
+    """A sequence of pictures, or a single picture that stands for every frame.
+
+    text: as the artist wrote it. folder: where the files lie. head, tail: the file name before and after the frame.
+    digits: least width of the frame number, zero padded as printf does (-1 at width 4 is -001, in Nuke and fileseq
+    alike); None for a single picture.
+    """
+
+    text: str
+    folder: Path
+    head: str
+    tail: str
+    digits: int | None
+
+    @classmethod
+    def parse(cls, text: str) -> FramePattern:
+        """Read `sh.####.exr`, `sh.%04d.exr` or the path of a single picture.
+
+        The frame field is a run of # or a %04d in the file's name, in the place of the frame number: right before the
+        extension (`sh.####.exr`, `sh####.exr`, `sh#.exr`), or in front of a separator, which is one of . _ and -
+        (`sh.####.left.exr`, `sh####_left.exr`); a single # or a %d in there needs a separator on both sides
+        (`sh.#.left.exr`). A # anywhere else means itself: `take#2.exr` is a picture, and so it is in every folder.
+
+        Raises BadRequest where there is no file name, or where the frame field stands twice or is padded with blanks.
+        """
+        path = Path(text)
+        if not text.strip() or "\0" in text or text.endswith(("/", os.sep)) or path.name in ("", ".."):
+            raise BadRequest(f"{text!r} names no file. Write a pattern like plates/sh010.####.exr.")
+        fields = list(_FIELD.finditer(path.name))
+        if len(fields) > 1:
+            raise BadRequest(f"{text!r} has more than one frame field. Keep one run of # or one %04d.")
+        if not fields:
+            return cls(text, path.parent, path.name, "", None)
+        field = fields[0]
+        if _BLANK_PADDED.fullmatch(field[0]):
+            raise BadRequest(f"{text!r} pads frame numbers with blanks. Write #### or %04d.")
+        digits = len(field[0]) if field[0].startswith("#") else int(field[0][1:-1][-9:] or 1)
+        if digits > _LONGEST_NAME:
+            raise BadRequest(f"{text[:80]!r} asks for frame numbers of {digits} digits. Write #### or %04d.")
+        return cls(text, path.parent, path.name[: field.start()], path.name[field.end() :], digits)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether there is a frame field; False for a single picture."""
+        return self.digits is not None
+
+    def path(self, frame: int) -> Path:
+        """The file of a frame; a single picture is the file of every frame."""
+        return self.folder / f"{self.head}{'' if self.digits is None else self._number(frame)}{self.tail}"
+
+    def frames(self) -> list[int]:
+        """The frames on disk in ascending order, none where the folder is missing; a single picture is frame 1.
+
+        A number that Nuke could not count to is no frame. Raises PlateError where the folder cannot be listed.
+        """
+        if self.digits is None:
+            return [1] if self.path(1).is_file() else []
+        head, tail = (re.escape(os.path.normcase(part)) for part in (self.head, self.tail))
+        name = re.compile(f"{head}(-?[0-9]+){tail}")
+        try:
+            with os.scandir(self.folder) as entries:
+                matches = [name.fullmatch(os.path.normcase(entry.name)) for entry in entries if entry.is_file()]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise PlateError(
+                f"The folder of {self.text} cannot be listed ({error.strerror}). Check its rights."
+            ) from None
+        numbers = [match[1] for match in matches if match]
+        frames = sorted(int(number) for number in numbers if number == self._number(int(number)))
+        return [frame for frame in frames if abs(frame) <= LAST_FRAME]
+
+    def _number(self, frame: int) -> str:
+        return f"{frame:0{self.digits}d}"

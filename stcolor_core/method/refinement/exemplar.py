@@ -1,0 +1,175 @@
+"""Refinement of the exemplar model: the colour net of Zhang et al. 2019.
+
+B. Zhang et al., "Deep Exemplar-based Video Colorization", CVPR 2019; every number is in method.md, section 4.
+Module names follow the published checkpoint, whose state dict loads strictly.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stcolor_core.method.convolution import by_rows, convolved, doubled, instance_norm_
+from stcolor_core.method.refinement import Evidence, Previous, Refined
+
+__all__ = ["ColorNet", "ExemplarRefinement"]
+
+# Below two positions at stride 8 the instance norms have nothing to normalise over.
+_LEAST_SIDE = 16
+_MIDDLE_GREY = 50.0
+# Layers whose weights lie channels last: faster, and oneDNN copies no map. It also rounds otherwise there, which the
+# layers before these would multiply.
+_DECODER = ("conv8", "conv9", "conv10", "conv3_3_short", "conv2_2_short", "conv1_2_short")
+
+
+def _conv(channels_in: int, channels_out: int, *, dilation: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(channels_in, channels_out, 3, padding=dilation, dilation=dilation)
+
+
+def _halve(channels: int) -> nn.Conv2d:
+    return nn.Conv2d(channels, channels, 1, stride=2, bias=False, groups=channels)
+
+
+def _double(channels_in: int, channels_out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Upsample(scale_factor=2), _conv(channels_in, channels_out))
+
+
+class ColorNet(nn.Module):
+    """Warp, L* and the previous frame -> ab of this frame (`colornet_iter_76000.pth`)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1_1 = nn.Sequential(_conv(7, 32), nn.ReLU(inplace=True), _conv(32, 64))
+        self.conv1_2 = _conv(64, 64)
+        self.conv1_2norm_ss = _halve(64)
+        self.conv2_1, self.conv2_2 = _conv(64, 128), _conv(128, 128)
+        self.conv2_2norm_ss = _halve(128)
+        self.conv3_1, self.conv3_2, self.conv3_3 = _conv(128, 256), _conv(256, 256), _conv(256, 256)
+        self.conv3_3norm_ss = _halve(256)
+        self.conv4_1, self.conv4_2, self.conv4_3 = _conv(256, 512), _conv(512, 512), _conv(512, 512)
+        for block, dilation in ((5, 2), (6, 2), (7, 1)):
+            for index in (1, 2, 3):
+                self.add_module(f"conv{block}_{index}", _conv(512, 512, dilation=dilation))
+        self.conv8_1, self.conv3_3_short = _double(512, 256), _conv(256, 256)
+        self.conv8_2, self.conv8_3 = _conv(256, 256), _conv(256, 256)
+        self.conv9_1, self.conv2_2_short = _double(256, 128), _conv(128, 128)
+        self.conv9_2 = _conv(128, 128)
+        self.conv10_1, self.conv1_2_short = _double(128, 128), _conv(64, 128)
+        self.conv10_2 = _conv(128, 128)
+        self.conv10_ab = nn.Conv2d(128, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (N, 7, H, W), H and W multiples of 8 from 16 up: L* - 50, warped a, b, similarity, previous L* - 50, a, b.
+
+        Returns ab, (N, 2, H, W), within -128..128.
+        """
+        skips = [self._block(x, "conv1_1.0", "conv1_1.2", "conv1_2")]
+        skips.append(self._block(self.conv1_2norm_ss(skips[0]), "conv2_1", "conv2_2"))
+        skips.append(self._block(self.conv2_2norm_ss(skips[1]), "conv3_1", "conv3_2", "conv3_3"))
+        x = self._block(self.conv3_3norm_ss(skips[2]), "conv4_1", "conv4_2", "conv4_3")
+        for block in (5, 6, 7):
+            x = self._block(x, *(f"conv{block}_{index}" for index in (1, 2, 3)))
+        x = self._block(self._joined("conv8_1", x, "conv3_3_short", skips.pop()), "conv8_2", "conv8_3")
+        x = self._block(self._joined("conv9_1", x, "conv2_2_short", skips.pop()), "conv9_2")
+        return by_rows(self._last, x, skips.pop(), units=x.shape[2], halo=1, channels=128)
+
+    def _conv(self, name: str) -> nn.Conv2d:
+        return cast(nn.Conv2d, self.get_submodule(name))
+
+    def _last(self, x: Tensor, n1: Tensor) -> Tensor:
+        x = self._joined("conv10_1", x, "conv1_2_short", n1)
+        x = F.leaky_relu_(self.conv10_2(x), 0.2)
+        return torch.tanh(self.conv10_ab(x)) * 128
+
+    def _joined(self, double: str, x: Tensor, short: str, skip: Tensor) -> Tensor:
+        """A coarse map doubled, and the finer one that a shortcut brings."""
+        return F.relu_(doubled(self._conv(f"{double}.1"), x).add_(self._conv(short)(skip)))
+
+    def _block(self, x: Tensor, *names: str) -> Tensor:
+        for name in names:
+            x = F.relu_(convolved(self._conv(name), x))
+        return instance_norm_(x)
+
+
+class ExemplarRefinement:
+    """Eq. 2: the colour of a frame from its warp and the frame before it in the walk.
+
+    Any size works: a picture is continued at its right and lower border to a size the network takes, and cropped back.
+    Inputs may lie on any device; the result lies where the network is and carries no gradient.
+    """
+
+    recurrent = True
+
+    def __init__(self, net: ColorNet) -> None:
+        self._net = net
+        for name, layer in net.named_children():
+            if name.startswith(_DECODER):
+                layer.to(memory_format=torch.channels_last)
+
+    def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:
+        """The frame's colour from the attention alone, as the network was trained: flow is not looked at.
+
+        Colour is as far to be trusted as its place on the reference resembles this one.
+        """
+        height, width = evidence.lightness.shape
+        cells = torch.cat((evidence.warp.ab, evidence.warp.similarity[None], evidence.warp.support[None]))
+        cells = cells.reshape(1, 4, *evidence.grid_lightness.shape)
+        blocks = F.interpolate(cells, scale_factor=evidence.stride, mode="nearest")[0, :, :height, :width]
+        smooth = F.interpolate(cells[:, 2:], scale_factor=evidence.stride, mode="bilinear")[0, :, :height, :width]
+        ab = self(
+            lightness=torch.from_numpy(evidence.lightness),
+            warped_ab=blocks[:2],
+            similarity=blocks[2],
+            previous_lightness=None if previous is None else torch.from_numpy(previous.lightness),
+            previous_ab=None if previous is None else torch.from_numpy(previous.ab).permute(2, 0, 1),
+        )
+        confidence, tracked = smooth.clamp(0, 1).cpu().numpy()
+        if evidence.restricted:  # a place that tracking lost, and was guessed, is worth half
+            confidence = confidence * (0.5 + 0.5 * tracked)
+        color = ab.permute(1, 2, 0).cpu().numpy()
+        told = Previous(evidence.lightness, color, confidence)
+        return Refined(color, confidence, tracked, np.full((height, width), -1), told)
+
+    # no_grad, not inference_mode: what leaves here may be changed in place or meet a gradient elsewhere.
+    @torch.no_grad()
+    def __call__(
+        self,
+        *,
+        lightness: Tensor,
+        warped_ab: Tensor,
+        similarity: Tensor,
+        previous_lightness: Tensor | None = None,
+        previous_ab: Tensor | None = None,
+    ) -> Tensor:
+        """ab of this frame, (2, H, W), CIE units within -128..128.
+
+        lightness: (H, W), L* 0..100. warped_ab: (2, H, W), CIE units, from the warping stage.
+        similarity: (H, W), the best cosine similarity of each pixel, -1..1.
+        previous_lightness, previous_ab: (H, W) and (2, H, W) of the frame before; None at the start of a walk, where
+            the network sees zeros (ab = 0 on L* = 50), as in the published inference.
+        Raises ValueError where lightness is no picture.
+        """
+        if lightness.ndim != 2 or lightness.numel() == 0:
+            raise ValueError(f"lightness must be (H, W), not {tuple(lightness.shape)}")
+        like = self._net.conv10_ab.weight
+        if previous_lightness is None:
+            previous_lightness = torch.full_like(lightness, _MIDDLE_GREY)
+        if previous_ab is None:
+            previous_ab = torch.zeros_like(warped_ab)
+        parts = (
+            lightness[None] - _MIDDLE_GREY,
+            warped_ab,
+            similarity[None],
+            previous_lightness[None] - _MIDDLE_GREY,
+            previous_ab,
+        )
+        height, width = lightness.shape
+        below = max(_LEAST_SIDE, -(-height // 8) * 8) - height
+        right = max(_LEAST_SIDE, -(-width // 8) * 8) - width
+        x = torch.cat([part.to(like) for part in parts])[None]
+        ab: Tensor = self._net(F.pad(x, (0, right, 0, below), mode="replicate"))
+        return ab[0, :, :height, :width]

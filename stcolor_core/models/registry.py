@@ -1,0 +1,171 @@
+"""The registry of models: a name -> features, refinement and the weights on disk that they need.
+
+Nothing here ever downloads: what others publish is added by hand (`weight_files`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from stcolor_core.errors import BadRequest
+from stcolor_core.models.weight_files import (
+    AddedModel,
+    add,
+    checksum,
+    folder,
+    installed,
+    load_weights,
+    missing,
+    recorded_checksum,
+    verify,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from stcolor_core.method.model import Model
+    from stcolor_core.method.refinement import Refinement
+
+__all__ = [
+    "AddedModel",
+    "ModelInfo",
+    "add",
+    "build",
+    "digest",
+    "folder",
+    "installed",
+    "load_weights",
+    "recurrent",
+    "registered",
+    "verify",
+    "weight_paths",
+]
+
+_SHIPPED = Path(__file__).parents[1] / "weights"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """A colour model, or a detector that tracking can use.
+
+    licence: of its weights. weights: names of those it needs in `folder()`. present: whether all of them are there.
+    """
+
+    name: str
+    summary: str
+    licence: str
+    weights: tuple[str, ...]
+    present: bool
+
+
+# name: summary, licence, weights
+_MODELS = {
+    "standard": ("The default: EfficientNet-Lite0 features with local descriptors; nothing to add.", "Apache-2.0", ()),
+    "exemplar": (
+        "Deep Exemplar-based Video Colorization (Zhang et al. 2019).",
+        "MIT",
+        ("vgg19_conv", "nonlocal_net_iter_76000", "colornet_iter_76000"),
+    ),
+    "maskrcnn_resnet50_fpn_v2": (
+        "Finds the instances of --tracking instance and instance+dense (torchvision, COCO).",
+        "BSD-3-Clause",
+        ("maskrcnn_resnet50_fpn_v2",),
+    ),
+}
+_RECURRENT = ("exemplar",)
+
+
+def registered() -> list[ModelInfo]:
+    """Every model and detector there is, whether its weights are present or not."""
+    there = set(installed())
+    return [
+        ModelInfo(name=name, summary=summary, licence=licence, weights=weights, present=there.issuperset(weights))
+        for name, (summary, licence, weights) in _MODELS.items()
+    ]
+
+
+def weight_paths() -> list[Path]:
+    """The files of all weights that are there: those that come with this package, and those that were added."""
+    return [*sorted(_SHIPPED.glob("*.safetensors")), *(folder() / f"{name}.safetensors" for name in installed())]
+
+
+def recurrent(name: str) -> bool:
+    """Whether a frame's colour depends on the colour of the frame before it, so that a span is coloured in one go."""
+    return name in _RECURRENT
+
+
+def digest(name: str) -> str:
+    """16 hex digits that change with any weights that decide the model's pixels. Raises as `build` does."""
+    weights = _needed(name)
+    parts = [recorded_checksum(weight) for weight in weights]
+    if name == "standard":
+        parts = [checksum(path) for path in sorted(_SHIPPED.glob("*.safetensors"))]
+    return hashlib.sha256("\n".join([name, *parts]).encode()).hexdigest()[:16]
+
+
+def build(name: str, *, device: torch.device | str, refinement: Refinement | None = None) -> Model:
+    """The colour model of that name, its networks on `device`, ready to run.
+
+    refinement: in place of the model's own, whose weights are then not looked at.
+    Raises BadRequest where there is no such model, ModelError where its weights are missing or damaged.
+    """
+    from stcolor_core.method.model import Model
+
+    if name == "standard":
+        from stcolor_core.method.features.standard import TEMPERATURE, StandardFeatures
+        from stcolor_core.method.refinement.learned import WEIGHTS, LearnedRefinement, load_mixing_net
+
+        return Model(
+            name=name,
+            features=StandardFeatures(device),
+            refinement=refinement or LearnedRefinement(load_mixing_net(WEIGHTS), device),
+            temperature=TEMPERATURE,
+            radius=None,
+            color_features=False,
+            coarse_matching=True,
+            shortlists=True,
+        )
+    if name == "exemplar":
+        from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
+        from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
+
+        vgg, correspondence, color = _needed(name)
+        return Model(
+            name=name,
+            features=ExemplarFeatures(_ready(VGG19, vgg, device), _ready(CorrespondenceNet, correspondence, device)),
+            refinement=refinement or ExemplarRefinement(_ready(ColorNet, color, device)),
+            temperature=0.01,
+            radius=9,
+            color_features=True,
+            coarse_matching=False,
+            shortlists=False,
+        )
+    raise BadRequest(f"There is no model {name!r}. Use one of standard, exemplar.")
+
+
+N = TypeVar("N", bound="nn.Module")
+
+
+def _ready(kind: type[N], weights: str, device: torch.device | str) -> N:
+    """The network with its weights, on the device, for inference."""
+    import torch
+
+    with torch.device("meta"):
+        network = kind()
+    network.load_state_dict(load_weights(weights), strict=True, assign=True)
+    return network.to(device).eval().requires_grad_(False)
+
+
+def _needed(model: str) -> tuple[str, ...]:
+    """Names of the weights a model needs, all of them there."""
+    if model not in _MODELS:
+        raise BadRequest(f"There is no model {model!r}. Use one of {', '.join(_MODELS)}.")
+    weights: tuple[str, ...] = _MODELS[model][2]
+    there = installed()
+    if absent := [name for name in weights if name not in there]:
+        raise missing(absent)
+    return weights

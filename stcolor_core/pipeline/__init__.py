@@ -1,0 +1,1 @@
+"""A shot from plates to coloured frames."""

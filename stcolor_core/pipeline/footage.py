@@ -1,0 +1,253 @@
+"""The pictures of a shot: which frames there are, each plate and reference as the core wants it.
+
+All pictures of a shot lie on one canvas, the union of the plate's data windows, so that a data window that changes
+from frame to frame, or one larger than the display window, needs no special case anywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stcolor_core.errors import BadRequest, PlateError
+from stcolor_core.images import plates
+from stcolor_core.images.color import roll_off
+from stcolor_core.images.known_color import KnownColor, cut
+from stcolor_core.images.plates import Header, Window
+from stcolor_core.images.resizing import resized
+from stcolor_core.method.matching import Keyframe
+from stcolor_core.method.tracking.detectors import Detector
+from stcolor_core.method.tracking.instance import Instances
+from stcolor_core.method.tracking.mattes import merge, read_matte
+from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.recent import Recent
+from stcolor_core.shots.shot import Shot
+
+__all__ = ["PlateFrame", "ShotFootage", "canvas_of"]
+
+Array = NDArray[Any]
+Image = NDArray[np.float32]
+_ASPECT_TOLERANCE = 0.01
+_MOST_COLORFUL = 500  # of a* and b*: a red lamp 250 times as bright as diffuse white
+_HELD = 4  # plates: of the frames that propagation has in work, and one to spare
+
+
+@dataclass(frozen=True)
+class PlateFrame:
+    """One frame of the plate.
+
+    pixels: (H, W, 1 or 3) over its own data window. lightness: (H, W) L* 0..100 on the canvas.
+    """
+
+    header: Header
+    pixels: Image
+    lightness: Image
+
+
+class ShotFootage:
+    """A shot's pictures from disk, at plate size and at working size; it is the `Footage` that propagation asks.
+
+    use_instances: whether tracking wants instances. detector: finds them where there are no mattes.
+    warn: takes one line for the artist, in whichever thread asked for the picture.
+    """
+
+    def __init__(
+        self,
+        shot: Shot,
+        inputs: ShotInputs,
+        *,
+        use_instances: bool,
+        detector: Detector | None,
+        warn: Callable[[str], None],
+    ) -> None:
+        self.frames, self.references = inputs.frames, inputs.references
+        self._shot, self._inputs, self._warn = shot, inputs, warn
+        self._use_instances, self._detector = use_instances, detector
+        self.display, self.canvas = _display_of(inputs), canvas_of(inputs)
+        height = self.canvas[3]
+        lines = min(height, shot.method.working_height)
+        self.working_size = (lines, max(1, round(self.canvas[2] * lines / height)))
+        self.pipe = inputs.pipe
+        self.in_colour: dict[int, bool] = {}  # of the plate frames that were read
+        self._told: set[str] = set()
+        self._plates = Recent[int, PlateFrame](_HELD)
+        self._references = Recent[int, KnownColor](2)
+        self._stills: list[Keyframe] | None = None
+
+    @property
+    def stills(self) -> Sequence[Keyframe]:
+        """The stills at their own aspect, no taller than the working size."""
+        if self._stills is None:
+            self._stills = [self._still(Path(still.path), still.colorspace) for still in self._shot.stills]
+        return self._stills
+
+    def plate(self, frame: int) -> PlateFrame:
+        """A frame of the plate; the last few are held."""
+        return self._plates.get(frame, self._plate)
+
+    def reference(self, frame: int) -> KnownColor:
+        """The colour of a reference on the canvas at plate size; the last two are held."""
+        return self._references.get(frame, self._reference)
+
+    def lightness(self, frame: int) -> Image:
+        """(H, W) L* 0..100 at working size."""
+        return resized(self.plate(frame).lightness, self.working_size)
+
+    def keyframe(self, frame: int) -> Keyframe:
+        """The reference of that frame: the plate's own lightness, the picture's colour."""
+        ab, known = self.reference(frame).at(self.working_size)
+        if known is not None and not known.any():
+            raise BadRequest(
+                f"Reference {frame} ({self.references[frame][0]}) has hardly a pixel of known colour within the plate. "
+                "Render it again, larger or without NaN and infinity."
+            )
+        return Keyframe(self.lightness(frame), ab, self.instances(frame), known)
+
+    def instances(self, frame: int) -> Instances | None:
+        """The frame's mattes, else what the detector finds; None where tracking wants none or it has no matte."""
+        if not self._use_instances:
+            return None
+        if not self._shot.mattes:
+            return self._detector.detect(self.lightness(frame)) if self._detector else None
+        pictures = self._inputs.read_mattes(frame)
+        if not pictures:
+            return None
+        on_canvas = _Windows(self.canvas, self.plate(frame).header.display_window)
+        mattes = [read_matte(picture, plate=on_canvas, size=self.working_size) for picture in pictures]
+        merged = merge(mattes, self.working_size)
+        if not len(merged.masks):
+            self._warn_once(
+                f"The matte {pictures[0].path} has no instance in it; frame {frame} is not restricted by it."
+            )
+        return merged
+
+    def on_canvas(self, header: Header, pixels: Array) -> Array:
+        """Pixels (H, W, ...) over a frame's data window -> over the canvas, 0 where the frame has none."""
+        return cut(pixels, header.data_window, self.canvas, outside="black")
+
+    def off_canvas(self, header: Header, pixels: Array) -> Array:
+        """Pixels over the canvas -> over a frame's data window."""
+        return cut(pixels, self.canvas, header.data_window, outside="held")
+
+    def _plate(self, frame: int) -> PlateFrame:
+        picture = self._inputs.read_plate(frame)
+        pixels = plates.luma_channels(picture)
+        if picture.nonfinite:
+            self._warn_once(
+                f"Frame {frame} ({picture.path}) has {picture.nonfinite} pixels that are NaN or infinite; "
+                "they count as 0 and 65504."
+            )
+        if frame not in self.in_colour:
+            in_colour = not self.pipe.is_grey(pixels)
+            if in_colour and not any(self.in_colour.values()):
+                self._warn(f"Frame {frame} ({picture.path}) of the plate is in colour. Only its luminance is taken.")
+            self.in_colour[frame] = in_colour
+        lightness = roll_off(self.pipe.lightness(pixels))
+        return PlateFrame(picture, pixels, np.asarray(self.on_canvas(picture, lightness), np.float32))
+
+    def _reference(self, frame: int) -> KnownColor:
+        path, colorspace = self.references[frame]
+        picture = self._colored(path, frame, colorspace)
+        ratio = (picture.display_window[2] * self.display[3]) / (picture.display_window[3] * self.display[2])
+        if abs(ratio - 1) > _ASPECT_TOLERANCE:
+            raise BadRequest(
+                f"Reference {frame} ({path}) is {_size(picture.display_window)}, of another aspect than the plate's "
+                f"{_size(self.display)}. Reformat it to the plate, or give it as --still."
+            )
+        pipe = self._inputs.pipe_of(path, colorspace, exposure=self._shot.plate.exposure)
+        lab = pipe.lab(plates.luma_channels(picture))
+        color = self._known(lab, picture, f"Reference {frame} ({path})").laid_over(
+            picture, display=self.display, canvas=self.canvas
+        )
+        if color.known is not None and not color.known.any():
+            raise BadRequest(
+                f"Reference {frame} ({path}) has no pixel of known colour within the plate: its data window is "
+                "elsewhere, or all of it is NaN or infinite. Render it again."
+            )
+        return color
+
+    def _still(self, path: Path, colorspace: str | None) -> Keyframe:
+        picture = self._colored(path, None, colorspace)
+        lab = self._inputs.pipe_of(path, colorspace, exposure=0.0).lab(plates.luma_channels(picture))
+        lines = min(len(lab), self.working_size[0])
+        size = (lines, max(1, round(lab.shape[1] * lines / len(lab))))
+        ab, known = self._known(lab, picture, f"The still {path}").at(size)
+        if known is not None and not known.any():
+            raise BadRequest(f"All of the still {path} is NaN or infinite. Render it again.")
+        return Keyframe(resized(np.ascontiguousarray(roll_off(lab[..., 0])), size), ab, known=known)
+
+    def _colored(self, path: Path, frame: int | None, colorspace: str | None) -> plates.Picture:
+        picture = self._inputs.read_coloured(path)
+        what = f"The still {path}" if frame is None else f"Reference {frame} ({path})"
+        if picture.nonfinite:
+            self._warn_once(f"{what} has {picture.nonfinite} pixels that are NaN or infinite; they lend no colour.")
+        if self._inputs.pipe_of(path, colorspace, exposure=0.0).is_grey(plates.luma_channels(picture)):
+            self._warn_once(f"{what} has no colour in it; what it colours will be grey.")
+        return picture
+
+    def _known(self, lab: Image, picture: plates.Picture, what: str) -> KnownColor:
+        """A picture's colour, without what is no light's: not finite, or more colourful than any lamp."""
+        ab = np.ascontiguousarray(lab[..., 1:])
+        known = np.asarray((np.abs(ab) <= _MOST_COLORFUL).all(axis=-1))
+        if picture.broken is not None:
+            known = known & ~picture.broken
+        beyond = known.size - int(known.sum()) - picture.nonfinite
+        if beyond > 0:
+            self._warn_once(
+                f"{what} has {beyond} pixels with a* or b* beyond {_MOST_COLORFUL}, which no light has; they lend no "
+                "colour. Check them for values that were infinite or far below zero."
+            )
+        return KnownColor(ab, None if known.all() else np.asarray(known))
+
+    def _warn_once(self, message: str) -> None:
+        if message not in self._told:
+            self._told.add(message)
+            self._warn(message)
+
+
+@dataclass(frozen=True)
+class _Windows:
+    data_window: Window
+    display_window: Window
+
+
+def _display_of(inputs: ShotInputs) -> Window:
+    """The format of the plate, which all its frames must have, as they must have one file type and layer."""
+    first = inputs.first
+    for frame, file in inputs.formats.items():
+        where = f"Frame {frame} ({inputs.frames[frame]})"
+        if file.display_window != first.display_window:
+            raise PlateError(
+                f"{where} is {_size(file.display_window)}, the first frame {_size(first.display_window)}. "
+                "Reformat the plate to one size."
+            )
+        if file.file_format != first.file_format:
+            raise PlateError(
+                f"{where} is a {file.file_format} file by its content, the first frame {first.file_format}. "
+                "Convert the plate to one file type."
+            )
+        if file.layer != first.layer:
+            raise PlateError(
+                f"{where} gives its layer {file.layer or 'R, G, B'}, the first frame {first.layer or 'R, G, B'}. "
+                "Name the one to take with --plate-layer."
+            )
+    return first.display_window
+
+
+def _size(window: Window) -> str:
+    return f"{window[2]} x {window[3]}"
+
+
+def canvas_of(inputs: ShotInputs) -> Window:
+    """The union of the plate's data windows."""
+    corners = [
+        (x, y, x + width, y + height) for x, y, width, height in {f.data_window for f in inputs.formats.values()}
+    ]
+    left, top = (min(corner[i] for corner in corners) for i in (0, 1))
+    right, bottom = (max(corner[i] for corner in corners) for i in (2, 3))
+    return left, top, right - left, bottom - top

@@ -1,0 +1,143 @@
+"""What tracking found, as layers that a compositor can use: Cryptomatte of the instances, STMap of the displacement."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stcolor_core.method.tracking.instance import resample
+
+__all__ = ["cryptomatte_id", "cryptomatte_layers", "murmurhash3_32", "stmap"]
+
+_UINT32 = 0xFFFFFFFF
+
+
+def cryptomatte_layers(
+    masks: NDArray[np.float32],
+    names: Sequence[str],
+    *,
+    size: tuple[int, int] | None = None,
+    layer: str = "rc_id",
+    ranks: int = 6,
+) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
+    """Masks as one Cryptomatte (specification 1.2): channels, to be written as float and never half, and metadata.
+
+    masks: (K, h, w) float32, 0..1; K may be 0. names: K, each once.
+    size: (H, W) of the channels, to which masks are scaled one at a time; None is the masks' own.
+    ranks: how many masks a pixel can hold, the largest of them, an odd number counting as the next even one. Keep it
+    for a whole sequence, so that all frames have the same channels.
+    Returns name -> (H, W) float32, with `rc_id00.R` the id and `.G` the coverage of the first rank, `.B` and `.A` those
+    of the second, `rc_id01.R` the id of the third, and so on; and the metadata, which holds the manifest.
+    Where masks sum to more than 1, they are scaled to 1. Raises ValueError where the names are not K different ones.
+    """
+    count, *own_size = masks.shape
+    ids = {name: cryptomatte_id(name) for name in names}
+    if len(names) != count or len(set(ids.values())) != count:
+        raise ValueError(f"{count} masks need as many different names")
+    levels = (max(1, ranks) + 1) // 2
+    planes = np.zeros((levels, 4, *(size or own_size)), np.float32)
+    _rank(masks, np.array(list(ids.values()), np.uint32).view(np.float32), planes)
+    channels = {
+        f"{layer}{level:02d}.{name}": planes[level, index]
+        for level in range(levels)
+        for index, name in enumerate("RGBA")
+    }
+    prefix = f"cryptomatte/{cryptomatte_id(layer):08x}"[:-1]
+    manifest = {name: f"{bits:08x}" for name, bits in ids.items()}
+    return channels, {
+        f"{prefix}/name": layer,
+        f"{prefix}/hash": "MurmurHash3_32",
+        f"{prefix}/conversion": "uint32_to_float32",
+        f"{prefix}/manifest": json.dumps(manifest, separators=(",", ":")),
+    }
+
+
+def _rank(masks: NDArray[np.float32], ids: NDArray[np.float32], planes: NDArray[np.float32]) -> None:
+    """Fill (levels, 4, H, W) planes of zeros: at each pixel the largest mask first, of equal ones the earlier.
+
+    Mask by mask is inserted where it covers anything, and what it displaces moves down a rank: the cost goes with the
+    area covered, and no second stack of masks is ever held.
+    """
+    if not len(masks):
+        return
+    size = (planes.shape[2], planes.shape[3])
+    # scaling is linear, so the sum of the scaled masks needs only their mean to be scaled
+    total = len(masks) * resample(masks.mean(axis=0, dtype=np.float64).astype(np.float32), size).ravel()
+    # a little below 1 where there is too much, so that rounding does not lift the sum above it
+    share = np.where(total > 1, (1 - 2e-6) / np.maximum(total, 1), 1).astype(np.float32)
+    ranks = planes.reshape(-1, 2, total.size)
+    for mask, identity in zip(masks, ids, strict=True):
+        flat = resample(mask, size).ravel()
+        place = np.flatnonzero(flat > 0)  # of booleans: several times faster than of floats
+        coverage = flat[place] * share[place]
+        owner = np.full(len(place), identity)
+        for rank_ids, rank_coverage in ranks:
+            if not len(place):
+                break
+            owner_before, coverage_before = rank_ids[place], rank_coverage[place]
+            wins = coverage > coverage_before
+            rank_ids[place[wins]], rank_coverage[place[wins]] = owner[wins], coverage[wins]
+            owner, coverage = np.where(wins, owner_before, owner), np.where(wins, coverage_before, coverage)
+            left = coverage > 0
+            place, owner, coverage = place[left], owner[left], coverage[left]
+
+
+def cryptomatte_id(name: str) -> int:
+    """The bits of the float32 that stands for a name: its hash, kept clear of subnormals, infinity and NaN."""
+    bits = murmurhash3_32(name.encode("utf-8"))
+    return bits ^ (1 << 23) if (bits >> 23) & 0xFF in (0, 0xFF) else bits
+
+
+def murmurhash3_32(data: bytes, *, seed: int = 0) -> int:
+    """MurmurHash3_x86_32 (Austin Appleby, public domain), unsigned; a few short names are not worth a library."""
+    state, tail = seed, len(data) % 4
+    for start in range(0, len(data) - tail, 4):
+        state ^= _scrambled(int.from_bytes(data[start : start + 4], "little"))
+        state = (_rotated(state, 13) * 5 + 0xE6546B64) & _UINT32
+    if tail:
+        state ^= _scrambled(int.from_bytes(data[-tail:], "little"))
+    state ^= len(data)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        state = ((state ^ (state >> shift)) * factor) & _UINT32
+    return state ^ (state >> 16)
+
+
+def _scrambled(block: int) -> int:
+    return (_rotated((block * 0xCC9E2D51) & _UINT32, 15) * 0x1B873593) & _UINT32
+
+
+def _rotated(value: int, bits: int) -> int:
+    return ((value << bits) | (value >> (32 - bits))) & _UINT32
+
+
+def stmap(
+    displacement: NDArray[np.float32],
+    *,
+    plate: tuple[int, int],
+    display: tuple[int, int, int, int] | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Where each pixel of the plate lies on the reference, for Nuke's STMap node.
+
+    displacement: (H, W, 2) float32, pixels (x, y) at working size, y downwards, from the target to the reference.
+    plate: (width, height) of the result, the plate's data window. display: (x, y, width, height) of the display
+    window, x and y counted from the data window's upper left corner; None where the two are the same.
+    Returns (u, v), (height, width) float32: the pixel centre (x + 0.5) / width and 1 - (y + 0.5) / height of the
+    display window, so 0..1 with the origin at the bottom left; beyond that where the surface is outside the picture.
+    """
+    width, height = plate
+    left, top, display_width, display_height = display or (0, 0, width, height)
+    scale = width / displacement.shape[1], height / displacement.shape[0]
+    x, y = (
+        cv2.resize(displacement[..., axis], plate, interpolation=cv2.INTER_LINEAR) * np.float32(scale[axis])
+        for axis in (0, 1)
+    )
+    # in float32 the centre of a pixel beyond 8192 would lose the bits that tell neighbours apart
+    x_centre = (np.arange(width) + 0.5 - left) / display_width
+    y_centre = 1 - (np.arange(height) + 0.5 - top) / display_height
+    return (x_centre + x / display_width).astype(np.float32), (y_centre[:, None] - y / display_height).astype(
+        np.float32
+    )

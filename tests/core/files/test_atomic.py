@@ -1,0 +1,60 @@
+"""Files that are written beside their names, and what killed writers leave behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from stcolor_core.files import atomic
+from stcolor_core.files.atomic import partial_of
+
+HOUR = 3600.0
+
+
+@pytest.fixture(autouse=True)
+def _nothing_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(atomic, "_swept", {})
+
+
+def write(path: Path) -> None:
+    with partial_of(path) as partial:
+        partial.write_text("whole")
+
+
+def abandoned(folder: Path, name: str) -> Path:
+    """A partial file last written to two hours ago."""
+    left = folder / f".{name}.0123abcd.partial"
+    left.write_text("half")
+    now = left.stat().st_mtime
+    os.utime(left, (now - 2 * HOUR, now - 2 * HOUR))
+    return left
+
+
+def test_a_folder_is_swept_once_and_again_after_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 0.0
+    monkeypatch.setattr(atomic, "time", SimpleNamespace(monotonic=lambda: clock))
+    monkeypatch.setattr(atomic, "_last_change", lambda path: path.stat().st_mtime)  # the other time cannot be set
+    first = abandoned(tmp_path, "first.exr")
+    write(tmp_path / "a.exr")
+    assert not first.exists()
+    second = abandoned(tmp_path, "second.exr")
+    clock = HOUR / 2
+    write(tmp_path / "b.exr")
+    assert second.exists(), "to list it for every frame would cost"
+    clock = 2 * HOUR
+    write(tmp_path / "c.exr")
+    assert not second.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.exr", "b.exr", "c.exr"]
+
+
+def test_folders_that_were_written_to_long_ago_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 0.0
+    monkeypatch.setattr(atomic, "time", SimpleNamespace(monotonic=lambda: clock))
+    for number in range(20):
+        clock += HOUR / 2
+        (tmp_path / str(number)).mkdir()
+        write(tmp_path / str(number) / "a.exr")
+    assert len(atomic._swept) <= 3

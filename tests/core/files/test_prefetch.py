@@ -1,0 +1,84 @@
+"""Results computed ahead in a thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from stcolor_core.files.prefetch import ahead
+
+_SECONDS = 10.0  # that something which must happen may take
+
+
+def doubled(number: int) -> int:
+    return 2 * number
+
+
+def test_results_come_in_order_from_one_other_thread_and_items_are_taken_in_this_one() -> None:
+    def items() -> Iterator[tuple[int, int]]:
+        yield from ((number, threading.get_ident()) for number in range(50))
+
+    def seen(item: tuple[int, int]) -> tuple[int, int, int]:
+        return (*item, threading.get_ident())
+
+    results = list(ahead(seen, items()))
+    assert [number for number, _, _ in results] == list(range(50))
+    assert {thread for _, thread, _ in results} == {threading.get_ident()}
+    (worker,) = {thread for _, _, thread in results}
+    assert worker != threading.get_ident()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_few_items(count: int) -> None:
+    assert list(ahead(doubled, range(count))) == [2 * number for number in range(count)]
+
+
+def test_the_next_is_computed_while_one_is_in_use_and_none_beyond_it() -> None:
+    begun = [threading.Event() for _ in range(4)]
+
+    def begin(number: int) -> int:
+        begun[number].set()
+        return number
+
+    with closing(ahead(begin, range(4))) as results:
+        for number in range(3):
+            assert next(results) == number
+            assert begun[number + 1].wait(_SECONDS)
+            assert not any(event.is_set() for event in begun[number + 2 :])
+
+
+def test_an_error_comes_where_its_result_would_have_come() -> None:
+    def third_fails(number: int) -> int:
+        if number == 3:
+            raise ValueError("the third")
+        return number
+
+    results = ahead(third_fails, range(1, 9))
+    assert [next(results), next(results)] == [1, 2]
+    with pytest.raises(ValueError, match="the third"):
+        next(results)
+
+
+def test_leaving_early_waits_for_the_one_in_work_and_leaves_no_thread() -> None:
+    before = threading.active_count()
+    begun, go_on = threading.Event(), threading.Event()
+    done: list[int] = []
+
+    def slow(number: int) -> int:
+        if number == 1:
+            begun.set()
+            go_on.wait(_SECONDS)
+        done.append(number)
+        return number
+
+    results = ahead(slow, ahead(int, range(1000)))
+    next(results)
+    assert begun.wait(_SECONDS)
+    threading.Timer(0.02, go_on.set).start()
+    results.close()
+    assert done == [0, 1]
+    del results
+    assert threading.active_count() <= before + 1  # the timer's

@@ -1,0 +1,69 @@
+"""Which of many channels are the picture."""
+
+from __future__ import annotations
+
+import pytest
+
+from stcolor_core.images.plate_layers import layers_of, named
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        pytest.param("R G B A", "R G B", id="rgba"),
+        pytest.param("A B G R", "R G B", id="the order in the file does not matter"),
+        pytest.param("Y", "Y", id="luminance"),
+        pytest.param("A Y", "Y", id="luminance after alpha"),
+        pytest.param("Z R G B diffuse.R diffuse.G diffuse.B", "R G B", id="the picture before its passes"),
+        pytest.param(
+            "Z diffuse.B diffuse.G diffuse.R spec.R spec.G spec.B", "diffuse.R diffuse.G diffuse.B", id="layer"
+        ),
+        pytest.param(
+            "albedo.R albedo.G albedo.B beauty.R beauty.G beauty.B", "beauty.R beauty.G beauty.B", id="beauty"
+        ),
+        pytest.param("a.R a.G a.B C.R C.G C.B", "C.R C.G C.B", id="C"),
+        pytest.param("a.R a.G a.B rgba.Y", "rgba.Y", id="a grey beauty"),
+        pytest.param(
+            "L.AO.R L.AO.G L.AO.B L.Combined.R L.Combined.G L.Combined.B",
+            "L.Combined.R L.Combined.G L.Combined.B",
+            id="the word in a longer name",
+        ),
+        pytest.param("main.R main.G main.B Y", "Y", id="bare luminance before any layer"),
+        pytest.param("spec.R spec.G spec.B Diff.R Diff.G Diff.B", "Diff.R Diff.G Diff.B", id="by name"),
+        pytest.param("cryptic.R cryptic.G cryptic.B", "cryptic.R cryptic.G cryptic.B", id="no ids"),
+        pytest.param("rgba.red rgba.green rgba.blue rgba.alpha", "rgba.red rgba.green rgba.blue", id="long names"),
+        pytest.param("motion.x motion.y luma", "motion.x", id="y of a vector is no luminance"),
+        pytest.param("A R", "R", id="red alone"),
+        pytest.param("A", "A", id="alpha alone"),
+        pytest.param("roto.alpha matte", "matte", id="not the alpha of a layer"),
+    ],
+)
+def test_the_picture_s_channels_are_found_by_name(names: str, chosen: str) -> None:
+    assert layers_of([(0, "", names.split())])[0].picture == tuple(chosen.split())
+
+
+def test_ids_come_last_and_are_no_picture() -> None:
+    channels = ["crypto00.R", "crypto00.G", "crypto00.B", "rc_ab.u", "rc_ab.v"]
+    layers = layers_of([(0, "", channels)], ids=["crypto"])
+    assert [layer.name for layer in layers] == ["rc_ab", "crypto00"] and not any(layer.is_picture for layer in layers)
+
+
+def test_a_part_s_name_counts_as_layer_before_that_of_its_channels() -> None:
+    parts = [
+        (0, "rgba", ["R", "G", "B", "spec.R", "spec.G", "spec.B"]),
+        (1, "N", ["N.X", "N.Y", "N.Z"]),
+        (2, "", ["Y"]),
+    ]
+    assert [(layer.name, layer.part) for layer in layers_of(parts)] == [
+        ("", 2),
+        ("rgba", 0),
+        ("rgba.spec", 0),
+        ("N", 1),
+    ]
+
+
+def test_a_layer_is_found_by_its_exact_name_before_another_in_capitals() -> None:
+    layers = layers_of([(0, "", ["Spec.R", "spec.R", "a.R"])])
+    assert [getattr(named(layers, name), "name", None) for name in ("Spec", "spec", "SPEC", "b")] == [
+        "Spec", "spec", "Spec", None
+    ]  # fmt: skip

@@ -1,0 +1,48 @@
+"""Whom the standard model trusts: flow in sight, then tracked places, then places anywhere."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from refinement_evidence import CARRIED, FREE, TRACKED, evidence, flow, plane
+
+from stcolor_core.method.refinement import Evidence, Refined
+from stcolor_core.method.refinement.standard import StandardRefinement
+
+
+def refine(given: Evidence) -> Refined:
+    return StandardRefinement().refine(given, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "color"),
+    [
+        pytest.param(evidence(flows=(flow(),)), CARRIED, id="flow in sight"),
+        pytest.param(evidence(flows=(flow(visibility=0),)), TRACKED, id="hidden: a tracked place"),
+        pytest.param(evidence(flows=(flow(residual=60),)), TRACKED, id="flow that leads to another luminance"),
+        pytest.param(evidence(), TRACKED, id="no flow"),
+        pytest.param(evidence(similarity=0.1), FREE, id="a lost track is found again anywhere"),
+        pytest.param(
+            evidence(similarity=0.1, restricted=False), TRACKED, id="nothing was restricted, nothing can be lost"
+        ),
+    ],
+)
+def test_the_colour_is_that_of_who_is_trusted(given: Evidence, color: tuple[float, float]) -> None:
+    np.testing.assert_allclose(refine(given).ab, plane(color), atol=1.5)  # the gate is soft
+
+
+def test_confidence_and_tracked_share_follow() -> None:
+    assert refine(evidence(flows=(flow(),))).confidence.min() > 0.99
+    found = refine(evidence(similarity=0.1))
+    assert found.tracked.max() < 0.01
+    np.testing.assert_allclose(found.confidence, 0.9, atol=0.02)
+
+
+def test_two_flows_mix_by_nearness_and_the_hidden_one_gives_way() -> None:
+    first, last = flow(closeness=0.75), flow(closeness=0.25, color=(45.0, 10.0))
+    both = refine(evidence(flows=(first, last)))
+    np.testing.assert_allclose(both.ab, 0.75 * plane(CARRIED) + 0.25 * plane((45.0, 10.0)), atol=0.01)
+    assert (both.flow_source == 0).all()
+    hidden = refine(evidence(flows=(flow(closeness=0.75, visibility=0), last)))
+    np.testing.assert_allclose(hidden.ab, plane((45.0, 10.0)), atol=0.01)
+    assert (hidden.flow_source == 1).all()

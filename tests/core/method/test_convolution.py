@@ -1,0 +1,56 @@
+"""Convolutions by rows and of doubled maps against what torch makes of the whole."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stcolor_core.method import convolution
+
+RANDOM = torch.Generator().manual_seed(4)
+
+
+def noise(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=RANDOM)
+
+
+@pytest.fixture(params=[1, 700, 1500, 1 << 21], ids=["row by row", "few rows", "more rows", "whole"])
+def strips(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolution, "_ELEMENTS", request.param)
+
+
+@pytest.mark.usefixtures("strips")
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_a_convolution_by_rows_is_that_of_the_whole(dilation: int) -> None:
+    conv = nn.Conv2d(5, 7, 3, padding=dilation, dilation=dilation).requires_grad_(False)
+    x = noise(1, 5, 19, 11)
+    torch.testing.assert_close(convolution.convolved(conv, x), conv(x), rtol=0, atol=1e-5)
+
+
+@pytest.mark.usefixtures("strips")
+def test_maps_of_several_sizes_go_through_by_rows_together() -> None:
+    def joined(coarse: Tensor, fine: Tensor) -> Tensor:
+        return F.max_pool2d(F.avg_pool2d(F.interpolate(coarse, scale_factor=4) + fine, 5, 1, 2), 2)
+
+    coarse, fine = noise(1, 6, 9, 8), noise(1, 6, 36, 32)
+    found = convolution.by_rows(joined, coarse, fine, units=9, halo=1, channels=6)
+    torch.testing.assert_close(found, joined(coarse, fine))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_doubled_map_is_convolved_without_being_made(layout: torch.memory_format) -> None:
+    conv = nn.Conv2d(5, 7, 3, padding=1).requires_grad_(False).to(memory_format=layout)
+    x = noise(2, 5, 6, 9)
+    found = convolution.doubled(conv, x)
+    assert found.is_contiguous(memory_format=layout)
+    torch.testing.assert_close(found, conv(F.interpolate(x, scale_factor=2)), rtol=0, atol=1e-5)
+
+
+def test_the_norm_in_place_is_the_norm() -> None:
+    x = 3 * noise(2, 4, 30, 40) + 10
+    expected = F.instance_norm(x)
+    found = convolution.instance_norm_(x)
+    assert found.data_ptr() == x.data_ptr()
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)

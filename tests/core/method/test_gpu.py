@@ -1,0 +1,65 @@
+"""The same code on a CUDA device: colours as on the CPU, and what happens when its memory runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scenes import Scene, pan
+
+from stcolor_core.files.scratch import Scratch
+from stcolor_core.method.propagation import Colored, Propagator
+from stcolor_core.models import registry
+from stcolor_core.shots.shot import Method
+from stcolor_core.shots.spans import plan
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
+]
+
+
+@pytest.fixture
+def little_memory() -> Iterator[None]:
+    """Less than one chunk of affinity takes."""
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(1e-4)
+    yield
+    torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+def color(scene: Scene, references: list[int], device: str) -> list[Colored]:
+    model = registry.build("standard", device=device)
+    propagator = Propagator(model, Method(tracking="dense"), device=torch.device(device))
+    colors = []
+    for span in plan(range(len(scene.lightnesses)), references, []):
+        with Scratch() as scratch:
+            colors += list(propagator.color(span, scene, scratch))
+    return colors
+
+
+@pytest.mark.parametrize("references", [[0], [0, 7]])
+def test_colours_are_those_of_the_cpu(references: list[int]) -> None:
+    scene = pan(8)
+    for here, there in zip(color(scene, references, "cpu"), color(scene, references, "cuda"), strict=True):
+        assert here.frame == there.frame
+        difference = np.abs(here.ab - there.ab)
+        assert np.percentile(difference, 99) < 0.5  # convolutions on a GPU round to TF32
+        assert np.abs(here.confidence - there.confidence).mean() < 0.01
+
+
+def test_a_device_gives_the_same_pixels_again() -> None:
+    scene = pan(6)
+    for first, second in zip(color(scene, [0, 5], "cuda"), color(scene, [0, 5], "cuda"), strict=True):
+        np.testing.assert_array_equal(first.ab, second.ab)
+        np.testing.assert_array_equal(first.confidence, second.confidence)
+
+
+def test_running_out_of_memory_in_any_stage_reaches_the_caller(little_memory: None) -> None:  # noqa: ARG001
+    scene = pan(4)
+    still = replace(scene, stills=(scene.keyframe(0),))
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        color(still, [0], "cuda")

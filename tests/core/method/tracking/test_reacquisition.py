@@ -1,0 +1,99 @@
+"""Surfaces found again by their features: on places that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from stcolor_core.method.tracking.flow import FlowLink
+from stcolor_core.method.tracking.instance import InstanceRestriction
+from stcolor_core.method.tracking.reacquisition import fit, found_again, matches
+from stcolor_core.method.tracking.tracks import Tracks
+from stcolor_core.method.tracking.walk import View
+
+GRID = (16, 24)
+
+
+def features(seed: int = 0) -> torch.Tensor:
+    """(32, P) unit features, smooth enough that neighbours resemble each other."""
+    noise = torch.randn(1, 32, *GRID, generator=torch.Generator().manual_seed(seed))
+    return F.normalize(F.avg_pool2d(noise, 3, 1, 1)[0].flatten(1), dim=0)
+
+
+def shifted(values: torch.Tensor, x: int, y: int) -> torch.Tensor:
+    """Each place shows what lies (x, y) cells further on in `values`."""
+    return values.reshape(-1, *GRID).roll((-y, -x), (1, 2)).flatten(1)
+
+
+def test_a_jump_is_found_whatever_its_length() -> None:
+    reference = features()
+    displacement, agreement = matches(shifted(reference, 8, 4), reference, GRID)
+    np.testing.assert_allclose(displacement[2:10, 2:14], np.broadcast_to((8, 4), (8, 12, 2)), atol=1e-5)
+    assert agreement[3:9, 3:13].min() > 0.9
+
+
+def test_what_resembles_nothing_does_not_agree() -> None:
+    _, agreement = matches(features(1), features(2), GRID)
+    assert agreement.mean() < 0.3
+
+
+def test_the_fit_is_that_of_the_place_the_displacement_leads_to() -> None:
+    reference = features()
+    target = shifted(reference, 3, 0)
+    right, wrong = (
+        fit(target, reference, torch.tensor(step).float().expand(GRID[0] * GRID[1], 2), GRID).reshape(GRID)[:, :20]
+        for step in ((3, 0), (0, 0))
+    )
+    torch.testing.assert_close(right, torch.ones_like(right))
+    assert wrong.mean() < 0.5
+
+
+@pytest.fixture
+def scene() -> tuple[np.ndarray, np.ndarray]:
+    """A textured picture, and itself moved 24 pixels to the left: four cells of 4 pixels, and a half."""
+    noise = np.random.RandomState(0).uniform(0, 1, (64, 136)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
+    wide = 100 * (smooth - smooth.min()) / np.ptp(smooth)
+    return np.ascontiguousarray(wide[:, :96]), np.ascontiguousarray(wide[:, 24:120])
+
+
+@pytest.fixture
+def view() -> Callable[[np.ndarray, torch.Tensor], View]:
+    def make(lightness: np.ndarray, described: torch.Tensor) -> View:
+        return View(lightness, np.zeros(GRID, np.float32), (64, 96), 4, lambda: (described, described))
+
+    return make
+
+
+def tracks(instances: InstanceRestriction | None = None) -> Tracks:
+    still = np.zeros((64, 96, 2), np.float32)
+    return Tracks(None, None, 0.0, instances, None, still, np.ones((64, 96), np.float32), FlowLink.identity(64, 96))
+
+
+def test_flow_starts_at_the_matches_and_ends_at_the_pixel(
+    scene: tuple[np.ndarray, np.ndarray], view: Callable[[np.ndarray, torch.Tensor], View]
+) -> None:
+    described = features()
+    link = found_again(view(scene[1], shifted(described, 6, 0)), view(scene[0], described), described, tracks())
+    inside = link.displacement[8:-8, 8:60]
+    assert np.percentile(np.linalg.norm(inside - [24, 0], axis=-1), 90) < 0.5
+    assert link.visibility[8:-8, 8:60].mean() > 0.8
+
+
+def test_a_matte_keeps_what_it_forbids(
+    scene: tuple[np.ndarray, np.ndarray], view: Callable[[np.ndarray, torch.Tensor], View]
+) -> None:
+    described = features()
+    upper = torch.arange(GRID[0] * GRID[1]) < GRID[0] * GRID[1] // 2
+    nowhere = InstanceRestriction(
+        target_label=torch.where(upper, 0, -1), reference_allowed=torch.zeros(1, len(upper)) > 0
+    )
+    link = found_again(view(scene[1], shifted(described, 6, 0)), view(scene[0], described), described, tracks(nowhere))
+    assert np.all(link.displacement[:32] == 0)
+    assert np.all(link.visibility[:32] == 0)
+    assert np.median(link.displacement[40:56, 8:60, 0]) == pytest.approx(24, abs=0.5)

@@ -1,0 +1,45 @@
+"""The last values are held, and freed with their owner."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+from stcolor_core.pipeline.recent import Recent
+
+
+def test_only_the_last_are_held() -> None:
+    made: list[int] = []
+
+    def make(key: int) -> int:
+        made.append(key)
+        return 10 * key
+
+    recent = Recent[int, int](2)
+    assert [recent.get(key, make) for key in (1, 2, 1, 3, 1, 2)] == [10, 20, 10, 30, 10, 20]
+    assert made == [1, 2, 3, 2]
+
+
+def test_values_go_with_their_owner_at_once() -> None:
+    class Owner:
+        def __init__(self) -> None:
+            self.recent = Recent[int, "Owner.Value"](2)
+
+        class Value:
+            pass
+
+        def get(self) -> Value:
+            return self.recent.get(1, self.make)
+
+        def make(self, _: int) -> Value:
+            return Owner.Value()
+
+    owner = Owner()
+    value = weakref.ref(owner.get())
+    assert value() is not None
+    gc.disable()
+    try:
+        del owner
+        assert value() is None
+    finally:
+        gc.enable()

@@ -1,0 +1,128 @@
+"""Scene cuts on luminance: made shots whose cuts are known, and real ones where ../shared is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stcolor_core.shots.cuts import CutFinder, find_cuts
+
+SHARED = Path(__file__).resolve().parents[3].parent / "shared"
+HEIGHT, WIDTH = 90, 160
+
+
+def scene(seed: int, count: int, *, speed: float = 2.0) -> list[np.ndarray]:
+    """A camera that pans over a landscape of blurred noise: count frames of L* (HEIGHT, WIDTH)."""
+    noise = np.random.default_rng(seed).normal(size=(HEIGHT, WIDTH + int(speed * count) + 1)).astype(np.float32)
+    land = sum(scale * cv2.GaussianBlur(noise, (0, 0), scale) for scale in (2, 5, 12))
+    land = cv2.normalize(land, None, 5, 95, cv2.NORM_MINMAX)
+    return [land[:, int(speed * i) :][:, :WIDTH].copy() for i in range(count)]
+
+
+def cuts_of(frames: Iterable[np.ndarray]) -> list[int]:
+    return find_cuts(enumerate(frames))
+
+
+def test_a_cut_is_told_by_the_first_frame_of_the_new_scene() -> None:
+    assert cuts_of(scene(1, 8) + scene(2, 8) + scene(3, 8)) == [8, 16]
+
+
+def test_frames_keep_the_numbers_they_come_with() -> None:
+    frames = scene(1, 5) + scene(2, 5)
+    assert find_cuts(zip(range(1001, 1021, 2), frames, strict=True)) == [1011]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=5))
+def test_shots_of_any_length_are_told_apart(lengths: list[int]) -> None:
+    frames = [frame for seed, length in enumerate(lengths) for frame in scene(seed, length)]
+    assert cuts_of(frames) == np.cumsum(lengths)[:-1].tolist()
+
+
+@pytest.mark.parametrize("speed", [0.0, 4.0, 16.0, 48.0], ids="{} px a frame".format)
+def test_a_camera_move_is_no_cut(speed: float) -> None:
+    assert cuts_of(scene(1, 12, speed=speed)) == []
+
+
+@pytest.mark.parametrize("length", [1, 2])
+@pytest.mark.parametrize("start", [1, 5, 9])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda frame: np.minimum(frame * 2 + 10, 100), id="flash"),
+        pytest.param(np.zeros_like, id="black"),
+        pytest.param(lambda frame: np.full_like(frame, 100), id="white"),
+        pytest.param(lambda frame: np.roll(frame, frame.size // 3), id="torn"),
+    ],
+)
+def test_a_flash_or_a_bad_frame_is_no_cut(spoil, start: int, length: int) -> None:  # type: ignore[no-untyped-def]
+    frames = scene(1, 12)
+    frames[start : start + length] = map(spoil, frames[start : start + length])
+    assert cuts_of(frames) == []
+
+
+def test_flicker_and_grain_are_no_cuts_and_hide_none() -> None:
+    rng = np.random.default_rng(0)
+    frames = [frame * rng.uniform(0.95, 1.05) + rng.normal(0, 4, frame.shape) for frame in scene(1, 12) + scene(2, 12)]
+    assert cuts_of(frames) == [12]
+
+
+def test_a_cut_is_found_between_the_bars_of_a_letterbox() -> None:
+    frames = scene(1, 6) + scene(2, 6)
+    for frame in frames:
+        frame[:18] = frame[-18:] = 0
+    assert cuts_of(frames) == [6]
+
+
+def test_a_cut_is_found_between_two_dark_scenes() -> None:
+    assert cuts_of([frame * 0.1 for frame in scene(1, 6) + scene(2, 6)]) == [6]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 400), (777, 123), (36, 64)], ids=str)
+def test_any_size_will_do(shape: tuple[int, int]) -> None:
+    assert cuts_of([np.full(shape, 50.0)] * 5) == []
+    if min(shape) > 1:
+        assert cuts_of([cv2.resize(frame, shape[::-1]) for frame in scene(1, 5) + scene(2, 5)]) == [5]
+
+
+def test_pixels_that_are_no_numbers_do_no_harm() -> None:
+    frames = scene(1, 6) + scene(2, 6)
+    for frame in frames:
+        frame[::7, ::5] = np.nan
+        frame[1, 1], frame[2, 2] = np.inf, -np.inf
+    assert cuts_of(frames) == [6]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_a_shot_of_very_few_frames_has_no_cut(count: int) -> None:
+    assert cuts_of(scene(1, count)) == []
+
+
+def test_blank_frames_are_one_scene_and_a_picture_after_them_is_another() -> None:
+    assert cuts_of([np.zeros((HEIGHT, WIDTH))] * 6 + scene(1, 6)) == [6]
+
+
+def test_a_cut_is_told_two_frames_after_it() -> None:
+    finder = CutFinder()
+    told = [finder.add(number, frame) for number, frame in enumerate(scene(1, 6) + scene(2, 6))]
+    assert told == [[]] * 8 + [[6]] + [[]] * 3
+    assert finder.finish() == []
+
+
+@pytest.mark.parametrize("shape", [(0, 10), (10, 10, 3)], ids=str)
+def test_what_is_no_picture_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"must be \(H, W\)"):
+        CutFinder().add(1, np.zeros(shape))
+
+
+@pytest.mark.skipif(not (SHARED / "data").is_dir(), reason=f"no footage: {SHARED / 'data'} is absent")
+def test_real_shots_of_fast_motion_are_cut_only_where_they_are_joined() -> None:
+    names = ["bmx-trees", "parkour", "breakdance", "horsejump-high", "dance-twirl"]
+    paths = [path for name in names for path in sorted((SHARED / "data" / "davis" / name).glob("*.jpg"))[::2][:15]]
+    assert cuts_of(cv2.imread(str(path), cv2.IMREAD_REDUCED_GRAYSCALE_4) / 2.55 for path in paths) == [15, 30, 45, 60]

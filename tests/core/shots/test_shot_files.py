@@ -1,0 +1,117 @@
+"""Which frames and references a shot has, from the names of its files alone."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from stcolor_core.errors import BadRequest, PlateError
+from stcolor_core.shots.shot import Matte, Output, Plate, Reference, Shot
+from stcolor_core.shots.shot_files import check_mattes, find_frames, find_references
+
+
+def a_shot(folder: Path, *references: Reference) -> Shot:
+    return Shot(
+        plate=Plate(path=str(folder / "plate.####.exr")),
+        output=Output(path=str(folder / "out.####.exr")),
+        references=references,
+    )
+
+
+def touch(folder: Path, name: str, *frames: int) -> str:
+    """Empty files of a sequence; its pattern."""
+    for frame in frames:
+        (folder / f"{name}.{frame:04d}.exr").touch()
+    return str(folder / f"{name}.####.exr")
+
+
+def test_keys_of_a_sequence_that_are_no_plate_frames_are_named(tmp_path: Path) -> None:
+    path = touch(tmp_path, "ref", 3, 5, 6, 900)
+    told: list[str] = []
+    found = find_references(a_shot(tmp_path, Reference(path=path)), range(1, 6), warn=told.append)
+    assert list(found) == [3, 5]
+    assert len(told) == 1
+    assert "6, 900" in told[0] and path in told[0]
+
+
+def test_keys_that_are_all_plate_frames_are_nothing_to_tell(tmp_path: Path) -> None:
+    path = touch(tmp_path, "ref", 3, 5)
+    told: list[str] = []
+    shot = a_shot(tmp_path, Reference(path=path), Reference(path=path.replace("####", "0003"), frame=3))
+    assert list(find_references(shot, range(1, 6), warn=told.append)) == [3, 5]
+    assert not told
+
+
+def test_a_key_that_two_sequences_have_is_named(tmp_path: Path) -> None:
+    one, other = touch(tmp_path, "one", 2, 3), touch(tmp_path, "other", 3, 4)
+    told: list[str] = []
+    found = find_references(a_shot(tmp_path, Reference(path=one), Reference(path=other)), range(1, 6), warn=told.append)
+    assert {frame: path.name for frame, (path, _) in found.items()} == {
+        2: "one.0002.exr",
+        3: "one.0003.exr",
+        4: "other.0004.exr",
+    }
+    assert len(told) == 1 and told[0].startswith("Frame 3 ") and other in told[0]
+
+
+def test_mattes_that_belong_to_no_frame_are_named(tmp_path: Path) -> None:
+    path = touch(tmp_path, "roto", 3, 9)
+    told: list[str] = []
+    mattes = (Matte(path=path), Matte(path="/a.exr", frame=3), Matte(path="/b.exr", frame=7))
+    check_mattes(replace(a_shot(tmp_path), mattes=mattes), range(1, 6), warn=told.append)
+    assert len(told) == 1 and "/b.exr" in told[0] and "frame 7" in told[0]
+    with pytest.raises(BadRequest, match=r"rotto\.####\.exr"):
+        check_mattes(replace(a_shot(tmp_path), mattes=(Matte(path="rotto.####.exr"),)), [1], warn=told.append)
+
+
+def test_a_stray_file_is_named_with_the_gap_and_nothing_of_it_is_built(tmp_path: Path) -> None:
+    path = touch(tmp_path, "plate", 1001, 1002, 1700000000)
+    for missing in ("error", "hold"):
+        with pytest.raises(PlateError, match=r"1700000000 .*plate\.####\.exr .*1699998997 frames.*--frames") as refused:
+            find_frames(Plate(path=path, missing=missing))
+        assert len(str(refused.value)) < 300 + len(str(tmp_path))
+    assert list(find_frames(Plate(path=path, missing="skip"))) == [1001, 1002, 1700000000]
+    assert list(find_frames(Plate(path=path, frames="1001-1002"))) == [1001, 1002]
+    assert list(find_frames(Plate(path=path, frames="1001-1003", missing="hold"))) == [1001, 1002, 1003]
+
+
+def test_a_stray_file_before_the_shot_is_named_too(tmp_path: Path) -> None:
+    path = touch(tmp_path, "plate", 1, 100001, 100002)
+    with pytest.raises(PlateError, match=r"Frame 1 of"):
+        find_frames(Plate(path=path))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs the module resource")
+def test_a_gap_of_a_billion_frames_takes_no_memory(tmp_path: Path) -> None:
+    import subprocess
+
+    path = touch(tmp_path, "plate", 1, 1700000000)
+    code = (
+        "import resource, sys; from stcolor_core.shots.shot_files import find_frames\n"
+        "from stcolor_core.shots.shot import Plate\n"
+        "from stcolor_core.errors import PlateError\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "for missing in ('error', 'hold', 'skip'):\n"
+        "    try:\n        find_frames(Plate(path=sys.argv[1], missing=missing))\n"
+        "    except PlateError:\n        pass\n"
+        "unit = 1 if sys.platform == 'darwin' else 1024\n"
+        "sys.exit((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit > 50e6)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, path], check=False, timeout=300).returncode == 0
+
+
+def test_missing_frames_are_named_shortly_whatever_their_number(tmp_path: Path) -> None:
+    path = touch(tmp_path, "plate", *range(1, 2000, 2))
+    with pytest.raises(PlateError, match=r"Frame 2, 4, 6, 8 and 995 more of .* --missing hold"):
+        find_frames(Plate(path=path))
+    held = find_frames(Plate(path=path, missing="hold", frames="0-4"))
+    assert {frame: file.name for frame, file in held.items()} == {
+        0: "plate.0001.exr",
+        1: "plate.0001.exr",
+        2: "plate.0001.exr",
+        3: "plate.0003.exr",
+        4: "plate.0003.exr",
+    }

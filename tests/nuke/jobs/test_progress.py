@@ -1,0 +1,81 @@
+"""How a job's standing is kept and said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from refcolorize.jobs.progress import Progress
+
+
+def job(state: str = "running", done: int = 0, total: int = 8, **others: Any) -> dict[str, Any]:
+    return {
+        "state": state,
+        "done": done,
+        "total": total,
+        "seconds_left": None,
+        "looking": None,
+        "error": None,
+        **others,
+    }
+
+
+def event(number: int, kind: str, **others: Any) -> dict[str, Any]:
+    return {"number": number, "kind": kind, "message": "", **others}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (job("queued"), "v001: waiting in the queue"),
+        (job(total=0), "v001: looking at the plate"),
+        (job(looking=1013), "v001: looking at the plate, frame 1013"),
+        (job(done=3), "v001: frame 3 of 8"),
+        (job(done=3, seconds_left=40.2), "v001: frame 3 of 8, 40 s left"),
+        (job(done=3, seconds_left=4800.0), "v001: frame 3 of 8, 1 h 20 min left"),
+        (job("done", 8), "v001 is done: 8 frames"),
+        (job("done", 1, 1), "v001 is done: 1 frame"),
+        (job("cancelled", 3), "v001 was cancelled: 3 of 8 frames are kept"),
+        (job("queued", error="The disk is full. Free space."), "v001: The disk is full. Free space"),
+        (job("failed", 3, error="Frame 1013 is missing."), "v001 failed: Frame 1013 is missing."),
+    ],
+)
+def test_every_state_has_its_words(answer: dict[str, Any], words: str) -> None:
+    progress = Progress("v001")
+    progress.take(answer, [])
+    assert progress.words() == words
+    assert progress.ended == (answer["state"] in ("done", "cancelled", "failed"))
+
+
+def test_before_the_core_is_there_it_says_so_and_nothing_is_done() -> None:
+    assert Progress("v001").words() == "v001: looking for the core"
+    assert Progress("v001").percent == 0
+
+
+def test_events_are_counted_on_and_frames_come_out_once() -> None:
+    progress = Progress("v001")
+    assert progress.take(job(done=2), [event(4, "frame", frame=1001), event(5, "frame", frame=1002)]) == [1001, 1002]
+    assert (progress.after, progress.percent) == (5, 25)
+    assert progress.take(job(done=2), []) == []
+
+
+def test_warnings_are_those_of_the_last_run() -> None:
+    progress = Progress("v001")
+    progress.take(job(), [event(1, "queued"), event(2, "warning", message="old")])
+    progress.take(
+        job(), [event(3, "queued", message="Stopped with the core."), event(4, "warning", message="same run")]
+    )
+    assert progress.warnings == ["old", "same run"]
+    frames = progress.take(
+        job(), [event(5, "frame", frame=1001), event(6, "queued"), event(7, "warning", message="new")]
+    )
+    assert (progress.warnings, frames) == (["new"], [])
+    progress.note = "The core had ended and was started again"
+    assert progress.words() == "v001: looking at the plate (1 warning). The core had ended and was started again"
+
+
+def test_at_the_end_each_warning_is_said_once() -> None:
+    progress = Progress("v001")
+    warnings = ["Frame 7 stays grey.", "Frame 9 is held.", "Frame 7 stays grey."]
+    progress.take(job("done", 8), [event(number, "warning", message=text) for number, text in enumerate(warnings)])
+    assert progress.words() == "v001 is done: 8 frames. Frame 7 stays grey. Frame 9 is held"

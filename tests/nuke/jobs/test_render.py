@@ -1,0 +1,383 @@
+"""Colorize, Preview and Cancel from the node, over the strict fake of Nuke, with a real core on a real socket."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from comp import Comp, make_comp
+from qt_dialogs import Dialogs
+from serving import Client, running_core
+
+from stcolor_core.images import plates
+
+pytestmark = pytest.mark.usefixtures("state")
+
+
+@pytest.fixture
+def comp(nuke: Any, tmp_path: Path) -> Comp:
+    return make_comp(nuke, tmp_path / "show")
+
+
+@pytest.fixture
+def long_comp(nuke: Any, tmp_path: Path) -> Comp:
+    """One whose job lasts long enough to be met while it runs."""
+    return make_comp(nuke, tmp_path / "show", frames=60, keys=(1001, 1060), step=1)
+
+
+@pytest.fixture
+def endless_comp(nuke: Any, tmp_path: Path) -> Comp:
+    """One whose job is not done before it is cancelled, however busy the machine is."""
+    return make_comp(nuke, tmp_path / "show", frames=300, keys=(1001, 1300), step=1)
+
+
+@pytest.fixture
+def render(nuke: Any) -> Any:
+    import refcolorize.jobs.render
+
+    return refcolorize.jobs.render
+
+
+@pytest.fixture
+def pump(nuke_session: Any) -> Callable[..., Any]:
+    """Nuke's event loop, until something holds."""
+    pump: Callable[..., Any] = nuke_session.main_thread.pump
+    return pump
+
+
+def status(comp: Comp) -> str:
+    return str(comp.node["status"].value())
+
+
+# Without a GUI: nuke -t
+
+
+@pytest.mark.usefixtures("core")
+def test_in_a_terminal_colorize_comes_back_with_the_whole_shot(comp: Comp, render: Any) -> None:
+    running = render.colorize(comp.node)
+    assert running.state == "done"
+    assert status(comp) == "v001 is done: 6 frames"
+    assert comp.frames("v001") == list(range(1001, 1007))
+    assert comp.node["version"].value() == "v001"
+    expected = (comp.results / "v001" / "RefColorize1_v001.####.exr").as_posix()
+    assert comp.node["result_file"].toScript() == expected
+    assert comp.node["use_result"].value()
+    assert comp.node["job"].value() == running.job
+    assert not comp.leftovers()
+
+
+@pytest.mark.usefixtures("core")
+def test_how_sure_each_frame_is_stays_with_the_version(comp: Comp, render: Any) -> None:
+    from refcolorize.node import nodes
+    from refcolorize.node.versions import read_confidence
+    from refcolorize.panel.node_view import version_lines
+
+    render.colorize(comp.node)
+    (version,) = nodes.versions(comp.node)
+    assert sorted(version.confidence()) == list(range(1001, 1007))
+    assert read_confidence(version.path) == pytest.approx(version.confidence(), abs=1e-3)
+    nodes.comment_version(comp.node, 1, "for dailies")
+    (line,) = version_lines(comp.node)
+    assert (line.keys, line.comment) == ((1001, 1004), "for dailies")
+    assert line.confidence == pytest.approx(np.mean(list(version.confidence().values())))
+
+
+@pytest.mark.usefixtures("core")
+def test_what_comes_back_is_what_the_core_painted(nuke_session: Any, comp: Comp, render: Any) -> None:
+    import fakenuke
+
+    render.colorize(comp.node)
+    shown = fakenuke.rendering.image(comp.node, 1003)
+    written = plates.read(comp.results / "v001" / "RefColorize1_v001.1003.exr")
+    found = np.stack([shown[f"rgba.{name}"] for name in ("red", "green", "blue")], axis=-1)
+    np.testing.assert_allclose(found, plates.rgb(written), atol=4e-3)
+    assert found.std(axis=-1).mean() > 0.02, "it is in colour"
+    for name in ("rc_ab.u", "rc_conf.warp", "rc_st.u"):
+        np.testing.assert_array_equal(shown[name], written.pixels[..., written.channels.index(name)])
+
+
+@pytest.mark.usefixtures("core")
+def test_what_is_wrong_with_the_shot_is_raised_with_the_cores_words(comp: Comp, render: Any) -> None:
+    from refcolorize.errors import RefColorizeError
+
+    (comp.folder / "plate.1003.exr").unlink()
+    with pytest.raises(RefColorizeError, match=r"RefColorize1: .*1003.*missing"):
+        render.colorize(comp.node)
+    assert "failed" in status(comp)
+
+
+def test_without_a_core_it_says_what_was_tried(comp: Comp, render: Any) -> None:
+    from refcolorize.errors import CoreUnreachable
+
+    with pytest.raises(CoreUnreachable, match="STCOLOR_PYTHON") as raised:
+        render.colorize(comp.node)
+    assert any("connection.json" in line for line in raised.value.tried)
+    assert "/no/core/can/be/started" in raised.value.tried[-1]
+    assert "failed" in status(comp)
+
+
+@pytest.mark.usefixtures("core")
+def test_the_same_again_computes_nothing_and_a_change_makes_a_version(comp: Comp, render: Any) -> None:
+    render.colorize(comp.node)
+    before = {path: path.stat().st_mtime_ns for path in (comp.results / "v001").iterdir()}
+    render.colorize(comp.node)
+    assert {path: path.stat().st_mtime_ns for path in (comp.results / "v001").iterdir()} == before
+    comp.node["working_height"].setValue(68)
+    render.colorize(comp.node)
+    assert comp.node["version"].values() == ["none", "v001", "v002"]
+    assert comp.frames("v002") == comp.frames("v001")
+    assert {path: path.stat().st_mtime_ns for path in (comp.results / "v001").iterdir()} == before
+
+
+@pytest.mark.usefixtures("core")
+def test_a_new_key_recomputes_only_what_it_reaches(comp: Comp, render: Any, core: Client) -> None:
+    from refcolorize.node import nodes
+
+    nodes.remove_key(comp.node, 1004)
+    nodes.add_key(comp.node, 1003)
+    comp.ref["on_error"].setValue("nearest frame")
+    comp.ref["file"].setValue((comp.folder / "ref.1001.exr").as_posix())
+    render.colorize(comp.node)
+    nodes.add_key(comp.node, 1006)
+    running = render.colorize(comp.node)
+    events = core.get(f"/v1/jobs/{running.job}/events?wait=0")["events"]
+    kept = {event["frame"]: event["kept"] for event in events if event["kind"] == "frame"}
+    assert kept == {1001: True, 1002: True, 1003: True, 1004: False, 1005: False, 1006: False}
+
+
+@pytest.mark.usefixtures("core")
+def test_a_preview_shows_one_frame_and_the_versions_stay(comp: Comp, render: Any) -> None:
+    render.colorize(comp.node)
+    comp.nuke.frame(1005)
+    render.preview(comp.node)
+    assert comp.frames("preview") == [1005]
+    assert comp.node["version"].value() == "preview"
+    assert comp.node["version"].values() == ["none", "v001", "preview"]
+    read = comp.node.node("Result")
+    assert (read["first"].value(), read["last"].value()) == (1005, 1005)
+    from refcolorize.node import nodes
+
+    nodes.use_version(comp.node, 1)
+    assert (read["first"].value(), read["last"].value()) == (1001, 1006)
+
+
+# With a GUI
+
+
+@pytest.mark.gui
+@pytest.mark.usefixtures("core")
+def test_nuke_stays_usable_and_progress_comes_with_frames_and_time(
+    nuke_session: Any, long_comp: Comp, pump: Callable[..., Any]
+) -> None:
+    comp = long_comp
+    undone = len(nuke_session.undo.names)
+    comp.node["colorize"].execute()
+    assert comp.frames("v001") != list(range(1001, 1061)), "it has come back before the shot was done"
+    read = comp.node.node("Result")
+    assert (read["first"].value(), read["last"].value()) == (1001, 1060)
+    pump(until=lambda: "frame" in status(comp))
+    pump(until=lambda: "done" in status(comp))
+    assert nuke_session.undo.names[undone:] == ["Colorize v001"], "what is told meanwhile is no step of undo"
+    (bar,) = nuke_session.artist.progress
+    assert bar.percents == sorted(bar.percents) and bar.percents[-1] == 100
+    assert any("left" in words for words in bar.messages)
+    pump(until=lambda: bar.closed)
+    assert nuke_session.artist.messages == []
+
+
+@pytest.mark.gui
+@pytest.mark.usefixtures("core")
+def test_results_appear_while_they_are_being_made(nuke_session: Any, long_comp: Comp, pump: Callable[..., Any]) -> None:
+    reloads: list[int] = []
+    read = long_comp.node.node("Result")
+    long_comp.node["colorize"].execute()
+    shown = nuke_session.run_button
+    nuke_session.run_button = lambda knob: (reloads.append(1) if knob is read["reload"] else None, shown(knob))[1]
+    pump(until=lambda: "done" in status(long_comp))
+    assert len(reloads) >= 2
+
+
+@pytest.mark.gui
+def test_undo_takes_a_version_back(core: Client, comp: Comp, nuke_session: Any, pump: Callable[..., Any]) -> None:
+    comp.node["colorize"].execute()
+    pump(until=lambda: "done" in status(comp))
+    comp.nuke.undo()
+    assert comp.node["version"].value() == "none"
+    assert comp.node["result_file"].value() == ""
+    comp.nuke.redo()
+    assert comp.node["version"].value() == "v001"
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("how", ["the button", "the progress bar"])
+def test_cancel_stops_the_core_and_keeps_what_is_done(
+    core: Client, nuke_session: Any, endless_comp: Comp, pump: Callable[..., Any], how: str
+) -> None:
+    comp = endless_comp
+    comp.node["colorize"].execute()
+    pump(until=lambda: comp.frames("v001"))
+    if how == "the button":
+        comp.node["cancel"].execute()
+    else:
+        nuke_session.artist.cancels = lambda _: True
+    pump(until=lambda: "was cancelled" in status(comp))
+    job = core.get(f"/v1/jobs/{comp.node['job'].value()}")
+    assert job["state"] == "cancelled"
+    assert 0 < len(comp.frames("v001")) < 300
+    assert nuke_session.artist.messages == [], "who has cancelled need not be told"
+    nuke_session.artist.cancels = lambda _: False
+    comp.node["colorize"].execute()
+    kept = len(comp.frames("v001"))
+    pump(until=lambda: len(comp.frames("v001")) > kept)
+    assert comp.node["version"].value() == "v001", "it goes on where it was stopped"
+
+
+@pytest.mark.gui
+def test_cancel_reaches_every_preview_that_waits(
+    core: Client, comp: Comp, render: Any, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancelled = threading.Event()
+    reach = render.Running._core
+    monkeypatch.setattr(render.Running, "_core", lambda self: cancelled.wait(60) and reach(self))
+    previews = [render.preview(comp.node, frame) for frame in (1002, 1003, 1005)]
+    comp.node["cancel"].execute()
+    cancelled.set()
+    pump(until=lambda: all(each.wait(0) for each in previews))
+    assert [each.state for each in previews] == ["cancelled"] * 3
+    assert core.get("/v1/jobs") == []
+
+
+@pytest.mark.gui
+@pytest.mark.usefixtures("core")
+def test_cancel_without_a_job_says_so(nuke_session: Any, comp: Comp) -> None:
+    comp.node["cancel"].execute()
+    assert nuke_session.artist.messages == ["RefColorize1 has no job that runs."]
+
+
+@pytest.mark.gui
+@pytest.mark.usefixtures("core")
+def test_colorize_pressed_twice_is_one_job(
+    nuke_session: Any, long_comp: Comp, pump: Callable[..., Any], core: Client
+) -> None:
+    long_comp.node["colorize"].execute()
+    long_comp.node["colorize"].execute()
+    pump(until=lambda: "done" in status(long_comp))
+    assert len(nuke_session.artist.progress) == 1
+    assert len(core.get("/v1/jobs")) == 1
+
+
+@pytest.mark.gui
+@pytest.mark.usefixtures("core")
+def test_a_job_that_fails_is_told_with_the_frame(nuke_session: Any, comp: Comp, pump: Callable[..., Any]) -> None:
+    (comp.folder / "plate.1003.exr").write_bytes(b"no picture")
+    comp.node["colorize"].execute()
+    dialogs = Dialogs()
+    pump(until=dialogs.look)
+    assert "1003" in dialogs.shown[0]
+    assert nuke_session.artist.messages == []
+    assert "failed" in status(comp)
+
+
+@pytest.mark.gui
+@pytest.mark.usefixtures("core")
+def test_a_node_that_is_deleted_meanwhile_does_not_disturb(
+    nuke_session: Any, long_comp: Comp, render: Any, pump: Callable[..., Any], core: Client
+) -> None:
+    long_comp.node["colorize"].execute()
+    pump(until=lambda: "frame" in status(long_comp))
+    running = next(iter(render._live))
+    long_comp.nuke.delete(long_comp.node)
+    pump(until=lambda: running.wait(0))
+    assert running.state == "done"
+    assert len(long_comp.frames("v001")) == 60
+
+
+@pytest.mark.gui
+def test_without_a_core_the_artist_sees_what_was_tried_and_has_ways_out(
+    nuke_session: Any, comp: Comp, pump: Callable[..., Any], state: Path
+) -> None:
+    dialogs = Dialogs()
+    dialogs.answers += ["Show log", "Close", "Troubleshoot", "Close", "Close"]
+    comp.node["colorize"].execute()
+    pump(until=lambda: dialogs.look() and "failed" in status(comp))
+    first, log, again, looked, _ = dialogs.shown
+    assert "What was tried" in first and "/no/core/can/be/started" in first
+    assert str(state) in log
+    assert again == first
+    assert "STCOLOR_PYTHON" in looked and "All are so. Nothing to do." in looked and looked.count("\n") >= 2
+    assert not dialogs.answers and nuke_session.artist.messages == nuke_session.artist.panels == []
+
+
+@pytest.mark.gui
+def test_start_core_tries_again_and_the_job_runs(
+    nuke_session: Any, comp: Comp, pump: Callable[..., Any], state: Path
+) -> None:
+    dialogs = Dialogs()
+    with running_core(state, device="cpu") as client:
+        connection = state / "connection.json"
+        words = connection.read_bytes()
+        connection.unlink()  # as if it were not there yet
+
+        comp.node["colorize"].execute()
+        pump(until=dialogs.look)
+        connection.write_bytes(words)
+        dialogs.press("Start core")
+        pump(until=lambda: "done" in status(comp))
+        assert len(client.get("/v1/jobs")) == 1
+
+
+@pytest.mark.gui
+def test_a_core_that_was_stopped_is_said_and_the_job_goes_on_with_the_next(
+    nuke_session: Any, long_comp: Comp, state: Path, pump: Callable[..., Any], render: Any
+) -> None:
+    with running_core(state, device="cpu"):
+        long_comp.node["colorize"].execute()
+        pump(until=lambda: "frame" in status(long_comp))
+    pump(until=lambda: "was stopped" in status(long_comp))
+    with running_core(state, device="cpu") as client:
+        job = long_comp.node["job"].value()
+        render.reattach()
+        pump(until=lambda: "done" in status(long_comp), seconds=120)
+        assert client.get(f"/v1/jobs/{job}")["state"] == "done"
+    assert len(long_comp.frames("v001")) == 60
+
+
+@pytest.mark.gui
+@pytest.mark.usefixtures("core")
+def test_a_script_that_is_opened_again_follows_its_job(
+    nuke: Any, nuke_session: Any, long_comp: Comp, render: Any, pump: Callable[..., Any]
+) -> None:
+    long_comp.node["colorize"].execute()
+    pump(until=lambda: long_comp.node["job"].value())
+    nuke.scriptSave()
+    (first,) = render._live
+    render._live.clear()  # as another Nuke has it
+    nuke.scriptOpen((long_comp.folder / "comp.nk").as_posix())
+    node = nuke.toNode("RefColorize1")
+    pump(until=lambda: "done" in str(node["status"].value()))
+    pump(until=lambda: first.wait(0))
+    assert len(long_comp.frames("v001")) == 60
+    assert len(nuke_session.artist.progress) == 2
+
+
+@pytest.mark.gui
+def test_reattaching_starts_no_core_and_minds_no_missing_one(comp: Comp, render: Any) -> None:
+    comp.node["job"].setValue("0123456789abcdef")
+    render.reattach()
+    thread = next((each for each in threading.enumerate() if each.name == "refcolorize reattach"), None)
+    if thread is not None:
+        thread.join(30)
+    assert status(comp) == "No result yet."
+
+
+@pytest.mark.gui
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_an_output_folder_without_rights_is_named(nuke_session: Any, comp: Comp, core: Client) -> None:
+    (comp.folder / "refcolorize").mkdir(mode=0o500)
+    comp.node["colorize"].execute()
+    assert "Choose another output folder" in nuke_session.artist.messages[0]

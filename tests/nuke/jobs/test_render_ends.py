@@ -1,0 +1,125 @@
+"""How a job from the node begins, ends badly, and is found again, over the strict fake of Nuke with a real core."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comp import Comp, make_comp
+from qt_dialogs import Dialogs
+
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("core")]
+
+
+@pytest.fixture
+def comp(nuke: Any, tmp_path: Path) -> Comp:
+    return make_comp(nuke, tmp_path / "show")
+
+
+@pytest.fixture
+def long_comp(nuke: Any, tmp_path: Path) -> Comp:
+    """One whose job lasts long enough to be met while it runs."""
+    return make_comp(nuke, tmp_path / "show", frames=60, keys=(1001, 1060), step=1)
+
+
+@pytest.fixture
+def endless_comp(nuke: Any, tmp_path: Path) -> Comp:
+    """One whose job is not done before it is cancelled, however busy the machine is."""
+    return make_comp(nuke, tmp_path / "show", frames=300, keys=(1001, 1300), step=1)
+
+
+@pytest.fixture
+def render(nuke: Any) -> Any:
+    import refcolorize.jobs.render
+
+    return refcolorize.jobs.render
+
+
+@pytest.fixture
+def pump(nuke_session: Any) -> Callable[..., Any]:
+    """Nuke's event loop, until something holds."""
+    pump: Callable[..., Any] = nuke_session.main_thread.pump
+    return pump
+
+
+def status(comp: Comp) -> str:
+    return str(comp.node["status"].value())
+
+
+def test_nuke_is_not_made_to_forget_its_pictures_at_every_frame(
+    nuke_session: Any, long_comp: Comp, render: Any, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(render, "_RELOAD_SECONDS", 3600.0, raising=False)
+    reloads: list[int] = []
+    read = long_comp.node.node("Result")
+    long_comp.node["colorize"].execute()
+    shown = nuke_session.run_button
+    nuke_session.run_button = lambda knob: (reloads.append(1) if knob is read["reload"] else None, shown(knob))[1]
+    (running,) = render._live
+    pump(until=lambda: running.wait(0))
+    assert len(reloads) == 2, "the first frames, and the last"
+
+
+@pytest.mark.parametrize("technical", [True, False], ids=["%04d", "####"])
+def test_following_a_job_that_runs_finds_it(
+    nuke_session: Any, endless_comp: Comp, render: Any, pump: Callable[..., Any], technical: bool
+) -> None:
+    nuke_session.disputed.value_is_technical = technical
+    running = render.colorize(endless_comp.node)
+    pump(until=lambda: endless_comp.node["job"].value())
+    followed = render.follow(endless_comp.node)
+    running.cancel()
+    followed.cancel()
+    pump(until=lambda: running.wait(0) and followed.wait(0))
+    assert followed is running
+
+
+@pytest.mark.parametrize("how", ["it fails", "it is cancelled"])
+def test_the_bar_closes_at_a_bad_end_too_whatever_python_collects(
+    nuke_session: Any, comp: Comp, render: Any, pump: Callable[..., Any], how: str
+) -> None:
+    if how == "it fails":
+        (comp.folder / "plate.1003.exr").unlink()
+    gc.disable()
+    try:
+        running = render.colorize(comp.node)
+        if how == "it is cancelled":
+            running.cancel()
+        pump(until=lambda: running.wait(0))
+        assert running.error is not None
+        assert [bar.closed for bar in nuke_session.artist.progress] == [True]
+    finally:
+        gc.enable()
+
+
+def test_a_job_that_fails_is_over_while_its_message_is_still_open(
+    nuke_session: Any, comp: Comp, render: Any, pump: Callable[..., Any]
+) -> None:
+    (comp.folder / "plate.1003.exr").unlink()
+    dialogs = Dialogs()
+    running = render.colorize(comp.node)
+    pump(until=lambda: dialogs.look() and running.wait(0))
+    assert "1003" in dialogs.shown[0] and nuke_session.artist.messages == []
+    assert [bar.closed for bar in nuke_session.artist.progress] == [True]
+
+
+def test_the_script_is_saved_with_the_version_and_its_job(nuke: Any, comp: Comp, pump: Callable[..., Any]) -> None:
+    comp.node["colorize"].execute()
+    pump(until=lambda: "done" in status(comp))
+    job = comp.node["job"].value()
+    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
+    again = nuke.toNode("RefColorize1")
+    assert (again["version"].value(), again["job"].value()) == ("v001", job)
+
+
+def test_a_script_that_cannot_be_saved_is_named_and_the_job_runs(comp: Comp, pump: Callable[..., Any]) -> None:
+    (comp.folder / "comp.nk").unlink()
+    (comp.folder / "comp.nk").mkdir()
+    comp.node["colorize"].execute()
+    pump(until=lambda: "done" in status(comp))
+    assert (comp.folder / "comp.nk").as_posix() in status(comp)
+    assert "Save it under another name" in status(comp)
+    assert comp.frames("v001") == list(range(1001, 1007))

@@ -1,0 +1,289 @@
+"""Render on farm from the node, over the strict fake of Nuke. The core's program is a stand-in, farm_program.py."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import threading
+from typing import Any
+
+import pytest
+from comp import Comp
+from farming import asked, comp, goes, status
+
+__all__ = ["comp", "goes"]
+
+pytestmark = [
+    pytest.mark.usefixtures("state"),
+    pytest.mark.skipif(os.name != "posix", reason="the core's Python is a shell script here"),
+]
+
+
+@pytest.fixture
+def submit(goes: Any, nuke: Any) -> Any:
+    import refcolorize.jobs.submit
+
+    return refcolorize.jobs.submit
+
+
+# Without a GUI: nuke -t
+
+
+def test_in_a_terminal_it_comes_back_with_the_job_and_says_where_it_is(
+    comp: Comp, submit: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queue = {"pool": "film", "group": "gpu", "priority": 70}
+    nuke = {"views": "left,right", "proxy": True, "continue_on_error": True}
+    queue |= {"comment": "for dailies", "timeout": 90}
+    done = submit.submit(comp.node, engine="deadline", **queue, **nuke, max_span=40, chunk=2, handles=3)
+    folder = comp.results / "v001"
+    assert asked(comp, "deadline") == {
+        "engine": "deadline",
+        "shot": str(folder / "shot.json"),
+        "output": str(folder / "deadline"),
+        "name": "comp RefColorize1 v001",
+        "nuke_script": str(comp.folder / "comp.nk"),
+        "write": ["Check", "Main"],
+        "pool": "film",
+        "secondary_pool": None,
+        "group": "gpu",
+        "priority": 70,
+        "max_span": 40,
+        "chunk": 2,
+        "handles": "3",
+        "gpus": None,
+        "nuke": None,
+        "comment": "for dailies",
+        "timeout": "90",
+        "views": "left,right",
+        "proxy": True,
+        "continue_on_error": True,
+        "submit": True,
+        "json": True,
+    }
+    assert done.ended and done.error is None
+    assert (done.submitted.job, done.submitted.path) == ("job-0123456789abcdef", str(folder / "deadline"))
+    assert status(comp) == f"v001: Deadline 10: 3 tasks submitted. Job job-0123456789abcdef, {folder / 'deadline'}"
+    assert f"RefColorize1: {status(comp)}\n" in capsys.readouterr().out
+
+
+def test_the_script_is_saved_as_the_farm_is_to_render_it(nuke: Any, comp: Comp, submit: Any) -> None:
+    submit.submit(comp.node)
+    assert not nuke.root().modified()
+    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
+    node = nuke.toNode("RefColorize1")
+    assert (node["version"].value(), node["use_result"].value()) == ("v001", True)
+    result = node.node("Result")
+    assert (result["first"].value(), result["last"].value()) == (1001, 1006)
+
+
+def test_a_script_that_was_opened_by_a_short_name_is_named_in_full(
+    nuke: Any, comp: Comp, submit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(comp.folder)
+    nuke.scriptOpen("comp.nk")
+    node = nuke.toNode("RefColorize1")
+    node["output_folder"].setValue(comp.results.parent.as_posix())
+    submit.submit(node)
+    assert asked(comp, "openjd")["nuke_script"] == str(comp.folder / "comp.nk")
+
+
+def test_a_bundle_is_written_and_not_submitted_however_the_box_stands(comp: Comp, submit: Any) -> None:
+    done = submit.submit(comp.node, engine="openjd", submit=True, writes=())
+    found = asked(comp, "openjd")
+    assert (found["submit"], found["write"], found["nuke_script"]) == (False, [], None)
+    assert "OpenJD bundle: 3 tasks written, not submitted" in status(comp)
+    assert done.submitted.message.startswith("Run it with")
+    submit.submit(comp.node, engine="deadline-cloud")
+    assert asked(comp, "openjd")["submit"]
+
+
+def test_the_line_by_hand_does_the_same(comp: Comp, submit: Any) -> None:
+    done = submit.submit(comp.node, engine="opencue", show="it's $HOME; rm", gpus=0, submit=False)
+    first = asked(comp, "opencue")
+    (comp.results / "v001" / "opencue" / "asked.json").unlink()
+    assert shlex.split(done.line)[0] == os.environ["STCOLOR_PYTHON"]
+    subprocess.run(done.line, shell=True, check=True, capture_output=True)
+    assert asked(comp, "opencue") == {**first, "json": False}
+    assert (first["show"], first["gpus"]) == ("it's $HOME; rm", 0)
+
+
+def test_an_earlier_version_is_sent_again_as_it_was(comp: Comp, submit: Any) -> None:
+    submit.submit(comp.node)
+    before = (comp.results / "v001" / "shot.json").read_bytes()
+    comp.node["working_height"].setValue(68)
+    submit.submit(comp.node)
+    assert comp.node["version"].value() == "v002"
+    submit.submit(comp.node, version=1, engine="deadline")
+    assert asked(comp, "deadline")["shot"] == str(comp.results / "v001" / "shot.json")
+    assert (comp.results / "v001" / "shot.json").read_bytes() == before
+    assert comp.node["version"].value() == "v001"
+    assert comp.node["version"].values() == ["none", "v001", "v002"]
+
+
+def test_the_shot_is_what_the_cores_command_takes(comp: Comp, submit: Any) -> None:
+    from stcolor_core.cli.main import main
+
+    file = submit.write_shot(comp.node)
+    assert file == comp.results / "v001" / "shot.json"
+    assert main(["colorize", "--shot", str(file), "--device", "cpu"]) == 0
+    assert comp.frames("v001") == list(range(1001, 1007))
+
+
+# Which Writes
+
+
+def names(submit: Any, node: Any) -> list[str]:
+    found: list[str] = submit.writes_below(node)
+    return found
+
+
+def test_only_writes_that_the_picture_reaches_and_that_are_on_are_offered(nuke: Any, comp: Comp, submit: Any) -> None:
+    nuke.nodes.Write(file="/out/plate.####.exr", inputs=[comp.plate], name="PlateOnly")
+    nuke.nodes.Write(file="/out/off.####.exr", inputs=[comp.node], name="Off", disable=True)
+    after = nuke.nodes.Write(file="/out/after.####.exr", inputs=[nuke.toNode("Main")], name="After")
+    hidden = nuke.nodes.Dot(inputs=[comp.node], hide_input=True)
+    nuke.nodes.Write(file="/out/hidden.####.exr", inputs=[hidden], name="Hidden")
+    assert names(submit, comp.node) == ["After", "Check", "Hidden", "Main"]
+    assert names(submit, after) == []
+
+
+def test_a_node_in_a_group_reaches_what_is_below_the_group(nuke: Any, comp: Comp, submit: Any) -> None:
+    group = nuke.nodes.Group(name="Shots")
+    with group:
+        inner = nuke.nodes.NoOp(name="Inner")
+        nuke.nodes.Write(file="/out/inside.####.exr", inputs=[inner], name="Inside")
+        nuke.nodes.Output(inputs=[inner])
+    nuke.nodes.Write(file="/out/outside.####.exr", inputs=[group], name="Outside")
+    assert names(submit, inner) == ["Outside"], "a farm looks for Writes at the top only"
+
+
+def test_a_write_that_is_not_below_is_refused_before_anything_is_written(comp: Comp, submit: Any) -> None:
+    with refused(r"PlateOnly is no Write node below RefColorize1"):
+        submit.submit(comp.node, writes=("Main", "PlateOnly"))
+    assert not comp.results.exists()
+
+
+# What goes wrong
+
+
+def refused(match: str) -> Any:
+    from refcolorize.errors import RefColorizeError
+
+    return pytest.raises(RefColorizeError, match=match)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "match"),
+    [
+        pytest.param({"engine": "qube"}, "no farm engine 'qube'.*openjd, deadline-cloud", id="no such engine"),
+        pytest.param({"pool": "film"}, "OpenJD bundle knows no pool", id="not of this engine"),
+        pytest.param({"engine": "deadline", "show": "x"}, "Deadline 10 knows no show", id="of another engine"),
+        pytest.param({"max_span": 0}, "max_span is 0", id="no span"),
+        pytest.param({"chunk": -1}, "chunk is -1", id="no chunk"),
+        pytest.param({"gpus": -1}, "gpus is -1", id="no gpus"),
+        pytest.param({"engine": "deadline", "handles": -1}, "handles is -1", id="no handles"),
+        pytest.param({"handles": 1}, "OpenJD bundle knows no handles", id="an engine that waits for all"),
+        pytest.param({"engine": "deadline", "gpus": 1}, "Deadline 10 knows no gpus", id="groups are for that"),
+        pytest.param({"priority": 101}, "priority is 101", id="priority"),
+        pytest.param({"version": 7}, "no .*v007/shot.json", id="no such version"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_one_line_and_leaves_nothing(
+    comp: Comp, submit: Any, wanted: dict[str, Any], match: str
+) -> None:
+    with refused(match):
+        submit.submit(comp.node, **wanted)
+    assert not comp.results.exists()
+
+
+def test_a_script_without_a_name_is_one_line(nuke: Any, comp: Comp, submit: Any) -> None:
+    nuke.root()["name"].setValue("")
+    with refused(r"^The script has no name yet\. Save it, then render on the farm\.$"):
+        submit.submit(comp.node)
+
+
+def test_a_script_that_cannot_be_saved_is_one_line(comp: Comp, submit: Any) -> None:
+    (comp.folder / "comp.nk").unlink()
+    (comp.folder / "comp.nk").mkdir()
+    with refused(r"The script .*comp\.nk cannot be saved \(.*\)\. Save it under another name"):
+        submit.submit(comp.node)
+
+
+def test_without_the_core_nothing_is_written(comp: Comp, submit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STCOLOR_PYTHON", "/no/core/here")
+    with refused(r"\$STCOLOR_PYTHON names /no/core/here: no such file"):
+        submit.submit(comp.node)
+    assert not comp.results.exists()
+
+
+@pytest.mark.parametrize(
+    ("how", "match"),
+    [
+        pytest.param("refused", r"^Deadline 10: No pool is named lighting\. Name one of film, night\.$", id="refused"),
+        pytest.param("crash", "^Deadline 10: ValueError: a bug$", id="crash"),
+        pytest.param("garbage", "answer is not understood .'all is well'.*install.py nuke", id="another version"),
+    ],
+)
+def test_what_the_core_says_is_the_line(comp: Comp, submit: Any, goes: Any, how: str, match: str) -> None:
+    goes(how)
+    with refused(match) as raised:
+        submit.submit(comp.node, engine="deadline")
+    assert status(comp) == str(raised.value)
+    assert "\n" not in status(comp)
+
+
+# With a GUI
+
+
+@pytest.mark.gui
+def test_nuke_stays_usable_and_cancel_ends_the_program(nuke_session: Any, comp: Comp, submit: Any, goes: Any) -> None:
+    goes("on")
+    sent = submit.submit(comp.node)
+    begun = comp.results / "v001" / "openjd" / "begun"
+    nuke_session.main_thread.pump(until=begun.exists)
+    assert not sent.ended and "writing the job for OpenJD bundle" in status(comp)
+    nuke_session.artist.cancels = lambda _: True
+    nuke_session.main_thread.pump(until=lambda: sent.ended)
+    assert "cancelled" in str(sent.error) and status(comp) == str(sent.error)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(begun.read_text()), 0)
+    assert nuke_session.artist.messages == []
+    (bar,) = nuke_session.artist.progress
+    nuke_session.main_thread.pump(until=lambda: bar.closed)
+
+
+@pytest.mark.gui
+def test_a_node_that_is_deleted_meanwhile_does_not_disturb(
+    nuke: Any, nuke_session: Any, comp: Comp, submit: Any
+) -> None:
+    sent = submit.submit(comp.node)
+    nuke.delete(comp.node)
+    nuke_session.main_thread.pump(until=lambda: sent.ended)
+    assert sent.submitted.tasks == 3
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("refcolorize farm")]
+
+
+def test_a_difference_of_plate_and_ref_is_said_before_the_farm_has_the_job(
+    comp: Comp, submit: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    comp.ref["colorspace"].setValue("sRGB")
+    submit.submit(comp.node)
+    lines = capsys.readouterr().out.splitlines()
+    assert "writing the job" in lines[0] and "ref is read as sRGB" in lines[0]
+    assert "ref is read as sRGB" in status(comp)
+
+
+def test_the_confidence_overlay_does_not_go_to_the_farm(nuke: Any, comp: Comp, submit: Any) -> None:
+    comp.node["confidence_overlay"].setValue(True)
+    submit.submit(comp.node)
+    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
+    assert not nuke.toNode("RefColorize1")["confidence_overlay"].value()
+
+
+def test_what_is_about_write_nodes_is_not_said_where_none_is_rendered(comp: Comp, submit: Any) -> None:
+    of_writes = {"handles": 2, "views": "left", "proxy": True, "continue_on_error": True}
+    submit.submit(comp.node, engine="deadline", writes=(), timeout=90, **of_writes)
+    found = asked(comp, "deadline")
+    assert [found[name] for name in (*of_writes, "timeout")] == [None, None, False, False, "90"]

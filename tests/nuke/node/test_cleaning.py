@@ -1,0 +1,179 @@
+"""Clean up removes what nothing refers to, after it has said how much that is and has asked."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comp import Comp, make_comp
+
+pytestmark = pytest.mark.usefixtures("state")
+
+
+@pytest.fixture
+def comp(nuke: Any, tmp_path: Path) -> Comp:
+    return make_comp(nuke, tmp_path / "show")
+
+
+@pytest.fixture
+def cleaning(comp: Comp) -> Any:
+    import refcolorize.node.cleaning
+
+    return refcolorize.node.cleaning
+
+
+@pytest.fixture
+def four(comp: Comp) -> Comp:
+    """v001 to v004 of six frames, each from a rendered ref of its own; v002 is shown."""
+    from refcolorize.node import nodes
+
+    for number in range(1, 5):
+        make_version(comp, number)
+    nodes.use_version(comp.node, 2)
+    comp.nuke.scriptSave()
+    return comp
+
+
+def make_version(comp: Comp, number: int, *, frames: int = 6) -> Path:
+    folder = comp.results / f"v{number:03d}"
+    folder.mkdir(parents=True)
+    path = folder / f"RefColorize1_v{number:03d}.####.exr"
+    for frame in range(1001, 1001 + frames):
+        Path(str(path).replace("####", str(frame))).write_bytes(bytes(1000))
+    ref = comp.results / "inputs" / f"ref_{number:012x}"
+    ref.mkdir(parents=True)
+    (ref / "ref.1001.exr").write_bytes(bytes(1000))
+    shot = {
+        "references": [{"path": (ref / "ref.####.exr").as_posix()}],
+        "output": {"path": path.as_posix(), "frames": "1001-1006"},
+    }
+    (folder / "shot.json").write_text(json.dumps(shot))
+    return folder
+
+
+def names(removal: Any) -> tuple[list[str], list[str]]:
+    return [path.name for path in removal.versions], [path.name[-1] for path in removal.inputs]
+
+
+def test_what_is_shown_and_the_newest_stay_with_what_they_were_made_from(four: Comp, cleaning: Any) -> None:
+    found = cleaning.plan(four.node)
+    assert names(found) == (["v001", "v003"], ["1", "3"])
+    shots = sum((four.results / name / "shot.json").stat().st_size for name in ("v001", "v003"))
+    assert found.size == 14 * 1000 + shots
+    cleaning.remove(found)
+    assert sorted(path.name for path in four.results.glob("v*")) == ["v002", "v004"]
+    assert sorted(path.name[-1] for path in (four.results / "inputs").iterdir()) == ["2", "4"]
+    assert names(cleaning.plan(four.node)) == ([], [])
+
+
+def other_node(comp: Comp) -> None:
+    from refcolorize.node import nodes
+
+    other = nodes.create()
+    other["result_file"].setValue((comp.results / "v001" / "RefColorize1_v001.####.exr").as_posix())
+
+
+def in_a_script(comp: Comp, name: str) -> None:
+    (comp.folder / name).write_text("Read {\n file /elsewhere/RefColorize1_v001.%04d.exr\n}\n")
+
+
+def unfinished_on_a_farm(comp: Comp) -> None:
+    (comp.results / "v001" / "deadline").mkdir()
+    (comp.results / "v001" / "RefColorize1_v001.1003.exr").unlink()
+
+
+REFERENCES: dict[str, Callable[[Comp], object]] = {
+    "another node shows it": other_node,
+    "a Read reads it": lambda comp: comp.nuke.nodes.Read(
+        file=(comp.results / "v001" / "RefColorize1_v001.####.exr").as_posix()
+    ),
+    "a script beside this one shows it": lambda comp: in_a_script(comp, "comp_v002.nk"),
+    "an autosave shows it": lambda comp: in_a_script(comp, "comp_v002.nk.autosave"),
+    "a run is at it": lambda comp: (comp.results / "v001" / ".RefColorize1_v001.1a2b.claim").touch(),
+    "the artist's own file lies there": lambda comp: (comp.results / "v001" / "notes.txt").touch(),
+    "a farm is at it": unfinished_on_a_farm,
+}
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
+def test_what_something_refers_to_stays_with_its_input(four: Comp, cleaning: Any, reference: str) -> None:
+    REFERENCES[reference](four)
+    assert names(cleaning.plan(four.node)) == (["v003"], ["3"])
+
+
+@pytest.mark.gui
+@pytest.mark.usefixtures("core")
+def test_while_a_job_runs_all_inputs_stay(nuke: Any, nuke_session: Any, tmp_path: Path) -> None:
+    from refcolorize.jobs import render
+    from refcolorize.node import cleaning
+
+    comp = make_comp(nuke, tmp_path / "show", frames=60, keys=(1001, 1060), step=1)
+    (comp.results / "inputs" / "ref_0123456789ab").mkdir(parents=True)
+    running = render.colorize(comp.node)
+    nuke_session.main_thread.pump(until=lambda: running.state == "running")
+    assert names(cleaning.plan(comp.node)) == ([], [])
+    render.cancel(comp.node)
+    nuke_session.main_thread.pump(until=lambda: running.wait(0))
+    assert names(cleaning.plan(comp.node)) == ([], ["b"])
+
+
+def test_a_finished_farm_job_keeps_nothing(four: Comp, cleaning: Any) -> None:
+    (four.results / "v001" / "deadline").mkdir()
+    assert names(cleaning.plan(four.node))[0] == ["v001", "v003"]
+
+
+def test_a_file_that_is_linked_elsewhere_frees_nothing(four: Comp, cleaning: Any) -> None:
+    before = cleaning.plan(four.node).size
+    frame = four.results / "v002" / "RefColorize1_v002.1001.exr"
+    frame.unlink()
+    os.link(four.results / "v001" / "RefColorize1_v001.1001.exr", frame)
+    assert cleaning.plan(four.node).size == before - 1000
+
+
+def test_what_is_not_ours_is_left(four: Comp, cleaning: Any) -> None:
+    for name in ("paint", "ref_mine"):
+        (four.results / "inputs" / name).mkdir()
+    (four.results / "v12").mkdir()
+    cleaning.remove(cleaning.plan(four.node))
+    assert (four.results / "inputs" / "paint").is_dir()
+    assert (four.results / "inputs" / "ref_mine").is_dir()
+    assert (four.results / "v12").is_dir()
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_it_says_how_much_it_frees_and_asks(four: Comp, nuke_session: Any, answer: str) -> None:
+    nuke_session.artist.answers.append(answer)
+    four.node["clean_up"].execute()
+    (question,) = nuke_session.artist.questions
+    assert "versions v001, v003 and 2 rendered inputs, 0.0 MB" in question
+    assert (four.results / "v001").exists() == (answer == "no")
+    assert ("Removed" in four.node["status"].value()) == (answer == "yes")
+
+
+@pytest.mark.gui
+def test_nothing_to_clean_up_is_said(comp: Comp, nuke_session: Any) -> None:
+    comp.node["clean_up"].execute()
+    assert nuke_session.artist.questions == []
+    assert "nothing to clean up" in nuke_session.artist.messages[0]
+
+
+def test_in_a_terminal_it_only_counts(four: Comp, cleaning: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    cleaning.clean_up(four.node)
+    assert "versions v001, v003 and 2 rendered inputs" in capsys.readouterr().out
+    assert (four.results / "v001").is_dir()
+
+
+def test_a_folder_that_cannot_be_removed_is_named(four: Comp, cleaning: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from refcolorize.errors import RefColorizeError
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("shutil.rmtree", refuse)
+    with pytest.raises(RefColorizeError, match=r"v001 cannot be removed \(Permission denied\)\. Close"):
+        cleaning.remove(cleaning.plan(four.node))

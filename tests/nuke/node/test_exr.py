@@ -1,0 +1,77 @@
+"""The digest of what an EXR shows, on files that OpenImageIO and the core write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO as oiio
+import pytest
+from refcolorize.node.exr import digest
+
+PIXELS = np.random.default_rng(0).random((12, 20, 3), np.float32)
+
+
+def write(path: Path, pixels: np.ndarray = PIXELS, *, date: str = "2026:01:01 00:00:00", **attributes: object) -> Path:
+    spec = oiio.ImageSpec(pixels.shape[1], pixels.shape[0], pixels.shape[2], "half")
+    spec.attribute("DateTime", date)
+    for name, value in {"compression": "zips", **attributes}.items():
+        if name == "x":
+            spec.x = value
+        elif name == "tile":
+            spec.tile_width = spec.tile_height = value
+        else:
+            spec.attribute(name, value)
+    file = oiio.ImageOutput.create("exr")
+    assert file.open(str(path), spec), file.geterror()
+    assert file.write_image(pixels)
+    assert file.close()
+    return path
+
+
+def test_when_and_from_what_it_was_written_does_not_count(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.exr")
+    second = write(tmp_path / "b.exr", date="2027:02:02 12:34:56", **{"nuke/node_hash": "123", "input/mtime": "now"})
+    assert first.read_bytes() != second.read_bytes()
+    assert digest(first) == digest(second)
+    assert len(digest(first)) == 16
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"pixels": PIXELS[::-1]}, id="pixels"),
+        pytest.param({"pixels": PIXELS[..., :1]}, id="channels"),
+        pytest.param({"x": 5}, id="data window"),
+        pytest.param({"compression": "zip"}, id="compression"),
+        pytest.param({"PixelAspectRatio": 2.0}, id="pixel aspect"),
+        pytest.param({"cryptomatte/1234567/manifest": "{}"}, id="names of mattes"),
+    ],
+)
+def test_what_it_shows_counts(tmp_path: Path, changed: dict[str, object]) -> None:
+    assert digest(write(tmp_path / "a.exr")) != digest(write(tmp_path / "b.exr", **changed))  # type: ignore[arg-type]
+
+
+def test_one_pixel_counts(tmp_path: Path) -> None:
+    changed = PIXELS.copy()
+    changed[-1, -1, -1] += 0.1
+    assert digest(write(tmp_path / "a.exr")) != digest(write(tmp_path / "b.exr", changed))
+
+
+def test_other_files_count_with_all_their_bytes(tmp_path: Path) -> None:
+    tiled = write(tmp_path / "tiled.exr", tile=16)
+    later = write(tmp_path / "later.exr", tile=16, date="2027:02:02 12:34:56")
+    assert digest(tiled) != digest(later)
+    whole = write(tmp_path / "a.exr").read_bytes()
+    seen = set()
+    for size in (0, 3, 7, 40, len(whole) // 2, len(whole) - 1):
+        (tmp_path / "cut.exr").write_bytes(whole[:size])
+        seen.add(digest(tmp_path / "cut.exr"))
+    assert len(seen) == 6
+    (tmp_path / "text.exr").write_text("no picture")
+    digest(tmp_path / "text.exr")
+
+
+def test_a_file_that_is_not_there_is_an_oserror(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        digest(tmp_path / "none.exr")

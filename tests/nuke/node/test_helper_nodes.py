@@ -1,0 +1,105 @@
+"""What the plug-in's own Writes render, in a facility with defaults of its own and in scripts with two views."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from adversities import STUDIO, two_views
+from comp import Comp, make_comp
+
+from stcolor_core.images import plates
+
+
+@pytest.fixture
+def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
+    monkeypatch.delenv("OCIO", raising=False)
+    return make_comp(nuke, tmp_path)
+
+
+def test_a_facilitys_defaults_change_no_pixel(nuke: Any, comp: Comp) -> None:
+    from refcolorize.node import inputs
+
+    plain = Path(inputs.rendered(comp.ref, [1001, 1004], comp.folder / "plain", name="ref"))
+    for name, value in STUDIO.items():
+        nuke.knobDefault(name, value)
+    studio = Path(inputs.rendered(comp.ref, [1001, 1004], comp.folder / "studio", name="ref"))
+    assert studio.parent.name == plain.parent.name, "the folder is named by what its pictures show"
+    for frame in (1001, 1004):
+        a, b = (plates.read(path.with_name(f"ref.{frame}.exr")) for path in (plain, studio))
+        assert (a.channels, a.pixel_type) == (b.channels, b.pixel_type)
+        np.testing.assert_array_equal(a.pixels, b.pixels)
+
+
+def test_a_write_says_all_that_decides_its_pixels(nuke: Any, comp: Comp) -> None:
+    """By its knobs too, for what the fake does not do to pixels, as cropping."""
+    from refcolorize.node import inputs
+
+    seen: list[dict[str, Any]] = []
+    ours = {"name", "xpos", "ypos", "selected", "file"}
+
+    def look() -> None:
+        knobs = nuke.thisNode().knobs().items()
+        seen.append({name: knob.toScript() for name, knob in knobs if name not in ours})
+
+    nuke.addBeforeRender(look)
+    for defaults in ({}, STUDIO):
+        for name, value in defaults.items():
+            nuke.knobDefault(name, value)
+        inputs.rendered(comp.ref, [1001], comp.folder / f"inputs{len(seen)}", name="ref")
+    before, after = seen
+    assert {name for name in before if before[name] != after[name]} <= {"colorspace"}, "which raw leaves unused"
+
+
+def test_thumbnails_are_as_wide_in_every_facility(nuke: Any, comp: Comp) -> None:
+    from refcolorize.node import thumbnails
+
+    plain = thumbnails.render(comp.node, [1001])
+    for name, value in STUDIO.items():
+        nuke.knobDefault(name, value)
+    assert thumbnails.render(comp.node, [1001]) == plain
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize(("view", "frame"), [("left", 1001), ("right", 1004)])
+def test_of_two_views_the_one_in_front_of_the_artist_is_rendered(
+    nuke: Any, nuke_session: Any, comp: Comp, view: str, frame: int
+) -> None:
+    from refcolorize.node import inputs, thumbnails
+
+    two_views(nuke, comp)
+    nuke_session.view = view
+    frames: list[str] = []
+    nuke.addAfterFrameRender(lambda: frames.append(nuke.thisView()))
+    pattern = Path(inputs.rendered(comp.ref, [1001], comp.folder / "inputs", name="ref"))
+    assert frames == [view]
+    found, expected = plates.read(pattern.with_name("ref.1001.exr")), plates.read(comp.folder / f"ref.{frame}.exr")
+    np.testing.assert_allclose(plates.rgb(found), plates.rgb(expected), rtol=1e-3)
+    left = nuke_session.view
+    nuke_session.view = "right" if view == "left" else "left"
+    other = thumbnails.render(comp.node, [1001])
+    nuke_session.view = left
+    assert thumbnails.render(comp.node, [1001]) != other
+
+
+@pytest.mark.usefixtures("core")
+def test_the_result_of_one_eye_is_not_put_on_the_other(nuke: Any, nuke_session: Any, comp: Comp) -> None:
+    import fakenuke
+    from refcolorize.jobs import render
+    from refcolorize.node import nodes
+
+    two_views(nuke, comp)
+    nuke_session.view = "left"
+    render.colorize(comp.node)
+    assert nodes.results(comp.node).folder.name == "left"
+    assert len(list(nodes.results(comp.node).folder.glob("v001/*.exr"))) == 6
+
+    def colour() -> float:
+        shown = fakenuke.rendering.image(comp.node, 1003)
+        return float(np.std([shown[f"rgba.{name}"] for name in ("red", "green", "blue")], axis=0).mean())
+
+    assert colour() > 0.02
+    nuke_session.view = "right"
+    assert colour() == 0, "the plate, in grey"

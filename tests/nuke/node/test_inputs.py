@@ -1,0 +1,270 @@
+"""What the core gets of a node's inputs: a Read's own files, or what is rendered, in the strict fake of Nuke."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from comp import PLUGIN, Comp, make_comp
+
+from stcolor_core.images import frame_files, plates
+
+
+@pytest.fixture
+def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
+    monkeypatch.delenv("OCIO", raising=False)
+    return make_comp(nuke, tmp_path)
+
+
+@pytest.fixture
+def inputs(comp: Comp) -> Any:
+    import refcolorize.node.inputs
+
+    return refcolorize.node.inputs
+
+
+def test_a_plain_reads_files_are_taken_as_they_are(comp: Comp, inputs: Any) -> None:
+    found = inputs.own_files(comp.plate)
+    assert found.path == (comp.folder / "plate.####.exr").as_posix()
+    assert (found.first, found.last, found.colorspace, found.missing) == (1001, 1006, None, "error")
+
+
+@pytest.mark.parametrize("kind", ["Dot", "NoOp", "Grade"])
+def test_what_does_nothing_may_stand_between(nuke: Any, comp: Comp, inputs: Any, kind: str) -> None:
+    between = getattr(nuke.nodes, kind)(inputs=[comp.plate])
+    if kind == "Grade":
+        assert inputs.own_files(between) is None
+        between["disable"].setValue(True)
+    assert inputs.own_files(between) == inputs.own_files(comp.plate)
+
+
+CHANGES: dict[str, Callable[[Any], object]] = {
+    "a frame that is shifted": lambda read: (read["frame_mode"].setValue("offset"), read["frame"].setValue("10")),
+    "an expression for the frame": lambda read: read["frame"].setValue("frame*2"),
+    "colour that is divided by alpha": lambda read: read["premultiplied"].setValue(True),
+    "another curve": lambda read: read["colorspace"].setValue("sRGB"),
+    "a film": lambda read: read["file"].setValue("/some/film.mov"),
+    "views": lambda read: read["file"].setValue("/some/%V/plate.####.exr"),
+    "no file": lambda read: read["file"].setValue(""),
+    "switched off": lambda read: read["disable"].setValue(True),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_anything_else_is_rendered(comp: Comp, inputs: Any, change: str) -> None:
+    CHANGES[change](comp.plate)
+    assert inputs.own_files(comp.plate) is None
+
+
+def test_no_read_at_all_is_rendered(nuke: Any, inputs: Any) -> None:
+    assert inputs.own_files(nuke.nodes.CheckerBoard2()) is None
+    assert inputs.own_files(nuke.nodes.Dot()) is None
+
+
+@pytest.mark.parametrize(
+    ("on_error", "expected"),
+    [("error", "error"), ("nearest frame", "hold"), ("black", "skip"), ("checkerboard", "skip")],
+)
+def test_a_missing_frame_means_to_the_core_what_it_means_to_the_read(
+    comp: Comp, inputs: Any, on_error: str, expected: str
+) -> None:
+    comp.plate["on_error"].setValue(on_error)
+    assert inputs.own_files(comp.plate).missing == expected
+
+
+def test_a_raw_read_is_in_the_space_that_the_node_says_or_the_scripts(comp: Comp, inputs: Any) -> None:
+    comp.plate["raw"].setValue(True)
+    assert inputs.own_files(comp.plate).colorspace is None
+    assert inputs.own_files(comp.plate, space="ARRI LogC4").colorspace == "ARRI LogC4"
+    comp.plate["file"].setValue("/scan.####.dpx")
+    assert inputs.own_files(comp.plate) is None
+    assert inputs.own_files(comp.plate, space="ARRI LogC4").path == "/scan.####.dpx"
+
+
+def test_where_the_node_says_another_space_the_decoded_pixels_are_meant(comp: Comp, inputs: Any) -> None:
+    assert inputs.own_files(comp.plate, space="ACEScg") is None
+
+
+def test_tcl_and_a_relative_path_are_worked_out(nuke: Any, comp: Comp, inputs: Any) -> None:
+    nuke.root()["project_directory"].setValue(comp.folder.as_posix())
+    comp.plate["file"].setValue("[join {plate}].####.exr")
+    assert inputs.own_files(comp.plate).path == (comp.folder / "plate.####.exr").as_posix()
+
+
+# Rendering
+
+
+def test_frames_are_rendered_as_nuke_shows_them(nuke: Any, comp: Comp, inputs: Any) -> None:
+    graded = nuke.nodes.Multiply(inputs=[comp.ref], value=2.0)
+    pattern = inputs.rendered(graded, [1001, 1004], comp.folder / "inputs", name="ref")
+    folder = Path(pattern).parent
+    assert sorted(path.name for path in folder.iterdir()) == ["contents.json", "ref.1001.exr", "ref.1004.exr"]
+    rendered, painted = (
+        plates.read(folder / "ref.1004.exr"),
+        plates.read(comp.folder / "ref.1004.exr"),
+    )
+    assert set(rendered.channels) == {"R", "G", "B"}
+    np.testing.assert_allclose(plates.rgb(rendered), 2 * plates.rgb(painted), rtol=1e-3)
+    assert not comp.leftovers()
+
+
+def test_the_same_pictures_are_there_once_and_keep_their_time(comp: Comp, inputs: Any) -> None:
+    folder = comp.folder / "inputs"
+    first = Path(inputs.rendered(comp.ref, [1001], folder, name="ref"))
+    before = (first.parent / "ref.1001.exr").stat()
+    assert Path(inputs.rendered(comp.ref, [1001], folder, name="ref")) == first
+    assert (first.parent / "ref.1001.exr").stat() == before
+    other = Path(inputs.rendered(comp.ref, [1004], folder, name="ref"))
+    assert len({first.parent, other.parent}) == len(list(folder.iterdir())) == 2
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["linked", "copied"])
+def test_a_frame_that_shows_the_same_is_the_same_file_in_every_folder(
+    comp: Comp, inputs: Any, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no links here")
+
+    if not links:
+        monkeypatch.setattr("os.link", refuse)
+    first = Path(inputs.rendered(comp.ref, [1001], comp.folder / "inputs", name="ref")).parent
+    os.utime(first / "ref.1001.exr", ns=(10**18, 10**18))
+    both = Path(inputs.rendered(comp.ref, [1001, 1004], comp.folder / "inputs", name="ref")).parent
+    assert both != first
+    assert (both / "ref.1001.exr").stat().st_mtime_ns == 10**18
+    assert (both / "ref.1001.exr").read_bytes() == (first / "ref.1001.exr").read_bytes()
+    assert (both / "ref.1001.exr").samefile(first / "ref.1001.exr") == links
+    assert (both / "ref.1004.exr").stat().st_mtime_ns != 10**18
+
+
+def test_a_picture_that_was_deleted_by_hand_is_rendered_again(comp: Comp, inputs: Any) -> None:
+    folder = comp.folder / "inputs"
+    pattern = inputs.rendered(comp.ref, [1001, 1004], folder, name="ref")
+    (Path(pattern).parent / "ref.1004.exr").unlink()
+    assert inputs.rendered(comp.ref, [1001, 1004], folder, name="ref") == pattern
+    assert len(list(Path(pattern).parent.glob("*.exr"))) == 2
+
+
+def test_where_another_nuke_was_faster_its_finished_files_are_taken(
+    comp: Comp, inputs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, others = comp.folder / "inputs", {}
+
+    def files(folder: Path) -> dict[Path, tuple[int, int]]:
+        return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+    take_over = inputs._take_over
+
+    def meanwhile(*arguments: Any) -> None:
+        monkeypatch.setattr(inputs, "_take_over", take_over)
+        pattern = Path(inputs.rendered(comp.ref, [1001, 1004], folder, name="ref"))
+        others.update(files(pattern.parent))
+        take_over(*arguments)
+
+    monkeypatch.setattr(inputs, "_take_over", meanwhile)
+    pattern = Path(inputs.rendered(comp.ref, [1001, 1004], folder, name="ref"))
+    assert files(pattern.parent) == others
+    assert list(folder.iterdir()) == [pattern.parent]
+    assert not comp.leftovers()
+
+
+def test_two_nukes_at_the_same_pictures_at_once_both_have_them(comp: Comp, tmp_path: Path) -> None:
+    here = Path(__file__).parents[1]
+    script = f"""
+import sys
+from pathlib import Path
+sys.path[:0] = [{str(here)!r}, {str(here.parent / "core")!r}, {str(PLUGIN)!r}]
+import fakenuke
+fakenuke.install(gui=False)
+import nuke
+from refcolorize.node import inputs
+nuke.scriptOpen({(comp.folder / "comp.nk").as_posix()!r})
+print("ready", flush=True)
+for line in sys.stdin:
+    print(inputs.rendered(nuke.toNode("Painted"), [1001, 1004], Path(line.strip()), name="ref"), flush=True)
+"""
+    pipe = subprocess.PIPE
+    nukes = [subprocess.Popen([sys.executable, "-c", script], stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
+    try:
+        assert [each.stdout.readline() for each in nukes] == ["ready\n"] * 2
+        for number in range(20):
+            for each in nukes:
+                each.stdin.write(f"{tmp_path / str(number)}\n")
+                each.stdin.flush()
+            first, second = (each.stdout.readline().strip() for each in nukes)
+            assert first == second != ""
+            found = sorted(path.name for path in Path(first).parent.iterdir())
+            assert found == ["contents.json", "ref.1001.exr", "ref.1004.exr"]
+            assert list((tmp_path / str(number)).iterdir()) == [Path(first).parent]
+    finally:
+        for each in nukes:
+            each.communicate()
+
+
+def test_the_script_shows_no_trace_of_it(nuke: Any, comp: Comp, inputs: Any, nuke_session: Any) -> None:
+    nodes, undone = nuke.allNodes(), nuke_session.undo.names
+    comp.nuke.root()["proxy"].setValue(True)
+    nuke.root().setModified(False)
+    inputs.rendered(comp.ref, [1001], comp.folder / "inputs", name="ref")
+    assert nuke.allNodes() == nodes
+    assert nuke_session.undo.names == [*undone, ""]  # the proxy switch of this test
+    assert not nuke.root().modified()
+    assert nuke.root()["proxy"].value()
+
+
+@pytest.mark.gui
+def test_cancel_leaves_nothing(comp: Comp, inputs: Any, nuke_session: Any) -> None:
+    from refcolorize.errors import Cancelled
+
+    nuke_session.artist.cancels_render = lambda frame: frame == 1004
+    with pytest.raises(Cancelled, match="cancelled"):
+        inputs.rendered(comp.ref, [1001, 1004], comp.folder / "inputs", name="ref")
+    assert list((comp.folder / "inputs").iterdir()) == []
+
+
+def test_a_frame_that_cannot_be_rendered_is_named_with_its_node(comp: Comp, inputs: Any) -> None:
+    from refcolorize.errors import RefColorizeError
+
+    comp.ref["on_error"].setValue("error")
+    with pytest.raises(RefColorizeError, match=r"Painted \(ref\) cannot be rendered at frames 1003-1004: .*1003"):
+        inputs.rendered(comp.ref, [1003, 1004], comp.folder / "inputs", name="ref")
+    assert list((comp.folder / "inputs").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(comp: Comp, inputs: Any) -> None:
+    from refcolorize.errors import RefColorizeError
+
+    (comp.folder / "file").touch()
+    with pytest.raises(RefColorizeError, match="Choose another output folder"):
+        inputs.rendered(comp.ref, [1001], comp.folder / "file" / "inputs", name="ref")
+
+
+def test_with_metadata_every_channel_comes_in_float(nuke: Any, comp: Comp, inputs: Any) -> None:
+    from stcolor_core.pipeline.matte_layers import cryptomatte_layers
+
+    masks = np.zeros((2, 64, 96), np.float32)
+    masks[0, :, :40] = masks[1, :, 50:] = 1
+    layers, metadata = cryptomatte_layers(masks, ("coat", "sky"), size=(64, 96))
+    path = comp.folder / "ids.1001.exr"
+    frame_files.write_frame(path, {name: (values, "float") for name, values in layers.items()}, metadata=metadata)
+    ids = nuke.nodes.Read(file=path.as_posix(), first=1001, last=1001, raw=True)
+    pattern = inputs.rendered(
+        nuke.nodes.Dot(inputs=[ids]), [1001], comp.folder / "inputs", name="matte", with_metadata=True
+    )
+    found = plates.read_matte_file(Path(pattern.replace("####", "1001")))
+    assert found.pixel_type == "float"
+    assert set(metadata) <= set(found.metadata)
+    from stcolor_core.method.tracking.mattes import read_matte
+
+    assert read_matte(found, plate=found, size=(64, 96)).names == ("coat", "sky")
+
+
+def test_frames_in_a_row_are_one_render(inputs: Any) -> None:
+    assert inputs.runs([]) == []
+    assert inputs.runs([1, 2, 3, 7, 9, 10]) == [(1, 3), (7, 7), (9, 10)]

@@ -1,0 +1,101 @@
+"""What plate and ref do not have in common is said before the job is sent, and never in a dialog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comp import Comp, make_comp
+
+
+@pytest.fixture
+def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
+    monkeypatch.delenv("OCIO", raising=False)
+    return make_comp(nuke, tmp_path)
+
+
+def said(comp: Comp) -> str:
+    from refcolorize.node.mismatches import mismatches
+
+    return mismatches(comp.node)
+
+
+CHANGES: dict[str, tuple[Callable[[Comp], object], list[str]]] = {
+    "size": (
+        lambda comp: comp.ref["format"].setValue("48 32 0 0 48 32 1 half"),
+        ["48 x 32", "96 x 64", "reformat"],
+    ),
+    "pixel aspect": (
+        lambda comp: comp.ref["format"].setValue("96 64 0 0 96 64 2 anamorphic"),
+        ["pixel aspect", "ref is 2", "plate 1"],
+    ),
+    "frames": (lambda comp: comp.ref["last"].setValue(1003), ["1001-1003", "1004", "move the key"]),
+    "one frame": (lambda comp: comp.ref["last"].setValue(1001), ["one frame (1001)", "2 keys", "remove"]),
+    "colour space": (lambda comp: comp.ref["colorspace"].setValue("Cineon"), ["Cineon", "default", "Painted"]),
+    "raw": (lambda comp: comp.plate["raw"].setValue(True), ["raw", "default", "Painted"]),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_difference_is_said_in_one_line_with_what_to_do(comp: Comp, change: str) -> None:
+    assert said(comp) == ""
+    act, words = CHANGES[change]
+    act(comp)
+    line = said(comp)
+    assert "\n" not in line
+    assert [word for word in words if word not in line] == []
+
+
+def test_one_painted_frame_with_its_one_key_is_nothing_to_warn_of(comp: Comp) -> None:
+    from refcolorize.node import nodes
+
+    nodes.remove_key(comp.node, 1004)
+    comp.ref["last"].setValue(1001)
+    assert said(comp) == ""
+
+
+def test_a_log_plate_and_a_painted_exr_are_nothing_to_warn_of(comp: Comp) -> None:
+    comp.plate["file"].setValue("/scan.####.dpx")
+    comp.plate["format"].setValue("96 64 0 0 96 64 1 scan")
+    comp.plate["colorspace"].setValue("Cineon")
+    assert said(comp) == ""
+
+
+@pytest.mark.parametrize("missing", ["plate", "ref", "keys"])
+def test_what_is_missing_is_said_elsewhere(comp: Comp, missing: str) -> None:
+    comp.ref["colorspace"].setValue("Cineon")
+    if missing == "keys":
+        comp.node["reference_keys"].clearAnimated()
+    else:
+        comp.node.setInput(int(missing == "ref"), None)
+    assert said(comp) == ""
+
+
+@pytest.mark.usefixtures("state")
+@pytest.mark.parametrize("button", ["colorize", "preview"])
+def test_it_is_said_before_a_core_is_asked(comp: Comp, capsys: pytest.CaptureFixture[str], button: str) -> None:
+    from refcolorize.errors import CoreUnreachable
+    from refcolorize.jobs import render
+
+    comp.nuke.frame(1002)
+    comp.ref["colorspace"].setValue("sRGB")
+    with pytest.raises(CoreUnreachable):
+        getattr(render, button)(comp.node)
+    first = capsys.readouterr().out.splitlines()[0]
+    assert "looking for the core" in first
+    assert "ref is read as sRGB" in first
+
+
+@pytest.mark.gui
+@pytest.mark.usefixtures("core")
+def test_it_stays_on_the_node_and_no_dialog_is_opened(comp: Comp, nuke_session: Any) -> None:
+    from refcolorize.jobs import render
+
+    comp.ref["colorspace"].setValue("sRGB")
+    running = render.colorize(comp.node)
+    nuke_session.main_thread.pump(until=lambda: running.wait(0))
+    assert running.state == "done"
+    assert comp.node["status"].value().startswith("v001 is done: 6 frames. ref is read as sRGB")
+    assert nuke_session.artist.messages == nuke_session.artist.panels == []

@@ -1,0 +1,153 @@
+"""Where a node's results lie, and that it finds them again: renamed, grouped, copied, saved up, or moved."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comp import Comp, make_comp
+
+
+@pytest.fixture
+def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
+    monkeypatch.delenv("OCIO", raising=False)
+    return make_comp(nuke, tmp_path / "show")
+
+
+@pytest.fixture
+def nodes(comp: Comp) -> Any:
+    import refcolorize.node.nodes
+
+    return refcolorize.node.nodes
+
+
+def with_result(nodes: Any, node: Any) -> Path:
+    """Give the node a version of one frame, and have it shown."""
+    file = Path(nodes.results(node).pattern("v001").replace("####", "1001"))
+    file.parent.mkdir(parents=True)
+    file.touch()
+    nodes.use_version(node, 1)
+    return file
+
+
+def test_a_renamed_node_keeps_its_versions(comp: Comp, nodes: Any) -> None:
+    with_result(nodes, comp.node)
+    comp.node.setName("Sky")
+    assert [version.name for version in nodes.versions(comp.node)] == ["v001"]
+
+
+@pytest.mark.gui
+def test_a_copy_has_a_folder_of_its_own_and_shows_what_its_original_does(nuke: Any, comp: Comp, nodes: Any) -> None:
+    with_result(nodes, comp.node)
+    comp.node.selectOnly()
+    nuke.nodeCopy("%clipboard%")
+    copy = nuke.nodePaste("%clipboard%")
+    assert nodes.results(copy).folder != nodes.results(comp.node).folder
+    assert nodes.versions(copy) == []
+    assert copy["result_file"].value() == comp.node["result_file"].value()
+
+
+def test_a_copy_that_was_made_without_the_plug_ins_callbacks_gets_its_own_when_it_is_used(
+    nuke: Any, comp: Comp, nodes: Any
+) -> None:
+    with_result(nodes, comp.node)
+    comp.node.selectOnly()
+    nuke.nodeCopy("%clipboard%")
+    copy = nuke.nodePaste("%clipboard%")
+    nodes.own_id(comp.node)
+    nodes.own_id(copy)
+    assert nodes.results(comp.node).folder == comp.results
+    assert nodes.results(copy).folder == comp.results.with_name("RefColorize2")
+
+
+def test_a_new_node_under_an_old_name_takes_nothing_from_who_was_renamed(comp: Comp, nodes: Any) -> None:
+    comp.node.setName("Sky")
+    other = nodes.create()
+    other.setName("RefColorize1")
+    nodes.own_id(other)
+    assert nodes.results(comp.node).folder != nodes.results(other).folder
+
+
+def test_two_scripts_in_one_folder_share_nothing_and_versions_of_one_script_share(
+    nuke: Any, comp: Comp, nodes: Any
+) -> None:
+    folders = []
+    for name in ("comp_v001.nk", "comp_v002.nk", "precomp.nk"):
+        nuke.scriptSaveAs((comp.folder / name).as_posix(), 1)
+        folders.append(nodes.results(comp.node).folder)
+    assert folders == [comp.results, comp.results, comp.folder / "refcolorize" / "precomp" / "RefColorize1"]
+
+
+def test_a_facility_says_where_results_lie(nuke: Any, comp: Comp, nodes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STCOLOR_OUTPUT_FOLDER", "[file dirname [value root.name]]/renders/colour")
+    assert nodes.results(nodes.create()).folder == comp.folder / "renders" / "colour" / "RefColorize2"
+
+
+@pytest.mark.gui
+def test_after_a_move_of_the_show_the_node_reads_its_files_there(nuke: Any, comp: Comp, nodes: Any) -> None:
+    with_result(nodes, comp.node)
+    nuke.scriptSave()
+    moved = comp.folder.with_name("moved")
+    shutil.move(comp.folder, moved)
+    nuke.scriptOpen((moved / "comp.nk").as_posix())
+    again = nuke.toNode("RefColorize1")
+    assert nodes.shows(again, nodes.results(again).pattern("v001"))
+    assert Path(again["result_file"].evaluate()).parent == moved / "refcolorize" / "comp" / "RefColorize1" / "v001"
+
+
+def test_a_node_of_the_first_version_keeps_its_folder_by_its_name(nuke: Any, comp: Comp, nodes: Any) -> None:
+    node = comp.node
+    node.removeKnob(node["node_id"])
+    node["output_folder"].setValue("[file dirname [value root.name]]/refcolorize")
+    nodes.own_id(node)
+    assert nodes.results(node).folder == comp.folder / "refcolorize" / "RefColorize1"
+
+
+def test_nodes_inside_groups_are_found(nuke: Any, comp: Comp, nodes: Any) -> None:
+    group = nuke.nodes.Group(name="Sequence")
+    with group:
+        inner = nodes.create()
+        assert nodes.all_nodes() == [comp.node, inner], "from wherever it is asked"
+    assert nodes.all_nodes() == [comp.node, inner]
+
+
+@pytest.mark.gui
+@pytest.mark.parametrize("saves", [True, False], ids=["T is saved", "T is not saved"])
+def test_what_was_said_of_a_job_is_not_said_again_when_the_script_is_opened(
+    nuke: Any, nuke_session: Any, comp: Comp, nodes: Any, saves: bool
+) -> None:
+    nuke_session.disputed.saves_text_of_do_not_write = saves
+    with_result(nodes, comp.node)
+    nodes.set_status(comp.node, "v001: frame 12 of 50")
+    nuke.root().setModified(True)
+    nuke.scriptSave()
+    assert ("frame 12 of 50" in (comp.folder / "comp.nk").read_text(encoding="utf-8")) == saves
+    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
+    assert nuke.toNode("RefColorize1")["status"].value() == "v001 is shown."
+
+
+@pytest.mark.gui
+def test_looking_at_the_node_again_and_again_has_nuke_look_at_the_tree_once(
+    nuke: Any, comp: Comp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refcolorize.panel import node_view
+
+    asked: list[object] = []
+    first = type(comp.plate).firstFrame
+    monkeypatch.setattr(type(comp.plate), "firstFrame", lambda node: (asked.append(node), first(node))[1])
+    monkeypatch.setattr(node_view, "_RANGE_SECONDS", 3600.0, raising=False)
+    shots = [node_view.view_of(comp.node).shot for _ in range(20)]
+    assert {(shot.first, shot.last) for shot in shots} == {(1001, 1006)}
+    assert len(asked) == 1
+
+
+def test_the_plug_in_shows_a_version_where_a_terminal_runs_no_knob_changed(
+    nuke_session: Any, comp: Comp, nodes: Any
+) -> None:
+    nuke_session.disputed.knob_changed_in_terminal = False
+    with_result(nodes, comp.node)
+    assert nodes.shows(comp.node, nodes.results(comp.node).pattern("v001"))
+    assert comp.node["use_result"].value()
+    assert comp.node.node("Result")["first"].value() == 1001

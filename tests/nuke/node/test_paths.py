@@ -1,0 +1,166 @@
+"""A job's files where this host has them, as text and in the strict fake of Nuke. The core's rules are the measure."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+import numpy as np
+import pytest
+from comp import PLUGIN, Comp, make_comp
+from refcolorize.errors import RefColorizeError
+from refcolorize.node import paths
+
+from stcolor_core.errors import BadRequest
+from stcolor_core.farm import paths as core
+
+RULES = [
+    ("POSIX", "/mnt/show", "/Volumes/show"),
+    ("POSIX", "/mnt/show/", "Z:\\show"),
+    ("POSIX", "/mnt/show", "\\\\server\\show"),
+    ("POSIX", "/mnt", "/elsewhere/"),
+    ("POSIX", "/", "/root"),
+    ("WINDOWS", "Z:\\", "/mnt/z"),
+    ("windows", "Z:\\Show", "Y:\\"),
+    ("WINDOWS", "Z:/show", "/mnt/show"),
+    ("WINDOWS", "\\\\server\\share", "/mnt/share"),
+    ("WINDOWS", "//server/share/sh010", "X:"),
+]
+PATHS = [
+    "/mnt/show/sh010/plate.####.exr",
+    "/mnt/show",
+    "/mnt/show2/plate.exr",
+    "/mnt/Show/plate.exr",
+    "/mnt/showing",
+    "Z:/show/sh010/plate.%04d.exr",
+    "z:\\SHOW\\sh010\\plate.exr",
+    "Z:/showreel/a.exr",
+    "Z:a.exr",
+    "//server/share/sh010/ä b.exr",
+    "\\\\SERVER\\Share\\sh011\\a.exr",
+    "//server/shared/a.exr",
+    "ocio://default",
+    "relative/a.exr",
+    "",
+]
+
+
+def written(folder: Path, *rules: tuple[str, str, str]) -> Path:
+    """A pathmapping-1.0 file of rules: format, source, destination."""
+    names = ("source_path_format", "source_path", "destination_path")
+    data = {"version": "pathmapping-1.0", "path_mapping_rules": [dict(zip(names, rule, strict=True)) for rule in rules]}
+    (folder / "rules.json").write_text(json.dumps(data), encoding="utf-8")
+    return folder / "rules.json"
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_path_leads_where_the_core_says_by_each_rule_and_by_all(path: str, tmp_path: Path) -> None:
+    for rules in (*([rule] for rule in RULES), RULES[:5], RULES[5:], RULES[::-1]):
+        file = written(tmp_path, *rules)
+        expected = core.map_path(path, core.read_rules(file))
+        found = paths.map_path(path, paths.read_rules(file))
+        kind = PurePosixPath if expected.startswith("/") or expected == path else PureWindowsPath
+        assert kind(found) == kind(expected), rules
+        assert found == path or "\\" not in found, "Nuke's slashes"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        pytest.param("Z:/Show/sh010/plate.%04d.exr", "/mnt/show/sh010/plate.%04d.exr", id="a drive, whatever the case"),
+        pytest.param("//SERVER/share/a.exr", "/mnt/share/a.exr", id="a share"),
+        pytest.param("Z:/showreel/a.exr", "Z:/showreel/a.exr", id="a name that begins alike"),
+    ],
+)
+def test_windows_paths_on_a_linux_host(path: str, expected: str, tmp_path: Path) -> None:
+    file = written(tmp_path, ("WINDOWS", "Z:\\show", "/mnt/show"), ("WINDOWS", "\\\\server\\share", "/mnt/share"))
+    assert paths.map_path(path, paths.read_rules(file)) == expected
+
+
+def test_linux_paths_on_a_windows_host(tmp_path: Path) -> None:
+    file = written(tmp_path, ("POSIX", "/mnt/show", "Z:\\show"), ("POSIX", "/mnt/share", "\\\\server\\share"))
+    rules = paths.read_rules(file)
+    assert paths.map_path("/mnt/show/a/b.exr", rules) == "Z:/show/a/b.exr"
+    assert paths.map_path("/mnt/share/a.exr", rules) == "//server/share/a.exr"
+
+
+def test_the_variable_is_the_cores_own() -> None:
+    assert paths.VARIABLE == core.VARIABLE
+
+
+def test_a_session_without_rules_has_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "rules.json").write_text("{}", encoding="utf-8")
+    assert paths.read_rules(tmp_path / "rules.json") == ()
+
+
+RULE = '{"source_path_format": "POSIX", "source_path": "/a", "destination_path": "/b"}'
+NO_RULES = [
+    *("", "[1]", "[]", '""', '{"path_mapping_rules": [{"source_path": "/a"}]}', '{"path_mapping_rules": {}}'),
+    *('{"path_maping_rules": []}', '{"version": "pathmapping-2.0", "path_mapping_rules": []}'),
+    *(f'{{"path_mapping_rules": [{RULE.replace(*change)}]}}' for change in (("POSIX", "POSX"), ('"/b"', "null"))),
+]
+
+
+@pytest.mark.parametrize("text", NO_RULES)
+def test_what_the_core_takes_for_no_rules_is_none_here(tmp_path: Path, text: str) -> None:
+    (tmp_path / "rules.json").write_text(text, encoding="utf-8")
+    with pytest.raises(BadRequest):
+        core.read_rules(tmp_path / "rules.json")
+    with pytest.raises(RefColorizeError):
+        paths.read_rules(tmp_path / "rules.json")
+
+
+@pytest.mark.parametrize("text", [*NO_RULES, None])
+def test_rules_that_are_none_are_one_line(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "rules.json").write_text(text, encoding="utf-8")
+    with pytest.raises(RefColorizeError, match=r"^The path mapping rules .*rules\.json, which \$STCOLOR_PATH_MAPPING"):
+        paths.read_rules(tmp_path / "rules.json")
+
+
+# In Nuke
+
+
+@pytest.fixture
+def moved(tmp_path: Path, nuke: Any, monkeypatch: pytest.MonkeyPatch) -> Comp:
+    """A script whose files have gone from where it says, and rules that lead to them."""
+    comp = make_comp(nuke, tmp_path / "artist")
+    monkeypatch.setenv(
+        "STCOLOR_PATH_MAPPING", str(written(tmp_path, ("POSIX", str(comp.folder), str(tmp_path / "host"))))
+    )
+    comp.folder.rename(tmp_path / "host")
+    return comp
+
+
+def plate(comp: Comp) -> Any:
+    import fakenuke
+
+    return fakenuke.rendering.image(comp.plate, 1003)["rgba.red"]
+
+
+def test_a_host_opens_a_scripts_files_where_the_rules_say(nuke: Any, moved: Comp, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"artist/plate\.1003\.exr"):
+        plate(moved)
+    nuke.pluginAddPath(PLUGIN.as_posix())
+    assert np.ptp(plate(moved)) > 0
+    write = nuke.nodes.Write(file=(tmp_path / "artist/out.####.exr").as_posix(), file_type="exr", inputs=[moved.plate])
+    nuke.execute(write, 1003, 1003)
+    assert (tmp_path / "host/out.1003.exr").is_file()
+    assert not moved.folder.exists()
+
+
+@pytest.mark.gui
+def test_an_artists_own_files_stay_where_they_are(nuke: Any, moved: Comp) -> None:
+    nuke.pluginAddPath(PLUGIN.as_posix())
+    with pytest.raises(RuntimeError, match=r"artist/plate\.1003\.exr"):
+        plate(moved)
+
+
+def test_rules_that_cannot_be_read_are_said_and_the_node_is_there(
+    nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STCOLOR_PATH_MAPPING", str(tmp_path / "gone.json"))
+    nuke.pluginAddPath(PLUGIN.as_posix())
+    assert "gone.json, which $STCOLOR_PATH_MAPPING names, cannot be read" in capsys.readouterr().err
+    assert nuke.createNode("RefColorize").Class() == "Group"

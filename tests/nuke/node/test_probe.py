@@ -1,0 +1,85 @@
+"""The probe that users run in their own Nuke, in the fake: it passes there, and names what is otherwise."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comp import PLUGIN
+
+INSTALL = PLUGIN.parent / "install.py"
+
+
+@pytest.fixture
+def probe(nuke: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.delenv("OCIO", raising=False)
+    nuke.pluginAddPath(PLUGIN.as_posix())
+    nuke.root()["format"].setValue("64 48 0 0 64 48 1 small")
+    import refcolorize.node.probe
+
+    return refcolorize.node.probe
+
+
+def test_in_a_nuke_as_it_is_assumed_nothing_is_otherwise(nuke: Any, probe: Any) -> None:
+    answers = probe.ask()
+    assert answers["failed"] == [], answers["facts"]
+    assert answers["nuke"] == nuke.NUKE_VERSION_STRING
+    assert nuke.allNodes() == [], "it leaves nothing"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "failed"),
+    [
+        ("evaluated_has_frame", False, ["File_Knob.getEvaluatedValue"]),
+        ("value_is_technical", False, ["File_Knob.value"]),
+        ("knob_changed_in_terminal", False, ["knobChanged of the Group"]),
+        ("saves_text_of_do_not_write", True, ["the status is saved"]),
+    ],
+)
+def test_what_is_otherwise_is_named(nuke_session: Any, probe: Any, name: str, value: bool, failed: list[str]) -> None:
+    setattr(nuke_session.disputed, name, value)
+    assert probe.ask()["failed"] == failed
+
+
+def test_what_a_nuke_raises_is_an_answer(nuke: Any, probe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(nuke, "FrameRanges")
+    (fact,) = [fact for fact in probe.ask()["facts"] if fact["fact"] == "nuke.FrameRanges"]
+    assert "AttributeError" in fact["found"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="install.py runs in the core's Python")
+def test_the_script_that_install_writes_leaves_the_answers_beside_it(nuke: Any, probe: Any, tmp_path: Path) -> None:
+    del probe
+    run = [sys.executable, str(INSTALL), "nuke-probe"]
+    said = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert f"nuke -t {tmp_path / 'refcolorize_probe.py'}" in said
+    script = tmp_path / "refcolorize_probe.py"
+    exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), {})
+    assert json.loads((tmp_path / "refcolorize_probe.json").read_text(encoding="utf-8"))["failed"] == []
+
+
+def test_for_the_artist_all_is_one_line_where_nothing_is_otherwise(nuke: Any, probe: Any) -> None:
+    (line,) = probe.lines()
+    assert nuke.NUKE_VERSION_STRING in line and line.endswith("All are so. Nothing to do.")
+
+
+def test_for_the_artist_what_is_otherwise_has_a_line_and_a_remedy(nuke_session: Any, probe: Any) -> None:
+    nuke_session.disputed.value_is_technical = False
+    first, second = probe.lines()
+    assert "1 are not so" in first and "nuke-probe" in first
+    assert second.strip().startswith("File_Knob.value: '/no/plate.####.exr'") and "%04d" in second
+
+
+@pytest.mark.gui
+def test_with_a_gui_the_script_is_left_as_it_was(nuke: Any, probe: Any, nuke_session: Any) -> None:
+    nuke.root().setModified(False)
+    chosen = nuke.nodes.Dot()
+    chosen.setSelected(True)
+    before = nuke_session.undo.names, nuke.root().modified(), int(nuke.frame())
+    probe.ask()
+    assert nuke.selectedNodes() == [chosen] and nuke.allNodes() == [chosen]
+    assert (nuke_session.undo.names, nuke.root().modified(), int(nuke.frame())) == before

@@ -1,0 +1,164 @@
+"""A node's results on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from refcolorize.errors import RefColorizeError
+from refcolorize.node.versions import PREVIEW, Results, keep_comment, keep_confidence, stamp, written_to
+
+ASKED: dict[str, Any] = {"plate": {"path": "/a.####.exr"}, "output": {"frames": "1001-1050"}}
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    return Results(tmp_path / "refcolorize" / "Sky", "Sky")
+
+
+def claim(results: Results, asked: dict[str, Any] = ASKED, *, made_from: str = "0") -> Any:
+    return results.claim(asked, first=1001, last=1050, made_from=made_from)
+
+
+def test_before_anything_is_asked_there_is_nothing(results: Results) -> None:
+    assert results.versions() == []
+    assert results.first_last("v001") is None
+    assert not results.folder.exists()
+
+
+def test_versions_and_preview_have_folders_of_their_own(results: Results) -> None:
+    assert results.pattern("v001") == (results.folder / "v001" / "Sky_v001.####.exr").as_posix()
+    assert results.pattern(PREVIEW) == (results.folder / "preview" / "Sky_preview.####.exr").as_posix()
+
+
+def test_a_claim_writes_the_shot_that_stcolor_takes(results: Results) -> None:
+    from stcolor_core.shots.shot import Shot
+
+    version = claim(results)
+    shot = Shot.load(version.shot_file)
+    assert shot.output.path == version.path
+    assert (shot.output.frames, shot.output.reuse) == ("1001-1050", None)
+    assert sorted(path.name for path in version.shot_file.parent.iterdir()) == ["made_from.json", "shot.json"]
+
+
+def test_the_very_same_shot_goes_on_with_its_version(results: Results) -> None:
+    assert [claim(results).name for _ in range(3)] == ["v001"] * 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "made_from"),
+    [
+        pytest.param({**ASKED, "references": []}, "0", id="another setting"),
+        pytest.param({**ASKED, "output": {"frames": "1001-1060"}}, "0", id="other frames"),
+        pytest.param(ASKED, "1", id="a file that was painted over"),
+    ],
+)
+def test_whatever_changes_makes_a_new_version_that_may_take_frames_over(
+    results: Results, asked: dict[str, Any], made_from: str
+) -> None:
+    first = claim(results)
+    second = claim(results, asked, made_from=made_from)
+    assert second.name == "v002"
+    assert second.shot()["output"]["reuse"] == first.path
+    assert claim(results, asked, made_from=made_from) == second
+    assert claim(results).name == "v003", "an earlier version is not written into again"
+
+
+def test_numbers_go_on_after_gaps_and_beyond_999_and_past_what_others_made(results: Results) -> None:
+    for name in ("v002", "v1007", "vfx", "v12", "v01x"):
+        (results.folder / name).mkdir(parents=True)
+    assert [version.name for version in results.versions()] == ["v002", "v1007"]
+    assert claim(results).name == "v1008"
+
+
+def test_a_folder_that_another_nuke_makes_meanwhile_is_left_to_it(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (results.folder / "v001").mkdir(parents=True)
+    monkeypatch.setattr(Results, "versions", lambda _: [])
+    assert claim(results).name == "v002"
+
+
+def test_frames_are_counted_and_their_range_is_what_was_asked(results: Results) -> None:
+    version = claim(results)
+    for name in ("Sky_v001.1001.exr", "Sky_v001.1002.exr", ".Sky_v001.1003.exr.partial", "other.1004.exr"):
+        (Path(version.path).parent / name).touch()
+    assert [version.frames for version in results.versions()] == [2]
+    assert results.first_last("v001") == (1001, 1050)
+    version.shot_file.with_name("made_from.json").write_text("{broken")
+    assert results.first_last("v001") == (1001, 1002)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RefColorizeError, match=r"Choose another output folder\."):
+        claim(Results(tmp_path / "file" / "Sky", "Sky"))
+
+
+def test_a_shot_that_was_edited_by_hand_is_another(results: Results) -> None:
+    version = claim(results)
+    version.shot_file.write_text(json.dumps([1, 2]))
+    assert claim(results).name == "v002"
+
+
+def test_the_stamp_changes_with_size_time_and_number_of_files(tmp_path: Path) -> None:
+    pattern, single = (tmp_path / "a.####.exr").as_posix(), (tmp_path / "look.png").as_posix()
+
+    def now() -> str:
+        return stamp([pattern, single])
+
+    seen = {now()}
+    for change in (
+        lambda: (tmp_path / "a.1001.exr").write_bytes(b"1"),
+        lambda: (tmp_path / "a.1002.exr").write_bytes(b"1"),
+        lambda: (tmp_path / "a.1002.exr").write_bytes(b"12"),
+        lambda: os.utime(tmp_path / "a.1001.exr", ns=(0, 0)),
+        lambda: (tmp_path / "look.png").touch(),
+        lambda: (tmp_path / "a.1001.exr").unlink(),
+    ):
+        change()
+        seen.add(now())
+    assert len(seen) == 7
+    (tmp_path / "b.1001.exr").touch()
+    assert now() in seen
+
+
+def test_what_is_written_to_a_path_leaves_what_was_asked_alone() -> None:
+    asked = {"output": {"frames": "1"}}
+    assert written_to(asked, "/o.####.exr", reuse="/p.####.exr")["output"] == {
+        "frames": "1",
+        "path": "/o.####.exr",
+        "reuse": "/p.####.exr",
+    }
+    assert asked == {"output": {"frames": "1"}}
+
+
+def test_a_comment_and_the_confidence_are_kept_beside_the_frames(results: Results) -> None:
+    version = claim(results)
+    assert (version.comment(), version.confidence()) == ("", {})
+    keep_comment(version.path, " more red in the coat ")
+    keep_confidence(version.path, {1001: 0.91239, 1002: 0.5})
+    assert version.comment() == "more red in the coat"
+    assert version.confidence() == {1001: 0.9124, 1002: 0.5}
+    assert claim(results) == version, "no other shot"
+
+
+def test_what_is_kept_and_cannot_be_read_is_nothing(results: Results) -> None:
+    version = claim(results)
+    version.shot_file.with_name("about.json").write_text('{"confidence": [1], "comment": 3}')
+    assert (version.comment(), version.confidence()) == ("3", {})
+
+
+def test_the_keyframes_are_those_of_its_references(results: Results, tmp_path: Path) -> None:
+    for name in ("ref.1001.exr", "ref.1044.exr", "other.1002.exr"):
+        (tmp_path / name).touch()
+    references = [{"path": (tmp_path / "ref.####.exr").as_posix()}]
+    assert claim(results, {**ASKED, "references": references}).keyframes() == (1001, 1044)
+
+
+def test_a_comment_that_cannot_be_written_names_the_file(results: Results) -> None:
+    with pytest.raises(RefColorizeError, match=r"about\.json cannot be written"):
+        keep_comment(results.pattern("v001"), "no such folder")

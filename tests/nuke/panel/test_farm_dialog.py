@@ -1,0 +1,267 @@
+"""The dialog of Render on farm: real Qt, offscreen, over the strict fake of Nuke; the core's program is a stand-in."""
+
+from __future__ import annotations
+
+import gc
+import os
+import weakref
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comp import Comp
+from farming import asked, comp, goes, status
+from qt_app import application, qt_test, wait_until
+
+qapp = application()
+
+from refcolorize.core.engines import ENGINES  # noqa: E402
+from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402
+from refcolorize.jobs.farm import Submitted, Wanted  # noqa: E402  (skipped above where there is no Qt)
+from refcolorize.panel.farm_form import FarmForm  # noqa: E402
+
+__all__ = ["comp", "goes"]
+
+QtTest = qt_test()
+
+pytestmark = [
+    pytest.mark.gui,
+    pytest.mark.usefixtures("state"),
+    pytest.mark.skipif(os.name != "posix", reason="the core's Python is a shell script here"),
+]
+
+
+@pytest.fixture
+def press(goes: Any, comp: Comp) -> Iterator[Any]:
+    """Press Render on farm on the node; the dialog that opens, closed at the end."""
+    opened: list[Any] = []
+
+    def press(width: int = 0) -> Any:
+        import refcolorize.panel.farm_dialog
+
+        comp.node["farm"].execute()
+        (dialog,) = refcolorize.panel.farm_dialog._open.values()
+        opened.append(dialog)
+        if width:
+            dialog.resize(width, dialog.sizeHint().height())
+        return dialog
+
+    yield press
+    for dialog in {id(each): each for each in opened}.values():
+        if _alive(dialog):
+            dialog.close()
+    qapp.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
+
+
+def _alive(dialog: Any) -> bool:
+    try:
+        return bool(dialog.isVisible())
+    except RuntimeError:  # Qt has deleted it
+        return False
+
+
+def choose(dialog: Any, engine: str) -> None:
+    dialog.form.engine.setCurrentIndex(list(ENGINES).index(engine))
+
+
+def click(button: Any) -> None:
+    assert button.isVisible() and button.isEnabled(), button.text()
+    QtTest.QTest.mouseClick(button, QtCore.Qt.MouseButton.LeftButton)
+
+
+def untick(dialog: Any, name: str) -> None:
+    dialog.form.writes[name].click()
+    assert not dialog.form.writes[name].isChecked()
+
+
+def test_what_is_chosen_is_submitted_and_the_dialog_shows_where_it_is(
+    press: Any, comp: Comp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialog = press()
+    choose(dialog, "deadline")
+    dialog.form.max_span.setValue(40)
+    dialog.form.handles.setValue(2)
+    dialog.form.priority.setValue(70)
+    dialog.form._texts["pool"].setText(" film ")
+    dialog.form._texts["comment"].setText("for dailies")
+    dialog.form.timeout.setValue(90)
+    dialog.form.proxy.setChecked(True)
+    untick(dialog, "Check")
+    assert dialog.grab().save(str(tmp_path / "form.png"))
+    click(dialog.go)
+    assert not dialog.go.isEnabled() and dialog.bar.isVisible() and dialog.leave.text() == "Cancel"
+    assert dialog.grab().save(str(tmp_path / "busy.png"))
+    wait_until(dialog.found.isVisible)
+    found = asked(comp, "deadline")
+    folder = comp.results / "v001" / "deadline"
+    told = [found[name] for name in ("pool", "max_span", "chunk", "handles", "priority", "write", "submit")]
+    assert told == ["film", 40, None, "2", 70, ["Main"], True]
+    told = [found[name] for name in ("comment", "timeout", "views", "proxy", "continue_on_error")]
+    assert told == ["for dailies", "90", None, True, False]
+    assert dialog.found.title.text() == "Deadline 10: 3 tasks submitted"
+    assert (dialog.found.job.text(), dialog.found.path.text()) == ("job-0123456789abcdef", str(folder))
+    assert " farm deadline --shot=" in dialog.found.line.toPlainText()
+    assert dialog.grab().save(str(tmp_path / "found.png"))
+
+    opened: list[str] = []
+    monkeypatch.setattr(QtGui.QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()) or True)
+    click(dialog.folder)
+    assert opened == [str(folder)]
+    click(dialog.copy)
+    assert QtWidgets.QApplication.clipboard().text() == dialog.found.line.toPlainText()
+    click(dialog.leave)
+    assert comp.node["version"].value() == "v001"
+
+
+def test_what_was_chosen_last_is_offered_again(press: Any, comp: Comp) -> None:
+    dialog = press()
+    choose(dialog, "opencue")
+    dialog.form._texts["show"].setText("film")
+    dialog.form.chunk.setValue(3)
+    click(dialog.form.gpus)
+    untick(dialog, "Check")
+    click(dialog.go)
+    wait_until(dialog.found.isVisible)
+    dialog.close()
+    comp.nuke.nodes.Write(file="/out/new.####.exr", inputs=[comp.node], name="New")
+    again = press()
+    assert asdict(again.form.wanted()) == asdict(Wanted("opencue", None, ("Main", "New"), None, 3, 0, show="film"))
+    assert [again.form.version.itemText(row) for row in range(2)] == ["The node as it is now", "v001 again"]
+
+
+def test_an_earlier_version_can_be_sent_again(press: Any, comp: Comp) -> None:
+    first = press()
+    click(first.go)
+    wait_until(first.found.isVisible)
+    first.close()
+    comp.node["working_height"].setValue(68)
+    dialog = press()
+    dialog.form.version.setCurrentIndex(1)
+    choose(dialog, "deadline")
+    click(dialog.go)
+    wait_until(dialog.found.isVisible)
+    assert asked(comp, "deadline")["shot"] == str(comp.results / "v001" / "shot.json")
+
+
+def test_only_what_the_engine_knows_can_be_chosen(press: Any) -> None:
+    dialog = press()
+    rows = dialog.form._rows
+    for name, engine in ENGINES.items():
+        choose(dialog, name)
+        assert {row for row, widget in rows.items() if widget.isVisible()} == set(engine.has)
+        assert dialog.form.submit.isVisible() == engine.submits
+        assert dialog.go.text() == ("Submit" if engine.submits else "Write")
+    dialog.form.submit.setChecked(False)
+    assert dialog.go.text() == "Write"
+    assert not dialog.form.wanted().submit
+
+
+def test_what_is_typed_for_one_engine_does_not_reach_another(press: Any) -> None:
+    dialog = press()
+    choose(dialog, "deadline")
+    dialog.form._texts["group"].setText("gpu")
+    dialog.form.handles.setValue(2)
+    dialog.form.timeout.setValue(90)
+    dialog.form.proxy.setChecked(True)
+    choose(dialog, "opencue")
+    assert (dialog.form.wanted().group, dialog.form.wanted().handles) == ("", None)
+    assert (dialog.form.wanted().timeout, dialog.form.wanted().proxy) == (None, False)
+    choose(dialog, "deadline")
+    assert (dialog.form.wanted().group, dialog.form.wanted().handles) == ("gpu", 2)
+
+
+@pytest.mark.parametrize("width", [440, 300])
+def test_what_the_core_refuses_is_shown_and_can_be_corrected(
+    press: Any, comp: Comp, goes: Any, tmp_path: Path, nuke_session: Any, width: int
+) -> None:
+    goes("refused")
+    dialog = press(width)
+    choose(dialog, "deadline")
+    assert dialog.width() == width, "it gives way"
+    click(dialog.go)
+    wait_until(dialog.note.isVisible)
+    assert dialog.note.text() == "Deadline 10: No pool is named lighting. Name one of film, night."
+    assert dialog.grab().save(str(tmp_path / f"refused_{width}.png"))
+    assert nuke_session.artist.messages == []
+    goes("well")
+    click(dialog.go)
+    wait_until(dialog.found.isVisible)
+    assert not dialog.note.isVisible()
+    assert dialog.grab().save(str(tmp_path / f"found_{width}.png"))
+
+
+def test_what_is_wrong_with_the_node_is_shown(press: Any, comp: Comp) -> None:
+    comp.node.setInput(0, None)
+    dialog = press()
+    click(dialog.go)
+    assert "has no plate" in dialog.note.text().replace("\u200b", "")
+    comp.nuke.delete(comp.node)
+    click(dialog.go)
+    assert "RefColorize1 is gone" in dialog.note.text()
+
+
+def test_cancel_ends_the_program_and_closes(press: Any, comp: Comp, goes: Any) -> None:
+    goes("on")
+    dialog = press()
+    click(dialog.go)
+    begun = comp.results / "v001" / "openjd" / "begun"
+    wait_until(begun.exists)
+    click(dialog.leave)
+    wait_until(lambda: "cancelled" in status(comp))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(begun.read_text()), 0)
+
+
+def test_an_unnamed_script_is_one_line_and_no_dialog(nuke_session: Any, comp: Comp) -> None:
+    comp.nuke.root()["name"].setValue("")
+    comp.node["farm"].execute()
+    assert nuke_session.artist.messages == ["The script has no name yet. Save it, then render on the farm."]
+
+
+def test_pressed_twice_there_is_one_dialog_and_one_that_is_busy_stays(press: Any, comp: Comp, goes: Any) -> None:
+    first = press()
+    second = press()
+    assert second is not first
+    goes("on")
+    click(second.go)
+    assert press() is second
+
+
+@pytest.mark.usefixtures("goes")
+def test_a_dialog_that_was_used_and_closed_is_gone_and_leaves_no_widget(comp: Comp) -> None:
+    before = set(QtWidgets.QApplication.allWidgets())
+    gc.collect()
+    gc.disable()
+    try:
+        ended = _use_and_close(comp)
+        assert ended() is None
+    finally:
+        gc.enable()
+    wait_until(lambda: set(QtWidgets.QApplication.allWidgets()) <= before)
+
+
+def _use_and_close(comp: Comp) -> weakref.ref[Any]:
+    from refcolorize.panel.farm_dialog import open_for
+
+    dialog = open_for(comp.node)
+    choose(dialog, "deadline")
+    click(dialog.go)
+    wait_until(dialog.found.isVisible)
+    click(dialog.copy)
+    click(dialog.leave)
+    return weakref.ref(dialog)
+
+
+def test_the_form_alone_gives_back_what_it_was_given() -> None:
+    wanted = Wanted("deadline", None, ("A", "C"), 40, 2, None, 0, "film", "night", "gpu", handles=2, submit=False)
+    form = FarmForm(writes=["A", "B", "C"], versions=[1, 2], before=wanted, left_out={"B"})
+    assert form.wanted() == wanted
+    assert form.not_ticked() == ["B"]
+    plain = FarmForm(writes=[], versions=[], before=Wanted(), left_out=())
+    assert plain.wanted() == Wanted(writes=())
+
+
+def test_a_job_in_words() -> None:
+    assert Submitted("opencue", "/x", 1, True, "", "").words() == "OpenCue: 1 task submitted. /x"

@@ -1,0 +1,178 @@
+"""What the panel says of a node and of the core's answers, and where things stand on its time line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from refcolorize.jobs.progress import confidence_curve, duration
+from refcolorize.panel.placing import Scale, frame_labels, spread, wrapped
+from refcolorize.panel.view import (
+    Key,
+    Node,
+    Shot,
+    Snapshot,
+    core_of,
+    hint_of,
+    rows_of,
+    suggestions,
+    warning_of,
+)
+
+
+def job(id: str, state: str, **more: Any) -> dict[str, Any]:
+    unknown = dict.fromkeys(("looking", "error", "frame", "seconds_left"))
+    own = {"id": id, "kind": "shot", "state": state, "done": 0, "total": 0, "output": f"/out/{id}.####.exr"}
+    return {**unknown, **own, **more}
+
+
+def test_the_queue_shows_what_runs_then_what_waits_in_its_order_then_what_ended_last() -> None:
+    newest_first = [
+        job("late", "queued"),
+        job("preview", "queued", kind="preview", frame=7),
+        job("early", "queued"),
+        job("now", "running"),
+        *(job(f"old{n}", "done") for n in range(5)),
+    ]
+    rows = rows_of(newest_first, own="early")
+    assert [row.id for row in rows] == ["now", "preview", "early", "late", "old0", "old1", "old2"]
+    assert [row.id for row in rows if row.live] == ["now", "preview", "early", "late"]
+    assert [row.id for row in rows if row.own] == ["early"]
+
+
+@pytest.mark.parametrize(
+    ("state", "more", "words", "share"),
+    [
+        pytest.param("queued", {}, "Waiting", 0, id="waits"),
+        pytest.param("running", {}, "Starting", 0, id="has just begun"),
+        pytest.param("running", {"total": 10, "looking": 1004}, "Tracking frame 1004", 0, id="looks before it colours"),
+        pytest.param("running", {"done": 4, "total": 10}, "4 of 10", 0.4, id="cannot tell the time yet"),
+        pytest.param("running", {"done": 4, "total": 10, "seconds_left": 90.0}, "4 of 10, 2 min left", 0.4, id="runs"),
+        pytest.param("done", {"done": 10, "total": 10}, "Done, 10 frames", 1, id="done"),
+        pytest.param("done", {"done": 1, "total": 1}, "Done, 1 frame", 1, id="done with one"),
+        pytest.param("failed", {"done": 4, "total": 10, "error": "No."}, "Failed", 0.4, id="failed"),
+        pytest.param("cancelled", {}, "Cancelled", 0, id="cancelled"),
+    ],
+)
+def test_a_job_is_said_in_words(state: str, more: dict[str, Any], words: str, share: float) -> None:
+    (row,) = rows_of([job("a", state, **more)], own="")
+    assert (row.state, row.share) == (words, share)
+
+
+def test_a_job_is_named_by_its_frames_and_says_the_whole_path_and_error_as_its_tip() -> None:
+    failed, preview = rows_of(
+        [job("a", "failed", error="Disk full."), job("b", "done", kind="preview", frame=7)], own=""
+    )
+    assert (failed.title, failed.tip) == ("a", "Disk full.\n/out/a.####.exr")
+    assert preview.title == "Preview 7, b"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "1 s"), (59, "59 s"), (59.7, "1 min"), (3599, "1 h 0 min"), (4810, "1 h 20 min")]
+)
+def test_a_time_left_is_one_that_a_person_can_plan_with(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_the_core_is_described_by_its_device_memory_and_models() -> None:
+    models = ["standard", "exemplar"]
+    health = {"device": "cuda", "device_name": "RTX A6000", "free_memory": 3 * 2**29, "models": models}
+    core = core_of(Snapshot(address="http://127.0.0.1:4", health=health))
+    assert core.running
+    assert "http://127.0.0.1:4" in core.title
+    assert core.detail.split("  ·  ") == ["RTX A6000", "1.5 GB free", "standard, exemplar"]
+    bare = core_of(Snapshot(health={"device": "cpu", "device_name": None, "free_memory": 2**33, "models": []}))
+    assert bare.detail.split("  ·  ") == ["CPU", "8.0 GB free", "no model installed"]
+
+
+def test_a_core_that_is_away_is_a_state_and_says_more_where_there_is_more() -> None:
+    assert not core_of(Snapshot()).running
+    assert core_of(Snapshot(problem="It speaks protocol 9.")).detail == "It speaks protocol 9."
+
+
+def test_a_frame_that_is_a_key_already_is_not_suggested() -> None:
+    frames = {"weakest": [5, 9, 7, 3, 1], "frames": []}
+    assert suggestions(frames, [Key(9)]) == (5, 7, 3)
+    assert suggestions(None, []) == ()
+
+
+def test_the_curve_has_the_frames_that_are_coloured() -> None:
+    known = {1: 0.5, 2: None, 3: 1.0}
+    frames = {"frames": [{"frame": frame, "confidence": confidence} for frame, confidence in known.items()]}
+    assert confidence_curve(frames) == ((1, 0.5), (3, 1.0))
+
+
+def test_the_warnings_of_the_nodes_job_are_shown_once_each_after_why_it_failed() -> None:
+    jobs = (job("a", "failed", error="Disk full."), job("b", "failed", error="Not mine."))
+    assert warning_of(Snapshot("a", jobs=jobs, warnings=("Dark.", "Dark."))) == "Disk full.\nDark."
+    assert warning_of(Snapshot("c", jobs=jobs)) == ""
+
+
+@pytest.mark.parametrize(
+    ("node", "says"),
+    [
+        pytest.param(None, "no RefColorize node", id="no node"),
+        pytest.param(Node("R", Shot(1, 9, 1), plate=False), "plate", id="no plate"),
+        pytest.param(Node("R", Shot(1, 9, 1), reference=False), "ref", id="no reference"),
+        pytest.param(Node("R", Shot(1, 9, 1)), "Add keyframe", id="no key"),
+        pytest.param(Node("R", Shot(1, 9, 1, (Key(3, used=False),))), "Add keyframe", id="all keys off"),
+        pytest.param(Node("R", Shot(1, 9, 1, (Key(3),))), "Colorize", id="not coloured yet"),
+    ],
+)
+def test_where_something_is_missing_the_hint_says_what_to_do_next(node: Node | None, says: str) -> None:
+    assert says in hint_of(node)
+
+
+def test_where_nothing_is_missing_there_is_no_hint() -> None:
+    assert hint_of(Node("R", Shot(1, 9, 1, (Key(3),)), job="a")) == ""
+
+
+@given(first=st.integers(-999, 9999), count=st.integers(1, 3000), width=st.integers(1, 3000))
+def test_a_frames_place_leads_back_to_the_frame(first: int, count: int, width: int) -> None:
+    scale = Scale(first, first + count - 1, 8, width)
+    for frame in (first, first + count // 2, first + count - 1):
+        assert scale.frame(scale.x(frame)) == frame
+
+
+def test_places_outside_of_the_shot_are_held_at_its_ends() -> None:
+    scale = Scale(10, 19, 0, 100)
+    assert (scale.frame(-50), scale.frame(500)) == (10, 19)
+    assert (scale.x(1), scale.x(99)) == (5, 95)
+
+
+@given(st.lists(st.floats(0, 400), max_size=12).map(sorted))
+def test_boxes_that_fit_stay_in_order_inside_and_apart(centers: list[float]) -> None:
+    lefts = spread(centers, width=30, gap=3, left=0, right=400)
+    assert all(after - before >= 33 - 1e-6 for before, after in zip(lefts, lefts[1:]))
+    assert all(-1e-6 <= left <= 370 + 1e-6 for left in lefts)
+
+
+def test_a_box_with_room_stands_over_its_place() -> None:
+    assert spread([100, 300], width=30, gap=3, left=0, right=400) == [85, 285]
+
+
+def test_boxes_that_do_not_fit_overlap_evenly() -> None:
+    assert spread([0, 0, 0], width=50, gap=0, left=0, right=100) == [0, 25, 50]
+
+
+@given(first=st.integers(0, 2000), count=st.integers(1, 5000), width=st.integers(100, 2000))
+def test_the_numbers_below_never_touch_and_the_first_frame_has_one(first: int, count: int, width: int) -> None:
+    scale = Scale(first, first + count - 1, 0, width)
+    labels = frame_labels(scale, width=40)
+    places = [scale.x(frame) for frame in labels]
+    assert labels[0] == first
+    assert all(after - before >= 40 - 1e-6 for before, after in zip(places, places[1:]))
+
+
+@given(st.lists(st.integers(1, 90), max_size=12), st.integers(1, 300))
+def test_boxes_are_wrapped_in_order_and_only_one_that_is_alone_may_be_too_wide(widths: list[int], room: int) -> None:
+    rows = wrapped(widths, gap=4, room=room)
+    assert [index for row in rows for index, _ in row] == list(range(len(widths)))
+    for row in rows:
+        index, left = row[-1]
+        assert left + widths[index] <= room or len(row) == 1
+    for row, following in zip(rows, rows[1:]):
+        index, left = row[-1]
+        assert left + widths[index] + 4 + widths[following[0][0]] > room, "a row is filled before the next one begins"

@@ -1,0 +1,359 @@
+"""The panel's widgets in a real Qt, offscreen: fed with plain data, pressed and typed at as an artist would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from qt_app import application, qt_test, wait_until
+
+qapp = application()
+
+from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above where there is none)
+from refcolorize.panel.core_box import CoreBox  # noqa: E402
+from refcolorize.panel.panel_face import PanelFace  # noqa: E402
+from refcolorize.panel.queue_list import QueueList  # noqa: E402
+from refcolorize.panel.references_box import ReferencesBox  # noqa: E402
+from refcolorize.panel.timeline import TimeLine  # noqa: E402
+from refcolorize.panel.version_box import VersionBox  # noqa: E402
+from refcolorize.panel.view import Core, Key, Node, Row, Shot, VersionLine  # noqa: E402
+
+QtTest = qt_test()
+
+LEFT = QtCore.Qt.MouseButton.LeftButton
+SHOT = Shot(1001, 1100, 1033, (Key(1001), Key(1060, used=False), Key(1095)))
+
+
+class Heard:
+    """What a signal has said."""
+
+    def __init__(self, signal: Any) -> None:
+        self.all: list[Any] = []
+        signal.connect(lambda *what: self.all.append(what[0] if len(what) == 1 else what))
+
+
+@pytest.fixture
+def line() -> Iterator[TimeLine]:
+    line = TimeLine()
+    line.resize(1000, line.sizeHint().height())
+    line.show_shot(SHOT)
+    line.show()
+    yield line
+    line.close()
+
+
+def test_a_click_goes_to_the_frame_under_it(line: TimeLine) -> None:
+    chosen = Heard(line.frame_chosen)
+    QtTest.QTest.mouseClick(line, LEFT, pos=line.place_of(1050))
+    assert chosen.all == [1050]
+
+
+def test_a_click_close_to_a_keyframe_or_a_weak_frame_goes_to_it() -> None:
+    line = TimeLine()
+    line.resize(420, 200)
+    line.show_shot(Shot(1, 2000, 1, (Key(500),)))
+    line.show_confidence([(1, 1.0)], [1500])
+    chosen = Heard(line.frame_chosen)
+    for mark in (500, 1500):
+        QtTest.QTest.mouseClick(line, LEFT, pos=line.place_of(mark) + QtCore.QPoint(3, 0))
+    assert chosen.all == [500, 1500]
+
+
+def test_a_click_on_a_picture_goes_to_its_keyframe_however_far_it_stands_from_its_place() -> None:
+    line = TimeLine()
+    line.resize(420, 200)
+    line.show_shot(Shot(1, 100, 50, (Key(1), Key(2), Key(3))))
+    chosen = Heard(line.frame_chosen)
+    for key, box in line.thumb_boxes():
+        assert key.frame == 1 or line.place_of(key.frame).x() not in range(box.left(), box.right())
+        QtTest.QTest.mouseClick(line, LEFT, pos=box.center())
+    assert chosen.all == [1, 2, 3]
+
+
+def test_dragging_scrubs(line: TimeLine) -> None:
+    chosen = Heard(line.frame_chosen)
+    line.frame_chosen.connect(lambda frame: line.show_shot(Shot(1001, 1100, frame)))
+    QtTest.QTest.mousePress(line, LEFT, pos=line.place_of(1040))
+    for frame in (1041, 1042, 1042):
+        drag = QtGui.QMouseEvent(
+            QtCore.QEvent.Type.MouseMove,
+            QtCore.QPointF(line.place_of(frame)),
+            QtCore.QPointF(line.mapToGlobal(line.place_of(frame))),
+            LEFT,
+            LEFT,
+            QtCore.Qt.KeyboardModifier.NoModifier,
+        )
+        QtWidgets.QApplication.sendEvent(line, drag)
+    assert chosen.all == [1040, 1041, 1042]
+
+
+def test_a_double_click_adds_a_keyframe_there(line: TimeLine) -> None:
+    added = Heard(line.key_added)
+    QtTest.QTest.mouseDClick(line, LEFT, pos=line.place_of(1050))
+    assert added.all == [1050]
+
+
+@pytest.mark.parametrize(
+    ("key", "frame"),
+    [("Left", 1032), ("Right", 1034), ("Up", 1001), ("Down", 1060), ("Home", 1001), ("End", 1100)],
+)
+def test_the_arrows_go_by_frames_and_by_keyframes(line: TimeLine, key: str, frame: int) -> None:
+    chosen = Heard(line.frame_chosen)
+    QtTest.QTest.keyClick(line, getattr(QtCore.Qt.Key, f"Key_{key}"))
+    assert chosen.all == [frame]
+
+
+def test_the_play_head_does_not_leave_the_shot_by_keyboard(line: TimeLine) -> None:
+    line.show_shot(Shot(1001, 1100, 1100))
+    chosen = Heard(line.frame_chosen)
+    QtTest.QTest.keyClick(line, QtCore.Qt.Key.Key_Right)
+    assert chosen.all == []
+
+
+def test_keyframes_are_added_removed_and_switched_by_keyboard(line: TimeLine) -> None:
+    said = {name: Heard(getattr(line, name)) for name in ("key_added", "key_removed", "key_toggled")}
+    for key in (QtCore.Qt.Key.Key_Insert, QtCore.Qt.Key.Key_Delete, QtCore.Qt.Key.Key_Space):
+        QtTest.QTest.keyClick(line, key)
+    assert [heard.all for heard in said.values()] == [[1033], [], []], "there is no keyframe to remove or switch"
+    line.show_shot(Shot(1001, 1100, 1060, SHOT.keys))
+    for key in (QtCore.Qt.Key.Key_Delete, QtCore.Qt.Key.Key_Space):
+        QtTest.QTest.keyClick(line, key)
+    assert [heard.all for heard in said.values()] == [[1033], [1060], [1060]]
+
+
+def test_a_right_click_on_a_keyframe_offers_to_switch_and_to_remove_it(line: TimeLine) -> None:
+    removed, toggled = Heard(line.key_removed), Heard(line.key_toggled)
+    for wanted in ("Switch on keyframe 1060", "Remove keyframe 1060"):
+        where = line.place_of(1060)
+        event = QtGui.QContextMenuEvent(QtGui.QContextMenuEvent.Reason.Mouse, where, line.mapToGlobal(where))
+        QtWidgets.QApplication.sendEvent(line, event)
+        menu = QtWidgets.QApplication.activePopupWidget()
+        assert isinstance(menu, QtWidgets.QMenu)
+        next(action for action in menu.actions() if action.text() == wanted).trigger()
+        menu.close()
+    assert (toggled.all, removed.all) == ([1060], [1060])
+
+
+def test_the_tip_says_frame_and_confidence(line: TimeLine) -> None:
+    line.show_confidence([(1050, 0.423)], [])
+    assert line.tip(line.place_of(1050)).startswith("Frame 1050, confidence 0.42\n")
+    assert line.tip(line.place_of(1060)).startswith("Keyframe 1060 (switched off)\n")
+
+
+def test_a_picture_is_painted_where_there_is_one_and_grey_where_there_is_none(line: TimeLine) -> None:
+    red = QtGui.QImage(320, 180, QtGui.QImage.Format.Format_RGB32)
+    red.fill(QtGui.QColor("#ff0000"))
+    line.show_pictures({1001: red})
+    painted = line.grab().toImage()
+    first, _, last = (box.topLeft() + QtCore.QPoint(6, 6) for _, box in line.thumb_boxes())
+    ratio = painted.devicePixelRatio()
+    assert painted.pixelColor(first * ratio).name() == "#ff0000"
+    assert painted.pixelColor(last * ratio).name() == "#4a4a4a"
+
+
+def test_the_curve_is_painted_high_where_the_colour_is_sure(line: TimeLine) -> None:
+    def height_of_the_line(confidence: float) -> int:
+        line.show_confidence([(frame, confidence) for frame in range(1001, 1101)], [])
+        picture, x = line.grab().toImage(), line.place_of(1050).x()
+        rows = range(line.thumb_boxes()[0][1].bottom() + 20, line.height() - 24)
+        return max(rows, key=lambda row: picture.pixelColor(x, row).saturation() * picture.pixelColor(x, row).value())
+
+    assert height_of_the_line(0.95) < height_of_the_line(0.5) < height_of_the_line(0.05)
+
+
+def test_a_shot_of_one_frame_and_a_play_head_outside_are_painted(line: TimeLine) -> None:
+    line.show_shot(Shot(7, 7, 99, (Key(7), Key(3))))
+    line.show_confidence([(7, 0.5)], [7])
+    assert not line.grab().isNull()
+    assert line.tip(QtCore.QPoint(3, 100)).startswith("Keyframe 7")
+
+
+@pytest.fixture
+def references() -> ReferencesBox:
+    box = ReferencesBox()
+    box.show_node(Node("R", SHOT, job="a"))
+    return box
+
+
+def test_the_buttons_speak_of_the_current_frame(references: ReferencesBox) -> None:
+    added, removed, toggled = Heard(references.key_added), Heard(references.key_removed), Heard(references.key_toggled)
+    assert (references.add.text(), references.remove.isEnabled()) == ("Add keyframe at 1033", False)
+    references.add.click()
+    references.show_node(Node("R", Shot(1001, 1100, 1060, SHOT.keys), job="a"))
+    assert (references.add.isEnabled(), references.toggle.text()) == (False, "Switch on")
+    references.toggle.click()
+    references.remove.click()
+    assert (added.all, toggled.all, removed.all) == ([1033], [1060], [1060])
+
+
+def test_the_arrows_beside_go_to_the_nearest_keyframe(references: ReferencesBox) -> None:
+    chosen = Heard(references.frame_chosen)
+    references.before.click()
+    references.after.click()
+    assert chosen.all == [1001, 1060]
+    references.show_node(Node("R", Shot(1001, 1100, 1095, SHOT.keys)))
+    assert not references.after.isEnabled()
+
+
+def test_one_click_on_a_suggestion_asks_for_that_keyframe(references: ReferencesBox) -> None:
+    added = Heard(references.key_added)
+    references.show_confidence([], (1083, 1029))
+    assert [button.text() for button in references.suggestions()] == ["Add keyframe at 1083", "1029"]
+    for button in references.suggestions():
+        button.click()
+    assert added.all == [1083, 1029]
+
+
+def test_a_job_that_goes_on_stays_the_same_bar_and_one_that_is_gone_leaves() -> None:
+    queue = QueueList()
+    queue.show_rows([Row("a", "sh010", "1 of 4", 0.25, live=True), Row("b", "sh020", "Waiting", 0, live=True)])
+    bar = queue.bar("a")
+    queue.show_rows([Row("b", "sh020", "Starting", 0, live=True), Row("a", "sh010", "3 of 4", 0.75, live=True)])
+    assert queue.bar("a") is bar
+    assert (bar.value() / bar.maximum(), bar.text()) == (0.75, "3 of 4")
+    queue.show_rows([])
+    wait_until(lambda: not queue.findChildren(QtWidgets.QProgressBar))
+
+
+def test_cancel_names_its_job_and_is_there_for_live_jobs_only() -> None:
+    queue = QueueList()
+    queue.show_rows([Row("a", "sh010", "1 of 4", 0.25, live=True), Row("b", "sh020", "Done", 1, live=False)])
+    cancelled = Heard(queue.cancelled)
+    queue.cancel_button("a").click()
+    assert cancelled.all == ["a"]
+    assert queue.cancel_button("b").isHidden()
+
+
+def test_a_running_core_can_be_stopped_and_a_stopped_one_started() -> None:
+    box = CoreBox()
+    said = [Heard(box.started), Heard(box.stopped), Heard(box.page_wanted), Heard(box.log_wanted)]
+    box.show_core(Core(running=False, title="Off", detail=""))
+    assert (box.start.isHidden(), box.stop.isHidden(), box.page.isEnabled()) == (False, True, False)
+    box.start.click()
+    box.show_busy("Starting")
+    box.start.click()
+    box.show_core(Core(running=True, title="On", detail="CPU"))
+    assert (box.start.isHidden(), box.stop.isHidden()) == (True, False)
+    for button in (box.stop, box.page, box.log):
+        button.click()
+    assert [len(heard.all) for heard in said] == [1, 1, 1, 1], "a click while the core starts asks for nothing"
+
+
+def versions(used: int) -> list[VersionLine]:
+    return [VersionLine(number, 50, "today 12:00", used=number == used) for number in (3, 2, 1)]
+
+
+def test_swap_goes_back_and_forth_between_the_two_versions_that_were_used_last() -> None:
+    box = VersionBox()
+    box.used.connect(lambda number: box.show_versions(versions(number)))
+    used = Heard(box.used)
+    box.show_versions(versions(3))
+    box.choose(1)
+    box.use.click()
+    assert box.swap.text() == "Swap with v003"
+    for _ in range(3):
+        box.swap.click()
+    assert used.all == [1, 3, 1, 3]
+    assert box.swap.text() == "Swap with v001"
+
+
+@pytest.mark.parametrize(
+    ("used", "words"),
+    [pytest.param(3, "Swap with v002", id="the one below"), pytest.param(1, "Swap with v002", id="the one above")],
+)
+def test_where_only_one_was_used_swap_takes_its_neighbour(used: int, words: str) -> None:
+    box = VersionBox()
+    box.show_versions(versions(used))
+    assert (box.swap.text(), box.swap.isEnabled()) == (words, True)
+
+
+def test_one_version_alone_has_nothing_to_swap_with() -> None:
+    box = VersionBox()
+    box.show_versions(versions(1)[-1:])
+    assert not box.swap.isEnabled()
+
+
+def test_what_was_used_in_another_node_is_not_swapped_with() -> None:
+    box = VersionBox()
+    box.show_versions(versions(1), node="RefColorize1")
+    box.show_versions(versions(3), node="RefColorize2")
+    assert box.swap.text() == "Swap with v002"
+
+
+def test_use_shows_the_chosen_version() -> None:
+    box = VersionBox()
+    used = Heard(box.used)
+    box.show_versions(versions(3))
+    box.choose(3)
+    assert not box.use.isEnabled()
+    box.choose(2)
+    box.use.click()
+    assert used.all == [2]
+
+
+def test_a_version_shows_its_keyframes_how_sure_it_is_and_its_comment() -> None:
+    box = VersionBox()
+    box.show_versions([VersionLine(1, 50, "", keys=(1001, 1044), confidence=0.914, comment="more red")])
+    item = box.list.topLevelItem(0)
+    assert [item.text(column) for column in range(5)] == ["v001", "50", "2", "91 %", "more red"]
+    assert item.toolTip(2) == "1001, 1044"
+
+
+def test_a_comment_goes_to_the_chosen_version_else_to_the_one_in_use_and_only_where_it_changes() -> None:
+    box = VersionBox()
+    commented = Heard(box.commented)
+    box.show_versions(versions(3))
+    for chosen, text in ((None, " warm "), (2, "cold"), (2, "")):
+        box.choose(chosen)
+        box.comment.setText(text)
+        box.comment.editingFinished.emit()
+    assert commented.all == [(3, "warm"), (2, "cold")]
+    box.show_versions([VersionLine(3, 50, "", used=True, comment="warm")])
+    assert box.comment.text() == "warm"
+
+
+@pytest.fixture(params=[9, 13], ids="{} points".format)
+def font(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Nuke's font as the artist has set it."""
+    before = QtWidgets.QApplication.font()
+    chosen = QtGui.QFont(before)
+    chosen.setPointSize(request.param)
+    QtWidgets.QApplication.setFont(chosen)
+    yield
+    QtWidgets.QApplication.setFont(before)
+
+
+@pytest.mark.usefixtures("font")
+@pytest.mark.parametrize("width", [420, 1200])
+def test_the_panel_fits_its_width_and_everything_in_it_is_reached_by_tab(width: int) -> None:
+    face = PanelFace()
+    face.resize(width, 700)
+    face.references.show_node(Node("RefColorize12", Shot(10001, 10100, 10060, SHOT.keys), job="a"))
+    face.references.show_confidence([(10001, 0.5)], (10083, 10029, 10071))
+    face.queue.show_rows([Row("a", "a_rather_long_name_of_a_shot_v012", "37 of 100, 1 h 20 min left", 0.4, live=True)])
+    face.versions.show_versions(versions(3))
+    face.core.show_core(Core(running=True, title="The core is running at http://127.0.0.1:41234", detail="CPU"))
+    face.show()
+    page = face.findChild(QtWidgets.QScrollArea).widget()
+    assert page.width() <= width
+    reached, widget = set(), face.nextInFocusChain()
+    while widget is not face:
+        reached.add(widget)
+        widget = widget.nextInFocusChain()
+    tab = QtCore.Qt.FocusPolicy.TabFocus
+    operable = [face.references.line, *face.findChildren(QtWidgets.QAbstractButton), face.nodes, face.versions.list]
+    operable = [widget for widget in operable if widget.isVisible() and widget.isEnabled()]
+    assert len(operable) > 10
+    assert all(widget in reached and widget.focusPolicy() & tab for widget in operable)
+    assert all(widget.accessibleName() or getattr(widget, "text", str)() for widget in operable)
+    face.close()
+
+
+def test_a_row_that_python_has_let_go_of_still_has_a_size_for_qt() -> None:
+    from refcolorize.panel.wrap_row import WrapRow
+
+    row = WrapRow()
+    vars(row).clear()
+    assert (row.heightForWidth(100), row.sizeHint().width()) == (0, 0)
+    row.event(QtCore.QEvent(QtCore.QEvent.Type.LayoutRequest))
