@@ -17,7 +17,7 @@ import OpenImageIO as oiio
 import pytest
 from conftest import FIRST, ShotOnDisk, channels, write_reference
 from scenes import pan
-from stcolor_core.cli.main import main
+from stcolor_core.cli import main
 
 from stcolor_core.images import frame_files, plates
 from stcolor_core.images.color import linear_to_lab, luminance_of
@@ -187,7 +187,7 @@ def test_a_shot_file_gives_what_its_call_gives(make_shot: MakeShot, tmp_path: Pa
     shot = make_shot()
     assert shot.colorize("--write-shot", str(tmp_path / "shot.json")) == 0
     assert not shot.written()
-    from stcolor_core.cli.main import main
+    from stcolor_core.cli import main
 
     assert main(["colorize", "--shot", str(tmp_path / "shot.json")]) == 0
     assert len(shot.written()) == 5

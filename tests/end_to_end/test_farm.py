@@ -24,7 +24,7 @@ from deadline_keys import read_info
 from programs import make_program
 from scenes import pan
 from serving import until
-from stcolor_core.cli.main import main
+from stcolor_core.cli import main
 
 from stcolor_core.images import frame_files, plates
 from stcolor_core.images.color import luminance_of

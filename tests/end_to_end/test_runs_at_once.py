@@ -15,7 +15,7 @@ from conftest import FIRST, ShotOnDisk
 from cores import asked_for, frames_of, is_frame, state
 from scenes import pan
 from serving import running_core
-from stcolor_core.cli.main import main
+from stcolor_core.cli import main
 
 from stcolor_core.images import plates
 from stcolor_core.pipeline.claims import Claim

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from conftest import FIRST, ShotOnDisk, channels, write_reference
 from scenes import pan
-from stcolor_core.cli.main import main
+from stcolor_core.cli import main
 
 from stcolor_core.files.links import copy_or_link
 from stcolor_core.images import plates

@@ -123,7 +123,7 @@ def test_an_earlier_version_is_sent_again_as_it_was(comp: Comp, submit: Any) -> 
 
 
 def test_the_shot_is_what_the_cores_command_takes(comp: Comp, submit: Any) -> None:
-    from stcolor_core.cli.main import main
+    from stcolor_core.cli import main
 
     file = submit.write_shot(comp.node)
     assert file == comp.results / "v001" / "shot.json"
