@@ -23,10 +23,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stcolor_core.evaluation.dataset import Sequence, read_dataset
+from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
 from stcolor_core.evaluation.metrics import psnr
 from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
-from stcolor_core.images.resizing import cells
+from stcolor_core.images.resizing import cell_means
 from stcolor_core.method.features.gradients import gradient_descriptors, luminance_samples
 from stcolor_core.method.features.lite0 import load_lite0, packaged_state
 from stcolor_core.method.features.standard import StandardFeatures, backbone, raw_features
@@ -93,7 +93,7 @@ DESCRIBERS: dict[str, Callable[[], Describe]] = {
 
 
 def score(
-    sequence: Sequence,
+    sequence: DatasetSequence,
     describe: Describe,
     targets: list[int],
     *,
@@ -119,7 +119,7 @@ def score(
         matching += time.process_time() - described
         describing += described - start
         ab, steepness = (part.T.reshape(*shape, 2).numpy() for part in (grid.free_ab, grid.free_slope))
-        lightness, low = frame.lab[..., 0], cells(frame.lab, shape, stride=_STRIDE)
+        lightness, low = frame.lab[..., 0], cell_means(frame.lab, shape, stride=_STRIDE)
         results = (
             cv2.resize(ab, lightness.shape[::-1], interpolation=cv2.INTER_LINEAR),
             upsample(ab, low[..., 0], lightness, slope=steepness, interpolation="linear"),
@@ -132,10 +132,10 @@ def score(
 
 
 def on_grid(picture: np.ndarray, shape: tuple[int, int]) -> Tensor:
-    return torch.from_numpy(cells(picture, shape, stride=_STRIDE)).permute(2, 0, 1).flatten(1)
+    return torch.from_numpy(cell_means(picture, shape, stride=_STRIDE)).permute(2, 0, 1).flatten(1)
 
 
-def read(sequence: Sequence, index: int) -> Frame:
+def read(sequence: DatasetSequence, index: int) -> Frame:
     rgb = sequence.rgb(index)
     return Frame(rgb, linear_to_lab(srgb_decode(rgb)))
 

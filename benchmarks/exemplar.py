@@ -33,7 +33,7 @@ from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
 from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.propagation import Propagator
-from stcolor_core.method.refinement import Evidence, Previous, Refined
+from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.models.registry import Model
 from stcolor_core.shots.shot import Method
@@ -68,11 +68,11 @@ class Straight:
 
     recurrent = True
 
-    def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:  # noqa: ARG002
+    def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:  # noqa: ARG002
         grid = evidence.warp.ab.reshape(1, 2, *evidence.grid_lightness.shape)
         ab = F.interpolate(grid, scale_factor=4, mode="nearest")[0].permute(1, 2, 0).numpy()
         nothing = np.zeros(ab.shape[:2], np.float32)
-        return Refined(ab, nothing, nothing, np.full(nothing.shape, -1), Previous(evidence.lightness, ab, nothing))
+        return Refined(ab, nothing, nothing, np.full(nothing.shape, -1), WalkState(evidence.lightness, ab, nothing))
 
 
 class Pan:

@@ -25,8 +25,8 @@ from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.method.propagation import Propagator
-from stcolor_core.method.refinement import Evidence, Previous, Refined, Refinement
-from stcolor_core.method.refinement.candidates import candidates
+from stcolor_core.method.refinement import Evidence, Refined, Refinement, WalkState
+from stcolor_core.method.refinement.candidates import collect_candidates
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan
@@ -46,7 +46,7 @@ class Listening:
     def __init__(self, own: Refinement) -> None:
         self._own = own
 
-    def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:
+    def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
         self.seen = evidence, previous
         return self._own.refine(evidence, previous)
 
@@ -72,12 +72,12 @@ def _row(
     ab: np.ndarray,
     displacement: np.ndarray | None,
     evidence: Evidence,
-    previous: Previous | None,
+    previous: WalkState | None,
 ) -> list[float]:
     assert displacement is not None
     lightness, truth = clip.lightnesses[frame], clip.rgb[frame]
     own = _error(lightness, ab, truth)
-    best = np.minimum.reduce([_error(lightness, each, truth) for each in candidates(evidence, previous).ab])
+    best = np.minimum.reduce([_error(lightness, each, truth) for each in collect_candidates(evidence, previous).ab])
     wrong, lost = own > WITHIN**2, best > WITHIN**2
     seen = evidence.flows[0].visibility > IN_SIGHT
     far = np.linalg.norm(displacement, axis=-1) > FAST * len(lightness)

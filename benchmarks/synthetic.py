@@ -36,7 +36,9 @@ COLUMNS = (
 )
 
 
-def made(footage: Sequence[dataset.Sequence], *, frames: int, grain: float, generator: np.random.Generator) -> Layered:
+def made(
+    footage: Sequence[dataset.DatasetSequence], *, frames: int, grain: float, generator: np.random.Generator
+) -> Layered:
     """A clip of pictures of different sequences, the first one as its background."""
     chosen = [
         footage[index] for index in generator.permutation(len(footage))[: 1 + generator.integers(1, MOST_OBJECTS + 1)]

@@ -24,7 +24,7 @@ from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, Exem
 from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.model import Model
 from stcolor_core.method.propagation import Propagator
-from stcolor_core.method.refinement import Evidence, Previous, Refined, Refinement
+from stcolor_core.method.refinement import Evidence, Refined, Refinement, WalkState
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
@@ -62,7 +62,7 @@ class Recorder:
     def __init__(self, refinement: Refinement) -> None:
         self._refinement, self.evidence = refinement, []
 
-    def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:
+    def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
         """As the refinement it stands for."""
         self.evidence.append(evidence)
         return self._refinement.refine(evidence, previous)
@@ -108,7 +108,7 @@ def main() -> None:
         previous, differences = None, []
         for evidence, truth in zip(recorder.evidence[start:], whole[start:], strict=True):
             refined = model.refinement.refine(evidence, previous)
-            previous = refined.told
+            previous = refined.state
             differences.append(np.abs(refined.ab - truth))
         found = "  ".join(f"{n}: {differences[n].max():.2f} ({differences[n].mean():.2f})" for n in AFTER)
         print(f"from frame {start + 1}, difference after frames, largest (mean): {found}", flush=True)

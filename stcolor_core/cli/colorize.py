@@ -8,7 +8,7 @@ from typing import Any
 
 from stcolor_core.cli.shot_options import add_shot_options, build_shot, check_max_span
 from stcolor_core.errors import BadRequest, OutputError
-from stcolor_core.files.atomic import partial_of
+from stcolor_core.files.atomic import atomic_path
 from stcolor_core.shots.shot import Shot
 from stcolor_core.terminal import Bar, JsonLines, StopOnSignal, share_the_machine
 
@@ -67,7 +67,7 @@ def _write_shot(path: Path, shot: Shot, *, read_from: Path | None) -> None:
     except (OSError, ValueError):  # what is wrong with the path is said when it is written
         pass
     try:
-        with partial_of(path) as partial:
+        with atomic_path(path) as partial:
             partial.write_text(shot.to_json() + "\n", encoding="utf-8")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error

@@ -18,7 +18,7 @@ from stcolor_core.shots.shot import Shot, name_frames, parse_frames
 from stcolor_core.terminal import Bar
 
 if TYPE_CHECKING:
-    from stcolor_core.farm.engine import Handed
+    from stcolor_core.farm.engine import Submission
     from stcolor_core.farm.job import Job, NukeRender
 
 __all__ = ["add_commands"]
@@ -117,7 +117,7 @@ def _deadline(options: argparse.Namespace) -> int:
         timeout=options.timeout,
     )
     nuke = deadline.NukeOptions(views=options.views, proxy=options.proxy, continue_on_error=options.continue_on_error)
-    parts = deadline.submissions(job, folder, queue, options=nuke)
+    parts = deadline.deadline_jobs(job, folder, queue, options=nuke)
     deadline.write(job, folder, parts)
     return _say(deadline.submit(job, folder, parts) if options.submit else _written("deadline", job, folder), options)
 
@@ -139,7 +139,7 @@ def _job(options: argparse.Namespace) -> Job:
     from stcolor_core.images.sequences import FramePattern
     from stcolor_core.pipeline.planning import pieces_of
     from stcolor_core.pipeline.protection import refuse_to_write
-    from stcolor_core.pipeline.run import planned
+    from stcolor_core.pipeline.run import plan_run
 
     _require_plain_texts(options)
     shot = Shot.load(options.shot)
@@ -149,7 +149,7 @@ def _job(options: argparse.Namespace) -> Job:
         shot = replace(shot, output=replace(shot.output, max_span=options.max_span))
     nuke = _nuke(options)
     with Bar() as report:
-        plan = planned(shot, report=report)
+        plan = plan_run(shot, report=report)
     settled = pinned(shot, plan)
     stem = FramePattern.parse(settled.output.path).head.rstrip("._-")
     read = inputs(settled, plan)
@@ -206,13 +206,13 @@ def _this_program() -> str:
     return str(beside) if beside.exists() else "stcolor"
 
 
-def _written(engine: str, job: Job, folder: Path) -> Handed:
-    from stcolor_core.farm.engine import Handed
+def _written(engine: str, job: Job, folder: Path) -> Submission:
+    from stcolor_core.farm.engine import Submission
 
     message = f"{folder} holds the job: {len(job.tasks)} tasks for the frames {name_frames(parse_frames(job.frames))}."
-    return Handed(engine=engine, path=str(folder), tasks=len(job.tasks), submitted=False, job="", message=message)
+    return Submission(engine=engine, path=str(folder), tasks=len(job.tasks), submitted=False, job="", message=message)
 
 
-def _say(handed: Handed, options: argparse.Namespace) -> int:
+def _say(handed: Submission, options: argparse.Namespace) -> int:
     sys.stdout.write((json.dumps(asdict(handed)) if options.json else handed.message) + "\n")
     return 0

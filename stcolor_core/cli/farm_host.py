@@ -71,11 +71,11 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
 
 def _check(options: argparse.Namespace) -> int:
     from stcolor_core.farm.checks import check_pictures, check_writable
-    from stcolor_core.pipeline.run import planned
+    from stcolor_core.pipeline.run import plan_run
 
     with _failing_as(options.progress):
         shot = _mapped(options)
-        plan = planned(shot)
+        plan = plan_run(shot)
         check_pictures(shot, plan)
         check_writable(shot)
         _print(f"The shot can be coloured: {len(plan.digests)} frames, {len(plan.references)} references.")
@@ -112,11 +112,11 @@ def _verify(options: argparse.Namespace) -> int:
     from stcolor_core.farm.engine import write_all
     from stcolor_core.farm.report import beside, look
     from stcolor_core.pipeline.protection import refuse_to_write
-    from stcolor_core.pipeline.run import planned
+    from stcolor_core.pipeline.run import plan_run
 
     with _failing_as(options.progress):
         shot = _mapped(options)
-        found = look(shot, planned(shot))
+        found = look(shot, plan_run(shot))
         path = options.report or beside(shot)
         refuse_to_write([path], shot, remedy="Give another --report.", read_from=options.shot)
         write_all(path.parent, {path.name: found.to_json() + "\n"})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stcolor_core.evaluation.dataset import Sequence
+from stcolor_core.evaluation.dataset import DatasetSequence
 from stcolor_core.images.color import linear_to_lab, srgb_decode
 from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.tracking.instance import Instances
@@ -39,7 +39,7 @@ class Clip:
         )
 
     @classmethod
-    def load(cls, sequence: Sequence, count: int | None) -> Clip:
+    def load(cls, sequence: DatasetSequence, count: int | None) -> Clip:
         """The first `count` frames of a sequence, or all."""
         frames = range(min(len(sequence), count or len(sequence)))
         masks = None if sequence.masks is None else [sequence.mask(index) for index in frames]

@@ -15,13 +15,13 @@ import numpy as np
 
 from stcolor_core.errors import BadRequest, PlateError
 
-__all__ = ["Sequence", "read_dataset"]
+__all__ = ["DatasetSequence", "read_dataset"]
 
 _PICTURES = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
-class Sequence:
+class DatasetSequence:
     """One sequence. Frames are counted from 0 here; the paper's "10th frame" is index 9.
 
     name: its folder's name. frames: one picture file a frame.
@@ -65,7 +65,7 @@ class Sequence:
 
 def read_dataset(
     directory: Path, *, width: int = 384, height: int = 216, names: Collection[str] | None = None
-) -> list[Sequence]:
+) -> list[DatasetSequence]:
     """The sequences of a DAVIS-like folder by name, all or the named ones; no picture is opened yet.
 
     Raises BadRequest where the folder holds no such sequence, or masks that do not go with its frames.
@@ -84,7 +84,7 @@ def read_dataset(
         raise BadRequest(f"The data set {directory} has no sequence {unknown[0]!r}. It has {', '.join(folders)}.")
     masks = directory.resolve().with_name(f"{directory.resolve().name}_masks")
     return [
-        Sequence(name, tuple(frames := _pictures(folder)), _masks(frames, masks / name), (width, height))
+        DatasetSequence(name, tuple(frames := _pictures(folder)), _masks(frames, masks / name), (width, height))
         for name, folder in folders.items()
         if names is None or name in names
     ]

@@ -10,11 +10,11 @@ import numpy as np
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.images.color import lab_to_linear, srgb_encode
 
-__all__ = ["Wear", "worn"]
+__all__ = ["FilmWear", "apply_wear"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Wear:
+class FilmWear:
     """What time did to a print. The defaults are the old film that the product is measured on.
 
     grain: sigma in L*, 8 of 255 code values. flicker: sigma of the exposure, as a share. weave: sigma in px of each
@@ -32,7 +32,7 @@ class Wear:
     quality: int | None = None
 
 
-def worn(clip: Clip, wear: Wear, generator: np.random.Generator) -> Clip:
+def apply_wear(clip: Clip, wear: FilmWear, generator: np.random.Generator) -> Clip:
     """The clip with that wear in its L*. Its colour moves with the picture and is otherwise the true one."""
     rgb, lightnesses, colours = [], [], []
     for lightness, ab in zip(clip.lightnesses, clip.ab, strict=True):
@@ -53,7 +53,7 @@ def _moved(picture: np.ndarray, shift: np.ndarray) -> np.ndarray:
     )
 
 
-def _developed(light: np.ndarray, wear: Wear, generator: np.random.Generator) -> np.ndarray:
+def _developed(light: np.ndarray, wear: FilmWear, generator: np.random.Generator) -> np.ndarray:
     light = 100 * np.clip(light / 100, 0, 1) ** wear.gamma * (1 + generator.normal(0, wear.flicker))
     if wear.blur:
         light = cv2.GaussianBlur(light, (0, 0), wear.blur)

@@ -23,12 +23,12 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation import baselines
 from stcolor_core.evaluation import dataset as datasets
 from stcolor_core.evaluation.clip import Clip
-from stcolor_core.evaluation.film import Wear, worn
+from stcolor_core.evaluation.film import FilmWear, apply_wear
 from stcolor_core.evaluation.metrics import Reliability, flicker, mean_chroma_ratio, outlier_curve, psnr, within
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.method.propagation import Propagator
-from stcolor_core.method.refinement.standard import StandardRefinement
+from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import TRACKINGS, Method, Tracking
 from stcolor_core.shots.spans import plan
@@ -141,7 +141,7 @@ def evaluate(
 ) -> dict[str, dict[str, dict[str, Score]]]:
     """Scores by protocol, variant and sequence; printed as tables as they come, and written to `output`.
 
-    lines: height of the pictures; the tables' is 216. old_film: wear is laid over them, see `film.Wear`.
+    lines: height of the pictures; the tables' is 216. old_film: wear is laid over them, see `film.FilmWear`.
     output gets results.json, tables.md, outliers.csv (share of pixels beyond each threshold, paper's Fig. 11) and
     reliability.csv (pixels by confidence, and how many of them are right).
     Raises BadRequest on an unknown protocol or variant, and on a clip of which a protocol leaves nothing to colour.
@@ -164,7 +164,7 @@ def evaluate(
         for sequence in tqdm(sequences, desc=name, disable=None):
             clip = Clip.load(sequence, PROTOCOLS[name].frames)
             if old_film:
-                clip = worn(clip, Wear(), np.random.default_rng([_FILM_SEED, *sequence.name.encode()]))
+                clip = apply_wear(clip, FilmWear(), np.random.default_rng([_FILM_SEED, *sequence.name.encode()]))
             for variant in variants:
                 references = PROTOCOLS[name].within(len(clip.rgb))
                 if len(references) == len(clip.rgb):
@@ -205,7 +205,7 @@ def table(name: str, scores: Mapping[str, Mapping[str, Score]]) -> str:
     return "\n".join(lines)
 
 
-def _require_frames_to_color(protocol: Protocol, sequences: Sequence[datasets.Sequence]) -> None:
+def _require_frames_to_color(protocol: Protocol, sequences: Sequence[datasets.DatasetSequence]) -> None:
     for sequence in sequences:
         count = min(len(sequence), protocol.frames or len(sequence))
         if len(protocol.within(count)) == count:
@@ -222,7 +222,7 @@ def _single(clip: Clip, references: Sequence[int], variant: str, device: torch.d
         yield from ((index, ab, None) for index, ab in every if index not in references)
         return
     name, method, ruled = _method(variant)
-    model = registry.build(name, device=device, refinement=StandardRefinement() if ruled else None)
+    model = registry.build(name, device=device, refinement=FixedRuleRefinement() if ruled else None)
     propagator = Propagator(model, method, device=device)
     for span in plan(range(len(clip.rgb)), references, [], per_frame=method.references):
         with Scratch() as scratch:

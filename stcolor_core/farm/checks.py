@@ -8,13 +8,13 @@ from stcolor_core.errors import OutputError
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
-from stcolor_core.pipeline.run import Planned
+from stcolor_core.pipeline.run import RunPlan
 from stcolor_core.shots.shot import Shot
 
 __all__ = ["check_pictures", "check_writable"]
 
 
-def check_pictures(shot: Shot, plan: Planned) -> None:
+def check_pictures(shot: Shot, plan: RunPlan) -> None:
     """Read every keyframe and still as the colouring will. Raises what that would raise."""
     inputs = ShotInputs(shot, warn=lambda _: None)
     footage = ShotFootage(shot, inputs, use_instances=False, detector=None, warn=lambda _: None)

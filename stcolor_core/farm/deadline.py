@@ -15,12 +15,12 @@ from pathlib import Path
 
 from stcolor_core.errors import StcolorError
 from stcolor_core.farm import job as jobs
-from stcolor_core.farm.engine import SHOT_FILE, Handed, call, find_program, write_all
+from stcolor_core.farm.engine import SHOT_FILE, Submission, call, find_program, write_all
 from stcolor_core.farm.job import FRAMES_PER_RENDER, FRAMES_PER_RUN, Job, NukeRender, runs
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models import registry
 
-__all__ = ["NukeOptions", "Queue", "Submission", "in_runs", "submissions", "submit", "write"]
+__all__ = ["DeadlineJob", "NukeOptions", "Queue", "deadline_jobs", "in_runs", "submit", "write"]
 
 _JOB_ID = re.compile(r"^JobID=(\w+)\s*$", re.MULTILINE)
 _HOST = ("--progress", "deadline")
@@ -54,7 +54,7 @@ class NukeOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Submission:
+class DeadlineJob:
     """One Deadline job. name: of its files. after: the name of the one that it waits for, whole or frame by frame."""
 
     name: str
@@ -79,7 +79,7 @@ def in_runs(job: Job) -> Job:
     return replace(job, tasks=runs((frame for task in job.tasks for frame in task), length), run=length)
 
 
-def submissions(job: Job, folder: Path, queue: Queue, *, options: NukeOptions = NukeOptions()) -> list[Submission]:
+def deadline_jobs(job: Job, folder: Path, queue: Queue, *, options: NukeOptions = NukeOptions()) -> list[DeadlineJob]:
     """The Deadline jobs of a job whose shot file lies in `folder`: check, colour, verify, and one a Write node.
 
     Where tasks are runs of frames, a Write node's tasks wait each for the colour of their own frames. Where they are
@@ -90,19 +90,19 @@ def submissions(job: Job, folder: Path, queue: Queue, *, options: NukeOptions = 
     color = {**common.colored, **_cut(job)}
     named = "--frames" if job.run is None else "--only"
     found = [
-        Submission(
+        DeadlineJob(
             name="1_check",
             after=None,
             info={**common.hosted, "Name": f"{job.name} - check"},
             plugin=_command_line(job.stcolor, jobs.check(shot, *_HOST)),
         ),
-        Submission(
+        DeadlineJob(
             name="2_colour",
             after="1_check",
             info={**color, "Name": f"{job.name} - colour"},
             plugin=_command_line(job.stcolor, jobs.color(shot, named, "<STARTFRAME>-<ENDFRAME>", *_HOST)),
         ),
-        Submission(
+        DeadlineJob(
             name="3_verify",
             after="2_colour",
             info={**common.hosted, "Name": f"{job.name} - verify"},
@@ -125,17 +125,17 @@ def submissions(job: Job, folder: Path, queue: Queue, *, options: NukeOptions = 
                 **({"RenderMode": "Render using Proxies", "ProxyMode": "True"} if options.proxy else {}),
             }
             info = {**rendered, "Name": f"{job.name} - {write_node}"}
-            found.append(Submission(name=f"{number}_nuke", after=after, info=info, plugin=plugin))
+            found.append(DeadlineJob(name=f"{number}_nuke", after=after, info=info, plugin=plugin))
     return found
 
 
-def write(job: Job, folder: Path, parts: Sequence[Submission]) -> None:
+def write(job: Job, folder: Path, parts: Sequence[DeadlineJob]) -> None:
     """Write the shot and all info files. Raises OutputError where the folder takes no files."""
     texts = {name: text for part in parts for name, text in part.texts().items()}
     write_all(folder, {SHOT_FILE: job.shot.to_json() + "\n", **texts})
 
 
-def submit(job: Job, folder: Path, parts: Sequence[Submission]) -> Handed:
+def submit(job: Job, folder: Path, parts: Sequence[DeadlineJob]) -> Submission:
     """Submit them in turn, each with the id of the one that it waits for; these come to stand in the files too.
 
     Raises StcolorError where deadlinecommand is not there, or refuses one; it names those that are submitted by then.
@@ -156,7 +156,7 @@ def submit(job: Job, folder: Path, parts: Sequence[Submission]) -> Handed:
         if found is None:
             raise StcolorError(f"deadlinecommand took {folder / part.name}.job_info and named no job. See the Monitor.")
         ids[part.name] = found[1]
-    return Handed(
+    return Submission(
         engine="deadline",
         path=str(folder),
         tasks=len(job.tasks),

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stcolor_core.errors import OutputError, StcolorError
-from stcolor_core.files.atomic import partial_of
+from stcolor_core.files.atomic import atomic_path
 
-__all__ = ["SHOT_FILE", "Handed", "call", "find_program", "write_all"]
+__all__ = ["SHOT_FILE", "Submission", "call", "find_program", "write_all"]
 
 
 SHOT_FILE = "shot.json"  # the job's own copy of the shot
 
 
 @dataclass(frozen=True, kw_only=True)
-class Handed:
+class Submission:
     """What came of a job. path: where it was written. job: the engine's name of it, "" where it has none yet."""
 
     engine: str
@@ -34,7 +34,7 @@ def write_all(folder: Path, texts: Mapping[str, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            with partial_of(folder / name) as partial:
+            with atomic_path(folder / name) as partial:
                 partial.write_text(text, encoding="utf-8", newline="\n")
     except (OSError, ValueError) as error:  # the second, of what is no file's name
         why = getattr(error, "strerror", None) or error

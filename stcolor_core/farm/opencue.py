@@ -12,7 +12,7 @@ from typing import Any
 
 from stcolor_core.errors import StcolorError
 from stcolor_core.farm import job as jobs
-from stcolor_core.farm.engine import SHOT_FILE, Handed, write_all
+from stcolor_core.farm.engine import SHOT_FILE, Submission, write_all
 from stcolor_core.farm.job import FRAMES_PER_RENDER, Job
 
 __all__ = ["launcher", "submit", "write"]
@@ -55,7 +55,7 @@ def write(job: Job, folder: Path, made: Any) -> None:
     write_all(folder, {_SPEC: made.serialize(use_pycuerun=False) + "\n"})
 
 
-def submit(job: Job, folder: Path, made: Any) -> Handed:
+def submit(job: Job, folder: Path, made: Any) -> Submission:
     """Launch it. Raises StcolorError where cuebot does not take it."""
     import opencue
 
@@ -66,7 +66,7 @@ def submit(job: Job, folder: Path, made: Any) -> Handed:
             f"OpenCue did not take the job ({_line(error)}). Check $CUEBOT_HOSTS. The job is in {folder / _SPEC}."
         ) from None
     name = str(launched[0].data.name)
-    return Handed(
+    return Submission(
         engine="opencue",
         path=str(folder),
         tasks=len(job.tasks),

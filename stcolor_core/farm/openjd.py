@@ -15,7 +15,7 @@ import yaml
 
 from stcolor_core.errors import StcolorError
 from stcolor_core.farm import job as jobs
-from stcolor_core.farm.engine import SHOT_FILE, Handed, call, find_program, write_all
+from stcolor_core.farm.engine import SHOT_FILE, Submission, call, find_program, write_all
 from stcolor_core.farm.job import FRAMES_PER_RENDER, Job
 from stcolor_core.images.sequences import FramePattern
 
@@ -38,14 +38,14 @@ def write(job: Job, folder: Path) -> None:
     write_all(folder, {SHOT_FILE: job.shot.to_json() + "\n", **texts})
 
 
-def submit(job: Job, folder: Path) -> Handed:
+def submit(job: Job, folder: Path) -> Submission:
     """Hand a bundle to Deadline Cloud by its own program. Raises StcolorError where that is not there, or fails."""
     program = find_program("deadline", package="deadline (pip install deadline)", written=folder)
     said = call([program, "bundle", "submit", "--yes", "--name", job.name, str(folder)], written=folder)
     found = _JOB_ID.search(said)
     if found is None:
         raise StcolorError(f"deadline took {folder} and named no job. See `deadline job list`.")
-    return Handed(
+    return Submission(
         engine="openjd",
         path=str(folder),
         tasks=len(job.tasks),

@@ -11,14 +11,14 @@ from stcolor_core.farm.job import Task, split
 from stcolor_core.farm.paths import absolute
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.planning import pieces_of, spans_of
-from stcolor_core.pipeline.run import Planned, planned
+from stcolor_core.pipeline.run import RunPlan, plan_run
 from stcolor_core.shots.shot import Reference, Shot, format_frames, parse_frames, with_paths
 from stcolor_core.shots.shot_files import find_frames, find_references
 
 __all__ = ["inputs", "pinned", "tasks_of"]
 
 
-def pinned(shot: Shot, plan: Planned) -> Shot:
+def pinned(shot: Shot, plan: RunPlan) -> Shot:
     """The shot with absolute paths, and with what `plan` found: frames, keyframes, scene cuts, tracking; and $OCIO.
 
     The frames of the result carry the same digests. A plate frame that was missing and skipped stays so; one that
@@ -46,19 +46,19 @@ def pinned(shot: Shot, plan: Planned) -> Shot:
 def tasks_of(shot: Shot) -> tuple[Task, ...]:
     """The tasks of a pinned shot, from the names of its files alone; of another one, after a look at its plate."""
     if shot.method.cuts == "auto":
-        plan = planned(shot)
+        plan = plan_run(shot)
         return split(pieces_of(shot, plan.spans), plan.digests)
     frames = find_frames(shot.plate)
     spans = spans_of(shot, frames, find_references(shot, frames))
     return split(pieces_of(shot, spans), frames if shot.output.frames is None else parse_frames(shot.output.frames))
 
 
-def inputs(shot: Shot, plan: Planned) -> tuple[Path, ...]:
+def inputs(shot: Shot, plan: RunPlan) -> tuple[Path, ...]:
     """Every file that a pinned shot reads, each once and in order."""
     return tuple(sorted({Path(os.path.abspath(path)) for path in _inputs(shot, plan)}))  # noqa: PTH100
 
 
-def _inputs(shot: Shot, plan: Planned) -> Iterator[Path | str]:
+def _inputs(shot: Shot, plan: RunPlan) -> Iterator[Path | str]:
     yield from plan.frames.values()
     yield from (path for path, _ in plan.references.values())
     yield from (still.path for still in shot.stills)

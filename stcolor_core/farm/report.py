@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.pipeline.existing import Existing, Standing
-from stcolor_core.pipeline.run import Planned
+from stcolor_core.pipeline.existing import Existing, FrameStanding
+from stcolor_core.pipeline.run import RunPlan
 from stcolor_core.shots.shot import Shot, name_frames
 from stcolor_core.shots.suggestion import Suggestion, suggest
 
@@ -48,24 +48,24 @@ class Report:
         return json.dumps(asdict(self), indent=2)
 
 
-def look(shot: Shot, plan: Planned) -> Report:
+def look(shot: Shot, plan: RunPlan) -> Report:
     """Look at every frame that `plan` says is to be there."""
     found = Existing(FramePattern.parse(shot.output.path), None, link=False).look(plan.digests)
     confidence = {
         frame: each.confidence
         for frame, each in found.items()
-        if each.standing in (Standing.VALID, Standing.CHANGED) and each.confidence is not None
+        if each.standing in (FrameStanding.VALID, FrameStanding.CHANGED) and each.confidence is not None
     }
 
-    def standing(*kinds: Standing) -> tuple[int, ...]:
+    def standing(*kinds: FrameStanding) -> tuple[int, ...]:
         return tuple(frame for frame, each in found.items() if each.standing in kinds)
 
     return Report(
         output=shot.output.path,
         frames=tuple(plan.digests),
-        missing=standing(Standing.MISSING),
-        stale=standing(Standing.STALE),
-        changed=standing(Standing.CHANGED, Standing.FOREIGN),
+        missing=standing(FrameStanding.MISSING),
+        stale=standing(FrameStanding.STALE),
+        changed=standing(FrameStanding.CHANGED, FrameStanding.FOREIGN),
         confidence=confidence,
         weakest=tuple(sorted(confidence, key=lambda frame: (confidence[frame], frame))[:_WEAKEST]),
         suggestions=tuple(suggest(confidence, plan.references)),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["partial_of", "remove_unfinished"]
+__all__ = ["atomic_path", "remove_unfinished"]
 
 # A live writer writes on and on, and a frame takes it seconds even on a slow server. No lock says who is alive: output
 # folders lie on network disks, where locks hang or hold for one machine only.
@@ -26,7 +26,7 @@ _sweeping = threading.Lock()
 
 
 @contextmanager
-def partial_of(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path) -> Iterator[Path]:
     """The name to write under, `.<name>.<random>.partial`; what is there at the block's end takes the place of `path`.
 
     Nothing of it is left where the block raises. Each writer has a name of its own: of several at once, each writes

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from stcolor_core.errors import OutputError
-from stcolor_core.files.atomic import partial_of
+from stcolor_core.files.atomic import atomic_path
 
 if sys.platform == "linux":
     import fcntl
@@ -33,7 +33,7 @@ def copy_or_link(source: Path, target: Path, *, link: bool = False) -> None:
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with partial_of(target) as partial:
+        with atomic_path(target) as partial:
             if not (link and _linked(source, partial)):
                 _copy(source, partial)
     except OSError as error:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from stcolor_core.files.atomic import partial_of
+from stcolor_core.files.atomic import atomic_path
 
 __all__ = ["StatCache", "Status", "cache_folder", "in_threads", "is_settled"]
 
@@ -119,7 +119,7 @@ class StatCache:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             text = json.dumps(data)
-            with partial_of(file) as partial:
+            with atomic_path(file) as partial:
                 partial.write_text(f"{_checksum(text)}\n{text}", encoding="utf-8", newline="\n")
             self._bound()
         except (OSError, UnicodeEncodeError) as error:

@@ -21,7 +21,7 @@ import OpenImageIO as oiio
 from numpy.typing import NDArray
 
 from stcolor_core.errors import OutputError, PlateError
-from stcolor_core.files.atomic import partial_of
+from stcolor_core.files.atomic import atomic_path
 from stcolor_core.images import plates
 from stcolor_core.images.picture_text import Attribute, error_text, set_attribute
 from stcolor_core.images.plates import LARGEST_HALF, Header, PixelType
@@ -67,7 +67,7 @@ def frame_state(path: Path | str) -> FrameState:
     if (ours := texts_and_end(path)) is not None and _WRITTEN in ours[0]:
         return FrameState(metadata=ours[0], complete=ours[1], untouched=_is_of(path, ours[0]))
     try:
-        with plates.opened(path) as (file, part, header):
+        with plates.open_picture(path) as (file, part, header):
             complete = plates.ends_whole(file, part, header)
             return FrameState(metadata=header.metadata, complete=complete, untouched=_untouched(header))
     except PlateError:
@@ -83,7 +83,7 @@ def is_as_written(path: Path | str) -> bool | None:
         None where the file records nothing, or is no readable picture.
     """
     try:
-        with plates.opened(Path(path)) as (file, part, header):
+        with plates.open_picture(Path(path)) as (file, part, header):
             recorded = header.metadata.get(_PIXELS)
             if not isinstance(recorded, str):
                 return None
@@ -98,7 +98,7 @@ def pixel_hash(path: Path | str) -> str:
     Channels go in by name, type and size; their order in the file and its compression change nothing.
     Raises PlateError as `plates.read` does.
     """
-    with plates.opened(Path(path)) as (file, part, header):
+    with plates.open_picture(Path(path)) as (file, part, header):
         return _hash_of_file(file, part, header)
 
 
@@ -130,7 +130,7 @@ def write_frame(
     spec.attribute(_WRITTEN, str(written))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial_of(path) as partial:
+        with atomic_path(path) as partial:
             _write(partial, path, spec, stored)
             # OpenEXR buffers the end of the file and says nothing when the disk is too full for it: read it back.
             if not plates.is_complete(partial):
@@ -217,7 +217,7 @@ def _is_of(path: Path, metadata: Mapping[str, Any]) -> bool:
 
 
 def _hash_of_file(file: Any, part: int, header: Header) -> str:
-    """Hash the pixels of an `opened` picture. Raises PlateError where they cannot be read."""
+    """Hash the pixels of an `open_picture` picture. Raises PlateError where they cannot be read."""
     spec = file.spec()
     types = spec.channelformats or [spec.format] * len(header.channels)
     halves = [str(channel_type) == "half" for channel_type in types]

@@ -50,8 +50,8 @@ def interop_id(colorspace: str | None, *, plate: Header, ocio: str | None = None
 
 def _of_space(name: str, config: str | None) -> str | None:
     """What the config itself says; else what OpenColorIO's own says of a space of that name that is the same."""
-    opened, _ = open_config(config)
-    space = opened.getColorSpace(name)
+    open_picture, _ = open_config(config)
+    space = open_picture.getColorSpace(name)
     if space is None:
         open_space(name, config=config)  # raises, with names near it
         return None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.images.plates import Header, Window
-from stcolor_core.images.resizing import resized
+from stcolor_core.images.resizing import resize
 
 __all__ = ["KnownColor", "cut"]
 
@@ -26,9 +26,9 @@ class KnownColor:
     def at(self, size: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
         """ab and known at another (height, width): the mean of the known colour in each pixel."""
         if self.known is None:
-            return resized(self.ab, size), None
-        share = resized(self.known.astype(np.float32), size)
-        ab = resized(np.where(self.known[..., None], self.ab, 0), size) / np.maximum(share, 1e-6)[..., None]
+            return resize(self.ab, size), None
+        share = resize(self.known.astype(np.float32), size)
+        ab = resize(np.where(self.known[..., None], self.ab, 0), size) / np.maximum(share, 1e-6)[..., None]
         return ab.astype(np.float32), share >= _HALF
 
     def laid_over(self, picture: Header, *, display: Window, canvas: Window) -> KnownColor:

@@ -70,14 +70,14 @@ def open_space(name: str, *, config: str | None) -> Space:
 
     Raises ColorError with near names where the config has no such space, and where it cannot be related to Rec.709.
     """
-    opened, config_name = open_config(config)
-    found = opened.getColorSpace(name)
+    open_picture, config_name = open_config(config)
+    found = open_picture.getColorSpace(name)
     if found is None:
-        near = _near(name, opened)
+        near = _near(name, open_picture)
         hint = f"Near it are {', '.join(map(repr, near))}" if near else "Look its names up in the config"
         raise ColorError(f"Colour space {name!r} is unknown in the config {config_name}. {hint}.")
     try:
-        to_linear, from_linear = _processors(opened, found.getName())
+        to_linear, from_linear = _processors(open_picture, found.getName())
     except _ERRORS as error:
         raise ColorError(
             f"Colour space {name!r} of the config {config_name} cannot be related to linear Rec.709 ({_line(error)}). "

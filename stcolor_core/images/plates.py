@@ -30,7 +30,7 @@ __all__ = [
     "ends_whole",
     "is_complete",
     "luma_channels",
-    "opened",
+    "open_picture",
     "read",
     "read_header",
     "read_matte_file",
@@ -111,45 +111,45 @@ def read(path: Path | str, *, frame: int | None = None, layer: str | None = None
     Raises PlateError where the file is missing, broken, truncated, deep, empty or of a type that is no plate, and
     where it has no such layer.
     """
-    with opened(Path(path), frame, layer=layer) as (file, part, header):
+    with open_picture(Path(path), frame, layer=layer) as (file, part, header):
         return _picture(file, part, header, header.channels)
 
 
 def read_matte_file(path: Path | str, *, frame: int | None = None) -> Picture:
     """As `read`, but of several parts the first with Cryptomatte, if there is one. Raises as `read`."""
-    with opened(Path(path), frame, matte=True) as (file, part, header):
+    with open_picture(Path(path), frame, matte=True) as (file, part, header):
         return _picture(file, part, header, header.channels)
 
 
 def read_matte_header(path: Path | str) -> Header:
     """The header alone, of the part that `read_matte_file` reads. Raises as `read_header`."""
-    with opened(Path(path), matte=True) as (_, _, header):
+    with open_picture(Path(path), matte=True) as (_, _, header):
         return header
 
 
 def read_plate(path: Path | str, *, frame: int | None = None, layer: str | None = None) -> Picture:
     """Only the layer's `picture_channels`, so that other passes cost nothing. Arguments and errors of `read`."""
-    with opened(Path(path), frame, layer=layer) as (file, part, header):
+    with open_picture(Path(path), frame, layer=layer) as (file, part, header):
         return _picture(file, part, header, header.picture_channels)
 
 
 def read_header(path: Path | str, *, frame: int | None = None, layer: str | None = None) -> Header:
     """The header alone, of what `read` reads. Raises PlateError as `read` does, but for truncated pixels."""
-    with opened(Path(path), frame, layer=layer) as (_, _, header):
+    with open_picture(Path(path), frame, layer=layer) as (_, _, header):
         return header
 
 
 def is_complete(path: Path | str) -> bool:
     """Whether a picture can be opened and its last lines read: EXR is written top to bottom. Never raises."""
     try:
-        with opened(Path(path)) as (file, part, header):
+        with open_picture(Path(path)) as (file, part, header):
             return ends_whole(file, part, header)
     except PlateError:
         return False
 
 
 def ends_whole(file: Any, part: int, header: Header) -> bool:
-    """Whether the last lines of an `opened` picture can be read."""
+    """Whether the last lines of an `open_picture` picture can be read."""
     height = header.data_window[3]
     try:
         _lines(file, part, header, (height - 1 - (height - 1) % _step(file), height), (0, len(header.channels)))
@@ -161,7 +161,7 @@ def ends_whole(file: Any, part: int, header: Header) -> bool:
 def rows(
     file: Any, part: int, header: Header, channels: tuple[int, int] | None = None
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Bands (rows, W, C) of an `opened` picture from top to bottom, each with the number of its first row.
+    """Bands (rows, W, C) of an `open_picture` picture from top to bottom, each with the number of its first row.
 
     channels: the first, and the one after the last; None for all. Raises PlateError as `read` does.
     """
@@ -186,7 +186,7 @@ def rgb(picture: Picture) -> NDArray[np.float32]:
 
 
 @contextmanager
-def opened(
+def open_picture(
     path: Path, frame: int | None = None, *, layer: str | None = None, matte: bool = False
 ) -> Iterator[tuple[Any, int, Header]]:
     """Open a picture: OpenImageIO's file, the number of the part to read, and that part's header.

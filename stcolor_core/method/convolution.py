@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["InstanceNorm", "by_rows", "convolved", "doubled", "instance_norm_"]
+__all__ = ["InstanceNorm", "by_rows", "convolve", "convolve_doubled", "instance_norm_"]
 
 _EPSILON = 1e-5
 # Elements of a strip of rows, 4 MiB: oneDNN copies what it is given, and what it makes, to layouts of its own
@@ -41,13 +41,13 @@ def _scaled(begin: int, end: int, scale: int) -> slice:
     return slice(begin * scale, end * scale)
 
 
-def convolved(conv: nn.Conv2d, x: Tensor) -> Tensor:
+def convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
     """A convolution that keeps the size of `x`, by rows."""
     channels = max(conv.in_channels, conv.out_channels)
     return by_rows(conv, x, units=x.shape[2], halo=int(conv.padding[0]), channels=channels)
 
 
-def doubled(conv: nn.Conv2d, x: Tensor) -> Tensor:
+def convolve_doubled(conv: nn.Conv2d, x: Tensor) -> Tensor:
     """A 3 x 3 convolution, padded by 1, of `x` at twice its size, pixels repeated: (N, C, H, W) -> (N, C', 2 H, 2 W).
 
     Of the three rows and columns under the kernel two are the same, so that 2 x 2 sums of its weights do, on `x`

@@ -11,19 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stcolor_core.images.resizing import cells, resized
+from stcolor_core.images.resizing import cell_means, resize
 from stcolor_core.method.model import Model
-from stcolor_core.method.refinement import Evidence, FlowColor, Previous, Step
+from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, WalkState
 from stcolor_core.method.tracking.flow import FlowLink, sample
 from stcolor_core.method.tracking.instance import Instances
-from stcolor_core.method.tracking.reacquisition import fit, found_again
+from stcolor_core.method.tracking.reacquisition import feature_similarity, reacquire
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View, Walk, in_cells
 from stcolor_core.method.upsampling import slopes
 from stcolor_core.method.warping import GridReference, warp
 from stcolor_core.shots.shot import Method
 
-__all__ = ["Keyframe", "Matching", "Source", "closeness"]
+__all__ = ["Keyframe", "Matching", "Source", "temporal_weights"]
 
 _RESIDUAL_SIGMA = 2.0  # px at 216 lines over which a difference in luminance is judged
 _MOSTLY_KNOWN = 0.75  # share of a cell's pixels whose colour must be known, so that its mean is not made of guesses
@@ -65,10 +65,10 @@ class Source:
     certainty: np.ndarray | None = None
 
     @property
-    def told(self) -> Previous:
+    def state(self) -> WalkState:
         """What the first frame of a walk away from it is told of it."""
         lightness = self.view.lightness
-        return Previous(lightness, self.ab, np.ones_like(lightness) if self.certainty is None else self.certainty)
+        return WalkState(lightness, self.ab, np.ones_like(lightness) if self.certainty is None else self.certainty)
 
 
 class Matching:
@@ -91,14 +91,14 @@ class Matching:
         whole, known = _without_gaps(keyframe.ab, keyframe.known), None
         if keyframe.known is not None:
             known_share = self._reduced(keyframe.known.astype(np.float32))
-            share = cells(known_share, view.grid, stride=view.stride).ravel()
+            share = cell_means(known_share, view.grid, stride=view.stride).ravel()
             known = self._tensor(share >= min(_MOSTLY_KNOWN, share.max()))
         lightness, ab = self._reduced(keyframe.lightness), self._reduced(whole)
         if self._color_features:
             described = self._model.features.reference(
                 self._tensor(lightness), self._tensor(ab).permute(2, 0, 1)
             ).flatten(1)
-        parts = (cells(part, view.grid, stride=view.stride) for part in (ab, slopes(lightness, ab)))
+        parts = (cell_means(part, view.grid, stride=view.stride) for part in (ab, slopes(lightness, ab)))
         grid_ab, grid_slope = (self._tensor(part).reshape(-1, 2).T for part in parts)
         return Source(frame, view, described, whole, grid_ab, grid_slope, known=keyframe.known, grid_known=known)
 
@@ -107,7 +107,7 @@ class Matching:
         matching = self._reduced(lightness)
         stride = self._model.features.stride
         grid = (-(-matching.shape[0] // stride), -(-matching.shape[1] // stride))
-        grid_lightness = cells(matching, grid, stride=stride)
+        grid_lightness = cell_means(matching, grid, stride=stride)
 
         def describe() -> tuple[Tensor, Tensor]:
             target, reference = self._model.features.both(self._tensor(matching))
@@ -141,14 +141,16 @@ class Matching:
         )
         references += [replace(source, candidates=nowhere) for source in matched[len(tracks) :]]
         follows = self._radius is None  # windows that follow the flow; the paper's fixed ones know nothing of it
-        bounding = list(zip(sources, tracks, closeness(frame, sources[: len(tracks)]), strict=False))
+        bounding = list(zip(sources, tracks, temporal_weights(frame, sources[: len(tracks)]), strict=False))
         along, found = [], []
         for index, (source, track, nearness) in enumerate(bounding):
-            colored = partial(_flow_color, frame=frame, view=view, source=source, reference=index, closeness=nearness)
+            colored = partial(
+                _flow_color, frame=frame, view=view, source=source, reference=index, temporal_weight=nearness
+            )
             if self._method.flow or (follows and track.candidates is not None):
-                along.append(colored(FlowLink(track.displacement, track.visibility), found=False))
+                along.append(colored(FlowLink(track.displacement, track.visibility), reacquired=False))
             if self._method.flow and follows:
-                found.append(colored(found_again(view, source.view, source.described, track), found=True))
+                found.append(colored(reacquire(view, source.view, source.described, track), reacquired=True))
         return Evidence(
             lightness=view.lightness,
             grid_lightness=view.grid_lightness,
@@ -165,24 +167,24 @@ class Matching:
         )
 
     @torch.no_grad()
-    def step(self, view: View, before: View, link: FlowLink) -> Step:
+    def neighbour_flow(self, view: View, before: View, link: FlowLink) -> NeighbourFlow:
         """From a frame to the one before it on the walk."""
         there, residual = _compared(view, before, link)
-        features = fit(view.target, before.reference, in_cells(link.displacement, view), view.grid)
-        return Step(link.displacement, there, link.visibility, residual, features)
+        features = feature_similarity(view.target, before.reference, in_cells(link.displacement, view), view.grid)
+        return NeighbourFlow(link.displacement, there, link.visibility, residual, features)
 
     def _reduced(self, picture: np.ndarray) -> np.ndarray:
         """A picture (H, W[, C]) at the size features are taken from."""
         height, width = picture.shape[:2]
         lines = min(height, self._method.matching_height) if self._model.coarse_matching else height
-        return resized(picture, (lines, max(1, round(width * lines / height))))
+        return resize(picture, (lines, max(1, round(width * lines / height))))
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
 
 
 def _flow_color(
-    link: FlowLink, *, frame: int, view: View, source: Source, reference: int, found: bool, closeness: float
+    link: FlowLink, *, frame: int, view: View, source: Source, reference: int, reacquired: bool, temporal_weight: float
 ) -> FlowColor:
     assert source.frame is not None
     there, residual = _compared(view, source.view, link)
@@ -193,14 +195,16 @@ def _flow_color(
         certainty = sample(source.certainty, link.displacement)
     return FlowColor(
         reference=reference,
-        found=found,
+        reacquired=reacquired,
         age=abs(frame - source.frame),
         ab=sample(source.ab, link.displacement),
         lightness=there,
         visibility=visibility,
         residual=residual,
-        fit=fit(view.target, source.described, in_cells(link.displacement, view), view.grid),
-        closeness=closeness,
+        feature_similarity=feature_similarity(
+            view.target, source.described, in_cells(link.displacement, view), view.grid
+        ),
+        temporal_weight=temporal_weight,
         certainty=certainty,
     )
 
@@ -224,7 +228,7 @@ def _compared(view: View, other: View, link: FlowLink) -> tuple[np.ndarray, np.n
     return there, cv2.GaussianBlur(np.abs(view.lightness - there), (0, 0), sigma)
 
 
-def closeness(frame: int, sources: Sequence[Source]) -> list[float]:
+def temporal_weights(frame: int, sources: Sequence[Source]) -> list[float]:
     """How near each of one or two references is in time: 1 on itself, 0 on the other; sums to 1."""
     distance = [abs(frame - source.frame) for source in sources if source.frame is not None]
     return [1.0] if len(distance) == 1 else [1 - d / sum(distance) for d in distance]

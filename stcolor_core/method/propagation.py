@@ -23,7 +23,7 @@ import torch
 
 from stcolor_core.files.prefetch import ahead
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.method.matching import Keyframe, Matching, Source, closeness
+from stcolor_core.method.matching import Keyframe, Matching, Source, temporal_weights
 from stcolor_core.method.model import Model
 from stcolor_core.method.refinement import Evidence, Refined
 from stcolor_core.method.tracking.instance import Instances
@@ -161,7 +161,7 @@ class Propagator:
 
         A refinement that is not recurrent needs the frame before each wanted one and no more.
         """
-        previous = task.sources[0].told if task.span.bounded else None
+        previous = task.sources[0].state if task.span.bounded else None
         _, walk = task.span.walks(wanted)
         if self._refinement.recurrent:
             needed = set(walk)
@@ -170,29 +170,29 @@ class Propagator:
             needed = {*wanted, *(before for before, frame in told if frame in wanted)}
         for frame, evidence, tracks in self._matched(task, needed=needed):
             refined = self._refinement.refine(evidence, previous)
-            previous = refined.told
+            previous = refined.state
             if frame in wanted:
                 yield _colored(frame, evidence, refined, task.sources, tracks)
 
     def _both_ways(self, task: _Task, wanted: Collection[int]) -> Iterator[Colored]:
         """A recurrent refinement from both ends; the two results mix by distance in time."""
         first, last = task.sources[:2]
-        previous = first.told
+        previous = first.state
         for frame, evidence, tracks in self._matched(task, needed=task.span.frames):
             refined = self._refinement.refine(evidence, previous)
-            previous = refined.told
+            previous = refined.state
             task.scratch.save("evidence", frame, evidence)
             if frame in wanted:
                 task.scratch.save("colored", frame, _colored(frame, evidence, refined, task.sources, tracks))
-        previous = last.told
+        previous = last.state
         back, _ = task.span.walks(wanted)
         for frame in back:
             evidence = task.scratch.take("evidence", frame, Evidence, device=self._device)
             refined = self._refinement.refine(evidence, previous)
-            previous = refined.told
+            previous = refined.state
             if frame in wanted:
                 colored = task.scratch.take("colored", frame, Colored, device=self._device)
-                early, late = closeness(frame, task.sources[:2])
+                early, late = temporal_weights(frame, task.sources[:2])
                 yield replace(colored, ab=early * colored.ab + late * refined.ab)
 
     def _matched(self, task: _Task, *, needed: Collection[int]) -> Iterator[tuple[int, Evidence, list[Tracks]]]:
@@ -204,7 +204,9 @@ class Propagator:
             frame, view, tracks = found
             evidence = self._matching.evidence(frame, view, task.sources, tracks)
             if before and tracks and not self._refinement.recurrent:
-                evidence = replace(evidence, step=self._matching.step(view, before, tracks[0].step))
+                evidence = replace(
+                    evidence, neighbour_flow=self._matching.neighbour_flow(view, before, tracks[0].neighbour_flow)
+                )
             before = view
             return frame, evidence, tracks
 
@@ -240,13 +242,13 @@ class Propagator:
         walk = None if source is None else self._matching.walk(source)
 
         @torch.no_grad()
-        def step(frame: int) -> tuple[int, View, list[Tracks]]:
+        def advance(frame: int) -> tuple[int, View, list[Tracks]]:
             view = self._matching.view(task.footage.lightness(frame), task.footage.instances(frame))
             if frame in described:
                 view.features  # noqa: B018  (computed when they are first looked at)
-            return frame, view, [] if walk is None else [walk.step(view)]
+            return frame, view, [] if walk is None else [walk.advance(view)]
 
-        return ahead(step, _told(frames, task.looked_at))
+        return ahead(advance, _told(frames, task.looked_at))
 
 
 def _colored(
@@ -258,7 +260,7 @@ def _colored(
     attention = cv2.resize(grid, size, interpolation=cv2.INTER_NEAREST)
     carried = frames[[*(flow.reference for flow in evidence.flows), -1]][refined.flow_source]
     source = np.where(refined.flow_source < 0, attention, carried)
-    nearest = int(np.argmax(closeness(frame, sources[: len(tracks)]))) if tracks else None
+    nearest = int(np.argmax(temporal_weights(frame, sources[: len(tracks)]))) if tracks else None
     lost = evidence.warp.fallback.float().mean().item()
     return Colored(
         frame=frame,

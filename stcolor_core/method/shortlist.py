@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["blocks", "likest"]
+__all__ = ["blocks", "top_blocks"]
 
 _EDGE = 4  # cells of a block to a side
 _SHARE, _LEAST = 5, 64  # of the blocks of a reference one in so many is looked at, and so many at least
@@ -26,7 +26,7 @@ def blocks(grid: tuple[int, int], device: torch.device) -> Tensor:
     return index.unfold(0, _EDGE, _EDGE).unfold(1, _EDGE, _EDGE).flatten(2).flatten(0, 1)
 
 
-def likest(target: Tensor, places: Tensor, tracked: Tensor, *, references: int) -> Tensor | None:
+def top_blocks(target: Tensor, places: Tensor, tracked: Tensor, *, references: int) -> Tensor | None:
     """Which blocks of the references each block of the target is compared with.
 
     target: (B, 16, C) features of the target's blocks, and places: (B', 16, C) of those of all references, zero beyond

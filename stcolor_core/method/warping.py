@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stcolor_core.method.shortlist import blocks, likest
+from stcolor_core.method.shortlist import blocks, top_blocks
 from stcolor_core.method.tracking.instance import InstanceRestriction
 
 __all__ = ["GridReference", "GridWarp", "restricted_affinity", "warp"]
@@ -210,7 +210,7 @@ def _by_blocks(target: Tensor, grid: tuple[int, int], stack: _Stack) -> list[Cal
         there = torch.where((there >= 0) & stack.known[there.clamp_min(0)], there, -1)
         there = there[(there >= 0).any(dim=1)]
     described, known = _at(here, target), _at(there, stack.features)
-    chosen = likest(described, known, _leads(here, there, stack), references=len(stack.references))
+    chosen = top_blocks(described, known, _leads(here, there, stack), references=len(stack.references))
     if chosen is None:
         return None
     beyond = torch.zeros_like(there, dtype=target.dtype).masked_fill_(there < 0, float("-inf"))

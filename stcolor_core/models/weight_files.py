@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError
 
 from stcolor_core.errors import ModelError
-from stcolor_core.files.atomic import partial_of
+from stcolor_core.files.atomic import atomic_path
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -257,7 +257,7 @@ def _store(name: str, state: dict[str, Tensor]) -> AddedModel:
 
 def _write(path: Path, data: bytes) -> None:
     """Write a file that is there whole or not at all."""
-    with partial_of(path) as partial, partial.open("wb") as file:
+    with atomic_path(path) as partial, partial.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

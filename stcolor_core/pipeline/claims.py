@@ -24,7 +24,7 @@ from typing import Any
 import psutil
 
 from stcolor_core.errors import OutputError
-from stcolor_core.files.atomic import partial_of
+from stcolor_core.files.atomic import atomic_path
 from stcolor_core.images.sequences import FramePattern
 
 __all__ = ["Claim"]
@@ -103,7 +103,7 @@ class Claim:
 
     def _announce(self) -> None:
         self._path = self._output.folder / f".{self._name}.{secrets.token_hex(4)}.claim"
-        with partial_of(self._path) as partial:
+        with atomic_path(self._path) as partial:
             partial.write_text(json.dumps({"state": self._state, **_who_we_are()}), encoding="utf-8")
 
     def _withdraw(self) -> None:

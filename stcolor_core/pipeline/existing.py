@@ -14,12 +14,12 @@ from stcolor_core.files.stat_cache import Status
 from stcolor_core.images.frame_files import frame_state, is_as_written
 from stcolor_core.images.sequences import FramePattern
 
-__all__ = ["Existing", "Found", "Standing"]
+__all__ = ["Existing", "Found", "FrameStanding"]
 
 _AT_ONCE = 16  # files looked at in threads: they wait for the disk
 
 
-class Standing(Enum):
+class FrameStanding(Enum):
     """How a file stands towards the frame that is to be there.
 
     MISSING: nothing is there, or an empty or truncated frame of ours. STALE: an unchanged frame of ours, of another
@@ -36,19 +36,19 @@ class Standing(Enum):
     @property
     def stays(self) -> bool:
         """Whether the file is left as it is unless its frame is forced."""
-        return self in (Standing.VALID, Standing.CHANGED, Standing.FOREIGN)
+        return self in (FrameStanding.VALID, FrameStanding.CHANGED, FrameStanding.FOREIGN)
 
     @property
     def is_others_work(self) -> bool:
         """Whether somebody else's work is in it."""
-        return self in (Standing.CHANGED, Standing.FOREIGN)
+        return self in (FrameStanding.CHANGED, FrameStanding.FOREIGN)
 
 
 @dataclass(frozen=True)
 class Found:
     """A file as it was looked at. status: None where there is none. metadata: what its header says."""
 
-    standing: Standing
+    standing: FrameStanding
     status: Status | None
     metadata: Mapping[str, Any]
 
@@ -80,7 +80,7 @@ class Existing:
         if self._reuse is None or not digests:
             return frozenset()
         found = self._look(self._reuse, digests)
-        self._reusable = {frame: each for frame, each in found.items() if each.standing is Standing.VALID}
+        self._reusable = {frame: each for frame, each in found.items() if each.standing is FrameStanding.VALID}
         return frozenset(self._reusable)
 
     def has_nothing_to_reuse(self) -> bool:
@@ -101,7 +101,7 @@ class Existing:
     @staticmethod
     def _look(pattern: FramePattern, digests: Mapping[int, str]) -> dict[int, Found]:
         there = set(pattern.frames())
-        nothing = Found(Standing.MISSING, None, {})
+        nothing = Found(FrameStanding.MISSING, None, {})
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             looks = {
                 frame: threads.submit(_look_at, pattern.path(frame), digests[frame])
@@ -113,17 +113,17 @@ class Existing:
 def _look_at(path: Path, digest: str) -> Found:
     status = _status(path)
     if status is None or status[0] == 0:
-        return Found(Standing.MISSING, status, {})
+        return Found(FrameStanding.MISSING, status, {})
     state = frame_state(path)
     own = state.metadata.get("stcolor/settings")
     if own is None:
-        return Found(Standing.FOREIGN, status, state.metadata)
+        return Found(FrameStanding.FOREIGN, status, state.metadata)
     if not state.complete:
-        return Found(Standing.MISSING, status, state.metadata)
+        return Found(FrameStanding.MISSING, status, state.metadata)
     changed = not state.untouched and is_as_written(path) is False
     if own == digest:
-        return Found(Standing.CHANGED if changed else Standing.VALID, status, state.metadata)
-    return Found(Standing.FOREIGN if changed or _is_locked(path) else Standing.STALE, status, state.metadata)
+        return Found(FrameStanding.CHANGED if changed else FrameStanding.VALID, status, state.metadata)
+    return Found(FrameStanding.FOREIGN if changed or _is_locked(path) else FrameStanding.STALE, status, state.metadata)
 
 
 def _is_locked(path: Path) -> bool:

@@ -19,13 +19,13 @@ from stcolor_core.images import plates
 from stcolor_core.images.color import roll_off
 from stcolor_core.images.known_color import KnownColor, cut
 from stcolor_core.images.plates import Header, Window
-from stcolor_core.images.resizing import resized
+from stcolor_core.images.resizing import resize
 from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.tracking.detectors import Detector
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.mattes import merge, read_matte
 from stcolor_core.pipeline.inputs import ShotInputs
-from stcolor_core.pipeline.recent import Recent
+from stcolor_core.pipeline.recent import RecentValues
 from stcolor_core.shots.shot import Shot
 
 __all__ = ["PlateFrame", "ShotFootage", "canvas_of"]
@@ -75,8 +75,8 @@ class ShotFootage:
         self.pipe = inputs.pipe
         self.in_colour: dict[int, bool] = {}  # of the plate frames that were read
         self._told: set[str] = set()
-        self._plates = Recent[int, PlateFrame](_HELD)
-        self._references = Recent[int, KnownColor](2)
+        self._plates = RecentValues[int, PlateFrame](_HELD)
+        self._references = RecentValues[int, KnownColor](2)
         self._stills: list[Keyframe] | None = None
 
     @property
@@ -96,7 +96,7 @@ class ShotFootage:
 
     def lightness(self, frame: int) -> Image:
         """(H, W) L* 0..100 at working size."""
-        return resized(self.plate(frame).lightness, self.working_size)
+        return resize(self.plate(frame).lightness, self.working_size)
 
     def keyframe(self, frame: int) -> Keyframe:
         """The reference of that frame: the plate's own lightness, the picture's colour."""
@@ -179,7 +179,7 @@ class ShotFootage:
         ab, known = self._known(lab, picture, f"The still {path}").at(size)
         if known is not None and not known.any():
             raise BadRequest(f"All of the still {path} is NaN or infinite. Render it again.")
-        return Keyframe(resized(np.ascontiguousarray(roll_off(lab[..., 0])), size), ab, known=known)
+        return Keyframe(resize(np.ascontiguousarray(roll_off(lab[..., 0])), size), ab, known=known)
 
     def _colored(self, path: Path, frame: int | None, colorspace: str | None) -> plates.Picture:
         picture = self._inputs.read_coloured(path)

@@ -28,10 +28,10 @@ __all__ = [
     "detector_digest",
     "detector_of",
     "pieces_of",
+    "requested_frames",
     "resolve_device",
     "resolve_tracking",
     "spans_of",
-    "wanted_frames",
 ]
 
 _DETECTOR = "maskrcnn_resnet50_fpn_v2"
@@ -83,7 +83,7 @@ def detector_digest(shot: Shot, inputs: ShotInputs) -> str | None:
     return ":".join([method.detector, *(inputs.content(path) for path in files)])
 
 
-def wanted_frames(shot: Shot, frames: Iterable[int], only: str | None = None) -> frozenset[int]:
+def requested_frames(shot: Shot, frames: Iterable[int], only: str | None = None) -> frozenset[int]:
     """The frames to write: `only`, else those that the shot's output names, else all.
 
     frames: of the plate. Raises BadRequest where another one is asked for.

@@ -7,13 +7,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-__all__ = ["Recent"]
+__all__ = ["RecentValues"]
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
-class Recent(Generic[Key, Value]):
+class RecentValues(Generic[Key, Value]):
     """The last `size` values by their keys; any thread may ask.
 
     Unlike `functools.lru_cache` on a method it does not refer to the object that makes the values, so that they are

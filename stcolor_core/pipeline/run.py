@@ -31,10 +31,10 @@ from stcolor_core.pipeline.planning import (
     cuts_of,
     detector_digest,
     detector_of,
+    requested_frames,
     resolve_device,
     resolve_tracking,
     spans_of,
-    wanted_frames,
 )
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
 from stcolor_core.pipeline.writing import FrameWriter
@@ -44,9 +44,9 @@ from stcolor_core.shots.spans import Span, reaching, unreferenced
 __all__ = [
     "Event",
     "FrameResult",
-    "Planned",
+    "RunPlan",
     "colorize",
-    "planned",
+    "plan_run",
 ]
 
 logger = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class FrameResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Planned:
+class RunPlan:
     """What a run of a shot comes to, before any of it is coloured.
 
     frames: the file of every plate frame, in ascending order. references: reference frame -> its picture and colour
@@ -129,12 +129,12 @@ def colorize(
     return _run(shot, resolve_device(device), report, cancelled).frames(only, force=force)
 
 
-def planned(shot: Shot, *, report: Callable[[Event], None] = lambda _: None) -> Planned:
+def plan_run(shot: Shot, *, report: Callable[[Event], None] = lambda _: None) -> RunPlan:
     """What `colorize` would do with a shot. Looks at the plate where cuts are to be found, and colours nothing.
 
     Everything but the frames' pixels is checked as `colorize` does: raises the same errors.
     """
-    return _run(shot, torch.device("cpu"), report, lambda: False).planned()
+    return _run(shot, torch.device("cpu"), report, lambda: False).plan_run()
 
 
 def _run(shot: Shot, device: torch.device, report: Callable[[Event], None], cancelled: Callable[[], bool]) -> _Run:
@@ -181,7 +181,7 @@ class _Run:
 
     def frames(self, only: str | None, *, force: bool) -> Iterator[FrameResult]:
         """References first, then span by span in time, the frames of a span in the order of its walk."""
-        wanted = wanted_frames(self._shot, self._footage.frames, only)
+        wanted = requested_frames(self._shot, self._footage.frames, only)
         self._total, self._force = len(wanted), force
         self._tell_plan()
         spans = spans_of(self._shot, self._footage.frames, self._footage.references, self._cuts(wanted))
@@ -198,13 +198,13 @@ class _Run:
         self._tell_coloured_plate()
         self._tell(Event(kind="done", done=self._done, total=self._total))
 
-    def planned(self) -> Planned:
+    def plan_run(self) -> RunPlan:
         """What `frames` would write, and all that this is decided by; nothing is coloured."""
-        wanted = wanted_frames(self._shot, self._footage.frames)
+        wanted = requested_frames(self._shot, self._footage.frames)
         cuts = self._cuts(wanted)
         spans = spans_of(self._shot, self._footage.frames, self._footage.references, cuts)
         self._tell_unreferenced(spans, wanted)
-        return Planned(
+        return RunPlan(
             frames=self._footage.frames,
             references=self._footage.references,
             tracking=resolve_tracking(self._shot),

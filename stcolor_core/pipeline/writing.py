@@ -9,7 +9,7 @@ import numpy as np
 from stcolor_core import __version__
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.known_color import KnownColor
-from stcolor_core.images.resizing import resized
+from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.propagation import Colored
 from stcolor_core.method.upsampling import upsample
@@ -35,8 +35,8 @@ class FrameWriter:
         return Frame(
             frame=colored.frame,
             ab=upsample(colored.ab * np.float32(self._shot.method.chroma), colored.lightness, plate.lightness),
-            confidence=resized(colored.confidence, size),
-            tracked=resized(colored.tracked, size),
+            confidence=resize(colored.confidence, size),
+            tracked=resize(colored.tracked, size),
             source=colored.source[rows[:, None], columns],
             displacement=colored.displacement,
             mattes=colored.mattes,

@@ -214,11 +214,11 @@ class Worker:
         return self._stopping.is_set() or self._store.get(job.id).cancel
 
 
-def _time_left(shot: Shot, planned: Event) -> TimeLeft:
+def _time_left(shot: Shot, plan_run: Event) -> TimeLeft:
     """Listens to a run that has just planned; cuts that it finds itself are not known yet."""
     method = shot.method
     known = () if method.cuts in ("auto", "none") else parse_frames(method.cuts)
     frames = list(find_frames(shot.plate))
-    spans = plan(frames, planned.keyframes, known, per_frame=method.references)
+    spans = plan(frames, plan_run.keyframes, known, per_frame=method.references)
     wanted = frames if shot.output.frames is None else parse_frames(shot.output.frames)
     return TimeLeft(spans, wanted=wanted, finds_cuts=method.cuts == "auto")

@@ -18,7 +18,7 @@ from stcolor_core.images import plates
 from stcolor_core.images.color import ColorPipe, srgb_encode
 from stcolor_core.images.known_color import cut
 from stcolor_core.images.plates import Header
-from stcolor_core.images.resizing import resized
+from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.inputs import open_pipe
 from stcolor_core.service.store import Job
@@ -125,7 +125,7 @@ def _small(header: Header, pixels: Image, height: int) -> Image:
     lines = min(height, rows)
     aspect = min(max(float(header.metadata.get("PixelAspectRatio", 1.0)), 0.1), 10.0)
     size = (lines, max(1, round(columns * aspect * lines / rows)))
-    shown = resized(cut(pixels, header.data_window, header.display_window, outside="black"), size)
+    shown = resize(cut(pixels, header.data_window, header.display_window, outside="black"), size)
     return shown if shown.ndim == 3 and shown.shape[-1] > 1 else np.repeat(shown.reshape(*size, 1), 3, axis=-1)
 
 

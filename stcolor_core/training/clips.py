@@ -6,16 +6,15 @@ Everything is drawn from a generator, so that the same seed gives the same pictu
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
-from collections.abc import Sequence as Listed
+from collections.abc import Collection, Sequence
 
 import cv2
 import numpy as np
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.clip import Clip
-from stcolor_core.evaluation.dataset import Sequence
-from stcolor_core.evaluation.film import Wear, worn
+from stcolor_core.evaluation.dataset import DatasetSequence
+from stcolor_core.evaluation.film import FilmWear, apply_wear
 from stcolor_core.method.features.standard import StandardFeatures
 
 __all__ = ["LONGEST_ASPECT", "aged", "held_out", "intruded", "sized", "whole_frames"]
@@ -37,7 +36,7 @@ _COMPRESSED = 0.4  # of the old prints, how many were transferred with losses
 Rgb = list[np.ndarray]
 
 
-def held_out(names: Listed[str], asked: Collection[str] | None) -> tuple[str, ...]:
+def held_out(names: Sequence[str], asked: Collection[str] | None) -> tuple[str, ...]:
     """Choose the clips that are validated on and not trained on.
 
     Args:
@@ -59,7 +58,7 @@ def held_out(names: Listed[str], asked: Collection[str] | None) -> tuple[str, ..
     return tuple(asked)
 
 
-def sized(clip: Sequence, short_side: int = _SHORT_SIDE) -> Sequence:
+def sized(clip: DatasetSequence, short_side: int = _SHORT_SIDE) -> DatasetSequence:
     """The clip at its own aspect, up to 4:1, in whole grid cells.
 
     Raises PlateError where its first picture cannot be read.
@@ -70,7 +69,7 @@ def sized(clip: Sequence, short_side: int = _SHORT_SIDE) -> Sequence:
     return dataclasses.replace(clip, size=(width, height))
 
 
-def whole_frames(clip: Sequence) -> int:
+def whole_frames(clip: DatasetSequence) -> int:
     """How many frames of the clip are whole."""
     return min(len(clip), _DAMAGED.get(clip.name, len(clip)))
 
@@ -105,7 +104,7 @@ def intruded(pictures: Rgb, others: np.ndarray, *, absent: set[int], generator: 
 
 def aged(clip: Clip, generator: np.random.Generator) -> Clip:
     """The clip as an old print of it, worn more or less by chance."""
-    wear = Wear(
+    wear = FilmWear(
         grain=generator.uniform(0, 3.5),
         flicker=generator.uniform(0, 0.06),
         weave=generator.uniform(0, 1.2),
@@ -115,4 +114,4 @@ def aged(clip: Clip, generator: np.random.Generator) -> Clip:
         spots=1.5,
         quality=int(generator.integers(30, 90)) if generator.random() < _COMPRESSED else None,
     )
-    return worn(clip, wear, generator)
+    return apply_wear(clip, wear, generator)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stcolor_core.evaluation.dataset import Sequence as Clip
+from stcolor_core.evaluation.dataset import DatasetSequence as Clip
 from stcolor_core.method.features.standard import StandardFeatures
 from stcolor_core.training.clips import sized, whole_frames
 from stcolor_core.training.colors import lab_of, lightness_of, linear_of

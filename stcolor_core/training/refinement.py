@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS
-from stcolor_core.method.refinement.mixing import Mixed, MixingNet
+from stcolor_core.method.refinement.mixing import MixingNet, MixingOutput
 from stcolor_core.training.colors import LEAST_ERROR, srgb_of
 from stcolor_core.training.runs import Run, Schedule
 from stcolor_core.training.samples import count_candidates, read_sample
@@ -78,7 +78,7 @@ def train(samples: Sequence[Path], output: Path, settings: Settings, *, device: 
     return run.averaged()
 
 
-def loss_of(mixed: Mixed, batch: Batch) -> Tensor:
+def loss_of(mixed: MixingOutput, batch: Batch) -> Tensor:
     """What is made smaller: minus the PSNR's logarithm, a little of the distance in ab, and surprise at being right."""
     ab = mixed_ab(mixed, batch.ab)
     error = srgb_of(batch.lightness, ab) - srgb_of(batch.lightness, batch.truth)
@@ -89,7 +89,7 @@ def loss_of(mixed: Mixed, batch: Batch) -> Tensor:
     return (square + LEAST_ERROR).log().mean() + 0.02 * distance + 0.5 * surprise
 
 
-def mixed_ab(mixed: Mixed, ab: Tensor) -> Tensor:
+def mixed_ab(mixed: MixingOutput, ab: Tensor) -> Tensor:
     """(B, 2, H, W): the colour that the network decides on."""
     return mixed.gain * (mixed.weights[:, :, None] * ab).sum(1)
 

@@ -31,9 +31,9 @@ from stcolor_core.evaluation.synthetic import SPARE, layered
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.features.standard import StandardFeatures
 from stcolor_core.method.propagation import Propagator
-from stcolor_core.method.refinement import Evidence, Previous, Refined
-from stcolor_core.method.refinement.candidates import Candidates, candidates
-from stcolor_core.method.refinement.standard import StandardRefinement
+from stcolor_core.method.refinement import Evidence, Refined, WalkState
+from stcolor_core.method.refinement.candidates import Candidates, collect_candidates
+from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan
@@ -53,10 +53,10 @@ _MOST_PROCESSES = 61  # what Windows can wait for
 _MOST_OBJECTS = 4  # on a synthetic one
 
 
-class _Recorder(StandardRefinement):
+class _Recorder(FixedRuleRefinement):
     """The fixed rule, which remembers what it was given last."""
 
-    def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:
+    def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
         self.seen = evidence, previous
         return super().refine(evidence, previous)
 
@@ -105,7 +105,13 @@ def count_candidates(path: Path) -> int:
 
 
 def _walk(
-    clip: dataset.Sequence, number: int, *, clips: Sequence[dataset.Sequence], cache: Path, features: Path, seed: int
+    clip: dataset.DatasetSequence,
+    number: int,
+    *,
+    clips: Sequence[dataset.DatasetSequence],
+    cache: Path,
+    features: Path,
+    seed: int,
 ) -> list[Path]:
     """One walk's samples."""
     folder = cache / f"{clip.name}_{number:03d}"
@@ -139,11 +145,11 @@ def walks(
     for span in plan(range(len(clip.rgb)), references, []):
         with Scratch() as scratch:
             for colored in propagator.color(span, clip, scratch, wanted=set(wanted).intersection(span.frames)):
-                yield colored.frame, candidates(*recorder.seen)
+                yield colored.frame, collect_candidates(*recorder.seen)
 
 
 def _drawn(
-    clip: dataset.Sequence, clips: Sequence[dataset.Sequence], generator: np.random.Generator
+    clip: dataset.DatasetSequence, clips: Sequence[dataset.DatasetSequence], generator: np.random.Generator
 ) -> tuple[Clip, tuple[int, ...]]:
     """Frames of a clip or over a picture of it, worn or not, and which of them are references."""
     lines = int(generator.choice([192, 216, 216, 216]))
@@ -154,7 +160,7 @@ def _drawn(
 
 
 def _filmed(
-    clip: dataset.Sequence, clips: Sequence[dataset.Sequence], lines: int, generator: np.random.Generator
+    clip: dataset.DatasetSequence, clips: Sequence[dataset.DatasetSequence], lines: int, generator: np.random.Generator
 ) -> tuple[Clip, tuple[int, ...]]:
     """A stretch of the clip, in some of the walks with an intruder."""
     clip = sized(clip, lines)
@@ -175,7 +181,7 @@ def _filmed(
 
 
 def _synthetic(
-    clip: dataset.Sequence, clips: Sequence[dataset.Sequence], lines: int, generator: np.random.Generator
+    clip: dataset.DatasetSequence, clips: Sequence[dataset.DatasetSequence], lines: int, generator: np.random.Generator
 ) -> tuple[Clip, tuple[int, ...]]:
     """Objects cut out of any clips' pictures, over one of this clip's."""
     objects = int(generator.integers(1, _MOST_OBJECTS + 1))
@@ -187,7 +193,7 @@ def _synthetic(
     return made.clip, _references(count, generator)
 
 
-def _picture(clip: dataset.Sequence, generator: np.random.Generator) -> np.ndarray:
+def _picture(clip: dataset.DatasetSequence, generator: np.random.Generator) -> np.ndarray:
     """Any whole picture of the clip."""
     return clip.rgb(int(generator.integers(0, whole_frames(clip))))
 

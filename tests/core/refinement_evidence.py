@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from stcolor_core.method.refinement import Evidence, FlowColor, Previous, Step
+from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, WalkState
 from stcolor_core.method.warping import GridWarp
 
-__all__ = ["CARRIED", "FREE", "SIZE", "TRACKED", "evidence", "flow", "plane", "previous", "step"]
+__all__ = ["CARRIED", "FREE", "SIZE", "TRACKED", "evidence", "flow", "neighbour_flow", "plane", "previous"]
 
 GRID, SIZE = (4, 6), (16, 24)
 FREE, TRACKED, CARRIED = (-40.0, 10.0), (30.0, 30.0), (5.0, -50.0)
@@ -46,30 +46,32 @@ def flow(
     *,
     visibility: float = 1.0,
     residual: float = 0.0,
-    closeness: float = 1.0,
+    temporal_weight: float = 1.0,
     color: tuple[float, float] = CARRIED,
-    found: bool = False,
+    reacquired: bool = False,
 ) -> FlowColor:
     whole = np.ones(SIZE, np.float32)
     return FlowColor(
         reference=0,
-        found=found,
+        reacquired=reacquired,
         age=10,
         ab=plane(color),
         lightness=50 * whole,
         visibility=visibility * whole,
         residual=residual * whole,
-        fit=torch.full((24,), 0.8),
-        closeness=closeness,
+        feature_similarity=torch.full((24,), 0.8),
+        temporal_weight=temporal_weight,
     )
 
 
-def step(*, visibility: float = 1.0) -> Step:
+def neighbour_flow(*, visibility: float = 1.0) -> NeighbourFlow:
     """To a frame before that looks the same and has not moved."""
     whole = np.ones(SIZE, np.float32)
-    return Step(np.zeros((*SIZE, 2), np.float32), 50 * whole, visibility * whole, 0 * whole, torch.full((24,), 0.8))
+    return NeighbourFlow(
+        np.zeros((*SIZE, 2), np.float32), 50 * whole, visibility * whole, 0 * whole, torch.full((24,), 0.8)
+    )
 
 
-def previous(color: tuple[float, float], *, confidence: float = 1.0) -> Previous:
+def previous(color: tuple[float, float], *, confidence: float = 1.0) -> WalkState:
     whole = np.ones(SIZE, np.float32)
-    return Previous(50 * whole, plane(color), confidence * whole)
+    return WalkState(50 * whole, plane(color), confidence * whole)

@@ -11,8 +11,8 @@ import pytest
 from cores import start, state
 from nuke_fixtures import nuke, nuke_session
 from scenes import Scene, pan
-from stcolor_core.cli import main
 
+from stcolor_core.cli import main
 from stcolor_core.images import frame_files, plates
 from stcolor_core.images.color import lab_to_linear, luminance_of
 

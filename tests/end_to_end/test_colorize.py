@@ -17,8 +17,8 @@ import OpenImageIO as oiio
 import pytest
 from conftest import FIRST, ShotOnDisk, channels, write_reference
 from scenes import pan
-from stcolor_core.cli import main
 
+from stcolor_core.cli import main
 from stcolor_core.images import frame_files, plates
 from stcolor_core.images.color import linear_to_lab, luminance_of
 

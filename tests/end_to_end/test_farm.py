@@ -24,8 +24,8 @@ from deadline_keys import read_info
 from programs import make_program
 from scenes import pan
 from serving import until
-from stcolor_core.cli import main
 
+from stcolor_core.cli import main
 from stcolor_core.images import frame_files, plates
 from stcolor_core.images.color import luminance_of
 from stcolor_core.shots.shot import Shot, parse_frames

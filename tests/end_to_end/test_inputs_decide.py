@@ -22,7 +22,7 @@ from stcolor_core.errors import StcolorError
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.pipeline.matte_layers import cryptomatte_layers
 from stcolor_core.pipeline.planning import detector_digest
-from stcolor_core.pipeline.run import colorize, planned
+from stcolor_core.pipeline.run import colorize, plan_run
 from stcolor_core.shots.shot import Matte, Method, Output, Plate, Reference, Shot, Still
 
 MakeShot = Callable[..., ShotOnDisk]
@@ -152,10 +152,10 @@ def test_every_input_is_in_the_digest_of_the_frames_that_it_reaches(
     everything: tuple[ShotOnDisk, Shot], change: Callable[[ShotOnDisk], None]
 ) -> None:
     disk, shot = everything
-    before = planned(shot).digests
-    assert planned(shot).digests == before
+    before = plan_run(shot).digests
+    assert plan_run(shot).digests == before
     change(disk)
-    after = planned(shot).digests
+    after = plan_run(shot).digests
     assert {frame for frame in before if before[frame] != after[frame]} == CHANGES[change]
 
 
@@ -245,17 +245,17 @@ def test_every_file_that_a_run_opens_changes_the_digest_when_it_changes(everythi
     files = {path for path in found if path.is_file()}
     assert files >= {disk.plate(1003), disk.reference(FIRST), disk.folder / "still.exr", disk.folder / "id.1003.exr"}
     assert files >= {disk.folder / "names.1003.json", disk.folder / "config.ocio", disk.folder / "luts/curve.spi1d"}
-    before = planned(shot).digests
+    before = plan_run(shot).digests
     for path in sorted(files):
         whole = path.read_bytes()
         status = path.stat()
         changed = _altered(path, whole)
         path.write_bytes(changed)
         with suppress(StcolorError):  # a change that breaks the file is refused by name
-            assert planned(shot).digests != before, path
+            assert plan_run(shot).digests != before, path
         path.write_bytes(whole)
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-        assert planned(shot).digests == before
+        assert plan_run(shot).digests == before
 
 
 def _altered(path: Path, whole: bytes) -> bytes:

@@ -12,8 +12,8 @@ import pytest
 from conftest import FIRST, ShotOnDisk
 from scenes import pan
 from serving import Client, running_core, until
-from stcolor_core.cli import main
 
+from stcolor_core.cli import main
 from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")

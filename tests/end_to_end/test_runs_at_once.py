@@ -15,11 +15,11 @@ from conftest import FIRST, ShotOnDisk
 from cores import asked_for, frames_of, is_frame, state
 from scenes import pan
 from serving import running_core
-from stcolor_core.cli import main
 
+from stcolor_core.cli import main
 from stcolor_core.images import plates
 from stcolor_core.pipeline.claims import Claim
-from stcolor_core.pipeline.run import colorize, planned
+from stcolor_core.pipeline.run import colorize, plan_run
 from stcolor_core.shots.shot import Reference
 
 __all__ = ["state"]
@@ -75,7 +75,7 @@ def test_two_processes_of_two_states_never_mix_their_frames(shot: ShotOnDisk) ->
     asked = replace(asked_for(shot), method=replace(asked_for(shot).method, cuts="none"))
     one_key = replace(asked, references=(Reference(frame=FIRST, path=str(shot.reference(FIRST))),))
     found = {f: plates.read_header(shot.output(f)).metadata["stcolor/settings"] for f in shot.frames}
-    assert found in (dict(planned(asked).digests), dict(planned(one_key).digests))
+    assert found in (dict(plan_run(asked).digests), dict(plan_run(one_key).digests))
 
 
 def test_two_tasks_of_one_shot_share_the_folder(shot: ShotOnDisk) -> None:
@@ -140,7 +140,7 @@ def test_what_another_run_overwrote_before_the_claim_is_written_again(
     asked = asked_for(shot)
     changed = replace(asked, method=replace(asked.method, chroma=0.5))
     list(colorize(asked, device="cpu"))
-    expected = dict(planned(asked).digests)
+    expected = dict(plan_run(asked).digests)
     shot.output(FIRST + 3).unlink()  # so that there is something to do
     take, entered = Claim.__enter__, []
 

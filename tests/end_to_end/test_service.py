@@ -16,8 +16,8 @@ import pytest
 from conftest import FIRST
 from cores import MakeShot, Start, asked_for, client_of, frames_of, is_frame, long_shot
 from serving import PATIENCE, Client, running_core, until
-from stcolor_core.cli import main
 
+from stcolor_core.cli import main
 from stcolor_core.images import plates
 from stcolor_core.service.access import Connection, CoreLock, connection_file, find
 from stcolor_core.service.jobs import Worker

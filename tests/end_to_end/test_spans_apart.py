@@ -19,7 +19,7 @@ from scenes import Scene, pan
 
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.pipeline.planning import pieces_of
-from stcolor_core.pipeline.run import planned
+from stcolor_core.pipeline.run import plan_run
 from stcolor_core.shots.shot import Method, Output, Plate, Shot, format_frames
 from stcolor_core.shots.spans import plan
 
@@ -76,7 +76,7 @@ def tasks(shot: ShotOnDisk, *options: str) -> list[str]:
     wish = shot.folder / "shot.json"
     assert shot.colorize(*options, "--write-shot", str(wish)) == 0
     asked = Shot.load(wish)
-    found = planned(asked)
+    found = plan_run(asked)
     assert found.cuts == (FIRST + 11,)
     ranges = [format_frames(frames) for frames in (*pieces_of(asked, found.spans), found.references)]
     random.Random(4).shuffle(ranges)

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from conftest import FIRST, ShotOnDisk, channels, write_reference
 from scenes import pan
-from stcolor_core.cli import main
 
+from stcolor_core.cli import main
 from stcolor_core.files.links import copy_or_link
 from stcolor_core.images import plates
 from stcolor_core.images.frame_files import frame_state, write_frame

@@ -14,7 +14,7 @@ import nuke
 from .main_thread import in_main_thread
 from .qt import QtCore, QtWidgets
 
-__all__ = ["ask", "tell"]
+__all__ = ["ask", "show_message"]
 
 _CLOSE = "Close"
 _LOOK_SECONDS = 0.2
@@ -41,7 +41,7 @@ class _Answer:
 _open: dict[_Answer, _Dialog] = {}  # threads know the answer only, and no widget
 
 
-def tell(title: str, text: str) -> None:
+def show_message(title: str, text: str) -> None:
     """Show a line to the artist, and go on. Main thread of a GUI only."""
     _show(_Answer((_CLOSE,)), title, [text], (_CLOSE,))
 

@@ -17,7 +17,7 @@ from ..core.engines import DEADLINE_ONLY, ENGINES
 from ..core.server import core_command, open_core
 from ..errors import Cancelled, RefColorizeError
 
-__all__ = ["Submitted", "Wanted", "arguments", "by_hand", "check", "folder_beside", "run"]
+__all__ = ["Submission", "SubmitOptions", "arguments", "by_hand", "check", "folder_beside", "run"]
 
 _STEP_SECONDS = 0.1  # so that Cancel is heard soon
 _END_SECONDS = 5.0
@@ -29,7 +29,7 @@ _OF_WRITES = ("handles", "nuke", "views", "proxy", "continue_on_error")  # mean 
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SubmitOptions:
     """What the artist wants of the farm. None, and "", is what the core or the engine takes by itself.
 
     engine: a key of ENGINES. version: one on disk, to be sent again; None: the node as it is now. writes: the Write
@@ -63,7 +63,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Submitted:
+class Submission:
     """What came of it. path: where the job was written. submitted: the engine has it, as `job`. message: the core's."""
 
     engine: str
@@ -84,7 +84,7 @@ class Submitted:
         return f"{self.title()}. {f'Job {self.job}, ' if self.job else ''}{self.path}"
 
 
-def check(wanted: Wanted) -> None:
+def check(wanted: SubmitOptions) -> None:
     """Raises RefColorizeError for what no engine, or not this one, can be asked for."""
     if wanted.engine not in ENGINES:
         raise RefColorizeError(f"There is no farm engine {wanted.engine!r}. Take one of {', '.join(ENGINES)}.")
@@ -113,7 +113,7 @@ def folder_beside(shot: Path, engine: str) -> Path:
     return shot.parent / ENGINES[engine].command
 
 
-def arguments(wanted: Wanted, *, shot: Path, name: str, script: Path, writes: Sequence[str]) -> list[str]:
+def arguments(wanted: SubmitOptions, *, shot: Path, name: str, script: Path, writes: Sequence[str]) -> list[str]:
     """What `stcolor` is told to make the job. wanted: checked. writes: the script's nodes to be rendered after."""
     engine = ENGINES[wanted.engine]
     output = folder_beside(shot, wanted.engine)
@@ -135,7 +135,7 @@ def by_hand(arguments: Sequence[str]) -> str:
     return subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
 
 
-def run(wanted: Wanted, arguments: Sequence[str], *, cancelled: Callable[[], bool]) -> Submitted:
+def run(wanted: SubmitOptions, arguments: Sequence[str], *, cancelled: Callable[[], bool]) -> Submission:
     """Run the core's program on its `arguments` and wait; it is ended where `cancelled` becomes true.
 
     Raises RefColorizeError with the core's own line where it fails, CoreUnreachable where it cannot be run, Cancelled.
@@ -181,10 +181,10 @@ def _reason(complained: str) -> str:
     return (meant or lines)[-1].replace(_SAYS, "", 1)
 
 
-def _parsed(engine: str, said: str) -> Submitted:
+def _parsed(engine: str, said: str) -> Submission:
     try:
         found: dict[str, Any] = json.loads(said)
-        return Submitted(
+        return Submission(
             engine,
             path=str(found["path"]),
             tasks=int(found["tasks"]),

@@ -21,20 +21,20 @@ from ..host.main_thread import in_main_thread, unless_rendering, when_idle
 from ..node import nodes, scripts, shots
 from ..node.frame_names import same_files
 from ..node.mismatches import mismatches
-from ..node.versions import keep_confidence
+from ..node.versions import write_confidence
 from .progress import Progress, confidence_curve
 
-__all__ = ["Running", "cancel", "colorize", "follow", "preview", "reattach"]
+__all__ = ["RenderTask", "cancel", "colorize", "follow", "preview", "reattach"]
 
 _POLL_SECONDS = 1.0  # so that Cancel is heard soon
 _RELOAD_SECONDS = 5.0
 _NEW_TOKEN = 401
 _LIVE = ("queued", "running")
 
-_live: list[Running] = []  # previews of a node write to the same pattern, and may be several
+_live: list[RenderTask] = []  # previews of a node write to the same pattern, and may be several
 
 
-def colorize(node: nuke.Node) -> Running:
+def colorize(node: nuke.Node) -> RenderTask:
     """Colour the node's shot, as a new version where anything has changed.
 
     Raises RefColorizeError, and Cancelled, for what goes wrong before a core is asked; without a GUI for all that goes
@@ -49,12 +49,12 @@ def colorize(node: nuke.Node) -> Running:
         nodes.match_working_space(node)
         nodes.show(node, version.name, asked.frames)
     notice = mismatches(node)
-    return Running(
+    return RenderTask(
         node, version.name, version.path, lambda client: client.submit(version.shot()), notice=notice
     )._begin()
 
 
-def preview(node: nuke.Node, frame: int | None = None) -> Running:
+def preview(node: nuke.Node, frame: int | None = None) -> RenderTask:
     """Colour one frame, by default the current one, ahead of the queue; it is shown when it is done.
 
     Raises as `colorize`.
@@ -63,12 +63,12 @@ def preview(node: nuke.Node, frame: int | None = None) -> Running:
     shot = shots.preview_of(node, shots.build_around(node, at))
     path = shot["output"]["path"]
     notice = mismatches(node)
-    return Running(
+    return RenderTask(
         node, nodes.PREVIEW, path, lambda client: client.preview(shot, at), shown_at_end=[at], notice=notice
     )._begin()
 
 
-def follow(node: nuke.Node) -> Running:
+def follow(node: nuke.Node) -> RenderTask:
     """Go on following the node's last job, as after the script was opened again. Starts no core.
 
     Raises RefColorizeError where the node has none.
@@ -80,7 +80,7 @@ def follow(node: nuke.Node) -> Running:
     if (running := _running(path)) is not None:
         return running
     name = str(node["version"].value())
-    return Running(node, name, path, lambda client: client.job(job), reach=_reach_running)._begin()
+    return RenderTask(node, name, path, lambda client: client.job(job), reach=_reach_running)._begin()
 
 
 def reattach() -> None:
@@ -117,7 +117,7 @@ def cancel(node: nuke.Node) -> None:
     when_idle(lambda: nodes.set_status(node, "Stopping after this frame"))
 
 
-def _running(path: str) -> Running | None:
+def _running(path: str) -> RenderTask | None:
     """The job that is at these frames now."""
     return next((each for each in tuple(_live) if same_files(each.path, path) and not each.progress.ended), None)
 
@@ -129,7 +129,7 @@ def _reach_running() -> Client:
     return client
 
 
-class Running:
+class RenderTask:
     """A job that is followed. path: of what it writes. progress: how it stands. error: why it ended undone."""
 
     def __init__(
@@ -176,7 +176,7 @@ class Running:
         """Whether it colours this node's shot."""
         return self._node is node or self._node == node
 
-    def _begin(self) -> Running:
+    def _begin(self) -> RenderTask:
         _live.append(self)
         if nuke.GUI:
             threading.Thread(target=self._run, name=f"refcolorize {self._title}", daemon=True).start()
@@ -240,7 +240,7 @@ class Running:
             return
         with suppress(RefColorizeError):
             answer = self._client.frames(self.job)
-            keep_confidence(self.path, dict(confidence_curve(answer)))
+            write_confidence(self.path, dict(confidence_curve(answer)))
 
     def _require_wanted(self) -> None:
         if not self.job and self._is_unwanted():
@@ -320,7 +320,7 @@ class Running:
 
     def _keep_in_script(self) -> None:
         """Version and job are in the node by now; what is saved after that finds them again after a crash."""
-        nodes.keep_job(self._node, self.job)
+        nodes.store_job(self._node, self.job)
         if nuke.GUI:
             try:
                 scripts.save()
@@ -343,9 +343,9 @@ class Running:
             self._on_node(lambda: nodes.set_status(self._node, self.progress.words()))
             self._on_node(self._reload)
             if nuke.GUI and not isinstance(error, (Cancelled, CoreUnreachable)):
-                from ..host.dialogs import tell
+                from ..host.dialogs import show_message
 
-                in_main_thread(tell, f"{self._title} {self.progress.name}", str(error))
+                in_main_thread(show_message, f"{self._title} {self.progress.name}", str(error))
 
     def _on_node(self, action: Callable[[], object]) -> None:
         """In the main thread; nothing where the node is gone: its job goes on without it."""

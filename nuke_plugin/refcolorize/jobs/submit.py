@@ -21,21 +21,23 @@ from ..node import nodes, scripts, shots
 from ..node.mismatches import mismatches
 from ..node.versions import SHOT_FILE
 from . import farm
-from .farm import Submitted, Wanted
+from .farm import Submission, SubmitOptions
 
-__all__ = ["Submission", "require_script", "send", "submit", "write_shot", "writes_below"]
+__all__ = ["SubmitTask", "require_script", "send", "submit", "write_shot", "writes_below"]
 
 
-def submit(node: nuke.Node, **wanted: Any) -> Submission:
-    """Save the script, write the node's shot and have it made a job. wanted: the fields of `farm.Wanted`, by name.
+def submit(node: nuke.Node, **wanted: Any) -> SubmitTask:
+    """Save the script, write the node's shot and have it made a job.
+
+    wanted: the fields of `farm.SubmitOptions`, by name.
 
     Raises RefColorizeError, and Cancelled, for what goes wrong before the core's program runs; without a GUI for all
     that goes wrong.
     """
-    return send(node, Wanted(**wanted))
+    return send(node, SubmitOptions(**wanted))
 
 
-def send(node: nuke.Node, wanted: Wanted) -> Submission:
+def send(node: nuke.Node, wanted: SubmitOptions) -> SubmitTask:
     """As `submit`."""
     farm.check(wanted)
     script = require_script()
@@ -45,7 +47,7 @@ def send(node: nuke.Node, wanted: Wanted) -> Submission:
     shot = write_shot(node, wanted.version)
     name = f"{script.stem} {node.fullName()} {shot.parent.name}"
     arguments = farm.arguments(wanted, shot=shot, name=name, script=script, writes=writes)
-    return Submission(node, wanted, arguments, version=shot.parent.name)._begin()
+    return SubmitTask(node, wanted, arguments, version=shot.parent.name)._begin()
 
 
 def require_script() -> Path:
@@ -110,7 +112,7 @@ def _renders(node: nuke.Node) -> bool:
     return node.Class() == "Write" and node.fullName() == node.name() and not node["disable"].value()
 
 
-def _writes(node: nuke.Node, wanted: Wanted) -> list[str]:
+def _writes(node: nuke.Node, wanted: SubmitOptions) -> list[str]:
     below = writes_below(node)
     for name in wanted.writes or ():
         if name not in below:
@@ -118,20 +120,20 @@ def _writes(node: nuke.Node, wanted: Wanted) -> list[str]:
     return below if wanted.writes is None else list(wanted.writes)
 
 
-class Submission:
+class SubmitTask:
     """A job that is made. submitted: what came of it, once that is known. error: why it did not; then that stays None.
 
     line: what runs, to be typed by hand.
     """
 
-    def __init__(self, node: nuke.Node, wanted: Wanted, arguments: list[str], *, version: str) -> None:
+    def __init__(self, node: nuke.Node, wanted: SubmitOptions, arguments: list[str], *, version: str) -> None:
         self._node, self._wanted, self._arguments, self._version = node, wanted, arguments, version
         self._title = node.name()
         self._cancelled, self._ended = threading.Event(), threading.Event()
         self._task: Any = None  # not a local name: an error holds its frames, and these what is in them
         self._notice = mismatches(node)  # of plate and ref
         self.line = farm.by_hand(arguments)
-        self.submitted: Submitted | None = None
+        self.submitted: Submission | None = None
         self.error: RefColorizeError | None = None
 
     @property
@@ -147,7 +149,7 @@ class Submission:
         """End the core's program."""
         self._cancelled.set()
 
-    def _begin(self) -> Submission:
+    def _begin(self) -> SubmitTask:
         if nuke.GUI:
             threading.Thread(target=self._run, name=f"refcolorize farm {self._title}", daemon=True).start()
         else:

@@ -16,7 +16,7 @@ import nuke
 from ..errors import Busy, Cancelled, RefColorizeError
 from . import views
 
-__all__ = ["execute", "exr_write", "png_write", "quiet_nodes", "set_knobs", "to_width"]
+__all__ = ["execute", "exr_write", "png_write", "set_knobs", "temporary_nodes", "to_width"]
 
 _QUIET: Mapping[str, Any] = dict.fromkeys(
     ("knobChanged", "beforeRender", "beforeFrameRender", "afterFrameRender", "afterRender", "proxy"), ""
@@ -53,7 +53,7 @@ _REFORMAT: Mapping[str, Any] = {
 
 
 @contextmanager
-def quiet_nodes() -> Iterator[list[nuke.Node]]:
+def temporary_nodes() -> Iterator[list[nuke.Node]]:
     """For nodes that only help: those put into the list are gone afterwards, without a trace in undo or the script.
 
     Proxies are off meanwhile.

@@ -21,7 +21,7 @@ import nuke
 
 from ..errors import RefColorizeError
 from . import colors, exr
-from .helper_nodes import execute, exr_write, quiet_nodes
+from .helper_nodes import execute, exr_write, temporary_nodes
 from .knob_paths import absolute, frame_name
 from .upstream import frame_digests
 
@@ -132,7 +132,7 @@ def rendered(source: nuke.Node, frames: Sequence[int], folder: Path, *, name: st
     partial = _new_folder(folder, name)
     try:
         if missing:
-            with quiet_nodes() as made, source.parent():
+            with temporary_nodes() as made, source.parent():
                 made.append(exr_write(source, partial / file_name, with_metadata=with_metadata))
                 for first, last in runs(missing):
                     execute(made[0], first, last, what=f"{source.name()} ({name})")

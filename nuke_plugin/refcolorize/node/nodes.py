@@ -14,7 +14,7 @@ from ..errors import RefColorizeError
 from . import colors, node_ids, views
 from .frame_names import same_files
 from .spaces import SPACES, Space
-from .versions import PREVIEW, Results, Version, keep_comment
+from .versions import PREVIEW, Results, Version, write_comment
 
 __all__ = [
     "PREVIEW",
@@ -25,7 +25,6 @@ __all__ = [
     "create",
     "hide_overlay",
     "is_refcolorize",
-    "keep_job",
     "keys",
     "knob_changed",
     "match_working_space",
@@ -41,6 +40,7 @@ __all__ = [
     "show_more",
     "shown_files",
     "shows",
+    "store_job",
     "use_version",
     "versions",
 ]
@@ -192,7 +192,7 @@ def use_version(node: nuke.Node, number: int) -> None:
 
 def comment_version(node: nuke.Node, number: int, comment: str) -> None:
     """Keep a comment with a version on disk. RefColorizeError where it is not there or cannot be written."""
-    keep_comment(_version(node, number).path, comment)
+    write_comment(_version(node, number).path, comment)
 
 
 def _version(node: nuke.Node, number: int) -> Version:
@@ -256,7 +256,7 @@ def set_status(node: nuke.Node, text: str) -> None:
         node["status"].setValue(text)
 
 
-def keep_job(node: nuke.Node, job: str) -> None:
+def store_job(node: nuke.Node, job: str) -> None:
     """Remember the last job in the script, so that it is found again after Nuke was closed; no step of undo."""
     nuke.Undo.disable()
     try:

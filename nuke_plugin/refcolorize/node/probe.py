@@ -18,7 +18,7 @@ from typing import Any, cast
 import nuke
 
 from . import inputs, knob_paths, views
-from .helper_nodes import quiet_nodes
+from .helper_nodes import temporary_nodes
 from .spaces import SPACES
 
 __all__ = ["ask", "lines", "main"]
@@ -37,7 +37,7 @@ def main(path: str) -> None:
 
 def ask() -> dict[str, Any]:
     """What this Nuke is, and each fact as it is found in it. failed: those that are other than the plug-in assumes."""
-    with _nothing_selected(), tempfile.TemporaryDirectory(prefix="refcolorize-") as folder, quiet_nodes() as made:
+    with _nothing_selected(), tempfile.TemporaryDirectory(prefix="refcolorize-") as folder, temporary_nodes() as made:
         facts = [_asked(name, expected, question, made, Path(folder)) for name, expected, question in _QUESTIONS]
     return {
         "nuke": nuke.NUKE_VERSION_STRING,

@@ -14,14 +14,14 @@ from .inputs import Files
 from .knob_paths import frame_name
 from .versions import Results, Version, stamp, written_to
 
-__all__ = ["Asked", "build", "build_around", "claim", "preview_of"]
+__all__ = ["ShotRequest", "build", "build_around", "claim", "preview_of"]
 
 _PLATE, _REF, _MATTE = 0, 1, 2  # the node's inputs
 _INPUTS = "inputs"  # what is rendered of them, beside the versions
 
 
 @dataclass(frozen=True)
-class Asked:
+class ShotRequest:
     """What is asked of the core. shot: a Shot whose output has no path yet. frames: to be coloured, in order."""
 
     shot: dict[str, Any]
@@ -34,7 +34,7 @@ class Asked:
         return stamp(picture["path"] for picture in pictures)
 
 
-def build(node: nuke.Node) -> Asked:
+def build(node: nuke.Node) -> ShotRequest:
     """The node's whole shot. What of its inputs is no file yet is rendered.
 
     Raises RefColorizeError for what is missing or cannot be, and Cancelled where the artist stops the rendering.
@@ -46,7 +46,7 @@ def build(node: nuke.Node) -> Asked:
     return _asked(node, plate, reads=(first, last) if plate else between, wanted=wanted)
 
 
-def build_around(node: nuke.Node, frame: int) -> Asked:
+def build_around(node: nuke.Node, frame: int) -> ShotRequest:
     """What colours one frame of the shot: from the key before it to the key after it. Raises as `build`."""
     plate = _plate_files(node)
     first, last = _plate_range(node, plate)
@@ -55,20 +55,20 @@ def build_around(node: nuke.Node, frame: int) -> Asked:
     return _asked(node, plate, reads=_between_keys(_keys(node, first, last), [frame]), wanted=[frame])
 
 
-def claim(node: nuke.Node, asked: Asked) -> Version:
+def claim(node: nuke.Node, asked: ShotRequest) -> Version:
     """The version on disk that a shot belongs to: a new one where anything has changed. Raises RefColorizeError."""
     first, last = asked.frames[0], asked.frames[-1]
     return _results(node).claim(asked.shot, first=first, last=last, made_from=asked.made_from)
 
 
-def preview_of(node: nuke.Node, asked: Asked) -> dict[str, Any]:
+def preview_of(node: nuke.Node, asked: ShotRequest) -> dict[str, Any]:
     """The shot with its frames where previews lie; a frame that the last version has is taken from there."""
     results = _results(node)
     last = next(reversed(results.versions()), None)
     return written_to(asked.shot, results.pattern(nodes.PREVIEW), reuse=last.path if last else None)
 
 
-def _asked(node: nuke.Node, plate: Files | None, *, reads: tuple[int, int], wanted: Sequence[int]) -> Asked:
+def _asked(node: nuke.Node, plate: Files | None, *, reads: tuple[int, int], wanted: Sequence[int]) -> ShotRequest:
     """The shot that reads these frames of the plate. Everything that can be wrong is looked at before it renders."""
     first, last = reads
     keys = [key for key in nodes.keys(node) if first <= key <= last]
@@ -101,7 +101,7 @@ def _asked(node: nuke.Node, plate: Files | None, *, reads: tuple[int, int], want
         "method": _method(node),
         "ocio": colors.config(),
     }
-    return Asked(shot, tuple(wanted))
+    return ShotRequest(shot, tuple(wanted))
 
 
 # ---- the plate and its frames

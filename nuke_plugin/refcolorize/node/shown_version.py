@@ -13,7 +13,7 @@ import nuke
 from ..errors import RefColorizeError
 from . import nodes
 from .inputs import own_files, plain_read
-from .versions import Version, keep_confidence, read_confidence
+from .versions import Version, read_confidence, write_confidence
 
 __all__ = ["bake", "create_read", "go_to_weakest", "weakest_frame"]
 
@@ -39,7 +39,7 @@ def weakest_frame(node: nuke.Node) -> int:
     if not confidence:
         confidence = read_confidence(version.path)
         if confidence and len(confidence) == version.frames:
-            keep_confidence(version.path, confidence)
+            write_confidence(version.path, confidence)
     keys = set(nodes.keys(node))
     known = {frame: sure for frame, sure in sorted(confidence.items()) if frame not in keys}
     if not known:

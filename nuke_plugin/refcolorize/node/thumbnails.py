@@ -9,7 +9,7 @@ from pathlib import Path
 import nuke
 
 from ..errors import Cancelled, RefColorizeError
-from .helper_nodes import execute, png_write, quiet_nodes, to_width
+from .helper_nodes import execute, png_write, temporary_nodes, to_width
 
 __all__ = ["render"]
 
@@ -25,7 +25,7 @@ def render(node: nuke.Node, frames: Sequence[int]) -> dict[int, bytes]:
     if reference is None:
         raise RefColorizeError(f"{node.name()} has no reference. Connect the coloured picture to its input ref.")
     pictures: dict[int, bytes] = {}
-    with tempfile.TemporaryDirectory(prefix="refcolorize-") as folder, quiet_nodes() as made, reference.parent():
+    with tempfile.TemporaryDirectory(prefix="refcolorize-") as folder, temporary_nodes() as made, reference.parent():
         made.append(to_width(reference, _WIDTH))
         made.append(png_write(made[0], Path(folder) / "%d.png"))
         for frame in frames:

@@ -24,10 +24,10 @@ __all__ = [
     "SHOT_FILE",
     "Results",
     "Version",
-    "keep_comment",
-    "keep_confidence",
     "read_confidence",
     "stamp",
+    "write_comment",
+    "write_confidence",
     "written_to",
 ]
 
@@ -149,13 +149,13 @@ def written_to(asked: Mapping[str, Any], path: str, *, reuse: str | None) -> dic
     return {**asked, "output": {**asked["output"], "path": path, "reuse": reuse}}
 
 
-def keep_comment(path: str, comment: str) -> None:
+def write_comment(path: str, comment: str) -> None:
     """Keep what the artist writes about the version of these frames. RefColorizeError where that cannot be written."""
     _keep(path, "comment", comment.strip())
 
 
-def keep_confidence(path: str, confidence: Mapping[int, float]) -> None:
-    """Keep how sure each frame of the version is. Raises as `keep_comment`."""
+def write_confidence(path: str, confidence: Mapping[int, float]) -> None:
+    """Keep how sure each frame of the version is. Raises as `write_comment`."""
     _keep(path, "confidence", {str(frame): round(value, 4) for frame, value in confidence.items()})
 
 

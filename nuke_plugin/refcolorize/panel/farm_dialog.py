@@ -12,7 +12,7 @@ import nuke
 from ..errors import RefColorizeError
 from ..host.qt import QtCore, QtGui, QtWidgets
 from ..jobs import submit
-from ..jobs.farm import Submitted, Wanted
+from ..jobs.farm import Submission, SubmitOptions
 from ..node import nodes
 from .farm_form import FarmForm
 
@@ -42,14 +42,14 @@ def open_for(node: nuke.Node) -> FarmDialog:
 class FarmDialog(QtWidgets.QDialog):
     """Of one node; what is chosen is offered again the next time, in any node, until Nuke ends."""
 
-    _before = Wanted()
+    _before = SubmitOptions()
     _left_out: frozenset[str] = frozenset()
 
     def __init__(self, node: nuke.Node, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
         self._name = node.fullName()
-        self._submission: submit.Submission | None = None
+        self._submission: submit.SubmitTask | None = None
         self.setWindowTitle(f"Render {self._name} on the farm")
         self.form = FarmForm(
             writes=submit.writes_below(node),
@@ -132,7 +132,7 @@ class FarmDialog(QtWidgets.QDialog):
         self.go.setEnabled(False)
         self.leave.setText("Cancel")
 
-    def _show_found(self, submitted: Submitted, line: str) -> None:
+    def _show_found(self, submitted: Submission, line: str) -> None:
         self.found.show_submitted(submitted, line)
         self._show(form=False)
         self.leave.setDefault(True)
@@ -223,7 +223,7 @@ class _Found(QtWidgets.QWidget):
         form.addRow("By hand", self.line)
         self._form = form
 
-    def show_submitted(self, submitted: Submitted, line: str) -> None:
+    def show_submitted(self, submitted: Submission, line: str) -> None:
         """line: what made the job, to be typed by hand."""
         self.title.setText(submitted.title())
         self.job.setText(submitted.job)

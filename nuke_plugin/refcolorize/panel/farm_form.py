@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from ..core.engines import ENGINES
 from ..host.qt import QtCore, QtGui, QtWidgets
-from ..jobs.farm import Wanted
+from ..jobs.farm import SubmitOptions
 
 __all__ = ["FarmForm"]
 
@@ -27,7 +27,7 @@ class FarmForm(QtWidgets.QWidget):
     changed = QtCore.Signal()
 
     def __init__(
-        self, *, writes: Sequence[str], versions: Sequence[int], before: Wanted, left_out: Collection[str]
+        self, *, writes: Sequence[str], versions: Sequence[int], before: SubmitOptions, left_out: Collection[str]
     ) -> None:
         """writes: below the node. versions: on disk, the oldest first. left_out: Writes not to be ticked."""
         super().__init__()
@@ -50,11 +50,11 @@ class FarmForm(QtWidgets.QWidget):
         self.submit.toggled.connect(self.changed)
         self._show_rows()
 
-    def wanted(self) -> Wanted:
+    def wanted(self) -> SubmitOptions:
         """What is chosen now; what the engine does not know is left out."""
         has = ENGINES[self._engine()].has
         texts = {name: line.text().strip() for name, line in self._texts.items() if name in has}
-        return Wanted(
+        return SubmitOptions(
             engine=self._engine(),
             version=self.version.currentData(),
             writes=tuple(self.ticked()),
@@ -84,7 +84,7 @@ class FarmForm(QtWidgets.QWidget):
 
     # ---- the widgets
 
-    def _make_choices(self, versions: Sequence[int], before: Wanted) -> None:
+    def _make_choices(self, versions: Sequence[int], before: SubmitOptions) -> None:
         self.engine, self.version = QtWidgets.QComboBox(), QtWidgets.QComboBox()
         for name, engine in ENGINES.items():
             self.engine.addItem(engine.title, name)
@@ -118,7 +118,7 @@ class FarmForm(QtWidgets.QWidget):
         rows = max(2, min(len(writes), _ROWS_SHOWN))
         self._writes.setFixedHeight(inside.sizeHint().height() * rows // max(rows, len(writes)))
 
-    def _make_numbers(self, before: Wanted) -> None:
+    def _make_numbers(self, before: SubmitOptions) -> None:
         self.max_span = _spin(before.max_span, least=1, most=_MOST_FRAMES, usual="the usual", unit=" frames")
         self.max_span.setToolTip(
             "The most frames of a task: the fewer, the more hosts share the shot; the pixels stay the same. Usually a "
@@ -136,7 +136,7 @@ class FarmForm(QtWidgets.QWidget):
         self.priority = _spin(before.priority, least=0, most=_MOST_PRIORITY, usual="the farm's own", unit="")
         self.priority.setToolTip("0 to 100, the highest first.")
 
-    def _make_switches(self, before: Wanted) -> None:
+    def _make_switches(self, before: SubmitOptions) -> None:
         self.timeout = _spin(before.timeout, least=1, most=_MOST_MINUTES, usual="none", unit=" minutes")
         self.timeout.setToolTip("A task that takes longer fails, and the farm tries it again.")
         self.proxy = QtWidgets.QCheckBox("Render at proxy size")

@@ -15,7 +15,7 @@ from .view import Key, Node, Shot, VersionLine
 _RANGE_SECONDS = 3.0
 _ranges: dict[str, tuple[float, tuple[int, int]]] = {}  # plate -> good until, frames
 
-__all__ = ["selected", "toggle_key", "version_lines", "view_of"]
+__all__ = ["read_node", "selected", "toggle_key", "version_lines"]
 
 
 def selected() -> nuke.Node | None:
@@ -24,7 +24,7 @@ def selected() -> nuke.Node | None:
     return found[0] if len(found) == 1 else None
 
 
-def view_of(node: nuke.Node) -> Node:
+def read_node(node: nuke.Node) -> Node:
     """The node as it is now."""
     first, last = _range(node)
     return Node(

@@ -26,9 +26,9 @@ from ..host.qt import QtCore, QtGui, QtWidgets
 from ..jobs.progress import confidence_curve
 from ..node import nodes
 from ..node.thumbnails import render
-from .node_view import selected, toggle_key, version_lines, view_of
+from .node_view import read_node, selected, toggle_key, version_lines
 from .panel_face import PanelFace
-from .view import Node, Snapshot, core_of, rows_of, suggestions, warning_of
+from .view import Node, Snapshot, core_status, queue_rows, suggestions, warning_text
 from .watch import CoreLink, News, Page, Picture
 
 __all__ = ["Panel"]
@@ -115,7 +115,7 @@ class Panel(PanelFace):
             chosen = None
         self._selected = name
         node = chosen or self._present() or self._any_node()
-        self._show_node(view_of(node) if node is not None else None)
+        self._show_node(read_node(node) if node is not None else None)
 
     def _present(self) -> nuke.Node | None:
         """The node that is shown, where the script still has it."""
@@ -156,7 +156,7 @@ class Panel(PanelFace):
     def _choose_from_list(self, place: int) -> None:
         node = nuke.toNode(self.nodes.itemText(place))
         if node is not None:
-            self._show_node(view_of(node))
+            self._show_node(read_node(node))
 
     def _change(self, name: str, action: Callable[[nuke.Node], object]) -> None:
         """Something the artist does to the node, as one step of undo of that name, once Nuke renders nothing."""
@@ -280,7 +280,7 @@ class Panel(PanelFace):
 
     def _show_snapshot(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self.core.show_core(core_of(snapshot))
+        self.core.show_core(core_status(snapshot))
         self._show_job()
 
     def _show_job(self) -> None:
@@ -288,11 +288,11 @@ class Panel(PanelFace):
         snapshot, node = self._snapshot, self._node
         job = node.job if node else ""
         own = snapshot if snapshot.job == job else Snapshot(job)
-        self.queue.show_rows(rows_of(snapshot.jobs, own=job))
+        self.queue.show_rows(queue_rows(snapshot.jobs, own=job))
         if node is not None:
             self.references.show_confidence(confidence_curve(own.frames), suggestions(own.frames, node.shot.keys))
             self._show_versions(node, own)
-        note = "\n".join(line for line in (self._refusal, warning_of(own)) if line)
+        note = "\n".join(line for line in (self._refusal, warning_text(own)) if line)
         self.note.setText(note)
         self.note.setVisible(bool(note))
 

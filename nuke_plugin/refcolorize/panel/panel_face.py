@@ -8,7 +8,7 @@ from .elided import ElidedLabel
 from .queue_list import QueueList
 from .references_box import ReferencesBox
 from .version_box import VersionBox
-from .view import hint_of
+from .view import hint_text
 
 __all__ = ["NodeCombo", "PanelFace"]
 
@@ -36,7 +36,7 @@ class PanelFace(QtWidgets.QWidget):
         palette = self.note.palette()
         palette.setColor(QtGui.QPalette.ColorRole.WindowText, QtGui.QColor("#f0b45a"))
         self.note.setPalette(palette)
-        self.empty = QtWidgets.QLabel(hint_of(None))
+        self.empty = QtWidgets.QLabel(hint_text(None))
         self.empty.setWordWrap(True)
         self.create_node = QtWidgets.QPushButton("Create RefColorize")
         self.references, self.queue, self.versions, self.core = ReferencesBox(), QueueList(), VersionBox(), CoreBox()

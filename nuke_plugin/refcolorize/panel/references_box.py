@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..host.qt import QtCore, QtGui, QtWidgets
 from .timeline import TimeLine
-from .view import Node, Shot, hint_of
+from .view import Node, Shot, hint_text
 from .wrap_row import WrapRow
 
 __all__ = ["ReferencesBox"]
@@ -93,7 +93,7 @@ class ReferencesBox(QtWidgets.QWidget):
         self.after.setEnabled(any(other.frame > node.shot.frame for other in node.shot.keys))
         self.weakest.setEnabled(node.version not in ("", "none", "preview"))
         self.pictures.setEnabled(bool(node.shot.keys) and node.reference)
-        hint = hint_of(node)
+        hint = hint_text(node)
         self._hint.setText(hint)
         self._hint.setVisible(bool(hint))
 

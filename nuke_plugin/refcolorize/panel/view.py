@@ -20,12 +20,12 @@ __all__ = [
     "Shot",
     "Snapshot",
     "VersionLine",
-    "core_of",
-    "hint_of",
+    "core_status",
+    "hint_text",
     "memory",
-    "rows_of",
+    "queue_rows",
     "suggestions",
-    "warning_of",
+    "warning_text",
 ]
 
 _ENDED_SHOWN = 3
@@ -127,7 +127,7 @@ class Core:
     detail: str
 
 
-def core_of(snapshot: Snapshot) -> Core:
+def core_status(snapshot: Snapshot) -> Core:
     """How the core is."""
     health = snapshot.health
     if health is None:
@@ -138,7 +138,7 @@ def core_of(snapshot: Snapshot) -> Core:
     return Core(True, f"The core is running at {snapshot.address}", detail)
 
 
-def rows_of(jobs: Sequence[Mapping[str, Any]], *, own: str) -> tuple[Row, ...]:
+def queue_rows(jobs: Sequence[Mapping[str, Any]], *, own: str) -> tuple[Row, ...]:
     """The queue: what runs, what waits in the order it will run, and what ended last. jobs: the newest first."""
     running = [job for job in jobs if job["state"] == "running"]
     waiting = [job for job in reversed(jobs) if job["state"] == "queued"]
@@ -172,14 +172,14 @@ def _state(job: Mapping[str, Any]) -> str:
     return f"{job['done']} of {job['total']}"
 
 
-def warning_of(snapshot: Snapshot) -> str:
+def warning_text(snapshot: Snapshot) -> str:
     """What the artist should know of the node's job: why it failed, else its warnings; empty where all is well."""
     job = snapshot.own()
     error = job["error"] if job else None
     return "\n".join(dict.fromkeys([*([error] if error else []), *snapshot.warnings]))
 
 
-def hint_of(node: Node | None) -> str:
+def hint_text(node: Node | None) -> str:
     """What to do next, where something is missing; empty where nothing is."""
     if node is None:
         return "This script has no RefColorize node yet. Create one, and connect the plate to it."

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stcolor_core.method.convolution import InstanceNorm, by_rows, convolved, instance_norm_
+from stcolor_core.method.convolution import InstanceNorm, by_rows, convolve, instance_norm_
 
 __all__ = ["VGG19", "CorrespondenceNet", "ExemplarFeatures", "srgb_from_lab"]
 
@@ -77,7 +77,7 @@ class VGG19(nn.Module):
 
     def _convolve(self, x: Tensor, *names: str) -> Tensor:
         for name in names:
-            x = F.relu_(convolved(cast(nn.Conv2d, self.get_submodule(name)), x))
+            x = F.relu_(convolve(cast(nn.Conv2d, self.get_submodule(name)), x))
         return x
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from stcolor_core.method.warping import GridWarp
 
-__all__ = ["Evidence", "FlowColor", "Previous", "Refined", "Refinement"]
+__all__ = ["Evidence", "FlowColor", "NeighbourFlow", "Refined", "Refinement", "WalkState"]
 
 
 @dataclass(frozen=True)
@@ -27,19 +27,19 @@ class FlowColor:
     """
 
     reference: int
-    found: bool
+    reacquired: bool
     age: int
     ab: np.ndarray
     lightness: np.ndarray
     visibility: np.ndarray
     residual: np.ndarray
-    fit: Tensor
-    closeness: float
+    feature_similarity: Tensor
+    temporal_weight: float
     certainty: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
-class Step:
+class NeighbourFlow:
     """One step of a walk, from a frame to the one before it.
 
     displacement: (H, W, 2) px (x, y) to there. lightness: (H, W), L* of where it leads. visibility: (H, W) 0..1, how
@@ -50,7 +50,7 @@ class Step:
     lightness: np.ndarray
     visibility: np.ndarray
     residual: np.ndarray
-    fit: Tensor
+    feature_similarity: Tensor
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Evidence:
     flows: colour along the flows to each tracked reference; empty where flow is off or nothing was tracked.
     leading: those that the windows of the tracked places follow, so that they know what lies within a cell; empty where
     none do.
-    step: to the frame before on the walk; None where there is none, or a refinement does not ask.
+    neighbour_flow: to the frame before on the walk; None where there is none, or a refinement does not ask.
     """
 
     lightness: np.ndarray
@@ -73,11 +73,11 @@ class Evidence:
     restricted: bool
     flows: tuple[FlowColor, ...]
     leading: tuple[FlowColor, ...] = ()
-    step: Step | None = None
+    neighbour_flow: NeighbourFlow | None = None
 
 
 @dataclass(frozen=True)
-class Previous:
+class WalkState:
     """The frame before on the same walk: lightness (H, W) L*, ab (H, W, 2), confidence (H, W) 0..1 in it."""
 
     lightness: np.ndarray
@@ -98,17 +98,17 @@ class Refined:
     confidence: np.ndarray
     tracked: np.ndarray
     flow_source: np.ndarray
-    told: Previous
+    state: WalkState
 
 
 class Refinement(Protocol):
     """Eq. 2.
 
     recurrent: whether a result depends on all frames before it on the walk, so that two walks through one span differ;
-    else on the frame before at most, whose `Refined.told` then depends on no other.
+    else on the frame before at most, whose `Refined.state` then depends on no other.
     """
 
     recurrent: bool
 
-    def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:
+    def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
         """The frame's colour; previous is None where a walk starts without a reference."""

@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from stcolor_core.images.resizing import resized
-from stcolor_core.method.refinement import Evidence, FlowColor, Previous, Refined, Step
+from stcolor_core.images.resizing import resize
+from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, Refined, WalkState
 from stcolor_core.method.tracking.flow import sample
 from stcolor_core.method.upsampling import upsample
 
-__all__ = ["EVIDENCE", "FACTS", "Candidates", "candidates", "mixed"]
+__all__ = ["EVIDENCE", "FACTS", "Candidates", "collect_candidates", "mix_candidates"]
 
 _RESIDUAL = 6.0  # L* difference at which trust in the flow has fallen to 1/e
 _REACQUIRE = 0.2  # by how much a place anywhere must fit better than the tracked ones for the track to count as lost
@@ -59,7 +59,7 @@ class Candidates:
     confidence: np.ndarray
 
 
-def candidates(evidence: Evidence, previous: Previous | None = None) -> Candidates:
+def collect_candidates(evidence: Evidence, previous: WalkState | None = None) -> Candidates:
     """All that may colour a frame, weighed by a fixed rule: flow in sight, then tracked places, then places anywhere.
 
     Flow is best while a surface stays in sight, features where it comes back or moves too far (method.md, section 5).
@@ -72,7 +72,7 @@ def candidates(evidence: Evidence, previous: Previous | None = None) -> Candidat
     )
     shape = similarity.shape
     lost = 1 / (1 + np.exp(-_SHARPNESS * (free - similarity - _REACQUIRE))) if evidence.restricted else np.zeros(shape)
-    tracked, found = (_shares([flow for flow in flows if flow.found == kind], shape) for kind in (False, True))
+    tracked, found = (_shares([flow for flow in flows if flow.reacquired == kind], shape) for kind in (False, True))
     shares = np.concatenate([tracked, (1 - tracked.sum(0)) * found])
     carried = shares.sum(0)
     rest = 1 - carried
@@ -93,8 +93,8 @@ def candidates(evidence: Evidence, previous: Previous | None = None) -> Candidat
             {"similarity": free, "spread": _enlarged(evidence, evidence.warp.free_spread) / 30},
         )
     )
-    if evidence.step and previous:
-        kinds.append(_of_previous(evidence, evidence.step, previous))
+    if evidence.neighbour_flow and previous:
+        kinds.append(_of_previous(evidence, evidence.neighbour_flow, previous))
     fits = similarity * (1 - lost) + free * lost
     return Candidates(
         ab=np.stack([kind.ab for kind in kinds]).astype(np.float32),
@@ -105,7 +105,7 @@ def candidates(evidence: Evidence, previous: Previous | None = None) -> Candidat
     )
 
 
-def mixed(evidence: Evidence, found: Candidates, weights: np.ndarray, *, confidence: np.ndarray) -> Refined:
+def mix_candidates(evidence: Evidence, found: Candidates, weights: np.ndarray, *, confidence: np.ndarray) -> Refined:
     """The frame's colour by some weights (K, H, W), with what was tracked and which flow gave most; see `Refined`."""
     count = len(evidence.flows)
     flows, others = weights[:count], weights[count:]
@@ -119,7 +119,7 @@ def mixed(evidence: Evidence, found: Candidates, weights: np.ndarray, *, confide
         confidence=confidence,
         tracked=carried + (others * support).sum(0),
         flow_source=np.where(carried > 0.5, flows.argmax(0), -1) if count else np.full(carried.shape, -1),
-        told=Previous(evidence.lightness, np.einsum("khw,khwc->hwc", found.prior, found.ab), found.confidence),
+        state=WalkState(evidence.lightness, np.einsum("khw,khwc->hwc", found.prior, found.ab), found.confidence),
     )
 
 
@@ -142,8 +142,8 @@ class _Kind:
 def _of_flow(evidence: Evidence, flow: FlowColor, prior: np.ndarray) -> _Kind:
     return _Kind(
         {
-            "found" if flow.found else "flow": 1,
-            "closeness": flow.closeness,
+            "found" if flow.reacquired else "flow": 1,
+            "closeness": flow.temporal_weight,
             "age": 1 - np.exp(-flow.age / _AGE),
         },
         flow.ab,
@@ -152,21 +152,21 @@ def _of_flow(evidence: Evidence, flow: FlowColor, prior: np.ndarray) -> _Kind:
             "sight": flow.visibility,
             "residual": flow.residual / 10,
             "difference": (evidence.lightness - flow.lightness) / 20,
-            "similarity": _enlarged(evidence, flow.fit),
+            "similarity": _enlarged(evidence, flow.feature_similarity),
         },
     )
 
 
-def _of_previous(evidence: Evidence, step: Step, previous: Previous) -> _Kind:
+def _of_previous(evidence: Evidence, flow: NeighbourFlow, previous: WalkState) -> _Kind:
     return _Kind(
         {"previous": 1},
-        sample(previous.ab, step.displacement),
+        sample(previous.ab, flow.displacement),
         np.zeros(evidence.lightness.shape, np.float32),
         {
-            "sight": step.visibility * sample(previous.confidence, step.displacement),
-            "residual": step.residual / 10,
-            "difference": (evidence.lightness - step.lightness) / 20,
-            "similarity": _enlarged(evidence, step.fit),
+            "sight": flow.visibility * sample(previous.confidence, flow.displacement),
+            "residual": flow.residual / 10,
+            "difference": (evidence.lightness - flow.lightness) / 20,
+            "similarity": _enlarged(evidence, flow.feature_similarity),
         },
     )
 
@@ -183,10 +183,10 @@ def _tracked_ab(evidence: Evidence) -> np.ndarray:
     total = shares.sum(0)
     along = np.einsum("fhw,fhwc->hwc", shares / np.maximum(total, 1e-6), [flow.ab for flow in evidence.leading])
     grid = evidence.grid_lightness.shape
-    astray = _on_grid(evidence, evidence.warp.ab) - resized(along, grid)
+    astray = _on_grid(evidence, evidence.warp.ab) - resize(along, grid)
     # what is off in the mean is mended, so that less trust is needed than for the flow alone
     trust = np.sqrt(total)[..., None]
-    return np.asarray(trust * (along + resized(astray, ab.shape[:2])) + (1 - trust) * ab)
+    return np.asarray(trust * (along + resize(astray, ab.shape[:2])) + (1 - trust) * ab)
 
 
 def _shares(flows: Sequence[FlowColor], shape: tuple[int, ...]) -> np.ndarray:
@@ -194,7 +194,7 @@ def _shares(flows: Sequence[FlowColor], shape: tuple[int, ...]) -> np.ndarray:
     if not flows:
         return np.zeros((0, *shape))
     trusts = np.stack([_trust(flow) for flow in flows])
-    shares = trusts * np.reshape([flow.closeness for flow in flows], (-1, 1, 1))
+    shares = trusts * np.reshape([flow.temporal_weight for flow in flows], (-1, 1, 1))
     return np.asarray((1 - np.prod(1 - trusts, axis=0)) * shares / np.maximum(shares.sum(0), 1e-6))
 
 

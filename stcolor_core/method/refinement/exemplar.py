@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stcolor_core.method.convolution import by_rows, convolved, doubled, instance_norm_
-from stcolor_core.method.refinement import Evidence, Previous, Refined
+from stcolor_core.method.convolution import by_rows, convolve, convolve_doubled, instance_norm_
+from stcolor_core.method.refinement import Evidence, Refined, WalkState
 
 __all__ = ["ColorNet", "ExemplarRefinement"]
 
@@ -87,11 +87,11 @@ class ColorNet(nn.Module):
 
     def _joined(self, double: str, x: Tensor, short: str, skip: Tensor) -> Tensor:
         """A coarse map doubled, and the finer one that a shortcut brings."""
-        return F.relu_(doubled(self._conv(f"{double}.1"), x).add_(self._conv(short)(skip)))
+        return F.relu_(convolve_doubled(self._conv(f"{double}.1"), x).add_(self._conv(short)(skip)))
 
     def _block(self, x: Tensor, *names: str) -> Tensor:
         for name in names:
-            x = F.relu_(convolved(self._conv(name), x))
+            x = F.relu_(convolve(self._conv(name), x))
         return instance_norm_(x)
 
 
@@ -110,7 +110,7 @@ class ExemplarRefinement:
             if name.startswith(_DECODER):
                 layer.to(memory_format=torch.channels_last)
 
-    def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:
+    def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
         """The frame's colour from the attention alone, as the network was trained: flow is not looked at.
 
         Colour is as far to be trusted as its place on the reference resembles this one.
@@ -131,7 +131,7 @@ class ExemplarRefinement:
         if evidence.restricted:  # a place that tracking lost, and was guessed, is worth half
             confidence = confidence * (0.5 + 0.5 * tracked)
         color = ab.permute(1, 2, 0).cpu().numpy()
-        told = Previous(evidence.lightness, color, confidence)
+        told = WalkState(evidence.lightness, color, confidence)
         return Refined(color, confidence, tracked, np.full((height, width), -1), told)
 
     # no_grad, not inference_mode: what leaves here may be changed in place or meet a gradient elsewhere.

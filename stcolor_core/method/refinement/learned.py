@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from stcolor_core.errors import ModelError
-from stcolor_core.method.refinement import Evidence, Previous, Refined
-from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS, Candidates, candidates, mixed
+from stcolor_core.method.refinement import Evidence, Refined, WalkState
+from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS, Candidates, collect_candidates, mix_candidates
 from stcolor_core.method.refinement.mixing import MixingNet
 
 __all__ = ["WEIGHTS", "LearnedRefinement", "load_mixing_net"]
@@ -44,11 +44,11 @@ class LearnedRefinement:
     def __init__(self, network: MixingNet, device: torch.device | str = "cpu") -> None:
         self._network, self._device = network.to(device).eval(), torch.device(device)
 
-    def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:
+    def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
         """The frame's colour and how far to trust it; see `Refined`."""
-        found = candidates(evidence, previous)
+        found = collect_candidates(evidence, previous)
         weights, fade, confidence = self._judged(evidence.lightness, found)
-        refined = mixed(evidence, found, weights, confidence=confidence)
+        refined = mix_candidates(evidence, found, weights, confidence=confidence)
         return replace(refined, ab=(fade * _kept_chroma(weights, found.ab, refined.ab))[..., None] * refined.ab)
 
     @torch.inference_mode()

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS
 
-__all__ = ["Mixed", "MixingNet"]
+__all__ = ["MixingNet", "MixingOutput"]
 
 _PRIOR = EVIDENCE.index("prior")
 _LEAST_PRIOR = 1e-3
@@ -29,7 +29,7 @@ _MOSTLY_RIGHT = 1.5  # logit of 0.82, near what the rule gets right: where train
 _ALIGNMENT = 2 * 2 ** (len(_WIDTHS) - 1)
 
 
-class Mixed(NamedTuple):
+class MixingOutput(NamedTuple):
     """weights: (B, K, H, W), sum to 1 over K. gain: (B, 1, H, W), 0..1.2, on the mixed colour. certain: (B, 1, H, W),
     logit of the chance that the colour is right."""
 
@@ -56,7 +56,7 @@ class MixingNet(nn.Module):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(cast(Tensor, last.bias))
 
-    def forward(self, lightness: Tensor, ab: Tensor, facts: Tensor, evidence: Tensor) -> Mixed:
+    def forward(self, lightness: Tensor, ab: Tensor, facts: Tensor, evidence: Tensor) -> MixingOutput:
         """lightness: (B, H, W) L* 0..100. ab: (B, K, 2, H, W). facts: (B, K, F). evidence: (B, K, E, H, W); any K, any
         size."""
         batch, count, _, height, width = ab.shape
@@ -79,7 +79,7 @@ class MixingNet(nn.Module):
         faded = F.pixel_shuffle(self.fade(context), 2)[..., :height, :width]
         logits = (prior + _LEAST_PRIOR).log() + weighed.reshape(batch, count, height, width)
         gain = _LARGEST_GAIN * torch.sigmoid(faded[:, :1] + _GAIN_OF_ONE)
-        return Mixed(logits.softmax(dim=1), gain, faded[:, 1:] + _MOSTLY_RIGHT)
+        return MixingOutput(logits.softmax(dim=1), gain, faded[:, 1:] + _MOSTLY_RIGHT)
 
     def _context(self, together: Tensor) -> Tensor:
         levels: list[Tensor] = [self.enter(together)]

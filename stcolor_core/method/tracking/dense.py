@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["DenseTrack", "Window", "compose", "exact", "link", "neighbourhood", "step", "window_affinity"]
+__all__ = ["DenseTrack", "Window", "advance", "compose", "exact", "link", "neighbourhood", "window_affinity"]
 
 MAX_CANDIDATES = 32
 _LINKS = 4  # rows of affinity sum to 1, so at most 4 entries can exceed 0.2; smaller thresholds keep the best 4
@@ -145,7 +145,7 @@ def compose(
     return DenseTrack(candidates[:, :used], score[:, :used], passed * mean_support, fallback)
 
 
-def step(
+def advance(
     target: Tensor,
     neighbour: Tensor,
     track: DenseTrack,

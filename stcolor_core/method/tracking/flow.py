@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-__all__ = ["FlowLink", "FlowTracker", "aligned", "sample"]
+__all__ = ["FlowLink", "FlowTracker", "align", "sample"]
 
 _FINE_LINES = 324  # pictures up to this size are aligned at their own pixels, larger ones at half of them
 _GRAIN = 0.7  # px sigma that takes the edge off grain before flow sees it
@@ -43,7 +43,7 @@ def sample(picture: np.ndarray, displacement: np.ndarray) -> np.ndarray:
     return np.asarray(sampled, np.float32)
 
 
-def aligned(target: np.ndarray, reference: np.ndarray, start: np.ndarray) -> np.ndarray:
+def align(target: np.ndarray, reference: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Displacement (H, W, 2) px from a target to a reference, both (H, W) L*, found from a first guess of it."""
     if min(target.shape) < _SMALLEST:
         return start
@@ -64,7 +64,7 @@ class FlowTracker:
         self._neighbour = self._reference
         self.link = self.latest = FlowLink.identity(*reference.shape)
 
-    def step(self, target: np.ndarray) -> FlowLink:
+    def advance(self, target: np.ndarray) -> FlowLink:
         """The link of the next frame on the walk; target is its (H, W) L*.
 
         It stays in `self.link`, and that from this frame to the one before it in `self.latest`.

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stcolor_core.images.resizing import cells, resized
+from stcolor_core.images.resizing import cell_means, resize
 
 __all__ = [
     "InstanceRestriction",
@@ -139,8 +139,8 @@ def advance(
 
 
 def resample(mask: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    """One mask (H, W) at another (height, width), as `resized` does it and within 0..1 to the last bit."""
-    return mask if mask.shape == size else np.clip(resized(mask, size), 0.0, 1.0)
+    """One mask (H, W) at another (height, width), as `resize` does it and within 0..1 to the last bit."""
+    return mask if mask.shape == size else np.clip(resize(mask, size), 0.0, 1.0)
 
 
 def on_grid(masks: NDArray[np.float32], size: tuple[int, int], *, stride: int) -> NDArray[np.float32]:
@@ -149,7 +149,7 @@ def on_grid(masks: NDArray[np.float32], size: tuple[int, int], *, stride: int) -
     size: (height, width) of the picture that features are taken from. stride: of these features, in its pixels.
     """
     grid = (-(-size[0] // stride), -(-size[1] // stride))
-    averages = [np.clip(cells(resample(mask, size), grid, stride=stride), 0.0, 1.0) for mask in masks]
+    averages = [np.clip(cell_means(resample(mask, size), grid, stride=stride), 0.0, 1.0) for mask in masks]
     return np.stack(averages) if averages else np.empty((0, *grid), np.float32)
 
 

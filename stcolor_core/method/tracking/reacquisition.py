@@ -12,19 +12,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stcolor_core.images.resizing import resized
-from stcolor_core.method.tracking.flow import FlowLink, aligned
+from stcolor_core.images.resizing import resize
+from stcolor_core.method.tracking.flow import FlowLink, align
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
 
-__all__ = ["fit", "found_again", "matches"]
+__all__ = ["feature_similarity", "matches", "reacquire"]
 
 _POOL = 2  # cells to a side that are matched as one: a start for flow needs no more, and costs a sixteenth
 _MEDIAN = 5  # pooled cells over which a lone match is outvoted
 _NEAR = 2.0  # pooled cells that a match may be astray
 
 
-def found_again(view: View, reference: View, described: Tensor, track: Tracks) -> FlowLink:
+def reacquire(view: View, reference: View, described: Tensor, track: Tracks) -> FlowLink:
     """The flow to a reference that starts at matches of features; its visibility is how far the matches agree.
 
     described: (C, P) features of the reference. Where instances or mattes forbid what was found, the track stands.
@@ -33,8 +33,8 @@ def found_again(view: View, reference: View, described: Tensor, track: Tracks) -
     lines, columns = view.lightness.shape
     height, width = view.matching_size
     scale = view.stride * np.array([columns / width, lines / height], np.float32)
-    displacement = aligned(view.lightness, reference.lightness, resized(start, view.lightness.shape) * scale)
-    agreement = resized(agreement, view.lightness.shape)
+    displacement = align(view.lightness, reference.lightness, resize(start, view.lightness.shape) * scale)
+    agreement = resize(agreement, view.lightness.shape)
     if track.instances is not None:
         allowed = _allowed(track, displacement, view)
         displacement = np.where(allowed[..., None], displacement, track.displacement)
@@ -59,10 +59,10 @@ def matches(target: Tensor, reference: Tensor, grid: tuple[int, int]) -> tuple[n
     smooth = np.stack([cv2.medianBlur(np.ascontiguousarray(part), _MEDIAN) for part in np.moveaxis(moved, 2, 0)], -1)
     astray = np.linalg.norm(moved - smooth, axis=-1)
     agreement = np.exp(-((there_and_back / _NEAR) ** 2) - (astray / _NEAR) ** 2).astype(np.float32)
-    return _POOL * resized(smooth, grid), resized(cv2.blur(agreement, (3, 3)), grid)
+    return _POOL * resize(smooth, grid), resize(cv2.blur(agreement, (3, 3)), grid)
 
 
-def fit(target: Tensor, reference: Tensor, displacement: Tensor, grid: tuple[int, int]) -> Tensor:
+def feature_similarity(target: Tensor, reference: Tensor, displacement: Tensor, grid: tuple[int, int]) -> Tensor:
     """(P,) correlation, -1..1, of each place with the place on the reference that a displacement leads to.
 
     target, reference: (C, P) unit features on the same grid. displacement: (P, 2) cells (x, y).

@@ -26,7 +26,7 @@ class Tracks:
     mattes: those instances on the target frame at working size, named; None where it is off.
     displacement: (H, W, 2) float32 pixels (x, y) at working size from the target to the reference.
     visibility: (H, W) float32 0..1, 1 where the surface stayed in sight all the way.
-    step: the same from the target to the frame before it on the walk.
+    neighbour_flow: the same from the target to the frame before it on the walk.
     """
 
     candidates: Tensor | None
@@ -36,4 +36,4 @@ class Tracks:
     mattes: Instances | None
     displacement: np.ndarray
     visibility: np.ndarray
-    step: FlowLink
+    neighbour_flow: FlowLink

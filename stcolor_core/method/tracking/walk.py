@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stcolor_core.images.resizing import cells, resized
+from stcolor_core.images.resizing import cell_means, resize
 from stcolor_core.method.tracking import dense
 from stcolor_core.method.tracking.flow import FlowLink, FlowTracker, sample
 from stcolor_core.method.tracking.instance import (
@@ -89,11 +89,11 @@ class Walk:
         if "instance" in tracking and reference.instances is not None:
             self._instances = _InstanceWalk(reference, reference.instances, method)
 
-    def step(self, view: View) -> Tracks:
+    def advance(self, view: View) -> Tracks:
         """The tracks of the next frame outward."""
-        link = self._flow.step(view.lightness)
-        track = self._dense.step(view, self._neighbour, link) if self._dense else None
-        restriction = self._instances.step(view, link) if self._instances else None
+        link = self._flow.advance(view.lightness)
+        track = self._dense.advance(view, self._neighbour, link) if self._dense else None
+        restriction = self._instances.advance(view, link) if self._instances else None
         self._neighbour = view
         return Tracks(
             candidates=track.candidates if track else None,
@@ -103,7 +103,7 @@ class Walk:
             mattes=self._instances.mattes if self._instances else None,
             displacement=link.displacement,
             visibility=link.visibility,
-            step=self._flow.latest,
+            neighbour_flow=self._flow.latest,
         )
 
 
@@ -120,9 +120,9 @@ class _FlowWindows:
     def __init__(self, reference: View) -> None:
         self._device = reference.target.device
 
-    def step(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _MaskPropagation)
+    def advance(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _MaskPropagation)
         centre = in_cells(link.displacement, view).to(self._device)
-        visibility = cells(resized(link.visibility, view.matching_size), view.grid, stride=view.stride)
+        visibility = cell_means(resize(link.visibility, view.matching_size), view.grid, stride=view.stride)
         support = torch.from_numpy(visibility.reshape(-1)).to(self._device)
         reach = _WIDEST + (_NARROWEST - _WIDEST) * support
         places = dense.neighbourhood(*view.grid, round(_WIDEST), centre=centre, reach=reach, device=self._device)
@@ -137,7 +137,7 @@ class _MaskPropagation:
         self._track = dense.DenseTrack.identity(reference.target.shape[1], device=reference.target.device)
         self._steps: list[Tensor] = []  # the exact form needs every step back to the reference
 
-    def step(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _FlowWindows)
+    def advance(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _FlowWindows)
         """One step of eq. 15 from the neighbour, which was walked before."""
         target, reference, threshold = view.target, neighbour.reference, self._method.threshold
         if self._method.exact:
@@ -145,7 +145,7 @@ class _MaskPropagation:
             self._steps.insert(0, dense.window_affinity(target, reference, window, temperature=self._temperature))
             self._track = dense.exact(self._steps, [window] * len(self._steps), threshold=threshold)
         else:
-            self._track = dense.step(
+            self._track = dense.advance(
                 target,
                 reference,
                 self._track,
@@ -167,7 +167,7 @@ class _InstanceWalk:
         self._state, self._ids = advance(InstanceState(), instances, iou_threshold=method.iou_threshold)
         self.mattes = instances
 
-    def step(self, view: View, link: FlowLink) -> InstanceRestriction:
+    def advance(self, view: View, link: FlowLink) -> InstanceRestriction:
         """Eq. 13 between the next frame and the reference; `self.mattes` are then that frame's instances."""
         if view.instances is None:
             masks = [sample(mask, link.displacement) * link.visibility for mask in self._carried.masks]
@@ -196,6 +196,6 @@ class _InstanceWalk:
 def in_cells(displacement: np.ndarray, view: View) -> Tensor:
     """A displacement (H, W, 2) in working pixels -> (P, 2) grid cells, averaged over each."""
     height, width = displacement.shape[:2]
-    mean = cells(resized(displacement, view.matching_size), view.grid, stride=view.stride).reshape(-1, 2)
+    mean = cell_means(resize(displacement, view.matching_size), view.grid, stride=view.stride).reshape(-1, 2)
     scale = [view.matching_size[1] / width / view.stride, view.matching_size[0] / height / view.stride]
     return torch.from_numpy(mean * np.array(scale, np.float32))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 from scenes import pan
-from stcolor_core.cli import main
 
+from stcolor_core.cli import main
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from stcolor_core.files import atomic
-from stcolor_core.files.atomic import partial_of
+from stcolor_core.files.atomic import atomic_path
 
 HOUR = 3600.0
 
@@ -20,7 +20,7 @@ def _nothing_swept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write(path: Path) -> None:
-    with partial_of(path) as partial:
+    with atomic_path(path) as partial:
         partial.write_text("whole")
 
 

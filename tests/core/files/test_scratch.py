@@ -34,7 +34,7 @@ def some_tracks(*, instances: bool) -> Tracks:
         mattes=Instances(masks, np.array([3, 4]), np.ones(2, np.float32), ("a", "b")) if instances else None,
         displacement=np.ones((8, 12, 2), np.float32),
         visibility=np.zeros((8, 12), np.float32),
-        step=FlowLink.identity(8, 12),
+        neighbour_flow=FlowLink.identity(8, 12),
     )
 
 

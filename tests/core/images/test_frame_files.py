@@ -452,12 +452,14 @@ def test_what_says_nothing_of_its_pixels_or_is_no_picture_is_neither(tmp_path: P
 def test_the_state_of_a_frame_takes_one_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "sh.1001.exr"
     frame_files.write_frame(path, {"Y": (picture()[..., 0], "half")}, metadata={"stcolor/settings": "abc"})
-    opened, open_file = [], Path.open
-    monkeypatch.setattr(Path, "open", lambda self, *args, **more: opened.append(self) or open_file(self, *args, **more))
+    open_picture, open_file = [], Path.open
+    monkeypatch.setattr(
+        Path, "open", lambda self, *args, **more: open_picture.append(self) or open_file(self, *args, **more)
+    )
     with monkeypatch.context() as without_library:
         without_library.setattr(plates, "opened", None)
         state = frame_files.frame_state(path)
-    assert state.complete and state.untouched and state.metadata["stcolor/settings"] == "abc" and opened == [path]
+    assert state.complete and state.untouched and state.metadata["stcolor/settings"] == "abc" and open_picture == [path]
     truncate(path, 0.9)
     state = frame_files.frame_state(path)
     assert not state.complete and state.metadata["stcolor/settings"] == "abc"

@@ -26,7 +26,7 @@ def strips(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_convolution_by_rows_is_that_of_the_whole(dilation: int) -> None:
     conv = nn.Conv2d(5, 7, 3, padding=dilation, dilation=dilation).requires_grad_(False)
     x = noise(1, 5, 19, 11)
-    torch.testing.assert_close(convolution.convolved(conv, x), conv(x), rtol=0, atol=1e-5)
+    torch.testing.assert_close(convolution.convolve(conv, x), conv(x), rtol=0, atol=1e-5)
 
 
 @pytest.mark.usefixtures("strips")
@@ -43,7 +43,7 @@ def test_maps_of_several_sizes_go_through_by_rows_together() -> None:
 def test_a_doubled_map_is_convolved_without_being_made(layout: torch.memory_format) -> None:
     conv = nn.Conv2d(5, 7, 3, padding=1).requires_grad_(False).to(memory_format=layout)
     x = noise(2, 5, 6, 9)
-    found = convolution.doubled(conv, x)
+    found = convolution.convolve_doubled(conv, x)
     assert found.is_contiguous(memory_format=layout)
     torch.testing.assert_close(found, conv(F.interpolate(x, scale_factor=2)), rtol=0, atol=1e-5)
 

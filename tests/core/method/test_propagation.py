@@ -17,9 +17,9 @@ from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, Exem
 from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.model import Model
 from stcolor_core.method.propagation import Colored, Propagator
-from stcolor_core.method.refinement import Evidence, Previous, Refined
+from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
-from stcolor_core.method.refinement.standard import StandardRefinement
+from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan
@@ -219,17 +219,17 @@ def test_what_only_lies_on_the_way_to_wanted_frames_is_tracked_and_nothing_else(
         same(colored, whole[frame])
 
 
-class Listening(StandardRefinement):
+class Listening(FixedRuleRefinement):
     """The fixed rule, which remembers what it was given and what it told."""
 
     def __init__(self) -> None:
-        self.given: list[Previous | None] = []
-        self.told: list[Previous] = []
+        self.given: list[WalkState | None] = []
+        self.state: list[WalkState] = []
 
-    def refine(self, evidence: Evidence, previous: Previous | None) -> Refined:
+    def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
         refined = super().refine(evidence, previous)
         self.given.append(previous)
-        self.told.append(refined.told)
+        self.state.append(refined.state)
         return refined
 
 
@@ -243,7 +243,7 @@ def test_each_frame_is_told_of_the_one_before_it_on_the_walk_and_the_first_of_it
     assert first is not None
     np.testing.assert_array_equal(first.ab, scene.ab[references[0]])
     assert (first.confidence == 1).all()
-    assert [id(each) for each in others] == [id(each) for each in listening.told[:-1]]
+    assert [id(each) for each in others] == [id(each) for each in listening.state[:-1]]
 
 
 def same(one: Colored, other: Colored) -> None:

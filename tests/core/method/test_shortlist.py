@@ -11,7 +11,7 @@ from scenes import texture
 from torch.nn import functional as F
 
 from stcolor_core.method.matching import Keyframe, Matching
-from stcolor_core.method.shortlist import blocks, likest
+from stcolor_core.method.shortlist import blocks, top_blocks
 from stcolor_core.method.tracking.instance import InstanceRestriction
 from stcolor_core.method.warping import GridReference, warp
 from stcolor_core.models.registry import build
@@ -54,14 +54,14 @@ def test_every_place_is_in_one_block(grid: tuple[int, int]) -> None:
 
 def test_nothing_is_left_out_where_there_is_little() -> None:
     few = torch.rand(64, 16, 8)
-    assert likest(few, few, torch.zeros(64, 64, dtype=torch.bool), references=1) is None
+    assert top_blocks(few, few, torch.zeros(64, 64, dtype=torch.bool), references=1) is None
 
 
 def test_what_is_tracked_is_always_looked_at() -> None:
     places = torch.rand(100, 16, 8)
     tracked = torch.zeros(100, 100, dtype=torch.bool)
     tracked[torch.arange(100), (torch.arange(100) * 7) % 100] = True
-    chosen = likest(places, places, tracked, references=1)
+    chosen = top_blocks(places, places, tracked, references=1)
     assert chosen is not None
     assert all(block * 7 % 100 in row for block, row in enumerate(chosen.tolist()))
     assert all(len(set(row)) == 64 for row in chosen.tolist())

@@ -15,7 +15,7 @@ from stcolor_core.method.features import Extractor
 from stcolor_core.method.model import Model
 from stcolor_core.method.propagation import Colored, Propagator
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
-from stcolor_core.method.refinement.standard import StandardRefinement
+from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.method.tracking.walk import View, in_cells
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
@@ -80,7 +80,7 @@ def test_attention_follows_the_flow_over_cells_of_any_size(standard: Model, stri
     """Windows at the places of cells of 4 px would bring other colours: 0.3 and 21 off in place of 0 and 8."""
     scene = pan(7, height=96, width=160, step=6)
     rule = replace(
-        standard, features=Strided(standard.features, stride), refinement=StandardRefinement(), shortlists=False
+        standard, features=Strided(standard.features, stride), refinement=FixedRuleRefinement(), shortlists=False
     )
     colored = color(scene, rule, [0], flow=False)[6]
     assert float(np.abs(colored.ab - scene.ab[6])[16:-16, 16:-56].mean()) < most

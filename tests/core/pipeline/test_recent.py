@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 
-from stcolor_core.pipeline.recent import Recent
+from stcolor_core.pipeline.recent import RecentValues
 
 
 def test_only_the_last_are_held() -> None:
@@ -15,7 +15,7 @@ def test_only_the_last_are_held() -> None:
         made.append(key)
         return 10 * key
 
-    recent = Recent[int, int](2)
+    recent = RecentValues[int, int](2)
     assert [recent.get(key, make) for key in (1, 2, 1, 3, 1, 2)] == [10, 20, 10, 30, 10, 20]
     assert made == [1, 2, 3, 2]
 
@@ -23,7 +23,7 @@ def test_only_the_last_are_held() -> None:
 def test_values_go_with_their_owner_at_once() -> None:
     class Owner:
         def __init__(self) -> None:
-            self.recent = Recent[int, "Owner.Value"](2)
+            self.recent = RecentValues[int, "Owner.Value"](2)
 
         class Value:
             pass

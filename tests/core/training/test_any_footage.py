@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 from scenes import painted, two_clips
-from stcolor_core.cli import main
 
+from stcolor_core.cli import main
 from stcolor_core.errors import BadRequest, PlateError
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.method.features.standard import load_matching_net

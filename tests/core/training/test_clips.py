@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stcolor_core.evaluation.clip import Clip
-from stcolor_core.evaluation.film import Wear, worn
+from stcolor_core.evaluation.film import FilmWear, apply_wear
 from stcolor_core.training.clips import aged, intruded
 
 SIZE = (60, 84)
@@ -47,8 +47,8 @@ def test_the_same_seed_ages_alike(pictures: list[np.ndarray]) -> None:
 
 def test_a_lossy_transfer_loses_more_the_lower_its_quality(pictures: list[np.ndarray]) -> None:
     def transferred(quality: int | None) -> np.ndarray:
-        wear = Wear(grain=0, flicker=0, weave=0, scratches=0, spots=0, quality=quality)
-        return np.stack(worn(Clip.of(pictures), wear, np.random.default_rng(5)).lightnesses)
+        wear = FilmWear(grain=0, flicker=0, weave=0, scratches=0, spots=0, quality=quality)
+        return np.stack(apply_wear(Clip.of(pictures), wear, np.random.default_rng(5)).lightnesses)
 
     whole = transferred(None)
     np.testing.assert_allclose(whole, np.stack(Clip.of(pictures).lightnesses), atol=1e-3)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 from scenes import two_clips
-from stcolor_core.cli import main
 
+from stcolor_core.cli import main
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS

@@ -242,8 +242,8 @@ def test_cancel_reaches_every_preview_that_waits(
     core: Client, comp: Comp, render: Any, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cancelled = threading.Event()
-    reach = render.Running._core
-    monkeypatch.setattr(render.Running, "_core", lambda self: cancelled.wait(60) and reach(self))
+    reach = render.RenderTask._core
+    monkeypatch.setattr(render.RenderTask, "_core", lambda self: cancelled.wait(60) and reach(self))
     previews = [render.preview(comp.node, frame) for frame in (1002, 1003, 1005)]
     comp.node["cancel"].execute()
     cancelled.set()

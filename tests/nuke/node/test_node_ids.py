@@ -138,7 +138,7 @@ def test_looking_at_the_node_again_and_again_has_nuke_look_at_the_tree_once(
     first = type(comp.plate).firstFrame
     monkeypatch.setattr(type(comp.plate), "firstFrame", lambda node: (asked.append(node), first(node))[1])
     monkeypatch.setattr(node_view, "_RANGE_SECONDS", 3600.0, raising=False)
-    shots = [node_view.view_of(comp.node).shot for _ in range(20)]
+    shots = [node_view.read_node(comp.node).shot for _ in range(20)]
     assert {(shot.first, shot.last) for shot in shots} == {(1001, 1006)}
     assert len(asked) == 1
 

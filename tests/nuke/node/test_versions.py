@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from refcolorize.errors import RefColorizeError
-from refcolorize.node.versions import PREVIEW, Results, keep_comment, keep_confidence, stamp, written_to
+from refcolorize.node.versions import PREVIEW, Results, stamp, write_comment, write_confidence, written_to
 
 ASKED: dict[str, Any] = {"plate": {"path": "/a.####.exr"}, "output": {"frames": "1001-1050"}}
 
@@ -139,8 +139,8 @@ def test_what_is_written_to_a_path_leaves_what_was_asked_alone() -> None:
 def test_a_comment_and_the_confidence_are_kept_beside_the_frames(results: Results) -> None:
     version = claim(results)
     assert (version.comment(), version.confidence()) == ("", {})
-    keep_comment(version.path, " more red in the coat ")
-    keep_confidence(version.path, {1001: 0.91239, 1002: 0.5})
+    write_comment(version.path, " more red in the coat ")
+    write_confidence(version.path, {1001: 0.91239, 1002: 0.5})
     assert version.comment() == "more red in the coat"
     assert version.confidence() == {1001: 0.9124, 1002: 0.5}
     assert claim(results) == version, "no other shot"
@@ -161,4 +161,4 @@ def test_the_keyframes_are_those_of_its_references(results: Results, tmp_path: P
 
 def test_a_comment_that_cannot_be_written_names_the_file(results: Results) -> None:
     with pytest.raises(RefColorizeError, match=r"about\.json cannot be written"):
-        keep_comment(results.pattern("v001"), "no such folder")
+        write_comment(results.pattern("v001"), "no such folder")

@@ -19,7 +19,7 @@ qapp = application()
 
 from refcolorize.core.engines import ENGINES  # noqa: E402
 from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402
-from refcolorize.jobs.farm import Submitted, Wanted  # noqa: E402  (skipped above where there is no Qt)
+from refcolorize.jobs.farm import Submission, SubmitOptions  # noqa: E402  (skipped above where there is no Qt)
 from refcolorize.panel.farm_form import FarmForm  # noqa: E402
 
 __all__ = ["comp", "goes"]
@@ -127,7 +127,9 @@ def test_what_was_chosen_last_is_offered_again(press: Any, comp: Comp) -> None:
     dialog.close()
     comp.nuke.nodes.Write(file="/out/new.####.exr", inputs=[comp.node], name="New")
     again = press()
-    assert asdict(again.form.wanted()) == asdict(Wanted("opencue", None, ("Main", "New"), None, 3, 0, show="film"))
+    assert asdict(again.form.wanted()) == asdict(
+        SubmitOptions("opencue", None, ("Main", "New"), None, 3, 0, show="film")
+    )
     assert [again.form.version.itemText(row) for row in range(2)] == ["The node as it is now", "v001 again"]
 
 
@@ -255,13 +257,15 @@ def _use_and_close(comp: Comp) -> weakref.ref[Any]:
 
 
 def test_the_form_alone_gives_back_what_it_was_given() -> None:
-    wanted = Wanted("deadline", None, ("A", "C"), 40, 2, None, 0, "film", "night", "gpu", handles=2, submit=False)
+    wanted = SubmitOptions(
+        "deadline", None, ("A", "C"), 40, 2, None, 0, "film", "night", "gpu", handles=2, submit=False
+    )
     form = FarmForm(writes=["A", "B", "C"], versions=[1, 2], before=wanted, left_out={"B"})
     assert form.wanted() == wanted
     assert form.not_ticked() == ["B"]
-    plain = FarmForm(writes=[], versions=[], before=Wanted(), left_out=())
-    assert plain.wanted() == Wanted(writes=())
+    plain = FarmForm(writes=[], versions=[], before=SubmitOptions(), left_out=())
+    assert plain.wanted() == SubmitOptions(writes=())
 
 
 def test_a_job_in_words() -> None:
-    assert Submitted("opencue", "/x", 1, True, "", "").words() == "OpenCue: 1 task submitted. /x"
+    assert Submission("opencue", "/x", 1, True, "", "").words() == "OpenCue: 1 task submitted. /x"

@@ -14,11 +14,11 @@ from refcolorize.panel.view import (
     Node,
     Shot,
     Snapshot,
-    core_of,
-    hint_of,
-    rows_of,
+    core_status,
+    hint_text,
+    queue_rows,
     suggestions,
-    warning_of,
+    warning_text,
 )
 
 
@@ -36,7 +36,7 @@ def test_the_queue_shows_what_runs_then_what_waits_in_its_order_then_what_ended_
         job("now", "running"),
         *(job(f"old{n}", "done") for n in range(5)),
     ]
-    rows = rows_of(newest_first, own="early")
+    rows = queue_rows(newest_first, own="early")
     assert [row.id for row in rows] == ["now", "preview", "early", "late", "old0", "old1", "old2"]
     assert [row.id for row in rows if row.live] == ["now", "preview", "early", "late"]
     assert [row.id for row in rows if row.own] == ["early"]
@@ -57,12 +57,12 @@ def test_the_queue_shows_what_runs_then_what_waits_in_its_order_then_what_ended_
     ],
 )
 def test_a_job_is_said_in_words(state: str, more: dict[str, Any], words: str, share: float) -> None:
-    (row,) = rows_of([job("a", state, **more)], own="")
+    (row,) = queue_rows([job("a", state, **more)], own="")
     assert (row.state, row.share) == (words, share)
 
 
 def test_a_job_is_named_by_its_frames_and_says_the_whole_path_and_error_as_its_tip() -> None:
-    failed, preview = rows_of(
+    failed, preview = queue_rows(
         [job("a", "failed", error="Disk full."), job("b", "done", kind="preview", frame=7)], own=""
     )
     assert (failed.title, failed.tip) == ("a", "Disk full.\n/out/a.####.exr")
@@ -79,17 +79,17 @@ def test_a_time_left_is_one_that_a_person_can_plan_with(seconds: float, words: s
 def test_the_core_is_described_by_its_device_memory_and_models() -> None:
     models = ["standard", "exemplar"]
     health = {"device": "cuda", "device_name": "RTX A6000", "free_memory": 3 * 2**29, "models": models}
-    core = core_of(Snapshot(address="http://127.0.0.1:4", health=health))
+    core = core_status(Snapshot(address="http://127.0.0.1:4", health=health))
     assert core.running
     assert "http://127.0.0.1:4" in core.title
     assert core.detail.split("  ·  ") == ["RTX A6000", "1.5 GB free", "standard, exemplar"]
-    bare = core_of(Snapshot(health={"device": "cpu", "device_name": None, "free_memory": 2**33, "models": []}))
+    bare = core_status(Snapshot(health={"device": "cpu", "device_name": None, "free_memory": 2**33, "models": []}))
     assert bare.detail.split("  ·  ") == ["CPU", "8.0 GB free", "no model installed"]
 
 
 def test_a_core_that_is_away_is_a_state_and_says_more_where_there_is_more() -> None:
-    assert not core_of(Snapshot()).running
-    assert core_of(Snapshot(problem="It speaks protocol 9.")).detail == "It speaks protocol 9."
+    assert not core_status(Snapshot()).running
+    assert core_status(Snapshot(problem="It speaks protocol 9.")).detail == "It speaks protocol 9."
 
 
 def test_a_frame_that_is_a_key_already_is_not_suggested() -> None:
@@ -106,8 +106,8 @@ def test_the_curve_has_the_frames_that_are_coloured() -> None:
 
 def test_the_warnings_of_the_nodes_job_are_shown_once_each_after_why_it_failed() -> None:
     jobs = (job("a", "failed", error="Disk full."), job("b", "failed", error="Not mine."))
-    assert warning_of(Snapshot("a", jobs=jobs, warnings=("Dark.", "Dark."))) == "Disk full.\nDark."
-    assert warning_of(Snapshot("c", jobs=jobs)) == ""
+    assert warning_text(Snapshot("a", jobs=jobs, warnings=("Dark.", "Dark."))) == "Disk full.\nDark."
+    assert warning_text(Snapshot("c", jobs=jobs)) == ""
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,11 @@ def test_the_warnings_of_the_nodes_job_are_shown_once_each_after_why_it_failed()
     ],
 )
 def test_where_something_is_missing_the_hint_says_what_to_do_next(node: Node | None, says: str) -> None:
-    assert says in hint_of(node)
+    assert says in hint_text(node)
 
 
 def test_where_nothing_is_missing_there_is_no_hint() -> None:
-    assert hint_of(Node("R", Shot(1, 9, 1, (Key(3),)), job="a")) == ""
+    assert hint_text(Node("R", Shot(1, 9, 1, (Key(3),)), job="a")) == ""
 
 
 @given(first=st.integers(-999, 9999), count=st.integers(1, 3000), width=st.integers(1, 3000))

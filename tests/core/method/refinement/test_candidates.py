@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from refinement_evidence import CARRIED, FREE, SIZE, TRACKED, evidence, flow, plane, previous, step
+from refinement_evidence import CARRIED, FREE, SIZE, TRACKED, evidence, flow, neighbour_flow, plane, previous
 
-from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS, candidates, mixed
+from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS, collect_candidates, mix_candidates
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_flows_come_first_then_tracked_places_then_any(count: int) -> None:
-    found = candidates(evidence(flows=tuple(flow(closeness=1 / count) for _ in range(count))))
+    found = collect_candidates(evidence(flows=tuple(flow(temporal_weight=1 / count) for _ in range(count))))
     assert found.ab.shape == (count + 2, *SIZE, 2)
     assert found.evidence.shape == (count + 2, len(EVIDENCE), *SIZE)
     for colour, expected in zip(found.ab, [CARRIED] * count + [TRACKED, FREE], strict=True):
@@ -26,17 +26,22 @@ def test_the_rules_weights_sum_to_one_whatever_is_known() -> None:
     random = np.random.default_rng(0)
     for _ in range(20):
         flows = tuple(
-            flow(visibility=random.random(), residual=20 * random.random(), closeness=random.random(), found=found)
-            for found in [False] * int(random.integers(0, 3)) + [True] * int(random.integers(0, 3))
+            flow(
+                visibility=random.random(),
+                residual=20 * random.random(),
+                temporal_weight=random.random(),
+                reacquired=reacquired,
+            )
+            for reacquired in [False] * int(random.integers(0, 3)) + [True] * int(random.integers(0, 3))
         )
-        found = candidates(evidence(similarity=random.random(), flows=flows))
+        found = collect_candidates(evidence(similarity=random.random(), flows=flows))
         np.testing.assert_allclose(found.prior.sum(0), 1, atol=1e-5)
         assert found.prior.min() >= -1e-6
         np.testing.assert_array_equal(found.evidence[:, EVIDENCE.index("prior")], found.prior)
 
 
 def test_each_kind_says_what_speaks_for_it() -> None:
-    found = candidates(evidence(similarity=0.4, flows=(flow(visibility=0.5, residual=3, closeness=0.7),)))
+    found = collect_candidates(evidence(similarity=0.4, flows=(flow(visibility=0.5, residual=3, temporal_weight=0.7),)))
     place = {name: index for index, name in enumerate(EVIDENCE)}
     carried, tracked, anywhere = found.evidence[..., 0, 0]
     assert found.facts[0, FACTS.index("closeness")] == pytest.approx(0.7)
@@ -53,7 +58,9 @@ def test_each_kind_says_what_speaks_for_it() -> None:
 
 def test_what_is_found_again_colours_what_tracking_lost_and_nothing_else() -> None:
     lost, held = (
-        candidates(evidence(flows=(flow(visibility=sight), flow(found=True, color=(70.0, 0.0))))).prior[:2].mean((1, 2))
+        collect_candidates(evidence(flows=(flow(visibility=sight), flow(reacquired=True, color=(70.0, 0.0)))))
+        .prior[:2]
+        .mean((1, 2))
         for sight in (0.0, 1.0)
     )
     np.testing.assert_allclose(lost, [0, 1], atol=1e-6)
@@ -61,15 +68,15 @@ def test_what_is_found_again_colours_what_tracking_lost_and_nothing_else() -> No
 
 
 def test_the_frame_before_is_one_candidate_more_that_the_rule_does_not_use() -> None:
-    given = replace(evidence(flows=(flow(visibility=0.5),)), step=step(visibility=0.8))
-    found, without = candidates(given, previous((9.0, 9.0), confidence=0.5)), candidates(given)
+    given = replace(evidence(flows=(flow(visibility=0.5),)), neighbour_flow=neighbour_flow(visibility=0.8))
+    found, without = collect_candidates(given, previous((9.0, 9.0), confidence=0.5)), collect_candidates(given)
     assert len(found.ab) == len(without.ab) + 1
     np.testing.assert_array_equal(found.ab[-1], plane((9.0, 9.0)))
     np.testing.assert_array_equal(found.prior[-1], 0)
     np.testing.assert_array_equal(found.prior[:-1], without.prior)
     assert found.evidence[-1, EVIDENCE.index("sight"), 0, 0] == pytest.approx(0.4)
     assert found.facts[-1, FACTS.index("previous")] == 1
-    told = [mixed(given, each, each.prior, confidence=each.confidence).told for each in (found, without)]
+    told = [mix_candidates(given, each, each.prior, confidence=each.confidence).state for each in (found, without)]
     np.testing.assert_array_equal(told[0].ab, told[1].ab)
     np.testing.assert_array_equal(told[0].confidence, told[1].confidence)
 
@@ -79,7 +86,9 @@ def test_tracked_places_take_the_detail_within_their_cells_from_the_flow_that_le
     striped[:, ::2] = (20.0, -10.0)
     led = flow(color=(0.0, 0.0))
     given = replace(evidence(), leading=(replace(led, ab=striped),))
-    tracked = candidates(given).ab[0]
+    tracked = collect_candidates(given).ab[0]
     np.testing.assert_allclose(tracked, striped - striped.mean((0, 1)) + TRACKED, atol=1e-4)
-    lost = candidates(replace(given, leading=(replace(led, ab=striped, visibility=np.zeros(SIZE, np.float32)),))).ab[0]
+    lost = collect_candidates(
+        replace(given, leading=(replace(led, ab=striped, visibility=np.zeros(SIZE, np.float32)),))
+    ).ab[0]
     np.testing.assert_allclose(lost, plane(TRACKED), atol=1e-4)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from skimage.color import rgb2lab
 
 from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
-from stcolor_core.method.refinement import Evidence, FlowColor, Previous
+from stcolor_core.method.refinement import Evidence, FlowColor, WalkState
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.method.warping import GridWarp
 
@@ -177,9 +177,9 @@ def test_evidence_is_enlarged_from_its_grid_and_flow_is_not_looked_at(refinement
         nowhere > 0,
     )
     ones, colour = np.ones((37, 45)), np.full((37, 45, 2), 50.0, np.float32)
-    flow = FlowColor(0, False, 3, colour, ones, ones, 0 * ones, torch.ones(120), closeness=1.0)
+    flow = FlowColor(0, False, 3, colour, ones, ones, 0 * ones, torch.ones(120), temporal_weight=1.0)
     evidence = Evidence(lightness, np.zeros((10, 12), np.float32), 4, warp, restricted=False, flows=(flow,))
-    previous = Previous(before, np.full((37, 45, 2), 7.0, np.float32), np.ones((37, 45), np.float32))
+    previous = WalkState(before, np.full((37, 45, 2), 7.0, np.float32), np.ones((37, 45), np.float32))
     refined = refinement.refine(evidence, previous)
 
     expected = refinement(

@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 
 from stcolor_core.errors import ModelError
 from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS
+from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.method.refinement.learned import WEIGHTS, LearnedRefinement, load_mixing_net
 from stcolor_core.method.refinement.mixing import MixingNet
-from stcolor_core.method.refinement.standard import StandardRefinement
 
 
 def scrambled() -> MixingNet:
@@ -40,9 +40,9 @@ def test_it_is_as_small_as_it_must_be() -> None:
 
 
 def test_untrained_it_is_the_fixed_rule_but_for_the_chroma_that_mixing_costs() -> None:
-    for given in (evidence(), evidence(flows=(flow(visibility=0.6), flow(closeness=0.4, residual=4)))):
+    for given in (evidence(), evidence(flows=(flow(visibility=0.6), flow(temporal_weight=0.4, residual=4)))):
         learned = LearnedRefinement(MixingNet()).refine(given, None)
-        ruled = StandardRefinement().refine(given, None)
+        ruled = FixedRuleRefinement().refine(given, None)
         given_back = np.linalg.norm(learned.ab, axis=-1, keepdims=True) / np.linalg.norm(
             ruled.ab, axis=-1, keepdims=True
         )
@@ -94,7 +94,7 @@ def test_weights_that_are_missing_or_of_another_network_are_named(tmp_path: Path
 
 def test_differing_hues_keep_most_of_their_chroma_and_equal_ones_all_of_it() -> None:
     def chroma(color: tuple[float, float]) -> float:
-        given = evidence(flows=(flow(closeness=0.5), flow(closeness=0.5, color=color)))
+        given = evidence(flows=(flow(temporal_weight=0.5), flow(temporal_weight=0.5, color=color)))
         return float(np.linalg.norm(LearnedRefinement(MixingNet()).refine(given, None).ab, axis=-1).mean())
 
     own = float(np.linalg.norm(CARRIED))

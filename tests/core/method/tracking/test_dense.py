@@ -126,7 +126,7 @@ def test_a_step_some_positions_at_a_time_is_that_of_all(monkeypatch: pytest.Monk
     track = dense.DenseTrack.identity(48, device=CPU)
     monkeypatch.setattr(dense, "_TARGETS", 7)
     for here, there in reversed(list(zip(features, features[1:], strict=False))):
-        track = dense.step(here, there, track, grid=(6, 8), radius=2, temperature=0.1, threshold=0.2)
+        track = dense.advance(here, there, track, grid=(6, 8), radius=2, temperature=0.1, threshold=0.2)
     whole = walk(features, 2, 0.1)
     assert torch.equal(track.candidates, whole.candidates)
     torch.testing.assert_close(track.score, whole.score)

@@ -19,7 +19,7 @@ def test_a_pan_is_followed_over_many_frames() -> None:
     frames = [scene[:, 3 * t : 3 * t + 128].copy() for t in range(20)]
     tracker = FlowTracker(frames[0])
     for frame in frames[1:]:
-        link = tracker.step(frame)
+        link = tracker.advance(frame)
     inside = link.displacement[20:-20, 10:60]
     np.testing.assert_allclose(np.median(inside, axis=(0, 1)), [57, 0], atol=0.3)
     assert np.percentile(np.linalg.norm(inside - [57, 0], axis=-1), 90) < 1
@@ -30,7 +30,7 @@ def test_what_left_the_picture_is_not_visible() -> None:
     scene = texture(96, 260)
     tracker = FlowTracker(scene[:, 60:188].copy())
     for step in range(1, 20):
-        link = tracker.step(scene[:, 60 - 3 * step : 188 - 3 * step].copy())
+        link = tracker.advance(scene[:, 60 - 3 * step : 188 - 3 * step].copy())
     assert link.visibility[20:-20, :40].mean() < 0.1  # came in after the reference
     assert link.visibility[20:-20, 70:110].mean() > 0.8
 
@@ -44,14 +44,14 @@ def test_an_object_that_was_hidden_is_not_trusted() -> None:
         frames.append(frame)
     tracker = FlowTracker(frames[0])
     for frame in frames[1:]:
-        link = tracker.step(frame)
+        link = tracker.advance(frame)
     uncovered, thing_itself = link.visibility[35:65, 11:28].mean(), link.visibility[35:65, 38:62].mean()
     assert thing_itself > 0.8
     assert uncovered < thing_itself - 0.15
 
 
 def test_pictures_too_small_for_flow_stand_still() -> None:
-    link = FlowTracker(np.full((1, 1), 50, np.float32)).step(np.full((1, 1), 60, np.float32))
+    link = FlowTracker(np.full((1, 1), 50, np.float32)).advance(np.full((1, 1), 60, np.float32))
     assert (link.displacement == 0).all()
     assert (link.visibility == 1).all()
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from stcolor_core.method.tracking.flow import FlowLink
 from stcolor_core.method.tracking.instance import InstanceRestriction
-from stcolor_core.method.tracking.reacquisition import fit, found_again, matches
+from stcolor_core.method.tracking.reacquisition import feature_similarity, matches, reacquire
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
 
@@ -46,7 +46,9 @@ def test_the_fit_is_that_of_the_place_the_displacement_leads_to() -> None:
     reference = features()
     target = shifted(reference, 3, 0)
     right, wrong = (
-        fit(target, reference, torch.tensor(step).float().expand(GRID[0] * GRID[1], 2), GRID).reshape(GRID)[:, :20]
+        feature_similarity(target, reference, torch.tensor(step).float().expand(GRID[0] * GRID[1], 2), GRID).reshape(
+            GRID
+        )[:, :20]
         for step in ((3, 0), (0, 0))
     )
     torch.testing.assert_close(right, torch.ones_like(right))
@@ -79,7 +81,7 @@ def test_flow_starts_at_the_matches_and_ends_at_the_pixel(
     scene: tuple[np.ndarray, np.ndarray], view: Callable[[np.ndarray, torch.Tensor], View]
 ) -> None:
     described = features()
-    link = found_again(view(scene[1], shifted(described, 6, 0)), view(scene[0], described), described, tracks())
+    link = reacquire(view(scene[1], shifted(described, 6, 0)), view(scene[0], described), described, tracks())
     inside = link.displacement[8:-8, 8:60]
     assert np.percentile(np.linalg.norm(inside - [24, 0], axis=-1), 90) < 0.5
     assert link.visibility[8:-8, 8:60].mean() > 0.8
@@ -93,7 +95,7 @@ def test_a_matte_keeps_what_it_forbids(
     nowhere = InstanceRestriction(
         target_label=torch.where(upper, 0, -1), reference_allowed=torch.zeros(1, len(upper)) > 0
     )
-    link = found_again(view(scene[1], shifted(described, 6, 0)), view(scene[0], described), described, tracks(nowhere))
+    link = reacquire(view(scene[1], shifted(described, 6, 0)), view(scene[0], described), described, tracks(nowhere))
     assert np.all(link.displacement[:32] == 0)
     assert np.all(link.visibility[:32] == 0)
     assert np.median(link.displacement[40:56, 8:60, 0]) == pytest.approx(24, abs=0.5)

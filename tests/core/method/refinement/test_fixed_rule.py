@@ -7,11 +7,11 @@ import pytest
 from refinement_evidence import CARRIED, FREE, TRACKED, evidence, flow, plane
 
 from stcolor_core.method.refinement import Evidence, Refined
-from stcolor_core.method.refinement.standard import StandardRefinement
+from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 
 
 def refine(given: Evidence) -> Refined:
-    return StandardRefinement().refine(given, None)
+    return FixedRuleRefinement().refine(given, None)
 
 
 @pytest.mark.parametrize(
@@ -39,10 +39,10 @@ def test_confidence_and_tracked_share_follow() -> None:
 
 
 def test_two_flows_mix_by_nearness_and_the_hidden_one_gives_way() -> None:
-    first, last = flow(closeness=0.75), flow(closeness=0.25, color=(45.0, 10.0))
+    first, last = flow(temporal_weight=0.75), flow(temporal_weight=0.25, color=(45.0, 10.0))
     both = refine(evidence(flows=(first, last)))
     np.testing.assert_allclose(both.ab, 0.75 * plane(CARRIED) + 0.25 * plane((45.0, 10.0)), atol=0.01)
     assert (both.flow_source == 0).all()
-    hidden = refine(evidence(flows=(flow(closeness=0.75, visibility=0), last)))
+    hidden = refine(evidence(flows=(flow(temporal_weight=0.75, visibility=0), last)))
     np.testing.assert_allclose(hidden.ab, plane((45.0, 10.0)), atol=0.01)
     assert (hidden.flow_source == 1).all()
