@@ -15,7 +15,7 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-TESTS = ("test_node.py", "test_colors.py", "test_start.py")
+TESTS = ("node/test_nodes.py", "node/test_colors.py", "test_start.py")
 STAND_IN = f"""#!{sys.executable}
 import importlib.machinery, runpy, sys
 sys.path[:0] = [{str(HERE)!r}, {str(HERE.parent / "core")!r}]

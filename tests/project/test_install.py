@@ -27,7 +27,7 @@ from pathlib import Path
 def build_wheel(folder, config_settings=None, metadata_directory=None):
     info = "stcolor-1.dist-info"
     with zipfile.ZipFile(Path(folder, "stcolor-1-py3-none-any.whl"), "w") as wheel:
-        for path in Path("stcolor_core").glob("*.py"):
+        for path in Path("stcolor_core").rglob("*.py"):
             wheel.write(path)
         wheel.writestr(info + "/METADATA", "Metadata-Version: 2.1\\nName: stcolor\\nVersion: 1\\nProvides-Extra: dev")
         wheel.writestr(info + "/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")

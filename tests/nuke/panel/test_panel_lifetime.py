@@ -29,8 +29,8 @@ from refcolorize.panel.timeline import TimeLine  # noqa: E402
 from refcolorize.panel.version_box import VersionBox  # noqa: E402
 from refcolorize.panel.view import Core, Key, Node, Row, Shot, VersionLine  # noqa: E402
 
-HERE = Path(__file__).resolve().parents[1]
-PLUGIN = HERE.parents[1] / "nuke_plugin"
+HERE = Path(__file__).resolve().parent
+PLUGIN = HERE.parents[2] / "nuke_plugin"
 SHOT = Shot(1001, 1100, 1033, (Key(1001), Key(1060, used=False)))
 
 
@@ -162,7 +162,7 @@ def test_a_signal_leads_to_signals_and_methods_only_and_so_holds_no_widget() -> 
 def run_apart(script: str, tmp_path: Path) -> str:
     """What a script prints in a process of its own, over the fake and an offscreen Qt; fails where that crashes."""
     before = (
-        f"import sys; sys.path[:0] = {[str(HERE), str(PLUGIN)]}\n"
+        f"import sys; sys.path[:0] = {[str(HERE), str(HERE.parent), str(PLUGIN)]}\n"
         "import gc, threading, fakenuke\n"
         "session = fakenuke.install(gui=True); import nuke\n"
         "from test_panel_lifetime import *\n"
