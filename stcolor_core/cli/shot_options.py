@@ -159,14 +159,13 @@ def _keyed(text: str) -> tuple[int | None, str]:
 
 def _refuse_what_has_no_effect(shot: Shot, given: Mapping[str, object]) -> None:
     """Raise BadRequest for an option that was given and would change nothing in that shot."""
-    tracking, own = shot.method.tracking, shot.method.model == "standard"
-    dense = "dense" in (tracking or "dense")
-    detects = "instance" in (tracking or "") and not shot.mattes
+    own, dense = shot.method.model == "standard", shot.method.uses_dense
+    detects = shot.method.uses_instances and not shot.mattes
     instances = "it is for instance tracking. Give --tracking instance or instance+dense"
     detectron = f"{instances}, no mattes, and --detector detectron2"
     needs = {
         "output.link": (shot.output.reuse is not None, "it is about an earlier version. Give --reuse"),
-        "mattes": ("instance" in (tracking or "instance"), instances),
+        "mattes": (shot.method.tracking is None or shot.method.uses_instances, instances),
         "method.radius": (dense, "it is for dense tracking. Give --tracking dense or instance+dense"),
         "method.matching_height": (own, "it is for the standard model. Give --model standard"),
         "method.flow": (own, "it is for the standard model. Give --model standard"),

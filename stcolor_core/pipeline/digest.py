@@ -41,7 +41,7 @@ class Digests:
         detector: str | None,
     ) -> None:
         self._shot, self._inputs = shot, inputs
-        self._with_mattes = "instance" in (shot.method.tracking or "")
+        self._with_mattes = shot.method.uses_instances
         method = asdict(shot.method)
         self._settings = {
             "version": __version__,

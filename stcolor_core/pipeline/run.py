@@ -163,7 +163,7 @@ class _Run:
             raise BadRequest(f"The output {shot.output.path} has no frame number. Write it like out/sh010.####.exr.")
         refuse_to_write(map(self._output.path, self._inputs.frames), shot, remedy="Give another --output.")
         refuse_results_as_references(shot, self._inputs)
-        instances = "instance" in (shot.method.tracking or "")
+        instances = shot.method.uses_instances
         detector = detector_of(shot, device) if instances and not shot.mattes else None
         self._footage = ShotFootage(shot, self._inputs, use_instances=instances, detector=detector, warn=self._warn)
         self._digests = Digests(

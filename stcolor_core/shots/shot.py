@@ -203,6 +203,16 @@ class Method:
         if self.cuts not in ("auto", "none"):
             parse_frames(self.cuts)
 
+    @property
+    def uses_dense(self) -> bool:
+        """Return whether dense tracking restricts attention. It does unless another tracking was chosen."""
+        return self.tracking in (None, "dense", "instance+dense")
+
+    @property
+    def uses_instances(self) -> bool:
+        """Return whether instances restrict attention. False while `tracking` is None, which a run resolves first."""
+        return self.tracking in ("instance", "instance+dense")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Shot:

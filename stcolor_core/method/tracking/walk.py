@@ -80,13 +80,12 @@ class Walk:
         self._neighbour = reference
         self._flow = FlowTracker(reference.lightness)
         self._dense: _FlowWindows | _MaskPropagation | None = None
-        tracking = method.tracking or "dense"
-        if "dense" in tracking:
+        if method.uses_dense:
             self._dense = (
                 _MaskPropagation(reference, method, radius, temperature) if radius else _FlowWindows(reference)
             )
         self._instances: _InstanceWalk | None = None
-        if "instance" in tracking and reference.instances is not None:
+        if method.uses_instances and reference.instances is not None:
             self._instances = _InstanceWalk(reference, reference.instances, method)
 
     def advance(self, view: View) -> Tracks:
