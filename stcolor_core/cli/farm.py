@@ -1,4 +1,4 @@
-"""`stcolor farm openjd | deadline | opencue`: jobs for an engine. Loads nothing heavy before one is made."""
+"""`stcolor farm openjd | deadline | opencue`: write and submit farm jobs. Heavy imports wait until a command runs."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from stcolor_core.cli import farm_host
 from stcolor_core.errors import BadRequest
-from stcolor_core.farm.job import FRAMES_PER_RUN
+from stcolor_core.farm.job import FRAMES_PER_TASK
 from stcolor_core.farm.paths import VARIABLE
 from stcolor_core.shots.shot import Shot, name_frames, parse_frames
-from stcolor_core.terminal import Bar
+from stcolor_core.terminal import ProgressBar
 
 if TYPE_CHECKING:
     from stcolor_core.farm.engine import Submission
@@ -24,75 +24,87 @@ if TYPE_CHECKING:
 __all__ = ["add_commands"]
 
 _NUKE = "nuke"
-_CARRIED = ("STCOLOR_MODELS_DIR", VARIABLE, "NUKE_PATH", "OCIO")  # what the hosts need as it is here
+_JOB_VARIABLES = ("STCOLOR_MODELS_DIR", VARIABLE, "NUKE_PATH", "OCIO")  # environment variables that the hosts need
 
 
 def add_commands(commands: Any) -> None:
-    """Add them, and those of `host`, to the subparsers of `stcolor`."""
+    """Add `farm` with the engines' commands and those of the hosts to the subparsers of `stcolor`.
+
+    Args:
+        commands: The subparsers, as `add_subparsers` returns them.
+    """
     farm = commands.add_parser("farm", help="colour a shot on a render farm")
     kinds = farm.add_subparsers(required=True, metavar="COMMAND", parser_class=type(farm))
-    _add_openjd(kinds.add_parser("openjd", help="a job bundle for OpenJD and AWS Deadline Cloud"))
-    _add_deadline(kinds.add_parser("deadline", help="jobs for Deadline 10"))
-    _add_opencue(kinds.add_parser("opencue", help="a job for OpenCue"))
+    _add_openjd(kinds.add_parser("openjd", help="write a job bundle for OpenJD and AWS Deadline Cloud"))
+    _add_deadline(kinds.add_parser("deadline", help="write jobs for Deadline 10"))
+    _add_opencue(kinds.add_parser("opencue", help="write a job for OpenCue"))
     farm_host.add_commands(kinds)
 
 
 def _add_openjd(parser: argparse.ArgumentParser) -> None:
-    _add_job(parser, output="folder of the bundle")
-    _add_needs(parser)
-    parser.set_defaults(run=_openjd, handles=None)  # its Nuke step waits for every frame
+    _add_job_options(parser, output="folder of the bundle")
+    _add_host_options(parser)
+    parser.set_defaults(run=_openjd, handles=None)  # no handles: its Nuke step waits for every frame
 
 
 def _add_deadline(parser: argparse.ArgumentParser) -> None:
-    _add_job(parser, output="folder of the info files", max_span=f"frames that one task writes ({FRAMES_PER_RUN})")
+    _add_job_options(
+        parser, output="folder of the info files", max_span=f"frames that one task writes ({FRAMES_PER_TASK})"
+    )
     parser.add_argument(
-        "--handles", type=int, metavar="N", help="frames before and after its own that a Write reads (0)"
+        "--handles", type=int, metavar="N", help="frames before and after its own that a Write node reads (0)"
     )
     parser.add_argument("--pool", metavar="P")
     parser.add_argument("--secondary-pool", metavar="P")
-    parser.add_argument("--group", metavar="G", help="of the hosts that have stcolor, and a GPU")
+    parser.add_argument("--group", metavar="G", help="group of the hosts that have stcolor and a GPU")
     parser.add_argument("--comment", metavar="TEXT", help="shown in the Monitor")
-    parser.add_argument("--timeout", type=int, metavar="MINUTES", help="after which a task fails, and is tried again")
-    parser.add_argument("--views", metavar="A,B", help="that the Write nodes render; default: as each says")
+    parser.add_argument(
+        "--timeout", type=int, metavar="MINUTES", help="time after which a task fails and is tried again"
+    )
+    parser.add_argument("--views", metavar="A,B", help="views to render; default: those of each Write node")
     parser.add_argument("--proxy", action="store_true", help="render the Write nodes at proxy size")
     parser.add_argument(
-        "--continue-on-error", action="store_true", help="a Write node goes on with the next frame after one that fails"
+        "--continue-on-error", action="store_true", help="go on to a Write node's next frame after one that fails"
     )
-    parser.set_defaults(run=_deadline, gpus=0, nuke=None)  # its groups, and its Nuke plug-in, know better
+    parser.set_defaults(run=_deadline, gpus=0, nuke=None)  # set by Deadline's groups and its Nuke plug-in
 
 
 def _add_opencue(parser: argparse.ArgumentParser) -> None:
-    _add_job(parser, output="folder of the job")
-    _add_needs(parser)
+    _add_job_options(parser, output="folder of the job")
+    _add_host_options(parser)
     parser.add_argument("--show", metavar="S", help="default: $SHOW")
-    parser.set_defaults(run=_opencue, handles=None)  # as for OpenJD
+    parser.set_defaults(run=_opencue, handles=None)  # no handles, as for OpenJD
 
 
-def _add_job(
-    parser: argparse.ArgumentParser, *, output: str, max_span: str = "frames of a span that one task writes at most"
+def _add_job_options(
+    parser: argparse.ArgumentParser, *, output: str, max_span: str = "most frames of a span that one task writes"
 ) -> None:
     parser.add_argument(
-        "--shot", type=Path, required=True, help="a shot file, as `stcolor colorize --write-shot` has it"
+        "--shot", type=Path, required=True, help="a shot file, as `stcolor colorize --write-shot` writes it"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help=f"{output}; the hosts must see it")
     parser.add_argument("--max-span", type=int, metavar="N", help=max_span)
-    parser.add_argument("--chunk", type=int, default=1, metavar="N", help="tasks that a host may take at once")
+    parser.add_argument("--chunk", type=int, default=1, metavar="N", help="tasks that a host may take at once (1)")
     parser.add_argument(
-        "--nuke-script", type=Path, metavar="S.nk", help="render its Write nodes once the colour is there"
+        "--nuke-script", type=Path, metavar="S.nk", help="render this script's Write nodes once the shot is coloured"
     )
-    parser.add_argument("--write", action="append", default=[], metavar="NAME", help="a Write node, by its full name")
+    parser.add_argument(
+        "--write", action="append", default=[], metavar="NAME", help="the full name of a Write node to render"
+    )
     parser.add_argument(
         "--stcolor", default=_this_program(), metavar="EXE", help="stcolor on the hosts; default: this one"
     )
-    parser.add_argument("--name", metavar="TEXT", help="of the job; default: RefColorize and the output's name")
+    parser.add_argument("--name", metavar="TEXT", help="name of the job; default: RefColorize and the output's name")
     parser.add_argument("--priority", type=int, metavar="N", help="0 to 100; default: the engine's own")
-    parser.add_argument("--submit", action="store_true", help="hand the job to the engine")
-    parser.add_argument("--json", action="store_true", help="say what came of it as one JSON object")
+    parser.add_argument("--submit", action="store_true", help="submit the job to the engine")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
 
-def _add_needs(parser: argparse.ArgumentParser) -> None:
+def _add_host_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nuke", metavar="EXE", help=f"Nuke on the hosts ({_NUKE})")
-    parser.add_argument("--gpus", type=int, default=1, metavar="N", help="that a host must have to colour; 0: any host")
+    parser.add_argument(
+        "--gpus", type=int, default=1, metavar="N", help="GPUs that a host must have to colour; 0: any host (1)"
+    )
 
 
 def _openjd(options: argparse.Namespace) -> int:
@@ -100,16 +112,16 @@ def _openjd(options: argparse.Namespace) -> int:
 
     job, folder = _job(options), options.output.absolute()
     openjd.write(job, folder)
-    return _say(openjd.submit(job, folder) if options.submit else _written("openjd", job, folder), options)
+    return _print(openjd.submit(job, folder) if options.submit else _written("openjd", job, folder), options)
 
 
 def _deadline(options: argparse.Namespace) -> int:
     from stcolor_core.farm import deadline
 
     if options.timeout is not None and options.timeout < 1:
-        raise BadRequest(f"--timeout is {options.timeout}, and must be 1 minute or more. Leave it out for none.")
-    job, folder = deadline.in_runs(_job(options)), options.output.absolute()
-    queue = deadline.Queue(
+        raise BadRequest(f"--timeout is {options.timeout} but must be 1 minute or more. Leave it out for no limit.")
+    job, folder = deadline.with_even_tasks(_job(options)), options.output.absolute()
+    queue = deadline.QueueOptions(
         pool=options.pool,
         secondary_pool=options.secondary_pool,
         group=options.group,
@@ -117,27 +129,29 @@ def _deadline(options: argparse.Namespace) -> int:
         timeout=options.timeout,
     )
     nuke = deadline.NukeOptions(views=options.views, proxy=options.proxy, continue_on_error=options.continue_on_error)
-    parts = deadline.deadline_jobs(job, folder, queue, options=nuke)
+    parts = deadline.make_jobs(job, folder, queue, options=nuke)
     deadline.write(job, folder, parts)
-    return _say(deadline.submit(job, folder, parts) if options.submit else _written("deadline", job, folder), options)
+    return _print(deadline.submit(job, folder, parts) if options.submit else _written("deadline", job, folder), options)
 
 
 def _opencue(options: argparse.Namespace) -> int:
     from stcolor_core.farm import opencue
 
     job, folder = _job(options), options.output.absolute()
-    made = opencue.launcher(job, folder, show=options.show)
-    opencue.write(job, folder, made)
-    return _say(opencue.submit(job, folder, made) if options.submit else _written("opencue", job, folder), options)
+    launcher = opencue.make_launcher(job, folder, show=options.show)
+    opencue.write(job, folder, launcher)
+    return _print(
+        opencue.submit(job, folder, launcher) if options.submit else _written("opencue", job, folder), options
+    )
 
 
 def _job(options: argparse.Namespace) -> Job:
     from stcolor_core.cli.shot_options import check_max_span
     from stcolor_core.farm.engine import SHOT_FILE
-    from stcolor_core.farm.job import Job, split
-    from stcolor_core.farm.pinning import inputs, pinned
+    from stcolor_core.farm.job import Job, split_tasks
+    from stcolor_core.farm.pinning import list_inputs, pin
     from stcolor_core.images.sequences import FramePattern
-    from stcolor_core.pipeline.planning import pieces_of
+    from stcolor_core.pipeline.planning import split_spans
     from stcolor_core.pipeline.protection import refuse_to_write
     from stcolor_core.pipeline.run import plan_run
 
@@ -148,32 +162,34 @@ def _job(options: argparse.Namespace) -> Job:
         check_max_span(shot)
         shot = replace(shot, output=replace(shot.output, max_span=options.max_span))
     nuke = _nuke(options)
-    with Bar() as report:
+    with ProgressBar() as report:
         plan = plan_run(shot, report=report)
-    settled = pinned(shot, plan)
-    stem = FramePattern.parse(settled.output.path).head.rstrip("._-")
-    read = inputs(settled, plan)
+    pinned = pin(shot, plan)
+    stem = FramePattern.parse(pinned.output.path).head.rstrip("._-")
+    inputs = list_inputs(pinned, plan)
     return Job(
         name=options.name if options.name is not None else f"RefColorize {stem}".strip(),
-        shot=settled,
-        tasks=split(pieces_of(settled, plan.spans), plan.digests),
-        inputs=read if nuke is None else (*read, nuke.script),
+        shot=pinned,
+        tasks=split_tasks(split_spans(pinned, plan.spans), plan.digests),
+        inputs=inputs if nuke is None else (*inputs, nuke.script),
         stcolor=options.stcolor,
         chunk=options.chunk,
         priority=options.priority,
         gpus=options.gpus,
         nuke=nuke,
-        environment={name: value for name in _CARRIED if (value := os.environ.get(name))},
+        environment={name: value for name in _JOB_VARIABLES if (value := os.environ.get(name))},
     )
 
 
 def _require_plain_texts(options: argparse.Namespace) -> None:
-    """Raise BadRequest for a line end or the like: the engines keep a job as lines, or as XML."""
+    """Raise BadRequest for line ends and other control characters: the engines store a job as lines or XML."""
     for name, value in vars(options).items():
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, (str, Path)) and not str(text).isprintable():
                 option = "--" + name.replace("_", "-")
-                raise BadRequest(f"{option} {str(text)[:80]!a} holds a character that no job can. Write a plain line.")
+                raise BadRequest(
+                    f"{option} {str(text)[:80]!a} holds a character that a job cannot store. Write a plain line."
+                )
 
 
 def _nuke(options: argparse.Namespace) -> NukeRender | None:
@@ -185,11 +201,11 @@ def _nuke(options: argparse.Namespace) -> NukeRender | None:
             if getattr(options, name, None):
                 option = "--" + name.replace("_", "-")
                 raise BadRequest(
-                    f"{option} is about a script's Write nodes, and there is none. Give --nuke-script too."
+                    f"{option} is about a script's Write nodes, but no script is given. Give --nuke-script too."
                 )
         return None
     if not options.write:
-        raise BadRequest(f"Which Write nodes of {options.nuke_script} are to be rendered? Give --write NAME.")
+        raise BadRequest(f"No Write node of {options.nuke_script} is named. Give --write NAME.")
     script = options.nuke_script.absolute()
     return NukeRender(
         script=script,
@@ -201,9 +217,9 @@ def _nuke(options: argparse.Namespace) -> NukeRender | None:
 
 
 def _this_program() -> str:
-    """Where this installation has its program; its bare name where it is not beside Python."""
-    beside = Path(sys.executable).with_name("stcolor.exe" if sys.platform == "win32" else "stcolor")
-    return str(beside) if beside.exists() else "stcolor"
+    """Return the path of this installation's program; its bare name if it is not beside Python."""
+    program = Path(sys.executable).with_name("stcolor.exe" if sys.platform == "win32" else "stcolor")
+    return str(program) if program.exists() else "stcolor"
 
 
 def _written(engine: str, job: Job, folder: Path) -> Submission:
@@ -213,6 +229,6 @@ def _written(engine: str, job: Job, folder: Path) -> Submission:
     return Submission(engine=engine, path=str(folder), tasks=len(job.tasks), submitted=False, job="", message=message)
 
 
-def _say(handed: Submission, options: argparse.Namespace) -> int:
-    sys.stdout.write((json.dumps(asdict(handed)) if options.json else handed.message) + "\n")
+def _print(submission: Submission, options: argparse.Namespace) -> int:
+    sys.stdout.write((json.dumps(asdict(submission)) if options.json else submission.message) + "\n")
     return 0
