@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from stcolor_core.errors import OutputError, StcolorError
+from stcolor_core.files.atomic import atomic_path
 from stcolor_core.files.locks import FileLock
 
 __all__ = ["HOST", "Connection", "CoreLock", "StartLock", "ask", "connection_file", "find", "state_folder", "writing"]
@@ -74,13 +75,10 @@ class Connection:
 
         Raises OutputError where the folder takes no file.
         """
-        partial = folder / f".connection.{os.getpid()}.partial"
-        with writing(folder):
-            partial.unlink(missing_ok=True)
+        with writing(folder), atomic_path(connection_file(folder)) as partial:
             descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(asdict(self), file)
-            partial.replace(connection_file(folder))
 
     @classmethod
     def read(cls, folder: Path) -> Connection | None:
