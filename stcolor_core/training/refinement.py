@@ -22,8 +22,8 @@ from torch.nn import functional as F
 from stcolor_core.errors import BadRequest
 from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS
 from stcolor_core.method.refinement.mixing import MixingNet, MixingOutput
-from stcolor_core.training.colors import LEAST_ERROR, srgb_of
-from stcolor_core.training.runs import Run, Schedule
+from stcolor_core.method.tensor_color import lab_to_srgb
+from stcolor_core.training.runs import LEAST_ERROR, Run, Schedule
 from stcolor_core.training.samples import count_candidates, read_sample
 
 __all__ = ["Batch", "Settings", "loss_of", "train", "validate"]
@@ -81,7 +81,7 @@ def train(samples: Sequence[Path], output: Path, settings: Settings, *, device: 
 def loss_of(mixed: MixingOutput, batch: Batch) -> Tensor:
     """What is made smaller: minus the PSNR's logarithm, a little of the distance in ab, and surprise at being right."""
     ab = mixed_ab(mixed, batch.ab)
-    error = srgb_of(batch.lightness, ab) - srgb_of(batch.lightness, batch.truth)
+    error = lab_to_srgb(batch.lightness, ab) - lab_to_srgb(batch.lightness, batch.truth)
     square = error.square().mean(dim=(1, 2, 3))
     distance = ((ab - batch.truth).square().sum(1) + 1).sqrt().mean()
     right = (error.detach().square().sum(1, keepdim=True) <= _RIGHT**2).float()
@@ -103,12 +103,12 @@ def validate(network: MixingNet, samples: Sequence[Path], *, device: torch.devic
     for path in samples:
         batch = _to_batch([read_sample(path)], device)
         mixed = network(batch.lightness, batch.ab, batch.facts, batch.evidence)
-        truth = srgb_of(batch.lightness, batch.truth)
+        truth = lab_to_srgb(batch.lightness, batch.truth)
         ab = mixed_ab(mixed, batch.ab)
         rule = (batch.evidence[:, :, _PRIOR, None] * batch.ab).sum(1)
-        error = srgb_of(batch.lightness, ab) - truth
+        error = lab_to_srgb(batch.lightness, ab) - truth
         learned.append(_psnr(error))
-        ruled.append(_psnr(srgb_of(batch.lightness, rule) - truth))
+        ruled.append(_psnr(lab_to_srgb(batch.lightness, rule) - truth))
         chroma.append(float(ab.norm(dim=1).mean() / batch.truth.norm(dim=1).mean().clamp_min(1)))
         certain.append(mixed.certain.sigmoid().flatten()[::17])
         right.append((error.square().sum(1).flatten()[::17] <= _RIGHT**2).float())
