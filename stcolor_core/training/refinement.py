@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stcolor_core.errors import BadRequest
+from stcolor_core.evaluation.metrics import Reliability
 from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS
 from stcolor_core.method.refinement.mixing import MixingNet, MixingOutput
 from stcolor_core.method.tensor_color import lab_to_srgb
@@ -99,7 +100,7 @@ def validate(network: MixingNet, samples: Sequence[Path], *, device: torch.devic
     """Means over whole frames: PSNR in dB of the network and of the fixed rule, chroma over the truth's, and the
     expected calibration error of its certainty."""
     network.eval()
-    learned, ruled, chroma, certain, right = [], [], [], [], []
+    learned, ruled, chroma, reliability = [], [], [], Reliability()
     for path in samples:
         batch = _to_batch([read_sample(path)], device)
         mixed = network(batch.lightness, batch.ab, batch.facts, batch.evidence)
@@ -110,23 +111,14 @@ def validate(network: MixingNet, samples: Sequence[Path], *, device: torch.devic
         learned.append(_psnr(error))
         ruled.append(_psnr(lab_to_srgb(batch.lightness, rule) - truth))
         chroma.append(float(ab.norm(dim=1).mean() / batch.truth.norm(dim=1).mean().clamp_min(1)))
-        certain.append(mixed.certain.sigmoid().flatten()[::17])
-        right.append((error.square().sum(1).flatten()[::17] <= _RIGHT**2).float())
+        certain, right = mixed.certain.sigmoid(), error.square().sum(1) <= _RIGHT**2
+        reliability.add(*(each.flatten()[::17].cpu().numpy() for each in (certain, right)))
     return {
         "psnr": float(np.mean(learned)),
         "rule": float(np.mean(ruled)),
         "chroma": float(np.mean(chroma)),
-        "calibration": calibration_error(torch.cat(certain), torch.cat(right)),
+        "calibration": reliability.error(),
     }
-
-
-def calibration_error(certain: Tensor, right: Tensor, *, bins: int = 20) -> float:
-    """Mean over all of |how sure - how often right|, in bins of equal width (expected calibration error)."""
-    place = (certain * bins).long().clamp(0, bins - 1)
-    count, sure, true = (
-        torch.zeros(bins).index_add(0, place.cpu(), value.cpu()) for value in (torch.ones_like(certain), certain, right)
-    )
-    return float((sure - true).abs().sum() / count.sum())
 
 
 def _psnr(error: Tensor) -> float:
