@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from stcolor_core.errors import OutputError, StcolorError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.files.locks import FileLock
+from stcolor_core.files.user_folders import user_folder
 
 __all__ = ["HOST", "Connection", "CoreLock", "StartLock", "ask", "connection_file", "find", "state_folder", "writing"]
 
@@ -45,13 +46,7 @@ def state_folder() -> Path:
 def _state_folder(platform: str) -> Path:
     if named := os.environ.get("STCOLOR_STATE_DIR"):
         return Path(named)
-    if platform == "win32":
-        parent = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif platform == "darwin":
-        parent = Path.home() / "Library" / "Application Support"
-    else:
-        parent = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(parent) / "stcolor"
+    return user_folder("state", platform=platform)
 
 
 def connection_file(folder: Path) -> Path:
