@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from stcolor_core.errors import OutputError, PlateError, StcolorError
 from stcolor_core.evaluation.metrics import psnr
+from stcolor_core.files.atomic import atomic_path
 from stcolor_core.images import frame_files, plates
 from stcolor_core.images.color import linear_to_lab, luminance_of, srgb_decode, srgb_encode
 from stcolor_core.images.sequences import FramePattern
@@ -179,10 +180,9 @@ def _tile(picture: Rgb8, caption: str) -> Rgb8:
 
 def _write_png(path: Path, picture: Rgb8) -> None:
     _, png = cv2.imencode(".png", picture[..., ::-1])
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(png.tobytes())
-        partial.replace(path)
+        with atomic_path(path) as partial:
+            partial.write_bytes(png.tobytes())
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}). Choose another output folder.") from None
 

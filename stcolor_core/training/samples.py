@@ -28,6 +28,7 @@ from stcolor_core.errors import OutputError, StcolorError
 from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.synthetic import SPARE, layered
+from stcolor_core.files.atomic import atomic_path
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.features.standard import StandardFeatures
 from stcolor_core.method.propagation import Propagator
@@ -204,8 +205,7 @@ def _references(count: int, generator: np.random.Generator) -> tuple[int, ...]:
 
 def _write(path: Path, clip: Clip, frame: int, found: Candidates) -> None:
     """One frame, whole or not at all."""
-    partial_path = path.with_name(f".{path.name}.partial")
-    with partial_path.open("wb") as file:
+    with atomic_path(path) as partial_path, partial_path.open("wb") as file:
         np.savez(
             file,
             lightness=clip.lightnesses[frame].astype(np.float16),
@@ -214,4 +214,3 @@ def _write(path: Path, clip: Clip, frame: int, found: Candidates) -> None:
             facts=found.facts.astype(np.float16),
             evidence=found.evidence.astype(np.float16),
         )
-    partial_path.replace(path)
