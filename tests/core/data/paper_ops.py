@@ -3,7 +3,7 @@
 It is written from the paper alone (Akimoto et al. 2020, arXiv:2011.12528) and shares nothing with the product's code.
 Where the paper is unclear the choice is marked CHOICE; docs/method.md, "What the paper leaves open", gives the reasons.
 Run from anywhere:
-    python tests/core/method/data/paper_ops.py
+    python tests/core/data/paper_ops.py
 """
 
 from __future__ import annotations
