@@ -27,7 +27,7 @@ from stcolor_core.shots.shot import Method
 __all__ = ["View", "Walk", "in_cells"]
 
 # Cells around where the flow leads, from where it is lost to where it is sure: windows that need no hand-set R
-# (method.md, section 6).
+# (docs/method.md, "Dense tracking").
 _WIDEST, _NARROWEST = 4.0, 0.5
 
 

@@ -1,4 +1,4 @@
-"""The paper's own equations by brute force, in numpy on a tiny grid: writes paper_ops.npz, which the tests compare with.
+"""The paper's own equations by brute force, in numpy on a tiny grid: writes paper_ops.npz for the tests.
 
 It is written from the paper alone (Akimoto et al. 2020, arXiv:2011.12528) and shares nothing with the product's code.
 Where the paper is unclear the choice is marked CHOICE; docs/method.md, "What the paper leaves open", gives the reasons.
@@ -92,9 +92,7 @@ def vectors() -> dict[str, NDArray[np.generic]]:
     for frame in range(FRAMES):
         noisy = np.roll(base, frame, axis=1) + 0.35 * random.standard_normal((HEIGHT, WIDTH, CHANNELS))
         features.append(noisy.reshape(-1, CHANNELS).astype(np.float32).astype(np.float64))
-    first, last = (
-        random.uniform(-60, 60, (HEIGHT * WIDTH, 2)).astype(np.float32).astype(np.float64) for _ in range(2)
-    )
+    first, last = (random.uniform(-60, 60, (HEIGHT * WIDTH, 2)).astype(np.float32).astype(np.float64) for _ in range(2))
     to_first, to_last = dense_mask(features, TARGET, 0), dense_mask(features, TARGET, FRAMES - 1)
     target, ends = features[TARGET], [features[0], features[-1]]
     single, dead_single, free_confidence, confidence = warp(target, ends[:1], [first], [to_first])
