@@ -1,6 +1,6 @@
 """How well features alone carry colour: unrestricted attention on the matching grid (docs/method.md, "Warping").
 
-    PYTHONPATH=. python benchmarks/attention.py --dataset ../shared/data/davis [--features gradients] [--every 4]
+    PYTHONPATH=. python benchmarks/attention.py --dataset DIR [--features gradients] [--every 4]
         [--shortlists]
 
 The first frames of each sequence take the colour of one reference frame: a*, b* averaged over grid cells, mixed by a
