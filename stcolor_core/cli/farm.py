@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +50,7 @@ def add_commands(commands: Any) -> None:
     for name, engine in ENGINES.items():
         parser = kinds.add_parser(name, help=engine.help)
         engine.add_options(parser)
-        parser.set_defaults(run=partial(_run, engine))
+        parser.set_defaults(run=_run, engine=engine)
     farm_host.add_commands(kinds)
 
 
@@ -240,8 +239,8 @@ def written(engine: str, job: Job, folder: Path) -> Submission:
     return Submission(engine=engine, path=str(folder), tasks=len(job.tasks), submitted=False, job="", message=message)
 
 
-def _run(engine: Engine, options: argparse.Namespace) -> int:
-    submission = engine.make(options)
+def _run(options: argparse.Namespace) -> int:
+    submission = options.engine.make(options)
     sys.stdout.write((json.dumps(asdict(submission)) if options.json else submission.message) + "\n")
     return 0
 
