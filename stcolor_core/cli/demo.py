@@ -122,7 +122,7 @@ def colorize(shot: DemoShot) -> int:
 
 
 def score(shot: DemoShot, truth: Sequence[Rgb8]) -> Score:
-    """Compare the result, and the plate as it is, with the truth (method.md, section 7).
+    """Compare the result, and the plate as it is, with the truth (docs/method.md, "Measuring").
 
     Raises PlateError where a frame is not there.
     """

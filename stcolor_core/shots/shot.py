@@ -154,7 +154,7 @@ class Method:
     references: how many references colour one frame, the nearest in time; 1 takes only the nearest.
     temperature: softmax temperature of eqs. 3 and 10; None is the model's own default.
     radius: R of eq. 16 in grid cells; None is the model's own default: 9 for exemplar, as in the paper, and windows
-        that follow the optical flow for standard (method.md, section 6).
+        that follow the optical flow for standard (docs/method.md, "Dense tracking").
     threshold: of binarize in eq. 15, strictly greater.
     exact: restart eq. 15 for every target frame (O(N^2)) in place of composing one-step maps (O(N)), and let attention
         look at every place in place of shortlists.

@@ -3,8 +3,8 @@
     stcolor train features --footage DIR [--output FILE] [--steps N]
 
 A target takes its colour from every place of a reference and from places of an unrelated picture, by the attention that
-the model uses (eqs. 3 to 5); what counts is how far that colour is from the true one (Vondrick et al. 2018, the paper's
-[27], over places in place of classes of colour). Luminance alone is seen. Training starts from EfficientNet-Lite0 and
+the model uses (eqs. 3 to 5); what counts is how far that colour is from the true one (Vondrick et al. 2018, over
+places in place of classes of colour). Luminance alone is seen. Training starts from EfficientNet-Lite0 and
 from the principal components of what it and the local descriptors say.
 """
 

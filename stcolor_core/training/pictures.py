@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from stcolor_core.evaluation.dataset import DatasetSequence as Clip
 from stcolor_core.method import tensor_color
 from stcolor_core.method.features.standard import StandardFeatures
-from stcolor_core.training.clips import sized, whole_frames
+from stcolor_core.training.clips import sized
 
 __all__ = ["TARGETS", "Pictures", "drawn", "held"]
 
@@ -48,11 +48,11 @@ class Pictures:
 
 
 def held(clips: Sequence[Clip], device: torch.device) -> list[Tensor]:
-    """The whole frames of every clip, (T, 3, H, W) uint8 sRGB, on the device."""
+    """The frames of every clip, (T, 3, H, W) uint8 sRGB, on the device."""
 
     def read(clip: Clip) -> Tensor:
         small = sized(clip, _SHORT_SIDE)
-        frames = [np.round(255 * small.rgb(index)).astype(np.uint8) for index in range(whole_frames(clip))]
+        frames = [np.round(255 * small.rgb(index)).astype(np.uint8) for index in range(len(clip))]
         return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).contiguous().to(device)
 
     with ThreadPoolExecutor() as pool:

@@ -1,6 +1,7 @@
 """Features of the exemplar model: VGG19 and the correspondence net of Zhang et al. 2019.
 
-B. Zhang et al., "Deep Exemplar-based Video Colorization", CVPR 2019; every number is in method.md, section 4.
+B. Zhang et al., "Deep Exemplar-based Video Colorization", CVPR 2019; every number is in docs/method.md,
+"The exemplar model".
 Module names follow the published checkpoints, whose state dicts load strictly.
 """
 
