@@ -33,7 +33,7 @@ KINDS = {
 INPUTS = {
     "plate": "the grey shot",
     "ref": "the same shot with colour; read at the keyed frames only",
-    "matte": "optional: white on what to keep apart",
+    "matte": "optional; white on what to keep apart",
 }
 
 _KNOB = re.compile(r"^ addUserKnob \{(\d+) (\S+)(.*)\}$", re.MULTILINE)
@@ -116,7 +116,8 @@ _HEAD = ["| knob | kind | what it does |", "|---|---|---|"]
 def _meaning(knob: Knob) -> str:
     if knob.name == "status":
         return "The state of the last job."
-    return _cell(knob.tip)
+    missing = [entry for entry in knob.entries if entry not in knob.tip and entry != "none"]
+    return _cell("\n".join([knob.tip, *([f"One of {', '.join(knob.entries)}."] if missing else [])]))
 
 
 def _cell(text: str) -> str:

@@ -116,12 +116,12 @@ def grey(plane: NDArray[np.float32]) -> Rgb8:
 # ---- drawing
 
 
-def tile(picture: Rgb8, caption: str, *, width: int, ink: tuple[int, int, int] = PLATE_INK, bar: int = 26) -> Rgb8:
+def tile(picture: Rgb8, caption: str, *, width: int, ink: tuple[int, int, int] = PLATE_INK) -> Rgb8:
     """A picture at that width below a bar with its caption."""
-    height = round(width * picture.shape[0] / picture.shape[1])
+    height, bar = round(width * picture.shape[0] / picture.shape[1]), 36
     made = np.full((height + bar, width, 3), 24, np.uint8)
     made[bar:] = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
-    cv2.putText(made, caption, (6, bar - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, ink, 1, cv2.LINE_AA)
+    cv2.putText(made, caption, (8, bar - 11), cv2.FONT_HERSHEY_SIMPLEX, 0.75, ink, 1, cv2.LINE_AA)
     return made
 
 
@@ -146,7 +146,7 @@ def save(name: str, picture: Rgb8, *, quality: int = 88) -> None:
 
 def grey_to_color(demo: Demo) -> None:
     """The README's picture: what goes in above, what comes out below."""
-    width, frames = 400, (1001, 1005, 1012, 1020)
+    width, frames = 500, (1001, 1005, 1020)
     above, below = [], []
     for frame in frames:
         if frame in KEYS:
@@ -166,7 +166,7 @@ def contact_sheet(demo: Demo) -> None:
 
 def confidence(demo: Demo) -> None:
     """One frame far from its keyframe: result, confidence, and where the colour is really wrong."""
-    frame, width = 1024, 533
+    frame, width = 1024, 500
     file = demo.one() / "result" / f"result.{frame}.exr"
     result = display(file)
     # The confidence says how likely a pixel is within 16 of 255 levels of the truth in each of red, green and blue.
@@ -175,9 +175,9 @@ def confidence(demo: Demo) -> None:
         "confidence",
         rows(
             [
-                tile(result, f"{frame}: result from keyframe {KEYS[0]}", width=width),
+                tile(result, f"{frame}: result from key {KEYS[0]}", width=width),
                 tile(grey(layer(file, "rc_conf.warp")), "confidence: white is sure", width=width),
-                tile(grey(1 - wrong.astype(np.float32)), "black: more than 16 levels from the film", width=width),
+                tile(grey(1 - wrong.astype(np.float32)), "black: more than 16 levels off", width=width),
             ]
         ),
     )
@@ -185,7 +185,7 @@ def confidence(demo: Demo) -> None:
 
 def keyframes(demo: Demo) -> None:
     """The same frame from one keyframe and from two, each with its confidence."""
-    frame, width = 1022, 400
+    frame, width = 1022, 500
     one, two = (folder / "result" / f"result.{frame}.exr" for folder in (demo.one(), demo.two()))
     above = [
         tile(display(one), f"{frame}: keyframe 1005 alone", width=width),
@@ -365,7 +365,7 @@ def panel(demo: Demo) -> None:
 
         comp.nuke.frame(KEYS[0])
         opened = session.open_panel("refcolorize.panel")
-        opened.resize(480, 640)
+        opened.resize(520, 640)
         opened.show()
         opened.colorize.click()
         wait_until(lambda: "v001 is done" in opened.status.text(), 300)
@@ -379,10 +379,10 @@ def panel(demo: Demo) -> None:
         before = line.grab().toImage()
         opened.references.pictures.click()
         wait_until(lambda: line.grab().toImage() != before)
-        grabbed("panel", opened)
+        grab("panel", opened)
         opened.resize(900, 640)
         settle()
-        grabbed("timeline", opened.references)
+        grab("timeline", opened.references)
         opened.close()
         settle()
 
@@ -399,17 +399,20 @@ def farm_dialog(demo: Demo) -> None:
         engines = [dialog.form.engine.itemText(row) for row in range(dialog.form.engine.count())]
         dialog.form.engine.setCurrentIndex(next(row for row, name in enumerate(engines) if "Deadline 10" in name))
         settle()
-        grabbed("farm_dialog", dialog)
+        grab("farm_dialog", dialog)
         dialog.close()
         settle()
 
 
-def grabbed(name: str, widget: Any) -> None:
+def grab(name: str, widget: Any) -> None:
     """Save what a Qt widget shows."""
     with tempfile.NamedTemporaryFile(suffix=".png") as file:
         if not widget.grab().save(file.name):
             raise SystemExit(f"{name}: Qt could not save the picture")
-        save(name, np.asarray(cv2.imread(file.name)[..., ::-1], np.uint8), quality=101)
+        grabbed = cv2.imread(file.name)
+    ground = [int(value) for value in grabbed[-1, -1]]
+    framed = cv2.copyMakeBorder(grabbed, *[8 * SCALE] * 4, cv2.BORDER_CONSTANT, value=ground)
+    save(name, np.asarray(framed[..., ::-1], np.uint8), quality=101)
 
 
 def settle() -> None:
