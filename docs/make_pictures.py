@@ -346,7 +346,7 @@ def nuke_script(demo: Demo, folder: Path) -> Iterator[tuple[Any, Any]]:
 
 def _show_placeholders(app: Any) -> None:
     """Give placeholder texts a colour, which the tests' palette leaves as dark as their ground."""
-    from refcolorize.qt import QtGui
+    from refcolorize.host.qt import QtGui
 
     palette = app.palette()
     palette.setColor(QtGui.QPalette.ColorRole.PlaceholderText, QtGui.QColor("#8a8a8a"))
@@ -417,7 +417,7 @@ def grab(name: str, widget: Any) -> None:
 
 def settle() -> None:
     """Let Qt lay out and paint what has changed."""
-    from refcolorize.qt import QtWidgets
+    from refcolorize.host.qt import QtWidgets
 
     until = time.monotonic() + 0.5
     while time.monotonic() < until:
