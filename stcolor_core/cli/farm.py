@@ -6,7 +6,8 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,34 +22,50 @@ if TYPE_CHECKING:
     from stcolor_core.farm.engine import Submission
     from stcolor_core.farm.job import Job, NukeRender
 
-__all__ = ["add_commands"]
+__all__ = ["ENGINES", "Engine", "add_commands", "add_job_options", "make_job", "report_written"]
 
 _NUKE = "nuke"
 _JOB_VARIABLES = ("STCOLOR_MODELS_DIR", VARIABLE, "NUKE_PATH", "OCIO")  # environment variables that the hosts need
 
 
+@dataclass(frozen=True)
+class Engine:
+    """A farm engine on the command line.
+
+    Attributes:
+        help: One line for `stcolor farm --help`.
+        add_options: Adds the command's options: those of `add_job_options` and the engine's own.
+        make: Writes the job that the options describe, and submits it if --submit is given.
+    """
+
+    help: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    make: Callable[[argparse.Namespace], Submission]
+
+
 def add_commands(commands: Any) -> None:
-    """Add `farm` with the engines' commands and those of the hosts to the subparsers of `stcolor`.
+    """Add `farm` with the engines' commands and those of `farm_host` to the subparsers of `stcolor`.
 
     Args:
         commands: The subparsers, as `add_subparsers` returns them.
     """
     farm = commands.add_parser("farm", help="colour a shot on a render farm")
     kinds = farm.add_subparsers(required=True, metavar="COMMAND", parser_class=type(farm))
-    _add_openjd(kinds.add_parser("openjd", help="write a job bundle for OpenJD and AWS Deadline Cloud"))
-    _add_deadline(kinds.add_parser("deadline", help="write jobs for Deadline 10"))
-    _add_opencue(kinds.add_parser("opencue", help="write a job for OpenCue"))
+    for name, engine in ENGINES.items():
+        parser = kinds.add_parser(name, help=engine.help)
+        engine.add_options(parser)
+        parser.set_defaults(run=_make, engine=engine)
     farm_host.add_commands(kinds)
 
 
 def _add_openjd(parser: argparse.ArgumentParser) -> None:
-    _add_job_options(parser, output="folder of the bundle")
+    add_job_options(parser, output="folder of the bundle")
     _add_host_options(parser)
-    parser.set_defaults(run=_openjd, handles=None)  # no handles: its Nuke step waits for every frame
+    parser.set_defaults(handles=None)  # no handles: its Nuke step waits for every frame
 
 
 def _add_deadline(parser: argparse.ArgumentParser) -> None:
-    _add_job_options(
+    add_job_options(
         parser, output="folder of the info files", max_span=f"frames that one task writes ({FRAMES_PER_TASK})"
     )
     parser.add_argument(
@@ -66,19 +83,26 @@ def _add_deadline(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--continue-on-error", action="store_true", help="go on to a Write node's next frame after one that fails"
     )
-    parser.set_defaults(run=_deadline, gpus=0, nuke=None)  # set by Deadline's groups and its Nuke plug-in
+    parser.set_defaults(gpus=0, nuke=None)  # set by Deadline's groups and its Nuke plug-in
 
 
 def _add_opencue(parser: argparse.ArgumentParser) -> None:
-    _add_job_options(parser, output="folder of the job")
+    add_job_options(parser, output="folder of the job")
     _add_host_options(parser)
     parser.add_argument("--show", metavar="S", help="default: $SHOW")
-    parser.set_defaults(run=_opencue, handles=None)  # no handles, as for OpenJD
+    parser.set_defaults(handles=None)  # no handles, as for OpenJD
 
 
-def _add_job_options(
+def add_job_options(
     parser: argparse.ArgumentParser, *, output: str, max_span: str = "most frames of a span that one task writes"
 ) -> None:
+    """Add the options that every engine has.
+
+    Args:
+        parser: The parser of an engine's command.
+        output: The help text of --output.
+        max_span: The help text of --max-span.
+    """
     parser.add_argument(
         "--shot", type=Path, required=True, help="a shot file, as `stcolor colorize --write-shot` writes it"
     )
@@ -107,20 +131,20 @@ def _add_host_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _openjd(options: argparse.Namespace) -> int:
+def _openjd(options: argparse.Namespace) -> Submission:
     from stcolor_core.farm import openjd
 
-    job, folder = _job(options), options.output.absolute()
+    job, folder = make_job(options), options.output.absolute()
     openjd.write(job, folder)
-    return _print(openjd.submit(job, folder) if options.submit else _written("openjd", job, folder), options)
+    return openjd.submit(job, folder) if options.submit else report_written("openjd", job, folder)
 
 
-def _deadline(options: argparse.Namespace) -> int:
+def _deadline(options: argparse.Namespace) -> Submission:
     from stcolor_core.farm import deadline
 
     if options.timeout is not None and options.timeout < 1:
         raise BadRequest(f"--timeout is {options.timeout} but must be 1 minute or more. Leave it out for no limit.")
-    job, folder = deadline.with_even_tasks(_job(options)), options.output.absolute()
+    job, folder = deadline.with_even_tasks(make_job(options)), options.output.absolute()
     queue = deadline.QueueOptions(
         pool=options.pool,
         secondary_pool=options.secondary_pool,
@@ -131,21 +155,27 @@ def _deadline(options: argparse.Namespace) -> int:
     nuke = deadline.NukeOptions(views=options.views, proxy=options.proxy, continue_on_error=options.continue_on_error)
     parts = deadline.make_jobs(job, folder, queue, options=nuke)
     deadline.write(job, folder, parts)
-    return _print(deadline.submit(job, folder, parts) if options.submit else _written("deadline", job, folder), options)
+    return deadline.submit(job, folder, parts) if options.submit else report_written("deadline", job, folder)
 
 
-def _opencue(options: argparse.Namespace) -> int:
+def _opencue(options: argparse.Namespace) -> Submission:
     from stcolor_core.farm import opencue
 
-    job, folder = _job(options), options.output.absolute()
+    job, folder = make_job(options), options.output.absolute()
     launcher = opencue.make_launcher(job, folder, show=options.show)
     opencue.write(job, folder, launcher)
-    return _print(
-        opencue.submit(job, folder, launcher) if options.submit else _written("opencue", job, folder), options
-    )
+    return opencue.submit(job, folder, launcher) if options.submit else report_written("opencue", job, folder)
 
 
-def _job(options: argparse.Namespace) -> Job:
+def make_job(options: argparse.Namespace) -> Job:
+    """Return the job that the options describe: the pinned shot, cut into tasks.
+
+    Args:
+        options: The parsed options of an engine's command.
+
+    Raises:
+        BadRequest: If an option or the shot is invalid.
+    """
     from stcolor_core.cli.shot_options import check_max_span
     from stcolor_core.farm.engine import SHOT_FILE
     from stcolor_core.farm.job import Job, split_tasks
@@ -222,13 +252,29 @@ def _this_program() -> str:
     return str(program) if program.exists() else "stcolor"
 
 
-def _written(engine: str, job: Job, folder: Path) -> Submission:
+def report_written(engine: str, job: Job, folder: Path) -> Submission:
+    """Return the result of a job that was written but not submitted.
+
+    Args:
+        engine: The name of the engine's command.
+        job: The job.
+        folder: The folder of its files.
+    """
     from stcolor_core.farm.engine import Submission
 
     message = f"{folder} holds the job: {len(job.tasks)} tasks for the frames {name_frames(parse_frames(job.frames))}."
     return Submission(engine=engine, path=str(folder), tasks=len(job.tasks), submitted=False, job="", message=message)
 
 
-def _print(submission: Submission, options: argparse.Namespace) -> int:
+def _make(options: argparse.Namespace) -> int:
+    submission = options.engine.make(options)
     sys.stdout.write((json.dumps(asdict(submission)) if options.json else submission.message) + "\n")
     return 0
+
+
+ENGINES: dict[str, Engine] = {
+    "openjd": Engine("write a job bundle for OpenJD and AWS Deadline Cloud", _add_openjd, _openjd),
+    "deadline": Engine("write jobs for Deadline 10", _add_deadline, _deadline),
+    "opencue": Engine("write a job for OpenCue", _add_opencue, _opencue),
+}
+"""The engines by the names of their commands. A new engine is a new row (docs/develop/recipes.md)."""
