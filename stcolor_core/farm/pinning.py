@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stcolor_core.farm.job import Task, split_tasks
-from stcolor_core.farm.paths import absolute
+from stcolor_core.farm.paths import make_absolute
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.planning import RunPlan, plan_spans, split_spans
 from stcolor_core.pipeline.run import plan_run
@@ -44,7 +44,7 @@ def pin(shot: Shot, plan: RunPlan) -> Shot:
         method=replace(shot.method, tracking=plan.tracking, cuts=format_frames(plan.cuts) or "none"),
         ocio=shot.ocio or os.environ.get("OCIO") or None,
     )
-    return with_paths(pinned, absolute)
+    return with_paths(pinned, make_absolute)
 
 
 def plan_tasks(shot: Shot) -> tuple[Task, ...]:
