@@ -81,7 +81,7 @@ def end_at_second_signal() -> Iterator[None]:
 
     Python's own handlers run only when the main thread returns from torch or from waiting for a thread. A listener
     thread therefore receives the signals through Python's wake-up socket, which also works on Windows. Partly written
-    files are removed. Does nothing outside of the main thread, where Python allows no wake-up socket.
+    files are removed. Outside of the main thread this does nothing, because only that thread can set a wake-up socket.
 
     Yields:
         Nothing.

@@ -30,7 +30,7 @@ def cryptomatte_layers(
 ) -> tuple[dict[str, Plane], dict[str, str]]:
     """Encode masks as one Cryptomatte (specification 1.2).
 
-    Where the masks of a pixel sum to more than 1, they are scaled to 1.
+    If the masks of a pixel sum to more than 1, they are scaled to 1.
 
     Args:
         masks: (K, h, w), 0..1; K may be 0.

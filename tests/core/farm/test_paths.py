@@ -115,8 +115,8 @@ def test_rules_that_are_none_are_refused_by_their_file(text: str, tmp_path: Path
 MISSPELT = [
     pytest.param({"source_path_format": "POSX"}, "POSIX or WINDOWS", id="misspelt format"),
     pytest.param({"source_path_format": None}, "POSIX or WINDOWS", id="no format"),
-    pytest.param({"source_path": 3}, "no path", id="source that is a number"),
-    pytest.param({"destination_path": []}, "no path", id="destination that is a list"),
+    pytest.param({"source_path": 3}, "not a path", id="source that is a number"),
+    pytest.param({"destination_path": []}, "not a path", id="destination that is a list"),
 ]
 
 
