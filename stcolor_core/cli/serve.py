@@ -143,23 +143,8 @@ def _in_background(options: argparse.Namespace, folder: Path) -> int:
 
 def _start(options: argparse.Namespace, folder: Path) -> Connection:
     """Start a process that becomes the core unless another one has done so meanwhile; return the core's connection."""
-    command = [sys.executable, "-m", "stcolor_core.cli", "serve", "--port", str(options.port)]
-    command += ["--device", options.device, "--idle-minutes", str(options.idle_minutes)]
-    flags = 0
-    if sys.platform == "win32":
-        flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
     log = folder / "background.log"
-    with writing(folder):
-        output = log.open("wb")
-    with output:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            creationflags=flags,
-            start_new_session=True,  # the same on POSIX; ignored on Windows
-        )
+    process = _spawn(options, folder, log)
     core: Connection | None = None
 
     def is_decided() -> bool:
@@ -188,6 +173,26 @@ def _start(options: argparse.Namespace, folder: Path) -> Connection:
         lines = _read_text(log).splitlines() or ["it printed nothing"]
         raise StcolorError(f"The core did not start: {lines[-1].removeprefix('stcolor: ')}")
     return core
+
+
+def _spawn(options: argparse.Namespace, folder: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Start `stcolor serve` as a process of its own, whose output goes to the log."""
+    command = [sys.executable, "-m", "stcolor_core.cli", "serve", "--port", str(options.port)]
+    command += ["--device", options.device, "--idle-minutes", str(options.idle_minutes)]
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+    with writing(folder):
+        output = log.open("wb")
+    with output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            creationflags=flags,
+            start_new_session=True,  # the same on POSIX; ignored on Windows
+        )
 
 
 def _read_text(path: Path) -> str:

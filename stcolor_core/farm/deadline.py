@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -143,22 +143,7 @@ def make_jobs(
         ),
     ]
     if job.nuke is not None:
-        render = {"Plugin": "Nuke", "Frames": job.frames, "ChunkSize": str(FRAMES_PER_RENDER), **common.queued}
-        after = "3_verify"
-        if job.frames_per_task is not None:
-            render, after = {**render, **_frame_dependencies(job.nuke)}, "2_colour"
-        for number, write_node in enumerate(job.nuke.writes, start=4):
-            plugin = {
-                "SceneFile": str(job.nuke.script),
-                "Version": job.nuke.version,
-                "WriteNode": write_node,
-                "BatchMode": "True",
-                "ContinueOnError": str(options.continue_on_error),
-                **({"Views": options.views} if options.views else {}),
-                **({"RenderMode": "Render using Proxies", "ProxyMode": "True"} if options.proxy else {}),
-            }
-            info = {**render, "Name": f"{job.name} - {write_node}"}
-            parts.append(DeadlineJob(name=f"{number}_nuke", after=after, info=info, plugin=plugin))
+        parts += _nuke_jobs(job, job.nuke, common, options)
     return parts
 
 
@@ -222,6 +207,25 @@ def submit(job: Job, folder: Path, parts: Sequence[DeadlineJob]) -> Submission:
         job=",".join(ids.values()),
         message=f"Submitted to Deadline as {', '.join(ids.values())}: {len(job.tasks)} tasks to colour, from {folder}.",
     )
+
+
+def _nuke_jobs(job: Job, nuke: NukeRender, common: _Common, options: NukeOptions) -> Iterator[DeadlineJob]:
+    render = {"Plugin": "Nuke", "Frames": job.frames, "ChunkSize": str(FRAMES_PER_RENDER), **common.queued}
+    after = "3_verify"
+    if job.frames_per_task is not None:
+        render, after = {**render, **_frame_dependencies(nuke)}, "2_colour"
+    for number, write_node in enumerate(nuke.writes, start=4):
+        plugin = {
+            "SceneFile": str(nuke.script),
+            "Version": nuke.version,
+            "WriteNode": write_node,
+            "BatchMode": "True",
+            "ContinueOnError": str(options.continue_on_error),
+            **({"Views": options.views} if options.views else {}),
+            **({"RenderMode": "Render using Proxies", "ProxyMode": "True"} if options.proxy else {}),
+        }
+        info = {**render, "Name": f"{job.name} - {write_node}"}
+        yield DeadlineJob(name=f"{number}_nuke", after=after, info=info, plugin=plugin)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -154,13 +154,13 @@ def _inspect_file(path: Path, digest: str) -> ExistingFrame:
     if status is None or status[0] == 0:
         return ExistingFrame(OutputState.MISSING, status, {})
     file = frame_state(path)
-    own = file.metadata.get("stcolor/settings")
-    if own is None:
+    recorded = file.metadata.get("stcolor/settings")
+    if recorded is None:
         return ExistingFrame(OutputState.FOREIGN, status, file.metadata)
     if not file.complete:
         return ExistingFrame(OutputState.MISSING, status, file.metadata)
     changed = not file.untouched and is_as_written(path) is False
-    if own == digest:
+    if recorded == digest:
         return ExistingFrame(OutputState.CHANGED if changed else OutputState.VALID, status, file.metadata)
     state = OutputState.FOREIGN if changed or _is_locked(path) else OutputState.STALE
     return ExistingFrame(state, status, file.metadata)

@@ -77,8 +77,8 @@ def open_pipe(
 
 
 def _has_plate_type(shot: Shot, picture: Path) -> bool:
-    plate, own = (path.suffix.lower() for path in (FramePattern.parse(shot.plate.path).path(0), picture))
-    return _SAME_TYPE.get(plate, plate) == _SAME_TYPE.get(own, own)
+    plate, other = (path.suffix.lower() for path in (FramePattern.parse(shot.plate.path).path(0), picture))
+    return _SAME_TYPE.get(plate, plate) == _SAME_TYPE.get(other, other)
 
 
 class ShotInputs:
@@ -315,13 +315,13 @@ class ShotInputs:
         yield self._describe("Plate", shot.plate.path, self.pipe, shot.plate.colorspace, self.first_format)
         for reference in shot.references:
             pattern = FramePattern.parse(reference.path)
-            own = [
+            frames = [
                 frame
                 for frame, (path, _) in self.references.items()
                 if reference.frame in (None, frame) and path == pattern.path(frame)
             ]
-            for entry, frames in self._group_references(own, reference.path).items():
-                yield replace(entry, label=f"Reference {name_frames(frames)}")
+            for entry, group in self._group_references(frames, reference.path).items():
+                yield replace(entry, label=f"Reference {name_frames(group)}")
         for still in shot.stills:
             yield self._describe_coloured("Still", still.path, Path(still.path), still.colorspace)
 

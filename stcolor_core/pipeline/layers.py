@@ -1,4 +1,4 @@
-"""The channels that a rendered frame holds beside its picture: ab, confidence, STMap, source and Cryptomatte."""
+"""The channels that a rendered frame holds besides its picture: ab, confidence, STMap, source and Cryptomatte."""
 
 from __future__ import annotations
 

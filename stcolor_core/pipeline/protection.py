@@ -71,8 +71,8 @@ def refuse_results_as_references(shot: Shot, inputs: ShotInputs) -> None:
         if reference.frame is not None:
             continue
         pattern = FramePattern.parse(reference.path)
-        own = [frame for frame, (path, _) in inputs.references.items() if path == pattern.path(frame)]
-        results = [frame for frame in own if inputs.is_result(pattern.path(frame))]
+        frames = [frame for frame, (path, _) in inputs.references.items() if path == pattern.path(frame)]
+        results = [frame for frame in frames if inputs.is_result(pattern.path(frame))]
         results = [frame for frame in results if is_as_written(pattern.path(frame)) is not False]
         if results:
             raise BadRequest(

@@ -64,13 +64,13 @@ class FrameWriter:
             plate: The same frame of the plate.
             rest: The frame coloured from the known part, if the reference is known only in part; None otherwise.
         """
-        own = np.ones(self._footage.canvas[3:1:-1], np.float32)
+        ones = np.ones(self._footage.canvas[3:1:-1], np.float32)
         result = RenderedFrame(
             frame=frame,
             ab=reference.ab,
-            confidence=own,
-            tracked=own,
-            source=own * frame,
+            confidence=ones,
+            tracked=ones,
+            source=ones * frame,
             displacement=None,
             mattes=self._footage.instances(frame),
         )
@@ -80,7 +80,7 @@ class FrameWriter:
         return replace(
             result,
             ab=np.where(known[..., None], reference.ab, full.ab),
-            confidence=np.where(known, own, full.confidence),
+            confidence=np.where(known, ones, full.confidence),
             tracked=known.astype(np.float32),
         )
 
@@ -96,14 +96,14 @@ class FrameWriter:
             OutputError: If the frame cannot be written.
         """
         layers, cryptomatte = make_channels(frame, canvas=self._footage.canvas, display=self._footage.display)
-        own = {
+        channels = {
             name: (self._footage.to_data_window(plate.header, values), kind) for name, (values, kind) in layers.items()
         }
         beauty = self._shot.output.beauty
         if beauty:
-            ab = np.stack([own["rc_ab.u"][0], own["rc_ab.v"][0]], axis=-1)
+            ab = np.stack([channels["rc_ab.u"][0], channels["rc_ab.v"][0]], axis=-1)
             color = self._footage.pipe.composite(plate.pixels, ab)
-            own = {**{name: (color[..., i], "half") for i, name in enumerate("RGB")}, **own}
+            channels = {**{name: (color[..., i], "half") for i, name in enumerate("RGB")}, **channels}
         metadata = {
             "stcolor/version": __version__,
             "stcolor/model": self._shot.method.model,
@@ -114,4 +114,4 @@ class FrameWriter:
             **cryptomatte,
         }
         interop = self._inputs.interop_id if beauty else None
-        write_frame(self._output.path(frame.frame), own, like=plate.header, metadata=metadata, interop_id=interop)
+        write_frame(self._output.path(frame.frame), channels, like=plate.header, metadata=metadata, interop_id=interop)
