@@ -100,7 +100,7 @@ def add_job_options(
 
     Args:
         parser: The parser of an engine's command.
-        output: The help text of --output.
+        output: The help text of --output: how the engine uses the folder.
         max_span: The help text of --max-span.
     """
     parser.add_argument(
@@ -171,7 +171,7 @@ def make_job(options: argparse.Namespace) -> Job:
     """Return the job that the options describe: the pinned shot, cut into tasks.
 
     Args:
-        options: The parsed options of an engine's command.
+        options: The options of `add_job_options`; `gpus`, `handles` and `nuke` must be set too.
 
     Raises:
         BadRequest: If an option or the shot is invalid.
