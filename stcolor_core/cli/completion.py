@@ -27,6 +27,7 @@ class PrintCompletion(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,  # noqa: ARG002
     ) -> None:
+        """Print the script and exit, as argparse calls an action."""
         import shtab  # here, because it takes 20 ms and no command needs it
 
         for action in _actions(parser):
