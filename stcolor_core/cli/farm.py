@@ -71,8 +71,8 @@ def _add_deadline(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--handles", type=int, metavar="N", help="frames before and after its own that a Write node reads (0)"
     )
-    parser.add_argument("--pool", metavar="P")
-    parser.add_argument("--secondary-pool", metavar="P")
+    parser.add_argument("--pool", metavar="P", help="pool of the jobs")
+    parser.add_argument("--secondary-pool", metavar="P", help="secondary pool of the jobs")
     parser.add_argument("--group", metavar="G", help="group of the hosts that have stcolor and a GPU")
     parser.add_argument("--comment", metavar="TEXT", help="shown in the Monitor")
     parser.add_argument(
@@ -94,7 +94,7 @@ def _add_opencue(parser: argparse.ArgumentParser) -> None:
 
 
 def add_job_options(
-    parser: argparse.ArgumentParser, *, output: str, max_span: str = "most frames of a span that one task writes"
+    parser: argparse.ArgumentParser, *, output: str, max_span: str = "largest number of frames that one task writes"
 ) -> None:
     """Add the options that every engine has.
 

@@ -40,7 +40,7 @@ def add_commands(commands: Any) -> None:
 def _add_host_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shot", type=Path, required=True, help="the shot file of the job")
     parser.add_argument(
-        "--progress", choices=STYLES, default="plain", help="the engine that reads the progress lines (%(default)s)"
+        "--progress", choices=STYLES, default="plain", help="print progress in the form of this engine (%(default)s)"
     )
     parser.add_argument(
         "--path-mapping",

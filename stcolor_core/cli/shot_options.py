@@ -79,7 +79,7 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     _add(group, "--missing", "plate.missing", missing, choices=("error", "skip", "hold"))
     only = "write only these frames; the result is the same as in the whole shot"
     _add(group, "--only", "output.frames", only, metavar="FRAMES")
-    span = "most frames of a span that one farm task writes, for --write-shot"
+    span = "largest number of frames that one farm task writes, for --write-shot"
     _add(group, "--max-span", "output.max_span", span, type=int, metavar="N")
 
 

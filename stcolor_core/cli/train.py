@@ -24,7 +24,7 @@ def add_commands(commands: Any) -> None:
     for parser in (features, refinement):
         parser.add_argument("--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures")
         parser.add_argument("--output", type=Path, help="default: the file in stcolor_core/weights")
-        parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
         parser.add_argument(
             "--held-out", nargs="*", metavar="CLIP", help="clips to validate on only; default: a tenth of the footage"
         )
