@@ -126,7 +126,7 @@ def test_openjd_runs_a_whole_job_to_the_very_bytes_of_a_local_run(shot: ShotOnDi
     assert done.returncode == 0, done.stdout
     assert "Span(CHUNK[INT]) = 0-1" in done.stdout
     assert "openjd_progress: 100.0" in done.stdout
-    assert "All 9 frames are there and as they should be." in done.stdout
+    assert "All 9 frames are there and up to date." in done.stdout
     assert colored(shot) == whole(shot)
     starts = [json.loads(line) for line in (shot.folder / "nuke.log").read_text(encoding="utf-8").splitlines()]
     asked = [["-F", "1001-1009", "-X", write, "-x", str(script)] for write in ("Write1", "Group1.Write2")]
