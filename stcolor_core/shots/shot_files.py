@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError
-from stcolor_core.images.frame_ranges import gaps, name_runs, runs_of
+from stcolor_core.images.frame_ranges import describe_runs, find_gaps, group_runs
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.shots.shot import Plate, Shot, name_frames, parse_frames
 
@@ -28,12 +28,12 @@ def find_frames(plate: Plate) -> dict[int, Path]:
     if not there:
         raise PlateError(f"There is no frame of {plate.path}. Check the path and the frame padding.")
     asked = None if plate.frames is None else parse_frames(plate.frames)
-    missing = gaps(there) if asked is None else runs_of(set(asked).difference(there))
+    missing = find_gaps(there) if asked is None else group_runs(set(asked).difference(there))
     if plate.missing != "skip" and asked is None:
         _require_no_stray(plate, there, missing)
     if missing and plate.missing == "error":
         raise PlateError(
-            f"Frame {name_runs(missing)} of {plate.path} is missing. "
+            f"Frame {describe_runs(missing)} of {plate.path} is missing. "
             "Render it, or pass --missing skip or --missing hold."
         )
     if plate.missing == "hold":
