@@ -1,4 +1,4 @@
-"""Scene cuts on luminance: made shots whose cuts are known, and real ones where ../shared is there."""
+"""Scene cuts on luminance: made shots whose cuts are known, and real ones if ../shared exists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stcolor_core.shots.cuts import CutFinder, find_cuts
+from stcolor_core.shots.cuts import CutFinder
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 HEIGHT, WIDTH = 90, 160
@@ -23,6 +23,12 @@ def scene(seed: int, count: int, *, speed: float = 2.0) -> list[np.ndarray]:
     land = sum(scale * cv2.GaussianBlur(noise, (0, 0), scale) for scale in (2, 5, 12))
     land = cv2.normalize(land, None, 5, 95, cv2.NORM_MINMAX)
     return [land[:, int(speed * i) :][:, :WIDTH].copy() for i in range(count)]
+
+
+def find_cuts(frames: Iterable[tuple[int, np.ndarray]]) -> list[int]:
+    finder = CutFinder()
+    cuts = [cut for frame, lightness in frames for cut in finder.add(frame, lightness)]
+    return cuts + finder.finish()
 
 
 def cuts_of(frames: Iterable[np.ndarray]) -> list[int]:
