@@ -85,8 +85,8 @@ def describe_runs(runs: Sequence[range]) -> str:
         runs: Runs of consecutive frames, as of `group_runs`.
     """
     text = ", ".join(map(_format_run, runs[:_NAMED_RUNS]))
-    more = sum(run.stop - run.start for run in runs[_NAMED_RUNS:])
-    return f"{text} and {more} more" if more else text
+    remaining = sum(run.stop - run.start for run in runs[_NAMED_RUNS:])
+    return f"{text} and {remaining} more" if remaining else text
 
 
 def group_runs(frames: Iterable[int]) -> list[range]:

@@ -58,8 +58,8 @@ def _space_id(name: str, config: str | None) -> str | None:
     if space is None:
         open_space(name, config=config)  # raises, with similar names
         return None
-    if own := _recorded_id(space):
-        return own
+    if recorded_id := _recorded_id(space):
+        return recorded_id
     known, _ = open_config(_KNOWN)
     for spelling in (space.getName(), *space.getAliases()):
         candidate = known.getColorSpace(spelling)
@@ -87,7 +87,7 @@ def _is_equal(name: str, config: str | None, known: str) -> bool:
     probes = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, 3)
     try:
         light = open_space(name, config=config).decode(probes)
-        other = open_space(known, config=_KNOWN).decode(probes)
+        known_light = open_space(known, config=_KNOWN).decode(probes)
     except ColorError:
         return False
-    return bool(np.allclose(light, other, rtol=0.01, atol=1e-3))
+    return bool(np.allclose(light, known_light, rtol=0.01, atol=1e-3))

@@ -93,25 +93,25 @@ def find_references(
         pattern = FramePattern.parse(reference.path)
         if reference.frame is None:
             on_disk = set(pattern.frames()) if pattern.is_sequence else set()
-            own = plate.intersection(on_disk)
-            if not own:
+            common = plate.intersection(on_disk)
+            if not common:
                 raise BadRequest(
                     f"No frame of the references {reference.path} is a frame of the plate. "
                     "Check the padding, or give FRAME=PATH."
                 )
-            if on_disk - own:
+            if on_disk - common:
                 warn(
-                    f"Frame {name_frames(on_disk - own)} of the references {reference.path} is not a frame of the "
+                    f"Frame {name_frames(on_disk - common)} of the references {reference.path} is not a frame of the "
                     "plate and is not used. Check the numbering."
                 )
-            if repeated := own.intersection(from_sequences):
+            if repeated := common.intersection(from_sequences):
                 warn(
                     f"Frame {name_frames(repeated)} of the references {reference.path} is also in a sequence "
                     "given before it, which is used. Remove one of them."
                 )
-            from_sequences |= own
+            from_sequences |= common
             references.update(
-                {frame: (pattern.path(frame), reference.colorspace) for frame in own if frame not in references}
+                {frame: (pattern.path(frame), reference.colorspace) for frame in common if frame not in references}
             )
         elif reference.frame not in plate:
             span = f"{min(plate)}-{max(plate)}"

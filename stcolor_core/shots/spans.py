@@ -51,18 +51,18 @@ class Span:
         """Return the frames in order away from the only bounding reference; in time order if there are two or none."""
         return self.frames[::-1] if self.before is None and self.after is not None else self.frames
 
-    def walks(self, wanted: Collection[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def walks(self, requested: Collection[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the frames to walk over in order to colour some frames of the span.
 
         Args:
-            wanted: The frames to colour.
+            requested: The frames to colour.
 
         Returns:
             The walk back from `after`, which is empty unless the span lies between two references; and the walk
-            outward. Each ends with its last wanted frame.
+            outward. Each ends with its last requested frame.
         """
         back = self.outward[::-1] if self.between else ()
-        return _truncate_walk(wanted, back), _truncate_walk(wanted, self.outward)
+        return _truncate_walk(requested, back), _truncate_walk(requested, self.outward)
 
     @property
     def reads(self) -> tuple[int, ...]:
@@ -82,22 +82,22 @@ def plan(frames: Sequence[int], references: Iterable[int], cuts: Iterable[int], 
     keyframes = sorted(set(references))
     spans: list[Span] = []
     for scene in _split_scenes(frames, cuts):
-        own = [key for key in keyframes if scene[0] <= key <= scene[-1]]
-        for before, after in zip([None, *own], [*own, None], strict=True):
+        scene_keyframes = [key for key in keyframes if scene[0] <= key <= scene[-1]]
+        for before, after in zip([None, *scene_keyframes], [*scene_keyframes, None], strict=True):
             inside = tuple(f for f in scene if (before is None or f > before) and (after is None or f < after))
             bounds = (before is not None) + (after is not None)
             if not inside:
                 continue
             if per_frame == 1 and bounds == 2:
-                near = tuple(f for f in inside if f - before <= after - f)  # type: ignore[operator]
-                spans += [Span(near, before, None), Span(inside[len(near) :], None, after)]
+                nearer_to_before = tuple(f for f in inside if f - before <= after - f)  # type: ignore[operator]
+                spans += [Span(nearer_to_before, before, None), Span(inside[len(nearer_to_before) :], None, after)]
             else:
                 spans.append(
                     Span(
                         inside,
                         before,
                         after,
-                        _other_references(inside, before, after, own)[: max(0, per_frame - bounds)],
+                        _other_references(inside, before, after, scene_keyframes)[: max(0, per_frame - bounds)],
                     )
                 )
     return [span for span in spans if span.frames]
@@ -131,21 +131,21 @@ def reaching(spans: Iterable[Span], frames: Iterable[int]) -> list[Span]:
         spans: The spans of the shot.
         frames: Frame numbers.
     """
-    wanted = set(frames)
-    return [span for span in spans if wanted.intersection(span.frames)]
+    requested = set(frames)
+    return [span for span in spans if requested.intersection(span.frames)]
 
 
-def _truncate_walk(wanted: Collection[int], walk: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a walk up to its last wanted frame."""
-    return walk[: 1 + max((index for index, frame in enumerate(walk) if frame in wanted), default=-1)]
+def _truncate_walk(requested: Collection[int], walk: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a walk up to its last requested frame."""
+    return walk[: 1 + max((index for index, frame in enumerate(walk) if frame in requested), default=-1)]
 
 
 def _other_references(
-    inside: Sequence[int], before: int | None, after: int | None, own: Sequence[int]
+    inside: Sequence[int], before: int | None, after: int | None, scene_keyframes: Sequence[int]
 ) -> tuple[int, ...]:
     """Return the other references of the scene, the nearest to the span first."""
-    rest = [key for key in own if key not in (before, after)]
-    return tuple(sorted(rest, key=lambda key: (min(abs(inside[0] - key), abs(inside[-1] - key)), key)))
+    remaining = [key for key in scene_keyframes if key not in (before, after)]
+    return tuple(sorted(remaining, key=lambda key: (min(abs(inside[0] - key), abs(inside[-1] - key)), key)))
 
 
 def _split_scenes(frames: Sequence[int], cuts: Iterable[int]) -> list[tuple[int, ...]]:

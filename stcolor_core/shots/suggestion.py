@@ -1,10 +1,10 @@
 """Suggest where one more keyframe would help most, from the confidence along the shot.
 
 Confidence is the share of a frame's pixels that are right, so a keyframe can gain at most 1 minus the confidence: the
-error. The error has two parts. One part grows with the distance to the nearest keyframe; how fast, the shot itself
-shows. A new keyframe shortens that distance, so a stretch with one keyframe at its end gets the next one at about two
-thirds. The rest of the error belongs to the frame: it shows something that no keyframe shows, and a new keyframe helps
-all frames that show it too.
+error. The error has two parts. One part grows with the distance to the nearest keyframe, at a rate that is measured on
+the shot itself. A new keyframe shortens that distance, so a stretch with one keyframe at its end gets the next one at
+about two thirds of its length. The rest of the error belongs to the frame: it shows something that no keyframe shows,
+and a new keyframe helps all frames that show it too.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ class Suggestion:
     gain: float
 
 
-def suggest(confidence: Mapping[int, float], keyframes: Collection[int], *, most: int = 3) -> list[Suggestion]:
+def suggest(confidence: Mapping[int, float], keyframes: Collection[int], *, limit: int = 3) -> list[Suggestion]:
     """Return frames for new keyframes, the best first. Each assumes that the ones before it are keyframes.
 
     Args:
         confidence: Frame -> confidence, 0..1, of the frames that have one. 0 is a frame whose scene has no keyframe.
         keyframes: Frames that are keyframes already. Their confidence counts as 1.
-        most: Maximum number of frames to return.
+        limit: Maximum number of frames to return.
 
     Returns:
-        At most `most` suggestions; none if no keyframe would help.
+        At most `limit` suggestions; none if no keyframe would help.
     """
     shot = _Shot.from_confidence(confidence, keyframes)
     candidates = range(0, len(shot.frames), max(1, len(shot.frames) // _MOST_CANDIDATES))
     least_distance = min(_LEAST_DISTANCE, int(shot.distance.max(initial=0)))
     suggestions: list[Suggestion] = []
-    while len(suggestions) < most and candidates:
+    while len(suggestions) < limit and candidates:
         errors = [shot.error_with_keyframe(index) for index in candidates]
         gains = [(shot.error - error).sum() / len(shot.frames) for error in errors]
         gains = [
@@ -103,11 +103,13 @@ class _Shot:
         """Return the error that each frame would have if the one at an index were a keyframe."""
         distance = np.minimum(self.distance_to(index), len(self.error_curve) - 1)
         by_distance = np.minimum(self.error, self.error_curve[self.distance])
-        own = self.error - by_distance
+        own_error = self.error - by_distance
         nearer = by_distance * self.error_curve[np.minimum(self.distance, distance)]
         nearer = nearer / np.maximum(self.error_curve[self.distance], 1e-9)
-        gained = np.minimum(own, own[index]) * (1 - self.error_curve[distance] / max(self.error_curve[-1], 1e-9))
-        return np.asarray(nearer + own - gained)
+        gained = np.minimum(own_error, own_error[index]) * (
+            1 - self.error_curve[distance] / max(self.error_curve[-1], 1e-9)
+        )
+        return np.asarray(nearer + own_error - gained)
 
 
 def _distance_to(frames: NDArray[np.int_], scene: NDArray[np.int_], index: int) -> NDArray[np.int_]:
