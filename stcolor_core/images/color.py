@@ -1,4 +1,4 @@
-"""Convert scene-linear RGB to CIE L*a*b* and back; take lightness from a plate's colour space and put chroma into it.
+"""Convert scene-linear RGB to CIELAB and back; take lightness from a plate's colour space and put chroma into it.
 
 Nothing is clipped: the linear segments of CIE L* and of sRGB continue below 0, and the cube root continues above 1.
 Float32 in gives float32 out, and float64 in gives float64 out.
@@ -49,13 +49,13 @@ _BAND = 1 << 16  # pixels per band: few enough that the intermediate results fit
 
 
 def linear_to_lab(rgb: Array) -> Array:
-    """Return the CIE 1976 L*a*b* of scene-linear Rec.709 (CIE 15:2018, section 8.2.1).
+    """Return the CIELAB values of scene-linear Rec.709 (CIE 15:2018, section 8.2.1).
 
     Args:
         rgb: Scene-linear Rec.709, shape (..., 3), unbounded; 1.0 is diffuse white.
 
     Returns:
-        L*a*b* under D65, shape (..., 3). L* is 100 at diffuse white, negative for negative light, above 100 for
+        CIELAB values under D65, shape (..., 3). L* is 100 at diffuse white, negative for negative light, above 100 for
         brighter light.
     """
     rgb = _as_float(rgb)
@@ -68,10 +68,10 @@ def linear_to_lab(rgb: Array) -> Array:
 
 
 def lab_to_linear(lab: Array) -> Array:
-    """Return the scene-linear Rec.709 of CIE 1976 L*a*b*: the inverse of `linear_to_lab`.
+    """Return the scene-linear Rec.709 of CIELAB values: the inverse of `linear_to_lab`.
 
     Args:
-        lab: L*a*b* under D65, shape (..., 3), unbounded.
+        lab: CIELAB values under D65, shape (..., 3), unbounded.
 
     Returns:
         Scene-linear Rec.709, shape (..., 3).
@@ -237,13 +237,13 @@ class ColorPipe:
         return _in_bands(lambda band: lightness(self._luminance(band) * self._gain), pixels)
 
     def lab(self, pixels: Pixels) -> Image:
-        """Return the CIE L*a*b* of a picture after the exposure, as read from a reference.
+        """Return the CIELAB values of a picture after the exposure, as read from a reference.
 
         Args:
             pixels: The picture, shape (H, W, 1) or (H, W, 3), in its own encoding.
 
         Returns:
-            L*a*b* under D65, shape (H, W, 3), unbounded.
+            CIELAB values under D65, shape (H, W, 3), unbounded.
         """
         return _in_bands(lambda band: linear_to_lab(self.space.decode(_as_three_channels(band)) * self._gain), pixels)
 
