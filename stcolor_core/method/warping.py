@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stcolor_core.method.shortlist import blocks, top_blocks
+from stcolor_core.method.shortlist import block_positions, top_blocks
 from stcolor_core.method.tracking.instance import InstanceRestriction
 
 __all__ = ["GridReference", "GridWarp", "restricted_affinity", "warp"]
@@ -203,8 +203,8 @@ def _by_rows(target: Tensor, stack: _Stack) -> list[Callable[[], _Rows]]:
 
 def _by_blocks(target: Tensor, grid: tuple[int, int], stack: _Stack) -> list[Callable[[], _Rows]] | None:
     """All targets, some blocks at a time, each compared with its shortlist; None where that would be every place."""
-    here = blocks(grid, target.device)
-    each = [blocks(reference.grid, target.device) for reference in stack.references if reference.grid]
+    here = block_positions(grid, target.device)
+    each = [block_positions(reference.grid, target.device) for reference in stack.references if reference.grid]
     there = torch.cat([own + start * (own >= 0) for own, start in zip(each, stack.offset, strict=False)])
     if stack.known is not None:  # a place of unknown colour is as good as one beyond the edge
         there = torch.where((there >= 0) & stack.known[there.clamp_min(0)], there, -1)

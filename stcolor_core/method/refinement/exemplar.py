@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stcolor_core.method.convolution import by_rows, convolve, convolve_doubled, instance_norm_
+from stcolor_core.method.convolution import apply_by_rows, convolve, convolve_upsampled, instance_norm_
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 
 __all__ = ["ColorNet", "ExemplarRefinement"]
@@ -75,7 +75,7 @@ class ColorNet(nn.Module):
             x = self._block(x, *(f"conv{block}_{index}" for index in (1, 2, 3)))
         x = self._block(self._joined("conv8_1", x, "conv3_3_short", skips.pop()), "conv8_2", "conv8_3")
         x = self._block(self._joined("conv9_1", x, "conv2_2_short", skips.pop()), "conv9_2")
-        return by_rows(self._last, x, skips.pop(), units=x.shape[2], halo=1, channels=128)
+        return apply_by_rows(self._last, x, skips.pop(), units=x.shape[2], halo=1, channels=128)
 
     def _conv(self, name: str) -> nn.Conv2d:
         return cast(nn.Conv2d, self.get_submodule(name))
@@ -87,7 +87,7 @@ class ColorNet(nn.Module):
 
     def _joined(self, double: str, x: Tensor, short: str, skip: Tensor) -> Tensor:
         """A coarse map doubled, and the finer one that a shortcut brings."""
-        return F.relu_(convolve_doubled(self._conv(f"{double}.1"), x).add_(self._conv(short)(skip)))
+        return F.relu_(convolve_upsampled(self._conv(f"{double}.1"), x).add_(self._conv(short)(skip)))
 
     def _block(self, x: Tensor, *names: str) -> Tensor:
         for name in names:
