@@ -1,6 +1,6 @@
 """Matching of a frame with its references (Akimoto et al. 2020, eq. 1): features, attention and colour along the flow.
 
-See docs/method.md, Warping.
+See docs/method.md, "Warping".
 """
 
 from __future__ import annotations
@@ -109,7 +109,13 @@ class Matching:
         Args:
             reference: The reference that the walk leads away from.
         """
-        return Walk(reference.view, self._method, radius=self._radius, temperature=self._temperature)
+        return Walk(
+            reference.view,
+            self._method,
+            radius=self._radius,
+            temperature=self._temperature,
+            cell_tracker=self._model.cell_tracker,
+        )
 
     def prepare_reference(self, frame: int | None, keyframe: Keyframe) -> PreparedReference:
         """Compute the features and the grid colours of a reference; return both with the picture.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stcolor_core.method.features import Extractor
 from stcolor_core.method.refinement import Refinement
+from stcolor_core.method.tracking.walk import CellTracker, View
 
 __all__ = ["Model"]
 
@@ -26,6 +28,7 @@ class Model:
         coarse_matching: Whether `Method.matching_height` limits the size that features are computed at.
         shortlists: Whether attention compares each block with the most similar blocks of the references only
             (`stcolor_core.method.shortlist`).
+        cell_tracker: Starts the model's own dense tracking at a reference; None for windows that follow the flow.
     """
 
     name: str
@@ -36,3 +39,4 @@ class Model:
     color_features: bool
     coarse_matching: bool
     shortlists: bool
+    cell_tracker: Callable[[View], CellTracker] | None = None

@@ -1,6 +1,6 @@
 """Propagation of colour through one span at working size: walk outward from its references, track, warp, refine.
 
-Akimoto et al. 2020, section 3; see docs/method.md, Spans.
+Akimoto et al. 2020, section 3; see docs/method.md, "Spans, stills and cuts".
 
 A span bounded by one reference is walked once, away from it. A span between two references is first tracked backward
 from the later one, then walked forward with the tracks to both. A recurrent refinement also runs backward, and the two

@@ -1,6 +1,6 @@
 """Matching features: unit vectors on the matching grid, computed from a picture's L*.
 
-See docs/method.md, Features.
+See docs/method.md, "Matching features".
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Dense tracking: the reference positions that each target position may correspond to.
 
-Akimoto et al. 2020, eqs. 14 to 17; see docs/method.md, Tracking. There are two forms. The composed one walks outward
-from the reference, M[t->r] = B[t->t'] o M[t'->r], and costs one link per frame. The exact one restarts eq. 15 at every
-target. Both keep lists of candidates, never a P x P matrix.
+Akimoto et al. 2020, eqs. 14 to 17; see docs/method.md, "Dense tracking".
+
+There are two forms. The composed one walks outward from the reference, M[t->r] = B[t->t'] o M[t'->r], and costs one
+link per frame. The exact one restarts eq. 15 at every target. Both keep lists of candidates, never a P x P matrix.
 """
 
 from __future__ import annotations

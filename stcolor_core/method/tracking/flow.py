@@ -1,4 +1,4 @@
-"""Optical flow chained to the reference and re-aligned against it (docs/method.md, Tracking).
+"""Optical flow chained to the reference and re-aligned against it (docs/method.md, "Optical flow").
 
 DIS flow (Kroeger et al. 2016) links each frame to its neighbour. The links are chained back to the reference, so that
 colour is sampled once and never resampled. As chains drift, every frame is also aligned directly against the reference,

@@ -1,4 +1,7 @@
-"""Instance tracking and its restriction of the correspondence (Akimoto et al. 2020, section 3.3, eqs. 12 and 13)."""
+"""Instance tracking and its restriction of the correspondence (Akimoto et al. 2020, section 3.3, eqs. 12 and 13).
+
+See docs/method.md, "Instance tracking".
+"""
 
 from __future__ import annotations
 

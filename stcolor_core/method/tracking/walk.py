@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -25,10 +26,10 @@ from stcolor_core.method.tracking.instance import (
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.shots.shot import Method
 
-__all__ = ["View", "Walk", "to_grid_cells"]
+__all__ = ["CellCandidates", "CellTracker", "View", "Walk", "to_grid_cells"]
 
 # Search radius in grid cells around the flow target, at zero and at full visibility. It replaces the fixed R of eq. 16
-# (docs/method.md, Tracking).
+# (docs/method.md, "Dense tracking").
 _WIDEST, _NARROWEST = 4.0, 0.5
 
 
@@ -75,24 +76,63 @@ class View:
         return height, width
 
 
+@dataclass(frozen=True)
+class CellCandidates:
+    """The positions on the reference that each cell of a frame may correspond to.
+
+    Attributes:
+        candidates: Positions on the reference's matching grid, shape (P, K), int32, best first, padded with -1.
+        support: Share of the way back to the reference that was tracked rather than guessed, shape (P,), 0..1.
+        fallback: Share of the cells, 0..1, that only kept their best guess.
+    """
+
+    candidates: Tensor
+    support: Tensor
+    fallback: float
+
+
+class CellTracker(Protocol):
+    """Dense tracking: follows the cells of the matching grid back to one reference (docs/develop/recipes.md)."""
+
+    def advance(self, view: View, neighbour: View, link: FlowLink) -> CellCandidates:
+        """Return the candidates of the next frame outward.
+
+        Args:
+            view: The frame.
+            neighbour: The frame before it on the walk; the reference itself at first.
+            link: Optical flow from the frame to the reference.
+        """
+
+
 class Walk:
     """Tracks frames back to one reference, from its neighbour outwards."""
 
-    def __init__(self, reference: View, method: Method, *, radius: int | None, temperature: float) -> None:
+    def __init__(
+        self,
+        reference: View,
+        method: Method,
+        *,
+        radius: int | None,
+        temperature: float,
+        cell_tracker: Callable[[View], CellTracker] | None = None,
+    ) -> None:
         """Start at a reference.
 
         Args:
-            reference: The reference.
+            reference: The frame that the walk leads away from.
             method: Which trackers to run, with their thresholds.
             radius: Window radius R of eq. 16 in grid cells; None for windows that follow the flow.
             temperature: Softmax temperature of the affinity, as in eq. 3.
+            cell_tracker: Starts a model's own dense tracking at the reference; None for windows that follow the flow.
         """
         self._neighbour = reference
         self._flow = FlowTracker(reference.lightness)
-        self._dense: _FlowWindows | _MaskPropagation | None = None
+        self._dense: CellTracker | None = None
         if method.uses_dense:
             self._dense = (
-                _MaskPropagation(reference, method, radius, temperature) if radius else _FlowWindows(reference)
+                _MaskPropagation(reference, method, radius, temperature)
+                if radius
+                else (cell_tracker or _FlowWindows)(reference)
             )
         self._instances: _InstanceWalk | None = None
         if method.uses_instances and reference.instances is not None:
@@ -120,20 +160,13 @@ class Walk:
         )
 
 
-@dataclass(frozen=True)
-class _Candidates:
-    candidates: Tensor
-    support: Tensor
-    fallback: float
-
-
 class _FlowWindows:
     """Candidates within a window around the flow target on the reference; visibility sets the radius."""
 
     def __init__(self, reference: View) -> None:
         self._device = reference.target.device
 
-    def advance(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _MaskPropagation)
+    def advance(self, view: View, neighbour: View, link: FlowLink) -> CellCandidates:  # noqa: ARG002
         displacement = to_grid_cells(link.displacement, view).to(self._device)
         visibility = cell_means(resize(link.visibility, view.matching_size), view.grid, stride=view.stride)
         support = torch.from_numpy(visibility.reshape(-1)).to(self._device)
@@ -144,7 +177,7 @@ class _FlowWindows:
             radii=_WIDEST + (_NARROWEST - _WIDEST) * support,
             device=self._device,
         )
-        return _Candidates(window.positions.int(), support, 0.0)
+        return CellCandidates(window.positions.int(), support, 0.0)
 
 
 class _MaskPropagation:
@@ -155,7 +188,7 @@ class _MaskPropagation:
         self._track = dense.DenseTrack.identity(reference.target.shape[1], device=reference.target.device)
         self._affinities: list[Tensor] = []  # the exact form needs every link back to the reference
 
-    def advance(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _FlowWindows)
+    def advance(self, view: View, neighbour: View, link: FlowLink) -> CellCandidates:  # noqa: ARG002
         """Extend the track by the link to the neighbour, the frame before on the walk (eq. 15)."""
         target, reference, threshold = view.target, neighbour.reference, self._method.threshold
         if self._method.exact:
@@ -175,7 +208,7 @@ class _MaskPropagation:
                 temperature=self._temperature,
                 threshold=threshold,
             )
-        return _Candidates(self._track.candidates, self._track.support, self._track.fallback)
+        return CellCandidates(self._track.candidates, self._track.support, self._track.fallback)
 
 
 class _InstanceWalk:
