@@ -1,7 +1,7 @@
 """The standard model's matching features, from L* alone: EfficientNet-Lite0 and local descriptors on one grid.
 
-Semantic maps and local descriptors complement each other: either alone matches worse (docs/method.md, "Matching
-features"). Network and projection were trained to reconstruct one frame's colour from another frame
+Semantic maps and local descriptors complement each other: either alone matches worse. See docs/method.md,
+"Matching features". Network and projection were trained to reconstruct one frame's colour from another frame
 (`stcolor_core.training.features`).
 """
 
