@@ -92,7 +92,7 @@ def _merge_taps(weight: Tensor, dim: int, phase: int) -> Tensor:
 
 
 def instance_norm_(x: Tensor) -> Tensor:
-    """Apply `F.instance_norm` in place and return the same tensor.
+    """Return the tensor after `F.instance_norm` in place.
 
     Args:
         x: Shape (N, C, H, W); overwritten.
@@ -105,7 +105,7 @@ class InstanceNorm(nn.Module):
     """`instance_norm_` as a layer, without weights."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise in place and return the same tensor.
+        """Return the tensor after normalising it in place.
 
         Args:
             x: Shape (N, C, H, W); overwritten.

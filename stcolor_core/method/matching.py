@@ -82,7 +82,7 @@ class PreparedReference:
 
     @property
     def state(self) -> WalkState:
-        """The state that the first frame of a walk away from this reference starts with."""
+        """Return the state that a walk away from this reference starts with."""
         lightness = self.view.lightness
         return WalkState(lightness, self.ab, np.ones_like(lightness) if self.certainty is None else self.certainty)
 
@@ -118,7 +118,7 @@ class Matching:
         )
 
     def prepare_reference(self, frame: int | None, keyframe: Keyframe) -> PreparedReference:
-        """Compute the features and the grid colours of a reference; return both with the picture.
+        """Return a reference with its features and grid colours computed.
 
         Args:
             frame: Its frame number; None for a still.
@@ -164,7 +164,7 @@ class Matching:
     def collect_evidence(
         self, frame: int, view: View, references: Sequence[PreparedReference], tracks: Sequence[Tracks]
     ) -> Evidence:
-        """Match a frame with its references (eq. 1) and return the evidence for its colour.
+        """Return the evidence for a frame's colour, by matching it with its references (eq. 1).
 
         Args:
             frame: Its frame number.

@@ -42,7 +42,7 @@ class Footage(Protocol):
 
     @property
     def stills(self) -> Sequence[Keyframe]:
-        """References that are not a frame of the plate."""
+        """Return the references that are not a frame of the plate."""
 
     def lightness(self, frame: int) -> Plane:
         """Return the frame's L*, shape (H, W), 0..100.
@@ -157,7 +157,7 @@ class Propagator:
 
     @torch.no_grad()
     def completed(self, frame: int, footage: Footage) -> Colored:
-        """Colour the unknown part of a reference from its known part, by features; return the frame.
+        """Return a reference's frame, its unknown part coloured from its known part by features.
 
         Known pixels keep their colour, with confidence 1.
 

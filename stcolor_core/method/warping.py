@@ -53,7 +53,7 @@ class GridReference:
 
     @property
     def restricts(self) -> bool:
-        """True if tracking restricts this reference."""
+        """Return whether tracking restricts this reference."""
         return self.candidates is not None or self.instances is not None
 
 

@@ -96,7 +96,7 @@ class FlowTracker:
         self.link = self.neighbour_link = FlowLink.identity(*reference.shape)
 
     def advance(self, target: Plane) -> FlowLink:
-        """Track the next frame of the walk; return its link to the reference.
+        """Return the link of the next frame of the walk to the reference.
 
         Visibility is the forward-backward consistency of every link so far, times whether the pixel is in the picture.
 

@@ -56,22 +56,22 @@ class View:
 
     @cached_property
     def features(self) -> tuple[Tensor, Tensor]:
-        """Features as a frame to colour and as a reference, shape (C, P) each, P = h * w."""
+        """Return the features as a frame to colour and as a reference, shape (C, P) each, P = h * w."""
         return self.compute_features()
 
     @property
     def target(self) -> Tensor:
-        """Features as a frame to colour, shape (C, P)."""
+        """Return the features as a frame to colour, shape (C, P)."""
         return self.features[0]
 
     @property
     def reference(self) -> Tensor:
-        """Features as a reference, shape (C, P)."""
+        """Return the features as a reference, shape (C, P)."""
         return self.features[1]
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Height and width (h, w) of the matching grid."""
+        """Return the height and width (h, w) of the matching grid."""
         height, width = self.grid_lightness.shape
         return height, width
 
@@ -139,7 +139,7 @@ class Walk:
             self._instances = _InstanceWalk(reference, reference.instances, method)
 
     def advance(self, view: View) -> Tracks:
-        """Track the next frame outward; return its tracks to the reference.
+        """Return the tracks of the next frame outward to the reference.
 
         Args:
             view: The next frame.
