@@ -74,7 +74,6 @@ class GridWarp:
         free_similarity: Largest correlation with any position, shape (P,), -1..1.
         support: Share of the colour from tracked positions, shape (P,), 0..1.
         source: Index of the reference that contributed most to `ab`, shape (P,), int64.
-        free_source: The same for `free_ab`.
         position: Position of the largest correlation on its reference's grid, shape (P,), int64.
         fallback: True if no position was allowed, so that the colour is the free one, shape (P,), bool.
     """
@@ -89,7 +88,6 @@ class GridWarp:
     free_similarity: Tensor
     support: Tensor
     source: Tensor
-    free_source: Tensor
     position: Tensor
     fallback: Tensor
 
@@ -298,13 +296,12 @@ def _warp_chunk(compare: Callable[[], _Chunk], stack: _Stack) -> tuple[Tensor, .
     else:
         mixed, similarity, best = free, free_similarity, free_best
         fallback = torch.zeros_like(free_best, dtype=torch.bool)
-    shares, free_shares = mixed[5:], free[5:]  # (R, Q): the contribution of each reference
+    shares = mixed[5:]  # (R, Q): the contribution of each reference
     support = torch.stack([_support(reference, chunk.targets, shares[0]) for reference in stack.references])
     support = (support * shares).sum(0).masked_fill(fallback, 0.0)
     position = best - stack.offset[torch.searchsorted(stack.offset, best, right=True) - 1]
-    source, free_source = shares.argmax(0), free_shares.argmax(0)
     colour = mixed[:2], free[:2], mixed[3:5], free[3:5], _spread(mixed), _spread(free)
-    return chunk.targets, *colour, similarity, free_similarity, support, source, free_source, position, fallback
+    return chunk.targets, *colour, similarity, free_similarity, support, shares.argmax(0), position, fallback
 
 
 def _spread(mixed: Tensor) -> Tensor:
