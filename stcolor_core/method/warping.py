@@ -112,7 +112,7 @@ class _Stack:
 class _Chunk:
     """Some targets in G groups of Q; each group is compared with M positions of the stack.
 
-    targets: (G * Q,) positions, arbitrary beyond the border. correlation: eq. 4, (G * Q, M); overwritten later.
+    targets: (G * Q,) positions, -1 beyond the border. correlation: eq. 4, (G * Q, M); overwritten later.
     positions: (G, M), indices into N, -1 beyond the border; None if M = N, in order.
     """
 

@@ -70,9 +70,9 @@ class Candidates:
 def collect_candidates(evidence: Evidence, previous: WalkState | None = None) -> Candidates:
     """Collect the colour candidates for every pixel and the evidence for each.
 
-    The rule prefers visible flow, then tracked positions, then positions anywhere: flow is best while a surface stays
-    visible, features are best if it returns or moves too far (docs/method.md, "Refinement"). The frame before has no
-    weight in the rule, so that the state that frames pass on never depends on earlier frames.
+    The fixed rule prefers visible flow, then tracked positions, then positions anywhere: flow is best while a surface
+    stays visible, features are best if it returns or moves too far (docs/method.md, "Refinement"). The frame before has
+    no weight in the rule, so that the state that a frame passes on does not depend on earlier frames.
 
     Args:
         evidence: The evidence for the frame.

@@ -104,7 +104,7 @@ def test_the_papers_windows_take_cells_of_any_size(standard: Model, stride: int,
 
 
 class Given(ExemplarRefinement):
-    """The exemplar refinement, which remembers the warped colours that its network was given."""
+    """The exemplar refinement; it records the warped colours that its network receives."""
 
     def __init__(self) -> None:
         super().__init__(ColorNet())
