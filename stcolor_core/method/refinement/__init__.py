@@ -29,7 +29,7 @@ class FlowColor:
         age: Number of frames to the reference.
         ab: Carried a* and b*, shape (H, W, 2).
         lightness: L* of the reference at the flow target, shape (H, W).
-        visibility: Probability that the surface stayed visible, shape (H, W), 0..1; agreement of the matches if
+        visibility: 1 if the surface certainly stayed visible, shape (H, W), 0..1; agreement of the matches if
             reacquired.
         residual: Smoothed absolute difference in L* to the flow target, shape (H, W).
         feature_similarity: Correlation of the features with those at the flow target, shape (P,), -1..1.
@@ -56,7 +56,7 @@ class NeighbourFlow:
     Attributes:
         displacement: Shape (H, W, 2), px (x, y).
         lightness: L* of the frame before at the flow target, shape (H, W).
-        visibility: Probability that it is the same surface, shape (H, W), 0..1.
+        visibility: 1 if it is certainly the same surface, shape (H, W), 0..1.
         residual: Smoothed absolute difference in L*, shape (H, W).
         feature_similarity: Correlation of the features, shape (P,), -1..1.
     """
