@@ -1,6 +1,6 @@
 """Colour conversions on tensors, with gradients: the curves of `stcolor_core.images.color`, for networks.
 
-L*a*b* is CIE 1976 under D65 (CIE 15:2018, section 8.2.1), sRGB is IEC 61966-2-1, with the primaries of Rec.709.
+CIELAB is CIE 1976 under D65 (CIE 15:2018, section 8.2.1), sRGB is IEC 61966-2-1, with the primaries of Rec.709.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _RGB_FROM_XYZ = torch.from_numpy(RGB_FROM_NORMAL)
 
 
 def lab_to_srgb(lightness: Tensor, ab: Tensor) -> Tensor:
-    """Convert L*a*b* to sRGB, clipped to the sRGB gamut.
+    """Convert CIELAB to sRGB, clipped to the sRGB gamut.
 
     Args:
         lightness: L*, shape (..., H, W), 0..100.
@@ -31,7 +31,7 @@ def lab_to_srgb(lightness: Tensor, ab: Tensor) -> Tensor:
 
 
 def lab_to_xyz(lightness: Tensor, ab: Tensor) -> Tensor:
-    """Return X/Xn, Y/Yn and Z/Zn of L*a*b*, shape (..., 3, H, W).
+    """Return X/Xn, Y/Yn and Z/Zn of CIELAB, shape (..., 3, H, W).
 
     Args:
         lightness: L*, shape (..., H, W), 0..100.
@@ -43,7 +43,7 @@ def lab_to_xyz(lightness: Tensor, ab: Tensor) -> Tensor:
 
 
 def linear_to_lab(linear: Tensor) -> Tensor:
-    """Return L*a*b* of scene-linear Rec.709.
+    """Return CIELAB of scene-linear Rec.709.
 
     Args:
         linear: Shape (..., 3, H, W); diffuse white is 1.

@@ -32,11 +32,11 @@ _LEAST_SIDE = 32
 
 
 def srgb_from_lab(lightness: Tensor, ab: Tensor) -> Tensor:
-    """Return CIE 1976 L*a*b* (D65) as sRGB (IEC 61966-2-1), clipped to the sRGB gamut.
+    """Return CIELAB (CIE 15, D65) as sRGB (IEC 61966-2-1), clipped to the sRGB gamut.
 
     Args:
         lightness: L*, shape (H, W), 0..100.
-        ab: a* and b*, shape (2, H, W), CIE 1976 units.
+        ab: a* and b*, shape (2, H, W), CIE units.
 
     Returns:
         R'G'B' of shape (3, H, W), 0..1.
