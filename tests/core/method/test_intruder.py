@@ -1,4 +1,4 @@
-"""A new object that no reference shows: nobody can know its colour, so it stays near neutral, and says so."""
+"""A new object that no reference shows: its colour stays near neutral, and its confidence is low."""
 
 from __future__ import annotations
 
