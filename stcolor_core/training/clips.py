@@ -63,9 +63,9 @@ def sized(clip: DatasetSequence, short_side: int = _SHORT_SIDE) -> DatasetSequen
 
     Raises PlateError where its first picture cannot be read.
     """
-    scale = short_side / min(clip.own_size)
+    scale = short_side / min(clip.native_size)
     cell = StandardFeatures.stride
-    width, height = (round(min(side * scale, LONGEST_ASPECT * short_side) / cell) * cell for side in clip.own_size)
+    width, height = (round(min(side * scale, LONGEST_ASPECT * short_side) / cell) * cell for side in clip.native_size)
     return dataclasses.replace(clip, size=(width, height))
 
 

@@ -27,7 +27,7 @@ import torch
 from stcolor_core.errors import OutputError, StcolorError
 from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.clip import Clip
-from stcolor_core.evaluation.synthetic import SPARE, layered
+from stcolor_core.evaluation.synthetic import BACKGROUND_SCALE, make_synthetic_clip
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.features.standard import StandardFeatures
 from stcolor_core.method.propagation import Propagator
@@ -177,7 +177,7 @@ def _filmed(
     if generator.random() < _INTRUDED:
         piece = _picture(sized(clips[int(generator.integers(0, len(clips)))]), generator)
         pictures = intruded(pictures, piece, absent=set(references), generator=generator)
-    return Clip.of(pictures), references
+    return Clip.from_rgb(pictures), references
 
 
 def _synthetic(
@@ -186,10 +186,12 @@ def _synthetic(
     """Objects cut out of any clips' pictures, over one of this clip's."""
     objects = int(generator.integers(1, _MOST_OBJECTS + 1))
     others = generator.integers(0, len(clips), objects)
-    pictures = [_picture(sized(clip, round(SPARE * lines)), generator)]
+    pictures = [_picture(sized(clip, round(BACKGROUND_SCALE * lines)), generator)]
     pictures += [_picture(sized(clips[index], lines), generator) for index in others.tolist()]
     count = int(generator.integers(_SHORTEST, _LONGEST + 1))
-    made = layered(pictures, size=sized(clip, lines).size, count=count, objects=objects, generator=generator)
+    made = make_synthetic_clip(
+        pictures, size=sized(clip, lines).size, count=count, objects=objects, generator=generator
+    )
     return made.clip, _references(count, generator)
 
 
