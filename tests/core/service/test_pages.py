@@ -21,7 +21,7 @@ from stcolor_core.images import frame_files
 from stcolor_core.images.color import lab_to_linear, luminance_of
 from stcolor_core.pipeline.run import Event
 from stcolor_core.service.access import Connection
-from stcolor_core.service.frames import frames_of
+from stcolor_core.service.frames import collect_frames
 from stcolor_core.service.guard import Guard
 from stcolor_core.service.messages import JobFrames, JobStatus
 from stcolor_core.service.pages import FILES
@@ -232,8 +232,8 @@ def told(tmp_path: Path) -> Iterator[Told]:
         for event in events:
             store.record("a", event)
         if ended:
-            store.end("a", "done")
-        return frames_of(store, JobStatus.of(store.get("a"), seconds_left=None))
+            store.finish("a", "done")
+        return collect_frames(store, JobStatus.of(store.get("a"), seconds_left=None))
 
     yield tell
     store.close()
