@@ -1,4 +1,4 @@
-"""Plain methods to compare with (docs/method.md, Evaluation). They share no code with the product, as its control.
+"""Plain methods to compare with (docs/method.md, Measuring). They share no code with the product, as its control.
 
 Each takes the L* of a whole sequence and the colours of some of its frames, and yields a*, b* frame by frame, in order.
 A frame takes its colour from the nearest reference in time, from the earlier of two that are equally near; a reference
@@ -66,7 +66,7 @@ def warp_by_realigned_flow(lightness: Sequence[Plane], references: References) -
     """Return the result of `warp_by_chained_flow` with each frame also aligned directly with the reference.
 
     The direct flow starts from the chain. For each pixel the chain or the direct flow goes on, whichever leaves the
-    smaller residual of L* after a Gaussian of 2 px (docs/method.md, Tracking).
+    smaller residual of L* after a Gaussian of 2 px (docs/method.md, Optical flow).
 
     Args:
         lightness: L* of every frame, (H, W), 0..100.

@@ -1,4 +1,4 @@
-"""Measures of how close a coloured picture comes to the truth (docs/method.md, Evaluation).
+"""Measures of how close a coloured picture comes to the truth (docs/method.md, Measuring).
 
 Every figure describes one frame. A table takes the mean over a sequence's frames, then over the sequences. It leaves
 out the reference frames, and frames whose figure is NaN because the mask has no pixel in them.

@@ -1,4 +1,4 @@
-"""The tables of Akimoto et al. 2020, on any folder of clips (docs/method.md, Evaluation).
+"""The tables of Akimoto et al. 2020, on any folder of clips (docs/method.md, Measuring).
 
 A variant is a baseline's name (`grey`, `propagation`, `chained`, `realigned`), or a model with options after colons:
 `standard`, `standard:none`, `exemplar:instance+dense`; `:attention` leaves the flow out, `:rule` mixes the candidates

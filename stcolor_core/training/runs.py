@@ -20,10 +20,11 @@ from torch import Tensor, nn
 
 from stcolor_core.errors import OutputError
 
-__all__ = ["Run", "Schedule", "save_weights"]
+__all__ = ["LEAST_ERROR", "Run", "Schedule", "save_weights"]
 
 _log = logging.getLogger(__name__)
 
+LEAST_ERROR = 3e-5  # of the mean square in sRGB, 45 dB: beyond, the truth's own noise is what is measured
 _WARM = 100  # steps until the full rate
 _LAST = 0.02  # of the full rate
 _MOMENTS = ("exp_avg", "exp_avg_sq")

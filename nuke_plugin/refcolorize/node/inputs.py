@@ -20,7 +20,7 @@ from pathlib import Path
 import nuke
 
 from ..errors import RefColorizeError
-from . import colors, exr
+from . import atomic, colors, exr
 from .helper_nodes import execute, exr_write, temporary_nodes
 from .knob_paths import absolute, frame_name
 from .upstream import frame_digests
@@ -247,6 +247,4 @@ def _note(folder: Path, contents: Mapping[str, str], upstream: Mapping[str, str]
         noted[name] = _Rendered(pixels, tuple(kept))
     if noted == known:
         return
-    partial = folder / f".{_CONTENTS}.{os.getpid()}.partial"
-    partial.write_text(json.dumps({name: asdict(picture) for name, picture in noted.items()}), encoding="utf-8")
-    partial.replace(folder / _CONTENTS)
+    atomic.write_text(folder / _CONTENTS, json.dumps({name: asdict(picture) for name, picture in noted.items()}))

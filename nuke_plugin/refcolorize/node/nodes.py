@@ -20,6 +20,7 @@ __all__ = [
     "PREVIEW",
     "Version",
     "add_key",
+    "all_keys",
     "all_nodes",
     "comment_version",
     "create",
@@ -94,14 +95,14 @@ def all_nodes() -> list[nuke.Node]:
 
 def keys(node: nuke.Node) -> list[int]:
     """Frames of the references that are used, in order; those switched off are left out."""
-    return [frame for frame, used in _curve(node).items() if used]
+    return [frame for frame, used in all_keys(node).items() if used]
 
 
 def add_key(node: nuke.Node, frame: int | None = None) -> None:
     """Use the reference at a frame, by default the current one; a second key there changes nothing."""
     knob = _knob(node)
     at = _current() if frame is None else frame
-    known = _curve(node)
+    known = all_keys(node)
     knob.setAnimated()  # which makes a key of its own, at the current frame
     knob.setValueAt(1, at)
     if not known and at != _current():
@@ -113,10 +114,10 @@ def add_key(node: nuke.Node, frame: int | None = None) -> None:
 def remove_key(node: nuke.Node, frame: int | None = None) -> None:
     """Forget the reference at a frame, by default the current one. RefColorizeError where there is none."""
     at = _current() if frame is None else frame
-    if at not in _curve(node):
+    if at not in all_keys(node):
         raise RefColorizeError(f"{node.name()} has no reference key at frame {at}.")
     knob = _knob(node)
-    if len(_curve(node)) == 1:
+    if len(all_keys(node)) == 1:
         knob.clearAnimated()
     else:
         knob.removeKeyAt(at)
@@ -124,12 +125,12 @@ def remove_key(node: nuke.Node, frame: int | None = None) -> None:
 
 def previous_key(node: nuke.Node) -> int | None:
     """Move the time line to the key before the current frame; None where there is none."""
-    return _go(max((frame for frame in _curve(node) if frame < _current()), default=None))
+    return _go(max((frame for frame in all_keys(node) if frame < _current()), default=None))
 
 
 def next_key(node: nuke.Node) -> int | None:
     """Move the time line to the key after the current frame; None where there is none."""
-    return _go(min((frame for frame in _curve(node) if frame > _current()), default=None))
+    return _go(min((frame for frame in all_keys(node) if frame > _current()), default=None))
 
 
 def _go(frame: int | None) -> int | None:
@@ -146,7 +147,7 @@ def _knob(node: nuke.Node) -> nuke.Array_Knob:
     return cast("nuke.Array_Knob", node["reference_keys"])
 
 
-def _curve(node: nuke.Node) -> dict[int, bool]:
+def all_keys(node: nuke.Node) -> dict[int, bool]:
     """Frame of each key -> whether it is used, in order of time."""
     knob = _knob(node)
     if not knob.isAnimated():

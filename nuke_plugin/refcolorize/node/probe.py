@@ -73,7 +73,7 @@ def lines() -> list[str]:
     if not wrong:
         return [f"{said} All are so. Nothing to do."]
     return [
-        f"{said} {len(wrong)} are not so. Run install.py nuke-probe and send what it writes; see README.",
+        f"{said} {len(wrong)} are not so. Run install.py nuke-probe and send what it writes (docs/first-shot-nuke.md).",
         *(f"    {fact['fact']}: {fact['found']!r}, and not {fact['expected']!r}" for fact in wrong),
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,10 +14,16 @@ from .inputs import Files
 from .knob_paths import frame_name
 from .versions import Results, Version, stamp, written_to
 
-__all__ = ["ShotRequest", "build", "build_around", "claim", "preview_of"]
+__all__ = ["METHOD_KNOBS", "ShotRequest", "build", "build_around", "claim", "preview_of"]
 
 _PLATE, _REF, _MATTE = 0, 1, 2  # the node's inputs
 _INPUTS = "inputs"  # what is rendered of them, beside the versions
+# Knob, and setting of the shot's method by the same name -> how the knob's value becomes the setting.
+METHOD_KNOBS: dict[str, Callable[[Any], object]] = {
+    "model": str,
+    "tracking": lambda value: None if value == "auto" else str(value),
+    "working_height": int,
+}
 
 
 @dataclass(frozen=True)
@@ -209,12 +215,8 @@ def _mattes(node: nuke.Node, frames: Sequence[int]) -> list[dict[str, str]]:
 
 
 def _method(node: nuke.Node) -> dict[str, Any]:
-    tracking = str(node["tracking"].value())
-    return {
-        "model": str(node["model"].value()),
-        "tracking": None if tracking == "auto" else tracking,
-        "working_height": int(node["working_height"].value()),
-    }
+    """The method's settings. A node of an earlier plug-in may lack a knob: then the core's default counts."""
+    return {name: take(node[name].value()) for name, take in METHOD_KNOBS.items() if name in node.knobs()}
 
 
 def _results(node: nuke.Node) -> Results:

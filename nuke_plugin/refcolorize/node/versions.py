@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RefColorizeError
-from . import exr
+from . import atomic, exr
 
 __all__ = [
     "OWN_FILES",
@@ -228,7 +228,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, data: Mapping[str, Any]) -> None:
-    """Whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
-    partial.replace(path)
+    atomic.write_text(path, json.dumps(data, indent=2) + "\n")

@@ -14,6 +14,7 @@ from ..host.qt import QtCore, QtGui, QtWidgets
 from ..jobs import submit
 from ..jobs.farm import Submission, SubmitOptions
 from ..node import nodes
+from .buttons import make_button
 from .farm_form import FarmForm
 
 __all__ = ["FarmDialog", "open_for"]
@@ -64,11 +65,9 @@ class FarmDialog(QtWidgets.QDialog):
         self.bar.setRange(0, 0)
         self.bar.setTextVisible(False)
         self.found = _Found()
-        self.go, self.folder = QtWidgets.QPushButton(), QtWidgets.QPushButton("Open folder")
-        self.copy, self.leave = QtWidgets.QPushButton("Copy line"), QtWidgets.QPushButton("Close")
+        self.go = QtWidgets.QPushButton()
         self.go.setDefault(True)
-        for button in (self.folder, self.copy, self.leave):
-            button.setAutoDefault(False)
+        self.folder, self.copy, self.leave = map(make_button, ("Open folder", "Copy line", "Close"))
         self._lay_out()
         self.resize(self.sizeHint())
         self._timer = QtCore.QTimer(self)

@@ -10,12 +10,6 @@ from ..jobs.farm import SubmitOptions
 
 __all__ = ["FarmForm"]
 
-_HINTS = {
-    "openjd": "Writes a bundle that any Open Job Description scheduler runs. Nothing is submitted.",
-    "deadline-cloud": "Writes the bundle and submits it by `deadline bundle submit`, with your login.",
-    "deadline": "Writes the job files and submits them by `deadlinecommand`.",
-    "opencue": "Writes the outline and launches it by opencue-pyoutline.",
-}
 _MOST_FRAMES, _MOST_TASKS, _MOST_HANDLES, _MOST_PRIORITY = 100_000, 1_000, 1_000, 100
 _MOST_MINUTES = 10_000
 _ROWS_SHOWN = 5
@@ -177,7 +171,7 @@ class FarmForm(QtWidgets.QWidget):
     def _show_rows(self) -> None:
         """Those that the engine knows."""
         engine = ENGINES[self._engine()]
-        self._hint.setText(_HINTS[self._engine()])
+        self._hint.setText(ENGINES[self._engine()].hint)
         for name, row in self._rows.items():
             row.setVisible(name in engine.has)
             if (label := self._form.labelForField(row)) is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import cast
 
 import nuke
 
@@ -27,22 +26,16 @@ def selected() -> nuke.Node | None:
 def read_node(node: nuke.Node) -> Node:
     """The node as it is now."""
     first, last = _range(node)
+    keys = tuple(Key(frame, used) for frame, used in nodes.all_keys(node).items())
     return Node(
         name=node.fullName(),
-        shot=Shot(first, last, int(nuke.frame()), _keys(node)),
+        shot=Shot(first, last, int(nuke.frame()), keys),
         status=node["status"].value(),
         job=node["job"].value(),
         version=node["version"].value(),
         plate=node.input(0) is not None,
         reference=node.input(1) is not None,
     )
-
-
-def _keys(node: nuke.Node) -> tuple[Key, ...]:
-    knob = cast("nuke.Array_Knob", node["reference_keys"])
-    if not knob.isAnimated():
-        return ()
-    return tuple(Key(round(key.x), bool(key.y)) for key in knob.animation(0).keys())  # noqa: SIM118 (no dictionary)
 
 
 def _range(node: nuke.Node) -> tuple[int, int]:
@@ -73,9 +66,9 @@ def _plate_range(plate: nuke.Node) -> tuple[int, int]:
 
 def toggle_key(node: nuke.Node, frame: int) -> None:
     """Switch the key at a frame off, or on again."""
-    key = next((key for key in _keys(node) if key.frame == frame), None)
-    if key is not None:
-        node["reference_keys"].setValueAt(int(not key.used), frame)
+    used = nodes.all_keys(node).get(frame)
+    if used is not None:
+        node["reference_keys"].setValueAt(int(not used), frame)
 
 
 def version_lines(node: nuke.Node) -> tuple[VersionLine, ...]:

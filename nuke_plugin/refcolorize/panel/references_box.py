@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..host.qt import QtCore, QtGui, QtWidgets
+from .buttons import make_button
 from .timeline import TimeLine
 from .view import Node, Shot, hint_text
 from .wrap_row import WrapRow
@@ -30,12 +31,13 @@ class ReferencesBox(QtWidgets.QWidget):
         self.line.key_added.connect(self.key_added)
         self.line.key_removed.connect(self.key_removed)
         self.line.key_toggled.connect(self.key_toggled)
-        self.add = _button("", "Make the current frame a reference.")
-        self.remove = _button("Remove", "Remove the keyframe at the current frame.")
-        self.toggle = _button("Switch off", "Leave this keyframe out of the next Colorize, or take it in again.")
-        self.before, self.after = _button("◀", "Go to the keyframe before."), _button("▶", "Go to the next keyframe.")
-        self.weakest = _button("Weakest", "Go to the frame of the shown version whose colour is least certain.")
-        self.pictures = _button("", "Render the pictures of all keyframes anew.")
+        self.add = make_button("", "Make the current frame a reference.")
+        self.remove = make_button("Remove", "Remove the keyframe at the current frame.")
+        self.toggle = make_button("Switch off", "Leave this keyframe out of the next Colorize, or take it in again.")
+        self.before = make_button("◀", "Go to the keyframe before.")
+        self.after = make_button("▶", "Go to the next keyframe.")
+        self.weakest = make_button("Weakest", "Go to the frame of the shown version whose colour is least certain.")
+        self.pictures = make_button("", "Render the pictures of all keyframes anew.")
         self.pictures.setIcon(self.style().standardIcon(QtWidgets.QStyle.StandardPixmap.SP_BrowserReload))
         self.pictures.setAccessibleName("Render the pictures of all keyframes")
         self._hint = QtWidgets.QLabel()
@@ -157,10 +159,3 @@ class _Suggestion(QtWidgets.QPushButton):
 
     def _choose(self) -> None:
         self.chosen.emit(self._frame)
-
-
-def _button(text: str, tip: str) -> QtWidgets.QPushButton:
-    button = QtWidgets.QPushButton(text)
-    button.setToolTip(tip)
-    button.setAutoDefault(False)
-    return button
