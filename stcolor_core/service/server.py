@@ -74,7 +74,7 @@ class CoreServer:
             device=resolve_device(device).type,
             url=self.connection.url,
         )
-        guarded = Guard(create_app(context), tokens=tokens, port=number, touched=self._touch)
+        guarded = Guard(create_app(context), tokens=tokens, port=number, on_activity=self._touch)
         limited = HeadTimeout(guarded)
         config = uvicorn.Config(
             limited,

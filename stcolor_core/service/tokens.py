@@ -66,7 +66,7 @@ class Tokens:
             self._pages = [*self._pages, page][-_PAGES:]
             return page
 
-    def right(self, token: str) -> Right | None:
+    def right_of(self, token: str) -> Right | None:
         """Return what a token may do: all, or what a page may; None if it is not valid.
 
         Args:
@@ -77,7 +77,7 @@ class Tokens:
         return "page" if any(_same(token, page) for page in self._pages) else None
 
     @staticmethod
-    def page_may(method: str, path: str) -> bool:
+    def page_is_allowed(method: str, path: str) -> bool:
         """Return whether a page may send a request.
 
         Args:

@@ -147,7 +147,7 @@ def test_a_page_left_open_does_not_keep_the_core_awake() -> None:
     async def send(_: object) -> None: ...
 
     tokens = Tokens("start")
-    guard = Guard(app, tokens=tokens, port=1, touched=lambda: touched.append(token))
+    guard = Guard(app, tokens=tokens, port=1, on_activity=lambda: touched.append(token))
     for token in (tokens.redeem(tokens.ticket()), "start"):
         headers = [(b"host", b"127.0.0.1:1"), (b"authorization", f"Bearer {token}".encode())]
         scope = {"type": "http", "method": "GET", "path": "/v1/jobs", "headers": headers}
