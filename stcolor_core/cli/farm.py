@@ -44,7 +44,11 @@ class Engine:
 
 
 def add_commands(commands: Any) -> None:
-    """Add the engines' commands, and those of `farm_host`, to the subparsers of `stcolor`."""
+    """Add the engines' commands, and those of `farm_host`.
+
+    Args:
+        commands: The subparsers of `stcolor`.
+    """
     farm = commands.add_parser("farm", help="colour a shot on a render farm")
     kinds = farm.add_subparsers(required=True, metavar="COMMAND", parser_class=type(farm))
     for name, engine in ENGINES.items():
@@ -90,7 +94,13 @@ def _add_opencue(parser: argparse.ArgumentParser) -> None:
 def add_job_options(
     parser: argparse.ArgumentParser, *, output: str, max_span: str = "frames of a span that one task writes at most"
 ) -> None:
-    """Add the options that every engine has. output, max_span: help texts."""
+    """Add the options that every engine has.
+
+    Args:
+        parser: Of the engine's command.
+        output: Help text of --output: what the folder is to the engine.
+        max_span: Help text of --max-span.
+    """
     parser.add_argument(
         "--shot", type=Path, required=True, help="a shot file, as `stcolor colorize --write-shot` has it"
     )
@@ -153,6 +163,9 @@ def _opencue(options: argparse.Namespace) -> Submission:
 
 def job_of(options: argparse.Namespace) -> Job:
     """Return the job that the options describe: the shot with everything settled, cut into tasks.
+
+    Args:
+        options: Of `add_job_options`, with `gpus`, `handles` and `nuke` set too.
 
     Raises:
         BadRequest: If the options or the shot are not usable.
@@ -232,7 +245,13 @@ def _this_program() -> str:
 
 
 def written(engine: str, job: Job, folder: Path) -> Submission:
-    """Return what came of a job that was written and not submitted."""
+    """Return what came of a job that was written and not submitted.
+
+    Args:
+        engine: The engine's name.
+        job: The job.
+        folder: Where it was written.
+    """
     from stcolor_core.farm.engine import Submission
 
     message = f"{folder} holds the job: {len(job.tasks)} tasks for the frames {name_frames(parse_frames(job.frames))}."

@@ -124,6 +124,19 @@ def test_every_command_of_install_py_that_is_named_exists() -> None:
     assert named <= load(PROJECT / "install.py").COMMANDS.keys()
 
 
+def test_every_module_that_the_page_for_developers_names_is_there() -> None:
+    page = (DOCS / "develop" / "index.md").read_text("utf-8")
+    roots = PROJECT / "stcolor_core", PROJECT / "nuke_plugin" / "refcolorize"
+    named = [name.split(".") for name in re.findall(r"`([a-z_]+\.[a-z_]+)[`.]", page)]
+    packaged = [(package, module) for package, module in named if any((root / package).is_dir() for root in roots)]
+    assert len(packaged) > 20
+    assert [
+        f"{package}.{module}"
+        for package, module in packaged
+        if not any((root / package / f"{module}.py").exists() or (root / package / module).is_dir() for root in roots)
+    ] == []
+
+
 def test_every_package_of_the_core_has_a_page_of_reference() -> None:
     packages = {path.parent.name for path in (PROJECT / "stcolor_core").glob("*/__init__.py")}
     modules = {path.stem for path in (PROJECT / "stcolor_core").glob("*.py")} - {"__init__"}
