@@ -144,7 +144,7 @@ def train(
         generator = torch.Generator().manual_seed(step)
         run.step(matching_loss(run.network, pictures, generator), step)
         if (step + 1) % settings.every == 0 or step + 1 == settings.steps:
-            run.keep(step + 1, validate(run.averaged(), batches))
+            run.save_checkpoint(step + 1, validate(run.averaged(), batches))
     return run.averaged()
 
 

@@ -106,7 +106,7 @@ def train(samples: Sequence[Path], output: Path, settings: Settings, *, device: 
         run.step(mixing_loss(mixed, batch), step)
         step += 1
         if step % settings.every == 0 or step == settings.steps:
-            run.keep(step, validate(run.averaged(), validation, device=device))
+            run.save_checkpoint(step, validate(run.averaged(), validation, device=device))
     return run.averaged()
 
 

@@ -37,14 +37,14 @@ def test_it_learns_and_a_run_that_is_stopped_comes_to_the_same(
     monkeypatch.setattr("stcolor_core.training.features._VALIDATED", 2)
     settings = Settings(steps=4, batch=2, every=2, held_out=("slow",))
     make(footage, tmp_path / "whole.safetensors", settings, device=CPU)
-    keep = Run.keep
+    save_checkpoint = Run.save_checkpoint
 
     def stop(self: object, *arguments: object, **named: object) -> None:
-        keep(self, *arguments, **named)  # type: ignore[arg-type]
+        save_checkpoint(self, *arguments, **named)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
     with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
-        interrupted.setattr(Run, "keep", stop)
+        interrupted.setattr(Run, "save_checkpoint", stop)
         make(footage, tmp_path / "parts.safetensors", settings, device=CPU)
     make(footage, tmp_path / "parts.safetensors", settings, device=CPU)
     whole, parts = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "parts"))

@@ -89,13 +89,13 @@ def test_a_training_that_is_stopped_goes_on_to_the_same_weights(
         return Settings(steps=steps, every=6, crop=(64, 64), batch=2, held_out=("slow",))
 
     whole = train(samples, tmp_path / "whole.safetensors", settings(), device=CPU)
-    keep = Run.keep
+    save_checkpoint = Run.save_checkpoint
 
     def stop(self: object, step: int, figures: object) -> None:
-        keep(self, step, figures)  # type: ignore[arg-type]
+        save_checkpoint(self, step, figures)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Run, "keep", stop)
+    monkeypatch.setattr(Run, "save_checkpoint", stop)
     with pytest.raises(KeyboardInterrupt):
         train(samples, tmp_path / "parts.safetensors", settings(), device=CPU)
     monkeypatch.undo()
