@@ -46,10 +46,8 @@ require_python(*sys.version_info[:2])  # here, as an old Python fails at the ann
 
 PACKAGE = "stcolor_core"
 MARKER = ".refcolorize.json"  # in every folder made here, which may then be written again and removed
-CUDA_BUILD = (sys.platform, platform.machine()) == (
-    "linux",
-    "x86_64",
-)  # of torch: gigabytes larger, but runs on CPUs too
+# The CUDA build of torch is gigabytes larger, but runs on CPUs too.
+CUDA_BUILD = (sys.platform, platform.machine()) == ("linux", "x86_64")
 VENV_GB, DOWNLOAD_GB = (6, 3) if CUDA_BUILD else (2, 0.5)
 FREE_GB = VENV_GB + 2  # pip needs room to unpack
 
@@ -560,9 +558,7 @@ def test(options: argparse.Namespace) -> int:
     """
     setup = Setup(options.places, options.venv, options.offline)
     set_up(setup, dev=True, reinstall=options.reinstall)
-    os.environ.setdefault(
-        "OMP_NUM_THREADS", "1"
-    )  # on the small pictures of the tests, threads only wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # on the tests' small pictures, threads only wait for each other
     return run_module(setup, "pytest", folder=options.places.project)
 
 

@@ -206,10 +206,8 @@ def evaluate(
             clip = Clip.load(sequence, PROTOCOLS[name].frames)
             if old_film:
                 clip = apply_wear(clip, FilmWear(), np.random.default_rng([_FILM_SEED, *sequence.name.encode()]))
+            references = PROTOCOLS[name].reference_indices(len(clip.rgb))
             for variant in variants:
-                references = PROTOCOLS[name].reference_indices(len(clip.rgb))
-                if len(references) == len(clip.rgb):
-                    raise BadRequest(f"The clip {sequence.name} has no frames but its keyframes. Add frames to it.")
                 score, curve, reliability = _score(clip, references, variant, device)
                 results[name][variant][sequence.name] = score
                 curves.setdefault((name, variant), []).append(curve)

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stcolor_core.arrays import Image
+from stcolor_core.arrays import Image, Pixels
 from stcolor_core.errors import OutputError, StcolorError
 from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.clip import Clip
@@ -68,11 +68,11 @@ class Sample(NamedTuple):
         evidence: What is known of a candidate at each pixel, (K, E, H, W).
     """
 
-    lightness: NDArray[Any]
-    truth: NDArray[Any]
-    ab: NDArray[Any]
+    lightness: Pixels
+    truth: Pixels
+    ab: Pixels
     facts: NDArray[Any]
-    evidence: NDArray[Any]
+    evidence: Pixels
 
 
 class _Recorder(FixedRuleRefinement):
