@@ -165,7 +165,7 @@ class FrameStatus(BaseModel):
 
     Attributes:
         frame: Frame number.
-        confidence: Mean over the frame, 0..1; none if its model has no confidence.
+        confidence: Mean over the frame, 0..1; none if it is not known.
         fallback: See `pipeline.run.FrameResult`.
         kept: See `pipeline.run.FrameResult`.
     """

@@ -85,7 +85,7 @@ class _Source:
     Attributes:
         path: The file.
         colorspace: Colour space of the file; None to detect it.
-        exposure: Exposure of the shot in stops.
+        exposure: Exposure to apply, in stops.
         plate: The file that the encoding is read from, if it is another one.
         layer: Layer of the plate; None for the main one.
     """
@@ -142,7 +142,7 @@ def _scale_down(header: Header, pixels: Pixels, height: int) -> Pixels:
 
 
 def _encode(pipe: ColorPipe, pixels: Image) -> bytes:
-    """Return display-encoded pixels as a JPEG."""
+    """Return pixels in the pipe's colour space as an sRGB JPEG."""
     linear = pipe.space.decode(pixels) * np.float32(2.0**pipe.exposure)
     rgb = np.rint(srgb_encode(np.clip(linear, 0, 1)) * 255).astype(np.uint8)
     _, jpeg = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])

@@ -151,6 +151,8 @@ class Store:
     def submit(self, job: str, *, kind: JobKind, shot: str, frame: int | None = None) -> Job:
         """Queue a job. A job of that id that is queued or running stays; one that has ended joins the queue again.
 
+        A running job that was about to be cancelled continues.
+
         Args:
             job: The job's id.
             kind: shot or preview.

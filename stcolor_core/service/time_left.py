@@ -57,7 +57,7 @@ class TimeLeft:
             self._span_of.update(dict.fromkeys(span.frames, span))
         self._unfinished = set(written.intersection(self._span_of))
         for span in due:
-            self._plan(span)
+            self._plan_visits(span)
         self._kept_in: Span | None = None  # a span in which frames were kept, whose visits must be counted anew
         self._durations: dict[_Visit, deque[float]] = {
             kind: deque(maxlen=_MEASURED) for kind in ("back", "last", "other")
@@ -102,12 +102,12 @@ class TimeLeft:
         if not self._visits.get(frame):
             return "other"
         if self._kept_in is self._span_of[frame]:
-            self._plan(self._kept_in)
+            self._plan_visits(self._kept_in)
             self._kept_in = None
         self._visits[frame] -= 1
         return "back" if self._visits[frame] or frame not in self._unfinished else "last"
 
-    def _plan(self, span: Span) -> None:
+    def _plan_visits(self, span: Span) -> None:
         """Count the visits to come for the unfinished frames of a span."""
         walks = span.walks(self._unfinished.intersection(span.frames))
         self._visits.update({frame: sum(frame in walk for walk in map(frozenset, walks)) for frame in span.frames})
