@@ -1,6 +1,6 @@
 """Plain methods to compare with (docs/method.md, Measuring). They share no code with the product, as its control.
 
-Each takes the L* of a whole sequence and the colours of some of its frames, and yields a*, b* frame by frame, in order.
+Each takes the L* of a whole sequence and the colours of some of its frames, yielding a* and b* of all frames in order.
 A frame takes its colour from the nearest reference in time, from the earlier of two that are equally near; a reference
 frame keeps its own colour.
 """
@@ -25,10 +25,10 @@ __all__ = [
 ]
 
 References: TypeAlias = Mapping[int, tuple[Plane, Chroma]]
-"""Frame index -> L* (H, W), 0..100, and a*, b* (H, W, 2) of the reference."""
+"""Frame index -> L* (H, W), 0..100, with a* and b* (H, W, 2), of the reference."""
 
 Walk: TypeAlias = Callable[[Plane, Chroma, Iterable[Plane]], Iterator[Chroma]]
-"""L* and a*, b* of the reference, and L* of the frames from there outwards -> the a*, b* of these frames."""
+"""L*, a* and b* of the reference, and L* of the frames from there outwards -> a* and b* of these frames."""
 
 
 def leave_grey(lightness: Sequence[Plane], references: References) -> Iterator[Chroma]:  # noqa: ARG001 - same signature
@@ -47,7 +47,7 @@ def propagate_color(lightness: Sequence[Plane], references: References) -> Itera
 
     Args:
         lightness: L* of every frame, (H, W), 0..100.
-        references: L* and a*, b* of the reference frames by frame index.
+        references: L*, a* and b* of the reference frames by frame index.
     """
     return _outward(lightness, references, _propagate)
 
@@ -57,7 +57,7 @@ def warp_by_chained_flow(lightness: Sequence[Plane], references: References) -> 
 
     Args:
         lightness: L* of every frame, (H, W), 0..100.
-        references: L* and a*, b* of the reference frames by frame index.
+        references: L*, a* and b* of the reference frames by frame index.
     """
     return _outward(lightness, references, _chain)
 
@@ -70,7 +70,7 @@ def warp_by_realigned_flow(lightness: Sequence[Plane], references: References) -
 
     Args:
         lightness: L* of every frame, (H, W), 0..100.
-        references: L* and a*, b* of the reference frames by frame index.
+        references: L*, a* and b* of the reference frames by frame index.
     """
     return _outward(lightness, references, _realign)
 
@@ -79,7 +79,7 @@ def blend_mean(first: Iterable[Chroma], second: Iterable[Chroma]) -> Iterator[Ch
     """Yield the mean of two results, each from a single reference.
 
     Args:
-        first: a*, b* of every frame from one reference, (H, W, 2).
+        first: a* and b* of every frame from one reference, (H, W, 2).
         second: The same from the other reference; as many frames.
     """
     for a, b in zip(first, second, strict=True):
@@ -92,7 +92,7 @@ def blend_linear(first: Iterable[Chroma], second: Iterable[Chroma], indices: tup
     Before the first reference and after the second, the nearer one alone counts.
 
     Args:
-        first: a*, b* of every frame from the earlier reference, (H, W, 2).
+        first: a* and b* of every frame from the earlier reference, (H, W, 2).
         second: The same from the later reference; as many frames.
         indices: Frame indices of the two references, ascending.
 

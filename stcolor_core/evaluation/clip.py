@@ -22,7 +22,7 @@ class Clip:
     Attributes:
         rgb: sRGB of each frame, (H, W, 3), 0..1.
         lightnesses: L* of each frame, (H, W), 0..100.
-        ab: a*, b* of each frame, (H, W, 2).
+        ab: a* and b* of each frame, (H, W, 2).
         masks: The foreground of each frame, (H, W) bool; None without masks.
         stills: Reference pictures that are not frames of the clip.
     """

@@ -169,8 +169,8 @@ def mean_chroma_ratio(truth_ab: Chroma, ab: Chroma) -> float:
     Below 1 the colour is washed out, as averaged colours are. A ratio of 1 does not mean that the colour is correct.
 
     Args:
-        truth_ab: True a*, b*, (H, W, 2).
-        ab: a*, b* of the result, (H, W, 2).
+        truth_ab: True a* and b*, (H, W, 2).
+        ab: a* and b* of the result, (H, W, 2).
 
     Returns:
         The ratio; NaN if the truth is grey throughout.
@@ -190,7 +190,7 @@ def flicker(lightness: Plane, following: Plane, *pairs: tuple[Chroma, Chroma]) -
     Args:
         lightness: L* of a frame, (H, W).
         following: L* of its neighbour, (H, W).
-        *pairs: a*, b* (H, W, 2) of the frame and of its neighbour, one pair for each method.
+        *pairs: a* and b* (H, W, 2) of the frame and of its neighbour, one pair for each method.
     """
     flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     before, now = (np.clip(np.rint(light * 2.55), 0, 255).astype(np.uint8) for light in (lightness, following))
@@ -205,10 +205,10 @@ def flicker_along(displacement: FlowField, visible: Mask, *pairs: tuple[Chroma, 
     Args:
         displacement: From each pixel of the neighbour to its place on the frame, (H, W, 2), px (x, y).
         visible: The pixels of the neighbour that count, (H, W) bool.
-        *pairs: a*, b* (H, W, 2) of the frame and of its neighbour, one pair for each method.
+        *pairs: a* and b* (H, W, 2) of the frame and of its neighbour, one pair for each method.
 
     Returns:
-        The mean over pixels of |a* - a*'| + |b* - b*'| for each pair; 0 if nothing is visible.
+        The mean over pixels of `|a* - a*'| + |b* - b*'|` for each pair; 0 if nothing is visible.
     """
     changes = (np.abs(ab - sample(earlier, displacement)).sum(-1) for earlier, ab in pairs)
     return tuple(float((change * visible).sum() / max(1, visible.sum())) for change in changes)

@@ -126,11 +126,11 @@ class Score:
 
 
 Result: TypeAlias = tuple[int, Chroma, Plane | None]
-"""Frame index, its a*, b* (H, W, 2), and its confidence (H, W), 0..1, or None if the method has none."""
+"""Frame index, its a* and b* (H, W, 2), and its confidence (H, W), 0..1, or None if the method has none."""
 
 
 def color_clip(clip: Clip, references: Sequence[int], variant: str, *, device: torch.device) -> Iterator[Result]:
-    """Yield frame, a*, b* and confidence of every frame that is not a reference, in any order.
+    """Yield frame, a* and b*, and the confidence, of every frame that is not a reference, in any order.
 
     Args:
         clip: The clip with its true colour.

@@ -43,7 +43,7 @@ class PictureBatch:
     Attributes:
         seen: L* that the features see, (N, K, H, W), 0..100.
         lightness: True mean L* of each cell of the matching grid, (N, K, h, w), 0..100.
-        ab: True mean a*, b* of each cell of the matching grid, (N, K, 2, h, w).
+        ab: True mean a* and b* of each cell of the matching grid, (N, K, 2, h, w).
     """
 
     seen: Tensor

@@ -65,8 +65,8 @@ class Batch:
 
     Attributes:
         lightness: L*, (B, H, W), 0..100.
-        truth: True a*, b*, (B, 2, H, W).
-        ab: a*, b* of the candidates, (B, K, 2, H, W).
+        truth: True a* and b*, (B, 2, H, W).
+        ab: a* and b* of the candidates, (B, K, 2, H, W).
         facts: What is known of a candidate as a whole, (B, K, F).
         evidence: What is known of a candidate at each pixel, (B, K, E, H, W).
     """
@@ -111,7 +111,7 @@ def train(samples: Sequence[Path], output: Path, settings: Settings, *, device: 
 
 
 def mixing_loss(mixed: MixingOutput, batch: Batch) -> Tensor:
-    """Return the loss: log squared error in sRGB, some distance in a*, b*, and the confidence's cross-entropy.
+    """Return the loss: log squared error in sRGB, some distance in a* and b*, and the confidence's cross-entropy.
 
     Args:
         mixed: The network's output for the batch.
@@ -131,7 +131,7 @@ def mix_candidates(mixed: MixingOutput, ab: Tensor) -> Tensor:
 
     Args:
         mixed: The network's output.
-        ab: a*, b* of the candidates, (B, K, 2, H, W).
+        ab: a* and b* of the candidates, (B, K, 2, H, W).
     """
     return mixed.gain * (mixed.weights[:, :, None] * ab).sum(1)
 

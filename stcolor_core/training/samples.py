@@ -62,8 +62,8 @@ class Sample(NamedTuple):
 
     Attributes:
         lightness: L*, (H, W), 0..100.
-        truth: True a*, b*, (H, W, 2).
-        ab: a*, b* of the candidates, (K, H, W, 2).
+        truth: True a* and b*, (H, W, 2).
+        ab: a* and b* of the candidates, (K, H, W, 2).
         facts: What is known of a candidate as a whole, (K, F).
         evidence: What is known of a candidate at each pixel, (K, E, H, W).
     """
