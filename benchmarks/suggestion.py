@@ -55,7 +55,7 @@ def main() -> None:
     for sequence in read_dataset(options.dataset):
         clip = Clip.load(sequence, options.frames)
         first, sure = colored(clip, (0,))
-        found = suggest(sure, (0,), most=1)
+        found = suggest(sure, (0,), limit=1)
         if not found:
             print(f"{sequence.name:<16} none")
             continue
