@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from stcolor_core.farm.job import FRAMES_PER_RENDER, FRAMES_PER_TASK, split_evenly, split_tasks
-from stcolor_core.shots.spans import pieces, plan
+from stcolor_core.shots.spans import plan, split_span
 
 HOSTS = (1, 2, 5, 10, 20, 50, 100, 150, 200)
 FEW_HOSTS = (1, 2, 5, 10, 20)
@@ -88,7 +88,7 @@ def colour_tasks(
     spans = plan(range(length), keyframes, [])
     whole = range(length)
     cut = (
-        split_tasks([piece for span in spans for piece in pieces(span, max_span)], whole)
+        split_tasks([piece for span in spans for piece in split_span(span, max_span)], whole)
         if run is None
         else split_evenly(whole, run)
     )

@@ -21,7 +21,7 @@ from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import psnr, within_threshold
 from stcolor_core.evaluation.protocol import color_clip
 from stcolor_core.images.color import lab_to_linear, srgb_encode
-from stcolor_core.shots.suggestion import suggest
+from stcolor_core.shots.suggestion import suggest_keyframes
 
 CPU = torch.device("cpu")
 
@@ -55,7 +55,7 @@ def main() -> None:
     for sequence in read_dataset(options.dataset):
         clip = Clip.load(sequence, options.frames)
         first, sure = colored(clip, (0,))
-        found = suggest(sure, (0,), limit=1)
+        found = suggest_keyframes(sure, (0,), limit=1)
         if not found:
             print(f"{sequence.name:<16} none")
             continue

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from stcolor_core.pipeline.events import Event
 
-__all__ = ["JsonLines", "ProgressBar", "StopOnSignal", "end_at_second_signal", "share_the_machine"]
+__all__ = ["JsonLines", "ProgressBar", "StopOnSignal", "end_at_second_signal", "limit_threads"]
 
 
 _M_ARENA_MAX = -8  # from glibc's malloc.h
@@ -33,7 +33,7 @@ if sys.platform == "win32":
     _STOP_SIGNALS.append(signal.SIGBREAK)  # sent by render farms
 
 
-def share_the_machine() -> None:
+def limit_threads() -> None:
     """Leave resources to other programs: use one thread less than there are cores, and one heap for all threads.
 
     torch's threads wait for the slowest one in every operation: if another program such as Nuke keeps one core busy,

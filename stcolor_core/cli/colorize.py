@@ -10,7 +10,7 @@ from stcolor_core.cli.shot_options import add_shot_options, build_shot, check_ma
 from stcolor_core.errors import BadRequest, OutputError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.shots.shot import Shot
-from stcolor_core.terminal import JsonLines, ProgressBar, StopOnSignal, share_the_machine
+from stcolor_core.terminal import JsonLines, ProgressBar, StopOnSignal, limit_threads
 
 __all__ = ["add_command"]
 
@@ -49,7 +49,7 @@ def _colorize(options: argparse.Namespace) -> int:
     with StopOnSignal() as stop:
         from stcolor_core.pipeline.run import colorize
 
-        share_the_machine()
+        limit_threads()
         with JsonLines() if options.json else ProgressBar() as report:
             device = options.device or "auto"
             for _ in colorize(shot, device=device, force=options.force, report=report, cancelled=stop.requested):

@@ -18,7 +18,7 @@ from stcolor_core import __version__
 from stcolor_core.cli import colorize, doctor, evaluate, farm, models, serve, suggest, train
 from stcolor_core.cli.completion import PrintCompletion
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError, one_line
-from stcolor_core.terminal import end_at_second_signal, share_the_machine
+from stcolor_core.terminal import end_at_second_signal, limit_threads
 
 __all__ = ["main"]
 
@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     suggest.add_command(commands)
     evaluate.add_command(commands)
     models.add_command(commands)
-    serve.add_commands(commands, prepare=share_the_machine)
+    serve.add_commands(commands, prepare=limit_threads)
     train.add_commands(commands)
     farm.add_commands(commands)
     doctor.add_command(commands)

@@ -114,7 +114,7 @@ def _check_color_config() -> Finding:
 def _check_models() -> Iterator[Finding]:
     from stcolor_core.models import registry
 
-    for model in registry.registered():
+    for model in registry.list_models():
         yield Finding("Model", f"{model.name}: {'installed' if model.present else 'no weights added (optional)'}")
     for problem in registry.verify():
         yield Finding("Model", "damaged", problem)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from stcolor_core.terminal import share_the_machine
+from stcolor_core.terminal import limit_threads
 
 __all__ = ["add_command"]
 
@@ -39,7 +39,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from stcolor_core.evaluation.protocol import evaluate
     from stcolor_core.pipeline.planning import resolve_device
 
-    share_the_machine()
+    limit_threads()
     evaluate(
         options.dataset,
         protocols=options.protocol or ["tenth"],

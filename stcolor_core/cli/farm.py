@@ -15,7 +15,7 @@ from stcolor_core.cli import farm_host
 from stcolor_core.errors import BadRequest
 from stcolor_core.farm.job import FRAMES_PER_TASK
 from stcolor_core.farm.paths import VARIABLE
-from stcolor_core.shots.shot import Shot, name_frames, parse_frames
+from stcolor_core.shots.shot import Shot, describe_frames, parse_frames
 from stcolor_core.terminal import ProgressBar
 
 if TYPE_CHECKING:
@@ -262,7 +262,9 @@ def report_written(engine: str, job: Job, folder: Path) -> Submission:
     """
     from stcolor_core.farm.engine import Submission
 
-    message = f"{folder} holds the job: {len(job.tasks)} tasks for the frames {name_frames(parse_frames(job.frames))}."
+    message = (
+        f"{folder} holds the job: {len(job.tasks)} tasks for the frames {describe_frames(parse_frames(job.frames))}."
+    )
     return Submission(engine=engine, path=str(folder), tasks=len(job.tasks), submitted=False, job="", message=message)
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from stcolor_core.errors import Cancelled, StcolorError
 from stcolor_core.farm.paths import VARIABLE, map_path, read_rules
 from stcolor_core.farm.progress import STYLES, Style, format_event, format_failure
-from stcolor_core.shots.shot import Shot, format_frames, parse_frames, with_paths
-from stcolor_core.terminal import StopOnSignal, share_the_machine
+from stcolor_core.shots.shot import Shot, format_frames, map_paths, parse_frames
+from stcolor_core.terminal import StopOnSignal, limit_threads
 
 if TYPE_CHECKING:
     from stcolor_core.pipeline.events import Event
@@ -94,7 +94,7 @@ def _span(options: argparse.Namespace) -> int:
     from stcolor_core.farm.pinning import plan_tasks
     from stcolor_core.pipeline.run import colorize
 
-    share_the_machine()
+    limit_threads()
     with StopOnSignal() as stop, _report_failure(options.progress):
         shot = _load_mapped(options)
         frames = select_frames(
@@ -142,7 +142,7 @@ def _load_mapped(options: argparse.Namespace) -> Shot:
     shot = Shot.load(options.shot)
     file = options.path_mapping or os.environ.get(VARIABLE)
     rules = read_rules(Path(file)) if file else ()
-    return with_paths(shot, lambda path: map_path(path, rules))
+    return map_paths(shot, lambda path: map_path(path, rules))
 
 
 @contextmanager

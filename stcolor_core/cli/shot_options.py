@@ -195,7 +195,7 @@ def check_max_span(shot: Shot) -> None:
     Raises:
         BadRequest: If the model is recurrent.
     """
-    if registry.recurrent(shot.method.model):
+    if registry.is_recurrent(shot.method.model):
         raise BadRequest(
             f"--max-span would have no effect here: the model {shot.method.model} passes colour from frame to frame, "
             "so its spans are not cut. Leave it out."

@@ -31,7 +31,7 @@ def _suggest(options: argparse.Namespace) -> int:
     from stcolor_core.images import plates
     from stcolor_core.images.sequences import FramePattern
     from stcolor_core.shots.shot_files import find_frames, find_references
-    from stcolor_core.shots.suggestion import suggest
+    from stcolor_core.shots.suggestion import suggest_keyframes
 
     shot = Shot.load(options.shot)
     frames = find_frames(shot.plate)
@@ -43,7 +43,7 @@ def _suggest(options: argparse.Namespace) -> int:
     }
     if not confidence:
         raise PlateError(f"No frame of {shot.output.path} holds a confidence. Run stcolor colorize --shot first.")
-    suggestions = suggest(confidence, find_references(shot, frames))
+    suggestions = suggest_keyframes(confidence, find_references(shot, frames))
     for suggestion in suggestions:
         text = f"Frame {suggestion.frame} would correct about {100 * suggestion.gain:.1f} % of the shot's pixels."
         _print(json.dumps(asdict(suggestion)) if options.json else text)

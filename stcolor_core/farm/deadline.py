@@ -94,7 +94,7 @@ def with_even_tasks(job: Job) -> Job:
     Args:
         job: The job, with spans as tasks.
     """
-    if registry.recurrent(job.shot.method.model):
+    if registry.is_recurrent(job.shot.method.model):
         return job
     length = job.shot.output.max_span or FRAMES_PER_TASK
     tasks = split_evenly((frame for task in job.tasks for frame in task), length)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.shots.shot import Shot, format_frames, name_frames
+from stcolor_core.shots.shot import Shot, describe_frames, format_frames
 
 __all__ = [
     "FRAMES_PER_RENDER",
@@ -149,12 +149,12 @@ def select_frames(
         ordered = sorted(set(numbers))
         _require(
             all(0 <= number < len(tasks) for number in ordered),
-            f"The shot has the tasks 0-{len(tasks) - 1}, not {name_frames(ordered)}. Make the job again.",
+            f"The shot has the tasks 0-{len(tasks) - 1}, not {describe_frames(ordered)}. Make the job again.",
         )
         return [frame for number in ordered for frame in tasks[number]]
     named = frozenset(frames or only or ())
     selected = [frame for task in tasks if named.intersection(task) for frame in task if only is None or frame in named]
-    _require(bool(selected), f"No task writes frame {name_frames(named)}. Make the job again.")
+    _require(bool(selected), f"No task writes frame {describe_frames(named)}. Make the job again.")
     return selected
 
 

@@ -12,7 +12,7 @@ from stcolor_core.farm.paths import make_absolute
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.planning import RunPlan, plan_spans, split_spans
 from stcolor_core.pipeline.run import plan_run
-from stcolor_core.shots.shot import Reference, Shot, format_frames, parse_frames, with_paths
+from stcolor_core.shots.shot import Reference, Shot, format_frames, map_paths, parse_frames
 from stcolor_core.shots.shot_files import find_frames, find_references
 
 __all__ = ["list_inputs", "pin", "plan_tasks"]
@@ -44,7 +44,7 @@ def pin(shot: Shot, plan: RunPlan) -> Shot:
         method=replace(shot.method, tracking=plan.tracking, cuts=format_frames(plan.cuts) or "none"),
         ocio=shot.ocio or os.environ.get("OCIO") or None,
     )
-    return with_paths(pinned, make_absolute)
+    return map_paths(pinned, make_absolute)
 
 
 def plan_tasks(shot: Shot) -> tuple[Task, ...]:

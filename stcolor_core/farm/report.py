@@ -10,8 +10,8 @@ from pathlib import Path
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.existing import ExistingFrames, OutputState
 from stcolor_core.pipeline.planning import RunPlan
-from stcolor_core.shots.shot import Shot, name_frames
-from stcolor_core.shots.suggestion import Suggestion, suggest
+from stcolor_core.shots.shot import Shot, describe_frames
+from stcolor_core.shots.suggestion import Suggestion, suggest_keyframes
 
 __all__ = ["Report", "default_report_path", "make_report"]
 
@@ -46,7 +46,7 @@ class Report:
     def problem(self) -> str:
         """Return what is wrong, in one line; "" if nothing is."""
         kinds = (("is missing or incomplete", self.missing), ("is of an earlier state of the shot", self.stale))
-        parts = [f"frame {name_frames(frames)} {state}" for state, frames in kinds if frames]
+        parts = [f"frame {describe_frames(frames)} {state}" for state, frames in kinds if frames]
         return f"In {self.output}, {', and '.join(parts)}. Run the colour step again." if parts else ""
 
     def to_json(self) -> str:
@@ -82,7 +82,7 @@ def make_report(shot: Shot, plan: RunPlan) -> Report:
         changed=frames_in(OutputState.CHANGED, OutputState.FOREIGN),
         confidence=confidence,
         weakest=tuple(sorted(confidence, key=lambda frame: (confidence[frame], frame))[:_WEAKEST]),
-        suggestions=tuple(suggest(confidence, plan.references)),
+        suggestions=tuple(suggest_keyframes(confidence, plan.references)),
     )
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["ahead"]
+__all__ = ["prefetch"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
+def prefetch(function: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
     """Apply a function to every item, in order, one item ahead of the caller.
 
     The function runs on one worker thread; the items are taken from the iterable on the caller's thread. At most one

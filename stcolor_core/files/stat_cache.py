@@ -20,7 +20,7 @@ from typing import Any
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.files.user_folders import user_folder
 
-__all__ = ["StatCache", "Status", "cache_folder", "in_threads", "is_settled"]
+__all__ = ["StatCache", "Status", "cache_folder", "is_settled", "map_in_threads"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def is_settled(status: Status) -> bool:
     return status[1] + _SETTLED_NS < time.time_ns()
 
 
-def in_threads(function: Callable[[Path], Any]) -> Callable[[Sequence[Path]], list[Any]]:
+def map_in_threads(function: Callable[[Path], Any]) -> Callable[[Sequence[Path]], list[Any]]:
     """Return a function of many files that applies a function of one file in threads.
 
     Args:
@@ -74,7 +74,7 @@ class StatCache:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = cache_folder() if folder is None else folder
 
-    def of_files(
+    def get_for_files(
         self, kind: str, files: Mapping[Path, Status], function: Callable[[Sequence[Path]], Sequence[Any]]
     ) -> dict[Path, Any]:
         """Return the value of every file. Values are computed for files that are new or have changed.
@@ -97,7 +97,7 @@ class StatCache:
                 self._save(self._file(kind, _absolute(folder)), known[folder])
         return {path: values[path] for path in files}
 
-    def of_key(self, kind: str, key: str, function: Callable[[], Any]) -> Any:
+    def get_for_key(self, kind: str, key: str, function: Callable[[], Any]) -> Any:
         """Return the value of a key. It is computed if the key is new.
 
         Args:

@@ -20,7 +20,7 @@ from stcolor_core.errors import PlateError
 from stcolor_core.images import plates
 from stcolor_core.images.plates import Window
 
-__all__ = ["Format", "main", "read_formats"]
+__all__ = ["HeaderSummary", "main", "read_formats"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _MOST_WORKERS = 12
 
 
 @dataclass(frozen=True)
-class Format:
+class HeaderSummary:
     """What the header of a picture says, without its pixels.
 
     Attributes:
@@ -52,7 +52,7 @@ class Format:
     is_result: bool
 
     @classmethod
-    def read(cls, path: Path, *, frame: int | None, layer: str | None) -> Format:
+    def read(cls, path: Path, *, frame: int | None, layer: str | None) -> HeaderSummary:
         """Return the format of a picture file.
 
         Args:
@@ -75,7 +75,7 @@ class Format:
         )
 
     @classmethod
-    def load(cls, data: dict[str, Any]) -> Format:
+    def load(cls, data: dict[str, Any]) -> HeaderSummary:
         """Return the format that `dataclasses.asdict` turned into a dictionary.
 
         Args:
@@ -102,7 +102,7 @@ def read_formats(paths: Sequence[Path], *, numbers: Mapping[Path, int], layer: s
         remaining = len(paths) - len(formats)
         if len(formats) >= _PROBES and (time.monotonic() - start) / len(formats) * remaining > _WORTH_SECONDS:
             break
-        formats.append(asdict(Format.read(path, frame=numbers.get(path), layer=layer)))
+        formats.append(asdict(HeaderSummary.read(path, frame=numbers.get(path), layer=layer)))
     return formats + _read_by_workers(paths[len(formats) :], numbers=numbers, layer=layer)
 
 
@@ -117,7 +117,7 @@ def _read_by_workers(paths: Sequence[Path], *, numbers: Mapping[Path, int], laye
     with ThreadPoolExecutor(count) as threads:
         answers = threads.map(lambda start: _ask_worker(paths[start::count], layer), range(count))
         known = {path: format for answer in answers for path, format in answer.items()}
-    return [known.get(path) or asdict(Format.read(path, frame=numbers.get(path), layer=layer)) for path in paths]
+    return [known.get(path) or asdict(HeaderSummary.read(path, frame=numbers.get(path), layer=layer)) for path in paths]
 
 
 def _ask_worker(paths: Sequence[Path], layer: str | None) -> dict[Path, dict[str, Any]]:
@@ -145,7 +145,7 @@ def main() -> None:
     answers: list[dict[str, Any] | None] = []
     for path in request["paths"]:
         try:
-            answers.append(asdict(Format.read(Path(path), frame=None, layer=request["layer"])))
+            answers.append(asdict(HeaderSummary.read(Path(path), frame=None, layer=request["layer"])))
         except PlateError:
             answers.append(None)
     json.dump(answers, sys.stdout)

@@ -29,7 +29,7 @@ from stcolor_core.images.picture_text import Attribute, error_text, set_attribut
 from stcolor_core.images.plates import LARGEST_HALF, Header, PixelType
 from stcolor_core.images.raw_headers import read_exr_summary
 
-__all__ = ["FrameState", "frame_state", "is_as_written", "pixel_hash", "write_frame"]
+__all__ = ["FrameState", "frame_state", "is_unmodified", "pixel_hash", "write_frame"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class FrameState:
 
     metadata: Mapping[str, Any]
     complete: bool
-    untouched: bool
+    unmodified: bool
 
 
 def frame_state(path: Path | str) -> FrameState:
@@ -71,16 +71,16 @@ def frame_state(path: Path | str) -> FrameState:
     """
     path = Path(path)
     if (summary := read_exr_summary(path)) is not None and _WRITTEN in summary[0]:
-        return FrameState(metadata=summary[0], complete=summary[1], untouched=_has_recorded_time(path, summary[0]))
+        return FrameState(metadata=summary[0], complete=summary[1], unmodified=_has_recorded_time(path, summary[0]))
     try:
         with plates.open_picture(path) as (file, part, header):
             complete = plates.has_last_lines(file, part, header)
-            return FrameState(metadata=header.metadata, complete=complete, untouched=_is_untouched(header))
+            return FrameState(metadata=header.metadata, complete=complete, unmodified=_is_untouched(header))
     except PlateError:
-        return FrameState(metadata={}, complete=False, untouched=False)
+        return FrameState(metadata={}, complete=False, unmodified=False)
 
 
-def is_as_written(path: Path | str) -> bool | None:
+def is_unmodified(path: Path | str) -> bool | None:
     """Return whether a frame still holds the pixels that `write_frame` wrote. Never raises.
 
     The pixels are read only if the file does not have its recorded modification time, for example after a copy.

@@ -10,11 +10,11 @@ from stcolor_core.errors import BadRequest
 __all__ = [
     "LAST_FRAME",
     "MOST_FRAMES",
+    "describe_frames",
     "describe_runs",
     "find_gaps",
     "format_frames",
     "group_runs",
-    "name_frames",
     "parse_frames",
 ]
 
@@ -69,7 +69,7 @@ def format_frames(frames: Iterable[int]) -> str:
     return ",".join(map(_format_run, group_runs(frames)))
 
 
-def name_frames(frames: Iterable[int]) -> str:
+def describe_frames(frames: Iterable[int]) -> str:
     """Return frames as text for a message: the first few runs, and how many more frames there are.
 
     Args:

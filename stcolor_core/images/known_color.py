@@ -44,7 +44,7 @@ class KnownColor:
         ab = resize(np.where(self.known[..., None], self.ab, 0), size) / np.maximum(share, 1e-6)[..., None]
         return ab.astype(np.float32), share >= _KNOWN_SHARE
 
-    def laid_over(self, picture: Header, *, display: Window, canvas: Window) -> KnownColor:
+    def aligned_to(self, picture: Header, *, display: Window, canvas: Window) -> KnownColor:
         """Return the colour of a picture over the plate's canvas, with their display windows aligned.
 
         The result has the size of the canvas. Pixels outside the picture's data window are not known, except for a

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from stcolor_core.errors import ColorError
 
-__all__ = ["BUILTIN_CONFIG", "Space", "forget_files", "open_config", "open_space"]
+__all__ = ["BUILTIN_CONFIG", "Space", "clear_caches", "open_config", "open_space"]
 
 BUILTIN_CONFIG = "ocio://studio-config-v2.1.0_aces-v1.3_ocio-v2.3"
 _BRIGHTEST = 1e9  # bound of linear light, in both directions
@@ -51,7 +51,7 @@ class Space:
     is_linear: bool
 
 
-def forget_files() -> None:
+def clear_caches() -> None:
     """Clear OpenColorIO's caches, so that config and LUT files are read again.
 
     OpenColorIO keeps a LUT for the life of the process, even if its file changes.

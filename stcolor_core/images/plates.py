@@ -30,7 +30,7 @@ __all__ = [
     "Window",
     "has_last_lines",
     "is_complete",
-    "luma_channels",
+    "layer_pixels",
     "open_picture",
     "read",
     "read_bands",
@@ -263,7 +263,7 @@ def read_bands(
         )
 
 
-def luma_channels(picture: Picture) -> Pixels:
+def layer_pixels(picture: Picture) -> Pixels:
     """Return the pixels of a picture's layer without alpha and other layers.
 
     Args:
@@ -287,7 +287,7 @@ def rgb(picture: Picture) -> Image:
     Returns:
         Pixels of shape (H, W, 3) in the picture's own encoding.
     """
-    pixels = luma_channels(picture)
+    pixels = layer_pixels(picture)
     return pixels if pixels.shape[-1] == 3 else np.repeat(pixels, 3, axis=-1)
 
 

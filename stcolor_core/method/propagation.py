@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from stcolor_core.arrays import Chroma, FlowField, Plane
-from stcolor_core.files.prefetch import ahead
+from stcolor_core.files.prefetch import prefetch
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.matching import Keyframe, Matching, PreparedReference, temporal_weights
 from stcolor_core.method.model import Model
@@ -34,7 +34,7 @@ from stcolor_core.method.tracking.walk import View
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import Span
 
-__all__ = ["Colored", "Footage", "Propagator"]
+__all__ = ["ColoredFrame", "Footage", "Propagator"]
 
 
 class Footage(Protocol):
@@ -67,7 +67,7 @@ class Footage(Protocol):
 
 
 @dataclass(frozen=True)
-class Colored:
+class ColoredFrame:
     """A frame coloured at working size.
 
     Attributes:
@@ -126,8 +126,8 @@ class Propagator:
         scratch: Scratch,
         *,
         wanted: Collection[int] | None = None,
-        looked_at: Callable[[int], None] = lambda _: None,
-    ) -> Generator[Colored, None, None]:
+        on_read: Callable[[int], None] = lambda _: None,
+    ) -> Generator[ColoredFrame, None, None]:
         """Colour the wanted frames of a span, one by one in the order of the walk.
 
         The choice of wanted frames changes no pixel.
@@ -144,11 +144,11 @@ class Propagator:
             One coloured frame after the other.
         """
         wanted = frozenset(span.frames if wanted is None else wanted)
-        references = [self._prepare_reference(frame, footage) for frame in _announce(span.references, looked_at)]
+        references = [self._prepare_reference(frame, footage) for frame in _announce(span.references, on_read)]
         references += [self._matching.prepare_reference(None, still) for still in footage.stills]
-        task = _Task(span, references, footage, scratch, looked_at)
+        task = _Task(span, references, footage, scratch, on_read)
         if not references:
-            frames = _announce([frame for frame in span.frames if frame in wanted], looked_at)
+            frames = _announce([frame for frame in span.frames if frame in wanted], on_read)
             yield from (_make_grey(frame, footage.lightness(frame)) for frame in frames)
         elif self._refinement.recurrent and span.between:
             yield from self._color_both_ways(task, wanted)
@@ -156,7 +156,7 @@ class Propagator:
             yield from self._color_one_way(task, wanted)
 
     @torch.no_grad()
-    def completed(self, frame: int, footage: Footage) -> Colored:
+    def complete_reference(self, frame: int, footage: Footage) -> ColoredFrame:
         """Return a reference's frame, its unknown part coloured from its known part by features.
 
         Known pixels keep their colour, with confidence 1.
@@ -198,7 +198,7 @@ class Propagator:
         evidence = self._matching.collect_evidence(reference.frame, reference.view, [reference], [])
         return evidence, self._refinement.refine(evidence, None)
 
-    def _color_one_way(self, task: _Task, wanted: Collection[int]) -> Iterator[Colored]:
+    def _color_one_way(self, task: _Task, wanted: Collection[int]) -> Iterator[ColoredFrame]:
         """Colour away from the first bounding reference, or in the order of time if there are only stills.
 
         A refinement that is not recurrent needs only the frame before each wanted one.
@@ -216,7 +216,7 @@ class Propagator:
             if frame in wanted:
                 yield _make_colored(frame, evidence, refined, task.references, tracks)
 
-    def _color_both_ways(self, task: _Task, wanted: Collection[int]) -> Iterator[Colored]:
+    def _color_both_ways(self, task: _Task, wanted: Collection[int]) -> Iterator[ColoredFrame]:
         """Run a recurrent refinement from both ends and blend the two results by distance in time."""
         first, last = task.references[:2]
         previous = first.state
@@ -233,7 +233,7 @@ class Propagator:
             refined = self._refinement.refine(evidence, previous)
             previous = refined.state
             if frame in wanted:
-                colored = task.scratch.take("colored", frame, Colored, device=self._device)
+                colored = task.scratch.take("colored", frame, ColoredFrame, device=self._device)
                 early, late = temporal_weights(frame, task.references[:2])
                 yield replace(colored, ab=cast(Chroma, early * colored.ab + late * refined.ab))
 
@@ -252,7 +252,7 @@ class Propagator:
             previous = view
             return frame, evidence, tracks
 
-        return ahead(match, self._track_frames(task, needed=needed))
+        return prefetch(match, self._track_frames(task, needed=needed))
 
     def _track_frames(self, task: _Task, *, needed: Collection[int]) -> Iterator[tuple[int, View, list[Tracks]]]:
         """Yield the needed frames in the order of the walk with the tracks to the references that bound the span.
@@ -296,7 +296,7 @@ class Propagator:
                 view.features  # noqa: B018  (computed on first use)
             return frame, view, [] if walk is None else [walk.advance(view)]
 
-        return ahead(advance, _announce(frames, task.on_read))
+        return prefetch(advance, _announce(frames, task.on_read))
 
 
 def _make_colored(
@@ -305,7 +305,7 @@ def _make_colored(
     refined: Refined,
     references: Sequence[PreparedReference],
     tracks: Sequence[Tracks],
-) -> Colored:
+) -> ColoredFrame:
     frames = np.array([-1 if reference.frame is None else reference.frame for reference in references], np.float32)
     grid = frames[evidence.warp.source.cpu().numpy()].reshape(evidence.grid_lightness.shape)
     size = evidence.lightness.shape[::-1]
@@ -314,7 +314,7 @@ def _make_colored(
     source = np.where(refined.flow_source < 0, attention_source, flow_source)
     nearest = int(np.argmax(temporal_weights(frame, references[: len(tracks)]))) if tracks else None
     lost = evidence.warp.fallback.float().mean().item()
-    return Colored(
+    return ColoredFrame(
         frame=frame,
         lightness=evidence.lightness,
         ab=refined.ab,
@@ -327,10 +327,12 @@ def _make_colored(
     )
 
 
-def _make_grey(frame: int, lightness: Plane) -> Colored:
+def _make_grey(frame: int, lightness: Plane) -> ColoredFrame:
     """Return a frame without colour, at confidence 0."""
     zero = np.zeros_like(lightness)
-    return Colored(frame, lightness, np.zeros((*lightness.shape, 2), np.float32), zero, zero, zero - 1, None, None, 0.0)
+    return ColoredFrame(
+        frame, lightness, np.zeros((*lightness.shape, 2), np.float32), zero, zero, zero - 1, None, None, 0.0
+    )
 
 
 def _announce(frames: Sequence[int], on_read: Callable[[int], None]) -> Iterator[int]:

@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 __all__ = [
     "ENTRIES",
     "AddedModel",
-    "Entry",
     "ModelInfo",
+    "RegistryEntry",
     "add",
     "build",
     "digest",
     "folder",
     "installed",
+    "is_recurrent",
+    "list_models",
     "load_weights",
-    "recurrent",
-    "registered",
     "verify",
     "weight_paths",
 ]
@@ -71,7 +71,7 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class RegistryEntry:
     """A row of the registry: a colour model, or a detector.
 
     Attributes:
@@ -91,7 +91,7 @@ class Entry:
     recurrent: bool = False
 
 
-def registered() -> list[ModelInfo]:
+def list_models() -> list[ModelInfo]:
     """Return all models and detectors, with and without their weights."""
     present = set(installed())
     return [
@@ -111,7 +111,7 @@ def weight_paths() -> list[Path]:
     return [*sorted(_SHIPPED.glob("*.safetensors")), *(folder() / f"{name}.safetensors" for name in installed())]
 
 
-def recurrent(name: str) -> bool:
+def is_recurrent(name: str) -> bool:
     """Return whether a frame's colour depends on the colour of the frame before it.
 
     The frames of a span are then coloured in one go.
@@ -221,21 +221,21 @@ def _require_weights(model: str) -> tuple[str, ...]:
     return weights
 
 
-ENTRIES: dict[str, Entry] = {
-    "standard": Entry(
+ENTRIES: dict[str, RegistryEntry] = {
+    "standard": RegistryEntry(
         summary="The default: EfficientNet-Lite0 features with local descriptors; nothing to add.",
         licence="Apache-2.0",
         build=_build_standard,
         shipped=("standard_features.safetensors", "standard_refinement.safetensors"),
     ),
-    "exemplar": Entry(
+    "exemplar": RegistryEntry(
         summary="Deep Exemplar-based Video Colorization (Zhang et al. 2019).",
         licence="MIT",
         build=_build_exemplar,
         weights=("vgg19_conv", "nonlocal_net_iter_76000", "colornet_iter_76000"),
         recurrent=True,
     ),
-    "maskrcnn_resnet50_fpn_v2": Entry(
+    "maskrcnn_resnet50_fpn_v2": RegistryEntry(
         summary="Finds the instances of --tracking instance and instance+dense (torchvision, COCO).",
         licence="BSD-3-Clause",
         weights=("maskrcnn_resnet50_fpn_v2",),

@@ -11,7 +11,7 @@ from typing import Any
 
 from stcolor_core.files.links import copy_or_link
 from stcolor_core.files.stat_cache import Status
-from stcolor_core.images.frame_files import frame_state, is_as_written
+from stcolor_core.images.frame_files import frame_state, is_unmodified
 from stcolor_core.images.sequences import FramePattern
 
 __all__ = ["ExistingFrame", "ExistingFrames", "OutputState"]
@@ -159,7 +159,7 @@ def _inspect_file(path: Path, digest: str) -> ExistingFrame:
         return ExistingFrame(OutputState.FOREIGN, status, file.metadata)
     if not file.complete:
         return ExistingFrame(OutputState.MISSING, status, file.metadata)
-    changed = not file.untouched and is_as_written(path) is False
+    changed = not file.unmodified and is_unmodified(path) is False
     if recorded == digest:
         return ExistingFrame(OutputState.CHANGED if changed else OutputState.VALID, status, file.metadata)
     state = OutputState.FOREIGN if changed or _is_locked(path) else OutputState.STALE

@@ -200,7 +200,7 @@ class ShotFootage:
 
     def _plate(self, frame: int) -> PlateFrame:
         picture = self._inputs.read_plate(frame)
-        pixels = plates.luma_channels(picture)
+        pixels = plates.layer_pixels(picture)
         if picture.nonfinite:
             self._warn_once(
                 f"Frame {frame} ({picture.path}) has {picture.nonfinite} pixels that are NaN or infinite; "
@@ -224,8 +224,8 @@ class ShotFootage:
                 f"{_size(self.display)}. Reformat it to the plate, or give it as --still."
             )
         pipe = self._inputs.pipe_of(path, colorspace, exposure=self._shot.plate.exposure)
-        lab = pipe.lab(plates.luma_channels(picture))
-        color = self._known_color(lab, picture, f"Reference {frame} ({path})").laid_over(
+        lab = pipe.lab(plates.layer_pixels(picture))
+        color = self._known_color(lab, picture, f"Reference {frame} ({path})").aligned_to(
             picture, display=self.display, canvas=self.canvas
         )
         if color.known is not None and not color.known.any():
@@ -237,7 +237,7 @@ class ShotFootage:
 
     def _still(self, path: Path, colorspace: str | None) -> Keyframe:
         picture = self._read_colored(path, None, colorspace)
-        lab = self._inputs.pipe_of(path, colorspace, exposure=0.0).lab(plates.luma_channels(picture))
+        lab = self._inputs.pipe_of(path, colorspace, exposure=0.0).lab(plates.layer_pixels(picture))
         lines = min(len(lab), self.working_size[0])
         size = (lines, max(1, round(lab.shape[1] * lines / len(lab))))
         ab, known = self._known_color(lab, picture, f"The still {path}").at(size)
@@ -250,7 +250,7 @@ class ShotFootage:
         label = f"The still {path}" if frame is None else f"Reference {frame} ({path})"
         if picture.nonfinite:
             self._warn_once(f"{label} has {picture.nonfinite} pixels that are NaN or infinite; they lend no colour.")
-        if self._inputs.pipe_of(path, colorspace, exposure=0.0).is_grey(plates.luma_channels(picture)):
+        if self._inputs.pipe_of(path, colorspace, exposure=0.0).is_grey(plates.layer_pixels(picture)):
             self._warn_once(f"{label} has no colour in it; what it colours will be grey.")
         return picture
 

@@ -11,17 +11,17 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from stcolor_core.errors import ColorError, PlateError
-from stcolor_core.files.stat_cache import StatCache, Status, in_threads
+from stcolor_core.files.stat_cache import StatCache, Status, map_in_threads
 from stcolor_core.images import plates
 from stcolor_core.images.color import ColorPipe
 from stcolor_core.images.cryptomatte import MANIFEST_BYTES, find_layer
-from stcolor_core.images.formats import Format, read_formats
+from stcolor_core.images.formats import HeaderSummary, read_formats
 from stcolor_core.images.interop import interop_id
-from stcolor_core.images.ocio import forget_files
+from stcolor_core.images.ocio import clear_caches
 from stcolor_core.images.plates import Header, Picture
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models.weight_files import checksum
-from stcolor_core.shots.shot import Plate, Reference, Shot, Still, format_frames, name_frames
+from stcolor_core.shots.shot import Plate, Reference, Shot, Still, describe_frames, format_frames
 from stcolor_core.shots.shot_files import check_mattes, find_frames, find_references
 
 __all__ = ["InputColorspace", "ShotInputs", "open_pipe"]
@@ -55,7 +55,7 @@ class InputColorspace:
 
 
 def open_pipe(
-    shot: Shot, colorspace: str | None, picture: Path, *, file: Format | Header, exposure: float
+    shot: Shot, colorspace: str | None, picture: Path, *, file: HeaderSummary | Header, exposure: float
 ) -> ColorPipe:
     """Return the colour space of a picture: its own if given, else the plate's if both have the same file type.
 
@@ -103,7 +103,7 @@ class ShotInputs:
 
     def __init__(self, shot: Shot, *, warn: Callable[[str], None], cache: StatCache | None = None) -> None:
         self._shot, self._cache = shot, cache or StatCache()
-        forget_files()
+        clear_caches()
         self._statuses: dict[Path, Status] = {}
         self._pipes: dict[tuple[object, ...], ColorPipe] = {}
         self.frames = find_frames(shot.plate)
@@ -122,7 +122,7 @@ class ShotInputs:
             warn(f"The OpenColorIO config {shot.ocio} decides nothing here: no picture names a space of it.")
 
     @property
-    def first_format(self) -> Format:
+    def first_format(self) -> HeaderSummary:
         """Return the format of the plate's first frame."""
         return next(iter(self.formats.values()))
 
@@ -264,11 +264,11 @@ class ShotInputs:
     def _coloured_paths(self) -> list[Path]:
         return [*(path for path, _ in self.references.values()), *(Path(still.path) for still in self._shot.stills)]
 
-    def _formats(self, paths: Iterable[Path], *, layer: str | None = None) -> dict[Path, Format]:
+    def _formats(self, paths: Iterable[Path], *, layer: str | None = None) -> dict[Path, HeaderSummary]:
         files = {path: self._status(path) for path in paths}
         read = partial(read_formats, numbers=self._numbers, layer=layer)
-        entries = self._cache.of_files(f"{_FORMATS} {layer!r}", files, read)
-        return {path: Format.load(entries[path]) for path in files}
+        entries = self._cache.get_for_files(f"{_FORMATS} {layer!r}", files, read)
+        return {path: HeaderSummary.load(entries[path]) for path in files}
 
     def _status(self, path: Path) -> Status:
         """Return the file's size and modification time from when this run first used it."""
@@ -286,7 +286,9 @@ class ShotInputs:
 
     def _checksums(self, paths: Iterable[Path]) -> Mapping[Path, str]:
         try:
-            return self._cache.of_files("sha256", {path: self._status(path) for path in paths}, in_threads(checksum))
+            return self._cache.get_for_files(
+                "sha256", {path: self._status(path) for path in paths}, map_in_threads(checksum)
+            )
         except OSError as error:
             raise PlateError(f"{error.filename} cannot be read ({error.strerror}). Check the path.") from None
 
@@ -299,7 +301,7 @@ class ShotInputs:
     def _manifests(self) -> Mapping[Path, str]:
         """Return the name of each matte's manifest; "" if it names none."""
         files = {path: self._status(path) for frame in self.frames for path in self.mattes(frame)}
-        return self._cache.of_files(_MANIFESTS, files, in_threads(_manifest_name))
+        return self._cache.get_for_files(_MANIFESTS, files, map_in_threads(_manifest_name))
 
     def _read(self, path: Path, read: Callable[[Path], Picture]) -> Picture:
         status = self._status(path)
@@ -321,7 +323,7 @@ class ShotInputs:
                 if reference.frame in (None, frame) and path == pattern.path(frame)
             ]
             for entry, group in self._group_references(frames, reference.path).items():
-                yield replace(entry, label=f"Reference {name_frames(group)}")
+                yield replace(entry, label=f"Reference {describe_frames(group)}")
         for still in shot.stills:
             yield self._describe_coloured("Still", still.path, Path(still.path), still.colorspace)
 
@@ -348,7 +350,13 @@ class ShotInputs:
         return self._describe(label, text, pipe, colorspace, self._coloured[path], path)
 
     def _describe(
-        self, label: str, text: str, pipe: ColorPipe, colorspace: str | None, file: Format, picture: Path | None = None
+        self,
+        label: str,
+        text: str,
+        pipe: ColorPipe,
+        colorspace: str | None,
+        file: HeaderSummary,
+        picture: Path | None = None,
     ) -> InputColorspace:
         if colorspace is not None:
             reason = "as given"

@@ -13,16 +13,16 @@ from pathlib import Path
 import torch
 
 from stcolor_core.errors import BadRequest, ModelError
-from stcolor_core.files.prefetch import ahead
+from stcolor_core.files.prefetch import prefetch
 from stcolor_core.files.stat_cache import StatCache, is_settled
 from stcolor_core.method.tracking.detectors import Detector, config_files, open_detector
 from stcolor_core.models import registry
 from stcolor_core.pipeline.footage import ShotFootage, plate_canvas
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.shots import cuts as cuts_module
-from stcolor_core.shots.cuts import CutFinder
-from stcolor_core.shots.shot import Shot, Tracking, name_frames, parse_frames
-from stcolor_core.shots.spans import Span, pieces, plan
+from stcolor_core.shots.cuts import CutDetector
+from stcolor_core.shots.shot import Shot, Tracking, describe_frames, parse_frames
+from stcolor_core.shots.spans import Span, plan, split_span
 
 __all__ = [
     "RunPlan",
@@ -155,7 +155,7 @@ def requested_frames(shot: Shot, frames: Iterable[int], only: str | None = None)
     requested = frozenset(parse_frames(only))
     if requested - available:
         raise BadRequest(
-            f"Frame {name_frames(requested - available)} is to be written but is not in the plate. Correct --only."
+            f"Frame {describe_frames(requested - available)} is to be written but is not in the plate. Correct --only."
         )
     return requested
 
@@ -199,7 +199,7 @@ def find_cuts(
 
     if not all(is_settled(inputs.plate_state(frame)) for frame in searched):
         return search()
-    return [int(frame) for frame in cache.of_key("cuts", _cuts_key(shot, inputs, searched), search)]
+    return [int(frame) for frame in cache.get_for_key("cuts", _cuts_key(shot, inputs, searched), search)]
 
 
 def _search_cuts(
@@ -209,12 +209,12 @@ def _search_cuts(
     looks: Callable[[Iterable[int]], Iterator[int]],
 ) -> list[int]:
     """Return the cuts among the frames at the given positions of the list `frames`."""
-    finder, cuts = CutFinder(), []
-    pictures = ahead(footage.lightness, looks(frames[place] for place in sorted(places)))
+    finder, cuts = CutDetector(), []
+    pictures = prefetch(footage.lightness, looks(frames[place] for place in sorted(places)))
     for place, lightness in zip(sorted(places), pictures, strict=True):
         if place - 1 not in places:  # a new interval; the frames between the two are not read
             cuts += finder.finish()
-            finder = CutFinder()
+            finder = CutDetector()
         cuts += finder.add(frames[place], lightness)
     return cuts + finder.finish()
 
@@ -254,5 +254,5 @@ def split_spans(shot: Shot, spans: Iterable[Span]) -> list[tuple[int, ...]]:
         shot: The shot.
         spans: The shot's spans, in time order.
     """
-    longest = None if registry.recurrent(shot.method.model) else shot.output.max_span
-    return [piece for span in spans for piece in pieces(span, longest)]
+    longest = None if registry.is_recurrent(shot.method.model) else shot.output.max_span
+    return [piece for span in spans for piece in split_span(span, longest)]

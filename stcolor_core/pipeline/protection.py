@@ -11,11 +11,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.images.frame_files import is_as_written
+from stcolor_core.images.frame_files import is_unmodified
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models import registry
 from stcolor_core.pipeline.inputs import ShotInputs
-from stcolor_core.shots.shot import Shot, name_frames
+from stcolor_core.shots.shot import Shot, describe_frames
 
 __all__ = ["refuse_results_as_references", "refuse_to_write"]
 
@@ -73,10 +73,10 @@ def refuse_results_as_references(shot: Shot, inputs: ShotInputs) -> None:
         pattern = FramePattern.parse(reference.path)
         frames = [frame for frame, (path, _) in inputs.references.items() if path == pattern.path(frame)]
         results = [frame for frame in frames if inputs.is_result(pattern.path(frame))]
-        results = [frame for frame in results if is_as_written(pattern.path(frame)) is not False]
+        results = [frame for frame in results if is_unmodified(pattern.path(frame)) is not False]
         if results:
             raise BadRequest(
-                f"Frame {name_frames(results)} of the references {reference.path} is a result of RefColorize, not a "
+                f"Frame {describe_frames(results)} of the references {reference.path} is a result of RefColorize, not a "
                 "keyframe. Move the results away, or name each keyframe: --reference FRAME=PATH."
             )
 

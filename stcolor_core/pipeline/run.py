@@ -16,7 +16,7 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.method.propagation import Colored, Propagator
+from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.models import registry
 from stcolor_core.pipeline.claims import Claim
 from stcolor_core.pipeline.digest import Digests
@@ -37,8 +37,8 @@ from stcolor_core.pipeline.planning import (
 )
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
 from stcolor_core.pipeline.writing import FrameWriter
-from stcolor_core.shots.shot import Shot, name_frames
-from stcolor_core.shots.spans import Span, reaching, unreferenced
+from stcolor_core.shots.shot import Shot, describe_frames
+from stcolor_core.shots.spans import Span, spans_containing, unreferenced
 
 __all__ = [
     "Event",
@@ -174,7 +174,7 @@ class _Run:
         """Return the digest of every requested frame, in ascending order of frames."""
         references = requested.intersection(self._footage.references)
         digests = {frame: self._digests.of_reference(frame) for frame in references}
-        for span in reaching(spans, requested):
+        for span in spans_containing(spans, requested):
             digests.update(dict.fromkeys(requested.intersection(span.frames), self._digests.of_span(span)))
         return dict(sorted(digests.items()))
 
@@ -185,7 +185,7 @@ class _Run:
         changed = [frame for frame, file in self._files.items() if file.state.is_others_work]
         if changed and not self._force:
             self._reporter.warn(
-                f"Frame {name_frames(changed)} of {self._output} was changed after it was written, is locked, or was "
+                f"Frame {describe_frames(changed)} of {self._output} was changed after it was written, is locked, or was "
                 "not written by RefColorize. It is kept as it is. Give --force to write it again."
             )
         if not self._force:
@@ -210,11 +210,11 @@ class _Run:
         outside = [cut for cut in cuts if not frames[0] < cut <= frames[-1]]
         if outside:
             self._reporter.warn(
-                f"No new scene can begin at frame {name_frames(outside)} of the cuts: the plate has the frames "
+                f"No new scene can begin at frame {describe_frames(outside)} of the cuts: the plate has the frames "
                 f"{frames[0]}-{frames[-1]}. Correct --cuts."
             )
         if cuts and self._shot.method.cuts == "auto":
-            self._reporter.warn(f"Scene cuts before frame {name_frames(cuts)}: colour is not carried across them.")
+            self._reporter.warn(f"Scene cuts before frame {describe_frames(cuts)}: colour is not carried across them.")
         return cuts
 
     def _report_plan(self) -> None:
@@ -229,7 +229,7 @@ class _Run:
         grey = requested.intersection(unreferenced(spans))
         if grey and not self._shot.stills:
             self._reporter.warn(
-                f"Frames {name_frames(grey)} have no reference in their scene and stay grey. "
+                f"Frames {describe_frames(grey)} have no reference in their scene and stay grey. "
                 "Add a reference there, or a --still."
             )
         self._reporter.report_warnings()
@@ -239,7 +239,7 @@ class _Run:
         coloured = [frame for frame, in_colour in self._footage.in_colour.items() if in_colour]
         if 0 < len(coloured) < len(self._footage.in_colour):
             self._reporter.warn(
-                f"Frame {name_frames(coloured)} of the plate {self._shot.plate.path} is in colour, the others that "
+                f"Frame {describe_frames(coloured)} of the plate {self._shot.plate.path} is in colour, the others that "
                 "were read are grey. Check that this is the right plate."
             )
 
@@ -261,9 +261,9 @@ class _Run:
         with (
             Scratch() as scratch,
             ThreadPoolExecutor(_WRITERS) as writers,
-            closing(self._propagator.color(span, self._footage, scratch, wanted=to_color, looked_at=look)) as colors,
+            closing(self._propagator.color(span, self._footage, scratch, wanted=to_color, on_read=look)) as colors,
         ):
-            pending: deque[Future[tuple[Colored, bool]]] = deque()
+            pending: deque[Future[tuple[ColoredFrame, bool]]] = deque()
             for colored in colors:
                 self._reporter.raise_if_cancelled()
                 plate = self._footage.plate(colored.frame)
@@ -281,12 +281,12 @@ class _Run:
         if frame in self._reusable:
             return self._finish_reused(frame)
         plate, reference = self._footage.plate(frame), self._footage.reference(frame)
-        rest = None if reference.known is None else self._propagator.completed(frame, self._footage)
+        rest = None if reference.known is None else self._propagator.complete_reference(frame, self._footage)
         rendered = self._writer.render_reference(frame, reference, plate, rest)
         written = self._write(rendered, plate, digest)
         return self._finish(frame, kept=not written, confidence=float(rendered.confidence.mean()), fallback=0.0)
 
-    def _write_colored(self, colored: Colored, plate: PlateFrame, digest: str) -> tuple[Colored, bool]:
+    def _write_colored(self, colored: ColoredFrame, plate: PlateFrame, digest: str) -> tuple[ColoredFrame, bool]:
         return colored, self._write(self._writer.upsample_frame(colored, plate), plate, digest)
 
     def _write(self, frame: RenderedFrame, plate: PlateFrame, digest: str) -> bool:
@@ -310,7 +310,7 @@ class _Run:
         """Finish a frame by copying it from the version to reuse."""
         return self._finish(frame, kept=True, confidence=self._existing.reuse(frame))
 
-    def _finish_colored(self, colored: Colored, written: bool) -> FrameResult:
+    def _finish_colored(self, colored: ColoredFrame, written: bool) -> FrameResult:
         confidence = float(colored.confidence.mean())
         return self._finish(colored.frame, kept=not written, confidence=confidence, fallback=colored.fallback)
 

@@ -11,7 +11,7 @@ from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.method.propagation import Colored
+from stcolor_core.method.propagation import ColoredFrame
 from stcolor_core.method.upsampling import upsample
 from stcolor_core.pipeline.footage import PlateFrame, ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
@@ -34,7 +34,7 @@ class FrameWriter:
         self._shot, self._inputs, self._footage = shot, inputs, footage
         self._output = FramePattern.parse(shot.output.path)
 
-    def upsample_frame(self, colored: Colored, plate: PlateFrame) -> RenderedFrame:
+    def upsample_frame(self, colored: ColoredFrame, plate: PlateFrame) -> RenderedFrame:
         """Return a frame at plate size: ab follows the plate's edges (docs/method.md, Upsampling), the rest is smooth.
 
         Args:
@@ -54,7 +54,7 @@ class FrameWriter:
         )
 
     def render_reference(
-        self, frame: int, reference: KnownColor, plate: PlateFrame, rest: Colored | None
+        self, frame: int, reference: KnownColor, plate: PlateFrame, rest: ColoredFrame | None
     ) -> RenderedFrame:
         """Return the frame of a reference, which keeps its own colour exactly, at confidence 1.
 

@@ -162,7 +162,7 @@ def health(context: _Context) -> Health:
         device=context.device,
         device_name=torch.cuda.get_device_name() if cuda else None,
         free_memory=torch.cuda.mem_get_info()[0] if cuda else psutil.virtual_memory().available,
-        models=[model.name for model in registry.registered() if model.present],
+        models=[model.name for model in registry.list_models() if model.present],
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stcolor_core.service.messages import FrameStatus, JobFrames, JobStatus
 from stcolor_core.service.store import Store
-from stcolor_core.shots.suggestion import suggest
+from stcolor_core.shots.suggestion import suggest_keyframes
 
 __all__ = ["collect_frames"]
 
@@ -32,7 +32,7 @@ def collect_frames(store: Store, status: JobStatus) -> JobFrames:
     confidence = {number: frame.confidence for number, frame in frames.items() if frame.confidence is not None}
     # until the job has ended the confidence may still fall, and the weakest frame may be yet to come
     ended = status.state not in ("queued", "running")
-    weak = [suggestion.frame for suggestion in suggest(confidence, keyframes)] if ended else []
+    weak = [suggestion.frame for suggestion in suggest_keyframes(confidence, keyframes)] if ended else []
     return JobFrames(
         job=status, keyframes=keyframes, frames=[frames[number] for number in sorted(frames)], weakest=weak
     )

@@ -21,7 +21,7 @@ from stcolor_core.pipeline.run import Event, colorize
 from stcolor_core.service.messages import one_line
 from stcolor_core.service.store import Job, JobKind, Store
 from stcolor_core.service.time_left import TimeLeft
-from stcolor_core.shots.shot import Shot, parse_frames, paths_of
+from stcolor_core.shots.shot import Shot, list_paths, parse_frames
 from stcolor_core.shots.shot_files import find_frames
 from stcolor_core.shots.spans import plan
 
@@ -137,7 +137,7 @@ class Worker:
         Raises:
             BadRequest: If a path of the shot is relative.
         """
-        for path in paths_of(shot):
+        for path in list_paths(shot):
             if not Path(path).is_absolute():
                 raise BadRequest(
                     f"The path {path} is relative, and the core runs in another folder. Give the full path."

@@ -123,11 +123,11 @@ def _read(shot: Shot, source: _Source, height: int) -> tuple[ColorPipe, Image]:
     pipe = open_pipe(shot, source.colorspace, encoded, file=header, exposure=source.exposure)
     if source.plate is None or "R" in plates.read_header(source.path).channels:
         picture = plates.read_plate(source.path, layer=None if source.plate else source.layer)
-        return pipe, _scale_down(picture, plates.luma_channels(picture), height)
+        return pipe, _scale_down(picture, plates.layer_pixels(picture), height)
     plate = plates.read_plate(source.plate, layer=source.layer)
     result = plates.read(source.path)  # written without beauty
     ab = result.pixels[..., [result.channels.index(name) for name in ("rc_ab.u", "rc_ab.v")]]
-    grey = _scale_down(plate, plates.luma_channels(plate), height)
+    grey = _scale_down(plate, plates.layer_pixels(plate), height)
     return pipe, pipe.composite(grey, _scale_down(result, ab, height))
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from stcolor_core.arrays import ByteImage, FlowField, Plane
 
-__all__ = ["CutFinder"]
+__all__ = ["CutDetector"]
 
 _WIDTH, _HEIGHT = 64, 36  # pixels of a thumbnail, for plates of any aspect
 _REACH = 3  # largest distance in frames between two frames that are compared
@@ -28,7 +28,7 @@ _TEXTURE = 16.0  # variance of L* at which a window has half its full weight
 _BLACK = 3.0  # upper bound of L* in the bars of a letterbox
 
 
-class CutFinder:
+class CutDetector:
     """Finds the cuts of a shot that arrives one frame at a time. It holds at most six thumbnails.
 
     Args:

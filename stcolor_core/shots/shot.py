@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.images.frame_ranges import format_frames, name_frames, parse_frames
+from stcolor_core.images.frame_ranges import describe_frames, format_frames, parse_frames
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -32,11 +32,11 @@ __all__ = [
     "Shot",
     "Still",
     "Tracking",
+    "describe_frames",
     "format_frames",
-    "name_frames",
+    "list_paths",
+    "map_paths",
     "parse_frames",
-    "paths_of",
-    "with_paths",
 ]
 
 Tracking = Literal["none", "instance", "dense", "instance+dense"]
@@ -260,7 +260,7 @@ class Shot:
     def __post_init__(self) -> None:
         counts = Counter(reference.frame for reference in self.references if reference.frame is not None)
         repeated = [frame for frame, count in counts.items() if count > 1]
-        _require(not repeated, f"Frame {name_frames(repeated)} has two references. Keep one of them.")
+        _require(not repeated, f"Frame {describe_frames(repeated)} has two references. Keep one of them.")
         for text in _texts(dataclasses.asdict(self)):
             _require(
                 "\0" not in text and _is_utf8(text),
@@ -311,7 +311,7 @@ class Shot:
             raise BadRequest(f"{path}: {error}") from None
 
 
-def with_paths(shot: Shot, change: Callable[[str], str]) -> Shot:
+def map_paths(shot: Shot, change: Callable[[str], str]) -> Shot:
     """Return a shot with every path changed.
 
     The name of a builtin OpenColorIO config (ocio://...) is not a path and stays.
@@ -340,8 +340,8 @@ def with_paths(shot: Shot, change: Callable[[str], str]) -> Shot:
     )
 
 
-def paths_of(shot: Shot) -> Iterator[str]:
-    """Yield every path in a shot, in the order of `with_paths`.
+def list_paths(shot: Shot) -> Iterator[str]:
+    """Yield every path in a shot, in the order of `map_paths`.
 
     Args:
         shot: The shot.
@@ -352,7 +352,7 @@ def paths_of(shot: Shot) -> Iterator[str]:
         paths.append(path)
         return path
 
-    with_paths(shot, record)
+    map_paths(shot, record)
     yield from paths
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from stcolor_core.errors import BadRequest, PlateError
 from stcolor_core.images.frame_ranges import describe_runs, find_gaps, group_runs
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.shots.shot import Plate, Shot, name_frames, parse_frames
+from stcolor_core.shots.shot import Plate, Shot, describe_frames, parse_frames
 
 __all__ = ["check_mattes", "find_frames", "find_references"]
 
@@ -48,7 +48,9 @@ def find_frames(plate: Plate) -> dict[int, Path]:
         return {frame: pattern.path(on_disk[max(0, bisect_right(on_disk, frame) - 1)]) for frame in frames}
     available = on_disk if requested is None else sorted(set(requested).intersection(on_disk))
     if not available:
-        raise PlateError(f"None of the frames {name_frames(requested or ())} of {plate.path} exists. Check --frames.")
+        raise PlateError(
+            f"None of the frames {describe_frames(requested or ())} of {plate.path} exists. Check --frames."
+        )
     return {frame: pattern.path(frame) for frame in available}
 
 
@@ -60,7 +62,7 @@ def _require_no_stray(plate: Plate, on_disk: Sequence[int], missing: Sequence[ra
     index = bisect_right(on_disk, widest.start)
     stray = min(on_disk[:index], on_disk[index:], key=len)
     raise PlateError(
-        f"Frame {name_frames(stray)} of {plate.path} lies {widest.stop - widest.start} frames away from the others. "
+        f"Frame {describe_frames(stray)} of {plate.path} lies {widest.stop - widest.start} frames away from the others. "
         "Move it out of the folder, or name the shot's frames with --frames."
     )
 
@@ -101,12 +103,12 @@ def find_references(
                 )
             if on_disk - common:
                 warn(
-                    f"Frame {name_frames(on_disk - common)} of the references {reference.path} is not a frame of the "
+                    f"Frame {describe_frames(on_disk - common)} of the references {reference.path} is not a frame of the "
                     "plate and is not used. Check the numbering."
                 )
             if repeated := common.intersection(from_sequences):
                 warn(
-                    f"Frame {name_frames(repeated)} of the references {reference.path} is also in a sequence "
+                    f"Frame {describe_frames(repeated)} of the references {reference.path} is also in a sequence "
                     "given before it, which is used. Remove one of them."
                 )
             from_sequences |= common

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Span", "pieces", "plan", "reaching", "unreferenced"]
+__all__ = ["Span", "plan", "spans_containing", "split_span", "unreferenced"]
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def plan(frames: Sequence[int], references: Iterable[int], cuts: Iterable[int], 
     return [span for span in spans if span.frames]
 
 
-def pieces(span: Span, longest: int | None) -> list[tuple[int, ...]]:
+def split_span(span: Span, longest: int | None) -> list[tuple[int, ...]]:
     """Return a span's frames as runs of nearly equal length, in time order.
 
     Args:
@@ -124,7 +124,7 @@ def unreferenced(spans: Iterable[Span]) -> tuple[int, ...]:
     return tuple(frame for span in spans if not span.references for frame in span.frames)
 
 
-def reaching(spans: Iterable[Span], frames: Iterable[int]) -> list[Span]:
+def spans_containing(spans: Iterable[Span], frames: Iterable[int]) -> list[Span]:
     """Return the spans that contain any of the given frames.
 
     Args:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Suggestion", "suggest"]
+__all__ = ["Suggestion", "suggest_keyframes"]
 
 _LEAST_GAIN = 0.003  # share of the shot's pixels; a smaller gain is not worth an artist's time
 _LEAST_DISTANCE = 4  # frames from a keyframe; closer to it another one would hardly help
@@ -35,7 +35,9 @@ class Suggestion:
     gain: float
 
 
-def suggest(confidence: Mapping[int, float], keyframes: Collection[int], *, limit: int = 3) -> list[Suggestion]:
+def suggest_keyframes(
+    confidence: Mapping[int, float], keyframes: Collection[int], *, limit: int = 3
+) -> list[Suggestion]:
     """Return frames for new keyframes, the best first. Each assumes that the ones before it are keyframes.
 
     Args:

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.metrics import Reliability
-from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS
+from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 from stcolor_core.method.refinement.mixing import MixingNet, MixingOutput
 from stcolor_core.method.tensor_color import lab_to_srgb
 from stcolor_core.training.runs import LEAST_ERROR, Run, Schedule
@@ -30,7 +30,7 @@ from stcolor_core.training.samples import Sample, count_candidates, read_sample
 __all__ = ["Batch", "Settings", "mix_candidates", "mixing_loss", "train", "validate"]
 
 _CORRECT = 16 / 255  # distance in sRGB up to which a colour counts as correct
-_PRIOR = EVIDENCE.index("prior")
+_PRIOR = EVIDENCE_PLANES.index("prior")
 _CARRIED = [FACTS.index(name) for name in ("flow", "found", "previous")]
 _WITHOUT_FLOW = 0.1  # share of the batches that stand for shots with stills only
 _SUBSAMPLED = 17  # every so many pixels count for calibration
@@ -122,7 +122,7 @@ def mixing_loss(mixed: MixingOutput, batch: Batch) -> Tensor:
     square = error.square().mean(dim=(1, 2, 3))
     distance = ((ab - batch.truth).square().sum(1) + 1).sqrt().mean()
     correct = (error.detach().square().sum(1, keepdim=True) <= _CORRECT**2).float()
-    cross_entropy = F.binary_cross_entropy_with_logits(mixed.certain, correct)
+    cross_entropy = F.binary_cross_entropy_with_logits(mixed.confidence_logit, correct)
     return (square + LEAST_ERROR).log().mean() + 0.02 * distance + 0.5 * cross_entropy
 
 
@@ -161,7 +161,7 @@ def validate(network: MixingNet, samples: Sequence[Path], *, device: torch.devic
         psnr.append(_psnr(error))
         rule_psnr.append(_psnr(lab_to_srgb(batch.lightness, rule_ab) - truth))
         chroma.append(float(ab.norm(dim=1).mean() / batch.truth.norm(dim=1).mean().clamp_min(1)))
-        confidence, correct = mixed.certain.sigmoid(), error.square().sum(1) <= _CORRECT**2
+        confidence, correct = mixed.confidence_logit.sigmoid(), error.square().sum(1) <= _CORRECT**2
         reliability.add(*(pixels.flatten()[::_SUBSAMPLED].cpu().numpy() for pixels in (confidence, correct)))
     return {
         "psnr": float(np.mean(psnr)),

@@ -16,7 +16,7 @@ from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, R
 from stcolor_core.method.tracking.flow import sample
 from stcolor_core.method.upsampling import upsample
 
-__all__ = ["EVIDENCE", "FACTS", "Candidates", "collect_candidates", "mix_candidates"]
+__all__ = ["EVIDENCE_PLANES", "FACTS", "Candidates", "collect_candidates", "mix_candidates"]
 
 _RESIDUAL = 6.0  # L* difference at which trust in the flow falls to 1/e
 _REACQUIRE = 0.2  # similarity by which a position anywhere must beat the tracked ones for the track to count as lost
@@ -34,7 +34,7 @@ FACTS = (
     "age",  # frames from a flow's reference, mapped to 0..1
 )
 # Evidence for a candidate by pixel, in the order of `Candidates.evidence`, each about 0..1 or -1..1:
-EVIDENCE = (
+EVIDENCE_PLANES = (
     "prior",  # weight by the fixed rule
     "sight",  # flow: visibility, or agreement of the matches if reacquired; tracked positions: support; frame before:
     # visibility times the fixed rule's confidence there
@@ -56,7 +56,7 @@ class Candidates:
         ab: a* and b*, shape (K, H, W, 2).
         prior: Weights by the fixed rule, shape (K, H, W), 0..1; they sum to 1 over K.
         facts: Shape (K, F), see `FACTS`.
-        evidence: Shape (K, E, H, W), see `EVIDENCE`.
+        evidence: Shape (K, E, H, W), see `EVIDENCE_PLANES`.
         confidence: Confidence by the fixed rule, shape (H, W), 0..1.
     """
 
@@ -141,7 +141,7 @@ def mix_candidates(
     for flow, weight in zip(evidence.flows, flows, strict=True):
         if flow.certainty is not None:  # right if both the reference's colour and the flow are right
             confidence = confidence * (1 - weight * (1 - flow.certainty))
-    support = candidates.evidence[count:, EVIDENCE.index("sight")]  # 0 for positions anywhere
+    support = candidates.evidence[count:, EVIDENCE_PLANES.index("sight")]  # 0 for positions anywhere
     fixed_rule_ab = np.einsum("khw,khwc->hwc", candidates.prior, candidates.ab)
     return Refined(
         ab=np.einsum("khw,khwc->hwc", weights, candidates.ab),
@@ -162,10 +162,10 @@ class _Candidate:
     planes: Mapping[str, NDArray[np.floating]]
 
     def stack_evidence(self) -> NDArray[np.float32]:
-        """Return the planes in the order of `EVIDENCE`, shape (E, H, W), 0 for those left out."""
+        """Return the planes in the order of `EVIDENCE_PLANES`, shape (E, H, W), 0 for those left out."""
         planes = {"prior": self.prior, **self.planes}
         zero = np.zeros(self.prior.shape, np.float32)
-        return np.stack([planes.get(name, zero) for name in EVIDENCE]).astype(np.float32)
+        return np.stack([planes.get(name, zero) for name in EVIDENCE_PLANES]).astype(np.float32)
 
 
 def _flow_candidate(evidence: Evidence, flow: FlowColor, prior: NDArray[np.floating]) -> _Candidate:

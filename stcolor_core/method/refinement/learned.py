@@ -18,7 +18,13 @@ from safetensors.torch import load_file
 from stcolor_core.arrays import Chroma, Plane
 from stcolor_core.errors import ModelError
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
-from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS, Candidates, collect_candidates, mix_candidates
+from stcolor_core.method.refinement.candidates import (
+    EVIDENCE_PLANES,
+    FACTS,
+    Candidates,
+    collect_candidates,
+    mix_candidates,
+)
 from stcolor_core.method.refinement.mixing import MixingNet
 
 __all__ = ["WEIGHTS", "LearnedRefinement", "load_mixing_net"]
@@ -83,11 +89,12 @@ class LearnedRefinement:
             self._tensor(evidence),
         )
         weights, (gain,), (certain,) = (
-            values.float().cpu().numpy()[0] for values in (output.weights, output.gain, output.certain.sigmoid())
+            values.float().cpu().numpy()[0]
+            for values in (output.weights, output.gain, output.confidence_logit.sigmoid())
         )
         # The frame before is left out: it resembles everything it shows, on a reference or not.
         from_reference = candidates.facts[:, FACTS.index("previous")] == 0
-        covered = _reference_coverage(certain, evidence[from_reference, EVIDENCE.index("similarity")].max(0))
+        covered = _reference_coverage(certain, evidence[from_reference, EVIDENCE_PLANES.index("similarity")].max(0))
         fade = np.minimum(gain / _FADE_BELOW, 1) * covered
         weights, (fade, confidence) = (
             np.stack([cv2.resize(plane, (width, height)) for plane in planes]) for planes in (weights, (fade, certain))

@@ -14,16 +14,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS
+from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 
 __all__ = ["MixingNet", "MixingOutput"]
 
-_PRIOR = EVIDENCE.index("prior")
+_PRIOR = EVIDENCE_PLANES.index("prior")
 _LEAST_PRIOR = 1e-3
 _TINY = 1e-8
 _WIDTHS = (16, 24, 40, 64)
 _STEM = 16
-_CANDIDATE = len(EVIDENCE) + 3  # channels of a candidate, with a*, b* and the distance to the fixed rule's colour
+_CANDIDATE = (
+    len(EVIDENCE_PLANES) + 3
+)  # channels of a candidate, with a*, b* and the distance to the fixed rule's colour
 _LARGEST_GAIN = 1.2
 _GAIN_OF_ONE = -math.log(_LARGEST_GAIN - 1)  # input of the sigmoid at which the gain is 1
 _MOSTLY_RIGHT = 1.5  # logit of 0.82, about the share of pixels that the fixed rule gets right: training starts there
@@ -41,7 +43,7 @@ class MixingOutput(NamedTuple):
 
     weights: Tensor
     gain: Tensor
-    certain: Tensor
+    confidence_logit: Tensor
 
 
 class MixingNet(nn.Module):
@@ -69,7 +71,7 @@ class MixingNet(nn.Module):
             lightness: L*, shape (B, H, W), 0..100; any size.
             ab: a* and b* of the candidates, shape (B, K, 2, H, W); any K.
             facts: Shape (B, K, F), see `FACTS`.
-            evidence: Shape (B, K, E, H, W), see `EVIDENCE`.
+            evidence: Shape (B, K, E, H, W), see `EVIDENCE_PLANES`.
 
         Returns:
             Weights, gain and certainty for every pixel.

@@ -13,7 +13,7 @@ from scenes import painted
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, srgb_encode
-from stcolor_core.method.propagation import Colored, Propagator
+from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan
@@ -33,7 +33,7 @@ INTRUDERS = {
 class Last:
     """The last frame: its result, its true ab, and (H, W) bool well inside the intruder, and well outside."""
 
-    colored: Colored
+    colored: ColoredFrame
     truth: np.ndarray
     inside: np.ndarray
     outside: np.ndarray

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.features import Extractor
 from stcolor_core.method.model import Model
-from stcolor_core.method.propagation import Colored, Propagator
+from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.method.tracking.walk import View, to_grid_cells
@@ -50,7 +50,7 @@ def standard() -> Model:
     return registry.build("standard", device=CPU)
 
 
-def color(scene: Scene, model: Model, references: list[int], **method: object) -> dict[int, Colored]:
+def color(scene: Scene, model: Model, references: list[int], **method: object) -> dict[int, ColoredFrame]:
     settings = Method(**{"tracking": "dense", **method})  # type: ignore[arg-type]
     propagator, result = Propagator(model, settings, device=CPU), {}
     for span in plan(range(len(scene.lightnesses)), references, []):
@@ -59,7 +59,7 @@ def color(scene: Scene, model: Model, references: list[int], **method: object) -
     return result
 
 
-def error(scene: Scene, colored: Colored) -> float:
+def error(scene: Scene, colored: ColoredFrame) -> float:
     return float(np.abs(colored.ab - scene.ab[colored.frame])[8:-8, 8:-24].mean())
 
 

@@ -58,8 +58,8 @@ def is_empty(folder):
 
 
 def test_the_registry_knows_which_models_hand_colour_from_frame_to_frame():
-    assert registry.recurrent("exemplar") == ExemplarRefinement.recurrent
-    assert registry.recurrent("standard") == registry.build("standard", device="cpu").refinement.recurrent
+    assert registry.is_recurrent("exemplar") == ExemplarRefinement.recurrent
+    assert registry.is_recurrent("standard") == registry.build("standard", device="cpu").refinement.recurrent
 
 
 # Where things are
@@ -93,9 +93,9 @@ def test_weights_lie_in_the_platforms_folder_for_user_data(tmp_path, monkeypatch
 
 
 def test_only_the_standard_model_needs_nothing():
-    assert {info.name for info in registry.registered() if info.present} == {"standard"}
-    assert {info.name for info in registry.registered()} == {"standard", "exemplar", "maskrcnn_resnet50_fpn_v2"}
-    assert all(info.summary and info.licence for info in registry.registered())
+    assert {info.name for info in registry.list_models() if info.present} == {"standard"}
+    assert {info.name for info in registry.list_models()} == {"standard", "exemplar", "maskrcnn_resnet50_fpn_v2"}
+    assert all(info.summary and info.licence for info in registry.list_models())
 
 
 # Adding
@@ -138,7 +138,7 @@ def test_the_detector_of_torchvision_is_known_with_or_without_batch_counters(tmp
     torch.save(state, tmp_path / "detector.pth")
     (added,) = registry.add([tmp_path / "detector.pth"])
     assert added.name == "maskrcnn_resnet50_fpn_v2"
-    assert {info.name: info.present for info in registry.registered()}["maskrcnn_resnet50_fpn_v2"]
+    assert {info.name: info.present for info in registry.list_models()}["maskrcnn_resnet50_fpn_v2"]
     with torch.device("meta"):
         network = maskrcnn_resnet50_fpn_v2()
     network.load_state_dict(registry.load_weights(added.name), strict=True, assign=True)

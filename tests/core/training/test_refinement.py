@@ -12,7 +12,7 @@ from scenes import two_clips
 
 from stcolor_core.cli import main
 from stcolor_core.evaluation.dataset import read_dataset
-from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS
+from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 from stcolor_core.method.refinement.learned import load_mixing_net
 from stcolor_core.training import refinement
 from stcolor_core.training import samples as samples_module
@@ -43,8 +43,8 @@ def test_samples_hold_what_the_network_is_given_and_the_truth(samples: list[Path
         assert ab.shape == (len(ab), *truth.shape)
         assert facts.shape == (len(ab), len(FACTS))
         assert facts[:, FACTS.index("previous")].sum() == 1
-        assert evidence.shape == (len(ab), len(EVIDENCE), *lightness.shape)
-        mixed = np.einsum("khw,khwc->hwc", evidence[:, EVIDENCE.index("prior")].astype(float), ab)
+        assert evidence.shape == (len(ab), len(EVIDENCE_PLANES), *lightness.shape)
+        mixed = np.einsum("khw,khwc->hwc", evidence[:, EVIDENCE_PLANES.index("prior")].astype(float), ab)
         assert np.abs(mixed - truth).mean() < 15, "the rule is not far off on footage as easy as this"
 
 
@@ -111,7 +111,7 @@ def test_a_training_that_is_stopped_goes_on_to_the_same_weights(
 def test_it_learns_whom_to_trust_where_the_rule_is_wrong() -> None:
     """One candidate is right wherever its `difference` says so; the rule trusts the other."""
     torch.manual_seed(0)
-    place = {name: index for index, name in enumerate(EVIDENCE)}
+    place = {name: index for index, name in enumerate(EVIDENCE_PLANES)}
     network = refinement.MixingNet()
     optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
 
@@ -120,7 +120,7 @@ def test_it_learns_whom_to_trust_where_the_rule_is_wrong() -> None:
         right = torch.rand(4, 1, 4, 4).repeat_interleave(8, 2).repeat_interleave(8, 3) > 0.5
         wrong = 40 * torch.randn(4, 2, 1, 1).expand(-1, -1, 32, 32)
         ab = torch.stack([torch.where(right, truth, wrong), torch.where(right, wrong, truth)], dim=1)
-        evidence = torch.zeros(4, 2, len(EVIDENCE), 32, 32)
+        evidence = torch.zeros(4, 2, len(EVIDENCE_PLANES), 32, 32)
         evidence[:, 0, place["prior"]] = 1
         evidence[:, 0, place["difference"]] = 1 - 2 * right[:, 0].float()
         facts = torch.zeros(4, 2, len(FACTS))
