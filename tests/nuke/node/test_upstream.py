@@ -29,7 +29,7 @@ def render(comp: Comp, nuke_session: Any) -> Callable[..., list[int]]:
 
     def rendered(source: Any, *, asked: list[int] | None = None) -> list[int]:
         frames.clear()
-        inputs.rendered(source, asked or FRAMES, comp.folder / "inputs", name="ref")
+        inputs.render_input(source, asked or FRAMES, comp.folder / "inputs", name="ref")
         return list(frames)
 
     return rendered
@@ -171,7 +171,7 @@ def test_with_all_channels_it_is_another_picture(nuke: Any, comp: Comp, render: 
     render(end)
     frames: list[int] = []
     nuke_session.artist.cancels_render = lambda frame: frames.append(frame) is not None
-    inputs.rendered(end, FRAMES, comp.folder / "inputs", name="ref", with_metadata=True)
+    inputs.render_input(end, FRAMES, comp.folder / "inputs", name="ref", with_metadata=True)
     assert frames == FRAMES
 
 
