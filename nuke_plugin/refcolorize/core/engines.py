@@ -1,4 +1,4 @@
-"""The farm engines that the core's program makes jobs for."""
+"""The render farm engines that `stcolor farm` writes jobs for."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ DEADLINE_ONLY = ("comment", "timeout", "views", "proxy", "continue_on_error")
 
 @dataclass(frozen=True)
 class Engine:
-    """Whose job is made. title: for people. command: of `stcolor farm`. submits: it can be handed over from here.
+    """A farm engine.
 
-    has: the names in Wanted, among those that not every engine knows, that this one does.
+    Attributes:
+        title: The name that the artist sees.
+        command: The subcommand of `stcolor farm`.
+        submits: Whether the plug-in can submit the job; otherwise it only writes a bundle.
+        has: The fields of `SubmitOptions` that this engine supports, of those that not every engine supports.
     """
 
     title: str
