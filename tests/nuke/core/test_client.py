@@ -191,9 +191,7 @@ def test_nothing_that_listens_is_one_line_with_the_reason() -> None:
     ("answer", "says"),
     [
         pytest.param(b"", "closed the connection during", id="gone after the request"),
-        pytest.param(
-            b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "middle of its answer", id="gone in the answer"
-        ),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "during its answer", id="gone in the answer"),
         pytest.param(b"SSH-2.0-OpenSSH\r\n", "does not answer", id="another protocol"),
         pytest.param(http(b"<html>"), "it sent no JSON", id="a web page"),
         pytest.param(http(b"\xff"), "it sent no JSON", id="bytes"),
@@ -241,7 +239,7 @@ def test_a_picture_comes_as_it_was_sent() -> None:
 
 def test_a_page_elsewhere_is_not_opened() -> None:
     answer = http(b'{"url": "http://example.com/#ticket=1"}')
-    with answering(answer) as url, pytest.raises(CoreUnreachable, match="its page is elsewhere"):
+    with answering(answer) as url, pytest.raises(CoreUnreachable, match="its page has another address"):
         Client(url, TOKEN).page()
 
 

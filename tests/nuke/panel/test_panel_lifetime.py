@@ -27,11 +27,11 @@ from refcolorize.panel.queue_list import QueueList  # noqa: E402
 from refcolorize.panel.references_box import ReferencesBox  # noqa: E402
 from refcolorize.panel.timeline import TimeLine  # noqa: E402
 from refcolorize.panel.version_box import VersionBox  # noqa: E402
-from refcolorize.panel.view import Core, Key, Node, Row, Shot, VersionLine  # noqa: E402
+from refcolorize.panel.view import CoreStatus, JobRow, Keyframe, NodeState, ShotState, VersionRow  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 PLUGIN = HERE.parents[2] / "nuke_plugin"
-SHOT = Shot(1001, 1100, 1033, (Key(1001), Key(1060, used=False)))
+SHOT = ShotState(1001, 1100, 1033, (Keyframe(1001), Keyframe(1060, used=False)))
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def registered(nuke_session: Any, nuke: Any, tmp_path: Path, monkeypatch: pytest
 
 def open_menu(line: TimeLine, frame: int) -> None:
     """Right click on the time line, and away again."""
-    where = line.place_of(frame)
+    where = line.point_of_frame(frame)
     event = QtGui.QContextMenuEvent(QtGui.QContextMenuEvent.Reason.Mouse, where, line.mapToGlobal(where))
     QtWidgets.QApplication.sendEvent(line, event)
     menu = QtWidgets.QApplication.activePopupWidget()
@@ -72,7 +72,7 @@ def used_line() -> TimeLine:
 
 def used_references() -> ReferencesBox:
     box = ReferencesBox()
-    box.show_node(Node("R", SHOT))
+    box.show_node(NodeState("R", SHOT))
     for suggested in ((1083, 1029), (1029,)):
         box.show_confidence([(1001, 0.5)], suggested)
         box.suggestions()[0].click()
@@ -83,15 +83,15 @@ def used_references() -> ReferencesBox:
 
 def used_queue() -> QueueList:
     queue = QueueList()
-    queue.show_rows([Row(job, "sh010", "1 of 4", 0.25, live=True) for job in "ab"])
+    queue.show_rows([JobRow(job, "sh010", "1 of 4", 0.25, live=True) for job in "ab"])
     queue.cancel_button("a").click()
-    queue.show_rows([Row("b", "sh010", "2 of 4", 0.5, live=True)])
+    queue.show_rows([JobRow("b", "sh010", "2 of 4", 0.5, live=True)])
     return queue
 
 
 def used_versions() -> VersionBox:
     box = VersionBox()
-    box.show_versions([VersionLine(number, 5, "", used=number == 2) for number in (3, 2, 1)])
+    box.show_versions([VersionRow(number, 5, "", used=number == 2) for number in (3, 2, 1)])
     box.choose(3)
     box.use.click()
     box.swap.click()
@@ -100,7 +100,7 @@ def used_versions() -> VersionBox:
 
 def used_core_box() -> CoreBox:
     box = CoreBox()
-    box.show_core(Core(running=True, title="On", detail="CPU"))
+    box.show_core(CoreStatus(running=True, title="On", detail="CPU"))
     for button in (box.stop, box.page, box.log):
         button.click()
     return box
