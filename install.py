@@ -273,9 +273,13 @@ def pip_problem(output: str, *, wheelhouse: Path | None) -> str:
         return f"The disk is full: free some space; downloads pass through {tempfile.gettempdir()} (see TMPDIR)."
     missing = re.search(r"No matching distribution found for ([^\s;]+)", output)
     if missing and wheelhouse:
-        return f"The package {missing[1]} is not in {wheelhouse}: fill it as README says, on a machine like this."
+        return (
+            f"The package {missing[1]} is not in {wheelhouse}: fill it as docs/install.md says, on a machine like this."
+        )
     if missing and "connection broken" in output:
-        return f"The package {missing[1]} could not be fetched, there is no connection: see --offline in README."
+        return (
+            f"The package {missing[1]} could not be fetched, there is no connection: see --offline in docs/install.md."
+        )
     if missing:
         host = "Python {}.{} on {} {}".format(*sys.version_info[:2], platform.system(), platform.machine())
         return f"The package {missing[1]} has no release for {host}: use another Python."
@@ -501,7 +505,7 @@ def absolute(text: str) -> Path:
 def wheelhouse(text: str) -> Path:
     """A folder from the command line that must exist."""
     if not absolute(text).is_dir():
-        raise argparse.ArgumentTypeError(f"{text} is no folder; README says how to fill one")
+        raise argparse.ArgumentTypeError(f"{text} is no folder; docs/install.md says how to fill one")
     return absolute(text)
 
 

@@ -48,6 +48,7 @@ IN_TEMPORARY = {
 # Not watched: what pytest, Python, the linters and git keep for themselves. Tests may write in pytest-of-*.
 NOT_WATCHED = ("__pycache__", ".git", ".venv*", ".*_cache", "*.egg-info", "pytest-of-*")
 NAMES_PLACES = ("STCOLOR_", "XDG_", "NUKE_PATH", "HYPOTHESIS_STORAGE_DIRECTORY", "PYTEST_DEBUG_TEMPROOT")
+ONLY_READ = ("STCOLOR_FOOTAGE", "STCOLOR_GOLDEN")  # real footage and vectors for the tests
 
 
 def snapshot(folder: Path) -> dict[str, str]:
@@ -105,7 +106,7 @@ def planted(folder: Path, sentinels: dict[str, str]) -> Iterator[None]:
 
 def environment(home: Path, temporary: Path) -> dict[str, str]:
     """This process's, with every place to write to in one of these folders."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(NAMES_PLACES)}
+    kept = {name: value for name, value in os.environ.items() if name in ONLY_READ or not name.startswith(NAMES_PLACES)}
     return {
         **kept,
         **dict.fromkeys(("HOME", "USERPROFILE"), str(home)),

@@ -1,6 +1,6 @@
-"""How well features alone carry colour: unrestricted attention on the matching grid (method.md, section 5).
+"""How well features alone carry colour: unrestricted attention on the matching grid (docs/method.md, "Warping").
 
-    PYTHONPATH=. python benchmarks/attention.py --dataset ../shared/data/davis [--features gradients] [--every 4]
+    PYTHONPATH=. python benchmarks/attention.py --dataset DIR [--features gradients] [--every 4]
         [--shortlists]
 
 The first frames of each sequence take the colour of one reference frame: a*, b* averaged over grid cells, mixed by a
@@ -62,7 +62,8 @@ def gradients(lightness: Tensor) -> Tensor:
 
 
 def shallow() -> Describe:
-    """Descriptors and the network's maps at strides 4, 8 and 16 of the picture as it is: method.md's own features."""
+    """Descriptors and the network's maps at strides 4, 8 and 16 of the picture as it is: the features of an early
+    prototype."""
     network = load_lite0(packaged_state(), stages=5)
 
     def describe(lightness: Tensor) -> Tensor:

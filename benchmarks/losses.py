@@ -1,6 +1,6 @@
 """Where the standard model loses: which part of the squared error has which cause, with the truth in hand.
 
-    PYTHONPATH=. python benchmarks/losses.py --dataset ../shared/data/davis [--every 3]
+    PYTHONPATH=. python benchmarks/losses.py --dataset DIR [--every 3]
 
 The tenth frame is the reference, 30 frames a sequence, as in `stcolor evaluate --protocol tenth`. A pixel is
   right       within 16 of 255 levels of the truth;

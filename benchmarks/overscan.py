@@ -1,6 +1,6 @@
 """What a plate's overscan becomes where the keyframe has none: its border held, or as colour that is not known.
 
-    python benchmarks/overscan.py --dataset DIR [--clips blackswan dog]
+    python benchmarks/overscan.py --dataset DIR [--clips NAME ...]
 
 A border of a twelfth on each side of davis clips counts as overscan (384 x 216, 16 frames, the fifth as keyframe). PSNR
 in dB in the overscan and inside the format, what the confidence says of the overscan, and how much of it is within 16

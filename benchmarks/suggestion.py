@@ -1,6 +1,6 @@
 """Whether the keyframe that `stcolor suggest` names helps more than one in the middle.
 
-    PYTHONPATH=. python benchmarks/suggestion.py --dataset ../shared/data/davis [--frames 50]
+    PYTHONPATH=. python benchmarks/suggestion.py --dataset DIR [--frames 50]
 
 Each sequence is coloured from its first frame; then once more with the suggested frame as second keyframe, and with the
 middle one. Prints PSNR in dB over the frames that are a keyframe in none of them, the gain that was expected (share of

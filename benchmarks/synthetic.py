@@ -1,6 +1,6 @@
 """The standard model on clips whose motion and occlusion are known: error, and flicker along the true motion.
 
-    PYTHONPATH=. python benchmarks/synthetic.py --footage ../shared/data/footage [--clips 6] [--frames 24] [--seed 1]
+    PYTHONPATH=. python benchmarks/synthetic.py --footage DIR [--clips 6] [--frames 24] [--seed 1]
 
 Each clip has a picture of the footage as its background and one to four objects from others
 (`evaluation/synthetic.py`), 384 x 216, and is coloured from its first frame. Prints for each

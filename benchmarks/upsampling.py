@@ -1,6 +1,6 @@
 """Which upsampling of ab is closest to the truth, and what it costs.
 
-    PYTHONPATH=. python benchmarks/upsampling.py [--data ../shared/data/davis] [--every 25] [--quick]
+    PYTHONPATH=. python benchmarks/upsampling.py --dataset DIR [--every 25] [--quick]
 
 Each case takes the true ab of a picture, averages it over areas to the low size, brings it back with every method
 beside the true L*, and prints PSNR in dB (8-bit sRGB, mean over frames) of the whole frame / of the pixels within 3 px
@@ -208,13 +208,13 @@ CASES: list[tuple[str, int | None, float, Carry | None]] = [
 def main() -> None:
     """Measure what the command line asks for and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data" / "davis")
+    parser.add_argument("--dataset", type=Path, required=True, help="a DAVIS-like folder")
     parser.add_argument("--every", type=int, default=25, help="take every n-th frame of a sequence")
     parser.add_argument("--quick", action="store_true", help="leave out the cost on a 4096 x 2160 plate")
     options = parser.parse_args()
     for title, height, ratio, carry in CASES:
         print(f"{title}: PSNR of the frame / of the chroma edges, dB", flush=True)
-        for name, (frame, edge) in score(pictures(options.data, options.every, height), ratio, carry).items():
+        for name, (frame, edge) in score(pictures(options.dataset, options.every, height), ratio, carry).items():
             print(f"    {name:30s}{frame:6.2f} / {edge:5.2f}", flush=True)
     if not options.quick:
         print("4096 x 2160 from 819 x 432: seconds, peak MiB (result 68)")

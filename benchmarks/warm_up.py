@@ -1,6 +1,6 @@
 """How long the exemplar model remembers the frames before: what a span cut into pieces would have to warm up over.
 
-    python benchmarks/warm_up.py --dataset DIR [--sequence dog] [--height 64] [--frames 50]
+    python benchmarks/warm_up.py --dataset DIR --sequence NAME [--height 64] [--frames 50]
 
 Colours a clip from its first frame, then again from later frames on, as a piece of the span would be that knows nothing
 of what came before it, and prints how far the colour still differs after so many frames. With the published weights
@@ -90,7 +90,7 @@ def main() -> None:
     """Print the largest and the mean difference for each length of warm-up."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--sequence", default="dog")
+    parser.add_argument("--sequence", required=True, metavar="NAME", help="a clip of the data set")
     parser.add_argument("--height", type=int, default=64)
     parser.add_argument("--frames", type=int, default=50)
     options = parser.parse_args()

@@ -1,5 +1,9 @@
 """RefColorize core: reference-based video colourisation with spatiotemporal correspondence.
 
+The method follows N. Akimoto, A. Hayakawa, A. Shin and T. Narihira, "Reference-Based Video Colorization with
+Spatiotemporal Correspondence", 2020, arXiv:2011.12528. "Eq. N" in this package is an equation of that paper.
+docs/method.md states the method as it is built, what the paper leaves open, and what goes beyond it.
+
 Importing this package costs nothing; torch loads only in the modules that compute with it.
 """
 

@@ -14,6 +14,7 @@ import pytest
 from write_guard import WriteGuard
 
 GUARD = WriteGuard()
+ONLY_READ = ("STCOLOR_FOOTAGE", "STCOLOR_GOLDEN")  # tests/core/real_footage.py
 
 
 def move_environment(folder: Path) -> None:
@@ -33,7 +34,8 @@ def move_environment(folder: Path) -> None:
     for place in places.values():
         place.mkdir(parents=True, exist_ok=True)
     for name in [name for name in os.environ if name.startswith("STCOLOR_") or name == "NUKE_PATH"]:
-        del os.environ[name]  # the tester's own, which may name real folders
+        if name not in ONLY_READ:
+            del os.environ[name]  # the tester's own, which may name real folders to write to
     os.environ.update({name: str(place) for name, place in places.items()})
     tempfile.tempdir = str(temporary)
 

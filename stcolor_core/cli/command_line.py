@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from stcolor_core import __version__
 from stcolor_core.cli import colorize, doctor, evaluate, farm, models, serve, suggest, train
+from stcolor_core.cli.completion import PrintCompletion
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError, one_line
 from stcolor_core.terminal import end_at_second_signal, share_the_machine
 
@@ -99,6 +100,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="stcolor", description="Reference-based video colourisation: a few coloured keyframes, the shot follows."
     )
     parser.add_argument("--version", action="version", version=f"stcolor {__version__}")
+    parser.add_argument(
+        "--print-completion",
+        action=PrintCompletion,
+        choices=("bash", "zsh"),
+        help="print a script that completes commands, options and files in that shell",
+    )
     parser.set_defaults(takes_signals=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     colorize.add_command(commands)

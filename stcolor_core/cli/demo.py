@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from stcolor_core.errors import OutputError, PlateError, StcolorError
 from stcolor_core.evaluation.metrics import psnr
+from stcolor_core.files.atomic import atomic_path
 from stcolor_core.images import frame_files, plates
 from stcolor_core.images.color import linear_to_lab, luminance_of, srgb_decode, srgb_encode
 from stcolor_core.images.sequences import FramePattern
@@ -121,7 +122,7 @@ def colorize(shot: DemoShot) -> int:
 
 
 def score(shot: DemoShot, truth: Sequence[Rgb8]) -> Score:
-    """Compare the result, and the plate as it is, with the truth (method.md, section 7).
+    """Compare the result, and the plate as it is, with the truth (docs/method.md, "Measuring").
 
     Raises PlateError where a frame is not there.
     """
@@ -179,10 +180,9 @@ def _tile(picture: Rgb8, caption: str) -> Rgb8:
 
 def _write_png(path: Path, picture: Rgb8) -> None:
     _, png = cv2.imencode(".png", picture[..., ::-1])
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(png.tobytes())
-        partial.replace(path)
+        with atomic_path(path) as partial:
+            partial.write_bytes(png.tobytes())
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}). Choose another output folder.") from None
 

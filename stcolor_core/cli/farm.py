@@ -6,7 +6,8 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,30 +22,52 @@ if TYPE_CHECKING:
     from stcolor_core.farm.engine import Submission
     from stcolor_core.farm.job import Job, NukeRender
 
-__all__ = ["add_commands"]
+__all__ = ["ENGINES", "Engine", "add_commands", "add_job_options", "job_of", "written"]
 
 _NUKE = "nuke"
 _CARRIED = ("STCOLOR_MODELS_DIR", VARIABLE, "NUKE_PATH", "OCIO")  # what the hosts need as it is here
 
 
+@dataclass(frozen=True)
+class Engine:
+    """A farm engine on the command line.
+
+    Attributes:
+        help: One line for `stcolor farm --help`.
+        add_options: Adds the command's options: `add_job_options`, and the engine's own.
+        make: Writes the job that the options describe, and hands it to the engine if they say so.
+    """
+
+    help: str
+    add_options: Callable[[argparse.ArgumentParser], None]
+    make: Callable[[argparse.Namespace], Submission]
+
+
 def add_commands(commands: Any) -> None:
-    """Add them, and those of `host`, to the subparsers of `stcolor`."""
+    """Add the engines' commands, and those of `farm_host`.
+
+    Args:
+        commands: The subparsers of `stcolor`.
+    """
     farm = commands.add_parser("farm", help="colour a shot on a render farm")
     kinds = farm.add_subparsers(required=True, metavar="COMMAND", parser_class=type(farm))
-    _add_openjd(kinds.add_parser("openjd", help="a job bundle for OpenJD and AWS Deadline Cloud"))
-    _add_deadline(kinds.add_parser("deadline", help="jobs for Deadline 10"))
-    _add_opencue(kinds.add_parser("opencue", help="a job for OpenCue"))
+    for name, engine in ENGINES.items():
+        parser = kinds.add_parser(name, help=engine.help)
+        engine.add_options(parser)
+        parser.set_defaults(run=_run, engine=engine)
     farm_host.add_commands(kinds)
 
 
 def _add_openjd(parser: argparse.ArgumentParser) -> None:
-    _add_job(parser, output="folder of the bundle")
+    add_job_options(parser, output="folder of the bundle")
     _add_needs(parser)
-    parser.set_defaults(run=_openjd, handles=None)  # its Nuke step waits for every frame
+    parser.set_defaults(handles=None)  # its Nuke step waits for every frame
 
 
 def _add_deadline(parser: argparse.ArgumentParser) -> None:
-    _add_job(parser, output="folder of the info files", max_span=f"frames that one task writes ({FRAMES_PER_RUN})")
+    add_job_options(
+        parser, output="folder of the info files", max_span=f"frames that one task writes ({FRAMES_PER_RUN})"
+    )
     parser.add_argument(
         "--handles", type=int, metavar="N", help="frames before and after its own that a Write reads (0)"
     )
@@ -58,19 +81,26 @@ def _add_deadline(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--continue-on-error", action="store_true", help="a Write node goes on with the next frame after one that fails"
     )
-    parser.set_defaults(run=_deadline, gpus=0, nuke=None)  # its groups, and its Nuke plug-in, know better
+    parser.set_defaults(gpus=0, nuke=None)  # its groups, and its Nuke plug-in, know better
 
 
 def _add_opencue(parser: argparse.ArgumentParser) -> None:
-    _add_job(parser, output="folder of the job")
+    add_job_options(parser, output="folder of the job")
     _add_needs(parser)
     parser.add_argument("--show", metavar="S", help="default: $SHOW")
-    parser.set_defaults(run=_opencue, handles=None)  # as for OpenJD
+    parser.set_defaults(handles=None)  # as for OpenJD
 
 
-def _add_job(
+def add_job_options(
     parser: argparse.ArgumentParser, *, output: str, max_span: str = "frames of a span that one task writes at most"
 ) -> None:
+    """Add the options that every engine has.
+
+    Args:
+        parser: Of the engine's command.
+        output: Help text of --output: what the folder is to the engine.
+        max_span: Help text of --max-span.
+    """
     parser.add_argument(
         "--shot", type=Path, required=True, help="a shot file, as `stcolor colorize --write-shot` has it"
     )
@@ -95,20 +125,20 @@ def _add_needs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gpus", type=int, default=1, metavar="N", help="that a host must have to colour; 0: any host")
 
 
-def _openjd(options: argparse.Namespace) -> int:
+def _openjd(options: argparse.Namespace) -> Submission:
     from stcolor_core.farm import openjd
 
-    job, folder = _job(options), options.output.absolute()
+    job, folder = job_of(options), options.output.absolute()
     openjd.write(job, folder)
-    return _say(openjd.submit(job, folder) if options.submit else _written("openjd", job, folder), options)
+    return openjd.submit(job, folder) if options.submit else written("openjd", job, folder)
 
 
-def _deadline(options: argparse.Namespace) -> int:
+def _deadline(options: argparse.Namespace) -> Submission:
     from stcolor_core.farm import deadline
 
     if options.timeout is not None and options.timeout < 1:
         raise BadRequest(f"--timeout is {options.timeout}, and must be 1 minute or more. Leave it out for none.")
-    job, folder = deadline.in_runs(_job(options)), options.output.absolute()
+    job, folder = deadline.in_runs(job_of(options)), options.output.absolute()
     queue = deadline.Queue(
         pool=options.pool,
         secondary_pool=options.secondary_pool,
@@ -119,19 +149,27 @@ def _deadline(options: argparse.Namespace) -> int:
     nuke = deadline.NukeOptions(views=options.views, proxy=options.proxy, continue_on_error=options.continue_on_error)
     parts = deadline.deadline_jobs(job, folder, queue, options=nuke)
     deadline.write(job, folder, parts)
-    return _say(deadline.submit(job, folder, parts) if options.submit else _written("deadline", job, folder), options)
+    return deadline.submit(job, folder, parts) if options.submit else written("deadline", job, folder)
 
 
-def _opencue(options: argparse.Namespace) -> int:
+def _opencue(options: argparse.Namespace) -> Submission:
     from stcolor_core.farm import opencue
 
-    job, folder = _job(options), options.output.absolute()
+    job, folder = job_of(options), options.output.absolute()
     made = opencue.launcher(job, folder, show=options.show)
     opencue.write(job, folder, made)
-    return _say(opencue.submit(job, folder, made) if options.submit else _written("opencue", job, folder), options)
+    return opencue.submit(job, folder, made) if options.submit else written("opencue", job, folder)
 
 
-def _job(options: argparse.Namespace) -> Job:
+def job_of(options: argparse.Namespace) -> Job:
+    """Return the job that the options describe: the shot with everything settled, cut into tasks.
+
+    Args:
+        options: Of `add_job_options`, with `gpus`, `handles` and `nuke` set too.
+
+    Raises:
+        BadRequest: If the options or the shot are not usable.
+    """
     from stcolor_core.cli.shot_options import check_max_span
     from stcolor_core.farm.engine import SHOT_FILE
     from stcolor_core.farm.job import Job, split
@@ -206,13 +244,29 @@ def _this_program() -> str:
     return str(beside) if beside.exists() else "stcolor"
 
 
-def _written(engine: str, job: Job, folder: Path) -> Submission:
+def written(engine: str, job: Job, folder: Path) -> Submission:
+    """Return what came of a job that was written and not submitted.
+
+    Args:
+        engine: The engine's name.
+        job: The job.
+        folder: Where it was written.
+    """
     from stcolor_core.farm.engine import Submission
 
     message = f"{folder} holds the job: {len(job.tasks)} tasks for the frames {name_frames(parse_frames(job.frames))}."
     return Submission(engine=engine, path=str(folder), tasks=len(job.tasks), submitted=False, job="", message=message)
 
 
-def _say(handed: Submission, options: argparse.Namespace) -> int:
-    sys.stdout.write((json.dumps(asdict(handed)) if options.json else handed.message) + "\n")
+def _run(options: argparse.Namespace) -> int:
+    submission = options.engine.make(options)
+    sys.stdout.write((json.dumps(asdict(submission)) if options.json else submission.message) + "\n")
     return 0
+
+
+ENGINES: dict[str, Engine] = {
+    "openjd": Engine("a job bundle for OpenJD and AWS Deadline Cloud", _add_openjd, _openjd),
+    "deadline": Engine("jobs for Deadline 10", _add_deadline, _deadline),
+    "opencue": Engine("a job for OpenCue", _add_opencue, _opencue),
+}
+"""The engines by the name of their command. A new engine is a new row (docs/develop/recipes.md)."""

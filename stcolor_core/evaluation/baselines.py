@@ -1,4 +1,6 @@
-"""Plain methods to compare with (method.md, section 7); they share nothing with the product's code, being its control.
+"""Plain methods to compare with (docs/method.md, "Measuring").
+
+They share nothing with the product's code, being its control.
 
 Each takes the L* of a whole sequence and the colours of some of its frames, and gives a*, b* frame by frame, in order.
 A frame takes its colour from the nearest reference in time, the earlier one of two; a reference frame keeps its own.
@@ -27,7 +29,7 @@ def grey(lightness: Sequence[Array], references: References) -> Iterator[Array]:
 
 
 def propagate_colour(lightness: Sequence[Array], references: References) -> Iterator[Array]:
-    """Colour handed on from frame to frame along DIS flow, re-sampled at each step (paper, Figs. 2c and 7)."""
+    """Colour handed on from frame to frame along DIS flow, re-sampled each time (Akimoto et al. 2020, Figs. 2c, 7)."""
     return _outward(lightness, references, _propagate)
 
 
@@ -40,7 +42,7 @@ def realigned_flow(lightness: Sequence[Array], references: References) -> Iterat
     """`chained_flow`, each frame aligned once more directly with the reference, starting from the chain.
 
     Per pixel the chain or the direct flow goes on, whichever leaves the smaller residual of L* after a Gaussian of 2 px
-    (method.md, section 5).
+    (docs/method.md, "Optical flow").
     """
     return _outward(lightness, references, _realign)
 

@@ -1,4 +1,4 @@
-"""How close a coloured picture comes to the truth (method.md, section 7).
+"""How close a coloured picture comes to the truth (docs/method.md, "Measuring").
 
 Every figure is of one frame. A table takes the mean over a sequence's frames, then over the sequences, and leaves out
 the reference frames, and the frames whose figure is nan because the mask holds no pixel of them.
@@ -45,8 +45,8 @@ def psnr(truth: np.ndarray, picture: np.ndarray, mask: np.ndarray | None = None)
 
 
 def outliers(truth: np.ndarray, picture: np.ndarray, threshold: float = 16, mask: np.ndarray | None = None) -> float:
-    """Share of pixels, 0..1, whose Euclidean RGB distance from the truth exceeds `threshold` (of 255; paper, Tables 4
-    and 5).
+    """Share of pixels, 0..1, whose Euclidean RGB distance from the truth exceeds `threshold` of 255 (Akimoto et al.
+    2020, Tables 4 and 5).
 
     Arguments and errors as in `psnr`.
     """
@@ -59,7 +59,7 @@ def outlier_curve(
     thresholds: Sequence[float] = range(1, 33),
     mask: np.ndarray | None = None,
 ) -> np.ndarray:
-    """`outliers` for each threshold (paper, Figs. 11 to 13): (len(thresholds),) float64."""
+    """`outliers` for each threshold (Akimoto et al. 2020, Figs. 11 to 13): (len(thresholds),) float64."""
     squared = np.sort(np.sum(_errors(truth, picture, mask) ** 2, axis=1))
     if squared.size == 0:
         return np.full(len(thresholds), np.nan)

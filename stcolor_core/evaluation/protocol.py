@@ -1,5 +1,5 @@
-"""The paper's tables, on any folder of clips: who is compared, on which frames, from which references (method.md,
-section 7).
+"""The paper's tables, on any folder of clips: who is compared, on which frames, from which references
+(docs/method.md, "Measuring").
 
 A variant is a baseline's name (`grey`, `propagation`, `chained`, `realigned`), or a model with options behind colons:
 `standard`, `standard:none`, `exemplar:instance+dense`; `:attention` leaves the flow out. `mean(V)` and `linear(V)`

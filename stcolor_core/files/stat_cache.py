@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from stcolor_core.files.atomic import atomic_path
+from stcolor_core.files.user_folders import user_folder
 
 __all__ = ["StatCache", "Status", "cache_folder", "in_threads", "is_settled"]
 
@@ -38,11 +38,7 @@ def cache_folder() -> Path:
     """Return $STCOLOR_CACHE_DIR, else `stcolor` in the platform's folder for caches. It need not exist."""
     if chosen := os.environ.get("STCOLOR_CACHE_DIR"):
         return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "stcolor" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "stcolor"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stcolor"
+    return user_folder("cache")
 
 
 def is_settled(status: Status) -> bool:

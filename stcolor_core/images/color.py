@@ -17,6 +17,7 @@ from stcolor_core.errors import ColorError
 from stcolor_core.images.ocio import Space, open_config, open_space
 
 __all__ = [
+    "RGB_FROM_NORMAL",
     "ColorPipe",
     "lab_to_linear",
     "lightness",
@@ -39,7 +40,7 @@ _XYZ_FROM_RGB = np.array(
 )
 _WHITE = _XYZ_FROM_RGB.sum(axis=1)
 _NORMAL_FROM_RGB = _XYZ_FROM_RGB / _WHITE[:, None]  # to X/Xn, Y/Yn, Z/Zn
-_RGB_FROM_NORMAL = np.linalg.inv(_NORMAL_FROM_RGB)
+RGB_FROM_NORMAL = np.linalg.inv(_NORMAL_FROM_RGB)
 
 _DELTA = 6 / 29  # CIE 15:2018, eqs. 8.6-8.9: below (6/29)^3 the cube root gives way to its tangent
 _BAND = 1 << 16  # pixels worked on at a time: few enough that what lies between stays in the processor's cache
@@ -66,7 +67,7 @@ def lab_to_linear(lab: Array) -> Array:
     f[..., 1] = (lab[..., 0] + 16) / 116
     f[..., 0] = f[..., 1] + lab[..., 1] / 500
     f[..., 2] = f[..., 1] - lab[..., 2] / 200
-    linear: Array = _expand(f) @ _RGB_FROM_NORMAL.T.astype(f.dtype)
+    linear: Array = _expand(f) @ RGB_FROM_NORMAL.T.astype(f.dtype)
     return linear
 
 
@@ -224,7 +225,7 @@ class ColorPipe:
         f = _compress(y * self._gain)
         moved = np.stack((f + ab[..., 0] / 500, f - ab[..., 1] / 200), axis=-1)
         xz = (_expand(moved) - _expand(f)[..., None]) / self._gain
-        light: Array = xz @ _RGB_FROM_NORMAL[:, [0, 2]].T.astype(xz.dtype)
+        light: Array = xz @ RGB_FROM_NORMAL[:, [0, 2]].T.astype(xz.dtype)
         return light
 
 

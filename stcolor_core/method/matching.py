@@ -82,7 +82,13 @@ class Matching:
 
     def walk(self, source: Source) -> Walk:
         """Tracks to a reference, from its neighbour outwards."""
-        return Walk(source.view, self._method, radius=self._radius, temperature=self._temperature)
+        return Walk(
+            source.view,
+            self._method,
+            radius=self._radius,
+            temperature=self._temperature,
+            cell_tracker=self._model.cell_tracker,
+        )
 
     def source(self, frame: int | None, keyframe: Keyframe) -> Source:
         """A reference ready to be matched; frame is None for a still."""

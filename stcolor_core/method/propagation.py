@@ -1,4 +1,5 @@
-"""One span coloured at working size: walk outward from its references, track, warp, refine (paper, section 3).
+"""One span coloured at working size: walk outward from its references, track, warp, refine (Akimoto et al. 2020,
+section 3).
 
 A span bounded by one reference is walked once, away from it. One bounded by two is tracked back from the later
 reference first, then walked forward with the tracks to both at hand; a recurrent refinement runs a second time,

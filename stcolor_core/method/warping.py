@@ -1,4 +1,4 @@
-"""Colour from the reference, restricted to where tracking says it may come from (paper, eqs. 3 to 11).
+"""Colour from the reference, restricted to where tracking says it may come from (Akimoto et al. 2020, eqs. 3 to 11).
 
 Everything runs through rows of the affinity, a chunk at a time: no P x P matrix is ever held. With the colour goes how
 it changes with lightness around its place, so that what is finer than a place can be told from the frame's own L*.
@@ -135,8 +135,8 @@ class _Rows:
 
 
 def restricted_affinity(correlation: Tensor, allowed: Tensor, *, temperature: float) -> Tensor:
-    """Affinity of each target position over what it is allowed only (paper, eqs. 7 and 9, normalised as in eqs. 6 and
-    8).
+    """Affinity of each target position over what it is allowed only (Akimoto et al. 2020, eqs. 7 and 9, normalised as
+    in eqs. 6 and 8).
 
     correlation: (Q, N), -1..1. allowed: (Q, N) bool.
     Returns (Q, N) weights that sum to 1 over N; a row that is allowed nothing is all zero.

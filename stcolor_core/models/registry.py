@@ -6,6 +6,7 @@ Nothing here ever downloads: what others publish is added by hand (`weight_files
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
     from stcolor_core.method.refinement import Refinement
 
 __all__ = [
+    "ENTRIES",
     "AddedModel",
+    "Entry",
     "ModelInfo",
     "add",
     "build",
@@ -62,29 +65,39 @@ class ModelInfo:
     present: bool
 
 
-# name: summary, licence, weights
-_MODELS = {
-    "standard": ("The default: EfficientNet-Lite0 features with local descriptors; nothing to add.", "Apache-2.0", ()),
-    "exemplar": (
-        "Deep Exemplar-based Video Colorization (Zhang et al. 2019).",
-        "MIT",
-        ("vgg19_conv", "nonlocal_net_iter_76000", "colornet_iter_76000"),
-    ),
-    "maskrcnn_resnet50_fpn_v2": (
-        "Finds the instances of --tracking instance and instance+dense (torchvision, COCO).",
-        "BSD-3-Clause",
-        ("maskrcnn_resnet50_fpn_v2",),
-    ),
-}
-_RECURRENT = ("exemplar",)
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A row of the registry: a colour model, or a detector.
+
+    Attributes:
+        summary: One line about it, for `stcolor models list`.
+        licence: Of its weights.
+        build: Builds the model on a device, with a refinement in place of its own if one is given. None for a detector.
+        weights: Names of the weights that the user adds (`weight_files`).
+        shipped: File names of the weights that come with this package.
+        recurrent: Whether its refinement is (see `Refinement.recurrent`).
+    """
+
+    summary: str
+    licence: str
+    build: Callable[[torch.device | str, Refinement | None], Model] | None = None
+    weights: tuple[str, ...] = ()
+    shipped: tuple[str, ...] = ()
+    recurrent: bool = False
 
 
 def registered() -> list[ModelInfo]:
     """Every model and detector there is, whether its weights are present or not."""
     there = set(installed())
     return [
-        ModelInfo(name=name, summary=summary, licence=licence, weights=weights, present=there.issuperset(weights))
-        for name, (summary, licence, weights) in _MODELS.items()
+        ModelInfo(
+            name=name,
+            summary=entry.summary,
+            licence=entry.licence,
+            weights=entry.weights,
+            present=there.issuperset(entry.weights),
+        )
+        for name, entry in ENTRIES.items()
     ]
 
 
@@ -95,15 +108,14 @@ def weight_paths() -> list[Path]:
 
 def recurrent(name: str) -> bool:
     """Whether a frame's colour depends on the colour of the frame before it, so that a span is coloured in one go."""
-    return name in _RECURRENT
+    return name in ENTRIES and ENTRIES[name].recurrent
 
 
 def digest(name: str) -> str:
     """16 hex digits that change with any weights that decide the model's pixels. Raises as `build` does."""
     weights = _needed(name)
     parts = [recorded_checksum(weight) for weight in weights]
-    if name == "standard":
-        parts = [checksum(path) for path in sorted(_SHIPPED.glob("*.safetensors"))]
+    parts += [checksum(_SHIPPED / file) for file in sorted(ENTRIES[name].shipped)]
     return hashlib.sha256("\n".join([name, *parts]).encode()).hexdigest()[:16]
 
 
@@ -113,38 +125,46 @@ def build(name: str, *, device: torch.device | str, refinement: Refinement | Non
     refinement: in place of the model's own, whose weights are then not looked at.
     Raises BadRequest where there is no such model, ModelError where its weights are missing or damaged.
     """
+    entry = ENTRIES.get(name)
+    if entry is None or entry.build is None:
+        models = ", ".join(known for known, each in ENTRIES.items() if each.build)
+        raise BadRequest(f"There is no model {name!r}. Use one of {models}.")
+    return entry.build(device, refinement)
+
+
+def _standard(device: torch.device | str, refinement: Refinement | None) -> Model:
+    from stcolor_core.method.features.standard import TEMPERATURE, StandardFeatures
     from stcolor_core.method.model import Model
+    from stcolor_core.method.refinement.learned import WEIGHTS, LearnedRefinement, load_mixing_net
 
-    if name == "standard":
-        from stcolor_core.method.features.standard import TEMPERATURE, StandardFeatures
-        from stcolor_core.method.refinement.learned import WEIGHTS, LearnedRefinement, load_mixing_net
+    return Model(
+        name="standard",
+        features=StandardFeatures(device),
+        refinement=refinement or LearnedRefinement(load_mixing_net(WEIGHTS), device),
+        temperature=TEMPERATURE,
+        radius=None,
+        color_features=False,
+        coarse_matching=True,
+        shortlists=True,
+    )
 
-        return Model(
-            name=name,
-            features=StandardFeatures(device),
-            refinement=refinement or LearnedRefinement(load_mixing_net(WEIGHTS), device),
-            temperature=TEMPERATURE,
-            radius=None,
-            color_features=False,
-            coarse_matching=True,
-            shortlists=True,
-        )
-    if name == "exemplar":
-        from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
-        from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 
-        vgg, correspondence, color = _needed(name)
-        return Model(
-            name=name,
-            features=ExemplarFeatures(_ready(VGG19, vgg, device), _ready(CorrespondenceNet, correspondence, device)),
-            refinement=refinement or ExemplarRefinement(_ready(ColorNet, color, device)),
-            temperature=0.01,
-            radius=9,
-            color_features=True,
-            coarse_matching=False,
-            shortlists=False,
-        )
-    raise BadRequest(f"There is no model {name!r}. Use one of standard, exemplar.")
+def _exemplar(device: torch.device | str, refinement: Refinement | None) -> Model:
+    from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
+    from stcolor_core.method.model import Model
+    from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
+
+    vgg, correspondence, color = _needed("exemplar")
+    return Model(
+        name="exemplar",
+        features=ExemplarFeatures(_ready(VGG19, vgg, device), _ready(CorrespondenceNet, correspondence, device)),
+        refinement=refinement or ExemplarRefinement(_ready(ColorNet, color, device)),
+        temperature=0.01,
+        radius=9,
+        color_features=True,
+        coarse_matching=False,
+        shortlists=False,
+    )
 
 
 N = TypeVar("N", bound="nn.Module")
@@ -162,10 +182,33 @@ def _ready(kind: type[N], weights: str, device: torch.device | str) -> N:
 
 def _needed(model: str) -> tuple[str, ...]:
     """Names of the weights a model needs, all of them there."""
-    if model not in _MODELS:
-        raise BadRequest(f"There is no model {model!r}. Use one of {', '.join(_MODELS)}.")
-    weights: tuple[str, ...] = _MODELS[model][2]
+    if model not in ENTRIES:
+        raise BadRequest(f"There is no model {model!r}. Use one of {', '.join(ENTRIES)}.")
+    weights = ENTRIES[model].weights
     there = installed()
     if absent := [name for name in weights if name not in there]:
         raise missing(absent)
     return weights
+
+
+ENTRIES: dict[str, Entry] = {
+    "standard": Entry(
+        summary="The default: EfficientNet-Lite0 features with local descriptors; nothing to add.",
+        licence="Apache-2.0",
+        build=_standard,
+        shipped=("standard_features.safetensors", "standard_refinement.safetensors"),
+    ),
+    "exemplar": Entry(
+        summary="Deep Exemplar-based Video Colorization (Zhang et al. 2019).",
+        licence="MIT",
+        build=_exemplar,
+        weights=("vgg19_conv", "nonlocal_net_iter_76000", "colornet_iter_76000"),
+        recurrent=True,
+    ),
+    "maskrcnn_resnet50_fpn_v2": Entry(
+        summary="Finds the instances of --tracking instance and instance+dense (torchvision, COCO).",
+        licence="BSD-3-Clause",
+        weights=("maskrcnn_resnet50_fpn_v2",),
+    ),
+}
+"""Every model and detector, by name. A new model is a new row (docs/develop/recipes.md)."""

@@ -11,7 +11,6 @@ import os
 import pickle
 import pkgutil
 import struct
-import sys
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from safetensors import SafetensorError
 
 from stcolor_core.errors import ModelError
 from stcolor_core.files.atomic import atomic_path
+from stcolor_core.files.user_folders import user_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,16 +84,9 @@ _WEIGHTS = {
 
 def folder() -> Path:
     """Where added weights lie: $STCOLOR_MODELS_DIR, else stcolor/models in the platform's folder for user data."""
-    chosen = os.environ.get("STCOLOR_MODELS_DIR")
-    if chosen:
+    if chosen := os.environ.get("STCOLOR_MODELS_DIR"):
         return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        data = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        data = Path.home() / "Library" / "Application Support"
-    else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return data / "stcolor" / "models"
+    return user_folder("data") / "models"
 
 
 def installed() -> list[str]:

@@ -1,4 +1,4 @@
-"""What a rendered frame holds besides its picture: the channels that architecture.md promises."""
+"""What a rendered frame holds besides its picture: its channels, by name and type."""
 
 from __future__ import annotations
 

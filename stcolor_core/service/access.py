@@ -18,7 +18,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from stcolor_core.errors import OutputError, StcolorError
+from stcolor_core.files.atomic import atomic_path
 from stcolor_core.files.locks import FileLock
+from stcolor_core.files.user_folders import user_folder
 
 __all__ = ["HOST", "Connection", "CoreLock", "StartLock", "ask", "connection_file", "find", "state_folder", "writing"]
 
@@ -44,13 +46,7 @@ def state_folder() -> Path:
 def _state_folder(platform: str) -> Path:
     if named := os.environ.get("STCOLOR_STATE_DIR"):
         return Path(named)
-    if platform == "win32":
-        parent = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif platform == "darwin":
-        parent = Path.home() / "Library" / "Application Support"
-    else:
-        parent = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(parent) / "stcolor"
+    return user_folder("state", platform=platform)
 
 
 def connection_file(folder: Path) -> Path:
@@ -74,13 +70,10 @@ class Connection:
 
         Raises OutputError where the folder takes no file.
         """
-        partial = folder / f".connection.{os.getpid()}.partial"
-        with writing(folder):
-            partial.unlink(missing_ok=True)
+        with writing(folder), atomic_path(connection_file(folder)) as partial:
             descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 json.dump(asdict(self), file)
-            partial.replace(connection_file(folder))
 
     @classmethod
     def read(cls, folder: Path) -> Connection | None:

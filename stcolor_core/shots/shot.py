@@ -11,12 +11,15 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Literal, get_args
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.frame_ranges import format_frames, name_frames, parse_frames
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
 
 __all__ = [
     "TRACKINGS",
@@ -151,7 +154,7 @@ class Method:
     references: how many references colour one frame, the nearest in time; 1 takes only the nearest.
     temperature: softmax temperature of eqs. 3 and 10; None is the model's own default.
     radius: R of eq. 16 in grid cells; None is the model's own default: 9 for exemplar, as in the paper, and windows
-        that follow the optical flow for standard (method.md, section 6).
+        that follow the optical flow for standard (docs/method.md, "Dense tracking").
     threshold: of binarize in eq. 15, strictly greater.
     exact: restart eq. 15 for every target frame (O(N^2)) in place of composing one-step maps (O(N)), and let attention
         look at every place in place of shortlists.
@@ -246,11 +249,12 @@ class Shot:
     @classmethod
     def from_json(cls, text: str) -> Shot:
         """The shot that `to_json` wrote. Raises BadRequest on anything that is not exactly a shot."""
+        from pydantic import ValidationError
+
         try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise BadRequest(f"The shot is not JSON ({error}).") from None
-        return _build(cls, data, "shot")
+            return _adapter().validate_json(text, strict=True, extra="forbid")
+        except ValidationError as error:
+            raise BadRequest(_refusal(error)) from None
 
     @classmethod
     def load(cls, path: Path) -> Shot:
@@ -323,46 +327,22 @@ def _require(condition: bool, message: str) -> None:
         raise BadRequest(message)
 
 
-T = TypeVar("T")
+@cache
+def _adapter() -> TypeAdapter[Shot]:
+    from pydantic import TypeAdapter  # with what it builds here it takes 60 ms, which only readers of a shot pay
+
+    return TypeAdapter(Shot)
 
 
-def _build(kind: type[T], data: object, where: str) -> T:
-    """A dataclass from parsed JSON: unknown keys and wrong types are refused by name."""
-    if not isinstance(data, Mapping):
-        raise BadRequest(f"{where} must be an object of settings.")
-    hints = get_type_hints(kind)
-    unknown = sorted(set(data) - set(hints))
-    if unknown:
-        raise BadRequest(f"{where} has the unknown setting {unknown[0]!r}. Known are {', '.join(hints)}.")
-    values = {name: _convert(hints[name], value, f"{where}.{name}") for name, value in data.items()}
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise BadRequest(f"{where}: {error}.") from None
-
-
-def _convert(hint: Any, value: object, where: str) -> object:
-    origin = get_origin(hint)
-    if dataclasses.is_dataclass(hint):
-        return _build(hint, value, where)  # type: ignore[arg-type]
-    if origin is tuple:
-        if not isinstance(value, (list, tuple)):
-            raise BadRequest(f"{where} must be a list.")
-        return tuple(_convert(get_args(hint)[0], item, f"{where}[{index}]") for index, item in enumerate(value))
-    if origin in (Union, UnionType):
-        options = get_args(hint)
-        if value is None and type(None) in options:
-            return None
-        return _convert(next(option for option in options if option is not type(None)), value, where)
-    if origin is Literal:
-        if value not in get_args(hint):
-            raise BadRequest(f"{where} is {value!r}. Use one of {', '.join(map(repr, get_args(hint)))}.")
-        return value
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError:
-            raise BadRequest(f"{where} is beyond any number that it can be. Correct it.") from None
-    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise BadRequest(f"{where} is {value!r} and must be of type {hint.__name__}.")
-    return value
+def _refusal(error: ValidationError) -> str:
+    """Say in one line what is wrong first: the field, what it holds, and what it should."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    kind, message = first["type"], first["msg"]
+    if kind == "json_invalid":
+        return f"The shot is not JSON ({message.removeprefix('Invalid JSON: ')})."
+    field = "shot" + "".join(f"[{part}]" if isinstance(part, int) else f".{ascii(part)[1:-1]}" for part in first["loc"])
+    if kind == "missing":
+        return f"{field} is missing. Give it."
+    if kind == "unexpected_keyword_argument":
+        return f"{field} is an unknown setting. Correct its name, or leave it out."
+    return f"{field} is {repr(first['input'])[:80]}. {message.replace('Input', 'It', 1)}."

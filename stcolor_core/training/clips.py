@@ -17,21 +17,11 @@ from stcolor_core.evaluation.dataset import DatasetSequence
 from stcolor_core.evaluation.film import FilmWear, apply_wear
 from stcolor_core.method.features.standard import StandardFeatures
 
-__all__ = ["LONGEST_ASPECT", "aged", "held_out", "intruded", "sized", "whole_frames"]
+__all__ = ["LONGEST_ASPECT", "aged", "held_out", "intruded", "sized"]
 
 LONGEST_ASPECT = 4  # longer pictures are squeezed, so that their frames fit into memory
 _SHORT_SIDE = 216
-# The clips that the weights of this package were validated on: a tracking shot, a wide surveillance view, a room, a
-# hand-held close-up, and a table top.
-_VALIDATED_ON = (
-    "davis_train-tennis",
-    "opencv-vtest",
-    "sam2-bedroom",
-    "sam2-demo-data-gallery-04_coffee",
-    "xmem2-caps",
-)
-_HELD_OUT = 10  # of other footage, one clip in so many
-_DAMAGED = {"mmaction2-demo-demo_s1": 22}  # frames that are whole, of footage that is in part
+_HELD_OUT = 10  # one clip in so many
 _COMPRESSED = 0.4  # of the old prints, how many were transferred with losses
 Rgb = list[np.ndarray]
 
@@ -41,16 +31,14 @@ def held_out(names: Sequence[str], asked: Collection[str] | None) -> tuple[str, 
 
     Args:
         names: Of all clips, in order.
-        asked: Clips to hold out. None takes those that the weights of this package were validated on, and if there are
-            none, the last tenth of the footage: at least one clip, unless there is only one.
+        asked: Clips to hold out. None takes the last tenth of the footage: at least one clip, unless there is only one.
 
     Raises:
         BadRequest: If a clip that was asked for is not there, or none is left to train on.
     """
     if asked is None:
-        known = tuple(name for name in names if name in _VALIDATED_ON)
         last = tuple(names[len(names) - max(1, len(names) // _HELD_OUT) :])
-        return next((chosen for chosen in (known, last) if 0 < len(chosen) < len(names)), ())
+        return last if len(last) < len(names) else ()
     if unknown := sorted(set(asked).difference(names)):
         raise BadRequest(f"There is no clip {unknown[0]!r} to hold out. The footage has {', '.join(names)}.")
     if names and set(asked) == set(names):
@@ -67,11 +55,6 @@ def sized(clip: DatasetSequence, short_side: int = _SHORT_SIDE) -> DatasetSequen
     cell = StandardFeatures.stride
     width, height = (round(min(side * scale, LONGEST_ASPECT * short_side) / cell) * cell for side in clip.own_size)
     return dataclasses.replace(clip, size=(width, height))
-
-
-def whole_frames(clip: DatasetSequence) -> int:
-    """How many frames of the clip are whole."""
-    return min(len(clip), _DAMAGED.get(clip.name, len(clip)))
 
 
 def intruded(pictures: Rgb, others: np.ndarray, *, absent: set[int], generator: np.random.Generator) -> Rgb:

@@ -3,8 +3,8 @@
     stcolor train features --footage DIR [--output FILE] [--steps N]
 
 A target takes its colour from every place of a reference and from places of an unrelated picture, by the attention that
-the model uses (eqs. 3 to 5); what counts is how far that colour is from the true one (Vondrick et al. 2018, the paper's
-[27], over places in place of classes of colour). Luminance alone is seen. Training starts from EfficientNet-Lite0 and
+the model uses (eqs. 3 to 5); what counts is how far that colour is from the true one (Vondrick et al. 2018, over
+places in place of classes of colour). Luminance alone is seen. Training starts from EfficientNet-Lite0 and
 from the principal components of what it and the local descriptors say.
 """
 
@@ -31,9 +31,9 @@ from stcolor_core.method.features.standard import (
     backbone,
     raw_features,
 )
-from stcolor_core.training.colors import LEAST_ERROR, srgb_of
+from stcolor_core.method.tensor_color import lab_to_srgb
 from stcolor_core.training.pictures import Pictures, drawn, held
-from stcolor_core.training.runs import Run, Schedule, save_weights
+from stcolor_core.training.runs import LEAST_ERROR, Run, Schedule, save_weights
 
 __all__ = ["Settings", "loss_of", "make", "principal", "train", "untrained", "validate"]
 
@@ -167,7 +167,7 @@ def _attended(targets: Tensor, known: Tensor, ab: Tensor) -> Tensor:
 
 def _error(found: Tensor, lightness: Tensor, ab: Tensor) -> Tensor:
     """(N, T): the mean square of what is wrong in sRGB with colours (N, T, 2, Q)."""
-    taken, true = (srgb_of(lightness, each.transpose(1, 2)) for each in (found, ab))
+    taken, true = (lab_to_srgb(lightness, each.transpose(1, 2)) for each in (found, ab))
     return (taken - true).square().mean(dim=(1, 3))
 
 

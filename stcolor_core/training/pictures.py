@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stcolor_core.evaluation.dataset import DatasetSequence as Clip
+from stcolor_core.method import tensor_color
 from stcolor_core.method.features.standard import StandardFeatures
-from stcolor_core.training.clips import sized, whole_frames
-from stcolor_core.training.colors import lab_of, lightness_of, linear_of
+from stcolor_core.training.clips import sized
 
 __all__ = ["TARGETS", "Pictures", "drawn", "held"]
 
@@ -48,11 +48,11 @@ class Pictures:
 
 
 def held(clips: Sequence[Clip], device: torch.device) -> list[Tensor]:
-    """The whole frames of every clip, (T, 3, H, W) uint8 sRGB, on the device."""
+    """The frames of every clip, (T, 3, H, W) uint8 sRGB, on the device."""
 
     def read(clip: Clip) -> Tensor:
         small = sized(clip, _SHORT_SIDE)
-        frames = [np.round(255 * small.rgb(index)).astype(np.uint8) for index in range(whole_frames(clip))]
+        frames = [np.round(255 * small.rgb(index)).astype(np.uint8) for index in range(len(clip))]
         return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).contiguous().to(device)
 
     with ThreadPoolExecutor() as pool:
@@ -66,12 +66,12 @@ def drawn(clips: Sequence[Tensor], count: int, seed: Sequence[int]) -> Pictures:
     device = clips[0].device
     noise = torch.Generator(device).manual_seed(int(generator.integers(2**31)))
     rgb = torch.stack([_cut(clips[int(generator.integers(len(clips)))], generator) for _ in range(count)])
-    linear = linear_of(rgb)
+    linear = tensor_color.srgb_decode(rgb)
     film = torch.tensor(np.array([_film(generator) for _ in range(count)]), dtype=torch.float32, device=device)
-    lightness = lightness_of(torch.einsum("nc,nkchw->nkhw", film, linear))
+    lightness = tensor_color.lightness(torch.einsum("nc,nkchw->nkhw", film, linear))
     targets = lightness[:, 1:].flatten(0, 1)
     varied = _varied(targets, generator, noise).view(count, TARGETS, *_SIZE)
-    lab = F.avg_pool2d(lab_of(linear).flatten(0, 1), StandardFeatures.stride)
+    lab = F.avg_pool2d(tensor_color.linear_to_lab(linear).flatten(0, 1), StandardFeatures.stride)
     lab = lab.view(count, 1 + TARGETS, *lab.shape[1:])
     return Pictures(torch.cat([lightness[:, :1], varied], dim=1), lab[:, :, 0], lab[:, :, 1:])
 

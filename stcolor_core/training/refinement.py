@@ -20,10 +20,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stcolor_core.errors import BadRequest
+from stcolor_core.evaluation.metrics import Reliability
 from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS
 from stcolor_core.method.refinement.mixing import MixingNet, MixingOutput
-from stcolor_core.training.colors import LEAST_ERROR, srgb_of
-from stcolor_core.training.runs import Run, Schedule
+from stcolor_core.method.tensor_color import lab_to_srgb
+from stcolor_core.training.runs import LEAST_ERROR, Run, Schedule
 from stcolor_core.training.samples import count_candidates, read_sample
 
 __all__ = ["Batch", "Settings", "loss_of", "train", "validate"]
@@ -81,7 +82,7 @@ def train(samples: Sequence[Path], output: Path, settings: Settings, *, device: 
 def loss_of(mixed: MixingOutput, batch: Batch) -> Tensor:
     """What is made smaller: minus the PSNR's logarithm, a little of the distance in ab, and surprise at being right."""
     ab = mixed_ab(mixed, batch.ab)
-    error = srgb_of(batch.lightness, ab) - srgb_of(batch.lightness, batch.truth)
+    error = lab_to_srgb(batch.lightness, ab) - lab_to_srgb(batch.lightness, batch.truth)
     square = error.square().mean(dim=(1, 2, 3))
     distance = ((ab - batch.truth).square().sum(1) + 1).sqrt().mean()
     right = (error.detach().square().sum(1, keepdim=True) <= _RIGHT**2).float()
@@ -99,34 +100,25 @@ def validate(network: MixingNet, samples: Sequence[Path], *, device: torch.devic
     """Means over whole frames: PSNR in dB of the network and of the fixed rule, chroma over the truth's, and the
     expected calibration error of its certainty."""
     network.eval()
-    learned, ruled, chroma, certain, right = [], [], [], [], []
+    learned, ruled, chroma, reliability = [], [], [], Reliability()
     for path in samples:
         batch = _to_batch([read_sample(path)], device)
         mixed = network(batch.lightness, batch.ab, batch.facts, batch.evidence)
-        truth = srgb_of(batch.lightness, batch.truth)
+        truth = lab_to_srgb(batch.lightness, batch.truth)
         ab = mixed_ab(mixed, batch.ab)
         rule = (batch.evidence[:, :, _PRIOR, None] * batch.ab).sum(1)
-        error = srgb_of(batch.lightness, ab) - truth
+        error = lab_to_srgb(batch.lightness, ab) - truth
         learned.append(_psnr(error))
-        ruled.append(_psnr(srgb_of(batch.lightness, rule) - truth))
+        ruled.append(_psnr(lab_to_srgb(batch.lightness, rule) - truth))
         chroma.append(float(ab.norm(dim=1).mean() / batch.truth.norm(dim=1).mean().clamp_min(1)))
-        certain.append(mixed.certain.sigmoid().flatten()[::17])
-        right.append((error.square().sum(1).flatten()[::17] <= _RIGHT**2).float())
+        certain, right = mixed.certain.sigmoid(), error.square().sum(1) <= _RIGHT**2
+        reliability.add(*(each.flatten()[::17].cpu().numpy() for each in (certain, right)))
     return {
         "psnr": float(np.mean(learned)),
         "rule": float(np.mean(ruled)),
         "chroma": float(np.mean(chroma)),
-        "calibration": calibration_error(torch.cat(certain), torch.cat(right)),
+        "calibration": reliability.error(),
     }
-
-
-def calibration_error(certain: Tensor, right: Tensor, *, bins: int = 20) -> float:
-    """Mean over all of |how sure - how often right|, in bins of equal width (expected calibration error)."""
-    place = (certain * bins).long().clamp(0, bins - 1)
-    count, sure, true = (
-        torch.zeros(bins).index_add(0, place.cpu(), value.cpu()) for value in (torch.ones_like(certain), certain, right)
-    )
-    return float((sure - true).abs().sum() / count.sum())
 
 
 def _psnr(error: Tensor) -> float:

@@ -10,20 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import cos, pi
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import numpy as np
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from stcolor_core.errors import OutputError
 
-__all__ = ["Run", "Schedule", "save_weights"]
+__all__ = ["LEAST_ERROR", "Run", "Schedule", "save_weights"]
 
 _log = logging.getLogger(__name__)
 
+LEAST_ERROR = 3e-5  # of the mean square in sRGB, 45 dB: beyond, the truth's own noise is what is measured
 _WARM = 100  # steps until the full rate
 _LAST = 0.02  # of the full rate
 _MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -57,7 +59,8 @@ class Run(Generic[_Network]):
         """
         self.network = network
         self._output, self._schedule = output, schedule
-        self._mean = {name: value.clone() for name, value in network.state_dict().items()}
+        self._mean = AveragedModel(network, avg_fn=self._mixed, use_buffers=True)
+        self._mean.n_averaged.fill_(1)  # the weights that it starts from
         groups = [
             {"params": [parameter], "share": (rates or {}).get(name, 1.0)}
             for name, parameter in network.named_parameters()
@@ -80,25 +83,21 @@ class Run(Generic[_Network]):
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self._optimiser.step()
         self._losses.append(float(loss.detach()))
-        decay = min(self._schedule.averaging, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for name, value in self.network.state_dict().items():
-                self._mean[name].lerp_(value, 1 - decay)
+        self._mean.update_parameters(self.network)
 
     def averaged(self) -> _Network:
         """A network of the mean weights."""
-        network = copy.deepcopy(self.network)
-        network.load_state_dict(self._mean)
-        return network.eval()
+        return cast(_Network, copy.deepcopy(self._mean.module).eval())
 
     def keep(self, step: int, figures: Mapping[str, float]) -> None:
         """Write the weights, the curve and the state to go on from."""
         row = {"step": step, "loss": float(np.mean(self._losses)), **figures}
         self._losses.clear()
         _log.info("  ".join(f"{name} {value:.3f}" for name, value in row.items()))
-        save_weights(self._mean, self._output)
+        mean = self._mean.module.state_dict()
+        save_weights(mean, self._output)
         state = {f"weights.{name}": value.contiguous() for name, value in self.network.state_dict().items()}
-        state |= {f"mean.{name}": value.contiguous() for name, value in self._mean.items()}
+        state |= {f"mean.{name}": value.contiguous() for name, value in mean.items()}
         state |= {
             f"{moment}.{name}": self._optimiser.state[parameter][moment].contiguous()
             for name, parameter in self.network.named_parameters()
@@ -114,14 +113,19 @@ class Run(Generic[_Network]):
         with safe_open(self._state_file(), "pt") as file:
             step = int(json.loads((file.metadata() or {})["step"]))
         state = load_file(self._state_file())
-        self.network.load_state_dict({name: state[f"weights.{name}"] for name in self._mean})
-        self._mean = {name: state[f"mean.{name}"].to(value.device) for name, value in self._mean.items()}
+        for kind, network in (("weights", self.network), ("mean", self._mean.module)):
+            network.load_state_dict({name: state[f"{kind}.{name}"] for name in network.state_dict()})
+        self._mean.n_averaged.fill_(step + 1)
         for name, parameter in self.network.named_parameters():
             self._optimiser.state[parameter] = {
                 "step": torch.tensor(float(step)),
                 **{moment: state[f"{moment}.{name}"].to(parameter.device) for moment in _MOMENTS},
             }
         return step
+
+    def _mixed(self, mean: Tensor, value: Tensor, count: Tensor | int) -> Tensor:
+        """The running mean, which forgets fast at first: the weights that training starts from are far off."""
+        return mean.lerp(value, 1 - min(self._schedule.averaging, float(count) / (9 + float(count))))
 
     def _state_file(self) -> Path:
         return self._output.with_name(f"{self._output.stem}.state.safetensors")

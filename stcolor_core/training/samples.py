@@ -28,6 +28,7 @@ from stcolor_core.errors import OutputError, StcolorError
 from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.synthetic import SPARE, layered
+from stcolor_core.files.atomic import atomic_path
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.features.standard import StandardFeatures
 from stcolor_core.method.propagation import Propagator
@@ -37,7 +38,7 @@ from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan
-from stcolor_core.training.clips import aged, intruded, sized, whole_frames
+from stcolor_core.training.clips import aged, intruded, sized
 from stcolor_core.training.features import untrained
 
 __all__ = ["count_candidates", "make_samples", "read_sample", "walks"]
@@ -154,7 +155,7 @@ def _drawn(
     """Frames of a clip or over a picture of it, worn or not, and which of them are references."""
     lines = int(generator.choice([192, 216, 216, 216]))
     # one picture alone has no motion of its own
-    draw = _synthetic if generator.random() < _SYNTHETIC or whole_frames(clip) < 2 else _filmed
+    draw = _synthetic if generator.random() < _SYNTHETIC or len(clip) < 2 else _filmed
     drawn, references = draw(clip, clips, lines, generator)
     return (aged(drawn, generator) if generator.random() < _AGED else drawn), references
 
@@ -164,7 +165,7 @@ def _filmed(
 ) -> tuple[Clip, tuple[int, ...]]:
     """A stretch of the clip, in some of the walks with an intruder."""
     clip = sized(clip, lines)
-    count = whole_frames(clip)
+    count = len(clip)
     step = min(int(generator.choice(_STEPS)), max(1, (count - 1) // 2))
     length = min(count, step * int(generator.integers(_SHORTEST, _LONGEST + 1)))
     start = int(generator.integers(0, count - length + 1))
@@ -194,8 +195,8 @@ def _synthetic(
 
 
 def _picture(clip: dataset.DatasetSequence, generator: np.random.Generator) -> np.ndarray:
-    """Any whole picture of the clip."""
-    return clip.rgb(int(generator.integers(0, whole_frames(clip))))
+    """Any picture of the clip."""
+    return clip.rgb(int(generator.integers(0, len(clip))))
 
 
 def _references(count: int, generator: np.random.Generator) -> tuple[int, ...]:
@@ -204,8 +205,7 @@ def _references(count: int, generator: np.random.Generator) -> tuple[int, ...]:
 
 def _write(path: Path, clip: Clip, frame: int, found: Candidates) -> None:
     """One frame, whole or not at all."""
-    partial_path = path.with_name(f".{path.name}.partial")
-    with partial_path.open("wb") as file:
+    with atomic_path(path) as partial_path, partial_path.open("wb") as file:
         np.savez(
             file,
             lightness=clip.lightnesses[frame].astype(np.float16),
@@ -214,4 +214,3 @@ def _write(path: Path, clip: Clip, frame: int, found: Candidates) -> None:
             facts=found.facts.astype(np.float16),
             evidence=found.evidence.astype(np.float16),
         )
-    partial_path.replace(path)

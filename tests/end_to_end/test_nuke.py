@@ -17,6 +17,7 @@ import cv2
 import fakenuke
 import numpy as np
 import pytest
+import real_footage
 from comp import FIRST, PLUGIN, Comp, make_comp, make_script
 
 from stcolor_core.evaluation.metrics import psnr
@@ -24,7 +25,6 @@ from stcolor_core.images import frame_files, plates
 from stcolor_core.images.color import linear_to_lab, luminance_of, srgb_decode, srgb_encode
 
 CHECKOUT = PLUGIN.parent
-DAVIS = CHECKOUT.parent / "shared" / "data" / "davis"
 COUNT, SIZE = 10, (384, 216)
 KEYS = (1001, 1008)
 pytestmark = [
@@ -67,10 +67,9 @@ class Footage:
 @pytest.fixture
 def footage(tmp_path: Path) -> Footage:
     """Ten frames of a real sequence."""
-    if not DAVIS.is_dir():
-        pytest.skip("needs shared/data/davis beside the repository")
+    clip = real_footage.footage("davis", "blackswan")
     truth = {}
-    files = sorted((DAVIS / "blackswan").glob("*.jpg"))[:COUNT]
+    files = sorted(clip.glob("*.jpg"))[:COUNT]
     for frame, file in enumerate(files, FIRST):
         picture = cv2.resize(cv2.imread(str(file)), SIZE, interpolation=cv2.INTER_AREA)
         truth[frame] = picture[..., ::-1].astype(np.float32) / 255

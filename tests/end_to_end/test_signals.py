@@ -25,14 +25,14 @@ BUSY = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
 import torch
-from stcolor_core.files.atomic import partial_of
+from stcolor_core.files.atomic import atomic_path
 from stcolor_core.terminal import StopOnSignal, end_at_second_signal
 from pathlib import Path
 
 ones = torch.ones(3000, 3000, dtype=torch.float64)
 
 def work():
-    with partial_of(Path(sys.argv[2])) as partial:
+    with atomic_path(Path(sys.argv[2])) as partial:
         partial.write_text("half")
         print("busy", flush=True)
         ones.matrix_power(2 ** 60)  # hours

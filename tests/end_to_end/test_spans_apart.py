@@ -9,12 +9,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from conftest import FIRST, ShotOnDisk, frame_bytes
+from real_footage import footage
 from scenes import Scene, pan
 
 from stcolor_core.evaluation.dataset import read_dataset
@@ -23,7 +23,6 @@ from stcolor_core.pipeline.run import plan_run
 from stcolor_core.shots.shot import Method, Output, Plate, Shot, format_frames
 from stcolor_core.shots.spans import plan
 
-DAVIS = Path(__file__).resolve().parents[3] / "shared" / "data" / "davis"
 MakeShot = Callable[..., ShotOnDisk]
 
 
@@ -40,10 +39,9 @@ def made() -> Scene:
 
 
 def filmed() -> Scene:
-    if not DAVIS.is_dir():
-        pytest.skip("needs shared/data/davis beside the repository")
+    davis = footage("davis")
     scenes = []
-    for clip, count in zip(read_dataset(DAVIS, width=128, height=72, names=("dog", "parkour")), (11, 6), strict=True):
+    for clip, count in zip(read_dataset(davis, width=128, height=72, names=("dog", "parkour")), (11, 6), strict=True):
         labs = [cv2.cvtColor(clip.rgb(frame), cv2.COLOR_RGB2Lab) for frame in range(count)]
         shape = (0, *labs[0].shape[:2])
         scenes.append(

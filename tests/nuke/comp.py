@@ -29,6 +29,11 @@ class Comp:
         """Where the node's results come to lie."""
         return self.folder / "refcolorize" / "comp" / "RefColorize1"
 
+    @property
+    def status(self) -> str:
+        """What the node tells the artist."""
+        return str(self.node["status"].value())
+
     def frames(self, name: str) -> list[int]:
         """The frames of a version, or of the preview, on disk."""
         return sorted(int(path.name.split(".")[1]) for path in (self.results / name).glob("*.exr"))

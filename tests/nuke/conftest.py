@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,13 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("STCOLOR_PYTHON", "/no/core/can/be/started")
     return tmp_path / "state"
+
+
+@pytest.fixture
+def pump(nuke_session: Any) -> Callable[..., Any]:
+    """Nuke's event loop, until something holds."""
+    pump: Callable[..., Any] = nuke_session.main_thread.pump
+    return pump
 
 
 @pytest.fixture

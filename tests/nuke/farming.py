@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from comp import Comp, make_comp
 
-__all__ = ["asked", "comp", "goes", "status"]
+__all__ = ["asked", "comp", "goes"]
 
 
 @pytest.fixture
@@ -41,7 +41,3 @@ def asked(comp: Comp, engine: str, version: str = "v001") -> dict[str, Any]:
     """The options that the core's program was given."""
     found: dict[str, Any] = json.loads((comp.results / version / engine / "asked.json").read_text())
     return found
-
-
-def status(comp: Comp) -> str:
-    return str(comp.node["status"].value())

@@ -23,13 +23,6 @@ def comp(nuke: Any, tmp_path: Path) -> Iterator[Comp]:
     gc.enable()
 
 
-@pytest.fixture
-def pump(nuke_session: Any) -> Callable[..., Any]:
-    """Nuke's event loop, until something holds."""
-    pump: Callable[..., Any] = nuke_session.main_thread.pump
-    return pump
-
-
 def test_each_disputed_fact_has_its_other_answer_among_the_adversities() -> None:
     from fakenuke.disputed import Disputed
 
@@ -40,10 +33,6 @@ def test_each_disputed_fact_has_its_other_answer_among_the_adversities() -> None
             change(session, None)  # type: ignore[arg-type]
         other |= {name for name, value in vars(session.disputed).items() if value != getattr(Disputed(), name)}
     assert other == vars(Disputed()).keys()
-
-
-def status(comp: Comp) -> str:
-    return str(comp.node["status"].value())
 
 
 @pytest.mark.parametrize("adversity", ADVERSITIES)
@@ -60,7 +49,7 @@ def test_the_shot_comes_back_in_colour(
     (running,) = pump(until=lambda: list(render._live))
     pump(until=lambda: running.wait(0))
     assert (running.state, running.error) == ("done", None)
-    assert status(comp) == "v001 is done: 6 frames"
+    assert comp.status == "v001 is done: 6 frames"
     assert nuke_session.artist.messages == []
     assert [bar.closed for bar in nuke_session.artist.progress] == [True]
     assert [version.frames for version in nodes.versions(comp.node)] == [6]
@@ -92,7 +81,7 @@ def test_a_nuke_that_renders_something_else_for_long_is_named_and_the_next_press
     assert not comp.leftovers()
     nuke_session.executing = 0
     comp.node["colorize"].execute()
-    pump(until=lambda: "is done" in status(comp))
+    pump(until=lambda: "is done" in comp.status)
 
 
 @pytest.mark.usefixtures("core")
@@ -110,7 +99,7 @@ def test_no_node_is_touched_while_nuke_renders_and_all_is_shown_afterwards(
     nuke_session.other_render = 12
     pump(until=lambda: running.wait(0))
     assert nuke_session.other_render == 0, "it was asked"
-    assert {"it is done": "is done", "it fails": "1003", "it is cancelled": "cancelled"}[end] in status(comp)
+    assert {"it is done": "is done", "it fails": "1003", "it is cancelled": "cancelled"}[end] in comp.status
 
 
 @pytest.mark.usefixtures("core")
@@ -150,5 +139,5 @@ def test_a_main_thread_that_is_busy_until_the_end_shows_the_result_then(
     after = 0
     while (answer := core.get(f"/v1/jobs/{job}/events?after={after}&wait=5"))["job"]["state"] != "done":
         after = max([after, *(event["number"] for event in answer["events"])])
-    pump(until=lambda: "is done" in status(comp))
+    pump(until=lambda: "is done" in comp.status)
     assert comp.frames("v001") == list(range(1001, 1007))

@@ -18,19 +18,44 @@ class Engine:
         command: The subcommand of `stcolor farm`.
         submits: Whether the plug-in can submit the job; otherwise it only writes a bundle.
         has: The fields of `SubmitOptions` that this engine supports, of those that not every engine supports.
+        hint: What submitting does, for the dialog.
     """
 
     title: str
     command: str
     submits: bool
     has: tuple[str, ...]
+    hint: str
 
 
 ENGINES = {
-    "openjd": Engine("OpenJD bundle", "openjd", False, ("gpus", "priority", "nuke")),
-    "deadline-cloud": Engine("Deadline Cloud", "openjd", True, ("gpus", "priority", "nuke")),
-    "deadline": Engine(
-        "Deadline 10", "deadline", True, ("handles", "priority", "pool", "secondary_pool", "group", *DEADLINE_ONLY)
+    "openjd": Engine(
+        "OpenJD bundle",
+        "openjd",
+        False,
+        ("gpus", "priority", "nuke"),
+        "Writes a bundle that any Open Job Description scheduler can run. Nothing is submitted.",
     ),
-    "opencue": Engine("OpenCue", "opencue", True, ("gpus", "priority", "show", "nuke")),
+    "deadline-cloud": Engine(
+        "Deadline Cloud",
+        "openjd",
+        True,
+        ("gpus", "priority", "nuke"),
+        "Writes the bundle and submits it with `deadline bundle submit`, under your login.",
+    ),
+    "deadline": Engine(
+        "Deadline 10",
+        "deadline",
+        True,
+        ("handles", "priority", "pool", "secondary_pool", "group", *DEADLINE_ONLY),
+        "Writes the job files and submits them with `deadlinecommand`.",
+    ),
+    "opencue": Engine(
+        "OpenCue",
+        "opencue",
+        True,
+        ("gpus", "priority", "show", "nuke"),
+        "Writes the outline and launches it with opencue-pyoutline.",
+    ),
 }
+"""The engines that the farm dialog offers. A new engine is a new row (docs/develop/recipes.md)."""

@@ -16,13 +16,14 @@ import nuke
 
 from ..core import server
 from ..core.client import Client
-from ..errors import Cancelled, CoreRefused, CoreUnreachable, RefColorizeError, unexpected
+from ..errors import Cancelled, CoreRefused, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, unless_rendering, when_idle
 from ..node import nodes, scripts, shots
 from ..node.frame_names import same_files
 from ..node.mismatches import mismatches
 from ..node.versions import write_confidence
 from .progress import Progress, confidence_curve
+from .task import BackgroundTask
 
 __all__ = ["RenderTask", "cancel", "colorize", "follow", "preview", "reattach"]
 
@@ -51,7 +52,7 @@ def colorize(node: nuke.Node) -> RenderTask:
     notice = mismatches(node)
     return RenderTask(
         node, version.name, version.path, lambda client: client.submit(version.shot()), notice=notice
-    )._begin()
+    ).begin()
 
 
 def preview(node: nuke.Node, frame: int | None = None) -> RenderTask:
@@ -65,7 +66,7 @@ def preview(node: nuke.Node, frame: int | None = None) -> RenderTask:
     notice = mismatches(node)
     return RenderTask(
         node, nodes.PREVIEW, path, lambda client: client.preview(shot, at), shown_at_end=[at], notice=notice
-    )._begin()
+    ).begin()
 
 
 def follow(node: nuke.Node) -> RenderTask:
@@ -80,7 +81,7 @@ def follow(node: nuke.Node) -> RenderTask:
     if (running := _running(path)) is not None:
         return running
     name = str(node["version"].value())
-    return RenderTask(node, name, path, lambda client: client.job(job), reach=_reach_running)._begin()
+    return RenderTask(node, name, path, lambda client: client.job(job), reach=_reach_running).begin()
 
 
 def reattach() -> None:
@@ -129,8 +130,8 @@ def _reach_running() -> Client:
     return client
 
 
-class RenderTask:
-    """A job that is followed. path: of what it writes. progress: how it stands. error: why it ended undone."""
+class RenderTask(BackgroundTask):
+    """A job that is followed. path: of what it writes. progress: how it stands."""
 
     def __init__(
         self,
@@ -147,66 +148,40 @@ class RenderTask:
 
         reach: gives the core. notice: what the artist should know of the inputs.
         """
-        self._node, self.path, self._submit, self._reach = node, path, submit, reach
+        super().__init__(node, thread="refcolorize")
+        self.path, self._submit, self._reach = path, submit, reach
         self._shown_at_end = shown_at_end
-        self._title = node.name()
-        self._cancelled, self._ended = threading.Event(), threading.Event()
         self._client: Client | None = None
-        self._task: Any = None  # not a local name: an error holds its frames, and these what is in them
         self._unseen, self._reload_at = False, 0.0  # frames since the last reload, and when the next may be
         self._restarted = False  # since the last frame that was finished
         self.job = ""
         self.progress = Progress(name, notice=notice)
-        self.error: RefColorizeError | None = None
 
     @property
     def state(self) -> str:
         """starting, queued, running, done, failed or cancelled."""
         return self.progress.state
 
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait for its end; whether that has come. Not in the main thread of a GUI, which it needs."""
-        return self._ended.wait(seconds)
-
-    def cancel(self) -> None:
-        """Have the core stop it."""
-        self._cancelled.set()
-
     def is_of(self, node: nuke.Node) -> bool:
         """Whether it colours this node's shot."""
         return self._node is node or self._node == node
 
-    def _begin(self) -> RenderTask:
+    def begin(self) -> RenderTask:
+        """Start it, and have it found by the node and by what it writes for as long as it lasts."""
         _live.append(self)
-        if nuke.GUI:
-            threading.Thread(target=self._run, name=f"refcolorize {self._title}", daemon=True).start()
-        else:
-            self._run()
-            if self.error is not None:
-                raise self.error
-        return self
+        return super().begin()
 
-    def _run(self) -> None:
-        try:
-            self._work()
-        except RefColorizeError as error:
-            self._fail(error)
-        except KeyboardInterrupt:  # in a terminal: what nobody waits for is not to go on
-            if self._client is not None and self.job:
-                with suppress(RefColorizeError):
-                    self._client.cancel(self.job)
-            raise
-        except Exception as error:  # noqa: BLE001  (nobody is above a thread; the artist must not wait for nothing)
-            self._fail(unexpected(error))
-        finally:
-            self._task = None  # which closes it
-            with suppress(ValueError):  # forgotten already
-                _live.remove(self)
-            self._ended.set()
+    def _forget(self) -> None:
+        with suppress(ValueError):  # forgotten already
+            _live.remove(self)
+
+    def _interrupted(self) -> None:
+        if self._client is not None and self.job:
+            with suppress(RefColorizeError):
+                self._client.cancel(self.job)
 
     def _work(self) -> None:
-        if nuke.GUI:
-            self._task = nuke.ProgressTask(f"{self._title} {self.progress.name}")
+        self._open_bar(self.progress.name)
         self._tell([])
         self._client = self._core()
         self._require_wanted()
@@ -230,9 +205,6 @@ class RenderTask:
             answer = self._ask(lambda client: client.events(self.job, after=self.progress.after, wait=_POLL_SECONDS))
             if answer is not None:
                 self._hear(answer["job"], answer["events"])
-
-    def _is_unwanted(self) -> bool:
-        return self._cancelled.is_set() or (self._task is not None and bool(self._task.isCancelled()))
 
     def _keep_confidence(self) -> None:
         """Beside the version's frames, for when the core has forgotten the job. What cannot be kept is no failure."""
@@ -292,9 +264,7 @@ class RenderTask:
 
     def _tell(self, finished: list[int]) -> None:
         words = self.progress.words()
-        if self._task is not None:
-            self._task.setMessage(words)
-            self._task.setProgress(self.progress.percent)
+        self._show_bar(words, self.progress.percent)
         self._unseen = self._unseen or bool(finished)
         with suppress(ValueError):  # as in `_on_node`
             unless_rendering(lambda: self._show(words))  # else with the next news, or at the end
@@ -334,8 +304,7 @@ class RenderTask:
                 nuke.Undo.name("Preview frame")
                 nodes.show(self._node, self.progress.name, self._shown_at_end)
 
-    def _fail(self, error: RefColorizeError) -> None:
-        self.error = error.with_traceback(None)
+    def _failed(self, error: RefColorizeError) -> None:
         if not self.progress.ended:
             self.progress.state = "cancelled" if isinstance(error, Cancelled) else "failed"
             self.progress.error = str(error)

@@ -6,7 +6,6 @@ with an error. `submit` is the same for both; the dialog of farm_dialog.py is on
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,14 @@ import nuke
 
 from ..core.engines import ENGINES
 from ..core.server import core_command
-from ..errors import Cancelled, RefColorizeError, unexpected
+from ..errors import Cancelled, RefColorizeError
 from ..host.main_thread import in_main_thread
 from ..node import nodes, scripts, shots
 from ..node.mismatches import mismatches
 from ..node.versions import SHOT_FILE
 from . import farm
 from .farm import Submission, SubmitOptions
+from .task import BackgroundTask
 
 __all__ = ["SubmitTask", "require_script", "send", "submit", "write_shot", "writes_below"]
 
@@ -47,7 +47,7 @@ def send(node: nuke.Node, wanted: SubmitOptions) -> SubmitTask:
     shot = write_shot(node, wanted.version)
     name = f"{script.stem} {node.fullName()} {shot.parent.name}"
     arguments = farm.arguments(wanted, shot=shot, name=name, script=script, writes=writes)
-    return SubmitTask(node, wanted, arguments, version=shot.parent.name)._begin()
+    return SubmitTask(node, wanted, arguments, version=shot.parent.name).begin()
 
 
 def require_script() -> Path:
@@ -120,70 +120,29 @@ def _writes(node: nuke.Node, wanted: SubmitOptions) -> list[str]:
     return below if wanted.writes is None else list(wanted.writes)
 
 
-class SubmitTask:
-    """A job that is made. submitted: what came of it, once that is known. error: why it did not; then that stays None.
+class SubmitTask(BackgroundTask):
+    """A job that is made. submitted: what came of it, once that is known; None if nothing did.
 
     line: what runs, to be typed by hand.
     """
 
     def __init__(self, node: nuke.Node, wanted: SubmitOptions, arguments: list[str], *, version: str) -> None:
-        self._node, self._wanted, self._arguments, self._version = node, wanted, arguments, version
-        self._title = node.name()
-        self._cancelled, self._ended = threading.Event(), threading.Event()
-        self._task: Any = None  # not a local name: an error holds its frames, and these what is in them
+        super().__init__(node, thread="refcolorize farm")
+        self._wanted, self._arguments, self._version = wanted, arguments, version
         self._notice = mismatches(node)  # of plate and ref
         self.line = farm.by_hand(arguments)
         self.submitted: Submission | None = None
-        self.error: RefColorizeError | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will happen."""
-        return self._ended.is_set()
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Wait for its end; whether that has come. Not in the main thread of a GUI, which it needs."""
-        return self._ended.wait(seconds)
-
-    def cancel(self) -> None:
-        """End the core's program."""
-        self._cancelled.set()
-
-    def _begin(self) -> SubmitTask:
-        if nuke.GUI:
-            threading.Thread(target=self._run, name=f"refcolorize farm {self._title}", daemon=True).start()
-        else:
-            self._run()
-            if self.error is not None:
-                raise self.error
-        return self
-
-    def _run(self) -> None:
-        try:
-            self._work()
-        except RefColorizeError as error:
-            self._fail(error)
-        except Exception as error:  # noqa: BLE001  (nobody is above a thread; the artist must not wait for nothing)
-            self._fail(unexpected(error))
-        finally:
-            self._task = None  # which closes it
-            self._ended.set()
 
     def _work(self) -> None:
         doing = f"{self._version}: writing the job for {ENGINES[self._wanted.engine].title}"
-        if nuke.GUI:
-            self._task = nuke.ProgressTask(f"{self._title} {self._version}")
-            self._task.setMessage(doing)
+        self._open_bar(self._version)
+        self._show_bar(doing)
         self._say(". ".join(text for text in (doing, self._notice) if text))
         submitted = farm.run(self._wanted, self._arguments, cancelled=self._is_unwanted)
         self._say(" ".join([f"{self._version}: {submitted.words()}", self._notice]).strip())
         self.submitted = submitted
 
-    def _is_unwanted(self) -> bool:
-        return self._cancelled.is_set() or (self._task is not None and bool(self._task.isCancelled()))
-
-    def _fail(self, error: RefColorizeError) -> None:
-        self.error = error
+    def _failed(self, error: RefColorizeError) -> None:
         with suppress(Cancelled):  # Nuke is closing
             self._say(str(error))
 

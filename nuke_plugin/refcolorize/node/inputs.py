@@ -20,7 +20,7 @@ from pathlib import Path
 import nuke
 
 from ..errors import RefColorizeError
-from . import colors, exr
+from . import atomic, colors, exr
 from .helper_nodes import create_exr_write, execute, temporary_nodes
 from .knob_paths import absolute_path, frame_name
 from .upstream import frame_digests
@@ -280,6 +280,4 @@ def _write_contents(folder: Path, contents: Mapping[str, str], upstream: Mapping
         updated[name] = _Rendered(pixels, tuple(digests))
     if updated == stored:
         return
-    partial = folder / f".{_CONTENTS}.{os.getpid()}.partial"
-    partial.write_text(json.dumps({name: asdict(picture) for name, picture in updated.items()}), encoding="utf-8")
-    partial.replace(folder / _CONTENTS)
+    atomic.write_text(folder / _CONTENTS, json.dumps({name: asdict(picture) for name, picture in updated.items()}))

@@ -20,6 +20,7 @@ __all__ = [
     "PREVIEW",
     "Version",
     "add_key",
+    "all_keys",
     "all_nodes",
     "comment_version",
     "create",
@@ -106,7 +107,7 @@ def keys(node: nuke.Node) -> list[int]:
     Args:
         node: A RefColorize node.
     """
-    return [frame for frame, used in _key_states(node).items() if used]
+    return [frame for frame, used in all_keys(node).items() if used]
 
 
 def add_key(node: nuke.Node, frame: int | None = None) -> None:
@@ -118,7 +119,7 @@ def add_key(node: nuke.Node, frame: int | None = None) -> None:
     """
     knob = _keys_knob(node)
     key = _current_frame() if frame is None else frame
-    existing = _key_states(node)
+    existing = all_keys(node)
     knob.setAnimated()  # this adds a key at the current frame
     knob.setValueAt(1, key)
     if not existing and key != _current_frame():
@@ -138,10 +139,10 @@ def remove_key(node: nuke.Node, frame: int | None = None) -> None:
         RefColorizeError: If there is no key at this frame.
     """
     key = _current_frame() if frame is None else frame
-    if key not in _key_states(node):
+    if key not in all_keys(node):
         raise RefColorizeError(f"{node.name()} has no key at frame {key}. Go to a frame with a key.")
     knob = _keys_knob(node)
-    if len(_key_states(node)) == 1:
+    if len(all_keys(node)) == 1:
         knob.clearAnimated()
     else:
         knob.removeKeyAt(key)
@@ -156,7 +157,7 @@ def previous_key(node: nuke.Node) -> int | None:
     Returns:
         The key's frame; None if there is no such key.
     """
-    return _go_to(max((frame for frame in _key_states(node) if frame < _current_frame()), default=None))
+    return _go_to(max((frame for frame in all_keys(node) if frame < _current_frame()), default=None))
 
 
 def next_key(node: nuke.Node) -> int | None:
@@ -168,7 +169,7 @@ def next_key(node: nuke.Node) -> int | None:
     Returns:
         The key's frame; None if there is no such key.
     """
-    return _go_to(min((frame for frame in _key_states(node) if frame > _current_frame()), default=None))
+    return _go_to(min((frame for frame in all_keys(node) if frame > _current_frame()), default=None))
 
 
 def _go_to(frame: int | None) -> int | None:
@@ -185,8 +186,12 @@ def _keys_knob(node: nuke.Node) -> nuke.Array_Knob:
     return cast("nuke.Array_Knob", node["reference_keys"])
 
 
-def _key_states(node: nuke.Node) -> dict[int, bool]:
-    """Return the frame of each key and whether it is switched on, in ascending order."""
+def all_keys(node: nuke.Node) -> dict[int, bool]:
+    """Return the frame of each key and whether it is switched on, in ascending order of frames.
+
+    Args:
+        node: A RefColorize node.
+    """
     knob = _keys_knob(node)
     if not knob.isAnimated():
         return {}

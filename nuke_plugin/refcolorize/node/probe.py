@@ -82,7 +82,7 @@ def lines() -> list[str]:
     if not wrong:
         return [f"{summary} All are as expected. Nothing to do."]
     return [
-        f"{summary} {len(wrong)} are different. Run install.py nuke-probe and send its file; see README.",
+        f"{summary} {len(wrong)} are different. Run install.py nuke-probe and send its file (docs/first-shot-nuke.md).",
         *(f"    {fact['fact']}: {fact['found']!r} instead of {fact['expected']!r}" for fact in wrong),
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,12 +12,18 @@ from ..errors import RefColorizeError
 from . import colors, inputs, nodes
 from .inputs import InputFiles
 from .knob_paths import frame_name
-from .versions import Results, Version, stamp, written_to
+from .versions import Results, Version, stamp, with_output
 
-__all__ = ["ShotRequest", "build", "build_around", "claim", "preview_of"]
+__all__ = ["METHOD_KNOBS", "ShotRequest", "build", "build_around", "claim", "preview_of"]
 
 _PLATE, _REF, _MATTE = 0, 1, 2  # the node's inputs
 _INPUTS = "inputs"  # the folder of rendered inputs, next to the versions
+METHOD_KNOBS: dict[str, Callable[[Any], object]] = {
+    "model": str,
+    "tracking": lambda value: None if value == "auto" else str(value),
+    "working_height": int,
+}
+"""The knobs for the settings of the method, and how each knob's value becomes the setting of the same name."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def preview_of(node: nuke.Node, request: ShotRequest) -> dict[str, Any]:
     """
     results = _results(node)
     last = next(reversed(results.versions()), None)
-    return written_to(request.shot, results.pattern(nodes.PREVIEW), reuse=last.path if last else None)
+    return with_output(request.shot, results.pattern(nodes.PREVIEW), reuse=last.path if last else None)
 
 
 def _request(
@@ -240,12 +246,8 @@ def _mattes(node: nuke.Node, frames: Sequence[int]) -> list[dict[str, str]]:
 
 
 def _method(node: nuke.Node) -> dict[str, Any]:
-    tracking = str(node["tracking"].value())
-    return {
-        "model": str(node["model"].value()),
-        "tracking": None if tracking == "auto" else tracking,
-        "working_height": int(node["working_height"].value()),
-    }
+    """Return the settings of the method. For a knob that an older node lacks, the core uses its default."""
+    return {name: convert(node[name].value()) for name, convert in METHOD_KNOBS.items() if name in node.knobs()}
 
 
 def _results(node: nuke.Node) -> Results:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..host.qt import QtCore, QtGui, QtWidgets
+from .buttons import make_button
 from .view import CoreStatus
 
 __all__ = ["CoreBox"]
@@ -25,12 +26,14 @@ class CoreBox(QtWidgets.QWidget):
             label.setWordWrap(True)
             label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
         self._detail.setEnabled(False)
-        self.start = _button("Start", "Start the core on this machine.", self.started)
-        self.stop = _button("Stop", "Stop the core. A running job continues when the core starts again.", self.stopped)
-        self.log = _button("Show log", "Open the core's log file.", self.log_requested)
-        self.page = _button(
-            "Open page", "Open the core's page with jobs, pictures and confidence in a browser.", self.page_requested
-        )
+        self.start = make_button("Start", "Start the core on this machine.")
+        self.stop = make_button("Stop", "Stop the core. A running job continues when the core starts again.")
+        self.log = make_button("Show log", "Open the core's log file.")
+        self.page = make_button("Open page", "Open the core's page with jobs, pictures and confidence in a browser.")
+        self.start.clicked.connect(self.started)
+        self.stop.clicked.connect(self.stopped)
+        self.log.clicked.connect(self.log_requested)
+        self.page.clicked.connect(self.page_requested)
         grid = QtWidgets.QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setColumnStretch(1, 1)
@@ -79,11 +82,3 @@ class CoreBox(QtWidgets.QWidget):
         self._title.setText(title)
         self._detail.setText(detail)
         self._detail.setVisible(bool(detail))
-
-
-def _button(text: str, tip: str, signal: QtCore.SignalInstance) -> QtWidgets.QPushButton:
-    button = QtWidgets.QPushButton(text)
-    button.setToolTip(tip)
-    button.setAutoDefault(False)
-    button.clicked.connect(signal)
-    return button

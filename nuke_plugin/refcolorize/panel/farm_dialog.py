@@ -15,6 +15,7 @@ from ..host.qt import QtCore, QtGui, QtWidgets
 from ..jobs import submit
 from ..jobs.farm import Submission, SubmitOptions
 from ..node import nodes
+from .buttons import make_button
 from .farm_form import FarmForm
 
 __all__ = ["FarmDialog", "open_for"]
@@ -72,11 +73,10 @@ class FarmDialog(QtWidgets.QDialog):
         self.bar.setRange(0, 0)
         self.bar.setTextVisible(False)
         self.result_box = _ResultBox()
-        self.submit_button, self.folder_button = QtWidgets.QPushButton(), QtWidgets.QPushButton("Open folder")
-        self.copy_button, self.close_button = QtWidgets.QPushButton("Copy command"), QtWidgets.QPushButton("Close")
+        self.submit_button = QtWidgets.QPushButton()
         self.submit_button.setDefault(True)
-        for button in (self.folder_button, self.copy_button, self.close_button):
-            button.setAutoDefault(False)
+        self.folder_button, self.copy_button = make_button("Open folder"), make_button("Copy command")
+        self.close_button = make_button("Close")
         self._lay_out()
         self.resize(self.sizeHint())
         self._timer = QtCore.QTimer(self)

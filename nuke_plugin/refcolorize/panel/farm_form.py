@@ -10,12 +10,7 @@ from ..jobs.farm import SubmitOptions
 
 __all__ = ["FarmForm"]
 
-_HINTS = {
-    "openjd": "Writes a bundle that any Open Job Description scheduler can run. Nothing is submitted.",
-    "deadline-cloud": "Writes the bundle and submits it with `deadline bundle submit`, under your login.",
-    "deadline": "Writes the job files and submits them with `deadlinecommand`.",
-    "opencue": "Writes the outline and launches it with opencue-pyoutline.",
-}
+
 _MAX_FRAMES, _MAX_TASKS, _MAX_HANDLES, _MAX_PRIORITY = 100_000, 1_000, 1_000, 100
 _MAX_MINUTES = 10_000
 _VISIBLE_WRITES = 5  # rows of the list before it scrolls
@@ -184,7 +179,7 @@ class FarmForm(QtWidgets.QWidget):
     def _show_rows(self) -> None:
         """Show the rows that the engine supports."""
         engine = ENGINES[self._engine()]
-        self._hint.setText(_HINTS[self._engine()])
+        self._hint.setText(engine.hint)
         for name, row in self._rows.items():
             row.setVisible(name in engine.has)
             if (label := self._form.labelForField(row)) is not None:

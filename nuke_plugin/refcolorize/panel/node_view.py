@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import cast
 
 import nuke
 
@@ -31,22 +30,16 @@ def read_node(node: nuke.Node) -> NodeState:
         node: A RefColorize node.
     """
     first, last = _frame_range(node)
+    keys = tuple(Keyframe(frame, used) for frame, used in nodes.all_keys(node).items())
     return NodeState(
         name=node.fullName(),
-        shot=ShotState(first, last, int(nuke.frame()), _keys(node)),
+        shot=ShotState(first, last, int(nuke.frame()), keys),
         status=node["status"].value(),
         job=node["job"].value(),
         version=node["version"].value(),
         plate=node.input(0) is not None,
         reference=node.input(1) is not None,
     )
-
-
-def _keys(node: nuke.Node) -> tuple[Keyframe, ...]:
-    knob = cast("nuke.Array_Knob", node["reference_keys"])
-    if not knob.isAnimated():
-        return ()
-    return tuple(Keyframe(round(key.x), bool(key.y)) for key in knob.animation(0).keys())  # noqa: SIM118 (no dictionary)
 
 
 def _frame_range(node: nuke.Node) -> tuple[int, int]:
@@ -82,9 +75,9 @@ def toggle_key(node: nuke.Node, frame: int) -> None:
         node: A RefColorize node.
         frame: The key's frame.
     """
-    key = next((key for key in _keys(node) if key.frame == frame), None)
-    if key is not None:
-        node["reference_keys"].setValueAt(int(not key.used), frame)
+    used = nodes.all_keys(node).get(frame)
+    if used is not None:
+        node["reference_keys"].setValueAt(int(not used), frame)
 
 
 def version_rows(node: nuke.Node) -> tuple[VersionRow, ...]:

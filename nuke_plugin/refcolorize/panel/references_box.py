@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..host.qt import QtCore, QtGui, QtWidgets
+from .buttons import make_button
 from .timeline import TimeLine
 from .view import NodeState, ShotState, hint_text
 from .wrap_row import WrapRow
@@ -30,13 +31,13 @@ class ReferencesBox(QtWidgets.QWidget):
         self.line.key_added.connect(self.key_added)
         self.line.key_removed.connect(self.key_removed)
         self.line.key_toggled.connect(self.key_toggled)
-        self.add = _button("", "Use the reference at the current frame.")
-        self.remove = _button("Remove", "Remove the keyframe at the current frame.")
-        self.toggle = _button("Switch off", "Leave this keyframe out of the next Colorize, or use it again.")
-        self.before = _button("◀", "Go to the previous keyframe.")
-        self.after = _button("▶", "Go to the next keyframe.")
-        self.weakest = _button("Weakest", "Go to the frame of the shown version with the lowest confidence.")
-        self.pictures = _button("", "Render the thumbnails of all keyframes again.")
+        self.add = make_button("", "Use the reference at the current frame.")
+        self.remove = make_button("Remove", "Remove the keyframe at the current frame.")
+        self.toggle = make_button("Switch off", "Leave this keyframe out of the next Colorize, or use it again.")
+        self.before = make_button("◀", "Go to the previous keyframe.")
+        self.after = make_button("▶", "Go to the next keyframe.")
+        self.weakest = make_button("Weakest", "Go to the frame of the shown version with the lowest confidence.")
+        self.pictures = make_button("", "Render the thumbnails of all keyframes again.")
         self.pictures.setIcon(self.style().standardIcon(QtWidgets.QStyle.StandardPixmap.SP_BrowserReload))
         self.pictures.setAccessibleName("Render the thumbnails of all keyframes")
         self._hint = QtWidgets.QLabel()
@@ -171,10 +172,3 @@ class _SuggestionButton(QtWidgets.QPushButton):
 
     def _choose(self) -> None:
         self.chosen.emit(self._frame)
-
-
-def _button(text: str, tip: str) -> QtWidgets.QPushButton:
-    button = QtWidgets.QPushButton(text)
-    button.setToolTip(tip)
-    button.setAutoDefault(False)
-    return button

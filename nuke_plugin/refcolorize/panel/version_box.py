@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..host.qt import QtCore, QtWidgets
+from .buttons import make_button
 from .view import VersionRow
 
 __all__ = ["VersionBox"]
@@ -33,10 +34,10 @@ class VersionBox(QtWidgets.QWidget):
         self.list.setFixedHeight(104)
         self.list.itemActivated.connect(self._use_chosen)
         self.list.currentItemChanged.connect(self._update_buttons)
-        self.use, self.swap = QtWidgets.QPushButton("Use"), QtWidgets.QPushButton("Swap")
-        self.clean_up = QtWidgets.QPushButton("Clean up...")
-        self.clean_up.setToolTip(
-            "Find versions and rendered inputs that nothing uses any more, and ask before removing them."
+        self.use, self.swap = make_button("Use"), make_button("Swap")
+        self.clean_up = make_button(
+            "Clean up...",
+            "Find versions and rendered inputs that nothing uses any more, and ask before removing them.",
         )
         self.clean_up.clicked.connect(self.clean_up_requested)
         self.comment = QtWidgets.QLineEdit()
@@ -49,10 +50,8 @@ class VersionBox(QtWidgets.QWidget):
         self._empty.setEnabled(False)
         buttons = QtWidgets.QHBoxLayout()
         for button in (self.use, self.swap):
-            button.setAutoDefault(False)
             buttons.addWidget(button)
         buttons.addStretch(1)
-        self.clean_up.setAutoDefault(False)
         buttons.addWidget(self.clean_up)
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

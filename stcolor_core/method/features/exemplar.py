@@ -1,6 +1,7 @@
 """Features of the exemplar model: VGG19 and the correspondence net of Zhang et al. 2019.
 
-B. Zhang et al., "Deep Exemplar-based Video Colorization", CVPR 2019; every number is in method.md, section 4.
+B. Zhang et al., "Deep Exemplar-based Video Colorization", CVPR 2019; every number is in docs/method.md,
+"The exemplar model".
 Module names follow the published checkpoints, whose state dicts load strictly.
 """
 
@@ -14,11 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stcolor_core.method.convolution import InstanceNorm, by_rows, convolve, instance_norm_
+from stcolor_core.method.tensor_color import lab_to_xyz, srgb_encode
 
 __all__ = ["VGG19", "CorrespondenceNet", "ExemplarFeatures", "srgb_from_lab"]
 
 _VGG_BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (4, 512))
 _VGG_MEAN_BGR = (0.40760392, 0.45795686, 0.48501961)
+# scikit-image's, which the published weights were trained with; `tensor_color` has those of the rest of the product
 _D65 = (0.95047, 1.0, 1.08883)
 _SRGB_FROM_XYZ = (
     (3.2404813432, -1.5371515163, -0.4985363262),
@@ -35,12 +38,10 @@ def srgb_from_lab(lightness: Tensor, ab: Tensor) -> Tensor:
     lightness: (H, W), 0..100. ab: (2, H, W), CIE 1976 units.
     Returns (3, H, W), R'G'B' in 0..1.
     """
-    fy = (lightness + 16) / 116
-    f = torch.stack((fy + ab[0] / 500, fy, fy - ab[1] / 200))
-    relative = torch.where(f > 6 / 29, f**3, (f - 4 / 29) * (3 * (6 / 29) ** 2))
-    xyz = relative * f.new_tensor(_D65).view(3, 1, 1)
-    linear = torch.einsum("rx,xhw->rhw", f.new_tensor(_SRGB_FROM_XYZ), xyz).clamp(min=0)
-    return torch.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear).clamp(max=1)
+    relative = lab_to_xyz(lightness, ab)
+    xyz = relative * relative.new_tensor(_D65).view(3, 1, 1)
+    linear = torch.einsum("rx,xhw->rhw", relative.new_tensor(_SRGB_FROM_XYZ), xyz)
+    return srgb_encode(linear.clamp(min=0)).clamp(max=1)
 
 
 class VGG19(nn.Module):

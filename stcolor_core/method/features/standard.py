@@ -1,7 +1,7 @@
 """The standard model's matching features, from L* alone: EfficientNet-Lite0 and local descriptors on one grid.
 
-Semantic maps and local descriptors add up: alone each matches worse (method.md, section 5). Network and projection were
-trained to put one frame's colour together again from another's (`stcolor_core.training.features`).
+Semantic maps and local descriptors add up: alone each matches worse (docs/method.md, "Matching features"). Network and
+projection were trained to put one frame's colour together again from another's (`stcolor_core.training.features`).
 """
 
 from __future__ import annotations

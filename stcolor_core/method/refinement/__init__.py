@@ -1,4 +1,4 @@
-"""Colour of a frame from what warping found and the frame before it on the walk (paper, eq. 2)."""
+"""Colour of a frame from what warping found and the frame before it on the walk (Akimoto et al. 2020, eq. 2)."""
 
 from __future__ import annotations
 

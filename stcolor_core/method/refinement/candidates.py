@@ -62,8 +62,9 @@ class Candidates:
 def collect_candidates(evidence: Evidence, previous: WalkState | None = None) -> Candidates:
     """All that may colour a frame, weighed by a fixed rule: flow in sight, then tracked places, then places anywhere.
 
-    Flow is best while a surface stays in sight, features where it comes back or moves too far (method.md, section 5).
-    The frame before has no weight in the rule, so that what one frame is told of another goes back no further.
+    Flow is best while a surface stays in sight, features where it comes back or moves too far (docs/method.md,
+    "Refinement"). The frame before has no weight in the rule, so that what one frame is told of another goes
+    back no further.
     """
     flows = evidence.flows
     similarity, free, support = (

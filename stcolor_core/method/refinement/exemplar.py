@@ -1,6 +1,7 @@
 """Refinement of the exemplar model: the colour net of Zhang et al. 2019.
 
-B. Zhang et al., "Deep Exemplar-based Video Colorization", CVPR 2019; every number is in method.md, section 4.
+B. Zhang et al., "Deep Exemplar-based Video Colorization", CVPR 2019; every number is in docs/method.md,
+"The exemplar model".
 Module names follow the published checkpoint, whose state dict loads strictly.
 """
 

@@ -1,8 +1,8 @@
-"""Dense tracking: which reference positions each target position may have come from (paper, eqs. 14 to 17).
+"""Dense tracking: where each target position may have come from on the reference (Akimoto et al. 2020, eqs. 14-17).
 
 Two forms. The composed one walks outward from the reference, M[t->r] = B[t->t'] o M[t'->r], at the cost of one step a
-frame; the exact one restarts eq. 15 at every target. Both keep candidate lists, never a P x P matrix (method.md,
-section 3).
+frame; the exact one restarts eq. 15 at every target. Both keep candidate lists, never a P x P matrix
+(docs/method.md, "Dense tracking").
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who finds the instances of a frame: torchvision's Mask R-CNN, or a model of detectron2 (paper, section 3.3).
+"""Who finds the instances of a frame: torchvision's Mask R-CNN, or a model of detectron2 (Akimoto et al. 2020, 3.3).
 
 Nothing is downloaded and no pickle is run: weights are tensors from a local file.
 """

@@ -1,4 +1,6 @@
-"""Optical flow chained to the reference and re-aligned against it: where each working pixel was (method.md, section 5).
+"""Optical flow chained to the reference and re-aligned against it: where each working pixel was.
+
+See docs/method.md, "Optical flow".
 
 DIS flow (Kroeger et al. 2016) carries a pixel from frame to frame; the links are composed to the reference, so that
 colour is sampled once and never re-sampled. Since links drift, every step is also aligned directly against the

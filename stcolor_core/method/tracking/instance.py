@@ -1,4 +1,4 @@
-"""Instances followed from frame to frame, and what they restrict (paper, section 3.3, eqs. 12 and 13)."""
+"""Instances followed from frame to frame, and what they restrict (Akimoto et al. 2020, eqs. 12 and 13)."""
 
 from __future__ import annotations
 

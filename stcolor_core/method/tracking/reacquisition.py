@@ -1,7 +1,7 @@
 """A surface found again that flow has lost, behind something or by moving too far: by its features, without memory.
 
 Matches of features anywhere on the reference, rid of strays, are where a flow starts that is then aligned to single
-pixels (method.md, section 5): wrong more often than a track, and right where a track has slipped.
+pixels (docs/method.md, "Reacquisition"): wrong more often than a track, and right where a track has slipped.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -24,10 +25,10 @@ from stcolor_core.method.tracking.instance import (
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.shots.shot import Method
 
-__all__ = ["View", "Walk", "in_cells"]
+__all__ = ["CellCandidates", "CellTracker", "View", "Walk", "in_cells"]
 
 # Cells around where the flow leads, from where it is lost to where it is sure: windows that need no hand-set R
-# (method.md, section 6).
+# (docs/method.md, "Dense tracking").
 _WIDEST, _NARROWEST = 4.0, 0.5
 
 
@@ -72,17 +73,63 @@ class View:
         return height, width
 
 
+@dataclass(frozen=True)
+class CellCandidates:
+    """Where each cell of a frame may have been on the reference.
+
+    Attributes:
+        candidates: Positions on the reference's matching grid, shape (P, K), int32, -1 for "none", best first.
+        support: How much of the way back to the reference was tracked rather than guessed, shape (P,), 0..1.
+        fallback: Share of the cells, 0..1, that only kept their best guess.
+    """
+
+    candidates: Tensor
+    support: Tensor
+    fallback: float
+
+
+class CellTracker(Protocol):
+    """Dense tracking: follows the cells of the matching grid back to one reference (docs/develop/recipes.md)."""
+
+    def advance(self, view: View, neighbour: View, link: FlowLink) -> CellCandidates:
+        """Return the candidates of the next frame outward.
+
+        Args:
+            view: The frame.
+            neighbour: The frame before it on the walk; the reference itself at first.
+            link: Optical flow from the frame to the reference.
+        """
+
+
 class Walk:
     """Tracks to one reference, from its neighbour outwards, one frame at a time."""
 
-    def __init__(self, reference: View, method: Method, *, radius: int | None, temperature: float) -> None:
-        """radius: R of eq. 16 in grid cells; None follows the flow. temperature: of eq. 3."""
+    def __init__(
+        self,
+        reference: View,
+        method: Method,
+        *,
+        radius: int | None,
+        temperature: float,
+        cell_tracker: Callable[[View], CellTracker] | None = None,
+    ) -> None:
+        """Start at a reference.
+
+        Args:
+            reference: The frame that the walk leads away from.
+            method: What the shot asks for.
+            radius: R of eq. 16 in grid cells. None follows the flow.
+            temperature: Of eq. 3.
+            cell_tracker: Starts a model's own dense tracking at the reference. None is windows that follow the flow.
+        """
         self._neighbour = reference
         self._flow = FlowTracker(reference.lightness)
-        self._dense: _FlowWindows | _MaskPropagation | None = None
+        self._dense: CellTracker | None = None
         if method.uses_dense:
             self._dense = (
-                _MaskPropagation(reference, method, radius, temperature) if radius else _FlowWindows(reference)
+                _MaskPropagation(reference, method, radius, temperature)
+                if radius
+                else (cell_tracker or _FlowWindows)(reference)
             )
         self._instances: _InstanceWalk | None = None
         if method.uses_instances and reference.instances is not None:
@@ -106,26 +153,19 @@ class Walk:
         )
 
 
-@dataclass(frozen=True)
-class _Candidates:
-    candidates: Tensor
-    support: Tensor
-    fallback: float
-
-
 class _FlowWindows:
     """Candidates around where the flow leads on the reference itself: windows that need no hand-set radius."""
 
     def __init__(self, reference: View) -> None:
         self._device = reference.target.device
 
-    def advance(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _MaskPropagation)
+    def advance(self, view: View, neighbour: View, link: FlowLink) -> CellCandidates:  # noqa: ARG002
         centre = in_cells(link.displacement, view).to(self._device)
         visibility = cell_means(resize(link.visibility, view.matching_size), view.grid, stride=view.stride)
         support = torch.from_numpy(visibility.reshape(-1)).to(self._device)
         reach = _WIDEST + (_NARROWEST - _WIDEST) * support
         places = dense.neighbourhood(*view.grid, round(_WIDEST), centre=centre, reach=reach, device=self._device)
-        return _Candidates(places.positions.int(), support, 0.0)
+        return CellCandidates(places.positions.int(), support, 0.0)
 
 
 class _MaskPropagation:
@@ -136,7 +176,7 @@ class _MaskPropagation:
         self._track = dense.DenseTrack.identity(reference.target.shape[1], device=reference.target.device)
         self._steps: list[Tensor] = []  # the exact form needs every step back to the reference
 
-    def advance(self, view: View, neighbour: View, link: FlowLink) -> _Candidates:  # noqa: ARG002  (as _FlowWindows)
+    def advance(self, view: View, neighbour: View, link: FlowLink) -> CellCandidates:  # noqa: ARG002
         """One step of eq. 15 from the neighbour, which was walked before."""
         target, reference, threshold = view.target, neighbour.reference, self._method.threshold
         if self._method.exact:
@@ -153,7 +193,7 @@ class _MaskPropagation:
                 temperature=self._temperature,
                 threshold=threshold,
             )
-        return _Candidates(self._track.candidates, self._track.support, self._track.fallback)
+        return CellCandidates(self._track.candidates, self._track.support, self._track.fallback)
 
 
 class _InstanceWalk:

@@ -1,13 +1,13 @@
-"""The plain methods on made motion whose truth is known, and on DAVIS against method.md, section 5."""
+"""The plain methods on made motion whose truth is known, and on DAVIS against docs/method.md, "Measuring"."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from real_footage import footage
 
 from stcolor_core.evaluation.baselines import (
     References,
@@ -22,7 +22,6 @@ from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import psnr
 from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
 
-SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 COUNT, HEIGHT, WIDTH, SPEED = 9, 72, 96, 3
 Baseline = Callable[[Sequence[np.ndarray], References], Iterator[np.ndarray]]
 tracking = pytest.mark.parametrize("baseline", [propagate_colour, chained_flow, realigned_flow])
@@ -113,13 +112,10 @@ def test_a_blend_of_results_that_do_not_go_together_is_refused() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not (SHARED / "data" / "davis").is_dir(), reason=f"no footage: {SHARED / 'data' / 'davis'} is absent"
-)
 @pytest.mark.parametrize(("baseline", "expected"), [(grey, 23.1), (chained_flow, 31.4), (realigned_flow, 32.2)])
-def test_the_figures_of_the_design_are_reached_on_davis(baseline: Baseline, expected: float) -> None:
+def test_the_documented_figures_are_reached_on_davis(baseline: Baseline, expected: float) -> None:
     means = []
-    for sequence in read_dataset(SHARED / "data" / "davis"):
+    for sequence in read_dataset(footage("davis")):
         truth = [sequence.rgb(index) for index in range(30)]
         lab = [linear_to_lab(srgb_decode(rgb)) for rgb in truth]
         plates = [np.ascontiguousarray(picture[..., 0]) for picture in lab]

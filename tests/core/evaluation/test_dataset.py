@@ -1,4 +1,4 @@
-"""DAVIS-like folders, written here with real pictures, and the real one where ../shared is there."""
+"""DAVIS-like folders, written here with real pictures, and the real DAVIS if it is there."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from real_footage import footage
 
 from stcolor_core.errors import BadRequest, PlateError
 from stcolor_core.evaluation.dataset import read_dataset
 
-SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 FRAME = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)  # RGB
 MASK = np.zeros((8, 12), np.uint8)
 MASK[:, 6:] = 255
@@ -120,11 +120,8 @@ def test_what_is_no_data_set_is_refused_in_one_line(davis: Path, tmp_path: Path)
         assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.skipif(
-    not (SHARED / "data" / "davis").is_dir(), reason=f"no footage: {SHARED / 'data' / 'davis'} is absent"
-)
 def test_the_real_davis_is_read() -> None:
-    sequences = read_dataset(SHARED / "data" / "davis")
+    sequences = read_dataset(footage("davis"))
     assert len(sequences) == 8
     assert all(len(sequence) == 50 for sequence in sequences)
     swan = sequences[0]

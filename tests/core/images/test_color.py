@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import PyOpenColorIO as ocio
 import pytest
 from numpy.typing import NDArray
+from real_footage import footage
 from skimage import color as skcolor
 
 from stcolor_core.errors import ColorError
@@ -268,9 +268,7 @@ def test_the_matrix_of_lab_is_that_of_opencolorio() -> None:
 
 
 def test_a_jpeg_from_a_camera_is_seen_as_scikit_image_sees_it() -> None:
-    picture = Path(__file__).resolve().parents[3].parent / "shared/data/davis/dog/00000.jpg"
-    if not picture.is_file():
-        pytest.skip("shared/data/davis is not here")
+    picture = footage("davis", "dog", "00000.jpg")
     from stcolor_core.images import plates
 
     read = plates.read(picture)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from real_footage import footage
 
 from stcolor_core.method.upsampling import slopes, upsample
 
@@ -19,7 +19,6 @@ RED = np.array([60, 40], np.float32)
 BLUE = np.array([10, -50], np.float32)
 CONTRAST = float(np.linalg.norm(RED - BLUE))
 METHODS = ("cubic", "linear")
-DAVIS = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "davis"
 
 
 def area(picture: Plane, height: int, width: int) -> Plane:
@@ -260,10 +259,9 @@ def test_shapes_that_do_not_belong_together_are_refused(
         upsample(*(np.zeros(shape, np.float32) for shape in (values, guide_low, guide)))
 
 
-@pytest.mark.skipif(not DAVIS.is_dir(), reason="needs shared/data/davis beside the repository")
 def test_real_colour_at_a_quarter_comes_back_closer_than_by_bilinear() -> None:
     gains = []
-    for path in sorted(DAVIS.glob("*/00010.jpg")):
+    for path in sorted(footage("davis").glob("*/00010.jpg")):
         bgr = cv2.resize(cv2.imread(str(path)), (384, 216), interpolation=cv2.INTER_AREA)
         lab = cv2.cvtColor(bgr.astype(np.float32) / 255, cv2.COLOR_BGR2LAB)
         ab, guide = lab[..., 1:].copy(), lab[..., 0].copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from stcolor_core.method.tracking import dense
 from stcolor_core.method.tracking.instance import InstanceRestriction
 from stcolor_core.method.warping import GridReference, restricted_affinity, warp
 
-GOLDEN = Path(__file__).resolve().parents[3].parent / "shared" / "golden" / "paper_ops.npz"
+PAPER = runpy.run_path(str(Path(__file__).parents[1] / "data" / "paper_ops.py"))
 
 
 def unit(features: np.ndarray) -> torch.Tensor:
@@ -39,11 +40,16 @@ def picture() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     )
 
 
-@pytest.mark.skipif(not GOLDEN.exists(), reason="../shared/golden is not here")
 class TestGolden:
     @pytest.fixture
     def golden(self) -> dict[str, np.ndarray]:
-        return dict(np.load(GOLDEN))
+        return dict(np.load(PAPER["VECTORS"]))
+
+    def test_the_committed_vectors_are_what_their_program_computes(self, golden: dict[str, np.ndarray]) -> None:
+        computed = PAPER["vectors"]()
+        assert computed.keys() == golden.keys()
+        for name, values in computed.items():
+            np.testing.assert_allclose(values, golden[name], atol=1e-9)
 
     def references(
         self, golden: dict[str, np.ndarray], names: tuple[int, ...], *, masked: bool = True

@@ -1,19 +1,18 @@
-"""Scene cuts on luminance: made shots whose cuts are known, and real ones where ../shared is there."""
+"""Scene cuts on luminance: made shots whose cuts are known, and real ones if the footage is there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from real_footage import footage
 
 from stcolor_core.shots.cuts import CutFinder, find_cuts
 
-SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 HEIGHT, WIDTH = 90, 160
 
 
@@ -121,8 +120,7 @@ def test_what_is_no_picture_is_refused(shape: tuple[int, ...]) -> None:
         CutFinder().add(1, np.zeros(shape))
 
 
-@pytest.mark.skipif(not (SHARED / "data").is_dir(), reason=f"no footage: {SHARED / 'data'} is absent")
 def test_real_shots_of_fast_motion_are_cut_only_where_they_are_joined() -> None:
     names = ["bmx-trees", "parkour", "breakdance", "horsejump-high", "dance-twirl"]
-    paths = [path for name in names for path in sorted((SHARED / "data" / "davis" / name).glob("*.jpg"))[::2][:15]]
+    paths = [path for name in names for path in sorted(footage("davis", name).glob("*.jpg"))[::2][:15]]
     assert cuts_of(cv2.imread(str(path), cv2.IMREAD_REDUCED_GRAYSCALE_4) / 2.55 for path in paths) == [15, 30, 45, 60]

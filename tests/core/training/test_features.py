@@ -16,10 +16,9 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.method.features import standard
 from stcolor_core.method.features.standard import CHANNELS, RAW_CHANNELS, StandardFeatures, backbone, raw_features
-from stcolor_core.training.colors import LEAST_ERROR
 from stcolor_core.training.features import Settings, loss_of, make, principal, validate
 from stcolor_core.training.pictures import Pictures, drawn, held
-from stcolor_core.training.runs import Run
+from stcolor_core.training.runs import LEAST_ERROR, Run
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.slow

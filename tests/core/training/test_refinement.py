@@ -12,12 +12,11 @@ from scenes import two_clips
 
 from stcolor_core.cli import main
 from stcolor_core.evaluation.dataset import read_dataset
-from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS
 from stcolor_core.method.refinement.learned import load_mixing_net
 from stcolor_core.training import refinement
 from stcolor_core.training import samples as samples_module
-from stcolor_core.training.refinement import Batch, Settings, loss_of, srgb_of, train
+from stcolor_core.training.refinement import Batch, Settings, loss_of, train
 from stcolor_core.training.runs import Run
 from stcolor_core.training.samples import make_samples, read_sample, walks
 
@@ -141,15 +140,6 @@ def test_it_learns_whom_to_trust_where_the_rule_is_wrong() -> None:
     assert float(loss(given).detach()) < before - 2
     chosen = mixed.weights.argmax(1, keepdim=True) == (given.evidence[:, :1, place["difference"]] > 0)
     assert chosen.float().mean() > 0.95
-
-
-def test_srgb_is_that_of_the_product() -> None:
-    random = np.random.default_rng(0)
-    lightness = random.uniform(0, 100, (6, 7)).astype(np.float32)
-    ab = random.uniform(-80, 80, (6, 7, 2)).astype(np.float32)
-    expected = srgb_encode(np.clip(lab_to_linear(np.dstack([lightness, ab])), 0, 1))
-    found = srgb_of(torch.from_numpy(lightness)[None], torch.from_numpy(ab).permute(2, 0, 1)[None])[0]
-    np.testing.assert_allclose(found.permute(1, 2, 0).numpy(), expected, atol=2e-5)
 
 
 def test_the_command_makes_weights_that_the_model_loads(footage: Path, samples: list[Path], tmp_path: Path) -> None:

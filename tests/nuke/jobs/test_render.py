@@ -10,48 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from comp import Comp, make_comp
+from comp import Comp
 from qt_dialogs import Dialogs
 from serving import Client, running_core
 
 from stcolor_core.images import plates
 
 pytestmark = pytest.mark.usefixtures("state")
-
-
-@pytest.fixture
-def comp(nuke: Any, tmp_path: Path) -> Comp:
-    return make_comp(nuke, tmp_path / "show")
-
-
-@pytest.fixture
-def long_comp(nuke: Any, tmp_path: Path) -> Comp:
-    """One whose job lasts long enough to be met while it runs."""
-    return make_comp(nuke, tmp_path / "show", frames=60, keys=(1001, 1060), step=1)
-
-
-@pytest.fixture
-def endless_comp(nuke: Any, tmp_path: Path) -> Comp:
-    """One whose job is not done before it is cancelled, however busy the machine is."""
-    return make_comp(nuke, tmp_path / "show", frames=300, keys=(1001, 1300), step=1)
-
-
-@pytest.fixture
-def render(nuke: Any) -> Any:
-    import refcolorize.jobs.render
-
-    return refcolorize.jobs.render
-
-
-@pytest.fixture
-def pump(nuke_session: Any) -> Callable[..., Any]:
-    """Nuke's event loop, until something holds."""
-    pump: Callable[..., Any] = nuke_session.main_thread.pump
-    return pump
-
-
-def status(comp: Comp) -> str:
-    return str(comp.node["status"].value())
 
 
 # Without a GUI: nuke -t
@@ -61,7 +26,7 @@ def status(comp: Comp) -> str:
 def test_in_a_terminal_colorize_comes_back_with_the_whole_shot(comp: Comp, render: Any) -> None:
     running = render.colorize(comp.node)
     assert running.state == "done"
-    assert status(comp) == "v001 is done: 6 frames"
+    assert comp.status == "v001 is done: 6 frames"
     assert comp.frames("v001") == list(range(1001, 1007))
     assert comp.node["version"].value() == "v001"
     expected = (comp.results / "v001" / "RefColorize1_v001.####.exr").as_posix()
@@ -108,7 +73,7 @@ def test_what_is_wrong_with_the_shot_is_raised_with_the_cores_words(comp: Comp, 
     (comp.folder / "plate.1003.exr").unlink()
     with pytest.raises(RefColorizeError, match=r"RefColorize1: .*1003.*missing"):
         render.colorize(comp.node)
-    assert "failed" in status(comp)
+    assert "failed" in comp.status
 
 
 def test_without_a_core_it_says_what_was_tried(comp: Comp, render: Any) -> None:
@@ -118,7 +83,7 @@ def test_without_a_core_it_says_what_was_tried(comp: Comp, render: Any) -> None:
         render.colorize(comp.node)
     assert any("connection.json" in line for line in raised.value.tried)
     assert "/no/core/can/be/started" in raised.value.tried[-1]
-    assert "failed" in status(comp)
+    assert "failed" in comp.status
 
 
 @pytest.mark.usefixtures("core")
@@ -180,8 +145,8 @@ def test_nuke_stays_usable_and_progress_comes_with_frames_and_time(
     assert comp.frames("v001") != list(range(1001, 1061)), "it has come back before the shot was done"
     read = comp.node.node("Result")
     assert (read["first"].value(), read["last"].value()) == (1001, 1060)
-    pump(until=lambda: "frame" in status(comp))
-    pump(until=lambda: "done" in status(comp))
+    pump(until=lambda: "frame" in comp.status)
+    pump(until=lambda: "done" in comp.status)
     assert nuke_session.undo.names[undone:] == ["Colorize v001"], "what is told meanwhile is no step of undo"
     (bar,) = nuke_session.artist.progress
     assert bar.percents == sorted(bar.percents) and bar.percents[-1] == 100
@@ -198,14 +163,14 @@ def test_results_appear_while_they_are_being_made(nuke_session: Any, long_comp: 
     long_comp.node["colorize"].execute()
     shown = nuke_session.run_button
     nuke_session.run_button = lambda knob: (reloads.append(1) if knob is read["reload"] else None, shown(knob))[1]
-    pump(until=lambda: "done" in status(long_comp))
+    pump(until=lambda: "done" in long_comp.status)
     assert len(reloads) >= 2
 
 
 @pytest.mark.gui
 def test_undo_takes_a_version_back(core: Client, comp: Comp, nuke_session: Any, pump: Callable[..., Any]) -> None:
     comp.node["colorize"].execute()
-    pump(until=lambda: "done" in status(comp))
+    pump(until=lambda: "done" in comp.status)
     comp.nuke.undo()
     assert comp.node["version"].value() == "none"
     assert comp.node["result_file"].value() == ""
@@ -225,7 +190,7 @@ def test_cancel_stops_the_core_and_keeps_what_is_done(
         comp.node["cancel"].execute()
     else:
         nuke_session.artist.cancels = lambda _: True
-    pump(until=lambda: "was cancelled" in status(comp))
+    pump(until=lambda: "was cancelled" in comp.status)
     job = core.get(f"/v1/jobs/{comp.node['job'].value()}")
     assert job["state"] == "cancelled"
     assert 0 < len(comp.frames("v001")) < 300
@@ -266,7 +231,7 @@ def test_colorize_pressed_twice_is_one_job(
 ) -> None:
     long_comp.node["colorize"].execute()
     long_comp.node["colorize"].execute()
-    pump(until=lambda: "done" in status(long_comp))
+    pump(until=lambda: "done" in long_comp.status)
     assert len(nuke_session.artist.progress) == 1
     assert len(core.get("/v1/jobs")) == 1
 
@@ -280,7 +245,7 @@ def test_a_job_that_fails_is_told_with_the_frame(nuke_session: Any, comp: Comp, 
     pump(until=dialogs.look)
     assert "1003" in dialogs.shown[0]
     assert nuke_session.artist.messages == []
-    assert "failed" in status(comp)
+    assert "failed" in comp.status
 
 
 @pytest.mark.gui
@@ -289,7 +254,7 @@ def test_a_node_that_is_deleted_meanwhile_does_not_disturb(
     nuke_session: Any, long_comp: Comp, render: Any, pump: Callable[..., Any], core: Client
 ) -> None:
     long_comp.node["colorize"].execute()
-    pump(until=lambda: "frame" in status(long_comp))
+    pump(until=lambda: "frame" in long_comp.status)
     running = next(iter(render._live))
     long_comp.nuke.delete(long_comp.node)
     pump(until=lambda: running.wait(0))
@@ -304,7 +269,7 @@ def test_without_a_core_the_artist_sees_what_was_tried_and_has_ways_out(
     dialogs = Dialogs()
     dialogs.answers += ["Show log", "Close", "Troubleshoot", "Close", "Close"]
     comp.node["colorize"].execute()
-    pump(until=lambda: dialogs.look() and "failed" in status(comp))
+    pump(until=lambda: dialogs.look() and "failed" in comp.status)
     first, log, again, looked, _ = dialogs.shown
     assert "What was tried" in first and "/no/core/can/be/started" in first
     assert str(state) in log
@@ -327,7 +292,7 @@ def test_start_core_tries_again_and_the_job_runs(
         pump(until=dialogs.look)
         connection.write_bytes(words)
         dialogs.press("Start core")
-        pump(until=lambda: "done" in status(comp))
+        pump(until=lambda: "done" in comp.status)
         assert len(client.get("/v1/jobs")) == 1
 
 
@@ -337,12 +302,12 @@ def test_a_core_that_was_stopped_is_said_and_the_job_goes_on_with_the_next(
 ) -> None:
     with running_core(state, device="cpu"):
         long_comp.node["colorize"].execute()
-        pump(until=lambda: "frame" in status(long_comp))
-    pump(until=lambda: "was stopped" in status(long_comp))
+        pump(until=lambda: "frame" in long_comp.status)
+    pump(until=lambda: "was stopped" in long_comp.status)
     with running_core(state, device="cpu") as client:
         job = long_comp.node["job"].value()
         render.reattach()
-        pump(until=lambda: "done" in status(long_comp), seconds=120)
+        pump(until=lambda: "done" in long_comp.status, seconds=120)
         assert client.get(f"/v1/jobs/{job}")["state"] == "done"
     assert len(long_comp.frames("v001")) == 60
 
@@ -372,7 +337,7 @@ def test_reattaching_starts_no_core_and_minds_no_missing_one(comp: Comp, render:
     thread = next((each for each in threading.enumerate() if each.name == "refcolorize reattach"), None)
     if thread is not None:
         thread.join(30)
-    assert status(comp) == "No result yet."
+    assert comp.status == "No result yet."
 
 
 @pytest.mark.gui

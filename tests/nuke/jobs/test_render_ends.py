@@ -4,49 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from comp import Comp, make_comp
+from comp import Comp
 from qt_dialogs import Dialogs
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("core")]
-
-
-@pytest.fixture
-def comp(nuke: Any, tmp_path: Path) -> Comp:
-    return make_comp(nuke, tmp_path / "show")
-
-
-@pytest.fixture
-def long_comp(nuke: Any, tmp_path: Path) -> Comp:
-    """One whose job lasts long enough to be met while it runs."""
-    return make_comp(nuke, tmp_path / "show", frames=60, keys=(1001, 1060), step=1)
-
-
-@pytest.fixture
-def endless_comp(nuke: Any, tmp_path: Path) -> Comp:
-    """One whose job is not done before it is cancelled, however busy the machine is."""
-    return make_comp(nuke, tmp_path / "show", frames=300, keys=(1001, 1300), step=1)
-
-
-@pytest.fixture
-def render(nuke: Any) -> Any:
-    import refcolorize.jobs.render
-
-    return refcolorize.jobs.render
-
-
-@pytest.fixture
-def pump(nuke_session: Any) -> Callable[..., Any]:
-    """Nuke's event loop, until something holds."""
-    pump: Callable[..., Any] = nuke_session.main_thread.pump
-    return pump
-
-
-def status(comp: Comp) -> str:
-    return str(comp.node["status"].value())
 
 
 def test_nuke_is_not_made_to_forget_its_pictures_at_every_frame(
@@ -108,7 +72,7 @@ def test_a_job_that_fails_is_over_while_its_message_is_still_open(
 
 def test_the_script_is_saved_with_the_version_and_its_job(nuke: Any, comp: Comp, pump: Callable[..., Any]) -> None:
     comp.node["colorize"].execute()
-    pump(until=lambda: "done" in status(comp))
+    pump(until=lambda: "done" in comp.status)
     job = comp.node["job"].value()
     nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
     again = nuke.toNode("RefColorize1")
@@ -119,7 +83,7 @@ def test_a_script_that_cannot_be_saved_is_named_and_the_job_runs(comp: Comp, pum
     (comp.folder / "comp.nk").unlink()
     (comp.folder / "comp.nk").mkdir()
     comp.node["colorize"].execute()
-    pump(until=lambda: "done" in status(comp))
-    assert (comp.folder / "comp.nk").as_posix() in status(comp)
-    assert "Save it under another name" in status(comp)
+    pump(until=lambda: "done" in comp.status)
+    assert (comp.folder / "comp.nk").as_posix() in comp.status
+    assert "Save it under another name" in comp.status
     assert comp.frames("v001") == list(range(1001, 1007))

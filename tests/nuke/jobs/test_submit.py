@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from comp import Comp
-from farming import asked, comp, goes, status
+from farming import asked, comp, goes
 
 __all__ = ["comp", "goes"]
 
@@ -64,8 +64,8 @@ def test_in_a_terminal_it_comes_back_with_the_job_and_says_where_it_is(
     }
     assert done.ended and done.error is None
     assert (done.submitted.job, done.submitted.path) == ("job-0123456789abcdef", str(folder / "deadline"))
-    assert status(comp) == f"v001: Deadline 10: 3 tasks submitted. Job job-0123456789abcdef, {folder / 'deadline'}"
-    assert f"RefColorize1: {status(comp)}\n" in capsys.readouterr().out
+    assert comp.status == f"v001: Deadline 10: 3 tasks submitted. Job job-0123456789abcdef, {folder / 'deadline'}"
+    assert f"RefColorize1: {comp.status}\n" in capsys.readouterr().out
 
 
 def test_the_script_is_saved_as_the_farm_is_to_render_it(nuke: Any, comp: Comp, submit: Any) -> None:
@@ -93,7 +93,7 @@ def test_a_bundle_is_written_and_not_submitted_however_the_box_stands(comp: Comp
     done = submit.submit(comp.node, engine="openjd", submit=True, writes=())
     found = asked(comp, "openjd")
     assert (found["submit"], found["write"], found["nuke_script"]) == (False, [], None)
-    assert "OpenJD bundle: 3 tasks written, not submitted" in status(comp)
+    assert "OpenJD bundle: 3 tasks written, not submitted" in comp.status
     assert done.submitted.message.startswith("Run it with")
     submit.submit(comp.node, engine="deadline-cloud")
     assert asked(comp, "openjd")["submit"]
@@ -230,8 +230,8 @@ def test_what_the_core_says_is_the_line(comp: Comp, submit: Any, goes: Any, how:
     goes(how)
     with refused(match) as raised:
         submit.submit(comp.node, engine="deadline")
-    assert status(comp) == str(raised.value)
-    assert "\n" not in status(comp)
+    assert comp.status == str(raised.value)
+    assert "\n" not in comp.status
 
 
 # With a GUI
@@ -243,10 +243,10 @@ def test_nuke_stays_usable_and_cancel_ends_the_program(nuke_session: Any, comp: 
     sent = submit.submit(comp.node)
     begun = comp.results / "v001" / "openjd" / "begun"
     nuke_session.main_thread.pump(until=begun.exists)
-    assert not sent.ended and "writing the job for OpenJD bundle" in status(comp)
+    assert not sent.ended and "writing the job for OpenJD bundle" in comp.status
     nuke_session.artist.cancels = lambda _: True
     nuke_session.main_thread.pump(until=lambda: sent.ended)
-    assert "cancelled" in str(sent.error) and status(comp) == str(sent.error)
+    assert "cancelled" in str(sent.error) and comp.status == str(sent.error)
     with pytest.raises(ProcessLookupError):
         os.kill(int(begun.read_text()), 0)
     assert nuke_session.artist.messages == []
@@ -272,7 +272,7 @@ def test_a_difference_of_plate_and_ref_is_said_before_the_farm_has_the_job(
     submit.submit(comp.node)
     lines = capsys.readouterr().out.splitlines()
     assert "writing the job" in lines[0] and "ref is read as sRGB" in lines[0]
-    assert "ref is read as sRGB" in status(comp)
+    assert "ref is read as sRGB" in comp.status
 
 
 def test_the_confidence_overlay_does_not_go_to_the_farm(nuke: Any, comp: Comp, submit: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from comp import Comp
-from farming import asked, comp, goes, status
+from farming import asked, comp, goes
 from qt_app import application, qt_test, wait_until
 
 qapp = application()
@@ -211,7 +211,7 @@ def test_cancel_ends_the_program_and_closes(press: Any, comp: Comp, goes: Any) -
     begun = comp.results / "v001" / "openjd" / "begun"
     wait_until(begun.exists)
     click(dialog.close_button)
-    wait_until(lambda: "cancelled" in status(comp))
+    wait_until(lambda: "cancelled" in comp.status)
     with pytest.raises(ProcessLookupError):
         os.kill(int(begun.read_text()), 0)
 

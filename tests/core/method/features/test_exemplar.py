@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import real_footage
 import torch
 import torch.nn.functional as F
 from skimage.color import rgb2lab
 
 from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures, srgb_from_lab
 
-GOLDEN = Path(__file__).resolve().parents[4].parent / "shared" / "golden"
 SEEDED = runpy.run_path(str(Path(__file__).parents[2] / "data" / "exemplar_fixture.py"))
 SIZES = ("64x112", "72x128")
 # Largest absolute difference allowed in float32. The last three are from the golden README; VGG values reach 460.
@@ -37,9 +37,7 @@ def features(networks):
 
 @pytest.fixture(scope="module", params=SIZES)
 def golden(request):
-    if not GOLDEN.is_dir():
-        pytest.skip(f"no golden vectors at {GOLDEN}")
-    with np.load(GOLDEN / f"golden_{request.param}.npz") as arrays:
+    with np.load(real_footage.golden(f"golden_{request.param}.npz")) as arrays:
         return dict(arrays)
 
 

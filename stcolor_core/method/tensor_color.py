@@ -1,0 +1,65 @@
+"""Colour conversions on tensors, with gradients: the curves of `stcolor_core.images.color`, for networks.
+
+L*a*b* is CIE 1976 under D65 (CIE 15:2018, section 8.2.1), sRGB is IEC 61966-2-1, the primaries are Rec.709's.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from stcolor_core.images.color import RGB_FROM_NORMAL
+
+__all__ = ["lab_to_srgb", "lab_to_xyz", "lightness", "linear_to_lab", "srgb_decode", "srgb_encode"]
+
+_DELTA = 6 / 29  # below its cube, the cube root gives way to its tangent
+_RGB_FROM_XYZ = torch.from_numpy(RGB_FROM_NORMAL)
+
+
+def lab_to_srgb(lightness: Tensor, ab: Tensor) -> Tensor:
+    """Convert L*a*b* to sRGB, clipped to what sRGB can show.
+
+    Args:
+        lightness: L*, shape (..., H, W), 0..100.
+        ab: a* and b*, shape (..., 2, H, W).
+
+    Returns:
+        R'G'B', shape (..., 3, H, W), 0..1.
+    """
+    xyz = lab_to_xyz(lightness, ab)
+    return srgb_encode(torch.einsum("rx,...xhw->...rhw", _RGB_FROM_XYZ.to(xyz), xyz).clamp(0, 1))
+
+
+def lab_to_xyz(lightness: Tensor, ab: Tensor) -> Tensor:
+    """Convert L*a*b* to X/Xn, Y/Yn and Z/Zn. Shapes as in `lab_to_srgb`."""
+    fy = (lightness + 16) / 116
+    f = torch.stack([fy + ab[..., 0, :, :] / 500, fy, fy - ab[..., 1, :, :] / 200], dim=-3)
+    return torch.where(f > _DELTA, f**3, 3 * _DELTA**2 * (f - 4 / 29))
+
+
+def linear_to_lab(linear: Tensor) -> Tensor:
+    """Convert scene-linear Rec.709, shape (..., 3, H, W), to L*a*b* of the same shape."""
+    xyz = torch.einsum("xr,...rhw->...xhw", torch.linalg.inv(_RGB_FROM_XYZ).to(linear), linear)
+    fx, fy, fz = _compress(xyz).unbind(-3)
+    return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=-3)
+
+
+def lightness(luminance: Tensor) -> Tensor:
+    """Return L* of relative luminance, any shape; diffuse white, 1.0, is L* 100."""
+    return 116 * _compress(luminance) - 16
+
+
+def srgb_encode(linear: Tensor) -> Tensor:
+    """Return the sRGB code values of linear light, any shape; neither negative values nor those above 1 are clipped."""
+    # the power's slope at 0 is infinite, and would reach the gradient through the branch that is not taken
+    return torch.where(linear > 0.0031308, 1.055 * linear.clamp_min(1e-4) ** (1 / 2.4) - 0.055, 12.92 * linear)
+
+
+def srgb_decode(encoded: Tensor) -> Tensor:
+    """Return the linear light of sRGB code values 0..1, any shape: the inverse of `srgb_encode`."""
+    return torch.where(encoded > 0.04045, ((encoded.clamp_min(0) + 0.055) / 1.055) ** 2.4, encoded / 12.92)
+
+
+def _compress(values: Tensor) -> Tensor:
+    cube_root = values.clamp_min(1e-6) ** (1 / 3)  # clamped for the gradient, as in `srgb_encode`
+    return torch.where(values > _DELTA**3, cube_root, values / (3 * _DELTA**2) + 4 / 29)
