@@ -59,7 +59,7 @@ def build(node: nuke.Node) -> ShotRequest:
     first, last = _plate_range(node, plate)
     frames = _requested_frames(node, first, last)
     span = _span_of_keys(_keys(node, first, last), frames)
-    return _request(node, plate, plate_range=(first, last) if plate else span, frames=frames)
+    return _make_request(node, plate, plate_range=(first, last) if plate else span, frames=frames)
 
 
 def build_around(node: nuke.Node, frame: int) -> ShotRequest:
@@ -77,7 +77,7 @@ def build_around(node: nuke.Node, frame: int) -> ShotRequest:
     if not first <= frame <= last:
         raise RefColorizeError(f"Frame {frame} is outside the plate ({first}-{last}). Go to a frame of the plate.")
     span = _span_of_keys(_keys(node, first, last), [frame])
-    return _request(node, plate, plate_range=span, frames=[frame])
+    return _make_request(node, plate, plate_range=span, frames=[frame])
 
 
 def claim(node: nuke.Node, request: ShotRequest) -> Version:
@@ -103,7 +103,7 @@ def preview_of(node: nuke.Node, request: ShotRequest) -> dict[str, Any]:
     return with_output(request.shot, results.pattern(nodes.PREVIEW), reuse=last.path if last else None)
 
 
-def _request(
+def _make_request(
     node: nuke.Node, plate: InputFiles | None, *, plate_range: tuple[int, int], frames: Sequence[int]
 ) -> ShotRequest:
     """Return the request that reads this range of the plate. All checks come before the first render."""

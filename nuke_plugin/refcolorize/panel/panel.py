@@ -212,7 +212,7 @@ class Panel(PanelFace):
         self._run_action(shown_version.go_to_weakest)
 
     def _run_action(self, action: Callable[[nuke.Node], object]) -> None:
-        """Run an action on the node that is not undoable."""
+        """Run an action of the node that needs no undo step."""
         node = self._shown_node()
         self._error = ""
         if node is not None:

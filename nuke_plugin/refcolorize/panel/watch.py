@@ -10,7 +10,6 @@ core is a result like any other, and not an error.
 from __future__ import annotations
 
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import Any, Union
 
 from ..core import server
 from ..core.client import Client
-from ..errors import CoreRefused, CoreUnreachable, RefColorizeError
+from ..errors import CoreRefused, CoreUnreachable, RefColorizeError, unexpected
 from .view import Snapshot
 
 __all__ = ["CoreLink", "Failure", "Page", "Picture", "Update"]
@@ -168,7 +167,7 @@ def _run_action(action: Callable[[], object], results: _Results) -> None:
     except RefColorizeError as error:
         results.put(Failure(str(error)))
     except Exception as error:  # noqa: BLE001  (the last handler of a thread; the artist must see the error)
-        results.put(Failure(_unexpected(error)))
+        results.put(Failure(str(unexpected(error))))
     finally:
         results.put(None)
 
@@ -223,7 +222,7 @@ class _Watch(threading.Thread):
         except RefColorizeError as error:
             problem = str(error)
         except Exception as error:  # noqa: BLE001  (as above)
-            problem = _unexpected(error)
+            problem = str(unexpected(error))
         self._client, self._live = None, False
         return Snapshot(self.job, problem=problem)
 
@@ -267,11 +266,6 @@ class _Watch(threading.Thread):
             except RefColorizeError:
                 return  # the next poll reports it
             self.pictures.put(Picture(self.job, frame, picture))
-
-
-def _unexpected(error: Exception) -> str:
-    traceback.print_exc()
-    return f"An unexpected error occurred ({error!r}). The terminal shows the details."
 
 
 def _client() -> Client:

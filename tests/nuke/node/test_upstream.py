@@ -1,4 +1,4 @@
-"""An input that is no plain Read is rendered again only where something upstream of it has changed."""
+"""An input that is no plain Read is rendered again only if something upstream of it has changed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def animated(node: Any, knob: str, values: dict[int, float]) -> None:
 
 
 def tree(nuke: Any, comp: Comp) -> Any:
-    """Painted, black where it has no file, through a group, whose knob a node inside reads, a Grade and a Dot."""
+    """Painted, black if it has no file, through a group, whose knob a node inside reads, a Grade and a Dot."""
     comp.ref["on_error"].setValue("black")
     group = nuke.nodes.Group(name="Look")
     group.addKnob(nuke.Double_Knob("gain"))

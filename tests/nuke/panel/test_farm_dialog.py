@@ -19,7 +19,7 @@ qapp = application()
 
 from refcolorize.core.engines import ENGINES  # noqa: E402
 from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402
-from refcolorize.jobs.farm import Submission, SubmitOptions  # noqa: E402  (skipped above where there is no Qt)
+from refcolorize.jobs.farm import Submission, SubmitOptions  # noqa: E402  (skipped above if there is no Qt)
 from refcolorize.panel.farm_form import FarmForm  # noqa: E402
 
 __all__ = ["comp", "goes"]

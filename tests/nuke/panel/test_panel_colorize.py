@@ -12,7 +12,7 @@ from qt_app import application, qt_test, wait_until
 
 qapp = application()
 
-from refcolorize.host.qt import QtCore  # noqa: E402  (skipped above where there is none)
+from refcolorize.host.qt import QtCore  # noqa: E402  (skipped above if there is none)
 
 QtTest = qt_test()
 

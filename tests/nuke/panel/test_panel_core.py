@@ -15,7 +15,7 @@ from small_shot import write_shot
 
 qapp = application()
 
-from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above where there is none)
+from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above if there is none)
 
 QtTest = qt_test()
 

@@ -20,7 +20,7 @@ from qt_app import application, wait_until
 
 qapp = application()
 
-from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above where there is none)
+from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above if there is none)
 from refcolorize.panel.core_box import CoreBox  # noqa: E402
 from refcolorize.panel.panel_face import PanelFace  # noqa: E402
 from refcolorize.panel.queue_list import QueueList  # noqa: E402
@@ -160,7 +160,7 @@ def test_a_signal_leads_to_signals_and_methods_only_and_so_holds_no_widget() -> 
 
 
 def run_apart(script: str, tmp_path: Path) -> str:
-    """What a script prints in a process of its own, over the fake and an offscreen Qt; fails where that crashes."""
+    """What a script prints in a process of its own, over the fake and an offscreen Qt; fails if that crashes."""
     before = (
         f"import sys; sys.path[:0] = {[str(HERE), str(HERE.parent), str(PLUGIN)]}\n"
         "import gc, threading, fakenuke\n"

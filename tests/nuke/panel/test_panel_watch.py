@@ -16,7 +16,7 @@ from small_shot import write_shot
 
 qapp = application()
 
-from refcolorize.host.qt import QtCore, QtGui  # noqa: E402  (skipped above where there is none)
+from refcolorize.host.qt import QtCore, QtGui  # noqa: E402  (skipped above if there is none)
 from refcolorize.panel.view import Snapshot  # noqa: E402
 from refcolorize.panel.watch import CoreLink, Page, Picture  # noqa: E402
 

@@ -10,7 +10,7 @@ from qt_app import application, qt_test, wait_until
 
 qapp = application()
 
-from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above where there is none)
+from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above if there is none)
 from refcolorize.panel.core_box import CoreBox  # noqa: E402
 from refcolorize.panel.panel_face import PanelFace  # noqa: E402
 from refcolorize.panel.queue_list import QueueList  # noqa: E402
