@@ -252,7 +252,7 @@ def test_a_frame_held_open_by_another_program_says_so(tmp_path: Path, monkeypatc
     def held(*_: Path) -> None:
         raise PermissionError(13, "The process cannot access the file")
 
-    monkeypatch.setattr(Path, "replace", held)  # what Windows does where Nuke has the old frame open
+    monkeypatch.setattr(Path, "replace", held)  # what Windows does when Nuke has the old frame open
     with pytest.raises(OutputError, match="close any program that has the file open"):
         write_grey(tmp_path / "sh.1001.exr")
     assert list(tmp_path.iterdir()) == []
@@ -413,7 +413,7 @@ def test_an_untouched_frame_is_known_by_its_time_and_a_copy_by_its_pixels(
     os.utime(copy, (1, 1))
     assert frame_files.frame_state(path).untouched and not frame_files.frame_state(copy).untouched
     assert frame_files.is_as_written(copy) is True
-    monkeypatch.setattr(plates, "rows", None)  # pixels are not looked at where the time says enough
+    monkeypatch.setattr(plates, "read_bands", None)  # the pixels are not read if the time matches
     assert frame_files.is_as_written(path) is True
 
 
@@ -452,14 +452,14 @@ def test_what_says_nothing_of_its_pixels_or_is_no_picture_is_neither(tmp_path: P
 def test_the_state_of_a_frame_takes_one_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "sh.1001.exr"
     frame_files.write_frame(path, {"Y": (picture()[..., 0], "half")}, metadata={"stcolor/settings": "abc"})
-    open_picture, open_file = [], Path.open
+    opened_paths, open_file = [], Path.open
     monkeypatch.setattr(
-        Path, "open", lambda self, *args, **more: open_picture.append(self) or open_file(self, *args, **more)
+        Path, "open", lambda self, *args, **more: opened_paths.append(self) or open_file(self, *args, **more)
     )
     with monkeypatch.context() as without_library:
-        without_library.setattr(plates, "opened", None)
+        without_library.setattr(plates, "open_picture", None)
         state = frame_files.frame_state(path)
-    assert state.complete and state.untouched and state.metadata["stcolor/settings"] == "abc" and open_picture == [path]
+    assert state.complete and state.untouched and state.metadata["stcolor/settings"] == "abc" and opened_paths == [path]
     truncate(path, 0.9)
     state = frame_files.frame_state(path)
     assert not state.complete and state.metadata["stcolor/settings"] == "abc"

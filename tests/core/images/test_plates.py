@@ -300,7 +300,7 @@ def test_a_missing_picture_and_a_folder_are_told_apart(tmp_path: Path) -> None:
     assert "is missing. Render it, or pass --missing skip or hold." in refused(tmp_path / "none.exr")
     assert "is missing. Check the path." in refused(tmp_path / "none.exr", frame=None)
     (tmp_path / "folder.exr").mkdir()
-    assert "is no file" in refused(tmp_path / "folder.exr")
+    assert "is not a file" in refused(tmp_path / "folder.exr")
 
 
 def test_other_formats_are_refused_by_name(tmp_path: Path) -> None:

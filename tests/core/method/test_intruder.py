@@ -1,4 +1,4 @@
-"""A new object that no reference shows: nobody can know its colour, so it stays near neutral, and says so."""
+"""A new object that no reference shows: its colour stays near neutral, and its confidence is low."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def last(request: pytest.FixtureRequest) -> Last:
         left = LEFT + STEP * (t - ENTERS)
         place = slice(TOP, TOP + Y.shape[0]), slice(left, left + Y.shape[1])
         pictures[t][place], covered[t][place] = srgb_encode(lab_to_linear(neutral)), 1
-    clip = Clip.of(pictures)
+    clip = Clip.from_rgb(pictures)
     (span,) = plan(range(COUNT), [0], [])
     model = registry.build("standard", device="cpu")
     propagator = Propagator(model, Method(tracking="dense"), device=torch.device("cpu"))

@@ -54,7 +54,7 @@ def leak(scene: Scene, colored: Colored) -> float:
 
 
 class TestTwoObjectsOfOneTextureCross:
-    """The paper's Figs. 5 and 9 with numbers: attention knows them by what is around them at best."""
+    """The paper's Figs. 5 and 9 with numbers: attention can tell the objects apart by their surroundings at best."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -105,7 +105,7 @@ def test_two_references_beat_each_of_them(standard: Model) -> None:
 
 
 class PartlyKnown(Scene):
-    """A scene whose keyframes know the colour of a part of the picture only."""
+    """A scene whose keyframes have colour in a part of the picture only."""
 
     known: np.ndarray
 
@@ -169,7 +169,7 @@ def test_a_span_depends_on_nothing_outside_it(standard: Model) -> None:
 
 
 class Counted:
-    """A model's features, with the lightness of every picture that they were asked for."""
+    """A model's features; it records the lightness of every picture."""
 
     def __init__(self, features: Extractor) -> None:
         self.stride, self._features = features.stride, features
@@ -220,7 +220,7 @@ def test_what_only_lies_on_the_way_to_wanted_frames_is_tracked_and_nothing_else(
 
 
 class Listening(FixedRuleRefinement):
-    """The fixed rule, which remembers what it was given and what it told."""
+    """The fixed rule; it records the states that it receives and returns."""
 
     def __init__(self) -> None:
         self.given: list[WalkState | None] = []

@@ -196,16 +196,16 @@ def test_a_damaged_file_is_refused(published, tmp_path, folder, form):
 @pytest.mark.parametrize(
     "content, words",
     [
-        pytest.param({"state_dict": {"theta.bias": torch.zeros(256)}}, "no plain state dict", id="checkpoint"),
-        pytest.param([torch.zeros(3)], "no plain state dict", id="list"),
-        pytest.param({1: torch.zeros(3)}, "no plain state dict", id="numbered"),
+        pytest.param({"state_dict": {"theta.bias": torch.zeros(256)}}, "not a plain state dict", id="checkpoint"),
+        pytest.param([torch.zeros(3)], "not a plain state dict", id="list"),
+        pytest.param({1: torch.zeros(3)}, "not a plain state dict", id="numbered"),
         pytest.param(
             {"theta.bias": torch.zeros(256).to_sparse()},
-            "no plain state dict",
+            "not a plain state dict",
             id="sparse",
             marks=pytest.mark.filterwarnings("ignore:Validating sparse tensor"),
         ),
-        pytest.param({"theta.bias": torch.zeros(256, device="meta")}, "no plain state dict", id="no values"),
+        pytest.param({"theta.bias": torch.zeros(256, device="meta")}, "not a plain state dict", id="no values"),
         pytest.param({"theta.bias": torch.zeros(256)}, "its 1 tensors fit no network", id="other keys"),
         pytest.param(
             blank_state(CorrespondenceNet) | {"theta.bias": torch.zeros(255)}, "fit no network", id="other shapes"
@@ -289,8 +289,8 @@ def flip_a_bit(path):
 @pytest.mark.parametrize(
     "damage, words",
     [
-        pytest.param(lambda path: flip_a_bit(path), "has not the checksum", id="changed weights"),
-        pytest.param(lambda path: path.write_bytes(b""), "has not the checksum", id="empty weights"),
+        pytest.param(lambda path: flip_a_bit(path), "does not match its recorded checksum", id="changed weights"),
+        pytest.param(lambda path: path.write_bytes(b""), "does not match its recorded checksum", id="empty weights"),
         pytest.param(lambda path: path.unlink(), "Weights missing", id="no weights"),
         pytest.param(lambda path: path.with_suffix(".json").unlink(), "does not hold a checksum", id="no manifest"),
         pytest.param(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_footage import footage
 
-from stcolor_core.shots.cuts import CutFinder, find_cuts
+from stcolor_core.shots.cuts import CutFinder
 
 HEIGHT, WIDTH = 90, 160
 
@@ -22,6 +22,12 @@ def scene(seed: int, count: int, *, speed: float = 2.0) -> list[np.ndarray]:
     land = sum(scale * cv2.GaussianBlur(noise, (0, 0), scale) for scale in (2, 5, 12))
     land = cv2.normalize(land, None, 5, 95, cv2.NORM_MINMAX)
     return [land[:, int(speed * i) :][:, :WIDTH].copy() for i in range(count)]
+
+
+def find_cuts(frames: Iterable[tuple[int, np.ndarray]]) -> list[int]:
+    finder = CutFinder()
+    cuts = [cut for frame, lightness in frames for cut in finder.add(frame, lightness)]
+    return cuts + finder.finish()
 
 
 def cuts_of(frames: Iterable[np.ndarray]) -> list[int]:

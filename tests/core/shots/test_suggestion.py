@@ -13,32 +13,32 @@ def along(frames: range, points: dict[int, float]) -> dict[int, float]:
     return {frame: float(np.interp(frame, list(points), list(points.values()))) for frame in frames}
 
 
-def frames(confidence: dict[int, float], keyframes: list[int], *, most: int = 3) -> list[int]:
-    return [found.frame for found in suggest(confidence, keyframes, most=most)]
+def frames(confidence: dict[int, float], keyframes: list[int], *, limit: int = 3) -> list[int]:
+    return [found.frame for found in suggest(confidence, keyframes, limit=limit)]
 
 
 def test_a_shot_with_one_key_at_its_start_gets_the_next_at_two_thirds() -> None:
     confidence = along(range(1, 91), {1: 1, 90: 0.5})
-    (found,) = suggest(confidence, [1], most=1)
+    (found,) = suggest(confidence, [1], limit=1)
     assert 52 <= found.frame <= 68
     assert 0.1 < found.gain < 0.2
 
 
 def test_the_other_way_round_it_is_the_mirror() -> None:
     forward, backward = along(range(1, 91), {1: 1, 90: 0.5}), along(range(1, 91), {1: 0.5, 90: 1})
-    (first,), (last,) = frames(forward, [1], most=1), frames(backward, [90], most=1)
+    (first,), (last,) = frames(forward, [1], limit=1), frames(backward, [90], limit=1)
     assert abs(first - (91 - last)) <= 1
 
 
 def test_between_two_keys_it_lies_in_the_middle() -> None:
     confidence = along(range(1, 42), {1: 1, 21: 0.7, 41: 1})
-    assert abs(frames(confidence, [1, 41], most=1)[0] - 21) <= 2
+    assert abs(frames(confidence, [1, 41], limit=1)[0] - 21) <= 2
 
 
 def test_an_object_that_turns_up_gets_the_key_where_it_is_seen() -> None:
     confidence = along(range(1, 101), {1: 1, 100: 0.9})
     confidence |= {frame: confidence[frame] - 0.3 for frame in range(30, 41)}
-    assert 30 <= frames(confidence, [1], most=1)[0] <= 44
+    assert 30 <= frames(confidence, [1], limit=1)[0] <= 44
 
 
 def test_each_is_for_when_the_ones_before_it_are_keys() -> None:
@@ -51,7 +51,7 @@ def test_each_is_for_when_the_ones_before_it_are_keys() -> None:
 
 def test_without_any_key_the_middle_of_what_is_lacking_is_named() -> None:
     confidence = dict.fromkeys(range(1, 31), 0.2)
-    assert 8 <= frames(confidence, [], most=1)[0] <= 23
+    assert 8 <= frames(confidence, [], limit=1)[0] <= 23
 
 
 @pytest.mark.parametrize(
@@ -89,5 +89,5 @@ def test_a_scene_without_a_keyframe_gets_one_of_its_own() -> None:
 
 
 def test_a_shot_of_thousands_of_frames_is_as_easy() -> None:
-    found = suggest(along(range(1, 6001), {1: 1, 6000: 0.5}), [1], most=1)
+    found = suggest(along(range(1, 6001), {1: 1, 6000: 0.5}), [1], limit=1)
     assert 3400 <= found[0].frame <= 4600

@@ -16,9 +16,9 @@ from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS
 from stcolor_core.method.refinement.learned import load_mixing_net
 from stcolor_core.training import refinement
 from stcolor_core.training import samples as samples_module
-from stcolor_core.training.refinement import Batch, Settings, loss_of, train
+from stcolor_core.training.refinement import Batch, Settings, mixing_loss, train
 from stcolor_core.training.runs import Run
-from stcolor_core.training.samples import make_samples, read_sample, walks
+from stcolor_core.training.samples import make_samples, read_sample, walk_candidates
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.slow
@@ -53,11 +53,11 @@ def test_synthetic_clips_are_drawn_by_seed_and_become_samples(footage: Path, mon
     monkeypatch.setattr(samples_module, "_SYNTHETIC", 1.0)
     monkeypatch.setattr(samples_module, "_AGED", 0.0)
     (first, references), (second, _) = (
-        samples_module._drawn(clips[0], clips, np.random.default_rng(7)) for _ in range(2)
+        samples_module._draw_walk(clips[0], clips, np.random.default_rng(7)) for _ in range(2)
     )
     np.testing.assert_array_equal(np.stack(first.ab), np.stack(second.ab))
     assert set(references) <= {0, len(first.rgb) - 1}
-    ((frame, found),) = walks(first, references, wanted={4})
+    ((frame, found),) = walk_candidates(first, references, frames={4})
     assert frame == 4
     assert found.ab.shape == (len(found.ab), *first.ab[4].shape)
     mixed = np.einsum("khw,khwc->hwc", found.prior, found.ab)
@@ -66,10 +66,10 @@ def test_synthetic_clips_are_drawn_by_seed_and_become_samples(footage: Path, mon
 
 def test_three_in_ten_walks_are_synthetic(footage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clips = read_dataset(footage)
-    monkeypatch.setattr(samples_module, "_synthetic", lambda *_: ("synthetic", ()))
-    monkeypatch.setattr(samples_module, "_filmed", lambda *_: ("filmed", ()))
+    monkeypatch.setattr(samples_module, "_draw_synthetic", lambda *_: ("synthetic", ()))
+    monkeypatch.setattr(samples_module, "_draw_real", lambda *_: ("filmed", ()))
     monkeypatch.setattr(samples_module, "_AGED", 0.0)
-    drawn = [samples_module._drawn(clips[0], clips, np.random.default_rng([1, seed]))[0] for seed in range(400)]
+    drawn = [samples_module._draw_walk(clips[0], clips, np.random.default_rng([1, seed]))[0] for seed in range(400)]
     assert drawn.count("synthetic") == pytest.approx(120, abs=30)
 
 
@@ -89,13 +89,13 @@ def test_a_training_that_is_stopped_goes_on_to_the_same_weights(
         return Settings(steps=steps, every=6, crop=(64, 64), batch=2, held_out=("slow",))
 
     whole = train(samples, tmp_path / "whole.safetensors", settings(), device=CPU)
-    keep = Run.keep
+    save_checkpoint = Run.save_checkpoint
 
     def stop(self: object, step: int, figures: object) -> None:
-        keep(self, step, figures)  # type: ignore[arg-type]
+        save_checkpoint(self, step, figures)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Run, "keep", stop)
+    monkeypatch.setattr(Run, "save_checkpoint", stop)
     with pytest.raises(KeyboardInterrupt):
         train(samples, tmp_path / "parts.safetensors", settings(), device=CPU)
     monkeypatch.undo()
@@ -128,7 +128,7 @@ def test_it_learns_whom_to_trust_where_the_rule_is_wrong() -> None:
         return Batch(torch.full((4, 32, 32), 60.0), truth, ab, facts, evidence)
 
     def loss(given: Batch) -> torch.Tensor:
-        return loss_of(network(given.lightness, given.ab, given.facts, given.evidence), given)
+        return mixing_loss(network(given.lightness, given.ab, given.facts, given.evidence), given)
 
     before = float(loss(batch()).detach())
     for _ in range(150):

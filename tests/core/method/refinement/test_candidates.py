@@ -1,4 +1,4 @@
-"""What may colour a frame, and what the fixed rule makes of it."""
+"""Colour candidates of a frame and their weights by the fixed rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom the standard model trusts: flow in sight, then tracked places, then places anywhere."""
+"""The fixed rule of the standard model: visible flow first, then tracked positions, then positions anywhere."""
 
 from __future__ import annotations
 
