@@ -55,7 +55,7 @@ class FrameState:
         metadata: Metadata by key; empty if the file is missing or is not a picture. Of a frame written by RefColorize,
             only its text attributes.
         complete: Whether the last lines of the picture can be read.
-        untouched: Whether the file has the modification time recorded when it was written, so nobody changed it since.
+        unmodified: Whether the file has the modification time recorded when it was written, so nobody changed it since.
     """
 
     metadata: Mapping[str, Any]

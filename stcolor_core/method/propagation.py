@@ -137,7 +137,7 @@ class Propagator:
             footage: The shot's pictures.
             scratch: Temporary storage for the tracks that one walk leaves for the next.
             wanted: Frame numbers within the span; None for all.
-            looked_at: Called with each frame number before the frame is read, in the consumer's thread. An exception it
+            on_read: Called with each frame number before the frame is read, in the consumer's thread. An exception it
                 raises ends the work.
 
         Yields:

@@ -76,7 +76,8 @@ def refuse_results_as_references(shot: Shot, inputs: ShotInputs) -> None:
         results = [frame for frame in results if is_unmodified(pattern.path(frame)) is not False]
         if results:
             raise BadRequest(
-                f"Frame {describe_frames(results)} of the references {reference.path} is a result of RefColorize, not a "
+                f"Frame {describe_frames(results)} of the references {reference.path} is a result of RefColorize, not "
+                "a 
                 "keyframe. Move the results away, or name each keyframe: --reference FRAME=PATH."
             )
 

@@ -185,7 +185,8 @@ class _Run:
         changed = [frame for frame, file in self._files.items() if file.state.is_others_work]
         if changed and not self._force:
             self._reporter.warn(
-                f"Frame {describe_frames(changed)} of {self._output} was changed after it was written, is locked, or was "
+                f"Frame {describe_frames(changed)} of {self._output} was changed after it was written, is locked, "
+                "or was 
                 "not written by RefColorize. It is kept as it is. Give --force to write it again."
             )
         if not self._force:

@@ -62,7 +62,8 @@ def _require_no_stray(plate: Plate, on_disk: Sequence[int], missing: Sequence[ra
     index = bisect_right(on_disk, widest.start)
     stray = min(on_disk[:index], on_disk[index:], key=len)
     raise PlateError(
-        f"Frame {describe_frames(stray)} of {plate.path} lies {widest.stop - widest.start} frames away from the others. "
+        f"Frame {describe_frames(stray)} of {plate.path} lies {widest.stop - widest.start} frames away from the "
+        "others. 
         "Move it out of the folder, or name the shot's frames with --frames."
     )
 
@@ -103,7 +104,8 @@ def find_references(
                 )
             if on_disk - common:
                 warn(
-                    f"Frame {describe_frames(on_disk - common)} of the references {reference.path} is not a frame of the "
+                    f"Frame {describe_frames(on_disk - common)} of the references {reference.path} is not a frame "
+                    "of the 
                     "plate and is not used. Check the numbering."
                 )
             if repeated := common.intersection(from_sequences):

@@ -38,7 +38,7 @@ class MixingOutput(NamedTuple):
     Attributes:
         weights: Weight of each candidate, shape (B, K, H, W), 0..1; they sum to 1 over K.
         gain: Factor on the mixed colour, shape (B, 1, H, W), 0..1.2.
-        certain: Logit of the probability that the colour is right, shape (B, 1, H, W).
+        confidence_logit: Logit of the probability that the colour is right, shape (B, 1, H, W).
     """
 
     weights: Tensor
