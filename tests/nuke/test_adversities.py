@@ -46,7 +46,7 @@ def test_the_shot_comes_back_in_colour(
 
     ADVERSITIES[adversity](nuke_session, comp)
     comp.node["colorize"].execute()
-    (running,) = pump(until=lambda: list(render._live))
+    (running,) = pump(until=lambda: list(render._live_tasks))
     pump(until=lambda: running.wait(0))
     assert (running.state, running.error) == ("done", None)
     assert comp.status == "v001 is done: 6 frames"
@@ -109,7 +109,7 @@ def test_cancel_is_heard_while_nuke_renders(nuke_session: Any, comp: Comp, pump:
     running = render.colorize(comp.node)
     nuke_session.other_render = 1_000_000
     comp.node["cancel"].execute()
-    assert running._is_unwanted()
+    assert running._is_cancelled()
     nuke_session.other_render = 0
     pump(until=lambda: running.wait(0))
 
