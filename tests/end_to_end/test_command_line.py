@@ -221,7 +221,7 @@ def check(said: list[str], place: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", PARSERS)
-def test_whatever_is_typed_ends_with_a_code_and_one_line(command: str, place: Path) -> None:
+def test_every_command_line_ends_with_a_code_and_one_line(command: str, place: Path) -> None:
     @settings(
         max_examples=3 if command == "doctor" else 60,
         deadline=None,
@@ -237,11 +237,11 @@ def test_whatever_is_typed_ends_with_a_code_and_one_line(command: str, place: Pa
 
 @given(st.lists(words, max_size=4))
 @settings(deadline=None, max_examples=200, database=None)
-def test_words_that_are_no_command_are_one_line(place: Path, said: list[str]) -> None:
+def test_an_unknown_command_ends_in_one_line(place: Path, said: list[str]) -> None:
     check(said, place)
 
 
-def test_a_core_that_runs_already_says_which_options_it_has_not(
+def test_a_running_core_says_which_options_it_cannot_apply(
     start: Start, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     start()

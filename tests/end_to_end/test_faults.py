@@ -143,7 +143,7 @@ def disk() -> Iterator[Callable[[Path], Disk]]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_job_on_a_full_disk_fails_by_name_and_goes_on_once_there_is_room(
+def test_a_job_on_a_full_disk_fails_with_its_path_and_resumes_when_there_is_room(
     make_shot: MakeShot, state: Path, disk: Callable[[Path], Disk]
 ) -> None:
     shot = long_shot(make_shot, 12)
@@ -167,7 +167,7 @@ def test_a_job_on_a_full_disk_fails_by_name_and_goes_on_once_there_is_room(
     assert shot.written() == [shot.output(frame) for frame in shot.frames]
 
 
-def test_a_full_disk_of_the_state_folder_is_named_and_the_job_waits_for_room(
+def test_a_full_state_disk_is_named_and_the_job_waits_for_room(
     make_shot: MakeShot, state: Path, disk: Callable[[Path], Disk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "_STORE_RETRY_SECONDS", 0.05)
@@ -192,7 +192,7 @@ def test_a_full_disk_of_the_state_folder_is_named_and_the_job_waits_for_room(
     assert shot.written() == [shot.output(frame) for frame in shot.frames]
 
 
-def test_a_core_that_is_started_on_a_full_disk_says_so(state: Path, start: Start, disk: Callable[[Path], Disk]) -> None:
+def test_a_core_started_on_a_full_disk_says_so(state: Path, start: Start, disk: Callable[[Path], Disk]) -> None:
     disk(state).leave(0)
     core = start()
     _, errors = core.communicate(timeout=PATIENCE)
@@ -205,9 +205,7 @@ def test_a_core_that_is_started_on_a_full_disk_says_so(state: Path, start: Start
 # A plate goes, a client goes, the clock moves
 
 
-def test_a_plate_that_goes_in_the_middle_is_named_and_the_job_goes_on_once_it_is_back(
-    make_shot: MakeShot, state: Path
-) -> None:
+def test_a_plate_that_vanishes_is_named_and_the_job_resumes_when_it_is_back(make_shot: MakeShot, state: Path) -> None:
     shot = make_shot(pan(40, height=64, width=96, step=2), references=(FIRST,))
     lost, aside = shot.plate(FIRST + 38), shot.folder / "aside.exr"
     with running_core(state, device="cpu") as client:
@@ -228,7 +226,7 @@ def test_a_plate_that_goes_in_the_middle_is_named_and_the_job_goes_on_once_it_is
     assert frames_of(again) == list(shot.frames)
 
 
-def test_a_client_that_goes_takes_nothing_with_it(make_shot: MakeShot, state: Path) -> None:
+def test_a_client_that_disconnects_does_not_affect_the_job(make_shot: MakeShot, state: Path) -> None:
     shot = long_shot(make_shot, 20)
     with running_core(state, device="cpu") as client:
         job = client.submit(asked_for(shot))
@@ -246,7 +244,7 @@ def test_a_client_that_goes_takes_nothing_with_it(make_shot: MakeShot, state: Pa
 
 
 @pytest.mark.parametrize("hours", [5000, -5000])
-def test_a_clock_that_is_moved_in_the_middle_changes_nothing(
+def test_a_clock_change_during_a_job_has_no_effect(
     make_shot: MakeShot, state: Path, monkeypatch: pytest.MonkeyPatch, hours: int
 ) -> None:
     shot, true = long_shot(make_shot, 40), time.time

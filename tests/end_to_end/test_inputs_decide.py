@@ -148,7 +148,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_every_input_is_in_the_digest_of_the_frames_that_it_reaches(
+def test_every_input_is_part_of_the_digest_of_the_frames_that_use_it(
     everything: tuple[ShotOnDisk, Shot], change: Callable[[ShotOnDisk], None]
 ) -> None:
     disk, shot = everything
@@ -159,7 +159,7 @@ def test_every_input_is_in_the_digest_of_the_frames_that_it_reaches(
     assert {frame for frame in before if before[frame] != after[frame]} == CHANGES[change]
 
 
-def test_a_space_that_means_something_else_by_now_gives_other_colour(everything: tuple[ShotOnDisk, Shot]) -> None:
+def test_a_redefined_colour_space_gives_other_colour(everything: tuple[ShotOnDisk, Shot]) -> None:
     disk, shot = everything
     list(colorize(shot, device="cpu"))
     stale = channels(disk.output(1002))["rc_ab.u"]
@@ -172,7 +172,7 @@ def test_a_space_that_means_something_else_by_now_gives_other_colour(everything:
     assert np.abs(fresh - stale).mean() > 1
 
 
-def test_a_detectors_weights_and_every_config_it_builds_on_are_in_the_digest(tmp_path: Path) -> None:
+def test_a_detectors_weights_and_all_its_config_files_are_part_of_the_digest(tmp_path: Path) -> None:
     weights, base, config = (tmp_path / name for name in ("weights.pth", "base.yaml", "model.yaml"))
     plate = tmp_path / "plate.1001.exr"
     write_frame(plate, {"Y": (np.ones((64, 64), np.float32), "half")})
@@ -238,7 +238,7 @@ def opened_files(folders: list[Path]) -> Iterator[set[Path]]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
-def test_every_file_that_a_run_opens_changes_the_digest_when_it_changes(everything: tuple[ShotOnDisk, Shot]) -> None:
+def test_a_change_of_any_file_that_a_run_opens_changes_the_digest(everything: tuple[ShotOnDisk, Shot]) -> None:
     disk, shot = everything
     with opened_files([disk.folder, disk.folder / "luts"]) as found:
         assert len(list(colorize(shot, device="cpu"))) == 5
@@ -265,7 +265,7 @@ def _altered(path: Path, whole: bytes) -> bytes:
     return whole.replace(b"1.5", b"2.5").replace(b"1.0\n}", b"0.5\n}").replace(b"coat", b"cape")
 
 
-def test_what_changes_while_the_shot_is_coloured_is_refused_by_name(make_shot: MakeShot) -> None:
+def test_an_input_that_changes_during_the_run_is_refused_by_name(make_shot: MakeShot) -> None:
     disk = make_shot()
     shot = Shot(
         plate=Plate(path=str(disk.folder / "plate.####.exr")),
@@ -282,7 +282,7 @@ def test_what_changes_while_the_shot_is_coloured_is_refused_by_name(make_shot: M
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
-def test_a_run_with_nothing_to_do_opens_no_picture_but_its_results(
+def test_a_run_with_nothing_to_do_only_opens_its_results(
     everything: tuple[ShotOnDisk, Shot], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("STCOLOR_CACHE_DIR", str(tmp_path / "cache"))

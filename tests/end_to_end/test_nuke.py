@@ -126,7 +126,7 @@ def test_a_real_shot_comes_back_into_the_node_and_renders_without_the_plug_in(
     np.testing.assert_array_equal(rgb(there, 1005), expected)
 
 
-def test_a_core_that_is_killed_under_a_job_is_started_again_and_nothing_is_lost(
+def test_a_core_killed_during_a_job_is_restarted_without_loss(
     nuke: Any, nuke_session: Any, tmp_path: Path, pump: Callable[..., Any]
 ) -> None:
     comp: Comp = make_comp(nuke, tmp_path / "show", frames=60, keys=(1001, 1060), step=1)

@@ -140,7 +140,7 @@ def long_shot(make_shot: MakeShot, frames: int = 400) -> ShotOnDisk:
     return make_shot(pan(frames, height=64, width=96, step=2))
 
 
-def test_a_job_is_seen_from_its_start_to_its_end_and_after_a_reload(
+def test_the_page_shows_a_job_from_start_to_end_and_after_a_reload(
     core: Client, link: str, page: Page, make_shot: MakeShot
 ) -> None:
     shot = make_shot(pan(12, height=64, width=96, step=2), references=(FIRST, FIRST + 5))
@@ -170,7 +170,7 @@ def test_a_job_is_seen_from_its_start_to_its_end_and_after_a_reload(
     assert page.complaints() == []
 
 
-def test_any_finished_frame_is_shown_beside_its_plate_and_reference_by_keys(
+def test_the_keyboard_shows_any_finished_frame_beside_its_plate_and_reference(
     core: Client, link: str, page: Page, make_shot: MakeShot
 ) -> None:
     shot = make_shot()
@@ -211,7 +211,7 @@ def test_a_running_job_is_cancelled_from_the_page(core: Client, link: str, page:
     core.request("POST", f"/v1/jobs/{waiting}/cancel")
 
 
-def test_a_failed_job_says_why_and_what_the_core_says_is_never_markup(
+def test_a_failed_job_says_why_and_its_message_is_never_markup(
     core: Client, link: str, page: Page, tmp_path: Path, make_shot: MakeShot
 ) -> None:
     name = "<img src=x onerror=document.title='caught'>"
@@ -225,7 +225,7 @@ def test_a_failed_job_says_why_and_what_the_core_says_is_never_markup(
     assert page.complaints() == []
 
 
-def test_a_link_that_is_used_up_says_where_the_next_one_comes_from(link: str, page: Page) -> None:
+def test_a_used_link_says_how_to_get_a_new_one(link: str, page: Page) -> None:
     page.open(link)
     page.see("empty", "No jobs yet")
     page.driver.switch_to.new_window("tab")
@@ -234,7 +234,7 @@ def test_a_link_that_is_used_up_says_where_the_next_one_comes_from(link: str, pa
     assert not page.text("main")
 
 
-def test_a_core_that_is_gone_is_said_to_be(
+def test_the_page_says_when_the_core_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: Page, make_shot: MakeShot
 ) -> None:
     monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))

@@ -72,9 +72,7 @@ def interrupt_until_it_ends(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.parametrize("where", ["main thread", "pool"])
-def test_a_second_ctrl_c_ends_what_torch_keeps_busy_with_one_line_and_nothing_half_written(
-    where: str, tmp_path: Path
-) -> None:
+def test_a_second_ctrl_c_ends_a_busy_torch_with_one_line_and_no_half_written_file(where: str, tmp_path: Path) -> None:
     process = start("-c", BUSY, where, str(tmp_path / "frame.exr"))
     assert process.stdout is not None
     assert process.stdout.readline() == "busy\n"
@@ -105,7 +103,7 @@ def test_a_second_ctrl_c_ends_a_run_with_one_line_and_leaves_whole_frames(
     assert not list(tmp_path.rglob("*.partial"))
 
 
-def test_a_second_ctrl_c_ends_a_command_that_asks_for_no_stop(tmp_path: Path) -> None:
+def test_a_second_ctrl_c_ends_a_command_that_never_checks_for_a_stop(tmp_path: Path) -> None:
     scene = pan(12, height=64, width=96, step=2)
     (tmp_path / "clips" / "a").mkdir(parents=True)
     for frame, lightness in enumerate(scene.lightnesses):

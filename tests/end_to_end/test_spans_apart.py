@@ -82,7 +82,7 @@ def tasks(shot: ShotOnDisk, *options: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_pieces_of_spans_rendered_by_processes_of_their_own_are_the_bytes_of_a_whole_render(shot: ShotOnDisk) -> None:
+def test_pieces_of_spans_rendered_by_separate_processes_give_the_bytes_of_a_whole_render(shot: ShotOnDisk) -> None:
     expected = whole(shot)
     ranges = tasks(shot, "--max-span", "4")
     assert len(ranges) == 7  # the 1st, 3rd to 5th, 6th to 8th, 10th and 11th, 12th to 14th, 16th and 17th; references
@@ -94,7 +94,7 @@ def test_pieces_of_spans_rendered_by_processes_of_their_own_are_the_bytes_of_a_w
     assert {path.name: frame_bytes(path) for path in shot.written()} == expected
 
 
-def test_frames_rendered_one_by_one_are_the_bytes_of_a_whole_render(shot: ShotOnDisk) -> None:
+def test_frames_rendered_one_by_one_give_the_bytes_of_a_whole_render(shot: ShotOnDisk) -> None:
     expected = whole(shot)
     frames = list(shot.frames)
     random.Random(9).shuffle(frames)
@@ -103,7 +103,7 @@ def test_frames_rendered_one_by_one_are_the_bytes_of_a_whole_render(shot: ShotOn
     assert {path.name: frame_bytes(path) for path in shot.written()} == expected
 
 
-def test_a_model_that_hands_colour_from_frame_to_frame_has_no_span_cut() -> None:
+def test_the_spans_of_a_recurrent_model_are_not_cut() -> None:
     shot = Shot(
         plate=Plate(path="plate.####.exr"),
         output=Output(path="out.####.exr", max_span=2),

@@ -117,7 +117,7 @@ def _strange_in_module(nuke: ModuleType, stubs: _Stubs) -> list[str]:
     return found
 
 
-def test_the_fake_has_nothing_that_the_stubs_lack(nuke_session: Any, nuke: ModuleType, stubs: _Stubs) -> None:
+def test_the_fake_has_no_name_that_the_stubs_lack(nuke_session: Any, nuke: ModuleType, stubs: _Stubs) -> None:
     del nuke_session
     strange = _strange_in_module(nuke, stubs)
     for _, value in _public(nuke):

@@ -41,12 +41,12 @@ def run_inside(nuke: str) -> None:
 
 
 @pytest.mark.skipif("NUKE_EXECUTABLE" not in os.environ, reason="$NUKE_EXECUTABLE names no Nuke")
-def test_the_plug_in_does_in_a_real_nuke_what_it_does_in_the_fake() -> None:
+def test_the_plug_in_behaves_the_same_in_a_real_nuke_and_in_the_fake() -> None:
     run_inside(os.environ["NUKE_EXECUTABLE"])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="writes an executable script")
-def test_the_tests_run_inside_whatever_is_called_as_nuke_is(tmp_path: Path) -> None:
+def test_the_tests_run_inside_a_stand_in_called_like_nuke(tmp_path: Path) -> None:
     stand_in = tmp_path / "Nuke"
     stand_in.write_text(STAND_IN, encoding="utf-8")
     stand_in.chmod(0o755)

@@ -65,12 +65,12 @@ def operation(schema: Mapping[str, Any], method: str, path: str) -> Mapping[str,
     return dict(schema["paths"][found[0]][method.lower()])
 
 
-def test_every_method_of_the_client_is_held_against_the_schema() -> None:
+def test_every_method_of_the_client_is_compared_with_the_schema() -> None:
     assert set(CALLS) == {name for name in vars(Client) if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_request_and_its_answer_are_what_the_schema_says(schema: Mapping[str, Any], name: str) -> None:
+def test_a_request_and_its_answer_match_the_schema(schema: Mapping[str, Any], name: str) -> None:
     call, relied_on = CALLS[name]
     client = Recorder("http://127.0.0.1:80", "token")
     call(client)
@@ -101,7 +101,7 @@ def test_a_request_and_its_answer_are_what_the_schema_says(schema: Mapping[str, 
     assert relied_on <= set(given.get("properties", {})), "the plug-in reads what the core does not send"
 
 
-def test_the_events_and_frames_inside_an_answer_have_what_the_plug_in_reads(schema: Mapping[str, Any]) -> None:
+def test_the_events_and_frames_in_an_answer_have_the_keys_that_the_plug_in_reads(schema: Mapping[str, Any]) -> None:
     def inside(path: str, name: str) -> set[str]:
         answer = operation(schema, "GET", path)["responses"]["200"]["content"]["application/json"]["schema"]
         return set(resolved(schema, resolved(schema, answer)["properties"][name])["properties"])
@@ -112,6 +112,6 @@ def test_the_events_and_frames_inside_an_answer_have_what_the_plug_in_reads(sche
     assert inside("/v1/jobs/1/frames", "frames") >= {"frame", "confidence", "fallback", "kept"}
 
 
-def test_a_wait_stays_below_what_the_core_allows(schema: Mapping[str, Any]) -> None:
+def test_a_wait_stays_below_the_limit_of_the_core(schema: Mapping[str, Any]) -> None:
     parameters = operation(schema, "GET", "/v1/jobs/1/events")["parameters"]
     assert next(each["schema"]["maximum"] for each in parameters if each["name"] == "wait") >= 25

@@ -88,7 +88,7 @@ def test_the_toy_engine_colours_a_shot_as_a_local_run_does(
         assert (plates.read(tmp_path / "local" / name).pixels == pixels).all()
 
 
-def test_the_toy_engine_is_offered_in_nuke(install: Install, nuke: Any, tmp_path: Path) -> None:
+def test_nuke_offers_the_toy_engine(install: Install, nuke: Any, tmp_path: Path) -> None:
     nuke.pluginAddPath((PROJECT / "nuke_plugin").as_posix())
     title = "nuke_plugin/refcolorize/core/engines.py"
     install(title, blocks("Add a farm engine")[title])
@@ -113,7 +113,7 @@ def gizmo() -> str:
     return before + line + added + after
 
 
-def test_the_knob_is_one_of_the_gizmo(gizmo: str) -> None:
+def test_the_gizmo_has_the_knob(gizmo: str) -> None:
     (group,) = [step for step in parse(gizmo) if isinstance(step, Node)]
     names = [knob.name for knob in group.user_knobs]
     assert names.index("matching_height") == names.index("working_height") + 1
