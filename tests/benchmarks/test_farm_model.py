@@ -1,4 +1,4 @@
-"""The farm model where the answer is known, and within the bounds of list scheduling where it is not."""
+"""The farm model against known answers, and against the bounds of list scheduling."""
 
 from __future__ import annotations
 
@@ -48,12 +48,14 @@ def test_licences_limit_how_many_tasks_run_at_once(hosts: int, licences: int, ta
 def test_a_task_that_waits_for_a_licence_lets_other_tasks_pass() -> None:
     jobs = [[tasks(5, 5, licensed=True)], [tasks(3, 3)]]
     assert simulate(jobs, hosts=2, licences=1) == 10
-    assert simulate(jobs[::-1], hosts=2, licences=1) == 13  # both hosts take the first job's first
+    assert simulate(jobs[::-1], hosts=2, licences=1) == 13  # both hosts take the tasks of the first job first
 
 
 def test_a_step_waits_for_all_tasks_of_the_previous_step() -> None:
     assert simulate([[tasks(1), tasks(4, 2), tasks(1)]], hosts=2) == 6
-    assert simulate([[tasks(1), tasks(4, 2), tasks(1)], [tasks(2, 2)]], hosts=2) == 6  # fills the second host's time
+    assert (
+        simulate([[tasks(1), tasks(4, 2), tasks(1)], [tasks(2, 2)]], hosts=2) == 6
+    )  # the second job fills the idle time of the second host
 
 
 def test_the_cost_of_a_task_includes_the_frames_that_are_only_tracked() -> None:
@@ -68,7 +70,7 @@ def test_the_cost_of_a_task_includes_the_frames_that_are_only_tracked() -> None:
     assert costs(None, [3], run=5) == [
         100 + 3 * 10 + 5 + 10,
         100 + 1 + 5 * 10,
-    ]  # the second half passes the fifth frame
+    ]  # the second half tracks through the fifth frame
 
 
 def test_a_feature_has_the_given_frames_and_shots_and_is_reproducible() -> None:

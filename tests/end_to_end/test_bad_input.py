@@ -1,4 +1,4 @@
-"""Everything an artist can get wrong ends in one line that says what, where and what to do; nothing is half-written."""
+"""Every mistake of an artist ends in one line with the fault, its place and the remedy; nothing is half-written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MakeShot = Callable[..., ShotOnDisk]
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:
-    """The last line on standard error, which must be ours."""
+    """Return the last line on standard error, which must be our own message."""
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("stcolor: ")]
     assert lines
     return lines[-1]

@@ -1,4 +1,4 @@
-"""`stcolor colorize` on real files: what a compositor relies on."""
+"""`stcolor colorize` on real files: the behaviour that a compositor relies on."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_windows_and_metadata_of_the_plate_are_carried_over(make_shot: MakeShot)
             like=header,
             metadata={"studio/take": "7b"},
         )
-    for frame in shot.references:  # references come in the format alone, without the overscan
+    for frame in shot.references:  # the references cover only the format, without the overscan
         pixels = channels(shot.reference(frame))
         frame_files.write_frame(
             shot.reference(frame), {name: (pixels[name][8:-8, 8:-8].copy(), "half") for name in "RGB"}
@@ -310,7 +310,7 @@ def test_a_new_version_reuses_the_frames_that_a_new_keyframe_cannot_change(
     for frame in shot.frames:
         path = second.with_name(f"shot.{frame}.exr")
         assert not path.samefile(shot.output(frame))
-        with path.open("r+b") as file:  # as programs do that write in place
+        with path.open("r+b") as file:  # as programs do that write files in place
             file.seek(-1, os.SEEK_END)
             file.write(b"\0")
     assert {path.name for path in second.parent.iterdir()} == set(first)

@@ -1,4 +1,4 @@
-"""A shot on a farm: the jobs that `stcolor farm` writes are really run, by openjd and as the other engines would."""
+"""A shot on a farm: the jobs that `stcolor farm` writes are run by openjd, and as the other engines would run them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from stcolor_core.shots.shot import Shot, parse_frames
 MakeShot = Callable[..., ShotOnDisk]
 STCOLOR = str(Path(sys.executable).with_name("stcolor"))
 
-# What Nuke would be told to do, noted beside the script: one line a start, with the coloured frames that were there.
+# Stands in for Nuke: appends a line for each start, with its arguments and the coloured frames that exist.
 NUKE = """
 import json, sys
 from pathlib import Path
@@ -43,7 +43,7 @@ with (script.parent / "nuke.log").open("a") as log:
     log.write(json.dumps([sys.argv[1:], len(there)]) + "\\n")
 """
 
-# Deadline's own program as it behaves: takes two info files, keeps them as they are then, and names the job.
+# Stands in for Deadline's program: takes two info files, copies them, and prints the job's name.
 DEADLINECOMMAND = """
 import shutil, sys
 from pathlib import Path
@@ -62,7 +62,7 @@ print("Deadline Command 10.4\\n\\nResult=Success\\nJobID=" + job + "\\n\\nThe jo
 
 @pytest.fixture
 def shot(make_shot: MakeShot) -> ShotOnDisk:
-    """Nine frames with three keyframes, and the shot file of it."""
+    """A shot of nine frames with three keyframes, and its shot file."""
     made = make_shot(pan(9, height=64, width=96, step=2), references=(FIRST, FIRST + 3, FIRST + 8))
     write_shot(made)
     return made
@@ -74,7 +74,7 @@ def write_shot(shot: ShotOnDisk) -> Path:
 
 
 def farm(engine: str, shot: ShotOnDisk, *options: str) -> int:
-    """`stcolor farm ENGINE`, into a folder of the engine's name beside the plate."""
+    """Run `stcolor farm ENGINE` with a folder of the engine's name beside the plate as output."""
     return main(
         ["farm", engine, "--shot", str(shot.folder / "shot.json"), "--output", str(shot.folder / engine), *options]
     )
@@ -85,7 +85,7 @@ def host(command: str, shot: ShotOnDisk, *options: str, job: str = "openjd") -> 
 
 
 def whole(shot: ShotOnDisk) -> dict[str, bytes]:
-    """What the artist's own machine makes of the shot, asked for in one go: file name -> bytes."""
+    """Return the result of one local run of the whole shot: bytes by file name."""
     command = ["colorize", "--plate", str(shot.folder / "plate.####.exr"), "--working-height", "64"]
     command += ["--reference", str(shot.folder / "ref.####.exr"), "--output", str(shot.folder / "whole/shot.####.exr")]
     assert main(command) == 0
@@ -101,12 +101,12 @@ def openjd(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def run(shot: ShotOnDisk, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`openjd run` of the bundle, as one host does it."""
+    """Run the bundle by `openjd run`, as one host does."""
     return openjd("run", str(shot.folder / "openjd" / "template.yaml"), *arguments)
 
 
 def frames_said(text: str, how: str) -> list[int]:
-    """The frames that a run says of, each as often as it does: that they were "was there" or are "is done"."""
+    """Return the frames that a run reports with these words ("was there" or "is done"), each as often as reported."""
     return [int(frame) for frame in re.findall(rf"openjd_status: Frame (\d+) {how}", text)]
 
 
@@ -210,7 +210,7 @@ def test_a_cancelled_job_finishes_its_frame_and_keeps_it(make_shot: MakeShot) ->
 
 
 def test_cuts_are_detected_once_and_written_into_the_job(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
-    for frame in (1006, 1007, 1008, 1009):  # another scene, with the last keyframe in it
+    for frame in (1006, 1007, 1008, 1009):  # another scene, which holds the last keyframe
         lightness = 100 - shot.scene.lightnesses[frame - FIRST][::-1]
         frame_files.write_frame(shot.plate(frame), {"Y": (luminance_of(lightness), "half")})
     assert farm("openjd", shot, "--json") == 0
@@ -269,13 +269,13 @@ def test_a_bundle_is_submitted_by_the_program_of_deadline_cloud(
 
 
 def as_tasks(info: dict[str, str]) -> list[tuple[int, ...]]:
-    """The frames of each task that Deadline makes of a job."""
+    """Return the frames of each task that Deadline makes of a job."""
     frames, size = parse_frames(info["Frames"]), int(info["ChunkSize"])
     return [frames[place : place + size] for place in range(0, len(frames), size)]
 
 
 def as_command_line(plugin: dict[str, str], start: int, end: int) -> list[str]:
-    """The arguments of a task, as Deadline's CommandLine plug-in makes them."""
+    """Return the arguments of a task, as Deadline's CommandLine plug-in builds them."""
     text = plugin["Arguments"].replace("<STARTFRAME>", str(start)).replace("<ENDFRAME>", str(end))
     assert plugin["Executable"] == STCOLOR
     return shlex.split(text)
@@ -316,7 +316,7 @@ def test_deadline_gets_dependent_jobs_that_colour_the_shot(
     for task in tasks:
         assert main(as_command_line(color, task[0], task[-1])) == 0
         done += task
-        assert [int(name[5:9]) for name in sorted(colored(shot))] == sorted(done)  # so that a render may rely on it
+        assert [int(name[5:9]) for name in sorted(colored(shot))] == sorted(done)  # so that a render can use the colour
     assert main(as_command_line(verify, 0, 0)) == 0
     assert "Progress: 100%" in capsys.readouterr().out
     assert colored(shot) == whole(shot)
@@ -401,7 +401,7 @@ def test_an_unreachable_cuebot_is_reported(
     assert f"The job is in {shot.folder / 'opencue/job.xml'}." in capfd.readouterr().err
 
 
-# What runs on the hosts
+# On the hosts
 
 
 def test_a_check_reports_its_findings(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:

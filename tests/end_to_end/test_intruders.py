@@ -1,4 +1,4 @@
-"""Clients that are wrong, hostile, clumsy or many: each gets its answer, and the job that runs goes on."""
+"""Faulty, hostile, slow or very many clients: each gets its answer, and the running job continues."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NO_HTTP = (
 
 @pytest.fixture
 def busy(make_shot: MakeShot, state: Path) -> Iterator[Client]:
-    """A core with a job; at the end of the test that job is done, in one run, with every frame whole."""
+    """A core with a job; at the end of the test the job must be done, in one run, with every frame whole."""
     shot = long_shot(make_shot, 24)
     with running_core(state, device="cpu") as client:
         job = client.submit(asked_for(shot))
@@ -67,7 +67,7 @@ def head(client: Client, first: str, *more: str, token: str | None = None) -> by
 
 
 def answer(line: socket.socket) -> int:
-    """The status of what comes back; 0 where the line is closed without a word."""
+    """Return the status of the answer; 0 if the connection is closed without one."""
     with line.makefile("rb") as read:
         first = read.readline()
     return int(first.split()[1]) if first else 0
@@ -125,7 +125,7 @@ def test_a_client_that_never_finishes_its_headers_is_disconnected(
         with second.makefile("rb") as read:
             assert read.readline().split()[1] == b"200"
             second.sendall(first[:-2])
-            assert read.read().count(b"HTTP/1.1") == 0  # the rest of the first answer, and then the end
+            assert read.read().count(b"HTTP/1.1") == 0  # the rest of the first answer, then the end of the connection
         assert [answer(mute), answer(slow)] == [0, 0]
         assert busy.get("/v1/health")["device"] == "cpu"
 
@@ -143,7 +143,7 @@ def test_a_request_that_waits_longer_than_the_header_timeout_is_answered(
 def test_pipelined_requests_are_all_answered_however_long_they_take(
     busy: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second is being answered while the first one's application may still be about to return."""
+    """The second request is handled while the application may still be returning from the first one."""
     monkeypatch.setattr(heads, "_HEAD_SECONDS", 0.3)
     (job,) = (each["id"] for each in busy.get("/v1/jobs"))
     waits = f"GET /v1/jobs/{job}/events?after=100000&wait=1 HTTP/1.1"
@@ -157,7 +157,7 @@ def test_data_that_is_not_http_is_refused(busy: Client) -> None:
     for said in NO_HTTP:
         with line_to(busy) as line:
             line.sendall(said)
-            assert answer(line) in (400, 403), said[:40]  # 403 for what names no host
+            assert answer(line) in (400, 403), said[:40]  # 403 for a request without a host
 
 
 def test_two_hundred_clients_at_once_are_all_answered(busy: Client) -> None:

@@ -1,4 +1,4 @@
-"""Keyframes that end before the plate does, or hold NaN and infinity: what they do not know is never smeared."""
+"""Keyframes smaller than the plate, or with NaN and infinity: unknown colour is never smeared."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_cropped_keyframe_colours_the_rest_from_its_own_pixels(make_shot: Make
     assert (certain[known] == 1).all() and certain[~known].mean() < 1
     np.testing.assert_allclose(ab(shot, FIRST)[known], shot.scene.ab[0][known], atol=0.06)
     for frame in shot.frames:
-        ground = ab(shot, frame)[14:50, :32]  # which the red of the border would be smeared over
+        ground = ab(shot, frame)[14:50, :32]  # the red of the border would be smeared over this area
         assert np.linalg.norm(ground - (-30, 20), axis=-1).mean() < 12
 
 
@@ -63,7 +63,7 @@ def test_non_finite_pixels_of_a_keyframe_give_no_colour(
     (warning,) = (event["message"] for event in warnings if event["kind"] == "warning")
     assert "600 pixels" in warning and f"ref.{FIRST}.exr" in warning
     for frame in shot.frames:
-        assert np.abs(ab(shot, frame)).max() < 60  # the scene's own colours stay below 40
+        assert np.abs(ab(shot, frame)).max() < 60  # the chroma of the scene stays below 40
         assert np.isfinite(channels(shot.output(frame))["R"]).all()
         assert channels(shot.output(frame))["R"].max() < 2
     certain = channels(shot.output(FIRST))["rc_conf.warp"]

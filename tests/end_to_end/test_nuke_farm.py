@@ -30,7 +30,7 @@ RENDER = PLUGIN.parent / "tests" / "nuke" / "render_program.py"
 
 @pytest.fixture(autouse=True)
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The core's Python, which has this checkout, and Nuke, which has the plug-in."""
+    """The core's Python, with this checkout, and Nuke, with the plug-in."""
     for name, arguments in (("python", ""), ("Nuke15.1", f'"{RENDER}" ')):
         program = tmp_path / name
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n', encoding="utf-8")
@@ -45,7 +45,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def comp(nuke: Any, tmp_path: Path) -> Comp:
-    """The small shot, with a Write below the node."""
+    """A script of the small shot, with a Write below the node."""
     made = make_comp(nuke, tmp_path / "show")
     (made.folder / "final").mkdir()
     file = (made.folder / "final/shot.####.exr").as_posix()
@@ -54,20 +54,20 @@ def comp(nuke: Any, tmp_path: Path) -> Comp:
 
 
 def openjd(*arguments: str) -> str:
-    """What `openjd` says; it must succeed."""
+    """Run `openjd`, which must succeed, and return its output."""
     done = subprocess.run([sys.executable, "-m", "openjd", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def run(bundle: Path, script: Path, *options: str) -> str:
-    """The whole job, as one host does it."""
+    """Run the whole job, as one host does."""
     whole = ("--step", "Nuke", "--run-dependencies", "-p", f"NukeScript={script}")
     return openjd("run", str(bundle / "template.yaml"), *whole, *options)
 
 
 def saturation(folder: Path) -> list[float]:
-    """How colourful each of the frames in a folder is, in order."""
+    """Return the mean chroma of each frame in a folder, in order."""
     pictures = [plates.rgb(plates.read(path)) for path in sorted(folder.glob("shot.*.exr"))]
     return [float(picture.std(axis=-1).mean()) for picture in pictures]
 

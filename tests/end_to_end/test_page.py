@@ -35,7 +35,7 @@ MakeShot = Callable[..., ShotOnDisk]
 
 
 class Page:
-    """One tab. What a person could see and do there."""
+    """One tab, limited to the things that a person can see and do."""
 
     def __init__(self, driver: WebDriver) -> None:
         self.driver = driver
@@ -44,11 +44,11 @@ class Page:
         self.driver.get(link)
 
     def text(self, name: str) -> str:
-        """What is shown of an element; nothing where it is hidden."""
+        """Return the visible text of an element; empty if it is hidden."""
         return self.driver.find_element(By.ID, name).text
 
     def see(self, name: str, words: str) -> str:
-        """Wait until an element shows these words (a regular expression)."""
+        """Wait until the text of an element matches a regular expression."""
         found: str = until(lambda: re.search(words, shown := self.text(name)) and shown, seconds=60)
         return found
 
@@ -59,7 +59,7 @@ class Page:
         return len(self.driver.find_elements(By.CSS_SELECTOR, selector))
 
     def color(self, figure: str) -> float:
-        """How colourful a picture is: the mean of max - min over R, G, B, 0..255; -1 while there is none."""
+        """Return the mean of max - min over R, G, B of a picture, 0..255; -1 if there is no picture yet."""
         return float(
             self.driver.execute_script(
                 """
@@ -99,7 +99,7 @@ def browser() -> Iterator[WebDriver]:
 
 @pytest.fixture
 def page(browser: WebDriver) -> Iterator[Page]:
-    """A new tab, which knows no token yet."""
+    """A new tab, without a token."""
     first = browser.current_window_handle
     browser.switch_to.new_window("tab")
     browser.get_log("browser")  # type: ignore[no-untyped-call]
@@ -120,7 +120,7 @@ def core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
 
 @pytest.fixture
 def link(core: Client, capsys: pytest.CaptureFixture[str]) -> str:  # noqa: ARG001  (it must run)
-    """As `stcolor status` prints it."""
+    """Return the link that `stcolor status` prints."""
     assert main(["status"]) == 0
     found = re.search(r"http://127\.0\.0\.1:\d+/#ticket=\S+", capsys.readouterr().out)
     assert found is not None
@@ -199,12 +199,12 @@ def test_a_running_job_is_cancelled_from_the_page(core: Client, link: str, page:
     running, waiting = core.submit(asked_for(shot)), core.submit(asked_for(shot, "v002"))
     core.events(running, until=lambda event: event["kind"] == "frame" and event["done"] > 2)
     page.see("line", r"of 400 frames.* left · looking at \d+")
-    # what lies between the finished frames and the other keyframe stays open
+    # the frames between the finished ones and the other keyframe stay open
     until(lambda: page.count("path.line") == 2)
     page.click("#cancel")
     assert core.finish(running)[-1]["kind"] == "cancelled"
     page.see("jobs", "cancelled")
-    page.see("line", "of 400 frames")  # the one that waited runs now
+    page.see("line", "of 400 frames")  # the waiting job runs now
     assert core.get(f"/v1/jobs/{waiting}")["state"] == "running"
     page.click(f"[data-job='{running}']")
     page.see("line", "Cancelled after")

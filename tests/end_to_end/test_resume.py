@@ -1,4 +1,4 @@
-"""What is on disk is not made again: after a change only what it reaches, after a stop only what is missing."""
+"""Existing results are kept: a change renders only the frames that it affects, a stop only the missing ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEYS = (1001, 1004, 1007, 1010, 1013)
 
 @pytest.fixture
 def shot(make_shot: MakeShot) -> ShotOnDisk:
-    """13 frames with five keyframes, coloured."""
+    """A coloured shot of 13 frames with five keyframes."""
     shot = make_shot(pan(13, height=64, width=96, step=2), references=KEYS)
     assert shot.colorize("--cuts", "none") == 0
     return shot
@@ -31,7 +31,7 @@ def shot(make_shot: MakeShot) -> ShotOnDisk:
 def made_and_looked_at(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], *options: str
 ) -> tuple[list[int], list[int]]:
-    """The frames that another run computes, and those that it looks at."""
+    """Return the frames that another run computes, and those that it tracks."""
     capsys.readouterr()
     assert shot.colorize("--cuts", "none", "--json", *options) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -86,13 +86,13 @@ def test_requested_frames_that_exist_are_not_rendered_again(
         shot.output(frame).unlink()
     made, looked_at = made_and_looked_at(shot, capsys, "--only", "1002-1008")
     assert made == [1005, 1008]
-    # from 1004 and back from 1007 as far as 1005; from 1007 as far as 1008, and back to it from 1010
+    # from 1004, and back from 1007 to 1005; from 1007 to 1008, and back to 1008 from 1010
     assert looked_at == [1004, 1005, 1006, 1007, 1008, 1009, 1010]
     assert not shot.output(1009).exists()
 
 
 def files(paths: Iterable[Path]) -> dict[str, tuple[int, int]]:
-    """What changes when a file is written again."""
+    """Return values that change when a file is written again."""
     return {path.name: ((status := path.stat()).st_ino, status.st_mtime_ns) for path in paths}
 
 

@@ -1,4 +1,4 @@
-"""Two runs into one folder: of the same shot they may share it, of two states of it one is refused."""
+"""Two runs with one output folder: runs of the same shot may share it, a run of a changed shot is refused."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ MakeShot = Callable[..., ShotOnDisk]
 
 
 def settings(shot: ShotOnDisk) -> set[str]:
-    """The digests of the frames that are there."""
+    """Return the digests of the existing frames."""
     return {plates.read_header(path).metadata["stcolor/settings"] for path in shot.written() if path.suffix == ".exr"}
 
 
 def other(shot: ShotOnDisk) -> list[str]:
-    """The command line that colours the shot from one keyframe only, into the same folder."""
+    """Return the command line that colours the shot from one keyframe only, with the same output folder."""
     keyed = ["--reference", f"{FIRST}={shot.reference(FIRST)}", "--working-height", "64", "--cuts", "none"]
     return ["colorize", *shot.pictures(), *keyed]
 
@@ -57,7 +57,7 @@ def test_a_run_of_a_changed_shot_is_refused_while_another_run_writes(
     assert len(shot.written()) == 30
     before = settings(shot)
     assert main(other(shot)) == 0
-    assert len(before & settings(shot)) == 1  # the keyframe that both have
+    assert len(before & settings(shot)) == 1  # the keyframe that both shots have
 
 
 def test_two_processes_with_different_shots_never_mix_their_frames(shot: ShotOnDisk) -> None:
@@ -68,7 +68,10 @@ def test_two_processes_with_different_shots_never_mix_their_frames(shot: ShotOnD
         subprocess.Popen(each, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for each in (first, second)
     ]
     ended = [(*run.communicate(), run.returncode) for run in runs]
-    assert sorted(code for *_, code in ended) in ([0, 0], [0, 1])  # one after the other by chance, or one refused
+    assert sorted(code for *_, code in ended) in (
+        [0, 0],
+        [0, 1],
+    )  # either they ran one after the other, or one was refused
     assert [path.suffix for path in shot.written()] == [".exr"] * 30
     for _, err, code in ended:
         assert not code or ("is being written by process" in err and "Traceback" not in err)
@@ -143,13 +146,13 @@ def test_a_frame_that_another_run_overwrote_before_the_claim_is_written_again(
     changed = replace(asked, method=replace(asked.method, chroma=0.5))
     list(colorize(asked, device="cpu"))
     expected = dict(plan_run(asked).digests)
-    shot.output(FIRST + 3).unlink()  # so that there is something to do
+    shot.output(FIRST + 3).unlink()  # so that there is a frame to render
     take, entered = Claim.__enter__, []
 
     def overtaken(claim: Claim) -> Claim:
         if not entered:
             entered.append(claim)
-            list(colorize(changed, device="cpu"))  # begins and ends between this run's look and its claim
+            list(colorize(changed, device="cpu"))  # begins and ends between this run's check and its claim
         return take(claim)
 
     monkeypatch.setattr(Claim, "__enter__", overtaken)

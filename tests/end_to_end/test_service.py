@@ -1,4 +1,4 @@
-"""`stcolor serve | status | stop` and real shots through the socket."""
+"""`stcolor serve | status | stop`, and real shots through the socket."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_second_start_in_the_background_finds_the_core_and_starts_nothing(
     with running_core(state, device="cpu") as client:
         assert main(["serve", "--background"]) == 0
         assert client.connection.url in capsys.readouterr().out
-        assert not (state / "background.log").exists()  # what a process that was started would have
+        assert not (state / "background.log").exists()  # the environment that a started process would have
 
 
 def test_a_start_overtaken_by_another_leaves_no_spare_process(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,13 +132,13 @@ def test_a_start_overtaken_by_another_leaves_no_spare_process(state: Path, monke
 
     monkeypatch.setattr(subprocess, "Popen", Popen)
     lock = CoreLock(state)
-    assert lock.acquire()  # as the one that overtakes does
+    assert lock.acquire()  # as the overtaking start does
     with ThreadPoolExecutor(1) as beside:
         returned = beside.submit(main, ["serve", "--background", "--device", "cpu"])
         until(lambda: spares)
         with running_core(state, device="cpu"):
             assert returned.result(PATIENCE) == 0
-    lock.close()  # from here on a process that was still waking up would become the core
+    lock.close()  # from now on a process that is still starting would become the core
     try:
         assert spares[0].wait(20) == 0
     finally:
@@ -152,7 +152,7 @@ def test_of_two_simultaneous_background_starts_one_starts_the_core_and_the_other
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     try:
         said = [process.communicate(timeout=PATIENCE) for process in both]
-        assert said[0][0] == said[1][0]  # what the one that finds a core adds goes to standard error
+        assert said[0][0] == said[1][0]  # the start that finds a core writes its remark to standard error
         assert [process.returncode for process in both] == [0, 0], said
     finally:
         assert main(["stop"]) == 0
@@ -220,7 +220,7 @@ def test_a_preview_of_the_frame_being_written_does_not_disturb_the_job(
     writing, submitted, previewed = threading.Event(), threading.Event(), threading.Event()
     whole, must_stop = plates.is_complete, Worker._must_stop
 
-    def held(path: Path) -> bool:  # the shot's frame, once it is written and before it has its name
+    def held(path: Path) -> bool:  # the shot's frame, after it is written and before it is renamed
         if path.name.startswith(f".shot.{FIRST + 2}.exr") and not writing.is_set():
             writing.set()
             assert previewed.wait(PATIENCE)

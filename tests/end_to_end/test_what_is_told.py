@@ -1,4 +1,4 @@
-"""What a run says of its inputs at the start: the colour space of each and why, the layer, and colour in the plate."""
+"""The report on the inputs at the start of a run: colour spaces with reasons, the layer, and colour in the plate."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def converted(rgb: np.ndarray, space: str) -> np.ndarray:
 
 
 def in_space(shot: ShotOnDisk, space: str, suffix: str) -> None:
-    """Write plate and references again in another space and file type."""
+    """Write plate and references again in another colour space and file type."""
     for frame in shot.frames:
         y = channels(shot.plate(frame))["Y"]
         save(shot.folder / f"plate.{frame}.{suffix}", converted(np.repeat(y[..., None], 3, axis=-1), space))
@@ -65,7 +65,7 @@ def test_the_colour_space_of_the_plate_applies_to_references_of_the_same_type(
     assert f"Reference 1001, 1005 {shot.folder / f'ref.####.{suffix}'}: {space} (the plate's" in references
     layers = channels(shot.output(FIRST))
     error = np.dstack([layers["rc_ab.u"], layers["rc_ab.v"]]) - shot.scene.ab[0]
-    assert np.percentile(np.abs(error), 85) < 0.6  # integers clip what is out of the space's gamut
+    assert np.percentile(np.abs(error), 85) < 0.6  # integers clip values outside of the gamut
     said = plates.read_header(shot.output(1003)).metadata
     assert said["stcolor/inputs"] == (
         f"Plate plate.1001.{suffix}: {space} (as given); "
@@ -112,7 +112,7 @@ def test_a_setting_without_effect_is_reported(
 
 
 def with_passes(shot: ShotOnDisk) -> None:
-    """The plate as a render with an albedo pass in front of the beauty."""
+    """Write the plate as a render whose albedo pass comes before the beauty."""
     for frame in shot.frames:
         y = channels(shot.plate(frame))["Y"]
         albedo = {f"albedo.{name}": (np.full_like(y, 0.5), "half") for name in "RGB"}

@@ -1,4 +1,4 @@
-"""Nothing that an artist has made is lost: scans, keyframes, painted frames, and versions are never written over."""
+"""The artist's work is never overwritten: scans, keyframes, painted frames and versions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def kept_and_made(capsys: pytest.CaptureFixture[str]) -> tuple[list[int], list[int], str]:
-    """The frames that a run with --json kept, those it made, and its warnings."""
+    """Run with --json; return the frames that it kept, those that it made, and its warnings."""
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     frames = [event for event in events if event["kind"] == "frame"]
     warnings = "\n".join(event["message"] for event in events if event["kind"] == "warning")
@@ -40,7 +40,7 @@ def kept_and_made(capsys: pytest.CaptureFixture[str]) -> tuple[list[int], list[i
     return kept, made, warnings
 
 
-# What is read is never written
+# Inputs are never overwritten
 
 
 def through_a_link(shot: ShotOnDisk) -> str:
@@ -108,7 +108,7 @@ def test_names_that_differ_only_in_case_are_the_same_file(make_shot: MakeShot) -
 
 def test_a_sequence_of_keyframes_is_protected_together_with_a_single_one(make_shot: MakeShot) -> None:
     shot = make_shot(pan(2, height=64, width=96, step=2), references=(FIRST, FIRST + 1))
-    for frame in shot.frames:  # frames 1 and 2, so that numbers of references and of frames are the same
+    for frame in shot.frames:  # frames 1 and 2, so that the numbers of references and frames are equal
         shot.plate(frame).rename(shot.folder / f"p.{frame - 1000}.exr")
         shot.reference(frame).rename(shot.folder / f"{'one' if frame == FIRST else 'other'}.{frame - 1000}.exr")
     before = contents(shot.folder)
@@ -169,15 +169,15 @@ def test_results_among_the_references_are_not_used_as_keyframes(
     assert "1003" in (line := said(capsys)) and "ref.####.exr" in line and "FRAME=PATH" in line
     picture = plates.read(shot.reference(1003))
     painted = {name: (picture.pixels[..., i] * 0.9, "half") for i, name in enumerate(picture.channels) if name in "RGB"}
-    write_frame(shot.reference(1003), painted)  # painted over, in a program that drops our metadata
+    write_frame(shot.reference(1003), painted)  # painted in a program that drops our metadata
     assert shot.colorize("--output", str(shot.folder / "second/shot.####.exr")) == 0
 
 
-# What somebody has painted stays
+# Painted frames are kept
 
 
 def paint(path: Path) -> None:
-    """Change the pixels of a frame and keep all of its metadata, as an EXR editor does."""
+    """Change the pixels of a frame but keep all of its metadata, as an EXR editor does."""
     import OpenImageIO as oiio
 
     picture = oiio.ImageBuf(str(path))
@@ -263,7 +263,7 @@ def test_a_frame_painted_while_the_shot_is_coloured_is_kept(make_shot: MakeShot)
     for result in colorize(
         Shot.load(wish), device="cpu", report=lambda e: warnings.append(e.message) if e.kind == "warning" else None
     ):
-        if result.frame == 1001:  # the first that is written; 1004 is the last one
+        if result.frame == 1001:  # the first frame written; 1004 is the last one
             paint(shot.output(1004))
             theirs = shot.output(1004).read_bytes()
         kept[result.frame] = result.kept
@@ -307,7 +307,7 @@ def test_a_copy_shares_its_blocks_if_the_disk_can(tmp_path: Path) -> None:
     try:
         (disk / "one").write_bytes(os.urandom(150 << 20))
         for number in range(5):
-            copy_or_link(disk / "one", disk / f"copy{number}")  # which would not fit five times
+            copy_or_link(disk / "one", disk / f"copy{number}")  # five real copies would not fit
         with (disk / "copy0").open("r+b") as file:
             file.write(b"changed")
         assert (disk / "copy1").read_bytes() == (disk / "one").read_bytes() != (disk / "copy0").read_bytes()

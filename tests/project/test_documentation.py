@@ -1,4 +1,4 @@
-"""The documentation: what could grow stale in it is compared with the code that it is about."""
+"""The documentation: every part that could become outdated is compared with the code."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def load(script: Path) -> ModuleType:
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
-    """Each command line of `stcolor` in a code block that could be typed as it is: where it is, and its words."""
+    """Yield each `stcolor` command line in a code block that can be typed as it is: its place and its words."""
     for path in TEXTS:
         for block in _FENCE.findall(path.read_text(encoding="utf-8")):
             for line in block.replace("\\\n", " ").splitlines():

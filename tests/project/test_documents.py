@@ -1,4 +1,4 @@
-"""What documents and docstrings say of one another is so: names, sections, files, versions."""
+"""The references between documents and code are valid: names, sections, files, versions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES = sorted(set(re.findall(r"`((?:method|images|shots|evaluation)\.[\w.]+)`",
 
 
 def texts() -> dict[str, str]:
-    """Return every text of the repository by its path; not what tools or users put there, nor this file."""
+    """Return every text of the repository by its path, without the files of tools and users and without this file."""
     tops = [path for path in PROJECT.iterdir() if path.suffix in SUFFIXES]
     inner = [path for folder in FOLDERS for path in (PROJECT / folder).rglob("*") if path.suffix in SUFFIXES]
     programs = [PROJECT / ".ci" / "run", PROJECT / ".ci" / "lowest"]

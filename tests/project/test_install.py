@@ -1,4 +1,4 @@
-"""install.py, run for real on a tiny project that needs no package from anywhere."""
+"""install.py, run for real on a tiny project that needs no package from outside."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def install() -> ModuleType:
 
 @pytest.fixture
 def places(install: ModuleType, tmp_path: Path) -> Any:
-    """A checkout and a home of this test's own; the checkout is empty unless the test asks for `project`."""
+    """A checkout and a home folder for one test; the checkout is empty unless the test uses `project`."""
     return install.Places(tmp_path / "checkout", tmp_path / "home")
 
 
@@ -63,7 +63,7 @@ def home(places: Any) -> Path:
 
 @pytest.fixture
 def project(install: ModuleType, places: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout of a project that installs in a second."""
+    """A checkout with a project that installs in a second."""
     root = Path(places.project)
     files = {
         "pyproject.toml": PYPROJECT,
@@ -91,9 +91,9 @@ def wheelhouse(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment as install.py makes it, once for all tests, since that takes seconds."""
+    """A virtual environment as install.py makes it, made once for all tests, since that takes seconds."""
     install = load()
-    install.FREE_GB = 0  # what torch takes, which these tests do not install
+    install.FREE_GB = 0  # the space that torch takes, which these tests do not install
     folder = tmp_path_factory.mktemp("template")
     setup = install.Setup(install.Places(folder / "checkout", folder / "home"), folder / "venv")
     install.make_venv(setup)
@@ -103,7 +103,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def setup(install: ModuleType, places: Any, project: Path, template: Path) -> Any:
-    """An environment that nothing was installed into yet, and the tiny project beside it."""
+    """A new environment without packages, beside the tiny project."""
     shutil.copytree(template, project.parent / "venv", symlinks=True)
     return install.Setup(places, project.parent / "venv")
 
@@ -416,7 +416,7 @@ PLUGINS = [
 
 
 class StandIn(ModuleType):
-    """As much of `nuke` as a block may use."""
+    """The part of `nuke` that a block may use."""
 
     def __init__(self) -> None:
         super().__init__("nuke")
@@ -436,7 +436,7 @@ def put(install: ModuleType, init: Path, plugin: str = "/opt/nuke_plugin") -> bo
 
 
 def start_nuke(init: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Run an init.py as Nuke does; the plug-in paths it adds."""
+    """Run an init.py as Nuke does; return the plug-in paths that it adds."""
     nuke = StandIn()
     monkeypatch.setitem(sys.modules, "nuke", nuke)
     exec(compile(init.read_bytes(), str(init), "exec"), {})

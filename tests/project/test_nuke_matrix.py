@@ -1,4 +1,4 @@
-"""CI's runs of the plug-in in the Pythons of real Nukes: what is said where there is no such Python."""
+"""The plug-in's tests in the Python versions of real Nukes: the output if a version is missing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / ".ci" / "nuke_matrix.py"
 
 @pytest.fixture
 def matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script, with a project of one file, on a machine without another Python."""
+    """The script with a project of one file, on a machine without other Python versions."""
     spec = importlib.util.spec_from_file_location("nuke_matrix", SCRIPT)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

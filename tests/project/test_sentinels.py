@@ -1,4 +1,4 @@
-""".ci/sentinels.py around commands that behave, and around commands that do not."""
+"""The script .ci/sentinels.py with commands that touch sentinels, and with commands that do not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sentinels() -> ModuleType:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout whose user has coloured something."""
+    """A checkout with a coloured shot of the user."""
     (tmp_path / "checkout" / "out").mkdir(parents=True)
     (tmp_path / "checkout" / "out" / "theirs.exr").touch()
     (tmp_path / "checkout" / "module.py").touch()

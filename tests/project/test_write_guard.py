@@ -1,4 +1,4 @@
-"""The guard that keeps tests in their own folder, on a folder beside the one that it allows."""
+"""The guard that keeps tests in their own folder, tried with a folder beside it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TESTS = Path(__file__).resolve().parents[1]
 
 @pytest.fixture
 def theirs(tmp_path: Path) -> Path:
-    """A folder that is not the test's, with a file and a folder in it."""
+    """A folder outside of the test's own, with a file and a folder in it."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "theirs" / "folder").mkdir(parents=True)
     (tmp_path / "theirs" / "file").write_text("theirs", encoding="utf-8")
@@ -131,7 +131,7 @@ def test_goes_home(): (pathlib.Path.home() / "file").touch()
 
 
 def test_a_test_that_writes_elsewhere_fails_and_changes_nothing(theirs: Path) -> None:
-    """A run of its own, with the conftest.py that these tests run with."""
+    """Runs pytest separately, with the conftest.py of these tests."""
     checkout = theirs.parent
     for name in ("conftest.py", "core/write_guard.py"):
         shutil.copy(TESTS / name, checkout)

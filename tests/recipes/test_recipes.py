@@ -1,4 +1,4 @@
-"""Each recipe of docs/develop/recipes.md is run as it stands there."""
+"""Each recipe of docs/develop/recipes.md is run unchanged."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_nuke_offers_the_toy_engine(install: Install, nuke: Any, tmp_path: Path)
 
 @pytest.fixture
 def gizmo() -> str:
-    """The gizmo with the recipe's lines below working_height."""
+    """Return the gizmo with the recipe's lines added below working_height."""
     text = (PROJECT / "gizmos" / "RefColorize.gizmo").read_text(encoding="utf-8")
     added = blocks("Add a knob to the node")["gizmos/RefColorize.gizmo"]
     before, line, after = text.partition(" working_height 432\n")

@@ -207,8 +207,8 @@ def test_cancel_reaches_every_preview_that_waits(
     core: Client, comp: Comp, render: Any, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cancelled = threading.Event()
-    reach = render.RenderTask._core
-    monkeypatch.setattr(render.RenderTask, "_core", lambda self: cancelled.wait(60) and reach(self))
+    reach = render.RenderTask._reach_core
+    monkeypatch.setattr(render.RenderTask, "_reach_core", lambda self: cancelled.wait(60) and reach(self))
     previews = [render.preview(comp.node, frame) for frame in (1002, 1003, 1005)]
     comp.node["cancel"].execute()
     cancelled.set()
