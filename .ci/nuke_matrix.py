@@ -74,7 +74,7 @@ def run_tests(python: str, qt: str, folder: Path) -> tuple[int, str]:
     Args:
         python: The interpreter to make the environment with.
         qt: The requirement of the Qt binding, for pip.
-        folder: Where to make the environment.
+        folder: The folder of the new environment.
 
     Returns:
         The exit status and the output of the last command.

@@ -53,7 +53,7 @@ def snapshot(folder: Path) -> dict[str, str]:
     """Return the watched folders and files under a folder, each with its time of change and hash.
 
     Args:
-        folder: Where to look.
+        folder: The folder to look at.
     """
     states = {}
     for parent, folders, files in os.walk(folder):
@@ -84,7 +84,7 @@ def plant(folder: Path, sentinels: dict[str, str]) -> list[Path]:
     """Write sentinels, except into top-level folders that already exist.
 
     Args:
-        folder: Where to write.
+        folder: The folder to write to.
         sentinels: Texts by relative path.
 
     Returns:
@@ -110,7 +110,7 @@ def planted(folder: Path, sentinels: dict[str, str]) -> Iterator[None]:
     """Plant sentinels, and remove them at the end. A folder that has other files by then stays.
 
     Args:
-        folder: Where to write.
+        folder: The folder to write to.
         sentinels: Texts by relative path.
 
     Yields:

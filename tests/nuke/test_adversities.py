@@ -1,4 +1,4 @@
-"""The whole way from the button to the picture, in every Nuke that there may be."""
+"""The whole way from the button to the picture, under every adverse behaviour of Nuke."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_node_deleted_while_its_button_waits_is_dropped(
 
 
 def _after(turns: int) -> Callable[[], bool]:
-    """True at the turn of that number."""
+    """Return True at the call with that number."""
     left = iter(range(turns))
     return lambda: next(left, None) is None
 

@@ -1,4 +1,4 @@
-"""The evaluator of Nuke's expressions against what numpy computes, and what it must refuse."""
+"""The evaluator of Nuke's expressions: its values against numpy, and the syntax that it must refuse."""
 
 import numpy as np
 import pytest
@@ -74,9 +74,9 @@ def test_minus_zero_survives_a_conditional():
         ("1 ? 2", "':' is missing"),
         ("1 2", "'2' is not expected"),
         ("2 ^ 3", "'\\^' is not part"),
-        ("2 ** 3", "'\\*' stands where"),
+        ("2 ** 3", "'\\*' is not a value"),
         ("a = 1", "'=' is not part"),
-        ("* 3", "'\\*' stands where"),
+        ("* 3", "'\\*' is not a value"),
         ("[python 1]", "'\\[' is not part"),
     ],
 )

@@ -1,4 +1,4 @@
-"""gizmos/RefColorize.gizmo: what it declares. What it computes is in test_gizmo_composite.py."""
+"""The declarations of gizmos/RefColorize.gizmo. test_gizmo_composite.py tests its pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INSIDE = GROUP.children
 USER_KNOBS = {knob.name: knob for knob in GROUP.user_knobs if knob.name}
 BUTTONS = [knob for knob in GROUP.user_knobs if knob.number == 22]
 
-# knob -> its addUserKnob number and the value a new node has, as the script has it
+# knob -> its addUserKnob number, and the value of a new node as written in the script
 KNOBS = {
     "refcolorize_version": (3, "2"),
     "node_id": (1, None),
@@ -166,7 +166,7 @@ def test_nothing_in_it_points_to_a_file_or_runs_python_by_itself():
 
 
 def test_channels_are_named_as_nuke_writes_them():
-    """A mask of one channel names the others of its layer as off; none of 653 public scripts has `rgba.red` alone."""
+    """A mask of one channel names the others of its layer as off; none of 653 public scripts has only `rgba.red`."""
     for node in nodes(INSIDE):
         for name, mask in node.knobs.items():
             if re.fullmatch(r"channel\d", name) and "." in mask:

@@ -1,4 +1,4 @@
-"""What the gizmo computes: its composite against the core's, its other outputs, and what passes through."""
+"""The gizmo's pictures: its composite against the core's, its other outputs, and the layers that pass through."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALIASES = dict(zip(SPACES, ("lin_rec709", "ACEScg", "ACES2065-1", "lin_p3d65", "
 
 
 def rgba(rgb: np.ndarray, **others: np.ndarray) -> Picture:
-    """A plate: (H, W) grey or (H, W, 3), an alpha that must stay, and a layer of its own."""
+    """Return a plate of grey (H, W) or colour (H, W, 3), with an alpha that must stay and a layer of its own."""
     rgb = np.broadcast_to(rgb[..., None], (*rgb.shape, 3)) if rgb.ndim == 2 else rgb
     size = rgb.shape[:2]
     alpha, depth = np.linspace(0, 1, size[0] * size[1]).reshape(size), np.full(size, 7.0)
@@ -28,7 +28,7 @@ def rgba(rgb: np.ndarray, **others: np.ndarray) -> Picture:
 
 
 def result(ab: np.ndarray, confidence: np.ndarray | None = None, **others: np.ndarray) -> Picture:
-    """What the Read gives for a frame with the chroma ab (H, W, 2)."""
+    """Return the channels that the Read gives for a frame with the chroma ab, (H, W, 2)."""
     size = ab.shape[:2]
     confidence = np.ones(size, np.float32) if confidence is None else confidence
     channels = {"rgba.red": np.full(size, 99, np.float32), "rc_ab.u": ab[..., 0], "rc_ab.v": ab[..., 1]}
@@ -48,7 +48,7 @@ def random_ab(size: tuple[int, int], *, seed: int = 1) -> np.ndarray:
 
 
 def greys() -> np.ndarray:
-    """Every finite half float from -60 to 60, -0.0 with them, and what a float plate may hold besides."""
+    """Return every finite half float from -60 to 60, with -0.0, and further values of float plates."""
     halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     with np.errstate(invalid="ignore"):
         kept = halves[np.isfinite(halves) & (np.abs(halves) < 60)].astype(np.float32)
@@ -74,7 +74,7 @@ def test_the_colour_equals_the_composite_of_the_core(space, exposure, colourful)
     random = np.random.default_rng(2)
     grey = np.concatenate([random.uniform(-0.1, 0.05, (20, 50)), random.uniform(0, 4, (60, 50))])
     pixels = np.repeat(grey[..., None], 3, axis=-1) + colourful * random.uniform(-0.1, 0.3, (80, 50, 3))
-    pixels[:10, :, 0] = pixels[:10, :, 1]  # two channels alike do not make a grey
+    pixels[:10, :, 0] = pixels[:10, :, 1]  # two equal channels are not grey
     pixels[10:20, :, 2] = pixels[10:20, :, 1]
     pixels = pixels.astype(np.float32)
     ab = random_ab((80, 50))
@@ -126,7 +126,7 @@ def test_alpha_and_all_layers_of_the_plate_pass_through_and_the_layers_of_the_re
         joined = {**read, **plate}
         kept = [channel for channel in joined if not channel.startswith("rgba.")]
         assert {"rc_ab.u", "rc_ab.v", "rc_conf.warp", "rc_conf.track", "rc_st.u"} <= set(out)
-        for channel in kept if name == "matte" else [*kept, "rgba.alpha"]:  # a matte's alpha is what it covers
+        for channel in kept if name == "matte" else [*kept, "rgba.alpha"]:  # the alpha of a matte is its coverage
             np.testing.assert_array_equal(out[channel], joined[channel], err_msg=f"{channel} of {name}")
 
 

@@ -1,4 +1,4 @@
-"""Reading Nuke scripts by Tcl."""
+"""The reader of Nuke scripts, which uses Tcl."""
 
 import pytest
 from nkscript import Layer, Node, Push, ScriptError, Set, Version, nodes, parse, words

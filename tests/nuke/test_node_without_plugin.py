@@ -1,4 +1,4 @@
-"""The node on a host that has nothing but Nuke: its pulldowns do what they say."""
+"""The node on a host without the plug-in: its pulldown menus work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GIZMOS = Path(__file__).parents[2] / "gizmos"
 
 @pytest.fixture
 def node(nuke: Any, tmp_path: Path) -> Any:
-    """A node that shows v001 of two versions; of `v0` folders above they must not be mistaken for one."""
+    """A node that shows v001 of two versions; a parent folder named like a version must not be mistaken for one."""
     nuke.pluginAddPath(GIZMOS.as_posix())
     made = nuke.createNode("RefColorize")
     folder = tmp_path / "v001" / "RefColorize1"

@@ -1,4 +1,4 @@
-"""docs/nuke_facts.yaml has a line for everything that the plug-in and the gizmo assume of Nuke."""
+"""docs/nuke_facts.yaml has a line for every assumption on Nuke in the plug-in and the gizmo."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The tests that need nothing but Nuke, inside a real one; and inside a stand-in, so that the way there is tried.
+"""The tests that need only Nuke, run inside a real Nuke, and inside a stand-in to try the command.
 
-$NUKE_EXECUTABLE names the Nuke. What these tests may use inside it: Python, pytest, the plug-in, and no numpy.
+$NUKE_EXECUTABLE names the Nuke. Inside it these tests may use Python, pytest and the plug-in, but no numpy.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def run_inside(nuke: str) -> None:
-    """Run `TESTS` there; at least half of them must have been tests for it."""
+    """Run `TESTS` in that Nuke; at least half of them must not be skipped."""
     command = [nuke, "-t", str(HERE / "in_nuke.py"), str(Path(pytest.__file__).parents[1])]
     tests = [str(HERE / name) for name in TESTS]
     done = subprocess.run(

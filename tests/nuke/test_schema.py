@@ -1,4 +1,4 @@
-"""What the plug-in's client asks, and what it relies on in the answers, held against the core's own schema."""
+"""The requests of the plug-in's client, and the keys that it reads in the answers, against the core's schema."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOT = {"plate": {"path": "/a.####.exr"}, "output": {"path": "/b.####.exr"}}
 JOB = {"id", "kind", "state", "done", "total", "looking", "error", "frame", "output", "seconds_left"}
 EVENT = {"number", "kind", "time", "message", "frame", "path", "done", "total", "kept", "confidence", "fallback"}
 
-# Each method of the client with arguments, and the keys of its answer that the plug-in reads; None: it is a picture.
+# Each method of the client with arguments, and the keys of its answer that the plug-in reads; None for a picture.
 CALLS: dict[str, tuple[Callable[[Client], Any], set[str] | None]] = {
     "health": (lambda c: c.health(), {"version", "protocol", "device", "device_name", "free_memory", "models"}),
     "submit": (lambda c: c.submit(SHOT), JOB),
@@ -33,7 +33,7 @@ CALLS: dict[str, tuple[Callable[[Client], Any], set[str] | None]] = {
 
 
 class Recorder(Client):
-    """Keeps each request and answers it with what every method takes."""
+    """Keeps each request, and gives an answer that suits every method."""
 
     def _exchange(self, method: str, path: str, body: Any, timeout: float) -> tuple[int, bytes]:  # noqa: ARG002
         self.request = (method, path, body)
@@ -49,14 +49,14 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, An
 
 
 def resolved(schema: Mapping[str, Any], part: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A part of the schema, its reference followed; of a list, its items."""
+    """Return a part of the schema with its reference resolved; for a list, that of its items."""
     while "$ref" in part or "items" in part:
         part = part["items"] if "items" in part else schema["components"]["schemas"][part["$ref"].rpartition("/")[2]]
     return part
 
 
 def operation(schema: Mapping[str, Any], method: str, path: str) -> Mapping[str, Any]:
-    """The one operation that a request's method and path mean."""
+    """Return the one operation that matches a request's method and path."""
     exact = [path] if path in schema["paths"] else []
     patterns = [p for p in schema["paths"] if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", p), path)]
     found = exact or patterns

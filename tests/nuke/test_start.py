@@ -1,4 +1,4 @@
-"""What Nuke runs at its start: init.py everywhere, menu.py in the GUI."""
+"""The start of Nuke: init.py everywhere, menu.py in the GUI."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOO_DEAR = ("http", "socket", "subprocess", "PySide2", "PySide6", "asyncio", "ss
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Iterator[Path]:
-    """The plug-in as it is installed, to be broken."""
+    """A copy of the installed plug-in, which a test may break."""
     for name in ("nuke_plugin", "gizmos"):
         shutil.copytree(PLUGIN.parent / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     yield tmp_path / "nuke_plugin"
@@ -93,7 +93,7 @@ def test_a_broken_plug_in_does_not_stop_nuke(
 
 
 def test_starting_loads_no_network_no_qt_and_no_thread() -> None:
-    """In a fresh process, since this one has them all."""
+    """Uses a fresh process, since this one has already loaded them."""
     here = Path(__file__).parent
     script = f"""
 import sys, threading

@@ -81,7 +81,7 @@ class Submission:
 
     Attributes:
         engine: A key of ENGINES.
-        path: Where the job was written.
+        path: The folder that the job was written to.
         tasks: Number of tasks.
         submitted: Whether the engine has the job.
         job: The engine's identifier of the job; "" if it was not submitted.
