@@ -1,4 +1,4 @@
-"""What Deadline 10 documents for info files.
+"""The keys of info files that Deadline 10 documents.
 
 Job info: "Manual Job Submission" of its manual,
 https://docs.thinkboxsoftware.com/products/deadline/10.1/1_User%20Manual/manual/manual-submission.html, which ynput's

@@ -1,4 +1,4 @@
-"""Damage picture files and read them: run as a program, so that a crash of a library is one of this process alone.
+"""Damage picture files and read them, in a program of its own so that a library's crash ends only this process.
 
     python tests/core/fuzz_pictures.py FOLDER --seed 1 --cases 5000
 

@@ -1,4 +1,4 @@
-"""Pictures to test with, written by OpenImageIO itself."""
+"""Test pictures, written by OpenImageIO itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evidence of one colour a kind, for tests of what is made of it."""
+"""Evidence with one colour for each kind of candidate, for tests of the refinement."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Synthetic clips whose truth is known."""
+"""Synthetic clips with known truth."""
 
 from __future__ import annotations
 

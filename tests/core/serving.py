@@ -1,4 +1,4 @@
-"""A real core on a real socket, and a client that speaks plain HTTP with it."""
+"""A real core on a real socket, and a client that sends plain HTTP."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Keeps the process that runs the tests from writing outside its own folder. Needs Python 3.9 and no package.
+"""Keep the process that runs the tests from writing outside its own folder. Needs Python 3.9 and no package.
 
-It sees what Python itself opens, makes, moves and removes (https://docs.python.org/3/library/audit_events.html). What
-libraries write by themselves, and what other processes write, it does not see: `.ci/sentinels.py` looks for that.
+It sees the files that Python itself opens, makes, moves and removes
+(https://docs.python.org/3/library/audit_events.html). It does not see writes by libraries or by other processes;
+`.ci/sentinels.py` detects those.
 """
 
 from __future__ import annotations

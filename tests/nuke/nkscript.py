@@ -25,7 +25,7 @@ class UserKnob:
 
     number: the kind (2 file, 20 tab, 22 button...). label: the name if the line has none. text: the part after T,
     the script of a button, the knob that a link leads to, or the words of a text. choices: of an enumeration. limits:
-    of a slider. flags: as written, "+STARTLINE". default: the value that the node's body gives the knob, None without one.
+    of a slider. flags: as written, "+STARTLINE". default: the value from the node's body, None without one.
     """
 
     number: int

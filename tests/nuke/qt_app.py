@@ -27,7 +27,7 @@ NUKE_COLORS = {
 
 
 def application() -> Any:
-    """The QApplication of this process, offscreen. Skips the test if PySide 6 or 2 or one of its libraries is missing."""
+    """The QApplication of this process, offscreen. Skips the test if PySide or one of its libraries is missing."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     try:
         from refcolorize.host.qt import QtGui, QtWidgets

@@ -1,4 +1,4 @@
-"""A new object that no reference shows: nobody can know its colour, so it stays near neutral, and says so."""
+"""A new object that no reference shows: its colour is unknown, so it stays near neutral with low confidence."""
 
 from __future__ import annotations
 

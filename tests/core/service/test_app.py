@@ -1,4 +1,4 @@
-"""The HTTP interface on a real socket: what it lets in, and how it answers what it does not."""
+"""The HTTP interface on a real socket: the requests that it accepts, and its answers to the others."""
 
 from __future__ import annotations
 

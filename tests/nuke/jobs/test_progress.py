@@ -1,4 +1,4 @@
-"""How a job's standing is kept and said."""
+"""The state of a job, and its line for the artist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a job from the node begins, ends badly, and is found again, over the strict fake of Nuke with a real core."""
+"""Jobs from the node: their start, their failures and their recovery, over the fake of Nuke with a real core."""
 
 from __future__ import annotations
 

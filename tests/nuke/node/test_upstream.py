@@ -1,4 +1,4 @@
-"""An input that is no plain Read is rendered again only where something upstream of it has changed."""
+"""An input that is not a plain Read is rendered again only if a node upstream has changed."""
 
 from __future__ import annotations
 

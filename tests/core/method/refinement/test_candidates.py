@@ -1,4 +1,4 @@
-"""What may colour a frame, and what the fixed rule makes of it."""
+"""The colour candidates of a frame, and the choice that the fixed rule makes among them."""
 
 from __future__ import annotations
 

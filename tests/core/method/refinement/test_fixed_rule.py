@@ -1,4 +1,4 @@
-"""Whom the standard model trusts: flow in sight, then tracked places, then places anywhere."""
+"""The order of trust of the fixed rule: visible flow, then tracked places, then any place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The detectors for real: torchvision's network with seeded weights; detectron2's where it is installed."""
+"""The real detectors: torchvision's network with seeded weights, and detectron2's if it is installed."""
 
 from __future__ import annotations
 
