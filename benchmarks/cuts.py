@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from stcolor_core.images.color import lightness, luminance_of, srgb_decode
-from stcolor_core.shots.cuts import find_cuts
+from stcolor_core.shots.cuts import CutDetector
 
 Frames = list[np.ndarray]  # (H, W) float32 linear light, 0..1
 Find = Callable[[Iterable[tuple[int, np.ndarray]]], list[int]]
@@ -48,6 +48,13 @@ COLUMNS = [
     "dissolve",
 ]
 LINEAR = srgb_decode(np.arange(256, dtype=np.float32) / 255)
+
+
+def find_cuts(frames: Iterable[tuple[int, np.ndarray]], *, threshold: float) -> list[int]:
+    """Return the first frames of new scenes among (frame number, L*) in time order."""
+    finder = CutDetector(threshold=threshold)
+    cuts = [cut for frame, lightness in frames for cut in finder.add(frame, lightness)]
+    return cuts + finder.finish()
 
 
 @dataclass(frozen=True)

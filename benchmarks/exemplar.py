@@ -38,7 +38,7 @@ from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan
-from stcolor_core.terminal import share_the_machine
+from stcolor_core.terminal import limit_threads
 
 MIB = 2**20
 TINY = (64, 32)
@@ -137,7 +137,7 @@ def ours(
 
 def child(which: str, what: str, pan: Pan, output: Path, *, exact: bool) -> None:
     """Colour the pan, write the result to a file, and print the cost as one JSON object."""
-    share_the_machine()  # as `stcolor` does
+    limit_threads()  # as `stcolor` does
     torch.manual_seed(0)
     features: Patches | ExemplarFeatures = Patches()
     net = None

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stcolor_core.farm.job import FRAMES_PER_RENDER, FRAMES_PER_RUN, runs, split
-from stcolor_core.shots.spans import pieces, plan
+from stcolor_core.farm.job import FRAMES_PER_RENDER, FRAMES_PER_TASK, split_evenly, split_tasks
+from stcolor_core.shots.spans import plan, split_span
 
 HOSTS = (1, 2, 5, 10, 20, 50, 100, 150, 200)
 FEW_HOSTS = (1, 2, 5, 10, 20)
@@ -104,7 +104,9 @@ def colour_tasks(
     spans = plan(range(length), keyframes, [])
     whole = range(length)
     cut = (
-        split([piece for span in spans for piece in pieces(span, max_span)], whole) if run is None else runs(whole, run)
+        split_tasks([piece for span in spans for piece in split_span(span, max_span)], whole)
+        if run is None
+        else split_evenly(whole, run)
     )
     tasks = []
     for frames in cut:
@@ -176,7 +178,7 @@ def _next(ready: Mapping[bool, list[tuple[int, int, Task]]], licences: float) ->
 def curves(shots: Sequence[tuple[int, list[int]]], costs: Costs) -> dict[str, list[float]]:
     """Return the hours on each number of `HOSTS`."""
     whole, cut = ([job(*shot, costs, max_span) for shot in shots] for max_span in (None, MAX_SPAN))
-    in_runs = [job(*shot, costs, run=FRAMES_PER_RUN) for shot in shots]
+    in_runs = [job(*shot, costs, run=FRAMES_PER_TASK) for shot in shots]
     rendered = [[*steps, render_tasks(length, costs)] for steps, (length, _) in zip(whole, shots, strict=True)]
 
     def hours(jobs: Sequence[Job], licences: float = math.inf) -> list[float]:
@@ -185,7 +187,7 @@ def curves(shots: Sequence[tuple[int, list[int]]], costs: Costs) -> dict[str, li
     return {
         "colour, whole spans": hours(whole),
         f"colour, spans cut at {MAX_SPAN} frames": hours(cut),
-        f"colour, runs of {FRAMES_PER_RUN} frames": hours(in_runs),
+        f"colour, runs of {FRAMES_PER_TASK} frames": hours(in_runs),
         "colour, then Nuke": hours(rendered),
         f"colour, then Nuke with {LICENCES} licences": hours(rendered, LICENCES),
     }
@@ -199,7 +201,7 @@ def long_shot(costs: Costs) -> dict[str, list[float]]:
         return [simulate([steps], hosts=hosts) / 60 for hosts in FEW_HOSTS]
 
     cut = {f"pieces of at most {longest} frames": minutes(longest) for longest in (150, MAX_SPAN)}
-    return {"one piece": minutes(), **cut, f"runs of {FRAMES_PER_RUN} frames": minutes(run=FRAMES_PER_RUN)}
+    return {"one piece": minutes(), **cut, f"runs of {FRAMES_PER_TASK} frames": minutes(run=FRAMES_PER_TASK)}
 
 
 def svg(lines: Mapping[str, Sequence[float]]) -> str:

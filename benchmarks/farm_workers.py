@@ -26,7 +26,7 @@ import psutil
 from farm_model import Costs, colour_tasks, simulate
 from speed import make_shot
 
-from stcolor_core.farm.pinning import tasks_of
+from stcolor_core.farm.pinning import plan_tasks
 from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
 
 MAX_SPAN = 8
@@ -139,7 +139,7 @@ def compare(size: str, frames: int, workers: Sequence[int]) -> None:
     for count in workers:
         with tempfile.TemporaryDirectory() as folder:
             shot, file = write_shot(Path(folder), size, frames, keyframes)
-            tasks = len(tasks_of(shot))
+            tasks = len(plan_tasks(shot))
             start = time.perf_counter()
             taken = max(work(file, tasks, count))
             clock = time.perf_counter() - start

@@ -84,7 +84,7 @@ def main() -> None:
                 run.communicate()
                 for path in out.glob("shot.*.exr") if out.exists() else ():
                     state = frame_state(path)
-                    assert state.complete and state.untouched, path
+                    assert state.complete and state.unmodified, path
                     assert pixel_hash(path) == truth[int(path.name.split(".")[1])], path
             finish(start(folder, "out"))
             assert {path.name for path in out.glob("shot.*.exr")} == {f"shot.{frame}.exr" for frame in FRAMES}

@@ -37,7 +37,7 @@ def measure(folder: Path, frames: int, keyframes: tuple[int, ...], working_heigh
     """Colour the shot in `folder`, and print a line after every tenth of it."""
     from stcolor_core.pipeline import run
     from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
-    from stcolor_core.terminal import share_the_machine
+    from stcolor_core.terminal import limit_threads
 
     process, most = psutil.Process(), 0.0
 
@@ -51,7 +51,7 @@ def measure(folder: Path, frames: int, keyframes: tuple[int, ...], working_heigh
         references=tuple(Reference(path=str(folder / f"ref.{key:04d}.exr"), frame=key) for key in keyframes),
         method=Method(working_height=working_height),
     )
-    share_the_machine()
+    limit_threads()
     tenth, since = frames // 10, time.process_time()
     for done, _ in enumerate(run.colorize(shot, report=record_memory), start=1):
         if done % tenth == 0:

@@ -25,7 +25,7 @@ from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.model import Model
-from stcolor_core.method.propagation import Colored, Propagator
+from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
@@ -71,7 +71,7 @@ def measure(clip: Clip, kind: Kind, model: Model) -> tuple[float, float, float, 
     return float(outside), float(within), float(confidence), float(right)
 
 
-def score(colored: Colored, clip: Clip, inside: np.ndarray) -> tuple[float, float, float, float]:
+def score(colored: ColoredFrame, clip: Clip, inside: np.ndarray) -> tuple[float, float, float, float]:
     lab = np.dstack([clip.lightnesses[colored.frame], colored.ab])
     error = np.clip(srgb_encode(lab_to_linear(lab)), 0, 1) - clip.rgb[colored.frame]
     outside, within = (10 * np.log10(1 / np.mean(error[part] ** 2)) for part in (~inside, inside))

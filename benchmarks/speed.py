@@ -32,9 +32,9 @@ STAGES = {
     "read": ("plates.py", "read_plate"),
     "lightness": ("color.py", "lightness"),
     "features": ("standard.py", "both"),
-    "tracking": ("walk.py", "step"),
-    "of it flow": ("flow.py", "step"),
-    "matching": ("matching.py", "evidence"),
+    "tracking": ("walk.py", "advance"),
+    "of it flow": ("flow.py", "advance"),
+    "matching": ("matching.py", "collect_evidence"),
     "of it warp": ("warping.py", "warp"),
     "refine": ("learned.py", "refine"),
     "upsample": ("upsampling.py", "upsample"),
@@ -93,7 +93,7 @@ def child(folder: Path, model: str, *, profile: bool) -> None:
     from stcolor_core.method import warping
     from stcolor_core.pipeline import run
     from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
-    from stcolor_core.terminal import share_the_machine
+    from stcolor_core.terminal import limit_threads
 
     shot = Shot(
         plate=Plate(path=str(folder / "plate.####.exr")),
@@ -101,7 +101,7 @@ def child(folder: Path, model: str, *, profile: bool) -> None:
         references=(Reference(path=str(folder / "ref.####.exr")),),
         method=Method(model=model),
     )
-    share_the_machine()
+    limit_threads()
     profiler = cProfile.Profile(time.thread_time)  # the time of other programs does not count
     if profile:
         for module in (prefetch, run, warping):

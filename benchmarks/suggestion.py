@@ -18,10 +18,10 @@ import torch
 
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
-from stcolor_core.evaluation.metrics import psnr, within
+from stcolor_core.evaluation.metrics import psnr, within_threshold
 from stcolor_core.evaluation.protocol import color_clip
 from stcolor_core.images.color import lab_to_linear, srgb_encode
-from stcolor_core.shots.suggestion import suggest
+from stcolor_core.shots.suggestion import suggest_keyframes
 
 CPU = torch.device("cpu")
 
@@ -40,7 +40,7 @@ def quality(clip: Clip, pictures: dict[int, np.ndarray], frames: Sequence[int]) 
 
 
 def correct_share(clip: Clip, pictures: dict[int, np.ndarray]) -> float:
-    return float(np.mean([within(clip.rgb[frame], picture).mean() for frame, picture in pictures.items()]))
+    return float(np.mean([within_threshold(clip.rgb[frame], picture).mean() for frame, picture in pictures.items()]))
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def main() -> None:
     for sequence in read_dataset(options.dataset):
         clip = Clip.load(sequence, options.frames)
         first, confidences = colored(clip, (0,))
-        suggestions = suggest(confidences, (0,), most=1)
+        suggestions = suggest_keyframes(confidences, (0,), limit=1)
         if not suggestions:
             print(f"{sequence.name:<16} none")
             continue

@@ -24,7 +24,7 @@ import torch
 from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.metrics import flicker_along, outliers, psnr
 from stcolor_core.evaluation.protocol import color_clip
-from stcolor_core.evaluation.synthetic import SPARE, Layered, layered
+from stcolor_core.evaluation.synthetic import BACKGROUND_SCALE, SyntheticClip, make_synthetic_clip
 from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.method.tracking.flow import sample
 
@@ -38,16 +38,18 @@ COLUMNS = (
 
 def make_clip(
     footage: Sequence[dataset.DatasetSequence], *, frames: int, grain: float, generator: np.random.Generator
-) -> Layered:
+) -> SyntheticClip:
     """Return a clip of pictures from different sequences, with the first one as its background."""
     chosen = [
         footage[index] for index in generator.permutation(len(footage))[: 1 + generator.integers(1, MOST_OBJECTS + 1)]
     ]
     pictures = [sequence.rgb(int(generator.integers(0, len(sequence)))) for sequence in chosen]
-    return layered(pictures, size=SIZE, count=frames, objects=len(pictures) - 1, generator=generator, grain=grain)
+    return make_synthetic_clip(
+        pictures, size=SIZE, count=frames, objects=len(pictures) - 1, generator=generator, grain=grain
+    )
 
 
-def measure(synthetic: Layered) -> np.ndarray:
+def measure(synthetic: SyntheticClip) -> np.ndarray:
     """Return the figures of `COLUMNS`, as means over the clip's frames without the first."""
     clip = synthetic.clip
     colours = {0: clip.ab[0]}
@@ -65,7 +67,7 @@ def measure(synthetic: Layered) -> np.ndarray:
     return np.concatenate([means[:6], means[5::2] / means[4::2]])
 
 
-def _visible_since_first(synthetic: Layered) -> Iterator[np.ndarray]:
+def _visible_since_first(synthetic: SyntheticClip) -> Iterator[np.ndarray]:
     """Yield (H, W) bool for each frame after the first: visible in all frames since the first."""
     seen = np.ones_like(synthetic.visible[0])
     for backward, visible in zip(synthetic.backward, synthetic.visible, strict=True):
@@ -82,7 +84,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--grain", type=float, default=1.0, help="sigma of each frame's noise, of 255 (%(default)s)")
     options = parser.parse_args()
-    width, height = (round(SPARE * side) for side in SIZE)
+    width, height = (round(BACKGROUND_SCALE * side) for side in SIZE)
     footage = dataset.read_dataset(options.footage, width=width, height=height)
     print(f"| clip | {' | '.join(COLUMNS)} |\n|---|{'---|' * len(COLUMNS)}")
     rows = []

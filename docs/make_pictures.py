@@ -375,7 +375,7 @@ def panel(demo: Demo) -> None:
         wait_until(lambda: "v002 is done" in opened.status.text(), 300)
         wait_until(lambda: opened.versions.swap.isVisible())
         line = opened.references.line
-        wait_until(lambda: "confidence" in line.tip(line.place_of(FIRST + CLIP_FRAMES - 1)))
+        wait_until(lambda: "confidence" in line.tooltip_at(line.point_of_frame(FIRST + CLIP_FRAMES - 1)))
         before = line.grab().toImage()
         opened.references.pictures.click()
         wait_until(lambda: line.grab().toImage() != before)

@@ -1,7 +1,8 @@
-"""Run by Nuke at every start, with or without a GUI: where the node lies, and the layers that its results have.
+"""Register the node's folders and the layers of its results. Nuke runs this at every start, with or without a GUI.
 
-Where a job of a farm brings path mapping rules, its files are opened by these; not where an artist sits, whose own
-paths they would take away. In the Python of Nuke 13, so that it can say that it needs a newer one.
+If a farm job brings path mapping rules, Nuke opens its files by them. They are not used in a GUI session, because they
+would change the artist's own paths. The syntax is that of Nuke 13's Python, so that this file can report there that it
+needs a newer Nuke.
 """
 
 from __future__ import annotations
@@ -22,14 +23,17 @@ _LAYERS = {
 
 
 def _set_up() -> None:
-    """Without the layers the first frame of a farm's task fails, since a script names them before it reads a file."""
+    """Register folders, layers and the path mapping of a farm job.
+
+    Without the layers, the first frame of a farm task fails: the script names them before it reads a file.
+    """
     from pathlib import Path
 
     import nuke
 
     if nuke.NUKE_VERSION_MAJOR < 14:
         sys.stderr.write(
-            "RefColorize needs Nuke 14 or newer, and is left out of Nuke " + nuke.NUKE_VERSION_STRING + ".\n"
+            "RefColorize needs Nuke 14 or newer and is not loaded in Nuke " + nuke.NUKE_VERSION_STRING + ".\n"
         )
         return
     here = Path(__file__).resolve().parent
@@ -47,5 +51,5 @@ def _set_up() -> None:
 
 try:
     _set_up()
-except Exception:  # noqa: BLE001  (a plug-in that is broken must not keep Nuke from starting)
+except Exception:  # noqa: BLE001  (a broken plug-in must not keep Nuke from starting)
     traceback.print_exc(file=sys.stderr)

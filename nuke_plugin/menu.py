@@ -1,4 +1,4 @@
-"""Run by Nuke's GUI at its start: the node in the menus, and the panel. Does nothing else, and never stops Nuke."""
+"""Add the node to the menus and register the panel. Nuke's GUI runs this at its start; an error never stops Nuke."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import traceback
 def _set_up() -> None:
     import nuke
 
-    if nuke.NUKE_VERSION_MAJOR < 14:  # init.py has said so
+    if nuke.NUKE_VERSION_MAJOR < 14:  # init.py has reported it
         return
     import nukescripts.panels
     from refcolorize.node.nodes import knob_changed, node_created
@@ -18,12 +18,12 @@ def _set_up() -> None:
         "RefColorize",
         "from refcolorize.node import nodes; nodes.create()",
         icon="RefColorize.png",
-        tooltip="Colour a shot from a few coloured frames of it.",
+        tooltip="Colour a shot from a few of its frames that are already in colour.",
     )
     nuke.addKnobChanged(knob_changed, nodeClass="Group")
     nuke.addOnCreate(node_created, nodeClass="Group")
     nuke.addOnScriptLoad(_reattach)
-    # The words are evaluated when the panel is opened, and Qt is loaded only then.
+    # Nuke evaluates this text when the panel is opened, so Qt is loaded only then.
     panel = "__import__('refcolorize.panel.panel', fromlist=['Panel']).Panel"
     nukescripts.panels.registerWidgetAsPanel(panel, "RefColorize", "refcolorize.panel")
 
@@ -36,5 +36,5 @@ def _reattach() -> None:
 
 try:
     _set_up()
-except Exception:  # noqa: BLE001  (a plug-in that is broken must not keep Nuke from starting)
+except Exception:  # noqa: BLE001  (a broken plug-in must not keep Nuke from starting)
     traceback.print_exc(file=sys.stderr)

@@ -1,6 +1,6 @@
-"""What can go wrong, in words an artist can act on.
+"""The errors that the package raises.
 
-Every message is one line that says what happened, where (file, frame) and what to do next.
+Every message is one line that an artist can act on: what happened, in which file and frame, and what to do next.
 """
 
 from __future__ import annotations
@@ -18,36 +18,39 @@ __all__ = [
     "one_line",
 ]
 
-_LONGEST = 300
+_MAX_LENGTH = 300
 _LONG_WORD = re.compile(r"\S{61,}")
 
 
 def one_line(text: str) -> str:
-    """A message as it is shown: one line of printable characters, of at most 300.
+    """Return a message as it is shown: one line of at most 300 printable characters.
 
-    In what is too long, long paths lose their middle, which keeps the files' names; if that is not enough, the whole
-    message does, which keeps the remedy at its end.
+    If the message is too long, long paths lose their middle and keep the file name at their end. If it is still too
+    long, the whole message loses its middle and keeps the remedy at its end.
+
+    Args:
+        text: The message.
     """
     line = " ".join(text.split())
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
-    if len(line) > _LONGEST:
+    if len(line) > _MAX_LENGTH:
         line = _LONG_WORD.sub(lambda word: f"{word[0][:20]}...{word[0][-37:]}", line)
-    if len(line) <= _LONGEST:
+    if len(line) <= _MAX_LENGTH:
         return line
-    half = (_LONGEST - len(" ... ")) // 2
+    half = (_MAX_LENGTH - len(" ... ")) // 2
     return f"{line[:half]} ... {line[-half:]}"
 
 
 class StcolorError(Exception):
-    """Anything the person who asked can cause or mend. The message is one readable line."""
+    """The base class: an error that the user can cause or fix. The message is one readable line."""
 
 
 class BadRequest(StcolorError):
-    """The shot as asked for makes no sense: an unknown setting, a reference outside the range, a wrong aspect."""
+    """The request cannot be carried out: an unknown setting, a reference outside the range, a wrong aspect."""
 
 
 class PlateError(StcolorError):
-    """A picture on disk is missing, truncated or not usable."""
+    """A picture on disk is missing, truncated or unusable."""
 
 
 class ColorError(StcolorError):
@@ -55,12 +58,12 @@ class ColorError(StcolorError):
 
 
 class ModelError(StcolorError):
-    """Weights are missing, of the wrong checksum, or do not fit the network."""
+    """Weights are missing, have the wrong checksum, or do not fit the network."""
 
 
 class OutputError(StcolorError):
-    """A frame could not be written: folder not writable, disk full."""
+    """A file could not be written: the folder is not writable, or the disk is full."""
 
 
 class Cancelled(StcolorError):
-    """The person who asked stopped it. What was finished is on disk and valid."""
+    """The user stopped the run. The finished frames are on disk and valid."""

@@ -1,4 +1,4 @@
-"""A run as a terminal sees it: progress, signals, and manners towards whatever else runs on the machine."""
+"""A run in a terminal: progress output, signal handling, and the number of threads."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from stcolor_core.files.atomic import remove_unfinished
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from stcolor_core.pipeline.run import Event
+    from stcolor_core.pipeline.events import Event
 
-__all__ = ["Bar", "JsonLines", "StopOnSignal", "end_at_second_signal", "share_the_machine"]
+__all__ = ["JsonLines", "ProgressBar", "StopOnSignal", "end_at_second_signal", "limit_threads"]
 
 
-_M_ARENA_MAX = -8  # of glibc's malloc.h
-_STOPS = [signal.SIGINT, signal.SIGTERM]
+_M_ARENA_MAX = -8  # from glibc's malloc.h
+_STOP_SIGNALS = [signal.SIGINT, signal.SIGTERM]
 if sys.platform == "win32":
-    _STOPS.append(signal.SIGBREAK)  # which is what farms send there
+    _STOP_SIGNALS.append(signal.SIGBREAK)  # sent by render farms
 
 
-def share_the_machine() -> None:
-    """Leave room for what else runs here: one thread less than there are cores, and one heap for all threads.
+def limit_threads() -> None:
+    """Leave resources to other programs: use one thread less than there are cores, and one heap for all threads.
 
-    torch's threads wait for the slowest of them at every step: where Nuke or anything else keeps a core busy, a thread
-    for every core made a frame five times slower than leaving one free. glibc gives every thread a heap of its own, and
-    each keeps what it has freed: one heap halves the memory of a pipeline of threads, and costs no time
-    (benchmarks/README.md). OMP_NUM_THREADS and MALLOC_ARENA_MAX say otherwise where they are set. Call it before
-    threads are begun.
+    torch's threads wait for the slowest one in every operation: if another program such as Nuke keeps one core busy,
+    one thread per core makes a frame five times slower than leaving a core free. glibc gives each thread its own heap,
+    which keeps freed memory: a single heap halves the memory of a run and costs no time (benchmarks/README.md).
+    The environment variables OMP_NUM_THREADS and MALLOC_ARENA_MAX take precedence. Call this before
+    any thread is started.
     """
     if "OMP_NUM_THREADS" not in os.environ:
         import torch
@@ -51,65 +51,72 @@ def share_the_machine() -> None:
 
 
 class StopOnSignal:
-    """Ctrl-C, SIGTERM and, on Windows, Ctrl-Break ask for a stop between two frames while the `with` block runs."""
+    """Turns Ctrl-C, SIGTERM and, on Windows, Ctrl-Break into a request to stop while the `with` block runs.
+
+    The run checks `requested` between two frames, so that it ends with whole frames.
+    """
 
     def __init__(self) -> None:
-        self._asked = False
+        self._requested = False
 
     def __enter__(self) -> StopOnSignal:
-        self._before = {number: signal.signal(number, self._ask) for number in _STOPS}
+        self._previous = {number: signal.signal(number, self._request) for number in _STOP_SIGNALS}
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
 
-    def asked(self) -> bool:
-        return self._asked
+    def requested(self) -> bool:
+        """Return whether a signal has arrived."""
+        return self._requested
 
-    def _ask(self, number: int, stack: FrameType | None) -> None:  # noqa: ARG002  (what signal calls)
-        self._asked = True
+    def _request(self, number: int, stack: FrameType | None) -> None:  # noqa: ARG002  (a signal handler's signature)
+        self._requested = True
 
 
 @contextmanager
 def end_at_second_signal() -> Iterator[None]:
-    """While the block runs, a second Ctrl-C or the like ends the process at once, with one line and the code 130.
+    """End the process at once, with one line and exit code 130, when a second stop signal arrives inside the block.
 
-    Python's own handlers wait until the main thread comes back from torch or from waiting for a thread. So signals are
-    heard in a thread beside, through the socket that Python tells of them right away; that also works on Windows.
-    What is half-written is removed. Does nothing in another thread than the main one, which alone may be told.
+    Python's own handlers run only when the main thread returns from torch or from waiting for a thread. A listener
+    thread therefore receives the signals through Python's wake-up socket, which also works on Windows. Partly written
+    files are removed. Outside of the main thread this does nothing, because only that thread can set a wake-up socket.
+
+    Yields:
+        Nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    heard, told = socket.socketpair()
-    told.setblocking(False)
-    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
-    listener = threading.Thread(target=_end_at_second, args=(heard,), name="signals", daemon=True)
+    receiver, wakeup = socket.socketpair()
+    wakeup.setblocking(False)
+    previous = signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
+    listener = threading.Thread(target=_end_at_second, args=(receiver,), name="signals", daemon=True)
     listener.start()
     try:
         yield
     finally:
-        signal.set_wakeup_fd(before)
-        told.close()
+        signal.set_wakeup_fd(previous)
+        wakeup.close()
         listener.join()
-        heard.close()
+        receiver.close()
 
 
-def _end_at_second(heard: socket.socket) -> None:
+def _end_at_second(receiver: socket.socket) -> None:
     signals = 0
-    while numbers := heard.recv(16):
-        signals += sum(number in _STOPS for number in numbers)
+    while numbers := receiver.recv(16):
+        signals += sum(number in _STOP_SIGNALS for number in numbers)
         if signals > 1:
             remove_unfinished()
-            line = "stcolor: Stopped at once. What is finished is kept; run again to go on.\n"
+            line = "stcolor: Stopped at once. Finished frames are kept; run again to continue.\n"
             with suppress(OSError):
                 os.write(2, (("\n" if os.isatty(2) else "") + line).encode())
             os._exit(130)
 
 
 class JsonLines:
-    """Every event as one JSON object a line."""
+    """Prints every event as one line of JSON on standard output; `with` gives the function that prints."""
 
     def __enter__(self) -> Callable[[Event], None]:
         return self._write
@@ -123,8 +130,8 @@ class JsonLines:
         sys.stdout.flush()
 
 
-class Bar:
-    """A progress bar on a terminal; warnings above it."""
+class ProgressBar:
+    """Shows events as a progress bar with the warnings above it; `with` gives the function that shows an event."""
 
     def __enter__(self) -> Callable[[Event], None]:
         from tqdm import tqdm

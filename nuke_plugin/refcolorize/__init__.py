@@ -1,9 +1,10 @@
-"""RefColorize in Nuke: the node, its panel, and the way to the core that colours.
+"""RefColorize in Nuke: the node, its panel and the client of the core, the program that colours the shot.
 
-Python 3.9, the standard library, `nuke` and PySide only; nothing of stcolor_core. Importing this costs nothing.
+Needs Python 3.9, the standard library, `nuke` and PySide only, and imports nothing of stcolor_core. Importing this
+package loads nothing else.
 """
 
 import sys
 
-if sys.version_info < (3, 9):  # noqa: UP036  (Nuke 13, where a button of the node may come here)
+if sys.version_info < (3, 9):  # noqa: UP036  (a node's button can get here in Nuke 13)
     raise ImportError("RefColorize needs Nuke 14 or newer.")

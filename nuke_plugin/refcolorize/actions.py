@@ -1,4 +1,4 @@
-"""What the buttons of the node do."""
+"""The actions of the node's buttons."""
 
 from __future__ import annotations
 
@@ -14,15 +14,25 @@ __all__ = ["ACTIONS", "press"]
 
 
 def press(name: str) -> None:
-    """Do what the button `name` of the present node says. What goes wrong is shown, or raised where nobody sees it."""
+    """Run the action of a button of the current node (`nuke.thisNode`).
+
+    The action waits until Nuke is idle; "cancel" runs at once. With a GUI, an error is shown in the status line and in
+    a message.
+
+    Args:
+        name: A key of `ACTIONS`.
+
+    Raises:
+        RefColorizeError: If the action fails and there is no GUI.
+    """
     node = nuke.thisNode()
-    if name == "cancel":  # at once, whatever Nuke is at
-        _press(name, node)
+    if name == "cancel":
+        _run_action(name, node)
     else:
-        when_idle(lambda: _press(name, node), give_up=lambda error: _show(node, error))
+        when_idle(lambda: _run_action(name, node), give_up=lambda error: _show_error(node, error))
 
 
-def _press(name: str, node: nuke.Node) -> None:
+def _run_action(name: str, node: nuke.Node) -> None:
     try:
         ACTIONS[name](node)
     except Busy:
@@ -30,22 +40,22 @@ def _press(name: str, node: nuke.Node) -> None:
     except RefColorizeError as error:
         if not nuke.GUI:
             raise
-        _show(node, error)
+        _show_error(node, error)
     except ValueError:
-        if not _is_gone(node):
+        if not _is_deleted(node):
             raise
 
 
-def _show(node: nuke.Node, error: RefColorizeError) -> None:
-    """What went wrong after a button. A node that was deleted while it waited needs no word."""
-    if _is_gone(node):
+def _show_error(node: nuke.Node, error: RefColorizeError) -> None:
+    """Show an error of an action, unless the node was deleted while the action waited."""
+    if _is_deleted(node):
         return
     when_idle(lambda: nodes.set_status(node, str(error)))
     if not isinstance(error, Cancelled):
         nuke.message(str(error))
 
 
-def _is_gone(node: nuke.Node) -> bool:
+def _is_deleted(node: nuke.Node) -> bool:
     try:
         node.name()
     except ValueError:
@@ -53,8 +63,8 @@ def _is_gone(node: nuke.Node) -> bool:
     return False
 
 
-def _as_one_step(name: str, change: Callable[[nuke.Node], object]) -> Callable[[nuke.Node], None]:
-    """A change that is undone at once, under this name."""
+def _undoable(name: str, change: Callable[[nuke.Node], object]) -> Callable[[nuke.Node], None]:
+    """Wrap a change so that one undo step of this name takes all of it back."""
 
     def act(node: nuke.Node) -> None:
         with nuke.Undo():
@@ -64,7 +74,7 @@ def _as_one_step(name: str, change: Callable[[nuke.Node], object]) -> Callable[[
     return act
 
 
-# What talks to the core is loaded when it is first asked for, and not when Nuke starts.
+# Modules that talk to the core are imported at the first use, to keep Nuke's start fast.
 
 
 def _colorize(node: nuke.Node) -> None:
@@ -121,8 +131,8 @@ def _bake(node: nuke.Node) -> None:
 
 
 ACTIONS: dict[str, Callable[[nuke.Node], object]] = {
-    "add_key": _as_one_step("Add key", nodes.add_key),
-    "remove_key": _as_one_step("Remove key", nodes.remove_key),
+    "add_key": _undoable("Add key", nodes.add_key),
+    "remove_key": _undoable("Remove key", nodes.remove_key),
     "previous_key": nodes.previous_key,
     "next_key": nodes.next_key,
     "colorize": _colorize,
@@ -131,6 +141,6 @@ ACTIONS: dict[str, Callable[[nuke.Node], object]] = {
     "farm": _farm,
     "clean_up": _clean_up,
     "weakest": _weakest,
-    "create_read": _as_one_step("Create Read", _create_read),
-    "bake": _as_one_step("Bake", _bake),
+    "create_read": _undoable("Create Read", _create_read),
+    "bake": _undoable("Bake", _bake),
 }

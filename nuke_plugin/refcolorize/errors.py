@@ -1,4 +1,4 @@
-"""What can go wrong in the plug-in. Every message is one line: what happened, where, and what to do."""
+"""The plug-in's errors. Every message is one line that says what happened, in which file or frame, and what to do."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ __all__ = ["Busy", "Cancelled", "CoreRefused", "CoreUnreachable", "RefColorizeEr
 
 
 class RefColorizeError(Exception):
-    """Anything the artist can cause or mend. The message is one line, to be shown as it is."""
+    """An error that the artist can cause or fix. The message is one line, ready to be shown."""
 
 
 class CoreUnreachable(RefColorizeError):
-    """No core answers. tried: what was looked at and started, each in words."""
+    """No core answers.
+
+    Attributes:
+        tried: One sentence for each thing that was checked or started.
+    """
 
     def __init__(self, message: str, *, tried: Iterable[str] = ()) -> None:
         super().__init__(message)
@@ -21,7 +25,11 @@ class CoreUnreachable(RefColorizeError):
 
 
 class CoreRefused(RefColorizeError):
-    """A core answered, and not with what was asked for. status: the HTTP status."""
+    """A core refused a request.
+
+    Attributes:
+        status: The HTTP status of its answer.
+    """
 
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
@@ -29,14 +37,18 @@ class CoreRefused(RefColorizeError):
 
 
 class Cancelled(RefColorizeError):
-    """The artist stopped it. What was finished is on disk and valid."""
+    """The artist cancelled the work. Frames that were finished are on disk and valid."""
 
 
 class Busy(RefColorizeError):
-    """Nuke renders something else, and can do nothing besides until that has ended."""
+    """Nuke is rendering something else and cannot take this action until that ends."""
 
 
 def unexpected(error: Exception) -> RefColorizeError:
-    """The artist's line for what nobody has foreseen; whoever has to mend it finds the rest in the terminal."""
+    """Return the error that shows the artist one line about an unforeseen exception, and print its traceback.
+
+    Args:
+        error: The exception. Its traceback goes to the terminal, for the developer.
+    """
     traceback.print_exception(type(error), error, error.__traceback__)
-    return RefColorizeError(f"Something unexpected went wrong ({error!r}); the terminal has the details.")
+    return RefColorizeError(f"An unexpected error occurred ({error!r}). The terminal shows the details.")

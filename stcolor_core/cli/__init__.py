@@ -1,4 +1,4 @@
-"""The command line: one module for each group of commands. `command_line` puts them together."""
+"""The command line: one module for each group of commands; `command_line` combines them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one `stcolor` command; see `stcolor_core.cli.command_line.main`.
 
-    Imported here, so that a single module of this package can be run without the others.
+    The import is inside the function so that one module of this package can run without the others.
+
+    Args:
+        arguments: The command line without the program's name; None takes the process's own.
+
+    Returns:
+        The exit code.
     """
     from stcolor_core.cli import command_line
 

@@ -1,4 +1,4 @@
-"""`python -m stcolor_core.cli`: the same as `stcolor`."""
+"""Run `stcolor` as `python -m stcolor_core.cli`."""
 
 import sys
 

@@ -1,6 +1,6 @@
 """`stcolor ...`: the command line.
 
-Exit codes: 0 done, 1 failed with one readable line, 2 bad request, 130 cancelled.
+Exit codes: 0 success, 1 failed with a one-line message, 2 bad request, 130 cancelled.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from stcolor_core import __version__
 from stcolor_core.cli import colorize, doctor, evaluate, farm, models, serve, suggest, train
 from stcolor_core.cli.completion import PrintCompletion
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError, one_line
-from stcolor_core.terminal import end_at_second_signal, share_the_machine
+from stcolor_core.terminal import end_at_second_signal, limit_threads
 
 __all__ = ["main"]
 
@@ -27,18 +27,23 @@ _NEGATIVE = re.compile(r"-[0-9]")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code.
+    """Run one command.
 
-    arguments: without the program's name; None takes the process's own, which ends with the command.
+    Args:
+        arguments: The command line without the program's name; None takes the process's own, and a cancelled command
+            then ends the process.
+
+    Returns:
+        The exit code.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    for stream in (sys.stdout, sys.stderr):  # what a path holds must not stop the line that names it
+    for stream in (sys.stdout, sys.stderr):  # a message must be printed whatever bytes a path holds
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     if arguments is not None:
         return _run(arguments)
     code = _run(sys.argv[1:])
-    if code == _CANCELLED:  # another Ctrl-C would find Python half taken down, and end in a traceback
+    if code == _CANCELLED:  # another Ctrl-C during Python's shutdown would print a traceback
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(code)
@@ -50,41 +55,41 @@ def _run(arguments: Sequence[str]) -> int:
         options = _parser().parse_args(_with_negative_values(arguments))
         run: Callable[[argparse.Namespace], int] = options.run
         if options.takes_signals:
-            return _said(run, options)
+            return _run_command(run, options)
         with end_at_second_signal():
-            return _said(run, options)
-    except BadRequest as error:  # of the parser
-        return _failed(error, 2)
+            return _run_command(run, options)
+    except BadRequest as error:  # raised by the parser
+        return _report_error(error, 2)
 
 
-def _said(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
-    """The exit code of a command, what ended it said in one line."""
+def _run_command(run: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
+    """Run a command and return its exit code; an error is printed as one line."""
     try:
         return run(options)
     except Cancelled as error:
-        return _failed(error, _CANCELLED)
+        return _report_error(error, _CANCELLED)
     except KeyboardInterrupt:
-        return _failed("Cancelled.", _CANCELLED)
+        return _report_error("Cancelled.", _CANCELLED)
     except BadRequest as error:
-        return _failed(error, 2)
+        return _report_error(error, 2)
     except StcolorError as error:
-        return _failed(error, 1)
+        return _report_error(error, 1)
     except BrokenPipeError:
         return 1
 
 
-def _failed(message: object, code: int) -> int:
+def _report_error(message: object, code: int) -> int:
     sys.stderr.write(f"stcolor: {one_line(str(message))}\n")
     return code
 
 
 def _with_negative_values(arguments: Sequence[str]) -> list[str]:
-    """`--reference -3=a.exr` as `--reference=-3=a.exr`: argparse takes -3=a.exr for an option, and none begins so."""
+    """Return `--reference -3=a.exr` as `--reference=-3=a.exr`, because argparse takes -3=a.exr for an option."""
     joined: list[str] = []
     for argument in arguments:
-        before = joined[-1] if joined else ""
-        if _NEGATIVE.match(argument) and before.startswith("--") and before != "--" and "=" not in before:
-            joined[-1] = f"{before}={argument}"
+        previous = joined[-1] if joined else ""
+        if _NEGATIVE.match(argument) and previous.startswith("--") and previous != "--" and "=" not in previous:
+            joined[-1] = f"{previous}={argument}"
         else:
             joined.append(argument)
     return joined
@@ -112,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     suggest.add_command(commands)
     evaluate.add_command(commands)
     models.add_command(commands)
-    serve.add_commands(commands, prepare=share_the_machine)
+    serve.add_commands(commands, prepare=limit_threads)
     train.add_commands(commands)
     farm.add_commands(commands)
     doctor.add_command(commands)

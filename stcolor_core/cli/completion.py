@@ -1,4 +1,4 @@
-"""`stcolor --print-completion SHELL`: a script that completes commands, options and files in a shell."""
+"""`stcolor --print-completion SHELL`: print a script that completes commands, options and files in a shell."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 __all__ = ["PrintCompletion"]
 
-# What is a text in a shot, and the path of files all the same.
+# Settings that are strings in a shot but hold the paths of files.
 _PATHS = {
     *("plate.path", "output.path", "output.reuse", "stills", "ocio"),
     *("method.detector_weights", "method.detector_config"),
@@ -18,7 +18,7 @@ _PATHS = {
 
 
 class PrintCompletion(argparse.Action):
-    """Print the script for one shell and end, as `--version` does."""
+    """Prints the script for one shell and exits, like `--version`."""
 
     def __call__(
         self,
@@ -27,7 +27,8 @@ class PrintCompletion(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,  # noqa: ARG002
     ) -> None:
-        import shtab  # takes 20 ms, which no other command needs
+        """Print the script and exit, as argparse calls an action."""
+        import shtab  # here, because it takes 20 ms and no command needs it
 
         for action in _actions(parser):
             if action.type is Path or action.dest in _PATHS:
@@ -37,7 +38,7 @@ class PrintCompletion(argparse.Action):
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
-    """Every option and argument of a parser and of its subparsers."""
+    """Yield every option and argument of a parser and of its subparsers."""
     for action in parser._actions:
         yield action
         if isinstance(action, argparse._SubParsersAction):

@@ -1,6 +1,7 @@
-"""What the package needs, and whether it works: `stcolor doctor`, `python -m stcolor_core.cli.doctor`.
+"""Check this installation: `stcolor doctor`, `python -m stcolor_core.cli.doctor`.
 
-Packages, GPU, colour and weights; then what the core and Nuke need of each other. Each finding says what to do.
+Checks the packages, the GPU, the colour config and the weights; then the local port, the state folder, the core and the
+Nuke plug-in. Each finding of a fault says what to do.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from stcolor_core import __version__
 from stcolor_core.errors import ColorError, OutputError, StcolorError
 from stcolor_core.service.access import HOST, Connection, CoreLock, ask, find, state_folder
 
-__all__ = ["Finding", "add_command", "findings", "main", "report"]
+__all__ = ["Finding", "add_command", "check_installation", "format_findings", "main"]
 
 _PACKAGES = (
     "numpy",
@@ -39,59 +40,69 @@ _PORT_SECONDS = 2.0
 _BLOCK = re.compile(
     r"^# >>> RefColorize >>>$.*?^ *nuke\.pluginAddPath\(([^\n]+)\)$.*?^# <<< RefColorize <<<$", re.M | re.S
 )
-# What a package raises that is missing, built for other ones, or lacks a library of the system.
-_UNLOADABLE = (ImportError, OSError, RuntimeError, AttributeError, TypeError, ValueError)
+# Raised by the import of a package that is missing, built for other versions, or lacks a system library.
+_IMPORT_ERRORS = (ImportError, OSError, RuntimeError, AttributeError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. remedy: what to do where it is broken, empty where it is well."""
+    """The result of one check.
+
+    Attributes:
+        name: What was checked, such as "torch" or "State folder".
+        state: Its state.
+        remedy: What to do about a fault; "" if there is none.
+    """
 
     name: str
     state: str
     remedy: str = ""
 
 
-def findings() -> Iterator[Finding]:
-    """Packages first; what needs them only where they all load; then what needs none of them."""
-    packages = [_package(name) for name in _PACKAGES]
+def check_installation() -> Iterator[Finding]:
+    """Yield the findings: packages first, then checks that need all of them, then those that need none."""
+    packages = [_check_package(name) for name in _PACKAGES]
     yield from packages
     if not any(package.remedy for package in packages):
-        yield _device()
-        yield _color_config()
-        yield from _models()
-    yield _port()
-    yield from _core()
-    yield from _nuke()
+        yield _check_device()
+        yield _check_color_config()
+        yield from _check_models()
+    yield _check_port()
+    yield from _check_core()
+    yield from _check_nuke()
 
 
-def report(findings: Iterable[Finding]) -> tuple[str, bool]:
-    """The findings as text for a terminal, and whether all is well."""
-    lines, well = [], True
+def format_findings(findings: Iterable[Finding]) -> tuple[str, bool]:
+    """Return the findings as text for a terminal, and whether there is no fault.
+
+    Args:
+        findings: The findings.
+    """
+    lines, healthy = [], True
     for finding in findings:
         lines.append(f"{finding.name:<16} {finding.state}")
         if finding.remedy:
             lines.append(f"{'':<16} -> {finding.remedy}")
-            well = False
-    return "\n".join(lines), well
+            healthy = False
+    return "\n".join(lines), healthy
 
 
-def _package(name: str) -> Finding:
+def _check_package(name: str) -> Finding:
     try:
         package = importlib.import_module(name)
         version = package.VERSION_STRING if name == "OpenImageIO" else package.__version__  # 3.0 has no __version__
         return Finding(name, str(version))
-    except _UNLOADABLE as error:
+    except _IMPORT_ERRORS as error:
         return Finding(name, f"does not load ({' '.join(str(error).split())})", "run install.py setup --reinstall")
 
 
-def _device() -> Finding:
+def _check_device() -> Finding:
     import torch
 
     return Finding("GPU", torch.cuda.get_device_name() if torch.cuda.is_available() else "none; runs on the CPU")
 
 
-def _color_config() -> Finding:
+def _check_color_config() -> Finding:
     from stcolor_core.images.ocio import open_config
 
     try:
@@ -100,29 +111,29 @@ def _color_config() -> Finding:
         return Finding("OCIO config", "broken", str(error))
 
 
-def _models() -> Iterator[Finding]:
+def _check_models() -> Iterator[Finding]:
     from stcolor_core.models import registry
 
-    for model in registry.registered():
+    for model in registry.list_models():
         yield Finding("Model", f"{model.name}: {'installed' if model.present else 'no weights added (optional)'}")
     for problem in registry.verify():
         yield Finding("Model", "damaged", problem)
 
 
-def _port() -> Finding:
-    """Whether this machine lets a program be reached by another one on it."""
+def _check_port() -> Finding:
+    """Check that two programs on this machine can connect to each other."""
     try:
         with socket.create_server((HOST, 0)) as listener:
             port = listener.getsockname()[1]
             with closing(socket.create_connection((HOST, port), timeout=_PORT_SECONDS)):
                 return Finding("Local port", f"{HOST}:{port} can be listened on and reached")
     except OSError as error:
-        remedy = f"Let programs on this machine listen on {HOST}: a firewall or sandbox may forbid it."
+        remedy = f"Allow programs on this machine to listen on {HOST}: a firewall or sandbox may forbid it."
         return Finding("Local port", f"cannot be listened on and reached ({error})", remedy)
 
 
-def _core() -> Iterator[Finding]:
-    """The state folder, and the core that runs from it, which is asked and not disturbed."""
+def _check_core() -> Iterator[Finding]:
+    """Check the state folder, and ask the core that runs from it without disturbing it."""
     remedy = "Set STCOLOR_STATE_DIR to a folder on a local disk that you can write."
     try:
         folder = state_folder()
@@ -140,49 +151,49 @@ def _core() -> Iterator[Finding]:
         excludes = not second.acquire()
     running = find(folder)
     if not excludes:
-        yield Finding("State folder", f"{folder}: its disk keeps no locks", remedy)
+        yield Finding("State folder", f"{folder}: its disk does not support locks", remedy)
         return
     yield Finding("State folder", str(folder))
     if running is not None:
-        yield _running(running)
+        yield _check_running(running)
     elif free:
         yield Finding("Core", "none runs; Nuke starts one when it needs it")
     else:
-        remedy = f"End the process that holds {folder / 'core.lock'}; or, where it is another machine's: {remedy}"
-        yield Finding("Core", "runs, or starts, and does not answer", remedy)
+        remedy = f"End the process that holds {folder / 'core.lock'}. If it runs on another machine: {remedy}"
+        yield Finding("Core", "is running or starting, and does not answer", remedy)
 
 
-def _running(connection: Connection) -> Finding:
+def _check_running(connection: Connection) -> Finding:
     try:
         health = ask(connection, "GET", "/v1/health")
     except StcolorError as error:
         return Finding("Core", "has just stopped answering", str(error))
     state = f"answers at {connection.url} (process {connection.pid}), version {health['version']} on {health['device']}"
-    newer = (
+    remedy = (
         "" if health["version"] == __version__ else f"This is {__version__}: stcolor stop, and press Colorize again."
     )
-    return Finding("Core", state, newer)
+    return Finding("Core", state, remedy)
 
 
-def _nuke() -> Iterator[Finding]:
-    """Whether the folders that Nuke reads plug-ins from have the block that `install.py nuke` writes."""
-    found = False
+def _check_nuke() -> Iterator[Finding]:
+    """Check the folders from which Nuke loads plug-ins for the block that `install.py nuke` writes."""
+    installed = False
     for folder in _nuke_folders():
-        for plugin in _named_plugins(folder / "init.py"):
-            found = True
-            broken = "" if (plugin / "init.py").is_file() else "It is not there. Run install.py nuke from the checkout."
-            yield Finding("Nuke plug-in", f"{plugin}, named in {folder / 'init.py'}", broken)
-    if not found:
+        for plugin in _registered_plugins(folder / "init.py"):
+            installed = True
+            remedy = "" if (plugin / "init.py").is_file() else "It is missing. Run install.py nuke from the checkout."
+            yield Finding("Nuke plug-in", f"{plugin}, named in {folder / 'init.py'}", remedy)
+    if not installed:
         folders = ", ".join(map(str, _nuke_folders()))
-        yield Finding("Nuke plug-in", f"in none of {folders}; install.py nuke puts it there")
+        yield Finding("Nuke plug-in", f"in none of {folders}; install.py nuke installs it")
 
 
 def _nuke_folders() -> list[Path]:
-    named = [Path(folder) for folder in os.environ.get("NUKE_PATH", "").split(os.pathsep) if folder]
-    return [*named, Path(os.environ.get("HOME") or Path.home()) / ".nuke"]
+    folders = [Path(folder) for folder in os.environ.get("NUKE_PATH", "").split(os.pathsep) if folder]
+    return [*folders, Path(os.environ.get("HOME") or Path.home()) / ".nuke"]
 
 
-def _named_plugins(init: Path) -> list[Path]:
+def _registered_plugins(init: Path) -> list[Path]:
     try:
         blocks = _BLOCK.findall(init.read_text(encoding="utf-8", errors="replace"))
         return [Path(ast.literal_eval(literal)) for literal in blocks]
@@ -191,16 +202,24 @@ def _named_plugins(init: Path) -> list[Path]:
 
 
 def add_command(commands: Any) -> None:
-    """Add `doctor` to the subparsers of `stcolor`."""
+    """Add `doctor` to the subparsers of `stcolor`.
+
+    Args:
+        commands: The subparsers, as `add_subparsers` returns them.
+    """
     parser = commands.add_parser("doctor", help="check this installation and say what to do")
     parser.set_defaults(run=lambda _: main())
 
 
 def main() -> int:
-    """Print the findings; 1 where one is broken."""
-    text, well = report(findings())
+    """Check the installation and print the findings.
+
+    Returns:
+        The exit code: 1 if there is a fault.
+    """
+    text, healthy = format_findings(check_installation())
     sys.stdout.write(text + "\n")
-    return 0 if well else 1
+    return 0 if healthy else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`stcolor farm openjd | deadline | opencue`: jobs for an engine. Loads nothing heavy before one is made."""
+"""`stcolor farm openjd | deadline | opencue`: write and submit farm jobs. Heavy imports wait until a command runs."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 from stcolor_core.cli import farm_host
 from stcolor_core.errors import BadRequest
-from stcolor_core.farm.job import FRAMES_PER_RUN
+from stcolor_core.farm.job import FRAMES_PER_TASK
 from stcolor_core.farm.paths import VARIABLE
-from stcolor_core.shots.shot import Shot, name_frames, parse_frames
-from stcolor_core.terminal import Bar
+from stcolor_core.shots.shot import Shot, describe_frames, parse_frames
+from stcolor_core.terminal import ProgressBar
 
 if TYPE_CHECKING:
     from stcolor_core.farm.engine import Submission
     from stcolor_core.farm.job import Job, NukeRender
 
-__all__ = ["ENGINES", "Engine", "add_commands", "add_job_options", "job_of", "written"]
+__all__ = ["ENGINES", "Engine", "add_commands", "add_job_options", "make_job", "report_written"]
 
 _NUKE = "nuke"
-_CARRIED = ("STCOLOR_MODELS_DIR", VARIABLE, "NUKE_PATH", "OCIO")  # what the hosts need as it is here
+_JOB_VARIABLES = ("STCOLOR_MODELS_DIR", VARIABLE, "NUKE_PATH", "OCIO")  # environment variables that the hosts need
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Engine:
 
     Attributes:
         help: One line for `stcolor farm --help`.
-        add_options: Adds the command's options: `add_job_options`, and the engine's own.
-        make: Writes the job that the options describe, and hands it to the engine if they say so.
+        add_options: Adds the command's options: those of `add_job_options` and the engine's own.
+        make: Writes the job that the options describe, and submits it if --submit is given.
     """
 
     help: str
@@ -44,102 +44,108 @@ class Engine:
 
 
 def add_commands(commands: Any) -> None:
-    """Add the engines' commands, and those of `farm_host`.
+    """Add `farm` with the engines' commands and those of `farm_host` to the subparsers of `stcolor`.
 
     Args:
-        commands: The subparsers of `stcolor`.
+        commands: The subparsers, as `add_subparsers` returns them.
     """
     farm = commands.add_parser("farm", help="colour a shot on a render farm")
     kinds = farm.add_subparsers(required=True, metavar="COMMAND", parser_class=type(farm))
     for name, engine in ENGINES.items():
         parser = kinds.add_parser(name, help=engine.help)
         engine.add_options(parser)
-        parser.set_defaults(run=_run, engine=engine)
+        parser.set_defaults(run=_make, engine=engine)
     farm_host.add_commands(kinds)
 
 
 def _add_openjd(parser: argparse.ArgumentParser) -> None:
     add_job_options(parser, output="folder of the bundle")
-    _add_needs(parser)
-    parser.set_defaults(handles=None)  # its Nuke step waits for every frame
+    _add_host_options(parser)
+    parser.set_defaults(handles=None)  # no handles: its Nuke step waits for every frame
 
 
 def _add_deadline(parser: argparse.ArgumentParser) -> None:
     add_job_options(
-        parser, output="folder of the info files", max_span=f"frames that one task writes ({FRAMES_PER_RUN})"
+        parser, output="folder of the info files", max_span=f"frames that one task writes ({FRAMES_PER_TASK})"
     )
     parser.add_argument(
-        "--handles", type=int, metavar="N", help="frames before and after its own that a Write reads (0)"
+        "--handles", type=int, metavar="N", help="frames before and after its own that a Write node reads (0)"
     )
-    parser.add_argument("--pool", metavar="P")
-    parser.add_argument("--secondary-pool", metavar="P")
-    parser.add_argument("--group", metavar="G", help="of the hosts that have stcolor, and a GPU")
+    parser.add_argument("--pool", metavar="P", help="pool of the jobs")
+    parser.add_argument("--secondary-pool", metavar="P", help="secondary pool of the jobs")
+    parser.add_argument("--group", metavar="G", help="group of the hosts that have stcolor and a GPU")
     parser.add_argument("--comment", metavar="TEXT", help="shown in the Monitor")
-    parser.add_argument("--timeout", type=int, metavar="MINUTES", help="after which a task fails, and is tried again")
-    parser.add_argument("--views", metavar="A,B", help="that the Write nodes render; default: as each says")
+    parser.add_argument(
+        "--timeout", type=int, metavar="MINUTES", help="time after which a task fails and is tried again"
+    )
+    parser.add_argument("--views", metavar="A,B", help="views to render; default: those of each Write node")
     parser.add_argument("--proxy", action="store_true", help="render the Write nodes at proxy size")
     parser.add_argument(
-        "--continue-on-error", action="store_true", help="a Write node goes on with the next frame after one that fails"
+        "--continue-on-error", action="store_true", help="go on to a Write node's next frame after one that fails"
     )
-    parser.set_defaults(gpus=0, nuke=None)  # its groups, and its Nuke plug-in, know better
+    parser.set_defaults(gpus=0, nuke=None)  # set by Deadline's groups and its Nuke plug-in
 
 
 def _add_opencue(parser: argparse.ArgumentParser) -> None:
     add_job_options(parser, output="folder of the job")
-    _add_needs(parser)
+    _add_host_options(parser)
     parser.add_argument("--show", metavar="S", help="default: $SHOW")
-    parser.set_defaults(handles=None)  # as for OpenJD
+    parser.set_defaults(handles=None)  # no handles, as for OpenJD
 
 
 def add_job_options(
-    parser: argparse.ArgumentParser, *, output: str, max_span: str = "frames of a span that one task writes at most"
+    parser: argparse.ArgumentParser, *, output: str, max_span: str = "largest number of frames that one task writes"
 ) -> None:
     """Add the options that every engine has.
 
     Args:
-        parser: Of the engine's command.
-        output: Help text of --output: what the folder is to the engine.
-        max_span: Help text of --max-span.
+        parser: The parser of an engine's command.
+        output: The help text of --output: how the engine uses the folder.
+        max_span: The help text of --max-span.
     """
     parser.add_argument(
-        "--shot", type=Path, required=True, help="a shot file, as `stcolor colorize --write-shot` has it"
+        "--shot", type=Path, required=True, help="a shot file, as `stcolor colorize --write-shot` writes it"
     )
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help=f"{output}; the hosts must see it")
     parser.add_argument("--max-span", type=int, metavar="N", help=max_span)
-    parser.add_argument("--chunk", type=int, default=1, metavar="N", help="tasks that a host may take at once")
+    parser.add_argument("--chunk", type=int, default=1, metavar="N", help="tasks that a host may take at once (1)")
     parser.add_argument(
-        "--nuke-script", type=Path, metavar="S.nk", help="render its Write nodes once the colour is there"
+        "--nuke-script", type=Path, metavar="S.nk", help="render this script's Write nodes once the shot is coloured"
     )
-    parser.add_argument("--write", action="append", default=[], metavar="NAME", help="a Write node, by its full name")
+    parser.add_argument(
+        "--write", action="append", default=[], metavar="NAME", help="the full name of a Write node to render"
+    )
     parser.add_argument(
         "--stcolor", default=_this_program(), metavar="EXE", help="stcolor on the hosts; default: this one"
     )
-    parser.add_argument("--name", metavar="TEXT", help="of the job; default: RefColorize and the output's name")
+    parser.add_argument("--name", metavar="TEXT", help="name of the job; default: RefColorize and the output's name")
     parser.add_argument("--priority", type=int, metavar="N", help="0 to 100; default: the engine's own")
-    parser.add_argument("--submit", action="store_true", help="hand the job to the engine")
-    parser.add_argument("--json", action="store_true", help="say what came of it as one JSON object")
+    parser.add_argument("--submit", action="store_true", help="submit the job to the engine")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
 
-def _add_needs(parser: argparse.ArgumentParser) -> None:
+def _add_host_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--nuke", metavar="EXE", help=f"Nuke on the hosts ({_NUKE})")
-    parser.add_argument("--gpus", type=int, default=1, metavar="N", help="that a host must have to colour; 0: any host")
+    parser.add_argument(
+        "--gpus", type=int, default=1, metavar="N", help="GPUs that a host must have to colour; 0: any host (1)"
+    )
 
 
 def _openjd(options: argparse.Namespace) -> Submission:
     from stcolor_core.farm import openjd
 
-    job, folder = job_of(options), options.output.absolute()
+    job, folder = make_job(options), options.output.absolute()
     openjd.write(job, folder)
-    return openjd.submit(job, folder) if options.submit else written("openjd", job, folder)
+    return openjd.submit(job, folder) if options.submit else report_written("openjd", job, folder)
 
 
 def _deadline(options: argparse.Namespace) -> Submission:
     from stcolor_core.farm import deadline
 
     if options.timeout is not None and options.timeout < 1:
-        raise BadRequest(f"--timeout is {options.timeout}, and must be 1 minute or more. Leave it out for none.")
-    job, folder = deadline.in_runs(job_of(options)), options.output.absolute()
-    queue = deadline.Queue(
+        raise BadRequest(f"--timeout is {options.timeout} but must be 1 minute or more. Leave it out for no limit.")
+    job, folder = deadline.with_even_tasks(make_job(options)), options.output.absolute()
+    queue = deadline.QueueOptions(
         pool=options.pool,
         secondary_pool=options.secondary_pool,
         group=options.group,
@@ -147,35 +153,35 @@ def _deadline(options: argparse.Namespace) -> Submission:
         timeout=options.timeout,
     )
     nuke = deadline.NukeOptions(views=options.views, proxy=options.proxy, continue_on_error=options.continue_on_error)
-    parts = deadline.deadline_jobs(job, folder, queue, options=nuke)
+    parts = deadline.make_jobs(job, folder, queue, options=nuke)
     deadline.write(job, folder, parts)
-    return deadline.submit(job, folder, parts) if options.submit else written("deadline", job, folder)
+    return deadline.submit(job, folder, parts) if options.submit else report_written("deadline", job, folder)
 
 
 def _opencue(options: argparse.Namespace) -> Submission:
     from stcolor_core.farm import opencue
 
-    job, folder = job_of(options), options.output.absolute()
-    made = opencue.launcher(job, folder, show=options.show)
-    opencue.write(job, folder, made)
-    return opencue.submit(job, folder, made) if options.submit else written("opencue", job, folder)
+    job, folder = make_job(options), options.output.absolute()
+    launcher = opencue.make_launcher(job, folder, show=options.show)
+    opencue.write(job, folder, launcher)
+    return opencue.submit(job, folder, launcher) if options.submit else report_written("opencue", job, folder)
 
 
-def job_of(options: argparse.Namespace) -> Job:
-    """Return the job that the options describe: the shot with everything settled, cut into tasks.
+def make_job(options: argparse.Namespace) -> Job:
+    """Return the job that the options describe: the pinned shot, cut into tasks.
 
     Args:
-        options: Of `add_job_options`, with `gpus`, `handles` and `nuke` set too.
+        options: The options of `add_job_options`; `gpus`, `handles` and `nuke` must be set too.
 
     Raises:
-        BadRequest: If the options or the shot are not usable.
+        BadRequest: If an option or the shot is invalid.
     """
     from stcolor_core.cli.shot_options import check_max_span
     from stcolor_core.farm.engine import SHOT_FILE
-    from stcolor_core.farm.job import Job, split
-    from stcolor_core.farm.pinning import inputs, pinned
+    from stcolor_core.farm.job import Job, split_tasks
+    from stcolor_core.farm.pinning import list_inputs, pin
     from stcolor_core.images.sequences import FramePattern
-    from stcolor_core.pipeline.planning import pieces_of
+    from stcolor_core.pipeline.planning import split_spans
     from stcolor_core.pipeline.protection import refuse_to_write
     from stcolor_core.pipeline.run import plan_run
 
@@ -186,32 +192,34 @@ def job_of(options: argparse.Namespace) -> Job:
         check_max_span(shot)
         shot = replace(shot, output=replace(shot.output, max_span=options.max_span))
     nuke = _nuke(options)
-    with Bar() as report:
+    with ProgressBar() as report:
         plan = plan_run(shot, report=report)
-    settled = pinned(shot, plan)
-    stem = FramePattern.parse(settled.output.path).head.rstrip("._-")
-    read = inputs(settled, plan)
+    pinned = pin(shot, plan)
+    stem = FramePattern.parse(pinned.output.path).head.rstrip("._-")
+    inputs = list_inputs(pinned, plan)
     return Job(
         name=options.name if options.name is not None else f"RefColorize {stem}".strip(),
-        shot=settled,
-        tasks=split(pieces_of(settled, plan.spans), plan.digests),
-        inputs=read if nuke is None else (*read, nuke.script),
+        shot=pinned,
+        tasks=split_tasks(split_spans(pinned, plan.spans), plan.digests),
+        inputs=inputs if nuke is None else (*inputs, nuke.script),
         stcolor=options.stcolor,
         chunk=options.chunk,
         priority=options.priority,
         gpus=options.gpus,
         nuke=nuke,
-        environment={name: value for name in _CARRIED if (value := os.environ.get(name))},
+        environment={name: value for name in _JOB_VARIABLES if (value := os.environ.get(name))},
     )
 
 
 def _require_plain_texts(options: argparse.Namespace) -> None:
-    """Raise BadRequest for a line end or the like: the engines keep a job as lines, or as XML."""
+    """Raise BadRequest for line ends and other control characters: the engines store a job as lines or XML."""
     for name, value in vars(options).items():
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, (str, Path)) and not str(text).isprintable():
                 option = "--" + name.replace("_", "-")
-                raise BadRequest(f"{option} {str(text)[:80]!a} holds a character that no job can. Write a plain line.")
+                raise BadRequest(
+                    f"{option} {str(text)[:80]!a} holds a character that a job cannot store. Write a plain line."
+                )
 
 
 def _nuke(options: argparse.Namespace) -> NukeRender | None:
@@ -223,11 +231,11 @@ def _nuke(options: argparse.Namespace) -> NukeRender | None:
             if getattr(options, name, None):
                 option = "--" + name.replace("_", "-")
                 raise BadRequest(
-                    f"{option} is about a script's Write nodes, and there is none. Give --nuke-script too."
+                    f"{option} is about a script's Write nodes, but no script is given. Give --nuke-script too."
                 )
         return None
     if not options.write:
-        raise BadRequest(f"Which Write nodes of {options.nuke_script} are to be rendered? Give --write NAME.")
+        raise BadRequest(f"No Write node of {options.nuke_script} is named. Give --write NAME.")
     script = options.nuke_script.absolute()
     return NukeRender(
         script=script,
@@ -239,34 +247,36 @@ def _nuke(options: argparse.Namespace) -> NukeRender | None:
 
 
 def _this_program() -> str:
-    """Where this installation has its program; its bare name where it is not beside Python."""
-    beside = Path(sys.executable).with_name("stcolor.exe" if sys.platform == "win32" else "stcolor")
-    return str(beside) if beside.exists() else "stcolor"
+    """Return the path of this installation's program; its bare name if it is not beside Python."""
+    program = Path(sys.executable).with_name("stcolor.exe" if sys.platform == "win32" else "stcolor")
+    return str(program) if program.exists() else "stcolor"
 
 
-def written(engine: str, job: Job, folder: Path) -> Submission:
-    """Return what came of a job that was written and not submitted.
+def report_written(engine: str, job: Job, folder: Path) -> Submission:
+    """Return the result of a job that was written but not submitted.
 
     Args:
-        engine: The engine's name.
+        engine: The name of the engine's command.
         job: The job.
-        folder: Where it was written.
+        folder: The folder of its files.
     """
     from stcolor_core.farm.engine import Submission
 
-    message = f"{folder} holds the job: {len(job.tasks)} tasks for the frames {name_frames(parse_frames(job.frames))}."
+    message = (
+        f"{folder} holds the job: {len(job.tasks)} tasks for the frames {describe_frames(parse_frames(job.frames))}."
+    )
     return Submission(engine=engine, path=str(folder), tasks=len(job.tasks), submitted=False, job="", message=message)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _make(options: argparse.Namespace) -> int:
     submission = options.engine.make(options)
     sys.stdout.write((json.dumps(asdict(submission)) if options.json else submission.message) + "\n")
     return 0
 
 
 ENGINES: dict[str, Engine] = {
-    "openjd": Engine("a job bundle for OpenJD and AWS Deadline Cloud", _add_openjd, _openjd),
-    "deadline": Engine("jobs for Deadline 10", _add_deadline, _deadline),
-    "opencue": Engine("a job for OpenCue", _add_opencue, _opencue),
+    "openjd": Engine("write a job bundle for OpenJD and AWS Deadline Cloud", _add_openjd, _openjd),
+    "deadline": Engine("write jobs for Deadline 10", _add_deadline, _deadline),
+    "opencue": Engine("write a job for OpenCue", _add_opencue, _opencue),
 }
-"""The engines by the name of their command. A new engine is a new row (docs/develop/recipes.md)."""
+"""The engines by the names of their commands. A new engine is a new row (docs/develop/recipes.md)."""

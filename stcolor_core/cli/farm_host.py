@@ -1,4 +1,7 @@
-"""`stcolor farm check | span | verify`: what runs on a farm's hosts. Loads nothing heavy before it is run."""
+"""`stcolor farm check | span | verify | session`: the commands that run on a farm's hosts.
+
+Heavy imports wait until a command runs.
+"""
 
 from __future__ import annotations
 
@@ -12,29 +15,33 @@ from typing import TYPE_CHECKING, Any
 
 from stcolor_core.errors import Cancelled, StcolorError
 from stcolor_core.farm.paths import VARIABLE, map_path, read_rules
-from stcolor_core.farm.progress import STYLES, Style, failure, lines
-from stcolor_core.shots.shot import Shot, format_frames, parse_frames, with_paths
-from stcolor_core.terminal import StopOnSignal, share_the_machine
+from stcolor_core.farm.progress import STYLES, Style, format_event, format_failure
+from stcolor_core.shots.shot import Shot, format_frames, map_paths, parse_frames
+from stcolor_core.terminal import StopOnSignal, limit_threads
 
 if TYPE_CHECKING:
-    from stcolor_core.pipeline.run import Event
+    from stcolor_core.pipeline.events import Event
 
 __all__ = ["add_commands"]
 
 
 def add_commands(commands: Any) -> None:
-    """Add them to the subparsers of `stcolor farm`."""
-    _add_check(commands.add_parser("check", help="on a host: whether the shot can be coloured"))
+    """Add the commands to the subparsers of `stcolor farm`.
+
+    Args:
+        commands: The subparsers, as `add_subparsers` returns them.
+    """
+    _add_check(commands.add_parser("check", help="on a host: check that the shot can be coloured"))
     _add_span(commands.add_parser("span", help="on a host: colour the frames of a task"))
-    _add_verify(commands.add_parser("verify", help="on a host: whether every frame is there, and a report"))
-    _add_session(
-        commands.add_parser("session", help="on a host: tell an OpenJD session where its path mapping rules are")
-    )
+    _add_verify(commands.add_parser("verify", help="on a host: check that every frame is there, and write a report"))
+    _add_session(commands.add_parser("session", help="on a host: set the path mapping rules of an OpenJD session"))
 
 
-def _add_host(parser: argparse.ArgumentParser) -> None:
+def _add_host_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shot", type=Path, required=True, help="the shot file of the job")
-    parser.add_argument("--progress", choices=STYLES, default="plain", help="whose lines to print (%(default)s)")
+    parser.add_argument(
+        "--progress", choices=STYLES, default="plain", help="print progress in the form of this engine (%(default)s)"
+    )
     parser.add_argument(
         "--path-mapping",
         type=Path,
@@ -44,22 +51,22 @@ def _add_host(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
-    _add_host(parser)
+    _add_host_options(parser)
     parser.set_defaults(run=_check)
 
 
 def _add_span(parser: argparse.ArgumentParser) -> None:
-    _add_host(parser)
+    _add_host_options(parser)
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--span", metavar="K", help="the task's number, from 0; or several, like 3-5")
-    which.add_argument("--frames", metavar="A-B", help="every task that holds one of these frames, whole")
-    which.add_argument("--only", metavar="A-B", help="those of the shot's frames that are among these, and no others")
+    which.add_argument("--span", metavar="K", help="the number of a task, from 0, or of several, like 3-5")
+    which.add_argument("--frames", metavar="A-B", help="all frames of every task that writes one of these")
+    which.add_argument("--only", metavar="A-B", help="only those of these frames that the shot writes")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.set_defaults(run=_span)
 
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
-    _add_host(parser)
+    _add_host_options(parser)
     parser.add_argument("--report", type=Path, metavar="PATH", help="default: beside the frames, as NAME.report.json")
     parser.set_defaults(run=_verify)
 
@@ -73,8 +80,8 @@ def _check(options: argparse.Namespace) -> int:
     from stcolor_core.farm.checks import check_pictures, check_writable
     from stcolor_core.pipeline.run import plan_run
 
-    with _failing_as(options.progress):
-        shot = _mapped(options)
+    with _report_failure(options.progress):
+        shot = _load_mapped(options)
         plan = plan_run(shot)
         check_pictures(shot, plan)
         check_writable(shot)
@@ -83,15 +90,15 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _span(options: argparse.Namespace) -> int:
-    from stcolor_core.farm.job import chosen
-    from stcolor_core.farm.pinning import tasks_of
+    from stcolor_core.farm.job import select_frames
+    from stcolor_core.farm.pinning import plan_tasks
     from stcolor_core.pipeline.run import colorize
 
-    share_the_machine()
-    with StopOnSignal() as stop, _failing_as(options.progress):
-        shot = _mapped(options)
-        frames = chosen(
-            tasks_of(shot),
+    limit_threads()
+    with StopOnSignal() as stop, _report_failure(options.progress):
+        shot = _load_mapped(options)
+        frames = select_frames(
+            plan_tasks(shot),
             numbers=None if options.span is None else parse_frames(options.span),
             frames=None if options.frames is None else parse_frames(options.frames),
             only=None if options.only is None else parse_frames(options.only),
@@ -100,8 +107,8 @@ def _span(options: argparse.Namespace) -> int:
             shot,
             device=options.device,
             only=format_frames(frames),
-            report=lambda event: _report(event, options.progress),
-            cancelled=stop.asked,
+            report=lambda event: _print_event(event, options.progress),
+            cancelled=stop.requested,
         )
         for _ in run:
             pass
@@ -110,19 +117,19 @@ def _span(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     from stcolor_core.farm.engine import write_all
-    from stcolor_core.farm.report import beside, look
+    from stcolor_core.farm.report import default_report_path, make_report
     from stcolor_core.pipeline.protection import refuse_to_write
     from stcolor_core.pipeline.run import plan_run
 
-    with _failing_as(options.progress):
-        shot = _mapped(options)
-        found = look(shot, plan_run(shot))
-        path = options.report or beside(shot)
+    with _report_failure(options.progress):
+        shot = _load_mapped(options)
+        report = make_report(shot, plan_run(shot))
+        path = options.report or default_report_path(shot)
         refuse_to_write([path], shot, remedy="Give another --report.", read_from=options.shot)
-        write_all(path.parent, {path.name: found.to_json() + "\n"})
-        if found.lacking:
-            raise StcolorError(f"{found.lacking} {path} has the list.")
-        _print(f"All {len(found.frames)} frames are there and as they should be. {path} says how sure they are.")
+        write_all(path.parent, {path.name: report.to_json() + "\n"})
+        if report.problem:
+            raise StcolorError(f"{report.problem} {path} has the list.")
+        _print(f"All {len(report.frames)} frames are there and up to date. {path} holds their confidence.")
     return 0
 
 
@@ -131,28 +138,28 @@ def _session(options: argparse.Namespace) -> int:
     return 0
 
 
-def _mapped(options: argparse.Namespace) -> Shot:
+def _load_mapped(options: argparse.Namespace) -> Shot:
     shot = Shot.load(options.shot)
     file = options.path_mapping or os.environ.get(VARIABLE)
     rules = read_rules(Path(file)) if file else ()
-    return with_paths(shot, lambda path: map_path(path, rules))
+    return map_paths(shot, lambda path: map_path(path, rules))
 
 
 @contextmanager
-def _failing_as(style: Style) -> Iterator[None]:
-    """Say in the engine's own line why a task fails."""
+def _report_failure(style: Style) -> Iterator[None]:
+    """Print the line that tells the engine why the task fails."""
     try:
         yield
     except Cancelled:
         raise
     except StcolorError as error:
-        if (line := failure(str(error), style)) is not None:
+        if (line := format_failure(str(error), style)) is not None:
             _print(line)
         raise
 
 
-def _report(event: Event, style: Style) -> None:
-    for line in lines(event, style):
+def _print_event(event: Event, style: Style) -> None:
+    for line in format_event(event, style):
         _print(line)
 
 

@@ -1,4 +1,4 @@
-"""`stcolor models list | add | verify`: the weights on this machine."""
+"""`stcolor models list | add | verify`: manage the weights on this machine."""
 
 from __future__ import annotations
 
@@ -11,43 +11,47 @@ __all__ = ["add_command"]
 
 
 def add_command(commands: Any) -> None:
-    """Add `models` to the subparsers of `stcolor`."""
+    """Add `models` to the subparsers of `stcolor`.
+
+    Args:
+        commands: The subparsers, as `add_subparsers` returns them.
+    """
     parser = commands.add_parser("models", help="list, add or verify weights")
     actions = parser.add_subparsers(required=True, metavar="list|add|verify")
-    actions.add_parser("list", help="what there is and what is installed").set_defaults(run=_models_list)
-    actions.add_parser("verify", help="recompute the checksums").set_defaults(run=_models_verify)
+    actions.add_parser("list", help="list the models and whether they are installed").set_defaults(run=_list)
+    actions.add_parser("verify", help="check the weights against their checksums").set_defaults(run=_verify)
     add = actions.add_parser("add", help="convert published weights to safetensors and install them")
     add.add_argument("paths", nargs="+", type=Path, metavar="PATH")
-    add.set_defaults(run=_models_add)
+    add.set_defaults(run=_add)
 
 
-def _models_list(_: argparse.Namespace) -> int:
+def _list(_: argparse.Namespace) -> int:
     from stcolor_core.models import registry
 
-    for info in registry.registered():
-        _say(f"{info.name:28}{'installed' if info.present else 'not installed':15}{info.licence:14}{info.summary}")
-    _say(f"Weights are kept in {registry.folder()}.")
+    for info in registry.list_models():
+        _print(f"{info.name:28}{'installed' if info.present else 'not installed':15}{info.licence:14}{info.summary}")
+    _print(f"Weights are kept in {registry.folder()}.")
     return 0
 
 
-def _models_add(options: argparse.Namespace) -> int:
+def _add(options: argparse.Namespace) -> int:
     from stcolor_core.models import registry
 
     for added in registry.add(options.paths):
-        _say(f"{added.name}: {added.path} (sha256 {added.sha256[:16]}...)")
+        _print(f"{added.name}: {added.path} (sha256 {added.sha256[:16]}...)")
     return 0
 
 
-def _models_verify(_: argparse.Namespace) -> int:
+def _verify(_: argparse.Namespace) -> int:
     from stcolor_core.models import registry
 
     problems = registry.verify()
     for problem in problems:
         sys.stderr.write(f"stcolor: {problem}\n")
     if not problems:
-        _say("All installed weights are as they were added.")
+        _print("All installed weights are as they were added.")
     return 1 if problems else 0
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(text + "\n")

@@ -1,4 +1,4 @@
-"""`stcolor serve | status | stop`. Loads nothing heavy before a core is really started."""
+"""`stcolor serve | status | stop`: run, query and stop the core. Heavy imports wait until a core starts."""
 
 from __future__ import annotations
 
@@ -32,31 +32,36 @@ if TYPE_CHECKING:
 
 __all__ = ["add_commands"]
 
-_START_SECONDS = 120.0  # torch from a cold network disk
+_START_SECONDS = 120.0  # time to load torch from a network disk without a cache
 _STOP_SECONDS = 60.0
-_STEP_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _IDLE_MINUTES = 60.0
 _LOG_BYTES = 2**20
 
 
 def add_commands(commands: Any, *, prepare: Callable[[], None]) -> None:
-    """Add them to the subparsers of `stcolor`. prepare: called in the process that is about to become the core."""
+    """Add `serve`, `status` and `stop` to the subparsers of `stcolor`.
+
+    Args:
+        commands: The subparsers, as `add_subparsers` returns them.
+        prepare: Called in the core's process before the core starts.
+    """
     serve = commands.add_parser("serve", help="run the core that the Nuke node talks to")
-    serve.add_argument("--host", default=HOST, help="127.0.0.1 and no other")
+    serve.add_argument("--host", default=HOST, help="127.0.0.1; no other is allowed")
     serve.add_argument("--port", type=int, default=0, help="default: a free one")
     serve.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     serve.add_argument(
         "--idle-minutes",
         type=float,
         default=_IDLE_MINUTES,
-        help="end when nothing is asked for so long; 0: never (%(default)g)",
+        help="stop after this time without a request; 0: never (%(default)g)",
     )
-    serve.add_argument("--background", action="store_true", help="come back once it answers, and leave it running")
+    serve.add_argument("--background", action="store_true", help="return once the core answers, and leave it running")
     serve.set_defaults(run=lambda options: _serve(options, prepare), takes_signals=True)
-    status = commands.add_parser("status", help="say whether a core runs, and where; ends with 1 where none does")
-    status.add_argument("--json", action="store_true", help="as one JSON object")
+    status = commands.add_parser("status", help="print whether a core runs and its address; exits with 1 if none does")
+    status.add_argument("--json", action="store_true", help="print one JSON object")
     status.set_defaults(run=_status)
-    commands.add_parser("stop", help="stop the core; its job goes on at the next start").set_defaults(run=_stop)
+    commands.add_parser("stop", help="stop the core; its job continues at the next start").set_defaults(run=_stop)
 
 
 def _serve(options: argparse.Namespace, prepare: Callable[[], None]) -> int:
@@ -67,21 +72,21 @@ def _serve(options: argparse.Namespace, prepare: Callable[[], None]) -> int:
     folder = state_folder()
     if options.background:
         return _in_background(options, folder)
-    lock, found = CoreLock(folder), None
+    lock, running = CoreLock(folder), None
 
-    def settled() -> bool:
-        nonlocal found
-        return lock.acquire() or (found := find(folder)) is not None
+    def is_decided() -> bool:
+        nonlocal running
+        return lock.acquire() or (running := find(folder)) is not None
 
     try:
-        if not _until(settled, _START_SECONDS):
+        if not _wait_until(is_decided, _START_SECONDS):
             raise StcolorError(
-                f"Another process holds {folder / 'core.lock'} and does not answer. End it; or, where it runs on "
-                "another machine, set STCOLOR_STATE_DIR to a folder on a local disk."
+                f"Another process holds {folder / 'core.lock'} and does not answer. End it. If it runs on another "
+                "machine, set STCOLOR_STATE_DIR to a folder on a local disk."
             )
-        if found is not None:
-            _tell_unused(options)
-            return _say_where(found, folder)
+        if running is not None:
+            _warn_unused(options)
+            return _print_address(running, folder)
         prepare()
         _run(options, folder)
     finally:
@@ -89,23 +94,23 @@ def _serve(options: argparse.Namespace, prepare: Callable[[], None]) -> int:
     return 0
 
 
-def _tell_unused(options: argparse.Namespace) -> None:
-    """Where a core runs already, say which options it was not started with."""
-    usual = {"port": 0, "device": "auto", "idle_minutes": _IDLE_MINUTES}
-    unused = ["--" + name.replace("_", "-") for name, value in usual.items() if getattr(options, name) != value]
+def _warn_unused(options: argparse.Namespace) -> None:
+    """Warn of the options that have no effect because a core runs already."""
+    defaults = {"port": 0, "device": "auto", "idle_minutes": _IDLE_MINUTES}
+    unused = ["--" + name.replace("_", "-") for name, value in defaults.items() if getattr(options, name) != value]
     if unused:
         sys.stderr.write(f"stcolor: A core runs already: {', '.join(unused)} not used. Run `stcolor stop` first.\n")
 
 
 def _run(options: argparse.Namespace, folder: Path) -> None:
-    """Be the core until asked to stop."""
+    """Run the core in this process until it is stopped."""
     with writing(folder):
         _log_to(folder / "core.log")
     from stcolor_core.service.server import CoreServer
 
     core = CoreServer(folder, port=options.port, device=options.device, idle_minutes=options.idle_minutes)
 
-    def stop(number: int, stack: FrameType | None) -> None:  # noqa: ARG001  (what signal calls)
+    def stop(number: int, stack: FrameType | None) -> None:  # noqa: ARG001  (a signal handler's signature)
         core.stop(signal.Signals(number).name)
 
     numbers = [signal.SIGINT, signal.SIGTERM]
@@ -113,132 +118,139 @@ def _run(options: argparse.Namespace, folder: Path) -> None:
         numbers.append(signal.SIGBREAK)
     for number in numbers:
         signal.signal(number, stop)
-    _say_where(core.connection, folder)
+    _print_address(core.connection, folder)
     core.run()
 
 
 def _in_background(options: argparse.Namespace, folder: Path) -> int:
-    """Have a core that outlives this process and its terminal; returns once it answers.
+    """Start a core that outlives this process and its terminal, and return once it answers.
 
-    One at a time, so that the second to be asked finds the core that the first one starts.
+    A lock allows one start at a time, so that the second of two finds the core that the first one has started.
     """
     lock = StartLock(folder)
     try:
-        if not _until(lambda: lock.acquire() or find(folder) is not None, _START_SECONDS):
+        if not _wait_until(lambda: lock.acquire() or find(folder) is not None, _START_SECONDS):
             raise StcolorError(f"Another start of the core holds {folder / 'start.lock'} and does not end. End it.")
-        found = find(folder)
-        if found is not None:
-            _tell_unused(options)
+        core = find(folder)
+        if core is not None:
+            _warn_unused(options)
         else:
-            found = _start(options, folder)
+            core = _start(options, folder)
     finally:
         lock.close()
-    return _say_where(found, folder)
+    return _print_address(core, folder)
 
 
 def _start(options: argparse.Namespace, folder: Path) -> Connection:
-    """Start a process that becomes the core, unless another one has become it meanwhile; the core's connection."""
+    """Start a process that becomes the core unless another one has done so meanwhile; return the core's connection."""
+    log = folder / "background.log"
+    process = _spawn(options, folder, log)
+    core: Connection | None = None
+
+    def is_decided() -> bool:
+        """Return whether the process has ended, or has printed the address of the core that answers.
+
+        In the second case it is that core, or it is about to exit because another one runs. A process that has printed
+        nothing is still starting, and would take over as soon as the core that answers now ends.
+        """
+        nonlocal core
+        ended = process.poll() is not None
+        core = find(folder)
+        return ended or (core is not None and f" {core.url};" in _read_text(log))
+
+    try:
+        if not _wait_until(is_decided, _START_SECONDS):
+            process.kill()
+            raise StcolorError(
+                f"The core did not answer within {_START_SECONDS:.0f} s. {folder / 'core.log'} may say why."
+            )
+    except KeyboardInterrupt:
+        process.kill()
+        raise
+    if core is None and process.returncode == 0:
+        raise StcolorError("The core that was found has ended since. Run again: stcolor serve --background")
+    if core is None:
+        lines = _read_text(log).splitlines() or ["it printed nothing"]
+        raise StcolorError(f"The core did not start: {lines[-1].removeprefix('stcolor: ')}")
+    return core
+
+
+def _spawn(options: argparse.Namespace, folder: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Start `stcolor serve` as a process of its own, whose output goes to the log."""
     command = [sys.executable, "-m", "stcolor_core.cli", "serve", "--port", str(options.port)]
     command += ["--device", options.device, "--idle-minutes", str(options.idle_minutes)]
-    apart = 0
+    flags = 0
     if sys.platform == "win32":
-        apart = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
-    said = folder / "background.log"
+        flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
     with writing(folder):
-        output = said.open("wb")
+        output = log.open("wb")
     with output:
-        core = subprocess.Popen(
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            creationflags=apart,
-            start_new_session=True,  # what POSIX has in its place; Windows does nothing with it
+            creationflags=flags,
+            start_new_session=True,  # the same on POSIX; ignored on Windows
         )
-    found: Connection | None = None
-
-    def settled() -> bool:
-        """It has ended, or it names the core that answers: then it is that core, or is about to leave to it.
-
-        One that has not said so yet is still waking up, and would take over whenever the core that answers now ends.
-        """
-        nonlocal found
-        ended = core.poll() is not None
-        found = find(folder)
-        return ended or (found is not None and f" {found.url};" in _text(said))
-
-    try:
-        if not _until(settled, _START_SECONDS):
-            core.kill()
-            why = folder / "core.log"
-            raise StcolorError(f"The core did not answer within {_START_SECONDS:.0f} s. {why} may say why.")
-    except KeyboardInterrupt:
-        core.kill()
-        raise
-    if found is None and core.returncode == 0:
-        raise StcolorError("The core that was found has ended since. Run again: stcolor serve --background")
-    if found is None:
-        lines = _text(said).splitlines() or ["it said nothing"]
-        raise StcolorError(f"The core did not start: {lines[-1].removeprefix('stcolor: ')}")
-    return found
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _status(options: argparse.Namespace) -> int:
     folder = state_folder()
-    found = find(folder)
+    core = find(folder)
     if options.json:
-        token_file = None if found is None else str(connection_file(folder))
+        token_file = None if core is None else str(connection_file(folder))
         state = {
-            "state": "stopped" if found is None else "running",
-            "url": found and found.url,
-            "pid": found and found.pid,
+            "state": "stopped" if core is None else "running",
+            "url": core and core.url,
+            "pid": core and core.pid,
         }
         sys.stdout.write(json.dumps({**state, "token_file": token_file}) + "\n")
-    elif found is None:
+    elif core is None:
         sys.stdout.write("No core runs. Start one: stcolor serve --background\n")
     else:
-        _say_where(found, folder)
-        waiting = [job["state"] for job in ask(found, "GET", "/v1/jobs")]
-        sys.stdout.write(f"{waiting.count('running')} jobs run, {waiting.count('queued')} wait.\n")
-        link = ask(found, "POST", "/v1/ticket")["url"]
+        _print_address(core, folder)
+        states = [job["state"] for job in ask(core, "GET", "/v1/jobs")]
+        sys.stdout.write(f"{states.count('running')} jobs run, {states.count('queued')} wait.\n")
+        link = ask(core, "POST", "/v1/ticket")["url"]
         sys.stdout.write(f"To watch them, open this in a browser; it works once, within ten minutes:\n{link}\n")
-    return 1 if found is None else 0
+    return 1 if core is None else 0
 
 
 def _stop(options: argparse.Namespace) -> int:  # noqa: ARG001
     folder = state_folder()
-    found = find(folder)
-    if found is None:
+    core = find(folder)
+    if core is None:
         sys.stdout.write("No core runs.\n")
         return 0
-    ask(found, "POST", "/v1/shutdown")
-    lock = CoreLock(folder)  # free once the process is gone
+    ask(core, "POST", "/v1/shutdown")
+    lock = CoreLock(folder)  # free once the process has ended
     try:
-        if not _until(lock.acquire, _STOP_SECONDS):
-            raise StcolorError(f"The core (process {found.pid}) was asked to stop and has not. End that process.")
+        if not _wait_until(lock.acquire, _STOP_SECONDS):
+            raise StcolorError(f"The core (process {core.pid}) did not stop when asked. End that process.")
     finally:
         lock.close()
     sys.stdout.write("The core has stopped.\n")
     return 0
 
 
-def _say_where(found: Connection, folder: Path) -> int:
-    sys.stdout.write(f"The core (process {found.pid}) is at {found.url}; its token is in {connection_file(folder)}.\n")
+def _print_address(core: Connection, folder: Path) -> int:
+    sys.stdout.write(f"The core (process {core.pid}) is at {core.url}; its token is in {connection_file(folder)}.\n")
     sys.stdout.flush()
     return 0
 
 
-def _until(holds: Callable[[], bool], seconds: float) -> bool:
-    """Ask again and again, at most for so long; whether it came to hold."""
+def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Poll a condition until it is true or the time is over; return whether it became true."""
     deadline = time.monotonic() + seconds
-    while not holds():
+    while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(_STEP_SECONDS)
+        time.sleep(_POLL_SECONDS)
     return True
 
 
@@ -246,7 +258,7 @@ def _log_to(path: Path) -> None:
     handler = logging.handlers.RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=3, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
-    for shown in root.handlers:
-        shown.setLevel(logging.WARNING)
+    for console in root.handlers:
+        console.setLevel(logging.WARNING)
     root.addHandler(handler)
     root.setLevel(logging.INFO)

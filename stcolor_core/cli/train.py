@@ -1,4 +1,4 @@
-"""`stcolor train features | refinement`: makes the weights in `weights/`. Loads nothing heavy before it is run."""
+"""`stcolor train features | refinement`: train the weights in `weights/`. Heavy imports wait until a command runs."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ __all__ = ["add_commands"]
 
 
 def add_commands(commands: Any) -> None:
-    """Add them to the subparsers of `stcolor`."""
-    train = commands.add_parser("train", help="make the standard model's own weights again, from footage")
+    """Add `train` to the subparsers of `stcolor`.
+
+    Args:
+        commands: The subparsers, as `add_subparsers` returns them.
+    """
+    train = commands.add_parser("train", help="train the standard model's own weights from footage")
     kinds = train.add_subparsers(required=True, metavar="features|refinement", parser_class=type(train))
-    features = kinds.add_parser("features", help="the matching features; minutes on a GPU, hours without")
-    refinement = kinds.add_parser("refinement", help="the network that mixes the candidates; half an hour")
+    features = kinds.add_parser("features", help="train the matching features; minutes on a GPU, hours without one")
+    refinement = kinds.add_parser("refinement", help="train the network that mixes the candidates; half an hour")
     for parser in (features, refinement):
         parser.add_argument("--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures")
         parser.add_argument("--output", type=Path, help="default: the file in stcolor_core/weights")
-        parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
         parser.add_argument(
             "--held-out", nargs="*", metavar="CLIP", help="clips to validate on only; default: a tenth of the footage"
         )
         parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    features.add_argument("--steps", type=_count, default=1800, help="of the training (%(default)s)")
-    refinement.add_argument("--cache", type=Path, required=True, help="where samples are kept; some GB")
+    features.add_argument("--steps", type=_count, default=1800, help="training steps (%(default)s)")
+    refinement.add_argument("--cache", type=Path, required=True, help="folder for the samples; some GB")
+    refinement.add_argument("--walks", type=_count, default=8, help="runs of the pipeline over each clip (%(default)s)")
+    refinement.add_argument("--steps", type=_count, default=2500, help="training steps (%(default)s)")
     refinement.add_argument(
-        "--walks", type=_count, default=8, help="walks of the pipeline through each clip (%(default)s)"
-    )
-    refinement.add_argument("--steps", type=_count, default=2500, help="of the training (%(default)s)")
-    refinement.add_argument(
-        "--processes", type=_count, default=os.cpu_count() or 1, help="that make samples (%(default)s)"
+        "--processes", type=_count, default=os.cpu_count() or 1, help="processes that make samples (%(default)s)"
     )
     features.set_defaults(run=_features)
     refinement.set_defaults(run=_refinement)
@@ -76,7 +78,7 @@ def _held_out(options: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _count(text: str) -> int:
-    """A whole number from 1."""
+    """Return a whole number of at least 1."""
     if (count := int(text)) < 1:
         raise argparse.ArgumentTypeError(f"{text} is too few; give 1 or more")
     return count

@@ -1,1 +1,1 @@
-"""Quality, measured on clips whose colour is known."""
+"""Measurement of quality on clips of known colour."""

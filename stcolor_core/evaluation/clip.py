@@ -1,4 +1,4 @@
-"""A clip of known colour in memory, as evaluation and training see it."""
+"""A clip of known colour in memory, for evaluation and training."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stcolor_core.arrays import Chroma, Image, Mask, Plane
 from stcolor_core.evaluation.dataset import DatasetSequence
 from stcolor_core.images.color import linear_to_lab, srgb_decode
 from stcolor_core.method.matching import Keyframe
@@ -16,20 +17,30 @@ __all__ = ["Clip"]
 
 @dataclass(frozen=True)
 class Clip:
-    """A sequence in memory; the `Footage` that propagation asks.
+    """A sequence in memory. It is the `Footage` that propagation reads.
 
-    rgb: (H, W, 3) sRGB 0..1; lightness: (H, W); ab: (H, W, 2).
+    Attributes:
+        rgb: sRGB of each frame, (H, W, 3), 0..1.
+        lightnesses: L* of each frame, (H, W), 0..100.
+        ab: a* and b* of each frame, (H, W, 2).
+        masks: The foreground of each frame, (H, W) bool; None without masks.
+        stills: Reference pictures that are not frames of the clip.
     """
 
-    rgb: list[np.ndarray]
-    lightnesses: list[np.ndarray]
-    ab: list[np.ndarray]
-    masks: list[np.ndarray] | None
+    rgb: list[Image]
+    lightnesses: list[Plane]
+    ab: list[Chroma]
+    masks: list[Mask] | None
     stills: tuple[Keyframe, ...] = ()
 
     @classmethod
-    def of(cls, rgb: list[np.ndarray], masks: list[np.ndarray] | None = None) -> Clip:
-        """The clip of some pictures (H, W, 3), sRGB 0..1."""
+    def from_rgb(cls, rgb: list[Image], masks: list[Mask] | None = None) -> Clip:
+        """Return the clip of some pictures.
+
+        Args:
+            rgb: sRGB of each frame, (H, W, 3), 0..1.
+            masks: The foreground of each frame, (H, W) bool; None if it is not known.
+        """
         labs = [linear_to_lab(srgb_decode(picture)) for picture in rgb]
         return cls(
             rgb,
@@ -40,17 +51,30 @@ class Clip:
 
     @classmethod
     def load(cls, sequence: DatasetSequence, count: int | None) -> Clip:
-        """The first `count` frames of a sequence, or all."""
+        """Return the first frames of a sequence as a clip.
+
+        Args:
+            sequence: The sequence to read.
+            count: How many frames to read; None for all. A shorter sequence is read to its end.
+        """
         frames = range(min(len(sequence), count or len(sequence)))
         masks = None if sequence.masks is None else [sequence.mask(index) for index in frames]
-        return cls.of([sequence.rgb(index) for index in frames], masks)
+        return cls.from_rgb([sequence.rgb(index) for index in frames], masks)
 
-    def lightness(self, frame: int) -> np.ndarray:
-        """(H, W) L*."""
+    def lightness(self, frame: int) -> Plane:
+        """Return L* of a frame, (H, W).
+
+        Args:
+            frame: Frame index, from 0.
+        """
         return self.lightnesses[frame]
 
     def instances(self, frame: int) -> Instances | None:
-        """The true foreground as the one instance; None without masks."""
+        """Return the true foreground as the only instance, or None without masks.
+
+        Args:
+            frame: Frame index, from 0.
+        """
         if self.masks is None:
             return None
         return Instances(
@@ -58,5 +82,9 @@ class Clip:
         )
 
     def keyframe(self, frame: int) -> Keyframe:
-        """The true colour of a frame."""
+        """Return a frame with its true colour as a keyframe.
+
+        Args:
+            frame: Frame index, from 0.
+        """
         return Keyframe(self.lightnesses[frame], self.ab[frame], self.instances(frame))

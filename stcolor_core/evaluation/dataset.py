@@ -1,7 +1,7 @@
-"""Sequences with known colour, from a DAVIS-like folder, read a frame at a time.
+"""Sequences with known colour, read one frame at a time from a folder laid out as DAVIS is.
 
 DIR/<sequence>/00000.jpg          the frames, .jpg or .png, in the order of their names
-DIR_masks/<sequence>/00000.png    the object masks, beside DIR; 0 is background, anything else an object
+DIR_masks/<sequence>/00000.png    the object masks, next to DIR; 0 is background, anything else an object
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from stcolor_core.arrays import ByteImage, Image, Mask
 from stcolor_core.errors import BadRequest, PlateError
 
 __all__ = ["DatasetSequence", "read_dataset"]
@@ -22,11 +23,13 @@ _PICTURES = (".jpg", ".jpeg", ".png")
 
 @dataclass(frozen=True)
 class DatasetSequence:
-    """One sequence. Frames are counted from 0 here; the paper's "10th frame" is index 9.
+    """One sequence. Frame indices start at 0; the paper's "10th frame" is index 9.
 
-    name: its folder's name. frames: one picture file a frame.
-    masks: one mask file a frame; None where the data set has none for this sequence.
-    size: (width, height) that every frame and mask is resized to, averaging over the pixels that each new one covers.
+    Attributes:
+        name: Name of its folder.
+        frames: One picture file for each frame.
+        masks: One mask file for each frame; None if the data set has none for this sequence.
+        size: (width, height) in pixels that every frame and mask is resized to, by averaging over the pixel areas.
     """
 
     name: str
@@ -38,25 +41,41 @@ class DatasetSequence:
         return len(self.frames)
 
     @property
-    def own_size(self) -> tuple[int, int]:
-        """(width, height) of the first picture as it is on disk. Raises PlateError where that is not a picture."""
+    def native_size(self) -> tuple[int, int]:
+        """Return (width, height) in pixels of the first picture on disk.
+
+        Raises:
+            PlateError: If the file is not a picture.
+        """
         height, width = _read(self.frames[0], cv2.IMREAD_COLOR).shape[:2]
         return width, height
 
-    def rgb(self, index: int) -> np.ndarray:
-        """(H, W, 3) float32 sRGB code values, 0..1. Raises PlateError where the file is not a picture."""
+    def rgb(self, index: int) -> Image:
+        """Return a frame's sRGB code values, (H, W, 3), 0..1.
+
+        Args:
+            index: Frame index, from 0.
+
+        Raises:
+            PlateError: If the file is not a picture.
+        """
         picture = cv2.cvtColor(_read(self.frames[index], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB).astype(np.float32) / 255
         return np.asarray(cv2.resize(picture, self.size, interpolation=cv2.INTER_AREA))
 
-    def mask(self, index: int) -> np.ndarray:
-        """(H, W) bool, the pixels that objects cover by half or more.
+    def mask(self, index: int) -> Mask:
+        """Return the pixels of a frame that objects cover by half or more, (H, W) bool.
 
-        Raises BadRequest where the sequence has no masks, PlateError where the file is not a picture.
+        Args:
+            index: Frame index, from 0.
+
+        Raises:
+            BadRequest: If the sequence has no masks.
+            PlateError: If the file is not a picture.
         """
         if self.masks is None:
             raise BadRequest(
                 f"Sequence {self.name} has no masks. "
-                "Put them in a folder beside the data set, named like it plus _masks."
+                "Put them next to the data set, in a folder with the data set's name plus _masks."
             )
         ids = _read(self.masks[index], cv2.IMREAD_UNCHANGED)
         covered = (ids if ids.ndim == 2 else ids[..., :3].any(axis=2)) != 0
@@ -66,15 +85,22 @@ class DatasetSequence:
 def read_dataset(
     directory: Path, *, width: int = 384, height: int = 216, names: Collection[str] | None = None
 ) -> list[DatasetSequence]:
-    """The sequences of a DAVIS-like folder by name, all or the named ones; no picture is opened yet.
+    """Return the sequences of a folder laid out as DAVIS is, in order of name. No picture is opened yet.
 
-    Raises BadRequest where the folder holds no such sequence, or masks that do not go with its frames.
+    Args:
+        directory: Holds one folder of pictures for each sequence.
+        width: Width in pixels that frames and masks are resized to, 1 or more.
+        height: Height in pixels that frames and masks are resized to, 1 or more.
+        names: The sequences to return; None for all.
+
+    Raises:
+        BadRequest: If the size is empty, the folder holds no such sequence, or masks do not match the frames.
     """
     if width < 1 or height < 1:
         raise BadRequest(f"The evaluation size {width}x{height} is empty. Give both a width and a height above 0.")
     if not directory.is_dir():
         raise BadRequest(
-            f"The data set {directory} is not a folder. Give one that holds a folder of pictures per sequence."
+            f"The data set {directory} is not a folder. Give one that holds a folder of pictures for each sequence."
         )
     folders = {folder.name: folder for folder in sorted(directory.iterdir()) if folder.is_dir() and _pictures(folder)}
     if not folders:
@@ -97,7 +123,7 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _masks(frames: list[Path], folder: Path) -> tuple[Path, ...] | None:
-    """The mask of each frame, by the frame's name."""
+    """Return the mask file of each frame, matched by the frame's name; None without a folder of masks."""
     if not folder.is_dir():
         return None
     files = {path.stem: path for path in _pictures(folder)}
@@ -109,13 +135,13 @@ def _masks(frames: list[Path], folder: Path) -> tuple[Path, ...] | None:
     return tuple(files[frame.stem] for frame in frames)
 
 
-def _read(path: Path, mode: int) -> np.ndarray:
-    """The file's pixels, 8 bit."""
+def _read(path: Path, mode: int) -> ByteImage:
+    """Return the file's pixels, 8-bit."""
     try:
         # Not cv2.imread: on Windows it cannot open paths outside the local code page.
         picture = cv2.imdecode(np.fromfile(path, np.uint8), mode)
     except (OSError, cv2.error) as error:
         raise PlateError(f"The picture {path} cannot be read ({str(error).strip()}). Copy it again.") from None
     if picture is None:
-        raise PlateError(f"The picture {path} is damaged or no picture. Copy it again.")
+        raise PlateError(f"The picture {path} is damaged or not a picture. Copy it again.")
     return np.asarray(picture)

@@ -1,1 +1,1 @@
-"""A shot as a job for a render farm: OpenJD and AWS Deadline Cloud, Deadline 10, OpenCue."""
+"""Jobs for render farms: OpenJD and AWS Deadline Cloud, Deadline 10, OpenCue."""

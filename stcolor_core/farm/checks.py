@@ -1,4 +1,4 @@
-"""What is wrong with a shot that costs hours when a hundred hosts find it out: looked at once, before they start."""
+"""Check a shot once before its tasks start, so that not every host of the farm fails on the same mistake."""
 
 from __future__ import annotations
 
@@ -8,14 +8,22 @@ from stcolor_core.errors import OutputError
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
-from stcolor_core.pipeline.run import RunPlan
+from stcolor_core.pipeline.planning import RunPlan
 from stcolor_core.shots.shot import Shot
 
 __all__ = ["check_pictures", "check_writable"]
 
 
 def check_pictures(shot: Shot, plan: RunPlan) -> None:
-    """Read every keyframe and still as the colouring will. Raises what that would raise."""
+    """Read every keyframe and still as a run will read it.
+
+    Args:
+        shot: The shot.
+        plan: Its plan.
+
+    Raises:
+        StcolorError: If a picture is missing, damaged or unusable.
+    """
     inputs = ShotInputs(shot, warn=lambda _: None)
     footage = ShotFootage(shot, inputs, use_instances=False, detector=None, warn=lambda _: None)
     for frame in plan.references:
@@ -24,7 +32,14 @@ def check_pictures(shot: Shot, plan: RunPlan) -> None:
 
 
 def check_writable(shot: Shot) -> None:
-    """Make the folder of the output and a file in it, which is gone again. Raises OutputError where that fails."""
+    """Check that the output folder can be written: create it, and a temporary file in it.
+
+    Args:
+        shot: The shot.
+
+    Raises:
+        OutputError: If the folder cannot be created or written to.
+    """
     folder = FramePattern.parse(shot.output.path).folder
     try:
         folder.mkdir(parents=True, exist_ok=True)

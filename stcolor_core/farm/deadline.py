@@ -1,6 +1,6 @@
-"""A job for Thinkbox Deadline 10: pairs of job and plug-in info files, each submitted once the one it waits for is.
+"""A job for Thinkbox Deadline 10: pairs of job and plug-in info files, submitted in the order of their dependencies.
 
-The keys are those of "Manual Job Submission" in Deadline's manual, and of the plug-ins CommandLine and Nuke:
+The keys are documented under "Manual Job Submission" in Deadline's manual, and for the plug-ins CommandLine and Nuke:
 https://docs.thinkboxsoftware.com/products/deadline/10.4/1_User%20Manual/manual/manual-submission.html
 """
 
@@ -9,28 +9,33 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stcolor_core.errors import StcolorError
 from stcolor_core.farm import job as jobs
-from stcolor_core.farm.engine import SHOT_FILE, Submission, call, find_program, write_all
-from stcolor_core.farm.job import FRAMES_PER_RENDER, FRAMES_PER_RUN, Job, NukeRender, runs
+from stcolor_core.farm.engine import SHOT_FILE, Submission, find_program, run_program, write_all
+from stcolor_core.farm.job import FRAMES_PER_RENDER, FRAMES_PER_TASK, Job, NukeRender, split_evenly
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models import registry
 
-__all__ = ["DeadlineJob", "NukeOptions", "Queue", "deadline_jobs", "in_runs", "submit", "write"]
+__all__ = ["DeadlineJob", "NukeOptions", "QueueOptions", "make_jobs", "submit", "with_even_tasks", "write"]
 
 _JOB_ID = re.compile(r"^JobID=(\w+)\s*$", re.MULTILINE)
-_HOST = ("--progress", "deadline")
+_HOST_OPTIONS = ("--progress", "deadline")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Queue:
-    """Where the jobs go. None is Deadline's own default. group: of the hosts that have stcolor; not of Nuke's.
+class QueueOptions:
+    """The queue settings of the jobs. None takes Deadline's default.
 
-    comment: shown in the Monitor. timeout: minutes after which a task fails and is tried again.
+    Attributes:
+        pool: The pool.
+        secondary_pool: The secondary pool.
+        group: The group of the hosts that have stcolor; not used for Nuke's jobs.
+        comment: A comment, shown in the Monitor.
+        timeout: Minutes after which a task fails and is tried again, 1 or more.
     """
 
     pool: str | None = None
@@ -42,10 +47,12 @@ class Queue:
 
 @dataclass(frozen=True, kw_only=True)
 class NukeOptions:
-    """How Deadline's Nuke renders the Write nodes.
+    """Options of Deadline's Nuke plug-in for the Write nodes.
 
-    views: their names with commas between; None: as each Write says. proxy: at proxy size. continue_on_error: go on
-    with the next frame after one that fails.
+    Attributes:
+        views: The names of the views to render, separated by commas; None renders those that each Write node names.
+        proxy: Render at proxy size.
+        continue_on_error: Continue with the next frame after one that fails.
     """
 
     views: str | None = None
@@ -55,7 +62,14 @@ class NukeOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class DeadlineJob:
-    """One Deadline job. name: of its files. after: the name of the one that it waits for, whole or frame by frame."""
+    """One Deadline job.
+
+    Attributes:
+        name: The name of its files, without their suffixes.
+        after: The name of the job that it depends on, whole or frame by frame; None if there is none.
+        info: The keys of its job info file.
+        plugin: The keys of its plug-in info file.
+    """
 
     name: str
     after: str | None
@@ -63,99 +77,128 @@ class DeadlineJob:
     plugin: Mapping[str, str]
 
     def texts(self, dependency: str | None = None) -> dict[str, str]:
-        """File name -> text, the job info first. dependency: the id of the job that it waits for."""
+        """Return the texts of its files by their names, the job info first.
+
+        Args:
+            dependency: The id of the job that it depends on; None if there is none.
+        """
         info = {**self.info, **({} if dependency is None else {"JobDependencies": dependency})}
         return {f"{self.name}.job_info": _text(info), f"{self.name}.plugin_info": _text(self.plugin)}
 
 
-def in_runs(job: Job) -> Job:
-    """The job with the runs for tasks that Deadline makes of a list of frames, so that others may wait for each frame.
+def with_even_tasks(job: Job) -> Job:
+    """Return the job with tasks of a fixed number of frames, so that Deadline can let other tasks wait for each frame.
 
-    As it is where the model hands colour from frame to frame: then a task is a span.
+    A job whose model is recurrent is returned unchanged, because such a model must colour a span in one task.
+
+    Args:
+        job: The job, with spans as tasks.
     """
-    if registry.recurrent(job.shot.method.model):
+    if registry.is_recurrent(job.shot.method.model):
         return job
-    length = job.shot.output.max_span or FRAMES_PER_RUN
-    return replace(job, tasks=runs((frame for task in job.tasks for frame in task), length), run=length)
+    length = job.shot.output.max_span or FRAMES_PER_TASK
+    tasks = split_evenly((frame for task in job.tasks for frame in task), length)
+    return replace(job, tasks=tasks, frames_per_task=length)
 
 
-def deadline_jobs(job: Job, folder: Path, queue: Queue, *, options: NukeOptions = NukeOptions()) -> list[DeadlineJob]:
-    """The Deadline jobs of a job whose shot file lies in `folder`: check, colour, verify, and one a Write node.
+def make_jobs(
+    job: Job, folder: Path, queue: QueueOptions, *, options: NukeOptions = NukeOptions()
+) -> list[DeadlineJob]:
+    """Return the Deadline jobs of a job: check, colour, verify, and one for each Write node.
 
-    Where tasks are runs of frames, a Write node's tasks wait each for the colour of their own frames. Where they are
-    spans, each is named by the first frame that it writes, and Write nodes wait for the verified shot.
+    If the tasks have a fixed number of frames, each task of a Write node waits only for the colour of its own frames.
+    If the tasks are spans, each is named by the first frame that it writes, and Write nodes wait for the verified shot.
+
+    Args:
+        job: The job.
+        folder: The folder of its files, which holds the shot file.
+        queue: The queue settings.
+        options: Options of the Write nodes.
     """
     shot = str(folder / SHOT_FILE)
     common = _common(job, queue)
-    color = {**common.colored, **_cut(job)}
-    named = "--frames" if job.run is None else "--only"
-    found = [
+    color = {**common.colored, **_frame_list(job)}
+    frames_option = "--frames" if job.frames_per_task is None else "--only"
+    parts = [
         DeadlineJob(
             name="1_check",
             after=None,
             info={**common.hosted, "Name": f"{job.name} - check"},
-            plugin=_command_line(job.stcolor, jobs.check(shot, *_HOST)),
+            plugin=_command_line(job.stcolor, jobs.check_arguments(shot, *_HOST_OPTIONS)),
         ),
         DeadlineJob(
             name="2_colour",
             after="1_check",
             info={**color, "Name": f"{job.name} - colour"},
-            plugin=_command_line(job.stcolor, jobs.color(shot, named, "<STARTFRAME>-<ENDFRAME>", *_HOST)),
+            plugin=_command_line(
+                job.stcolor,
+                jobs.color_arguments(shot, frames_option, "<STARTFRAME>-<ENDFRAME>", *_HOST_OPTIONS),
+            ),
         ),
         DeadlineJob(
             name="3_verify",
             after="2_colour",
             info={**common.hosted, "Name": f"{job.name} - verify"},
-            plugin=_command_line(job.stcolor, jobs.verify(shot, *_HOST)),
+            plugin=_command_line(job.stcolor, jobs.verify_arguments(shot, *_HOST_OPTIONS)),
         ),
     ]
     if job.nuke is not None:
-        rendered = {"Plugin": "Nuke", "Frames": job.frames, "ChunkSize": str(FRAMES_PER_RENDER), **common.queued}
-        after = "3_verify"
-        if job.run is not None:
-            rendered, after = {**rendered, **_frame_by_frame(job.nuke)}, "2_colour"
-        for number, write_node in enumerate(job.nuke.writes, start=4):
-            plugin = {
-                "SceneFile": str(job.nuke.script),
-                "Version": job.nuke.version,
-                "WriteNode": write_node,
-                "BatchMode": "True",
-                "ContinueOnError": str(options.continue_on_error),
-                **({"Views": options.views} if options.views else {}),
-                **({"RenderMode": "Render using Proxies", "ProxyMode": "True"} if options.proxy else {}),
-            }
-            info = {**rendered, "Name": f"{job.name} - {write_node}"}
-            found.append(DeadlineJob(name=f"{number}_nuke", after=after, info=info, plugin=plugin))
-    return found
+        parts += _nuke_jobs(job, job.nuke, common, options)
+    return parts
 
 
 def write(job: Job, folder: Path, parts: Sequence[DeadlineJob]) -> None:
-    """Write the shot and all info files. Raises OutputError where the folder takes no files."""
+    """Write the shot file and all info files.
+
+    Args:
+        job: The job.
+        folder: The folder to write to.
+        parts: Its Deadline jobs.
+
+    Raises:
+        OutputError: If a file cannot be written.
+    """
     texts = {name: text for part in parts for name, text in part.texts().items()}
     write_all(folder, {SHOT_FILE: job.shot.to_json() + "\n", **texts})
 
 
 def submit(job: Job, folder: Path, parts: Sequence[DeadlineJob]) -> Submission:
-    """Submit them in turn, each with the id of the one that it waits for; these come to stand in the files too.
+    """Submit the Deadline jobs one after another, each with the id of the job that it depends on.
 
-    Raises StcolorError where deadlinecommand is not there, or refuses one; it names those that are submitted by then.
+    The ids are written into the info files as well.
+
+    Args:
+        job: The job.
+        folder: The folder of its files.
+        parts: Its Deadline jobs, in the order of their dependencies.
+
+    Returns:
+        The submission, with the ids of all Deadline jobs.
+
+    Raises:
+        StcolorError: If deadlinecommand is missing or refuses a job; the message names the jobs submitted before.
     """
     program = find_program(
-        "deadlinecommand", package="Deadline's client", written=folder, folder=os.environ.get("DEADLINE_PATH")
+        "deadlinecommand",
+        package="Deadline's client",
+        job_folder=folder,
+        program_folder=os.environ.get("DEADLINE_PATH"),
     )
     ids: dict[str, str] = {}
     for part in parts:
         texts = part.texts(None if part.after is None else ids[part.after])
         write_all(folder, texts)
         try:
-            said = call([program, *(str(folder / name) for name in texts)], written=folder)
+            output = run_program([program, *(str(folder / name) for name in texts)], job_folder=folder)
         except StcolorError as error:
-            done = f" Submitted before it: {', '.join(ids.values())}." if ids else ""
-            raise StcolorError(f"{error}{done}") from None
-        found = _JOB_ID.search(said)
-        if found is None:
-            raise StcolorError(f"deadlinecommand took {folder / part.name}.job_info and named no job. See the Monitor.")
-        ids[part.name] = found[1]
+            submitted = f" Submitted before it: {', '.join(ids.values())}." if ids else ""
+            raise StcolorError(f"{error}{submitted}") from None
+        job_id = _JOB_ID.search(output)
+        if job_id is None:
+            raise StcolorError(
+                f"deadlinecommand accepted {folder / part.name}.job_info but printed no job id. See the Monitor."
+            )
+        ids[part.name] = job_id[1]
     return Submission(
         engine="deadline",
         path=str(folder),
@@ -166,17 +209,42 @@ def submit(job: Job, folder: Path, parts: Sequence[DeadlineJob]) -> Submission:
     )
 
 
+def _nuke_jobs(job: Job, nuke: NukeRender, common: _Common, options: NukeOptions) -> Iterator[DeadlineJob]:
+    render = {"Plugin": "Nuke", "Frames": job.frames, "ChunkSize": str(FRAMES_PER_RENDER), **common.queued}
+    after = "3_verify"
+    if job.frames_per_task is not None:
+        render, after = {**render, **_frame_dependencies(nuke)}, "2_colour"
+    for number, write_node in enumerate(nuke.writes, start=4):
+        plugin = {
+            "SceneFile": str(nuke.script),
+            "Version": nuke.version,
+            "WriteNode": write_node,
+            "BatchMode": "True",
+            "ContinueOnError": str(options.continue_on_error),
+            **({"Views": options.views} if options.views else {}),
+            **({"RenderMode": "Render using Proxies", "ProxyMode": "True"} if options.proxy else {}),
+        }
+        info = {**render, "Name": f"{job.name} - {write_node}"}
+        yield DeadlineJob(name=f"{number}_nuke", after=after, info=info, plugin=plugin)
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Common:
-    """Job info that several jobs share. queued: of all. hosted: of one task with stcolor. colored: with the output."""
+    """Job info that several jobs share.
+
+    Attributes:
+        queued: For all jobs.
+        hosted: For a job of one task that runs stcolor.
+        colored: The same with the output, for the job that colours.
+    """
 
     queued: Mapping[str, str]
     hosted: Mapping[str, str] = field(default_factory=dict)
     colored: Mapping[str, str] = field(default_factory=dict)
 
 
-def _common(job: Job, queue: Queue) -> _Common:
-    maybe = {
+def _common(job: Job, queue: QueueOptions) -> _Common:
+    optional = {
         "Pool": queue.pool,
         "SecondaryPool": queue.secondary_pool,
         "Priority": None if job.priority is None else str(job.priority),
@@ -186,7 +254,7 @@ def _common(job: Job, queue: Queue) -> _Common:
     }
     queued = {
         "BatchName": job.name,
-        **{key: value for key, value in maybe.items() if value is not None},
+        **{key: value for key, value in optional.items() if value is not None},
         "IsFrameDependent": "false",
         **{f"EnvironmentKeyValue{i}": f"{name}={value}" for i, (name, value) in enumerate(job.environment.items())},
     }
@@ -200,15 +268,15 @@ def _common(job: Job, queue: Queue) -> _Common:
     )
 
 
-def _cut(job: Job) -> dict[str, str]:
-    """The list of frames that Deadline makes tasks of, and how many of them each has."""
-    if job.run is None:
+def _frame_list(job: Job) -> dict[str, str]:
+    """Return the frames of the job that colours, and how many of them Deadline puts into one task."""
+    if job.frames_per_task is None:
         return {"Frames": ",".join(str(task[0]) for task in job.tasks), "ChunkSize": str(job.chunk)}
-    return {"Frames": job.frames, "ChunkSize": str(job.run * job.chunk)}
+    return {"Frames": job.frames, "ChunkSize": str(job.frames_per_task * job.chunk)}
 
 
-def _frame_by_frame(nuke: NukeRender) -> dict[str, str]:
-    """Job info by which a task waits for those tasks alone that have its frames, and the handles around them."""
+def _frame_dependencies(nuke: NukeRender) -> dict[str, str]:
+    """Return job info that lets a task wait only for the tasks of its own frames and the handles around them."""
     offsets = {"FrameDependencyOffsetStart": str(-nuke.handles), "FrameDependencyOffsetEnd": str(nuke.handles)}
     return {"IsFrameDependent": "true", **(offsets if nuke.handles else {})}
 

@@ -1,8 +1,8 @@
-"""A shot as tasks and steps, which every engine only translates. Pure: no files, no engine.
+"""A shot as tasks and steps, independent of any engine; the engine modules translate it. Touches no files.
 
-A job checks the shot, colours it task by task, verifies every frame, and renders a Nuke script's Write nodes. A task is
-a span, or a piece of one, and the reference frames before it; or, where an engine cuts a list of frames, a run of them.
-Tasks run apart and in any order.
+A job has up to four steps: check the shot, colour it task by task, verify every frame, and render a Nuke script's Write
+nodes. A task writes a span, or a piece of one, and the reference frames before it; for an engine that cuts a list of
+frames itself, a task writes a fixed number of frames. Tasks run separately and in any order.
 """
 
 from __future__ import annotations
@@ -13,36 +13,41 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.shots.shot import Shot, format_frames, name_frames
+from stcolor_core.shots.shot import Shot, describe_frames, format_frames
 
 __all__ = [
     "FRAMES_PER_RENDER",
-    "FRAMES_PER_RUN",
+    "FRAMES_PER_TASK",
     "Job",
     "NukeRender",
     "Task",
-    "check",
-    "chosen",
-    "color",
-    "render",
-    "runs",
-    "split",
-    "verify",
+    "check_arguments",
+    "color_arguments",
+    "render_arguments",
+    "select_frames",
+    "split_evenly",
+    "split_tasks",
+    "verify_arguments",
 ]
 
-FRAMES_PER_RENDER = 10  # of one start of Nuke, which takes as long as a frame or two
-FRAMES_PER_RUN = 60  # whole renders, and hardly more work than whole spans: docs/farm.md, "Scale"
-_MOST_HANDLES = 100_000  # that Deadline takes
+FRAMES_PER_RENDER = 10  # per start of Nuke, which takes as long as a frame or two
+FRAMES_PER_TASK = 60  # a multiple of the above, and little more work than whole spans: docs/farm.md, "Scale"
+_MAX_HANDLES = 100_000  # Deadline's limit
 
 Task = tuple[int, ...]
-"""The frames that one task writes, ascending."""
+"""The frames that one task writes, in ascending order."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class NukeRender:
-    """Write nodes to render once the colour is there. script: absolute. executable: Nuke's on the hosts.
+    """Write nodes to render once the shot is coloured.
 
-    version: that the script was written by, like 15.1. handles: how many frames before and after its own a Write reads.
+    Attributes:
+        script: The absolute path of the Nuke script.
+        writes: The full names of the Write nodes.
+        version: The version of Nuke that wrote the script, such as "15.1".
+        executable: Nuke's program on the hosts.
+        handles: The number of frames before and after its own that a Write node reads.
     """
 
     script: Path
@@ -54,12 +59,21 @@ class NukeRender:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What an engine is given.
+    """A job, as every engine takes it. The fields are validated.
 
-    shot: as `pinning.pinned` has it. inputs: every file that it reads. tasks: in time order, none empty. run: frames
-    of each task but the last where these are runs of frames, None where they are spans. stcolor: this program on the
-    hosts. chunk: how many tasks the scheduler may join. priority: None is the engine's own. gpus: that a host must have
-    to colour; 0 takes any. environment: variables that the hosts are to have.
+    Attributes:
+        name: The job's name, at most 128 printable characters.
+        shot: The shot, as `pinning.pin` returns it.
+        tasks: The tasks in time order, none empty.
+        inputs: Every file that the shot reads.
+        stcolor: The `stcolor` program on the hosts.
+        frames_per_task: The number of frames of every task except the last; None if the tasks are spans.
+        chunk: The number of tasks that the scheduler may give to a host at once, 1 or more.
+        priority: 0..100; None takes the engine's default.
+        gpus: The number of GPUs that a host must have to colour; 0 takes any host.
+        nuke: The Write nodes to render; None if there are none.
+        environment: Environment variables to set on the hosts.
+        frames: The range of all frames that the tasks write; computed.
     """
 
     name: str
@@ -67,7 +81,7 @@ class Job:
     tasks: tuple[Task, ...]
     inputs: tuple[Path, ...]
     stcolor: str
-    run: int | None = None
+    frames_per_task: int | None = None
     chunk: int = 1
     priority: int | None = None
     gpus: int = 1
@@ -76,20 +90,24 @@ class Job:
     frames: str = field(init=False)
 
     def __post_init__(self) -> None:
-        _require(bool(self.name.strip()) and self.name.isprintable(), "The job's --name is empty or no plain line.")
+        _require(bool(self.name.strip()) and self.name.isprintable(), "The job's --name is empty or not a plain line.")
         _require(len(self.name) <= 128, "The job's --name is longer than 128 characters. Shorten it.")
         _require(self.chunk >= 1, "--chunk must be at least 1.")
         _require(self.priority is None or 0 <= self.priority <= 100, "--priority must lie between 0 and 100.")
         _require(self.gpus >= 0, "--gpus must not be negative.")
         handles = 0 if self.nuke is None else self.nuke.handles
-        _require(0 <= handles <= _MOST_HANDLES, f"--handles must lie between 0 and {_MOST_HANDLES}.")
+        _require(0 <= handles <= _MAX_HANDLES, f"--handles must lie between 0 and {_MAX_HANDLES}.")
         object.__setattr__(self, "frames", format_frames(frame for task in self.tasks for frame in task))
 
 
-def split(pieces: Sequence[Sequence[int]], frames: Iterable[int]) -> tuple[Task, ...]:
-    """The tasks that write `frames`: one a piece, with the reference frames that lie between it and the piece before.
+def split_tasks(pieces: Sequence[Sequence[int]], frames: Iterable[int]) -> tuple[Task, ...]:
+    """Return the tasks that write some frames: one per piece, with the reference frames between it and the one before.
 
-    pieces: of the spans, in time order. References after the last go with it; without any piece there is one task.
+    References after the last piece belong to its task. Without any piece there is one task.
+
+    Args:
+        pieces: The frames of each span or piece of a span, in time order.
+        frames: The frames to write.
     """
     ends = [piece[-1] for piece in pieces]
     tasks: dict[int, list[int]] = {}
@@ -98,53 +116,86 @@ def split(pieces: Sequence[Sequence[int]], frames: Iterable[int]) -> tuple[Task,
     return tuple(tuple(task) for _, task in sorted(tasks.items()))
 
 
-def runs(frames: Iterable[int], length: int) -> tuple[Task, ...]:
-    """The tasks that write `frames`, `length` each and the last what is left, wherever spans begin and end."""
+def split_evenly(frames: Iterable[int], length: int) -> tuple[Task, ...]:
+    """Return tasks of `length` frames each, independent of the spans; the last one takes the remainder.
+
+    Args:
+        frames: The frames to write.
+        length: The number of frames of a task, 1 or more.
+    """
     ordered = sorted(set(frames))
-    return tuple(tuple(ordered[place : place + length]) for place in range(0, len(ordered), length))
+    return tuple(tuple(ordered[start : start + length]) for start in range(0, len(ordered), length))
 
 
-def chosen(
+def select_frames(
     tasks: Sequence[Task],
     *,
     numbers: Iterable[int] | None = None,
     frames: Iterable[int] | None = None,
     only: Iterable[int] | None = None,
 ) -> list[int]:
-    """The frames of the tasks of those numbers, counted from 0, of all that hold any of `frames`, or those in `only`.
+    """Return the frames of some tasks. Exactly one of the three keyword arguments names them.
 
-    Raises BadRequest where there are none.
+    Args:
+        tasks: All tasks of the job.
+        numbers: Numbers of tasks, counted from 0: all frames of these tasks.
+        frames: Frames: all frames of every task that writes one of them.
+        only: Frames: those of them that a task writes.
+
+    Raises:
+        BadRequest: If there is no such task.
     """
     if numbers is not None:
-        wanted = sorted(set(numbers))
+        ordered = sorted(set(numbers))
         _require(
-            all(0 <= number < len(tasks) for number in wanted),
-            f"The shot has the tasks 0-{len(tasks) - 1}, and not {name_frames(wanted)}. Make the job again.",
+            all(0 <= number < len(tasks) for number in ordered),
+            f"The shot has the tasks 0-{len(tasks) - 1}, not {describe_frames(ordered)}. Make the job again.",
         )
-        return [frame for number in wanted for frame in tasks[number]]
-    asked = frozenset(frames or only or ())
-    found = [frame for task in tasks if asked.intersection(task) for frame in task if only is None or frame in asked]
-    _require(bool(found), f"No task writes frame {name_frames(asked)}. Make the job again.")
-    return found
+        return [frame for number in ordered for frame in tasks[number]]
+    named = frozenset(frames or only or ())
+    selected = [frame for task in tasks if named.intersection(task) for frame in task if only is None or frame in named]
+    _require(bool(selected), f"No task writes frame {describe_frames(named)}. Make the job again.")
+    return selected
 
 
-def check(shot: str, *options: str) -> list[str]:
-    """The arguments of `stcolor` that check a shot file, before anything is coloured."""
+def check_arguments(shot: str, *options: str) -> list[str]:
+    """Return the arguments of `stcolor` that check a shot before it is coloured.
+
+    Args:
+        shot: The shot file, or the engine's placeholder for it.
+        options: Further arguments.
+    """
     return ["farm", "check", "--shot", shot, *options]
 
 
-def color(shot: str, *task: str) -> list[str]:
-    """The arguments of `stcolor` that colour a task, which is named by --span, --frames or --only."""
-    return ["farm", "span", "--shot", shot, *task]
+def color_arguments(shot: str, *options: str) -> list[str]:
+    """Return the arguments of `stcolor` that colour one task.
+
+    Args:
+        shot: The shot file, or the engine's placeholder for it.
+        options: --span, --frames or --only with its value, which names the task; and further arguments.
+    """
+    return ["farm", "span", "--shot", shot, *options]
 
 
-def verify(shot: str, *options: str) -> list[str]:
-    """The arguments of `stcolor` that hold every frame of a shot against what it should be."""
+def verify_arguments(shot: str, *options: str) -> list[str]:
+    """Return the arguments of `stcolor` that verify every frame of a shot.
+
+    Args:
+        shot: The shot file, or the engine's placeholder for it.
+        options: Further arguments.
+    """
     return ["farm", "verify", "--shot", shot, *options]
 
 
-def render(script: str, *, write: str, frames: str) -> list[str]:
-    """The arguments of Nuke that render frames of one Write node, without a window."""
+def render_arguments(script: str, *, write: str, frames: str) -> list[str]:
+    """Return the arguments of Nuke that render one Write node without a window.
+
+    Args:
+        script: The Nuke script.
+        write: The full name of the Write node.
+        frames: The frame range, or the engine's placeholder for it.
+    """
     return ["-F", frames, "-X", write, "-x", script]
 
 

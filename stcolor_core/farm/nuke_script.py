@@ -1,4 +1,4 @@
-"""What a farm must know of a Nuke script, from its text."""
+"""Read from a Nuke script's text what a farm job needs."""
 
 from __future__ import annotations
 
@@ -10,17 +10,24 @@ from stcolor_core.errors import BadRequest
 __all__ = ["read_version"]
 
 _VERSION = re.compile(r"^version (\d+\.\d+)", re.MULTILINE)
-_HEAD = 4096  # characters; the version stands in the first lines
+_HEAD = 4096  # characters; the version is in the first lines
 
 
 def read_version(script: Path) -> str:
-    """The version of Nuke that wrote a script, like 15.1. Raises BadRequest where it is no such script."""
+    """Return the version of Nuke that wrote a script, such as "15.1".
+
+    Args:
+        script: The script's file.
+
+    Raises:
+        BadRequest: If the file cannot be read or is not a Nuke script.
+    """
     try:
         with script.open(encoding="utf-8", errors="replace") as file:
             head = file.read(_HEAD)
     except OSError as error:
         raise BadRequest(f"The Nuke script {script} cannot be read ({error.strerror}). Save it first.") from None
-    found = _VERSION.search(head)
-    if found is None:
+    version = _VERSION.search(head)
+    if version is None:
         raise BadRequest(f"{script} does not say which Nuke wrote it. Save it from Nuke as a .nk script.")
-    return found[1]
+    return version[1]

@@ -1,4 +1,4 @@
-"""A job for OpenCue, as an outline of layers; by OpenCue's own pyoutline, which is imported only here."""
+"""A job for OpenCue: an outline of layers, made with OpenCue's pyoutline, which only this module imports."""
 
 from __future__ import annotations
 
@@ -15,55 +15,83 @@ from stcolor_core.farm import job as jobs
 from stcolor_core.farm.engine import SHOT_FILE, Submission, write_all
 from stcolor_core.farm.job import FRAMES_PER_RENDER, Job
 
-__all__ = ["launcher", "submit", "write"]
+__all__ = ["make_launcher", "submit", "write"]
 
 _SPEC = "job.xml"
-_FRAMES = "#FRAMESPEC#"  # cuebot puts the frames of the task in its place
+_FRAMES = "#FRAMESPEC#"  # cuebot replaces it by the frames of the task
 
 
-def launcher(job: Job, folder: Path, *, show: str | None) -> Any:
-    """The outline and how to launch it, an `outline.cuerun.OutlineLauncher`; its shot file lies in `folder`.
+def make_launcher(job: Job, folder: Path, *, show: str | None) -> Any:
+    """Make the outline of a job.
 
-    show: None takes $SHOW, or pyoutline's own default. What pyoutline keeps of a job goes to `folder` as well.
-    Raises StcolorError where pyoutline is not installed.
+    Args:
+        job: The job.
+        folder: The folder of its shot file, in which pyoutline keeps its session as well.
+        show: OpenCue's show; None takes $SHOW or pyoutline's default.
+
+    Returns:
+        The outline in its launcher, an `outline.cuerun.OutlineLauncher`.
+
+    Raises:
+        StcolorError: If pyoutline is not installed.
     """
-    outline = _pyoutline()
-    outline.config.set("outline", "session_dir", str(folder / "sessions"))
-    made = outline.Outline(_name(job.name), show=show)
+    pyoutline = _import_pyoutline()
+    pyoutline.config.set("outline", "session_dir", str(folder / "sessions"))
+    outline = pyoutline.Outline(_safe_name(job.name), show=show)
     for name, value in job.environment.items():
-        made.set_env(name, value)
+        outline.set_env(name, value)
     shot = str(folder / SHOT_FILE)
     starts = ",".join(str(task[0]) for task in job.tasks)
-    color = [job.stcolor, *jobs.color(shot, "--frames", _FRAMES)]
-    last = _layer(made, "check", [job.stcolor, *jobs.check(shot)])
-    last = _layer(made, "colour", color, after=last, range=starts, chunk=job.chunk, gpus=job.gpus)
-    last = _layer(made, "verify", [job.stcolor, *jobs.verify(shot)], after=last)
+    color = [job.stcolor, *jobs.color_arguments(shot, "--frames", _FRAMES)]
+    last = _add_layer(outline, "check", [job.stcolor, *jobs.check_arguments(shot)])
+    last = _add_layer(outline, "colour", color, after=last, range=starts, chunk=job.chunk, gpus=job.gpus)
+    last = _add_layer(outline, "verify", [job.stcolor, *jobs.verify_arguments(shot)], after=last)
     if job.nuke is not None:
         for write_node in job.nuke.writes:
-            command = [
-                job.nuke.executable,
-                *jobs.render(str(job.nuke.script), write=write_node, frames=_FRAMES),
-            ]
-            _layer(made, f"nuke_{_name(write_node)}", command, after=last, range=job.frames, chunk=FRAMES_PER_RENDER)
+            arguments = jobs.render_arguments(str(job.nuke.script), write=write_node, frames=_FRAMES)
+            command = [job.nuke.executable, *arguments]
+            name = f"nuke_{_safe_name(write_node)}"
+            _add_layer(outline, name, command, after=last, range=job.frames, chunk=FRAMES_PER_RENDER)
     priority = {} if job.priority is None else {"priority": job.priority}
-    return outline.cuerun.OutlineLauncher(made, nomail=True, **priority)
+    return pyoutline.cuerun.OutlineLauncher(outline, nomail=True, **priority)
 
 
-def write(job: Job, folder: Path, made: Any) -> None:
-    """Write the shot, and the specification that cuebot takes. Raises OutputError where the folder takes no files."""
+def write(job: Job, folder: Path, launcher: Any) -> None:
+    """Write the shot file, and the job specification that cuebot reads.
+
+    Args:
+        job: The job.
+        folder: The folder to write to.
+        launcher: The job's launcher.
+
+    Raises:
+        OutputError: If a file cannot be written.
+    """
     write_all(folder, {SHOT_FILE: job.shot.to_json() + "\n"})
-    write_all(folder, {_SPEC: made.serialize(use_pycuerun=False) + "\n"})
+    write_all(folder, {_SPEC: launcher.serialize(use_pycuerun=False) + "\n"})
 
 
-def submit(job: Job, folder: Path, made: Any) -> Submission:
-    """Launch it. Raises StcolorError where cuebot does not take it."""
+def submit(job: Job, folder: Path, launcher: Any) -> Submission:
+    """Launch the job.
+
+    Args:
+        job: The job.
+        folder: The folder of its files.
+        launcher: The job's launcher.
+
+    Returns:
+        The submission.
+
+    Raises:
+        StcolorError: If cuebot does not accept the job.
+    """
     import opencue
 
     try:
-        launched = made.launch(use_pycuerun=False)
+        launched = launcher.launch(use_pycuerun=False)
     except opencue.exception.CueException as error:
         raise StcolorError(
-            f"OpenCue did not take the job ({_line(error)}). Check $CUEBOT_HOSTS. The job is in {folder / _SPEC}."
+            f"OpenCue did not take the job ({_one_line(error)}). Check $CUEBOT_HOSTS. The job is in {folder / _SPEC}."
         ) from None
     name = str(launched[0].data.name)
     return Submission(
@@ -76,7 +104,7 @@ def submit(job: Job, folder: Path, made: Any) -> Submission:
     )
 
 
-def _pyoutline() -> Any:
+def _import_pyoutline() -> Any:
     try:
         import outline
         import outline.cuerun
@@ -88,27 +116,27 @@ def _pyoutline() -> Any:
     return outline
 
 
-def _layer(made: Any, name: str, command: Sequence[str], *, after: Any = None, **options: Any) -> Any:
-    """A layer of shell commands, of one frame unless `range` says otherwise."""
+def _add_layer(outline: Any, name: str, command: Sequence[str], *, after: Any = None, **options: Any) -> Any:
+    """Add a layer that runs a shell command, of one frame unless `range` is given, and return it."""
     from outline.modules.shell import Shell
 
-    given = {key: value for key, value in options.items() if value}
-    layer = Shell(name, command=_shell(command), **{"range": "1", **given})
-    made.add_layer(layer)
+    settings = {key: value for key, value in options.items() if value}
+    layer = Shell(name, command=_quote(command), **{"range": "1", **settings})
+    outline.add_layer(layer)
     if after is not None:
         layer.depend_all(after)
     return layer
 
 
-def _shell(command: Sequence[str]) -> str:
-    """A command line for the hosts' shell, taken to be of the kind that is at home here."""
+def _quote(command: Sequence[str]) -> str:
+    """Return a command line for the hosts' shell, which is assumed to be that of this operating system."""
     return subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
 
 
-def _name(text: str) -> str:
-    """A name that OpenCue takes."""
+def _safe_name(text: str) -> str:
+    """Return a name in the characters that OpenCue allows."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", text)
 
 
-def _line(error: object) -> str:
+def _one_line(error: object) -> str:
     return " ".join(str(error).split())

@@ -1,7 +1,7 @@
-"""A job as an Open Job Description bundle, for AWS Deadline Cloud and whatever else runs OpenJD.
+"""A job as an Open Job Description bundle, for AWS Deadline Cloud and other schedulers that run OpenJD.
 
-A bundle is a folder: the template (specification 2023-09), and beside it Deadline Cloud's own parameter_values.yaml and
-asset_references.yaml. YAML, since pipeline people read and change it.
+A bundle is a folder with the job template (specification 2023-09) and Deadline Cloud's parameter_values.yaml and
+asset_references.yaml. The files are YAML because pipeline TDs read and change them.
 """
 
 from __future__ import annotations
@@ -15,22 +15,34 @@ import yaml
 
 from stcolor_core.errors import StcolorError
 from stcolor_core.farm import job as jobs
-from stcolor_core.farm.engine import SHOT_FILE, Submission, call, find_program, write_all
+from stcolor_core.farm.engine import SHOT_FILE, Submission, find_program, run_program, write_all
 from stcolor_core.farm.job import FRAMES_PER_RENDER, Job
 from stcolor_core.images.sequences import FramePattern
 
-__all__ = ["assets", "parameters", "submit", "template", "write"]
+__all__ = ["make_assets", "make_parameters", "make_template", "submit", "write"]
 
-_NOTIFY_SECONDS = 120  # from the notice to the end: a frame of a large plate on a CPU, and more
+_NOTIFY_SECONDS = 120  # from the notice to the end: enough to finish a frame of a large plate on a CPU
 _STCOLOR, _NUKE = "{{Param.Stcolor}}", "{{Param.Nuke}}"
 _RULES_FILE = "{{Session.PathMappingRulesFile}}"
-_HOST = ("--path-mapping", _RULES_FILE, "--progress", "openjd")
+_HOST_OPTIONS = ("--path-mapping", _RULES_FILE, "--progress", "openjd")
 _JOB_ID = re.compile(r"\bjob-[0-9a-f]{32}\b")
 
 
 def write(job: Job, folder: Path) -> None:
-    """Write the bundle. Raises OutputError where the folder takes no files."""
-    documents = {"template": template(job), "parameter_values": parameters(job), "asset_references": assets(job)}
+    """Write the bundle.
+
+    Args:
+        job: The job.
+        folder: The folder to write to.
+
+    Raises:
+        OutputError: If a file cannot be written.
+    """
+    documents = {
+        "template": make_template(job),
+        "parameter_values": make_parameters(job),
+        "asset_references": make_assets(job),
+    }
     texts = {
         f"{name}.yaml": yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
         for name, document in documents.items()
@@ -39,37 +51,55 @@ def write(job: Job, folder: Path) -> None:
 
 
 def submit(job: Job, folder: Path) -> Submission:
-    """Hand a bundle to Deadline Cloud by its own program. Raises StcolorError where that is not there, or fails."""
-    program = find_program("deadline", package="deadline (pip install deadline)", written=folder)
-    said = call([program, "bundle", "submit", "--yes", "--name", job.name, str(folder)], written=folder)
-    found = _JOB_ID.search(said)
-    if found is None:
-        raise StcolorError(f"deadline took {folder} and named no job. See `deadline job list`.")
+    """Submit a bundle to Deadline Cloud with its own program.
+
+    Args:
+        job: The job.
+        folder: The folder of the bundle.
+
+    Returns:
+        The submission.
+
+    Raises:
+        StcolorError: If the program is missing or fails.
+    """
+    program = find_program("deadline", package="deadline (pip install deadline)", job_folder=folder)
+    command = [program, "bundle", "submit", "--yes", "--name", job.name, str(folder)]
+    job_id = _JOB_ID.search(run_program(command, job_folder=folder))
+    if job_id is None:
+        raise StcolorError(f"deadline accepted {folder} but printed no job id. See `deadline job list`.")
     return Submission(
         engine="openjd",
         path=str(folder),
         tasks=len(job.tasks),
         submitted=True,
-        job=found[0],
-        message=f"Submitted to Deadline Cloud as {found[0]}: {len(job.tasks)} tasks, from {folder}.",
+        job=job_id[0],
+        message=f"Submitted to Deadline Cloud as {job_id[0]}: {len(job.tasks)} tasks, from {folder}.",
     )
 
 
-def template(job: Job) -> dict[str, Any]:
-    """The job template. Its tasks are numbered from 0; which frames a task writes, the shot says."""
+def make_template(job: Job) -> dict[str, Any]:
+    """Return the job template. Its tasks are numbered from 0; the shot file decides which frames a task writes.
+
+    Args:
+        job: The job.
+    """
     chunk = job.chunk if job.chunk > 1 else None
-    spans = _numbers("Span", f"0-{len(job.tasks) - 1}", chunk=chunk)
-    color = jobs.color("{{Param.Shot}}", "--span", "{{Task.Param.Span}}", *_HOST)
+    spans = _number_parameter("Span", f"0-{len(job.tasks) - 1}", chunk=chunk)
+    color = jobs.color_arguments("{{Param.Shot}}", "--span", "{{Task.Param.Span}}", *_HOST_OPTIONS)
     steps = [
-        _step("Check", _STCOLOR, jobs.check("{{Param.Shot}}", *_HOST)),
+        _step("Check", _STCOLOR, jobs.check_arguments("{{Param.Shot}}", *_HOST_OPTIONS)),
         {**_step("Colour", _STCOLOR, color, after="Check", over=[spans]), **_host_requirements(job.gpus)},
-        _step("Verify", _STCOLOR, jobs.verify("{{Param.Shot}}", *_HOST), after="Colour"),
+        _step("Verify", _STCOLOR, jobs.verify_arguments("{{Param.Shot}}", *_HOST_OPTIONS), after="Colour"),
     ]
     if job.nuke is not None:
-        command = jobs.render("{{Param.NukeScript}}", write="{{Task.Param.Write}}", frames="{{Task.Param.Frame}}")
+        command = jobs.render_arguments(
+            "{{Param.NukeScript}}", write="{{Task.Param.Write}}", frames="{{Task.Param.Frame}}"
+        )
         writes = {"name": "Write", "type": "STRING", "range": list(job.nuke.writes)}
-        frames = _numbers("Frame", job.frames, chunk=FRAMES_PER_RENDER)
-        steps.append({**_step("Nuke", _NUKE, command, after="Verify", over=[writes, frames]), **_told_of_paths()})
+        frames = _number_parameter("Frame", job.frames, chunk=FRAMES_PER_RENDER)
+        nuke = _step("Nuke", _NUKE, command, after="Verify", over=[writes, frames])
+        steps.append({**nuke, **_path_mapping_environment()})
     return {
         "specificationVersion": "jobtemplate-2023-09",
         **({"extensions": ["TASK_CHUNKING"]} if chunk or job.nuke else {}),
@@ -81,8 +111,12 @@ def template(job: Job) -> dict[str, Any]:
     }
 
 
-def parameters(job: Job) -> dict[str, Any]:
-    """Deadline Cloud's parameter_values: what has no default in the template, and the job's own properties."""
+def make_parameters(job: Job) -> dict[str, Any]:
+    """Return Deadline Cloud's parameter_values: parameters without a default in the template, and the priority.
+
+    Args:
+        job: The job.
+    """
     values: list[dict[str, Any]] = []
     if job.nuke is not None:
         values.append({"name": "NukeScript", "value": str(job.nuke.script)})
@@ -91,8 +125,12 @@ def parameters(job: Job) -> dict[str, Any]:
     return {"parameterValues": values}
 
 
-def assets(job: Job) -> dict[str, Any]:
-    """Deadline Cloud's asset_references: what its job attachments carry to the hosts and back."""
+def make_assets(job: Job) -> dict[str, Any]:
+    """Return Deadline Cloud's asset_references: the files that its job attachments copy to the hosts and back.
+
+    Args:
+        job: The job.
+    """
     return {
         "assetReferences": {
             "inputs": {"filenames": [str(path) for path in job.inputs], "directories": []},
@@ -103,23 +141,23 @@ def assets(job: Job) -> dict[str, Any]:
 
 
 def _parameter_definitions(job: Job) -> list[dict[str, Any]]:
-    files = {"type": "PATH", "objectType": "FILE", "dataFlow": "IN"}
-    found: list[dict[str, Any]] = [
-        {"name": "Shot", **files, "default": SHOT_FILE, "description": "The shot, as it was when the job was made."},
+    file = {"type": "PATH", "objectType": "FILE", "dataFlow": "IN"}
+    definitions: list[dict[str, Any]] = [
+        {"name": "Shot", **file, "default": SHOT_FILE, "description": "The shot, as it was when the job was made."},
         {"name": "Stcolor", "type": "STRING", "default": job.stcolor, "description": "stcolor on the hosts."},
     ]
     if job.nuke is not None:
-        found += [
-            {"name": "NukeScript", **files, "description": "The script whose Write nodes are rendered."},
+        definitions += [
+            {"name": "NukeScript", **file, "description": "The script whose Write nodes are rendered."},
             {"name": "Nuke", "type": "STRING", "default": job.nuke.executable, "description": "Nuke on the hosts."},
         ]
-    return found
+    return definitions
 
 
 def _step(
     name: str, command: str, arguments: Sequence[str], *, after: str | None = None, over: Sequence[dict[str, Any]] = ()
 ) -> dict[str, Any]:
-    """A step, of one task for every combination of the parameters in `over`. Told to stop, it may end its frame."""
+    """Return a step with one task per combination of the parameters in `over`; a cancelled task may end its frame."""
     action = {
         "command": command,
         "args": list(arguments),
@@ -133,8 +171,8 @@ def _step(
     }
 
 
-def _numbers(name: str, values: str, *, chunk: int | None) -> dict[str, Any]:
-    """A task parameter of whole numbers, which the scheduler may join to runs of `chunk` where that is not None."""
+def _number_parameter(name: str, values: str, *, chunk: int | None) -> dict[str, Any]:
+    """Return a task parameter of whole numbers, joined to chunks of `chunk` numbers unless that is None."""
     if chunk is None:
         return {"name": name, "type": "INT", "range": values}
     chunks = {"defaultTaskCount": chunk, "rangeConstraint": "CONTIGUOUS"}
@@ -147,8 +185,11 @@ def _environments(job: Job) -> dict[str, Any]:
     return {"jobEnvironments": [{"name": "Submitter", "variables": dict(job.environment)}]}
 
 
-def _told_of_paths() -> dict[str, Any]:
-    """For a step whose program looks for path mapping rules in its environment: "variables" cannot name them."""
+def _path_mapping_environment() -> dict[str, Any]:
+    """Return an environment that passes the session's path mapping rules on to a step's program.
+
+    An action sets it, because "variables" cannot refer to the file of the rules.
+    """
     enter = {"command": _STCOLOR, "args": ["farm", "session", "--path-mapping", _RULES_FILE]}
     return {"stepEnvironments": [{"name": "Paths", "script": {"actions": {"onEnter": enter}}}]}
 

@@ -1,4 +1,4 @@
-"""Whether a shot is all there: every frame on disk held against what the shot would write now."""
+"""Report whether a shot is complete: compare every frame on disk with what the shot would write now."""
 
 from __future__ import annotations
 
@@ -8,23 +8,29 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.pipeline.existing import Existing, FrameStanding
-from stcolor_core.pipeline.run import RunPlan
-from stcolor_core.shots.shot import Shot, name_frames
-from stcolor_core.shots.suggestion import Suggestion, suggest
+from stcolor_core.pipeline.existing import ExistingFrames, OutputState
+from stcolor_core.pipeline.planning import RunPlan
+from stcolor_core.shots.shot import Shot, describe_frames
+from stcolor_core.shots.suggestion import Suggestion, suggest_keyframes
 
-__all__ = ["Report", "beside", "look"]
+__all__ = ["Report", "default_report_path", "make_report"]
 
 _WEAKEST = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """How a shot stands.
+    """The state of a shot's output.
 
-    frames: all that it should have. missing: not there, or not whole. stale: there, and of another shot than this.
-    changed: somebody has changed or put them there since; they count as meant.
-    confidence: frame -> mean, 0..1. weakest: the least sure frames first. suggestions: the next keyframes.
+    Attributes:
+        output: The pattern of the output frames.
+        frames: All frames that the shot should have.
+        missing: Frames that are missing or incomplete.
+        stale: Frames from another state of the shot.
+        changed: Frames that somebody has changed or put there; they count as intended.
+        confidence: Frame -> its mean confidence, 0..1.
+        weakest: The frames of lowest confidence, the lowest first.
+        suggestions: Suggested further keyframes.
     """
 
     output: str
@@ -37,42 +43,54 @@ class Report:
     suggestions: tuple[Suggestion, ...]
 
     @property
-    def lacking(self) -> str:
-        """What is wrong in one line, "" where nothing is."""
-        kinds = (("is missing or not whole", self.missing), ("is of an earlier state of the shot", self.stale))
-        parts = [f"frame {name_frames(frames)} {what}" for what, frames in kinds if frames]
+    def problem(self) -> str:
+        """Return what is wrong, in one line; "" if nothing is."""
+        kinds = (("is missing or incomplete", self.missing), ("is of an earlier state of the shot", self.stale))
+        parts = [f"frame {describe_frames(frames)} {state}" for state, frames in kinds if frames]
         return f"In {self.output}, {', and '.join(parts)}. Run the colour step again." if parts else ""
 
     def to_json(self) -> str:
-        """The report as indented JSON."""
+        """Return the report as indented JSON."""
         return json.dumps(asdict(self), indent=2)
 
 
-def look(shot: Shot, plan: RunPlan) -> Report:
-    """Look at every frame that `plan` says is to be there."""
-    found = Existing(FramePattern.parse(shot.output.path), None, link=False).look(plan.digests)
+def make_report(shot: Shot, plan: RunPlan) -> Report:
+    """Inspect every frame that a shot should have.
+
+    Args:
+        shot: The shot.
+        plan: Its plan.
+
+    Returns:
+        The report.
+    """
+    files = ExistingFrames(FramePattern.parse(shot.output.path), None, link=False).inspect(plan.digests)
     confidence = {
-        frame: each.confidence
-        for frame, each in found.items()
-        if each.standing in (FrameStanding.VALID, FrameStanding.CHANGED) and each.confidence is not None
+        frame: file.confidence
+        for frame, file in files.items()
+        if file.state in (OutputState.VALID, OutputState.CHANGED) and file.confidence is not None
     }
 
-    def standing(*kinds: FrameStanding) -> tuple[int, ...]:
-        return tuple(frame for frame, each in found.items() if each.standing in kinds)
+    def frames_in(*states: OutputState) -> tuple[int, ...]:
+        return tuple(frame for frame, file in files.items() if file.state in states)
 
     return Report(
         output=shot.output.path,
         frames=tuple(plan.digests),
-        missing=standing(FrameStanding.MISSING),
-        stale=standing(FrameStanding.STALE),
-        changed=standing(FrameStanding.CHANGED, FrameStanding.FOREIGN),
+        missing=frames_in(OutputState.MISSING),
+        stale=frames_in(OutputState.STALE),
+        changed=frames_in(OutputState.CHANGED, OutputState.FOREIGN),
         confidence=confidence,
         weakest=tuple(sorted(confidence, key=lambda frame: (confidence[frame], frame))[:_WEAKEST]),
-        suggestions=tuple(suggest(confidence, plan.references)),
+        suggestions=tuple(suggest_keyframes(confidence, plan.references)),
     )
 
 
-def beside(shot: Shot) -> Path:
-    """Where the report lies by default: beside the frames, `out/sh010.####.exr` -> `out/sh010.report.json`."""
+def default_report_path(shot: Shot) -> Path:
+    """Return the default path of the report, beside the frames: `out/sh010.####.exr` -> `out/sh010.report.json`.
+
+    Args:
+        shot: The shot.
+    """
     pattern = FramePattern.parse(shot.output.path)
     return pattern.folder / f"{pattern.head.rstrip('._-') or 'shot'}.report.json"

@@ -1,1 +1,1 @@
-"""Files on disk: atomic writes, locks, links, scratch space, cached facts, reading ahead."""
+"""Files on disk: atomic writes, locks, links, scratch space, cached values, prefetching."""

@@ -1,4 +1,4 @@
-"""A file is written under another name beside its own, so that nothing half-written is ever found under that."""
+"""Write files atomically: under a temporary name in the same folder, so that the final name never has half a file."""
 
 from __future__ import annotations
 
@@ -13,28 +13,37 @@ from pathlib import Path
 
 __all__ = ["atomic_path", "remove_unfinished"]
 
-# A live writer writes on and on, and a frame takes it seconds even on a slow server. No lock says who is alive: output
-# folders lie on network disks, where locks hang or hold for one machine only.
+# A live writer keeps writing, and a frame takes seconds even on a slow server. Locks cannot show who is alive: output
+# folders lie on network disks, on which locks hang or hold for one machine only.
 _ABANDONED_SECONDS = 3600.0
-_OURS = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
+_PARTIAL_NAME = re.compile(r"\..+\.[0-9a-f]{8}\.partial")
 _unfinished: set[Path] = set()
-_changing = threading.Lock()  # the set above
-# When each folder was last swept: to list one of thousands of frames for each of them would cost. A service writes to
-# more and more folders for weeks, so that what was swept an hour ago is swept again, and forgotten.
+_unfinished_lock = threading.Lock()
+# When each folder was last swept: it would be slow to list a folder of thousands of frames for every frame. A service
+# writes to more and more folders for weeks, so an entry is dropped after an hour, and its folder is swept again.
 _swept: dict[Path, float] = {}
-_sweeping = threading.Lock()
+_swept_lock = threading.Lock()
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """The name to write under, `.<name>.<random>.partial`; what is there at the block's end takes the place of `path`.
+    """Yield a temporary path, and rename it to `path` when the `with` block ends.
 
-    Nothing of it is left where the block raises. Each writer has a name of its own: of several at once, each writes
-    whole, and the last stays. What killed writers left in that folder an hour ago or earlier is removed.
-    Raises OSError where the file cannot be put in its place.
+    The temporary name is `.<name>.<random>.partial`. If the block raises, the temporary file is removed. Each writer
+    has its own name: if several write the same file at once, each writes it whole, and the last one stays. Files that
+    killed writers left in the folder an hour ago or earlier are removed.
+
+    Args:
+        path: The final path. Its folder must exist.
+
+    Yields:
+        The path to write to.
+
+    Raises:
+        OSError: If the file cannot be renamed.
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    with _changing:
+    with _unfinished_lock:
         _unfinished.add(partial)
     try:
         yield partial
@@ -44,23 +53,26 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
-        with _changing:
+        with _unfinished_lock:
             _unfinished.discard(partial)
 
 
 def remove_unfinished() -> None:
-    """Remove what is half-written, in a process that ends right after: whoever begins another file waits for ever."""
-    _changing.acquire()
+    """Remove half-written files, in a process that ends right afterwards.
+
+    Any thread that begins another file after this call waits until the process ends.
+    """
+    _unfinished_lock.acquire()
     for partial in _unfinished:
-        with suppress(OSError):  # Windows keeps a file that is open; a later writer removes it
+        with suppress(OSError):  # Windows does not remove an open file; a later writer will
             partial.unlink(missing_ok=True)
 
 
 def _is_due(folder: Path, *, now: float) -> bool:
-    """Whether a folder has not been swept within the hour; from then on it has. now: monotonic, in seconds."""
-    with _sweeping:
-        for swept, when in list(_swept.items()):
-            if now - when > _ABANDONED_SECONDS:
+    """Return whether a folder was not swept within the last hour, and record that it is swept at `now` (monotonic)."""
+    with _swept_lock:
+        for swept, time_swept in list(_swept.items()):
+            if now - time_swept > _ABANDONED_SECONDS:
                 del _swept[swept]
         if folder in _swept:
             return False
@@ -69,16 +81,19 @@ def _is_due(folder: Path, *, now: float) -> bool:
 
 
 def _sweep(folder: Path, *, now: float) -> None:
-    """Remove partial files that were last written to long before `now`, which is of the disk's own clock."""
+    """Remove partial files that were last changed long before `now`, a time of the disk's own clock."""
     with os.scandir(folder) as entries:
-        found = [Path(entry) for entry in entries if _OURS.fullmatch(entry.name)]
-    for partial in found:
-        with suppress(OSError):  # gone by now
+        partials = [Path(entry) for entry in entries if _PARTIAL_NAME.fullmatch(entry.name)]
+    for partial in partials:
+        with suppress(OSError):  # removed in the meantime
             if now - _last_change(partial) > _ABANDONED_SECONDS:
                 partial.unlink()
 
 
 def _last_change(path: Path) -> float:
-    """When a file was last written to or renamed, by its disk's clock: a copy may carry the time of its original."""
+    """Return when a file was last written or renamed, by its disk's clock.
+
+    The modification time alone does not do: a copy may have that of its original.
+    """
     status = path.stat()
     return max(status.st_mtime, status.st_ctime)

@@ -1,4 +1,4 @@
-"""A file that is to be in two places: a copy that shares its blocks where the disk can do that, or a link if asked."""
+"""Put a file in a second place: as a copy that shares its blocks if the disk can do that, or as a hard link."""
 
 from __future__ import annotations
 
@@ -17,24 +17,28 @@ if sys.platform == "linux":
 
 __all__ = ["copy_or_link"]
 
-_FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file, each copied when one of the two is written
+_FICLONE = (
+    0x40049409  # linux/fs.h: share the blocks of another file; a block is copied when one of the two files changes it
+)
 
 
 def copy_or_link(source: Path, target: Path, *, link: bool = False) -> None:
-    """Have `source` at `target` too, in place of what was there, whole or not at all. The folder is made.
+    """Copy or link a file, atomically. Missing folders are made, and an existing target is replaced.
 
-    A copy has the source's time of change, and costs no room on disks that share blocks (Btrfs, XFS, APFS, ReFS).
+    A copy keeps the modification time. It takes no space on disks that share blocks (Btrfs, XFS, APFS, ReFS).
 
     Args:
-        link: Make a hard link if the disk can: then whoever writes into one of the two changes both.
+        source: The file.
+        target: Its second path.
+        link: Make a hard link if the disk can. A program that then writes into one of the two files changes both.
 
     Raises:
-        OutputError: If neither can be done; nothing new is left on disk then.
+        OutputError: If the file can be neither linked nor copied. Nothing new is left on disk then.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(target) as partial:
-            if not (link and _linked(source, partial)):
+            if not (link and _try_link(source, partial)):
                 _copy(source, partial)
     except OSError as error:
         raise OutputError(
@@ -42,7 +46,8 @@ def copy_or_link(source: Path, target: Path, *, link: bool = False) -> None:
         ) from None
 
 
-def _linked(source: Path, target: Path) -> bool:
+def _try_link(source: Path, target: Path) -> bool:
+    """Make a hard link, and return whether that was possible."""
     with suppress(OSError):  # another disk, a file system without links, or no right to make them
         os.link(source, target)
         return True
@@ -50,19 +55,19 @@ def _linked(source: Path, target: Path) -> bool:
 
 
 def _copy(source: Path, target: Path) -> None:
-    if _cloned(source, target):
+    if _try_clone(source, target):
         shutil.copystat(source, target)
     else:
-        shutil.copy2(source, target)  # on Windows and ReFS the system itself shares the blocks
+        shutil.copy2(source, target)  # on Windows with ReFS, the system itself shares the blocks
 
 
-def _cloned(source: Path, target: Path) -> bool:
-    """Whether the target shares the source's blocks; if not, there is no target."""
+def _try_clone(source: Path, target: Path) -> bool:
+    """Make a copy that shares the source's blocks, and return whether that was possible. If not, there is no target."""
     if sys.platform == "linux":
         try:
-            with source.open("rb") as read, target.open("xb") as written:
-                fcntl.ioctl(written, _FICLONE, read.fileno())
-        except OSError:  # a file system that cannot, or another disk
+            with source.open("rb") as reader, target.open("xb") as writer:
+                fcntl.ioctl(writer, _FICLONE, reader.fileno())
+        except OSError:  # a file system without shared blocks, or another disk
             target.unlink(missing_ok=True)
             return False
         return True

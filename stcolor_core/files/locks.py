@@ -1,4 +1,4 @@
-"""A lock between processes that the system frees when its holder ends, however it ends."""
+"""Lock files between processes; the system frees a lock when its holder ends, even if it is killed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,25 @@ __all__ = ["FileLock"]
 
 
 class FileLock:
-    """A lock on a file of this machine's disks. Raises OSError where the file cannot be opened.
+    """A lock on a file on a local disk.
 
-    make: make the file where it is missing.
+    Args:
+        path: The file.
+        create: Create the file if it is missing.
+
+    Raises:
+        OSError: If the file cannot be opened.
     """
 
-    def __init__(self, path: Path, *, make: bool = True) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if make else 0), 0o600)
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        self._descriptor = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
 
     def acquire(self) -> bool:
-        """Whether it is ours now; never waits."""
+        """Take the lock without waiting.
+
+        Returns:
+            Whether the lock is held now.
+        """
         try:
             if sys.platform == "win32":
                 msvcrt.locking(self._descriptor, msvcrt.LK_NBLCK, 1)
@@ -34,12 +43,16 @@ class FileLock:
             return False
         return True
 
-    def sign(self) -> None:
-        """Write into the file, once it is ours: an empty one may be about to be locked by who has just made it."""
+    def mark_locked(self) -> None:
+        """Mark the file as locked, after `acquire`.
+
+        An empty lock file may have been created by a process that is about to lock it, so it does not count as
+        abandoned.
+        """
         os.write(self._descriptor, b"locked\n")
 
     def close(self) -> None:
-        """Free it, where it is ours."""
+        """Free the lock if it is held, and close the file."""
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

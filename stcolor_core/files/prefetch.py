@@ -1,4 +1,4 @@
-"""Work done ahead, in a thread beside, so that reading, computing and writing overlap."""
+"""Prefetch: compute the next item on a worker thread while the caller uses the current one."""
 
 from __future__ import annotations
 
@@ -6,25 +6,31 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["ahead"]
+__all__ = ["prefetch"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
-    """`function` of every item, in order, each computed in a thread beside while the result before it is in use.
+def prefetch(function: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result, None, None]:
+    """Apply a function to every item, in order, one item ahead of the caller.
 
-    Never more than one is ahead, so that memory stays flat; one of these behind another makes a pipeline. One thread
-    computes all of them, one after another, and the items themselves are taken in the caller's. What `function` raises
-    is raised where its result would have come. Whoever leaves early waits for the one that is being computed.
+    The function runs on one worker thread; the items are taken from the iterable on the caller's thread. At most one
+    result is computed ahead, so that memory stays flat. Several prefetches in a row make a pipeline.
+
+    Args:
+        function: Computes a result from an item. An exception is raised in place of its result.
+        items: The items.
+
+    Yields:
+        The results. A caller that leaves early waits for the item being computed.
     """
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        waiting: Future[Result] | None = None
+    with ThreadPoolExecutor(max_workers=1) as worker:
+        pending: Future[Result] | None = None
         for item in items:
-            begun = beside.submit(function, item)
-            if waiting is not None:
-                yield waiting.result()
-            waiting = begun
-        if waiting is not None:
-            yield waiting.result()
+            started = worker.submit(function, item)
+            if pending is not None:
+                yield pending.result()
+            pending = started
+        if pending is not None:
+            yield pending.result()

@@ -1,7 +1,7 @@
-"""What was computed from a file, kept on disk for as long as the file is the same by its size and time of change.
+"""Cache values that are computed from files, for as long as a file keeps its size and modification time.
 
-A slow disk takes half a second to open a file: the header of a plate is read once, and not once in every run. Nothing
-depends on the cache but time; what cannot be read or written there is computed again.
+A slow disk takes half a second to open a file, so the header of a plate is read once and not in every run. The cache
+only saves time: entries that cannot be read or written are computed again.
 """
 
 from __future__ import annotations
@@ -20,77 +20,91 @@ from typing import Any
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.files.user_folders import user_folder
 
-__all__ = ["StatCache", "Status", "cache_folder", "in_threads", "is_settled"]
+__all__ = ["StatCache", "Status", "cache_folder", "is_settled", "map_in_threads"]
 
 logger = logging.getLogger(__name__)
 
 Status = tuple[int, int]
-"""Size in bytes and time of change in nanoseconds."""
+"""Size in bytes and modification time in nanoseconds."""
 
-_AT_ONCE = 16  # files computed in threads: they wait for the disk, not for the processor
+_THREADS = 16  # they wait for the disk, not for the processor
 _MOST_FILES = 500
-# A file may change twice within one tick of its disk's clock. What has changed so recently is not kept (git's "racy"
-# entries); coarse clocks tick every two seconds.
+# A file may change twice within one tick of its disk's clock, and coarse clocks tick every two seconds. Files that
+# changed that recently are not cached (git calls such entries "racy").
 _SETTLED_NS = 10 * 10**9
 
 
 def cache_folder() -> Path:
-    """Return $STCOLOR_CACHE_DIR, else `stcolor` in the platform's folder for caches. It need not exist."""
+    """Return $STCOLOR_CACHE_DIR, else `stcolor` in the platform's cache folder. The folder need not exist."""
     if chosen := os.environ.get("STCOLOR_CACHE_DIR"):
         return Path(chosen).expanduser()
     return user_folder("cache")
 
 
 def is_settled(status: Status) -> bool:
-    """Whether a file has not changed for so long that another change will show in its time."""
+    """Return whether a file's last change is so long ago that a further change will show in its modification time.
+
+    Args:
+        status: Size and modification time of the file.
+    """
     return status[1] + _SETTLED_NS < time.time_ns()
 
 
-def in_threads(function: Callable[[Path], Any]) -> Callable[[Sequence[Path]], list[Any]]:
-    """Have a function of one file take many, several at a time; what it raises for the first is raised."""
+def map_in_threads(function: Callable[[Path], Any]) -> Callable[[Sequence[Path]], list[Any]]:
+    """Return a function of many files that applies a function of one file in threads.
 
-    def of_all(paths: Sequence[Path]) -> list[Any]:
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
+    Args:
+        function: Takes one file. If it raises for several files, the exception of the first one is raised.
+    """
+
+    def apply_to_all(paths: Sequence[Path]) -> list[Any]:
+        with ThreadPoolExecutor(_THREADS) as threads:
             return list(threads.map(function, paths))
 
-    return of_all
+    return apply_to_all
 
 
 class StatCache:
-    """Values that are computed from files or from a key, as JSON.
+    """A cache of values that are computed from files or from a key, stored as JSON.
 
     Args:
-        folder: Where they are kept, by default `cache_folder()`.
+        folder: The folder of the cache; None for `cache_folder()`.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = cache_folder() if folder is None else folder
 
-    def of_files(
+    def get_for_files(
         self, kind: str, files: Mapping[Path, Status], function: Callable[[Sequence[Path]], Sequence[Any]]
     ) -> dict[Path, Any]:
-        """Return the value of every file, computed for those that are new or have changed.
+        """Return the value of every file. Values are computed for files that are new or have changed.
 
         Args:
-            kind: Names the function and everything else its values depend on.
-            files: Each with its status from before this call.
-            function: Gives the values of some files, which JSON can hold. What it raises is raised.
+            kind: Names the function and everything else that the values depend on.
+            files: The files, each with its status from before this call.
+            function: Returns the values of some files in order. They must be valid JSON. Its exceptions are passed on.
         """
         folders = {path.parent for path in files}
-        known = {folder: self._load(self._file(kind, _full(folder))) for folder in folders}
-        found = {path: entry[2] for path, status in files.items() if (entry := _entry(known, path, status))}
-        rest = [path for path in files if path not in found]
-        if rest:
-            settled = [path for path in rest if is_settled(files[path])]
-            found.update(zip(rest, function(rest), strict=True))
+        known = {folder: self._load(self._file(kind, _absolute(folder))) for folder in folders}
+        values = {path: entry[2] for path, status in files.items() if (entry := _entry(known, path, status))}
+        changed = [path for path in files if path not in values]
+        if changed:
+            settled = [path for path in changed if is_settled(files[path])]
+            values.update(zip(changed, function(changed), strict=True))
             for path in settled:
-                known[path.parent][path.name] = [*files[path], found[path]]
+                known[path.parent][path.name] = [*files[path], values[path]]
             for folder in {path.parent for path in settled}:
-                self._save(self._file(kind, _full(folder)), known[folder])
-        return {path: found[path] for path in files}
+                self._save(self._file(kind, _absolute(folder)), known[folder])
+        return {path: values[path] for path in files}
 
-    def of_key(self, kind: str, key: str, function: Callable[[], Any]) -> Any:
-        """Return what the function gave for this key before, else what it gives now. The key says all it depends on."""
+    def get_for_key(self, kind: str, key: str, function: Callable[[], Any]) -> Any:
+        """Return the value of a key. It is computed if the key is new.
+
+        Args:
+            kind: Names the function.
+            key: Text that changes with everything that the value depends on.
+            function: Returns the value, which must be valid JSON.
+        """
         file = self._file(kind, key)
         known = self._load(file)
         if "value" not in known:
@@ -117,24 +131,24 @@ class StatCache:
             text = json.dumps(data)
             with atomic_path(file) as partial:
                 partial.write_text(f"{_checksum(text)}\n{text}", encoding="utf-8", newline="\n")
-            self._bound()
+            self._remove_oldest()
         except (OSError, UnicodeEncodeError) as error:
-            logger.info("The cache %s is not written (%s).", self._folder, error)
+            logger.info("The cache %s cannot be written (%s).", self._folder, error)
 
-    def _bound(self) -> None:
-        """Remove the files that were written longest ago where there are too many."""
+    def _remove_oldest(self) -> None:
+        """Remove the oldest files if there are too many."""
         files = list(self._folder.glob("*.json"))
         if len(files) > _MOST_FILES:
             ages = {}
             for file in files:
-                with suppress(OSError):  # another process removes them too
+                with suppress(OSError):  # another process may remove them too
                     ages[file] = file.stat().st_mtime_ns
             for file in sorted(ages, key=lambda file: ages[file])[: len(files) - _MOST_FILES * 4 // 5]:
                 file.unlink(missing_ok=True)
 
 
-def _full(folder: Path) -> str:
-    """A folder by a name that means the same from everywhere."""
+def _absolute(folder: Path) -> str:
+    """Return the absolute path of a folder."""
     return os.path.abspath(folder)  # noqa: PTH100  (Path.absolute leaves .. in it)
 
 
@@ -143,5 +157,6 @@ def _checksum(text: str) -> str:
 
 
 def _entry(known: Mapping[Path, Mapping[str, Any]], path: Path, status: Status) -> Sequence[Any] | None:
+    """Return the cache entry of a file, (size, time, value), or None if it is missing, invalid or outdated."""
     entry = known[path.parent].get(path.name)
     return entry if isinstance(entry, list) and len(entry) == 3 and tuple(entry[:2]) == tuple(status) else None

@@ -1,4 +1,4 @@
-"""A person's own folders for state, caches and data, in the places that each platform has for them.
+"""Find the user's folders for state, caches and data by the conventions of each platform.
 
 The plug-in finds the state folder by the same rules without this package (nuke_plugin/refcolorize/core/server.py), so
 they must not depend on a library's release: see docs/develop/libraries.md about platformdirs.
@@ -25,12 +25,12 @@ _XDG: Mapping[Kind, tuple[str, str]] = {  # the variable, and the folder below t
 def user_folder(kind: Kind, *, platform: str | None = None) -> Path:
     r"""Return the folder `stcolor` in the platform's place for such files. It need not exist.
 
-    Linux follows the XDG Base Directory Specification, macOS has ~/Library/Caches and ~/Library/Application Support,
-    Windows %LOCALAPPDATA%, where caches lie in stcolor\cache.
+    Linux follows the XDG Base Directory Specification. macOS has ~/Library/Caches and ~/Library/Application Support.
+    Windows has %LOCALAPPDATA%, with caches in stcolor\cache.
 
     Args:
-        kind: What is kept there.
-        platform: As `sys.platform`, by default this machine's.
+        kind: What the folder is for.
+        platform: As `sys.platform`; None for this machine's.
     """
     platform = platform or sys.platform
     if platform == "win32":

@@ -1,7 +1,7 @@
-"""Scene-linear RGB <-> CIE L*a*b*, and a plate's colour space: its lightness out, chroma back in.
+"""Convert scene-linear RGB to CIELAB and back; take lightness from a plate's colour space and put chroma into it.
 
-Nothing is clipped: the linear segments of CIE L* and of sRGB go on below 0, the cube root above 1.
-Pictures are float32 and stay so; float64 in gives float64 out.
+Nothing is clipped: the linear segments of CIE L* and of sRGB continue below 0, and the cube root continues above 1.
+Float32 in gives float32 out, and float64 in gives float64 out.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stcolor_core.arrays import Chroma, Image, Pixels, Plane
 from stcolor_core.errors import ColorError
 from stcolor_core.images.ocio import Space, open_config, open_space
 
@@ -30,7 +31,7 @@ __all__ = [
 
 Array = NDArray[Any]
 
-# Rec.709 primaries and the D65 white (0.3127, 0.3290), ITU-R BT.709-6; the white of L*a*b* is this matrix's own.
+# Rec.709 primaries and the D65 white point (0.3127, 0.3290), ITU-R BT.709-6. L*a*b* uses this matrix's own white.
 _XYZ_FROM_RGB = np.array(
     [
         [0.41239079926595934, 0.357584339383878, 0.1804807884018343],
@@ -41,17 +42,23 @@ _XYZ_FROM_RGB = np.array(
 _WHITE = _XYZ_FROM_RGB.sum(axis=1)
 _NORMAL_FROM_RGB = _XYZ_FROM_RGB / _WHITE[:, None]  # to X/Xn, Y/Yn, Z/Zn
 RGB_FROM_NORMAL = np.linalg.inv(_NORMAL_FROM_RGB)
+"""Matrix from X/Xn, Y/Yn, Z/Zn to linear Rec.709, shape (3, 3)."""
 
-_DELTA = 6 / 29  # CIE 15:2018, eqs. 8.6-8.9: below (6/29)^3 the cube root gives way to its tangent
-_BAND = 1 << 16  # pixels worked on at a time: few enough that what lies between stays in the processor's cache
+_DELTA = 6 / 29  # CIE 15:2018, eqs. 8.6-8.9: below (6/29)^3 a straight line replaces the cube root
+_BAND = 1 << 16  # pixels per band: few enough that the intermediate results fit into the processor's cache
 
 
 def linear_to_lab(rgb: Array) -> Array:
-    """CIE 1976 L*a*b* (D65) of scene-linear Rec.709, (..., 3) to (..., 3); diffuse white 1.0 is L* 100.
+    """Return the CIELAB values of scene-linear Rec.709 (CIE 15:2018, section 8.2.1).
 
-    L* is below 0 for negative and above 100 for brighter light. CIE 15:2018, section 8.2.1.
+    Args:
+        rgb: Scene-linear Rec.709, shape (..., 3), unbounded; 1.0 is diffuse white.
+
+    Returns:
+        CIELAB values under D65, shape (..., 3). L* is 100 at diffuse white, negative for negative light, above 100 for
+        brighter light.
     """
-    rgb = _floating(rgb)
+    rgb = _as_float(rgb)
     f = _compress(rgb @ _NORMAL_FROM_RGB.T.astype(rgb.dtype))
     lab = np.empty_like(f)
     lab[..., 0] = 116 * f[..., 1] - 16
@@ -61,8 +68,15 @@ def linear_to_lab(rgb: Array) -> Array:
 
 
 def lab_to_linear(lab: Array) -> Array:
-    """Scene-linear Rec.709 of CIE 1976 L*a*b* (D65), (..., 3) to (..., 3): the inverse of `linear_to_lab`."""
-    lab = _floating(lab)
+    """Return the scene-linear Rec.709 of CIELAB values: the inverse of `linear_to_lab`.
+
+    Args:
+        lab: CIELAB values under D65, shape (..., 3), unbounded.
+
+    Returns:
+        Scene-linear Rec.709, shape (..., 3).
+    """
+    lab = _as_float(lab)
     f = np.empty_like(lab)
     f[..., 1] = (lab[..., 0] + 16) / 116
     f[..., 0] = f[..., 1] + lab[..., 1] / 500
@@ -72,52 +86,91 @@ def lab_to_linear(lab: Array) -> Array:
 
 
 def lightness(luminance: Array) -> Array:
-    """CIE L* of relative luminance (1.0 is diffuse white, L* 100), any shape, unbounded on both sides."""
-    return 116 * _compress(_floating(luminance)) - 16
+    """Return the CIE L* of relative luminance (CIE 15:2018, section 8.2.1).
+
+    Args:
+        luminance: Relative luminance Y of any shape, unbounded; 1.0 is diffuse white.
+
+    Returns:
+        L* of the same shape, unbounded; 100 at diffuse white.
+    """
+    return 116 * _compress(_as_float(luminance)) - 16
 
 
 def luminance_of(lightness: Array) -> Array:
-    """Relative luminance of CIE L*: the inverse of `lightness`."""
-    return _expand((_floating(lightness) + 16) / 116)
+    """Return the relative luminance of CIE L*: the inverse of `lightness`.
+
+    Args:
+        lightness: L* of any shape, unbounded.
+
+    Returns:
+        Relative luminance Y of the same shape; 1.0 is diffuse white.
+    """
+    return _expand((_as_float(lightness) + 16) / 116)
 
 
 def roll_off(lightness: Array) -> Array:
-    """L* as the models see it, 0..100: itself up to 95, then bending towards 100 and never past it; 0 below 0.
+    """Return L* as the models receive it: 0..100, with the highlights above 95 compressed.
 
-    The hyperbola 100 - 25 / (L* - 90) meets the identity at 95 with the same slope, and still tells L* 150 from 200.
+    Values below 0 become 0 and values up to 95 stay as they are. From there the hyperbola 100 - 25 / (L* - 90)
+    approaches 100. It meets the identity at 95 with the same slope, and L* 150 and 200 still differ.
+
+    Args:
+        lightness: L* of any shape, unbounded.
+
+    Returns:
+        Compressed L* of the same shape.
     """
-    lightness = _floating(lightness)
+    lightness = _as_float(lightness)
     return np.where(lightness <= 95, np.maximum(lightness, 0), 100 - 25 / (np.maximum(lightness, 95) - 90))
 
 
 def srgb_encode(linear: Array) -> Array:
-    """sRGB code values of linear light (IEC 61966-2-1), 0..1 to 0..1, going on above 1 and mirrored below 0."""
-    linear = _floating(linear)
-    size = np.abs(linear)
-    curve = np.where(size <= 0.0031308, 12.92 * size, 1.055 * size ** (1 / 2.4) - 0.055)
+    """Return the sRGB code values of linear light (IEC 61966-2-1).
+
+    Args:
+        linear: Linear light of any shape. The curve continues above 1 and is mirrored at 0 for negative values.
+
+    Returns:
+        Code values of the same shape; 0..1 for light from 0 to 1.
+    """
+    linear = _as_float(linear)
+    magnitude = np.abs(linear)
+    curve = np.where(magnitude <= 0.0031308, 12.92 * magnitude, 1.055 * magnitude ** (1 / 2.4) - 0.055)
     return np.copysign(curve, linear)
 
 
 def srgb_decode(encoded: Array) -> Array:
-    """Linear light of sRGB code values: the inverse of `srgb_encode`."""
-    encoded = _floating(encoded)
-    size = np.abs(encoded)
-    curve = np.where(size <= 0.04045, size / 12.92, ((size + 0.055) / 1.055) ** 2.4)
+    """Return the linear light of sRGB code values: the inverse of `srgb_encode`.
+
+    Args:
+        encoded: sRGB code values of any shape, unbounded.
+
+    Returns:
+        Linear light of the same shape.
+    """
+    encoded = _as_float(encoded)
+    magnitude = np.abs(encoded)
+    curve = np.where(magnitude <= 0.04045, magnitude / 12.92, ((magnitude + 0.055) / 1.055) ** 2.4)
     return np.copysign(curve, encoded)
 
 
-# What a file means when nobody says, whatever the config: no OpenColorIO is needed for these two.
+# The defaults of the file types. They do not depend on the config and need no OpenColorIO.
 _LINEAR = Space("linear Rec.709", "linear-rec709", np.asarray, np.asarray, is_linear=True)
 _SRGB = Space("sRGB", "srgb", srgb_decode, srgb_encode, is_linear=False)
 
 
 @dataclass(frozen=True)
 class ColorPipe:
-    """A picture's colour space, and how its pixels become lightness and take on chroma.
+    """The colour space of a picture: converts its pixels to lightness and adds chroma to them.
 
-    pixels are (H, W, 1) or (H, W, 3) float32 as they lie in the file; a single channel is grey in the space.
-    Luminance is Y of CIE XYZ under D65, so each space weighs R, G, B by its own matrix; 1.0 is diffuse white.
-    exposure: stops that L* sees the picture brighter than it is. What comes out keeps the picture's own luminance.
+    Pixels have the shape (H, W, 1) or (H, W, 3) and the file's own encoding; a single channel is grey in the colour
+    space. Luminance is the Y of CIE XYZ under D65, with the weights of R, G and B that the colour space defines; 1.0 is
+    diffuse white.
+
+    Attributes:
+        space: The colour space of the pixels.
+        exposure: Stops by which the picture is brightened before L* is taken. Output pixels keep their own luminance.
     """
 
     space: Space
@@ -133,126 +186,173 @@ class ColorPipe:
         ocio: str | None = None,
         exposure: float = 0.0,
     ) -> ColorPipe:
-        """The pipe of a colour space, or of a file type's own space where colorspace is None.
+        """Return the conversion for a colour space, or for the default colour space of a file type.
 
-        colorspace: a name, alias or role of the config. file_format, pixel_type: of `plates.Header`; EXR and float TIFF
-        are linear Rec.709, other TIFF, PNG, JPEG and JPEG 2000 are sRGB. ocio: a config file or builtin name; None
-        takes $OCIO, then the builtin. Raises ColorError where space or config are unknown, and for DPX and Cineon
-        without a colorspace.
+        EXR and floating-point TIFF default to linear Rec.709; other TIFF, PNG, JPEG and JPEG 2000 default to sRGB.
+
+        Args:
+            colorspace: A name, alias or role of the OpenColorIO config; None for the file type's default.
+            file_format: `plates.Header.file_format`, or a file extension.
+            pixel_type: `plates.Header.pixel_type`, such as uint8, half or float.
+            ocio: A config file or the name of a builtin config; None for $OCIO, else the builtin.
+            exposure: Stops by which the picture is brightened before L* is taken.
+
+        Raises:
+            ColorError: If the colour space or the config is unknown, or if the file type has no default (DPX, Cineon).
         """
         if colorspace is not None:
             return cls(open_space(colorspace, config=ocio), exposure)
         if ocio is not None:
-            open_config(ocio)  # a config that was asked for and is broken must not go unnoticed
+            open_config(ocio)  # report a broken config even if it is not needed here
         kind = file_format.lower().lstrip(".")
         if kind in ("openexr", "exr") or (kind in ("tiff", "tif") and pixel_type in ("half", "float", "double")):
             return cls(_LINEAR, exposure)
         if kind in ("tiff", "tif", "png", "jpeg", "jpg", "jpeg2000"):
             return cls(_SRGB, exposure)
         raise ColorError(
-            f"A picture of type {file_format} does not say how it is encoded. "
-            "Give its colour space with --colorspace, for example 'ADX10' or 'ARRI LogC3 (EI800)'."
+            f"Pictures of type {file_format} have no default colour space. "
+            "Name theirs with --colorspace, for example 'ADX10' or 'ARRI LogC3 (EI800)'."
         )
 
-    def luminance(self, pixels: Array) -> Array:
-        """Scene-linear luminance Y, (H, W) float32, negative where the plate is."""
+    def luminance(self, pixels: Pixels) -> Plane:
+        """Return the scene-linear luminance of a picture.
+
+        Args:
+            pixels: The picture, shape (H, W, 1) or (H, W, 3), in its own encoding.
+
+        Returns:
+            Luminance Y, shape (H, W), unbounded: negative pixels stay negative. 1.0 is diffuse white.
+        """
         return _in_bands(self._luminance, pixels)
 
-    def lightness(self, pixels: Array) -> Array:
-        """CIE L* after the exposure, (H, W) float32, unbounded; `roll_off` gives what the models see."""
+    def lightness(self, pixels: Pixels) -> Plane:
+        """Return the CIE L* of a picture after the exposure. Apply `roll_off` to get the models' input.
+
+        Args:
+            pixels: The picture, shape (H, W, 1) or (H, W, 3), in its own encoding.
+
+        Returns:
+            L*, shape (H, W), unbounded.
+        """
         return _in_bands(lambda band: lightness(self._luminance(band) * self._gain), pixels)
 
-    def lab(self, pixels: Array) -> Array:
-        """CIE L*a*b* (D65) after the exposure, (H, W, 3) float32: what a reference gives."""
-        return _in_bands(lambda band: linear_to_lab(self.space.decode(_three(band)) * self._gain), pixels)
+    def lab(self, pixels: Pixels) -> Image:
+        """Return the CIELAB values of a picture after the exposure, as read from a reference.
 
-    def composite(self, pixels: Array, ab: Array) -> Array:
-        """The picture with the chroma ab (H, W, 2) added, (H, W, 3) float32 in its own space and encoding.
+        Args:
+            pixels: The picture, shape (H, W, 1) or (H, W, 3), in its own encoding.
 
-        Luminance stays the picture's (in an encoded space as far as its encoding holds the colour). A grey pixel with
-        ab = 0 comes back bit for bit; a coloured one comes back as its luminance.
-        Raises ValueError where the sizes differ.
+        Returns:
+            CIELAB values under D65, shape (H, W, 3), unbounded.
+        """
+        return _in_bands(lambda band: linear_to_lab(self.space.decode(_as_three_channels(band)) * self._gain), pixels)
+
+    def composite(self, pixels: Pixels, ab: Chroma) -> Image:
+        """Return the picture with chroma added, in its own colour space and encoding.
+
+        The luminance stays the picture's, as far as an encoded colour space can hold the colour. A grey pixel with a* =
+        b* = 0 is returned bit for bit. The colour of a coloured pixel is dropped first: only its luminance stays.
+
+        Args:
+            pixels: The picture, shape (H, W, 1) or (H, W, 3), in its own encoding.
+            ab: a* and b* to add, shape (H, W, 2).
+
+        Returns:
+            The coloured picture, shape (H, W, 3).
+
+        Raises:
+            ValueError: If `ab` does not have the size of the picture.
         """
         if pixels.shape[:2] != ab.shape[:2] or ab.shape[2:] != (2,):
             raise ValueError(f"ab {ab.shape} does not fit the picture {pixels.shape}")
         return _in_bands(self._composite, pixels, ab)
 
-    def chroma(self, pixels: Array) -> float:
-        """How colourful the picture is: the 95th percentile of C*, 0 for a single channel, from at most 2^18 pixels."""
+    def chroma(self, pixels: Pixels) -> float:
+        """Return how colourful a picture is: the 95th percentile of C* over at most 2^18 pixels.
+
+        Args:
+            pixels: The picture, shape (H, W, 1) or (H, W, 3), in its own encoding. A single channel gives 0.
+        """
         if pixels.shape[-1] == 1:
             return 0.0
         step = int(np.ceil(np.sqrt(pixels.shape[0] * pixels.shape[1] / 2**18)))
         ab = self.lab(pixels[::step, ::step])[..., 1:]
         return float(np.percentile(np.hypot(ab[..., 0], ab[..., 1]), 95))
 
-    def is_grey(self, pixels: Array) -> bool:
-        """Whether the picture is grey: `chroma` below 3, which 8 bits, JPEG and the grain of a scan stay under."""
+    def is_grey(self, pixels: Pixels) -> bool:
+        """Return whether a picture is grey: whether its `chroma` is below 3.
+
+        8-bit rounding, JPEG and the grain of a scan stay below that.
+
+        Args:
+            pixels: The picture, shape (H, W, 1) or (H, W, 3), in its own encoding.
+        """
         return self.chroma(pixels) < 3
 
     @property
     def _gain(self) -> float:
         return float(2.0**self.exposure)
 
-    def _luminance(self, pixels: Array) -> Array:
+    def _luminance(self, pixels: Pixels) -> Array:
         if self.space.is_linear and pixels.shape[-1] == 1:
-            return _floating(pixels[..., 0])
-        return self._y(self.space.decode(_three(pixels)))
+            return _as_float(pixels[..., 0])
+        return self._y(self.space.decode(_as_three_channels(pixels)))
 
     def _y(self, linear: Array) -> Array:
         y: Array = linear @ _XYZ_FROM_RGB[1].astype(linear.dtype)
         return y
 
-    def _composite(self, pixels: Array, ab: Array) -> Array:
-        rgb = _three(pixels)
+    def _composite(self, pixels: Pixels, ab: Chroma) -> Array:
+        rgb = _as_three_channels(pixels)
         y = self._luminance(pixels)
         grey = np.repeat(y[..., None], 3, axis=-1)
         shift = self._chroma_light(y, ab)
         if self.space.is_linear:
-            own_grey, own_shift = grey, self.space.encode(shift)
+            encoded_grey, encoded_shift = grey, self.space.encode(shift)
         else:
-            own_grey = self.space.encode(grey)
-            own_shift = self.space.encode(grey + shift) - own_grey
+            encoded_grey = self.space.encode(grey)
+            encoded_shift = self.space.encode(grey + shift) - encoded_grey
         neutral = (rgb == rgb[..., :1]).all(axis=-1, keepdims=True)
-        own: Array = np.where(neutral, rgb, own_grey)
-        # Not simply a sum: -0.0 + 0.0 is +0.0, and a grey pixel must come back bit for bit.
-        return np.add(own, own_shift, out=own, where=own_shift != 0)
+        result: Array = np.where(neutral, rgb, encoded_grey)
+        # Not a plain sum: -0.0 + 0.0 is +0.0, and a grey pixel must be returned bit for bit.
+        return np.add(result, encoded_shift, out=result, where=encoded_shift != 0)
 
     def _chroma_light(self, y: Array, ab: Array) -> Array:
-        """The linear Rec.709 light (h, w, 3) that turns a grey of luminance y (h, w) into the colour with a*, b*.
+        """Return the linear Rec.709 light (h, w, 3) that turns a grey of luminance y (h, w) into the colour a*, b*.
 
-        Only X and Z move. That the difference is taken here, before any large number is added, keeps Y exact.
+        Only X and Z change. The difference is taken here, before any large number is added, so that Y stays exact.
         """
         f = _compress(y * self._gain)
-        moved = np.stack((f + ab[..., 0] / 500, f - ab[..., 1] / 200), axis=-1)
-        xz = (_expand(moved) - _expand(f)[..., None]) / self._gain
+        shifted = np.stack((f + ab[..., 0] / 500, f - ab[..., 1] / 200), axis=-1)
+        xz = (_expand(shifted) - _expand(f)[..., None]) / self._gain
         light: Array = xz @ RGB_FROM_NORMAL[:, [0, 2]].T.astype(xz.dtype)
         return light
 
 
 def _compress(t: Array) -> Array:
-    """f of CIE 15:2018, eqs. 8.6 and 8.7."""
+    """Return f(t) of CIE 15:2018, eqs. 8.6 and 8.7."""
     return np.where(t > _DELTA**3, np.cbrt(t), t / (3 * _DELTA**2) + 4 / 29)
 
 
 def _expand(f: Array) -> Array:
-    """The inverse of `_compress`."""
-    curved = np.maximum(f, _DELTA)  # far below 0 the cube would overflow, unused
+    """Return the inverse of `_compress`."""
+    curved = np.maximum(f, _DELTA)  # far below 0 the cube would overflow, though its value is not used
     return np.where(f > _DELTA, curved * curved * curved, 3 * _DELTA**2 * (f - 4 / 29))
 
 
-def _floating(values: Array) -> Array:
+def _as_float(values: Array) -> Array:
     return np.asarray(values, np.result_type(values, np.float32))
 
 
-def _three(pixels: Array) -> Array:
-    """(H, W, 3) of (H, W, 1) or (H, W, 3), float32."""
+def _as_three_channels(pixels: Pixels) -> Array:
+    """Return (H, W, 1) or (H, W, 3) pixels as (H, W, 3), float32 or float64."""
     if pixels.ndim != 3 or pixels.shape[-1] not in (1, 3):
         raise ValueError(f"expected (H, W, 1) or (H, W, 3) pixels, got {pixels.shape}")
-    return np.broadcast_to(_floating(pixels), (*pixels.shape[:2], 3))
+    return np.broadcast_to(_as_float(pixels), (*pixels.shape[:2], 3))
 
 
 def _in_bands(function: Callable[..., Array], *pictures: Array) -> Array:
-    """`function` of pictures of the same height, a band of rows at a time, so that what lies between stays small."""
+    """Apply a function to pictures of equal height, one band of rows at a time, to limit the memory it needs."""
     height, width = pictures[0].shape[:2]
     rows = max(1, _BAND // width)
     return np.concatenate([function(*(p[y : y + rows] for p in pictures)) for y in range(0, height, rows)])

@@ -1,6 +1,6 @@
-"""What pictures say of themselves in their headers; those of many pictures on a slow disk are read by processes.
+"""Read the headers of many pictures; on a slow disk, several processes share the work.
 
-OpenImageIO's Python bindings let no other thread run while they open a file: threads would wait for one another.
+OpenImageIO's Python bindings hold the interpreter lock while they open a file, so threads would wait for one another.
 """
 
 from __future__ import annotations
@@ -20,21 +20,27 @@ from stcolor_core.errors import PlateError
 from stcolor_core.images import plates
 from stcolor_core.images.plates import Window
 
-__all__ = ["Format", "main", "read_formats"]
+__all__ = ["HeaderSummary", "main", "read_formats"]
 
 logger = logging.getLogger(__name__)
 
-_PROBES = 4  # headers that tell how slow the disk is
-_WORTH_SECONDS = 4.0  # of waiting, from which processes are started: that takes one second
+_PROBES = 4  # headers read first, to measure how slow the disk is
+_WORTH_SECONDS = 4.0  # expected wait from which processes pay off: starting them takes one second
 _MOST_WORKERS = 12
 
 
 @dataclass(frozen=True)
-class Format:
-    """What a picture file says of itself without its pixels.
+class HeaderSummary:
+    """What the header of a picture says, without its pixels.
 
-    data_window, display_window, file_format, pixel_type, layer, layers: as in `plates.Header`.
-    is_result: RefColorize has written it.
+    Attributes:
+        data_window: As in `plates.Header`.
+        display_window: As in `plates.Header`.
+        file_format: As in `plates.Header`.
+        pixel_type: As in `plates.Header`.
+        layer: As in `plates.Header`.
+        layers: As in `plates.Header`.
+        is_result: Whether RefColorize wrote the picture.
     """
 
     data_window: Window
@@ -46,8 +52,17 @@ class Format:
     is_result: bool
 
     @classmethod
-    def read(cls, path: Path, *, frame: int | None, layer: str | None) -> Format:
-        """Return what the header says. Raises PlateError as `plates.read_header` does."""
+    def read(cls, path: Path, *, frame: int | None, layer: str | None) -> HeaderSummary:
+        """Return the format of a picture file.
+
+        Args:
+            path: The picture.
+            frame: Its frame number in the plate, for error messages; None if it is not a frame of the plate.
+            layer: Name of the layer to read, "" for bare channels; None for the preferred layer.
+
+        Raises:
+            PlateError: As `plates.read_header` does.
+        """
         header = plates.read_header(path, frame=frame, layer=layer)
         return cls(
             data_window=header.data_window,
@@ -60,8 +75,12 @@ class Format:
         )
 
     @classmethod
-    def load(cls, data: dict[str, Any]) -> Format:
-        """Return what `dataclasses.asdict` made, after a way through JSON."""
+    def load(cls, data: dict[str, Any]) -> HeaderSummary:
+        """Return the format that `dataclasses.asdict` turned into a dictionary.
+
+        Args:
+            data: The dictionary; its tuples may have become lists in JSON.
+        """
         values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
         return cls(**values)
 
@@ -70,56 +89,63 @@ def read_formats(paths: Sequence[Path], *, numbers: Mapping[Path, int], layer: s
     """Return the format of every picture as a dictionary, in order.
 
     Args:
-        numbers: The plate frame of each file that is one, for messages.
-        layer: Of the plate.
+        paths: The pictures.
+        numbers: Frame numbers of the pictures that are frames of the plate, for error messages.
+        layer: Name of the layer to read, "" for bare channels; None for the preferred layer.
 
     Raises:
-        PlateError: For the first picture that cannot be read.
+        PlateError: If a picture cannot be read; the error is that of the first one.
     """
-    found: list[dict[str, Any]] = []
-    begun = time.monotonic()
+    formats: list[dict[str, Any]] = []
+    start = time.monotonic()
     for path in paths:
-        rest = len(paths) - len(found)
-        if len(found) >= _PROBES and (time.monotonic() - begun) / len(found) * rest > _WORTH_SECONDS:
+        remaining = len(paths) - len(formats)
+        if len(formats) >= _PROBES and (time.monotonic() - start) / len(formats) * remaining > _WORTH_SECONDS:
             break
-        found.append(asdict(Format.read(path, frame=numbers.get(path), layer=layer)))
-    return found + _read_by_workers(paths[len(found) :], numbers=numbers, layer=layer)
+        formats.append(asdict(HeaderSummary.read(path, frame=numbers.get(path), layer=layer)))
+    return formats + _read_by_workers(paths[len(formats) :], numbers=numbers, layer=layer)
 
 
 def _read_by_workers(paths: Sequence[Path], *, numbers: Mapping[Path, int], layer: str | None) -> list[dict[str, Any]]:
-    """As `read_formats`, with a process for every few files. What a process cannot read is read here, and says why."""
+    """Read formats as `read_formats` does, with one process for every few files.
+
+    A file that a process cannot read is read again here, which raises the error.
+    """
     if not paths:
         return []
     count = min(_MOST_WORKERS, -(-len(paths) // _PROBES))
     with ThreadPoolExecutor(count) as threads:
-        shares = threads.map(lambda start: _ask_worker(paths[start::count], layer), range(count))
-        known = {path: format for found in shares for path, format in found.items()}
-    return [known.get(path) or asdict(Format.read(path, frame=numbers.get(path), layer=layer)) for path in paths]
+        answers = threads.map(lambda start: _ask_worker(paths[start::count], layer), range(count))
+        known = {path: format for answer in answers for path, format in answer.items()}
+    return [known.get(path) or asdict(HeaderSummary.read(path, frame=numbers.get(path), layer=layer)) for path in paths]
 
 
 def _ask_worker(paths: Sequence[Path], layer: str | None) -> dict[Path, dict[str, Any]]:
-    """The formats of those of the files that a process of its own can read."""
+    """Return the formats of those files that a separate process can read."""
     command = [sys.executable, "-m", "stcolor_core.images.formats"]
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NO_WINDOW
-    asked = json.dumps({"layer": layer, "paths": [str(path) for path in paths]})
+    request = json.dumps({"layer": layer, "paths": [str(path) for path in paths]})
     try:
-        done = subprocess.run(command, input=asked.encode(), capture_output=True, creationflags=flags, check=True)
+        done = subprocess.run(command, input=request.encode(), capture_output=True, creationflags=flags, check=True)
         answers = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
-        logger.info("Headers are read one by one: %s", error)
+        logger.info("A process that reads headers failed, so they are read one by one: %s", error)
         return {}
     return {path: answer for path, answer in zip(paths, answers, strict=True) if answer is not None}
 
 
 def main() -> None:
-    """Be such a process: paths come in, formats go out, null for a picture that cannot be read; all of it JSON."""
-    asked = json.load(sys.stdin)
+    """Run a worker process: read paths from stdin and write their formats to stdout, both as JSON.
+
+    A picture that cannot be read becomes null.
+    """
+    request = json.load(sys.stdin)
     answers: list[dict[str, Any] | None] = []
-    for path in asked["paths"]:
+    for path in request["paths"]:
         try:
-            answers.append(asdict(Format.read(Path(path), frame=None, layer=asked["layer"])))
+            answers.append(asdict(HeaderSummary.read(Path(path), frame=None, layer=request["layer"])))
         except PlateError:
             answers.append(None)
     json.dump(answers, sys.stdout)

@@ -1,6 +1,7 @@
-"""Frames on disk: written whole or not at all, and told apart from what somebody changed afterwards.
+"""Write frames whole or not at all, and recognise frames that were changed afterwards.
 
-Each frame carries a hash of its pixels and the time at which it was written, which is also the file's own.
+Each frame carries a hash of its pixels and the time at which it was written. The file's modification time is set to
+that time.
 """
 
 from __future__ import annotations
@@ -20,24 +21,25 @@ import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
 
+from stcolor_core.arrays import Plane
 from stcolor_core.errors import OutputError, PlateError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.images import plates
 from stcolor_core.images.picture_text import Attribute, error_text, set_attribute
 from stcolor_core.images.plates import LARGEST_HALF, Header, PixelType
-from stcolor_core.images.raw_headers import texts_and_end
+from stcolor_core.images.raw_headers import read_exr_summary
 
-__all__ = ["FrameState", "frame_state", "is_as_written", "pixel_hash", "write_frame"]
+__all__ = ["FrameState", "frame_state", "is_unmodified", "pixel_hash", "write_frame"]
 
 logger = logging.getLogger(__name__)
 
-Stored = Mapping[str, NDArray[Any]]  # channel name -> (H, W) float16 or float32, as the file holds it
+_Channels = Mapping[str, NDArray[Any]]  # channel name -> (H, W) float16 or float32, as stored in the file
 
-_BAND = 64  # rows interleaved and handed to OpenImageIO at a time
-_POSITIVE = ("PixelAspectRatio", "screenWindowWidth")  # OpenEXR refuses to write others
+_BAND = 64  # rows interleaved and passed to OpenImageIO at a time
+_POSITIVE = ("PixelAspectRatio", "screenWindowWidth")  # OpenEXR refuses to write other values
 _PIXELS, _WRITTEN = "stcolor/pixels", "stcolor/written"
 
-# What describes the file that was read and not the shot; a Cryptomatte manifest belongs to its channels.
+# Attributes that describe the plate's file rather than the shot; a Cryptomatte manifest belongs to its channels.
 _STALE = re.compile(
     r"(oiio:|openexr:|cryptomatte/|stcolor/|iccprofile|thumbnail).*"
     r"|colorInteropID|CICP|acesImageContainerFlag|compression|compressionquality|name|view|multiview|orientation|[xy]resolution|resolutionunit|textureformat|wrapmodes",
@@ -47,56 +49,72 @@ _STALE = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class FrameState:
-    """How a frame on disk stands.
+    """The state of a frame on disk.
 
-    metadata: what its header says; empty where it is missing or no picture. complete: its last lines can be read.
-    untouched: the file's time is the one recorded when it was written, so that nobody has changed it since.
+    Attributes:
+        metadata: Metadata by key; empty if the file is missing or is not a picture. Of a frame written by RefColorize,
+            only its text attributes.
+        complete: Whether the last lines of the picture can be read.
+        unmodified: Whether the file has the modification time recorded when it was written, so nobody changed it since.
     """
 
     metadata: Mapping[str, Any]
     complete: bool
-    untouched: bool
+    unmodified: bool
 
 
 def frame_state(path: Path | str) -> FrameState:
-    """Read a frame's header and whether it is whole, with one open of the file. Never raises.
+    """Return the state of a frame, opening the file only once. Never raises.
 
-    Of a frame of ours the metadata are its texts alone.
+    Args:
+        path: The picture.
     """
     path = Path(path)
-    if (ours := texts_and_end(path)) is not None and _WRITTEN in ours[0]:
-        return FrameState(metadata=ours[0], complete=ours[1], untouched=_is_of(path, ours[0]))
+    if (summary := read_exr_summary(path)) is not None and _WRITTEN in summary[0]:
+        return FrameState(metadata=summary[0], complete=summary[1], unmodified=_has_recorded_time(path, summary[0]))
     try:
         with plates.open_picture(path) as (file, part, header):
-            complete = plates.ends_whole(file, part, header)
-            return FrameState(metadata=header.metadata, complete=complete, untouched=_untouched(header))
+            complete = plates.has_last_lines(file, part, header)
+            return FrameState(metadata=header.metadata, complete=complete, unmodified=_is_untouched(header))
     except PlateError:
-        return FrameState(metadata={}, complete=False, untouched=False)
+        return FrameState(metadata={}, complete=False, unmodified=False)
 
 
-def is_as_written(path: Path | str) -> bool | None:
-    """Whether a frame still holds the pixels that `write_frame` gave it. Never raises.
+def is_unmodified(path: Path | str) -> bool | None:
+    """Return whether a frame still holds the pixels that `write_frame` wrote. Never raises.
 
-    Its pixels are read only if the file's time is not the recorded one, as after a copy.
+    The pixels are read only if the file does not have its recorded modification time, for example after a copy.
+
+    Args:
+        path: The picture.
 
     Returns:
-        None where the file records nothing, or is no readable picture.
+        None if the file has no recorded hash or cannot be read as a picture.
     """
     try:
         with plates.open_picture(Path(path)) as (file, part, header):
             recorded = header.metadata.get(_PIXELS)
             if not isinstance(recorded, str):
                 return None
-            return _untouched(header) or _hash_of_file(file, part, header) == recorded
+            return _is_untouched(header) or _hash_of_file(file, part, header) == recorded
     except PlateError:
         return None
 
 
 def pixel_hash(path: Path | str) -> str:
-    """Hash the pixels of a picture: 32 hexadecimal digits, equal to what `write_frame` records of the same pixels.
+    """Return a hash of a picture's pixels, equal to the one that `write_frame` records for the same pixels.
 
-    Channels go in by name, type and size; their order in the file and its compression change nothing.
-    Raises PlateError as `plates.read` does.
+    The hash covers the name, type and size of each channel. It does not depend on the order of the channels in the file
+    or on the compression.
+
+    Args:
+        path: The picture.
+
+    Returns:
+        32 hexadecimal digits.
+
+    Raises:
+        PlateError: As `plates.read` does.
     """
     with plates.open_picture(Path(path)) as (file, part, header):
         return _hash_of_file(file, part, header)
@@ -104,61 +122,72 @@ def pixel_hash(path: Path | str) -> str:
 
 def write_frame(
     path: Path | str,
-    layers: Mapping[str, tuple[NDArray[Any], PixelType]],
+    layers: Mapping[str, tuple[Plane, PixelType]],
     *,
     like: Header | None = None,
     metadata: Mapping[str, str] | None = None,
     interop_id: str | None = None,
 ) -> None:
-    """Write one EXR (zips, each channel in its own type) under a partial name and rename it once it reads back whole.
+    """Write one EXR (zips, each channel in its own type) under a partial name, and rename it once it is complete.
 
-    layers: channel name -> ((H, W) values, "half" or "float"); what half cannot hold becomes +-65504.
-    like: gives windows, timecode, pixel aspect and other metadata; None makes both windows the picture's size.
-    metadata: added to that, beside `stcolor/pixels` and `stcolor/written`. The folder is made where it is missing.
-    interop_id: the colour space of R, G and B, of `interop.interop_id`; None says nothing, whatever the plate said.
-    Raises OutputError where the frame cannot be written; nothing new is left on disk then.
-    Raises ValueError where there are no layers, or one is not of the data window's size.
+    It counts as complete when its last lines can be read back. Missing folders are made. Two attributes,
+    `stcolor/pixels` and `stcolor/written`, record the pixel hash and the time.
+
+    Args:
+        path: The EXR.
+        layers: Channel name -> (values of shape (H, W), "half" or "float"). Half is limited to +-65504.
+        like: Header to copy the windows, timecode, pixel aspect and other metadata from; None makes both windows the
+            size of the picture.
+        metadata: Further metadata, added to the above.
+        interop_id: Color interop ID of R, G and B, as of `interop.interop_id`; None writes none, even if `like` has
+            one.
+
+    Raises:
+        OutputError: If the frame cannot be written. Nothing new is left on disk then.
+        ValueError: If there are no layers, or if one does not have the size of the data window.
     """
     path = Path(path)
     spec = _output_spec(layers, like, metadata or {})
     if interop_id is not None:
-        spec.erase_attribute("chromaticities")  # one attribute says it, as the Color Interop Forum recommends
+        spec.erase_attribute(
+            "chromaticities"
+        )  # one statement of the colour space, as the Color Interop Forum recommends
         spec.attribute("colorInteropID", interop_id)
-    stored = {name: _stored(values, pixel_type) for name, (values, pixel_type) in layers.items()}
-    written = time.time_ns() // 1000 * 1000  # no file system that matters keeps less than NTFS, 100 ns
+    stored = {name: _to_stored_type(values, pixel_type) for name, (values, pixel_type) in layers.items()}
+    written = time.time_ns() // 1000 * 1000  # whole microseconds: common file systems store at least 100 ns (NTFS)
     spec.attribute(_PIXELS, _hash([stored]))
     spec.attribute(_WRITTEN, str(written))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as partial:
             _write(partial, path, spec, stored)
-            # OpenEXR buffers the end of the file and says nothing when the disk is too full for it: read it back.
+            # OpenEXR buffers the end of the file and reports no error when the disk is full: read it back.
             if not plates.is_complete(partial):
-                raise OutputError(f"{path} could not be written to its end. Free space on its disk.")
+                raise OutputError(f"{path} could not be written completely. Free space on its disk.")
             os.utime(partial, ns=(written, written))
     except PermissionError as error:
         raise OutputError(
             f"{path} cannot be written ({error.strerror}). "
-            "Check the folder's rights, and close any program that has the file open."
+            "Check the folder's permissions, and close any program that has the file open."
         ) from None
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}). Choose another output folder.") from None
 
 
 def _output_spec(
-    layers: Mapping[str, tuple[NDArray[Any], PixelType]], like: Header | None, metadata: Mapping[str, str]
+    layers: Mapping[str, tuple[Plane, PixelType]], like: Header | None, metadata: Mapping[str, str]
 ) -> Any:
     if not layers:
         raise ValueError("a frame needs at least one channel")
     height, width = next(iter(layers.values()))[0].shape
     shape = like.shape if like else (height, width)
-    wrong = [name for name, (values, _) in layers.items() if values.shape != shape]
-    if wrong:
-        raise ValueError(f"channel {wrong[0]} is not of the data window's size, {shape[1]} x {shape[0]}")
+    mismatched = [name for name, (values, _) in layers.items() if values.shape != shape]
+    if mismatched:
+        raise ValueError(f"channel {mismatched[0]} does not have the size of the data window, {shape[1]} x {shape[0]}")
     types = [pixel_type for _, pixel_type in layers.values()]
     spec = oiio.ImageSpec(shape[1], shape[0], len(layers), types[0])
     spec.channelnames = tuple(layers)
-    if len(set(types)) > 1:  # OpenImageIO looks at these only where they differ
+    if len(set(types)) > 1:  # OpenImageIO reads these only if they differ
         spec.channelformats = tuple(map(oiio.TypeDesc, types))
     if like:
         spec.x, spec.y = like.data_window[:2]
@@ -171,64 +200,64 @@ def _output_spec(
 
 
 def _carry_over(like: Header, spec: Any) -> None:
-    """Copy what describes the shot into the header of a new frame; what cannot be written is left out, and logged."""
+    """Copy attributes that describe the shot into the header of a new frame; log those that cannot be written."""
     for name, value in like.metadata.items():
         if _STALE.fullmatch(name):
             continue
         refused = name in _POSITIVE and not (isinstance(value, float) and 1e-6 < value < 1e6)
         if refused or not set_attribute(spec, Attribute(name, like.metadata_types[name], value)):
-            logger.info("%s: left out its attribute %r, which cannot be written.", like.path, name)
+            logger.info("%s: skipped its attribute %r, which cannot be written.", like.path, name)
 
 
-def _write(partial: Path, path: Path, spec: Any, stored: Stored) -> None:
+def _write(partial: Path, path: Path, spec: Any, stored: _Channels) -> None:
     file: Any = oiio.ImageOutput.create("exr")
     try:
-        whole = file.open(str(partial), spec)
+        success = file.open(str(partial), spec)
         for top in range(0, spec.height, _BAND):
             band = [values[top : top + _BAND].astype(np.float32, copy=False) for values in stored.values()]
-            whole = whole and file.write_scanlines(
+            success = success and file.write_scanlines(
                 spec.y + top, spec.y + min(top + _BAND, spec.height), 0, np.stack(band, axis=-1)
             )
         problem = error_text(file)
     finally:
         file.close()
-    if not whole:
+    if not success:
         raise OutputError(
             f"{path} cannot be written (OpenImageIO: {problem}). Check the folder and the space on its disk."
         )
 
 
-def _stored(values: NDArray[Any], pixel_type: PixelType) -> NDArray[Any]:
-    """A channel as the file holds it: float32, or float16 within its range."""
+def _to_stored_type(values: Plane, pixel_type: PixelType) -> NDArray[Any]:
+    """Return a channel as stored in the file: float32, or float16 limited to its range."""
     values = np.asarray(values, np.float32)
     return values if pixel_type == "float" else np.clip(values, -LARGEST_HALF, LARGEST_HALF).astype(np.float16)
 
 
-def _untouched(header: Header) -> bool:
-    return _is_of(header.path, header.metadata)
+def _is_untouched(header: Header) -> bool:
+    return _has_recorded_time(header.path, header.metadata)
 
 
-def _is_of(path: Path, metadata: Mapping[str, Any]) -> bool:
-    """Whether a file's time is the one that was recorded when it was written."""
+def _has_recorded_time(path: Path, metadata: Mapping[str, Any]) -> bool:
+    """Return whether a file has the modification time that was recorded when it was written."""
     try:
         return str(path.stat().st_mtime_ns) == metadata.get(_WRITTEN)
-    except OSError:  # gone since
+    except OSError:  # removed in the meantime
         return False
 
 
 def _hash_of_file(file: Any, part: int, header: Header) -> str:
-    """Hash the pixels of an `open_picture` picture. Raises PlateError where they cannot be read."""
+    """Hash the pixels of a picture opened with `open_picture`. Raises PlateError if they cannot be read."""
     spec = file.spec()
     types = spec.channelformats or [spec.format] * len(header.channels)
     halves = [str(channel_type) == "half" for channel_type in types]
     return _hash(
         {name: band[..., i].astype(np.float16 if halves[i] else np.float32) for i, name in enumerate(header.channels)}
-        for _, band in plates.rows(file, part, header)
+        for _, band in plates.read_bands(file, part, header)
     )
 
 
-def _hash(bands: Iterable[Stored]) -> str:
-    """Hash channels that come in bands of rows, from top to bottom, so that no picture need be held whole."""
+def _hash(bands: Iterable[_Channels]) -> str:
+    """Hash channels that arrive in bands of rows from top to bottom, so that no whole picture is in memory."""
     hashes: dict[str, Any] = defaultdict(lambda: hashlib.blake2b(digest_size=16))
     shapes: dict[str, str] = {}
     rows = 0
@@ -237,14 +266,14 @@ def _hash(bands: Iterable[Stored]) -> str:
             hashes[name].update(_canonical(values).data)
             shapes[name] = f"{values.dtype.name} {values.shape[1]}"
         rows += len(values)
-    whole = hashlib.blake2b(digest_size=16)
+    total = hashlib.blake2b(digest_size=16)
     for name in sorted(hashes):
-        whole.update(f"{name}\0{shapes[name]} {rows}\0".encode("utf-8", "backslashreplace") + hashes[name].digest())
-    return whole.hexdigest()
+        total.update(f"{name}\0{shapes[name]} {rows}\0".encode("utf-8", "backslashreplace") + hashes[name].digest())
+    return total.hexdigest()
 
 
 def _canonical(values: NDArray[Any]) -> NDArray[Any]:
-    """Contiguous little-endian values with a single bit pattern for NaN, which conversions may change."""
+    """Return contiguous little-endian values with one bit pattern for NaN, since conversions may change that."""
     values = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-    broken = np.isnan(values)
-    return np.where(broken, values.dtype.type(np.nan), values) if broken.any() else values
+    nan = np.isnan(values)
+    return np.where(nan, values.dtype.type(np.nan), values) if nan.any() else values

@@ -1,7 +1,7 @@
-"""Color interop IDs: what a file says of its colour space, so that other programs need not guess.
+"""Find color interop IDs, which tell other programs the colour space of a file.
 
 ASWF Color Interop Forum, "An ID for Color Interop" (2026) and "Identifying the Color Space of OpenEXR Files" (draft,
-2026); the EXR attribute is OpenEXR's `colorInteropID`. A space without an ID gets none, and nothing is guessed.
+2026); the EXR attribute is OpenEXR's `colorInteropID`. A colour space without an ID gets none; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from stcolor_core.images.plates import Header
 
 __all__ = ["interop_id"]
 
-# Since OpenColorIO 2.5 its builtin configs name the Forum's spaces, and those of cameras under "ocio:".
+# Since OpenColorIO 2.5, its builtin configs have the IDs of the Forum's spaces, and IDs of cameras under "ocio:".
 _KNOWN = "ocio://studio-config-latest"
 _ID = re.compile(r"([0-9a-z.\-_~/*#%^+()\[\]|]+:)?[0-9a-z.\-_~/*#%^+()\[\]|]+")
 _NO_COLOR = ("data", "unknown")
@@ -25,63 +25,69 @@ _LINEAR_TYPES = ("half", "float", "double")
 
 
 def interop_id(colorspace: str | None, *, plate: Header, ocio: str | None = None) -> str | None:
-    """The color interop ID of what is written in a plate's own colour space, or None where it has none.
+    """Return the color interop ID of pixels that are written in a plate's own colour space.
 
-    It opens configs, so ask once for a shot.
+    This opens configs, so call it once for a shot.
 
     Args:
-        colorspace: A name, alias or role of the config; None for what the plate says of itself, else for the space
-            that `ColorPipe.open` takes its type for.
+        colorspace: A name, alias or role of the config; None for the ID in the plate's header, else that of the default
+            colour space of its file type (`ColorPipe.open`).
         plate: The plate's header.
-        ocio: A config file or builtin name; None takes $OCIO, then the builtin.
+        ocio: A config file or builtin name; None for $OCIO, else the builtin.
+
+    Returns:
+        The ID, or None if the colour space has none.
 
     Raises:
-        ColorError: If the space or the config is unknown.
+        ColorError: If the colour space or the config is unknown.
     """
     if colorspace is not None:
-        return _of_space(colorspace, ocio)
-    said = plate.metadata.get("colorInteropID")
-    if isinstance(said, str) and _valid(said):
-        return said
+        return _space_id(colorspace, ocio)
+    recorded = plate.metadata.get("colorInteropID")
+    if isinstance(recorded, str) and _is_valid(recorded):
+        return recorded
     if plate.file_format == "openexr" or (plate.file_format == "tiff" and plate.pixel_type in _LINEAR_TYPES):
         return "lin_rec709_scene"
     return "srgb_rec709_scene" if plate.file_format in ("tiff", "png", "jpeg", "jpeg2000") else None
 
 
-def _of_space(name: str, config: str | None) -> str | None:
-    """What the config itself says; else what OpenColorIO's own says of a space of that name that is the same."""
-    open_picture, _ = open_config(config)
-    space = open_picture.getColorSpace(name)
+def _space_id(name: str, config: str | None) -> str | None:
+    """Return the ID in the config itself, else the ID of an equal space of that name in OpenColorIO's own config."""
+    opened, _ = open_config(config)
+    space = opened.getColorSpace(name)
     if space is None:
-        open_space(name, config=config)  # raises, with names near it
+        open_space(name, config=config)  # raises, with similar names
         return None
-    if own := _id_of(space):
-        return own
+    if recorded_id := _recorded_id(space):
+        return recorded_id
     known, _ = open_config(_KNOWN)
     for spelling in (space.getName(), *space.getAliases()):
-        found = known.getColorSpace(spelling)
-        if found is not None and (known_id := _id_of(found)):
-            return known_id if _same(space.getName(), config, found.getName()) else None
+        candidate = known.getColorSpace(spelling)
+        if candidate is not None and (known_id := _recorded_id(candidate)):
+            return known_id if _is_equal(space.getName(), config, candidate.getName()) else None
     return None
 
 
-def _id_of(space: Any) -> str | None:
+def _recorded_id(space: Any) -> str | None:
     get = getattr(space, "getInteropID", None)  # OpenColorIO 2.5
-    said = get() if get else ""
-    return said if _valid(said) else None
+    text = get() if get else ""
+    return text if _is_valid(text) else None
 
 
-def _valid(said: str) -> bool:
-    return said not in _NO_COLOR and bool(_ID.fullmatch(said))
+def _is_valid(text: str) -> bool:
+    return text not in _NO_COLOR and bool(_ID.fullmatch(text))
 
 
-def _same(name: str, config: str | None, known: str) -> bool:
-    """Whether both spaces mean the same light by the same numbers; a facility may give its own a known name."""
-    steps = np.linspace(0, 1, 9, dtype=np.float32)
-    probes = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 3)
+def _is_equal(name: str, config: str | None, known: str) -> bool:
+    """Return whether both spaces decode the same values to the same light.
+
+    A facility may have given a known name to a space of its own.
+    """
+    levels = np.linspace(0, 1, 9, dtype=np.float32)
+    probes = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, 3)
     try:
         light = open_space(name, config=config).decode(probes)
-        other = open_space(known, config=_KNOWN).decode(probes)
+        known_light = open_space(known, config=_KNOWN).decode(probes)
     except ColorError:
         return False
-    return bool(np.allclose(light, other, rtol=0.01, atol=1e-3))
+    return bool(np.allclose(light, known_light, rtol=0.01, atol=1e-3))

@@ -1,4 +1,4 @@
-"""The colour of a reference, and where it is known: a picture may end before the plate does, or hold NaN."""
+"""Hold the colour of a reference and where it is known: a picture may end before the plate does, or may contain NaN."""
 
 from __future__ import annotations
 
@@ -8,72 +8,106 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from stcolor_core.arrays import Chroma, Mask
 from stcolor_core.images.plates import Header, Window
 from stcolor_core.images.resizing import resize
 
 __all__ = ["KnownColor", "cut"]
 
-_HALF = 0.5  # of a pixel's area from which its colour counts as known
+_KNOWN_SHARE = 0.5  # of a pixel's area; from this share on its colour counts as known
 
 
 @dataclass(frozen=True)
 class KnownColor:
-    """ab: (H, W, 2) a*, b*. known: (H, W) bool, where they are the picture's own; None is everywhere."""
+    """The colour of a reference, with a mask of the pixels where it is known.
 
-    ab: NDArray[np.float32]
-    known: NDArray[np.bool_] | None
+    Attributes:
+        ab: a* and b*, shape (H, W, 2).
+        known: Mask of the pixels that have a colour of their own, shape (H, W); None if all have.
+    """
 
-    def at(self, size: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
-        """ab and known at another (height, width): the mean of the known colour in each pixel."""
+    ab: Chroma
+    known: Mask | None
+
+    def at(self, size: tuple[int, int]) -> tuple[Chroma, Mask | None]:
+        """Return the colour at another size: the mean of the known colour in each pixel.
+
+        Args:
+            size: (height, width).
+
+        Returns:
+            `ab` and `known` at that size. A pixel is known if at least half of its area is.
+        """
         if self.known is None:
             return resize(self.ab, size), None
         share = resize(self.known.astype(np.float32), size)
         ab = resize(np.where(self.known[..., None], self.ab, 0), size) / np.maximum(share, 1e-6)[..., None]
-        return ab.astype(np.float32), share >= _HALF
+        return ab.astype(np.float32), share >= _KNOWN_SHARE
 
-    def laid_over(self, picture: Header, *, display: Window, canvas: Window) -> KnownColor:
-        """The colour of a picture over the plate's canvas at plate size, where the two formats are laid together.
+    def aligned_to(self, picture: Header, *, display: Window, canvas: Window) -> KnownColor:
+        """Return the colour of a picture over the plate's canvas, with their display windows aligned.
 
-        picture: whose data window this colour covers; of the plate's aspect, at any size. What lies outside that window
-        is not known, but for a border of less than one of its pixels, which rounding leaves.
+        The result has the size of the canvas. Pixels outside the picture's data window are not known, except for a
+        border of less than one of its pixels, which is due to rounding.
+
+        Args:
+            picture: Header of the picture. Its data window is what this colour covers; it has the plate's aspect at any
+                size.
+            display: The plate's display window.
+            canvas: The part of the plate to cover.
         """
         scale = picture.display_window[2] / display[2], picture.display_window[3] / display[3]
         offset = canvas[0] - display[0], canvas[1] - display[1]
         x, y = (round(o * s) + picture.display_window[i] for i, (o, s) in enumerate(zip(offset, scale, strict=True)))
         width, height = (max(1, round(canvas[2 + i] * scale[i])) for i in range(2))
-        wanted = x, y, width, height
+        target = x, y, width, height
         size = canvas[3], canvas[2]
-        inside = [_covered(picture.data_window, wanted, axis) for axis in (1, 0)]
+        inside = [_covered(picture.data_window, target, axis) for axis in (1, 0)]
         known = inside[0][:, None] & inside[1]
         if self.known is not None:
-            known = known & cut(self.known, picture.data_window, wanted, outside="held")
-        ab = cut(self.ab, picture.data_window, wanted, outside="held")
+            known = known & cut(self.known, picture.data_window, target, outside="held")
+        ab = cut(self.ab, picture.data_window, target, outside="held")
         return KnownColor(np.asarray(ab, np.float32), None if known.all() else known)._resized(size)
 
     def _resized(self, size: tuple[int, int]) -> KnownColor:
         return KnownColor(*self.at(size))
 
 
-def _covered(window: Window, wanted: Window, axis: int) -> NDArray[np.bool_]:
-    """Which rows (axis 1) or columns (axis 0) of `wanted` lie in `window`, or are the one pixel that it is short of."""
+def _covered(window: Window, target: Window, axis: int) -> NDArray[np.bool_]:
+    """Return which rows (axis 1) or columns (axis 0) of `target` lie in `window`.
+
+    A single row or column that the window lacks at either end counts as inside.
+    """
     first, end = window[axis], window[axis] + window[2 + axis]
-    here = wanted[axis] + np.arange(wanted[2 + axis])
-    if first - here[0] == 1:
+    positions = target[axis] + np.arange(target[2 + axis])
+    if first - positions[0] == 1:
         first -= 1
-    if here[-1] + 1 - end == 1:
+    if positions[-1] + 1 - end == 1:
         end += 1
-    return np.asarray((here >= first) & (here < end))
+    return np.asarray((positions >= first) & (positions < end))
 
 
-def cut(pixels: NDArray[Any], window: Window, wanted: Window, *, outside: Literal["black", "held"]) -> NDArray[Any]:
-    """Pixels (H, W, ...) over one window -> over another; outside the first black, or its border held."""
-    if window == wanted:
+def cut(pixels: NDArray[Any], window: Window, target: Window, *, outside: Literal["black", "held"]) -> NDArray[Any]:
+    """Return pixels over another window than they cover now.
+
+    Args:
+        pixels: Pixels of shape (H, W, ...) over `window`.
+        window: (x, y, width, height) that the pixels cover.
+        target: (x, y, width, height) to cover.
+        outside: Fill for what lies outside `window`: "black", or "held" to repeat the border pixels.
+
+    Returns:
+        Pixels of shape (height, width, ...) over `target`; the argument itself if the windows are equal.
+    """
+    if window == target:
         return pixels
-    rows = np.arange(wanted[3]) + wanted[1] - window[1]
-    columns = np.arange(wanted[2]) + wanted[0] - window[0]
-    there = [np.clip(places, 0, size - 1) for places, size in zip((rows, columns), pixels.shape[:2], strict=True)]
-    cut: NDArray[Any] = pixels[there[0][:, None], there[1]]
+    rows = np.arange(target[3]) + target[1] - window[1]
+    columns = np.arange(target[2]) + target[0] - window[0]
+    clipped = [
+        np.clip(positions, 0, size - 1) for positions, size in zip((rows, columns), pixels.shape[:2], strict=True)
+    ]
+    result: NDArray[Any] = pixels[clipped[0][:, None], clipped[1]]
     if outside == "black":
-        cut[there[0] != rows] = 0
-        cut[:, there[1] != columns] = 0
-    return cut
+        result[clipped[0] != rows] = 0
+        result[:, clipped[1] != columns] = 0
+    return result

@@ -1,7 +1,7 @@
-"""Colour spaces of an OpenColorIO config, each as a pair of functions to and from linear Rec.709.
+"""Convert between the colour spaces of an OpenColorIO config and linear Rec.709.
 
-The config is, in this order: the one asked for, $OCIO, and a builtin one pinned by name. The builtin is ACES "studio"
-and not "cg": only that has the camera and film logs (LogC3, LogC4, S-Log3, Log3G10, V-Log, ADX) that plates come in.
+The config is the requested one, else $OCIO, else a builtin config with a fixed version. The builtin is ACES "studio"
+rather than "cg": only "studio" has the camera and film logs of plates (LogC3, LogC4, S-Log3, Log3G10, V-Log, ADX).
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from numpy.typing import NDArray
 
 from stcolor_core.errors import ColorError
 
-__all__ = ["BUILTIN_CONFIG", "Space", "forget_files", "open_config", "open_space"]
+__all__ = ["BUILTIN_CONFIG", "Space", "clear_caches", "open_config", "open_space"]
 
 BUILTIN_CONFIG = "ocio://studio-config-v2.1.0_aces-v1.3_ocio-v2.3"
-_BRIGHTEST = 1e9
-_ERRORS = (ocio.Exception, ocio.ExceptionMissingFile)  # the second, of a config or a LUT, is not one of the first
+_BRIGHTEST = 1e9  # bound of linear light, in both directions
+_ERRORS = (
+    ocio.Exception,
+    ocio.ExceptionMissingFile,
+)  # the second, for a missing config or LUT, is not derived from the first
 
 Transform = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
@@ -32,9 +35,13 @@ Transform = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 class Space:
     """A colour space of three channels.
 
-    name: as its config spells it. identity: changes with anything that changes the pixels, so it can go into a digest.
-    decode, encode: (..., 3) float32 to and from scene-linear Rec.709 with a D65 white; the argument is left as it is.
-    is_linear: both are one 3x3 matrix.
+    Attributes:
+        name: Its name as the config spells it.
+        identity: Text that changes with anything that changes the pixels, for use in digests.
+        decode: Function from the space to scene-linear Rec.709 with a D65 white, float32 of shape (..., 3). It does not
+            change its argument.
+        encode: The inverse function.
+        is_linear: Whether both functions are a 3x3 matrix.
     """
 
     name: str
@@ -44,16 +51,25 @@ class Space:
     is_linear: bool
 
 
-def forget_files() -> None:
-    """Have the files of configs read anew: OpenColorIO holds a LUT for the life of the process, changed or not."""
+def clear_caches() -> None:
+    """Clear OpenColorIO's caches, so that config and LUT files are read again.
+
+    OpenColorIO keeps a LUT for the life of the process, even if its file changes.
+    """
     ocio.ClearAllCaches()
 
 
 def open_config(source: str | None) -> tuple[Any, str]:
-    """The config and its name for messages.
+    """Open an OpenColorIO config.
 
-    source: a file or builtin name (ocio://...); None takes $OCIO, then the builtin.
-    Raises ColorError where it is missing or broken.
+    Args:
+        source: A config file or the name of a builtin config (ocio://...); None for $OCIO, else the builtin.
+
+    Returns:
+        The config, and its name for messages.
+
+    Raises:
+        ColorError: If the config is missing or damaged.
     """
     chosen = source or os.environ.get("OCIO") or BUILTIN_CONFIG
     origin = "" if source or chosen == BUILTIN_CONFIG else " (from $OCIO)"
@@ -61,35 +77,42 @@ def open_config(source: str | None) -> tuple[Any, str]:
         return ocio.Config.CreateFromFile(chosen), chosen + origin
     except _ERRORS as error:
         raise ColorError(
-            f"The OpenColorIO config {chosen}{origin} cannot be used ({_line(error)}). Correct --ocio or $OCIO."
+            f"The OpenColorIO config {chosen}{origin} cannot be used ({_one_line(error)}). Correct --ocio or $OCIO."
         ) from None
 
 
 def open_space(name: str, *, config: str | None) -> Space:
-    """The colour space, alias or role `name` of a config.
+    """Return a colour space of a config.
 
-    Raises ColorError with near names where the config has no such space, and where it cannot be related to Rec.709.
+    Args:
+        name: Name, alias or role of the colour space.
+        config: A config file or the name of a builtin config; None for $OCIO, else the builtin.
+
+    Raises:
+        ColorError: If the config has no such space, with similar names; or if the space cannot be converted to Rec.709.
     """
-    open_picture, config_name = open_config(config)
-    found = open_picture.getColorSpace(name)
-    if found is None:
-        near = _near(name, open_picture)
-        hint = f"Near it are {', '.join(map(repr, near))}" if near else "Look its names up in the config"
+    opened, config_name = open_config(config)
+    space = opened.getColorSpace(name)
+    if space is None:
+        similar = _similar_names(name, opened)
+        hint = f"Similar names are {', '.join(map(repr, similar))}" if similar else "Look its names up in the config"
         raise ColorError(f"Colour space {name!r} is unknown in the config {config_name}. {hint}.")
     try:
-        to_linear, from_linear = _processors(open_picture, found.getName())
+        to_linear, from_linear = _processors(opened, space.getName())
     except _ERRORS as error:
         raise ColorError(
-            f"Colour space {name!r} of the config {config_name} cannot be related to linear Rec.709 ({_line(error)}). "
-            f"Give the config the role aces_interchange or scene_linear, or choose another space."
+            f"Colour space {name!r} of the config {config_name} cannot be converted to linear Rec.709 "
+            f"({_one_line(error)}). Give the config the role aces_interchange or scene_linear, or choose another space."
         ) from None
     identity = f"{to_linear.getCacheID()}/{from_linear.getCacheID()}"
-    decode, encode = _function(to_linear), _function(from_linear)
-    matrix = _matrix(decode)
+    decode, encode = _processor_transform(to_linear), _processor_transform(from_linear)
+    matrix = _fit_matrix(decode)
     if matrix is None:
-        return Space(found.getName(), identity, decode, encode, is_linear=False)
-    # A product in numpy is several times faster than the same matrix in OpenColorIO.
-    return Space(found.getName(), identity, _product(matrix), _product(np.linalg.inv(matrix)), is_linear=True)
+        return Space(space.getName(), identity, decode, encode, is_linear=False)
+    # numpy multiplies by the matrix several times faster than OpenColorIO does.
+    return Space(
+        space.getName(), identity, _matrix_transform(matrix), _matrix_transform(np.linalg.inv(matrix)), is_linear=True
+    )
 
 
 def _processors(config: Any, name: str) -> tuple[Any, Any]:
@@ -102,21 +125,21 @@ def _processors(config: Any, name: str) -> tuple[Any, Any]:
     except _ERRORS:
         if not config.hasRole(ocio.ROLE_SCENE_LINEAR):
             raise
-        # Configs older than the interchange roles, Nuke's "nuke-default" among them, mean Rec.709 by scene_linear.
+        # In configs older than the interchange roles, such as "nuke-default", scene_linear is Rec.709.
         role = ocio.ROLE_SCENE_LINEAR
         return config.getProcessor(name, role), config.getProcessor(role, name)
 
 
-def _function(processor: Any) -> Transform:
+def _processor_transform(processor: Any) -> Transform:
     cpu = processor.getDefaultCPUProcessor()
 
     def apply(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
-        # Four channels: OpenColorIO takes three times as long over packed RGB.
+        # Four channels: OpenColorIO takes three times as long for packed RGB.
         rgba = np.zeros((*rgb.shape[:-1], 4), np.float32)
         rgba[..., :3] = rgb
         cpu.applyRGBA(rgba)
-        # A code far beyond the end of a log curve is more light than float32 holds, of which a matrix makes NaN;
-        # fmin makes the bound of both.
+        # A code value far beyond the end of a log curve decodes to more light than float32 can hold, which a matrix
+        # turns into NaN. fmin replaces both infinity and NaN by the bound.
         np.fmin(rgba, _BRIGHTEST, out=rgba)
         np.fmax(rgba, -_BRIGHTEST, out=rgba)
         return rgba[..., :3]
@@ -124,8 +147,11 @@ def _function(processor: Any) -> Transform:
     return apply
 
 
-def _matrix(decode: Transform) -> NDArray[np.float64] | None:
-    """The 3x3 matrix that `decode` is, or None where probes from far below 0 to far above 1 show that it is not one."""
+def _fit_matrix(decode: Transform) -> NDArray[np.float64] | None:
+    """Return the 3x3 matrix that `decode` applies, or None if it is not linear.
+
+    It is tested with probes from far below 0 to far above 1.
+    """
     matrix = decode(np.eye(3, dtype=np.float32)).T.astype(np.float64)
     scales = np.array([-100, -1, -0.01, 0, 0.001, 0.18, 4, 1000], np.float32)
     probes = (scales[:, None, None] * np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]], np.float32)).reshape(-1, 3)
@@ -133,22 +159,22 @@ def _matrix(decode: Transform) -> NDArray[np.float64] | None:
     return matrix if bool((error <= 1e-5 * np.abs(probes).max(axis=-1)).all()) else None
 
 
-def _product(matrix: NDArray[Any]) -> Transform:
+def _matrix_transform(matrix: NDArray[Any]) -> Transform:
     transposed = matrix.T.astype(np.float32)
     return lambda rgb: rgb @ transposed
 
 
-def _near(name: str, config: Any) -> list[str]:
-    """Up to three names of the config that look or sound like `name`."""
+def _similar_names(name: str, config: Any) -> list[str]:
+    """Return up to three names of the config that look like `name`."""
     names: dict[str, str] = {}
-    for found in config.getColorSpaceNames(ocio.SEARCH_REFERENCE_SPACE_ALL, ocio.COLORSPACE_ALL):
-        for spelling in (found, *config.getColorSpace(found).getAliases()):
-            names[re.sub(r"[^a-z0-9]", "", spelling.lower())] = found
-    asked = re.sub(r"[^a-z0-9]", "", name.lower())
-    within = [key for key in names if asked and asked in key]
-    near = [names[key] for key in (*within, *difflib.get_close_matches(asked, names, n=3, cutoff=0.5))]
-    return list(dict.fromkeys(near))[:3]
+    for space in config.getColorSpaceNames(ocio.SEARCH_REFERENCE_SPACE_ALL, ocio.COLORSPACE_ALL):
+        for spelling in (space, *config.getColorSpace(space).getAliases()):
+            names[re.sub(r"[^a-z0-9]", "", spelling.lower())] = space
+    key = re.sub(r"[^a-z0-9]", "", name.lower())
+    containing = [spelling for spelling in names if key and key in spelling]
+    similar = [names[spelling] for spelling in (*containing, *difflib.get_close_matches(key, names, n=3, cutoff=0.5))]
+    return list(dict.fromkeys(similar))[:3]
 
 
-def _line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()).rstrip(".")

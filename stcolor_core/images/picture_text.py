@@ -1,7 +1,7 @@
-"""Text and attributes out of picture files, which may hold anything: damaged ones, and old ones that are no UTF-8.
+"""Read text and attributes from picture files, which may be damaged or may hold text that is not UTF-8.
 
-For text that is no UTF-8 OpenImageIO's Python bindings raise UnicodeDecodeError, in error messages too, or put
-surrogates, which raise where they are printed or written.
+For such text OpenImageIO's Python bindings raise UnicodeDecodeError, even while they report another error, or return
+surrogates, which raise when they are printed or written.
 """
 
 from __future__ import annotations
@@ -13,27 +13,38 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Attribute", "attributes", "channel_names", "error_text", "one_line", "set_attribute", "text"]
+__all__ = ["Attribute", "channel_names", "decode_text", "error_text", "one_line", "read_attributes", "set_attribute"]
 
 logger = logging.getLogger(__name__)
 
-_MOST_VALUES = 4096  # of an array: nothing that describes a shot has more
-_LONGEST = 300  # of a library's message: OpenEXR names every attribute that is damaged
-# What the bindings raise for a value that does not fit its type.
-_UNFIT = (TypeError, ValueError, OverflowError, RuntimeError)
+_MOST_VALUES = 4096  # in an array attribute: nothing that describes a shot has more
+_LONGEST = 300  # characters of a library's message: OpenEXR names every damaged attribute
+# Raised by the bindings for a value that does not fit its type.
+_VALUE_ERRORS = (TypeError, ValueError, OverflowError, RuntimeError)
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """One entry of a header: its name, its OpenImageIO type, and its plain value."""
+    """One attribute of a picture's header.
+
+    Attributes:
+        name: Its name.
+        type: Its OpenImageIO type.
+        value: Its value as a number, a text or a tuple of these.
+    """
 
     name: str
     type: Any
     value: Any
 
 
-def text(get: Callable[..., str], *args: Any) -> str:
-    """The text that `get` gets from OpenImageIO; what is no UTF-8 in it is replaced by U+FFFD."""
+def decode_text(get: Callable[..., str], *args: Any) -> str:
+    """Return text from OpenImageIO, with bytes that are not UTF-8 replaced by U+FFFD.
+
+    Args:
+        get: A function of OpenImageIO's bindings that returns text.
+        *args: Its arguments.
+    """
     try:
         return get(*args).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     except UnicodeDecodeError as error:
@@ -41,43 +52,57 @@ def text(get: Callable[..., str], *args: Any) -> str:
 
 
 def error_text(source: Any) -> str:
-    """The error that OpenImageIO, or one of its files, holds, as one line; it holds none afterwards."""
-    return one_line(text(source.geterror))
+    """Return the pending error of OpenImageIO as one line, and clear it.
+
+    Args:
+        source: The OpenImageIO module, or one of its files.
+    """
+    return one_line(decode_text(source.geterror))
 
 
 def one_line(message: str) -> str:
-    """A library's message as one printable line without its full stop, cut where it is very long."""
+    """Return a library's message as one printable line without its full stop, shortened if it is very long.
+
+    Args:
+        message: The message.
+    """
     line = " ".join("".join(c if c.isprintable() else " " for c in message).split()).rstrip(".")
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 
 def channel_names(spec: Any) -> tuple[str, ...]:
-    """The names of a picture's channels, each another, and each printable."""
+    """Return the names of a picture's channels, made unique and printable.
+
+    Args:
+        spec: OpenImageIO's specification of the picture.
+    """
     names: dict[str, None] = {}
     for index in range(spec.nchannels):
-        name = text(spec.channel_name, index)
+        name = decode_text(spec.channel_name, index)
         clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
         names[clean if clean and clean not in names else f"{clean}#{index}"] = None
     return tuple(names)
 
 
-def attributes(spec: Any, *, where: str) -> Iterator[Attribute]:
-    """What can be read of a picture's header; the rest is left out, and logged.
+def read_attributes(spec: Any, *, label: str) -> Iterator[Attribute]:
+    """Yield the readable attributes of a picture's header; the others are logged.
 
-    where: names the picture in the log.
+    Args:
+        spec: OpenImageIO's specification of the picture.
+        label: Names the picture in the log.
     """
     for item in spec.extra_attribs:
         try:
-            attribute = Attribute(_plain(item.name), item.type, _plain(item.value))
-        except _UNFIT as error:
-            logger.info("%s: left out an attribute that cannot be read (%s).", where, one_line(str(error)))
+            attribute = Attribute(_to_plain(item.name), item.type, _to_plain(item.value))
+        except _VALUE_ERRORS as error:
+            logger.info("%s: skipped an attribute that cannot be read (%s).", label, one_line(str(error)))
             continue
         if attribute.value is not None:
             yield attribute
 
 
-def _plain(value: Any) -> Any:
-    """The value without numpy, so that two can be compared. Raises ValueError for what is no text, or very long."""
+def _to_plain(value: Any) -> Any:
+    """Return a value without numpy types, for comparison. Raises ValueError for invalid text and for long arrays."""
     if isinstance(value, np.ndarray):
         if value.size > _MOST_VALUES:
             raise ValueError(f"{value.size} values")
@@ -89,9 +114,17 @@ def _plain(value: Any) -> Any:
 
 
 def set_attribute(spec: Any, attribute: Attribute) -> bool:
-    """Copy an attribute into another picture's header. Returns whether it is there now."""
+    """Copy an attribute into another picture's header.
+
+    Args:
+        spec: OpenImageIO's specification of that picture.
+        attribute: The attribute.
+
+    Returns:
+        Whether the header has the attribute now.
+    """
     try:
         spec.attribute(attribute.name, attribute.type, attribute.value)
-        return spec.getattribute(attribute.name) is not None  # some values are passed over in silence
-    except _UNFIT:
+        return spec.getattribute(attribute.name) is not None  # some values are silently ignored
+    except _VALUE_ERRORS:
         return False

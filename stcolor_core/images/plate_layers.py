@@ -1,7 +1,7 @@
-"""Which of a file's channels are the picture: render passes come as layers of one part, or as parts of one file.
+"""Find the channels of a file that hold the picture: render passes are layers of one part, or parts of one file.
 
-A layer has the name that stands before the last point of its channels (`albedo.R`); in a file of several parts the
-part's name counts as well. The channels of no layer are called bare, and their layer is "".
+A layer is named by what stands before the last dot of its channel names (`albedo.R`); in a file of several parts, the
+name of the part comes first. Channels without a layer are called bare; their layer is "".
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["PREFERRED", "Layer", "layers_of", "named"]
+__all__ = ["PREFERRED", "Layer", "list_layers", "select_layer"]
 
-# What renderers and Nuke call the whole picture, beside its passes: Arnold RGBA, Blender Combined, V-Ray and Redshift
-# beauty or main, RenderMan and Houdini C.
+# The names that renderers and Nuke give to the whole picture among its passes: Arnold RGBA, Blender Combined, V-Ray and
+# Redshift beauty or main, RenderMan and Houdini C.
 PREFERRED = ("beauty", "rgba", "rgb", "combined", "main", "c", "color", "colour")
 _COMPONENTS = {"red": "r", "green": "g", "blue": "b", "alpha": "a"}
 
@@ -21,8 +21,12 @@ _COMPONENTS = {"red": "r", "green": "g", "blue": "b", "alpha": "a"}
 class Layer:
     """One layer of a file.
 
-    part: its number. picture: the names of its R, G and B, else of its Y, else of its first channel that is not alpha.
-    is_id: its channels are Cryptomatte's, or some other id's, and no picture.
+    Attributes:
+        name: Its name; "" for bare channels.
+        part: Index of its part in the file.
+        picture: The names of its R, G and B, else of its Y, else of its first channel that is not alpha.
+        components: Short lower-case names of its channels, such as "r" or "a".
+        is_id: Whether its channels hold ids, such as Cryptomatte's, and not a picture.
     """
 
     name: str
@@ -33,20 +37,20 @@ class Layer:
 
     @property
     def is_picture(self) -> bool:
-        """Whether it has R, G and B, or Y without X, and is no id."""
+        """Return whether the layer is a picture: it has R, G and B, or Y without X, and holds no ids."""
         return not self.is_id and (self._is_rgb or self._is_luminance)
 
     @property
     def rank(self) -> tuple[int, int, str]:
-        """Place in the order in which `layers_of` lists layers, the one to choose first."""
+        """Return the sort key of `list_layers`: the lowest rank is the layer to read first."""
         if self.is_id:
             return 6, 0, ""
         if self.name == "" and self.is_picture:
             return (0 if self._is_rgb else 1), 0, ""
         words = self.name.casefold().split(".")
-        called = [place for place, word in enumerate(PREFERRED) if word in words]
-        if self.is_picture and called:
-            return 2, called[0], self.name.casefold()
+        matches = [index for index, word in enumerate(PREFERRED) if word in words]
+        if self.is_picture and matches:
+            return 2, matches[0], self.name.casefold()
         if self._is_rgb:
             return 3, 0, self.name.casefold()
         return (5 if self.components == {"a"} else 4), 0, ""
@@ -60,33 +64,43 @@ class Layer:
         return "y" in self.components and "x" not in self.components
 
 
-def layers_of(parts: Iterable[tuple[int, str, Sequence[str]]], *, ids: Collection[str] = ()) -> tuple[Layer, ...]:
-    """List the layers of a file, the one that is the picture first.
+def list_layers(parts: Iterable[tuple[int, str, Sequence[str]]], *, ids: Collection[str] = ()) -> tuple[Layer, ...]:
+    """Return the layers of a file, the one to read first at the start.
 
-    The order: bare R, G, B; bare Y; what is called one of `PREFERRED`; other R, G, B by name; the rest as in the file,
-    what is alpha alone and ids last.
+    The order: bare R, G and B; bare Y; layers with one of the `PREFERRED` names; other R, G and B by name; the rest in
+    the order of the file, with layers that are only alpha, and then ids, at the end.
 
     Args:
-        parts: Number, name ("" for none, or where there is only one part) and channel names of each.
-        ids: What the names of layers begin with that hold ids.
+        parts: Index, name and channel names of each part; the name is "" if it has none or if there is only one part.
+        ids: Prefixes of the names of layers that hold ids.
     """
-    found = [
-        _layer(_name(part_name, prefix), part, components, is_id=bool(prefix) and prefix.startswith(tuple(ids)))
+    layers = [
+        _make_layer(
+            _layer_name(part_name, prefix), part, components, is_id=bool(prefix) and prefix.startswith(tuple(ids))
+        )
         for part, part_name, channels in parts
-        for prefix, components in _by_prefix(channels).items()
+        for prefix, components in _group_channels(channels).items()
     ]
-    return tuple(sorted(found, key=lambda layer: layer.rank))
+    return tuple(sorted(layers, key=lambda layer: layer.rank))
 
 
-def named(layers: Sequence[Layer], name: str) -> Layer | None:
-    """The layer of that name; where none is spelt so, the first that is apart from upper and lower case."""
+def select_layer(layers: Sequence[Layer], name: str) -> Layer | None:
+    """Return the layer of a name; if none matches exactly, the first that differs only in upper and lower case.
+
+    Args:
+        layers: The layers to search.
+        name: The layer's name; "" for bare channels.
+
+    Returns:
+        The layer, or None if there is none.
+    """
     exact = [layer for layer in layers if layer.name == name]
-    near = [layer for layer in layers if layer.name.casefold() == name.casefold()]
-    return next(iter(exact + near), None)
+    similar = [layer for layer in layers if layer.name.casefold() == name.casefold()]
+    return next(iter(exact + similar), None)
 
 
-def _by_prefix(channels: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Layer -> component, short and lower case -> channel; both in the file's order."""
+def _group_channels(channels: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return layer -> short lower-case component -> channel, all in the order of the file."""
     layers: dict[str, dict[str, str]] = {}
     for channel in channels:
         prefix, _, component = channel.rpartition(".")
@@ -95,13 +109,13 @@ def _by_prefix(channels: Sequence[str]) -> dict[str, dict[str, str]]:
     return layers
 
 
-def _name(part: str, prefix: str) -> str:
+def _layer_name(part: str, prefix: str) -> str:
     if part in ("", prefix) or prefix.startswith(f"{part}."):
         return prefix
     return f"{part}.{prefix}" if prefix else part
 
 
-def _layer(name: str, part: int, components: dict[str, str], *, is_id: bool) -> Layer:
+def _make_layer(name: str, part: int, components: dict[str, str], *, is_id: bool) -> Layer:
     names = tuple(components)
     if all(color in components for color in "rgb"):
         names = ("r", "g", "b")

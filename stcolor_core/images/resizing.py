@@ -1,4 +1,4 @@
-"""Pictures at another size, one way for all."""
+"""Resize pictures, in one way for the whole package."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ __all__ = ["cell_means", "resize"]
 
 
 def resize(picture: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
-    """(H, W[, C]) at another (height, width): area average where it shrinks, bilinear where it grows, else itself."""
+    """Return a picture at another size: area average if it shrinks, bilinear if it grows.
+
+    Args:
+        picture: Values of shape (H, W) or (H, W, C).
+        size: (height, width).
+
+    Returns:
+        The resized picture, float32; the argument itself if it has that size.
+    """
     height, width = picture.shape[:2]
     if (height, width) == size:
         return picture
@@ -22,9 +30,17 @@ def resize(picture: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
 
 
 def cell_means(picture: NDArray[Any], grid: tuple[int, int], *, stride: int) -> NDArray[np.float32]:
-    """(H, W[, C]) averaged over the cells of the matching grid, its border held where the last cells reach outside.
+    """Return a picture averaged over the cells of the matching grid.
 
-    stride: pixels of a cell to a side.
+    The border pixels are repeated if the last cells extend beyond the picture.
+
+    Args:
+        picture: Values of shape (H, W) or (H, W, C).
+        grid: Rows and columns of the grid.
+        stride: Side of a cell in pixels.
+
+    Returns:
+        The means of the cells, shape (rows, columns) or (rows, columns, C), float32.
     """
     height, width = picture.shape[:2]
     below, right = grid[0] * stride - height, grid[1] * stride - width

@@ -1,4 +1,4 @@
-"""The names of a sequence's frames: `sh010.####.exr` or `sh010.%04d.exr` and the files that it stands for."""
+"""Name the frames of a sequence: `sh010.####.exr` or `sh010.%04d.exr`, and the files that match it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,28 @@ from stcolor_core.images.frame_ranges import LAST_FRAME
 __all__ = ["FramePattern"]
 
 _PADDED = r"%0?[0-9]*d"
-# Where the frame number stands: at the end of the name before its extension, as Nuke and fileseq have it; or, of a run
-# of ## or a %04d, before a separator; or, of one # or a %d, between two.
+# The frame field stands at the end of the name before its extension, as in Nuke and fileseq. Otherwise a run of ## or a
+# %04d must stand before a separator, and a single # or a %d between two separators.
 _FIELD = re.compile(
     rf"(?<!#)(?:#+|{_PADDED})(?=(?:\.[^.]*)?$)"
     r"|(?<!#)(?:##+|%0[0-9]+d)(?=[._-])"
     rf"|(?<![^._-])(?:#|{_PADDED})(?=[._-])"
 )
 _BLANK_PADDED = re.compile(r"%[1-9][0-9]*d")
-_LONGEST_NAME = 255  # of a file, everywhere
+_LONGEST_NAME = 255  # characters in a file name, on all platforms
 
 
 @dataclass(frozen=True)
 class FramePattern:
     """A sequence of pictures, or a single picture that stands for every frame.
 
-    text: as the artist wrote it. folder: where the files lie. head, tail: the file name before and after the frame.
-    digits: least width of the frame number, zero padded as printf does (-1 at width 4 is -001, in Nuke and fileseq
-    alike); None for a single picture.
+    Attributes:
+        text: The pattern as the artist wrote it.
+        folder: The folder of the files.
+        head: The file name before the frame number.
+        tail: The file name after the frame number.
+        digits: Minimum width of the frame number, zero-padded as printf does (-1 at width 4 is -001, as in Nuke and
+            fileseq); None for a single picture.
     """
 
     text: str
@@ -41,14 +45,20 @@ class FramePattern:
 
     @classmethod
     def parse(cls, text: str) -> FramePattern:
-        """Read `sh.####.exr`, `sh.%04d.exr` or the path of a single picture.
+        """Return the pattern of `sh.####.exr`, of `sh.%04d.exr` or of the path of a single picture.
 
-        The frame field is a run of # or a %04d in the file's name, in the place of the frame number: right before the
-        extension (`sh.####.exr`, `sh####.exr`, `sh#.exr`), or in front of a separator, which is one of . _ and -
-        (`sh.####.left.exr`, `sh####_left.exr`); a single # or a %d in there needs a separator on both sides
-        (`sh.#.left.exr`). A # anywhere else means itself: `take#2.exr` is a picture, and so it is in every folder.
+        The frame field is a run of # or a %04d in the file's name, at the position of the frame number: right before
+        the extension (`sh.####.exr`, `sh####.exr`, `sh#.exr`), or before a separator, which is one of . _ and -
+        (`sh.####.left.exr`, `sh####_left.exr`). A single # or a %d before a separator needs another separator in front
+        of it (`sh.#.left.exr`). A # anywhere else is literal: `take#2.exr` is a single picture. In folder names it is
+        always literal.
 
-        Raises BadRequest where there is no file name, or where the frame field stands twice or is padded with blanks.
+        Args:
+            text: The pattern or path.
+
+        Raises:
+            BadRequest: If there is no file name, if there are two frame fields, or if the frame field is padded with
+                blanks.
         """
         path = Path(text)
         if not text.strip() or "\0" in text or text.endswith(("/", os.sep)) or path.name in ("", ".."):
@@ -63,7 +73,7 @@ class FramePattern:
             raise BadRequest(f"{text!r} pads frame numbers with blanks. Write #### or %04d.")
         digits = len(field[0]) if field[0].startswith("#") else int(field[0][1:-1][-9:] or 1)
         if digits > _LONGEST_NAME:
-            raise BadRequest(f"{text[:80]!r} asks for frame numbers of {digits} digits. Write #### or %04d.")
+            raise BadRequest(f"{text[:80]!r} has frame numbers of {digits} digits. Write #### or %04d.")
         return cls(text, path.parent, path.name[: field.start()], path.name[field.end() :], digits)
 
     def __str__(self) -> str:
@@ -71,17 +81,24 @@ class FramePattern:
 
     @property
     def is_sequence(self) -> bool:
-        """Whether there is a frame field; False for a single picture."""
+        """Return whether there is a frame field; False for a single picture."""
         return self.digits is not None
 
     def path(self, frame: int) -> Path:
-        """The file of a frame; a single picture is the file of every frame."""
+        """Return the file of a frame. For a single picture it is the same file for every frame.
+
+        Args:
+            frame: The frame number.
+        """
         return self.folder / f"{self.head}{'' if self.digits is None else self._number(frame)}{self.tail}"
 
     def frames(self) -> list[int]:
-        """The frames on disk in ascending order, none where the folder is missing; a single picture is frame 1.
+        """Return the frames on disk in ascending order. A single picture is frame 1.
 
-        A number that Nuke could not count to is no frame. Raises PlateError where the folder cannot be listed.
+        Numbers beyond Nuke's last frame are ignored. The list is empty if the folder does not exist.
+
+        Raises:
+            PlateError: If the folder cannot be listed.
         """
         if self.digits is None:
             return [1] if self.path(1).is_file() else []
@@ -94,7 +111,7 @@ class FramePattern:
             return []
         except OSError as error:
             raise PlateError(
-                f"The folder of {self.text} cannot be listed ({error.strerror}). Check its rights."
+                f"The folder of {self.text} cannot be listed ({error.strerror}). Check its permissions."
             ) from None
         numbers = [match[1] for match in matches if match]
         frames = sorted(int(number) for number in numbers if number == self._number(int(number)))

@@ -1,2 +1,4 @@
-"""The method of Akimoto et al. 2020 and what goes beyond it: features, tracking, warping, refinement, upsampling,
-propagation."""
+"""Reference-based video colourisation after Akimoto et al. 2020, with its extensions.
+
+The folders and modules follow the paper's stages: features, tracking, warping, refinement, upsampling, propagation.
+"""

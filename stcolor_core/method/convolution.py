@@ -1,4 +1,4 @@
-"""Convolutions of large maps in little memory and time."""
+"""Convolutions of large maps that need little memory and time."""
 
 from __future__ import annotations
 
@@ -8,71 +8,95 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["InstanceNorm", "by_rows", "convolve", "convolve_doubled", "instance_norm_"]
+__all__ = ["InstanceNorm", "apply_by_rows", "convolve", "convolve_upsampled", "instance_norm_"]
 
 _EPSILON = 1e-5
-# Elements of a strip of rows, 4 MiB: oneDNN copies what it is given, and what it makes, to layouts of its own
+# Elements of a strip of rows, 4 MiB: oneDNN copies its input and its output to layouts of its own.
 _ELEMENTS = 1 << 20
 
 
-def by_rows(function: Callable[..., Tensor], *maps: Tensor, units: int, halo: int, channels: int) -> Tensor:
-    """`function` of maps (N, C, H, W) a strip of rows at a time, as if it were of the whole.
+def apply_by_rows(function: Callable[..., Tensor], *maps: Tensor, units: int, halo: int, channels: int) -> Tensor:
+    """Apply a function of maps (N, C, H, W) to one strip of rows at a time.
 
-    units: what the height of every map and of the result is a multiple of. halo: how many of these the function looks
-    around. channels: the most that it makes on the way, at the size of the largest map.
+    Args:
+        function: Takes `maps` and returns one map (N, C', H', W').
+        maps: Maps of shape (N, C, H, W); their heights may differ.
+        units: A common divisor of the heights of the maps and of the result. Strips are cut at multiples of it.
+        halo: How many units above and below its own the function needs.
+        channels: Largest number of channels that the function holds at the size of the largest map.
+
+    Returns:
+        The same as `function(*maps)`.
     """
-    rows = max(1, _ELEMENTS * units // max(channels * each[:, 0].numel() for each in maps))
+    rows = max(1, _ELEMENTS * units // max(channels * x[:, 0].numel() for x in maps))
     if rows >= units:
         return function(*maps)
     whole: Tensor | None = None
     for first in range(0, units, rows):
         last = min(first + rows, units)
         begin, end = max(0, first - halo), min(last + halo, units)
-        part = function(*(each[:, :, _scaled(begin, end, each.shape[2] // units)] for each in maps))
+        part = function(*(x[:, :, _scale_slice(begin, end, x.shape[2] // units)] for x in maps))
         scale = part.shape[2] // (end - begin)
         if whole is None:
             whole = part.new_empty((*part.shape[:2], units * scale, part.shape[3]))
-        whole[:, :, _scaled(first, last, scale)] = part[:, :, _scaled(first - begin, last - begin, scale)]
+        whole[:, :, _scale_slice(first, last, scale)] = part[:, :, _scale_slice(first - begin, last - begin, scale)]
     assert whole is not None
     return whole
 
 
-def _scaled(begin: int, end: int, scale: int) -> slice:
+def _scale_slice(begin: int, end: int, scale: int) -> slice:
     return slice(begin * scale, end * scale)
 
 
 def convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    """A convolution that keeps the size of `x`, by rows."""
+    """Return a convolution that keeps the size of its input, computed by rows.
+
+    Args:
+        conv: The layer, with stride 1 and "same" padding.
+        x: Shape (N, C, H, W).
+    """
     channels = max(conv.in_channels, conv.out_channels)
-    return by_rows(conv, x, units=x.shape[2], halo=int(conv.padding[0]), channels=channels)
+    return apply_by_rows(conv, x, units=x.shape[2], halo=int(conv.padding[0]), channels=channels)
 
 
-def convolve_doubled(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    """A 3 x 3 convolution, padded by 1, of `x` at twice its size, pixels repeated: (N, C, H, W) -> (N, C', 2 H, 2 W).
+def convolve_upsampled(conv: nn.Conv2d, x: Tensor) -> Tensor:
+    """Return a 3 x 3 convolution, padded by 1, of `x` upsampled by 2 with nearest neighbours.
 
-    Of the three rows and columns under the kernel two are the same, so that 2 x 2 sums of its weights do, on `x`
-    itself: four ninths of the work, and the enlarged map is never made.
+    Two of the three rows and columns under the kernel are equal, so that 2 x 2 sums of its weights can be applied to
+    `x` itself: four ninths of the work, and the upsampled map is never made.
+
+    Args:
+        conv: The layer, 3 x 3 with padding 1.
+        x: Shape (N, C, H, W).
+
+    Returns:
+        Shape (N, C', 2 H, 2 W).
     """
     batch, _, height, width = x.shape
-    weight, around = conv.weight, F.pad(x, (1, 1, 1, 1))
-    last = weight.is_contiguous(memory_format=torch.channels_last)
+    weight, padded = conv.weight, F.pad(x, (1, 1, 1, 1))
+    channels_last = weight.is_contiguous(memory_format=torch.channels_last)
     out = x.new_empty((batch, len(weight), 2 * height, 2 * width))
-    out = out.to(memory_format=torch.channels_last) if last else out
+    out = out.to(memory_format=torch.channels_last) if channels_last else out
     for row in (0, 1):
         for column in (0, 1):
-            inner = around[:, :, row : row + height + 1, column : column + width + 1]
-            out[:, :, row::2, column::2] = F.conv2d(inner, _pairs(_pairs(weight, 2, row), 3, column), conv.bias)
+            inner = padded[:, :, row : row + height + 1, column : column + width + 1]
+            kernel = _merge_taps(_merge_taps(weight, 2, row), 3, column)
+            out[:, :, row::2, column::2] = F.conv2d(inner, kernel, conv.bias)
     return out
 
 
-def _pairs(weight: Tensor, dim: int, phase: int) -> Tensor:
-    """Three taps along a dimension as the two that the first (0) or the second (1) of two equal pixels needs."""
-    before, own, after = torch.split(weight, 1, dim)
-    return torch.cat((before, own + after) if phase == 0 else (before + own, after), dim)
+def _merge_taps(weight: Tensor, dim: int, phase: int) -> Tensor:
+    """Merge three taps along a dimension into the two for the first (phase 0) or second (1) of two equal pixels."""
+    before, centre, after = torch.split(weight, 1, dim)
+    return torch.cat((before, centre + after) if phase == 0 else (before + centre, after), dim)
 
 
 def instance_norm_(x: Tensor) -> Tensor:
-    """`F.instance_norm` of (N, C, H, W), in place."""
+    """Return the tensor after `F.instance_norm` in place.
+
+    Args:
+        x: Shape (N, C, H, W); overwritten.
+    """
     x.sub_(x.mean(dim=(2, 3), keepdim=True))
     return x.mul_((x.square().mean(dim=(2, 3), keepdim=True) + _EPSILON).rsqrt_())  # a dot product rounds too much
 
@@ -81,5 +105,9 @@ class InstanceNorm(nn.Module):
     """`instance_norm_` as a layer, without weights."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: (N, C, H, W), which is changed."""
+        """Return the tensor after normalising it in place.
+
+        Args:
+            x: Shape (N, C, H, W); overwritten.
+        """
         return instance_norm_(x)

@@ -1,16 +1,22 @@
-"""What eq. 1 finds for a frame: pictures described, matched with the references, and compared along the flow."""
+"""Matching of a frame with its references (Akimoto et al. 2020, eq. 1): features, attention and colour along the flow.
+
+See docs/method.md, "Warping".
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from stcolor_core.arrays import Chroma, Mask, Plane
 from stcolor_core.images.resizing import cell_means, resize
 from stcolor_core.method.model import Model
 from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, WalkState
@@ -18,205 +24,268 @@ from stcolor_core.method.tracking.flow import FlowLink, sample
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.reacquisition import feature_similarity, reacquire
 from stcolor_core.method.tracking.tracks import Tracks
-from stcolor_core.method.tracking.walk import View, Walk, in_cells
+from stcolor_core.method.tracking.walk import View, Walk, to_grid_cells
 from stcolor_core.method.upsampling import slopes
 from stcolor_core.method.warping import GridReference, warp
 from stcolor_core.shots.shot import Method
 
-__all__ = ["Keyframe", "Matching", "Source", "temporal_weights"]
+__all__ = ["Keyframe", "Matching", "PreparedReference", "temporal_weights"]
 
-_RESIDUAL_SIGMA = 2.0  # px at 216 lines over which a difference in luminance is judged
-_MOSTLY_KNOWN = 0.75  # share of a cell's pixels whose colour must be known, so that its mean is not made of guesses
-_ALL_KNOWN = 0.99  # of the four pixels that a flow interpolates between
+_RESIDUAL_SIGMA = 2.0  # sigma in px at 216 lines that luminance differences are smoothed with
+_MOSTLY_KNOWN = 0.75  # share of a cell's pixels that must be known, so that its mean is not made of filled-in colours
+_ALL_KNOWN = 0.99  # share of the four pixels that a flow vector interpolates between
 
 
 @dataclass(frozen=True)
 class Keyframe:
-    """A reference at working size.
+    """A reference picture at working size.
 
-    lightness: (H, W) L* 0..100. ab: (H, W, 2). instances: where tracking wants them.
-    known: (H, W) bool, the pixels whose colour is known; None is all of them. The others lend no colour, whatever `ab`
-    holds there; at least one must be known.
+    Attributes:
+        lightness: L*, shape (H, W), 0..100.
+        ab: a* and b*, shape (H, W, 2).
+        instances: Instances or mattes; None if tracking does not use them.
+        known: Pixels whose colour is known, shape (H, W), bool; None for all. The others give no colour, whatever `ab`
+            holds there. At least one pixel must be known.
     """
 
-    lightness: np.ndarray
-    ab: np.ndarray
+    lightness: Plane
+    ab: Chroma
     instances: Instances | None = None
-    known: np.ndarray | None = None
+    known: Mask | None = None
 
 
 @dataclass(frozen=True)
-class Source:
-    """A reference ready to be matched.
+class PreparedReference:
+    """A reference with all that matching needs of it.
 
-    frame: None for a still. described: (C, P_r) features; ab (H, W, 2); grid_ab, grid_slope: (2, P_r), as in
-    `GridReference`. known: (H, W) bool, and grid_known: (P_r,) bool, whose colour is the reference's own; None is all.
-    certainty: (H, W) 0..1, how likely the colour is right, 1 where it is known; None is 1 everywhere.
+    Attributes:
+        frame: Its frame number; None for a still.
+        view: The picture with its features from L* alone.
+        features: Unit features that targets are matched with, shape (C, P_r).
+        ab: a* and b*, shape (H, W, 2).
+        grid_ab: Mean a* and b* of each grid cell, shape (2, P_r).
+        grid_slope: Change of a* and b* with L* around each grid cell, shape (2, P_r).
+        known: Pixels whose colour the reference itself gives, shape (H, W), bool; None for all.
+        grid_known: The same for grid cells, shape (P_r,), bool; None for all.
+        certainty: Probability that the colour is right, shape (H, W), 0..1, 1 if known; None for 1 everywhere.
     """
 
     frame: int | None
     view: View
-    described: Tensor
-    ab: np.ndarray
+    features: Tensor
+    ab: Chroma
     grid_ab: Tensor
     grid_slope: Tensor
-    known: np.ndarray | None = None
+    known: Mask | None = None
     grid_known: Tensor | None = None
-    certainty: np.ndarray | None = None
+    certainty: Plane | None = None
 
     @property
     def state(self) -> WalkState:
-        """What the first frame of a walk away from it is told of it."""
+        """Return the state that a walk away from this reference starts with."""
         lightness = self.view.lightness
         return WalkState(lightness, self.ab, np.ones_like(lightness) if self.certainty is None else self.certainty)
 
 
 class Matching:
-    """Describes pictures with one model on one device, and says what speaks for each colour. Holds no state."""
+    """Computes features with one model on one device and matches frames with references. Holds no state."""
 
     def __init__(self, model: Model, method: Method, *, device: torch.device) -> None:
+        """Choose the settings: the shot's own, or the model's if the shot leaves them open.
+
+        Args:
+            model: Features and default settings.
+            method: The shot's settings.
+            device: Device of the features and of the attention.
+        """
         self._model, self._method, self._device = model, method, device
         self._temperature = method.temperature or model.temperature
         self._radius = method.radius or model.radius
         self._color_features = model.color_features if method.color_features is None else method.color_features
 
-    def walk(self, source: Source) -> Walk:
-        """Tracks to a reference, from its neighbour outwards."""
+    def start_walk(self, reference: PreparedReference) -> Walk:
+        """Return a walk that tracks back to a reference, from its neighbour outwards.
+
+        Args:
+            reference: The reference that the walk leads away from.
+        """
         return Walk(
-            source.view,
+            reference.view,
             self._method,
             radius=self._radius,
             temperature=self._temperature,
             cell_tracker=self._model.cell_tracker,
         )
 
-    def source(self, frame: int | None, keyframe: Keyframe) -> Source:
-        """A reference ready to be matched; frame is None for a still."""
-        view = self.view(keyframe.lightness, keyframe.instances)
-        described = view.reference
-        whole, known = _without_gaps(keyframe.ab, keyframe.known), None
+    def prepare_reference(self, frame: int | None, keyframe: Keyframe) -> PreparedReference:
+        """Return a reference with its features and grid colours computed.
+
+        Args:
+            frame: Its frame number; None for a still.
+            keyframe: The picture.
+        """
+        view = self.make_view(keyframe.lightness, keyframe.instances)
+        features = view.reference
+        filled, known = _fill_unknown(keyframe.ab, keyframe.known), None
         if keyframe.known is not None:
-            known_share = self._reduced(keyframe.known.astype(np.float32))
+            known_share = self._matching_size(keyframe.known.astype(np.float32))
             share = cell_means(known_share, view.grid, stride=view.stride).ravel()
             known = self._tensor(share >= min(_MOSTLY_KNOWN, share.max()))
-        lightness, ab = self._reduced(keyframe.lightness), self._reduced(whole)
+        lightness, ab = self._matching_size(keyframe.lightness), self._matching_size(filled)
         if self._color_features:
-            described = self._model.features.reference(
+            features = self._model.features.reference(
                 self._tensor(lightness), self._tensor(ab).permute(2, 0, 1)
             ).flatten(1)
         parts = (cell_means(part, view.grid, stride=view.stride) for part in (ab, slopes(lightness, ab)))
         grid_ab, grid_slope = (self._tensor(part).reshape(-1, 2).T for part in parts)
-        return Source(frame, view, described, whole, grid_ab, grid_slope, known=keyframe.known, grid_known=known)
+        return PreparedReference(
+            frame, view, features, filled, grid_ab, grid_slope, known=keyframe.known, grid_known=known
+        )
 
-    def view(self, lightness: np.ndarray, instances: Instances | None) -> View:
-        """A picture, (H, W) L* at working size, as tracking and matching see it."""
-        matching = self._reduced(lightness)
+    def make_view(self, lightness: Plane, instances: Instances | None) -> View:
+        """Return a picture with its matching grid and features; the features are computed on first use.
+
+        Args:
+            lightness: L* at working size, shape (H, W), 0..100.
+            instances: Its instances or mattes; None if there are none.
+        """
+        matching = self._matching_size(lightness)
         stride = self._model.features.stride
         grid = (-(-matching.shape[0] // stride), -(-matching.shape[1] // stride))
         grid_lightness = cell_means(matching, grid, stride=stride)
 
-        def describe() -> tuple[Tensor, Tensor]:
+        def compute_features() -> tuple[Tensor, Tensor]:
             target, reference = self._model.features.both(self._tensor(matching))
             return target.flatten(1), reference.flatten(1)
 
-        return View(lightness, grid_lightness, matching.shape[:2], stride, describe, instances)
+        return View(lightness, grid_lightness, matching.shape[:2], stride, compute_features, instances)
 
     @torch.no_grad()
-    def evidence(self, frame: int, view: View, sources: Sequence[Source], tracks: Sequence[Tracks]) -> Evidence:
-        """What eq. 1 finds for a frame.
+    def collect_evidence(
+        self, frame: int, view: View, references: Sequence[PreparedReference], tracks: Sequence[Tracks]
+    ) -> Evidence:
+        """Return the evidence for a frame's colour, by matching it with its references (eq. 1).
 
-        tracks belong to the first sources; the others are matched by features alone.
+        Args:
+            frame: Its frame number.
+            view: The frame.
+            references: All references; those of `tracks` come first, the others are matched by features alone.
+            tracks: Tracks to the first references.
         """
-        matched = [
+        on_grid = [
             GridReference(
-                source.described,
-                source.grid_ab,
-                slope=source.grid_slope,
-                grid=source.view.grid,
-                known=source.grid_known,
+                reference.features,
+                reference.grid_ab,
+                slope=reference.grid_slope,
+                grid=reference.view.grid,
+                known=reference.grid_known,
             )
-            for source in sources
+            for reference in references
         ]
-        references = [
-            replace(source, candidates=track.candidates, support=track.support, instances=track.instances)
-            for source, track in zip(matched, tracks, strict=False)
+        tracked = [
+            replace(reference, candidates=track.candidates, support=track.support, instances=track.instances)
+            for reference, track in zip(on_grid, tracks, strict=False)
         ]
-        restricted = any(reference.restricts for reference in references)
-        nowhere = (
+        restricted = any(reference.restricts for reference in tracked)
+        no_candidates = (
             torch.full((view.target.shape[1], 1), -1, dtype=torch.int32, device=self._device) if restricted else None
         )
-        references += [replace(source, candidates=nowhere) for source in matched[len(tracks) :]]
-        follows = self._radius is None  # windows that follow the flow; the paper's fixed ones know nothing of it
-        bounding = list(zip(sources, tracks, temporal_weights(frame, sources[: len(tracks)]), strict=False))
-        along, found = [], []
-        for index, (source, track, nearness) in enumerate(bounding):
-            colored = partial(
-                _flow_color, frame=frame, view=view, source=source, reference=index, temporal_weight=nearness
-            )
-            if self._method.flow or (follows and track.candidates is not None):
-                along.append(colored(FlowLink(track.displacement, track.visibility), reacquired=False))
-            if self._method.flow and follows:
-                found.append(colored(reacquire(view, source.view, source.described, track), reacquired=True))
+        untracked = [replace(reference, candidates=no_candidates) for reference in on_grid[len(tracks) :]]
+        along, reacquired = self._flow_colors(frame, view, references, tracks)
+        follows = self._radius is None
         return Evidence(
             lightness=view.lightness,
             grid_lightness=view.grid_lightness,
             stride=view.stride,
             warp=warp(
                 view.target,
-                references,
+                [*tracked, *untracked],
                 temperature=self._temperature,
                 grid=view.grid if self._model.shortlists and not self._method.exact else None,
             ),
             restricted=restricted,
-            flows=(*along, *found) if self._method.flow else (),
+            flows=(*along, *reacquired) if self._method.flow else (),
             leading=tuple(along) if follows and all(track.candidates is not None for track in tracks) else (),
         )
 
-    @torch.no_grad()
-    def neighbour_flow(self, view: View, before: View, link: FlowLink) -> NeighbourFlow:
-        """From a frame to the one before it on the walk."""
-        there, residual = _compared(view, before, link)
-        features = feature_similarity(view.target, before.reference, in_cells(link.displacement, view), view.grid)
-        return NeighbourFlow(link.displacement, there, link.visibility, residual, features)
+    def _flow_colors(
+        self, frame: int, view: View, references: Sequence[PreparedReference], tracks: Sequence[Tracks]
+    ) -> tuple[list[FlowColor], list[FlowColor]]:
+        """Return the colours along the tracks, and those along flows reacquired by features."""
+        follows = self._radius is None  # windows that follow the flow; the paper's fixed windows do not use it
+        weights = temporal_weights(frame, references[: len(tracks)])
+        along, reacquired = [], []
+        for index, (reference, track, weight) in enumerate(zip(references, tracks, weights, strict=False)):
+            carry = partial(
+                _carry_color, frame=frame, view=view, reference=reference, index=index, temporal_weight=weight
+            )
+            if self._method.flow or (follows and track.candidates is not None):
+                along.append(carry(FlowLink(track.displacement, track.visibility), reacquired=False))
+            if self._method.flow and follows:
+                link = reacquire(view, reference.view, reference.features, track)
+                reacquired.append(carry(link, reacquired=True))
+        return along, reacquired
 
-    def _reduced(self, picture: np.ndarray) -> np.ndarray:
-        """A picture (H, W[, C]) at the size features are taken from."""
+    @torch.no_grad()
+    def neighbour_flow(self, view: View, previous: View, link: FlowLink) -> NeighbourFlow:
+        """Return the flow from a frame to the one before it on the walk, with how well the two agree along it.
+
+        Args:
+            view: The frame.
+            previous: The frame before it on the walk.
+            link: The flow between them.
+        """
+        lightness, residual = _compare_lightness(view, previous, link)
+        cells = to_grid_cells(link.displacement, view)
+        similarity = feature_similarity(view.target, previous.reference, cells, view.grid)
+        return NeighbourFlow(link.displacement, lightness, link.visibility, residual, similarity)
+
+    def _matching_size(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Resize a picture (H, W[, C]) to the size that features are computed at."""
         height, width = picture.shape[:2]
         lines = min(height, self._method.matching_height) if self._model.coarse_matching else height
         return resize(picture, (lines, max(1, round(width * lines / height))))
 
-    def _tensor(self, array: np.ndarray) -> Tensor:
+    def _tensor(self, array: NDArray[Any]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
 
 
-def _flow_color(
-    link: FlowLink, *, frame: int, view: View, source: Source, reference: int, reacquired: bool, temporal_weight: float
+def _carry_color(
+    link: FlowLink,
+    *,
+    frame: int,
+    view: View,
+    reference: PreparedReference,
+    index: int,
+    reacquired: bool,
+    temporal_weight: float,
 ) -> FlowColor:
-    assert source.frame is not None
-    there, residual = _compared(view, source.view, link)
+    """Sample a reference's colour along a flow, with the evidence for it."""
+    assert reference.frame is not None
+    lightness, residual = _compare_lightness(view, reference.view, link)
     visibility, certainty = link.visibility, None
-    if source.known is not None:  # what is not known is as good as out of sight
-        visibility = visibility * (sample(source.known.astype(np.float32), link.displacement) > _ALL_KNOWN)
-    if source.certainty is not None:
-        certainty = sample(source.certainty, link.displacement)
+    if reference.known is not None:  # an unknown colour counts as occluded
+        visibility = visibility * (sample(reference.known.astype(np.float32), link.displacement) > _ALL_KNOWN)
+    if reference.certainty is not None:
+        certainty = sample(reference.certainty, link.displacement)
     return FlowColor(
-        reference=reference,
+        reference=index,
         reacquired=reacquired,
-        age=abs(frame - source.frame),
-        ab=sample(source.ab, link.displacement),
-        lightness=there,
+        age=abs(frame - reference.frame),
+        ab=sample(reference.ab, link.displacement),
+        lightness=lightness,
         visibility=visibility,
         residual=residual,
         feature_similarity=feature_similarity(
-            view.target, source.described, in_cells(link.displacement, view), view.grid
+            view.target, reference.features, to_grid_cells(link.displacement, view), view.grid
         ),
         temporal_weight=temporal_weight,
         certainty=certainty,
     )
 
 
-def _without_gaps(ab: np.ndarray, known: np.ndarray | None) -> np.ndarray:
-    """ab (H, W, 2) with the nearest known colour at pixels that are not known: only so that means have no holes."""
+def _fill_unknown(ab: Chroma, known: Mask | None) -> Chroma:
+    """Return ab with the nearest known colour at unknown pixels, so that cell means have no holes."""
     if known is None or known.all():
         return ab
     _, label = cv2.distanceTransformWithLabels(
@@ -227,14 +296,19 @@ def _without_gaps(ab: np.ndarray, known: np.ndarray | None) -> np.ndarray:
     return np.asarray(np.where(known[..., None], ab, nearest[label]))
 
 
-def _compared(view: View, other: View, link: FlowLink) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W) L* of where a flow leads on another picture, and how far it is off, smoothed."""
-    there = sample(other.lightness, link.displacement)
+def _compare_lightness(view: View, other: View, link: FlowLink) -> tuple[Plane, Plane]:
+    """Return the other picture's L* sampled along the flow, and its smoothed absolute difference to this one."""
+    sampled = sample(other.lightness, link.displacement)
     sigma = _RESIDUAL_SIGMA * max(1.0, view.lightness.shape[0] / 216)
-    return there, cv2.GaussianBlur(np.abs(view.lightness - there), (0, 0), sigma)
+    return sampled, cv2.GaussianBlur(np.abs(view.lightness - sampled), (0, 0), sigma)
 
 
-def temporal_weights(frame: int, sources: Sequence[Source]) -> list[float]:
-    """How near each of one or two references is in time: 1 on itself, 0 on the other; sums to 1."""
-    distance = [abs(frame - source.frame) for source in sources if source.frame is not None]
+def temporal_weights(frame: int, references: Sequence[PreparedReference]) -> list[float]:
+    """Return a weight for each of one or two references by its distance in time; they sum to 1.
+
+    Args:
+        frame: The frame to colour.
+        references: The references that bound its span. On its own frame a reference has weight 1, the other one 0.
+    """
+    distance = [abs(frame - reference.frame) for reference in references if reference.frame is not None]
     return [1.0] if len(distance) == 1 else [1 - d / sum(distance) for d in distance]

@@ -1,4 +1,4 @@
-"""A colour model: features and refinement, with the settings that go with them."""
+"""A colour model: its features, its refinement and their default settings."""
 
 from __future__ import annotations
 
@@ -16,11 +16,19 @@ __all__ = ["Model"]
 class Model:
     """A colour model ready to run on one device.
 
-    Defaults where a shot does not say: temperature, of eqs. 3 and 10; radius, R of eq. 16 in grid cells, None to follow
-    the flow; color_features, whether references are described by their colours too. coarse_matching: whether
-    `Method.matching_height` bounds the size that features are taken from. shortlists: whether attention looks at the
-    likest parts of the references only (`stcolor_core.method.shortlist`). cell_tracker: starts a model's own dense
-    tracking at a reference, in place of windows that follow the flow.
+    A shot's own settings override temperature, radius and color_features.
+
+    Attributes:
+        name: Name of the model, as in a shot's settings.
+        features: Computes the matching features.
+        refinement: Turns the evidence for a frame into its colour.
+        temperature: Softmax temperature of eqs. 3 and 10.
+        radius: Window radius R of eq. 16 in grid cells; None for windows that follow the optical flow.
+        color_features: Whether the features of a reference use its colours too.
+        coarse_matching: Whether `Method.matching_height` limits the size that features are computed at.
+        shortlists: Whether attention compares each block with the most similar blocks of the references only
+            (`stcolor_core.method.shortlist`).
+        cell_tracker: Starts the model's own dense tracking at a reference; None for windows that follow the flow.
     """
 
     name: str

@@ -1,30 +1,31 @@
-"""One span coloured at working size: walk outward from its references, track, warp, refine (Akimoto et al. 2020,
-section 3).
+"""Propagation of colour through one span at working size: walk outward from its references, track, warp, refine.
 
-A span bounded by one reference is walked once, away from it. One bounded by two is tracked back from the later
-reference first, then walked forward with the tracks to both at hand; a recurrent refinement runs a second time,
-backward, and the two results mix by their distance in time, so that the colour joins both references without a step.
+Akimoto et al. 2020, section 3; see docs/method.md, "Spans, stills and cuts".
 
-Where some frames of a span are wanted alone, the walks go as far as these, and a frame that is only passed on the way
-is tracked and nothing else.
+A span bounded by one reference is walked once, away from it. A span between two references is first tracked backward
+from the later one, then walked forward with the tracks to both. A recurrent refinement also runs backward, and the two
+results are blended by their distance in time, so that the colour meets both references without a jump.
 
-Three frames are in work at a time: one is read, described and tracked, the one before it is matched, and the one before
-that is refined.
+If only some frames of a span are needed, the walks stop at the last of them; frames passed on the way are only tracked.
+
+Three frames are in progress at once: one is read, gets its features and is tracked, the one before it is matched, and
+the one before that is refined.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, cast
 
 import cv2
 import numpy as np
 import torch
 
-from stcolor_core.files.prefetch import ahead
+from stcolor_core.arrays import Chroma, FlowField, Plane
+from stcolor_core.files.prefetch import prefetch
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.method.matching import Keyframe, Matching, Source, temporal_weights
+from stcolor_core.method.matching import Keyframe, Matching, PreparedReference, temporal_weights
 from stcolor_core.method.model import Model
 from stcolor_core.method.refinement import Evidence, Refined
 from stcolor_core.method.tracking.instance import Instances
@@ -33,63 +34,87 @@ from stcolor_core.method.tracking.walk import View
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import Span
 
-__all__ = ["Colored", "Footage", "Propagator"]
+__all__ = ["ColoredFrame", "Footage", "Propagator"]
 
 
 class Footage(Protocol):
-    """Where the pictures come from. Everything is at working size. It is asked from more than one thread."""
+    """The pictures of a shot at working size. Its methods are called from several threads."""
 
     @property
     def stills(self) -> Sequence[Keyframe]:
-        """Pictures that are no frame of the plate."""
+        """Return the references that are not a frame of the plate."""
 
-    def lightness(self, frame: int) -> np.ndarray:
-        """(H, W) float32 L*, 0..100."""
+    def lightness(self, frame: int) -> Plane:
+        """Return the frame's L*, shape (H, W), 0..100.
+
+        Args:
+            frame: Frame number.
+        """
 
     def instances(self, frame: int) -> Instances | None:
-        """The frame's instances or mattes, None where there are none to go by."""
+        """Return the frame's instances or mattes; None if it has none.
+
+        Args:
+            frame: Frame number.
+        """
 
     def keyframe(self, frame: int) -> Keyframe:
-        """The reference of that frame."""
+        """Return the reference at a frame.
+
+        Args:
+            frame: Frame number of the reference.
+        """
 
 
 @dataclass(frozen=True)
-class Colored:
+class ColoredFrame:
     """A frame coloured at working size.
 
-    lightness: (H, W) L*. ab: (H, W, 2). confidence, tracked: (H, W) 0..1. source: (H, W) float32, the frame of the
-    reference that gave most, -1 for a still or nothing. displacement: (H, W, 2) px to the nearest tracked reference,
-    None where none was tracked.
-    mattes: the tracked instances. fallback: share of grid positions, 0..1, whose track was lost for want of an allowed
-    place.
+    Attributes:
+        frame: Frame number.
+        lightness: L*, shape (H, W), 0..100.
+        ab: a* and b*, shape (H, W, 2).
+        confidence: Confidence in the colour, shape (H, W), 0..1.
+        tracked: Share of the colour that was tracked, not re-detected, shape (H, W), 0..1.
+        source: Frame number of the reference that contributed most, shape (H, W), float32; -1 for a still or none.
+        displacement: To the nearest tracked reference, shape (H, W, 2), px (x, y); None if none was tracked.
+        mattes: The tracked instances; None if instances are off.
+        fallback: Share of grid positions, 0..1, that lost their track because no position was allowed.
     """
 
     frame: int
-    lightness: np.ndarray
-    ab: np.ndarray
-    confidence: np.ndarray
-    tracked: np.ndarray
-    source: np.ndarray
-    displacement: np.ndarray | None
+    lightness: Plane
+    ab: Chroma
+    confidence: Plane
+    tracked: Plane
+    source: Plane
+    displacement: FlowField | None
     mattes: Instances | None
     fallback: float
 
 
 @dataclass(frozen=True)
 class _Task:
-    """A span to colour: its references ready, the bounding ones first, and what goes with it."""
+    """A span to colour, with its prepared references, the bounding ones first."""
 
     span: Span
-    sources: Sequence[Source]
+    references: Sequence[PreparedReference]
     footage: Footage
     scratch: Scratch
-    looked_at: Callable[[int], None]
+    on_read: Callable[[int], None]
 
 
 class Propagator:
     """Colours spans with one model on one device. Holds no state between spans."""
 
     def __init__(self, model: Model, method: Method, *, device: torch.device) -> None:
+        """Combine a model with a shot's settings.
+
+        Args:
+            model: The colour model.
+            method: The shot's settings.
+            device: Device that the model is on.
+        """
         self._refinement, self._device = model.refinement, device
         self._matching = Matching(model, method, device=device)
 
@@ -101,90 +126,106 @@ class Propagator:
         scratch: Scratch,
         *,
         wanted: Collection[int] | None = None,
-        looked_at: Callable[[int], None] = lambda _: None,
-    ) -> Generator[Colored, None, None]:
-        """The wanted frames of the span, all where None, in the order of the walk. Which are wanted changes no pixel.
+        on_read: Callable[[int], None] = lambda _: None,
+    ) -> Generator[ColoredFrame, None, None]:
+        """Colour the wanted frames of a span, one by one in the order of the walk.
 
-        In scratch one walk hands its tracks to the next. looked_at: called with each frame before it is read, in the
-        thread that asks for the colours; what it raises ends the work.
+        The choice of wanted frames changes no pixel.
+
+        Args:
+            span: The span.
+            footage: The shot's pictures.
+            scratch: Temporary storage for the tracks that one walk leaves for the next.
+            wanted: Frame numbers within the span; None for all.
+            on_read: Called with each frame number before the frame is read, in the consumer's thread. An exception it
+                raises ends the work.
+
+        Yields:
+            One coloured frame after the other.
         """
         wanted = frozenset(span.frames if wanted is None else wanted)
-        sources = [self._source(frame, footage) for frame in _told(span.references, looked_at)]
-        sources += [self._matching.source(None, still) for still in footage.stills]
-        task = _Task(span, sources, footage, scratch, looked_at)
-        if not sources:
-            frames = _told([frame for frame in span.frames if frame in wanted], looked_at)
-            yield from (_grey(frame, footage.lightness(frame)) for frame in frames)
+        references = [self._prepare_reference(frame, footage) for frame in _announce(span.references, on_read)]
+        references += [self._matching.prepare_reference(None, still) for still in footage.stills]
+        task = _Task(span, references, footage, scratch, on_read)
+        if not references:
+            frames = _announce([frame for frame in span.frames if frame in wanted], on_read)
+            yield from (_make_grey(frame, footage.lightness(frame)) for frame in frames)
         elif self._refinement.recurrent and span.between:
-            yield from self._both_ways(task, wanted)
+            yield from self._color_both_ways(task, wanted)
         else:
-            yield from self._one_way(task, wanted)
+            yield from self._color_one_way(task, wanted)
 
     @torch.no_grad()
-    def completed(self, frame: int, footage: Footage) -> Colored:
-        """The frame of a reference whose colour is known in part, with the rest coloured from that part by features.
+    def complete_reference(self, frame: int, footage: Footage) -> ColoredFrame:
+        """Return a reference's frame, its unknown part coloured from its known part by features.
 
-        What is known is as it is, at confidence 1.
+        Known pixels keep their colour, with confidence 1.
+
+        Args:
+            frame: Frame number of the reference.
+            footage: The shot's pictures.
         """
-        source = self._matching.source(frame, footage.keyframe(frame))
-        evidence, refined = self._from_itself(source)
-        known = np.ones(refined.confidence.shape, bool) if source.known is None else source.known
-        colored = _colored(frame, evidence, refined, [source], ())
+        reference = self._matching.prepare_reference(frame, footage.keyframe(frame))
+        evidence, refined = self._refine_from_itself(reference)
+        known = np.ones(refined.confidence.shape, bool) if reference.known is None else reference.known
+        colored = _make_colored(frame, evidence, refined, [reference], ())
         return replace(
             colored,
-            ab=np.where(known[..., None], source.ab, refined.ab),
+            ab=np.where(known[..., None], reference.ab, refined.ab),
             confidence=np.where(known, np.float32(1), refined.confidence),
             tracked=known.astype(np.float32),
-            mattes=source.view.instances,
+            mattes=reference.view.instances,
         )
 
-    def _source(self, frame: int, footage: Footage) -> Source:
-        """The reference of that frame; where its colour is not known, what its own features find, which lends little:
-        a flow that leads there counts as out of sight."""
-        source = self._matching.source(frame, footage.keyframe(frame))
-        if source.known is None or source.known.all():
-            return source
-        _, refined = self._from_itself(source)
+    def _prepare_reference(self, frame: int, footage: Footage) -> PreparedReference:
+        """Prepare a reference; colour its unknown pixels by features from its known ones.
+
+        Those pixels contribute little: flow that leads to them counts as occluded.
+        """
+        reference = self._matching.prepare_reference(frame, footage.keyframe(frame))
+        if reference.known is None or reference.known.all():
+            return reference
+        _, refined = self._refine_from_itself(reference)
         return replace(
-            source,
-            ab=np.where(source.known[..., None], source.ab, refined.ab),
-            certainty=np.where(source.known, np.float32(1), refined.confidence),
+            reference,
+            ab=np.where(reference.known[..., None], reference.ab, refined.ab),
+            certainty=np.where(reference.known, np.float32(1), refined.confidence),
         )
 
-    def _from_itself(self, source: Source) -> tuple[Evidence, Refined]:
-        """A reference's own frame coloured by what is known of it, by features alone."""
-        assert source.frame is not None
-        evidence = self._matching.evidence(source.frame, source.view, [source], [])
+    def _refine_from_itself(self, reference: PreparedReference) -> tuple[Evidence, Refined]:
+        """Colour a reference's own frame from its known pixels, by features alone."""
+        assert reference.frame is not None
+        evidence = self._matching.collect_evidence(reference.frame, reference.view, [reference], [])
         return evidence, self._refinement.refine(evidence, None)
 
-    def _one_way(self, task: _Task, wanted: Collection[int]) -> Iterator[Colored]:
-        """Away from the first reference that bounds the span, or in time from stills alone.
+    def _color_one_way(self, task: _Task, wanted: Collection[int]) -> Iterator[ColoredFrame]:
+        """Colour away from the first bounding reference, or in the order of time if there are only stills.
 
-        A refinement that is not recurrent needs the frame before each wanted one and no more.
+        A refinement that is not recurrent needs only the frame before each wanted one.
         """
-        previous = task.sources[0].state if task.span.bounded else None
+        previous = task.references[0].state if task.span.bounded else None
         _, walk = task.span.walks(wanted)
         if self._refinement.recurrent:
             needed = set(walk)
         else:
-            told = zip(walk, walk[1:], strict=False) if task.span.bounded else ()
-            needed = {*wanted, *(before for before, frame in told if frame in wanted)}
-        for frame, evidence, tracks in self._matched(task, needed=needed):
+            neighbours = zip(walk, walk[1:], strict=False) if task.span.bounded else ()
+            needed = {*wanted, *(before for before, frame in neighbours if frame in wanted)}
+        for frame, evidence, tracks in self._match_frames(task, needed=needed):
             refined = self._refinement.refine(evidence, previous)
             previous = refined.state
             if frame in wanted:
-                yield _colored(frame, evidence, refined, task.sources, tracks)
+                yield _make_colored(frame, evidence, refined, task.references, tracks)
 
-    def _both_ways(self, task: _Task, wanted: Collection[int]) -> Iterator[Colored]:
-        """A recurrent refinement from both ends; the two results mix by distance in time."""
-        first, last = task.sources[:2]
+    def _color_both_ways(self, task: _Task, wanted: Collection[int]) -> Iterator[ColoredFrame]:
+        """Run a recurrent refinement from both ends and blend the two results by distance in time."""
+        first, last = task.references[:2]
         previous = first.state
-        for frame, evidence, tracks in self._matched(task, needed=task.span.frames):
+        for frame, evidence, tracks in self._match_frames(task, needed=task.span.frames):
             refined = self._refinement.refine(evidence, previous)
             previous = refined.state
             task.scratch.save("evidence", frame, evidence)
             if frame in wanted:
-                task.scratch.save("colored", frame, _colored(frame, evidence, refined, task.sources, tracks))
+                task.scratch.save("colored", frame, _make_colored(frame, evidence, refined, task.references, tracks))
         previous = last.state
         back, _ = task.span.walks(wanted)
         for frame in back:
@@ -192,78 +233,88 @@ class Propagator:
             refined = self._refinement.refine(evidence, previous)
             previous = refined.state
             if frame in wanted:
-                colored = task.scratch.take("colored", frame, Colored, device=self._device)
-                early, late = temporal_weights(frame, task.sources[:2])
-                yield replace(colored, ab=early * colored.ab + late * refined.ab)
+                colored = task.scratch.take("colored", frame, ColoredFrame, device=self._device)
+                early, late = temporal_weights(frame, task.references[:2])
+                yield replace(colored, ab=cast(Chroma, early * colored.ab + late * refined.ab))
 
-    def _matched(self, task: _Task, *, needed: Collection[int]) -> Iterator[tuple[int, Evidence, list[Tracks]]]:
-        """The needed frames in the order of the walk, with what speaks for each colour. Matched ahead."""
-        before = task.sources[0].view if task.span.bounded else None
+    def _match_frames(self, task: _Task, *, needed: Collection[int]) -> Iterator[tuple[int, Evidence, list[Tracks]]]:
+        """Yield the needed frames in the order of the walk with the evidence for their colour. Matches one ahead."""
+        previous = task.references[0].view if task.span.bounded else None
 
-        def match(found: tuple[int, View, list[Tracks]]) -> tuple[int, Evidence, list[Tracks]]:
-            nonlocal before
-            frame, view, tracks = found
-            evidence = self._matching.evidence(frame, view, task.sources, tracks)
-            if before and tracks and not self._refinement.recurrent:
+        def match(tracked: tuple[int, View, list[Tracks]]) -> tuple[int, Evidence, list[Tracks]]:
+            nonlocal previous
+            frame, view, tracks = tracked
+            evidence = self._matching.collect_evidence(frame, view, task.references, tracks)
+            if previous and tracks and not self._refinement.recurrent:
                 evidence = replace(
-                    evidence, neighbour_flow=self._matching.neighbour_flow(view, before, tracks[0].neighbour_flow)
+                    evidence, neighbour_flow=self._matching.neighbour_flow(view, previous, tracks[0].neighbour_flow)
                 )
-            before = view
+            previous = view
             return frame, evidence, tracks
 
-        return ahead(match, self._tracked(task, needed=needed))
+        return prefetch(match, self._track_frames(task, needed=needed))
 
-    def _tracked(self, task: _Task, *, needed: Collection[int]) -> Iterator[tuple[int, View, list[Tracks]]]:
-        """The needed frames in the order of the walk, with the tracks to the references that bound the span.
+    def _track_frames(self, task: _Task, *, needed: Collection[int]) -> Iterator[tuple[int, View, list[Tracks]]]:
+        """Yield the needed frames in the order of the walk with the tracks to the references that bound the span.
 
-        Between two references the later one is tracked back first, so that each frame knows both.
+        Between two references the later one is tracked backward first, so that each frame has the tracks to both.
         """
         span = task.span
         if not span.bounded:
-            yield from self._walked(task, None, [frame for frame in span.frames if frame in needed], described=needed)
+            frames = [frame for frame in span.frames if frame in needed]
+            yield from self._walk_frames(task, None, frames, with_features=needed)
             return
         back, outward = span.walks(needed)
         if span.between:
-            for frame, _, track in self._walked(task, task.sources[1], back, described=()):
+            for frame, _, track in self._walk_frames(task, task.references[1], back, with_features=()):
                 if frame in needed:
                     task.scratch.save("tracks", frame, *track)
-        for frame, view, tracks in self._walked(task, task.sources[0], outward, described=needed):
+        for frame, view, tracks in self._walk_frames(task, task.references[0], outward, with_features=needed):
             if frame in needed:
                 if span.between:
                     tracks.append(task.scratch.take("tracks", frame, Tracks, device=self._device))
                 yield frame, view, tracks
 
-    def _walked(
-        self, task: _Task, source: Source | None, frames: Sequence[int], *, described: Collection[int]
+    def _walk_frames(
+        self,
+        task: _Task,
+        reference: PreparedReference | None,
+        frames: Sequence[int],
+        *,
+        with_features: Collection[int],
     ) -> Iterator[tuple[int, View, list[Tracks]]]:
-        """Frame by frame away from a source, with the tracks to it; none where there is no source. Walked ahead.
+        """Yield frames outward from a reference with the tracks to it, or without tracks. Works one frame ahead.
 
-        described: the frames whose features will be asked for, so that these are ready too.
+        with_features: the frames whose features will be needed, so that they are computed ahead too.
         """
-        walk = None if source is None else self._matching.walk(source)
+        walk = None if reference is None else self._matching.start_walk(reference)
 
         @torch.no_grad()
         def advance(frame: int) -> tuple[int, View, list[Tracks]]:
-            view = self._matching.view(task.footage.lightness(frame), task.footage.instances(frame))
-            if frame in described:
-                view.features  # noqa: B018  (computed when they are first looked at)
+            view = self._matching.make_view(task.footage.lightness(frame), task.footage.instances(frame))
+            if frame in with_features:
+                view.features  # noqa: B018  (computed on first use)
             return frame, view, [] if walk is None else [walk.advance(view)]
 
-        return ahead(advance, _told(frames, task.looked_at))
+        return prefetch(advance, _announce(frames, task.on_read))
 
 
-def _colored(
-    frame: int, evidence: Evidence, refined: Refined, sources: Sequence[Source], tracks: Sequence[Tracks]
-) -> Colored:
-    frames = np.array([-1 if source.frame is None else source.frame for source in sources], np.float32)
+def _make_colored(
+    frame: int,
+    evidence: Evidence,
+    refined: Refined,
+    references: Sequence[PreparedReference],
+    tracks: Sequence[Tracks],
+) -> ColoredFrame:
+    frames = np.array([-1 if reference.frame is None else reference.frame for reference in references], np.float32)
     grid = frames[evidence.warp.source.cpu().numpy()].reshape(evidence.grid_lightness.shape)
     size = evidence.lightness.shape[::-1]
-    attention = cv2.resize(grid, size, interpolation=cv2.INTER_NEAREST)
-    carried = frames[[*(flow.reference for flow in evidence.flows), -1]][refined.flow_source]
-    source = np.where(refined.flow_source < 0, attention, carried)
-    nearest = int(np.argmax(temporal_weights(frame, sources[: len(tracks)]))) if tracks else None
+    attention_source = cv2.resize(grid, size, interpolation=cv2.INTER_NEAREST)
+    flow_source = frames[[*(flow.reference for flow in evidence.flows), -1]][refined.flow_source]
+    source = np.where(refined.flow_source < 0, attention_source, flow_source)
+    nearest = int(np.argmax(temporal_weights(frame, references[: len(tracks)]))) if tracks else None
     lost = evidence.warp.fallback.float().mean().item()
-    return Colored(
+    return ColoredFrame(
         frame=frame,
         lightness=evidence.lightness,
         ab=refined.ab,
@@ -276,15 +327,16 @@ def _colored(
     )
 
 
-def _grey(frame: int, lightness: np.ndarray) -> Colored:
-    nothing = np.zeros_like(lightness)
-    return Colored(
-        frame, lightness, np.zeros((*lightness.shape, 2), np.float32), nothing, nothing, nothing - 1, None, None, 0.0
+def _make_grey(frame: int, lightness: Plane) -> ColoredFrame:
+    """Return a frame without colour, at confidence 0."""
+    zero = np.zeros_like(lightness)
+    return ColoredFrame(
+        frame, lightness, np.zeros((*lightness.shape, 2), np.float32), zero, zero, zero - 1, None, None, 0.0
     )
 
 
-def _told(frames: Sequence[int], looked_at: Callable[[int], None]) -> Iterator[int]:
-    """The frames, each told to `looked_at` when it is taken."""
+def _announce(frames: Sequence[int], on_read: Callable[[int], None]) -> Iterator[int]:
+    """Yield the frames, calling `on_read` with each before it is taken."""
     for frame in frames:
-        looked_at(frame)
+        on_read(frame)
         yield frame

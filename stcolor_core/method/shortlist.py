@@ -1,9 +1,9 @@
-"""Where attention looks: for each block of a frame, the blocks of the references that are like it as a whole.
+"""Shortlists for attention: for each block of a frame, the most similar blocks of the references.
 
-Attention over all places (eqs. 3 to 5) costs a product and an exponential for every pair, though at the temperatures in
-use nearly all of the weight lies on few places, and these lie together. Blocks of 4 x 4 cells are compared by the means
-of their features first, and only the places of the likest fifth one by one. On davis that costs 0.01 dB of attention's
-own colour, and saves more than half the time (`benchmarks/attention.py --shortlists`).
+Full attention (Akimoto et al. 2020, eqs. 3 to 5) costs a product and an exponential for every pair of positions. At the
+temperatures in use nearly all the weight is on few positions, which are close together. So blocks of 4 x 4 cells are
+compared by their mean features first, and only the positions of the most similar fifth one by one. On davis this costs
+0.01 dB of the colour by attention alone and saves more than half the time (`benchmarks/attention.py --shortlists`).
 """
 
 from __future__ import annotations
@@ -12,34 +12,48 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-__all__ = ["blocks", "top_blocks"]
+__all__ = ["block_positions", "top_blocks"]
 
-_EDGE = 4  # cells of a block to a side
-_SHARE, _LEAST = 5, 64  # of the blocks of a reference one in so many is looked at, and so many at least
+_SIDE = 4  # cells per side of a block
+_ONE_IN, _AT_LEAST = 5, 64  # a shortlist holds one in five blocks of a reference, and at least 64
 
 
-def blocks(grid: tuple[int, int], device: torch.device) -> Tensor:
-    """(B, 16) int64: the positions of a grid (h, w), block by block; -1 where a block reaches beyond it."""
+def block_positions(grid: tuple[int, int], device: torch.device) -> Tensor:
+    """Return the positions of a grid, grouped into blocks of 4 x 4 cells.
+
+    Args:
+        grid: Height and width (h, w).
+        device: Device of the result.
+
+    Returns:
+        Shape (B, 16), int64; -1 for cells beyond the border of the grid.
+    """
     height, width = grid
     index = torch.arange(height * width, device=device).reshape(grid)
-    index = F.pad(index, (0, -width % _EDGE, 0, -height % _EDGE), value=-1)
-    return index.unfold(0, _EDGE, _EDGE).unfold(1, _EDGE, _EDGE).flatten(2).flatten(0, 1)
+    index = F.pad(index, (0, -width % _SIDE, 0, -height % _SIDE), value=-1)
+    return index.unfold(0, _SIDE, _SIDE).unfold(1, _SIDE, _SIDE).flatten(2).flatten(0, 1)
 
 
-def top_blocks(target: Tensor, places: Tensor, tracked: Tensor, *, references: int) -> Tensor | None:
-    """Which blocks of the references each block of the target is compared with.
+def top_blocks(target: Tensor, reference: Tensor, tracked: Tensor, *, references: int) -> Tensor | None:
+    """Choose the reference blocks that each target block is compared with: tracked ones first, then the most similar.
 
-    target: (B, 16, C) features of the target's blocks, and places: (B', 16, C) of those of all references, zero beyond
-    the edge. tracked: (B, B') bool, where tracking leads, which is taken first.
-    Returns (B, S) int64, None where there are so few that all are looked at.
+    Args:
+        target: Features of the target's blocks, shape (B, 16, C), zero beyond the border.
+        reference: Features of the blocks of all references, shape (B', 16, C), zero beyond the border.
+        tracked: Shape (B, B'), bool: True if tracking leads from the target block to the reference block.
+        references: How many references the B' blocks belong to.
+
+    Returns:
+        Indices into B', shape (B, S), int64; None if the shortlist would hold every block.
     """
-    count = references * max(_LEAST, len(places) // references // _SHARE)
-    if count >= len(places):
+    count = references * max(_AT_LEAST, len(reference) // references // _ONE_IN)
+    if count >= len(reference):
         return None
-    likeness = _mean(target) @ _mean(places).T
-    return likeness.masked_fill_(tracked, torch.inf).topk(count, dim=1).indices
+    similarity = _block_means(target) @ _block_means(reference).T
+    return similarity.masked_fill_(tracked, torch.inf).topk(count, dim=1).indices
 
 
-def _mean(features: Tensor) -> Tensor:
+def _block_means(features: Tensor) -> Tensor:
+    """Return the mean feature of each block over the cells within the grid: (B, 16, C) -> (B, C)."""
     inside = (features != 0).any(dim=2).sum(1, keepdim=True)
     return features.sum(1) / inside.clamp_min(1)

@@ -1,6 +1,6 @@
 """Colour conversions on tensors, with gradients: the curves of `stcolor_core.images.color`, for networks.
 
-L*a*b* is CIE 1976 under D65 (CIE 15:2018, section 8.2.1), sRGB is IEC 61966-2-1, the primaries are Rec.709's.
+CIELAB is CIE 1976 under D65 (CIE 15:2018, section 8.2.1), sRGB is IEC 61966-2-1, with the primaries of Rec.709.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from stcolor_core.images.color import RGB_FROM_NORMAL
 
 __all__ = ["lab_to_srgb", "lab_to_xyz", "lightness", "linear_to_lab", "srgb_decode", "srgb_encode"]
 
-_DELTA = 6 / 29  # below its cube, the cube root gives way to its tangent
+_DELTA = 6 / 29  # below its cube, the tangent replaces the cube root
 _RGB_FROM_XYZ = torch.from_numpy(RGB_FROM_NORMAL)
 
 
 def lab_to_srgb(lightness: Tensor, ab: Tensor) -> Tensor:
-    """Convert L*a*b* to sRGB, clipped to what sRGB can show.
+    """Convert CIELAB to sRGB, clipped to the sRGB gamut.
 
     Args:
         lightness: L*, shape (..., H, W), 0..100.
@@ -31,32 +31,56 @@ def lab_to_srgb(lightness: Tensor, ab: Tensor) -> Tensor:
 
 
 def lab_to_xyz(lightness: Tensor, ab: Tensor) -> Tensor:
-    """Convert L*a*b* to X/Xn, Y/Yn and Z/Zn. Shapes as in `lab_to_srgb`."""
+    """Return X/Xn, Y/Yn and Z/Zn of CIELAB, shape (..., 3, H, W).
+
+    Args:
+        lightness: L*, shape (..., H, W), 0..100.
+        ab: a* and b*, shape (..., 2, H, W).
+    """
     fy = (lightness + 16) / 116
     f = torch.stack([fy + ab[..., 0, :, :] / 500, fy, fy - ab[..., 1, :, :] / 200], dim=-3)
     return torch.where(f > _DELTA, f**3, 3 * _DELTA**2 * (f - 4 / 29))
 
 
 def linear_to_lab(linear: Tensor) -> Tensor:
-    """Convert scene-linear Rec.709, shape (..., 3, H, W), to L*a*b* of the same shape."""
+    """Return CIELAB of scene-linear Rec.709.
+
+    Args:
+        linear: Shape (..., 3, H, W); diffuse white is 1.
+
+    Returns:
+        L*, a* and b*, in the same shape.
+    """
     xyz = torch.einsum("xr,...rhw->...xhw", torch.linalg.inv(_RGB_FROM_XYZ).to(linear), linear)
     fx, fy, fz = _compress(xyz).unbind(-3)
     return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=-3)
 
 
 def lightness(luminance: Tensor) -> Tensor:
-    """Return L* of relative luminance, any shape; diffuse white, 1.0, is L* 100."""
+    """Return L* of relative luminance.
+
+    Args:
+        luminance: Any shape; diffuse white, 1.0, has L* 100.
+    """
     return 116 * _compress(luminance) - 16
 
 
 def srgb_encode(linear: Tensor) -> Tensor:
-    """Return the sRGB code values of linear light, any shape; neither negative values nor those above 1 are clipped."""
-    # the power's slope at 0 is infinite, and would reach the gradient through the branch that is not taken
+    """Return the sRGB code values of linear light, without clipping.
+
+    Args:
+        linear: Any shape; may be negative or above 1.
+    """
+    # The power has an infinite slope at 0, which would reach the gradient through the branch that is not taken.
     return torch.where(linear > 0.0031308, 1.055 * linear.clamp_min(1e-4) ** (1 / 2.4) - 0.055, 12.92 * linear)
 
 
 def srgb_decode(encoded: Tensor) -> Tensor:
-    """Return the linear light of sRGB code values 0..1, any shape: the inverse of `srgb_encode`."""
+    """Return the linear light of sRGB code values: the inverse of `srgb_encode`.
+
+    Args:
+        encoded: Any shape, 0..1.
+    """
     return torch.where(encoded > 0.04045, ((encoded.clamp_min(0) + 0.055) / 1.055) ** 2.4, encoded / 12.92)
 
 

@@ -1,1 +1,1 @@
-"""The models there are, and their weights on disk."""
+"""The registered models and their weights on disk."""

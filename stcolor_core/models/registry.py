@@ -1,6 +1,6 @@
-"""The registry of models: a name -> features, refinement and the weights on disk that they need.
+"""Look up models by name: their features, their refinement and the weights on disk that they need.
 
-Nothing here ever downloads: what others publish is added by hand (`weight_files`).
+Nothing is ever downloaded: published weights are added by hand (`weight_files`).
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
 __all__ = [
     "ENTRIES",
     "AddedModel",
-    "Entry",
     "ModelInfo",
+    "RegistryEntry",
     "add",
     "build",
     "digest",
     "folder",
     "installed",
+    "is_recurrent",
+    "list_models",
     "load_weights",
-    "recurrent",
-    "registered",
     "verify",
     "weight_paths",
 ]
@@ -53,9 +53,14 @@ _SHIPPED = Path(__file__).parents[1] / "weights"
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """A colour model, or a detector that tracking can use.
+    """A colour model, or a detector for tracking.
 
-    licence: of its weights. weights: names of those it needs in `folder()`. present: whether all of them are there.
+    Attributes:
+        name: Its name in the registry.
+        summary: One line about it.
+        licence: The licence of its weights.
+        weights: Names of the weights that it needs in `folder()`.
+        present: Whether all of these are there.
     """
 
     name: str
@@ -66,16 +71,16 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class RegistryEntry:
     """A row of the registry: a colour model, or a detector.
 
     Attributes:
         summary: One line about it, for `stcolor models list`.
-        licence: Of its weights.
-        build: Builds the model on a device, with a refinement in place of its own if one is given. None for a detector.
+        licence: The licence of its weights.
+        build: Builds the model on a device, with another refinement than its own if one is given. None for a detector.
         weights: Names of the weights that the user adds (`weight_files`).
         shipped: File names of the weights that come with this package.
-        recurrent: Whether its refinement is (see `Refinement.recurrent`).
+        recurrent: Whether its refinement is recurrent (`Refinement.recurrent`).
     """
 
     summary: str
@@ -86,53 +91,76 @@ class Entry:
     recurrent: bool = False
 
 
-def registered() -> list[ModelInfo]:
-    """Every model and detector there is, whether its weights are present or not."""
-    there = set(installed())
+def list_models() -> list[ModelInfo]:
+    """Return all models and detectors, with and without their weights."""
+    present = set(installed())
     return [
         ModelInfo(
             name=name,
             summary=entry.summary,
             licence=entry.licence,
             weights=entry.weights,
-            present=there.issuperset(entry.weights),
+            present=present.issuperset(entry.weights),
         )
         for name, entry in ENTRIES.items()
     ]
 
 
 def weight_paths() -> list[Path]:
-    """The files of all weights that are there: those that come with this package, and those that were added."""
+    """Return the files of all weights: those that come with this package, and those that were added."""
     return [*sorted(_SHIPPED.glob("*.safetensors")), *(folder() / f"{name}.safetensors" for name in installed())]
 
 
-def recurrent(name: str) -> bool:
-    """Whether a frame's colour depends on the colour of the frame before it, so that a span is coloured in one go."""
+def is_recurrent(name: str) -> bool:
+    """Return whether a frame's colour depends on the colour of the frame before it.
+
+    The frames of a span are then coloured in one go.
+
+    Args:
+        name: The model's name; False for an unknown one.
+    """
     return name in ENTRIES and ENTRIES[name].recurrent
 
 
 def digest(name: str) -> str:
-    """16 hex digits that change with any weights that decide the model's pixels. Raises as `build` does."""
-    weights = _needed(name)
+    """Return a digest of the weights that affect the model's pixels.
+
+    Args:
+        name: The model's name.
+
+    Returns:
+        16 hexadecimal digits.
+
+    Raises:
+        BadRequest: If there is no such model.
+        ModelError: If its weights are missing.
+    """
+    weights = _require_weights(name)
     parts = [recorded_checksum(weight) for weight in weights]
     parts += [checksum(_SHIPPED / file) for file in sorted(ENTRIES[name].shipped)]
     return hashlib.sha256("\n".join([name, *parts]).encode()).hexdigest()[:16]
 
 
 def build(name: str, *, device: torch.device | str, refinement: Refinement | None = None) -> Model:
-    """The colour model of that name, its networks on `device`, ready to run.
+    """Return a colour model that is ready to run.
 
-    refinement: in place of the model's own, whose weights are then not looked at.
-    Raises BadRequest where there is no such model, ModelError where its weights are missing or damaged.
+    Args:
+        name: The model's name.
+        device: The device of its networks.
+        refinement: Replaces the model's own refinement, whose weights are then not read; None for the model's own.
+
+    Raises:
+        BadRequest: If there is no such model.
+        ModelError: If its weights are missing or damaged.
     """
     entry = ENTRIES.get(name)
     if entry is None or entry.build is None:
-        models = ", ".join(known for known, each in ENTRIES.items() if each.build)
+        models = ", ".join(known for known, candidate in ENTRIES.items() if candidate.build)
         raise BadRequest(f"There is no model {name!r}. Use one of {models}.")
     return entry.build(device, refinement)
 
 
-def _standard(device: torch.device | str, refinement: Refinement | None) -> Model:
+def _build_standard(device: torch.device | str, refinement: Refinement | None) -> Model:
     from stcolor_core.method.features.standard import TEMPERATURE, StandardFeatures
     from stcolor_core.method.model import Model
     from stcolor_core.method.refinement.learned import WEIGHTS, LearnedRefinement, load_mixing_net
@@ -149,16 +177,18 @@ def _standard(device: torch.device | str, refinement: Refinement | None) -> Mode
     )
 
 
-def _exemplar(device: torch.device | str, refinement: Refinement | None) -> Model:
+def _build_exemplar(device: torch.device | str, refinement: Refinement | None) -> Model:
     from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
     from stcolor_core.method.model import Model
     from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 
-    vgg, correspondence, color = _needed("exemplar")
+    vgg, correspondence, color = _require_weights("exemplar")
     return Model(
         name="exemplar",
-        features=ExemplarFeatures(_ready(VGG19, vgg, device), _ready(CorrespondenceNet, correspondence, device)),
-        refinement=refinement or ExemplarRefinement(_ready(ColorNet, color, device)),
+        features=ExemplarFeatures(
+            _load_network(VGG19, vgg, device), _load_network(CorrespondenceNet, correspondence, device)
+        ),
+        refinement=refinement or ExemplarRefinement(_load_network(ColorNet, color, device)),
         temperature=0.01,
         radius=9,
         color_features=True,
@@ -170,8 +200,8 @@ def _exemplar(device: torch.device | str, refinement: Refinement | None) -> Mode
 N = TypeVar("N", bound="nn.Module")
 
 
-def _ready(kind: type[N], weights: str, device: torch.device | str) -> N:
-    """The network with its weights, on the device, for inference."""
+def _load_network(kind: type[N], weights: str, device: torch.device | str) -> N:
+    """Return the network with its weights, on the device, for inference."""
     import torch
 
     with torch.device("meta"):
@@ -180,32 +210,32 @@ def _ready(kind: type[N], weights: str, device: torch.device | str) -> N:
     return network.to(device).eval().requires_grad_(False)
 
 
-def _needed(model: str) -> tuple[str, ...]:
-    """Names of the weights a model needs, all of them there."""
+def _require_weights(model: str) -> tuple[str, ...]:
+    """Return the names of the weights that a model needs. Raises ModelError if one is missing."""
     if model not in ENTRIES:
         raise BadRequest(f"There is no model {model!r}. Use one of {', '.join(ENTRIES)}.")
     weights = ENTRIES[model].weights
-    there = installed()
-    if absent := [name for name in weights if name not in there]:
+    present = installed()
+    if absent := [name for name in weights if name not in present]:
         raise missing(absent)
     return weights
 
 
-ENTRIES: dict[str, Entry] = {
-    "standard": Entry(
+ENTRIES: dict[str, RegistryEntry] = {
+    "standard": RegistryEntry(
         summary="The default: EfficientNet-Lite0 features with local descriptors; nothing to add.",
         licence="Apache-2.0",
-        build=_standard,
+        build=_build_standard,
         shipped=("standard_features.safetensors", "standard_refinement.safetensors"),
     ),
-    "exemplar": Entry(
+    "exemplar": RegistryEntry(
         summary="Deep Exemplar-based Video Colorization (Zhang et al. 2019).",
         licence="MIT",
-        build=_exemplar,
+        build=_build_exemplar,
         weights=("vgg19_conv", "nonlocal_net_iter_76000", "colornet_iter_76000"),
         recurrent=True,
     ),
-    "maskrcnn_resnet50_fpn_v2": Entry(
+    "maskrcnn_resnet50_fpn_v2": RegistryEntry(
         summary="Finds the instances of --tracking instance and instance+dense (torchvision, COCO).",
         licence="BSD-3-Clause",
         weights=("maskrcnn_resnet50_fpn_v2",),

@@ -1,6 +1,7 @@
-"""Weights that others publish, kept on disk as safetensors beside a small manifest with their checksum.
+"""Store weights that others publish as safetensors files, each with a small manifest that holds its checksum.
 
-They are added once by hand, checked against the network they are for. Nothing here downloads, and no pickle is run.
+They are added once by hand and checked against the network that they belong to. Nothing is downloaded, and no pickled
+code is run.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ __all__ = [
     "verify",
 ]
 
-# What torch and safetensors raise on a file that is damaged, or that holds more than tensors.
+# Raised by torch and safetensors for a file that is damaged, or that holds more than tensors.
 _UNREADABLE = (
     *(AssertionError, AttributeError, EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError),
     *(pickle.UnpicklingError, struct.error, zipfile.BadZipFile, SafetensorError),
@@ -47,7 +48,13 @@ _UNREADABLE = (
 
 @dataclass(frozen=True, kw_only=True)
 class AddedModel:
-    """Weights that `add` took: their name, the safetensors file they are in now, its SHA-256 in hex."""
+    """Weights that `add` stored.
+
+    Attributes:
+        name: The name of the weights.
+        path: The safetensors file.
+        sha256: Its SHA-256 in hexadecimal digits.
+    """
 
     name: str
     path: Path
@@ -56,7 +63,13 @@ class AddedModel:
 
 @dataclass(frozen=True)
 class _Published:
-    """Weights that others publish. network: where the module is whose state dict they are, as for `pkgutil`."""
+    """Weights that others publish.
+
+    Attributes:
+        file: The name of the published file.
+        url: The address of the download.
+        network: The class of the network, in the notation of `pkgutil.resolve_name`.
+    """
 
     file: str
     url: str
@@ -83,53 +96,72 @@ _WEIGHTS = {
 
 
 def folder() -> Path:
-    """Where added weights lie: $STCOLOR_MODELS_DIR, else stcolor/models in the platform's folder for user data."""
+    """Return the folder of added weights: $STCOLOR_MODELS_DIR, else stcolor/models in the user's data folder."""
     if chosen := os.environ.get("STCOLOR_MODELS_DIR"):
         return Path(chosen).expanduser()
     return user_folder("data") / "models"
 
 
 def installed() -> list[str]:
-    """Names of the weights in `folder()`. Says nothing of their checksums: see `verify`."""
+    """Return the names of the weights in `folder()`. Their checksums are not checked: see `verify`."""
     return [name for name in _WEIGHTS if _path(name).is_file() and _manifest(name).is_file()]
 
 
 def add(paths: Iterable[Path]) -> list[AddedModel]:
-    """Take published weights into `folder()` as safetensors with a checksum.
+    """Store published weights in `folder()` as safetensors with a checksum.
 
-    paths: .pth state dicts (tensors alone are read, code never runs) or .safetensors, each recognised by its keys and
-    shapes, not by its name. Raises ModelError, before anything is written, where one of them is missing, damaged, holds
-    more than tensors or fits no network; and where the folder cannot be written.
+    Args:
+        paths: .pth state dicts, of which only the tensors are read and no code is run, or .safetensors files. They are
+            recognised by their keys and shapes, not by their names.
+
+    Returns:
+        The stored weights, in order.
+
+    Raises:
+        ModelError: Before anything is written, if a file is missing, damaged, holds more than tensors or fits no
+            network; and if the folder cannot be written.
     """
     recognised = [_recognise(path, _read(path)) for path in paths]
     return [_store(name, tensors) for name, tensors in recognised]
 
 
 def verify() -> list[str]:
-    """Compute every checksum again. Returns one line per problem, with its remedy; none where all is well."""
+    """Compute all checksums again.
+
+    Returns:
+        One line for each problem, with its remedy; empty if there is none.
+    """
     problems = []
     for name in _WEIGHTS:
         if _path(name).exists() or _manifest(name).exists():
             try:
-                _verified(name)
+                _verified_path(name)
             except ModelError as error:
                 problems.append(str(error))
     return problems
 
 
 def load_weights(name: str) -> dict[str, Tensor]:
-    """The state dict of the weights of that name, on the CPU, as `add` stored it.
+    """Return the state dict of stored weights, on the CPU.
 
-    Raises ModelError where they are missing, saying where to get them and how to add them, or of a wrong checksum.
+    Args:
+        name: The name of the weights.
+
+    Raises:
+        ModelError: If the weights are missing, with their address and how to add them, or if their checksum is wrong.
     """
     from safetensors.torch import load_file
 
-    state: dict[str, Tensor] = load_file(_verified(name))
+    state: dict[str, Tensor] = load_file(_verified_path(name))
     return state
 
 
 def missing(names: list[str]) -> ModelError:
-    """The error that says which files are missing, where they are published and how to add them."""
+    """Return the error for missing weights: which files, where they are published and how to add them.
+
+    Args:
+        names: Names of the weights; at least one.
+    """
     files = [_WEIGHTS[name].file for name in names]
     return ModelError(
         f"Weights missing from {folder()}: {', '.join(files)}. "
@@ -145,21 +177,28 @@ def _manifest(name: str) -> Path:
     return folder() / f"{name}.json"
 
 
-def _verified(name: str) -> Path:
-    """The file of the weights of that name, its checksum found right."""
+def _verified_path(name: str) -> Path:
+    """Return the file of stored weights once its checksum is verified."""
     expected = recorded_checksum(name)
     path = _path(name)
     try:
-        found = checksum(path)
+        actual = checksum(path)
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror}). {_remedy(name)}") from None
-    if found != expected:
-        raise ModelError(f"{path} has not the checksum it was added with: it is damaged or changed. {_remedy(name)}")
+    if actual != expected:
+        raise ModelError(f"{path} does not match its recorded checksum: it is damaged or changed. {_remedy(name)}")
     return path
 
 
 def recorded_checksum(name: str) -> str:
-    """SHA-256 of the weights as they were added, in hex. Raises ModelError where they are missing."""
+    """Return the SHA-256 of weights as they were added, in hexadecimal digits.
+
+    Args:
+        name: The name of the weights.
+
+    Raises:
+        ModelError: If the weights or their manifest are missing or damaged.
+    """
     if not _path(name).is_file():
         raise missing([name])
     try:
@@ -173,7 +212,11 @@ def _remedy(name: str) -> str:
 
 
 def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
+    """Return the SHA-256 of a file in hexadecimal digits.
+
+    Args:
+        path: The file.
+    """
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -182,23 +225,23 @@ def checksum(path: Path) -> str:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """Named tensors from a file of weights that may come from anywhere."""
+    """Read the tensors of a file of weights from an untrusted source."""
     import torch
     from safetensors.torch import load_file
 
     if not path.is_file():
-        raise ModelError(f"There is no file {path}. Give the files of weights themselves.")
+        raise ModelError(f"There is no file {path}. Give the paths of weight files.")
     if path.suffix.lower() == ".zip":
         raise ModelError(f"{path} is an archive. Unpack it and add the .pth files in it.")
     try:
         if path.suffix.lower() == ".safetensors":
             state = load_file(path)
-        else:  # torch's older format is no zip, and cannot be mapped
+        else:  # torch's older format is not a zip file and cannot be memory-mapped
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except _UNREADABLE:
-        raise ModelError(f"{path} is damaged, or holds code besides weights: refused. Download it again.") from None
+        raise ModelError(f"{path} is damaged, or contains code besides weights. Download it again.") from None
     if not isinstance(state, Mapping) or not all(_is_plain(key, value) for key, value in state.items()):
-        raise ModelError(f"{path} holds no plain state dict. Add the published file, not a training checkpoint.")
+        raise ModelError(f"{path} is not a plain state dict. Add the published file, not a training checkpoint.")
     return dict(state)
 
 
@@ -211,22 +254,24 @@ def _is_plain(key: object, value: object) -> bool:
 
 
 def _recognise(path: Path, state: dict[str, Tensor]) -> tuple[str, dict[str, Tensor]]:
-    """The name of the weights in a state dict, and its tensors with the types the network has."""
+    """Return the name of the weights in a state dict, and the tensors in the types of the network."""
     import torch
 
     for name, published in _WEIGHTS.items():
         with torch.device("meta"):
             expected: dict[str, Tensor] = pkgutil.resolve_name(published.network)().state_dict()
         if _shapes(state) == _shapes(expected):
-            # a file may store several tensors as views of one
+            # A file may store several tensors as views of one.
             copies = {key: state[key].to(like.dtype, copy=True) for key, like in expected.items() if key in state}
             return name, {key: value.contiguous() for key, value in copies.items()}
     files = ", ".join(published.file for published in _WEIGHTS.values())
-    raise ModelError(f"{path} is none of the weights known here ({files}): its {len(state)} tensors fit no network.")
+    raise ModelError(
+        f"{path} is not one of the known weights ({files}): its {len(state)} tensors fit no network. Add a listed file."
+    )
 
 
 def _shapes(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    # the batch counters of batch norm decide nothing, and older files lack them
+    # The batch counters of batch norm have no effect, and older files lack them.
     return {key: tuple(value.shape) for key, value in state.items() if not key.endswith(".num_batches_tracked")}
 
 
@@ -243,13 +288,13 @@ def _store(name: str, state: dict[str, Tensor]) -> AddedModel:
     except OSError as error:
         raise ModelError(
             f"{folder()} cannot be written ({error.strerror or error}). "
-            "Make room there, or set STCOLOR_MODELS_DIR to another folder."
+            "Free space there, or set STCOLOR_MODELS_DIR to another folder."
         ) from None
     return AddedModel(name=name, path=_path(name), sha256=sha256)
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write a file that is there whole or not at all."""
+    """Write a file atomically."""
     with atomic_path(path) as partial, partial.open("wb") as file:
         file.write(data)
         file.flush()

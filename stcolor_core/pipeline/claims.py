@@ -1,7 +1,8 @@
-"""Who is writing where: two runs never mix two versions of a shot in one folder.
+"""Claims on an output folder: two runs never mix two versions of a shot in it.
 
-A run leaves a small file beside the frames while it writes. Another run of the very same shot, such as a second task of
-a farm, may join: its frames are the same to the bit. A run of anything else is refused in one line.
+While a run writes, it keeps a small claim file beside the frames. Another run of the same state of the shot, such as a
+second farm task, may join, because it writes identical frames. A run of any other state is refused with a one-line
+error.
 """
 
 from __future__ import annotations
@@ -31,32 +32,32 @@ __all__ = ["Claim"]
 
 logger = logging.getLogger(__name__)
 
-_SIGN_OF_LIFE_SECONDS = 15.0
-_DEAD_SECONDS = 120.0  # without a sign of life, of a run on another machine; of one here its process tells
+_HEARTBEAT_SECONDS = 15.0
+_DEAD_SECONDS = 120.0  # without a heartbeat, for a run on another machine; a local run is checked by its process
 _FRESH_SECONDS, _TRIES = 1.0, 10
 
 
 @dataclass(frozen=True)
-class _Other:
+class _OtherClaim:
     path: Path
     state: str
-    who: str
+    owner: str
 
 
 class Claim:
-    """The right to write one state of a shot under an output pattern, for as long as the `with` block lasts.
+    """The right to write one state of a shot to an output pattern while the `with` block runs.
 
     Args:
         output: The pattern of the frames.
-        state: What decides the pixels, as a digest.
+        state: A digest of everything that decides the pixels (`Digests.of_shot`).
 
     Raises:
-        OutputError: On entry, if another run writes another state there, or the folder cannot be written.
+        OutputError: On entry, if another run is writing another state there, or if the folder cannot be written.
     """
 
     def __init__(self, output: FramePattern, *, state: str) -> None:
         self._output, self._state = output, state
-        # short, whatever the frames are called
+        # a hash, so that the name stays short however long the frames' names are
         self._name = hashlib.sha256(f"{output.head}/{output.tail}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
         self._path: Path | None = None
         self._made_folder = False
@@ -72,7 +73,7 @@ class Claim:
                 f"The output folder {self._output.folder} cannot be written to ({error.strerror}). "
                 "Check its rights and the disk, or choose another output folder."
             ) from None
-        threading.Thread(target=self._live, name="claim", daemon=True).start()
+        threading.Thread(target=self._beat, name="claim", daemon=True).start()
         return self
 
     def __exit__(
@@ -81,14 +82,17 @@ class Claim:
         self._ended.set()
         self._withdraw()
         if self._made_folder:
-            with suppress(OSError):  # it holds frames
+            with suppress(OSError):  # the folder holds frames
                 self._output.folder.rmdir()
 
     def _take(self) -> None:
-        """Announce this run, then look for others: of two that come at once each sees the other, and both try again."""
+        """Write this run's claim, then look for others.
+
+        Two runs that start at the same moment see each other's claim; both withdraw and try again.
+        """
         for attempt in range(_TRIES):
             self._announce()
-            others = [other for other in self._others() if other.state != self._state]
+            others = [other for other in self._other_claims() if other.state != self._state]
             if not others:
                 return
             fresh = all(self._age(other.path) < _FRESH_SECONDS for other in others)
@@ -97,14 +101,14 @@ class Claim:
                 time.sleep(secrets.randbelow(200) / 1000)  # they may be about to withdraw as well
                 continue
             raise OutputError(
-                f"{self._output.text} is being written by {others[0].who}, from another state of the shot. "
-                "Wait for its end, stop it, or give another --output."
+                f"{self._output.text} is being written by {others[0].owner}, from another state of the shot. "
+                "Wait until it ends, stop it, or give another --output."
             )
 
     def _announce(self) -> None:
         self._path = self._output.folder / f".{self._name}.{secrets.token_hex(4)}.claim"
         with atomic_path(self._path) as partial:
-            partial.write_text(json.dumps({"state": self._state, **_who_we_are()}), encoding="utf-8")
+            partial.write_text(json.dumps({"state": self._state, **_own_process()}), encoding="utf-8")
 
     def _withdraw(self) -> None:
         if self._path is not None:
@@ -112,63 +116,63 @@ class Claim:
                 self._path.unlink(missing_ok=True)
             self._path = None
 
-    def _others(self) -> list[_Other]:
-        """The live claims of others on this pattern; what dead runs left is removed."""
+    def _other_claims(self) -> list[_OtherClaim]:
+        """Return the live claims of other runs on this pattern, and remove the claims of dead runs."""
         assert self._path is not None
-        found = []
+        claims = []
         for path in self._output.folder.glob(f".{self._name}.*.claim"):
             if path != self._path and (other := self._read(path)) is not None:
-                found.append(other)
-        return found
+                claims.append(other)
+        return claims
 
-    def _read(self, path: Path) -> _Other | None:
+    def _read(self, path: Path) -> _OtherClaim | None:
         try:
             data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             state, host, pid, begun = str(data["state"]), str(data["host"]), int(data["pid"]), float(data["begun"])
-            alive = _lives(pid, begun) if host == _host() else self._age(path) < _DEAD_SECONDS
-        except (OSError, ValueError, LookupError, TypeError):  # it has ended by now, or nobody's
+            alive = _is_running(pid, begun) if host == _host() else self._age(path) < _DEAD_SECONDS
+        except (OSError, ValueError, LookupError, TypeError):  # the run has just ended, or this is not a claim
             return None
         if not alive:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
             return None
         since = datetime.fromtimestamp(begun).strftime("%H:%M")
-        return _Other(path, state, f"process {pid} on {host.partition('/')[0]} (begun at {since})")
+        return _OtherClaim(path, state, f"process {pid} on {host.partition('/')[0]} (started at {since})")
 
     def _age(self, path: Path) -> float:
-        """Seconds between another run's last sign of life and this claim, by the clock of the disk itself."""
+        """Return the seconds from another run's last heartbeat to this claim, by the file system's clock."""
         assert self._path is not None
         try:
             return self._path.stat().st_mtime - path.stat().st_mtime
-        except OSError:  # it has ended by now
+        except OSError:  # the run has just ended
             return 0.0
 
-    def _live(self) -> None:
-        while not self._ended.wait(_SIGN_OF_LIFE_SECONDS):
+    def _beat(self) -> None:
+        while not self._ended.wait(_HEARTBEAT_SECONDS):
             path = self._path
             if path is not None:
                 with suppress(OSError):
                     os.utime(path)
 
 
-def _who_we_are() -> dict[str, str | int | float]:
+def _own_process() -> dict[str, str | int | float]:
     own = psutil.Process()
     return {"host": _host(), "pid": own.pid, "begun": own.create_time()}
 
 
 def _host() -> str:
-    """This machine, and on Linux the space its process numbers are of: containers may share a name."""
+    """Return this machine's name and, on Linux, its PID namespace: containers may share a machine name."""
     try:
         return f"{platform.node()}/{Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return platform.node()
 
 
-def _lives(pid: int, begun: float) -> bool:
+def _is_running(pid: int, begun: float) -> bool:
     try:
         process = psutil.Process(pid)
         return bool(abs(process.create_time() - begun) < 1 and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.AccessDenied:  # another user's
+    except psutil.AccessDenied:  # it belongs to another user
         return True
     except psutil.Error:
         return False

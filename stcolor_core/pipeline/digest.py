@@ -1,4 +1,4 @@
-"""What decides a frame's pixels, as a short digest: a frame that carries it need not be computed again."""
+"""A short digest of everything that decides a frame's pixels: a frame that carries it need not be computed again."""
 
 from __future__ import annotations
 
@@ -15,20 +15,23 @@ from stcolor_core.shots.spans import Span
 
 __all__ = ["Digests"]
 
-_IN_BOUNDS = ("cuts", "references")  # what they come to for a frame is said by its span
-_ELSEWHERE = ("detector", "detector_weights", "detector_config")  # by what is in them
+_COVERED_BY_BOUNDS = ("cuts", "references")  # a frame's span already says what these settings mean for it
+_COVERED_BY_CONTENT = ("detector", "detector_weights", "detector_config")  # these count by the content of their files
 
 
 class Digests:
     """Digests of a shot's frames.
 
-    Plates and mattes count by size and time of change; references and stills, which are few, by their bytes; colour
-    spaces by what they do, whatever their name. Where a file lies does not count, so a shot that was moved stays valid.
+    Plates and mattes count by size and modification time; references and stills, which are few, by their bytes; colour
+    spaces by their transforms, whatever their names. The location of a file does not count, so a shot that is moved to
+    another folder stays valid.
 
     Args:
-        canvas: The union of the plate's data windows.
+        shot: The shot; its tracking must be resolved.
+        inputs: The shot's files.
+        canvas: The union of the plate's data windows: x, y, width, height.
         model: Digest of the model's weights.
-        detector: Digest of the detector that tracking uses, None without one.
+        detector: Digest of the detector that tracking uses; None if it uses none.
     """
 
     def __init__(
@@ -43,10 +46,11 @@ class Digests:
         self._shot, self._inputs = shot, inputs
         self._with_mattes = shot.method.uses_instances
         method = asdict(shot.method)
+        covered = (*_COVERED_BY_BOUNDS, *_COVERED_BY_CONTENT)
         self._settings = {
             "version": __version__,
             "model": model,
-            "method": {name: method[name] for name in method if name not in (*_IN_BOUNDS, *_ELSEWHERE)},
+            "method": {name: method[name] for name in method if name not in covered},
             "detector": detector,
             "colorspace": shot.plate.colorspace,
             "layer": shot.plate.layer,
@@ -58,15 +62,23 @@ class Digests:
         }
 
     def of_span(self, span: Span) -> str:
-        """The digest of every frame of a span."""
+        """Return the digest that every frame of a span carries, except for references.
+
+        Args:
+            span: A span of this shot.
+        """
         return self._of(span.reads, span.references, [span.before, span.after, *span.others])
 
     def of_reference(self, frame: int) -> str:
-        """The digest of a reference frame, which keeps its own colour."""
+        """Return the digest of a reference frame, which keeps its own colour.
+
+        Args:
+            frame: The number of a reference frame.
+        """
         return self._of((frame,), (frame,), [frame])
 
     def of_shot(self) -> str:
-        """The digest of all that decides the pixels of any frame: two runs with the same give the same version."""
+        """Return the digest of everything that decides any frame's pixels: equal digests give the same version."""
         bounds = [self._shot.method.cuts, self._shot.method.references]
         return self._of(tuple(self._inputs.frames), tuple(self._inputs.references), bounds)
 

@@ -1,4 +1,4 @@
-"""What lies where a shot's frames go: what is valid is kept, what somebody has changed is never overwritten unasked."""
+"""The files at a shot's output paths: valid frames are kept, and a user's own work is overwritten only on request."""
 
 from __future__ import annotations
 
@@ -11,20 +11,23 @@ from typing import Any
 
 from stcolor_core.files.links import copy_or_link
 from stcolor_core.files.stat_cache import Status
-from stcolor_core.images.frame_files import frame_state, is_as_written
+from stcolor_core.images.frame_files import frame_state, is_unmodified
 from stcolor_core.images.sequences import FramePattern
 
-__all__ = ["Existing", "Found", "FrameStanding"]
+__all__ = ["ExistingFrame", "ExistingFrames", "OutputState"]
 
-_AT_ONCE = 16  # files looked at in threads: they wait for the disk
+_THREADS = 16  # files inspected at once; the threads mostly wait for the disk
 
 
-class FrameStanding(Enum):
-    """How a file stands towards the frame that is to be there.
+class OutputState(Enum):
+    """The state of a file at the path of an output frame, compared with the frame that a run would write.
 
-    MISSING: nothing is there, or an empty or truncated frame of ours. STALE: an unchanged frame of ours, of another
-    state of the shot, that may be written. VALID: the very frame. CHANGED: a valid frame that somebody has painted
-    over. FOREIGN: anything else that is not known to be ours and unchanged.
+    Attributes:
+        MISSING: There is no file, or an empty or truncated frame of ours.
+        STALE: An unchanged frame of ours, from another state of the shot. It may be overwritten.
+        VALID: Exactly the frame that a run would write.
+        CHANGED: A valid frame that somebody has painted over.
+        FOREIGN: Any other file that is not known to be ours and unchanged.
     """
 
     MISSING = "missing"
@@ -34,103 +37,140 @@ class FrameStanding(Enum):
     FOREIGN = "foreign"
 
     @property
-    def stays(self) -> bool:
-        """Whether the file is left as it is unless its frame is forced."""
-        return self in (FrameStanding.VALID, FrameStanding.CHANGED, FrameStanding.FOREIGN)
+    def is_kept(self) -> bool:
+        """Return whether the file stays as it is unless the run is forced to write it again."""
+        return self in (OutputState.VALID, OutputState.CHANGED, OutputState.FOREIGN)
 
     @property
     def is_others_work(self) -> bool:
-        """Whether somebody else's work is in it."""
-        return self in (FrameStanding.CHANGED, FrameStanding.FOREIGN)
+        """Return whether the file may hold somebody else's work."""
+        return self in (OutputState.CHANGED, OutputState.FOREIGN)
 
 
 @dataclass(frozen=True)
-class Found:
-    """A file as it was looked at. status: None where there is none. metadata: what its header says."""
+class ExistingFrame:
+    """The file at the path of one output frame, as it was when it was inspected.
 
-    standing: FrameStanding
+    Attributes:
+        state: How the file compares with the frame that a run would write.
+        status: Size and modification time; None if there is no file.
+        metadata: The attributes of the file's header; empty if there is no file.
+    """
+
+    state: OutputState
     status: Status | None
     metadata: Mapping[str, Any]
 
     @property
     def confidence(self) -> float | None:
-        """The frame's mean confidence, 0..1; None where it does not say."""
+        """Return the frame's mean confidence, 0..1; None if the file does not hold one."""
         try:
             return float(self.metadata["stcolor/confidence"])
         except (LookupError, TypeError, ValueError):
             return None
 
 
-class Existing:
-    """The files at a shot's output, and those of the version that it may reuse.
+class ExistingFrames:
+    """The files at a shot's output paths, and those of an earlier version whose frames may be reused.
 
-    link: whether frames are reused by links in place of copies.
+    Args:
+        output: The pattern of the output frames.
+        earlier: The pattern of the version to reuse; None if there is none.
+        link: Reuse frames by hard links instead of copies.
     """
 
-    def __init__(self, output: FramePattern, reuse: FramePattern | None, *, link: bool) -> None:
-        self._output, self._reuse, self._link = output, reuse, link
-        self._reusable: dict[int, Found] = {}
+    def __init__(self, output: FramePattern, earlier: FramePattern | None, *, link: bool) -> None:
+        self._output, self._earlier, self._link = output, earlier, link
+        self._reusable: dict[int, ExistingFrame] = {}
 
-    def look(self, digests: Mapping[int, str]) -> dict[int, Found]:
-        """Look at the file of every frame, several at a time, each opened once."""
-        return self._look(self._output, digests)
+    def inspect(self, digests: Mapping[int, str]) -> dict[int, ExistingFrame]:
+        """Inspect the output file of every frame, several files at a time, each opened once.
 
-    def reusable(self, digests: Mapping[int, str]) -> frozenset[int]:
-        """The frames that the version to reuse holds as they would come out, and unchanged."""
-        if self._reuse is None or not digests:
+        Args:
+            digests: Frame -> the digest that the frame should carry.
+
+        Returns:
+            Frame -> its file, for every frame of `digests`.
+        """
+        return self._inspect(self._output, digests)
+
+    def find_reusable(self, digests: Mapping[int, str]) -> frozenset[int]:
+        """Return the frames that the earlier version holds unchanged and exactly as this shot would write them.
+
+        Args:
+            digests: Frame -> the digest that the frame should carry.
+        """
+        if self._earlier is None or not digests:
             return frozenset()
-        found = self._look(self._reuse, digests)
-        self._reusable = {frame: each for frame, each in found.items() if each.standing is FrameStanding.VALID}
+        files = self._inspect(self._earlier, digests)
+        self._reusable = {frame: file for frame, file in files.items() if file.state is OutputState.VALID}
         return frozenset(self._reusable)
 
     def has_nothing_to_reuse(self) -> bool:
-        """Whether a version is to be reused that has no frame at all."""
-        return self._reuse is not None and not self._reuse.frames()
+        """Return whether an earlier version was given that has no frames at all."""
+        return self._earlier is not None and not self._earlier.frames()
 
     def reuse(self, frame: int) -> float | None:
-        """Take a frame over from the version to reuse; its mean confidence. Raises OutputError if that cannot be."""
-        assert self._reuse is not None
-        copy_or_link(self._reuse.path(frame), self._output.path(frame), link=self._link)
+        """Copy or link a frame of the earlier version to the output.
+
+        Args:
+            frame: One of the frames that `find_reusable` returned.
+
+        Returns:
+            The frame's mean confidence, 0..1; None if the file does not hold one.
+
+        Raises:
+            OutputError: If the frame cannot be copied.
+        """
+        assert self._earlier is not None
+        copy_or_link(self._earlier.path(frame), self._output.path(frame), link=self._link)
         return self._reusable[frame].confidence
 
-    def look_again(self, frame: int, digest: str, found: Found) -> Found:
-        """Return how the file stands now: as found, unless its status is another by now."""
+    def inspect_again(self, frame: int, digest: str, before: ExistingFrame) -> ExistingFrame:
+        """Return the current state of an output file; it is opened only if its size or time has changed.
+
+        Args:
+            frame: The frame's number.
+            digest: The digest that the frame should carry.
+            before: The file as it was inspected before.
+        """
         path = self._output.path(frame)
-        return found if _status(path) == found.status else _look_at(path, digest)
+        return before if _status(path) == before.status else _inspect_file(path, digest)
 
     @staticmethod
-    def _look(pattern: FramePattern, digests: Mapping[int, str]) -> dict[int, Found]:
-        there = set(pattern.frames())
-        nothing = Found(FrameStanding.MISSING, None, {})
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            looks = {
-                frame: threads.submit(_look_at, pattern.path(frame), digests[frame])
-                for frame in there.intersection(digests)
+    def _inspect(pattern: FramePattern, digests: Mapping[int, str]) -> dict[int, ExistingFrame]:
+        on_disk = set(pattern.frames())
+        missing = ExistingFrame(OutputState.MISSING, None, {})
+        with ThreadPoolExecutor(_THREADS) as threads:
+            pending = {
+                frame: threads.submit(_inspect_file, pattern.path(frame), digests[frame])
+                for frame in on_disk.intersection(digests)
             }
-        return {frame: looks[frame].result() if frame in looks else nothing for frame in digests}
+        return {frame: pending[frame].result() if frame in pending else missing for frame in digests}
 
 
-def _look_at(path: Path, digest: str) -> Found:
+def _inspect_file(path: Path, digest: str) -> ExistingFrame:
     status = _status(path)
     if status is None or status[0] == 0:
-        return Found(FrameStanding.MISSING, status, {})
-    state = frame_state(path)
-    own = state.metadata.get("stcolor/settings")
-    if own is None:
-        return Found(FrameStanding.FOREIGN, status, state.metadata)
-    if not state.complete:
-        return Found(FrameStanding.MISSING, status, state.metadata)
-    changed = not state.untouched and is_as_written(path) is False
-    if own == digest:
-        return Found(FrameStanding.CHANGED if changed else FrameStanding.VALID, status, state.metadata)
-    return Found(FrameStanding.FOREIGN if changed or _is_locked(path) else FrameStanding.STALE, status, state.metadata)
+        return ExistingFrame(OutputState.MISSING, status, {})
+    file = frame_state(path)
+    recorded = file.metadata.get("stcolor/settings")
+    if recorded is None:
+        return ExistingFrame(OutputState.FOREIGN, status, file.metadata)
+    if not file.complete:
+        return ExistingFrame(OutputState.MISSING, status, file.metadata)
+    changed = not file.unmodified and is_unmodified(path) is False
+    if recorded == digest:
+        return ExistingFrame(OutputState.CHANGED if changed else OutputState.VALID, status, file.metadata)
+    state = OutputState.FOREIGN if changed or _is_locked(path) else OutputState.STALE
+    return ExistingFrame(state, status, file.metadata)
 
 
 def _is_locked(path: Path) -> bool:
-    """Whether nobody may write the file, as facilities do with frames that are approved."""
+    """Return whether nobody may write the file; facilities lock approved frames in this way."""
     try:
         return not path.stat().st_mode & 0o222
-    except OSError:  # gone by now
+    except OSError:  # it has been deleted since
         return False
 
 

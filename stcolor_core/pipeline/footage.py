@@ -1,7 +1,7 @@
-"""The pictures of a shot: which frames there are, each plate and reference as the core wants it.
+"""The pictures of a shot, converted to what the method takes: lightness and ab on one canvas.
 
-All pictures of a shot lie on one canvas, the union of the plate's data windows, so that a data window that changes
-from frame to frame, or one larger than the display window, needs no special case anywhere else.
+The canvas of a shot is the union of the plate's data windows. A data window that changes from frame to frame, or one
+larger than the display window, therefore needs no special case elsewhere.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from stcolor_core.arrays import Image, Pixels, Plane
 from stcolor_core.errors import BadRequest, PlateError
 from stcolor_core.images import plates
 from stcolor_core.images.color import roll_off
@@ -28,32 +27,49 @@ from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.recent import RecentValues
 from stcolor_core.shots.shot import Shot
 
-__all__ = ["PlateFrame", "ShotFootage", "canvas_of"]
+__all__ = ["PlateFrame", "ShotFootage", "plate_canvas"]
 
-Array = NDArray[Any]
-Image = NDArray[np.float32]
 _ASPECT_TOLERANCE = 0.01
-_MOST_COLORFUL = 500  # of a* and b*: a red lamp 250 times as bright as diffuse white
-_HELD = 4  # plates: of the frames that propagation has in work, and one to spare
+_LARGEST_AB = 500  # of a* and b*: a red lamp 250 times as bright as diffuse white
+_CACHED_PLATES = 4  # the frames that propagation works on at a time, and one to spare
 
 
 @dataclass(frozen=True)
 class PlateFrame:
     """One frame of the plate.
 
-    pixels: (H, W, 1 or 3) over its own data window. lightness: (H, W) L* 0..100 on the canvas.
+    Attributes:
+        header: The header of its file.
+        pixels: (H, W, 1 or 3) over the frame's own data window, in the file's encoding.
+        lightness: (H, W) L*, 0..100, on the canvas.
     """
 
     header: Header
     pixels: Image
-    lightness: Image
+    lightness: Plane
 
 
 class ShotFootage:
-    """A shot's pictures from disk, at plate size and at working size; it is the `Footage` that propagation asks.
+    """A shot's pictures from disk, at plate size and at working size; implements propagation's `Footage` protocol.
 
-    use_instances: whether tracking wants instances. detector: finds them where there are no mattes.
-    warn: takes one line for the artist, in whichever thread asked for the picture.
+    Args:
+        shot: The shot.
+        inputs: The shot's files.
+        use_instances: Whether tracking uses instances.
+        detector: Finds the instances if the shot has no mattes; None detects none.
+        warn: Called with one line for the artist, in the thread that reads the picture.
+
+    Attributes:
+        frames: Plate frame -> its file, in ascending order.
+        references: Reference frame -> its picture and the colour space given for it.
+        display: The plate's format: x, y, width, height.
+        canvas: The union of the plate's data windows: x, y, width, height.
+        working_size: Rows and columns at which colour is computed.
+        pipe: The conversion from the plate's colour space.
+        in_colour: Plate frame -> whether it is in colour, for the frames read so far.
+
+    Raises:
+        PlateError: If the plate's frames differ in format, file type or layer.
     """
 
     def __init__(
@@ -68,38 +84,69 @@ class ShotFootage:
         self.frames, self.references = inputs.frames, inputs.references
         self._shot, self._inputs, self._warn = shot, inputs, warn
         self._use_instances, self._detector = use_instances, detector
-        self.display, self.canvas = _display_of(inputs), canvas_of(inputs)
+        self.display, self.canvas = _plate_format(inputs), plate_canvas(inputs)
         height = self.canvas[3]
         lines = min(height, shot.method.working_height)
         self.working_size = (lines, max(1, round(self.canvas[2] * lines / height)))
         self.pipe = inputs.pipe
-        self.in_colour: dict[int, bool] = {}  # of the plate frames that were read
-        self._told: set[str] = set()
-        self._plates = RecentValues[int, PlateFrame](_HELD)
+        self.in_colour: dict[int, bool] = {}
+        self._warned: set[str] = set()
+        self._plates = RecentValues[int, PlateFrame](_CACHED_PLATES)
         self._references = RecentValues[int, KnownColor](2)
         self._stills: list[Keyframe] | None = None
 
     @property
     def stills(self) -> Sequence[Keyframe]:
-        """The stills at their own aspect, no taller than the working size."""
+        """Return the stills at their own aspect, no taller than the working size.
+
+        Raises:
+            PlateError: If a file is damaged or has changed since the run began.
+            BadRequest: If a still has no finite pixel.
+        """
         if self._stills is None:
             self._stills = [self._still(Path(still.path), still.colorspace) for still in self._shot.stills]
         return self._stills
 
     def plate(self, frame: int) -> PlateFrame:
-        """A frame of the plate; the last few are held."""
+        """Return a frame of the plate; the last few are cached.
+
+        Args:
+            frame: The frame's number.
+
+        Raises:
+            PlateError: If the file is damaged or has changed since the run began.
+        """
         return self._plates.get(frame, self._plate)
 
     def reference(self, frame: int) -> KnownColor:
-        """The colour of a reference on the canvas at plate size; the last two are held."""
+        """Return the colour of a reference on the canvas, at plate size; the last two are cached.
+
+        Args:
+            frame: The number of a reference frame.
+
+        Raises:
+            PlateError: If the file is damaged or has changed since the run began.
+            BadRequest: If its aspect is not the plate's, or it has no known colour within the plate.
+        """
         return self._references.get(frame, self._reference)
 
-    def lightness(self, frame: int) -> Image:
-        """(H, W) L* 0..100 at working size."""
+    def lightness(self, frame: int) -> Plane:
+        """Return the lightness of a plate frame: (H, W) L*, 0..100, at working size.
+
+        Args:
+            frame: The frame's number.
+        """
         return resize(self.plate(frame).lightness, self.working_size)
 
     def keyframe(self, frame: int) -> Keyframe:
-        """The reference of that frame: the plate's own lightness, the picture's colour."""
+        """Return the keyframe at a frame: the plate's lightness with the reference's colour, at working size.
+
+        Args:
+            frame: The number of a reference frame.
+
+        Raises:
+            BadRequest: If the reference has almost no known colour within the plate.
+        """
         ab, known = self.reference(frame).at(self.working_size)
         if known is not None and not known.any():
             raise BadRequest(
@@ -109,7 +156,14 @@ class ShotFootage:
         return Keyframe(self.lightness(frame), ab, self.instances(frame), known)
 
     def instances(self, frame: int) -> Instances | None:
-        """The frame's mattes, else what the detector finds; None where tracking wants none or it has no matte."""
+        """Return the instances of a frame: from the shot's mattes, or detected if the shot has no mattes.
+
+        Args:
+            frame: The frame's number.
+
+        Returns:
+            Masks at working size; None if tracking uses no instances or the frame has no matte.
+        """
         if not self._use_instances:
             return None
         if not self._shot.mattes:
@@ -126,17 +180,27 @@ class ShotFootage:
             )
         return merged
 
-    def on_canvas(self, header: Header, pixels: Array) -> Array:
-        """Pixels (H, W, ...) over a frame's data window -> over the canvas, 0 where the frame has none."""
+    def to_canvas(self, header: Header, pixels: Pixels) -> Pixels:
+        """Return pixels of a frame's data window on the canvas, 0 outside of the data window.
+
+        Args:
+            header: The frame's header.
+            pixels: (H, W) or (H, W, C) over the data window.
+        """
         return cut(pixels, header.data_window, self.canvas, outside="black")
 
-    def off_canvas(self, header: Header, pixels: Array) -> Array:
-        """Pixels over the canvas -> over a frame's data window."""
+    def to_data_window(self, header: Header, pixels: Pixels) -> Pixels:
+        """Return pixels of the canvas on a frame's data window.
+
+        Args:
+            header: The frame's header.
+            pixels: (H, W) or (H, W, C) over the canvas.
+        """
         return cut(pixels, self.canvas, header.data_window, outside="held")
 
     def _plate(self, frame: int) -> PlateFrame:
         picture = self._inputs.read_plate(frame)
-        pixels = plates.luma_channels(picture)
+        pixels = plates.layer_pixels(picture)
         if picture.nonfinite:
             self._warn_once(
                 f"Frame {frame} ({picture.path}) has {picture.nonfinite} pixels that are NaN or infinite; "
@@ -148,11 +212,11 @@ class ShotFootage:
                 self._warn(f"Frame {frame} ({picture.path}) of the plate is in colour. Only its luminance is taken.")
             self.in_colour[frame] = in_colour
         lightness = roll_off(self.pipe.lightness(pixels))
-        return PlateFrame(picture, pixels, np.asarray(self.on_canvas(picture, lightness), np.float32))
+        return PlateFrame(picture, pixels, np.asarray(self.to_canvas(picture, lightness), np.float32))
 
     def _reference(self, frame: int) -> KnownColor:
         path, colorspace = self.references[frame]
-        picture = self._colored(path, frame, colorspace)
+        picture = self._read_colored(path, frame, colorspace)
         ratio = (picture.display_window[2] * self.display[3]) / (picture.display_window[3] * self.display[2])
         if abs(ratio - 1) > _ASPECT_TOLERANCE:
             raise BadRequest(
@@ -160,8 +224,8 @@ class ShotFootage:
                 f"{_size(self.display)}. Reformat it to the plate, or give it as --still."
             )
         pipe = self._inputs.pipe_of(path, colorspace, exposure=self._shot.plate.exposure)
-        lab = pipe.lab(plates.luma_channels(picture))
-        color = self._known(lab, picture, f"Reference {frame} ({path})").laid_over(
+        lab = pipe.lab(plates.layer_pixels(picture))
+        color = self._known_color(lab, picture, f"Reference {frame} ({path})").aligned_to(
             picture, display=self.display, canvas=self.canvas
         )
         if color.known is not None and not color.known.any():
@@ -172,41 +236,41 @@ class ShotFootage:
         return color
 
     def _still(self, path: Path, colorspace: str | None) -> Keyframe:
-        picture = self._colored(path, None, colorspace)
-        lab = self._inputs.pipe_of(path, colorspace, exposure=0.0).lab(plates.luma_channels(picture))
+        picture = self._read_colored(path, None, colorspace)
+        lab = self._inputs.pipe_of(path, colorspace, exposure=0.0).lab(plates.layer_pixels(picture))
         lines = min(len(lab), self.working_size[0])
         size = (lines, max(1, round(lab.shape[1] * lines / len(lab))))
-        ab, known = self._known(lab, picture, f"The still {path}").at(size)
+        ab, known = self._known_color(lab, picture, f"The still {path}").at(size)
         if known is not None and not known.any():
             raise BadRequest(f"All of the still {path} is NaN or infinite. Render it again.")
         return Keyframe(resize(np.ascontiguousarray(roll_off(lab[..., 0])), size), ab, known=known)
 
-    def _colored(self, path: Path, frame: int | None, colorspace: str | None) -> plates.Picture:
+    def _read_colored(self, path: Path, frame: int | None, colorspace: str | None) -> plates.Picture:
         picture = self._inputs.read_coloured(path)
-        what = f"The still {path}" if frame is None else f"Reference {frame} ({path})"
+        label = f"The still {path}" if frame is None else f"Reference {frame} ({path})"
         if picture.nonfinite:
-            self._warn_once(f"{what} has {picture.nonfinite} pixels that are NaN or infinite; they lend no colour.")
-        if self._inputs.pipe_of(path, colorspace, exposure=0.0).is_grey(plates.luma_channels(picture)):
-            self._warn_once(f"{what} has no colour in it; what it colours will be grey.")
+            self._warn_once(f"{label} has {picture.nonfinite} pixels that are NaN or infinite; they lend no colour.")
+        if self._inputs.pipe_of(path, colorspace, exposure=0.0).is_grey(plates.layer_pixels(picture)):
+            self._warn_once(f"{label} has no colour in it; what it colours will be grey.")
         return picture
 
-    def _known(self, lab: Image, picture: plates.Picture, what: str) -> KnownColor:
-        """A picture's colour, without what is no light's: not finite, or more colourful than any lamp."""
+    def _known_color(self, lab: Image, picture: plates.Picture, label: str) -> KnownColor:
+        """Return a picture's colour, without pixels that are not finite or more colourful than any light."""
         ab = np.ascontiguousarray(lab[..., 1:])
-        known = np.asarray((np.abs(ab) <= _MOST_COLORFUL).all(axis=-1))
+        known = np.asarray((np.abs(ab) <= _LARGEST_AB).all(axis=-1))
         if picture.broken is not None:
             known = known & ~picture.broken
         beyond = known.size - int(known.sum()) - picture.nonfinite
         if beyond > 0:
             self._warn_once(
-                f"{what} has {beyond} pixels with a* or b* beyond {_MOST_COLORFUL}, which no light has; they lend no "
+                f"{label} has {beyond} pixels with a* or b* beyond {_LARGEST_AB}, which no light has; they lend no "
                 "colour. Check them for values that were infinite or far below zero."
             )
         return KnownColor(ab, None if known.all() else np.asarray(known))
 
     def _warn_once(self, message: str) -> None:
-        if message not in self._told:
-            self._told.add(message)
+        if message not in self._warned:
+            self._warned.add(message)
             self._warn(message)
 
 
@@ -216,24 +280,24 @@ class _Windows:
     display_window: Window
 
 
-def _display_of(inputs: ShotInputs) -> Window:
-    """The format of the plate, which all its frames must have, as they must have one file type and layer."""
-    first = inputs.first
+def _plate_format(inputs: ShotInputs) -> Window:
+    """Return the plate's format; raise PlateError unless all frames share one format, file type and layer."""
+    first = inputs.first_format
     for frame, file in inputs.formats.items():
-        where = f"Frame {frame} ({inputs.frames[frame]})"
+        label = f"Frame {frame} ({inputs.frames[frame]})"
         if file.display_window != first.display_window:
             raise PlateError(
-                f"{where} is {_size(file.display_window)}, the first frame {_size(first.display_window)}. "
+                f"{label} is {_size(file.display_window)}, the first frame {_size(first.display_window)}. "
                 "Reformat the plate to one size."
             )
         if file.file_format != first.file_format:
             raise PlateError(
-                f"{where} is a {file.file_format} file by its content, the first frame {first.file_format}. "
+                f"{label} is a {file.file_format} file by its content, the first frame {first.file_format}. "
                 "Convert the plate to one file type."
             )
         if file.layer != first.layer:
             raise PlateError(
-                f"{where} gives its layer {file.layer or 'R, G, B'}, the first frame {first.layer or 'R, G, B'}. "
+                f"{label} gives its layer {file.layer or 'R, G, B'}, the first frame {first.layer or 'R, G, B'}. "
                 "Name the one to take with --plate-layer."
             )
     return first.display_window
@@ -243,8 +307,12 @@ def _size(window: Window) -> str:
     return f"{window[2]} x {window[3]}"
 
 
-def canvas_of(inputs: ShotInputs) -> Window:
-    """The union of the plate's data windows."""
+def plate_canvas(inputs: ShotInputs) -> Window:
+    """Return the union of the plate's data windows: x, y, width, height.
+
+    Args:
+        inputs: The shot's files.
+    """
     corners = [
         (x, y, x + width, y + height) for x, y, width, height in {f.data_window for f in inputs.formats.values()}
     ]

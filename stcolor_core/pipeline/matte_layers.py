@@ -1,4 +1,7 @@
-"""What tracking found, as layers that a compositor can use: Cryptomatte of the instances, STMap of the displacement."""
+"""Tracking results as layers for compositing: a Cryptomatte of the instances and an STMap of the displacement.
+
+Sources: the Cryptomatte specification 1.2 (Psyop), and MurmurHash3 (Austin Appleby, public domain).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stcolor_core.arrays import FlowField, Masks, Plane, Vector
 from stcolor_core.method.tracking.instance import resample
 
 __all__ = ["cryptomatte_id", "cryptomatte_layers", "murmurhash3_32", "stmap"]
@@ -17,22 +21,32 @@ _UINT32 = 0xFFFFFFFF
 
 
 def cryptomatte_layers(
-    masks: NDArray[np.float32],
+    masks: Masks,
     names: Sequence[str],
     *,
     size: tuple[int, int] | None = None,
     layer: str = "rc_id",
     ranks: int = 6,
-) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
-    """Masks as one Cryptomatte (specification 1.2): channels, to be written as float and never half, and metadata.
+) -> tuple[dict[str, Plane], dict[str, str]]:
+    """Encode masks as one Cryptomatte (specification 1.2).
 
-    masks: (K, h, w) float32, 0..1; K may be 0. names: K, each once.
-    size: (H, W) of the channels, to which masks are scaled one at a time; None is the masks' own.
-    ranks: how many masks a pixel can hold, the largest of them, an odd number counting as the next even one. Keep it
-    for a whole sequence, so that all frames have the same channels.
-    Returns name -> (H, W) float32, with `rc_id00.R` the id and `.G` the coverage of the first rank, `.B` and `.A` those
-    of the second, `rc_id01.R` the id of the third, and so on; and the metadata, which holds the manifest.
-    Where masks sum to more than 1, they are scaled to 1. Raises ValueError where the names are not K different ones.
+    If the masks of a pixel sum to more than 1, they are scaled to 1.
+
+    Args:
+        masks: (K, h, w), 0..1; K may be 0.
+        names: K different names.
+        size: (H, W) of the channels, to which masks are scaled one at a time; None keeps the masks' own size.
+        layer: Name of the Cryptomatte layer.
+        ranks: The largest number of masks that a pixel can hold; an odd number counts as the next even one. Use the
+            same number for a whole sequence, so that all frames have the same channels.
+
+    Returns:
+        Channel name -> (H, W) values, to be written as float and never as half: `rc_id00.R` is the id and `.G` the
+        coverage of the first rank, `.B` and `.A` those of the second, `rc_id01.R` the id of the third, and so on. Then
+        the metadata, which holds the manifest.
+
+    Raises:
+        ValueError: If there are not K different names.
     """
     count, *own_size = masks.shape
     ids = {name: cryptomatte_id(name) for name in names}
@@ -56,24 +70,24 @@ def cryptomatte_layers(
     }
 
 
-def _rank(masks: NDArray[np.float32], ids: NDArray[np.float32], planes: NDArray[np.float32]) -> None:
-    """Fill (levels, 4, H, W) planes of zeros: at each pixel the largest mask first, of equal ones the earlier.
+def _rank(masks: Masks, ids: Vector, planes: NDArray[np.float32]) -> None:
+    """Fill (levels, 4, H, W) planes of zeros with each pixel's masks, the largest first, equal ones in their order.
 
-    Mask by mask is inserted where it covers anything, and what it displaces moves down a rank: the cost goes with the
-    area covered, and no second stack of masks is ever held.
+    Each mask is inserted at the pixels that it covers and moves smaller ones down a rank. The cost grows with the
+    covered area, and no second stack of masks is held.
     """
     if not len(masks):
         return
     size = (planes.shape[2], planes.shape[3])
     # scaling is linear, so the sum of the scaled masks needs only their mean to be scaled
     total = len(masks) * resample(masks.mean(axis=0, dtype=np.float64).astype(np.float32), size).ravel()
-    # a little below 1 where there is too much, so that rounding does not lift the sum above it
-    share = np.where(total > 1, (1 - 2e-6) / np.maximum(total, 1), 1).astype(np.float32)
+    # slightly below 1, so that rounding does not lift the sum above 1
+    scale = np.where(total > 1, (1 - 2e-6) / np.maximum(total, 1), 1).astype(np.float32)
     ranks = planes.reshape(-1, 2, total.size)
     for mask, identity in zip(masks, ids, strict=True):
         flat = resample(mask, size).ravel()
-        place = np.flatnonzero(flat > 0)  # of booleans: several times faster than of floats
-        coverage = flat[place] * share[place]
+        place = np.flatnonzero(flat > 0)  # several times faster on booleans than on floats
+        coverage = flat[place] * scale[place]
         owner = np.full(len(place), identity)
         for rank_ids, rank_coverage in ranks:
             if not len(place):
@@ -87,46 +101,59 @@ def _rank(masks: NDArray[np.float32], ids: NDArray[np.float32], planes: NDArray[
 
 
 def cryptomatte_id(name: str) -> int:
-    """The bits of the float32 that stands for a name: its hash, kept clear of subnormals, infinity and NaN."""
+    """Return the bits of the float32 that identifies a name: its hash, changed if it is subnormal, infinite or NaN.
+
+    Args:
+        name: The name of an object or layer.
+    """
     bits = murmurhash3_32(name.encode("utf-8"))
     return bits ^ (1 << 23) if (bits >> 23) & 0xFF in (0, 0xFF) else bits
 
 
 def murmurhash3_32(data: bytes, *, seed: int = 0) -> int:
-    """MurmurHash3_x86_32 (Austin Appleby, public domain), unsigned; a few short names are not worth a library."""
+    """Return the unsigned MurmurHash3_x86_32 (Austin Appleby, public domain); a few short names need no library.
+
+    Args:
+        data: The bytes to hash.
+        seed: Start value, 32 bits.
+    """
     state, tail = seed, len(data) % 4
     for start in range(0, len(data) - tail, 4):
-        state ^= _scrambled(int.from_bytes(data[start : start + 4], "little"))
-        state = (_rotated(state, 13) * 5 + 0xE6546B64) & _UINT32
+        state ^= _scramble(int.from_bytes(data[start : start + 4], "little"))
+        state = (_rotate(state, 13) * 5 + 0xE6546B64) & _UINT32
     if tail:
-        state ^= _scrambled(int.from_bytes(data[-tail:], "little"))
+        state ^= _scramble(int.from_bytes(data[-tail:], "little"))
     state ^= len(data)
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         state = ((state ^ (state >> shift)) * factor) & _UINT32
     return state ^ (state >> 16)
 
 
-def _scrambled(block: int) -> int:
-    return (_rotated((block * 0xCC9E2D51) & _UINT32, 15) * 0x1B873593) & _UINT32
+def _scramble(block: int) -> int:
+    return (_rotate((block * 0xCC9E2D51) & _UINT32, 15) * 0x1B873593) & _UINT32
 
 
-def _rotated(value: int, bits: int) -> int:
+def _rotate(value: int, bits: int) -> int:
     return ((value << bits) | (value >> (32 - bits))) & _UINT32
 
 
 def stmap(
-    displacement: NDArray[np.float32],
+    displacement: FlowField,
     *,
     plate: tuple[int, int],
     display: tuple[int, int, int, int] | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Where each pixel of the plate lies on the reference, for Nuke's STMap node.
+) -> tuple[Plane, Plane]:
+    """Return the position on the reference of each plate pixel, as Nuke's STMap node takes it.
 
-    displacement: (H, W, 2) float32, pixels (x, y) at working size, y downwards, from the target to the reference.
-    plate: (width, height) of the result, the plate's data window. display: (x, y, width, height) of the display
-    window, x and y counted from the data window's upper left corner; None where the two are the same.
-    Returns (u, v), (height, width) float32: the pixel centre (x + 0.5) / width and 1 - (y + 0.5) / height of the
-    display window, so 0..1 with the origin at the bottom left; beyond that where the surface is outside the picture.
+    Args:
+        displacement: (H, W, 2), pixels (x, y) at working size, y downwards, from the target to the reference.
+        plate: (width, height) of the result, the plate's data window.
+        display: (x, y, width, height) of the display window, counted from the upper left corner of the data window;
+            None if the two are the same.
+
+    Returns:
+        (u, v), each (height, width): the pixel centres (x + 0.5) / width and 1 - (y + 0.5) / height of the display
+        window, 0..1 with the origin at the bottom left; outside of 0..1 where the surface is outside of the picture.
     """
     width, height = plate
     left, top, display_width, display_height = display or (0, 0, width, height)
@@ -135,7 +162,7 @@ def stmap(
         cv2.resize(displacement[..., axis], plate, interpolation=cv2.INTER_LINEAR) * np.float32(scale[axis])
         for axis in (0, 1)
     )
-    # in float32 the centre of a pixel beyond 8192 would lose the bits that tell neighbours apart
+    # float64: in float32 the centres of neighbouring pixels beyond 8192 would be equal
     x_centre = (np.arange(width) + 0.5 - left) / display_width
     y_centre = 1 - (np.arange(height) + 0.5 - top) / display_height
     return (x_centre + x / display_width).astype(np.float32), (y_centre[:, None] - y / display_height).astype(

@@ -1,4 +1,4 @@
-"""No file that a shot reads is ever written, however its path is spelt."""
+"""Protect a shot's input files: none of them is ever overwritten, whatever the spelling of its path."""
 
 from __future__ import annotations
 
@@ -11,84 +11,96 @@ from functools import lru_cache
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.images.frame_files import is_as_written
+from stcolor_core.images.frame_files import is_unmodified
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models import registry
 from stcolor_core.pipeline.inputs import ShotInputs
-from stcolor_core.shots.shot import Shot, name_frames
+from stcolor_core.shots.shot import Shot, describe_frames
 
 __all__ = ["refuse_results_as_references", "refuse_to_write"]
 
-Key = tuple[object, ...]
+_Key = tuple[object, ...]
 
 
 def refuse_to_write(paths: Iterable[Path], shot: Shot, *, remedy: str, read_from: Path | None = None) -> None:
-    """Raise BadRequest if one of the paths is, or would from then on count as, a file that the shot reads.
+    """Refuse to write a path that is a file of the shot, or would become a frame of a sequence that it reads.
 
-    Links, `..`, upper and lower case where they are the same, and another padding of a sequence are seen through.
+    Links, `..`, another padding of a sequence and, on Windows and macOS, another case lead to the same file.
 
     Args:
-        paths: What is about to be written, whether it exists or not.
-        remedy: What to do instead, like "Give another --output."
+        paths: The files to write, whether they exist or not.
+        shot: The shot.
+        remedy: What to do instead, such as "Give another --output."
         read_from: The shot file, if the shot came from one.
+
+    Raises:
+        BadRequest: If one of the paths belongs to the shot's inputs.
     """
-    single: dict[Key, str] = {}  # what is read, in words
+    single: dict[_Key, str] = {}  # key of an input file -> its label
     sequences: dict[str, list[tuple[re.Pattern[str], str]]] = {}
-    for what, text in _named(shot, read_from):
-        pattern, words = FramePattern.parse(text), f"{what} ({text})"
-        single.update(dict.fromkeys(_keys(pattern.path(0)), words))
+    for kind, text in _inputs(shot, read_from):
+        pattern, label = FramePattern.parse(text), f"{kind} ({text})"
+        single.update(dict.fromkeys(_keys(pattern.path(0)), label))
         if pattern.is_sequence:  # a link in another folder may lead to one of its frames
-            single.update({key: words for frame in pattern.frames() for key in _inode(pattern.path(frame))})
-            sequences.setdefault(_folder(pattern.folder), []).append((_any_frame(pattern), words))
+            single.update({key: label for frame in pattern.frames() for key in _inode(pattern.path(frame))})
+            sequences.setdefault(_folder(pattern.folder), []).append((_frame_name(pattern), label))
     for pattern in _sequences_of_frames(shot):
-        sequences.setdefault(_folder(pattern.folder), []).append((_any_frame(pattern), f"keyframe {pattern.text}"))
+        sequences.setdefault(_folder(pattern.folder), []).append((_frame_name(pattern), f"keyframe {pattern.text}"))
     for path in paths:
-        within = sequences.get(_folder(path.parent), ())
-        found = next((single[key] for key in _keys(path) if key in single), None) or next(
-            (words for name, words in within if name.fullmatch(_folded(path.name))), None
+        in_folder = sequences.get(_folder(path.parent), ())
+        owner = next((single[key] for key in _keys(path) if key in single), None) or next(
+            (label for name, label in in_folder if name.fullmatch(_fold_case(path.name))), None
         )
-        if found is not None:
-            raise BadRequest(f"{path} cannot be written: it belongs to the {found}. {remedy}")
+        if owner is not None:
+            raise BadRequest(f"{path} cannot be written: it belongs to the {owner}. {remedy}")
 
 
 def refuse_results_as_references(shot: Shot, inputs: ShotInputs) -> None:
-    """Raise BadRequest if a sequence of references holds frames that RefColorize has written and nobody has painted.
+    """Refuse a reference sequence that holds unchanged results of RefColorize, which another run must have left there.
 
-    They came there as the output of another run. One that is named by its frame, or painted over, is meant.
+    A result is accepted as a reference if it is given for its frame, or if somebody has painted over it.
+
+    Args:
+        shot: The shot.
+        inputs: The shot's files.
+
+    Raises:
+        BadRequest: If a sequence of references holds such a result.
     """
     for reference in shot.references:
         if reference.frame is not None:
             continue
         pattern = FramePattern.parse(reference.path)
-        own = [frame for frame, (path, _) in inputs.references.items() if path == pattern.path(frame)]
-        results = [frame for frame in own if inputs.is_result(pattern.path(frame))]
-        results = [frame for frame in results if is_as_written(pattern.path(frame)) is not False]
+        frames = [frame for frame, (path, _) in inputs.references.items() if path == pattern.path(frame)]
+        results = [frame for frame in frames if inputs.is_result(pattern.path(frame))]
+        results = [frame for frame in results if is_unmodified(pattern.path(frame)) is not False]
         if results:
             raise BadRequest(
-                f"Frame {name_frames(results)} of the references {reference.path} is a result of RefColorize and no "
+                f"Frame {describe_frames(results)} of the references {reference.path} is a result of RefColorize, not "
+                "a 
                 "keyframe. Move the results away, or name each keyframe: --reference FRAME=PATH."
             )
 
 
-def _any_frame(pattern: FramePattern) -> re.Pattern[str]:
-    """Matches the names of a sequence's frames, whatever their padding."""
-    head, tail = (re.escape(_folded(part)) for part in (pattern.head, pattern.tail))
+def _frame_name(pattern: FramePattern) -> re.Pattern[str]:
+    """Return an expression that matches the names of a sequence's frames with any padding."""
+    head, tail = (re.escape(_fold_case(part)) for part in (pattern.head, pattern.tail))
     return re.compile(f"{head}-?[0-9]+{tail}")
 
 
 def _sequences_of_frames(shot: Shot) -> Iterator[FramePattern]:
-    """The sequences that the pictures belong to which are named by their frame: keyframes and mattes."""
-    named = [(each.frame, each.path) for each in shot.references]
-    named += [(each.frame, each.path) for each in shot.mattes]
-    for frame, text in named:
+    """Yield the sequences of those keyframes and mattes that are given for one frame each."""
+    pictures = [(reference.frame, reference.path) for reference in shot.references]
+    pictures += [(matte.frame, matte.path) for matte in shot.mattes]
+    for frame, text in pictures:
         path = Path(text)
-        if frame is not None and (found := re.search(rf"0*{abs(frame)}(?=\.[^.]*$)", path.name)):
-            head, tail = path.name[: found.start()], path.name[found.end() :]
+        if frame is not None and (number := re.search(rf"0*{abs(frame)}(?=\.[^.]*$)", path.name)):
+            head, tail = path.name[: number.start()], path.name[number.end() :]
             yield FramePattern(text, path.parent, head, tail, 1)
 
 
-def _named(shot: Shot, read_from: Path | None) -> Iterator[tuple[str, str]]:
-    """What is read, in words, and where it is: patterns and single files."""
+def _inputs(shot: Shot, read_from: Path | None) -> Iterator[tuple[str, str]]:
+    """Yield a label and the path of everything that the shot reads: patterns and single files."""
     yield "plate", shot.plate.path
     for number, reference in enumerate(shot.references, 1):
         yield f"reference {number if reference.frame is None else reference.frame}", reference.path
@@ -102,17 +114,17 @@ def _named(shot: Shot, read_from: Path | None) -> Iterator[tuple[str, str]]:
         "detector's config": shot.method.detector_config,
         "shot file": None if read_from is None else str(read_from),
     }
-    yield from ((what, path) for what, path in others.items() if path and "://" not in path)
+    yield from ((kind, path) for kind, path in others.items() if path and "://" not in path)
     yield from ((f"weights {path.stem}", str(path)) for path in registry.weight_paths())
 
 
-def _keys(path: Path) -> Iterator[Key]:
-    """What two spellings of one file have in common: its place and name; and, if it exists, what the disk knows."""
+def _keys(path: Path) -> Iterator[_Key]:
+    """Yield what all spellings of a file's path share: its real folder and name and, if the file exists, its inode."""
     yield from _inode(path)
-    yield (_folder(path.parent), _folded(path.name))
+    yield (_folder(path.parent), _fold_case(path.name))
 
 
-def _inode(path: Path) -> Iterator[Key]:
+def _inode(path: Path) -> Iterator[_Key]:
     try:
         status = path.stat()
     except (OSError, ValueError):
@@ -122,9 +134,9 @@ def _inode(path: Path) -> Iterator[Key]:
 
 @lru_cache(maxsize=64)
 def _folder(path: Path) -> str:
-    return _folded(os.path.realpath(path))
+    return _fold_case(os.path.realpath(path))
 
 
-def _folded(name: str) -> str:
+def _fold_case(name: str) -> str:
     name = unicodedata.normalize("NFC", name)
     return name.casefold() if sys.platform in ("win32", "darwin") else name

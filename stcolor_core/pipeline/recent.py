@@ -1,4 +1,4 @@
-"""A few values that were expensive to make, held for whoever asks again."""
+"""A small cache of the values that were used last."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ Value = TypeVar("Value")
 
 
 class RecentValues(Generic[Key, Value]):
-    """The last `size` values by their keys; any thread may ask.
+    """A cache of the values that were used last. Safe to use from several threads.
 
-    Unlike `functools.lru_cache` on a method it does not refer to the object that makes the values, so that they are
-    freed together with their owner, at once.
+    Unlike `functools.lru_cache` on a method, it holds no reference to the object that makes the values, so that they
+    are freed at once together with their owner.
+
+    Args:
+        size: The number of values to keep.
     """
 
     def __init__(self, size: int) -> None:
@@ -25,7 +28,12 @@ class RecentValues(Generic[Key, Value]):
         self._values: OrderedDict[Key, Value] = OrderedDict()
 
     def get(self, key: Key, make: Callable[[Key], Value]) -> Value:
-        """Return the value that is held, else what `make` gives. Two threads may make the same one."""
+        """Return the cached value of a key; if there is none, make it. Two threads may make the same value.
+
+        Args:
+            key: The key.
+            make: Returns the value of a key.
+        """
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)

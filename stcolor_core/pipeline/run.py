@@ -1,4 +1,4 @@
-"""A shot coloured from end to end: plates in, EXR frames out. The only place that knows the order of the stages."""
+"""Colour a shot from end to end, plates in and EXR frames out. Only this module knows the order of the stages."""
 
 from __future__ import annotations
 
@@ -6,40 +6,39 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, nullcontext, suppress
-from dataclasses import dataclass, replace
+from contextlib import closing, nullcontext
+from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Literal
 
 import torch
 
-from stcolor_core.errors import BadRequest, Cancelled
+from stcolor_core.errors import BadRequest
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.method.propagation import Colored, Propagator
+from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.models import registry
 from stcolor_core.pipeline.claims import Claim
 from stcolor_core.pipeline.digest import Digests
-from stcolor_core.pipeline.existing import Existing, Found
+from stcolor_core.pipeline.events import Event, FrameResult, Reporter
+from stcolor_core.pipeline.existing import ExistingFrame, ExistingFrames
 from stcolor_core.pipeline.footage import PlateFrame, ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
-from stcolor_core.pipeline.layers import Frame
+from stcolor_core.pipeline.layers import RenderedFrame
 from stcolor_core.pipeline.planning import (
-    cuts_of,
+    RunPlan,
     detector_digest,
-    detector_of,
+    find_cuts,
+    load_detector,
+    plan_spans,
     requested_frames,
     resolve_device,
     resolve_tracking,
-    spans_of,
 )
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
 from stcolor_core.pipeline.writing import FrameWriter
-from stcolor_core.shots.shot import Shot, Tracking, name_frames
-from stcolor_core.shots.spans import Span, reaching, unreferenced
+from stcolor_core.shots.shot import Shot, describe_frames
+from stcolor_core.shots.spans import Span, spans_containing, unreferenced
 
 __all__ = [
     "Event",
@@ -51,62 +50,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-_WRITERS = 2  # frames brought to full size and written at a time: at 4096 x 2160 each holds half a GiB
-
-
-@dataclass(frozen=True, kw_only=True)
-class Event:
-    """Something the person waiting wants to know.
-
-    kind: plan (total frames are known), input (what is read, and what its colours are taken for), look (the plate's
-        frame is looked at, for cuts or for tracking), warning, frame (one is finished), done.
-    done, total: frames. keyframes: of the whole shot, with the plan. kept: the frame was on disk and valid. confidence,
-    fallback: see `FrameResult`.
-    """
-
-    kind: Literal["plan", "input", "look", "warning", "frame", "done"]
-    message: str = ""
-    frame: int | None = None
-    path: str | None = None
-    done: int = 0
-    total: int = 0
-    keyframes: tuple[int, ...] = ()
-    kept: bool = False
-    confidence: float | None = None
-    fallback: float | None = None
-
-
-@dataclass(frozen=True)
-class FrameResult:
-    """A finished frame.
-
-    kept: it was on disk and stays, valid or somebody's own work; what is said of it was read there.
-    confidence: mean over the frame, 0..1; None where a frame on disk does not say. fallback: share of grid positions,
-    0..1, where tracking found no place and guessed; None for a frame that was kept.
-    """
-
-    frame: int
-    path: Path
-    kept: bool
-    confidence: float | None
-    fallback: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunPlan:
-    """What a run of a shot comes to, before any of it is coloured.
-
-    frames: the file of every plate frame, in ascending order. references: reference frame -> its picture and colour
-    space. tracking: as the shot asks, or as it is resolved here. cuts: first frames of new scenes. spans: in time.
-    digests: of every frame to write, what it carries once it is done.
-    """
-
-    frames: Mapping[int, Path]
-    references: Mapping[int, tuple[Path, str | None]]
-    tracking: Tracking
-    cuts: tuple[int, ...]
-    spans: tuple[Span, ...]
-    digests: Mapping[int, str]
+_WRITERS = 2  # frames upsampled and written at a time: at 4096 x 2160 each holds half a GiB
 
 
 def colorize(
@@ -118,54 +62,62 @@ def colorize(
     report: Callable[[Event], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[FrameResult]:
-    """Colour a shot frame by frame, each written whole before it is yielded.
+    """Return an iterator that colours a shot frame by frame; each frame is completely written before it is yielded.
 
-    device: auto, cpu or cuda. only: a frame range in place of the shot's `output.frames`; nothing else is written.
-    force: write frames that are valid too.
-    report: takes events. cancelled: asked before every frame; where it says so, Cancelled is raised and what is
-    written stays.
-    Raises the errors of `stcolor_core.errors`, each one readable line.
+    Args:
+        shot: The shot.
+        device: "auto", "cpu" or "cuda".
+        only: A frame range in place of the shot's `output.frames`; no other frame is written.
+        force: Write valid frames again.
+        report: Called with every event, in the thread that iterates.
+        cancelled: Asked before every frame. Once it returns True, Cancelled is raised and finished frames stay.
+
+    Raises:
+        StcolorError: One of the errors of `stcolor_core.errors`, each with a one-line message.
     """
     return _run(shot, resolve_device(device), report, cancelled).frames(only, force=force)
 
 
 def plan_run(shot: Shot, *, report: Callable[[Event], None] = lambda _: None) -> RunPlan:
-    """What `colorize` would do with a shot. Looks at the plate where cuts are to be found, and colours nothing.
+    """Return what `colorize` would do with a shot; reads the plate if cuts are to be found, and colours nothing.
 
-    Everything but the frames' pixels is checked as `colorize` does: raises the same errors.
+    Everything except the frames' pixels is checked as `colorize` checks it.
+
+    Args:
+        shot: The shot.
+        report: Called with every event.
+
+    Raises:
+        StcolorError: The errors of `colorize`.
     """
-    return _run(shot, torch.device("cpu"), report, lambda: False).plan_run()
+    return _run(shot, torch.device("cpu"), report, lambda: False).plan()
 
 
 def _run(shot: Shot, device: torch.device, report: Callable[[Event], None], cancelled: Callable[[], bool]) -> _Run:
     shot = replace(shot, method=replace(shot.method, tracking=resolve_tracking(shot)))
-    return _Run(shot, device, report, cancelled)
+    return _Run(shot, device, Reporter(report, cancelled))
 
 
 class _Run:
     """One call of `colorize`: the state that its stages share."""
 
-    def __init__(
-        self, shot: Shot, device: torch.device, report: Callable[[Event], None], cancelled: Callable[[], bool]
-    ) -> None:
+    def __init__(self, shot: Shot, device: torch.device, reporter: Reporter) -> None:
         if not shot.references and not shot.stills:
             raise BadRequest("The shot has no reference. Give --reference FRAME=PATH, or --still PATH.")
-        self._shot, self._device = shot, device
-        self._report, self._cancelled = report, cancelled
-        self._warnings: SimpleQueue[str] = SimpleQueue()
+        self._shot, self._device, self._reporter = shot, device, reporter
         self._output = FramePattern.parse(shot.output.path)
-        reuse = FramePattern.parse(shot.output.reuse) if shot.output.reuse else None
-        self._existing = Existing(self._output, reuse, link=shot.output.link)
+        earlier = FramePattern.parse(shot.output.reuse) if shot.output.reuse else None
+        self._existing = ExistingFrames(self._output, earlier, link=shot.output.link)
         self._cache = StatCache()
         model = registry.digest(shot.method.model)
-        self._inputs = ShotInputs(shot, warn=self._warn, cache=self._cache)
+        self._inputs = ShotInputs(shot, warn=reporter.warn, cache=self._cache)
         if len(self._inputs.frames) > 1 and not self._output.is_sequence:
             raise BadRequest(f"The output {shot.output.path} has no frame number. Write it like out/sh010.####.exr.")
         refuse_to_write(map(self._output.path, self._inputs.frames), shot, remedy="Give another --output.")
         refuse_results_as_references(shot, self._inputs)
         instances = shot.method.uses_instances
-        detector = detector_of(shot, device) if instances and not shot.mattes else None
-        self._footage = ShotFootage(shot, self._inputs, use_instances=instances, detector=detector, warn=self._warn)
+        detector = load_detector(shot, device) if instances and not shot.mattes else None
+        self._footage = ShotFootage(shot, self._inputs, use_instances=instances, detector=detector, warn=reporter.warn)
         self._digests = Digests(
             shot,
             self._inputs,
@@ -174,238 +126,196 @@ class _Run:
             detector=detector_digest(shot, self._inputs),
         )
         self._writer = FrameWriter(shot, self._inputs, self._footage)
-        self._found: Mapping[int, Found] = {}
+        self._files: Mapping[int, ExistingFrame] = {}  # at the output paths, as last inspected
         self._reusable: frozenset[int] = frozenset()
         self._force = False
-        self._done = self._total = 0
 
     def frames(self, only: str | None, *, force: bool) -> Iterator[FrameResult]:
-        """References first, then span by span in time, the frames of a span in the order of its walk."""
-        wanted = requested_frames(self._shot, self._footage.frames, only)
-        self._total, self._force = len(wanted), force
-        self._tell_plan()
-        spans = spans_of(self._shot, self._footage.frames, self._footage.references, self._cuts(wanted))
-        self._tell_unreferenced(spans, wanted)
-        digests = self._digests_of(wanted, spans)
-        todo = self._look_at_what_is_there(digests)
+        """Yield the references, then the frames of each span in time order, in the order in which they are coloured."""
+        requested = requested_frames(self._shot, self._footage.frames, only)
+        self._reporter.total, self._force = len(requested), force
+        self._report_plan()
+        spans = plan_spans(self._shot, self._footage.frames, self._footage.references, self._find_cuts(requested))
+        self._warn_unreferenced(spans, requested)
+        digests = self._digest_frames(requested, spans)
+        todo = self._inspect_output(digests)
         with Claim(self._output, state=self._digests.of_shot()) if todo else nullcontext():
             if todo:
-                todo = self._look_again(digests)
-            for frame in sorted(wanted.intersection(self._footage.references)):
-                yield self._reference_frame(frame, digests[frame], todo=frame in todo)
+                todo = self._inspect_output_again(digests)
+            for frame in sorted(requested.intersection(self._footage.references)):
+                yield self._finish_reference(frame, digests[frame], todo=frame in todo)
             for span in spans:
-                yield from self._span(span, wanted.intersection(span.frames), digests, todo)
-        self._tell_coloured_plate()
-        self._tell(Event(kind="done", done=self._done, total=self._total))
+                yield from self._color_span(span, requested.intersection(span.frames), digests, todo)
+        self._warn_coloured_plate()
+        self._reporter.report(Event(kind="done", done=self._reporter.done, total=self._reporter.total))
 
-    def plan_run(self) -> RunPlan:
-        """What `frames` would write, and all that this is decided by; nothing is coloured."""
-        wanted = requested_frames(self._shot, self._footage.frames)
-        cuts = self._cuts(wanted)
-        spans = spans_of(self._shot, self._footage.frames, self._footage.references, cuts)
-        self._tell_unreferenced(spans, wanted)
+    def plan(self) -> RunPlan:
+        """Return what `frames` would write and everything that decides it; no frame is coloured."""
+        requested = requested_frames(self._shot, self._footage.frames)
+        cuts = self._find_cuts(requested)
+        spans = plan_spans(self._shot, self._footage.frames, self._footage.references, cuts)
+        self._warn_unreferenced(spans, requested)
         return RunPlan(
             frames=self._footage.frames,
             references=self._footage.references,
             tracking=resolve_tracking(self._shot),
             cuts=tuple(cuts),
             spans=tuple(spans),
-            digests=self._digests_of(wanted, spans),
+            digests=self._digest_frames(requested, spans),
         )
 
     @cached_property
     def _propagator(self) -> Propagator:
-        """Made when the first frame is to be coloured: a run with nothing to do loads no network."""
+        """Return the propagator, built when the first frame is coloured: a run without work loads no network."""
         model = registry.build(self._shot.method.model, device=self._device)
         return Propagator(model, self._shot.method, device=self._device)
 
-    def _digests_of(self, wanted: frozenset[int], spans: Iterable[Span]) -> dict[int, str]:
-        """What every wanted frame carries once it is done, in order."""
-        digests = {frame: self._digests.of_reference(frame) for frame in wanted.intersection(self._footage.references)}
-        for span in reaching(spans, wanted):
-            digests.update(dict.fromkeys(wanted.intersection(span.frames), self._digests.of_span(span)))
+    def _digest_frames(self, requested: frozenset[int], spans: Iterable[Span]) -> dict[int, str]:
+        """Return the digest of every requested frame, in ascending order of frames."""
+        references = requested.intersection(self._footage.references)
+        digests = {frame: self._digests.of_reference(frame) for frame in references}
+        for span in spans_containing(spans, requested):
+            digests.update(dict.fromkeys(requested.intersection(span.frames), self._digests.of_span(span)))
         return dict(sorted(digests.items()))
 
-    def _look_at_what_is_there(self, digests: Mapping[int, str]) -> frozenset[int]:
-        """The frames to be written; what is on disk in their places, and what stays, is known from then on."""
-        self._found = self._existing.look(digests)
-        todo = {frame for frame in digests if self._force or not self._found[frame].standing.stays}
-        changed = [frame for frame, found in self._found.items() if found.standing.is_others_work]
+    def _inspect_output(self, digests: Mapping[int, str]) -> frozenset[int]:
+        """Inspect the files at the output paths, and those to reuse; return the frames to write."""
+        self._files = self._existing.inspect(digests)
+        todo = self._frames_to_write(digests)
+        changed = [frame for frame, file in self._files.items() if file.state.is_others_work]
         if changed and not self._force:
-            self._warn(
-                f"Frame {name_frames(changed)} of {self._output} was changed after it was written, is locked, or is "
-                "none of RefColorize's: it is kept as it is. --force writes it anew."
+            self._reporter.warn(
+                f"Frame {describe_frames(changed)} of {self._output} was changed after it was written, is locked, "
+                "or was 
+                "not written by RefColorize. It is kept as it is. Give --force to write it again."
             )
         if not self._force:
-            self._reusable = self._existing.reusable({frame: digests[frame] for frame in todo})
+            self._reusable = self._existing.find_reusable({frame: digests[frame] for frame in todo})
             if todo and self._existing.has_nothing_to_reuse():
-                self._warn(f"There is no frame of {self._shot.output.reuse} to reuse. Check --reuse.")
-        return frozenset(todo)
+                self._reporter.warn(f"There is no frame of {self._shot.output.reuse} to reuse. Check --reuse.")
+        return todo
 
-    def _look_again(self, digests: Mapping[int, str]) -> frozenset[int]:
-        """The frames to be written, now that nobody else writes: a run that ended meanwhile may have changed some."""
-        self._found = {frame: self._existing.look_again(frame, digests[frame], self._found[frame]) for frame in digests}
-        return frozenset(frame for frame in digests if self._force or not self._found[frame].standing.stays)
+    def _inspect_output_again(self, digests: Mapping[int, str]) -> frozenset[int]:
+        """Inspect again under the claim, since another run may have written frames meanwhile; return those to write."""
+        inspect = self._existing.inspect_again
+        self._files = {frame: inspect(frame, digests[frame], self._files[frame]) for frame in digests}
+        return self._frames_to_write(digests)
 
-    def _cuts(self, wanted: frozenset[int]) -> list[int]:
-        cuts = cuts_of(self._shot, self._inputs, self._footage, wanted, looks=self._looks, cache=self._cache)
+    def _frames_to_write(self, digests: Mapping[int, str]) -> frozenset[int]:
+        return frozenset(frame for frame in digests if self._force or not self._files[frame].state.is_kept)
+
+    def _find_cuts(self, requested: frozenset[int]) -> list[int]:
+        looks, cache = self._reporter.looks, self._cache
+        cuts = find_cuts(self._shot, self._inputs, self._footage, requested, looks=looks, cache=cache)
         frames = list(self._footage.frames)
         outside = [cut for cut in cuts if not frames[0] < cut <= frames[-1]]
         if outside:
-            self._warn(
-                f"No new scene can begin at frame {name_frames(outside)} of the cuts: the plate has the frames "
+            self._reporter.warn(
+                f"No new scene can begin at frame {describe_frames(outside)} of the cuts: the plate has the frames "
                 f"{frames[0]}-{frames[-1]}. Correct --cuts."
             )
         if cuts and self._shot.method.cuts == "auto":
-            self._warn(f"Scene cuts before frame {name_frames(cuts)}: colour is not carried across them.")
+            self._reporter.warn(f"Scene cuts before frame {describe_frames(cuts)}: colour is not carried across them.")
         return cuts
 
-    def _tell_plan(self) -> None:
-        self._tell(
-            Event(
-                kind="plan",
-                total=self._total,
-                keyframes=tuple(self._footage.references),
-                message=f"{self._total} frames, {len(self._footage.references)} references",
-            )
-        )
+    def _report_plan(self) -> None:
+        total, references = self._reporter.total, tuple(self._footage.references)
+        message = f"{total} frames, {len(references)} references"
+        self._reporter.report(Event(kind="plan", total=total, keyframes=references, message=message))
         for space in self._inputs.spaces:
             logger.info("%s", space)
-            self._tell(Event(kind="input", message=str(space)))
+            self._reporter.report(Event(kind="input", message=str(space)))
 
-    def _tell_unreferenced(self, spans: Iterable[Span], wanted: frozenset[int]) -> None:
-        grey = wanted.intersection(unreferenced(spans))
+    def _warn_unreferenced(self, spans: Iterable[Span], requested: frozenset[int]) -> None:
+        grey = requested.intersection(unreferenced(spans))
         if grey and not self._shot.stills:
-            self._warn(
-                f"Frames {name_frames(grey)} have no reference in their scene and stay grey. "
+            self._reporter.warn(
+                f"Frames {describe_frames(grey)} have no reference in their scene and stay grey. "
                 "Add a reference there, or a --still."
             )
-        self._pass_on_warnings()
+        self._reporter.report_warnings()
 
-    def _tell_coloured_plate(self) -> None:
-        """Name all frames of the plate that are in colour, once they have been read, if others are grey."""
+    def _warn_coloured_plate(self) -> None:
+        """Warn of the plate frames that are in colour if others are grey; known once they have been read."""
         coloured = [frame for frame, in_colour in self._footage.in_colour.items() if in_colour]
         if 0 < len(coloured) < len(self._footage.in_colour):
-            self._warn(
-                f"Frame {name_frames(coloured)} of the plate {self._shot.plate.path} is in colour, the others that "
+            self._reporter.warn(
+                f"Frame {describe_frames(coloured)} of the plate {self._shot.plate.path} is in colour, the others that "
                 "were read are grey. Check that this is the right plate."
             )
 
-    def _span(
-        self, span: Span, wanted: frozenset[int], digests: Mapping[int, str], todo: frozenset[int]
+    def _color_span(
+        self, span: Span, requested: frozenset[int], digests: Mapping[int, str], todo: frozenset[int]
     ) -> Iterator[FrameResult]:
-        rest = set()
-        for frame in sorted(wanted):
+        to_color = set()
+        for frame in sorted(requested):
             if frame not in todo:
-                yield self._as_found(frame)
+                yield self._finish_kept(frame)
             elif frame in self._reusable:
-                yield self._reused(frame)
+                yield self._finish_reused(frame)
             else:
-                rest.add(frame)
-        if not rest:
+                to_color.add(frame)
+        if not to_color:
             return
-        # frames are brought to full size and written beside the computing of the next ones
+        look = self._reporter.report_look
+        # worker threads upsample and write frames while the next ones are computed
         with (
             Scratch() as scratch,
-            ThreadPoolExecutor(_WRITERS) as beside,
-            closing(self._propagator.color(span, self._footage, scratch, wanted=rest, looked_at=self._look)) as colors,
+            ThreadPoolExecutor(_WRITERS) as writers,
+            closing(self._propagator.color(span, self._footage, scratch, wanted=to_color, on_read=look)) as colors,
         ):
-            written: deque[Future[tuple[Colored, bool]]] = deque()
+            pending: deque[Future[tuple[ColoredFrame, bool]]] = deque()
             for colored in colors:
-                self._check()
+                self._reporter.raise_if_cancelled()
                 plate = self._footage.plate(colored.frame)
-                while written and (len(written) == _WRITERS or written[0].done()):
-                    yield self._finished_as(*written.popleft().result())
-                written.append(beside.submit(self._write_colored, colored, plate, digests[colored.frame]))
-            while written:
-                yield self._finished_as(*written.popleft().result())
+                while pending and (len(pending) == _WRITERS or pending[0].done()):
+                    yield self._finish_colored(*pending.popleft().result())
+                pending.append(writers.submit(self._write_colored, colored, plate, digests[colored.frame]))
+            while pending:
+                yield self._finish_colored(*pending.popleft().result())
 
-    def _reference_frame(self, frame: int, digest: str, *, todo: bool) -> FrameResult:
-        """A reference keeps its own colour exactly; what it does not cover is coloured from the rest of it."""
-        self._check()
+    def _finish_reference(self, frame: int, digest: str, *, todo: bool) -> FrameResult:
+        """Write a reference frame: known colour is kept exactly, and the rest of the frame is coloured from it."""
+        self._reporter.raise_if_cancelled()
         if not todo:
-            return self._as_found(frame)
+            return self._finish_kept(frame)
         if frame in self._reusable:
-            return self._reused(frame)
+            return self._finish_reused(frame)
         plate, reference = self._footage.plate(frame), self._footage.reference(frame)
-        rest = None if reference.known is None else self._propagator.completed(frame, self._footage)
-        result = self._writer.reference_frame(frame, reference, plate, rest)
-        written = self._write(result, plate, digest)
-        return self._finished(frame, kept=not written, confidence=float(result.confidence.mean()), fallback=0.0)
+        rest = None if reference.known is None else self._propagator.complete_reference(frame, self._footage)
+        rendered = self._writer.render_reference(frame, reference, plate, rest)
+        written = self._write(rendered, plate, digest)
+        return self._finish(frame, kept=not written, confidence=float(rendered.confidence.mean()), fallback=0.0)
 
-    def _write_colored(self, colored: Colored, plate: PlateFrame, digest: str) -> tuple[Colored, bool]:
-        return colored, self._write(self._writer.at_plate_size(colored, plate), plate, digest)
+    def _write_colored(self, colored: ColoredFrame, plate: PlateFrame, digest: str) -> tuple[ColoredFrame, bool]:
+        return colored, self._write(self._writer.upsample_frame(colored, plate), plate, digest)
 
-    def _write(self, frame: Frame, plate: PlateFrame, digest: str) -> bool:
-        """Write a frame; False, and nothing is written, where somebody has put their own there meanwhile."""
+    def _write(self, frame: RenderedFrame, plate: PlateFrame, digest: str) -> bool:
+        """Write a frame and return True; return False without writing if somebody has changed the file meanwhile."""
         if not self._force:
-            now = self._existing.look_again(frame.frame, digest, self._found[frame.frame])
-            if now.standing.is_others_work:
+            file = self._existing.inspect_again(frame.frame, digest, self._files[frame.frame])
+            if file.state.is_others_work:
                 path = self._output.path(frame.frame)
-                self._warn(
+                self._reporter.warn(
                     f"Frame {frame.frame} ({path}) was changed while the shot was coloured. It is kept as it is."
                 )
                 return False
         self._writer.write(frame, plate, digest)
         return True
 
-    def _as_found(self, frame: int) -> FrameResult:
-        """A frame that stays as it is, counted as finished."""
-        return self._finished(frame, kept=True, confidence=self._found[frame].confidence)
+    def _finish_kept(self, frame: int) -> FrameResult:
+        """Finish a frame whose file stays as it is."""
+        return self._finish(frame, kept=True, confidence=self._files[frame].confidence)
 
-    def _reused(self, frame: int) -> FrameResult:
-        """A frame of the version to reuse, counted as finished."""
-        return self._finished(frame, kept=True, confidence=self._existing.reuse(frame))
+    def _finish_reused(self, frame: int) -> FrameResult:
+        """Finish a frame by copying it from the version to reuse."""
+        return self._finish(frame, kept=True, confidence=self._existing.reuse(frame))
 
-    def _finished_as(self, colored: Colored, written: bool) -> FrameResult:
-        return self._finished(
-            colored.frame, kept=not written, confidence=float(colored.confidence.mean()), fallback=colored.fallback
-        )
+    def _finish_colored(self, colored: ColoredFrame, written: bool) -> FrameResult:
+        confidence = float(colored.confidence.mean())
+        return self._finish(colored.frame, kept=not written, confidence=confidence, fallback=colored.fallback)
 
-    def _finished(
-        self, frame: int, *, kept: bool = False, confidence: float | None = None, fallback: float | None = None
+    def _finish(
+        self, frame: int, *, kept: bool, confidence: float | None, fallback: float | None = None
     ) -> FrameResult:
-        self._done += 1
-        result = FrameResult(frame, self._output.path(frame), kept, confidence, fallback)
-        self._tell(
-            Event(
-                kind="frame",
-                frame=frame,
-                path=str(result.path),
-                done=self._done,
-                total=self._total,
-                kept=kept,
-                confidence=confidence,
-                fallback=fallback,
-            )
-        )
-        return result
-
-    def _check(self) -> None:
-        if self._cancelled():
-            raise Cancelled(
-                f"Cancelled after {self._done} of {self._total} frames. What is written is kept; run again to go on."
-            )
-
-    def _looks(self, frames: Iterable[int]) -> Iterator[int]:
-        for frame in frames:
-            self._look(frame)
-            yield frame
-
-    def _look(self, frame: int) -> None:
-        self._check()
-        self._tell(Event(kind="look", frame=frame, done=self._done, total=self._total))
-
-    def _warn(self, message: str) -> None:
-        """From any thread; it is told with the next event, in the caller's."""
-        logger.info(message)
-        self._warnings.put(message)
-
-    def _tell(self, event: Event) -> None:
-        self._pass_on_warnings()
-        self._report(event)
-
-    def _pass_on_warnings(self) -> None:
-        with suppress(Empty):
-            while True:
-                self._report(Event(kind="warning", message=self._warnings.get_nowait()))
+        return self._reporter.report_frame(FrameResult(frame, self._output.path(frame), kept, confidence, fallback))

@@ -1,1 +1,1 @@
-"""The core as a service for the Nuke node: jobs over HTTP on this machine alone. Pixels stay on disk."""
+"""The core as a service for the Nuke node: jobs over HTTP, on this machine only. Pixels stay on disk."""

@@ -1,7 +1,7 @@
-"""Where the core is and who may talk to it: one core a state folder, one token a start.
+"""How to reach the core: one core for each state folder, and a new token at each start.
 
-The connection file holds the token. Its mode is 0600 in a folder of mode 0700; Windows has no such modes, there the
-user's profile, in which the default folder lies, keeps other users out.
+The connection file contains the token. It has mode 0600 in a folder of mode 0700. Windows has no such modes; there the
+default folder is in the user's profile, which other users cannot read.
 """
 
 from __future__ import annotations
@@ -25,20 +25,24 @@ from stcolor_core.files.user_folders import user_folder
 __all__ = ["HOST", "Connection", "CoreLock", "StartLock", "ask", "connection_file", "find", "state_folder", "writing"]
 
 HOST = "127.0.0.1"
-_UNANSWERED = (OSError, http.client.HTTPException, ValueError)
+_NO_ANSWER = (OSError, http.client.HTTPException, ValueError)
 
 
 def state_folder() -> Path:
-    """$STCOLOR_STATE_DIR, else `stcolor` in the platform's place for state; made where it is missing.
+    """Return the state folder, and create it if it is missing.
 
-    It must lie on a disk of this machine: SQLite and locks need one. Raises OutputError where it cannot be made.
+    It is $STCOLOR_STATE_DIR, or else `stcolor` in the platform's folder for state. SQLite and locks need it to be on a
+    disk of this machine.
+
+    Raises:
+        OutputError: If the folder cannot be created.
     """
     folder = _state_folder(sys.platform).absolute()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"The state folder {folder} cannot be made ({error.strerror}). Set STCOLOR_STATE_DIR to one that can."
+            f"The state folder {folder} cannot be created ({error.strerror}). Set STCOLOR_STATE_DIR to another folder."
         ) from None
     return folder
 
@@ -50,13 +54,23 @@ def _state_folder(platform: str) -> Path:
 
 
 def connection_file(folder: Path) -> Path:
-    """Where the core of a state folder says how to reach it."""
+    """Return the path of the connection file, which the running core writes.
+
+    Args:
+        folder: The state folder.
+    """
     return folder / "connection.json"
 
 
 @dataclass(frozen=True)
 class Connection:
-    """How to reach a core. url: http://127.0.0.1:PORT. token: never to be shown or logged."""
+    """How to reach a core.
+
+    Attributes:
+        url: http://127.0.0.1:PORT.
+        token: The token of the start. It must never be shown or logged.
+        pid: Process id of the core.
+    """
 
     url: str
     token: str
@@ -66,9 +80,13 @@ class Connection:
         return f"Connection({self.url}, pid {self.pid})"
 
     def write(self, folder: Path) -> None:
-        """Put it into the connection file, whole or not at all, for its owner's eyes only.
+        """Write the connection file atomically, readable by its owner only.
 
-        Raises OutputError where the folder takes no file.
+        Args:
+            folder: The state folder.
+
+        Raises:
+            OutputError: If the file cannot be written.
         """
         with writing(folder), atomic_path(connection_file(folder)) as partial:
             descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -77,7 +95,11 @@ class Connection:
 
     @classmethod
     def read(cls, folder: Path) -> Connection | None:
-        """What the connection file holds; None where there is none, or one that no core wrote."""
+        """Return what the connection file contains; None if it is missing or not valid.
+
+        Args:
+            folder: The state folder.
+        """
         try:
             data = json.loads(connection_file(folder).read_text(encoding="utf-8"))
             return cls(url=str(data["url"]), token=str(data["token"]), pid=int(data["pid"]))
@@ -85,31 +107,61 @@ class Connection:
             return None
 
     def remove(self, folder: Path) -> None:
-        """Take the connection file away, unless it is another core's by now."""
+        """Delete the connection file, unless another core has replaced it.
+
+        Args:
+            folder: The state folder.
+        """
         if Connection.read(folder) == self:
             with suppress(OSError):
                 connection_file(folder).unlink()
 
 
 class CoreLock(FileLock):
-    """Held by the one core of a state folder. Raises OutputError where the folder takes no file."""
+    """The lock that the only core of a state folder holds."""
 
     def __init__(self, folder: Path) -> None:
+        """Create the lock file.
+
+        Args:
+            folder: The state folder.
+
+        Raises:
+            OutputError: If the file cannot be written.
+        """
         with writing(folder):
             super().__init__(folder / "core.lock")
 
 
 class StartLock(FileLock):
-    """Held by the one that starts a core in the background. Raises OutputError where the folder takes no file."""
+    """The lock that a process holds while it starts a core in the background."""
 
     def __init__(self, folder: Path) -> None:
+        """Create the lock file.
+
+        Args:
+            folder: The state folder.
+
+        Raises:
+            OutputError: If the file cannot be written.
+        """
         with writing(folder):
             super().__init__(folder / "start.lock")
 
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """What writes in the state folder: where that cannot be, OutputError says so."""
+    """Turn an OSError of the body, which writes to the state folder, into an OutputError.
+
+    Args:
+        folder: The state folder.
+
+    Yields:
+        Nothing; the body runs once.
+
+    Raises:
+        OutputError: If the body raises an OSError.
+    """
     try:
         yield
     except OSError as error:
@@ -120,24 +172,41 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 def ask(connection: Connection, method: str, path: str, *, timeout: float = 5.0) -> Any:
-    """What a core answers, from JSON. No proxy is asked. Raises StcolorError where it does not answer with success."""
+    """Send a request without a body to a core, past any proxy, and parse its answer.
+
+    Args:
+        connection: How to reach the core.
+        method: HTTP method.
+        path: Path of the request.
+        timeout: Seconds to wait for the answer.
+
+    Returns:
+        The parsed JSON.
+
+    Raises:
+        StcolorError: If the core does not answer, or refuses the request.
+    """
     address = urlsplit(connection.url)
     client = http.client.HTTPConnection(address.hostname or HOST, address.port, timeout=timeout)
     try:
         client.request(method, path, headers={"Authorization": f"Bearer {connection.token}"})
         response = client.getresponse()
         answer = json.loads(response.read())
-    except _UNANSWERED as error:
+    except _NO_ANSWER as error:
         raise StcolorError(f"The core at {connection.url} does not answer ({error}). Run: stcolor serve") from None
     finally:
         client.close()
     if response.status >= 300:
-        raise StcolorError(f"The core at {connection.url} says {response.status}: {answer.get('detail')}")
+        raise StcolorError(f"The core at {connection.url} answered {response.status}: {answer.get('detail')}")
     return answer
 
 
 def find(folder: Path) -> Connection | None:
-    """The core of this state folder, if it is alive and takes the token that its connection file holds."""
+    """Return the connection to the running core of a state folder; None if no core answers to its token.
+
+    Args:
+        folder: The state folder.
+    """
     connection = Connection.read(folder)
     if connection is None or urlsplit(connection.url).hostname != HOST:
         return None

@@ -1,16 +1,21 @@
-"""What a job's events say about its frames."""
+"""The frames of a job, read from its events."""
 
 from __future__ import annotations
 
 from stcolor_core.service.messages import FrameStatus, JobFrames, JobStatus
 from stcolor_core.service.store import Store
-from stcolor_core.shots.suggestion import suggest
+from stcolor_core.shots.suggestion import suggest_keyframes
 
-__all__ = ["frames_of"]
+__all__ = ["collect_frames"]
 
 
-def frames_of(store: Store, status: JobStatus) -> JobFrames:
-    """The frames of a job that were ever finished, by the last that was said of each. Raises UnknownJob."""
+def collect_frames(store: Store, status: JobStatus) -> JobFrames:
+    """Return all frames of a job that were ever finished, each as its last event describes it.
+
+    Args:
+        store: The store that holds the job.
+        status: The state of the job.
+    """
     keyframes: list[int] = []
     frames: dict[int, FrameStatus] = {}
     for event in store.all_events(status.id):
@@ -24,7 +29,10 @@ def frames_of(store: Store, status: JobStatus) -> JobFrames:
                 fallback=body.get("fallback"),
                 kept=body.get("kept", False),
             )
-    confidence = {frame: found.confidence for frame, found in frames.items() if found.confidence is not None}
-    # before its end the curve may go on to fall, and the frame that helps most is still to come
-    weak = [] if status.state in ("queued", "running") else [found.frame for found in suggest(confidence, keyframes)]
-    return JobFrames(job=status, keyframes=keyframes, frames=[frames[frame] for frame in sorted(frames)], weakest=weak)
+    confidence = {number: frame.confidence for number, frame in frames.items() if frame.confidence is not None}
+    # until the job has ended the confidence may still fall, and the weakest frame may be yet to come
+    ended = status.state not in ("queued", "running")
+    weak = [suggestion.frame for suggestion in suggest_keyframes(confidence, keyframes)] if ended else []
+    return JobFrames(
+        job=status, keyframes=keyframes, frames=[frames[number] for number in sorted(frames)], weakest=weak
+    )

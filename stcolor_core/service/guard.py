@@ -1,4 +1,4 @@
-"""What a request must have before any route sees it: this machine as its host, a token, a body of bounded size."""
+"""Checks of a request before any route sees it: this machine as the host, a valid token, and the size of the body."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 __all__ = ["BODY_LIMIT", "Guard"]
 
-BODY_LIMIT = 2**20
+BODY_LIMIT = 2**20  # bytes
 _BODY_SECONDS = 10.0
-# Nothing secret is in the page itself, and the route of a session looks at the ticket.
-_OPEN = {*(("GET", path) for path in FILES), ("POST", "/v1/session")}
-_ON_EVERY_ANSWER = [
+# The files of the page contain nothing secret, and the route of a session checks the ticket itself.
+_WITHOUT_TOKEN = {*(("GET", path) for path in FILES), ("POST", "/v1/session")}
+_SECURITY_HEADERS = [
     (b"cache-control", b"no-store"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
@@ -33,49 +33,59 @@ _ON_EVERY_ANSWER = [
 
 
 class Guard:
-    """ASGI: lets through what names this core as its host, has a token that is good for it, and a body of at most
-    BODY_LIMIT.
+    """ASGI middleware that passes a request on if its host, its token and the size of its body are right."""
 
-    touched: called for each request with the start's token. A page that is left open must not keep the core awake.
-    """
+    def __init__(self, app: ASGIApp, *, tokens: Tokens, port: int, on_activity: Callable[[], None]) -> None:
+        """Wrap an application.
 
-    def __init__(self, app: ASGIApp, *, tokens: Tokens, port: int, touched: Callable[[], None]) -> None:
-        self._app, self._tokens, self._touched = app, tokens, touched
+        Args:
+            app: The application.
+            tokens: Says what a token may do.
+            port: Port of the core, which the Host header must name.
+            on_activity: Called for each request with the token of the start. A page that is left open does not count,
+                as it must not keep the core running.
+        """
+        self._app, self._tokens, self._on_activity = app, tokens, on_activity
         self._hosts = {f"{name}:{port}".encode() for name in (HOST, "localhost")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check a request, and pass it on or refuse it.
+
+        Args:
+            scope: The ASGI scope.
+            receive: Receives the request.
+            send: Sends the answer.
+        """
         if scope["type"] != "http":
             return
-        send = _sealed(send)
+        send = _with_security_headers(send)
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
-            await _refuse(send, 403, "The Host header names another host. Only this machine is served.")
-        elif (scope["method"], scope["path"]) in _OPEN:
-            await self._with_body(scope, receive, send)
+            await _refuse(send, 403, "The Host header names another host. Only requests to this machine are answered.")
+        elif (scope["method"], scope["path"]) in _WITHOUT_TOKEN:
+            await self._pass_with_body(scope, receive, send)
         elif (right := self._right(scope)) is None:
-            await _refuse(
-                send, 401, "The token is missing or wrong. The connection file of this start has the right one."
-            )
-        elif right == "page" and not self._tokens.page_may(scope["method"], scope["path"]):
-            await _refuse(send, 403, "A page may look and cancel, and nothing else.")
+            await _refuse(send, 401, "The token is missing or wrong. Use the one in the connection file.")
+        elif right == "page" and not self._tokens.page_is_allowed(scope["method"], scope["path"]):
+            await _refuse(send, 403, "A page may only read and cancel. Use the token in the connection file.")
         else:
             if right == "all":
-                self._touched()
-            await self._with_body(scope, receive, send)
+                self._on_activity()
+            await self._pass_with_body(scope, receive, send)
 
     def _right(self, scope: Scope) -> Right | None:
         tokens = [value for name, value in scope["headers"] if name == b"authorization"]
         if len(tokens) != 1 or not tokens[0].startswith(b"Bearer "):
             return None
-        return self._tokens.right(tokens[0].removeprefix(b"Bearer ").decode("latin-1"))
+        return self._tokens.right_of(tokens[0].removeprefix(b"Bearer ").decode("latin-1"))
 
-    async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _pass_with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = _Body()
         try:
-            await asyncio.wait_for(body.take(receive), _BODY_SECONDS)
+            await asyncio.wait_for(body.read(receive), _BODY_SECONDS)
         except asyncio.TimeoutError:
             if body.size <= BODY_LIMIT:
-                return await _refuse(send, 408, f"The request did not arrive whole within {_BODY_SECONDS:.0f} seconds.")
+                return await _refuse(send, 408, f"The request was not complete within {_BODY_SECONDS:.0f} seconds.")
         if body.size > BODY_LIMIT:
             return await _refuse(send, 413, f"The body is larger than {BODY_LIMIT} bytes.")
         if not body.lost:
@@ -84,14 +94,17 @@ class Guard:
 
 
 class _Body:
-    """A request's body, read to its end (so that whoever sends too much hears why) and kept as far as the limit."""
+    """The body of a request, kept up to the limit.
+
+    It is always read to its end, so that a client that sends too much gets the answer that says so.
+    """
 
     def __init__(self) -> None:
         self.size, self.lost = 0, False
         self._kept = bytearray()
 
-    async def take(self, receive: Receive) -> None:
-        """Read to the end; what goes beyond the limit is counted and dropped, a client that left is noted as lost."""
+    async def read(self, receive: Receive) -> None:
+        """Read to the end. Bytes beyond the limit are counted and dropped; `lost` is set if the client disconnects."""
         more = True
         while more:
             message = await receive()
@@ -105,24 +118,24 @@ class _Body:
             more = message.get("more_body", False)
 
     def replay(self, receive: Receive) -> Receive:
-        """`receive` for the app: the body in one piece, then what comes."""
+        """Return a `receive` that gives the body in one message, then the messages that follow."""
         pieces: list[Message] = [{"type": "http.request", "body": bytes(self._kept), "more_body": False}]
 
-        async def again() -> Message:
+        async def receive_again() -> Message:
             return pieces.pop() if pieces else await receive()
 
-        return again
+        return receive_again
 
 
-def _sealed(send: Send) -> Send:
-    """`send`, with what a browser is to be told on every answer."""
+def _with_security_headers(send: Send) -> Send:
+    """Return a `send` that adds the security headers for browsers to every answer."""
 
-    async def sealed(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *_ON_EVERY_ANSWER]}
+            message = {**message, "headers": [*message.get("headers", ()), *_SECURITY_HEADERS]}
         await send(message)
 
-    return sealed
+    return send_with_headers
 
 
 async def _refuse(send: Send, status: int, detail: str) -> None:

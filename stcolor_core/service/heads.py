@@ -1,8 +1,8 @@
-"""Hangs up on clients that never finish the line and headers of a request.
+"""A time limit for the head of a request: its request line and headers.
 
-uvicorn has a time limit for the pause between two requests and none for a head that comes in drops. A connection's
-protocol sees its beginning and its end, and the application is called once a head is whole; the limit is put between
-these, by what asyncio and ASGI define alone.
+uvicorn limits the pause between two requests, but not a head that arrives in small pieces. The protocol of a connection
+sees when it is made and when it is lost, and the application is called when a head is complete. The limit connects the
+two, and uses nothing but asyncio and ASGI.
 """
 
 from __future__ import annotations
@@ -16,77 +16,90 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["HeadLimit"]
+__all__ = ["HeadTimeout"]
 
 _HEAD_SECONDS = 10.0
 
 
 @dataclass
-class _Line:
-    """A connection. answering: the requests of it that are being answered. hang_up: while the next head is awaited."""
+class _OpenConnection:
+    """A connection.
+
+    Attributes:
+        transport: Closes the connection.
+        active: Number of its requests that are being answered.
+        timeout: Timer that closes it while the next head is awaited, else None.
+    """
 
     transport: asyncio.Transport
-    answering: int = 0
-    hang_up: asyncio.TimerHandle | None = None
+    active: int = 0
+    timeout: asyncio.TimerHandle | None = None
 
 
-class HeadLimit:
-    """ASGI: passes every request on, and closes connections that send no whole head within ten seconds.
+class HeadTimeout:
+    """ASGI middleware that closes connections that send no complete head within ten seconds.
 
-    A head is awaited from when a connection is made, and again from when its last request is answered. The server must
-    use `protocol()` for its connections.
+    The time starts when a connection is made, and again when its last request has been answered. The server must use
+    `protocol()` for its connections.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._lines: dict[Any, _Line] = {}  # by the client's address, which ASGI calls `client`
+        self._connections: dict[Any, _OpenConnection] = {}  # by the client's address, which ASGI calls `client`
 
     def protocol(self) -> type[asyncio.Protocol]:
-        """Make the class for uvicorn's setting `http`: HTTP/1.1, with this limit around it."""
-        limit = self
+        """Return the class for uvicorn's setting `http`: HTTP/1.1 with this limit."""
+        timeout = self
 
         class Limited(_Delegating):
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
                 assert isinstance(transport, asyncio.Transport)
                 self._client = transport.get_extra_info("peername")
-                limit._lines[self._client] = _Line(transport)
-                limit._await_head(self._client)
+                timeout._connections[self._client] = _OpenConnection(transport)
+                timeout._start_timer(self._client)
                 super().connection_made(transport)
 
             def connection_lost(self, exc: Exception | None) -> None:
-                limit._stop_waiting(self._client)
-                limit._lines.pop(self._client, None)
+                timeout._stop_timer(self._client)
+                timeout._connections.pop(self._client, None)
                 super().connection_lost(exc)
 
         return Limited
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and stop the connection's timer while it is answered.
+
+        Args:
+            scope: The ASGI scope.
+            receive: Receives the request.
+            send: Sends the answer.
+        """
         client = tuple(scope.get("client") or ())
-        if (line := self._lines.get(client)) is None:
+        if (connection := self._connections.get(client)) is None:
             return await self._app(scope, receive, send)
-        self._stop_waiting(client)
-        line.answering += 1
+        self._stop_timer(client)
+        connection.active += 1
         try:
             await self._app(scope, receive, send)
         finally:
-            line.answering -= 1
-            if not line.answering and self._lines.get(client) is line:
-                self._await_head(client)
+            connection.active -= 1
+            if not connection.active and self._connections.get(client) is connection:
+                self._start_timer(client)
         return None
 
-    def _await_head(self, client: Any) -> None:
-        line = self._lines[client]
-        line.hang_up = asyncio.get_running_loop().call_later(_HEAD_SECONDS, line.transport.close)
+    def _start_timer(self, client: Any) -> None:
+        connection = self._connections[client]
+        connection.timeout = asyncio.get_running_loop().call_later(_HEAD_SECONDS, connection.transport.close)
 
-    def _stop_waiting(self, client: Any) -> None:
-        line = self._lines.get(client)
-        if line is not None and line.hang_up is not None:
-            line.hang_up.cancel()
-            line.hang_up = None
+    def _stop_timer(self, client: Any) -> None:
+        connection = self._connections.get(client)
+        if connection is not None and connection.timeout is not None:
+            connection.timeout.cancel()
+            connection.timeout = None
 
 
 class _Delegating(asyncio.Protocol):
-    """Hands all that a connection says to uvicorn's own HTTP/1.1."""
+    """Passes every callback of a connection to uvicorn's own HTTP/1.1 protocol."""
 
     def __init__(self, **options: Any) -> None:
         self._http: asyncio.Protocol = H11Protocol(**options)

@@ -1,4 +1,4 @@
-"""What the core is told and what it says, as the types that its schema is made of."""
+"""The requests and answers of the service, as the types that its schema is made of."""
 
 from __future__ import annotations
 
@@ -30,32 +30,36 @@ __all__ = [
 
 
 def one_line(text: str) -> str:
-    """A message as it can be sent and stored, whatever it quotes: one line, and nothing that UTF-8 cannot say."""
+    """Return a message as one line that UTF-8 can encode, whatever it quotes.
+
+    Args:
+        text: Any text; halves of surrogate pairs become escapes.
+    """
     return " ".join(text.encode("utf-8", "backslashreplace").decode().split())
 
 
-def _shot(data: object) -> Shot:
+def _parse_shot(data: object) -> Shot:
     if isinstance(data, bytes):  # a body that does not say it is JSON
-        raise BadRequest("The body is no JSON. Send a shot as application/json.")
-    for text in _texts(data):
+        raise BadRequest("The body is not JSON. Send a shot as application/json.")
+    for text in _strings(data):
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
-            raise BadRequest(f"{text[:200]!a} holds a control character or half of one. Name it by letters alone.")
+            raise BadRequest(f"{text[:200]!a} contains a control character or half a surrogate pair. Remove it.")
     try:
         return Shot.from_json(json.dumps(data))
     except OverflowError:
-        raise BadRequest("A number in the shot is beyond any that a setting takes. Correct it.") from None
+        raise BadRequest("A number in the shot is too large for any setting. Correct it.") from None
 
 
-def _texts(data: object) -> Iterator[str]:
-    """Every string in parsed JSON but the names, which a shot knows all of."""
+def _strings(data: object) -> Iterator[str]:
+    """Yield every string in parsed JSON but the keys, which a shot checks against its own."""
     if isinstance(data, str):
         yield data
     elif isinstance(data, (dict, list)):
         for value in data.values() if isinstance(data, dict) else data:
-            yield from _texts(value)
+            yield from _strings(value)
 
 
-ShotBody = Annotated[Shot, PlainValidator(_shot, json_schema_input_type=Shot)]
+ShotBody = Annotated[Shot, PlainValidator(_parse_shot, json_schema_input_type=Shot)]
 
 
 class PreviewRequest(BaseModel, extra="forbid"):
@@ -66,7 +70,16 @@ class PreviewRequest(BaseModel, extra="forbid"):
 
 
 class Health(BaseModel):
-    """device: cpu or cuda. free_memory: bytes, of the device. models: those whose weights are present."""
+    """The core's version, device and models.
+
+    Attributes:
+        version: Version of RefColorize.
+        protocol: Version of the HTTP interface.
+        device: cpu or cuda.
+        device_name: Name of the GPU; none on a CPU.
+        free_memory: Free memory of the device in bytes.
+        models: Names of the models whose weights are present.
+    """
 
     version: str
     protocol: int
@@ -77,10 +90,19 @@ class Health(BaseModel):
 
 
 class JobStatus(BaseModel):
-    """done, total: frames. looking: the frame looked at last. frame: of a preview. error: one line, why it failed, or
-    why it does not go on for now.
+    """The state of a job.
 
-    seconds_left: until a running shot is done; none until that can be known, and for a preview.
+    Attributes:
+        id: The job's id, 16 hex digits.
+        kind: Whether it is a shot or a preview of one frame.
+        state: queued, running, done, failed or cancelled.
+        done: Number of finished frames.
+        total: Number of frames to finish.
+        looking: The frame that was processed last.
+        error: Why it failed, or why it does not continue for now, in one line.
+        frame: Frame number of a preview.
+        output: Path pattern of the result.
+        seconds_left: Seconds until a running shot is done; none if not known yet, and for a preview.
     """
 
     id: str
@@ -95,17 +117,26 @@ class JobStatus(BaseModel):
     seconds_left: float | None
 
     @classmethod
-    def of(cls, job: Job, *, seconds_left: float | None, trouble: str | None = None) -> JobStatus:
-        """trouble: why no job goes on for now."""
+    def of(cls, job: Job, *, seconds_left: float | None, stall_reason: str | None = None) -> JobStatus:
+        """Return the state of a job of the store.
+
+        Args:
+            job: The job.
+            seconds_left: Seconds until it is done; None if not known.
+            stall_reason: Why no job continues for now, in one line; None if jobs run.
+        """
         own = {name: getattr(job, name) for name in cls.model_fields if name not in ("output", "error", "seconds_left")}
-        error = trouble if job.state in ("queued", "running") else job.error
+        error = stall_reason if job.state in ("queued", "running") else job.error
         return cls(**own, output=json.loads(job.shot)["output"]["path"], error=error, seconds_left=seconds_left)
 
 
 class JobEvent(BaseModel):
-    """kind: queued, plan, input, warning, frame, done, failed or cancelled. time: since 1970.
+    """Something that happened to a job. The fields not listed are those of `pipeline.run.Event`.
 
-    The rest: `pipeline.Event`.
+    Attributes:
+        number: 1, 2, ... within the job.
+        kind: queued, plan, input, warning, frame, done, failed or cancelled.
+        time: Seconds since 1970.
     """
 
     number: int
@@ -123,14 +154,21 @@ class JobEvent(BaseModel):
 
 
 class JobEvents(BaseModel):
-    """What happened since, and how the job stands now."""
+    """The new events of a job, and its state now."""
 
     job: JobStatus
     events: list[JobEvent]
 
 
 class FrameStatus(BaseModel):
-    """A finished frame. confidence: mean over the frame, 0..1. fallback, kept: see `pipeline.FrameResult`."""
+    """A finished frame.
+
+    Attributes:
+        frame: Frame number.
+        confidence: Mean over the frame, 0..1; none if it is not known.
+        fallback: See `pipeline.run.FrameResult`.
+        kept: See `pipeline.run.FrameResult`.
+    """
 
     frame: int
     confidence: float | None
@@ -139,8 +177,14 @@ class FrameStatus(BaseModel):
 
 
 class JobFrames(BaseModel):
-    """The frames finished so far, in order. keyframes: of the whole shot. weakest: where the next keyframe would help
-    most, once the job has ended."""
+    """The frames of a job that are finished so far.
+
+    Attributes:
+        job: The state of the job.
+        keyframes: Keyframes of the whole shot.
+        frames: The finished frames, in order.
+        weakest: Frames where another keyframe would help most, the weakest first; empty until the job has ended.
+    """
 
     job: JobStatus
     keyframes: list[int]
@@ -149,18 +193,30 @@ class JobFrames(BaseModel):
 
 
 class Ticket(BaseModel):
-    """url: a link to the page, which works once, within ten minutes."""
+    """A link to the page.
+
+    Attributes:
+        url: The link, which works once, within ten minutes.
+    """
 
     url: str
 
 
 class PageToken(BaseModel):
-    """A token to look and to cancel, as long as this core lives."""
+    """A token that may read and cancel as long as this core runs.
+
+    Attributes:
+        token: The token.
+    """
 
     token: str
 
 
 class Problem(BaseModel):
-    """Why a request was refused, in one line."""
+    """The reason why a request was refused.
+
+    Attributes:
+        detail: The reason, in one line.
+    """
 
     detail: str

@@ -1,10 +1,10 @@
-"""The page for the person waiting: its files, and how it comes by a token."""
+"""The status page: its files, and the routes that give it a token."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, HTTPException, Response, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -14,7 +14,7 @@ from stcolor_core.service.tokens import Tokens
 
 __all__ = ["FILES", "page_routes"]
 
-# path -> file and type. They hold nothing secret and need no token.
+# path -> file and type. They contain nothing secret and need no token.
 FILES = {
     "/": ("index.html", "text/html"),
     "/page.css": ("page.css", "text/css"),
@@ -24,30 +24,37 @@ FILES = {
 }
 _FOLDER = Path(__file__).with_name("page")
 _BEARER = HTTPBearer(auto_error=False)
-Refusals = dict[int | str, dict[str, Any]]
+Refusals: TypeAlias = dict[int | str, dict[str, Any]]
+"""Status code -> FastAPI's description of that answer."""
 
 
 def page_routes(tokens: Tokens, *, url: str, refusals: Refusals) -> APIRouter:
-    """The routes of the page. url: the core's own."""
+    """Return the routes of the page.
+
+    Args:
+        tokens: Gives out tickets and page tokens.
+        url: The core's own, http://127.0.0.1:PORT.
+        refusals: The error answers for the schema.
+    """
     routes = APIRouter()
 
     @routes.post("/v1/ticket", dependencies=[Security(_BEARER)], responses=refusals)
     def ticket() -> Ticket:
-        """A link to the page that works once, within ten minutes."""
+        """Return a link to the page that works once, within ten minutes."""
         return Ticket(url=f"{url}/#ticket={tokens.ticket()}")
 
     @routes.post("/v1/session", responses=refusals)
-    def session(given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> PageToken:
-        """A token for the page, for a ticket as the bearer. It is good to look and to cancel."""
-        token = None if given is None else tokens.redeem(given.credentials)
+    def session(bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> PageToken:
+        """Return a token for the page in exchange for the ticket sent as the bearer. It may read and cancel."""
+        token = None if bearer is None else tokens.redeem(bearer.credentials)
         if token is None:
-            raise HTTPException(401, "The link is used up or too old. `stcolor status` prints a new one.")
+            raise HTTPException(401, "The link is used up or too old. Run `stcolor status` for a new one.")
         return PageToken(token=token)
 
-    for path, (name, kind) in FILES.items():
-        routes.get(path, include_in_schema=False)(_file(_FOLDER / name, kind))
+    for path, (name, media_type) in FILES.items():
+        routes.get(path, include_in_schema=False)(_serve_file(_FOLDER / name, media_type))
     return routes
 
 
-def _file(path: Path, kind: str) -> Callable[[], Response]:
-    return lambda: Response(path.read_bytes(), media_type=kind)
+def _serve_file(path: Path, media_type: str) -> Callable[[], Response]:
+    return lambda: Response(path.read_bytes(), media_type=media_type)

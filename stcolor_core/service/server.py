@@ -1,4 +1,4 @@
-"""One core: the queue at work and its HTTP interface, listening on this machine alone."""
+"""The core as a server: the job queue and its HTTP interface, on this machine only."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from stcolor_core import __version__
 from stcolor_core.errors import StcolorError
 from stcolor_core.pipeline.planning import resolve_device
 from stcolor_core.service.access import HOST, Connection
-from stcolor_core.service.app import Changes, Core, create_app
+from stcolor_core.service.app import ChangeSignal, ServiceContext, create_app
 from stcolor_core.service.guard import Guard
-from stcolor_core.service.heads import HeadLimit
+from stcolor_core.service.heads import HeadTimeout
 from stcolor_core.service.jobs import Worker
-from stcolor_core.service.pictures import Pictures
+from stcolor_core.service.pictures import PictureRenderer
 from stcolor_core.service.store import Store
 from stcolor_core.service.tokens import Tokens
 
@@ -31,40 +31,51 @@ __all__ = ["CoreServer"]
 logger = logging.getLogger(__name__)
 
 _SHUTDOWN_SECONDS = 5
-_STEP_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 
 class CoreServer:
-    """One core: the queue and its HTTP interface on 127.0.0.1. Whoever runs it holds the folder's `CoreLock`.
+    """The job queue and its HTTP interface on 127.0.0.1. Its caller must hold the folder's `CoreLock`.
 
-    folder: where jobs, connection file and log are. port: 0 takes a free one. device: auto, cpu or cuda.
-    idle_minutes: with no job and no request for so long it ends; 0 is never.
+    Attributes:
+        connection: The URL, the token and the process id for clients.
     """
 
     def __init__(self, folder: Path, *, port: int = 0, device: str = "auto", idle_minutes: float = 60) -> None:
+        """Open the store and listen on the port.
+
+        Args:
+            folder: The state folder, for jobs, connection file and log.
+            port: Port to listen on; 0 takes a free one.
+            device: auto, cpu or cuda.
+            idle_minutes: The core ends after this many minutes without a job or a request; 0 for never.
+
+        Raises:
+            StcolorError: If the store or the port cannot be used, or the device does not exist.
+        """
         self._folder, self._idle_minutes = folder, idle_minutes
-        self._stop, self._changes = threading.Event(), Changes()
-        self._asked, self._asked_by = False, ""
+        self._stop, self._changes = threading.Event(), ChangeSignal()
+        self._stop_requested, self._stop_source = False, ""
         self._touch()
-        self._store = Store(folder / "jobs.sqlite", changed=self._changes.announce)
-        self._worker = Worker(self._store, device=device, log=folder / "core.log", touched=self._touch)
+        self._store = Store(folder / "jobs.sqlite", on_change=self._changes.notify)
+        self._worker = Worker(self._store, device=device, log=folder / "core.log", on_activity=self._touch)
         self._socket = _listen(port)
         number = self._socket.getsockname()[1]
         token = secrets.token_urlsafe(32)
         self.connection = Connection(f"http://{HOST}:{number}", token, os.getpid())
         tokens = Tokens(token)
-        core = Core(
+        context = ServiceContext(
             store=self._store,
             worker=self._worker,
             changes=self._changes,
             tokens=tokens,
-            pictures=Pictures(),
+            pictures=PictureRenderer(),
             stop=self._stop,
             device=resolve_device(device).type,
             url=self.connection.url,
         )
-        guarded = Guard(create_app(core), tokens=tokens, port=number, touched=self._touch)
-        limited = HeadLimit(guarded)
+        guarded = Guard(create_app(context), tokens=tokens, port=number, on_activity=self._touch)
+        limited = HeadTimeout(guarded)
         config = uvicorn.Config(
             limited,
             http=limited.protocol(),
@@ -79,9 +90,12 @@ class CoreServer:
         self._server = uvicorn.Server(config)
 
     def run(self) -> None:
-        """Serve until asked to stop: by `stop`, a request, or having been idle.
+        """Serve until `stop` is called, a request asks for it, or the core has been idle for too long.
 
-        uvicorn runs in a thread beside, where it leaves the signals to the caller of this.
+        uvicorn runs in another thread, where it leaves signals to the caller.
+
+        Raises:
+            OutputError: If the connection file cannot be written.
         """
         self._worker.start()
         self.connection.write(self._folder)
@@ -90,44 +104,50 @@ class CoreServer:
             self._serve()
         finally:
             self.connection.remove(self._folder)
-            self._worker.ask_to_stop()
+            self._worker.request_stop()
             self._worker.join()
             self._store.close()
             logger.info("The core has stopped.")
 
     def stop(self, by: str = "") -> None:
-        """Ask it to stop; from any thread, and from a signal's handler, which must take no lock. by: for the log."""
-        self._asked, self._asked_by = True, by
+        """Make `run` return soon; from any thread, and from a signal handler, which must take no lock.
+
+        Args:
+            by: What asked for it, for the log; empty for no log line.
+        """
+        self._stop_requested, self._stop_source = True, by
 
     def _serve(self) -> None:
-        """Until asked to stop, and then until what is being answered is answered."""
-        with ThreadPoolExecutor(1, thread_name_prefix="http") as beside:
-            serving = beside.submit(self._server.run, sockets=[self._socket])
+        """Serve until the core must stop, and then until the requests in progress are answered."""
+        with ThreadPoolExecutor(1, thread_name_prefix="http") as pool:
+            serving = pool.submit(self._server.run, sockets=[self._socket])
             try:
                 while not serving.done() and not self._must_stop():
-                    wait([serving], _STEP_SECONDS)
-                if self._asked_by:
-                    logger.info("Asked to stop by %s.", self._asked_by)
+                    wait([serving], _POLL_SECONDS)
+                if self._stop_source:
+                    logger.info("Stopping: %s asked for it.", self._stop_source)
             finally:
                 self._server.should_exit = True
-                self._let_go()
+                self._end_waits()
             serving.result()
 
     def _must_stop(self) -> bool:
-        """Whether it was asked to, or has been idle for too long."""
-        idle = time.monotonic() - self._touched
+        """Return whether a stop was requested, or the core has been idle for too long."""
+        idle = time.monotonic() - self._last_activity
         if self._idle_minutes and idle > self._idle_minutes * 60 and not self._store.is_busy():
-            logger.info("Nothing was asked for %.1f minutes (--idle-minutes %g).", idle / 60, self._idle_minutes)
+            logger.info(
+                "Stopping: no job and no request for %.1f minutes (--idle-minutes %g).", idle / 60, self._idle_minutes
+            )
             return True
-        return self._asked or self._stop.is_set()
+        return self._stop_requested or self._stop.is_set()
 
-    def _let_go(self) -> None:
-        """End what would keep the server: long polls, and the job in hand."""
+    def _end_waits(self) -> None:
+        """End what would delay the stop: long polls and the running job."""
         self._changes.close()
-        self._worker.ask_to_stop()
+        self._worker.request_stop()
 
     def _touch(self) -> None:
-        self._touched = time.monotonic()
+        self._last_activity = time.monotonic()
 
 
 def _listen(port: int) -> socket.socket:
@@ -141,5 +161,5 @@ def _listen(port: int) -> socket.socket:
         listener.listen(256)
     except (OSError, OverflowError) as error:
         listener.close()
-        raise StcolorError(f"Port {port} cannot be listened on ({error}). Give another --port, or none.") from None
+        raise StcolorError(f"Port {port} cannot be used ({error}). Give another --port, or none.") from None
     return listener

@@ -1,4 +1,4 @@
-"""The jobs and what happened to them, in one SQLite file: what the core knows outlives it."""
+"""The jobs and their events in one SQLite file, so that they survive the core."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 JobKind = Literal["shot", "preview"]
 
 _VERSION = 2
-_ENDED_KEPT: dict[JobKind, int] = {"shot": 500, "preview": 100}  # beside those that are looked at
-_LOOKED_AT_SECONDS = 600.0  # whoever follows a job asks every 25 seconds
+_ENDED_KEPT: dict[JobKind, int] = {"shot": 500, "preview": 100}  # besides those in use
+_IN_USE_SECONDS = 600.0  # since the last request for a job; a client that follows one asks every 25 seconds
 _EVENTS_AT_ONCE = 1000
-_SPARE_PAGES = 256  # a megabyte
+_FREE_PAGES = 256  # a megabyte
 _SCHEMA = """
     create table if not exists jobs (
         id text primary key, kind text not null, shot text not null, frame integer, state text not null,
@@ -36,7 +36,7 @@ _SCHEMA = """
         job text not null references jobs (id) on delete cascade, number integer not null, body text not null,
         primary key (job, number)) without rowid;
 """
-# ended: the order in which jobs came to their end, which is not that of the queue; 0 before
+# ended: rank in the order in which jobs ended, which is not the order of the queue; 0 until then
 _FROM_VERSION_1 = """
     alter table jobs add column ended integer not null default 0;
     update jobs set ended = position where state not in ('queued', 'running');
@@ -47,8 +47,18 @@ _FROM_VERSION_1 = """
 class Job:
     """One shot to colour, or one frame of it as a preview.
 
-    shot: as JSON. frame: of a preview. done, total: frames. looking: the frame looked at last. error: why it failed, in
-    one line. cancel: it is asked to stop. position: the order of the queue.
+    Attributes:
+        id: The job's id.
+        kind: shot or preview.
+        shot: The shot as JSON.
+        frame: Frame number of a preview; None for a shot.
+        state: queued, running, done, failed or cancelled.
+        done: Number of finished frames.
+        total: Number of frames to finish; 0 until planned.
+        looking: The frame that was processed last.
+        error: Why it failed, in one line.
+        cancel: Whether it shall stop.
+        position: Rank in the queue.
     """
 
     id: str
@@ -65,7 +75,7 @@ class Job:
 
 
 class UnknownJob(LookupError):
-    """No job has that id."""
+    """Raised if no job has the id."""
 
 
 _COLUMNS = ", ".join(field.name for field in fields(Job))
@@ -73,9 +83,11 @@ _COLUMNS = ", ".join(field.name for field in fields(Job))
 
 @dataclass(frozen=True)
 class StoredEvent:
-    """Something that happened to a job. number: 1, 2, ... within the job, never given twice.
+    """Something that happened to a job.
 
-    body: kind, time (seconds since 1970), and those fields of `pipeline.Event` that are set.
+    Attributes:
+        number: 1, 2, ... within the job, never given twice.
+        body: kind, time (seconds since 1970), and the fields of `pipeline.run.Event` that are set.
     """
 
     number: int
@@ -83,235 +95,312 @@ class StoredEvent:
 
 
 class Store:
-    """All jobs of one core; any thread may ask. changed: called, in that thread, after anything has changed.
+    """All jobs of one core, for any thread.
 
-    What waits or runs is never forgotten, nor what somebody has asked for in the last ten minutes; of the rest, the
-    shots and the previews that ended last stay. clock: in seconds, monotonic.
-    Raises StcolorError where the file is no store of this version.
+    Jobs that are queued or running are never deleted, nor are those that a client asked for in the last ten minutes. Of
+    the rest, the shots and previews that ended last stay.
+
+    Attributes:
+        path: The SQLite file.
     """
 
     def __init__(
         self,
         path: Path,
         *,
-        changed: Callable[[], None] = lambda: None,
+        on_change: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.path, self._changed, self._clock = path, changed, clock
+        """Open the file, or create it.
+
+        Args:
+            path: The SQLite file, on a disk of this machine.
+            on_change: Called after each change, in the thread that made it.
+            clock: Seconds, monotonic.
+
+        Raises:
+            StcolorError: If the file cannot be used, or is from another version.
+        """
+        self.path, self._on_change, self._clock = path, on_change, clock
         self._lock = threading.Lock()
-        self._seen: dict[str, float] = {}  # when each job was last asked for
+        self._last_access: dict[str, float] = {}  # by job, as the clock counts
         try:
-            self._base = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            version = self._base.execute("pragma user_version").fetchone()[0]
+            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            version = self._database.execute("pragma user_version").fetchone()[0]
             if version not in (0, 1, _VERSION):
                 raise StcolorError(
-                    f"{path} is of another version of RefColorize. Move it away to start without its jobs."
+                    f"{path} is from another version of RefColorize. Move it away to start without its jobs."
                 )
             for pragma in ("journal_mode = wal", "synchronous = normal", "foreign_keys = on"):
-                self._base.execute(f"pragma {pragma}")
-            taken_over = _FROM_VERSION_1 if version == 1 else ""
-            self._base.executescript(f"begin; {_SCHEMA} {taken_over} pragma user_version = {_VERSION}; commit;")
-            self._shrink()
-        except sqlite3.OperationalError as error:  # of the disk, not of what is in the file
+                self._database.execute(f"pragma {pragma}")
+            migration = _FROM_VERSION_1 if version == 1 else ""
+            self._database.executescript(f"begin; {_SCHEMA} {migration} pragma user_version = {_VERSION}; commit;")
+            self._vacuum()
+        except sqlite3.OperationalError as error:  # from the disk, not from the content of the file
             raise StcolorError(
-                f"{path} cannot be written ({error}). Free space on its disk, or set its rights."
+                f"{path} cannot be written ({error}). Free space on its disk, or make it writable."
             ) from None
         except sqlite3.Error as error:
             raise StcolorError(f"{path} cannot be used ({error}). Move it away to start without its jobs.") from None
 
     def close(self) -> None:
+        """Close the file."""
         with self._lock:
-            self._base.close()
+            self._database.close()
 
     def submit(self, job: str, *, kind: JobKind, shot: str, frame: int | None = None) -> Job:
-        """Queue a job under that id. One that waits or runs is that job; one that has ended goes to the queue's end."""
-        with self._change():
-            state = self._one("select state from jobs where id = ?", job)
+        """Queue a job. A job of that id that is queued or running stays; one that has ended joins the queue again.
+
+        A running job that was about to be cancelled continues.
+
+        Args:
+            job: The job's id.
+            kind: shot or preview.
+            shot: The shot as JSON.
+            frame: Frame number of a preview.
+
+        Returns:
+            The job.
+        """
+        with self._transaction():
+            state = self._scalar("select state from jobs where id = ?", job)
             if state in ("queued", "running"):
-                self._do("update jobs set cancel = 0 where id = ?", job)
+                self._execute("update jobs set cancel = 0 where id = ?", job)
             else:
-                self._do(
+                self._execute(
                     "insert or ignore into jobs values (?, ?, ?, ?, 'queued', 0, 0, null, null, 0, 0, 0)",
                     job,
                     kind,
                     shot,
                     frame,
                 )
-                self._do(
+                self._execute(
                     "update jobs set state = 'queued', done = 0, total = 0, looking = null, error = null, cancel = 0,"
                     " position = (select max(position) + 1 from jobs) where id = ?",
                     job,
                 )
-                self._add(job, {"kind": "queued"})
-                self._forget()
+                self._add_event(job, {"kind": "queued"})
+                self._delete_old_jobs()
         return self.get(job)
 
     def take(self, *, previews_only: bool = False) -> Job | None:
-        """The next job, which runs from now on; previews first. None where there is none.
+        """Return the next job and mark it as running; None if there is none. Previews come first.
 
-        Asked for by the one worker between its jobs, so one that is said to run was left by a core that died, and is
-        taken up again.
+        The only worker calls this between its jobs, so a job that is marked as running was left by a core that died.
+        It is taken again.
+
+        Args:
+            previews_only: Whether to leave the shots in the queue.
         """
-        with self._change():
-            job = self._one(
+        with self._transaction():
+            job = self._scalar(
                 "select id from jobs where state in ('queued', 'running') and (kind = 'preview' or not ?)"
                 " order by kind = 'preview' desc, position limit 1",
                 previews_only,
             )
-            self._do("update jobs set state = 'running' where id = ?", job)
-            self._compact(job)
+            self._execute("update jobs set state = 'running' where id = ?", job)
+            self._delete_old_events(job)
         return None if job is None else self.get(job)
 
     def cancel(self, job: str) -> Job:
-        """Cancel one that waits, ask one that runs to stop, leave one that has ended. Raises UnknownJob."""
-        with self._change():
-            state = self._one("select state from jobs where id = ?", job)
+        """Cancel a queued job, or mark a running one to stop. A job that has ended stays as it is.
+
+        Args:
+            job: The job's id.
+
+        Returns:
+            The job.
+
+        Raises:
+            UnknownJob: If there is no such job.
+        """
+        with self._transaction():
+            state = self._scalar("select state from jobs where id = ?", job)
             if state == "queued":
                 self._end(job, "cancelled", None)
             elif state == "running":
-                self._do("update jobs set cancel = 1 where id = ?", job)
+                self._execute("update jobs set cancel = 1 where id = ?", job)
         return self.get(job)
 
     def record(self, job: str, event: Event) -> None:
-        """Keep what the pipeline says; of looks only the last frame."""
-        with self._change():
+        """Store an event of the pipeline; of a look only its frame, in the job.
+
+        Args:
+            job: The job's id.
+            event: The event.
+        """
+        with self._transaction():
             if event.kind == "look":
-                self._do("update jobs set looking = ? where id = ?", event.frame, job)
+                self._execute("update jobs set looking = ? where id = ?", event.frame, job)
                 return
             if event.kind in ("plan", "frame"):
-                self._do("update jobs set done = ?, total = ? where id = ?", event.done, event.total, job)
-            self._add(job, {name: value for name, value in asdict(event).items() if value not in (None, "", ())})
+                self._execute("update jobs set done = ?, total = ? where id = ?", event.done, event.total, job)
+            self._add_event(job, {name: value for name, value in asdict(event).items() if value not in (None, "", ())})
 
-    def end(self, job: str, state: Literal["done", "failed"], error: str | None = None) -> None:
-        """A job has ended; the event that says so comes with it."""
-        with self._change():
+    def finish(self, job: str, state: Literal["done", "failed"], error: str | None = None) -> None:
+        """Mark a job as ended, with an event.
+
+        Args:
+            job: The job's id.
+            state: done or failed.
+            error: Why it failed, in one line.
+        """
+        with self._transaction():
             self._end(job, state, error)
 
-    def stopped(self, job: str) -> None:
-        """A job has stopped between two frames: cancelled if it was asked to, else it waits to go on."""
-        with self._change():
-            if self._one("select cancel from jobs where id = ?", job):
+    def release(self, job: str) -> None:
+        """Mark a job that stopped between two frames as cancelled if it was to be, else as queued.
+
+        Args:
+            job: The job's id.
+        """
+        with self._transaction():
+            if self._scalar("select cancel from jobs where id = ?", job):
                 self._end(job, "cancelled", None)
             else:
-                self._do("update jobs set state = 'queued' where id = ?", job)
-                self._add(job, {"kind": "queued", "message": "Stopped with the core. It goes on when the core starts."})
+                self._execute("update jobs set state = 'queued' where id = ?", job)
+                self._add_event(
+                    job, {"kind": "queued", "message": "Stopped with the core. It continues when the core starts."}
+                )
 
     def get(self, job: str) -> Job:
-        """Raises UnknownJob where there is no such job."""
-        found = self._jobs("where id = ?", job)
-        if not found:
+        """Return a job.
+
+        Args:
+            job: The job's id.
+
+        Raises:
+            UnknownJob: If there is no such job.
+        """
+        matching = self._jobs("where id = ?", job)
+        if not matching:
             raise UnknownJob(job)
         with self._lock:
-            self._seen[job] = self._clock()
-        return found[0]
+            self._last_access[job] = self._clock()
+        return matching[0]
 
     def jobs(self) -> list[Job]:
-        """Every job there is, the newest first."""
+        """Return all jobs, the newest first."""
         return self._jobs("order by position desc")
 
     def is_busy(self) -> bool:
-        """Whether any job waits or runs."""
+        """Return whether any job is queued or running."""
         return bool(self._jobs("where state in ('queued', 'running') limit 1"))
 
     def events(self, job: str, *, after: int = 0) -> list[StoredEvent]:
-        """What happened to a job after the event of that number, in order, at most 1000 at once."""
+        """Return the events of a job after a number, in order, at most 1000 at once.
+
+        Args:
+            job: The job's id.
+            after: Number of the last event to leave out; 0 for none.
+        """
         with self._lock:
-            if job in self._seen:
-                self._seen[job] = self._clock()
-            rows = self._base.execute(
+            if job in self._last_access:
+                self._last_access[job] = self._clock()
+            rows = self._database.execute(
                 "select number, body from events where job = ? and number > ? order by number limit ?",
                 (job, after, _EVENTS_AT_ONCE),
             ).fetchall()
         return [StoredEvent(number, json.loads(body)) for number, body in rows]
 
     def all_events(self, job: str) -> Iterator[StoredEvent]:
-        """Everything that happened to a job, in order."""
+        """Yield all events of a job, in order.
+
+        Args:
+            job: The job's id.
+        """
         last = 0
-        while found := self.events(job, after=last):
-            yield from found
-            last = found[-1].number
+        while events := self.events(job, after=last):
+            yield from events
+            last = events[-1].number
 
     def _jobs(self, condition: str, *values: object) -> list[Job]:
         with self._lock:
-            rows = self._base.execute(f"select {_COLUMNS} from jobs {condition}", values).fetchall()
+            rows = self._database.execute(f"select {_COLUMNS} from jobs {condition}", values).fetchall()
         names = [field.name for field in fields(Job)]
         return [
             Job(**{**dict(zip(names, row, strict=True)), "cancel": bool(row[names.index("cancel")])}) for row in rows
         ]
 
     @contextmanager
-    def _change(self) -> Iterator[None]:
-        """All of what happens inside, or nothing."""
+    def _transaction(self) -> Iterator[None]:
+        """Run the body as one transaction, then call `on_change`."""
         with self._lock:
-            self._base.execute("begin immediate")
+            self._database.execute("begin immediate")
             try:
                 yield
-                self._base.execute("commit")
+                self._database.execute("commit")
             except BaseException:
-                if self._base.in_transaction:  # on a full disk SQLite may have rolled back by itself
-                    self._base.execute("rollback")
+                if self._database.in_transaction:  # on a full disk SQLite may have rolled back by itself
+                    self._database.execute("rollback")
                 raise
-        self._changed()
+        self._on_change()
 
-    def _one(self, statement: str, *values: object) -> Any:
-        row = self._base.execute(statement, values).fetchone()
+    def _scalar(self, statement: str, *values: object) -> Any:
+        row = self._database.execute(statement, values).fetchone()
         return None if row is None else row[0]
 
-    def _do(self, statement: str, *values: object) -> None:
-        self._base.execute(statement, values)
+    def _execute(self, statement: str, *values: object) -> None:
+        self._database.execute(statement, values)
 
     def _end(self, job: str, state: JobState, error: str | None) -> None:
-        self._do(
+        self._execute(
             "update jobs set state = ?, error = ?, looking = null, cancel = 0,"
             " ended = (select max(ended) + 1 from jobs) where id = ?",
             state,
             error,
             job,
         )
-        self._add(job, {"kind": state, **({"message": error} if error else {})})
+        self._add_event(job, {"kind": state, **({"message": error} if error else {})})
 
-    def _add(self, job: str, body: dict[str, Any]) -> None:
-        self._do(
+    def _add_event(self, job: str, body: dict[str, Any]) -> None:
+        self._execute(
             "insert into events select ?, coalesce(max(number), 0) + 1, ? from events where job = ?",
             job,
             json.dumps({"time": time.time(), **body}),
             job,
         )
 
-    def _forget(self) -> None:
-        """Drop what ended longest ago and nobody looks at, previews and shots each by their own count."""
-        since = self._clock() - _LOOKED_AT_SECONDS
-        self._seen = {job: seen for job, seen in self._seen.items() if seen > since}
-        for kind, kept in _ENDED_KEPT.items():
-            ended = self._base.execute(
+    def _delete_old_jobs(self) -> None:
+        """Delete the jobs that ended longest ago and are not in use; previews and shots each have their own limit."""
+        since = self._clock() - _IN_USE_SECONDS
+        self._last_access = {job: accessed for job, accessed in self._last_access.items() if accessed > since}
+        for kind, limit in _ENDED_KEPT.items():
+            ended = self._database.execute(
                 "select id from jobs where kind = ? and state not in ('queued', 'running')"
                 " order by ended desc limit -1 offset ?",
-                (kind, kept),
+                (kind, limit),
             ).fetchall()
-            self._base.executemany("delete from jobs where id = ?", [row for row in ended if row[0] not in self._seen])
+            self._database.executemany(
+                "delete from jobs where id = ?", [row for row in ended if row[0] not in self._last_access]
+            )
 
-    def _compact(self, job: str) -> None:
-        """Drop what was said before a job's last run, but for the last plan and the last word on each frame.
+    def _delete_old_events(self, job: str) -> None:
+        """Delete the events before a job's last run, but for the last plan and the last event of each frame.
 
-        A shot that is submitted again and again would else keep every run, and be slower to ask about each time.
+        Otherwise a shot that is submitted again and again would keep the events of all its runs and get slower to read.
         """
-        rows = self._base.execute("select number, body from events where job = ? order by number", (job,)).fetchall()
-        said = [(number, json.loads(body)) for number, body in rows]
-        while said and said[-1][1]["kind"] == "queued":  # the run that begins now
-            said.pop()
-        begin = max((at for at, (_, body) in enumerate(said) if body["kind"] in ("queued", "plan")), default=0)
-        if begin and said[begin - 1][1]["kind"] == "queued":
+        rows = self._database.execute(
+            "select number, body from events where job = ? order by number", (job,)
+        ).fetchall()
+        events = [(number, json.loads(body)) for number, body in rows]
+        while events and events[-1][1]["kind"] == "queued":  # the run that begins now
+            events.pop()
+        begin = max((at for at, (_, body) in enumerate(events) if body["kind"] in ("queued", "plan")), default=0)
+        if begin and events[begin - 1][1]["kind"] == "queued":
             begin -= 1
-        known = {(body["kind"], body.get("frame")) for _, body in said[begin:]}
-        for number, body in reversed(said[:begin]):
-            what = body["kind"], body.get("frame")
-            if body["kind"] not in ("plan", "frame") or what in known:
-                self._do("delete from events where job = ? and number = ?", job, number)
-            known.add(what)
+        newer = {(body["kind"], body.get("frame")) for _, body in events[begin:]}
+        for number, body in reversed(events[:begin]):
+            topic = body["kind"], body.get("frame")
+            if body["kind"] not in ("plan", "frame") or topic in newer:
+                self._execute("delete from events where job = ? and number = ?", job, number)
+            newer.add(topic)
 
-    def _shrink(self) -> None:
-        """Give back to the disk what forgotten jobs have left, where it is the better part of the file."""
-        spare, pages = (self._base.execute(f"pragma {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
-        if spare > max(_SPARE_PAGES, pages // 2):
-            with suppress(sqlite3.OperationalError):  # a disk without room for the copy; what is spare is used again
-                self._base.execute("vacuum")
+    def _vacuum(self) -> None:
+        """Shrink the file if more than half of it is free pages of deleted jobs."""
+        free, pages = (
+            self._database.execute(f"pragma {name}").fetchone()[0] for name in ("freelist_count", "page_count")
+        )
+        if free > max(_FREE_PAGES, pages // 2):
+            with suppress(sqlite3.OperationalError):  # no room for the copy; free pages are used again
+                self._database.execute("vacuum")

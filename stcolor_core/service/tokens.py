@@ -1,7 +1,7 @@
-"""Who may ask for what: the start's token everything, a page's token only to look and to cancel.
+"""Tokens and their rights: the token of the start may do everything, the token of a page may read and cancel.
 
-A page gets its token for a ticket, which works once and not for long. So what stands in a link, where a terminal or a
-browser's history may keep it, is soon worth nothing.
+A page gets its token in exchange for a ticket, which works once and for ten minutes. So the link with the ticket, which
+a terminal or the history of a browser may keep, is soon worthless.
 """
 
 from __future__ import annotations
@@ -21,24 +21,30 @@ Right = Literal["all", "page"]
 
 _TICKET_SECONDS = 600.0
 _TICKETS_OPEN = 16
-_PAGES = 64
+_PAGES = 64  # tokens of pages that are valid at a time
 _PAGE_POST = re.compile(r"/v1/jobs/[^/]+/cancel")
 
 
 class Tokens:
-    """The start's token, and the tickets and page tokens given out since. Any thread may ask.
+    """The token of the start, and the tickets and page tokens given out since. For any thread.
 
-    Of each kind only so many are good at a time; one more makes the oldest worthless. clock: in seconds, monotonic.
+    Of tickets and page tokens only a limited number is valid at a time; one more makes the oldest invalid.
     """
 
     def __init__(self, start: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Keep the token of the start.
+
+        Args:
+            start: The token that may do everything.
+            clock: Seconds, monotonic.
+        """
         self._start, self._clock = start, clock
         self._lock = threading.Lock()
-        self._tickets: OrderedDict[str, float] = OrderedDict()  # until when each is good
+        self._tickets: OrderedDict[str, float] = OrderedDict()  # ticket -> when it expires
         self._pages: list[str] = []
 
     def ticket(self) -> str:
-        """A new ticket, good once and for ten minutes."""
+        """Return a new ticket, valid once and for ten minutes."""
         ticket = secrets.token_urlsafe(32)
         with self._lock:
             self._tickets[ticket] = self._clock() + _TICKET_SECONDS
@@ -47,24 +53,37 @@ class Tokens:
         return ticket
 
     def redeem(self, ticket: str) -> str | None:
-        """A page's token for a ticket; None where it is unknown, used or too old."""
+        """Return a new page token in exchange for a ticket; None if the ticket is unknown, used or too old.
+
+        Args:
+            ticket: The ticket.
+        """
         with self._lock:
-            found = next((known for known in self._tickets if _same(known, ticket)), None)
-            if found is None or self._tickets.pop(found) < self._clock():
+            match = next((known for known in self._tickets if _same(known, ticket)), None)
+            if match is None or self._tickets.pop(match) < self._clock():
                 return None
             page = secrets.token_urlsafe(32)
             self._pages = [*self._pages, page][-_PAGES:]
             return page
 
-    def right(self, token: str) -> Right | None:
-        """What a token is good for; None where it is good for nothing."""
+    def right_of(self, token: str) -> Right | None:
+        """Return what a token may do: all, or what a page may; None if it is not valid.
+
+        Args:
+            token: The token of a request.
+        """
         if _same(token, self._start):
             return "all"
         return "page" if any(_same(token, page) for page in self._pages) else None
 
     @staticmethod
-    def page_may(method: str, path: str) -> bool:
-        """Whether a page may ask for that."""
+    def page_is_allowed(method: str, path: str) -> bool:
+        """Return whether a page may send a request.
+
+        Args:
+            method: HTTP method.
+            path: Path of the request.
+        """
         return method == "GET" or (method == "POST" and _PAGE_POST.fullmatch(path) is not None)
 
 

@@ -1,1 +1,1 @@
-"""What the artist asked for, and what follows from it without computing a pixel: spans, cuts, suggestions."""
+"""What the artist requests, and what follows from it without computing a pixel: spans, cuts, suggestions."""

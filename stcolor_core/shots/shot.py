@@ -1,6 +1,6 @@
-"""What the artist asked for, as validated data that goes into JSON and comes back unchanged.
+"""Describe a shot as validated data that can be written as JSON and read back unchanged.
 
-No pixels and no torch here: a farm submitter or a service can read a shot in milliseconds.
+This module reads no pixels and imports no torch, so a farm submitter or a service can read a shot in milliseconds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.images.frame_ranges import format_frames, name_frames, parse_frames
+from stcolor_core.images.frame_ranges import describe_frames, format_frames, parse_frames
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -32,11 +32,11 @@ __all__ = [
     "Shot",
     "Still",
     "Tracking",
+    "describe_frames",
     "format_frames",
-    "name_frames",
+    "list_paths",
+    "map_paths",
     "parse_frames",
-    "paths_of",
-    "with_paths",
 ]
 
 Tracking = Literal["none", "instance", "dense", "instance+dense"]
@@ -49,13 +49,14 @@ TRACKINGS: tuple[Tracking, ...] = get_args(Tracking)
 class Plate:
     """The black-and-white sequence.
 
-    path: pattern with #### or %04d, or a single picture.
-    frames: Nuke-style range; None takes every frame on disk.
-    colorspace: a name in the OpenColorIO config; None is scene-linear for EXR, sRGB for PNG, JPEG and TIFF, and must
-    be given for DPX.
-    exposure: stops added before lightness is taken, for plates whose diffuse white is not at 1.0.
-    missing: what a frame that is not on disk means: an error, left out, or the nearest earlier frame held.
-    layer: of an EXR with several, the one that holds the plate; None takes its own choice of them.
+    Attributes:
+        path: A pattern with #### or %04d, or a single picture.
+        frames: A range in Nuke's notation; None for all frames on disk.
+        colorspace: A name in the OpenColorIO config. None is scene-linear for EXR and sRGB for PNG, JPEG and TIFF; DPX
+            needs a name.
+        exposure: Stops added before lightness is computed, for plates whose diffuse white is not 1.0.
+        missing: How to handle a frame that is not on disk: "error", "skip" it, or "hold" the nearest earlier frame.
+        layer: The layer that holds the plate, for an EXR with several; None for the preferred one.
     """
 
     path: str
@@ -77,8 +78,10 @@ class Plate:
 class Reference:
     """A coloured picture of one frame of the plate: a keyframe.
 
-    frame: the plate frame it colours; None where path is a sequence whose existing frames are the keyframes.
-    colorspace: as in Plate; None means the plate's where the file type is the same, else the file type's own.
+    Attributes:
+        path: A picture, or the pattern of a sequence.
+        frame: The plate frame that it colours; None if `path` is a sequence whose existing frames are the keyframes.
+        colorspace: As for `Plate`. None is the plate's if both files have the same type, else the file type's default.
     """
 
     path: str
@@ -91,7 +94,12 @@ class Reference:
 
 @dataclass(frozen=True, kw_only=True)
 class Still:
-    """A coloured picture that is no frame of the plate: matched by features alone, never tracked."""
+    """A coloured picture that is not a frame of the plate: it is matched by features alone and never tracked.
+
+    Attributes:
+        path: The picture.
+        colorspace: As for `Reference`.
+    """
 
     path: str
     colorspace: str | None = None
@@ -102,9 +110,11 @@ class Still:
 
 @dataclass(frozen=True, kw_only=True)
 class Matte:
-    """Artist masks in place of detected instances: roto alpha, an id picture, or Cryptomatte.
+    """Artist masks that replace detected instances: roto alpha, an id picture, or Cryptomatte.
 
-    frame: the plate frame it belongs to; None where path is a sequence.
+    Attributes:
+        path: A picture, or the pattern of a sequence.
+        frame: The plate frame that it belongs to; None if `path` is a sequence.
     """
 
     path: str
@@ -116,13 +126,16 @@ class Matte:
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """Where the coloured frames go.
+    """The files of the coloured frames.
 
-    path: pattern with #### or %04d, ending in .exr. beauty: write R, G, B too.
-    frames: Nuke-style range of those to write; None is all of the plate's. The others still count.
-    max_span: most frames of a span that one task of a farm writes; None cuts no span. It changes no pixel.
-    reuse: pattern of an earlier version; a frame of it that would be computed the same is copied instead.
-    link: link reused frames instead of copying them.
+    Attributes:
+        path: A pattern with #### or %04d that ends in .exr.
+        beauty: Write R, G and B too.
+        frames: Range of the frames to write, in Nuke's notation; None for all of the plate's. The others still affect
+            them.
+        max_span: Most frames of a span that one farm task writes; None leaves spans whole. It changes no pixel.
+        reuse: Pattern of an earlier version. Frames of it that would be computed the same are copied instead.
+        link: Link reused frames instead of copying them.
     """
 
     path: str
@@ -144,28 +157,33 @@ class Output:
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """How colour is found. The defaults suit most shots.
+    """The settings of the colourisation. The defaults suit most shots. docs/method.md explains the method.
 
-    model: a name in the registry, "standard" or "exemplar".
-    tracking: none, instance, dense or instance+dense; None is dense, joined by instances where mattes are given or a
-        detector's weights are installed.
-    working_height: lines at which colour is computed, at least 64; never above the plate's own.
-    matching_height: lines of which a quarter is the matching grid of the standard model; never above working_height.
-    references: how many references colour one frame, the nearest in time; 1 takes only the nearest.
-    temperature: softmax temperature of eqs. 3 and 10; None is the model's own default.
-    radius: R of eq. 16 in grid cells; None is the model's own default: 9 for exemplar, as in the paper, and windows
-        that follow the optical flow for standard (docs/method.md, "Dense tracking").
-    threshold: of binarize in eq. 15, strictly greater.
-    exact: restart eq. 15 for every target frame (O(N^2)) in place of composing one-step maps (O(N)), and let attention
-        look at every place in place of shortlists.
-    matte_threshold: of eq. 13. iou_threshold: least overlap of one instance in neighbouring frames (eq. 12).
-    flow: carry colour along optical flow as well (standard model); off leaves the attention part alone.
-    chroma: factor on a*, b* of the result. The published script of the exemplar model used 1.25.
-    color_features: features of the reference from its colour picture, as the exemplar model's published weights were
-        trained; None is the model's own default, the paper's text has False.
-    detector: finds instances where there are no mattes: torchvision (weights from the registry) or detectron2, which
-        needs detector_weights and detector_config, two local files.
-    cuts: "auto" finds scene cuts, "none" trusts that there are none, or the first frames of new scenes as a range.
+    Attributes:
+        model: A name in the registry, such as "standard" or "exemplar".
+        tracking: "none", "instance", "dense" or "instance+dense". None is "dense", and "instance+dense" if there are
+            mattes or if a detector's weights are installed.
+        working_height: Lines at which colour is computed, at least 64; never more than the plate has.
+        matching_height: The standard model's matching grid has a quarter of these lines; at least 64, and never more
+            than `working_height`.
+        references: Number of references that colour one frame, the nearest in time.
+        temperature: Softmax temperature of eqs. 3 and 10, greater than 0; None for the model's default.
+        radius: R of eq. 16 in grid cells, 1..64. None for the model's default: 9 for exemplar, as in the paper, and
+            windows that follow the optical flow for standard (docs/method.md, Tracking).
+        threshold: Threshold of binarize in eq. 15, between 0 and 1; values must be strictly greater.
+        exact: Restart eq. 15 for every target frame, O(N^2), instead of composing the maps of neighbouring frames,
+            O(N); and compute attention over all positions instead of shortlists.
+        matte_threshold: Threshold of eq. 13, between 0 and 1.
+        iou_threshold: Least overlap of one instance in neighbouring frames (eq. 12), between 0 and 1.
+        flow: Carry colour along optical flow as well (standard model); False leaves only the attention.
+        chroma: Factor on a* and b* of the result, 0..4. The published script of the exemplar model used 1.25.
+        color_features: Compute the features of a reference from its colour picture, as in the training of the exemplar
+            model's published weights. None for the model's default; the paper's text has False.
+        detector: Finds instances if there are no mattes: "torchvision", with weights from the registry, or
+            "detectron2", which needs `detector_weights` and `detector_config`.
+        detector_weights: A local file of weights for detectron2.
+        detector_config: A local configuration file for detectron2.
+        cuts: "auto" finds scene cuts, "none" assumes that there are none; or the first frames of new scenes as a range.
     """
 
     model: str = "standard"
@@ -213,15 +231,22 @@ class Method:
 
     @property
     def uses_instances(self) -> bool:
-        """Return whether instances restrict attention. False while `tracking` is None, which a run resolves first."""
+        """Return whether instances restrict attention. False if `tracking` is None, which a run resolves first."""
         return self.tracking in ("instance", "instance+dense")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shot:
-    """Everything that decides the pixels of one shot.
+    """All settings that affect the pixels of one shot.
 
-    ocio: a config file or builtin name; None takes $OCIO, then the builtin.
+    Attributes:
+        plate: The black-and-white sequence.
+        output: The files of the coloured frames.
+        references: The keyframes.
+        stills: Coloured pictures that are not frames of the plate.
+        mattes: Artist masks.
+        method: The settings of the colourisation.
+        ocio: An OpenColorIO config file or builtin name; None for $OCIO, else the builtin.
     """
 
     plate: Plate
@@ -234,31 +259,48 @@ class Shot:
 
     def __post_init__(self) -> None:
         counts = Counter(reference.frame for reference in self.references if reference.frame is not None)
-        twice = [frame for frame, count in counts.items() if count > 1]
-        _require(not twice, f"Frame {name_frames(twice)} has two references. Keep one of them.")
+        repeated = [frame for frame, count in counts.items() if count > 1]
+        _require(not repeated, f"Frame {describe_frames(repeated)} has two references. Keep one of them.")
         for text in _texts(dataclasses.asdict(self)):
             _require(
-                "\0" not in text and _in_utf8(text),
-                f"{text[:80]!a} holds a null character, or bytes that are not UTF-8. Rename what it names.",
+                "\0" not in text and _is_utf8(text),
+                f"{text[:80]!a} contains a null character or bytes that are not UTF-8. Correct the name.",
             )
 
     def to_json(self) -> str:
-        """The shot as indented JSON; `from_json` gives it back unchanged."""
+        """Return the shot as indented JSON. `from_json` restores it unchanged."""
         return json.dumps(dataclasses.asdict(self), indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> Shot:
-        """The shot that `to_json` wrote. Raises BadRequest on anything that is not exactly a shot."""
+        """Return the shot that `to_json` wrote.
+
+        Args:
+            text: The JSON text.
+
+        Raises:
+            BadRequest: If the text is not JSON, or has unknown, missing or invalid settings.
+        """
         from pydantic import ValidationError
 
         try:
             return _adapter().validate_json(text, strict=True, extra="forbid")
         except ValidationError as error:
-            raise BadRequest(_refusal(error)) from None
+            raise BadRequest(_describe_error(error)) from None
 
     @classmethod
     def load(cls, path: Path) -> Shot:
-        """Read a shot file. Raises BadRequest with the file's name where it is missing or wrong."""
+        """Read a shot file.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The shot.
+
+        Raises:
+            BadRequest: If the file cannot be read or is not a shot. The message names the file.
+        """
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -269,38 +311,49 @@ class Shot:
             raise BadRequest(f"{path}: {error}") from None
 
 
-def with_paths(shot: Shot, change: Callable[[str], str]) -> Shot:
-    """The shot with every path in it changed. A builtin OpenColorIO config (ocio://...) is no path, and stays."""
+def map_paths(shot: Shot, change: Callable[[str], str]) -> Shot:
+    """Return a shot with every path changed.
 
-    def maybe(path: str | None) -> str | None:
+    The name of a builtin OpenColorIO config (ocio://...) is not a path and stays.
+
+    Args:
+        shot: The shot.
+        change: Returns the new path for an old one.
+    """
+
+    def change_optional(path: str | None) -> str | None:
         return None if path is None else change(path)
 
     return replace(
         shot,
         plate=replace(shot.plate, path=change(shot.plate.path)),
-        output=replace(shot.output, path=change(shot.output.path), reuse=maybe(shot.output.reuse)),
-        references=tuple(replace(each, path=change(each.path)) for each in shot.references),
-        stills=tuple(replace(each, path=change(each.path)) for each in shot.stills),
-        mattes=tuple(replace(each, path=change(each.path)) for each in shot.mattes),
+        output=replace(shot.output, path=change(shot.output.path), reuse=change_optional(shot.output.reuse)),
+        references=tuple(replace(reference, path=change(reference.path)) for reference in shot.references),
+        stills=tuple(replace(still, path=change(still.path)) for still in shot.stills),
+        mattes=tuple(replace(matte, path=change(matte.path)) for matte in shot.mattes),
         method=replace(
             shot.method,
-            detector_weights=maybe(shot.method.detector_weights),
-            detector_config=maybe(shot.method.detector_config),
+            detector_weights=change_optional(shot.method.detector_weights),
+            detector_config=change_optional(shot.method.detector_config),
         ),
-        ocio=shot.ocio if shot.ocio is not None and "://" in shot.ocio else maybe(shot.ocio),
+        ocio=shot.ocio if shot.ocio is not None and "://" in shot.ocio else change_optional(shot.ocio),
     )
 
 
-def paths_of(shot: Shot) -> Iterator[str]:
-    """Every path in a shot, in the order of `with_paths`, which alone knows where they stand."""
-    found: list[str] = []
+def list_paths(shot: Shot) -> Iterator[str]:
+    """Yield every path in a shot, in the order of `map_paths`.
 
-    def note(path: str) -> str:
-        found.append(path)
+    Args:
+        shot: The shot.
+    """
+    paths: list[str] = []
+
+    def record(path: str) -> str:
+        paths.append(path)
         return path
 
-    with_paths(shot, note)
-    yield from found
+    map_paths(shot, record)
+    yield from paths
 
 
 def _texts(data: object) -> Iterator[str]:
@@ -314,7 +367,7 @@ def _texts(data: object) -> Iterator[str]:
             yield from _texts(value)
 
 
-def _in_utf8(text: str) -> bool:
+def _is_utf8(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -329,13 +382,13 @@ def _require(condition: bool, message: str) -> None:
 
 @cache
 def _adapter() -> TypeAdapter[Shot]:
-    from pydantic import TypeAdapter  # with what it builds here it takes 60 ms, which only readers of a shot pay
+    from pydantic import TypeAdapter  # takes 60 ms with the adapter, which only a program that reads a shot must spend
 
     return TypeAdapter(Shot)
 
 
-def _refusal(error: ValidationError) -> str:
-    """Say in one line what is wrong first: the field, what it holds, and what it should."""
+def _describe_error(error: ValidationError) -> str:
+    """Return one line about the first error: the field, its value, and what is expected."""
     first = error.errors(include_url=False, include_context=False)[0]
     kind, message = first["type"], first["msg"]
     if kind == "json_invalid":

@@ -1,4 +1,4 @@
-"""Which files make a shot: the plate's frames, the references and the mattes, by their names alone."""
+"""Find the files of a shot by their names alone: the plate's frames, the references and the mattes."""
 
 from __future__ import annotations
 
@@ -7,53 +7,63 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError
-from stcolor_core.images.frame_ranges import gaps, name_runs, runs_of
+from stcolor_core.images.frame_ranges import describe_runs, find_gaps, group_runs
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.shots.shot import Plate, Shot, name_frames, parse_frames
+from stcolor_core.shots.shot import Plate, Shot, describe_frames, parse_frames
 
 __all__ = ["check_mattes", "find_frames", "find_references"]
 
-_WIDEST_GAP = 10_000  # frames that may be missing in a row: no shot is as long, so what lies beyond is a stray file
+_WIDEST_GAP = 10_000  # frames that may be missing in a row: no shot is as long, so a file beyond is a stray one
 
 
 def find_frames(plate: Plate) -> dict[int, Path]:
-    """The frames to colour and the file of each, in ascending order, missing ones treated as the plate says.
+    """Return the frames to colour with their files, in ascending order.
 
-    Raises PlateError where nothing is there, or where frames are missing and the plate does not say what to do.
+    Missing frames are handled as `Plate.missing` says.
+
+    Args:
+        plate: The plate.
+
+    Raises:
+        PlateError: If there are no frames, if frames are missing and the plate does not say how to handle them, or if a
+            stray frame lies far from the others.
     """
     pattern = FramePattern.parse(plate.path)
-    there = pattern.frames()
-    if there and not pattern.is_sequence:
-        return {frame: pattern.path(frame) for frame in (parse_frames(plate.frames) if plate.frames else there)}
-    if not there:
+    on_disk = pattern.frames()
+    if on_disk and not pattern.is_sequence:
+        return {frame: pattern.path(frame) for frame in (parse_frames(plate.frames) if plate.frames else on_disk)}
+    if not on_disk:
         raise PlateError(f"There is no frame of {plate.path}. Check the path and the frame padding.")
-    asked = None if plate.frames is None else parse_frames(plate.frames)
-    missing = gaps(there) if asked is None else runs_of(set(asked).difference(there))
-    if plate.missing != "skip" and asked is None:
-        _require_no_stray(plate, there, missing)
+    requested = None if plate.frames is None else parse_frames(plate.frames)
+    missing = find_gaps(on_disk) if requested is None else group_runs(set(requested).difference(on_disk))
+    if plate.missing != "skip" and requested is None:
+        _require_no_stray(plate, on_disk, missing)
     if missing and plate.missing == "error":
         raise PlateError(
-            f"Frame {name_runs(missing)} of {plate.path} is missing. "
+            f"Frame {describe_runs(missing)} of {plate.path} is missing. "
             "Render it, or pass --missing skip or --missing hold."
         )
     if plate.missing == "hold":
-        wanted = asked or range(there[0], there[-1] + 1)
-        return {frame: pattern.path(there[max(0, bisect_right(there, frame) - 1)]) for frame in wanted}
-    kept = there if asked is None else sorted(set(asked).intersection(there))
-    if not kept:
-        raise PlateError(f"None of the frames {name_frames(asked or ())} of {plate.path} is there. Check --frames.")
-    return {frame: pattern.path(frame) for frame in kept}
+        frames = requested or range(on_disk[0], on_disk[-1] + 1)
+        return {frame: pattern.path(on_disk[max(0, bisect_right(on_disk, frame) - 1)]) for frame in frames}
+    available = on_disk if requested is None else sorted(set(requested).intersection(on_disk))
+    if not available:
+        raise PlateError(
+            f"None of the frames {describe_frames(requested or ())} of {plate.path} exists. Check --frames."
+        )
+    return {frame: pattern.path(frame) for frame in available}
 
 
-def _require_no_stray(plate: Plate, there: Sequence[int], missing: Sequence[range]) -> None:
-    """Raise PlateError where the frames lie so far apart that some of them belong to no shot."""
+def _require_no_stray(plate: Plate, on_disk: Sequence[int], missing: Sequence[range]) -> None:
+    """Raise PlateError if a gap between the frames is so wide that some of them must belong to another shot."""
     widest = max(missing, key=lambda gap: gap.stop - gap.start, default=range(0))
     if widest.stop - widest.start <= _WIDEST_GAP:
         return
-    place = bisect_right(there, widest.start)
-    stray = min(there[:place], there[place:], key=len)
+    index = bisect_right(on_disk, widest.start)
+    stray = min(on_disk[:index], on_disk[index:], key=len)
     raise PlateError(
-        f"Frame {name_frames(stray)} of {plate.path} lies {widest.stop - widest.start} frames away from the others. "
+        f"Frame {describe_frames(stray)} of {plate.path} lies {widest.stop - widest.start} frames away from the "
+        "others. 
         "Move it out of the folder, or name the shot's frames with --frames."
     )
 
@@ -61,54 +71,79 @@ def _require_no_stray(plate: Plate, there: Sequence[int], missing: Sequence[rang
 def find_references(
     shot: Shot, frames: Iterable[int], *, warn: Callable[[str], None] = lambda _: None
 ) -> dict[int, tuple[Path, str | None]]:
-    """Reference frame -> its picture and colour space. Sequences give every frame of theirs that the plate has.
+    """Return the reference frames with their pictures and colour spaces, in ascending order.
 
-    warn: takes one line that names the frames of a sequence that the plate has not, or that another one has too.
-    Raises BadRequest for a reference named by its frame that the plate has not, and where a sequence has none at all.
+    A sequence gives all frames that both it and the plate have. A reference that is given with its frame number takes
+    precedence over one of a sequence.
+
+    Args:
+        shot: The shot.
+        frames: The plate's frames.
+        warn: Called with one line for frames of a sequence that the plate does not have, and for frames that two
+            sequences have.
+
+    Returns:
+        Frame -> (picture, name of its colour space or None).
+
+    Raises:
+        BadRequest: If a reference is given for a frame that the plate does not have, or if a sequence has none of the
+            plate's frames.
     """
     plate = set(frames)
-    found: dict[int, tuple[Path, str | None]] = {}
-    listed: set[int] = set()  # by sequences; a reference named by its frame takes the place of one of these
+    references: dict[int, tuple[Path, str | None]] = {}
+    from_sequences: set[int] = set()  # a reference with a frame number of its own may replace one of these
     for reference in shot.references:
         pattern = FramePattern.parse(reference.path)
         if reference.frame is None:
-            there = set(pattern.frames()) if pattern.is_sequence else set()
-            own = plate.intersection(there)
-            if not own:
+            on_disk = set(pattern.frames()) if pattern.is_sequence else set()
+            common = plate.intersection(on_disk)
+            if not common:
                 raise BadRequest(
                     f"No frame of the references {reference.path} is a frame of the plate. "
                     "Check the padding, or give FRAME=PATH."
                 )
-            if there - own:
+            if on_disk - common:
                 warn(
-                    f"Frame {name_frames(there - own)} of the references {reference.path} is no frame of the plate "
-                    "and is not used. Check the numbering."
+                    f"Frame {describe_frames(on_disk - common)} of the references {reference.path} is not a frame "
+                    "of the 
+                    "plate and is not used. Check the numbering."
                 )
-            if twice := own.intersection(listed):
+            if repeated := common.intersection(from_sequences):
                 warn(
-                    f"Frame {name_frames(twice)} of the references {reference.path} is a reference already, of the "
-                    "sequence given before it, which is taken. Leave one of them out."
+                    f"Frame {describe_frames(repeated)} of the references {reference.path} is also in a sequence "
+                    "given before it, which is used. Remove one of them."
                 )
-            listed |= own
-            found.update({frame: (pattern.path(frame), reference.colorspace) for frame in own if frame not in found})
+            from_sequences |= common
+            references.update(
+                {frame: (pattern.path(frame), reference.colorspace) for frame in common if frame not in references}
+            )
         elif reference.frame not in plate:
             span = f"{min(plate)}-{max(plate)}"
             raise BadRequest(
-                f"Reference {reference.frame} ({reference.path}) is no frame of the plate ({span}). "
+                f"Reference {reference.frame} ({reference.path}) is not a frame of the plate ({span}). "
                 "Correct its number, or give it as --still."
             )
         else:
-            found[reference.frame] = (pattern.path(reference.frame), reference.colorspace)
-    return dict(sorted(found.items()))
+            references[reference.frame] = (pattern.path(reference.frame), reference.colorspace)
+    return dict(sorted(references.items()))
 
 
 def check_mattes(shot: Shot, frames: Iterable[int], *, warn: Callable[[str], None]) -> None:
-    """Tell of mattes that belong to no frame of the plate. Raises BadRequest for a sequence of which none does."""
+    """Warn of mattes that belong to no frame of the plate.
+
+    Args:
+        shot: The shot.
+        frames: The plate's frames.
+        warn: Called with one line for each matte of a single frame that the plate does not have.
+
+    Raises:
+        BadRequest: If a sequence of mattes has none of the plate's frames.
+    """
     plate = set(frames)
     for matte in shot.mattes:
         pattern = FramePattern.parse(matte.path)
         if matte.frame is not None and matte.frame not in plate:
-            warn(f"The matte {matte.path} is for frame {matte.frame}, which the plate has not, and is not used.")
+            warn(f"The matte {matte.path} is for frame {matte.frame}, which the plate does not have, and is not used.")
         elif matte.frame is None and pattern.is_sequence and plate.isdisjoint(pattern.frames()):
             raise BadRequest(
                 f"No frame of the mattes {matte.path} is a frame of the plate. Check the padding, or give FRAME=PATH."

@@ -1,10 +1,10 @@
-"""Where one more keyframe would help most, from how sure the result is along the shot.
+"""Suggest where one more keyframe would help most, from the confidence along the shot.
 
-Confidence is the share of a frame's pixels that are right, so what is missing to 1 is what a keyframe can gain. It is
-lost in two ways. Some of it goes with the distance to the nearest keyframe, as the shot itself shows; a new keyframe
-brings that distance down, so that a stretch with one key at its end gets the next one at about two thirds. What is
-lacking beyond that belongs to the frame: something is seen there that no keyframe shows, and a keyframe helps where it
-is seen too.
+Confidence is the share of a frame's pixels that are right, so a keyframe can gain at most 1 minus the confidence: the
+error. The error has two parts. One part grows with the distance to the nearest keyframe, at a rate that is measured on
+the shot itself. A new keyframe shortens that distance, so a stretch with one keyframe at its end gets the next one at
+about two thirds of its length. The rest of the error belongs to the frame: it shows something that no keyframe shows,
+and a new keyframe helps all frames that show it too.
 """
 
 from __future__ import annotations
@@ -13,97 +13,120 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["Suggestion", "suggest"]
+__all__ = ["Suggestion", "suggest_keyframes"]
 
-_LEAST_GAIN = 0.003  # of the shot's pixels; less is not worth an artist's time
-_APART = 4  # frames; closer to a keyframe another one would hardly help
-_MOST_PLACES = 400  # that are tried along a shot
+_LEAST_GAIN = 0.003  # share of the shot's pixels; a smaller gain is not worth an artist's time
+_LEAST_DISTANCE = 4  # frames from a keyframe; closer to it another one would hardly help
+_MOST_CANDIDATES = 400  # frames that are tried along a shot
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A frame for the next keyframe. gain: share of all the shot's pixels, 0..1, that it is expected to put right."""
+    """A frame for the next keyframe.
+
+    Attributes:
+        frame: Its number.
+        gain: Expected gain, as a share of all pixels of the shot, 0..1.
+    """
 
     frame: int
     gain: float
 
 
-def suggest(confidence: Mapping[int, float], keyframes: Collection[int], *, most: int = 3) -> list[Suggestion]:
-    """At most `most` frames, the best first, each for when those before it are keyframes; none where none helps.
+def suggest_keyframes(
+    confidence: Mapping[int, float], keyframes: Collection[int], *, limit: int = 3
+) -> list[Suggestion]:
+    """Return frames for new keyframes, the best first. Each assumes that the ones before it are keyframes.
 
-    confidence: frame -> 0..1, of the frames that are known; 0 is a frame whose scene has no keyframe. Keyframes count
-    as 1 whatever is said of them.
+    Args:
+        confidence: Frame -> confidence, 0..1, of the frames that have one. 0 is a frame whose scene has no keyframe.
+        keyframes: Frames that are keyframes already. Their confidence counts as 1.
+        limit: Maximum number of frames to return.
+
+    Returns:
+        At most `limit` suggestions; none if no keyframe would help.
     """
-    shot = _Shot.of(confidence, keyframes)
-    places = range(0, len(shot.frames), max(1, len(shot.frames) // _MOST_PLACES))
-    far = min(_APART, int(shot.distance.max(initial=0)))
-    found: list[Suggestion] = []
-    while len(found) < most and places:
-        left = [shot.lacking_with(place) for place in places]
-        gains = [(shot.lacking - lacking).sum() / len(shot.frames) for lacking in left]
-        gains = [gain if shot.distance[place] >= far else 0.0 for place, gain in zip(places, gains, strict=True)]
+    shot = _Shot.from_confidence(confidence, keyframes)
+    candidates = range(0, len(shot.frames), max(1, len(shot.frames) // _MOST_CANDIDATES))
+    least_distance = min(_LEAST_DISTANCE, int(shot.distance.max(initial=0)))
+    suggestions: list[Suggestion] = []
+    while len(suggestions) < limit and candidates:
+        errors = [shot.error_with_keyframe(index) for index in candidates]
+        gains = [(shot.error - error).sum() / len(shot.frames) for error in errors]
+        gains = [
+            gain if shot.distance[index] >= least_distance else 0.0
+            for index, gain in zip(candidates, gains, strict=True)
+        ]
         best = int(np.argmax(gains))
         if gains[best] < _LEAST_GAIN:
             break
-        found.append(Suggestion(int(shot.frames[places[best]]), float(gains[best])))
-        nearer = np.minimum(shot.distance, shot.away(places[best]))
-        shot = replace(shot, lacking=left[best], distance=nearer)
-    return found
+        suggestions.append(Suggestion(int(shot.frames[candidates[best]]), float(gains[best])))
+        distance = np.minimum(shot.distance, shot.distance_to(candidates[best]))
+        shot = replace(shot, error=errors[best], distance=distance)
+    return suggestions
 
 
 @dataclass(frozen=True)
 class _Shot:
-    """frames: in order. scene: which each is of. distance: to its nearest keyframe. lacking: 1 - confidence.
+    """What is known of a shot's frames; the arrays have one entry for each frame.
 
-    curve: what every frame lacks at a distance from its nearest keyframe.
+    Attributes:
+        frames: Frame numbers in ascending order.
+        scene: Index of the frame's scene.
+        distance: Distance to the nearest keyframe in frames.
+        error: 1 - confidence.
+        error_curve: Error that every frame has at a distance from its nearest keyframe, indexed by the distance.
     """
 
-    frames: np.ndarray
-    scene: np.ndarray
-    distance: np.ndarray
-    lacking: np.ndarray
-    curve: np.ndarray
+    frames: NDArray[np.int_]
+    scene: NDArray[np.int_]
+    distance: NDArray[np.int_]
+    error: NDArray[np.float64]
+    error_curve: NDArray[np.float64]
 
     @classmethod
-    def of(cls, confidence: Mapping[int, float], keyframes: Collection[int]) -> _Shot:
-        """What is known of a shot. Where frames without any reference begin or end, there is a cut."""
+    def from_confidence(cls, confidence: Mapping[int, float], keyframes: Collection[int]) -> _Shot:
+        """Return what is known of a shot. A change between frames with and without a keyframe is a scene cut."""
         frames = np.array(sorted({*confidence, *keyframes}), int)
-        sure = np.array([1.0 if frame in keyframes else confidence[int(frame)] for frame in frames])
-        scene = np.cumsum(np.diff(sure > 0, prepend=sure[:1] > 0))
+        known = np.array([1.0 if frame in keyframes else confidence[int(frame)] for frame in frames])
+        scene = np.cumsum(np.diff(known > 0, prepend=known[:1] > 0))
         distance = np.full(len(frames), len(frames))
-        for place in np.flatnonzero(np.isin(frames, list(keyframes))).tolist():
-            distance = np.minimum(distance, _away(frames, scene, place))
-        return cls(frames, scene, distance, 1 - sure, _lost_with(distance, 1 - sure))
+        for index in np.flatnonzero(np.isin(frames, list(keyframes))).tolist():
+            distance = np.minimum(distance, _distance_to(frames, scene, index))
+        return cls(frames, scene, distance, 1 - known, _error_by_distance(distance, 1 - known))
 
-    def away(self, place: int) -> np.ndarray:
-        """How far each frame is from the one at that place."""
-        return _away(self.frames, self.scene, place)
+    def distance_to(self, index: int) -> NDArray[np.int_]:
+        """Return the distance of each frame to the one at an index."""
+        return _distance_to(self.frames, self.scene, index)
 
-    def lacking_with(self, place: int) -> np.ndarray:
-        """What each frame would lack if the one at that place were a keyframe."""
-        away = np.minimum(self.away(place), len(self.curve) - 1)
-        by_distance = np.minimum(self.lacking, self.curve[self.distance])
-        own = self.lacking - by_distance
-        nearer = by_distance * self.curve[np.minimum(self.distance, away)]
-        nearer = nearer / np.maximum(self.curve[self.distance], 1e-9)
-        seen = np.minimum(own, own[place]) * (1 - self.curve[away] / max(self.curve[-1], 1e-9))
-        return np.asarray(nearer + own - seen)
-
-
-def _away(frames: np.ndarray, scene: np.ndarray, place: int) -> np.ndarray:
-    """Distances in frames; from another scene, as far as the shot is long."""
-    return np.where(scene == scene[place], np.minimum(np.abs(frames - frames[place]), len(frames)), len(frames))
+    def error_with_keyframe(self, index: int) -> NDArray[np.float64]:
+        """Return the error that each frame would have if the one at an index were a keyframe."""
+        distance = np.minimum(self.distance_to(index), len(self.error_curve) - 1)
+        by_distance = np.minimum(self.error, self.error_curve[self.distance])
+        own_error = self.error - by_distance
+        nearer = by_distance * self.error_curve[np.minimum(self.distance, distance)]
+        nearer = nearer / np.maximum(self.error_curve[self.distance], 1e-9)
+        gained = np.minimum(own_error, own_error[index]) * (
+            1 - self.error_curve[distance] / max(self.error_curve[-1], 1e-9)
+        )
+        return np.asarray(nearer + own_error - gained)
 
 
-def _lost_with(distance: np.ndarray, lacking: np.ndarray) -> np.ndarray:
-    """What every frame lacks at a distance from its nearest keyframe: 0 at 0, never falling, straight between."""
+def _distance_to(frames: NDArray[np.int_], scene: NDArray[np.int_], index: int) -> NDArray[np.int_]:
+    """Return distances in frames; frames of another scene count as being as far away as the shot is long."""
+    return np.where(scene == scene[index], np.minimum(np.abs(frames - frames[index]), len(frames)), len(frames))
+
+
+def _error_by_distance(distance: NDArray[np.int_], error: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the error that every frame has at a distance: 0 at 0, never falling, interpolated linearly."""
     if not len(distance):
         return np.zeros(1)
     counts = np.bincount(distance)
     known = np.flatnonzero(counts)
-    means = np.bincount(distance, lacking)[known] / counts[known]
+    means = np.bincount(distance, error)[known] / counts[known]
     curve = np.interp(np.arange(len(counts)), np.append(0, known), np.append(0, means))
     curve[0] = 0
-    least: np.ndarray = np.minimum.accumulate(curve[::-1])[::-1]
+    least: NDArray[np.float64] = np.minimum.accumulate(curve[::-1])[::-1]
     return least

@@ -1,1 +1,1 @@
-"""Training of the weights that come with the package."""
+"""Training of the weights that come with the package: matching features and refinement."""

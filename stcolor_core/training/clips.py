@@ -1,6 +1,6 @@
-"""Footage as training sees it: stretches of real clips, some made to look like old film, some with an intruder.
+"""Clips for training: resized to the grid, aged like old film, or with an intruder.
 
-Everything is drawn from a generator, so that the same seed gives the same pictures.
+All random numbers come from a generator, so that the same seed gives the same pictures.
 """
 
 from __future__ import annotations
@@ -11,63 +11,74 @@ from collections.abc import Collection, Sequence
 import cv2
 import numpy as np
 
+from stcolor_core.arrays import Image
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import DatasetSequence
 from stcolor_core.evaluation.film import FilmWear, apply_wear
 from stcolor_core.method.features.standard import StandardFeatures
 
-__all__ = ["LONGEST_ASPECT", "aged", "held_out", "intruded", "sized"]
+__all__ = ["LONGEST_ASPECT", "add_intruder", "age_clip", "held_out", "resize_sequence"]
 
-LONGEST_ASPECT = 4  # longer pictures are squeezed, so that their frames fit into memory
+LONGEST_ASPECT = 4  # longer pictures are squeezed, so that a batch of frames fits into memory
 _SHORT_SIDE = 216
-_HELD_OUT = 10  # one clip in so many
-_COMPRESSED = 0.4  # of the old prints, how many were transferred with losses
-Rgb = list[np.ndarray]
+_HELD_OUT = 10  # one of so many clips
+_COMPRESSED = 0.4  # share of the old prints with a lossy transfer
 
 
-def held_out(names: Sequence[str], asked: Collection[str] | None) -> tuple[str, ...]:
-    """Choose the clips that are validated on and not trained on.
+def held_out(names: Sequence[str], requested: Collection[str] | None) -> tuple[str, ...]:
+    """Return the names of the clips to hold out from training for validation.
 
     Args:
-        names: Of all clips, in order.
-        asked: Clips to hold out. None takes the last tenth of the footage: at least one clip, unless there is only one.
+        names: Names of all clips, in order.
+        requested: Clips to hold out. None takes the last tenth: at least one clip, unless there is only one.
 
     Raises:
-        BadRequest: If a clip that was asked for is not there, or none is left to train on.
+        BadRequest: If a requested clip does not exist, or no clip is left to train on.
     """
-    if asked is None:
+    if requested is None:
         last = tuple(names[len(names) - max(1, len(names) // _HELD_OUT) :])
         return last if len(last) < len(names) else ()
-    if unknown := sorted(set(asked).difference(names)):
+    if unknown := sorted(set(requested).difference(names)):
         raise BadRequest(f"There is no clip {unknown[0]!r} to hold out. The footage has {', '.join(names)}.")
-    if names and set(asked) == set(names):
+    if names and set(requested) == set(names):
         raise BadRequest("Every clip of the footage is held out. Leave one to train on: --held-out names the others.")
-    return tuple(asked)
+    return tuple(requested)
 
 
-def sized(clip: DatasetSequence, short_side: int = _SHORT_SIDE) -> DatasetSequence:
-    """The clip at its own aspect, up to 4:1, in whole grid cells.
+def resize_sequence(sequence: DatasetSequence, short_side: int = _SHORT_SIDE) -> DatasetSequence:
+    """Return the sequence resized to whole grid cells at its own aspect, up to 4:1.
 
-    Raises PlateError where its first picture cannot be read.
+    Args:
+        sequence: The sequence; only the size of its first picture is read.
+        short_side: Length of the short side in pixels, before rounding.
+
+    Raises:
+        PlateError: If the first picture cannot be read.
     """
-    scale = short_side / min(clip.own_size)
-    cell = StandardFeatures.stride
-    width, height = (round(min(side * scale, LONGEST_ASPECT * short_side) / cell) * cell for side in clip.own_size)
-    return dataclasses.replace(clip, size=(width, height))
+    native_size, cell = sequence.native_size, StandardFeatures.stride
+    scale = short_side / min(native_size)
+    width, height = (round(min(side * scale, LONGEST_ASPECT * short_side) / cell) * cell for side in native_size)
+    return dataclasses.replace(sequence, size=(width, height))
 
 
-def intruded(pictures: Rgb, others: np.ndarray, *, absent: set[int], generator: np.random.Generator) -> Rgb:
-    """Pictures with a piece of another one, (H, W, 3), that crosses them; none where `absent`.
+def add_intruder(
+    pictures: list[Image], source: Image, *, absent: set[int], generator: np.random.Generator
+) -> list[Image]:
+    """Return pictures with a piece of another one that crosses them: an object that is on no reference.
 
-    What it shows is on no reference: nobody can know its colour.
+    Args:
+        pictures: sRGB of each frame, (H, W, 3), 0..1.
+        source: The picture that the piece is cut out of, (H, W, 3), 0..1.
+        absent: Indices of the pictures that stay as they are.
+        generator: The random numbers; the same state gives the same pictures.
     """
     height, width = pictures[0].shape[:2]
     side = min(height, width)
     size = int(side * generator.uniform(0.2, 0.5)), int(side * generator.uniform(0.15, 0.45))
-    others = cv2.resize(others, (width, height), interpolation=cv2.INTER_AREA)
+    resized = cv2.resize(source, (width, height), interpolation=cv2.INTER_AREA)
     top, left = generator.integers(0, height - size[0]), generator.integers(0, width - size[1])
-    piece = others[top : top + size[0], left : left + size[1]]
+    piece = resized[top : top + size[0], left : left + size[1]]
     y, x = np.mgrid[-1 : 1 : size[0] * 1j, -1 : 1 : size[1] * 1j]
     mask = np.clip((1 - (np.abs(x) ** 2.5 + np.abs(y) ** 2.5)) * 6, 0, 1)[..., None].astype(np.float32)
     ends = generator.uniform(0, 1, (2, 2)) * (height - size[0] - 1, width - size[1] - 1)
@@ -85,8 +96,13 @@ def intruded(pictures: Rgb, others: np.ndarray, *, absent: set[int], generator: 
     return result
 
 
-def aged(clip: Clip, generator: np.random.Generator) -> Clip:
-    """The clip as an old print of it, worn more or less by chance."""
+def age_clip(clip: Clip, generator: np.random.Generator) -> Clip:
+    """Return the clip with the wear of an old print, of random strength.
+
+    Args:
+        clip: The clean clip.
+        generator: The random numbers; the same state gives the same wear.
+    """
     wear = FilmWear(
         grain=generator.uniform(0, 3.5),
         flicker=generator.uniform(0, 0.06),

@@ -1,11 +1,11 @@
-"""The standard model's matching features, trained to put one frame's colour together again from another's.
+"""Training of the standard model's matching features, which reconstruct one frame's colour from another's.
 
     stcolor train features --footage DIR [--output FILE] [--steps N]
 
-A target takes its colour from every place of a reference and from places of an unrelated picture, by the attention that
-the model uses (eqs. 3 to 5); what counts is how far that colour is from the true one (Vondrick et al. 2018, over
-places in place of classes of colour). Luminance alone is seen. Training starts from EfficientNet-Lite0 and
-from the principal components of what it and the local descriptors say.
+A target takes its colour from every position of a reference and from positions of an unrelated picture, by the model's
+attention (Akimoto et al. 2020, eqs. 3 to 5). The loss is the error of that colour (Vondrick et al. 2018, with positions
+in place of colour classes). The network sees luminance only. Training starts from EfficientNet-Lite0 and from the
+principal components of its features and the local descriptors.
 """
 
 from __future__ import annotations
@@ -32,24 +32,40 @@ from stcolor_core.method.features.standard import (
     raw_features,
 )
 from stcolor_core.method.tensor_color import lab_to_srgb
-from stcolor_core.training.pictures import Pictures, drawn, held
+from stcolor_core.training.pictures import PictureBatch, draw_batch, load_clips
 from stcolor_core.training.runs import LEAST_ERROR, Run, Schedule, save_weights
 
-__all__ = ["Settings", "loss_of", "make", "principal", "train", "untrained", "validate"]
+__all__ = [
+    "Settings",
+    "make",
+    "matching_loss",
+    "principal_components",
+    "train",
+    "validate",
+    "write_untrained_features",
+]
 
-_PLACES = 800  # of a target whose colour counts in one step
-_STRANGERS = 800  # places of another reference, of another clip as a rule: nothing should be taken from there
-_BACKBONE_RATE = 0.05  # of the projection's: it starts from what is known of a million photographs
-_SURVEYS, _SURVEYED = 4, 8  # batches, and references of each, whose principal components training starts from
-_VALIDATED = 8  # references of each clip that is validated on
-_LEAST_SQUARE = 1e-10  # 100 dB: footage without colour is met exactly
-_TRAINING, _SURVEY, _VALIDATION = range(3)  # what pictures are drawn for
+_POSITIONS = 800  # of a target, whose colour counts in one training step
+_NEGATIVES = 800  # positions of another reference, mostly of another clip: no colour should come from there
+_BACKBONE_RATE = 0.05  # over the projection's rate: the backbone is trained on a million photographs already
+_SURVEYS, _SURVEYED = 4, 8  # batches, and references of each, for the principal components that training starts from
+_VALIDATED = 8  # references of each validation clip
+_LEAST_SQUARE = 1e-10  # 100 dB: footage without colour has no error
+_TRAINING, _SURVEY, _VALIDATION = range(3)  # part of the seed: the purpose of a batch
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """rate: of change in a step, relative to a tensor's own size. batch: references in a step. every: steps between two
-    validations, each with a checkpoint. held_out: clips that are only validated on; where there are none, all are."""
+    """The settings of a training run.
+
+    Attributes:
+        steps: Number of training steps.
+        seed: Seed of all random numbers.
+        batch: Number of references in a training step.
+        rate: Learning rate, relative to the root mean square of a tensor.
+        every: Number of training steps between two validations, each with a checkpoint.
+        held_out: Names of the validation clips; if empty, training clips are used.
+    """
 
     steps: int
     seed: int = 1
@@ -60,86 +76,128 @@ class Settings:
 
 
 def make(footage: Path, output: Path | None, settings: Settings, *, device: torch.device) -> None:
-    """The features from a folder of clips, by default where the model looks for them.
+    """Train the features on a folder of clips and write the weights.
 
-    Raises BadRequest where no clip is left to train on, ModelError where the published backbone is not installed.
+    Args:
+        footage: A folder with one folder of pictures for each clip.
+        output: File of the weights; None for the file that the model reads.
+        settings: The settings of the run.
+        device: Device to train on.
+
+    Raises:
+        BadRequest: If no clip is left to train on.
+        ModelError: If the published backbone is not installed.
     """
     clips = read_dataset(footage)
     network = backbone(device)
-    training = held([clip for clip in clips if clip.name not in settings.held_out], device)
+    training = load_clips([clip for clip in clips if clip.name not in settings.held_out], device)
     if not training:
         raise BadRequest(f"Every clip in {footage} is held out. Leave one to train on: --held-out names the others.")
-    validation = held([clip for clip in clips if clip.name in settings.held_out], device) or training
-    start = MatchingNet(network, principal(network, training, settings.seed))
+    validation = load_clips([clip for clip in clips if clip.name in settings.held_out], device) or training
+    start = MatchingNet(network, principal_components(network, training, settings.seed))
     train(start, training, validation, output or WEIGHTS, settings)
 
 
-def untrained(footage: Path, output: Path, *, seed: int) -> None:
-    """What training starts from, as float16 in `output`: features that have not learned from the footage.
+def write_untrained_features(footage: Path, output: Path, *, seed: int) -> None:
+    """Write the weights that training starts from: features that have not learned from the footage.
 
-    Raises as `make`.
+    Args:
+        footage: A folder with one folder of pictures for each clip.
+        output: File of the weights, float16.
+        seed: Seed of all random numbers.
+
+    Raises:
+        BadRequest: If the folder has no clip.
+        ModelError: If the published backbone is not installed.
     """
     network = backbone("cpu")
-    projection = principal(network, held(read_dataset(footage), torch.device("cpu")), seed)
+    projection = principal_components(network, load_clips(read_dataset(footage), torch.device("cpu")), seed)
     save_weights(MatchingNet(network, projection).state_dict(), output)
 
 
 def train(
     network: MatchingNet, training: Sequence[Tensor], validation: Sequence[Tensor], output: Path, settings: Settings
 ) -> MatchingNet:
-    """The network, trained; its averaged values as float16 in `output`, its curve and last state beside it.
+    """Train the network, and write its averaged weights as float16, next to its curve and its latest state.
 
-    training, validation: clips as `held` gives them. A run that was stopped goes on from its last state.
+    A run that was interrupted continues from its latest state.
+
+    Args:
+        network: The network to start from; it is changed in place.
+        training: Clips as `load_clips` returns them.
+        validation: Clips as `load_clips` returns them.
+        output: File of the weights.
+        settings: The settings of the run.
+
+    Returns:
+        The network of averaged weights.
     """
     rates = {
-        name: (_BACKBONE_RATE if name.startswith("backbone") else 1.0) * _size(parameter)
+        name: (_BACKBONE_RATE if name.startswith("backbone") else 1.0) * _rms(parameter)
         for name, parameter in network.requires_grad_(True).named_parameters()
     }
     run = Run(network, output, Schedule(steps=settings.steps, rate=settings.rate), rates=rates)
-    validated = [
-        drawn([clip], _VALIDATED, [settings.seed, _VALIDATION, index]) for index, clip in enumerate(validation)
+    batches = [
+        draw_batch([clip], _VALIDATED, [settings.seed, _VALIDATION, index]) for index, clip in enumerate(validation)
     ]
-    for step, pictures in _steps(training, settings, start=run.resume()):
+    for step, pictures in _draw_ahead(training, settings, start=run.resume()):
         generator = torch.Generator().manual_seed(step)
-        run.step(loss_of(run.network, pictures, generator), step)
+        run.step(matching_loss(run.network, pictures, generator), step)
         if (step + 1) % settings.every == 0 or step + 1 == settings.steps:
-            run.keep(step + 1, validate(run.averaged(), validated))
+            run.save_checkpoint(step + 1, validate(run.averaged(), batches))
     return run.averaged()
 
 
-def loss_of(network: MatchingNet, pictures: Pictures, generator: torch.Generator) -> Tensor:
-    """The mean logarithm of the squared error in sRGB, over targets, at some of their places."""
+def matching_loss(network: MatchingNet, pictures: PictureBatch, generator: torch.Generator) -> Tensor:
+    """Return the mean logarithm of the squared error in sRGB over the targets, at random positions of them.
+
+    Args:
+        network: The network to train.
+        pictures: References and their targets.
+        generator: The random numbers for the positions.
+    """
     features = _features(network, pictures)
-    device, (count, _, _, places) = features.device, features.shape
-    some = torch.randperm(places, generator=generator)[:_STRANGERS].to(device)
-    at = torch.randperm(places, generator=generator)[:_PLACES].to(device)
-    known, ab = (
-        torch.cat([part, part[..., some].roll(1, dims=0)], dim=-1) if count > 1 else part
+    device, (count, _, _, positions) = features.device, features.shape
+    negatives = torch.randperm(positions, generator=generator)[:_NEGATIVES].to(device)
+    at = torch.randperm(positions, generator=generator)[:_POSITIONS].to(device)
+    references, reference_ab = (
+        torch.cat([part, part[..., negatives].roll(1, dims=0)], dim=-1) if count > 1 else part
         for part in (features[:, 0], pictures.ab[:, 0].flatten(2))
     )
-    found = _attended(features[:, 1:, :, at], known, ab)
-    square = _error(found, pictures.lightness[:, 1:].flatten(2)[..., at], pictures.ab[:, 1:].flatten(3)[..., at])
+    ab = _attend(features[:, 1:, :, at], references, reference_ab)
+    square = _squared_error(ab, pictures.lightness[:, 1:].flatten(2)[..., at], pictures.ab[:, 1:].flatten(3)[..., at])
     return (square + LEAST_ERROR).log().mean()
 
 
 @torch.no_grad()
-def validate(network: MatchingNet, batches: Sequence[Pictures]) -> dict[str, float]:
-    """Mean PSNR in dB over whole grids coloured by the attention alone."""
-    found = []
+def validate(network: MatchingNet, batches: Sequence[PictureBatch]) -> dict[str, float]:
+    """Return the mean PSNR in dB of whole grids that are coloured by attention alone, as {"psnr": dB}.
+
+    Args:
+        network: The network.
+        batches: References and their targets.
+    """
+    psnr = []
     for pictures in batches:
         features = _features(network, pictures)
-        ab = _attended(features[:, 1:], features[:, 0], pictures.ab[:, 0].flatten(2))
-        square = _error(ab, pictures.lightness[:, 1:].flatten(2), pictures.ab[:, 1:].flatten(3))
-        found.append(float(-10 * square.clamp_min(_LEAST_SQUARE).log10().mean()))
-    return {"psnr": float(np.mean(found))}
+        ab = _attend(features[:, 1:], features[:, 0], pictures.ab[:, 0].flatten(2))
+        square = _squared_error(ab, pictures.lightness[:, 1:].flatten(2), pictures.ab[:, 1:].flatten(3))
+        psnr.append(float(-10 * square.clamp_min(_LEAST_SQUARE).log10().mean()))
+    return {"psnr": float(np.mean(psnr))}
 
 
 @torch.no_grad()
-def principal(network: Lite0, clips: Sequence[Tensor], seed: int) -> Tensor:
-    """(CHANNELS, R): the directions in which raw features differ most, over some references."""
+def principal_components(network: Lite0, clips: Sequence[Tensor], seed: int) -> Tensor:
+    """Return the principal components of the raw features of random references, (CHANNELS, RAW_CHANNELS).
+
+    Args:
+        network: The backbone.
+        clips: Clips as `load_clips` returns them.
+        seed: Seed of the references.
+    """
     moment = torch.zeros(RAW_CHANNELS, RAW_CHANNELS, dtype=torch.float64, device=clips[0].device)
     for index in range(_SURVEYS):
-        pictures = drawn(clips, _SURVEYED, [seed, _SURVEY, index])
+        pictures = draw_batch(clips, _SURVEYED, [seed, _SURVEY, index])
         raw = raw_features(network, pictures.seen[:, 0]).transpose(0, 1).flatten(1).double()
         moment += raw @ raw.T
     _, directions = torch.linalg.eigh(moment)
@@ -147,39 +205,39 @@ def principal(network: Lite0, clips: Sequence[Tensor], seed: int) -> Tensor:
     return projection
 
 
-def _size(parameter: Tensor) -> float:
-    """The root of a tensor's mean square, or what small tensors need to move at all."""
+def _rms(parameter: Tensor) -> float:
+    """Return the root mean square of a tensor, but at least what lets small tensors change at all."""
     return max(1e-2, float(parameter.detach().square().mean().sqrt()))
 
 
-def _features(network: MatchingNet, pictures: Pictures) -> Tensor:
-    """(N, K, C, P)."""
-    count, of_each = pictures.seen.shape[:2]
+def _features(network: MatchingNet, pictures: PictureBatch) -> Tensor:
+    """Return the features of all pictures, (N, K, C, P)."""
+    references, pictures_each = pictures.seen.shape[:2]
     features: Tensor = network(pictures.seen.flatten(0, 1))
-    return features.flatten(2).view(count, of_each, features.shape[1], -1)
+    return features.flatten(2).view(references, pictures_each, features.shape[1], -1)
 
 
-def _attended(targets: Tensor, known: Tensor, ab: Tensor) -> Tensor:
-    """The colours (N, T, 2, Q) that targets (N, T, C, Q) take from references (N, C, P) of colours (N, 2, P)."""
-    affinity = torch.einsum("ntcq,ncp->ntqp", targets, known) / TEMPERATURE
+def _attend(targets: Tensor, references: Tensor, ab: Tensor) -> Tensor:
+    """Return the colours (N, T, 2, Q) that targets (N, T, C, Q) take from references (N, C, P) of colours (N, 2, P)."""
+    affinity = torch.einsum("ntcq,ncp->ntqp", targets, references) / TEMPERATURE
     return torch.einsum("ncp,ntqp->ntcq", ab, torch.softmax(affinity, dim=-1))
 
 
-def _error(found: Tensor, lightness: Tensor, ab: Tensor) -> Tensor:
-    """(N, T): the mean square of what is wrong in sRGB with colours (N, T, 2, Q)."""
-    taken, true = (lab_to_srgb(lightness, each.transpose(1, 2)) for each in (found, ab))
-    return (taken - true).square().mean(dim=(1, 3))
+def _squared_error(ab: Tensor, lightness: Tensor, true_ab: Tensor) -> Tensor:
+    """Return the mean squared error in sRGB (N, T) of colours (N, T, 2, Q)."""
+    result, truth = (lab_to_srgb(lightness, color.transpose(1, 2)) for color in (ab, true_ab))
+    return (result - truth).square().mean(dim=(1, 3))
 
 
-def _steps(clips: Sequence[Tensor], settings: Settings, *, start: int) -> Iterator[tuple[int, Pictures]]:
-    """The pictures of every step, the next ones made while these are learned from."""
+def _draw_ahead(clips: Sequence[Tensor], settings: Settings, *, start: int) -> Iterator[tuple[int, PictureBatch]]:
+    """Yield each training step with its batch, and prefetch the next batch on a thread."""
 
-    def make(step: int) -> Pictures:
-        return drawn(clips, settings.batch, [settings.seed, _TRAINING, step])
+    def draw(step: int) -> PictureBatch:
+        return draw_batch(clips, settings.batch, [settings.seed, _TRAINING, step])
 
-    with ThreadPoolExecutor(1) as maker:
-        following = maker.submit(make, start)
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(draw, start)
         for step in range(start, settings.steps):
             pictures = following.result()
-            following = maker.submit(make, step + 1)
+            following = pool.submit(draw, step + 1)
             yield step, pictures

@@ -1,8 +1,8 @@
-"""Training of the standard model's refinement: whose colour to take, learned from footage whose colour is known.
+"""Training of the standard model's refinement, which weights colour candidates, on footage of known colour.
 
-Hues are rotated and chroma is scaled at random, so that nothing can be learned of what is green in this world: only who
-is right. The loss is what is reported, PSNR of the frame (its negative logarithm of the squared error in sRGB), and the
-cross-entropy of being within 16 of 255 levels, which is what the confidence says.
+Hues are rotated and chroma is scaled at random, so that the network cannot learn which things are green, only which
+candidate is correct. The loss is the PSNR of the frame (the negative logarithm of the squared error in sRGB) and the
+cross-entropy of being within 16 of 255 levels, which the confidence predicts.
 """
 
 from __future__ import annotations
@@ -21,36 +21,55 @@ from torch.nn import functional as F
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.metrics import Reliability
-from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS
+from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 from stcolor_core.method.refinement.mixing import MixingNet, MixingOutput
 from stcolor_core.method.tensor_color import lab_to_srgb
 from stcolor_core.training.runs import LEAST_ERROR, Run, Schedule
-from stcolor_core.training.samples import count_candidates, read_sample
+from stcolor_core.training.samples import Sample, count_candidates, read_sample
 
-__all__ = ["Batch", "Settings", "loss_of", "train", "validate"]
+__all__ = ["Batch", "Settings", "mix_candidates", "mixing_loss", "train", "validate"]
 
-_RIGHT = 16 / 255  # distance in sRGB within which a colour counts as right
-_PRIOR = EVIDENCE.index("prior")
+_CORRECT = 16 / 255  # distance in sRGB up to which a colour counts as correct
+_PRIOR = EVIDENCE_PLANES.index("prior")
 _CARRIED = [FACTS.index(name) for name in ("flow", "found", "previous")]
-_WITHOUT_FLOW = 0.1  # share of the batches that stand for shots with stills alone
+_WITHOUT_FLOW = 0.1  # share of the batches that stand for shots with stills only
+_SUBSAMPLED = 17  # every so many pixels count for calibration
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """held_out: clips that are only validated on. crop: (height, width) px."""
+    """The settings of a training run.
+
+    Attributes:
+        steps: Number of training steps.
+        seed: Seed of all random numbers.
+        batch: Number of frames in a training step.
+        crop: (height, width) in pixels of a training picture.
+        rate: Learning rate.
+        every: Number of training steps between two validations, each with a checkpoint.
+        held_out: Names of the validation clips; if empty, training clips are used.
+    """
 
     steps: int
     seed: int = 1
     batch: int = 6
     crop: tuple[int, int] = (144, 176)
     rate: float = 2e-3
-    every: int = 250  # steps between two validations, each with a checkpoint
+    every: int = 250
     held_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Batch:
-    """lightness: (B, H, W). truth: (B, 2, H, W). ab: (B, K, 2, H, W). facts: (B, K, F). evidence: (B, K, E, H, W)."""
+    """A batch of frames with K candidates each; see `stcolor_core.method.refinement.candidates`.
+
+    Attributes:
+        lightness: L*, (B, H, W), 0..100.
+        truth: True a* and b*, (B, 2, H, W).
+        ab: a* and b* of the candidates, (B, K, 2, H, W).
+        facts: What is known of a candidate as a whole, (B, K, F).
+        evidence: What is known of a candidate at each pixel, (B, K, E, H, W).
+    """
 
     lightness: Tensor
     truth: Tensor
@@ -60,9 +79,21 @@ class Batch:
 
 
 def train(samples: Sequence[Path], output: Path, settings: Settings, *, device: torch.device) -> MixingNet:
-    """The refinement, trained; its averaged weights as float16 in `output`, its curve and last state beside it.
+    """Train the refinement, and write its averaged weights as float16, next to its curve and its latest state.
 
-    A run that was stopped goes on from its last state. Raises BadRequest where there is nothing to train on.
+    A run that was interrupted continues from its latest state.
+
+    Args:
+        samples: Files from `samples.make_samples`.
+        output: File of the weights.
+        settings: The settings of the run.
+        device: Device to train on.
+
+    Returns:
+        The network of averaged weights.
+
+    Raises:
+        BadRequest: If there is no sample to train on.
     """
     training, validation = _split(samples, settings.held_out)
     if not training:
@@ -72,50 +103,69 @@ def train(samples: Sequence[Path], output: Path, settings: Settings, *, device: 
     step = run.resume()
     for batch in _batches(training, settings, start=step, device=device):
         mixed = run.network(batch.lightness, batch.ab, batch.facts, batch.evidence)
-        run.step(loss_of(mixed, batch), step)
+        run.step(mixing_loss(mixed, batch), step)
         step += 1
         if step % settings.every == 0 or step == settings.steps:
-            run.keep(step, validate(run.averaged(), validation, device=device))
+            run.save_checkpoint(step, validate(run.averaged(), validation, device=device))
     return run.averaged()
 
 
-def loss_of(mixed: MixingOutput, batch: Batch) -> Tensor:
-    """What is made smaller: minus the PSNR's logarithm, a little of the distance in ab, and surprise at being right."""
-    ab = mixed_ab(mixed, batch.ab)
+def mixing_loss(mixed: MixingOutput, batch: Batch) -> Tensor:
+    """Return the loss: log squared error in sRGB, some distance in a* and b*, and the confidence's cross-entropy.
+
+    Args:
+        mixed: The network's output for the batch.
+        batch: The frames with their truth.
+    """
+    ab = mix_candidates(mixed, batch.ab)
     error = lab_to_srgb(batch.lightness, ab) - lab_to_srgb(batch.lightness, batch.truth)
     square = error.square().mean(dim=(1, 2, 3))
     distance = ((ab - batch.truth).square().sum(1) + 1).sqrt().mean()
-    right = (error.detach().square().sum(1, keepdim=True) <= _RIGHT**2).float()
-    surprise = F.binary_cross_entropy_with_logits(mixed.certain, right)
-    return (square + LEAST_ERROR).log().mean() + 0.02 * distance + 0.5 * surprise
+    correct = (error.detach().square().sum(1, keepdim=True) <= _CORRECT**2).float()
+    cross_entropy = F.binary_cross_entropy_with_logits(mixed.confidence_logit, correct)
+    return (square + LEAST_ERROR).log().mean() + 0.02 * distance + 0.5 * cross_entropy
 
 
-def mixed_ab(mixed: MixingOutput, ab: Tensor) -> Tensor:
-    """(B, 2, H, W): the colour that the network decides on."""
+def mix_candidates(mixed: MixingOutput, ab: Tensor) -> Tensor:
+    """Return the colour that the network decides on, (B, 2, H, W).
+
+    Args:
+        mixed: The network's output.
+        ab: a* and b* of the candidates, (B, K, 2, H, W).
+    """
     return mixed.gain * (mixed.weights[:, :, None] * ab).sum(1)
 
 
 @torch.no_grad()
 def validate(network: MixingNet, samples: Sequence[Path], *, device: torch.device) -> dict[str, float]:
-    """Means over whole frames: PSNR in dB of the network and of the fixed rule, chroma over the truth's, and the
-    expected calibration error of its certainty."""
+    """Return figures of the network over whole frames.
+
+    Args:
+        network: The network.
+        samples: Files from `samples.make_samples`.
+        device: Device to run on.
+
+    Returns:
+        psnr: mean PSNR in dB; rule: the same of the fixed rule; chroma: mean chroma over the truth's; calibration:
+        expected calibration error of the confidence, 0..1.
+    """
     network.eval()
-    learned, ruled, chroma, reliability = [], [], [], Reliability()
+    psnr, rule_psnr, chroma, reliability = [], [], [], Reliability()
     for path in samples:
         batch = _to_batch([read_sample(path)], device)
         mixed = network(batch.lightness, batch.ab, batch.facts, batch.evidence)
         truth = lab_to_srgb(batch.lightness, batch.truth)
-        ab = mixed_ab(mixed, batch.ab)
-        rule = (batch.evidence[:, :, _PRIOR, None] * batch.ab).sum(1)
+        ab = mix_candidates(mixed, batch.ab)
+        rule_ab = (batch.evidence[:, :, _PRIOR, None] * batch.ab).sum(1)
         error = lab_to_srgb(batch.lightness, ab) - truth
-        learned.append(_psnr(error))
-        ruled.append(_psnr(lab_to_srgb(batch.lightness, rule) - truth))
+        psnr.append(_psnr(error))
+        rule_psnr.append(_psnr(lab_to_srgb(batch.lightness, rule_ab) - truth))
         chroma.append(float(ab.norm(dim=1).mean() / batch.truth.norm(dim=1).mean().clamp_min(1)))
-        certain, right = mixed.certain.sigmoid(), error.square().sum(1) <= _RIGHT**2
-        reliability.add(*(each.flatten()[::17].cpu().numpy() for each in (certain, right)))
+        confidence, correct = mixed.confidence_logit.sigmoid(), error.square().sum(1) <= _CORRECT**2
+        reliability.add(*(pixels.flatten()[::_SUBSAMPLED].cpu().numpy() for pixels in (confidence, correct)))
     return {
-        "psnr": float(np.mean(learned)),
-        "rule": float(np.mean(ruled)),
+        "psnr": float(np.mean(psnr)),
+        "rule": float(np.mean(rule_psnr)),
         "chroma": float(np.mean(chroma)),
         "calibration": reliability.error(),
     }
@@ -126,72 +176,70 @@ def _psnr(error: Tensor) -> float:
 
 
 def _split(samples: Sequence[Path], held_out: Sequence[str]) -> tuple[list[Path], list[Path]]:
-    """Samples to train on, and every fifth of the clips that are held out; of all where none are."""
-    outside = [path for path in samples if path.parent.name.rpartition("_")[0] in held_out]
-    inside = sorted(set(samples).difference(outside))
-    return inside, (outside or inside)[::5]
+    """Return the training samples, and every fifth sample of the held-out clips, or of all if none are held out."""
+    validation = [path for path in samples if path.parent.name.rpartition("_")[0] in held_out]
+    training = sorted(set(samples).difference(validation))
+    return training, (validation or training)[::5]
 
 
 def _batches(samples: Sequence[Path], settings: Settings, *, start: int, device: torch.device) -> Iterator[Batch]:
-    """Batches of frames with the same number of candidates, the next one read while this one is learned from."""
+    """Yield batches of frames with the same number of candidates, and prefetch the next one on a thread."""
     by_count: dict[int, list[Path]] = defaultdict(list)
     for path in samples:
         by_count[count_candidates(path)].append(path)
     counts = sorted(by_count)
     shares = np.array([len(by_count[count]) for count in counts]) / len(samples)
 
-    def read(step: int) -> list[tuple[np.ndarray, ...]]:
+    def read(step: int) -> list[Sample]:
         generator = np.random.default_rng([settings.seed, step])
         paths = by_count[int(generator.choice(counts, p=shares))]
         without_flow = bool(generator.random() < _WITHOUT_FLOW)
         chosen = [paths[int(index)] for index in generator.integers(0, len(paths), settings.batch)]
         return [
-            _varied(_cropped(read_sample(path), settings.crop, generator), generator, without_flow=without_flow)
+            _augment(_crop(read_sample(path), settings.crop, generator), generator, without_flow=without_flow)
             for path in chosen
         ]
 
     with ThreadPoolExecutor(1) as reader:
         following = reader.submit(read, start)
         for step in range(start, settings.steps):
-            arrays = following.result()
+            samples_read = following.result()
             following = reader.submit(read, step + 1)
-            yield _to_batch(arrays, device)
+            yield _to_batch(samples_read, device)
 
 
-def _cropped(
-    arrays: tuple[np.ndarray, ...], crop: tuple[int, int], generator: np.random.Generator
-) -> tuple[np.ndarray, ...]:
-    lightness, truth, ab, facts, evidence = arrays
-    height, width = (min(wanted, there) for wanted, there in zip(crop, lightness.shape, strict=True))
+def _crop(sample: Sample, crop: tuple[int, int], generator: np.random.Generator) -> Sample:
+    """Return a random crop of a sample, or all of a side that is shorter than the crop."""
+    lightness, truth, ab, facts, evidence = sample
+    height, width = (min(size, side) for size, side in zip(crop, lightness.shape, strict=True))
     top, left = (
-        int(generator.integers(0, there - size + 1))
-        for there, size in zip(lightness.shape, (height, width), strict=True)
+        int(generator.integers(0, side - size + 1)) for side, size in zip(lightness.shape, (height, width), strict=True)
     )
     rows, columns = slice(top, top + height), slice(left, left + width)
-    return lightness[rows, columns], truth[rows, columns], ab[:, rows, columns], facts, evidence[..., rows, columns]
+    return Sample(
+        lightness[rows, columns], truth[rows, columns], ab[:, rows, columns], facts, evidence[..., rows, columns]
+    )
 
 
-def _varied(
-    arrays: tuple[np.ndarray, ...], generator: np.random.Generator, *, without_flow: bool
-) -> tuple[np.ndarray, ...]:
-    """Other hues and another chroma, mirrored or not, with flow or without."""
-    lightness, truth, ab, facts, evidence = (array.astype(np.float32) for array in arrays)
+def _augment(sample: Sample, generator: np.random.Generator, *, without_flow: bool) -> Sample:
+    """Return a sample with random hue rotation, chroma and mirroring, and without the candidates of flow if asked."""
+    lightness, truth, ab, facts, evidence = (array.astype(np.float32) for array in sample)
     if without_flow:
         kept = ~facts[:, _CARRIED].any(axis=1)
         ab, facts, evidence = ab[kept], facts[kept], evidence[kept].copy()
         prior = evidence[:, _PRIOR] + 1e-6
         evidence[:, _PRIOR] = prior / prior.sum(0)
     angle, scale = generator.uniform(0, 2 * pi), generator.uniform(0.5, 1.3)
-    turn = (scale * np.array([[cos(angle), -np.sin(angle)], [np.sin(angle), cos(angle)]])).astype(np.float32)
-    truth, ab = truth @ turn.T, ab @ turn.T
+    rotation = (scale * np.array([[cos(angle), -np.sin(angle)], [np.sin(angle), cos(angle)]])).astype(np.float32)
+    truth, ab = truth @ rotation.T, ab @ rotation.T
     if generator.random() < 0.5:
         lightness, truth, ab, evidence = lightness[:, ::-1], truth[:, ::-1], ab[:, :, ::-1], evidence[..., ::-1]
-    return lightness, truth, ab, facts, evidence
+    return Sample(lightness, truth, ab, facts, evidence)
 
 
-def _to_batch(arrays: Sequence[tuple[np.ndarray, ...]], device: torch.device) -> Batch:
+def _to_batch(samples: Sequence[Sample], device: torch.device) -> Batch:
     lightness, truth, ab, facts, evidence = (
-        torch.from_numpy(np.stack([np.ascontiguousarray(each, np.float32) for each in part])).to(device)
-        for part in zip(*arrays, strict=True)
+        torch.from_numpy(np.stack([np.ascontiguousarray(array, np.float32) for array in arrays])).to(device)
+        for arrays in zip(*samples, strict=True)
     )
     return Batch(lightness, truth.permute(0, 3, 1, 2), ab.permute(0, 1, 4, 2, 3), facts, evidence)

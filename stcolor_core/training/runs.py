@@ -1,4 +1,4 @@
-"""A training run: weights, their running mean, the optimiser, and what is kept on disk to look at and to go on from."""
+"""A training run: weights, their running mean, the optimiser, and the checkpoints and curve on disk."""
 
 from __future__ import annotations
 
@@ -25,16 +25,22 @@ __all__ = ["LEAST_ERROR", "Run", "Schedule", "save_weights"]
 
 _log = logging.getLogger(__name__)
 
-LEAST_ERROR = 3e-5  # of the mean square in sRGB, 45 dB: beyond, the truth's own noise is what is measured
-_WARM = 100  # steps until the full rate
-_LAST = 0.02  # of the full rate
+LEAST_ERROR = 3e-5  # mean squared error in sRGB, 45 dB: below it, an error only measures the noise of the truth
+_WARM_UP = 100  # training steps until the full rate
+_LAST = 0.02  # share of the full rate at the end
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 _Network = TypeVar("_Network", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """steps of AdamW at a rate that falls along a cosine; averaging: of the running mean of the weights, a step."""
+    """The schedule of AdamW, with a learning rate that falls along a cosine.
+
+    Attributes:
+        steps: Number of training steps.
+        rate: Full learning rate.
+        averaging: Decay of the running mean of the weights at each training step, 0..1.
+    """
 
     steps: int
     rate: float
@@ -42,27 +48,43 @@ class Schedule:
 
 
 def save_weights(weights: Mapping[str, Tensor], output: Path) -> None:
-    """As float16."""
+    """Write weights as float16.
+
+    Args:
+        weights: Tensors by name.
+        output: The safetensors file.
+    """
     save_file({name: value.half().cpu().contiguous() for name, value in weights.items()}, output)
-    output.chmod(0o644)  # as any file of the package; safetensors leaves it to its owner alone
+    output.chmod(0o644)  # as any file of the package; safetensors makes it readable by its owner only
 
 
 class Run(Generic[_Network]):
-    """Trains a network; its mean weights as float16 in `output`, its curve and last state beside it."""
+    """The training of a network, with its mean weights, its curve and its latest state on disk.
+
+    Attributes:
+        network: The network in training.
+    """
 
     def __init__(
         self, network: _Network, output: Path, schedule: Schedule, *, rates: Mapping[str, float] | None = None
     ) -> None:
-        """rates: of single parameters, relative to the schedule's.
+        """Prepare a run, and check that its files can be written.
 
-        Raises OutputError where nothing can be written beside `output`: better now than at the first checkpoint.
+        Args:
+            network: The network to train; it is changed in place.
+            output: File of the mean weights, float16; the curve and the state get its name with other endings.
+            schedule: The schedule.
+            rates: Learning rates of single parameters by name, relative to the schedule's; None for 1 throughout.
+
+        Raises:
+            OutputError: If no file can be written next to `output`.
         """
         self.network = network
         self._output, self._schedule = output, schedule
-        self._mean = AveragedModel(network, avg_fn=self._mixed, use_buffers=True)
+        self._mean = AveragedModel(network, avg_fn=self._update_mean, use_buffers=True)
         self._mean.n_averaged.fill_(1)  # the weights that it starts from
         groups = [
-            {"params": [parameter], "share": (rates or {}).get(name, 1.0)}
+            {"params": [parameter], "relative_rate": (rates or {}).get(name, 1.0)}
             for name, parameter in network.named_parameters()
         ]
         self._optimiser = torch.optim.AdamW(groups, lr=schedule.rate, weight_decay=1e-4)
@@ -74,10 +96,17 @@ class Run(Generic[_Network]):
             raise OutputError(f"{output} cannot be written ({error.strerror}). Give another --output.") from None
 
     def step(self, loss: Tensor, step: int) -> None:
-        """One step down the gradient of `loss`."""
-        share = min(1.0, (step + 1) / _WARM) * (_LAST + (1 - _LAST) * (1 + cos(pi * step / self._schedule.steps)) / 2)
+        """Update the weights and their mean by one training step.
+
+        Args:
+            loss: The loss to minimise, a scalar.
+            step: Index of the training step, from 0.
+        """
+        share = min(1.0, (step + 1) / _WARM_UP) * (
+            _LAST + (1 - _LAST) * (1 + cos(pi * step / self._schedule.steps)) / 2
+        )
         for group in self._optimiser.param_groups:
-            group["lr"] = self._schedule.rate * share * group["share"]
+            group["lr"] = self._schedule.rate * share * group["relative_rate"]
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -86,11 +115,16 @@ class Run(Generic[_Network]):
         self._mean.update_parameters(self.network)
 
     def averaged(self) -> _Network:
-        """A network of the mean weights."""
+        """Return a copy of the network with the mean weights, in evaluation mode."""
         return cast(_Network, copy.deepcopy(self._mean.module).eval())
 
-    def keep(self, step: int, figures: Mapping[str, float]) -> None:
-        """Write the weights, the curve and the state to go on from."""
+    def save_checkpoint(self, step: int, figures: Mapping[str, float]) -> None:
+        """Write the weights, the state to continue from, and a row of the curve.
+
+        Args:
+            step: Number of training steps done.
+            figures: Validation figures by name.
+        """
         row = {"step": step, "loss": float(np.mean(self._losses)), **figures}
         self._losses.clear()
         _log.info("  ".join(f"{name} {value:.3f}" for name, value in row.items()))
@@ -107,7 +141,11 @@ class Run(Generic[_Network]):
         self._write_row(row)
 
     def resume(self) -> int:
-        """Take up the last state; the step to go on with, 0 where there is none."""
+        """Load the latest state, if there is one.
+
+        Returns:
+            Index of the next training step; 0 without a state.
+        """
         if not self._state_file().is_file():
             return 0
         with safe_open(self._state_file(), "pt") as file:
@@ -123,8 +161,8 @@ class Run(Generic[_Network]):
             }
         return step
 
-    def _mixed(self, mean: Tensor, value: Tensor, count: Tensor | int) -> Tensor:
-        """The running mean, which forgets fast at first: the weights that training starts from are far off."""
+    def _update_mean(self, mean: Tensor, value: Tensor, count: Tensor | int) -> Tensor:
+        """Return the new running mean. It decays fast at first, as the initial weights are far from good ones."""
         return mean.lerp(value, 1 - min(self._schedule.averaging, float(count) / (9 + float(count))))
 
     def _state_file(self) -> Path:

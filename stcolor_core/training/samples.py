@@ -1,13 +1,13 @@
-"""What a refinement learns from: the pipeline's own candidates for real frames, beside their true colour, on disk.
+"""Training samples of the refinement on disk: the pipeline's candidates for real frames, with their true colour.
 
-Most walks go through real clips. The others go through synthetic ones made of their pictures, where objects of one move
-over the background of another, hide each other, leave and come back: real footage that is slow has too little of that.
+Most walks go through real clips. The others go through synthetic clips made of their pictures: objects of one clip move
+over the background of another, hide each other, leave and come back, which slow footage shows too rarely.
 
-Matching features are those that the training of features starts from: the model's own have learned from these very
-clips, and match there as they will on no other footage, so that a network which learns from them trusts them too much.
+The matching features are those that the training of features starts from. The model's own features have learned from
+these very clips and match them better than any other footage, so that the network would trust them too much.
 
-Each walk of the pipeline is drawn from its own seed and kept as one file a frame, so that making them can be stopped
-and taken up again, and done by several processes at once.
+Each walk has its own seed, and each frame its own file. So several processes can make samples at once, and an
+interrupted run continues.
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from stcolor_core.arrays import Image, Pixels
 from stcolor_core.errors import OutputError, StcolorError
 from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.clip import Clip
-from stcolor_core.evaluation.synthetic import SPARE, layered
+from stcolor_core.evaluation.synthetic import BACKGROUND_SCALE, make_synthetic_clip
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.features.standard import StandardFeatures
@@ -38,35 +41,66 @@ from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan
-from stcolor_core.training.clips import aged, intruded, sized
-from stcolor_core.training.features import untrained
+from stcolor_core.training.clips import add_intruder, age_clip, resize_sequence
+from stcolor_core.training.features import write_untrained_features
 
-__all__ = ["count_candidates", "make_samples", "read_sample", "walks"]
+__all__ = ["Sample", "count_candidates", "make_samples", "read_sample", "walk_candidates"]
 
 _log = logging.getLogger(__name__)
 
 _SHORTEST, _LONGEST = 12, 40  # frames of a walk
-_KEPT = 12  # frames of a walk that become samples
-_STEPS = (1, 1, 2, 3)  # frames of the footage, which moves slowly, between two of a walk
-_SYNTHETIC, _AGED, _BOTH_ENDS = 0.3, 0.35, 0.4  # how many of the walks
-_INTRUDED = 0.25  # of those through real clips
-_MOST_PROCESSES = 61  # what Windows can wait for
-_MOST_OBJECTS = 4  # on a synthetic one
+_SAMPLES_PER_WALK = 12
+_STRIDES = (1, 1, 2, 3)  # frames of the footage, which moves slowly, for one frame of a walk
+_SYNTHETIC, _AGED, _BOTH_ENDS = 0.3, 0.35, 0.4  # shares of the walks
+_INTRUDED = 0.25  # share of the walks through real clips
+_MOST_PROCESSES = 61  # limit of Windows for a pool
+_MOST_OBJECTS = 4  # in a synthetic clip
+
+
+class Sample(NamedTuple):
+    """A frame with its K candidates, float16 on disk; see `stcolor_core.method.refinement.candidates`.
+
+    Attributes:
+        lightness: L*, (H, W), 0..100.
+        truth: True a* and b*, (H, W, 2).
+        ab: a* and b* of the candidates, (K, H, W, 2).
+        facts: What is known of a candidate as a whole, (K, F).
+        evidence: What is known of a candidate at each pixel, (K, E, H, W).
+    """
+
+    lightness: Pixels
+    truth: Pixels
+    ab: Pixels
+    facts: NDArray[Any]
+    evidence: Pixels
 
 
 class _Recorder(FixedRuleRefinement):
-    """The fixed rule, which remembers what it was given last."""
+    """The fixed rule, which also keeps its latest input."""
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
-        self.seen = evidence, previous
+        self.latest = evidence, previous
         return super().refine(evidence, previous)
 
 
 def make_samples(footage: Path, cache: Path, *, walks_per_clip: int, seed: int, processes: int) -> list[Path]:
-    """All samples, those that are on disk kept; in a stable order.
+    """Make the samples that are not on disk yet.
 
-    footage: a folder of clips, each a folder of pictures. cache: belongs to one seed. Raises BadRequest where there are
-    no clips, ModelError where the published backbone is not installed.
+    Args:
+        footage: A folder with one folder of pictures for each clip.
+        cache: Folder of the samples; use one for each seed.
+        walks_per_clip: Number of walks for each clip.
+        seed: Seed of all random numbers.
+        processes: Number of processes, 1 or more.
+
+    Returns:
+        The files of all samples, sorted.
+
+    Raises:
+        BadRequest: If the footage has no clips.
+        ModelError: If the published backbone is not installed.
+        OutputError: If the cache cannot be made.
+        StcolorError: If a process was killed.
     """
     clips = dataset.read_dataset(footage)
     try:
@@ -75,37 +109,44 @@ def make_samples(footage: Path, cache: Path, *, walks_per_clip: int, seed: int, 
         raise OutputError(f"The folder {cache} cannot be made ({error.strerror}). Give another --cache.") from None
     features = cache / "features.safetensors"
     if not features.is_file():
-        untrained(footage, features, seed=seed)
+        write_untrained_features(footage, features, seed=seed)
     jobs = [(clip, number) for number in range(walks_per_clip) for clip in clips]
-    made: list[Path] = []
-    walk = partial(_walk, clips=clips, cache=cache, features=features, seed=seed)
+    samples: list[Path] = []
+    make_walk = partial(_make_walk, clips=clips, cache=cache, features=features, seed=seed)
     try:
         with ProcessPoolExecutor(min(processes, _MOST_PROCESSES), mp_context=get_context("spawn")) as pool:
-            for (clip, number), paths in zip(jobs, pool.map(walk, *zip(*jobs, strict=True)), strict=True):
+            for (clip, number), paths in zip(jobs, pool.map(make_walk, *zip(*jobs, strict=True)), strict=True):
                 _log.info("%s, walk %d of %d: %d samples", clip.name, number + 1, walks_per_clip, len(paths))
-                made += paths
+                samples += paths
     except BrokenProcessPool:
         raise StcolorError(
-            "A process that makes samples was killed, most likely for want of memory. Run it again with fewer "
-            "--processes: what is in the cache is kept."
+            "A process that makes samples was killed, most likely because memory ran out. Run this again with fewer "
+            "--processes: the samples in the cache are kept."
         ) from None
-    return sorted(made)
+    return sorted(samples)
 
 
-def read_sample(path: Path) -> tuple[np.ndarray, ...]:
-    """lightness (H, W), truth ab (H, W, 2), candidates' ab (K, H, W, 2), facts (K, F) and
-    evidence (K, E, H, W); all float16."""
+def read_sample(path: Path) -> Sample:
+    """Return a sample, float16.
+
+    Args:
+        path: A file from `make_samples`.
+    """
     with np.load(path, allow_pickle=False) as data:
-        return tuple(data[name] for name in ("lightness", "truth", "ab", "facts", "evidence"))
+        return Sample(*(data[name] for name in Sample._fields))
 
 
 def count_candidates(path: Path) -> int:
-    """K of a sample, without reading it all."""
+    """Return the number of candidates of a sample, without reading the other arrays.
+
+    Args:
+        path: A file from `make_samples`.
+    """
     with np.load(path, allow_pickle=False) as data:
         return len(data["ab"])
 
 
-def _walk(
+def _make_walk(
     clip: dataset.DatasetSequence,
     number: int,
     *,
@@ -114,29 +155,33 @@ def _walk(
     features: Path,
     seed: int,
 ) -> list[Path]:
-    """One walk's samples."""
+    """Make the samples of one walk, and return their files; files of an earlier run are kept."""
     folder = cache / f"{clip.name}_{number:03d}"
     if (folder / "done").is_file():
         return sorted(folder.glob("*.npz"))
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     generator = np.random.default_rng([seed, number, *clip.name.encode()])
-    pictures, references = _drawn(clip, clips, generator)
+    pictures, references = _draw_walk(clip, clips, generator)
     folder.mkdir(parents=True, exist_ok=True)
     inner = [frame for frame in range(len(pictures.rgb)) if frame not in references]
-    kept = set(generator.permutation(inner)[:_KEPT].tolist())
-    for frame, found in walks(pictures, references, wanted=kept, features=features):
-        _write(folder / f"{frame:03d}.npz", pictures, frame, found)
+    sampled = set(generator.permutation(inner)[:_SAMPLES_PER_WALK].tolist())
+    for frame, candidates in walk_candidates(pictures, references, frames=sampled, features=features):
+        _write(folder / f"{frame:03d}.npz", pictures, frame, candidates)
     (folder / "done").touch()
     return sorted(folder.glob("*.npz"))
 
 
-def walks(
-    clip: Clip, references: Sequence[int], *, wanted: Collection[int], features: Path | None = None
+def walk_candidates(
+    clip: Clip, references: Sequence[int], *, frames: Collection[int], features: Path | None = None
 ) -> Iterator[tuple[int, Candidates]]:
-    """The candidates of the wanted frames, none of them a reference, by the pipeline itself.
+    """Yield frames of a clip with their candidates, as the pipeline collects them.
 
-    features: weights in place of the model's own.
+    Args:
+        clip: The clip with its true colour.
+        references: Frame indices that take their true colour.
+        frames: Frame indices to yield; none of them a reference.
+        features: Weights of the matching features; None for the model's own.
     """
     recorder = _Recorder()
     model = registry.build("standard", device="cpu", refinement=recorder)
@@ -145,72 +190,74 @@ def walks(
     propagator = Propagator(model, Method(tracking="dense"), device=torch.device("cpu"))
     for span in plan(range(len(clip.rgb)), references, []):
         with Scratch() as scratch:
-            for colored in propagator.color(span, clip, scratch, wanted=set(wanted).intersection(span.frames)):
-                yield colored.frame, collect_candidates(*recorder.seen)
+            for colored in propagator.color(span, clip, scratch, wanted=set(frames).intersection(span.frames)):
+                yield colored.frame, collect_candidates(*recorder.latest)
 
 
-def _drawn(
+def _draw_walk(
     clip: dataset.DatasetSequence, clips: Sequence[dataset.DatasetSequence], generator: np.random.Generator
 ) -> tuple[Clip, tuple[int, ...]]:
-    """Frames of a clip or over a picture of it, worn or not, and which of them are references."""
+    """Return a real or synthetic clip, aged or not, and the indices of its references."""
     lines = int(generator.choice([192, 216, 216, 216]))
-    # one picture alone has no motion of its own
-    draw = _synthetic if generator.random() < _SYNTHETIC or len(clip) < 2 else _filmed
-    drawn, references = draw(clip, clips, lines, generator)
-    return (aged(drawn, generator) if generator.random() < _AGED else drawn), references
+    # a single picture has no motion
+    draw = _draw_synthetic if generator.random() < _SYNTHETIC or len(clip) < 2 else _draw_real
+    walk, references = draw(clip, clips, lines, generator)
+    return (age_clip(walk, generator) if generator.random() < _AGED else walk), references
 
 
-def _filmed(
+def _draw_real(
     clip: dataset.DatasetSequence, clips: Sequence[dataset.DatasetSequence], lines: int, generator: np.random.Generator
 ) -> tuple[Clip, tuple[int, ...]]:
-    """A stretch of the clip, in some of the walks with an intruder."""
-    clip = sized(clip, lines)
+    """Return a part of the clip, in some walks with an intruder, and the indices of its references."""
+    clip = resize_sequence(clip, lines)
     count = len(clip)
-    step = min(int(generator.choice(_STEPS)), max(1, (count - 1) // 2))
-    length = min(count, step * int(generator.integers(_SHORTEST, _LONGEST + 1)))
+    stride = min(int(generator.choice(_STRIDES)), max(1, (count - 1) // 2))
+    length = min(count, stride * int(generator.integers(_SHORTEST, _LONGEST + 1)))
     start = int(generator.integers(0, count - length + 1))
-    pictures = [clip.rgb(index) for index in range(start, start + length, step)]
+    pictures = [clip.rgb(index) for index in range(start, start + length, stride)]
     if generator.random() < 0.5:
         pictures.reverse()
     if generator.random() < 0.5:
         pictures = [np.ascontiguousarray(picture[:, ::-1]) for picture in pictures]
-    references = _references(len(pictures), generator)
+    references = _draw_references(len(pictures), generator)
     if generator.random() < _INTRUDED:
-        piece = _picture(sized(clips[int(generator.integers(0, len(clips)))]), generator)
-        pictures = intruded(pictures, piece, absent=set(references), generator=generator)
-    return Clip.of(pictures), references
+        source = _draw_picture(resize_sequence(clips[int(generator.integers(0, len(clips)))]), generator)
+        pictures = add_intruder(pictures, source, absent=set(references), generator=generator)
+    return Clip.from_rgb(pictures), references
 
 
-def _synthetic(
+def _draw_synthetic(
     clip: dataset.DatasetSequence, clips: Sequence[dataset.DatasetSequence], lines: int, generator: np.random.Generator
 ) -> tuple[Clip, tuple[int, ...]]:
-    """Objects cut out of any clips' pictures, over one of this clip's."""
+    """Return a synthetic clip of objects of any clips over a picture of this one, and the indices of its references."""
     objects = int(generator.integers(1, _MOST_OBJECTS + 1))
     others = generator.integers(0, len(clips), objects)
-    pictures = [_picture(sized(clip, round(SPARE * lines)), generator)]
-    pictures += [_picture(sized(clips[index], lines), generator) for index in others.tolist()]
+    pictures = [_draw_picture(resize_sequence(clip, round(BACKGROUND_SCALE * lines)), generator)]
+    pictures += [_draw_picture(resize_sequence(clips[index], lines), generator) for index in others.tolist()]
     count = int(generator.integers(_SHORTEST, _LONGEST + 1))
-    made = layered(pictures, size=sized(clip, lines).size, count=count, objects=objects, generator=generator)
-    return made.clip, _references(count, generator)
+    synthetic = make_synthetic_clip(
+        pictures, size=resize_sequence(clip, lines).size, count=count, objects=objects, generator=generator
+    )
+    return synthetic.clip, _draw_references(count, generator)
 
 
-def _picture(clip: dataset.DatasetSequence, generator: np.random.Generator) -> np.ndarray:
-    """Any picture of the clip."""
+def _draw_picture(clip: dataset.DatasetSequence, generator: np.random.Generator) -> Image:
+    """Return a random picture of the clip."""
     return clip.rgb(int(generator.integers(0, len(clip))))
 
 
-def _references(count: int, generator: np.random.Generator) -> tuple[int, ...]:
+def _draw_references(count: int, generator: np.random.Generator) -> tuple[int, ...]:
     return (0, count - 1) if count > 2 and generator.random() < _BOTH_ENDS else (0,)
 
 
-def _write(path: Path, clip: Clip, frame: int, found: Candidates) -> None:
-    """One frame, whole or not at all."""
+def _write(path: Path, clip: Clip, frame: int, candidates: Candidates) -> None:
+    """Write the sample of one frame."""
     with atomic_path(path) as partial_path, partial_path.open("wb") as file:
         np.savez(
             file,
             lightness=clip.lightnesses[frame].astype(np.float16),
             truth=clip.ab[frame].astype(np.float16),
-            ab=found.ab.astype(np.float16),
-            facts=found.facts.astype(np.float16),
-            evidence=found.evidence.astype(np.float16),
+            ab=candidates.ab.astype(np.float16),
+            facts=candidates.facts.astype(np.float16),
+            evidence=candidates.evidence.astype(np.float16),
         )

@@ -110,7 +110,7 @@ def try_all(path: Path, folder: Path) -> None:
     """Read a picture in every way that the program does. A refusal must be one line; other exceptions are faults."""
     plates.is_complete(path)
     frame_files.frame_state(path)
-    frame_files.is_as_written(path)
+    frame_files.is_unmodified(path)
     header: plates.Header | None = None
     for read in (plates.read_header, plates.read_plate, plates.read, plates.read_matte_file, frame_files.pixel_hash):
         try:

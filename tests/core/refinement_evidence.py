@@ -35,7 +35,6 @@ def evidence(*, similarity: float = 0.9, restricted: bool = True, flows: tuple[F
         free_similarity=ones * 0.9,
         support=ones,
         source=zeros,
-        free_source=zeros,
         position=zeros,
         fallback=zeros.bool(),
     )

@@ -36,7 +36,7 @@ class Client:
     def request(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, **options: Any
     ) -> tuple[int, Any]:
-        """Send a request; return status and answer. body: bytes, or a value for JSON. headers: replace the valid ones."""
+        """Send a request; return status and answer. body: bytes or JSON value. headers: replace the usual ones."""
         address = urlsplit(self.connection.url)
         client = http.client.HTTPConnection(str(address.hostname), address.port, timeout=PATIENCE)
         own = {"Authorization": f"Bearer {self.connection.token}", "Content-Type": "application/json"}

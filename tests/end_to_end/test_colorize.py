@@ -348,4 +348,4 @@ def test_suggest_names_the_next_keyframe_of_a_coloured_shot(
     assert found and FIRST + 4 <= found[0]["frame"] <= FIRST + 15
     assert 0 < found[0]["gain"] < 1
     assert main(["suggest", "--shot", str(wish)]) == 0
-    assert f"Frame {found[0]['frame']} would put about" in capsys.readouterr().out
+    assert f"Frame {found[0]['frame']} would correct about" in capsys.readouterr().out

@@ -145,11 +145,11 @@ def test_the_dialog_shows_the_path_of_the_job(comp: Comp, tmp_path: Path, width:
 
     (dialog,) = farm_dialog._open.values()
     dialog.resize(width, 10)
-    dialog.go.click()
-    qt_app.wait_until(dialog.found.isVisible)
-    assert dialog.found.title.text() == "OpenJD bundle: 2 tasks written, not submitted"
-    assert "2 tasks for the frames 1001-1006" in dialog.found.message.text()
-    assert (Path(dialog.found.path.text()) / "template.yaml").is_file()
+    dialog.submit_button.click()
+    qt_app.wait_until(dialog.result_box.isVisible)
+    assert dialog.result_box.title.text() == "OpenJD bundle: 2 tasks written, not submitted"
+    assert "2 tasks for the frames 1001-1006" in dialog.result_box.message.text()
+    assert (Path(dialog.result_box.path.text()) / "template.yaml").is_file()
     assert dialog.width() == width
     assert dialog.grab().save(str(tmp_path / f"found_{width}.png"))
     dialog.close()

@@ -18,7 +18,7 @@ from real_footage import footage
 from scenes import Scene, pan
 
 from stcolor_core.evaluation.dataset import read_dataset
-from stcolor_core.pipeline.planning import pieces_of
+from stcolor_core.pipeline.planning import split_spans
 from stcolor_core.pipeline.run import plan_run
 from stcolor_core.shots.shot import Method, Output, Plate, Shot, format_frames
 from stcolor_core.shots.spans import plan
@@ -76,7 +76,7 @@ def tasks(shot: ShotOnDisk, *options: str) -> list[str]:
     asked = Shot.load(wish)
     found = plan_run(asked)
     assert found.cuts == (FIRST + 11,)
-    ranges = [format_frames(frames) for frames in (*pieces_of(asked, found.spans), found.references)]
+    ranges = [format_frames(frames) for frames in (*split_spans(asked, found.spans), found.references)]
     random.Random(4).shuffle(ranges)
     return ranges
 
@@ -110,6 +110,6 @@ def test_the_spans_of_a_recurrent_model_are_not_cut() -> None:
         method=Method(model="exemplar"),
     )
     spans = plan(range(1, 10), [1, 5], [])
-    assert pieces_of(shot, spans) == [(2, 3, 4), (6, 7, 8, 9)]
+    assert split_spans(shot, spans) == [(2, 3, 4), (6, 7, 8, 9)]
     standard = replace(shot, method=Method())
-    assert pieces_of(standard, spans) == [(2,), (3, 4), (6, 7), (8, 9)]
+    assert split_spans(standard, spans) == [(2,), (3, 4), (6, 7), (8, 9)]

@@ -119,7 +119,7 @@ def test_a_nuke_that_is_too_old_gets_one_line_and_is_left_unchanged(
     nuke.NUKE_VERSION_MAJOR, nuke.NUKE_VERSION_STRING = 13, "13.2v5"
     nuke.pluginAddPath(PLUGIN.as_posix())
     assert capsys.readouterr().err.splitlines() == [
-        "RefColorize needs Nuke 14 or newer, and is left out of Nuke 13.2v5."
+        "RefColorize needs Nuke 14 or newer and is not loaded in Nuke 13.2v5."
     ]
     assert "RefColorize" not in [item.name() for item in nuke.menu("Nodes").items()]
     assert not LAYERS & set(nuke.layers())

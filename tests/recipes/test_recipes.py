@@ -54,7 +54,7 @@ def test_a_recipe_of_the_method_passes_its_own_tests(recipe: str, test: str, ins
     for title in RECIPES[recipe]:
         install(title, code[title])
     name = {"Add a model": "toy", "Add a tracker": "panning"}[recipe]
-    assert name in [model.name for model in registry.registered() if model.present]
+    assert name in [model.name for model in registry.list_models() if model.present]
     assert len(registry.digest(name)) == 16
     assert run_tests(install(test, code[test])) == 2
 

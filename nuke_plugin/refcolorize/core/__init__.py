@@ -1,1 +1,1 @@
-"""The way to the core: find it, start it, ask it."""
+"""Find, start and call the core, the program that colours shots."""

@@ -1,4 +1,4 @@
-"""What the plug-in says to the core: JSON over HTTP, to this machine only, through no proxy."""
+"""The HTTP client of the core: JSON requests to this machine only, without a proxy."""
 
 from __future__ import annotations
 
@@ -13,121 +13,187 @@ from ..errors import CoreRefused, CoreUnreachable, RefColorizeError
 
 __all__ = ["PROTOCOL", "Client"]
 
-PROTOCOL = 1  # of the core that this plug-in speaks with
+PROTOCOL = 1  # the version that this plug-in and its core must share
 _HOSTS = ("127.0.0.1", "localhost")
-_TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # what a header takes; http.client quotes a wrong one in its error
-_ANSWER_BYTES = 32 * 2**20
-_WORDS = 500
-_UNANSWERED = (OSError, http.client.HTTPException)
+_TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # valid in a header; http.client would quote a wrong token in its error
+_MAX_ANSWER_BYTES = 32 * 2**20
+_MAX_TEXT = 500  # characters of a text from outside in a message
+_CONNECTION_ERRORS = (OSError, http.client.HTTPException)
 
 Answer = dict[str, Any]
 
 
 class Client:
-    """A core, by its address and the token of its start. Each request is a connection of its own; any thread may ask.
+    """A client of one core. Any thread may call it: each request opens its own connection.
 
-    Every method raises CoreUnreachable where nothing, or no core, answers, and CoreRefused where the core says no.
+    Every method raises CoreUnreachable if nothing answers or the answer is not a core's, and CoreRefused if the core
+    refuses the request.
     """
 
     def __init__(self, url: str, token: str, *, timeout: float = 5.0) -> None:
-        """url: http://127.0.0.1:PORT, no other host. timeout: seconds of silence that are borne."""
-        self._host, self._port = _address(url)
+        """Set the address; nothing is sent yet.
+
+        Args:
+            url: http://127.0.0.1:PORT; other hosts are refused.
+            token: The token of this start of the core, from its connection file.
+            timeout: Seconds without an answer before a request fails.
+
+        Raises:
+            CoreUnreachable: If the address is not on this machine or the token is malformed.
+        """
+        self._host, self._port = _parse_address(url)
         if not _TOKEN.fullmatch(token):
-            raise CoreUnreachable("The connection file holds no token. Start the core again.", tried=["no token"])
+            raise CoreUnreachable(
+                "The connection file holds no valid token. Start the core again.", tried=["no valid token"]
+            )
         self.url, self._token, self._timeout = f"http://{self._host}:{self._port}", token, timeout
 
     def __repr__(self) -> str:
         return f"Client({self.url})"
 
     def health(self) -> Answer:
-        """version, protocol, device, device_name, free_memory, models. RefColorizeError for another protocol."""
-        answer = self._object("GET", "/v1/health")
+        """Return the core's version, protocol, device, device_name, free_memory (bytes, of the device) and models.
+
+        Raises:
+            RefColorizeError: If the core has another version of the protocol.
+        """
+        answer = self._request_object("GET", "/v1/health")
         if answer.get("protocol") != PROTOCOL:
             raise RefColorizeError(
-                f"The core at {self.url} has version {_line(answer.get('version'))} and speaks protocol "
-                f"{_line(answer.get('protocol'))}; this plug-in speaks {PROTOCOL}. Stop the core, run install.py nuke "
-                "from one checkout, and start Nuke again."
+                f"The core at {self.url} has version {_one_line(answer.get('version'))} and protocol "
+                f"{_one_line(answer.get('protocol'))}, but this plug-in needs protocol {PROTOCOL}. Stop the core, run "
+                "install.py nuke from one checkout, and start Nuke again."
             )
         return answer
 
     def submit(self, shot: Mapping[str, Any]) -> Answer:
-        """Queue a shot; how its job stands. The same shot again is the same job."""
-        return self._object("POST", "/v1/jobs", body=shot)
+        """Queue a shot and return the state of its job. Submitting the same shot again returns the same job.
+
+        Args:
+            shot: A Shot as JSON data.
+
+        Returns:
+            The job: "id", "state", "output", "done", "total" and more (see stcolor_core/service).
+        """
+        return self._request_object("POST", "/v1/jobs", body=shot)
 
     def preview(self, shot: Mapping[str, Any], frame: int) -> Answer:
-        """Colour one frame ahead of the queue; how its job stands."""
-        return self._object("POST", "/v1/preview", body={"shot": shot, "frame": frame})
+        """Colour one frame before the rest of the queue.
+
+        Args:
+            shot: A Shot as JSON data.
+            frame: The frame to colour.
+
+        Returns:
+            The state of its job, as from `submit`.
+        """
+        return self._request_object("POST", "/v1/preview", body={"shot": shot, "frame": frame})
 
     def jobs(self) -> list[Answer]:
-        """How every job stands, the newest first."""
-        answer = self._ask("GET", "/v1/jobs")
+        """Return the state of every job, the newest first."""
+        answer = self._request("GET", "/v1/jobs")
         if not isinstance(answer, list):
-            raise self._stranger("it sent no list")
+            raise self._not_a_core("it sent no list")
         return cast(list[Answer], answer)
 
     def job(self, id: str) -> Answer:
-        """How a job stands."""
-        return self._object("GET", _job(id))
+        """Return the state of a job.
+
+        Args:
+            id: Of the job.
+        """
+        return self._request_object("GET", _job_path(id))
 
     def events(self, id: str, *, after: int, wait: float) -> Answer:
-        """{"job", "events"}: what has happened since event `after`; waits at most `wait` seconds (up to 25) for one."""
+        """Return the events of a job since another event.
+
+        Args:
+            id: Of the job.
+            after: The number of the last event that is known, 0 for none.
+            wait: Seconds to wait for an event if there is none yet, 0 to 25.
+
+        Returns:
+            "job": its state. "events": the newer ones, in order.
+        """
         query = urlencode({"after": after, "wait": wait})
-        return self._object("GET", f"{_job(id)}/events?{query}", timeout=self._timeout + wait)
+        return self._request_object("GET", f"{_job_path(id)}/events?{query}", timeout=self._timeout + wait)
 
     def frames(self, id: str) -> Answer:
-        """{"job", "keyframes", "frames", "weakest"}: what a job has coloured, and where it was least sure."""
-        return self._object("GET", f"{_job(id)}/frames")
+        """Return the frames that a job has coloured.
+
+        Args:
+            id: Of the job.
+
+        Returns:
+            "job": its state. "keyframes" and "frames": what is done. "weakest": the frames of lowest confidence.
+        """
+        return self._request_object("GET", f"{_job_path(id)}/frames")
 
     def picture(self, id: str, frame: int, *, of: str, height: int = 180) -> bytes:
-        """A frame of a job as JPEG, for people. of: plate, reference or result. height: at most 360 lines."""
+        """Return a frame of a job as a JPEG file for display.
+
+        Args:
+            id: Of the job.
+            frame: The frame's number.
+            of: "plate", "reference" or "result".
+            height: In pixels, at most 360.
+        """
         query = urlencode({"frame": frame, "of": of, "height": height})
-        status, data = self._exchange("GET", f"{_job(id)}/picture?{query}", None, self._timeout)
+        status, data = self._exchange("GET", f"{_job_path(id)}/picture?{query}", None, self._timeout)
         if status == 200:
             return data
-        self._answer(status, data)
-        raise self._stranger("it sent no picture")
+        self._parse(status, data)
+        raise self._not_a_core("it sent no picture")
 
     def cancel(self, id: str) -> Answer:
-        """Ask a job to stop within one frame; how it stands."""
-        return self._object("POST", f"{_job(id)}/cancel")
+        """Ask a job to stop after the current frame, and return its state.
+
+        Args:
+            id: Of the job.
+
+        Returns:
+            The state of the job.
+        """
+        return self._request_object("POST", f"{_job_path(id)}/cancel")
 
     def shutdown(self) -> None:
-        """Ask the core to stop; its job goes on at the next start."""
-        self._object("POST", "/v1/shutdown")
+        """Ask the core to stop. Its job continues at the next start."""
+        self._request_object("POST", "/v1/shutdown")
 
     def page(self) -> str:
-        """A link to the core's page for a browser. It opens once, and is as good as the token until then."""
-        url = str(self._object("POST", "/v1/ticket").get("url"))
+        """Return a link to the core's page for a browser. It opens once; until then it is as secret as the token."""
+        url = str(self._request_object("POST", "/v1/ticket").get("url"))
         if not url.startswith(f"http://127.0.0.1:{self._port}/"):
-            raise self._stranger("its page is elsewhere")
+            raise self._not_a_core("its page has another address")
         return url
 
-    def _object(self, method: str, path: str, *, body: Any = None, timeout: float | None = None) -> Answer:
-        answer = self._ask(method, path, body=body, timeout=timeout)
+    def _request_object(self, method: str, path: str, *, body: Any = None, timeout: float | None = None) -> Answer:
+        answer = self._request(method, path, body=body, timeout=timeout)
         if not isinstance(answer, dict):
-            raise self._stranger("it sent no object")
+            raise self._not_a_core("it sent no object")
         return cast(Answer, answer)
 
-    def _ask(self, method: str, path: str, *, body: Any = None, timeout: float | None = None) -> Any:
-        return self._answer(*self._exchange(method, path, body, self._timeout if timeout is None else timeout))
+    def _request(self, method: str, path: str, *, body: Any = None, timeout: float | None = None) -> Any:
+        return self._parse(*self._exchange(method, path, body, self._timeout if timeout is None else timeout))
 
-    def _answer(self, status: int, data: bytes) -> Any:
-        """The JSON of an answer; CoreRefused where it is a refusal."""
+    def _parse(self, status: int, data: bytes) -> Any:
+        """Return the JSON of an answer; CoreRefused if it is a refusal."""
         try:
             answer = json.loads(data)
         except (ValueError, RecursionError):
-            raise self._stranger("it sent no JSON") from None
+            raise self._not_a_core("it sent no JSON") from None
         if status == 401:
             raise CoreRefused(
-                f"The core at {self.url} does not take this token: another core has started since. Try again.",
+                f"The core at {self.url} refuses this token: another core has started since. Try again.",
                 status=status,
             )
         if not 200 <= status < 300:
             detail = answer.get("detail") if isinstance(answer, dict) else None
-            raise CoreRefused(f"The core says: {_line(detail or f'status {status}')}", status=status)
+            raise CoreRefused(f"The core reports: {_one_line(detail or f'status {status}')}", status=status)
         return answer
 
     def _exchange(self, method: str, path: str, body: Any, timeout: float) -> tuple[int, bytes]:
+        """Send a request and return the status and body of the answer."""
         headers = {"Authorization": f"Bearer {self._token}"}
         payload = None
         if body is not None:
@@ -137,44 +203,47 @@ class Client:
         try:
             connection.request(method, path, body=payload, headers=headers)
             response = connection.getresponse()
-            data = response.read(_ANSWER_BYTES + 1)
+            data = response.read(_MAX_ANSWER_BYTES + 1)
         except http.client.RemoteDisconnected:
-            raise self._silent("it ended in the middle of the request") from None
-        except _UNANSWERED as error:
-            raise self._silent(_line(getattr(error, "strerror", None) or error or type(error).__name__)) from None
+            raise self._no_answer("it closed the connection during the request") from None
+        except _CONNECTION_ERRORS as error:
+            reason = _one_line(getattr(error, "strerror", None) or error or type(error).__name__)
+            raise self._no_answer(reason) from None
         finally:
             connection.close()
-        if len(data) > _ANSWER_BYTES:
-            raise self._stranger(f"it sent more than {_ANSWER_BYTES} bytes")
+        if len(data) > _MAX_ANSWER_BYTES:
+            raise self._not_a_core(f"it sent more than {_MAX_ANSWER_BYTES} bytes")
         if response.length:
-            raise self._silent("it ended in the middle of its answer")
+            raise self._no_answer("it closed the connection during its answer")
         return response.status, data
 
-    def _silent(self, why: str) -> CoreUnreachable:
-        message = f"The core at {self.url} does not answer ({why}). Start it again; its log may say why."
-        return CoreUnreachable(message, tried=[f"asked {self.url}: {why}"])
+    def _no_answer(self, reason: str) -> CoreUnreachable:
+        message = f"The core at {self.url} does not answer ({reason}). Start it again; its log may say why."
+        return CoreUnreachable(message, tried=[f"asked {self.url}: {reason}"])
 
-    def _stranger(self, why: str) -> CoreUnreachable:
-        message = f"What answers at {self.url} is no RefColorize core ({why}). Start the core."
-        return CoreUnreachable(message, tried=[f"asked {self.url}: {why}"])
+    def _not_a_core(self, reason: str) -> CoreUnreachable:
+        message = f"The program at {self.url} is not a RefColorize core ({reason}). Start the core."
+        return CoreUnreachable(message, tried=[f"asked {self.url}: {reason}"])
 
 
-def _address(url: str) -> tuple[str, int]:
-    """Host and port of a core's URL. CoreUnreachable where it is not on this machine."""
+def _parse_address(url: str) -> tuple[str, int]:
+    """Return host and port of a core's URL; CoreUnreachable if it is not on this machine."""
     try:
         parts = urlsplit(url)
         if parts.scheme == "http" and parts.hostname in _HOSTS and parts.port:
             return parts.hostname, parts.port
-    except ValueError:  # no port, or no host, in a text that looks like one
+    except ValueError:  # a wrong port or host
         pass
-    message = f"A core is on this machine, at http://127.0.0.1:PORT, not at {_line(url)}. Start the core again."
-    raise CoreUnreachable(message, tried=[f"{_line(url)} is not on this machine"])
+    message = (
+        f"A core's address is http://127.0.0.1:PORT, on this machine, and not {_one_line(url)}. Start the core again."
+    )
+    raise CoreUnreachable(message, tried=[f"{_one_line(url)} is not on this machine"])
 
 
-def _job(id: str) -> str:
+def _job_path(id: str) -> str:
     return f"/v1/jobs/{quote(str(id), safe='')}"
 
 
-def _line(words: object) -> str:
-    """Words of others as one line of bounded length."""
-    return " ".join(str(words).split())[:_WORDS]
+def _one_line(text: object) -> str:
+    """Return a text from outside as one line of limited length."""
+    return " ".join(str(text).split())[:_MAX_TEXT]

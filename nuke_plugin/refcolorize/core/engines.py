@@ -1,4 +1,4 @@
-"""The farm engines that the core's program makes jobs for."""
+"""The render farm engines that `stcolor farm` writes jobs for."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ DEADLINE_ONLY = ("comment", "timeout", "views", "proxy", "continue_on_error")
 
 @dataclass(frozen=True)
 class Engine:
-    """Whose job is made. title: for people. command: of `stcolor farm`. submits: it can be handed over from here.
+    """A farm engine.
 
-    has: the names in Wanted, among those that not every engine knows, that this one does.
-    hint: what will happen, for the dialog.
+    Attributes:
+        title: The name that the artist sees.
+        command: The subcommand of `stcolor farm`.
+        submits: Whether the plug-in can submit the job; otherwise it only writes a bundle.
+        has: The fields of `SubmitOptions` that this engine supports, of those that not every engine supports.
+        hint: What submitting does, for the dialog.
     """
 
     title: str
@@ -30,28 +34,28 @@ ENGINES = {
         "openjd",
         False,
         ("gpus", "priority", "nuke"),
-        "Writes a bundle that any Open Job Description scheduler runs. Nothing is submitted.",
+        "Writes a bundle that any Open Job Description scheduler can run. Nothing is submitted.",
     ),
     "deadline-cloud": Engine(
         "Deadline Cloud",
         "openjd",
         True,
         ("gpus", "priority", "nuke"),
-        "Writes the bundle and submits it by `deadline bundle submit`, with your login.",
+        "Writes the bundle and submits it with `deadline bundle submit`, under your login.",
     ),
     "deadline": Engine(
         "Deadline 10",
         "deadline",
         True,
         ("handles", "priority", "pool", "secondary_pool", "group", *DEADLINE_ONLY),
-        "Writes the job files and submits them by `deadlinecommand`.",
+        "Writes the job files and submits them with `deadlinecommand`.",
     ),
     "opencue": Engine(
         "OpenCue",
         "opencue",
         True,
         ("gpus", "priority", "show", "nuke"),
-        "Writes the outline and launches it by opencue-pyoutline.",
+        "Writes the outline and launches it with opencue-pyoutline.",
     ),
 }
 """The engines that the farm dialog offers. A new engine is a new row (docs/develop/recipes.md)."""

@@ -1,7 +1,7 @@
-"""The core of this person on this machine: find it, start it, stop it.
+"""Find, start and stop the core of this user on this machine.
 
-The core is a program with a Python of its own. It says where it is in a file that only its owner can read; where that
-file is, stcolor_core/service/access.py decides, and a test holds `state_folder` against it.
+The core is a program with its own Python. It writes its address into a connection file that only its owner can read.
+stcolor_core/service/access.py defines the folder of that file; a test checks that `state_folder` agrees with it.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ __all__ = [
 
 _START_SECONDS = 150.0  # `stcolor serve --background` itself gives up after 120
 _STOP_SECONDS = 60.0
-_STEP_SECONDS = 0.1
-# Nuke sets these for its own Python, libraries and Qt; what the person had in them before it started is lost.
-_NUKES_OWN = ("PYTHON", "__PYVENV", "LD_", "DYLD_", "QT_", "QML")
+_POLL_SECONDS = 0.1
+# Nuke sets variables with these prefixes for its own Python, libraries and Qt, and does not keep the user's values.
+_NUKE_PREFIXES = ("PYTHON", "__PYVENV", "LD_", "DYLD_", "QT_", "QML")
 
 
-# What the core leaves on disk
+# The core's files
 
 
 def state_folder() -> Path:
-    """$STCOLOR_STATE_DIR, else `stcolor` in the platform's place for state. Not made here."""
+    """Return $STCOLOR_STATE_DIR, or `stcolor` in the platform's folder for state. It may not exist yet."""
     return _state_folder(sys.platform).absolute()
 
 
 def _state_folder(platform: str) -> Path:
-    named = os.environ.get("STCOLOR_STATE_DIR")
-    if named:
-        return Path(named)
+    override = os.environ.get("STCOLOR_STATE_DIR")
+    if override:
+        return Path(override)
     parent: str | Path
     if platform == "win32":
         parent = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
@@ -62,12 +62,12 @@ def _state_folder(platform: str) -> Path:
 
 
 def connection_file() -> Path:
-    """Where the core says how to reach it."""
+    """Return the path of the file in which the core writes its address, token and process id."""
     return state_folder() / "connection.json"
 
 
 def log_file() -> Path:
-    """What the core wrote last: its log, or what it said when it could not start. May not be there yet."""
+    """Return the newer of the core's log and the output of its last start. It may not exist yet."""
     logs = [state_folder() / name for name in ("core.log", "background.log")]
     written = [log for log in logs if log.is_file()]
     return max(written, key=lambda log: log.stat().st_mtime_ns, default=logs[0])
@@ -75,7 +75,13 @@ def log_file() -> Path:
 
 @dataclass(frozen=True)
 class Connection:
-    """How to reach a core, as its connection file says. The token is never shown."""
+    """The contents of a core's connection file.
+
+    Attributes:
+        url: The core's address, http://127.0.0.1:PORT.
+        token: The secret of its requests; not in the repr, so that it is never shown.
+        pid: The core's process id.
+    """
 
     url: str
     token: str = field(repr=False)
@@ -83,7 +89,11 @@ class Connection:
 
     @classmethod
     def read(cls) -> Connection:
-        """Raises CoreUnreachable, with why: there is no file, it cannot be read, or no core wrote it."""
+        """Return the contents of the connection file.
+
+        Raises:
+            CoreUnreachable: If there is no file, if it cannot be read, or if a core did not write it.
+        """
         try:
             data = json.loads(connection_file().read_text(encoding="utf-8"))
             return cls(url=str(data["url"]), token=str(data["token"]), pid=int(data["pid"]))
@@ -95,30 +105,33 @@ class Connection:
             raise _no_core("no core wrote this file") from None
 
     def client(self) -> Client:
-        """Raises CoreUnreachable where the file names another machine."""
+        """Return a client of this core; CoreUnreachable if the file names another machine."""
         return Client(self.url, self.token)
 
 
-def _no_core(why: str) -> CoreUnreachable:
-    looked = f"looked for a core in {connection_file()}: {why}"
-    return CoreUnreachable(f"No core runs: {looked}. Start one.", tried=[looked])
+def _no_core(reason: str) -> CoreUnreachable:
+    tried = f"looked for a core in {connection_file()}: {reason}"
+    return CoreUnreachable(f"No core is running: {tried}. Start one.", tried=[tried])
 
 
 # The core's program
 
 
 def core_command() -> list[str]:
-    """What to run, before its arguments: $STCOLOR_PYTHON, else .venv beside nuke_plugin, else `stcolor` on PATH.
+    """Return the command line of the core's program, without arguments.
 
-    Raises CoreUnreachable where there is none.
+    It is the Python in $STCOLOR_PYTHON, else the one in `.venv` next to nuke_plugin, else `stcolor` on PATH.
+
+    Raises:
+        CoreUnreachable: If there is none of these.
     """
-    named = os.environ.get("STCOLOR_PYTHON")
+    override = os.environ.get("STCOLOR_PYTHON")
     installed = Path(__file__).resolve().parents[3] / ".venv" / _PYTHON
-    if named and not Path(named).is_file():
-        tried = f"looked for the core's Python at {named}, which $STCOLOR_PYTHON names: none"
-        raise CoreUnreachable(f"$STCOLOR_PYTHON names {named}: no such file. Correct it.", tried=[tried])
-    if named or installed.is_file():
-        return [named or str(installed), "-m", "stcolor_core.cli"]
+    if override and not Path(override).is_file():
+        tried = f"looked for the core's Python at {override}, from $STCOLOR_PYTHON: none"
+        raise CoreUnreachable(f"$STCOLOR_PYTHON names {override}: no such file. Correct it.", tried=[tried])
+    if override or installed.is_file():
+        return [override or str(installed), "-m", "stcolor_core.cli"]
     program = shutil.which("stcolor")
     if program is None:
         tried = f"looked for the core's program in $STCOLOR_PYTHON, at {installed}, and for stcolor on PATH: none"
@@ -130,14 +143,24 @@ _PYTHON = Path("Scripts/python.exe") if os.name == "nt" else Path("bin/python")
 
 
 def core_environment() -> dict[str, str]:
-    """This process's environment without what leads Python, the loader or Qt into Nuke's own folders."""
-    return {name: value for name, value in os.environ.items() if not name.upper().startswith(_NUKES_OWN)}
+    """Return this process's environment without the variables that point Python, the loader or Qt at Nuke's folders."""
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith(_NUKE_PREFIXES)}
 
 
 def open_core(*arguments: str, stderr: int) -> subprocess.Popen[str]:
-    """The core's program, started; its standard output is a pipe. Raises CoreUnreachable where that cannot be done.
+    """Start the core's program.
 
-    It runs in the state folder, which only its owner can write: Python also imports from where it is run.
+    It runs in the state folder, which only its owner can write, because Python also imports from the current folder.
+
+    Args:
+        arguments: The command-line arguments.
+        stderr: As for subprocess.Popen. Standard output is always a pipe.
+
+    Returns:
+        The running process.
+
+    Raises:
+        CoreUnreachable: If the program cannot be started.
     """
     command, folder = core_command(), state_folder()
     window = 0
@@ -157,77 +180,96 @@ def open_core(*arguments: str, stderr: int) -> subprocess.Popen[str]:
             creationflags=window,
         )
     except OSError as error:
-        raise _not_started(command, f"that cannot be done ({error})") from None
+        raise _not_started(command, f"the program cannot be run ({error})") from None
 
 
 def run_core(*arguments: str, seconds: float) -> str:
-    """Run the core's program to its end; its last line. Raises CoreUnreachable where it fails or takes too long."""
+    """Run the core's program, wait for its end, and report its output.
+
+    Args:
+        arguments: The command-line arguments.
+        seconds: The time limit.
+
+    Returns:
+        The last line of its output.
+
+    Raises:
+        CoreUnreachable: If the program fails or exceeds the time limit.
+    """
     command = core_command()
     with open_core(*arguments, stderr=subprocess.STDOUT) as process:
         try:
             output, _ = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             process.kill()
-            raise _not_started(command, f"it did not come back within {seconds:g} s") from None
-    said = (output.strip().splitlines() or ["it said nothing"])[-1].strip()
-    if process.returncode and "No module named" in said and "stcolor_core" in said:
+            raise _not_started(command, f"it did not end within {seconds:g} s") from None
+    last_line = (output.strip().splitlines() or ["no output"])[-1].strip()
+    if process.returncode and "No module named" in last_line and "stcolor_core" in last_line:
         raise _not_started(command, "RefColorize's core is not installed in that Python")
     if process.returncode:
-        raise _not_started(command, f"it ended with: {said.removeprefix('stcolor: ')}")
-    return said
+        raise _not_started(command, f"it ended with: {last_line.removeprefix('stcolor: ')}")
+    return last_line
 
 
-def _not_started(command: list[str], why: str) -> CoreUnreachable:
-    message = f"The core ({command[0]}) did not start: {why.rstrip('.')}. See Troubleshoot."
-    return CoreUnreachable(message, tried=[f"started {command[0]}: {why}"])
+def _not_started(command: list[str], reason: str) -> CoreUnreachable:
+    message = f"The core ({command[0]}) did not start: {reason.rstrip('.')}. See Troubleshoot."
+    return CoreUnreachable(message, tried=[f"started {command[0]}: {reason}"])
 
 
 # Find, start, stop
 
 
 def find() -> Client | None:
-    """The core that runs and takes its token, if there is one. RefColorizeError where it speaks another protocol."""
+    """Return a client of the running core, None if there is none; RefColorizeError if its protocol differs."""
     try:
-        return _found()
+        return _connect()
     except CoreUnreachable:
         return None
 
 
-def _found() -> Client:
-    """As `find`; CoreUnreachable says why there is none."""
+def _connect() -> Client:
+    """Return a client of the running core; CoreUnreachable says why there is none."""
     connection = Connection.read()
     try:
         client = connection.client()
         client.health()
     except (CoreRefused, CoreUnreachable) as error:
-        why = error.tried[0] if isinstance(error, CoreUnreachable) else str(error)
-        raise _no_core(f"process {connection.pid}, {why.rstrip('.')}") from None
+        reason = error.tried[0] if isinstance(error, CoreUnreachable) else str(error)
+        raise _no_core(f"process {connection.pid}, {reason.rstrip('.')}") from None
     return client
 
 
 def start() -> Client:
-    """Start a core that outlives Nuke, or find the one that runs. Raises CoreUnreachable where none comes up."""
-    return find() or _started()
+    """Return a client of the running core; start one that outlives Nuke if none runs. CoreUnreachable if it fails."""
+    return find() or _launch()
 
 
-def _started() -> Client:
+def _launch() -> Client:
     run_core("serve", "--background", seconds=_START_SECONDS)
-    return _found()
+    return _connect()
 
 
 def ensure() -> Client:
-    """As `start`; CoreUnreachable says also where a running core was looked for."""
+    """Return a client of the running core, as `start`, with a fuller error for the artist.
+
+    Raises:
+        CoreUnreachable: If no core can be started. `tried` also says how a running core was looked for.
+    """
     try:
-        return _found()
-    except CoreUnreachable as looked:
+        return _connect()
+    except CoreUnreachable as not_running:
         try:
-            return _started()
+            return _launch()
         except CoreUnreachable as failed:
-            raise CoreUnreachable(str(failed), tried=[*looked.tried, *failed.tried]) from None
+            raise CoreUnreachable(str(failed), tried=[*not_running.tried, *failed.tried]) from None
 
 
 def stop() -> None:
-    """Stop the core and wait until it is gone; nothing where none runs. Its job goes on at the next start."""
+    """Stop the core and wait for its end; do nothing if none runs. Its job continues at the next start.
+
+    Raises:
+        RefColorizeError: If it does not stop within a minute.
+    """
     try:
         connection = Connection.read()
         connection.client().shutdown()
@@ -237,9 +279,9 @@ def stop() -> None:
     while _is_current(connection):
         if time.monotonic() > deadline:
             raise RefColorizeError(
-                f"The core (process {connection.pid}) was asked to stop and has not. End that process."
+                f"The core (process {connection.pid}) did not stop within {_STOP_SECONDS:g} s. End that process."
             )
-        time.sleep(_STEP_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def _is_current(connection: Connection) -> bool:

@@ -1,4 +1,4 @@
-"""Why there is no core, for whoever has to mend it: one line for each thing that can be wrong."""
+"""Find out why the core does not answer: one line for each check."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ _LOG_TAIL_BYTES = 8192
 
 
 def troubleshoot() -> list[str]:
-    """Check the connection, the core's program and its log: one line each, which ends with what to do.
+    """Check the connection to the core, its program and its log.
 
-    Takes seconds, since it runs the core's program.
+    Takes a few seconds, because it runs the core's program.
+
+    Returns:
+        Lines for the artist. Each ends with what to do; indented lines quote the log.
     """
-    running = list(_connection())
-    return [*running, *_program(), *_log()]
+    connection = list(_check_connection())
+    return [*connection, *_check_program(), *_check_log()]
 
 
-def _connection() -> Iterator[str]:
-    """As far down the way to the core as it goes."""
+def _check_connection() -> Iterator[str]:
+    """Check each step of the connection, up to the first that fails."""
     try:
         connection = Connection.read()
     except CoreUnreachable as error:
@@ -38,34 +41,34 @@ def _connection() -> Iterator[str]:
         return
     yield f"{connection_file()} names {connection.url}, process {connection.pid}. Nothing to do."
     if not is_alive(connection.pid):
-        yield f"Process {connection.pid} has ended without a word: it was killed, or crashed. Press Start core."
+        yield f"Process {connection.pid} is gone without a message: it was killed, or it crashed. Press Start core."
         return
-    yield f"Process {connection.pid} is alive. Nothing to do."
-    if why := _closed(connection.url):
-        yield f"Nothing listens at {connection.url} ({why}). If it stays so, end that process and press Start core."
+    yield f"Process {connection.pid} is running. Nothing to do."
+    if reason := _connection_error(connection.url):
+        yield f"Nothing answers at {connection.url} ({reason}). If it stays so, end the process and press Start core."
         return
-    yield from _answer(connection)
+    yield from _check_answer(connection)
 
 
-def _answer(connection: Connection) -> Iterator[str]:
+def _check_answer(connection: Connection) -> Iterator[str]:
     try:
         health = connection.client().health()
     except RefColorizeError as error:
-        yield f"{connection.url} is open, but: {error}"
+        yield f"{connection.url} can be reached, but: {error}"
         return
     yield (
-        f"The core at {connection.url} takes the token and answers: version {health.get('version')} "
+        f"The core at {connection.url} accepts the token and answers: version {health.get('version')} "
         f"on {health.get('device_name') or health.get('device')}. Nothing to do."
     )
     try:
         installed = run_core("--version", seconds=_VERSION_SECONDS)
     except CoreUnreachable:
-        return  # `_program` says so
+        return  # `_check_program` reports it
     if installed != f"stcolor {health.get('version')}":
-        yield f"The core that is installed is {installed}. Press Stop core, then Start core."
+        yield f"The installed core is {installed}. Press Stop core, then Start core."
 
 
-def _program() -> Iterator[str]:
+def _check_program() -> Iterator[str]:
     try:
         command = core_command()
         yield f"The core's program is {command[0]}. Nothing to do."
@@ -74,7 +77,7 @@ def _program() -> Iterator[str]:
         yield f"{_sentence(error.tried[0])} Run install.py nuke."
 
 
-def _log() -> Iterator[str]:
+def _check_log() -> Iterator[str]:
     log = log_file()
     try:
         with log.open("rb") as file:
@@ -84,14 +87,14 @@ def _log() -> Iterator[str]:
         yield f"There is no log at {log} yet: no core has run here. Press Start core."
         return
     except OSError as error:
-        yield f"The log {log} cannot be read ({error.strerror}). Give yourself the right to."
+        yield f"The log {log} cannot be read ({error.strerror}). Ask for read access to it."
         return
-    yield f"The log is {log}. Its last lines follow; Show log has the rest."
+    yield f"The log is {log}. Its last lines follow; press Show log for more."
     yield from (f"    {line}" for line in lines[-_LOG_LINES:])
 
 
-def _closed(url: str) -> str:
-    """Why nothing can be reached at a core's address; empty where it can."""
+def _connection_error(url: str) -> str:
+    """Return why no connection to an address can be opened; "" if it can."""
     try:
         address = urlsplit(url)
         with socket.create_connection((str(address.hostname), address.port or 0), timeout=_PORT_SECONDS):
@@ -100,10 +103,14 @@ def _closed(url: str) -> str:
         return getattr(error, "strerror", None) or str(error)
 
 
-if sys.platform == "win32":  # there os.kill would end it
+if sys.platform == "win32":  # os.kill would end the process there
 
     def is_alive(pid: int) -> bool:
-        """Whether a process of that number runs, whoever's it is."""
+        """Return whether a process runs, also if it belongs to another user.
+
+        Args:
+            pid: Its process id.
+        """
         import ctypes
 
         synchronize, access_denied, timed_out = 0x00100000, 5, 0x102
@@ -120,7 +127,11 @@ if sys.platform == "win32":  # there os.kill would end it
 else:
 
     def is_alive(pid: int) -> bool:
-        """Whether a process of that number runs, whoever's it is."""
+        """Return whether a process runs, also if it belongs to another user.
+
+        Args:
+            pid: Its process id.
+        """
         try:
             os.kill(pid, 0)
         except PermissionError:
@@ -130,5 +141,5 @@ else:
         return True
 
 
-def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."

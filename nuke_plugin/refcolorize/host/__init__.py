@@ -1,1 +1,1 @@
-"""What Nuke itself provides to the plug-in: its main thread, its Qt, dialogs that do not block it."""
+"""Services of the host application: Nuke's main thread, its Qt, and dialogs that do not block it."""

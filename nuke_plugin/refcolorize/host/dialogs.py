@@ -1,7 +1,7 @@
-"""What the plug-in says or asks while Nuke goes on: dialogs that are not modal.
+"""Non-modal dialogs: Nuke stays usable while they are open.
 
-A modal dialog that opens in a call by executeInMainThread may freeze Nuke, so nuke.message is only for a button that
-was pressed in the main thread.
+A modal dialog that is opened by executeInMainThread may freeze Nuke. So nuke.message is used only for a button that the
+artist pressed, in the main thread.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .qt import QtCore, QtWidgets
 __all__ = ["ask", "show_message"]
 
 _CLOSE = "Close"
-_LOOK_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 _WIDTH = 640
 
 
 class _Answer:
-    """The button that was pressed, for the thread that waits for it; the first where the dialog was closed."""
+    """The pressed button, for the waiting thread; the first button if the dialog was closed."""
 
     def __init__(self, buttons: tuple[str, ...]) -> None:
         self.button = buttons[0]
@@ -38,11 +38,16 @@ class _Answer:
         _open.pop(self, None)
 
 
-_open: dict[_Answer, _Dialog] = {}  # threads know the answer only, and no widget
+_open: dict[_Answer, _Dialog] = {}  # other threads hold an answer only, never a widget
 
 
 def show_message(title: str, text: str) -> None:
-    """Show a line to the artist, and go on. Main thread of a GUI only."""
+    """Show a message and return at once. Main thread of a GUI only.
+
+    Args:
+        title: The heading.
+        text: The message.
+    """
     _show(_Answer((_CLOSE,)), title, [text], (_CLOSE,))
 
 
@@ -53,20 +58,27 @@ def ask(
     *,
     is_unwanted: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Wait for a button, the first where the dialog is closed. Not in the main thread, which must go on.
+    """Show a dialog and wait for a button. Never call it in the main thread, which must not wait.
 
-    is_unwanted: asked now and then; where it is true, the dialog closes by itself.
+    Args:
+        title: The heading.
+        lines: The text below it.
+        buttons: The labels of the buttons.
+        is_unwanted: Called several times a second; the dialog closes when it returns True.
+
+    Returns:
+        The label of the pressed button; the first one if the dialog was closed.
     """
     answer = _Answer(buttons)
     in_main_thread(_show, answer, title, list(lines), buttons)
-    while not answer.wait(_LOOK_SECONDS):
+    while not answer.wait(_POLL_SECONDS):
         if is_unwanted():
-            in_main_thread(_withdraw, answer)
+            in_main_thread(_close, answer)
     return answer.button
 
 
 def _show(answer: _Answer, title: str, lines: list[str], buttons: tuple[str, ...]) -> None:
-    if QtWidgets.QApplication.instance() is None:  # a Nuke that has no windows of its own
+    if QtWidgets.QApplication.instance() is None:  # Nuke has no windows
         nuke.tprint("\n".join([title, *lines]))
         answer.give()
         return
@@ -75,19 +87,20 @@ def _show(answer: _Answer, title: str, lines: list[str], buttons: tuple[str, ...
     dialog.raise_()
 
 
-def _withdraw(answer: _Answer) -> None:
+def _close(answer: _Answer) -> None:
     if answer in _open:
         _open[answer].close()
 
 
 def _main_window() -> QtWidgets.QWidget | None:
-    """Nuke's window, above which a dialog stays; the active one may be a menu that is gone the next moment."""
+    """Return Nuke's window, the parent of a dialog. The active window may be a menu that closes the next moment."""
     windows = QtWidgets.QApplication.topLevelWidgets()
-    return next((each for each in windows if isinstance(each, QtWidgets.QMainWindow) and each.isVisible()), None)
+    main_windows = (window for window in windows if isinstance(window, QtWidgets.QMainWindow) and window.isVisible())
+    return next(main_windows, None)
 
 
 class _Dialog(QtWidgets.QDialog):
-    """Text to read and copy, and buttons. It takes no key that was meant for Nuke."""
+    """A text that can be read and copied, and buttons. It does not take the keyboard focus from Nuke."""
 
     def __init__(
         self,
@@ -117,7 +130,7 @@ class _Dialog(QtWidgets.QDialog):
             column.addWidget(widget)
         self.resize(_WIDTH, self.sizeHint().height())
         self.finished.connect(self._forget)
-        self.destroyed.connect(answer.give)  # where Nuke deletes it with its window
+        self.destroyed.connect(answer.give)  # Nuke may delete it with its window
 
     def _press(self, button: QtWidgets.QAbstractButton) -> None:
         self._answer.button = button.text()
@@ -125,4 +138,4 @@ class _Dialog(QtWidgets.QDialog):
 
     def _forget(self) -> None:
         self._answer.give()
-        QtCore.QTimer.singleShot(0, self._answer.forget)  # not in a signal of the dialog, which this may end
+        QtCore.QTimer.singleShot(0, self._answer.forget)  # later: it may delete the dialog, which sends this signal

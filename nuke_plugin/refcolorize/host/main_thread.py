@@ -1,7 +1,7 @@
-"""The one way from another thread to Nuke's main thread, which alone may touch nodes, and to a later turn of it.
+"""Call functions in Nuke's main thread, the only one that may touch nodes, and later from its event loop.
 
-While Nuke renders something, its main thread may still serve calls and timers. A node that is changed or read again
-then, or a second render, ends in "I'm already executing something else" or worse; so such calls are held.
+While Nuke renders, its main thread may still run calls and timers. If such a call changes a node, reloads one or starts
+a second render, Nuke fails with "I'm already executing something else" or worse. So calls are held back meanwhile.
 """
 
 from __future__ import annotations
@@ -21,40 +21,59 @@ __all__ = ["in_main_thread", "is_rendering", "unless_rendering", "when_idle"]
 Result = TypeVar("Result")
 
 _BUSY_SECONDS = 0.25
-_TRIES = 240  # a minute: then the artist presses again
+_TRIES = 240  # one minute; after that the artist has to press the button again
 
 
 def in_main_thread(function: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
-    """What `function` returns, or the exception it raises, called in Nuke's main thread; waits for it.
+    """Call a function in Nuke's main thread and wait for it; Cancelled if Nuke does not call it because it is closing.
 
-    Called at once where this is the main thread already, or where Nuke has no GUI: there is no other thread that could
-    be waited for. From another thread it is held while Nuke renders. Raises Cancelled where Nuke did not call it, as
-    when it is closing.
+    In the main thread, or without a GUI, the function is called directly. In another thread the call waits while Nuke
+    renders.
+
+    Args:
+        function: The function to call.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+
+    Returns:
+        What the function returns. An exception of the function is raised here.
     """
     while True:
-        returned = _called(partial(function, *args, **kwargs))
+        returned = _call_in_main_thread(partial(function, *args, **kwargs))
         if returned:
             return returned[0]
         time.sleep(_BUSY_SECONDS)
 
 
 def unless_rendering(function: Callable[[], object]) -> bool:
-    """As `in_main_thread`, but nothing is called while Nuke renders; whether it was."""
-    return bool(_called(function))
+    """Call a function in Nuke's main thread, unless Nuke is rendering.
+
+    Args:
+        function: The function to call.
+
+    Returns:
+        Whether the function was called.
+    """
+    return bool(_call_in_main_thread(function))
 
 
 def is_rendering() -> bool:
-    """Whether a Nuke with a GUI is at a render, and no node is to be touched. Main thread only."""
+    """Return whether a Nuke with a GUI is rendering, so that no node may be touched. Main thread only."""
     return bool(nuke.GUI) and bool(nuke.executing())
 
 
 def when_idle(
     function: Callable[[], object], *, give_up: Callable[[Busy], object] = lambda _: None, tries: int = _TRIES
 ) -> None:
-    """Call `function` now, or from the event loop once Nuke renders nothing else. Main thread only.
+    """Call a function now, or from the event loop as soon as Nuke is not rendering. Main thread only.
 
-    It may raise Busy, and is then called again. Without a GUI that goes up, since nobody would wait. give_up: gets the
-    last Busy after so many tries.
+    Args:
+        function: The function to call. If it raises Busy, it is called again.
+        give_up: Called with the last Busy when the tries are used up.
+        tries: The number of further tries, four a second.
+
+    Raises:
+        Busy: If Nuke is rendering and has no GUI, because no event loop could call the function later.
     """
     try:
         if is_rendering():
@@ -68,24 +87,24 @@ def when_idle(
             return
         from .qt import QtCore
 
-        again = partial(when_idle, function, give_up=give_up, tries=tries - 1)
-        QtCore.QTimer.singleShot(0 if tries == _TRIES else round(1000 * _BUSY_SECONDS), again)
+        retry = partial(when_idle, function, give_up=give_up, tries=tries - 1)
+        QtCore.QTimer.singleShot(0 if tries == _TRIES else round(1000 * _BUSY_SECONDS), retry)
 
 
-def _called(function: Callable[[], Result]) -> list[Result]:
-    """What was returned, as the only item; nothing where Nuke renders."""
+def _call_in_main_thread(function: Callable[[], Result]) -> list[Result]:
+    """Return what the function returned as the only item; empty if Nuke is rendering."""
     if not nuke.GUI or threading.current_thread() is threading.main_thread():
         return [function()]
     returned: list[Result] = []
     raised: list[BaseException] = []
-    held: list[bool] = []
+    rendering: list[bool] = []
 
     def call() -> None:
         try:
-            held.append(is_rendering())
-            if not held[0]:
+            rendering.append(is_rendering())
+            if not rendering[0]:
                 returned.append(function())
-        except BaseException as error:  # noqa: BLE001  (raised again where it was asked for; Nuke would swallow it)
+        except BaseException as error:  # noqa: BLE001  (raised again in the calling thread; Nuke would swallow it)
             raised.append(error)
 
     nuke.executeInMainThreadWithResult(call)
@@ -93,7 +112,7 @@ def _called(function: Callable[[], Result]) -> list[Result]:
         try:
             raise raised[0]
         finally:
-            raised.clear()  # else error, frames and this list hold one another
-    if not held:
-        raise Cancelled("Nuke is closing. What was finished is on disk.")
+            raised.clear()  # breaks the reference cycle of error, stack frames and this list
+    if not rendering:
+        raise Cancelled("Nuke is closing. Frames that were finished are on disk.")
     return returned

@@ -1,7 +1,7 @@
-"""Qt as this Nuke carries it: PySide6 in Nuke 16 and newer (Python 3.11), else PySide2 (Nuke 14 and 15).
+"""The Qt bindings of this Nuke: PySide6 in Nuke 16 and newer (Python 3.11), PySide2 in Nuke 14 and 15.
 
-The Nuke decides, and not what can be imported: a facility may have the other one on its path, for other tools, and two
-of them in one program crash. The panel keeps to names that both have.
+The version of Python decides, and not which one can be imported: a facility may have the other one on its path for
+other tools, and loading both in one process crashes it. The panel uses only names that both have.
 """
 
 from __future__ import annotations
@@ -23,5 +23,9 @@ __all__ = ["QtCore", "QtGui", "QtWidgets", "point_of"]
 
 
 def point_of(event: QtGui.QMouseEvent) -> QtCore.QPoint:
-    """Where the mouse is in its widget: pos() of Qt 5 is deprecated in Qt 6, which has position()."""
+    """Return the position of the mouse in its widget. pos() of Qt 5 is deprecated in Qt 6, which has position().
+
+    Args:
+        event: A mouse event.
+    """
     return event.position().toPoint() if hasattr(event, "position") else event.pos()

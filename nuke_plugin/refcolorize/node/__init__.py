@@ -1,1 +1,1 @@
-"""The node: knobs, keys, inputs, shots, versions, colour. Main thread only."""
+"""The RefColorize node: its knobs, keyframes, inputs, shots, versions and colour spaces. Main thread only."""

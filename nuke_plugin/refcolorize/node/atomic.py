@@ -1,4 +1,4 @@
-"""Atomic writes: a file is there whole or not at all, however many Nukes write it."""
+"""Write files atomically: a reader sees the old file or the new one, even if several Nukes write it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ __all__ = ["write_text"]
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file in UTF-8 under a name of its own beside `path`, then rename it.
+    """Write a UTF-8 file under a temporary name in the same folder, then rename it.
 
     Args:
         path: The file to write or to replace. Its folder must exist.
-        text: The whole file.
+        text: The file's content.
 
     Raises:
-        OSError: If the folder cannot be written. What was at `path` is unchanged then.
+        OSError: If the file cannot be written. An existing file is unchanged then.
     """
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:

@@ -1,7 +1,8 @@
-"""Whether two EXR files show the same: a digest of their pixels, and not of when and by whom they were written.
+"""Read EXR files without a library: a digest of the picture, and text attributes of the header.
 
-Nuke puts times into the headers of its files, with which the same picture would never be the same file twice. The
-layout is that of "OpenEXR File Layout" (openexr.com): a header of attributes, a table of offsets, the pixels in chunks.
+The digest leaves out when and by whom a file was written. Nuke writes times into the header, so two renders of the same
+picture differ in their bytes. The layout is that of "OpenEXR File Layout" (openexr.com): a header of attributes, a
+table of offsets, the pixels in chunks.
 """
 
 from __future__ import annotations
@@ -31,60 +32,73 @@ _BLOCK = 2**20
 
 
 def digest(path: Path) -> bytes:
-    """16 bytes that change when the pixels do, or what they mean. Of any other file, and any other EXR, of its bytes.
+    """Return 16 bytes that change when the pixels, their channels or their windows change.
 
-    OSError where it cannot be read.
+    Args:
+        path: A file. For an EXR of one part with scan lines, the digest covers the pixel data and the attributes that
+            describe it; for any other file, all bytes.
+
+    Raises:
+        OSError: If the file cannot be read.
     """
-    found = hashlib.sha256()
+    result = hashlib.sha256()
     with path.open("rb") as file:
         try:
-            kept, start = _header(file)
+            attributes, start = _read_header(file)
         except (ValueError, struct.error):
-            kept, start = [], 0
-        for attribute in kept:
-            found.update(attribute)
+            attributes, start = [], 0
+        for attribute in attributes:
+            result.update(attribute)
         file.seek(start)
         while block := file.read(_BLOCK):
-            found.update(block)
-    return found.digest()[:16]
+            result.update(block)
+    return result.digest()[:16]
 
 
 def text(path: Path, name: str) -> str:
-    """An attribute of an EXR that holds text; "" where it has none, or is no EXR of one part. OSError as `digest`."""
+    """Return a text attribute of an EXR header; "" if it is missing, or if the file is no EXR of one part.
+
+    Args:
+        path: A file.
+        name: The attribute's name.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
     with path.open("rb") as file, suppress(ValueError, struct.error):
-        for found, kind, value in _attributes(file):
-            if (found, kind) == (name.encode(), b"string"):
+        for attribute, kind, value in _read_attributes(file):
+            if (attribute, kind) == (name.encode(), b"string"):
                 return value.decode("utf-8", errors="replace")
     return ""
 
 
-def _header(file: BinaryIO) -> tuple[list[bytes], int]:
-    """The attributes that describe the pixels, and where these begin. ValueError where it is no such EXR."""
-    kept = []
-    for name, kind, value in _attributes(file):
+def _read_header(file: BinaryIO) -> tuple[list[bytes], int]:
+    """Return the attributes that describe the pixels, and the offset of the pixels; ValueError for another file."""
+    attributes = []
+    for name, kind, value in _read_attributes(file):
         if name.startswith(_DESCRIBE_PIXELS):
-            kept.append(name + b"\0" + kind + b"\0" + value)
+            attributes.append(name + b"\0" + kind + b"\0" + value)
     start = struct.unpack("<Q", file.read(8))[0]  # the first chunk's offset
     if start < file.tell():
         raise ValueError("its offsets are not written")
-    return sorted(kept), start
+    return sorted(attributes), start
 
 
-def _attributes(file: BinaryIO) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Name, type and value of each. ValueError where it is no such EXR."""
+def _read_attributes(file: BinaryIO) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Yield name, type and value of each attribute; ValueError for another file than an EXR of one part."""
     magic, version = file.read(4), struct.unpack("<I", file.read(4))[0]
     if magic != _MAGIC or version & ~_LONG_NAMES != _SCANLINES:
         raise ValueError("not an EXR of one part with scan lines")
-    while name := _word(file):
-        kind, size = _word(file), struct.unpack("<i", file.read(4))[0]
+    while name := _read_word(file):
+        kind, size = _read_word(file), struct.unpack("<i", file.read(4))[0]
         if size < 0:
-            raise ValueError("an attribute of no size")
+            raise ValueError("an attribute has a negative size")
         value = file.read(size)
         yield name, kind, value
 
 
-def _word(file: BinaryIO) -> bytes:
-    """Bytes up to the next null. ValueError at the end of the file."""
+def _read_word(file: BinaryIO) -> bytes:
+    """Return the bytes before the next null; ValueError at the end of the file."""
     word = bytearray()
     while (byte := file.read(1)) != b"\0":
         if not byte:

@@ -1,7 +1,7 @@
-"""Nodes that only help to render: made, used, and gone without a trace. Main thread only.
+"""Temporary nodes for rendering. They leave no trace in the script. Main thread only.
 
-A new node takes the facility's defaults (nuke.knobDefault): lossy compression, cropping, scripts that run before a
-render. So every knob that decides pixels or does something besides is set here, as far as this Nuke has it.
+A new node gets the facility's defaults (nuke.knobDefault): lossy compression, cropping, scripts that run before a
+render. So this module sets every knob that changes pixels or has side effects, if this version of Nuke has it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import nuke
 from ..errors import Busy, Cancelled, RefColorizeError
 from . import views
 
-__all__ = ["execute", "exr_write", "png_write", "set_knobs", "temporary_nodes", "to_width"]
+__all__ = ["create_exr_write", "create_png_write", "create_reformat", "execute", "set_knobs", "temporary_nodes"]
 
 _QUIET: Mapping[str, Any] = dict.fromkeys(
     ("knobChanged", "beforeRender", "beforeFrameRender", "afterFrameRender", "afterRender", "proxy"), ""
@@ -54,20 +54,23 @@ _REFORMAT: Mapping[str, Any] = {
 
 @contextmanager
 def temporary_nodes() -> Iterator[list[nuke.Node]]:
-    """For nodes that only help: those put into the list are gone afterwards, without a trace in undo or the script.
+    """Delete the nodes of a list at the end, without an undo step and without marking the script as modified.
 
-    Proxies are off meanwhile.
+    Proxy mode is off meanwhile.
+
+    Yields:
+        An empty list. The caller appends each node that it creates.
     """
     root = nuke.root()
     modified, proxy = root.modified(), root["proxy"].value()
-    made: list[nuke.Node] = []
+    created: list[nuke.Node] = []
     nuke.Undo.disable()
     try:
         if proxy:
             root["proxy"].setValue(False)
-        yield made
+        yield created
     finally:
-        for node in reversed(made):
+        for node in reversed(created):
             nuke.delete(node)
         if proxy:
             root["proxy"].setValue(True)
@@ -76,22 +79,33 @@ def temporary_nodes() -> Iterator[list[nuke.Node]]:
 
 
 def set_knobs(node: nuke.Node, values: Mapping[str, Any]) -> None:
-    """Set those of the knobs that the node has, to values that they offer; not every Nuke has all of them."""
-    known = node.knobs()
+    """Set knobs of a node. Skip knobs that it lacks and menu entries that a knob lacks: versions of Nuke differ.
+
+    Args:
+        node: The node to change.
+        values: The value of each knob, by the knob's name.
+    """
+    knobs = node.knobs()
     for name, value in values.items():
-        if name not in known:
+        if name not in knobs:
             continue
         if isinstance(node[name], nuke.Enumeration_Knob) and isinstance(value, str):
-            offered = cast("nuke.Enumeration_Knob", node[name]).values()
-            if value not in [each.partition("\t")[0] for each in offered]:
+            entries = cast("nuke.Enumeration_Knob", node[name]).values()
+            if value not in [entry.partition("\t")[0] for entry in entries]:
                 continue
         node[name].setValue(value)
 
 
-def exr_write(source: nuke.Node, path: Path, *, with_metadata: bool) -> nuke.Node:
-    """A Write of EXR with the script's own pixels: red, green and blue in half, or all in float with metadata."""
-    write = _write(source, path)
-    write["file_type"].setValue("exr")  # which brings knobs of its own
+def create_exr_write(source: nuke.Node, path: Path, *, with_metadata: bool) -> nuke.Node:
+    """Return a new Write that saves EXR files in the script's working space.
+
+    Args:
+        source: The node to render.
+        path: The file's path, with #### for the frame number.
+        with_metadata: Write all channels in 32-bit float with all metadata. Otherwise red, green and blue in half.
+    """
+    write = _create_write(source, path)
+    write["file_type"].setValue("exr")  # this adds the knobs of the file type
     write["channels"].setValue("all" if with_metadata else "rgb")
     write["raw"].setValue(True)
     write["datatype"].setValue("32 bit float" if with_metadata else "16 bit half")
@@ -100,24 +114,34 @@ def exr_write(source: nuke.Node, path: Path, *, with_metadata: bool) -> nuke.Nod
     return write
 
 
-def png_write(source: nuke.Node, path: Path) -> nuke.Node:
-    """A Write of PNG for the eye."""
-    write = _write(source, path)
+def create_png_write(source: nuke.Node, path: Path) -> nuke.Node:
+    """Return a new Write that saves 8-bit PNG files for display.
+
+    Args:
+        source: The node to render.
+        path: The file's path, with %d for the frame number.
+    """
+    write = _create_write(source, path)
     write["file_type"].setValue("png")
     write["channels"].setValue("rgb")
     set_knobs(write, {**_QUIET, **_WRITE, "raw": False, "datatype": "8 bit"})
-    set_knobs(write, {"colorspace": 0})  # the script's own choice, by whatever name
+    set_knobs(write, {"colorspace": 0})  # the script's default, which has another name in each config
     return write
 
 
-def to_width(source: nuke.Node, width: int) -> nuke.Node:
-    """A Reformat to so many pixels across."""
+def create_reformat(source: nuke.Node, width: int) -> nuke.Node:
+    """Return a new Reformat that scales a picture to a width.
+
+    Args:
+        source: The node to scale.
+        width: In pixels.
+    """
     node = nuke.nodes.Reformat(inputs=[source])
     set_knobs(node, {**_REFORMAT, "box_width": width})
     return node
 
 
-def _write(source: nuke.Node, path: Path) -> nuke.Node:
+def _create_write(source: nuke.Node, path: Path) -> nuke.Node:
     write = nuke.nodes.Write(inputs=[source])
     set_knobs(write, _QUIET)
     write["file"].setValue(path.as_posix())
@@ -126,20 +150,29 @@ def _write(source: nuke.Node, path: Path) -> nuke.Node:
     return write
 
 
-def execute(write: nuke.Node, first: int, last: int, *, what: str) -> None:
-    """Render frames of the view that is coloured. what: is rendered, for the artist.
+def execute(write: nuke.Node, first: int, last: int, *, label: str) -> None:
+    """Render frames of the current view with a Write.
 
-    Raises Cancelled where the artist stops it, Busy while Nuke renders something else, and RefColorizeError where it
-    cannot be done.
+    Args:
+        write: A Write node.
+        first: The first frame.
+        last: The last frame, included.
+        label: The name of the rendered picture in error messages.
+
+    Raises:
+        Cancelled: If the artist cancels the render.
+        Busy: If Nuke is rendering something else.
+        RefColorizeError: If the render fails.
     """
     try:
         nuke.execute(write, first, last, 1, [views.current()])
     except (RuntimeError, nuke.CancelledError) as error:  # Nuke raises RuntimeError for everything
         if isinstance(error, nuke.CancelledError) or "cancel" in str(error).lower():
-            raise Cancelled(f"Rendering {what} was cancelled. Nothing was changed.") from None
-        where = f"frame {first}" if first == last else f"frames {first}-{last}"
+            raise Cancelled(f"Rendering {label} was cancelled. Nothing was changed.") from None
+        frames = f"frame {first}" if first == last else f"frames {first}-{last}"
         if "already executing" in str(error).lower():
             raise Busy(
-                f"{what} cannot be rendered at {where}: Nuke is rendering something else. Wait for it, then try again."
+                f"{label} cannot be rendered at {frames}: Nuke is rendering something else. "
+                "Wait until that ends, then try again."
             ) from None
-        raise RefColorizeError(f"{what} cannot be rendered at {where}: {error}") from None
+        raise RefColorizeError(f"{label} cannot be rendered at {frames}: {error}") from None

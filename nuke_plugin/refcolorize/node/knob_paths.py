@@ -1,6 +1,7 @@
-"""What a File knob names, without the frame and view that Nuke would put in. Main thread only.
+"""Read the paths in File knobs without the frame and view that Nuke would substitute. Main thread only.
 
-`getEvaluatedValue` is not used: it is documented to keep %04d, and real Nukes put the current frame in.
+`getEvaluatedValue` is not used: its documentation says that it keeps %04d, but real versions of Nuke substitute the
+current frame.
 """
 
 from __future__ import annotations
@@ -12,37 +13,46 @@ import nuke
 
 from .frame_names import FrameName
 
-__all__ = ["absolute", "frame_name"]
+__all__ = ["absolute_path", "frame_name"]
 
 
-def absolute(path: str) -> str:
-    """A path in full: one that is relative lies in the script's project directory, if it has one."""
+def absolute_path(path: str) -> str:
+    """Return an absolute path. A relative one starts at the script's project directory, if it has one.
+
+    Args:
+        path: A path with Nuke's forward slashes.
+    """
     project = cast("nuke.File_Knob", nuke.root()["project_directory"]).evaluate() or ""
     return (Path.cwd() / project / path).as_posix()
 
 
 def frame_name(node: nuke.Node, knob: str) -> FrameName | None:
-    """The frames that a File knob names, as far as that is certain; None where Nuke itself must open them.
+    """Return the sequence or picture that a File knob names; None if only Nuke can tell.
 
-    The knob's own text is taken, its Tcl worked out, and held against the file that Nuke names at the current frame.
+    The knob's text is taken, its Tcl evaluated, and the result compared with the file that Nuke opens at the current
+    frame.
+
+    Args:
+        node: The knob's node.
+        knob: The name of the knob.
     """
     file: nuke.File_Knob = node[knob]  # type: ignore[assignment]
     text = file.value() or ""
     has_tcl = "[" in text
     if has_tcl:
-        worked_out = _worked_out(node, text)
-        if worked_out is None:
+        evaluated = _evaluate_tcl(node, text)
+        if evaluated is None:
             return None
-        text = worked_out
+        text = evaluated
     name = FrameName.parse(text)
-    # A file that Nuke has localized lies elsewhere under its own name; what Tcl gave must be right in full.
+    # Nuke opens a localized file from another folder, so only its name is compared. A path from Tcl must match in full.
     if name is None or not name.has_file(file.evaluate() or "", in_any_folder=not has_tcl):
         return None
     return name
 
 
-def _worked_out(node: nuke.Node, text: str) -> str | None:
-    """The text with what stands in brackets worked out; None where Tcl fails."""
+def _evaluate_tcl(node: nuke.Node, text: str) -> str | None:
+    """Return the text with its Tcl commands (in square brackets) evaluated; None if Tcl fails."""
     try:
         with node.parent():
             return nuke.tcl("subst", "-nobackslashes", "-novariables", text)

@@ -1,6 +1,6 @@
-"""The id of a node: the name of its results' folder, which it keeps when it is renamed, grouped or copied.
+"""The id of a node: the name of its results folder. Main thread only.
 
-Main thread only.
+A node keeps its id when it is renamed, grouped or pasted into another script.
 """
 
 from __future__ import annotations
@@ -9,38 +9,46 @@ from collections.abc import Iterable
 
 import nuke
 
-__all__ = ["id_of", "keep_id"]
+__all__ = ["ensure_unique_id", "node_id"]
 
 _KNOB = "node_id"
 
 
-def id_of(node: nuke.Node) -> str:
-    """The node's id; for one that has none yet, or none at all as of version 1, its name."""
-    kept = str(node[_KNOB].value()) if _KNOB in node.knobs() else ""
-    return kept or _named(node)
+def node_id(node: nuke.Node) -> str:
+    """Return the node's id, or its name if it has no id yet (a node of version 1 never gets one).
+
+    Args:
+        node: A RefColorize node.
+    """
+    stored = str(node[_KNOB].value()) if _KNOB in node.knobs() else ""
+    return stored or _default_id(node)
 
 
-def keep_id(node: nuke.Node, others: Iterable[nuke.Node]) -> None:
-    """Have the node keep an id of its own from now on. No step of undo: its results stay where they are.
+def ensure_unique_id(node: nuke.Node, others: Iterable[nuke.Node]) -> None:
+    """Store a unique id in the node, without an undo step, because its results stay in their folder.
 
-    A copy comes with the id of its original, and gets another. others: the script's other RefColorize nodes.
+    A copy starts with the id of its original and gets a new one.
+
+    Args:
+        node: A RefColorize node.
+        others: The script's other RefColorize nodes.
     """
     if _KNOB not in node.knobs():
         return
-    kept = str(node[_KNOB].value())
-    taken = {id_of(other) for other in others}
-    if kept and (kept not in taken or kept == _named(node)):
+    stored = str(node[_KNOB].value())
+    taken = {node_id(other) for other in others}
+    if stored and (stored not in taken or stored == _default_id(node)):
         return
-    name = free = _named(node)
+    name = candidate = _default_id(node)
     number = 2
-    while free in taken:
-        free, number = f"{name}_{number}", number + 1
+    while candidate in taken:
+        candidate, number = f"{name}_{number}", number + 1
     nuke.Undo.disable()
     try:
-        node[_KNOB].setValue(free)
+        node[_KNOB].setValue(candidate)
     finally:
         nuke.Undo.enable()
 
 
-def _named(node: nuke.Node) -> str:
+def _default_id(node: nuke.Node) -> str:
     return str(node.fullName()).replace(".", "_")

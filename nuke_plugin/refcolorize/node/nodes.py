@@ -1,4 +1,4 @@
-"""The RefColorize node: its reference keys, the result it shows, its status line. Main thread only."""
+"""The RefColorize node: its keyframes, the result that it shows and its status line. Main thread only."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ __all__ = [
     "all_nodes",
     "comment_version",
     "create",
+    "ensure_id",
     "hide_overlay",
     "is_refcolorize",
     "keys",
@@ -31,7 +32,6 @@ __all__ = [
     "match_working_space",
     "next_key",
     "node_created",
-    "own_id",
     "previous_key",
     "relink",
     "remove_key",
@@ -46,29 +46,33 @@ __all__ = [
     "versions",
 ]
 
-OUTPUT_FOLDER = "STCOLOR_OUTPUT_FOLDER"  # what a facility has in the knob of a new node; Tcl is worked out
-_MARK = "refcolorize_version"
+OUTPUT_FOLDER = "STCOLOR_OUTPUT_FOLDER"  # a facility's default for the knob output_folder; may contain Tcl
+_MARKER_KNOB = "refcolorize_version"
 
 
 def create() -> nuke.Node:
-    """A new node, connected to what is selected, as the Nodes menu makes it."""
+    """Return a new node, connected to the selected one, as the Nodes menu creates it."""
     node = nuke.createNode("RefColorize")
     if folder := os.environ.get(OUTPUT_FOLDER):
         node["output_folder"].setValue(folder)
-    own_id(node)
+    ensure_id(node)
     match_working_space(node)
     return node
 
 
-def own_id(node: nuke.Node) -> None:
-    """Have the node keep the id that its results lie under; a copy gets one of its own."""
-    node_ids.keep_id(node, [other for other in all_nodes() if other.fullName() != node.fullName()])
+def ensure_id(node: nuke.Node) -> None:
+    """Store the id that names the node's results folder; a copy gets a new one.
+
+    Args:
+        node: A RefColorize node.
+    """
+    node_ids.ensure_unique_id(node, [other for other in all_nodes() if other.fullName() != node.fullName()])
 
 
 def node_created() -> None:
-    """For nuke.addOnCreate: a node that was made, pasted or read from a script.
+    """Set up a node that was created, pasted or loaded with a script; a callback for nuke.addOnCreate.
 
-    What was said of a job when the script was saved is no longer so; a copy shares no folder with its original.
+    The status line of a loaded node is replaced, because its job may have ended since. A copy gets a folder of its own.
     """
     node = nuke.thisNode()
     if not is_refcolorize(node):
@@ -76,94 +80,136 @@ def node_created() -> None:
     shown = str(node["version"].value())
     set_status(node, "No result yet." if shown == "none" else f"{shown} is shown.")
     if "node_id" in node.knobs() and node["node_id"].value():
-        own_id(node)
+        ensure_id(node)
 
 
 def is_refcolorize(node: nuke.Node) -> bool:
-    """Whether a node is one of ours, by its mark and whatever its name."""
-    return node.Class() == "Group" and _MARK in node.knobs()
+    """Return whether a node is a RefColorize node, which its marker knob says, whatever its name.
+
+    Args:
+        node: Any node.
+    """
+    return node.Class() == "Group" and _MARKER_KNOB in node.knobs()
 
 
 def all_nodes() -> list[nuke.Node]:
-    """Every RefColorize node of the script, those inside groups too, by name."""
-    found = nuke.allNodes("Group", nuke.root(), True)
-    return sorted(filter(is_refcolorize, found), key=lambda node: str(node.fullName()))
+    """Return every RefColorize node of the script, also those inside groups, sorted by full name."""
+    groups = nuke.allNodes("Group", nuke.root(), True)
+    return sorted(filter(is_refcolorize, groups), key=lambda node: str(node.fullName()))
 
 
-# Reference keys: the animation of one knob, so that they live in the script, undo, copy and paste.
+# Keyframes are the animation of one knob, so they are saved, undone, copied and pasted with it.
 
 
 def keys(node: nuke.Node) -> list[int]:
-    """Frames of the references that are used, in order; those switched off are left out."""
+    """Return the frames of the keys that are switched on, in ascending order.
+
+    Args:
+        node: A RefColorize node.
+    """
     return [frame for frame, used in all_keys(node).items() if used]
 
 
 def add_key(node: nuke.Node, frame: int | None = None) -> None:
-    """Use the reference at a frame, by default the current one; a second key there changes nothing."""
-    knob = _knob(node)
-    at = _current() if frame is None else frame
-    known = all_keys(node)
-    knob.setAnimated()  # which makes a key of its own, at the current frame
-    knob.setValueAt(1, at)
-    if not known and at != _current():
-        knob.removeKeyAt(_current())
+    """Add a key, or switch on the one that is there.
+
+    Args:
+        node: A RefColorize node.
+        frame: The frame of the key; None for the current frame.
+    """
+    knob = _keys_knob(node)
+    key = _current_frame() if frame is None else frame
+    existing = all_keys(node)
+    knob.setAnimated()  # this adds a key at the current frame
+    knob.setValueAt(1, key)
+    if not existing and key != _current_frame():
+        knob.removeKeyAt(_current_frame())
     curve = knob.animation(0)
     curve.changeInterpolation(list(curve.keys()), nuke.CONSTANT)
 
 
 def remove_key(node: nuke.Node, frame: int | None = None) -> None:
-    """Forget the reference at a frame, by default the current one. RefColorizeError where there is none."""
-    at = _current() if frame is None else frame
-    if at not in all_keys(node):
-        raise RefColorizeError(f"{node.name()} has no reference key at frame {at}.")
-    knob = _knob(node)
+    """Remove a key.
+
+    Args:
+        node: A RefColorize node.
+        frame: The frame of the key; None for the current frame.
+
+    Raises:
+        RefColorizeError: If there is no key at this frame.
+    """
+    key = _current_frame() if frame is None else frame
+    if key not in all_keys(node):
+        raise RefColorizeError(f"{node.name()} has no key at frame {key}. Go to a frame with a key.")
+    knob = _keys_knob(node)
     if len(all_keys(node)) == 1:
         knob.clearAnimated()
     else:
-        knob.removeKeyAt(at)
+        knob.removeKeyAt(key)
 
 
 def previous_key(node: nuke.Node) -> int | None:
-    """Move the time line to the key before the current frame; None where there is none."""
-    return _go(max((frame for frame in all_keys(node) if frame < _current()), default=None))
+    """Go to the last key before the current frame.
+
+    Args:
+        node: A RefColorize node.
+
+    Returns:
+        The key's frame; None if there is no such key.
+    """
+    return _go_to(max((frame for frame in all_keys(node) if frame < _current_frame()), default=None))
 
 
 def next_key(node: nuke.Node) -> int | None:
-    """Move the time line to the key after the current frame; None where there is none."""
-    return _go(min((frame for frame in all_keys(node) if frame > _current()), default=None))
+    """Go to the first key after the current frame.
+
+    Args:
+        node: A RefColorize node.
+
+    Returns:
+        The key's frame; None if there is no such key.
+    """
+    return _go_to(min((frame for frame in all_keys(node) if frame > _current_frame()), default=None))
 
 
-def _go(frame: int | None) -> int | None:
+def _go_to(frame: int | None) -> int | None:
     if frame is not None:
         nuke.frame(frame)
     return frame
 
 
-def _current() -> int:
+def _current_frame() -> int:
     return int(nuke.frame())
 
 
-def _knob(node: nuke.Node) -> nuke.Array_Knob:
+def _keys_knob(node: nuke.Node) -> nuke.Array_Knob:
     return cast("nuke.Array_Knob", node["reference_keys"])
 
 
 def all_keys(node: nuke.Node) -> dict[int, bool]:
-    """Frame of each key -> whether it is used, in order of time."""
-    knob = _knob(node)
+    """Return the frame of each key and whether it is switched on, in ascending order of frames.
+
+    Args:
+        node: A RefColorize node.
+    """
+    knob = _keys_knob(node)
     if not knob.isAnimated():
         return {}
     return {round(key.x): bool(key.y) for key in sorted(knob.animation(0).keys(), key=lambda key: key.x)}
 
 
-# Results on disk, and what the node shows of them
+# Results on disk, and the result that the node shows
 
 
 def results(node: nuke.Node) -> Results:
-    """Where the node's results lie; relative where the script has not been saved and no folder is given.
+    """Return the folder of the node's results. It is relative if the script is not saved and no folder is given.
 
-    A script with several views has a folder for each: what is found for one eye is never put on the other.
+    A script with several views has one folder for each view, so one eye never shows the result of the other.
+
+    Args:
+        node: A RefColorize node.
     """
-    name = node_ids.id_of(node)
+    name = node_ids.node_id(node)
     folder = Path(cast("nuke.File_Knob", node["output_folder"]).evaluate() or "")
     project = cast("nuke.File_Knob", nuke.root()["project_directory"]).evaluate() or ""
     own = Path(project) / folder / name
@@ -171,94 +217,144 @@ def results(node: nuke.Node) -> Results:
 
 
 def shown_files(node: nuke.Node) -> str:
-    """The frames that the node shows, in the view that is coloured."""
+    """Return the path of the frames that the node shows in the current view, with ####.
+
+    Args:
+        node: A RefColorize node.
+    """
     return str(node["result_file"].value()).replace("%V", views.current())
 
 
 def shows(node: nuke.Node, path: str) -> bool:
-    """Whether the node shows these frames, in whichever view."""
+    """Return whether the node shows these frames in any view.
+
+    Args:
+        node: A RefColorize node.
+        path: The frames' path, with ####.
+    """
     text = str(node["result_file"].value())
     return any(same_files(text.replace("%V", view), path) for view in nuke.views())
 
 
 def versions(node: nuke.Node) -> list[Version]:
-    """The versions on disk, the oldest first; empty where there is no output folder yet."""
+    """Return the versions on disk, the oldest first; empty if there is no output folder yet.
+
+    Args:
+        node: A RefColorize node.
+    """
     return results(node).versions()
 
 
 def use_version(node: nuke.Node, number: int) -> None:
-    """Show a version in the node. RefColorizeError where it is not on disk."""
+    """Show a version in the node; RefColorizeError if it is not on disk.
+
+    Args:
+        node: A RefColorize node.
+        number: The version's number, from 1.
+    """
     show(node, _version(node, number).name)
 
 
 def comment_version(node: nuke.Node, number: int, comment: str) -> None:
-    """Keep a comment with a version on disk. RefColorizeError where it is not there or cannot be written."""
+    """Store the artist's comment with a version; RefColorizeError if it is not on disk or cannot be written.
+
+    Args:
+        node: A RefColorize node.
+        number: The version's number, from 1.
+        comment: Any text; "" to remove the comment.
+    """
     write_comment(_version(node, number).path, comment)
 
 
 def _version(node: nuke.Node, number: int) -> Version:
-    found = {version.number: version for version in versions(node)}
-    if number not in found:
-        raise RefColorizeError(f"{node.name()} has no version v{number:03d} in {results(node).folder}.")
-    return found[number]
+    by_number = {version.number: version for version in versions(node)}
+    if number not in by_number:
+        raise RefColorizeError(
+            f"{node.name()} has no version v{number:03d} in {results(node).folder}. Choose one that is there."
+        )
+    return by_number[number]
 
 
 def show(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
-    """Show a version, or the preview. frames: in order, those it is going to have; none: as is known of it on disk."""
+    """Show a version, or the preview.
+
+    Args:
+        node: A RefColorize node.
+        name: As in the knob `version`: v001, or "preview".
+        frames: The frames that it will have, in ascending order; empty to look at the files on disk.
+    """
     names = [version.name for version in versions(node)]
     if name == PREVIEW or Path(results(node).pattern(PREVIEW)).parent.is_dir():
         names.append(PREVIEW)
     knob = cast("nuke.Enumeration_Knob", node["version"])
     knob.setValues(["none", *names])
     knob.setValue(name)
-    _read(node, name, frames)
+    _read_result(node, name, frames)
     node["use_result"].setValue(True)
     show_more(node)
 
 
 def show_more(node: nuke.Node) -> None:
-    """Look again at the files of the result that is shown: some have come."""
-    with _untold():
-        cast("nuke.PyScript_Knob", _result(node)["reload"]).execute()
+    """Read the shown result's files again, because a job has written more of them.
+
+    Args:
+        node: A RefColorize node.
+    """
+    with _without_undo():
+        cast("nuke.PyScript_Knob", _result_read(node)["reload"]).execute()
 
 
-def _read(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
-    """Have the Read inside the node read a result."""
-    known = (frames[0], frames[-1]) if frames else results(node).first_last(name)
-    if known is not None:
-        _result(node)["first"].setValue(known[0])
-        _result(node)["last"].setValue(known[1])
-    found = results(node)
-    path = found.pattern(name)
-    if views.is_stereo():  # each eye reads its own; one that was not coloured finds no file, and stays grey
-        path = (found.folder.parent / "%V" / Path(path).relative_to(found.folder)).as_posix()
+def _read_result(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
+    """Point the Read inside the node at a result."""
+    frame_range = (frames[0], frames[-1]) if frames else results(node).first_last(name)
+    if frame_range is not None:
+        _result_read(node)["first"].setValue(frame_range[0])
+        _result_read(node)["last"].setValue(frame_range[1])
+    own = results(node)
+    path = own.pattern(name)
+    if views.is_stereo():  # each eye reads its own files; an eye without files stays grey
+        path = (own.folder.parent / "%V" / Path(path).relative_to(own.folder)).as_posix()
     node["result_file"].setValue(path)
 
 
 def relink(node: nuke.Node) -> None:
-    """Where the node's files are gone and its folder has them, as after a move of the show, read them there."""
+    """Point the node at its results folder if the files it shows are gone, for example after the show was moved.
+
+    Args:
+        node: A RefColorize node.
+    """
     name = str(node["version"].value())
     if name == "none" or Path(shown_files(node)).parent.is_dir():
         return
     if Path(results(node).pattern(name)).parent.is_dir():
-        _read(node, name)
+        _read_result(node, name)
 
 
-def _result(node: nuke.Node) -> nuke.Node:
-    found = cast("nuke.Group", node).node("Result")
-    if found is None:
+def _result_read(node: nuke.Node) -> nuke.Node:
+    read = cast("nuke.Group", node).node("Result")
+    if read is None:
         raise RefColorizeError(f"The Read named Result inside {node.name()} is gone. Create a new RefColorize node.")
-    return found
+    return read
 
 
 def set_status(node: nuke.Node, text: str) -> None:
-    """The node's read-only line; nothing that is undone, or saved."""
-    with _untold():
+    """Set the node's status line, without an undo step and without marking the script as modified.
+
+    Args:
+        node: A RefColorize node.
+        text: One line.
+    """
+    with _without_undo():
         node["status"].setValue(text)
 
 
 def store_job(node: nuke.Node, job: str) -> None:
-    """Remember the last job in the script, so that it is found again after Nuke was closed; no step of undo."""
+    """Save the id of the node's last job in the script, to find the job again after a restart; without an undo step.
+
+    Args:
+        node: A RefColorize node.
+        job: The id; "" for none.
+    """
     nuke.Undo.disable()
     try:
         node["job"].setValue(job)
@@ -267,8 +363,8 @@ def store_job(node: nuke.Node, job: str) -> None:
 
 
 @contextmanager
-def _untold() -> Iterator[None]:
-    """For what is no change of the artist's: no step of undo, and no script to save."""
+def _without_undo() -> Iterator[None]:
+    """Make changes that are not the artist's: no undo step, and the script stays unmodified."""
     root = nuke.root()
     modified = root.modified()
     nuke.Undo.disable()
@@ -280,33 +376,42 @@ def _untold() -> Iterator[None]:
 
 
 def hide_overlay(node: nuke.Node) -> None:
-    """Switch the confidence overlay off, which is for the eye; nodes of earlier plug-ins have none."""
+    """Switch off the confidence overlay, which must not be rendered; nodes of earlier plug-ins have none.
+
+    Args:
+        node: A RefColorize node.
+    """
     if "confidence_overlay" in node.knobs() and node["confidence_overlay"].value():
         with nuke.Undo():
             nuke.Undo.name("Hide confidence overlay")
             node["confidence_overlay"].setValue(False)
 
 
-# What the node does by itself
+# Automatic changes
 
 
 def match_working_space(node: nuke.Node) -> None:
-    """Have the composite in the node work in the script's linear space, where it is certain which that is."""
+    """Set the node's working space to the script's, if that is a known linear space.
+
+    Args:
+        node: A RefColorize node.
+    """
     space = colors.script_space()
     if space is not None and node["working_space"].value() != space.name:
         node["working_space"].setValue(space.name)
-        _take_numbers(node, space)
+        _set_space_numbers(node, space)
 
 
-def _take_numbers(node: nuke.Node, space: Space) -> None:
+def _set_space_numbers(node: nuke.Node, space: Space) -> None:
     for name in ("luma", "x_light", "z_light"):
         node[name].setValue(list(getattr(space, name)))
 
 
 def knob_changed() -> None:
-    """For nuke.addKnobChanged: `version` leads to its files, none to the plate; `working_space` to its numbers.
+    """Follow a change of a node of version 1; a callback for nuke.addKnobChanged.
 
-    Since version 2 a node does so by itself, on hosts without the plug-in too.
+    `version` sets the file that is shown ("none" shows the plate), `working_space` the numbers of the composite. A node
+    of version 2 does so in its own knobChanged script, also on hosts without the plug-in.
     """
     node, knob = nuke.thisNode(), nuke.thisKnob()
     if not is_refcolorize(node) or node["knobChanged"].value():
@@ -314,6 +419,6 @@ def knob_changed() -> None:
     if knob.name() == "version":
         node["use_result"].setValue(knob.value() != "none")
         if knob.value() != "none":
-            _read(node, str(knob.value()))
+            _read_result(node, str(knob.value()))
     elif knob.name() == "working_space":
-        _take_numbers(node, SPACES[str(knob.value())])
+        _set_space_numbers(node, SPACES[str(knob.value())])

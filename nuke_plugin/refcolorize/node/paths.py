@@ -1,7 +1,8 @@
-"""A script's files where this host has them: path mapping rules, by which init.py has Nuke open them. Text only.
+"""Map the paths of a script to this farm host by path mapping rules. init.py registers `map_path` with Nuke.
 
-The rules come with a job, in the file that $STCOLOR_PATH_MAPPING names; they are those of Open Job Description
-(pathmapping-1.0). What they mean, stcolor_core/farm/paths.py decides, and a test holds `map_path` against it.
+The rules come with a job, in the file named by $STCOLOR_PATH_MAPPING, in the format of Open Job Description
+(pathmapping-1.0). stcolor_core/farm/paths.py defines their meaning; a test checks that `map_path` agrees with it. Works
+on text only and does not look at the disk, except to read the rules.
 """
 
 from __future__ import annotations
@@ -25,17 +26,29 @@ _WINDOWS = re.compile(r"[A-Za-z]:|\\\\")
 
 @dataclass(frozen=True)
 class Rule:
-    """What lies in source, as the job was written, lies in destination on this host."""
+    """A path mapping rule.
+
+    Attributes:
+        source: A folder on the machine that wrote the job.
+        destination: The same folder on this host.
+    """
 
     source: PurePath
     destination: str
 
 
 def read_rules(path: Path) -> tuple[Rule, ...]:
-    """The rules of a file, those of the most specific source first. Raises RefColorizeError where it is none."""
+    """Return the rules of a file, the most specific source first.
+
+    Args:
+        path: A JSON file of Open Job Description's path mapping rules.
+
+    Raises:
+        RefColorizeError: If the file cannot be read or holds no such rules.
+    """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        rules = [_rule(rule) for rule in _listed(data)]
+        rules = [_parse_rule(rule) for rule in _rules_in(data)]
     except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise RefColorizeError(
             f"The path mapping rules {path}, which ${VARIABLE} names, cannot be read ({type(error).__name__}: {error})."
@@ -44,7 +57,12 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
 
 
 def map_path(path: str, rules: Iterable[Rule]) -> str:
-    """A path by the first rule that applies, with Nuke's slashes; as it is where none does."""
+    """Return a path mapped by the first rule that applies, with forward slashes; the same path if none applies.
+
+    Args:
+        path: A path as the script has it.
+        rules: From `read_rules`.
+    """
     for rule in rules:
         try:
             rest = type(rule.source)(path).relative_to(rule.source)
@@ -55,23 +73,23 @@ def map_path(path: str, rules: Iterable[Rule]) -> str:
     return path
 
 
-def _listed(data: dict[str, Any]) -> list[Any]:
-    """The rules as they stand in the file; a session without any has {} there."""
+def _rules_in(data: dict[str, Any]) -> list[Any]:
+    """Return the unparsed rules of a file; the file of a session without rules holds {}."""
     if data.get("version", _VERSION) != _VERSION:
         raise ValueError(f"its version is {data['version']!r}; write {_VERSION}")
     rules = data["path_mapping_rules"] if data else []
     if not isinstance(rules, list):
-        raise ValueError("path_mapping_rules is no list")
+        raise ValueError("path_mapping_rules is not a list")
     return rules
 
 
-def _rule(rule: Mapping[str, object]) -> Rule:
-    """A rule of the file. What is misspelt is refused, where it would map nothing."""
+def _parse_rule(rule: Mapping[str, object]) -> Rule:
+    """Return a rule of the file. A misspelt field is an error, because the rule would map nothing."""
     style, source, destination = (rule[name] for name in ("source_path_format", "source_path", "destination_path"))
     kind = _FORMATS.get(str(style).upper())
     if kind is None:
         raise ValueError(f"source_path_format is {style!r}; write {' or '.join(_FORMATS)}")
     for path in (source, destination):
         if not isinstance(path, str):
-            raise ValueError(f"{path!r} is no path; write a text")
+            raise ValueError(f"{path!r} is not a path; write a string")
     return Rule(kind(str(source)), str(destination))

@@ -1,4 +1,4 @@
-"""The script on disk. Main thread only."""
+"""Save the open script. Main thread only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ __all__ = ["save"]
 
 
 def save() -> None:
-    """Save the script where it lies; nothing for one without a name. RefColorizeError where it cannot be written."""
+    """Save the script under its name; do nothing if it has none.
+
+    Raises:
+        RefColorizeError: If the file cannot be written.
+    """
     name = str(nuke.root()["name"].value())
     if not name:
         return

@@ -1,4 +1,4 @@
-"""A node's shot, as the core takes it: its knobs, and its inputs as files. Main thread only."""
+"""Build the Shot that the core colours from a node's knobs and the files of its inputs. Main thread only."""
 
 from __future__ import annotations
 
@@ -10,87 +10,118 @@ import nuke
 
 from ..errors import RefColorizeError
 from . import colors, inputs, nodes
-from .inputs import Files
+from .inputs import InputFiles
 from .knob_paths import frame_name
-from .versions import Results, Version, stamp, written_to
+from .versions import Results, Version, stamp, with_output
 
 __all__ = ["METHOD_KNOBS", "ShotRequest", "build", "build_around", "claim", "preview_of"]
 
 _PLATE, _REF, _MATTE = 0, 1, 2  # the node's inputs
-_INPUTS = "inputs"  # what is rendered of them, beside the versions
-# Knob, and setting of the shot's method by the same name -> how the knob's value becomes the setting.
+_INPUTS = "inputs"  # the folder of rendered inputs, next to the versions
 METHOD_KNOBS: dict[str, Callable[[Any], object]] = {
     "model": str,
     "tracking": lambda value: None if value == "auto" else str(value),
     "working_height": int,
 }
+"""The knobs for the settings of the method, and how each knob's value becomes the setting of the same name."""
 
 
 @dataclass(frozen=True)
 class ShotRequest:
-    """What is asked of the core. shot: a Shot whose output has no path yet. frames: to be coloured, in order."""
+    """A shot that is ready for the core, except for the path of its output.
+
+    Attributes:
+        shot: A Shot as JSON data (see stcolor_core/shots).
+        frames: The frames to colour, in ascending order.
+    """
 
     shot: dict[str, Any]
     frames: tuple[int, ...]
 
     @property
     def made_from(self) -> str:
-        """Changes when a file that is read does."""
+        """Return a digest that changes when a file that the shot reads changes."""
         pictures = (self.shot["plate"], *self.shot["stills"], *self.shot["mattes"])
         return stamp(picture["path"] for picture in pictures)
 
 
 def build(node: nuke.Node) -> ShotRequest:
-    """The node's whole shot. What of its inputs is no file yet is rendered.
+    """Return the request for the node's whole shot. Inputs that are not files yet are rendered.
 
-    Raises RefColorizeError for what is missing or cannot be, and Cancelled where the artist stops the rendering.
+    Args:
+        node: A RefColorize node.
+
+    Raises:
+        RefColorizeError: If an input or a key is missing or a knob is wrong (`Cancelled` if the artist cancels the
+            rendering of an input).
     """
     plate = _plate_files(node)
     first, last = _plate_range(node, plate)
-    wanted = _wanted(node, first, last)
-    between = _between_keys(_keys(node, first, last), wanted)
-    return _asked(node, plate, reads=(first, last) if plate else between, wanted=wanted)
+    frames = _requested_frames(node, first, last)
+    span = _span_of_keys(_keys(node, first, last), frames)
+    return _make_request(node, plate, plate_range=(first, last) if plate else span, frames=frames)
 
 
 def build_around(node: nuke.Node, frame: int) -> ShotRequest:
-    """What colours one frame of the shot: from the key before it to the key after it. Raises as `build`."""
+    """Return the request for one frame. It reads the plate from the key before the frame to the key after it.
+
+    Args:
+        node: A RefColorize node.
+        frame: A frame of the plate.
+
+    Raises:
+        RefColorizeError: As `build`, and if the frame is outside the plate.
+    """
     plate = _plate_files(node)
     first, last = _plate_range(node, plate)
     if not first <= frame <= last:
-        raise RefColorizeError(f"Frame {frame} is outside of the plate ({first}-{last}). Go to a frame of it.")
-    return _asked(node, plate, reads=_between_keys(_keys(node, first, last), [frame]), wanted=[frame])
+        raise RefColorizeError(f"Frame {frame} is outside the plate ({first}-{last}). Go to a frame of the plate.")
+    span = _span_of_keys(_keys(node, first, last), [frame])
+    return _make_request(node, plate, plate_range=span, frames=[frame])
 
 
-def claim(node: nuke.Node, asked: ShotRequest) -> Version:
-    """The version on disk that a shot belongs to: a new one where anything has changed. Raises RefColorizeError."""
-    first, last = asked.frames[0], asked.frames[-1]
-    return _results(node).claim(asked.shot, first=first, last=last, made_from=asked.made_from)
+def claim(node: nuke.Node, request: ShotRequest) -> Version:
+    """Return the version on disk for a request: a new one if anything changed. RefColorizeError if it fails.
+
+    Args:
+        node: A RefColorize node.
+        request: From `build`.
+    """
+    first, last = request.frames[0], request.frames[-1]
+    return _results(node).claim(request.shot, first=first, last=last, made_from=request.made_from)
 
 
-def preview_of(node: nuke.Node, asked: ShotRequest) -> dict[str, Any]:
-    """The shot with its frames where previews lie; a frame that the last version has is taken from there."""
+def preview_of(node: nuke.Node, request: ShotRequest) -> dict[str, Any]:
+    """Return the Shot that writes into the node's preview folder and reuses the frames of the last version.
+
+    Args:
+        node: A RefColorize node.
+        request: From `build_around`.
+    """
     results = _results(node)
     last = next(reversed(results.versions()), None)
-    return written_to(asked.shot, results.pattern(nodes.PREVIEW), reuse=last.path if last else None)
+    return with_output(request.shot, results.pattern(nodes.PREVIEW), reuse=last.path if last else None)
 
 
-def _asked(node: nuke.Node, plate: Files | None, *, reads: tuple[int, int], wanted: Sequence[int]) -> ShotRequest:
-    """The shot that reads these frames of the plate. Everything that can be wrong is looked at before it renders."""
-    first, last = reads
+def _make_request(
+    node: nuke.Node, plate: InputFiles | None, *, plate_range: tuple[int, int], frames: Sequence[int]
+) -> ShotRequest:
+    """Return the request that reads this range of the plate. All checks come before the first render."""
+    first, last = plate_range
     keys = [key for key in nodes.keys(node) if first <= key <= last]
     reference, stills = node.input(_REF), _stills(node)
     if keys and reference is None:
-        raise RefColorizeError(f"{node.name()} has keys, and no ref. Connect the coloured picture to its input ref.")
+        raise RefColorizeError(f"{node.name()} has keys but no ref. Connect the coloured picture to its input ref.")
     if not keys and not stills:
         raise RefColorizeError(f"{node.name()} has no key. Go to a frame that ref has in colour, and press Add key.")
     folder = _results(node).folder / _INPUTS
     space = _space(node)
     if plate is None:
-        path = inputs.rendered(_plate(node), range(first, last + 1), folder, name="plate")
-        plate = Files(path, first, last, space)
+        path = inputs.render_input(_plate(node), range(first, last + 1), folder, name="plate")
+        plate = InputFiles(path, first, last, space)
     references = []
     if reference is not None and keys:
-        path = inputs.rendered(reference, keys, folder, name="ref")
+        path = inputs.render_input(reference, keys, folder, name="ref")
         references.append({"path": path, "colorspace": space})
     shot = {
         "plate": {
@@ -100,14 +131,14 @@ def _asked(node: nuke.Node, plate: Files | None, *, reads: tuple[int, int], want
             "exposure": float(node["exposure"].value()),
             "missing": plate.missing,
         },
-        "output": {"frames": _as_text(wanted)},
+        "output": {"frames": _frames_text(frames)},
         "references": references,
         "stills": stills,
         "mattes": _mattes(node, range(first, last + 1)),
         "method": _method(node),
         "ocio": colors.config(),
     }
-    return ShotRequest(shot, tuple(wanted))
+    return ShotRequest(shot, tuple(frames))
 
 
 # ---- the plate and its frames
@@ -120,24 +151,24 @@ def _plate(node: nuke.Node) -> nuke.Node:
     return plate
 
 
-def _plate_files(node: nuke.Node) -> Files | None:
-    return inputs.own_files(_plate(node), space=_colorspace(node))
+def _plate_files(node: nuke.Node) -> InputFiles | None:
+    return inputs.find_files(_plate(node), space=_colorspace(node))
 
 
-def _plate_range(node: nuke.Node, files: Files | None) -> tuple[int, int]:
+def _plate_range(node: nuke.Node, files: InputFiles | None) -> tuple[int, int]:
     if files is not None:
         return files.first, files.last
     plate = _plate(node)
     return int(plate.firstFrame()), int(plate.lastFrame())
 
 
-def _wanted(node: nuke.Node, first: int, last: int) -> list[int]:
-    """The frames that the knob names, else all of the plate."""
+def _requested_frames(node: nuke.Node, first: int, last: int) -> list[int]:
+    """Return the frames in the knob frame_range; all frames of the plate if it is empty."""
     text = str(node["frame_range"].value()).strip()
     if not text:
         return list(range(first, last + 1))
     try:
-        frames = sorted({frame for part in nuke.FrameRanges(_parts(text)) for frame in part})
+        frames = sorted({frame for part in nuke.FrameRanges(_split_ranges(text)) for frame in part})
     except (RuntimeError, ValueError):
         frames = []
     if not frames:
@@ -145,13 +176,13 @@ def _wanted(node: nuke.Node, first: int, last: int) -> list[int]:
     outside = [frame for frame in frames if not first <= frame <= last]
     if outside:
         raise RefColorizeError(
-            f"Frame {outside[0]} of the frame range {text} is outside of the plate ({first}-{last}). Correct it."
+            f"Frame {outside[0]} of the frame range {text} is outside the plate ({first}-{last}). Correct the range."
         )
     return frames
 
 
-def _parts(text: str) -> list[str]:
-    """The ranges of a text, as Foundry's own code hands them over."""
+def _split_ranges(text: str) -> list[str]:
+    """Return the single ranges of a text in the form that nuke.FrameRanges accepts, as Foundry's own code does."""
     return text.replace(",", " ").split()
 
 
@@ -160,21 +191,21 @@ def _keys(node: nuke.Node, first: int, last: int) -> list[int]:
     outside = [key for key in keys if not first <= key <= last]
     if outside:
         raise RefColorizeError(
-            f"The key at frame {outside[0]} is outside of the plate ({first}-{last}). Remove it, or switch it off."
+            f"The key at frame {outside[0]} is outside the plate ({first}-{last}). Remove it, or switch it off."
         )
     return keys
 
 
-def _between_keys(keys: Sequence[int], wanted: Sequence[int]) -> tuple[int, int]:
-    """First and last of the frames that colour comes by on its way from the keys around them to those wanted."""
-    first = max((key for key in keys if key <= wanted[0]), default=wanted[0])
-    last = min((key for key in keys if key >= wanted[-1]), default=wanted[-1])
+def _span_of_keys(keys: Sequence[int], frames: Sequence[int]) -> tuple[int, int]:
+    """Return the first and last plate frame that propagation to these frames needs: the nearest keys around them."""
+    first = max((key for key in keys if key <= frames[0]), default=frames[0])
+    last = min((key for key in keys if key >= frames[-1]), default=frames[-1])
     return first, last
 
 
-def _as_text(frames: Sequence[int]) -> str:
-    """1001-1010,1020"""
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in inputs.runs(frames))
+def _frames_text(frames: Sequence[int]) -> str:
+    """Return frames as text, for example 1001-1010,1020."""
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in inputs.frame_ranges(frames))
 
 
 # ---- the rest of the knobs
@@ -185,17 +216,17 @@ def _colorspace(node: nuke.Node) -> str:
 
 
 def _space(node: nuke.Node) -> str | None:
-    """The space of what Nuke renders."""
+    """Return the colour space of the inputs that Nuke renders."""
     return _colorspace(node) or colors.working_space()
 
 
 def _stills(node: nuke.Node) -> list[dict[str, str]]:
     paths = [_still(node, f"still{number}") for number in (1, 2, 3)]
-    return [{"path": inputs.absolute(path)} for path in paths if path]
+    return [{"path": inputs.absolute_path(path)} for path in paths if path]
 
 
 def _still(node: nuke.Node, knob: str) -> str:
-    """The one picture that a knob names; "" for none. A sequence would be another picture at each frame."""
+    """Return the picture that a knob names, "" for none. A sequence is an error: its picture changes with the frame."""
     name = frame_name(node, knob)
     if name is not None and name.is_sequence:
         raise RefColorizeError(f"{node.name()}: {knob} is the sequence {name}. Choose one picture, such as its first.")
@@ -203,25 +234,25 @@ def _still(node: nuke.Node, knob: str) -> str:
 
 
 def _mattes(node: nuke.Node, frames: Sequence[int]) -> list[dict[str, str]]:
-    """The matte input as its own files, which may hold Cryptomatte, else with all its channels as they are now."""
+    """Return the matte input: the files of its Read, which may hold Cryptomatte, else rendered with all channels."""
     matte = node.input(_MATTE)
-    tells_apart = str(node["tracking"].value()) in ("auto", "instance", "instance+dense")
-    if matte is None or not tells_apart or not node["use_matte"].value():
+    uses_instances = str(node["tracking"].value()) in ("auto", "instance", "instance+dense")
+    if matte is None or not uses_instances or not node["use_matte"].value():
         return []
-    files = inputs.own_files(matte)
+    files = inputs.find_files(matte)
     folder = _results(node).folder / _INPUTS
-    path = files.path if files else inputs.rendered(matte, frames, folder, name="matte", with_metadata=True)
+    path = files.path if files else inputs.render_input(matte, frames, folder, name="matte", with_metadata=True)
     return [{"path": path}]
 
 
 def _method(node: nuke.Node) -> dict[str, Any]:
-    """The method's settings. A node of an earlier plug-in may lack a knob: then the core's default counts."""
-    return {name: take(node[name].value()) for name, take in METHOD_KNOBS.items() if name in node.knobs()}
+    """Return the settings of the method. For a knob that an older node lacks, the core uses its default."""
+    return {name: convert(node[name].value()) for name, convert in METHOD_KNOBS.items() if name in node.knobs()}
 
 
 def _results(node: nuke.Node) -> Results:
-    nodes.own_id(node)
+    nodes.ensure_id(node)
     results = nodes.results(node)
     if not results.folder.is_absolute():
-        raise RefColorizeError("The results lie beside the script. Save it first, or give a full output folder.")
+        raise RefColorizeError("The results are saved next to the script. Save it first, or give a full output folder.")
     return results

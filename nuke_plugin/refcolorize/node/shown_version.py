@@ -1,7 +1,4 @@
-"""What can be done with the version that a node shows: its weakest frame, a Read of it, a Read in the node's place.
-
-Main thread only.
-"""
+"""Act on the version that a node shows: go to its weakest frame, create a Read of it, or bake it. Main thread only."""
 
 from __future__ import annotations
 
@@ -12,74 +9,78 @@ import nuke
 
 from ..errors import RefColorizeError
 from . import nodes
-from .inputs import own_files, plain_read
+from .inputs import find_files, find_read
 from .versions import Version, read_confidence, write_confidence
 
 __all__ = ["bake", "create_read", "go_to_weakest", "weakest_frame"]
 
-_BESIDE = 110  # pixels of the node graph
+_READ_OFFSET = 110  # to the right of the node, in pixels of the node graph
 _LOG = (".dpx", ".cin")
 _EIGHT_BITS = (".jpg", ".jpeg")
 
 
 def weakest_frame(node: nuke.Node) -> int:
-    """Find the frame of the shown version whose colour is least certain; keyframes do not count.
+    """Return the frame of the shown version with the lowest mean confidence, keyframes left out.
 
     Args:
         node: A RefColorize node.
 
     Returns:
-        The frame, the first of several that are alike.
+        The frame; the first one if several are equal.
 
     Raises:
-        RefColorizeError: If no version is shown, or if its frames do not say how certain they are.
+        RefColorizeError: If no version is shown, or if its frames have no confidence.
     """
-    version = _shown(node)
+    version = _shown_version(node)
     confidence = version.confidence()
     if not confidence:
         confidence = read_confidence(version.path)
         if confidence and len(confidence) == version.frames:
             write_confidence(version.path, confidence)
     keys = set(nodes.keys(node))
-    known = {frame: sure for frame, sure in sorted(confidence.items()) if frame not in keys}
-    if not known:
-        raise RefColorizeError(f"{node.name()}: no frame of {version.name} says how certain it is. Colorize it first.")
-    return min(known, key=lambda frame: known[frame])
+    between = {frame: value for frame, value in sorted(confidence.items()) if frame not in keys}
+    if not between:
+        raise RefColorizeError(f"{node.name()}: no frame of {version.name} has a confidence. Colorize it first.")
+    return min(between, key=lambda frame: between[frame])
 
 
 def go_to_weakest(node: nuke.Node) -> None:
-    """Move the time line to the weakest frame. Raises as `weakest_frame`."""
+    """Go to the weakest frame; RefColorizeError as in `weakest_frame`.
+
+    Args:
+        node: A RefColorize node.
+    """
     nuke.frame(weakest_frame(node))
 
 
 def create_read(node: nuke.Node) -> nuke.Node:
-    """Create a Read of the shown version beside the node.
+    """Create a Read of the shown version next to the node.
 
     Args:
         node: A RefColorize node.
 
     Returns:
-        The Read. It shows what was painted by the core, without the knobs of the tab Output.
+        The Read. It shows the frames as the core wrote them, without the adjustments of the tab Output.
 
     Raises:
         RefColorizeError: If no version is shown.
     """
-    version = _shown(node)
+    version = _shown_version(node)
     first_last = nodes.results(node).first_last(version.name)
     first, last = first_last if first_last is not None else (int(nuke.frame()), int(nuke.frame()))
     with node.parent():
         read = nuke.nodes.Read(file=str(node["result_file"].value()), first=first, last=last, on_error="black")
-    space = _space(node)
+    space = _result_space(node)
     read["raw"].setValue(space is None)
     if space is not None:
         read["colorspace"].setValue(space)
     read["label"].setValue(f"{node.name()} {version.name}")
-    read.setXYpos(node.xpos() + _BESIDE, node.ypos())
+    read.setXYpos(node.xpos() + _READ_OFFSET, node.ypos())
     return read
 
 
 def bake(node: nuke.Node) -> nuke.Node:
-    """Have a Read of the shown version take the node's place for all that is connected to it; the node stays.
+    """Connect everything below the node to a new Read of the shown version. The node itself stays.
 
     Args:
         node: A RefColorize node.
@@ -94,7 +95,7 @@ def bake(node: nuke.Node) -> nuke.Node:
         (other, index)
         for other in node.dependent(nuke.INPUTS | nuke.HIDDEN_INPUTS)
         for index in range(other.inputs())
-        if other.input(index) is not None and _is_same(other.input(index), node)
+        if other.input(index) is not None and _is_same_node(other.input(index), node)
     ]
     if not linked:
         raise RefColorizeError(f"Nothing is connected to {node.name()}. Press Create Read instead.")
@@ -104,30 +105,33 @@ def bake(node: nuke.Node) -> nuke.Node:
     return read
 
 
-def _is_same(one: nuke.Node | None, other: nuke.Node) -> bool:
+def _is_same_node(one: nuke.Node | None, other: nuke.Node) -> bool:
     return one is not None and one.fullName() == other.fullName()
 
 
-def _shown(node: nuke.Node) -> Version:
+def _shown_version(node: nuke.Node) -> Version:
     name = str(node["version"].value())
-    found = [version for version in nodes.versions(node) if version.name == name]
-    if not found:
+    shown = [version for version in nodes.versions(node) if version.name == name]
+    if not shown:
         raise RefColorizeError(f"{node.name()} shows no version that is on disk. Choose one in the knob version.")
-    return found[0]
+    return shown[0]
 
 
-def _space(node: nuke.Node) -> str | None:
-    """The space of the result's files, which is that of the plate's; None where Nuke's own pixels went to the core."""
+def _result_space(node: nuke.Node) -> str | None:
+    """Return the colour space of the result's files, which is that of the plate's files.
+
+    None for a raw Read: Nuke rendered the plate, or read it raw, so the result is in the script's working space.
+    """
     plate = node.input(0)
-    if plate is None or own_files(plate, space=str(node["colorspace"].value()).strip()) is None:
+    if plate is None or find_files(plate, space=str(node["colorspace"].value()).strip()) is None:
         return None
-    read = plain_read(plate)
+    read = find_read(plate)
     if read is None or read["raw"].value():
         return None
     space = str(read["colorspace"].value())
     kind = PurePosixPath(str(read["file"].value())).suffix.lower()
     if space != "default" or kind == ".exr":
         return space
-    # what default means depends on the type of file, and the result is an EXR
+    # The meaning of "default" depends on the type of file: the plate's type decides, although the result is an EXR.
     lut = "logLut" if kind in _LOG else "int8Lut" if kind in _EIGHT_BITS else "int16Lut"
     return str(cast("nuke.Enumeration_Knob", nuke.root()[lut]).value())

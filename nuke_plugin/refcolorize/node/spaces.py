@@ -1,27 +1,35 @@
-"""The linear colour spaces that a script may work in, as the numbers which the node's composite needs.
+"""The numbers of each linear working space that the node's composite needs.
 
-Luminance is Y of CIE XYZ under D65. With M the matrix from a space's RGB to XYZ (from the primaries and the white,
-SMPTE RP 177-1993; the white of ACES is adapted to D65 by Bradford) and W the white of D65, (0.3127, 0.3290):
+Luminance is Y of CIE XYZ (CIE 15) under D65. M is the matrix from a space's RGB to XYZ, computed from the primaries and
+the white point (SMPTE RP 177-1993; the white point of ACES is adapted to D65 by Bradford). W is the white point of D65,
+(0.3127, 0.3290).
 
 - `luma` is the Y row of M; its sum is 1.
-- `x_light` and `z_light` are the first and last column of the inverse of M / W: the RGB of light that has X = Xn or
-  Z = Zn and no Y, so adding any amount of it leaves the luminance as it is.
+- `x_light` and `z_light` are the first and last column of the inverse of M / W. They are the RGB of light with X = Xn
+  or Z = Zn and Y = 0, so adding any amount of it does not change the luminance.
 
-The core takes the same matrices from OpenColorIO; a test holds the two together.
+The core takes the same matrices from OpenColorIO; a test checks that they agree.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["SPACES", "Space", "space_of"]
+__all__ = ["SPACES", "Space", "find_space"]
 
 Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class Space:
-    """A linear colour space. luma: what R, G and B weigh in Y. x_light, z_light: RGB of one X/Xn and of one Z/Zn."""
+    """A linear colour space.
+
+    Attributes:
+        name: As in the node's knob `working_space`.
+        luma: The weights of R, G and B in Y; their sum is 1.
+        x_light: The RGB of X/Xn = 1 without Y and Z.
+        z_light: The RGB of Z/Zn = 1 without X and Y.
+    """
 
     name: str
     luma: Triple
@@ -65,8 +73,8 @@ SPACES: dict[str, Space] = {
     )
 }
 
-# As the configs of ACES 1.x, those built into OpenColorIO, their aliases, and Nuke's own management ("linear") say it.
-# Roles are not here: what scene_linear stands for is the config's to say.
+# The names and aliases in the configs of ACES 1.x, in OpenColorIO's built-in configs and in Nuke's own colour
+# management ("linear"). Roles such as scene_linear are left out, because each config defines them differently.
 _NAMES: dict[str, tuple[str, ...]] = {
     "linear Rec.709": (
         "linear",
@@ -92,9 +100,10 @@ _NAMES: dict[str, tuple[str, ...]] = {
 _SPACE_OF = {alias.lower(): SPACES[name] for name, aliases in _NAMES.items() for alias in (name, *aliases)}
 
 
-def space_of(name: str) -> Space | None:
-    """The space that a colour space's name in an OpenColorIO config means, None where it is not certain.
+def find_space(name: str) -> Space | None:
+    """Return the space with a name in an OpenColorIO config; None if the name is not known.
 
-    Upper and lower case are one, as in OpenColorIO. A role must be resolved by the config first.
+    Args:
+        name: The name of a colour space, not of a role. Case does not matter, as in OpenColorIO.
     """
     return _SPACE_OF.get(name.strip().lower())

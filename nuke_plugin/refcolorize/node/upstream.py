@@ -1,18 +1,18 @@
-"""What an input shows, known without rendering it: a digest of all that is upstream of it. Main thread only.
+"""Detect changes of an input's picture without rendering it, by a digest of its upstream nodes. Main thread only.
 
-A digest covers the classes of the nodes, their knobs, the files they read by size and time of change, the settings of
-the script and the version of Nuke, through groups and all inputs. Nodes that show at each frame what their inputs show
-at that frame (`_SAME_FRAME_CLASSES`) are told apart frame by frame, so that a changed key concerns one frame. Every
-other node may look at any frame: all its upstream counts whole, and a change anywhere in it concerns every frame.
+A digest covers the classes of all nodes upstream, through groups and all inputs, their knobs, the size and time of
+change of the files they read, the settings of the script and the version of Nuke. Nodes of `_SAME_FRAME_CLASSES` read
+their inputs only at the current frame, so their knobs are digested frame by frame, and a changed key affects one frame.
+Every other node may read any frame: everything upstream of it is digested as a whole, and a change affects every frame.
 
-What cannot be known makes no digest, and Nuke renders:
+Some nodes cannot be digested, and then Nuke renders the input:
 - Tcl in a text knob;
-- Tcl in a file knob that asks for more than the script's name, the environment or a text knob of the group;
-- a file name that the plug-in cannot read, such as one with a view in it;
-- a curve of a Roto or the like that reads another node's knob;
-- an expression above a node that may look at any frame, or where the script has several views;
-- in an Expression node, another node's knob that is not its group's;
-- OFX plug-ins, Precomp and live sources (`_UNKNOWABLE`), which read what no knob shows.
+- Tcl in a file knob that uses more than the script's name, the environment or a text knob of the group;
+- a file name that the plug-in cannot parse, such as one with a view in it;
+- a curve of a Roto or a similar node that reads another node's knob;
+- an expression upstream of a node that may read any frame, or any expression if the script has several views;
+- in an Expression node, a knob of another node than its group;
+- OFX plug-ins, Precomp and live sources (`_OPAQUE_CLASSES`), whose pictures depend on more than their knobs.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import nuke
 
 from . import colors, views
 from .frame_names import FrameName
-from .knob_paths import absolute, frame_name
+from .knob_paths import absolute_path, frame_name
 from .versions import stamp
 
 __all__ = ["frame_digests"]
@@ -43,8 +43,8 @@ _SAME_FRAME_CLASSES = """
     Primatte3 Radial Ramp Read Rectangle Reformat Remove Roto STMap Saturation Sharpen Shuffle Shuffle2 ShuffleCopy
     SoftClip Soften Switch Tile Transform TransformMasked Unpremult VectorBlur2 Vectorfield Write ZDefocus2
 """
-_UNKNOWABLE = frozenset(("DeckLinkDevice", "LiveInput", "MonitorOut", "Precomp", "UnrealReader"))
-_KNOBS_FOR_THE_EYE = """
+_OPAQUE_CLASSES = frozenset(("DeckLinkDevice", "LiveInput", "MonitorOut", "Precomp", "UnrealReader"))
+_COSMETIC_KNOBS = """
     name help onCreate onDestroy knobChanged updateUI autolabel panel tile_color gl_color label icon note_font
     note_font_size note_font_color selected xpos ypos hide_input cached dope_sheet bookmark postage_stamp
     postage_stamp_frame indicators
@@ -58,48 +58,48 @@ _ROOT_KNOBS = """
 """
 _IN_BRACKETS = re.compile(r"\[[^\]]*\]?")
 _TCL_WORD = re.compile(r"[A-Za-z_][\w.]*")
-_LASTING_TCL = frozenset(
+_CONSTANT_TCL = frozenset(
     ("value", "root.name", "root.project_directory", "file", "dirname", "rootname", "tail", "extension", "join")
 )
 _DOTTED = re.compile(r"\b[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
 _SAME_FRAME = frozenset(_SAME_FRAME_CLASSES.split())
-_FOR_THE_EYE = frozenset(_KNOBS_FOR_THE_EYE.split())
+_COSMETIC = frozenset(_COSMETIC_KNOBS.split())
 
-_At = tuple["nuke.Node", Optional[int]]  # a node at a frame; None: at every frame  # noqa: UP045
+_At = tuple["nuke.Node", Optional[int]]  # a node at a frame; None for all frames  # noqa: UP045
 
 
-class _UnknowableError(Exception):
-    """Something upstream of an input shows what no digest can cover."""
+class _NotDigestibleError(Exception):
+    """A node upstream of an input has a picture that no digest can cover."""
 
 
 def frame_digests(source: nuke.Node, frames: Sequence[int]) -> dict[int, str] | None:
-    """Return a digest for each frame that changes when the picture of the source may have changed.
+    """Return a digest for each frame that changes if the picture of a node may have changed.
 
     Args:
-        source: The node whose picture is asked for.
-        frames: The frames that are asked for.
+        source: The node.
+        frames: The frames to digest.
 
     Returns:
-        32 hex digits for each frame, or None where something upstream cannot be known.
+        32 hex digits for each frame; None if a node upstream cannot be digested.
     """
-    known = _Upstream()
+    upstream = _Upstream()
     try:
-        return {frame: known.digest(source, frame).hex()[:32] for frame in frames}
-    except _UnknowableError:
+        return {frame: upstream.digest(source, frame).hex()[:32] for frame in frames}
+    except _NotDigestibleError:
         return None
 
 
 @dataclass(frozen=True)
 class _Knobs:
-    """A node's knobs that decide pixels. lasting: those that are the same at every frame. moving: by the others."""
+    """A node's knobs that affect its pixels: values of the static ones, the animated ones, names of the file knobs."""
 
-    lasting: bytes
-    moving: tuple[nuke.Array_Knob, ...]
+    static: bytes
+    animated: tuple[nuke.Array_Knob, ...]
     files: tuple[str, ...]
 
 
 class _Upstream:
-    """What has been found upstream; good for as long as nothing changes."""
+    """A cache of the digests of upstream nodes, valid until the script or a file changes."""
 
     def __init__(self) -> None:
         self._digests: dict[tuple[str, int | None], bytes] = {}
@@ -112,67 +112,67 @@ class _Upstream:
         self._settings = repr(settings).encode()
 
     def digest(self, source: nuke.Node, frame: int) -> bytes:
-        """The source's picture at a frame. Without recursion: scripts are deeper than Python's stack."""
-        waiting: list[_At] = [(source, frame)]
-        while waiting:
-            node, at = waiting[-1]
-            above = self._above(node, at)
-            unknown = [each for each in above if each is not None and _key(each) not in self._digests]
-            if unknown:
-                waiting += unknown
+        """Return the digest of a node's picture at a frame. Not recursive: scripts are deeper than Python's stack."""
+        stack: list[_At] = [(source, frame)]
+        while stack:
+            node, node_frame = stack[-1]
+            sources = self._sources(node, node_frame)
+            pending = [at for at in sources if at is not None and _key(at) not in self._digests]
+            if pending:
+                stack += pending
                 continue
-            waiting.pop()
-            found = hashlib.sha256(self._own(node, at))
-            for each in above:
-                found.update(b"none" if each is None else self._digests[_key(each)])
-            self._digests[_key((node, at))] = found.digest()
+            stack.pop()
+            result = hashlib.sha256(self._node_bytes(node, node_frame))
+            for at in sources:
+                result.update(b"none" if at is None else self._digests[_key(at)])
+            self._digests[_key((node, node_frame))] = result.digest()
         picture = self._digests[_key((source, frame))]
         return hashlib.sha256(self._settings + str(frame).encode() + picture).digest()
 
-    def _above(self, node: nuke.Node, frame: int | None) -> list[_At | None]:
-        """What a node's picture is made of, in order."""
+    def _sources(self, node: nuke.Node, frame: int | None) -> list[_At | None]:
+        """Return the nodes whose pictures make up the node's picture, in order."""
         if node.Class() == "Input":
             group = node.parent()
             if group.Class() == "Root":
                 return []
-            return [_at(group.input(_rank(node)), frame)]
-        inside = frame if node.Class() in _SAME_FRAME or isinstance(node, nuke.Group) else None
-        off = _is_off(node, frame)
-        if off:
+            return [_at(group.input(_input_index(node)), frame)]
+        inner_frame = frame if node.Class() in _SAME_FRAME or isinstance(node, nuke.Group) else None
+        disabled = _is_disabled(node, frame)
+        if disabled:
             return [_at(node.input(0), frame)]
-        found = [_at(node.input(index), inside) for index in range(node.inputs())]
+        sources = [_at(node.input(index), inner_frame) for index in range(node.inputs())]
         if isinstance(node, nuke.Group):
-            found = [_at(node.output(), inside), *(found[:1] if off is None else ())]
-        return found
+            sources = [_at(node.output(), inner_frame), *(sources[:1] if disabled is None else ())]
+        return sources
 
-    def _own(self, node: nuke.Node, frame: int | None) -> bytes:
-        """The node itself. A group's knobs count where nodes inside read them, by expressions."""
+    def _node_bytes(self, node: nuke.Node, frame: int | None) -> bytes:
+        """Return the class and knobs of a node. A group's knobs count only in expressions of the nodes inside."""
         kind = node.Class()
-        if kind.startswith("OFX") or kind in _UNKNOWABLE:
-            raise _UnknowableError
-        if _is_off(node, frame) or isinstance(node, nuke.Group) or kind == "Input":
+        if kind.startswith("OFX") or kind in _OPAQUE_CLASSES:
+            raise _NotDigestibleError
+        if _is_disabled(node, frame) or isinstance(node, nuke.Group) or kind == "Input":
             return b"passed"
         knobs = self._knobs.get(node.fullName())
         if knobs is None:
-            knobs = self._knobs[node.fullName()] = _knobs_of(node)
-        found = [kind, *(_moving(node, knob, frame) for knob in knobs.moving)]
+            knobs = self._knobs[node.fullName()] = _pixel_knobs(node)
+        parts = [kind, *(_animated_value(node, knob, frame) for knob in knobs.animated)]
         if kind != "Write" or node["reading"].value():
-            found += [self._file(node, name, frame) for name in knobs.files]
+            parts += [self._file_stamp(node, name, frame) for name in knobs.files]
         if kind in ("Expression", "MergeExpression"):
-            found += [_of_group(node, word, frame) for word in _dotted_words(node)]
-        return knobs.lasting + repr(found).encode()
+            parts += [_group_value(node, word, frame) for word in _dotted_words(node)]
+        return knobs.static + repr(parts).encode()
 
-    def _file(self, node: nuke.Node, knob: str, frame: int | None) -> str:
-        """What a file knob reads: the frame's own file where that is certain, else all of the sequence."""
+    def _file_stamp(self, node: nuke.Node, knob: str, frame: int | None) -> str:
+        """Return the stamp of the frame's own file if it is certain which file that is, else of the whole sequence."""
         name = _file_name(node, knob)
         if name is None:
             return ""
-        path = absolute(str(name))
-        if frame is not None and node.Class() == "Read" and knob == "file" and _is_plain(node, frame):
+        path = absolute_path(str(name))
+        if frame is not None and node.Class() == "Read" and knob == "file" and _shows_own_frame(node, frame):
             number = f"{frame:0{name.digits or 0}d}"
-            own = str(Path(path).with_name(f"{name.head}{number if name.is_sequence else ''}{name.tail}"))
-            if Path(own).is_file():
-                return self._stamp(own)
+            file = str(Path(path).with_name(f"{name.head}{number if name.is_sequence else ''}{name.tail}"))
+            if Path(file).is_file():
+                return self._stamp(file)
         return self._stamp(path)
 
     def _stamp(self, path: str) -> str:
@@ -189,15 +189,15 @@ def _key(at: _At) -> tuple[str, int | None]:
     return str(at[0].fullName()), at[1]
 
 
-def _rank(node: nuke.Node) -> int:
-    """Which input of its group an Input stands for."""
+def _input_index(node: nuke.Node) -> int:
+    """Return the index of the group's input that an Input node stands for."""
     number = int(node["number"].value())
-    return sum(int(each["number"].value()) < number for each in node.parent().nodes() if each.Class() == "Input")
+    return sum(int(other["number"].value()) < number for other in node.parent().nodes() if other.Class() == "Input")
 
 
-def _is_off(node: nuke.Node, frame: int | None) -> bool | None:
-    """Whether a node is disabled; None where that changes in time and every frame is meant."""
-    knob = cast("nuke.Array_Knob | None", node.knob("disable"))  # asked for often, and `knobs` makes a whole table
+def _is_disabled(node: nuke.Node, frame: int | None) -> bool | None:
+    """Return whether a node is disabled; None if that is animated and `frame` is None (all frames)."""
+    knob = cast("nuke.Array_Knob | None", node.knob("disable"))  # called often, and `knobs` builds a whole table
     if knob is None:
         return False
     if frame is not None:
@@ -205,84 +205,84 @@ def _is_off(node: nuke.Node, frame: int | None) -> bool | None:
     return None if knob.isAnimated() or knob.hasExpression() else bool(knob.value())
 
 
-def _is_plain(read: nuke.Node, frame: int) -> bool:
-    """Whether a Read shows at a frame the file of that number."""
+def _shows_own_frame(read: nuke.Node, frame: int) -> bool:
+    """Return whether a Read shows at a frame the file of that number."""
     shifted = str(read["frame"].value()).strip() not in ("", "frame")
     return not shifted and int(read["first"].value()) <= frame <= int(read["last"].value())
 
 
-def _knobs_of(node: nuke.Node) -> _Knobs:
-    lasting, moving, files = [], [], []
+def _pixel_knobs(node: nuke.Node) -> _Knobs:
+    static, animated, files = [], [], []
     for name, knob in sorted(node.knobs().items()):
-        if name in _FOR_THE_EYE or knob.Class() in _NO_PIXELS:
+        if name in _COSMETIC or knob.Class() in _NO_PIXELS:
             continue
         if isinstance(knob, nuke.File_Knob):
             files.append(name)
         elif knob.isAnimated() or knob.hasExpression():
             if not isinstance(knob, nuke.Array_Knob):
-                raise _UnknowableError
-            moving.append(knob)
+                raise _NotDigestibleError
+            animated.append(knob)
         else:
-            lasting.append((name, _lasting(knob)))
-    return _Knobs(repr(lasting).encode(), tuple(moving), tuple(files))
+            static.append((name, _static_value(knob)))
+    return _Knobs(repr(static).encode(), tuple(animated), tuple(files))
 
 
-def _lasting(knob: nuke.Knob) -> str:
-    """A knob that is the same at every frame, or that holds curves of its own, such as those of a Roto."""
+def _static_value(knob: nuke.Knob) -> str:
+    """Return the value of a knob that is not animated, or that stores its own curves, such as those of a Roto."""
     text = str(knob.toScript())
     if isinstance(knob, (nuke.Array_Knob, nuke.Channel_Knob, nuke.Format_Knob)):
         return text
     if "[" in text or (not isinstance(knob, nuke.String_Knob) and _DOTTED.search(text)):
-        raise _UnknowableError
+        raise _NotDigestibleError
     return text
 
 
-def _moving(node: nuke.Node, knob: nuke.Array_Knob, frame: int | None) -> str:
-    """A knob that changes in time: its value at the frame, or all of it where other frames and views count too."""
-    blurs = any(name in node.knobs() for name in ("motionblur", "shutter"))
-    whole = frame is None or blurs or views.is_stereo()
+def _animated_value(node: nuke.Node, knob: nuke.Array_Knob, frame: int | None) -> str:
+    """Return the value at the frame, or the whole curve if other frames (motion blur) or views count too."""
+    has_motion_blur = any(name in node.knobs() for name in ("motionblur", "shutter"))
+    whole = frame is None or has_motion_blur or views.is_stereo()
     if whole and knob.hasExpression():
-        raise _UnknowableError
+        raise _NotDigestibleError
     return f"{knob.name()} {knob.toScript() if whole else knob.valueAt(cast(int, frame))!r}"
 
 
 def _file_name(node: nuke.Node, knob: str) -> FrameName | None:
-    """The name in a file knob; None where it is empty."""
+    """Return the name in a file knob; None if it is empty."""
     text = str(node[knob].toScript(False))
     if not text:
         return None
-    if not all(_is_lasting_tcl(node, _TCL_WORD.findall(tcl)) for tcl in _IN_BRACKETS.findall(text)):
-        raise _UnknowableError
+    if not all(_is_constant_tcl(node, _TCL_WORD.findall(tcl)) for tcl in _IN_BRACKETS.findall(text)):
+        raise _NotDigestibleError
     name = frame_name(node, knob)
     if name is None and cast("nuke.File_Knob", node[knob]).evaluate():
-        raise _UnknowableError
+        raise _NotDigestibleError
     return name
 
 
-def _is_lasting_tcl(node: nuke.Node, words: list[str]) -> bool:
-    """Whether Tcl gives the same at every frame: of the script's name, the environment, a text of the node's group."""
+def _is_constant_tcl(node: nuke.Node, words: list[str]) -> bool:
+    """Return whether Tcl is constant: it uses only the script's name, the environment or a text of the node's group."""
     if len(words) == 2 and words[0] == "value" and words[1].startswith("parent."):
         knob = node.parent().knobs().get(words[1].partition(".")[2])
         return isinstance(knob, nuke.String_Knob) and "[" not in knob.toScript()
-    return (words[:1] == ["getenv"] and len(words) == 2) or _LASTING_TCL.issuperset(words)
+    return (words[:1] == ["getenv"] and len(words) == 2) or _CONSTANT_TCL.issuperset(words)
 
 
 def _dotted_words(node: nuke.Node) -> list[str]:
-    """The knobs and channels with a dot in the texts of an Expression node, in order."""
+    """Return the names with a dot (knobs and channels) in the expressions of an Expression node, sorted."""
     texts = [str(knob.value()) for name, knob in node.knobs().items() if re.match("(temp_)?expr", name)]
     return sorted({word for text in texts for word in _DOTTED.findall(text)})
 
 
-def _of_group(node: nuke.Node, word: str, frame: int | None) -> str:
-    """The value of parent.knob or parent.knob.x, or "" for a channel, which comes from an input."""
-    steps = word.split(".")
-    if ".".join(steps[:-1]) in nuke.layers():
+def _group_value(node: nuke.Node, word: str, frame: int | None) -> str:
+    """Return the value of parent.knob or parent.knob.x; "" for a channel, because channels come from the inputs."""
+    names = word.split(".")
+    if ".".join(names[:-1]) in nuke.layers():
         return ""
     group: nuke.Node = node
-    while steps[0] == "parent" and len(steps) > 1:
+    while names[0] == "parent" and len(names) > 1:
         group = group.parent()
-        steps.pop(0)
-    knob = group.knobs().get(steps[0])
+        names.pop(0)
+    knob = group.knobs().get(names[0])
     if group is node or not isinstance(knob, nuke.Array_Knob):
-        raise _UnknowableError
-    return _moving(group, knob, frame)
+        raise _NotDigestibleError
+    return _animated_value(group, knob, frame)

@@ -1,6 +1,6 @@
-"""A node's results on disk: FOLDER/v001/STEM_v001.####.exr, each beside the shot that was asked of the core.
+"""A node's results on disk: FOLDER/v001/STEM_v001.####.exr, with the Shot that made them in the same folder.
 
-Nothing that is finished is ever overwritten: what has changed since the last version makes a new one. No Nuke here.
+A finished version is never overwritten: if anything has changed, a new version is made. Does not import nuke.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,23 +26,29 @@ __all__ = [
     "Version",
     "read_confidence",
     "stamp",
+    "with_output",
     "write_comment",
     "write_confidence",
-    "written_to",
 ]
 
-PREVIEW = "preview"  # beside the versions; what it holds is made anew each time
+PREVIEW = "preview"  # a folder next to the versions; each preview replaces the last one
 SHOT_FILE = "shot.json"
-_MADE_FROM_FILE = "made_from.json"
-_ABOUT_FILE = "about.json"  # what is known of a version besides: comment, confidence
-_CONFIDENCE = "stcolor/confidence"  # in the header of each frame
+_MADE_FROM_FILE = "made_from.json"  # the frame range, and a stamp of the input files
+_ABOUT_FILE = "about.json"  # the comment and the confidence of a version
+_CONFIDENCE = "stcolor/confidence"  # an attribute in the header of each frame
 OWN_FILES = frozenset((SHOT_FILE, _MADE_FROM_FILE, _ABOUT_FILE))
 _FOLDER = re.compile(r"v(\d{3,})")
 
 
 @dataclass(frozen=True)
 class Version:
-    """One result on disk. path: pattern of its frames, with ####. frames: how many are there."""
+    """A version on disk.
+
+    Attributes:
+        number: From 1.
+        path: The path of its frames, with ####.
+        frames: How many frames are on disk.
+    """
 
     number: int
     path: str
@@ -50,84 +56,107 @@ class Version:
 
     @property
     def name(self) -> str:
-        """As the knob `version` shows it: v001."""
+        """Return the name in the knob `version`: v001."""
         return f"v{self.number:03d}"
 
     @property
     def shot_file(self) -> Path:
-        """The shot that was asked of the core, as `stcolor colorize --shot` takes it."""
+        """Return the path of its Shot, a file for `stcolor colorize --shot`."""
         return Path(self.path).with_name(SHOT_FILE)
 
     def shot(self) -> dict[str, Any]:
-        """What is in that file; empty where it cannot be read."""
-        return _read(self.shot_file)
+        """Return its Shot as JSON data; empty if the file cannot be read."""
+        return _read_json(self.shot_file)
 
     def keyframes(self) -> tuple[int, ...]:
-        """The frames of its references, as far as these are still on disk."""
+        """Return the frames of its references that are still on disk, in ascending order."""
         patterns = [str(reference.get("path", "")) for reference in self.shot().get("references", ())]
         return tuple(sorted({frame for pattern in patterns for frame in _frames(pattern)}))
 
     def comment(self) -> str:
-        """What the artist has written about it."""
-        return str(_read(_about(self.path)).get("comment", ""))
+        """Return the artist's comment; "" if there is none."""
+        return str(_read_json(_about_file(self.path)).get("comment", ""))
 
     def confidence(self) -> dict[int, float]:
-        """Mean confidence of each frame, 0..1; empty while the version is not done."""
-        found = _read(_about(self.path)).get("confidence", {})
+        """Return the mean confidence of each frame, 0..1; empty until the version is complete."""
+        stored = _read_json(_about_file(self.path)).get("confidence", {})
         try:
-            return {int(frame): float(value) for frame, value in found.items()}
+            return {int(frame): float(value) for frame, value in stored.items()}
         except (AttributeError, TypeError, ValueError):
             return {}
 
 
 @dataclass(frozen=True)
 class Results:
-    """All results of one node. folder: theirs alone. stem: how their files' names begin."""
+    """All results of one node.
+
+    Attributes:
+        folder: The node's own folder. It may not exist yet, and it is relative while the script is not saved.
+        stem: The beginning of the names of all frames.
+    """
 
     folder: Path
     stem: str
 
     def pattern(self, name: str) -> str:
-        """The frames of a version, or of the preview."""
+        """Return the path of the frames of a result, with ####.
+
+        Args:
+            name: The name of a version, v001, or `PREVIEW`.
+        """
         return (self.folder / name / f"{self.stem}_{name}.####.exr").as_posix()
 
     def versions(self) -> list[Version]:
-        """Those on disk, the oldest first; empty where there is no folder yet."""
+        """Return the versions on disk, the oldest first; empty if there is no folder yet."""
         numbers = [int(match[1]) for path in self.folder.glob("v*") if (match := _FOLDER.fullmatch(path.name))]
-        named = [Version(number, self.pattern(f"v{number:03d}"), 0) for number in sorted(numbers)]
-        return [Version(each.number, each.path, len(list(_frames(each.path)))) for each in named]
+        versions = [Version(number, self.pattern(f"v{number:03d}"), 0) for number in sorted(numbers)]
+        return [replace(version, frames=len(list(_frames(version.path)))) for version in versions]
 
     def first_last(self, name: str) -> tuple[int, int] | None:
-        """The frames that a result has or is going to have; None where nothing is known of it."""
-        made_from = _read(Path(self.pattern(name)).with_name(_MADE_FROM_FILE))
+        """Return the first and last frame that a result has or will have; None if they are not known.
+
+        Args:
+            name: The name of a version, v001, or `PREVIEW`.
+        """
+        made_from = _read_json(Path(self.pattern(name)).with_name(_MADE_FROM_FILE))
         try:
             return int(made_from["first"]), int(made_from["last"])
         except (LookupError, TypeError, ValueError):
             frames = list(_frames(self.pattern(name)))
         return (min(frames), max(frames)) if frames else None
 
-    def claim(self, asked: Mapping[str, Any], *, first: int, last: int, made_from: str) -> Version:
-        """The version that this shot belongs to: the last one where it was asked the very same, else a new one.
+    def claim(self, shot: Mapping[str, Any], *, first: int, last: int, made_from: str) -> Version:
+        """Return the version for a shot: the last one if its request was the same, else a new one.
 
-        asked: a Shot without its output's path. made_from: a `stamp` of the files that it reads. A new version's folder
-        is made, and the shot written into it. Raises RefColorizeError where that cannot be done.
+        For a new version, its folder is made and the shot is written into it.
+
+        Args:
+            shot: A Shot without the path of its output.
+            first: The first frame to colour.
+            last: The last frame to colour.
+            made_from: A `stamp` of the files that the shot reads.
+
+        Raises:
+            RefColorizeError: If the folder cannot be written.
         """
-        earlier = self.versions()
-        note = {"first": first, "last": last, "inputs": made_from}
-        if earlier and self._is_of(earlier[-1], asked, note):
-            return earlier[-1]
+        versions = self.versions()
+        origin = {"first": first, "last": last, "inputs": made_from}
+        if versions and self._is_unchanged(versions[-1], shot, origin):
+            return versions[-1]
         try:
-            version = self._made(earlier[-1].number + 1 if earlier else 1)
-            shot = written_to(asked, version.path, reuse=earlier[-1].path if earlier else None)
-            _write(version.shot_file, shot)
-            _write(version.shot_file.with_name(_MADE_FROM_FILE), note)
+            version = self._make_version(versions[-1].number + 1 if versions else 1)
+            written = with_output(shot, version.path, reuse=versions[-1].path if versions else None)
+            _write_json(version.shot_file, written)
+            _write_json(version.shot_file.with_name(_MADE_FROM_FILE), origin)
         except OSError as error:
-            why = error.strerror or error
-            raise RefColorizeError(f"{self.folder} cannot be written ({why}). Choose another output folder.") from None
+            reason = error.strerror or error
+            raise RefColorizeError(
+                f"{self.folder} cannot be written ({reason}). Choose another output folder."
+            ) from None
         return version
 
-    def _made(self, number: int) -> Version:
-        """The first free number from there on; another Nuke may be at it too."""
+    def _make_version(self, number: int) -> Version:
+        """Make the folder of the first free number from `number` on. Another Nuke may do so at the same time."""
         while True:
             version = Version(number, self.pattern(f"v{number:03d}"), 0)
             try:
@@ -137,58 +166,82 @@ class Results:
                 number += 1
 
     @staticmethod
-    def _is_of(version: Version, asked: Mapping[str, Any], note: Mapping[str, Any]) -> bool:
-        shot = version.shot()
-        reuse = shot.get("output", {}).get("reuse")
-        same = shot == json.loads(json.dumps(written_to(asked, version.path, reuse=reuse)))
-        return same and _read(version.shot_file.with_name(_MADE_FROM_FILE)) == note
+    def _is_unchanged(version: Version, shot: Mapping[str, Any], origin: Mapping[str, Any]) -> bool:
+        stored = version.shot()
+        reuse = stored.get("output", {}).get("reuse")
+        same = stored == json.loads(json.dumps(with_output(shot, version.path, reuse=reuse)))
+        return same and _read_json(version.shot_file.with_name(_MADE_FROM_FILE)) == origin
 
 
-def written_to(asked: Mapping[str, Any], path: str, *, reuse: str | None) -> dict[str, Any]:
-    """The shot with its output's path, and the earlier result whose frames may be taken over."""
-    return {**asked, "output": {**asked["output"], "path": path, "reuse": reuse}}
+def with_output(shot: Mapping[str, Any], path: str, *, reuse: str | None) -> dict[str, Any]:
+    """Return a copy of a Shot with the paths of its output.
+
+    Args:
+        shot: A Shot without the path of its output.
+        path: The path of the frames to write, with ####.
+        reuse: The path of an earlier result whose unchanged frames are copied; None for none.
+    """
+    return {**shot, "output": {**shot["output"], "path": path, "reuse": reuse}}
 
 
 def write_comment(path: str, comment: str) -> None:
-    """Keep what the artist writes about the version of these frames. RefColorizeError where that cannot be written."""
-    _keep(path, "comment", comment.strip())
+    """Store the artist's comment on a version; RefColorizeError if it cannot be written.
+
+    Args:
+        path: The path of the version's frames.
+        comment: Any text; "" to remove the comment.
+    """
+    _store(path, "comment", comment.strip())
 
 
 def write_confidence(path: str, confidence: Mapping[int, float]) -> None:
-    """Keep how sure each frame of the version is. Raises as `write_comment`."""
-    _keep(path, "confidence", {str(frame): round(value, 4) for frame, value in confidence.items()})
+    """Store the mean confidence of each frame of a version; RefColorizeError if it cannot be written.
+
+    Args:
+        path: The path of the version's frames.
+        confidence: By frame, 0..1.
+    """
+    _store(path, "confidence", {str(frame): round(value, 4) for frame, value in confidence.items()})
 
 
 def read_confidence(path: str) -> dict[int, float]:
-    """The mean confidence that each frame of a version has in its own header, 0..1; slow for a long shot."""
-    folder, found = Path(path).parent, {}
-    for frame, file in _named(path):
+    """Return the mean confidence (0..1) in the header of each frame of a version. Slow for a long shot.
+
+    Args:
+        path: The path of the version's frames.
+    """
+    folder, confidence = Path(path).parent, {}
+    for frame, file in _frame_files(path):
         with suppress(OSError, ValueError):
-            found[frame] = float(exr.text(folder / file, _CONFIDENCE))
-    return found
+            confidence[frame] = float(exr.text(folder / file, _CONFIDENCE))
+    return confidence
 
 
-def _about(path: str) -> Path:
+def _about_file(path: str) -> Path:
     return Path(path).with_name(_ABOUT_FILE)
 
 
-def _keep(path: str, name: str, value: object) -> None:
-    file = _about(path)
-    known = _read(file)
-    if known.get(name) == value:
+def _store(path: str, name: str, value: object) -> None:
+    file = _about_file(path)
+    stored = _read_json(file)
+    if stored.get(name) == value:
         return
     try:
-        _write(file, {**known, name: value})
+        _write_json(file, {**stored, name: value})
     except OSError as error:
-        why = error.strerror or error
-        raise RefColorizeError(f"{file} cannot be written ({why}). Ask for write access to its folder.") from None
+        reason = error.strerror or error
+        raise RefColorizeError(f"{file} cannot be written ({reason}). Ask for write access to its folder.") from None
 
 
 def stamp(patterns: Iterable[str]) -> str:
-    """16 hex digits that change when a file of these does: by name, size and time of change."""
+    """Return 16 hex digits that change when a file's name, size or time of change does.
+
+    Args:
+        patterns: The paths of sequences, with ####, and of single files.
+    """
     digest = hashlib.sha256()
     for pattern in patterns:
-        for frame, status in sorted(_files(pattern), key=lambda found: found[0]):
+        for frame, status in sorted(_files(pattern), key=lambda file: file[0]):
             digest.update(f"{pattern} {frame} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -197,17 +250,17 @@ def _frames(pattern: str) -> Iterator[int]:
     return (int(frame) for frame, _ in _files(pattern) if frame)
 
 
-def _named(pattern: str) -> Iterator[tuple[int, str]]:
-    """Frame and file name of each frame on disk."""
+def _frame_files(pattern: str) -> Iterator[tuple[int, str]]:
+    """Yield the frame and file name of each frame on disk."""
     name = Path(pattern).name
     return ((int(frame), re.sub("#+", frame, name)) for frame, _ in _files(pattern) if frame)
 
 
 def _files(pattern: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Frame, as it is written, and state of each file of a pattern; "" is the frame of a single file."""
+    """Yield the frame number as text and the file status of each file of a pattern; "" for a single file."""
     path = Path(pattern)
-    head, dashes, tail = re.fullmatch(r"(.*?)(#*)([^#]*)", path.name).groups()  # type: ignore[union-attr]
-    frame = re.compile(re.escape(head) + (r"(-?\d+)" if dashes else "()") + re.escape(tail))
+    head, hashes, tail = re.fullmatch(r"(.*?)(#*)([^#]*)", path.name).groups()  # type: ignore[union-attr]
+    frame = re.compile(re.escape(head) + (r"(-?\d+)" if hashes else "()") + re.escape(tail))
     try:
         with os.scandir(path.parent) as entries:
             for entry in entries:
@@ -215,11 +268,11 @@ def _files(pattern: str) -> Iterator[tuple[str, os.stat_result]]:
                 if match:
                     yield match[1], entry.stat()
     except OSError:
-        return  # no folder, or a file gone meanwhile: the core says so where it matters
+        return  # the folder or a file is missing; the core reports it if it matters
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is none."""
+def _read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object of a file; empty if there is none."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -227,5 +280,5 @@ def _read(path: Path) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _write(path: Path, data: Mapping[str, Any]) -> None:
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
     atomic.write_text(path, json.dumps(data, indent=2) + "\n")

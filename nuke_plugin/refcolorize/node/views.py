@@ -1,4 +1,4 @@
-"""The views (eyes) of a script. Main thread only."""
+"""The views (eyes) of a stereo script. Main thread only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["current", "is_stereo"]
 
 
 def current() -> str:
-    """The view that is coloured: the one in front of the artist, in a terminal the script's first."""
+    """Return the view to colour: the one in the active viewer; without a GUI the script's first."""
     names = nuke.views()
     viewer = nuke.activeViewer() if nuke.GUI else None
     shown = viewer.view() if viewer is not None else nuke.thisView()
@@ -16,5 +16,5 @@ def current() -> str:
 
 
 def is_stereo() -> bool:
-    """Whether the script has more than one view."""
+    """Return whether the script has more than one view."""
     return len(nuke.views()) > 1

@@ -1,1 +1,1 @@
-"""The panel and its widgets (Qt)."""
+"""The RefColorize panel, the farm dialog and their Qt widgets."""

@@ -1,10 +1,10 @@
-"""The core's state in two lines, and what can be done with it."""
+"""The widget that shows the core's state, with buttons to start and stop it and to open its log and its page."""
 
 from __future__ import annotations
 
 from ..host.qt import QtCore, QtGui, QtWidgets
 from .buttons import make_button
-from .view import Core
+from .view import CoreStatus
 
 __all__ = ["CoreBox"]
 
@@ -12,12 +12,12 @@ _GREEN, _GREY, _AMBER = "#74b87a", "#808080", "#f7a11b"
 
 
 class CoreBox(QtWidgets.QWidget):
-    """Shows a Core; the buttons come out as signals. Between a click and the answer all are off, and it says so."""
+    """Shows a CoreStatus. The buttons emit signals; they are disabled between a click and the next `show_core`."""
 
     started = QtCore.Signal()
     stopped = QtCore.Signal()
-    log_wanted = QtCore.Signal()
-    page_wanted = QtCore.Signal()
+    log_requested = QtCore.Signal()
+    page_requested = QtCore.Signal()
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -27,13 +27,13 @@ class CoreBox(QtWidgets.QWidget):
             label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
         self._detail.setEnabled(False)
         self.start = make_button("Start", "Start the core on this machine.")
-        self.stop = make_button("Stop", "Stop the core. A job that runs goes on when it starts again.")
+        self.stop = make_button("Stop", "Stop the core. A running job continues when the core starts again.")
         self.log = make_button("Show log", "Open the core's log file.")
-        self.page = make_button("Open page", "Open the core's page in the browser: jobs, pictures, confidence.")
+        self.page = make_button("Open page", "Open the core's page with jobs, pictures and confidence in a browser.")
         self.start.clicked.connect(self.started)
         self.stop.clicked.connect(self.stopped)
-        self.log.clicked.connect(self.log_wanted)
-        self.page.clicked.connect(self.page_wanted)
+        self.log.clicked.connect(self.log_requested)
+        self.page.clicked.connect(self.page_requested)
         grid = QtWidgets.QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setColumnStretch(1, 1)
@@ -49,25 +49,33 @@ class CoreBox(QtWidgets.QWidget):
         grid.addLayout(buttons, 2, 0, 1, 2)
         self.show_busy("Looking for the core")
 
-    def show_core(self, core: Core) -> None:
-        """The core as it was found."""
-        self._say(core.title, core.detail, _GREEN if core.running else _GREY)
+    def show_core(self, core: CoreStatus) -> None:
+        """Show the core's state and enable the buttons.
+
+        Args:
+            core: The state.
+        """
+        self._show(core.title, core.detail, _GREEN if core.running else _GREY)
         self.start.setVisible(not core.running)
         self.stop.setVisible(core.running)
         for button, enabled in ((self.start, True), (self.stop, True), (self.log, True), (self.page, core.running)):
             button.setEnabled(enabled)
 
     def show_busy(self, title: str) -> None:
-        """Something is under way; the next `show_core` ends it."""
-        self._say(title, "", _AMBER)
+        """Show that the panel waits for the core, and disable the buttons until the next `show_core`.
+
+        Args:
+            title: The line to show.
+        """
+        self._show(title, "", _AMBER)
         for button in (self.start, self.stop, self.page):
             button.setEnabled(False)
 
-    def words(self) -> str:
-        """What is said of the core."""
+    def text(self) -> str:
+        """Return the lines that are shown."""
         return "\n".join(label.text() for label in (self._title, self._detail) if label.text())
 
-    def _say(self, title: str, detail: str, color: str) -> None:
+    def _show(self, title: str, detail: str, color: str) -> None:
         palette = self._lamp.palette()
         palette.setColor(QtGui.QPalette.ColorRole.WindowText, QtGui.QColor(color))
         self._lamp.setPalette(palette)

@@ -1,6 +1,7 @@
-"""The dialog of Render on farm: what is wanted, how it goes, where it is. GUI and main thread only.
+"""The dialog of Render on farm: its options, its progress and the written job. GUI and main thread only.
 
-It looks at what runs by a timer, so that no thread ever holds a widget; see panel.py for what signals may lead to.
+A timer polls the running submission, so no thread ever holds a widget. panel.py explains what a signal may be connected
+to.
 """
 
 from __future__ import annotations
@@ -19,14 +20,21 @@ from .farm_form import FarmForm
 
 __all__ = ["FarmDialog", "open_for"]
 
-_LOOK_MILLISECONDS = 100
+_POLL_MILLISECONDS = 100
 _AMBER = "#f0b45a"
 
 _open: dict[str, FarmDialog] = {}  # by the node's full name
 
 
 def open_for(node: nuke.Node) -> FarmDialog:
-    """Show the dialog of a node. Raises RefColorizeError where the script has no name yet."""
+    """Show the dialog of a node and return it; RefColorizeError if the script has no name yet.
+
+    Args:
+        node: A RefColorize node.
+
+    Returns:
+        The dialog: the node's open one if it is busy, else a new one.
+    """
     submit.require_script()
     name = node.fullName()
     if name in _open and not _open[name].is_busy():
@@ -41,10 +49,10 @@ def open_for(node: nuke.Node) -> FarmDialog:
 
 
 class FarmDialog(QtWidgets.QDialog):
-    """Of one node; what is chosen is offered again the next time, in any node, until Nuke ends."""
+    """The dialog of one node. The last options are offered again in the next dialog of any node, until Nuke ends."""
 
-    _before = SubmitOptions()
-    _left_out: frozenset[str] = frozenset()
+    _last_options = SubmitOptions()
+    _excluded_writes: frozenset[str] = frozenset()
 
     def __init__(self, node: nuke.Node, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -55,59 +63,61 @@ class FarmDialog(QtWidgets.QDialog):
         self.form = FarmForm(
             writes=submit.writes_below(node),
             versions=[version.number for version in nodes.versions(node)],
-            before=self._before,
-            left_out=self._left_out,
+            previous=self._last_options,
+            excluded=self._excluded_writes,
         )
-        self.note, self.status, self.bar = _words(), _words(), QtWidgets.QProgressBar()
+        self.note, self.status, self.bar = _text_label(), _text_label(), QtWidgets.QProgressBar()
         palette = self.note.palette()
         palette.setColor(QtGui.QPalette.ColorRole.WindowText, QtGui.QColor(_AMBER))
         self.note.setPalette(palette)
         self.bar.setRange(0, 0)
         self.bar.setTextVisible(False)
-        self.found = _Found()
-        self.go = QtWidgets.QPushButton()
-        self.go.setDefault(True)
-        self.folder, self.copy, self.leave = map(make_button, ("Open folder", "Copy line", "Close"))
+        self.result_box = _ResultBox()
+        self.submit_button = QtWidgets.QPushButton()
+        self.submit_button.setDefault(True)
+        self.folder_button, self.copy_button = make_button("Open folder"), make_button("Copy command")
+        self.close_button = make_button("Close")
         self._lay_out()
         self.resize(self.sizeHint())
         self._timer = QtCore.QTimer(self)
-        self._timer.setInterval(_LOOK_MILLISECONDS)
+        self._timer.setInterval(_POLL_MILLISECONDS)
         self._connect()
         self._show_form()
 
     def _lay_out(self) -> None:
         buttons = QtWidgets.QHBoxLayout()
-        buttons.addWidget(self.folder)
-        buttons.addWidget(self.copy)
+        buttons.addWidget(self.folder_button)
+        buttons.addWidget(self.copy_button)
         buttons.addStretch(1)
-        buttons.addWidget(self.go)
-        buttons.addWidget(self.leave)
+        buttons.addWidget(self.submit_button)
+        buttons.addWidget(self.close_button)
         self._column = QtWidgets.QVBoxLayout(self)
         self._column.setContentsMargins(12, 12, 12, 12)
         self._column.setSpacing(10)
-        for widget in (self.form, self.found, self.note, self.status, self.bar):
+        for widget in (self.form, self.result_box, self.note, self.status, self.bar):
             self._column.addWidget(widget)
         self._column.addStretch(1)
         self._column.addLayout(buttons)
 
     def _connect(self) -> None:
-        self._timer.timeout.connect(self._look)
-        self.form.changed.connect(self._show_choice)
-        self.go.clicked.connect(self._send)
-        self.leave.clicked.connect(self.reject)
-        self.folder.clicked.connect(self._open_folder)
-        self.copy.clicked.connect(self._copy_line)
+        self._timer.timeout.connect(self._poll)
+        self.form.changed.connect(self._update_submit_button)
+        self.submit_button.clicked.connect(self._send)
+        self.close_button.clicked.connect(self.reject)
+        self.folder_button.clicked.connect(self._open_folder)
+        self.copy_button.clicked.connect(self._copy_command)
         self.finished.connect(self._forget)
 
     def sizeHint(self) -> QtCore.QSize:  # noqa: N802 (Qt's name)
+        """Return the preferred size, at least 440 pixels wide."""
         return super().sizeHint().expandedTo(QtCore.QSize(440, 0))
 
     def is_busy(self) -> bool:
-        """Whether the core's program runs."""
+        """Return whether a submission is running."""
         return self._submission is not None and not self._submission.ended
 
     def reject(self) -> None:
-        """Close, and cancel what runs."""
+        """Cancel a running submission and close."""
         if self._submission is not None:
             self._submission.cancel()
         super().reject()
@@ -117,90 +127,90 @@ class FarmDialog(QtWidgets.QDialog):
         if _open.get(self._name) is self:
             del _open[self._name]
 
-    # ---- what is shown
+    # ---- the three states: form, busy, result
 
-    def _show_form(self, refusal: str = "") -> None:
-        self._show(form=True, refusal=refusal)
+    def _show_form(self, error: str = "") -> None:
+        self._show(form=True, error=error)
         self.form.setEnabled(True)
-        self.go.setEnabled(True)
-        self._show_choice()
+        self.submit_button.setEnabled(True)
+        self._update_submit_button()
 
-    def _show_busy(self, words: str) -> None:
-        self._show(form=True, busy=words)
+    def _show_busy(self, text: str) -> None:
+        self._show(form=True, busy=text)
         self.form.setEnabled(False)
-        self.go.setEnabled(False)
-        self.leave.setText("Cancel")
+        self.submit_button.setEnabled(False)
+        self.close_button.setText("Cancel")
 
-    def _show_found(self, submitted: Submission, line: str) -> None:
-        self.found.show_submitted(submitted, line)
+    def _show_result(self, submission: Submission, command: str) -> None:
+        self.result_box.show_submission(submission, command)
         self._show(form=False)
-        self.leave.setDefault(True)
+        self.close_button.setDefault(True)
 
-    def _show(self, *, form: bool, refusal: str = "", busy: str = "") -> None:
+    def _show(self, *, form: bool, error: str = "", busy: str = "") -> None:
         self.form.setVisible(form)
-        self.go.setVisible(form)
-        for widget in (self.found, self.folder, self.copy):
+        self.submit_button.setVisible(form)
+        for widget in (self.result_box, self.folder_button, self.copy_button):
             widget.setVisible(not form)
-        for label, words in ((self.note, refusal), (self.status, busy)):
-            label.setText(_breakable(words))
-            label.setVisible(bool(words))
+        for label, text in ((self.note, error), (self.status, busy)):
+            label.setText(_breakable(text))
+            label.setVisible(bool(text))
         self.bar.setVisible(bool(busy))
-        self.leave.setText("Close")
+        self.close_button.setText("Close")
         self._fit()
 
-    def _show_choice(self) -> None:
-        self.go.setText("Submit" if self.form.submits() else "Write")
+    def _update_submit_button(self) -> None:
+        self.submit_button.setText("Submit" if self.form.submits() else "Write")
         self._fit()
 
     def _fit(self) -> None:
-        """As high as its words need at this width: Qt makes room for more of them, but not for lines that wrap."""
+        """Set the height that the texts need at this width. Qt does so for longer texts, but not for wrapped lines."""
         self._column.activate()
         self.resize(self.width(), self._column.totalHeightForWidth(self.width()))
 
-    # ---- what is done
+    # ---- the actions
 
     def _send(self) -> None:
-        wanted = self.form.wanted()
-        FarmDialog._before, FarmDialog._left_out = wanted, frozenset(self.form.not_ticked())
+        options = self.form.options()
+        FarmDialog._last_options, FarmDialog._excluded_writes = options, frozenset(self.form.unticked())
         node = nuke.toNode(self._name)
         if node is None:
-            self._show_form(f"{self._name} is gone. Close this, and press Render on farm of another node.")
+            self._show_form(f"{self._name} is gone. Close this dialog and press Render on farm on another node.")
             return
         self._show_busy("Writing the shot")
         try:
-            self._submission = submit.send(node, wanted)
+            self._submission = submit.send(node, options)
         except RefColorizeError as error:
             self._show_form(str(error))
         else:
             self._show_busy("Writing the job. Nuke stays usable.")
             self._timer.start()
 
-    def _look(self) -> None:
-        """At what runs; show its end."""
-        sent = self._submission
-        if sent is None or not sent.ended:
+    def _poll(self) -> None:
+        """Show the result as soon as the submission has ended."""
+        task = self._submission
+        if task is None or not task.ended:
             return
         self._timer.stop()
-        if sent.submitted is not None:
-            self._show_found(sent.submitted, sent.line)
+        if task.submitted is not None:
+            self._show_result(task.submitted, task.line)
         else:
-            self._show_form(str(sent.error))
+            self._show_form(str(task.error))
 
     def _open_folder(self) -> None:
-        path = self.found.path.text()
+        path = self.result_box.path.text()
         if not QtGui.QDesktopServices.openUrl(QtCore.QUrl.fromLocalFile(path)):
-            self._show(form=False, refusal=f"Nothing on this machine opens {path}.")
+            self._show(form=False, error=f"This machine has no program that opens {path}. Open it in a file browser.")
 
-    def _copy_line(self) -> None:
-        QtWidgets.QApplication.clipboard().setText(self.found.line.toPlainText())
+    def _copy_command(self) -> None:
+        QtWidgets.QApplication.clipboard().setText(self.result_box.line.toPlainText())
 
 
-class _Found(QtWidgets.QWidget):
-    """Where the job is."""
+class _ResultBox(QtWidgets.QWidget):
+    """The written job: its id, its path, the farm's message and the command that repeats it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.title, self.message = _words(), _words()
+        self.title, self.message = _text_label(), _text_label()
         self.path, self.job = QtWidgets.QLineEdit(), QtWidgets.QLineEdit()
         for line in (self.path, self.job):
             line.setReadOnly(True)
@@ -211,7 +221,7 @@ class _Found(QtWidgets.QWidget):
         self.line.setReadOnly(True)
         self.line.setFont(QtGui.QFontDatabase.systemFont(QtGui.QFontDatabase.SystemFont.FixedFont))
         self.line.setFixedHeight(5 * self.line.fontMetrics().lineSpacing())
-        self.line.setAccessibleName("The line to run by hand")
+        self.line.setAccessibleName("The command to run by hand")
         form = QtWidgets.QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setRowWrapPolicy(QtWidgets.QFormLayout.RowWrapPolicy.WrapLongRows)
@@ -222,26 +232,26 @@ class _Found(QtWidgets.QWidget):
         form.addRow("By hand", self.line)
         self._form = form
 
-    def show_submitted(self, submitted: Submission, line: str) -> None:
-        """line: what made the job, to be typed by hand."""
-        self.title.setText(submitted.title())
-        self.job.setText(submitted.job)
-        self.path.setText(submitted.path)
-        self.path.setToolTip(submitted.path)
-        self.message.setText(_breakable(submitted.message))
-        self.message.setVisible(bool(submitted.message))
-        self.line.setPlainText(line)
+    def show_submission(self, submission: Submission, command: str) -> None:
+        """Show a written job and the command line that repeats it in a shell."""
+        self.title.setText(submission.title())
+        self.job.setText(submission.job)
+        self.path.setText(submission.path)
+        self.path.setToolTip(submission.path)
+        self.message.setText(_breakable(submission.message))
+        self.message.setVisible(bool(submission.message))
+        self.line.setPlainText(command)
         for widget in (self.job, self._form.labelForField(self.job)):
-            widget.setVisible(bool(submitted.job))
+            widget.setVisible(bool(submission.job))
 
 
-def _words() -> QtWidgets.QLabel:
+def _text_label() -> QtWidgets.QLabel:
     label = QtWidgets.QLabel()
     label.setWordWrap(True)
     label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
 
 
-def _breakable(words: str) -> str:
-    """With places in its paths where a line may end; else a long one would keep the dialog wide."""
-    return re.sub(r"(?<=[/\\_])(?=[^\s])", "\u200b", words)
+def _breakable(text: str) -> str:
+    """Return the text with break opportunities in its paths, so that a long path does not widen the dialog."""
+    return re.sub(r"(?<=[/\\_])(?=[^\s])", "\u200b", text)

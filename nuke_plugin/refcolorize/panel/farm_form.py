@@ -1,4 +1,4 @@
-"""What can be chosen before a shot goes to the farm, as a form. Fed with plain data; no Nuke."""
+"""The form with the options of a farm submission. Takes plain data; does not import nuke."""
 
 from __future__ import annotations
 
@@ -10,42 +10,50 @@ from ..jobs.farm import SubmitOptions
 
 __all__ = ["FarmForm"]
 
-_MOST_FRAMES, _MOST_TASKS, _MOST_HANDLES, _MOST_PRIORITY = 100_000, 1_000, 1_000, 100
-_MOST_MINUTES = 10_000
-_ROWS_SHOWN = 5
+
+_MAX_FRAMES, _MAX_TASKS, _MAX_HANDLES, _MAX_PRIORITY = 100_000, 1_000, 1_000, 100
+_MAX_MINUTES = 10_000
+_VISIBLE_WRITES = 5  # rows of the list before it scrolls
 
 
 class FarmForm(QtWidgets.QWidget):
-    """A form that starts with what was wanted before, and gives what is wanted now."""
+    """A form that edits SubmitOptions."""
 
     changed = QtCore.Signal()
 
     def __init__(
-        self, *, writes: Sequence[str], versions: Sequence[int], before: SubmitOptions, left_out: Collection[str]
+        self, *, writes: Sequence[str], versions: Sequence[int], previous: SubmitOptions, excluded: Collection[str]
     ) -> None:
-        """writes: below the node. versions: on disk, the oldest first. left_out: Writes not to be ticked."""
+        """Fill the form.
+
+        Args:
+            writes: The names of the Write nodes below the node.
+            versions: The numbers of the versions on disk, the oldest first.
+            previous: The options to start with.
+            excluded: The names of Write nodes that start unticked.
+        """
         super().__init__()
-        self._make_choices(versions, before)
-        self._make_writes(writes, left_out)
-        self._make_numbers(before)
-        self._make_switches(before)
+        self._make_choices(versions, previous)
+        self._make_writes(writes, excluded)
+        self._make_numbers(previous)
+        self._make_switches(previous)
         names = ("pool", "secondary_pool", "group", "show", "nuke", "comment", "views")
-        self._texts = {name: _line(getattr(before, name)) for name in names}
-        self._texts["nuke"].setPlaceholderText("nuke, as it is found on the hosts")
-        self._texts["nuke"].setToolTip("Nuke's program on the farm's hosts, which renders the Write nodes.")
+        self._texts = {name: _line_edit(getattr(previous, name)) for name in names}
+        self._texts["nuke"].setPlaceholderText("nuke, from the PATH of the hosts")
+        self._texts["nuke"].setToolTip("The Nuke executable on the farm hosts; it renders the Write nodes.")
         self._texts["comment"].setPlaceholderText("none")
-        self._texts["views"].setPlaceholderText("as each Write says")
-        self._texts["views"].setToolTip("The views that the Write nodes render, with commas between: left,right.")
+        self._texts["views"].setPlaceholderText("as set in each Write")
+        self._texts["views"].setToolTip("The views that the Write nodes render, separated by commas: left,right.")
         self.submit = QtWidgets.QCheckBox("Submit at once")
-        self.submit.setToolTip("Off: the job is written and stays here, for you to look at or to submit by hand.")
-        self.submit.setChecked(before.submit)
+        self.submit.setToolTip("Off: the job is only written to disk, so that you can check it or submit it by hand.")
+        self.submit.setChecked(previous.submit)
         self._lay_out()
         self.engine.currentIndexChanged.connect(self._show_rows)
         self.submit.toggled.connect(self.changed)
         self._show_rows()
 
-    def wanted(self) -> SubmitOptions:
-        """What is chosen now; what the engine does not know is left out."""
+    def options(self) -> SubmitOptions:
+        """Return the chosen options. Options that the engine does not support keep their defaults."""
         has = ENGINES[self._engine()].has
         texts = {name: line.text().strip() for name, line in self._texts.items() if name in has}
         return SubmitOptions(
@@ -65,80 +73,80 @@ class FarmForm(QtWidgets.QWidget):
         )
 
     def submits(self) -> bool:
-        """Whether the job leaves this machine."""
+        """Return whether the job is submitted, and not only written."""
         return ENGINES[self._engine()].submits and self.submit.isChecked()
 
     def ticked(self) -> list[str]:
-        """The Write nodes to be rendered."""
+        """Return the names of the Write nodes to render."""
         return [name for name, box in self.writes.items() if box.isChecked()]
 
-    def not_ticked(self) -> list[str]:
-        """The others."""
+    def unticked(self) -> list[str]:
+        """Return the names of the Write nodes that are not to be rendered."""
         return [name for name, box in self.writes.items() if not box.isChecked()]
 
     # ---- the widgets
 
-    def _make_choices(self, versions: Sequence[int], before: SubmitOptions) -> None:
+    def _make_choices(self, versions: Sequence[int], previous: SubmitOptions) -> None:
         self.engine, self.version = QtWidgets.QComboBox(), QtWidgets.QComboBox()
         for name, engine in ENGINES.items():
             self.engine.addItem(engine.title, name)
-        self.engine.setCurrentIndex(self.engine.findData(before.engine))
-        self.engine.setToolTip("Whose job is made of the shot.")
+        self.engine.setCurrentIndex(self.engine.findData(previous.engine))
+        self.engine.setToolTip("The farm software that the job is written for.")
         self.version.addItem("The node as it is now", None)
         for number in reversed(versions):
             self.version.addItem(f"v{number:03d} again", number)
         self.version.setToolTip(
-            "A new version where anything has changed since the last one; or one on disk again, of which the farm "
-            "makes only the frames that are missing."
+            "The node as it is now: a new version if anything has changed since the last one. A version on disk: the "
+            "farm renders only its missing frames."
         )
-        self._hint = _muted("")
+        self._hint = _muted_label("")
 
-    def _make_writes(self, writes: Sequence[str], left_out: Collection[str]) -> None:
+    def _make_writes(self, writes: Sequence[str], excluded: Collection[str]) -> None:
         self.writes = {name: QtWidgets.QCheckBox(name) for name in writes}
         inside = QtWidgets.QWidget()
         boxes = QtWidgets.QVBoxLayout(inside)
         boxes.setContentsMargins(0, 3, 0, 3)
         for name, box in self.writes.items():
-            box.setChecked(name not in left_out)
-            box.setToolTip("A Write node below this node: the farm renders it once the colour is there.")
+            box.setChecked(name not in excluded)
+            box.setToolTip("A Write node below this node. The farm renders it after the colour.")
             boxes.addWidget(box)
         if not writes:
-            boxes.addWidget(_muted("No Write node is below this node: the farm makes the colour only."))
+            boxes.addWidget(_muted_label("There is no Write node below this node. The farm renders the colour only."))
         self._writes = QtWidgets.QScrollArea()
         self._writes.setWidgetResizable(True)
         self._writes.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self._writes.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._writes.setWidget(inside)
-        rows = max(2, min(len(writes), _ROWS_SHOWN))
+        rows = max(2, min(len(writes), _VISIBLE_WRITES))
         self._writes.setFixedHeight(inside.sizeHint().height() * rows // max(rows, len(writes)))
 
-    def _make_numbers(self, before: SubmitOptions) -> None:
-        self.max_span = _spin(before.max_span, least=1, most=_MOST_FRAMES, usual="the usual", unit=" frames")
+    def _make_numbers(self, previous: SubmitOptions) -> None:
+        self.max_span = _spin(previous.max_span, least=1, most=_MAX_FRAMES, default="default", unit=" frames")
         self.max_span.setToolTip(
-            "The most frames of a task: the fewer, the more hosts share the shot; the pixels stay the same. Usually a "
-            "task goes from keyframe to keyframe; on Deadline 10 it has 60 frames."
+            "The maximum number of frames in a task. With fewer frames more hosts share the shot; the result is the "
+            "same. By default a task goes from keyframe to keyframe; on Deadline 10 it has 60 frames."
         )
-        self.chunk = _spin(before.chunk, least=1, most=_MOST_TASKS, usual="one task", unit=" tasks")
-        self.chunk.setToolTip("How many tasks a host may take at once: they share its start.")
-        self.handles = _spin(before.handles, least=1, most=_MOST_HANDLES, usual="none", unit=" frames")
+        self.chunk = _spin(previous.chunk, least=1, most=_MAX_TASKS, default="one task", unit=" tasks")
+        self.chunk.setToolTip("How many tasks a host takes at once. They share its start-up time.")
+        self.handles = _spin(previous.handles, least=1, most=_MAX_HANDLES, default="none", unit=" frames")
         self.handles.setToolTip(
-            "How many frames before and after its own a Write reads, by a time offset or motion blur for example. It "
-            "waits for their colour too; of a frame that it does not wait for, it may find the grey plate."
+            "How many frames before and after its own a Write reads, for example for a time offset or motion blur. The "
+            "Write waits for the colour of these frames too. Otherwise it may read the grey plate there."
         )
         self.gpus = QtWidgets.QCheckBox("Only on hosts with a GPU")
-        self.gpus.setChecked(before.gpus != 0)
-        self.priority = _spin(before.priority, least=0, most=_MOST_PRIORITY, usual="the farm's own", unit="")
-        self.priority.setToolTip("0 to 100, the highest first.")
+        self.gpus.setChecked(previous.gpus != 0)
+        self.priority = _spin(previous.priority, least=0, most=_MAX_PRIORITY, default="the farm's default", unit="")
+        self.priority.setToolTip("0 to 100; higher numbers run first.")
 
-    def _make_switches(self, before: SubmitOptions) -> None:
-        self.timeout = _spin(before.timeout, least=1, most=_MOST_MINUTES, usual="none", unit=" minutes")
+    def _make_switches(self, previous: SubmitOptions) -> None:
+        self.timeout = _spin(previous.timeout, least=1, most=_MAX_MINUTES, default="none", unit=" minutes")
         self.timeout.setToolTip("A task that takes longer fails, and the farm tries it again.")
         self.proxy = QtWidgets.QCheckBox("Render at proxy size")
-        self.proxy.setChecked(before.proxy)
-        self.continue_on_error = QtWidgets.QCheckBox("Go on after a failed frame")
-        self.continue_on_error.setToolTip("A Write node renders the next frame after one that fails.")
-        self.proxy.setToolTip("Of the Write nodes; the colour is always made at full size.")
-        self.continue_on_error.setChecked(before.continue_on_error)
+        self.proxy.setChecked(previous.proxy)
+        self.continue_on_error = QtWidgets.QCheckBox("Continue after a failed frame")
+        self.continue_on_error.setToolTip("After a frame that fails, a Write node renders the next one.")
+        self.proxy.setToolTip("Applies to the Write nodes only. The colour is always computed at full size.")
+        self.continue_on_error.setChecked(previous.continue_on_error)
 
     def _lay_out(self) -> None:
         self._rows: dict[str, QtWidgets.QWidget] = {
@@ -169,9 +177,9 @@ class FarmForm(QtWidgets.QWidget):
                 field.setAccessibleName(label)
 
     def _show_rows(self) -> None:
-        """Those that the engine knows."""
+        """Show the rows that the engine supports."""
         engine = ENGINES[self._engine()]
-        self._hint.setText(ENGINES[self._engine()].hint)
+        self._hint.setText(engine.hint)
         for name, row in self._rows.items():
             row.setVisible(name in engine.has)
             if (label := self._form.labelForField(row)) is not None:
@@ -187,28 +195,28 @@ def _label(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def _muted(text: str) -> QtWidgets.QLabel:
+def _muted_label(text: str) -> QtWidgets.QLabel:
     label = QtWidgets.QLabel(text)
     label.setWordWrap(True)
     label.setEnabled(False)
     return label
 
 
-def _line(text: str) -> QtWidgets.QLineEdit:
+def _line_edit(text: str) -> QtWidgets.QLineEdit:
     line = QtWidgets.QLineEdit(text)
-    line.setPlaceholderText("the farm's own")
+    line.setPlaceholderText("the farm's default")
     palette = line.palette()
     muted = palette.color(QtGui.QPalette.ColorGroup.Disabled, QtGui.QPalette.ColorRole.Text)
-    palette.setColor(QtGui.QPalette.ColorRole.PlaceholderText, muted)  # else black on dark in some styles
+    palette.setColor(QtGui.QPalette.ColorRole.PlaceholderText, muted)  # some styles draw it black on dark
     line.setPalette(palette)
     return line
 
 
-def _spin(value: int | None, *, least: int, most: int, usual: str, unit: str) -> QtWidgets.QSpinBox:
-    """One below the least stands for what is usual."""
+def _spin(value: int | None, *, least: int, most: int, default: str, unit: str) -> QtWidgets.QSpinBox:
+    """Return a spin box for least..most. One below the least stands for None and shows the text `default`."""
     spin = QtWidgets.QSpinBox()
     spin.setRange(least - 1, most)
-    spin.setSpecialValueText(usual)
+    spin.setSpecialValueText(default)
     spin.setSuffix(unit)
     spin.setValue(least - 1 if value is None else value)
     return spin

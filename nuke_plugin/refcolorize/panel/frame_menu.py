@@ -1,21 +1,21 @@
-"""What can be done at a frame of the time line, as the menu of a right click."""
+"""The context menu of a frame on the time line."""
 
 from __future__ import annotations
 
 from ..host.qt import QtCore, QtWidgets
-from .view import Key
+from .view import Keyframe
 
 __all__ = ["FrameMenu"]
 
 
 class FrameMenu(QtWidgets.QMenu):
-    """Add a keyframe, or switch and remove the one that is there. Gone when it is closed."""
+    """Offers to add a keyframe, or to switch or remove the existing one. It is deleted when it closes."""
 
     key_added = QtCore.Signal(int)
     key_removed = QtCore.Signal(int)
     key_toggled = QtCore.Signal(int)
 
-    def __init__(self, frame: int, key: Key | None, parent: QtWidgets.QWidget) -> None:
+    def __init__(self, frame: int, key: Keyframe | None, parent: QtWidgets.QWidget) -> None:
         super().__init__(parent)
         self._frame = frame
         self.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -1,4 +1,4 @@
-"""A node as the panel shows it. Main thread only: everything here asks Nuke."""
+"""Read a node's state from Nuke for the panel. Main thread only."""
 
 from __future__ import annotations
 
@@ -9,27 +9,31 @@ import nuke
 
 from ..node import nodes
 from ..node.versions import Version
-from .view import Key, Node, Shot, VersionLine
+from .view import Keyframe, NodeState, ShotState, VersionRow
 
 _RANGE_SECONDS = 3.0
-_ranges: dict[str, tuple[float, tuple[int, int]]] = {}  # plate -> good until, frames
+_ranges: dict[str, tuple[float, tuple[int, int]]] = {}  # by the plate's name: expiry time, first and last frame
 
-__all__ = ["read_node", "selected", "toggle_key", "version_lines"]
-
-
-def selected() -> nuke.Node | None:
-    """The RefColorize node that is selected, where it is exactly one."""
-    found = [node for node in nuke.selectedNodes("Group") if nodes.is_refcolorize(node)]
-    return found[0] if len(found) == 1 else None
+__all__ = ["read_node", "selected_node", "toggle_key", "version_rows"]
 
 
-def read_node(node: nuke.Node) -> Node:
-    """The node as it is now."""
-    first, last = _range(node)
-    keys = tuple(Key(frame, used) for frame, used in nodes.all_keys(node).items())
-    return Node(
+def selected_node() -> nuke.Node | None:
+    """Return the selected RefColorize node; None unless exactly one is selected."""
+    selected = [node for node in nuke.selectedNodes("Group") if nodes.is_refcolorize(node)]
+    return selected[0] if len(selected) == 1 else None
+
+
+def read_node(node: nuke.Node) -> NodeState:
+    """Return the current state of a node.
+
+    Args:
+        node: A RefColorize node.
+    """
+    first, last = _frame_range(node)
+    keys = tuple(Keyframe(frame, used) for frame, used in nodes.all_keys(node).items())
+    return NodeState(
         name=node.fullName(),
-        shot=Shot(first, last, int(nuke.frame()), keys),
+        shot=ShotState(first, last, int(nuke.frame()), keys),
         status=node["status"].value(),
         job=node["job"].value(),
         version=node["version"].value(),
@@ -38,14 +42,14 @@ def read_node(node: nuke.Node) -> Node:
     )
 
 
-def _range(node: nuke.Node) -> tuple[int, int]:
-    """The frames to show: those asked for, else the plate's, else the script's."""
+def _frame_range(node: nuke.Node) -> tuple[int, int]:
+    """Return the first and last frame to show: the knob's range, else the plate's, else the script's."""
     text = node["frame_range"].value()
     if text.strip():
         try:
             frames = nuke.FrameRanges(text.replace(",", " ").split())
             return frames.minFrame(), frames.maxFrame()
-        except (RuntimeError, ValueError):  # not a range (yet): the artist may be typing
+        except (RuntimeError, ValueError):  # not a range: the artist may still be typing
             pass
     plate = node.input(0)
     if plate is not None:
@@ -55,44 +59,53 @@ def _range(node: nuke.Node) -> tuple[int, int]:
 
 
 def _plate_range(plate: nuke.Node) -> tuple[int, int]:
-    """The plate's frames. The panel asks several times a second, and Nuke looks at all that is above to answer."""
+    """Return the plate's first and last frame, cached: the panel reads them often, and Nuke checks all nodes above."""
     name, now = str(plate.fullName()), time.monotonic()
-    known = _ranges.get(name)
-    if known is None or now > known[0]:
-        _ranges.clear()  # of nodes that are gone, too
-        known = _ranges[name] = (now + _RANGE_SECONDS, (int(plate.firstFrame()), int(plate.lastFrame())))
-    return known[1]
+    cached = _ranges.get(name)
+    if cached is None or now > cached[0]:
+        _ranges.clear()  # also drops nodes that are gone
+        cached = _ranges[name] = (now + _RANGE_SECONDS, (int(plate.firstFrame()), int(plate.lastFrame())))
+    return cached[1]
 
 
 def toggle_key(node: nuke.Node, frame: int) -> None:
-    """Switch the key at a frame off, or on again."""
+    """Switch a key off, or on again; do nothing if there is none.
+
+    Args:
+        node: A RefColorize node.
+        frame: The key's frame.
+    """
     used = nodes.all_keys(node).get(frame)
     if used is not None:
         node["reference_keys"].setValueAt(int(not used), frame)
 
 
-def version_lines(node: nuke.Node) -> tuple[VersionLine, ...]:
-    """The node's versions, the newest first."""
-    now = node["version"].value()
-    found = sorted(nodes.versions(node), key=lambda version: -version.number)
-    return tuple(_line(version, used=now == version.name) for version in found)
+def version_rows(node: nuke.Node) -> tuple[VersionRow, ...]:
+    """Return a row for each of the node's versions, the newest first.
+
+    Args:
+        node: A RefColorize node.
+    """
+    shown = node["version"].value()
+    versions = sorted(nodes.versions(node), key=lambda version: -version.number)
+    return tuple(_version_row(version, used=shown == version.name) for version in versions)
 
 
-def _line(version: Version, *, used: bool) -> VersionLine:
-    sure = version.confidence().values()
-    return VersionLine(
+def _version_row(version: Version, *, used: bool) -> VersionRow:
+    confidence = version.confidence().values()
+    return VersionRow(
         version.number,
         version.frames,
-        _written(version.path),
+        _change_time(version.path),
         used=used,
         keys=version.keyframes(),
-        confidence=sum(sure) / len(sure) if sure else None,
+        confidence=sum(confidence) / len(confidence) if confidence else None,
         comment=version.comment(),
     )
 
 
-def _written(pattern: str) -> str:
-    """When the frames' folder last changed."""
+def _change_time(pattern: str) -> str:
+    """Return when the frames' folder last changed, as text; "" if it cannot be read."""
     try:
         changed = time.localtime(Path(pattern).parent.stat().st_mtime)
     except OSError:

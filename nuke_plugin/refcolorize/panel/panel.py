@@ -1,11 +1,11 @@
-"""The panel: references on a time line, the queue, versions, and the core, for one RefColorize node.
+"""The panel of one RefColorize node: references on a time line, the queue, the versions and the core.
 
-It looks at Nuke by a timer and at the core by a thread, both only while it is visible, so nothing is left behind when
-it is closed, and a script without a node, or a machine without a core, is something it shows.
+A timer reads the node and a thread polls the core, both only while the panel is visible, so a closed panel leaves
+nothing running. The panel also shows a script without a node and a machine without a core.
 
-Here and in the other widgets signals lead to signals and methods only, which Qt does not keep alive. A function made on
-the spot would hold its widget: then a child that Qt deletes may be the last to hold its parent, whose end deletes the
-child a second time, and Nuke is gone.
+In all widgets, signals are connected only to signals and bound methods, which Qt does not keep alive. A lambda would
+hold a reference to its widget. A child that Qt deletes could then hold the last reference to its parent; deleting the
+parent deletes the child a second time, and Nuke crashes.
 """
 
 from __future__ import annotations
@@ -26,121 +26,123 @@ from ..host.qt import QtCore, QtGui, QtWidgets
 from ..jobs.progress import confidence_curve
 from ..node import nodes
 from ..node.thumbnails import render
-from .node_view import read_node, selected, toggle_key, version_lines
+from .node_view import read_node, selected_node, toggle_key, version_rows
 from .panel_face import PanelFace
-from .view import Node, Snapshot, core_status, queue_rows, suggestions, warning_text
-from .watch import CoreLink, News, Page, Picture
+from .view import NodeState, Snapshot, core_status, queue_rows, suggestions, warning_text
+from .watch import CoreLink, Page, Picture, Update
 
 __all__ = ["Panel"]
 
-_LOOK_MILLISECONDS = 300
+_REFRESH_MILLISECONDS = 300
 _SEARCH_SECONDS = 3.0
-_LISTEN_MILLISECONDS = 50
+_UPDATE_MILLISECONDS = 50
 
 
 class Panel(PanelFace):
-    """Dockable in Nuke; constructed without arguments by `registerWidgetAsPanel`."""
+    """The dockable panel. `registerWidgetAsPanel` constructs it without arguments."""
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self._node: Node | None = None
-        self._search_at = 0.0  # when a script without a node is searched for one again
+        self._node: NodeState | None = None
+        self._search_at = 0.0  # the earliest time to search a script without a node again
         self._selected = ""
         self._snapshot = Snapshot()
-        self._refusal = ""
-        self._versions_at: tuple[object, ...] = ()
+        self._error = ""
+        self._versions_state: tuple[object, ...] = ()
         self._pictures: dict[str, dict[int, QtGui.QImage]] = {}
         self._link = CoreLink()
-        self._looking, self._listening = QtCore.QTimer(self), QtCore.QTimer(self)
-        self._looking.setInterval(_LOOK_MILLISECONDS)
-        self._listening.setInterval(_LISTEN_MILLISECONDS)
+        self._refresh_timer, self._update_timer = QtCore.QTimer(self), QtCore.QTimer(self)
+        self._refresh_timer.setInterval(_REFRESH_MILLISECONDS)
+        self._update_timer.setInterval(_UPDATE_MILLISECONDS)
         self._connect()
         self._show_node(None)
 
     def __del__(self) -> None:
-        """Python may collect garbage in any thread, and whoever opened the panel may have left it among some.
+        """Delete the Qt widget in the main thread: Python's garbage collector may run in any thread.
 
-        The wrapper then lives on until the main thread has deleted what Qt knows; the rest may end anywhere.
+        The Python wrapper stays alive until the main thread has deleted the widget.
         """
         if threading.current_thread() is not threading.main_thread():
             nuke.executeInMainThread(_delete, (self,))
 
-    # ---- what it is told
+    # ---- signals and events
 
     def _connect(self) -> None:
-        self.destroyed.connect(self._link.rest)  # where Nuke deletes a panel without hiding it
-        self._looking.timeout.connect(self._look)
-        self._listening.timeout.connect(self._listen)
+        self.destroyed.connect(self._link.stop)  # Nuke may delete a panel without hiding it
+        self._refresh_timer.timeout.connect(self._refresh)
+        self._update_timer.timeout.connect(self._take_updates)
         self.nodes.opened.connect(self._list_nodes)
-        self.nodes.activated.connect(self._choose_from_list)
-        self.create_node.clicked.connect(self._create)
+        self.nodes.activated.connect(self._show_listed_node)
+        self.create_node.clicked.connect(self._create_node)
         self.colorize.clicked.connect(self._colorize)
         self.references.frame_chosen.connect(self._go_to)
         self.references.key_added.connect(self._add_key)
         self.references.key_removed.connect(self._remove_key)
         self.references.key_toggled.connect(self._toggle_key)
-        self.references.pictures_wanted.connect(self._render_pictures)
-        self.references.weakest_wanted.connect(self._go_to_weakest)
+        self.references.pictures_requested.connect(self._render_pictures)
+        self.references.weakest_requested.connect(self._go_to_weakest)
         self.versions.used.connect(self._use_version)
         self.versions.commented.connect(self._comment_version)
-        self.versions.clean_up_wanted.connect(self._clean_up)
+        self.versions.clean_up_requested.connect(self._clean_up)
         self.queue.cancelled.connect(self._cancel_job)
         self.core.started.connect(self._start_core)
         self.core.stopped.connect(self._stop_core)
-        self.core.log_wanted.connect(self._show_log)
-        self.core.page_wanted.connect(self._open_page)
+        self.core.log_requested.connect(self._show_log)
+        self.core.page_requested.connect(self._open_page)
 
     def showEvent(self, event: QtGui.QShowEvent) -> None:  # noqa: N802
+        """Start to refresh the node and to watch the core."""
         super().showEvent(event)
         self._selected = ""
-        self._look()
-        self._looking.start()
-        self._listening.start()
+        self._refresh()
+        self._refresh_timer.start()
+        self._update_timer.start()
 
     def hideEvent(self, event: QtGui.QHideEvent) -> None:  # noqa: N802
-        self._looking.stop()
-        self._listening.stop()
-        self._link.rest()
+        """Stop refreshing the node and watching the core."""
+        self._refresh_timer.stop()
+        self._update_timer.stop()
+        self._link.stop()
         super().hideEvent(event)
 
     # ---- the node
 
-    def _look(self) -> None:
-        """Show the node as it is now: one newly selected, else the one shown before, else any there is."""
+    def _refresh(self) -> None:
+        """Show the current state of a node: the newly selected one, else the one shown before, else the first one."""
         if is_rendering():
-            return  # the timer looks again
-        chosen = selected()
-        name = chosen.fullName() if chosen is not None else ""
+            return  # the timer tries again
+        selected = selected_node()
+        name = selected.fullName() if selected is not None else ""
         if name == self._selected:
-            chosen = None
+            selected = None
         self._selected = name
-        node = chosen or self._present() or self._any_node()
+        node = selected or self._shown_node() or self._first_node()
         self._show_node(read_node(node) if node is not None else None)
 
-    def _present(self) -> nuke.Node | None:
-        """The node that is shown, where the script still has it."""
+    def _shown_node(self) -> nuke.Node | None:
+        """Return the node that is shown; None if the script no longer has it."""
         node = nuke.toNode(self._node.name) if self._node is not None else None
         return node if node is not None and nodes.is_refcolorize(node) else None
 
-    def _any_node(self) -> nuke.Node | None:
-        """The script's first node. All groups are searched, so a script without one is not searched at every look."""
+    def _first_node(self) -> nuke.Node | None:
+        """Return the script's first node. A search visits all groups, so it is not repeated at every refresh."""
         if time.monotonic() < self._search_at:
             return None
-        found = next(iter(nodes.all_nodes()), None)
-        self._search_at = 0.0 if found is not None else time.monotonic() + _SEARCH_SECONDS
-        return found
+        node = next(iter(nodes.all_nodes()), None)
+        self._search_at = 0.0 if node is not None else time.monotonic() + _SEARCH_SECONDS
+        return node
 
-    def _show_node(self, node: Node | None) -> None:
-        before, self._node = self._node, node
-        self._for_node.setVisible(node is not None)
-        self._for_none.setVisible(node is None)
+    def _show_node(self, node: NodeState | None) -> None:
+        previous, self._node = self._node, node
+        self._node_section.setVisible(node is not None)
+        self._empty_section.setVisible(node is None)
         self._versions.setVisible(node is not None)
         name = node.name if node else ""
-        if name != (before.name if before else ""):
+        if name != (previous.name if previous else ""):
             self._list_nodes()
             self.references.show_pictures(self._pictures.get(name, {}))
         if self.isVisible():
-            self._link.follow(node.job if node else "")
+            self._link.watch(node.job if node else "")
         if node is not None:
             self.references.show_node(node)
             self.status.setText(node.status)
@@ -153,30 +155,30 @@ class Panel(PanelFace):
         self.nodes.addItems(names)
         self.nodes.setCurrentIndex(names.index(self._node.name) if self._node and self._node.name in names else -1)
 
-    def _choose_from_list(self, place: int) -> None:
-        node = nuke.toNode(self.nodes.itemText(place))
+    def _show_listed_node(self, index: int) -> None:
+        node = nuke.toNode(self.nodes.itemText(index))
         if node is not None:
             self._show_node(read_node(node))
 
     def _change(self, name: str, action: Callable[[nuke.Node], object]) -> None:
-        """Something the artist does to the node, as one step of undo of that name, once Nuke renders nothing."""
-        when_idle(_of(self, lambda panel: panel._change_now(name, action)))
+        """Change the node in one undo step of this name, as soon as Nuke is not rendering."""
+        when_idle(_weak_action(self, lambda panel: panel._change_now(name, action)))
 
     def _change_now(self, name: str, action: Callable[[nuke.Node], object]) -> None:
-        node = self._present()
-        self._refusal = ""
+        node = self._shown_node()
+        self._error = ""
         if node is not None:
             try:
                 with nuke.Undo():
                     nuke.Undo.name(name)
                     action(node)
             except RefColorizeError as error:
-                self._refuse(str(error))
-        self._look()
+                self._show_error(str(error))
+        self._refresh()
 
     def _go_to(self, frame: int) -> None:
         nuke.frame(frame)
-        self._look()
+        self._refresh()
 
     def _add_key(self, frame: int) -> None:
         def add(node: nuke.Node) -> None:
@@ -195,51 +197,51 @@ class Panel(PanelFace):
         self._change(f"Use v{number:03d}", lambda node: nodes.use_version(node, number))
 
     def _comment_version(self, number: int, comment: str) -> None:
-        self._versions_at = ()
+        self._versions_state = ()
         self._change("Comment", lambda node: nodes.comment_version(node, number, comment))
 
     def _clean_up(self) -> None:
         from ..node import cleaning
 
-        self._versions_at = ()
-        self._do(cleaning.clean_up)
+        self._versions_state = ()
+        self._run_action(cleaning.clean_up)
 
     def _go_to_weakest(self) -> None:
         from ..node import shown_version
 
-        self._do(shown_version.go_to_weakest)
+        self._run_action(shown_version.go_to_weakest)
 
-    def _do(self, action: Callable[[nuke.Node], object]) -> None:
-        """Something that the artist asks of the node and that is no step of undo."""
-        node = self._present()
-        self._refusal = ""
+    def _run_action(self, action: Callable[[nuke.Node], object]) -> None:
+        """Run an action of the node that needs no undo step."""
+        node = self._shown_node()
+        self._error = ""
         if node is not None:
             try:
                 action(node)
             except RefColorizeError as error:
-                self._refuse(str(error))
-        self._look()
+                self._show_error(str(error))
+        self._refresh()
 
-    def _create(self) -> None:
+    def _create_node(self) -> None:
         with nuke.Undo():
             nuke.Undo.name("Create RefColorize")
             nodes.create()
-        self._look()
+        self._refresh()
 
     def _colorize(self) -> None:
-        node = self._present()
+        node = self._shown_node()
         if node is not None:
             cast("nuke.PyScript_Knob", node["colorize"]).execute()
-        self._look()
+        self._refresh()
 
     # ---- the pictures
 
     def _render_pictures(self) -> None:
-        busy = _of(self, lambda panel, error: panel._refuse(str(error)))
-        when_idle(_of(self, lambda panel: panel._render_pictures_now()), give_up=busy)
+        show_error = _weak_action(self, lambda panel, error: panel._show_error(str(error)))
+        when_idle(_weak_action(self, lambda panel: panel._render_pictures_now()), give_up=show_error)
 
     def _render_pictures_now(self) -> None:
-        node = self._present()
+        node = self._shown_node()
         if node is None or self._node is None:
             return
         try:
@@ -247,36 +249,36 @@ class Panel(PanelFace):
         except Busy:
             raise
         except RefColorizeError as error:
-            self._refuse(str(error))
+            self._show_error(str(error))
         else:
-            self._keep_pictures(pictures)
+            self._add_pictures(pictures)
 
     def _take_picture(self, picture: Picture) -> None:
         if self._node is not None and self._node.job == picture.job:
-            self._keep_pictures({picture.frame: picture.data})
+            self._add_pictures({picture.frame: picture.data})
 
-    def _keep_pictures(self, pictures: Mapping[int, bytes]) -> None:
+    def _add_pictures(self, pictures: Mapping[int, bytes]) -> None:
         if self._node is not None:
-            own = self._pictures.setdefault(self._node.name, {})
-            own.update({frame: QtGui.QImage.fromData(data) for frame, data in pictures.items()})
-            self.references.show_pictures(own)
+            images = self._pictures.setdefault(self._node.name, {})
+            images.update({frame: QtGui.QImage.fromData(data) for frame, data in pictures.items()})
+            self.references.show_pictures(images)
 
     # ---- the core
 
-    def _listen(self) -> None:
-        """Take what the threads have found."""
-        for news in self._link.news():
-            self._take(news)
+    def _take_updates(self) -> None:
+        """Show what the threads have received from the core."""
+        for update in self._link.updates():
+            self._take_update(update)
 
-    def _take(self, news: News) -> None:
-        if isinstance(news, Snapshot):
-            self._show_snapshot(news)
-        elif isinstance(news, Picture):
-            self._take_picture(news)
-        elif isinstance(news, Page):
-            QtGui.QDesktopServices.openUrl(QtCore.QUrl(news.link))
+    def _take_update(self, update: Update) -> None:
+        if isinstance(update, Snapshot):
+            self._show_snapshot(update)
+        elif isinstance(update, Picture):
+            self._take_picture(update)
+        elif isinstance(update, Page):
+            QtGui.QDesktopServices.openUrl(QtCore.QUrl(update.link))
         else:
-            self._refuse(news.words)
+            self._show_error(update.message)
 
     def _show_snapshot(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
@@ -284,7 +286,7 @@ class Panel(PanelFace):
         self._show_job()
 
     def _show_job(self) -> None:
-        """What the core says of the node's job, and of the others."""
+        """Show the queue, and the confidence, versions and warnings of the node's job."""
         snapshot, node = self._snapshot, self._node
         job = node.job if node else ""
         own = snapshot if snapshot.job == job else Snapshot(job)
@@ -292,71 +294,71 @@ class Panel(PanelFace):
         if node is not None:
             self.references.show_confidence(confidence_curve(own.frames), suggestions(own.frames, node.shot.keys))
             self._show_versions(node, own)
-        note = "\n".join(line for line in (self._refusal, warning_text(own)) if line)
+        note = "\n".join(line for line in (self._error, warning_text(own)) if line)
         self.note.setText(note)
         self.note.setVisible(bool(note))
 
-    def _show_versions(self, node: Node, own: Snapshot) -> None:
-        """Looked up on disk when something has changed, ten times while a job runs, and not with every look."""
-        job = own.own()
+    def _show_versions(self, node: NodeState, own: Snapshot) -> None:
+        """Read the versions from disk if something has changed: ten times during a job, and not at every refresh."""
+        job = own.own_job()
         tenths = 10 * job["done"] // max(1, job["total"]) if job else 0
-        now = (node.name, node.job, node.version, job["state"] if job else "", tenths)
-        present = self._present()
-        if now != self._versions_at and present is not None:
-            self._versions_at = now
-            self.versions.show_versions(version_lines(present), node=node.name)
+        state = (node.name, node.job, node.version, job["state"] if job else "", tenths)
+        shown = self._shown_node()
+        if state != self._versions_state and shown is not None:
+            self._versions_state = state
+            self.versions.show_versions(version_rows(shown), node=node.name)
 
     def _cancel_job(self, job: str) -> None:
-        self._refusal = ""
+        self._error = ""
         self._link.cancel(job)
 
     def _start_core(self) -> None:
-        self._refusal = ""
+        self._error = ""
         self.core.show_busy("Starting the core. This takes some seconds.")
         self._link.start_core()
 
     def _stop_core(self) -> None:
-        self._refusal = ""
+        self._error = ""
         self.core.show_busy("Stopping the core")
         self._link.stop_core()
 
     def _open_page(self) -> None:
-        self._refusal = ""
+        self._error = ""
         self._link.open_page()
 
     def _show_log(self) -> None:
         log = server.log_file()
         if not log.is_file():
-            self._refuse(f"There is no log yet at {log}. Start the core first.")
+            self._show_error(f"There is no log yet at {log}. Start the core first.")
         elif not QtGui.QDesktopServices.openUrl(QtCore.QUrl.fromLocalFile(str(log))):
-            self._refuse(f"Nothing on this machine opens {log}. It is a text file.")
+            self._show_error(f"This machine has no program that opens {log}. Open it in a text editor.")
 
-    def _refuse(self, why: str) -> None:
-        """Say why what was asked for did not happen, until something else is asked for."""
-        self._refusal = why
+    def _show_error(self, message: str) -> None:
+        """Show why an action failed. The message stays until the next action."""
+        self._error = message
         self._show_job()
 
 
-def _of(panel: Panel, action: Callable[..., object]) -> Callable[..., None]:
-    """An action on a panel, which waits without holding it, and is nothing once the panel is gone."""
-    known = weakref.ref(panel)
+def _weak_action(panel: Panel, action: Callable[..., object]) -> Callable[..., None]:
+    """Return a function that runs an action on a panel, but does not keep the panel alive and skips a deleted one."""
+    reference = weakref.ref(panel)
 
-    def act(*args: object) -> None:
-        found = known()
-        if found is not None and _is_there(found):
-            action(found, *args)
+    def run(*args: object) -> None:
+        target = reference()
+        if target is not None and _is_alive(target):
+            action(target, *args)
 
-    return act
+    return run
 
 
-def _is_there(panel: Panel) -> bool:
+def _is_alive(panel: Panel) -> bool:
     try:
         panel.isVisible()
-    except RuntimeError:  # what PySide raises where Nuke has deleted it
+    except RuntimeError:  # PySide raises it if Nuke has deleted the panel
         return False
     return True
 
 
 def _delete(panel: Panel) -> None:
-    with suppress(RuntimeError):  # what PySide raises where Nuke has deleted it
+    with suppress(RuntimeError):  # PySide raises it if Nuke has deleted the panel
         panel.deleteLater()

@@ -1,4 +1,4 @@
-"""How the panel is laid out: one column where it is narrow, the lower half in two where it is wide."""
+"""The panel's widgets and layout: one column if the panel is narrow; in a wide one, the lower half has two columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WIDE = 760
 
 
 class PanelFace(QtWidgets.QWidget):
-    """The panel's widgets and their places; what they do is the panel's."""
+    """The panel's widgets and their layout, without any behaviour; `Panel` adds that."""
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -25,11 +25,11 @@ class PanelFace(QtWidgets.QWidget):
 
     def _make_widgets(self) -> None:
         self.nodes = NodeCombo()
-        self.nodes.setToolTip("The RefColorize node that is shown. Selecting one in the node graph shows it too.")
+        self.nodes.setToolTip("The RefColorize node that the panel shows. You can also select one in the node graph.")
         self.nodes.setAccessibleName("RefColorize node")
         self.status = ElidedLabel()
         self.colorize = QtWidgets.QPushButton("Colorize")
-        self.colorize.setToolTip("Colour the shot from its keyframes, as the button on the node does.")
+        self.colorize.setToolTip("Colour the shot from its keyframes, like the button on the node.")
         self.note = QtWidgets.QLabel()
         self.note.setWordWrap(True)
         self.note.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -46,19 +46,19 @@ class PanelFace(QtWidgets.QWidget):
         head.addWidget(self.nodes)
         head.addWidget(self.status, 1)
         head.addWidget(self.colorize)
-        self._for_node = QtWidgets.QWidget()
-        of_node = _column(self._for_node)
-        of_node.addLayout(head)
-        of_node.addWidget(self.references)
-        self._for_none = QtWidgets.QWidget()
-        of_none = _column(self._for_none)
-        of_none.addWidget(self.empty)
-        of_none.addWidget(self.create_node, 0, QtCore.Qt.AlignmentFlag.AlignLeft)
+        self._node_section = QtWidgets.QWidget()
+        node_column = _column(self._node_section)
+        node_column.addLayout(head)
+        node_column.addWidget(self.references)
+        self._empty_section = QtWidgets.QWidget()
+        empty_column = _column(self._empty_section)
+        empty_column.addWidget(self.empty)
+        empty_column.addWidget(self.create_node, 0, QtCore.Qt.AlignmentFlag.AlignLeft)
         page = QtWidgets.QWidget()
         inside = _column(page)
         inside.setContentsMargins(8, 8, 8, 8)
         inside.setSpacing(10)
-        for widget in (self._for_none, self._for_node, self.note):
+        for widget in (self._empty_section, self._node_section, self.note):
             inside.addWidget(widget)
         inside.addLayout(self._lay_out_lower())
         inside.addStretch(1)
@@ -70,7 +70,7 @@ class PanelFace(QtWidgets.QWidget):
         _column(self).addWidget(scroll)
 
     def _lay_out_lower(self) -> QtWidgets.QBoxLayout:
-        """Queue, versions and core: two columns, which stand one above the other where the panel is narrow."""
+        """Return the layout of queue, versions and core: two columns, one above the other if the panel is narrow."""
         left, right = _column(None), _column(None)
         for column in (left, right):
             column.setSpacing(12)
@@ -87,20 +87,23 @@ class PanelFace(QtWidgets.QWidget):
         return self._lower
 
     def resizeEvent(self, event: QtGui.QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        """Arrange the lower half for the new width."""
         direction = QtWidgets.QBoxLayout.Direction
         self._lower.setDirection(direction.LeftToRight if self.width() >= _WIDE else direction.TopToBottom)
         super().resizeEvent(event)
 
     def sizeHint(self) -> QtCore.QSize:  # noqa: N802
+        """Return the preferred size."""
         return QtCore.QSize(460, 620)
 
 
 class NodeCombo(QtWidgets.QComboBox):
-    """Says when its list is opened, so that the list is made when it is looked at and not all the time."""
+    """A combo box that signals when its list opens, so that the list is updated only then."""
 
     opened = QtCore.Signal()
 
     def showPopup(self) -> None:  # noqa: N802
+        """Emit `opened`, then show the list."""
         self.opened.emit()
         super().showPopup()
 
@@ -113,7 +116,7 @@ def _column(owner: QtWidgets.QWidget | None) -> QtWidgets.QVBoxLayout:
 
 
 def _section(title: str, content: QtWidgets.QWidget) -> QtWidgets.QWidget:
-    """A title with a line beside it, and what it stands for."""
+    """Return a widget with a title, a rule to its right, and the content below."""
     section = QtWidgets.QWidget()
     heading = QtWidgets.QLabel(title)
     font = heading.font()

@@ -1,16 +1,23 @@
-"""Where things stand on the time line, in pixels. Pure functions, no Qt."""
+"""Layout calculations in pixels, for the time line and for wrapped rows. Pure functions; does not import Qt."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Scale", "frame_labels", "spread", "wrapped"]
+__all__ = ["Scale", "frame_labels", "spread_boxes", "wrap_boxes"]
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Frames first..last on left..left+width; a frame's own place is the middle of its share."""
+    """The mapping between frames and pixels. Each frame covers an equal part of the width.
+
+    Attributes:
+        first: The first frame.
+        last: The last frame, included.
+        left: The left edge of the first frame, in pixels.
+        width: Of all frames together, in pixels.
+    """
 
     first: int
     last: int
@@ -18,24 +25,40 @@ class Scale:
     width: float
 
     @property
-    def step(self) -> float:
-        """Pixels a frame takes."""
+    def frame_width(self) -> float:
+        """Return the width of one frame in pixels."""
         return self.width / (self.last - self.first + 1)
 
     def x(self, frame: int) -> float:
-        """The middle of a frame, held inside the range."""
-        held = min(max(frame, self.first), self.last)
-        return self.left + (held - self.first + 0.5) * self.step
+        """Return the position of a frame's middle, in pixels.
+
+        Args:
+            frame: Any frame; it is clamped to first..last.
+        """
+        clamped = min(max(frame, self.first), self.last)
+        return self.left + (clamped - self.first + 0.5) * self.frame_width
 
     def frame(self, x: float) -> int:
-        """The frame at a place, held inside the range."""
-        return min(max(self.first + int((x - self.left) // self.step), self.first), self.last)
+        """Return the frame at a position, clamped to first..last.
+
+        Args:
+            x: The position in pixels.
+        """
+        return min(max(self.first + int((x - self.left) // self.frame_width), self.first), self.last)
 
 
-def spread(centers: Sequence[float], *, width: float, gap: float, left: float, right: float) -> list[float]:
-    """Left edges of boxes that stand as near to their centers as they can, in order, apart by `gap`, in left..right.
+def spread_boxes(centers: Sequence[float], *, width: float, gap: float, left: float, right: float) -> list[float]:
+    """Place boxes in order, as close to their centers as possible, without overlap. If they do not fit, overlap evenly.
 
-    centers: rising. Where the boxes do not fit, they overlap evenly.
+    Args:
+        centers: The preferred centers, in ascending order.
+        width: Of each box.
+        gap: The minimum distance between boxes.
+        left: The left limit.
+        right: The right limit.
+
+    Returns:
+        The left edge of each box. All lengths are in pixels.
     """
     count = len(centers)
     if count * (width + gap) - gap > right - left:
@@ -54,20 +77,34 @@ def spread(centers: Sequence[float], *, width: float, gap: float, left: float, r
 
 
 def frame_labels(scale: Scale, *, width: float) -> list[int]:
-    """The frames whose numbers are written below the line: the ends, and round ones between, each `width` apart."""
+    """Return the frames to label on the ruler: the first, the last and round numbers between them.
+
+    Args:
+        scale: The scale of the time line.
+        width: The minimum distance between labels, in pixels.
+    """
     span = scale.last - scale.first
-    steps = (base * 10**power for power in range(7) for base in (1, 2, 5))
-    step = next((step for step in steps if step * scale.step >= width), span + 1)
-    round_ones = range(-(-scale.first // step) * step, scale.last + 1, step)
+    intervals = (base * 10**power for power in range(7) for base in (1, 2, 5))
+    interval = next((interval for interval in intervals if interval * scale.frame_width >= width), span + 1)
+    round_frames = range(-(-scale.first // interval) * interval, scale.last + 1, interval)
     ends = sorted({scale.first, scale.last})
     if len(ends) == 2 and scale.x(scale.last) - scale.x(scale.first) < width:
         ends = ends[:1]
-    between = [frame for frame in round_ones if all(abs(scale.x(frame) - scale.x(end)) >= width for end in ends)]
+    between = [frame for frame in round_frames if all(abs(scale.x(frame) - scale.x(end)) >= width for end in ends)]
     return sorted({*ends, *between})
 
 
-def wrapped(widths: Sequence[int], *, gap: int, room: int) -> list[list[tuple[int, int]]]:
-    """Boxes in rows of at most `room`, as (place in `widths`, left edge); a box that is wider has a row of its own."""
+def wrap_boxes(widths: Sequence[int], *, gap: int, room: int) -> list[list[tuple[int, int]]]:
+    """Arrange boxes in rows. A box that is wider than a row gets a row of its own.
+
+    Args:
+        widths: The width of each box.
+        gap: The distance between boxes.
+        room: The width of a row.
+
+    Returns:
+        For each row, the index and the left edge of each box. All lengths are in pixels.
+    """
     rows: list[list[tuple[int, int]]] = []
     left = 0
     for index, width in enumerate(widths):

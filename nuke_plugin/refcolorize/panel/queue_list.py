@@ -1,4 +1,4 @@
-"""The core's jobs: what runs, what waits, what ended last; each with a bar, its state in words, and cancel."""
+"""The list of the core's jobs: running, queued and recently ended ones, each with a progress bar and Cancel."""
 
 from __future__ import annotations
 
@@ -6,54 +6,66 @@ from collections.abc import Sequence
 
 from ..host.qt import QtCore, QtWidgets
 from .elided import ElidedLabel
-from .view import Row
+from .view import JobRow
 
 __all__ = ["QueueList"]
 
-_STEPS = 1000
+_BAR_RANGE = 1000
 
 
 class QueueList(QtWidgets.QWidget):
-    """Shows rows; a row stays the same widget as long as its job is shown, so that the focus stays where it is."""
+    """Shows rows of jobs. A job keeps its widget as long as it is shown, and with it the keyboard focus."""
 
     cancelled = QtCore.Signal(str)
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self._jobs: dict[str, _Job] = {}
+        self._jobs: dict[str, _JobWidget] = {}
         self._layout = QtWidgets.QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
-        self._empty = QtWidgets.QLabel("No jobs. Colorize puts one here.")
+        self._empty = QtWidgets.QLabel("No jobs. Press Colorize to start one.")
         self._empty.setWordWrap(True)
         self._empty.setEnabled(False)
         self._layout.addWidget(self._empty)
 
-    def show_rows(self, rows: Sequence[Row]) -> None:
-        """The queue as it is now."""
-        for gone in self._jobs.keys() - {row.id for row in rows}:
-            self._jobs.pop(gone).deleteLater()
-        for place, row in enumerate(rows):
+    def show_rows(self, rows: Sequence[JobRow]) -> None:
+        """Show the current queue.
+
+        Args:
+            rows: The jobs, from top to bottom.
+        """
+        for removed in self._jobs.keys() - {row.id for row in rows}:
+            self._jobs.pop(removed).deleteLater()
+        for index, row in enumerate(rows):
             if row.id not in self._jobs:
-                self._jobs[row.id] = _Job(row.id)
+                self._jobs[row.id] = _JobWidget(row.id)
                 self._jobs[row.id].cancelled.connect(self.cancelled)
             job = self._jobs[row.id]
             job.show_row(row)
-            if self._layout.indexOf(job) != place:
-                self._layout.insertWidget(place, job)
+            if self._layout.indexOf(job) != index:
+                self._layout.insertWidget(index, job)
         self._empty.setVisible(not rows)
 
     def bar(self, job: str) -> QtWidgets.QProgressBar:
-        """The bar of a job that is shown."""
+        """Return the progress bar of a job.
+
+        Args:
+            job: The id of a job that is shown.
+        """
         return self._jobs[job].bar
 
     def cancel_button(self, job: str) -> QtWidgets.QToolButton:
-        """The button that cancels a job that is shown."""
+        """Return the Cancel button of a job.
+
+        Args:
+            job: The id of a job that is shown.
+        """
         return self._jobs[job].cancel
 
 
-class _Job(QtWidgets.QWidget):
-    """One job in a line: name, bar with words, cancel."""
+class _JobWidget(QtWidgets.QWidget):
+    """One line of the list: title, progress bar with the state, Cancel."""
 
     cancelled = QtCore.Signal(str)
 
@@ -65,7 +77,7 @@ class _Job(QtWidgets.QWidget):
         layout.setSpacing(6)
         self._title = ElidedLabel()
         self.bar = QtWidgets.QProgressBar()
-        self.bar.setRange(0, _STEPS)
+        self.bar.setRange(0, _BAR_RANGE)
         self.bar.setMaximumHeight(18)
         self.bar.setAlignment(QtCore.Qt.AlignmentFlag.AlignCenter)
         self.cancel = QtWidgets.QToolButton()
@@ -82,17 +94,17 @@ class _Job(QtWidgets.QWidget):
     def _cancel(self) -> None:
         self.cancelled.emit(self._job)
 
-    def show_row(self, row: Row) -> None:
-        """The job as it is now."""
+    def show_row(self, row: JobRow) -> None:
+        """Show the current state of the job."""
         font = self._title.font()
         font.setBold(row.own)
         self._title.setFont(font)
         self._title.setText(row.title)
         self._title.setEnabled(row.live)
-        self.setToolTip(f"{row.title}: {row.state}\n{row.tip}")
-        self.bar.setValue(round(row.share * _STEPS) if row.live else 0)
+        self.setToolTip(f"{row.title}: {row.state}\n{row.tooltip}")
+        self.bar.setValue(round(row.progress * _BAR_RANGE) if row.live else 0)
         self.bar.setFormat(row.state.replace("%", "%%"))
         self.bar.setEnabled(row.live)
         self.bar.setAccessibleName(f"{row.title}: {row.state}")
         self.cancel.setVisible(row.live)
-        self.cancel.setToolTip(f"Stop {row.title} after the frame in hand. What is written stays.")
+        self.cancel.setToolTip(f"Stop {row.title} after the current frame. Finished frames are kept.")

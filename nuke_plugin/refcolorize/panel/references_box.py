@@ -1,4 +1,4 @@
-"""The references of a shot: the time line, what can be done at the play head, and where a keyframe helps most."""
+"""The references of a shot: the time line, the buttons for keyframes, and suggestions for the next keyframe."""
 
 from __future__ import annotations
 
@@ -7,44 +7,44 @@ from collections.abc import Mapping, Sequence
 from ..host.qt import QtCore, QtGui, QtWidgets
 from .buttons import make_button
 from .timeline import TimeLine
-from .view import Node, Shot, hint_text
+from .view import NodeState, ShotState, hint_text
 from .wrap_row import WrapRow
 
 __all__ = ["ReferencesBox"]
 
 
 class ReferencesBox(QtWidgets.QWidget):
-    """Shows a node's references. What the artist asks for comes out as signals, with the frame."""
+    """Shows a node's references. The artist's actions are emitted as signals, with the frame."""
 
     frame_chosen = QtCore.Signal(int)
     key_added = QtCore.Signal(int)
     key_removed = QtCore.Signal(int)
     key_toggled = QtCore.Signal(int)
-    pictures_wanted = QtCore.Signal()
-    weakest_wanted = QtCore.Signal()
+    pictures_requested = QtCore.Signal()
+    weakest_requested = QtCore.Signal()
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self._shot = Shot(1, 1, 1)
+        self._shot = ShotState(1, 1, 1)
         self.line = TimeLine()
         self.line.frame_chosen.connect(self.frame_chosen)
         self.line.key_added.connect(self.key_added)
         self.line.key_removed.connect(self.key_removed)
         self.line.key_toggled.connect(self.key_toggled)
-        self.add = make_button("", "Make the current frame a reference.")
+        self.add = make_button("", "Use the reference at the current frame.")
         self.remove = make_button("Remove", "Remove the keyframe at the current frame.")
-        self.toggle = make_button("Switch off", "Leave this keyframe out of the next Colorize, or take it in again.")
-        self.before = make_button("◀", "Go to the keyframe before.")
+        self.toggle = make_button("Switch off", "Leave this keyframe out of the next Colorize, or use it again.")
+        self.before = make_button("◀", "Go to the previous keyframe.")
         self.after = make_button("▶", "Go to the next keyframe.")
-        self.weakest = make_button("Weakest", "Go to the frame of the shown version whose colour is least certain.")
-        self.pictures = make_button("", "Render the pictures of all keyframes anew.")
+        self.weakest = make_button("Weakest", "Go to the frame of the shown version with the lowest confidence.")
+        self.pictures = make_button("", "Render the thumbnails of all keyframes again.")
         self.pictures.setIcon(self.style().standardIcon(QtWidgets.QStyle.StandardPixmap.SP_BrowserReload))
-        self.pictures.setAccessibleName("Render the pictures of all keyframes")
+        self.pictures.setAccessibleName("Render the thumbnails of all keyframes")
         self._hint = QtWidgets.QLabel()
         self._hint.setWordWrap(True)
-        self._suggested = WrapRow()
-        self._suggestions: tuple[_Suggestion, ...] = ()
-        self._frames: tuple[int, ...] = ()
+        self._suggestion_row = WrapRow()
+        self._suggestions: tuple[_SuggestionButton, ...] = ()
+        self._suggested_frames: tuple[int, ...] = ()
         self._connect()
         self._lay_out()
 
@@ -53,36 +53,40 @@ class ReferencesBox(QtWidgets.QWidget):
         self.remove.clicked.connect(self._remove)
         self.toggle.clicked.connect(self._toggle)
         self.before.clicked.connect(self._jump_back)
-        self.after.clicked.connect(self._jump_on)
-        self.pictures.clicked.connect(self.pictures_wanted)
-        self.weakest.clicked.connect(self.weakest_wanted)
+        self.after.clicked.connect(self._jump_forward)
+        self.pictures.clicked.connect(self.pictures_requested)
+        self.weakest.clicked.connect(self.weakest_requested)
 
     def _lay_out(self) -> None:
-        for button, widest in (
+        for button, longest_text in (
             (self.add, "Add keyframe at 10000"),
             (self.remove, "Remove"),
             (self.toggle, "Switch off"),
             (self.weakest, "Weakest"),
         ):
-            button.setFixedWidth(button.fontMetrics().horizontalAdvance(widest) + 14)
+            button.setFixedWidth(button.fontMetrics().horizontalAdvance(longest_text) + 14)
         for small in (self.before, self.after, self.pictures):
             small.setFixedWidth(26)
         actions = WrapRow()
         actions.add(self.before, self.after, self.add, self.remove, self.toggle, self.weakest, self.pictures)
         label = QtWidgets.QLabel("Next keyframe:")
-        label.setToolTip("Where the colour is least certain. A keyframe there helps most.")
-        self._suggested.add(label)
+        label.setToolTip("The frames with the lowest confidence. A keyframe there helps most.")
+        self._suggestion_row.add(label)
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addWidget(self._hint)
         layout.addWidget(self.line)
         layout.addWidget(actions)
-        layout.addWidget(self._suggested)
-        self._suggested.hide()
+        layout.addWidget(self._suggestion_row)
+        self._suggestion_row.hide()
 
-    def show_node(self, node: Node) -> None:
-        """The node's shot and keys, and what to do next where something is missing."""
+    def show_node(self, node: NodeState) -> None:
+        """Show a node's shot and keyframes, and a hint if an input or a keyframe is missing.
+
+        Args:
+            node: The node's current state.
+        """
         self._shot = node.shot
         self.line.show_shot(node.shot)
         key = node.shot.key()
@@ -100,25 +104,34 @@ class ReferencesBox(QtWidgets.QWidget):
         self._hint.setVisible(bool(hint))
 
     def show_confidence(self, curve: Sequence[tuple[int, float]], suggested: Sequence[int]) -> None:
-        """The curve as (frame, 0..1), and the frames that are offered as keyframes, the most helpful first."""
+        """Show the confidence of a result, and buttons for the suggested keyframes.
+
+        Args:
+            curve: Frame and confidence (0..1), in ascending order of frames.
+            suggested: The suggested keyframes, the most helpful first.
+        """
         self.line.show_confidence(curve, suggested)
-        if tuple(suggested) == self._frames:
+        if tuple(suggested) == self._suggested_frames:
             return
-        self._frames = tuple(suggested)
-        for old in self._suggestions:
-            self._suggested.remove(old)
-        self._suggestions = tuple(_Suggestion(frame, first=not place) for place, frame in enumerate(suggested))
+        self._suggested_frames = tuple(suggested)
+        for button in self._suggestions:
+            self._suggestion_row.remove(button)
+        self._suggestions = tuple(_SuggestionButton(frame, first=not index) for index, frame in enumerate(suggested))
         for button in self._suggestions:
             button.chosen.connect(self.key_added)
-        self._suggested.add(*self._suggestions)
-        self._suggested.setVisible(bool(suggested))
+        self._suggestion_row.add(*self._suggestions)
+        self._suggestion_row.setVisible(bool(suggested))
 
     def show_pictures(self, pictures: Mapping[int, QtGui.QImage]) -> None:
-        """The references' pictures by frame."""
+        """Show thumbnails of the references.
+
+        Args:
+            pictures: By frame.
+        """
         self.line.show_pictures(pictures)
 
     def suggestions(self) -> tuple[QtWidgets.QPushButton, ...]:
-        """The buttons that add a keyframe where it helps most."""
+        """Return the buttons of the suggested keyframes."""
         return self._suggestions
 
     def _add(self) -> None:
@@ -133,26 +146,26 @@ class ReferencesBox(QtWidgets.QWidget):
     def _jump_back(self) -> None:
         self._jump(-1)
 
-    def _jump_on(self) -> None:
+    def _jump_forward(self) -> None:
         self._jump(1)
 
     def _jump(self, direction: int) -> None:
-        """To the nearest key after (1) or before (-1) the play head."""
+        """Go to the nearest keyframe after (1) or before (-1) the play head."""
         distances = [(key.frame - self._shot.frame) * direction for key in self._shot.keys]
         ahead = [distance for distance in distances if distance > 0]
         if ahead:
             self.frame_chosen.emit(self._shot.frame + min(ahead) * direction)
 
 
-class _Suggestion(QtWidgets.QPushButton):
-    """Offers a keyframe at a frame. The first one says it in full."""
+class _SuggestionButton(QtWidgets.QPushButton):
+    """A button that adds a suggested keyframe. Only the first one has a full text, the others show the number."""
 
     chosen = QtCore.Signal(int)
 
     def __init__(self, frame: int, *, first: bool) -> None:
         super().__init__(f"Add keyframe at {frame}" if first else str(frame))
         self._frame = frame
-        self.setToolTip(f"Go to frame {frame}, where the colour is not sure, and make it a reference.")
+        self.setToolTip(f"Go to frame {frame}, where the confidence is low, and add a keyframe.")
         self.setAccessibleName(f"Add keyframe at {frame}")
         self.setAutoDefault(False)
         self.clicked.connect(self._choose)

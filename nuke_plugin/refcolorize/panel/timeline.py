@@ -1,4 +1,4 @@
-"""The shot on a time line: references as thumbnails, keyframes, the confidence along the shot, and the play head."""
+"""The time line of a shot: thumbnails of the references, keyframes, the confidence curve and the play head."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from ..host.qt import QtCore, QtGui, QtWidgets, point_of
 from .frame_menu import FrameMenu
-from .placing import Scale, frame_labels, spread
-from .view import Key, Shot
+from .placing import Scale, frame_labels, spread_boxes
+from .view import Keyframe, ShotState
 
 __all__ = ["TimeLine"]
 
@@ -18,12 +18,15 @@ _SURE = QtGui.QColor("#74b87a")
 _MARGIN, _GAP = 8, 4
 _THUMB_WIDTHS = (44, 104)
 _LEADER, _MARK, _CURVE, _RULER = 8, 14, 58, 18
-_SNAP = 5
-_KEYS_HELP = "Left and Right: a frame. Up and Down: a keyframe. Insert: add, Delete: remove, Space: switch on or off."
+_SNAP = 5  # pixels
+_SHORTCUTS = (
+    "Left and Right: previous and next frame. Up and Down: previous and next keyframe. "
+    "Insert: add, Delete: remove, Space: switch on or off."
+)
 
 
 class TimeLine(QtWidgets.QWidget):
-    """Shows a Shot. What the artist does comes out as signals; what is shown changes with the shot that is set."""
+    """Shows a shot's state. The artist's actions are emitted as signals; they change nothing here until a new state."""
 
     frame_chosen = QtCore.Signal(int)
     key_added = QtCore.Signal(int)
@@ -32,49 +35,68 @@ class TimeLine(QtWidgets.QWidget):
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self._shot = Shot(1, 1, 1)
+        self._shot = ShotState(1, 1, 1)
         self._curve: tuple[tuple[int, float], ...] = ()
         self._weakest: tuple[int, ...] = ()
         self._pictures: Mapping[int, QtGui.QImage] = {}
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Time line of the references")
-        self.setAccessibleDescription(_KEYS_HELP)
+        self.setAccessibleDescription(_SHORTCUTS)
         self.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
 
-    def show_shot(self, shot: Shot) -> None:
-        """The range, the keys and the play head."""
+    def show_shot(self, shot: ShotState) -> None:
+        """Show the frame range, the keyframes and the play head.
+
+        Args:
+            shot: The current state.
+        """
         if shot != self._shot:
             self._shot = shot
             self.updateGeometry()
             self.update()
 
     def show_confidence(self, curve: Sequence[tuple[int, float]], weakest: Sequence[int]) -> None:
-        """The curve as (frame, 0..1), and the frames that are marked as weakest."""
+        """Show the confidence curve and mark the weakest frames.
+
+        Args:
+            curve: Frame and confidence (0..1), in ascending order of frames.
+            weakest: The frames to mark.
+        """
         if (tuple(curve), tuple(weakest)) != (self._curve, self._weakest):
             self._curve, self._weakest = tuple(curve), tuple(weakest)
             self.update()
 
     def show_pictures(self, pictures: Mapping[int, QtGui.QImage]) -> None:
-        """The references' pictures by frame; a key without one is a grey box with its number."""
+        """Show thumbnails of the references. A keyframe without one is a grey box with its number.
+
+        Args:
+            pictures: By frame.
+        """
         self._pictures = dict(pictures)
         self.update()
 
     def sizeHint(self) -> QtCore.QSize:  # noqa: N802 (Qt's name)
+        """Return the preferred size."""
         return QtCore.QSize(400, self._curve_box().bottom() + _RULER + 2)
 
     def minimumSizeHint(self) -> QtCore.QSize:  # noqa: N802
+        """Return the minimum size."""
         return QtCore.QSize(260, self.sizeHint().height())
 
-    def thumb_boxes(self) -> list[tuple[Key, QtCore.QRect]]:
-        """Each key and the box of its picture."""
+    def thumb_boxes(self) -> list[tuple[Keyframe, QtCore.QRect]]:
+        """Return each keyframe and the box of its thumbnail."""
         scale, keys, width = self._scale(), self._shot.keys, self._thumb_width()
         right = scale.left + scale.width
-        lefts = spread([scale.x(key.frame) for key in keys], width=width, gap=_GAP, left=scale.left, right=right)
+        lefts = spread_boxes([scale.x(key.frame) for key in keys], width=width, gap=_GAP, left=scale.left, right=right)
         height = self._thumb_height()
         return [(key, QtCore.QRect(round(lefts[index]), 4, width, height)) for index, key in enumerate(keys)]
 
-    def place_of(self, frame: int) -> QtCore.QPoint:
-        """The middle of a frame's share of the curve."""
+    def point_of_frame(self, frame: int) -> QtCore.QPoint:
+        """Return the point in the middle of a frame's column of the curve.
+
+        Args:
+            frame: A frame.
+        """
         return QtCore.QPoint(round(self._scale().x(frame)), self._curve_box().center().y())
 
     # ---- geometry
@@ -88,15 +110,15 @@ class TimeLine(QtWidgets.QWidget):
         return max(least, min(most, room))
 
     def _thumb_height(self) -> int:
-        return _THUMB_WIDTHS[1] * 9 // 16  # the same for all widths, so that adding keys never moves the curve
+        return _THUMB_WIDTHS[1] * 9 // 16  # the same for all widths, so that a new keyframe never moves the curve
 
     def _curve_box(self) -> QtCore.QRect:
         top = 4 + self._thumb_height() + _LEADER + _MARK
         return QtCore.QRect(_MARGIN, top, max(1, self.width() - 2 * _MARGIN), _CURVE)
 
     def _frame_at(self, point: QtCore.QPoint) -> int:
-        """The frame under the mouse: that of a picture, of a mark close by, else by place."""
-        for key, box in reversed(self._raised()):
+        """Return the frame at a point: of the thumbnail there, of a mark nearby, or by the horizontal position."""
+        for key, box in reversed(self._boxes_in_paint_order()):
             if box.contains(point):
                 return key.frame
         scale = self._scale()
@@ -104,31 +126,35 @@ class TimeLine(QtWidgets.QWidget):
         near = [mark for mark in marks if abs(scale.x(mark) - point.x()) <= _SNAP]
         return min(near, key=lambda mark: abs(scale.x(mark) - point.x())) if near else scale.frame(point.x())
 
-    def _raised(self) -> list[tuple[Key, QtCore.QRect]]:
-        """The boxes in the order they are painted: that under the play head last."""
+    def _boxes_in_paint_order(self) -> list[tuple[Keyframe, QtCore.QRect]]:
+        """Return the thumbnails' boxes; the one at the play head is painted last, on top."""
         return sorted(self.thumb_boxes(), key=lambda item: item[0].frame == self._shot.frame)
 
-    def _key_at(self, frame: int) -> Key | None:
+    def _key_at(self, frame: int) -> Keyframe | None:
         return next((key for key in self._shot.keys if key.frame == frame), None)
 
     def _has_head(self) -> bool:
         return self._shot.first <= self._shot.frame <= self._shot.last
 
-    # ---- what the artist does
+    # ---- input
 
     def mousePressEvent(self, event: QtGui.QMouseEvent) -> None:  # noqa: N802
+        """Go to the clicked frame."""
         if event.button() == QtCore.Qt.MouseButton.LeftButton:
             self._choose(self._frame_at(point_of(event)))
 
     def mouseMoveEvent(self, event: QtGui.QMouseEvent) -> None:  # noqa: N802
+        """Go to the frame under the mouse while the left button is pressed."""
         if event.buttons() & QtCore.Qt.MouseButton.LeftButton:
             self._choose(self._scale().frame(point_of(event).x()))
 
     def mouseDoubleClickEvent(self, event: QtGui.QMouseEvent) -> None:  # noqa: N802
+        """Add a keyframe at the frame under the mouse."""
         if event.button() == QtCore.Qt.MouseButton.LeftButton:
             self.key_added.emit(self._frame_at(point_of(event)))
 
     def contextMenuEvent(self, event: QtGui.QContextMenuEvent) -> None:  # noqa: N802
+        """Show the menu of the frame under the mouse."""
         frame = self._frame_at(event.pos())
         menu = FrameMenu(frame, self._key_at(frame), self)
         menu.key_added.connect(self.key_added)
@@ -137,20 +163,21 @@ class TimeLine(QtWidgets.QWidget):
         menu.popup(event.globalPos())
 
     def keyPressEvent(self, event: QtGui.QKeyEvent) -> None:  # noqa: N802
+        """Run the shortcut of a key (see `_SHORTCUTS`)."""
         shot, qt = self._shot, QtCore.Qt.Key
         frames = [key.frame for key in shot.keys]
         before = max((frame for frame in frames if frame < shot.frame), default=shot.frame)
         after = min((frame for frame in frames if frame > shot.frame), default=shot.frame)
-        steps = (
+        targets = (
             (qt.Key_Left, shot.frame - 1),
             (qt.Key_Right, shot.frame + 1),
             (qt.Key_Up, before),
             (qt.Key_Down, after),
+            (qt.Key_Home, shot.first),
+            (qt.Key_End, shot.last),
         )
         pressed = event.key()
-        target = next(
-            (to for key, to in (*steps, (qt.Key_Home, shot.first), (qt.Key_End, shot.last)) if key == pressed), None
-        )
+        target = next((frame for key, frame in targets if key == pressed), None)
         if target is not None:
             self._choose(min(max(target, shot.first), shot.last))
         elif pressed == qt.Key_Insert:
@@ -163,21 +190,33 @@ class TimeLine(QtWidgets.QWidget):
             event.ignore()
 
     def event(self, event: QtCore.QEvent) -> bool:
+        """Show a tool tip for the frame under the mouse; Qt calls this for every event.
+
+        Args:
+            event: The event.
+
+        Returns:
+            Whether the event was handled.
+        """
         if event.type() == QtCore.QEvent.Type.ToolTip and isinstance(event, QtGui.QHelpEvent):
-            QtWidgets.QToolTip.showText(event.globalPos(), self.tip(event.pos()), self)
+            QtWidgets.QToolTip.showText(event.globalPos(), self.tooltip_at(event.pos()), self)
             return True
         return super().event(event)
 
-    def tip(self, point: QtCore.QPoint) -> str:
-        """What stands under the mouse, in words."""
+    def tooltip_at(self, point: QtCore.QPoint) -> str:
+        """Return the tool tip at a point: the frame, its confidence and the available actions.
+
+        Args:
+            point: In the widget's coordinates.
+        """
         frame = self._frame_at(point)
         key = self._key_at(frame)
         confidence = dict(self._curve).get(frame)
-        known = "" if confidence is None else f", confidence {confidence:.2f}"
+        suffix = "" if confidence is None else f", confidence {confidence:.2f}"
         if key is None:
-            return f"Frame {frame}{known}\nClick to go there, double click to add a keyframe."
+            return f"Frame {frame}{suffix}\nClick to go there, double-click to add a keyframe."
         off = "" if key.used else " (switched off)"
-        return f"Keyframe {frame}{off}{known}\nClick to go there, right click for more.\n{_KEYS_HELP}"
+        return f"Keyframe {frame}{off}{suffix}\nClick to go there, right-click for more.\n{_SHORTCUTS}"
 
     def _choose(self, frame: int) -> None:
         if frame != self._shot.frame:
@@ -186,15 +225,16 @@ class TimeLine(QtWidgets.QWidget):
     # ---- painting
 
     def paintEvent(self, _: QtGui.QPaintEvent) -> None:  # noqa: N802
+        """Paint the time line."""
         painter = QtGui.QPainter(self)
         painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
-        small = self.font()
-        small.setPointSizeF(max(7.0, small.pointSizeF() * 0.85))
-        painter.setFont(small)
+        font = self.font()
+        font.setPointSizeF(max(7.0, font.pointSizeF() * 0.85))
+        painter.setFont(font)
         self._paint_curve(painter)
         self._paint_ruler(painter)
         self._paint_head(painter)
-        for key, box in self._raised():
+        for key, box in self._boxes_in_paint_order():
             self._paint_key(painter, key, box)
         if self.hasFocus():
             painter.setPen(QtGui.QPen(self.palette().highlight().color(), 1))
@@ -202,7 +242,7 @@ class TimeLine(QtWidgets.QWidget):
             painter.drawRoundedRect(QtCore.QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
         painter.end()
 
-    def _text(self, alpha: int = 255) -> QtGui.QColor:
+    def _text_color(self, alpha: int = 255) -> QtGui.QColor:
         color = QtGui.QColor(self.palette().windowText().color())
         color.setAlpha(alpha)
         return color
@@ -213,33 +253,36 @@ class TimeLine(QtWidgets.QWidget):
         painter.setBrush(self.palette().base())
         painter.drawRoundedRect(box, 2, 2)
         if not self._curve:
-            painter.setPen(self._text(120))
-            painter.drawText(box, QtCore.Qt.AlignmentFlag.AlignCenter, "Once coloured, the confidence is drawn here")
+            painter.setPen(self._text_color(120))
+            painter.drawText(
+                box, QtCore.Qt.AlignmentFlag.AlignCenter, "The confidence of the coloured frames appears here"
+            )
             return
-        painter.setPen(QtGui.QPen(self._text(28), 1, QtCore.Qt.PenStyle.DashLine))
+        painter.setPen(QtGui.QPen(self._text_color(28), 1, QtCore.Qt.PenStyle.DashLine))
         painter.drawLine(box.left(), box.center().y(), box.right(), box.center().y())
         inside = box.adjusted(0, 4, 0, -2)
-        up = QtGui.QLinearGradient(0, inside.bottom(), 0, inside.top())
+        gradient = QtGui.QLinearGradient(0, inside.bottom(), 0, inside.top())
         for stop, color in ((0.0, _WEAK), (0.45, _WEAK), (0.8, _SURE), (1.0, _SURE)):
-            up.setColorAt(stop, color)
-        for run in _runs(self._curve):
-            self._paint_run(painter, run, QtCore.QRectF(inside), QtGui.QBrush(up))
-        known = dict(self._curve)
+            gradient.setColorAt(stop, color)
+        for segment in _segments(self._curve):
+            self._paint_segment(painter, segment, QtCore.QRectF(inside), QtGui.QBrush(gradient))
+        confidence = dict(self._curve)
         for frame in self._weakest:
-            x, y = self._scale().x(frame), inside.bottom() - known.get(frame, 0.0) * inside.height()
+            x, y = self._scale().x(frame), inside.bottom() - confidence.get(frame, 0.0) * inside.height()
             painter.setPen(QtCore.Qt.PenStyle.NoPen)
             painter.setBrush(_WEAK)
             painter.drawEllipse(QtCore.QPointF(x, y), 3.5, 3.5)
             painter.setPen(QtGui.QPen(_WEAK, 1, QtCore.Qt.PenStyle.DotLine))
             painter.drawLine(QtCore.QPointF(x, y), QtCore.QPointF(x, box.bottom()))
 
-    def _paint_run(
-        self, painter: QtGui.QPainter, run: Sequence[tuple[int, float]], inside: QtCore.QRectF, brush: QtGui.QBrush
+    def _paint_segment(
+        self, painter: QtGui.QPainter, segment: Sequence[tuple[int, float]], inside: QtCore.QRectF, brush: QtGui.QBrush
     ) -> None:
-        """A stretch of frames without a gap: its line, and a veil below."""
-        half = self._scale().step / 2
+        """Paint the curve of consecutive frames, and a transparent area below it."""
+        half = self._scale().frame_width / 2
         points = [
-            QtCore.QPointF(self._scale().x(frame), inside.bottom() - value * inside.height()) for frame, value in run
+            QtCore.QPointF(self._scale().x(frame), inside.bottom() - value * inside.height())
+            for frame, value in segment
         ]
         ends = [
             QtCore.QPointF(points[0].x() - half, points[0].y()),
@@ -260,15 +303,15 @@ class TimeLine(QtWidgets.QWidget):
         width = metrics.horizontalAdvance(str(self._shot.last)) + 14
         for frame in frame_labels(scale, width=width):
             if self._has_head() and abs(scale.x(frame) - scale.x(self._shot.frame)) < width:
-                continue  # the play head says its own number
-            painter.setPen(self._text(70))
+                continue  # the play head has its own label
+            painter.setPen(self._text_color(70))
             painter.drawLine(
                 QtCore.QPointF(scale.x(frame), box.bottom() + 1), QtCore.QPointF(scale.x(frame), box.bottom() + 4)
             )
-            painter.setPen(self._text(150))
+            painter.setPen(self._text_color(150))
             left = min(max(round(scale.x(frame)) - width // 2, 0), self.width() - width)
-            where = QtCore.QRect(left, box.bottom() + 4, width, _RULER - 3)
-            painter.drawText(where, QtCore.Qt.AlignmentFlag.AlignCenter, str(frame))
+            label = QtCore.QRect(left, box.bottom() + 4, width, _RULER - 3)
+            painter.drawText(label, QtCore.Qt.AlignmentFlag.AlignCenter, str(frame))
 
     def _paint_head(self, painter: QtGui.QPainter) -> None:
         shot, box, scale = self._shot, self._curve_box(), self._scale()
@@ -280,14 +323,14 @@ class TimeLine(QtWidgets.QWidget):
         text, metrics = str(shot.frame), painter.fontMetrics()
         width = metrics.horizontalAdvance(text) + 8
         left = min(max(round(x) - width // 2, 0), self.width() - width)
-        where = QtCore.QRect(left, box.bottom() + 3, width, _RULER - 2)
+        label = QtCore.QRect(left, box.bottom() + 3, width, _RULER - 2)
         painter.setPen(QtCore.Qt.PenStyle.NoPen)
         painter.setBrush(_HEAD)
-        painter.drawRoundedRect(where, 2, 2)
+        painter.drawRoundedRect(label, 2, 2)
         painter.setPen(QtGui.QColor("#1c1c1c"))
-        painter.drawText(where, QtCore.Qt.AlignmentFlag.AlignCenter, text)
+        painter.drawText(label, QtCore.Qt.AlignmentFlag.AlignCenter, text)
 
-    def _paint_key(self, painter: QtGui.QPainter, key: Key, box: QtCore.QRect) -> None:
+    def _paint_key(self, painter: QtGui.QPainter, key: Keyframe, box: QtCore.QRect) -> None:
         current = key.frame == self._shot.frame
         color = _HEAD if current else _KEY
         x, y = self._scale().x(key.frame), self._curve_box().top() - _MARK / 2
@@ -301,10 +344,10 @@ class TimeLine(QtWidgets.QWidget):
         self._paint_thumb(painter, key, box)
         painter.setOpacity(1.0)
         painter.setBrush(QtCore.Qt.BrushStyle.NoBrush)
-        painter.setPen(QtGui.QPen(color if current else self._text(90), 1.6 if current else 1))
+        painter.setPen(QtGui.QPen(color if current else self._text_color(90), 1.6 if current else 1))
         painter.drawRect(box)
 
-    def _paint_thumb(self, painter: QtGui.QPainter, key: Key, box: QtCore.QRect) -> None:
+    def _paint_thumb(self, painter: QtGui.QPainter, key: Keyframe, box: QtCore.QRect) -> None:
         middle = QtCore.Qt.AlignmentFlag.AlignCenter
         label = str(key.frame) if key.used else f"{key.frame}\noff"
         picture = self._pictures.get(key.frame)
@@ -313,26 +356,26 @@ class TimeLine(QtWidgets.QWidget):
             painter.setPen(QtGui.QColor("#b8b8b8"))
             painter.drawText(box, middle, label)
             return
-        painter.drawImage(box, picture, _covering(picture.size(), box.size()))
+        painter.drawImage(box, picture, _center_crop(picture.size(), box.size()))
         strip = QtCore.QRect(box.left(), box.bottom() - 13, box.width(), 14)
         painter.fillRect(strip, QtGui.QColor(0, 0, 0, 150))
         painter.setPen(QtGui.QColor("#f0f0f0"))
         painter.drawText(strip, middle, label.replace("\n", " "))
 
 
-def _runs(curve: Sequence[tuple[int, float]]) -> list[list[tuple[int, float]]]:
-    """The curve cut where frames are missing."""
-    runs: list[list[tuple[int, float]]] = []
+def _segments(curve: Sequence[tuple[int, float]]) -> list[list[tuple[int, float]]]:
+    """Split the curve at missing frames."""
+    segments: list[list[tuple[int, float]]] = []
     for point in curve:
-        if runs and point[0] == runs[-1][-1][0] + 1:
-            runs[-1].append(point)
+        if segments and point[0] == segments[-1][-1][0] + 1:
+            segments[-1].append(point)
         else:
-            runs.append([point])
-    return runs
+            segments.append([point])
+    return segments
 
 
-def _covering(picture: QtCore.QSize, box: QtCore.QSize) -> QtCore.QRect:
-    """The middle part of a picture that fills a box without distortion."""
+def _center_crop(picture: QtCore.QSize, box: QtCore.QSize) -> QtCore.QRect:
+    """Return the central part of a picture that fills a box without distortion."""
     size = box.scaled(picture, QtCore.Qt.AspectRatioMode.KeepAspectRatio)
     return QtCore.QRect(
         (picture.width() - size.width()) // 2, (picture.height() - size.height()) // 2, size.width(), size.height()

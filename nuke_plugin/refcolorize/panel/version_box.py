@@ -1,4 +1,4 @@
-"""The versions a node has on disk: which one it shows, and two of them in turn, to compare them in the viewer."""
+"""The list of a node's versions on disk, to choose one and to compare two of them in the viewer."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Sequence
 
 from ..host.qt import QtCore, QtWidgets
 from .buttons import make_button
-from .view import VersionLine
+from .view import VersionRow
 
 __all__ = ["VersionBox"]
 
 
 class VersionBox(QtWidgets.QWidget):
-    """A list of versions with Use, and Swap, which goes back and forth between the two that were used last.
+    """A list of versions with the buttons Use and Swap. Swap switches between the last two versions that were used.
 
-    Below it the comment of the version that is chosen, else of the one in use.
+    Below the list is the comment of the chosen version, or of the one in use if none is chosen.
     """
 
     used = QtCore.Signal(int)
     commented = QtCore.Signal(int, str)
-    clean_up_wanted = QtCore.Signal()
+    clean_up_requested = QtCore.Signal()
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self._lines: tuple[VersionLine, ...] = ()
+        self._rows: tuple[VersionRow, ...] = ()
         self._node = ""
-        self._before: int | None = None
+        self._previous: int | None = None
         self.list = QtWidgets.QTreeWidget()
         self.list.setHeaderLabels(["Version", "Frames", "Keyframes", "Confidence", "Comment", "Written"])
         self.list.setRootIsDecorated(False)
@@ -36,15 +36,16 @@ class VersionBox(QtWidgets.QWidget):
         self.list.currentItemChanged.connect(self._update_buttons)
         self.use, self.swap = make_button("Use"), make_button("Swap")
         self.clean_up = make_button(
-            "Clean up...", "Count the versions and rendered inputs that nothing refers to, and ask to remove them."
+            "Clean up...",
+            "Find versions and rendered inputs that nothing uses any more, and ask before removing them.",
         )
-        self.clean_up.clicked.connect(self.clean_up_wanted)
+        self.clean_up.clicked.connect(self.clean_up_requested)
         self.comment = QtWidgets.QLineEdit()
         self.comment.setAccessibleName("Comment of the version")
-        self.comment.editingFinished.connect(self._comment_chosen)
+        self.comment.editingFinished.connect(self._emit_comment)
         self.use.clicked.connect(self._use_chosen)
-        self.swap.clicked.connect(self._use_other)
-        self._empty = QtWidgets.QLabel("No versions yet. Each Colorize with other settings writes a new one.")
+        self.swap.clicked.connect(self._swap)
+        self._empty = QtWidgets.QLabel("No versions yet. Each Colorize with new settings or inputs writes one.")
         self._empty.setWordWrap(True)
         self._empty.setEnabled(False)
         buttons = QtWidgets.QHBoxLayout()
@@ -60,103 +61,112 @@ class VersionBox(QtWidgets.QWidget):
         layout.addLayout(buttons)
         self._fill()
 
-    def show_versions(self, lines: Sequence[VersionLine], *, node: str = "") -> None:
-        """The versions there are, the newest first. node: whose they are."""
-        if (tuple(lines), node) == (self._lines, self._node):
+    def show_versions(self, rows: Sequence[VersionRow], *, node: str = "") -> None:
+        """Show the versions of a node.
+
+        Args:
+            rows: The versions, the newest first.
+            node: The node's full name. Another name forgets the chosen version and the one for Swap.
+        """
+        if (tuple(rows), node) == (self._rows, self._node):
             return
-        before, chosen = self._in_use(), self._chosen()
-        self._lines = tuple(lines)
+        in_use, chosen = self._in_use(), self._chosen()
+        self._rows = tuple(rows)
         if node != self._node:
-            self._node, self._before, chosen = node, None, None
-        elif before not in (None, self._in_use()):
-            self._before = before
+            self._node, self._previous, chosen = node, None, None
+        elif in_use not in (None, self._in_use()):
+            self._previous = in_use
         self._fill()
         self.choose(chosen)
 
     def choose(self, number: int | None) -> None:
-        """Choose a version in the list, as a click does."""
-        for index, line in enumerate(self._lines):
+        """Choose a version in the list, like a click.
+
+        Args:
+            number: The version's number. If it is None or not in the list, nothing changes.
+        """
+        for index, row in enumerate(self._rows):
             item = self.list.topLevelItem(index)
-            if item is not None and line.number == number:
+            if item is not None and row.number == number:
                 self.list.setCurrentItem(item)
 
     def _fill(self) -> None:
         self.list.clear()
-        for line in self._lines:
-            item = QtWidgets.QTreeWidgetItem(_columns(line))
-            item.setToolTip(2, ", ".join(map(str, line.keys)))
-            item.setToolTip(4, line.comment)
+        for row in self._rows:
+            item = QtWidgets.QTreeWidgetItem(_columns(row))
+            item.setToolTip(2, ", ".join(map(str, row.keys)))
+            item.setToolTip(4, row.comment)
             font = item.font(0)
-            font.setBold(line.used)
+            font.setBold(row.used)
             item.setFont(0, font)
-            if line.used:
-                item.setText(0, f"v{line.number:03d}  in use")
+            if row.used:
+                item.setText(0, f"v{row.number:03d}  in use")
             self.list.addTopLevelItem(item)
         for column in range(4):
             self.list.resizeColumnToContents(column)
         for widget in (self.list, self.use, self.swap, self.clean_up, self.comment):
-            widget.setVisible(bool(self._lines))
-        self._empty.setVisible(not self._lines)
+            widget.setVisible(bool(self._rows))
+        self._empty.setVisible(not self._rows)
         self._update_buttons()
 
     def _in_use(self) -> int | None:
-        return next((line.number for line in self._lines if line.used), None)
+        return next((row.number for row in self._rows if row.used), None)
 
     def _chosen(self) -> int | None:
         index = self.list.currentIndex().row()
-        return self._lines[index].number if index >= 0 else None
+        return self._rows[index].number if index >= 0 else None
 
-    def _other(self) -> int | None:
-        """What Swap shows next: the version that was in use before, else the one below, else the one above."""
-        numbers, now = [line.number for line in self._lines], self._in_use()
-        older = [number for number in numbers if now is None or number < now]
-        newer = [number for number in reversed(numbers) if now is not None and number > now]
+    def _swap_target(self) -> int | None:
+        """Return the version that Swap shows: the one in use before, else the next older one, else the next newer."""
+        numbers, in_use = [row.number for row in self._rows], self._in_use()
+        older = [number for number in numbers if in_use is None or number < in_use]
+        newer = [number for number in reversed(numbers) if in_use is not None and number > in_use]
         nearest = next(iter([*older, *newer]), None)
-        return self._before if self._before in numbers and self._before != now else nearest
+        return self._previous if self._previous in numbers and self._previous != in_use else nearest
 
     def _use_chosen(self) -> None:
         self._use(self._chosen())
 
-    def _use_other(self) -> None:
-        self._use(self._other())
+    def _swap(self) -> None:
+        self._use(self._swap_target())
 
     def _use(self, number: int | None) -> None:
         if number is not None and number != self._in_use():
             self.used.emit(number)
 
-    def _commented(self) -> VersionLine | None:
-        """The version whose comment is shown."""
+    def _commented_version(self) -> VersionRow | None:
+        """Return the version whose comment is shown."""
         number = self._in_use() if self._chosen() is None else self._chosen()
-        return next((line for line in self._lines if line.number == number), None)
+        return next((row for row in self._rows if row.number == number), None)
 
-    def _comment_chosen(self) -> None:
-        line = self._commented()
-        if line is not None and self.comment.text().strip() != line.comment:
-            self.commented.emit(line.number, self.comment.text().strip())
+    def _emit_comment(self) -> None:
+        row = self._commented_version()
+        if row is not None and self.comment.text().strip() != row.comment:
+            self.commented.emit(row.number, self.comment.text().strip())
 
     def _show_comment(self) -> None:
-        line = self._commented()
-        self.comment.setEnabled(line is not None)
-        self.comment.setPlaceholderText("" if line is None else f"Comment on v{line.number:03d}")
+        row = self._commented_version()
+        self.comment.setEnabled(row is not None)
+        self.comment.setPlaceholderText("" if row is None else f"Comment on v{row.number:03d}")
         if not self.comment.hasFocus() or not self.comment.isModified():
-            self.comment.setText("" if line is None else line.comment)
+            self.comment.setText("" if row is None else row.comment)
 
     def _update_buttons(self) -> None:
         self._show_comment()
-        chosen, other, now = self._chosen(), self._other(), self._in_use()
-        self.use.setEnabled(chosen not in (None, now))
+        chosen, other, in_use = self._chosen(), self._swap_target(), self._in_use()
+        self.use.setEnabled(chosen not in (None, in_use))
         self.use.setText("Use" if chosen is None else f"Use v{chosen:03d}")
         self.use.setToolTip("Show the chosen version in the node.")
-        self.swap.setEnabled(len(self._lines) > 1 and other is not None)
+        self.swap.setEnabled(len(self._rows) > 1 and other is not None)
         self.swap.setText("Swap" if other is None else f"Swap with v{other:03d}")
         self.swap.setToolTip(
-            "With a second version, this goes back and forth between the two."
-            if other is None or len(self._lines) < 2
-            else f"Show v{other:03d} in the node instead; press again to go back. The viewer compares the two so."
+            "When there are two versions, this button switches between them."
+            if other is None or len(self._rows) < 2
+            else f"Show v{other:03d} in the node instead, to compare the two in the viewer. Press again to go back."
         )
 
 
-def _columns(line: VersionLine) -> list[str]:
-    sure = "" if line.confidence is None else f"{round(100 * line.confidence)} %"
-    keys = str(len(line.keys)) if line.keys else ""
-    return [f"v{line.number:03d}", str(line.frames), keys, sure, line.comment, line.written]
+def _columns(row: VersionRow) -> list[str]:
+    confidence = "" if row.confidence is None else f"{round(100 * row.confidence)} %"
+    keys = str(len(row.keys)) if row.keys else ""
+    return [f"v{row.number:03d}", str(row.frames), keys, confidence, row.comment, row.written]

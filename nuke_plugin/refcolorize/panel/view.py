@@ -1,6 +1,6 @@
-"""What the panel shows, as plain data, and how it is said in words. No Qt, no Nuke, no network.
+"""The panel's state as plain data, and its texts. Does not import Qt or nuke, and uses no network.
 
-Answers of the core come in as the dictionaries that its schema describes.
+The core's answers are dictionaries; stcolor_core/service/messages.py describes them.
 """
 
 from __future__ import annotations
@@ -13,54 +13,75 @@ from typing import Any
 from ..jobs.progress import duration
 
 __all__ = [
-    "Core",
-    "Key",
-    "Node",
-    "Row",
-    "Shot",
+    "CoreStatus",
+    "JobRow",
+    "Keyframe",
+    "NodeState",
+    "ShotState",
     "Snapshot",
-    "VersionLine",
+    "VersionRow",
     "core_status",
     "hint_text",
-    "memory",
     "queue_rows",
     "suggestions",
     "warning_text",
 ]
 
-_ENDED_SHOWN = 3
-_SUGGESTIONS = 3
+_MAX_ENDED = 3
+_MAX_SUGGESTIONS = 3
 _STATES = {"queued": "Waiting", "failed": "Failed", "cancelled": "Cancelled"}
 
 
 @dataclass(frozen=True)
-class Key:
-    """A reference frame of the node. used: not switched off."""
+class Keyframe:
+    """A keyframe of the node: a frame whose reference is used.
+
+    Attributes:
+        frame: The frame.
+        used: False if the keyframe is switched off.
+    """
 
     frame: int
     used: bool = True
 
 
 @dataclass(frozen=True)
-class Shot:
-    """A node's shot on the time line. frame: where the play head stands, inside or outside of first..last."""
+class ShotState:
+    """A node's shot on the time line.
+
+    Attributes:
+        first: The first frame.
+        last: The last frame, included.
+        frame: The current frame (the play head), inside or outside first..last.
+        keys: The keyframes, in ascending order.
+    """
 
     first: int
     last: int
     frame: int
-    keys: tuple[Key, ...] = ()
+    keys: tuple[Keyframe, ...] = ()
 
-    def key(self) -> Key | None:
-        """The key under the play head."""
+    def key(self) -> Keyframe | None:
+        """Return the keyframe at the current frame; None if there is none."""
         return next((key for key in self.keys if key.frame == self.frame), None)
 
 
 @dataclass(frozen=True)
-class Node:
-    """A RefColorize node. job: of its last Colorize, or "". version: in use. plate, reference: these are connected."""
+class NodeState:
+    """The state of a RefColorize node.
+
+    Attributes:
+        name: Its full name.
+        shot: Its frame range and keyframes.
+        status: Its status line.
+        job: The id of the job of its last Colorize; "" for none.
+        version: The version it shows, as in the knob: v001, "preview" or "none".
+        plate: Whether the input plate is connected.
+        reference: Whether the input ref is connected.
+    """
 
     name: str
-    shot: Shot
+    shot: ShotState
     status: str = ""
     job: str = ""
     version: str = ""
@@ -70,10 +91,16 @@ class Node:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What the core said at one moment. Without `health` no core answered; `problem` says more where there is more.
+    """The core's answers at one moment.
 
-    job: the id that is followed, or "". frames: the answer of /v1/jobs/{job}/frames, None where there is no such job.
-    warnings: of that job, the oldest first.
+    Attributes:
+        job: The id of the watched job; "" for none.
+        address: The core's address.
+        health: The answer of /v1/health; None if no core answered.
+        jobs: The answer of /v1/jobs, the newest first.
+        frames: The answer of /v1/jobs/{job}/frames; None if there is no such job.
+        warnings: The warnings of the watched job, the oldest first.
+        problem: Why no core answered, if more is known; else "".
     """
 
     job: str = ""
@@ -84,29 +111,46 @@ class Snapshot:
     warnings: tuple[str, ...] = ()
     problem: str = ""
 
-    def own(self) -> Mapping[str, Any] | None:
-        """The job that is followed, where the core has it."""
+    def own_job(self) -> Mapping[str, Any] | None:
+        """Return the state of the watched job; None if the core does not have it."""
         return next((job for job in self.jobs if job["id"] == self.job), None)
 
 
 @dataclass(frozen=True)
-class Row:
-    """A job in the queue. share: 0..1. live: it waits or runs, and can be cancelled. own: the node's last job."""
+class JobRow:
+    """A job in the queue.
+
+    Attributes:
+        id: The job's id.
+        title: Its name for the artist.
+        state: Its state as text.
+        progress: The finished part, 0..1.
+        live: Whether it is queued or running, so that it can be cancelled.
+        own: Whether it is the node's last job.
+        tooltip: Its error and its output path.
+    """
 
     id: str
     title: str
     state: str
-    share: float
+    progress: float
     live: bool
     own: bool = False
-    tip: str = ""
+    tooltip: str = ""
 
 
 @dataclass(frozen=True)
-class VersionLine:
-    """A version on disk. written: when, in words. used: the node shows it. keys: its keyframes that are known.
+class VersionRow:
+    """A version on disk.
 
-    confidence: mean over its frames, 0..1; None while it is not done. comment: the artist's.
+    Attributes:
+        number: The version's number.
+        frames: How many frames are on disk.
+        written: When it was written, as text.
+        used: Whether the node shows it.
+        keys: Its keyframes, if their references are still on disk.
+        confidence: The mean over its frames, 0..1; None until the version is complete.
+        comment: The artist's comment.
     """
 
     number: int
@@ -119,45 +163,61 @@ class VersionLine:
 
 
 @dataclass(frozen=True)
-class Core:
-    """The core in two lines."""
+class CoreStatus:
+    """The state of the core for the artist.
+
+    Attributes:
+        running: Whether a core answers.
+        title: The first line.
+        detail: The second line: device, memory and models, or what to do.
+    """
 
     running: bool
     title: str
     detail: str
 
 
-def core_status(snapshot: Snapshot) -> Core:
-    """How the core is."""
+def core_status(snapshot: Snapshot) -> CoreStatus:
+    """Return the state of the core as text.
+
+    Args:
+        snapshot: The core's answers.
+    """
     health = snapshot.health
     if health is None:
-        return Core(False, "The core is not running", snapshot.problem or "It starts with the first Colorize, or here.")
+        hint = "The first Colorize starts it. You can also press Start."
+        return CoreStatus(False, "The core is not running", snapshot.problem or hint)
     device = health["device_name"] or {"cpu": "CPU"}.get(health["device"], health["device"])
     models = ", ".join(health["models"]) or "no model installed"
-    detail = "  ·  ".join([device, f"{memory(health['free_memory'])} free", models])
-    return Core(True, f"The core is running at {snapshot.address}", detail)
+    detail = "  ·  ".join([device, f"{_format_memory(health['free_memory'])} free", models])
+    return CoreStatus(True, f"The core is running at {snapshot.address}", detail)
 
 
-def queue_rows(jobs: Sequence[Mapping[str, Any]], *, own: str) -> tuple[Row, ...]:
-    """The queue: what runs, what waits in the order it will run, and what ended last. jobs: the newest first."""
+def queue_rows(jobs: Sequence[Mapping[str, Any]], *, own: str) -> tuple[JobRow, ...]:
+    """Return the rows of the queue: running jobs, queued ones in the order they will run, then the last ended ones.
+
+    Args:
+        jobs: The states of all jobs, the newest first.
+        own: The id of the node's last job; "" for none.
+    """
     running = [job for job in jobs if job["state"] == "running"]
-    waiting = [job for job in reversed(jobs) if job["state"] == "queued"]
-    waiting.sort(key=lambda job: bool(job["kind"] != "preview"))
-    ended = [job for job in jobs if job["state"] not in ("running", "queued")][:_ENDED_SHOWN]
-    return tuple(_row(job, own=own) for job in (*running, *waiting, *ended))
+    queued = [job for job in reversed(jobs) if job["state"] == "queued"]
+    queued.sort(key=lambda job: bool(job["kind"] != "preview"))
+    ended = [job for job in jobs if job["state"] not in ("running", "queued")][:_MAX_ENDED]
+    return tuple(_job_row(job, own=own) for job in (*running, *queued, *ended))
 
 
-def _row(job: Mapping[str, Any], *, own: str) -> Row:
+def _job_row(job: Mapping[str, Any], *, own: str) -> JobRow:
     title = PurePath(job["output"]).name.split(".")[0]
     if job["kind"] == "preview":
         title = f"Preview {job['frame']}, {title}"
-    share = job["done"] / job["total"] if job["total"] else float(job["state"] == "done")
-    tip = f"{job['error']}\n{job['output']}" if job["error"] else job["output"]
+    progress = job["done"] / job["total"] if job["total"] else float(job["state"] == "done")
+    tooltip = f"{job['error']}\n{job['output']}" if job["error"] else job["output"]
     live = job["state"] in ("queued", "running")
-    return Row(job["id"], title, _state(job), share, live=live, own=job["id"] == own, tip=tip)
+    return JobRow(job["id"], title, _state_text(job), progress, live=live, own=job["id"] == own, tooltip=tooltip)
 
 
-def _state(job: Mapping[str, Any]) -> str:
+def _state_text(job: Mapping[str, Any]) -> str:
     if job["state"] == "done":
         return f"Done, {job['total']} frame{'s' * (job['total'] != 1)}"
     if job["state"] != "running":
@@ -173,32 +233,49 @@ def _state(job: Mapping[str, Any]) -> str:
 
 
 def warning_text(snapshot: Snapshot) -> str:
-    """What the artist should know of the node's job: why it failed, else its warnings; empty where all is well."""
-    job = snapshot.own()
+    """Return the error and the warnings of the node's job, one a line; "" if there are none.
+
+    Args:
+        snapshot: The core's answers.
+    """
+    job = snapshot.own_job()
     error = job["error"] if job else None
     return "\n".join(dict.fromkeys([*([error] if error else []), *snapshot.warnings]))
 
 
-def hint_text(node: Node | None) -> str:
-    """What to do next, where something is missing; empty where nothing is."""
+def hint_text(node: NodeState | None) -> str:
+    """Return what the artist should do next; "" if nothing is missing.
+
+    Args:
+        node: The node's state; None if the script has no RefColorize node.
+    """
     if node is None:
         return "This script has no RefColorize node yet. Create one, and connect the plate to it."
     if not node.plate:
         return "Connect the grey plate to the input plate."
     if not node.reference:
-        return "Connect the coloured picture to the input ref. It is used at the keyframes only."
+        return "Connect the coloured picture to the input ref. Only its frames at the keyframes are used."
     if not any(key.used for key in node.shot.keys):
-        return "Go to a frame that ref has in colour, and press Add keyframe."
-    return "" if node.job else "Press Colorize. The rest of the shot follows the keyframes."
+        return "Go to a frame that has colour in ref, and press Add keyframe."
+    return "" if node.job else "Press Colorize. It colours the rest of the shot from the keyframes."
 
 
-def suggestions(frames: Mapping[str, Any] | None, keys: Sequence[Key]) -> tuple[int, ...]:
-    """The frames that the core suggests and that are no keys yet, the most helpful first, at most three."""
-    taken = {key.frame for key in keys}
+def suggestions(frames: Mapping[str, Any] | None, keys: Sequence[Keyframe]) -> tuple[int, ...]:
+    """Return up to three frames to suggest as keyframes: those of lowest confidence that are not keyframes yet.
+
+    Args:
+        frames: The answer of /v1/jobs/{job}/frames, or None.
+        keys: The node's keyframes.
+    """
+    existing = {key.frame for key in keys}
     weakest = frames["weakest"] if frames else ()
-    return tuple(frame for frame in weakest if frame not in taken)[:_SUGGESTIONS]
+    return tuple(frame for frame in weakest if frame not in existing)[:_MAX_SUGGESTIONS]
 
 
-def memory(size: int) -> str:
-    """Bytes as gigabytes."""
+def _format_memory(size: int) -> str:
+    """Return an amount of memory as text, in gigabytes (GiB).
+
+    Args:
+        size: In bytes.
+    """
     return f"{size / 2**30:.1f} GB"

@@ -1,16 +1,15 @@
-"""The panel's way to the core: all that may wait is done in threads here, and the main thread takes what they found.
+"""The panel's connection to the core: threads send the requests, and the main thread collects the answers.
 
-The threads hold nothing of Qt: no widget, no signal, not even a reference to the link. What they find lies in queues
-until the main thread takes it, so that neither Python nor Qt ever touches a widget anywhere else.
+The threads hold nothing of Qt: no widget, no signal, not even a reference to the link. They put their results into
+queues, and the main thread takes them from there, so no other thread ever touches a widget.
 
-A watch looks while the panel is visible: when the node's job has news, else every two seconds. A core that is not
-there is what a look finds, no error.
+A watch polls the core while the panel is visible: at once if the node's job has news, else every two seconds. A missing
+core is a result like any other, and not an error.
 """
 
 from __future__ import annotations
 
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,18 +18,24 @@ from typing import Any, Union
 
 from ..core import server
 from ..core.client import Client
-from ..errors import CoreRefused, CoreUnreachable, RefColorizeError
+from ..errors import CoreRefused, CoreUnreachable, RefColorizeError, unexpected
 from .view import Snapshot
 
-__all__ = ["CoreLink", "News", "Page", "Picture", "Refusal"]
+__all__ = ["CoreLink", "Failure", "Page", "Picture", "Update"]
 
-_PAUSE_SECONDS = 2.0
-_BREATH_SECONDS = 0.25  # between two looks at a job with much news
+_POLL_SECONDS = 2.0
+_MIN_POLL_SECONDS = 0.25  # while the job has many events
 
 
 @dataclass(frozen=True)
 class Picture:
-    """The reference of a job's keyframe, as JPEG."""
+    """The reference at a keyframe of a job.
+
+    Attributes:
+        job: The job's id.
+        frame: The keyframe.
+        data: A JPEG file.
+    """
 
     job: str
     frame: int
@@ -38,120 +43,142 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """Why what was asked for did not happen."""
+class Failure:
+    """The error of an action.
 
-    words: str
+    Attributes:
+        message: For the artist; it may have several lines.
+    """
+
+    message: str
 
 
 @dataclass(frozen=True)
 class Page:
-    """The link to the core's page, good for one use."""
+    """A link to the core's page.
+
+    Attributes:
+        link: Its URL. It can be opened once.
+    """
 
     link: str
 
 
-News = Union[Snapshot, Picture, Refusal, Page]  # noqa: UP007  (evaluated at run time, also in Python 3.9)
-_Answers = SimpleQueue[Union[Refusal, Page, None]]  # noqa: UP007  (as above; None: an action has ended)
+Update = Union[Snapshot, Picture, Failure, Page]  # noqa: UP007  (evaluated at run time, also in Python 3.9)
+_Results = SimpleQueue[Union[Failure, Page, None]]  # noqa: UP007  (as above; None means that an action has ended)
 
 
 class CoreLink:
-    """One for each panel, for the main thread only. Its threads end when it is at rest, and when it is gone."""
+    """A panel's connection to the core, for the main thread only. Its threads end with `stop` and with its deletion."""
 
     def __init__(self) -> None:
         self._watch: _Watch | None = None
-        self._answers: _Answers = SimpleQueue()
+        self._results: _Results = SimpleQueue()
 
     def __del__(self) -> None:
-        self.rest()
+        self.stop()
 
-    def news(self) -> list[News]:
-        """What has been found since it was asked last: the core as it is now, pictures, answers to what was asked."""
-        found: list[News] = []
+    def updates(self) -> list[Update]:
+        """Return the updates since the last call: the core's state, pictures and the results of actions."""
+        updates: list[Update] = []
         if self._watch is not None and not self._watch.ended:
-            found += _all_of(self._watch.snapshots.popleft)
-            found += _all_of(self._watch.pictures.get_nowait)
-        answers = _all_of(self._answers.get_nowait)
-        if None in answers:
-            self._look_again()
-        return [*found, *(answer for answer in answers if answer is not None)]
+            updates += _drain(self._watch.snapshots.popleft)
+            updates += _drain(self._watch.pictures.get_nowait)
+        results = _drain(self._results.get_nowait)
+        if None in results:
+            self._restart_watch()
+        return [*updates, *(result for result in results if result is not None)]
 
-    def follow(self, job: str) -> None:
-        """Watch the core, and this job of it ("" for none), from now on."""
+    def watch(self, job: str) -> None:
+        """Start to watch the core and one of its jobs.
+
+        Args:
+            job: The job's id; "" for none.
+        """
         if self._watch is not None and self._watch.job == job:
             return
-        self.rest()
+        self.stop()
         self._watch = _Watch(job)
         self._watch.start()
 
-    def rest(self) -> None:
-        """Ask nothing any more."""
+    def stop(self) -> None:
+        """Stop watching the core."""
         if self._watch is not None:
             self._watch.end()
             self._watch = None
 
     def start_core(self) -> None:
+        """Start the core. There are no updates of its state until that is done."""
         self._pause()
-        self._do(server.start)
+        self._run_in_thread(server.start)
 
     def stop_core(self) -> None:
+        """Stop the core. There are no updates of its state until that is done."""
         self._pause()
-        self._do(server.stop)
+        self._run_in_thread(server.stop)
 
     def cancel(self, job: str) -> None:
-        self._do(lambda: _client().cancel(job))
+        """Cancel a job.
+
+        Args:
+            job: The job's id.
+        """
+        self._run_in_thread(lambda: _client().cancel(job))
 
     def open_page(self) -> None:
-        """Ask for the link to the page."""
-        self._do(lambda: Page(_client().page()))
+        """Request a link to the core's page; it arrives as an update."""
+        self._run_in_thread(lambda: Page(_client().page()))
 
     def _pause(self) -> None:
-        """Say nothing of the core until it has come or gone."""
+        """Stop the updates until the core has started or stopped."""
         if self._watch is not None:
             self._watch.end()
 
-    def _do(self, action: Callable[[], object]) -> None:
-        """In a thread of its own: a click is not to wait for a look, nor the artist for a click."""
-        arguments = (action, self._answers)
-        threading.Thread(target=_answer, args=arguments, name="refcolorize panel action", daemon=True).start()
+    def _run_in_thread(self, action: Callable[[], object]) -> None:
+        """Run an action in its own thread, so that it does not wait for a poll and does not block the main thread."""
+        arguments = (action, self._results)
+        threading.Thread(target=_run_action, args=arguments, name="refcolorize panel action", daemon=True).start()
 
-    def _look_again(self) -> None:
+    def _restart_watch(self) -> None:
         if self._watch is not None:
             job = self._watch.job
-            self.rest()
-            self.follow(job)
+            self.stop()
+            self.watch(job)
 
 
-def _all_of(take: Callable[[], Any]) -> list[Any]:
-    """What lies in a queue now."""
-    found = []
+def _drain(take: Callable[[], Any]) -> list[Any]:
+    """Return all items that are in a queue now."""
+    items = []
     while True:
         try:
-            found.append(take())
+            items.append(take())
         except (Empty, IndexError):
-            return found
+            return items
 
 
-def _answer(action: Callable[[], object], answers: _Answers) -> None:
-    """Do what was asked for, and say what came of it where there is something to say; then that it has ended."""
+def _run_action(action: Callable[[], object], results: _Results) -> None:
+    """Run an action and put its Page or Failure into the queue, then None for its end."""
     try:
-        found = action()
-        if isinstance(found, Page):
-            answers.put(found)
+        result = action()
+        if isinstance(result, Page):
+            results.put(result)
     except CoreUnreachable as error:
-        answers.put(Refusal("\n".join([str(error), *error.tried])))
+        results.put(Failure("\n".join([str(error), *error.tried])))
     except RefColorizeError as error:
-        answers.put(Refusal(str(error)))
-    except Exception as error:  # noqa: BLE001  (nobody is above a thread; the artist must not wait for nothing)
-        answers.put(Refusal(_unexpected(error)))
+        results.put(Failure(str(error)))
+    except Exception as error:  # noqa: BLE001  (the last handler of a thread; the artist must see the error)
+        results.put(Failure(str(unexpected(error))))
     finally:
-        answers.put(None)
+        results.put(None)
 
 
 class _Watch(threading.Thread):
-    """Looks at the core and at one job until it is told to end. Says nothing after that.
+    """Polls the core and one job until `end` is called; sends no updates after that.
 
-    snapshots: the last one that was not taken yet. pictures: all that were not.
+    Attributes:
+        job: The job's id; "" for none.
+        snapshots: The last snapshot, until it is taken.
+        pictures: All pictures that were not taken yet.
     """
 
     def __init__(self, job: str) -> None:
@@ -161,46 +188,48 @@ class _Watch(threading.Thread):
         self.pictures: SimpleQueue[Picture] = SimpleQueue()
         self._end = threading.Event()
         self._client: Client | None = None
-        self._live = False  # the job waits or runs, so that news are to come
-        self._after = 0
+        self._live = False  # the job is queued or running, so more events will come
+        self._last_event = 0
         self._warnings: list[str] = []
         self._frames: Mapping[str, Any] | None = None
-        self._frames_at = 0  # the last event that they know of
-        self._asked: set[int] = set()
+        self._frames_event = 0  # the last event that `_frames` includes
+        self._fetched: set[int] = set()
 
     @property
     def ended(self) -> bool:
-        """Whether it was told to end; it may still be looking."""
+        """Return whether `end` was called; the last poll may still be running."""
         return self._end.is_set()
 
     def end(self) -> None:
+        """Ask the thread to end; does not wait for it."""
         self._end.set()
 
     def run(self) -> None:
+        """Poll until the end."""
         while not self.ended:
-            self.snapshots.append(self._look())
+            self.snapshots.append(self._poll())
             self._fetch_pictures()
-            self._end.wait(_BREATH_SECONDS if self._live else _PAUSE_SECONDS)
+            self._end.wait(_MIN_POLL_SECONDS if self._live else _POLL_SECONDS)
 
-    def _look(self) -> Snapshot:
+    def _poll(self) -> Snapshot:
         try:
             self._client = self._client or server.find()
             if self._client is not None:
-                return self._ask(self._client)
+                return self._read_state(self._client)
             problem = ""
         except CoreUnreachable:
             problem = ""
         except RefColorizeError as error:
             problem = str(error)
         except Exception as error:  # noqa: BLE001  (as above)
-            problem = _unexpected(error)
+            problem = str(unexpected(error))
         self._client, self._live = None, False
         return Snapshot(self.job, problem=problem)
 
-    def _ask(self, client: Client) -> Snapshot:
-        """All there is to know; where the job is live, after it has had time for news."""
+    def _read_state(self, client: Client) -> Snapshot:
+        """Return the core's answers; if the job is live, wait for its next event first."""
         if self._live:
-            self._take_events(client, wait=_PAUSE_SECONDS)
+            self._take_events(client, wait=_POLL_SECONDS)
         health, jobs = client.health(), client.jobs()
         own = next((job for job in jobs if job["id"] == self.job), None)
         if own is None:
@@ -208,40 +237,35 @@ class _Watch(threading.Thread):
             return Snapshot(self.job, client.url, health, tuple(jobs))
         self._live = own["state"] in ("queued", "running")
         self._take_events(client, wait=0)
-        if self._frames is None or self._frames_at != self._after:
-            self._frames, self._frames_at = client.frames(self.job), self._after
+        if self._frames is None or self._frames_event != self._last_event:
+            self._frames, self._frames_event = client.frames(self.job), self._last_event
         return Snapshot(self.job, client.url, health, tuple(jobs), self._frames, tuple(self._warnings))
 
     def _take_events(self, client: Client, *, wait: float) -> None:
-        """Keep the warnings of the job's last run, which begins where it was queued without a word."""
-        while events := client.events(self.job, after=self._after, wait=wait)["events"]:
+        """Collect the warnings of the job's last run, which begins with a "queued" event without a message."""
+        while events := client.events(self.job, after=self._last_event, wait=wait)["events"]:
             wait = 0
-            self._after = events[-1]["number"]
+            self._last_event = events[-1]["number"]
             for event in events:
                 if event["kind"] == "queued" and not event["message"]:
                     self._warnings.clear()
-                    self._asked.clear()
+                    self._fetched.clear()
                 elif event["kind"] == "warning":
                     self._warnings.append(event["message"])
 
     def _fetch_pictures(self) -> None:
-        """Each keyframe's reference, once; one that cannot be had stays a grey box."""
+        """Fetch the reference of each keyframe once. A keyframe stays a grey box if the core refuses its picture."""
         for frame in (self._frames or {}).get("keyframes", ()):
-            if self._client is None or self.ended or frame in self._asked:
+            if self._client is None or self.ended or frame in self._fetched:
                 continue
-            self._asked.add(frame)
+            self._fetched.add(frame)
             try:
                 picture = self._client.picture(self.job, frame, of="reference")
             except CoreRefused:
                 continue
             except RefColorizeError:
-                return  # the next look finds out what it is
+                return  # the next poll reports it
             self.pictures.put(Picture(self.job, frame, picture))
-
-
-def _unexpected(error: Exception) -> str:
-    traceback.print_exc()
-    return f"Something unexpected went wrong ({error!r}); the terminal has the details."
 
 
 def _client() -> Client:

@@ -1,9 +1,9 @@
-"""A row of widgets that goes on in the next one where the panel is narrow or its font large."""
+"""A row of widgets that wraps if the panel is narrow or its font is large."""
 
 from __future__ import annotations
 
 from ..host.qt import QtCore, QtWidgets
-from .placing import wrapped
+from .placing import wrap_boxes
 
 __all__ = ["WrapRow"]
 
@@ -11,9 +11,9 @@ _GAP = 4
 
 
 class WrapRow(QtWidgets.QWidget):
-    """Places its widgets itself, each as wide as it wants to be. A layout of Qt has no such thing."""
+    """Places its widgets in rows, each at its preferred width. Qt has no such layout."""
 
-    _widgets: tuple[QtWidgets.QWidget, ...] = ()  # Qt asks for a size before and after Python has its own
+    _widgets: tuple[QtWidgets.QWidget, ...] = ()  # Qt asks for a size before __init__ and after deletion too
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -22,42 +22,63 @@ class WrapRow(QtWidgets.QWidget):
         self.setSizePolicy(policy)
 
     def add(self, *widgets: QtWidgets.QWidget) -> None:
-        """Put widgets at the end."""
+        """Add widgets at the end.
+
+        Args:
+            widgets: The widgets, which become children of this row.
+        """
         for widget in widgets:
             widget.setParent(self)
             widget.show()
         self._widgets += widgets
-        self._renew()
+        self._update_layout()
 
     def remove(self, widget: QtWidgets.QWidget) -> None:
-        """Delete a widget."""
-        self._widgets = tuple(each for each in self._widgets if each is not widget)
+        """Remove and delete a widget.
+
+        Args:
+            widget: A widget of this row.
+        """
+        self._widgets = tuple(other for other in self._widgets if other is not widget)
         widget.hide()
         widget.deleteLater()
-        self._renew()
+        self._update_layout()
 
     def hasHeightForWidth(self) -> bool:  # noqa: N802 (Qt's name)
+        """Return True: the height depends on the width."""
         return True
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802
+        """Return the height of all rows at a width."""
         return max((box.bottom() + 1 for box in self._boxes(width)), default=0)
 
     def sizeHint(self) -> QtCore.QSize:  # noqa: N802
+        """Return the size of a single row, with the height at the current width."""
         width = sum(_size(widget).width() + _GAP for widget in self._widgets) - _GAP
         return QtCore.QSize(max(0, width), self.heightForWidth(max(self.width(), 1)))
 
     def minimumSizeHint(self) -> QtCore.QSize:  # noqa: N802
+        """Return the width of the widest widget."""
         return QtCore.QSize(max((_size(widget).width() for widget in self._widgets), default=0), 0)
 
     def resizeEvent(self, _: QtCore.QEvent) -> None:  # noqa: N802
+        """Place the widgets for the new width."""
         self._place()
 
     def event(self, event: QtCore.QEvent) -> bool:
-        if event.type() == QtCore.QEvent.Type.LayoutRequest:  # a widget here wants another size
-            self._renew()
+        """Update the layout if the size of a widget has changed; Qt calls this for every event.
+
+        Args:
+            event: The event.
+
+        Returns:
+            Whether the event was handled.
+        """
+        if event.type() == QtCore.QEvent.Type.LayoutRequest:
+            self._update_layout()
         return super().event(event)
 
-    def _renew(self) -> None:
+    def _update_layout(self) -> None:
         self.updateGeometry()
         self._place()
 
@@ -66,10 +87,10 @@ class WrapRow(QtWidgets.QWidget):
             widget.setGeometry(box)
 
     def _boxes(self, width: int) -> list[QtCore.QRect]:
-        """Where each widget stands, in the middle of its row's height."""
+        """Return the box of each widget, centred vertically in its row."""
         sizes = [_size(widget) for widget in self._widgets]
         boxes, top = [], 0
-        for row in wrapped([size.width() for size in sizes], gap=_GAP, room=width):
+        for row in wrap_boxes([size.width() for size in sizes], gap=_GAP, room=width):
             height = max(sizes[index].height() for index, _ in row)
             for index, left in row:
                 size = sizes[index]

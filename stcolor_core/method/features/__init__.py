@@ -1,4 +1,7 @@
-"""L* of a picture -> unit features on the matching grid, by which places are told apart and found again."""
+"""Matching features: unit vectors on the matching grid, computed from a picture's L*.
+
+See docs/method.md, "Matching features".
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,37 @@ __all__ = ["Extractor"]
 
 
 class Extractor(Protocol):
-    """What tracking and warping need of a model. Grids are ceil(H / stride) x ceil(W / stride).
+    """Computes the features that tracking and warping match by (Akimoto et al. 2020, eq. 4).
 
-    Lightness is (H, W) L*, 0..100; features are (C, h, w) float32, of unit length over C, centred over positions (eq.
-    4).
+    Features are (C, h, w) float32 with h = ceil(H / stride) and w = ceil(W / stride): centred over positions, then of
+    unit length over C.
+
+    Attributes:
+        stride: Pixels per side of a cell of the matching grid.
     """
 
     stride: int
 
     def target(self, lightness: Tensor) -> Tensor:
-        """Features of a frame that is to be coloured."""
+        """Return the features of a frame to colour.
+
+        Args:
+            lightness: L*, shape (H, W), 0..100.
+        """
 
     def reference(self, lightness: Tensor, ab: Tensor | None = None) -> Tensor:
-        """Features of a reference; ab (2, H, W) only where the model looks at its colour."""
+        """Return the features of a reference.
+
+        Args:
+            lightness: L*, shape (H, W), 0..100.
+            ab: a* and b*, shape (2, H, W), for models that use a reference's colour; None to use L* alone.
+        """
 
     def both(self, lightness: Tensor) -> tuple[Tensor, Tensor]:
-        """(target, reference) features of one plate frame at the cost of one, for tracking between neighbours."""
+        """Return a frame's features as a target and as a reference, for tracking between neighbouring frames.
+
+        Costs as much as one of the two.
+
+        Args:
+            lightness: L*, shape (H, W), 0..100.
+        """

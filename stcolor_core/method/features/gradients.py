@@ -1,6 +1,7 @@
-"""Local descriptors of lightness: histograms of gradient orientation and raw samples around each grid cell.
+"""Local descriptors of lightness: histograms of gradient orientation and luminance samples around each grid cell.
 
-They tell apart what a network's coarse maps cannot: where exactly on an edge or a texture a cell lies.
+They resolve what a network's coarse maps cannot: the exact position of a cell on an edge or in a texture. The
+histograms are of the same kind as SIFT (Lowe 2004) and HOG (Dalal and Triggs 2005).
 """
 
 from __future__ import annotations
@@ -15,63 +16,73 @@ __all__ = ["gradient_descriptors", "luminance_samples", "orientation_magnitudes"
 
 _CELL = 4
 _ORIENTATIONS = 8
-_SCALES = ((4, 1.0), (8, 1.0), (16, 0.8))  # pixels averaged, weight
-_MARGIN = 6  # pixels that the largest scale reaches over a cell's edge
+_SCALES = ((4, 1.0), (8, 1.0), (16, 0.8))  # side of the averaged square in pixels, weight
+_MARGIN = 6  # pixels by which the squares of the largest scale extend beyond a cell
 _PITCHES = (1, 3)
 _FLOOR = 0.05
 
 
 def orientation_magnitudes(lightness: Tensor) -> Tensor:
-    """Gradient magnitude shared out to 8 directions by cosine lobes to the 4th power.
+    """Return the gradient magnitude, split into 8 directions by the 4th power of the cosine.
 
-    lightness: (N, H, W) L*, 0..100.
-    Returns (N, 8, H, W) in L* per pixel; channel k peaks where L* rises towards k * 45 degrees, from +x towards +y
-    (down).
+    Args:
+        lightness: L*, shape (N, H, W), 0..100.
+
+    Returns:
+        Shape (N, 8, H, W), in L* per pixel. Channel k is largest if L* rises towards k * 45 degrees, counted from +x
+        (right) towards +y (down).
     """
     padded = _extend(lightness[:, None], 1)
     dx = (padded[:, :, 1:-1, 2:] - padded[:, :, 1:-1, :-2]) / 2
     dy = (padded[:, :, 2:, 1:-1] - padded[:, :, :-2, 1:-1]) / 2
     magnitude = torch.hypot(dx, dy)
     angles = torch.arange(_ORIENTATIONS, device=lightness.device) * (2 * math.pi / _ORIENTATIONS)
-    along = dx * angles.cos()[:, None, None] + dy * angles.sin()[:, None, None]
-    return magnitude * (along / magnitude.clamp(min=1e-6)).clamp(min=0).square().square()
+    directional = dx * angles.cos()[:, None, None] + dy * angles.sin()[:, None, None]
+    return magnitude * (directional / magnitude.clamp(min=1e-6)).clamp(min=0).square().square()
 
 
 def gradient_descriptors(lightness: Tensor) -> Tensor:
-    """Orientation histograms of a cell's surroundings at three scales.
+    """Return orientation histograms around each 4 x 4 cell at three scales.
 
-    lightness: (N, H, W) L*, 0..100, H and W multiples of 4.
-    Returns (N, 216, H/4, W/4): per scale 8 orientations at 3x3 places, square-rooted, about unit length (1, 1, 0.8);
-    zero where there is no gradient at all.
+    Args:
+        lightness: L*, shape (N, H, W), 0..100, H and W multiples of 4.
+
+    Returns:
+        Shape (N, 216, H/4, W/4). Each scale has 8 orientations at 3 x 3 positions, square-rooted, of length about 1, 1
+        and 0.8; all zero for a cell without gradient.
     """
-    # windows begin at even pixels, so that means of 2 x 2 pixels serve all scales
+    # Windows start at even pixels, so all scales can share the means over 2 x 2 pixels.
     pairs = F.avg_pool2d(_extend(orientation_magnitudes(lightness), _MARGIN), 2)
     scales = []
     for size, weight in _SCALES:
         inner = (_MARGIN - (size - _CELL) // 2) // 2
         height, width = pairs.shape[2] - inner, pairs.shape[3] - inner
         pooled = F.avg_pool2d(pairs[:, :, inner:height, inner:width], size // 2, _CELL // 2)
-        around = _neighbourhood(pooled, size // _CELL)
-        length = around.sum(dim=1, keepdim=True).sqrt()  # of their square roots
-        scales.append(weight * around.sqrt() / (length + _FLOOR))
+        histograms = _stack_neighbours(pooled, size // _CELL)
+        length = histograms.sum(dim=1, keepdim=True).sqrt()  # the Euclidean length of the square roots
+        scales.append(weight * histograms.sqrt() / (length + _FLOOR))
     return torch.cat(scales, dim=1)
 
 
 def luminance_samples(lightness: Tensor) -> Tensor:
-    """Lightness of a cell and its eight neighbours, next to it and three cells away.
+    """Return the mean lightness of each 4 x 4 cell and of its eight neighbours at one and at three cells' distance.
 
-    lightness: (N, H, W) L*, 0..100, H and W multiples of 4. Returns (N, 18, H/4, W/4), 0..1.
+    Args:
+        lightness: L*, shape (N, H, W), 0..100, H and W multiples of 4.
+
+    Returns:
+        L* / 100, shape (N, 18, H/4, W/4), 0..1.
     """
     cells = F.avg_pool2d(lightness[:, None] / 100, _CELL)
-    return torch.cat([_neighbourhood(cells, pitch) for pitch in _PITCHES], dim=1)
+    return torch.cat([_stack_neighbours(cells, pitch) for pitch in _PITCHES], dim=1)
 
 
-def _neighbourhood(cells: Tensor, pitch: int) -> Tensor:
-    """(N, C, h, w) -> (N, 9 C, h, w): the 3x3 cells that lie `pitch` apart around each, the border repeated."""
+def _stack_neighbours(cells: Tensor, pitch: int) -> Tensor:
+    """Stack the 3 x 3 cells `pitch` apart around each cell, the border repeated: (N, C, h, w) -> (N, 9 C, h, w)."""
     height, width = cells.shape[2:]
     extended = _extend(cells, pitch)
-    steps = (0, pitch, 2 * pitch)
-    return torch.cat([extended[:, :, y : y + height, x : x + width] for y in steps for x in steps], dim=1)
+    offsets = (0, pitch, 2 * pitch)
+    return torch.cat([extended[:, :, y : y + height, x : x + width] for y in offsets for x in offsets], dim=1)
 
 
 def _extend(x: Tensor, margin: int) -> Tensor:

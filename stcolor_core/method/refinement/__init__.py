@@ -1,4 +1,7 @@
-"""Colour of a frame from what warping found and the frame before it on the walk (Akimoto et al. 2020, eq. 2)."""
+"""Refinement: a frame's final colour from its evidence and from the frame before it on the walk.
+
+Akimoto et al. 2020, eq. 2; see docs/method.md, "Refinement".
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
+from stcolor_core.arrays import Chroma, FlowField, Plane
 from stcolor_core.method.warping import GridWarp
 
 __all__ = ["Evidence", "FlowColor", "NeighbourFlow", "Refined", "Refinement", "WalkState"]
@@ -17,57 +22,70 @@ __all__ = ["Evidence", "FlowColor", "NeighbourFlow", "Refined", "Refinement", "W
 class FlowColor:
     """Colour carried along the flow from one reference, at working size.
 
-    reference: which of the frame's references. found: whether the flow starts at matches of features, which see across
-    an occlusion, rather than at the frame before. age: frames to the reference.
-    ab: (H, W, 2). lightness: (H, W), L* of where it came from. visibility: (H, W) 0..1: how surely it stayed in sight;
-    where found, how well the matches agree. residual: (H, W), smoothed difference in L* to there. fit: (P,) correlation
-    of the features with those there, -1..1.
-    closeness: 0..1, 1 on the reference itself, falling with the distance in time; sums to 1 over the references of a
-    frame. certainty: (H, W) 0..1, how likely the reference's own colour is right there; None is 1 everywhere.
+    Attributes:
+        reference: Index of the reference among those of the frame.
+        reacquired: Whether the flow was initialised by feature matches, which work across an occlusion, instead of by
+            the frame before.
+        age: Number of frames to the reference.
+        ab: Carried a* and b*, shape (H, W, 2).
+        lightness: L* of the reference at the flow target, shape (H, W).
+        visibility: 1 if the surface certainly stayed visible, shape (H, W), 0..1; agreement of the matches if
+            reacquired.
+        residual: Smoothed absolute difference in L* to the flow target, shape (H, W).
+        feature_similarity: Correlation of the features with those at the flow target, shape (P,), -1..1.
+        temporal_weight: 1 on the reference itself, less with the distance in time; sums to 1 over the references.
+        certainty: Probability that the reference's own colour is right there, shape (H, W), 0..1; None for 1.
     """
 
     reference: int
     reacquired: bool
     age: int
-    ab: np.ndarray
-    lightness: np.ndarray
-    visibility: np.ndarray
-    residual: np.ndarray
+    ab: Chroma
+    lightness: Plane
+    visibility: Plane
+    residual: Plane
     feature_similarity: Tensor
     temporal_weight: float
-    certainty: np.ndarray | None = None
+    certainty: Plane | None = None
 
 
 @dataclass(frozen=True)
 class NeighbourFlow:
-    """One step of a walk, from a frame to the one before it.
+    """Flow from a frame to the one before it on the walk, at working size.
 
-    displacement: (H, W, 2) px (x, y) to there. lightness: (H, W), L* of where it leads. visibility: (H, W) 0..1, how
-    surely it is the same surface. residual: (H, W), smoothed difference in L*. fit: (P,) correlation of the features.
+    Attributes:
+        displacement: Shape (H, W, 2), px (x, y).
+        lightness: L* of the frame before at the flow target, shape (H, W).
+        visibility: 1 if it is certainly the same surface, shape (H, W), 0..1.
+        residual: Smoothed absolute difference in L*, shape (H, W).
+        feature_similarity: Correlation of the features, shape (P,), -1..1.
     """
 
-    displacement: np.ndarray
-    lightness: np.ndarray
-    visibility: np.ndarray
-    residual: np.ndarray
+    displacement: FlowField
+    lightness: Plane
+    visibility: Plane
+    residual: Plane
     feature_similarity: Tensor
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known of a frame's colour before refinement.
+    """The evidence for a frame's colour before refinement.
 
-    lightness: (H, W) float32 L* at working size. grid_lightness: (h, w), L* averaged over the cells of the matching
-    grid. stride: pixels to a side of a cell, at the size that features are taken from.
-    warp: colour on that grid (P = h * w). restricted: whether tracking restricted it.
-    flows: colour along the flows to each tracked reference; empty where flow is off or nothing was tracked.
-    leading: those that the windows of the tracked places follow, so that they know what lies within a cell; empty where
-    none do.
-    neighbour_flow: to the frame before on the walk; None where there is none, or a refinement does not ask.
+    Attributes:
+        lightness: L* at working size, shape (H, W), 0..100.
+        grid_lightness: Mean L* of each cell of the matching grid, shape (h, w).
+        stride: Pixels per side of a cell, at the size that features are computed at.
+        warp: Colour by attention on that grid, P = h * w.
+        restricted: Whether tracking restricted the attention.
+        flows: Colour along the flow to each tracked reference; empty if flow is off or nothing was tracked.
+        leading: Flows that the windows of dense tracking follow. They add the detail within a grid cell. Empty if the
+            windows do not follow the flow.
+        neighbour_flow: To the frame before on the walk; None if there is none or the refinement is recurrent.
     """
 
-    lightness: np.ndarray
-    grid_lightness: np.ndarray
+    lightness: Plane
+    grid_lightness: Plane
     stride: int
     warp: GridWarp
     restricted: bool
@@ -78,37 +96,52 @@ class Evidence:
 
 @dataclass(frozen=True)
 class WalkState:
-    """The frame before on the same walk: lightness (H, W) L*, ab (H, W, 2), confidence (H, W) 0..1 in it."""
+    """State of a walk: the frame before the current one.
 
-    lightness: np.ndarray
-    ab: np.ndarray
-    confidence: np.ndarray
+    Attributes:
+        lightness: L*, shape (H, W), 0..100.
+        ab: a* and b*, shape (H, W, 2).
+        confidence: Confidence in `ab`, shape (H, W), 0..1.
+    """
+
+    lightness: Plane
+    ab: Chroma
+    confidence: Plane
 
 
 @dataclass(frozen=True)
 class Refined:
-    """ab: (H, W, 2) float32. confidence, tracked: (H, W) float32 0..1: of the colour; the share that was tracked, not
-    re-found.
+    """A frame's colour after refinement, at working size.
 
-    flow_source: (H, W) int, which of the flows gave most, -1 where attention did. told: what the next frame on the walk
-    is told of this one.
+    Attributes:
+        ab: a* and b*, shape (H, W, 2), float32.
+        confidence: Confidence in the colour, shape (H, W), 0..1.
+        tracked: Share of the colour that was tracked, not re-detected, shape (H, W), 0..1.
+        flow_source: Index of the flow that contributed most, shape (H, W), int; -1 if attention did.
+        state: Passed to the next frame of the walk.
     """
 
-    ab: np.ndarray
-    confidence: np.ndarray
-    tracked: np.ndarray
-    flow_source: np.ndarray
+    ab: Chroma
+    confidence: Plane
+    tracked: Plane
+    flow_source: NDArray[np.integer]
     state: WalkState
 
 
 class Refinement(Protocol):
-    """Eq. 2.
+    """Turns the evidence for a frame into its colour (eq. 2).
 
-    recurrent: whether a result depends on all frames before it on the walk, so that two walks through one span differ;
-    else on the frame before at most, whose `Refined.state` then depends on no other.
+    Attributes:
+        recurrent: Whether a result depends on all frames before it on the walk, so that two walks through the same span
+            differ. Otherwise it depends on the frame before at most, and the `Refined.state` of that frame on no other.
     """
 
     recurrent: bool
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
-        """The frame's colour; previous is None where a walk starts without a reference."""
+        """Return the frame's colour.
+
+        Args:
+            evidence: The evidence for it.
+            previous: State of the frame before; None if a walk starts without a reference.
+        """

@@ -1,4 +1,4 @@
-"""The colours that each pixel may take, with what speaks for each: one list, whoever then chooses among them."""
+"""Colour candidates of every pixel with their evidence, and their mixture: shared by all refinements of `standard`."""
 
 from __future__ import annotations
 
@@ -7,141 +7,169 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
+from stcolor_core.arrays import Chroma, Plane
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, Refined, WalkState
 from stcolor_core.method.tracking.flow import sample
 from stcolor_core.method.upsampling import upsample
 
-__all__ = ["EVIDENCE", "FACTS", "Candidates", "collect_candidates", "mix_candidates"]
+__all__ = ["EVIDENCE_PLANES", "FACTS", "Candidates", "collect_candidates", "mix_candidates"]
 
-_RESIDUAL = 6.0  # L* difference at which trust in the flow has fallen to 1/e
-_REACQUIRE = 0.2  # by how much a place anywhere must fit better than the tracked ones for the track to count as lost
+_RESIDUAL = 6.0  # L* difference at which trust in the flow falls to 1/e
+_REACQUIRE = 0.2  # similarity by which a position anywhere must beat the tracked ones for the track to count as lost
 _SHARPNESS = 4 / _REACQUIRE
 _AGE = 20.0  # frames
 
-# What is known of a candidate beside its colour. The same for all its pixels, in the order of `Candidates.facts`, 0..1:
+# Facts about a candidate as a whole, in the order of `Candidates.facts`, 0..1:
 FACTS = (
-    "flow",  # 1 for colour along the flow, tracked frame by frame, else 0
-    "found",  # 1 for colour along a flow that was found again by features, else 0
-    "tracked",  # 1 for the attention's colour from where tracking leads, else 0
-    "anywhere",  # 1 for the attention's colour from anywhere, else 0
-    "previous",  # 1 for what the frame before on the walk was given by the fixed rule, else 0
-    "closeness",  # of a flow's reference in time
-    "age",  # of a flow: frames to its reference, 0..1
+    "flow",  # 1 for colour along flow that was tracked frame by frame, else 0
+    "found",  # 1 for colour along flow that was reacquired by features, else 0
+    "tracked",  # 1 for colour by attention over tracked positions, else 0
+    "anywhere",  # 1 for colour by attention over all positions, else 0
+    "previous",  # 1 for the fixed rule's colour of the frame before on the walk, else 0
+    "closeness",  # temporal weight of a flow's reference
+    "age",  # frames from a flow's reference, mapped to 0..1
 )
-# Pixel by pixel, in the order of `Candidates.evidence`, each about 0..1 or -1..1:
-EVIDENCE = (
-    "prior",  # its weight by the fixed rule
-    "sight",  # of a flow: visibility, or agreement where found; of tracked places: support; of the frame before: its
-    # visibility times the rule's confidence there
-    "residual",  # of a flow: smoothed difference in L*, a tenth of it
-    "difference",  # of a flow: L* here minus L* there, a twentieth of it
-    "similarity",  # of the features with those of the place the colour comes from
-    "spread",  # of the colours that the attention mixed, a thirtieth of it
+# Evidence for a candidate by pixel, in the order of `Candidates.evidence`, each about 0..1 or -1..1:
+EVIDENCE_PLANES = (
+    "prior",  # weight by the fixed rule
+    "sight",  # flow: visibility, or agreement of the matches if reacquired; tracked positions: support; frame before:
+    # visibility times the fixed rule's confidence there
+    "residual",  # flow: smoothed difference in L*, divided by 10
+    "difference",  # flow: signed difference in L* to the flow target, divided by 20
+    "similarity",  # of the features with those at the colour's origin
+    "spread",  # standard deviation of the colours that attention mixed, divided by 30
 )
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """K colours for every pixel at working size: of each flow, of tracked places, of places anywhere, and, where there
-    is one, of the frame before.
+    """K colour candidates for every pixel at working size.
 
-    ab: (K, H, W, 2). prior: (K, H, W) 0..1, weights by the fixed rule, which sum to 1. facts: (K, F), see `FACTS`.
-    evidence: (K, E, H, W), see `EVIDENCE`. confidence: (H, W) 0..1 by the fixed rule.
+    One for each flow, one by attention over tracked positions, one by attention over all positions, and one from the
+    frame before, if there is one.
+
+    Attributes:
+        ab: a* and b*, shape (K, H, W, 2).
+        prior: Weights by the fixed rule, shape (K, H, W), 0..1; they sum to 1 over K.
+        facts: Shape (K, F), see `FACTS`.
+        evidence: Shape (K, E, H, W), see `EVIDENCE_PLANES`.
+        confidence: Confidence by the fixed rule, shape (H, W), 0..1.
     """
 
-    ab: np.ndarray
-    prior: np.ndarray
-    facts: np.ndarray
-    evidence: np.ndarray
-    confidence: np.ndarray
+    ab: NDArray[np.float32]
+    prior: NDArray[np.float32]
+    facts: NDArray[np.float32]
+    evidence: NDArray[np.float32]
+    confidence: Plane
 
 
 def collect_candidates(evidence: Evidence, previous: WalkState | None = None) -> Candidates:
-    """All that may colour a frame, weighed by a fixed rule: flow in sight, then tracked places, then places anywhere.
+    """Collect the colour candidates for every pixel and the evidence for each.
 
-    Flow is best while a surface stays in sight, features where it comes back or moves too far (docs/method.md,
-    "Refinement"). The frame before has no weight in the rule, so that what one frame is told of another goes
-    back no further.
+    The fixed rule prefers visible flow, then tracked positions, then positions anywhere: flow is best while a surface
+    stays visible, features are best if it returns or moves too far (docs/method.md, "Refinement"). The frame before has
+    no weight in the rule, so that the state that a frame passes on does not depend on earlier frames.
+
+    Args:
+        evidence: The evidence for the frame.
+        previous: State of the frame before; None if there is none.
+
+    Returns:
+        The candidates, weighted by the fixed rule.
     """
-    flows = evidence.flows
-    similarity, free, support = (
-        _enlarged(evidence, part.clamp(0, 1))
-        for part in (evidence.warp.similarity, evidence.warp.free_similarity, evidence.warp.support)
+    flows, warp = evidence.flows, evidence.warp
+    similarity, free_similarity, support = (
+        _enlarge(evidence, values.clamp(0, 1)) for values in (warp.similarity, warp.free_similarity, warp.support)
     )
     shape = similarity.shape
-    lost = 1 / (1 + np.exp(-_SHARPNESS * (free - similarity - _REACQUIRE))) if evidence.restricted else np.zeros(shape)
-    tracked, found = (_shares([flow for flow in flows if flow.reacquired == kind], shape) for kind in (False, True))
-    shares = np.concatenate([tracked, (1 - tracked.sum(0)) * found])
+    gain = free_similarity - similarity
+    lost = 1 / (1 + np.exp(-_SHARPNESS * (gain - _REACQUIRE))) if evidence.restricted else np.zeros(shape)
+    tracked, reacquired = (
+        _flow_shares([flow for flow in flows if flow.reacquired == kind], shape) for kind in (False, True)
+    )
+    shares = np.concatenate([tracked, (1 - tracked.sum(0)) * reacquired])
     carried = shares.sum(0)
     rest = 1 - carried
-    kinds = [_of_flow(evidence, flow, share) for flow, share in zip(flows, shares, strict=True)]
-    kinds.append(
-        _Kind(
+    candidates = [_flow_candidate(evidence, flow, share) for flow, share in zip(flows, shares, strict=True)]
+    candidates.append(
+        _Candidate(
             {"tracked": 1},
             _tracked_ab(evidence),
             rest * (1 - lost),
-            {"sight": support, "similarity": similarity, "spread": _enlarged(evidence, evidence.warp.spread) / 30},
+            {"sight": support, "similarity": similarity, "spread": _enlarge(evidence, warp.spread) / 30},
         )
     )
-    kinds.append(
-        _Kind(
+    candidates.append(
+        _Candidate(
             {"anywhere": 1},
-            _enlarged_ab(evidence, evidence.warp.free_ab, evidence.warp.free_slope),
+            _enlarge_ab(evidence, warp.free_ab, warp.free_slope),
             rest * lost,
-            {"similarity": free, "spread": _enlarged(evidence, evidence.warp.free_spread) / 30},
+            {"similarity": free_similarity, "spread": _enlarge(evidence, warp.free_spread) / 30},
         )
     )
     if evidence.neighbour_flow and previous:
-        kinds.append(_of_previous(evidence, evidence.neighbour_flow, previous))
-    fits = similarity * (1 - lost) + free * lost
+        candidates.append(_previous_candidate(evidence, evidence.neighbour_flow, previous))
+    attention_confidence = similarity * (1 - lost) + free_similarity * lost
     return Candidates(
-        ab=np.stack([kind.ab for kind in kinds]).astype(np.float32),
-        prior=np.stack([kind.prior for kind in kinds]).astype(np.float32),
-        facts=np.array([[kind.facts.get(name, 0) for name in FACTS] for kind in kinds], np.float32),
-        evidence=np.stack([kind.described() for kind in kinds]),
-        confidence=(carried + rest * fits).astype(np.float32),
+        ab=np.stack([candidate.ab for candidate in candidates]).astype(np.float32),
+        prior=np.stack([candidate.prior for candidate in candidates]).astype(np.float32),
+        facts=np.array([[candidate.facts.get(name, 0) for name in FACTS] for candidate in candidates], np.float32),
+        evidence=np.stack([candidate.stack_evidence() for candidate in candidates]),
+        confidence=(carried + rest * attention_confidence).astype(np.float32),
     )
 
 
-def mix_candidates(evidence: Evidence, found: Candidates, weights: np.ndarray, *, confidence: np.ndarray) -> Refined:
-    """The frame's colour by some weights (K, H, W), with what was tracked and which flow gave most; see `Refined`."""
+def mix_candidates(
+    evidence: Evidence, candidates: Candidates, weights: NDArray[np.floating], *, confidence: Plane
+) -> Refined:
+    """Return the mixture of the candidates, with its tracked share and its main flow.
+
+    Args:
+        evidence: The evidence for the frame.
+        candidates: From `collect_candidates`.
+        weights: Weight of each candidate, shape (K, H, W), 0..1; they sum to 1 over K.
+        confidence: Confidence in the mixture, shape (H, W), 0..1. It is lowered if a reference's own colour is
+            uncertain.
+    """
     count = len(evidence.flows)
     flows, others = weights[:count], weights[count:]
     carried = flows.sum(0)
     for flow, weight in zip(evidence.flows, flows, strict=True):
-        if flow.certainty is not None:  # right if what is carried is, and the carrying
+        if flow.certainty is not None:  # right if both the reference's colour and the flow are right
             confidence = confidence * (1 - weight * (1 - flow.certainty))
-    support = found.evidence[count:, EVIDENCE.index("sight")]  # 0 of places anywhere
+    support = candidates.evidence[count:, EVIDENCE_PLANES.index("sight")]  # 0 for positions anywhere
+    fixed_rule_ab = np.einsum("khw,khwc->hwc", candidates.prior, candidates.ab)
     return Refined(
-        ab=np.einsum("khw,khwc->hwc", weights, found.ab),
+        ab=np.einsum("khw,khwc->hwc", weights, candidates.ab),
         confidence=confidence,
         tracked=carried + (others * support).sum(0),
         flow_source=np.where(carried > 0.5, flows.argmax(0), -1) if count else np.full(carried.shape, -1),
-        state=WalkState(evidence.lightness, np.einsum("khw,khwc->hwc", found.prior, found.ab), found.confidence),
+        state=WalkState(evidence.lightness, fixed_rule_ab, candidates.confidence),
     )
 
 
 @dataclass(frozen=True)
-class _Kind:
-    """One candidate: what is known of it (a name that is left out stands for 0), ab (H, W, 2), prior (H, W)."""
+class _Candidate:
+    """One candidate: its facts (0 for a name left out), ab (H, W, 2), prior (H, W) and evidence planes by name."""
 
     facts: Mapping[str, float]
-    ab: np.ndarray
-    prior: np.ndarray
-    planes: Mapping[str, np.ndarray]
+    ab: Chroma
+    prior: NDArray[np.floating]
+    planes: Mapping[str, NDArray[np.floating]]
 
-    def described(self) -> np.ndarray:
-        """(E, H, W) float32."""
+    def stack_evidence(self) -> NDArray[np.float32]:
+        """Return the planes in the order of `EVIDENCE_PLANES`, shape (E, H, W), 0 for those left out."""
         planes = {"prior": self.prior, **self.planes}
-        nothing = np.zeros(self.prior.shape, np.float32)
-        return np.stack([planes.get(name, nothing) for name in EVIDENCE]).astype(np.float32)
+        zero = np.zeros(self.prior.shape, np.float32)
+        return np.stack([planes.get(name, zero) for name in EVIDENCE_PLANES]).astype(np.float32)
 
 
-def _of_flow(evidence: Evidence, flow: FlowColor, prior: np.ndarray) -> _Kind:
-    return _Kind(
+def _flow_candidate(evidence: Evidence, flow: FlowColor, prior: NDArray[np.floating]) -> _Candidate:
+    return _Candidate(
         {
             "found" if flow.reacquired else "flow": 1,
             "closeness": flow.temporal_weight,
@@ -153,13 +181,13 @@ def _of_flow(evidence: Evidence, flow: FlowColor, prior: np.ndarray) -> _Kind:
             "sight": flow.visibility,
             "residual": flow.residual / 10,
             "difference": (evidence.lightness - flow.lightness) / 20,
-            "similarity": _enlarged(evidence, flow.feature_similarity),
+            "similarity": _enlarge(evidence, flow.feature_similarity),
         },
     )
 
 
-def _of_previous(evidence: Evidence, flow: NeighbourFlow, previous: WalkState) -> _Kind:
-    return _Kind(
+def _previous_candidate(evidence: Evidence, flow: NeighbourFlow, previous: WalkState) -> _Candidate:
+    return _Candidate(
         {"previous": 1},
         sample(previous.ab, flow.displacement),
         np.zeros(evidence.lightness.shape, np.float32),
@@ -167,31 +195,31 @@ def _of_previous(evidence: Evidence, flow: NeighbourFlow, previous: WalkState) -
             "sight": flow.visibility * sample(previous.confidence, flow.displacement),
             "residual": flow.residual / 10,
             "difference": (evidence.lightness - flow.lightness) / 20,
-            "similarity": _enlarged(evidence, flow.feature_similarity),
+            "similarity": _enlarge(evidence, flow.feature_similarity),
         },
     )
 
 
-def _tracked_ab(evidence: Evidence) -> np.ndarray:
-    """(H, W, 2) from tracked places: the attention's mean over each cell, with the flow's own detail within the cell.
+def _tracked_ab(evidence: Evidence) -> Chroma:
+    """Return the colour from tracked positions: attention's mean of each cell with the flow's detail within the cell.
 
-    Attention knows colour by cells of the grid; the flow that its windows follow knows single pixels of the reference.
+    Attention has colour by grid cells; the flow that its windows follow has single pixels of the reference.
     """
-    ab = _enlarged_ab(evidence, evidence.warp.ab, evidence.warp.slope)
+    ab = _enlarge_ab(evidence, evidence.warp.ab, evidence.warp.slope)
     if not evidence.leading:
         return ab
-    shares = _shares(evidence.leading, ab.shape[:2])
+    shares = _flow_shares(evidence.leading, ab.shape[:2])
     total = shares.sum(0)
     along = np.einsum("fhw,fhwc->hwc", shares / np.maximum(total, 1e-6), [flow.ab for flow in evidence.leading])
     grid = evidence.grid_lightness.shape
-    astray = _on_grid(evidence, evidence.warp.ab) - resize(along, grid)
-    # what is off in the mean is mended, so that less trust is needed than for the flow alone
+    mean_error = _to_grid(evidence, evidence.warp.ab) - resize(along, grid)
+    # The flow's error in the mean is corrected, so that it needs less trust than flow alone.
     trust = np.sqrt(total)[..., None]
-    return np.asarray(trust * (along + resize(astray, ab.shape[:2])) + (1 - trust) * ab)
+    return np.asarray(trust * (along + resize(mean_error, ab.shape[:2])) + (1 - trust) * ab)
 
 
-def _shares(flows: Sequence[FlowColor], shape: tuple[int, ...]) -> np.ndarray:
-    """(F, H, W): how much of the colour each of some flows gives where nothing is preferred to them."""
+def _flow_shares(flows: Sequence[FlowColor], shape: tuple[int, ...]) -> NDArray[np.floating]:
+    """Return the weight of each flow if no other candidate precedes them, shape (F, H, W)."""
     if not flows:
         return np.zeros((0, *shape))
     trusts = np.stack([_trust(flow) for flow in flows])
@@ -199,27 +227,27 @@ def _shares(flows: Sequence[FlowColor], shape: tuple[int, ...]) -> np.ndarray:
     return np.asarray((1 - np.prod(1 - trusts, axis=0)) * shares / np.maximum(shares.sum(0), 1e-6))
 
 
-def _trust(flow: FlowColor) -> np.ndarray:
+def _trust(flow: FlowColor) -> Plane:
     return np.asarray(np.exp(-((flow.residual / _RESIDUAL) ** 2)) * flow.visibility)
 
 
-def _enlarged_ab(evidence: Evidence, ab: Tensor, slope: Tensor) -> np.ndarray:
-    """(2, P) on the matching grid -> (H, W, 2), with its edges where the plate has them."""
+def _enlarge_ab(evidence: Evidence, ab: Tensor, slope: Tensor) -> Chroma:
+    """Upsample (2, P) on the matching grid to (H, W, 2), with edges aligned to those of the plate."""
     return upsample(
-        _on_grid(evidence, ab),
+        _to_grid(evidence, ab),
         evidence.grid_lightness,
         evidence.lightness,
-        slope=_on_grid(evidence, slope),
+        slope=_to_grid(evidence, slope),
         interpolation="linear",
     )
 
 
-def _on_grid(evidence: Evidence, ab: Tensor) -> np.ndarray:
-    """(2, P) -> (h, w, 2)."""
+def _to_grid(evidence: Evidence, ab: Tensor) -> Chroma:
+    """Reshape (2, P) to (h, w, 2)."""
     return np.asarray(ab.T.reshape(*evidence.grid_lightness.shape, 2).cpu().numpy())
 
 
-def _enlarged(evidence: Evidence, part: Tensor) -> np.ndarray:
-    """(P,) on the matching grid -> (H, W)."""
-    low = part.reshape(evidence.grid_lightness.shape).cpu().numpy()
+def _enlarge(evidence: Evidence, values: Tensor) -> Plane:
+    """Enlarge (P,) on the matching grid to (H, W)."""
+    low = values.reshape(evidence.grid_lightness.shape).cpu().numpy()
     return np.asarray(cv2.resize(low, evidence.lightness.shape[::-1]))

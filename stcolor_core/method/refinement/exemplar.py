@@ -1,8 +1,7 @@
 """Refinement of the exemplar model: the colour net of Zhang et al. 2019.
 
-B. Zhang et al., "Deep Exemplar-based Video Colorization", CVPR 2019; every number is in docs/method.md,
-"The exemplar model".
-Module names follow the published checkpoint, whose state dict loads strictly.
+B. Zhang et al., "Deep Exemplar-based Video Colorization", CVPR 2019; see docs/method.md, "The exemplar model".
+Module names follow the published checkpoint, so that its state dict loads strictly.
 """
 
 from __future__ import annotations
@@ -14,16 +13,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stcolor_core.method.convolution import by_rows, convolve, convolve_doubled, instance_norm_
+from stcolor_core.method.convolution import apply_by_rows, convolve, convolve_upsampled, instance_norm_
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 
 __all__ = ["ColorNet", "ExemplarRefinement"]
 
-# Below two positions at stride 8 the instance norms have nothing to normalise over.
+# The instance norms need at least two positions at stride 8.
 _LEAST_SIDE = 16
 _MIDDLE_GREY = 50.0
-# Layers whose weights lie channels last: faster, and oneDNN copies no map. It also rounds otherwise there, which the
-# layers before these would multiply.
+# Layers in the channels-last layout: faster, and oneDNN copies no map. It also rounds differently there, which earlier
+# layers would amplify.
 _DECODER = ("conv8", "conv9", "conv10", "conv3_3_short", "conv2_2_short", "conv1_2_short")
 
 
@@ -40,7 +39,7 @@ def _double(channels_in: int, channels_out: int) -> nn.Sequential:
 
 
 class ColorNet(nn.Module):
-    """Warp, L* and the previous frame -> ab of this frame (`colornet_iter_76000.pth`)."""
+    """Computes a frame's ab from its warp, its L* and the previous frame (`colornet_iter_76000.pth`)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,9 +63,11 @@ class ColorNet(nn.Module):
         self.conv10_ab = nn.Conv2d(128, 2, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: (N, 7, H, W), H and W multiples of 8 from 16 up: L* - 50, warped a, b, similarity, previous L* - 50, a, b.
+        """Return ab, shape (N, 2, H, W), -128..128.
 
-        Returns ab, (N, 2, H, W), within -128..128.
+        Args:
+            x: Shape (N, 7, H, W), H and W multiples of 8, at least 16. The channels are L* - 50, warped a and b, their
+                similarity, L* - 50 of the previous frame, its a and b.
         """
         skips = [self._block(x, "conv1_1.0", "conv1_1.2", "conv1_2")]
         skips.append(self._block(self.conv1_2norm_ss(skips[0]), "conv2_1", "conv2_2"))
@@ -74,21 +75,21 @@ class ColorNet(nn.Module):
         x = self._block(self.conv3_3norm_ss(skips[2]), "conv4_1", "conv4_2", "conv4_3")
         for block in (5, 6, 7):
             x = self._block(x, *(f"conv{block}_{index}" for index in (1, 2, 3)))
-        x = self._block(self._joined("conv8_1", x, "conv3_3_short", skips.pop()), "conv8_2", "conv8_3")
-        x = self._block(self._joined("conv9_1", x, "conv2_2_short", skips.pop()), "conv9_2")
-        return by_rows(self._last, x, skips.pop(), units=x.shape[2], halo=1, channels=128)
+        x = self._block(self._upsample_and_add("conv8_1", x, "conv3_3_short", skips.pop()), "conv8_2", "conv8_3")
+        x = self._block(self._upsample_and_add("conv9_1", x, "conv2_2_short", skips.pop()), "conv9_2")
+        return apply_by_rows(self._last_block, x, skips.pop(), units=x.shape[2], halo=1, channels=128)
 
     def _conv(self, name: str) -> nn.Conv2d:
         return cast(nn.Conv2d, self.get_submodule(name))
 
-    def _last(self, x: Tensor, n1: Tensor) -> Tensor:
-        x = self._joined("conv10_1", x, "conv1_2_short", n1)
+    def _last_block(self, x: Tensor, skip: Tensor) -> Tensor:
+        x = self._upsample_and_add("conv10_1", x, "conv1_2_short", skip)
         x = F.leaky_relu_(self.conv10_2(x), 0.2)
         return torch.tanh(self.conv10_ab(x)) * 128
 
-    def _joined(self, double: str, x: Tensor, short: str, skip: Tensor) -> Tensor:
-        """A coarse map doubled, and the finer one that a shortcut brings."""
-        return F.relu_(convolve_doubled(self._conv(f"{double}.1"), x).add_(self._conv(short)(skip)))
+    def _upsample_and_add(self, double: str, x: Tensor, short: str, skip: Tensor) -> Tensor:
+        """Upsample a coarse map by 2 and add a finer one from a skip connection."""
+        return F.relu_(convolve_upsampled(self._conv(f"{double}.1"), x).add_(self._conv(short)(skip)))
 
     def _block(self, x: Tensor, *names: str) -> Tensor:
         for name in names:
@@ -97,24 +98,33 @@ class ColorNet(nn.Module):
 
 
 class ExemplarRefinement:
-    """Eq. 2: the colour of a frame from its warp and the frame before it in the walk.
+    """The exemplar model's refinement: a frame's colour from its warp and the frame before it on the walk (eq. 2).
 
-    Any size works: a picture is continued at its right and lower border to a size the network takes, and cropped back.
-    Inputs may lie on any device; the result lies where the network is and carries no gradient.
+    Any size works: a picture is padded at its right and lower border to a size that the network accepts, and the result
+    is cropped back. Inputs may be on any device; the result is on the network's device and carries no gradient.
     """
 
     recurrent = True
 
     def __init__(self, net: ColorNet) -> None:
+        """Move the decoder's layers to the channels-last layout.
+
+        Args:
+            net: The network with its weights.
+        """
         self._net = net
         for name, layer in net.named_children():
             if name.startswith(_DECODER):
                 layer.to(memory_format=torch.channels_last)
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
-        """The frame's colour from the attention alone, as the network was trained: flow is not looked at.
+        """Return the frame's colour from attention alone, as the network was trained: flow is not used.
 
-        Colour is as far to be trusted as its place on the reference resembles this one.
+        Confidence is the similarity of the best position on a reference, not a probability.
+
+        Args:
+            evidence: The evidence for it.
+            previous: State of the frame before; None if a walk starts without a reference.
         """
         height, width = evidence.lightness.shape
         cells = torch.cat((evidence.warp.ab, evidence.warp.similarity[None], evidence.warp.support[None]))
@@ -129,13 +139,13 @@ class ExemplarRefinement:
             previous_ab=None if previous is None else torch.from_numpy(previous.ab).permute(2, 0, 1),
         )
         confidence, tracked = smooth.clamp(0, 1).cpu().numpy()
-        if evidence.restricted:  # a place that tracking lost, and was guessed, is worth half
+        if evidence.restricted:  # a position that lost its track counts half
             confidence = confidence * (0.5 + 0.5 * tracked)
         color = ab.permute(1, 2, 0).cpu().numpy()
-        told = WalkState(evidence.lightness, color, confidence)
-        return Refined(color, confidence, tracked, np.full((height, width), -1), told)
+        state = WalkState(evidence.lightness, color, confidence)
+        return Refined(color, confidence, tracked, np.full((height, width), -1), state)
 
-    # no_grad, not inference_mode: what leaves here may be changed in place or meet a gradient elsewhere.
+    # no_grad, not inference_mode: callers may change the result in place or use it in autograd.
     @torch.no_grad()
     def __call__(
         self,
@@ -146,17 +156,22 @@ class ExemplarRefinement:
         previous_lightness: Tensor | None = None,
         previous_ab: Tensor | None = None,
     ) -> Tensor:
-        """ab of this frame, (2, H, W), CIE units within -128..128.
+        """Return the frame's a* and b*, shape (2, H, W), CIE units, -128..128.
 
-        lightness: (H, W), L* 0..100. warped_ab: (2, H, W), CIE units, from the warping stage.
-        similarity: (H, W), the best cosine similarity of each pixel, -1..1.
-        previous_lightness, previous_ab: (H, W) and (2, H, W) of the frame before; None at the start of a walk, where
-            the network sees zeros (ab = 0 on L* = 50), as in the published inference.
-        Raises ValueError where lightness is no picture.
+        Args:
+            lightness: L*, shape (H, W), 0..100.
+            warped_ab: Warped a* and b*, shape (2, H, W), CIE units.
+            similarity: Largest cosine similarity of each pixel, shape (H, W), -1..1.
+            previous_lightness: L* of the frame before, shape (H, W); None at the start of a walk, for which the network
+                gets zeros (ab = 0 at L* = 50), as in the published inference.
+            previous_ab: a* and b* of the frame before, shape (2, H, W); None at the start of a walk.
+
+        Raises:
+            ValueError: If lightness is not a non-empty (H, W) picture.
         """
         if lightness.ndim != 2 or lightness.numel() == 0:
             raise ValueError(f"lightness must be (H, W), not {tuple(lightness.shape)}")
-        like = self._net.conv10_ab.weight
+        weight = self._net.conv10_ab.weight
         if previous_lightness is None:
             previous_lightness = torch.full_like(lightness, _MIDDLE_GREY)
         if previous_ab is None:
@@ -171,6 +186,6 @@ class ExemplarRefinement:
         height, width = lightness.shape
         below = max(_LEAST_SIDE, -(-height // 8) * 8) - height
         right = max(_LEAST_SIDE, -(-width // 8) * 8) - width
-        x = torch.cat([part.to(like) for part in parts])[None]
+        x = torch.cat([part.to(weight) for part in parts])[None]  # on its device, in its type
         ab: Tensor = self._net(F.pad(x, (0, right, 0, below), mode="replicate"))
         return ab[0, :, :height, :width]

@@ -1,4 +1,4 @@
-"""The standard model's mix of flow and attention by a fixed rule: where the learned refinement starts from."""
+"""The standard model's fixed rule for mixing flow and attention, from which the learned refinement starts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ __all__ = ["FixedRuleRefinement"]
 
 
 class FixedRuleRefinement:
-    """Trusts flow, then tracked attention, then attention anywhere.
-
-    The previous frame changes nothing.
-    """
+    """Prefers visible flow, then attention over tracked positions, then attention anywhere."""
 
     recurrent = False
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:  # noqa: ARG002  (part of the interface)
-        """The frame's colour and how far to trust it; see `Refined`."""
-        found = collect_candidates(evidence)
-        return mix_candidates(evidence, found, found.prior, confidence=found.confidence)
+        """Return the frame's colour and its confidence.
+
+        Args:
+            evidence: The evidence for it.
+            previous: Ignored.
+        """
+        candidates = collect_candidates(evidence)
+        return mix_candidates(evidence, candidates, candidates.prior, confidence=candidates.confidence)

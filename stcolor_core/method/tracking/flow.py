@@ -1,10 +1,8 @@
-"""Optical flow chained to the reference and re-aligned against it: where each working pixel was.
+"""Optical flow chained to the reference and re-aligned against it (docs/method.md, "Optical flow").
 
-See docs/method.md, "Optical flow".
-
-DIS flow (Kroeger et al. 2016) carries a pixel from frame to frame; the links are composed to the reference, so that
-colour is sampled once and never re-sampled. Since links drift, every step is also aligned directly against the
-reference, starting from the chain, and kept where it explains the reference's luminance better.
+DIS flow (Kroeger et al. 2016) links each frame to its neighbour. The links are chained back to the reference, so that
+colour is sampled once and never resampled. As chains drift, every frame is also aligned directly against the reference,
+starting from the chain; a pixel keeps the direct flow if it matches the reference's luminance better.
 """
 
 from __future__ import annotations
@@ -14,29 +12,47 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
+
+from stcolor_core.arrays import ByteImage, FlowField, Plane
 
 __all__ = ["FlowLink", "FlowTracker", "align", "sample"]
 
-_FINE_LINES = 324  # pictures up to this size are aligned at their own pixels, larger ones at half of them
-_GRAIN = 0.7  # px sigma that takes the edge off grain before flow sees it
-_SMALLEST = 16  # DIS needs some room for its coarsest patch; smaller pictures are taken as standing still
+_FINE_LINES = 324  # pictures of up to this height are aligned at full resolution, larger ones at half
+_GRAIN = 0.7  # px, sigma of the blur that reduces grain before flow is computed
+_SMALLEST = 16  # DIS needs room for its coarsest patch; smaller pictures count as static
 
 
 @dataclass(frozen=True)
 class FlowLink:
-    """From one frame to the reference: displacement (H, W, 2) float32 px (x, y), visibility (H, W) float32 0..1."""
+    """Flow from one frame to another one or to the reference.
 
-    displacement: np.ndarray
-    visibility: np.ndarray
+    Attributes:
+        displacement: Shape (H, W, 2), px (x, y).
+        visibility: Shape (H, W), 0..1.
+    """
+
+    displacement: FlowField
+    visibility: Plane
 
     @classmethod
     def identity(cls, height: int, width: int) -> FlowLink:
-        """The reference to itself."""
+        """Return the flow from the reference to itself: no displacement, fully visible.
+
+        Args:
+            height: In pixels.
+            width: In pixels.
+        """
         return cls(np.zeros((height, width, 2), np.float32), np.ones((height, width), np.float32))
 
 
-def sample(picture: np.ndarray, displacement: np.ndarray) -> np.ndarray:
-    """picture (H, W) or (H, W, C) float32 at x + displacement(x), bilinear, the border held. Returns the same shape."""
+def sample(picture: NDArray[np.float32], displacement: FlowField) -> NDArray[np.float32]:
+    """Return a picture sampled at x + displacement(x), bilinearly, the border repeated.
+
+    Args:
+        picture: Shape (H, W) or (H, W, C), float32.
+        displacement: Shape (H, W, 2), px (x, y).
+    """
     height, width = displacement.shape[:2]
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     sampled = cv2.remap(
@@ -45,51 +61,67 @@ def sample(picture: np.ndarray, displacement: np.ndarray) -> np.ndarray:
     return np.asarray(sampled, np.float32)
 
 
-def align(target: np.ndarray, reference: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Displacement (H, W, 2) px from a target to a reference, both (H, W) L*, found from a first guess of it."""
+def align(target: Plane, reference: Plane, start: FlowField) -> FlowField:
+    """Return the displacement from a target to a reference, refined from an initial one.
+
+    Args:
+        target: L*, shape (H, W), 0..100.
+        reference: L*, shape (H, W), 0..100.
+        start: Initial displacement, shape (H, W, 2), px (x, y).
+    """
     if min(target.shape) < _SMALLEST:
         return start
-    flow = _fine_flow(target.shape[0])
-    return np.asarray(flow.calc(_eight_bit(target), _eight_bit(reference), np.ascontiguousarray(start, np.float32)))
+    flow = _create_fine_flow(target.shape[0])
+    return np.asarray(flow.calc(_to_bytes(target), _to_bytes(reference), np.ascontiguousarray(start, np.float32)))
 
 
 class FlowTracker:
-    """Walks away from one reference, one frame at a time.
+    """Tracks the flow back to one reference, frame by frame away from it.
 
-    reference: (H, W) float32 L*, 0..100, of the reference frame at working size.
+    Attributes:
+        link: From the latest frame to the reference.
+        neighbour_link: From the latest frame to the one before it on the walk.
     """
 
-    def __init__(self, reference: np.ndarray) -> None:
-        self._flow = _fine_flow(reference.shape[0])
-        self._check: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._reference = _eight_bit(reference)
-        self._neighbour = self._reference
-        self.link = self.latest = FlowLink.identity(*reference.shape)
+    def __init__(self, reference: Plane) -> None:
+        """Start at a reference.
 
-    def advance(self, target: np.ndarray) -> FlowLink:
-        """The link of the next frame on the walk; target is its (H, W) L*.
-
-        It stays in `self.link`, and that from this frame to the one before it in `self.latest`.
+        Args:
+            reference: L* of the reference at working size, shape (H, W), 0..100.
         """
-        now = _eight_bit(target)
-        if min(now.shape) < _SMALLEST:
+        self._flow = _create_fine_flow(reference.shape[0])
+        self._backward_flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._reference = _to_bytes(reference)
+        self._neighbour = self._reference
+        self.link = self.neighbour_link = FlowLink.identity(*reference.shape)
+
+    def advance(self, target: Plane) -> FlowLink:
+        """Return the link of the next frame of the walk to the reference.
+
+        Visibility is the forward-backward consistency of every link so far, times whether the pixel is in the picture.
+
+        Args:
+            target: L* of the next frame, shape (H, W), 0..100.
+        """
+        current = _to_bytes(target)
+        if min(current.shape) < _SMALLEST:
             return self.link
-        forward = self._flow.calc(now, self._neighbour, None)
-        backward = self._check.calc(self._neighbour, now, None)
+        forward = self._flow.calc(current, self._neighbour, None)
+        backward = self._backward_flow.calc(self._neighbour, current, None)
         error = np.linalg.norm(forward + sample(backward, forward), axis=-1)
         chain = forward + sample(self.link.displacement, forward)
-        unbroken = np.exp(-((error / 2) ** 2))
-        self.latest = FlowLink(forward, (unbroken * _inside(forward)).astype(np.float32))
-        visibility = unbroken * sample(self.link.visibility, forward) * _inside(chain)
-        direct = self._flow.calc(now, self._reference, chain.copy())
-        closer = _residual(now, self._reference, direct) < _residual(now, self._reference, chain)
+        consistency = np.exp(-((error / 2) ** 2))
+        self.neighbour_link = FlowLink(forward, (consistency * _inside(forward)).astype(np.float32))
+        visibility = consistency * sample(self.link.visibility, forward) * _inside(chain)
+        direct = self._flow.calc(current, self._reference, chain.copy())
+        closer = _residual(current, self._reference, direct) < _residual(current, self._reference, chain)
         self.link = FlowLink(np.where(closer[..., None], direct, chain), visibility.astype(np.float32))
-        self._neighbour = now
+        self._neighbour = current
         return self.link
 
 
-def _fine_flow(lines: int) -> Any:
-    """DIS down to single pixels, bound less to smoothness than its presets: half a decibel of flow alone on davis."""
+def _create_fine_flow(lines: int) -> Any:
+    """Create DIS flow down to single pixels, with less smoothing than its presets: 0.5 dB better alone on davis."""
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow.setFinestScale(0 if lines <= _FINE_LINES else 1)
     flow.setVariationalRefinementAlpha(5.0)
@@ -98,18 +130,18 @@ def _fine_flow(lines: int) -> Any:
     return flow
 
 
-def _eight_bit(lightness: np.ndarray) -> np.ndarray:
+def _to_bytes(lightness: Plane) -> ByteImage:
     smooth = cv2.GaussianBlur(lightness, (0, 0), _GRAIN)
     return np.asarray(np.clip(np.rint(smooth * 2.55), 0, 255), np.uint8)
 
 
-def _residual(now: np.ndarray, reference: np.ndarray, displacement: np.ndarray) -> np.ndarray:
-    difference = np.abs(now.astype(np.float32) - sample(reference.astype(np.float32), displacement))
+def _residual(target: ByteImage, reference: ByteImage, displacement: FlowField) -> Plane:
+    difference = np.abs(target.astype(np.float32) - sample(reference.astype(np.float32), displacement))
     return np.asarray(cv2.GaussianBlur(difference, (0, 0), 2.0))
 
 
-def _inside(displacement: np.ndarray) -> np.ndarray:
-    """1 where x + displacement(x) lies in the picture, falling to 0 over two pixels outside it."""
+def _inside(displacement: FlowField) -> Plane:
+    """Return 1 if x + displacement(x) is within the picture, falling to 0 at two pixels outside it."""
     height, width = displacement.shape[:2]
     x = np.arange(width, dtype=np.float32) + displacement[..., 0]
     y = np.arange(height, dtype=np.float32)[:, None] + displacement[..., 1]

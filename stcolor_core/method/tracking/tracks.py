@@ -1,12 +1,12 @@
-"""The result of tracking, whoever tracked."""
+"""The result of tracking, common to all trackers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from torch import Tensor
 
+from stcolor_core.arrays import FlowField, Plane
 from stcolor_core.method.tracking.flow import FlowLink
 from stcolor_core.method.tracking.instance import InstanceRestriction, Instances
 
@@ -15,18 +15,20 @@ __all__ = ["Tracks"]
 
 @dataclass(frozen=True)
 class Tracks:
-    """One target frame to one reference.
+    """Correspondence of one target frame with one reference.
 
-    candidates: (P, K) int32 positions on the reference's matching grid, -1 padded, best first; None restricts nothing.
-    support: (P,) 0..1, how much of the way back to the reference was tracked rather than guessed; None with candidates
-    None.
-    fallback: share of positions, 0..1, that kept their best neighbour in the last step for want of one above the
-    threshold.
-    instances: the restriction by instances or artist mattes (eq. 13), None where it is off.
-    mattes: those instances on the target frame at working size, named; None where it is off.
-    displacement: (H, W, 2) float32 pixels (x, y) at working size from the target to the reference.
-    visibility: (H, W) float32 0..1, 1 where the surface stayed in sight all the way.
-    neighbour_flow: the same from the target to the frame before it on the walk.
+    Attributes:
+        candidates: Positions on the reference's matching grid, shape (P, K), int32, best first, padded with -1; None
+            restricts nothing.
+        support: Share of the way back to the reference that was tracked rather than guessed, shape (P,), 0..1; None if
+            candidates is None.
+        fallback: Share of positions, 0..1, that kept their best neighbour on the last link because none was above the
+            threshold.
+        instances: The restriction by instances or artist mattes (eq. 13); None if it is off.
+        mattes: Those instances on the target frame at working size, named; None if the restriction is off.
+        displacement: From the target to the reference, shape (H, W, 2), px (x, y) at working size.
+        visibility: Shape (H, W), 0..1; 1 if the surface stayed visible on every frame between.
+        neighbour_flow: Displacement and visibility from the target to the frame before it on the walk.
     """
 
     candidates: Tensor | None
@@ -34,6 +36,6 @@ class Tracks:
     fallback: float
     instances: InstanceRestriction | None
     mattes: Instances | None
-    displacement: np.ndarray
-    visibility: np.ndarray
+    displacement: FlowField
+    visibility: Plane
     neighbour_flow: FlowLink

@@ -1,4 +1,4 @@
-"""One walk outward from a reference: what each frame on the way may take from it, and where its pixels were."""
+"""A walk outward from one reference: tracks each frame back to the reference, one after the other."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stcolor_core.arrays import FlowField, Plane
 from stcolor_core.images.resizing import cell_means, resize
 from stcolor_core.method.tracking import dense
 from stcolor_core.method.tracking.flow import FlowLink, FlowTracker, sample
@@ -18,68 +19,70 @@ from stcolor_core.method.tracking.instance import (
     InstanceRestriction,
     Instances,
     InstanceState,
-    advance,
-    on_grid,
+    advance_instances,
+    average_on_grid,
     restrict,
 )
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.shots.shot import Method
 
-__all__ = ["CellCandidates", "CellTracker", "View", "Walk", "in_cells"]
+__all__ = ["CellCandidates", "CellTracker", "View", "Walk", "to_grid_cells"]
 
-# Cells around where the flow leads, from where it is lost to where it is sure: windows that need no hand-set R
+# Search radius in grid cells around the flow target, at zero and at full visibility. It replaces the fixed R of eq. 16
 # (docs/method.md, "Dense tracking").
 _WIDEST, _NARROWEST = 4.0, 0.5
 
 
 @dataclass(frozen=True)
 class View:
-    """One picture as the core sees it.
+    """One picture at working size, with its matching grid and features.
 
-    lightness: (H, W) float32 L* at working size. grid_lightness: (h, w), averaged over the cells of the matching grid.
-    matching_size: (height, width) that features are taken from, at most the working size.
-    stride: its pixels to a side of a cell of the matching grid.
-    describe: gives the features `target` and `reference`. It is called once, when they are first looked at: a frame
-    that is only tracked along the flow never needs them.
-    instances: masks at working size, None where there are none to go by.
+    Attributes:
+        lightness: L* at working size, shape (H, W), 0..100.
+        grid_lightness: Mean L* of each cell of the matching grid, shape (h, w).
+        matching_size: (height, width) that features are computed at, at most the working size.
+        stride: Pixels per side of a cell of the matching grid, at matching size.
+        compute_features: Returns the features `target` and `reference`. Called once, on first use: a frame that is only
+            tracked along the flow needs none.
+        instances: Masks at working size; None if there are none.
     """
 
-    lightness: np.ndarray
-    grid_lightness: np.ndarray
+    lightness: Plane
+    grid_lightness: Plane
     matching_size: tuple[int, int]
     stride: int
-    describe: Callable[[], tuple[Tensor, Tensor]]
+    compute_features: Callable[[], tuple[Tensor, Tensor]]
     instances: Instances | None = None
 
     @cached_property
     def features(self) -> tuple[Tensor, Tensor]:
-        """(C, P) each, P = h * w: as a frame to be coloured, and as one to match against."""
-        return self.describe()
+        """Return the features as a frame to colour and as a reference, shape (C, P) each, P = h * w."""
+        return self.compute_features()
 
     @property
     def target(self) -> Tensor:
-        """(C, P) features as a frame to be coloured."""
+        """Return the features as a frame to colour, shape (C, P)."""
         return self.features[0]
 
     @property
     def reference(self) -> Tensor:
-        """(C, P) features as a frame to match against."""
+        """Return the features as a reference, shape (C, P)."""
         return self.features[1]
 
     @property
     def grid(self) -> tuple[int, int]:
-        """(h, w) of the matching grid."""
+        """Return the height and width (h, w) of the matching grid."""
         height, width = self.grid_lightness.shape
         return height, width
 
 
 @dataclass(frozen=True)
 class CellCandidates:
-    """Where each cell of a frame may have been on the reference.
+    """The positions on the reference that each cell of a frame may correspond to.
 
     Attributes:
-        candidates: Positions on the reference's matching grid, shape (P, K), int32, -1 for "none", best first.
-        support: How much of the way back to the reference was tracked rather than guessed, shape (P,), 0..1.
+        candidates: Positions on the reference's matching grid, shape (P, K), int32, best first, padded with -1.
+        support: Share of the way back to the reference that was tracked rather than guessed, shape (P,), 0..1.
         fallback: Share of the cells, 0..1, that only kept their best guess.
     """
 
@@ -102,7 +105,7 @@ class CellTracker(Protocol):
 
 
 class Walk:
-    """Tracks to one reference, from its neighbour outwards, one frame at a time."""
+    """Tracks frames back to one reference, from its neighbour outwards."""
 
     def __init__(
         self,
@@ -117,10 +120,10 @@ class Walk:
 
         Args:
             reference: The frame that the walk leads away from.
-            method: What the shot asks for.
-            radius: R of eq. 16 in grid cells. None follows the flow.
-            temperature: Of eq. 3.
-            cell_tracker: Starts a model's own dense tracking at the reference. None is windows that follow the flow.
+            method: Which trackers to run, with their thresholds.
+            radius: Window radius R of eq. 16 in grid cells; None for windows that follow the flow.
+            temperature: Softmax temperature of the affinity, as in eq. 3.
+            cell_tracker: Starts a model's own dense tracking at the reference; None for windows that follow the flow.
         """
         self._neighbour = reference
         self._flow = FlowTracker(reference.lightness)
@@ -136,7 +139,11 @@ class Walk:
             self._instances = _InstanceWalk(reference, reference.instances, method)
 
     def advance(self, view: View) -> Tracks:
-        """The tracks of the next frame outward."""
+        """Return the tracks of the next frame outward to the reference.
+
+        Args:
+            view: The next frame.
+        """
         link = self._flow.advance(view.lightness)
         track = self._dense.advance(view, self._neighbour, link) if self._dense else None
         restriction = self._instances.advance(view, link) if self._instances else None
@@ -149,42 +156,50 @@ class Walk:
             mattes=self._instances.mattes if self._instances else None,
             displacement=link.displacement,
             visibility=link.visibility,
-            neighbour_flow=self._flow.latest,
+            neighbour_flow=self._flow.neighbour_link,
         )
 
 
 class _FlowWindows:
-    """Candidates around where the flow leads on the reference itself: windows that need no hand-set radius."""
+    """Candidates within a window around the flow target on the reference; visibility sets the radius."""
 
     def __init__(self, reference: View) -> None:
         self._device = reference.target.device
 
     def advance(self, view: View, neighbour: View, link: FlowLink) -> CellCandidates:  # noqa: ARG002
-        centre = in_cells(link.displacement, view).to(self._device)
+        displacement = to_grid_cells(link.displacement, view).to(self._device)
         visibility = cell_means(resize(link.visibility, view.matching_size), view.grid, stride=view.stride)
         support = torch.from_numpy(visibility.reshape(-1)).to(self._device)
-        reach = _WIDEST + (_NARROWEST - _WIDEST) * support
-        places = dense.neighbourhood(*view.grid, round(_WIDEST), centre=centre, reach=reach, device=self._device)
-        return CellCandidates(places.positions.int(), support, 0.0)
+        window = dense.make_windows(
+            *view.grid,
+            round(_WIDEST),
+            displacement=displacement,
+            radii=_WIDEST + (_NARROWEST - _WIDEST) * support,
+            device=self._device,
+        )
+        return CellCandidates(window.positions.int(), support, 0.0)
 
 
 class _MaskPropagation:
-    """The paper's dense tracking with windows of fixed radius R: composed step by step, or exact (eqs. 14 to 17)."""
+    """The paper's dense tracking with windows of fixed radius R: composed link by link, or exact (eqs. 14 to 17)."""
 
     def __init__(self, reference: View, method: Method, radius: int, temperature: float) -> None:
         self._method, self._radius, self._temperature = method, radius, temperature
         self._track = dense.DenseTrack.identity(reference.target.shape[1], device=reference.target.device)
-        self._steps: list[Tensor] = []  # the exact form needs every step back to the reference
+        self._affinities: list[Tensor] = []  # the exact form needs every link back to the reference
 
     def advance(self, view: View, neighbour: View, link: FlowLink) -> CellCandidates:  # noqa: ARG002
-        """One step of eq. 15 from the neighbour, which was walked before."""
+        """Extend the track by the link to the neighbour, the frame before on the walk (eq. 15)."""
         target, reference, threshold = view.target, neighbour.reference, self._method.threshold
         if self._method.exact:
-            window = dense.neighbourhood(*view.grid, self._radius, device=target.device)
-            self._steps.insert(0, dense.window_affinity(target, reference, window, temperature=self._temperature))
-            self._track = dense.exact(self._steps, [window] * len(self._steps), threshold=threshold)
+            window = dense.make_windows(*view.grid, self._radius, device=target.device)
+            affinity = dense.window_affinity(target, reference, window, temperature=self._temperature)
+            self._affinities.insert(0, affinity)
+            self._track = dense.propagate_exactly(
+                self._affinities, [window] * len(self._affinities), threshold=threshold
+            )
         else:
-            self._track = dense.advance(
+            self._track = dense.advance_track(
                 target,
                 reference,
                 self._track,
@@ -197,43 +212,51 @@ class _MaskPropagation:
 
 
 class _InstanceWalk:
-    """The reference's instances on every frame outward: matched where a frame has its own, else carried by the flow."""
+    """The reference's instances on every frame outward: matched if a frame has its own, else warped by the flow."""
 
     def __init__(self, reference: View, instances: Instances, method: Method) -> None:
         self._method, self._device = method, reference.target.device
-        self._carried = instances
-        self._masks = on_grid(instances.masks, reference.matching_size, stride=reference.stride)
-        self._state, self._ids = advance(InstanceState(), instances, iou_threshold=method.iou_threshold)
+        self._reference_instances = instances
+        self._reference_masks = average_on_grid(instances.masks, reference.matching_size, stride=reference.stride)
+        self._state, self._reference_ids = advance_instances(
+            InstanceState(), instances, iou_threshold=method.iou_threshold
+        )
         self.mattes = instances
 
     def advance(self, view: View, link: FlowLink) -> InstanceRestriction:
-        """Eq. 13 between the next frame and the reference; `self.mattes` are then that frame's instances."""
+        """Return eq. 13 between the next frame and the reference; set `self.mattes` to that frame's instances."""
         if view.instances is None:
-            masks = [sample(mask, link.displacement) * link.visibility for mask in self._carried.masks]
-            seen = Instances(
-                np.stack(masks) if masks else self._carried.masks,
-                self._carried.labels,
-                self._carried.scores,
-                self._carried.names,
-            )
-            ids = self._ids
+            instances = _warp_instances(self._reference_instances, link)
+            ids = self._reference_ids
         else:
-            seen = view.instances
-            self._state, ids = advance(self._state, seen, iou_threshold=self._method.iou_threshold)
-        names = seen.names or tuple(f"instance{identity}" for identity in ids)
-        self.mattes = Instances(seen.masks, seen.labels, seen.scores, names)
+            instances = view.instances
+            self._state, ids = advance_instances(self._state, instances, iou_threshold=self._method.iou_threshold)
+        names = instances.names or tuple(f"instance{identity}" for identity in ids)
+        self.mattes = Instances(instances.masks, instances.labels, instances.scores, names)
         return restrict(
-            on_grid(seen.masks, view.matching_size, stride=view.stride),
+            average_on_grid(instances.masks, view.matching_size, stride=view.stride),
             ids,
-            self._masks,
-            self._ids,
+            self._reference_masks,
+            self._reference_ids,
             threshold=self._method.matte_threshold,
             device=self._device,
         )
 
 
-def in_cells(displacement: np.ndarray, view: View) -> Tensor:
-    """A displacement (H, W, 2) in working pixels -> (P, 2) grid cells, averaged over each."""
+def _warp_instances(instances: Instances, link: FlowLink) -> Instances:
+    """Return a reference's instances on another frame, faded with visibility."""
+    masks = [sample(mask, link.displacement) * link.visibility for mask in instances.masks]
+    warped = np.stack(masks) if masks else instances.masks
+    return Instances(warped, instances.labels, instances.scores, instances.names)
+
+
+def to_grid_cells(displacement: FlowField, view: View) -> Tensor:
+    """Return a displacement in grid cells, averaged over each cell: shape (P, 2), (x, y).
+
+    Args:
+        displacement: Shape (H, W, 2), px (x, y) at working size.
+        view: The picture it belongs to.
+    """
     height, width = displacement.shape[:2]
     mean = cell_means(resize(displacement, view.matching_size), view.grid, stride=view.stride).reshape(-1, 2)
     scale = [view.matching_size[1] / width / view.stride, view.matching_size[0] / height / view.stride]

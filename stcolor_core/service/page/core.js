@@ -1,8 +1,8 @@
-// How the page speaks with the core: a ticket from the link becomes a token, which stays in this tab.
+// The page's client of the core. It exchanges the ticket in the link for a token, which stays in this tab.
 
 const PICTURES_KEPT = 60;
 
-/** The core is not there, or has another token by now. `used`: a new link is needed. */
+/** The core does not answer, or no longer accepts the token. `used`: a new link is needed. */
 export class NoCore extends Error {
   constructor(message, { used }) {
     super(message);
@@ -10,7 +10,7 @@ export class NoCore extends Error {
   }
 }
 
-/** The core's answer was no, in one line. */
+/** The core refused a request, for a reason in one line. */
 export class Refused extends Error {
   constructor(message, status) {
     super(message);
@@ -18,16 +18,16 @@ export class Refused extends Error {
   }
 }
 
-const USED = "This link is used up, or the core was started anew. “stcolor status” prints a new link.";
+const USED = "This link is used up, or the core was restarted. Run “stcolor status” for a new link.";
 const GONE =
-  "The core does not answer: it has stopped, or was started anew. Frames that are written stay. " +
-  "Start it from Nuke or with “stcolor serve --background”; “stcolor status” then prints a new link.";
+  "The core does not answer: it was stopped or restarted. Frames that are written stay. " +
+  "Start it from Nuke or with “stcolor serve --background”, then run “stcolor status” for a new link.";
 
 export class Core {
   #token = sessionStorage.getItem("token");
-  #pictures = new Map(); // address -> blob URL, the last used last
+  #pictures = new Map(); // address -> blob URL, the most recently used last
 
-  /** Turn the ticket in the address, if there is one, into a token; the address loses it at once. */
+  /** Exchange the ticket in the address, if there is one, for a token, and remove it from the address. */
   async signIn() {
     const ticket = new URLSearchParams(location.hash.slice(1)).get("ticket");
     if (ticket === null) return;
@@ -36,7 +36,7 @@ export class Core {
     if (response.ok) {
       this.#token = (await response.json()).token;
       sessionStorage.setItem("token", this.#token);
-    } // else a token from before may still do
+    } // else an earlier token may still be valid
   }
 
   async get(path) {
@@ -47,7 +47,7 @@ export class Core {
     return (await this.#answer("POST", `/v1/jobs/${job}/cancel`)).json();
   }
 
-  /** A blob URL of a picture, good until some 60 others were asked for. */
+  /** Return a blob URL of a picture, valid until about 60 others have been requested. */
   async picture(path) {
     let url = this.#pictures.get(path);
     this.#pictures.delete(path);
@@ -61,7 +61,7 @@ export class Core {
     return url;
   }
 
-  /** The next ones are to come from the core: it may have made them anew. */
+  /** Drop all pictures, as the core may have written new ones. */
   forgetPictures() {
     for (const url of this.#pictures.values()) URL.revokeObjectURL(url);
     this.#pictures.clear();
@@ -77,7 +77,7 @@ export class Core {
       throw new NoCore(USED, { used: true });
     }
     const { detail } = await response.json().catch(() => ({}));
-    throw new Refused(detail ?? `The core says ${response.status}.`, response.status);
+    throw new Refused(detail ?? `The core answered ${response.status}.`, response.status);
   }
 
   async #ask(method, path, token) {

@@ -1,4 +1,4 @@
-// The page for the person waiting. Everything the core says goes in as text, never as markup.
+// The status page. Text from the core is inserted as text, never as markup.
 
 import { Core, NoCore, Refused } from "/core.js";
 import { Plot } from "/plot.js";
@@ -7,7 +7,7 @@ const BUSY_MS = 1000;
 const IDLE_MS = 4000;
 const JOBS_LISTED = 50;
 const PICTURE_LINES = 360;
-const SHARE = 4; // pictures may take one part in so many of the time: the core has colours to compute
+const SHARE = 4; // pictures wait this many times as long as they took: the core needs the time for colouring
 
 const $ = (id) => document.getElementById(id);
 const isBusy = (job) => job.state === "running" || job.state === "queued";
@@ -15,17 +15,17 @@ const core = new Core();
 const plot = new Plot($("plot"), (frame) => choose(frame));
 
 let jobs = [];
-let chosenJob = sessionStorage.getItem("job"); // null: the one that runs
-let watched = watch(null); // what is known of the job shown
-let chosenFrame = null; // null: the one finished last
-let picturesFrom = 0; // no pictures before that time
+let chosenJob = sessionStorage.getItem("job"); // null: the running one
+let watched = watch(null); // state of the job shown
+let chosenFrame = null; // null: the newest one
+let picturesFrom = 0; // time of the next pictures
 let timer;
 
 function watch(id) {
   return { id, after: 0, warnings: [], inputs: [], newest: null, frames: null, cancelling: false, tenth: null, state: null };
 }
 
-// ---- what the core says
+// ---- data from the core
 
 async function tick() {
   clearTimeout(timer);
@@ -38,7 +38,7 @@ async function tick() {
     if (error instanceof NoCore) trouble(error.message);
     else if (error instanceof Refused) trouble(`${error.message} Trying again.`);
     else throw error;
-    if (error.used) return; // only another link helps, see `hashchange`
+    if (error.used) return; // only a new link helps, see `hashchange`
   }
   clearTimeout(timer);
   timer = setTimeout(tick, wait);
@@ -53,10 +53,10 @@ async function refresh() {
   }
   const mine = watched;
   if (job) await read(job);
-  if (watched === mine) render(job); // else another was chosen meanwhile, and is on its way
+  if (watched === mine) render(job); // else another job was chosen meanwhile, and is being read
 }
 
-/** Read the events since, and the frames where there is something new about them. */
+/** Read the new events, and the frames if they have changed. */
 async function read(job) {
   const mine = watched;
   let events;
@@ -95,7 +95,7 @@ async function cancel() {
   tick();
 }
 
-// ---- what is shown
+// ---- rendering
 
 function render(job) {
   $("main").hidden = false;
@@ -145,7 +145,7 @@ function renderQueue(job) {
   if (had && had !== document.activeElement.dataset.job) $("jobs").querySelector(`[data-job="${CSS.escape(had)}"]`)?.focus();
 }
 
-/** The job that runs, those that wait in their order, then those that have ended, the newest first. */
+/** Return the running job, the queued jobs in their order, then the ended jobs, the newest first. */
 function listed() {
   const of = (state) => jobs.filter((job) => job.state === state);
   return [...of("running"), ...of("queued").reverse(), ...jobs.filter((job) => !isBusy(job))].slice(0, JOBS_LISTED);
@@ -193,7 +193,7 @@ async function renderPicture(of, frame, caption) {
   const [image, words] = [figure.querySelector("img"), figure.querySelector("figcaption")];
   try {
     const url = await core.picture(path);
-    if (figure.dataset.wanted !== path) return; // another was asked for since
+    if (figure.dataset.wanted !== path) return; // another picture was requested since
     if (image.src !== url) image.src = url;
     image.hidden = false;
     image.alt = words.textContent = caption;
@@ -218,7 +218,7 @@ function trouble(message) {
   document.body.classList.toggle("stale", message !== null);
 }
 
-// ---- words
+// ---- text
 
 function nameOf(job) {
   const file = job.output.split(/[/\\]/).at(-1);
@@ -234,7 +234,7 @@ function lineOf(job) {
   }
   if (job.state === "done") return counted ? `Done, ${counted}` : "Done";
   if (job.state === "failed") return counted ? `Failed after ${counted}` : "Failed";
-  if (job.state === "cancelled") return `Cancelled${counted && ` after ${counted}`}. What is written stays; submit it again to go on.`;
+  if (job.state === "cancelled") return `Cancelled${counted && ` after ${counted}`}. Frames that are written stay; submit it again to continue.`;
   const parts = [counted || "Starting"];
   if (job.seconds_left !== null) parts.push(`${duration(job.seconds_left)} left`);
   if (job.looking !== null) parts.push(`looking at ${job.looking}`);
@@ -249,7 +249,7 @@ function duration(seconds) {
   return `about ${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** For who listens: each tenth, and each change of state. */
+/** Announce each tenth of the frames and each change of state to screen readers. */
 function announce(job, share) {
   const tenth = Math.floor(10 * share);
   if (watched.state === job.state && (watched.tenth === tenth || job.state !== "running")) return;
@@ -267,7 +267,7 @@ function made(name, attributes) {
   return element;
 }
 
-// ---- what the person does
+// ---- input
 
 function choose(frame) {
   chosenFrame = frame;
@@ -287,7 +287,7 @@ async function start() {
     const { version, device, device_name: name } = await core.get("/v1/health");
     $("core").textContent = `core ${version} on ${name ?? device.toUpperCase()}`;
   } catch (error) {
-    if (!(error instanceof NoCore || error instanceof Refused)) throw error; // `tick` says it
+    if (!(error instanceof NoCore || error instanceof Refused)) throw error; // `tick` shows it
   }
   tick();
 }

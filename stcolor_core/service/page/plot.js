@@ -1,9 +1,9 @@
-// The confidence along a shot as a curve; one frame of it can be chosen by pointer and by keys.
+// The confidence along a shot as a curve. A frame can be chosen with the pointer and with keys.
 
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 150;
 const EDGE = { left: 34, right: 22, top: 22, bottom: 20 };
-const LABEL = 46; // px a frame's number needs
+const LABEL = 46; // px, width of a frame number
 
 export class Plot {
   #host;
@@ -12,7 +12,7 @@ export class Plot {
   #shown = null;
   #x = (frame) => frame;
 
-  /** host: an element with role slider. choose: called with the frame chosen, or null to follow the newest. */
+  /** host: an element with role slider. choose: called with the chosen frame, or null to follow the newest. */
   constructor(host, choose) {
     this.#host = host;
     this.#svg = host.appendChild(node("svg", { "aria-hidden": "true", height: HEIGHT }));
@@ -25,7 +25,7 @@ export class Plot {
     new ResizeObserver(() => this.#draw()).observe(host);
   }
 
-  /** data: an answer of /frames, with the number of frames the job has. shown: the frame that the pictures show. */
+  /** data: the answer of /frames, plus the total number of frames. shown: the frame that the pictures show. */
   show(data, shown) {
     this.#data = data;
     this.#shown = shown;
@@ -123,7 +123,7 @@ function ticks(first, last, x, width) {
   return marks.map((frame) => node("text", { class: "axis", x: x(frame), y: HEIGHT - 5, "text-anchor": "middle" }, String(frame)));
 }
 
-/** The finished frames that follow one another, cut where some between them are not finished. */
+/** Return the finished frames as runs; a frame that is not finished ends a run. */
 function runs(known, step) {
   const found = [];
   for (const point of known) {

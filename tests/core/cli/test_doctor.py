@@ -29,7 +29,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def found(name: str) -> list[doctor.Finding]:
     """What the doctor finds of the core and Nuke under that name."""
-    return [finding for finding in [doctor._port(), *doctor._core(), *doctor._nuke()] if finding.name == name]
+    return [
+        finding
+        for finding in [doctor._check_port(), *doctor._check_core(), *doctor._check_nuke()]
+        if finding.name == name
+    ]
 
 
 def test_a_working_environment_is_well_and_says_its_versions(
@@ -52,7 +56,7 @@ def test_a_package_that_does_not_load_is_named_with_its_reason_and_the_rest_is_n
     (tmp_path / "torchvision.py").write_text("raise RuntimeError('operator torchvision::nms\\ndoes not exist')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "torchvision", raising=False)
-    said = {finding.name: finding for finding in doctor.findings()}
+    said = {finding.name: finding for finding in doctor.check_installation()}
     assert said["torchvision"].state == "does not load (operator torchvision::nms does not exist)"
     assert "--reinstall" in said["torchvision"].remedy
     assert not said["torch"].remedy
@@ -62,14 +66,14 @@ def test_a_package_that_does_not_load_is_named_with_its_reason_and_the_rest_is_n
 
 def test_a_broken_ocio_config_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OCIO", str(tmp_path / "no.ocio"))
-    said = {finding.name: finding for finding in doctor.findings()}
+    said = {finding.name: finding for finding in doctor.check_installation()}
     assert "no.ocio" in said["OCIO config"].remedy
 
 
 def test_damaged_weights_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("STCOLOR_MODELS_DIR", str(tmp_path))
     (tmp_path / "vgg19_conv.safetensors").write_bytes(b"damaged")
-    broken = [finding for finding in doctor.findings() if finding.remedy]
+    broken = [finding for finding in doctor.check_installation() if finding.remedy]
     assert [finding.name for finding in broken] == ["Model"]
     assert "vgg19_conv" in broken[0].remedy
 
@@ -77,8 +81,8 @@ def test_damaged_weights_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_a_report_marks_what_is_broken_and_what_to_do() -> None:
     well = doctor.Finding("torch", "2.14.1")
     broken = doctor.Finding("OCIO config", "broken", "Correct $OCIO.")
-    assert doctor.report([well]) == ("torch            2.14.1", True)
-    text, is_well = doctor.report([well, broken])
+    assert doctor.format_findings([well]) == ("torch            2.14.1", True)
+    text, is_well = doctor.format_findings([well, broken])
     assert not is_well
     assert text.splitlines()[2].split(maxsplit=1) == ["->", "Correct $OCIO."]
 
@@ -87,7 +91,7 @@ def test_a_report_marks_what_is_broken_and_what_to_do() -> None:
 
 
 def test_a_machine_without_a_core_is_well(tmp_path: Path) -> None:
-    assert [finding.remedy for finding in doctor._core()] == ["", ""]
+    assert [finding.remedy for finding in doctor._check_core()] == ["", ""]
     assert found("State folder")[0].state == str(tmp_path / "state")
     assert found("Core")[0].state.startswith("none runs")
     assert "can be listened on" in found("Local port")[0].state

@@ -13,10 +13,10 @@ from stcolor_core.evaluation.baselines import (
     References,
     blend_linear,
     blend_mean,
-    chained_flow,
-    grey,
-    propagate_colour,
-    realigned_flow,
+    leave_grey,
+    propagate_color,
+    warp_by_chained_flow,
+    warp_by_realigned_flow,
 )
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import psnr
@@ -24,7 +24,7 @@ from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode,
 
 COUNT, HEIGHT, WIDTH, SPEED = 9, 72, 96, 3
 Baseline = Callable[[Sequence[np.ndarray], References], Iterator[np.ndarray]]
-tracking = pytest.mark.parametrize("baseline", [propagate_colour, chained_flow, realigned_flow])
+tracking = pytest.mark.parametrize("baseline", [propagate_color, warp_by_chained_flow, warp_by_realigned_flow])
 
 
 def moving() -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -46,7 +46,7 @@ def references(*indices: int) -> References:
 
 
 def test_grey_has_no_colour_on_any_frame() -> None:
-    results = list(grey(LIGHTNESS, references(4)))
+    results = list(leave_grey(LIGHTNESS, references(4)))
     assert len(results) == COUNT
     assert not np.any(results)
 
@@ -88,7 +88,8 @@ def test_colour_handed_on_is_resampled_each_time_and_chained_colour_once() -> No
         np.where(np.indices((72, 80)).sum(axis=0) // 2 % 2, 40, -40)[..., None].repeat(2, axis=2).astype(np.float32)
     )
     contrast = [
-        list(baseline(plates, {0: (plates[0], checks)}))[-1].std() for baseline in (propagate_colour, chained_flow)
+        list(baseline(plates, {0: (plates[0], checks)}))[-1].std()
+        for baseline in (propagate_color, warp_by_chained_flow)
     ]
     assert contrast[0] < 0.5 * contrast[1]
 
@@ -112,7 +113,9 @@ def test_a_blend_of_results_that_do_not_go_together_is_refused() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("baseline", "expected"), [(grey, 23.1), (chained_flow, 31.4), (realigned_flow, 32.2)])
+@pytest.mark.parametrize(
+    ("baseline", "expected"), [(leave_grey, 23.1), (warp_by_chained_flow, 31.4), (warp_by_realigned_flow, 32.2)]
+)
 def test_the_documented_figures_are_reached_on_davis(baseline: Baseline, expected: float) -> None:
     means = []
     for sequence in read_dataset(footage("davis")):

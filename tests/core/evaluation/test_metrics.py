@@ -17,7 +17,7 @@ from stcolor_core.evaluation.metrics import (
     outlier_curve,
     outliers,
     psnr,
-    within,
+    within_threshold,
 )
 
 rng = np.random.default_rng(0)
@@ -104,7 +104,7 @@ def test_chroma_halved_has_the_ratio_one_half_and_a_grey_truth_none() -> None:
         pytest.param(PICTURE[:5], None, "must both be", id="another size"),
         pytest.param(PICTURE, MASK[:5], "mask must be", id="mask of another size"),
         pytest.param(PICTURE, MASK.astype(np.uint8), "mask must be", id="mask of numbers"),
-        pytest.param(np.full_like(PICTURE, np.nan), None, "nan", id="nan"),
+        pytest.param(np.full_like(PICTURE, np.nan), None, "NaN", id="nan"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(picture: np.ndarray, mask: np.ndarray | None, message: str) -> None:
@@ -120,8 +120,8 @@ def test_ab_of_different_shapes_is_refused() -> None:
 def test_a_pixel_counts_as_right_up_to_the_threshold_and_not_beyond() -> None:
     truth = np.zeros((1, 3, 3))
     picture = np.array([[[16, 0, 0], [17, 0, 0], [10, 10, 10]]]) / 255
-    np.testing.assert_array_equal(within(truth, picture, 16), [[True, False, False]])
-    assert within(truth, picture, 18).all()
+    np.testing.assert_array_equal(within_threshold(truth, picture, 16), [[True, False, False]])
+    assert within_threshold(truth, picture, 18).all()
 
 
 def test_confidence_that_is_right_as_often_as_it_says_is_calibrated() -> None:

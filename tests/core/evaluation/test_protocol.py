@@ -16,7 +16,7 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import psnr
-from stcolor_core.evaluation.protocol import PROTOCOLS, color_clip, evaluate, table
+from stcolor_core.evaluation.protocol import PROTOCOLS, color_clip, evaluate, format_table
 from stcolor_core.images.color import lab_to_linear, srgb_encode
 
 CPU = torch.device("cpu")
@@ -38,9 +38,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_papers_reference_positions() -> None:
-    assert PROTOCOLS["tenth"].within(30) == (9,)
-    assert PROTOCOLS["last"].within(30) == (29,)
-    assert PROTOCOLS["tenth+last-tenth"].within(50) == (9, 40)
+    assert PROTOCOLS["tenth"].reference_indices(30) == (9,)
+    assert PROTOCOLS["last"].reference_indices(30) == (29,)
+    assert PROTOCOLS["tenth+last-tenth"].reference_indices(50) == (9, 40)
     assert PROTOCOLS["first+last"].frames is None
 
 
@@ -111,8 +111,8 @@ def test_a_clip_with_one_frame_to_colour_has_a_score(tmp_path: Path, frames: int
     for scores in results[protocol].values():
         assert np.isfinite(scores["short"].full)
         assert np.isnan(scores["short"].flicker), "one frame cannot flicker"
-    assert "| chained |" in table(protocol, results[protocol])
-    row = table(protocol, results[protocol]).splitlines()[2].split(" | ")
+    assert "| chained |" in format_table(protocol, results[protocol])
+    row = format_table(protocol, results[protocol]).splitlines()[2].split(" | ")
     assert row[8], "the longer clip's flicker is not lost in the mean"
 
 

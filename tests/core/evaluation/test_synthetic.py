@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stcolor_core.evaluation.synthetic import SPARE, Layered, layered
+from stcolor_core.evaluation.synthetic import BACKGROUND_SCALE, SyntheticClip, make_synthetic_clip
 from stcolor_core.method.tracking.flow import sample
 
 SIZE = (128, 80)
@@ -16,23 +16,23 @@ def place_names() -> list[np.ndarray]:
     """Pictures whose red is x, green is y, and blue the layer."""
     pictures = []
     for blue in BLUES:
-        width, height = (round(side * SPARE) for side in SIZE)
+        width, height = (round(side * BACKGROUND_SCALE) for side in SIZE)
         x, y = np.meshgrid(np.linspace(0, 1, width), np.linspace(0, 1, height))
         pictures.append(np.dstack([x, y, np.full_like(x, blue)]).astype(np.float32))
     return pictures
 
 
-def made(seed: int, *, count: int = 12, objects: int = 3, grain: float = 0.0) -> Layered:
+def made(seed: int, *, count: int = 12, objects: int = 3, grain: float = 0.0) -> SyntheticClip:
     generator = np.random.default_rng(seed)
-    return layered(place_names(), size=SIZE, count=count, objects=objects, generator=generator, grain=grain)
+    return make_synthetic_clip(place_names(), size=SIZE, count=count, objects=objects, generator=generator, grain=grain)
 
 
-def warped(pictures: list[np.ndarray], clip: Layered) -> np.ndarray:
+def warped(pictures: list[np.ndarray], clip: SyntheticClip) -> np.ndarray:
     """(T - 1, H, W, C): each frame but the last, where the true motion says that it is on the next."""
     return np.stack([sample(before, flow) for before, flow in zip(pictures, clip.backward, strict=False)])
 
 
-def inside(clip: Layered) -> np.ndarray:
+def inside(clip: SyntheticClip) -> np.ndarray:
     """(T - 1, H, W) bool, where the true motion stays within the picture."""
     place = np.stack(np.meshgrid(*map(np.arange, SIZE)), -1) + np.stack(clip.backward)
     return np.all((place >= 0) & (place <= np.array(SIZE) - 1), axis=-1)
@@ -93,4 +93,4 @@ def test_grain_is_every_frames_own() -> None:
 
 def test_objects_need_a_picture_to_be_cut_from() -> None:
     with pytest.raises(ValueError, match=r"1 objects .* of 1 pictures"):
-        layered(place_names()[:1], size=SIZE, count=2, objects=1, generator=np.random.default_rng(0))
+        make_synthetic_clip(place_names()[:1], size=SIZE, count=2, objects=1, generator=np.random.default_rng(0))

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from deadline_keys import PLUGIN_KEYS, read_info, unknown_job_keys
 
-from stcolor_core.farm.deadline import DeadlineJob, NukeOptions, Queue, deadline_jobs, in_runs
+from stcolor_core.farm.deadline import DeadlineJob, NukeOptions, QueueOptions, make_jobs, with_even_tasks
 from stcolor_core.farm.job import Job, NukeRender
 from stcolor_core.shots.shot import Method, Output, Plate, Shot
 
 FOLDER = Path("/jobs of/sh010")
 NUKE = NukeRender(script=Path("/s/comp.nk"), writes=("Write1", "Group1.Write2"), version="15.1")
-QUEUE = Queue(pool="comp", secondary_pool="all", group="gpu")
+QUEUE = QueueOptions(pool="comp", secondary_pool="all", group="gpu")
 JOB = Job(
     name="RefColorize sh010",
     shot=Shot(plate=Plate(path="/p/sh010.####.exr"), output=Output(path="/o/sh010.%05d.exr")),
@@ -35,7 +35,7 @@ def read(part: DeadlineJob) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def named(job: Job) -> dict[str, DeadlineJob]:
-    return {part.name: part for part in deadline_jobs(in_runs(job), FOLDER, QUEUE)}
+    return {part.name: part for part in make_jobs(with_even_tasks(job), FOLDER, QUEUE)}
 
 
 def with_handles(job: Job, handles: int) -> Job:
@@ -126,9 +126,9 @@ def test_a_write_node_is_rendered_by_the_nuke_that_wrote_the_script() -> None:
 
 
 def test_a_comment_and_a_time_out_are_of_every_job_and_views_proxy_and_going_on_of_the_renders() -> None:
-    queue = Queue(comment="for dailies", timeout=90)
+    queue = QueueOptions(comment="for dailies", timeout=90)
     options = NukeOptions(views="left,right", proxy=True, continue_on_error=True)
-    for part in deadline_jobs(in_runs(JOB), FOLDER, queue, options=options):
+    for part in make_jobs(with_even_tasks(JOB), FOLDER, queue, options=options):
         info, plugin = read(part)
         assert (info["Comment"], info["TaskTimeoutMinutes"], info["OnTaskTimeout"]) == ("for dailies", "90", "Error")
         assert unknown_job_keys(info) == []
@@ -145,7 +145,7 @@ def test_a_comment_and_a_time_out_are_of_every_job_and_views_proxy_and_going_on_
 
 def test_what_is_not_asked_for_is_left_to_deadline() -> None:
     plain = replace(JOB, priority=None, environment={}, nuke=None)
-    info, _ = read(deadline_jobs(plain, FOLDER, Queue())[0])
+    info, _ = read(make_jobs(plain, FOLDER, QueueOptions())[0])
     assert info == {
         "Plugin": "CommandLine",
         "Name": "RefColorize sh010 - check",

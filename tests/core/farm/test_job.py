@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.farm.job import Job, NukeRender, chosen, render, runs, split
+from stcolor_core.farm.job import Job, NukeRender, render_arguments, select_frames, split_evenly, split_tasks
 from stcolor_core.shots.shot import Output, Plate, Shot
 from stcolor_core.shots.spans import pieces, plan
 
@@ -20,7 +20,7 @@ JOB = Job(name="sh", shot=SHOT, tasks=((1, 2), (3,)), inputs=(Path("/p/sh.0001.e
 
 def tasks_of(frames: range, references: list[int], cuts: list[int] = (), longest: int | None = None) -> list[tuple]:  # type: ignore[assignment]
     spans = plan(frames, references, cuts)
-    return list(split([piece for span in spans for piece in pieces(span, longest)], frames))
+    return list(split_tasks([piece for span in spans for piece in pieces(span, longest)], frames))
 
 
 @pytest.mark.parametrize(
@@ -51,29 +51,29 @@ def test_every_frame_is_written_by_exactly_one_task_and_tasks_lie_in_time_order(
 
 def test_frames_that_are_not_wanted_are_in_no_task() -> None:
     spans = plan(range(1, 21), [1, 10, 20], [])
-    assert split([span.frames for span in spans], [10, 11, 15]) == ((10, 11, 15),)
+    assert split_tasks([span.frames for span in spans], [10, 11, 15]) == ((10, 11, 15),)
 
 
 def test_tasks_are_chosen_by_number_and_by_any_of_their_frames() -> None:
     tasks = [(1, 2, 3), (4, 5), (9,)]
-    assert chosen(tasks, numbers=[2, 0]) == [1, 2, 3, 9]
-    assert chosen(tasks, frames=[2, 4]) == [1, 2, 3, 4, 5]
+    assert select_frames(tasks, numbers=[2, 0]) == [1, 2, 3, 9]
+    assert select_frames(tasks, frames=[2, 4]) == [1, 2, 3, 4, 5]
 
 
 def test_of_some_frames_those_of_the_shot_are_chosen_wherever_spans_begin() -> None:
-    assert chosen([(1, 2, 3), (4, 5), (9,)], only=range(3, 10)) == [3, 4, 5, 9]
+    assert select_frames([(1, 2, 3), (4, 5), (9,)], only=range(3, 10)) == [3, 4, 5, 9]
 
 
 def test_a_task_that_is_not_there_is_refused() -> None:
-    with pytest.raises(BadRequest, match="has the tasks 0-1, and not 2"):
-        chosen([(1,), (2,)], numbers=[2])
+    with pytest.raises(BadRequest, match="has the tasks 0-1, not 2"):
+        select_frames([(1,), (2,)], numbers=[2])
     for asked in ({"frames": [7]}, {"only": [7]}):
         with pytest.raises(BadRequest, match="No task writes frame 7"):
-            chosen([(1,), (2,)], **asked)
+            select_frames([(1,), (2,)], **asked)
 
 
 def test_runs_have_the_same_number_of_frames_and_the_last_what_is_left() -> None:
-    assert runs([1, 2, 3, 7, 9], 2) == ((1, 2), (3, 7), (9,))
+    assert split_evenly([1, 2, 3, 7, 9], 2) == ((1, 2), (3, 7), (9,))
 
 
 def test_a_job_says_its_frames() -> None:
@@ -84,7 +84,7 @@ def test_a_job_says_its_frames() -> None:
     ("wrong", "says"),
     [
         ({"name": " "}, "--name is empty"),
-        ({"name": "a\nb"}, "--name is empty or no plain line"),
+        ({"name": "a\nb"}, "--name is empty or not a plain line"),
         ({"name": "a" * 129}, "128 characters"),
         ({"chunk": 0}, "--chunk"),
         ({"priority": 101}, "--priority"),
@@ -98,4 +98,4 @@ def test_what_no_engine_takes_is_refused(wrong: dict[str, object], says: str) ->
 
 
 def test_nuke_renders_frames_of_one_write_without_a_window() -> None:
-    assert render("s.nk", write="Write1", frames="1-10") == ["-F", "1-10", "-X", "Write1", "-x", "s.nk"]
+    assert render_arguments("s.nk", write="Write1", frames="1-10") == ["-F", "1-10", "-X", "Write1", "-x", "s.nk"]

@@ -35,27 +35,27 @@ def job_of(template: Mapping[str, Any], folder: Path, **values: str) -> Any:
 
 
 def test_steps_follow_one_another(tmp_path: Path) -> None:
-    job = job_of(openjd.template(replace(JOB, nuke=NUKE)), tmp_path, NukeScript="/s/comp.nk")
+    job = job_of(openjd.make_template(replace(JOB, nuke=NUKE)), tmp_path, NukeScript="/s/comp.nk")
     after = {step.name: [each.dependsOn for each in step.dependencies or []] for step in job.steps}
     assert after == {"Check": [], "Colour": ["Check"], "Verify": ["Colour"], "Nuke": ["Verify"]}
 
 
 def test_a_bundle_needs_no_extension_unless_tasks_may_be_joined(tmp_path: Path) -> None:
-    template = openjd.template(JOB)
+    template = openjd.make_template(JOB)
     assert "extensions" not in template
     span = job_of(template, tmp_path).steps[1].parameterSpace.taskParameterDefinitions["Span"]
     assert (span.type, str(span.range)) == ("INT", "0-2")
 
 
 def test_tasks_that_may_be_joined_are_chunks_without_gaps(tmp_path: Path) -> None:
-    template = openjd.template(replace(JOB, chunk=4))
+    template = openjd.make_template(replace(JOB, chunk=4))
     assert template["extensions"] == ["TASK_CHUNKING"]
     chunks = job_of(template, tmp_path).steps[1].parameterSpace.taskParameterDefinitions["Span"].chunks
     assert (chunks.defaultTaskCount, chunks.rangeConstraint) == (4, "CONTIGUOUS")
 
 
 def test_nuke_renders_every_write_over_the_frames_of_the_shot(tmp_path: Path) -> None:
-    step = job_of(openjd.template(replace(JOB, nuke=NUKE)), tmp_path, NukeScript="/s/comp.nk").steps[3]
+    step = job_of(openjd.make_template(replace(JOB, nuke=NUKE)), tmp_path, NukeScript="/s/comp.nk").steps[3]
     space = step.parameterSpace.taskParameterDefinitions
     assert list(space["Write"].range) == ["Write1", "Group1.Write2"]
     assert str(space["Frame"].range) == "1001-1004,1007,1009"
@@ -66,24 +66,24 @@ def test_nuke_renders_every_write_over_the_frames_of_the_shot(tmp_path: Path) ->
 
 
 def test_a_gpu_is_required_unless_any_host_will_do(tmp_path: Path) -> None:
-    needed = job_of(openjd.template(replace(JOB, gpus=2)), tmp_path).steps
+    needed = job_of(openjd.make_template(replace(JOB, gpus=2)), tmp_path).steps
     assert [(each.name, int(each.min)) for each in needed[1].hostRequirements.amounts] == [("amount.worker.gpu", 2)]
     assert [step.hostRequirements for step in (needed[0], needed[2])] == [None, None]
-    assert job_of(openjd.template(replace(JOB, gpus=0)), tmp_path).steps[1].hostRequirements is None
+    assert job_of(openjd.make_template(replace(JOB, gpus=0)), tmp_path).steps[1].hostRequirements is None
 
 
 def test_a_task_that_is_told_to_stop_has_time_for_its_frame(tmp_path: Path) -> None:
-    for step in job_of(openjd.template(JOB), tmp_path).steps:
+    for step in job_of(openjd.make_template(JOB), tmp_path).steps:
         cancelation = step.script.actions.onRun.cancelation
         assert cancelation.mode == "NOTIFY_THEN_TERMINATE"
         assert cancelation.notifyPeriodInSeconds == 120
 
 
 def test_variables_of_the_submitter_reach_the_hosts(tmp_path: Path) -> None:
-    template = openjd.template(replace(JOB, environment={"STCOLOR_MODELS_DIR": "/models"}))
+    template = openjd.make_template(replace(JOB, environment={"STCOLOR_MODELS_DIR": "/models"}))
     [environment] = job_of(template, tmp_path).jobEnvironments
     assert {name: str(value) for name, value in environment.variables.items()} == {"STCOLOR_MODELS_DIR": "/models"}
-    assert job_of(openjd.template(JOB), tmp_path).jobEnvironments is None
+    assert job_of(openjd.make_template(JOB), tmp_path).jobEnvironments is None
 
 
 def test_a_bundle_is_three_documents_and_the_shot(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_bundle_is_three_documents_and_the_shot(tmp_path: Path) -> None:
     openjd.write(job, tmp_path / "bundle")
     documents = {path.name: path for path in (tmp_path / "bundle").iterdir()}
     assert sorted(documents) == ["asset_references.yaml", "parameter_values.yaml", "shot.json", "template.yaml"]
-    assert yaml.safe_load(documents["template.yaml"].read_text(encoding="utf-8")) == openjd.template(job)
+    assert yaml.safe_load(documents["template.yaml"].read_text(encoding="utf-8")) == openjd.make_template(job)
     assert Shot.load(documents["shot.json"]) == job.shot
     assert yaml.safe_load(documents["parameter_values.yaml"].read_text(encoding="utf-8")) == {
         "parameterValues": [
@@ -111,5 +111,5 @@ def test_a_bundle_is_three_documents_and_the_shot(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("count", "numbers"), [(1, "0"), (2500, "0-2499")])
 def test_any_number_of_tasks_makes_a_job(count: int, numbers: str, tmp_path: Path) -> None:
     job = replace(JOB, tasks=tuple((frame,) for frame in range(1, 2 * count, 2)))
-    space = job_of(openjd.template(job), tmp_path).steps[1].parameterSpace
+    space = job_of(openjd.make_template(job), tmp_path).steps[1].parameterSpace
     assert str(space.taskParameterDefinitions["Span"].range) == numbers

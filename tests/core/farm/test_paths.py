@@ -8,13 +8,13 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from openjd.sessions import PathMappingRule
+from openjd.sessions import PathMappingRule as OpenJDRule
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.farm.paths import Rule, absolute, map_path, read_rules
+from stcolor_core.farm.paths import PathMappingRule, make_absolute, map_path, read_rules
 
 
-def rules_of(path: Path, *rules: tuple[str, str, str]) -> tuple[Rule, ...]:
+def rules_of(path: Path, *rules: tuple[str, str, str]) -> tuple[PathMappingRule, ...]:
     """pathmapping-1.0 rules (format, source, destination), read from a file."""
     names = ("source_path_format", "source_path", "destination_path")
     data = {"version": "pathmapping-1.0", "path_mapping_rules": [dict(zip(names, rule, strict=True)) for rule in rules]}
@@ -80,11 +80,11 @@ def test_a_rule_does_what_open_job_description_does(style: str, source: list[str
     slash, root = ("/", "/") if style == "POSIX" else ("\\", "Z:\\")
     here = str(Path.home().anchor) + "mnt"
     text = root + slash.join([*(source if own else []), *path, "sh.####.exr"])
-    openjd = PathMappingRule.from_dict(
+    openjd = OpenJDRule.from_dict(
         {"source_path_format": style, "source_path": root + slash.join(source), "destination_path": here}
     )
     pure = PurePosixPath if style == "POSIX" else PureWindowsPath
-    assert map_path(text, [Rule(pure(root + slash.join(source)), here)]) == openjd.apply(path=text)[1]
+    assert map_path(text, [PathMappingRule(pure(root + slash.join(source)), here)]) == openjd.apply(path=text)[1]
 
 
 def test_the_most_specific_rule_wins_wherever_it_stands(tmp_path: Path) -> None:
@@ -115,8 +115,8 @@ def test_rules_that_are_none_are_refused_by_their_file(text: str, tmp_path: Path
 MISSPELT = [
     pytest.param({"source_path_format": "POSX"}, "POSIX or WINDOWS", id="misspelt format"),
     pytest.param({"source_path_format": None}, "POSIX or WINDOWS", id="no format"),
-    pytest.param({"source_path": 3}, "no path", id="source that is a number"),
-    pytest.param({"destination_path": []}, "no path", id="destination that is a list"),
+    pytest.param({"source_path": 3}, "not a path", id="source that is a number"),
+    pytest.param({"destination_path": []}, "not a path", id="destination that is a list"),
 ]
 
 
@@ -126,7 +126,7 @@ def test_a_rule_that_would_map_nothing_is_refused_as_open_job_description_does(
 ) -> None:
     rule = {"source_path_format": "POSIX", "source_path": "/mnt", "destination_path": "/x", **change}
     with pytest.raises((ValueError, TypeError, AttributeError)):
-        PathMappingRule.from_dict(rule)  # type: ignore[arg-type]
+        OpenJDRule.from_dict(rule)  # type: ignore[arg-type]
     file = tmp_path / "rules.json"
     file.write_text(json.dumps({"version": "pathmapping-1.0", "path_mapping_rules": [rule]}), encoding="utf-8")
     with pytest.raises(BadRequest, match=rf"rules\.json cannot be read .*{named}"):
@@ -135,5 +135,5 @@ def test_a_rule_that_would_map_nothing_is_refused_as_open_job_description_does(
 
 def test_absolute_paths_keep_their_pattern(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    assert absolute("a/../b/sh.####.exr") == str(tmp_path / "b" / "sh.####.exr")
-    assert absolute("ocio://default") == "ocio://default"
+    assert make_absolute("a/../b/sh.####.exr") == str(tmp_path / "b" / "sh.####.exr")
+    assert make_absolute("ocio://default") == "ocio://default"

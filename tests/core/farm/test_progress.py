@@ -7,14 +7,14 @@ import re
 import pytest
 from openjd.sessions._action_filter import filter_matcher
 
-from stcolor_core.farm.progress import STYLES, failure, lines
-from stcolor_core.pipeline.run import Event
+from stcolor_core.farm.progress import STYLES, format_event, format_failure
+from stcolor_core.pipeline.events import Event
 
 FRAME = Event(kind="frame", frame=1003, done=3, total=8)
 
 
 def said(event: Event, style: str) -> list[str]:
-    return list(lines(event, style))  # type: ignore[arg-type]
+    return list(format_event(event, style))  # type: ignore[arg-type]
 
 
 def read_by_openjd(line: str) -> tuple[str, str]:
@@ -32,14 +32,14 @@ def test_openjd_reads_progress_and_status() -> None:
 
 
 def test_openjd_reads_why_a_task_failed() -> None:
-    line = failure("Frame 7 is truncated.", "openjd")
+    line = format_failure("Frame 7 is truncated.", "openjd")
     assert line is not None and read_by_openjd(line) == ("fail", "Frame 7 is truncated.")
 
 
 def test_deadlines_plug_in_reads_whole_percent() -> None:
     match = re.match(r".*Progress: (\d+)%.*", said(FRAME, "deadline")[0])
     assert match is not None and match[1] == "37"
-    assert failure("no", "deadline") is None
+    assert format_failure("no", "deadline") is None
 
 
 @pytest.mark.parametrize("style", STYLES)

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from stcolor_core.files.prefetch import ahead
+from stcolor_core.files.prefetch import prefetch
 
 _SECONDS = 10.0  # that something which must happen may take
 
@@ -24,7 +24,7 @@ def test_results_come_in_order_from_one_other_thread_and_items_are_taken_in_this
     def seen(item: tuple[int, int]) -> tuple[int, int, int]:
         return (*item, threading.get_ident())
 
-    results = list(ahead(seen, items()))
+    results = list(prefetch(seen, items()))
     assert [number for number, _, _ in results] == list(range(50))
     assert {thread for _, thread, _ in results} == {threading.get_ident()}
     (worker,) = {thread for _, _, thread in results}
@@ -33,7 +33,7 @@ def test_results_come_in_order_from_one_other_thread_and_items_are_taken_in_this
 
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_few_items(count: int) -> None:
-    assert list(ahead(doubled, range(count))) == [2 * number for number in range(count)]
+    assert list(prefetch(doubled, range(count))) == [2 * number for number in range(count)]
 
 
 def test_the_next_is_computed_while_one_is_in_use_and_none_beyond_it() -> None:
@@ -43,7 +43,7 @@ def test_the_next_is_computed_while_one_is_in_use_and_none_beyond_it() -> None:
         begun[number].set()
         return number
 
-    with closing(ahead(begin, range(4))) as results:
+    with closing(prefetch(begin, range(4))) as results:
         for number in range(3):
             assert next(results) == number
             assert begun[number + 1].wait(_SECONDS)
@@ -56,7 +56,7 @@ def test_an_error_comes_where_its_result_would_have_come() -> None:
             raise ValueError("the third")
         return number
 
-    results = ahead(third_fails, range(1, 9))
+    results = prefetch(third_fails, range(1, 9))
     assert [next(results), next(results)] == [1, 2]
     with pytest.raises(ValueError, match="the third"):
         next(results)
@@ -74,7 +74,7 @@ def test_leaving_early_waits_for_the_one_in_work_and_leaves_no_thread() -> None:
         done.append(number)
         return number
 
-    results = ahead(slow, ahead(int, range(1000)))
+    results = prefetch(slow, prefetch(int, range(1000)))
     next(results)
     assert begun.wait(_SECONDS)
     threading.Timer(0.02, go_on.set).start()

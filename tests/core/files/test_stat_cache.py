@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stcolor_core.files.stat_cache import StatCache, Status, cache_folder, in_threads
+from stcolor_core.files.stat_cache import StatCache, Status, cache_folder, map_in_threads
 
 LONG_AGO = 10**18
 
@@ -44,45 +44,47 @@ class Reader:
 def test_an_unchanged_file_is_read_once_by_all_that_use_the_folder(cache: StatCache, tmp_path: Path) -> None:
     reader, path = Reader(), tmp_path / "a"
     files = write(path, "one")
-    assert cache.of_files("k", files, in_threads(reader)) == {path: "one"}
-    assert StatCache(tmp_path / "cache").of_files("k", files, in_threads(reader)) == {path: "one"}
+    assert cache.get_for_files("k", files, map_in_threads(reader)) == {path: "one"}
+    assert StatCache(tmp_path / "cache").get_for_files("k", files, map_in_threads(reader)) == {path: "one"}
     assert reader.read == ["a"]
 
 
 @pytest.mark.parametrize(("text", "at"), [("longer", LONG_AGO), ("two", LONG_AGO + 1)], ids=["size", "time"])
 def test_a_changed_file_is_read_again(cache: StatCache, tmp_path: Path, text: str, at: int) -> None:
     reader, path = Reader(), tmp_path / "a"
-    cache.of_files("k", write(path, "one"), in_threads(reader))
-    assert cache.of_files("k", write(path, text, at=at), in_threads(reader)) == {path: text}
+    cache.get_for_files("k", write(path, "one"), map_in_threads(reader))
+    assert cache.get_for_files("k", write(path, text, at=at), map_in_threads(reader)) == {path: text}
     assert len(reader.read) == 2
 
 
 def test_a_file_that_changed_just_now_may_change_unseen_and_is_not_kept(cache: StatCache, tmp_path: Path) -> None:
     reader, path = Reader(), tmp_path / "a"
     files = write(path, "one", at=None)
-    cache.of_files("k", files, in_threads(reader))
+    cache.get_for_files("k", files, map_in_threads(reader))
     path.write_text("two")
     os.utime(path, ns=(files[path][1], files[path][1]))  # the clock of the disk has not ticked
-    assert cache.of_files("k", {path: status(path)}, in_threads(reader)) == {path: "two"}
+    assert cache.get_for_files("k", {path: status(path)}, map_in_threads(reader)) == {path: "two"}
 
 
 def test_another_kind_of_value_is_another_value(cache: StatCache, tmp_path: Path) -> None:
     files = write(tmp_path / "a", "one")
-    assert cache.of_files("k", files, in_threads(lambda _: 1)) == {tmp_path / "a": 1}
-    assert cache.of_files("l", files, in_threads(lambda _: 2)) == {tmp_path / "a": 2}
+    assert cache.get_for_files("k", files, map_in_threads(lambda _: 1)) == {tmp_path / "a": 1}
+    assert cache.get_for_files("l", files, map_in_threads(lambda _: 2)) == {tmp_path / "a": 2}
 
 
 def test_many_files_come_back_in_order_and_the_first_failure_is_raised(cache: StatCache, tmp_path: Path) -> None:
     files: dict[Path, Status] = {}
     for number in range(40):
         files.update(write(tmp_path / f"{number}", f"{number}"))
-    assert list(cache.of_files("k", files, in_threads(Reader())).values()) == [str(number) for number in range(40)]
+    assert list(cache.get_for_files("k", files, map_in_threads(Reader())).values()) == [
+        str(number) for number in range(40)
+    ]
 
     def fail(path: Path) -> str:
         raise ValueError(path.name)
 
     with pytest.raises(ValueError, match=r"^0$"):
-        cache.of_files("l", files, in_threads(fail))
+        cache.get_for_files("l", files, map_in_threads(fail))
 
 
 def test_a_key_is_computed_once(cache: StatCache) -> None:
@@ -92,8 +94,8 @@ def test_a_key_is_computed_once(cache: StatCache) -> None:
         calls.append(1)
         return [3, 4]
 
-    assert cache.of_key("cuts", "x", compute) == cache.of_key("cuts", "x", compute) == [3, 4]
-    cache.of_key("cuts", "y", compute)
+    assert cache.get_for_key("cuts", "x", compute) == cache.get_for_key("cuts", "x", compute) == [3, 4]
+    cache.get_for_key("cuts", "y", compute)
     assert len(calls) == 2
 
 
@@ -102,23 +104,23 @@ def test_a_key_is_computed_once(cache: StatCache) -> None:
 )
 def test_a_damaged_cache_is_computed_anew(cache: StatCache, tmp_path: Path, junk: str) -> None:
     reader, files = Reader(), write(tmp_path / "a", "one")
-    cache.of_files("k", files, in_threads(reader))
+    cache.get_for_files("k", files, map_in_threads(reader))
     (kept,) = (tmp_path / "cache").glob("*.json")
     kept.write_text(junk)
-    assert cache.of_files("k", files, in_threads(reader)) == {tmp_path / "a": "one"}
+    assert cache.get_for_files("k", files, map_in_threads(reader)) == {tmp_path / "a": "one"}
     assert reader.read == ["a", "a"]
 
 
 def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     cache = StatCache(tmp_path / "file" / "cache")
-    assert cache.of_files("k", write(tmp_path / "a", "one"), in_threads(Reader())) == {tmp_path / "a": "one"}
-    assert cache.of_key("k", "x", lambda: 1) == 1
+    assert cache.get_for_files("k", write(tmp_path / "a", "one"), map_in_threads(Reader())) == {tmp_path / "a": "one"}
+    assert cache.get_for_key("k", "x", lambda: 1) == 1
 
 
 def test_the_cache_does_not_grow_without_bound(cache: StatCache, tmp_path: Path) -> None:
     for number in range(620):
-        cache.of_key("k", str(number), lambda: 0)
+        cache.get_for_key("k", str(number), lambda: 0)
     assert len(list((tmp_path / "cache").iterdir())) <= 500
 
 
@@ -140,4 +142,4 @@ def test_files_of_one_name_in_two_folders_are_two_files(
         (tmp_path / folder / "plate").mkdir(parents=True)
         monkeypatch.chdir(tmp_path / folder)
         path = Path("plate/a")
-        assert cache.of_files("k", write(path, text), in_threads(Path.read_text)) == {path: text}
+        assert cache.get_for_files("k", write(path, text), map_in_threads(Path.read_text)) == {path: text}

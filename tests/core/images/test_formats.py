@@ -10,7 +10,7 @@ import pytest
 
 from stcolor_core.errors import PlateError
 from stcolor_core.images import formats
-from stcolor_core.images.formats import Format, read_formats
+from stcolor_core.images.formats import HeaderSummary, read_formats
 from stcolor_core.images.frame_files import write_frame
 
 
@@ -26,7 +26,7 @@ def test_every_picture_says_what_it_is_in_order(
 ) -> None:
     monkeypatch.setattr(formats, "_WORTH_SECONDS", patience)
     paths = [plate(tmp_path, frame, width=frame) for frame in range(8, 20)]
-    found = [Format.load(each) for each in read_formats(paths, numbers={}, layer=None)]
+    found = [HeaderSummary.load(each) for each in read_formats(paths, numbers={}, layer=None)]
     assert [each.data_window for each in found] == [(0, 0, width, 4) for width in range(8, 20)]
     assert {(each.file_format, each.pixel_type, each.layers) for each in found} == {("openexr", "half", ("",))}
 

@@ -53,7 +53,7 @@ def test_every_grey_of_half_goes_through_files_and_composite_bit_for_bit(tmp_pat
     grey = every[np.isfinite(every)].reshape(248, 256, 1)
     plate = plates.read_plate(save(tmp_path / "plate.exr", grey, names=("Y",)))
     pipe = ColorPipe.open(None, file_format=plate.file_format, pixel_type=plate.pixel_type)
-    color = pipe.composite(plates.luma_channels(plate), np.zeros((*plate.shape, 2), np.float32))
+    color = pipe.composite(plates.layer_pixels(plate), np.zeros((*plate.shape, 2), np.float32))
     frame_files.write_frame(tmp_path / "out.exr", {n: (color[..., i], "half") for i, n in enumerate("RGB")}, like=plate)
     back = plates.read(tmp_path / "out.exr").pixels.astype(np.float16)
     assert back.tobytes() == np.repeat(grey, 3, axis=-1).tobytes()
@@ -252,7 +252,7 @@ def test_a_frame_held_open_by_another_program_says_so(tmp_path: Path, monkeypatc
     def held(*_: Path) -> None:
         raise PermissionError(13, "The process cannot access the file")
 
-    monkeypatch.setattr(Path, "replace", held)  # what Windows does where Nuke has the old frame open
+    monkeypatch.setattr(Path, "replace", held)  # what Windows does when Nuke has the old frame open
     with pytest.raises(OutputError, match="close any program that has the file open"):
         write_grey(tmp_path / "sh.1001.exr")
     assert list(tmp_path.iterdir()) == []
@@ -411,19 +411,19 @@ def test_an_untouched_frame_is_known_by_its_time_and_a_copy_by_its_pixels(
     assert written % 1000 == 0 and path.stat().st_mtime_ns == written
     copy.write_bytes(path.read_bytes())
     os.utime(copy, (1, 1))
-    assert frame_files.frame_state(path).untouched and not frame_files.frame_state(copy).untouched
-    assert frame_files.is_as_written(copy) is True
-    monkeypatch.setattr(plates, "rows", None)  # pixels are not looked at where the time says enough
-    assert frame_files.is_as_written(path) is True
+    assert frame_files.frame_state(path).unmodified and not frame_files.frame_state(copy).unmodified
+    assert frame_files.is_unmodified(copy) is True
+    monkeypatch.setattr(plates, "read_bands", None)  # the pixels are not read if the time matches
+    assert frame_files.is_unmodified(path) is True
 
 
 def test_a_frame_saved_again_is_as_written_only_with_the_same_pixels(tmp_path: Path) -> None:
     path = tmp_path / "sh.1001.exr"
     write_grey(path)
     rewrite(path, owner="an artist")
-    assert frame_files.is_as_written(path) is True
+    assert frame_files.is_unmodified(path) is True
     rewrite(path, pixels=1.01)
-    assert frame_files.is_as_written(path) is False
+    assert frame_files.is_unmodified(path) is False
 
 
 def test_a_tiled_copy_is_as_written(tmp_path: Path) -> None:
@@ -433,38 +433,40 @@ def test_a_tiled_copy_is_as_written(tmp_path: Path) -> None:
     picture.set_write_tiles(48, 48)
     assert picture.write(str(path))
     assert oiio.ImageInput.open(str(path)).spec().tile_height == 48
-    assert frame_files.is_as_written(path) is True and frame_files.frame_state(path).complete
+    assert frame_files.is_unmodified(path) is True and frame_files.frame_state(path).complete
 
 
 def test_what_says_nothing_of_its_pixels_or_is_no_picture_is_neither(tmp_path: Path) -> None:
     path = tmp_path / "sh.1001.exr"
     write_grey(path)
     os.utime(truncate(path, 0.5), (1, 1))
-    assert frame_files.is_as_written(path) is None
+    assert frame_files.is_unmodified(path) is None
     write_grey(path)
     rewrite(path, keep=False)
-    assert frame_files.is_as_written(path) is None
-    assert frame_files.is_as_written(tmp_path / "none.exr") is None
+    assert frame_files.is_unmodified(path) is None
+    assert frame_files.is_unmodified(tmp_path / "none.exr") is None
     path.write_text("no picture")
-    assert frame_files.is_as_written(path) is None
+    assert frame_files.is_unmodified(path) is None
 
 
 def test_the_state_of_a_frame_takes_one_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "sh.1001.exr"
     frame_files.write_frame(path, {"Y": (picture()[..., 0], "half")}, metadata={"stcolor/settings": "abc"})
-    open_picture, open_file = [], Path.open
+    opened_paths, open_file = [], Path.open
     monkeypatch.setattr(
-        Path, "open", lambda self, *args, **more: open_picture.append(self) or open_file(self, *args, **more)
+        Path, "open", lambda self, *args, **more: opened_paths.append(self) or open_file(self, *args, **more)
     )
     with monkeypatch.context() as without_library:
-        without_library.setattr(plates, "opened", None)
+        without_library.setattr(plates, "open_picture", None)
         state = frame_files.frame_state(path)
-    assert state.complete and state.untouched and state.metadata["stcolor/settings"] == "abc" and open_picture == [path]
+    assert (
+        state.complete and state.unmodified and state.metadata["stcolor/settings"] == "abc" and opened_paths == [path]
+    )
     truncate(path, 0.9)
     state = frame_files.frame_state(path)
     assert not state.complete and state.metadata["stcolor/settings"] == "abc"
     state = frame_files.frame_state(tmp_path / "none.exr")
-    assert (state.metadata, state.complete, state.untouched) == ({}, False, False)
+    assert (state.metadata, state.complete, state.unmodified) == ({}, False, False)
 
 
 def test_a_killed_writer_s_partial_goes_by_the_disk_s_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ def ramp(height: int, width: int) -> np.ndarray:
 
 def test_all_is_known_where_the_windows_agree(tmp_path: Path) -> None:
     color = KnownColor(ramp(20, 30), None)
-    laid = color.laid_over(
+    laid = color.aligned_to(
         header(tmp_path / "a.exr", (0, 0, 30, 20), (0, 0, 30, 20)), display=(0, 0, 30, 20), canvas=(0, 0, 30, 20)
     )
     assert laid.known is None
@@ -36,7 +36,7 @@ def test_all_is_known_where_the_windows_agree(tmp_path: Path) -> None:
 
 def test_overscan_that_the_picture_lacks_is_not_known(tmp_path: Path) -> None:
     picture = header(tmp_path / "a.exr", (0, 0, 30, 20), (0, 0, 30, 20))
-    laid = KnownColor(ramp(20, 30), None).laid_over(picture, display=(0, 0, 30, 20), canvas=(-4, -3, 40, 26))
+    laid = KnownColor(ramp(20, 30), None).aligned_to(picture, display=(0, 0, 30, 20), canvas=(-4, -3, 40, 26))
     assert laid.known is not None
     expected = np.zeros((26, 40), bool)
     expected[3:23, 4:34] = True
@@ -46,7 +46,7 @@ def test_overscan_that_the_picture_lacks_is_not_known(tmp_path: Path) -> None:
 
 def test_a_cropped_data_window_is_known_and_nothing_else(tmp_path: Path) -> None:
     picture = header(tmp_path / "a.exr", (10, 5, 8, 6), (0, 0, 30, 20))
-    laid = KnownColor(ramp(6, 8), None).laid_over(picture, display=(0, 0, 30, 20), canvas=(0, 0, 30, 20))
+    laid = KnownColor(ramp(6, 8), None).aligned_to(picture, display=(0, 0, 30, 20), canvas=(0, 0, 30, 20))
     assert laid.known is not None
     assert laid.known.sum() == 48 and laid.known[5:11, 10:18].all()
 
@@ -55,7 +55,7 @@ def test_a_cropped_data_window_is_known_and_nothing_else(tmp_path: Path) -> None
 def test_rounding_at_another_size_leaves_no_unknown_border(tmp_path: Path, factor: float) -> None:
     size = round(30 * factor), round(20 * factor)
     picture = header(tmp_path / "a.exr", (0, 0, *size), (0, 0, *size))
-    laid = KnownColor(ramp(size[1], size[0]), None).laid_over(picture, display=(0, 0, 31, 20), canvas=(0, 0, 31, 20))
+    laid = KnownColor(ramp(size[1], size[0]), None).aligned_to(picture, display=(0, 0, 31, 20), canvas=(0, 0, 31, 20))
     assert laid.known is None or laid.known.all()
 
 

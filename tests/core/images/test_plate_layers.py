@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stcolor_core.images.plate_layers import layers_of, named
+from stcolor_core.images.plate_layers import list_layers, select_layer
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ from stcolor_core.images.plate_layers import layers_of, named
     ],
 )
 def test_the_picture_s_channels_are_found_by_name(names: str, chosen: str) -> None:
-    assert layers_of([(0, "", names.split())])[0].picture == tuple(chosen.split())
+    assert list_layers([(0, "", names.split())])[0].picture == tuple(chosen.split())
 
 
 def test_ids_come_last_and_are_no_picture() -> None:
     channels = ["crypto00.R", "crypto00.G", "crypto00.B", "rc_ab.u", "rc_ab.v"]
-    layers = layers_of([(0, "", channels)], ids=["crypto"])
+    layers = list_layers([(0, "", channels)], ids=["crypto"])
     assert [layer.name for layer in layers] == ["rc_ab", "crypto00"] and not any(layer.is_picture for layer in layers)
 
 
@@ -54,7 +54,7 @@ def test_a_part_s_name_counts_as_layer_before_that_of_its_channels() -> None:
         (1, "N", ["N.X", "N.Y", "N.Z"]),
         (2, "", ["Y"]),
     ]
-    assert [(layer.name, layer.part) for layer in layers_of(parts)] == [
+    assert [(layer.name, layer.part) for layer in list_layers(parts)] == [
         ("", 2),
         ("rgba", 0),
         ("rgba.spec", 0),
@@ -63,7 +63,7 @@ def test_a_part_s_name_counts_as_layer_before_that_of_its_channels() -> None:
 
 
 def test_a_layer_is_found_by_its_exact_name_before_another_in_capitals() -> None:
-    layers = layers_of([(0, "", ["Spec.R", "spec.R", "a.R"])])
-    assert [getattr(named(layers, name), "name", None) for name in ("Spec", "spec", "SPEC", "b")] == [
+    layers = list_layers([(0, "", ["Spec.R", "spec.R", "a.R"])])
+    assert [getattr(select_layer(layers, name), "name", None) for name in ("Spec", "spec", "SPEC", "b")] == [
         "Spec", "spec", "Spec", None
     ]  # fmt: skip

@@ -56,7 +56,7 @@ def test_every_format_comes_in_as_float_with_its_type(
     assert (read.file_format, read.pixel_type) == (file_format, pixel_type)
     assert (read.frame, read.nonfinite, read.shape) == (7, 0, (13, 17))
     assert plates.rgb(read).shape == (13, 17, 3)
-    assert plates.luma_channels(read).shape == (13, 17, channels)
+    assert plates.layer_pixels(read).shape == (13, 17, channels)
     assert plates.is_complete(tmp_path / f"p.{suffix}")
 
 
@@ -152,7 +152,7 @@ def test_only_the_picture_s_channels_are_read_for_a_plate(tmp_path: Path) -> Non
     plate, whole = plates.read_plate(path, frame=3), plates.read(path)
     assert plate.channels == ("R", "G", "B") and plate.pixels.shape == (13, 17, 3) and plate.frame == 3
     np.testing.assert_array_equal(plate.pixels, pixels[..., [4, 3, 1]])
-    np.testing.assert_array_equal(plates.luma_channels(whole), plate.pixels)
+    np.testing.assert_array_equal(plates.layer_pixels(whole), plate.pixels)
     for index, name in enumerate(names):
         np.testing.assert_array_equal(whole.pixels[..., whole.channels.index(name)], pixels[..., index])
 
@@ -196,7 +196,7 @@ def test_of_several_parts_the_stated_one_is_read(
     path = save_parts(tmp_path / "parts.exr", *parts)
     for read in (plates.read(path), plates.read_plate(path)):
         assert (read.layer, read.picture_channels) == (layer, tuple(channels.split()))
-        assert (plates.luma_channels(read) == value).all()
+        assert (plates.layer_pixels(read) == value).all()
     assert plates.read_header(path).layer == layer and plates.is_complete(path)
 
 
@@ -208,7 +208,7 @@ def test_a_layer_is_read_by_its_name(tmp_path: Path) -> None:
     assert (header.layer, header.layers) == ("beauty", ("beauty", "albedo"))
     for layer, places in (("albedo", [1, 2, 3]), ("Beauty", [4, 5, 6]), ("", [0]), (None, [4, 5, 6])):
         for read in (plates.read(path, layer=layer), plates.read_plate(path, layer=layer)):
-            np.testing.assert_array_equal(plates.luma_channels(read), pixels[..., places])
+            np.testing.assert_array_equal(plates.layer_pixels(read), pixels[..., places])
         assert plates.read_header(path, layer=layer).picture_channels == tuple(names[place] for place in places)
     path = save_parts(tmp_path / "parts.exr", ("albedo", "R G B", 1), ("rgba", "R G B", 2), ("deep.z", "Z", 3))
     for layer, value in (("albedo", 1), ("rgba", 2), ("deep.z", 3)):
@@ -300,7 +300,7 @@ def test_a_missing_picture_and_a_folder_are_told_apart(tmp_path: Path) -> None:
     assert "is missing. Render it, or pass --missing skip or hold." in refused(tmp_path / "none.exr")
     assert "is missing. Check the path." in refused(tmp_path / "none.exr", frame=None)
     (tmp_path / "folder.exr").mkdir()
-    assert "is no file" in refused(tmp_path / "folder.exr")
+    assert "is not a file" in refused(tmp_path / "folder.exr")
 
 
 def test_other_formats_are_refused_by_name(tmp_path: Path) -> None:

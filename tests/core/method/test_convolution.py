@@ -35,7 +35,7 @@ def test_maps_of_several_sizes_go_through_by_rows_together() -> None:
         return F.max_pool2d(F.avg_pool2d(F.interpolate(coarse, scale_factor=4) + fine, 5, 1, 2), 2)
 
     coarse, fine = noise(1, 6, 9, 8), noise(1, 6, 36, 32)
-    found = convolution.by_rows(joined, coarse, fine, units=9, halo=1, channels=6)
+    found = convolution.apply_by_rows(joined, coarse, fine, units=9, halo=1, channels=6)
     torch.testing.assert_close(found, joined(coarse, fine))
 
 
@@ -43,7 +43,7 @@ def test_maps_of_several_sizes_go_through_by_rows_together() -> None:
 def test_a_doubled_map_is_convolved_without_being_made(layout: torch.memory_format) -> None:
     conv = nn.Conv2d(5, 7, 3, padding=1).requires_grad_(False).to(memory_format=layout)
     x = noise(2, 5, 6, 9)
-    found = convolution.convolve_doubled(conv, x)
+    found = convolution.convolve_upsampled(conv, x)
     assert found.is_contiguous(memory_format=layout)
     torch.testing.assert_close(found, conv(F.interpolate(x, scale_factor=2)), rtol=0, atol=1e-5)
 

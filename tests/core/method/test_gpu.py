@@ -11,7 +11,7 @@ import torch
 from scenes import Scene, pan
 
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.method.propagation import Colored, Propagator
+from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan
@@ -31,7 +31,7 @@ def little_memory() -> Iterator[None]:
     torch.cuda.set_per_process_memory_fraction(1.0)
 
 
-def color(scene: Scene, references: list[int], device: str) -> list[Colored]:
+def color(scene: Scene, references: list[int], device: str) -> list[ColoredFrame]:
     model = registry.build("standard", device=device)
     propagator = Propagator(model, Method(tracking="dense"), device=torch.device(device))
     colors = []

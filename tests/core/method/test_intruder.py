@@ -1,4 +1,4 @@
-"""A new object that no reference shows: its colour is unknown, so it stays near neutral with low confidence."""
+"""A new object that no reference shows: its colour stays near neutral, and its confidence is low."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scenes import painted
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, srgb_encode
-from stcolor_core.method.propagation import Colored, Propagator
+from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan
@@ -33,7 +33,7 @@ INTRUDERS = {
 class Last:
     """The last frame: its result, its true ab, and (H, W) bool well inside the intruder, and well outside."""
 
-    colored: Colored
+    colored: ColoredFrame
     truth: np.ndarray
     inside: np.ndarray
     outside: np.ndarray
@@ -58,7 +58,7 @@ def last(request: pytest.FixtureRequest) -> Last:
         left = LEFT + STEP * (t - ENTERS)
         place = slice(TOP, TOP + Y.shape[0]), slice(left, left + Y.shape[1])
         pictures[t][place], covered[t][place] = srgb_encode(lab_to_linear(neutral)), 1
-    clip = Clip.of(pictures)
+    clip = Clip.from_rgb(pictures)
     (span,) = plan(range(COUNT), [0], [])
     model = registry.build("standard", device="cpu")
     propagator = Propagator(model, Method(tracking="dense"), device=torch.device("cpu"))

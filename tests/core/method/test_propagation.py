@@ -16,7 +16,7 @@ from stcolor_core.method.features import Extractor
 from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
 from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.model import Model
-from stcolor_core.method.propagation import Colored, Propagator
+from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
@@ -34,7 +34,7 @@ def standard() -> Model:
 
 def color(
     scene: Scene, references: list[int], model: Model, cuts: list[int] | None = None, **method: object
-) -> dict[int, Colored]:
+) -> dict[int, ColoredFrame]:
     settings = Method(**{"tracking": "dense", **method})  # type: ignore[arg-type]
     result = {}
     for span in plan(range(len(scene.lightnesses)), references, cuts or [], per_frame=settings.references):
@@ -44,7 +44,7 @@ def color(
     return result
 
 
-def leak(scene: Scene, colored: Colored) -> float:
+def leak(scene: Scene, colored: ColoredFrame) -> float:
     """Mean error in ab well inside the two objects."""
     inside = np.zeros(scene.lightnesses[0].shape, bool)
     for mask in scene.masks[colored.frame]:
@@ -54,7 +54,7 @@ def leak(scene: Scene, colored: Colored) -> float:
 
 
 class TestTwoObjectsOfOneTextureCross:
-    """The paper's Figs. 5 and 9 with numbers: attention knows them by what is around them at best."""
+    """The paper's Figs. 5 and 9 with numbers: attention can tell the objects apart by their surroundings at best."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -78,7 +78,7 @@ class TestTwoObjectsOfOneTextureCross:
         assert leak(scene, color(scene, [0], standard, flow=False, radius=3)[5]) < 5
 
 
-def error(scene: Scene, colored: Colored) -> float:
+def error(scene: Scene, colored: ColoredFrame) -> float:
     return float(np.abs(colored.ab - scene.ab[colored.frame]).mean())
 
 
@@ -105,7 +105,7 @@ def test_two_references_beat_each_of_them(standard: Model) -> None:
 
 
 class PartlyKnown(Scene):
-    """A scene whose keyframes know the colour of a part of the picture only."""
+    """A scene whose keyframes have colour in a part of the picture only."""
 
     known: np.ndarray
 
@@ -130,7 +130,7 @@ def test_what_a_keyframe_does_not_know_lends_no_colour_and_is_surer_of_nothing(s
 
 def test_a_keyframes_own_frame_is_coloured_where_its_colour_is_not_known(standard: Model) -> None:
     partial = partly_known(pan(3, height=96, width=160, step=4))
-    done = Propagator(standard, Method(tracking="dense"), device=CPU).completed(1, partial)
+    done = Propagator(standard, Method(tracking="dense"), device=CPU).complete_reference(1, partial)
     np.testing.assert_array_equal(done.ab[partial.known], partial.ab[1][partial.known])
     assert (done.confidence[partial.known] == 1).all() and (done.tracked[~partial.known] == 0).all()
     error = np.linalg.norm(done.ab - partial.ab[1], axis=-1)[~partial.known].mean()
@@ -169,7 +169,7 @@ def test_a_span_depends_on_nothing_outside_it(standard: Model) -> None:
 
 
 class Counted:
-    """A model's features, with the lightness of every picture that they were asked for."""
+    """A model's features; it records the lightness of every picture."""
 
     def __init__(self, features: Extractor) -> None:
         self.stride, self._features = features.stride, features
@@ -220,7 +220,7 @@ def test_what_only_lies_on_the_way_to_wanted_frames_is_tracked_and_nothing_else(
 
 
 class Listening(FixedRuleRefinement):
-    """The fixed rule, which remembers what it was given and what it told."""
+    """The fixed rule; it records the states that it receives and returns."""
 
     def __init__(self) -> None:
         self.given: list[WalkState | None] = []
@@ -246,7 +246,7 @@ def test_each_frame_is_told_of_the_one_before_it_on_the_walk_and_the_first_of_it
     assert [id(each) for each in others] == [id(each) for each in listening.state[:-1]]
 
 
-def same(one: Colored, other: Colored) -> None:
+def same(one: ColoredFrame, other: ColoredFrame) -> None:
     """Every pixel, every number."""
     for name in ("ab", "confidence", "tracked", "source", "displacement"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)

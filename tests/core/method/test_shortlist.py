@@ -11,7 +11,7 @@ from scenes import texture
 from torch.nn import functional as F
 
 from stcolor_core.method.matching import Keyframe, Matching
-from stcolor_core.method.shortlist import blocks, top_blocks
+from stcolor_core.method.shortlist import block_positions, top_blocks
 from stcolor_core.method.tracking.instance import InstanceRestriction
 from stcolor_core.method.warping import GridReference, warp
 from stcolor_core.models.registry import build
@@ -43,7 +43,7 @@ def reference(target: torch.Tensor) -> GridReference:
 
 @pytest.mark.parametrize("grid", [(1, 1), (4, 4), (5, 9), (8, 12)])
 def test_every_place_is_in_one_block(grid: tuple[int, int]) -> None:
-    places = blocks(grid, torch.device("cpu"))
+    places = block_positions(grid, torch.device("cpu"))
     assert places.shape[1] == 16
     assert sorted(places[places >= 0].tolist()) == list(range(grid[0] * grid[1]))
     y, x = places // grid[1], places % grid[1]
@@ -111,10 +111,10 @@ def test_the_exact_method_looks_at_every_place() -> None:
 
     def anywhere(*, exact: bool) -> torch.Tensor:
         matching = Matching(model, Method(exact=exact), device=torch.device("cpu"))
-        source = matching.source(0, Keyframe(lightness, ab))
-        view = matching.view(np.roll(lightness, 12, axis=1), None)
-        found = matching.evidence(1, view, [source], []).warp
-        whole = warp(view.target, [GridReference(source.described, source.grid_ab)], temperature=model.temperature)
+        reference = matching.prepare_reference(0, Keyframe(lightness, ab))
+        view = matching.make_view(np.roll(lightness, 12, axis=1), None)
+        found = matching.collect_evidence(1, view, [reference], []).warp
+        whole = warp(view.target, [GridReference(reference.features, reference.grid_ab)], temperature=model.temperature)
         return (found.free_ab - whole.free_ab).abs().max()
 
     assert anywhere(exact=True) == 0

@@ -13,10 +13,10 @@ from torch.nn import functional as F
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.features import Extractor
 from stcolor_core.method.model import Model
-from stcolor_core.method.propagation import Colored, Propagator
+from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
-from stcolor_core.method.tracking.walk import View, in_cells
+from stcolor_core.method.tracking.walk import View, to_grid_cells
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan
@@ -50,7 +50,7 @@ def standard() -> Model:
     return registry.build("standard", device=CPU)
 
 
-def color(scene: Scene, model: Model, references: list[int], **method: object) -> dict[int, Colored]:
+def color(scene: Scene, model: Model, references: list[int], **method: object) -> dict[int, ColoredFrame]:
     settings = Method(**{"tracking": "dense", **method})  # type: ignore[arg-type]
     propagator, result = Propagator(model, settings, device=CPU), {}
     for span in plan(range(len(scene.lightnesses)), references, []):
@@ -59,7 +59,7 @@ def color(scene: Scene, model: Model, references: list[int], **method: object) -
     return result
 
 
-def error(scene: Scene, colored: Colored) -> float:
+def error(scene: Scene, colored: ColoredFrame) -> float:
     return float(np.abs(colored.ab - scene.ab[colored.frame])[8:-8, 8:-24].mean())
 
 
@@ -90,7 +90,7 @@ def test_attention_follows_the_flow_over_cells_of_any_size(standard: Model, stri
 def test_a_displacement_counts_in_cells_of_the_grid(stride: int) -> None:
     lightness, grid = np.zeros((48, 64), np.float32), np.zeros((24 // stride, 32 // stride), np.float32)
     view = View(lightness, grid, (24, 32), stride, lambda: pytest.fail("no features are needed"))
-    found = in_cells(np.full((48, 64, 2), (16.0, -32.0), np.float32), view)
+    found = to_grid_cells(np.full((48, 64, 2), (16.0, -32.0), np.float32), view)
     np.testing.assert_allclose(found, np.broadcast_to([8 / stride, -16 / stride], found.shape), atol=1e-6)
 
 
@@ -104,7 +104,7 @@ def test_the_papers_windows_take_cells_of_any_size(standard: Model, stride: int,
 
 
 class Given(ExemplarRefinement):
-    """The exemplar refinement, which remembers the warped colours that its network was given."""
+    """The exemplar refinement; it records the warped colours that its network receives."""
 
     def __init__(self) -> None:
         super().__init__(ColorNet())

@@ -1,4 +1,4 @@
-"""Colour edges follow the edges of the plate, and appear nowhere else."""
+"""Colour edges follow the edges of the plate and appear nowhere else."""
 
 from __future__ import annotations
 

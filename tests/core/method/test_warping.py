@@ -77,13 +77,13 @@ class TestGolden:
 
     def test_the_exact_masks_agree(self, golden: dict[str, np.ndarray]) -> None:
         features = [unit(frame) for frame in golden["feats"]]
-        window = dense.neighbourhood(6, 8, 2, device=torch.device("cpu"))
+        window = dense.make_windows(6, 8, 2, device=torch.device("cpu"))
         for reference, path in ((0, (2, 1, 0)), (4, (2, 3, 4))):
             steps = [
                 dense.window_affinity(features[a], features[b], window, temperature=0.1)
                 for a, b in zip(path, path[1:], strict=False)
             ]
-            track = dense.exact(steps, [window] * len(steps), threshold=0.2, keep_best=False)
+            track = dense.propagate_exactly(steps, [window] * len(steps), threshold=0.2, keep_best=False)
             mask = np.zeros((48, 49), bool)
             np.put_along_axis(mask, track.candidates.numpy().astype(np.int64), True, axis=1)
             np.testing.assert_array_equal(mask[:, :48], golden[f"mask_ref{reference}"])

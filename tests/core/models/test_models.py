@@ -58,8 +58,8 @@ def is_empty(folder):
 
 
 def test_the_registry_knows_which_models_hand_colour_from_frame_to_frame():
-    assert registry.recurrent("exemplar") == ExemplarRefinement.recurrent
-    assert registry.recurrent("standard") == registry.build("standard", device="cpu").refinement.recurrent
+    assert registry.is_recurrent("exemplar") == ExemplarRefinement.recurrent
+    assert registry.is_recurrent("standard") == registry.build("standard", device="cpu").refinement.recurrent
 
 
 # Where things are
@@ -93,9 +93,9 @@ def test_weights_lie_in_the_platforms_folder_for_user_data(tmp_path, monkeypatch
 
 
 def test_only_the_standard_model_needs_nothing():
-    assert {info.name for info in registry.registered() if info.present} == {"standard"}
-    assert {info.name for info in registry.registered()} == {"standard", "exemplar", "maskrcnn_resnet50_fpn_v2"}
-    assert all(info.summary and info.licence for info in registry.registered())
+    assert {info.name for info in registry.list_models() if info.present} == {"standard"}
+    assert {info.name for info in registry.list_models()} == {"standard", "exemplar", "maskrcnn_resnet50_fpn_v2"}
+    assert all(info.summary and info.licence for info in registry.list_models())
 
 
 # Adding
@@ -138,7 +138,7 @@ def test_the_detector_of_torchvision_is_known_with_or_without_batch_counters(tmp
     torch.save(state, tmp_path / "detector.pth")
     (added,) = registry.add([tmp_path / "detector.pth"])
     assert added.name == "maskrcnn_resnet50_fpn_v2"
-    assert {info.name: info.present for info in registry.registered()}["maskrcnn_resnet50_fpn_v2"]
+    assert {info.name: info.present for info in registry.list_models()}["maskrcnn_resnet50_fpn_v2"]
     with torch.device("meta"):
         network = maskrcnn_resnet50_fpn_v2()
     network.load_state_dict(registry.load_weights(added.name), strict=True, assign=True)
@@ -196,16 +196,16 @@ def test_a_damaged_file_is_refused(published, tmp_path, folder, form):
 @pytest.mark.parametrize(
     "content, words",
     [
-        pytest.param({"state_dict": {"theta.bias": torch.zeros(256)}}, "no plain state dict", id="checkpoint"),
-        pytest.param([torch.zeros(3)], "no plain state dict", id="list"),
-        pytest.param({1: torch.zeros(3)}, "no plain state dict", id="numbered"),
+        pytest.param({"state_dict": {"theta.bias": torch.zeros(256)}}, "not a plain state dict", id="checkpoint"),
+        pytest.param([torch.zeros(3)], "not a plain state dict", id="list"),
+        pytest.param({1: torch.zeros(3)}, "not a plain state dict", id="numbered"),
         pytest.param(
             {"theta.bias": torch.zeros(256).to_sparse()},
-            "no plain state dict",
+            "not a plain state dict",
             id="sparse",
             marks=pytest.mark.filterwarnings("ignore:Validating sparse tensor"),
         ),
-        pytest.param({"theta.bias": torch.zeros(256, device="meta")}, "no plain state dict", id="no values"),
+        pytest.param({"theta.bias": torch.zeros(256, device="meta")}, "not a plain state dict", id="no values"),
         pytest.param({"theta.bias": torch.zeros(256)}, "its 1 tensors fit no network", id="other keys"),
         pytest.param(
             blank_state(CorrespondenceNet) | {"theta.bias": torch.zeros(255)}, "fit no network", id="other shapes"
@@ -289,8 +289,8 @@ def flip_a_bit(path):
 @pytest.mark.parametrize(
     "damage, words",
     [
-        pytest.param(lambda path: flip_a_bit(path), "has not the checksum", id="changed weights"),
-        pytest.param(lambda path: path.write_bytes(b""), "has not the checksum", id="empty weights"),
+        pytest.param(lambda path: flip_a_bit(path), "does not match its recorded checksum", id="changed weights"),
+        pytest.param(lambda path: path.write_bytes(b""), "does not match its recorded checksum", id="empty weights"),
         pytest.param(lambda path: path.unlink(), "Weights missing", id="no weights"),
         pytest.param(lambda path: path.with_suffix(".json").unlink(), "does not hold a checksum", id="no manifest"),
         pytest.param(

@@ -21,10 +21,10 @@ from serving import PATIENCE, Client, running_core, until
 from stcolor_core.errors import StcolorError
 from stcolor_core.service import guard, store
 from stcolor_core.service.access import connection_file
-from stcolor_core.service.app import Changes
+from stcolor_core.service.app import ChangeSignal
 from stcolor_core.service.server import CoreServer
 
-NO_JOB = "There is no job '{}'. Those that ended long ago are forgotten: submit it again."
+NO_JOB = "There is no job '{}'. Jobs that ended long ago are deleted: submit it again."
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_long_poll_of_a_job_that_is_forgotten_ends_with_a_clear_answer(
 ) -> None:
     """Nobody's look keeps a job here, so that the poll itself does not."""
     monkeypatch.setattr(store, "_ENDED_KEPT", {"shot": 0, "preview": 0})
-    monkeypatch.setattr(store, "_LOOKED_AT_SECONDS", -1.0)
+    monkeypatch.setattr(store, "_IN_USE_SECONDS", -1.0)
     job = client.request("POST", "/v1/jobs", shot(tmp_path))[1]["id"]
     last = client.finish(job)[-1]["number"]
     with ThreadPoolExecutor(1) as beside:
@@ -229,17 +229,17 @@ def test_a_store_that_takes_no_more_is_said_and_the_core_lives(tmp_path: Path) -
         status, answer = client.request("POST", "/v1/jobs", shot(tmp_path))
         other.close()
         assert status == 503
-        assert "cannot be kept" in answer["detail"]
+        assert "jobs.sqlite" in answer["detail"]
         assert client.get("/v1/health")["protocol"] == 1
 
 
 def test_a_change_in_another_thread_wakes_who_waits() -> None:
     async def woken() -> None:
-        changes = Changes()
-        changes.listen()
+        changes = ChangeSignal()
+        changes.prepare()
         waiting = asyncio.ensure_future(changes.wait(3600))
         await asyncio.sleep(0)  # lets it begin
-        threading.Thread(target=changes.announce).start()
+        threading.Thread(target=changes.notify).start()
         await asyncio.wait_for(waiting, PATIENCE)
 
     asyncio.run(woken())
@@ -250,6 +250,6 @@ def test_of_a_body_that_is_too_large_no_more_than_the_limit_is_kept() -> None:
         return {"type": "http.request", "body": bytes(2**19), "more_body": body.size < 10 * 2**20}
 
     body = guard._Body()
-    asyncio.run(body.take(receive))
+    asyncio.run(body.read(receive))
     assert body.size > 10 * 2**20
     assert len(body._kept) <= guard.BODY_LIMIT

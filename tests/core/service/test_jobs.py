@@ -10,7 +10,7 @@ from serving import until
 
 from stcolor_core.errors import BadRequest, StcolorError
 from stcolor_core.service import jobs
-from stcolor_core.service.jobs import Attempt, Worker, after_out_of_memory, job_id
+from stcolor_core.service.jobs import Attempt, Worker, job_id, next_attempt
 from stcolor_core.service.store import Job, Store
 from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot, Still
 
@@ -37,7 +37,7 @@ def worker(store: Store, tmp_path: Path) -> Iterator[Worker]:
     worker = Worker(store, device="cpu", log=tmp_path / "core.log")
     worker.start()
     yield worker
-    worker.ask_to_stop()
+    worker.request_stop()
     worker.join()
 
 
@@ -53,21 +53,21 @@ def test_the_same_shot_has_the_same_id_and_any_change_another(shot: Shot) -> Non
 
 
 def test_out_of_memory_halves_the_height_once_and_then_takes_the_cpu_at_the_height_asked_for(shot: Shot) -> None:
-    half = after_out_of_memory(Attempt(shot, "auto"))
+    half = next_attempt(Attempt(shot, "auto"))
     assert half is not None
     assert (half[0].shot.method.working_height, half[0].device) == (216, "auto")
     assert "216 lines" in half[1]
-    cpu = after_out_of_memory(half[0])
+    cpu = next_attempt(half[0])
     assert cpu is not None
     assert (cpu[0].shot, cpu[0].device) == (shot, "cpu")
     assert "CPU" in cpu[1]
-    assert after_out_of_memory(cpu[0]) is None
+    assert next_attempt(cpu[0]) is None
 
 
 @pytest.mark.parametrize("height", [64, 100, 433])
 def test_a_height_that_cannot_be_halved_goes_to_the_cpu(shot: Shot, height: int) -> None:
     small = replace(shot, method=Method(working_height=height))
-    instead = after_out_of_memory(Attempt(small, "cuda"))
+    instead = next_attempt(Attempt(small, "cuda"))
     assert instead is not None
     assert (instead[0].shot, instead[0].device) == (small, "cpu")
 
@@ -93,7 +93,7 @@ def test_a_shot_without_plates_fails_with_the_pipelines_line_and_the_next_one_ru
     assert ended(store, second.id).state == "failed"
 
 
-# No GPU can be made to run out of memory where there is none, and no test knows an unexpected error.
+# No GPU can be made to run out of memory if there is none, and no test knows an unexpected error.
 
 
 def test_running_out_of_gpu_memory_is_said_and_the_job_is_done(

@@ -21,7 +21,7 @@ from stcolor_core.images import frame_files
 from stcolor_core.images.color import lab_to_linear, luminance_of
 from stcolor_core.pipeline.run import Event
 from stcolor_core.service.access import Connection
-from stcolor_core.service.frames import frames_of
+from stcolor_core.service.frames import collect_frames
 from stcolor_core.service.guard import Guard
 from stcolor_core.service.messages import JobFrames, JobStatus
 from stcolor_core.service.pages import FILES
@@ -147,7 +147,7 @@ def test_a_page_left_open_does_not_keep_the_core_awake() -> None:
     async def send(_: object) -> None: ...
 
     tokens = Tokens("start")
-    guard = Guard(app, tokens=tokens, port=1, touched=lambda: touched.append(token))
+    guard = Guard(app, tokens=tokens, port=1, on_activity=lambda: touched.append(token))
     for token in (tokens.redeem(tokens.ticket()), "start"):
         headers = [(b"host", b"127.0.0.1:1"), (b"authorization", f"Bearer {token}".encode())]
         scope = {"type": "http", "method": "GET", "path": "/v1/jobs", "headers": headers}
@@ -232,8 +232,8 @@ def told(tmp_path: Path) -> Iterator[Told]:
         for event in events:
             store.record("a", event)
         if ended:
-            store.end("a", "done")
-        return frames_of(store, JobStatus.of(store.get("a"), seconds_left=None))
+            store.finish("a", "done")
+        return collect_frames(store, JobStatus.of(store.get("a"), seconds_left=None))
 
     yield tell
     store.close()

@@ -51,7 +51,7 @@ def test_jobs_are_taken_in_the_order_they_came_and_previews_first(store: Store) 
     taken = []
     while (job := store.take()) is not None:
         taken.append((job.id, job.state, job.frame))
-        store.end(job.id, "done")
+        store.finish(job.id, "done")
     assert taken == [("p", "running", 7), ("a", "running", None), ("b", "running", None)]
 
 
@@ -69,7 +69,7 @@ def test_the_same_job_twice_is_one_and_an_ended_one_waits_again_at_the_end(store
     assert [job.id for job in store.jobs()] == ["b", "a"]
     store.take()
     store.record("a", Event(kind="plan", total=5))
-    store.end("a", "failed", "The disk is full.")
+    store.finish("a", "failed", "The disk is full.")
     assert (store.get("a").error, store.get("a").total) == ("The disk is full.", 5)
     submit(store, "a")
     assert [job.id for job in store.jobs()] == ["a", "b"]
@@ -80,7 +80,7 @@ def test_events_are_numbered_without_gaps_across_runs(store: Store) -> None:
     submit(store, "a")
     store.record("a", Event(kind="look", frame=4))
     store.record("a", Event(kind="frame", frame=5, done=1, total=2, confidence=0.5))
-    store.end("a", "done")
+    store.finish("a", "done")
     submit(store, "a")
     events = store.events("a", after=1)
     assert [event.number for event in events] == [2, 3, 4]
@@ -101,7 +101,7 @@ def test_cancel_ends_one_that_waits_and_asks_one_that_runs(store: Store) -> None
     store.take()
     assert store.cancel("b").state == "cancelled"
     assert (store.cancel("a").state, store.get("a").cancel) == ("running", True)
-    store.stopped("a")
+    store.release("a")
     assert store.get("a").state == "cancelled"
     assert store.cancel("a").state == "cancelled"
     assert kinds(store, "a") == ["queued", "cancelled"]
@@ -112,7 +112,7 @@ def test_one_submitted_again_before_its_cancel_took_effect_goes_on(store: Store)
     store.take()
     store.cancel("a")
     submit(store, "a")
-    store.stopped("a")
+    store.release("a")
     assert store.get("a").state == "queued"
 
 
@@ -168,7 +168,7 @@ def few(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterat
 def end(store: Store, *jobs: str, kind: module.JobKind = "shot") -> None:
     for job in jobs:
         store.submit(job, kind=kind, shot="{}", frame=7 if kind == "preview" else None)
-        store.end(job, "done")
+        store.finish(job, "done")
 
 
 def ids(store: Store) -> set[str]:
@@ -199,7 +199,7 @@ def test_a_job_that_ran_while_many_previews_came_is_known_after_its_end(few: Sto
         clock.now += 3600
         end(few, f"p{number}", kind="preview")
         end(few, f"s{number}")
-    few.end("long", "done")
+    few.finish("long", "done")
     clock.now += 3600
     submit(few, "next")
     assert few.get("long").state == "done"
@@ -209,7 +209,7 @@ def test_a_job_that_ran_while_many_previews_came_is_known_after_its_end(few: Sto
 def test_what_ended_last_is_kept_whenever_it_was_submitted(few: Store, clock: Clock) -> None:
     submit(few, "first", "second")
     end(few, *"012")
-    few.end("first", "done")
+    few.finish("first", "done")
     end(few, "3")
     clock.now += 3600
     submit(few, "new")
@@ -236,7 +236,7 @@ def test_previews_asked_for_in_one_go_can_all_be_read_afterwards(few: Store) -> 
     for job in jobs:
         few.submit(job, kind="preview", shot="{}", frame=7)
     for job in jobs:
-        few.end(job, "done")
+        few.finish(job, "done")
     submit(few, "next")
     assert {few.get(job).state for job in jobs} == {"done"}
 
@@ -245,7 +245,7 @@ def test_what_is_remembered_of_who_looked_does_not_outgrow_the_jobs(few: Store, 
     for number in range(100):
         clock.now += 3600
         end(few, f"s{number}")
-    assert len(few._seen) < 10
+    assert len(few._last_access) < 10
 
 
 def test_a_job_that_runs_again_and_again_keeps_each_frame_once_beside_its_last_run(store: Store) -> None:
@@ -256,7 +256,7 @@ def test_a_job_that_runs_again_and_again_keeps_each_frame_once_beside_its_last_r
         store.record("a", Event(kind="warning", message="The plate is a colour picture."))
         for frame in (1, 2):
             store.record("a", Event(kind="frame", frame=frame, done=frame, total=2, confidence=0.5))
-        store.end("a", "done")
+        store.finish("a", "done")
     numbers = [event.number for event in store.events("a")]
     assert numbers == sorted(numbers) and numbers[-1] == 60, "no number is given twice"
     assert len(numbers) <= 2 * 6
@@ -268,12 +268,12 @@ def test_what_was_said_of_a_frame_is_kept_when_later_runs_do_not_reach_it(store:
     store.take()
     store.record("a", Event(kind="plan", total=2, keyframes=(1,)))
     store.record("a", Event(kind="frame", frame=5, done=1, total=2, confidence=0.25))
-    store.end("a", "failed", "The disk is full.")
+    store.finish("a", "failed", "The disk is full.")
     for _ in range(5):
         submit(store, "a")
         store.take()
         store.cancel("a")
-        store.stopped("a")
+        store.release("a")
     bodies = [event.body for event in store.events("a")]
     assert [body["confidence"] for body in bodies if body["kind"] == "frame"] == [0.25]
     assert [body["keyframes"] for body in bodies if body["kind"] == "plan"] == [[1]]
@@ -309,7 +309,7 @@ def test_a_file_gives_back_what_its_forgotten_jobs_took(tmp_path: Path, clock: C
     store = Store(path, clock=clock)
     for number in range(400):
         store.submit(str(number), kind="preview", shot=json.dumps("x" * 20_000), frame=1)
-        store.end(str(number), "done")
+        store.finish(str(number), "done")
     store.close()
     large = path.stat().st_size
     clock.now += 3600
@@ -322,7 +322,7 @@ def test_a_file_gives_back_what_its_forgotten_jobs_took(tmp_path: Path, clock: C
 
 def test_whoever_waits_is_told_of_each_change(tmp_path: Path) -> None:
     told: list[None] = []
-    store = Store(tmp_path / "jobs.sqlite", changed=lambda: told.append(None))
+    store = Store(tmp_path / "jobs.sqlite", on_change=lambda: told.append(None))
     submit(store, "a")
     assert len(told) == 1
     store.close()

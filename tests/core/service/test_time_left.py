@@ -12,24 +12,31 @@ from stcolor_core.shots.spans import plan
 
 
 class Run:
-    """A run over frames with keyframes, where a look that only tracks takes 1 s and one that ends in a frame 5 s."""
+    """A run over frames with keyframes, if a look that only tracks takes 1 s and one that ends in a frame 5 s."""
 
     def __init__(
-        self, last: int, keyframes: tuple[int, ...], *, wanted: Sequence[int] | None = None, finds_cuts: bool = False
+        self,
+        last: int,
+        keyframes: tuple[int, ...],
+        *,
+        output_frames: Sequence[int] | None = None,
+        detects_cuts: bool = False,
     ) -> None:
         self.now = 0.0
         self.frames = range(1, last + 1)
         spans = plan(list(self.frames), keyframes, [])
-        self.times = TimeLeft(spans, wanted=wanted or self.frames, finds_cuts=finds_cuts, clock=lambda: self.now)
+        self.times = TimeLeft(
+            spans, output_frames=output_frames or self.frames, detects_cuts=detects_cuts, clock=lambda: self.now
+        )
 
     def look(self, *frames: int, seconds: float) -> None:
         for frame in frames:
-            self.times.hear(Event(kind="look", frame=frame))
+            self.times.record(Event(kind="look", frame=frame))
             self.now += seconds
 
     def finish(self, *frames: int, kept: bool = False) -> None:
         for frame in frames:
-            self.times.hear(Event(kind="frame", frame=frame, kept=kept))
+            self.times.record(Event(kind="frame", frame=frame, kept=kept))
 
     def forward(self, *frames: int) -> None:
         """Each is written beside the computing of the next."""
@@ -56,7 +63,7 @@ def test_between_two_keyframes_the_way_back_is_no_measure_of_the_way_forward() -
 
 
 def test_frames_that_are_not_wanted_are_waited_for_only_on_the_way_to_others() -> None:
-    run = Run(40, (1, 20, 40), wanted=range(8, 20))
+    run = Run(40, (1, 20, 40), output_frames=range(8, 20))
     run.look(*range(19, 7, -1), seconds=1)
     run.look(*range(2, 8), seconds=1)
     run.forward(*range(8, 13))
@@ -64,12 +71,12 @@ def test_frames_that_are_not_wanted_are_waited_for_only_on_the_way_to_others() -
 
 
 def test_what_lies_behind_the_frames_that_are_wanted_is_only_tracked_back_from() -> None:
-    run = Run(40, (1, 40), wanted=range(5, 20))
+    run = Run(40, (1, 40), output_frames=range(5, 20))
     run.look(*range(39, 4, -1), seconds=1)
     run.look(2, 3, 4, seconds=1)
     run.forward(*range(5, 12))
     assert run.times.seconds() == 8 * 5
-    run = Run(40, (1, 20, 40), wanted=[*range(2, 20), 30])
+    run = Run(40, (1, 20, 40), output_frames=[*range(2, 20), 30])
     run.look(*range(19, 1, -1), seconds=1)
     run.forward(*range(2, 20))
     assert run.times.seconds() == 5 + 10 + 9
@@ -91,7 +98,7 @@ def test_frames_beyond_the_last_keyframe_are_looked_at_once() -> None:
 def test_it_counts_down_within_a_look_and_waits_where_one_takes_longer() -> None:
     run = Run(20, (1,))
     run.forward(*range(2, 10))
-    run.times.hear(Event(kind="look", frame=10))
+    run.times.record(Event(kind="look", frame=10))
     assert run.times.seconds() == 11 * 5
     run.now += 2
     assert run.times.seconds() == 11 * 5 - 2
@@ -108,7 +115,7 @@ def test_one_look_that_took_long_changes_nothing() -> None:
 
 
 def test_looking_for_cuts_is_no_tracking() -> None:
-    run = Run(20, (1, 20), finds_cuts=True)
+    run = Run(20, (1, 20), detects_cuts=True)
     run.look(*range(1, 21), seconds=0.1)
     run.finish(1, 20)
     run.look(1, 20, seconds=1)
@@ -153,5 +160,5 @@ def test_where_frames_are_only_refined_at_the_end_nothing_is_said() -> None:
 @pytest.mark.parametrize("kind", ["plan", "warning", "done"])
 def test_what_says_nothing_of_time_is_passed_over(kind: str) -> None:
     run = Run(20, (1,))
-    run.times.hear(Event(kind=kind))  # type: ignore[arg-type]
+    run.times.record(Event(kind=kind))  # type: ignore[arg-type]
     assert run.times.seconds() is None

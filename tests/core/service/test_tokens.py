@@ -26,7 +26,7 @@ def test_a_ticket_works_once(tokens: Tokens) -> None:
     ticket = tokens.ticket()
     page = tokens.redeem(ticket)
     assert page is not None
-    assert tokens.right(page) == "page"
+    assert tokens.right_of(page) == "page"
     assert tokens.redeem(ticket) is None
 
 
@@ -45,10 +45,10 @@ def test_what_is_no_ticket_gives_nothing(tokens: Tokens, wrong: str) -> None:
 
 
 def test_neither_a_ticket_nor_anything_unknown_is_a_token(tokens: Tokens) -> None:
-    assert tokens.right("start") == "all"
-    assert tokens.right(tokens.ticket()) is None
-    assert tokens.right("") is None
-    assert tokens.right("\xe9") is None
+    assert tokens.right_of("start") == "all"
+    assert tokens.right_of(tokens.ticket()) is None
+    assert tokens.right_of("") is None
+    assert tokens.right_of("\xe9") is None
 
 
 def test_only_so_many_tickets_are_open_and_the_oldest_go(tokens: Tokens) -> None:
@@ -59,7 +59,7 @@ def test_only_so_many_tickets_are_open_and_the_oldest_go(tokens: Tokens) -> None
 
 def test_only_so_many_pages_are_good_and_the_oldest_go(tokens: Tokens) -> None:
     pages = [tokens.redeem(tokens.ticket()) or "" for _ in range(70)]
-    assert [tokens.right(page) for page in pages] == [None] * 6 + ["page"] * 64
+    assert [tokens.right_of(page) for page in pages] == [None] * 6 + ["page"] * 64
 
 
 @pytest.mark.parametrize(
@@ -78,5 +78,5 @@ def test_only_so_many_pages_are_good_and_the_oldest_go(tokens: Tokens) -> None:
         ("DELETE", "/v1/jobs/a", False),
     ],
 )
-def test_a_page_may_look_and_cancel_and_nothing_else(method: str, path: str, may: bool) -> None:
-    assert Tokens.page_may(method, path) is may
+def test_a_page_is_allowed_look_and_cancel_and_nothing_else(method: str, path: str, may: bool) -> None:
+    assert Tokens.page_is_allowed(method, path) is may

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_footage import footage
 
-from stcolor_core.shots.cuts import CutFinder, find_cuts
+from stcolor_core.shots.cuts import CutDetector
 
 HEIGHT, WIDTH = 90, 160
 
@@ -22,6 +22,12 @@ def scene(seed: int, count: int, *, speed: float = 2.0) -> list[np.ndarray]:
     land = sum(scale * cv2.GaussianBlur(noise, (0, 0), scale) for scale in (2, 5, 12))
     land = cv2.normalize(land, None, 5, 95, cv2.NORM_MINMAX)
     return [land[:, int(speed * i) :][:, :WIDTH].copy() for i in range(count)]
+
+
+def find_cuts(frames: Iterable[tuple[int, np.ndarray]]) -> list[int]:
+    finder = CutDetector()
+    cuts = [cut for frame, lightness in frames for cut in finder.add(frame, lightness)]
+    return cuts + finder.finish()
 
 
 def cuts_of(frames: Iterable[np.ndarray]) -> list[int]:
@@ -108,7 +114,7 @@ def test_blank_frames_are_one_scene_and_a_picture_after_them_is_another() -> Non
 
 
 def test_a_cut_is_told_two_frames_after_it() -> None:
-    finder = CutFinder()
+    finder = CutDetector()
     told = [finder.add(number, frame) for number, frame in enumerate(scene(1, 6) + scene(2, 6))]
     assert told == [[]] * 8 + [[6]] + [[]] * 3
     assert finder.finish() == []
@@ -117,7 +123,7 @@ def test_a_cut_is_told_two_frames_after_it() -> None:
 @pytest.mark.parametrize("shape", [(0, 10), (10, 10, 3)], ids=str)
 def test_what_is_no_picture_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"must be \(H, W\)"):
-        CutFinder().add(1, np.zeros(shape))
+        CutDetector().add(1, np.zeros(shape))
 
 
 def test_real_shots_of_fast_motion_are_cut_only_where_they_are_joined() -> None:

@@ -20,11 +20,11 @@ from stcolor_core.shots.shot import (
     Reference,
     Shot,
     Still,
+    describe_frames,
     format_frames,
-    name_frames,
+    list_paths,
+    map_paths,
     parse_frames,
-    paths_of,
-    with_paths,
 )
 
 
@@ -124,7 +124,7 @@ def test_ranges_do_not_add_up_beyond_what_one_may_have() -> None:
 
 @given(st.sets(st.integers(-(2**31) + 1, 2**31 - 1)))
 def test_a_message_names_few_frames_and_counts_the_others(frames: set[int]) -> None:
-    named = name_frames(frames)
+    named = describe_frames(frames)
     assert len(named) <= 120
     listed, _, more = named.partition(" and ")
     shown = parse_frames(listed) if listed else ()
@@ -132,7 +132,7 @@ def test_a_message_names_few_frames_and_counts_the_others(frames: set[int]) -> N
     assert len(shown) + int(more.removesuffix(" more") or 0) == len(frames)
 
 
-# Every text of a shot that is no path. A new field is either here, or `with_paths` must change it.
+# Every text of a shot that is no path. A new field is either here, or `map_paths` must change it.
 NO_PATHS = {
     *("plate.frames", "plate.colorspace", "plate.layer", "plate.missing", "output.frames"),
     *("references.colorspace", "stills.colorspace"),
@@ -163,18 +163,18 @@ def test_every_text_of_a_shot_is_a_path_that_is_changed_or_known_to_be_none() ->
         method=Method(tracking="dense", detector_weights="w", detector_config="c"),
         ocio="config.ocio",
     )
-    before, after = dict(texts(shot)), dict(texts(with_paths(shot, lambda path: f"/x/{path}")))
+    before, after = dict(texts(shot)), dict(texts(map_paths(shot, lambda path: f"/x/{path}")))
     assert all(before.values()), "a field without a text proves nothing"
     changed = {name for name in before if after[name] != before[name]}
     assert changed == set(before) - NO_PATHS
     assert all(after[name] == f"/x/{before[name]}" for name in changed)
-    assert list(paths_of(shot)) == [before[name] for name in before if name in changed]
+    assert list(list_paths(shot)) == [before[name] for name in before if name in changed]
 
 
 def test_a_builtin_colour_config_is_no_path() -> None:
     shot = dataclasses.replace(a_shot(), ocio="ocio://default")
-    assert "ocio://default" not in list(paths_of(shot))
-    assert with_paths(shot, str.upper).ocio == "ocio://default"
+    assert "ocio://default" not in list(list_paths(shot))
+    assert map_paths(shot, str.upper).ocio == "ocio://default"
 
 
 @pytest.mark.parametrize("text", ["a\0b", "a\udcffb"], ids=["null character", "no UTF-8"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stcolor_core.shots.spans import Span, pieces, plan, unreferenced
+from stcolor_core.shots.spans import Span, plan, split_span, unreferenced
 
 
 def test_a_shot_with_two_references_has_three_spans() -> None:
@@ -55,7 +55,7 @@ def test_a_walk_ends_with_the_last_frame_that_is_wanted(
 @given(count=st.integers(1, 300), longest=st.integers(1, 120))
 def test_pieces_are_the_frames_of_a_span_in_few_runs_of_nearly_one_length(count: int, longest: int) -> None:
     span = Span(tuple(range(7, 7 + count)), 6, None)
-    cut = pieces(span, longest)
+    cut = split_span(span, longest)
     assert [frame for piece in cut for frame in piece] == list(span.frames)
     assert len(cut) == -(-count // longest)
     lengths = [len(piece) for piece in cut]
@@ -63,7 +63,7 @@ def test_pieces_are_the_frames_of_a_span_in_few_runs_of_nearly_one_length(count:
 
 
 def test_a_span_that_is_not_to_be_cut_is_one_piece() -> None:
-    assert pieces(Span((3, 4, 5), 2, None), None) == [(3, 4, 5)]
+    assert split_span(Span((3, 4, 5), 2, None), None) == [(3, 4, 5)]
 
 
 @given(

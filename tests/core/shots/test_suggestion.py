@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stcolor_core.shots.suggestion import suggest
+from stcolor_core.shots.suggestion import suggest_keyframes
 
 
 def along(frames: range, points: dict[int, float]) -> dict[int, float]:
@@ -13,36 +13,36 @@ def along(frames: range, points: dict[int, float]) -> dict[int, float]:
     return {frame: float(np.interp(frame, list(points), list(points.values()))) for frame in frames}
 
 
-def frames(confidence: dict[int, float], keyframes: list[int], *, most: int = 3) -> list[int]:
-    return [found.frame for found in suggest(confidence, keyframes, most=most)]
+def frames(confidence: dict[int, float], keyframes: list[int], *, limit: int = 3) -> list[int]:
+    return [found.frame for found in suggest_keyframes(confidence, keyframes, limit=limit)]
 
 
 def test_a_shot_with_one_key_at_its_start_gets_the_next_at_two_thirds() -> None:
     confidence = along(range(1, 91), {1: 1, 90: 0.5})
-    (found,) = suggest(confidence, [1], most=1)
+    (found,) = suggest_keyframes(confidence, [1], limit=1)
     assert 52 <= found.frame <= 68
     assert 0.1 < found.gain < 0.2
 
 
 def test_the_other_way_round_it_is_the_mirror() -> None:
     forward, backward = along(range(1, 91), {1: 1, 90: 0.5}), along(range(1, 91), {1: 0.5, 90: 1})
-    (first,), (last,) = frames(forward, [1], most=1), frames(backward, [90], most=1)
+    (first,), (last,) = frames(forward, [1], limit=1), frames(backward, [90], limit=1)
     assert abs(first - (91 - last)) <= 1
 
 
 def test_between_two_keys_it_lies_in_the_middle() -> None:
     confidence = along(range(1, 42), {1: 1, 21: 0.7, 41: 1})
-    assert abs(frames(confidence, [1, 41], most=1)[0] - 21) <= 2
+    assert abs(frames(confidence, [1, 41], limit=1)[0] - 21) <= 2
 
 
 def test_an_object_that_turns_up_gets_the_key_where_it_is_seen() -> None:
     confidence = along(range(1, 101), {1: 1, 100: 0.9})
     confidence |= {frame: confidence[frame] - 0.3 for frame in range(30, 41)}
-    assert 30 <= frames(confidence, [1], most=1)[0] <= 44
+    assert 30 <= frames(confidence, [1], limit=1)[0] <= 44
 
 
 def test_each_is_for_when_the_ones_before_it_are_keys() -> None:
-    found = suggest(along(range(1, 121), {1: 1, 120: 0.4}), [1])
+    found = suggest_keyframes(along(range(1, 121), {1: 1, 120: 0.4}), [1])
     gains = [each.gain for each in found]
     assert len(found) == 3 and gains == sorted(gains, reverse=True)
     places = sorted([1, *(each.frame for each in found)])
@@ -51,7 +51,7 @@ def test_each_is_for_when_the_ones_before_it_are_keys() -> None:
 
 def test_without_any_key_the_middle_of_what_is_lacking_is_named() -> None:
     confidence = dict.fromkeys(range(1, 31), 0.2)
-    assert 8 <= frames(confidence, [], most=1)[0] <= 23
+    assert 8 <= frames(confidence, [], limit=1)[0] <= 23
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_without_any_key_the_middle_of_what_is_lacking_is_named() -> None:
     ],
 )
 def test_where_none_would_help_none_is_named(confidence: dict[int, float], keyframes: list[int]) -> None:
-    assert suggest(confidence, keyframes) == []
+    assert suggest_keyframes(confidence, keyframes) == []
 
 
 def test_a_frame_beside_a_key_is_left_to_it() -> None:
@@ -78,16 +78,16 @@ def test_what_a_shot_lacks_is_never_more_than_can_be_gained() -> None:
         confidence = {frame: float(value) for frame, value in enumerate(random.random(40), 1)}
         keys = sorted(int(key) for key in random.choice(range(1, 41), 3, replace=False))
         lacking = sum(1 - value for frame, value in confidence.items() if frame not in keys) / 40
-        assert sum(each.gain for each in suggest(confidence, keys)) <= lacking + 1e-9
+        assert sum(each.gain for each in suggest_keyframes(confidence, keys)) <= lacking + 1e-9
 
 
 def test_a_scene_without_a_keyframe_gets_one_of_its_own() -> None:
     confidence = along(range(1, 41), {1: 1, 20: 0.9, 40: 0.9}) | dict.fromkeys(range(21, 31), 0.0)
-    first, *_ = suggest(confidence, [1])
+    first, *_ = suggest_keyframes(confidence, [1])
     assert 21 <= first.frame <= 30
     assert 0.15 < first.gain <= 0.25
 
 
 def test_a_shot_of_thousands_of_frames_is_as_easy() -> None:
-    found = suggest(along(range(1, 6001), {1: 1, 6000: 0.5}), [1], most=1)
+    found = suggest_keyframes(along(range(1, 6001), {1: 1, 6000: 0.5}), [1], limit=1)
     assert 3400 <= found[0].frame <= 4600

@@ -15,7 +15,7 @@ from stcolor_core.errors import BadRequest, PlateError
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.method.features.standard import load_matching_net
 from stcolor_core.method.refinement.learned import load_mixing_net
-from stcolor_core.training.clips import LONGEST_ASPECT, held_out, sized
+from stcolor_core.training.clips import LONGEST_ASPECT, held_out, resize_sequence
 from stcolor_core.training.samples import make_samples
 
 
@@ -152,7 +152,7 @@ def test_very_wide_and_very_tall_pictures_are_brought_to_a_size_that_fits_memory
     clip(tmp_path / "footage" / "wide", 1, height=4, width=900)
     clip(tmp_path / "footage" / "tall", 1, height=900, width=4)
     for each in read_dataset(tmp_path / "footage"):
-        width, height = sized(each).size
+        width, height = resize_sequence(each).size
         assert min(width, height) == 216
         assert max(width, height) == LONGEST_ASPECT * 216
 
@@ -161,7 +161,7 @@ def test_a_clip_whose_first_picture_cannot_be_read_has_no_size(tmp_path: Path) -
     (clip(tmp_path / "footage" / "broken", 2) / "00000.png").write_bytes(b"")
     (broken,) = read_dataset(tmp_path / "footage")
     with pytest.raises(PlateError, match=r"00000\.png"):
-        sized(broken)
+        resize_sequence(broken)
 
 
 def test_a_held_out_clip_that_is_not_there_names_those_that_are() -> None:

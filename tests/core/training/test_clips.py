@@ -7,7 +7,7 @@ import pytest
 
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.film import FilmWear, apply_wear
-from stcolor_core.training.clips import aged, intruded
+from stcolor_core.training.clips import add_intruder, age_clip
 
 SIZE = (60, 84)
 
@@ -21,7 +21,7 @@ def pictures() -> list[np.ndarray]:
 
 def test_an_intruder_is_nowhere_where_it_must_not_be_and_moves_elsewhere(pictures: list[np.ndarray]) -> None:
     other = np.zeros((*SIZE, 3), np.float32)
-    found = intruded(pictures, other, absent={0, 7}, generator=np.random.default_rng(1))
+    found = add_intruder(pictures, other, absent={0, 7}, generator=np.random.default_rng(1))
     changed = [np.abs(a - b).max(axis=-1) > 0.05 for a, b in zip(found, pictures, strict=True)]
     assert [bool(each.any()) for each in changed] == [False, *[True] * 6, False]
     assert all(0.01 < each.mean() < 0.4 for each in changed[1:7])
@@ -31,8 +31,8 @@ def test_an_intruder_is_nowhere_where_it_must_not_be_and_moves_elsewhere(picture
 
 
 def test_an_old_print_has_other_light_and_the_same_colour(pictures: list[np.ndarray]) -> None:
-    clip = Clip.of(pictures)
-    old = aged(clip, np.random.default_rng(3))
+    clip = Clip.from_rgb(pictures)
+    old = age_clip(clip, np.random.default_rng(3))
     assert isinstance(old, Clip)
     for lightness, before in zip(old.lightnesses, clip.lightnesses, strict=True):
         assert lightness.min() >= 0 and lightness.max() <= 100
@@ -41,16 +41,16 @@ def test_an_old_print_has_other_light_and_the_same_colour(pictures: list[np.ndar
 
 
 def test_the_same_seed_ages_alike(pictures: list[np.ndarray]) -> None:
-    first, second = (aged(Clip.of(pictures), np.random.default_rng(4)) for _ in range(2))
+    first, second = (age_clip(Clip.from_rgb(pictures), np.random.default_rng(4)) for _ in range(2))
     np.testing.assert_array_equal(np.stack(first.lightnesses), np.stack(second.lightnesses))
 
 
 def test_a_lossy_transfer_loses_more_the_lower_its_quality(pictures: list[np.ndarray]) -> None:
     def transferred(quality: int | None) -> np.ndarray:
         wear = FilmWear(grain=0, flicker=0, weave=0, scratches=0, spots=0, quality=quality)
-        return np.stack(apply_wear(Clip.of(pictures), wear, np.random.default_rng(5)).lightnesses)
+        return np.stack(apply_wear(Clip.from_rgb(pictures), wear, np.random.default_rng(5)).lightnesses)
 
     whole = transferred(None)
-    np.testing.assert_allclose(whole, np.stack(Clip.of(pictures).lightnesses), atol=1e-3)
+    np.testing.assert_allclose(whole, np.stack(Clip.from_rgb(pictures).lightnesses), atol=1e-3)
     lost = [np.abs(transferred(quality) - whole).mean() for quality in (95, 60, 20)]
     assert 0.05 < lost[0] < lost[1] < lost[2] < 15

@@ -16,8 +16,8 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.method.features import standard
 from stcolor_core.method.features.standard import CHANNELS, RAW_CHANNELS, StandardFeatures, backbone, raw_features
-from stcolor_core.training.features import Settings, loss_of, make, principal, validate
-from stcolor_core.training.pictures import Pictures, drawn, held
+from stcolor_core.training.features import Settings, make, matching_loss, principal_components, validate
+from stcolor_core.training.pictures import PictureBatch, draw_batch, load_clips
 from stcolor_core.training.runs import LEAST_ERROR, Run
 
 CPU = torch.device("cpu")
@@ -37,14 +37,14 @@ def test_it_learns_and_a_run_that_is_stopped_comes_to_the_same(
     monkeypatch.setattr("stcolor_core.training.features._VALIDATED", 2)
     settings = Settings(steps=4, batch=2, every=2, held_out=("slow",))
     make(footage, tmp_path / "whole.safetensors", settings, device=CPU)
-    keep = Run.keep
+    save_checkpoint = Run.save_checkpoint
 
     def stop(self: object, *arguments: object, **named: object) -> None:
-        keep(self, *arguments, **named)  # type: ignore[arg-type]
+        save_checkpoint(self, *arguments, **named)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
     with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
-        interrupted.setattr(Run, "keep", stop)
+        interrupted.setattr(Run, "save_checkpoint", stop)
         make(footage, tmp_path / "parts.safetensors", settings, device=CPU)
     make(footage, tmp_path / "parts.safetensors", settings, device=CPU)
     whole, parts = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "parts"))
@@ -64,11 +64,11 @@ def test_nothing_to_train_on_is_one_line(footage: Path, tmp_path: Path) -> None:
 
 
 def test_training_starts_from_what_differs_most(footage: Path) -> None:
-    clips, network = held(read_dataset(footage), CPU), backbone("cpu")
-    projection = principal(network, clips, 1)
+    clips, network = load_clips(read_dataset(footage), CPU), backbone("cpu")
+    projection = principal_components(network, clips, 1)
     assert projection.shape == (CHANNELS, RAW_CHANNELS)
     torch.testing.assert_close(projection @ projection.T, torch.eye(CHANNELS), atol=1e-4, rtol=0)
-    raw = raw_features(network, drawn(clips, 2, [9]).seen[:, 0]).transpose(0, 1).flatten(1)
+    raw = raw_features(network, draw_batch(clips, 2, [9]).seen[:, 0]).transpose(0, 1).flatten(1)
     kept = (projection @ raw).square().sum() / raw.square().sum()
     generator = torch.Generator().manual_seed(0)
     some = torch.linalg.qr(torch.randn(RAW_CHANNELS, CHANNELS, generator=generator))[0].T
@@ -82,10 +82,10 @@ class Places(torch.nn.Module):
         return torch.eye(12).reshape(1, 12, 3, 4).expand(len(lightness), -1, -1, -1)
 
 
-def of_ab(*values: float) -> Pictures:
+def of_ab(*values: float) -> PictureBatch:
     """References of one a* and b* each, and a target that looks like its own."""
     ab = torch.tensor(values).reshape(-1, 1, 1, 1, 1).expand(-1, 2, 2, 3, 4).clone()
-    return Pictures(torch.zeros(len(values), 2, 12, 16), torch.full((len(values), 2, 3, 4), 50.0), ab)
+    return PictureBatch(torch.zeros(len(values), 2, 12, 16), torch.full((len(values), 2, 3, 4), 50.0), ab)
 
 
 def test_a_validation_is_the_psnr_of_colours_by_attention() -> None:
@@ -98,7 +98,7 @@ def test_a_validation_is_the_psnr_of_colours_by_attention() -> None:
 
 def test_what_is_taken_from_strangers_counts_as_wrong() -> None:
     network, random = cast(standard.MatchingNet, Places()), torch.Generator()
-    alone = float(loss_of(network, of_ab(30.0), random))
+    alone = float(matching_loss(network, of_ab(30.0), random))
     assert alone == pytest.approx(math.log(LEAST_ERROR), abs=0.1), "a reference alone has no strangers"
-    assert float(loss_of(network, of_ab(30.0, 30.0), random)) == pytest.approx(alone, abs=0.1)
-    assert float(loss_of(network, of_ab(30.0, -30.0), random)) > alone + 3
+    assert float(matching_loss(network, of_ab(30.0, 30.0), random)) == pytest.approx(alone, abs=0.1)
+    assert float(matching_loss(network, of_ab(30.0, -30.0), random)) > alone + 3

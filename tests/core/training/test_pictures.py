@@ -8,12 +8,12 @@ from scenes import two_clips
 from torch.nn import functional as F
 
 from stcolor_core.evaluation.dataset import read_dataset
-from stcolor_core.training.pictures import TARGETS, drawn, held
+from stcolor_core.training.pictures import TARGETS, draw_batch, load_clips
 
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[torch.Tensor]:
-    return held(read_dataset(two_clips(tmp_path_factory.mktemp("footage"), frames=6)), torch.device("cpu"))
+    return load_clips(read_dataset(two_clips(tmp_path_factory.mktemp("footage"), frames=6)), torch.device("cpu"))
 
 
 def test_clips_are_held_whole(clips: list[torch.Tensor]) -> None:
@@ -22,7 +22,7 @@ def test_clips_are_held_whole(clips: list[torch.Tensor]) -> None:
 
 
 def test_the_same_seed_draws_the_same_and_another_something_else(clips: list[torch.Tensor]) -> None:
-    first, again, other = (drawn(clips, 3, seed) for seed in ([1, 2], [1, 2], [1, 3]))
+    first, again, other = (draw_batch(clips, 3, seed) for seed in ([1, 2], [1, 2], [1, 3]))
     assert torch.equal(first.seen, again.seen) and torch.equal(first.ab, again.ab)
     assert not torch.equal(first.seen, other.seen)
 
@@ -32,7 +32,7 @@ def test_what_is_seen_goes_with_the_true_colour_wherever_it_was_moved(
 ) -> None:
     """Gamma and exposure change the light; what is bright stays bright, at its place."""
     monkeypatch.setattr("stcolor_core.training.pictures._OTHER_FILM", 0.0)
-    pictures = drawn(clips, 8, [4])
+    pictures = draw_batch(clips, 8, [4])
     assert pictures.seen.shape == (8, 1 + TARGETS, 192, 256)
     assert pictures.lightness.shape == (8, 1 + TARGETS, 48, 64)
     assert pictures.ab.shape == (8, 1 + TARGETS, 2, 48, 64)
@@ -46,7 +46,7 @@ def test_what_is_seen_goes_with_the_true_colour_wherever_it_was_moved(
 
 
 def test_targets_differ_from_their_reference_in_light_but_not_in_hue(clips: list[torch.Tensor]) -> None:
-    pictures = drawn(clips, 8, [5])
+    pictures = draw_batch(clips, 8, [5])
     reference, targets = pictures.seen[:, :1], pictures.seen[:, 1:]
     assert (targets - reference).abs().mean() > 2
     chroma = pictures.ab.norm(dim=2).mean(dim=(2, 3))

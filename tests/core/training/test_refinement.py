@@ -12,13 +12,13 @@ from scenes import two_clips
 
 from stcolor_core.cli import main
 from stcolor_core.evaluation.dataset import read_dataset
-from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS
+from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 from stcolor_core.method.refinement.learned import load_mixing_net
 from stcolor_core.training import refinement
 from stcolor_core.training import samples as samples_module
-from stcolor_core.training.refinement import Batch, Settings, loss_of, train
+from stcolor_core.training.refinement import Batch, Settings, mixing_loss, train
 from stcolor_core.training.runs import Run
-from stcolor_core.training.samples import make_samples, read_sample, walks
+from stcolor_core.training.samples import make_samples, read_sample, walk_candidates
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.slow
@@ -43,8 +43,8 @@ def test_samples_hold_what_the_network_is_given_and_the_truth(samples: list[Path
         assert ab.shape == (len(ab), *truth.shape)
         assert facts.shape == (len(ab), len(FACTS))
         assert facts[:, FACTS.index("previous")].sum() == 1
-        assert evidence.shape == (len(ab), len(EVIDENCE), *lightness.shape)
-        mixed = np.einsum("khw,khwc->hwc", evidence[:, EVIDENCE.index("prior")].astype(float), ab)
+        assert evidence.shape == (len(ab), len(EVIDENCE_PLANES), *lightness.shape)
+        mixed = np.einsum("khw,khwc->hwc", evidence[:, EVIDENCE_PLANES.index("prior")].astype(float), ab)
         assert np.abs(mixed - truth).mean() < 15, "the rule is not far off on footage as easy as this"
 
 
@@ -53,11 +53,11 @@ def test_synthetic_clips_are_drawn_by_seed_and_become_samples(footage: Path, mon
     monkeypatch.setattr(samples_module, "_SYNTHETIC", 1.0)
     monkeypatch.setattr(samples_module, "_AGED", 0.0)
     (first, references), (second, _) = (
-        samples_module._drawn(clips[0], clips, np.random.default_rng(7)) for _ in range(2)
+        samples_module._draw_walk(clips[0], clips, np.random.default_rng(7)) for _ in range(2)
     )
     np.testing.assert_array_equal(np.stack(first.ab), np.stack(second.ab))
     assert set(references) <= {0, len(first.rgb) - 1}
-    ((frame, found),) = walks(first, references, wanted={4})
+    ((frame, found),) = walk_candidates(first, references, frames={4})
     assert frame == 4
     assert found.ab.shape == (len(found.ab), *first.ab[4].shape)
     mixed = np.einsum("khw,khwc->hwc", found.prior, found.ab)
@@ -66,10 +66,10 @@ def test_synthetic_clips_are_drawn_by_seed_and_become_samples(footage: Path, mon
 
 def test_three_in_ten_walks_are_synthetic(footage: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clips = read_dataset(footage)
-    monkeypatch.setattr(samples_module, "_synthetic", lambda *_: ("synthetic", ()))
-    monkeypatch.setattr(samples_module, "_filmed", lambda *_: ("filmed", ()))
+    monkeypatch.setattr(samples_module, "_draw_synthetic", lambda *_: ("synthetic", ()))
+    monkeypatch.setattr(samples_module, "_draw_real", lambda *_: ("filmed", ()))
     monkeypatch.setattr(samples_module, "_AGED", 0.0)
-    drawn = [samples_module._drawn(clips[0], clips, np.random.default_rng([1, seed]))[0] for seed in range(400)]
+    drawn = [samples_module._draw_walk(clips[0], clips, np.random.default_rng([1, seed]))[0] for seed in range(400)]
     assert drawn.count("synthetic") == pytest.approx(120, abs=30)
 
 
@@ -89,13 +89,13 @@ def test_a_training_that_is_stopped_goes_on_to_the_same_weights(
         return Settings(steps=steps, every=6, crop=(64, 64), batch=2, held_out=("slow",))
 
     whole = train(samples, tmp_path / "whole.safetensors", settings(), device=CPU)
-    keep = Run.keep
+    save_checkpoint = Run.save_checkpoint
 
     def stop(self: object, step: int, figures: object) -> None:
-        keep(self, step, figures)  # type: ignore[arg-type]
+        save_checkpoint(self, step, figures)  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Run, "keep", stop)
+    monkeypatch.setattr(Run, "save_checkpoint", stop)
     with pytest.raises(KeyboardInterrupt):
         train(samples, tmp_path / "parts.safetensors", settings(), device=CPU)
     monkeypatch.undo()
@@ -111,7 +111,7 @@ def test_a_training_that_is_stopped_goes_on_to_the_same_weights(
 def test_it_learns_whom_to_trust_where_the_rule_is_wrong() -> None:
     """One candidate is right wherever its `difference` says so; the rule trusts the other."""
     torch.manual_seed(0)
-    place = {name: index for index, name in enumerate(EVIDENCE)}
+    place = {name: index for index, name in enumerate(EVIDENCE_PLANES)}
     network = refinement.MixingNet()
     optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
 
@@ -120,7 +120,7 @@ def test_it_learns_whom_to_trust_where_the_rule_is_wrong() -> None:
         right = torch.rand(4, 1, 4, 4).repeat_interleave(8, 2).repeat_interleave(8, 3) > 0.5
         wrong = 40 * torch.randn(4, 2, 1, 1).expand(-1, -1, 32, 32)
         ab = torch.stack([torch.where(right, truth, wrong), torch.where(right, wrong, truth)], dim=1)
-        evidence = torch.zeros(4, 2, len(EVIDENCE), 32, 32)
+        evidence = torch.zeros(4, 2, len(EVIDENCE_PLANES), 32, 32)
         evidence[:, 0, place["prior"]] = 1
         evidence[:, 0, place["difference"]] = 1 - 2 * right[:, 0].float()
         facts = torch.zeros(4, 2, len(FACTS))
@@ -128,7 +128,7 @@ def test_it_learns_whom_to_trust_where_the_rule_is_wrong() -> None:
         return Batch(torch.full((4, 32, 32), 60.0), truth, ab, facts, evidence)
 
     def loss(given: Batch) -> torch.Tensor:
-        return loss_of(network(given.lightness, given.ab, given.facts, given.evidence), given)
+        return mixing_loss(network(given.lightness, given.ab, given.facts, given.evidence), given)
 
     before = float(loss(batch()).detach())
     for _ in range(150):

@@ -172,8 +172,8 @@ def test_a_core_of_another_protocol_is_neither_used_nor_started_again(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "PROTOCOL", 2)
-    monkeypatch.setattr(server, "_started", lambda: pytest.fail("started another"))
-    with running_core(state, device="cpu"), pytest.raises(RefColorizeError, match="speaks protocol 2"):
+    monkeypatch.setattr(server, "_launch", lambda: pytest.fail("started another"))
+    with running_core(state, device="cpu"), pytest.raises(RefColorizeError, match="protocol 2"):
         server.ensure()
 
 
@@ -185,7 +185,7 @@ def test_a_core_of_another_protocol_is_neither_used_nor_started_again(
         pytest.param("[]", "no core wrote this file", id="a list"),
         pytest.param('{"url": "http://127.0.0.1:9"}', "no core wrote this file", id="no token"),
         pytest.param('{"url": "http://evil.example:9", "token": "a", "pid": 1}', "not on this machine", id="elsewhere"),
-        pytest.param('{"url": "http://127.0.0.1:9", "token": "a b", "pid": 1}', "no token", id="a bad token"),
+        pytest.param('{"url": "http://127.0.0.1:9", "token": "a b", "pid": 1}', "no valid token", id="a bad token"),
         pytest.param('{"url": "http://127.0.0.1:9", "token": "a", "pid": 7}', "process 7, asked http:", id="gone"),
     ],
 )
@@ -240,11 +240,11 @@ def test_a_core_is_started_found_again_and_stopped(state: Path, monkeypatch: pyt
         pytest.param(
             "echo hm; echo 'stcolor: The disk is full.' >&2; exit 1", "ended with: The disk is full", id="words"
         ),
-        pytest.param("exit 3", "ended with: it said nothing", id="silence"),
+        pytest.param("exit 3", "ended with: no output", id="silence"),
         pytest.param(
             f"exec {sys.executable} -S -c 'import stcolor_core'", "is not installed in that Python", id="not installed"
         ),
-        pytest.param("exec sleep 60", "did not come back within 0.5 s", id="hangs"),
+        pytest.param("exec sleep 60", "did not end within 0.5 s", id="hangs"),
         pytest.param("exit 0", "connection.json: none", id="says it runs, and does not"),
     ],
 )
@@ -262,7 +262,7 @@ def test_why_a_core_did_not_start_is_said_in_one_line(
 def test_a_program_that_cannot_be_run_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "python").touch()
     monkeypatch.setenv("STCOLOR_PYTHON", str(tmp_path / "python"))
-    with pytest.raises(CoreUnreachable, match="that cannot be done"):
+    with pytest.raises(CoreUnreachable, match="cannot be run"):
         server.start()
 
 
@@ -277,7 +277,7 @@ def test_a_core_that_does_not_stop_is_named(state: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(server.Client, "shutdown", lambda _: None)
     with (
         running_core(state, device="cpu"),
-        pytest.raises(RefColorizeError, match=rf"process {os.getpid()}\) was asked to stop"),
+        pytest.raises(RefColorizeError, match=rf"process {os.getpid()}\) did not stop"),
     ):
         server.stop()
 
@@ -299,7 +299,7 @@ def test_troubleshooting_a_core_that_is_well_finds_nothing_to_do(python: str, st
         lines = troubleshoot()
     log = next(number for number, line in enumerate(lines) if line.startswith("The log is"))
     assert all(line.endswith("Nothing to do.") for line in lines[:log])
-    assert any(f"{core.connection.url} takes the token and answers: version {__version__} on cpu" in x for x in lines)
+    assert any(f"{core.connection.url} accepts the token and answers: version {__version__} on cpu" in x for x in lines)
     assert [line.strip() for line in lines[log + 1 :]] == ["second", "third", "fourth"]
     assert not any(core.connection.token in line for line in lines)
 
@@ -308,7 +308,7 @@ def test_troubleshooting_a_core_that_is_well_finds_nothing_to_do(python: str, st
 def test_troubleshooting_a_core_that_was_killed_says_so(state: Path) -> None:
     pid = gone()
     say(state, url="http://127.0.0.1:9", token="a", pid=pid)
-    assert f"Process {pid} has ended without a word: it was killed, or crashed. Press Start core." in troubleshoot()
+    assert f"Process {pid} is gone without a message: it was killed, or it crashed. Press Start core." in troubleshoot()
 
 
 @pytest.mark.usefixtures("python")
@@ -316,7 +316,7 @@ def test_troubleshooting_a_process_that_does_not_listen_says_so(state: Path) -> 
     with serving.running_core(state, device="cpu") as core:
         url = core.connection.url
     say(state, url=url, token="a", pid=os.getpid())
-    assert any(line.startswith(f"Nothing listens at {url} (") for line in troubleshoot())
+    assert any(line.startswith(f"Nothing answers at {url} (") for line in troubleshoot())
 
 
 @pytest.mark.usefixtures("python")
@@ -326,10 +326,10 @@ def test_troubleshooting_a_wrong_token_and_a_wrong_protocol_says_so(
     with running_core(state, device="cpu") as core:
         theirs = (state / "connection.json").read_text()
         say(state, url=core.connection.url, token="another", pid=os.getpid())
-        assert any("does not take this token" in line for line in troubleshoot())
+        assert any("refuses this token" in line for line in troubleshoot())
         (state / "connection.json").write_text(theirs)
         monkeypatch.setattr(app, "PROTOCOL", 2)
-        assert any("speaks protocol 2" in line for line in troubleshoot())
+        assert any("protocol 2" in line for line in troubleshoot())
 
 
 @POSIX
@@ -338,7 +338,7 @@ def test_troubleshooting_another_version_than_the_one_installed_says_so(
 ) -> None:
     monkeypatch.setenv("STCOLOR_PYTHON", script(tmp_path / "python", "echo stcolor 9.9"))
     with running_core(state, device="cpu"):
-        assert "The core that is installed is stcolor 9.9. Press Stop core, then Start core." in troubleshoot()
+        assert "The installed core is stcolor 9.9. Press Stop core, then Start core." in troubleshoot()
 
 
 @POSIX

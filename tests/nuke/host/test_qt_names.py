@@ -13,7 +13,7 @@ from qt_app import application
 
 qapp = application()
 
-from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above where there is none)
+from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above if there is none)
 
 PLUGIN = Path(__file__).resolve().parents[3] / "nuke_plugin"
 MODULES = {"QtCore": QtCore, "QtGui": QtGui, "QtWidgets": QtWidgets}
@@ -47,7 +47,7 @@ def chains(tree: ast.AST) -> Iterator[str]:
 
 
 def strange(chain: str) -> str:
-    """What is wrong with such a name; "" where nothing is."""
+    """What is wrong with such a name; "" if nothing is."""
     module, *names = chain.split(".")
     owner: object = MODULES[module]
     if names[0] in MOVED:

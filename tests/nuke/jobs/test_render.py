@@ -40,14 +40,14 @@ def test_in_a_terminal_colorize_comes_back_with_the_whole_shot(comp: Comp, rende
 def test_how_sure_each_frame_is_stays_with_the_version(comp: Comp, render: Any) -> None:
     from refcolorize.node import nodes
     from refcolorize.node.versions import read_confidence
-    from refcolorize.panel.node_view import version_lines
+    from refcolorize.panel.node_view import version_rows
 
     render.colorize(comp.node)
     (version,) = nodes.versions(comp.node)
     assert sorted(version.confidence()) == list(range(1001, 1007))
     assert read_confidence(version.path) == pytest.approx(version.confidence(), abs=1e-3)
     nodes.comment_version(comp.node, 1, "for dailies")
-    (line,) = version_lines(comp.node)
+    (line,) = version_rows(comp.node)
     assert (line.keys, line.comment) == ((1001, 1004), "for dailies")
     assert line.confidence == pytest.approx(np.mean(list(version.confidence().values())))
 

@@ -22,10 +22,10 @@ def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
 def test_a_facilitys_defaults_change_no_pixel(nuke: Any, comp: Comp) -> None:
     from refcolorize.node import inputs
 
-    plain = Path(inputs.rendered(comp.ref, [1001, 1004], comp.folder / "plain", name="ref"))
+    plain = Path(inputs.render_input(comp.ref, [1001, 1004], comp.folder / "plain", name="ref"))
     for name, value in STUDIO.items():
         nuke.knobDefault(name, value)
-    studio = Path(inputs.rendered(comp.ref, [1001, 1004], comp.folder / "studio", name="ref"))
+    studio = Path(inputs.render_input(comp.ref, [1001, 1004], comp.folder / "studio", name="ref"))
     assert studio.parent.name == plain.parent.name, "the folder is named by what its pictures show"
     for frame in (1001, 1004):
         a, b = (plates.read(path.with_name(f"ref.{frame}.exr")) for path in (plain, studio))
@@ -48,7 +48,7 @@ def test_a_write_says_all_that_decides_its_pixels(nuke: Any, comp: Comp) -> None
     for defaults in ({}, STUDIO):
         for name, value in defaults.items():
             nuke.knobDefault(name, value)
-        inputs.rendered(comp.ref, [1001], comp.folder / f"inputs{len(seen)}", name="ref")
+        inputs.render_input(comp.ref, [1001], comp.folder / f"inputs{len(seen)}", name="ref")
     before, after = seen
     assert {name for name in before if before[name] != after[name]} <= {"colorspace"}, "which raw leaves unused"
 
@@ -73,7 +73,7 @@ def test_of_two_views_the_one_in_front_of_the_artist_is_rendered(
     nuke_session.view = view
     frames: list[str] = []
     nuke.addAfterFrameRender(lambda: frames.append(nuke.thisView()))
-    pattern = Path(inputs.rendered(comp.ref, [1001], comp.folder / "inputs", name="ref"))
+    pattern = Path(inputs.render_input(comp.ref, [1001], comp.folder / "inputs", name="ref"))
     assert frames == [view]
     found, expected = plates.read(pattern.with_name("ref.1001.exr")), plates.read(comp.folder / f"ref.{frame}.exr")
     np.testing.assert_allclose(plates.rgb(found), plates.rgb(expected), rtol=1e-3)

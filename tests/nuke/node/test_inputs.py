@@ -30,7 +30,7 @@ def inputs(comp: Comp) -> Any:
 
 
 def test_a_plain_reads_files_are_taken_as_they_are(comp: Comp, inputs: Any) -> None:
-    found = inputs.own_files(comp.plate)
+    found = inputs.find_files(comp.plate)
     assert found.path == (comp.folder / "plate.####.exr").as_posix()
     assert (found.first, found.last, found.colorspace, found.missing) == (1001, 1006, None, "error")
 
@@ -39,9 +39,9 @@ def test_a_plain_reads_files_are_taken_as_they_are(comp: Comp, inputs: Any) -> N
 def test_what_does_nothing_may_stand_between(nuke: Any, comp: Comp, inputs: Any, kind: str) -> None:
     between = getattr(nuke.nodes, kind)(inputs=[comp.plate])
     if kind == "Grade":
-        assert inputs.own_files(between) is None
+        assert inputs.find_files(between) is None
         between["disable"].setValue(True)
-    assert inputs.own_files(between) == inputs.own_files(comp.plate)
+    assert inputs.find_files(between) == inputs.find_files(comp.plate)
 
 
 CHANGES: dict[str, Callable[[Any], object]] = {
@@ -59,12 +59,12 @@ CHANGES: dict[str, Callable[[Any], object]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_anything_else_is_rendered(comp: Comp, inputs: Any, change: str) -> None:
     CHANGES[change](comp.plate)
-    assert inputs.own_files(comp.plate) is None
+    assert inputs.find_files(comp.plate) is None
 
 
 def test_no_read_at_all_is_rendered(nuke: Any, inputs: Any) -> None:
-    assert inputs.own_files(nuke.nodes.CheckerBoard2()) is None
-    assert inputs.own_files(nuke.nodes.Dot()) is None
+    assert inputs.find_files(nuke.nodes.CheckerBoard2()) is None
+    assert inputs.find_files(nuke.nodes.Dot()) is None
 
 
 @pytest.mark.parametrize(
@@ -75,26 +75,26 @@ def test_a_missing_frame_means_to_the_core_what_it_means_to_the_read(
     comp: Comp, inputs: Any, on_error: str, expected: str
 ) -> None:
     comp.plate["on_error"].setValue(on_error)
-    assert inputs.own_files(comp.plate).missing == expected
+    assert inputs.find_files(comp.plate).missing == expected
 
 
 def test_a_raw_read_is_in_the_space_that_the_node_says_or_the_scripts(comp: Comp, inputs: Any) -> None:
     comp.plate["raw"].setValue(True)
-    assert inputs.own_files(comp.plate).colorspace is None
-    assert inputs.own_files(comp.plate, space="ARRI LogC4").colorspace == "ARRI LogC4"
+    assert inputs.find_files(comp.plate).colorspace is None
+    assert inputs.find_files(comp.plate, space="ARRI LogC4").colorspace == "ARRI LogC4"
     comp.plate["file"].setValue("/scan.####.dpx")
-    assert inputs.own_files(comp.plate) is None
-    assert inputs.own_files(comp.plate, space="ARRI LogC4").path == "/scan.####.dpx"
+    assert inputs.find_files(comp.plate) is None
+    assert inputs.find_files(comp.plate, space="ARRI LogC4").path == "/scan.####.dpx"
 
 
 def test_where_the_node_says_another_space_the_decoded_pixels_are_meant(comp: Comp, inputs: Any) -> None:
-    assert inputs.own_files(comp.plate, space="ACEScg") is None
+    assert inputs.find_files(comp.plate, space="ACEScg") is None
 
 
 def test_tcl_and_a_relative_path_are_worked_out(nuke: Any, comp: Comp, inputs: Any) -> None:
     nuke.root()["project_directory"].setValue(comp.folder.as_posix())
     comp.plate["file"].setValue("[join {plate}].####.exr")
-    assert inputs.own_files(comp.plate).path == (comp.folder / "plate.####.exr").as_posix()
+    assert inputs.find_files(comp.plate).path == (comp.folder / "plate.####.exr").as_posix()
 
 
 # Rendering
@@ -102,7 +102,7 @@ def test_tcl_and_a_relative_path_are_worked_out(nuke: Any, comp: Comp, inputs: A
 
 def test_frames_are_rendered_as_nuke_shows_them(nuke: Any, comp: Comp, inputs: Any) -> None:
     graded = nuke.nodes.Multiply(inputs=[comp.ref], value=2.0)
-    pattern = inputs.rendered(graded, [1001, 1004], comp.folder / "inputs", name="ref")
+    pattern = inputs.render_input(graded, [1001, 1004], comp.folder / "inputs", name="ref")
     folder = Path(pattern).parent
     assert sorted(path.name for path in folder.iterdir()) == ["contents.json", "ref.1001.exr", "ref.1004.exr"]
     rendered, painted = (
@@ -116,11 +116,11 @@ def test_frames_are_rendered_as_nuke_shows_them(nuke: Any, comp: Comp, inputs: A
 
 def test_the_same_pictures_are_there_once_and_keep_their_time(comp: Comp, inputs: Any) -> None:
     folder = comp.folder / "inputs"
-    first = Path(inputs.rendered(comp.ref, [1001], folder, name="ref"))
+    first = Path(inputs.render_input(comp.ref, [1001], folder, name="ref"))
     before = (first.parent / "ref.1001.exr").stat()
-    assert Path(inputs.rendered(comp.ref, [1001], folder, name="ref")) == first
+    assert Path(inputs.render_input(comp.ref, [1001], folder, name="ref")) == first
     assert (first.parent / "ref.1001.exr").stat() == before
-    other = Path(inputs.rendered(comp.ref, [1004], folder, name="ref"))
+    other = Path(inputs.render_input(comp.ref, [1004], folder, name="ref"))
     assert len({first.parent, other.parent}) == len(list(folder.iterdir())) == 2
 
 
@@ -133,9 +133,9 @@ def test_a_frame_that_shows_the_same_is_the_same_file_in_every_folder(
 
     if not links:
         monkeypatch.setattr("os.link", refuse)
-    first = Path(inputs.rendered(comp.ref, [1001], comp.folder / "inputs", name="ref")).parent
+    first = Path(inputs.render_input(comp.ref, [1001], comp.folder / "inputs", name="ref")).parent
     os.utime(first / "ref.1001.exr", ns=(10**18, 10**18))
-    both = Path(inputs.rendered(comp.ref, [1001, 1004], comp.folder / "inputs", name="ref")).parent
+    both = Path(inputs.render_input(comp.ref, [1001, 1004], comp.folder / "inputs", name="ref")).parent
     assert both != first
     assert (both / "ref.1001.exr").stat().st_mtime_ns == 10**18
     assert (both / "ref.1001.exr").read_bytes() == (first / "ref.1001.exr").read_bytes()
@@ -145,9 +145,9 @@ def test_a_frame_that_shows_the_same_is_the_same_file_in_every_folder(
 
 def test_a_picture_that_was_deleted_by_hand_is_rendered_again(comp: Comp, inputs: Any) -> None:
     folder = comp.folder / "inputs"
-    pattern = inputs.rendered(comp.ref, [1001, 1004], folder, name="ref")
+    pattern = inputs.render_input(comp.ref, [1001, 1004], folder, name="ref")
     (Path(pattern).parent / "ref.1004.exr").unlink()
-    assert inputs.rendered(comp.ref, [1001, 1004], folder, name="ref") == pattern
+    assert inputs.render_input(comp.ref, [1001, 1004], folder, name="ref") == pattern
     assert len(list(Path(pattern).parent.glob("*.exr"))) == 2
 
 
@@ -159,16 +159,16 @@ def test_where_another_nuke_was_faster_its_finished_files_are_taken(
     def files(folder: Path) -> dict[Path, tuple[int, int]]:
         return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.iterdir()}
 
-    take_over = inputs._take_over
+    link_unchanged = inputs._link_unchanged
 
     def meanwhile(*arguments: Any) -> None:
-        monkeypatch.setattr(inputs, "_take_over", take_over)
-        pattern = Path(inputs.rendered(comp.ref, [1001, 1004], folder, name="ref"))
+        monkeypatch.setattr(inputs, "_link_unchanged", link_unchanged)
+        pattern = Path(inputs.render_input(comp.ref, [1001, 1004], folder, name="ref"))
         others.update(files(pattern.parent))
-        take_over(*arguments)
+        link_unchanged(*arguments)
 
-    monkeypatch.setattr(inputs, "_take_over", meanwhile)
-    pattern = Path(inputs.rendered(comp.ref, [1001, 1004], folder, name="ref"))
+    monkeypatch.setattr(inputs, "_link_unchanged", meanwhile)
+    pattern = Path(inputs.render_input(comp.ref, [1001, 1004], folder, name="ref"))
     assert files(pattern.parent) == others
     assert list(folder.iterdir()) == [pattern.parent]
     assert not comp.leftovers()
@@ -187,7 +187,7 @@ from refcolorize.node import inputs
 nuke.scriptOpen({(comp.folder / "comp.nk").as_posix()!r})
 print("ready", flush=True)
 for line in sys.stdin:
-    print(inputs.rendered(nuke.toNode("Painted"), [1001, 1004], Path(line.strip()), name="ref"), flush=True)
+    print(inputs.render_input(nuke.toNode("Painted"), [1001, 1004], Path(line.strip()), name="ref"), flush=True)
 """
     pipe = subprocess.PIPE
     nukes = [subprocess.Popen([sys.executable, "-c", script], stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
@@ -211,7 +211,7 @@ def test_the_script_shows_no_trace_of_it(nuke: Any, comp: Comp, inputs: Any, nuk
     nodes, undone = nuke.allNodes(), nuke_session.undo.names
     comp.nuke.root()["proxy"].setValue(True)
     nuke.root().setModified(False)
-    inputs.rendered(comp.ref, [1001], comp.folder / "inputs", name="ref")
+    inputs.render_input(comp.ref, [1001], comp.folder / "inputs", name="ref")
     assert nuke.allNodes() == nodes
     assert nuke_session.undo.names == [*undone, ""]  # the proxy switch of this test
     assert not nuke.root().modified()
@@ -224,7 +224,7 @@ def test_cancel_leaves_nothing(comp: Comp, inputs: Any, nuke_session: Any) -> No
 
     nuke_session.artist.cancels_render = lambda frame: frame == 1004
     with pytest.raises(Cancelled, match="cancelled"):
-        inputs.rendered(comp.ref, [1001, 1004], comp.folder / "inputs", name="ref")
+        inputs.render_input(comp.ref, [1001, 1004], comp.folder / "inputs", name="ref")
     assert list((comp.folder / "inputs").iterdir()) == []
 
 
@@ -233,7 +233,7 @@ def test_a_frame_that_cannot_be_rendered_is_named_with_its_node(comp: Comp, inpu
 
     comp.ref["on_error"].setValue("error")
     with pytest.raises(RefColorizeError, match=r"Painted \(ref\) cannot be rendered at frames 1003-1004: .*1003"):
-        inputs.rendered(comp.ref, [1003, 1004], comp.folder / "inputs", name="ref")
+        inputs.render_input(comp.ref, [1003, 1004], comp.folder / "inputs", name="ref")
     assert list((comp.folder / "inputs").iterdir()) == []
 
 
@@ -242,7 +242,7 @@ def test_a_folder_that_cannot_be_written_is_named(comp: Comp, inputs: Any) -> No
 
     (comp.folder / "file").touch()
     with pytest.raises(RefColorizeError, match="Choose another output folder"):
-        inputs.rendered(comp.ref, [1001], comp.folder / "file" / "inputs", name="ref")
+        inputs.render_input(comp.ref, [1001], comp.folder / "file" / "inputs", name="ref")
 
 
 def test_with_metadata_every_channel_comes_in_float(nuke: Any, comp: Comp, inputs: Any) -> None:
@@ -254,7 +254,7 @@ def test_with_metadata_every_channel_comes_in_float(nuke: Any, comp: Comp, input
     path = comp.folder / "ids.1001.exr"
     frame_files.write_frame(path, {name: (values, "float") for name, values in layers.items()}, metadata=metadata)
     ids = nuke.nodes.Read(file=path.as_posix(), first=1001, last=1001, raw=True)
-    pattern = inputs.rendered(
+    pattern = inputs.render_input(
         nuke.nodes.Dot(inputs=[ids]), [1001], comp.folder / "inputs", name="matte", with_metadata=True
     )
     found = plates.read_matte_file(Path(pattern.replace("####", "1001")))
@@ -266,5 +266,5 @@ def test_with_metadata_every_channel_comes_in_float(nuke: Any, comp: Comp, input
 
 
 def test_frames_in_a_row_are_one_render(inputs: Any) -> None:
-    assert inputs.runs([]) == []
-    assert inputs.runs([1, 2, 3, 7, 9, 10]) == [(1, 3), (7, 7), (9, 10)]
+    assert inputs.frame_ranges([]) == []
+    assert inputs.frame_ranges([1, 2, 3, 7, 9, 10]) == [(1, 3), (7, 7), (9, 10)]

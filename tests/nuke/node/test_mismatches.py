@@ -32,7 +32,7 @@ CHANGES: dict[str, tuple[Callable[[Comp], object], list[str]]] = {
         ["pixel aspect", "ref is 2", "plate 1"],
     ),
     "frames": (lambda comp: comp.ref["last"].setValue(1003), ["1001-1003", "1004", "move the key"]),
-    "one frame": (lambda comp: comp.ref["last"].setValue(1001), ["one frame (1001)", "2 keys", "remove"]),
+    "one frame": (lambda comp: comp.ref["last"].setValue(1001), ["one frame (1001)", "2 keys", "keep only"]),
     "colour space": (lambda comp: comp.ref["colorspace"].setValue("Cineon"), ["Cineon", "default", "Painted"]),
     "raw": (lambda comp: comp.plate["raw"].setValue(True), ["raw", "default", "Painted"]),
 }

@@ -56,8 +56,8 @@ def test_a_copy_that_was_made_without_the_plug_ins_callbacks_gets_its_own_when_i
     comp.node.selectOnly()
     nuke.nodeCopy("%clipboard%")
     copy = nuke.nodePaste("%clipboard%")
-    nodes.own_id(comp.node)
-    nodes.own_id(copy)
+    nodes.ensure_id(comp.node)
+    nodes.ensure_id(copy)
     assert nodes.results(comp.node).folder == comp.results
     assert nodes.results(copy).folder == comp.results.with_name("RefColorize2")
 
@@ -66,7 +66,7 @@ def test_a_new_node_under_an_old_name_takes_nothing_from_who_was_renamed(comp: C
     comp.node.setName("Sky")
     other = nodes.create()
     other.setName("RefColorize1")
-    nodes.own_id(other)
+    nodes.ensure_id(other)
     assert nodes.results(comp.node).folder != nodes.results(other).folder
 
 
@@ -101,7 +101,7 @@ def test_a_node_of_the_first_version_keeps_its_folder_by_its_name(nuke: Any, com
     node = comp.node
     node.removeKnob(node["node_id"])
     node["output_folder"].setValue("[file dirname [value root.name]]/refcolorize")
-    nodes.own_id(node)
+    nodes.ensure_id(node)
     assert nodes.results(node).folder == comp.folder / "refcolorize" / "RefColorize1"
 
 

@@ -124,7 +124,7 @@ def test_rules_that_are_none_are_one_line(tmp_path: Path, text: str | None) -> N
 
 @pytest.fixture
 def moved(tmp_path: Path, nuke: Any, monkeypatch: pytest.MonkeyPatch) -> Comp:
-    """A script whose files have gone from where it says, and rules that lead to them."""
+    """A script whose files have gone from the places it names, and rules that lead to them."""
     comp = make_comp(nuke, tmp_path / "artist")
     monkeypatch.setenv(
         "STCOLOR_PATH_MAPPING", str(written(tmp_path, ("POSIX", str(comp.folder), str(tmp_path / "host"))))

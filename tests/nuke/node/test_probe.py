@@ -25,7 +25,7 @@ def probe(nuke: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_in_a_nuke_as_it_is_assumed_nothing_is_otherwise(nuke: Any, probe: Any) -> None:
-    answers = probe.ask()
+    answers = probe.check_facts()
     assert answers["failed"] == [], answers["facts"]
     assert answers["nuke"] == nuke.NUKE_VERSION_STRING
     assert nuke.allNodes() == [], "it leaves nothing"
@@ -42,12 +42,12 @@ def test_in_a_nuke_as_it_is_assumed_nothing_is_otherwise(nuke: Any, probe: Any) 
 )
 def test_what_is_otherwise_is_named(nuke_session: Any, probe: Any, name: str, value: bool, failed: list[str]) -> None:
     setattr(nuke_session.disputed, name, value)
-    assert probe.ask()["failed"] == failed
+    assert probe.check_facts()["failed"] == failed
 
 
 def test_what_a_nuke_raises_is_an_answer(nuke: Any, probe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(nuke, "FrameRanges")
-    (fact,) = [fact for fact in probe.ask()["facts"] if fact["fact"] == "nuke.FrameRanges"]
+    (fact,) = [fact for fact in probe.check_facts()["facts"] if fact["fact"] == "nuke.FrameRanges"]
     assert "AttributeError" in fact["found"]
 
 
@@ -64,13 +64,13 @@ def test_the_script_that_install_writes_leaves_the_answers_beside_it(nuke: Any, 
 
 def test_for_the_artist_all_is_one_line_where_nothing_is_otherwise(nuke: Any, probe: Any) -> None:
     (line,) = probe.lines()
-    assert nuke.NUKE_VERSION_STRING in line and line.endswith("All are so. Nothing to do.")
+    assert nuke.NUKE_VERSION_STRING in line and line.endswith("Nothing to do.")
 
 
 def test_for_the_artist_what_is_otherwise_has_a_line_and_a_remedy(nuke_session: Any, probe: Any) -> None:
     nuke_session.disputed.value_is_technical = False
     first, second = probe.lines()
-    assert "1 are not so" in first and "nuke-probe" in first
+    assert "1 are different" in first and "nuke-probe" in first
     assert second.strip().startswith("File_Knob.value: '/no/plate.####.exr'") and "%04d" in second
 
 
@@ -80,6 +80,6 @@ def test_with_a_gui_the_script_is_left_as_it_was(nuke: Any, probe: Any, nuke_ses
     chosen = nuke.nodes.Dot()
     chosen.setSelected(True)
     before = nuke_session.undo.names, nuke.root().modified(), int(nuke.frame())
-    probe.ask()
+    probe.check_facts()
     assert nuke.selectedNodes() == [chosen] and nuke.allNodes() == [chosen]
     assert (nuke_session.undo.names, nuke.root().modified(), int(nuke.frame())) == before

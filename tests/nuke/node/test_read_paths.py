@@ -21,31 +21,31 @@ def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
 
 
 @pytest.fixture
-def own_files(comp: Comp) -> Callable[[Any], Any]:
+def find_files(comp: Comp) -> Callable[[Any], Any]:
     from refcolorize.node import inputs
 
-    return inputs.own_files
+    return inputs.find_files
 
 
 @pytest.mark.parametrize(("has_frame", "technical"), ANSWERS)
 def test_at_every_frame_the_plate_is_the_whole_sequence(
-    nuke: Any, nuke_session: Any, comp: Comp, own_files: Any, has_frame: bool, technical: bool
+    nuke: Any, nuke_session: Any, comp: Comp, find_files: Any, has_frame: bool, technical: bool
 ) -> None:
     nuke_session.disputed.evaluated_has_frame = has_frame
     nuke_session.disputed.value_is_technical = technical
     nuke.frame(1003)
-    found = own_files(comp.plate)
+    found = find_files(comp.plate)
     assert (found.path, found.first, found.last) == ((comp.folder / "plate.####.exr").as_posix(), 1001, 1006)
 
 
 @pytest.mark.parametrize("has_frame", [True, False])
 def test_tcl_in_the_path_leaves_the_frame_open(
-    nuke: Any, nuke_session: Any, comp: Comp, own_files: Any, has_frame: bool
+    nuke: Any, nuke_session: Any, comp: Comp, find_files: Any, has_frame: bool
 ) -> None:
     nuke_session.disputed.evaluated_has_frame = has_frame
     nuke.frame(1002)
     comp.plate["file"].setValue("[file dirname [value root.name]]/plate.%04d.exr")
-    assert own_files(comp.plate).path == (comp.folder / "plate.####.exr").as_posix()
+    assert find_files(comp.plate).path == (comp.folder / "plate.####.exr").as_posix()
 
 
 @pytest.mark.parametrize(
@@ -53,26 +53,26 @@ def test_tcl_in_the_path_leaves_the_frame_open(
 )
 @pytest.mark.parametrize("has_frame", [True, False])
 def test_a_name_that_is_no_frame_of_a_sequence_is_left_to_nuke(
-    nuke: Any, nuke_session: Any, comp: Comp, own_files: Any, name: str, has_frame: bool
+    nuke: Any, nuke_session: Any, comp: Comp, find_files: Any, name: str, has_frame: bool
 ) -> None:
     nuke_session.disputed.evaluated_has_frame = has_frame
     nuke.frame(1003)
     comp.plate["file"].setValue((comp.folder / name).as_posix())
-    assert own_files(comp.plate) is None
+    assert find_files(comp.plate) is None
 
 
-def test_one_picture_for_one_frame_is_taken(comp: Comp, own_files: Any) -> None:
+def test_one_picture_for_one_frame_is_taken(comp: Comp, find_files: Any) -> None:
     comp.plate["file"].setValue((comp.folder / "plate.1003.exr").as_posix())
     comp.plate["first"].setValue(1003)
     comp.plate["last"].setValue(1003)
-    assert own_files(comp.plate).path == (comp.folder / "plate.1003.exr").as_posix()
+    assert find_files(comp.plate).path == (comp.folder / "plate.1003.exr").as_posix()
 
 
 def test_the_files_are_those_of_the_server_where_nuke_has_local_copies(
-    nuke_session: Any, comp: Comp, own_files: Any
+    nuke_session: Any, comp: Comp, find_files: Any
 ) -> None:
     nuke_session.localized = "/local/cache"
-    assert own_files(comp.plate).path == (comp.folder / "plate.####.exr").as_posix()
+    assert find_files(comp.plate).path == (comp.folder / "plate.####.exr").as_posix()
 
 
 def test_the_matte_is_the_whole_sequence(nuke: Any, comp: Comp) -> None:

@@ -137,7 +137,7 @@ def test_what_nuke_renders_is_in_the_space_of_the_script_or_of_the_knob(comp: Co
 
 WRONG: dict[str, tuple[Callable[[Comp], object], str]] = {
     "no plate": (lambda comp: comp.node.setInput(0, None), "no plate. Connect"),
-    "no ref": (lambda comp: comp.node.setInput(1, None), "keys, and no ref. Connect"),
+    "no ref": (lambda comp: comp.node.setInput(1, None), "keys but no ref. Connect"),
     "no key": (lambda comp: comp.node["reference_keys"].clearAnimated(), "no key. Go to a frame"),
     "key outside": (lambda comp: comp.plate["last"].setValue(1003), r"key at frame 1004 is outside .*1001-1003"),
     "no range": (lambda comp: comp.node["frame_range"].setValue("all"), "'all' is not readable. Write it like"),
@@ -161,7 +161,7 @@ def test_what_is_missing_is_said_in_one_line_and_nothing_is_rendered(comp: Comp,
 def test_a_frame_that_the_plate_does_not_have_is_no_preview(comp: Comp, shots: Any) -> None:
     from refcolorize.errors import RefColorizeError
 
-    with pytest.raises(RefColorizeError, match=r"Frame 7 is outside of the plate \(1001-1006\)"):
+    with pytest.raises(RefColorizeError, match=r"Frame 7 is outside the plate \(1001-1006\)"):
         shots.build_around(comp.node, 7)
 
 

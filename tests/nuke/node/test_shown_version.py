@@ -65,7 +65,7 @@ def test_without_a_version_or_without_what_it_says_the_artist_is_told(nuke: Any,
 
     for path in (comp.results / "v001").glob("*.exr"):
         frame_files.write_frame(path, {"R": (np.zeros((64, 96), np.float32), "half")}, metadata={})
-    with pytest.raises(RefColorizeError, match=r"no frame of v001 says how certain it is\. Colorize"):
+    with pytest.raises(RefColorizeError, match=r"no frame of v001 has a confidence\. Colorize"):
         weakest_frame(comp.node)
     comp.node["version"].setValue("none")
     with pytest.raises(RefColorizeError, match="RefColorize1 shows no version"):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from refcolorize.node.spaces import SPACES, space_of
+from refcolorize.node.spaces import SPACES, find_space
 
 from stcolor_core.images.color import lab_to_linear
 from stcolor_core.images.ocio import BUILTIN_CONFIG, open_config, open_space
@@ -53,20 +53,20 @@ def test_chroma_light_has_no_luminance(space):
 def test_every_name_and_alias_of_the_builtin_config_is_known(name):
     config, _ = open_config(BUILTIN_CONFIG)
     for spelling in (name, CONFIG_NAMES[name], *config.getColorSpace(CONFIG_NAMES[name]).getAliases()):
-        assert space_of(spelling) is SPACES[name], spelling
+        assert find_space(spelling) is SPACES[name], spelling
 
 
 def test_no_other_space_of_the_builtin_config_is_taken_for_one_of_ours():
     config, _ = open_config(BUILTIN_CONFIG)
-    known = [name for name in config.getColorSpaceNames() if space_of(name)]
+    known = [name for name in config.getColorSpaceNames() if find_space(name)]
     assert sorted(known) == sorted(CONFIG_NAMES.values())
 
 
 @pytest.mark.parametrize("name", ["scene_linear", "", "sRGB", "ACEScct", "linear-ish", "default"])
 def test_what_is_not_certain_is_none(name):
-    assert space_of(name) is None
+    assert find_space(name) is None
 
 
 def test_case_and_blanks_around_a_name_do_not_matter():
-    assert space_of(" ACES - acescg ") is SPACES["ACEScg"]
-    assert space_of("linear") is SPACES["linear Rec.709"]
+    assert find_space(" ACES - acescg ") is SPACES["ACEScg"]
+    assert find_space("linear") is SPACES["linear Rec.709"]

@@ -1,4 +1,4 @@
-"""An input that is not a plain Read is rendered again only if a node upstream has changed."""
+"""An input that is no plain Read is rendered again only if something upstream of it has changed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def render(comp: Comp, nuke_session: Any) -> Callable[..., list[int]]:
 
     def rendered(source: Any, *, asked: list[int] | None = None) -> list[int]:
         frames.clear()
-        inputs.rendered(source, asked or FRAMES, comp.folder / "inputs", name="ref")
+        inputs.render_input(source, asked or FRAMES, comp.folder / "inputs", name="ref")
         return list(frames)
 
     return rendered
@@ -44,7 +44,7 @@ def animated(node: Any, knob: str, values: dict[int, float]) -> None:
 
 
 def tree(nuke: Any, comp: Comp) -> Any:
-    """Painted, black where it has no file, through a group, whose knob a node inside reads, a Grade and a Dot."""
+    """Painted, black if it has no file, through a group, whose knob a node inside reads, a Grade and a Dot."""
     comp.ref["on_error"].setValue("black")
     group = nuke.nodes.Group(name="Look")
     group.addKnob(nuke.Double_Knob("gain"))
@@ -171,7 +171,7 @@ def test_with_all_channels_it_is_another_picture(nuke: Any, comp: Comp, render: 
     render(end)
     frames: list[int] = []
     nuke_session.artist.cancels_render = lambda frame: frames.append(frame) is not None
-    inputs.rendered(end, FRAMES, comp.folder / "inputs", name="ref", with_metadata=True)
+    inputs.render_input(end, FRAMES, comp.folder / "inputs", name="ref", with_metadata=True)
     assert frames == FRAMES
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from refcolorize.errors import RefColorizeError
-from refcolorize.node.versions import PREVIEW, Results, stamp, write_comment, write_confidence, written_to
+from refcolorize.node.versions import PREVIEW, Results, stamp, with_output, write_comment, write_confidence
 
 ASKED: dict[str, Any] = {"plate": {"path": "/a.####.exr"}, "output": {"frames": "1001-1050"}}
 
@@ -128,7 +128,7 @@ def test_the_stamp_changes_with_size_time_and_number_of_files(tmp_path: Path) ->
 
 def test_what_is_written_to_a_path_leaves_what_was_asked_alone() -> None:
     asked = {"output": {"frames": "1"}}
-    assert written_to(asked, "/o.####.exr", reuse="/p.####.exr")["output"] == {
+    assert with_output(asked, "/o.####.exr", reuse="/p.####.exr")["output"] == {
         "frames": "1",
         "path": "/o.####.exr",
         "reuse": "/p.####.exr",

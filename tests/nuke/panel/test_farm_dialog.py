@@ -19,7 +19,7 @@ qapp = application()
 
 from refcolorize.core.engines import ENGINES  # noqa: E402
 from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402
-from refcolorize.jobs.farm import Submission, SubmitOptions  # noqa: E402  (skipped above where there is no Qt)
+from refcolorize.jobs.farm import Submission, SubmitOptions  # noqa: E402  (skipped above if there is no Qt)
 from refcolorize.panel.farm_form import FarmForm  # noqa: E402
 
 __all__ = ["comp", "goes"]
@@ -90,28 +90,28 @@ def test_what_is_chosen_is_submitted_and_the_dialog_shows_where_it_is(
     dialog.form.proxy.setChecked(True)
     untick(dialog, "Check")
     assert dialog.grab().save(str(tmp_path / "form.png"))
-    click(dialog.go)
-    assert not dialog.go.isEnabled() and dialog.bar.isVisible() and dialog.leave.text() == "Cancel"
+    click(dialog.submit_button)
+    assert not dialog.submit_button.isEnabled() and dialog.bar.isVisible() and dialog.close_button.text() == "Cancel"
     assert dialog.grab().save(str(tmp_path / "busy.png"))
-    wait_until(dialog.found.isVisible)
+    wait_until(dialog.result_box.isVisible)
     found = asked(comp, "deadline")
     folder = comp.results / "v001" / "deadline"
     told = [found[name] for name in ("pool", "max_span", "chunk", "handles", "priority", "write", "submit")]
     assert told == ["film", 40, None, "2", 70, ["Main"], True]
     told = [found[name] for name in ("comment", "timeout", "views", "proxy", "continue_on_error")]
     assert told == ["for dailies", "90", None, True, False]
-    assert dialog.found.title.text() == "Deadline 10: 3 tasks submitted"
-    assert (dialog.found.job.text(), dialog.found.path.text()) == ("job-0123456789abcdef", str(folder))
-    assert " farm deadline --shot=" in dialog.found.line.toPlainText()
+    assert dialog.result_box.title.text() == "Deadline 10: 3 tasks submitted"
+    assert (dialog.result_box.job.text(), dialog.result_box.path.text()) == ("job-0123456789abcdef", str(folder))
+    assert " farm deadline --shot=" in dialog.result_box.line.toPlainText()
     assert dialog.grab().save(str(tmp_path / "found.png"))
 
     opened: list[str] = []
     monkeypatch.setattr(QtGui.QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()) or True)
-    click(dialog.folder)
+    click(dialog.folder_button)
     assert opened == [str(folder)]
-    click(dialog.copy)
-    assert QtWidgets.QApplication.clipboard().text() == dialog.found.line.toPlainText()
-    click(dialog.leave)
+    click(dialog.copy_button)
+    assert QtWidgets.QApplication.clipboard().text() == dialog.result_box.line.toPlainText()
+    click(dialog.close_button)
     assert comp.node["version"].value() == "v001"
 
 
@@ -122,12 +122,12 @@ def test_what_was_chosen_last_is_offered_again(press: Any, comp: Comp) -> None:
     dialog.form.chunk.setValue(3)
     click(dialog.form.gpus)
     untick(dialog, "Check")
-    click(dialog.go)
-    wait_until(dialog.found.isVisible)
+    click(dialog.submit_button)
+    wait_until(dialog.result_box.isVisible)
     dialog.close()
     comp.nuke.nodes.Write(file="/out/new.####.exr", inputs=[comp.node], name="New")
     again = press()
-    assert asdict(again.form.wanted()) == asdict(
+    assert asdict(again.form.options()) == asdict(
         SubmitOptions("opencue", None, ("Main", "New"), None, 3, 0, show="film")
     )
     assert [again.form.version.itemText(row) for row in range(2)] == ["The node as it is now", "v001 again"]
@@ -135,15 +135,15 @@ def test_what_was_chosen_last_is_offered_again(press: Any, comp: Comp) -> None:
 
 def test_an_earlier_version_can_be_sent_again(press: Any, comp: Comp) -> None:
     first = press()
-    click(first.go)
-    wait_until(first.found.isVisible)
+    click(first.submit_button)
+    wait_until(first.result_box.isVisible)
     first.close()
     comp.node["working_height"].setValue(68)
     dialog = press()
     dialog.form.version.setCurrentIndex(1)
     choose(dialog, "deadline")
-    click(dialog.go)
-    wait_until(dialog.found.isVisible)
+    click(dialog.submit_button)
+    wait_until(dialog.result_box.isVisible)
     assert asked(comp, "deadline")["shot"] == str(comp.results / "v001" / "shot.json")
 
 
@@ -154,10 +154,10 @@ def test_only_what_the_engine_knows_can_be_chosen(press: Any) -> None:
         choose(dialog, name)
         assert {row for row, widget in rows.items() if widget.isVisible()} == set(engine.has)
         assert dialog.form.submit.isVisible() == engine.submits
-        assert dialog.go.text() == ("Submit" if engine.submits else "Write")
+        assert dialog.submit_button.text() == ("Submit" if engine.submits else "Write")
     dialog.form.submit.setChecked(False)
-    assert dialog.go.text() == "Write"
-    assert not dialog.form.wanted().submit
+    assert dialog.submit_button.text() == "Write"
+    assert not dialog.form.options().submit
 
 
 def test_what_is_typed_for_one_engine_does_not_reach_another(press: Any) -> None:
@@ -168,10 +168,10 @@ def test_what_is_typed_for_one_engine_does_not_reach_another(press: Any) -> None
     dialog.form.timeout.setValue(90)
     dialog.form.proxy.setChecked(True)
     choose(dialog, "opencue")
-    assert (dialog.form.wanted().group, dialog.form.wanted().handles) == ("", None)
-    assert (dialog.form.wanted().timeout, dialog.form.wanted().proxy) == (None, False)
+    assert (dialog.form.options().group, dialog.form.options().handles) == ("", None)
+    assert (dialog.form.options().timeout, dialog.form.options().proxy) == (None, False)
     choose(dialog, "deadline")
-    assert (dialog.form.wanted().group, dialog.form.wanted().handles) == ("gpu", 2)
+    assert (dialog.form.options().group, dialog.form.options().handles) == ("gpu", 2)
 
 
 @pytest.mark.parametrize("width", [440, 300])
@@ -182,14 +182,14 @@ def test_what_the_core_refuses_is_shown_and_can_be_corrected(
     dialog = press(width)
     choose(dialog, "deadline")
     assert dialog.width() == width, "it gives way"
-    click(dialog.go)
+    click(dialog.submit_button)
     wait_until(dialog.note.isVisible)
     assert dialog.note.text() == "Deadline 10: No pool is named lighting. Name one of film, night."
     assert dialog.grab().save(str(tmp_path / f"refused_{width}.png"))
     assert nuke_session.artist.messages == []
     goes("well")
-    click(dialog.go)
-    wait_until(dialog.found.isVisible)
+    click(dialog.submit_button)
+    wait_until(dialog.result_box.isVisible)
     assert not dialog.note.isVisible()
     assert dialog.grab().save(str(tmp_path / f"found_{width}.png"))
 
@@ -197,20 +197,20 @@ def test_what_the_core_refuses_is_shown_and_can_be_corrected(
 def test_what_is_wrong_with_the_node_is_shown(press: Any, comp: Comp) -> None:
     comp.node.setInput(0, None)
     dialog = press()
-    click(dialog.go)
+    click(dialog.submit_button)
     assert "has no plate" in dialog.note.text().replace("\u200b", "")
     comp.nuke.delete(comp.node)
-    click(dialog.go)
+    click(dialog.submit_button)
     assert "RefColorize1 is gone" in dialog.note.text()
 
 
 def test_cancel_ends_the_program_and_closes(press: Any, comp: Comp, goes: Any) -> None:
     goes("on")
     dialog = press()
-    click(dialog.go)
+    click(dialog.submit_button)
     begun = comp.results / "v001" / "openjd" / "begun"
     wait_until(begun.exists)
-    click(dialog.leave)
+    click(dialog.close_button)
     wait_until(lambda: "cancelled" in comp.status)
     with pytest.raises(ProcessLookupError):
         os.kill(int(begun.read_text()), 0)
@@ -227,7 +227,7 @@ def test_pressed_twice_there_is_one_dialog_and_one_that_is_busy_stays(press: Any
     second = press()
     assert second is not first
     goes("on")
-    click(second.go)
+    click(second.submit_button)
     assert press() is second
 
 
@@ -249,10 +249,10 @@ def _use_and_close(comp: Comp) -> weakref.ref[Any]:
 
     dialog = open_for(comp.node)
     choose(dialog, "deadline")
-    click(dialog.go)
-    wait_until(dialog.found.isVisible)
-    click(dialog.copy)
-    click(dialog.leave)
+    click(dialog.submit_button)
+    wait_until(dialog.result_box.isVisible)
+    click(dialog.copy_button)
+    click(dialog.close_button)
     return weakref.ref(dialog)
 
 
@@ -260,11 +260,11 @@ def test_the_form_alone_gives_back_what_it_was_given() -> None:
     wanted = SubmitOptions(
         "deadline", None, ("A", "C"), 40, 2, None, 0, "film", "night", "gpu", handles=2, submit=False
     )
-    form = FarmForm(writes=["A", "B", "C"], versions=[1, 2], before=wanted, left_out={"B"})
-    assert form.wanted() == wanted
-    assert form.not_ticked() == ["B"]
-    plain = FarmForm(writes=[], versions=[], before=SubmitOptions(), left_out=())
-    assert plain.wanted() == SubmitOptions(writes=())
+    form = FarmForm(writes=["A", "B", "C"], versions=[1, 2], previous=wanted, excluded={"B"})
+    assert form.options() == wanted
+    assert form.unticked() == ["B"]
+    plain = FarmForm(writes=[], versions=[], previous=SubmitOptions(), excluded=())
+    assert plain.options() == SubmitOptions(writes=())
 
 
 def test_a_job_in_words() -> None:

@@ -13,7 +13,7 @@ from qt_app import application, qt_test, wait_until
 
 qapp = application()
 
-from refcolorize.host.qt import QtCore, QtWidgets  # noqa: E402  (skipped above where there is none)
+from refcolorize.host.qt import QtCore, QtWidgets  # noqa: E402  (skipped above if there is none)
 
 QtTest = qt_test()
 
@@ -113,7 +113,7 @@ def test_a_keyframe_is_switched_off_and_on_and_removed(make_panel: Any, node: An
 def test_a_click_on_the_time_line_moves_nukes_frame(make_panel: Any, node: Any, nuke: Any) -> None:
     panel = make_panel()
     line = panel.references.line
-    QtTest.QTest.mouseClick(line, QtCore.Qt.MouseButton.LeftButton, pos=line.place_of(1013))
+    QtTest.QTest.mouseClick(line, QtCore.Qt.MouseButton.LeftButton, pos=line.point_of_frame(1013))
     assert nuke.frame() == 1013
 
 
@@ -127,7 +127,7 @@ def test_a_script_without_a_node_is_not_searched_at_every_look(
     monkeypatch.setattr(nuke, "allNodes", lambda *_: searched.append(1) or [])
     panel = make_panel()
     for _ in range(20):
-        panel._look()
+        panel._refresh()
     assert len(searched) == 1
 
 
@@ -158,7 +158,7 @@ def test_the_panel_keeps_a_comment_and_goes_to_the_weakest_frame(
 def test_what_the_panel_cannot_clean_up_it_says(make_panel: Any, node: Any, tmp_path: Path) -> None:
     node["output_folder"].setValue(tmp_path.as_posix())
     panel = make_panel()
-    panel.versions.clean_up_wanted.emit()
+    panel.versions.clean_up_requested.emit()
     wait_until(panel.note.isVisible)
     assert "nothing to clean up" in panel.note.text()
 
@@ -182,7 +182,7 @@ def test_pictures_that_nuke_refuses_to_render_are_rendered_afterwards(
     panel = make_panel()
     panel.references.line.key_added.emit(1010)
     nuke_session.executing = 2
-    panel.references.pictures_wanted.emit()
+    panel.references.pictures_requested.emit()
     wait_until(lambda: panel._pictures)
     assert list(panel._pictures["RefColorize1"]) == [1010]
 
@@ -205,7 +205,7 @@ def test_a_look_asks_nothing_of_a_nuke_that_renders(
     looked: list[int] = []
     monkeypatch.setattr(panel, "_show_node", lambda _: looked.append(1))
     nuke_session.other_render = 1
-    panel._look()
+    panel._refresh()
     assert looked == []
-    panel._look()
+    panel._refresh()
     assert looked

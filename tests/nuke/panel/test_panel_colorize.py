@@ -12,7 +12,7 @@ from qt_app import application, qt_test, wait_until
 
 qapp = application()
 
-from refcolorize.host.qt import QtCore  # noqa: E402  (skipped above where there is none)
+from refcolorize.host.qt import QtCore  # noqa: E402  (skipped above if there is none)
 
 QtTest = qt_test()
 
@@ -71,7 +71,7 @@ def test_a_shot_is_coloured_given_a_suggested_keyframe_coloured_again_and_both_v
     click(panel.colorize)
     wait_until(lambda: said(panel) == "v002 is done: 12 frames")
     wait_until(lambda: panel.versions.swap.isVisible() and panel.versions.swap.text() == "Swap with v001")
-    wait_until(lambda: panel.references.line.tip(panel.references.line.place_of(1011)).count("confidence"))
+    wait_until(lambda: panel.references.line.tooltip_at(panel.references.line.point_of_frame(1011)).count("confidence"))
     wait_until(lambda: len(panel.queue.findChildren(type(panel.queue.bar(comp.node["job"].value())))) == 2)
     assert panel.grab().save(str(tmp_path / f"panel_{width}.png"))
 

@@ -15,7 +15,7 @@ from small_shot import write_shot
 
 qapp = application()
 
-from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above where there is none)
+from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above if there is none)
 
 QtTest = qt_test()
 
@@ -92,11 +92,13 @@ def test_once_coloured_the_panel_paints_the_curve_from_sure_to_weak_and_the_keyf
     assert panel.grab().save(str(file))
     picture = QtGui.QImage(str(file))
     assert picture.width() == width * picture.devicePixelRatio()
-    top = line.mapTo(panel, line.place_of(1001))
-    curve = QtCore.QRect(top.x(), top.y() - 29, line.place_of(1012).x() - line.place_of(1001).x(), 58)
+    top = line.mapTo(panel, line.point_of_frame(1001))
+    curve = QtCore.QRect(top.x(), top.y() - 29, line.point_of_frame(1012).x() - line.point_of_frame(1001).x(), 58)
     assert share_like(picture, curve, SURE) > 0.1
     assert share_like(picture, curve, WEAK) > 0.05
-    confidence = [re.findall(r"confidence (\S+)", line.tip(line.place_of(frame)))[0] for frame in range(1002, 1013)]
+    confidence = [
+        re.findall(r"confidence (\S+)", line.tooltip_at(line.point_of_frame(frame)))[0] for frame in range(1002, 1013)
+    ]
     assert float(confidence[0]) > 0.9 > 0.6 > float(confidence[-1])
 
 
@@ -166,14 +168,14 @@ def test_a_job_that_ended_while_the_panel_was_closed_is_seen_when_it_is_opened_a
 
 def test_the_core_says_where_it_runs_and_on_what_and_stops_when_told(panel: Any, core: Client) -> None:
     wait_until(panel.core.page.isEnabled)
-    title, detail = panel.core.words().split("\n")
+    title, detail = panel.core.text().split("\n")
     assert core.connection.url in title
     assert detail.startswith("CPU  ·  ")
     assert "standard" in detail
     QtTest.QTest.mouseClick(panel.core.stop, QtCore.Qt.MouseButton.LeftButton)
-    assert panel.core.words().startswith("Stopping the core")
+    assert panel.core.text().startswith("Stopping the core")
     assert not panel.core.start.isEnabled()
-    wait_until(lambda: panel.core.words().startswith("The core is not running"))
+    wait_until(lambda: panel.core.text().startswith("The core is not running"))
     assert panel.core.start.isVisible() and panel.core.start.isEnabled()
     assert not panel.note.isVisible()
 

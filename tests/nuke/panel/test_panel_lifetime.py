@@ -20,18 +20,18 @@ from qt_app import application, wait_until
 
 qapp = application()
 
-from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above where there is none)
+from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above if there is none)
 from refcolorize.panel.core_box import CoreBox  # noqa: E402
 from refcolorize.panel.panel_face import PanelFace  # noqa: E402
 from refcolorize.panel.queue_list import QueueList  # noqa: E402
 from refcolorize.panel.references_box import ReferencesBox  # noqa: E402
 from refcolorize.panel.timeline import TimeLine  # noqa: E402
 from refcolorize.panel.version_box import VersionBox  # noqa: E402
-from refcolorize.panel.view import Core, Key, Node, Row, Shot, VersionLine  # noqa: E402
+from refcolorize.panel.view import CoreStatus, JobRow, Keyframe, NodeState, ShotState, VersionRow  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 PLUGIN = HERE.parents[2] / "nuke_plugin"
-SHOT = Shot(1001, 1100, 1033, (Key(1001), Key(1060, used=False)))
+SHOT = ShotState(1001, 1100, 1033, (Keyframe(1001), Keyframe(1060, used=False)))
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def registered(nuke_session: Any, nuke: Any, tmp_path: Path, monkeypatch: pytest
 
 def open_menu(line: TimeLine, frame: int) -> None:
     """Right click on the time line, and away again."""
-    where = line.place_of(frame)
+    where = line.point_of_frame(frame)
     event = QtGui.QContextMenuEvent(QtGui.QContextMenuEvent.Reason.Mouse, where, line.mapToGlobal(where))
     QtWidgets.QApplication.sendEvent(line, event)
     menu = QtWidgets.QApplication.activePopupWidget()
@@ -72,7 +72,7 @@ def used_line() -> TimeLine:
 
 def used_references() -> ReferencesBox:
     box = ReferencesBox()
-    box.show_node(Node("R", SHOT))
+    box.show_node(NodeState("R", SHOT))
     for suggested in ((1083, 1029), (1029,)):
         box.show_confidence([(1001, 0.5)], suggested)
         box.suggestions()[0].click()
@@ -83,15 +83,15 @@ def used_references() -> ReferencesBox:
 
 def used_queue() -> QueueList:
     queue = QueueList()
-    queue.show_rows([Row(job, "sh010", "1 of 4", 0.25, live=True) for job in "ab"])
+    queue.show_rows([JobRow(job, "sh010", "1 of 4", 0.25, live=True) for job in "ab"])
     queue.cancel_button("a").click()
-    queue.show_rows([Row("b", "sh010", "2 of 4", 0.5, live=True)])
+    queue.show_rows([JobRow("b", "sh010", "2 of 4", 0.5, live=True)])
     return queue
 
 
 def used_versions() -> VersionBox:
     box = VersionBox()
-    box.show_versions([VersionLine(number, 5, "", used=number == 2) for number in (3, 2, 1)])
+    box.show_versions([VersionRow(number, 5, "", used=number == 2) for number in (3, 2, 1)])
     box.choose(3)
     box.use.click()
     box.swap.click()
@@ -100,7 +100,7 @@ def used_versions() -> VersionBox:
 
 def used_core_box() -> CoreBox:
     box = CoreBox()
-    box.show_core(Core(running=True, title="On", detail="CPU"))
+    box.show_core(CoreStatus(running=True, title="On", detail="CPU"))
     for button in (box.stop, box.page, box.log):
         button.click()
     return box
@@ -160,7 +160,7 @@ def test_a_signal_leads_to_signals_and_methods_only_and_so_holds_no_widget() -> 
 
 
 def run_apart(script: str, tmp_path: Path) -> str:
-    """What a script prints in a process of its own, over the fake and an offscreen Qt; fails where that crashes."""
+    """What a script prints in a process of its own, over the fake and an offscreen Qt; fails if that crashes."""
     before = (
         f"import sys; sys.path[:0] = {[str(HERE), str(HERE.parent), str(PLUGIN)]}\n"
         "import gc, threading, fakenuke\n"

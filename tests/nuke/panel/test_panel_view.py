@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from refcolorize.jobs.progress import confidence_curve, duration
-from refcolorize.panel.placing import Scale, frame_labels, spread, wrapped
+from refcolorize.panel.placing import Scale, frame_labels, spread_boxes, wrap_boxes
 from refcolorize.panel.view import (
-    Key,
-    Node,
-    Shot,
+    Keyframe,
+    NodeState,
+    ShotState,
     Snapshot,
     core_status,
     hint_text,
@@ -58,14 +58,14 @@ def test_the_queue_shows_what_runs_then_what_waits_in_its_order_then_what_ended_
 )
 def test_a_job_is_said_in_words(state: str, more: dict[str, Any], words: str, share: float) -> None:
     (row,) = queue_rows([job("a", state, **more)], own="")
-    assert (row.state, row.share) == (words, share)
+    assert (row.state, row.progress) == (words, share)
 
 
 def test_a_job_is_named_by_its_frames_and_says_the_whole_path_and_error_as_its_tip() -> None:
     failed, preview = queue_rows(
         [job("a", "failed", error="Disk full."), job("b", "done", kind="preview", frame=7)], own=""
     )
-    assert (failed.title, failed.tip) == ("a", "Disk full.\n/out/a.####.exr")
+    assert (failed.title, failed.tooltip) == ("a", "Disk full.\n/out/a.####.exr")
     assert preview.title == "Preview 7, b"
 
 
@@ -94,7 +94,7 @@ def test_a_core_that_is_away_is_a_state_and_says_more_where_there_is_more() -> N
 
 def test_a_frame_that_is_a_key_already_is_not_suggested() -> None:
     frames = {"weakest": [5, 9, 7, 3, 1], "frames": []}
-    assert suggestions(frames, [Key(9)]) == (5, 7, 3)
+    assert suggestions(frames, [Keyframe(9)]) == (5, 7, 3)
     assert suggestions(None, []) == ()
 
 
@@ -114,19 +114,19 @@ def test_the_warnings_of_the_nodes_job_are_shown_once_each_after_why_it_failed()
     ("node", "says"),
     [
         pytest.param(None, "no RefColorize node", id="no node"),
-        pytest.param(Node("R", Shot(1, 9, 1), plate=False), "plate", id="no plate"),
-        pytest.param(Node("R", Shot(1, 9, 1), reference=False), "ref", id="no reference"),
-        pytest.param(Node("R", Shot(1, 9, 1)), "Add keyframe", id="no key"),
-        pytest.param(Node("R", Shot(1, 9, 1, (Key(3, used=False),))), "Add keyframe", id="all keys off"),
-        pytest.param(Node("R", Shot(1, 9, 1, (Key(3),))), "Colorize", id="not coloured yet"),
+        pytest.param(NodeState("R", ShotState(1, 9, 1), plate=False), "plate", id="no plate"),
+        pytest.param(NodeState("R", ShotState(1, 9, 1), reference=False), "ref", id="no reference"),
+        pytest.param(NodeState("R", ShotState(1, 9, 1)), "Add keyframe", id="no key"),
+        pytest.param(NodeState("R", ShotState(1, 9, 1, (Keyframe(3, used=False),))), "Add keyframe", id="all keys off"),
+        pytest.param(NodeState("R", ShotState(1, 9, 1, (Keyframe(3),))), "Colorize", id="not coloured yet"),
     ],
 )
-def test_where_something_is_missing_the_hint_says_what_to_do_next(node: Node | None, says: str) -> None:
+def test_where_something_is_missing_the_hint_says_what_to_do_next(node: NodeState | None, says: str) -> None:
     assert says in hint_text(node)
 
 
 def test_where_nothing_is_missing_there_is_no_hint() -> None:
-    assert hint_text(Node("R", Shot(1, 9, 1, (Key(3),)), job="a")) == ""
+    assert hint_text(NodeState("R", ShotState(1, 9, 1, (Keyframe(3),)), job="a")) == ""
 
 
 @given(first=st.integers(-999, 9999), count=st.integers(1, 3000), width=st.integers(1, 3000))
@@ -144,17 +144,17 @@ def test_places_outside_of_the_shot_are_held_at_its_ends() -> None:
 
 @given(st.lists(st.floats(0, 400), max_size=12).map(sorted))
 def test_boxes_that_fit_stay_in_order_inside_and_apart(centers: list[float]) -> None:
-    lefts = spread(centers, width=30, gap=3, left=0, right=400)
+    lefts = spread_boxes(centers, width=30, gap=3, left=0, right=400)
     assert all(after - before >= 33 - 1e-6 for before, after in zip(lefts, lefts[1:]))
     assert all(-1e-6 <= left <= 370 + 1e-6 for left in lefts)
 
 
 def test_a_box_with_room_stands_over_its_place() -> None:
-    assert spread([100, 300], width=30, gap=3, left=0, right=400) == [85, 285]
+    assert spread_boxes([100, 300], width=30, gap=3, left=0, right=400) == [85, 285]
 
 
 def test_boxes_that_do_not_fit_overlap_evenly() -> None:
-    assert spread([0, 0, 0], width=50, gap=0, left=0, right=100) == [0, 25, 50]
+    assert spread_boxes([0, 0, 0], width=50, gap=0, left=0, right=100) == [0, 25, 50]
 
 
 @given(first=st.integers(0, 2000), count=st.integers(1, 5000), width=st.integers(100, 2000))
@@ -168,7 +168,7 @@ def test_the_numbers_below_never_touch_and_the_first_frame_has_one(first: int, c
 
 @given(st.lists(st.integers(1, 90), max_size=12), st.integers(1, 300))
 def test_boxes_are_wrapped_in_order_and_only_one_that_is_alone_may_be_too_wide(widths: list[int], room: int) -> None:
-    rows = wrapped(widths, gap=4, room=room)
+    rows = wrap_boxes(widths, gap=4, room=room)
     assert [index for row in rows for index, _ in row] == list(range(len(widths)))
     for row in rows:
         index, left = row[-1]

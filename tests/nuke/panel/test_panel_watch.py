@@ -16,7 +16,7 @@ from small_shot import write_shot
 
 qapp = application()
 
-from refcolorize.host.qt import QtCore, QtGui  # noqa: E402  (skipped above where there is none)
+from refcolorize.host.qt import QtCore, QtGui  # noqa: E402  (skipped above if there is none)
 from refcolorize.panel.view import Snapshot  # noqa: E402
 from refcolorize.panel.watch import CoreLink, Page, Picture  # noqa: E402
 
@@ -37,7 +37,7 @@ class Seen:
         self.timer.start(10)
 
     def take(self) -> None:
-        for news in self._link.news():
+        for news in self._link.updates():
             if isinstance(news, Snapshot):
                 self.snapshots.append(news)
             elif isinstance(news, Picture):
@@ -45,7 +45,7 @@ class Seen:
             elif isinstance(news, Page):
                 self.links.append(news.link)
             else:
-                self.refusals.append(news.words)
+                self.refusals.append(news.message)
 
     def until(self, holds: Callable[[Snapshot], Any]) -> Snapshot:
         """The first snapshot from now on for which it holds."""
@@ -58,7 +58,7 @@ class Seen:
 def link() -> Iterator[CoreLink]:
     link = CoreLink()
     yield link
-    link.rest()
+    link.stop()
 
 
 def all_kept(snapshot: Snapshot) -> bool:
@@ -66,7 +66,7 @@ def all_kept(snapshot: Snapshot) -> bool:
 
 
 def own_state(snapshot: Snapshot) -> str:
-    own = snapshot.own()
+    own = snapshot.own_job()
     return str(own["state"]) if own else ""
 
 
@@ -75,7 +75,7 @@ def test_a_job_is_followed_to_its_end_with_curve_weakest_frames_and_pictures(
 ) -> None:
     seen = Seen(link)
     job = core.submit(write_shot(tmp_path))
-    link.follow(job)
+    link.watch(job)
     done = seen.until(lambda snapshot: own_state(snapshot) == "done")
     assert done.health is not None and done.health["device"] == "cpu"
     assert done.address == core.connection.url
@@ -89,16 +89,16 @@ def test_a_job_is_followed_to_its_end_with_curve_weakest_frames_and_pictures(
 def test_the_news_of_a_job_come_while_it_runs(core: Client, link: CoreLink, tmp_path: Path) -> None:
     seen = Seen(link)
     job = core.submit(write_shot(tmp_path, frames=30))
-    link.follow(job)
+    link.watch(job)
     seen.until(lambda snapshot: own_state(snapshot) == "done")
-    halfway = {own["done"] for snapshot in seen.snapshots if (own := snapshot.own()) and own["state"] == "running"}
+    halfway = {own["done"] for snapshot in seen.snapshots if (own := snapshot.own_job()) and own["state"] == "running"}
     assert len(halfway) >= 2
 
 
 def test_cancel_reaches_the_core_and_is_seen(core: Client, link: CoreLink, tmp_path: Path) -> None:
     seen = Seen(link)
     job = core.submit(write_shot(tmp_path, frames=60))
-    link.follow(job)
+    link.watch(job)
     seen.until(lambda snapshot: own_state(snapshot) == "running")
     link.cancel(job)
     seen.until(lambda snapshot: own_state(snapshot) == "cancelled")
@@ -109,22 +109,22 @@ def test_why_a_job_failed_is_seen(core: Client, link: CoreLink, tmp_path: Path) 
     seen = Seen(link)
     asked = write_shot(tmp_path)
     (tmp_path / "plate.1003.exr").write_bytes(b"no picture")
-    link.follow(core.submit(asked))
-    failed = seen.until(lambda snapshot: own_state(snapshot) == "failed").own()
+    link.watch(core.submit(asked))
+    failed = seen.until(lambda snapshot: own_state(snapshot) == "failed").own_job()
     assert failed is not None and "1003" in failed["error"]
 
 
 @pytest.mark.usefixtures("core")
 def test_a_job_that_the_core_has_forgotten_is_no_error(link: CoreLink) -> None:
     seen = Seen(link)
-    link.follow("0123456789abcdef")
+    link.watch("0123456789abcdef")
     snapshot = seen.until(lambda snapshot: snapshot.health is not None)
-    assert (snapshot.own(), snapshot.frames, snapshot.problem) == (None, None, "")
+    assert (snapshot.own_job(), snapshot.frames, snapshot.problem) == (None, None, "")
 
 
 def test_no_core_is_a_state_and_one_that_comes_and_goes_is_seen(state: Path, link: CoreLink) -> None:
     seen = Seen(link)
-    link.follow("")
+    link.watch("")
     assert seen.until(bool).health is None
     with running_core(state, device="cpu"):
         seen.until(lambda snapshot: snapshot.health is not None)
@@ -136,7 +136,7 @@ def test_no_core_is_a_state_and_one_that_comes_and_goes_is_seen(state: Path, lin
 def test_what_a_foreign_protocol_means_is_said(link: CoreLink, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = Seen(link)
     monkeypatch.setattr("stcolor_core.service.app.PROTOCOL", 99)
-    link.follow("")
+    link.watch("")
     assert "protocol 99" in seen.until(bool).problem
 
 
@@ -159,10 +159,10 @@ def test_the_page_opens_with_a_link_for_one_use(core: Client, link: CoreLink) ->
 @pytest.mark.usefixtures("core")
 def test_at_rest_nothing_is_asked(link: CoreLink) -> None:
     seen = Seen(link)
-    link.follow("")
+    link.watch("")
     seen.until(bool)
     watching = [thread for thread in threading.enumerate() if thread.name == "refcolorize panel watch"]
-    link.rest()
+    link.stop()
     wait_until(lambda: not any(thread.is_alive() for thread in watching))
     before = len(seen.snapshots)
     seen.take()
@@ -173,7 +173,7 @@ def test_at_rest_nothing_is_asked(link: CoreLink) -> None:
 def test_the_warnings_of_a_job_are_those_of_its_last_run(core: Client, link: CoreLink, tmp_path: Path) -> None:
     seen = Seen(link)
     asked = write_shot(tmp_path, plate={"R": 1, "G": 0.8, "B": 0.5})
-    link.follow(core.submit(asked))
+    link.watch(core.submit(asked))
     first = seen.until(lambda snapshot: own_state(snapshot) == "done")
     assert len(first.warnings) == 1 and "luminance" in first.warnings[0]
     core.submit(asked)
@@ -191,7 +191,7 @@ def test_the_core_is_started_and_stopped_as_a_process_of_its_own(
     python.chmod(0o755)
     monkeypatch.setenv("STCOLOR_PYTHON", str(python))
     seen = Seen(link)
-    link.follow("")
+    link.watch("")
     seen.until(bool)
     link.start_core()
     before = len(seen.snapshots)

@@ -10,19 +10,19 @@ from qt_app import application, qt_test, wait_until
 
 qapp = application()
 
-from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above where there is none)
+from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above if there is none)
 from refcolorize.panel.core_box import CoreBox  # noqa: E402
 from refcolorize.panel.panel_face import PanelFace  # noqa: E402
 from refcolorize.panel.queue_list import QueueList  # noqa: E402
 from refcolorize.panel.references_box import ReferencesBox  # noqa: E402
 from refcolorize.panel.timeline import TimeLine  # noqa: E402
 from refcolorize.panel.version_box import VersionBox  # noqa: E402
-from refcolorize.panel.view import Core, Key, Node, Row, Shot, VersionLine  # noqa: E402
+from refcolorize.panel.view import CoreStatus, JobRow, Keyframe, NodeState, ShotState, VersionRow  # noqa: E402
 
 QtTest = qt_test()
 
 LEFT = QtCore.Qt.MouseButton.LeftButton
-SHOT = Shot(1001, 1100, 1033, (Key(1001), Key(1060, used=False), Key(1095)))
+SHOT = ShotState(1001, 1100, 1033, (Keyframe(1001), Keyframe(1060, used=False), Keyframe(1095)))
 
 
 class Heard:
@@ -45,41 +45,41 @@ def line() -> Iterator[TimeLine]:
 
 def test_a_click_goes_to_the_frame_under_it(line: TimeLine) -> None:
     chosen = Heard(line.frame_chosen)
-    QtTest.QTest.mouseClick(line, LEFT, pos=line.place_of(1050))
+    QtTest.QTest.mouseClick(line, LEFT, pos=line.point_of_frame(1050))
     assert chosen.all == [1050]
 
 
 def test_a_click_close_to_a_keyframe_or_a_weak_frame_goes_to_it() -> None:
     line = TimeLine()
     line.resize(420, 200)
-    line.show_shot(Shot(1, 2000, 1, (Key(500),)))
+    line.show_shot(ShotState(1, 2000, 1, (Keyframe(500),)))
     line.show_confidence([(1, 1.0)], [1500])
     chosen = Heard(line.frame_chosen)
     for mark in (500, 1500):
-        QtTest.QTest.mouseClick(line, LEFT, pos=line.place_of(mark) + QtCore.QPoint(3, 0))
+        QtTest.QTest.mouseClick(line, LEFT, pos=line.point_of_frame(mark) + QtCore.QPoint(3, 0))
     assert chosen.all == [500, 1500]
 
 
 def test_a_click_on_a_picture_goes_to_its_keyframe_however_far_it_stands_from_its_place() -> None:
     line = TimeLine()
     line.resize(420, 200)
-    line.show_shot(Shot(1, 100, 50, (Key(1), Key(2), Key(3))))
+    line.show_shot(ShotState(1, 100, 50, (Keyframe(1), Keyframe(2), Keyframe(3))))
     chosen = Heard(line.frame_chosen)
     for key, box in line.thumb_boxes():
-        assert key.frame == 1 or line.place_of(key.frame).x() not in range(box.left(), box.right())
+        assert key.frame == 1 or line.point_of_frame(key.frame).x() not in range(box.left(), box.right())
         QtTest.QTest.mouseClick(line, LEFT, pos=box.center())
     assert chosen.all == [1, 2, 3]
 
 
 def test_dragging_scrubs(line: TimeLine) -> None:
     chosen = Heard(line.frame_chosen)
-    line.frame_chosen.connect(lambda frame: line.show_shot(Shot(1001, 1100, frame)))
-    QtTest.QTest.mousePress(line, LEFT, pos=line.place_of(1040))
+    line.frame_chosen.connect(lambda frame: line.show_shot(ShotState(1001, 1100, frame)))
+    QtTest.QTest.mousePress(line, LEFT, pos=line.point_of_frame(1040))
     for frame in (1041, 1042, 1042):
         drag = QtGui.QMouseEvent(
             QtCore.QEvent.Type.MouseMove,
-            QtCore.QPointF(line.place_of(frame)),
-            QtCore.QPointF(line.mapToGlobal(line.place_of(frame))),
+            QtCore.QPointF(line.point_of_frame(frame)),
+            QtCore.QPointF(line.mapToGlobal(line.point_of_frame(frame))),
             LEFT,
             LEFT,
             QtCore.Qt.KeyboardModifier.NoModifier,
@@ -90,7 +90,7 @@ def test_dragging_scrubs(line: TimeLine) -> None:
 
 def test_a_double_click_adds_a_keyframe_there(line: TimeLine) -> None:
     added = Heard(line.key_added)
-    QtTest.QTest.mouseDClick(line, LEFT, pos=line.place_of(1050))
+    QtTest.QTest.mouseDClick(line, LEFT, pos=line.point_of_frame(1050))
     assert added.all == [1050]
 
 
@@ -105,7 +105,7 @@ def test_the_arrows_go_by_frames_and_by_keyframes(line: TimeLine, key: str, fram
 
 
 def test_the_play_head_does_not_leave_the_shot_by_keyboard(line: TimeLine) -> None:
-    line.show_shot(Shot(1001, 1100, 1100))
+    line.show_shot(ShotState(1001, 1100, 1100))
     chosen = Heard(line.frame_chosen)
     QtTest.QTest.keyClick(line, QtCore.Qt.Key.Key_Right)
     assert chosen.all == []
@@ -116,7 +116,7 @@ def test_keyframes_are_added_removed_and_switched_by_keyboard(line: TimeLine) ->
     for key in (QtCore.Qt.Key.Key_Insert, QtCore.Qt.Key.Key_Delete, QtCore.Qt.Key.Key_Space):
         QtTest.QTest.keyClick(line, key)
     assert [heard.all for heard in said.values()] == [[1033], [], []], "there is no keyframe to remove or switch"
-    line.show_shot(Shot(1001, 1100, 1060, SHOT.keys))
+    line.show_shot(ShotState(1001, 1100, 1060, SHOT.keys))
     for key in (QtCore.Qt.Key.Key_Delete, QtCore.Qt.Key.Key_Space):
         QtTest.QTest.keyClick(line, key)
     assert [heard.all for heard in said.values()] == [[1033], [1060], [1060]]
@@ -125,7 +125,7 @@ def test_keyframes_are_added_removed_and_switched_by_keyboard(line: TimeLine) ->
 def test_a_right_click_on_a_keyframe_offers_to_switch_and_to_remove_it(line: TimeLine) -> None:
     removed, toggled = Heard(line.key_removed), Heard(line.key_toggled)
     for wanted in ("Switch on keyframe 1060", "Remove keyframe 1060"):
-        where = line.place_of(1060)
+        where = line.point_of_frame(1060)
         event = QtGui.QContextMenuEvent(QtGui.QContextMenuEvent.Reason.Mouse, where, line.mapToGlobal(where))
         QtWidgets.QApplication.sendEvent(line, event)
         menu = QtWidgets.QApplication.activePopupWidget()
@@ -137,8 +137,8 @@ def test_a_right_click_on_a_keyframe_offers_to_switch_and_to_remove_it(line: Tim
 
 def test_the_tip_says_frame_and_confidence(line: TimeLine) -> None:
     line.show_confidence([(1050, 0.423)], [])
-    assert line.tip(line.place_of(1050)).startswith("Frame 1050, confidence 0.42\n")
-    assert line.tip(line.place_of(1060)).startswith("Keyframe 1060 (switched off)\n")
+    assert line.tooltip_at(line.point_of_frame(1050)).startswith("Frame 1050, confidence 0.42\n")
+    assert line.tooltip_at(line.point_of_frame(1060)).startswith("Keyframe 1060 (switched off)\n")
 
 
 def test_a_picture_is_painted_where_there_is_one_and_grey_where_there_is_none(line: TimeLine) -> None:
@@ -155,7 +155,7 @@ def test_a_picture_is_painted_where_there_is_one_and_grey_where_there_is_none(li
 def test_the_curve_is_painted_high_where_the_colour_is_sure(line: TimeLine) -> None:
     def height_of_the_line(confidence: float) -> int:
         line.show_confidence([(frame, confidence) for frame in range(1001, 1101)], [])
-        picture, x = line.grab().toImage(), line.place_of(1050).x()
+        picture, x = line.grab().toImage(), line.point_of_frame(1050).x()
         rows = range(line.thumb_boxes()[0][1].bottom() + 20, line.height() - 24)
         return max(rows, key=lambda row: picture.pixelColor(x, row).saturation() * picture.pixelColor(x, row).value())
 
@@ -163,16 +163,16 @@ def test_the_curve_is_painted_high_where_the_colour_is_sure(line: TimeLine) -> N
 
 
 def test_a_shot_of_one_frame_and_a_play_head_outside_are_painted(line: TimeLine) -> None:
-    line.show_shot(Shot(7, 7, 99, (Key(7), Key(3))))
+    line.show_shot(ShotState(7, 7, 99, (Keyframe(7), Keyframe(3))))
     line.show_confidence([(7, 0.5)], [7])
     assert not line.grab().isNull()
-    assert line.tip(QtCore.QPoint(3, 100)).startswith("Keyframe 7")
+    assert line.tooltip_at(QtCore.QPoint(3, 100)).startswith("Keyframe 7")
 
 
 @pytest.fixture
 def references() -> ReferencesBox:
     box = ReferencesBox()
-    box.show_node(Node("R", SHOT, job="a"))
+    box.show_node(NodeState("R", SHOT, job="a"))
     return box
 
 
@@ -180,7 +180,7 @@ def test_the_buttons_speak_of_the_current_frame(references: ReferencesBox) -> No
     added, removed, toggled = Heard(references.key_added), Heard(references.key_removed), Heard(references.key_toggled)
     assert (references.add.text(), references.remove.isEnabled()) == ("Add keyframe at 1033", False)
     references.add.click()
-    references.show_node(Node("R", Shot(1001, 1100, 1060, SHOT.keys), job="a"))
+    references.show_node(NodeState("R", ShotState(1001, 1100, 1060, SHOT.keys), job="a"))
     assert (references.add.isEnabled(), references.toggle.text()) == (False, "Switch on")
     references.toggle.click()
     references.remove.click()
@@ -192,7 +192,7 @@ def test_the_arrows_beside_go_to_the_nearest_keyframe(references: ReferencesBox)
     references.before.click()
     references.after.click()
     assert chosen.all == [1001, 1060]
-    references.show_node(Node("R", Shot(1001, 1100, 1095, SHOT.keys)))
+    references.show_node(NodeState("R", ShotState(1001, 1100, 1095, SHOT.keys)))
     assert not references.after.isEnabled()
 
 
@@ -207,9 +207,9 @@ def test_one_click_on_a_suggestion_asks_for_that_keyframe(references: References
 
 def test_a_job_that_goes_on_stays_the_same_bar_and_one_that_is_gone_leaves() -> None:
     queue = QueueList()
-    queue.show_rows([Row("a", "sh010", "1 of 4", 0.25, live=True), Row("b", "sh020", "Waiting", 0, live=True)])
+    queue.show_rows([JobRow("a", "sh010", "1 of 4", 0.25, live=True), JobRow("b", "sh020", "Waiting", 0, live=True)])
     bar = queue.bar("a")
-    queue.show_rows([Row("b", "sh020", "Starting", 0, live=True), Row("a", "sh010", "3 of 4", 0.75, live=True)])
+    queue.show_rows([JobRow("b", "sh020", "Starting", 0, live=True), JobRow("a", "sh010", "3 of 4", 0.75, live=True)])
     assert queue.bar("a") is bar
     assert (bar.value() / bar.maximum(), bar.text()) == (0.75, "3 of 4")
     queue.show_rows([])
@@ -218,7 +218,7 @@ def test_a_job_that_goes_on_stays_the_same_bar_and_one_that_is_gone_leaves() -> 
 
 def test_cancel_names_its_job_and_is_there_for_live_jobs_only() -> None:
     queue = QueueList()
-    queue.show_rows([Row("a", "sh010", "1 of 4", 0.25, live=True), Row("b", "sh020", "Done", 1, live=False)])
+    queue.show_rows([JobRow("a", "sh010", "1 of 4", 0.25, live=True), JobRow("b", "sh020", "Done", 1, live=False)])
     cancelled = Heard(queue.cancelled)
     queue.cancel_button("a").click()
     assert cancelled.all == ["a"]
@@ -227,21 +227,21 @@ def test_cancel_names_its_job_and_is_there_for_live_jobs_only() -> None:
 
 def test_a_running_core_can_be_stopped_and_a_stopped_one_started() -> None:
     box = CoreBox()
-    said = [Heard(box.started), Heard(box.stopped), Heard(box.page_wanted), Heard(box.log_wanted)]
-    box.show_core(Core(running=False, title="Off", detail=""))
+    said = [Heard(box.started), Heard(box.stopped), Heard(box.page_requested), Heard(box.log_requested)]
+    box.show_core(CoreStatus(running=False, title="Off", detail=""))
     assert (box.start.isHidden(), box.stop.isHidden(), box.page.isEnabled()) == (False, True, False)
     box.start.click()
     box.show_busy("Starting")
     box.start.click()
-    box.show_core(Core(running=True, title="On", detail="CPU"))
+    box.show_core(CoreStatus(running=True, title="On", detail="CPU"))
     assert (box.start.isHidden(), box.stop.isHidden()) == (True, False)
     for button in (box.stop, box.page, box.log):
         button.click()
     assert [len(heard.all) for heard in said] == [1, 1, 1, 1], "a click while the core starts asks for nothing"
 
 
-def versions(used: int) -> list[VersionLine]:
-    return [VersionLine(number, 50, "today 12:00", used=number == used) for number in (3, 2, 1)]
+def versions(used: int) -> list[VersionRow]:
+    return [VersionRow(number, 50, "today 12:00", used=number == used) for number in (3, 2, 1)]
 
 
 def test_swap_goes_back_and_forth_between_the_two_versions_that_were_used_last() -> None:
@@ -294,7 +294,7 @@ def test_use_shows_the_chosen_version() -> None:
 
 def test_a_version_shows_its_keyframes_how_sure_it_is_and_its_comment() -> None:
     box = VersionBox()
-    box.show_versions([VersionLine(1, 50, "", keys=(1001, 1044), confidence=0.914, comment="more red")])
+    box.show_versions([VersionRow(1, 50, "", keys=(1001, 1044), confidence=0.914, comment="more red")])
     item = box.list.topLevelItem(0)
     assert [item.text(column) for column in range(5)] == ["v001", "50", "2", "91 %", "more red"]
     assert item.toolTip(2) == "1001, 1044"
@@ -309,7 +309,7 @@ def test_a_comment_goes_to_the_chosen_version_else_to_the_one_in_use_and_only_wh
         box.comment.setText(text)
         box.comment.editingFinished.emit()
     assert commented.all == [(3, "warm"), (2, "cold")]
-    box.show_versions([VersionLine(3, 50, "", used=True, comment="warm")])
+    box.show_versions([VersionRow(3, 50, "", used=True, comment="warm")])
     assert box.comment.text() == "warm"
 
 
@@ -329,11 +329,13 @@ def font(request: pytest.FixtureRequest) -> Iterator[None]:
 def test_the_panel_fits_its_width_and_everything_in_it_is_reached_by_tab(width: int) -> None:
     face = PanelFace()
     face.resize(width, 700)
-    face.references.show_node(Node("RefColorize12", Shot(10001, 10100, 10060, SHOT.keys), job="a"))
+    face.references.show_node(NodeState("RefColorize12", ShotState(10001, 10100, 10060, SHOT.keys), job="a"))
     face.references.show_confidence([(10001, 0.5)], (10083, 10029, 10071))
-    face.queue.show_rows([Row("a", "a_rather_long_name_of_a_shot_v012", "37 of 100, 1 h 20 min left", 0.4, live=True)])
+    face.queue.show_rows(
+        [JobRow("a", "a_rather_long_name_of_a_shot_v012", "37 of 100, 1 h 20 min left", 0.4, live=True)]
+    )
     face.versions.show_versions(versions(3))
-    face.core.show_core(Core(running=True, title="The core is running at http://127.0.0.1:41234", detail="CPU"))
+    face.core.show_core(CoreStatus(running=True, title="The core is running at http://127.0.0.1:41234", detail="CPU"))
     face.show()
     page = face.findChild(QtWidgets.QScrollArea).widget()
     assert page.width() <= width

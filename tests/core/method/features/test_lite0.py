@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def test_a_missing_key_is_named(state: dict[str, Tensor]) -> None:
 
 @pytest.mark.parametrize("key", ["_blocks.3._se_reduce.weight", "_blocks.16._expand_conv.weight", "head.weight"])
 def test_an_unknown_key_is_named(state: dict[str, Tensor], key: str) -> None:
-    with pytest.raises(ModelError, match=f"unknown {key}"):
+    with pytest.raises(ModelError, match=rf"unknown .*{re.escape(key)}.*Reinstall"):
         load_lite0({**state, key: torch.zeros(1)}, stages=5)
 
 

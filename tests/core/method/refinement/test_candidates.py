@@ -1,4 +1,4 @@
-"""The colour candidates of a frame, and the choice that the fixed rule makes among them."""
+"""Colour candidates of a frame and their weights by the fixed rule."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from refinement_evidence import CARRIED, FREE, SIZE, TRACKED, evidence, flow, neighbour_flow, plane, previous
 
-from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS, collect_candidates, mix_candidates
+from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS, collect_candidates, mix_candidates
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
 def test_flows_come_first_then_tracked_places_then_any(count: int) -> None:
     found = collect_candidates(evidence(flows=tuple(flow(temporal_weight=1 / count) for _ in range(count))))
     assert found.ab.shape == (count + 2, *SIZE, 2)
-    assert found.evidence.shape == (count + 2, len(EVIDENCE), *SIZE)
+    assert found.evidence.shape == (count + 2, len(EVIDENCE_PLANES), *SIZE)
     for colour, expected in zip(found.ab, [CARRIED] * count + [TRACKED, FREE], strict=True):
         np.testing.assert_allclose(colour, plane(expected), atol=1e-4)
     kinds = found.facts[:, :4]
@@ -37,12 +37,12 @@ def test_the_rules_weights_sum_to_one_whatever_is_known() -> None:
         found = collect_candidates(evidence(similarity=random.random(), flows=flows))
         np.testing.assert_allclose(found.prior.sum(0), 1, atol=1e-5)
         assert found.prior.min() >= -1e-6
-        np.testing.assert_array_equal(found.evidence[:, EVIDENCE.index("prior")], found.prior)
+        np.testing.assert_array_equal(found.evidence[:, EVIDENCE_PLANES.index("prior")], found.prior)
 
 
 def test_each_kind_says_what_speaks_for_it() -> None:
     found = collect_candidates(evidence(similarity=0.4, flows=(flow(visibility=0.5, residual=3, temporal_weight=0.7),)))
-    place = {name: index for index, name in enumerate(EVIDENCE)}
+    place = {name: index for index, name in enumerate(EVIDENCE_PLANES)}
     carried, tracked, anywhere = found.evidence[..., 0, 0]
     assert found.facts[0, FACTS.index("closeness")] == pytest.approx(0.7)
     assert found.facts[0, FACTS.index("age")] == pytest.approx(1 - np.exp(-0.5))
@@ -74,7 +74,7 @@ def test_the_frame_before_is_one_candidate_more_that_the_rule_does_not_use() -> 
     np.testing.assert_array_equal(found.ab[-1], plane((9.0, 9.0)))
     np.testing.assert_array_equal(found.prior[-1], 0)
     np.testing.assert_array_equal(found.prior[:-1], without.prior)
-    assert found.evidence[-1, EVIDENCE.index("sight"), 0, 0] == pytest.approx(0.4)
+    assert found.evidence[-1, EVIDENCE_PLANES.index("sight"), 0, 0] == pytest.approx(0.4)
     assert found.facts[-1, FACTS.index("previous")] == 1
     told = [mix_candidates(given, each, each.prior, confidence=each.confidence).state for each in (found, without)]
     np.testing.assert_array_equal(told[0].ab, told[1].ab)

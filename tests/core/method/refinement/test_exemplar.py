@@ -171,7 +171,6 @@ def test_evidence_is_enlarged_from_its_grid_and_flow_is_not_looked_at(refinement
         support,
         nowhere,
         nowhere,
-        nowhere,
         nowhere > 0,
     )
     ones, colour = np.ones((37, 45)), np.full((37, 45, 2), 50.0, np.float32)

@@ -1,4 +1,4 @@
-"""The order of trust of the fixed rule: visible flow, then tracked places, then any place."""
+"""The fixed rule of the standard model: visible flow first, then tracked positions, then positions anywhere."""
 
 from __future__ import annotations
 

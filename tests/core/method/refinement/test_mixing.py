@@ -11,7 +11,7 @@ from refinement_evidence import CARRIED, evidence, flow
 from safetensors.torch import save_file
 
 from stcolor_core.errors import ModelError
-from stcolor_core.method.refinement.candidates import EVIDENCE, FACTS
+from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.method.refinement.learned import WEIGHTS, LearnedRefinement, load_mixing_net
 from stcolor_core.method.refinement.mixing import MixingNet
@@ -28,8 +28,8 @@ def scrambled() -> MixingNet:
 
 def inputs(count: int, height: int = 30, width: int = 44) -> tuple[torch.Tensor, ...]:
     generator = torch.Generator().manual_seed(1)
-    given = torch.rand(1, count, len(EVIDENCE), height, width, generator=generator)
-    given[:, :, EVIDENCE.index("prior")] /= given[:, :, EVIDENCE.index("prior")].sum(1, keepdim=True)
+    given = torch.rand(1, count, len(EVIDENCE_PLANES), height, width, generator=generator)
+    given[:, :, EVIDENCE_PLANES.index("prior")] /= given[:, :, EVIDENCE_PLANES.index("prior")].sum(1, keepdim=True)
     light = 100 * torch.rand(1, height, width, generator=generator)
     ab = 40 * torch.randn(1, count, 2, height, width, generator=generator)
     return light, ab, torch.rand(1, count, len(FACTS), generator=generator), given
@@ -62,7 +62,7 @@ def test_any_number_of_candidates_is_mixed_in_any_order(count: int) -> None:
     order = torch.randperm(count)
     other = network(light, ab[:, order], facts[:, order], given[:, order])
     torch.testing.assert_close(other.weights, mixed.weights[:, order], atol=1e-4, rtol=1e-3)
-    torch.testing.assert_close(other.certain, mixed.certain, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(other.confidence_logit, mixed.confidence_logit, atol=1e-4, rtol=1e-3)
 
 
 @torch.no_grad()

@@ -43,11 +43,11 @@ def as_mask(track: dense.DenseTrack, count: int) -> np.ndarray:
 
 def walk(features: list[torch.Tensor], radius: int, temperature: float) -> dense.DenseTrack:
     """The composed form from the last frame, which is the reference, outwards to the first."""
-    window = dense.neighbourhood(6, 8, radius, device=CPU)
+    window = dense.make_windows(6, 8, radius, device=CPU)
     track = dense.DenseTrack.identity(48, device=CPU)
     for here, there in reversed(list(zip(features, features[1:], strict=False))):
         affinity = dense.window_affinity(here, there, window, temperature=temperature)
-        track = dense.compose(*dense.link(affinity, window, threshold=0.2), track)
+        track = dense.compose(*dense.select_neighbours(affinity, window, threshold=0.2), track)
     return track
 
 
@@ -55,12 +55,12 @@ def walk(features: list[torch.Tensor], radius: int, temperature: float) -> dense
 @pytest.mark.parametrize("temperature", [0.05, 0.1])
 def test_the_exact_form_is_equation_15(count: int, temperature: float) -> None:
     features = moving_features(count)
-    window = dense.neighbourhood(6, 8, 2, device=CPU)
+    window = dense.make_windows(6, 8, 2, device=CPU)
     steps = [
         dense.window_affinity(a, b, window, temperature=temperature)
         for a, b in zip(features, features[1:], strict=False)
     ]
-    track = dense.exact(steps, [window] * len(steps), threshold=0.2, keep_best=False)
+    track = dense.propagate_exactly(steps, [window] * len(steps), threshold=0.2, keep_best=False)
     np.testing.assert_array_equal(as_mask(track, 48), brute_force(features, 6, 8, 2, temperature))
 
 
@@ -82,9 +82,11 @@ def test_candidates_follow_the_motion() -> None:
 
 def test_where_nothing_passes_the_best_neighbour_is_kept_and_support_falls() -> None:
     flat = torch.ones(4, 48) / 2
-    window = dense.neighbourhood(6, 8, 2, device=CPU)
+    window = dense.make_windows(6, 8, 2, device=CPU)
     affinity = dense.window_affinity(flat, flat, window, temperature=0.1)
-    track = dense.compose(*dense.link(affinity, window, threshold=0.2), dense.DenseTrack.identity(48, device=CPU))
+    track = dense.compose(
+        *dense.select_neighbours(affinity, window, threshold=0.2), dense.DenseTrack.identity(48, device=CPU)
+    )
     assert (track.candidates[:, 0] >= 0).all()
     assert track.fallback == 1.0
     np.testing.assert_allclose(track.support.reshape(6, 8)[3, 4], (1 / 25) / 0.2, rtol=1e-5)
@@ -92,7 +94,7 @@ def test_where_nothing_passes_the_best_neighbour_is_kept_and_support_falls() -> 
 
 def test_windows_follow_the_flow_and_stay_on_the_grid() -> None:
     moved = torch.tensor([[2.0, -1.0]]).expand(48, 2)
-    window = dense.neighbourhood(6, 8, 1, centre=moved, device=CPU)
+    window = dense.make_windows(6, 8, 1, displacement=moved, device=CPU)
     at = window.positions[3 * 8 + 4]
     assert sorted(at.tolist()) == sorted(y * 8 + x for y in (1, 2, 3) for x in (5, 6, 7))
     corner = window.positions[7]  # leads out of the picture: held at its border
@@ -102,18 +104,18 @@ def test_windows_follow_the_flow_and_stay_on_the_grid() -> None:
 def test_a_window_narrows_where_its_place_is_sure() -> None:
     reach = torch.full((35,), 0.5)
     reach[17], reach[18] = 2.0, 0.9
-    window = dense.neighbourhood(5, 7, 2, reach=reach, device=CPU).positions
+    window = dense.make_windows(5, 7, 2, radii=reach, device=CPU).positions
     assert (window >= 0).sum(1)[[16, 17, 18]].tolist() == [1, 25, 9]
     assert window[16][window[16] >= 0].tolist() == [16]
 
 
 def test_candidate_lists_are_bounded_best_first_and_hold_each_place_once() -> None:
-    window = dense.neighbourhood(6, 8, 2, device=CPU)
+    window = dense.make_windows(6, 8, 2, device=CPU)
     track = dense.DenseTrack.identity(48, device=CPU)
     features = moving_features(12, noise=1.5)
     for here, there in zip(features, features[1:], strict=False):
         affinity = dense.window_affinity(here, there, window, temperature=0.3)
-        track = dense.compose(*dense.link(affinity, window, threshold=0.05), track, limit=5)
+        track = dense.compose(*dense.select_neighbours(affinity, window, threshold=0.05), track, limit=5)
         assert track.candidates.shape[1] <= 5
     for row, score in zip(track.candidates.tolist(), track.score, strict=True):
         real = [place for place in row if place >= 0]
@@ -126,7 +128,7 @@ def test_a_step_some_positions_at_a_time_is_that_of_all(monkeypatch: pytest.Monk
     track = dense.DenseTrack.identity(48, device=CPU)
     monkeypatch.setattr(dense, "_TARGETS", 7)
     for here, there in reversed(list(zip(features, features[1:], strict=False))):
-        track = dense.advance(here, there, track, grid=(6, 8), radius=2, temperature=0.1, threshold=0.2)
+        track = dense.advance_track(here, there, track, grid=(6, 8), radius=2, temperature=0.1, threshold=0.2)
     whole = walk(features, 2, 0.1)
     assert torch.equal(track.candidates, whole.candidates)
     torch.testing.assert_close(track.score, whole.score)

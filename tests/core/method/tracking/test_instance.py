@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from stcolor_core.method.tracking.instance import (
     Instances,
     InstanceState,
-    advance,
-    allowed,
-    label_of_pixel,
-    match,
-    on_grid,
+    advance_instances,
+    average_on_grid,
+    instance_positions,
+    label_positions,
+    match_instances,
     resample,
     restrict,
 )
@@ -41,7 +41,7 @@ def seen(
 def walk(*frames: Instances, **settings: float) -> list[list[int]]:
     state, found = InstanceState(), []
     for frame in frames:
-        state, ids = advance(state, frame, **settings)  # type: ignore[arg-type]
+        state, ids = advance_instances(state, frame, **settings)  # type: ignore[arg-type]
         found.append(ids.tolist())
     return found
 
@@ -68,7 +68,12 @@ def test_instances_of_wrong_shape_or_range_are_refused(masks, labels, scores, na
 
 def test_a_frame_may_hold_no_instance():
     assert seen().masks.shape == (0, *SIZE)
-    assert match(seen(), seen(box(0, 0))) == match(seen(box(0, 0)), seen()) == match(seen(), seen()) == []
+    assert (
+        match_instances(seen(), seen(box(0, 0)))
+        == match_instances(seen(box(0, 0)), seen())
+        == match_instances(seen(), seen())
+        == []
+    )
 
 
 def greedy_by_the_book(previous: Instances, current: Instances, threshold: float) -> set[tuple[int, int]]:
@@ -102,28 +107,30 @@ def test_matching_agrees_with_greedy_iou_written_out(seed, threshold):
         return seen(*(mask.astype(np.float32) for mask in boxes), labels=random.integers(1, 3, count).tolist())
 
     previous, current = frame(), frame()
-    assert set(match(previous, current, iou_threshold=threshold)) == greedy_by_the_book(previous, current, threshold)
+    assert set(match_instances(previous, current, iou_threshold=threshold)) == greedy_by_the_book(
+        previous, current, threshold
+    )
 
 
 def test_instances_of_different_classes_never_match():
-    assert match(seen(box(0, 0), labels=[1]), seen(box(0, 0), labels=[2])) == []
+    assert match_instances(seen(box(0, 0), labels=[1]), seen(box(0, 0), labels=[2])) == []
 
 
 def test_of_equal_overlaps_the_lower_index_matches():
     twice = seen(box(0, 0), box(0, 0))
-    assert match(twice, twice) == [(0, 0), (1, 1)]
+    assert match_instances(twice, twice) == [(0, 0), (1, 1)]
 
 
 def test_names_decide_where_both_frames_have_them():
     previous = seen(box(0, 0), box(10, 10), names=("car", "man"))
     current = seen(box(0, 0), box(10, 10), names=("man", "dog"))
-    assert match(previous, current) == [(1, 0)]
+    assert match_instances(previous, current) == [(1, 0)]
 
 
 def test_masks_of_another_size_are_refused():
     other = Instances(np.ones((1, 5, 5), np.float32), np.ones(1, np.int64), np.ones(1, np.float32))
     with pytest.raises(ValueError, match="cannot be matched"):
-        match(seen(box(0, 0)), other)
+        match_instances(seen(box(0, 0)), other)
 
 
 def test_ids_follow_moving_instances_whatever_their_order():
@@ -166,15 +173,15 @@ def test_a_name_keeps_its_id_however_long_it_was_away():
 
 
 def test_a_step_leaves_the_state_before_as_it_was():
-    state, _ = advance(InstanceState(), seen(box(0, 0)))
-    again = [advance(state, seen(box(1, 1), box(12, 12)))[1].tolist() for _ in range(3)]
+    state, _ = advance_instances(InstanceState(), seen(box(0, 0)))
+    again = [advance_instances(state, seen(box(1, 1), box(12, 12)))[1].tolist() for _ in range(3)]
     assert again == [[0, 1]] * 3
 
 
 @pytest.mark.parametrize("size", [(24, 32), (23, 30), (12, 16), (5, 3), (1, 1)])
 def test_the_grid_holds_the_average_of_each_cell(size):
     masks = np.random.default_rng(1).random((2, *size), dtype=np.float32)
-    grid = on_grid(masks, size, stride=4)
+    grid = average_on_grid(masks, size, stride=4)
     assert grid.shape == (2, -(-size[0] // 4), -(-size[1] // 4))
     rows, columns = (
         np.minimum(np.arange(4 * cells), length - 1) for cells, length in zip(grid.shape[1:], size, strict=True)
@@ -185,7 +192,7 @@ def test_the_grid_holds_the_average_of_each_cell(size):
 
 
 def test_no_mask_gives_no_grid():
-    assert on_grid(np.empty((0, 24, 32), np.float32), (24, 32), stride=4).shape == (0, 6, 8)
+    assert average_on_grid(np.empty((0, 24, 32), np.float32), (24, 32), stride=4).shape == (0, 6, 8)
 
 
 def test_shrinking_a_mask_keeps_its_area():
@@ -202,13 +209,13 @@ def test_growing_a_mask_stays_within_its_range():
 
 def test_the_largest_mask_at_or_above_the_threshold_owns_a_pixel():
     masks = np.array([[[0.5, 0.9, 0.49, 0.6]], [[0.2, 0.95, 0.3, 0.6]]], np.float32)
-    assert label_of_pixel(masks).tolist() == [0, 1, -1, 0]
-    assert label_of_pixel(masks, threshold=0.7).tolist() == [-1, 1, -1, -1]
-    assert label_of_pixel(masks[:0]).tolist() == [-1, -1, -1, -1]
+    assert label_positions(masks).tolist() == [0, 1, -1, 0]
+    assert label_positions(masks, threshold=0.7).tolist() == [-1, 1, -1, -1]
+    assert label_positions(masks[:0]).tolist() == [-1, -1, -1, -1]
 
 
 def test_a_reference_position_is_allowed_at_the_threshold_and_above():
-    assert allowed(np.array([[[0.5, 0.49], [0.51, 0]]], np.float32)).tolist() == [[True, False, True, False]]
+    assert instance_positions(np.array([[[0.5, 0.49], [0.51, 0]]], np.float32)).tolist() == [[True, False, True, False]]
 
 
 def test_the_restriction_is_equation_13():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -209,7 +210,7 @@ def test_the_largest_instances_are_kept_and_the_log_says_so(tmp_path, caplog):
         matte = read(picture, limit=4)
     assert len(matte.masks) == 4
     assert "2" in matte.names
-    assert "ids.exr holds 62 instances; the 4 largest are used" in caplog.text
+    assert re.search(r"ids\.exr .*62 instances.*4 largest", caplog.text)
 
 
 # Cryptomatte
@@ -293,7 +294,7 @@ def test_a_sidecar_that_leads_astray_is_logged_and_the_ids_stay_good(where, tmp_
         matte = read(picture)
     assert len(matte.masks) == 3
     assert all(int(name, 16) for name in matte.names)
-    assert "a.exr is not usable" in caplog.text
+    assert re.search(r"manifest of .*a\.exr .*ids", caplog.text)
 
 
 # Size, aspect, windows

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from stcolor_core.method.tracking.flow import FlowLink
 from stcolor_core.method.tracking.instance import InstanceRestriction
-from stcolor_core.method.tracking.reacquisition import feature_similarity, matches, reacquire
+from stcolor_core.method.tracking.reacquisition import feature_similarity, match_features, reacquire
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
 
@@ -32,13 +32,13 @@ def shifted(values: torch.Tensor, x: int, y: int) -> torch.Tensor:
 
 def test_a_jump_is_found_whatever_its_length() -> None:
     reference = features()
-    displacement, agreement = matches(shifted(reference, 8, 4), reference, GRID)
+    displacement, agreement = match_features(shifted(reference, 8, 4), reference, GRID)
     np.testing.assert_allclose(displacement[2:10, 2:14], np.broadcast_to((8, 4), (8, 12, 2)), atol=1e-5)
     assert agreement[3:9, 3:13].min() > 0.9
 
 
 def test_what_resembles_nothing_does_not_agree() -> None:
-    _, agreement = matches(features(1), features(2), GRID)
+    _, agreement = match_features(features(1), features(2), GRID)
     assert agreement.mean() < 0.3
 
 

@@ -1,0 +1,166 @@
+"""The events and results of a run, and their delivery to the caller."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Literal
+
+from stcolor_core.errors import Cancelled
+
+__all__ = ["Event", "FrameResult", "Reporter"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One event of a run, for progress bars, logs and clients.
+
+    Attributes:
+        kind: "plan" (the number of frames is known), "input" (a file that is read and its colour space), "look" (a
+            plate frame is being read, for cuts or for tracking), "warning", "frame" (a frame is finished) or "done".
+        message: One line for the artist; "" if the event needs none.
+        frame: The frame that the event is about; None if it is about the whole run.
+        path: The file of a finished frame; None in other events.
+        done: The number of finished frames.
+        total: The number of frames to write.
+        keyframes: The reference frames of the whole shot, in the event "plan" only.
+        kept: Whether a finished frame was on disk already.
+        confidence: As in `FrameResult`.
+        fallback: As in `FrameResult`.
+    """
+
+    kind: Literal["plan", "input", "look", "warning", "frame", "done"]
+    message: str = ""
+    frame: int | None = None
+    path: str | None = None
+    done: int = 0
+    total: int = 0
+    keyframes: tuple[int, ...] = ()
+    kept: bool = False
+    confidence: float | None = None
+    fallback: float | None = None
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """A finished frame.
+
+    Attributes:
+        frame: The frame's number.
+        path: The frame's file.
+        kept: Whether the frame was on disk and stays, because it is valid or somebody's own work. Its confidence is
+            then the one in the file.
+        confidence: Mean over the frame, 0..1; None if a kept file does not hold one.
+        fallback: Share of grid positions, 0..1, whose track was lost and had to be guessed; None for a kept frame.
+    """
+
+    frame: int
+    path: Path
+    kept: bool
+    confidence: float | None
+    fallback: float | None
+
+
+class Reporter:
+    """Counts a run's frames, delivers its events in the caller's thread, and stops the run when it is cancelled.
+
+    Args:
+        report: Called with every event.
+        cancelled: Asked before every frame; True cancels the run.
+
+    Attributes:
+        done: The number of finished frames.
+        total: The number of frames to write.
+    """
+
+    def __init__(self, report: Callable[[Event], None], cancelled: Callable[[], bool]) -> None:
+        self._report, self._cancelled = report, cancelled
+        self._warnings: SimpleQueue[str] = SimpleQueue()
+        self.done = self.total = 0
+
+    def warn(self, message: str) -> None:
+        """Queue a warning, from any thread; it is reported before the next event, in the caller's thread.
+
+        Args:
+            message: One line for the artist.
+        """
+        logger.info(message)
+        self._warnings.put(message)
+
+    def report(self, event: Event) -> None:
+        """Report an event, after the warnings that are queued.
+
+        Args:
+            event: The event.
+        """
+        self.report_warnings()
+        self._report(event)
+
+    def report_warnings(self) -> None:
+        """Report the warnings that are queued."""
+        with suppress(Empty):
+            while True:
+                self._report(Event(kind="warning", message=self._warnings.get_nowait()))
+
+    def report_look(self, frame: int) -> None:
+        """Report that a plate frame is being read.
+
+        Args:
+            frame: The frame's number.
+
+        Raises:
+            Cancelled: If the run is cancelled.
+        """
+        self.raise_if_cancelled()
+        self.report(Event(kind="look", frame=frame, done=self.done, total=self.total))
+
+    def looks(self, frames: Iterable[int]) -> Iterator[int]:
+        """Yield frames, and report each before it is read.
+
+        Args:
+            frames: Frames of the plate.
+        """
+        for frame in frames:
+            self.report_look(frame)
+            yield frame
+
+    def report_frame(self, result: FrameResult) -> FrameResult:
+        """Count a finished frame and report it.
+
+        Args:
+            result: The finished frame.
+
+        Returns:
+            The same frame.
+        """
+        self.done += 1
+        self.report(
+            Event(
+                kind="frame",
+                frame=result.frame,
+                path=str(result.path),
+                done=self.done,
+                total=self.total,
+                kept=result.kept,
+                confidence=result.confidence,
+                fallback=result.fallback,
+            )
+        )
+        return result
+
+    def raise_if_cancelled(self) -> None:
+        """Stop the run if the caller has cancelled it.
+
+        Raises:
+            Cancelled: If it is cancelled.
+        """
+        if self._cancelled():
+            raise Cancelled(
+                f"Cancelled after {self.done} of {self.total} frames. Finished frames are kept; run again to continue."
+            )
