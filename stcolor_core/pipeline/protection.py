@@ -77,8 +77,7 @@ def refuse_results_as_references(shot: Shot, inputs: ShotInputs) -> None:
         if results:
             raise BadRequest(
                 f"Frame {describe_frames(results)} of the references {reference.path} is a result of RefColorize, not "
-                "a 
-                "keyframe. Move the results away, or name each keyframe: --reference FRAME=PATH."
+                "a keyframe. Move the results away, or name each keyframe: --reference FRAME=PATH."
             )
 
 

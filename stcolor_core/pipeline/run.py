@@ -186,8 +186,7 @@ class _Run:
         if changed and not self._force:
             self._reporter.warn(
                 f"Frame {describe_frames(changed)} of {self._output} was changed after it was written, is locked, "
-                "or was 
-                "not written by RefColorize. It is kept as it is. Give --force to write it again."
+                "or was not written by RefColorize. It is kept as it is. Give --force to write it again."
             )
         if not self._force:
             self._reusable = self._existing.find_reusable({frame: digests[frame] for frame in todo})

@@ -63,8 +63,7 @@ def _require_no_stray(plate: Plate, on_disk: Sequence[int], missing: Sequence[ra
     stray = min(on_disk[:index], on_disk[index:], key=len)
     raise PlateError(
         f"Frame {describe_frames(stray)} of {plate.path} lies {widest.stop - widest.start} frames away from the "
-        "others. 
-        "Move it out of the folder, or name the shot's frames with --frames."
+        "others. Move it out of the folder, or name the shot's frames with --frames."
     )
 
 
@@ -105,8 +104,7 @@ def find_references(
             if on_disk - common:
                 warn(
                     f"Frame {describe_frames(on_disk - common)} of the references {reference.path} is not a frame "
-                    "of the 
-                    "plate and is not used. Check the numbering."
+                    "of the plate and is not used. Check the numbering."
                 )
             if repeated := common.intersection(from_sequences):
                 warn(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stcolor_core.errors import BadRequest
 from stcolor_core.farm.job import Job, NukeRender, render_arguments, select_frames, split_evenly, split_tasks
 from stcolor_core.shots.shot import Output, Plate, Shot
-from stcolor_core.shots.spans import pieces, plan
+from stcolor_core.shots.spans import plan, split_span
 
 SHOT = Shot(plate=Plate(path="/p/sh.####.exr"), output=Output(path="/o/sh.####.exr"))
 JOB = Job(name="sh", shot=SHOT, tasks=((1, 2), (3,)), inputs=(Path("/p/sh.0001.exr"),), stcolor="stcolor")
@@ -20,7 +20,7 @@ JOB = Job(name="sh", shot=SHOT, tasks=((1, 2), (3,)), inputs=(Path("/p/sh.0001.e
 
 def tasks_of(frames: range, references: list[int], cuts: list[int] = (), longest: int | None = None) -> list[tuple]:  # type: ignore[assignment]
     spans = plan(frames, references, cuts)
-    return list(split_tasks([piece for span in spans for piece in pieces(span, longest)], frames))
+    return list(split_tasks([piece for span in spans for piece in split_span(span, longest)], frames))
 
 
 @pytest.mark.parametrize(
