@@ -1,4 +1,6 @@
-"""Check that public docstrings are complete: python3 .ci/docstrings.py [FOLDER_OR_FILE ...]
+"""Check that public docstrings are complete.
+
+    python3 .ci/docstrings.py [FOLDER_OR_FILE ...]
 
 Ruff checks the form of Google-style docstrings, but not that a section is there at all. A public function must name its
 parameters under Args, say what it returns (under Returns or Yields, or in a first line that begins with "Return" or
@@ -17,18 +19,25 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("stcolor_core", "nuke_plugin", "install.py")
 _SECTION = re.compile(r"^(Args|Attributes|Returns|Yields|Raises):$", re.MULTILINE)
-_NAMED = re.compile(r"^    \*{0,2}(\w+)(?: \([^)]*\))?(?:, \*{0,2}(\w+))*:", re.MULTILINE)
 _FIELDS = {"dataclass", "NamedTuple", "TypedDict"}
 
 
 def sections(docstring: str) -> dict[str, str]:
-    """Return the text of each section of a docstring by its title; the text before them under ""."""
+    """Return the text of each section of a docstring by its title; the text before the first is under "".
+
+    Args:
+        docstring: A cleaned docstring, as `ast.get_docstring` returns it.
+    """
     parts = _SECTION.split(docstring)
     return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
 
 
-def named(section: str) -> set[str]:
-    """Return the names that a section describes, several before one colon allowed."""
+def described_names(section: str) -> set[str]:
+    """Return the names that a section describes; a line may describe several before its colon.
+
+    Args:
+        section: The text of a section.
+    """
     names = set()
     for line in section.splitlines():
         if re.match(r"^    \*{0,2}\w", line) and ":" in line:
@@ -38,52 +47,71 @@ def named(section: str) -> set[str]:
 
 
 def function_faults(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
-    """Yield what a public function's docstring lacks."""
+    """Yield the faults of a public function's docstring.
+
+    Args:
+        function: The function's node.
+    """
     parts = sections(ast.get_docstring(function) or "")
     arguments = function.args
     everything = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-    parameters = {each.arg for each in everything if each and not each.arg.startswith("_")} - {"self", "cls"}
-    if missing := parameters - named(parts.get("Args", "")):
+    parameters = {argument.arg for argument in everything if argument and not argument.arg.startswith("_")} - {
+        "self",
+        "cls",
+    }
+    if missing := parameters - described_names(parts.get("Args", "")):
         yield f"Args lacks {', '.join(sorted(missing))}"
-    if extra := named(parts.get("Args", "")) - parameters:
+    if extra := described_names(parts.get("Args", "")) - parameters:
         yield f"Args names {', '.join(sorted(extra))}, which it does not take"
     returns = function.returns is not None and ast.unparse(function.returns) not in ("None", "NoReturn")
-    says = re.match(r"(Return|Yield)s?\b", parts[""].strip()) or {"Returns", "Yields"} & parts.keys()
-    if returns and not says:
+    states_result = re.match(r"(Return|Yield)s?\b", parts[""].strip()) or {"Returns", "Yields"} & parts.keys()
+    if returns and not states_result:
         yield "nothing says what it returns"
-    if missing := raised(function) - set(re.findall(r"\w+", parts.get("Raises", ""))):
+    if missing := raised_names(function) - set(re.findall(r"\w+", parts.get("Raises", ""))):
         yield f"Raises lacks {', '.join(sorted(missing))}"
 
 
-def raised(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
-    """Return the exception classes that the body itself raises by name, those of nested functions left out."""
-    found, todo = set(), list(function.body)
+def raised_names(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """Return the exception classes that the body itself raises by name, without those of nested functions.
+
+    Args:
+        function: The function's node.
+    """
+    names, todo = set(), list(function.body)
     while todo:
         node = todo.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
             continue
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
             name = ast.unparse(node.exc.func).rsplit(".", 1)[-1]
-            found |= {name} if re.match(r"[A-Z]", name) else set()
+            names |= {name} if re.match(r"[A-Z]", name) else set()
         todo += ast.iter_child_nodes(node)
-    return found - {"NotImplementedError", "AssertionError", "SystemExit"}
+    return names - {"NotImplementedError", "AssertionError", "SystemExit"}
 
 
 def class_faults(node: ast.ClassDef) -> Iterator[str]:
-    """Yield what the docstring of a public class with fields lacks."""
-    marks = {word for each in [*node.decorator_list, *node.bases] for word in re.findall(r"\w+", ast.unparse(each))}
+    """Yield the faults of the docstring of a public class with fields.
+
+    Args:
+        node: The class's node.
+    """
+    marks = {word for mark in [*node.decorator_list, *node.bases] for word in re.findall(r"\w+", ast.unparse(mark))}
     if not marks & _FIELDS:
         return
     fields = [
-        each.target.id for each in node.body if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+        line.target.id for line in node.body if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name)
     ]
     public = {name for name in fields if not name.startswith("_")}
-    if missing := public - named(sections(ast.get_docstring(node) or "").get("Attributes", "")):
+    if missing := public - described_names(sections(ast.get_docstring(node) or "").get("Attributes", "")):
         yield f"Attributes lacks {', '.join(sorted(missing))}"
 
 
 def faults(path: Path) -> Iterator[str]:
-    """Yield one line for each fault in a file."""
+    """Yield one line for each fault in a file.
+
+    Args:
+        path: A Python file in the project.
+    """
     todo: list[tuple[ast.AST, str]] = [(ast.parse(path.read_text(encoding="utf-8")), "")]
     while todo:
         parent, prefix = todo.pop(0)
@@ -92,22 +120,22 @@ def faults(path: Path) -> Iterator[str]:
                 todo.append((node, prefix))
             if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or node.name.startswith("_"):
                 continue
-            marks = " ".join(ast.unparse(each) for each in node.decorator_list)
+            marks = " ".join(ast.unparse(decorator) for decorator in node.decorator_list)
             if isinstance(node, ast.ClassDef):
                 todo.append((node, f"{prefix}{node.name}."))
-                found = class_faults(node)
+                texts = class_faults(node)
             elif node.name != node.name.lower() or "overload" in marks or "setter" in marks:
-                continue  # Qt's names: an override, which Qt documents
+                continue  # a name in Qt's style is an override, which Qt documents
             else:
-                found = function_faults(node)
-            yield from (f"{path.relative_to(ROOT)}:{node.lineno}: {prefix}{node.name}: {fault}" for fault in found)
+                texts = function_faults(node)
+            yield from (f"{path.relative_to(ROOT)}:{node.lineno}: {prefix}{node.name}: {fault}" for fault in texts)
 
 
 def main(names: list[str]) -> int:
-    """Print the faults of the named folders and files, of all sources without a name.
+    """Print the faults of the named folders and files, or of all sources.
 
     Args:
-        names: Paths, relative to where this is run.
+        names: Paths, relative to the working directory; empty for all sources.
 
     Returns:
         The exit status: 1 if there is a fault.

@@ -1,10 +1,10 @@
-"""Run the tests amid sentinels: files in every place that RefColorize writes to. Fails if one of them is touched.
+"""Run the tests among sentinels: files in every place that RefColorize writes to. Fails if one is touched.
 
-    python3 .ci/sentinels.py                   sets up, then runs the tests as `install.py test` does
-    python3 .ci/sentinels.py COMMAND ...       runs this in the checkout instead
+    python3 .ci/sentinels.py                   runs `install.py setup --dev`, then `install.py test`
+    python3 .ci/sentinels.py COMMAND ...       runs this command in the checkout instead
 
-Home and temporary folder are made for the occasion. The checkout is the real one: folders that it lacks are lent to it,
-and whatever else is there is watched as well. Standard library only.
+The home and the temporary folder are new ones. The checkout is the real one: sentinel folders that it lacks are added
+for the run, and everything else in it is watched too. Standard library only.
 """
 
 from __future__ import annotations
@@ -19,9 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-MARKER = (
-    '{"made_by": "RefColorize install.py"}'  # install.py removes what carries it, so here it must stay away by itself
-)
+MARKER = '{"made_by": "RefColorize install.py"}'  # install.py removes folders that hold this; no test may trigger it
 
 IN_CHECKOUT = {
     "demo/.refcolorize.json": MARKER,
@@ -41,31 +39,40 @@ IN_HOME = {
     },
 }
 IN_TEMPORARY = {
-    "stcolor-sentinel/in-use.lock": "1",  # as a killed run leaves it, for the next one to remove
+    "stcolor-sentinel/in-use.lock": "1",  # as a killed run leaves it; the next run removes it
     "stcolor-sentinel/tracks.1001.pt": "sentinel",
     "refcolorize-sentinel/reference.jpg": "sentinel",
 }
-# Not watched: what pytest, Python, the linters and git keep for themselves. Tests may write in pytest-of-*.
+# Not watched: files of pytest, Python, the linters and git. Tests may write in pytest-of-*.
 NOT_WATCHED = ("__pycache__", ".git", ".venv*", ".*_cache", "*.egg-info", "pytest-of-*")
 NAMES_PLACES = ("STCOLOR_", "XDG_", "NUKE_PATH", "HYPOTHESIS_STORAGE_DIRECTORY", "PYTEST_DEBUG_TEMPROOT")
 ONLY_READ = ("STCOLOR_FOOTAGE", "STCOLOR_GOLDEN")  # real footage and vectors for the tests
 
 
 def snapshot(folder: Path) -> dict[str, str]:
-    """Every watched folder and file under a folder, and what tells whether it was written."""
-    found = {}
+    """Return the watched folders and files under a folder, each with its time of change and hash.
+
+    Args:
+        folder: The folder to look at.
+    """
+    states = {}
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not any(Path(name).match(ours) for ours in NOT_WATCHED)]
         for name in folders:
-            found[str(Path(parent, name))] = "folder"
+            states[str(Path(parent, name))] = "folder"
         for path in (Path(parent, name) for name in files if not any(Path(name).match(ours) for ours in NOT_WATCHED)):
             content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no file"
-            found[str(path)] = f"{path.lstat().st_mtime_ns} {content}"
-    return found
+            states[str(path)] = f"{path.lstat().st_mtime_ns} {content}"
+    return states
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    """One line for each path that is gone, new or written."""
+    """Return one line for each path that was removed, added or changed.
+
+    Args:
+        before: A snapshot.
+        after: A later one of the same folder.
+    """
     return [
         *(f"removed: {path}" for path in sorted(before.keys() - after.keys())),
         *(f"new: {path}" for path in sorted(after.keys() - before.keys())),
@@ -74,12 +81,20 @@ def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
 
 
 def plant(folder: Path, sentinels: dict[str, str]) -> list[Path]:
-    """Write sentinels, except into top folders that are there already; the paths that were made, parents first."""
+    """Write sentinels, except into top-level folders that already exist.
+
+    Args:
+        folder: The folder to write to.
+        sentinels: Texts by relative path.
+
+    Returns:
+        The paths that were made, parents first.
+    """
     made = []
-    there = {path.name for path in folder.iterdir()}
+    existing = {path.name for path in folder.iterdir()}
     for name, text in sentinels.items():
         path = folder / name
-        if Path(name).parts[0] in there:
+        if Path(name).parts[0] in existing:
             continue
         for parent in [*reversed(path.relative_to(folder).parents)][1:]:
             if not (folder / parent).exists():
@@ -92,7 +107,15 @@ def plant(folder: Path, sentinels: dict[str, str]) -> list[Path]:
 
 @contextmanager
 def planted(folder: Path, sentinels: dict[str, str]) -> Iterator[None]:
-    """`plant` for a while. A folder into which something else was put stays."""
+    """Plant sentinels, and remove them at the end. A folder that has other files by then stays.
+
+    Args:
+        folder: The folder to write to.
+        sentinels: Texts by relative path.
+
+    Yields:
+        Nothing.
+    """
     made = plant(folder, sentinels)
     try:
         yield
@@ -105,10 +128,17 @@ def planted(folder: Path, sentinels: dict[str, str]) -> Iterator[None]:
 
 
 def environment(home: Path, temporary: Path) -> dict[str, str]:
-    """This process's, with every place to write to in one of these folders."""
-    kept = {name: value for name, value in os.environ.items() if name in ONLY_READ or not name.startswith(NAMES_PLACES)}
+    """Return this process's environment with every writable place in one of two folders.
+
+    Args:
+        home: The home folder.
+        temporary: The folder for temporary files.
+    """
+    inherited = {
+        name: value for name, value in os.environ.items() if name in ONLY_READ or not name.startswith(NAMES_PLACES)
+    }
     return {
-        **kept,
+        **inherited,
         **dict.fromkeys(("HOME", "USERPROFILE"), str(home)),
         **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)),
         "APPDATA": str(home / "AppData" / "Roaming"),
@@ -117,10 +147,18 @@ def environment(home: Path, temporary: Path) -> dict[str, str]:
 
 
 def main(command: list[str], project: Path = PROJECT) -> int:
-    """Run a command amid sentinels; its exit status, or 1 if it ended well but touched one."""
+    """Run a command among sentinels, and print those that it touched.
+
+    Args:
+        command: The command and its arguments; empty for setup and the tests.
+        project: The checkout.
+
+    Returns:
+        The command's exit status, or 1 if it succeeded but touched a sentinel.
+    """
     if not command:
         install = [sys.executable, str(project / "install.py")]
-        subprocess.run([*install, "setup", "--dev"], check=True)  # with the real home, which may say how pip connects
+        subprocess.run([*install, "setup", "--dev"], check=True)  # with the real home, which may hold pip's settings
         command = [*install, "test"]
     with tempfile.TemporaryDirectory(prefix="sentinels-", ignore_cleanup_errors=True) as folder:
         home, temporary = Path(folder, "home"), Path(folder, "tmp")
@@ -133,7 +171,7 @@ def main(command: list[str], project: Path = PROJECT) -> int:
             before = [snapshot(place) for place in places]
             status = subprocess.run(command, cwd=project, env=environment(home, temporary)).returncode
             after = [snapshot(place) for place in places]
-    touched = [line for was, now in zip(before, after, strict=True) for line in differences(was, now)]
+    touched = [line for old, new in zip(before, after, strict=True) for line in differences(old, new)]
     for line in touched:
         sys.stderr.write(f"sentinels: {line}\n")
     sys.stderr.write(f"sentinels: {len(touched)} touched\n")

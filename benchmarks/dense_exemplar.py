@@ -1,7 +1,8 @@
-"""The exemplar model as its equations stand in the paper: every affinity and every mask is a P x P matrix.
+"""The exemplar model as a dense implementation of the paper's equations (Akimoto et al. 2020).
 
-What `benchmarks/exemplar.py` holds the product against. It shares no tracking and no warping with it; the networks are
-the caller's. One reference, the first frame; sizes are multiples of 16.
+Every affinity and every mask is a P x P matrix, for P grid positions. `benchmarks/exemplar.py` compares the product
+with it. It shares neither tracking nor warping with the product; the caller passes the networks. The only reference is
+the first frame; sizes are multiples of 16.
 """
 
 from __future__ import annotations
@@ -25,14 +26,18 @@ THRESHOLD = 0.2
 def colorize(
     frames: Sequence[Tensor], reference_ab: Tensor, features: Extractor, net: Callable[[Tensor], Tensor]
 ) -> list[Tensor]:
-    """ab (2, H, W) of every frame after the first.
+    """Return ab (2, H, W) of every frame after the first.
 
-    frames: (H, W) L*, 0..100. reference_ab: (2, H, W), of the first. net: eq. 2, of (1, 7, H, W).
+    Args:
+        frames: L* of each frame, shape (H, W), 0..100.
+        reference_ab: a* and b* of the first frame, shape (2, H, W).
+        features: Describes the frames on a grid of stride 4.
+        net: The colour net of eq. 2, applied to (1, 7, H, W).
     """
     grid = frames[0].shape[0] // 4, frames[0].shape[1] // 4
     reference = features.reference(frames[0], reference_ab).flatten(1)
     colors = F.avg_pool2d(reference_ab[None], 4)[0].flatten(1)  # (2, P)
-    described = [tuple(each.flatten(1) for each in features.both(frame)) for frame in frames]
+    described = [tuple(maps.flatten(1) for maps in features.both(frame)) for frame in frames]
     near = window(*grid)
     previous, result = torch.cat([frames[0][None] - 50, reference_ab]), []
     for index in range(1, len(frames)):
@@ -49,21 +54,21 @@ def colorize(
 
 
 def tracked(described: Sequence[tuple[Tensor, ...]], near: Tensor) -> Tensor:
-    """Eqs. 14, 15 and 17: (P, P) bool, where each position of the first frame may have come from on the last."""
+    """Return the tracked mask of eqs. 14, 15 and 17, (P, P) bool: which positions of the first frame each may match."""
     place = torch.eye(len(near))
     for (target, _), (_, neighbour) in zip(described, described[1:], strict=False):
         carried = place @ restricted(target.T @ neighbour, near)
         place = (carried > THRESHOLD).float()
-        place.scatter_(1, carried.argmax(dim=1, keepdim=True), 1.0)  # the best where none passes
+        place.scatter_(1, carried.argmax(dim=1, keepdim=True), 1.0)  # the best position if none passes the threshold
     return place > 0
 
 
 def restricted(correlation: Tensor, allowed: Tensor) -> Tensor:
-    """Eqs. 3, 7 and 16, normalised as in eqs. 6 and 15: (P, P), every row sums to 1."""
+    """Return the restricted affinity (eqs. 3, 7 and 16, normalised as in eqs. 6 and 15): (P, P), rows sum to 1."""
     return torch.softmax((correlation / TEMPERATURE).masked_fill(~allowed, float("-inf")), dim=1)
 
 
 def window(height: int, width: int) -> Tensor:
-    """N^R of eq. 16: (P, P) bool, which positions are near which."""
+    """Return the neighbourhood N^R of eq. 16, (P, P) bool: which positions are near which."""
     y, x = (place.flatten() for place in torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij"))
     return ((y[:, None] - y).abs() <= RADIUS) & ((x[:, None] - x).abs() <= RADIUS)

@@ -1,12 +1,12 @@
-"""The exemplar model against a straightforward dense implementation of the same equations: time, memory, result.
+"""Compare the exemplar model with a dense implementation of the same equations: time, memory and result.
 
     python benchmarks/exemplar.py [--size 384x216 768x432] [--frames 8 1] [--exact]
 
-Both colour a pan from its first frame: the equations alone, with features that need no network and the warp as the
-result; then with the networks, whose weights are drawn by chance, since cost does not depend on them. --exact has the
-product too start eq. 15 anew at every frame. Each row is a process of its own. Memory is given as what the work adds to
-the process that has its networks and has coloured a tiny pan, so that libraries and their threads are there, and as a
-whole. Needs no data; not for Windows, which lacks `resource`.
+Both colour a pan from its first frame. First the equations alone: the features need no network, and the warp is the
+result. Then with the networks, which have random weights, since the cost does not depend on them. With --exact the
+product also restarts eq. 15 at every frame. Each row runs in its own process. Memory is printed twice: what colouring
+adds to a process that has loaded its networks and libraries and coloured a tiny pan, and the whole process. Needs no
+data; not for Windows, which lacks `resource`.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from torch.nn import functional as F
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
 from stcolor_core.method.matching import Keyframe
+from stcolor_core.method.model import Model
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
-from stcolor_core.models.registry import Model
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan
 from stcolor_core.terminal import limit_threads
@@ -45,7 +45,7 @@ TINY = (64, 32)
 
 
 class Patches:
-    """Features without a network: 8 x 8 pixels around each cell, mixed by chance."""
+    """Features without a network: the 8 x 8 pixels around each cell under random weights."""
 
     stride = 4
 
@@ -64,7 +64,7 @@ class Patches:
 
 
 class Straight:
-    """Eq. 2 left out: the warp is the result."""
+    """A refinement without the colour net of eq. 2: the warp is the result."""
 
     recurrent = True
 
@@ -76,7 +76,7 @@ class Straight:
 
 
 class Pan:
-    """Frames that move by a cell of the grid each; the first is the reference."""
+    """A pan by one grid cell a frame; the first frame is the reference."""
 
     stills = ()
 
@@ -102,8 +102,8 @@ class Pan:
 
 def dense(features: Patches | ExemplarFeatures, net: ColorNet | None) -> Callable[[Pan], list[np.ndarray]]:
     def color(pan: Pan) -> list[np.ndarray]:
-        frames = [torch.from_numpy(each) for each in pan.lightnesses]
-        refine = net or (lambda given: given[:, 1:3])
+        frames = [torch.from_numpy(lightness) for lightness in pan.lightnesses]
+        refine = net or (lambda inputs: inputs[:, 1:3])
         result = dense_exemplar.colorize(frames, torch.from_numpy(pan.ab).permute(2, 0, 1), features, refine)
         return [ab.permute(1, 2, 0).numpy() for ab in result]
 
@@ -113,7 +113,7 @@ def dense(features: Patches | ExemplarFeatures, net: ColorNet | None) -> Callabl
 def ours(
     features: Patches | ExemplarFeatures, net: ColorNet | None, *, exact: bool
 ) -> Callable[[Pan], list[np.ndarray]]:
-    """The exemplar model over a clip: ab (H, W, 2) of every frame."""
+    """Return a function that colours a clip with the exemplar model: ab (H, W, 2) of every frame."""
     model = Model(
         name="exemplar",
         features=features,
@@ -136,7 +136,7 @@ def ours(
 
 
 def child(which: str, what: str, pan: Pan, output: Path, *, exact: bool) -> None:
-    """Colour, keep the result and print one JSON object of what it cost."""
+    """Colour the pan, write the result to a file, and print the cost as one JSON object."""
     limit_threads()  # as `stcolor` does
     torch.manual_seed(0)
     features: Patches | ExemplarFeatures = Patches()
@@ -145,7 +145,9 @@ def child(which: str, what: str, pan: Pan, output: Path, *, exact: bool) -> None
         vgg, correspondence, net = (
             kind().eval().requires_grad_(False) for kind in (VGG19, CorrespondenceNet, ColorNet)
         )
-        correspondence.phi.load_state_dict(correspondence.theta.state_dict())  # else nothing would match
+        correspondence.phi.load_state_dict(
+            correspondence.theta.state_dict()
+        )  # with different weights nothing would match
         features = ExemplarFeatures(vgg, correspondence)
     color = dense(features, net) if which == "dense" else ours(features, net, exact=exact)
     color(Pan(*TINY, 2))
@@ -158,7 +160,7 @@ def child(which: str, what: str, pan: Pan, output: Path, *, exact: bool) -> None
 
 
 def compare(what: str, size: str, frames: int, *, exact: bool) -> None:
-    """Run both, each in a process of its own, and print what they cost."""
+    """Run both, each in its own process, and print their cost."""
     rows, results = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for which in ("ours", "dense"):
@@ -184,7 +186,7 @@ def compare(what: str, size: str, frames: int, *, exact: bool) -> None:
 
 
 def main() -> None:
-    """Measure what the command line asks for and print it."""
+    """Run the measurement that the command line names, and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", nargs="+", default=["384x216", "768x432"])
     parser.add_argument("--frames", nargs="+", type=int, default=[8, 1])

@@ -1,10 +1,10 @@
-"""How long a feature takes on a farm: list scheduling of the tasks that the product itself would make.
+"""Estimate how long a feature film takes on a farm, by list scheduling of the tasks that the product makes.
 
     python benchmarks/farm_model.py [--frames 150000] [--shots 1200] [--plot docs/farm_scale.svg]
 
-Shots are drawn by a seeded generator, cut into spans, pieces and tasks by the product's own functions, and every host
-takes the first task that is ready. What a task costs was measured by `farm_workers.py`, which also holds this model
-against workers that really run. Needs no data.
+A seeded generator draws the shots, and the product's own functions cut them into spans, pieces and tasks. Every host
+takes the first task that is ready. The cost of a task was measured by `farm_workers.py`, which also compares this model
+with real workers. Needs no data.
 """
 
 from __future__ import annotations
@@ -30,11 +30,19 @@ LICENCES = 20
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds.
+    """The costs of tasks and frames, in seconds.
 
-    startup: of a task that colours, beside its frames. one_sided, between: of a frame coloured from one reference, from
-    two. passed, back: of one that is tracked only, on the way out and back from the later reference. reference: of one
-    that keeps its own colour. check, verify: of these steps. nuke_startup, nuke_frame: of a render, assumed.
+    Attributes:
+        startup: Of a task that colours, without its frames.
+        one_sided: Of a frame coloured from one reference.
+        between: Of a frame coloured from two references.
+        passed: Of a frame that is only tracked, on the walk from the earlier reference.
+        back: Of a frame that is only tracked, on the walk back from the later reference.
+        reference: Of a frame that keeps its own colour.
+        check: Of the check step.
+        verify: Of the verify step.
+        nuke_startup: Of a Nuke render without its frames; assumed.
+        nuke_frame: Of a frame that Nuke renders; assumed.
     """
 
     startup: float
@@ -55,19 +63,27 @@ MEASURED = Costs(startup=5.4, one_sided=1.6, between=1.7, passed=0.15, back=0.17
 
 @dataclass(frozen=True)
 class Task:
-    """licensed: whether it holds one of the licences while it runs."""
+    """A task of a job.
+
+    Attributes:
+        seconds: How long it runs.
+        licensed: Whether it holds one of the licences while it runs.
+    """
 
     seconds: float
     licensed: bool = False
 
 
 Job = Sequence[Sequence[Task]]
-"""Steps, each of which begins when all tasks of the one before are done."""
+"""Steps; each begins when all tasks of the previous one are done."""
 
 
 def feature(frames: int, shots: int, *, seed: int = 5) -> list[tuple[int, list[int]]]:
-    """Length and keyframes of each shot: lengths spread by a factor of two about their mean, a keyframe every 40
-    frames or so, at least one. The lengths sum up to `frames`."""
+    """Return the length and the keyframes of each shot.
+
+    Lengths vary by a factor of two around their mean and add up to `frames`. There is a keyframe about every 40 frames,
+    and at least one in each shot.
+    """
     random = np.random.default_rng(seed)
     weights = np.clip(random.lognormal(0, 0.65, shots), 0.15, 8)
     ends = np.rint(np.cumsum(weights) / weights.sum() * frames).astype(int)
@@ -84,7 +100,7 @@ def feature(frames: int, shots: int, *, seed: int = 5) -> list[tuple[int, list[i
 def colour_tasks(
     length: int, keyframes: Sequence[int], costs: Costs, max_span: int | None = None, *, run: int | None = None
 ) -> list[Task]:
-    """What colours a shot, cut as the product cuts it: into spans and pieces of them, or into runs of `run` frames."""
+    """Return the tasks that colour a shot, cut by the product: into pieces of spans, or into runs of `run` frames."""
     spans = plan(range(length), keyframes, [])
     whole = range(length)
     cut = (
@@ -96,10 +112,10 @@ def colour_tasks(
     for frames in cut:
         seconds = costs.startup + costs.reference * len(set(frames).intersection(keyframes))
         for span in spans:
-            wanted = set(frames).intersection(span.frames)
-            back, outward = span.walks(wanted)
-            seconds += costs.back * len(back) + costs.passed * (len(outward) - len(wanted))
-            seconds += len(wanted) * (costs.between if span.between else costs.one_sided)
+            chosen = set(frames).intersection(span.frames)
+            back, outward = span.walks(chosen)
+            seconds += costs.back * len(back) + costs.passed * (len(outward) - len(chosen))
+            seconds += len(chosen) * (costs.between if span.between else costs.one_sided)
         tasks.append(Task(seconds))
     return tasks
 
@@ -107,20 +123,20 @@ def colour_tasks(
 def job(
     length: int, keyframes: Sequence[int], costs: Costs, max_span: int | None = None, *, run: int | None = None
 ) -> list[list[Task]]:
-    """The steps of a shot's job: check, colour, verify."""
+    """Return the steps of a shot's job: check, colour, verify."""
     return [[Task(costs.check)], colour_tasks(length, keyframes, costs, max_span, run=run), [Task(costs.verify)]]
 
 
 def render_tasks(length: int, costs: Costs) -> list[Task]:
-    """What renders a shot's Write node."""
+    """Return the tasks that render a shot's Write node."""
     counts = (min(FRAMES_PER_RENDER, length - first) for first in range(0, length, FRAMES_PER_RENDER))
     return [Task(costs.nuke_startup + costs.nuke_frame * count, licensed=True) for count in counts]
 
 
 def simulate(jobs: Sequence[Job], *, hosts: int, licences: float = math.inf) -> float:
-    """The time until all is done where each free host takes the first task, in the jobs' order, that is ready.
+    """Return the time until all jobs are done, if each free host takes the first ready task in the jobs' order.
 
-    A licensed task waits for a licence, and lets what needs none pass.
+    A licensed task waits for a licence; tasks that need none may overtake it.
     """
     ready: dict[bool, list[tuple[int, int, Task]]] = {False: [], True: []}
     left = [0] * len(jobs)
@@ -154,13 +170,13 @@ def simulate(jobs: Sequence[Job], *, hosts: int, licences: float = math.inf) -> 
 
 
 def _next(ready: Mapping[bool, list[tuple[int, int, Task]]], licences: float) -> list[tuple[int, int, Task]] | None:
-    """The queue whose first task comes first; a licensed one only where a licence is free."""
+    """Return the queue with the next task, or None; the licensed queue counts only if a licence is free."""
     open_queues = [queue for licensed, queue in ready.items() if queue and (licences >= 1 or not licensed)]
     return min(open_queues, key=lambda queue: queue[0][:2], default=None)
 
 
 def curves(shots: Sequence[tuple[int, list[int]]], costs: Costs) -> dict[str, list[float]]:
-    """Hours on each number of `HOSTS`."""
+    """Return the hours on each number of `HOSTS`."""
     whole, cut = ([job(*shot, costs, max_span) for shot in shots] for max_span in (None, MAX_SPAN))
     in_runs = [job(*shot, costs, run=FRAMES_PER_TASK) for shot in shots]
     rendered = [[*steps, render_tasks(length, costs)] for steps, (length, _) in zip(whole, shots, strict=True)]
@@ -178,7 +194,7 @@ def curves(shots: Sequence[tuple[int, list[int]]], costs: Costs) -> dict[str, li
 
 
 def long_shot(costs: Costs) -> dict[str, list[float]]:
-    """Minutes on each number of `FEW_HOSTS` for one long shot by itself, whole and in pieces."""
+    """Return the minutes on each number of `FEW_HOSTS` for one long shot alone, whole and in pieces."""
 
     def minutes(max_span: int | None = None, run: int | None = None) -> list[float]:
         steps = job(*LONG_SHOT, costs, max_span, run=run)
@@ -188,14 +204,14 @@ def long_shot(costs: Costs) -> dict[str, list[float]]:
     return {"one piece": minutes(), **cut, f"runs of {FRAMES_PER_TASK} frames": minutes(run=FRAMES_PER_TASK)}
 
 
-def svg(found: Mapping[str, Sequence[float]]) -> str:
-    """Both axes logarithmic: hosts to the right, hours upward."""
-    return "\n".join(_svg(found)) + "\n"
+def svg(lines: Mapping[str, Sequence[float]]) -> str:
+    """Return a plot with logarithmic axes: hosts to the right, hours upward."""
+    return "\n".join(_svg(lines)) + "\n"
 
 
-def _svg(found: Mapping[str, Sequence[float]]) -> Iterator[str]:
+def _svg(lines: Mapping[str, Sequence[float]]) -> Iterator[str]:
     width, height, left, bottom = 640, 400, 60, 350
-    most, least = (f(math.log10(value) for line in found.values() for value in line) for f in (max, min))
+    most, least = (f(math.log10(value) for line in lines.values() for value in line) for f in (max, min))
     low, high = math.floor(least), math.ceil(most)
 
     def x(hosts: float) -> float:
@@ -214,7 +230,7 @@ def _svg(found: Mapping[str, Sequence[float]]) -> Iterator[str]:
         yield f'<text x="{x(hosts):.0f}" y="{bottom + 18}" text-anchor="middle">{hosts}</text>'
     yield f'<text x="{(left + width) / 2:.0f}" y="{height - 8}" text-anchor="middle">hosts</text></g>'
     for row, ((name, line), color) in enumerate(
-        zip(found.items(), ("#1f77b4", "#2ca02c", "#9467bd", "#ff7f0e", "#d62728"), strict=True)
+        zip(lines.items(), ("#1f77b4", "#2ca02c", "#9467bd", "#ff7f0e", "#d62728"), strict=True)
     ):
         path = "L".join(f"{x(hosts):.1f} {y(hours):.1f}" for hosts, hours in zip(HOSTS, line, strict=True))
         yield f'<path d="M{path}" fill="none" stroke="{color}" stroke-width="2"/>'
@@ -225,7 +241,7 @@ def _svg(found: Mapping[str, Sequence[float]]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print the table, and draw it where asked."""
+    """Print the table, and plot it if --plot is given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=150_000)
     parser.add_argument("--shots", type=int, default=1200)
@@ -235,12 +251,12 @@ def main() -> None:
     longest = max(length for length, _ in shots)
     keyframes = sum(len(keys) for _, keys in shots)
     print(f"{options.frames} frames in {len(shots)} shots of up to {longest}, {keyframes} keyframes; hours:")
-    found = curves(shots, MEASURED)
-    _print(HOSTS, found)
+    lines = curves(shots, MEASURED)
+    _print(HOSTS, lines)
     print(f"one shot of {LONG_SHOT[0]} frames between two keyframes; minutes:")
     _print(FEW_HOSTS, long_shot(MEASURED))
     if options.plot is not None:
-        options.plot.write_text(svg(found), encoding="utf-8")
+        options.plot.write_text(svg(lines), encoding="utf-8")
 
 
 def _print(hosts: Sequence[int], lines: Mapping[str, Sequence[float]]) -> None:

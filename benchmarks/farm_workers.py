@@ -1,11 +1,10 @@
-"""What a farm's task costs on this machine, and the farm model held against workers that really run.
+"""Measure the cost of a farm task on this machine, and compare the farm model with real workers.
 
     python benchmarks/farm_workers.py measure [--size 1920x1080] [--frames 24]
     python benchmarks/farm_workers.py compare [--size 384x216] [--frames 60] [--workers 1 2]
 
-A host is one core here: each process is held to one, and computes in one thread. Times are those that the processes
-spent on their core, so that whatever else runs on the machine does not count. Needs no data; not for macOS, which holds
-no process to a core.
+A host is one core here: each process is pinned to one core and computes in one thread. Times are CPU times of the
+processes, so that other programs on the machine do not count. Needs no data; not for macOS, which cannot pin a process.
 """
 
 from __future__ import annotations
@@ -34,19 +33,24 @@ MAX_SPAN = 8
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A process that has ended. seconds: of its core's time. events: what it said, each with the time it had spent."""
+class Finished:
+    """A process that has ended.
+
+    Attributes:
+        seconds: Its CPU time.
+        events: The events it printed, each with the CPU time spent until then.
+    """
 
     seconds: float
     events: list[tuple[float, dict[str, object]]]
 
     def times(self, kind: str) -> list[float]:
-        """When each event of that kind came."""
-        return [at for at, event in self.events if event["kind"] == kind]
+        """Return the CPU time at each event of a kind."""
+        return [spent for spent, event in self.events if event["kind"] == kind]
 
 
-def run(*arguments: str, core: int = 0) -> Heard:
-    """One `stcolor` process on one core."""
+def run(*arguments: str, core: int = 0) -> Finished:
+    """Run one `stcolor` process on one core and wait for it."""
     command = [sys.executable, "-m", "stcolor_core.cli", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     events = []
@@ -59,7 +63,7 @@ def run(*arguments: str, core: int = 0) -> Heard:
         seconds = _spent(own)
     if process.returncode:
         raise SystemExit(f"{' '.join(arguments)} ended with {process.returncode}.")
-    return Heard(seconds, events)
+    return Finished(seconds, events)
 
 
 def _spent(process: psutil.Process) -> float:
@@ -67,8 +71,8 @@ def _spent(process: psutil.Process) -> float:
     return float(times.user + times.system)
 
 
-def written_shot(folder: Path, size: str, frames: int, keyframes: Sequence[int]) -> tuple[Shot, str]:
-    """A shot on disk, and its file."""
+def write_shot(folder: Path, size: str, frames: int, keyframes: Sequence[int]) -> tuple[Shot, str]:
+    """Write a shot to disk; return it with the path of its file."""
     make_shot(folder, *map(int, size.split("x")), frames, keyframes=keyframes)
     shot = Shot(
         plate=Plate(path=str(folder / "plate.####.exr")),
@@ -81,37 +85,37 @@ def written_shot(folder: Path, size: str, frames: int, keyframes: Sequence[int])
 
 
 def measure(size: str, frames: int) -> Costs:
-    """What the tasks of a shot of that size cost, from a few that run."""
+    """Measure the costs of the tasks of a shot of that size, from a few runs."""
     middle = frames // 2
     with tempfile.TemporaryDirectory() as folder:
-        _, file = written_shot(Path(folder), size, frames, (1, middle))
+        _, file = write_shot(Path(folder), size, frames, (1, middle))
 
-        def color(only: str) -> Heard:
+        def color(only: str) -> Finished:
             return run("colorize", "--shot", file, "--only", only, "--json", "--force")
 
         alone = color(f"1,{middle}-{frames}")
         done = alone.times("frame")
-        reference, one_sided = done[1] - done[0], _step(done[2:])
-        passed = _step(color(f"{frames}").times("look")[2:])
+        reference, one_sided = done[1] - done[0], _mean_interval(done[2:])
+        passed = _mean_interval(color(f"{frames}").times("look")[2:])
         both = color(f"2-{middle - 1}")
-        back, between = _step(both.times("look")[2:middle]), _step(both.times("frame"))
+        back, between = _mean_interval(both.times("look")[2:middle]), _mean_interval(both.times("frame"))
         check, verify = (run("farm", what, "--shot", file).seconds for what in ("check", "verify"))
     startup = alone.seconds - 2 * reference - (frames - middle) * one_sided
     return Costs(startup, one_sided, between, passed, back, reference, check, verify)
 
 
-def _step(times: Sequence[float]) -> float:
+def _mean_interval(times: Sequence[float]) -> float:
     return (times[-1] - times[0]) / (len(times) - 1)
 
 
 def work(file: str, tasks: int, workers: int) -> list[float]:
-    """Seconds that each of so many workers spends on the colour of a shot, taking the next task when it is free."""
+    """Colour a shot with several workers; return each worker's CPU seconds. A free worker takes the next task."""
     due: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(tasks):
         due.put(number)
     spent = [0.0] * workers
 
-    def labour(core: int) -> None:
+    def take_tasks(core: int) -> None:
         while True:
             try:
                 number = due.get_nowait()
@@ -119,7 +123,7 @@ def work(file: str, tasks: int, workers: int) -> list[float]:
                 return
             spent[core] += run("farm", "span", "--shot", file, "--span", str(number), core=core).seconds
 
-    threads = [threading.Thread(target=labour, args=(core,)) for core in range(workers)]
+    threads = [threading.Thread(target=take_tasks, args=(core,)) for core in range(workers)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -128,13 +132,13 @@ def work(file: str, tasks: int, workers: int) -> list[float]:
 
 
 def compare(size: str, frames: int, workers: Sequence[int]) -> None:
-    """Print predicted and measured times of a small job."""
+    """Print the predicted and the measured times of a small job."""
     costs = measure(size, 24)
     print(costs)
     keyframes = [1 + frames * part // 3 for part in range(3)]
     for count in workers:
         with tempfile.TemporaryDirectory() as folder:
-            shot, file = written_shot(Path(folder), size, frames, keyframes)
+            shot, file = write_shot(Path(folder), size, frames, keyframes)
             tasks = len(plan_tasks(shot))
             start = time.perf_counter()
             taken = max(work(file, tasks, count))
@@ -148,7 +152,7 @@ def compare(size: str, frames: int, workers: Sequence[int]) -> None:
 
 
 def main() -> None:
-    """Measure or compare, as the command line asks."""
+    """Run the measurement that the command line names, and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("measure", "compare"))
     parser.add_argument("--size")

@@ -1,9 +1,9 @@
-"""Kill `stcolor colorize` at random moments and run it again, until every frame is there: none may be lost or differ.
+"""Kill `stcolor colorize` at random moments and restart it until all frames exist: none may be lost or differ.
 
     python benchmarks/kills.py --kills 200
 
-A shot of two keyframes is coloured once undisturbed, then again and again from nothing, each time killed (SIGKILL, on
-Windows TerminateProcess) at random moments of it. Prints how many frames were compared, and what was left behind.
+A shot with two keyframes is coloured once undisturbed, then many times from scratch, and killed at random moments each
+time (SIGKILL; on Windows TerminateProcess). Prints how many frames were compared, and fails if a claim file is left.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEYS = (1004, 1019)
 
 
 def make_shot(folder: Path) -> None:
-    """A wall in colours that a camera pans over."""
+    """Write a camera pan over a coloured wall."""
     chance = np.random.default_rng(1)
     wall = np.kron(chance.uniform(20, 80, (12, 30)), np.ones((8, 8))).astype(np.float32)
     x = np.arange(wall.shape[1])
@@ -46,12 +46,13 @@ def start(folder: Path, output: str) -> subprocess.Popen[bytes]:
 
 
 def finish(run: subprocess.Popen[bytes]) -> None:
-    _, said = run.communicate()
+    _, errors = run.communicate()
     if run.returncode:
-        raise SystemExit(f"a run after a kill failed: {said.decode(errors='replace')}")
+        raise SystemExit(f"a run after a kill failed: {errors.decode(errors='replace')}")
 
 
 def main() -> None:
+    """Kill and restart runs, compare their frames, and print the counts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
@@ -75,7 +76,7 @@ def main() -> None:
                 run, begun = start(folder, "out"), time.monotonic()
                 try:
                     run.wait(chance.uniform(0.3, 0.95) * took)
-                    took = max(0.5, time.monotonic() - begun)  # it had less to do, or the machine is faster by now
+                    took = max(0.5, time.monotonic() - begun)  # less was left to do, or the machine became faster
                 except subprocess.TimeoutExpired:
                     run.kill()
                     killed += 1
@@ -92,7 +93,7 @@ def main() -> None:
                 compared += 1
             left = [path.name for path in out.glob(".*") if path.suffix == ".claim"]
             assert not left, left
-            sys.stdout.write(f"{killed} kills in {rounds} rounds: {compared} frames as they must be\n")
+            sys.stdout.write(f"{killed} kills in {rounds} rounds: {compared} frames are identical\n")
             sys.stdout.flush()
     sys.stdout.write(f"seed {options.seed}: {killed} kills, {compared} frames compared, none lost, none different\n")
 

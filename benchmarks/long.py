@@ -1,11 +1,11 @@
-"""Memory and cost along one long shot, EXR to EXR: neither may grow.
+"""Measure memory and cost along one long shot, EXR to EXR: neither may grow.
 
     python benchmarks/long.py [--frames 5000] [--size 96x54] [--working-height 64]
 
-Colours a pan over a textured wall whose keyframes are its first frame and the one in the middle, so that the first half
-is tracked from both sides and the second walked away from one. Prints, every tenth of the way, the CPU seconds a frame
-and the resident memory since the line before. The first line holds what comes before the first frame too: the plan, the
-look for cuts, and tracking back. Needs no data.
+Colours a pan over a textured wall. Its keyframes are the first frame and the middle one, so that the first half lies
+between two keyframes and the second half after one. After every tenth of the shot, prints the CPU seconds a frame since
+the last line, and the resident memory. The first line includes the work before the first frame: planning, cut detection
+and tracking back. Needs no data.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from speed import make_shot
 
 
 def main() -> None:
-    """Colour the shot and print what it costs on the way."""
+    """Colour the shot and print its cost along the way."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=5000)
     parser.add_argument("--size", default="96x54")
@@ -34,14 +34,14 @@ def main() -> None:
 
 
 def measure(folder: Path, frames: int, keyframes: tuple[int, ...], working_height: int) -> None:
-    """Colour the shot in `folder`, and print a line every tenth of it."""
+    """Colour the shot in `folder`, and print a line after every tenth of it."""
     from stcolor_core.pipeline import run
     from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
     from stcolor_core.terminal import limit_threads
 
     process, most = psutil.Process(), 0.0
 
-    def look(_: run.Event) -> None:
+    def record_memory(_: run.Event) -> None:
         nonlocal most
         most = max(most, process.memory_info().rss / 2**20)
 
@@ -53,7 +53,7 @@ def measure(folder: Path, frames: int, keyframes: tuple[int, ...], working_heigh
     )
     limit_threads()
     tenth, since = frames // 10, time.process_time()
-    for done, _ in enumerate(run.colorize(shot, report=look), start=1):
+    for done, _ in enumerate(run.colorize(shot, report=record_memory), start=1):
         if done % tenth == 0:
             now = time.process_time()
             resident = process.memory_info().rss / 2**20

@@ -1,13 +1,13 @@
-"""Where the standard model loses: which part of the squared error has which cause, with the truth in hand.
+"""Divide the squared error of the standard model by cause, with the true colours known.
 
     PYTHONPATH=. python benchmarks/losses.py --dataset DIR [--every 3]
 
-The tenth frame is the reference, 30 frames a sequence, as in `stcolor evaluate --protocol tenth`. A pixel is
-  right       within 16 of 255 levels of the truth;
-  choice      wrong, while one of its candidates is right: the refinement chose the wrong one;
-  fast        wrong with every candidate, in sight, and farther than a twentieth of the height from its place there;
-  in sight    wrong with every candidate, in sight, and near its place there: its light or its look has changed;
-  hidden      wrong with every candidate, and out of sight on the way: occluded, or new.
+The tenth frame is the reference, with 30 frames a sequence, as in `stcolor evaluate --protocol tenth`. A pixel is
+  right       if it is within 16 of 255 levels of the truth;
+  choice      if it is wrong, but one of its candidates is right: the refinement chose the wrong one;
+  fast        if all candidates are wrong, it is visible, and it has moved by more than a twentieth of the height;
+  in sight    if all candidates are wrong, it is visible, and it has moved less: its light or its look has changed;
+  hidden      if all candidates are wrong, and it was not visible all the way: occluded, or new.
 Prints each cause's share of the pixels and of the squared error in percent, the PSNR in dB, and the PSNR of the best
 candidate of every pixel.
 """
@@ -38,8 +38,8 @@ FAST = 1 / 20  # of the height
 IN_SIGHT = 0.5
 
 
-class Listening:
-    """The model's own refinement, which remembers what it was given last."""
+class Recorder:
+    """The model's own refinement, which stores its last inputs."""
 
     recurrent = False
 
@@ -47,22 +47,22 @@ class Listening:
         self._own = own
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
-        self.seen = evidence, previous
+        self.last_inputs = evidence, previous
         return self._own.refine(evidence, previous)
 
 
 def losses(clip: Clip, *, every: int) -> np.ndarray:
-    """(frames, 12): share of pixels by cause, share of squared error by cause, PSNR, PSNR of the best candidates."""
+    """Return (frames, 12): shares of pixels and of squared error by cause, PSNR, PSNR of the best candidates."""
     model = registry.build("standard", device="cpu")
-    listening = Listening(model.refinement)
-    model = registry.build("standard", device="cpu", refinement=listening)
+    recorder = Recorder(model.refinement)
+    model = registry.build("standard", device="cpu", refinement=recorder)
     propagator = Propagator(model, Method(tracking="dense"), device=torch.device("cpu"))
     rows = []
     for span in plan(range(len(clip.rgb)), [REFERENCE], []):
         with Scratch() as scratch:
-            wanted = [frame for frame in span.frames if frame % every == 0]
-            for colored in propagator.color(span, clip, scratch, wanted=wanted):
-                rows.append(_row(clip, colored.frame, colored.ab, colored.displacement, *listening.seen))
+            chosen = [frame for frame in span.frames if frame % every == 0]
+            for colored in propagator.color(span, clip, scratch, wanted=chosen):
+                rows.append(_row(clip, colored.frame, colored.ab, colored.displacement, *recorder.last_inputs))
     return np.array(rows)
 
 
@@ -77,7 +77,9 @@ def _row(
     assert displacement is not None
     lightness, truth = clip.lightnesses[frame], clip.rgb[frame]
     own = _error(lightness, ab, truth)
-    best = np.minimum.reduce([_error(lightness, each, truth) for each in collect_candidates(evidence, previous).ab])
+    best = np.minimum.reduce(
+        [_error(lightness, candidate, truth) for candidate in collect_candidates(evidence, previous).ab]
+    )
     wrong, lost = own > WITHIN**2, best > WITHIN**2
     seen = evidence.flows[0].visibility > IN_SIGHT
     far = np.linalg.norm(displacement, axis=-1) > FAST * len(lightness)
@@ -88,7 +90,7 @@ def _row(
 
 
 def _error(lightness: np.ndarray, ab: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """(H, W) squared distance in RGB, 0..1."""
+    """Return the squared distance in RGB of 0..1, shape (H, W)."""
     picture = srgb_encode(np.clip(lab_to_linear(np.dstack([lightness, ab])), 0, 1))
     return np.asarray(np.square(picture - truth).sum(-1))
 
@@ -98,10 +100,10 @@ def _psnr(error: np.ndarray) -> float:
 
 
 def main() -> None:
-    """Measure what the command line asks for and print it as a Markdown table."""
+    """Run the measurement, and print a Markdown table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dataset", type=Path, required=True, help="a DAVIS-like folder")
-    parser.add_argument("--every", type=int, default=3, help="only frames this far apart")
+    parser.add_argument("--every", type=int, default=3, help="take every n-th frame")
     options = parser.parse_args()
     columns = [*(f"{cause}, pixels %" for cause in CAUSES), *(f"{cause}, error %" for cause in CAUSES), "dB", "best dB"]
     print(f"| sequence | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")

@@ -1,10 +1,11 @@
-"""What a plate's overscan becomes where the keyframe has none: its border held, or as colour that is not known.
+"""Measure the colour of a plate's overscan if the keyframe has none: border held, or colour marked unknown.
 
     python benchmarks/overscan.py --dataset DIR [--clips NAME ...]
 
-A border of a twelfth on each side of davis clips counts as overscan (384 x 216, 16 frames, the fifth as keyframe). PSNR
-in dB in the overscan and inside the format, what the confidence says of the overscan, and how much of it is within 16
-levels; for a keyframe with its border held, one that says where it knows its colour, and one that covers all.
+A border of a twelfth on each side of davis clips counts as overscan (384 x 216, 16 frames, the fifth is the keyframe).
+Prints PSNR in dB in the overscan and inside the format, the mean confidence of the overscan, and the share of it within
+16 of 255 levels. The keyframe is one of three kinds: "held" repeats its border, "known" marks the overscan as unknown,
+and "whole" covers the overscan too.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ Kind = Literal["held", "known", "whole"]
 
 @dataclass(frozen=True)
 class Overscanned:
-    """A clip whose keyframes end at the format."""
+    """A clip whose keyframes end at the format, unless `kind` is "whole"."""
 
     clip: Clip
     kind: Kind
@@ -56,21 +57,21 @@ class Overscanned:
         return Keyframe(self.lightness(frame), ab, None, self.inside if self.kind == "known" else None)
 
 
-def measured(clip: Clip, kind: Kind, model: Model) -> tuple[float, float, float, float]:
-    """PSNR in the overscan and inside, mean confidence of the overscan, share of it that is right."""
+def measure(clip: Clip, kind: Kind, model: Model) -> tuple[float, float, float, float]:
+    """Return PSNR in the overscan and inside, mean confidence of the overscan, and the share of it that is right."""
     inside = np.zeros(clip.ab[0].shape[:2], bool)
     inside[BORDER[0] : -BORDER[0], BORDER[1] : -BORDER[1]] = True
     footage = Overscanned(clip, kind, inside)
     propagator = Propagator(model, Method(tracking="dense"), device=torch.device("cpu"))
-    found: list[tuple[float, float, float, float]] = []
+    scores: list[tuple[float, float, float, float]] = []
     for span in plan(range(FRAMES), [KEY], []):
         with Scratch() as scratch:
-            found += [judged(each, clip, inside) for each in propagator.color(span, footage, scratch)]
-    outside, within, confidence, right = np.mean(found, axis=0)
+            scores += [score(colored, clip, inside) for colored in propagator.color(span, footage, scratch)]
+    outside, within, confidence, right = np.mean(scores, axis=0)
     return float(outside), float(within), float(confidence), float(right)
 
 
-def judged(colored: ColoredFrame, clip: Clip, inside: np.ndarray) -> tuple[float, float, float, float]:
+def score(colored: ColoredFrame, clip: Clip, inside: np.ndarray) -> tuple[float, float, float, float]:
     lab = np.dstack([clip.lightnesses[colored.frame], colored.ab])
     error = np.clip(srgb_encode(lab_to_linear(lab)), 0, 1) - clip.rgb[colored.frame]
     outside, within = (10 * np.log10(1 / np.mean(error[part] ** 2)) for part in (~inside, inside))
@@ -79,6 +80,7 @@ def judged(colored: ColoredFrame, clip: Clip, inside: np.ndarray) -> tuple[float
 
 
 def main() -> None:
+    """Run the measurement, and print a line for each clip and kind."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--clips", nargs="*")
@@ -89,8 +91,10 @@ def main() -> None:
             continue
         clip = Clip.load(sequence, FRAMES)
         for kind in ("held", "known", "whole"):
-            figures = measured(clip, kind, model)  # type: ignore[arg-type]
-            text = "overscan {:.2f} dB, format {:.2f} dB, confidence there {:.2f}, right {:.2f}".format(*figures)
+            figures = measure(clip, kind, model)  # type: ignore[arg-type]
+            text = "overscan {:.2f} dB, format {:.2f} dB, confidence of the overscan {:.2f}, right {:.2f}".format(
+                *figures
+            )
             sys.stdout.write(f"{sequence.name:16}{kind:7}{text}\n")
             sys.stdout.flush()
 

@@ -1,10 +1,11 @@
-"""Memory of one core that colours shot after shot: what a shot needed must be free when it is over.
+"""Measure the memory of one core that colours shot after shot: each shot must free what it used.
 
     python benchmarks/service_memory.py [--small 200] [--large 5] [--frames 3]
 
-Starts one `stcolor serve` and has it colour small shots (96 x 54) and shots of 4096 x 2160, a few frames each, every
-one a job of its own. Prints the resident memory of that process after the first shot of each size, on the way, and at
-the end, each over that after the first of each. More than 1.10 is a leak. Needs no data, and 2 GB of temporary disk.
+Starts one `stcolor serve`, which colours small shots (96 x 54) and shots of 4096 x 2160, a few frames each, one job for
+each shot. Prints the resident memory of that process after the first shot of each size, along the way, and at the end,
+each divided by the memory after the first two shots. More than 1.10 is a leak. Needs no data, but 2 GB of temporary
+disk.
 """
 
 from __future__ import annotations
@@ -41,20 +42,20 @@ class Core:
     connection: Connection
 
     def color(self, shot: Shot) -> None:
-        """Have the shot coloured and wait for its end."""
-        job = self._ask("/v1/jobs", json.loads(shot.to_json()))
-        seen = 0
+        """Submit the shot and wait until it is done."""
+        job = self._request("/v1/jobs", json.loads(shot.to_json()))
+        after = 0
         while job["state"] in ("queued", "running"):
-            answer = self._ask(f"/v1/jobs/{job['id']}/events?after={seen}&wait=20")
-            job, seen = answer["job"], max([seen, *(event["number"] for event in answer["events"])])
+            answer = self._request(f"/v1/jobs/{job['id']}/events?after={after}&wait=20")
+            job, after = answer["job"], max([after, *(event["number"] for event in answer["events"])])
         if job["state"] != "done":
             raise SystemExit(f"{shot.output.path}: {job['error']}")
 
     def resident(self) -> float:
-        """MiB."""
+        """Return the resident memory in MiB."""
         return float(psutil.Process(self.connection.pid).memory_info().rss / 2**20)
 
-    def _ask(self, path: str, body: Any = None) -> Any:
+    def _request(self, path: str, body: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {self.connection.token}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.connection.url + path, data, headers)
@@ -64,7 +65,7 @@ class Core:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Core]:
-    """A core of its own, in a process of its own."""
+    """Yield a running core with its own state folder, and stop it at the end."""
     folder.mkdir()
     command = [sys.executable, "-m", "stcolor_core.cli", "serve", "--device", "cpu"]
     environment = {**os.environ, "STCOLOR_STATE_DIR": str(folder)}
@@ -82,7 +83,7 @@ def running(folder: Path) -> Iterator[Core]:
 
 
 def shots(folder: Path, size: tuple[int, int], frames: int, count: int) -> list[Shot]:
-    """That many jobs over the same plate, each with an output of its own."""
+    """Return `count` shots of one plate, each with its own output."""
     folder.mkdir()
     make_shot(folder, *size, frames, keyframes=(1,))
     return [
@@ -97,7 +98,7 @@ def shots(folder: Path, size: tuple[int, int], frames: int, count: int) -> list[
 
 
 def main() -> None:
-    """Colour the shots, the first of each size before the others, and print what the core holds."""
+    """Colour the shots, the first of each size before the others, and print the memory of the core."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", type=int, default=200)
     parser.add_argument("--large", type=int, default=5)
@@ -110,7 +111,7 @@ def main() -> None:
         for what, first in (("small", small[:1]), ("4K", large[:1])):
             for shot in first:
                 core.color(shot)
-                print(f"{core.resident():8.0f} MiB after the first {what} one", flush=True)
+                print(f"{core.resident():8.0f} MiB after the first {what} shot", flush=True)
         baseline = core.resident()
         rest = [*small[1:], *large[1:]]
         shown = {len(rest) * part // _LINES for part in range(1, _LINES + 1)} | set(range(len(small), len(rest) + 1))

@@ -1,9 +1,9 @@
-"""Seconds that a run takes where each open of a picture takes 0.4 s, as on a far network disk; Linux with a C compiler.
+"""Measure a run when opening a picture takes 0.4 s, as on a far network disk; Linux with a C compiler.
 
     python benchmarks/slow_disk.py [--seconds 0.4]
 
-Colours a small shot of 28 frames and two keyframes on a fast disk, on a slow one, and again on the slow one with
-nothing to do. The disk is made slow by a library that is loaded before others and sleeps in `open`.
+Colours a small shot with two keyframes on a fast disk, on a slow one, and on the slow one again when all frames exist.
+A preloaded library that sleeps in `open` makes the disk slow.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ FOPEN(fopen) FOPEN(fopen64)
 
 
 def make_shim(folder: Path, seconds: float) -> Path:
-    """Compile the library."""
+    """Compile the library and return its path."""
     (folder / "slow.c").write_text(SHIM.replace("MICROSECONDS", str(round(seconds * 1e6))))
     library = folder / "slow.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(folder / "slow.c"), "-ldl"], check=True)
     return library
 
 
-def took(folder: Path, output: str, library: Path | None) -> float:
-    """Colour the shot; wall seconds."""
+def measure(folder: Path, output: str, library: Path | None) -> float:
+    """Colour the shot and return the wall time in seconds."""
     environment = {**os.environ, "STCOLOR_CACHE_DIR": str(folder / f"cache-{output}")}
     if library is not None:
         environment["LD_PRELOAD"] = str(library)
@@ -62,6 +62,7 @@ def took(folder: Path, output: str, library: Path | None) -> float:
 
 
 def main() -> None:
+    """Run the measurement, and print a line for each disk."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=0.4)
     options = parser.parse_args()
@@ -78,7 +79,7 @@ def main() -> None:
             ("slow disk, first run", "slow", library),
             ("slow disk, nothing to do", "slow", library),
         ):
-            sys.stdout.write(f"{what:28}{took(folder, output, slow):8.1f} s\n")
+            sys.stdout.write(f"{what:28}{measure(folder, output, slow):8.1f} s\n")
             sys.stdout.flush()
 
 

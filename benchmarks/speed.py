@@ -1,13 +1,13 @@
-"""Seconds a frame and where they go, EXR to EXR; peak memory; whether either grows with the length of a shot.
+"""Measure seconds a frame by stage, EXR to EXR, peak memory, and whether either grows with a shot's length.
 
     python benchmarks/speed.py speed  [--size 384x216 1920x1080] [--frames 12] [--keys 1] [--model standard]
     python benchmarks/speed.py memory [--size 384x216] [--lengths 60 240]
     python benchmarks/speed.py large  [--size 4096x2160] [--frames 3]
 
-The shot is a pan over a textured wall, from one reference at its first frame, with --keys 2 another at its last. The
-clock starts when the models are loaded and the cuts are found. Stages are seconds of one core, one after another; what
-OpenEXR's own threads do for the writing is not in them. Every row is a process of its own; wall times of one run
-compare with one another only, machines being shared. Needs no data; not for Windows, which lacks `resource`.
+The shot is a pan over a textured wall with a reference at its first frame, and with --keys 2 another at its last. The
+clock starts when the models are loaded and the cuts are detected. Stages are seconds of one core, run one after
+another, without the work of OpenEXR's own threads. Every row runs in its own process. Machines are shared, so compare
+wall times of one run only. Needs no data; not for Windows, which lacks `resource`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ STAGES = {
 
 
 class InTurn:
-    """An executor that does the work at once, so that a profile of one thread sees all of it."""
+    """An executor that runs each call at once, so that a profile of one thread covers all work."""
 
     def __init__(self, max_workers: int) -> None:
         pass
@@ -58,18 +58,18 @@ class InTurn:
         pass
 
     def submit(self, function: Callable[..., object], *arguments: object) -> Future[object]:
-        """The finished future of a call."""
+        """Call the function and return a finished future."""
         future: Future[object] = Future()
         future.set_result(function(*arguments))
         return future
 
     def map(self, function: Callable[..., object], items: Iterable[object]) -> Iterable[object]:
-        """The results, one after another."""
+        """Yield the results one after another."""
         return map(function, items)
 
 
 def make_shot(folder: Path, width: int, height: int, frames: int, *, keyframes: Sequence[int] = (1,)) -> None:
-    """A pan of 2 px a frame, at most 120 px to and fro, so that long shots need no wide wall."""
+    """Write a pan of 2 px a frame that reverses every 120 px, so that a long shot needs no wide wall."""
     from stcolor_core.images import frame_files
 
     random = np.random.RandomState(0)
@@ -88,7 +88,7 @@ def make_shot(folder: Path, width: int, height: int, frames: int, *, keyframes: 
 
 
 def child(folder: Path, model: str, *, profile: bool) -> None:
-    """Colour the shot in `folder` and print one JSON object of what it cost."""
+    """Colour the shot in `folder` and print the cost as one JSON object."""
     from stcolor_core.files import prefetch
     from stcolor_core.method import warping
     from stcolor_core.pipeline import run
@@ -102,13 +102,13 @@ def child(folder: Path, model: str, *, profile: bool) -> None:
         method=Method(model=model),
     )
     limit_threads()
-    profiler = cProfile.Profile(time.thread_time)  # what other programs take from the machine does not count
+    profiler = cProfile.Profile(time.thread_time)  # the time of other programs does not count
     if profile:
         for module in (prefetch, run, warping):
             module.ThreadPoolExecutor = InTurn  # type: ignore[attr-defined]
     frames = run.colorize(shot, force=True)
     for _ in folder.glob("ref.*.exr"):
-        next(frames)  # the references: loading, planning and the scan for cuts are over
+        next(frames)  # the references; after them, loading, planning and cut detection are done
     start, busy = time.perf_counter(), time.process_time()
     if profile:
         profiler.enable()
@@ -128,7 +128,7 @@ def child(folder: Path, model: str, *, profile: bool) -> None:
 
 
 def measure(size: str, frames: int, model: str, keys: int, *, profile: bool) -> dict[str, object]:
-    """One row, in a process of its own."""
+    """Measure one row in its own process."""
     width, height = map(int, size.split("x"))
     with tempfile.TemporaryDirectory() as folder:
         make_shot(Path(folder), width, height, frames, keyframes=(1, frames)[:keys])
@@ -139,7 +139,7 @@ def measure(size: str, frames: int, model: str, keys: int, *, profile: bool) -> 
 
 
 def main() -> None:
-    """Measure what the command line asks for and print it."""
+    """Run the measurement that the command line names, and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("speed", "memory", "large", "child"))
     parser.add_argument("--size", nargs="+")

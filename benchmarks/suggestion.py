@@ -1,10 +1,10 @@
-"""Whether the keyframe that `stcolor suggest` names helps more than one in the middle.
+"""Compare the keyframe that `stcolor suggest` names with one in the middle of the shot.
 
     PYTHONPATH=. python benchmarks/suggestion.py --dataset DIR [--frames 50]
 
-Each sequence is coloured from its first frame; then once more with the suggested frame as second keyframe, and with the
-middle one. Prints PSNR in dB over the frames that are a keyframe in none of them, the gain that was expected (share of
-pixels put right) and the one that came.
+Each sequence is coloured from its first frame alone, then with the suggested frame as a second keyframe, and with the
+middle frame as one. Prints PSNR in dB over the frames that are a keyframe in none of the three, the expected gain
+(share of pixels corrected) and the actual one.
 """
 
 from __future__ import annotations
@@ -27,44 +27,44 @@ CPU = torch.device("cpu")
 
 
 def colored(clip: Clip, keys: Sequence[int]) -> tuple[dict[int, np.ndarray], dict[int, float]]:
-    """sRGB pictures and mean confidence of every frame; keyframes are the truth."""
-    pictures, sure = {key: clip.rgb[key] for key in keys}, dict.fromkeys(keys, 1.0)
+    """Return the sRGB picture and the mean confidence of every frame; a keyframe is its true picture."""
+    pictures, confidences = {key: clip.rgb[key] for key in keys}, dict.fromkeys(keys, 1.0)
     for frame, ab, confidence in color_clip(clip, keys, "standard", device=CPU):
         pictures[frame] = srgb_encode(np.clip(lab_to_linear(np.dstack([clip.lightnesses[frame], ab])), 0, 1))
-        sure[frame] = float(np.mean(confidence))
-    return pictures, sure
+        confidences[frame] = float(np.mean(confidence))
+    return pictures, confidences
 
 
 def quality(clip: Clip, pictures: dict[int, np.ndarray], frames: Sequence[int]) -> float:
     return float(np.mean([psnr(clip.rgb[frame], pictures[frame]) for frame in frames]))
 
 
-def right(clip: Clip, pictures: dict[int, np.ndarray]) -> float:
+def correct_share(clip: Clip, pictures: dict[int, np.ndarray]) -> float:
     return float(np.mean([within_threshold(clip.rgb[frame], picture).mean() for frame, picture in pictures.items()]))
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run the measurement, and print a line for each sequence."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dataset", type=Path, required=True, help="a DAVIS-like folder")
     parser.add_argument("--frames", type=int, default=50)
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
-    print(f"{'sequence':<16} frame   one key   middle  suggested  expected %   came %")
+    print(f"{'sequence':<16} frame   one key   middle  suggested  expected % actual %")
     for sequence in read_dataset(options.dataset):
         clip = Clip.load(sequence, options.frames)
-        first, sure = colored(clip, (0,))
-        found = suggest_keyframes(sure, (0,), limit=1)
-        if not found:
+        first, confidences = colored(clip, (0,))
+        suggestions = suggest_keyframes(confidences, (0,), limit=1)
+        if not suggestions:
             print(f"{sequence.name:<16} none")
             continue
-        key, middle = found[0].frame, len(clip.rgb) // 2
-        results = {place: first if place == 0 else colored(clip, (0, place))[0] for place in {0, middle, key}}
+        key, middle = suggestions[0].frame, len(clip.rgb) // 2
+        results = {second: first if second == 0 else colored(clip, (0, second))[0] for second in {0, middle, key}}
         frames = [frame for frame in range(len(clip.rgb)) if frame not in (0, middle, key)]
-        scores = [quality(clip, results[place], frames) for place in (0, middle, key)]
-        came = right(clip, results[key]) - right(clip, first)
-        rows.append((*scores, 100 * found[0].gain, 100 * came))
+        scores = [quality(clip, results[second], frames) for second in (0, middle, key)]
+        actual = correct_share(clip, results[key]) - correct_share(clip, first)
+        rows.append((*scores, 100 * suggestions[0].gain, 100 * actual))
         print(f"{sequence.name:<16} {key:5} " + " ".join(f"{value:9.2f}" for value in rows[-1]), flush=True)
     print(f"{'mean':<22} " + " ".join(f"{value:9.2f}" for value in np.mean(rows, axis=0)))
 

@@ -1,15 +1,15 @@
-"""The standard model on clips whose motion and occlusion are known: error, and flicker along the true motion.
+"""Measure the standard model on clips with known motion and occlusion: error, and flicker along the true motion.
 
     PYTHONPATH=. python benchmarks/synthetic.py --footage DIR [--clips 6] [--frames 24] [--seed 1]
 
-Each clip has a picture of the footage as its background and one to four objects from others
-(`evaluation/synthetic.py`), 384 x 216, and is coloured from its first frame. Prints for each
-  PSNR       in dB: of all pixels; of those whose surface was in sight ever since the first frame; of those that were
-             hidden on the way, came in from outside, or lie on an object's soft edge;
+Each clip has a picture of the footage as its background and one to four objects from other pictures
+(`evaluation/synthetic.py`), 384 x 216, and is coloured from its first frame. Prints for each clip
+  PSNR       in dB: of all pixels; of pixels whose surface was visible in all frames since the first; of pixels whose
+             surface was hidden, came in from outside, or lies on an object's soft edge;
   outliers   in percent: pixels farther than 16 of 255 levels from the truth;
-  flicker    mean change of a* and b* along the true motion where it is in sight: of the truth, which has grain like a
-             camera's, of the result, and their ratio (at most 1.1 is asked); the ratio where the surface was in sight
-             ever since the first frame, and where it was not.
+  flicker    mean change of a* and b* along the true motion of visible pixels: of the truth, which has grain like a
+             camera's, of the result, and their ratio (the goal is at most 1.1); then the ratio for surfaces that were
+             visible in all frames since the first, and for the others.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ COLUMNS = (
 )
 
 
-def made(
+def make_clip(
     footage: Sequence[dataset.DatasetSequence], *, frames: int, grain: float, generator: np.random.Generator
 ) -> SyntheticClip:
-    """A clip of pictures of different sequences, the first one as its background."""
+    """Return a clip of pictures from different sequences, with the first one as its background."""
     chosen = [
         footage[index] for index in generator.permutation(len(footage))[: 1 + generator.integers(1, MOST_OBJECTS + 1)]
     ]
@@ -49,13 +49,13 @@ def made(
     )
 
 
-def measured(synthetic: SyntheticClip) -> np.ndarray:
-    """The figures of `COLUMNS`, means over the clip's frames but the first."""
+def measure(synthetic: SyntheticClip) -> np.ndarray:
+    """Return the figures of `COLUMNS`, as means over the clip's frames without the first."""
     clip = synthetic.clip
     colours = {0: clip.ab[0]}
     colours.update((frame, ab) for frame, ab, _ in color_clip(clip, (0,), "standard", device=torch.device("cpu")))
     rows = []
-    for frame, seen in enumerate(_seen(synthetic), start=1):
+    for frame, seen in enumerate(_visible_since_first(synthetic), start=1):
         truth, visible = clip.rgb[frame], synthetic.visible[frame - 1]
         picture = srgb_encode(np.clip(lab_to_linear(np.dstack([clip.lightnesses[frame], colours[frame]])), 0, 1))
         errors = [psnr(truth, picture, mask) for mask in (None, seen, ~seen)]
@@ -67,8 +67,8 @@ def measured(synthetic: SyntheticClip) -> np.ndarray:
     return np.concatenate([means[:6], means[5::2] / means[4::2]])
 
 
-def _seen(synthetic: SyntheticClip) -> Iterator[np.ndarray]:
-    """(H, W) bool of each frame but the first: in sight on all frames since the first."""
+def _visible_since_first(synthetic: SyntheticClip) -> Iterator[np.ndarray]:
+    """Yield (H, W) bool for each frame after the first: visible in all frames since the first."""
     seen = np.ones_like(synthetic.visible[0])
     for backward, visible in zip(synthetic.backward, synthetic.visible, strict=True):
         seen = visible & (sample(seen.astype(np.float32), backward) > 0.5)
@@ -76,7 +76,7 @@ def _seen(synthetic: SyntheticClip) -> Iterator[np.ndarray]:
 
 
 def main() -> None:
-    """Measure what the command line asks for and print it as a Markdown table."""
+    """Run the measurement, and print a Markdown table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures")
     parser.add_argument("--clips", type=int, default=6)
@@ -90,7 +90,7 @@ def main() -> None:
     rows = []
     for number in range(options.clips):
         generator = np.random.default_rng([options.seed, number])
-        rows.append(measured(made(footage, frames=options.frames, grain=options.grain / 255, generator=generator)))
+        rows.append(measure(make_clip(footage, frames=options.frames, grain=options.grain / 255, generator=generator)))
         print(f"| {number + 1} | {' | '.join(f'{value:.2f}' for value in rows[-1])} |", flush=True)
     print(f"| mean | {' | '.join(f'{value:.2f}' for value in np.mean(rows, axis=0))} |")
 

@@ -1,15 +1,15 @@
-"""Which upsampling of ab is closest to the truth, and what it costs.
+"""Compare methods of upsampling ab: PSNR against the truth, and cost.
 
     PYTHONPATH=. python benchmarks/upsampling.py --dataset DIR [--every 25] [--quick]
 
-Each case takes the true ab of a picture, averages it over areas to the low size, brings it back with every method
-beside the true L*, and prints PSNR in dB (8-bit sRGB, mean over frames) of the whole frame / of the pixels within 3 px
-of a strong chroma edge. The cases by attention and by flow start from ab of the frame four earlier, carried to this
-one at the low size: what the pipeline really has, errors and all.
+Each case averages the true ab of a picture over areas to the low size, upsamples it with every method and the true L*,
+and prints PSNR in dB (8-bit sRGB, mean over frames) of the whole frame / of the pixels within 3 px of a strong chroma
+edge. The cases by attention and by flow start from ab of the frame four earlier, carried to this one at the low size:
+the pipeline's real input, with its errors.
 
-DAVIS chroma at 480 lines is JPEG 4:2:0 of quality 75, itself smooth over 2-4 px: there plain smooth interpolation
-cannot lose. The cases that decide are those whose truth has resolved chroma: DAVIS reduced to 216 and 120 lines, and
-the full-chroma stills of scikit-image.
+DAVIS chroma at 480 lines is JPEG 4:2:0 of quality 75, and smooth over 2 to 4 px, which favours plain smooth
+interpolation. The decisive cases have fully resolved chroma: DAVIS reduced to 216 and 120 lines, and the full-chroma
+stills of scikit-image.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def plain(ab: Array, _guide_low: Array, guide: Array, *, method: int) -> Array:
 
 
 def sharpened(ab: Array, _guide_low: Array, guide: Array) -> Array:
-    """Bicubic, twice corrected until its area-average gives ab back (iterative back-projection)."""
+    """Upsample bicubically, then correct twice so that the area average returns ab (iterative back-projection)."""
     fine = resize(ab, guide.shape, cv2.INTER_CUBIC)
     for _ in range(2):
         fine += resize(ab - resize(fine, ab.shape, cv2.INTER_AREA), guide.shape, cv2.INTER_CUBIC)
@@ -55,7 +55,7 @@ def sharpened(ab: Array, _guide_low: Array, guide: Array) -> Array:
 
 
 def joint_bilateral(ab: Array, guide_low: Array, guide: Array, *, taps: int = 2, sigma: float = 8.0) -> Array:
-    """Kopf et al. 2007: the nearest `taps` x `taps` low pixels, weighted by a B-spline of distance and by L*."""
+    """Average the nearest `taps` x `taps` low pixels, weighted by a spline of distance and L* (Kopf et al. 2007)."""
     nearest = []
     for low, high in zip(guide_low.shape, guide.shape, strict=True):
         at = (np.arange(high) + 0.5) * low / high - 0.5
@@ -76,7 +76,7 @@ def joint_bilateral(ab: Array, guide_low: Array, guide: Array, *, taps: int = 2,
 
 
 def fast_guided(ab: Array, guide_low: Array, guide: Array, *, radius: int = 1, variance: float = 1.0) -> Array:
-    """He & Sun 2015, clamped to the range of the 3x3 low pixels around."""
+    """Apply the fast guided filter (He & Sun 2015), clamped to the range of the surrounding 3x3 low pixels."""
     size = (2 * radius + 1, 2 * radius + 1)
     mean = partial(cv2.blur, ksize=size, borderType=cv2.BORDER_REPLICATE)
     light = mean(guide_low)
@@ -103,7 +103,7 @@ METHODS: dict[str, Method] = {
 
 
 def read_lab(path: Path, height: int | None = None) -> Array:
-    """(H, W, 3) CIE Lab of an sRGB file; reduced by area, and rounded to 8 bits again, where a height is given."""
+    """Return CIE Lab of an sRGB file, (H, W, 3); with a height, reduced by area and rounded to 8 bits first."""
     bgr = cv2.imread(str(path))
     if height and height != bgr.shape[0]:
         width = round(bgr.shape[1] * height / bgr.shape[0])
@@ -116,7 +116,7 @@ def to_rgb8(lab: Array) -> NDArray[np.float64]:
 
 
 def edge_band(ab: Array) -> NDArray[np.bool_]:
-    """Pixels within 3 px of a chroma gradient above 6 units a pixel."""
+    """Return the mask of pixels within 3 px of a chroma gradient above 6 units a pixel."""
     smooth = cv2.GaussianBlur(ab, (0, 0), 0.7)
     gradients = [cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (0, 1)]
     strong = (np.sum(np.square(gradients), axis=(0, 3)) > 36).astype(np.uint8)
@@ -124,7 +124,7 @@ def edge_band(ab: Array) -> NDArray[np.bool_]:
 
 
 def by_flow(earlier: Array, guide_low: Array) -> Array:
-    """ab of an earlier frame (h, w, 3 Lab at low size), moved to this one by DIS flow."""
+    """Return ab of an earlier frame (Lab at low size, (h, w, 3)), moved to this frame by DIS flow."""
     to_byte = [np.clip(light * 2.55, 0, 255).astype(np.uint8) for light in (guide_low, earlier[..., 0])]
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*to_byte, None)
     rows, columns = np.mgrid[: guide_low.shape[0], : guide_low.shape[1]].astype(np.float32)
@@ -132,7 +132,7 @@ def by_flow(earlier: Array, guide_low: Array) -> Array:
 
 
 def by_attention(earlier: Array, guide_low: Array, *, radius: int = 9) -> Array:
-    """ab of an earlier frame, averaged over a window of low pixels by the likeness of their 3x3 patches of L*."""
+    """Return ab of an earlier frame, averaged over a window by the similarity of 3x3 patches of L*."""
     padded = cv2.copyMakeBorder(earlier, *(radius,) * 4, cv2.BORDER_REPLICATE)
     height, width = guide_low.shape
     total = np.zeros((height, width, 3), np.float32)
@@ -145,7 +145,7 @@ def by_attention(earlier: Array, guide_low: Array, *, radius: int = 9) -> Array:
 
 
 def pictures(data: Path, every: int, height: int | None) -> Iterator[tuple[Array, Array | None]]:
-    """Each picture of DAVIS with the one four earlier; the stills, with none, where height is None."""
+    """Yield each DAVIS picture with the one four frames earlier, or, if height is None, each still with None."""
     if height is None:
         yield from ((read_lab(path), None) for path in STILLS)
         return
@@ -156,7 +156,7 @@ def pictures(data: Path, every: int, height: int | None) -> Iterator[tuple[Array
 
 
 def score(pairs: Iterator[tuple[Array, Array | None]], ratio: float, carry: Carry | None) -> dict[str, Array]:
-    """Mean PSNR of each method, of the frame and of its chroma edges; true ab where nothing carries it."""
+    """Return the mean PSNR of each method: of the frame, and of its chroma edges. Without `carry`, ab is the truth."""
     scores: dict[str, list[tuple[float, float]]] = {name: [] for name in METHODS}
     for lab, earlier in pairs:
         shape = (round(lab.shape[0] * ratio), round(lab.shape[1] * ratio))
@@ -173,7 +173,7 @@ def score(pairs: Iterator[tuple[Array, Array | None]], ratio: float, carry: Carr
 
 
 def cost(shape: tuple[int, int], low: tuple[int, int]) -> dict[str, tuple[float, float]]:
-    """Best of three seconds, and the traced peak in MiB with the result, of each method."""
+    """Return the time of each method in seconds (best of three), and its traced peak in MiB with the result."""
     random = np.random.default_rng(0)
     guide = cv2.GaussianBlur(random.random(shape, np.float32) * 100, (0, 0), 3)
     ab, guide_low = random.normal(0, 30, (*low, 2)).astype(np.float32), resize(guide, low, cv2.INTER_AREA)
@@ -206,7 +206,7 @@ CASES: list[tuple[str, int | None, float, Carry | None]] = [
 
 
 def main() -> None:
-    """Measure what the command line asks for and print it."""
+    """Run the measurement that the command line names, and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dataset", type=Path, required=True, help="a DAVIS-like folder")
     parser.add_argument("--every", type=int, default=25, help="take every n-th frame of a sequence")

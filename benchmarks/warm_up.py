@@ -1,10 +1,10 @@
-"""How long the exemplar model remembers the frames before: what a span cut into pieces would have to warm up over.
+"""Measure how long the exemplar model remembers earlier frames: the warm-up that a piece of a span would need.
 
     python benchmarks/warm_up.py --dataset DIR --sequence NAME [--height 64] [--frames 50]
 
-Colours a clip from its first frame, then again from later frames on, as a piece of the span would be that knows nothing
-of what came before it, and prints how far the colour still differs after so many frames. With the published weights
-where `stcolor models list` has them, else with the seeded ones of the tests.
+Colours a clip from its first frame, then again from later frames on, as a piece of the span without its earlier
+frames. Prints how far the colour differs after 1 to 24 frames. Uses the published weights if `stcolor models list`
+shows them as installed, otherwise the seeded ones of the tests.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ AFTER = (1, 2, 4, 8, 16, 24)
 
 
 class Clip:
-    """Frames in memory; the `Footage` that propagation asks."""
+    """Frames in memory, as the `Footage` of propagation."""
 
     stills = ()
 
@@ -43,19 +43,19 @@ class Clip:
         self._labs = [cv2.cvtColor(picture, cv2.COLOR_RGB2Lab) for picture in pictures]
 
     def lightness(self, frame: int) -> np.ndarray:
-        """(H, W) L*."""
+        """Return L* of the frame, (H, W)."""
         return np.ascontiguousarray(self._labs[frame][..., 0])
 
     def instances(self, frame: int) -> None:
-        """None: there are no mattes."""
+        """Return None, since there are no mattes."""
 
     def keyframe(self, frame: int) -> Keyframe:
-        """The frame in colour."""
+        """Return the frame in colour."""
         return Keyframe(self.lightness(frame), np.ascontiguousarray(self._labs[frame][..., 1:]))
 
 
 class Recorder:
-    """Refines, and keeps what it was given."""
+    """A refinement that keeps the evidence it gets."""
 
     recurrent = True
 
@@ -63,13 +63,13 @@ class Recorder:
         self._refinement, self.evidence = refinement, []
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
-        """As the refinement it stands for."""
+        """Refine as the wrapped refinement does."""
         self.evidence.append(evidence)
         return self._refinement.refine(evidence, previous)
 
 
 def exemplar() -> tuple[Model, str]:
-    """The model, and whose weights it has."""
+    """Return the model, and which weights it has: "published" or "seeded"."""
     if {"vgg19_conv", "nonlocal_net_iter_76000", "colornet_iter_76000"}.issubset(registry.installed()):
         return registry.build("exemplar", device="cpu"), "published"
     seeded = runpy.run_path(str(FIXTURE))["seeded"]
@@ -110,8 +110,8 @@ def main() -> None:
             refined = model.refinement.refine(evidence, previous)
             previous = refined.state
             differences.append(np.abs(refined.ab - truth))
-        found = "  ".join(f"{n}: {differences[n].max():.2f} ({differences[n].mean():.2f})" for n in AFTER)
-        print(f"from frame {start + 1}, difference after frames, largest (mean): {found}", flush=True)
+        columns = "  ".join(f"{n}: {differences[n].max():.2f} ({differences[n].mean():.2f})" for n in AFTER)
+        print(f"from frame {start + 1}, difference after frames, largest (mean): {columns}", flush=True)
 
 
 if __name__ == "__main__":

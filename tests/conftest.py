@@ -1,6 +1,6 @@
-"""Every test's home, temporary folder and caches are the test run's own, and it can write nowhere else.
+"""Each test run has its own home, temporary folder and caches, and tests can write nowhere else.
 
-Runs in Nuke's Python too (tests/nuke/in_nuke.py): pytest and the standard library only.
+It also runs in Nuke's Python (tests/nuke/in_nuke.py): pytest and the standard library only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ONLY_READ = ("STCOLOR_FOOTAGE", "STCOLOR_GOLDEN")  # tests/core/real_footage.py
 
 
 def move_environment(folder: Path) -> None:
-    """Point every variable that names a place to write to into a folder; this process's, and so its children's."""
+    """Point every variable that names a writable place into a folder, for this process and its children."""
     home, temporary = folder / "home", folder / "tmp"
     places = {
         **dict.fromkeys(("HOME", "USERPROFILE"), home),
@@ -35,14 +35,14 @@ def move_environment(folder: Path) -> None:
         place.mkdir(parents=True, exist_ok=True)
     for name in [name for name in os.environ if name.startswith("STCOLOR_") or name == "NUKE_PATH"]:
         if name not in ONLY_READ:
-            del os.environ[name]  # the tester's own, which may name real folders to write to
+            del os.environ[name]  # the user's own settings, which may name real folders
     os.environ.update({name: str(place) for name, place in places.items()})
     tempfile.tempdir = str(temporary)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Before collection, since test modules may already do something when they are imported."""
+    """Set the guard before collection, since test modules may write when they are imported."""
     factory = session.config._tmp_path_factory  # type: ignore[attr-defined]  # the fixture cannot be asked for yet
     move_environment(factory.mktemp("run"))
     GUARD.start(factory.getbasetemp())
@@ -50,13 +50,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish() -> None:
-    """From here on pytest writes its own: reports that were asked for, and older runs' folders removed."""
+    """Lift the guard, since pytest now writes reports and removes the folders of older runs."""
     GUARD.stop()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    """Fail a test that tried to write elsewhere, even if the code under test went on after that."""
+    """Fail a test that tried to write elsewhere, even if the code under test continued after that."""
     try:
         return (yield)
     finally:
@@ -67,5 +67,5 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
 
 @pytest.fixture
 def write_guard() -> WriteGuard:
-    """The guard of this run, for the tests of itself."""
+    """The guard of this run, for its own tests."""
     return GUARD

@@ -1,4 +1,4 @@
-"""The farm model where the answer is known, and within the bounds of list scheduling where it is not."""
+"""The farm model against known answers, and against the bounds of list scheduling."""
 
 from __future__ import annotations
 
@@ -22,41 +22,43 @@ def tasks(*lengths: float, licensed: bool = False) -> list[object]:
 
 
 @given(jobs=st.lists(st.lists(seconds, min_size=1, max_size=3), min_size=1, max_size=5))
-def test_one_host_takes_the_sum(jobs: list[list[list[float]]]) -> None:
+def test_one_host_takes_the_sum_of_all_tasks(jobs: list[list[list[float]]]) -> None:
     total = sum(length for job in jobs for step in job for length in step)
     assert simulate([[tasks(*step) for step in job] for job in jobs], hosts=1) == pytest.approx(total)
 
 
 @given(jobs=st.lists(st.lists(seconds, min_size=1, max_size=3), min_size=1, max_size=5))
-def test_any_number_of_hosts_takes_the_longest_task_of_each_step(jobs: list[list[list[float]]]) -> None:
+def test_with_many_hosts_each_step_takes_as_long_as_its_longest_task(jobs: list[list[list[float]]]) -> None:
     longest = max(sum(max(step) for step in job) for job in jobs)
     assert simulate([[tasks(*step) for step in job] for job in jobs], hosts=MANY) == pytest.approx(longest)
 
 
 @given(lengths=seconds, hosts=st.integers(1, 12))
-def test_so_many_hosts_take_no_more_than_list_scheduling_may(lengths: list[float], hosts: int) -> None:
+def test_the_time_stays_within_the_bounds_of_list_scheduling(lengths: list[float], hosts: int) -> None:
     taken = simulate([[tasks(*lengths)]], hosts=hosts)
     assert max(sum(lengths) / hosts, max(lengths)) <= taken * (1 + 1e-9)
     assert taken <= (sum(lengths) / hosts + max(lengths) * (1 - 1 / hosts)) * (1 + 1e-9)  # Graham 1969
 
 
 @pytest.mark.parametrize(("hosts", "licences", "taken"), [(10, 2, 15), (10, 5, 6), (2, 5, 15), (MANY, 30, 1)])
-def test_licences_bound_what_runs_at_a_time(hosts: int, licences: int, taken: int) -> None:
+def test_licences_limit_how_many_tasks_run_at_once(hosts: int, licences: int, taken: int) -> None:
     assert simulate([[tasks(*[1] * 30, licensed=True)]], hosts=hosts, licences=licences) == taken
 
 
-def test_what_waits_for_a_licence_lets_the_others_pass() -> None:
+def test_a_task_that_waits_for_a_licence_lets_other_tasks_pass() -> None:
     jobs = [[tasks(5, 5, licensed=True)], [tasks(3, 3)]]
     assert simulate(jobs, hosts=2, licences=1) == 10
-    assert simulate(jobs[::-1], hosts=2, licences=1) == 13  # both hosts take the first job's first
+    assert simulate(jobs[::-1], hosts=2, licences=1) == 13  # both hosts take the tasks of the first job first
 
 
-def test_a_step_waits_for_all_of_the_one_before() -> None:
+def test_a_step_waits_for_all_tasks_of_the_previous_step() -> None:
     assert simulate([[tasks(1), tasks(4, 2), tasks(1)]], hosts=2) == 6
-    assert simulate([[tasks(1), tasks(4, 2), tasks(1)], [tasks(2, 2)]], hosts=2) == 6  # fills the second host's time
+    assert (
+        simulate([[tasks(1), tasks(4, 2), tasks(1)], [tasks(2, 2)]], hosts=2) == 6
+    )  # the second job fills the idle time of the second host
 
 
-def test_a_task_costs_what_its_frames_and_those_on_the_way_cost() -> None:
+def test_the_cost_of_a_task_includes_the_frames_that_are_only_tracked() -> None:
     def costs(max_span: int | None, keyframes: list[int], run: int | None = None) -> list[float]:
         return [task.seconds for task in colour_tasks(10, keyframes, COSTS, max_span, run=run)]
 
@@ -68,10 +70,10 @@ def test_a_task_costs_what_its_frames_and_those_on_the_way_cost() -> None:
     assert costs(None, [3], run=5) == [
         100 + 3 * 10 + 5 + 10,
         100 + 1 + 5 * 10,
-    ]  # the second half passes the fifth frame
+    ]  # the second half tracks through the fifth frame
 
 
-def test_a_feature_has_the_frames_and_shots_asked_for_and_is_the_same_every_time() -> None:
+def test_a_feature_has_the_given_frames_and_shots_and_is_reproducible() -> None:
     shots = MODEL["feature"](150_000, 1200)
     assert shots == MODEL["feature"](150_000, 1200)
     assert len(shots) == 1200

@@ -1,9 +1,9 @@
-"""What Deadline 10 documents for info files.
+"""The keys of info files that Deadline 10 documents.
 
 Job info: "Manual Job Submission" of its manual,
 https://docs.thinkboxsoftware.com/products/deadline/10.1/1_User%20Manual/manual/manual-submission.html, which ynput's
-`DeadlineJobInfo` (openpype/modules/deadline/abstract_submit_deadline.py) spells out key by key. Plug-in info: what the
-submitters for Nuke and for command lines that come with Deadline write.
+`DeadlineJobInfo` (openpype/modules/deadline/abstract_submit_deadline.py) lists key by key. Plug-in info: the keys that
+Deadline's own submitters for Nuke and for command lines write.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ PLUGIN_KEYS = {
 
 
 def unknown_job_keys(info: dict[str, str]) -> list[str]:
-    """The keys of a job info that Deadline does not document."""
+    """Return the keys of a job info that Deadline does not document."""
     return [key for key in info if key not in _JOB_KEYS and not _NUMBERED.fullmatch(key)]
 
 
 def read_info(text: str) -> dict[str, str]:
-    """An info file as Deadline reads it: one KEY=VALUE a line, each key once."""
+    """Read an info file as Deadline does: one KEY=VALUE on each line, each key once."""
     pairs = [line.split("=", 1) for line in text.splitlines() if line.strip()]
     assert all(len(pair) == 2 for pair in pairs), text
     info = dict(pairs)

@@ -1,8 +1,8 @@
-"""Damage picture files and read them: run as a program, so that a crash of a library is one of this process alone.
+"""Damage picture files and read them, as a separate program, so that a crash of a library ends only this process.
 
     python tests/core/fuzz_pictures.py FOLDER --seed 1 --cases 5000
 
-Exit status 0: each file was read, or refused with one line of ours. Anything else is a fault, and the last line of
+Exit status 0: each file was read, or refused with one line of our own. Anything else is a fault, and the last line of
 FOLDER/log names the case: `--only CASE` runs it again.
 """
 
@@ -26,13 +26,13 @@ from picture_files import cineon
 from stcolor_core.errors import OutputError, PlateError
 from stcolor_core.images import frame_files, plates
 
-LONGEST_SECONDS = 20  # a case takes milliseconds, but a CI machine may stand still
+LONGEST_SECONDS = 20  # a case takes milliseconds, but a CI machine may pause
 MOST_MEMORY = 2 * 1024**3
 _EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x00FFFFFF)
 
 
 def originals(folder: Path) -> list[Path]:
-    """Whole files of every kind that the reader takes, small, so that damage hits what matters."""
+    """Write valid files of every kind that the reader accepts, small, so that damage hits important parts."""
     folder.mkdir(parents=True, exist_ok=True)
     files = [_exr(folder / f"{name}.exr", compression=name) for name in ("zips", "zip", "piz", "dwaa", "none", "rle")]
     files.append(_exr(folder / "tiled.exr", compression="zip", tiles=8))
@@ -53,14 +53,14 @@ def originals(folder: Path) -> list[Path]:
 
 
 def cases(files: list[Path], seed: int, count: int) -> Iterator[tuple[str, Callable[[], tuple[str, bytes]]]]:
-    """Name of each case, and what makes its file: suffix and content."""
+    """Yield the name of each case, and the suffix and content of its file."""
     for number in range(count):
         name = f"{seed}:{number}"
         yield name, lambda name=name, number=number: damaged(files[number % len(files)], random.Random(name))
 
 
 def damaged(path: Path, rng: random.Random) -> tuple[str, bytes]:
-    """A file with one to four faults."""
+    """Return the file with one to four faults."""
     data = bytearray(path.read_bytes())
     for _ in range(rng.choice((1, 1, 2, 4))):
         rng.choice((_flip, _flip, _number, _number, _number, _cut, _insert, _swap, _text))(data, rng)
@@ -68,7 +68,7 @@ def damaged(path: Path, rng: random.Random) -> tuple[str, bytes]:
 
 
 def _place(data: bytearray, rng: random.Random) -> int:
-    """Mostly in the header, where the lies are."""
+    """Choose a position, mostly in the header."""
     return rng.randrange(min(len(data), rng.choice((64, 512, 2048, len(data))))) if data else 0
 
 
@@ -95,19 +95,19 @@ def _insert(data: bytearray, rng: random.Random) -> None:
 
 
 def _swap(data: bytearray, rng: random.Random) -> None:
-    """A piece of the file in another's place, as a broken disk block is."""
+    """Copy a piece of the file over another, as a broken disk block does."""
     length, source, target = rng.choice((4, 16, 64)), _place(data, rng), _place(data, rng)
     data[target : target + length] = data[source : source + length]
 
 
 def _text(data: bytearray, rng: random.Random) -> None:
-    """Bytes that are no UTF-8."""
+    """Return bytes that are not UTF-8."""
     place = _place(data, rng)
     data[place : place + 3] = rng.choice((b"\xff\xfe\xfd", b"\xc3\x28\xa0", b"\x00\x00\x00", b"\x80abc"))[:3]
 
 
 def try_all(path: Path, folder: Path) -> None:
-    """Whatever the program does with a picture. A refusal must be one line; other exceptions are faults."""
+    """Read a picture in every way that the program does. A refusal must be one line; other exceptions are faults."""
     plates.is_complete(path)
     frame_files.frame_state(path)
     frame_files.is_unmodified(path)
@@ -145,7 +145,7 @@ def main() -> int:
     logging.disable()
     bound_memory()
     files, faults = originals(options.folder / "whole"), 0
-    for path in files:  # else the damage would be done to what is refused anyway
+    for path in files:  # otherwise the damaged file would be refused anyway
         plates.read(path)
     with (options.folder / "log").open("w", encoding="utf-8", buffering=1) as log:
         for name, make in cases(files, options.seed, options.cases):
@@ -167,7 +167,7 @@ def main() -> int:
 
 
 def bound_memory() -> None:
-    """Hold this process to what a picture may take, where the system can."""
+    """Limit the memory of this process to the bound of a picture, if the system can."""
     try:
         import resource
     except ImportError:  # Windows
@@ -179,8 +179,8 @@ def bound_memory() -> None:
 
 
 def peak() -> int:
-    """The most memory this process ever held, in bytes; 0 where the system does not say."""
-    if sys.platform == "linux":  # what getrusage says there may be that of the process that started this one
+    """Return the peak memory of this process in bytes; 0 if the system does not report it."""
+    if sys.platform == "linux":  # on Linux, getrusage may report the peak of the parent process
         (most,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
         return int(most.split()[1]) * 1024
     try:

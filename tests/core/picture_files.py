@@ -1,4 +1,4 @@
-"""Pictures to test with, written by OpenImageIO itself."""
+"""Test pictures, written by OpenImageIO itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SUFFIXES = ["exr", "dpx", "tif", "png", "jpg"]
 
 
 def picture(height: int = 13, width: int = 17, channels: int = 3) -> NDArray[np.float32]:
-    """Smooth enough that JPEG keeps it."""
+    """Return a picture that is smooth enough to survive JPEG."""
     y, x = np.mgrid[:height, :width] / max(height, width)
     return np.stack([(x + y + 0.1 * c) / 3 for c in range(channels)], axis=-1).astype(np.float32)
 
@@ -34,7 +34,7 @@ def save(
     origin: tuple[int, int] = (0, 0),
     **attributes: Any,
 ) -> Path:
-    """A picture straight through OpenImageIO; `_` in an attribute's name stands for a colon."""
+    """Write a picture by OpenImageIO; `_` in an attribute's name stands for a colon."""
     height, width, channels = pixels.shape
     spec = oiio.ImageSpec(width, height, channels, pixel_type)
     if names:
@@ -60,7 +60,7 @@ def truncate(path: Path, share: float) -> Path:
 
 
 def cineon(path: Path, codes: NDArray[Any]) -> Path:
-    """A Cineon scan of 10 bit codes (H, W, 3), which OpenImageIO reads and does not write.
+    """Write a Cineon scan of 10 bit codes (H, W, 3), which OpenImageIO can read but not write.
 
     Kodak, "4.5 DPX/Cineon file format draft": magic number, offsets; image element descriptors at 192; data at 2048.
     """
@@ -80,14 +80,14 @@ def cineon(path: Path, codes: NDArray[Any]) -> Path:
 
 
 def exr_attribute(name: bytes, kind: bytes, value: bytes) -> bytes:
-    """An attribute as it stands in an EXR's header."""
+    """Return an attribute as the bytes of an EXR header."""
     return name + b"\0" + kind + b"\0" + struct.pack("<I", len(value)) + value
 
 
 def luminance_chroma(path: Path, *, before: bytes = b"") -> Path:
-    """An EXR of 4 x 2 pixels of half, without compression, whose chroma has one of four: OpenImageIO cannot read it.
+    """Write an uncompressed half EXR of 4 x 2 pixels with subsampled chroma, which OpenImageIO cannot read.
 
-    before: attributes ahead of the channel list.
+    before: attributes to put before the channel list.
     """
     channels = b"".join(
         name + b"\0" + struct.pack("<iiii", 1, 0, *sampling)
@@ -115,7 +115,7 @@ def luminance_chroma(path: Path, *, before: bytes = b"") -> Path:
 
 
 def zeros_of_16k(path: Path) -> Path:
-    """A zip EXR of 16384 x 16384 black pixels in half, one chunk of 16 lines being as the other."""
+    """Write a zip EXR of 16384 x 16384 black pixels in half, whose chunks of 16 lines are all equal."""
     size, lines = 16384, 16
     window = struct.pack("<4i", 0, 0, size - 1, size - 1)
     header = b"\x76\x2f\x31\x01\x02\0\0\0"

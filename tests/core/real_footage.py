@@ -1,4 +1,4 @@
-"""Real footage and large vectors, which are not part of the repository; tests that need them are skipped without.
+"""Real footage and large vectors outside of the repository; tests that need them are skipped without them.
 
 $STCOLOR_FOOTAGE names a folder that holds davis/NAME/00000.jpg, ... and davis_masks/NAME/00000.png, ... (DAVIS 2017).
 $STCOLOR_GOLDEN names a folder that holds the outputs of the published exemplar networks, golden_64x112.npz and

@@ -1,4 +1,4 @@
-"""Evidence of one colour a kind, for tests of what is made of it."""
+"""Evidence with one colour for each kind of candidate, for tests of the refinement."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def flow(
 
 
 def neighbour_flow(*, visibility: float = 1.0) -> NeighbourFlow:
-    """To a frame before that looks the same and has not moved."""
+    """Return the flow to a previous frame that looks the same and has not moved."""
     whole = np.ones(SIZE, np.float32)
     return NeighbourFlow(
         np.zeros((*SIZE, 2), np.float32), 50 * whole, visibility * whole, 0 * whole, torch.full((24,), 0.8)

@@ -1,4 +1,4 @@
-"""Synthetic clips whose truth is known."""
+"""Synthetic clips with known truth."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stcolor_core.method.tracking.instance import Instances
 
 
 def texture(height: int, width: int, *, seed: int, mean: float, contrast: float = 30) -> np.ndarray:
-    """(H, W) L* of smooth noise around `mean`, within 2..95."""
+    """Return L* of smooth noise around `mean`, (H, W), 2..95."""
     noise = np.random.RandomState(seed).uniform(0, 1, (height + 16, width + 16)).astype(np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), 1.5)[8:-8, 8:-8]
     lightness = mean + contrast * (smooth - smooth.mean()) / smooth.std() / 3
@@ -22,7 +22,7 @@ def texture(height: int, width: int, *, seed: int, mean: float, contrast: float 
 
 
 def painted(height: int, width: int, *, seed: int, chroma: float = 28) -> np.ndarray:
-    """(H, W, 3) sRGB 0..1: a texture in colours of its own, which change slowly from place to place."""
+    """Return sRGB, (H, W, 3), 0..1: a texture whose colours change slowly across the picture."""
     noise = np.random.RandomState(seed).standard_normal((height, width, 2)).astype(np.float32)
     ab = cv2.GaussianBlur(noise, (0, 0), 30)
     lab = np.dstack([texture(height, width, seed=seed, mean=55, contrast=40), chroma * ab / ab.std() / np.sqrt(2)])
@@ -31,7 +31,7 @@ def painted(height: int, width: int, *, seed: int, chroma: float = 28) -> np.nda
 
 @dataclass
 class Scene:
-    """Frames in memory; the `Footage` that propagation asks.
+    """Frames in memory, as the `Footage` of propagation.
 
     with_mattes: whether tracking may see the objects' masks.
     """
@@ -60,7 +60,7 @@ class Scene:
 
 
 def crossing(count: int = 12) -> Scene:
-    """A red and a blue square of the very same texture pass each other over a green ground, 4 px a frame."""
+    """Return a clip in which a red and a blue square with the same texture pass each other on green, 4 px a frame."""
     ground, thing = texture(112, 192, seed=1, mean=45, contrast=20), texture(40, 40, seed=2, mean=60, contrast=45)
     scene = Scene([], [], [])
     for t in range(count):
@@ -77,7 +77,7 @@ def crossing(count: int = 12) -> Scene:
 
 
 def pan(count: int, *, height: int = 96, width: int = 128, step: int = 3) -> Scene:
-    """A camera that pans over a coloured wall."""
+    """Return a clip of a camera that pans over a coloured wall."""
     wall = texture(height, width + step * count, seed=5, mean=50, contrast=45)
     x = np.arange(width + step * count)
     color = np.stack([40 * np.sin(x / 17), 40 * np.cos(x / 23)], -1).astype(np.float32)
@@ -92,7 +92,7 @@ def pan(count: int, *, height: int = 96, width: int = 128, step: int = 3) -> Sce
 
 
 def two_clips(folder: Path, *, frames: int) -> Path:
-    """The folder, with a slow pan and a fast one in it, as training reads footage."""
+    """Write a slow and a fast pan into the folder, as the training reads footage; return the folder."""
     for name, step in (("slow", 1), ("fast", 3)):
         (folder / name).mkdir()
         scene = pan(frames, height=72, width=96, step=step)

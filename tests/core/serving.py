@@ -1,4 +1,4 @@
-"""A real core on a real socket, and a client that speaks plain HTTP with it."""
+"""A real core on a real socket, and a client that sends plain HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATIENCE = 120.0
 
 
 def until(holds: Callable[[], Any], seconds: float = PATIENCE) -> Any:
-    """What `holds` returns once it is true; fails after so many seconds."""
+    """Wait until `holds` returns a true value, and return that; fail after so many seconds."""
     deadline = time.monotonic() + seconds
     while not (found := holds()):
         assert time.monotonic() < deadline, "waited too long"
@@ -36,7 +36,7 @@ class Client:
     def request(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, **options: Any
     ) -> tuple[int, Any]:
-        """Status and answer. body: bytes as they are, anything else as JSON. headers: in place of the right ones."""
+        """Send a request; return status and answer. body: bytes or JSON value. headers: replace the usual ones."""
         address = urlsplit(self.connection.url)
         client = http.client.HTTPConnection(str(address.hostname), address.port, timeout=PATIENCE)
         own = {"Authorization": f"Bearer {self.connection.token}", "Content-Type": "application/json"}
@@ -64,7 +64,7 @@ class Client:
         return str(answer["id"])
 
     def events(self, job: str, *, until: Callable[[dict[str, Any]], bool], after: int = 0) -> list[dict[str, Any]]:
-        """Every event up to the first for which `until` holds, by long polls."""
+        """Return the events up to the first for which `until` is true, by long polls."""
         seen: list[dict[str, Any]] = []
         deadline = time.monotonic() + PATIENCE
         while not any(map(until, seen)):
@@ -73,13 +73,13 @@ class Client:
         return seen
 
     def finish(self, job: str, *, after: int = 0) -> list[dict[str, Any]]:
-        """Every event up to the job's end."""
+        """Return the events up to the job's end."""
         return self.events(job, after=after, until=lambda event: event["kind"] in ("done", "failed", "cancelled"))
 
 
 @contextmanager
 def running_core(folder: Path, **options: Any) -> Iterator[Client]:
-    """A core in a thread of this process, stopped at the end."""
+    """Yield a core in a thread of this process, and stop it at the end."""
     folder.mkdir(exist_ok=True)
     core = CoreServer(folder, **options)
     thread = threading.Thread(target=core.run, daemon=True)

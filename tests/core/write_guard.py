@@ -1,7 +1,8 @@
-"""Keeps the process that runs the tests from writing outside its own folder. Needs Python 3.9 and no package.
+"""Keep the process that runs the tests from writing outside its own folder. Needs Python 3.9 and no package.
 
-It sees what Python itself opens, makes, moves and removes (https://docs.python.org/3/library/audit_events.html). What
-libraries write by themselves, and what other processes write, it does not see: `.ci/sentinels.py` looks for that.
+It sees the files that Python itself opens, makes, moves and removes
+(https://docs.python.org/3/library/audit_events.html). It does not see writes by libraries or by other processes;
+`.ci/sentinels.py` detects those.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from urllib.parse import unquote
 __all__ = ["WriteGuard", "WriteOutside"]
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_CACHES = {"__pycache__", ".pytest_cache"}  # Python's and pytest's own
+_CACHES = {"__pycache__", ".pytest_cache"}  # files of Python and pytest themselves
 _DEVICES = ("/dev/", "/proc/", "\\\\.\\", os.devnull)
 
 # Audit event -> (index of a path that it changes, index of the folder's descriptor or -1), ...
 _FOLLOWING_LINKS = {"os.truncate": ((0, -1),)}
 _NOT_FOLLOWING = {
-    "os.chmod": ((0, 2),),  # this one, chown, setxattr and utime may follow, and their events do not say so
+    "os.chmod": ((0, 2),),  # chmod, chown, setxattr and utime may follow links; their events do not say so
     "os.chown": ((0, 3),),
     "os.link": ((1, 3),),
     "os.mkdir": ((0, 2),),
@@ -42,19 +43,19 @@ class WriteOutside(Exception):
 
 
 class WriteGuard:
-    """Raises WriteOutside before a file outside the allowed folders is changed.
+    """A guard that raises WriteOutside before a file outside the allowed folders is changed.
 
     Attributes:
-        caught: One line per attempt, also where the code under test has swallowed the exception.
+        caught: One line per attempt, also if the code under test has swallowed the exception.
     """
 
     def __init__(self) -> None:
         self.caught: list[str] = []
         self._allowed: tuple[str, ...] | None = None
-        sys.addaudithook(self._look)  # for good: a hook cannot be taken away
+        sys.addaudithook(self._look)  # permanent: a hook cannot be removed
 
     def start(self, *folders: Path) -> None:
-        """Allow these folders and what is in them, and nothing else."""
+        """Allow only these folders and their content."""
         self._allowed = tuple(os.path.realpath(folder) for folder in folders)
 
     def stop(self) -> None:
@@ -63,7 +64,7 @@ class WriteGuard:
 
     @contextmanager
     def only(self, folder: Path) -> Iterator[None]:
-        """Allow this folder alone for a while."""
+        """Allow only this folder during the block."""
         before = self._allowed
         self.start(folder)
         try:
@@ -86,7 +87,7 @@ class WriteGuard:
 
 
 def _changed(event: str, arguments: tuple[Any, ...]) -> Iterator[str]:
-    """The full paths that an event is about to change."""
+    """Yield the full paths that an event is about to change."""
     if event == "open":
         path, _, flags = arguments
         if isinstance(flags, int) and flags & _WRITING and isinstance(path, (str, bytes, os.PathLike)):
@@ -100,12 +101,12 @@ def _changed(event: str, arguments: tuple[Any, ...]) -> Iterator[str]:
     elif event in _NOT_FOLLOWING:
         for path in _paths(_NOT_FOLLOWING[event], arguments):
             place = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-            if event != "os.mkdir" or not os.path.lexists(place):  # what is there stays as it is
+            if event != "os.mkdir" or not os.path.lexists(place):  # an existing file stays unchanged
                 yield place
 
 
 def _paths(places: tuple[tuple[int, int], ...], arguments: tuple[Any, ...]) -> Iterator[str]:
-    """The paths among an event's arguments; those that belong to an open file are left out."""
+    """Return the paths among an event's arguments, without those of an open file."""
     for index, folder_index in places:
         if not isinstance(arguments[index], (str, bytes, os.PathLike)):
             continue
@@ -113,7 +114,7 @@ def _paths(places: tuple[tuple[int, int], ...], arguments: tuple[Any, ...]) -> I
         folder = arguments[folder_index] if 0 < folder_index < len(arguments) else -1
         if not os.path.isabs(path) and isinstance(folder, int) and folder >= 0:
             link = f"/proc/self/fd/{folder}"
-            if not os.path.islink(link):  # no Linux: what opened the folder's descriptor to change it was seen before
+            if not os.path.islink(link):  # not Linux: the event that opened the folder's descriptor was checked before
                 continue
             path = os.path.join(os.readlink(link), path)
         yield os.path.abspath(path)

@@ -23,7 +23,7 @@ FIRST = 1001
 
 @dataclass
 class ShotOnDisk:
-    """plate.####.exr (Y) and ref.####.exr (R, G, B) in a folder, and the scene they were made of."""
+    """A folder with plate.####.exr (Y) and ref.####.exr (R, G, B), and the scene that they show."""
 
     folder: Path
     scene: Scene
@@ -46,7 +46,7 @@ class ShotOnDisk:
         return sorted((self.folder / "out").rglob("*")) if (self.folder / "out").exists() else []
 
     def colorize(self, *options: str, references: bool = True) -> int:
-        """`stcolor colorize` on the shot; returns its exit code."""
+        """Run `stcolor colorize` on the shot and return its exit code."""
         keyed = ["--reference", str(self.folder / "ref.####.exr")] if references else []
         return main(["colorize", *self.pictures(), *keyed, "--working-height", "64", *options])
 
@@ -55,13 +55,13 @@ class ShotOnDisk:
 
 
 def channels(path: Path) -> dict[str, np.ndarray]:
-    """Channel name -> (H, W)."""
+    """Return the channels of a file, (H, W) by name."""
     picture = plates.read(path)
     return {name: picture.pixels[..., index] for index, name in enumerate(picture.channels)}
 
 
 def frame_bytes(path: Path) -> bytes:
-    """A frame's file but for when it was written."""
+    """Return the bytes of a frame's file without the time when it was written."""
     written = str(plates.read_header(path).metadata["stcolor/written"]).encode()
     data = path.read_bytes()
     assert data.count(written) == 1

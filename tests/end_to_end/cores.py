@@ -1,4 +1,4 @@
-"""Cores as processes of their own, and what the tests of a whole core ask for and look at."""
+"""Core processes for tests of a whole core, with the shots and the files that these tests use."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts `stcolor serve` as a process of its own; what is left of them is killed at the end."""
+    """Start `stcolor serve` as a separate process; those still running are killed at the end."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*options: str) -> subprocess.Popen[str]:
@@ -67,7 +67,7 @@ def start() -> Iterator[Start]:
 
 
 def client_of(process: subprocess.Popen[str], state: Path) -> Client:
-    """A client of that very process, once it answers."""
+    """Return a client of that process when it answers."""
 
     def connection() -> Connection | None:
         assert process.poll() is None

@@ -1,4 +1,4 @@
-"""Stand-ins for other people's programs: Python that can be started by name."""
+"""Stand-ins for external programs: Python code that can be started by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["make_program"]
 
 
 def make_program(folder: Path, name: str, code: str) -> Path:
-    """An executable of that name that runs `code` with its arguments."""
+    """Write an executable of that name that runs `code` with its arguments."""
     folder.mkdir(parents=True, exist_ok=True)
     script = folder / f"{name}.py"
     script.write_text(code, encoding="utf-8")

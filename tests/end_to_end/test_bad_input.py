@@ -1,4 +1,4 @@
-"""Everything an artist can get wrong ends in one line that says what, where and what to do; nothing is half-written."""
+"""Every mistake of an artist ends in one line with the fault, its place and the remedy; nothing is half-written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MakeShot = Callable[..., ShotOnDisk]
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:
-    """The last line on standard error, which must be ours."""
+    """Return the last line on standard error, which must be our own message."""
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("stcolor: ")]
     assert lines
     return lines[-1]
@@ -116,7 +116,7 @@ def no_device(shot: ShotOnDisk) -> list[str]:  # noqa: ARG001
         pytest.param(no_device, 2, ["CUDA", "--device cpu"], id="no CUDA device"),
     ],
 )
-def test_bad_input_is_one_line(
+def test_bad_input_ends_in_one_line(
     make_shot: MakeShot,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -134,19 +134,19 @@ def test_bad_input_is_one_line(
     assert all(plates.is_complete(path) for path in shot.written())
 
 
-def test_no_reference_at_all_is_said(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_reference_is_reported(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
     assert make_shot().colorize(references=False) == 2
     assert "--reference" in said(capsys)
 
 
-def test_what_the_command_line_does_not_know_is_a_bad_request(
-    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_option_is_a_bad_request(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
     assert make_shot().colorize("--speed", "9") == 2
     assert "--speed" in said(capsys)
 
 
-def test_nan_and_infinite_pixels_are_told_and_repaired(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nan_and_infinite_pixels_are_reported_and_repaired(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
     shot = make_shot()
     y = channels(shot.plate(1003))["Y"].copy()
     y[3, 3], y[4, 4] = np.nan, np.inf
@@ -156,7 +156,7 @@ def test_nan_and_infinite_pixels_are_told_and_repaired(make_shot: MakeShot, caps
     assert all(np.isfinite(values).all() for values in channels(shot.output(1003)).values())
 
 
-def test_a_colour_plate_is_told_and_its_luminance_taken(
+def test_a_colour_plate_is_reported_and_its_luminance_is_used(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shot = make_shot()
@@ -166,14 +166,14 @@ def test_a_colour_plate_is_told_and_its_luminance_taken(
     assert "luminance" in said(capsys)
 
 
-def test_a_matte_without_instances_is_told(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_matte_without_instances_is_reported(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
     shot = make_shot()
     frame_files.write_frame(shot.folder / "roto.exr", {"A": (np.zeros((64, 96), np.float32), "half")})
     assert shot.colorize("--matte", f"{FIRST}={shot.folder / 'roto.exr'}") == 0
     assert "no instance" in said(capsys)
 
 
-def test_a_grey_reference_is_told(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_grey_reference_is_reported(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
     shot = make_shot()
     write_reference(shot.reference(FIRST), shot.scene.lightnesses[0], 0 * shot.scene.ab[0])
     assert shot.colorize() == 0
@@ -197,7 +197,7 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[None]:
 @pytest.mark.skipif(
     not sys.platform.startswith("linux") or os.geteuid() != 0, reason="needs root on Linux to mount a small disk"
 )
-def test_a_full_disk_is_one_line_and_leaves_whole_frames_only(
+def test_a_full_disk_ends_in_one_line_and_leaves_only_whole_frames(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shot = make_shot()

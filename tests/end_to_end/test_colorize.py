@@ -1,4 +1,4 @@
-"""`stcolor colorize` on real files: what a compositor relies on."""
+"""`stcolor colorize` on real files: the behaviour that a compositor relies on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def events(text: str, kind: str) -> list[dict[str, object]]:
     return [event for event in map(json.loads, text.splitlines()) if event["kind"] == kind]
 
 
-def test_a_shot_is_coloured_and_every_layer_is_there(make_shot: MakeShot) -> None:
+def test_a_shot_is_coloured_with_every_layer(make_shot: MakeShot) -> None:
     shot = make_shot()
     assert shot.colorize() == 0
     assert [path.name for path in shot.written()] == [f"shot.{frame}.exr" for frame in shot.frames]
@@ -81,7 +81,7 @@ def test_windows_and_metadata_of_the_plate_are_carried_over(make_shot: MakeShot)
             like=header,
             metadata={"studio/take": "7b"},
         )
-    for frame in shot.references:  # references come in the format alone, without the overscan
+    for frame in shot.references:  # the references cover only the format, without the overscan
         pixels = channels(shot.reference(frame))
         frame_files.write_frame(
             shot.reference(frame), {name: (pixels[name][8:-8, 8:-8].copy(), "half") for name in "RGB"}
@@ -116,7 +116,7 @@ def test_values_below_zero_and_above_one_survive(make_shot: MakeShot) -> None:
     np.testing.assert_allclose([rgb[5, 5] @ weights, rgb[6, 6] @ weights], [-0.25, 12.5], rtol=5e-3)
 
 
-def test_what_no_reference_reaches_comes_back_grey_bit_for_bit(
+def test_a_scene_without_a_reference_stays_grey_bit_for_bit(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shot = make_shot(references=(FIRST,))
@@ -129,7 +129,7 @@ def test_what_no_reference_reaches_comes_back_grey_bit_for_bit(
     assert (layers["rc_conf.warp"] == 0).all()
 
 
-def test_a_cut_is_found_and_respected(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cut_is_detected_and_respected(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
     one, other = pan(6, height=64, width=96, step=2), pan(6, height=64, width=96, step=2)
     other.lightnesses[:] = [np.ascontiguousarray(100 - lightness[::-1, ::-1]) for lightness in other.lightnesses]
     one.lightnesses += other.lightnesses
@@ -141,7 +141,7 @@ def test_a_cut_is_found_and_respected(make_shot: MakeShot, capsys: pytest.Captur
     assert channels(shot.output(1006))["rc_conf.warp"].mean() > 0.5
 
 
-def test_finished_frames_are_kept_and_a_changed_keyframe_reaches_its_own_spans_only(
+def test_finished_frames_are_kept_and_a_changed_keyframe_only_affects_its_own_spans(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shot = make_shot(pan(9, height=64, width=96, step=2), references=(1001, 1004, 1009))
@@ -160,7 +160,7 @@ def test_finished_frames_are_kept_and_a_changed_keyframe_reaches_its_own_spans_o
     assert not any(event["kept"] for event in events(capsys.readouterr().out, "frame"))
 
 
-def test_a_truncated_result_is_made_again(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_truncated_result_is_rendered_again(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
     shot = make_shot()
     shot.colorize()
     whole = shot.output(1003).read_bytes()
@@ -183,7 +183,7 @@ def test_only_writes_these_frames_with_the_pixels_of_a_whole_run(make_shot: Make
             np.testing.assert_array_equal(values, whole[name])
 
 
-def test_a_shot_file_gives_what_its_call_gives(make_shot: MakeShot, tmp_path: Path) -> None:
+def test_a_shot_file_gives_the_same_result_as_the_options(make_shot: MakeShot, tmp_path: Path) -> None:
     shot = make_shot()
     assert shot.colorize("--write-shot", str(tmp_path / "shot.json")) == 0
     assert not shot.written()
@@ -206,7 +206,7 @@ def test_missing_frames_are_left_out_or_held(make_shot: MakeShot, policy: str) -
 
 
 @pytest.mark.parametrize("tracking", ["none", "instance", "dense", "instance+dense"])
-def test_every_tracking_runs_with_the_mattes_that_it_takes(make_shot: MakeShot, tracking: str) -> None:
+def test_every_tracking_runs_with_its_mattes(make_shot: MakeShot, tracking: str) -> None:
     shot = make_shot()
     for frame in shot.frames:
         matte = np.zeros((64, 96), np.float32)
@@ -219,7 +219,7 @@ def test_every_tracking_runs_with_the_mattes_that_it_takes(make_shot: MakeShot, 
 
 
 @pytest.mark.parametrize("suffix", ["dpx", "tif", "png", "jpg"])
-def test_other_file_types_are_plates_too(make_shot: MakeShot, suffix: str) -> None:
+def test_plates_may_have_other_file_types(make_shot: MakeShot, suffix: str) -> None:
     shot = make_shot()
     for frame in shot.frames:
         grey = np.repeat((channels(shot.plate(frame))["Y"] ** (1 / 2.2))[..., None], 3, axis=-1)
@@ -241,7 +241,7 @@ def test_any_size_and_aspect_is_coloured(make_shot: MakeShot, size: tuple[int, i
     assert channels(shot.output(1003))["R"].shape == size
 
 
-def test_a_still_colours_what_has_no_reference(make_shot: MakeShot) -> None:
+def test_a_still_colours_frames_without_a_reference(make_shot: MakeShot) -> None:
     shot = make_shot()
     assert shot.colorize("--still", str(shot.reference(FIRST)), references=False) == 0
     layers = channels(shot.output(1002))
@@ -279,7 +279,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing_half_written(make_shot: MakeSho
     assert not [path for path in shot.written() if "partial" in path.name]
 
 
-def test_plate_with_white_above_one_is_seen_through_the_exposure(make_shot: MakeShot) -> None:
+def test_the_exposure_applies_to_a_plate_with_white_above_one(make_shot: MakeShot) -> None:
     shot = make_shot()
     for frame in shot.frames:
         frame_files.write_frame(
@@ -295,7 +295,7 @@ def test_plate_with_white_above_one_is_seen_through_the_exposure(make_shot: Make
     assert layers["R"].max() > 2
 
 
-def test_a_new_version_takes_over_what_a_new_keyframe_cannot_reach(
+def test_a_new_version_reuses_the_frames_that_a_new_keyframe_cannot_change(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shot = make_shot(pan(9, height=64, width=96, step=2), references=(FIRST, FIRST + 4))
@@ -310,7 +310,7 @@ def test_a_new_version_takes_over_what_a_new_keyframe_cannot_reach(
     for frame in shot.frames:
         path = second.with_name(f"shot.{frame}.exr")
         assert not path.samefile(shot.output(frame))
-        with path.open("r+b") as file:  # as programs do that write in place
+        with path.open("r+b") as file:  # as programs do that write files in place
             file.seek(-1, os.SEEK_END)
             file.write(b"\0")
     assert {path.name for path in second.parent.iterdir()} == set(first)
@@ -319,7 +319,7 @@ def test_a_new_version_takes_over_what_a_new_keyframe_cannot_reach(
             np.testing.assert_array_equal(values, first[path.name][name])
 
 
-def test_a_shot_that_names_its_frames_writes_these_alone(make_shot: MakeShot) -> None:
+def test_a_shot_with_a_frame_list_writes_only_these_frames(make_shot: MakeShot) -> None:
     shot = make_shot()
     wish = shot.folder / "shot.json"
     assert shot.colorize("--write-shot", str(wish)) == 0
@@ -333,7 +333,7 @@ def test_a_shot_that_names_its_frames_writes_these_alone(make_shot: MakeShot) ->
     assert main(["colorize", "--shot", str(wish)]) == 2
 
 
-def test_suggest_names_the_next_keyframe_of_a_shot_that_was_coloured(
+def test_suggest_names_the_next_keyframe_of_a_coloured_shot(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shot = make_shot(pan(16, height=64, width=96, step=5), references=(FIRST,))

@@ -1,4 +1,4 @@
-"""Whatever is typed, every command ends with one of four codes and, where it fails, one line; nothing is stubbed."""
+"""Every command line ends with one of four codes and, if it fails, with one line; nothing is stubbed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from stcolor_core.service.access import find
 from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
 
 _LONGEST = len("stcolor: ") + 300
-_UNSUBMITTED = {"--submit"}  # would hand a job to whatever farm there is
-_STILL = {"serve"}  # would go on
+_UNSUBMITTED = {"--submit"}  # would submit a job to a real farm
+_STILL = {"serve"}  # would not end
 
 
 def parsers(parser: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
@@ -43,7 +43,7 @@ def parsers(parser: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[s
 
 PARSERS = {name: parser for name, parser in parsers(command_line._parser()) if name not in _STILL}
 
-# Arguments with which a command gets somewhere, so that what is drawn is not always refused by the parser.
+# Valid arguments of each command, so that the parser does not refuse every drawn command line.
 FAR: dict[str, list[str]] = {
     "colorize": ["--shot", "shot.json"],
     "suggest": ["--shot", "shot.json"],
@@ -123,7 +123,7 @@ words = st.one_of(st.sampled_from(WORDS), texts, st.integers().map(str), st.floa
 
 @st.composite
 def arguments(draw: st.DrawFn, command: str) -> list[str]:
-    """A command with some of its options, values that may fit or not, and words where none belong."""
+    """Draw a command with some of its options, with valid and invalid values, and with surplus words."""
     parser = PARSERS[command]
     options = [o for action in parser._actions for o in action.option_strings if o not in _UNSUBMITTED]
     choices = {o: action.choices for action in parser._actions for o in action.option_strings}
@@ -137,7 +137,7 @@ def arguments(draw: st.DrawFn, command: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder to work in, with a shot of three tiny frames; all that is written by default goes below it."""
+    """A working folder with a shot of three tiny frames; all default outputs go below it."""
     folder = tmp_path_factory.mktemp("place")
     lightness = np.tile(np.linspace(0, 100, 16, dtype=np.float32), (16, 1))
     for frame in (1, 2, 3):
@@ -174,11 +174,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 class Writes:
-    """The files that Python is asked to write, make or remove while it is on."""
+    """Records the files that Python is asked to write, make or remove while it is active."""
 
     def __init__(self) -> None:
         self.on, self.paths = False, set[str]()
-        sys.addaudithook(self._hear)  # can not be taken away again
+        sys.addaudithook(self._hear)  # a hook cannot be removed
 
     def _hear(self, event: str, details: tuple[Any, ...]) -> None:
         if self.on and event in ("open", "os.mkdir", "os.rename", "os.remove", "os.link", "os.symlink"):
@@ -191,7 +191,7 @@ WRITES = Writes()
 
 
 def run(said: list[str]) -> tuple[int, str]:
-    """The exit code of a call, and what it wrote to stderr."""
+    """Run a command line; return its exit code and its standard error."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     WRITES.paths.clear()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -221,7 +221,7 @@ def check(said: list[str], place: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", PARSERS)
-def test_whatever_is_typed_ends_with_a_code_and_one_line(command: str, place: Path) -> None:
+def test_every_command_line_ends_with_a_code_and_one_line(command: str, place: Path) -> None:
     @settings(
         max_examples=3 if command == "doctor" else 60,
         deadline=None,
@@ -237,11 +237,11 @@ def test_whatever_is_typed_ends_with_a_code_and_one_line(command: str, place: Pa
 
 @given(st.lists(words, max_size=4))
 @settings(deadline=None, max_examples=200, database=None)
-def test_words_that_are_no_command_are_one_line(place: Path, said: list[str]) -> None:
+def test_an_unknown_command_ends_in_one_line(place: Path, said: list[str]) -> None:
     check(said, place)
 
 
-def test_a_core_that_runs_already_says_which_options_it_has_not(
+def test_a_running_core_says_which_options_it_cannot_apply(
     start: Start, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     start()

@@ -1,4 +1,4 @@
-"""A shot on a farm: the jobs that `stcolor farm` writes are really run, by openjd and as the other engines would."""
+"""A shot on a farm: the jobs that `stcolor farm` writes are run by openjd, and as the other engines would run them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from stcolor_core.shots.shot import Shot, parse_frames
 MakeShot = Callable[..., ShotOnDisk]
 STCOLOR = str(Path(sys.executable).with_name("stcolor"))
 
-# What Nuke would be told to do, noted beside the script: one line a start, with the coloured frames that were there.
+# Stands in for Nuke: appends a line for each start, with its arguments and the coloured frames that exist.
 NUKE = """
 import json, sys
 from pathlib import Path
@@ -43,7 +43,7 @@ with (script.parent / "nuke.log").open("a") as log:
     log.write(json.dumps([sys.argv[1:], len(there)]) + "\\n")
 """
 
-# Deadline's own program as it behaves: takes two info files, keeps them as they are then, and names the job.
+# Stands in for Deadline's program: takes two info files, copies them, and prints the job's name.
 DEADLINECOMMAND = """
 import shutil, sys
 from pathlib import Path
@@ -62,7 +62,7 @@ print("Deadline Command 10.4\\n\\nResult=Success\\nJobID=" + job + "\\n\\nThe jo
 
 @pytest.fixture
 def shot(make_shot: MakeShot) -> ShotOnDisk:
-    """Nine frames with three keyframes, and the shot file of it."""
+    """A shot of nine frames with three keyframes, and its shot file."""
     made = make_shot(pan(9, height=64, width=96, step=2), references=(FIRST, FIRST + 3, FIRST + 8))
     write_shot(made)
     return made
@@ -74,7 +74,7 @@ def write_shot(shot: ShotOnDisk) -> Path:
 
 
 def farm(engine: str, shot: ShotOnDisk, *options: str) -> int:
-    """`stcolor farm ENGINE`, into a folder of the engine's name beside the plate."""
+    """Run `stcolor farm ENGINE` with a folder of the engine's name beside the plate as output."""
     return main(
         ["farm", engine, "--shot", str(shot.folder / "shot.json"), "--output", str(shot.folder / engine), *options]
     )
@@ -85,7 +85,7 @@ def host(command: str, shot: ShotOnDisk, *options: str, job: str = "openjd") -> 
 
 
 def whole(shot: ShotOnDisk) -> dict[str, bytes]:
-    """What the artist's own machine makes of the shot, asked for in one go: file name -> bytes."""
+    """Return the result of one local run of the whole shot: bytes by file name."""
     command = ["colorize", "--plate", str(shot.folder / "plate.####.exr"), "--working-height", "64"]
     command += ["--reference", str(shot.folder / "ref.####.exr"), "--output", str(shot.folder / "whole/shot.####.exr")]
     assert main(command) == 0
@@ -101,12 +101,12 @@ def openjd(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def run(shot: ShotOnDisk, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`openjd run` of the bundle, as one host does it."""
+    """Run the bundle by `openjd run`, as one host does."""
     return openjd("run", str(shot.folder / "openjd" / "template.yaml"), *arguments)
 
 
 def frames_said(text: str, how: str) -> list[int]:
-    """The frames that a run says of, each as often as it does: that they were "was there" or are "is done"."""
+    """Return the frames that a run reports with these words ("was there" or "is done"), each as often as reported."""
     return [int(frame) for frame in re.findall(rf"openjd_status: Frame (\d+) {how}", text)]
 
 
@@ -114,7 +114,7 @@ def frames_said(text: str, how: str) -> list[int]:
 
 
 @pytest.mark.slow
-def test_openjd_runs_a_whole_job_to_the_very_bytes_of_a_local_run(shot: ShotOnDisk) -> None:
+def test_openjd_renders_a_job_to_the_same_bytes_as_a_local_run(shot: ShotOnDisk) -> None:
     nuke = make_program(shot.folder / "bin", "nuke", NUKE)
     script = shot.folder / "comp.nk"
     script.write_text("#! nuke\nversion 15.1 v3\nRoot {\n}\n", encoding="utf-8")
@@ -134,7 +134,7 @@ def test_openjd_runs_a_whole_job_to_the_very_bytes_of_a_local_run(shot: ShotOnDi
 
 
 @pytest.mark.slow
-def test_a_task_that_was_killed_half_way_goes_on_where_it_stood(make_shot: MakeShot) -> None:
+def test_a_killed_task_resumes_at_the_frame_that_it_had_reached(make_shot: MakeShot) -> None:
     shot = make_shot(pan(60, height=64, width=96, step=2), references=(FIRST,))
     write_shot(shot)
     assert farm("openjd", shot) == 0
@@ -158,9 +158,7 @@ def test_a_task_that_was_killed_half_way_goes_on_where_it_stood(make_shot: MakeS
 
 
 @pytest.mark.slow
-def test_a_broken_frame_fails_its_task_in_one_line_and_leaves_the_rest(
-    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_broken_frame_fails_only_its_task_with_one_line(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
     assert farm("openjd", shot) == 0
     broken = shot.plate(1006)
     broken.write_bytes(broken.read_bytes()[:-900])
@@ -178,7 +176,7 @@ def test_a_broken_frame_fails_its_task_in_one_line_and_leaves_the_rest(
 
 
 @pytest.mark.slow
-def test_a_job_runs_where_the_paths_are_others(shot: ShotOnDisk, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_job_runs_on_a_host_with_other_paths(shot: ShotOnDisk, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert farm("openjd", shot) == 0
     host = tmp_path_factory.mktemp("host")
     for path in list(shot.folder.iterdir()):
@@ -195,7 +193,7 @@ def test_a_job_runs_where_the_paths_are_others(shot: ShotOnDisk, tmp_path_factor
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="a test cannot press Ctrl-C for another console here")
-def test_a_job_that_is_cancelled_ends_its_frame_and_keeps_it(make_shot: MakeShot) -> None:
+def test_a_cancelled_job_finishes_its_frame_and_keeps_it(make_shot: MakeShot) -> None:
     shot = make_shot(pan(60, height=64, width=96, step=2), references=(FIRST,))
     write_shot(shot)
     assert farm("openjd", shot) == 0
@@ -211,10 +209,8 @@ def test_a_job_that_is_cancelled_ends_its_frame_and_keeps_it(make_shot: MakeShot
     assert len(shot.written()) < 60
 
 
-def test_cuts_are_looked_for_once_and_written_into_the_job(
-    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for frame in (1006, 1007, 1008, 1009):  # another scene, with the last keyframe in it
+def test_cuts_are_detected_once_and_written_into_the_job(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+    for frame in (1006, 1007, 1008, 1009):  # another scene, which holds the last keyframe
         lightness = 100 - shot.scene.lightnesses[frame - FIRST][::-1]
         frame_files.write_frame(shot.plate(frame), {"Y": (luminance_of(lightness), "half")})
     assert farm("openjd", shot, "--json") == 0
@@ -226,7 +222,9 @@ def test_cuts_are_looked_for_once_and_written_into_the_job(
     assert [path.name for path in shot.written()] == ["shot.1004.exr", "shot.1005.exr"]
 
 
-def test_tasks_in_any_order_make_the_bytes_of_a_whole_run(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tasks_in_any_order_give_the_same_bytes_as_a_whole_run(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert farm("openjd", shot, "--max-span", "2", "--json") == 0
     tasks = json.loads(capsys.readouterr().out)["tasks"]
     assert tasks == 3  # 1001-1003, 1004-1006, 1007-1009
@@ -235,7 +233,7 @@ def test_tasks_in_any_order_make_the_bytes_of_a_whole_run(shot: ShotOnDisk, caps
     assert colored(shot) == whole(shot)
 
 
-def test_what_came_of_it_is_one_object(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_result_is_one_json_object(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
     assert farm("openjd", shot, "--json") == 0
     said = json.loads(capsys.readouterr().out)
     message = said.pop("message")
@@ -249,7 +247,7 @@ def test_what_came_of_it_is_one_object(shot: ShotOnDisk, capsys: pytest.CaptureF
     assert "2 tasks for the frames 1001-1009" in message
 
 
-def test_a_bundle_is_submitted_by_deadline_clouds_own_program(
+def test_a_bundle_is_submitted_by_the_program_of_deadline_cloud(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(shot.folder / "bin"))
@@ -271,19 +269,19 @@ def test_a_bundle_is_submitted_by_deadline_clouds_own_program(
 
 
 def as_tasks(info: dict[str, str]) -> list[tuple[int, ...]]:
-    """The frames of each task that Deadline makes of a job."""
+    """Return the frames of each task that Deadline makes of a job."""
     frames, size = parse_frames(info["Frames"]), int(info["ChunkSize"])
     return [frames[place : place + size] for place in range(0, len(frames), size)]
 
 
 def as_command_line(plugin: dict[str, str], start: int, end: int) -> list[str]:
-    """The arguments of a task, as Deadline's CommandLine plug-in makes them."""
+    """Return the arguments of a task, as Deadline's CommandLine plug-in builds them."""
     text = plugin["Arguments"].replace("<STARTFRAME>", str(start)).replace("<ENDFRAME>", str(end))
     assert plugin["Executable"] == STCOLOR
     return shlex.split(text)
 
 
-def test_deadline_gets_jobs_that_wait_for_one_another_and_colour_the_shot(
+def test_deadline_gets_dependent_jobs_that_colour_the_shot(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = make_program(shot.folder / "bin", "deadlinecommand", DEADLINECOMMAND)
@@ -318,21 +316,21 @@ def test_deadline_gets_jobs_that_wait_for_one_another_and_colour_the_shot(
     for task in tasks:
         assert main(as_command_line(color, task[0], task[-1])) == 0
         done += task
-        assert [int(name[5:9]) for name in sorted(colored(shot))] == sorted(done)  # so that a render may rely on it
+        assert [int(name[5:9]) for name in sorted(colored(shot))] == sorted(done)  # so that a render can use the colour
     assert main(as_command_line(verify, 0, 0)) == 0
     assert "Progress: 100%" in capsys.readouterr().out
     assert colored(shot) == whole(shot)
 
 
 @pytest.mark.parametrize("more", [("--views", "left"), ("--proxy",), ("--continue-on-error",), ("--timeout", "0")])
-def test_what_deadline_cannot_use_is_refused_by_its_name(
+def test_an_option_that_deadline_cannot_use_is_refused_by_name(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
 ) -> None:
     assert farm("deadline", shot, *more) == 2
     assert more[0] in capsys.readouterr().err
 
 
-def test_a_task_of_frames_that_are_not_in_a_row_writes_no_frame_between_them(shot: ShotOnDisk) -> None:
+def test_a_task_with_gaps_between_its_frames_writes_no_other_frames(shot: ShotOnDisk) -> None:
     file = shot.folder / "shot.json"
     asked = Shot.load(file)
     some = replace(asked, output=replace(asked.output, frames="1002-1004,1008-1009"))
@@ -346,7 +344,7 @@ def test_a_task_of_frames_that_are_not_in_a_row_writes_no_frame_between_them(sho
     assert sorted(colored(shot)) == ["shot.1004.exr", "shot.1008.exr"]
 
 
-def test_what_deadline_refuses_is_said_with_what_it_took_before(
+def test_a_refusal_by_deadline_names_the_jobs_accepted_before(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = make_program(shot.folder / "bin", "deadlinecommand", DEADLINECOMMAND)
@@ -393,7 +391,7 @@ def test_opencue_gets_an_outline_that_colours_the_shot(shot: ShotOnDisk, monkeyp
     assert not (shot.folder / "home").exists()
 
 
-def test_a_cuebot_that_is_not_there_is_said(
+def test_an_unreachable_cuebot_is_reported(
     shot: ShotOnDisk, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import opencue
@@ -403,10 +401,10 @@ def test_a_cuebot_that_is_not_there_is_said(
     assert f"The job is in {shot.folder / 'opencue/job.xml'}." in capfd.readouterr().err
 
 
-# What runs on the hosts
+# On the hosts
 
 
-def test_a_check_says_what_it_found(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_check_reports_its_findings(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
     assert farm("openjd", shot) == 0
     capsys.readouterr()
     assert host("check", shot) == 0
@@ -427,7 +425,7 @@ def test_a_check_says_what_it_found(shot: ShotOnDisk, capsys: pytest.CaptureFixt
         pytest.param(lambda shot: (shot.folder / "out").touch(), "cannot be written to", id="no room for the output"),
     ],
 )
-def test_a_check_fails_before_a_hundred_hosts_do(
+def test_a_check_fails_before_the_colour_tasks_start(
     breaks: Callable[[ShotOnDisk], Any], says: str, shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert farm("openjd", shot) == 0
@@ -452,7 +450,7 @@ def test_a_host_without_the_weights_says_so(
     assert "stcolor models add" in capsys.readouterr().err
 
 
-def test_a_report_says_how_the_shot_stands(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_gives_the_state_of_the_shot(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
     assert farm("openjd", shot) == 0
     assert host("span", shot, "--span", "0-1") == 0
     assert host("verify", shot, "--report", str(shot.folder / "all.json")) == 0
@@ -473,7 +471,7 @@ def test_a_report_says_how_the_shot_stands(shot: ShotOnDisk, capsys: pytest.Capt
     assert (report["missing"], report["stale"]) == ([1002, 1003], [1005, 1006, 1007, 1008, 1009])
 
 
-def test_the_artists_own_run_keeps_what_the_farm_made(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_local_run_keeps_the_frames_of_the_farm(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
     assert farm("openjd", shot) == 0
     assert host("span", shot, "--span", "0-1") == 0
     capsys.readouterr()
@@ -482,7 +480,9 @@ def test_the_artists_own_run_keeps_what_the_farm_made(shot: ShotOnDisk, capsys: 
     assert [event["kept"] for event in events if event["kind"] == "frame"] == [True] * 9
 
 
-def test_a_plate_that_grows_meanwhile_changes_no_job(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plate_that_grows_during_the_job_does_not_change_it(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert farm("openjd", shot) == 0
     shutil.copy(shot.plate(1009), shot.plate(1010))
     shutil.copy(shot.reference(1009), shot.reference(1002))
@@ -501,7 +501,7 @@ def test_a_plate_that_grows_meanwhile_changes_no_job(shot: ShotOnDisk, capsys: p
         (["--name", ""], "--name is empty"),
     ],
 )
-def test_a_wrong_request_makes_no_bundle(
+def test_an_invalid_request_writes_no_bundle(
     options: list[str], says: str, shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert farm("openjd", shot, *options) == 2

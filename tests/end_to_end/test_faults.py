@@ -1,4 +1,4 @@
-"""What breaks in the middle of a job: the core, the disk, a plate, the client, the clock. Nothing is lost by it."""
+"""Faults during a job: the core, the disk, a plate, the client, the clock. No frame is lost."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from stcolor_core.service import jobs
 from stcolor_core.service.access import find
 
 KILLS = 20
-RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)  # close with a reset and not with a goodbye
+RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)  # close the connection with a reset
 
 
 # The core is killed
 
 
 def disturbed(state: Path, job: str) -> dict[str, Any]:
-    """How a job stands in the store of a core that is gone."""
+    """Return the state of a job from the store of a core that has ended."""
     base = sqlite3.connect(state / "jobs.sqlite")
     try:
         base.row_factory = sqlite3.Row
@@ -51,7 +51,7 @@ def own_metadata(path: Path) -> dict[str, Any]:
 
 
 def same(found: Path, expected: Path) -> int:
-    """How many channels were compared; every one, and what the frame says of itself, is as expected to the bit."""
+    """Check that every channel and the metadata are as expected to the bit; return the number of channels compared."""
     left, right = channels(found), channels(expected)
     assert left.keys() == right.keys()
     for name in left:
@@ -82,11 +82,11 @@ def test_a_core_killed_at_twenty_random_moments_loses_nothing(
     slices = list(range(KILLS))
     chance.shuffle(slices)
     for number, part in enumerate(slices):
-        # each kill has its slice: half of them of the start, half of a sixth of the job, unless that is far by now
+        # each kill has its own slice of time: half of them in the start, half in the job, unless it is nearly done
         moment = 2 * (part + chance.random()) / KILLS
         far = len(list((shot.folder / "out").glob("shot.*.exr"))) > 0.6 * len(shot.frames)
         delay = moment / 2 * ready if far else min(moment, 1) * ready + max(0, moment - 1) * took / 6
-        if number == 0:  # it has started already, to take the job
+        if number == 0:  # the core must have started to take the job
             delay = moment / 2 * took / 6
         with pytest.raises(subprocess.TimeoutExpired):
             core.wait(delay)
@@ -101,7 +101,7 @@ def test_a_core_killed_at_twenty_random_moments_loses_nothing(
         core = start()
     events = client_of(core, state).finish(job)
     assert events[-1]["kind"] == "done"
-    numbers = [event["number"] for event in events]  # of runs before the last only what still counts is kept
+    numbers = [event["number"] for event in events]  # of earlier runs only the events that still matter are kept
     assert numbers == sorted(set(numbers))
     assert set(frames_of(events)) == set(shot.frames)
     compared = [same(shot.output(frame), shot.folder / f"undisturbed/shot.{frame}.exr") for frame in shot.frames]
@@ -114,7 +114,7 @@ def test_a_core_killed_at_twenty_random_moments_loses_nothing(
 
 @dataclass
 class Disk:
-    """A small disk of its own. room: fills it but for so many bytes; None empties it again."""
+    """A small separate disk. room: fills it except for so many bytes; None empties it again."""
 
     folder: Path
 
@@ -143,7 +143,7 @@ def disk() -> Iterator[Callable[[Path], Disk]]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_a_job_on_a_full_disk_fails_by_name_and_goes_on_once_there_is_room(
+def test_a_job_on_a_full_disk_fails_with_its_path_and_resumes_when_there_is_room(
     make_shot: MakeShot, state: Path, disk: Callable[[Path], Disk]
 ) -> None:
     shot = long_shot(make_shot, 12)
@@ -167,7 +167,7 @@ def test_a_job_on_a_full_disk_fails_by_name_and_goes_on_once_there_is_room(
     assert shot.written() == [shot.output(frame) for frame in shot.frames]
 
 
-def test_a_full_disk_of_the_state_folder_is_named_and_the_job_waits_for_room(
+def test_a_full_state_disk_is_named_and_the_job_waits_for_room(
     make_shot: MakeShot, state: Path, disk: Callable[[Path], Disk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "_STORE_RETRY_SECONDS", 0.05)
@@ -192,7 +192,7 @@ def test_a_full_disk_of_the_state_folder_is_named_and_the_job_waits_for_room(
     assert shot.written() == [shot.output(frame) for frame in shot.frames]
 
 
-def test_a_core_that_is_started_on_a_full_disk_says_so(state: Path, start: Start, disk: Callable[[Path], Disk]) -> None:
+def test_a_core_started_on_a_full_disk_says_so(state: Path, start: Start, disk: Callable[[Path], Disk]) -> None:
     disk(state).leave(0)
     core = start()
     _, errors = core.communicate(timeout=PATIENCE)
@@ -202,12 +202,10 @@ def test_a_core_that_is_started_on_a_full_disk_says_so(state: Path, start: Start
     assert find(state) is None
 
 
-# A plate goes, a client goes, the clock moves
+# A plate vanishes, a client disconnects, the clock changes
 
 
-def test_a_plate_that_goes_in_the_middle_is_named_and_the_job_goes_on_once_it_is_back(
-    make_shot: MakeShot, state: Path
-) -> None:
+def test_a_plate_that_vanishes_is_named_and_the_job_resumes_when_it_is_back(make_shot: MakeShot, state: Path) -> None:
     shot = make_shot(pan(40, height=64, width=96, step=2), references=(FIRST,))
     lost, aside = shot.plate(FIRST + 38), shot.folder / "aside.exr"
     with running_core(state, device="cpu") as client:
@@ -217,7 +215,7 @@ def test_a_plate_that_goes_in_the_middle_is_named_and_the_job_goes_on_once_it_is
         events = client.finish(job)
         assert events[-1]["kind"] == "failed"
         assert events[-1]["message"].startswith(f"Frame {FIRST + 38} ({lost}) is missing.")
-        whole = shot.written()  # with the frame that was written beside the one that failed
+        whole = shot.written()  # including a frame that was written at the same time as the failing one
         assert {shot.output(frame) for frame in frames_of(events)} <= set(whole) < set(map(shot.output, shot.frames))
         assert all(map(plates.is_complete, whole))
         aside.rename(lost)
@@ -228,7 +226,7 @@ def test_a_plate_that_goes_in_the_middle_is_named_and_the_job_goes_on_once_it_is
     assert frames_of(again) == list(shot.frames)
 
 
-def test_a_client_that_goes_takes_nothing_with_it(make_shot: MakeShot, state: Path) -> None:
+def test_a_client_that_disconnects_does_not_affect_the_job(make_shot: MakeShot, state: Path) -> None:
     shot = long_shot(make_shot, 20)
     with running_core(state, device="cpu") as client:
         job = client.submit(asked_for(shot))
@@ -246,7 +244,7 @@ def test_a_client_that_goes_takes_nothing_with_it(make_shot: MakeShot, state: Pa
 
 
 @pytest.mark.parametrize("hours", [5000, -5000])
-def test_a_clock_that_is_moved_in_the_middle_changes_nothing(
+def test_a_clock_change_during_a_job_has_no_effect(
     make_shot: MakeShot, state: Path, monkeypatch: pytest.MonkeyPatch, hours: int
 ) -> None:
     shot, true = long_shot(make_shot, 40), time.time
@@ -264,6 +262,6 @@ def test_a_clock_that_is_moved_in_the_middle_changes_nothing(
         events = client.finish(job)
         assert client.get("/v1/jobs")[0]["state"] == "done"
     assert events[-1]["kind"] == "done"
-    assert abs(events[-1]["time"] - events[0]["time"]) > 3600  # it was moved
+    assert abs(events[-1]["time"] - events[0]["time"]) > 3600  # the clock was changed
     assert [event["number"] for event in events] == list(range(1, len(events) + 1))
     assert frames_of(events, kept=False) == list(shot.frames)

@@ -1,4 +1,4 @@
-"""Whatever a run reads decides the digest of its frames: a changed input never leaves stale colour behind."""
+"""Every file that a run reads is part of the digest of its frames: a changed input never leaves stale colour."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def write_matte(path: Path, *, name: str, sidecar: Path) -> None:
 
 @pytest.fixture
 def everything(make_shot: MakeShot) -> tuple[ShotOnDisk, Shot]:
-    """A shot that reads whatever a shot can read without weights that have to be added."""
+    """A shot that reads every kind of input that needs no additional weights."""
     disk = make_shot(pan(5, height=64, width=96, step=2), references=(FIRST, FIRST + 4))
     write_reference(disk.folder / "still.exr", disk.scene.lightnesses[2], disk.scene.ab[2])
     for frame in disk.frames:
@@ -103,7 +103,7 @@ def change_reference(disk: ShotOnDisk) -> None:
 
 
 def change_reference_in_place(disk: ShotOnDisk) -> None:
-    """Same size, same time: only its bytes tell."""
+    """Change a file but keep its size and time: only its bytes differ."""
     path = disk.reference(FIRST)
     before = path.stat()
     data = bytearray(path.read_bytes())
@@ -134,7 +134,7 @@ def change_lut(disk: ShotOnDisk) -> None:
     write_config(disk.folder, top=0.5)
 
 
-# what is changed, and the frames that it reaches
+# the changed input, and the frames that use it
 CHANGES = {
     change_plate: {1002, 1003, 1004},
     change_reference: {1001, 1002, 1003, 1004},
@@ -142,13 +142,13 @@ CHANGES = {
     change_still: {1001, 1002, 1003, 1004, 1005},
     change_matte: {1002, 1003, 1004},
     change_names: {1002, 1003, 1004},
-    change_space: {1001, 1002, 1003, 1004, 1005},  # the still's too
+    change_space: {1001, 1002, 1003, 1004, 1005},  # including the frames of the still
     change_lut: {1002, 1003, 1004, 1005},
 }
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_every_input_is_in_the_digest_of_the_frames_that_it_reaches(
+def test_every_input_is_part_of_the_digest_of_the_frames_that_use_it(
     everything: tuple[ShotOnDisk, Shot], change: Callable[[ShotOnDisk], None]
 ) -> None:
     disk, shot = everything
@@ -159,7 +159,7 @@ def test_every_input_is_in_the_digest_of_the_frames_that_it_reaches(
     assert {frame for frame in before if before[frame] != after[frame]} == CHANGES[change]
 
 
-def test_a_space_that_means_something_else_by_now_gives_other_colour(everything: tuple[ShotOnDisk, Shot]) -> None:
+def test_a_redefined_colour_space_gives_other_colour(everything: tuple[ShotOnDisk, Shot]) -> None:
     disk, shot = everything
     list(colorize(shot, device="cpu"))
     stale = channels(disk.output(1002))["rc_ab.u"]
@@ -172,7 +172,7 @@ def test_a_space_that_means_something_else_by_now_gives_other_colour(everything:
     assert np.abs(fresh - stale).mean() > 1
 
 
-def test_a_detectors_weights_and_every_config_it_builds_on_are_in_the_digest(tmp_path: Path) -> None:
+def test_a_detectors_weights_and_all_its_config_files_are_part_of_the_digest(tmp_path: Path) -> None:
     weights, base, config = (tmp_path / name for name in ("weights.pth", "base.yaml", "model.yaml"))
     plate = tmp_path / "plate.1001.exr"
     write_frame(plate, {"Y": (np.ones((64, 64), np.float32), "half")})
@@ -205,12 +205,12 @@ def test_a_detectors_weights_and_every_config_it_builds_on_are_in_the_digest(tmp
         seen.add(state())
 
 
-# A new input cannot be forgotten: what the system says was opened, is known
+# A new input cannot be forgotten: every file that the system reports as opened must be part of the digest
 
 
 @contextmanager
 def opened_files(folders: list[Path]) -> Iterator[set[Path]]:
-    """Collect the files under some folders that anything in this process opens meanwhile (Linux, inotify)."""
+    """Collect the files under some folders that this process opens during the block (Linux, inotify)."""
     libc = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
     descriptor = libc.inotify_init1(os.O_NONBLOCK)
     assert descriptor >= 0
@@ -238,7 +238,7 @@ def opened_files(folders: list[Path]) -> Iterator[set[Path]]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
-def test_every_file_that_a_run_opens_changes_the_digest_when_it_changes(everything: tuple[ShotOnDisk, Shot]) -> None:
+def test_a_change_of_any_file_that_a_run_opens_changes_the_digest(everything: tuple[ShotOnDisk, Shot]) -> None:
     disk, shot = everything
     with opened_files([disk.folder, disk.folder / "luts"]) as found:
         assert len(list(colorize(shot, device="cpu"))) == 5
@@ -251,7 +251,7 @@ def test_every_file_that_a_run_opens_changes_the_digest_when_it_changes(everythi
         status = path.stat()
         changed = _altered(path, whole)
         path.write_bytes(changed)
-        with suppress(StcolorError):  # a change that breaks the file is refused by name
+        with suppress(StcolorError):  # if the change breaks the file, it is refused by name
             assert plan_run(shot).digests != before, path
         path.write_bytes(whole)
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -259,13 +259,13 @@ def test_every_file_that_a_run_opens_changes_the_digest_when_it_changes(everythi
 
 
 def _altered(path: Path, whole: bytes) -> bytes:
-    """The file with other pixels, names or numbers in it."""
+    """Change pixels, names or numbers in the file."""
     if path.suffix == ".exr":
         return whole[:-60] + bytes(60)
     return whole.replace(b"1.5", b"2.5").replace(b"1.0\n}", b"0.5\n}").replace(b"coat", b"cape")
 
 
-def test_what_changes_while_the_shot_is_coloured_is_refused_by_name(make_shot: MakeShot) -> None:
+def test_an_input_that_changes_during_the_run_is_refused_by_name(make_shot: MakeShot) -> None:
     disk = make_shot()
     shot = Shot(
         plate=Plate(path=str(disk.folder / "plate.####.exr")),
@@ -282,7 +282,7 @@ def test_what_changes_while_the_shot_is_coloured_is_refused_by_name(make_shot: M
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify is Linux's")
-def test_a_run_with_nothing_to_do_opens_no_picture_but_its_results(
+def test_a_run_with_nothing_to_do_only_opens_its_results(
     everything: tuple[ShotOnDisk, Shot], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("STCOLOR_CACHE_DIR", str(tmp_path / "cache"))

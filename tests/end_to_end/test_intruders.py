@@ -1,4 +1,4 @@
-"""Clients that are wrong, hostile, clumsy or many: each gets its answer, and the job that runs goes on."""
+"""Faulty, hostile, slow or very many clients: each gets its answer, and the running job continues."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NO_HTTP = (
 
 @pytest.fixture
 def busy(make_shot: MakeShot, state: Path) -> Iterator[Client]:
-    """A core with a job; at the end of the test that job is done, in one run, with every frame whole."""
+    """A core with a job; at the end of the test the job must be done, in one run, with every frame whole."""
     shot = long_shot(make_shot, 24)
     with running_core(state, device="cpu") as client:
         job = client.submit(asked_for(shot))
@@ -67,7 +67,7 @@ def head(client: Client, first: str, *more: str, token: str | None = None) -> by
 
 
 def answer(line: socket.socket) -> int:
-    """The status of what comes back; 0 where the line is closed without a word."""
+    """Return the status of the answer; 0 if the connection is closed without one."""
     with line.makefile("rb") as read:
         first = read.readline()
     return int(first.split()[1]) if first else 0
@@ -85,7 +85,7 @@ def test_wrong_tokens_and_foreign_hosts_are_refused(busy: Client) -> None:
     ("path", "token", "status"),
     [("/v1/jobs", None, 413), ("/v1/preview", None, 413), ("/v1/jobs", "wrong", 401), ("/v1/session", "wrong", 413)],
 )
-def test_a_body_of_100_megabytes_is_refused_and_its_sender_hears_why(
+def test_a_body_of_100_megabytes_is_refused_with_a_reason(
     busy: Client, path: str, token: str | None, status: int
 ) -> None:
     with line_to(busy) as line:
@@ -95,14 +95,14 @@ def test_a_body_of_100_megabytes_is_refused_and_its_sender_hears_why(
         assert answer(line) == status
 
 
-def test_a_path_outside_is_none(busy: Client) -> None:
+def test_a_path_outside_the_root_is_not_found(busy: Client) -> None:
     for path in OUTSIDE:
         with line_to(busy) as line:
             line.sendall(head(busy, f"GET {path} HTTP/1.1", "Connection: close"))
             assert answer(line) == 404, path
 
 
-def test_half_sent_requests_hold_nobody_up(busy: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_incomplete_requests_do_not_block_other_clients(busy: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "_BODY_SECONDS", 0.2)
     whole = head(busy, "POST /v1/jobs HTTP/1.1", "Content-Length: 100") + b'{"plate"'
     with line_to(busy) as silent, line_to(busy) as slow, line_to(busy) as gone:
@@ -114,7 +114,9 @@ def test_half_sent_requests_hold_nobody_up(busy: Client, monkeypatch: pytest.Mon
         assert answer(slow) == 408
 
 
-def test_who_never_ends_the_head_of_a_request_is_hung_up_on(busy: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_that_never_finishes_its_headers_is_disconnected(
+    busy: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(heads, "_HEAD_SECONDS", 0.5)
     first = head(busy, "GET /v1/health HTTP/1.1")
     with line_to(busy) as mute, line_to(busy) as slow, line_to(busy) as second:
@@ -123,12 +125,12 @@ def test_who_never_ends_the_head_of_a_request_is_hung_up_on(busy: Client, monkey
         with second.makefile("rb") as read:
             assert read.readline().split()[1] == b"200"
             second.sendall(first[:-2])
-            assert read.read().count(b"HTTP/1.1") == 0  # the rest of the first answer, and then the end
+            assert read.read().count(b"HTTP/1.1") == 0  # the rest of the first answer, then the end of the connection
         assert [answer(mute), answer(slow)] == [0, 0]
         assert busy.get("/v1/health")["device"] == "cpu"
 
 
-def test_a_request_that_waits_longer_than_a_head_may_take_gets_its_answer(
+def test_a_request_that_waits_longer_than_the_header_timeout_is_answered(
     busy: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(heads, "_HEAD_SECONDS", 0.2)
@@ -138,10 +140,10 @@ def test_a_request_that_waits_longer_than_a_head_may_take_gets_its_answer(
         assert answer(line) == 200
 
 
-def test_requests_sent_one_behind_the_other_are_all_answered_however_long_they_take(
+def test_pipelined_requests_are_all_answered_however_long_they_take(
     busy: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second is being answered while the first one's application may still be about to return."""
+    """The second request is handled while the application may still be returning from the first one."""
     monkeypatch.setattr(heads, "_HEAD_SECONDS", 0.3)
     (job,) = (each["id"] for each in busy.get("/v1/jobs"))
     waits = f"GET /v1/jobs/{job}/events?after=100000&wait=1 HTTP/1.1"
@@ -151,21 +153,21 @@ def test_requests_sent_one_behind_the_other_are_all_answered_however_long_they_t
             assert read.read().count(b"HTTP/1.1 200") == 3
 
 
-def test_what_is_no_http_is_refused(busy: Client) -> None:
+def test_data_that_is_not_http_is_refused(busy: Client) -> None:
     for said in NO_HTTP:
         with line_to(busy) as line:
             line.sendall(said)
-            assert answer(line) in (400, 403), said[:40]  # 403 for what names no host
+            assert answer(line) in (400, 403), said[:40]  # 403 for a request without a host
 
 
-def test_two_hundred_clients_at_once_each_get_their_answer(busy: Client) -> None:
+def test_two_hundred_clients_at_once_are_all_answered(busy: Client) -> None:
     (job,) = (each["id"] for each in busy.get("/v1/jobs"))
     asked = [f"/v1/jobs/{job}", "/v1/jobs", "/v1/health", f"/v1/jobs/{job}/frames", f"/v1/jobs/{job}/events"] * 40
     with ThreadPoolExecutor(200) as clients:
         assert list(clients.map(lambda path: busy.request("GET", path)[0], asked)) == [200] * 200
 
 
-def test_two_hundred_who_leave_without_reading_are_forgotten(busy: Client) -> None:
+def test_two_hundred_clients_that_disconnect_without_reading_are_dropped(busy: Client) -> None:
     (job,) = (each["id"] for each in busy.get("/v1/jobs"))
     for _ in range(200):
         with line_to(busy) as line:

@@ -1,4 +1,4 @@
-"""Keyframes that end before the plate does, or hold NaN and infinity: what they do not know is never smeared."""
+"""Keyframes smaller than the plate, or with NaN and infinity: unknown colour is never smeared."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ab(shot: ShotOnDisk, frame: int) -> np.ndarray:
     return np.dstack([layers["rc_ab.u"], layers["rc_ab.v"]])
 
 
-def test_a_cropped_keyframe_colours_the_rest_from_what_it_has(make_shot: MakeShot) -> None:
+def test_a_cropped_keyframe_colours_the_rest_from_its_own_pixels(make_shot: MakeShot) -> None:
     shot = make_shot(crossing(4), references=(FIRST,))
     window(shot, FIRST, data=(50, 8, 130, 96), keep=(slice(8, 104), slice(50, 180)))  # through the red square
     assert shot.colorize("--cuts", "none", "--working-height", "112") == 0
@@ -48,12 +48,12 @@ def test_a_cropped_keyframe_colours_the_rest_from_what_it_has(make_shot: MakeSho
     assert (certain[known] == 1).all() and certain[~known].mean() < 1
     np.testing.assert_allclose(ab(shot, FIRST)[known], shot.scene.ab[0][known], atol=0.06)
     for frame in shot.frames:
-        ground = ab(shot, frame)[14:50, :32]  # which the red of the border would be smeared over
+        ground = ab(shot, frame)[14:50, :32]  # the red of the border would be smeared over this area
         assert np.linalg.norm(ground - (-30, 20), axis=-1).mean() < 12
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_pixels_of_a_keyframe_that_are_not_finite_lend_no_colour(
+def test_non_finite_pixels_of_a_keyframe_give_no_colour(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str], value: float
 ) -> None:
     shot = make_shot(pan(4, height=64, width=96, step=2), references=(FIRST,))
@@ -63,7 +63,7 @@ def test_pixels_of_a_keyframe_that_are_not_finite_lend_no_colour(
     (warning,) = (event["message"] for event in warnings if event["kind"] == "warning")
     assert "600 pixels" in warning and f"ref.{FIRST}.exr" in warning
     for frame in shot.frames:
-        assert np.abs(ab(shot, frame)).max() < 60  # the scene's own colours stay below 40
+        assert np.abs(ab(shot, frame)).max() < 60  # the chroma of the scene stays below 40
         assert np.isfinite(channels(shot.output(frame))["R"]).all()
         assert channels(shot.output(frame))["R"].max() < 2
     certain = channels(shot.output(FIRST))["rc_conf.warp"]
@@ -71,7 +71,7 @@ def test_pixels_of_a_keyframe_that_are_not_finite_lend_no_colour(
 
 
 @pytest.mark.parametrize("value", [65504.0, -1000.0, 1e30])
-def test_what_no_light_can_be_lends_no_colour_either(
+def test_impossible_light_values_of_a_keyframe_give_no_colour(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str], value: float
 ) -> None:
     shot = make_shot(pan(4, height=64, width=96, step=2), references=(FIRST,))
@@ -82,7 +82,7 @@ def test_what_no_light_can_be_lends_no_colour_either(
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_pixels_of_a_still_that_are_not_finite_lend_no_colour(make_shot: MakeShot, value: float) -> None:
+def test_non_finite_pixels_of_a_still_give_no_colour(make_shot: MakeShot, value: float) -> None:
     shot = make_shot(references=(FIRST,))
     spoil(shot, FIRST, value)
     assert shot.colorize("--still", str(shot.reference(FIRST)), references=False) == 0
@@ -90,7 +90,7 @@ def test_pixels_of_a_still_that_are_not_finite_lend_no_colour(make_shot: MakeSho
 
 
 @pytest.mark.parametrize("what", ["all of it is NaN", "elsewhere"])
-def test_a_keyframe_that_knows_nothing_of_the_plate_is_refused(
+def test_a_keyframe_without_any_pixel_of_the_plate_is_refused(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str], what: str
 ) -> None:
     shot = make_shot(references=(FIRST,))
@@ -104,7 +104,7 @@ def test_a_keyframe_that_knows_nothing_of_the_plate_is_refused(
     assert str(FIRST) in line and "ref.1001.exr" in line and "Render it again" in line
 
 
-def test_overscan_that_the_keyframe_lacks_is_not_its_border_held(make_shot: MakeShot) -> None:
+def test_overscan_missing_from_the_keyframe_does_not_repeat_its_border(make_shot: MakeShot) -> None:
     shot = make_shot(crossing(4), references=(FIRST,))
     keep = (slice(8, 104), slice(50, 180))
     for frame in shot.frames:

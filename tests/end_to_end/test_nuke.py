@@ -36,7 +36,7 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The state folder of this test's core, and this checkout as what the plug-in starts; stopped at the end."""
+    """The state folder of this test's core, which the plug-in starts from this checkout; stopped at the end."""
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nPYTHONPATH="{CHECKOUT}" exec "{sys.executable}" "$@"\n', encoding="utf-8")
     python.chmod(0o755)
@@ -51,14 +51,14 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def pump(nuke_session: Any) -> Callable[..., Any]:
-    """Nuke's event loop, until something holds."""
+    """Return a function that runs Nuke's event loop until a condition holds."""
     pump: Callable[..., Any] = nuke_session.main_thread.pump
     return pump
 
 
 @dataclass
 class Footage:
-    """A real shot on disk: plate.####.exr (Y), ref.####.exr at KEYS. truth: display RGB 0..1 by frame."""
+    """A real shot on disk: plate.####.exr (Y) and ref.####.exr at KEYS. truth: display RGB, 0..1, by frame."""
 
     folder: Path
     truth: Mapping[int, np.ndarray]
@@ -110,7 +110,7 @@ def test_a_real_shot_comes_back_into_the_node_and_renders_without_the_plug_in(
         "ab": np.dstack([layers["rc_ab.u"], layers["rc_ab.v"], 0 * layers["rc_ab.u"]]),
         "confidence": np.dstack([layers["rc_conf.warp"]] * 3),
         "STMap": np.dstack([layers["rc_st.u"], layers["rc_st.v"], 0 * layers["rc_st.u"]]),
-        "matte": np.zeros((SIZE[1], SIZE[0], 3), np.float32),  # nothing was told apart
+        "matte": np.zeros((SIZE[1], SIZE[0], 3), np.float32),  # the two frames were not distinguished
     }
     for name, expected in outputs.items():
         node["output"].setValue(name)
@@ -119,14 +119,14 @@ def test_a_real_shot_comes_back_into_the_node_and_renders_without_the_plug_in(
     expected = rgb(node, 1005)
 
     nuke.scriptSave()
-    elsewhere = fakenuke.install(gui=False)  # a host where only Nuke is installed
+    elsewhere = fakenuke.install(gui=False)  # a host that has only Nuke
     elsewhere.scripts.open(footage.folder / "comp.nk")
     there = elsewhere.graph.find("RefColorize1")
     assert elsewhere.plugin_paths == []
     np.testing.assert_array_equal(rgb(there, 1005), expected)
 
 
-def test_a_core_that_is_killed_under_a_job_is_started_again_and_nothing_is_lost(
+def test_a_core_killed_during_a_job_is_restarted_without_loss(
     nuke: Any, nuke_session: Any, tmp_path: Path, pump: Callable[..., Any]
 ) -> None:
     comp: Comp = make_comp(nuke, tmp_path / "show", frames=60, keys=(1001, 1060), step=1)

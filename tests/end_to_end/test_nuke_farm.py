@@ -30,7 +30,7 @@ RENDER = PLUGIN.parent / "tests" / "nuke" / "render_program.py"
 
 @pytest.fixture(autouse=True)
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The core's Python, which has this checkout, and Nuke, which has the plug-in."""
+    """The core's Python, with this checkout, and Nuke, with the plug-in."""
     for name, arguments in (("python", ""), ("Nuke15.1", f'"{RENDER}" ')):
         program = tmp_path / name
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n', encoding="utf-8")
@@ -45,7 +45,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def comp(nuke: Any, tmp_path: Path) -> Comp:
-    """The small shot, with a Write below the node."""
+    """A script of the small shot, with a Write below the node."""
     made = make_comp(nuke, tmp_path / "show")
     (made.folder / "final").mkdir()
     file = (made.folder / "final/shot.####.exr").as_posix()
@@ -54,25 +54,25 @@ def comp(nuke: Any, tmp_path: Path) -> Comp:
 
 
 def openjd(*arguments: str) -> str:
-    """What `openjd` says; it must succeed."""
+    """Run `openjd`, which must succeed, and return its output."""
     done = subprocess.run([sys.executable, "-m", "openjd", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def run(bundle: Path, script: Path, *options: str) -> str:
-    """The whole job, as one host does it."""
+    """Run the whole job, as one host does."""
     whole = ("--step", "Nuke", "--run-dependencies", "-p", f"NukeScript={script}")
     return openjd("run", str(bundle / "template.yaml"), *whole, *options)
 
 
 def saturation(folder: Path) -> list[float]:
-    """How colourful each of the frames in a folder is, in order."""
+    """Return the mean chroma of each frame in a folder, in order."""
     pictures = [plates.rgb(plates.read(path)) for path in sorted(folder.glob("shot.*.exr"))]
     return [float(picture.std(axis=-1).mean()) for picture in pictures]
 
 
-def test_the_farm_colours_and_renders_what_the_node_was_sent_to_do(nuke: Any, comp: Comp, programs: Path) -> None:
+def test_the_farm_colours_and_renders_the_shot_of_the_node(nuke: Any, comp: Comp, programs: Path) -> None:
     nuke.root().setModified(True)
     from refcolorize.jobs import submit
 
@@ -94,7 +94,7 @@ def test_the_farm_colours_and_renders_what_the_node_was_sent_to_do(nuke: Any, co
     np.testing.assert_array_equal(rgb.astype(np.float16), written.astype(np.float16))
 
 
-def test_a_host_that_has_the_show_elsewhere_finds_all_of_it(comp: Comp, programs: Path) -> None:
+def test_a_host_with_other_paths_finds_all_files_of_the_show(comp: Comp, programs: Path) -> None:
     from refcolorize.jobs import submit
 
     submit.submit(comp.node, gpus=0, nuke=str(programs / "Nuke15.1"))
@@ -108,7 +108,7 @@ def test_a_host_that_has_the_show_elsewhere_finds_all_of_it(comp: Comp, programs
     assert not comp.folder.exists()
 
 
-def test_deadline_gets_the_choice_of_queue_and_a_job_for_the_write(comp: Comp) -> None:
+def test_deadline_gets_the_queue_options_and_a_job_for_the_write(comp: Comp) -> None:
     from refcolorize.jobs import submit
 
     submit.submit(comp.node, engine="deadline", pool="film", group="gpu", priority=70, handles=2, submit=False)
@@ -123,7 +123,7 @@ def test_deadline_gets_the_choice_of_queue_and_a_job_for_the_write(comp: Comp) -
 
 
 @pytest.mark.gui
-def test_in_nukes_window_what_the_core_refuses_is_its_own_line(
+def test_with_a_gui_a_refusal_by_the_core_is_shown_in_one_line(
     comp: Comp, nuke_session: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
@@ -138,7 +138,7 @@ def test_in_nukes_window_what_the_core_refuses_is_its_own_line(
 
 @pytest.mark.gui
 @pytest.mark.parametrize("width", [440, 300])
-def test_the_dialog_shows_where_the_job_is(comp: Comp, tmp_path: Path, width: int) -> None:
+def test_the_dialog_shows_the_path_of_the_job(comp: Comp, tmp_path: Path, width: int) -> None:
     qt_app.application()
     comp.node["farm"].execute()
     from refcolorize.panel import farm_dialog
@@ -155,7 +155,7 @@ def test_the_dialog_shows_where_the_job_is(comp: Comp, tmp_path: Path, width: in
     dialog.close()
 
 
-def test_a_plate_that_is_broken_makes_no_job(comp: Comp) -> None:
+def test_a_broken_plate_makes_no_job(comp: Comp) -> None:
     from refcolorize.errors import RefColorizeError
     from refcolorize.jobs import submit
 

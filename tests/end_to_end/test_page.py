@@ -35,7 +35,7 @@ MakeShot = Callable[..., ShotOnDisk]
 
 
 class Page:
-    """One tab. What a person could see and do there."""
+    """One tab, limited to the things that a person can see and do."""
 
     def __init__(self, driver: WebDriver) -> None:
         self.driver = driver
@@ -44,11 +44,11 @@ class Page:
         self.driver.get(link)
 
     def text(self, name: str) -> str:
-        """What is shown of an element; nothing where it is hidden."""
+        """Return the visible text of an element; empty if it is hidden."""
         return self.driver.find_element(By.ID, name).text
 
     def see(self, name: str, words: str) -> str:
-        """Wait until an element shows these words (a regular expression)."""
+        """Wait until the text of an element matches a regular expression."""
         found: str = until(lambda: re.search(words, shown := self.text(name)) and shown, seconds=60)
         return found
 
@@ -59,7 +59,7 @@ class Page:
         return len(self.driver.find_elements(By.CSS_SELECTOR, selector))
 
     def color(self, figure: str) -> float:
-        """How colourful a picture is: the mean of max - min over R, G, B, 0..255; -1 while there is none."""
+        """Return the mean of max - min over R, G, B of a picture, 0..255; -1 if there is no picture yet."""
         return float(
             self.driver.execute_script(
                 """
@@ -99,7 +99,7 @@ def browser() -> Iterator[WebDriver]:
 
 @pytest.fixture
 def page(browser: WebDriver) -> Iterator[Page]:
-    """A new tab, which knows no token yet."""
+    """A new tab, without a token."""
     first = browser.current_window_handle
     browser.switch_to.new_window("tab")
     browser.get_log("browser")  # type: ignore[no-untyped-call]
@@ -120,7 +120,7 @@ def core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
 
 @pytest.fixture
 def link(core: Client, capsys: pytest.CaptureFixture[str]) -> str:  # noqa: ARG001  (it must run)
-    """As `stcolor status` prints it."""
+    """Return the link that `stcolor status` prints."""
     assert main(["status"]) == 0
     found = re.search(r"http://127\.0\.0\.1:\d+/#ticket=\S+", capsys.readouterr().out)
     assert found is not None
@@ -140,7 +140,7 @@ def long_shot(make_shot: MakeShot, frames: int = 400) -> ShotOnDisk:
     return make_shot(pan(frames, height=64, width=96, step=2))
 
 
-def test_a_job_is_seen_from_its_start_to_its_end_and_after_a_reload(
+def test_the_page_shows_a_job_from_start_to_end_and_after_a_reload(
     core: Client, link: str, page: Page, make_shot: MakeShot
 ) -> None:
     shot = make_shot(pan(12, height=64, width=96, step=2), references=(FIRST, FIRST + 5))
@@ -170,7 +170,7 @@ def test_a_job_is_seen_from_its_start_to_its_end_and_after_a_reload(
     assert page.complaints() == []
 
 
-def test_any_finished_frame_is_shown_beside_its_plate_and_reference_by_keys(
+def test_the_keyboard_shows_any_finished_frame_beside_its_plate_and_reference(
     core: Client, link: str, page: Page, make_shot: MakeShot
 ) -> None:
     shot = make_shot()
@@ -199,19 +199,19 @@ def test_a_running_job_is_cancelled_from_the_page(core: Client, link: str, page:
     running, waiting = core.submit(asked_for(shot)), core.submit(asked_for(shot, "v002"))
     core.events(running, until=lambda event: event["kind"] == "frame" and event["done"] > 2)
     page.see("line", r"of 400 frames.* left · looking at \d+")
-    # what lies between the finished frames and the other keyframe stays open
+    # the frames between the finished ones and the other keyframe stay open
     until(lambda: page.count("path.line") == 2)
     page.click("#cancel")
     assert core.finish(running)[-1]["kind"] == "cancelled"
     page.see("jobs", "cancelled")
-    page.see("line", "of 400 frames")  # the one that waited runs now
+    page.see("line", "of 400 frames")  # the waiting job runs now
     assert core.get(f"/v1/jobs/{waiting}")["state"] == "running"
     page.click(f"[data-job='{running}']")
     page.see("line", "Cancelled after")
     core.request("POST", f"/v1/jobs/{waiting}/cancel")
 
 
-def test_a_failed_job_says_why_and_what_the_core_says_is_never_markup(
+def test_a_failed_job_says_why_and_its_message_is_never_markup(
     core: Client, link: str, page: Page, tmp_path: Path, make_shot: MakeShot
 ) -> None:
     name = "<img src=x onerror=document.title='caught'>"
@@ -225,7 +225,7 @@ def test_a_failed_job_says_why_and_what_the_core_says_is_never_markup(
     assert page.complaints() == []
 
 
-def test_a_link_that_is_used_up_says_where_the_next_one_comes_from(link: str, page: Page) -> None:
+def test_a_used_link_says_how_to_get_a_new_one(link: str, page: Page) -> None:
     page.open(link)
     page.see("empty", "No jobs yet")
     page.driver.switch_to.new_window("tab")
@@ -234,7 +234,7 @@ def test_a_link_that_is_used_up_says_where_the_next_one_comes_from(link: str, pa
     assert not page.text("main")
 
 
-def test_a_core_that_is_gone_is_said_to_be(
+def test_the_page_says_when_the_core_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: Page, make_shot: MakeShot
 ) -> None:
     monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))

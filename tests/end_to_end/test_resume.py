@@ -1,4 +1,4 @@
-"""What is on disk is not made again: after a change only what it reaches, after a stop only what is missing."""
+"""Existing results are kept: a change renders only the frames that it affects, a stop only the missing ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEYS = (1001, 1004, 1007, 1010, 1013)
 
 @pytest.fixture
 def shot(make_shot: MakeShot) -> ShotOnDisk:
-    """13 frames with five keyframes, coloured."""
+    """A coloured shot of 13 frames with five keyframes."""
     shot = make_shot(pan(13, height=64, width=96, step=2), references=KEYS)
     assert shot.colorize("--cuts", "none") == 0
     return shot
@@ -31,7 +31,7 @@ def shot(make_shot: MakeShot) -> ShotOnDisk:
 def made_and_looked_at(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], *options: str
 ) -> tuple[list[int], list[int]]:
-    """The frames that another run computes, and those that it looks at."""
+    """Return the frames that another run computes, and those that it tracks."""
     capsys.readouterr()
     assert shot.colorize("--cuts", "none", "--json", *options) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -45,7 +45,7 @@ def color_again(shot: ShotOnDisk, frame: int) -> None:
     write_reference(shot.reference(frame), shot.scene.lightnesses[place], -shot.scene.ab[place])
 
 
-def test_one_of_five_keyframes_changed_is_two_spans_made_again(
+def test_changing_one_of_five_keyframes_renders_two_spans_again(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     color_again(shot, 1007)
@@ -54,49 +54,51 @@ def test_one_of_five_keyframes_changed_is_two_spans_made_again(
     assert looked_at == [1004, 1005, 1006, 1007, 1008, 1009, 1010]
 
 
-def test_a_keyframe_more_is_the_span_around_it_made_again(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_adding_a_keyframe_renders_the_span_around_it_again(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
     color_again(shot, 1012)
     made, looked_at = made_and_looked_at(shot, capsys)
     assert made == [1011, 1012]
     assert looked_at == [1010, 1011, 1012]
 
 
-def test_a_keyframe_less_is_what_it_coloured_made_again(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+def test_removing_a_keyframe_renders_the_frames_that_it_coloured_again(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
     shot.reference(1004).unlink()
     made, looked_at = made_and_looked_at(shot, capsys)
     assert made == [1002, 1003, 1004, 1005, 1006]
     assert looked_at == [1001, 1002, 1003, 1004, 1005, 1006, 1007]
 
 
-def test_a_plate_frame_rendered_again_is_its_span_made_again(
-    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_new_plate_frame_renders_its_span_again(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
     picture = plates.read(shot.plate(1009))
     frame_files.write_frame(shot.plate(1009), {"Y": (picture.pixels[..., 0] / 2, "half")})
     made, _ = made_and_looked_at(shot, capsys)
     assert made == [1008, 1009]
 
 
-def test_of_frames_that_are_wanted_those_on_disk_are_not_made_again(
+def test_requested_frames_that_exist_are_not_rendered_again(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for frame in (1005, 1008, 1009):
         shot.output(frame).unlink()
     made, looked_at = made_and_looked_at(shot, capsys, "--only", "1002-1008")
     assert made == [1005, 1008]
-    # from 1004 and back from 1007 as far as 1005; from 1007 as far as 1008, and back to it from 1010
+    # from 1004, and back from 1007 to 1005; from 1007 to 1008, and back to 1008 from 1010
     assert looked_at == [1004, 1005, 1006, 1007, 1008, 1009, 1010]
     assert not shot.output(1009).exists()
 
 
 def files(paths: Iterable[Path]) -> dict[str, tuple[int, int]]:
-    """What changes when a file is written again."""
+    """Return values that change when a file is written again."""
     return {path.name: ((status := path.stat()).st_ino, status.st_mtime_ns) for path in paths}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("references", [(FIRST,), (FIRST, FIRST + 4)], ids=["one way", "between"])
-def test_a_run_that_is_stopped_wherever_it_asks_loses_nothing_and_does_nothing_twice(
+def test_a_run_stopped_at_any_check_loses_nothing_and_repeats_nothing(
     make_shot: MakeShot, references: tuple[int, ...]
 ) -> None:
     shot = make_shot(pan(5, height=64, width=96, step=2), references=references)

@@ -1,4 +1,4 @@
-"""Two runs into one folder: of the same shot they may share it, of two states of it one is refused."""
+"""Two runs with one output folder: runs of the same shot may share it, a run of a changed shot is refused."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ MakeShot = Callable[..., ShotOnDisk]
 
 
 def settings(shot: ShotOnDisk) -> set[str]:
-    """The digests of the frames that are there."""
+    """Return the digests of the existing frames."""
     return {plates.read_header(path).metadata["stcolor/settings"] for path in shot.written() if path.suffix == ".exr"}
 
 
 def other(shot: ShotOnDisk) -> list[str]:
-    """The command line that colours the shot from one keyframe only, into the same folder."""
+    """Return the command line that colours the shot from one keyframe only, with the same output folder."""
     keyed = ["--reference", f"{FIRST}={shot.reference(FIRST)}", "--working-height", "64", "--cuts", "none"]
     return ["colorize", *shot.pictures(), *keyed]
 
@@ -43,7 +43,7 @@ def shot(make_shot: MakeShot) -> ShotOnDisk:
     return make_shot(pan(30, height=64, width=96, step=1))
 
 
-def test_a_run_of_another_state_of_the_shot_is_refused_while_one_writes(
+def test_a_run_of_a_changed_shot_is_refused_while_another_run_writes(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     running = colorize(asked_for(shot), device="cpu")
@@ -57,10 +57,10 @@ def test_a_run_of_another_state_of_the_shot_is_refused_while_one_writes(
     assert len(shot.written()) == 30
     before = settings(shot)
     assert main(other(shot)) == 0
-    assert len(before & settings(shot)) == 1  # the keyframe that both have
+    assert len(before & settings(shot)) == 1  # the keyframe that both shots have
 
 
-def test_two_processes_of_two_states_never_mix_their_frames(shot: ShotOnDisk) -> None:
+def test_two_processes_with_different_shots_never_mix_their_frames(shot: ShotOnDisk) -> None:
     first = [sys.executable, "-m", "stcolor_core.cli", "colorize", *shot.pictures(), "--cuts", "none"]
     first += ["--reference", str(shot.folder / "ref.####.exr"), "--working-height", "64", "--json"]
     second = [sys.executable, "-m", "stcolor_core.cli", *other(shot), "--json"]
@@ -68,7 +68,10 @@ def test_two_processes_of_two_states_never_mix_their_frames(shot: ShotOnDisk) ->
         subprocess.Popen(each, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for each in (first, second)
     ]
     ended = [(*run.communicate(), run.returncode) for run in runs]
-    assert sorted(code for *_, code in ended) in ([0, 0], [0, 1])  # one after the other by chance, or one refused
+    assert sorted(code for *_, code in ended) in (
+        [0, 0],
+        [0, 1],
+    )  # either they ran one after the other, or one was refused
     assert [path.suffix for path in shot.written()] == [".exr"] * 30
     for _, err, code in ended:
         assert not code or ("is being written by process" in err and "Traceback" not in err)
@@ -88,7 +91,7 @@ def test_two_tasks_of_one_shot_share_the_folder(shot: ShotOnDisk) -> None:
     assert len(shot.written()) == 30
 
 
-def test_a_job_of_the_service_is_refused_while_a_local_run_writes_another_state(shot: ShotOnDisk, state: Path) -> None:
+def test_a_job_of_the_service_is_refused_while_a_local_run_writes_another_shot(shot: ShotOnDisk, state: Path) -> None:
     asked = asked_for(shot)
     changed = replace(asked, method=replace(asked.method, chroma=0.5))
     running = colorize(asked, device="cpu")
@@ -104,7 +107,9 @@ def test_a_job_of_the_service_is_refused_while_a_local_run_writes_another_state(
     assert frames_of(again) == list(shot.frames)
 
 
-def test_a_preview_of_another_state_into_the_folder_of_a_job_fails_alone(shot: ShotOnDisk, state: Path) -> None:
+def test_a_preview_of_a_changed_shot_into_the_folder_of_a_job_fails_without_harming_it(
+    shot: ShotOnDisk, state: Path
+) -> None:
     asked = asked_for(shot)
     changed = replace(asked, method=replace(asked.method, chroma=0.5))
     with running_core(state, device="cpu") as client:
@@ -120,7 +125,7 @@ def test_a_preview_of_another_state_into_the_folder_of_a_job_fails_alone(shot: S
     assert ended[-1]["kind"] == "failed" and "is being written by process" in ended[-1]["message"]
 
 
-def test_a_killed_run_hinders_nobody(shot: ShotOnDisk) -> None:
+def test_a_killed_run_does_not_block_other_runs(shot: ShotOnDisk) -> None:
     command = [sys.executable, "-m", "stcolor_core.cli", *other(shot), "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None
@@ -134,20 +139,20 @@ def test_a_killed_run_hinders_nobody(shot: ShotOnDisk) -> None:
     assert [path.suffix for path in shot.written()] == [".exr"] * 30
 
 
-def test_what_another_run_overwrote_before_the_claim_is_written_again(
+def test_a_frame_that_another_run_overwrote_before_the_claim_is_written_again(
     shot: ShotOnDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = asked_for(shot)
     changed = replace(asked, method=replace(asked.method, chroma=0.5))
     list(colorize(asked, device="cpu"))
     expected = dict(plan_run(asked).digests)
-    shot.output(FIRST + 3).unlink()  # so that there is something to do
+    shot.output(FIRST + 3).unlink()  # so that there is a frame to render
     take, entered = Claim.__enter__, []
 
     def overtaken(claim: Claim) -> Claim:
         if not entered:
             entered.append(claim)
-            list(colorize(changed, device="cpu"))  # begins and ends between this run's look and its claim
+            list(colorize(changed, device="cpu"))  # begins and ends between this run's check and its claim
         return take(claim)
 
     monkeypatch.setattr(Claim, "__enter__", overtaken)

@@ -1,4 +1,4 @@
-"""`stcolor serve | status | stop` and real shots through the socket."""
+"""`stcolor serve | status | stop`, and real shots through the socket."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from stcolor_core.service.jobs import Worker
 from stcolor_core.service.store import Job
 
 
-def test_a_shot_is_coloured_and_each_frame_announced(make_shot: MakeShot, state: Path) -> None:
+def test_a_shot_is_coloured_and_each_frame_is_announced(make_shot: MakeShot, state: Path) -> None:
     shot = make_shot()
     with running_core(state, device="cpu") as client:
         job = client.submit(asked_for(shot))
@@ -40,7 +40,7 @@ def test_a_shot_is_coloured_and_each_frame_announced(make_shot: MakeShot, state:
         assert frames_of(client.finish(job, after=events[-1]["number"]), kept=True) == list(shot.frames)
 
 
-def test_a_cancelled_job_stops_within_one_frame_and_goes_on_when_submitted_again(
+def test_a_cancelled_job_stops_within_one_frame_and_resumes_when_submitted_again(
     make_shot: MakeShot, state: Path
 ) -> None:
     shot = long_shot(make_shot, 30)
@@ -60,7 +60,7 @@ def test_a_cancelled_job_stops_within_one_frame_and_goes_on_when_submitted_again
         assert frames_of(again) == list(shot.frames)
 
 
-def test_a_preview_comes_ahead_of_the_queue_and_the_running_job_is_not_lost(make_shot: MakeShot, state: Path) -> None:
+def test_a_preview_runs_ahead_of_the_queue_and_the_running_job_continues(make_shot: MakeShot, state: Path) -> None:
     shot = long_shot(make_shot, 30)
     with running_core(state, device="cpu") as client:
         running = client.submit(asked_for(shot))
@@ -118,12 +118,10 @@ def test_a_second_start_in_the_background_finds_the_core_and_starts_nothing(
     with running_core(state, device="cpu") as client:
         assert main(["serve", "--background"]) == 0
         assert client.connection.url in capsys.readouterr().out
-        assert not (state / "background.log").exists()  # what a process that was started would have
+        assert not (state / "background.log").exists()  # the environment that a started process would have
 
 
-def test_a_start_that_another_one_overtakes_leaves_no_spare_behind(
-    state: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_start_overtaken_by_another_leaves_no_spare_process(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state.mkdir()
     spares: list[subprocess.Popen[bytes]] = []
 
@@ -134,13 +132,13 @@ def test_a_start_that_another_one_overtakes_leaves_no_spare_behind(
 
     monkeypatch.setattr(subprocess, "Popen", Popen)
     lock = CoreLock(state)
-    assert lock.acquire()  # as the one that overtakes does
+    assert lock.acquire()  # as the overtaking start does
     with ThreadPoolExecutor(1) as beside:
         returned = beside.submit(main, ["serve", "--background", "--device", "cpu"])
         until(lambda: spares)
         with running_core(state, device="cpu"):
             assert returned.result(PATIENCE) == 0
-    lock.close()  # from here on a process that was still waking up would become the core
+    lock.close()  # from now on a process that is still starting would become the core
     try:
         assert spares[0].wait(20) == 0
     finally:
@@ -149,12 +147,12 @@ def test_a_start_that_another_one_overtakes_leaves_no_spare_behind(
 
 
 @pytest.mark.slow
-def test_of_two_background_starts_at_once_one_starts_and_the_other_finds(state: Path) -> None:
+def test_of_two_simultaneous_background_starts_one_starts_the_core_and_the_other_finds_it(state: Path) -> None:
     command = [sys.executable, "-m", "stcolor_core.cli", "serve", "--background", "--device", "cpu"]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     try:
         said = [process.communicate(timeout=PATIENCE) for process in both]
-        assert said[0][0] == said[1][0]  # what the one that finds a core adds goes to standard error
+        assert said[0][0] == said[1][0]  # the start that finds a core writes its remark to standard error
         assert [process.returncode for process in both] == [0, 0], said
     finally:
         assert main(["stop"]) == 0
@@ -170,7 +168,7 @@ def test_a_core_that_cannot_start_in_the_background_says_why(state: Path, capsys
 
 
 @pytest.mark.slow
-def test_of_two_starts_at_once_one_runs_and_the_other_says_where(state: Path, start: Start) -> None:
+def test_of_two_simultaneous_starts_one_runs_and_the_other_names_its_address(state: Path, start: Start) -> None:
     state.mkdir()
     connection_file(state).write_text(json.dumps({"url": "http://127.0.0.1:9", "token": "stale", "pid": 1}))
     both = [start(), start()]
@@ -187,7 +185,7 @@ def test_of_two_starts_at_once_one_runs_and_the_other_says_where(state: Path, st
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM; `stcolor stop` is tested above")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
-def test_a_core_that_is_asked_to_end_leaves_its_job_to_the_next(
+def test_a_stopped_core_leaves_its_job_to_the_next_core(
     make_shot: MakeShot, state: Path, start: Start, number: signal.Signals
 ) -> None:
     shot = long_shot(make_shot, 30)
@@ -215,14 +213,14 @@ def test_a_shot_and_its_preview_on_the_same_output_agree(make_shot: MakeShot, st
     assert frames_of(events, kept=True) == [FIRST + 1]
 
 
-def test_a_preview_of_the_very_frame_that_is_being_written_disturbs_nothing(
+def test_a_preview_of_the_frame_being_written_does_not_disturb_the_job(
     make_shot: MakeShot, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shot = long_shot(make_shot, 8)
     writing, submitted, previewed = threading.Event(), threading.Event(), threading.Event()
     whole, must_stop = plates.is_complete, Worker._must_stop
 
-    def held(path: Path) -> bool:  # the shot's frame, once it is written and before it has its name
+    def held(path: Path) -> bool:  # the shot's frame, after it is written and before it is renamed
         if path.name.startswith(f".shot.{FIRST + 2}.exr") and not writing.is_set():
             writing.set()
             assert previewed.wait(PATIENCE)

@@ -1,4 +1,4 @@
-"""What a core that colours shot after shot holds on to: nothing of those that are over."""
+"""The memory of a core that colours shot after shot: it holds nothing of finished ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stcolor_core.shots.shot import Output
 
 @pytest.fixture(autouse=True)
 def _no_collection_by_chance() -> Iterator[None]:
-    """What is gone at the end must have been let go, not found by a collector that happened to run."""
+    """Disable the garbage collector: objects must be released, not collected by chance."""
     gc.collect()
     gc.disable()
     yield
@@ -28,7 +28,7 @@ def _no_collection_by_chance() -> Iterator[None]:
 
 
 def alive() -> list[str]:
-    """The shots' pictures and walks that anything in this process still holds."""
+    """Return the shots' pictures and walks that this process still holds."""
     kinds = (ShotFootage, PlateFrame, Propagator)
     return [type(each).__name__ for each in gc.get_objects() if type(each) in kinds]
 

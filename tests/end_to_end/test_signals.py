@@ -1,4 +1,4 @@
-"""Ctrl-C once and twice, sent to real processes while they are at work."""
+"""Ctrl-C, once and twice, sent to real processes while they work."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from scenes import pan
 from stcolor_core.images import plates
 
 MakeShot = Callable[..., ShotOnDisk]
-# Windows has no Ctrl-C for one process alone; Ctrl-Break goes to the process group that was made for it.
+# Windows cannot send Ctrl-C to one process; Ctrl-Break goes to the process group that was made for it.
 CTRL_C = signal.CTRL_BREAK_EVENT if sys.platform == "win32" else signal.SIGINT
 GROUP = subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0
 
-# A program that is deep in torch, in the main thread or in a pool that the main thread waits for.
+# A program that is busy in torch, in the main thread or in a pool that the main thread waits for.
 BUSY = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -57,7 +57,7 @@ def start(*command: str) -> subprocess.Popen[str]:
 
 
 def interrupt_until_it_ends(process: subprocess.Popen[str]) -> str:
-    """Send Ctrl-C again and again, as signals that come close together count once; what it said on stderr."""
+    """Send Ctrl-C repeatedly, since signals close together count once; return the standard error."""
     for _ in range(200):
         process.send_signal(CTRL_C)
         try:
@@ -72,9 +72,7 @@ def interrupt_until_it_ends(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.parametrize("where", ["main thread", "pool"])
-def test_a_second_ctrl_c_ends_what_torch_keeps_busy_with_one_line_and_nothing_half_written(
-    where: str, tmp_path: Path
-) -> None:
+def test_a_second_ctrl_c_ends_a_busy_torch_with_one_line_and_no_half_written_file(where: str, tmp_path: Path) -> None:
     process = start("-c", BUSY, where, str(tmp_path / "frame.exr"))
     assert process.stdout is not None
     assert process.stdout.readline() == "busy\n"
@@ -105,7 +103,7 @@ def test_a_second_ctrl_c_ends_a_run_with_one_line_and_leaves_whole_frames(
     assert not list(tmp_path.rglob("*.partial"))
 
 
-def test_a_second_ctrl_c_ends_a_command_that_asks_for_no_stop(tmp_path: Path) -> None:
+def test_a_second_ctrl_c_ends_a_command_that_never_checks_for_a_stop(tmp_path: Path) -> None:
     scene = pan(12, height=64, width=96, step=2)
     (tmp_path / "clips" / "a").mkdir(parents=True)
     for frame, lightness in enumerate(scene.lightnesses):

@@ -1,4 +1,4 @@
-"""Spans, and pieces of them, rendered apart and in any order give the very bytes of a whole render."""
+"""Spans and pieces of spans, rendered separately in any order, give the same bytes as a whole render."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MakeShot = Callable[..., ShotOnDisk]
 
 
 def joined(*scenes: Scene) -> Scene:
-    """One after another, with a cut between."""
+    """Two scenes, one after the other, with a cut between them."""
     parts = [[value for scene in scenes for value in getattr(scene, name)] for name in ("lightnesses", "ab", "masks")]
     return Scene(*parts, with_mattes=False)
 
@@ -56,12 +56,12 @@ def filmed() -> Scene:
 
 @pytest.fixture(params=[made, filmed], ids=["made", "filmed"])
 def shot(request: pytest.FixtureRequest, make_shot: MakeShot) -> ShotOnDisk:
-    """17 frames with a cut before the 12th and references on the 2nd, the 9th and the 15th."""
+    """A shot of 17 frames with a cut before the 12th and references on the 2nd, 9th and 15th."""
     return make_shot(request.param(), references=(FIRST + 1, FIRST + 8, FIRST + 14))
 
 
 def whole(shot: ShotOnDisk) -> dict[str, bytes]:
-    """The bytes of a whole render, which is put away."""
+    """Return the bytes of a whole render, and remove its files."""
     assert shot.colorize() == 0
     found = {path.name: frame_bytes(path) for path in shot.written()}
     assert len(found) == len(shot.frames)
@@ -70,7 +70,7 @@ def whole(shot: ShotOnDisk) -> dict[str, bytes]:
 
 
 def tasks(shot: ShotOnDisk, *options: str) -> list[str]:
-    """The ranges of frames that may be rendered apart: pieces of the spans, and the references, in no order."""
+    """Return frame ranges that can be rendered separately: pieces of the spans, and the references, shuffled."""
     wish = shot.folder / "shot.json"
     assert shot.colorize(*options, "--write-shot", str(wish)) == 0
     asked = Shot.load(wish)
@@ -82,10 +82,10 @@ def tasks(shot: ShotOnDisk, *options: str) -> list[str]:
 
 
 @pytest.mark.slow
-def test_pieces_of_spans_rendered_by_processes_of_their_own_are_the_bytes_of_a_whole_render(shot: ShotOnDisk) -> None:
+def test_pieces_of_spans_rendered_by_separate_processes_give_the_bytes_of_a_whole_render(shot: ShotOnDisk) -> None:
     expected = whole(shot)
     ranges = tasks(shot, "--max-span", "4")
-    assert len(ranges) == 7  # the 1st, 3rd to 5th, 6th to 8th, 10th and 11th, 12th to 14th, 16th and 17th; references
+    assert len(ranges) == 7  # 1st, 3rd to 5th, 6th to 8th, 10th to 11th, 12th to 14th, 16th to 17th, and the references
     command = [sys.executable, "-m", "stcolor_core.cli", "colorize", "--shot", str(shot.folder / "shot.json"), "--json"]
     for some in ranges:
         done = subprocess.run([*command, "--only", some], check=True, capture_output=True, text=True)
@@ -94,7 +94,7 @@ def test_pieces_of_spans_rendered_by_processes_of_their_own_are_the_bytes_of_a_w
     assert {path.name: frame_bytes(path) for path in shot.written()} == expected
 
 
-def test_frames_rendered_one_by_one_are_the_bytes_of_a_whole_render(shot: ShotOnDisk) -> None:
+def test_frames_rendered_one_by_one_give_the_bytes_of_a_whole_render(shot: ShotOnDisk) -> None:
     expected = whole(shot)
     frames = list(shot.frames)
     random.Random(9).shuffle(frames)
@@ -103,7 +103,7 @@ def test_frames_rendered_one_by_one_are_the_bytes_of_a_whole_render(shot: ShotOn
     assert {path.name: frame_bytes(path) for path in shot.written()} == expected
 
 
-def test_a_model_that_hands_colour_from_frame_to_frame_has_no_span_cut() -> None:
+def test_the_spans_of_a_recurrent_model_are_not_cut() -> None:
     shot = Shot(
         plate=Plate(path="plate.####.exr"),
         output=Output(path="out.####.exr", max_span=2),

@@ -1,4 +1,4 @@
-"""What a run says of its inputs at the start: the colour space of each and why, the layer, and colour in the plate."""
+"""The report on the inputs at the start of a run: colour spaces with reasons, the layer, and colour in the plate."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def converted(rgb: np.ndarray, space: str) -> np.ndarray:
 
 
 def in_space(shot: ShotOnDisk, space: str, suffix: str) -> None:
-    """Write plate and references again in another space and file type."""
+    """Write plate and references again in another colour space and file type."""
     for frame in shot.frames:
         y = channels(shot.plate(frame))["Y"]
         save(shot.folder / f"plate.{frame}.{suffix}", converted(np.repeat(y[..., None], 3, axis=-1), space))
@@ -52,7 +52,7 @@ def save(path: Path, rgb: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(("space", "suffix"), [("ACEScg", "exr"), ("ACEScct", "dpx"), ("ACEScct", "tif")])
-def test_the_plates_space_reaches_references_of_its_type(
+def test_the_colour_space_of_the_plate_applies_to_references_of_the_same_type(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str], space: str, suffix: str
 ) -> None:
     shot = make_shot()
@@ -65,7 +65,7 @@ def test_the_plates_space_reaches_references_of_its_type(
     assert f"Reference 1001, 1005 {shot.folder / f'ref.####.{suffix}'}: {space} (the plate's" in references
     layers = channels(shot.output(FIRST))
     error = np.dstack([layers["rc_ab.u"], layers["rc_ab.v"]]) - shot.scene.ab[0]
-    assert np.percentile(np.abs(error), 85) < 0.6  # integers clip what is out of the space's gamut
+    assert np.percentile(np.abs(error), 85) < 0.6  # integers clip values outside of the gamut
     said = plates.read_header(shot.output(1003)).metadata
     assert said["stcolor/inputs"] == (
         f"Plate plate.1001.{suffix}: {space} (as given); "
@@ -74,7 +74,9 @@ def test_the_plates_space_reaches_references_of_its_type(
     assert said["colorInteropID"] == {"ACEScg": "lin_ap1_scene", "ACEScct": "ocio:acescct_ap1_scene"}[space]
 
 
-def test_each_input_is_told_with_its_space_and_why(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_input_is_reported_with_its_colour_space_and_the_reason(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
     shot = make_shot(references=(FIRST,))
     still = shot.folder / "look.png"
     file = oiio.ImageOutput.create(str(still))
@@ -101,7 +103,7 @@ def test_each_input_is_told_with_its_space_and_why(make_shot: MakeShot, capsys: 
         pytest.param(["--cuts", "1003,2000"], ["2000", "1001-1005", "--cuts"], id="a cut outside of the plate"),
     ],
 )
-def test_a_setting_that_decides_nothing_is_told(
+def test_a_setting_without_effect_is_reported(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str], options: list[str], words: list[str]
 ) -> None:
     assert make_shot().colorize(*options, "--json") == 0
@@ -110,14 +112,14 @@ def test_a_setting_that_decides_nothing_is_told(
 
 
 def with_passes(shot: ShotOnDisk) -> None:
-    """The plate as a render with an albedo pass in front of the beauty."""
+    """Write the plate as a render whose albedo pass comes before the beauty."""
     for frame in shot.frames:
         y = channels(shot.plate(frame))["Y"]
         albedo = {f"albedo.{name}": (np.full_like(y, 0.5), "half") for name in "RGB"}
         write_frame(shot.plate(frame), {**albedo, **{f"beauty.{name}": (y, "half") for name in "RGB"}})
 
 
-def test_the_layer_that_is_taken_is_told_and_can_be_chosen(
+def test_the_layer_in_use_is_reported_and_can_be_chosen(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shot = make_shot()
@@ -135,7 +137,7 @@ def test_the_layer_that_is_taken_is_told_and_can_be_chosen(
     assert "diffuse" in line and "albedo" in line and "beauty" in line
 
 
-def test_colour_that_begins_in_the_middle_of_a_plate_is_told(
+def test_colour_that_begins_in_the_middle_of_a_plate_is_reported(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shot = make_shot()
@@ -147,7 +149,7 @@ def test_colour_that_begins_in_the_middle_of_a_plate_is_told(
     assert any("1003-1004" in line and "grey" in line for line in warnings)
 
 
-def test_a_frame_of_another_type_within_the_plate_is_named(
+def test_a_frame_of_another_file_type_within_the_plate_is_named(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shot = make_shot()
@@ -161,7 +163,7 @@ def test_a_frame_of_another_type_within_the_plate_is_named(
     assert "1003" in line and "png" in line and "openexr" in line
 
 
-def test_a_keyframe_of_another_type_that_says_nothing_of_its_space_is_named(
+def test_a_keyframe_of_another_file_type_without_a_colour_space_is_named(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shot = make_shot(references=(FIRST,))

@@ -1,4 +1,4 @@
-"""Nothing that an artist has made is lost: scans, keyframes, painted frames, and versions are never written over."""
+"""The artist's work is never overwritten: scans, keyframes, painted frames and versions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def kept_and_made(capsys: pytest.CaptureFixture[str]) -> tuple[list[int], list[int], str]:
-    """The frames that a run with --json kept, those it made, and its warnings."""
+    """Run with --json; return the frames that it kept, those that it made, and its warnings."""
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     frames = [event for event in events if event["kind"] == "frame"]
     warnings = "\n".join(event["message"] for event in events if event["kind"] == "warning")
@@ -40,7 +40,7 @@ def kept_and_made(capsys: pytest.CaptureFixture[str]) -> tuple[list[int], list[i
     return kept, made, warnings
 
 
-# What is read is never written
+# Inputs are never overwritten
 
 
 def through_a_link(shot: ShotOnDisk) -> str:
@@ -71,7 +71,7 @@ SPELLINGS: dict[str, Callable[[ShotOnDisk], str]] = {
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_no_file_that_the_shot_reads_is_written(
+def test_no_input_of_the_shot_is_overwritten(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str], spelling: str
 ) -> None:
     shot = make_shot()
@@ -87,7 +87,7 @@ def test_no_file_that_the_shot_reads_is_written(
     assert contents(shot.folder) == before
 
 
-def test_no_frame_joins_the_sequence_of_a_keyframe_that_is_named_by_its_frame(
+def test_no_result_joins_the_file_sequence_of_a_keyframe(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shot = make_shot(references=(FIRST,))
@@ -99,16 +99,16 @@ def test_no_frame_joins_the_sequence_of_a_keyframe_that_is_named_by_its_frame(
 
 
 @pytest.mark.skipif(sys.platform not in ("win32", "darwin"), reason="here upper and lower case are different files")
-def test_another_case_is_the_same_file(make_shot: MakeShot) -> None:
+def test_names_that_differ_only_in_case_are_the_same_file(make_shot: MakeShot) -> None:
     shot = make_shot()
     before = contents(shot.folder)
     assert shot.colorize("--output", str(shot.folder / "PLATE.####.exr")) == 2
     assert contents(shot.folder) == before
 
 
-def test_a_sequence_of_keyframes_is_protected_beside_one_that_is_named(make_shot: MakeShot) -> None:
+def test_a_sequence_of_keyframes_is_protected_together_with_a_single_one(make_shot: MakeShot) -> None:
     shot = make_shot(pan(2, height=64, width=96, step=2), references=(FIRST, FIRST + 1))
-    for frame in shot.frames:  # frames 1 and 2, so that numbers of references and of frames are the same
+    for frame in shot.frames:  # frames 1 and 2, so that the numbers of references and frames are equal
         shot.plate(frame).rename(shot.folder / f"p.{frame - 1000}.exr")
         shot.reference(frame).rename(shot.folder / f"{'one' if frame == FIRST else 'other'}.{frame - 1000}.exr")
     before = contents(shot.folder)
@@ -120,7 +120,7 @@ def test_a_sequence_of_keyframes_is_protected_beside_one_that_is_named(make_shot
 
 
 @pytest.mark.parametrize("victim", ["plate.1001.exr", "ref.1001.exr", "config.ocio", "asked.json"])
-def test_no_file_that_the_shot_reads_becomes_a_shot_file(
+def test_no_input_of_the_shot_is_overwritten_by_a_shot_file(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str], victim: str
 ) -> None:
     shot = make_shot()
@@ -134,7 +134,7 @@ def test_no_file_that_the_shot_reads_becomes_a_shot_file(
 
 
 @pytest.mark.parametrize("command", ["openjd", "deadline", "opencue", "verify"])
-def test_a_farm_job_is_not_written_over_what_the_shot_reads(
+def test_a_farm_job_does_not_overwrite_an_input_of_the_shot(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     shot = make_shot()
@@ -147,7 +147,7 @@ def test_a_farm_job_is_not_written_over_what_the_shot_reads(
     assert contents(shot.folder) == before
 
 
-def test_a_shot_file_is_not_written_over_anything_else(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_shot_file_does_not_overwrite_any_other_file(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
     shot = make_shot()
     notes = shot.folder / "notes.txt"
     notes.write_text("of the lighter")
@@ -158,7 +158,9 @@ def test_a_shot_file_is_not_written_over_anything_else(make_shot: MakeShot, caps
     assert shot.colorize("--write-shot", str(shot.folder / "shot.json"), "--chroma", "0.5") == 0
 
 
-def test_results_among_the_references_are_no_keyframes(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_among_the_references_are_not_used_as_keyframes(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
     shot = make_shot()
     assert shot.colorize() == 0
     shutil.copy(shot.output(1003), shot.reference(1003))
@@ -167,15 +169,15 @@ def test_results_among_the_references_are_no_keyframes(make_shot: MakeShot, caps
     assert "1003" in (line := said(capsys)) and "ref.####.exr" in line and "FRAME=PATH" in line
     picture = plates.read(shot.reference(1003))
     painted = {name: (picture.pixels[..., i] * 0.9, "half") for i, name in enumerate(picture.channels) if name in "RGB"}
-    write_frame(shot.reference(1003), painted)  # painted over, in a program that drops our metadata
+    write_frame(shot.reference(1003), painted)  # painted in a program that drops our metadata
     assert shot.colorize("--output", str(shot.folder / "second/shot.####.exr")) == 0
 
 
-# What somebody has painted stays
+# Painted frames are kept
 
 
 def paint(path: Path) -> None:
-    """Change the pixels of a frame and keep all of its metadata, as an EXR editor does."""
+    """Change the pixels of a frame but keep all of its metadata, as an EXR editor does."""
     import OpenImageIO as oiio
 
     picture = oiio.ImageBuf(str(path))
@@ -197,7 +199,7 @@ def no_picture(path: Path) -> None:
 
 @pytest.mark.parametrize("change", [paint, foreign, no_picture])
 @pytest.mark.parametrize("repainted_key", [False, True], ids=["nothing else changed", "a keyframe changed"])
-def test_a_frame_that_somebody_changed_is_kept_and_named_unless_forced(
+def test_a_frame_changed_by_hand_is_kept_and_named_unless_forced(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str], change: Callable[[Path], None], repainted_key: bool
 ) -> None:
     shot = make_shot()
@@ -218,7 +220,7 @@ def test_a_frame_that_somebody_changed_is_kept_and_named_unless_forced(
     assert "stcolor/settings" in frame_state(shot.output(1003)).metadata
 
 
-def test_a_frame_that_was_locked_is_kept(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_locked_frame_is_kept(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
     shot = make_shot()
     assert shot.colorize() == 0
     shot.output(1003).chmod(0o444)
@@ -231,7 +233,7 @@ def test_a_frame_that_was_locked_is_kept(make_shot: MakeShot, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize("copy", [shutil.copy, shutil.copy2])
-def test_a_copy_of_a_result_is_no_change(
+def test_a_copy_of_a_result_does_not_count_as_a_change(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str], copy: Callable[[Path, Path], Path]
 ) -> None:
     shot = make_shot()
@@ -261,7 +263,7 @@ def test_a_frame_painted_while_the_shot_is_coloured_is_kept(make_shot: MakeShot)
     for result in colorize(
         Shot.load(wish), device="cpu", report=lambda e: warnings.append(e.message) if e.kind == "warning" else None
     ):
-        if result.frame == 1001:  # the first that is written; 1004 is the last one
+        if result.frame == 1001:  # the first frame written; 1004 is the last one
             paint(shot.output(1004))
             theirs = shot.output(1004).read_bytes()
         kept[result.frame] = result.kept
@@ -283,7 +285,7 @@ def test_a_painted_frame_of_an_earlier_version_is_not_reused(
     assert (kept, made) == ([1001, 1002, 1004, 1005], [1003])
 
 
-def test_links_are_made_only_if_asked_for(make_shot: MakeShot) -> None:
+def test_links_are_made_only_on_request(make_shot: MakeShot) -> None:
     shot = make_shot()
     assert shot.colorize() == 0
     earlier = str(shot.folder / "out/shot.####.exr")
@@ -294,7 +296,7 @@ def test_links_are_made_only_if_asked_for(make_shot: MakeShot) -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux") or os.geteuid() != 0, reason="needs root to mount a disk")
-def test_a_copy_shares_its_blocks_where_the_disk_can(tmp_path: Path) -> None:
+def test_a_copy_shares_its_blocks_if_the_disk_can(tmp_path: Path) -> None:
     image, disk = tmp_path / "image", tmp_path / "disk"
     disk.mkdir()
     with image.open("wb") as file:
@@ -305,7 +307,7 @@ def test_a_copy_shares_its_blocks_where_the_disk_can(tmp_path: Path) -> None:
     try:
         (disk / "one").write_bytes(os.urandom(150 << 20))
         for number in range(5):
-            copy_or_link(disk / "one", disk / f"copy{number}")  # which would not fit five times
+            copy_or_link(disk / "one", disk / f"copy{number}")  # five real copies would not fit
         with (disk / "copy0").open("r+b") as file:
             file.write(b"changed")
         assert (disk / "copy1").read_bytes() == (disk / "one").read_bytes() != (disk / "copy0").read_bytes()
@@ -313,7 +315,7 @@ def test_a_copy_shares_its_blocks_where_the_disk_can(tmp_path: Path) -> None:
         subprocess.run(["umount", disk], check=True)
 
 
-def test_a_shot_of_one_frame_keeps_the_frame_that_was_changed(make_shot: MakeShot) -> None:
+def test_a_shot_of_one_frame_keeps_the_changed_frame(make_shot: MakeShot) -> None:
     shot = make_shot(pan(1, height=64, width=96, step=1), references=(FIRST,))
     output = ["--output", str(shot.folder / "out" / "still.exr")]
     assert shot.colorize(*output) == 0

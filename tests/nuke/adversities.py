@@ -1,4 +1,4 @@
-"""What a fake Nuke can be made to do to the plug-in, as real ones do: each takes a session and a script."""
+"""Adverse behaviours of real Nukes that the fake can imitate: each function takes a session and a script."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from comp import Comp
 
 __all__ = ["ADVERSITIES", "STUDIO", "two_views"]
 
-# As public init.py files have them, and worse.
+# As in public init.py files, and worse.
 STUDIO = {
     "Write.channels": "rgba",
     "Write.disable": "true",
@@ -35,7 +35,7 @@ STUDIO = {
 
 
 def two_views(nuke: Any, comp: Comp) -> None:
-    """left and right: left sees the shot's own reference, right another picture of it."""
+    """Make two views: left shows the shot's own reference, right a different picture."""
     nuke.addView("left")
     nuke.addView("right")
     nuke.deleteView("main")

@@ -1,4 +1,4 @@
-"""What the plug-in and the gizmo assume of Nuke, collected from their sources: calls, knobs, values, script syntax."""
+"""Collect the assumptions on Nuke from the sources of plug-in and gizmo: calls, knobs, values, script syntax."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ __all__ = ["assumptions", "of_python"]
 
 PLUGIN = Path(__file__).parents[2] / "nuke_plugin"
 _OURS = {knob.name for knob in GROUP.user_knobs}
-# What is read of these is no knob.
+# Subscripts of these names are not knobs.
 _OF_THE_CORE = {"job", "event", "answer", "shot", "picture", "answers", "fact", "SPACES", "environ"}
 _OWN_TEXT = {"name", "label", "help", "icon", "xpos", "ypos", "tile_color", "number", "inputs", "knobChanged", "file"}
 
 
 def assumptions() -> dict[str, set[str]]:
-    """By kind: calls "nuke.tcl", knobs "raw", values "file_type=exr", gizmo "Read.before=black" and "user knob 26"."""
+    """Return the assumptions by kind.
+
+    Calls as "nuke.tcl", knobs as "raw", values as "file_type=exr", gizmo as "Read.before=black" and "user knob 26".
+    """
     found: dict[str, set[str]] = {"calls": set(), "knobs": set(), "values": set(), "gizmo": set(_of_gizmo())}
     texts = [path.read_text(encoding="utf-8") for path in sorted(PLUGIN.rglob("*.py"))]
     texts += [GROUP.knobs["knobChanged"], *(knob.text for knob in GROUP.user_knobs if knob.number == 22)]
@@ -32,7 +35,7 @@ def assumptions() -> dict[str, set[str]]:
 
 
 def of_python(text: str) -> Iterator[tuple[str, str]]:
-    """What one piece of Python assumes, as (kind, name). Annotations are not evaluated, and assume nothing."""
+    """Yield the assumptions of a piece of Python as (kind, name). Annotations do not count."""
     tree = _Code().visit(ast.parse(text))
     inner = {node.value for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     for node in ast.walk(tree):
@@ -50,7 +53,7 @@ def of_python(text: str) -> Iterator[tuple[str, str]]:
 
 
 class _Code(ast.NodeTransformer):
-    """Without annotations."""
+    """Removes annotations from a tree."""
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         return ast.Expr(self.visit(node.value)) if node.value else ast.Pass()
@@ -64,7 +67,7 @@ class _Code(ast.NodeTransformer):
 
 
 def _dotted(node: ast.expr) -> str:
-    """ "nuke.Undo.name", and what is called of `nuke` in an attribute chain; "" for anything else."""
+    """Return the dotted name of an attribute chain on `nuke`, for example "nuke.Undo.name"; "" for anything else."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -75,7 +78,7 @@ def _dotted(node: ast.expr) -> str:
 
 
 def _is_of_the_core(node: ast.expr) -> bool:
-    """Whether it is an answer of the core, and no node: job, client.job(...), shot["output"], self.shot."""
+    """Return whether it is an answer of the core and not a node: job, client.job(...), shot["output"], self.shot."""
     if isinstance(node, (ast.Name, ast.Attribute)):
         return (node.id if isinstance(node, ast.Name) else node.attr) in _OF_THE_CORE
     if isinstance(node, (ast.Subscript, ast.Call)):
@@ -89,7 +92,7 @@ def _knob(name: object) -> Iterator[tuple[str, str]]:
 
 
 def _set(call: ast.Call) -> Iterator[tuple[str, str]]:
-    """node["file_type"].setValue("exr"), dict.fromkeys(("beforeRender", ...), "") and "disable" in node.knobs()."""
+    """Match node["file_type"].setValue("exr"), dict.fromkeys(("beforeRender", ...), ""), "disable" in node.knobs()."""
     if not isinstance(call.func, ast.Attribute):
         return
     target = call.func.value
@@ -103,7 +106,7 @@ def _set(call: ast.Call) -> Iterator[tuple[str, str]]:
 
 
 def _compared(node: ast.Compare) -> Iterator[tuple[str, str]]:
-    """str(root["OCIO_config"].value()) == "custom"."""
+    """Match str(root["OCIO_config"].value()) == "custom"."""
     knobs = [at.slice.value for at in ast.walk(node.left) if isinstance(at, ast.Subscript) and _is_text(at.slice)]
     for name in knobs:
         for word in node.comparators:
@@ -115,7 +118,7 @@ def _is_text(node: ast.expr) -> bool:
 
 
 def _table(table: ast.Dict) -> Iterator[tuple[str, str]]:
-    """Knobs and values of a dictionary that `set_knobs` takes: all in it are constants, True or False among them."""
+    """Match the knobs and values of a dictionary for `set_knobs`: all constants, and at least one True or False."""
     pairs = [(key.value, value) for key, value in zip(table.keys, table.values) if isinstance(key, ast.Constant)]
     if not any(isinstance(value, ast.Constant) and isinstance(value.value, bool) for _, value in pairs):
         return
@@ -145,5 +148,5 @@ def _of_gizmo() -> Iterator[str]:
 
 
 def _shape(value: str) -> str:
-    """A mask's form without the names of our own layers, which no script of others has."""
+    """Return the form of a mask without the names of our own layers, which no public script has."""
     return re.sub(r"rc_\w+\.\w+", "layer.channel", value)

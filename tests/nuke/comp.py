@@ -1,4 +1,4 @@
-"""A script as a compositor has it: a small real shot, its Reads, and a RefColorize node with keys."""
+"""A compositor's script: a small real shot, its Reads, and a RefColorize node with keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLUGIN = Path(__file__).resolve().parents[2] / "nuke_plugin"
 
 @dataclass
 class Comp:
-    """The script's nodes. folder: where plates, references and the script itself lie."""
+    """The nodes of a script. folder: holds the plates, the references and the script."""
 
     nuke: Any
     folder: Path
@@ -26,25 +26,25 @@ class Comp:
 
     @property
     def results(self) -> Path:
-        """Where the node's results come to lie."""
+        """Return the folder of the node's results."""
         return self.folder / "refcolorize" / "comp" / "RefColorize1"
 
     @property
     def status(self) -> str:
-        """What the node tells the artist."""
+        """Return the node's status line."""
         return str(self.node["status"].value())
 
     def frames(self, name: str) -> list[int]:
-        """The frames of a version, or of the preview, on disk."""
+        """Return the frames of a version, or of the preview, on disk."""
         return sorted(int(path.name.split(".")[1]) for path in (self.results / name).glob("*.exr"))
 
     def leftovers(self) -> list[Path]:
-        """Half-written things anywhere below the script."""
+        """Return the half-written files anywhere below the script's folder."""
         return [path for path in self.folder.rglob("*") if "partial" in path.name]
 
 
 def make_comp(nuke: Any, folder: Path, *, frames: int = 6, keys: Sequence[int] = (1001, 1004), step: int = 2) -> Comp:
-    """The saved script of so many frames from 1001 at 96 x 64, references at `keys`."""
+    """Make and save a script with so many frames from 1001 on, 96 x 64, with references at `keys`."""
     from small_shot import write_shot  # needs numpy, which is not inside Nuke
 
     write_shot(folder, frames=frames, keys=keys, step=step)
@@ -52,7 +52,7 @@ def make_comp(nuke: Any, folder: Path, *, frames: int = 6, keys: Sequence[int] =
 
 
 def make_script(nuke: Any, folder: Path, *, last: int, keys: Sequence[int], size: tuple[int, int]) -> Comp:
-    """The saved script for a shot in that folder: plate.####.exr from 1001 to `last`, ref.####.exr at `keys`."""
+    """Make and save a script for a shot in that folder: plate.####.exr from 1001 to `last`, ref.####.exr at `keys`."""
     nuke.pluginAddPath(PLUGIN.as_posix())
     from refcolorize.node import nodes
 

@@ -1,4 +1,4 @@
-"""`nuke` for tests of the plug-in, and a core for it to talk to."""
+"""`nuke` for tests of the plug-in, and a core for its requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nuke_fixtures import nuke, nuke_session
 
 __all__ = ["core", "nuke", "nuke_session", "state"]
 
-# Nuke's own Python, and .ci/nuke_matrix, have nothing of the core: tests that need it are left out there, and said.
+# Nuke's own Python, and .ci/nuke_matrix, lack the core's packages: tests that need them are skipped and reported there.
 _CORE = importlib.util.find_spec("stcolor_core") is not None
 _OF_THE_CORE = ("stcolor_core", "serving", "scenes", "small_shot", "cv2", "OpenImageIO", "PyOpenColorIO")
 _IMPORT = re.compile(rf"^(?:import|from) (?:{'|'.join(_OF_THE_CORE)})\b", re.MULTILINE)
@@ -26,19 +26,19 @@ collect_ignore = [
 
 
 def pytest_report_header() -> str:
-    """What is left out."""
+    """Report the tests that were left out."""
     return f"without stcolor_core: {', '.join(collect_ignore)} are left out" if collect_ignore else ""
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call() -> Iterator[object]:
-    """Leave out a test that comes upon the core while it runs."""
+    """Skip a test that imports the core while it runs."""
     return (yield from _skipped_without_the_core())
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup() -> Iterator[object]:
-    """The same for what a test needs."""
+    """Do the same for fixtures."""
     return (yield from _skipped_without_the_core())
 
 
@@ -52,7 +52,7 @@ def _skipped_without_the_core() -> Generator[None, object, object]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say in CI how much of what is assumed of Nuke is unproven."""
+    """Print in CI how many assumptions on Nuke are unproven."""
     if importlib.util.find_spec("yaml") is None:
         return
     from nuke_facts import summary  # needs PyYAML, which is not inside Nuke
@@ -62,7 +62,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The state folder of this test's cores; the plug-in can start none by itself."""
+    """The state folder of this test's cores; the plug-in cannot start a core by itself."""
     monkeypatch.delenv("OCIO", raising=False)
     monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("STCOLOR_PYTHON", "/no/core/can/be/started")
@@ -71,14 +71,14 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def pump(nuke_session: Any) -> Callable[..., Any]:
-    """Nuke's event loop, until something holds."""
+    """Return a function that runs Nuke's event loop until a condition holds."""
     pump: Callable[..., Any] = nuke_session.main_thread.pump
     return pump
 
 
 @pytest.fixture
 def core(state: Path) -> Iterator[Any]:
-    """A real core on a real socket, in a thread of this process; a `serving.Client` of it."""
+    """A `serving.Client` of a real core on a real socket, in a thread of this process."""
     from serving import running_core  # needs stcolor_core, which is not inside Nuke
 
     with running_core(state, device="cpu") as client:

@@ -1,7 +1,8 @@
-"""Nuke's expression language, as far as Expression nodes and knob expressions of this project need it.
+"""The part of Nuke's expression language that the Expression nodes and knob expressions of this project need.
 
-What is here is what Nuke documents or what public gizmos have used for years: numbers, + - * / %, comparisons, && || !,
-cond ? a : b, and the functions below. Anything else raises, so that no test passes on an expression Nuke may not know.
+It covers syntax that Nuke documents or that public gizmos have used for years: numbers, + - * / %, comparisons, && ||
+!, cond ? a : b, and the functions below. Anything else raises an error, so that no test passes with an expression that
+Nuke may not know.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _TOKEN = re.compile(
     r"|(?P<operator>&&|\|\||[<>=!]=|[-+*/%<>!?:(),]))"
 )
 
-_BINARY: dict[str, tuple[int, Callable[[Value, Value], Any]]] = {  # how strongly it binds, as in C
+_BINARY: dict[str, tuple[int, Callable[[Value, Value], Any]]] = {  # precedence, as in C
     "||": (1, np.logical_or),
     "&&": (2, np.logical_and),
     "==": (3, np.equal),
@@ -50,7 +51,7 @@ def _smoothstep(a: Value, b: Value, x: Value) -> Any:
     return t * t * (3 - 2 * t)
 
 
-# Name -> the numbers of arguments it takes (None: two or more), and what it does.
+# Name -> its number of arguments (None: two or more), and its function.
 _FUNCTIONS: dict[str, tuple[tuple[int, ...] | None, Callable[..., Any]]] = {
     "abs": ((1,), np.abs),
     "ceil": ((1,), np.ceil),
@@ -75,11 +76,11 @@ _FUNCTIONS: dict[str, tuple[tuple[int, ...] | None, Callable[..., Any]]] = {
 
 
 class ExpressionError(ValueError):
-    """An expression that Nuke would show in red; the message holds its text."""
+    """An expression that Nuke would show in red; the message contains its text."""
 
 
 def evaluate(text: str, variables: Mapping[str, Any], *, dtype: DTypeLike = np.float32) -> Value:
-    """The value of an expression, of the shape that its arrays broadcast to, () without arrays.
+    """Return the value of an expression, with the shape that its arrays broadcast to; () without arrays.
 
     variables: name with its dots ("r", "rc_ab.u", "parent.luma.x") -> array or number. Every step is rounded to dtype;
     comparisons give 0 and 1. Both branches of ? : are computed. Raises ExpressionError.
@@ -88,7 +89,7 @@ def evaluate(text: str, variables: Mapping[str, Any], *, dtype: DTypeLike = np.f
 
 
 def names(text: str) -> set[str]:
-    """The channels and knobs that an expression reads. Raises ExpressionError."""
+    """Return the channels and knobs that an expression reads. Raises ExpressionError."""
     found: set[str] = set()
 
     def value(name: str) -> float:
@@ -100,7 +101,7 @@ def names(text: str) -> set[str]:
 
 
 class _Evaluation:
-    """Recursive descent over the tokens, by precedence (Pratt), that computes as it goes."""
+    """A recursive-descent parser with precedence (Pratt) that evaluates while it parses."""
 
     def __init__(self, text: str, lookup: Callable[[str], Any], dtype: np.dtype[Any]) -> None:
         self._text, self._lookup, self._dtype = text, lookup, dtype
@@ -155,7 +156,7 @@ class _Evaluation:
             return self._rounded(float(token))
         if kind == "name":
             return self._call(token) if self._take("(") else self._variable(token)
-        raise self._error(f"{token!r} stands where a value is expected" if token else "it ends too early")
+        raise self._error(f"{token!r} is not a value" if token else "it ends too early")
 
     def _variable(self, name: str) -> Value:
         if name == "pi":

@@ -1,4 +1,4 @@
-"""Stands in for `stcolor farm`, as far as its command line is agreed on; what it is told by environment goes wrong.
+"""A stand-in for `stcolor farm` with the same command line; an environment variable chooses its failure.
 
 $FARM_GOES: "well", or "refused", "wrong", "garbage", "crash", "on" (until it is ended).
 """

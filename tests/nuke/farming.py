@@ -1,4 +1,4 @@
-"""A script whose node goes to the farm, and the stand-in for the core's program that it gets there by."""
+"""A script to submit to the farm, and the stand-in for the core's program."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["asked", "comp", "goes"]
 
 @pytest.fixture
 def comp(nuke: Any, tmp_path: Path) -> Comp:
-    """The small shot, with two Writes below the node."""
+    """A script of the small shot, with two Writes below the node."""
     made = make_comp(nuke, tmp_path / "show")
     graded = nuke.nodes.Grade(inputs=[made.node])
     nuke.nodes.Write(file="/out/main.####.exr", inputs=[graded], name="Main")
@@ -27,7 +27,7 @@ def comp(nuke: Any, tmp_path: Path) -> Comp:
 
 @pytest.fixture
 def goes(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """How the core's program goes; well, unless something else is said."""
+    """Return a function that chooses how the core's program ends; by default it succeeds."""
     python = tmp_path / "python"
     program = Path(__file__).with_name("farm_program.py")
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{program}" "$@"\n', encoding="utf-8")
@@ -38,6 +38,6 @@ def goes(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
 
 
 def asked(comp: Comp, engine: str, version: str = "v001") -> dict[str, Any]:
-    """The options that the core's program was given."""
+    """Return the options that the core's program received."""
     found: dict[str, Any] = json.loads((comp.results / version / engine / "asked.json").read_text())
     return found

@@ -1,4 +1,4 @@
-"""The gizmo as a graph of pictures: its nodes wired as Nuke wires them, its expressions evaluated on arrays."""
+"""The gizmo as a graph of pictures: its nodes connected as in Nuke, its expressions evaluated on arrays."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class _Wired:
 
 
 def knobs(space: str = "linear Rec.709", **values: float) -> dict[str, float]:
-    """The group's values as expressions name them, "parent.mix", "parent.luma.x": a new node's with a result in use.
+    """Return the group's values by their names in expressions, "parent.mix" or "parent.luma.x", with a result in use.
 
-    space: of `SPACES`. values: by knob, what is not as in a new node; enumerations by index.
+    space: one of `SPACES`. values: by knob, those that differ from a new node; enumerations by index.
     """
     all_values = {
         "use_result": 1.0,
@@ -49,7 +49,7 @@ def knobs(space: str = "linear Rec.709", **values: float) -> dict[str, float]:
 
 
 def _wire() -> _Wired:
-    """The Output node with all that leads to it, by the stack of inputs."""
+    """Connect the nodes as Nuke's stack of inputs does; return the Output node."""
     stack: list[_Wired | None] = []
     named: dict[str, _Wired | None] = {}
     for step in GROUP.children:
@@ -69,7 +69,7 @@ _SHORT = {"r": "rgba.red", "g": "rgba.green", "b": "rgba.blue", "a": "rgba.alpha
 
 
 def _seen(at: _Wired | None, sources: Mapping[str, Picture], values: Mapping[str, float], dtype: type) -> Picture:
-    """The channels of a node; a source that is not in `sources` raises."""
+    """Return the channels of a node; a source that is not in `sources` raises an error."""
     assert at is not None
     node = at.node
     if node.class_name in ("Input", "Read"):
@@ -106,16 +106,16 @@ def _computed(node: Node, picture: Picture, values: Mapping[str, float], dtype: 
 
 
 def mask_channels(mask: str) -> list[str]:
-    """The channels that a mask is on for, as Nuke writes it: "rgb", "{rgba.red -rgba.green -rgba.blue none}"."""
+    """Return the channels that a mask enables, as Nuke writes it: "rgb", "{rgba.red -rgba.green -rgba.blue none}"."""
     layers = {"rgb": RGBA[:3], "rgba": RGBA, "alpha": RGBA[3:], "none": ()}
     parts = [layers.get(word, (word,)) for word in words(mask)]
     return [channel for part in parts for channel in part if not channel.startswith("-")]
 
 
 def output(sources: Mapping[str, Picture], values: Mapping[str, float], *, dtype: type = np.float32) -> Picture:
-    """What the group gives.
+    """Return the output of the group.
 
-    sources: of its Input and Read nodes; asking for one that is not there raises KeyError. values: of `knobs`.
-    dtype: in what expressions compute; channels are float32 between nodes, as in Nuke.
+    sources: of its Input and Read nodes; reading a missing one raises KeyError. values: of `knobs`.
+    dtype: the type in which expressions compute; channels are float32 between nodes, as in Nuke.
     """
     return _seen(_OUTPUT, sources, values, dtype)

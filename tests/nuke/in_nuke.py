@@ -1,7 +1,7 @@
-"""Runs tests inside Nuke: NUKE -t in_nuke.py SITE_PACKAGES PYTEST_ARGUMENT...
+"""Run tests inside Nuke: NUKE -t in_nuke.py SITE_PACKAGES PYTEST_ARGUMENT...
 
-SITE_PACKAGES: where pytest is; it and what it needs are Python alone, so the Nuke's Python need not be the same. What
-else is there comes after all of Nuke's own.
+SITE_PACKAGES: the folder that holds pytest. pytest and its dependencies are pure Python, so Nuke's Python may have
+another version. The folder is searched after all of Nuke's own.
 """
 
 import sys

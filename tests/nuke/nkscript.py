@@ -16,16 +16,16 @@ _WITH_CHILDREN = ("Group", "Gizmo")
 
 
 class ScriptError(Exception):
-    """A script that Nuke could not read; the message begins with the line."""
+    """A script that Nuke could not read; the message begins with the line number."""
 
 
 @dataclass(frozen=True)
 class UserKnob:
-    """One addUserKnob line.
+    """An addUserKnob line.
 
-    number: the kind (2 file, 20 tab, 22 button...). label: the name where the line has none. text: what stands after T,
-    the script of a button, the knob a link leads to, or the words of a text. choices: of an enumeration. limits: of a
-    slider. flags: as written, "+STARTLINE". default: the value that the node's body gives the knob, None without one.
+    number: the kind (2 file, 20 tab, 22 button...). label: the name if the line has none. text: the part after T,
+    the script of a button, the knob that a link leads to, or the words of a text. choices: of an enumeration. limits:
+    of a slider. flags: as written, "+STARTLINE". default: the value from the node's body, None without one.
     """
 
     number: int
@@ -41,7 +41,7 @@ class UserKnob:
 
 @dataclass(frozen=True)
 class Node:
-    """A node command. knobs: what its body sets, in order, each one word (`words` splits it). children: of a group."""
+    """A node command. knobs: values that its body sets, in order, each one word (see `words`). children: of a group."""
 
     class_name: str
     knobs: dict[str, str]
@@ -51,7 +51,7 @@ class Node:
 
     @property
     def name(self) -> str:
-        """The name the script gives the node, "" without one."""
+        """Return the name that the script gives the node, "" without one."""
         return self.knobs.get("name", "")
 
 
@@ -64,14 +64,14 @@ class Push:
 
 @dataclass(frozen=True)
 class Set:
-    """Give the node on top of the stack a name for `Push`: `set N123 [stack 0]`."""
+    """Name the node on top of the stack for `Push`: `set N123 [stack 0]`."""
 
     reference: str
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer declared by `add_layer`. channels: with the layer's name, "rc_ab.u"."""
+    """A layer declared by `add_layer`. channels: with the name of the layer, "rc_ab.u"."""
 
     name: str
     channels: tuple[str, ...]
@@ -79,7 +79,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Version:
-    """The Nuke that wrote the script: "14.0 v5"."""
+    """The version of Nuke that wrote the script, for example "14.0 v5"."""
 
     text: str
 
@@ -88,7 +88,7 @@ Step = Union[Node, Push, Set, Layer, Version]  # noqa: UP007  (evaluated at run 
 
 
 def parse(text: str) -> list[Step]:
-    """What a script does, in order; the content of a group is in its node's `children`.
+    """Return the commands of a script in order; the content of a group is in its node's `children`.
 
     A node takes its `inputs` knob's number of nodes (1 without it) from the stack, the topmost as input 0, and lies on
     the stack itself then. Raises ScriptError.
@@ -112,7 +112,7 @@ def parse(text: str) -> list[Step]:
 
 
 def nodes(steps: Sequence[Step]) -> Iterator[Node]:
-    """All nodes, those inside groups too, each group before its content."""
+    """Yield all nodes, also those inside groups, each group before its content."""
     for step in steps:
         if isinstance(step, Node):
             yield step
@@ -120,7 +120,7 @@ def nodes(steps: Sequence[Step]) -> Iterator[Node]:
 
 
 def words(value: str) -> tuple[str, ...]:
-    """A knob's value as the Tcl list it is: "{curve K x1 1} 2" gives "curve K x1 1" and "2"."""
+    """Split a knob's value as a Tcl list: "{curve K x1 1} 2" gives "curve K x1 1" and "2"."""
     return tuple(map(str, tkinter.Tcl().splitlist(value)))
 
 
@@ -173,7 +173,7 @@ def _user_knob(line: int, text: str) -> UserKnob:
             elif option == "R":
                 knob = replace(knob, limits=(float(next(options)), float(next(options))))
             elif option == "n":
-                next(options)  # the state of a tab's group, open or closed
+                next(options)  # whether the group of a tab is open or closed
             else:
                 raise ValueError(f"unknown option {option!r}")
     except (ValueError, IndexError, StopIteration, tkinter.TclError) as error:
@@ -193,7 +193,7 @@ class _Reader:
         self._tcl.eval("interp alias script unknown {} record")
 
     def commands(self, text: str, *, first_line: int) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """Each command of a script with the number of its first line."""
+        """Yield each command of a script with the number of its first line."""
         start, pending = first_line, ""
         for number, line in enumerate(text.split("\n"), first_line):
             start = start if pending else number

@@ -1,4 +1,4 @@
-"""docs/nuke_facts.yaml: what is assumed of Nuke, whence it is known, and how well."""
+"""docs/nuke_facts.yaml: the assumptions on Nuke, with their sources and their status."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ FACTS: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(PATH.read_text(enco
 
 
 def unproven() -> list[tuple[str, dict[str, Any]]]:
-    """The lines that neither Foundry nor practice bears out, by name."""
+    """Return the names of the assumptions that neither Foundry nor practice confirms."""
     return [(name, line) for lines in FACTS.values() for name, line in lines.items() if line["status"] == "unproven"]
 
 
 def summary() -> str:
-    """The share that is unproven, in words."""
+    """Return the unproven share as a sentence."""
     total = sum(map(len, FACTS.values()))
     return f"docs/nuke_facts.yaml: {len(unproven())} of {total} assumptions of Nuke are unproven"

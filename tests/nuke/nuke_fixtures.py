@@ -1,4 +1,4 @@
-"""`nuke` for tests of the plug-in: the strict fake, or the real one where the tests run inside Nuke."""
+"""`nuke` for tests of the plug-in: the strict fake, or the real one if the tests run inside Nuke."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qt_app import application, close_dialogs
 
 __all__ = ["nuke", "nuke_session"]
 
-_REAL = importlib.util.find_spec("nuke") is not None  # looked at before the first fake is there
+_REAL = importlib.util.find_spec("nuke") is not None  # read before the first fake is installed
 
 
 def _forget_plugin() -> None:
@@ -26,21 +26,21 @@ def _forget_plugin() -> None:
 def nuke_session(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The `fakenuke.Session` behind `nuke`: messages, answers, main thread, undo. Skipped inside a real Nuke.
 
-    It has a GUI where the test is marked `gui`, and Qt's application where PySide is installed. A callback that raised
-    fails the test, unless it takes it from `callbacks.errors`.
+    It has a GUI if the test is marked `gui`, and Qt's application if PySide is installed. A callback that raised an
+    error fails the test, unless the test takes the error from `callbacks.errors`.
     """
     if _REAL:
         pytest.skip("a test that looks behind the fake")
     import fakenuke
 
     for name in ("nuke", "nukescripts", "nukescripts.panels"):
-        monkeypatch.delitem(sys.modules, name, raising=False)  # put back what was there
+        monkeypatch.delitem(sys.modules, name, raising=False)  # restore the earlier modules
     monkeypatch.setattr(sys, "path", list(sys.path))
     _forget_plugin()
     gui = request.node.get_closest_marker("gui") is not None
     session = fakenuke.install(gui=gui)
     if gui:
-        with suppress(pytest.skip.Exception):  # no PySide: then nothing of Qt is shown
+        with suppress(pytest.skip.Exception):  # no PySide, so nothing of Qt is shown
             application()
         _forget_plugin()
     yield session

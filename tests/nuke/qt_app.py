@@ -1,4 +1,4 @@
-"""A real Qt application without a screen, dark as Nuke is."""
+"""A real Qt application without a screen, with dark colours as in Nuke."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NUKE_COLORS = {
 
 
 def application() -> Any:
-    """The one QApplication of this process, offscreen. Skips where PySide, 6 or 2, or what it needs is missing."""
+    """The QApplication of this process, offscreen. Skips the test if PySide or one of its libraries is missing."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     try:
         from refcolorize.host.qt import QtGui, QtWidgets
@@ -56,14 +56,14 @@ def close_dialogs() -> None:
 
 
 def qt_test() -> Any:
-    """QtTest of the PySide that the panel has."""
+    """The QtTest module of the PySide that the panel uses."""
     from refcolorize.host.qt import QtCore
 
     return importlib.import_module(f"{QtCore.__name__.partition('.')[0]}.QtTest")
 
 
 def wait_until(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """What `holds` returns once it is true, while Qt's event loop runs as in Nuke; fails after so many seconds."""
+    """Run Qt's event loop as Nuke does until `holds` is true, and return its value; fail after so many seconds."""
     from refcolorize.host.qt import QtCore
 
     deadline = time.monotonic() + seconds
@@ -75,7 +75,7 @@ def wait_until(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
         try:
             found[:] = [holds()]
             assert found[0] or time.monotonic() < deadline, "waited too long"
-        except BaseException as error:  # noqa: BLE001  (raised again where it was asked for; Qt would only print it)
+        except BaseException as error:  # noqa: BLE001  (raised again by the caller; Qt would only print it)
             raised.append(error)
         if raised or found[0]:
             loop.quit()

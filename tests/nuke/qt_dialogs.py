@@ -1,4 +1,4 @@
-"""The artist in front of the plug-in's own dialogs: reads them, and presses their buttons."""
+"""A stand-in for the artist: reads the plug-in's own dialogs, and presses their buttons."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Dialogs"]
 
 
 class Dialogs:
-    """shown: the words of each dialog, in order. answers: what is pressed next, each once, where a dialog has it."""
+    """The artist. shown: the text of each dialog, in order. answers: buttons to press, each once."""
 
     def __init__(self) -> None:
         self.shown: list[str] = []
@@ -17,7 +17,7 @@ class Dialogs:
         self._seen: list[Any] = []
 
     def look(self) -> bool:
-        """Read the dialogs that are open by now, and press the next answer in the last; whether there were any yet."""
+        """Read the open dialogs, and press the next answer in the last one; return whether any has been shown yet."""
         from refcolorize.host.qt import QtWidgets
 
         for dialog in QtWidgets.QApplication.topLevelWidgets():
@@ -34,7 +34,7 @@ class Dialogs:
         return bool(self.shown)
 
     def press(self, button: str) -> None:
-        """Press a button of the dialog that came last."""
+        """Press a button of the latest dialog."""
         from refcolorize.host.qt import QtWidgets
 
         found = [each for each in self._seen[-1].findChildren(QtWidgets.QPushButton) if each.text() == button]

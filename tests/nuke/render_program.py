@@ -1,4 +1,4 @@
-"""Nuke's program as a farm's host starts it, over the strict fake: nuke -F 1001-1010 -X Write1 -x script.nk
+"""A stand-in for Nuke's program on a farm host, over the strict fake: nuke -F 1001-1010 -X Write1 -x script.nk
 
 It runs the init.py of each folder in $NUKE_PATH first, as Nuke does.
 """

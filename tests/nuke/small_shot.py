@@ -1,4 +1,4 @@
-"""A small real shot on disk: a camera that pans over a coloured wall."""
+"""A small real shot on disk: a camera pans over a coloured wall."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def write_shot(
     step: int = 2,
     plate: Mapping[str, float] = _GREY,
 ) -> Shot:
-    """The shot of so many frames, from 1001, and what the core is asked for it.
+    """Write a shot of so many frames from 1001 on, and return the core's Shot JSON for it.
 
-    keys: frames of the references. step: pixels a frame. plate: its channels, and how bright each is.
+    keys: frames of the references. step: pixels a frame. plate: its channels, and the gain of each.
     """
     scene = pan(frames, height=64, width=96, step=step)
     for frame, lightness in enumerate(scene.lightnesses, FIRST):

@@ -1,4 +1,4 @@
-"""The whole way from the button to the picture, in every Nuke that there may be."""
+"""The whole way from the button to the picture, under every adverse behaviour of Nuke."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def comp(nuke: Any, tmp_path: Path) -> Iterator[Comp]:
     gc.enable()
 
 
-def test_each_disputed_fact_has_its_other_answer_among_the_adversities() -> None:
+def test_every_disputed_fact_has_an_adversity_with_the_other_answer() -> None:
     from fakenuke.disputed import Disputed
 
     other = set()
@@ -46,7 +46,7 @@ def test_the_shot_comes_back_in_colour(
 
     ADVERSITIES[adversity](nuke_session, comp)
     comp.node["colorize"].execute()
-    (running,) = pump(until=lambda: list(render._live))
+    (running,) = pump(until=lambda: list(render._live_tasks))
     pump(until=lambda: running.wait(0))
     assert (running.state, running.error) == ("done", None)
     assert comp.status == "v001 is done: 6 frames"
@@ -68,7 +68,7 @@ def test_the_shot_comes_back_in_colour(
 
 
 @pytest.mark.usefixtures("core")
-def test_a_nuke_that_renders_something_else_for_long_is_named_and_the_next_press_works(
+def test_a_long_render_in_nuke_is_reported_and_the_next_press_works(
     nuke_session: Any, comp: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from refcolorize.host import main_thread
@@ -86,7 +86,7 @@ def test_a_nuke_that_renders_something_else_for_long_is_named_and_the_next_press
 
 @pytest.mark.usefixtures("core")
 @pytest.mark.parametrize("end", ["it is done", "it fails", "it is cancelled"])
-def test_no_node_is_touched_while_nuke_renders_and_all_is_shown_afterwards(
+def test_no_node_is_touched_while_nuke_renders_and_the_result_is_shown_afterwards(
     nuke_session: Any, comp: Comp, pump: Callable[..., Any], end: str
 ) -> None:
     from refcolorize.jobs import render
@@ -103,18 +103,18 @@ def test_no_node_is_touched_while_nuke_renders_and_all_is_shown_afterwards(
 
 
 @pytest.mark.usefixtures("core")
-def test_cancel_is_heard_while_nuke_renders(nuke_session: Any, comp: Comp, pump: Callable[..., Any]) -> None:
+def test_cancel_works_while_nuke_renders(nuke_session: Any, comp: Comp, pump: Callable[..., Any]) -> None:
     from refcolorize.jobs import render
 
     running = render.colorize(comp.node)
     nuke_session.other_render = 1_000_000
     comp.node["cancel"].execute()
-    assert running._is_unwanted()
+    assert running._is_cancelled()
     nuke_session.other_render = 0
     pump(until=lambda: running.wait(0))
 
 
-def test_a_node_that_is_deleted_while_its_button_waits_is_forgotten(
+def test_a_node_deleted_while_its_button_waits_is_dropped(
     nuke: Any, nuke_session: Any, comp: Comp, pump: Callable[..., Any]
 ) -> None:
     nuke_session.executing = 1
@@ -125,7 +125,7 @@ def test_a_node_that_is_deleted_while_its_button_waits_is_forgotten(
 
 
 def _after(turns: int) -> Callable[[], bool]:
-    """True at the turn of that number."""
+    """Return True at the call with that number."""
     left = iter(range(turns))
     return lambda: next(left, None) is None
 

@@ -1,4 +1,4 @@
-"""The evaluator of Nuke's expressions against what numpy computes, and what it must refuse."""
+"""The evaluator of Nuke's expressions: its values against numpy, and the syntax that it must refuse."""
 
 import numpy as np
 import pytest
@@ -52,12 +52,12 @@ def test_every_step_is_rounded_to_float32():
     assert evaluate("16777216 + 1", {}, dtype=np.float64) == 16777217
 
 
-def test_the_branch_that_is_not_taken_does_no_harm():
+def test_an_error_in_the_unused_branch_is_harmless():
     result = evaluate("r > 0 ? pow(r, 0.5) : r", {"r": np.array([-4, 4], np.float32)})
     np.testing.assert_array_equal(result, [-4, 2])
 
 
-def test_minus_zero_survives_a_choice():
+def test_minus_zero_survives_a_conditional():
     assert np.signbit(evaluate("r == 0 ? r : 1", {"r": np.float32(-0.0)}))
 
 
@@ -74,16 +74,16 @@ def test_minus_zero_survives_a_choice():
         ("1 ? 2", "':' is missing"),
         ("1 2", "'2' is not expected"),
         ("2 ^ 3", "'\\^' is not part"),
-        ("2 ** 3", "'\\*' stands where"),
+        ("2 ** 3", "'\\*' is not a value"),
         ("a = 1", "'=' is not part"),
-        ("* 3", "'\\*' stands where"),
+        ("* 3", "'\\*' is not a value"),
         ("[python 1]", "'\\[' is not part"),
     ],
 )
-def test_what_nuke_may_not_know_is_refused(text, problem):
+def test_syntax_that_nuke_may_not_know_is_refused(text, problem):
     with pytest.raises(ExpressionError, match=problem):
         evaluate(text, {"r": 1.0, "a": 1.0})
 
 
-def test_the_names_that_an_expression_reads_are_told():
+def test_the_names_that_an_expression_reads_are_listed():
     assert names("r == 0 ? parent.mix : rc_ab.u * pow(g, pi)") == {"r", "g", "parent.mix", "rc_ab.u"}

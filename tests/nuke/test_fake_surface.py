@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-# What the stubs lack or have wrong, and how it is known to be there.
+# Names that the stubs lack or have wrong, with the evidence for them.
 _MORE_THAN_THE_STUBS = {
     "Node.dependencies(what)": "the stubs say `mask`; the Python Developer's Guide says `what`",
     "Node.dependent(what)": "as dependencies",
@@ -23,7 +23,7 @@ _MORE_THAN_THE_STUBS = {
 
 
 class _Stubs:
-    """The stubs' functions, classes and constants."""
+    """The functions, classes and constants of the stubs."""
 
     def __init__(self) -> None:
         self.functions: dict[str, list[ast.FunctionDef]] = {}
@@ -42,7 +42,7 @@ class _Stubs:
             self.names.add(statement.target.id)
 
     def methods(self, class_name: str) -> dict[str, list[ast.FunctionDef]]:
-        """Of a class and all it derives from; attributes have no definitions."""
+        """Return the definitions of a class and its bases; attributes have none."""
         found: dict[str, list[ast.FunctionDef]] = {}
         statement = self.classes[class_name]
         for inherited in reversed([base.id for base in statement.bases if isinstance(base, ast.Name)]):
@@ -73,14 +73,14 @@ def stubs() -> _Stubs:
 
 
 def _parameters(definition: ast.FunctionDef) -> list[str] | None:
-    """Names of the parameters, None where the stub does not know them."""
+    """Return the names of the parameters, or None if the stub does not know them."""
     if definition.args.vararg is not None and definition.args.vararg.arg == "args":
         return None
     return [argument.arg for argument in (*definition.args.posonlyargs, *definition.args.args)]
 
 
 def _strange_parameters(function: Any, definitions: list[ast.FunctionDef]) -> list[str]:
-    """Parameters of a function of the fake that no form in the stubs has."""
+    """Return the parameters of a function of the fake that no overload in the stubs has."""
     known = [_parameters(definition) for definition in definitions]
     if not known or None in known:
         return []
@@ -117,7 +117,7 @@ def _strange_in_module(nuke: ModuleType, stubs: _Stubs) -> list[str]:
     return found
 
 
-def test_the_fake_has_nothing_that_the_stubs_lack(nuke_session: Any, nuke: ModuleType, stubs: _Stubs) -> None:
+def test_the_fake_has_no_name_that_the_stubs_lack(nuke_session: Any, nuke: ModuleType, stubs: _Stubs) -> None:
     del nuke_session
     strange = _strange_in_module(nuke, stubs)
     for _, value in _public(nuke):

@@ -1,4 +1,4 @@
-"""gizmos/RefColorize.gizmo: what it declares. What it computes is in test_gizmo_composite.py."""
+"""The declarations of gizmos/RefColorize.gizmo. test_gizmo_composite.py tests its pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INSIDE = GROUP.children
 USER_KNOBS = {knob.name: knob for knob in GROUP.user_knobs if knob.name}
 BUTTONS = [knob for knob in GROUP.user_knobs if knob.number == 22]
 
-# knob -> its addUserKnob number and the value a new node has, as the script has it
+# knob -> its addUserKnob number, and the value of a new node as written in the script
 KNOBS = {
     "refcolorize_version": (3, "2"),
     "node_id": (1, None),
@@ -75,7 +75,7 @@ def test_it_has_the_knobs_that_the_plug_in_and_the_panel_use():
     assert {name for name, (number, _) in found.items() if number not in (20, 26)} <= set(KNOBS)
 
 
-def test_enumerations_offer_what_they_should():
+def test_enumerations_have_the_right_choices():
     assert {knob.name: knob.choices for knob in GROUP.user_knobs if knob.number == 4} == CHOICES
 
 
@@ -84,7 +84,7 @@ def test_sliders_have_their_ranges():
     assert limits == {"saturation": (0, 2), "confidence_fade": (0, 1), "mix": (0, 1)}
 
 
-def test_what_is_for_the_plug_in_only_is_not_shown():
+def test_knobs_for_the_plug_in_are_hidden():
     hidden = {knob.name for knob in GROUP.user_knobs if "+INVISIBLE" in knob.flags}
     assert hidden == {"refcolorize_version", "node_id", "job"}
 
@@ -103,7 +103,7 @@ def test_every_knob_tells_the_artist_what_it_is_for():
     assert "plate" in GROUP.knobs["help"]
 
 
-def test_its_icon_is_there():
+def test_its_icon_exists():
     assert (PATH.parents[1] / "nuke_plugin" / "icons" / GROUP.knobs["icon"]).stat().st_size < 10_000
 
 
@@ -166,7 +166,7 @@ def test_nothing_in_it_points_to_a_file_or_runs_python_by_itself():
 
 
 def test_channels_are_named_as_nuke_writes_them():
-    """A mask of one channel names the others of its layer as off; none of 653 public scripts has `rgba.red` alone."""
+    """A mask of one channel names the others of its layer as off; none of 653 public scripts has only `rgba.red`."""
     for node in nodes(INSIDE):
         for name, mask in node.knobs.items():
             if re.fullmatch(r"channel\d", name) and "." in mask:
@@ -176,7 +176,7 @@ def test_channels_are_named_as_nuke_writes_them():
                 assert [part.lstrip("-") for part in parts] == list(expected), f"{node.name}.{name} {mask}"
 
 
-def test_its_own_python_is_whole_and_needs_no_plug_in():
+def test_its_own_python_is_valid_and_needs_no_plug_in():
     tree = ast.parse(GROUP.knobs["knobChanged"], feature_version=(3, 9))
     imported = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))]
     assert imported == ["import os, re"]
@@ -203,7 +203,7 @@ def test_a_button_without_the_plug_in_says_so(button, monkeypatch):
 
 
 @pytest.mark.usefixtures("nuke")
-def test_what_the_buttons_call_is_there():
+def test_the_functions_that_the_buttons_call_exist():
     from refcolorize.actions import ACTIONS
 
     assert set(ACTIONS) == {knob.name for knob in GROUP.user_knobs if knob.number == 22}

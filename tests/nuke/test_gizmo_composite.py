@@ -1,4 +1,4 @@
-"""What the gizmo computes: its composite against the core's, its other outputs, and what passes through."""
+"""The gizmo's pictures: its composite against the core's, its other outputs, and the layers that pass through."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALIASES = dict(zip(SPACES, ("lin_rec709", "ACEScg", "ACES2065-1", "lin_p3d65", "
 
 
 def rgba(rgb: np.ndarray, **others: np.ndarray) -> Picture:
-    """A plate: (H, W) grey or (H, W, 3), an alpha that must stay, and a layer of its own."""
+    """Return a plate of grey (H, W) or colour (H, W, 3), with an alpha that must stay and a layer of its own."""
     rgb = np.broadcast_to(rgb[..., None], (*rgb.shape, 3)) if rgb.ndim == 2 else rgb
     size = rgb.shape[:2]
     alpha, depth = np.linspace(0, 1, size[0] * size[1]).reshape(size), np.full(size, 7.0)
@@ -28,7 +28,7 @@ def rgba(rgb: np.ndarray, **others: np.ndarray) -> Picture:
 
 
 def result(ab: np.ndarray, confidence: np.ndarray | None = None, **others: np.ndarray) -> Picture:
-    """What the Read gives for a frame with the chroma ab (H, W, 2)."""
+    """Return the channels that the Read gives for a frame with the chroma ab, (H, W, 2)."""
     size = ab.shape[:2]
     confidence = np.ones(size, np.float32) if confidence is None else confidence
     channels = {"rgba.red": np.full(size, 99, np.float32), "rc_ab.u": ab[..., 0], "rc_ab.v": ab[..., 1]}
@@ -48,7 +48,7 @@ def random_ab(size: tuple[int, int], *, seed: int = 1) -> np.ndarray:
 
 
 def greys() -> np.ndarray:
-    """Every finite half float from -60 to 60, -0.0 with them, and what a float plate may hold besides."""
+    """Return every finite half float from -60 to 60, with -0.0, and further values of float plates."""
     halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     with np.errstate(invalid="ignore"):
         kept = halves[np.isfinite(halves) & (np.abs(halves) < 60)].astype(np.float32)
@@ -70,11 +70,11 @@ def test_grey_without_chroma_comes_back_bit_for_bit(space, exposure, dtype):
 @pytest.mark.parametrize("colourful", [pytest.param(0, id="grey plate"), pytest.param(1, id="coloured plate")])
 @pytest.mark.parametrize("exposure", EXPOSURES)
 @pytest.mark.parametrize("space", SPACES)
-def test_colour_is_what_the_core_composes(space, exposure, colourful):
+def test_the_colour_equals_the_composite_of_the_core(space, exposure, colourful):
     random = np.random.default_rng(2)
     grey = np.concatenate([random.uniform(-0.1, 0.05, (20, 50)), random.uniform(0, 4, (60, 50))])
     pixels = np.repeat(grey[..., None], 3, axis=-1) + colourful * random.uniform(-0.1, 0.3, (80, 50, 3))
-    pixels[:10, :, 0] = pixels[:10, :, 1]  # two channels alike do not make a grey
+    pixels[:10, :, 0] = pixels[:10, :, 1]  # two equal channels are not grey
     pixels[10:20, :, 2] = pixels[10:20, :, 1]
     pixels = pixels.astype(np.float32)
     ab = random_ab((80, 50))
@@ -85,7 +85,7 @@ def test_colour_is_what_the_core_composes(space, exposure, colourful):
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_luminance_stays_the_plate_s(space):
+def test_the_luminance_of_the_plate_is_kept(space):
     plate = rgba(np.random.default_rng(3).uniform(0, 8, (30, 30)).astype(np.float32))
     found = rgb_of(output(plate, result(random_ab((30, 30))), space))
     np.testing.assert_allclose(found @ np.array(SPACES[space].luma), plate["rgba.red"], rtol=1e-4, atol=1e-4)
@@ -100,7 +100,7 @@ def test_saturation_scales_the_chroma():
     np.testing.assert_array_equal(rgb_of(none), rgb_of(plate))
 
 
-def test_low_confidence_fades_the_chroma_below_the_knob_and_only_there():
+def test_chroma_fades_only_below_the_confidence_of_the_knob():
     plate, ab = rgba(np.full((1, 5), 0.18, np.float32)), np.full((1, 5, 2), 40, np.float32)
     confidence = np.float32([[0, 0.1, 0.2, 0.4, 1]])
     found = rgb_of(output(plate, result(ab, confidence), confidence_fade=0.4))
@@ -110,7 +110,7 @@ def test_low_confidence_fades_the_chroma_below_the_knob_and_only_there():
     np.testing.assert_array_equal(whole, rgb_of(output(plate, result(ab))))
 
 
-def test_mix_goes_from_the_plate_to_the_colour():
+def test_mix_blends_from_the_plate_to_the_colour():
     plate, read = rgba(np.random.default_rng(4).uniform(0, 1, (5, 5, 3))), result(random_ab((5, 5)))
     full = rgb_of(output(plate, read))
     np.testing.assert_array_equal(rgb_of(output(plate, read, mix=0)), rgb_of(plate))
@@ -118,7 +118,7 @@ def test_mix_goes_from_the_plate_to_the_colour():
     np.testing.assert_allclose(half, (rgb_of(plate) + full) / 2, atol=1e-6)
 
 
-def test_alpha_and_all_layers_of_the_plate_pass_and_those_of_the_result_join_them():
+def test_alpha_and_all_layers_of_the_plate_pass_through_and_the_layers_of_the_result_are_added():
     plate = rgba(np.full((2, 3), 0.5, np.float32))
     read = result(random_ab((2, 3)), **{"rc_st.u": np.full((2, 3), 0.25, np.float32)})
     for choice, name in enumerate(OUTPUTS):
@@ -126,23 +126,23 @@ def test_alpha_and_all_layers_of_the_plate_pass_and_those_of_the_result_join_the
         joined = {**read, **plate}
         kept = [channel for channel in joined if not channel.startswith("rgba.")]
         assert {"rc_ab.u", "rc_ab.v", "rc_conf.warp", "rc_conf.track", "rc_st.u"} <= set(out)
-        for channel in kept if name == "matte" else [*kept, "rgba.alpha"]:  # a matte's alpha is what it covers
+        for channel in kept if name == "matte" else [*kept, "rgba.alpha"]:  # the alpha of a matte is its coverage
             np.testing.assert_array_equal(out[channel], joined[channel], err_msg=f"{channel} of {name}")
 
 
-def test_a_missing_frame_leaves_the_grey_plate():
+def test_a_missing_frame_shows_the_grey_plate():
     plate = rgba(greys())
     black = {name: np.zeros_like(plate["rgba.red"]) for name in (*RGB, "rgba.alpha")}
     np.testing.assert_array_equal(rgb_of(output(plate, black)).view(np.uint32), rgb_of(plate).view(np.uint32))
 
 
-def test_with_use_result_off_the_plate_passes_and_the_result_is_not_asked_for():
+def test_with_use_result_off_the_plate_passes_and_the_result_is_not_read():
     plate = rgba(random_ab((3, 3))[..., 0])
     for choice in range(5):
         assert gizmo_graph.output({"plate": plate}, knobs(use_result=0, output=choice)) is plate
 
 
-def test_ab_confidence_and_stmap_are_shown_as_they_came():
+def test_ab_confidence_and_stmap_are_shown_unchanged():
     plate, ab = rgba(np.full((2, 3), 0.5, np.float32)), random_ab((2, 3))
     confidence, u, v = np.random.default_rng(5).uniform(0, 1, (3, 2, 3)).astype(np.float32)
     read = result(ab, confidence, **{"rc_st.u": u, "rc_st.v": v})
@@ -154,7 +154,7 @@ def test_ab_confidence_and_stmap_are_shown_as_they_came():
         np.testing.assert_array_equal(found, np.stack(channels, axis=-1), err_msg=name)
 
 
-def test_the_overlay_is_red_where_the_colour_is_not_certain_and_only_over_the_output_colour():
+def test_the_overlay_is_red_over_uncertain_colour_and_only_on_the_colour_output():
     plate, ab = rgba(np.full((1, 3), 0.5, np.float32)), np.zeros((1, 3, 2), np.float32)
     read = result(ab, np.float32([[0, 0.5, 1]]))
     over = output(plate, read, confidence_overlay=1)
@@ -169,7 +169,7 @@ def test_the_overlay_is_red_where_the_colour_is_not_certain_and_only_over_the_ou
         np.testing.assert_array_equal(rgb_of(found), rgb_of(plain))
 
 
-def test_without_the_extra_layers_only_the_plates_own_are_given_and_the_picture_is_the_same():
+def test_without_the_extra_layers_only_the_layers_of_the_plate_remain_and_the_picture_is_the_same():
     plate, read = rgba(np.random.default_rng(6).uniform(0, 1, (4, 5, 3))), result(random_ab((4, 5)))
     for choice, name in enumerate(OUTPUTS):
         whole, lean = (output(plate, read, output=choice, extra_layers=extra) for extra in (1, 0))
@@ -178,7 +178,7 @@ def test_without_the_extra_layers_only_the_plates_own_are_given_and_the_picture_
             np.testing.assert_array_equal(lean[channel], whole[channel], err_msg=f"{channel} of {name}")
 
 
-def test_mattes_get_a_steady_colour_each_and_alpha_is_what_they_cover():
+def test_each_matte_has_a_fixed_colour_and_alpha_is_their_coverage():
     masks = np.zeros((3, 4, 6), np.float32)
     masks[0, :, :2], masks[1, :, 2:4], masks[2, :2, 4] = 1, 1, 0.5
     layers, _ = cryptomatte_layers(masks, ("woman", "car", "dog"))

@@ -1,4 +1,4 @@
-"""Reading Nuke scripts by Tcl."""
+"""The reader of Nuke scripts, which uses Tcl."""
 
 import pytest
 from nkscript import Layer, Node, Push, ScriptError, Set, Version, nodes, parse, words
@@ -113,7 +113,7 @@ def test_words_split_a_value_as_tcl_does():
         ("while 1 {}", "line 1: 'while 1 ' is not a node"),
     ],
 )
-def test_what_cannot_be_read_is_said_with_its_line(text, problem):
+def test_a_syntax_error_is_reported_with_its_line(text, problem):
     with pytest.raises(ScriptError, match=problem):
         parse(text)
 

@@ -1,4 +1,4 @@
-"""The node on a host that has nothing but Nuke: its pulldowns do what they say."""
+"""The node on a host without the plug-in: its pulldown menus work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GIZMOS = Path(__file__).parents[2] / "gizmos"
 
 @pytest.fixture
 def node(nuke: Any, tmp_path: Path) -> Any:
-    """A node that shows v001 of two versions; of `v0` folders above they must not be mistaken for one."""
+    """A node that shows v001 of two versions; a parent folder named like a version must not be mistaken for one."""
     nuke.pluginAddPath(GIZMOS.as_posix())
     made = nuke.createNode("RefColorize")
     folder = tmp_path / "v001" / "RefColorize1"
@@ -31,7 +31,7 @@ def shown(node: Any) -> tuple[str, int, int]:
     return Path(node["result_file"].evaluate()).parent.name, read["first"].value(), read["last"].value()
 
 
-def test_version_leads_to_its_files_and_none_to_the_plate(node: Any, tmp_path: Path) -> None:
+def test_a_version_shows_its_files_and_none_shows_the_plate(node: Any, tmp_path: Path) -> None:
     node["version"].setValue("v002")
     assert shown(node) == ("v002", 1010, 1020)
     assert node["use_result"].value()
@@ -48,14 +48,14 @@ def test_version_leads_to_its_files_and_none_to_the_plate(node: Any, tmp_path: P
     assert node["use_result"].value()
 
 
-def test_a_version_that_is_not_on_this_host_is_named_all_the_same(node: Any) -> None:
+def test_a_version_missing_on_this_host_is_still_named(node: Any) -> None:
     node["version"].setValues(["none", "v007"])
     node["version"].setValue("v007")
     assert node["result_file"].value().endswith("/v007/RefColorize1_v007.%04d.exr")
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_working_space_brings_its_numbers(node: Any, name: str) -> None:
+def test_the_working_space_sets_its_coefficients(node: Any, name: str) -> None:
     node["working_space"].setValue("ACEScg" if name != "ACEScg" else "linear P3-D65")
     node["working_space"].setValue(name)
     for knob in ("luma", "x_light", "z_light"):

@@ -1,4 +1,4 @@
-"""docs/nuke_facts.yaml has a line for everything that the plug-in and the gizmo assume of Nuke."""
+"""docs/nuke_facts.yaml has a line for every assumption on Nuke in the plug-in and the gizmo."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ def test_every_assumption_has_a_line(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", COLLECTED)
-def test_no_line_is_left_of_what_is_no_longer_assumed(kind: str) -> None:
+def test_no_line_is_left_of_a_dropped_assumption(kind: str) -> None:
     assert sorted(FACTS[kind].keys() - COLLECTED[kind]) == []
 
 
-def test_every_line_says_what_it_is_whence_it_is_known_and_how_well() -> None:
+def test_every_line_has_a_kind_a_source_and_a_status() -> None:
     for kind, lines in FACTS.items():
         for name, line in lines.items():
             assert line.keys() >= {"what", "source", "status"}, f"{kind}: {name}"
             assert line["status"] in ("documented", "practice", "unproven"), f"{kind}: {name}"
 
 
-def test_what_is_unproven_says_what_happens_where_it_is_not_so() -> None:
+def test_every_unproven_line_says_what_happens_if_it_is_wrong() -> None:
     assert [name for name, line in unproven() if not line.get("without")] == []
 
 
-def test_it_names_no_file_that_only_we_have() -> None:
+def test_it_names_no_file_outside_the_repository() -> None:
     assert not re.search(r"shared/|/work|nuke_scripts\.json", str(FACTS))
 
 
-def test_a_call_a_knob_and_a_value_are_found_wherever_they_stand() -> None:
+def test_calls_knobs_and_values_are_found_in_any_syntax() -> None:
     code = """
 def paint(node: nuke.Node, made: list[nuke.Viewer]) -> nuke.Group:
     nuke.Undo.name("Paint")

@@ -1,6 +1,6 @@
-"""The tests that need nothing but Nuke, inside a real one; and inside a stand-in, so that the way there is tried.
+"""The tests that need only Nuke, run inside a real Nuke, and inside a stand-in to try the command.
 
-$NUKE_EXECUTABLE names the Nuke. What these tests may use inside it: Python, pytest, the plug-in, and no numpy.
+$NUKE_EXECUTABLE names the Nuke. Inside it these tests may use Python, pytest and the plug-in, but no numpy.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def run_inside(nuke: str) -> None:
-    """Run `TESTS` there; at least half of them must have been tests for it."""
+    """Run `TESTS` in that Nuke; at least half of them must not be skipped."""
     command = [nuke, "-t", str(HERE / "in_nuke.py"), str(Path(pytest.__file__).parents[1])]
     tests = [str(HERE / name) for name in TESTS]
     done = subprocess.run(
@@ -41,12 +41,12 @@ def run_inside(nuke: str) -> None:
 
 
 @pytest.mark.skipif("NUKE_EXECUTABLE" not in os.environ, reason="$NUKE_EXECUTABLE names no Nuke")
-def test_the_plug_in_does_in_a_real_nuke_what_it_does_in_the_fake() -> None:
+def test_the_plug_in_behaves_the_same_in_a_real_nuke_and_in_the_fake() -> None:
     run_inside(os.environ["NUKE_EXECUTABLE"])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="writes an executable script")
-def test_the_tests_run_inside_whatever_is_called_as_nuke_is(tmp_path: Path) -> None:
+def test_the_tests_run_inside_a_stand_in_called_like_nuke(tmp_path: Path) -> None:
     stand_in = tmp_path / "Nuke"
     stand_in.write_text(STAND_IN, encoding="utf-8")
     stand_in.chmod(0o755)

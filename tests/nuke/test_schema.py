@@ -1,4 +1,4 @@
-"""What the plug-in's client asks, and what it relies on in the answers, held against the core's own schema."""
+"""The requests of the plug-in's client, and the keys that it reads in the answers, against the core's schema."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOT = {"plate": {"path": "/a.####.exr"}, "output": {"path": "/b.####.exr"}}
 JOB = {"id", "kind", "state", "done", "total", "looking", "error", "frame", "output", "seconds_left"}
 EVENT = {"number", "kind", "time", "message", "frame", "path", "done", "total", "kept", "confidence", "fallback"}
 
-# Each method of the client with arguments, and the keys of its answer that the plug-in reads; None: it is a picture.
+# Each method of the client with arguments, and the keys of its answer that the plug-in reads; None for a picture.
 CALLS: dict[str, tuple[Callable[[Client], Any], set[str] | None]] = {
     "health": (lambda c: c.health(), {"version", "protocol", "device", "device_name", "free_memory", "models"}),
     "submit": (lambda c: c.submit(SHOT), JOB),
@@ -33,7 +33,7 @@ CALLS: dict[str, tuple[Callable[[Client], Any], set[str] | None]] = {
 
 
 class Recorder(Client):
-    """Keeps each request and answers it with what every method takes."""
+    """Keeps each request, and gives an answer that suits every method."""
 
     def _exchange(self, method: str, path: str, body: Any, timeout: float) -> tuple[int, bytes]:  # noqa: ARG002
         self.request = (method, path, body)
@@ -49,14 +49,14 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, An
 
 
 def resolved(schema: Mapping[str, Any], part: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A part of the schema, its reference followed; of a list, its items."""
+    """Return a part of the schema with its reference resolved; for a list, that of its items."""
     while "$ref" in part or "items" in part:
         part = part["items"] if "items" in part else schema["components"]["schemas"][part["$ref"].rpartition("/")[2]]
     return part
 
 
 def operation(schema: Mapping[str, Any], method: str, path: str) -> Mapping[str, Any]:
-    """The one operation that a request's method and path mean."""
+    """Return the one operation that matches a request's method and path."""
     exact = [path] if path in schema["paths"] else []
     patterns = [p for p in schema["paths"] if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", p), path)]
     found = exact or patterns
@@ -65,12 +65,12 @@ def operation(schema: Mapping[str, Any], method: str, path: str) -> Mapping[str,
     return dict(schema["paths"][found[0]][method.lower()])
 
 
-def test_every_method_of_the_client_is_held_against_the_schema() -> None:
+def test_every_method_of_the_client_is_compared_with_the_schema() -> None:
     assert set(CALLS) == {name for name in vars(Client) if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_request_and_its_answer_are_what_the_schema_says(schema: Mapping[str, Any], name: str) -> None:
+def test_a_request_and_its_answer_match_the_schema(schema: Mapping[str, Any], name: str) -> None:
     call, relied_on = CALLS[name]
     client = Recorder("http://127.0.0.1:80", "token")
     call(client)
@@ -101,7 +101,7 @@ def test_a_request_and_its_answer_are_what_the_schema_says(schema: Mapping[str, 
     assert relied_on <= set(given.get("properties", {})), "the plug-in reads what the core does not send"
 
 
-def test_the_events_and_frames_inside_an_answer_have_what_the_plug_in_reads(schema: Mapping[str, Any]) -> None:
+def test_the_events_and_frames_in_an_answer_have_the_keys_that_the_plug_in_reads(schema: Mapping[str, Any]) -> None:
     def inside(path: str, name: str) -> set[str]:
         answer = operation(schema, "GET", path)["responses"]["200"]["content"]["application/json"]["schema"]
         return set(resolved(schema, resolved(schema, answer)["properties"][name])["properties"])
@@ -112,6 +112,6 @@ def test_the_events_and_frames_inside_an_answer_have_what_the_plug_in_reads(sche
     assert inside("/v1/jobs/1/frames", "frames") >= {"frame", "confidence", "fallback", "kept"}
 
 
-def test_a_wait_stays_below_what_the_core_allows(schema: Mapping[str, Any]) -> None:
+def test_a_wait_stays_below_the_limit_of_the_core(schema: Mapping[str, Any]) -> None:
     parameters = operation(schema, "GET", "/v1/jobs/1/events")["parameters"]
     assert next(each["schema"]["maximum"] for each in parameters if each["name"] == "wait") >= 25

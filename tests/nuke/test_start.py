@@ -1,4 +1,4 @@
-"""What Nuke runs at its start: init.py everywhere, menu.py in the GUI."""
+"""The start of Nuke: init.py everywhere, menu.py in the GUI."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOO_DEAR = ("http", "socket", "subprocess", "PySide2", "PySide6", "asyncio", "ss
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Iterator[Path]:
-    """The plug-in as it is installed, to be broken."""
+    """A copy of the installed plug-in, which a test may break."""
     for name in ("nuke_plugin", "gizmos"):
         shutil.copytree(PLUGIN.parent / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     yield tmp_path / "nuke_plugin"
@@ -49,7 +49,7 @@ def test_the_gui_has_the_node_in_its_menu_with_icon_and_help_and_the_panel(nuke:
 
 
 @pytest.mark.gui
-def test_run_twice_it_is_there_once(nuke: Any, nuke_session: Any) -> None:
+def test_the_node_is_added_once_if_the_start_runs_twice(nuke: Any, nuke_session: Any) -> None:
     for _ in range(2):
         nuke.pluginAddPath(PLUGIN.as_posix())
     assert [item.name() for item in nuke.menu("Nodes").items()].count("RefColorize") == 1
@@ -58,7 +58,7 @@ def test_run_twice_it_is_there_once(nuke: Any, nuke_session: Any) -> None:
 
 
 @pytest.mark.gui
-def test_a_version_picked_in_the_node_leads_to_its_files(nuke: Any, tmp_path: Path) -> None:
+def test_a_version_chosen_in_the_node_shows_its_files(nuke: Any, tmp_path: Path) -> None:
     nuke.pluginAddPath(PLUGIN.as_posix())
     from refcolorize.node import nodes
 
@@ -93,7 +93,7 @@ def test_a_broken_plug_in_does_not_stop_nuke(
 
 
 def test_starting_loads_no_network_no_qt_and_no_thread() -> None:
-    """In a fresh process, since this one has them all."""
+    """Uses a fresh process, since this one has already loaded them."""
     here = Path(__file__).parent
     script = f"""
 import sys, threading
@@ -113,7 +113,7 @@ print(*(name for name in sys.modules if name.partition(".")[0] in {TOO_DEAR}))
 
 
 @pytest.mark.gui
-def test_a_nuke_that_is_too_old_is_told_so_in_one_line_and_is_left_as_it_is(
+def test_a_nuke_that_is_too_old_gets_one_line_and_is_left_unchanged(
     nuke: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nuke.NUKE_VERSION_MAJOR, nuke.NUKE_VERSION_STRING = 13, "13.2v5"
@@ -126,7 +126,7 @@ def test_a_nuke_that_is_too_old_is_told_so_in_one_line_and_is_left_as_it_is(
 
 
 @pytest.mark.parametrize("name", ["init.py", "menu.py", "refcolorize/__init__.py"])
-def test_what_an_old_nuke_reads_is_in_the_python_that_it_has(name: str) -> None:
+def test_the_files_that_an_old_nuke_reads_parse_in_its_python(name: str) -> None:
     ast.parse((PLUGIN / name).read_text(encoding="utf-8"), feature_version=(3, 7))
 
 
@@ -137,7 +137,7 @@ def test_a_button_of_the_node_in_an_old_nuke_says_that_it_cannot(monkeypatch: py
 
 
 @pytest.mark.parametrize(("python", "expected"), [((3, 9), "PySide2"), ((3, 10), "PySide2"), ((3, 11), "PySide6")])
-def test_the_nuke_decides_which_qt_it_is_and_not_what_else_is_on_the_path(
+def test_the_version_of_nuke_chooses_the_qt_and_not_the_path(
     monkeypatch: pytest.MonkeyPatch, python: tuple[int, int], expected: str
 ) -> None:
     for name in ("PySide2", "PySide6"):

@@ -1,4 +1,4 @@
-"""The documentation: what could grow stale in it is compared with the code that it is about."""
+"""The documentation: every part that could become outdated is compared with the code."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def load(script: Path) -> ModuleType:
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
-    """Each command line of `stcolor` in a code block that could be typed as it is: where it is, and its words."""
+    """Yield each `stcolor` command line in a code block that can be typed as it is: its place and its words."""
     for path in TEXTS:
         for block in _FENCE.findall(path.read_text(encoding="utf-8")):
             for line in block.replace("\\\n", " ").splitlines():
@@ -109,7 +109,7 @@ def test_every_link_leads_to_a_file_and_no_page_names_a_folder_outside(path: Pat
     assert not re.search(r"\.\./shared|/work/", text)
 
 
-def test_readme_is_read_in_a_glance() -> None:
+def test_the_readme_is_short() -> None:
     assert len((PROJECT / "README.md").read_text("utf-8").splitlines()) <= 90
 
 
@@ -124,7 +124,7 @@ def test_every_command_of_install_py_that_is_named_exists() -> None:
     assert named <= load(PROJECT / "install.py").COMMANDS.keys()
 
 
-def test_every_module_that_the_page_for_developers_names_is_there() -> None:
+def test_every_module_that_the_page_for_developers_names_exists() -> None:
     page = (DOCS / "develop" / "index.md").read_text("utf-8")
     roots = PROJECT / "stcolor_core", PROJECT / "nuke_plugin" / "refcolorize"
     named = [name.split(".") for name in re.findall(r"`([a-z_]+\.[a-z_]+)[`.]", page)]

@@ -1,4 +1,4 @@
-"""What documents and docstrings say of one another is so: names, sections, files, versions."""
+"""The references between documents and code are valid: names, sections, files, versions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES = sorted(set(re.findall(r"`((?:method|images|shots|evaluation)\.[\w.]+)`",
 
 
 def texts() -> dict[str, str]:
-    """Return every text of the repository by its path; not what tools or users put there, nor this file."""
+    """Return every text of the repository by its path, without the files of tools and users and without this file."""
     tops = [path for path in PROJECT.iterdir() if path.suffix in SUFFIXES]
     inner = [path for folder in FOLDERS for path in (PROJECT / folder).rglob("*") if path.suffix in SUFFIXES]
     programs = [PROJECT / ".ci" / "run", PROJECT / ".ci" / "lowest"]
@@ -36,7 +36,7 @@ def test_nothing_names_a_folder_outside_of_the_repository() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_in_the_method_page_is_there(name: str) -> None:
+def test_every_name_in_the_method_page_exists(name: str) -> None:
     parts = ["stcolor_core", *name.split(".")]
     for count in range(len(parts), 1, -1):
         try:
@@ -49,7 +49,7 @@ def test_a_name_in_the_method_page_is_there(name: str) -> None:
     pytest.fail(f"there is no {name}")
 
 
-def test_every_section_of_the_method_page_that_is_cited_is_there() -> None:
+def test_every_cited_section_of_the_method_page_exists() -> None:
     headings = set(re.findall(r"^#+ (.+)$", METHOD, re.MULTILINE))
     cited = {
         (path, section)
@@ -60,12 +60,12 @@ def test_every_section_of_the_method_page_that_is_cited_is_there() -> None:
     assert [(path, section) for path, section in sorted(cited) if section not in headings] == []
 
 
-def test_every_file_that_the_method_page_names_is_there() -> None:
+def test_every_file_that_the_method_page_names_exists() -> None:
     named = re.findall(r"[`(]((?:tests|benchmarks)/[\w/.-]+|\w+\.md)", METHOD)
     assert [name for name in named if not (PROJECT / name).exists() and not (PROJECT / "docs" / name).exists()] == []
 
 
-def test_the_citation_is_of_this_version_and_of_the_paper() -> None:
+def test_the_citation_names_this_version_and_the_paper() -> None:
     citation = yaml.safe_load((PROJECT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == stcolor_core.__version__
     assert "https://arxiv.org/abs/2011.12528" in [reference["url"] for reference in citation["references"]]

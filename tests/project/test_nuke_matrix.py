@@ -1,4 +1,4 @@
-"""CI's runs of the plug-in in the Pythons of real Nukes: what is said where there is no such Python."""
+"""The plug-in's tests in the Python versions of real Nukes: the output if a version is missing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / ".ci" / "nuke_matrix.py"
 
 @pytest.fixture
 def matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script, with a project of one file, on a machine without another Python."""
+    """The script with a project of one file, on a machine without other Python versions."""
     spec = importlib.util.spec_from_file_location("nuke_matrix", SCRIPT)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -25,7 +25,7 @@ def matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.parametrize(("code", "status"), [("x = 1\n", 0), ("match 1:\n    case 1:\n        pass\n", 1)])
-def test_without_the_python_it_says_that_it_only_compiled(
+def test_without_the_python_version_it_says_that_it_only_compiled(
     matrix: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], code: str, status: int
 ) -> None:
     (tmp_path / "nuke_plugin" / "some.py").write_text(code, encoding="utf-8")

@@ -1,4 +1,4 @@
-""".ci/sentinels.py around commands that behave, and around commands that do not."""
+"""The script .ci/sentinels.py with commands that touch sentinels, and with commands that do not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sentinels() -> ModuleType:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout whose user has coloured something."""
+    """A checkout with a coloured shot of the user."""
     (tmp_path / "checkout" / "out").mkdir(parents=True)
     (tmp_path / "checkout" / "out" / "theirs.exr").touch()
     (tmp_path / "checkout" / "module.py").touch()
@@ -50,7 +50,7 @@ def tree(folder: Path) -> set[str]:
         pytest.param("(here / '__pycache__').mkdir(); (here / '.pytest_cache').mkdir()", id="caches"),
     ],
 )
-def test_a_command_that_touches_nothing_passes_and_the_checkout_is_as_it_was(
+def test_a_command_that_touches_nothing_passes_and_the_checkout_is_unchanged(
     sentinels: ModuleType, checkout: Path, code: str
 ) -> None:
     before = tree(checkout)
@@ -76,14 +76,14 @@ def test_a_command_that_touches_nothing_passes_and_the_checkout_is_as_it_was(
         pytest.param("tempfile.mkdtemp(prefix='stcolor-')", "new: *stcolor-*", id="a temporary folder"),
     ],
 )
-def test_a_command_that_touches_a_place_fails_by_its_name(
+def test_a_command_that_touches_a_sentinel_fails_with_its_path(
     sentinels: ModuleType, checkout: Path, capsys: pytest.CaptureFixture[str], code: str, named: str
 ) -> None:
     assert sentinels.main(python(code), checkout) == 1
     assert fnmatch.filter(said := capsys.readouterr().err.splitlines(), f"sentinels: {named}"), said
 
 
-def test_the_sentinel_of_a_killed_run_is_one_that_the_next_run_would_remove(
+def test_the_sentinel_of_a_killed_run_is_removed_by_the_next_run(
     sentinels: ModuleType, checkout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     package = f"import sys; sys.path.insert(0, {str(SCRIPT.parents[1])!r})"
@@ -103,7 +103,7 @@ with open(os.environ["SEEN"], "a", encoding="utf-8") as file:
 """
 
 
-def test_without_a_command_it_sets_up_as_it_is_and_runs_the_tests_amid_sentinels(
+def test_without_a_command_it_runs_the_setup_and_then_the_tests_among_sentinels(
     sentinels: ModuleType, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (checkout / "install.py").write_text(INSTALLER, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The guard that keeps tests in their own folder, on a folder beside the one that it allows."""
+"""The guard that keeps tests in their own folder, tried with a folder beside it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TESTS = Path(__file__).resolve().parents[1]
 
 @pytest.fixture
 def theirs(tmp_path: Path) -> Path:
-    """A folder that is not the test's, with a file and a folder in it."""
+    """A folder outside of the test's own, with a file and a folder in it."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "theirs" / "folder").mkdir(parents=True)
     (tmp_path / "theirs" / "file").write_text("theirs", encoding="utf-8")
@@ -65,7 +65,9 @@ WRITES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
-def test_nothing_outside_is_changed(write_guard: WriteGuard, theirs: Path, write: Callable[[Path], object]) -> None:
+def test_the_guard_prevents_every_change_outside_the_test_folder(
+    write_guard: WriteGuard, theirs: Path, write: Callable[[Path], object]
+) -> None:
     before = state(theirs)
     with write_guard.only(theirs.parent / "mine"), pytest.raises(WriteOutside, match="theirs"):
         write(theirs)
@@ -76,7 +78,9 @@ def test_nothing_outside_is_changed(write_guard: WriteGuard, theirs: Path, write
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links need a right on Windows")
-def test_a_link_to_the_outside_is_no_way_there_and_can_be_removed(write_guard: WriteGuard, theirs: Path) -> None:
+def test_a_link_to_the_outside_cannot_be_written_through_but_can_be_removed(
+    write_guard: WriteGuard, theirs: Path
+) -> None:
     link = theirs.parent / "mine" / "link"
     link.symlink_to(theirs / "file")
     with write_guard.only(theirs.parent / "mine"):
@@ -87,7 +91,7 @@ def test_a_link_to_the_outside_is_no_way_there_and_can_be_removed(write_guard: W
     write_guard.caught.clear()
 
 
-def test_the_own_folder_devices_and_what_is_there_already_are_free(write_guard: WriteGuard, theirs: Path) -> None:
+def test_the_guard_allows_the_own_folder_devices_and_existing_folders(write_guard: WriteGuard, theirs: Path) -> None:
     mine = theirs.parent / "mine"
     with write_guard.only(mine):
         (mine / "deep" / "er").mkdir(parents=True)
@@ -102,7 +106,7 @@ def test_the_own_folder_devices_and_what_is_there_already_are_free(write_guard: 
     assert write_guard.caught == []
 
 
-def test_every_place_to_write_to_is_inside_the_runs_folder(tmp_path: Path) -> None:
+def test_every_writable_place_is_inside_the_folder_of_the_run(tmp_path: Path) -> None:
     run = tmp_path.parents[0]
     found = [
         Path.home(),
@@ -127,7 +131,7 @@ def test_goes_home(): (pathlib.Path.home() / "file").touch()
 
 
 def test_a_test_that_writes_elsewhere_fails_and_changes_nothing(theirs: Path) -> None:
-    """A run of its own, with the conftest.py that these tests run with."""
+    """Runs pytest separately, with the conftest.py of these tests."""
     checkout = theirs.parent
     for name in ("conftest.py", "core/write_guard.py"):
         shutil.copy(TESTS / name, checkout)

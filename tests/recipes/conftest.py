@@ -1,4 +1,4 @@
-"""A recipe's code, run where it belongs."""
+"""Run the code of a recipe in the module that it belongs to."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Install = Callable[..., ModuleType]
 
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
-    """Run a block as the module that its title names; one that exists already has the block added at its end.
+    """Run a block as the module that its title names; if the module exists, the block is added at its end.
 
-    What a block adds to a module, or to the tables in it, is gone after the test.
+    After the test, the additions to a module and to its tables are removed.
     """
     changed: list[tuple[dict[Any, Any], dict[Any, Any]]] = []
 

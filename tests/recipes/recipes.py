@@ -1,4 +1,4 @@
-"""The code of docs/develop/recipes.md, by the file that it belongs in."""
+"""The code of docs/develop/recipes.md, by the file that it belongs to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BLOCK = re.compile(r'^```(?:python|text) title="([^"]+)"\n(.*?)^```$', re.MULTI
 
 
 def blocks(recipe: str) -> dict[str, str]:
-    """Return the code of one recipe by the file that it belongs in."""
+    """Return the code of one recipe, by the file that it belongs to."""
     sections = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     (section,) = [section for section in sections if section.startswith(recipe + "\n")]
     return dict(_BLOCK.findall(section))

@@ -1,4 +1,4 @@
-"""Each recipe of docs/develop/recipes.md is run as it stands there."""
+"""Each recipe of docs/develop/recipes.md is run unchanged."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_the_toy_engine_colours_a_shot_as_a_local_run_does(
         assert (plates.read(tmp_path / "local" / name).pixels == pixels).all()
 
 
-def test_the_toy_engine_is_offered_in_nuke(install: Install, nuke: Any, tmp_path: Path) -> None:
+def test_nuke_offers_the_toy_engine(install: Install, nuke: Any, tmp_path: Path) -> None:
     nuke.pluginAddPath((PROJECT / "nuke_plugin").as_posix())
     title = "nuke_plugin/refcolorize/core/engines.py"
     install(title, blocks("Add a farm engine")[title])
@@ -105,7 +105,7 @@ def test_the_toy_engine_is_offered_in_nuke(install: Install, nuke: Any, tmp_path
 
 @pytest.fixture
 def gizmo() -> str:
-    """The gizmo with the recipe's lines below working_height."""
+    """Return the gizmo with the recipe's lines added below working_height."""
     text = (PROJECT / "gizmos" / "RefColorize.gizmo").read_text(encoding="utf-8")
     added = blocks("Add a knob to the node")["gizmos/RefColorize.gizmo"]
     before, line, after = text.partition(" working_height 432\n")
@@ -113,7 +113,7 @@ def gizmo() -> str:
     return before + line + added + after
 
 
-def test_the_knob_is_one_of_the_gizmo(gizmo: str) -> None:
+def test_the_gizmo_has_the_knob(gizmo: str) -> None:
     (group,) = [step for step in parse(gizmo) if isinstance(step, Node)]
     names = [knob.name for knob in group.user_knobs]
     assert names.index("matching_height") == names.index("working_height") + 1

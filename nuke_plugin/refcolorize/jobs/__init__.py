@@ -1,1 +1,1 @@
-"""What runs in the background: renders, farm submissions, their progress."""
+"""Background work: renders, farm submissions, and their progress."""

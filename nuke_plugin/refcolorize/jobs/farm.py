@@ -1,4 +1,4 @@
-"""A shot for a farm: what can be asked for, and the core's command line that makes a job of it. No Nuke, no Qt."""
+"""Farm submissions: the options, and the core's command line that writes the job. Without Nuke and without Qt."""
 
 from __future__ import annotations
 
@@ -17,28 +17,41 @@ from ..core.engines import DEADLINE_ONLY, ENGINES
 from ..core.server import core_command, open_core
 from ..errors import Cancelled, RefColorizeError
 
-__all__ = ["Submission", "SubmitOptions", "arguments", "by_hand", "check", "folder_beside", "run"]
+__all__ = ["Submission", "SubmitOptions", "build_arguments", "check", "job_folder", "run", "shell_line"]
 
-_STEP_SECONDS = 0.1  # so that Cancel is heard soon
+_POLL_SECONDS = 0.1  # so that Cancel takes effect soon
 _END_SECONDS = 5.0
-_SAYS = "stcolor: "  # how the core's program begins its line on an error
-_CANCELLED = 130
-_OWN = ("gpus", "handles", "priority", "pool", "secondary_pool", "group", "show", "nuke", *DEADLINE_ONLY)
+_ERROR_PREFIX = "stcolor: "  # how the core's program begins its line on an error
+_INTERRUPTED = 130  # the exit status after Ctrl-C
+_ENGINE_OPTIONS = ("gpus", "handles", "priority", "pool", "secondary_pool", "group", "show", "nuke", *DEADLINE_ONLY)
 
-_OF_WRITES = ("handles", "nuke", "views", "proxy", "continue_on_error")  # mean nothing where none is rendered
+_WRITE_OPTIONS = ("handles", "nuke", "views", "proxy", "continue_on_error")  # without Write nodes they mean nothing
 
 
 @dataclass(frozen=True)
 class SubmitOptions:
-    """What the artist wants of the farm. None, and "", is what the core or the engine takes by itself.
+    """The options of a farm submission. None or "" leaves the choice to the core or to the engine.
 
-    engine: a key of ENGINES. version: one on disk, to be sent again; None: the node as it is now. writes: the Write
-    nodes to render when the colour is there; None: all below the node. max_span: most frames of a task. chunk: tasks
-    that a host may take at once. gpus: that a host must have to colour; 0: any host. priority: 0..100. nuke: its
-    program on the hosts. handles: frames before and after its own that a Write reads. comment: for who looks at the
-    queue. timeout: minutes after which a task fails. views, proxy, continue_on_error: of the Write nodes; names with
-    commas between, at proxy size, on with the next frame after one that fails. submit: hand it over, and do not only
-    write it.
+    Attributes:
+        engine: A key of ENGINES.
+        version: Number of a version on disk to submit again; None submits the node as it is now.
+        writes: Names of the Write nodes to render after the colour; None renders all below the node.
+        max_span: Most frames in one task, 1 or more.
+        chunk: Tasks that a host may take at once, 1 or more.
+        gpus: GPUs that a host must have to colour; 0 accepts any host.
+        priority: 0..100.
+        pool: The engine's pool of hosts.
+        secondary_pool: Used when the hosts of `pool` are busy.
+        group: The engine's group of hosts.
+        show: OpenCue's show.
+        nuke: Nuke's program on the hosts.
+        handles: Frames before and after its own that a Write node reads, 0 or more.
+        comment: Shown in the queue.
+        timeout: Minutes after which a task fails, 1 or more.
+        views: Views that the Write nodes render, as names with commas between them.
+        proxy: Whether the Write nodes render at proxy size.
+        continue_on_error: Whether the Write nodes go on with the next frame after one that fails.
+        submit: Whether to submit the job; False only writes it.
     """
 
     engine: str = "openjd"
@@ -64,7 +77,16 @@ class SubmitOptions:
 
 @dataclass(frozen=True)
 class Submission:
-    """What came of it. path: where the job was written. submitted: the engine has it, as `job`. message: the core's."""
+    """The result of a submission.
+
+    Attributes:
+        engine: A key of ENGINES.
+        path: The folder that the job was written to.
+        tasks: Number of tasks.
+        submitted: Whether the engine has the job.
+        job: The engine's identifier of the job; "" if it was not submitted.
+        message: The core's message.
+    """
 
     engine: str
     path: str
@@ -74,95 +96,133 @@ class Submission:
     message: str
 
     def title(self) -> str:
-        """What there is now, in a few words."""
+        """Return the outcome in a few words."""
         tasks = f"{self.tasks} task{'s' * (self.tasks != 1)}"
         title = ENGINES[self.engine].title
         return f"{title}: {tasks} submitted" if self.submitted else f"{title}: {tasks} written, not submitted"
 
-    def words(self) -> str:
-        """One line for the artist, with where it is."""
+    def describe(self) -> str:
+        """Return one line for the artist: the outcome, the job and its path."""
         return f"{self.title()}. {f'Job {self.job}, ' if self.job else ''}{self.path}"
 
 
-def check(wanted: SubmitOptions) -> None:
-    """Raises RefColorizeError for what no engine, or not this one, can be asked for."""
-    if wanted.engine not in ENGINES:
-        raise RefColorizeError(f"There is no farm engine {wanted.engine!r}. Take one of {', '.join(ENGINES)}.")
-    engine = ENGINES[wanted.engine]
-    for name in _OWN:
-        if not _is_left_out(getattr(wanted, name)) and name not in engine.has:
-            raise RefColorizeError(f"{engine.title} knows no {name.replace('_', ' ')}. Leave it out.")
+def check(options: SubmitOptions) -> None:
+    """Check the options against the engine.
+
+    Args:
+        options: What the artist chose.
+
+    Raises:
+        RefColorizeError: If there is no such engine, it lacks an option, or a value is out of range.
+    """
+    if options.engine not in ENGINES:
+        raise RefColorizeError(f"There is no farm engine {options.engine!r}. Choose one of {', '.join(ENGINES)}.")
+    engine = ENGINES[options.engine]
+    for name in _ENGINE_OPTIONS:
+        if not _is_unset(getattr(options, name)) and name not in engine.has:
+            raise RefColorizeError(f"{engine.title} has no option {name.replace('_', ' ')}. Leave it out.")
     for name in ("max_span", "chunk", "timeout"):
-        value = getattr(wanted, name)
+        value = getattr(options, name)
         if value is not None and value < 1:
-            raise RefColorizeError(f"{name} is {value}, and must be 1 or more. Leave it out for the usual one.")
-    if wanted.handles is not None and wanted.handles < 0:
-        raise RefColorizeError(f"handles is {wanted.handles}, and must be 0 or more.")
-    if wanted.gpus is not None and wanted.gpus < 0:
-        raise RefColorizeError(f"gpus is {wanted.gpus}, and must be 0 or more. 0 takes any host.")
-    if wanted.priority is not None and not 0 <= wanted.priority <= 100:
-        raise RefColorizeError(f"The priority is {wanted.priority}, and must lie between 0 and 100.")
+            raise RefColorizeError(f"{name} is {value}, but must be 1 or more. Leave it out for the default.")
+    if options.handles is not None and options.handles < 0:
+        raise RefColorizeError(f"handles is {options.handles}, but must be 0 or more.")
+    if options.gpus is not None and options.gpus < 0:
+        raise RefColorizeError(f"gpus is {options.gpus}, but must be 0 or more. 0 accepts any host.")
+    if options.priority is not None and not 0 <= options.priority <= 100:
+        raise RefColorizeError(f"The priority is {options.priority}, but must be between 0 and 100.")
 
 
-def _is_left_out(value: object) -> bool:
+def _is_unset(value: object) -> bool:
     return value is None or value is False or value == ""
 
 
-def folder_beside(shot: Path, engine: str) -> Path:
-    """Where the job of a shot goes: beside the frames of its version."""
+def job_folder(shot: Path, engine: str) -> Path:
+    """Return the folder of a shot's job, beside the frames of its version.
+
+    Args:
+        shot: The version's shot file.
+        engine: A key of ENGINES.
+    """
     return shot.parent / ENGINES[engine].command
 
 
-def arguments(wanted: SubmitOptions, *, shot: Path, name: str, script: Path, writes: Sequence[str]) -> list[str]:
-    """What `stcolor` is told to make the job. wanted: checked. writes: the script's nodes to be rendered after."""
-    engine = ENGINES[wanted.engine]
-    output = folder_beside(shot, wanted.engine)
-    found = ["farm", engine.command, f"--shot={shot}", f"--output={output}", f"--name={name}"]
+def build_arguments(options: SubmitOptions, *, shot: Path, name: str, script: Path, writes: Sequence[str]) -> list[str]:
+    """Return the arguments of `stcolor` that make the job.
+
+    Args:
+        options: Checked options (see `check`).
+        shot: The version's shot file.
+        name: The job's name in the queue.
+        script: The saved Nuke script.
+        writes: Names of the script's Write nodes to render after the colour.
+    """
+    engine = ENGINES[options.engine]
+    output = job_folder(shot, options.engine)
+    arguments = ["farm", engine.command, f"--shot={shot}", f"--output={output}", f"--name={name}"]
     for option in ("max_span", "chunk", *engine.has):
-        value = getattr(wanted, option)
-        if not _is_left_out(value) and (writes or option not in _OF_WRITES):
-            found.append(f"--{option.replace('_', '-')}" + ("" if value is True else f"={value}"))
+        value = getattr(options, option)
+        if not _is_unset(value) and (writes or option not in _WRITE_OPTIONS):
+            arguments.append(f"--{option.replace('_', '-')}" + ("" if value is True else f"={value}"))
     if writes:
-        found += [f"--nuke-script={script}", *(f"--write={write}" for write in writes)]
-    if wanted.submit and engine.submits:
-        found.append("--submit")
-    return found
+        arguments += [f"--nuke-script={script}", *(f"--write={write}" for write in writes)]
+    if options.submit and engine.submits:
+        arguments.append("--submit")
+    return arguments
 
 
-def by_hand(arguments: Sequence[str]) -> str:
-    """The whole line, as it is typed at this system's prompt. Raises CoreUnreachable where there is no program."""
+def shell_line(arguments: Sequence[str]) -> str:
+    """Return the whole command as one line to type at this system's prompt.
+
+    Args:
+        arguments: From `build_arguments`.
+
+    Raises:
+        CoreUnreachable: If the core's program is not installed.
+    """
     command = [*core_command(), *arguments]
     return subprocess.list2cmdline(command) if os.name == "nt" else shlex.join(command)
 
 
-def run(wanted: SubmitOptions, arguments: Sequence[str], *, cancelled: Callable[[], bool]) -> Submission:
-    """Run the core's program on its `arguments` and wait; it is ended where `cancelled` becomes true.
+def run(options: SubmitOptions, arguments: Sequence[str], *, is_cancelled: Callable[[], bool]) -> Submission:
+    """Run the core's program and wait for it.
 
-    Raises RefColorizeError with the core's own line where it fails, CoreUnreachable where it cannot be run, Cancelled.
+    Args:
+        options: The options that the arguments were built from.
+        arguments: From `build_arguments`.
+        is_cancelled: Asked several times a second; the program is stopped when it returns True.
+
+    Returns:
+        What the program reports.
+
+    Raises:
+        Cancelled: If it was cancelled or interrupted.
+        RefColorizeError: If the program fails, with its own error line.
+        CoreUnreachable: If the program cannot be run.
     """
-    title = ENGINES[wanted.engine].title
+    title = ENGINES[options.engine].title
     process = open_core(*arguments, "--json", stderr=subprocess.PIPE)
     try:
-        said, complained = _output(process, title, cancelled)
+        output, errors = _read_output(process, title, is_cancelled)
     finally:
         if process.poll() is None:
-            _end(process)
-    if process.returncode == _CANCELLED:
+            _stop(process)
+    if process.returncode == _INTERRUPTED:
         raise Cancelled(f"{title}: the core's program was interrupted.")
     if process.returncode:
-        raise RefColorizeError(f"{title}: {_reason(complained)}")
-    return _parsed(wanted.engine, said)
+        raise RefColorizeError(f"{title}: {_error_line(errors)}")
+    return _parse(options.engine, output)
 
 
-def _output(process: subprocess.Popen[str], title: str, cancelled: Callable[[], bool]) -> tuple[str, str]:
-    while not cancelled():
+def _read_output(process: subprocess.Popen[str], title: str, is_cancelled: Callable[[], bool]) -> tuple[str, str]:
+    while not is_cancelled():
         with suppress(subprocess.TimeoutExpired):
-            return process.communicate(timeout=_STEP_SECONDS)
-    raise Cancelled(f"{title}: cancelled. What has reached the farm by then is in the farm's own list of jobs.")
+            return process.communicate(timeout=_POLL_SECONDS)
+    raise Cancelled(f"{title}: cancelled. Jobs that have already reached the farm are in the farm's own job list.")
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """As Ctrl-C does, upon which it leaves nothing half-written; where that is not heard, at once."""
+def _stop(process: subprocess.Popen[str]) -> None:
+    """Interrupt the program as Ctrl-C does, so that it leaves no half-written file; kill it if it does not react."""
     if os.name == "posix":
         process.send_signal(signal.SIGINT)
     else:
@@ -174,26 +234,26 @@ def _end(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _reason(complained: str) -> str:
-    """The line meant for people in what a program wrote on its standard error."""
-    lines = [line.strip() for line in complained.splitlines() if line.strip()] or ["it failed without a word."]
-    meant = [line for line in lines if line.startswith(_SAYS)]
-    return (meant or lines)[-1].replace(_SAYS, "", 1)
+def _error_line(errors: str) -> str:
+    """Return the core's own error line, or else the last line, of a program's standard error."""
+    lines = [line.strip() for line in errors.splitlines() if line.strip()] or ["it failed without a message."]
+    own = [line for line in lines if line.startswith(_ERROR_PREFIX)]
+    return (own or lines)[-1].replace(_ERROR_PREFIX, "", 1)
 
 
-def _parsed(engine: str, said: str) -> Submission:
+def _parse(engine: str, output: str) -> Submission:
     try:
-        found: dict[str, Any] = json.loads(said)
+        result: dict[str, Any] = json.loads(output)
         return Submission(
             engine,
-            path=str(found["path"]),
-            tasks=int(found["tasks"]),
-            submitted=bool(found["submitted"]),
-            job=str(found["job"] or ""),
-            message=str(found["message"] or ""),
+            path=str(result["path"]),
+            tasks=int(result["tasks"]),
+            submitted=bool(result["submitted"]),
+            job=str(result["job"] or ""),
+            message=str(result["message"] or ""),
         )
     except (ValueError, LookupError, TypeError):
         raise RefColorizeError(
-            f"{ENGINES[engine].title}: the core's answer is not understood ({said.strip()[:80]!r}). "
-            "Core and plug-in are of different versions: run install.py nuke."
+            f"{ENGINES[engine].title}: the core's answer cannot be read ({output.strip()[:80]!r}). "
+            "Core and plug-in have different versions: run install.py nuke."
         ) from None

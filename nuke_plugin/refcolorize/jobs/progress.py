@@ -1,4 +1,4 @@
-"""How a job stands, from what the core says of it, and in words. No Nuke, no network."""
+"""The progress of a job, from the core's answers to a line for the artist. Without Nuke and without a network."""
 
 from __future__ import annotations
 
@@ -11,11 +11,20 @@ __all__ = ["Progress", "confidence_curve", "duration"]
 
 @dataclass
 class Progress:
-    """A job as far as it is known.
+    """The last known state of a job.
 
-    name: what is made, as "v001". state: starting, or the core's queued, running, done, failed, cancelled. after: the
-    number of the last event that was heard. warnings: of the job's last run. note: what the artist should know besides.
-    notice: what was noticed before the core was asked.
+    Attributes:
+        name: What the job makes, for example "v001".
+        state: "starting", or the core's "queued", "running", "done", "failed" or "cancelled".
+        done: Number of finished frames.
+        total: Number of frames; 0 until the core says.
+        seconds_left: The core's estimate; None if there is none yet.
+        looking: The frame that the core tracks before it colours; None if it tracks none.
+        error: Why the job failed, or why it does not go on for now; "" for no error.
+        note: A remark on the core, added to the line.
+        notice: A remark on the inputs, made before the core was asked.
+        after: Number of the last event received.
+        warnings: Warnings of the job's last run.
     """
 
     name: str
@@ -32,22 +41,30 @@ class Progress:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen."""
+        """Return whether the job has ended."""
         return self.state in ("done", "failed", "cancelled")
 
     @property
     def percent(self) -> int:
-        """How much is done, 0..100."""
+        """Return the finished share of the frames, 0..100."""
         return 100 * self.done // self.total if self.total else 0
 
-    def take(self, job: Mapping[str, Any], events: list[Mapping[str, Any]]) -> list[int]:
-        """Hear the core's answer; the frames that are finished since."""
+    def update(self, job: Mapping[str, Any], events: list[Mapping[str, Any]]) -> list[int]:
+        """Take over the core's answer.
+
+        Args:
+            job: The job, as the service's JSON.
+            events: The events since the last one received, as the service's JSON.
+
+        Returns:
+            The frames that finished since the last call.
+        """
         self.state, self.done, self.total = job["state"], job["done"], job["total"]
         self.seconds_left, self.looking, self.error = job["seconds_left"], job["looking"], job["error"] or ""
         frames: list[int] = []
         for event in events:
             self.after = event["number"]
-            if event["kind"] == "queued" and not event["message"]:  # here a run of its own begins
+            if event["kind"] == "queued" and not event["message"]:  # a new run begins here
                 self.warnings.clear()
                 frames.clear()
             elif event["kind"] == "warning":
@@ -56,18 +73,18 @@ class Progress:
                 frames.append(event["frame"])
         return frames
 
-    def words(self) -> str:
-        """One line for the artist; of warnings only the number until the end, then each."""
+    def describe(self) -> str:
+        """Return one line for the artist. Warnings are counted while the job runs, and listed when it has ended."""
         warnings = list(dict.fromkeys(self.warnings))
         count = len(warnings)
-        warned = f" ({count} warning{'s' * (count != 1)})" if warnings and not self.ended else ""
-        more = [text.rstrip(".") for text in (*(warnings if self.ended else ()), self.note, self.notice) if text]
-        return ". ".join([f"{self._standing()}{warned}", *more])
+        counted = f" ({count} warning{'s' * (count != 1)})" if warnings and not self.ended else ""
+        remarks = [text.rstrip(".") for text in (*(warnings if self.ended else ()), self.note, self.notice) if text]
+        return ". ".join([f"{self._describe_state()}{counted}", *remarks])
 
-    def _standing(self) -> str:
+    def _describe_state(self) -> str:
         if self.state == "starting":
             return f"{self.name}: looking for the core"
-        if self.error and not self.ended:  # nothing goes on for now, and the core says why
+        if self.error and not self.ended:  # the core pauses the job and says why
             return f"{self.name}: {self.error.rstrip('.')}"
         if self.state == "queued":
             return f"{self.name}: waiting in the queue"
@@ -84,7 +101,11 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """A time a person can plan with: 40 s, 3 min, 1 h 20 min."""
+    """Return a rounded time: 40 s, 3 min, 1 h 20 min.
+
+    Args:
+        seconds: 0 or more.
+    """
     if seconds < 59.5:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)
@@ -92,6 +113,10 @@ def duration(seconds: float) -> str:
 
 
 def confidence_curve(frames: Mapping[str, Any] | None) -> tuple[tuple[int, float], ...]:
-    """(frame, confidence 0..1) of the frames that have one, in frame order."""
-    found = frames["frames"] if frames else ()
-    return tuple((frame["frame"], frame["confidence"]) for frame in found if frame["confidence"] is not None)
+    """Return (frame, confidence 0..1) for each frame that has a confidence, in frame order.
+
+    Args:
+        frames: The service's answer for a job's frames; None for no answer.
+    """
+    rows = frames["frames"] if frames else ()
+    return tuple((frame["frame"], frame["confidence"]) for frame in rows if frame["confidence"] is not None)

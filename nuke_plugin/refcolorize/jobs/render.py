@@ -1,7 +1,7 @@
-"""A job from the node: submitted, followed, cancelled, its frames shown as they come.
+"""Render jobs of a node: submit, follow and cancel them, and show their frames as they finish.
 
-Everything that touches the node runs in the main thread. With a GUI the core is talked to in a thread of its own;
-without one all happens where it is called, and ends done or with an error.
+Everything that touches the node runs in the main thread. With a GUI the requests to the core run on a worker thread;
+without one they run in the calling thread, which returns when the job has ended or raises an error.
 """
 
 from __future__ import annotations
@@ -27,28 +27,35 @@ from .task import BackgroundTask
 
 __all__ = ["RenderTask", "cancel", "colorize", "follow", "preview", "reattach"]
 
-_POLL_SECONDS = 1.0  # so that Cancel is heard soon
+_POLL_SECONDS = 1.0  # so that Cancel takes effect soon
 _RELOAD_SECONDS = 5.0
-_NEW_TOKEN = 401
-_LIVE = ("queued", "running")
+_UNAUTHORIZED = 401  # the HTTP status if the core was restarted and has a new token
+_LIVE_STATES = ("queued", "running")
 
-_live: list[RenderTask] = []  # previews of a node write to the same pattern, and may be several
+_live_tasks: list[RenderTask] = []  # a list: several previews of a node may write to the same pattern
 
 
 def colorize(node: nuke.Node) -> RenderTask:
-    """Colour the node's shot, as a new version where anything has changed.
+    """Colour the node's shot, as a new version if anything has changed.
 
-    Raises RefColorizeError, and Cancelled, for what goes wrong before a core is asked; without a GUI for all that goes
-    wrong.
+    Args:
+        node: A RefColorize node.
+
+    Returns:
+        The task, which has ended if there is no GUI. If a task already renders this version, that one.
+
+    Raises:
+        RefColorizeError: If it fails before the core is asked; without a GUI, if it fails at all.
+        Cancelled: If the artist cancels it, at the same times.
     """
-    asked = shots.build(node)
-    version = shots.claim(node, asked)
-    if (running := _running(version.path)) is not None:
+    request = shots.build(node)
+    version = shots.claim(node, request)
+    if (running := _find_running(version.path)) is not None:
         return running
     with nuke.Undo():
         nuke.Undo.name(f"Colorize {version.name}")
         nodes.match_working_space(node)
-        nodes.show(node, version.name, asked.frames)
+        nodes.show(node, version.name, request.frames)
     notice = mismatches(node)
     return RenderTask(
         node, version.name, version.path, lambda client: client.submit(version.shot()), notice=notice
@@ -56,38 +63,54 @@ def colorize(node: nuke.Node) -> RenderTask:
 
 
 def preview(node: nuke.Node, frame: int | None = None) -> RenderTask:
-    """Colour one frame, by default the current one, ahead of the queue; it is shown when it is done.
+    """Colour one frame ahead of the queue, and show it when it is done.
 
-    Raises as `colorize`.
+    Args:
+        node: A RefColorize node.
+        frame: The frame to colour; None takes the current one.
+
+    Returns:
+        The task, which has ended if there is no GUI.
+
+    Raises:
+        RefColorizeError: If it fails before the core is asked; without a GUI, if it fails at all.
+        Cancelled: If the artist cancels it, at the same times.
     """
-    at = int(nuke.frame()) if frame is None else frame
-    shot = shots.preview_of(node, shots.build_around(node, at))
+    number = int(nuke.frame()) if frame is None else frame
+    shot = shots.preview_of(node, shots.build_around(node, number))
     path = shot["output"]["path"]
     notice = mismatches(node)
     return RenderTask(
-        node, nodes.PREVIEW, path, lambda client: client.preview(shot, at), shown_at_end=[at], notice=notice
+        node, nodes.PREVIEW, path, lambda client: client.preview(shot, number), preview_frames=[number], notice=notice
     ).begin()
 
 
 def follow(node: nuke.Node) -> RenderTask:
-    """Go on following the node's last job, as after the script was opened again. Starts no core.
+    """Follow the node's last job again, for example after the script was reopened. It starts no core.
 
-    Raises RefColorizeError where the node has none.
+    Args:
+        node: A RefColorize node.
+
+    Returns:
+        The task, which has ended if there is no GUI.
+
+    Raises:
+        RefColorizeError: If the node has no job.
     """
     job = str(node["job"].value())
     path = nodes.shown_files(node)
     if not job:
         raise RefColorizeError(f"{node.name()} has no job yet. Press Colorize.")
-    if (running := _running(path)) is not None:
+    if (running := _find_running(path)) is not None:
         return running
     name = str(node["version"].value())
-    return RenderTask(node, name, path, lambda client: client.job(job), reach=_reach_running).begin()
+    return RenderTask(node, name, path, lambda client: client.job(job), connect=_connect_to_running).begin()
 
 
 def reattach() -> None:
-    """Find the results of a script that was opened, and follow those of its jobs that the core is still at.
+    """Find the results of an opened script again, and follow those of its jobs that are still queued or running.
 
-    It asks in a thread of its own, and starts no core.
+    It asks the core on a worker thread, and starts no core.
     """
     for node in nodes.all_nodes():
         nodes.relink(node)
@@ -100,38 +123,51 @@ def _reattach(jobs: list[tuple[nuke.Node, str]]) -> None:
     with suppress(RefColorizeError):
         client = server.find()
         for node, job in jobs if client is not None else []:
-            with suppress(CoreRefused):  # a core that has forgotten the job
-                if client is not None and client.job(job)["state"] in _LIVE:
+            with suppress(CoreRefused):  # the core no longer knows the job
+                if client is not None and client.job(job)["state"] in _LIVE_STATES:
                     in_main_thread(follow, node)
 
 
 def cancel(node: nuke.Node) -> None:
-    """Ask the core to stop the node's job within one frame. RefColorizeError where nothing runs."""
-    own = [running for running in tuple(_live) if running.is_of(node) and not running.progress.ended]
+    """Ask the core to stop the node's job after the current frame.
+
+    Args:
+        node: A RefColorize node.
+
+    Raises:
+        RefColorizeError: If the node has no running job.
+    """
+    own = [running for running in tuple(_live_tasks) if running.belongs_to(node) and not running.progress.ended]
     for running in own:
         running.cancel()
     if not own:
         job, client = str(node["job"].value()), server.find()
-        if not job or client is None or client.job(job)["state"] not in _LIVE:
-            raise RefColorizeError(f"{node.name()} has no job that runs.")
+        if not job or client is None or client.job(job)["state"] not in _LIVE_STATES:
+            raise RefColorizeError(f"{node.name()} has no running job. Press Colorize to start one.")
         client.cancel(job)
     when_idle(lambda: nodes.set_status(node, "Stopping after this frame"))
 
 
-def _running(path: str) -> RenderTask | None:
-    """The job that is at these frames now."""
-    return next((each for each in tuple(_live) if same_files(each.path, path) and not each.progress.ended), None)
+def _find_running(path: str) -> RenderTask | None:
+    """Return the running task that writes to this path, or None."""
+    return next((task for task in tuple(_live_tasks) if same_files(task.path, path) and not task.progress.ended), None)
 
 
-def _reach_running() -> Client:
+def _connect_to_running() -> Client:
     client = server.find()
     if client is None:
-        raise CoreUnreachable("The core is not running. Press Colorize, which starts it and goes on.")
+        raise CoreUnreachable("The core is not running. Press Colorize to start it and continue.")
     return client
 
 
 class RenderTask(BackgroundTask):
-    """A job that is followed. path: of what it writes. progress: how it stands."""
+    """The background task that submits a job and follows it.
+
+    Attributes:
+        path: Pattern of the frames that the job writes.
+        job: The core's identifier of the job; "" until it is submitted.
+        progress: The last known state of the job.
+    """
 
     def __init__(
         self,
@@ -140,40 +176,58 @@ class RenderTask(BackgroundTask):
         path: str,
         submit: Callable[[Client], Mapping[str, Any]],
         *,
-        shown_at_end: Sequence[int] = (),
-        reach: Callable[[], Client] = server.ensure,
+        preview_frames: Sequence[int] = (),
+        connect: Callable[[], Client] = server.ensure,
         notice: str = "",
     ) -> None:
-        """name, path: of what is made. submit: gives the core's job. shown_at_end: frames, where not shown already.
+        """Prepare the task; `begin` starts it.
 
-        reach: gives the core. notice: what the artist should know of the inputs.
+        Args:
+            node: A RefColorize node.
+            name: What the job makes, for example "v001".
+            path: Pattern of the frames that the job writes.
+            submit: Submits the job, or looks it up, and returns it as the service's JSON.
+            preview_frames: For a preview, the frames that the node shows when it is done; empty for a version.
+            connect: Returns a client of the core.
+            notice: A remark on the inputs for the artist.
         """
         super().__init__(node, thread="refcolorize")
-        self.path, self._submit, self._reach = path, submit, reach
-        self._shown_at_end = shown_at_end
+        self.path, self._submit, self._connect = path, submit, connect
+        self._preview_frames = preview_frames
         self._client: Client | None = None
-        self._unseen, self._reload_at = False, 0.0  # frames since the last reload, and when the next may be
-        self._restarted = False  # since the last frame that was finished
+        self._has_new_frames, self._reload_at = False, 0.0  # since the last reload, and the time of the next one
+        self._restarted = False  # whether the core was restarted since the last finished frame
         self.job = ""
         self.progress = Progress(name, notice=notice)
 
     @property
     def state(self) -> str:
-        """starting, queued, running, done, failed or cancelled."""
+        """Return "starting", "queued", "running", "done", "failed" or "cancelled"."""
         return self.progress.state
 
-    def is_of(self, node: nuke.Node) -> bool:
-        """Whether it colours this node's shot."""
+    def belongs_to(self, node: nuke.Node) -> bool:
+        """Return whether the task colours this node's shot.
+
+        Args:
+            node: A RefColorize node.
+        """
         return self._node is node or self._node == node
 
     def begin(self) -> RenderTask:
-        """Start it, and have it found by the node and by what it writes for as long as it lasts."""
-        _live.append(self)
+        """Start the task, and list it among the running ones until it ends.
+
+        Returns:
+            The task itself, which has ended if there is no GUI.
+
+        Raises:
+            RefColorizeError: Without a GUI, if the task failed or was cancelled.
+        """
+        _live_tasks.append(self)
         return super().begin()
 
-    def _forget(self) -> None:
-        with suppress(ValueError):  # forgotten already
-            _live.remove(self)
+    def _unregister(self) -> None:
+        with suppress(ValueError):  # already removed
+            _live_tasks.remove(self)
 
     def _interrupted(self) -> None:
         if self._client is not None and self.job:
@@ -182,141 +236,143 @@ class RenderTask(BackgroundTask):
 
     def _work(self) -> None:
         self._open_bar(self.progress.name)
-        self._tell([])
-        self._client = self._core()
-        self._require_wanted()
-        self._hear(self._submit(self._client), [])
-        self._keep_job()
+        self._report([])
+        self._client = self._reach_core()
+        self._raise_if_cancelled()
+        self._update(self._submit(self._client), [])
+        self._store_job()
         self._follow()
-        self._keep_confidence()
+        self._store_confidence()
         if self.state == "failed":
             raise RefColorizeError(f"{self._title}: {self.progress.error}")
         if self.state == "cancelled":
-            raise Cancelled(f"{self._title}: {self.progress.words()}.")
-        self._on_node(self._show_end)
+            raise Cancelled(f"{self._title}: {self.progress.describe()}.")
+        self._run_on_node(self._show_end)
 
     def _follow(self) -> None:
-        """Hear of the job until it has ended."""
-        asked = False
+        """Poll the job until it has ended."""
+        cancel_sent = False
         while not self.progress.ended:
-            if not asked and self._is_unwanted():
-                asked = True
-                self._ask(lambda client: client.cancel(self.job))
-            answer = self._ask(lambda client: client.events(self.job, after=self.progress.after, wait=_POLL_SECONDS))
+            if not cancel_sent and self._is_cancelled():
+                cancel_sent = True
+                self._request(lambda client: client.cancel(self.job))
+            answer = self._request(
+                lambda client: client.events(self.job, after=self.progress.after, wait=_POLL_SECONDS)
+            )
             if answer is not None:
-                self._hear(answer["job"], answer["events"])
+                self._update(answer["job"], answer["events"])
 
-    def _keep_confidence(self) -> None:
-        """Beside the version's frames, for when the core has forgotten the job. What cannot be kept is no failure."""
-        if self._shown_at_end or self._client is None:
+    def _store_confidence(self) -> None:
+        """Write the confidence beside the version's frames, since the core forgets jobs. A failure is ignored."""
+        if self._preview_frames or self._client is None:
             return
         with suppress(RefColorizeError):
             answer = self._client.frames(self.job)
             write_confidence(self.path, dict(confidence_curve(answer)))
 
-    def _require_wanted(self) -> None:
-        if not self.job and self._is_unwanted():
+    def _raise_if_cancelled(self) -> None:
+        if not self.job and self._is_cancelled():
             raise Cancelled(f"{self._title}: {self.progress.name} was cancelled before it began.")
 
     # ---- the core
 
-    def _core(self) -> Client:
-        """A core, started where none runs; the artist is asked what to do where that fails."""
+    def _reach_core(self) -> Client:
+        """Return a client of the core, which is started if none runs; ask the artist what to do if that fails."""
         while True:
             try:
-                return self._reach()
+                return self._connect()
             except CoreUnreachable as error:
-                if not nuke.GUI or self._reach is not server.ensure:
+                if not nuke.GUI or self._connect is not server.ensure:
                     raise
                 from .unreachable import ask
 
-                wanted = ask(error, is_unwanted=self._is_unwanted)
-                self._require_wanted()
-                if not wanted:
+                start = ask(error, is_cancelled=self._is_cancelled)
+                self._raise_if_cancelled()
+                if not start:
                     raise
 
-    def _ask(self, question: Callable[[Client], Mapping[str, Any]]) -> Mapping[str, Any] | None:
-        """The core's answer, None where it had to be found again; its job goes on in the next core."""
+    def _request(self, send: Callable[[Client], Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        """Return the core's answer, or None if the core had to be found again; a new core continues the job."""
         assert self._client is not None
         try:
-            return question(self._client)
+            return send(self._client)
         except (CoreUnreachable, CoreRefused) as error:
-            if isinstance(error, CoreRefused) and error.status != _NEW_TOKEN:
+            if isinstance(error, CoreRefused) and error.status != _UNAUTHORIZED:
                 raise
             if not server.connection_file().is_file():
-                raise CoreUnreachable("The core was stopped. The job goes on when it runs again.") from None
+                raise CoreUnreachable("The core was stopped. The job continues when it runs again.") from None
             if self._restarted:
                 raise
         self._restarted = True
-        before, self._client = self._client.url, self._core()
+        before, self._client = self._client.url, self._reach_core()
         if self._client.url != before:
             self.progress.note = "The core had ended and was started again"
         return None
 
     # ---- the artist
 
-    def _hear(self, job: Mapping[str, Any], events: list[Mapping[str, Any]]) -> None:
+    def _update(self, job: Mapping[str, Any], events: list[Mapping[str, Any]]) -> None:
         self.job = job["id"]
-        frames = self.progress.take(job, events)
+        frames = self.progress.update(job, events)
         if frames:
             self._restarted = False
-        self._tell(frames)
+        self._report(frames)
 
-    def _tell(self, finished: list[int]) -> None:
-        words = self.progress.words()
-        self._show_bar(words, self.progress.percent)
-        self._unseen = self._unseen or bool(finished)
-        with suppress(ValueError):  # as in `_on_node`
-            unless_rendering(lambda: self._show(words))  # else with the next news, or at the end
+    def _report(self, finished: list[int]) -> None:
+        status = self.progress.describe()
+        self._show_bar(status, self.progress.percent)
+        self._has_new_frames = self._has_new_frames or bool(finished)
+        with suppress(ValueError):  # Nuke raises it for a deleted node
+            unless_rendering(lambda: self._show(status))  # otherwise with the next update, or at the end
 
-    def _show(self, words: str) -> None:
-        if not nuke.GUI and self._node["status"].value() != words:
-            nuke.tprint(f"{self._title}: {words}")
-        if self._node["status"].value() != words:
-            nodes.set_status(self._node, words)
+    def _show(self, status: str) -> None:
+        if not nuke.GUI and self._node["status"].value() != status:
+            nuke.tprint(f"{self._title}: {status}")
+        if self._node["status"].value() != status:
+            nodes.set_status(self._node, status)
         self._reload()
 
     def _reload(self) -> None:
-        """Read the files again now and then and at the end: each time Nuke forgets what it holds for playing."""
-        if not self._unseen or not (self.progress.ended or time.monotonic() > self._reload_at):
+        """Reload the files every few seconds and at the end, no more often: Nuke drops its playback cache each time."""
+        if not self._has_new_frames or not (self.progress.ended or time.monotonic() > self._reload_at):
             return
         if nodes.shows(self._node, self.path):
             nodes.show_more(self._node)
-        self._unseen, self._reload_at = False, time.monotonic() + _RELOAD_SECONDS
+        self._has_new_frames, self._reload_at = False, time.monotonic() + _RELOAD_SECONDS
 
-    def _keep_job(self) -> None:
-        if not self._shown_at_end:
-            self._on_node(self._keep_in_script)
+    def _store_job(self) -> None:
+        if not self._preview_frames:
+            self._run_on_node(self._store_in_script)
 
-    def _keep_in_script(self) -> None:
-        """Version and job are in the node by now; what is saved after that finds them again after a crash."""
+    def _store_in_script(self) -> None:
+        """Store the job in the node and save the script, so that the job is found again after a crash."""
         nodes.store_job(self._node, self.job)
         if nuke.GUI:
             try:
                 scripts.save()
-            except RefColorizeError as error:  # the job runs, and needs no script
+            except RefColorizeError as error:  # the job runs without a saved script
                 self.progress.note = str(error)
 
     def _show_end(self) -> None:
-        self._show(self.progress.words())
-        if self._shown_at_end:
+        self._show(self.progress.describe())
+        if self._preview_frames:
             with nuke.Undo():
                 nuke.Undo.name("Preview frame")
-                nodes.show(self._node, self.progress.name, self._shown_at_end)
+                nodes.show(self._node, self.progress.name, self._preview_frames)
 
     def _failed(self, error: RefColorizeError) -> None:
         if not self.progress.ended:
             self.progress.state = "cancelled" if isinstance(error, Cancelled) else "failed"
             self.progress.error = str(error)
-        with suppress(RefColorizeError):  # Nuke is closing, or the node has lost its inside
-            self._on_node(lambda: nodes.set_status(self._node, self.progress.words()))
-            self._on_node(self._reload)
+        with suppress(RefColorizeError):  # Nuke is closing, or the group lacks a node
+            self._run_on_node(lambda: nodes.set_status(self._node, self.progress.describe()))
+            self._run_on_node(self._reload)
             if nuke.GUI and not isinstance(error, (Cancelled, CoreUnreachable)):
                 from ..host.dialogs import show_message
 
                 in_main_thread(show_message, f"{self._title} {self.progress.name}", str(error))
 
-    def _on_node(self, action: Callable[[], object]) -> None:
-        """In the main thread; nothing where the node is gone: its job goes on without it."""
-        with suppress(ValueError):  # what Nuke raises for a node that was deleted
+    def _run_on_node(self, action: Callable[[], object]) -> None:
+        """Run it in the main thread. A deleted node is ignored: its job goes on without it."""
+        with suppress(ValueError):  # Nuke raises it for a deleted node
             in_main_thread(action)

@@ -1,7 +1,7 @@
-"""A node's shot on its way to a farm: written as a file, and made a job of by the core's program.
+"""Submit a node's shot to a farm: write it as a file, and let the core's program make a job of it.
 
-With a GUI the program runs in a thread of its own; without one all happens where it is called, and ends with the job or
-with an error. `submit` is the same for both; the dialog of farm_dialog.py is only one more who calls `send`.
+With a GUI the program runs on a worker thread; without one it runs in the calling thread, and `submit` returns when it
+has ended. The farm dialog (panel/farm_dialog.py) calls `send`, as `submit` does.
 """
 
 from __future__ import annotations
@@ -26,32 +26,54 @@ from .task import BackgroundTask
 __all__ = ["SubmitTask", "require_script", "send", "submit", "write_shot", "writes_below"]
 
 
-def submit(node: nuke.Node, **wanted: Any) -> SubmitTask:
-    """Save the script, write the node's shot and have it made a job.
+def submit(node: nuke.Node, **options: Any) -> SubmitTask:
+    """Save the script, write the node's shot and make a farm job of it.
 
-    wanted: the fields of `farm.SubmitOptions`, by name.
+    Args:
+        node: A RefColorize node.
+        **options: The fields of `farm.SubmitOptions`, by name.
 
-    Raises RefColorizeError, and Cancelled, for what goes wrong before the core's program runs; without a GUI for all
-    that goes wrong.
+    Returns:
+        The task, which has ended if there is no GUI.
+
+    Raises:
+        RefColorizeError: If it fails before the core's program runs; without a GUI, if it fails at all.
+        Cancelled: If the artist cancels it, at the same times.
     """
-    return send(node, SubmitOptions(**wanted))
+    return send(node, SubmitOptions(**options))
 
 
-def send(node: nuke.Node, wanted: SubmitOptions) -> SubmitTask:
-    """As `submit`."""
-    farm.check(wanted)
+def send(node: nuke.Node, options: SubmitOptions) -> SubmitTask:
+    """Do the same as `submit`, with the options as one object.
+
+    Args:
+        node: A RefColorize node.
+        options: Which job to make.
+
+    Returns:
+        The task, which has ended if there is no GUI.
+
+    Raises:
+        RefColorizeError: If it fails before the core's program runs; without a GUI, if it fails at all.
+        Cancelled: If the artist cancels it, at the same times.
+    """
+    farm.check(options)
     script = require_script()
-    core_command()  # raises where there is none, before anything is rendered
-    writes = _writes(node, wanted)
+    core_command()  # raises an error if the core is not installed, before anything is rendered
+    writes = _chosen_writes(node, options)
     nodes.hide_overlay(node)
-    shot = write_shot(node, wanted.version)
+    shot = write_shot(node, options.version)
     name = f"{script.stem} {node.fullName()} {shot.parent.name}"
-    arguments = farm.arguments(wanted, shot=shot, name=name, script=script, writes=writes)
-    return SubmitTask(node, wanted, arguments, version=shot.parent.name).begin()
+    arguments = farm.build_arguments(options, shot=shot, name=name, script=script, writes=writes)
+    return SubmitTask(node, options, arguments, version=shot.parent.name).begin()
 
 
 def require_script() -> Path:
-    """Where the script is saved, for the farm to read. Raises RefColorizeError where it is not."""
+    """Return the path of the saved script, which the farm will read.
+
+    Raises:
+        RefColorizeError: If the script was never saved.
+    """
     name = str(nuke.root()["name"].value())
     if not name:
         raise RefColorizeError("The script has no name yet. Save it, then render on the farm.")
@@ -59,31 +81,41 @@ def require_script() -> Path:
 
 
 def write_shot(node: nuke.Node, version: int | None = None) -> Path:
-    """Write the node's shot beside the frames of its version, and save the script; `stcolor colorize --shot` takes it.
+    """Write the node's shot beside the frames of its version, and save the script.
 
-    version: one on disk, whose shot is taken as it is. The node shows that version, whose frames are still to come.
-    Raises as `shots.build` and `shots.claim`, and RefColorizeError where there is no such version.
+    The node then shows that version, although its frames are still to be rendered.
+
+    Args:
+        node: A RefColorize node.
+        version: Number of a version on disk whose shot is used unchanged; None writes the node's shot as it is now.
+
+    Returns:
+        The shot file, for `stcolor colorize --shot`.
+
+    Raises:
+        RefColorizeError: If there is no such version, or the shot cannot be built or written.
+        Cancelled: If the artist cancels the rendering of the inputs.
     """
-    file = _shot_of(node, version) if version is not None else _new_shot(node)
+    file = _existing_shot(node, version) if version is not None else _new_shot(node)
     nodes.set_status(node, f"{file.parent.name}: the shot is written to {file.as_posix()}")
     scripts.save()
     return file
 
 
 def _new_shot(node: nuke.Node) -> Path:
-    asked = shots.build(node)
-    version = shots.claim(node, asked)
+    request = shots.build(node)
+    version = shots.claim(node, request)
     with nuke.Undo():
         nuke.Undo.name(f"Shot {version.name}")
         nodes.match_working_space(node)
-        nodes.show(node, version.name, asked.frames)
+        nodes.show(node, version.name, request.frames)
     return version.shot_file
 
 
-def _shot_of(node: nuke.Node, number: int) -> Path:
+def _existing_shot(node: nuke.Node, number: int) -> Path:
     file = Path(nodes.results(node).pattern(f"v{number:03d}")).with_name(SHOT_FILE)
     if not file.is_file():
-        raise RefColorizeError(f"There is no {file.as_posix()}. Choose a version that is there, or none for a new one.")
+        raise RefColorizeError(f"There is no {file.as_posix()}. Choose a version on disk, or none for a new one.")
     with nuke.Undo():
         nuke.Undo.name(f"Use v{number:03d}")
         nodes.use_version(node, number)
@@ -91,66 +123,82 @@ def _shot_of(node: nuke.Node, number: int) -> Path:
 
 
 def writes_below(node: nuke.Node) -> list[str]:
-    """The Write nodes at the script's top level that the node's picture reaches and that are switched on, by name."""
-    found: set[str] = set()
-    seen = {node.fullName()}
-    waiting = [node]
-    while waiting:
-        at = waiting.pop()
-        below = [at.parent()] if at.Class() == "Output" else at.dependent(nuke.INPUTS | nuke.HIDDEN_INPUTS)
+    """Return the names of the enabled Write nodes at the script's top level that the node's picture reaches.
+
+    Args:
+        node: The node to start from.
+    """
+    writes: set[str] = set()
+    visited = {node.fullName()}
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        below = (
+            [current.parent()] if current.Class() == "Output" else current.dependent(nuke.INPUTS | nuke.HIDDEN_INPUTS)
+        )
         for other in below:
-            if other.fullName() not in seen:
-                seen.add(other.fullName())
-                waiting.append(other)
-                if _renders(other):
-                    found.add(other.name())
-    return sorted(found)
+            if other.fullName() not in visited:
+                visited.add(other.fullName())
+                pending.append(other)
+                if _is_renderable(other):
+                    writes.add(other.name())
+    return sorted(writes)
 
 
-def _renders(node: nuke.Node) -> bool:
-    """Whether it is a Write that a farm can be told to render."""
+def _is_renderable(node: nuke.Node) -> bool:
+    """Return whether this is a Write node that a farm can render: enabled, and at the top level."""
     return node.Class() == "Write" and node.fullName() == node.name() and not node["disable"].value()
 
 
-def _writes(node: nuke.Node, wanted: SubmitOptions) -> list[str]:
+def _chosen_writes(node: nuke.Node, options: SubmitOptions) -> list[str]:
     below = writes_below(node)
-    for name in wanted.writes or ():
+    for name in options.writes or ():
         if name not in below:
-            raise RefColorizeError(f"{name} is no Write node below {node.name()} that is switched on. Leave it out.")
-    return below if wanted.writes is None else list(wanted.writes)
+            raise RefColorizeError(f"{name} is not an enabled Write node below {node.name()}. Leave it out.")
+    return below if options.writes is None else list(options.writes)
 
 
 class SubmitTask(BackgroundTask):
-    """A job that is made. submitted: what came of it, once that is known; None if nothing did.
+    """The background task that makes a farm job.
 
-    line: what runs, to be typed by hand.
+    Attributes:
+        line: The command as one line, to run it by hand.
+        submitted: The result; None until the task has ended, and after a failure.
     """
 
-    def __init__(self, node: nuke.Node, wanted: SubmitOptions, arguments: list[str], *, version: str) -> None:
+    def __init__(self, node: nuke.Node, options: SubmitOptions, arguments: list[str], *, version: str) -> None:
+        """Prepare the task; `begin` starts it.
+
+        Args:
+            node: A RefColorize node.
+            options: The options that the arguments were built from.
+            arguments: The arguments of the core's program (see `farm.build_arguments`).
+            version: Name of the version, for example "v001".
+        """
         super().__init__(node, thread="refcolorize farm")
-        self._wanted, self._arguments, self._version = wanted, arguments, version
-        self._notice = mismatches(node)  # of plate and ref
-        self.line = farm.by_hand(arguments)
+        self._options, self._arguments, self._version = options, arguments, version
+        self._notice = mismatches(node)  # between plate and ref
+        self.line = farm.shell_line(arguments)
         self.submitted: Submission | None = None
 
     def _work(self) -> None:
-        doing = f"{self._version}: writing the job for {ENGINES[self._wanted.engine].title}"
+        status = f"{self._version}: writing the job for {ENGINES[self._options.engine].title}"
         self._open_bar(self._version)
-        self._show_bar(doing)
-        self._say(". ".join(text for text in (doing, self._notice) if text))
-        submitted = farm.run(self._wanted, self._arguments, cancelled=self._is_unwanted)
-        self._say(" ".join([f"{self._version}: {submitted.words()}", self._notice]).strip())
+        self._show_bar(status)
+        self._show_status(". ".join(text for text in (status, self._notice) if text))
+        submitted = farm.run(self._options, self._arguments, is_cancelled=self._is_cancelled)
+        self._show_status(" ".join([f"{self._version}: {submitted.describe()}", self._notice]).strip())
         self.submitted = submitted
 
     def _failed(self, error: RefColorizeError) -> None:
         with suppress(Cancelled):  # Nuke is closing
-            self._say(str(error))
+            self._show_status(str(error))
 
-    def _say(self, words: str) -> None:
-        in_main_thread(self._say_in_main_thread, words)
+    def _show_status(self, text: str) -> None:
+        in_main_thread(self._show_status_in_main_thread, text)
 
-    def _say_in_main_thread(self, words: str) -> None:
+    def _show_status_in_main_thread(self, text: str) -> None:
         if not nuke.GUI:
-            nuke.tprint(f"{self._title}: {words}")
-        with suppress(ValueError):  # what Nuke raises for a node that was deleted
-            nodes.set_status(self._node, words)
+            nuke.tprint(f"{self._title}: {text}")
+        with suppress(ValueError):  # Nuke raises it for a deleted node
+            nodes.set_status(self._node, text)

@@ -1,4 +1,4 @@
-"""Work that a button of the node starts: with a GUI on a thread of its own, without one where it is called.
+"""Background tasks of the node: on a worker thread with a GUI, in the calling thread without one.
 
 Everything that touches the node must run in the main thread (see host/main_thread.py).
 """
@@ -19,57 +19,57 @@ _Task = TypeVar("_Task", bound="BackgroundTask")
 
 
 class BackgroundTask(ABC):
-    """Begins, shows how far it is, ends done, failed or cancelled. A subclass says what is done in between.
+    """A task that begins, shows its progress, and ends done, failed or cancelled. A subclass does the work.
 
     Attributes:
-        error: Why it ended without a result; None until then, and if it succeeded.
+        error: Why the task ended without a result; None while it runs and after success.
     """
 
     def __init__(self, node: nuke.Node, *, thread: str) -> None:
-        """Prepare it; `begin` starts it.
+        """Prepare the task; `begin` starts it.
 
         Args:
-            node: The node it works for.
-            thread: The thread's name, before the node's.
+            node: The node that the task belongs to.
+            thread: The thread's name; the node's name is appended.
         """
         self._node = node
         self._title = node.name()
         self._thread = f"{thread} {self._title}"
         self._cancelled, self._ended = threading.Event(), threading.Event()
-        # Not a local name: an error holds its frames, and these what is in them, which would keep the bar open.
+        # Not a local variable: an error keeps the locals of its frames alive, which would keep the bar open.
         self._bar: nuke.ProgressTask | None = None
         self.error: RefColorizeError | None = None
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen."""
+        """Return whether the task has ended."""
         return self._ended.is_set()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait for its end.
+        """Wait for the task to end.
 
-        Not in the main thread of a GUI, which the work needs.
+        Do not call it in the main thread of a GUI, which the task needs.
 
         Args:
-            seconds: How long at most; None waits for as long as it takes.
+            seconds: The longest wait; None waits without a limit.
 
         Returns:
-            Whether it has ended.
+            Whether the task has ended.
         """
         return self._ended.wait(seconds)
 
     def cancel(self) -> None:
-        """Ask it to stop. It ends as soon as it notices."""
+        """Ask the task to stop; it ends as soon as it notices."""
         self._cancelled.set()
 
     def begin(self: _Task) -> _Task:
-        """Start it.
+        """Start the task.
 
         Returns:
             The task itself, which has ended if there is no GUI.
 
         Raises:
-            RefColorizeError: Without a GUI, if it failed or was cancelled.
+            RefColorizeError: Without a GUI, if the task failed or was cancelled.
         """
         if nuke.GUI:
             threading.Thread(target=self._run, name=self._thread, daemon=True).start()
@@ -83,23 +83,23 @@ class BackgroundTask(ABC):
         try:
             self._work()
         except RefColorizeError as error:
-            self._end_with(error)
+            self._fail(error)
         except KeyboardInterrupt:  # in a terminal
             self._interrupted()
             raise
-        except Exception as error:  # noqa: BLE001  (nobody is above a thread; the artist must not wait for nothing)
-            self._end_with(unexpected(error))
+        except Exception as error:  # noqa: BLE001  (nothing catches an error above a thread, and the artist would wait forever)
+            self._fail(unexpected(error))
         finally:
-            self._bar = None  # which closes it
-            self._forget()
+            self._bar = None  # closes the bar
+            self._unregister()
             self._ended.set()
 
-    def _end_with(self, error: RefColorizeError) -> None:
+    def _fail(self, error: RefColorizeError) -> None:
         self.error = error.with_traceback(None)
         self._failed(self.error)
 
     def _open_bar(self, name: str) -> None:
-        """Open Nuke's progress bar. Without a GUI there is none."""
+        """Open Nuke's progress bar, if there is a GUI."""
         if nuke.GUI:
             self._bar = nuke.ProgressTask(f"{self._title} {name}")
 
@@ -109,20 +109,20 @@ class BackgroundTask(ABC):
             if percent is not None:
                 self._bar.setProgress(percent)
 
-    def _is_unwanted(self) -> bool:
-        """Whether the artist has cancelled it, on the node, in the panel or on the bar."""
+    def _is_cancelled(self) -> bool:
+        """Return whether the artist has cancelled the task, on the node, in the panel or on the bar."""
         return self._cancelled.is_set() or (self._bar is not None and bool(self._bar.isCancelled()))
 
     @abstractmethod
     def _work(self) -> None:
-        """Do it. What is raised ends it."""
+        """Do the task. An exception ends it."""
 
     @abstractmethod
     def _failed(self, error: RefColorizeError) -> None:
-        """Tell the artist why it ended without a result, in the node and where it cannot be missed."""
+        """Show the artist why there is no result."""
 
-    def _interrupted(self) -> None:  # noqa: B027 (nothing, unless a subclass works elsewhere)
-        """Stop what works elsewhere for it: Ctrl-C in a terminal ends it, and nobody waits any more."""
+    def _interrupted(self) -> None:  # noqa: B027 (a subclass that runs something elsewhere overrides it)
+        """Stop what runs elsewhere for the task: Ctrl-C in a terminal has ended it."""
 
-    def _forget(self) -> None:  # noqa: B027
-        """Let go of it: its end is about to be known."""
+    def _unregister(self) -> None:  # noqa: B027
+        """Remove the task from lists of running tasks, just before its end is announced."""

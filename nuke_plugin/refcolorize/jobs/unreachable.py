@@ -1,4 +1,4 @@
-"""What the artist is told, and may do, when no core answers. With a GUI, in a thread beside it."""
+"""The dialog for when no core answers. It is opened from a worker thread, with a GUI only."""
 
 from __future__ import annotations
 
@@ -13,24 +13,29 @@ from ..node import probe
 
 __all__ = ["ask"]
 
-_LOG_BYTES = 20_000
+_LOG_BYTES = 20_000  # the end of the log, which is shown
 _BUTTONS = ("Close", "Start core", "Show log", "Troubleshoot")
 
 
-def ask(error: CoreUnreachable, *, is_unwanted: Callable[[], bool]) -> bool:
-    """Show what was tried; True where the artist wants the core to be started.
+def ask(error: CoreUnreachable, *, is_cancelled: Callable[[], bool]) -> bool:
+    """Show what was tried, and offer to start the core.
 
-    is_unwanted: whether nobody needs the core any more; then nothing more is asked.
+    Args:
+        error: Why no core answers.
+        is_cancelled: Whether the core is no longer needed; the dialog closes when it returns True.
+
+    Returns:
+        Whether the artist wants to start the core.
     """
     while True:
         lines = ["What was tried:", *error.tried]
-        pressed = dialogs.ask(str(error), lines, _BUTTONS, is_unwanted=is_unwanted)
+        pressed = dialogs.ask(str(error), lines, _BUTTONS, is_unwanted=is_cancelled)
         if pressed == "Show log":
             lines = [str(server.log_file()), "", *_log()]
-            dialogs.ask("The core's log", lines, is_unwanted=is_unwanted)
+            dialogs.ask("The core's log", lines, is_unwanted=is_cancelled)
         elif pressed == "Troubleshoot":
             lines = [*troubleshoot(), "", *in_main_thread(probe.lines)]
-            dialogs.ask("What was looked at", lines, is_unwanted=is_unwanted)
+            dialogs.ask("Troubleshooting", lines, is_unwanted=is_cancelled)
         else:
             return pressed == "Start core"
 
@@ -39,5 +44,5 @@ def _log() -> list[str]:
     try:
         data = server.log_file().read_bytes()
     except OSError as error:
-        return [f"There is none ({error.strerror}): the core has not run yet."]
+        return [f"There is no log ({error.strerror}): the core has not run yet."]
     return data[-_LOG_BYTES:].decode("utf-8", "replace").splitlines()

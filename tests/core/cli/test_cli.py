@@ -1,4 +1,4 @@
-"""The command line itself: no option is ignored in silence, and what is typed wrong is one line."""
+"""The command line: no option is ignored silently, and every invalid command line ends in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The completion scripts are made of the parser itself, and bash completes by them."""
+"""The completion scripts are generated from the parser, and bash completes with them."""
 
 from __future__ import annotations
 

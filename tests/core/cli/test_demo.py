@@ -1,4 +1,4 @@
-"""The demo's parts on a small film, and the whole of it once."""
+"""The parts of the demo on a small film, and one run of the whole demo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor finds in this very environment, and in broken ones."""
+"""The doctor's findings in this environment and in broken ones."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The exemplar networks with seeded weights, and what they make of two small pictures: writes exemplar_40x48.npz.
+"""Run the exemplar networks with seeded weights on two small pictures, and write exemplar_40x48.npz.
 
-Weights follow the recipe of the golden vectors (their digests are below), so that code which agrees with those there
-can be held to these here, in a clone that has no golden folder. Run from the repository's root:
+The weights are made as for the golden vectors (their digests are below), so that a clone without the golden folder can
+test the code with this small file. Run from the repository's root:
     PYTHONPATH=. python tests/core/data/exemplar_fixture.py
 """
 

@@ -1,7 +1,7 @@
-"""The paper's own equations by brute force, in numpy on a tiny grid: writes paper_ops.npz for the tests.
+"""Compute the paper's equations by brute force, in numpy on a tiny grid, and write paper_ops.npz for the tests.
 
-It is written from the paper alone (Akimoto et al. 2020, arXiv:2011.12528) and shares nothing with the product's code.
-Where the paper is unclear the choice is marked CHOICE; docs/method.md, "What the paper leaves open", gives the reasons.
+It is written from the paper alone (Akimoto et al. 2020, arXiv:2011.12528) and shares no code with the product. If the
+paper is unclear, the choice is marked CHOICE; docs/method.md, "What the paper leaves open", gives the reasons.
 Run from anywhere:
     python tests/core/data/paper_ops.py
 """

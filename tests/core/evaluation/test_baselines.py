@@ -1,4 +1,4 @@
-"""The plain methods on made motion whose truth is known, and on DAVIS against docs/method.md, "Measuring"."""
+"""The baselines on synthetic motion with known truth, and on DAVIS against docs/method.md, "Measuring"."""
 
 from __future__ import annotations
 

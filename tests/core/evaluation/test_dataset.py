@@ -1,4 +1,4 @@
-"""DAVIS-like folders, written here with real pictures, and the real DAVIS if it is there."""
+"""DAVIS-like folders, written here with real pictures, and the real DAVIS if it is available."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of merit against scikit-image and against their definitions, pixel by pixel."""
+"""The metrics against scikit-image and against their definitions, pixel by pixel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The protocols run on a folder of clips and give the figures that the metrics define."""
+"""The protocols run on a folder of clips and return the figures that the metrics define."""
 
 from __future__ import annotations
 

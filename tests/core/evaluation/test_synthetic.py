@@ -1,4 +1,4 @@
-"""Synthetic clips of pictures whose colours name the layer and the place, so that every pixel says what it shows."""
+"""Synthetic clips of pictures whose colours encode layer and position, so that every pixel identifies itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Info files for Deadline 10, held against what it documents."""
+"""Info files for Deadline 10, compared with its documentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a job's tasks write."""
+"""The output of a job's tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read of a Nuke script."""
+"""The values read from a Nuke script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Job bundles, held against the Open Job Description's own model."""
+"""Job bundles, compared with Open Job Description's own model."""
 
 from __future__ import annotations
 

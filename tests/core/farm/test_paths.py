@@ -1,4 +1,4 @@
-"""Paths of one machine on another, as text: neither machine is needed."""
+"""Paths of one machine mapped to another, as text: neither machine is needed."""
 
 from __future__ import annotations
 

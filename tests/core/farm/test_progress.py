@@ -1,4 +1,4 @@
-"""The lines by which an engine follows a task."""
+"""The lines by which an engine reads a task's progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are written beside their names, and what killed writers leave behind."""
+"""Atomic writes, and the files that killed writers leave behind."""
 
 from __future__ import annotations
 

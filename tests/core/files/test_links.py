@@ -1,4 +1,4 @@
-"""A file in two places."""
+"""One file under two paths: hard links, clones and copies."""
 
 from __future__ import annotations
 

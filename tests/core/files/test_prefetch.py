@@ -1,4 +1,4 @@
-"""Results computed ahead in a thread."""
+"""Results computed ahead on a worker thread."""
 
 from __future__ import annotations
 

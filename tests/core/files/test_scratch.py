@@ -1,4 +1,4 @@
-"""What goes into scratch comes out the same, once, and the folder goes with the block."""
+"""Values stored in scratch are returned unchanged, once, and the folder is removed with the block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was computed of a file is not computed again while the file stays the same."""
+"""A value computed from a file is not computed again while the file stays the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a person's state, caches and data lie: in the places that they have always had."""
+"""The folders of a user's state, caches and data: the same places as in earlier versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colour against scikit-image, against OpenColorIO itself, and against what must never change: a grey picture."""
+"""Colour against scikit-image and OpenColorIO, and the rule that a grey picture never changes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Thousands of damaged pictures in a process of their own: each is read or refused in one line, in bounded memory.
+"""Thousands of damaged pictures in a separate process: each is read or refused in one line, in bounded memory.
 
-`STCOLOR_FUZZ_CASES=200000 STCOLOR_FUZZ_SEED=mine pytest tests/core/test_damaged_pictures.py` looks for longer.
+`STCOLOR_FUZZ_CASES=200000 STCOLOR_FUZZ_SEED=mine pytest tests/core/images/test_damaged_pictures.py` runs longer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Headers of many pictures, read here or by processes."""
+"""Headers of many pictures, read in this process or by other processes."""
 
 from __future__ import annotations
 

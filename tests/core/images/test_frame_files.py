@@ -1,4 +1,4 @@
-"""Frames on disk: what is written comes back, whole or not at all, and what was changed since is noticed."""
+"""Frames on disk: they are read back unchanged, are written whole or not at all, and later changes are detected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file says of its colour space: by the Color Interop Forum's names, or nothing."""
+"""The colour space recorded in a file: a name of the Color Interop Forum, or none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a reference's colour is known."""
+"""The mask of known colour of a reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colour spaces of configs: which config counts, what happens to odd ones, and what is said of unknown names."""
+"""Colour spaces of OCIO configs: which config is used, unusual configs, and messages on unknown names."""
 
 from __future__ import annotations
 

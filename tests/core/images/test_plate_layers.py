@@ -1,4 +1,4 @@
-"""Which of many channels are the picture."""
+"""The choice of the picture's layer among many channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures on disk: real files of every kind, written by OpenImageIO or OpenCV, whole, broken and odd."""
+"""Pictures on disk: real files of every kind, written by OpenImageIO or OpenCV, valid, broken and unusual."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolutions by rows and of doubled maps against what torch makes of the whole."""
+"""Convolutions by rows and of upsampled maps, against torch's result for the whole."""
 
 from __future__ import annotations
 

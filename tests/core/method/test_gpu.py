@@ -1,4 +1,4 @@
-"""The same code on a CUDA device: colours as on the CPU, and what happens when its memory runs out."""
+"""The same code on a CUDA device: colours as on the CPU, and the behaviour when its memory runs out."""
 
 from __future__ import annotations
 

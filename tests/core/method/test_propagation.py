@@ -1,4 +1,4 @@
-"""A span coloured at working size, against scenes whose truth is known."""
+"""A span coloured at working size, against scenes with known truth."""
 
 from __future__ import annotations
 

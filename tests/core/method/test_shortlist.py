@@ -1,4 +1,4 @@
-"""Shortlists against attention over every place."""
+"""Attention over shortlists against attention over every position."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The standard model's colour stays with what moves: no more flicker than the truth, along motion that is known."""
+"""The standard model's colour follows motion: no more flicker than the truth, along known motion."""
 
 from __future__ import annotations
 

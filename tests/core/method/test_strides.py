@@ -1,4 +1,4 @@
-"""Matching grids of any stride: nothing between the features and the frame knows how large their cells are."""
+"""Matching grids of any stride: nothing between the features and the frame depends on the cell size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Warping against the brute-force statement of eqs. 3 to 11."""
+"""Warping against a brute-force implementation of eqs. 3 to 11."""
 
 from __future__ import annotations
 

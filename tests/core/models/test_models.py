@@ -1,4 +1,4 @@
-"""The registry: published weights in, checked and kept; models built from them; everything else refused in one line."""
+"""The registry: published weights are added, checked and kept; models are built from them; the rest is refused."""
 
 from __future__ import annotations
 

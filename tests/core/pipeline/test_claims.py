@@ -1,4 +1,4 @@
-"""Who is writing where."""
+"""Claims: which run writes to which folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The channels that a frame holds."""
+"""The channels of a frame."""
 
 from __future__ import annotations
 

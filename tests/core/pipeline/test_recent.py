@@ -1,4 +1,4 @@
-"""The last values are held, and freed with their owner."""
+"""The latest values are kept, and released with their owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP interface on a real socket: what it lets in, and how it answers what it does not."""
+"""The HTTP interface on a real socket: the requests that it accepts, and its answers to the others."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_a_poll_for_what_has_not_happened_comes_back_empty(client: Client, tmp_p
     assert (answer["events"], answer["job"]["state"]) == ([], "failed")
 
 
-def test_two_hundred_clients_at_once_each_get_their_answer(client: Client) -> None:
+def test_two_hundred_clients_at_once_are_all_answered(client: Client) -> None:
     with ThreadPoolExecutor(200) as clients:
         answers = list(clients.map(lambda _: client.request("GET", "/v1/jobs")[0], range(200)))
     assert answers == [200] * 200

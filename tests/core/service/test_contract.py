@@ -1,4 +1,4 @@
-"""Whatever a client sends, the answer is one that the schema promises: schemathesis against a real core."""
+"""Every answer matches the schema, whatever a client sends: schemathesis against a real core."""
 
 from __future__ import annotations
 

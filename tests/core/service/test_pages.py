@@ -1,4 +1,4 @@
-"""What the core gives to a browser, on a real socket: the page itself, tokens, frames and pictures."""
+"""The core's answers to a browser, on a real socket: the page, tokens, frames and pictures."""
 
 from __future__ import annotations
 

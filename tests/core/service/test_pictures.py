@@ -1,4 +1,4 @@
-"""Pictures of known colours on disk, and what a person would be shown of them."""
+"""Pictures of known colours on disk, and the pictures that the service shows of them."""
 
 from __future__ import annotations
 

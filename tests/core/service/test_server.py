@@ -1,4 +1,4 @@
-"""What the service takes of uvicorn: its settings and its protocol as a whole, none of its insides."""
+"""The parts of uvicorn that the service uses: its settings and its whole protocol, no internals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs as the pipeline makes them, on a clock that the test moves."""
+"""The estimate of the time left, for runs like the pipeline's, on a clock that the test controls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scene cuts on luminance: made shots whose cuts are known, and real ones if the footage is there."""
+"""Scene cuts on luminance: synthetic shots with known cuts, and real ones if the footage is available."""
 
 from __future__ import annotations
 

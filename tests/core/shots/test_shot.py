@@ -1,4 +1,4 @@
-"""A shot goes into JSON and comes back unchanged; what makes no sense is refused in one line."""
+"""A shot converts to JSON and back unchanged; an invalid one is refused in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which frames and references a shot has, from the names of its files alone."""
+"""The frames and references of a shot, from the names of its files alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spans hold what lies between references and cuts, and nothing crosses a cut."""
+"""Spans hold the frames between references and cuts, and no span crosses a cut."""
 
 from __future__ import annotations
 

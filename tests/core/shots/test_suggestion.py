@@ -1,4 +1,4 @@
-"""The next keyframe, from the confidence along a shot."""
+"""The suggestion of the next keyframe, from the confidence along a shot."""
 
 from __future__ import annotations
 

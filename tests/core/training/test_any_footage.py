@@ -1,4 +1,4 @@
-"""Both trainings on footage of any kind: few frames, odd sizes, no colour, pictures that cannot be read."""
+"""Both trainings on any footage: few frames, unusual sizes, no colour, unreadable pictures."""
 
 from __future__ import annotations
 

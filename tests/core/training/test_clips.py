@@ -1,4 +1,4 @@
-"""Footage as training sees it."""
+"""Footage as the training reads it."""
 
 from __future__ import annotations
 

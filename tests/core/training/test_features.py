@@ -1,4 +1,4 @@
-"""Training of the matching features on made footage: it learns, and goes on where it was stopped."""
+"""Training of the matching features on synthetic footage: it learns, and resumes after a stop."""
 
 from __future__ import annotations
 

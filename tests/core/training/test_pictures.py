@@ -1,4 +1,4 @@
-"""What the training of matching features sees of a clip."""
+"""The pictures of a clip that the training of matching features uses."""
 
 from __future__ import annotations
 

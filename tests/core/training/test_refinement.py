@@ -1,4 +1,4 @@
-"""Samples by the pipeline itself, and a training that learns from them, on made footage."""
+"""Training samples made by the pipeline itself, and a training that learns from them, on synthetic footage."""
 
 from __future__ import annotations
 

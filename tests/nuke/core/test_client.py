@@ -1,4 +1,4 @@
-"""The plug-in's client against a real core, and against what is none."""
+"""The plug-in's client against a real core, and against servers that are not a core."""
 
 from __future__ import annotations
 

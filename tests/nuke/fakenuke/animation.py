@@ -12,7 +12,7 @@ from nkscript import words
 if TYPE_CHECKING:
     from .arrays import Array_Knob
 
-# Nuke's own numbers are not documented; only the names are.
+# The names are documented, but not Nuke's own numbers.
 HORIZONTAL, BREAK, BEFORE_CONST, BEFORE_LINEAR, AFTER_CONST, AFTER_LINEAR = 1, 2, 4, 8, 16, 32
 USER_SET_SLOPE, SMOOTH, LINEAR, CONSTANT, CATMULL_ROM, CUBIC = 64, 128, 256, 512, 1024, 2048
 
@@ -63,18 +63,18 @@ for _name in _FIELDS:
 
 @dataclass
 class Number:
-    """One number of a knob: constant where keys and expression are None."""
+    """One number of a knob: a constant if keys and expression are None."""
 
     value: float = 0.0
     keys: list[AnimationKey] | None = None
     expression: str | None = None
 
     def copy(self) -> Number:
-        """A copy with keys of its own."""
+        """Return a copy with its own keys."""
         return Number(self.value, None if self.keys is None else [key._copy() for key in self.keys], self.expression)
 
     def at(self, frame: float) -> float:
-        """The value without its expression. Between keys that are not constant it runs straight, unlike Nuke's."""
+        """Return the value without the expression. Between keys it is constant or linear, unlike Nuke's."""
         if not self.keys:
             return self.value
         before = [key for key in self.keys if key.x <= frame]
@@ -87,7 +87,7 @@ class Number:
         return float(left.y + (right.y - left.y) * (frame - left.x) / (right.x - left.x))
 
     def set_key(self, frame: float, value: float) -> AnimationKey:
-        """Change the key at the frame, or add one that is interpolated as the one before it."""
+        """Change the key at the frame, or add one with the interpolation of the previous key."""
         self.keys = self.keys if self.keys is not None else []
         for key in self.keys:
             if key.x == frame:
@@ -101,7 +101,7 @@ class Number:
 
 
 def number_from_script(text: str) -> Number:
-    """A number from one word of a knob's value: "0.5", "curve K x1001 1 x1050 0", or an expression."""
+    """Return a number from one word of a knob's value: "0.5", "curve K x1001 1 x1050 0", or an expression."""
     parts = words(text)
     if parts and parts[0] == "curve":
         return Number(keys=list(_keys(parts[1:])))
@@ -113,7 +113,7 @@ def number_from_script(text: str) -> Number:
 
 
 def number_to_script(number: Number) -> str:
-    """The word that `number_from_script` reads."""
+    """Return the word that `number_from_script` reads."""
     if number.expression is not None:
         return number.expression
     if number.keys is None:
@@ -128,7 +128,7 @@ def number_to_script(number: Number) -> str:
 
 
 def _text(number: float) -> str:
-    """The number so that it comes back exactly."""
+    """Return the number as text that can be read back exactly."""
     return str(int(number)) if float(number).is_integer() else repr(float(number))
 
 
@@ -141,7 +141,7 @@ def _keys(parts: Iterable[str]) -> Iterator[AnimationKey]:
             frame = float(part[1:])
         else:
             yield AnimationKey(frame, float(part), interpolation)
-            frame += 1  # values without a frame follow each other
+            frame += 1  # values without a frame belong to successive frames
 
 
 class AnimationCurve:

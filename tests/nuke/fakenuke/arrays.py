@@ -1,4 +1,4 @@
-"""Knobs that hold numbers: they animate, take expressions, and convert to what they stand for."""
+"""Knobs that hold numbers: they animate, take expressions, and convert to Python numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Array_Knob", "Boolean_Knob", "Disable_Knob", "Double_Knob", "Int_Kno
 
 
 class Array_Knob(Knob):
-    """Numbers, each a constant, a curve or an expression. channel -1 means all of them."""
+    """Numbers, each a constant, a curve or an expression. Channel -1 means all of them."""
 
     __slots__ = ("_default", "_numbers", "_range")
     _AXES = ""  # names of the numbers in expressions
@@ -43,13 +43,13 @@ class Array_Knob(Knob):
         return float(evaluate(number.expression, variables, dtype="float64"))
 
     def _checked(self, value: Any) -> float:
-        """A value as the number it is kept as; TypeError where Nuke would refuse it."""
+        """Return a value as the stored number; raise TypeError if Nuke would refuse it."""
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypeError(f"{self.Class()} {self._name} takes a number, not {type(value).__name__}")
         return float(value)
 
     def _given(self, number: float) -> Any:
-        """The number as Python gets it."""
+        """Return the number as Python receives it."""
         return number
 
     def _indices(self, channel: int) -> range:
@@ -167,7 +167,7 @@ class Array_Knob(Knob):
         return any(self._numbers[at].keys is not None for at in self._indices(channel))
 
     def setAnimated(self, channel: int = -1) -> bool:
-        """Begins a curve with a key of the present value at the present frame."""
+        """Begin a curve with a key of the current value at the current frame."""
         with self._changing():
             frame = self._session.frame if self._node else 0
             for at in self._indices(channel):
@@ -239,13 +239,13 @@ class Array_Knob(Knob):
 
 
 class Double_Knob(Array_Knob):
-    """A number, or several that are set together."""
+    """A number, or several that have the same value."""
 
     __slots__ = ()
 
 
 class Int_Knob(Array_Knob):
-    """A whole number: a float is refused, as by Nuke 17."""
+    """A whole number; a float is refused, as by Nuke 17."""
 
     __slots__ = ()
 
@@ -293,6 +293,6 @@ class Boolean_Knob(Array_Knob):
 
 
 class Disable_Knob(Boolean_Knob):
-    """The knob that takes a node out of the tree."""
+    """The knob that disables a node."""
 
     __slots__ = ()

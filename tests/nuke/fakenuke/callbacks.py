@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EVENTS", "Callbacks"]
 
-# Event -> the class it is for where add... does not say. The functions are addOnCreate, removeOnCreate and so on.
+# Event -> its node class if add... does not name one. The functions are addOnCreate, removeOnCreate and so on.
 EVENTS: Mapping[str, str] = {
     "OnUserCreate": "*",
     "OnCreate": "*",
@@ -37,7 +37,7 @@ _Entry = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 
 class Callbacks:
-    """What was added, and what is being called. errors: tracebacks of callbacks that raised, which Nuke only prints."""
+    """The added callbacks, and the running one. errors: tracebacks of callbacks that raised, which Nuke only prints."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -48,7 +48,7 @@ class Callbacks:
         self.errors: list[str] = []
 
     def functions(self) -> dict[str, Callable[..., None]]:
-        """addX and removeX of every event, as they stand in `nuke`."""
+        """Return addX and removeX of every event, as `nuke` has them."""
         found: dict[str, Callable[..., None]] = {}
         for event, node_class in EVENTS.items():
             found[f"add{event}"], found[f"remove{event}"] = self._functions(event, node_class)
@@ -105,7 +105,7 @@ class Callbacks:
         if not callable(call):
             raise TypeError("a callback must be callable")
         entry = (call, args if isinstance(args, tuple) else (args,), dict(kwargs or {}))
-        if entry not in entries:  # as Nuke does: added twice, called once
+        if entry not in entries:  # as in Nuke: added twice, called once
             entries.append(entry)
 
     @staticmethod
@@ -117,42 +117,42 @@ class Callbacks:
     # ---- calling
 
     def call(self, event: str, node: Node) -> None:
-        """Call what was added for an event; an exception is printed."""
+        """Call the callbacks of an event; an exception is printed."""
         for entry in self._entries(event, node):
             self._run(entry, node, None, event)
 
     def call_or_raise(self, event: str, node: Node) -> None:
-        """Call what was added for an event; an exception ends it, as it ends a render."""
+        """Call the callbacks of an event; an exception is passed on, as it ends a render."""
         for call, args, kwargs in self._entries(event, node):
             with self.inside(node, None, event):
                 call(*args, **kwargs)
 
     def filtered(self, filename: str) -> str:
-        """What Nuke passes to the operating system in place of a file's name: the filter added last comes first."""
+        """Return the file name that Nuke passes to the operating system; the filter added last is called first."""
         for call, args, kwargs in reversed(self._filters):
             changed = call(filename, *args, **kwargs)
             filename = filename if changed is None else changed
         return filename
 
     def knob_changed(self, knob: Knob) -> None:
-        """Tell of a change, unless it was made by a callback of the same node."""
+        """Call knobChanged for a change, unless a callback of the same node made it."""
         node = knob.node()
         if self._session.reading or any(at is node and event == "KnobChanged" for at, _, event in self.this):
             return
         for entry in (*self._for_node.get(node, ()), *self._entries("KnobChanged", node)):
             self._run(entry, node, knob, "KnobChanged")
-        words = node._text("knobChanged")  # the node's own: 221 Groups of public scripts have one
+        words = node._text("knobChanged")  # the node's own callback: 221 Groups of public scripts have one
         if words and (self._session.gui or self._session.disputed.knob_changed_in_terminal):
             self._run((self._session.run_text, (words,), {}), node, knob, "KnobChanged")
 
     def refuse_inside_knob_changed(self, what: str) -> None:
-        """Raise where knobChanged is being called: there Nuke would hang or crash."""
+        """Raise an error inside knobChanged, in which Nuke would hang or crash."""
         if any(event == "KnobChanged" for _, _, event in self.this):
             raise RuntimeError(f"{what} was called in a knobChanged callback")
 
     @contextmanager
     def inside(self, node: Node, knob: Knob | None, event: str) -> Iterator[None]:
-        """While thisNode and thisKnob are these."""
+        """Set thisNode and thisKnob for the block."""
         self.this.append((node, knob, event))
         try:
             yield

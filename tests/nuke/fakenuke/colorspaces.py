@@ -1,4 +1,4 @@
-"""What Reads and Writes do to colour: Nuke's own curves, or OpenColorIO where the script asks for it."""
+"""The colour conversion of Reads and Writes: Nuke's own curves, or OpenColorIO if the script uses it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RGB = ("rgba.red", "rgba.green", "rgba.blue")
 
 
 def choices(node: Node) -> list[str]:
-    """The colour spaces that a Read or Write of this script offers."""
+    """Return the colour spaces that a Read or Write of this script offers."""
     from .node_classes import LUTS
 
     root = node._session.root
@@ -29,12 +29,12 @@ def choices(node: Node) -> list[str]:
 
 
 def decode(node: Node, channels: Channels, *, integer: bool) -> Channels:
-    """Red, green and blue of a Read as scene-linear."""
+    """Convert red, green and blue of a Read to scene-linear."""
     return _converted(node, channels, integer=integer, direction=0)
 
 
 def encode(node: Node, channels: Channels, *, integer: bool) -> Channels:
-    """Red, green and blue of a Write as its file has them."""
+    """Convert red, green and blue of a Write to the encoding of its file."""
     return _converted(node, channels, integer=integer, direction=1)
 
 
@@ -51,7 +51,7 @@ def _converted(node: Node, channels: Channels, *, integer: bool, direction: int)
         return channels
     if space != "sRGB":
         raise NotImplementedError(f"the fake has no curve for {space}")
-    from stcolor_core.images import color  # only here: the fake also runs where there is none
+    from stcolor_core.images import color  # imported here, since the fake also runs without it
 
     curve = color.srgb_encode if direction else color.srgb_decode
     return {**channels, **{name: curve(channels[name]).astype(np.float32) for name in _RGB if name in channels}}

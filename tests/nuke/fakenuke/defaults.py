@@ -1,4 +1,4 @@
-"""`nuke.knobDefault`: what a facility gives new nodes instead of Nuke's own values."""
+"""`nuke.knobDefault`: a facility's own default values for new nodes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["KnobDefaults"]
 
 
 class KnobDefaults:
-    """By "Class.knob", or "Write.exr.knob" for what a Write has by its file type.
+    """The defaults by "Class.knob", or "Write.exr.knob" for the knobs that a Write has by its file type.
 
     Nuke's manual ("Setting Default Values for Controls"); public init.py files set Write.channels,
-    Write.exr.compression and Write.afterRender. They reach every node that is made, by nuke.nodes too; a script that is
+    Write.exr.compression and Write.afterRender. They apply to every new node, also by nuke.nodes; a script that is
     read says its own.
     """
 
@@ -31,7 +31,7 @@ class KnobDefaults:
         return None
 
     def apply(self, node: Node, kind: str = "") -> None:
-        """Set a new node's knobs, or those that came with a file type."""
+        """Set the defaults of a new node, or of the knobs of a file type."""
         start = f"{node.Class()}.{kind}." if kind else f"{node.Class()}."
         for name, value in self._values.items():
             knob = name[len(start) :]

@@ -1,6 +1,6 @@
-"""What a real Nuke is disputed, or not known, to do. A test runs the plug-in under either answer.
+"""Behaviour of real Nukes that is disputed or unknown. A test runs the plug-in under either answer.
 
-The defaults are what practice shows; docs/nuke_facts.yaml has the sources.
+The defaults follow practice; docs/nuke_facts.yaml has the sources.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ __all__ = ["Disputed"]
 class Disputed:
     """One switch for each disputed fact.
 
-    evaluated_has_frame: getEvaluatedValue() puts the frame and view in; else it keeps %04d, as its docstring says.
-    value_is_technical: File_Knob.value() gives %04d for ####; else the text as it was written.
+    evaluated_has_frame: getEvaluatedValue() inserts the frame and view; otherwise it keeps %04d, as its docstring says.
+    value_is_technical: File_Knob.value() returns %04d for ####; otherwise the text as it was written.
     saves_text_of_do_not_write: a Text_Knob with DO_NOT_WRITE still has its text in the addUserKnob line.
     knob_changed_in_terminal: a node's own knobChanged runs without a GUI too.
     """

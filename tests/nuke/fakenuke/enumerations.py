@@ -74,7 +74,7 @@ class Enumeration_Knob(Unsigned_Knob):
             self._numbers = [Number(self._index(text))]
             return
         super()._read(text)
-        if self._numbers[0].expression == text:  # a bare word is no expression: those stand in braces
+        if self._numbers[0].expression == text:  # a bare word is not an expression: expressions are in braces
             self._index(text)
 
     def _definition(self) -> list[str]:

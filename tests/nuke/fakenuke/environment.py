@@ -11,7 +11,7 @@ __all__ = ["Environment"]
 
 
 class Environment:
-    """What Nuke says of itself, by name."""
+    """The facts about this Nuke, by name."""
 
     __slots__ = ("_values",)
 

@@ -46,10 +46,10 @@ def execute(
     continueOnError: bool = False,
     frameRangeSet: FrameRanges | None = None,
 ) -> None:
-    """`nuke.execute` of one Write. Raises RuntimeError as Nuke does, "Cancelled" where the artist cancels.
+    """`nuke.execute` of one Write. Raises RuntimeError as Nuke does, with "Cancelled" if the artist cancels.
 
-    views: all of the script where none are named (its docstring); of these a Write renders those of its own knob.
-    A file without %V in its name is written once for each, so that the last one stays.
+    views: by default all of the script (its docstring); of these a Write renders those of its own knob.
+    A file without %V in its name is written once for each view, so that the last one remains.
     """
     session.callbacks.refuse_inside_knob_changed("nuke.execute")
     session.main_thread.require()
@@ -81,7 +81,7 @@ def execute(
 
 
 def _before_or_after(session: Session, node: Node, event: str) -> None:
-    """Callbacks, and the Write's own knob of that name, which runs as Python (public defaults of Write.afterRender)."""
+    """Run the callbacks, then the Write's own knob of that name as Python (public defaults of Write.afterRender)."""
     session.callbacks.call_or_raise(event, node)
     if words := node[event[0].lower() + event[1:]].value():
         with session.callbacks.inside(node, None, event):

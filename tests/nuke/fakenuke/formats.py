@@ -69,9 +69,9 @@ class FrameRange:
 
 
 class FrameRanges:
-    """Several: from a list of ranges or of their texts (Foundry's flipbooking passes `text.split(",")`), or empty.
+    """Ranges, from a list of ranges or of their texts (Foundry's flipbooking passes `text.split(",")`), or empty.
 
-    Public tools also pass one text, with blanks in it; whether commas are understood there is not known.
+    Public tools also pass one text with blanks in it; whether Nuke reads commas there is not known.
     """
 
     __slots__ = ("_ranges",)

@@ -1,4 +1,4 @@
-"""The graph: making, naming, finding and deleting nodes, and the group one is in."""
+"""The graph: making, naming, finding and deleting nodes, and the current group."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Graph:
 
     @property
     def group(self) -> Group:
-        """The group that new nodes go into."""
+        """Return the group that new nodes are added to."""
         return self._entered[-1] if self._entered else self._session.root
 
     def enter(self, group: Group) -> None:
@@ -44,13 +44,13 @@ class Graph:
             self._entered.pop()
 
     def leave_all(self) -> None:
-        """Be in the root again."""
+        """Return to the root."""
         self._entered.clear()
 
     # ---- making
 
     def make(self, class_name: str, *, name: str = "") -> Node:
-        """A node in the present group, as itself and as a step of undo. Raises RuntimeError for an unknown class."""
+        """Make a node in the current group, as a step of undo. Raises RuntimeError for an unknown class."""
         self._session.main_thread.require()
         node, parent = make(self._session, class_name, self.group), self.group
         node._knobs["name"]._read(self._free(name or f"{class_name}1", parent))
@@ -61,7 +61,7 @@ class Graph:
         return node
 
     def create(self, class_name: str, knobs: str = "", inpanel: bool = True) -> Node:
-        """`nuke.createNode`: connected to what is selected, and selected itself. Finds gizmos on the plug-in path."""
+        """`nuke.createNode`: connects the node to the selection, and selects it. Finds gizmos on the plug-in path."""
         if not isinstance(class_name, str) or not isinstance(knobs, str):
             raise TypeError("createNode takes a class and its knobs as str")
         selected = self.group.selectedNodes()
@@ -78,7 +78,7 @@ class Graph:
         return node
 
     def construct(self, class_name: str, knobs: Mapping[str, Any]) -> Node:
-        """`nuke.nodes.X(knob=value, inputs=[...])`: connected to nothing else, not selected."""
+        """`nuke.nodes.X(knob=value, inputs=[...])`: no other connection, and not selected."""
         node = self._make_or_load(class_name)
         for index, above in enumerate(knobs.get("inputs", ())):
             if not node.setInput(index, above):
@@ -120,7 +120,7 @@ class Graph:
         for index, above in enumerate(selected[: node.maxInputs()]):
             node.setInput(index, above)
         if len(selected) == 1 and node.input(0) is selected[0] and node.maxOutputs():
-            for other in below[selected[0]]:  # as Nuke: inserted into the pipe below
+            for other in below[selected[0]]:  # as in Nuke: inserted into the pipe below
                 if other is not node and other.Class() != "Viewer":
                     index = other._inputs.index(selected[0])
                     other.setInput(index, node)
@@ -128,7 +128,7 @@ class Graph:
     # ---- deleting
 
     def delete(self, node: Node) -> None:
-        """`nuke.delete`: what was below is connected to what was above."""
+        """`nuke.delete`: the nodes below are connected to the input of the deleted node."""
         if not isinstance(node, Node):
             raise TypeError("nuke.delete takes a Node")
         self._session.main_thread.require()
@@ -145,7 +145,7 @@ class Graph:
     # ---- names
 
     def rename(self, node: Node, name: str, *, uncollide: bool) -> None:
-        """`node.setName`: a name that is taken gets the next free number. Raises ValueError for one Nuke refuses."""
+        """`node.setName`: a used name gets the next free number. Raises ValueError for a name that Nuke refuses."""
         if not isinstance(name, str):
             raise TypeError("a node's name must be str")
         if not _NAME.fullmatch(name):
@@ -170,7 +170,7 @@ class Graph:
     # ---- finding
 
     def find(self, path: str) -> Node | None:
-        """`nuke.toNode`: by name in the present group, or by full name."""
+        """`nuke.toNode`: by name in the current group, or by full name."""
         if not isinstance(path, str):
             raise TypeError("toNode takes str")
         self._session.main_thread.require()
@@ -192,14 +192,14 @@ class Graph:
         return [node for node in self.group.selectedNodes() if filter in (None, node.Class())]
 
     def selected_one(self) -> Node:
-        """`nuke.selectedNode`; raises ValueError where nothing is selected."""
+        """`nuke.selectedNode`; raises ValueError if nothing is selected."""
         found = self.selected()
         if not found:
             raise ValueError("no node selected")
         return found[0]
 
     def nodes_in_expressions(self, node: Node) -> list[Node]:
-        """The other nodes whose knobs a node's expressions read."""
+        """Return the other nodes whose knobs a node's expressions read."""
         found = []
         for knob in node.allKnobs():
             for number in knob._numbers if isinstance(knob, Array_Knob) else ():

@@ -89,7 +89,7 @@ class Root(Group):
 
     @property
     def _now(self) -> float:
-        """The present frame, for the fake."""
+        """The current frame, for the fake."""
         return float(self._knobs["frame"]._numbers[0].value)
 
     def name(self) -> str:
@@ -137,7 +137,7 @@ class Root(Group):
 
 
 def make(session: Session, class_name: str, parent: Group) -> Node:
-    """A node that is in no graph yet. Raises RuntimeError where the class is not known."""
+    """Return a new node outside of any graph. Raises RuntimeError if the class is unknown."""
     if class_name not in node_classes.CLASSES or class_name == "Root":
         raise RuntimeError(f"{class_name}: Unknown command")
     kind = {"Group": Group, "Viewer": Viewer}.get(class_name, Node)

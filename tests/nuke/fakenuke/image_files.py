@@ -21,7 +21,7 @@ _GREY = ("Y", "I", "luminance")
 
 @dataclass(frozen=True)
 class Header:
-    """size: of the format (the display window). integer: whether pixels are whole numbers, and so display-encoded."""
+    """A header. size: of the format (the display window). integer: whether pixels are display-encoded integers."""
 
     size: tuple[int, int]
     integer: bool
@@ -30,8 +30,8 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """What a file says of itself. Raises RuntimeError."""
-    import OpenImageIO as oiio  # only here: the fake also runs where there is none
+    """Read a file's header. Raises RuntimeError."""
+    import OpenImageIO as oiio  # imported here, since the fake also runs without it
 
     opened = _open(path)
     specs = [opened.spec()]
@@ -45,8 +45,8 @@ def read_header(path: Path) -> Header:
 
 
 def read(path: Path) -> Channels:
-    """All channels over the format, (height, width); black outside of the data window. Raises RuntimeError."""
-    import OpenImageIO as oiio  # only here: the fake also runs where there is none
+    """Read all channels over the format, (height, width); black outside of the data window. Raises RuntimeError."""
+    import OpenImageIO as oiio  # imported here, since the fake also runs without it
 
     opened = _open(path)
     found: Channels = {}
@@ -65,10 +65,10 @@ def read(path: Path) -> Channels:
 
 
 def write(path: Path, channels: Channels, *, pixel_type: str, compression: str, metadata: Mapping[str, Any]) -> None:
-    """A file with these channels. pixel_type: of OpenImageIO, "half", "uint8". Raises RuntimeError."""
+    """Write a file with these channels. pixel_type: of OpenImageIO, "half", "uint8". Raises RuntimeError."""
     if not path.parent.is_dir():
         raise RuntimeError(f"Can't open {path.as_posix()} for writing: No such file or directory")
-    import OpenImageIO as oiio  # only here: the fake also runs where there is none
+    import OpenImageIO as oiio  # imported here, since the fake also runs without it
 
     height, width = next(iter(channels.values())).shape
     spec = oiio.ImageSpec(width, height, len(channels), pixel_type)
@@ -89,7 +89,7 @@ def write(path: Path, channels: Channels, *, pixel_type: str, compression: str, 
 def _open(path: Path) -> Any:
     if not path.is_file():
         raise RuntimeError(f"{path.as_posix()}: Read error: No such file or directory")
-    import OpenImageIO as oiio  # only here: the fake also runs where there is none
+    import OpenImageIO as oiio  # imported here, since the fake also runs without it
 
     opened = oiio.ImageInput.open(str(path))
     if opened is None:
@@ -111,7 +111,7 @@ def _placed(values: NDArray[np.float32], spec: Any) -> NDArray[np.float32]:
 
 
 def _nuke_names(channel: str) -> list[str]:
-    """A file's channel as Nuke's; grey fills red, green and blue."""
+    """Return Nuke's names for a file's channel; grey fills red, green and blue."""
     layer, dot, last = channel.rpartition(".")
     if not dot and channel in _GREY:
         return ["rgba.red", "rgba.green", "rgba.blue"]

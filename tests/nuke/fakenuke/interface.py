@@ -1,4 +1,4 @@
-"""What the artist sees and answers: messages, questions, panels, progress."""
+"""Messages, questions, panels and progress bars, with the artist's answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Artist", "Progress", "panel_class", "progress_class"]
 
 @dataclass
 class Progress:
-    """A progress bar as it went."""
+    """The record of a progress bar."""
 
     name: str
     percents: list[int] = field(default_factory=list)
@@ -21,11 +21,11 @@ class Progress:
 
 @dataclass
 class Artist:
-    """Stands in for who sits in front of Nuke. A test puts `answers`, and looks at what was shown.
+    """A stand-in for the artist. A test sets `answers`, and checks the messages.
 
-    answers: what is pressed next, in order: a button's text for a Panel, "yes", "no" or "cancel" for a question.
-    freezes: told of each modal dialog before it opens. cancels: whether Cancel of a progress bar is pressed by now;
-    cancels_render: that of a render, before a frame.
+    answers: the next answers in order: a button's text for a Panel, "yes", "no" or "cancel" for a question.
+    freezes: called before each modal dialog opens. cancels: whether Cancel of a progress bar has been pressed;
+    cancels_render: the same for a render, before a frame.
     """
 
     gui: Callable[[], bool]
@@ -33,24 +33,24 @@ class Artist:
     answers: deque[str] = field(default_factory=deque)
     messages: list[str] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
-    panels: list[str] = field(default_factory=list)  # the words of each panel that was shown
+    panels: list[str] = field(default_factory=list)  # the text of each panel that was shown
     open_panels: set[str] = field(default_factory=set)  # of nodes
     progress: list[Progress] = field(default_factory=list)
     cancels: Callable[[Progress], bool] = lambda progress: False
     cancels_render: Callable[[int], bool] = lambda frame: False
 
     def require_gui(self, what: str) -> None:
-        """Raise where there is nobody to see it."""
+        """Raise an error if there is no GUI."""
         if not self.gui():
             raise RuntimeError(f"{what} needs Nuke's GUI")
 
     def open_modal(self, what: str) -> None:
-        """Something that waits for the artist."""
+        """Record a dialog that waits for the artist."""
         self.require_gui(what)
         self.freezes(what)
 
     def message(self, prompt: str) -> None:
-        """`nuke.message`: waits for OK, so it needs no answer."""
+        """`nuke.message`: it waits for OK, so it needs no answer."""
         self.open_modal("nuke.message")
         if not isinstance(prompt, str):
             raise TypeError("nuke.message takes str")
@@ -61,14 +61,14 @@ class Artist:
         return self._answer(prompt, "nuke.ask", ("yes", "no")) == "yes"
 
     def ask_with_cancel(self, prompt: str) -> bool:
-        """`nuke.askWithCancel`; raises RuntimeError where the artist cancels."""
+        """`nuke.askWithCancel`; raises RuntimeError if the artist cancels."""
         answer = self._answer(prompt, "nuke.askWithCancel", ("yes", "no", "cancel"))
         if answer == "cancel":
             raise RuntimeError("Cancelled")
         return answer == "yes"
 
     def typed(self, prompt: str) -> str:
-        """The next answer as it is: a path, a name; "" where the artist cancels."""
+        """Return the next answer unchanged: a path or a name; "" if the artist cancels."""
         self.open_modal(prompt)
         self.questions.append(prompt)
         assert self.answers, f"the test types nothing for {prompt!r}"
@@ -80,7 +80,7 @@ class Artist:
         return self.press(prompt, choices)
 
     def press(self, shown: str, buttons: tuple[str, ...]) -> str:
-        """The next answer. Raises AssertionError where the test has none, or the button is not there."""
+        """Return the next answer. Raises AssertionError if the test has none, or the dialog lacks the button."""
         assert self.answers, f"the test has no answer to {shown!r}; there is {', '.join(buttons)}"
         answer = self.answers.popleft()
         assert answer in buttons, f"there is no button {answer!r} on {shown!r}, only {', '.join(buttons)}"
@@ -88,10 +88,10 @@ class Artist:
 
 
 def panel_class(artist: Artist) -> type:
-    """`nuke.Panel` for an artist."""
+    """Return `nuke.Panel` for an artist."""
 
     class Panel:
-        """A dialog made of rows; `show` gives the number of the button that was pressed."""
+        """A dialog made of rows; `show` returns the number of the pressed button."""
 
         def __init__(self, title: str = "", width: int = 0) -> None:
             del width
@@ -153,10 +153,10 @@ def panel_class(artist: Artist) -> type:
 
 
 def progress_class(artist: Artist) -> type:
-    """`nuke.ProgressTask` for an artist."""
+    """Return `nuke.ProgressTask` for an artist."""
 
     class ProgressTask:
-        """A progress bar; it closes when nothing holds it any more."""
+        """A progress bar; it closes when its last reference is gone."""
 
         def __init__(self, name: str = "") -> None:
             self._progress = Progress(name)

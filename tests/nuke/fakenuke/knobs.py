@@ -1,4 +1,4 @@
-"""Knobs: what all have in common, and those that hold neither text (`texts`) nor numbers (`arrays`)."""
+"""Knobs: the base class, and those that hold neither text (see `texts`) nor numbers (see `arrays`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .nodes import Node
     from .session import Session
 
-# Nuke's own numbers are not documented; only the names are.
+# The names are documented, but not Nuke's own numbers.
 STARTLINE, ENDLINE, INVISIBLE, DISABLED, READ_ONLY, DO_NOT_WRITE, NO_ANIMATION, NO_UNDO, ALWAYS_SAVE = (
     1 << bit for bit in range(9)
 )
@@ -21,7 +21,7 @@ KNOB_CHANGED_RECURSIVE, NO_MULTIVIEW, EXPAND_TO_WIDTH, SAVE_MENU = (1 << bit for
 
 
 class Knob:
-    """What every knob can do. `_changing` surrounds each change: undo, the script's modified mark, callbacks."""
+    """The base class of knobs. `_changing` wraps each change: undo, the script's modified mark, callbacks."""
 
     __slots__ = ("_enabled", "_flags", "_label", "_name", "_node", "_quiet", "_tooltip")
     _FLAGS = STARTLINE  # of a new knob
@@ -32,7 +32,7 @@ class Knob:
         self._name, self._label, self._tooltip = name, label, ""
         self._flags, self._enabled = self._FLAGS, True
         self._node: Node | None = None
-        self._quiet = False  # a change is neither undone nor saved: selection
+        self._quiet = False  # changes are neither undone nor saved, as with the selection
 
     # ---- for the fake
 
@@ -43,11 +43,11 @@ class Knob:
         return self._node._session
 
     def _memory(self) -> Any:
-        """All that undo brings back."""
+        """Return the state that undo restores."""
         return None
 
     def _recall(self, memory: Any) -> None:
-        """Be as `_memory` was."""
+        """Restore a state from `_memory`."""
 
     @contextmanager
     def _changing(self, *, callbacks: bool = True) -> Iterator[None]:
@@ -67,23 +67,23 @@ class Knob:
             self._session.callbacks.knob_changed(self)
 
     def _is_default(self) -> bool:
-        """Whether a script need not say the value."""
+        """Return whether a script can omit the value."""
         return True
 
     def _write(self) -> str:
-        """The value as one word of a script, unquoted."""
+        """Return the value as one unquoted word of a script."""
         return ""
 
     def _read(self, text: str) -> None:
-        """The value from a script's word; no callbacks."""
+        """Set the value from a word of a script, without callbacks."""
         raise TypeError(f"{self.Class()} {self._name} cannot be {text!r}: it has no value")
 
     def _definition(self) -> list[str]:
-        """What stands in addUserKnob after number, name, label and tooltip."""
+        """Return the rest of an addUserKnob line, after number, name, label and tooltip."""
         return []
 
     def _text_at(self, frame: float) -> str:
-        """The value as Tcl's `value` gives it."""
+        """Return the value as Tcl's `value` does."""
         del frame
         return self._write()
 
@@ -167,7 +167,7 @@ class Knob:
 
 
 def text(value: str) -> str:
-    """The value where it is text; TypeError else."""
+    """Return the value if it is text; raise TypeError otherwise."""
     if not isinstance(value, str):
         raise TypeError(f"expected str, got {type(value).__name__}")
     return value
@@ -250,7 +250,7 @@ class Format_Knob(Knob):
         return None if size is None else Format(*size, name=self._string.split(maxsplit=7)[-1])
 
     def setValue(self, val: Format | str) -> bool:
-        """A format, or the words that make one; of the formats that Nuke has by name the fake knows none."""
+        """Return a format from a format or its description; the fake knows no formats by name."""
         text = val if isinstance(val, str) else f"{val.width()} {val.height()} 0 0 {val.width()} {val.height()} 1"
         if not text.split()[0].isdigit():
             raise RuntimeError(f"there is no format {text!r} (that the fake knows)")

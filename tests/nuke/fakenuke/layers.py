@@ -1,4 +1,4 @@
-"""Layers and channels that a script knows."""
+"""The layers and channels of a script."""
 
 from __future__ import annotations
 
@@ -21,41 +21,41 @@ _SHORT = {"red": "rgba.red", "green": "rgba.green", "blue": "rgba.blue", "alpha"
 
 
 class Layers:
-    """By name, in the order they were made."""
+    """The layers by name, in the order in which they were made."""
 
     def __init__(self) -> None:
         self._layers = dict(BUILT_IN)
 
     def names(self) -> list[str]:
-        """All layers."""
+        """Return all layers."""
         return list(self._layers)
 
     def channels(self) -> list[str]:
-        """All channels, once each."""
+        """Return all channels, each once."""
         return list(dict.fromkeys(channel for channels in self._layers.values() for channel in channels))
 
     def add(self, name: str, channels: Sequence[str]) -> None:
-        """Make a layer, or add channels to it. Raises ValueError where a channel is not of the layer."""
+        """Make a layer, or add channels to it. Raises ValueError if a channel is not in the layer."""
         wrong = [channel for channel in channels if channel.count(".") != 1 or not channel.startswith(f"{name}.")]
         if wrong:
             raise ValueError(f"{wrong[0]!r} is not a channel of {name!r}")
         self._layers[name] = tuple(dict.fromkeys((*self._layers.get(name, ()), *channels)))
 
     def add_found(self, channels: Iterable[str]) -> None:
-        """Make the layers of channels that a file has."""
+        """Make the layers for the channels of a file."""
         known = set(self.channels())
         for channel in channels:
             if channel not in known:
                 self.add(channel.rpartition(".")[0], [channel])
 
     def made(self) -> dict[str, tuple[str, ...]]:
-        """The layers that Nuke does not have by itself."""
+        """Return the layers that are not built into Nuke."""
         return {name: channels for name, channels in self._layers.items() if name not in BUILT_IN}
 
     def of(self, mask: str) -> list[str]:
-        """The channels that a mask names: "all", "none", a layer, a channel, or several with spaces.
+        """Return the channels that a mask names: "all", "none", a layer, a channel, or several with spaces.
 
-        Scripts write those that are off with a minus: {rgba.red -rgba.green -rgba.blue none} (653 public scripts).
+        Scripts write disabled channels with a minus: {rgba.red -rgba.green -rgba.blue none} (653 public scripts).
         """
         if mask == "all":
             return self.channels()
@@ -65,7 +65,7 @@ class Layers:
         return [channel for channel in found if channel != "none" and not channel.startswith("-")]
 
     def require(self, mask: str) -> None:
-        """Raise where a mask names what does not exist."""
+        """Raise an error if a mask names an unknown layer or channel."""
         known = self.channels()
         for channel in self.of(mask):
             if channel not in known:
@@ -73,10 +73,10 @@ class Layers:
 
 
 def layer_class(layers: Layers) -> type:
-    """`nuke.Layer` for a script's layers."""
+    """Return `nuke.Layer` for a script's layers."""
 
     class Layer:
-        """Makes the layer where the script does not have it."""
+        """A layer, which is made if the script does not have it."""
 
         def __init__(self, name: str, channels: Sequence[str] = ()) -> None:
             if not isinstance(name, str):

@@ -1,4 +1,4 @@
-"""Nuke's main thread: the only one that may touch nodes, and the queue by which others ask it to."""
+"""Nuke's main thread, the only one that may touch nodes, and the queue of requests from other threads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Request:
     result: Any = None
 
     def serve(self) -> None:
-        """Call it; an exception is printed and lost, as in Nuke."""
+        """Call it; an exception is only printed, as in Nuke."""
         try:
             self.result = self.call(*self.args, **self.kwargs)
         except BaseException:  # noqa: BLE001  (as Nuke: even SystemExit does not get out)
@@ -33,10 +33,10 @@ class _Request:
 
 
 class MainThread:
-    """The thread that made it is the main one. Requests wait until it calls `pump`, or until Qt's loop serves them.
+    """The main thread is the one that makes this object. Requests wait until it calls `pump` or Qt's loop serves them.
 
-    serving: whether a request is being served. modal_turns: so many turns of `pump` requests wait, since a modal dialog
-    is open.
+    serving: whether a request is being served. modal_turns: number of `pump` turns for which requests wait, since a
+    modal dialog is open.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class MainThread:
         self._lock = threading.Lock()
 
     def require(self) -> None:
-        """Raise where another thread touches Nuke: there Nuke may crash at any time."""
+        """Raise an error if another thread touches Nuke, which may crash it at any time."""
         if threading.current_thread() is not self._thread:
             raise RuntimeError(f"Nuke was touched from {threading.current_thread().name}, not from the main thread")
 
@@ -60,7 +60,7 @@ class MainThread:
         return request
 
     def wait_for(self, call: Callable[..., Any], args: Any, kwargs: dict[str, Any] | None) -> Any:
-        """Queue a call and wait for what it returns, None where it raised."""
+        """Queue a call and wait; return its value, or None if it raised an error."""
         if threading.current_thread() is self._thread:
             raise RuntimeError("executeInMainThreadWithResult waits for ever in the main thread itself")
         request = self.request(call, args, kwargs)
@@ -68,9 +68,9 @@ class MainThread:
         return request.result
 
     def pump(self, *, until: Callable[[], Any], seconds: float = 60.0) -> Any:
-        """Serve requests, as Nuke's event loop would, until `until` returns something true; return that.
+        """Serve requests as Nuke's event loop does, until `until` returns a true value; return that.
 
-        `until` is asked after each request, and every 20 ms. Raises TimeoutError. Qt's own events are served too.
+        `until` is called after each request, and every 20 ms. Raises TimeoutError. Qt's own events are served too.
         """
         self.require()
         end = time.monotonic() + seconds
@@ -93,7 +93,7 @@ class MainThread:
         return found
 
     def serve_waiting(self) -> None:
-        """Serve what is queued now."""
+        """Serve the requests that are queued now."""
         self.require()
         while not self.modal_turns:
             try:
@@ -110,7 +110,7 @@ class MainThread:
             self.serving = before
 
     def _wake_qt(self) -> None:
-        """Have a running Qt application serve the queue."""
+        """Let a running Qt application serve the queue."""
         qt, application = _qt_application()
         if application is None:
             return
@@ -122,7 +122,7 @@ class MainThread:
 
 
 def _qt_application() -> tuple[Any, Any]:
-    """QtCore and the application, where the process has them."""
+    """Return QtCore and the application, if the process has them."""
     qt = next((sys.modules[name] for name in ("PySide6.QtCore", "PySide2.QtCore") if name in sys.modules), None)
     return qt, None if qt is None else qt.QCoreApplication.instance()
 

@@ -100,7 +100,7 @@ class Menu(MenuItem):
             return self.addMenu(at).addCommand(last, command, shortcut, icon, tooltip, index)
         found = self._find(last)
         if found is not None and not isinstance(found, Menu):
-            self._items.remove(found)  # as Nuke: the new command takes the old one's place in the menu
+            self._items.remove(found)  # as in Nuke: the new command replaces the old one in the menu
         return self._insert(MenuItem(self._run, last, command, shortcut, icon, tooltip), index)
 
     def addSeparator(self, index: int = -1) -> None:
@@ -124,7 +124,7 @@ class Menu(MenuItem):
         self._items.clear()
 
     def updateMenuItems(self) -> None:
-        """Nothing to draw here."""
+        """Do nothing, since nothing is drawn."""
 
     def _find(self, name: str) -> MenuItem | None:
         return next((item for item in self.items() if item.name() == name), None)
@@ -135,7 +135,7 @@ class Menu(MenuItem):
 
 
 def main_menus(run: Run) -> dict[str, Menu]:
-    """The menus that Nuke has from the start, as `nuke.menu` names them. run: does what a command's text says."""
+    """Make the menus that Nuke has from the start, by the names of `nuke.menu`. run: executes a command's text."""
     names = ("Nuke", "Nodes", "Pane", "Properties", "Animation", "Viewer", "Node Graph")
     found = {name: Menu(run, name) for name in names}
     for name in ("File", "Edit", "Workspace", "Viewer", "Render", "Cache", "Help"):

@@ -1,4 +1,4 @@
-"""The module `nuke` of a session: what a plug-in imports, and nothing else."""
+"""The module `nuke` of a session, with only the names that a plug-in imports."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _KNOBS = (
 
 
 def build(session: Session) -> ModuleType:
-    """The module `nuke`."""
+    """Return the module `nuke`."""
     major, minor = session.version_text.split(" ")[0].split(".")
     nuke = ModuleType("nuke", "A strict stand-in for Nuke's module.")
     contents: dict[str, Any] = {
@@ -98,11 +98,11 @@ def build(session: Session) -> ModuleType:
 
 
 class CancelledError(Exception):
-    """In the stubs beside RuntimeError; which of the two a render raises is not known."""
+    """An error class of the stubs, beside RuntimeError; it is not known which of the two a render raises."""
 
 
 class _Nodes:
-    """`nuke.nodes`: a maker for each class."""
+    """`nuke.nodes`: a constructor for each class."""
 
     __slots__ = ("_session",)
 
@@ -188,7 +188,7 @@ def _context(session: Session) -> dict[str, Callable[..., Any]]:
         return int(session.frame)
 
     def filename(node: Node, i: int = 0) -> str | None:
-        """By root's proxy setting, all worked out but %04d, which goes with REPLACE (its docstring)."""
+        """Return the path for root's proxy setting, fully evaluated; %04d only with REPLACE (its docstring)."""
         if "file" not in node.knobs() or not node["file"].value():
             return None
         return nodes.file_of(node, session.frame if i == REPLACE else None)

@@ -1,7 +1,7 @@
 """The node classes that the fake knows: their knobs and their inputs. A class that is not here cannot be created.
 
-Names and defaults are those of Nuke as far as public scripts and its manual show them; a knob that nobody here needed
-is left out, so that its use raises instead of meaning nothing.
+Names and defaults are those of Nuke as far as public scripts and its manual show them. Knobs that no code here uses are
+left out, so that using them raises an error instead of having no effect.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BBOX = ("union", "intersection", "A", "B")
 
 @dataclass(frozen=True)
 class NodeClass:
-    """knobs: makers, in order. most, shown: how many inputs it may have, and how many a new node shows."""
+    """A node class. knobs: constructors, in order. most, shown: the most inputs, and those that a new node shows."""
 
     knobs: tuple[Make, ...]
     most: int = 1
@@ -87,7 +87,7 @@ _button = partial(_text, texts.PyScript_Knob)
 _HD = "1920 1080 0 0 1920 1080 1 HD_1080"
 _2K = "2048 1556 0 0 2048 1556 1 2K_Super_35(full-ap)"
 
-# Every node has these.
+# The knobs of every node.
 COMMON: tuple[Make, ...] = (
     _string("name"),
     _text(texts.Multiline_Eval_String_Knob, "help"),
@@ -190,7 +190,7 @@ _EXR_COMPRESSION = (
     "DWAB",
 )
 
-# What a Write has once its file_type is set.
+# The additional knobs of a Write when its file_type is set.
 WRITE_FORMATS: dict[str, tuple[Make, ...]] = {
     "exr": (
         _choice("datatype", ("16 bit half", "32 bit float")),
@@ -318,6 +318,6 @@ CLASSES: dict[str, NodeClass] = {
 
 
 def make_knobs(class_name: str) -> dict[str, Knob]:
-    """A new node's knobs by name. Raises KeyError for a class the fake does not know."""
+    """Return a new node's knobs by name. Raises KeyError for a class that the fake does not know."""
     made: list[Any] = [make() for make in (*CLASSES[class_name].knobs, *COMMON)]
     return {knob.name(): knob for knob in made}

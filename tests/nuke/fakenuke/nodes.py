@@ -19,7 +19,7 @@ INPUTS, HIDDEN_INPUTS, EXPRESSIONS, LINKINPUTS = 1, 2, 4, 8
 
 
 class Node:
-    """A node. Its knobs are those of its class, and those that were added to it."""
+    """A node. It has the knobs of its class, and those that were added to it."""
 
     __slots__ = ("_class", "_inputs", "_knobs", "_parent", "_session", "_user_knobs")
 
@@ -42,11 +42,11 @@ class Node:
             self._knobs[knob.name()] = knob
 
     def _text(self, name: str) -> str:
-        """A text knob's value, as it is kept."""
+        """Return the stored value of a text knob."""
         return self._knobs[name]._write()
 
     def _knob_has_changed(self, knob: Knob) -> None:
-        """Called at each change, before the callbacks."""
+        """Handle a change, before the callbacks."""
         self._session.root.setModified(True)
         if self._class == "Write" and knob.name() == "file_type":
             self._show_format_knobs()
@@ -68,7 +68,7 @@ class Node:
         return node_classes.CLASSES[self._class].most
 
     def _connect(self, inputs: list[Node | None]) -> None:
-        """Take these inputs, as one change that can be undone."""
+        """Set the inputs, as one change that can be undone."""
         before, after = self._inputs, inputs
         while after and after[-1] is None:
             after = after[:-1]
@@ -320,13 +320,13 @@ class Node:
 
 
 class Viewer(Node):
-    """A viewer; it shows nothing here."""
+    """A viewer, which shows nothing here."""
 
     __slots__ = ()
 
 
 def upstream(node: Node) -> Iterator[Node]:
-    """The node and all that leads to it, within its group."""
+    """Return the node and all nodes above it in its group."""
     seen, waiting = set(), [node]
     while waiting:
         at = waiting.pop()
@@ -338,9 +338,9 @@ def upstream(node: Node) -> Iterator[Node]:
 
 
 def file_of(node: Node, frame: float | None = None) -> str:
-    """The path of a Read or Write, its Tcl worked out; with its frame and view where a frame is given.
+    """Return the path of a Read or Write with its Tcl evaluated; with a frame, also frame and view.
 
-    It is the knob `proxy` that is meant while proxies are on and it is filled in (documented of nuke.filename).
+    The knob `proxy` is used if proxies are on and it is set (documented for nuke.filename).
     """
     name = "proxy" if node._session.root["proxy"].value() and node._text("proxy") else "file"
     path = tcl.technical(tcl.expand(node._text(name), node, node._session.frame if frame is None else frame))
@@ -348,5 +348,5 @@ def file_of(node: Node, frame: float | None = None) -> str:
 
 
 def opened(node: Node, frame: float) -> Path:
-    """The file that Nuke opens for a Read or Write at a frame."""
+    """Return the file that Nuke opens for a Read or Write at a frame."""
     return Path(node._session.callbacks.filtered(file_of(node, frame)))

@@ -10,7 +10,7 @@ __all__ = ["build"]
 
 
 def build(session: Session) -> ModuleType:
-    """The module `nukescripts`, of which only panels.registerWidgetAsPanel is there."""
+    """Return the module `nukescripts`, which has only panels.registerWidgetAsPanel."""
 
     def registerWidgetAsPanel(widget: str, name: str, id: str, create: bool = False) -> object | None:
         session.artist.require_gui("registerWidgetAsPanel")

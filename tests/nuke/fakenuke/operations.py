@@ -1,4 +1,4 @@
-"""What each class of node does to pictures. All inputs of a node must be of one size; Nuke would lay them over."""
+"""The effect of each node class on pictures. All inputs of a node must have one size, unlike in Nuke."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _passed(pictures: Pictures, node: Node, frame: float) -> Picture:
 
 
 def _two(pictures: Pictures, node: Node, frame: float) -> tuple[Picture, Picture]:
-    """Inputs 0 (B) and 1 (A); one that has no channels takes the other's size."""
+    """Return inputs 0 (B) and 1 (A); one without channels gets the size of the other."""
     b, a = pictures.of(node.input(0), frame), pictures.of(node.input(1), frame)
     if a.size != b.size:
         if a.channels and b.channels:
@@ -93,7 +93,7 @@ def _expression(pictures: Pictures, node: Node, frame: float) -> Picture:
 
 
 def _variable(node: Node, picture: Picture, name: str, frame: float) -> Any:
-    """A channel, a place in the picture, or a knob."""
+    """Return a channel, a coordinate in the picture, or a knob."""
     channel = _SHORT.get(name, name)
     if channel in node._session.layers.channels():
         return picture.get(channel)
@@ -124,7 +124,7 @@ def _merge(pictures: Pictures, node: Node, frame: float) -> Picture:
 
 
 def _per_channel(function: Callable[[Node, Array, int], Array]) -> Operation:
-    """An operation on each channel that the node's `channels` names; the number is its place in red, green, blue."""
+    """Apply an operation to each channel in the node's `channels`; the number is its place in red, green, blue."""
 
     def operation(pictures: Pictures, node: Node, frame: float) -> Picture:
         picture = pictures.of(node.input(0), frame)
@@ -204,7 +204,7 @@ def _reformat(pictures: Pictures, node: Node, frame: float) -> Picture:
     size = _reformatted_size(pictures, node, picture.size)
     if size == picture.size:
         return picture
-    import cv2  # only here: the fake also runs where there is none
+    import cv2  # imported here, since the fake also runs without it
 
     smaller = cv2.INTER_AREA if size[0] < picture.size[0] else cv2.INTER_CUBIC
     return Picture(

@@ -12,16 +12,16 @@ __all__ = ["Picture"]
 
 @dataclass(frozen=True)
 class Picture:
-    """size: width, height. channels: name -> (height, width) float32, the top row first; what is missing is black."""
+    """size: width, height. channels: (height, width) float32 by name, top row first; a missing one is black."""
 
     size: tuple[int, int]
     channels: dict[str, NDArray[np.float32]]
 
     def get(self, name: str) -> NDArray[np.float32]:
-        """A channel, black where there is none."""
+        """Return a channel, or black if there is none."""
         width, height = self.size
         return self.channels.get(name, np.zeros((height, width), np.float32))
 
     def with_channels(self, channels: dict[str, NDArray[np.float32]]) -> Picture:
-        """The same with some channels exchanged or added."""
+        """Return the picture with some channels replaced or added."""
         return Picture(self.size, self.channels | channels)

@@ -1,4 +1,4 @@
-"""What nodes show: their channels as arrays, their sizes and frame ranges. `operations` has what each class does."""
+"""The pictures of nodes: channels as arrays, sizes and frame ranges. See `operations` for each class."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["Pictures", "image"]
 
 
 def image(node: Node, frame: float) -> dict[str, NDArray[np.float32]]:
-    """A node's channels at a frame by Nuke's names ("rgba.red", "rc_ab.u"), (H, W) float32, the top row first.
+    """Return a node's channels at a frame by Nuke's names ("rgba.red", "rc_ab.u"), (H, W) float32, the top row first.
 
-    Raises RuntimeError where Nuke would show an error.
+    Raises RuntimeError if Nuke would show an error.
     """
     picture = node._session.pictures.of(node, frame)
     width, height = picture.size
@@ -29,13 +29,13 @@ def image(node: Node, frame: float) -> dict[str, NDArray[np.float32]]:
 
 
 class Pictures:
-    """What the nodes of a session show."""
+    """The pictures of a session's nodes."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def of(self, node: Node | None, frame: float) -> Picture:
-        """A node's picture; black where there is no node."""
+        """Return a node's picture, or black if there is no node."""
         from .operations import OPERATIONS
 
         if node is None:
@@ -48,11 +48,11 @@ class Pictures:
             return OPERATIONS[node.Class()](self, node, frame)
 
     def black(self, size: tuple[int, int] | None = None) -> Picture:
-        """Nothing, as large as the script's format where no size is given."""
+        """Return an empty picture, by default of the size of the script's format."""
         return Picture(size or (self._session.root.width(), self._session.root.height()), {})
 
     def read(self, node: Node, frame: float) -> Picture:
-        """What a Read reads at a frame of the time line."""
+        """Return the picture of a Read at a frame of the time line."""
         at = read_frame(node, frame)
         if at is None:
             return self.black(self.size(node, frame))
@@ -72,10 +72,10 @@ class Pictures:
             raise NotImplementedError(f"the fake shows no {instead} for missing frames")
         raise RuntimeError(f"{node.name()}: {error}")
 
-    # ---- what is known without pixels
+    # ---- known without pixels
 
     def size(self, node: Node, frame: float) -> tuple[int, int]:
-        """Width and height."""
+        """Return width and height."""
         if node.Class() == "Read":
             return self._read_size(node, frame)
         return self.of(node, frame).size
@@ -91,7 +91,7 @@ class Pictures:
         return self.black().size
 
     def pixel_aspect(self, node: Node) -> float:
-        """Of the format of the Read, else of the script, that the picture comes from."""
+        """Return the pixel aspect of the Read that the picture comes from, or else of the script."""
         own = node["format"]._write() if "format" in node.knobs() else ""
         above = None if own or node.Class() == "Read" else source(node, 0)
         if above is not None:
@@ -99,18 +99,18 @@ class Pictures:
         return float((own or self._session.root._text("format")).split()[6])
 
     def channels(self, node: Node) -> list[str]:
-        """The channels at the present frame, none where they cannot be known."""
+        """Return the channels at the current frame; empty if they cannot be determined."""
         try:
             return list(self.of(node, self._session.frame).channels)
         except RuntimeError:
             return []
 
     def layers(self, node: Node) -> list[str]:
-        """The layers that `channels` are of."""
+        """Return the layers of `channels`."""
         return list(dict.fromkeys(channel.split(".")[0] for channel in self.channels(node)))
 
     def frame_range(self, node: Node) -> tuple[int, int]:
-        """First and last frame."""
+        """Return the first and the last frame."""
         if node.Class() in ("Read", "Constant"):
             return node["first"].value(), node["last"].value()
         ranges = [self.frame_range(above) for index in range(max(1, node.inputs())) if (above := source(node, index))]
@@ -120,7 +120,7 @@ class Pictures:
         return min(first for first, _ in ranges) + shift, max(last for _, last in ranges) + shift
 
     def metadata(self, node: Node, frame: float) -> dict[str, Any]:
-        """Of the file that the picture comes from."""
+        """Return the metadata of the file that the picture comes from."""
         if node.Class() == "Read":
             at = read_frame(node, frame)
             path = opened(node, frame if at is None else at)
@@ -133,7 +133,7 @@ class Pictures:
         return {} if above is None else self.metadata(above, frame)
 
     def error(self, node: Node, frame: float) -> str | None:
-        """What a Read complains of."""
+        """Return the error of a Read."""
         if node.Class() != "Read":
             return None
         try:
@@ -144,7 +144,7 @@ class Pictures:
 
 
 def source(node: Node, index: int) -> Node | None:
-    """What leads to a node's input, through the walls of groups: a Group shows its Output, an Input what is outside."""
+    """Return the node behind an input, across groups: a Group leads to its Output, an Input to the node outside."""
     if isinstance(node, Group):
         return node.output() if node._enabled() else node.input(index)
     if node.Class() == "Input":
@@ -154,14 +154,14 @@ def source(node: Node, index: int) -> Node | None:
 
 
 def chosen_input(node: Node, frame: float) -> int:
-    """The input of a Switch that it shows; 0 of other nodes."""
+    """Return the input that a Switch shows; 0 for other nodes."""
     if node.Class() != "Switch" or not node._enabled():
         return 0
     return max(0, min(int(node["which"].valueAt(frame)), node.inputs() - 1))
 
 
 def read_frame(node: Node, frame: float) -> int | None:
-    """The frame of the file that a Read shows, None where it is black."""
+    """Return the file frame that a Read shows, or None if it is black."""
     first, last = node["first"].value(), node["last"].value()
     at = int(frame)
     if node["frame"].value():

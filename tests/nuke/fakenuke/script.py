@@ -24,11 +24,11 @@ __all__ = ["Scripts"]
 
 WRITE_ALL, WRITE_USER_KNOB_DEFS, WRITE_NON_DEFAULT_ONLY, TO_SCRIPT, TO_VALUE = 8, 16, 32, 1, 2
 _FLAGS = {"STARTLINE": knobs.STARTLINE, "INVISIBLE": knobs.INVISIBLE, "DO_NOT_WRITE": knobs.DO_NOT_WRITE}
-_LAST = ("name", "selected", "xpos", "ypos")  # Nuke writes these after the others
+_LAST = ("name", "selected", "xpos", "ypos")  # Nuke writes these last
 
 
 class Scripts:
-    """Reading and writing of a session's scripts."""
+    """Reads and writes the scripts of a session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -36,7 +36,7 @@ class Scripts:
     # ---- reading
 
     def read_text(self, text: str) -> list[Node]:
-        """Add what a script holds to the present group; the nodes that came, inside groups not. RuntimeError."""
+        """Add the nodes of a script to the current group; return those at its top level. Raises RuntimeError."""
         try:
             steps = nkscript.parse(text)
         except nkscript.ScriptError as error:
@@ -108,7 +108,7 @@ class Scripts:
     # ---- writing
 
     def text(self) -> str:
-        """The whole script."""
+        """Return the text of the whole script."""
         root = self._session.root
         lines = ["#! a stand-in for Nuke -nx", f"version {self._session.version_text}", "Root {", " inputs 0"]
         lines += [*_knob_lines(root), "}"]
@@ -118,7 +118,7 @@ class Scripts:
         return "\n".join(lines) + "\n"
 
     def copied(self, nodes: Sequence[Node]) -> str:
-        """What `nuke.nodeCopy` puts down for these nodes."""
+        """Return the text that `nuke.nodeCopy` writes for these nodes."""
         lines = ["set cut_paste_input [stack 0]", f"version {self._session.version_text}"]
         return "\n".join([*lines, *self._group_lines(nodes)]) + "\n"
 
@@ -139,7 +139,7 @@ class Scripts:
             yield f"set {reference[node]} [stack 0]"
 
     def write_knobs(self, node: Node, flags: int) -> str:
-        """`node.writeKnobs`; only with TO_SCRIPT, as a script has it."""
+        """`node.writeKnobs`, only with TO_SCRIPT, in the form of a script."""
         if not flags & TO_SCRIPT:
             raise NotImplementedError("the fake writes knobs only as scripts have them")
         return "\n".join(line.strip() for line in _knob_lines(node))
@@ -158,7 +158,7 @@ class Scripts:
         root.setModified(False)
 
     def open(self, path: Path) -> None:
-        """Read a script in place of the present one."""
+        """Replace the current script by reading another."""
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
@@ -175,7 +175,7 @@ class Scripts:
 
 
 def _made(definition: UserKnob) -> Knob:
-    """The knob that an addUserKnob line describes."""
+    """Return the knob that an addUserKnob line describes."""
     if definition.number not in KINDS:
         raise RuntimeError(f"addUserKnob {definition.number} {definition.name}: the fake has no such knob")
     knob = KINDS[definition.number](definition.name, definition.label)
@@ -195,7 +195,7 @@ def _made(definition: UserKnob) -> Knob:
 
 
 def _knob_lines(node: Node) -> Iterator[str]:
-    """What a node's body holds: its user knobs, and each value that is not the default."""
+    """Yield the lines of a node's body: its user knobs, and each value that is not the default."""
     ordinary = [knob for name, knob in node._knobs.items() if name not in _LAST and knob not in node._user_knobs]
     for knob in ordinary:
         yield from _value_lines(knob)
@@ -230,7 +230,7 @@ def _user_knob(knob: Knob) -> str:
 
 
 def _in_order(nodes: Sequence[Node]) -> list[Node]:
-    """Each node after what leads to it."""
+    """Return the nodes in order, each after its inputs."""
     found: dict[Node, None] = {}
     for node in nodes:
         _add(node, found, nodes)

@@ -1,4 +1,4 @@
-"""One run of Nuke: all that a fresh one has, and what a test may do to it from outside."""
+"""One run of Nuke: its parts, and the actions that a test performs from outside."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ __all__ = ["Session"]
 class Session:
     """A run of Nuke.
 
-    gui: whether it has windows. namespace: what init.py, menu.py, menus and buttons share, as Nuke's __main__.
-    disputed: what this Nuke does where documentation and practice differ.
-    panels: what was registered, by id. root, graph and the others: the parts.
+    gui: whether it has windows. namespace: shared by init.py, menu.py, menus and buttons, as Nuke's __main__.
+    disputed: the behaviour of this Nuke if documentation and practice differ.
+    panels: registered panels by id. root, graph and the others: the parts.
     """
 
     version_text = "15.1 v3"
@@ -39,12 +39,12 @@ class Session:
     def __init__(self, *, gui: bool) -> None:
         self.gui = gui
         self.reading = False
-        self.view = "main"  # the one that is shown, or being rendered
+        self.view = "main"  # the frame that is shown or rendered
         self.disputed = Disputed()
         self.knob_defaults = KnobDefaults()
-        self.executing = 0  # so many renders from now on are refused, since Nuke is at another one
-        self.other_render = 0  # so often nuke.executing() says that a render goes on; till then no node may be touched
-        self.localized = ""  # where local copies of a Read's files lie, if there are any
+        self.executing = 0  # number of renders to refuse, as if another render were running
+        self.other_render = 0  # number of times that nuke.executing() returns True; until then no node may be touched
+        self.localized = ""  # the folder of local copies of a Read's files, if there are any
         self._at: list[float] = []
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
         self.plugin_paths: list[str] = []
@@ -61,14 +61,14 @@ class Session:
         self.pictures = rendering.Pictures(self)
         self.root: Root = Root(self)
 
-    # ---- what a real Nuke does not survive; it fails the test
+    # ---- actions that would crash a real Nuke; they fail the test
 
     def _freeze(self, what: str) -> None:
         if self.main_thread.serving:  # public reports
             self.callbacks.errors.append(f"{what} is modal: in a call by executeInMainThread it freezes Nuke")
 
     def touch(self, what: str) -> None:
-        """A node is changed, or reads its files again."""
+        """Check that a node may be changed or reloaded now."""
         if self.other_render:
             self.callbacks.errors.append(f"{what} is touched while Nuke renders")
 
@@ -82,12 +82,12 @@ class Session:
 
     @property
     def frame(self) -> float:
-        """The present frame, or the one being rendered."""
+        """The current frame, or the one being rendered."""
         return self._at[-1] if self._at else self.root._now
 
     @contextmanager
     def at_frame(self, frame: float) -> Iterator[None]:
-        """While a frame is rendered."""
+        """Set the frame being rendered for the block."""
         self._at.append(float(frame))
         try:
             yield
@@ -96,7 +96,7 @@ class Session:
 
     @contextmanager
     def in_view(self, view: str) -> Iterator[None]:
-        """While a view is rendered."""
+        """Set the view being rendered for the block."""
         before, self.view = self.view, view
         try:
             yield
@@ -111,7 +111,7 @@ class Session:
 
     @contextmanager
     def reading_script(self) -> Iterator[None]:
-        """While a script is read: no callbacks, no modified mark."""
+        """Suppress callbacks and the modified mark while a script is read."""
         before, self.reading = self.reading, True
         try:
             yield
@@ -119,11 +119,11 @@ class Session:
             self.reading = before
 
     def script_name(self) -> str:
-        """The script's path, "" where it has none."""
+        """The script's path, "" if it has none."""
         return self.root._text("name")
 
     def clear(self) -> None:
-        """An empty script without a name; layers, menus and callbacks stay."""
+        """Start an empty script without a name; layers, menus and callbacks stay."""
         self.callbacks.call("OnScriptClose", self.root)
         self.graph.leave_all()
         self.undo.clear()
@@ -132,7 +132,7 @@ class Session:
     # ---- Python
 
     def run_text(self, text: str) -> None:
-        """Run a menu's or button's words."""
+        """Run the Python text of a menu or a button."""
         exec(compile(text, "<nuke>", "exec"), self.namespace)
 
     def run_file(self, path: Path) -> None:
@@ -155,7 +155,7 @@ class Session:
                 self.graph.leave()
 
     def add_plugin_path(self, path: str, *, to_sys_path: bool = True, first: bool = True) -> None:
-        """Add a folder of plug-ins and run its init.py, and its menu.py where there are menus."""
+        """Add a folder of plug-ins; run its init.py, and with a GUI its menu.py."""
         at = 0 if first else len(self.plugin_paths)
         self.plugin_paths.insert(at, path)
         if to_sys_path and path not in sys.path:
@@ -165,7 +165,7 @@ class Session:
                 self.run_file(Path(path) / name)
 
     def open_panel(self, panel_id: str) -> Any:
-        """The widget of a registered panel, made as Nuke makes it: its words are evaluated among Nuke's own names."""
+        """Make the widget of a registered panel as Nuke does: its text is evaluated with Nuke's own names."""
         widget, _ = self.panels[panel_id]
         return eval(widget, self.namespace)()
 

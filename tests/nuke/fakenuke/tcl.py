@@ -1,4 +1,4 @@
-"""What Nuke does with text: Tcl in brackets, paths to knobs, and the frame in the name of a file."""
+"""Nuke's evaluation of text: Tcl in brackets, paths to knobs, and the frame in a file's name."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ _local = threading.local()
 
 
 def quoted(text: str) -> str:
-    """The text as one word of Tcl."""
+    """Return the text as one word of Tcl."""
     return str(_interpreter().tcl.call("format", "%s", _interpreter().tcl.call("list", text)))
 
 
 def expand(text: str, node: Node, frame: float) -> str:
-    """The text with what stands in brackets worked out. Raises RuntimeError as Nuke does in front of an error."""
+    """Evaluate the brackets in a text. Raises RuntimeError, as Nuke does on an error."""
     if "[" not in text:
         return text
     return _interpreter().run(("subst", "-nobackslashes", "-novariables", text), node, frame)
 
 
 def evaluate(script: str, node: Node, frame: float) -> str:
-    """What a Tcl script returns."""
+    """Return the result of a Tcl script."""
     return _interpreter().run(("eval", script), node, frame)
 
 
 def technical(path: str) -> str:
-    """The path with its frame as %04d, where it is given by ####."""
+    """Return the path with %04d instead of ####."""
     return _HASHES.sub(lambda found: f"%0{len(found[0])}d", path)
 
 
 def with_frame(path: str, frame: float) -> str:
-    """The path of one frame."""
+    """Return the path of one frame."""
     found = re.search(r"%(\d*)d", technical(path))
     if found is None:
         return path
@@ -50,9 +50,9 @@ def with_frame(path: str, frame: float) -> str:
 
 
 def find_knob(path: str, node: Node) -> tuple[Knob, str]:
-    """The knob that "parent.luma.x" means for a node, and the field behind it ("x", else "").
+    """Return the knob that "parent.luma.x" means for a node, and the field behind it ("x", or "").
 
-    A node is looked for inside the node, then beside it. Raises NameError.
+    A node is searched inside the node, then beside it. Raises NameError.
     """
     parts, at = path.split("."), node
     while len(parts) > 1 and (step := _step(parts[0], at, first=at is node)) is not None:
@@ -63,7 +63,7 @@ def find_knob(path: str, node: Node) -> tuple[Knob, str]:
 
 
 def number(path: str, node: Node, frame: float) -> float:
-    """What a name means in an expression of the node: the frame, or a knob's number."""
+    """Return the value of a name in an expression of the node: the frame, or a knob's number."""
     from .arrays import Array_Knob
 
     if path in ("frame", "x", "t"):

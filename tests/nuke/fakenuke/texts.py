@@ -24,7 +24,7 @@ __all__ = [
 
 
 class String_Knob(Knob):
-    """Text as it was typed."""
+    """Text that is kept as typed."""
 
     __slots__ = ("_default", "_string")
 
@@ -67,7 +67,7 @@ class String_Knob(Knob):
 
 
 class EvalString_Knob(String_Knob):
-    """Text with Tcl in brackets, which `evaluate` works out."""
+    """Text with Tcl in brackets, which `evaluate` evaluates."""
 
     __slots__ = ()
 
@@ -87,9 +87,9 @@ class Multiline_Eval_String_Knob(EvalString_Knob):
 class File_Knob(EvalString_Knob):
     """A file or a sequence; %04d and #### stand for the frame.
 
-    value() and getValue() give %04d for a path that was written with ####, and toScript() keeps #### (practice: public
+    value() and getValue() return %04d for a path written with ####, and toScript() keeps #### (practice: public
     tools that compare the two). getEvaluatedValue() has the current frame and view in the path (practice: Foundry's
-    captureViewer.py sets a frame, evaluates, and tests the file), where its docstring promises "technical notation".
+    captureViewer.py sets a frame, evaluates, and tests the file), although its docstring promises "technical notation".
     """
 
     __slots__ = ()
@@ -110,7 +110,7 @@ class File_Knob(EvalString_Knob):
         return self._localized(with_view(tcl.with_frame(path, self._session.frame), self._session.view))
 
     def _localized(self, path: str) -> str:
-        """The local copy of a Read's file, under its own name (Nuke's manual, "Localization")."""
+        """Return the local copy of a Read's file, under its own name (Nuke's manual, "Localization")."""
         node, folder = self.node(), self._session.localized
         if folder and node.Class() == "Read" and node["localizationPolicy"].value() != "off":
             return f"{folder}/{PurePosixPath(path).name}"
@@ -123,7 +123,7 @@ class File_Knob(EvalString_Knob):
         super().fromScript(script)
 
     def fromUserText(self, val: str) -> None:
-        """As typed into a Read: "plate.####.exr 1001-1050" also sets its range."""
+        """Set the text as typed into a Read: "plate.####.exr 1001-1050" also sets its range."""
         path, _, frames = text(val).rpartition(" ")
         first, dash, last = frames.partition("-")
         if not (path and dash and first.isdigit() and last.isdigit()):
@@ -190,7 +190,7 @@ class PythonKnob(String_Knob):
 
 
 class Text_Knob(String_Knob):
-    """A line that the artist only reads; also the divider.
+    """A line that the artist can only read; also the divider.
 
     Its text is saved in the script, as T of its addUserKnob line (3584 of 7958 such lines of public scripts have one);
     Cryptomatte sets DO_NOT_WRITE against that.

@@ -1,4 +1,4 @@
-"""Undo: each change is recorded with the way back; `Undo.begin` and `end` make several one step."""
+"""Undo: each change is recorded with its inverse; `Undo.begin` and `end` combine several into one step."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ Action = Callable[[], None]
 
 @dataclass
 class Step:
-    """What the artist undoes at once. changes: (back, forth), in the order they were made."""
+    """A step that is undone at once. changes: (undo, redo) functions, in the order of the changes."""
 
     name: str
     changes: list[tuple[Action, Action]] = field(default_factory=list)
 
     def back(self) -> None:
-        """Take everything back."""
+        """Undo all changes."""
         for back, _ in reversed(self.changes):
             back()
 
     def forth(self) -> None:
-        """Do everything again."""
+        """Redo all changes."""
         for _, forth in self.changes:
             forth()
 
 
 class History:
-    """The steps that can be undone and redone. A change outside begin and end is a step without a name."""
+    """The steps to undo and redo. A change outside of begin and end is a step without a name."""
 
     def __init__(self) -> None:
         self.done: list[Step] = []
@@ -40,17 +40,17 @@ class History:
 
     @property
     def names(self) -> list[str]:
-        """The steps that can be undone, the oldest first."""
+        """Return the steps that can be undone, oldest first."""
         return [step.name for step in self.done]
 
     def clear(self) -> None:
-        """Forget all steps, as with a new script."""
+        """Remove all steps, as a new script does."""
         self.done.clear()
         self.undone.clear()
         self._open, self._depth = None, 0
 
     def record(self, back: Action, forth: Action) -> None:
-        """Remember a change that was made."""
+        """Record a change that was made."""
         if self.off:
             return
         self.undone.clear()
@@ -60,12 +60,12 @@ class History:
             self.done.append(Step("", [(back, forth)]))
 
     def do(self, forth: Action, back: Action) -> None:
-        """Make a change and remember it."""
+        """Make a change and record it."""
         forth()
         self.record(back, forth)
 
     def begin(self, name: str | None = None) -> None:
-        """Open a step; inside another one it is part of that."""
+        """Open a step; inside another step it is part of that one."""
         self._depth += 1
         if self._open is None:
             self._open = Step("")
@@ -77,7 +77,7 @@ class History:
             self._open.name = name
 
     def end(self) -> None:
-        """Close the step; one without changes leaves no trace."""
+        """Close the step; one without changes is dropped."""
         self._depth = max(0, self._depth - 1)
         if self._depth == 0 and self._open is not None:
             step, self._open = self._open, None
@@ -85,20 +85,20 @@ class History:
                 self.done.append(step)
 
     def cancel(self) -> None:
-        """Close the step and take back what was done in it."""
+        """Close the step and undo its changes."""
         step, self._open, self._depth = self._open, None, 0
         if step is not None:
             step.back()
 
     def undo(self) -> None:
-        """Take the last step back."""
+        """Undo the last step."""
         if self.done:
             step = self.done.pop()
             step.back()
             self.undone.append(step)
 
     def redo(self) -> None:
-        """Do the step that was taken back last again."""
+        """Redo the step that was undone last."""
         if self.undone:
             step = self.undone.pop()
             step.forth()
@@ -106,7 +106,7 @@ class History:
 
 
 def undo_class(history: History) -> type:
-    """`nuke.Undo` for a history."""
+    """Return `nuke.Undo` for a history."""
 
     class Undo:
         """Used as `with nuke.Undo("name"):` or through its class methods."""

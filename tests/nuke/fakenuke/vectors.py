@@ -1,4 +1,4 @@
-"""Knobs with several numbers that have names."""
+"""Knobs with several named numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["AColor_Knob", "Color_Knob", "UV_Knob", "WH_Knob", "XYZ_Knob", "XY_Kn
 
 
 class _Vector(Array_Knob):
-    """Numbers with names."""
+    """Several named numbers."""
 
     __slots__ = ()
 

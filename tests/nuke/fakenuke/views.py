@@ -1,4 +1,4 @@
-"""The views of a script, and the knob that names some of them."""
+"""The views of a script, and the knob that selects some of them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _VIEW = re.compile(r"%[vV]")
 
 
 def names(session: Session) -> list[str]:
-    """The script's views. Root's knob has one a line, the name before its colour: "left #ff0000" (Nuke's scripts)."""
+    """Return the script's views. Root's knob has one a line, the name before the colour: "left #ff0000"."""
     return [line.split()[0] for line in session.root._text("views").splitlines() if line.strip()]
 
 
 def with_view(path: str, view: str) -> str:
-    """%V is a view's name, %v its first letter (Nuke's manual, "Multi-View Projects")."""
+    """Replace %V by a view's name and %v by its first letter (Nuke's manual, "Multi-View Projects")."""
     return _VIEW.sub(lambda found: view if found[0] == "%V" else view[:1], path)
 
 
 class MultiView_Knob(Knob):
-    """`views` of a Write: names with blanks between them, all of the script's where nothing is set.
+    """`views` of a Write: names with blanks between them; all of the script's if nothing is set.
 
     Public tools set it by setValue("left") and setValue("main"); scripts have `views {main}`.
     """
@@ -64,7 +64,7 @@ class MultiView_Knob(Knob):
 
 
 class ViewerWindow:
-    """What `nuke.activeViewer()` gives (Foundry's renderdialog.py asks it for the view)."""
+    """The result of `nuke.activeViewer()` (Foundry's renderdialog.py gets the view from it)."""
 
     __slots__ = ("_session",)
 

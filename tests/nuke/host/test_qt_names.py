@@ -1,4 +1,4 @@
-"""The panel keeps to what PySide2 5.15 and PySide6 both have, by reading it. Holds under either of them."""
+"""The panel's source uses only names that both PySide2 5.15 and PySide6 have."""
 
 from __future__ import annotations
 

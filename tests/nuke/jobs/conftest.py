@@ -1,4 +1,4 @@
-"""A shot in Nuke whose jobs last as long as a test needs them to."""
+"""A shot in Nuke whose jobs last as long as a test needs."""
 
 from __future__ import annotations
 

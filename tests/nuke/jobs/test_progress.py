@@ -1,4 +1,4 @@
-"""How a job's standing is kept and said."""
+"""The state of a job, and its line for the artist."""
 
 from __future__ import annotations
 
@@ -42,40 +42,40 @@ def event(number: int, kind: str, **others: Any) -> dict[str, Any]:
 )
 def test_every_state_has_its_words(answer: dict[str, Any], words: str) -> None:
     progress = Progress("v001")
-    progress.take(answer, [])
-    assert progress.words() == words
+    progress.update(answer, [])
+    assert progress.describe() == words
     assert progress.ended == (answer["state"] in ("done", "cancelled", "failed"))
 
 
 def test_before_the_core_is_there_it_says_so_and_nothing_is_done() -> None:
-    assert Progress("v001").words() == "v001: looking for the core"
+    assert Progress("v001").describe() == "v001: looking for the core"
     assert Progress("v001").percent == 0
 
 
 def test_events_are_counted_on_and_frames_come_out_once() -> None:
     progress = Progress("v001")
-    assert progress.take(job(done=2), [event(4, "frame", frame=1001), event(5, "frame", frame=1002)]) == [1001, 1002]
+    assert progress.update(job(done=2), [event(4, "frame", frame=1001), event(5, "frame", frame=1002)]) == [1001, 1002]
     assert (progress.after, progress.percent) == (5, 25)
-    assert progress.take(job(done=2), []) == []
+    assert progress.update(job(done=2), []) == []
 
 
 def test_warnings_are_those_of_the_last_run() -> None:
     progress = Progress("v001")
-    progress.take(job(), [event(1, "queued"), event(2, "warning", message="old")])
-    progress.take(
+    progress.update(job(), [event(1, "queued"), event(2, "warning", message="old")])
+    progress.update(
         job(), [event(3, "queued", message="Stopped with the core."), event(4, "warning", message="same run")]
     )
     assert progress.warnings == ["old", "same run"]
-    frames = progress.take(
+    frames = progress.update(
         job(), [event(5, "frame", frame=1001), event(6, "queued"), event(7, "warning", message="new")]
     )
     assert (progress.warnings, frames) == (["new"], [])
     progress.note = "The core had ended and was started again"
-    assert progress.words() == "v001: looking at the plate (1 warning). The core had ended and was started again"
+    assert progress.describe() == "v001: looking at the plate (1 warning). The core had ended and was started again"
 
 
 def test_at_the_end_each_warning_is_said_once() -> None:
     progress = Progress("v001")
     warnings = ["Frame 7 stays grey.", "Frame 9 is held.", "Frame 7 stays grey."]
-    progress.take(job("done", 8), [event(number, "warning", message=text) for number, text in enumerate(warnings)])
-    assert progress.words() == "v001 is done: 8 frames. Frame 7 stays grey. Frame 9 is held"
+    progress.update(job("done", 8), [event(number, "warning", message=text) for number, text in enumerate(warnings)])
+    assert progress.describe() == "v001 is done: 8 frames. Frame 7 stays grey. Frame 9 is held"

@@ -207,8 +207,8 @@ def test_cancel_reaches_every_preview_that_waits(
     core: Client, comp: Comp, render: Any, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cancelled = threading.Event()
-    reach = render.RenderTask._core
-    monkeypatch.setattr(render.RenderTask, "_core", lambda self: cancelled.wait(60) and reach(self))
+    reach = render.RenderTask._reach_core
+    monkeypatch.setattr(render.RenderTask, "_reach_core", lambda self: cancelled.wait(60) and reach(self))
     previews = [render.preview(comp.node, frame) for frame in (1002, 1003, 1005)]
     comp.node["cancel"].execute()
     cancelled.set()
@@ -221,7 +221,7 @@ def test_cancel_reaches_every_preview_that_waits(
 @pytest.mark.usefixtures("core")
 def test_cancel_without_a_job_says_so(nuke_session: Any, comp: Comp) -> None:
     comp.node["cancel"].execute()
-    assert nuke_session.artist.messages == ["RefColorize1 has no job that runs."]
+    assert nuke_session.artist.messages == ["RefColorize1 has no running job. Press Colorize to start one."]
 
 
 @pytest.mark.gui
@@ -255,7 +255,7 @@ def test_a_node_that_is_deleted_meanwhile_does_not_disturb(
 ) -> None:
     long_comp.node["colorize"].execute()
     pump(until=lambda: "frame" in long_comp.status)
-    running = next(iter(render._live))
+    running = next(iter(render._live_tasks))
     long_comp.nuke.delete(long_comp.node)
     pump(until=lambda: running.wait(0))
     assert running.state == "done"
@@ -320,8 +320,8 @@ def test_a_script_that_is_opened_again_follows_its_job(
     long_comp.node["colorize"].execute()
     pump(until=lambda: long_comp.node["job"].value())
     nuke.scriptSave()
-    (first,) = render._live
-    render._live.clear()  # as another Nuke has it
+    (first,) = render._live_tasks
+    render._live_tasks.clear()  # as another Nuke has it
     nuke.scriptOpen((long_comp.folder / "comp.nk").as_posix())
     node = nuke.toNode("RefColorize1")
     pump(until=lambda: "done" in str(node["status"].value()))

@@ -1,4 +1,4 @@
-"""How a job from the node begins, ends badly, and is found again, over the strict fake of Nuke with a real core."""
+"""Jobs from the node: their start, their failures and their recovery, over the fake of Nuke with a real core."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_nuke_is_not_made_to_forget_its_pictures_at_every_frame(
     long_comp.node["colorize"].execute()
     shown = nuke_session.run_button
     nuke_session.run_button = lambda knob: (reloads.append(1) if knob is read["reload"] else None, shown(knob))[1]
-    (running,) = render._live
+    (running,) = render._live_tasks
     pump(until=lambda: running.wait(0))
     assert len(reloads) == 2, "the first frames, and the last"
 

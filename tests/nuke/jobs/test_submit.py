@@ -160,7 +160,7 @@ def test_a_node_in_a_group_reaches_what_is_below_the_group(nuke: Any, comp: Comp
 
 
 def test_a_write_that_is_not_below_is_refused_before_anything_is_written(comp: Comp, submit: Any) -> None:
-    with refused(r"PlateOnly is no Write node below RefColorize1"):
+    with refused(r"PlateOnly is not an enabled Write node below RefColorize1"):
         submit.submit(comp.node, writes=("Main", "PlateOnly"))
     assert not comp.results.exists()
 
@@ -178,14 +178,14 @@ def refused(match: str) -> Any:
     ("wanted", "match"),
     [
         pytest.param({"engine": "qube"}, "no farm engine 'qube'.*openjd, deadline-cloud", id="no such engine"),
-        pytest.param({"pool": "film"}, "OpenJD bundle knows no pool", id="not of this engine"),
-        pytest.param({"engine": "deadline", "show": "x"}, "Deadline 10 knows no show", id="of another engine"),
+        pytest.param({"pool": "film"}, "OpenJD bundle .*pool", id="not of this engine"),
+        pytest.param({"engine": "deadline", "show": "x"}, "Deadline 10 .*show", id="of another engine"),
         pytest.param({"max_span": 0}, "max_span is 0", id="no span"),
         pytest.param({"chunk": -1}, "chunk is -1", id="no chunk"),
         pytest.param({"gpus": -1}, "gpus is -1", id="no gpus"),
         pytest.param({"engine": "deadline", "handles": -1}, "handles is -1", id="no handles"),
-        pytest.param({"handles": 1}, "OpenJD bundle knows no handles", id="an engine that waits for all"),
-        pytest.param({"engine": "deadline", "gpus": 1}, "Deadline 10 knows no gpus", id="groups are for that"),
+        pytest.param({"handles": 1}, "OpenJD bundle .*handles", id="an engine that waits for all"),
+        pytest.param({"engine": "deadline", "gpus": 1}, "Deadline 10 .*gpus", id="groups are for that"),
         pytest.param({"priority": 101}, "priority is 101", id="priority"),
         pytest.param({"version": 7}, "no .*v007/shot.json", id="no such version"),
     ],
@@ -223,7 +223,7 @@ def test_without_the_core_nothing_is_written(comp: Comp, submit: Any, monkeypatc
     [
         pytest.param("refused", r"^Deadline 10: No pool is named lighting\. Name one of film, night\.$", id="refused"),
         pytest.param("crash", "^Deadline 10: ValueError: a bug$", id="crash"),
-        pytest.param("garbage", "answer is not understood .'all is well'.*install.py nuke", id="another version"),
+        pytest.param("garbage", "answer .*'all is well'.*install.py nuke", id="another version"),
     ],
 )
 def test_what_the_core_says_is_the_line(comp: Comp, submit: Any, goes: Any, how: str, match: str) -> None:

@@ -1,4 +1,4 @@
-"""A file that the plug-in writes is there whole or not at all."""
+"""The plug-in writes a file whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clean up removes what nothing refers to, after it has said how much that is and has asked."""
+"""Clean up removes unused files, after it has shown their size and asked."""
 
 from __future__ import annotations
 

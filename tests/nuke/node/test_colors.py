@@ -1,4 +1,4 @@
-"""What a script says of colour, in the strict fake of Nuke."""
+"""The colour settings of a script, in the strict fake of Nuke."""
 
 from __future__ import annotations
 

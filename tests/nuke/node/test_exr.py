@@ -1,4 +1,4 @@
-"""The digest of what an EXR shows, on files that OpenImageIO and the core write."""
+"""The digest of an EXR's pixels, on files that OpenImageIO and the core write."""
 
 from __future__ import annotations
 

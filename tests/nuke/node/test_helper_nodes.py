@@ -1,4 +1,4 @@
-"""What the plug-in's own Writes render, in a facility with defaults of its own and in scripts with two views."""
+"""The files that the plug-in's own Writes render, with a facility's defaults and in scripts with two views."""
 
 from __future__ import annotations
 

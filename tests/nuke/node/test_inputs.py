@@ -1,4 +1,4 @@
-"""What the core gets of a node's inputs: a Read's own files, or what is rendered, in the strict fake of Nuke."""
+"""The files that the core gets for a node's inputs: a Read's own or rendered ones, in the strict fake of Nuke."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What plate and ref do not have in common is said before the job is sent, and never in a dialog."""
+"""Differences between plate and ref are reported before the job is sent, and never in a dialog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a node's results lie, and that it finds them again: renamed, grouped, copied, saved up, or moved."""
+"""The folder of a node's results, and how the node finds it again: renamed, grouped, copied, saved or moved."""
 
 from __future__ import annotations
 

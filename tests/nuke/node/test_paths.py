@@ -1,4 +1,4 @@
-"""A job's files where this host has them, as text and in the strict fake of Nuke. The core's rules are the measure."""
+"""The paths of a job's files on this host, as text and in the fake of Nuke, compared with the core's rules."""
 
 from __future__ import annotations
 

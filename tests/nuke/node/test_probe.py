@@ -1,4 +1,4 @@
-"""The probe that users run in their own Nuke, in the fake: it passes there, and names what is otherwise."""
+"""The probe that users run in their own Nuke, run in the fake: it passes there, and names any difference."""
 
 from __future__ import annotations
 

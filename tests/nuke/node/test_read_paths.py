@@ -1,4 +1,4 @@
-"""What a Read's file knob names, whatever the Nuke in question does with frames, views and local copies."""
+"""The files that a Read's file knob names, for every behaviour of Nuke with frames, views and local copies."""
 
 from __future__ import annotations
 

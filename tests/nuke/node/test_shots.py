@@ -1,4 +1,4 @@
-"""What is asked of the core for a node, in the strict fake of Nuke; the core itself reads it."""
+"""The Shot JSON of a node, in the strict fake of Nuke; the core itself reads it."""
 
 from __future__ import annotations
 

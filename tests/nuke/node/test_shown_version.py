@@ -1,4 +1,4 @@
-"""What the node does with the version that it shows: its weakest frame, a Read of it, a Read in its place."""
+"""The version that a node shows: its weakest frame, a Read of it, and a Read that replaces the node."""
 
 from __future__ import annotations
 

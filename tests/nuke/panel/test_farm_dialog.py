@@ -268,4 +268,4 @@ def test_the_form_alone_gives_back_what_it_was_given() -> None:
 
 
 def test_a_job_in_words() -> None:
-    assert Submission("opencue", "/x", 1, True, "", "").words() == "OpenCue: 1 task submitted. /x"
+    assert Submission("opencue", "/x", 1, True, "", "").describe() == "OpenCue: 1 task submitted. /x"

@@ -1,4 +1,4 @@
-"""A shot from the first keyframe to two versions compared, all from the panel: real core, real files, real Qt loop."""
+"""A shot from the first keyframe to two compared versions, all from the panel: real core, real files, real Qt loop."""
 
 from __future__ import annotations
 

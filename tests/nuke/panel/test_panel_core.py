@@ -1,4 +1,4 @@
-"""The panel at work in a real Qt event loop: the strict fake of Nuke, a real core on a real socket, real jobs."""
+"""The panel in a real Qt event loop: the strict fake of Nuke, a real core on a real socket, real jobs."""
 
 from __future__ import annotations
 

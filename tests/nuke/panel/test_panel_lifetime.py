@@ -1,6 +1,6 @@
-"""How the panel ends: whatever closes it, and wherever Python collects what is left, Nuke goes on.
+"""The end of the panel: Nuke survives every way of closing it, and every thread that collects its objects.
 
-What would take the process with it is tried in a process of its own.
+Cases that could crash the process run in a separate process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the panel says of a node and of the core's answers, and where things stand on its time line."""
+"""The panel's texts on a node and on the core's answers, and the positions on its time line."""
 
 from __future__ import annotations
 

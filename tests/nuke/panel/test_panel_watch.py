@@ -1,4 +1,4 @@
-"""What the panel's link sees of a real core on a real socket, with a real job, in a real Qt event loop."""
+"""The panel's link to a real core on a real socket, with a real job, in a real Qt event loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The panel's widgets in a real Qt, offscreen: fed with plain data, pressed and typed at as an artist would."""
+"""The panel's widgets in a real Qt, offscreen: filled with plain data, and operated with mouse and keyboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Local descriptors: orientations on a known ramp, a brute-force histogram, and what they must not react to."""
+"""Local descriptors: orientations on a known ramp, a brute-force histogram, and their invariances."""
 
 from __future__ import annotations
 

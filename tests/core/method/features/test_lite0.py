@@ -1,4 +1,4 @@
-"""The backbone: strict loading, and its numbers against the published layers run one by one."""
+"""The backbone: strict loading, and its values against the published layers run one by one."""
 
 from __future__ import annotations
 

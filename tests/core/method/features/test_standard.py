@@ -1,4 +1,4 @@
-"""The standard model's features: shape, normalisation, and what moves and what does not."""
+"""The standard model's features: shape, normalisation, and their response to motion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network that mixes, before and after it is trained."""
+"""The mixing network, before and after training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dense tracking against its definition: the exact form is eq. 15, the composed form stays within it."""
+"""Dense tracking against its definition: the exact form is eq. 15, and the composed form stays within it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flow chained to the reference, on motion that is known."""
+"""Flow chained to the reference, on known motion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Instances: eq. 12 against greedy matching written out, eq. 13 against its own statement."""
+"""Instances: eq. 12 against an explicit greedy matching, and eq. 13 against its definition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Surfaces found again by their features: on places that are known."""
+"""Re-detection of surfaces by their features, at known places."""
 
 from __future__ import annotations
 
