@@ -65,6 +65,17 @@ def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
             pytest.fail(f"{item.nodeid} may write in its own folder only: {'; '.join(caught)}", pytrace=False)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what colours whole shots: the end-to-end tests, and those of the plug-in that have a real core."""
+    here = Path(__file__).parent
+    for item in items:
+        of_the_plugin = item.path.is_relative_to(here / "nuke")
+        has_core = "core" in getattr(item, "fixturenames", ())
+        if item.path.is_relative_to(here / "end_to_end") or (of_the_plugin and has_core):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture
 def write_guard() -> WriteGuard:
     """The guard of this run, for its own tests."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import tkinter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Union
 
 __all__ = ["Layer", "Node", "Push", "ScriptError", "Set", "Step", "UserKnob", "Version", "nodes", "parse", "words"]
@@ -119,6 +120,7 @@ def nodes(steps: Sequence[Step]) -> Iterator[Node]:
             yield from nodes(step.children)
 
 
+@cache  # an interpreter takes a millisecond to make, and must stay in its thread
 def words(value: str) -> tuple[str, ...]:
     """Split a knob's value as a Tcl list: "{curve K x1 1} 2" gives "curve K x1 1" and "2"."""
     return tuple(map(str, tkinter.Tcl().splitlist(value)))

@@ -44,6 +44,7 @@ def test_the_papers_reference_positions() -> None:
     assert PROTOCOLS["first+last"].frames is None
 
 
+@pytest.mark.slow
 def test_scores_are_what_the_metrics_say(dataset: Path, tmp_path: Path) -> None:
     results = evaluate(dataset, protocols=["tenth"], variants=["grey", "standard"], output=tmp_path, device=CPU)
     grey, standard = (results["tenth"][name]["wall"] for name in ("grey", "standard"))
@@ -103,6 +104,7 @@ def short(folder: Path, frames: int) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("frames", "protocol"), [(2, "first"), (2, "tenth"), (2, "last-whole"), (3, "first+last")])
 def test_a_clip_with_one_frame_to_colour_has_a_score(tmp_path: Path, frames: int, protocol: str) -> None:
     results = evaluate(
@@ -124,6 +126,7 @@ def test_a_clip_of_nothing_but_references_is_named_before_anything_is_computed(
         evaluate(short(tmp_path / "set", frames), protocols=[protocol], variants=["grey"], device=CPU)
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_table(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         main(["evaluate", "--dataset", str(dataset), "--protocol", "first", "--variants", "chained", "standard"]) == 0

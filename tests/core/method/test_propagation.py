@@ -94,6 +94,7 @@ def test_a_pan_keeps_its_colour_at_full_size(standard: Model) -> None:
     )  # came in after the reference
 
 
+@pytest.mark.slow
 def test_two_references_beat_each_of_them(standard: Model) -> None:
     scene = pan(14)
     both, first, last = (color(scene, references, standard) for references in ([0, 13], [0], [13]))
@@ -186,6 +187,7 @@ class Counted:
         return self._features.both(lightness)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("references", "walked"),
     [
@@ -256,6 +258,7 @@ def same(one: ColoredFrame, other: ColoredFrame) -> None:
         np.testing.assert_array_equal(one.mattes.masks, other.mattes.masks)
 
 
+@pytest.mark.slow
 def test_the_papers_fixed_windows_give_a_frame_alone_the_same_colour(standard: Model) -> None:
     scene = crossing(8)
     whole = color(scene, [0, 7], standard, radius=3)

@@ -94,6 +94,7 @@ def test_a_displacement_counts_in_cells_of_the_grid(stride: int) -> None:
     np.testing.assert_allclose(found, np.broadcast_to([8 / stride, -16 / stride], found.shape), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stride", STRIDES)
 @pytest.mark.parametrize("setting", [{"radius": 3}, {"radius": 3, "exact": True}])
 def test_the_papers_windows_take_cells_of_any_size(standard: Model, stride: int, setting: dict[str, object]) -> None:

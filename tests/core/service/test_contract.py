@@ -74,6 +74,7 @@ def within_reach(case: schemathesis.Case, job: str, folder: Path) -> None:
                 picture["path"] = f"{folder}/nowhere/{picture['path']}.exr"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reach", ["as generated", "with a job and paths that are there"])
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode), ids=lambda mode: mode.value)
 def test_every_answer_is_one_that_the_schema_promises(
