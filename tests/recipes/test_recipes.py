@@ -97,7 +97,7 @@ def test_nuke_offers_the_toy_engine(install: Install, nuke: Any, tmp_path: Path)
     wanted = farm.SubmitOptions(engine="spool")
     farm.check(wanted)
     shot = tmp_path / "v001" / "shot.json"
-    command = farm.arguments(wanted, shot=shot, name="sh010", script=tmp_path / "comp.nk", writes=())
+    command = farm.build_arguments(wanted, shot=shot, name="sh010", script=tmp_path / "comp.nk", writes=())
     assert command[:2] == ["farm", "spool"]
     assert f"--output={shot.parent / 'spool'}" in command
     assert "--submit" not in command
