@@ -44,6 +44,7 @@ def require_python(major: int, minor: int) -> None:
 
 require_python(*sys.version_info[:2])  # here, as an old Python fails at the annotations below
 
+TEST_WORKERS = 4  # each takes up to 2.5 GB of memory
 PACKAGE = "stcolor_core"
 MARKER = ".refcolorize.json"  # in every folder made here, which may then be written again and removed
 # The CUDA build of torch is gigabytes larger, but runs on CPUs too.
@@ -559,7 +560,8 @@ def test(options: argparse.Namespace) -> int:
     setup = Setup(options.places, options.venv, options.offline)
     set_up(setup, dev=True, reinstall=options.reinstall)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # on the tests' small pictures, threads only wait for each other
-    return run_module(setup, "pytest", folder=options.places.project)
+    workers = min(os.cpu_count() or 1, TEST_WORKERS)
+    return run_module(setup, "pytest", "-n", str(workers), "--dist", "loadfile", folder=options.places.project)
 
 
 def set_up_only(options: argparse.Namespace) -> int:

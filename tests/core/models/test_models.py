@@ -67,7 +67,8 @@ def test_the_registry_knows_which_models_hand_colour_from_frame_to_frame():
 
 def test_the_registry_is_read_without_loading_torch():
     code = (
-        "import sys, stcolor_core.models.registry as m; m.registered(); m.installed(); sys.exit('torch' in sys.modules)"
+        "import sys, stcolor_core.models.registry as m; m.list_models(); m.installed(); "
+        "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

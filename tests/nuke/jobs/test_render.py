@@ -274,7 +274,7 @@ def test_without_a_core_the_artist_sees_what_was_tried_and_has_ways_out(
     assert "What was tried" in first and "/no/core/can/be/started" in first
     assert str(state) in log
     assert again == first
-    assert "STCOLOR_PYTHON" in looked and "All are so. Nothing to do." in looked and looked.count("\n") >= 2
+    assert "STCOLOR_PYTHON" in looked and "All are as expected. Nothing to do." in looked and looked.count("\n") >= 2
     assert not dialogs.answers and nuke_session.artist.messages == nuke_session.artist.panels == []
 
 
