@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterable
 
-__all__ = ["Busy", "Cancelled", "CoreRefused", "CoreUnreachable", "RefColorizeError", "unexpected"]
+__all__ = ["Busy", "Cancelled", "CoreRefused", "CoreUnreachable", "RefColorizeError", "unexpected_error"]
 
 
 class RefColorizeError(Exception):
@@ -44,7 +44,7 @@ class Busy(RefColorizeError):
     """Nuke is rendering something else and cannot take this action until that ends."""
 
 
-def unexpected(error: Exception) -> RefColorizeError:
+def unexpected_error(error: Exception) -> RefColorizeError:
     """Return the error that shows the artist one line about an unforeseen exception, and print its traceback.
 
     Args:

@@ -31,7 +31,7 @@ __all__ = ["Batch", "Settings", "mix_candidates", "mixing_loss", "train", "valid
 
 _CORRECT = 16 / 255  # distance in sRGB up to which a colour counts as correct
 _PRIOR = EVIDENCE_PLANES.index("prior")
-_CARRIED = [FACTS.index(name) for name in ("flow", "found", "previous")]
+_CARRIED = [FACTS.index(name) for name in ("flow", "reacquired", "previous")]
 _WITHOUT_FLOW = 0.1  # share of the batches that stand for shots with stills only
 _SUBSAMPLED = 17  # every so many pixels count for calibration
 

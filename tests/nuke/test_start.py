@@ -70,10 +70,10 @@ def test_a_version_chosen_in_the_node_shows_its_files(nuke: Any, tmp_path: Path)
         path.touch()
     nodes.use_version(node, 2)
     node["version"].setValue("v001")
-    assert nodes.shows(node, nodes.results(node).pattern("v001"))
+    assert nodes.is_showing(node, nodes.results(node).pattern("v001"))
     assert node.node("Result")["first"].value() == 1001
     node["version"].setValue("none")
-    assert nodes.shows(node, nodes.results(node).pattern("v001")), "use result is what switches it off"
+    assert nodes.is_showing(node, nodes.results(node).pattern("v001")), "use result is what switches it off"
     assert not node["use_result"].value()
     node["version"].setValue("v002")
     assert node["use_result"].value()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DEADLINE_ONLY", "ENGINES", "Engine"]
+__all__ = ["DEADLINE_OPTIONS", "ENGINES", "Engine"]
 
-DEADLINE_ONLY = ("comment", "timeout", "views", "proxy", "continue_on_error")
+DEADLINE_OPTIONS = ("comment", "timeout", "views", "proxy", "continue_on_error")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ ENGINES = {
         "Deadline 10",
         "deadline",
         True,
-        ("handles", "priority", "pool", "secondary_pool", "group", *DEADLINE_ONLY),
+        ("handles", "priority", "pool", "secondary_pool", "group", *DEADLINE_OPTIONS),
         "Writes the job files and submits them with `deadlinecommand`.",
     ),
     "opencue": Engine(

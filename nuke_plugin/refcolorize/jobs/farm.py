@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.engines import DEADLINE_ONLY, ENGINES
+from ..core.engines import DEADLINE_OPTIONS, ENGINES
 from ..core.server import core_command, open_core
 from ..errors import Cancelled, RefColorizeError
 
@@ -23,7 +23,7 @@ _POLL_SECONDS = 0.1  # so that Cancel takes effect soon
 _END_SECONDS = 5.0
 _ERROR_PREFIX = "stcolor: "  # how the core's program begins its line on an error
 _INTERRUPTED = 130  # the exit status after Ctrl-C
-_ENGINE_OPTIONS = ("gpus", "handles", "priority", "pool", "secondary_pool", "group", "show", "nuke", *DEADLINE_ONLY)
+_ENGINE_OPTIONS = ("gpus", "handles", "priority", "pool", "secondary_pool", "group", "show", "nuke", *DEADLINE_OPTIONS)
 
 _WRITE_OPTIONS = ("handles", "nuke", "views", "proxy", "continue_on_error")  # without Write nodes they mean nothing
 

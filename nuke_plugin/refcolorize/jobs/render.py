@@ -77,7 +77,7 @@ def preview(node: nuke.Node, frame: int | None = None) -> RenderTask:
         Cancelled: If the artist cancels it, at the same times.
     """
     number = int(nuke.frame()) if frame is None else frame
-    shot = shots.preview_of(node, shots.build_around(node, number))
+    shot = shots.preview_shot(node, shots.build_frame_request(node, number))
     path = shot["output"]["path"]
     notice = mismatches(node)
     return RenderTask(
@@ -98,7 +98,7 @@ def follow(node: nuke.Node) -> RenderTask:
         RefColorizeError: If the node has no job.
     """
     job = str(node["job"].value())
-    path = nodes.shown_files(node)
+    path = nodes.shown_path(node)
     if not job:
         raise RefColorizeError(f"{node.name()} has no job yet. Press Colorize.")
     if (running := _find_running(path)) is not None:
@@ -336,8 +336,8 @@ class RenderTask(BackgroundTask):
         """Reload the files every few seconds and at the end, no more often: Nuke drops its playback cache each time."""
         if not self._has_new_frames or not (self.progress.ended or time.monotonic() > self._reload_at):
             return
-        if nodes.shows(self._node, self.path):
-            nodes.show_more(self._node)
+        if nodes.is_showing(self._node, self.path):
+            nodes.reload_result(self._node)
         self._has_new_frames, self._reload_at = False, time.monotonic() + _RELOAD_SECONDS
 
     def _store_job(self) -> None:

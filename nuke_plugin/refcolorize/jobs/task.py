@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import nuke
 
-from ..errors import RefColorizeError, unexpected
+from ..errors import RefColorizeError, unexpected_error
 
 __all__ = ["BackgroundTask"]
 
@@ -88,7 +88,7 @@ class BackgroundTask(ABC):
             self._interrupted()
             raise
         except Exception as error:  # noqa: BLE001  (nothing catches an error above a thread, and the artist would wait forever)
-            self._fail(unexpected(error))
+            self._fail(unexpected_error(error))
         finally:
             self._bar = None  # closes the bar
             self._unregister()

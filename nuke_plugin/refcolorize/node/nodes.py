@@ -27,6 +27,7 @@ __all__ = [
     "ensure_id",
     "hide_overlay",
     "is_refcolorize",
+    "is_showing",
     "keys",
     "knob_changed",
     "match_working_space",
@@ -34,13 +35,12 @@ __all__ = [
     "node_created",
     "previous_key",
     "relink",
+    "reload_result",
     "remove_key",
     "results",
     "set_status",
     "show",
-    "show_more",
-    "shown_files",
-    "shows",
+    "shown_path",
     "store_job",
     "use_version",
     "versions",
@@ -216,7 +216,7 @@ def results(node: nuke.Node) -> Results:
     return Results(own / views.current() if views.is_stereo() else own, name)
 
 
-def shown_files(node: nuke.Node) -> str:
+def shown_path(node: nuke.Node) -> str:
     """Return the path of the frames that the node shows in the current view, with ####.
 
     Args:
@@ -225,7 +225,7 @@ def shown_files(node: nuke.Node) -> str:
     return str(node["result_file"].value()).replace("%V", views.current())
 
 
-def shows(node: nuke.Node, path: str) -> bool:
+def is_showing(node: nuke.Node, path: str) -> bool:
     """Return whether the node shows these frames in any view.
 
     Args:
@@ -291,10 +291,10 @@ def show(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
     knob.setValue(name)
     _read_result(node, name, frames)
     node["use_result"].setValue(True)
-    show_more(node)
+    reload_result(node)
 
 
-def show_more(node: nuke.Node) -> None:
+def reload_result(node: nuke.Node) -> None:
     """Read the shown result's files again, because a job has written more of them.
 
     Args:
@@ -324,7 +324,7 @@ def relink(node: nuke.Node) -> None:
         node: A RefColorize node.
     """
     name = str(node["version"].value())
-    if name == "none" or Path(shown_files(node)).parent.is_dir():
+    if name == "none" or Path(shown_path(node)).parent.is_dir():
         return
     if Path(results(node).pattern(name)).parent.is_dir():
         _read_result(node, name)

@@ -14,7 +14,7 @@ from .inputs import InputFiles
 from .knob_paths import frame_name
 from .versions import Results, Version, stamp, with_output
 
-__all__ = ["METHOD_KNOBS", "ShotRequest", "build", "build_around", "claim", "preview_of"]
+__all__ = ["METHOD_KNOBS", "ShotRequest", "build", "build_frame_request", "claim", "preview_shot"]
 
 _PLATE, _REF, _MATTE = 0, 1, 2  # the node's inputs
 _INPUTS = "inputs"  # the folder of rendered inputs, next to the versions
@@ -62,7 +62,7 @@ def build(node: nuke.Node) -> ShotRequest:
     return _make_request(node, plate, plate_range=(first, last) if plate else span, frames=frames)
 
 
-def build_around(node: nuke.Node, frame: int) -> ShotRequest:
+def build_frame_request(node: nuke.Node, frame: int) -> ShotRequest:
     """Return the request for one frame. It reads the plate from the key before the frame to the key after it.
 
     Args:
@@ -91,12 +91,12 @@ def claim(node: nuke.Node, request: ShotRequest) -> Version:
     return _results(node).claim(request.shot, first=first, last=last, made_from=request.made_from)
 
 
-def preview_of(node: nuke.Node, request: ShotRequest) -> dict[str, Any]:
+def preview_shot(node: nuke.Node, request: ShotRequest) -> dict[str, Any]:
     """Return the Shot that writes into the node's preview folder and reuses the frames of the last version.
 
     Args:
         node: A RefColorize node.
-        request: From `build_around`.
+        request: From `build_frame_request`.
     """
     results = _results(node)
     last = next(reversed(results.versions()), None)

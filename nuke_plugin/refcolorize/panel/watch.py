@@ -18,7 +18,7 @@ from typing import Any, Union
 
 from ..core import server
 from ..core.client import Client
-from ..errors import CoreRefused, CoreUnreachable, RefColorizeError, unexpected
+from ..errors import CoreRefused, CoreUnreachable, RefColorizeError, unexpected_error
 from .view import Snapshot
 
 __all__ = ["CoreLink", "Failure", "Page", "Picture", "Update"]
@@ -167,7 +167,7 @@ def _run_action(action: Callable[[], object], results: _Results) -> None:
     except RefColorizeError as error:
         results.put(Failure(str(error)))
     except Exception as error:  # noqa: BLE001  (the last handler of a thread; the artist must see the error)
-        results.put(Failure(str(unexpected(error))))
+        results.put(Failure(str(unexpected_error(error))))
     finally:
         results.put(None)
 
@@ -222,7 +222,7 @@ class _Watch(threading.Thread):
         except RefColorizeError as error:
             problem = str(error)
         except Exception as error:  # noqa: BLE001  (as above)
-            problem = str(unexpected(error))
+            problem = str(unexpected_error(error))
         self._client, self._live = None, False
         return Snapshot(self.job, problem=problem)
 

@@ -26,18 +26,19 @@ _AGE = 20.0  # frames
 # Facts about a candidate as a whole, in the order of `Candidates.facts`, 0..1:
 FACTS = (
     "flow",  # 1 for colour along flow that was tracked frame by frame, else 0
-    "found",  # 1 for colour along flow that was reacquired by features, else 0
+    "reacquired",  # 1 for colour along flow that was reacquired by features, else 0
     "tracked",  # 1 for colour by attention over tracked positions, else 0
     "anywhere",  # 1 for colour by attention over all positions, else 0
     "previous",  # 1 for the fixed rule's colour of the frame before on the walk, else 0
-    "closeness",  # temporal weight of a flow's reference
+    "temporal_weight",  # temporal weight of a flow's reference
     "age",  # frames from a flow's reference, mapped to 0..1
 )
 # Evidence for a candidate by pixel, in the order of `Candidates.evidence`, each about 0..1 or -1..1:
 EVIDENCE_PLANES = (
     "prior",  # weight by the fixed rule
-    "sight",  # flow: visibility, or agreement of the matches if reacquired; tracked positions: support; frame before:
-    # visibility times the fixed rule's confidence there
+    # Of flow, or agreement of the matches if reacquired; of tracked positions: support; of the frame before: visibility
+    # times the fixed rule's confidence there:
+    "visibility",
     "residual",  # flow: smoothed difference in L*, divided by 10
     "difference",  # flow: signed difference in L* to the flow target, divided by 20
     "similarity",  # of the features with those at the colour's origin
@@ -100,7 +101,7 @@ def collect_candidates(evidence: Evidence, previous: WalkState | None = None) ->
             {"tracked": 1},
             _tracked_ab(evidence),
             rest * (1 - lost),
-            {"sight": support, "similarity": similarity, "spread": _enlarge(evidence, warp.spread) / 30},
+            {"visibility": support, "similarity": similarity, "spread": _enlarge(evidence, warp.spread) / 30},
         )
     )
     candidates.append(
@@ -141,7 +142,7 @@ def mix_candidates(
     for flow, weight in zip(evidence.flows, flows, strict=True):
         if flow.certainty is not None:  # right if both the reference's colour and the flow are right
             confidence = confidence * (1 - weight * (1 - flow.certainty))
-    support = candidates.evidence[count:, EVIDENCE_PLANES.index("sight")]  # 0 for positions anywhere
+    support = candidates.evidence[count:, EVIDENCE_PLANES.index("visibility")]  # 0 for positions anywhere
     fixed_rule_ab = np.einsum("khw,khwc->hwc", candidates.prior, candidates.ab)
     return Refined(
         ab=np.einsum("khw,khwc->hwc", weights, candidates.ab),
@@ -171,14 +172,14 @@ class _Candidate:
 def _flow_candidate(evidence: Evidence, flow: FlowColor, prior: NDArray[np.floating]) -> _Candidate:
     return _Candidate(
         {
-            "found" if flow.reacquired else "flow": 1,
-            "closeness": flow.temporal_weight,
+            "reacquired" if flow.reacquired else "flow": 1,
+            "temporal_weight": flow.temporal_weight,
             "age": 1 - np.exp(-flow.age / _AGE),
         },
         flow.ab,
         prior,
         {
-            "sight": flow.visibility,
+            "visibility": flow.visibility,
             "residual": flow.residual / 10,
             "difference": (evidence.lightness - flow.lightness) / 20,
             "similarity": _enlarge(evidence, flow.feature_similarity),
@@ -192,7 +193,7 @@ def _previous_candidate(evidence: Evidence, flow: NeighbourFlow, previous: WalkS
         sample(previous.ab, flow.displacement),
         np.zeros(evidence.lightness.shape, np.float32),
         {
-            "sight": flow.visibility * sample(previous.confidence, flow.displacement),
+            "visibility": flow.visibility * sample(previous.confidence, flow.displacement),
             "residual": flow.residual / 10,
             "difference": (evidence.lightness - flow.lightness) / 20,
             "similarity": _enlarge(evidence, flow.feature_similarity),

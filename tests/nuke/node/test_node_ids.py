@@ -93,7 +93,7 @@ def test_after_a_move_of_the_show_the_node_reads_its_files_there(nuke: Any, comp
     shutil.move(comp.folder, moved)
     nuke.scriptOpen((moved / "comp.nk").as_posix())
     again = nuke.toNode("RefColorize1")
-    assert nodes.shows(again, nodes.results(again).pattern("v001"))
+    assert nodes.is_showing(again, nodes.results(again).pattern("v001"))
     assert Path(again["result_file"].evaluate()).parent == moved / "refcolorize" / "comp" / "RefColorize1" / "v001"
 
 
@@ -148,6 +148,6 @@ def test_the_plug_in_shows_a_version_where_a_terminal_runs_no_knob_changed(
 ) -> None:
     nuke_session.disputed.knob_changed_in_terminal = False
     with_result(nodes, comp.node)
-    assert nodes.shows(comp.node, nodes.results(comp.node).pattern("v001"))
+    assert nodes.is_showing(comp.node, nodes.results(comp.node).pattern("v001"))
     assert comp.node["use_result"].value()
     assert comp.node.node("Result")["first"].value() == 1001

@@ -90,16 +90,16 @@ def test_a_plate_that_is_no_plain_read_is_rendered_as_far_as_it_is_needed(comp: 
 
 
 def test_a_preview_reads_from_key_to_key(comp: Comp, shots: Any) -> None:
-    asked = shots.build_around(comp.node, 1005)
+    asked = shots.build_frame_request(comp.node, 1005)
     shot = read_by_the_core(asked)
     assert asked.frames == (1005,)
     assert list(find_frames(shot.plate)) == [1004, 1005]
     assert list(find_references(shot, find_frames(shot.plate))) == [1004]
-    preview = shots.preview_of(comp.node, asked)
+    preview = shots.preview_shot(comp.node, asked)
     assert preview["output"]["path"] == (comp.results / "preview" / "RefColorize1_preview.####.exr").as_posix()
     assert preview["output"]["reuse"] is None
     version = shots.claim(comp.node, shots.build(comp.node))
-    assert shots.preview_of(comp.node, asked)["output"]["reuse"] == version.path
+    assert shots.preview_shot(comp.node, asked)["output"]["reuse"] == version.path
 
 
 @pytest.mark.parametrize("between", [False, True], ids=["a file", "something roto"])
@@ -162,7 +162,7 @@ def test_a_frame_that_the_plate_does_not_have_is_no_preview(comp: Comp, shots: A
     from refcolorize.errors import RefColorizeError
 
     with pytest.raises(RefColorizeError, match=r"Frame 7 is outside the plate \(1001-1006\)"):
-        shots.build_around(comp.node, 7)
+        shots.build_frame_request(comp.node, 7)
 
 
 def test_stills_alone_are_enough(comp: Comp, shots: Any) -> None:

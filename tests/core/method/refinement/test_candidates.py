@@ -44,16 +44,16 @@ def test_each_kind_says_what_speaks_for_it() -> None:
     found = collect_candidates(evidence(similarity=0.4, flows=(flow(visibility=0.5, residual=3, temporal_weight=0.7),)))
     place = {name: index for index, name in enumerate(EVIDENCE_PLANES)}
     carried, tracked, anywhere = found.evidence[..., 0, 0]
-    assert found.facts[0, FACTS.index("closeness")] == pytest.approx(0.7)
+    assert found.facts[0, FACTS.index("temporal_weight")] == pytest.approx(0.7)
     assert found.facts[0, FACTS.index("age")] == pytest.approx(1 - np.exp(-0.5))
-    assert carried[place["sight"]] == 0.5
+    assert carried[place["visibility"]] == 0.5
     assert carried[place["residual"]] == pytest.approx(0.3)
     assert carried[place["difference"]] == 0
     assert carried[place["similarity"]] == pytest.approx(0.8)
     assert (tracked[place["spread"]], anywhere[place["spread"]]) == pytest.approx((0.2, 0.5))
     assert tracked[place["similarity"]] == pytest.approx(0.4)
     assert anywhere[place["similarity"]] == pytest.approx(0.9)
-    assert (tracked[place["sight"]], anywhere[place["sight"]]) == (1, 0)
+    assert (tracked[place["visibility"]], anywhere[place["visibility"]]) == (1, 0)
 
 
 def test_what_is_found_again_colours_what_tracking_lost_and_nothing_else() -> None:
@@ -74,7 +74,7 @@ def test_the_frame_before_is_one_candidate_more_that_the_rule_does_not_use() -> 
     np.testing.assert_array_equal(found.ab[-1], plane((9.0, 9.0)))
     np.testing.assert_array_equal(found.prior[-1], 0)
     np.testing.assert_array_equal(found.prior[:-1], without.prior)
-    assert found.evidence[-1, EVIDENCE_PLANES.index("sight"), 0, 0] == pytest.approx(0.4)
+    assert found.evidence[-1, EVIDENCE_PLANES.index("visibility"), 0, 0] == pytest.approx(0.4)
     assert found.facts[-1, FACTS.index("previous")] == 1
     told = [mix_candidates(given, each, each.prior, confidence=each.confidence).state for each in (found, without)]
     np.testing.assert_array_equal(told[0].ab, told[1].ab)
