@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from stcolor_core.arrays import Chroma, Image
 from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
 from stcolor_core.evaluation.metrics import psnr
 from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
@@ -38,8 +39,8 @@ Describe = Callable[[Tensor], Tensor]  # (H, W) L* -> (C, h, w)
 
 
 class Frame(NamedTuple):
-    rgb: np.ndarray  # (H, W, 3) sRGB, 0..1
-    lab: np.ndarray  # (H, W, 3)
+    rgb: Image  # sRGB, 0..1
+    lab: Image  # CIE Lab
 
     @property
     def lightness(self) -> Tensor:
@@ -131,7 +132,7 @@ def score(
     return Score(*np.mean(scores, axis=0).tolist(), describing / count, matching / count, len(source))
 
 
-def on_grid(picture: np.ndarray, shape: tuple[int, int]) -> Tensor:
+def on_grid(picture: Chroma, shape: tuple[int, int]) -> Tensor:
     return torch.from_numpy(cell_means(picture, shape, stride=_STRIDE)).permute(2, 0, 1).flatten(1)
 
 
@@ -140,7 +141,7 @@ def read(sequence: DatasetSequence, index: int) -> Frame:
     return Frame(rgb, linear_to_lab(srgb_decode(rgb)))
 
 
-def colored(lab: np.ndarray, ab: np.ndarray) -> np.ndarray:
+def colored(lab: Image, ab: Chroma) -> Image:
     return srgb_encode(lab_to_linear(np.dstack([lab[..., :1], ab])))
 
 

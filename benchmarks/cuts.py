@@ -21,11 +21,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from stcolor_core.arrays import ByteImage, Plane
 from stcolor_core.images.color import lightness, luminance_of, srgb_decode
 from stcolor_core.shots.cuts import CutDetector
 
-Frames = list[np.ndarray]  # (H, W) float32 linear light, 0..1
-Find = Callable[[Iterable[tuple[int, np.ndarray]]], list[int]]
+Frames = list[Plane]  # linear light, 0..1
+Find = Callable[[Iterable[tuple[int, Plane]]], list[int]]
 
 SIZE = (426, 240)
 EDITED_CUTS = frozenset({30, 76, 137, 187, 242})
@@ -50,7 +51,7 @@ COLUMNS = [
 LINEAR = srgb_decode(np.arange(256, dtype=np.float32) / 255)
 
 
-def find_cuts(frames: Iterable[tuple[int, np.ndarray]], *, threshold: float) -> list[int]:
+def find_cuts(frames: Iterable[tuple[int, Plane]], *, threshold: float) -> list[int]:
     """Return the first frames of new scenes among (frame number, L*) in time order."""
     finder = CutDetector(threshold=threshold)
     cuts = [cut for frame, lightness in frames for cut in finder.add(frame, lightness)]
@@ -64,12 +65,12 @@ class Case:
     cuts: frozenset[int] = frozenset()
 
 
-def read_clips(places: Iterable[Path]) -> dict[str, list[np.ndarray]]:
+def read_clips(places: Iterable[Path]) -> dict[str, list[ByteImage]]:
     folders = sorted(folder for place in places for folder in place.iterdir() if folder.is_dir())
     return {folder.name: [_small(path) for path in sorted(folder.glob("*.jpg"))] for folder in folders}
 
 
-def _small(path: Path) -> np.ndarray:
+def _small(path: Path) -> ByteImage:
     return cv2.resize(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), SIZE, interpolation=cv2.INTER_AREA)
 
 
@@ -80,17 +81,17 @@ def read_film(path: Path) -> Frames:
     return frames
 
 
-def grain(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def grain(frame: Plane, rng: np.random.Generator) -> Plane:
     """Return the frame with film grain of 4 L* (standard deviation)."""
     return np.clip(luminance_of(lightness(frame) + rng.normal(0, 4, frame.shape).astype(np.float32)), 0, 1)
 
 
-def flicker(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def flicker(frame: Plane, rng: np.random.Generator) -> Plane:
     """Return the frame with an exposure error of up to 10 %."""
     return frame * np.float32(rng.uniform(0.9, 1.1))
 
 
-def flash(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def flash(frame: Plane, rng: np.random.Generator) -> Plane:
     """Return the frame with a photographer's flash at a random place, clipped by the camera."""
     height, width = frame.shape
     y, x = np.mgrid[:height, :width] / width
@@ -98,13 +99,13 @@ def flash(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.clip(frame * (1 + rng.uniform(2, 8) * fall) + rng.uniform(0, 0.3) * fall, 0, 1).astype(np.float32)
 
 
-def bad(frame: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def bad(frame: Plane, rng: np.random.Generator) -> Plane:
     """Return a black, white or torn frame."""
     kind = rng.integers(3)
     return np.roll(frame, frame.size // 3) if kind == 2 else np.full_like(frame, float(kind))
 
 
-def disturb(frames: Frames, rng: np.random.Generator, damage: Callable[..., np.ndarray]) -> Frames:
+def disturb(frames: Frames, rng: np.random.Generator, damage: Callable[..., Plane]) -> Frames:
     """Replace one or two neighbouring frames in every twelve, but none of the first or last three."""
     out = list(frames)
     for start in range(4, len(frames) - 5, 12):
@@ -125,7 +126,7 @@ def whip_pan(frames: Frames, speed: float) -> Frames:
     return [pan[0]] * 3 + pan + [pan[-1]] * 3
 
 
-def joined(clips: dict[str, list[np.ndarray]], rng: np.random.Generator) -> Iterator[Case]:
+def joined(clips: dict[str, list[ByteImage]], rng: np.random.Generator) -> Iterator[Case]:
     """Yield cases with cuts between random places of random clips."""
     names = list(clips)
 
@@ -177,7 +178,7 @@ def scenedetect_candidates() -> dict[str, Find]:
     from scenedetect import FrameTimecode, SceneDetector
     from scenedetect.detectors import AdaptiveDetector, ContentDetector, HashDetector, HistogramDetector
 
-    def find(make: Callable[[], SceneDetector], pad: int, frames: Iterable[tuple[int, np.ndarray]]) -> list[int]:
+    def find(make: Callable[[], SceneDetector], pad: int, frames: Iterable[tuple[int, Plane]]) -> list[int]:
         small = [cv2.resize(frame, (256, 144), interpolation=cv2.INTER_AREA) for _, frame in frames]
         grey = [np.repeat((frame * 2.55).astype(np.uint8)[..., None], 3, axis=2) for frame in small]
         # The window of the adaptive detector judges the outermost frames only if they are repeated.

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from stcolor_core.arrays import Chroma, Plane
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
 from stcolor_core.method.matching import Keyframe
@@ -90,7 +91,7 @@ class Pan:
         color = np.stack([40 * np.sin(np.arange(width) / 31), 40 * np.cos(np.arange(width) / 47)], -1)
         self.ab = np.ascontiguousarray(np.broadcast_to(color.astype(np.float32), (height, width, 2)))
 
-    def lightness(self, frame: int) -> np.ndarray:
+    def lightness(self, frame: int) -> Plane:
         return self.lightnesses[frame]
 
     def instances(self, frame: int) -> None:  # noqa: ARG002
@@ -100,8 +101,8 @@ class Pan:
         return Keyframe(self.lightnesses[frame], self.ab)
 
 
-def dense(features: Patches | ExemplarFeatures, net: ColorNet | None) -> Callable[[Pan], list[np.ndarray]]:
-    def color(pan: Pan) -> list[np.ndarray]:
+def dense(features: Patches | ExemplarFeatures, net: ColorNet | None) -> Callable[[Pan], list[Chroma]]:
+    def color(pan: Pan) -> list[Chroma]:
         frames = [torch.from_numpy(lightness) for lightness in pan.lightnesses]
         refine = net or (lambda inputs: inputs[:, 1:3])
         result = dense_exemplar.colorize(frames, torch.from_numpy(pan.ab).permute(2, 0, 1), features, refine)
@@ -110,9 +111,7 @@ def dense(features: Patches | ExemplarFeatures, net: ColorNet | None) -> Callabl
     return color
 
 
-def ours(
-    features: Patches | ExemplarFeatures, net: ColorNet | None, *, exact: bool
-) -> Callable[[Pan], list[np.ndarray]]:
+def ours(features: Patches | ExemplarFeatures, net: ColorNet | None, *, exact: bool) -> Callable[[Pan], list[Chroma]]:
     """Return a function that colours a clip with the exemplar model: ab (H, W, 2) of every frame."""
     model = Model(
         name="exemplar",
@@ -126,7 +125,7 @@ def ours(
     )
     method = Method(model="exemplar", tracking="dense", exact=exact)
 
-    def color(pan: Pan) -> list[np.ndarray]:
+    def color(pan: Pan) -> list[Chroma]:
         (span,) = plan(range(len(pan.lightnesses)), [0], [])
         with Scratch() as scratch:
             propagator = Propagator(model, method, device=torch.device("cpu"))

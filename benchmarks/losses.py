@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from stcolor_core.arrays import Chroma, FlowField, Image, Plane
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.files.scratch import Scratch
@@ -69,8 +70,8 @@ def losses(clip: Clip, *, every: int) -> np.ndarray:
 def _row(
     clip: Clip,
     frame: int,
-    ab: np.ndarray,
-    displacement: np.ndarray | None,
+    ab: Chroma,
+    displacement: FlowField | None,
     evidence: Evidence,
     previous: WalkState | None,
 ) -> list[float]:
@@ -89,13 +90,13 @@ def _row(
     return [*pixels, *squares, _psnr(own), _psnr(best)]
 
 
-def _error(lightness: np.ndarray, ab: np.ndarray, truth: np.ndarray) -> np.ndarray:
+def _error(lightness: Plane, ab: Chroma, truth: Image) -> Plane:
     """Return the squared distance in RGB of 0..1, shape (H, W)."""
     picture = srgb_encode(np.clip(lab_to_linear(np.dstack([lightness, ab])), 0, 1))
     return np.asarray(np.square(picture - truth).sum(-1))
 
 
-def _psnr(error: np.ndarray) -> float:
+def _psnr(error: Plane) -> float:
     return float(-10 * np.log10(error.mean() / 3))
 
 

@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from stcolor_core.arrays import Mask, Plane
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.files.scratch import Scratch
@@ -41,10 +42,10 @@ class Overscanned:
 
     clip: Clip
     kind: Kind
-    inside: np.ndarray
+    inside: Mask
     stills: tuple[Keyframe, ...] = ()
 
-    def lightness(self, frame: int) -> np.ndarray:
+    def lightness(self, frame: int) -> Plane:
         return self.clip.lightness(frame)
 
     def instances(self, frame: int) -> Instances | None:  # noqa: ARG002
@@ -71,7 +72,7 @@ def measure(clip: Clip, kind: Kind, model: Model) -> tuple[float, float, float, 
     return float(outside), float(within), float(confidence), float(right)
 
 
-def score(colored: ColoredFrame, clip: Clip, inside: np.ndarray) -> tuple[float, float, float, float]:
+def score(colored: ColoredFrame, clip: Clip, inside: Mask) -> tuple[float, float, float, float]:
     lab = np.dstack([clip.lightnesses[colored.frame], colored.ab])
     error = np.clip(srgb_encode(lab_to_linear(lab)), 0, 1) - clip.rgb[colored.frame]
     outside, within = (10 * np.log10(1 / np.mean(error[part] ** 2)) for part in (~inside, inside))

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from stcolor_core.arrays import Image
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import psnr, within_threshold
@@ -26,7 +27,7 @@ from stcolor_core.shots.suggestion import suggest_keyframes
 CPU = torch.device("cpu")
 
 
-def colored(clip: Clip, keys: Sequence[int]) -> tuple[dict[int, np.ndarray], dict[int, float]]:
+def colored(clip: Clip, keys: Sequence[int]) -> tuple[dict[int, Image], dict[int, float]]:
     """Return the sRGB picture and the mean confidence of every frame; a keyframe is its true picture."""
     pictures, confidences = {key: clip.rgb[key] for key in keys}, dict.fromkeys(keys, 1.0)
     for frame, ab, confidence in color_clip(clip, keys, "standard", device=CPU):
@@ -35,11 +36,11 @@ def colored(clip: Clip, keys: Sequence[int]) -> tuple[dict[int, np.ndarray], dic
     return pictures, confidences
 
 
-def quality(clip: Clip, pictures: dict[int, np.ndarray], frames: Sequence[int]) -> float:
+def quality(clip: Clip, pictures: dict[int, Image], frames: Sequence[int]) -> float:
     return float(np.mean([psnr(clip.rgb[frame], pictures[frame]) for frame in frames]))
 
 
-def correct_share(clip: Clip, pictures: dict[int, np.ndarray]) -> float:
+def correct_share(clip: Clip, pictures: dict[int, Image]) -> float:
     return float(np.mean([within_threshold(clip.rgb[frame], picture).mean() for frame, picture in pictures.items()]))
 
 

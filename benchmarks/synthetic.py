@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from stcolor_core.arrays import Mask
 from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.metrics import flicker_along, outliers, psnr
 from stcolor_core.evaluation.protocol import color_clip
@@ -67,7 +68,7 @@ def measure(synthetic: SyntheticClip) -> np.ndarray:
     return np.concatenate([means[:6], means[5::2] / means[4::2]])
 
 
-def _visible_since_first(synthetic: SyntheticClip) -> Iterator[np.ndarray]:
+def _visible_since_first(synthetic: SyntheticClip) -> Iterator[Mask]:
     """Yield (H, W) bool for each frame after the first: visible in all frames since the first."""
     seen = np.ones_like(synthetic.visible[0])
     for backward, visible in zip(synthetic.backward, synthetic.visible, strict=True):

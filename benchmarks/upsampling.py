@@ -27,6 +27,7 @@ import numpy as np
 import skimage
 from numpy.typing import NDArray
 
+from stcolor_core.arrays import Mask
 from stcolor_core.method.upsampling import upsample
 
 Array = NDArray[Any]
@@ -115,7 +116,7 @@ def to_rgb8(lab: Array) -> NDArray[np.float64]:
     return np.round(np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1).astype(np.float64) * 255)
 
 
-def edge_band(ab: Array) -> NDArray[np.bool_]:
+def edge_band(ab: Array) -> Mask:
     """Return the mask of pixels within 3 px of a chroma gradient above 6 units a pixel."""
     smooth = cv2.GaussianBlur(ab, (0, 0), 0.7)
     gradients = [cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (0, 1)]

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import torch
 
+from stcolor_core.arrays import Image, Plane
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
@@ -39,10 +40,10 @@ class Clip:
 
     stills = ()
 
-    def __init__(self, pictures: list[np.ndarray]) -> None:
+    def __init__(self, pictures: list[Image]) -> None:
         self._labs = [cv2.cvtColor(picture, cv2.COLOR_RGB2Lab) for picture in pictures]
 
-    def lightness(self, frame: int) -> np.ndarray:
+    def lightness(self, frame: int) -> Plane:
         """Return L* of the frame, (H, W)."""
         return np.ascontiguousarray(self._labs[frame][..., 0])
 

@@ -94,10 +94,10 @@ def test_nuke_offers_the_toy_engine(install: Install, nuke: Any, tmp_path: Path)
     install(title, blocks("Add a farm engine")[title])
     from refcolorize.jobs import farm
 
-    options = farm.SubmitOptions(engine="spool")
-    farm.check(options)
+    wanted = farm.SubmitOptions(engine="spool")
+    farm.check(wanted)
     shot = tmp_path / "v001" / "shot.json"
-    command = farm.build_arguments(options, shot=shot, name="sh010", script=tmp_path / "comp.nk", writes=())
+    command = farm.build_arguments(wanted, shot=shot, name="sh010", script=tmp_path / "comp.nk", writes=())
     assert command[:2] == ["farm", "spool"]
     assert f"--output={shot.parent / 'spool'}" in command
     assert "--submit" not in command
