@@ -192,8 +192,8 @@ class ColorPipe:
 
         Args:
             colorspace: A name, alias or role of the OpenColorIO config; None for the file type's default.
-            file_format: `plates.Header.file_format`, or a file extension.
-            pixel_type: `plates.Header.pixel_type`, such as uint8, half or float.
+            file_format: `pictures.Header.file_format`, or a file extension.
+            pixel_type: `pictures.Header.pixel_type`, such as uint8, half or float.
             ocio: A config file or the name of a builtin config; None for $OCIO, else the builtin.
             exposure: Stops by which the picture is brightened before L* is taken.
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from stcolor_core.errors import PlateError
 from stcolor_core.images import plates
-from stcolor_core.images.plates import Window
+from stcolor_core.images.pictures import Window
 
 __all__ = ["HeaderSummary", "main", "read_formats"]
 
@@ -34,12 +34,12 @@ class HeaderSummary:
     """What the header of a picture says, without its pixels.
 
     Attributes:
-        data_window: As in `plates.Header`.
-        display_window: As in `plates.Header`.
-        file_format: As in `plates.Header`.
-        pixel_type: As in `plates.Header`.
-        layer: As in `plates.Header`.
-        layers: As in `plates.Header`.
+        data_window: As in `pictures.Header`.
+        display_window: As in `pictures.Header`.
+        file_format: As in `pictures.Header`.
+        pixel_type: As in `pictures.Header`.
+        layer: As in `pictures.Header`.
+        layers: As in `pictures.Header`.
         is_result: Whether RefColorize wrote the picture.
     """
 

@@ -26,7 +26,7 @@ from stcolor_core.errors import OutputError, PlateError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.images import plates
 from stcolor_core.images.picture_text import Attribute, error_text, set_attribute
-from stcolor_core.images.plates import LARGEST_HALF, Header, PixelType
+from stcolor_core.images.pictures import LARGEST_HALF, Header, PixelType
 from stcolor_core.images.raw_headers import read_exr_summary
 
 __all__ = ["FrameState", "frame_state", "is_unmodified", "pixel_hash", "write_frame"]

@@ -13,7 +13,7 @@ import numpy as np
 
 from stcolor_core.errors import ColorError
 from stcolor_core.images.ocio import open_config, open_space
-from stcolor_core.images.plates import Header
+from stcolor_core.images.pictures import Header
 
 __all__ = ["interop_id"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, Mask
-from stcolor_core.images.plates import Header, Window
+from stcolor_core.images.pictures import Header, Window
 from stcolor_core.images.resizing import resize
 
 __all__ = ["KnownColor", "cut"]

@@ -7,11 +7,10 @@ position.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import OpenImageIO as oiio
@@ -19,15 +18,11 @@ import OpenImageIO as oiio
 from stcolor_core.arrays import Image, Mask, Pixels
 from stcolor_core.errors import PlateError
 from stcolor_core.images.picture_text import channel_names, decode_text, error_text, read_attributes
+from stcolor_core.images.pictures import LARGEST_HALF, Header, Picture
 from stcolor_core.images.plate_layers import Layer, list_layers, select_layer
 from stcolor_core.images.raw_headers import is_truncated, subsampled_channels, user_data_fits
 
 __all__ = [
-    "LARGEST_HALF",
-    "Header",
-    "Picture",
-    "PixelType",
-    "Window",
     "has_last_lines",
     "is_complete",
     "layer_pixels",
@@ -41,9 +36,6 @@ __all__ = [
     "rgb",
 ]
 
-Window = tuple[int, int, int, int]
-PixelType = Literal["half", "float"]
-
 # With OpenImageIO's own thread pool, several readers at once take three times as long. OpenEXR's pool still compresses
 # and decompresses in threads.
 oiio.attribute("threads", 1)
@@ -55,62 +47,7 @@ _MOST_CHANNELS = 1024
 _MOST_PIXELS = 2**29  # 32K x 16K; plates of 16K x 16K are half of that
 _FARTHEST = 2**20  # pixels from the origin to a window; OpenImageIO's own limit for writing
 _CRYPTOMATTE_NAME = re.compile(r"cryptomatte/[^/]+/name", re.IGNORECASE)
-LARGEST_HALF = 65504.0
 _BAND = 256  # rows read at once: a multiple of the lines per chunk of every EXR compression
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Header:
-    """The header of a picture file.
-
-    Attributes:
-        path: The file.
-        frame: Its frame number in the plate, for error messages; None if it is not a frame of the plate.
-        channels: Channel names as in the file.
-        data_window: (x, y, width, height) of the stored pixels, y downwards.
-        display_window: (x, y, width, height) of the format, y downwards.
-        metadata: Attribute name -> value as a number, a text or a tuple.
-        metadata_types: Attribute name -> its OpenImageIO type, so that for example a timecode can be written as one.
-        file_format: openexr, dpx, cineon, tiff, png, jpeg or jpeg2000.
-        pixel_type: The widest type in the file, such as uint8, half or float.
-        layer: Name of the layer that is read; "" for bare channels.
-        layers: Names of all layers that hold a picture, the preferred one first; of all layers if none holds a picture.
-        picture_channels: Names of the layer's R, G and B, or of its single grey channel.
-    """
-
-    path: Path
-    frame: int | None
-    channels: tuple[str, ...]
-    data_window: Window
-    display_window: Window
-    metadata: Mapping[str, Any]
-    metadata_types: Mapping[str, oiio.TypeDesc]
-    file_format: str
-    pixel_type: str
-    layer: str
-    layers: tuple[str, ...]
-    picture_channels: tuple[str, ...]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Return the height and width of the data window."""
-        return self.data_window[3], self.data_window[2]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Picture(Header):
-    """A picture in memory.
-
-    Attributes:
-        pixels: Values over the data window in the file's own encoding, shape (H, W, C), float32, all finite. Integers
-            are scaled to 0..1.
-        nonfinite: Number of pixels that held NaN (replaced by 0) or infinity (replaced by the largest half, +-65504).
-        broken: Mask of these pixels, shape (H, W); None if there are none.
-    """
-
-    pixels: Pixels = field(repr=False)
-    nonfinite: int
-    broken: Mask | None = field(repr=False)
 
 
 def read(path: Path | str, *, frame: int | None = None, layer: str | None = None) -> Picture:

@@ -14,10 +14,10 @@ import numpy as np
 
 from stcolor_core.arrays import Image, Pixels, Plane
 from stcolor_core.errors import BadRequest, PlateError
-from stcolor_core.images import plates
+from stcolor_core.images import pictures, plates
 from stcolor_core.images.color import roll_off
 from stcolor_core.images.known_color import KnownColor, cut
-from stcolor_core.images.plates import Header, Window
+from stcolor_core.images.pictures import Header, Window
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.tracking.detectors import Detector
@@ -245,7 +245,7 @@ class ShotFootage:
             raise BadRequest(f"All of the still {path} is NaN or infinite. Render it again.")
         return Keyframe(resize(np.ascontiguousarray(roll_off(lab[..., 0])), size), ab, known=known)
 
-    def _read_colored(self, path: Path, frame: int | None, colorspace: str | None) -> plates.Picture:
+    def _read_colored(self, path: Path, frame: int | None, colorspace: str | None) -> pictures.Picture:
         picture = self._inputs.read_coloured(path)
         label = f"The still {path}" if frame is None else f"Reference {frame} ({path})"
         if picture.nonfinite:
@@ -254,7 +254,7 @@ class ShotFootage:
             self._warn_once(f"{label} has no colour in it; what it colours will be grey.")
         return picture
 
-    def _known_color(self, lab: Image, picture: plates.Picture, label: str) -> KnownColor:
+    def _known_color(self, lab: Image, picture: pictures.Picture, label: str) -> KnownColor:
         """Return a picture's colour, without pixels that are not finite or more colourful than any light."""
         ab = np.ascontiguousarray(lab[..., 1:])
         known = np.asarray((np.abs(ab) <= _LARGEST_AB).all(axis=-1))

@@ -18,7 +18,7 @@ from stcolor_core.images.cryptomatte import MANIFEST_BYTES, find_layer
 from stcolor_core.images.formats import HeaderSummary, read_formats
 from stcolor_core.images.interop import interop_id
 from stcolor_core.images.ocio import clear_caches
-from stcolor_core.images.plates import Header, Picture
+from stcolor_core.images.pictures import Header, Picture
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models.weight_files import checksum
 from stcolor_core.shots.shot import Plate, Reference, Shot, Still, describe_frames, format_frames

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stcolor_core.arrays import Chroma, FlowField, Plane
-from stcolor_core.images.plates import PixelType, Window
+from stcolor_core.images.pictures import PixelType, Window
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.pipeline.matte_layers import cryptomatte_layers, stmap
 

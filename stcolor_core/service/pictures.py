@@ -17,7 +17,7 @@ from stcolor_core.errors import StcolorError
 from stcolor_core.images import plates
 from stcolor_core.images.color import ColorPipe, srgb_encode
 from stcolor_core.images.known_color import cut
-from stcolor_core.images.plates import Header
+from stcolor_core.images.pictures import Header
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.inputs import open_pipe

@@ -24,7 +24,7 @@ import OpenImageIO as oiio
 from picture_files import cineon
 
 from stcolor_core.errors import OutputError, PlateError
-from stcolor_core.images import frame_files, plates
+from stcolor_core.images import frame_files, pictures, plates
 
 LONGEST_SECONDS = 20  # a case takes milliseconds, but a CI machine may pause
 MOST_MEMORY = 2 * 1024**3
@@ -111,12 +111,12 @@ def try_all(path: Path, folder: Path) -> None:
     plates.is_complete(path)
     frame_files.frame_state(path)
     frame_files.is_unmodified(path)
-    header: plates.Header | None = None
+    header: pictures.Header | None = None
     for read in (plates.read_header, plates.read_plate, plates.read, plates.read_matte_file, frame_files.pixel_hash):
         try:
             found: Any = read(path)
-            header = found if isinstance(found, plates.Header) else header
-            if isinstance(found, plates.Picture):
+            header = found if isinstance(found, pictures.Header) else header
+            if isinstance(found, pictures.Picture):
                 assert found.pixels.shape[:2] == found.shape and np.isfinite(found.pixels).all()
                 assert plates.rgb(found).shape == (*found.shape, 3)
         except PlateError as error:

@@ -11,7 +11,7 @@ import numpy as np
 import OpenImageIO as oiio
 from numpy.typing import NDArray
 
-from stcolor_core.images import plates
+from stcolor_core.images import pictures
 
 __all__ = ["SUFFIXES", "cineon", "exr_attribute", "luminance_chroma", "picture", "save", "truncate", "zeros_of_16k"]
 
@@ -30,7 +30,7 @@ def save(
     pixel_type: str = "half",
     *,
     names: tuple[str, ...] | None = None,
-    window: plates.Window | None = None,
+    window: pictures.Window | None = None,
     origin: tuple[int, int] = (0, 0),
     **attributes: Any,
 ) -> Path:

@@ -38,7 +38,7 @@ _MOST_RUNS = 1 << 20
 
 
 class Windows(Protocol):
-    """The windows of a picture, as in `plates.Header`. A window is (x, y, width, height) in pixels, y downwards."""
+    """The windows of a picture, as in `pictures.Header`. A window is (x, y, width, height) in pixels, y downwards."""
 
     @property
     def data_window(self) -> Window:
@@ -50,7 +50,7 @@ class Windows(Protocol):
 
 
 class MattePicture(Windows, Protocol):
-    """A picture to read a matte from, as `plates.Picture`."""
+    """A picture to read a matte from, as `pictures.Picture`."""
 
     @property
     def path(self) -> Path:

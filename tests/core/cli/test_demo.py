@@ -11,7 +11,7 @@ import skimage.color
 
 from stcolor_core.cli import demo
 from stcolor_core.errors import PlateError
-from stcolor_core.images import frame_files, plates
+from stcolor_core.images import frame_files, pictures, plates
 
 SIZE = (72, 128)
 
@@ -53,7 +53,7 @@ def put_results(shot: demo.DemoShot, pictures: list[np.ndarray], confidence: flo
     for frame, display in zip(shot.frames, pictures, strict=True):
         red, green, blue = np.moveaxis(linear(display), -1, 0)
         sure = np.full(display.shape[:2], confidence, np.float32)
-        layers: dict[str, tuple[np.ndarray, plates.PixelType]] = {
+        layers: dict[str, tuple[np.ndarray, pictures.PixelType]] = {
             "R": (red, "half"),
             "G": (green, "half"),
             "B": (blue, "half"),

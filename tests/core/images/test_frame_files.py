@@ -21,7 +21,7 @@ from picture_files import SUFFIXES, picture, save, truncate
 
 from stcolor_core.errors import OutputError
 from stcolor_core.files import atomic
-from stcolor_core.images import frame_files, plates
+from stcolor_core.images import frame_files, pictures, plates
 from stcolor_core.images.color import ColorPipe
 
 
@@ -31,7 +31,7 @@ def test_channels_of_both_types_come_back_bit_for_bit_under_their_names(tmp_path
     ids[~np.isfinite(ids)] = 0
     halves = {name: rng.normal(0, 60, (13, 17)).astype(np.float16) for name in ("R", "G", "B", "rc_ab.u", "rc_ab.v")}
     floats = {"rc_st.u": rng.random((13, 17), np.float32), "rc_id00.R": ids, "rc_id00.A": ids[::-1].copy()}
-    layers: dict[str, tuple[NDArray[Any], plates.PixelType]] = {
+    layers: dict[str, tuple[NDArray[Any], pictures.PixelType]] = {
         name: (values, "half") for name, values in halves.items()
     }
     layers |= {name: (values, "float") for name, values in floats.items()}
@@ -320,7 +320,7 @@ def hashed(path: Path) -> str:
     return str(plates.read_header(path).metadata["stcolor/pixels"])
 
 
-def awkward() -> dict[str, tuple[NDArray[Any], plates.PixelType]]:
+def awkward() -> dict[str, tuple[NDArray[Any], pictures.PixelType]]:
     """Every half there is and what lies between; NaNs of several kinds, denormals, -0.0 and what half cannot hold."""
     every = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32).reshape(256, 256)
     with np.errstate(invalid="ignore"):

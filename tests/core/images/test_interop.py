@@ -10,7 +10,7 @@ import pytest
 from picture_files import cineon, picture, save
 
 from stcolor_core.errors import ColorError
-from stcolor_core.images import plates
+from stcolor_core.images import pictures, plates
 from stcolor_core.images.color import ColorPipe
 from stcolor_core.images.interop import interop_id
 from stcolor_core.images.ocio import BUILTIN_CONFIG
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not hasattr(ocio.ColorSpace, "getInteropID"), re
 
 
 @pytest.fixture
-def plate(tmp_path: Path) -> plates.Header:
+def plate(tmp_path: Path) -> pictures.Header:
     return plates.read_header(save(tmp_path / "plate.exr", picture()))
 
 
@@ -36,7 +36,7 @@ def plate(tmp_path: Path) -> plates.Header:
         ("Raw", None),
     ],
 )
-def test_a_space_of_the_builtin_config_has_its_id(plate: plates.Header, space: str, said: str | None) -> None:
+def test_a_space_of_the_builtin_config_has_its_id(plate: pictures.Header, space: str, said: str | None) -> None:
     assert interop_id(space, plate=plate, ocio=BUILTIN_CONFIG) == said
 
 
@@ -91,12 +91,12 @@ def config(path: Path, name: str, slope: float, said: str = "") -> str:
     return str(path)
 
 
-def test_a_facility_s_space_has_the_id_that_its_config_states(plate: plates.Header, tmp_path: Path) -> None:
+def test_a_facility_s_space_has_the_id_that_its_config_states(plate: pictures.Header, tmp_path: Path) -> None:
     own = config(tmp_path / "config.ocio", "show_log", 2.0, "my-studio:show_log")
     assert interop_id("show_log", plate=plate, ocio=own) == "my-studio:show_log"
 
 
-def test_a_known_name_for_another_space_gets_no_id(plate: plates.Header, tmp_path: Path) -> None:
+def test_a_known_name_for_another_space_gets_no_id(plate: pictures.Header, tmp_path: Path) -> None:
     same = config(tmp_path / "same.ocio", "lin_srgb", 1.0)
     assert interop_id("lin_srgb", plate=plate, ocio=same) == "lin_rec709_scene"
     other = config(tmp_path / "other.ocio", "lin_srgb", 2.0)
@@ -104,6 +104,6 @@ def test_a_known_name_for_another_space_gets_no_id(plate: plates.Header, tmp_pat
     assert interop_id("show", plate=plate, ocio=config(tmp_path / "own.ocio", "show", 1.0)) is None
 
 
-def test_an_unknown_space_is_refused_with_names_near_it(plate: plates.Header) -> None:
+def test_an_unknown_space_is_refused_with_names_near_it(plate: pictures.Header) -> None:
     with pytest.raises(ColorError, match="ACEScg"):
         interop_id("ACEScgg", plate=plate, ocio=BUILTIN_CONFIG)

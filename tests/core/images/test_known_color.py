@@ -10,7 +10,7 @@ import pytest
 from stcolor_core.images import plates
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.known_color import KnownColor
-from stcolor_core.images.plates import Header, Window
+from stcolor_core.images.pictures import Header, Window
 
 
 def header(path: Path, data: Window, display: Window) -> Header:
