@@ -42,6 +42,7 @@ KNOBS = {
     "result_file": (2, None),
     "use_result": (6, None),
     "status": (26, None),
+    "troubleshoot": (22, None),
     "job": (1, None),
     "output": (4, None),
     "confidence_overlay": (6, None),
