@@ -59,9 +59,9 @@ class SelfTest(BackgroundTask):
         """
         super().__init__(node, thread="refcolorize troubleshoot")
         self._status = str(node["status"].value())
-        _running.append(self)
         if nuke.GUI:
             nodes.set_status(node, _STATUS)
+        _running.append(self)  # last: an error above must not block the button
 
     def _work(self) -> None:
         self._show(report())
