@@ -130,6 +130,12 @@ def _bake(node: nuke.Node) -> None:
     shown_version.bake(node)
 
 
+def _troubleshoot(node: nuke.Node) -> None:
+    from .jobs import self_test
+
+    self_test.start(node)
+
+
 ACTIONS: dict[str, Callable[[nuke.Node], object]] = {
     "add_key": _undoable("Add key", nodes.add_key),
     "remove_key": _undoable("Remove key", nodes.remove_key),
@@ -143,4 +149,5 @@ ACTIONS: dict[str, Callable[[nuke.Node], object]] = {
     "weakest": _weakest,
     "create_read": _undoable("Create Read", _create_read),
     "bake": _undoable("Bake", _bake),
+    "troubleshoot": _troubleshoot,
 }
