@@ -145,7 +145,14 @@ def cancel(node: nuke.Node) -> None:
         if not job or client is None or client.job(job)["state"] not in _LIVE_STATES:
             raise RefColorizeError(f"{node.name()} has no running job. Press Colorize to start one.")
         client.cancel(job)
-    when_idle(lambda: nodes.set_status(node, "Stopping after this frame"))
+    when_idle(lambda: _show_stopping(node, own))
+
+
+def _show_stopping(node: nuke.Node, tasks: Sequence[RenderTask]) -> None:
+    """Show that the tasks will stop, unless they have stopped while this waited for Nuke."""
+    if not tasks or not all(task.progress.ended for task in tasks):
+        with suppress(ValueError):  # Nuke raises it for a deleted node
+            nodes.set_status(node, "Stopping after this frame")
 
 
 def _find_running(path: str) -> RenderTask | None:

@@ -100,6 +100,7 @@ class Graph:
             knob.setValue(value)
 
     def _make_or_load(self, class_name: str) -> Node:
+        self._session.touch("the node graph")
         self._session.root.setModified(True)
         if class_name in node_classes.CLASSES:
             node = self.make(class_name)
@@ -132,6 +133,7 @@ class Graph:
         if not isinstance(node, Node):
             raise TypeError("nuke.delete takes a Node")
         self._session.main_thread.require()
+        self._session.touch("the node graph")
         parent = node.parent()
         if node not in parent._nodes:
             raise ValueError("A PythonObject is not attached to a node")
