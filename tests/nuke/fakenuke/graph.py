@@ -185,9 +185,12 @@ class Graph:
         found: list[Node] = []
         for node in reversed((group or self.group)._nodes):
             found.append(node)
-            if recurseGroups and isinstance(node, Group):
+            if recurseGroups and isinstance(node, Group) and self._is_entered(node):
                 found += self.all(None, node, True)
         return [node for node in found if filter in (None, node.Class())]
+
+    def _is_entered(self, group: Group) -> bool:
+        return group.Class() != "LiveGroup" or self._session.disputed.recursion_enters_live_groups
 
     def selected(self, filter: str | None = None) -> list[Node]:
         """`nuke.selectedNodes`."""
