@@ -160,7 +160,8 @@ def main(command: list[str], project: Path = PROJECT) -> int:
         install = [sys.executable, str(project / "install.py")]
         subprocess.run([*install, "setup", "--dev"], check=True)  # with the real home, which may hold pip's settings
         command = [*install, "test"]
-    with tempfile.TemporaryDirectory(prefix="sentinels-", ignore_cleanup_errors=True) as folder:
+    # Chromium makes a socket in there, whose path may have 107 characters.
+    with tempfile.TemporaryDirectory(prefix="s-", ignore_cleanup_errors=True) as folder:
         home, temporary = Path(folder, "home"), Path(folder, "tmp")
         for place in (home, temporary):
             place.mkdir()

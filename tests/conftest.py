@@ -19,7 +19,7 @@ ONLY_READ = ("STCOLOR_FOOTAGE", "STCOLOR_GOLDEN")  # tests/core/real_footage.py
 
 def move_environment(folder: Path) -> None:
     """Point every variable that names a writable place into a folder, for this process and its children."""
-    home, temporary = folder / "home", folder / "tmp"
+    home, temporary = folder / "home", folder / "t"  # short: Chromium makes a socket in there
     places = {
         **dict.fromkeys(("HOME", "USERPROFILE"), home),
         **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), temporary),
@@ -44,7 +44,7 @@ def move_environment(folder: Path) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Set the guard before collection, since test modules may write when they are imported."""
     factory = session.config._tmp_path_factory  # type: ignore[attr-defined]  # the fixture cannot be asked for yet
-    move_environment(factory.mktemp("run"))
+    move_environment(factory.mktemp("r", numbered=False))
     GUARD.start(factory.getbasetemp())
 
 

@@ -12,7 +12,8 @@ from .node import nodes
 
 __all__ = ["ACTIONS", "press"]
 
-_ONCE = ("colorize", "preview", "farm", "clean_up", "create_read", "bake")  # pressed twice while Nuke renders, run once
+# Pressed twice while Nuke renders, these run once.
+_ONCE = ("colorize", "preview", "farm", "clean_up", "create_read", "bake", "troubleshoot")
 
 
 def press(name: str) -> None:
@@ -136,6 +137,12 @@ def _bake(node: nuke.Node) -> None:
     shown_version.bake(node)
 
 
+def _troubleshoot(node: nuke.Node) -> None:
+    from .jobs import self_test
+
+    self_test.start(node)
+
+
 ACTIONS: dict[str, Callable[[nuke.Node], object]] = {
     "add_key": _undoable("Add key", nodes.add_key),
     "remove_key": _undoable("Remove key", nodes.remove_key),
@@ -149,4 +156,5 @@ ACTIONS: dict[str, Callable[[nuke.Node], object]] = {
     "weakest": _weakest,
     "create_read": _undoable("Create Read", _create_read),
     "bake": _undoable("Bake", _bake),
+    "troubleshoot": _troubleshoot,
 }

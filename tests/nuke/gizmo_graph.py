@@ -37,6 +37,8 @@ def knobs(space: str = "linear Rec.709", **values: float) -> dict[str, float]:
         "use_result": 1.0,
         "output": 0,
         "confidence_overlay": 0,
+        "compare": 0,
+        "wipe": 0.5,
         "extra_layers": 1,
         "exposure": 0,
         "saturation": 1,
@@ -83,6 +85,12 @@ def _seen(at: _Wired | None, sources: Mapping[str, Picture], values: Mapping[str
         pairs = [(node.knobs[f"from{i}"], node.knobs[f"to{i}"]) for i in range(4) if f"from{i}" in node.knobs]
         whole = inputs[1] if node.knobs.get("channels") == "all" else {}
         return inputs[0] | whole | {to: inputs[1].get(name, nothing) for name, to in pairs if name != "none"}
+    if node.class_name == "Keymix":
+        below, above, mask = inputs
+        share = mask[node.knobs["maskChannel"]]
+        nothing = np.zeros_like(share)
+        every = below.keys() | above.keys()
+        return {name: above.get(name, nothing) * share + below.get(name, nothing) * (1 - share) for name in every}
     if node.class_name == "Expression":
         return _computed(node, inputs[0], values, dtype)
     return inputs[0]
@@ -93,6 +101,7 @@ def _computed(node: Node, picture: Picture, values: Mapping[str, float], dtype: 
     channels = {channel: nothing for layer in LAYERS.values() for channel in layer}
     variables: dict[str, object] = {**values, **channels, **picture}
     variables |= {short: picture.get(name, nothing) for short, name in _SHORT.items()}
+    variables |= {"x": np.arange(nothing.shape[1])[None, :], "width": nothing.shape[1]}
     for i in range(4):
         if f"temp_name{i}" in node.knobs:
             variables[node.knobs[f"temp_name{i}"]] = evaluate(node.knobs[f"temp_expr{i}"], variables, dtype=dtype)

@@ -42,9 +42,13 @@ KNOBS = {
     "result_file": (2, None),
     "use_result": (6, None),
     "status": (26, None),
+    "troubleshoot": (22, None),
     "job": (1, None),
     "output": (4, None),
     "confidence_overlay": (6, None),
+    "compare": (4, None),
+    "wipe": (7, "0.5"),
+    "compare_file": (2, None),
     "extra_layers": (6, "true"),
     "saturation": (7, "1"),
     "confidence_fade": (7, None),
@@ -58,6 +62,7 @@ CHOICES = {
     "model": ("standard", "exemplar"),
     "tracking": ("auto", "none", "instance", "dense", "instance+dense"),
     "version": ("none",),
+    "compare": ("none",),
     "output": ("colour", "ab", "confidence", "matte", "STMap"),
     "working_space": tuple(SPACES),
 }
@@ -66,7 +71,7 @@ CHOICES = {
 def test_it_is_a_group_and_holds_no_gizmo_no_write_and_no_kernel():
     assert [step.class_name for step in STEPS if isinstance(step, Node)] == ["Group"]
     classes = {node.class_name for node in nodes(INSIDE)}
-    assert classes == {"Input", "Read", "Copy", "Expression", "Switch", "Output"}
+    assert classes == {"Input", "Read", "Copy", "Expression", "Keymix", "Switch", "Output"}
 
 
 def test_it_has_the_knobs_that_the_plug_in_and_the_panel_use():
@@ -80,13 +85,13 @@ def test_enumerations_have_the_right_choices():
 
 
 def test_sliders_have_their_ranges():
-    limits = {name: USER_KNOBS[name].limits for name in ("saturation", "confidence_fade", "mix")}
-    assert limits == {"saturation": (0, 2), "confidence_fade": (0, 1), "mix": (0, 1)}
+    limits = {name: USER_KNOBS[name].limits for name in ("saturation", "confidence_fade", "mix", "wipe")}
+    assert limits == {"wipe": (0, 1), "saturation": (0, 2), "confidence_fade": (0, 1), "mix": (0, 1)}
 
 
 def test_knobs_for_the_plug_in_are_hidden():
     hidden = {knob.name for knob in GROUP.user_knobs if "+INVISIBLE" in knob.flags}
-    assert hidden == {"refcolorize_version", "node_id", "job"}
+    assert hidden == {"refcolorize_version", "node_id", "job", "compare_file"}
 
 
 def test_its_two_tabs_hold_the_knobs_in_the_order_of_the_work():
@@ -122,7 +127,7 @@ def test_the_layers_it_brings_are_declared_before_it():
 
 
 def test_every_channel_and_knob_that_is_used_exists():
-    known = {channel for channels in LAYERS.values() for channel in channels} | {"r", "g", "b", "a"}
+    known = {channel for channels in LAYERS.values() for channel in channels} | {"r", "g", "b", "a", "x", "width"}
     parts = {3: ("",), 4: ("",), 6: ("",), 7: ("",), 13: (".x", ".y", ".z")}
     known |= {f"parent.{k.name}{part}" for k in USER_KNOBS.values() for part in parts.get(k.number, ())}
     for node in nodes(INSIDE):
@@ -147,14 +152,15 @@ def test_every_node_inside_has_its_own_name_and_place():
     assert len({(node.knobs["xpos"], node.knobs["ypos"]) for node in inside}) == len(inside)
 
 
-def test_files_are_real_file_knobs_and_the_read_follows_the_one_of_the_result():
-    read = next(node for node in nodes(INSIDE) if node.class_name == "Read")
-    assert read.name == "Result"
-    assert read.knobs["file"] == "[value parent.result_file]"
-    assert read.knobs["raw"] == "true"
-    assert {read.knobs[knob] for knob in ("before", "after", "on_error")} == {"black"}, "never another frame's chroma"
+def test_files_are_real_file_knobs_and_the_reads_follow_those_of_the_results():
+    reads = {node.name: node.knobs for node in nodes(INSIDE) if node.class_name == "Read"}
+    files = {name: read["file"] for name, read in reads.items()}
+    assert files == {"Result": "[value parent.result_file]", "Compared": "[value parent.compare_file]"}
+    for read in reads.values():
+        assert read["raw"] == "true"
+        assert {read[knob] for knob in ("before", "after", "on_error")} == {"black"}, "never another frame's chroma"
     files = {knob.name for knob in GROUP.user_knobs if knob.number == 2}
-    assert files == {"still1", "still2", "still3", "output_folder", "result_file"}
+    assert files == {"still1", "still2", "still3", "output_folder", "result_file", "compare_file"}
 
 
 def test_nothing_in_it_points_to_a_file_or_runs_python_by_itself():

@@ -209,3 +209,66 @@ def test_all_six_ranks_of_the_mattes_count():
         fractions = [0.7123 * 16 % 1, 0.7123 * 256 % 1, 0.7123 * 4096 % 1]
         np.testing.assert_allclose(rgb_of(out)[0, 0], fractions, atol=1e-3)
         assert out["rgba.alpha"] == 1
+
+
+def compared(plate: Picture, shown: Picture, other: Picture, **values: float) -> Picture:
+    """Return the output with the second version of the pulldown `compare` to the right of the wipe."""
+    sources = {"plate": plate, "Result": shown, "Compared": other}
+    return gizmo_graph.output(sources, knobs(compare=2, **values))
+
+
+def two_results(size: tuple[int, int]) -> tuple[Picture, Picture]:
+    confidence, u, identity = np.random.default_rng(7).uniform(0, 1, (3, 2, *size)).astype(np.float32)
+    others = [
+        {"rc_st.u": u[i], "rc_id00.red": identity[i], "rc_id00.green": confidence[1 - i], "rc_source.ref": u[1 - i]}
+        for i in range(2)
+    ]
+    first, second = (result(random_ab(size, seed=8 + i), confidence[i], **others[i]) for i in range(2))
+    return first, second
+
+
+@pytest.mark.parametrize("extra_layers", [0, 1])
+@pytest.mark.parametrize("choice", range(5), ids=OUTPUTS)
+def test_the_shown_version_is_left_of_the_wipe_and_the_other_right_of_it_in_every_output(choice, extra_layers):
+    plate = rgba(np.random.default_rng(6).uniform(0, 1, (3, 8, 3)))
+    values = {"output": choice, "extra_layers": extra_layers, "saturation": 1.5, "confidence_fade": 0.5}
+    shown, other = two_results((3, 8))
+    left, right = output(plate, shown, **values), output(plate, other, **values)
+    assert not np.array_equal(rgb_of(left), rgb_of(right))
+    for wipe, column in ((0, 0), (0.25, 2), (0.5, 4), (0.51, 5), (1, 8)):
+        wiped = compared(plate, shown, other, wipe=wipe, **values)
+        assert set(wiped) == set(left) | set(right)
+        for channel in left:
+            expected = np.concatenate([left[channel][:, :column], right[channel][:, column:]], axis=1)
+            np.testing.assert_array_equal(wiped[channel], expected, err_msg=f"{channel}, wipe {wipe}")
+
+
+def test_without_a_version_to_compare_with_the_second_read_is_not_asked_for():
+    plate, (shown, other) = rgba(random_ab((3, 3))[..., 0]), two_results((3, 3))
+    for wipe in (0, 0.5):
+        for choice in range(5):
+            alone = gizmo_graph.output({"plate": plate, "Result": shown}, knobs(output=choice, wipe=wipe))
+            assert set(alone) == set(output(plate, shown, output=choice))
+    assert gizmo_graph.output({"plate": plate}, knobs(use_result=0, compare=1)) is plate
+    with pytest.raises(KeyError, match="Compared"):
+        gizmo_graph.output({"plate": plate, "Result": shown}, knobs(compare=1))
+    del other
+
+
+@pytest.mark.parametrize("missing", ["the shown", "the other"])
+def test_a_missing_frame_of_either_version_shows_the_grey_plate_on_its_side_only(missing):
+    plate, ab = rgba(greys()[:, :400]), random_ab((1, 400))
+    black = {name: np.zeros_like(plate["rgba.red"]) for name in (*RGB, "rgba.alpha")}
+    pair = (black, result(ab)) if missing == "the shown" else (result(ab), black)
+    found, coloured = rgb_of(compared(plate, *pair)), rgb_of(output(plate, result(ab)))
+    sides = [slice(200), slice(200, None)] if missing == "the shown" else [slice(200, None), slice(200)]
+    grey, other = sides
+    np.testing.assert_array_equal(found[:, grey].view(np.uint32), rgb_of(plate)[:, grey].view(np.uint32))
+    np.testing.assert_array_equal(found[:, other], coloured[:, other])
+
+
+def test_the_overlay_shows_the_confidence_of_the_version_on_each_side():
+    plate, zero = rgba(np.full((1, 4), 0.5, np.float32)), np.zeros((1, 4, 2), np.float32)
+    sure, unsure = (result(zero, np.full((1, 4), value, np.float32)) for value in (1, 0))
+    over = compared(plate, sure, unsure, confidence_overlay=1)
+    np.testing.assert_allclose(over["rgba.red"], [[0.5, 0.5, 0.85, 0.85]], atol=1e-6)

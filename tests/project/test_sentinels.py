@@ -113,4 +113,4 @@ def test_without_a_command_it_runs_the_setup_and_then_the_tests_among_sentinels(
     assert sentinels.main([], checkout) == 0
     set_up, test = (checkout.parent / "seen").read_text(encoding="utf-8").splitlines()
     assert set_up == "['setup', '--dev'] /home/me False"
-    assert test.startswith("['test'] ") and "sentinels-" in test and test.endswith(" True")
+    assert test.startswith("['test'] ") and "/s-" in test and test.endswith(" True")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 import nuke
 
 from .main_thread import in_main_thread
-from .qt import QtCore, QtWidgets
+from .qt import QtCore, QtWidgets, main_window
 
 __all__ = ["ask", "show_message"]
 
@@ -82,7 +82,7 @@ def _show(answer: _Answer, title: str, lines: list[str], buttons: tuple[str, ...
         nuke.tprint("\n".join([title, *lines]))
         answer.give()
         return
-    dialog = _open[answer] = _Dialog(answer, title, lines, buttons, _main_window())
+    dialog = _open[answer] = _Dialog(answer, title, lines, buttons, main_window())
     dialog.show()
     dialog.raise_()
 
@@ -90,13 +90,6 @@ def _show(answer: _Answer, title: str, lines: list[str], buttons: tuple[str, ...
 def _close(answer: _Answer) -> None:
     if answer in _open:
         _open[answer].close()
-
-
-def _main_window() -> QtWidgets.QWidget | None:
-    """Return Nuke's window, the parent of a dialog. The active window may be a menu that closes the next moment."""
-    windows = QtWidgets.QApplication.topLevelWidgets()
-    main_windows = (window for window in windows if isinstance(window, QtWidgets.QMainWindow) and window.isVisible())
-    return next(main_windows, None)
 
 
 class _Dialog(QtWidgets.QDialog):

@@ -19,7 +19,17 @@ else:
     except ImportError:
         from PySide6 import QtCore, QtGui, QtWidgets
 
-__all__ = ["QtCore", "QtGui", "QtWidgets", "point_of"]
+__all__ = ["QtCore", "QtGui", "QtWidgets", "main_window", "point_of"]
+
+
+def main_window() -> QtWidgets.QWidget | None:
+    """Return Nuke's window, the parent of every dialog; None if there is none.
+
+    The active window is no parent: it may be a menu or another dialog, and takes its children along when it closes.
+    """
+    windows = QtWidgets.QApplication.topLevelWidgets()
+    main_windows = (window for window in windows if isinstance(window, QtWidgets.QMainWindow) and window.isVisible())
+    return next(main_windows, None)
 
 
 def point_of(event: QtGui.QMouseEvent) -> QtCore.QPoint:

@@ -61,7 +61,7 @@ def send(node: nuke.Node, options: SubmitOptions) -> SubmitTask:
     script = require_script()
     core_command()  # raises an error if the core is not installed, before anything is rendered
     writes = _chosen_writes(node, options)
-    nodes.hide_overlay(node)
+    nodes.hide_viewing_aids(node)
     shot = write_shot(node, options.version)
     name = f"{script.stem} {node.fullName()} {shot.parent.name}"
     arguments = farm.build_arguments(options, shot=shot, name=name, script=script, writes=writes)

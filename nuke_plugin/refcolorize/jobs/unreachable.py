@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core import server
-from ..core.troubleshooting import troubleshoot
 from ..errors import CoreUnreachable
 from ..host import dialogs
-from ..host.main_thread import in_main_thread
-from ..node import probe
+from . import self_test
 
 __all__ = ["ask"]
 
@@ -34,8 +32,7 @@ def ask(error: CoreUnreachable, *, is_cancelled: Callable[[], bool]) -> bool:
             lines = [str(server.log_file()), "", *_log()]
             dialogs.ask("The core's log", lines, is_unwanted=is_cancelled)
         elif pressed == "Troubleshoot":
-            lines = [*troubleshoot(), "", *in_main_thread(probe.lines)]
-            dialogs.ask("Troubleshooting", lines, is_unwanted=is_cancelled)
+            dialogs.ask("Troubleshooting", self_test.report(), is_unwanted=is_cancelled)
         else:
             return pressed == "Start core"
 

@@ -158,7 +158,7 @@ def _requested_frames(version: Version) -> int:
 
 def _paths_in_script() -> list[str]:
     """Return the paths that the RefColorize and Read nodes of the open script read."""
-    paths = [str(node["result_file"].value()) for node in nodes.all_nodes()]
+    paths = [path for node in nodes.all_nodes() for path in nodes.result_paths(node)]
     paths += [str(node["file"].value()) for node in all_of_class("Read")]
     return paths
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import nuke
 
@@ -26,7 +26,7 @@ __all__ = [
     "comment_version",
     "create",
     "ensure_id",
-    "hide_overlay",
+    "hide_viewing_aids",
     "is_refcolorize",
     "is_showing",
     "keys",
@@ -38,6 +38,7 @@ __all__ = [
     "relink",
     "reload_result",
     "remove_key",
+    "result_paths",
     "results",
     "set_status",
     "show",
@@ -49,6 +50,18 @@ __all__ = [
 
 OUTPUT_FOLDER = "STCOLOR_OUTPUT_FOLDER"  # a facility's default for the knob output_folder; may contain Tcl
 _MARKER_KNOB = "refcolorize_version"
+
+
+class _ResultRead(NamedTuple):
+    """The name of a Read inside the node, and the node's knobs that hold its version and its file."""
+
+    read: str
+    version: str
+    file: str
+
+
+_SHOWN = _ResultRead("Result", "version", "result_file")
+_COMPARED = _ResultRead("Compared", "compare", "compare_file")
 
 
 def create() -> nuke.Node:
@@ -226,14 +239,29 @@ def shown_path(node: nuke.Node) -> str:
 
 
 def is_showing(node: nuke.Node, path: str) -> bool:
-    """Return whether the node shows these frames in any view.
+    """Return whether the node shows these frames in any view, or compares what it shows with them.
 
     Args:
         node: A RefColorize node.
         path: The frames' path, with ####.
     """
-    text = str(node["result_file"].value())
-    return any(same_files(text.replace("%V", view), path) for view in nuke.views())
+    texts = result_paths(node)
+    return any(same_files(text.replace("%V", view), path) for text in texts for view in nuke.views())
+
+
+def result_paths(node: nuke.Node) -> list[str]:
+    """Return the paths of the results that the node reads, as its knobs have them: one, or two while it compares.
+
+    Args:
+        node: A RefColorize node.
+    """
+    return [str(node[result.file].value()) for result in _used_reads(node)]
+
+
+def _used_reads(node: nuke.Node) -> list[_ResultRead]:
+    """Return the Read of the shown version, and that of the compared one if there is one."""
+    can_compare = _COMPARED.version in node.knobs()  # nodes of earlier plug-ins cannot
+    return [_SHOWN, _COMPARED] if can_compare and node[_COMPARED.version].value() != "none" else [_SHOWN]
 
 
 def versions(node: nuke.Node) -> list[Version]:
@@ -286,54 +314,66 @@ def show(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
     names = [version.name for version in versions(node)]
     if name == PREVIEW or Path(results(node).pattern(PREVIEW)).parent.is_dir():
         names.append(PREVIEW)
-    knob = cast("nuke.Enumeration_Knob", node["version"])
-    knob.setValues(["none", *names])
-    knob.setValue(name)
-    _read_result(node, name, frames)
+    _offer_versions(node, _SHOWN, names, chosen=name)
+    _read_result(node, _SHOWN, name, frames)
+    if _COMPARED.version in node.knobs():
+        compared = str(node[_COMPARED.version].value())
+        _offer_versions(node, _COMPARED, names, chosen=compared if compared in names else "none")
     node["use_result"].setValue(True)
     reload_result(node)
 
 
+def _offer_versions(node: nuke.Node, result: _ResultRead, names: Sequence[str], *, chosen: str) -> None:
+    pulldown = cast("nuke.Enumeration_Knob", node[result.version])
+    pulldown.setValues(["none", *names])
+    pulldown.setValue(chosen)
+
+
 def reload_result(node: nuke.Node) -> None:
-    """Read the shown result's files again, because a job has written more of them.
+    """Read the files of the shown and the compared result again, because a job has written more of them.
 
     Args:
         node: A RefColorize node.
     """
     with _without_undo():
-        cast("nuke.PyScript_Knob", _result_read(node)["reload"]).execute()
+        for result in _used_reads(node):
+            cast("nuke.PyScript_Knob", _result_read(node, result)["reload"]).execute()
 
 
-def _read_result(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
-    """Point the Read inside the node at a result."""
+def _read_result(node: nuke.Node, result: _ResultRead, name: str, frames: Sequence[int] = ()) -> None:
+    """Point a Read inside the node at a result."""
     frame_range = (frames[0], frames[-1]) if frames else results(node).first_last(name)
     if frame_range is not None:
-        _result_read(node)["first"].setValue(frame_range[0])
-        _result_read(node)["last"].setValue(frame_range[1])
+        read = _result_read(node, result)
+        read["first"].setValue(frame_range[0])
+        read["last"].setValue(frame_range[1])
     own = results(node)
     path = own.pattern(name)
     if views.is_stereo():  # each eye reads its own files; an eye without files stays grey
         path = (own.folder.parent / "%V" / Path(path).relative_to(own.folder)).as_posix()
-    node["result_file"].setValue(path)
+    node[result.file].setValue(path)
 
 
 def relink(node: nuke.Node) -> None:
-    """Point the node at its results folder if the files it shows are gone, for example after the show was moved.
+    """Point the node at its results folder if files that it reads are gone, for example after the show was moved.
 
     Args:
         node: A RefColorize node.
     """
-    name = str(node["version"].value())
-    if name == "none" or Path(shown_path(node)).parent.is_dir():
-        return
-    if Path(results(node).pattern(name)).parent.is_dir():
-        _read_result(node, name)
+    for result in _used_reads(node):
+        name, path = str(node[result.version].value()), str(node[result.file].value()).replace("%V", views.current())
+        if name == "none" or Path(path).parent.is_dir():
+            continue
+        if Path(results(node).pattern(name)).parent.is_dir():
+            _read_result(node, result, name)
 
 
-def _result_read(node: nuke.Node) -> nuke.Node:
-    read = cast("nuke.Group", node).node("Result")
+def _result_read(node: nuke.Node, result: _ResultRead) -> nuke.Node:
+    read = cast("nuke.Group", node).node(result.read)
     if read is None:
-        raise RefColorizeError(f"The Read named Result inside {node.name()} is gone. Create a new RefColorize node.")
+        raise RefColorizeError(
+            f"The Read named {result.read} inside {node.name()} is gone. Create a new RefColorize node."
+        )
     return read
 
 
@@ -375,16 +415,19 @@ def _without_undo() -> Iterator[None]:
         root.setModified(modified)
 
 
-def hide_overlay(node: nuke.Node) -> None:
-    """Switch off the confidence overlay, which must not be rendered; nodes of earlier plug-ins have none.
+def hide_viewing_aids(node: nuke.Node) -> None:
+    """Switch off what must not be rendered: the confidence overlay and the comparison of two versions.
 
     Args:
-        node: A RefColorize node.
+        node: A RefColorize node. One of an earlier plug-in has neither.
     """
-    if "confidence_overlay" in node.knobs() and node["confidence_overlay"].value():
+    aids = {"confidence_overlay": False, "compare": "none"}
+    shown = {name: off for name, off in aids.items() if name in node.knobs() and node[name].value() != off}
+    if shown:
         with nuke.Undo():
-            nuke.Undo.name("Hide confidence overlay")
-            node["confidence_overlay"].setValue(False)
+            nuke.Undo.name("Hide what is for viewing only")
+            for name, off in shown.items():
+                node[name].setValue(off)
 
 
 # Automatic changes
@@ -419,6 +462,6 @@ def knob_changed() -> None:
     if knob.name() == "version":
         node["use_result"].setValue(knob.value() != "none")
         if knob.value() != "none":
-            _read_result(node, str(knob.value()))
+            _read_result(node, _SHOWN, str(knob.value()))
     elif knob.name() == "working_space":
         _set_space_numbers(node, SPACES[str(knob.value())])

@@ -150,6 +150,19 @@ def _mask_channels(made: list[nuke.Node], folder: Path) -> str:
     return str(show["channel0"].toScript()) if show is not None else "no node"
 
 
+def _compares(made: list[nuke.Node], folder: Path) -> list[int]:
+    del folder
+    node = _node(made)
+    knob = cast("nuke.Enumeration_Knob", node["compare"])
+    knob.setValues(["none", "v001", "v002"])
+    switch = cast("nuke.Group", node).node("ChooseCompared")
+    found = []
+    for name in ("none", "v002"):
+        knob.setValue(name)
+        found.append(-1 if switch is None else int(switch["which"].value()))
+    return found
+
+
 def _rendered_files(made: list[nuke.Node], folder: Path) -> list[str]:
     made.append(nuke.nodes.CheckerBoard2())
     pattern = Path(inputs.render_input(made[-1], [1, 2], folder / "inputs", name="ref"))
@@ -179,11 +192,12 @@ _QUESTIONS: tuple[tuple[str, Any, Question], ...] = (
     ("knobChanged of the Group", True, _sets_space_numbers),
     ("the status is saved", False, _saves_status),
     ("a mask of one channel", "{rgba.red -rgba.green -rgba.blue none}", _mask_channels),
+    ("a comparison with a pulldown", [0, 1], _compares),
     ("a helper Write renders", ["ref.0001.exr", "ref.0002.exr"], _rendered_files),
     ("nuke.nodes takes knobDefaults", "5", _default_first_frame),
     ("nuke.FrameRanges", 3, lambda *_: sum(len(list(part)) for part in nuke.FrameRanges(["1-2", "9"]))),
     ("the view that is coloured", True, lambda *_: views.current() in nuke.views()),
-    ("nodes inside groups", True, lambda made, _: len(nuke.allNodes("Read", _node(made), True)) == 1),
+    ("nodes inside groups", True, lambda made, _: len(nuke.allNodes("Read", _node(made), True)) == 2),
     ("Qt", "PySide6" if sys.version_info >= (3, 11) else "PySide2", lambda *_: _qt()),
 )
 

@@ -12,7 +12,7 @@ import nuke
 
 from ..errors import Busy, RefColorizeError
 from ..host.main_thread import when_idle
-from ..host.qt import QtCore, QtGui, QtWidgets
+from ..host.qt import QtCore, QtGui, QtWidgets, main_window
 from ..jobs import submit
 from ..jobs.farm import Submission, SubmitOptions
 from ..node import nodes
@@ -43,7 +43,7 @@ def open_for(node: nuke.Node) -> FarmDialog:
     if name in _open and not _open[name].is_busy():
         _open[name].close()
     if name not in _open:
-        _open[name] = FarmDialog(node, QtWidgets.QApplication.activeWindow())
+        _open[name] = FarmDialog(node, main_window())
     dialog = _open[name]
     dialog.show()
     dialog.raise_()

@@ -242,6 +242,11 @@ CLASSES: dict[str, NodeClass] = {
         most=2,
         shown=2,
     ),
+    "Keymix": NodeClass(
+        (_mask("channels", "all"), _channel("maskChannel", "rgba.alpha"), _choice("bbox", _BBOX), *_MIX),
+        most=3,
+        shown=3,
+    ),
     "Switch": NodeClass((_double("which"), _DISABLE), most=100),
     "Dissolve": NodeClass((_double("which"), _mask("channels", "all"), _DISABLE), most=100, shown=2),
     "Merge2": NodeClass(

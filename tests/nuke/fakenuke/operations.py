@@ -113,6 +113,19 @@ def _dissolve(pictures: Pictures, node: Node, frame: float) -> Picture:
     return b.with_channels({name: b.get(name) + which * (a.get(name) - b.get(name)) for name in every})
 
 
+def _keymix(pictures: Pictures, node: Node, frame: float) -> Picture:
+    """Mix input 1 (A) over input 0 (B) by a channel of input 2."""
+    b, a = _two(pictures, node, frame)
+    mask = pictures.of(node.input(2), frame)
+    if mask.size != b.size:
+        raise RuntimeError(f"{node.name()}: the fake does not mask {b.size} by {mask.size}")
+    if node["channels"].value() != "all":
+        raise NotImplementedError("the fake mixes all channels")
+    share = mask.get(node["maskChannel"].value())
+    every = b.channels.keys() | a.channels.keys()
+    return _mixed(node, b, {name: a.get(name) * share + b.get(name) * (1 - share) for name in every})
+
+
 def _merge(pictures: Pictures, node: Node, frame: float) -> Picture:
     b, a = _two(pictures, node, frame)
     operation = node["operation"].value()
@@ -240,6 +253,7 @@ OPERATIONS: dict[str, Operation] = {
     "Expression": _expression,
     "Switch": _switch,
     "Dissolve": _dissolve,
+    "Keymix": _keymix,
     "Merge2": _merge,
     "Grade": _per_channel(_grade),
     "Multiply": _per_channel(_multiply),

@@ -275,11 +275,14 @@ def test_a_difference_of_plate_and_ref_is_said_before_the_farm_has_the_job(
     assert "ref is read as sRGB" in comp.status
 
 
-def test_the_confidence_overlay_does_not_go_to_the_farm(nuke: Any, comp: Comp, submit: Any) -> None:
+def test_what_is_for_viewing_only_does_not_go_to_the_farm(nuke: Any, comp: Comp, submit: Any) -> None:
     comp.node["confidence_overlay"].setValue(True)
+    comp.node["compare"].setValues(["none", "v001"])
+    comp.node["compare"].setValue("v001")
     submit.submit(comp.node)
     nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
-    assert not nuke.toNode("RefColorize1")["confidence_overlay"].value()
+    node = nuke.toNode("RefColorize1")
+    assert (node["confidence_overlay"].value(), node["compare"].value()) == (False, "none")
 
 
 def test_what_is_about_write_nodes_is_not_said_where_none_is_rendered(comp: Comp, submit: Any) -> None:

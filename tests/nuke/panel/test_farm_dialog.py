@@ -76,6 +76,18 @@ def untick(dialog: Any, name: str) -> None:
     assert not dialog.form.writes[name].isChecked()
 
 
+def test_the_dialog_outlives_another_that_was_active_when_it_opened(press: Any) -> None:
+    other = QtWidgets.QDialog()
+    other.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
+    other.show()
+    other.activateWindow()
+    wait_until(lambda: qapp.activeWindow() is other)
+    dialog = press()
+    other.close()
+    qapp.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete)
+    assert dialog.isVisible()
+
+
 def test_what_is_chosen_is_submitted_and_the_dialog_shows_where_it_is(
     press: Any, comp: Comp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
