@@ -19,14 +19,14 @@ __all__ = [
 ]
 
 _MAX_LENGTH = 300
-_LONG_WORD = re.compile(r"\S{61,}")
+_LONG_WORD = re.compile(r"(?<!\S)(?!\S*://)\S{61,}")
 
 
 def one_line(text: str) -> str:
     """Return a message as it is shown: one line of at most 300 printable characters.
 
-    If the message is too long, long paths lose their middle and keep the file name at their end. If it is still too
-    long, the whole message loses its middle and keeps the remedy at its end.
+    If the message is too long, long paths lose their middle and keep the file name at their end; addresses stay whole.
+    If it is still too long, the whole message loses its middle and keeps the remedy at its end.
 
     Args:
         text: The message.

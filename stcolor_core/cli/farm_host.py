@@ -61,7 +61,12 @@ def _add_span(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--span", metavar="K", help="the number of a task, from 0, or of several, like 3-5")
     which.add_argument("--frames", metavar="A-B", help="all frames of every task that writes one of these")
     which.add_argument("--only", metavar="A-B", help="only those of these frames that the shot writes")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="default: %(default)s, which takes a GPU if there is one",
+    )
     parser.set_defaults(run=_span)
 
 

@@ -49,7 +49,12 @@ def add_commands(commands: Any, *, prepare: Callable[[], None]) -> None:
     serve = commands.add_parser("serve", help="run the core that the Nuke node talks to")
     serve.add_argument("--host", default=HOST, help="127.0.0.1; no other is allowed")
     serve.add_argument("--port", type=int, default=0, help="default: a free one")
-    serve.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    serve.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="default: %(default)s, which takes a GPU if there is one",
+    )
     serve.add_argument(
         "--idle-minutes",
         type=float,

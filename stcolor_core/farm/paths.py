@@ -54,7 +54,8 @@ def read_rules(path: Path) -> tuple[PathMappingRule, ...]:
         data = json.loads(path.read_text(encoding="utf-8"))
         rules = [_rule(rule) for rule in _rules_of(data)]
     except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise BadRequest(f"The path mapping rules {path} cannot be read ({type(error).__name__}: {error}).") from None
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        raise BadRequest(f"The path mapping rules {path} cannot be read ({reason}). Check that file.") from None
     return tuple(sorted(rules, key=lambda rule: -len(rule.source.parts)))
 
 

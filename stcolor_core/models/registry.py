@@ -155,8 +155,7 @@ def build(name: str, *, device: torch.device | str, refinement: Refinement | Non
     """
     entry = ENTRIES.get(name)
     if entry is None or entry.build is None:
-        models = ", ".join(known for known, candidate in ENTRIES.items() if candidate.build)
-        raise BadRequest(f"There is no model {name!r}. Use one of {models}.")
+        raise _unknown_model(name)
     return entry.build(device, refinement)
 
 
@@ -210,10 +209,15 @@ def _load_network(kind: type[N], weights: str, device: torch.device | str) -> N:
     return network.to(device).eval().requires_grad_(False)
 
 
+def _unknown_model(name: str) -> BadRequest:
+    models = ", ".join(known for known, entry in ENTRIES.items() if entry.build)
+    return BadRequest(f"There is no model {name!r}. Use one of {models}.")
+
+
 def _require_weights(model: str) -> tuple[str, ...]:
     """Return the names of the weights that a model needs. Raises ModelError if one is missing."""
-    if model not in ENTRIES:
-        raise BadRequest(f"There is no model {model!r}. Use one of {', '.join(ENTRIES)}.")
+    if model not in ENTRIES or ENTRIES[model].build is None:
+        raise _unknown_model(model)
     weights = ENTRIES[model].weights
     present = installed()
     if absent := [name for name in weights if name not in present]:

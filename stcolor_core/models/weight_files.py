@@ -162,10 +162,9 @@ def missing(names: list[str]) -> ModelError:
     Args:
         names: Names of the weights; at least one.
     """
-    files = [_WEIGHTS[name].file for name in names]
+    files = " ".join(_WEIGHTS[name].file for name in names)
     return ModelError(
-        f"Weights missing from {folder()}: {', '.join(files)}. "
-        f"Get them from {_WEIGHTS[names[0]].url} and run: stcolor models add {' '.join(files)}"
+        f"Weights missing from {folder()}. Get {_WEIGHTS[names[0]].url} and run: stcolor models add {files}"
     )
 
 

@@ -126,6 +126,17 @@ class ServiceContext:
         return JobStatus.of(job, seconds_left=self.worker.seconds_left(job.id), stall_reason=self.worker.stall_reason)
 
 
+class _App(FastAPI):
+    """An application whose schema describes its types by the first paragraph of their docstrings."""
+
+    def openapi(self) -> dict[str, Any]:
+        schema = super().openapi()
+        for kind in schema["components"]["schemas"].values():
+            if "description" in kind:
+                kind["description"] = kind["description"].partition("\n\nAttributes:")[0]
+        return schema
+
+
 class _Route(APIRoute):
     """A route that leaves the docstring's sections, which are for readers of the code, out of the schema."""
 
@@ -309,7 +320,7 @@ def create_app(context: ServiceContext) -> FastAPI:
     Args:
         context: The parts of the core that the routes use.
     """
-    app = FastAPI(title="RefColorize core", version=__version__, docs_url=None, redoc_url=None)
+    app = _App(title="RefColorize core", version=__version__, docs_url=None, redoc_url=None)
     app.state.context = context
     app.include_router(_routes)
     app.include_router(page_routes(context.tokens, url=context.url, refusals=_REFUSALS))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.frame_ranges import describe_frames, format_frames, parse_frames
@@ -304,7 +304,8 @@ class Shot:
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise BadRequest(f"The shot file {path} cannot be read ({error}).") from None
+            reason = getattr(error, "strerror", None) or error
+            raise BadRequest(f"The shot file {path} cannot be read ({reason}). Check the path.") from None
         try:
             return cls.from_json(text)
         except BadRequest as error:
@@ -387,6 +388,16 @@ def _adapter() -> TypeAdapter[Shot]:
     return TypeAdapter(Shot)
 
 
+def _setting_names(location: tuple[int | str, ...]) -> list[str]:
+    """Return the names of the settings at a place in a shot, such as ("references", 0)."""
+    kind: Any = Shot
+    for part in location:
+        if isinstance(part, str):
+            kind = get_type_hints(kind)[part]
+            kind = next((each for each in get_args(kind) if dataclasses.is_dataclass(each)), kind)
+    return [each.name for each in dataclasses.fields(kind)]
+
+
 def _describe_error(error: ValidationError) -> str:
     """Return one line about the first error: the field, its value, and what is expected."""
     first = error.errors(include_url=False, include_context=False)[0]
@@ -397,5 +408,6 @@ def _describe_error(error: ValidationError) -> str:
     if kind == "missing":
         return f"{field} is missing. Give it."
     if kind == "unexpected_keyword_argument":
-        return f"{field} is an unknown setting. Correct its name, or leave it out."
+        known = ", ".join(_setting_names(first["loc"][:-1]))
+        return f"{field} is an unknown setting. Known are {known}. Correct its name, or leave it out."
     return f"{field} is {repr(first['input'])[:80]}. {message.replace('Input', 'It', 1)}."

@@ -27,7 +27,7 @@ from stcolor_core.method.tensor_color import lab_to_srgb
 from stcolor_core.training.runs import LEAST_ERROR, Run, Schedule
 from stcolor_core.training.samples import Sample, count_candidates, read_sample
 
-__all__ = ["Batch", "Settings", "mix_candidates", "mixing_loss", "train", "validate"]
+__all__ = ["Batch", "Settings", "mix_ab", "mixing_loss", "train", "validate"]
 
 _CORRECT = 16 / 255  # distance in sRGB up to which a colour counts as correct
 _PRIOR = EVIDENCE_PLANES.index("prior")
@@ -117,7 +117,7 @@ def mixing_loss(mixed: MixingOutput, batch: Batch) -> Tensor:
         mixed: The network's output for the batch.
         batch: The frames with their truth.
     """
-    ab = mix_candidates(mixed, batch.ab)
+    ab = mix_ab(mixed, batch.ab)
     error = lab_to_srgb(batch.lightness, ab) - lab_to_srgb(batch.lightness, batch.truth)
     square = error.square().mean(dim=(1, 2, 3))
     distance = ((ab - batch.truth).square().sum(1) + 1).sqrt().mean()
@@ -126,7 +126,7 @@ def mixing_loss(mixed: MixingOutput, batch: Batch) -> Tensor:
     return (square + LEAST_ERROR).log().mean() + 0.02 * distance + 0.5 * cross_entropy
 
 
-def mix_candidates(mixed: MixingOutput, ab: Tensor) -> Tensor:
+def mix_ab(mixed: MixingOutput, ab: Tensor) -> Tensor:
     """Return the colour that the network decides on, (B, 2, H, W).
 
     Args:
@@ -155,7 +155,7 @@ def validate(network: MixingNet, samples: Sequence[Path], *, device: torch.devic
         batch = _to_batch([read_sample(path)], device)
         mixed = network(batch.lightness, batch.ab, batch.facts, batch.evidence)
         truth = lab_to_srgb(batch.lightness, batch.truth)
-        ab = mix_candidates(mixed, batch.ab)
+        ab = mix_ab(mixed, batch.ab)
         rule_ab = (batch.evidence[:, :, _PRIOR, None] * batch.ab).sum(1)
         error = lab_to_srgb(batch.lightness, ab) - truth
         psnr.append(_psnr(error))

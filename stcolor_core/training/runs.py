@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from stcolor_core.errors import OutputError
+from stcolor_core.files.atomic import atomic_path
 
 __all__ = ["LEAST_ERROR", "Run", "Schedule", "save_weights"]
 
@@ -54,8 +55,9 @@ def save_weights(weights: Mapping[str, Tensor], output: Path) -> None:
         weights: Tensors by name.
         output: The safetensors file.
     """
-    save_file({name: value.half().cpu().contiguous() for name, value in weights.items()}, output)
-    output.chmod(0o644)  # as any file of the package; safetensors makes it readable by its owner only
+    with atomic_path(output) as partial:
+        save_file({name: value.half().cpu().contiguous() for name, value in weights.items()}, partial)
+        partial.chmod(0o644)  # as any file of the package; safetensors makes it readable by its owner only
 
 
 class Run(Generic[_Network]):
@@ -137,7 +139,8 @@ class Run(Generic[_Network]):
             for name, parameter in self.network.named_parameters()
             for moment in _MOMENTS
         }
-        save_file(state, self._state_file(), metadata={"step": json.dumps(step)})
+        with atomic_path(self._state_file()) as partial:
+            save_file(state, partial, metadata={"step": json.dumps(step)})
         self._write_row(row)
 
     def resume(self) -> int:

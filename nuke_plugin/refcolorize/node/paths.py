@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import RefColorizeError
 
-__all__ = ["VARIABLE", "Rule", "map_path", "read_rules"]
+__all__ = ["VARIABLE", "PathMappingRule", "map_path", "read_rules"]
 
 VARIABLE = "STCOLOR_PATH_MAPPING"
 _VERSION = "pathmapping-1.0"
@@ -25,7 +25,7 @@ _WINDOWS = re.compile(r"[A-Za-z]:|\\\\")
 
 
 @dataclass(frozen=True)
-class Rule:
+class PathMappingRule:
     """A path mapping rule.
 
     Attributes:
@@ -37,7 +37,7 @@ class Rule:
     destination: str
 
 
-def read_rules(path: Path) -> tuple[Rule, ...]:
+def read_rules(path: Path) -> tuple[PathMappingRule, ...]:
     """Return the rules of a file, the most specific source first.
 
     Args:
@@ -56,7 +56,7 @@ def read_rules(path: Path) -> tuple[Rule, ...]:
     return tuple(sorted(rules, key=lambda rule: -len(rule.source.parts)))
 
 
-def map_path(path: str, rules: Iterable[Rule]) -> str:
+def map_path(path: str, rules: Iterable[PathMappingRule]) -> str:
     """Return a path mapped by the first rule that applies, with forward slashes; the same path if none applies.
 
     Args:
@@ -83,7 +83,7 @@ def _rules_in(data: dict[str, Any]) -> list[Any]:
     return rules
 
 
-def _parse_rule(rule: Mapping[str, object]) -> Rule:
+def _parse_rule(rule: Mapping[str, object]) -> PathMappingRule:
     """Return a rule of the file. A misspelt field is an error, because the rule would map nothing."""
     style, source, destination = (rule[name] for name in ("source_path_format", "source_path", "destination_path"))
     kind = _FORMATS.get(str(style).upper())
@@ -92,4 +92,4 @@ def _parse_rule(rule: Mapping[str, object]) -> Rule:
     for path in (source, destination):
         if not isinstance(path, str):
             raise ValueError(f"{path!r} is not a path; write a string")
-    return Rule(kind(str(source)), str(destination))
+    return PathMappingRule(kind(str(source)), str(destination))

@@ -110,6 +110,20 @@ def test_a_shot_that_makes_no_sense_is_refused_by_name(change: dict[str, object]
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "place", "known"),
+    [
+        ({"fog": 1}, "shot.fog", "plate, output, references"),
+        ({"plate": {"path": "/a", "fog": 1}}, "shot.plate.fog", "path, frames, colorspace"),
+        ({"references": [{"path": "/a", "fog": 1}]}, r"shot.references\[0\].fog", "path, frame, colorspace"),
+    ],
+)
+def test_an_unknown_setting_is_refused_with_the_known_ones(change: dict[str, object], place: str, known: str) -> None:
+    data = {"plate": {"path": "/a"}, "output": {"path": "/b.exr"}, **change}
+    with pytest.raises(BadRequest, match=f"{place} is an unknown setting. Known are {known}"):
+        Shot.from_json(json.dumps(data))
+
+
 def test_text_that_is_not_json_is_refused() -> None:
     with pytest.raises(BadRequest, match="JSON"):
         Shot.from_json("{")
