@@ -68,7 +68,7 @@ def last(request: pytest.FixtureRequest) -> Last:
     return Last(colored, clip.ab[-1], inside, cv2.dilate(covered[-1], np.ones((25, 25))) == 0)
 
 
-def test_what_surrounds_an_intruder_keeps_its_colour(last: Last) -> None:
+def test_the_surroundings_of_an_intruder_keep_their_colour(last: Last) -> None:
     assert last.chroma(last.outside) > 25
     assert np.linalg.norm(last.colored.ab - last.truth, axis=-1)[last.outside].mean() < 3
 

@@ -28,7 +28,7 @@ def touch(folder: Path, name: str, *frames: int) -> str:
     return str(folder / f"{name}.####.exr")
 
 
-def test_keys_of_a_sequence_that_are_no_plate_frames_are_named(tmp_path: Path) -> None:
+def test_keyframes_of_a_sequence_that_are_not_plate_frames_are_named(tmp_path: Path) -> None:
     path = touch(tmp_path, "ref", 3, 5, 6, 900)
     told: list[str] = []
     found = find_references(a_shot(tmp_path, Reference(path=path)), range(1, 6), warn=told.append)
@@ -37,7 +37,7 @@ def test_keys_of_a_sequence_that_are_no_plate_frames_are_named(tmp_path: Path) -
     assert "6, 900" in told[0] and path in told[0]
 
 
-def test_keys_that_are_all_plate_frames_are_nothing_to_tell(tmp_path: Path) -> None:
+def test_keyframes_that_are_all_plate_frames_give_no_warning(tmp_path: Path) -> None:
     path = touch(tmp_path, "ref", 3, 5)
     told: list[str] = []
     shot = a_shot(tmp_path, Reference(path=path), Reference(path=path.replace("####", "0003"), frame=3))
@@ -45,7 +45,7 @@ def test_keys_that_are_all_plate_frames_are_nothing_to_tell(tmp_path: Path) -> N
     assert not told
 
 
-def test_a_key_that_two_sequences_have_is_named(tmp_path: Path) -> None:
+def test_a_keyframe_that_is_in_two_sequences_is_named(tmp_path: Path) -> None:
     one, other = touch(tmp_path, "one", 2, 3), touch(tmp_path, "other", 3, 4)
     told: list[str] = []
     found = find_references(a_shot(tmp_path, Reference(path=one), Reference(path=other)), range(1, 6), warn=told.append)
@@ -67,7 +67,7 @@ def test_mattes_that_belong_to_no_frame_are_named(tmp_path: Path) -> None:
         check_mattes(replace(a_shot(tmp_path), mattes=(Matte(path="rotto.####.exr"),)), [1], warn=told.append)
 
 
-def test_a_stray_file_is_named_with_the_gap_and_nothing_of_it_is_built(tmp_path: Path) -> None:
+def test_a_stray_file_is_named_with_the_gap_and_the_gap_is_not_expanded(tmp_path: Path) -> None:
     path = touch(tmp_path, "plate", 1001, 1002, 1700000000)
     for missing in ("error", "hold"):
         with pytest.raises(PlateError, match=r"1700000000 .*plate\.####\.exr .*1699998997 frames.*--frames") as refused:
@@ -103,7 +103,7 @@ def test_a_gap_of_a_billion_frames_takes_no_memory(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code, path], check=False, timeout=300).returncode == 0
 
 
-def test_missing_frames_are_named_shortly_whatever_their_number(tmp_path: Path) -> None:
+def test_missing_frames_are_named_briefly_whatever_their_number(tmp_path: Path) -> None:
     path = touch(tmp_path, "plate", *range(1, 2000, 2))
     with pytest.raises(PlateError, match=r"Frame 2, 4, 6, 8 and 995 more of .* --missing hold"):
         find_frames(Plate(path=path))

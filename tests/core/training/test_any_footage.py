@@ -60,7 +60,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["features", "refinement"])
-def test_footage_of_any_kind_trains_to_weights_and_scores(kind: str, tmp_path: Path) -> None:
+def test_training_on_footage_of_any_kind_gives_weights_and_scores(kind: str, tmp_path: Path) -> None:
     output = tmp_path / "new" / "weights.safetensors"
     assert train(kind, odd(tmp_path / "footage"), output) == 0
     (load_matching_net if kind == "features" else load_mixing_net)(output)
@@ -86,7 +86,7 @@ def test_clips_without_motion_still_give_samples(tmp_path: Path) -> None:
     assert len(made) >= 10
 
 
-def test_what_is_held_out_is_there_and_leaves_something_to_train_on() -> None:
+def test_held_out_clips_exist_and_leave_others_to_train_on() -> None:
     theirs = [f"clip{index:02d}" for index in range(25)]
     assert held_out(theirs, None) == ("clip23", "clip24")
     assert held_out(theirs[:2], None) == ("clip01",)
@@ -104,7 +104,7 @@ def test_what_is_held_out_is_there_and_leaves_something_to_train_on() -> None:
         (["--steps", "0"], "--steps"),
     ],
 )
-def test_a_wrong_request_is_one_line(
+def test_a_wrong_request_is_reported_in_one_line(
     kind: str, options: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "footage").mkdir()
@@ -116,7 +116,9 @@ def test_a_wrong_request_is_one_line(
 
 
 @pytest.mark.parametrize("option", ["--walks", "--processes"])
-def test_no_walks_and_no_processes_are_refused(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_zero_walks_and_zero_processes_are_refused(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "footage").mkdir()
     two_clips(tmp_path / "footage", frames=3)
     assert train("refinement", tmp_path / "footage", tmp_path / "weights.safetensors", option, "0") == 2
@@ -136,7 +138,7 @@ def test_a_picture_that_cannot_be_read_is_named(
     assert "Traceback" not in said
 
 
-def test_an_output_that_cannot_be_written_is_said_before_any_training(
+def test_an_output_that_cannot_be_written_is_reported_before_any_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "footage").mkdir()
@@ -148,7 +150,7 @@ def test_an_output_that_cannot_be_written_is_said_before_any_training(
     assert "Traceback" not in said
 
 
-def test_very_wide_and_very_tall_pictures_are_brought_to_a_size_that_fits_memory(tmp_path: Path) -> None:
+def test_very_wide_and_very_tall_pictures_are_resized_to_fit_memory(tmp_path: Path) -> None:
     clip(tmp_path / "footage" / "wide", 1, height=4, width=900)
     clip(tmp_path / "footage" / "tall", 1, height=900, width=4)
     for each in read_dataset(tmp_path / "footage"):
@@ -164,6 +166,6 @@ def test_a_clip_whose_first_picture_cannot_be_read_has_no_size(tmp_path: Path) -
         resize_sequence(broken)
 
 
-def test_a_held_out_clip_that_is_not_there_names_those_that_are() -> None:
+def test_the_error_for_a_missing_held_out_clip_names_the_existing_ones() -> None:
     with pytest.raises(BadRequest, match=r"none-such.*first, second"):
         held_out(["first", "second"], ["none-such"])

@@ -44,12 +44,12 @@ def test_torchvision_finds_instances_with_masks_labels_and_scores(state):
     assert found.names is None
 
 
-def test_detections_below_the_score_threshold_are_dropped_and_nothing_may_be_left(state):
+def test_detections_below_the_score_threshold_are_dropped_even_if_none_remains(state):
     detector = TorchvisionDetector(sure_of_bottles(state, 5.0), score_threshold=0.7, short_side=SHORT_SIDE)
     assert detector.detect(LIGHTNESS).masks.shape == (0, *LIGHTNESS.shape)
 
 
-def test_a_detector_is_opened_by_its_kind(state):
+def test_a_detector_is_opened_by_its_name(state):
     assert isinstance(open_detector("torchvision", state), TorchvisionDetector)
 
 
@@ -107,7 +107,7 @@ def test_detectron2_needs_a_config():
 
 
 @pytest.mark.skipif(importlib.util.find_spec("detectron2") is not None, reason="detectron2 is installed here")
-def test_where_detectron2_is_absent_the_error_says_how_to_get_it(tmp_path):
+def test_if_detectron2_is_missing_the_error_explains_how_to_install_it(tmp_path):
     with pytest.raises(ModelError, match=r"detectron2 cannot be imported .* Build it .* torchvision detector"):
         open_detector("detectron2", {}, config=tmp_path / "config.yaml")
 
