@@ -43,12 +43,12 @@ def test_deadlines_plug_in_reads_whole_percent() -> None:
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_a_frame_that_was_there_is_told_from_one_that_was_made(style: str) -> None:
+def test_an_existing_frame_is_reported_differently_from_a_new_one(style: str) -> None:
     kept = Event(kind="frame", frame=1003, done=3, total=8, kept=True)
     assert "Frame 1003 was there (3 of 8)" in said(kept, style)[-1]
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_a_warning_is_a_line_of_its_own_and_the_end_none(style: str) -> None:
+def test_a_warning_is_a_separate_line_and_the_end_has_none(style: str) -> None:
     assert said(Event(kind="warning", message="Frames 3-5 stay grey."), style) == ["Frames 3-5 stay grey."]
     assert said(Event(kind="done", done=8, total=8), style) == []

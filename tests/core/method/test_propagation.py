@@ -122,7 +122,7 @@ def partly_known(scene: Scene) -> PartlyKnown:
     return partial
 
 
-def test_unknown_areas_of_a_keyframe_give_no_colour_and_no_confidence(standard: Model) -> None:
+def test_unknown_areas_of_a_keyframe_give_no_colour_and_lower_confidence(standard: Model) -> None:
     partial = partly_known(pan(6, height=96, width=160, step=4))
     for colored in color(partial, [1], standard).values():
         assert np.abs(colored.ab).max() < 100  # the 500 that stand where nothing is known reach no pixel

@@ -52,7 +52,7 @@ def test_every_position_is_in_exactly_one_block(grid: tuple[int, int]) -> None:
         assert columns[inside].max() - columns[inside].min() < 4
 
 
-def test_small_grids_are_searched_completely() -> None:
+def test_a_small_grid_needs_no_shortlist() -> None:
     few = torch.rand(64, 16, 8)
     assert top_blocks(few, few, torch.zeros(64, 64, dtype=torch.bool), references=1) is None
 
@@ -77,7 +77,7 @@ def test_the_top_blocks_have_nearly_all_of_the_weight(target: torch.Tensor, refe
 
 
 @pytest.mark.parametrize("second", [False, True])
-def test_tracked_positions_are_the_same_as_with_the_exact_method(
+def test_tracked_positions_are_the_same_as_without_a_shortlist(
     target: torch.Tensor, reference: GridReference, *, second: bool
 ) -> None:
     near = (torch.arange(COUNT)[:, None] + torch.tensor([0, 1, GRID[1], -1])).clamp(-1, COUNT - 1).int()
