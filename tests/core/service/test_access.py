@@ -50,7 +50,7 @@ def test_the_connection_file_survives_a_round_trip_and_only_its_owner_can_read_i
         assert stat.S_IMODE(connection_file(tmp_path).stat().st_mode) == 0o600
 
 
-def test_the_repr_of_a_connection_hides_the_token() -> None:
+def test_the_text_of_a_connection_hides_the_token() -> None:
     assert "secret" not in f"{CONNECTION} {CONNECTION!r}"
 
 

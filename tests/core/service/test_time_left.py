@@ -95,7 +95,7 @@ def test_frames_beyond_the_last_keyframe_are_analysed_once() -> None:
     assert run.times.seconds() == 10 * 5
 
 
-def test_the_estimate_counts_down_within_an_analysis_and_waits_if_one_takes_longer() -> None:
+def test_the_estimate_counts_down_within_a_frame_and_waits_if_one_takes_longer() -> None:
     run = Run(20, (1,))
     run.forward(*range(2, 10))
     run.times.record(Event(kind="look", frame=10))
@@ -106,7 +106,7 @@ def test_the_estimate_counts_down_within_an_analysis_and_waits_if_one_takes_long
     assert run.times.seconds() == 10 * 5
 
 
-def test_one_slow_analysis_does_not_change_the_estimate() -> None:
+def test_one_slow_frame_does_not_change_the_estimate() -> None:
     run = Run(20, (1,))
     run.forward(*range(2, 10))
     run.now += 600  # a preview came in between
