@@ -31,7 +31,7 @@ def a_shot(**changes: Any) -> Shot:
     return dataclasses.replace(shot, **changes)
 
 
-# What each option is given beside --shot, and a shot in which it means something where that is not every shot.
+# The value given to each option with --shot, and, if it has no effect in some shots, a shot in which it has one.
 GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--plate": (["/other.####.exr"], {}),
     "--plate-layer": (["right"], {}),
@@ -89,7 +89,7 @@ def options_of_colorize() -> list[str]:
 
 
 def written(folder: Path, shot: Shot, *options: str) -> Shot:
-    """The shot that --write-shot writes, of a shot file and options beside it."""
+    """Return the shot that --write-shot writes for a shot file and options given with it."""
     (folder / "shot.json").write_text(shot.to_json(), encoding="utf-8")
     new = folder / "new.json"
     assert command_line.main(["colorize", "--shot", str(folder / "shot.json"), *options, "--write-shot", str(new)]) == 0
@@ -159,13 +159,15 @@ def test_the_same_options_give_the_same_shot_with_and_without_a_file(tmp_path: P
         pytest.param(["--matte", "/m.exr", "--tracking", "dense"], "--tracking instance", id="mattes untracked"),
         pytest.param(["--radius", "5", "--tracking", "none"], "--tracking dense", id="a radius of no window"),
         pytest.param(["--matching-height", "99", "--model", "exemplar"], "standard", id="a height of another model"),
-        pytest.param(["--no-flow", "--model", "exemplar"], "standard", id="no flow where there is none"),
+        pytest.param(["--no-flow", "--model", "exemplar"], "standard", id="no flow for a model without flow"),
         pytest.param(["--exact", "--model", "exemplar", "--tracking", "none"], "dense", id="exact forms of nothing"),
         pytest.param(["--detector", "torchvision", "--tracking", "dense"], "instance", id="a detector unused"),
         pytest.param(["--detector", "torchvision", "--matte", "/m.exr"], "mattes", id="a detector beside mattes"),
         pytest.param(["--detector-weights", "/w"], "--detector detectron2", id="weights of no detector"),
         pytest.param(["--detector-config", "/c", "--detector", "torchvision"], "detectron2", id="another's config"),
-        pytest.param(["--max-span", "5", "--model", "exemplar"], "exemplar", id="pieces of what is never cut"),
+        pytest.param(
+            ["--max-span", "5", "--model", "exemplar"], "exemplar", id="pieces of spans that are never divided"
+        ),
     ],
 )
 def test_an_option_that_would_have_no_effect_is_refused_by_name(

@@ -28,7 +28,7 @@ def made(seed: int, *, count: int = 12, objects: int = 3, grain: float = 0.0) ->
 
 
 def warped(pictures: list[np.ndarray], clip: SyntheticClip) -> np.ndarray:
-    """(T - 1, H, W, C): each frame but the last, where the true motion says that it is on the next."""
+    """Return each frame but the last, moved by the true motion to its place on the next: (T - 1, H, W, C)."""
     return np.stack([sample(before, flow) for before, flow in zip(pictures, clip.backward, strict=False)])
 
 

@@ -81,7 +81,7 @@ def test_a_job_states_its_frames() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "says"),
+    ("wrong", "message"),
     [
         ({"name": " "}, "--name is empty"),
         ({"name": "a\nb"}, "--name is empty or not a plain line"),
@@ -92,8 +92,8 @@ def test_a_job_states_its_frames() -> None:
         ({"nuke": NukeRender(script=Path("/s.nk"), writes=("W",), version="15.1", handles=-1)}, "--handles"),
     ],
 )
-def test_options_that_no_engine_accepts_are_refused(wrong: dict[str, object], says: str) -> None:
-    with pytest.raises(BadRequest, match=says):
+def test_options_that_no_engine_accepts_are_refused(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(BadRequest, match=message):
         replace(JOB, **wrong)  # type: ignore[arg-type]
 
 

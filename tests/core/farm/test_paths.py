@@ -63,7 +63,7 @@ def rules_of(path: Path, *rules: tuple[str, str, str]) -> tuple[PathMappingRule,
         ),
         pytest.param(("POSIX", "/mnt/Show", "/x"), "/mnt/show/a.exr", "/mnt/show/a.exr", id="posix minds the case"),
         pytest.param(("WINDOWS", "Z:\\show", "/x"), "/mnt/show/a.exr", "/mnt/show/a.exr", id="of the other system"),
-        pytest.param(("POSIX", "/", "/x"), "ocio://default", "ocio://default", id="a builtin config is no path"),
+        pytest.param(("POSIX", "/", "/x"), "ocio://default", "ocio://default", id="a builtin config is not a path"),
     ],
 )
 def test_a_rule_maps_paths_inside_its_source(

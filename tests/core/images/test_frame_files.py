@@ -170,7 +170,7 @@ def test_a_frame_without_channels_or_of_two_sizes_is_a_programming_error(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-# What cannot be written
+# Frames that cannot be written
 
 
 def write_grey(path: Path, size: int = 64) -> None:
@@ -313,7 +313,7 @@ def test_a_frame_cut_anywhere_is_not_complete(tmp_path_factory: pytest.TempPathF
     assert not plates.is_complete(truncate(path, share))
 
 
-# What was changed since
+# Frames that were changed later
 
 
 def hashed(path: Path) -> str:
@@ -321,7 +321,7 @@ def hashed(path: Path) -> str:
 
 
 def awkward() -> dict[str, tuple[NDArray[Any], pictures.PixelType]]:
-    """Every half there is and what lies between; NaNs of several kinds, denormals, -0.0 and what half cannot hold."""
+    """Return every half and values between them; NaNs of several kinds, denormals, -0.0 and what half cannot hold."""
     every = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32).reshape(256, 256)
     with np.errstate(invalid="ignore"):
         between = np.nextafter(every, np.float32(0)) + np.float32(1e-9)
@@ -359,7 +359,7 @@ def test_every_nan_has_the_same_hash(tmp_path: Path) -> None:
 
 
 def test_the_hash_rounds_every_value_between_two_halves_as_the_file_does(tmp_path: Path) -> None:
-    # Where OpenImageIO's rounding to half differs from numpy's, the hash would tell a fresh frame from itself.
+    # If OpenImageIO rounded to half differently from numpy, an unchanged frame would count as changed.
     values = np.random.default_rng(2).normal(0, 1, (512, 512)).astype(np.float32)
     for exponent in range(-30, 20, 5):
         path = tmp_path / f"{exponent}.exr"
@@ -391,7 +391,7 @@ def test_the_hash_differs_for_other_pixels(tmp_path: Path, change: Any) -> None:
 
 
 def rewrite(path: Path, *, pixels: float = 1.0, keep: bool = True, **attributes: Any) -> None:
-    """What another program does that opens a frame and saves it: all it says is kept, or nothing."""
+    """Open and save a frame as another program does, with or without its metadata."""
     picture = oiio.ImageBuf(str(path))
     picture = oiio.ImageBufAlgo.mul(picture, pixels)
     if not keep:

@@ -32,7 +32,7 @@ from stcolor_core.images.plate_layers import list_layers, select_layer
         pytest.param("spec.R spec.G spec.B Diff.R Diff.G Diff.B", "Diff.R Diff.G Diff.B", id="by name"),
         pytest.param("cryptic.R cryptic.G cryptic.B", "cryptic.R cryptic.G cryptic.B", id="no ids"),
         pytest.param("rgba.red rgba.green rgba.blue rgba.alpha", "rgba.red rgba.green rgba.blue", id="long names"),
-        pytest.param("motion.x motion.y luma", "motion.x", id="y of a vector is no luminance"),
+        pytest.param("motion.x motion.y luma", "motion.x", id="y of a vector is not luminance"),
         pytest.param("A R", "R", id="red alone"),
         pytest.param("A", "A", id="alpha alone"),
         pytest.param("roto.alpha matte", "matte", id="not the alpha of a layer"),

@@ -269,7 +269,7 @@ def test_values_below_0_and_above_1_survive(tmp_path: Path) -> None:
     np.testing.assert_array_equal(plates.read(save(tmp_path / "p.tif", pixels, "float")).pixels, pixels)
 
 
-# What cannot be read
+# Files that cannot be read
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9])
@@ -323,7 +323,7 @@ def test_a_deep_picture_is_refused(tmp_path: Path) -> None:
 
 
 def lie(path: Path, **windows: tuple[int, int, int, int]) -> Path:
-    """Have an EXR's header claim other windows: xMin, yMin, xMax, yMax."""
+    """Write other windows into the header of an EXR: xMin, yMin, xMax, yMax."""
     data = path.read_bytes()
     for name, window in windows.items():
         label = f"{name}\0box2i\0".encode()
@@ -338,7 +338,9 @@ def lie(path: Path, **windows: tuple[int, int, int, int]) -> Path:
     [
         pytest.param({"dataWindow": (0, 0, 99_999, 99_999)}, "cannot be read", id="a huge picture"),
         pytest.param({"dataWindow": (0, 0, 700_000, 999)}, "cannot be read", id="a very wide one"),
-        pytest.param({"dataWindow": (0, 0, 2_000_000, 2_000_000)}, "cannot be read", id="more than OpenImageIO takes"),
+        pytest.param(
+            {"dataWindow": (0, 0, 2_000_000, 2_000_000)}, "cannot be read", id="more than OpenImageIO accepts"
+        ),
         pytest.param({"dataWindow": (0, 0, 16_383, 16_383)}, "cannot be read", id="possible, and not there"),
         pytest.param({"dataWindow": (0, 0, 16, 99)}, "truncated or damaged", id="a little more than there is"),
         pytest.param({"dataWindow": (30_000_000, 0, 30_000_016, 12)}, "windows", id="pixels far away"),

@@ -24,7 +24,7 @@ from stcolor_core.images.sequences import FramePattern
         pytest.param("sh.####.exr", -1, "sh.-001.exr", id="negative, as printf pads it"),
         pytest.param("still.png", 7, "still.png", id="single picture"),
         pytest.param("####", 7, "0007", id="nothing but the field"),
-        pytest.param("100%_final.####.exr", 7, "100%_final.0007.exr", id="a percent sign that is no field"),
+        pytest.param("100%_final.####.exr", 7, "100%_final.0007.exr", id="a percent sign that is not a field"),
     ],
 )
 def test_a_frame_has_the_file_name_that_printf_gives(text: str, frame: int, name: str) -> None:
@@ -54,8 +54,8 @@ def test_frames_on_disk_are_listed_in_order_and_nothing_else_is(tmp_path: Path) 
         pytest.param("sh####_left.exr", "####", id="a view behind hashes without a separator"),
         pytest.param("sh.#.left.exr", "#", id="one hash between two separators"),
         pytest.param("sh.%d-left.exr", "%d", id="printf between two separators"),
-        pytest.param("take#2.####.exr", "####", id="a hash that is none, and one that is"),
-        pytest.param("100%done.####.exr", "####", id="what printf would take for a number"),
+        pytest.param("take#2.####.exr", "####", id="a literal hash, and one for the frame"),
+        pytest.param("100%done.####.exr", "####", id="a text that printf would read as a number"),
         pytest.param("take#2.exr", None, id="a hash in front of a digit"),
         pytest.param("take#_2.exr", None, id="a hash behind a letter"),
         pytest.param("#1_hero.exr", None, id="a hash at the start"),

@@ -125,7 +125,7 @@ def partly_known(scene: Scene) -> PartlyKnown:
 def test_unknown_areas_of_a_keyframe_give_no_colour_and_lower_confidence(standard: Model) -> None:
     partial = partly_known(pan(6, height=96, width=160, step=4))
     for colored in color(partial, [1], standard).values():
-        assert np.abs(colored.ab).max() < 100  # the 500 that stand where nothing is known reach no pixel
+        assert np.abs(colored.ab).max() < 100  # the 500 in the unknown areas reaches no pixel
         assert colored.confidence[~partial.known].mean() < colored.confidence[partial.known].mean() - 0.1
 
 
@@ -210,7 +210,8 @@ def test_frames_between_requested_frames_are_only_tracked(
         propagator = Propagator(replace(standard, features=features), settings, device=CPU)
         some = {each.frame: each for each in propagator.color(span, scene, scratch, wanted=(5, 7))}
     assert scene.asked == walked
-    following = dict(zip(span.outward, span.outward[1:], strict=False))  # a wanted frame is told of the one before it
+    # A requested frame receives the state of the previous one.
+    following = dict(zip(span.outward, span.outward[1:], strict=False))
     needed = [frame for frame in span.outward if {frame, following.get(frame)} & {5, 7}]
     described = [*references, *needed]
     assert len(features.asked) == len(described)

@@ -62,7 +62,7 @@ def test_the_registry_states_which_models_propagate_colour_from_frame_to_frame()
     assert registry.is_recurrent("standard") == registry.build("standard", device="cpu").refinement.recurrent
 
 
-# Where things are
+# Folders and files
 
 
 def test_the_registry_is_read_without_loading_torch():

@@ -34,7 +34,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
 
 def shot(folder: Path, **more: Any) -> dict[str, Any]:
-    """One whose plates are not there."""
+    """A shot whose plates do not exist."""
     return {
         "plate": {"path": str(folder / "plate.####.exr")},
         "output": {"path": str(folder / "out.####.exr")},
@@ -101,7 +101,7 @@ def test_a_partly_sent_request_does_not_disturb_other_clients(client: Client, mo
 
 
 @pytest.mark.parametrize(
-    ("body", "says"),
+    ("body", "message"),
     [
         (b"{", "JSON"),
         (b"[]", "should be an object"),
@@ -112,17 +112,17 @@ def test_a_partly_sent_request_does_not_disturb_other_clients(client: Client, mo
         ({"plate": {"path": "/a", "frames": "x"}, "output": {"path": "/a.exr"}}, "Frame range"),
     ],
 )
-def test_a_body_that_is_not_a_shot_is_refused_in_one_line(client: Client, body: Any, says: str) -> None:
+def test_a_body_that_is_not_a_shot_is_refused_in_one_line(client: Client, body: Any, message: str) -> None:
     status, answer = client.request("POST", "/v1/jobs", body)
     assert status in (400, 422)
-    assert says in answer["detail"]
+    assert message in answer["detail"]
     assert "\n" not in answer["detail"]
 
 
 def test_a_long_poll_of_a_job_that_is_forgotten_ends_with_a_clear_answer(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody's look keeps a job here, so that the poll itself does not."""
+    """No read keeps a job here, so that the poll itself does not either."""
     monkeypatch.setattr(store, "_ENDED_KEPT", {"shot": 0, "preview": 0})
     monkeypatch.setattr(store, "_IN_USE_SECONDS", -1.0)
     job = client.request("POST", "/v1/jobs", shot(tmp_path))[1]["id"]

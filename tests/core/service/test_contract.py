@@ -100,8 +100,8 @@ def test_every_answer_matches_the_schema(
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        pytest.param(b"\xff\x00", "application/json", id="bytes that are no text"),
-        pytest.param(b"{}", "text/plain", id="JSON that does not say so"),
+        pytest.param(b"\xff\x00", "application/json", id="bytes that are not text"),
+        pytest.param(b"{}", "text/plain", id="JSON without its content type"),
         pytest.param(b"plate=a", "application/x-www-form-urlencoded", id="a form"),
         pytest.param(b"", "application/json", id="nothing"),
         pytest.param(

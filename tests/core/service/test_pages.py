@@ -117,7 +117,7 @@ def test_a_ticket_gives_one_token_and_a_used_one_is_refused_with_the_remedy(clie
     status, answer = client.request("POST", "/v1/session", headers=headers)
     assert status == 401
     assert "stcolor status" in answer["detail"]
-    assert client.request("POST", "/v1/session")[0] == 401  # the start's token is no ticket
+    assert client.request("POST", "/v1/session")[0] == 401  # the token of the core is not a ticket
     assert client.request("POST", "/v1/session", headers={"Authorization": ""})[0] == 401
 
 
@@ -214,14 +214,14 @@ def test_only_a_running_shot_has_an_estimate_of_time_left(client: Client, shot: 
     assert client.get(f"/v1/jobs/{job}")["seconds_left"] is None
 
 
-# what events say of frames
+# Frames by the events about them
 
 
-Told = Callable[..., JobFrames]
+MakeJobFrames = Callable[..., JobFrames]
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Iterator[Told]:
+def job_frames(tmp_path: Path) -> Iterator[MakeJobFrames]:
     """The frames of a job of which these events were recorded."""
     store = Store(tmp_path / "jobs.sqlite")
     store.submit("a", kind="shot", shot=json.dumps({"output": {"path": "/out.####.exr"}}))
@@ -241,8 +241,8 @@ def frame(number: int, confidence: float | None = 0.95, **more: bool) -> Event:
     return Event(kind="frame", frame=number, confidence=confidence, **more)  # type: ignore[arg-type]
 
 
-def test_frames_are_listed_in_order_with_the_last_event_of_each(told: Told) -> None:
-    found = told(frame(3), frame(1, 0.5), frame(2, None), frame(1, 0.75, kept=True))
+def test_frames_are_listed_in_order_with_the_last_event_of_each(job_frames: MakeJobFrames) -> None:
+    found = job_frames(frame(3), frame(1, 0.5), frame(2, None), frame(1, 0.75, kept=True))
     assert [(each.frame, each.confidence, each.kept) for each in found.frames] == [
         (1, 0.75, True),
         (2, None, False),
@@ -250,18 +250,18 @@ def test_frames_are_listed_in_order_with_the_last_event_of_each(told: Told) -> N
     ]
 
 
-def test_keyframes_are_those_of_the_latest_plan(told: Told) -> None:
-    assert told().keyframes == []
-    assert told(Event(kind="plan", total=3, keyframes=(1, 3))).keyframes == [1, 3]
-    assert told(Event(kind="plan", total=3)).keyframes == []
+def test_keyframes_are_those_of_the_latest_plan(job_frames: MakeJobFrames) -> None:
+    assert job_frames().keyframes == []
+    assert job_frames(Event(kind="plan", total=3, keyframes=(1, 3))).keyframes == [1, 3]
+    assert job_frames(Event(kind="plan", total=3)).keyframes == []
 
 
-def test_more_events_than_fit_in_one_answer_are_all_received(told: Told) -> None:
-    assert len(told(*map(frame, range(1, 1502))).frames) == 1501
+def test_more_events_than_fit_in_one_answer_are_all_received(job_frames: MakeJobFrames) -> None:
+    assert len(job_frames(*map(frame, range(1, 1502))).frames) == 1501
 
 
-def test_the_next_keyframes_are_suggested_once_the_whole_shot_is_done(told: Told) -> None:
+def test_the_next_keyframes_are_suggested_once_the_whole_shot_is_done(job_frames: MakeJobFrames) -> None:
     plan = Event(kind="plan", total=19, keyframes=(1,))
-    assert told(plan, *(frame(number, 1 - (number - 1) / 50) for number in range(1, 20))).weakest == []
-    first, *_ = told(ended=True).weakest
+    assert job_frames(plan, *(frame(number, 1 - (number - 1) / 50) for number in range(1, 20))).weakest == []
+    first, *_ = job_frames(ended=True).weakest
     assert 11 <= first <= 15

@@ -142,7 +142,7 @@ def test_a_failed_change_is_rolled_back_completely(store: Store) -> None:
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """Seconds that pass only when a test advances them."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -158,7 +158,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def few(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """A store that keeps three shots and two previews that nobody looks at."""
+    """A store that keeps three shots and two previews that no client reads."""
     monkeypatch.setattr(module, "_ENDED_KEPT", {"shot": 3, "preview": 2})
     store = Store(tmp_path / "few.sqlite", clock=clock)
     yield store
@@ -282,7 +282,7 @@ def test_the_event_of_a_frame_is_kept_if_later_runs_do_not_reach_it(store: Store
 
 def test_events_do_not_accumulate_when_a_core_is_stopped_and_started(store: Store) -> None:
     submit(store, "a")
-    for _ in range(10):  # killed: the job is said to run when it is taken again
+    for _ in range(10):  # killed: the job is recorded as running when it is taken again
         store.take()
         store.record("a", Event(kind="plan", total=1))
         store.record("a", Event(kind="frame", frame=1, done=1, total=1, kept=True))
@@ -321,10 +321,10 @@ def test_a_file_shrinks_when_its_jobs_are_removed(tmp_path: Path, clock: Clock) 
 
 
 def test_the_callback_is_called_on_each_change(tmp_path: Path) -> None:
-    told: list[None] = []
-    store = Store(tmp_path / "jobs.sqlite", on_change=lambda: told.append(None))
+    calls: list[None] = []
+    store = Store(tmp_path / "jobs.sqlite", on_change=lambda: calls.append(None))
     submit(store, "a")
-    assert len(told) == 1
+    assert len(calls) == 1
     store.close()
 
 

@@ -39,7 +39,7 @@ class Run:
             self.times.record(Event(kind="frame", frame=frame, kept=kept))
 
     def forward(self, *frames: int) -> None:
-        """Each is written beside the computing of the next."""
+        """Each is written while the next is computed."""
         for frame in frames:
             self.look(frame, seconds=5)
             if frame > frames[0]:

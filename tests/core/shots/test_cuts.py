@@ -115,8 +115,8 @@ def test_blank_frames_are_one_scene_and_a_picture_after_them_is_another() -> Non
 
 def test_a_cut_is_reported_two_frames_after_it() -> None:
     finder = CutDetector()
-    told = [finder.add(number, frame) for number, frame in enumerate(scene(1, 6) + scene(2, 6))]
-    assert told == [[]] * 8 + [[6]] + [[]] * 3
+    reported = [finder.add(number, frame) for number, frame in enumerate(scene(1, 6) + scene(2, 6))]
+    assert reported == [[]] * 8 + [[6]] + [[]] * 3
     assert finder.finish() == []
 
 

@@ -90,7 +90,7 @@ def test_a_text_that_is_not_a_frame_range_is_refused(text: str) -> None:
         pytest.param({"method": {"working_height": True}}, "working_height", id="a switch for a number"),
         pytest.param({"method": {"temperature": 0}}, "temperature", id="no temperature"),
         pytest.param({"plate": {"frames": "1-2"}}, "path", id="a plate without a path"),
-        pytest.param({"output": {"path": "o.####.png"}}, "EXR", id="output that is no EXR"),
+        pytest.param({"output": {"path": "o.####.png"}}, "EXR", id="output that is not an EXR"),
         pytest.param({"output": {"path": "o.####.exr", "max_span": 0}}, "at least 1 frame", id="a span of no frame"),
         pytest.param(
             {"references": [{"path": "a", "frame": 3}] * 2},
@@ -99,8 +99,8 @@ def test_a_text_that_is_not_a_frame_range_is_refused(text: str) -> None:
         ),
         pytest.param({"references": {"path": "a"}}, "references", id="an object for a list"),
         pytest.param({"plate": None}, "plate", id="nothing for a plate"),
-        pytest.param({"plate": {"path": "a", "exposure": 10**400}}, "exposure", id="a number no float holds"),
-        pytest.param({"method": {"temperature": float("inf")}}, "temperature", id="an endless temperature"),
+        pytest.param({"plate": {"path": "a", "exposure": 10**400}}, "exposure", id="a number too large for a float"),
+        pytest.param({"method": {"temperature": float("inf")}}, "temperature", id="an infinite temperature"),
     ],
 )
 def test_a_shot_with_invalid_settings_is_refused_and_the_setting_is_named(
@@ -134,7 +134,7 @@ def test_a_message_names_a_few_frames_and_counts_the_others(frames: set[int]) ->
     assert len(shown) + int(more.removesuffix(" more") or 0) == len(frames)
 
 
-# Every text of a shot that is no path. A new field is either here, or `map_paths` must change it.
+# Every text of a shot that is not a path. A new field is either here, or `map_paths` must change it.
 NO_PATHS = {
     *("plate.frames", "plate.colorspace", "plate.layer", "plate.missing", "output.frames"),
     *("references.colorspace", "stills.colorspace"),
@@ -180,14 +180,14 @@ def test_a_builtin_colour_config_is_not_a_path() -> None:
 
 
 @pytest.mark.parametrize("text", ["a\0b", "a\udcffb"], ids=["null character", "no UTF-8"])
-@pytest.mark.parametrize("where", ["stills", "mattes", "ocio", "colorspace"])
-def test_a_text_that_no_library_accepts_is_refused(text: str, where: str) -> None:
+@pytest.mark.parametrize("field", ["stills", "mattes", "ocio", "colorspace"])
+def test_a_text_that_no_library_accepts_is_refused(text: str, field: str) -> None:
     data = json.loads(a_shot().to_json())
-    if where == "colorspace":
-        data["plate"][where] = text
-    elif where == "ocio":
-        data[where] = text
+    if field == "colorspace":
+        data["plate"][field] = text
+    elif field == "ocio":
+        data[field] = text
     else:
-        data[where][0]["path"] = text
+        data[field][0]["path"] = text
     with pytest.raises(BadRequest, match=r"null character|not JSON"):
         Shot.from_json(json.dumps(data))

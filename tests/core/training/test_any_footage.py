@@ -97,7 +97,7 @@ def test_held_out_clips_exist_and_leave_others_to_train_on() -> None:
 
 @pytest.mark.parametrize("kind", ["features", "refinement"])
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         (["--held-out", "none-such"], "none-such"),
         (["--held-out", "slow", "fast"], "held out"),
@@ -105,13 +105,13 @@ def test_held_out_clips_exist_and_leave_others_to_train_on() -> None:
     ],
 )
 def test_a_wrong_request_is_reported_in_one_line(
-    kind: str, options: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kind: str, options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "footage").mkdir()
     two_clips(tmp_path / "footage", frames=3)
     assert train(kind, tmp_path / "footage", tmp_path / "weights.safetensors", *options) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
-    assert says in line
+    assert message in line
     assert not (tmp_path / "cache").exists()
 
 
@@ -133,9 +133,9 @@ def test_a_picture_that_cannot_be_read_is_named(
     broken = clip(tmp_path / "footage" / "broken", 4) / f"{index:05d}.png"
     broken.write_bytes(b"no picture")
     assert train(kind, tmp_path / "footage", tmp_path / "weights.safetensors") == 1
-    said = capsys.readouterr().err
-    assert broken.name in said
-    assert "Traceback" not in said
+    error = capsys.readouterr().err
+    assert broken.name in error
+    assert "Traceback" not in error
 
 
 def test_an_output_that_cannot_be_written_is_reported_before_any_training(
@@ -145,9 +145,9 @@ def test_an_output_that_cannot_be_written_is_reported_before_any_training(
     two_clips(tmp_path / "footage", frames=3)
     (tmp_path / "file").write_text("in the way")
     assert train("features", tmp_path / "footage", tmp_path / "file" / "weights.safetensors") == 1
-    said = capsys.readouterr().err
-    assert str(tmp_path / "file") in said
-    assert "Traceback" not in said
+    error = capsys.readouterr().err
+    assert str(tmp_path / "file") in error
+    assert "Traceback" not in error
 
 
 def test_very_wide_and_very_tall_pictures_are_resized_to_fit_memory(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_a_stopped_training_resumes_to_the_same_weights(
 
 
 def test_the_network_learns_which_candidate_to_trust_when_the_rule_is_wrong() -> None:
-    """One candidate is right wherever its `difference` says so; the rule trusts the other."""
+    """One candidate is right where its `difference` is negative; the rule trusts the other."""
     torch.manual_seed(0)
     place = {name: index for index, name in enumerate(EVIDENCE_PLANES)}
     network = refinement.MixingNet()

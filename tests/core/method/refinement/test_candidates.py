@@ -76,9 +76,9 @@ def test_the_previous_frame_is_an_additional_candidate_that_the_rule_ignores() -
     np.testing.assert_array_equal(found.prior[:-1], without.prior)
     assert found.evidence[-1, EVIDENCE_PLANES.index("visibility"), 0, 0] == pytest.approx(0.4)
     assert found.facts[-1, FACTS.index("previous")] == 1
-    told = [mix_candidates(given, each, each.prior, confidence=each.confidence).state for each in (found, without)]
-    np.testing.assert_array_equal(told[0].ab, told[1].ab)
-    np.testing.assert_array_equal(told[0].confidence, told[1].confidence)
+    states = [mix_candidates(given, each, each.prior, confidence=each.confidence).state for each in (found, without)]
+    np.testing.assert_array_equal(states[0].ab, states[1].ab)
+    np.testing.assert_array_equal(states[0].confidence, states[1].confidence)
 
 
 def test_tracked_positions_take_the_detail_within_their_cells_from_the_flow_to_them() -> None:

@@ -18,10 +18,10 @@ def refine(given: Evidence) -> Refined:
     ("given", "color"),
     [
         pytest.param(evidence(flows=(flow(),)), CARRIED, id="flow in sight"),
-        pytest.param(evidence(flows=(flow(visibility=0),)), TRACKED, id="hidden: a tracked place"),
+        pytest.param(evidence(flows=(flow(visibility=0),)), TRACKED, id="occluded: a tracked position"),
         pytest.param(evidence(flows=(flow(residual=60),)), TRACKED, id="flow that leads to another luminance"),
         pytest.param(evidence(), TRACKED, id="no flow"),
-        pytest.param(evidence(similarity=0.1), FREE, id="a lost track is found again anywhere"),
+        pytest.param(evidence(similarity=0.1), FREE, id="a lost track is reacquired anywhere"),
         pytest.param(
             evidence(similarity=0.1, restricted=False), TRACKED, id="nothing was restricted, nothing can be lost"
         ),

@@ -18,7 +18,7 @@ from stcolor_core.method.refinement.mixing import MixingNet
 
 
 def scrambled() -> MixingNet:
-    """A network whose last layers say something too."""
+    """A network whose last layers are not zero."""
     torch.manual_seed(0)
     network = MixingNet().eval()
     for layer in (network.weigh, network.fade):

@@ -115,7 +115,7 @@ def test_if_detectron2_is_missing_the_error_explains_how_to_install_it(tmp_path)
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
     """A small Mask R-CNN of detectron2, as a config that extends another."""
-    pytest.importorskip("detectron2", reason="detectron2 has no wheel; built only where it is wanted")
+    pytest.importorskip("detectron2", reason="detectron2 has no wheel; built only if it is wanted")
     folder = tmp_path_factory.mktemp("detectron2")
     (folder / "base.yaml").write_text(
         "MODEL:\n"
@@ -169,13 +169,13 @@ def test_detectron2_may_find_nothing(config, detectron2_state):
         pytest.param("_BASE_: https://example.invalid/base.yaml\n", id="a base on the net"),
         pytest.param("MODEL: !!python/object/apply:pathlib.Path.touch [trapped]\n", id="a tag that runs code"),
         pytest.param("NO_SUCH_SETTING: 1\n", id="an unknown setting"),
-        pytest.param("[1, 2", id="no YAML"),
-        pytest.param("only words", id="no mapping"),
+        pytest.param("[1, 2", id="not YAML"),
+        pytest.param("only words", id="not a mapping"),
         pytest.param(None, id="a missing file"),
     ],
 )
 def test_an_unusable_detectron2_config_is_refused_in_one_line(text, tmp_path, monkeypatch):
-    pytest.importorskip("detectron2", reason="detectron2 has no wheel; built only where it is wanted")
+    pytest.importorskip("detectron2", reason="detectron2 has no wheel; built only if it is wanted")
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "config.yaml"
     if text is not None:

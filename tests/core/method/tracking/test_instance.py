@@ -52,7 +52,7 @@ def walk(*frames: Instances, **settings: float) -> list[list[int]]:
         pytest.param(np.zeros((4, 4), np.float32), [1], [1.0], None, id="masks without K"),
         pytest.param(np.zeros((1, 4, 4)), [1], [1.0], None, id="masks in float64"),
         pytest.param(np.zeros((1, 4, 4), np.float32), [1, 2], [1.0], None, id="a label too many"),
-        pytest.param(np.zeros((1, 4, 4), np.float32), [1.5], [1.0], None, id="a label that is no integer"),
+        pytest.param(np.zeros((1, 4, 4), np.float32), [1.5], [1.0], None, id="a label that is not an integer"),
         pytest.param(np.zeros((1, 4, 4), np.float32), [1], [], None, id="a score too few"),
         pytest.param(np.zeros((1, 4, 4), np.float32), [1], [1.5], None, id="a score above 1"),
         pytest.param(np.full((1, 4, 4), -0.1, np.float32), [1], [1.0], None, id="a mask below 0"),
@@ -152,7 +152,7 @@ def test_patience_is_a_setting():
 
 
 def test_instances_of_the_neighbouring_frame_take_precedence_over_lost_ones():
-    # the first is lost where the second arrives a frame later, at a larger overlap with the lost one
+    # the first is lost when the second arrives a frame later, at a larger overlap with the lost one
     lost, near = box(4, 4), box(4, 7)
     ids = walk(seen(lost, box(4, 9)), seen(near), seen(box(4, 5)))
     assert ids == [[0, 1], [1], [1]]
@@ -186,7 +186,7 @@ def test_the_grid_holds_the_average_of_each_cell(size):
     rows, columns = (
         np.minimum(np.arange(4 * cells), length - 1) for cells, length in zip(grid.shape[1:], size, strict=True)
     )
-    held = masks[:, rows][:, :, columns]  # its border held where the last cells reach outside, as for the features
+    held = masks[:, rows][:, :, columns]  # its border repeated where the last cells reach outside, as for the features
     for k, i, j in np.ndindex(grid.shape):
         assert grid[k, i, j] == pytest.approx(held[k, 4 * i : 4 * i + 4, 4 * j : 4 * j + 4].mean(), abs=1e-6)
 

@@ -281,15 +281,15 @@ def test_a_sidecar_manifest_next_to_the_picture_gives_the_names(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "where",
+    "sidecar_path",
     ["../names.json", "{folder}/names.json", "manifests\\names.json", "missing.json", "broken.json", "odd.json"],
 )
-def test_an_invalid_sidecar_is_logged_and_the_ids_are_used(where, tmp_path, caplog):
+def test_an_invalid_sidecar_is_logged_and_the_ids_are_used(sidecar_path, tmp_path, caplog):
     (tmp_path / "names.json").write_text(json.dumps({"secret": "12345678"}), encoding="utf-8")
     (tmp_path / "plates").mkdir()
     (tmp_path / "plates" / "broken.json").write_text("[" * 100_000, encoding="utf-8")
     (tmp_path / "plates" / "odd.json").write_text('{"car": 5}', encoding="utf-8")
-    picture = crypto_exr(tmp_path / "plates" / "a.exr", edit=sidecar(where.format(folder=tmp_path.as_posix())))
+    picture = crypto_exr(tmp_path / "plates" / "a.exr", edit=sidecar(sidecar_path.format(folder=tmp_path.as_posix())))
     with caplog.at_level(logging.WARNING):
         matte = read(picture)
     assert len(matte.masks) == 3
