@@ -162,7 +162,9 @@ def test_the_same_options_give_the_same_shot_with_and_without_a_file(tmp_path: P
         pytest.param(["--no-flow", "--model", "exemplar"], "standard", id="no flow for a model without flow"),
         pytest.param(["--exact", "--model", "exemplar", "--tracking", "none"], "dense", id="exact forms of nothing"),
         pytest.param(["--detector", "torchvision", "--tracking", "dense"], "instance", id="a detector unused"),
-        pytest.param(["--detector", "torchvision", "--matte", "/m.exr"], "mattes", id="a detector beside mattes"),
+        pytest.param(
+            ["--detector", "torchvision", "--matte", "/m.exr"], "mattes", id="a detector together with mattes"
+        ),
         pytest.param(["--detector-weights", "/w"], "--detector detectron2", id="weights of no detector"),
         pytest.param(["--detector-config", "/c", "--detector", "torchvision"], "detectron2", id="another's config"),
         pytest.param(

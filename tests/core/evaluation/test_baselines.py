@@ -55,7 +55,7 @@ def test_grey_has_no_colour_on_any_frame() -> None:
 def test_colour_follows_the_motion_both_ways(baseline: Baseline) -> None:
     travelled = SPEED * 4
     for result, truth in zip(baseline(LIGHTNESS, references(4)), AB, strict=True):
-        seen = slice(travelled + 4, -travelled - 4)  # what is in the picture on the reference frame too
+        seen = slice(travelled + 4, -travelled - 4)  # the part that the reference frame shows too
         assert np.abs(result - truth)[4:-4, seen].mean() < 0.05 * np.abs(truth).mean()
 
 

@@ -31,7 +31,7 @@ def write(path: Path, text: str, *, at: int | None = LONG_AGO) -> dict[Path, Sta
 
 
 class Reader:
-    """Counts what it reads."""
+    """Counts the files it reads."""
 
     def __init__(self) -> None:
         self.read: list[str] = []

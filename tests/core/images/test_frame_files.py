@@ -252,7 +252,7 @@ def test_a_frame_held_open_by_another_program_is_reported(tmp_path: Path, monkey
     def held(*_: Path) -> None:
         raise PermissionError(13, "The process cannot access the file")
 
-    monkeypatch.setattr(Path, "replace", held)  # what Windows does when Nuke has the old frame open
+    monkeypatch.setattr(Path, "replace", held)  # as Windows does when Nuke has the old frame open
     with pytest.raises(OutputError, match="close any program that has the file open"):
         write_grey(tmp_path / "sh.1001.exr")
     assert list(tmp_path.iterdir()) == []
@@ -321,7 +321,7 @@ def hashed(path: Path) -> str:
 
 
 def awkward() -> dict[str, tuple[NDArray[Any], pictures.PixelType]]:
-    """Return every half and values between them; NaNs of several kinds, denormals, -0.0 and what half cannot hold."""
+    """Return every half, values between and beyond them, NaNs of several kinds, denormals and -0.0."""
     every = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32).reshape(256, 256)
     with np.errstate(invalid="ignore"):
         between = np.nextafter(every, np.float32(0)) + np.float32(1e-9)
@@ -348,7 +348,7 @@ def test_the_recorded_hash_is_the_hash_of_what_the_file_holds(tmp_path: Path) ->
 
 
 def test_every_nan_has_the_same_hash(tmp_path: Path) -> None:
-    # A processor may change a NaN's bits as it converts, and then a file would not be what was written.
+    # A processor may change the bits of a NaN when it converts; the file would then differ from the written values.
     values = np.ones((4, 4), np.float32)
     hashes = set()
     for bits in (0x7FC00000, 0xFFC00001, 0x7F800001):

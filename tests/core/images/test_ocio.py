@@ -39,7 +39,7 @@ def no_config_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def old_config(folder: Path, *, role: str = "  scene_linear: linear") -> Path:
-    """A config of before the interchange roles, as Nuke's nuke-default is."""
+    """A config older than the interchange roles, like nuke-default of Nuke."""
     path = folder / "old.ocio"
     path.write_text(OLD.format(role=role), encoding="utf-8")
     return path

@@ -408,7 +408,7 @@ def test_a_header_value_of_unknown_type_becomes_plain_text_of_limited_length(tmp
 
 
 def test_luminance_and_chroma_of_two_resolutions_are_refused_with_the_remedy(tmp_path: Path) -> None:
-    for length in (*range(40), 10_000, 70_000):  # which moves what comes after the header
+    for length in (*range(40), 10_000, 70_000):  # the length moves the data after the header
         before = exr_attribute(b"before", b"string", b"x" * length)
         path = luminance_chroma(tmp_path / "p.exr", before=before)
         assert "Subsampled" in open_error(path)  # else the file is broken in another way

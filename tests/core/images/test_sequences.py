@@ -116,7 +116,7 @@ def test_a_folder_that_cannot_be_listed_is_an_error_with_its_pattern(
     def refuse(_: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("os.scandir", refuse)  # a test may run as root, whom no folder refuses
+    monkeypatch.setattr("os.scandir", refuse)  # a test may run as root, who may list every folder
     with pytest.raises(PlateError, match=r"sh\.####\.exr cannot be listed \(Permission denied\)"):
         FramePattern.parse(str(tmp_path / "sh.####.exr")).frames()
 

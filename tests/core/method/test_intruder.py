@@ -21,7 +21,7 @@ from stcolor_core.shots.spans import plan
 HEIGHT, WIDTH, COUNT = 144, 208, 9
 ENTERS, TOP, LEFT, STEP = 3, 44, 30, 8
 Y, X = np.mgrid[0:56, 0:64]
-# L* of things that look like nothing on a wall of smooth noise
+# L* of textures that occur nowhere on a wall of smooth noise
 INTRUDERS = {
     "stripes": np.where((Y + X) // 5 % 2, 70.0, 35.0),
     "bricks": np.where((Y % 10 < 2) | ((X + Y // 10 % 2 * 8) % 16 < 2), 40.0, 65.0),

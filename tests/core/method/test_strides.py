@@ -77,7 +77,7 @@ def test_a_span_is_coloured_with_cells_of_any_size(standard: Model, stride: int,
 
 @pytest.mark.parametrize(("stride", "most"), [(2, 0.1), (8, 12)])
 def test_attention_follows_the_flow_with_cells_of_any_size(standard: Model, stride: int, most: float) -> None:
-    """Windows at the places of cells of 4 px would bring other colours: 0.3 and 21 off in place of 0 and 8."""
+    """Windows at the positions of 4 px cells would give other colours: errors of 0.3 and 21 instead of 0 and 8."""
     scene = pan(7, height=96, width=160, step=6)
     rule = replace(
         standard, features=Strided(standard.features, stride), refinement=FixedRuleRefinement(), shortlists=False

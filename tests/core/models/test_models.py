@@ -183,7 +183,7 @@ def test_a_damaged_file_is_refused(published, tmp_path, folder, form):
     whole = path.read_bytes()
     stream = np.random.default_rng(0)
     contents = [b"", b"not weights", stream.bytes(1000), *(whole[: len(whole) * cut // 8] for cut in range(1, 8))]
-    if form != "zip format":  # whose first bytes nobody reads
+    if form != "zip format":  # the first bytes of a zip file are not read
         places = stream.integers(0, 400, 25)
         contents += [whole[:place] + stream.bytes(20) + whole[place + 20 : 1 << 20] for place in places]
     for content in contents:

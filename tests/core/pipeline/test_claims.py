@@ -31,7 +31,7 @@ def a_name_of(output: FramePattern) -> Path:
 
 
 def leave_a_claim(output: FramePattern, *, host: str, pid: int, begun: float) -> Path:
-    """As a run of another state leaves it that is still at work, or was killed."""
+    """Write a claim as a run of another state does that is still running or was killed."""
     output.folder.mkdir(exist_ok=True)
     path = a_name_of(output)
     path.write_text(json.dumps({"state": "other", "host": host, "pid": pid, "begun": begun}))
@@ -106,7 +106,7 @@ def test_of_many_simultaneous_runs_no_two_states_write_together(output: FramePat
 def test_claims_of_a_killed_run_are_removed(output: FramePattern) -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     claim = own(output)
-    left = leave_a_claim(output, host=str(claim["host"]), pid=child.pid, begun=0.0)  # a number that is used anew
+    left = leave_a_claim(output, host=str(claim["host"]), pid=child.pid, begun=0.0)  # the process id is in use again
     with Claim(output, state="a"):
         assert not left.exists()
     child.communicate(b"\n")

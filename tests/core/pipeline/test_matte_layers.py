@@ -23,7 +23,7 @@ def soft_masks(count, size=(24, 40), seed=0):
 
 
 def decoded(channels):
-    """Coverage by id bits, from the channels alone, as the specification says: the sum over ranks."""
+    """Coverage by id bits, from the channels alone, as the specification defines it: the sum over ranks."""
     found: dict[int, np.ndarray] = {}
     for name, ids in channels.items():
         if name[-1] in "RB":

@@ -127,8 +127,8 @@ def test_a_long_poll_of_a_job_that_is_forgotten_ends_with_a_clear_answer(
     monkeypatch.setattr(store, "_IN_USE_SECONDS", -1.0)
     job = client.request("POST", "/v1/jobs", shot(tmp_path))[1]["id"]
     last = client.finish(job)[-1]["number"]
-    with ThreadPoolExecutor(1) as beside:
-        poll = beside.submit(client.request, "GET", f"/v1/jobs/{job}/events?after={last}&wait=25")
+    with ThreadPoolExecutor(1) as executor:
+        poll = executor.submit(client.request, "GET", f"/v1/jobs/{job}/events?after={last}&wait=25")
         until(lambda: poll.running())
         client.request("POST", "/v1/jobs", shot(tmp_path, ocio="ocio://default"))
         assert poll.result(20) == (404, {"detail": NO_JOB.format(job)})

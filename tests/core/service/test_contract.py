@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (  # noqa: E402
 )
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-EXAMPLES = 25  # of each operation, sound ones and as many that break the schema
+EXAMPLES = 25  # for each operation: this many valid ones, and as many that break the schema
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ MODULES = sorted(Path(service.__file__).parent.glob("*.py"))
 
 
 def test_no_class_inherits_from_uvicorn() -> None:
-    """Its attributes, which change from release to release, are then nothing that ours could use or shadow."""
+    """Its attributes change between releases; without inheritance our classes can neither use nor shadow them."""
     own = [
         each
         for module in (heads, server)
@@ -41,7 +41,7 @@ def test_only_the_documented_api_of_uvicorn_is_imported(path: Path) -> None:
 
 def test_a_server_with_other_internal_names_serves_and_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Renamed(uvicorn.Server):
-        """As a release might come that keeps the signals it caught elsewhere."""
+        """A possible later release that stores the signals it caught under another name."""
 
         def __init__(self, config: uvicorn.Config) -> None:
             super().__init__(config)

@@ -41,7 +41,7 @@ def odd(folder: Path) -> Path:
 def train(kind: str, footage: Path, output: Path, *options: str) -> int:
     own = [] if kind == "features" else ["--cache", str(output.parent / "cache"), "--walks", "1", "--processes", "1"]
     paths = ["--footage", str(footage), "--output", str(output)]
-    steps = "1" if kind == "features" else "2"  # the former's are long
+    steps = "1" if kind == "features" else "2"  # a step of the features training is long
     return main(["train", kind, *paths, *own, "--steps", steps, "--device", "cpu", *options])
 
 
@@ -52,7 +52,7 @@ def curve(output: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer pictures a step than is worth training with."""
+    """Use fewer pictures per step than a real training does."""
     monkeypatch.setattr("stcolor_core.training.features._VALIDATED", 1)
     monkeypatch.setattr("stcolor_core.training.features._SURVEYS", 1)
     monkeypatch.setattr("stcolor_core.training.features._SURVEYED", 1)

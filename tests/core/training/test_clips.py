@@ -27,7 +27,7 @@ def test_an_intruder_stays_out_of_forbidden_areas_and_moves_elsewhere(pictures: 
     assert all(0.01 < each.mean() < 0.4 for each in changed[1:7])
     centres = [np.argwhere(each).mean(axis=0) for each in changed[1:7]]
     assert np.linalg.norm(centres[-1] - centres[0]) > 2
-    np.testing.assert_array_equal(pictures[3], np.roll(pictures[0], 3, axis=1)), "what was given stays as it was"
+    np.testing.assert_array_equal(pictures[3], np.roll(pictures[0], 3, axis=1)), "the given pictures are not changed"
 
 
 def test_an_old_print_has_different_lightness_and_the_same_colour(pictures: list[np.ndarray]) -> None:

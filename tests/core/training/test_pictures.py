@@ -30,7 +30,7 @@ def test_the_same_seed_draws_the_same_pictures_and_another_seed_draws_others(cli
 def test_the_lightness_and_the_true_colour_are_moved_together(
     clips: list[torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Gamma and exposure change the light; what is bright stays bright, at its place."""
+    """Gamma and exposure change the lightness; bright pixels stay bright and in their place."""
     monkeypatch.setattr("stcolor_core.training.pictures._OTHER_FILM", 0.0)
     pictures = draw_batch(clips, 8, [4])
     assert pictures.seen.shape == (8, 1 + TARGETS, 192, 256)

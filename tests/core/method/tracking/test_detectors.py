@@ -28,7 +28,7 @@ def state():
 
 
 def sure_of_bottles(state, how_sure):
-    """The same network, which takes everything for a bottle: at 5 with a score of 0.62, at 9 with 0.99."""
+    """The same network, biased to detect bottles everywhere: at 5 with a score of 0.62, at 9 with 0.99."""
     bias = torch.zeros(91)
     bias[BOTTLE] = how_sure
     weight = torch.zeros_like(state["roi_heads.box_predictor.cls_score.weight"])

@@ -26,7 +26,7 @@ def features(seed: int = 0) -> torch.Tensor:
 
 
 def shifted(values: torch.Tensor, x: int, y: int) -> torch.Tensor:
-    """Each place shows what lies (x, y) cells further on in `values`."""
+    """Return `values` moved so that each position shows the one (x, y) cells further on."""
     return values.reshape(-1, *GRID).roll((-y, -x), (1, 2)).flatten(1)
 
 
