@@ -31,7 +31,7 @@ def a_shot(**changes: Any) -> Shot:
     return dataclasses.replace(shot, **changes)
 
 
-# What each option is given beside --shot, and a shot in which it means something where that is not every shot.
+# The value given to each option with --shot, and, if it has no effect in some shots, a shot in which it has one.
 GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--plate": (["/other.####.exr"], {}),
     "--plate-layer": (["right"], {}),
@@ -89,14 +89,14 @@ def options_of_colorize() -> list[str]:
 
 
 def written(folder: Path, shot: Shot, *options: str) -> Shot:
-    """The shot that --write-shot writes, of a shot file and options beside it."""
+    """Return the shot that --write-shot writes for a shot file and options given with it."""
     (folder / "shot.json").write_text(shot.to_json(), encoding="utf-8")
     new = folder / "new.json"
     assert command_line.main(["colorize", "--shot", str(folder / "shot.json"), *options, "--write-shot", str(new)]) == 0
     return Shot.load(new)
 
 
-def test_every_option_of_colorize_is_in_the_tables_of_this_test() -> None:
+def test_every_option_of_colorize_is_covered_by_this_test() -> None:
     assert set(options_of_colorize()) == {*GIVEN, *NO_SETTINGS}
 
 
@@ -113,7 +113,7 @@ def test_every_option_of_every_command_is_read_by_its_module() -> None:
 
 
 @pytest.mark.parametrize("option", GIVEN)
-def test_an_option_beside_a_shot_file_changes_the_shot_and_nothing_else_of_it(option: str, tmp_path: Path) -> None:
+def test_an_option_given_with_a_shot_file_changes_only_its_own_setting(option: str, tmp_path: Path) -> None:
     values, changes = GIVEN[option]
     shot = a_shot(**changes)
     assert written(tmp_path, shot) == shot
@@ -131,7 +131,7 @@ def settings(value: object) -> list[tuple[str, object]]:
 
 
 @pytest.mark.parametrize("option", RUNNING)
-def test_an_option_of_a_run_is_refused_where_nothing_runs(
+def test_an_option_of_a_run_is_refused_if_nothing_runs(
     option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shot = tmp_path / "shot.json"
@@ -143,7 +143,7 @@ def test_an_option_of_a_run_is_refused_where_nothing_runs(
     assert not new.exists()
 
 
-def test_the_same_options_make_the_same_shot_with_and_without_a_file(tmp_path: Path) -> None:
+def test_the_same_options_give_the_same_shot_with_and_without_a_file(tmp_path: Path) -> None:
     options = list(GIVEN)[: list(GIVEN).index("--model")]
     given = [word for option in options if not GIVEN[option][1] for word in (option, *GIVEN[option][0])]
     alone = tmp_path / "alone.json"
@@ -159,13 +159,17 @@ def test_the_same_options_make_the_same_shot_with_and_without_a_file(tmp_path: P
         pytest.param(["--matte", "/m.exr", "--tracking", "dense"], "--tracking instance", id="mattes untracked"),
         pytest.param(["--radius", "5", "--tracking", "none"], "--tracking dense", id="a radius of no window"),
         pytest.param(["--matching-height", "99", "--model", "exemplar"], "standard", id="a height of another model"),
-        pytest.param(["--no-flow", "--model", "exemplar"], "standard", id="no flow where there is none"),
+        pytest.param(["--no-flow", "--model", "exemplar"], "standard", id="no flow for a model without flow"),
         pytest.param(["--exact", "--model", "exemplar", "--tracking", "none"], "dense", id="exact forms of nothing"),
         pytest.param(["--detector", "torchvision", "--tracking", "dense"], "instance", id="a detector unused"),
-        pytest.param(["--detector", "torchvision", "--matte", "/m.exr"], "mattes", id="a detector beside mattes"),
+        pytest.param(
+            ["--detector", "torchvision", "--matte", "/m.exr"], "mattes", id="a detector together with mattes"
+        ),
         pytest.param(["--detector-weights", "/w"], "--detector detectron2", id="weights of no detector"),
         pytest.param(["--detector-config", "/c", "--detector", "torchvision"], "detectron2", id="another's config"),
-        pytest.param(["--max-span", "5", "--model", "exemplar"], "exemplar", id="pieces of what is never cut"),
+        pytest.param(
+            ["--max-span", "5", "--model", "exemplar"], "exemplar", id="pieces of spans that are never divided"
+        ),
     ],
 )
 def test_an_option_that_would_have_no_effect_is_refused_by_name(
@@ -185,7 +189,7 @@ def test_a_detector_that_is_named_is_used(tmp_path: Path) -> None:
     assert Shot.load(new).method.tracking == "instance+dense"
 
 
-def test_a_span_is_cut_for_a_farm_only(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_span_is_divided_only_for_a_farm(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line.main(["colorize", "--plate", "/p.####.exr", "--output", "/o.####.exr", "--max-span", "5"]) == 2
     assert "--max-span is for the tasks of a farm" in capsys.readouterr().err
 
@@ -200,7 +204,7 @@ def test_a_span_is_cut_for_a_farm_only(capsys: pytest.CaptureFixture[str]) -> No
         ("deadline", ["--max-span", "2"], "exemplar"),
     ],
 )
-def test_a_farms_option_that_would_have_no_effect_is_refused_by_name(
+def test_a_farm_option_that_would_have_no_effect_is_refused_by_name(
     engine: str, options: list[str], named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shot = tmp_path / "shot.json"
@@ -216,7 +220,7 @@ def test_a_farms_option_that_would_have_no_effect_is_refused_by_name(
     ("engine", "option"),
     [("deadline", "--pool"), ("opencue", "--show"), ("openjd", "--stcolor"), ("openjd", "--write")],
 )
-def test_a_text_that_no_engine_keeps_is_refused_by_name(
+def test_a_text_that_no_engine_stores_is_refused_by_name(
     engine: str, option: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shot = tmp_path / "shot.json"
@@ -255,7 +259,9 @@ def test_a_negative_frame_needs_no_equals_sign(option: str, value: str, tmp_path
     assert written(tmp_path, a_shot(), option, value) == written(tmp_path, a_shot(), f"{option}={value}")
 
 
-def test_a_shot_file_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_shot_file_that_cannot_be_written_is_reported_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     options = ["colorize", "--plate", "/p.####.exr", "--output", "/o.####.exr", "--write-shot"]
     (tmp_path / "file").touch()
     for path in (tmp_path / "missing" / "x.json", tmp_path / "file" / "x.json", tmp_path):
@@ -265,7 +271,7 @@ def test_a_shot_file_that_cannot_be_written_is_one_line(tmp_path: Path, capsys: 
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_message_is_one_short_line_that_keeps_its_remedy() -> None:
+def test_a_message_is_shortened_to_one_line_and_keeps_its_remedy() -> None:
     line = one_line("Frame 1\n of \x1b[31m\udcff" + "x" * 5000 + " is missing. Render it.")
     assert len(line) <= 300
     assert line.isprintable()

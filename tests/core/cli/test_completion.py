@@ -10,7 +10,7 @@ import pytest
 
 from stcolor_core.cli import main
 
-# What bash does at Tab: it calls the function with the words of the line, and shows what is in COMPREPLY then.
+# On Tab, bash does this: it calls the function with the words of the line, and shows what is in COMPREPLY then.
 _TAB = 'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _shtab_stcolor stcolor "${!#}" ""; printf "%s\\n" "${COMPREPLY[@]}"'
 
 

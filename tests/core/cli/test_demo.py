@@ -68,7 +68,7 @@ def linear(display: np.ndarray) -> np.ndarray:
     return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
 
 
-def test_frames_are_decoded_in_order_from_the_one_asked_for_and_as_rgb(film: Path) -> None:
+def test_frames_are_decoded_as_rgb_in_order_from_the_requested_one(film: Path) -> None:
     frames = demo.decode(film, start=3, count=5)
     assert len(frames) == 5
     for index, frame in enumerate(frames):
@@ -77,7 +77,7 @@ def test_frames_are_decoded_in_order_from_the_one_asked_for_and_as_rgb(film: Pat
 
 
 @pytest.mark.parametrize("content", [None, b"no film"], ids=["missing", "not a film"])
-def test_a_file_that_is_no_film_is_named(tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_that_is_not_a_film_is_named(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "clip.mp4"
     if content is not None:
         path.write_bytes(content)
@@ -85,7 +85,7 @@ def test_a_file_that_is_no_film_is_named(tmp_path: Path, content: bytes | None) 
         demo.decode(path, start=3, count=5)
 
 
-def test_a_short_film_says_how_many_frames_it_has(film: Path) -> None:
+def test_the_error_for_a_short_film_states_how_many_frames_it_has(film: Path) -> None:
     with pytest.raises(PlateError, match="has 48 readable frames; 50 are needed"):
         demo.decode(film, start=20, count=30)
 
@@ -98,7 +98,7 @@ def test_plates_hold_the_linear_luminance_in_one_half_channel(shot: demo.DemoSho
         np.testing.assert_allclose(plate.pixels[..., 0], luminance, atol=1e-3)
 
 
-def test_keyframes_alone_have_references_and_these_hold_the_linear_colour(
+def test_only_keyframes_have_references_and_these_hold_the_linear_colour(
     shot: demo.DemoShot, truth: list[np.ndarray]
 ) -> None:
     assert shot.reference.frames() == list(shot.keyframes) == [1003, 1010]
@@ -108,9 +108,7 @@ def test_keyframes_alone_have_references_and_these_hold_the_linear_colour(
         np.testing.assert_allclose(reference.pixels, linear(truth[frame - 1001]), atol=1e-3)
 
 
-def test_frames_that_are_there_are_left_alone_and_changed_ones_are_written(
-    shot: demo.DemoShot, truth: list[np.ndarray]
-) -> None:
+def test_existing_frames_are_kept_and_changed_ones_are_written(shot: demo.DemoShot, truth: list[np.ndarray]) -> None:
     files = [shot.plate.path(frame) for frame in shot.frames] + [shot.reference.path(frame) for frame in shot.keyframes]
     before = [path.stat().st_mtime_ns for path in files]
     demo.make_shot(shot, truth)
@@ -125,7 +123,7 @@ def test_the_nearest_keyframe_is_the_one_nearest_in_time(shot: demo.DemoShot) ->
     assert [shot.nearest_keyframe(frame) for frame in (1001, 1003, 1006, 1007, 1012)] == [1003, 1003, 1003, 1010, 1010]
 
 
-def test_the_score_is_that_of_the_frames_that_are_no_keyframes(shot: demo.DemoShot, truth: list[np.ndarray]) -> None:
+def test_the_score_covers_only_frames_that_are_not_keyframes(shot: demo.DemoShot, truth: list[np.ndarray]) -> None:
     results = [np.clip(display.astype(int) + 10, 0, 255).astype(np.uint8) for display in truth]
     for keyframe in shot.keyframes:
         results[keyframe - 1001] = 255 - truth[keyframe - 1001]
@@ -156,7 +154,7 @@ def test_the_contact_sheet_shows_reference_plate_result_truth_and_confidence(
     assert sheet[: demo.CAPTION_HEIGHT].max() > 200, "captions are drawn"
 
 
-def test_a_missing_film_ends_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_film_is_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert demo.main(["--clip", str(tmp_path / "none.mp4"), "--output", str(tmp_path / "out")]) == 1
     message = capsys.readouterr().err
     assert "none.mp4 has 0 readable frames" in message and message.count("\n") == 1
@@ -164,7 +162,7 @@ def test_a_missing_film_ends_with_one_line(tmp_path: Path, capsys: pytest.Captur
 
 
 @pytest.mark.slow
-def test_the_whole_demo_colours_a_film_better_than_grey_and_says_where_all_lies(
+def test_the_whole_demo_colours_a_film_better_than_grey_and_lists_its_output_files(
     film: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out"

@@ -28,7 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def found(name: str) -> list[doctor.Finding]:
-    """What the doctor finds of the core and Nuke under that name."""
+    """Return the findings about the core and Nuke under that name."""
     return [
         finding
         for finding in [doctor._check_port(), *doctor._check_core(), *doctor._check_nuke()]
@@ -36,38 +36,38 @@ def found(name: str) -> list[doctor.Finding]:
     ]
 
 
-def test_a_working_environment_is_well_and_says_its_versions(
+def test_a_working_environment_has_no_problem_and_reports_its_versions(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("STCOLOR_MODELS_DIR", str(tmp_path))
     monkeypatch.delenv("OCIO", raising=False)
     assert doctor.main() == 0
     lines = capsys.readouterr().out.splitlines()
-    said = {line.split()[0]: line for line in lines}
-    assert version("numpy") in said["numpy"]
-    assert version("torch") in said["torch"]
-    assert "ocio://" in said["OCIO"]
+    findings = {line.split()[0]: line for line in lines}
+    assert version("numpy") in findings["numpy"]
+    assert version("torch") in findings["torch"]
+    assert "ocio://" in findings["OCIO"]
     assert any("standard" in line for line in lines)
 
 
-def test_a_package_that_does_not_load_is_named_with_its_reason_and_the_rest_is_not_tried(
+def test_a_package_that_does_not_load_is_named_with_its_reason_and_the_model_is_not_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "torchvision.py").write_text("raise RuntimeError('operator torchvision::nms\\ndoes not exist')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "torchvision", raising=False)
-    said = {finding.name: finding for finding in doctor.check_installation()}
-    assert said["torchvision"].state == "does not load (operator torchvision::nms does not exist)"
-    assert "--reinstall" in said["torchvision"].remedy
-    assert not said["torch"].remedy
-    assert "Model" not in said
-    assert "State folder" in said
+    findings = {finding.name: finding for finding in doctor.check_installation()}
+    assert findings["torchvision"].state == "does not load (operator torchvision::nms does not exist)"
+    assert "--reinstall" in findings["torchvision"].remedy
+    assert not findings["torch"].remedy
+    assert "Model" not in findings
+    assert "State folder" in findings
 
 
 def test_a_broken_ocio_config_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OCIO", str(tmp_path / "no.ocio"))
-    said = {finding.name: finding for finding in doctor.check_installation()}
-    assert "no.ocio" in said["OCIO config"].remedy
+    findings = {finding.name: finding for finding in doctor.check_installation()}
+    assert "no.ocio" in findings["OCIO config"].remedy
 
 
 def test_damaged_weights_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -90,20 +90,20 @@ def test_a_report_marks_what_is_broken_and_what_to_do() -> None:
 # The core
 
 
-def test_a_machine_without_a_core_is_well(tmp_path: Path) -> None:
+def test_a_machine_without_a_running_core_has_no_problem(tmp_path: Path) -> None:
     assert [finding.remedy for finding in doctor._check_core()] == ["", ""]
     assert found("State folder")[0].state == str(tmp_path / "state")
     assert found("Core")[0].state.startswith("none runs")
     assert "can be listened on" in found("Local port")[0].state
     lock = CoreLock(tmp_path / "state")
-    assert lock.acquire()  # the doctor has let it go
+    assert lock.acquire()  # the doctor has released it
     lock.close()
 
 
-def test_a_core_that_runs_is_asked_and_goes_on(tmp_path: Path) -> None:
+def test_a_running_core_is_queried_and_keeps_running(tmp_path: Path) -> None:
     with running_core(tmp_path / "state", device="cpu") as core:
-        said = found("Core")[0]
-        assert core.connection.url in said.state and __version__ in said.state and not said.remedy
+        finding = found("Core")[0]
+        assert core.connection.url in finding.state and __version__ in finding.state and not finding.remedy
         assert core.get("/v1/health")["version"] == __version__
 
 
@@ -126,7 +126,7 @@ def test_a_disk_without_locks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "local disk" in found("State folder")[0].remedy
 
 
-def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_folder_that_cannot_be_created_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "file" / "state"))
     assert "STCOLOR_STATE_DIR" in found("State folder")[0].remedy
@@ -144,12 +144,14 @@ def write_block(folder: Path, plugin: Path) -> None:
     install.install_block(folder / "init.py", plugin=plugin, python=Path(sys.executable))
 
 
-def test_no_plug_in_is_told_and_is_no_fault(home: Path) -> None:
-    said = found("Nuke plug-in")
-    assert [(f"{home / '.nuke'}; install.py nuke" in finding.state, finding.remedy) for finding in said] == [(True, "")]
+def test_a_missing_plug_in_is_reported_but_is_not_a_problem(home: Path) -> None:
+    findings = found("Nuke plug-in")
+    assert [(f"{home / '.nuke'}; install.py nuke" in finding.state, finding.remedy) for finding in findings] == [
+        (True, "")
+    ]
 
 
-def test_what_install_writes_is_found_in_home_and_in_nuke_path(
+def test_an_installed_plug_in_is_found_in_home_and_in_nuke_path(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plugin = tmp_path / 'it\'s a "plug\\in" für alle'
@@ -158,9 +160,9 @@ def test_what_install_writes_is_found_in_home_and_in_nuke_path(
     monkeypatch.setenv("NUKE_PATH", os.pathsep.join([str(tmp_path / "none"), str(tmp_path / "facility")]))
     for folder in (home / ".nuke", tmp_path / "facility"):
         write_block(folder, plugin)
-    said = found("Nuke plug-in")
-    assert [finding.remedy for finding in said] == ["", ""]
-    assert said[0].state == f"{plugin}, named in {tmp_path / 'facility' / 'init.py'}"
+    findings = found("Nuke plug-in")
+    assert [finding.remedy for finding in findings] == ["", ""]
+    assert findings[0].state == f"{plugin}, named in {tmp_path / 'facility' / 'init.py'}"
 
 
 def test_a_plug_in_that_has_moved_is_named(home: Path, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def pictures() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def outputs(vgg: VGG19, correspondence: CorrespondenceNet) -> dict[str, torch.Tensor]:
-    """What the features make of the pictures, stage by stage."""
+    """Return the features of the pictures after each stage."""
     target, reference = (picture.to(correspondence.theta.weight) for picture in pictures())
     features = ExemplarFeatures(vgg, correspondence)
     maps = list(vgg(srgb_from_lab(reference[0], reference[1:])[None]))
@@ -85,7 +85,7 @@ def outputs(vgg: VGG19, correspondence: CorrespondenceNet) -> dict[str, torch.Te
 
 
 def refined(color: ColorNet) -> dict[str, torch.Tensor]:
-    """What the refinement makes of the pictures: a first frame, and a second that follows it."""
+    """Return the refined colour of two frames: a first one, and a second that follows it."""
     target, reference = (picture.to(color.conv10_ab.weight) for picture in pictures())
     refinement = ExemplarRefinement(color)
     warped = F.interpolate(F.avg_pool2d(reference[1:], 4)[None], scale_factor=4)[0]

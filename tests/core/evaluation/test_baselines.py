@@ -55,7 +55,7 @@ def test_grey_has_no_colour_on_any_frame() -> None:
 def test_colour_follows_the_motion_both_ways(baseline: Baseline) -> None:
     travelled = SPEED * 4
     for result, truth in zip(baseline(LIGHTNESS, references(4)), AB, strict=True):
-        seen = slice(travelled + 4, -travelled - 4)  # what is in the picture on the reference frame too
+        seen = slice(travelled + 4, -travelled - 4)  # the part that the reference frame shows too
         assert np.abs(result - truth)[4:-4, seen].mean() < 0.05 * np.abs(truth).mean()
 
 
@@ -80,7 +80,7 @@ def test_references_must_be_frames_of_the_sequence(baseline: Baseline, indices: 
         list(baseline(LIGHTNESS, dict.fromkeys(indices, (LIGHTNESS[0], AB[0]))))
 
 
-def test_colour_handed_on_is_resampled_each_time_and_chained_colour_once() -> None:
+def test_propagated_colour_is_resampled_at_each_frame_and_chained_colour_once() -> None:
     """A checkerboard of colour on a plate that moves by half pixels: only the recurrent one smears it ever more."""
     fine = cv2.resize(LIGHTNESS[0], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     plates = [cv2.resize(fine[:, i : i + 160], (80, 72), interpolation=cv2.INTER_AREA) for i in range(9)]
@@ -94,7 +94,7 @@ def test_colour_handed_on_is_resampled_each_time_and_chained_colour_once() -> No
     assert contrast[0] < 0.5 * contrast[1]
 
 
-def test_the_mean_of_two_results_counts_both_alike() -> None:
+def test_the_mean_of_two_results_weights_both_equally() -> None:
     assert [frame.tolist() for frame in blend_mean(np.zeros((3, 1, 1, 2)), np.ones((3, 1, 1, 2)))] == [
         [[[0.5, 0.5]]]
     ] * 3
@@ -105,7 +105,7 @@ def test_the_linear_blend_goes_from_one_reference_to_the_other() -> None:
     assert [float(frame[0, 0, 0]) for frame in blend] == [0, 0, 0.25, 0.5, 0.75, 1, 1]
 
 
-def test_a_blend_of_results_that_do_not_go_together_is_refused() -> None:
+def test_a_blend_of_results_that_do_not_match_is_refused() -> None:
     with pytest.raises(ValueError, match="must ascend"):
         list(blend_linear(AB, AB, (5, 5)))
     with pytest.raises(ValueError, match="shorter"):

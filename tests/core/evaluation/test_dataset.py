@@ -34,7 +34,7 @@ def davis(tmp_path: Path) -> Path:
     return tmp_path / "davis"
 
 
-def test_sequences_come_by_name_with_their_frames_in_order(davis: Path) -> None:
+def test_sequences_are_sorted_by_name_with_their_frames_in_order(davis: Path) -> None:
     (davis / "readme.txt").write_text("not a sequence")
     (davis / "empty").mkdir()
     sequences = read_dataset(davis)
@@ -44,7 +44,7 @@ def test_sequences_come_by_name_with_their_frames_in_order(davis: Path) -> None:
     assert [sequence.name for sequence in read_dataset(davis, names=["camel"])] == ["camel"]
 
 
-def test_a_frame_comes_as_rgb_code_values(davis: Path) -> None:
+def test_a_frame_is_read_as_rgb_code_values(davis: Path) -> None:
     rgb = read_dataset(davis, width=12, height=8)[0].rgb(1)
     assert rgb.dtype == np.float32
     np.testing.assert_array_equal(rgb, FRAME.astype(np.float32) / 255)
@@ -62,7 +62,7 @@ def test_the_size_is_the_papers_by_default(davis: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["white", "ids", "palette", "alpha"])
-def test_any_mask_that_is_not_background_is_object(davis: Path, kind: str) -> None:
+def test_any_mask_value_other_than_background_is_object(davis: Path, kind: str) -> None:
     path = davis.parent / "davis_masks" / "bear" / "00001.png"
     picture = Image.fromarray(MASK if kind == "white" else (MASK > 0).astype(np.uint8) * 2)
     if kind == "palette":
@@ -94,7 +94,7 @@ def test_folders_may_have_any_name(davis: Path) -> None:
     assert sequence.mask(0).any()
 
 
-def test_a_sequence_without_masks_says_so(davis: Path) -> None:
+def test_a_sequence_without_masks_reports_it(davis: Path) -> None:
     camel = read_dataset(davis)[1]
     assert camel.masks is None
     with pytest.raises(BadRequest, match="camel has no masks"):
@@ -107,7 +107,7 @@ def test_a_missing_mask_is_named(davis: Path) -> None:
         read_dataset(davis)
 
 
-def test_what_is_no_data_set_is_refused_in_one_line(davis: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_data_set_is_refused_in_one_line(davis: Path, tmp_path: Path) -> None:
     (tmp_path / "nothing").mkdir()
     for ask, message in [
         (lambda: read_dataset(tmp_path / "gone"), "not a folder"),

@@ -47,7 +47,7 @@ def test_psnr_inside_a_mask_counts_those_pixels_only() -> None:
     assert psnr(TRUTH, PICTURE, MASK) == pytest.approx(expected, abs=1e-9)
 
 
-def test_inner_and_outer_errors_make_up_the_full_one() -> None:
+def test_inner_and_outer_errors_add_up_to_the_full_error() -> None:
     inner, outer, full = (10 ** (-psnr(TRUTH, PICTURE, mask) / 10) for mask in (MASK, ~MASK, None))
     assert MASK.mean() * inner + (1 - MASK.mean()) * outer == pytest.approx(full)
 
@@ -62,7 +62,7 @@ def test_pictures_that_are_equal_in_8_bits_have_no_error() -> None:
     assert psnr(np.full((2, 2, 3), 0.5), np.full((2, 2, 3), 0.5005)) == math.inf
 
 
-def test_what_lies_outside_the_display_range_is_clipped() -> None:
+def test_values_outside_the_display_range_are_clipped() -> None:
     assert psnr(np.ones((2, 2, 3)), np.full((2, 2, 3), 7.0)) == math.inf
 
 
@@ -73,19 +73,19 @@ def test_an_empty_mask_gives_nan() -> None:
 
 
 @pytest.mark.parametrize("threshold", [1, 16, 30])
-def test_outliers_are_the_pixels_further_off_than_the_threshold(threshold: float) -> None:
+def test_outliers_are_the_pixels_whose_error_exceeds_the_threshold(threshold: float) -> None:
     far = [distance > threshold for distance in distances()]
     assert outliers(TRUTH, PICTURE, threshold) == pytest.approx(np.mean(far))
     assert outliers(TRUTH, PICTURE, threshold, MASK) == pytest.approx(np.mean(np.array(far)[MASK.ravel()]))
 
 
-def test_a_distance_equal_to_the_threshold_is_no_outlier() -> None:
+def test_a_distance_equal_to_the_threshold_is_not_an_outlier() -> None:
     truth, picture = np.zeros((1, 1, 3)), np.array([[[16.0, 0.0, 0.0]]]) / 255
     assert outliers(truth, picture, 16) == 0.0
     assert outliers(truth, picture, 15.99) == 1.0
 
 
-def test_the_curve_holds_the_outliers_of_each_threshold() -> None:
+def test_the_curve_holds_the_share_of_outliers_at_each_threshold() -> None:
     curve = outlier_curve(TRUTH, PICTURE)
     assert curve.tolist() == [outliers(TRUTH, PICTURE, threshold) for threshold in range(1, 33)]
     assert 1 >= curve[0] > curve[15] > curve[-1] > 0
@@ -107,7 +107,9 @@ def test_chroma_halved_has_the_ratio_one_half_and_a_grey_truth_none() -> None:
         pytest.param(np.full_like(PICTURE, np.nan), None, "NaN", id="nan"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(picture: np.ndarray, mask: np.ndarray | None, message: str) -> None:
+def test_pictures_that_cannot_be_compared_are_refused(
+    picture: np.ndarray, mask: np.ndarray | None, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         psnr(TRUTH, picture, mask)
 
@@ -117,14 +119,14 @@ def test_ab_of_different_shapes_is_refused() -> None:
         mean_chroma_ratio(np.zeros((2, 2, 2)), np.zeros((3, 2, 2)))
 
 
-def test_a_pixel_counts_as_right_up_to_the_threshold_and_not_beyond() -> None:
+def test_a_pixel_counts_as_right_up_to_the_threshold_and_not_above_it() -> None:
     truth = np.zeros((1, 3, 3))
     picture = np.array([[[16, 0, 0], [17, 0, 0], [10, 10, 10]]]) / 255
     np.testing.assert_array_equal(within_threshold(truth, picture, 16), [[True, False, False]])
     assert within_threshold(truth, picture, 18).all()
 
 
-def test_confidence_that_is_right_as_often_as_it_says_is_calibrated() -> None:
+def test_confidence_equal_to_the_share_of_right_pixels_is_calibrated() -> None:
     random = np.random.default_rng(0)
     honest, boastful = Reliability(), Reliability()
     for _ in range(5):
@@ -136,7 +138,7 @@ def test_confidence_that_is_right_as_often_as_it_says_is_calibrated() -> None:
     assert 0.16 < boastful.error() < 0.2
 
 
-def test_what_stays_wrong_when_the_least_sure_are_dropped() -> None:
+def test_the_remaining_error_is_measured_when_the_least_confident_pixels_are_dropped() -> None:
     reliability = Reliability()
     confidence = np.repeat([0.05, 0.45, 0.95], [20, 30, 50])
     right = np.concatenate([np.zeros(20), np.repeat([0, 1], [10, 20]), np.repeat([0, 1], [5, 45])]).astype(bool)
@@ -158,7 +160,7 @@ def test_flicker_is_the_change_of_colour_that_motion_does_not_explain() -> None:
     assert flickering == pytest.approx(4, abs=0.5)
 
 
-def test_flicker_along_a_known_motion_counts_what_is_visible_alone() -> None:
+def test_flicker_along_a_known_motion_counts_visible_pixels_only() -> None:
     ab = rng.uniform(-40, 40, (30, 50, 2)).astype(np.float32)
     before, following = ab[:, :40], ab[:, 3:43]
     motion = np.full((30, 40, 2), (3, 0), np.float32)

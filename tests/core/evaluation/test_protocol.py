@@ -45,7 +45,7 @@ def test_the_papers_reference_positions() -> None:
 
 
 @pytest.mark.slow
-def test_scores_are_what_the_metrics_say(dataset: Path, tmp_path: Path) -> None:
+def test_scores_equal_those_of_the_metrics(dataset: Path, tmp_path: Path) -> None:
     results = evaluate(dataset, protocols=["tenth"], variants=["grey", "standard"], output=tmp_path, device=CPU)
     grey, standard = (results["tenth"][name]["wall"] for name in ("grey", "standard"))
     clip = Clip.load(read_dataset(dataset)[0], 30)
@@ -64,7 +64,7 @@ def test_scores_are_what_the_metrics_say(dataset: Path, tmp_path: Path) -> None:
     assert len((tmp_path / "outliers.csv").read_text().splitlines()) == 3
 
 
-def test_pictures_may_have_other_sizes_and_an_old_prints_wear(dataset: Path) -> None:
+def test_pictures_may_have_other_sizes_and_the_wear_of_an_old_print(dataset: Path) -> None:
     plain, small, old = (
         evaluate(dataset, protocols=["first"], variants=["grey"], device=CPU, **options)["first"]["grey"]["wall"]
         for options in ({}, {"lines": 40}, {"old_film": True})
@@ -76,7 +76,7 @@ def test_pictures_may_have_other_sizes_and_an_old_prints_wear(dataset: Path) -> 
     assert plain.flicker == 0
 
 
-def test_a_blend_is_made_of_the_two_single_results(dataset: Path) -> None:
+def test_a_blend_is_computed_from_the_two_single_results(dataset: Path) -> None:
     clip = Clip.load(read_dataset(dataset)[0], None)
     first, last, mean = (
         {index: ab for index, ab, _ in color_clip(clip, references, variant, device=CPU)}
@@ -119,7 +119,7 @@ def test_a_clip_with_one_frame_to_colour_has_a_score(tmp_path: Path, frames: int
 
 
 @pytest.mark.parametrize(("frames", "protocol"), [(1, "first"), (1, "tenth"), (2, "first+last")])
-def test_a_clip_of_nothing_but_references_is_named_before_anything_is_computed(
+def test_a_clip_with_only_references_is_named_before_anything_is_computed(
     tmp_path: Path, frames: int, protocol: str
 ) -> None:
     with pytest.raises(BadRequest, match=rf"short.*{frames} frame.*{protocol.replace('+', '.')}"):

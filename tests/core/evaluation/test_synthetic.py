@@ -28,7 +28,7 @@ def made(seed: int, *, count: int = 12, objects: int = 3, grain: float = 0.0) ->
 
 
 def warped(pictures: list[np.ndarray], clip: SyntheticClip) -> np.ndarray:
-    """(T - 1, H, W, C): each frame but the last, where the true motion says that it is on the next."""
+    """Return each frame but the last, moved by the true motion to its place on the next: (T - 1, H, W, C)."""
     return np.stack([sample(before, flow) for before, flow in zip(pictures, clip.backward, strict=False)])
 
 
@@ -38,7 +38,7 @@ def inside(clip: SyntheticClip) -> np.ndarray:
     return np.all((place >= 0) & (place <= np.array(SIZE) - 1), axis=-1)
 
 
-def test_the_frame_before_along_the_true_motion_is_the_frame_where_it_is_visible() -> None:
+def test_the_previous_frame_warped_by_the_true_motion_equals_the_frame_in_visible_areas() -> None:
     clip = made(1)
     visible = np.stack(clip.visible)
     error = np.abs(warped(clip.clip.rgb, clip) - np.stack(clip.clip.rgb[1:]))[visible]
@@ -49,7 +49,7 @@ def test_the_frame_before_along_the_true_motion_is_the_frame_where_it_is_visible
     assert 0.6 < visible.mean() < 0.97
 
 
-def test_visible_is_what_the_frame_before_shows_of_the_same_layer() -> None:
+def test_a_pixel_is_visible_if_the_previous_frame_shows_the_same_layer() -> None:
     clip = made(2)
     now, before = np.stack(clip.clip.rgb[1:])[..., 2], warped(clip.clip.rgb, clip)[..., 2]
     unmixed = np.abs(now[..., None] - BLUES).min(-1) < 1e-5
@@ -69,7 +69,7 @@ def test_an_object_leaves_and_comes_back_and_goes_behind_another() -> None:
     assert (np.ptp(np.array(shown)[:, :, 0], axis=1) > 0.02).any(), "the lowest is hidden now more and now less"
 
 
-def test_the_same_seed_makes_the_same_clip_and_another_seed_another() -> None:
+def test_the_same_seed_makes_the_same_clip_and_another_seed_makes_another() -> None:
     first, second, other = (np.stack(made(seed, grain=0.01).clip.rgb) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, second)
     assert np.abs(first - other).mean() > 0.02
@@ -84,7 +84,7 @@ def test_colour_moves_with_lightness() -> None:
         assert np.abs(np.stack(part[:-1]) - np.stack(part[1:]))[visible].mean() > 0.5, "it does move"
 
 
-def test_grain_is_every_frames_own() -> None:
+def test_every_frame_has_its_own_grain() -> None:
     clean, grainy = (np.stack(made(6, objects=0, grain=grain).clip.rgb) for grain in (0.0, 0.02))
     noise = (grainy - clean)[:, 20:60, 40:90, :2]
     assert noise.std() == pytest.approx(0.02, rel=0.1)

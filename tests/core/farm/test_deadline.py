@@ -51,7 +51,7 @@ def test_every_key_is_one_that_deadline_documents(job: Job) -> None:
 
 
 @pytest.mark.parametrize(("job", "rendered_after"), [(JOB, "2_colour"), (RECURRENT, "3_verify")])
-def test_each_job_waits_for_the_one_before_it_and_renders_where_frames_can_wait_for_their_colour(
+def test_each_job_waits_for_the_previous_one_and_renders_wait_by_frame_if_they_can(
     job: Job, rendered_after: str
 ) -> None:
     assert {name: part.after for name, part in named(job).items()} == {
@@ -83,14 +83,14 @@ def test_a_render_waits_for_the_handles_around_its_frames_too(handles: int, offs
 
 
 @pytest.mark.parametrize(("max_span", "chunk", "size"), [(None, 1, "60"), (40, 1, "40"), (40, 3, "120")])
-def test_the_colour_job_has_the_frames_that_are_written_in_runs(max_span: int | None, chunk: int, size: str) -> None:
+def test_the_colour_job_has_the_written_frames_in_runs(max_span: int | None, chunk: int, size: str) -> None:
     job = replace(JOB, chunk=chunk, shot=replace(JOB.shot, output=replace(JOB.shot.output, max_span=max_span)))
     info, plugin = read(named(job)["2_colour"])
     assert (info["Frames"], info["ChunkSize"]) == ("1001-1004,1007,1009", size)
     assert f'--shot "{FOLDER / "shot.json"}" --only <STARTFRAME>-<ENDFRAME>' in plugin["Arguments"]
 
 
-def test_tasks_of_whole_spans_are_named_by_the_first_frame_that_they_write() -> None:
+def test_tasks_of_whole_spans_are_named_by_the_first_frame_they_write() -> None:
     info, plugin = read(named(RECURRENT)["2_colour"])
     assert info == {
         "Plugin": "CommandLine",
@@ -125,7 +125,7 @@ def test_a_write_node_is_rendered_by_the_nuke_that_wrote_the_script() -> None:
     }
 
 
-def test_a_comment_and_a_time_out_are_of_every_job_and_views_proxy_and_going_on_of_the_renders() -> None:
+def test_every_job_has_the_comment_and_timeout_and_only_renders_have_views_proxy_and_continue() -> None:
     queue = QueueOptions(comment="for dailies", timeout=90)
     options = NukeOptions(views="left,right", proxy=True, continue_on_error=True)
     for part in make_jobs(with_even_tasks(JOB), FOLDER, queue, options=options):
@@ -143,7 +143,7 @@ def test_a_comment_and_a_time_out_are_of_every_job_and_views_proxy_and_going_on_
             }
 
 
-def test_what_is_not_asked_for_is_left_to_deadline() -> None:
+def test_settings_that_are_not_requested_are_left_to_deadline() -> None:
     plain = replace(JOB, priority=None, environment={}, nuke=None)
     info, _ = read(make_jobs(plain, FOLDER, QueueOptions())[0])
     assert info == {

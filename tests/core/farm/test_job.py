@@ -41,7 +41,7 @@ def test_a_task_is_a_span_and_the_references_before_it(
 
 
 @given(st.sets(st.integers(1, 40), min_size=1), st.sets(st.integers(1, 40)), st.none() | st.integers(1, 9))
-def test_every_frame_is_written_by_exactly_one_task_and_tasks_lie_in_time_order(
+def test_every_frame_is_written_by_exactly_one_task_and_tasks_are_in_time_order(
     references: set[int], cuts: set[int], longest: int | None
 ) -> None:
     tasks = tasks_of(range(1, 41), sorted(references), sorted(cuts), longest)
@@ -49,7 +49,7 @@ def test_every_frame_is_written_by_exactly_one_task_and_tasks_lie_in_time_order(
     assert all(tasks)
 
 
-def test_frames_that_are_not_wanted_are_in_no_task() -> None:
+def test_frames_that_are_not_requested_are_in_no_task() -> None:
     spans = plan(range(1, 21), [1, 10, 20], [])
     assert split_tasks([span.frames for span in spans], [10, 11, 15]) == ((10, 11, 15),)
 
@@ -60,11 +60,11 @@ def test_tasks_are_chosen_by_number_and_by_any_of_their_frames() -> None:
     assert select_frames(tasks, frames=[2, 4]) == [1, 2, 3, 4, 5]
 
 
-def test_of_some_frames_those_of_the_shot_are_chosen_wherever_spans_begin() -> None:
+def test_requested_frames_in_the_shot_are_chosen_wherever_spans_begin() -> None:
     assert select_frames([(1, 2, 3), (4, 5), (9,)], only=range(3, 10)) == [3, 4, 5, 9]
 
 
-def test_a_task_that_is_not_there_is_refused() -> None:
+def test_a_task_that_does_not_exist_is_refused() -> None:
     with pytest.raises(BadRequest, match="has the tasks 0-1, not 2"):
         select_frames([(1,), (2,)], numbers=[2])
     for asked in ({"frames": [7]}, {"only": [7]}):
@@ -72,16 +72,16 @@ def test_a_task_that_is_not_there_is_refused() -> None:
             select_frames([(1,), (2,)], **asked)
 
 
-def test_runs_have_the_same_number_of_frames_and_the_last_what_is_left() -> None:
+def test_runs_have_the_same_number_of_frames_and_the_last_has_the_rest() -> None:
     assert split_evenly([1, 2, 3, 7, 9], 2) == ((1, 2), (3, 7), (9,))
 
 
-def test_a_job_says_its_frames() -> None:
+def test_a_job_states_its_frames() -> None:
     assert JOB.frames == "1-3"
 
 
 @pytest.mark.parametrize(
-    ("wrong", "says"),
+    ("wrong", "message"),
     [
         ({"name": " "}, "--name is empty"),
         ({"name": "a\nb"}, "--name is empty or not a plain line"),
@@ -92,8 +92,8 @@ def test_a_job_says_its_frames() -> None:
         ({"nuke": NukeRender(script=Path("/s.nk"), writes=("W",), version="15.1", handles=-1)}, "--handles"),
     ],
 )
-def test_what_no_engine_takes_is_refused(wrong: dict[str, object], says: str) -> None:
-    with pytest.raises(BadRequest, match=says):
+def test_options_that_no_engine_accepts_are_refused(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(BadRequest, match=message):
         replace(JOB, **wrong)  # type: ignore[arg-type]
 
 

@@ -34,7 +34,7 @@ def job_of(template: Mapping[str, Any], folder: Path, **values: str) -> Any:
     return create_job(job_template=decoded, job_parameter_values=parameters)
 
 
-def test_steps_follow_one_another(tmp_path: Path) -> None:
+def test_each_step_depends_on_the_previous_one(tmp_path: Path) -> None:
     job = job_of(openjd.make_template(replace(JOB, nuke=NUKE)), tmp_path, NukeScript="/s/comp.nk")
     after = {step.name: [each.dependsOn for each in step.dependencies or []] for step in job.steps}
     assert after == {"Check": [], "Colour": ["Check"], "Verify": ["Colour"], "Nuke": ["Verify"]}
@@ -54,7 +54,7 @@ def test_tasks_that_may_be_joined_are_chunks_without_gaps(tmp_path: Path) -> Non
     assert (chunks.defaultTaskCount, chunks.rangeConstraint) == (4, "CONTIGUOUS")
 
 
-def test_nuke_renders_every_write_over_the_frames_of_the_shot(tmp_path: Path) -> None:
+def test_nuke_renders_every_write_for_the_frames_of_the_shot(tmp_path: Path) -> None:
     step = job_of(openjd.make_template(replace(JOB, nuke=NUKE)), tmp_path, NukeScript="/s/comp.nk").steps[3]
     space = step.parameterSpace.taskParameterDefinitions
     assert list(space["Write"].range) == ["Write1", "Group1.Write2"]
@@ -65,14 +65,14 @@ def test_nuke_renders_every_write_over_the_frames_of_the_shot(tmp_path: Path) ->
     ]
 
 
-def test_a_gpu_is_required_unless_any_host_will_do(tmp_path: Path) -> None:
+def test_a_gpu_is_required_unless_any_host_is_allowed(tmp_path: Path) -> None:
     needed = job_of(openjd.make_template(replace(JOB, gpus=2)), tmp_path).steps
     assert [(each.name, int(each.min)) for each in needed[1].hostRequirements.amounts] == [("amount.worker.gpu", 2)]
     assert [step.hostRequirements for step in (needed[0], needed[2])] == [None, None]
     assert job_of(openjd.make_template(replace(JOB, gpus=0)), tmp_path).steps[1].hostRequirements is None
 
 
-def test_a_task_that_is_told_to_stop_has_time_for_its_frame(tmp_path: Path) -> None:
+def test_a_task_that_is_asked_to_stop_has_time_to_finish_its_frame(tmp_path: Path) -> None:
     for step in job_of(openjd.make_template(JOB), tmp_path).steps:
         cancelation = step.script.actions.onRun.cancelation
         assert cancelation.mode == "NOTIFY_THEN_TERMINATE"
@@ -109,7 +109,7 @@ def test_a_bundle_is_three_documents_and_the_shot(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("count", "numbers"), [(1, "0"), (2500, "0-2499")])
-def test_any_number_of_tasks_makes_a_job(count: int, numbers: str, tmp_path: Path) -> None:
+def test_any_number_of_tasks_gives_a_valid_job(count: int, numbers: str, tmp_path: Path) -> None:
     job = replace(JOB, tasks=tuple((frame,) for frame in range(1, 2 * count, 2)))
     space = job_of(openjd.make_template(job), tmp_path).steps[1].parameterSpace
     assert str(space.taskParameterDefinitions["Span"].range) == numbers

@@ -63,10 +63,10 @@ def rules_of(path: Path, *rules: tuple[str, str, str]) -> tuple[PathMappingRule,
         ),
         pytest.param(("POSIX", "/mnt/Show", "/x"), "/mnt/show/a.exr", "/mnt/show/a.exr", id="posix minds the case"),
         pytest.param(("WINDOWS", "Z:\\show", "/x"), "/mnt/show/a.exr", "/mnt/show/a.exr", id="of the other system"),
-        pytest.param(("POSIX", "/", "/x"), "ocio://default", "ocio://default", id="a builtin config is no path"),
+        pytest.param(("POSIX", "/", "/x"), "ocio://default", "ocio://default", id="a builtin config is not a path"),
     ],
 )
-def test_a_rule_maps_what_lies_in_its_source(
+def test_a_rule_maps_paths_inside_its_source(
     rule: tuple[str, str, str], path: str, expected: str, tmp_path: Path
 ) -> None:
     assert map_path(path, rules_of(tmp_path / "rules.json", rule)) == expected
@@ -76,7 +76,7 @@ FOLDERS = st.lists(st.sampled_from(["show", "Show", "sh 010", "a.b", "..", "x"])
 
 
 @given(st.sampled_from(["POSIX", "WINDOWS"]), FOLDERS, FOLDERS, st.booleans())
-def test_a_rule_does_what_open_job_description_does(style: str, source: list[str], path: list[str], own: bool) -> None:
+def test_a_rule_maps_as_open_job_description_does(style: str, source: list[str], path: list[str], own: bool) -> None:
     slash, root = ("/", "/") if style == "POSIX" else ("\\", "Z:\\")
     here = str(Path.home().anchor) + "mnt"
     text = root + slash.join([*(source if own else []), *path, "sh.####.exr"])
@@ -87,7 +87,7 @@ def test_a_rule_does_what_open_job_description_does(style: str, source: list[str
     assert map_path(text, [PathMappingRule(pure(root + slash.join(source)), here)]) == openjd.apply(path=text)[1]
 
 
-def test_the_most_specific_rule_wins_wherever_it_stands(tmp_path: Path) -> None:
+def test_the_most_specific_rule_is_used_whatever_its_position(tmp_path: Path) -> None:
     rules = rules_of(tmp_path / "r.json", ("POSIX", "/mnt", "/wide"), ("POSIX", "/mnt/show", "/narrow"))
     assert map_path("/mnt/show/a.exr", rules) == "/narrow/a.exr"
     assert map_path("/mnt/other/a.exr", rules) == "/wide/other/a.exr"
@@ -106,7 +106,7 @@ def test_a_session_without_rules_has_an_empty_file(tmp_path: Path) -> None:
         '{"version": "pathmapping-2.0", "path_mapping_rules": []}',
     ],
 )
-def test_rules_that_are_none_are_refused_by_their_file(text: str, tmp_path: Path) -> None:
+def test_invalid_rules_are_refused_and_their_file_is_named(text: str, tmp_path: Path) -> None:
     (tmp_path / "rules.json").write_text(text, encoding="utf-8")
     with pytest.raises(BadRequest, match=r"rules\.json cannot be read"):
         read_rules(tmp_path / "rules.json")

@@ -13,7 +13,7 @@ from stcolor_core.pipeline.events import Event
 FRAME = Event(kind="frame", frame=1003, done=3, total=8)
 
 
-def said(event: Event, style: str) -> list[str]:
+def format_lines(event: Event, style: str) -> list[str]:
     return list(format_event(event, style))  # type: ignore[arg-type]
 
 
@@ -25,7 +25,7 @@ def read_by_openjd(line: str) -> tuple[str, str]:
 
 
 def test_openjd_reads_progress_and_status() -> None:
-    assert [read_by_openjd(line) for line in said(FRAME, "openjd")] == [
+    assert [read_by_openjd(line) for line in format_lines(FRAME, "openjd")] == [
         ("progress", "37.5"),
         ("status", "Frame 1003 is done (3 of 8)"),
     ]
@@ -37,18 +37,18 @@ def test_openjd_reads_why_a_task_failed() -> None:
 
 
 def test_deadlines_plug_in_reads_whole_percent() -> None:
-    match = re.match(r".*Progress: (\d+)%.*", said(FRAME, "deadline")[0])
+    match = re.match(r".*Progress: (\d+)%.*", format_lines(FRAME, "deadline")[0])
     assert match is not None and match[1] == "37"
     assert format_failure("no", "deadline") is None
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_a_frame_that_was_there_is_told_from_one_that_was_made(style: str) -> None:
+def test_an_existing_frame_is_reported_differently_from_a_new_one(style: str) -> None:
     kept = Event(kind="frame", frame=1003, done=3, total=8, kept=True)
-    assert "Frame 1003 was there (3 of 8)" in said(kept, style)[-1]
+    assert "Frame 1003 was there (3 of 8)" in format_lines(kept, style)[-1]
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_a_warning_is_a_line_of_its_own_and_the_end_none(style: str) -> None:
-    assert said(Event(kind="warning", message="Frames 3-5 stay grey."), style) == ["Frames 3-5 stay grey."]
-    assert said(Event(kind="done", done=8, total=8), style) == []
+def test_a_warning_is_a_separate_line_and_the_end_has_none(style: str) -> None:
+    assert format_lines(Event(kind="warning", message="Frames 3-5 stay grey."), style) == ["Frames 3-5 stay grey."]
+    assert format_lines(Event(kind="done", done=8, total=8), style) == []

@@ -33,7 +33,7 @@ def abandoned(folder: Path, name: str) -> Path:
     return left
 
 
-def test_a_folder_is_swept_once_and_again_after_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_is_cleaned_up_once_and_again_after_an_hour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = 0.0
     monkeypatch.setattr(atomic, "time", SimpleNamespace(monotonic=lambda: clock))
     monkeypatch.setattr(atomic, "_last_change", lambda path: path.stat().st_mtime)  # the other time cannot be set
@@ -50,7 +50,7 @@ def test_a_folder_is_swept_once_and_again_after_an_hour(tmp_path: Path, monkeypa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.exr", "b.exr", "c.exr"]
 
 
-def test_folders_that_were_written_to_long_ago_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_without_recent_writes_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = 0.0
     monkeypatch.setattr(atomic, "time", SimpleNamespace(monotonic=lambda: clock))
     for number in range(20):

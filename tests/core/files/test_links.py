@@ -22,7 +22,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("can_link", [True, False], ids=["a disk with links", "a disk without"])
 @pytest.mark.parametrize("link", [True, False], ids=["link", "copy"])
-def test_the_file_is_there_with_its_time_and_nothing_else_is(
+def test_the_target_has_the_content_and_time_of_the_source_and_no_other_file_is_left(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_link: bool, link: bool
 ) -> None:
     if not can_link:
@@ -40,7 +40,7 @@ def test_the_file_is_there_with_its_time_and_nothing_else_is(
     assert target.samefile(source) == (link and can_link)
 
 
-def test_what_takes_the_place_of_the_one_leaves_the_other_alone(source: Path, tmp_path: Path) -> None:
+def test_replacing_the_target_does_not_change_the_source(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "a.exr"
     copy_or_link(source, target)
     (tmp_path / "new").write_bytes(b"two")
@@ -48,14 +48,14 @@ def test_what_takes_the_place_of_the_one_leaves_the_other_alone(source: Path, tm
     assert (source.read_bytes(), target.read_bytes()) == (b"one", b"two")
 
 
-def test_what_was_there_before_gives_way(source: Path, tmp_path: Path) -> None:
+def test_an_existing_target_is_replaced(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "a.exr"
     target.write_bytes(b"older")
     copy_or_link(source, target)
     assert target.read_bytes() == b"one"
 
 
-def test_a_place_that_cannot_be_written_is_named(source: Path, tmp_path: Path) -> None:
+def test_a_target_that_cannot_be_written_is_named(source: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"file.a\.exr cannot be written"):
         copy_or_link(source, tmp_path / "file" / "a.exr")

@@ -17,7 +17,7 @@ def doubled(number: int) -> int:
     return 2 * number
 
 
-def test_results_come_in_order_from_one_other_thread_and_items_are_taken_in_this_one() -> None:
+def test_results_are_computed_in_order_in_one_other_thread_and_items_are_read_in_this_one() -> None:
     def items() -> Iterator[tuple[int, int]]:
         yield from ((number, threading.get_ident()) for number in range(50))
 
@@ -32,11 +32,11 @@ def test_results_come_in_order_from_one_other_thread_and_items_are_taken_in_this
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_few_items(count: int) -> None:
+def test_any_small_number_of_items_is_processed(count: int) -> None:
     assert list(prefetch(doubled, range(count))) == [2 * number for number in range(count)]
 
 
-def test_the_next_is_computed_while_one_is_in_use_and_none_beyond_it() -> None:
+def test_the_next_item_is_computed_while_one_is_in_use_and_no_later_one() -> None:
     begun = [threading.Event() for _ in range(4)]
 
     def begin(number: int) -> int:
@@ -50,7 +50,7 @@ def test_the_next_is_computed_while_one_is_in_use_and_none_beyond_it() -> None:
             assert not any(event.is_set() for event in begun[number + 2 :])
 
 
-def test_an_error_comes_where_its_result_would_have_come() -> None:
+def test_an_error_is_raised_in_place_of_its_result() -> None:
     def third_fails(number: int) -> int:
         if number == 3:
             raise ValueError("the third")
@@ -62,7 +62,7 @@ def test_an_error_comes_where_its_result_would_have_come() -> None:
         next(results)
 
 
-def test_leaving_early_waits_for_the_one_in_work_and_leaves_no_thread() -> None:
+def test_leaving_early_waits_for_the_current_item_and_leaves_no_thread() -> None:
     before = threading.active_count()
     begun, go_on = threading.Event(), threading.Event()
     done: list[int] = []

@@ -39,7 +39,7 @@ def some_tracks(*, instances: bool) -> Tracks:
 
 
 @pytest.mark.parametrize("instances", [True, False])
-def test_tracks_come_back_bit_for_bit(instances: bool) -> None:
+def test_tracks_survive_a_round_trip_bit_for_bit(instances: bool) -> None:
     tracks = some_tracks(instances=instances)
     with Scratch() as scratch:
         scratch.save("tracks", 7, tracks)
@@ -57,7 +57,7 @@ def test_tracks_come_back_bit_for_bit(instances: bool) -> None:
         assert back.instances.reference_allowed.dtype == torch.bool
 
 
-def test_what_was_taken_is_gone_and_so_is_the_folder_in_the_end(
+def test_taken_values_are_removed_and_the_folder_is_removed_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -78,7 +78,7 @@ with Scratch():
 """
 
 
-def test_what_a_killed_process_left_is_removed_and_what_a_live_one_uses_is_not(
+def test_folders_of_a_killed_process_are_removed_and_those_of_a_live_one_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -104,7 +104,9 @@ def test_what_a_killed_process_left_is_removed_and_what_a_live_one_uses_is_not(
     assert set(tmp_path.iterdir()) == others
 
 
-def test_a_folder_that_takes_no_more_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_written_is_reported_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with Scratch() as scratch:
         for folder in tmp_path.iterdir():

@@ -31,7 +31,7 @@ def write(path: Path, text: str, *, at: int | None = LONG_AGO) -> dict[Path, Sta
 
 
 class Reader:
-    """Counts what it reads."""
+    """Counts the files it reads."""
 
     def __init__(self) -> None:
         self.read: list[str] = []
@@ -41,7 +41,7 @@ class Reader:
         return path.read_text()
 
 
-def test_an_unchanged_file_is_read_once_by_all_that_use_the_folder(cache: StatCache, tmp_path: Path) -> None:
+def test_an_unchanged_file_is_read_once_by_all_users_of_the_folder(cache: StatCache, tmp_path: Path) -> None:
     reader, path = Reader(), tmp_path / "a"
     files = write(path, "one")
     assert cache.get_for_files("k", files, map_in_threads(reader)) == {path: "one"}
@@ -57,7 +57,7 @@ def test_a_changed_file_is_read_again(cache: StatCache, tmp_path: Path, text: st
     assert len(reader.read) == 2
 
 
-def test_a_file_that_changed_just_now_may_change_unseen_and_is_not_kept(cache: StatCache, tmp_path: Path) -> None:
+def test_a_file_that_was_just_changed_is_not_cached(cache: StatCache, tmp_path: Path) -> None:
     reader, path = Reader(), tmp_path / "a"
     files = write(path, "one", at=None)
     cache.get_for_files("k", files, map_in_threads(reader))
@@ -66,13 +66,15 @@ def test_a_file_that_changed_just_now_may_change_unseen_and_is_not_kept(cache: S
     assert cache.get_for_files("k", {path: status(path)}, map_in_threads(reader)) == {path: "two"}
 
 
-def test_another_kind_of_value_is_another_value(cache: StatCache, tmp_path: Path) -> None:
+def test_each_kind_of_value_is_cached_separately(cache: StatCache, tmp_path: Path) -> None:
     files = write(tmp_path / "a", "one")
     assert cache.get_for_files("k", files, map_in_threads(lambda _: 1)) == {tmp_path / "a": 1}
     assert cache.get_for_files("l", files, map_in_threads(lambda _: 2)) == {tmp_path / "a": 2}
 
 
-def test_many_files_come_back_in_order_and_the_first_failure_is_raised(cache: StatCache, tmp_path: Path) -> None:
+def test_values_of_many_files_are_returned_in_order_and_the_first_failure_is_raised(
+    cache: StatCache, tmp_path: Path
+) -> None:
     files: dict[Path, Status] = {}
     for number in range(40):
         files.update(write(tmp_path / f"{number}", f"{number}"))
@@ -102,7 +104,7 @@ def test_a_key_is_computed_once(cache: StatCache) -> None:
 @pytest.mark.parametrize(
     "junk", ["", "{", "[1]", '{"a": 1}', '{"a": [1, 2]}', "\x00", '0123456789abcdef\n{"a": [3, 4, 5]}']
 )
-def test_a_damaged_cache_is_computed_anew(cache: StatCache, tmp_path: Path, junk: str) -> None:
+def test_a_damaged_cache_is_computed_again(cache: StatCache, tmp_path: Path, junk: str) -> None:
     reader, files = Reader(), write(tmp_path / "a", "one")
     cache.get_for_files("k", files, map_in_threads(reader))
     (kept,) = (tmp_path / "cache").glob("*.json")
@@ -124,7 +126,9 @@ def test_the_cache_does_not_grow_without_bound(cache: StatCache, tmp_path: Path)
     assert len(list((tmp_path / "cache").iterdir())) <= 500
 
 
-def test_the_folder_can_be_chosen_and_is_the_platforms_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_folder_can_be_chosen_and_defaults_to_that_of_the_platform(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("STCOLOR_CACHE_DIR", str(tmp_path / "x"))
     assert cache_folder() == tmp_path / "x"
     monkeypatch.delenv("STCOLOR_CACHE_DIR")
@@ -135,7 +139,7 @@ def test_the_folder_can_be_chosen_and_is_the_platforms_own(monkeypatch: pytest.M
         assert cache_folder() == expected
 
 
-def test_files_of_one_name_in_two_folders_are_two_files(
+def test_files_of_the_same_name_in_two_folders_are_different_files(
     cache: StatCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for folder, text in (("one", "1st"), ("two", "2nd")):

@@ -32,11 +32,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("win32", "data", "AppData/Local/stcolor"),
     ],
 )
-def test_each_platform_has_its_places(platform: str, kind: Kind, expected: str, home: Path) -> None:
+def test_each_platform_has_its_own_user_folders(platform: str, kind: Kind, expected: str, home: Path) -> None:
     assert user_folder(kind, platform=platform) == home / expected
 
 
-def test_xdg_variables_move_the_folders_on_linux_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_xdg_variables_move_the_folders_on_linux_only(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "x"))
     assert user_folder("state", platform="linux") == home / "x" / "stcolor"
     assert user_folder("cache", platform="linux") == home / ".cache" / "stcolor"

@@ -52,7 +52,7 @@ def test_lab_agrees_with_scikit_image_within_its_rounded_matrix() -> None:
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 2e-6), (np.float64, 1e-13)])
-def test_lab_comes_back_from_far_below_black_to_far_above_white(dtype: type[Any], tolerance: float) -> None:
+def test_lab_survives_a_round_trip_from_far_below_black_to_far_above_white(dtype: type[Any], tolerance: float) -> None:
     for low, high in ((-2, 0), (0, 0.01), (0, 1), (0, 5000)):
         rgb = random_rgb(40, 40, low=low, high=high).astype(dtype)
         back = color.lab_to_linear(color.linear_to_lab(rgb))
@@ -60,7 +60,7 @@ def test_lab_comes_back_from_far_below_black_to_far_above_white(dtype: type[Any]
         np.testing.assert_allclose(back, rgb, atol=tolerance * max(abs(low), high) * 10)
 
 
-def test_lightness_is_the_first_of_lab_and_comes_back() -> None:
+def test_lightness_is_the_first_channel_of_lab_and_survives_a_round_trip() -> None:
     luminance = np.linspace(-1, 20, 1000)
     grey = np.repeat(luminance[:, None], 3, axis=1)
     np.testing.assert_allclose(color.lightness(luminance), color.linear_to_lab(grey)[:, 0], atol=1e-10)
@@ -97,7 +97,7 @@ def test_roll_off_leaves_the_picture_alone_and_bends_highlights_under_100() -> N
 
 
 @pytest.mark.parametrize(("space", "file_format"), SPACES)
-def test_every_grey_of_half_without_chroma_comes_back_bit_for_bit(space: str | None, file_format: str) -> None:
+def test_every_grey_in_half_precision_without_chroma_is_kept_bit_for_bit(space: str | None, file_format: str) -> None:
     grey = EVERY_HALF.reshape(248, 256, 1)
     pipe = ColorPipe.open(space, file_format=file_format, exposure=1.7)
     ab = np.zeros((248, 256, 2), np.float32)
@@ -124,7 +124,7 @@ def test_a_linear_composite_keeps_luminance_below_black_and_above_white(
         assert np.all(np.abs(pipe.luminance(colored) - plate[..., 0]) <= 2e-6 * np.maximum(spread, 0.01))
 
 
-def test_an_encoded_composite_keeps_luminance_where_the_encoding_holds_the_color() -> None:
+def test_an_encoded_composite_keeps_luminance_if_the_encoding_can_hold_the_color() -> None:
     for space, file_format in ((None, "png"), ("ARRI LogC4", "dpx"), ("ADX10", "dpx")):
         pipe = ColorPipe.open(space, file_format=file_format)
         plate = random_rgb(31, 33, low=0.35, high=0.6)[..., :1]
@@ -133,7 +133,7 @@ def test_an_encoded_composite_keeps_luminance_where_the_encoding_holds_the_color
 
 
 @pytest.mark.parametrize(("space", "file_format"), SPACES)
-def test_the_chroma_of_a_picture_put_on_its_luminance_gives_the_picture(space: str | None, file_format: str) -> None:
+def test_the_chroma_of_a_picture_on_its_own_luminance_gives_the_picture(space: str | None, file_format: str) -> None:
     for exposure in (0, 2):
         pipe = ColorPipe.open(space, file_format=file_format, exposure=exposure)
         picture = random_rgb(20, 21, low=0.4, high=0.6)
@@ -149,7 +149,7 @@ def test_a_color_plate_without_chroma_becomes_its_own_luminance(space: str | Non
     np.testing.assert_allclose(pipe.luminance(grey), pipe.luminance(plate), rtol=1e-4)
 
 
-def test_luminance_weighs_by_the_working_space() -> None:
+def test_luminance_uses_the_weights_of_the_working_space() -> None:
     def weights(space: str | None) -> NDArray[Any]:
         pure = np.eye(3, dtype=np.float32)[None]
         return ColorPipe.open(space, file_format="openexr").luminance(pure)[0]
@@ -184,7 +184,7 @@ def test_a_log_plate_is_decoded_before_lightness_is_taken() -> None:
     np.testing.assert_allclose(pipe.lightness(np.full((1, 1, 3), 0.278396, np.float32)), 49.496, atol=0.01)
 
 
-def test_exposure_moves_what_is_seen_and_not_what_comes_out() -> None:
+def test_exposure_changes_the_analysed_picture_and_not_the_result() -> None:
     plate = random_rgb(8, 8, high=0.1)[..., :1]
     dark, lifted = (ColorPipe.open(None, file_format="openexr", exposure=stops) for stops in (0, 3))
     np.testing.assert_array_equal(lifted.luminance(plate), dark.luminance(plate))
@@ -203,7 +203,7 @@ def test_only_a_picture_with_color_counts_as_colorful() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (701, 3), (3, 70001)], ids=str)
-def test_every_size_is_worked_on_whole(size: tuple[int, int]) -> None:
+def test_pictures_of_every_size_are_converted_completely(size: tuple[int, int]) -> None:
     pixels = random_rgb(*size)
     pipe = ColorPipe.open(None, file_format="openexr")
     np.testing.assert_allclose(pipe.lab(pixels), color.linear_to_lab(pixels), atol=1e-4)
@@ -211,7 +211,7 @@ def test_every_size_is_worked_on_whole(size: tuple[int, int]) -> None:
     assert pipe.luminance(pixels).shape == pipe.lightness(pixels).shape == size
 
 
-def test_pixels_are_left_as_they_were() -> None:
+def test_the_input_pixels_are_not_changed() -> None:
     for space, file_format in ((None, "openexr"), (None, "png"), ("ACEScg", "openexr"), ("ARRI LogC4", "dpx")):
         pipe = ColorPipe.open(space, file_format=file_format)
         pixels = random_rgb(6, 6)
@@ -245,7 +245,7 @@ def test_a_file_type_has_its_own_space(file_format: str, pixel_type: str, linear
     assert middle == pytest.approx(0.5 if linear else 0.21404, abs=1e-4)
 
 
-def test_dpx_must_say_its_space() -> None:
+def test_dpx_needs_a_stated_space() -> None:
     with pytest.raises(ColorError, match="--colorspace") as refused:
         ColorPipe.open(None, file_format="dpx")
     assert "\n" not in str(refused.value)
@@ -258,7 +258,7 @@ def test_the_space_of_a_file_type_needs_no_config(monkeypatch: pytest.MonkeyPatc
         ColorPipe.open(None, file_format="openexr", ocio="missing.ocio")
 
 
-def test_the_matrix_of_lab_is_that_of_opencolorio() -> None:
+def test_the_lab_matrix_equals_that_of_opencolorio() -> None:
     config = ocio.Config.CreateFromFile(BUILTIN_CONFIG)
     rgb = np.eye(3, dtype=np.float32)
     config.getProcessor("lin_rec709", "cie_xyz_d65_interchange").getDefaultCPUProcessor().applyRGB(rgb)
@@ -267,7 +267,7 @@ def test_the_matrix_of_lab_is_that_of_opencolorio() -> None:
     np.testing.assert_allclose(luminance, rgb[:, 1], atol=1e-6)
 
 
-def test_a_jpeg_from_a_camera_is_seen_as_scikit_image_sees_it() -> None:
+def test_a_jpeg_from_a_camera_is_converted_as_by_scikit_image() -> None:
     picture = footage("davis", "dog", "00000.jpg")
     from stcolor_core.images import plates
 

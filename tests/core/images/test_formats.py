@@ -21,7 +21,7 @@ def plate(folder: Path, frame: int, *, width: int = 8) -> Path:
 
 
 @pytest.mark.parametrize("patience", [1e9, -1.0], ids=["read here", "read by processes"])
-def test_every_picture_says_what_it_is_in_order(
+def test_the_formats_of_all_pictures_are_returned_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: float
 ) -> None:
     monkeypatch.setattr(formats, "_WORTH_SECONDS", patience)
@@ -31,7 +31,9 @@ def test_every_picture_says_what_it_is_in_order(
     assert {(each.file_format, each.pixel_type, each.layers) for each in found} == {("openexr", "half", ("",))}
 
 
-def test_what_a_process_cannot_read_is_named_by_its_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_that_a_process_cannot_read_is_named_by_its_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(formats, "_WORTH_SECONDS", -1.0)
     paths = [plate(tmp_path, frame) for frame in range(1, 12)]
     for frame in (7, 9):
@@ -40,7 +42,7 @@ def test_what_a_process_cannot_read_is_named_by_its_frame(tmp_path: Path, monkey
         read_formats(paths, numbers={path: number for number, path in enumerate(paths, 1)}, layer=None)
 
 
-def test_where_no_process_can_be_started_the_headers_are_read_here(
+def test_headers_are_read_in_this_process_if_no_other_can_be_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(formats, "_WORTH_SECONDS", -1.0)

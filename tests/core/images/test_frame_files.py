@@ -25,7 +25,7 @@ from stcolor_core.images import frame_files, pictures, plates
 from stcolor_core.images.color import ColorPipe
 
 
-def test_channels_of_both_types_come_back_bit_for_bit_under_their_names(tmp_path: Path) -> None:
+def test_channels_of_both_types_survive_a_round_trip_bit_for_bit_under_their_names(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     ids = rng.integers(0, 2**31 - 2**24, (13, 17)).astype(np.uint32).view(np.float32)
     ids[~np.isfinite(ids)] = 0
@@ -48,7 +48,7 @@ def test_channels_of_both_types_come_back_bit_for_bit_under_their_names(tmp_path
     assert types == {name: pixel_type for name, (_, pixel_type) in layers.items()}
 
 
-def test_every_grey_of_half_goes_through_files_and_composite_bit_for_bit(tmp_path: Path) -> None:
+def test_every_grey_in_half_precision_survives_files_and_composite_bit_for_bit(tmp_path: Path) -> None:
     every = np.arange(2**16, dtype=np.uint16).view(np.float16)
     grey = every[np.isfinite(every)].reshape(248, 256, 1)
     plate = plates.read_plate(save(tmp_path / "plate.exr", grey, names=("Y",)))
@@ -59,7 +59,7 @@ def test_every_grey_of_half_goes_through_files_and_composite_bit_for_bit(tmp_pat
     assert back.tobytes() == np.repeat(grey, 3, axis=-1).tobytes()
 
 
-def test_what_half_cannot_hold_is_clamped_and_float_is_left(tmp_path: Path) -> None:
+def test_values_that_half_cannot_hold_are_clamped_and_float_is_unchanged(tmp_path: Path) -> None:
     values = np.array([[1e6, -1e6, 65519.0, np.inf, -0.0]], np.float32)
     frame_files.write_frame(
         tmp_path / "p.exr", {"half": (values, "half"), "float": (values[:, :3].repeat(2, 1)[:, :5], "float")}
@@ -71,7 +71,7 @@ def test_what_half_cannot_hold_is_clamped_and_float_is_left(tmp_path: Path) -> N
     assert read.nonfinite == 0
 
 
-def test_overscan_and_everything_a_plate_says_are_carried_over(tmp_path: Path) -> None:
+def test_overscan_and_all_metadata_of_a_plate_are_carried_over(tmp_path: Path) -> None:
     plate = plates.read(
         save(
             tmp_path / "plate.exr",
@@ -115,7 +115,7 @@ def test_overscan_and_everything_a_plate_says_are_carried_over(tmp_path: Path) -
     assert out.metadata["compression"] == "zips" and out.metadata["stcolor/settings"] == "new"
 
 
-def test_what_a_damaged_header_says_and_cannot_be_written_is_left_out(
+def test_values_of_a_damaged_header_that_cannot_be_written_are_left_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = save(tmp_path / "plate.exr", picture(), PixelAspectRatio=2.0, owner="facility", shot="X")
@@ -139,7 +139,7 @@ def test_what_a_damaged_header_says_and_cannot_be_written_is_left_out(
     assert all(name in caplog.text for name in bad)
 
 
-def test_a_frame_says_its_colour_space_once_and_nothing_that_no_longer_holds(tmp_path: Path) -> None:
+def test_a_frame_states_its_colour_space_once_and_drops_outdated_metadata(tmp_path: Path) -> None:
     chromaticities = ("float[8]", (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767))
     plate = plates.read_header(
         save(tmp_path / "plate.exr", picture(), colorInteropID="lin_ap1_scene", chromaticities=chromaticities)
@@ -155,7 +155,7 @@ def test_a_frame_says_its_colour_space_once_and_nothing_that_no_longer_holds(tmp
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_plate_of_any_format_can_be_followed(tmp_path: Path, suffix: str) -> None:
+def test_a_frame_can_take_over_the_header_of_a_plate_of_any_format(tmp_path: Path, suffix: str) -> None:
     plate = plates.read(save(tmp_path / f"p.{suffix}", picture(), "uint8", Orientation=6))
     frame_files.write_frame(tmp_path / "out.exr", {"R": (plate.pixels[..., 0], "half")}, like=plate)
     out = plates.read(tmp_path / "out.exr")
@@ -170,21 +170,21 @@ def test_a_frame_without_channels_or_of_two_sizes_is_a_programming_error(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-# What cannot be written
+# Frames that cannot be written
 
 
 def write_grey(path: Path, size: int = 64) -> None:
     frame_files.write_frame(path, {"Y": (np.random.default_rng(0).random((size, size)), "float")})
 
 
-def test_a_new_frame_replaces_the_old_one_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+def test_a_new_frame_replaces_the_old_one_and_leaves_no_other_file(tmp_path: Path) -> None:
     path = tmp_path / "sh.1001.exr"
     path.write_bytes(b"old")
     write_grey(path)
     assert plates.is_complete(path) and [p.name for p in tmp_path.iterdir()] == ["sh.1001.exr"]
 
 
-def test_what_a_killed_writer_left_goes_and_what_a_live_one_writes_stays(
+def test_partial_files_of_a_killed_writer_are_removed_and_those_of_a_live_one_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(atomic, "_last_change", lambda path: path.stat().st_mtime)  # the other time cannot be set
@@ -200,7 +200,7 @@ def test_what_a_killed_writer_left_goes_and_what_a_live_one_writes_stays(
     assert sorted(tmp_path.iterdir()) == sorted([live, other, tmp_path / "sh.1001.exr"])
 
 
-def test_two_who_write_the_same_frame_at_once_both_write_it_whole(
+def test_two_writers_of_the_same_frame_at_once_both_write_it_completely(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, meet = tmp_path / "sh.1001.exr", threading.Barrier(2)
@@ -217,7 +217,7 @@ def test_two_who_write_the_same_frame_at_once_both_write_it_whole(
     assert whole(path) and [p.name for p in tmp_path.iterdir()] == ["sh.1001.exr"]
 
 
-def test_a_file_in_the_folder_s_place_is_one_line(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("not a folder")
     for path in (tmp_path / "out" / "sh.1001.exr", tmp_path / "out" / "deeper" / "sh.1001.exr"):
         with pytest.raises(OutputError, match=r"sh\.1001\.exr cannot be written") as error:
@@ -226,14 +226,14 @@ def test_a_file_in_the_folder_s_place_is_one_line(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
-def test_a_folder_in_the_frame_s_place_is_one_line_and_leaves_no_partial(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_frame_is_reported_in_one_line_and_leaves_no_partial(tmp_path: Path) -> None:
     (tmp_path / "sh.1001.exr").mkdir()
     with pytest.raises(OutputError, match=r"sh\.1001\.exr cannot be written"):
         write_grey(tmp_path / "sh.1001.exr")
     assert [p.name for p in tmp_path.iterdir()] == ["sh.1001.exr"]
 
 
-def test_a_folder_without_rights_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_without_write_permission_is_reported_in_one_line(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
         try:
@@ -248,11 +248,11 @@ def test_a_folder_without_rights_is_one_line(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
 
 
-def test_a_frame_held_open_by_another_program_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_held_open_by_another_program_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def held(*_: Path) -> None:
         raise PermissionError(13, "The process cannot access the file")
 
-    monkeypatch.setattr(Path, "replace", held)  # what Windows does when Nuke has the old frame open
+    monkeypatch.setattr(Path, "replace", held)  # as Windows does when Nuke has the old frame open
     with pytest.raises(OutputError, match="close any program that has the file open"):
         write_grey(tmp_path / "sh.1001.exr")
     assert list(tmp_path.iterdir()) == []
@@ -284,7 +284,7 @@ assert plates.is_complete(path)
 """
 
 
-def test_a_full_disk_is_noticed_to_the_last_byte_and_nothing_is_left(tmp_path: Path) -> None:
+def test_a_full_disk_is_detected_up_to_the_last_byte_and_nothing_is_left(tmp_path: Path) -> None:
     pytest.importorskip("resource", reason="file size limits are POSIX")
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path / "sh.1001.exr")], capture_output=True, text=True, check=False
@@ -313,7 +313,7 @@ def test_a_frame_cut_anywhere_is_not_complete(tmp_path_factory: pytest.TempPathF
     assert not plates.is_complete(truncate(path, share))
 
 
-# What was changed since
+# Frames that were changed later
 
 
 def hashed(path: Path) -> str:
@@ -321,7 +321,7 @@ def hashed(path: Path) -> str:
 
 
 def awkward() -> dict[str, tuple[NDArray[Any], pictures.PixelType]]:
-    """Every half there is and what lies between; NaNs of several kinds, denormals, -0.0 and what half cannot hold."""
+    """Return every half, values between and beyond them, NaNs of several kinds, denormals and -0.0."""
     every = np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32).reshape(256, 256)
     with np.errstate(invalid="ignore"):
         between = np.nextafter(every, np.float32(0)) + np.float32(1e-9)
@@ -347,8 +347,8 @@ def test_the_recorded_hash_is_the_hash_of_what_the_file_holds(tmp_path: Path) ->
         assert hashed(tmp_path / "one.exr") == frame_files.pixel_hash(tmp_path / "one.exr"), name
 
 
-def test_any_nan_hashes_as_any_other(tmp_path: Path) -> None:
-    # A processor may change a NaN's bits as it converts, and then a file would not be what was written.
+def test_every_nan_has_the_same_hash(tmp_path: Path) -> None:
+    # A processor may change the bits of a NaN when it converts; the file would then differ from the written values.
     values = np.ones((4, 4), np.float32)
     hashes = set()
     for bits in (0x7FC00000, 0xFFC00001, 0x7F800001):
@@ -358,8 +358,8 @@ def test_any_nan_hashes_as_any_other(tmp_path: Path) -> None:
     assert len(hashes) == 1
 
 
-def test_the_hash_is_that_of_every_half_between_two_others(tmp_path: Path) -> None:
-    # Where OpenImageIO's rounding to half differs from numpy's, the hash would tell a fresh frame from itself.
+def test_the_hash_rounds_every_value_between_two_halves_as_the_file_does(tmp_path: Path) -> None:
+    # If OpenImageIO rounded to half differently from numpy, an unchanged frame would count as changed.
     values = np.random.default_rng(2).normal(0, 1, (512, 512)).astype(np.float32)
     for exponent in range(-30, 20, 5):
         path = tmp_path / f"{exponent}.exr"
@@ -378,7 +378,7 @@ def test_the_hash_is_that_of_every_half_between_two_others(tmp_path: Path) -> No
         pytest.param(lambda layers: layers.update(A=layers["Y"]), id="another channel"),
     ],
 )
-def test_the_hash_tells_other_pixels(tmp_path: Path, change: Any) -> None:
+def test_the_hash_differs_for_other_pixels(tmp_path: Path, change: Any) -> None:
     values = np.random.default_rng(0).integers(1, 9, (64, 64)).astype(np.float32)
     values[0, 0] = 0.0
     layers: dict[str, Any] = {"Y": (values, "float")}
@@ -391,7 +391,7 @@ def test_the_hash_tells_other_pixels(tmp_path: Path, change: Any) -> None:
 
 
 def rewrite(path: Path, *, pixels: float = 1.0, keep: bool = True, **attributes: Any) -> None:
-    """What another program does that opens a frame and saves it: all it says is kept, or nothing."""
+    """Open and save a frame as another program does, with or without its metadata."""
     picture = oiio.ImageBuf(str(path))
     picture = oiio.ImageBufAlgo.mul(picture, pixels)
     if not keep:
@@ -402,7 +402,7 @@ def rewrite(path: Path, *, pixels: float = 1.0, keep: bool = True, **attributes:
     assert picture.write(str(path)), picture.geterror()
 
 
-def test_an_untouched_frame_is_known_by_its_time_and_a_copy_by_its_pixels(
+def test_an_untouched_frame_is_recognised_by_its_time_and_a_copy_by_its_pixels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, copy = tmp_path / "sh.1001.exr", tmp_path / "copy.exr"
@@ -417,7 +417,7 @@ def test_an_untouched_frame_is_known_by_its_time_and_a_copy_by_its_pixels(
     assert frame_files.is_unmodified(path) is True
 
 
-def test_a_frame_saved_again_is_as_written_only_with_the_same_pixels(tmp_path: Path) -> None:
+def test_a_frame_saved_again_counts_as_written_only_if_its_pixels_are_the_same(tmp_path: Path) -> None:
     path = tmp_path / "sh.1001.exr"
     write_grey(path)
     rewrite(path, owner="an artist")
@@ -426,7 +426,7 @@ def test_a_frame_saved_again_is_as_written_only_with_the_same_pixels(tmp_path: P
     assert frame_files.is_unmodified(path) is False
 
 
-def test_a_tiled_copy_is_as_written(tmp_path: Path) -> None:
+def test_a_tiled_copy_counts_as_written(tmp_path: Path) -> None:
     path = tmp_path / "sh.1001.exr"
     write_grey(path, size=200)
     picture = oiio.ImageBuf(str(path))
@@ -436,7 +436,7 @@ def test_a_tiled_copy_is_as_written(tmp_path: Path) -> None:
     assert frame_files.is_unmodified(path) is True and frame_files.frame_state(path).complete
 
 
-def test_what_says_nothing_of_its_pixels_or_is_no_picture_is_neither(tmp_path: Path) -> None:
+def test_a_file_without_a_recorded_hash_or_that_is_not_a_picture_has_an_unknown_state(tmp_path: Path) -> None:
     path = tmp_path / "sh.1001.exr"
     write_grey(path)
     os.utime(truncate(path, 0.5), (1, 1))
@@ -469,7 +469,9 @@ def test_the_state_of_a_frame_takes_one_open(tmp_path: Path, monkeypatch: pytest
     assert (state.metadata, state.complete, state.unmodified) == ({}, False, False)
 
 
-def test_a_killed_writer_s_partial_goes_by_the_disk_s_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_age_of_a_partial_of_a_killed_writer_is_measured_by_the_clock_of_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # The frame's own time is this machine's, which may be far from that of the server that holds the folder.
     live = tmp_path / ".sh.1002.exr.4567abcd.partial"
     live.write_bytes(b"half a frame")

@@ -24,7 +24,7 @@ def plate(tmp_path: Path) -> pictures.Header:
 
 
 @pytest.mark.parametrize(
-    ("space", "said"),
+    ("space", "expected"),
     [
         ("ACEScg", "lin_ap1_scene"),
         ("scene_linear", "lin_ap1_scene"),
@@ -36,12 +36,12 @@ def plate(tmp_path: Path) -> pictures.Header:
         ("Raw", None),
     ],
 )
-def test_a_space_of_the_builtin_config_has_its_id(plate: pictures.Header, space: str, said: str | None) -> None:
-    assert interop_id(space, plate=plate, ocio=BUILTIN_CONFIG) == said
+def test_a_space_of_the_builtin_config_has_its_id(plate: pictures.Header, space: str, expected: str | None) -> None:
+    assert interop_id(space, plate=plate, ocio=BUILTIN_CONFIG) == expected
 
 
 @pytest.mark.parametrize(
-    ("name", "pixel_type", "said"),
+    ("name", "pixel_type", "expected"),
     [
         ("p.exr", "half", "lin_rec709_scene"),
         ("p.tif", "float", "lin_rec709_scene"),
@@ -51,13 +51,13 @@ def test_a_space_of_the_builtin_config_has_its_id(plate: pictures.Header, space:
         ("p.jp2", "uint8", "srgb_rec709_scene"),
     ],
 )
-def test_without_a_space_the_id_is_of_what_the_file_is_taken_for(
-    tmp_path: Path, name: str, pixel_type: str, said: str
+def test_without_a_space_the_id_is_that_of_the_assumed_space(
+    tmp_path: Path, name: str, pixel_type: str, expected: str
 ) -> None:
     header = plates.read_header(save(tmp_path / name, picture(64, 64), pixel_type))
-    assert interop_id(None, plate=header) == said
+    assert interop_id(None, plate=header) == expected
     pipe = ColorPipe.open(None, file_format=header.file_format, pixel_type=header.pixel_type)
-    assert pipe.space.is_linear == said.startswith("lin_")
+    assert pipe.space.is_linear == expected.startswith("lin_")
 
 
 def test_a_scan_without_a_space_has_no_id(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_scan_without_a_space_has_no_id(tmp_path: Path) -> None:
         assert interop_id(None, plate=plates.read_header(path)) is None
 
 
-def test_what_the_plate_says_of_itself_holds_unless_the_artist_says_otherwise(tmp_path: Path) -> None:
+def test_the_space_stated_by_the_plate_is_used_unless_the_artist_overrides_it(tmp_path: Path) -> None:
     header = plates.read_header(save(tmp_path / "p.exr", picture(), colorInteropID="lin_ap1_scene"))
     assert interop_id(None, plate=header) == "lin_ap1_scene"
     assert interop_id("ACES2065-1", plate=header, ocio=BUILTIN_CONFIG) == "lin_ap0_scene"
@@ -74,16 +74,16 @@ def test_what_the_plate_says_of_itself_holds_unless_the_artist_says_otherwise(tm
         assert interop_id(None, plate=header) == "lin_rec709_scene"
 
 
-def config(path: Path, name: str, slope: float, said: str = "") -> str:
+def config(path: Path, name: str, slope: float, identifier: str = "") -> str:
     """A facility's config of a linear reference space and one more."""
     made = ocio.Config.CreateRaw()
-    made.setVersion(2, 5) if said else None
+    made.setVersion(2, 5) if identifier else None
     reference = ocio.ColorSpace(name="reference", aliases=["lin_rec709"])
     space = ocio.ColorSpace(name=name)
     space.setTransform(ocio.MatrixTransform.Scale([slope] * 3 + [1]), ocio.COLORSPACE_DIR_TO_REFERENCE)
-    if said:
-        space.addAlias(said)
-        space.setInteropID(said)
+    if identifier:
+        space.addAlias(identifier)
+        space.setInteropID(identifier)
     for each in (reference, space):
         made.addColorSpace(each)
     made.setRole("scene_linear", "reference")
@@ -91,7 +91,7 @@ def config(path: Path, name: str, slope: float, said: str = "") -> str:
     return str(path)
 
 
-def test_a_facility_s_space_has_the_id_that_its_config_states(plate: pictures.Header, tmp_path: Path) -> None:
+def test_a_space_of_a_facility_has_the_id_that_its_config_states(plate: pictures.Header, tmp_path: Path) -> None:
     own = config(tmp_path / "config.ocio", "show_log", 2.0, "my-studio:show_log")
     assert interop_id("show_log", plate=plate, ocio=own) == "my-studio:show_log"
 
@@ -104,6 +104,6 @@ def test_a_known_name_for_another_space_gets_no_id(plate: pictures.Header, tmp_p
     assert interop_id("show", plate=plate, ocio=config(tmp_path / "own.ocio", "show", 1.0)) is None
 
 
-def test_an_unknown_space_is_refused_with_names_near_it(plate: pictures.Header) -> None:
+def test_an_unknown_space_is_refused_with_similar_names(plate: pictures.Header) -> None:
     with pytest.raises(ColorError, match="ACEScg"):
         interop_id("ACEScgg", plate=plate, ocio=BUILTIN_CONFIG)

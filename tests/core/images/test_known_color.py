@@ -25,7 +25,7 @@ def ramp(height: int, width: int) -> np.ndarray:
     return np.stack([x, y], -1).astype(np.float32)
 
 
-def test_all_is_known_where_the_windows_agree(tmp_path: Path) -> None:
+def test_every_pixel_is_known_if_the_windows_agree(tmp_path: Path) -> None:
     color = KnownColor(ramp(20, 30), None)
     laid = color.aligned_to(
         header(tmp_path / "a.exr", (0, 0, 30, 20), (0, 0, 30, 20)), display=(0, 0, 30, 20), canvas=(0, 0, 30, 20)
@@ -34,7 +34,7 @@ def test_all_is_known_where_the_windows_agree(tmp_path: Path) -> None:
     np.testing.assert_array_equal(laid.ab, color.ab)
 
 
-def test_overscan_that_the_picture_lacks_is_not_known(tmp_path: Path) -> None:
+def test_overscan_missing_from_the_picture_is_unknown(tmp_path: Path) -> None:
     picture = header(tmp_path / "a.exr", (0, 0, 30, 20), (0, 0, 30, 20))
     laid = KnownColor(ramp(20, 30), None).aligned_to(picture, display=(0, 0, 30, 20), canvas=(-4, -3, 40, 26))
     assert laid.known is not None
@@ -44,7 +44,7 @@ def test_overscan_that_the_picture_lacks_is_not_known(tmp_path: Path) -> None:
     np.testing.assert_array_equal(laid.ab[3:23, 4:34], ramp(20, 30))
 
 
-def test_a_cropped_data_window_is_known_and_nothing_else(tmp_path: Path) -> None:
+def test_only_a_cropped_data_window_is_known(tmp_path: Path) -> None:
     picture = header(tmp_path / "a.exr", (10, 5, 8, 6), (0, 0, 30, 20))
     laid = KnownColor(ramp(6, 8), None).aligned_to(picture, display=(0, 0, 30, 20), canvas=(0, 0, 30, 20))
     assert laid.known is not None
@@ -59,7 +59,7 @@ def test_rounding_at_another_size_leaves_no_unknown_border(tmp_path: Path, facto
     assert laid.known is None or laid.known.all()
 
 
-def test_smaller_it_is_the_mean_of_what_is_known() -> None:
+def test_a_reduced_picture_is_the_mean_of_the_known_pixels() -> None:
     ab, known = np.full((4, 4, 2), 10, np.float32), np.ones((4, 4), bool)
     ab[0, 0], known[0, 0] = 1e9, False
     ab[2:, 2:], known[2:, 2:] = np.inf, False

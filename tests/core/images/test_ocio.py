@@ -39,7 +39,7 @@ def no_config_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def old_config(folder: Path, *, role: str = "  scene_linear: linear") -> Path:
-    """A config of before the interchange roles, as Nuke's nuke-default is."""
+    """A config older than the interchange roles, like nuke-default of Nuke."""
     path = folder / "old.ocio"
     path.write_text(OLD.format(role=role), encoding="utf-8")
     return path
@@ -73,12 +73,12 @@ def test_a_config_without_interchange_roles_means_rec709_by_scene_linear(tmp_pat
     assert not space.is_linear
 
 
-def test_a_config_with_no_known_space_says_which_role_it_needs(tmp_path: Path) -> None:
+def test_the_error_for_a_config_with_no_known_space_names_the_role_it_needs(tmp_path: Path) -> None:
     with pytest.raises(ColorError, match="role aces_interchange or scene_linear"):
         open_space("house gamma", config=str(old_config(tmp_path, role="")))
 
 
-def test_the_config_asked_for_comes_before_that_of_the_environment(
+def test_a_requested_config_takes_precedence_over_that_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OCIO", str(old_config(tmp_path)))
@@ -99,19 +99,19 @@ def test_the_config_asked_for_comes_before_that_of_the_environment(
         pytest.param("Input - ARRI - V3 LogC", "ARRI LogC3 (EI800)", id="part of an alias"),
     ],
 )
-def test_an_unknown_space_is_answered_with_near_names_and_the_config(asked: str, near: str) -> None:
+def test_the_error_for_an_unknown_space_gives_similar_names_and_the_config(asked: str, near: str) -> None:
     with pytest.raises(ColorError) as refused:
         open_space(asked, config=None)
     assert near in str(refused.value) and "studio-config" in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
-def test_a_name_like_no_other_is_answered_without_guesses() -> None:
+def test_the_error_for_a_name_like_no_other_suggests_nothing() -> None:
     with pytest.raises(ColorError, match="Look its names up"):
         open_space("東京", config=None)
 
 
-def test_broken_and_missing_configs_end_in_one_line(tmp_path: Path) -> None:
+def test_broken_and_missing_configs_are_reported_in_one_line(tmp_path: Path) -> None:
     broken = tmp_path / "broken.ocio"
     broken.write_text("roles: [", encoding="utf-8")
     for config in (str(broken), str(tmp_path / "none.ocio"), "ocio://no-such-config"):

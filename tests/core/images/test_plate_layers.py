@@ -32,23 +32,23 @@ from stcolor_core.images.plate_layers import list_layers, select_layer
         pytest.param("spec.R spec.G spec.B Diff.R Diff.G Diff.B", "Diff.R Diff.G Diff.B", id="by name"),
         pytest.param("cryptic.R cryptic.G cryptic.B", "cryptic.R cryptic.G cryptic.B", id="no ids"),
         pytest.param("rgba.red rgba.green rgba.blue rgba.alpha", "rgba.red rgba.green rgba.blue", id="long names"),
-        pytest.param("motion.x motion.y luma", "motion.x", id="y of a vector is no luminance"),
+        pytest.param("motion.x motion.y luma", "motion.x", id="y of a vector is not luminance"),
         pytest.param("A R", "R", id="red alone"),
         pytest.param("A", "A", id="alpha alone"),
         pytest.param("roto.alpha matte", "matte", id="not the alpha of a layer"),
     ],
 )
-def test_the_picture_s_channels_are_found_by_name(names: str, chosen: str) -> None:
+def test_the_channels_of_the_picture_are_found_by_name(names: str, chosen: str) -> None:
     assert list_layers([(0, "", names.split())])[0].picture == tuple(chosen.split())
 
 
-def test_ids_come_last_and_are_no_picture() -> None:
+def test_ids_come_last_and_are_not_a_picture() -> None:
     channels = ["crypto00.R", "crypto00.G", "crypto00.B", "rc_ab.u", "rc_ab.v"]
     layers = list_layers([(0, "", channels)], ids=["crypto"])
     assert [layer.name for layer in layers] == ["rc_ab", "crypto00"] and not any(layer.is_picture for layer in layers)
 
 
-def test_a_part_s_name_counts_as_layer_before_that_of_its_channels() -> None:
+def test_the_name_of_a_part_takes_precedence_as_layer_over_that_of_its_channels() -> None:
     parts = [
         (0, "rgba", ["R", "G", "B", "spec.R", "spec.G", "spec.B"]),
         (1, "N", ["N.X", "N.Y", "N.Z"]),
@@ -62,7 +62,7 @@ def test_a_part_s_name_counts_as_layer_before_that_of_its_channels() -> None:
     ]
 
 
-def test_a_layer_is_found_by_its_exact_name_before_another_in_capitals() -> None:
+def test_an_exact_layer_name_takes_precedence_over_one_in_another_case() -> None:
     layers = list_layers([(0, "", ["Spec.R", "spec.R", "a.R"])])
     assert [getattr(select_layer(layers, name), "name", None) for name in ("Spec", "spec", "SPEC", "b")] == [
         "Spec", "spec", "Spec", None

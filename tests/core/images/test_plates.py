@@ -46,7 +46,7 @@ def refused(path: Path, *, frame: int | None = 1013) -> str:
     ],
 )
 @pytest.mark.parametrize("channels", [1, 3])
-def test_every_format_comes_in_as_float_with_its_type(
+def test_every_format_is_read_as_float_with_its_pixel_type(
     tmp_path: Path, suffix: str, pixel_type: str, file_format: str, tolerance: float, channels: int
 ) -> None:
     expected = picture(channels=channels)
@@ -60,7 +60,7 @@ def test_every_format_comes_in_as_float_with_its_type(
     assert plates.is_complete(tmp_path / f"p.{suffix}")
 
 
-def test_cineon_comes_in_like_dpx_and_needs_a_colour_space(tmp_path: Path) -> None:
+def test_cineon_is_read_like_dpx_and_needs_a_colour_space(tmp_path: Path) -> None:
     codes = np.random.default_rng(0).integers(0, 1024, (9, 12, 3))
     path = cineon(tmp_path / "p.cin", codes)
     read = plates.read_plate(path)
@@ -76,7 +76,7 @@ def test_cineon_comes_in_like_dpx_and_needs_a_colour_space(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("order", [">", "<"])
-def test_cineon_that_lies_about_its_user_data_is_refused_before_memory_is_asked_for(
+def test_cineon_with_a_false_user_data_size_is_refused_before_memory_is_allocated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, order: str
 ) -> None:
     path = cineon(tmp_path / "p.CIN", np.zeros((9, 12, 3), int))
@@ -89,7 +89,7 @@ def test_cineon_that_lies_about_its_user_data_is_refused_before_memory_is_asked_
 
 
 @pytest.mark.parametrize("suffix", ["jp2", "j2c"])
-def test_jpeg_2000_comes_in_like_png(tmp_path: Path, suffix: str) -> None:
+def test_jpeg_2000_is_read_like_png(tmp_path: Path, suffix: str) -> None:
     expected = picture(64, 80)
     path = save(tmp_path / f"p.{suffix}", expected, "uint16")
     read = plates.read_plate(path)
@@ -102,7 +102,7 @@ def test_jpeg_2000_comes_in_like_png(tmp_path: Path, suffix: str) -> None:
         assert "Convert" not in refused(truncate(path, share))
 
 
-def test_jpeg_2000_without_a_reader_for_it_says_what_to_convert_to(
+def test_jpeg_2000_without_a_reader_is_refused_with_the_format_to_convert_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "p.jp2"
@@ -119,7 +119,7 @@ def test_a_ten_bit_dpx_gives_its_codes_over_1023(tmp_path: Path) -> None:
     np.testing.assert_allclose(plates.read(path).pixels, codes / 1023, atol=2e-5)
 
 
-def test_another_library_s_files_come_in_by_name_and_not_by_place(tmp_path: Path) -> None:
+def test_channels_in_files_of_another_library_are_read_by_name_and_not_by_position(tmp_path: Path) -> None:
     # OpenCV writes B, G, R and knows nothing of OpenImageIO.
     expected = np.round(picture() * 255).astype(np.uint8)
     for suffix in ("png", "tif"):
@@ -130,13 +130,13 @@ def test_another_library_s_files_come_in_by_name_and_not_by_place(tmp_path: Path
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (31, 7)], ids=str)
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_smallest_and_oddest_sizes_come_in(tmp_path: Path, suffix: str, size: tuple[int, int]) -> None:
+def test_the_smallest_and_oddest_sizes_are_read(tmp_path: Path, suffix: str, size: tuple[int, int]) -> None:
     path = save(tmp_path / f"p.{suffix}", picture(*size), "half" if suffix == "exr" else "uint8")
     assert plates.read(path).pixels.shape == (*size, 3)
 
 
 @pytest.mark.parametrize("suffix", ["exr", "png", "tif"])
-def test_alpha_leaves_color_as_it_is(tmp_path: Path, suffix: str) -> None:
+def test_alpha_does_not_change_the_color(tmp_path: Path, suffix: str) -> None:
     rgba = np.concatenate([picture(), np.full((13, 17, 1), 0.25, np.float32)], axis=-1)
     path = save(tmp_path / f"p.{suffix}", rgba, "float" if suffix == "exr" else "uint16", oiio_UnassociatedAlpha=1)
     read = plates.read(path)
@@ -145,7 +145,7 @@ def test_alpha_leaves_color_as_it_is(tmp_path: Path, suffix: str) -> None:
     assert plates.read_plate(path).channels == ("R", "G", "B")
 
 
-def test_only_the_picture_s_channels_are_read_for_a_plate(tmp_path: Path) -> None:
+def test_only_the_channels_of_the_picture_are_read_for_a_plate(tmp_path: Path) -> None:
     names = ("Z", "B", "matte.A", "G", "R", "spec.R")
     pixels = picture(channels=6)
     path = save(tmp_path / "p.exr", pixels, "float", names=names)
@@ -216,7 +216,7 @@ def test_a_layer_is_read_by_its_name(tmp_path: Path) -> None:
     assert plates.read_header(path).layers == ("rgba", "albedo")
 
 
-def test_a_layer_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+def test_a_missing_layer_is_refused_and_the_existing_ones_are_named(tmp_path: Path) -> None:
     path = save(tmp_path / "p.exr", picture(channels=4), names=("Z", "albedo.R", "albedo.G", "albedo.B"))
     parts = save_parts(tmp_path / "parts.exr", ("albedo", "R G B", 1), ("Z", "Z", 2))
     for file in (path, parts):
@@ -254,7 +254,7 @@ def test_nan_and_infinity_are_replaced_and_counted(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read.pixels[5, 6], [-65504, 0.5, largest])
 
 
-def test_only_the_pixels_of_the_channels_that_are_read_can_be_broken(tmp_path: Path) -> None:
+def test_only_pixels_of_the_channels_that_are_read_count_as_broken(tmp_path: Path) -> None:
     pixels = picture(channels=4)
     pixels[1, 2, 3] = np.nan
     path = save(tmp_path / "p.exr", pixels, names=("R", "G", "B", "Z"))
@@ -269,7 +269,7 @@ def test_values_below_0_and_above_1_survive(tmp_path: Path) -> None:
     np.testing.assert_array_equal(plates.read(save(tmp_path / "p.tif", pixels, "float")).pixels, pixels)
 
 
-# What cannot be read
+# Files that cannot be read
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9])
@@ -290,13 +290,13 @@ def test_a_truncated_picture_is_refused(tmp_path: Path, suffix: str, share: floa
     "content", [b"", b"no picture", b"\0" * 5000, b"v/1\x01"], ids=["empty", "text", "zeros", "start"]
 )
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_garbage_under_a_picture_s_name_is_refused(tmp_path: Path, suffix: str, content: bytes) -> None:
+def test_garbage_in_a_file_named_as_a_picture_is_refused(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"p.{suffix}"
     path.write_bytes(content)
     assert "cannot be read as a picture" in refused(path)
 
 
-def test_a_missing_picture_and_a_folder_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_picture_and_a_folder_give_different_errors(tmp_path: Path) -> None:
     assert "is missing. Render it, or pass --missing skip or hold." in refused(tmp_path / "none.exr")
     assert "is missing. Check the path." in refused(tmp_path / "none.exr", frame=None)
     (tmp_path / "folder.exr").mkdir()
@@ -323,7 +323,7 @@ def test_a_deep_picture_is_refused(tmp_path: Path) -> None:
 
 
 def lie(path: Path, **windows: tuple[int, int, int, int]) -> Path:
-    """Have an EXR's header claim other windows: xMin, yMin, xMax, yMax."""
+    """Write other windows into the header of an EXR: xMin, yMin, xMax, yMax."""
     data = path.read_bytes()
     for name, window in windows.items():
         label = f"{name}\0box2i\0".encode()
@@ -338,14 +338,16 @@ def lie(path: Path, **windows: tuple[int, int, int, int]) -> Path:
     [
         pytest.param({"dataWindow": (0, 0, 99_999, 99_999)}, "cannot be read", id="a huge picture"),
         pytest.param({"dataWindow": (0, 0, 700_000, 999)}, "cannot be read", id="a very wide one"),
-        pytest.param({"dataWindow": (0, 0, 2_000_000, 2_000_000)}, "cannot be read", id="more than OpenImageIO takes"),
+        pytest.param(
+            {"dataWindow": (0, 0, 2_000_000, 2_000_000)}, "cannot be read", id="more than OpenImageIO accepts"
+        ),
         pytest.param({"dataWindow": (0, 0, 16_383, 16_383)}, "cannot be read", id="possible, and not there"),
         pytest.param({"dataWindow": (0, 0, 16, 99)}, "truncated or damaged", id="a little more than there is"),
         pytest.param({"dataWindow": (30_000_000, 0, 30_000_016, 12)}, "windows", id="pixels far away"),
         pytest.param({"displayWindow": (0, 0, 800_000_000, 12)}, "cannot be read", id="a huge display window"),
     ],
 )
-def test_a_header_that_lies_about_its_windows_is_refused(
+def test_a_header_with_false_windows_is_refused(
     tmp_path: Path, windows: dict[str, tuple[int, int, int, int]], words: str
 ) -> None:
     path = lie(save(tmp_path / "p.exr", picture(), "float", compression="none"), **windows)
@@ -353,7 +355,7 @@ def test_a_header_that_lies_about_its_windows_is_refused(
     assert words in message and "Render it again" in message
 
 
-def test_what_is_larger_than_the_bound_is_refused_before_memory_is_asked_for(
+def test_a_picture_above_the_size_limit_is_refused_before_memory_is_allocated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = zeros_of_16k(tmp_path / "p.exr")
@@ -373,7 +375,7 @@ def test_a_plate_of_16k_by_16k_is_read(tmp_path: Path) -> None:
     assert read.pixels.shape == (16_384, 16_384, 1) and not read.pixels.any()
 
 
-def test_text_that_is_no_utf_8_is_left_out_of_the_header_and_readable_in_messages(tmp_path: Path) -> None:
+def test_text_that_is_not_utf_8_is_left_out_of_the_header_and_readable_in_messages(tmp_path: Path) -> None:
     path = save(tmp_path / "p.exr", picture(channels=4), names=("R", "G", "B", "Zuerich.Z"), owner="facility", shot="X")
     data = path.read_bytes()
     assert data.count(b"facility") == data.count(b"Zuerich") == 1
@@ -392,12 +394,12 @@ def test_text_that_is_no_utf_8_is_left_out_of_the_header_and_readable_in_message
     assert message.isprintable() and "cannot be read as a picture" in message
 
 
-def test_a_library_s_message_is_one_line_that_ends() -> None:
+def test_the_message_of_a_library_is_cut_to_one_line_of_limited_length() -> None:
     assert one_line("EXR Error\n\x1b[31m: bad.\0 ") == "EXR Error [31m: bad"
     assert len(one_line("x" * 10_000)) < 400
 
 
-def test_what_is_of_an_unknown_type_in_the_header_is_plain_and_not_too_long(tmp_path: Path) -> None:
+def test_a_header_value_of_unknown_type_becomes_plain_text_of_limited_length(tmp_path: Path) -> None:
     for length, there in ((20, True), (5000, False)):
         path = save(tmp_path / "p.exr", picture(), shot="x" * length)
         path.write_bytes(path.read_bytes().replace(b"shot\0string\0", b"shot\0strinX\0"))
@@ -406,7 +408,7 @@ def test_what_is_of_an_unknown_type_in_the_header_is_plain_and_not_too_long(tmp_
 
 
 def test_luminance_and_chroma_of_two_resolutions_are_refused_with_the_remedy(tmp_path: Path) -> None:
-    for length in (*range(40), 10_000, 70_000):  # which moves what comes after the header
+    for length in (*range(40), 10_000, 70_000):  # the length moves the data after the header
         before = exr_attribute(b"before", b"string", b"x" * length)
         path = luminance_chroma(tmp_path / "p.exr", before=before)
         assert "Subsampled" in open_error(path)  # else the file is broken in another way
@@ -426,7 +428,7 @@ def open_error(path: Path) -> str:
     return str(oiio.geterror())
 
 
-def test_a_size_that_no_memory_holds_is_refused(tmp_path: Path) -> None:
+def test_a_size_that_does_not_fit_in_memory_is_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "p.exr", picture(), "float", compression="none")
     data = path.read_bytes()
     for window in (b"dataWindow\0box2i\0", b"displayWindow\0box2i\0"):

@@ -24,7 +24,7 @@ from stcolor_core.images.sequences import FramePattern
         pytest.param("sh.####.exr", -1, "sh.-001.exr", id="negative, as printf pads it"),
         pytest.param("still.png", 7, "still.png", id="single picture"),
         pytest.param("####", 7, "0007", id="nothing but the field"),
-        pytest.param("100%_final.####.exr", 7, "100%_final.0007.exr", id="a percent sign that is no field"),
+        pytest.param("100%_final.####.exr", 7, "100%_final.0007.exr", id="a percent sign that is not a field"),
     ],
 )
 def test_a_frame_has_the_file_name_that_printf_gives(text: str, frame: int, name: str) -> None:
@@ -54,8 +54,8 @@ def test_frames_on_disk_are_listed_in_order_and_nothing_else_is(tmp_path: Path) 
         pytest.param("sh####_left.exr", "####", id="a view behind hashes without a separator"),
         pytest.param("sh.#.left.exr", "#", id="one hash between two separators"),
         pytest.param("sh.%d-left.exr", "%d", id="printf between two separators"),
-        pytest.param("take#2.####.exr", "####", id="a hash that is none, and one that is"),
-        pytest.param("100%done.####.exr", "####", id="what printf would take for a number"),
+        pytest.param("take#2.####.exr", "####", id="a literal hash, and one for the frame"),
+        pytest.param("100%done.####.exr", "####", id="a text that printf would read as a number"),
         pytest.param("take#2.exr", None, id="a hash in front of a digit"),
         pytest.param("take#_2.exr", None, id="a hash behind a letter"),
         pytest.param("#1_hero.exr", None, id="a hash at the start"),
@@ -63,7 +63,7 @@ def test_frames_on_disk_are_listed_in_order_and_nothing_else_is(tmp_path: Path) 
         pytest.param("100%done.exr", None, id="a percent sign within a word"),
     ],
 )
-def test_a_hash_is_the_frame_number_in_its_place_and_itself_anywhere_else(name: str, field: str | None) -> None:
+def test_a_hash_is_the_frame_number_in_its_place_and_a_plain_hash_elsewhere(name: str, field: str | None) -> None:
     pattern = FramePattern.parse(f"sh#1/a##b/c.%04d/{name}")
     assert pattern.is_sequence == (field is not None)
     digits = {"####": 4, "#": 1, "%d": 1, None: 0}[field]
@@ -71,7 +71,7 @@ def test_a_hash_is_the_frame_number_in_its_place_and_itself_anywhere_else(name: 
     assert pattern.path(7) == Path("sh#1/a##b/c.%04d") / expected
 
 
-def test_numbers_that_nuke_cannot_count_to_are_no_frames(tmp_path: Path) -> None:
+def test_numbers_beyond_the_range_of_nuke_are_not_frames(tmp_path: Path) -> None:
     for number in ("1001", "2147483647", "2147483648", "20240115123456"):
         (tmp_path / f"sh.{number}.exr").touch()
     assert FramePattern.parse(str(tmp_path / "sh.####.exr")).frames() == [1001, 2147483647]
@@ -80,7 +80,7 @@ def test_numbers_that_nuke_cannot_count_to_are_no_frames(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     "name", ["a+b (1) [x] {2}^$.####.exr", "Straße über 東京.####.exr", "job #12", "dash-####.exr"]
 )
-def test_names_with_blanks_unicode_and_metacharacters_are_taken_literally(tmp_path: Path, name: str) -> None:
+def test_names_with_spaces_unicode_and_metacharacters_are_taken_literally(tmp_path: Path, name: str) -> None:
     pattern = FramePattern.parse(str(tmp_path / "job #12" / name.replace("job #12", "x.####.exr")))
     pattern.folder.mkdir()
     for frame in (3, 12):
@@ -89,7 +89,7 @@ def test_names_with_blanks_unicode_and_metacharacters_are_taken_literally(tmp_pa
 
 
 @given(st.lists(st.integers(-99999, 999999), unique=True, max_size=8), st.integers(1, 6))
-def test_what_is_written_by_path_is_found_by_frames(
+def test_files_written_by_frame_path_are_found_by_frame_listing(
     tmp_path_factory: pytest.TempPathFactory, frames: list[int], digits: int
 ) -> None:
     pattern = FramePattern.parse(str(tmp_path_factory.mktemp("s") / f"sh_{'#' * digits}.exr"))
@@ -99,7 +99,7 @@ def test_what_is_written_by_path_is_found_by_frames(
     assert pattern.frames() == sorted(frames)
 
 
-def test_a_single_picture_is_frame_one_where_it_exists(tmp_path: Path) -> None:
+def test_a_single_picture_is_frame_one_if_it_exists(tmp_path: Path) -> None:
     pattern = FramePattern.parse(str(tmp_path / "still.1010.png"))
     assert pattern.frames() == []
     pattern.path(1).touch()
@@ -116,7 +116,7 @@ def test_a_folder_that_cannot_be_listed_is_an_error_with_its_pattern(
     def refuse(_: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("os.scandir", refuse)  # a test may run as root, whom no folder refuses
+    monkeypatch.setattr("os.scandir", refuse)  # a test may run as root, who may list every folder
     with pytest.raises(PlateError, match=r"sh\.####\.exr cannot be listed \(Permission denied\)"):
         FramePattern.parse(str(tmp_path / "sh.####.exr")).frames()
 
@@ -136,7 +136,7 @@ def test_a_folder_that_cannot_be_listed_is_an_error_with_its_pattern(
         pytest.param(f"sh.%0{'9' * 5000}d.exr", "digits", id="a width too long to read"),
     ],
 )
-def test_nonsense_is_refused_in_one_line(text: str, message: str) -> None:
+def test_an_invalid_pattern_is_refused_in_one_line(text: str, message: str) -> None:
     with pytest.raises(BadRequest, match=message) as refused:
         FramePattern.parse(text)
     assert "\n" not in str(refused.value)

@@ -23,7 +23,7 @@ def strips(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.usefixtures("strips")
 @pytest.mark.parametrize("dilation", [1, 2])
-def test_a_convolution_by_rows_is_that_of_the_whole(dilation: int) -> None:
+def test_a_convolution_by_rows_equals_that_of_the_whole_map(dilation: int) -> None:
     conv = nn.Conv2d(5, 7, 3, padding=dilation, dilation=dilation).requires_grad_(False)
     x = noise(1, 5, 19, 11)
     torch.testing.assert_close(convolution.convolve(conv, x), conv(x), rtol=0, atol=1e-5)
@@ -40,7 +40,7 @@ def test_maps_of_several_sizes_go_through_by_rows_together() -> None:
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_a_doubled_map_is_convolved_without_being_made(layout: torch.memory_format) -> None:
+def test_a_doubled_map_is_convolved_without_allocating_it(layout: torch.memory_format) -> None:
     conv = nn.Conv2d(5, 7, 3, padding=1).requires_grad_(False).to(memory_format=layout)
     x = noise(2, 5, 6, 9)
     found = convolution.convolve_upsampled(conv, x)
@@ -48,7 +48,7 @@ def test_a_doubled_map_is_convolved_without_being_made(layout: torch.memory_form
     torch.testing.assert_close(found, conv(F.interpolate(x, scale_factor=2)), rtol=0, atol=1e-5)
 
 
-def test_the_norm_in_place_is_the_norm() -> None:
+def test_the_in_place_norm_equals_the_norm() -> None:
     x = 3 * noise(2, 4, 30, 40) + 10
     expected = F.instance_norm(x)
     found = convolution.instance_norm_(x)

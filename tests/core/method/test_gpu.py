@@ -42,7 +42,7 @@ def color(scene: Scene, references: list[int], device: str) -> list[ColoredFrame
 
 
 @pytest.mark.parametrize("references", [[0], [0, 7]])
-def test_colours_are_those_of_the_cpu(references: list[int]) -> None:
+def test_colours_equal_those_of_the_cpu(references: list[int]) -> None:
     scene = pan(8)
     for here, there in zip(color(scene, references, "cpu"), color(scene, references, "cuda"), strict=True):
         assert here.frame == there.frame
@@ -51,7 +51,7 @@ def test_colours_are_those_of_the_cpu(references: list[int]) -> None:
         assert np.abs(here.confidence - there.confidence).mean() < 0.01
 
 
-def test_a_device_gives_the_same_pixels_again() -> None:
+def test_a_device_gives_the_same_pixels_on_every_run() -> None:
     scene = pan(6)
     for first, second in zip(color(scene, [0, 5], "cuda"), color(scene, [0, 5], "cuda"), strict=True):
         np.testing.assert_array_equal(first.ab, second.ab)

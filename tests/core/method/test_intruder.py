@@ -21,7 +21,7 @@ from stcolor_core.shots.spans import plan
 HEIGHT, WIDTH, COUNT = 144, 208, 9
 ENTERS, TOP, LEFT, STEP = 3, 44, 30, 8
 Y, X = np.mgrid[0:56, 0:64]
-# L* of things that look like nothing on a wall of smooth noise
+# L* of textures that occur nowhere on a wall of smooth noise
 INTRUDERS = {
     "stripes": np.where((Y + X) // 5 % 2, 70.0, 35.0),
     "bricks": np.where((Y % 10 < 2) | ((X + Y // 10 % 2 * 8) % 16 < 2), 40.0, 65.0),
@@ -68,7 +68,7 @@ def last(request: pytest.FixtureRequest) -> Last:
     return Last(colored, clip.ab[-1], inside, cv2.dilate(covered[-1], np.ones((25, 25))) == 0)
 
 
-def test_what_surrounds_an_intruder_keeps_its_colour(last: Last) -> None:
+def test_the_surroundings_of_an_intruder_keep_their_colour(last: Last) -> None:
     assert last.chroma(last.outside) > 25
     assert np.linalg.norm(last.colored.ab - last.truth, axis=-1)[last.outside].mean() < 3
 

@@ -69,11 +69,11 @@ class TestTwoObjectsOfOneTextureCross:
         assert leaks["none"] > 2
 
     @pytest.mark.parametrize("tracking", ["instance", "dense", "instance+dense"])
-    def test_with_tracking_they_do_not(self, leaks: dict[str, float], tracking: str) -> None:
+    def test_with_tracking_the_colours_do_not_leak(self, leaks: dict[str, float], tracking: str) -> None:
         assert leaks[tracking] < 1
         assert leaks[tracking] < leaks["none"] / 5
 
-    def test_the_papers_fixed_windows_hold_too(self, standard: Model) -> None:
+    def test_the_fixed_windows_of_the_paper_prevent_leaks_too(self, standard: Model) -> None:
         scene = crossing(6)
         assert leak(scene, color(scene, [0], standard, flow=False, radius=3)[5]) < 5
 
@@ -95,7 +95,7 @@ def test_a_pan_keeps_its_colour_at_full_size(standard: Model) -> None:
 
 
 @pytest.mark.slow
-def test_two_references_beat_each_of_them(standard: Model) -> None:
+def test_two_references_are_better_than_either_alone(standard: Model) -> None:
     scene = pan(14)
     both, first, last = (color(scene, references, standard) for references in ([0, 13], [0], [13]))
     mean = [np.mean([error(scene, result[frame]) for frame in range(1, 13)]) for result in (both, first, last)]
@@ -122,14 +122,14 @@ def partly_known(scene: Scene) -> PartlyKnown:
     return partial
 
 
-def test_what_a_keyframe_does_not_know_lends_no_colour_and_is_surer_of_nothing(standard: Model) -> None:
+def test_unknown_areas_of_a_keyframe_give_no_colour_and_lower_confidence(standard: Model) -> None:
     partial = partly_known(pan(6, height=96, width=160, step=4))
     for colored in color(partial, [1], standard).values():
-        assert np.abs(colored.ab).max() < 100  # the 500 that stand where nothing is known reach no pixel
+        assert np.abs(colored.ab).max() < 100  # the 500 in the unknown areas reaches no pixel
         assert colored.confidence[~partial.known].mean() < colored.confidence[partial.known].mean() - 0.1
 
 
-def test_a_keyframes_own_frame_is_coloured_where_its_colour_is_not_known(standard: Model) -> None:
+def test_the_frame_of_a_keyframe_is_coloured_in_its_unknown_areas(standard: Model) -> None:
     partial = partly_known(pan(3, height=96, width=160, step=4))
     done = Propagator(standard, Method(tracking="dense"), device=CPU).complete_reference(1, partial)
     np.testing.assert_array_equal(done.ab[partial.known], partial.ab[1][partial.known])
@@ -197,7 +197,7 @@ class Counted:
     ],
 )
 @pytest.mark.parametrize("tracking", ["dense", "instance+dense"])
-def test_what_only_lies_on_the_way_to_wanted_frames_is_tracked_and_nothing_else(
+def test_frames_between_requested_frames_are_only_tracked(
     standard: Model, references: list[int], walked: list[int], tracking: str
 ) -> None:
     scene = crossing(12)
@@ -210,7 +210,8 @@ def test_what_only_lies_on_the_way_to_wanted_frames_is_tracked_and_nothing_else(
         propagator = Propagator(replace(standard, features=features), settings, device=CPU)
         some = {each.frame: each for each in propagator.color(span, scene, scratch, wanted=(5, 7))}
     assert scene.asked == walked
-    following = dict(zip(span.outward, span.outward[1:], strict=False))  # a wanted frame is told of the one before it
+    # A requested frame receives the state of the previous one.
+    following = dict(zip(span.outward, span.outward[1:], strict=False))
     needed = [frame for frame in span.outward if {frame, following.get(frame)} & {5, 7}]
     described = [*references, *needed]
     assert len(features.asked) == len(described)
@@ -236,7 +237,7 @@ class Listening(FixedRuleRefinement):
 
 
 @pytest.mark.parametrize("references", [[0], [7], [0, 7]])
-def test_each_frame_is_told_of_the_one_before_it_on_the_walk_and_the_first_of_its_keyframe(
+def test_each_frame_receives_the_state_of_the_previous_one_and_the_first_that_of_its_keyframe(
     standard: Model, references: list[int]
 ) -> None:
     scene, listening = pan(8), Listening()
@@ -259,7 +260,7 @@ def same(one: ColoredFrame, other: ColoredFrame) -> None:
 
 
 @pytest.mark.slow
-def test_the_papers_fixed_windows_give_a_frame_alone_the_same_colour(standard: Model) -> None:
+def test_the_fixed_windows_of_the_paper_give_a_single_frame_the_same_colour(standard: Model) -> None:
     scene = crossing(8)
     whole = color(scene, [0, 7], standard, radius=3)
     (span,) = plan(range(8), [0, 7], [])
@@ -283,7 +284,7 @@ def test_exact_and_composed_tracking_agree_on_a_short_walk(standard: Model) -> N
     assert np.abs(exact[3].ab - composed[3].ab).mean() < 0.5
 
 
-def test_mattes_of_the_reference_alone_are_carried_along(standard: Model) -> None:
+def test_mattes_of_the_reference_alone_are_propagated(standard: Model) -> None:
     scene = crossing(5)
 
     class OnlyFirst(Scene):
@@ -319,7 +320,7 @@ class TestTheExemplarModel:
         )
 
     @pytest.mark.parametrize("tracking", ["none", "dense"])
-    def test_two_walks_meet_without_a_step(self, exemplar: Model, tracking: str) -> None:
+    def test_two_walks_meet_without_a_jump_in_colour(self, exemplar: Model, tracking: str) -> None:
         scene = pan(6, height=32, width=48, step=1)
         both = color(scene, [0, 5], exemplar, tracking=tracking)
         assert set(both) == {1, 2, 3, 4}
@@ -332,7 +333,7 @@ class TestTheExemplarModel:
             assert np.abs(again[5 - frame].ab - both[frame].ab).mean() < 0.3
 
     @pytest.mark.parametrize("references", [[0], [5], [0, 5]])
-    def test_a_frame_alone_has_the_colour_that_came_to_it_from_frame_to_frame(
+    def test_a_frame_coloured_alone_has_the_same_colour_as_in_the_whole_walk(
         self, exemplar: Model, references: list[int]
     ) -> None:
         scene = pan(6, height=32, width=48, step=1)

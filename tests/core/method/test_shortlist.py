@@ -42,7 +42,7 @@ def reference(target: torch.Tensor) -> GridReference:
 
 
 @pytest.mark.parametrize("grid", [(1, 1), (4, 4), (5, 9), (8, 12)])
-def test_every_place_is_in_one_block(grid: tuple[int, int]) -> None:
+def test_every_position_is_in_exactly_one_block(grid: tuple[int, int]) -> None:
     places = block_positions(grid, torch.device("cpu"))
     assert places.shape[1] == 16
     assert sorted(places[places >= 0].tolist()) == list(range(grid[0] * grid[1]))
@@ -52,12 +52,12 @@ def test_every_place_is_in_one_block(grid: tuple[int, int]) -> None:
         assert columns[inside].max() - columns[inside].min() < 4
 
 
-def test_nothing_is_left_out_where_there_is_little() -> None:
+def test_a_small_grid_needs_no_shortlist() -> None:
     few = torch.rand(64, 16, 8)
     assert top_blocks(few, few, torch.zeros(64, 64, dtype=torch.bool), references=1) is None
 
 
-def test_what_is_tracked_is_always_looked_at() -> None:
+def test_tracked_positions_are_always_candidates() -> None:
     places = torch.rand(100, 16, 8)
     tracked = torch.zeros(100, 100, dtype=torch.bool)
     tracked[torch.arange(100), (torch.arange(100) * 7) % 100] = True
@@ -67,7 +67,7 @@ def test_what_is_tracked_is_always_looked_at() -> None:
     assert all(len(set(row)) == 64 for row in chosen.tolist())
 
 
-def test_the_likest_parts_have_nearly_all_of_the_weight(target: torch.Tensor, reference: GridReference) -> None:
+def test_the_top_blocks_have_nearly_all_of_the_weight(target: torch.Tensor, reference: GridReference) -> None:
     whole = warp(target, [reference], temperature=0.035)
     short = warp(target, [reference], temperature=0.035, grid=GRID)
     assert (short.free_ab - whole.free_ab).norm(dim=0).mean() < 0.5
@@ -77,7 +77,7 @@ def test_the_likest_parts_have_nearly_all_of_the_weight(target: torch.Tensor, re
 
 
 @pytest.mark.parametrize("second", [False, True])
-def test_tracked_places_are_the_same_as_without(
+def test_tracked_positions_are_the_same_as_without_a_shortlist(
     target: torch.Tensor, reference: GridReference, *, second: bool
 ) -> None:
     near = (torch.arange(COUNT)[:, None] + torch.tensor([0, 1, GRID[1], -1])).clamp(-1, COUNT - 1).int()
@@ -90,7 +90,7 @@ def test_tracked_places_are_the_same_as_without(
         torch.testing.assert_close(getattr(short, field), getattr(whole, field))
 
 
-def test_what_an_instance_forbids_is_not_taken(target: torch.Tensor, reference: GridReference) -> None:
+def test_positions_that_an_instance_forbids_are_not_used(target: torch.Tensor, reference: GridReference) -> None:
     allowed = torch.zeros(1, COUNT, dtype=torch.bool)
     allowed[0, COUNT // 2 :] = True
     label = torch.zeros(COUNT, dtype=torch.int32)
@@ -104,7 +104,7 @@ def test_what_an_instance_forbids_is_not_taken(target: torch.Tensor, reference: 
     assert (result.position[taken] >= COUNT // 2).all()
 
 
-def test_the_exact_method_looks_at_every_place() -> None:
+def test_the_exact_method_uses_every_position() -> None:
     lightness = texture(120, 160, seed=1, mean=50)
     ab = np.dstack([0.3 * lightness, 20 - 0.2 * lightness]).astype(np.float32)
     model = build("standard", device="cpu")

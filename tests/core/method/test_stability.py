@@ -50,7 +50,9 @@ def share(synthetic: SyntheticClip, colours: list[np.ndarray]) -> float:
     return float(own / true)
 
 
-def test_the_result_flickers_hardly_more_than_the_truth(synthetic: SyntheticClip, colours: list[np.ndarray]) -> None:
+def test_the_result_flickers_hardly_more_than_the_ground_truth(
+    synthetic: SyntheticClip, colours: list[np.ndarray]
+) -> None:
     assert share(synthetic, synthetic.clip.ab) == 1
     assert share(synthetic, colours) <= AT_MOST
 

@@ -65,7 +65,7 @@ def error(scene: Scene, colored: ColoredFrame) -> float:
 
 @pytest.mark.parametrize("tracking", ["none", "dense", "instance", "instance+dense"])
 @pytest.mark.parametrize("stride", STRIDES)
-def test_a_span_is_coloured_over_cells_of_any_size(standard: Model, stride: int, tracking: str) -> None:
+def test_a_span_is_coloured_with_cells_of_any_size(standard: Model, stride: int, tracking: str) -> None:
     scene = pan(5, height=90, width=123)  # no whole number of cells
     model = replace(standard, features=Strided(standard.features, stride))
     result = color(scene, model, [0, 4], tracking=tracking)
@@ -76,8 +76,8 @@ def test_a_span_is_coloured_over_cells_of_any_size(standard: Model, stride: int,
 
 
 @pytest.mark.parametrize(("stride", "most"), [(2, 0.1), (8, 12)])
-def test_attention_follows_the_flow_over_cells_of_any_size(standard: Model, stride: int, most: float) -> None:
-    """Windows at the places of cells of 4 px would bring other colours: 0.3 and 21 off in place of 0 and 8."""
+def test_attention_follows_the_flow_with_cells_of_any_size(standard: Model, stride: int, most: float) -> None:
+    """Windows at the positions of 4 px cells would give other colours: errors of 0.3 and 21 instead of 0 and 8."""
     scene = pan(7, height=96, width=160, step=6)
     rule = replace(
         standard, features=Strided(standard.features, stride), refinement=FixedRuleRefinement(), shortlists=False
@@ -87,7 +87,7 @@ def test_attention_follows_the_flow_over_cells_of_any_size(standard: Model, stri
 
 
 @pytest.mark.parametrize("stride", [2, 4, 8])
-def test_a_displacement_counts_in_cells_of_the_grid(stride: int) -> None:
+def test_a_displacement_is_measured_in_cells_of_the_grid(stride: int) -> None:
     lightness, grid = np.zeros((48, 64), np.float32), np.zeros((24 // stride, 32 // stride), np.float32)
     view = View(lightness, grid, (24, 32), stride, lambda: pytest.fail("no features are needed"))
     found = to_grid_cells(np.full((48, 64, 2), (16.0, -32.0), np.float32), view)
@@ -97,7 +97,9 @@ def test_a_displacement_counts_in_cells_of_the_grid(stride: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("stride", STRIDES)
 @pytest.mark.parametrize("setting", [{"radius": 3}, {"radius": 3, "exact": True}])
-def test_the_papers_windows_take_cells_of_any_size(standard: Model, stride: int, setting: dict[str, object]) -> None:
+def test_the_windows_of_the_paper_accept_cells_of_any_size(
+    standard: Model, stride: int, setting: dict[str, object]
+) -> None:
     scene = crossing(4)
     model = replace(standard, features=Strided(standard.features, stride))
     result = color(scene, model, [0], tracking="instance+dense", **setting)
@@ -117,7 +119,7 @@ class Given(ExemplarRefinement):
 
 
 @pytest.mark.parametrize("stride", [2, 4, 8])
-def test_the_exemplar_refinement_takes_cells_of_any_size(standard: Model, stride: int) -> None:
+def test_the_exemplar_refinement_accepts_cells_of_any_size(standard: Model, stride: int) -> None:
     scene, refinement = pan(3, height=60, width=84), Given()
     features = Strided(standard.features, stride)
     model = replace(standard, features=features, refinement=refinement, coarse_matching=False)

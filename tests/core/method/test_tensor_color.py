@@ -11,13 +11,13 @@ from stcolor_core.method import tensor_color
 RGB = np.random.default_rng(0).uniform(0, 1, (9, 11, 3)) ** 2
 
 
-def test_curves_are_those_of_the_pipeline() -> None:
+def test_transfer_curves_equal_those_of_the_pipeline() -> None:
     values = torch.from_numpy(RGB)
     np.testing.assert_allclose(tensor_color.srgb_decode(values), srgb_decode(RGB), atol=1e-6)
     np.testing.assert_allclose(tensor_color.lightness(values), lightness(RGB), atol=1e-6)
 
 
-def test_lab_and_back_are_those_of_the_pipeline() -> None:
+def test_lab_conversions_equal_those_of_the_pipeline() -> None:
     lab = linear_to_lab(RGB)
     found = tensor_color.linear_to_lab(torch.from_numpy(RGB).permute(2, 0, 1))
     np.testing.assert_allclose(found.permute(1, 2, 0), lab, atol=1e-4)

@@ -63,7 +63,7 @@ def half_plane(offset: float, degrees: float) -> NDArray[np.bool_]:
         pytest.param(0.3, -57, id="oblique the other way"),
     ],
 )
-def test_a_colour_edge_that_the_plate_shows_comes_out_sharp_and_without_a_halo(
+def test_a_colour_edge_that_the_plate_shows_is_sharp_and_has_no_halo(
     offset: float, degrees: float, interpolation: str
 ) -> None:
     inside = half_plane(offset, degrees)
@@ -79,7 +79,7 @@ def test_a_colour_edge_that_the_plate_shows_comes_out_sharp_and_without_a_halo(
     assert error[two_away > 0].max() < 0.012  # measured 0.000 to 0.012; bilinear 0.13 to 0.19
 
 
-def test_a_disc_smaller_than_a_few_low_pixels_keeps_its_outline() -> None:
+def test_a_disc_of_a_few_low_resolution_pixels_keeps_its_outline() -> None:
     rows, columns = np.mgrid[:96, :128]
     ab, guide = two_sides((rows - 47.2) ** 2 + (columns - 65.7) ** 2 < 12**2, (70, 40))
     error = distance(from_a_quarter(ab, guide), ab)
@@ -87,7 +87,7 @@ def test_a_disc_smaller_than_a_few_low_pixels_keeps_its_outline() -> None:
     assert error.mean() < plain.mean() / 20
 
 
-def test_an_edge_as_faint_as_ten_levels_of_lightness_still_helps() -> None:
+def test_an_edge_of_only_ten_levels_of_lightness_still_helps() -> None:
     ab, guide = two_sides(half_plane(1.5, 20), (50, 60))
     assert distance(from_a_quarter(ab, guide), ab).mean() < distance(bilinear_from_a_quarter(ab), ab).mean() / 5
 
@@ -99,7 +99,7 @@ def test_an_edge_in_lightness_alone_leaves_the_colour_untouched(interpolation: s
     np.testing.assert_array_equal(from_a_quarter(ab, guide, interpolation=interpolation), ab)
 
 
-def test_lightness_edges_within_a_colour_gradient_leave_no_trace() -> None:
+def test_lightness_edges_within_a_colour_gradient_do_not_show_in_the_colour() -> None:
     """The colour runs along x, the stripes of lightness along y: neither explains the other."""
     rows, columns = np.mgrid[:96, :128].astype(np.float32)
     guide = np.where(rows // 6 % 2 == 0, np.float32(30), np.float32(70))
@@ -109,7 +109,7 @@ def test_lightness_edges_within_a_colour_gradient_leave_no_trace() -> None:
 
 
 @pytest.mark.parametrize("interpolation", METHODS)
-def test_a_colour_edge_that_the_plate_does_not_show_is_interpolated_plainly(interpolation: str) -> None:
+def test_a_colour_edge_that_the_plate_does_not_show_is_interpolated_smoothly(interpolation: str) -> None:
     ab, _ = two_sides(half_plane(1.5, 20), (50, 50))
     guide = np.full(ab.shape[:2], 50, np.float32)
     result = from_a_quarter(ab, guide, interpolation=interpolation)
@@ -120,7 +120,7 @@ def test_a_colour_edge_that_the_plate_does_not_show_is_interpolated_plainly(inte
     np.testing.assert_allclose(result, plain, atol=1e-3)
 
 
-def test_the_slope_is_that_of_the_line_that_the_colour_is_over_lightness() -> None:
+def test_the_slope_is_that_of_colour_as_a_line_over_lightness() -> None:
     light = np.random.default_rng(2).uniform(20, 80, (40, 60)).astype(np.float32)
     ab = np.dstack([0.5 * light + 3, 20 - 0.25 * light])
     found = slopes(light, ab)
@@ -129,7 +129,7 @@ def test_the_slope_is_that_of_the_line_that_the_colour_is_over_lightness() -> No
     assert not slopes(np.full_like(light, 50), ab).any()
 
 
-def test_a_known_slope_brings_back_what_is_finer_than_the_low_pixels() -> None:
+def test_a_known_slope_restores_detail_finer_than_the_low_resolution_pixels() -> None:
     guide = cv2.GaussianBlur(np.random.default_rng(3).uniform(0, 100, (48, 64)).astype(np.float32), (0, 0), 1)
     ab = np.dstack([0.4 * guide, -0.3 * guide]).astype(np.float32)
     low, guide_low = area(ab, 12, 16), area(guide, 12, 16)
@@ -141,7 +141,7 @@ def test_a_known_slope_brings_back_what_is_finer_than_the_low_pixels() -> None:
     assert found.max() <= nearby[0] and found.min() >= nearby[1]
 
 
-def test_grain_that_the_colour_does_not_share_stays_out_of_it() -> None:
+def test_grain_in_lightness_alone_does_not_reach_the_colour() -> None:
     random = np.random.default_rng(3)
     ab, clean = two_sides(half_plane(1.5, 20), (35, 65))
     guide = clean + random.normal(0, 3, clean.shape).astype(np.float32)
@@ -196,7 +196,7 @@ def test_one_colour_stays_exactly_that_colour(low: tuple[int, int], high: tuple[
     np.testing.assert_array_equal(result, np.broadcast_to(ab[0, 0], (*high, 2)))
 
 
-def test_equal_sizes_give_the_input_back_bit_for_bit_and_as_a_copy() -> None:
+def test_equal_sizes_return_a_bit_for_bit_copy_of_the_input() -> None:
     random = np.random.default_rng(6)
     ab, guide = random.normal(0, 30, (20, 31, 2)).astype(np.float32), random.random((20, 31), np.float32)
     result = upsample(ab, guide, guide)
@@ -204,7 +204,7 @@ def test_equal_sizes_give_the_input_back_bit_for_bit_and_as_a_copy() -> None:
     assert not np.shares_memory(result, ab)
 
 
-def test_confidence_is_a_plane_of_its_own_and_stays_between_0_and_1() -> None:
+def test_confidence_is_a_separate_plane_and_stays_between_0_and_1() -> None:
     inside = half_plane(1.5, 20)
     confidence, guide = np.float32(inside), np.where(inside, np.float32(30), np.float32(60))
     low = area(confidence, 24, 32)
@@ -215,7 +215,7 @@ def test_confidence_is_a_plane_of_its_own_and_stays_between_0_and_1() -> None:
     np.testing.assert_array_equal(upsample(low[..., None], area(guide, 24, 32), guide)[..., 0], result)
 
 
-def test_the_picture_turned_or_mirrored_gives_the_result_turned_or_mirrored() -> None:
+def test_a_rotated_or_mirrored_picture_gives_the_rotated_or_mirrored_result() -> None:
     random = np.random.default_rng(7)
     guide = cv2.GaussianBlur(random.random((60, 84), np.float32) * 100, (0, 0), 2)
     ab, guide_low = random.normal(0, 30, (15, 21, 2)).astype(np.float32), area(guide, 15, 21)
@@ -252,14 +252,14 @@ def test_memory_stays_within_a_few_planes_of_the_plate() -> None:
         pytest.param((4,), (4,), (8, 10), id="values of one axis"),
     ],
 )
-def test_shapes_that_do_not_belong_together_are_refused(
+def test_shapes_that_do_not_match_are_refused(
     values: tuple[int, ...], guide_low: tuple[int, ...], guide: tuple[int, ...]
 ) -> None:
     with pytest.raises(ValueError, match="guide_low"):
         upsample(*(np.zeros(shape, np.float32) for shape in (values, guide_low, guide)))
 
 
-def test_real_colour_at_a_quarter_comes_back_closer_than_by_bilinear() -> None:
+def test_real_colour_at_a_quarter_is_restored_more_closely_than_by_bilinear() -> None:
     gains = []
     for path in sorted(footage("davis").glob("*/00010.jpg")):
         bgr = cv2.resize(cv2.imread(str(path)), (384, 216), interpolation=cv2.INTER_AREA)

@@ -45,7 +45,7 @@ class TestGolden:
     def golden(self) -> dict[str, np.ndarray]:
         return dict(np.load(PAPER["VECTORS"]))
 
-    def test_the_committed_vectors_are_what_their_program_computes(self, golden: dict[str, np.ndarray]) -> None:
+    def test_the_committed_vectors_equal_those_their_program_computes(self, golden: dict[str, np.ndarray]) -> None:
         computed = PAPER["vectors"]()
         assert computed.keys() == golden.keys()
         for name, values in computed.items():
@@ -63,7 +63,7 @@ class TestGolden:
             for frame in names
         ]
 
-    def test_one_reference_restricted_agrees(self, golden: dict[str, np.ndarray]) -> None:
+    def test_one_restricted_reference_agrees_with_the_recorded_values(self, golden: dict[str, np.ndarray]) -> None:
         result = warp(unit(golden["feats"][2]), self.references(golden, (0,)), temperature=0.1)
         np.testing.assert_allclose(result.ab.T.numpy(), golden["warped_single_masked"], atol=1e-9)
         np.testing.assert_allclose(result.free_ab.T.numpy(), golden["warped_single_unmasked"], atol=1e-9)
@@ -75,7 +75,7 @@ class TestGolden:
         np.testing.assert_allclose(result.ab.T.numpy(), golden["warped_two_refs"], atol=1e-9)
         np.testing.assert_array_equal(result.fallback.numpy(), golden["dead_two"])
 
-    def test_the_exact_masks_agree(self, golden: dict[str, np.ndarray]) -> None:
+    def test_the_exact_masks_agree_with_the_recorded_values(self, golden: dict[str, np.ndarray]) -> None:
         features = [unit(frame) for frame in golden["feats"]]
         window = dense.make_windows(6, 8, 2, device=torch.device("cpu"))
         for reference, path in ((0, (2, 1, 0)), (4, (2, 3, 4))):
@@ -104,7 +104,7 @@ def test_a_temperature_that_is_not_positive_is_refused(temperature: float) -> No
         restricted_affinity(torch.zeros(1, 1), torch.ones(1, 1, dtype=torch.bool), temperature=temperature)
 
 
-def test_instances_and_candidates_restrict_together(picture: tuple[torch.Tensor, ...]) -> None:
+def test_instances_and_candidates_are_combined_in_the_restriction(picture: tuple[torch.Tensor, ...]) -> None:
     target, reference, ab = picture
     candidates = torch.tensor([[3, 7, -1]] * 30, dtype=torch.int32)
     allowed = torch.zeros(2, 30, dtype=torch.bool)
@@ -132,7 +132,7 @@ def test_chunks_do_not_change_the_result(picture: tuple[torch.Tensor, ...], monk
 
 
 @pytest.mark.parametrize("count", [40, 64, 130, 192])
-def test_the_best_place_is_the_first_of_the_largest_whatever_the_size_of_the_grid(count: int) -> None:
+def test_the_best_match_is_the_first_maximum_on_grids_of_any_size(count: int) -> None:
     random = np.random.RandomState(count)
     target, places = unit(random.standard_normal((50, 8))), unit(random.standard_normal((count, 8)))
     places = torch.cat([places[:, : count // 2], places[:, : count - count // 2]], dim=1)  # each twice
@@ -142,7 +142,7 @@ def test_the_best_place_is_the_first_of_the_largest_whatever_the_size_of_the_gri
     assert torch.equal(result.position, place)
 
 
-def test_the_spread_is_the_deviation_of_the_colours_that_were_mixed(
+def test_the_spread_is_the_standard_deviation_of_the_mixed_colours(
     picture: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
 ) -> None:
     target, reference, ab = picture
@@ -164,7 +164,7 @@ def test_one_colour_has_no_spread(picture: tuple[torch.Tensor, torch.Tensor, tor
 
 
 @pytest.mark.parametrize("kind", ["anywhere", "candidates", "instances", "both references"])
-def test_places_of_unknown_colour_are_as_if_they_were_not_there(
+def test_positions_of_unknown_colour_are_ignored(
     picture: tuple[torch.Tensor, torch.Tensor, torch.Tensor], kind: str
 ) -> None:
     target, reference, ab = picture
@@ -190,7 +190,7 @@ def test_places_of_unknown_colour_are_as_if_they_were_not_there(
     assert found.ab.abs().max() < 100
 
 
-def test_shortlists_hold_no_place_of_unknown_colour() -> None:
+def test_shortlists_hold_no_position_of_unknown_colour() -> None:
     random = np.random.RandomState(7)
     grid = (48, 64)
     target, reference = (unit(random.standard_normal((48 * 64, 8))).float() for _ in range(2))

@@ -57,12 +57,12 @@ def is_empty(folder):
     return not folder.exists() or not any(folder.iterdir())
 
 
-def test_the_registry_knows_which_models_hand_colour_from_frame_to_frame():
+def test_the_registry_states_which_models_propagate_colour_from_frame_to_frame():
     assert registry.is_recurrent("exemplar") == ExemplarRefinement.recurrent
     assert registry.is_recurrent("standard") == registry.build("standard", device="cpu").refinement.recurrent
 
 
-# Where things are
+# Folders and files
 
 
 def test_the_registry_is_read_without_loading_torch():
@@ -81,7 +81,7 @@ def test_the_registry_is_read_without_loading_torch():
         pytest.param("win32", "LOCALAPPDATA", "AppData/Local", id="windows"),
     ],
 )
-def test_weights_lie_in_the_platforms_folder_for_user_data(tmp_path, monkeypatch, platform, variable, default):
+def test_weights_are_in_the_user_data_folder_of_the_platform(tmp_path, monkeypatch, platform, variable, default):
     monkeypatch.delenv("STCOLOR_MODELS_DIR")
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
@@ -93,7 +93,7 @@ def test_weights_lie_in_the_platforms_folder_for_user_data(tmp_path, monkeypatch
         assert registry.folder() == tmp_path / "elsewhere" / "stcolor" / "models"
 
 
-def test_only_the_standard_model_needs_nothing():
+def test_only_the_standard_model_needs_no_added_weights():
     assert {info.name for info in registry.list_models() if info.present} == {"standard"}
     assert {info.name for info in registry.list_models()} == {"standard", "exemplar", "maskrcnn_resnet50_fpn_v2"}
     assert all(info.summary and info.licence for info in registry.list_models())
@@ -103,7 +103,7 @@ def test_only_the_standard_model_needs_nothing():
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip format", "older format"])
-def test_weights_are_known_by_what_they_hold_and_kept_with_their_checksum(tmp_path, folder, zipped):
+def test_weights_are_recognised_by_their_content_and_stored_with_their_checksum(tmp_path, folder, zipped):
     state = blank_state(CorrespondenceNet, 0.25)
     torch.save(state, tmp_path / "renamed.bin", _use_new_zipfile_serialization=zipped)
     (added,) = registry.add([tmp_path / "renamed.bin"])
@@ -119,7 +119,7 @@ def test_weights_are_known_by_what_they_hold_and_kept_with_their_checksum(tmp_pa
     assert registry.verify() == []
 
 
-def test_what_was_converted_once_can_be_added_elsewhere(published, tmp_path, monkeypatch):
+def test_converted_weights_can_be_added_on_another_machine(published, tmp_path, monkeypatch):
     (first,) = registry.add([published])
     monkeypatch.setenv("STCOLOR_MODELS_DIR", str(tmp_path / "models" / "other"))
     (second,) = registry.add([first.path])
@@ -127,14 +127,14 @@ def test_what_was_converted_once_can_be_added_elsewhere(published, tmp_path, mon
     assert (second.name, second.sha256) == (first.name, first.sha256)
 
 
-def test_weights_take_the_types_of_their_network(tmp_path):
+def test_weights_are_converted_to_the_types_of_their_network(tmp_path):
     halves = {key: tensor.half() for key, tensor in blank_state(CorrespondenceNet, 0.5).items()}
     torch.save(halves, tmp_path / "half.pth")
     (added,) = registry.add([tmp_path / "half.pth"])
     assert {tensor.dtype for tensor in registry.load_weights(added.name).values()} == {torch.float32}
 
 
-def test_the_detector_of_torchvision_is_known_with_or_without_batch_counters(tmp_path):
+def test_the_torchvision_detector_is_recognised_with_or_without_batch_counters(tmp_path):
     state = {key: tensor for key, tensor in blank_state(maskrcnn_resnet50_fpn_v2).items() if "num_batches" not in key}
     torch.save(state, tmp_path / "detector.pth")
     (added,) = registry.add([tmp_path / "detector.pth"])
@@ -183,7 +183,7 @@ def test_a_damaged_file_is_refused(published, tmp_path, folder, form):
     whole = path.read_bytes()
     stream = np.random.default_rng(0)
     contents = [b"", b"not weights", stream.bytes(1000), *(whole[: len(whole) * cut // 8] for cut in range(1, 8))]
-    if form != "zip format":  # whose first bytes nobody reads
+    if form != "zip format":  # the first bytes of a zip file are not read
         places = stream.integers(0, 400, 25)
         contents += [whole[:place] + stream.bytes(20) + whole[place + 20 : 1 << 20] for place in places]
     for content in contents:
@@ -213,7 +213,7 @@ def test_a_damaged_file_is_refused(published, tmp_path, folder, form):
         ),
     ],
 )
-def test_tensors_that_are_none_of_the_published_weights_are_refused(tmp_path, folder, content, words):
+def test_tensors_other_than_the_published_weights_are_refused(tmp_path, folder, content, words):
     torch.save(content, tmp_path / "other.pth")
     with pytest.raises(ModelError, match=words) as error:
         registry.add([tmp_path / "other.pth"])
@@ -221,19 +221,19 @@ def test_tensors_that_are_none_of_the_published_weights_are_refused(tmp_path, fo
     assert is_empty(folder)
 
 
-def test_the_archive_as_published_asks_to_be_unpacked(published, tmp_path):
+def test_the_error_for_the_published_archive_asks_to_unpack_it(published, tmp_path):
     archive = shutil.make_archive(str(tmp_path / "colorization_checkpoint"), "zip", tmp_path, published.name)
     with pytest.raises(ModelError, match=r"Unpack it and add the \.pth files"):
         registry.add([Path(archive)])
 
 
 @pytest.mark.parametrize("name", ["absent.pth", "."])
-def test_a_path_that_is_no_file_is_refused(tmp_path, name):
+def test_a_path_that_is_not_a_file_is_refused(tmp_path, name):
     with pytest.raises(ModelError, match="There is no file"):
         registry.add([tmp_path / name])
 
 
-def test_one_bad_file_among_good_ones_adds_nothing(published, tmp_path, folder):
+def test_if_one_of_several_files_is_bad_none_is_added(published, tmp_path, folder):
     with pytest.raises(ModelError):
         registry.add([published, tmp_path / "absent.pth"])
     assert is_empty(folder)
@@ -247,7 +247,7 @@ def test_a_folder_that_cannot_be_written_is_named(published, tmp_path, monkeypat
     assert str(tmp_path / "file" / "models") in one_line(error)
 
 
-def test_a_disk_that_is_full_leaves_nothing_half_written(published, folder):
+def test_a_full_disk_leaves_no_partly_written_file(published, folder):
     resource = pytest.importorskip("resource")  # a limit on the size of files stands for the full disk
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
@@ -275,7 +275,7 @@ def test_missing_weights_are_named_with_their_address_and_the_command(folder):
         registry.load_weights("maskrcnn_resnet50_fpn_v2")
 
 
-def test_only_what_is_missing_is_asked_for(published):
+def test_only_missing_weights_are_requested(published):
     registry.add([published])
     with pytest.raises(ModelError, match=r"add vgg19_conv\.pth colornet_iter_76000\.pth$"):
         registry.build("exemplar", device="cpu")
@@ -299,7 +299,7 @@ def flip_a_bit(path):
         ),
     ],
 )
-def test_damaged_weights_are_found_and_adding_them_again_mends_them(published, damage, words):
+def test_damaged_weights_are_detected_and_adding_them_again_repairs_them(published, damage, words):
     (added,) = registry.add([published])
     damage(added.path)
     with pytest.raises(ModelError, match=words) as error:
@@ -325,7 +325,7 @@ def test_the_standard_model_runs_with_nothing_added():
     assert model.features.target(torch.rand(40, 50) * 100).shape[1:] == (10, 13)
 
 
-def test_a_digest_is_short_steady_and_changes_with_the_weights(tmp_path):
+def test_a_digest_is_short_and_stable_and_changes_with_the_weights(tmp_path):
     standard = registry.digest("standard")
     assert len(standard) == 16
     assert standard == registry.digest("standard")
@@ -343,7 +343,7 @@ def test_a_digest_is_short_steady_and_changes_with_the_weights(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_exemplar_model_runs_as_its_networks_do_once_the_published_files_are_added(tmp_path):
+def test_the_exemplar_model_agrees_with_its_networks_once_the_published_files_are_added(tmp_path):
     networks = {name: SEEDED["seeded"](kind) for name, kind in EXEMPLAR.items()}
     paths = [tmp_path / f"{name}.pth" for name in EXEMPLAR]
     for path, network in zip(paths, networks.values(), strict=True):

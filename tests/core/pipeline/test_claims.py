@@ -31,7 +31,7 @@ def a_name_of(output: FramePattern) -> Path:
 
 
 def leave_a_claim(output: FramePattern, *, host: str, pid: int, begun: float) -> Path:
-    """As a run of another state leaves it that is still at work, or was killed."""
+    """Write a claim as a run of another state does that is still running or was killed."""
     output.folder.mkdir(exist_ok=True)
     path = a_name_of(output)
     path.write_text(json.dumps({"state": "other", "host": host, "pid": pid, "begun": begun}))
@@ -45,19 +45,19 @@ def own(output: FramePattern) -> dict[str, object]:
     return claim
 
 
-def test_a_claim_is_gone_with_the_run_and_so_is_a_folder_that_it_made(output: FramePattern) -> None:
+def test_a_claim_and_a_folder_it_made_are_removed_at_the_end_of_the_run(output: FramePattern) -> None:
     with Claim(output, state="a"):
         assert len(claims(output)) == 1
     assert not output.folder.exists()
 
 
-def test_frames_keep_the_folder(output: FramePattern) -> None:
+def test_a_folder_with_frames_is_kept(output: FramePattern) -> None:
     with Claim(output, state="a"):
         output.path(1).touch()
     assert list(output.folder.iterdir()) == [output.path(1)]
 
 
-def test_another_state_is_refused_and_the_first_goes_on(output: FramePattern) -> None:
+def test_another_state_is_refused_and_the_first_run_continues(output: FramePattern) -> None:
     with Claim(output, state="a"):
         with pytest.raises(OutputError, match=r"shot\[1\].*process \d+ .*--output"), Claim(output, state="b"):
             pass
@@ -71,13 +71,13 @@ def test_the_same_state_may_join(output: FramePattern) -> None:
         assert len(claims(output)) == 2
 
 
-def test_another_pattern_in_the_folder_is_free(output: FramePattern) -> None:
+def test_another_pattern_in_the_folder_can_be_claimed(output: FramePattern) -> None:
     other = FramePattern.parse(str(output.folder / "other.####.exr"))
     with Claim(output, state="a"), Claim(other, state="b"):
         pass
 
 
-def test_of_many_that_come_at_once_no_two_states_ever_write_together(output: FramePattern) -> None:
+def test_of_many_simultaneous_runs_no_two_states_write_together(output: FramePattern) -> None:
     inside: set[tuple[int, str]] = set()
     mixed, entered = [], []
 
@@ -103,10 +103,10 @@ def test_of_many_that_come_at_once_no_two_states_ever_write_together(output: Fra
     assert not claims(output)
 
 
-def test_what_a_killed_run_left_is_removed(output: FramePattern) -> None:
+def test_claims_of_a_killed_run_are_removed(output: FramePattern) -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     claim = own(output)
-    left = leave_a_claim(output, host=str(claim["host"]), pid=child.pid, begun=0.0)  # a number that is used anew
+    left = leave_a_claim(output, host=str(claim["host"]), pid=child.pid, begun=0.0)  # the process id is in use again
     with Claim(output, state="a"):
         assert not left.exists()
     child.communicate(b"\n")
@@ -115,7 +115,7 @@ def test_what_a_killed_run_left_is_removed(output: FramePattern) -> None:
         assert not left.exists()
 
 
-def test_a_run_on_another_machine_lives_as_long_as_it_gives_signs_of_life(output: FramePattern) -> None:
+def test_a_run_on_another_machine_counts_as_live_while_it_renews_its_claim(output: FramePattern) -> None:
     left = leave_a_claim(output, host="render07", pid=4711, begun=1e9)
     with pytest.raises(OutputError, match=r"process 4711 on render07"), Claim(output, state="a"):
         pass
@@ -126,7 +126,7 @@ def test_a_run_on_another_machine_lives_as_long_as_it_gives_signs_of_life(output
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"state": 1}', '{"state": "b", "host": "x", "pid": "y", "begun": 0}'])
-def test_a_file_that_no_run_wrote_hinders_nobody(output: FramePattern, text: str) -> None:
+def test_a_file_that_no_run_wrote_blocks_no_run(output: FramePattern, text: str) -> None:
     output.folder.mkdir()
     a_name_of(output).write_text(text)
     with Claim(output, state="a"):

@@ -27,7 +27,7 @@ def test_the_stmap_is_the_identity_where_nothing_was_tracked() -> None:
     np.testing.assert_allclose(layers["rc_st.v"][0][:, 3], 1 - (np.arange(20) + 0.5) / 20, rtol=1e-6)
 
 
-def test_the_stmap_leads_to_the_reference_and_counts_from_the_display_window() -> None:
+def test_the_stmap_points_to_the_reference_and_is_measured_from_the_display_window() -> None:
     moved = np.zeros((10, 15, 2), np.float32)
     moved[..., 0] = 2  # at half size: 4 px to the right at plate size
     layers, _ = make_channels(frame(displacement=moved), canvas=(-5, -5, 30, 20), display=(0, 0, 20, 10))

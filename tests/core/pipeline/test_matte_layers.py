@@ -23,7 +23,7 @@ def soft_masks(count, size=(24, 40), seed=0):
 
 
 def decoded(channels):
-    """Coverage by id bits, from the channels alone, as the specification says: the sum over ranks."""
+    """Coverage by id bits, from the channels alone, as the specification defines it: the sum over ranks."""
     found: dict[int, np.ndarray] = {}
     for name, ids in channels.items():
         if name[-1] in "RB":
@@ -55,16 +55,16 @@ def decoded(channels):
         ("ππππππππ".encode(), 0x9747B28C, 0xD58063C1),
     ],
 )
-def test_the_hash_is_murmurhash3_of_32_bits(data, seed, expected):
+def test_the_hash_is_murmurhash3_with_32_bits(data, seed, expected):
     assert murmurhash3_32(data, seed=seed) == expected
 
 
 @pytest.mark.parametrize(("name", "bits"), [("hello", 0x248BFA47), ("bunny", 0x13851A76), ("default", 0x42C9679F)])
-def test_ids_are_those_of_the_cryptomatte_samples(name, bits):
+def test_ids_equal_those_of_the_cryptomatte_samples(name, bits):
     assert cryptomatte_id(name) == bits
 
 
-def test_no_id_is_a_number_that_a_float_cannot_keep():
+def test_every_id_is_a_number_that_a_float_can_hold():
     touched = 0
     for index in range(3000):
         bits = cryptomatte_id(f"object{index}")
@@ -119,14 +119,14 @@ def test_ranks_are_sorted_sum_to_at_most_one_and_hold_the_largest_masks(seed, co
             assert found.get(cryptomatte_id(f"object{index}"), np.zeros((10, 12))) == pytest.approx(mask, abs=1e-5)
 
 
-def test_an_id_stands_only_where_its_mask_covers():
+def test_an_id_is_present_only_where_its_mask_covers():
     channels, _ = cryptomatte_layers(soft_masks(4), list("abcd"))
     for name in ("rc_id00.R", "rc_id00.B", "rc_id01.R"):
         coverage = channels[name[:-1] + {"R": "G", "B": "A"}[name[-1]]]
         assert np.array_equal(channels[name] != 0, coverage > 0)
 
 
-def test_of_equal_masks_the_earlier_comes_first():
+def test_if_masks_are_equal_the_earlier_comes_first():
     half = np.full((2, 3, 3), 0.5, np.float32)
     channels, _ = cryptomatte_layers(half, ["b", "a"])
     assert channels["rc_id00.R"].view(np.uint32)[0, 0] == cryptomatte_id("b")
@@ -167,7 +167,7 @@ def test_masks_may_be_given_at_working_size():
 
 
 @pytest.mark.parametrize("names", [["a"], ["a", "a"], ["a", "b", "c"]])
-def test_a_name_too_few_too_many_or_twice_is_refused(names):
+def test_missing_surplus_or_repeated_names_are_refused(names):
     with pytest.raises(ValueError, match="2 masks need as many different names"):
         cryptomatte_layers(soft_masks(2), names)
 
@@ -211,7 +211,7 @@ def test_sampling_the_reference_through_the_map_gives_the_target():
     assert ((u < 0) | (u > 1) | (v < 0) | (v > 1))[~inside].all()
 
 
-def test_with_overscan_the_map_counts_from_the_display_window():
+def test_with_overscan_the_map_is_measured_from_the_display_window():
     displacement = np.zeros((12, 20, 2), np.float32)
     displacement[..., 0] = 1
     u, v = stmap(displacement, plate=(80, 48), display=(8, 4, 64, 40))

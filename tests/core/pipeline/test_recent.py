@@ -8,7 +8,7 @@ import weakref
 from stcolor_core.pipeline.recent import RecentValues
 
 
-def test_only_the_last_are_held() -> None:
+def test_only_the_most_recent_values_are_kept() -> None:
     made: list[int] = []
 
     def make(key: int) -> int:
@@ -20,7 +20,7 @@ def test_only_the_last_are_held() -> None:
     assert made == [1, 2, 3, 2]
 
 
-def test_values_go_with_their_owner_at_once() -> None:
+def test_values_are_freed_together_with_their_owner() -> None:
     class Owner:
         def __init__(self) -> None:
             self.recent = RecentValues[int, "Owner.Value"](2)

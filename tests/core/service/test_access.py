@@ -16,13 +16,15 @@ from stcolor_core.service.access import Connection, CoreLock, connection_file, f
 CONNECTION = Connection("http://127.0.0.1:9", "a secret", 4711)
 
 
-def test_the_state_folder_is_the_one_named_and_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_state_folder_is_used_and_created(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "a" / "b"))
     assert state_folder() == tmp_path / "a" / "b"
     assert state_folder().is_dir()
 
 
-def test_the_state_folder_is_the_platforms_where_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_state_folder_is_that_of_the_platform_if_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("STCOLOR_STATE_DIR", raising=False)
     for name in ("XDG_STATE_HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(tmp_path / name))
@@ -33,14 +35,14 @@ def test_the_state_folder_is_the_platforms_where_none_is_named(tmp_path: Path, m
     assert access._state_folder("linux") == Path.home() / ".local" / "state" / "stcolor"
 
 
-def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_folder_that_cannot_be_created_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "file" / "state"))
     with pytest.raises(OutputError, match="STCOLOR_STATE_DIR"):
         state_folder()
 
 
-def test_the_connection_file_comes_back_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
+def test_the_connection_file_survives_a_round_trip_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
     CONNECTION.write(tmp_path)
     assert Connection.read(tmp_path) == CONNECTION
     assert [path.name for path in tmp_path.iterdir()] == ["connection.json"]
@@ -48,11 +50,11 @@ def test_the_connection_file_comes_back_and_only_its_owner_can_read_it(tmp_path:
         assert stat.S_IMODE(connection_file(tmp_path).stat().st_mode) == 0o600
 
 
-def test_a_connection_shows_no_token() -> None:
+def test_the_text_of_a_connection_hides_the_token() -> None:
     assert "secret" not in f"{CONNECTION} {CONNECTION!r}"
 
 
-def test_only_ones_own_connection_file_is_removed(tmp_path: Path) -> None:
+def test_a_core_removes_only_its_own_connection_file(tmp_path: Path) -> None:
     CONNECTION.write(tmp_path)
     Connection("http://127.0.0.1:9", "another", 4712).remove(tmp_path)
     assert Connection.read(tmp_path) == CONNECTION
@@ -63,12 +65,12 @@ def test_only_ones_own_connection_file_is_removed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '{"url": "http://127.0.0.1:9"}', '{"url": 1, "token": 2, "pid": "x"}']
 )
-def test_a_file_that_no_core_wrote_is_no_connection(tmp_path: Path, text: str) -> None:
+def test_a_file_that_no_core_wrote_is_not_a_connection(tmp_path: Path, text: str) -> None:
     connection_file(tmp_path).write_text(text)
     assert Connection.read(tmp_path) is None
 
 
-def test_no_core_is_found_where_none_answers_or_where_another_machine_is_named(tmp_path: Path) -> None:
+def test_no_core_is_found_if_none_answers_or_another_machine_is_named(tmp_path: Path) -> None:
     assert find(tmp_path) is None
     CONNECTION.write(tmp_path)
     assert find(tmp_path) is None

@@ -34,7 +34,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
 
 def shot(folder: Path, **more: Any) -> dict[str, Any]:
-    """One whose plates are not there."""
+    """A shot whose plates do not exist."""
     return {
         "plate": {"path": str(folder / "plate.####.exr")},
         "output": {"path": str(folder / "out.####.exr")},
@@ -43,7 +43,7 @@ def shot(folder: Path, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_health_says_what_the_core_runs_on(client: Client) -> None:
+def test_health_reports_what_the_core_runs_on(client: Client) -> None:
     health = client.get("/v1/health")
     assert (health["device"], health["protocol"]) == ("cpu", 1)
     assert 2**20 < health["free_memory"] < 2**50
@@ -52,12 +52,12 @@ def test_health_says_what_the_core_runs_on(client: Client) -> None:
 
 @pytest.mark.parametrize("token", ["", "Bearer", "Bearer wrong", "Bearer \xe9", "Basic {token}", "Bearer {token}x"])
 @pytest.mark.parametrize("path", ["/v1/health", "/openapi.json", "/nowhere"])
-def test_a_wrong_token_gets_nowhere(client: Client, token: str, path: str) -> None:
+def test_a_wrong_token_is_refused(client: Client, token: str, path: str) -> None:
     headers = {"Authorization": token.format(token=client.connection.token)}
     assert client.request("GET", path, headers=headers)[0] == 401
 
 
-def test_a_foreign_host_gets_nowhere(client: Client) -> None:
+def test_a_foreign_host_is_refused(client: Client) -> None:
     port = urlsplit(client.connection.url).port
     for host in ("evil.example", f"evil.example:{port}", "127.0.0.1", "127.0.0.1:1", f"127.0.0.1.evil.example:{port}"):
         assert client.request("GET", "/v1/health", headers={"Host": host})[0] == 403
@@ -75,14 +75,14 @@ def test_a_large_body_is_refused_with_and_without_a_stated_length(client: Client
     assert client.get("/v1/jobs") == []
 
 
-def test_a_body_in_chunks_is_taken(client: Client, tmp_path: Path) -> None:
+def test_a_body_in_chunks_is_accepted(client: Client, tmp_path: Path) -> None:
     text = json.dumps(shot(tmp_path)).encode()
     pieces = iter([text[:10], text[10:]])
     headers = {"Transfer-Encoding": "chunked"}
     assert client.request("POST", "/v1/jobs", pieces, encode_chunked=True, headers=headers)[0] == 200
 
 
-def test_a_half_sent_request_disturbs_nobody(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_partly_sent_request_does_not_disturb_other_clients(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "_BODY_SECONDS", 0.2)
     address = urlsplit(client.connection.url)
     head = (
@@ -101,7 +101,7 @@ def test_a_half_sent_request_disturbs_nobody(client: Client, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(
-    ("body", "says"),
+    ("body", "message"),
     [
         (b"{", "JSON"),
         (b"[]", "should be an object"),
@@ -112,23 +112,23 @@ def test_a_half_sent_request_disturbs_nobody(client: Client, monkeypatch: pytest
         ({"plate": {"path": "/a", "frames": "x"}, "output": {"path": "/a.exr"}}, "Frame range"),
     ],
 )
-def test_a_body_that_is_no_shot_is_refused_in_one_line(client: Client, body: Any, says: str) -> None:
+def test_a_body_that_is_not_a_shot_is_refused_in_one_line(client: Client, body: Any, message: str) -> None:
     status, answer = client.request("POST", "/v1/jobs", body)
     assert status in (400, 422)
-    assert says in answer["detail"]
+    assert message in answer["detail"]
     assert "\n" not in answer["detail"]
 
 
 def test_a_long_poll_of_a_job_that_is_forgotten_ends_with_a_clear_answer(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody's look keeps a job here, so that the poll itself does not."""
+    """No read keeps a job here, so that the poll itself does not either."""
     monkeypatch.setattr(store, "_ENDED_KEPT", {"shot": 0, "preview": 0})
     monkeypatch.setattr(store, "_IN_USE_SECONDS", -1.0)
     job = client.request("POST", "/v1/jobs", shot(tmp_path))[1]["id"]
     last = client.finish(job)[-1]["number"]
-    with ThreadPoolExecutor(1) as beside:
-        poll = beside.submit(client.request, "GET", f"/v1/jobs/{job}/events?after={last}&wait=25")
+    with ThreadPoolExecutor(1) as executor:
+        poll = executor.submit(client.request, "GET", f"/v1/jobs/{job}/events?after={last}&wait=25")
         until(lambda: poll.running())
         client.request("POST", "/v1/jobs", shot(tmp_path, ocio="ocio://default"))
         assert poll.result(20) == (404, {"detail": NO_JOB.format(job)})
@@ -152,7 +152,7 @@ def test_the_same_shot_twice_is_one_job(client: Client, tmp_path: Path) -> None:
     assert [job["id"] for job in client.get("/v1/jobs")] == list(ids)
 
 
-def test_a_failed_job_says_why(client: Client, tmp_path: Path) -> None:
+def test_a_failed_job_reports_its_reason(client: Client, tmp_path: Path) -> None:
     job = client.request("POST", "/v1/jobs", shot(tmp_path))[1]["id"]
     last = client.finish(job)[-1]
     assert last["kind"] == "failed"
@@ -160,7 +160,7 @@ def test_a_failed_job_says_why(client: Client, tmp_path: Path) -> None:
     assert client.get(f"/v1/jobs/{job}")["error"] == last["message"]
 
 
-def test_a_poll_for_what_has_not_happened_comes_back_empty(client: Client, tmp_path: Path) -> None:
+def test_a_poll_without_new_events_returns_an_empty_answer(client: Client, tmp_path: Path) -> None:
     job = client.request("POST", "/v1/jobs", shot(tmp_path))[1]["id"]
     last = client.finish(job)[-1]["number"]
     answer = client.get(f"/v1/jobs/{job}/events?after={last}&wait=0.1")
@@ -195,7 +195,7 @@ def test_a_waiting_client_does_not_keep_the_core_from_stopping(tmp_path: Path) -
         poll.close()
 
 
-def test_an_idle_core_ends_and_says_why(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_idle_core_ends_and_logs_the_reason(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     core = CoreServer(tmp_path, device="cpu", idle_minutes=0.005)
     thread = threading.Thread(target=core.run, daemon=True)
@@ -222,7 +222,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
             CoreServer(tmp_path, port=port, device="cpu")
 
 
-def test_a_store_that_takes_no_more_is_said_and_the_core_lives(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_written_is_reported_and_the_core_keeps_running(tmp_path: Path) -> None:
     with running_core(tmp_path / "state", device="cpu") as client:
         other = sqlite3.connect(tmp_path / "state" / "jobs.sqlite")
         other.execute("drop table jobs")
@@ -233,7 +233,7 @@ def test_a_store_that_takes_no_more_is_said_and_the_core_lives(tmp_path: Path) -
         assert client.get("/v1/health")["protocol"] == 1
 
 
-def test_a_change_in_another_thread_wakes_who_waits() -> None:
+def test_a_change_in_another_thread_wakes_the_waiting_client() -> None:
     async def woken() -> None:
         changes = ChangeSignal()
         changes.prepare()
@@ -245,7 +245,7 @@ def test_a_change_in_another_thread_wakes_who_waits() -> None:
     asyncio.run(woken())
 
 
-def test_of_a_body_that_is_too_large_no_more_than_the_limit_is_kept() -> None:
+def test_no_more_than_the_limit_of_a_too_large_body_is_kept() -> None:
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": bytes(2**19), "more_body": body.size < 10 * 2**20}
 

@@ -46,13 +46,13 @@ def ended(store: Store, job: str) -> Job:
     return store.get(job)
 
 
-def test_the_same_shot_has_the_same_id_and_any_change_another(shot: Shot) -> None:
+def test_the_same_shot_has_the_same_id_and_any_change_gives_another(shot: Shot) -> None:
     assert job_id(shot) == job_id(Shot.from_json(shot.to_json()))
     others = [job_id(replace(shot, ocio="x")), job_id(shot, 5), job_id(shot, 6)]
     assert len({job_id(shot), *others}) == 4
 
 
-def test_out_of_memory_halves_the_height_once_and_then_takes_the_cpu_at_the_height_asked_for(shot: Shot) -> None:
+def test_out_of_memory_halves_the_height_once_and_then_uses_the_cpu_at_the_requested_height(shot: Shot) -> None:
     half = next_attempt(Attempt(shot, "auto"))
     assert half is not None
     assert (half[0].shot.method.working_height, half[0].device) == (216, "auto")
@@ -65,7 +65,7 @@ def test_out_of_memory_halves_the_height_once_and_then_takes_the_cpu_at_the_heig
 
 
 @pytest.mark.parametrize("height", [64, 100, 433])
-def test_a_height_that_cannot_be_halved_goes_to_the_cpu(shot: Shot, height: int) -> None:
+def test_a_height_that_cannot_be_halved_is_computed_on_the_cpu(shot: Shot, height: int) -> None:
     small = replace(shot, method=Method(working_height=height))
     instead = next_attempt(Attempt(small, "cuda"))
     assert instead is not None
@@ -80,7 +80,7 @@ def test_relative_paths_are_refused_by_name(shot: Shot, worker: Worker) -> None:
     assert worker.submit(replace(shot, ocio="ocio://default")).state
 
 
-def test_a_shot_without_plates_fails_with_the_pipelines_line_and_the_next_one_runs(
+def test_a_shot_without_plates_fails_with_the_pipeline_error_and_the_next_one_runs(
     shot: Shot, worker: Worker, store: Store, tmp_path: Path
 ) -> None:
     first, second = worker.submit(shot), worker.submit(replace(shot, ocio=str(tmp_path / "none.ocio")))
@@ -96,7 +96,7 @@ def test_a_shot_without_plates_fails_with_the_pipelines_line_and_the_next_one_ru
 # No GPU can be made to run out of memory if there is none, and no test knows an unexpected error.
 
 
-def test_running_out_of_gpu_memory_is_said_and_the_job_is_done(
+def test_running_out_of_gpu_memory_is_reported_and_the_job_is_completed(
     shot: Shot, worker: Worker, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = []
@@ -131,7 +131,7 @@ def test_an_unexpected_error_is_one_readable_line_and_its_traceback_is_logged(
 
 
 @pytest.mark.parametrize("error", [StcolorError("The plate a\ud800\nb is missing."), ValueError("a\ud800\nb")])
-def test_an_error_that_quotes_what_no_store_takes_is_kept_and_the_next_job_runs(
+def test_an_error_with_text_that_no_store_accepts_is_kept_and_the_next_job_runs(
     shot: Shot, worker: Worker, store: Store, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def colorize(*_: object, **__: object) -> Iterator[None]:

@@ -76,7 +76,7 @@ def signed_in(client: Client) -> Client:
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_the_page_needs_no_token_and_may_run_nothing_but_itself(client: Client, path: str) -> None:
+def test_the_page_needs_no_token_and_may_run_only_its_own_scripts(client: Client, path: str) -> None:
     response, body = fetch(client, path)
     assert response.status == 200
     assert body
@@ -101,7 +101,7 @@ def test_a_foreign_host_does_not_get_the_page(client: Client) -> None:
     assert fetch(client, "/", Host="evil.example")[0].status == 403
 
 
-def test_beside_the_page_nothing_is_open(client: Client) -> None:
+def test_only_the_page_is_available_without_a_token(client: Client) -> None:
     for path in ("/page", "/index.html", "/page/page.js", "/v1/jobs", "/v1/session", "/%2e%2e/page.js", "//"):
         response, _ = fetch(client, path)
         assert response.status == 401
@@ -109,7 +109,7 @@ def test_beside_the_page_nothing_is_open(client: Client) -> None:
     assert client.request("POST", "/", headers={"Authorization": "none"})[0] == 401
 
 
-def test_a_ticket_gives_one_token_and_a_used_one_says_what_to_do(client: Client) -> None:
+def test_a_ticket_gives_one_token_and_a_used_one_is_refused_with_the_remedy(client: Client) -> None:
     ticket = client.request("POST", "/v1/ticket")[1]["url"].partition("#ticket=")[2]
     headers = {"Authorization": f"Bearer {ticket}"}
     assert client.request("GET", "/v1/jobs", headers=headers)[0] == 401
@@ -117,11 +117,11 @@ def test_a_ticket_gives_one_token_and_a_used_one_says_what_to_do(client: Client)
     status, answer = client.request("POST", "/v1/session", headers=headers)
     assert status == 401
     assert "stcolor status" in answer["detail"]
-    assert client.request("POST", "/v1/session")[0] == 401  # the start's token is no ticket
+    assert client.request("POST", "/v1/session")[0] == 401  # the token of the core is not a ticket
     assert client.request("POST", "/v1/session", headers={"Authorization": ""})[0] == 401
 
 
-def test_a_page_can_look_and_cancel_and_do_nothing_else(client: Client, shot: Shot) -> None:
+def test_a_page_can_read_and_cancel_and_do_nothing_else(client: Client, shot: Shot) -> None:
     page = signed_in(client)
     assert page.request("POST", "/v1/jobs", json.loads(shot.to_json()))[0] == 403
     assert page.request("POST", "/v1/preview", {"shot": json.loads(shot.to_json()), "frame": 1})[0] == 403
@@ -168,7 +168,7 @@ def test_no_ticket_and_no_token_is_in_any_log(tmp_path: Path, caplog: pytest.Log
         assert secret not in caplog.text
 
 
-def test_the_frames_of_a_job_and_their_pictures(client: Client, shot: Shot) -> None:
+def test_the_frames_of_a_job_and_their_pictures_are_served(client: Client, shot: Shot) -> None:
     page = signed_in(client)
     job = client.submit(shot)
     client.finish(job)
@@ -198,9 +198,7 @@ def test_the_frames_of_a_job_and_their_pictures(client: Client, shot: Shot) -> N
         ("of=plate", 422),
     ],
 )
-def test_a_picture_that_is_not_there_is_refused_in_one_line(
-    client: Client, shot: Shot, query: str, status: int
-) -> None:
+def test_a_missing_picture_is_refused_in_one_line(client: Client, shot: Shot, query: str, status: int) -> None:
     job = client.submit(shot, frame=2)  # a preview: frame 1 has no result
     client.finish(job)
     found, answer = client.request("GET", f"/v1/jobs/{job}/picture?{query}")
@@ -210,20 +208,20 @@ def test_a_picture_that_is_not_there_is_refused_in_one_line(
     assert client.request("GET", "/v1/jobs/nothing/frames")[0] == 404
 
 
-def test_only_a_running_shot_has_time_left(client: Client, shot: Shot) -> None:
+def test_only_a_running_shot_has_an_estimate_of_time_left(client: Client, shot: Shot) -> None:
     job = client.submit(shot)
     client.finish(job)
     assert client.get(f"/v1/jobs/{job}")["seconds_left"] is None
 
 
-# what events say of frames
+# Frames by the events about them
 
 
-Told = Callable[..., JobFrames]
+MakeJobFrames = Callable[..., JobFrames]
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Iterator[Told]:
+def job_frames(tmp_path: Path) -> Iterator[MakeJobFrames]:
     """The frames of a job of which these events were recorded."""
     store = Store(tmp_path / "jobs.sqlite")
     store.submit("a", kind="shot", shot=json.dumps({"output": {"path": "/out.####.exr"}}))
@@ -243,8 +241,8 @@ def frame(number: int, confidence: float | None = 0.95, **more: bool) -> Event:
     return Event(kind="frame", frame=number, confidence=confidence, **more)  # type: ignore[arg-type]
 
 
-def test_frames_come_in_order_and_the_last_word_on_each_holds(told: Told) -> None:
-    found = told(frame(3), frame(1, 0.5), frame(2, None), frame(1, 0.75, kept=True))
+def test_frames_are_listed_in_order_with_the_last_event_of_each(job_frames: MakeJobFrames) -> None:
+    found = job_frames(frame(3), frame(1, 0.5), frame(2, None), frame(1, 0.75, kept=True))
     assert [(each.frame, each.confidence, each.kept) for each in found.frames] == [
         (1, 0.75, True),
         (2, None, False),
@@ -252,18 +250,18 @@ def test_frames_come_in_order_and_the_last_word_on_each_holds(told: Told) -> Non
     ]
 
 
-def test_keyframes_are_those_of_the_last_plan(told: Told) -> None:
-    assert told().keyframes == []
-    assert told(Event(kind="plan", total=3, keyframes=(1, 3))).keyframes == [1, 3]
-    assert told(Event(kind="plan", total=3)).keyframes == []
+def test_keyframes_are_those_of_the_latest_plan(job_frames: MakeJobFrames) -> None:
+    assert job_frames().keyframes == []
+    assert job_frames(Event(kind="plan", total=3, keyframes=(1, 3))).keyframes == [1, 3]
+    assert job_frames(Event(kind="plan", total=3)).keyframes == []
 
 
-def test_more_events_than_one_answer_holds_are_all_heard(told: Told) -> None:
-    assert len(told(*map(frame, range(1, 1502))).frames) == 1501
+def test_more_events_than_fit_in_one_answer_are_all_received(job_frames: MakeJobFrames) -> None:
+    assert len(job_frames(*map(frame, range(1, 1502))).frames) == 1501
 
 
-def test_the_next_keyframes_are_named_once_the_shot_has_been_seen_to_its_end(told: Told) -> None:
+def test_the_next_keyframes_are_suggested_once_the_whole_shot_is_done(job_frames: MakeJobFrames) -> None:
     plan = Event(kind="plan", total=19, keyframes=(1,))
-    assert told(plan, *(frame(number, 1 - (number - 1) / 50) for number in range(1, 20))).weakest == []
-    first, *_ = told(ended=True).weakest
+    assert job_frames(plan, *(frame(number, 1 - (number - 1) / 50) for number in range(1, 20))).weakest == []
+    first, *_ = job_frames(ended=True).weakest
     assert 11 <= first <= 15

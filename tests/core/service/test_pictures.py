@@ -76,7 +76,7 @@ def shot(tmp_path: Path) -> Shot:
     )
 
 
-def test_a_result_its_plate_and_the_nearest_reference_come_in_their_colours(shot: Shot) -> None:
+def test_a_result_its_plate_and_the_nearest_reference_are_shown_in_their_colours(shot: Shot) -> None:
     assert is_all(picture(shot, 2, "result"), ORANGE)
     assert is_all(picture(shot, 2, "plate"), GREY)
     assert is_all(picture(shot, 2, "reference"), BLUE)
@@ -90,7 +90,7 @@ def test_without_keyframes_the_still_is_the_reference(shot: Shot, tmp_path: Path
         picture(replace(shot, references=()), 2, "reference")
 
 
-def test_a_result_without_beauty_is_put_together_from_its_plate(shot: Shot, tmp_path: Path) -> None:
+def test_a_result_without_beauty_is_composed_with_its_plate(shot: Shot, tmp_path: Path) -> None:
     ab = {"rc_ab.u": (np.full((40, 60), 40.0), "half"), "rc_ab.v": (np.full((40, 60), -30.0), "half")}
     frame_files.write_frame(tmp_path / "out" / "shot.0003.exr", ab)  # type: ignore[arg-type]
     shown = picture(shot, 3, "result").astype(np.float32) / 255
@@ -119,11 +119,13 @@ def test_a_result_has_the_encoding_of_its_plate(shot: Shot, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("height", "shape"), [(16, (16, 24)), (40, (40, 60)), (360, (40, 60))])
-def test_a_picture_is_made_smaller_never_larger(shot: Shot, height: int, shape: tuple[int, int]) -> None:
+def test_a_picture_is_reduced_but_never_enlarged(shot: Shot, height: int, shape: tuple[int, int]) -> None:
     assert picture(shot, 2, "plate", height).shape[:2] == shape
 
 
-def test_light_outside_the_display_is_clipped_and_a_data_window_stands_in_its_frame(shot: Shot, tmp_path: Path) -> None:
+def test_values_outside_the_display_range_are_clipped_and_a_data_window_keeps_its_place(
+    shot: Shot, tmp_path: Path
+) -> None:
     path = tmp_path / "plate.0002.exr"
     header = plates.read_header(path)
     inside = replace(header, data_window=(20, 10, 20, 20))
@@ -135,7 +137,7 @@ def test_light_outside_the_display_is_clipped_and_a_data_window_stands_in_its_fr
     assert shown[:, 44:].max() < 5
 
 
-def test_what_is_not_there_yet_is_said_to_be_so(shot: Shot) -> None:
+def test_a_picture_that_does_not_exist_yet_is_reported_as_missing(shot: Shot) -> None:
     with pytest.raises(NoPicture, match="not there yet"):
         picture(shot, 3, "result")
     for of in ("result", "plate"):
@@ -143,7 +145,7 @@ def test_what_is_not_there_yet_is_said_to_be_so(shot: Shot) -> None:
             picture(shot, 9, of)  # type: ignore[arg-type]
 
 
-def test_a_plate_that_lost_a_frame_still_shows_the_others(shot: Shot, tmp_path: Path) -> None:
+def test_a_plate_with_a_missing_frame_still_shows_the_others(shot: Shot, tmp_path: Path) -> None:
     (tmp_path / "plate.0003.exr").unlink()
     assert is_all(picture(shot, 2, "plate"), GREY)
     with pytest.raises(NoPicture):
@@ -157,7 +159,7 @@ def test_a_truncated_picture_is_named(shot: Shot, tmp_path: Path) -> None:
         picture(shot, 2, "result")
 
 
-def test_a_frame_that_was_written_again_is_shown_anew(shot: Shot, tmp_path: Path) -> None:
+def test_a_frame_that_was_written_again_is_reloaded(shot: Shot, tmp_path: Path) -> None:
     pictures = PictureRenderer()
     assert is_all(picture(shot, 2, "result", pictures=pictures), ORANGE)
     write(tmp_path / "out" / "shot.0002.exr", BLUE, size=(80, 120))

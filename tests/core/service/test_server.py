@@ -16,8 +16,8 @@ from stcolor_core.service import heads, server
 MODULES = sorted(Path(service.__file__).parent.glob("*.py"))
 
 
-def test_no_class_of_ours_is_one_of_uvicorns() -> None:
-    """Its attributes, which change from release to release, are then nothing that ours could use or shadow."""
+def test_no_class_inherits_from_uvicorn() -> None:
+    """Its attributes change between releases; without inheritance our classes can neither use nor shadow them."""
     own = [
         each
         for module in (heads, server)
@@ -29,7 +29,7 @@ def test_no_class_of_ours_is_one_of_uvicorns() -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=[path.name for path in MODULES])
-def test_of_uvicorn_only_the_documented_is_imported(path: Path) -> None:
+def test_only_the_documented_api_of_uvicorn_is_imported(path: Path) -> None:
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -39,11 +39,9 @@ def test_of_uvicorn_only_the_documented_is_imported(path: Path) -> None:
     assert found <= {"uvicorn", "uvicorn.protocols.http.h11_impl.H11Protocol"}
 
 
-def test_a_server_whose_insides_have_other_names_serves_and_stops(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_with_other_internal_names_serves_and_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Renamed(uvicorn.Server):
-        """As a release might come that keeps the signals it caught elsewhere."""
+        """A possible later release that stores the signals it caught under another name."""
 
         def __init__(self, config: uvicorn.Config) -> None:
             super().__init__(config)

@@ -45,7 +45,7 @@ def kinds(store: Store, job: str) -> list[str]:
     return [event.body["kind"] for event in store.events(job)]
 
 
-def test_jobs_are_taken_in_the_order_they_came_and_previews_first(store: Store) -> None:
+def test_jobs_are_taken_in_order_of_arrival_and_previews_first(store: Store) -> None:
     submit(store, "a", "b")
     store.submit("p", kind="preview", shot="{}", frame=7)
     taken = []
@@ -55,7 +55,7 @@ def test_jobs_are_taken_in_the_order_they_came_and_previews_first(store: Store) 
     assert taken == [("p", "running", 7), ("a", "running", None), ("b", "running", None)]
 
 
-def test_a_preview_alone_is_taken_beside_a_running_job(store: Store) -> None:
+def test_only_a_preview_is_taken_while_a_job_is_running(store: Store) -> None:
     submit(store, "a", "b")
     store.take()
     assert store.take(previews_only=True) is None
@@ -64,7 +64,7 @@ def test_a_preview_alone_is_taken_beside_a_running_job(store: Store) -> None:
     assert taken.id == "p"
 
 
-def test_the_same_job_twice_is_one_and_an_ended_one_waits_again_at_the_end(store: Store) -> None:
+def test_a_repeated_job_is_one_job_and_an_ended_one_is_queued_again_at_the_end(store: Store) -> None:
     submit(store, "a", "b", "a")
     assert [job.id for job in store.jobs()] == ["b", "a"]
     store.take()
@@ -89,14 +89,14 @@ def test_events_are_numbered_without_gaps_across_runs(store: Store) -> None:
     assert events[0].body["frame"] == 5
 
 
-def test_of_looks_the_last_frame_is_kept(store: Store) -> None:
+def test_only_the_last_look_event_is_kept(store: Store) -> None:
     submit(store, "a")
     for frame in (1, 2, 3):
         store.record("a", Event(kind="look", frame=frame))
     assert store.get("a").looking == 3
 
 
-def test_cancel_ends_one_that_waits_and_asks_one_that_runs(store: Store) -> None:
+def test_cancel_ends_a_waiting_job_and_requests_a_running_one_to_stop(store: Store) -> None:
     submit(store, "a", "b")
     store.take()
     assert store.cancel("b").state == "cancelled"
@@ -107,7 +107,7 @@ def test_cancel_ends_one_that_waits_and_asks_one_that_runs(store: Store) -> None
     assert kinds(store, "a") == ["queued", "cancelled"]
 
 
-def test_one_submitted_again_before_its_cancel_took_effect_goes_on(store: Store) -> None:
+def test_a_job_submitted_again_before_its_cancel_took_effect_continues(store: Store) -> None:
     submit(store, "a")
     store.take()
     store.cancel("a")
@@ -116,7 +116,7 @@ def test_one_submitted_again_before_its_cancel_took_effect_goes_on(store: Store)
     assert store.get("a").state == "queued"
 
 
-def test_what_ran_when_the_core_died_is_taken_up_first(store: Store, tmp_path: Path) -> None:
+def test_jobs_that_ran_when_the_core_died_are_resumed_first(store: Store, tmp_path: Path) -> None:
     submit(store, "a", "b")
     store.take()
     store.close()
@@ -127,14 +127,14 @@ def test_what_ran_when_the_core_died_is_taken_up_first(store: Store, tmp_path: P
     again.close()
 
 
-def test_an_unknown_job_is_said_to_be_one(store: Store) -> None:
+def test_an_unknown_job_is_reported_as_unknown(store: Store) -> None:
     for ask in (store.get, store.cancel):
         with pytest.raises(UnknownJob):
             ask("nothing")
     assert store.events("nothing") == []
 
 
-def test_a_change_that_fails_leaves_nothing_behind(store: Store) -> None:
+def test_a_failed_change_is_rolled_back_completely(store: Store) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         store.record("nothing", Event(kind="warning", message="no such job"))
     submit(store, "a")
@@ -142,7 +142,7 @@ def test_a_change_that_fails_leaves_nothing_behind(store: Store) -> None:
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """Seconds that pass only when a test advances them."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -158,7 +158,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def few(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """A store that keeps three shots and two previews that nobody looks at."""
+    """A store that keeps three shots and two previews that no client reads."""
     monkeypatch.setattr(module, "_ENDED_KEPT", {"shot": 3, "preview": 2})
     store = Store(tmp_path / "few.sqlite", clock=clock)
     yield store
@@ -175,7 +175,7 @@ def ids(store: Store) -> set[str]:
     return {job.id for job in store.jobs()}
 
 
-def test_ended_jobs_that_nobody_looks_at_are_forgotten_by_count_with_their_events(few: Store, clock: Clock) -> None:
+def test_ended_jobs_that_no_client_reads_are_removed_by_count_with_their_events(few: Store, clock: Clock) -> None:
     submit(few, "waits")
     end(few, *"012345")
     clock.now += 3600
@@ -184,7 +184,7 @@ def test_ended_jobs_that_nobody_looks_at_are_forgotten_by_count_with_their_event
     assert few.events("0") == []
 
 
-def test_previews_are_counted_apart_and_pruned_sooner(few: Store, clock: Clock) -> None:
+def test_previews_are_counted_separately_and_removed_sooner(few: Store, clock: Clock) -> None:
     end(few, "a", "b", "c")
     end(few, *"0123456789", kind="preview")
     clock.now += 3600
@@ -192,7 +192,7 @@ def test_previews_are_counted_apart_and_pruned_sooner(few: Store, clock: Clock) 
     assert ids(few) == {"a", "b", "c", "8", "9", "new"}
 
 
-def test_a_job_that_ran_while_many_previews_came_is_known_after_its_end(few: Store, clock: Clock) -> None:
+def test_a_job_that_ran_during_many_previews_is_still_stored_after_its_end(few: Store, clock: Clock) -> None:
     submit(few, "long")
     few.take()
     for number in range(20):
@@ -206,7 +206,7 @@ def test_a_job_that_ran_while_many_previews_came_is_known_after_its_end(few: Sto
     assert kinds(few, "long") == ["queued", "done"]
 
 
-def test_what_ended_last_is_kept_whenever_it_was_submitted(few: Store, clock: Clock) -> None:
+def test_the_jobs_that_ended_last_are_kept_whenever_they_were_submitted(few: Store, clock: Clock) -> None:
     submit(few, "first", "second")
     end(few, *"012")
     few.finish("first", "done")
@@ -217,7 +217,7 @@ def test_what_ended_last_is_kept_whenever_it_was_submitted(few: Store, clock: Cl
 
 
 @pytest.mark.parametrize("look", [Store.get, Store.events])
-def test_a_job_that_is_looked_at_is_not_forgotten(
+def test_a_job_that_a_client_reads_is_not_removed(
     few: Store, clock: Clock, look: Callable[[Store, str], object]
 ) -> None:
     end(few, "watched")
@@ -231,7 +231,7 @@ def test_a_job_that_is_looked_at_is_not_forgotten(
     assert "watched" not in ids(few)
 
 
-def test_previews_asked_for_in_one_go_can_all_be_read_afterwards(few: Store) -> None:
+def test_previews_requested_at_once_can_all_be_read_afterwards(few: Store) -> None:
     jobs = [f"p{number}" for number in range(30)]
     for job in jobs:
         few.submit(job, kind="preview", shot="{}", frame=7)
@@ -241,14 +241,14 @@ def test_previews_asked_for_in_one_go_can_all_be_read_afterwards(few: Store) -> 
     assert {few.get(job).state for job in jobs} == {"done"}
 
 
-def test_what_is_remembered_of_who_looked_does_not_outgrow_the_jobs(few: Store, clock: Clock) -> None:
+def test_the_record_of_reads_does_not_outgrow_the_jobs(few: Store, clock: Clock) -> None:
     for number in range(100):
         clock.now += 3600
         end(few, f"s{number}")
     assert len(few._last_access) < 10
 
 
-def test_a_job_that_runs_again_and_again_keeps_each_frame_once_beside_its_last_run(store: Store) -> None:
+def test_a_job_that_runs_repeatedly_keeps_each_frame_once_in_addition_to_its_last_run(store: Store) -> None:
     for _ in range(10):
         submit(store, "a")
         store.take()
@@ -263,7 +263,7 @@ def test_a_job_that_runs_again_and_again_keeps_each_frame_once_beside_its_last_r
     assert kinds(store, "a")[-6:] == ["queued", "plan", "warning", "frame", "frame", "done"]
 
 
-def test_what_was_said_of_a_frame_is_kept_when_later_runs_do_not_reach_it(store: Store) -> None:
+def test_the_event_of_a_frame_is_kept_if_later_runs_do_not_reach_it(store: Store) -> None:
     submit(store, "a")
     store.take()
     store.record("a", Event(kind="plan", total=2, keyframes=(1,)))
@@ -280,16 +280,16 @@ def test_what_was_said_of_a_frame_is_kept_when_later_runs_do_not_reach_it(store:
     assert len(bodies) < 8
 
 
-def test_a_core_that_is_stopped_and_started_does_not_pile_up_its_jobs_events(store: Store) -> None:
+def test_events_do_not_accumulate_when_a_core_is_stopped_and_started(store: Store) -> None:
     submit(store, "a")
-    for _ in range(10):  # killed: the job is said to run when it is taken again
+    for _ in range(10):  # killed: the job is recorded as running when it is taken again
         store.take()
         store.record("a", Event(kind="plan", total=1))
         store.record("a", Event(kind="frame", frame=1, done=1, total=1, kept=True))
     assert len(store.events("a")) < 8
 
 
-def test_a_file_of_the_version_before_is_taken_over_with_its_jobs(tmp_path: Path) -> None:
+def test_a_file_of_the_previous_version_is_migrated_with_its_jobs(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite"
     base = sqlite3.connect(path)
     base.executescript(_FIRST_VERSION)
@@ -304,7 +304,7 @@ def test_a_file_of_the_version_before_is_taken_over_with_its_jobs(tmp_path: Path
     again.close()
 
 
-def test_a_file_gives_back_what_its_forgotten_jobs_took(tmp_path: Path, clock: Clock) -> None:
+def test_a_file_shrinks_when_its_jobs_are_removed(tmp_path: Path, clock: Clock) -> None:
     path = tmp_path / "jobs.sqlite"
     store = Store(path, clock=clock)
     for number in range(400):
@@ -320,15 +320,15 @@ def test_a_file_gives_back_what_its_forgotten_jobs_took(tmp_path: Path, clock: C
     assert path.stat().st_size < large / 2
 
 
-def test_whoever_waits_is_told_of_each_change(tmp_path: Path) -> None:
-    told: list[None] = []
-    store = Store(tmp_path / "jobs.sqlite", on_change=lambda: told.append(None))
+def test_the_callback_is_called_on_each_change(tmp_path: Path) -> None:
+    calls: list[None] = []
+    store = Store(tmp_path / "jobs.sqlite", on_change=lambda: calls.append(None))
     submit(store, "a")
-    assert len(told) == 1
+    assert len(calls) == 1
     store.close()
 
 
-def test_a_file_that_is_no_store_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_store_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "jobs.sqlite"
     path.write_bytes(b"no database " * 100)
     with pytest.raises(StcolorError, match=r"jobs\.sqlite cannot be used"):

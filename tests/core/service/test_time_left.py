@@ -39,14 +39,14 @@ class Run:
             self.times.record(Event(kind="frame", frame=frame, kept=kept))
 
     def forward(self, *frames: int) -> None:
-        """Each is written beside the computing of the next."""
+        """Each is written while the next is computed."""
         for frame in frames:
             self.look(frame, seconds=5)
             if frame > frames[0]:
                 self.finish(frame - 1)
 
 
-def test_nothing_is_said_before_frames_were_made() -> None:
+def test_no_estimate_is_given_before_any_frame_is_done() -> None:
     run = Run(20, (1, 20))
     assert run.times.seconds() is None
     run.look(1, 20, seconds=1)
@@ -55,14 +55,14 @@ def test_nothing_is_said_before_frames_were_made() -> None:
     assert run.times.seconds() is None
 
 
-def test_between_two_keyframes_the_way_back_is_no_measure_of_the_way_forward() -> None:
+def test_between_two_keyframes_the_backward_pass_does_not_measure_the_forward_pass() -> None:
     run = Run(20, (1, 20))
     run.look(*range(19, 1, -1), seconds=1)
     run.forward(*range(2, 11))
     assert run.times.seconds() == 9 * 5
 
 
-def test_frames_that_are_not_wanted_are_waited_for_only_on_the_way_to_others() -> None:
+def test_unrequested_frames_count_only_on_the_way_to_requested_ones() -> None:
     run = Run(40, (1, 20, 40), output_frames=range(8, 20))
     run.look(*range(19, 7, -1), seconds=1)
     run.look(*range(2, 8), seconds=1)
@@ -70,7 +70,7 @@ def test_frames_that_are_not_wanted_are_waited_for_only_on_the_way_to_others() -
     assert run.times.seconds() == 7 * 5
 
 
-def test_what_lies_behind_the_frames_that_are_wanted_is_only_tracked_back_from() -> None:
+def test_frames_beyond_the_requested_ones_count_only_in_the_backward_pass() -> None:
     run = Run(40, (1, 40), output_frames=range(5, 20))
     run.look(*range(39, 4, -1), seconds=1)
     run.look(2, 3, 4, seconds=1)
@@ -82,20 +82,20 @@ def test_what_lies_behind_the_frames_that_are_wanted_is_only_tracked_back_from()
     assert run.times.seconds() == 5 + 10 + 9
 
 
-def test_the_way_back_of_what_comes_later_counts() -> None:
+def test_the_backward_pass_of_later_spans_counts() -> None:
     run = Run(40, (1, 20, 40))
     run.look(*range(19, 1, -1), seconds=1)
     run.forward(*range(2, 20))
     assert run.times.seconds() == 19 * (1 + 5)
 
 
-def test_frames_beyond_the_last_keyframe_are_looked_at_once() -> None:
+def test_frames_beyond_the_last_keyframe_are_analysed_once() -> None:
     run = Run(20, (1,))
     run.forward(*range(2, 11))
     assert run.times.seconds() == 10 * 5
 
 
-def test_it_counts_down_within_a_look_and_waits_where_one_takes_longer() -> None:
+def test_the_estimate_counts_down_within_a_frame_and_waits_if_one_takes_longer() -> None:
     run = Run(20, (1,))
     run.forward(*range(2, 10))
     run.times.record(Event(kind="look", frame=10))
@@ -106,7 +106,7 @@ def test_it_counts_down_within_a_look_and_waits_where_one_takes_longer() -> None
     assert run.times.seconds() == 10 * 5
 
 
-def test_one_look_that_took_long_changes_nothing() -> None:
+def test_one_slow_frame_does_not_change_the_estimate() -> None:
     run = Run(20, (1,))
     run.forward(*range(2, 10))
     run.now += 600  # a preview came in between
@@ -114,7 +114,7 @@ def test_one_look_that_took_long_changes_nothing() -> None:
     assert run.times.seconds() == 10 * 5
 
 
-def test_looking_for_cuts_is_no_tracking() -> None:
+def test_the_search_for_cuts_does_not_count_as_tracking() -> None:
     run = Run(20, (1, 20), detects_cuts=True)
     run.look(*range(1, 21), seconds=0.1)
     run.finish(1, 20)
@@ -124,7 +124,7 @@ def test_looking_for_cuts_is_no_tracking() -> None:
     assert run.times.seconds() == 9 * 5
 
 
-def test_a_span_that_is_kept_takes_no_time_and_one_kept_in_part_is_walked_through() -> None:
+def test_a_kept_span_takes_no_time_and_a_partly_kept_one_is_walked_completely() -> None:
     run = Run(40, (1, 20, 40))
     run.finish(1, 20, 40, kept=True)
     run.finish(*range(2, 20), kept=True)
@@ -135,7 +135,7 @@ def test_a_span_that_is_kept_takes_no_time_and_one_kept_in_part_is_walked_throug
     assert run.times.seconds() == 5 * 5
 
 
-def test_a_cut_that_was_not_known_before_is_noticed_with_the_first_frame_behind_it() -> None:
+def test_a_new_cut_is_detected_with_the_first_frame_after_it() -> None:
     run = Run(20, (1, 20))  # a cut before 11: its frames are walked forward from 1, the others back from 20
     run.forward(*range(2, 7))
     assert run.times.seconds() == 13 * 5
@@ -149,7 +149,7 @@ def test_a_cut_that_was_not_known_before_is_noticed_with_the_first_frame_behind_
     assert run.times.seconds() == 0
 
 
-def test_where_frames_are_only_refined_at_the_end_nothing_is_said() -> None:
+def test_no_estimate_is_given_if_frames_are_only_refined_at_the_end() -> None:
     run = Run(20, (1, 20))
     run.look(*range(19, 1, -1), seconds=1)
     for frame in range(2, 10):
@@ -158,7 +158,7 @@ def test_where_frames_are_only_refined_at_the_end_nothing_is_said() -> None:
 
 
 @pytest.mark.parametrize("kind", ["plan", "warning", "done"])
-def test_what_says_nothing_of_time_is_passed_over(kind: str) -> None:
+def test_events_without_timing_are_ignored(kind: str) -> None:
     run = Run(20, (1,))
     run.times.record(Event(kind=kind))  # type: ignore[arg-type]
     assert run.times.seconds() is None

@@ -39,7 +39,7 @@ def test_a_ticket_works_for_ten_minutes(tokens: Tokens, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", "start", "\xe9", "x" * 10_000])
-def test_what_is_no_ticket_gives_nothing(tokens: Tokens, wrong: str) -> None:
+def test_an_invalid_ticket_gives_no_token(tokens: Tokens, wrong: str) -> None:
     tokens.ticket()
     assert tokens.redeem(wrong) is None
 
@@ -51,13 +51,13 @@ def test_neither_a_ticket_nor_anything_unknown_is_a_token(tokens: Tokens) -> Non
     assert tokens.right_of("\xe9") is None
 
 
-def test_only_so_many_tickets_are_open_and_the_oldest_go(tokens: Tokens) -> None:
+def test_the_number_of_open_tickets_is_limited_and_the_oldest_expire(tokens: Tokens) -> None:
     tickets = [tokens.ticket() for _ in range(20)]
     good = [tokens.redeem(ticket) is not None for ticket in tickets]
     assert good == [False] * 4 + [True] * 16
 
 
-def test_only_so_many_pages_are_good_and_the_oldest_go(tokens: Tokens) -> None:
+def test_the_number_of_valid_page_tokens_is_limited_and_the_oldest_expire(tokens: Tokens) -> None:
     pages = [tokens.redeem(tokens.ticket()) or "" for _ in range(70)]
     assert [tokens.right_of(page) for page in pages] == [None] * 6 + ["page"] * 64
 
@@ -78,5 +78,5 @@ def test_only_so_many_pages_are_good_and_the_oldest_go(tokens: Tokens) -> None:
         ("DELETE", "/v1/jobs/a", False),
     ],
 )
-def test_a_page_is_allowed_look_and_cancel_and_nothing_else(method: str, path: str, may: bool) -> None:
+def test_a_page_may_only_read_and_cancel(method: str, path: str, may: bool) -> None:
     assert Tokens.page_is_allowed(method, path) is may

@@ -34,24 +34,24 @@ def cuts_of(frames: Iterable[np.ndarray]) -> list[int]:
     return find_cuts(enumerate(frames))
 
 
-def test_a_cut_is_told_by_the_first_frame_of_the_new_scene() -> None:
+def test_a_cut_is_reported_as_the_first_frame_of_the_new_scene() -> None:
     assert cuts_of(scene(1, 8) + scene(2, 8) + scene(3, 8)) == [8, 16]
 
 
-def test_frames_keep_the_numbers_they_come_with() -> None:
+def test_frames_keep_their_own_numbers() -> None:
     frames = scene(1, 5) + scene(2, 5)
     assert find_cuts(zip(range(1001, 1021, 2), frames, strict=True)) == [1011]
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=5))
-def test_shots_of_any_length_are_told_apart(lengths: list[int]) -> None:
+def test_shots_of_any_length_are_separated(lengths: list[int]) -> None:
     frames = [frame for seed, length in enumerate(lengths) for frame in scene(seed, length)]
     assert cuts_of(frames) == np.cumsum(lengths)[:-1].tolist()
 
 
 @pytest.mark.parametrize("speed", [0.0, 4.0, 16.0, 48.0], ids="{} px a frame".format)
-def test_a_camera_move_is_no_cut(speed: float) -> None:
+def test_a_camera_move_is_not_a_cut(speed: float) -> None:
     assert cuts_of(scene(1, 12, speed=speed)) == []
 
 
@@ -66,13 +66,13 @@ def test_a_camera_move_is_no_cut(speed: float) -> None:
         pytest.param(lambda frame: np.roll(frame, frame.size // 3), id="torn"),
     ],
 )
-def test_a_flash_or_a_bad_frame_is_no_cut(spoil, start: int, length: int) -> None:  # type: ignore[no-untyped-def]
+def test_a_flash_or_a_bad_frame_is_not_a_cut(spoil, start: int, length: int) -> None:  # type: ignore[no-untyped-def]
     frames = scene(1, 12)
     frames[start : start + length] = map(spoil, frames[start : start + length])
     assert cuts_of(frames) == []
 
 
-def test_flicker_and_grain_are_no_cuts_and_hide_none() -> None:
+def test_flicker_and_grain_are_not_cuts_and_hide_none() -> None:
     rng = np.random.default_rng(0)
     frames = [frame * rng.uniform(0.95, 1.05) + rng.normal(0, 4, frame.shape) for frame in scene(1, 12) + scene(2, 12)]
     assert cuts_of(frames) == [12]
@@ -90,13 +90,13 @@ def test_a_cut_is_found_between_two_dark_scenes() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 400), (777, 123), (36, 64)], ids=str)
-def test_any_size_will_do(shape: tuple[int, int]) -> None:
+def test_any_size_is_accepted(shape: tuple[int, int]) -> None:
     assert cuts_of([np.full(shape, 50.0)] * 5) == []
     if min(shape) > 1:
         assert cuts_of([cv2.resize(frame, shape[::-1]) for frame in scene(1, 5) + scene(2, 5)]) == [5]
 
 
-def test_pixels_that_are_no_numbers_do_no_harm() -> None:
+def test_pixels_that_are_not_numbers_do_no_harm() -> None:
     frames = scene(1, 6) + scene(2, 6)
     for frame in frames:
         frame[::7, ::5] = np.nan
@@ -113,20 +113,20 @@ def test_blank_frames_are_one_scene_and_a_picture_after_them_is_another() -> Non
     assert cuts_of([np.zeros((HEIGHT, WIDTH))] * 6 + scene(1, 6)) == [6]
 
 
-def test_a_cut_is_told_two_frames_after_it() -> None:
+def test_a_cut_is_reported_two_frames_after_it() -> None:
     finder = CutDetector()
-    told = [finder.add(number, frame) for number, frame in enumerate(scene(1, 6) + scene(2, 6))]
-    assert told == [[]] * 8 + [[6]] + [[]] * 3
+    reported = [finder.add(number, frame) for number, frame in enumerate(scene(1, 6) + scene(2, 6))]
+    assert reported == [[]] * 8 + [[6]] + [[]] * 3
     assert finder.finish() == []
 
 
 @pytest.mark.parametrize("shape", [(0, 10), (10, 10, 3)], ids=str)
-def test_what_is_no_picture_is_refused(shape: tuple[int, ...]) -> None:
+def test_an_array_that_is_not_a_picture_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"must be \(H, W\)"):
         CutDetector().add(1, np.zeros(shape))
 
 
-def test_real_shots_of_fast_motion_are_cut_only_where_they_are_joined() -> None:
+def test_real_shots_of_fast_motion_are_cut_only_at_their_joins() -> None:
     names = ["bmx-trees", "parkour", "breakdance", "horsejump-high", "dance-twirl"]
     paths = [path for name in names for path in sorted(footage("davis", name).glob("*.jpg"))[::2][:15]]
     assert cuts_of(cv2.imread(str(path), cv2.IMREAD_REDUCED_GRAYSCALE_4) / 2.55 for path in paths) == [15, 30, 45, 60]

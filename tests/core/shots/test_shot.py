@@ -39,7 +39,7 @@ def a_shot() -> Shot:
     )
 
 
-def test_a_shot_comes_back_from_json_unchanged() -> None:
+def test_a_shot_survives_a_json_round_trip_unchanged() -> None:
     assert Shot.from_json(a_shot().to_json()) == a_shot()
 
 
@@ -53,7 +53,7 @@ def test_a_shot_comes_back_from_json_unchanged() -> None:
         pytest.param("-3--1", (-3, -2, -1), id="negative frames"),
     ],
 )
-def test_frame_ranges_are_nukes(text: str, frames: tuple[int, ...]) -> None:
+def test_frame_ranges_are_read_as_nuke_reads_them(text: str, frames: tuple[int, ...]) -> None:
     assert parse_frames(text) == frames
     assert parse_frames(format_frames(frames)) == frames
 
@@ -75,7 +75,7 @@ def test_frame_ranges_are_nukes(text: str, frames: tuple[int, ...]) -> None:
         "\u0661",
     ],
 )
-def test_what_is_no_frame_range_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_frame_range_is_refused(text: str) -> None:
     with pytest.raises(BadRequest, match="range"):
         parse_frames(text)
 
@@ -90,7 +90,7 @@ def test_what_is_no_frame_range_is_refused(text: str) -> None:
         pytest.param({"method": {"working_height": True}}, "working_height", id="a switch for a number"),
         pytest.param({"method": {"temperature": 0}}, "temperature", id="no temperature"),
         pytest.param({"plate": {"frames": "1-2"}}, "path", id="a plate without a path"),
-        pytest.param({"output": {"path": "o.####.png"}}, "EXR", id="output that is no EXR"),
+        pytest.param({"output": {"path": "o.####.png"}}, "EXR", id="output that is not an EXR"),
         pytest.param({"output": {"path": "o.####.exr", "max_span": 0}}, "at least 1 frame", id="a span of no frame"),
         pytest.param(
             {"references": [{"path": "a", "frame": 3}] * 2},
@@ -99,11 +99,13 @@ def test_what_is_no_frame_range_is_refused(text: str) -> None:
         ),
         pytest.param({"references": {"path": "a"}}, "references", id="an object for a list"),
         pytest.param({"plate": None}, "plate", id="nothing for a plate"),
-        pytest.param({"plate": {"path": "a", "exposure": 10**400}}, "exposure", id="a number no float holds"),
-        pytest.param({"method": {"temperature": float("inf")}}, "temperature", id="an endless temperature"),
+        pytest.param({"plate": {"path": "a", "exposure": 10**400}}, "exposure", id="a number too large for a float"),
+        pytest.param({"method": {"temperature": float("inf")}}, "temperature", id="an infinite temperature"),
     ],
 )
-def test_a_shot_that_makes_no_sense_is_refused_by_name(change: dict[str, object], named: str) -> None:
+def test_a_shot_with_invalid_settings_is_refused_and_the_setting_is_named(
+    change: dict[str, object], named: str
+) -> None:
     data = json.loads(a_shot().to_json()) | change
     with pytest.raises(BadRequest, match=named) as caught:
         Shot.from_json(json.dumps(data))
@@ -131,13 +133,13 @@ def test_text_that_is_not_json_is_refused() -> None:
         Shot.from_json("[" * 100_000)
 
 
-def test_ranges_do_not_add_up_beyond_what_one_may_have() -> None:
+def test_several_ranges_together_may_not_exceed_the_limit_of_one() -> None:
     with pytest.raises(BadRequest, match="more than 1000000 frames"):
         parse_frames(",".join(f"{first}-{first + 499_999}" for first in range(0, 10**9, 10**6)))
 
 
 @given(st.sets(st.integers(-(2**31) + 1, 2**31 - 1)))
-def test_a_message_names_few_frames_and_counts_the_others(frames: set[int]) -> None:
+def test_a_message_names_a_few_frames_and_counts_the_others(frames: set[int]) -> None:
     named = describe_frames(frames)
     assert len(named) <= 120
     listed, _, more = named.partition(" and ")
@@ -146,7 +148,7 @@ def test_a_message_names_few_frames_and_counts_the_others(frames: set[int]) -> N
     assert len(shown) + int(more.removesuffix(" more") or 0) == len(frames)
 
 
-# Every text of a shot that is no path. A new field is either here, or `map_paths` must change it.
+# Every text of a shot that is not a path. A new field is either here, or `map_paths` must change it.
 NO_PATHS = {
     *("plate.frames", "plate.colorspace", "plate.layer", "plate.missing", "output.frames"),
     *("references.colorspace", "stills.colorspace"),
@@ -167,7 +169,7 @@ def texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
             yield dotted, own
 
 
-def test_every_text_of_a_shot_is_a_path_that_is_changed_or_known_to_be_none() -> None:
+def test_every_text_of_a_shot_is_a_path_that_is_mapped_or_is_listed_as_not_a_path() -> None:
     shot = Shot(
         plate=Plate(path="p", frames="1", colorspace="c", layer="l"),
         output=Output(path="o.exr", frames="1", reuse="u.exr"),
@@ -185,21 +187,21 @@ def test_every_text_of_a_shot_is_a_path_that_is_changed_or_known_to_be_none() ->
     assert list(list_paths(shot)) == [before[name] for name in before if name in changed]
 
 
-def test_a_builtin_colour_config_is_no_path() -> None:
+def test_a_builtin_colour_config_is_not_a_path() -> None:
     shot = dataclasses.replace(a_shot(), ocio="ocio://default")
     assert "ocio://default" not in list(list_paths(shot))
     assert map_paths(shot, str.upper).ocio == "ocio://default"
 
 
 @pytest.mark.parametrize("text", ["a\0b", "a\udcffb"], ids=["null character", "no UTF-8"])
-@pytest.mark.parametrize("where", ["stills", "mattes", "ocio", "colorspace"])
-def test_a_text_that_no_library_takes_is_refused(text: str, where: str) -> None:
+@pytest.mark.parametrize("field", ["stills", "mattes", "ocio", "colorspace"])
+def test_a_text_that_no_library_accepts_is_refused(text: str, field: str) -> None:
     data = json.loads(a_shot().to_json())
-    if where == "colorspace":
-        data["plate"][where] = text
-    elif where == "ocio":
-        data[where] = text
+    if field == "colorspace":
+        data["plate"][field] = text
+    elif field == "ocio":
+        data[field] = text
     else:
-        data[where][0]["path"] = text
+        data[field][0]["path"] = text
     with pytest.raises(BadRequest, match=r"null character|not JSON"):
         Shot.from_json(json.dumps(data))

@@ -28,46 +28,48 @@ def touch(folder: Path, name: str, *frames: int) -> str:
     return str(folder / f"{name}.####.exr")
 
 
-def test_keys_of_a_sequence_that_are_no_plate_frames_are_named(tmp_path: Path) -> None:
+def test_keyframes_of_a_sequence_that_are_not_plate_frames_are_named(tmp_path: Path) -> None:
     path = touch(tmp_path, "ref", 3, 5, 6, 900)
-    told: list[str] = []
-    found = find_references(a_shot(tmp_path, Reference(path=path)), range(1, 6), warn=told.append)
+    warnings: list[str] = []
+    found = find_references(a_shot(tmp_path, Reference(path=path)), range(1, 6), warn=warnings.append)
     assert list(found) == [3, 5]
-    assert len(told) == 1
-    assert "6, 900" in told[0] and path in told[0]
+    assert len(warnings) == 1
+    assert "6, 900" in warnings[0] and path in warnings[0]
 
 
-def test_keys_that_are_all_plate_frames_are_nothing_to_tell(tmp_path: Path) -> None:
+def test_keyframes_that_are_all_plate_frames_give_no_warning(tmp_path: Path) -> None:
     path = touch(tmp_path, "ref", 3, 5)
-    told: list[str] = []
+    warnings: list[str] = []
     shot = a_shot(tmp_path, Reference(path=path), Reference(path=path.replace("####", "0003"), frame=3))
-    assert list(find_references(shot, range(1, 6), warn=told.append)) == [3, 5]
-    assert not told
+    assert list(find_references(shot, range(1, 6), warn=warnings.append)) == [3, 5]
+    assert not warnings
 
 
-def test_a_key_that_two_sequences_have_is_named(tmp_path: Path) -> None:
+def test_a_keyframe_that_is_in_two_sequences_is_named(tmp_path: Path) -> None:
     one, other = touch(tmp_path, "one", 2, 3), touch(tmp_path, "other", 3, 4)
-    told: list[str] = []
-    found = find_references(a_shot(tmp_path, Reference(path=one), Reference(path=other)), range(1, 6), warn=told.append)
+    warnings: list[str] = []
+    found = find_references(
+        a_shot(tmp_path, Reference(path=one), Reference(path=other)), range(1, 6), warn=warnings.append
+    )
     assert {frame: path.name for frame, (path, _) in found.items()} == {
         2: "one.0002.exr",
         3: "one.0003.exr",
         4: "other.0004.exr",
     }
-    assert len(told) == 1 and told[0].startswith("Frame 3 ") and other in told[0]
+    assert len(warnings) == 1 and warnings[0].startswith("Frame 3 ") and other in warnings[0]
 
 
 def test_mattes_that_belong_to_no_frame_are_named(tmp_path: Path) -> None:
     path = touch(tmp_path, "roto", 3, 9)
-    told: list[str] = []
+    warnings: list[str] = []
     mattes = (Matte(path=path), Matte(path="/a.exr", frame=3), Matte(path="/b.exr", frame=7))
-    check_mattes(replace(a_shot(tmp_path), mattes=mattes), range(1, 6), warn=told.append)
-    assert len(told) == 1 and "/b.exr" in told[0] and "frame 7" in told[0]
+    check_mattes(replace(a_shot(tmp_path), mattes=mattes), range(1, 6), warn=warnings.append)
+    assert len(warnings) == 1 and "/b.exr" in warnings[0] and "frame 7" in warnings[0]
     with pytest.raises(BadRequest, match=r"rotto\.####\.exr"):
-        check_mattes(replace(a_shot(tmp_path), mattes=(Matte(path="rotto.####.exr"),)), [1], warn=told.append)
+        check_mattes(replace(a_shot(tmp_path), mattes=(Matte(path="rotto.####.exr"),)), [1], warn=warnings.append)
 
 
-def test_a_stray_file_is_named_with_the_gap_and_nothing_of_it_is_built(tmp_path: Path) -> None:
+def test_a_stray_file_is_named_with_the_gap_and_the_gap_is_not_expanded(tmp_path: Path) -> None:
     path = touch(tmp_path, "plate", 1001, 1002, 1700000000)
     for missing in ("error", "hold"):
         with pytest.raises(PlateError, match=r"1700000000 .*plate\.####\.exr .*1699998997 frames.*--frames") as refused:
@@ -103,7 +105,7 @@ def test_a_gap_of_a_billion_frames_takes_no_memory(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code, path], check=False, timeout=300).returncode == 0
 
 
-def test_missing_frames_are_named_shortly_whatever_their_number(tmp_path: Path) -> None:
+def test_missing_frames_are_named_briefly_whatever_their_number(tmp_path: Path) -> None:
     path = touch(tmp_path, "plate", *range(1, 2000, 2))
     with pytest.raises(PlateError, match=r"Frame 2, 4, 6, 8 and 995 more of .* --missing hold"):
         find_frames(Plate(path=path))

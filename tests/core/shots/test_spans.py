@@ -17,22 +17,22 @@ def test_a_shot_with_two_references_has_three_spans() -> None:
     ]
 
 
-def test_a_cut_ends_a_span_and_hides_the_references_behind_it() -> None:
+def test_a_cut_ends_a_span_and_excludes_the_references_beyond_it() -> None:
     spans = plan(range(1, 11), [3], [6])
     assert spans == [Span((1, 2), None, 3), Span((4, 5), 3, None), Span((6, 7, 8, 9, 10), None, None)]
     assert unreferenced(spans) == (6, 7, 8, 9, 10)
 
 
-def test_with_one_reference_a_frame_the_nearest_wins() -> None:
+def test_with_one_reference_per_frame_the_nearest_is_used() -> None:
     assert plan(range(1, 9), [1, 8], [], per_frame=1) == [Span((2, 3, 4), 1, None), Span((5, 6, 7), None, 8)]
 
 
-def test_more_references_join_the_nearest_first() -> None:
+def test_more_references_are_added_nearest_first() -> None:
     (middle,) = [span for span in plan(range(1, 30), [1, 5, 10, 29], [], per_frame=3) if 7 in span.frames]
     assert middle.references == (5, 10, 1)
 
 
-def test_frames_with_gaps_are_walked_over() -> None:
+def test_a_walk_passes_over_gaps_between_frames() -> None:
     assert plan([1, 2, 5, 6], [2], []) == [Span((1,), None, 2), Span((5, 6), 2, None)]
 
 
@@ -45,15 +45,13 @@ def test_frames_with_gaps_are_walked_over() -> None:
         pytest.param(Span((2, 3, 4, 5, 6), None, None), (), (2, 3, 4, 5), id="from nowhere"),
     ],
 )
-def test_a_walk_ends_with_the_last_frame_that_is_wanted(
-    span: Span, back: tuple[int, ...], outward: tuple[int, ...]
-) -> None:
+def test_a_walk_ends_at_the_last_requested_frame(span: Span, back: tuple[int, ...], outward: tuple[int, ...]) -> None:
     assert span.walks({3, 5}) == (back, outward)
     assert span.walks(()) == ((), ())
 
 
 @given(count=st.integers(1, 300), longest=st.integers(1, 120))
-def test_pieces_are_the_frames_of_a_span_in_few_runs_of_nearly_one_length(count: int, longest: int) -> None:
+def test_a_span_is_divided_into_few_runs_of_nearly_equal_length(count: int, longest: int) -> None:
     span = Span(tuple(range(7, 7 + count)), 6, None)
     cut = split_span(span, longest)
     assert [frame for piece in cut for frame in piece] == list(span.frames)
@@ -62,7 +60,7 @@ def test_pieces_are_the_frames_of_a_span_in_few_runs_of_nearly_one_length(count:
     assert max(lengths) - min(lengths) <= 1 and max(lengths) <= longest
 
 
-def test_a_span_that_is_not_to_be_cut_is_one_piece() -> None:
+def test_a_span_that_must_not_be_divided_is_one_piece() -> None:
     assert split_span(Span((3, 4, 5), 2, None), None) == [(3, 4, 5)]
 
 
@@ -72,7 +70,7 @@ def test_a_span_that_is_not_to_be_cut_is_one_piece() -> None:
     cuts=st.sets(st.integers(1, 40)),
     per_frame=st.integers(1, 4),
 )
-def test_every_frame_is_in_one_span_or_is_a_reference(
+def test_every_frame_is_a_reference_or_in_exactly_one_span(
     count: int, references: set[int], cuts: set[int], per_frame: int
 ) -> None:
     frames = range(1, count + 1)

@@ -17,31 +17,31 @@ def frames(confidence: dict[int, float], keyframes: list[int], *, limit: int = 3
     return [found.frame for found in suggest_keyframes(confidence, keyframes, limit=limit)]
 
 
-def test_a_shot_with_one_key_at_its_start_gets_the_next_at_two_thirds() -> None:
+def test_a_shot_with_one_keyframe_at_its_start_gets_the_next_at_two_thirds() -> None:
     confidence = along(range(1, 91), {1: 1, 90: 0.5})
     (found,) = suggest_keyframes(confidence, [1], limit=1)
     assert 52 <= found.frame <= 68
     assert 0.1 < found.gain < 0.2
 
 
-def test_the_other_way_round_it_is_the_mirror() -> None:
+def test_a_shot_with_one_keyframe_at_its_end_gets_the_mirrored_suggestion() -> None:
     forward, backward = along(range(1, 91), {1: 1, 90: 0.5}), along(range(1, 91), {1: 0.5, 90: 1})
     (first,), (last,) = frames(forward, [1], limit=1), frames(backward, [90], limit=1)
     assert abs(first - (91 - last)) <= 1
 
 
-def test_between_two_keys_it_lies_in_the_middle() -> None:
+def test_the_suggestion_between_two_keyframes_is_the_middle() -> None:
     confidence = along(range(1, 42), {1: 1, 21: 0.7, 41: 1})
     assert abs(frames(confidence, [1, 41], limit=1)[0] - 21) <= 2
 
 
-def test_an_object_that_turns_up_gets_the_key_where_it_is_seen() -> None:
+def test_a_new_object_gets_its_keyframe_on_a_frame_that_shows_it() -> None:
     confidence = along(range(1, 101), {1: 1, 100: 0.9})
     confidence |= {frame: confidence[frame] - 0.3 for frame in range(30, 41)}
     assert 30 <= frames(confidence, [1], limit=1)[0] <= 44
 
 
-def test_each_is_for_when_the_ones_before_it_are_keys() -> None:
+def test_each_suggestion_assumes_that_the_earlier_ones_are_keyframes() -> None:
     found = suggest_keyframes(along(range(1, 121), {1: 1, 120: 0.4}), [1])
     gains = [each.gain for each in found]
     assert len(found) == 3 and gains == sorted(gains, reverse=True)
@@ -49,7 +49,7 @@ def test_each_is_for_when_the_ones_before_it_are_keys() -> None:
     assert min(np.diff(places)) >= 15
 
 
-def test_without_any_key_the_middle_of_what_is_lacking_is_named() -> None:
+def test_without_any_keyframe_a_frame_near_the_middle_of_the_shot_is_suggested() -> None:
     confidence = dict.fromkeys(range(1, 31), 0.2)
     assert 8 <= frames(confidence, [], limit=1)[0] <= 23
 
@@ -63,16 +63,16 @@ def test_without_any_key_the_middle_of_what_is_lacking_is_named() -> None:
         pytest.param({1: 1.0, 2: 0.2}, [1, 2], id="every frame is a key"),
     ],
 )
-def test_where_none_would_help_none_is_named(confidence: dict[int, float], keyframes: list[int]) -> None:
+def test_no_keyframe_is_suggested_if_none_would_help(confidence: dict[int, float], keyframes: list[int]) -> None:
     assert suggest_keyframes(confidence, keyframes) == []
 
 
-def test_a_frame_beside_a_key_is_left_to_it() -> None:
+def test_a_frame_next_to_a_keyframe_is_not_suggested() -> None:
     confidence = along(range(1, 21), {1: 1, 8: 1, 10: 0.5, 12: 1, 20: 1})
     assert all(abs(frame - 10) >= 4 for frame in frames(confidence, [1, 10]))
 
 
-def test_what_a_shot_lacks_is_never_more_than_can_be_gained() -> None:
+def test_the_total_gain_is_never_more_than_the_missing_confidence() -> None:
     random = np.random.default_rng(0)
     for _ in range(50):
         confidence = {frame: float(value) for frame, value in enumerate(random.random(40), 1)}
@@ -88,6 +88,6 @@ def test_a_scene_without_a_keyframe_gets_one_of_its_own() -> None:
     assert 0.15 < first.gain <= 0.25
 
 
-def test_a_shot_of_thousands_of_frames_is_as_easy() -> None:
+def test_a_shot_of_thousands_of_frames_gets_a_suggestion() -> None:
     found = suggest_keyframes(along(range(1, 6001), {1: 1, 6000: 0.5}), [1], limit=1)
     assert 3400 <= found[0].frame <= 4600

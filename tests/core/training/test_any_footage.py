@@ -41,7 +41,7 @@ def odd(folder: Path) -> Path:
 def train(kind: str, footage: Path, output: Path, *options: str) -> int:
     own = [] if kind == "features" else ["--cache", str(output.parent / "cache"), "--walks", "1", "--processes", "1"]
     paths = ["--footage", str(footage), "--output", str(output)]
-    steps = "1" if kind == "features" else "2"  # the former's are long
+    steps = "1" if kind == "features" else "2"  # a step of the features training is long
     return main(["train", kind, *paths, *own, "--steps", steps, "--device", "cpu", *options])
 
 
@@ -52,7 +52,7 @@ def curve(output: Path) -> list[dict[str, str]]:
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer pictures a step than is worth training with."""
+    """Use fewer pictures per step than a real training does."""
     monkeypatch.setattr("stcolor_core.training.features._VALIDATED", 1)
     monkeypatch.setattr("stcolor_core.training.features._SURVEYS", 1)
     monkeypatch.setattr("stcolor_core.training.features._SURVEYED", 1)
@@ -60,7 +60,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["features", "refinement"])
-def test_footage_of_any_kind_trains_to_weights_and_scores(kind: str, tmp_path: Path) -> None:
+def test_training_on_footage_of_any_kind_gives_weights_and_scores(kind: str, tmp_path: Path) -> None:
     output = tmp_path / "new" / "weights.safetensors"
     assert train(kind, odd(tmp_path / "footage"), output) == 0
     (load_matching_net if kind == "features" else load_mixing_net)(output)
@@ -86,7 +86,7 @@ def test_clips_without_motion_still_give_samples(tmp_path: Path) -> None:
     assert len(made) >= 10
 
 
-def test_what_is_held_out_is_there_and_leaves_something_to_train_on() -> None:
+def test_held_out_clips_exist_and_leave_others_to_train_on() -> None:
     theirs = [f"clip{index:02d}" for index in range(25)]
     assert held_out(theirs, None) == ("clip23", "clip24")
     assert held_out(theirs[:2], None) == ("clip01",)
@@ -97,26 +97,28 @@ def test_what_is_held_out_is_there_and_leaves_something_to_train_on() -> None:
 
 @pytest.mark.parametrize("kind", ["features", "refinement"])
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "message"),
     [
         (["--held-out", "none-such"], "none-such"),
         (["--held-out", "slow", "fast"], "held out"),
         (["--steps", "0"], "--steps"),
     ],
 )
-def test_a_wrong_request_is_one_line(
-    kind: str, options: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_wrong_request_is_reported_in_one_line(
+    kind: str, options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "footage").mkdir()
     two_clips(tmp_path / "footage", frames=3)
     assert train(kind, tmp_path / "footage", tmp_path / "weights.safetensors", *options) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
-    assert says in line
+    assert message in line
     assert not (tmp_path / "cache").exists()
 
 
 @pytest.mark.parametrize("option", ["--walks", "--processes"])
-def test_no_walks_and_no_processes_are_refused(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_zero_walks_and_zero_processes_are_refused(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "footage").mkdir()
     two_clips(tmp_path / "footage", frames=3)
     assert train("refinement", tmp_path / "footage", tmp_path / "weights.safetensors", option, "0") == 2
@@ -131,24 +133,24 @@ def test_a_picture_that_cannot_be_read_is_named(
     broken = clip(tmp_path / "footage" / "broken", 4) / f"{index:05d}.png"
     broken.write_bytes(b"no picture")
     assert train(kind, tmp_path / "footage", tmp_path / "weights.safetensors") == 1
-    said = capsys.readouterr().err
-    assert broken.name in said
-    assert "Traceback" not in said
+    error = capsys.readouterr().err
+    assert broken.name in error
+    assert "Traceback" not in error
 
 
-def test_an_output_that_cannot_be_written_is_said_before_any_training(
+def test_an_output_that_cannot_be_written_is_reported_before_any_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "footage").mkdir()
     two_clips(tmp_path / "footage", frames=3)
     (tmp_path / "file").write_text("in the way")
     assert train("features", tmp_path / "footage", tmp_path / "file" / "weights.safetensors") == 1
-    said = capsys.readouterr().err
-    assert str(tmp_path / "file") in said
-    assert "Traceback" not in said
+    error = capsys.readouterr().err
+    assert str(tmp_path / "file") in error
+    assert "Traceback" not in error
 
 
-def test_very_wide_and_very_tall_pictures_are_brought_to_a_size_that_fits_memory(tmp_path: Path) -> None:
+def test_very_wide_and_very_tall_pictures_are_resized_to_fit_memory(tmp_path: Path) -> None:
     clip(tmp_path / "footage" / "wide", 1, height=4, width=900)
     clip(tmp_path / "footage" / "tall", 1, height=900, width=4)
     for each in read_dataset(tmp_path / "footage"):
@@ -164,6 +166,6 @@ def test_a_clip_whose_first_picture_cannot_be_read_has_no_size(tmp_path: Path) -
         resize_sequence(broken)
 
 
-def test_a_held_out_clip_that_is_not_there_names_those_that_are() -> None:
+def test_the_error_for_a_missing_held_out_clip_names_the_existing_ones() -> None:
     with pytest.raises(BadRequest, match=r"none-such.*first, second"):
         held_out(["first", "second"], ["none-such"])

@@ -19,7 +19,7 @@ def pictures() -> list[np.ndarray]:
     return [np.roll(ground, index, axis=1) for index in range(8)]
 
 
-def test_an_intruder_is_nowhere_where_it_must_not_be_and_moves_elsewhere(pictures: list[np.ndarray]) -> None:
+def test_an_intruder_stays_out_of_forbidden_areas_and_moves_elsewhere(pictures: list[np.ndarray]) -> None:
     other = np.zeros((*SIZE, 3), np.float32)
     found = add_intruder(pictures, other, absent={0, 7}, generator=np.random.default_rng(1))
     changed = [np.abs(a - b).max(axis=-1) > 0.05 for a, b in zip(found, pictures, strict=True)]
@@ -27,10 +27,10 @@ def test_an_intruder_is_nowhere_where_it_must_not_be_and_moves_elsewhere(picture
     assert all(0.01 < each.mean() < 0.4 for each in changed[1:7])
     centres = [np.argwhere(each).mean(axis=0) for each in changed[1:7]]
     assert np.linalg.norm(centres[-1] - centres[0]) > 2
-    np.testing.assert_array_equal(pictures[3], np.roll(pictures[0], 3, axis=1)), "what was given stays as it was"
+    np.testing.assert_array_equal(pictures[3], np.roll(pictures[0], 3, axis=1)), "the given pictures are not changed"
 
 
-def test_an_old_print_has_other_light_and_the_same_colour(pictures: list[np.ndarray]) -> None:
+def test_an_old_print_has_different_lightness_and_the_same_colour(pictures: list[np.ndarray]) -> None:
     clip = Clip.from_rgb(pictures)
     old = age_clip(clip, np.random.default_rng(3))
     assert isinstance(old, Clip)
@@ -40,7 +40,7 @@ def test_an_old_print_has_other_light_and_the_same_colour(pictures: list[np.ndar
     assert abs(np.mean(old.ab) - np.mean(clip.ab)) < 0.5
 
 
-def test_the_same_seed_ages_alike(pictures: list[np.ndarray]) -> None:
+def test_the_same_seed_ages_a_clip_in_the_same_way(pictures: list[np.ndarray]) -> None:
     first, second = (age_clip(Clip.from_rgb(pictures), np.random.default_rng(4)) for _ in range(2))
     np.testing.assert_array_equal(np.stack(first.lightnesses), np.stack(second.lightnesses))
 

@@ -30,7 +30,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return two_clips(tmp_path_factory.mktemp("footage"), frames=8)
 
 
-def test_it_learns_and_a_run_that_is_stopped_comes_to_the_same(
+def test_training_learns_and_a_stopped_run_resumes_to_the_same_result(
     footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.set_num_threads(1)
@@ -57,13 +57,13 @@ def test_it_learns_and_a_run_that_is_stopped_comes_to_the_same(
     assert StandardFeatures("cpu").target(torch.rand(24, 32) * 100).shape == (CHANNELS, 6, 8)
 
 
-def test_nothing_to_train_on_is_one_line(footage: Path, tmp_path: Path) -> None:
+def test_nothing_to_train_on_is_reported_in_one_line(footage: Path, tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match=r"^Every clip in .* is held out\. Leave one to train on") as caught:
         make(footage, tmp_path / "none.safetensors", Settings(steps=1, held_out=("slow", "fast")), device=CPU)
     assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
 
 
-def test_training_starts_from_what_differs_most(footage: Path) -> None:
+def test_training_starts_from_the_principal_components(footage: Path) -> None:
     clips, network = load_clips(read_dataset(footage), CPU), backbone("cpu")
     projection = principal_components(network, clips, 1)
     assert projection.shape == (CHANNELS, RAW_CHANNELS)
@@ -96,7 +96,7 @@ def test_a_validation_is_the_psnr_of_colours_by_attention() -> None:
     assert 10 < validate(network, [pictures])["psnr"] < 20
 
 
-def test_what_is_taken_from_strangers_counts_as_wrong() -> None:
+def test_colour_taken_from_other_clips_counts_as_wrong() -> None:
     network, random = cast(standard.MatchingNet, Places()), torch.Generator()
     alone = float(matching_loss(network, of_ab(30.0), random))
     assert alone == pytest.approx(math.log(LEAST_ERROR), abs=0.1), "a reference alone has no strangers"

@@ -16,21 +16,21 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[torch.Tensor]:
     return load_clips(read_dataset(two_clips(tmp_path_factory.mktemp("footage"), frames=6)), torch.device("cpu"))
 
 
-def test_clips_are_held_whole(clips: list[torch.Tensor]) -> None:
+def test_clips_are_loaded_completely(clips: list[torch.Tensor]) -> None:
     assert [clip.dtype for clip in clips] == [torch.uint8] * 2
     assert [(len(clip), clip.shape[1], min(clip.shape[2:])) for clip in clips] == [(6, 3, 240)] * 2
 
 
-def test_the_same_seed_draws_the_same_and_another_something_else(clips: list[torch.Tensor]) -> None:
+def test_the_same_seed_draws_the_same_pictures_and_another_seed_draws_others(clips: list[torch.Tensor]) -> None:
     first, again, other = (draw_batch(clips, 3, seed) for seed in ([1, 2], [1, 2], [1, 3]))
     assert torch.equal(first.seen, again.seen) and torch.equal(first.ab, again.ab)
     assert not torch.equal(first.seen, other.seen)
 
 
-def test_what_is_seen_goes_with_the_true_colour_wherever_it_was_moved(
+def test_the_lightness_and_the_true_colour_are_moved_together(
     clips: list[torch.Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Gamma and exposure change the light; what is bright stays bright, at its place."""
+    """Gamma and exposure change the lightness; bright pixels stay bright and in their place."""
     monkeypatch.setattr("stcolor_core.training.pictures._OTHER_FILM", 0.0)
     pictures = draw_batch(clips, 8, [4])
     assert pictures.seen.shape == (8, 1 + TARGETS, 192, 256)
@@ -45,7 +45,7 @@ def test_what_is_seen_goes_with_the_true_colour_wherever_it_was_moved(
     assert min(alike) > 0.9
 
 
-def test_targets_differ_from_their_reference_in_light_but_not_in_hue(clips: list[torch.Tensor]) -> None:
+def test_targets_differ_from_their_reference_in_lightness_but_not_in_hue(clips: list[torch.Tensor]) -> None:
     pictures = draw_batch(clips, 8, [5])
     reference, targets = pictures.seen[:, :1], pictures.seen[:, 1:]
     assert (targets - reference).abs().mean() > 2

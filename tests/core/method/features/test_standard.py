@@ -42,13 +42,13 @@ def test_features_have_unit_length_and_are_centred(features: StandardFeatures) -
     assert values.mean(dim=(1, 2)).norm() < 0.02  # the final unit length moves the mean off zero a little
 
 
-def test_same_picture_gives_the_same_bits(features: StandardFeatures) -> None:
+def test_the_same_picture_gives_the_same_bits(features: StandardFeatures) -> None:
     picture = texture(61, 75)
     assert torch.equal(features.target(picture), features.target(picture.clone()))
     assert torch.equal(features.target(picture), StandardFeatures("cpu").target(picture))
 
 
-def test_target_and_reference_are_described_alike_and_colour_is_not_looked_at(features: StandardFeatures) -> None:
+def test_target_and_reference_have_the_same_features_and_colour_is_ignored(features: StandardFeatures) -> None:
     picture = texture(48, 64)
     theta, phi = features.both(picture)
     assert theta is phi
@@ -56,7 +56,7 @@ def test_target_and_reference_are_described_alike_and_colour_is_not_looked_at(fe
     assert torch.equal(features.target(picture), theta)
 
 
-def test_features_move_with_the_picture(features: StandardFeatures) -> None:
+def test_features_shift_with_the_picture(features: StandardFeatures) -> None:
     picture = texture(256, 320)
     values = features.target(picture)
     for cells in (4, 8):
@@ -69,7 +69,7 @@ def test_features_move_with_the_picture(features: StandardFeatures) -> None:
         )  # not 1: the network sees the seam, and steps by 21 px at its deepest
 
 
-def test_a_place_is_found_again_after_a_change_of_brightness(features: StandardFeatures) -> None:
+def test_a_position_is_matched_after_a_change_of_brightness(features: StandardFeatures) -> None:
     picture = texture(96, 128)
     theta, phi = features.target(0.7 * picture + 20).flatten(1), features.reference(picture).flatten(1)
     found = (theta.T @ phi).argmax(dim=1) == torch.arange(theta.shape[1])
@@ -91,7 +91,7 @@ def test_a_uniform_picture_gives_finite_features(features: StandardFeatures, siz
         pytest.param(b"{}", id="damaged"),
     ],
 )
-def test_wrong_weights_are_one_line(
+def test_wrong_weights_are_reported_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: dict[str, Tensor] | bytes | None
 ) -> None:
     path = tmp_path / "features.safetensors"
@@ -106,7 +106,7 @@ def test_wrong_weights_are_one_line(
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (0, 8), (8,)])
-def test_what_is_no_picture_is_refused(features: StandardFeatures, shape: tuple[int, ...]) -> None:
+def test_an_array_that_is_not_a_picture_is_refused(features: StandardFeatures, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="lightness must be"):
         features.target(torch.zeros(shape))
 

@@ -40,7 +40,7 @@ def test_the_rules_weights_sum_to_one_whatever_is_known() -> None:
         np.testing.assert_array_equal(found.evidence[:, EVIDENCE_PLANES.index("prior")], found.prior)
 
 
-def test_each_kind_says_what_speaks_for_it() -> None:
+def test_each_kind_of_candidate_carries_its_evidence() -> None:
     found = collect_candidates(evidence(similarity=0.4, flows=(flow(visibility=0.5, residual=3, temporal_weight=0.7),)))
     place = {name: index for index, name in enumerate(EVIDENCE_PLANES)}
     carried, tracked, anywhere = found.evidence[..., 0, 0]
@@ -56,7 +56,7 @@ def test_each_kind_says_what_speaks_for_it() -> None:
     assert (tracked[place["visibility"]], anywhere[place["visibility"]]) == (1, 0)
 
 
-def test_what_is_found_again_colours_what_tracking_lost_and_nothing_else() -> None:
+def test_reacquired_colour_is_used_only_for_lost_tracks() -> None:
     lost, held = (
         collect_candidates(evidence(flows=(flow(visibility=sight), flow(reacquired=True, color=(70.0, 0.0)))))
         .prior[:2]
@@ -67,7 +67,7 @@ def test_what_is_found_again_colours_what_tracking_lost_and_nothing_else() -> No
     np.testing.assert_allclose(held, [1, 0], atol=1e-6)
 
 
-def test_the_frame_before_is_one_candidate_more_that_the_rule_does_not_use() -> None:
+def test_the_previous_frame_is_an_additional_candidate_that_the_rule_ignores() -> None:
     given = replace(evidence(flows=(flow(visibility=0.5),)), neighbour_flow=neighbour_flow(visibility=0.8))
     found, without = collect_candidates(given, previous((9.0, 9.0), confidence=0.5)), collect_candidates(given)
     assert len(found.ab) == len(without.ab) + 1
@@ -76,12 +76,12 @@ def test_the_frame_before_is_one_candidate_more_that_the_rule_does_not_use() -> 
     np.testing.assert_array_equal(found.prior[:-1], without.prior)
     assert found.evidence[-1, EVIDENCE_PLANES.index("visibility"), 0, 0] == pytest.approx(0.4)
     assert found.facts[-1, FACTS.index("previous")] == 1
-    told = [mix_candidates(given, each, each.prior, confidence=each.confidence).state for each in (found, without)]
-    np.testing.assert_array_equal(told[0].ab, told[1].ab)
-    np.testing.assert_array_equal(told[0].confidence, told[1].confidence)
+    states = [mix_candidates(given, each, each.prior, confidence=each.confidence).state for each in (found, without)]
+    np.testing.assert_array_equal(states[0].ab, states[1].ab)
+    np.testing.assert_array_equal(states[0].confidence, states[1].confidence)
 
 
-def test_tracked_places_take_the_detail_within_their_cells_from_the_flow_that_leads_to_them() -> None:
+def test_tracked_positions_take_the_detail_within_their_cells_from_the_flow_to_them() -> None:
     striped = plane((0.0, 0.0))
     striped[:, ::2] = (20.0, -10.0)
     led = flow(color=(0.0, 0.0))

@@ -111,7 +111,7 @@ def test_seeded_weights_are_those_of_the_golden_vectors():
     assert SEEDED["sha256"](SEEDED["seeded_state"](ColorNet)) == SEEDED["SHA256"][ColorNet]
 
 
-def test_a_fresh_clone_finds_the_recorded_values(network):
+def test_the_recorded_values_are_reproduced_in_a_fresh_clone(network):
     tolerances = {"first_ab": 5e-3, "second_ab": 0.05}
     found = SEEDED["refined"](network)
     assert found.keys() == tolerances.keys()
@@ -131,7 +131,7 @@ def continued(x, below, right):
     return torch.from_numpy(np.pad(x.numpy(), ((0, 0),) * (x.ndim - 2) + ((0, below), (0, right)), mode="edge"))
 
 
-def test_a_size_between_is_the_continued_picture_cropped_back(refinement):
+def test_other_sizes_equal_the_padded_picture_cropped_back(refinement):
     target, reference = (picture[:, :37, :45].float() for picture in SEEDED["pictures"]())
     given = {
         "lightness": target[0],
@@ -145,14 +145,14 @@ def test_a_size_between_is_the_continued_picture_cropped_back(refinement):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 30), (17, 9)])
-def test_any_size_comes_back_as_it_went_in(refinement, size):
+def test_the_result_has_the_size_of_the_input(refinement, size):
     flat = torch.full(size, 60.0)
     found = refinement(lightness=flat, warped_ab=torch.ones(2, *size), similarity=torch.zeros(size))
     assert found.shape == (2, *size)
     assert found.isfinite().all()
 
 
-def test_evidence_is_enlarged_from_its_grid_and_flow_is_not_looked_at(refinement):
+def test_evidence_is_upsampled_from_its_grid_and_flow_is_ignored(refinement):
     lightness, before = (picture[0, :37, :45].float().numpy() for picture in SEEDED["pictures"]())
     stream = torch.Generator().manual_seed(2)
     ab, free_ab = (torch.rand(2, 120, generator=stream) * 60 - 30 for _ in range(2))
@@ -198,6 +198,6 @@ def test_evidence_is_enlarged_from_its_grid_and_flow_is_not_looked_at(refinement
     assert not np.array_equal(refined.ab, refinement.refine(evidence, None).ab)
 
 
-def test_what_is_no_picture_is_refused(refinement):
+def test_an_array_that_is_not_a_picture_is_refused(refinement):
     with pytest.raises(ValueError, match=r"must be \(H, W\)"):
         refinement(lightness=torch.zeros(0, 8), warped_ab=torch.zeros(2, 0, 8), similarity=torch.zeros(0, 8))

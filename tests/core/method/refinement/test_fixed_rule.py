@@ -18,27 +18,27 @@ def refine(given: Evidence) -> Refined:
     ("given", "color"),
     [
         pytest.param(evidence(flows=(flow(),)), CARRIED, id="flow in sight"),
-        pytest.param(evidence(flows=(flow(visibility=0),)), TRACKED, id="hidden: a tracked place"),
+        pytest.param(evidence(flows=(flow(visibility=0),)), TRACKED, id="occluded: a tracked position"),
         pytest.param(evidence(flows=(flow(residual=60),)), TRACKED, id="flow that leads to another luminance"),
         pytest.param(evidence(), TRACKED, id="no flow"),
-        pytest.param(evidence(similarity=0.1), FREE, id="a lost track is found again anywhere"),
+        pytest.param(evidence(similarity=0.1), FREE, id="a lost track is reacquired anywhere"),
         pytest.param(
             evidence(similarity=0.1, restricted=False), TRACKED, id="nothing was restricted, nothing can be lost"
         ),
     ],
 )
-def test_the_colour_is_that_of_who_is_trusted(given: Evidence, color: tuple[float, float]) -> None:
+def test_the_colour_is_that_of_the_trusted_candidate(given: Evidence, color: tuple[float, float]) -> None:
     np.testing.assert_allclose(refine(given).ab, plane(color), atol=1.5)  # the gate is soft
 
 
-def test_confidence_and_tracked_share_follow() -> None:
+def test_confidence_and_tracked_share_follow_the_trusted_candidate() -> None:
     assert refine(evidence(flows=(flow(),))).confidence.min() > 0.99
     found = refine(evidence(similarity=0.1))
     assert found.tracked.max() < 0.01
     np.testing.assert_allclose(found.confidence, 0.9, atol=0.02)
 
 
-def test_two_flows_mix_by_nearness_and_the_hidden_one_gives_way() -> None:
+def test_two_flows_are_mixed_by_temporal_weight_and_an_occluded_one_has_none() -> None:
     first, last = flow(temporal_weight=0.75), flow(temporal_weight=0.25, color=(45.0, 10.0))
     both = refine(evidence(flows=(first, last)))
     np.testing.assert_allclose(both.ab, 0.75 * plane(CARRIED) + 0.25 * plane((45.0, 10.0)), atol=0.01)

@@ -18,7 +18,7 @@ from stcolor_core.method.refinement.mixing import MixingNet
 
 
 def scrambled() -> MixingNet:
-    """A network whose last layers say something too."""
+    """A network whose last layers are not zero."""
     torch.manual_seed(0)
     network = MixingNet().eval()
     for layer in (network.weigh, network.fade):
@@ -35,11 +35,11 @@ def inputs(count: int, height: int = 30, width: int = 44) -> tuple[torch.Tensor,
     return light, ab, torch.rand(1, count, len(FACTS), generator=generator), given
 
 
-def test_it_is_as_small_as_it_must_be() -> None:
+def test_the_network_has_fewer_than_two_million_parameters() -> None:
     assert sum(parameter.numel() for parameter in MixingNet().parameters()) < 2_000_000
 
 
-def test_untrained_it_is_the_fixed_rule_but_for_the_chroma_that_mixing_costs() -> None:
+def test_the_untrained_network_equals_the_fixed_rule_except_for_chroma_lost_in_mixing() -> None:
     for given in (evidence(), evidence(flows=(flow(visibility=0.6), flow(temporal_weight=0.4, residual=4)))):
         learned = LearnedRefinement(MixingNet()).refine(given, None)
         ruled = FixedRuleRefinement().refine(given, None)
@@ -66,7 +66,7 @@ def test_any_number_of_candidates_is_mixed_in_any_order(count: int) -> None:
 
 
 @torch.no_grad()
-def test_no_colour_is_made_that_is_not_between_the_candidates_and_grey() -> None:
+def test_every_colour_lies_between_the_candidates_and_grey() -> None:
     mixed = scrambled()(*inputs(3))
     assert mixed.gain.min() >= 0 and mixed.gain.max() <= 1.2
     assert mixed.weights.min() >= 0
@@ -74,11 +74,11 @@ def test_no_colour_is_made_that_is_not_between_the_candidates_and_grey() -> None
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 5), (16, 16), (33, 130)])
 @torch.no_grad()
-def test_any_size_is_taken(size: tuple[int, int]) -> None:
+def test_any_size_is_accepted(size: tuple[int, int]) -> None:
     assert scrambled()(*inputs(3, *size)).gain.shape == (1, 1, *size)
 
 
-def test_the_shipped_weights_are_those_of_this_network() -> None:
+def test_the_shipped_weights_fit_this_network() -> None:
     network = load_mixing_net(WEIGHTS)
     assert WEIGHTS.stat().st_size < 8 * 2**20
     assert all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters())

@@ -64,7 +64,7 @@ def test_the_exact_form_is_equation_15(count: int, temperature: float) -> None:
     np.testing.assert_array_equal(as_mask(track, 48), brute_force(features, 6, 8, 2, temperature))
 
 
-def test_the_composed_form_is_a_subset_that_misses_next_to_nothing() -> None:
+def test_the_composed_form_is_a_nearly_complete_subset() -> None:
     features = moving_features(5)
     composed, printed = as_mask(walk(features, 2, 0.1), 48), brute_force(features, 6, 8, 2, 0.1)
     tracked = printed.any(axis=1)
@@ -80,7 +80,7 @@ def test_candidates_follow_the_motion() -> None:
     assert (inner == 1).all()
 
 
-def test_where_nothing_passes_the_best_neighbour_is_kept_and_support_falls() -> None:
+def test_if_no_candidate_passes_the_best_neighbour_is_kept_and_support_falls() -> None:
     flat = torch.ones(4, 48) / 2
     window = dense.make_windows(6, 8, 2, device=CPU)
     affinity = dense.window_affinity(flat, flat, window, temperature=0.1)
@@ -101,7 +101,7 @@ def test_windows_follow_the_flow_and_stay_on_the_grid() -> None:
     assert set(corner.tolist()) == {-1, 6, 7, 14, 15}
 
 
-def test_a_window_narrows_where_its_place_is_sure() -> None:
+def test_a_window_narrows_as_confidence_in_its_position_rises() -> None:
     reach = torch.full((35,), 0.5)
     reach[17], reach[18] = 2.0, 0.9
     window = dense.make_windows(5, 7, 2, radii=reach, device=CPU).positions
@@ -109,7 +109,7 @@ def test_a_window_narrows_where_its_place_is_sure() -> None:
     assert window[16][window[16] >= 0].tolist() == [16]
 
 
-def test_candidate_lists_are_bounded_best_first_and_hold_each_place_once() -> None:
+def test_candidate_lists_are_bounded_best_first_and_hold_each_position_once() -> None:
     window = dense.make_windows(6, 8, 2, device=CPU)
     track = dense.DenseTrack.identity(48, device=CPU)
     features = moving_features(12, noise=1.5)
@@ -123,7 +123,7 @@ def test_candidate_lists_are_bounded_best_first_and_hold_each_place_once() -> No
         assert (score[:-1] >= score[1:]).all()
 
 
-def test_a_step_some_positions_at_a_time_is_that_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_propagation_in_chunks_of_positions_equals_propagation_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
     features = moving_features(5)
     track = dense.DenseTrack.identity(48, device=CPU)
     monkeypatch.setattr(dense, "_TARGETS", 7)

@@ -28,7 +28,7 @@ def state():
 
 
 def sure_of_bottles(state, how_sure):
-    """The same network, which takes everything for a bottle: at 5 with a score of 0.62, at 9 with 0.99."""
+    """The same network, biased to detect bottles everywhere: at 5 with a score of 0.62, at 9 with 0.99."""
     bias = torch.zeros(91)
     bias[BOTTLE] = how_sure
     weight = torch.zeros_like(state["roi_heads.box_predictor.cls_score.weight"])
@@ -44,12 +44,12 @@ def test_torchvision_finds_instances_with_masks_labels_and_scores(state):
     assert found.names is None
 
 
-def test_detections_below_the_score_threshold_are_dropped_and_nothing_may_be_left(state):
+def test_detections_below_the_score_threshold_are_dropped_even_if_none_remains(state):
     detector = TorchvisionDetector(sure_of_bottles(state, 5.0), score_threshold=0.7, short_side=SHORT_SIDE)
     assert detector.detect(LIGHTNESS).masks.shape == (0, *LIGHTNESS.shape)
 
 
-def test_a_detector_is_opened_by_its_kind(state):
+def test_a_detector_is_opened_by_its_name(state):
     assert isinstance(open_detector("torchvision", state), TorchvisionDetector)
 
 
@@ -107,7 +107,7 @@ def test_detectron2_needs_a_config():
 
 
 @pytest.mark.skipif(importlib.util.find_spec("detectron2") is not None, reason="detectron2 is installed here")
-def test_where_detectron2_is_absent_the_error_says_how_to_get_it(tmp_path):
+def test_if_detectron2_is_missing_the_error_explains_how_to_install_it(tmp_path):
     with pytest.raises(ModelError, match=r"detectron2 cannot be imported .* Build it .* torchvision detector"):
         open_detector("detectron2", {}, config=tmp_path / "config.yaml")
 
@@ -115,7 +115,7 @@ def test_where_detectron2_is_absent_the_error_says_how_to_get_it(tmp_path):
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
     """A small Mask R-CNN of detectron2, as a config that extends another."""
-    pytest.importorskip("detectron2", reason="detectron2 has no wheel; built only where it is wanted")
+    pytest.importorskip("detectron2", reason="detectron2 has no wheel; built only if it is wanted")
     folder = tmp_path_factory.mktemp("detectron2")
     (folder / "base.yaml").write_text(
         "MODEL:\n"
@@ -169,13 +169,13 @@ def test_detectron2_may_find_nothing(config, detectron2_state):
         pytest.param("_BASE_: https://example.invalid/base.yaml\n", id="a base on the net"),
         pytest.param("MODEL: !!python/object/apply:pathlib.Path.touch [trapped]\n", id="a tag that runs code"),
         pytest.param("NO_SUCH_SETTING: 1\n", id="an unknown setting"),
-        pytest.param("[1, 2", id="no YAML"),
-        pytest.param("only words", id="no mapping"),
+        pytest.param("[1, 2", id="not YAML"),
+        pytest.param("only words", id="not a mapping"),
         pytest.param(None, id="a missing file"),
     ],
 )
 def test_an_unusable_detectron2_config_is_refused_in_one_line(text, tmp_path, monkeypatch):
-    pytest.importorskip("detectron2", reason="detectron2 has no wheel; built only where it is wanted")
+    pytest.importorskip("detectron2", reason="detectron2 has no wheel; built only if it is wanted")
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "config.yaml"
     if text is not None:

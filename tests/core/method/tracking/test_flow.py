@@ -26,7 +26,7 @@ def test_a_pan_is_followed_over_many_frames() -> None:
     assert link.visibility[20:-20, 10:60].mean() > 0.9
 
 
-def test_what_left_the_picture_is_not_visible() -> None:
+def test_positions_that_left_the_picture_are_not_visible() -> None:
     scene = texture(96, 260)
     tracker = FlowTracker(scene[:, 60:188].copy())
     for step in range(1, 20):
@@ -50,12 +50,12 @@ def test_an_object_that_was_hidden_is_not_trusted() -> None:
     assert uncovered < thing_itself - 0.15
 
 
-def test_pictures_too_small_for_flow_stand_still() -> None:
+def test_pictures_too_small_for_flow_have_no_motion() -> None:
     link = FlowTracker(np.full((1, 1), 50, np.float32)).advance(np.full((1, 1), 60, np.float32))
     assert (link.displacement == 0).all()
     assert (link.visibility == 1).all()
 
 
-def test_sampling_at_no_displacement_gives_the_picture_back() -> None:
+def test_sampling_at_zero_displacement_returns_the_picture() -> None:
     picture = texture(20, 30)
     np.testing.assert_array_equal(sample(picture, np.zeros((20, 30, 2), np.float32)), picture)

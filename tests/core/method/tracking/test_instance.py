@@ -52,7 +52,7 @@ def walk(*frames: Instances, **settings: float) -> list[list[int]]:
         pytest.param(np.zeros((4, 4), np.float32), [1], [1.0], None, id="masks without K"),
         pytest.param(np.zeros((1, 4, 4)), [1], [1.0], None, id="masks in float64"),
         pytest.param(np.zeros((1, 4, 4), np.float32), [1, 2], [1.0], None, id="a label too many"),
-        pytest.param(np.zeros((1, 4, 4), np.float32), [1.5], [1.0], None, id="a label that is no integer"),
+        pytest.param(np.zeros((1, 4, 4), np.float32), [1.5], [1.0], None, id="a label that is not an integer"),
         pytest.param(np.zeros((1, 4, 4), np.float32), [1], [], None, id="a score too few"),
         pytest.param(np.zeros((1, 4, 4), np.float32), [1], [1.5], None, id="a score above 1"),
         pytest.param(np.full((1, 4, 4), -0.1, np.float32), [1], [1.0], None, id="a mask below 0"),
@@ -66,7 +66,7 @@ def test_instances_of_wrong_shape_or_range_are_refused(masks, labels, scores, na
         Instances(masks, np.array(labels), np.array(scores, np.float32), names)
 
 
-def test_a_frame_may_hold_no_instance():
+def test_a_frame_may_have_no_instances():
     assert seen().masks.shape == (0, *SIZE)
     assert (
         match_instances(seen(), seen(box(0, 0)))
@@ -96,7 +96,7 @@ def greedy_by_the_book(previous: Instances, current: Instances, threshold: float
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), threshold=st.sampled_from([0.05, 0.3, 0.6]))
-def test_matching_agrees_with_greedy_iou_written_out(seed, threshold):
+def test_matching_agrees_with_a_plain_greedy_iou(seed, threshold):
     random = np.random.default_rng(seed)
 
     def frame():
@@ -116,12 +116,12 @@ def test_instances_of_different_classes_never_match():
     assert match_instances(seen(box(0, 0), labels=[1]), seen(box(0, 0), labels=[2])) == []
 
 
-def test_of_equal_overlaps_the_lower_index_matches():
+def test_if_overlaps_are_equal_the_lower_index_matches():
     twice = seen(box(0, 0), box(0, 0))
     assert match_instances(twice, twice) == [(0, 0), (1, 1)]
 
 
-def test_names_decide_where_both_frames_have_them():
+def test_names_decide_if_both_frames_have_them():
     previous = seen(box(0, 0), box(10, 10), names=("car", "man"))
     current = seen(box(0, 0), box(10, 10), names=("man", "dog"))
     assert match_instances(previous, current) == [(1, 0)]
@@ -139,7 +139,7 @@ def test_ids_follow_moving_instances_whatever_their_order():
 
 
 @pytest.mark.parametrize(("gap", "same"), [(0, True), (1, True), (5, True), (6, False)])
-def test_an_instance_lost_for_up_to_five_frames_returns(gap, same):
+def test_an_instance_lost_for_up_to_five_frames_keeps_its_id(gap, same):
     ids = walk(seen(box(4, 4)), *[seen()] * gap, seen(box(4, 5)))
     assert (ids[-1] == [0]) is same
     assert ids[-1] == ([0] if same else [1])
@@ -151,28 +151,28 @@ def test_patience_is_a_setting():
     assert walk(*frames, patience=2)[-1] == [0]
 
 
-def test_what_was_seen_in_the_neighbouring_frame_goes_before_what_was_lost():
-    # the first is lost where the second arrives a frame later, at a larger overlap with the lost one
+def test_instances_of_the_neighbouring_frame_take_precedence_over_lost_ones():
+    # the first is lost when the second arrives a frame later, at a larger overlap with the lost one
     lost, near = box(4, 4), box(4, 7)
     ids = walk(seen(lost, box(4, 9)), seen(near), seen(box(4, 5)))
     assert ids == [[0, 1], [1], [1]]
 
 
-def test_an_id_is_never_given_twice():
+def test_an_id_is_never_assigned_twice():
     ids = walk(
         seen(box(0, 0)), seen(box(12, 12)), seen(box(0, 20)), seen(box(0, 0), box(12, 12), box(0, 20), box(16, 0))
     )
     assert ids == [[0], [1], [2], [0, 1, 2, 3]]
 
 
-def test_a_name_keeps_its_id_however_long_it_was_away():
+def test_a_name_keeps_its_id_however_long_it_was_absent():
     car, man = box(0, 0), box(12, 12)
     frames = [seen(car, man, names=("car", "man")), *[seen(names=())] * 9, seen(car, man, names=("man", "dog"))]
     assert walk(*frames)[0] == [0, 1]
     assert walk(*frames)[-1] == [1, 2]
 
 
-def test_a_step_leaves_the_state_before_as_it_was():
+def test_an_update_does_not_change_the_previous_state():
     state, _ = advance_instances(InstanceState(), seen(box(0, 0)))
     again = [advance_instances(state, seen(box(1, 1), box(12, 12)))[1].tolist() for _ in range(3)]
     assert again == [[0, 1]] * 3
@@ -186,7 +186,7 @@ def test_the_grid_holds_the_average_of_each_cell(size):
     rows, columns = (
         np.minimum(np.arange(4 * cells), length - 1) for cells, length in zip(grid.shape[1:], size, strict=True)
     )
-    held = masks[:, rows][:, :, columns]  # its border held where the last cells reach outside, as for the features
+    held = masks[:, rows][:, :, columns]  # its border repeated where the last cells reach outside, as for the features
     for k, i, j in np.ndindex(grid.shape):
         assert grid[k, i, j] == pytest.approx(held[k, 4 * i : 4 * i + 4, 4 * j : 4 * j + 4].mean(), abs=1e-6)
 
@@ -235,7 +235,7 @@ def test_the_restriction_is_equation_13():
             assert bool(restriction.reference_allowed[label, j]) == (tracked >= 0.6)
 
 
-def test_an_instance_that_the_reference_lacks_keeps_its_label_with_an_empty_row():
+def test_an_instance_missing_from_the_reference_keeps_its_label_with_an_empty_row():
     mask = np.ones((1, 2, 2), np.float32)
     restriction = restrict(mask, np.array([3], np.int32), mask, np.array([5], np.int32))
     assert restriction.target_label.tolist() == [0, 0, 0, 0]

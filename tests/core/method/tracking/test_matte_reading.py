@@ -66,13 +66,13 @@ def test_a_soft_alpha_or_luma_is_one_instance_named_after_the_file(channels, tmp
     assert np.array_equal(matte.masks[0], soft)
 
 
-def test_alpha_that_is_the_same_everywhere_is_not_the_matte(tmp_path):
+def test_constant_alpha_is_not_the_matte(tmp_path):
     soft = disc(24, 32, 15, softness=6)
     picture = exr(tmp_path / "roto.exr", {"R": soft, "G": soft, "B": soft, "A": np.ones(SIZE, np.float32)})
     assert np.array_equal(read(picture).masks[0], soft)
 
 
-def test_alpha_goes_before_a_photograph_in_the_colour_channels(tmp_path):
+def test_alpha_takes_precedence_over_a_photograph_in_the_colour_channels(tmp_path):
     random, soft = np.random.default_rng(0), disc(24, 32, 15, softness=6)
     colors = {name: random.random(SIZE, np.float32) for name in "RGB"}
     assert np.array_equal(read(exr(tmp_path / "comp.exr", {**colors, "A": soft})).masks[0], soft)
@@ -93,14 +93,14 @@ def test_the_name_of_a_roto_is_its_file_without_the_frame(name, instance, tmp_pa
     assert read(exr(tmp_path / "shots" / name, {"A": disc(24, 32, 15)})).names == (instance,)
 
 
-def test_a_matte_without_instances_gives_none(tmp_path):
+def test_a_matte_without_instances_gives_no_instance(tmp_path):
     for channels in (("A",), ("car.A", "man.A"), ("R", "G", "B")):
         matte = read(exr(tmp_path / "empty.exr", dict.fromkeys(channels, np.zeros(SIZE, np.float32))), size=(12, 16))
         assert matte.masks.shape == (0, 12, 16)
         assert matte.names == ()
 
 
-def test_values_outside_the_range_are_cut(tmp_path):
+def test_values_outside_the_range_are_clipped(tmp_path):
     matte = read(exr(tmp_path / "roto.exr", {"A": disc(24, 32, 15, softness=4) * 1.7 - 0.2}))
     assert (matte.masks.min(), matte.masks.max()) == (0, 1)
 
@@ -145,7 +145,7 @@ def test_whole_numbers_are_ids(tmp_path):
 
 
 @pytest.mark.parametrize("pixel_type", ["uint8", "uint16"])
-def test_integer_greys_are_ids_by_their_number(pixel_type, tmp_path):
+def test_integer_greys_are_ids_numbered_by_their_value(pixel_type, tmp_path):
     ids = np.zeros(SIZE, pixel_type)
     ids[4:20, 4:20], ids[10:40, 30:60] = 1, 2
     picture = png(tmp_path / "ids.png", ids, pixel_type)
@@ -163,38 +163,38 @@ def test_flat_colours_are_ids(tmp_path):
     assert np.array_equal(matte.masks[1], (colors == (255, 0, 0)).all(axis=-1))
 
 
-def test_smooth_edges_between_flat_colours_belong_to_nobody(tmp_path):
+def test_smooth_edges_between_flat_colours_belong_to_no_instance(tmp_path):
     blend = disc(24, 32, 16, softness=3)[..., None]
     colors = np.rint(255 * (blend * (1, 0, 0) + (1 - blend) * (0, 0.5, 1))).astype(np.uint8)
     matte = read(png(tmp_path / "ids.png", colors))
     assert matte.names == ("0,128,255", "255,0,0")
 
 
-def test_transparent_pixels_of_an_id_picture_are_no_instance(tmp_path):
+def test_transparent_pixels_of_an_id_picture_are_not_an_instance(tmp_path):
     colors = np.full((*SIZE, 4), (90, 40, 200, 0), np.uint8)
     colors[4:30, 4:30] = (255, 0, 0, 255)
     colors[32:46, 4:30] = (0, 255, 0, 255)
     assert read(png(tmp_path / "ids.png", colors)).names == ("0,255,0", "255,0,0")
 
 
-def test_a_soft_matte_of_eight_bits_is_no_id_picture(tmp_path):
+def test_a_soft_matte_of_eight_bits_is_not_an_id_picture(tmp_path):
     for softness in (1, 3, 8, 20):
         grey = np.rint(255 * disc(24, 32, 20, softness)).astype(np.uint8)
         assert detect_kind(png(tmp_path / "soft.png", grey)) == "roto"
 
 
-def test_a_hard_matte_is_no_id_picture(tmp_path):
+def test_a_hard_matte_is_not_an_id_picture(tmp_path):
     assert detect_kind(png(tmp_path / "hard.png", 255 * (disc(24, 32, 20) > 0.5).astype(np.uint8))) == "roto"
 
 
-def test_a_photograph_is_no_id_picture(tmp_path):
+def test_a_photograph_is_not_an_id_picture(tmp_path):
     assert (
         detect_kind(png(tmp_path / "photo.png", np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)))
         == "roto"
     )
 
 
-def test_a_lone_id_can_be_read_as_what_the_sequence_is(tmp_path):
+def test_a_single_id_can_be_read_as_the_kind_of_its_sequence(tmp_path):
     ids = np.zeros(SIZE, np.float32)
     ids[4:20, 4:20] = 1
     picture = exr(tmp_path / "ids.1002.exr", {"Y": ids})
@@ -202,7 +202,7 @@ def test_a_lone_id_can_be_read_as_what_the_sequence_is(tmp_path):
     assert read(picture, kind="ids").names == ("1",)
 
 
-def test_the_largest_instances_are_kept_and_the_log_says_so(tmp_path, caplog):
+def test_the_largest_instances_are_kept_and_the_log_states_it(tmp_path, caplog):
     ids = np.arange(64, dtype=np.float32).repeat(6)[None].repeat(48, 0)
     ids[:, 12:24] = 2  # the largest
     picture = exr(tmp_path / "ids.exr", {"Y": ids})
@@ -226,7 +226,7 @@ def crypto_exr(path, *, layer="CryptoObject", edit=lambda metadata: metadata, **
     return exr(path, channels, metadata=edit(metadata), **settings)
 
 
-def test_a_cryptomatte_gives_its_coverage_and_names(tmp_path):
+def test_a_cryptomatte_gives_coverage_and_names(tmp_path):
     picture = crypto_exr(tmp_path / "render.1010.exr")
     assert detect_kind(picture) == "cryptomatte"
     matte = read(picture)
@@ -236,7 +236,7 @@ def test_a_cryptomatte_gives_its_coverage_and_names(tmp_path):
         assert matte.masks[matte.names.index(name)] == pytest.approx(mask, abs=1e-6)
 
 
-def test_a_cryptomatte_without_manifest_goes_by_its_ids(tmp_path):
+def test_a_cryptomatte_without_a_manifest_is_named_by_its_ids(tmp_path):
     def drop(metadata):
         return {key: value for key, value in metadata.items() if not key.endswith("manifest")}
 
@@ -254,7 +254,7 @@ def test_channels_named_by_nuke_are_found(tmp_path):
     assert matte.names == tuple(sorted(names))
 
 
-def test_of_several_cryptomattes_the_objects_are_taken(tmp_path):
+def test_of_several_cryptomattes_the_object_one_is_used(tmp_path):
     both = [cryptomatte_layers(*masks_and_names(), layer=layer) for layer in ("CryptoAsset", "CryptoObject")]
     both[0][1].update({key: "{}" for key in both[0][1] if key.endswith("manifest")})
     picture = exr(tmp_path / "a.exr", {**both[0][0], **both[1][0]}, metadata={**both[0][1], **both[1][1]})
@@ -271,7 +271,7 @@ def sidecar(name):
     return edit
 
 
-def test_a_sidecar_manifest_beside_the_picture_gives_the_names(tmp_path):
+def test_a_sidecar_manifest_next_to_the_picture_gives_the_names(tmp_path):
     _, metadata = cryptomatte_layers(*masks_and_names())
     (tmp_path / "manifests").mkdir()
     manifest = next(value for key, value in metadata.items() if key.endswith("manifest"))
@@ -281,15 +281,15 @@ def test_a_sidecar_manifest_beside_the_picture_gives_the_names(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "where",
+    "sidecar_path",
     ["../names.json", "{folder}/names.json", "manifests\\names.json", "missing.json", "broken.json", "odd.json"],
 )
-def test_a_sidecar_that_leads_astray_is_logged_and_the_ids_stay_good(where, tmp_path, caplog):
+def test_an_invalid_sidecar_is_logged_and_the_ids_are_used(sidecar_path, tmp_path, caplog):
     (tmp_path / "names.json").write_text(json.dumps({"secret": "12345678"}), encoding="utf-8")
     (tmp_path / "plates").mkdir()
     (tmp_path / "plates" / "broken.json").write_text("[" * 100_000, encoding="utf-8")
     (tmp_path / "plates" / "odd.json").write_text('{"car": 5}', encoding="utf-8")
-    picture = crypto_exr(tmp_path / "plates" / "a.exr", edit=sidecar(where.format(folder=tmp_path.as_posix())))
+    picture = crypto_exr(tmp_path / "plates" / "a.exr", edit=sidecar(sidecar_path.format(folder=tmp_path.as_posix())))
     with caplog.at_level(logging.WARNING):
         matte = read(picture)
     assert len(matte.masks) == 3
@@ -312,7 +312,7 @@ def test_a_matte_of_another_size_is_resampled_by_area(tmp_path):
 
 
 @pytest.mark.parametrize(("width", "height"), [(63, 48), (64, 48), (128, 96), (85, 64), (2048, 1536)])
-def test_a_pixel_lost_to_rounding_is_the_same_aspect(width, height, tmp_path):
+def test_a_pixel_lost_to_rounding_is_not_a_change_of_aspect(width, height, tmp_path):
     picture = exr(tmp_path / "roto.exr", {"A": disc(24, 32, 15)})
     window = (0, 0, width, height)
     assert (
@@ -321,14 +321,14 @@ def test_a_pixel_lost_to_rounding_is_the_same_aspect(width, height, tmp_path):
     )
 
 
-def test_another_aspect_is_an_error_that_says_so(tmp_path):
+def test_a_different_aspect_is_reported_as_an_error(tmp_path):
     picture = exr(tmp_path / "roto.1010.exr", {"A": disc(24, 32, 15)})
     plate = replace(picture, data_window=(0, 0, 1920, 1080), display_window=(0, 0, 1920, 1080))
     with pytest.raises(BadRequest, match=r"roto\.1010\.exr is 64 x 48, of another aspect than the plate's 1920 x 1080"):
         read_matte(picture, plate=plate, size=(108, 192))
 
 
-def test_a_matte_cut_to_its_bounding_box_lies_where_it_was_drawn(tmp_path):
+def test_a_matte_cropped_to_its_bounding_box_keeps_its_position(tmp_path):
     whole = disc(24, 40, 12, softness=4)
     cut = exr(tmp_path / "roto.exr", {"A": whole[10:40, 20:60]}, origin=(20, 10), display=(64, 48))
     plate = replace(cut, data_window=(0, 0, 64, 48))
@@ -343,7 +343,7 @@ def test_a_plate_with_overscan_gets_the_matte_in_its_display_window(tmp_path):
     assert masks[0] == pytest.approx(np.pad(soft, ((4, 4), (8, 8))), abs=1e-6)
 
 
-def test_an_overscan_matte_is_cut_to_the_plate(tmp_path):
+def test_an_overscan_matte_is_cropped_to_the_plate(tmp_path):
     whole = disc(28, 40, 30, softness=4, size=(56, 80))
     picture = exr(tmp_path / "roto.exr", {"A": whole}, origin=(-8, -4), display=(64, 48))
     plate = replace(picture, data_window=(0, 0, 64, 48))
@@ -369,7 +369,7 @@ def test_mattes_of_one_frame_are_merged_by_name(tmp_path):
     assert merge([], SIZE).masks.shape == (0, *SIZE)
 
 
-def test_the_masks_of_davis_are_one_instance_a_sequence():
+def test_the_masks_of_davis_give_one_instance_per_sequence():
     for folder in sorted(footage("davis_masks").iterdir()):
         picture = plates.read(folder / "00010.png")
         matte = read(picture, size=(54, 96))

@@ -26,23 +26,23 @@ def features(seed: int = 0) -> torch.Tensor:
 
 
 def shifted(values: torch.Tensor, x: int, y: int) -> torch.Tensor:
-    """Each place shows what lies (x, y) cells further on in `values`."""
+    """Return `values` moved so that each position shows the one (x, y) cells further on."""
     return values.reshape(-1, *GRID).roll((-y, -x), (1, 2)).flatten(1)
 
 
-def test_a_jump_is_found_whatever_its_length() -> None:
+def test_a_jump_is_matched_whatever_its_length() -> None:
     reference = features()
     displacement, agreement = match_features(shifted(reference, 8, 4), reference, GRID)
     np.testing.assert_allclose(displacement[2:10, 2:14], np.broadcast_to((8, 4), (8, 12, 2)), atol=1e-5)
     assert agreement[3:9, 3:13].min() > 0.9
 
 
-def test_what_resembles_nothing_does_not_agree() -> None:
+def test_features_unlike_the_reference_do_not_agree() -> None:
     _, agreement = match_features(features(1), features(2), GRID)
     assert agreement.mean() < 0.3
 
 
-def test_the_fit_is_that_of_the_place_the_displacement_leads_to() -> None:
+def test_feature_similarity_is_that_of_the_position_the_displacement_leads_to() -> None:
     reference = features()
     target = shifted(reference, 3, 0)
     right, wrong = (
@@ -77,7 +77,7 @@ def tracks(instances: InstanceRestriction | None = None) -> Tracks:
     return Tracks(None, None, 0.0, instances, None, still, np.ones((64, 96), np.float32), FlowLink.identity(64, 96))
 
 
-def test_flow_starts_at_the_matches_and_ends_at_the_pixel(
+def test_flow_starts_at_the_matches_and_is_refined_to_the_pixel(
     scene: tuple[np.ndarray, np.ndarray], view: Callable[[np.ndarray, torch.Tensor], View]
 ) -> None:
     described = features()
@@ -87,7 +87,7 @@ def test_flow_starts_at_the_matches_and_ends_at_the_pixel(
     assert link.visibility[8:-8, 8:60].mean() > 0.8
 
 
-def test_a_matte_keeps_what_it_forbids(
+def test_matches_that_a_matte_forbids_are_excluded(
     scene: tuple[np.ndarray, np.ndarray], view: Callable[[np.ndarray, torch.Tensor], View]
 ) -> None:
     described = features()
