@@ -25,7 +25,7 @@ def matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.parametrize(("code", "status"), [("x = 1\n", 0), ("match 1:\n    case 1:\n        pass\n", 1)])
-def test_without_the_python_version_it_says_that_it_only_compiled(
+def test_without_the_python_version_the_script_reports_that_it_only_compiled(
     matrix: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], code: str, status: int
 ) -> None:
     (tmp_path / "nuke_plugin" / "some.py").write_text(code, encoding="utf-8")
