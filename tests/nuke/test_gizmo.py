@@ -202,10 +202,10 @@ def test_a_button_only_presses_its_own_action(button):
 
 @pytest.mark.parametrize("button", BUTTONS, ids=lambda button: button.name)
 def test_a_button_without_the_plug_in_reports_that_it_is_not_installed(button, monkeypatch):
-    said: list[str] = []
+    messages: list[str] = []
     monkeypatch.setitem(sys.modules, "refcolorize", None)
-    exec(compile(button.text, button.name, "exec"), {"nuke": SimpleNamespace(message=said.append)})
-    assert len(said) == 1 and "not installed on this machine" in said[0]
+    exec(compile(button.text, button.name, "exec"), {"nuke": SimpleNamespace(message=messages.append)})
+    assert len(messages) == 1 and "not installed on this machine" in messages[0]
 
 
 @pytest.mark.usefixtures("nuke")

@@ -30,6 +30,6 @@ def test_without_the_python_version_the_script_reports_that_it_only_compiled(
 ) -> None:
     (tmp_path / "nuke_plugin" / "some.py").write_text(code, encoding="utf-8")
     assert matrix.row("3.9", "PySide2", "Nuke 14") == status
-    said = capsys.readouterr().out
-    assert "ONLY COMPILED, and no test ran" in said
-    assert ("some.py: line" in said) == bool(status)
+    printed = capsys.readouterr().out
+    assert "ONLY COMPILED, and no test ran" in printed
+    assert ("some.py: line" in printed) == bool(status)

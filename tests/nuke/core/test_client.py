@@ -188,7 +188,7 @@ def test_an_address_without_a_listener_gives_one_line_with_the_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "expected"),
     [
         pytest.param(b"", "closed the connection during", id="gone after the request"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "during its answer", id="gone in the answer"),
@@ -199,8 +199,8 @@ def test_an_address_without_a_listener_gives_one_line_with_the_reason() -> None:
         pytest.param(http(b"[]"), "it sent no object", id="a list"),
     ],
 )
-def test_a_server_that_is_not_a_core_is_reported(answer: bytes, says: str) -> None:
-    with answering(answer) as url, pytest.raises(CoreUnreachable, match=says):
+def test_a_server_that_is_not_a_core_is_reported(answer: bytes, expected: str) -> None:
+    with answering(answer) as url, pytest.raises(CoreUnreachable, match=expected):
         Client(url, TOKEN).job("1")
 
 

@@ -245,7 +245,7 @@ def test_a_core_is_started_found_again_and_stopped(state: Path, monkeypatch: pyt
             f"exec {sys.executable} -S -c 'import stcolor_core'", "is not installed in that Python", id="not installed"
         ),
         pytest.param("exec sleep 60", "did not end within 0.5 s", id="hangs"),
-        pytest.param("exit 0", "connection.json: none", id="says it runs, and does not"),
+        pytest.param("exit 0", "connection.json: none", id="reports that it runs and does not"),
     ],
 )
 def test_a_failed_start_of_the_core_is_explained_in_one_line(

@@ -20,7 +20,7 @@ class Nuke(ModuleType):
     def __init__(self) -> None:
         super().__init__("nuke")
         self.GUI, self.closing, self.swallowed = True, False, 0
-        self.renders = 0  # so often it says that it renders
+        self.renders = 0  # number of further checks during which a render is in progress
         self._calls: queue.Queue[tuple[Callable[[], Any], threading.Event]] = queue.Queue()
 
     def executeInMainThreadWithResult(self, call: Callable[[], Any]) -> None:  # noqa: N802  (Nuke's name)

@@ -147,7 +147,7 @@ def test_nuke_stays_usable_and_progress_shows_frames_and_time(
     assert (read["first"].value(), read["last"].value()) == (1001, 1060)
     pump(until=lambda: "frame" in comp.status)
     pump(until=lambda: "done" in comp.status)
-    assert nuke_session.undo.names[undone:] == ["Colorize v001"], "what is told meanwhile is no step of undo"
+    assert nuke_session.undo.names[undone:] == ["Colorize v001"], "progress reports are not undo steps"
     (bar,) = nuke_session.artist.progress
     assert bar.percents == sorted(bar.percents) and bar.percents[-1] == 100
     assert any("left" in words for words in bar.messages)
@@ -194,12 +194,12 @@ def test_cancel_stops_the_core_and_keeps_the_finished_frames(
     job = core.get(f"/v1/jobs/{comp.node['job'].value()}")
     assert job["state"] == "cancelled"
     assert 0 < len(comp.frames("v001")) < 300
-    assert nuke_session.artist.messages == [], "who has cancelled need not be told"
+    assert nuke_session.artist.messages == [], "an artist who cancels needs no message"
     nuke_session.artist.cancels = lambda _: False
     comp.node["colorize"].execute()
     kept = len(comp.frames("v001"))
     pump(until=lambda: len(comp.frames("v001")) > kept)
-    assert comp.node["version"].value() == "v001", "it goes on where it was stopped"
+    assert comp.node["version"].value() == "v001", "the stopped version continues"
 
 
 @pytest.mark.gui

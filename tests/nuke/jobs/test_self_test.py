@@ -66,7 +66,9 @@ def test_the_findings_are_shown_even_if_the_node_is_deleted_during_the_test(
 
 
 @pytest.mark.gui
-def test_no_node_is_changed_while_nuke_renders(nuke_session: Any, node: Any, pump: Callable[..., Any]) -> None:
+def test_the_self_test_leaves_the_nodes_alone_while_nuke_renders(
+    nuke_session: Any, node: Any, pump: Callable[..., Any]
+) -> None:
     dialogs = Dialogs()
     node["troubleshoot"].execute()
     nuke_session.other_render = 3

@@ -16,7 +16,7 @@ def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
     return make_comp(nuke, tmp_path)
 
 
-def said(comp: Comp) -> str:
+def mismatch_text(comp: Comp) -> str:
     from refcolorize.node.mismatches import mismatches
 
     return mismatches(comp.node)
@@ -40,10 +40,10 @@ CHANGES: dict[str, tuple[Callable[[Comp], object], list[str]]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_each_mismatch_is_reported_in_one_line_with_a_remedy(comp: Comp, change: str) -> None:
-    assert said(comp) == ""
+    assert mismatch_text(comp) == ""
     act, words = CHANGES[change]
     act(comp)
-    line = said(comp)
+    line = mismatch_text(comp)
     assert "\n" not in line
     assert [word for word in words if word not in line] == []
 
@@ -53,14 +53,14 @@ def test_one_painted_frame_with_its_one_key_gives_no_warning(comp: Comp) -> None
 
     nodes.remove_key(comp.node, 1004)
     comp.ref["last"].setValue(1001)
-    assert said(comp) == ""
+    assert mismatch_text(comp) == ""
 
 
 def test_a_log_plate_and_a_painted_exr_give_no_warning(comp: Comp) -> None:
     comp.plate["file"].setValue("/scan.####.dpx")
     comp.plate["format"].setValue("96 64 0 0 96 64 1 scan")
     comp.plate["colorspace"].setValue("Cineon")
-    assert said(comp) == ""
+    assert mismatch_text(comp) == ""
 
 
 @pytest.mark.parametrize("missing", ["plate", "ref", "keys"])
@@ -70,7 +70,7 @@ def test_a_missing_input_is_not_a_mismatch(comp: Comp, missing: str) -> None:
         comp.node["reference_keys"].clearAnimated()
     else:
         comp.node.setInput(int(missing == "ref"), None)
-    assert said(comp) == ""
+    assert mismatch_text(comp) == ""
 
 
 @pytest.mark.usefixtures("state")

@@ -103,7 +103,7 @@ NO_RULES = [
 
 
 @pytest.mark.parametrize("text", NO_RULES)
-def test_a_file_that_has_no_rules_for_the_core_has_none_for_the_plug_in(tmp_path: Path, text: str) -> None:
+def test_rules_that_the_core_refuses_are_refused_by_the_plug_in(tmp_path: Path, text: str) -> None:
     (tmp_path / "rules.json").write_text(text, encoding="utf-8")
     with pytest.raises(BadRequest):
         core.read_rules(tmp_path / "rules.json")

@@ -55,8 +55,8 @@ def test_an_exception_of_nuke_is_an_answer(nuke: Any, probe: Any, monkeypatch: p
 def test_the_script_written_by_install_saves_the_answers_beside_it(nuke: Any, probe: Any, tmp_path: Path) -> None:
     del probe
     run = [sys.executable, str(INSTALL), "nuke-probe"]
-    said = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert f"nuke -t {tmp_path / 'refcolorize_probe.py'}" in said
+    output = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert f"nuke -t {tmp_path / 'refcolorize_probe.py'}" in output
     script = tmp_path / "refcolorize_probe.py"
     exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), {})
     assert json.loads((tmp_path / "refcolorize_probe.json").read_text(encoding="utf-8"))["failed"] == []

@@ -126,7 +126,7 @@ def test_the_stamp_changes_with_size_time_and_number_of_files(tmp_path: Path) ->
     assert now() in seen
 
 
-def test_a_redirected_version_leaves_the_requested_path_unchanged() -> None:
+def test_a_shot_with_another_output_leaves_the_requested_shot_unchanged() -> None:
     asked = {"output": {"frames": "1"}}
     assert with_output(asked, "/o.####.exr", reuse="/p.####.exr")["output"] == {
         "frames": "1",
