@@ -241,7 +241,7 @@ def test_an_unknown_command_ends_in_one_line(place: Path, argv: list[str]) -> No
     check(argv, place)
 
 
-def test_a_running_core_says_which_options_it_cannot_apply(
+def test_a_running_core_reports_the_options_that_it_cannot_apply(
     start: Start, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     start()

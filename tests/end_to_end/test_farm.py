@@ -439,7 +439,7 @@ def test_a_check_fails_before_the_colour_tasks_start(
     assert printed.err == f"stcolor: {line.removeprefix('openjd_fail: ')}\n"
 
 
-def test_a_host_without_the_weights_says_so(
+def test_a_host_without_the_weights_reports_them(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert farm("openjd", shot) == 0

@@ -160,7 +160,9 @@ def test_of_two_simultaneous_background_starts_one_starts_the_core_and_the_other
     assert find(state) is None
 
 
-def test_a_core_that_cannot_start_in_the_background_says_why(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_core_that_cannot_start_in_the_background_reports_the_reason(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     state.mkdir()
     (state / "jobs.sqlite").write_bytes(b"no database " * 100)
     assert main(["serve", "--background"]) == 1

@@ -199,7 +199,7 @@ def test_too_little_disk_stops_before_anything_is_made(
     assert not (project / "sub").exists()
 
 
-def test_a_python_without_venv_says_what_to_install(
+def test_a_python_without_venv_names_the_package_to_install(
     install: ModuleType, places: Any, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     there = importlib.util.find_spec

@@ -65,7 +65,7 @@ def test_set_key_of_nukes_own_menu_adds_a_key_that_is_used(nuke: Any, nodes: Any
     assert nodes.keys(node) == [7]
 
 
-def test_the_time_line_goes_from_key_to_key_and_no_further(nuke: Any, nodes: Any, node: Any) -> None:
+def test_the_playhead_jumps_from_key_to_key_and_stops_at_the_last(nuke: Any, nodes: Any, node: Any) -> None:
     nodes.add_key(node, 10)
     nodes.add_key(node, 20)
     nuke.frame(12)

@@ -151,7 +151,7 @@ def test_a_host_opens_the_files_of_a_script_at_their_mapped_paths(nuke: Any, mov
 
 
 @pytest.mark.gui
-def test_an_artists_own_files_stay_where_they_are(nuke: Any, moved: Comp) -> None:
+def test_the_files_of_an_artist_are_not_mapped(nuke: Any, moved: Comp) -> None:
     nuke.pluginAddPath(PLUGIN.as_posix())
     with pytest.raises(RuntimeError, match=r"artist/plate\.1003\.exr"):
         plate(moved)
