@@ -12,12 +12,15 @@ from .node import nodes
 
 __all__ = ["ACTIONS", "press"]
 
+# Pressed twice while Nuke renders, these run once.
+_ONCE = ("colorize", "preview", "farm", "clean_up", "create_read", "bake", "troubleshoot")
+
 
 def press(name: str) -> None:
     """Run the action of a button of the current node (`nuke.thisNode`).
 
-    The action waits until Nuke is idle; "cancel" runs at once. With a GUI, an error is shown in the status line and in
-    a message.
+    The action waits until Nuke is not rendering; "cancel" runs at once. With a GUI, an error is shown in the status
+    line and in a message.
 
     Args:
         name: A key of `ACTIONS`.
@@ -29,7 +32,11 @@ def press(name: str) -> None:
     if name == "cancel":
         _run_action(name, node)
     else:
-        when_idle(lambda: _run_action(name, node), give_up=lambda error: _show_error(node, error))
+        when_idle(
+            lambda: _run_action(name, node),
+            give_up=lambda error: _show_error(node, error),
+            key=(name, node.fullName()) if name in _ONCE else None,
+        )
 
 
 def _run_action(name: str, node: nuke.Node) -> None:
@@ -50,7 +57,7 @@ def _show_error(node: nuke.Node, error: RefColorizeError) -> None:
     """Show an error of an action, unless the node was deleted while the action waited."""
     if _is_deleted(node):
         return
-    when_idle(lambda: nodes.set_status(node, str(error)))
+    when_idle(lambda: None if _is_deleted(node) else nodes.set_status(node, str(error)))
     if not isinstance(error, Cancelled):
         nuke.message(str(error))
 

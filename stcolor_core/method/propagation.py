@@ -75,7 +75,7 @@ class ColoredFrame:
         lightness: L*, shape (H, W), 0..100.
         ab: a* and b*, shape (H, W, 2).
         confidence: Confidence in the colour, shape (H, W), 0..1.
-        tracked: Share of the colour that was tracked, not re-detected, shape (H, W), 0..1.
+        tracked: Share of the colour that was tracked, not reacquired, shape (H, W), 0..1.
         source: Frame number of the reference that contributed most, shape (H, W), float32; -1 for a still or none.
         displacement: To the nearest tracked reference, shape (H, W, 2), px (x, y); None if none was tracked.
         mattes: The tracked instances; None if instances are off.

@@ -22,7 +22,7 @@ class RenderedFrame:
         frame: The frame's number.
         ab: (H, W, 2), a* and b* on the canvas.
         confidence: (H, W), 0..1.
-        tracked: (H, W), share of the colour that was tracked from the keyframe and not re-detected by features, 0..1.
+        tracked: (H, W), share of the colour that was tracked from the keyframe and not reacquired by features, 0..1.
         source: (H, W), number of the reference frame that gave the colour; -1 for a still or no source.
         displacement: (h, w, 2), pixels at working size, to the reference; None if nothing was tracked.
         mattes: Masks of the instances at working size; None if there are none.

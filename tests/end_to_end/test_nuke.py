@@ -5,6 +5,7 @@ Only `nuke` is the tests' strict fake; the core is started by the plug-in as Nuk
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -18,7 +19,9 @@ import fakenuke
 import numpy as np
 import pytest
 import real_footage
+from adversities import ADVERSITIES
 from comp import FIRST, PLUGIN, Comp, make_comp, make_script
+from scenes import pan
 
 from stcolor_core.evaluation.metrics import psnr
 from stcolor_core.images import frame_files, plates
@@ -104,26 +107,75 @@ def test_a_real_shot_comes_back_into_the_node_and_renders_without_the_plug_in(
     node["use_result"].setValue(True)
     assert coloured > 30 > grey + 5
 
-    written = plates.read(footage.folder / "refcolorize/comp/RefColorize1/v001/RefColorize1_v001.1005.exr")
+    check_outputs(node, footage.folder / "refcolorize/comp/RefColorize1/v001/RefColorize1_v001.1005.exr")
+    expected = rgb(node, 1005)
+    nuke.scriptSave()
+    np.testing.assert_array_equal(rgb(open_elsewhere(footage.folder), 1005), expected)
+
+
+def check_outputs(node: Any, file: Path) -> None:
+    """Check that each output shows the layers of the file of frame 1005."""
+    written = plates.read(file)
     layers = {name: written.pixels[..., index] for index, name in enumerate(written.channels)}
     outputs = {
         "ab": np.dstack([layers["rc_ab.u"], layers["rc_ab.v"], 0 * layers["rc_ab.u"]]),
         "confidence": np.dstack([layers["rc_conf.warp"]] * 3),
         "STMap": np.dstack([layers["rc_st.u"], layers["rc_st.v"], 0 * layers["rc_st.u"]]),
-        "matte": np.zeros((SIZE[1], SIZE[0], 3), np.float32),  # the two frames were not distinguished
+        "matte": np.zeros((*layers["rc_ab.u"].shape, 3), np.float32),  # the two frames were not distinguished
     }
     for name, expected in outputs.items():
         node["output"].setValue(name)
         np.testing.assert_array_equal(rgb(node, 1005), expected, err_msg=name)
     node["output"].setValue("colour")
-    expected = rgb(node, 1005)
 
-    nuke.scriptSave()
-    elsewhere = fakenuke.install(gui=False)  # a host that has only Nuke
-    elsewhere.scripts.open(footage.folder / "comp.nk")
-    there = elsewhere.graph.find("RefColorize1")
+
+def open_elsewhere(folder: Path, like: Any = None) -> Any:
+    """Open the script on a host that has only Nuke, and return the node. like: a session of the same Nuke."""
+    elsewhere = fakenuke.install(gui=False)
+    if like is not None:
+        elsewhere.disputed, elsewhere.view, elsewhere.localized = like.disputed, like.view, like.localized
+    elsewhere.scripts.open(folder / "comp.nk")
     assert elsewhere.plugin_paths == []
-    np.testing.assert_array_equal(rgb(there, 1005), expected)
+    return elsewhere.graph.find("RefColorize1")
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """Switch Python's collector on again at the end."""
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("collector")
+@pytest.mark.parametrize("adversity", ADVERSITIES)
+def test_a_shot_comes_back_and_renders_without_the_plug_in_under_every_adverse_behaviour_of_nuke(
+    nuke: Any, nuke_session: Any, tmp_path: Path, pump: Callable[..., Any], adversity: str
+) -> None:
+    comp = make_comp(nuke, tmp_path / "show")
+    scene = pan(6, height=64, width=96, step=2)
+    ADVERSITIES[adversity](nuke_session, comp)
+    comp.node["colorize"].execute()
+    pump(until=lambda: "done" in comp.status, seconds=120)
+    assert comp.status == "v001 is done: 6 frames"
+    assert nuke_session.artist.messages == nuke_session.artist.panels == []
+    assert comp.leftovers() == []
+
+    def error(use_result: bool) -> float:
+        """Return the mean distance of ab from the true one at the frames between the keyframes."""
+        comp.node["use_result"].setValue(use_result)
+        shown = {frame: linear_to_lab(rgb(comp.node, frame))[..., 1:] for frame in (1002, 1003, 1005, 1006)}
+        return float(np.mean([np.abs(ab - scene.ab[frame - FIRST]).mean() for frame, ab in shown.items()]))
+
+    grey, coloured = error(False), error(True)
+    share = 0.25 if adversity == "two views" else 0.01  # the left eye's second reference shows another frame
+    assert coloured < share * grey
+    (file,) = comp.results.rglob("RefColorize1_v001.1005.exr")
+    check_outputs(comp.node, file)
+    expected = {frame: rgb(comp.node, frame) for frame in (1001, 1005)}
+    nuke.scriptSave()
+    there = open_elsewhere(comp.folder, nuke_session)
+    for frame, picture in expected.items():
+        np.testing.assert_array_equal(rgb(there, frame), picture)
 
 
 def test_a_core_killed_during_a_job_is_restarted_without_loss(

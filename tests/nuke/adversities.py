@@ -73,6 +73,7 @@ ADVERSITIES: dict[str, Callable[[Any, Comp], object]] = {
     "value keeps ####": _answer("value_is_technical", False),
     "a status is saved": _answer("saves_text_of_do_not_write", True),
     "a terminal runs no knobChanged": _answer("knob_changed_in_terminal", False),
+    "the search enters LiveGroups": _answer("recursion_enters_live_groups", True),
     "studio defaults": _studio_defaults,
     "two views": _two_views,
     "local copies": _localized,

@@ -13,7 +13,7 @@ from typing import Union
 
 __all__ = ["Layer", "Node", "Push", "ScriptError", "Set", "Step", "UserKnob", "Version", "nodes", "parse", "words"]
 
-_WITH_CHILDREN = ("Group", "Gizmo")
+_WITH_CHILDREN = ("Group", "LiveGroup", "Gizmo")
 
 
 class ScriptError(Exception):

@@ -18,6 +18,7 @@ _MORE_THAN_THE_STUBS = {
     "Node.dependent(what)": "as dependencies",
     "FrameRanges.getRange(i)": "the stubs forget which of the ranges",
     "Link_Knob.setValue(val)": "the stubs forget the value",
+    "scriptSaveToTemp(filename)": "the stubs and Foundry's docstring give the type in place of a name",
     "Panel.addBooleanCheckBox": "the stubs spell it addbooleanCheckBox; the Guide does not",
 }
 

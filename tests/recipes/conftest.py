@@ -28,7 +28,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
         changed.append((table, dict(table)))
 
     def run(title: str, code: str) -> ModuleType:
-        name = title.removesuffix(".py").replace("/", ".").removeprefix("nuke_plugin.")
+        name = title.partition(": ")[0].removesuffix(".py").replace("/", ".").removeprefix("nuke_plugin.")
         try:
             module = ModuleType(name) if title.startswith("tests/") else importlib.import_module(name)
         except ModuleNotFoundError:

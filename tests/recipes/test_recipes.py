@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
 import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +15,7 @@ from typing import Any
 import pytest
 from comp import Comp, make_comp
 from nkscript import Node, parse
-from recipes import blocks, run_tests
+from recipes import apply, blocks, run_tests
 from small_shot import write_shot
 
 from stcolor_core.cli import command_line
@@ -19,15 +23,20 @@ from stcolor_core.images import plates
 from stcolor_core.models import registry
 
 PROJECT = Path(__file__).parents[2]
+KNOBS_ROW = "tests/nuke/test_gizmo.py: KNOBS"
 RECIPES = {
     "Add a model": ["stcolor_core/method/features/toy.py", "stcolor_core/models/registry.py"],
-    "Add a tracker": ["stcolor_core/method/tracking/pan.py", "stcolor_core/models/registry.py"],
+    "Add a tracker": [
+        "stcolor_core/method/tracking/pan.py",
+        "stcolor_core/models/registry.py: imports",
+        "stcolor_core/models/registry.py",
+    ],
     "Add a farm engine": [
         "stcolor_core/farm/spool.py",
         "stcolor_core/cli/farm.py",
         "nuke_plugin/refcolorize/core/engines.py",
     ],
-    "Add a knob to the node": ["gizmos/RefColorize.gizmo", "nuke_plugin/refcolorize/node/shots.py"],
+    "Add a knob to the node": ["gizmos/RefColorize.gizmo", "nuke_plugin/refcolorize/node/shots.py", KNOBS_ROW],
 }
 Install = Callable[..., Any]
 
@@ -37,9 +46,27 @@ def test_the_page_has_the_recipe_and_its_python_is_valid(recipe: str) -> None:
     code = blocks(recipe)
     assert code.keys() >= set(RECIPES[recipe])
     for title, text in code.items():
-        if title.endswith(".py"):
+        if title.endswith((".py", ": imports")):
             ast.parse(text, title)
         assert max(map(len, text.splitlines())) <= 120 or title.endswith(".gizmo"), title
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_who_follows_a_recipe_passes_the_checks_of_ci(recipe: str, tmp_path: Path) -> None:
+    for name in ("pyproject.toml", ".ci/docstrings.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(PROJECT / name, tmp_path / name)
+    files = apply(blocks(recipe), tmp_path)
+    sources = [file for file in files if not file.startswith("tests/")]
+    our_own = f"src = {json.dumps(['.', str(PROJECT)])}"  # how ruff knows which imports are the project's own
+    checks = (
+        ["-m", "ruff", "check", "--no-cache", "--config", our_own, *files],
+        ["-m", "ruff", "format", "--no-cache", "--check", *files],
+        [".ci/docstrings.py", *sources],
+    )
+    for check in checks:
+        run = subprocess.run([sys.executable, *check], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert run.returncode == 0, run.stdout + run.stderr
 
 
 @pytest.mark.parametrize(
@@ -118,7 +145,8 @@ def test_the_gizmo_has_the_knob(gizmo: str) -> None:
     names = [knob.name for knob in group.user_knobs]
     assert names.index("matching_height") == names.index("working_height") + 1
     (knob,) = [knob for knob in group.user_knobs if knob.name == "matching_height"]
-    assert (knob.number, knob.default) == (3, "216")
+    row = blocks("Add a knob to the node")[KNOBS_ROW]
+    assert ast.literal_eval("{" + row + "}") == {"matching_height": (knob.number, knob.default)}
     assert len(knob.tooltip) > 15
 
 

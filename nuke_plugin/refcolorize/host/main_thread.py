@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -63,32 +64,97 @@ def is_rendering() -> bool:
 
 
 def when_idle(
-    function: Callable[[], object], *, give_up: Callable[[Busy], object] = lambda _: None, tries: int = _TRIES
+    function: Callable[[], object],
+    *,
+    give_up: Callable[[Busy], object] = lambda _: None,
+    waiting: Callable[[], object] = lambda: None,
+    key: Hashable = None,
 ) -> None:
     """Call a function now, or from the event loop as soon as Nuke is not rendering. Main thread only.
 
+    Functions that wait are called in the order in which they came.
+
     Args:
         function: The function to call. If it raises Busy, it is called again.
-        give_up: Called with the last Busy when the tries are used up.
-        tries: The number of further tries, four a second.
+        give_up: Called with the last Busy if Nuke is still rendering after a minute.
+        waiting: Called at once if the function has to wait, for example to tell the artist.
+        key: The function replaces a waiting one with the same key, so that a second click does nothing twice.
 
     Raises:
         Busy: If Nuke is rendering and has no GUI, because no event loop could call the function later.
     """
-    try:
+    call = _WaitingCall(function, give_up, key)
+    if not _waiting_calls or not nuke.GUI:
+        try:
+            call.attempt()
+        except Busy:
+            if not nuke.GUI:
+                raise
+        else:
+            return
+    timer_runs = bool(_waiting_calls)
+    _waiting_calls[:] = [other for other in _waiting_calls if key is None or other.key != key]
+    _waiting_calls.append(call)
+    if not timer_runs:
+        _start_timer(0)
+    waiting()
+
+
+@dataclass(eq=False)
+class _WaitingCall:
+    """A function that waits until Nuke is not rendering, and the number of further tries."""
+
+    function: Callable[[], object]
+    give_up: Callable[[Busy], object]
+    key: Hashable
+    tries: int = _TRIES
+
+    def attempt(self) -> None:
         if is_rendering():
             raise Busy("Nuke is rendering something else. Wait for it, then try again.")
-        function()
-    except Busy as error:
-        if not nuke.GUI:
-            raise
-        if tries <= 0:
-            give_up(error.with_traceback(None))
-            return
-        from .qt import QtCore
+        self.function()
 
-        retry = partial(when_idle, function, give_up=give_up, tries=tries - 1)
-        QtCore.QTimer.singleShot(0 if tries == _TRIES else round(1000 * _BUSY_SECONDS), retry)
+
+_waiting_calls: list[_WaitingCall] = []  # in the order in which they came; a timer runs while there are any
+
+
+def _call_waiting() -> None:
+    """Call the functions that wait, in their order, until one is busy."""
+    try:
+        while _waiting_calls:
+            call = _waiting_calls[0]
+            try:
+                call.attempt()
+            except Busy as error:
+                _count_try(error.with_traceback(None))
+                return
+            except BaseException:
+                _forget(call)
+                raise
+            _forget(call)
+    finally:
+        if _waiting_calls:
+            _start_timer(round(1000 * _BUSY_SECONDS))
+
+
+def _count_try(error: Busy) -> None:
+    """Count a try for every function that waits, and give up those that have no more."""
+    for call in tuple(_waiting_calls):
+        call.tries -= 1
+        if call.tries < 0:
+            _forget(call)
+            call.give_up(error)
+
+
+def _forget(call: _WaitingCall) -> None:
+    if call in _waiting_calls:  # a call with the same key may have replaced it
+        _waiting_calls.remove(call)
+
+
+def _start_timer(milliseconds: int) -> None:
+    from .qt import QtCore
+
+    QtCore.QTimer.singleShot(milliseconds, _call_waiting)
 
 
 def _call_in_main_thread(function: Callable[[], Result]) -> list[Result]:

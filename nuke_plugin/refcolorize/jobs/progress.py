@@ -21,7 +21,7 @@ class Progress:
         seconds_left: The core's estimate; None if there is none yet.
         looking: The frame that the core tracks before it colours; None if it tracks none.
         error: Why the job failed, or why it does not go on for now; "" for no error.
-        note: A remark on the core, added to the line.
+        notes: Remarks on the core and the script, added to the line.
         notice: A remark on the inputs, made before the core was asked.
         after: Number of the last event received.
         warnings: Warnings of the job's last run.
@@ -34,7 +34,7 @@ class Progress:
     seconds_left: float | None = None
     looking: int | None = None
     error: str = ""
-    note: str = ""
+    notes: list[str] = field(default_factory=list)
     notice: str = ""
     after: int = 0
     warnings: list[str] = field(default_factory=list)
@@ -73,12 +73,21 @@ class Progress:
                 frames.append(event["frame"])
         return frames
 
+    def add_note(self, text: str) -> None:
+        """Add a remark to the line, once.
+
+        Args:
+            text: A sentence.
+        """
+        if text not in self.notes:
+            self.notes.append(text)
+
     def describe(self) -> str:
         """Return one line for the artist. Warnings are counted while the job runs, and listed when it has ended."""
         warnings = list(dict.fromkeys(self.warnings))
         count = len(warnings)
         counted = f" ({count} warning{'s' * (count != 1)})" if warnings and not self.ended else ""
-        remarks = [text.rstrip(".") for text in (*(warnings if self.ended else ()), self.note, self.notice) if text]
+        remarks = [text.rstrip(".") for text in (*(warnings if self.ended else ()), *self.notes, self.notice) if text]
         return ". ".join([f"{self._describe_state()}{counted}", *remarks])
 
     def _describe_state(self) -> str:

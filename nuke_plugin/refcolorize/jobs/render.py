@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import nuke
@@ -113,7 +114,8 @@ def reattach() -> None:
     It asks the core on a worker thread, and starts no core.
     """
     for node in nodes.all_nodes():
-        nodes.relink(node)
+        with suppress(RuntimeError):  # a published LiveGroup cannot be edited
+            nodes.relink(node)
     jobs = [(node, job) for node in nodes.all_nodes() if (job := str(node["job"].value()))]
     if jobs:
         threading.Thread(target=_reattach, args=(jobs,), name="refcolorize reattach", daemon=True).start()
@@ -145,7 +147,14 @@ def cancel(node: nuke.Node) -> None:
         if not job or client is None or client.job(job)["state"] not in _LIVE_STATES:
             raise RefColorizeError(f"{node.name()} has no running job. Press Colorize to start one.")
         client.cancel(job)
-    when_idle(lambda: nodes.set_status(node, "Stopping after this frame"))
+    when_idle(lambda: _show_stopping(node, own))
+
+
+def _show_stopping(node: nuke.Node, tasks: Sequence[RenderTask]) -> None:
+    """Show that the tasks will stop, unless they have stopped while this waited for Nuke."""
+    if not tasks or not all(task.progress.ended for task in tasks):
+        with suppress(ValueError):  # Nuke raises it for a deleted node
+            nodes.set_status(node, "Stopping after this frame")
 
 
 def _find_running(path: str) -> RenderTask | None:
@@ -306,7 +315,7 @@ class RenderTask(BackgroundTask):
         self._restarted = True
         before, self._client = self._client.url, self._reach_core()
         if self._client.url != before:
-            self.progress.note = "The core had ended and was started again"
+            self.progress.add_note("The core had ended and was started again")
         return None
 
     # ---- the artist
@@ -345,13 +354,25 @@ class RenderTask(BackgroundTask):
             self._run_on_node(self._store_in_script)
 
     def _store_in_script(self) -> None:
-        """Store the job in the node and save the script, so that the job is found again after a crash."""
+        """Store the job in the node and save the script, so that the job is found again after a crash.
+
+        The job runs on if the script cannot be saved. A copy beside the version's frames names the job then.
+        """
         nodes.store_job(self._node, self.job)
-        if nuke.GUI:
-            try:
-                scripts.save()
-            except RefColorizeError as error:  # the job runs without a saved script
-                self.progress.note = str(error)
+        if not nuke.GUI:
+            return
+        try:
+            scripts.save()
+        except RefColorizeError as error:
+            self.progress.add_note(str(error))
+            self.progress.add_note(self._save_copy())
+
+    def _save_copy(self) -> str:
+        try:
+            copy = scripts.save_copy(Path(self.path).parent)
+        except RefColorizeError as error:
+            return str(error)
+        return f"A copy of the script is {copy.as_posix()}"
 
     def _show_end(self) -> None:
         self._show(self.progress.describe())

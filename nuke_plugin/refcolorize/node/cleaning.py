@@ -26,6 +26,7 @@ from ..core.engines import ENGINES
 from ..errors import RefColorizeError
 from . import nodes
 from .frame_names import FrameName
+from .script_nodes import all_of_class
 from .versions import OWN_FILES, Results, Version
 
 __all__ = ["Removal", "clean_up", "plan", "remove"]
@@ -158,7 +159,7 @@ def _requested_frames(version: Version) -> int:
 def _paths_in_script() -> list[str]:
     """Return the paths that the RefColorize and Read nodes of the open script read."""
     paths = [path for node in nodes.all_nodes() for path in nodes.result_paths(node)]
-    paths += [str(node["file"].value()) for node in nuke.allNodes("Read", nuke.root(), True)]
+    paths += [str(node["file"].value()) for node in all_of_class("Read")]
     return paths
 
 

@@ -13,6 +13,7 @@ import nuke
 from ..errors import RefColorizeError
 from . import colors, node_ids, views
 from .frame_names import same_files
+from .script_nodes import all_of_class
 from .spaces import SPACES, Space
 from .versions import PREVIEW, Results, Version, write_comment
 
@@ -106,9 +107,8 @@ def is_refcolorize(node: nuke.Node) -> bool:
 
 
 def all_nodes() -> list[nuke.Node]:
-    """Return every RefColorize node of the script, also those inside groups, sorted by full name."""
-    groups = nuke.allNodes("Group", nuke.root(), True)
-    return sorted(filter(is_refcolorize, groups), key=lambda node: str(node.fullName()))
+    """Return every RefColorize node of the script, also those inside groups and LiveGroups, sorted by full name."""
+    return sorted(filter(is_refcolorize, all_of_class("Group")), key=lambda node: str(node.fullName()))
 
 
 # Keyframes are the animation of one knob, so they are saved, undone, copied and pasted with it.

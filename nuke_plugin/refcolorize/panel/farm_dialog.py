@@ -10,17 +10,20 @@ import re
 
 import nuke
 
-from ..errors import RefColorizeError
+from ..errors import Busy, RefColorizeError
+from ..host.main_thread import when_idle
 from ..host.qt import QtCore, QtGui, QtWidgets, main_window
 from ..jobs import submit
 from ..jobs.farm import Submission, SubmitOptions
 from ..node import nodes
 from .buttons import make_button
 from .farm_form import FarmForm
+from .weak_action import weak_action
 
 __all__ = ["FarmDialog", "open_for"]
 
 _POLL_MILLISECONDS = 100
+_WAITING = "This waits until Nuke has finished rendering."
 _AMBER = "#f0b45a"
 
 _open: dict[str, FarmDialog] = {}  # by the node's full name
@@ -59,6 +62,7 @@ class FarmDialog(QtWidgets.QDialog):
         self.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
         self._name = node.fullName()
         self._submission: submit.SubmitTask | None = None
+        self._waits = False  # whether a submission waits until Nuke is not rendering
         self.setWindowTitle(f"Render {self._name} on the farm")
         self.form = FarmForm(
             writes=submit.writes_below(node),
@@ -114,16 +118,17 @@ class FarmDialog(QtWidgets.QDialog):
         return super().sizeHint().expandedTo(QtCore.QSize(440, 0))
 
     def is_busy(self) -> bool:
-        """Return whether a submission is running."""
-        return self._submission is not None and not self._submission.ended
+        """Return whether a submission is running, or waits until Nuke is not rendering."""
+        return self._waits or (self._submission is not None and not self._submission.ended)
 
     def reject(self) -> None:
-        """Cancel a running submission and close."""
+        """Cancel a submission that runs or waits, and close."""
         if self._submission is not None:
             self._submission.cancel()
         super().reject()
 
     def _forget(self) -> None:
+        self._waits = False
         self._timer.stop()
         if _open.get(self._name) is self:
             del _open[self._name]
@@ -171,20 +176,40 @@ class FarmDialog(QtWidgets.QDialog):
     # ---- the actions
 
     def _send(self) -> None:
+        """Submit as soon as Nuke is not rendering. Until then the dialog says that it waits, and can be cancelled."""
         options = self.form.options()
         FarmDialog._last_options, FarmDialog._excluded_writes = options, frozenset(self.form.unticked())
+        self._waits = True
+        self._show_busy("Writing the shot")
+        when_idle(
+            weak_action(self, lambda dialog: dialog._send_now(options)),
+            give_up=weak_action(self, lambda dialog, error: dialog._refuse(str(error))),
+            waiting=weak_action(self, lambda dialog: dialog._show_busy(_WAITING)),
+        )
+
+    def _send_now(self, options: SubmitOptions) -> None:
+        if not self._waits:  # the artist has closed the dialog
+            return
         node = nuke.toNode(self._name)
         if node is None:
-            self._show_form(f"{self._name} is gone. Close this dialog and press Render on farm on another node.")
+            self._refuse(f"{self._name} is gone. Close this dialog and press Render on farm on another node.")
             return
-        self._show_busy("Writing the shot")
         try:
             self._submission = submit.send(node, options)
+        except Busy:
+            raise
         except RefColorizeError as error:
-            self._show_form(str(error))
+            self._refuse(str(error))
         else:
+            self._waits = False
             self._show_busy("Writing the job. Nuke stays usable.")
             self._timer.start()
+
+    def _refuse(self, error: str) -> None:
+        """Show why nothing was submitted, and the form again."""
+        if self._waits:
+            self._waits = False
+            self._show_form(error)
 
     def _poll(self) -> None:
         """Show the result as soon as the submission has ended."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import cast
@@ -30,12 +29,14 @@ from .node_view import read_node, selected_node, toggle_key, version_rows
 from .panel_face import PanelFace
 from .view import NodeState, Snapshot, core_status, queue_rows, suggestions, warning_text
 from .watch import CoreLink, Page, Picture, Update
+from .weak_action import weak_action
 
 __all__ = ["Panel"]
 
 _REFRESH_MILLISECONDS = 300
 _SEARCH_SECONDS = 3.0
 _UPDATE_MILLISECONDS = 50
+_WAITING = "This waits until Nuke has finished rendering."
 
 
 class Panel(PanelFace):
@@ -150,35 +151,60 @@ class Panel(PanelFace):
         self._show_job()
 
     def _list_nodes(self) -> None:
+        if is_rendering():
+            return
         names = [node.fullName() for node in nodes.all_nodes()]
         self.nodes.clear()
         self.nodes.addItems(names)
         self.nodes.setCurrentIndex(names.index(self._node.name) if self._node and self._node.name in names else -1)
 
     def _show_listed_node(self, index: int) -> None:
-        node = nuke.toNode(self.nodes.itemText(index))
-        if node is not None:
-            self._show_node(read_node(node))
+        name = self.nodes.itemText(index)
+
+        def show(panel: Panel) -> None:
+            node = nuke.toNode(name)
+            if node is not None:
+                panel._show_node(read_node(node))
+
+        self._when_idle(show, once="show node")
+
+    def _when_idle(self, action: Callable[[Panel], object], *, once: str = "") -> None:
+        """Run an action on this panel as soon as Nuke is not rendering. Until then the note says that it waits.
+
+        Args:
+            action: What to do. Its error is shown in the note; if it raises Busy, it is run again.
+            once: A name, if an action of this name that still waits is to be replaced.
+        """
+        when_idle(
+            weak_action(self, lambda panel: panel._run(action)),
+            give_up=weak_action(self, lambda panel, error: panel._show_error(str(error))),
+            waiting=weak_action(self, lambda panel: panel._show_error(_WAITING)),
+            key=(id(self), once) if once else None,
+        )
+
+    def _run(self, action: Callable[[Panel], object]) -> None:
+        error = ""
+        try:
+            action(self)
+        except Busy:
+            raise
+        except RefColorizeError as failure:
+            error = str(failure)
+        self._refresh()
+        self._show_error(error)
 
     def _change(self, name: str, action: Callable[[nuke.Node], object]) -> None:
-        """Change the node in one undo step of this name, as soon as Nuke is not rendering."""
-        when_idle(_weak_action(self, lambda panel: panel._change_now(name, action)))
+        """Change the node in one undo step of this name."""
 
-    def _change_now(self, name: str, action: Callable[[nuke.Node], object]) -> None:
-        node = self._shown_node()
-        self._error = ""
-        if node is not None:
-            try:
-                with nuke.Undo():
-                    nuke.Undo.name(name)
-                    action(node)
-            except RefColorizeError as error:
-                self._show_error(str(error))
-        self._refresh()
+        def change(node: nuke.Node) -> None:
+            with nuke.Undo():
+                nuke.Undo.name(name)
+                action(node)
+
+        self._run_on_node(change)
 
     def _go_to(self, frame: int) -> None:
-        nuke.frame(frame)
-        self._refresh()
+        self._when_idle(lambda _: nuke.frame(frame), once="go to")
 
     def _add_key(self, frame: int) -> None:
         def add(node: nuke.Node) -> None:
@@ -204,63 +230,53 @@ class Panel(PanelFace):
         from ..node import cleaning
 
         self._versions_state = ()
-        self._run_action(cleaning.clean_up)
+        self._run_on_node(cleaning.clean_up, once="clean up")
 
     def _go_to_weakest(self) -> None:
         from ..node import shown_version
 
-        self._run_action(shown_version.go_to_weakest)
-
-    def _run_action(self, action: Callable[[nuke.Node], object]) -> None:
-        """Run an action of the node that needs no undo step."""
-        node = self._shown_node()
-        self._error = ""
-        if node is not None:
-            try:
-                action(node)
-            except RefColorizeError as error:
-                self._show_error(str(error))
-        self._refresh()
-
-    def _create_node(self) -> None:
-        with nuke.Undo():
-            nuke.Undo.name("Create RefColorize")
-            nodes.create()
-        self._refresh()
+        self._run_on_node(shown_version.go_to_weakest)
 
     def _colorize(self) -> None:
-        node = self._shown_node()
-        if node is not None:
-            cast("nuke.PyScript_Knob", node["colorize"]).execute()
-        self._refresh()
+        self._run_on_node(lambda node: cast("nuke.PyScript_Knob", node["colorize"]).execute(), once="colorize")
+
+    def _run_on_node(self, action: Callable[[nuke.Node], object], *, once: str = "") -> None:
+        """Run an action of the node that is shown now, even if the panel shows another one when Nuke is idle."""
+        if self._node is None:
+            return
+        name = self._node.name
+
+        def run(_: Panel) -> None:
+            node = nuke.toNode(name)
+            if node is None or not nodes.is_refcolorize(node):
+                raise RefColorizeError(f"{name} is gone. Choose another node.")
+            action(node)
+
+        self._when_idle(run, once=once and f"{once} {name}")
+
+    def _create_node(self) -> None:
+        def create(_: Panel) -> None:
+            with nuke.Undo():
+                nuke.Undo.name("Create RefColorize")
+                nodes.create()
+
+        self._when_idle(create, once="create")
 
     # ---- the pictures
 
     def _render_pictures(self) -> None:
-        show_error = _weak_action(self, lambda panel, error: panel._show_error(str(error)))
-        when_idle(_weak_action(self, lambda panel: panel._render_pictures_now()), give_up=show_error)
-
-    def _render_pictures_now(self) -> None:
-        node = self._shown_node()
-        if node is None or self._node is None:
-            return
-        try:
-            pictures = render(node, [key.frame for key in self._node.shot.keys])
-        except Busy:
-            raise
-        except RefColorizeError as error:
-            self._show_error(str(error))
-        else:
-            self._add_pictures(pictures)
+        add = weak_action(self, Panel._add_pictures)
+        self._run_on_node(lambda node: add(node.fullName(), render(node, list(nodes.all_keys(node)))), once="pictures")
 
     def _take_picture(self, picture: Picture) -> None:
         if self._node is not None and self._node.job == picture.job:
-            self._add_pictures({picture.frame: picture.data})
+            self._add_pictures(self._node.name, {picture.frame: picture.data})
 
-    def _add_pictures(self, pictures: Mapping[int, bytes]) -> None:
-        if self._node is not None:
-            images = self._pictures.setdefault(self._node.name, {})
-            images.update({frame: QtGui.QImage.fromData(data) for frame, data in pictures.items()})
+    def _add_pictures(self, name: str, pictures: Mapping[int, bytes]) -> None:
+        """Keep the pictures of a node's keyframes, and show them if the node is shown."""
+        images = self._pictures.setdefault(name, {})
+        images.update({frame: QtGui.QImage.fromData(data) for frame, data in pictures.items()})
+        if self._node is not None and self._node.name == name:
             self.references.show_pictures(images)
 
     # ---- the core
@@ -300,6 +316,8 @@ class Panel(PanelFace):
 
     def _show_versions(self, node: NodeState, own: Snapshot) -> None:
         """Read the versions from disk if something has changed: ten times during a job, and not at every refresh."""
+        if is_rendering():
+            return
         job = own.own_job()
         tenths = 10 * job["done"] // max(1, job["total"]) if job else 0
         state = (node.name, node.job, node.version, job["state"] if job else "", tenths)
@@ -337,26 +355,6 @@ class Panel(PanelFace):
         """Show why an action failed. The message stays until the next action."""
         self._error = message
         self._show_job()
-
-
-def _weak_action(panel: Panel, action: Callable[..., object]) -> Callable[..., None]:
-    """Return a function that runs an action on a panel, but does not keep the panel alive and skips a deleted one."""
-    reference = weakref.ref(panel)
-
-    def run(*args: object) -> None:
-        target = reference()
-        if target is not None and _is_alive(target):
-            action(target, *args)
-
-    return run
-
-
-def _is_alive(panel: Panel) -> bool:
-    try:
-        panel.isVisible()
-    except RuntimeError:  # PySide raises it if Nuke has deleted the panel
-        return False
-    return True
 
 
 def _delete(panel: Panel) -> None:

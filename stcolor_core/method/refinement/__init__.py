@@ -116,7 +116,7 @@ class Refined:
     Attributes:
         ab: a* and b*, shape (H, W, 2), float32.
         confidence: Confidence in the colour, shape (H, W), 0..1.
-        tracked: Share of the colour that was tracked, not re-detected, shape (H, W), 0..1.
+        tracked: Share of the colour that was tracked, not reacquired, shape (H, W), 0..1.
         flow_source: Index of the flow that contributed most, shape (H, W), int; -1 if attention did.
         state: Passed to the next frame of the walk.
     """

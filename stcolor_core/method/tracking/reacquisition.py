@@ -1,4 +1,4 @@
-"""Re-detection of surfaces that the flow has lost by occlusion or fast motion: by features, without memory.
+"""Reacquisition (re-detection) of surfaces lost by occlusion or fast motion: by features, without memory.
 
 Feature matches anywhere on the reference, filtered for outliers, initialise a flow that is then refined to single
 pixels (docs/method.md, "Reacquisition"). It is wrong more often than a track, but right if the track has slipped.

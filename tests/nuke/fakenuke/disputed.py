@@ -18,9 +18,11 @@ class Disputed:
     value_is_technical: File_Knob.value() returns %04d for ####; otherwise the text as it was written.
     saves_text_of_do_not_write: a Text_Knob with DO_NOT_WRITE still has its text in the addUserKnob line.
     knob_changed_in_terminal: a node's own knobChanged runs without a GUI too.
+    recursion_enters_live_groups: nuke.allNodes with recurseGroups returns the nodes inside LiveGroups too.
     """
 
     evaluated_has_frame: bool = True
     value_is_technical: bool = True
     saves_text_of_do_not_write: bool = False
     knob_changed_in_terminal: bool = True
+    recursion_enters_live_groups: bool = False

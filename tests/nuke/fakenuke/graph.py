@@ -100,6 +100,7 @@ class Graph:
             knob.setValue(value)
 
     def _make_or_load(self, class_name: str) -> Node:
+        self._session.touch("the node graph")
         self._session.root.setModified(True)
         if class_name in node_classes.CLASSES:
             node = self.make(class_name)
@@ -132,6 +133,7 @@ class Graph:
         if not isinstance(node, Node):
             raise TypeError("nuke.delete takes a Node")
         self._session.main_thread.require()
+        self._session.touch("the node graph")
         parent = node.parent()
         if node not in parent._nodes:
             raise ValueError("A PythonObject is not attached to a node")
@@ -183,9 +185,12 @@ class Graph:
         found: list[Node] = []
         for node in reversed((group or self.group)._nodes):
             found.append(node)
-            if recurseGroups and isinstance(node, Group):
+            if recurseGroups and isinstance(node, Group) and self._is_entered(node):
                 found += self.all(None, node, True)
         return [node for node in found if filter in (None, node.Class())]
+
+    def _is_entered(self, group: Group) -> bool:
+        return group.Class() != "LiveGroup" or self._session.disputed.recursion_enters_live_groups
 
     def selected(self, filter: str | None = None) -> list[Node]:
         """`nuke.selectedNodes`."""

@@ -240,6 +240,10 @@ def _scripts(session: Session) -> dict[str, Callable[..., Any]]:
             raise RuntimeError(f"{path} exists already")
         session.scripts.save(path)
 
+    def scriptSaveToTemp(filename: str) -> str:
+        session.scripts.save_copy(Path(filename))
+        return filename
+
     def scriptName() -> str:
         if not session.script_name():
             raise RuntimeError("the script has no name yet")
@@ -273,6 +277,7 @@ def _scripts(session: Session) -> dict[str, Callable[..., Any]]:
         "scriptReadFile": lambda s: session.scripts.read_text(Path(s).read_text(encoding="utf-8")) and None,
         "scriptSave": scriptSave,
         "scriptSaveAs": scriptSaveAs,
+        "scriptSaveToTemp": scriptSaveToTemp,
         "undo": session.undo.undo,
     }
 

@@ -216,6 +216,7 @@ WRITE_FORMATS: dict[str, tuple[Make, ...]] = {
 CLASSES: dict[str, NodeClass] = {
     "Root": NodeClass(_ROOT, most=0, shown=0),
     "Group": NodeClass((_bool("lock_connections"), _DISABLE), most=0, shown=0),
+    "LiveGroup": NodeClass((_DISABLE,), most=0, shown=0),
     "Input": NodeClass((_integer("number"),)),
     "Output": NodeClass(()),
     "Dot": NodeClass(()),

@@ -157,6 +157,14 @@ class Scripts:
             raise RuntimeError(f"Can't write {path.as_posix()}: {error.strerror}") from None
         root.setModified(False)
 
+    def save_copy(self, path: Path) -> None:
+        """`nuke.scriptSaveToTemp`: the script keeps its name and its mark "modified". It never overwrites."""
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(self.text())
+        except OSError as error:
+            raise RuntimeError(f"Can't write {path.as_posix()}: {error.strerror}") from None
+
     def open(self, path: Path) -> None:
         """Replace the current script by reading another."""
         try:

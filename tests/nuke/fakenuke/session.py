@@ -68,7 +68,7 @@ class Session:
             self.callbacks.errors.append(f"{what} is modal: in a call by executeInMainThread it freezes Nuke")
 
     def touch(self, what: str) -> None:
-        """Check that a node may be changed or reloaded now."""
+        """Check that a node may be made, changed, reloaded or deleted now."""
         if self.other_render:
             self.callbacks.errors.append(f"{what} is touched while Nuke renders")
 

@@ -70,8 +70,15 @@ def test_warnings_are_those_of_the_last_run() -> None:
         job(), [event(5, "frame", frame=1001), event(6, "queued"), event(7, "warning", message="new")]
     )
     assert (progress.warnings, frames) == (["new"], [])
-    progress.note = "The core had ended and was started again"
-    assert progress.describe() == "v001: looking at the plate (1 warning). The core had ended and was started again"
+    for note in (
+        "The core had ended and was started again",
+        "The script cannot be saved.",
+        "The core had ended and was started again",
+    ):
+        progress.add_note(note)
+    assert progress.describe() == (
+        "v001: looking at the plate (1 warning). The core had ended and was started again. The script cannot be saved"
+    )
 
 
 def test_each_warning_is_reported_once_at_the_end() -> None:

@@ -331,6 +331,26 @@ def test_a_reopened_script_follows_its_job(
 
 
 @pytest.mark.gui
+def test_a_node_that_cannot_be_edited_does_not_keep_the_others_from_being_relinked(
+    nuke: Any, comp: Comp, render: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refcolorize.node import nodes
+
+    with nuke.nodes.LiveGroup(name="Published"):
+        locked = nodes.create()
+    relinked: list[Any] = []
+
+    def relink(node: Any) -> None:
+        if node == locked:
+            raise RuntimeError("the group is locked")
+        relinked.append(node)
+
+    monkeypatch.setattr(nodes, "relink", relink)
+    render.reattach()
+    assert relinked == [comp.node]
+
+
+@pytest.mark.gui
 def test_reattaching_starts_no_core_and_tolerates_a_missing_one(comp: Comp, render: Any) -> None:
     comp.node["job"].setValue("0123456789abcdef")
     render.reattach()

@@ -79,11 +79,52 @@ def test_the_script_is_saved_with_the_version_and_its_job(nuke: Any, comp: Comp,
     assert (again["version"].value(), again["job"].value()) == ("v001", job)
 
 
-def test_a_script_that_cannot_be_saved_is_named_and_the_job_runs(comp: Comp, pump: Callable[..., Any]) -> None:
+def test_a_script_that_cannot_be_saved_is_named_the_job_runs_and_a_copy_is_beside_its_frames(
+    nuke: Any, nuke_session: Any, comp: Comp, pump: Callable[..., Any]
+) -> None:
+    name = (comp.folder / "comp.nk").as_posix()
     (comp.folder / "comp.nk").unlink()
     (comp.folder / "comp.nk").mkdir()
     comp.node["colorize"].execute()
     pump(until=lambda: "done" in comp.status)
-    assert (comp.folder / "comp.nk").as_posix() in comp.status
-    assert "Save it under another name" in comp.status
+    copy = comp.results / "v001" / "comp_v001.nk"
+    for text in (name, "Save it under another name", copy.as_posix()):
+        assert text in comp.status
     assert comp.frames("v001") == list(range(1001, 1007))
+    assert (nuke.root().name(), nuke.modified()) == (name, True)
+    assert comp.leftovers() == []
+    job, result = comp.node["job"].value(), comp.node["result_file"].value()
+    nuke.scriptOpen(copy.as_posix())
+    again = nuke.toNode("RefColorize1")
+    assert (again["version"].value(), again["job"].value()) == ("v001", job)
+    assert again["result_file"].value() == result
+    assert nuke_session.artist.messages == nuke_session.artist.questions == []
+
+
+def test_a_later_copy_of_a_script_that_cannot_be_saved_replaces_the_first(
+    nuke: Any, comp: Comp, pump: Callable[..., Any]
+) -> None:
+    (comp.folder / "comp.nk").unlink()
+    (comp.folder / "comp.nk").mkdir()
+    comp.node["colorize"].execute()
+    pump(until=lambda: "done" in comp.status)
+    nuke.nodes.Grade(name="Later")
+    comp.node["colorize"].execute()
+    pump(until=lambda: "Later" in (comp.results / "v001" / "comp_v001.nk").read_text(encoding="utf-8"))
+    pump(until=lambda: "done" in comp.status)
+
+
+def test_a_script_of_which_no_copy_can_be_saved_either_is_named_and_the_job_runs(
+    nuke: Any, comp: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("disk full")
+
+    monkeypatch.setattr(nuke, "scriptSave", refuse)
+    monkeypatch.setattr(nuke, "scriptSaveToTemp", refuse)
+    comp.node["colorize"].execute()
+    pump(until=lambda: "done" in comp.status)
+    assert "Save it under another name" in comp.status
+    assert "comp_v001.nk (disk full)" in comp.status
+    assert comp.frames("v001") == list(range(1001, 1007))
+    assert comp.leftovers() == []

@@ -177,3 +177,13 @@ def test_a_folder_that_cannot_be_removed_is_named(four: Comp, cleaning: Any, mon
     monkeypatch.setattr("shutil.rmtree", refuse)
     with pytest.raises(RefColorizeError, match=r"v001 cannot be removed \(Permission denied\)\. Close"):
         cleaning.remove(cleaning.plan(four.node))
+
+
+@pytest.mark.parametrize("enters", [True, False], ids=["the search enters LiveGroups", "it does not"])
+def test_a_version_that_a_read_in_a_live_group_uses_is_kept(
+    nuke_session: Any, four: Comp, cleaning: Any, enters: bool
+) -> None:
+    nuke_session.disputed.recursion_enters_live_groups = enters
+    with four.nuke.nodes.LiveGroup(name="Precomp"):
+        four.nuke.nodes.Read(file=(four.results / "v003" / "RefColorize1_v003.####.exr").as_posix())
+    assert [path.name for path in cleaning.plan(four.node).versions] == ["v001"]

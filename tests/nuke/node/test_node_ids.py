@@ -115,6 +115,19 @@ def test_nodes_inside_groups_are_found(nuke: Any, comp: Comp, nodes: Any) -> Non
     assert nodes.all_nodes() == [comp.node, inner]
 
 
+@pytest.mark.parametrize("enters", [True, False], ids=["the search enters LiveGroups", "it does not"])
+def test_nodes_inside_live_groups_are_found_once_each(
+    nuke: Any, nuke_session: Any, comp: Comp, nodes: Any, enters: bool
+) -> None:
+    nuke_session.disputed.recursion_enters_live_groups = enters
+    with nuke.nodes.LiveGroup(name="Comp"):
+        inner = nodes.create()
+        with nuke.nodes.Group(name="Part"), nuke.nodes.LiveGroup(name="Inner"):
+            innermost = nodes.create()
+    assert nodes.all_nodes() == [innermost, inner, comp.node]
+    assert len({node["node_id"].value() for node in nodes.all_nodes()}) == 3, "no two share a folder"
+
+
 @pytest.mark.gui
 @pytest.mark.parametrize("saves", [True, False], ids=["T is saved", "T is not saved"])
 def test_messages_of_a_job_are_not_repeated_when_the_script_is_opened(

@@ -122,13 +122,13 @@ def test_a_script_without_a_node_is_not_searched_at_every_update(
 ) -> None:
     from refcolorize.panel import panel as panels
 
-    searched: list[int] = []
+    searched: list[str] = []
     monkeypatch.setattr(panels, "_SEARCH_SECONDS", 3600.0, raising=False)
-    monkeypatch.setattr(nuke, "allNodes", lambda *_: searched.append(1) or [])
+    monkeypatch.setattr(nuke, "allNodes", lambda name, *_: searched.append(name) or [])
     panel = make_panel()
     for _ in range(20):
         panel._refresh()
-    assert len(searched) == 1
+    assert searched.count("Group") == 1
 
 
 def test_the_panel_keeps_a_comment_and_goes_to_the_weakest_frame(
@@ -188,13 +188,21 @@ def test_pictures_that_nuke_refuses_to_render_are_rendered_afterwards(
 
 
 def test_a_panel_deleted_before_nuke_has_rendered_causes_no_error(nuke_session: Any, node: Any, nuke: Any) -> None:
+    from refcolorize.host import main_thread
     from refcolorize.panel.panel import Panel
 
     panel = Panel()
-    nuke_session.other_render = 2
+    panel.show()
+    nuke_session.other_render = 1_000_000
     panel.references.line.key_added.emit(1010)
+    gone: list[int] = []
+    panel.destroyed.connect(lambda: gone.append(1))
     panel.deleteLater()
-    wait_until(lambda: nuke_session.other_render == 0)
+    wait_until(lambda: gone)
+    done: list[int] = []
+    main_thread.when_idle(lambda: done.append(1))  # comes after the keyframe
+    nuke_session.other_render = 0
+    wait_until(lambda: done)
     assert keys(node) == {}
 
 
