@@ -18,7 +18,7 @@ from stcolor_core.images import frame_files, plates
 MakeShot = Callable[..., ShotOnDisk]
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> str:
+def last_message(capsys: pytest.CaptureFixture[str]) -> str:
     """Return the last line on standard error, which must be our own message."""
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("stcolor: ")]
     assert lines
@@ -129,19 +129,19 @@ def test_bad_input_ends_in_one_line(
     shot = make_shot()
     options = spoil(shot)
     assert shot.colorize(*options) == code
-    line = said(capsys)
+    line = last_message(capsys)
     assert all(word in line for word in words), line
     assert all(plates.is_complete(path) for path in shot.written())
 
 
 def test_a_missing_reference_is_reported(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
     assert make_shot().colorize(references=False) == 2
-    assert "--reference" in said(capsys)
+    assert "--reference" in last_message(capsys)
 
 
 def test_an_unknown_option_is_a_bad_request(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
     assert make_shot().colorize("--speed", "9") == 2
-    assert "--speed" in said(capsys)
+    assert "--speed" in last_message(capsys)
 
 
 def test_nan_and_infinite_pixels_are_reported_and_repaired(
@@ -152,7 +152,7 @@ def test_nan_and_infinite_pixels_are_reported_and_repaired(
     y[3, 3], y[4, 4] = np.nan, np.inf
     frame_files.write_frame(shot.plate(1003), {"Y": (y, "float")})
     assert shot.colorize() == 0
-    assert "2 pixels" in (line := said(capsys)) and "1003" in line
+    assert "2 pixels" in (line := last_message(capsys)) and "1003" in line
     assert all(np.isfinite(values).all() for values in channels(shot.output(1003)).values())
 
 
@@ -163,21 +163,21 @@ def test_a_colour_plate_is_reported_and_its_luminance_is_used(
     for frame in shot.frames:
         write_reference(shot.plate(frame), shot.scene.lightnesses[frame - FIRST], shot.scene.ab[frame - FIRST])
     assert shot.colorize() == 0
-    assert "luminance" in said(capsys)
+    assert "luminance" in last_message(capsys)
 
 
 def test_a_matte_without_instances_is_reported(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
     shot = make_shot()
     frame_files.write_frame(shot.folder / "roto.exr", {"A": (np.zeros((64, 96), np.float32), "half")})
     assert shot.colorize("--matte", f"{FIRST}={shot.folder / 'roto.exr'}") == 0
-    assert "no instance" in said(capsys)
+    assert "no instance" in last_message(capsys)
 
 
 def test_a_grey_reference_is_reported(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
     shot = make_shot()
     write_reference(shot.reference(FIRST), shot.scene.lightnesses[0], 0 * shot.scene.ab[0])
     assert shot.colorize() == 0
-    assert "no colour" in said(capsys)
+    assert "no colour" in last_message(capsys)
 
 
 @contextmanager
@@ -203,6 +203,6 @@ def test_a_full_disk_ends_in_one_line_and_leaves_only_whole_frames(
     shot = make_shot()
     with small_disk(shot.folder / "out", 200):
         assert shot.colorize() == 1
-        assert "cannot be written" in (line := said(capsys)) or "disk full" in line
+        assert "cannot be written" in (line := last_message(capsys)) or "disk full" in line
         assert shot.written()
         assert all(path.suffix == ".exr" and plates.is_complete(path) for path in shot.written())

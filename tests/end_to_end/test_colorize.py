@@ -150,8 +150,8 @@ def test_finished_frames_are_kept_and_a_changed_keyframe_only_affects_its_own_sp
     assert shot.colorize("--json") == 0
     again = events(capsys.readouterr().out, "frame")
     assert all(event["kept"] for event in again)
-    said = {event["frame"]: event["confidence"] for event in first}
-    assert {event["frame"]: event["confidence"] for event in again} == pytest.approx(said, abs=0.02)
+    confidences = {event["frame"]: event["confidence"] for event in first}
+    assert {event["frame"]: event["confidence"] for event in again} == pytest.approx(confidences, abs=0.02)
     write_reference(shot.reference(1009), shot.scene.lightnesses[8], -shot.scene.ab[8])
     assert shot.colorize("--json") == 0
     computed = [event["frame"] for event in events(capsys.readouterr().out, "frame") if not event["kept"]]

@@ -127,12 +127,12 @@ def arguments(draw: st.DrawFn, command: str) -> list[str]:
     parser = PARSERS[command]
     options = [o for action in parser._actions for o in action.option_strings if o not in _UNSUBMITTED]
     choices = {o: action.choices for action in parser._actions for o in action.option_strings}
-    said = draw(st.sampled_from([FAR.get(command, []), FAR.get(command, []), []])).copy()
+    argv = draw(st.sampled_from([FAR.get(command, []), FAR.get(command, []), []])).copy()
     for _ in range(draw(st.integers(0, 4))):
         option = draw(st.sampled_from(options))
         value = draw(st.sampled_from(sorted(choices[option])) if choices[option] else words)
-        said += draw(st.sampled_from([[option, value], [f"{option}={value}"], [option], [value], [option[:5]]]))
-    return [*command.split(), *said]
+        argv += draw(st.sampled_from([[option, value], [f"{option}={value}"], [option], [value], [option[:5]]]))
+    return [*command.split(), *argv]
 
 
 @pytest.fixture(scope="module")
@@ -190,14 +190,14 @@ class Writes:
 WRITES = Writes()
 
 
-def run(said: list[str]) -> tuple[int, str]:
+def run(argv: list[str]) -> tuple[int, str]:
     """Run a command line; return its exit code and its standard error."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     WRITES.paths.clear()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         WRITES.on = True
         try:
-            code = command_line.main(said)
+            code = command_line.main(argv)
         except SystemExit as ended:  # --help and --version
             code = int(ended.code or 0)
         finally:
@@ -206,15 +206,15 @@ def run(said: list[str]) -> tuple[int, str]:
     return code, err.read()
 
 
-def check(said: list[str], place: Path) -> None:
-    code, error = run(said)
+def check(argv: list[str], place: Path) -> None:
+    code, error = run(argv)
     assert code in (0, 1, 2)
     lines = error.split("\n")[:-1]
     assert error == "" or error.endswith("\n")
     assert all(line.startswith("stcolor: ") and line.isprintable() and len(line) <= _LONGEST for line in lines), lines
     if code == 2:
         assert len(lines) == 1
-    elif code == 1 and not said[0].startswith(("status", "doctor")):
+    elif code == 1 and not argv[0].startswith(("status", "doctor")):
         assert lines
     assert not [path for path in WRITES.paths if not path.startswith((str(place), os.devnull))]
 
@@ -229,19 +229,19 @@ def test_every_command_line_ends_with_a_code_and_one_line(command: str, place: P
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(arguments(command))
-    def every(said: list[str]) -> None:
-        check(said, place)
+    def every(argv: list[str]) -> None:
+        check(argv, place)
 
     every()
 
 
 @given(st.lists(words, max_size=4))
 @settings(deadline=None, max_examples=200, database=None)
-def test_an_unknown_command_ends_in_one_line(place: Path, said: list[str]) -> None:
-    check(said, place)
+def test_an_unknown_command_ends_in_one_line(place: Path, argv: list[str]) -> None:
+    check(argv, place)
 
 
-def test_a_running_core_says_which_options_it_cannot_apply(
+def test_a_running_core_reports_the_options_that_it_cannot_apply(
     start: Start, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     start()

@@ -201,8 +201,8 @@ def test_a_cancelled_job_finishes_its_frame_and_keeps_it(make_shot: MakeShot) ->
     job = subprocess.Popen([sys.executable, "-m", "openjd", *arguments], stdout=subprocess.PIPE, text=True)
     until(lambda: len(colored(shot)) >= 5)
     job.send_signal(signal.SIGINT)
-    said, _ = job.communicate()
-    [done] = re.findall(r"Cancelled after (\d+) of 60 frames", said)
+    printed, _ = job.communicate()
+    [done] = re.findall(r"Cancelled after (\d+) of 60 frames", printed)
     assert 0 < int(done) < 60
     assert {path.suffix for path in shot.written()} == {".exr"}
     assert all(map(plates.is_complete, shot.written()))
@@ -235,9 +235,9 @@ def test_tasks_in_any_order_give_the_same_bytes_as_a_whole_run(
 
 def test_the_result_is_one_json_object(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
     assert farm("openjd", shot, "--json") == 0
-    said = json.loads(capsys.readouterr().out)
-    message = said.pop("message")
-    assert said == {
+    printed = json.loads(capsys.readouterr().out)
+    message = printed.pop("message")
+    assert printed == {
         "engine": "openjd",
         "path": str(shot.folder / "openjd"),
         "tasks": 2,
@@ -259,8 +259,8 @@ def test_a_bundle_is_submitted_by_the_program_of_deadline_cloud(
     )
     make_program(shot.folder / "bin", "deadline", code)
     assert farm("openjd", shot, "--submit", "--json", "--name", "sh010 v3") == 0
-    said = json.loads(capsys.readouterr().out)
-    assert (said["submitted"], said["job"]) == (True, job)
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["submitted"], printed["job"]) == (True, job)
     asked = (shot.folder / "bin/deadline.py.log").read_text(encoding="utf-8")
     assert asked == repr(["bundle", "submit", "--yes", "--name", "sh010 v3", str(shot.folder / "openjd")])
 
@@ -291,9 +291,9 @@ def test_deadline_gets_dependent_jobs_that_colour_the_shot(
     nuke = ("--nuke-script", str(script), "--write", "Write1", "--handles", "1", "--views", "left", "--proxy")
     queue = ("--group", "gpu", "--comment", "for dailies", "--timeout", "90")
     assert farm("deadline", shot, "--submit", "--json", *queue, "--max-span", "2", *nuke) == 0
-    said = json.loads(capsys.readouterr().out)
-    ids = said["job"].split(",")
-    assert (said["engine"], said["submitted"], said["tasks"], len(ids)) == ("deadline", True, 5, 4)
+    printed = json.loads(capsys.readouterr().out)
+    ids = printed["job"].split(",")
+    assert (printed["engine"], printed["submitted"], printed["tasks"], len(ids)) == ("deadline", True, 5, 4)
     jobs = []
     for job in ids:
         files = (shot.folder / "bin/repository" / f"{job}.{kind}_info" for kind in ("job", "plugin"))
@@ -310,7 +310,7 @@ def test_deadline_gets_dependent_jobs_that_colour_the_shot(
     )
     assert main(as_command_line(check, 0, 0)) == 0
     tasks = as_tasks(info)
-    assert len(tasks) == said["tasks"]
+    assert len(tasks) == printed["tasks"]
     random.Random(3).shuffle(tasks)
     done: list[int] = []
     for task in tasks:
@@ -413,7 +413,7 @@ def test_a_check_reports_its_findings(shot: ShotOnDisk, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize(
-    ("breaks", "says"),
+    ("breaks", "expected"),
     [
         pytest.param(lambda shot: shot.plate(1005).unlink(), r"Frame 1005 of .* is missing", id="a plate frame gone"),
         pytest.param(lambda shot: shot.reference(1004).unlink(), r"ref\.1004\.exr", id="a reference gone"),
@@ -426,20 +426,20 @@ def test_a_check_reports_its_findings(shot: ShotOnDisk, capsys: pytest.CaptureFi
     ],
 )
 def test_a_check_fails_before_the_colour_tasks_start(
-    breaks: Callable[[ShotOnDisk], Any], says: str, shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+    breaks: Callable[[ShotOnDisk], Any], expected: str, shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert farm("openjd", shot) == 0
     breaks(shot)
     capsys.readouterr()
     assert host("check", shot, "--progress", "openjd") in (1, 2)
-    said = capsys.readouterr()
-    [line] = said.out.splitlines()
+    printed = capsys.readouterr()
+    [line] = printed.out.splitlines()
     assert line.startswith("openjd_fail: ")
-    assert re.search(says, line)
-    assert said.err == f"stcolor: {line.removeprefix('openjd_fail: ')}\n"
+    assert re.search(expected, line)
+    assert printed.err == f"stcolor: {line.removeprefix('openjd_fail: ')}\n"
 
 
-def test_a_host_without_the_weights_says_so(
+def test_a_host_without_the_weights_reports_them(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert farm("openjd", shot) == 0
@@ -492,7 +492,7 @@ def test_a_plate_that_grows_during_the_job_does_not_change_it(
 
 
 @pytest.mark.parametrize(
-    ("options", "says"),
+    ("options", "expected"),
     [
         (["--write", "Write1"], "--nuke-script"),
         (["--nuke-script", "none.nk"], "--write NAME"),
@@ -502,8 +502,8 @@ def test_a_plate_that_grows_during_the_job_does_not_change_it(
     ],
 )
 def test_an_invalid_request_writes_no_bundle(
-    options: list[str], says: str, shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+    options: list[str], expected: str, shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert farm("openjd", shot, *options) == 2
-    assert says in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
     assert not (shot.folder / "openjd").exists()

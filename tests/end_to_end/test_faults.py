@@ -192,7 +192,7 @@ def test_a_full_state_disk_is_named_and_the_job_waits_for_room(
     assert shot.written() == [shot.output(frame) for frame in shot.frames]
 
 
-def test_a_core_started_on_a_full_disk_says_so(state: Path, start: Start, disk: Callable[[Path], Disk]) -> None:
+def test_a_core_started_on_a_full_disk_reports_it(state: Path, start: Start, disk: Callable[[Path], Disk]) -> None:
     disk(state).leave(0)
     core = start()
     _, errors = core.communicate(timeout=PATIENCE)

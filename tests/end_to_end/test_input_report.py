@@ -19,7 +19,7 @@ from stcolor_core.images.ocio import BUILTIN_CONFIG
 MakeShot = Callable[..., ShotOnDisk]
 
 
-def told(capsys: pytest.CaptureFixture[str], kind: str) -> list[str]:
+def messages(capsys: pytest.CaptureFixture[str], kind: str) -> list[str]:
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     return [event["message"] for event in events if event["kind"] == kind]
 
@@ -60,18 +60,18 @@ def test_the_colour_space_of_the_plate_applies_to_references_of_the_same_type(
     pictures = ["--plate", str(shot.folder / f"plate.####.{suffix}")]
     pictures += ["--reference", str(shot.folder / f"ref.####.{suffix}"), "--colorspace", space]
     assert shot.colorize(*pictures, "--json", references=False) == 0
-    plate, references = told(capsys, "input")
+    plate, references = messages(capsys, "input")
     assert plate == f"Plate {shot.folder / f'plate.####.{suffix}'}: {space} (as given)"
     assert f"Reference 1001, 1005 {shot.folder / f'ref.####.{suffix}'}: {space} (the plate's" in references
     layers = channels(shot.output(FIRST))
     error = np.dstack([layers["rc_ab.u"], layers["rc_ab.v"]]) - shot.scene.ab[0]
     assert np.percentile(np.abs(error), 85) < 0.6  # integers clip values outside of the gamut
-    said = plates.read_header(shot.output(1003)).metadata
-    assert said["stcolor/inputs"] == (
+    metadata = plates.read_header(shot.output(1003)).metadata
+    assert metadata["stcolor/inputs"] == (
         f"Plate plate.1001.{suffix}: {space} (as given); "
         f"Reference 1001,1005 ref.1001.{suffix}: {space} (the plate's, as it is of the same file type)"
     )
-    assert said["colorInteropID"] == {"ACEScg": "lin_ap1_scene", "ACEScct": "ocio:acescct_ap1_scene"}[space]
+    assert metadata["colorInteropID"] == {"ACEScg": "lin_ap1_scene", "ACEScct": "ocio:acescct_ap1_scene"}[space]
 
 
 def test_each_input_is_reported_with_its_colour_space_and_the_reason(
@@ -84,15 +84,15 @@ def test_each_input_is_reported_with_its_colour_space_and_the_reason(
     assert file.write_image(np.random.RandomState(0).uniform(0, 1, (64, 96, 3)).astype(np.float32))
     file.close()
     assert shot.colorize("--still", str(still), "--json") == 0
-    lines = told(capsys, "input")
+    lines = messages(capsys, "input")
     assert lines == [
         f"Plate {shot.folder / 'plate.####.exr'}: linear Rec.709 (the default of EXR files)",
         f"Reference 1001 {shot.folder / 'ref.####.exr'}: linear Rec.709 (the default of EXR files)",
         f"Still {still}: sRGB (the default of PNG files)",
     ]
     assert shot.colorize("--still", str(still)) == 0
-    said = capsys.readouterr().err
-    assert all(line in said for line in lines)
+    printed = capsys.readouterr().err
+    assert all(line in printed for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_setting_without_effect_is_reported(
     make_shot: MakeShot, capsys: pytest.CaptureFixture[str], options: list[str], words: list[str]
 ) -> None:
     assert make_shot().colorize(*options, "--json") == 0
-    warnings = told(capsys, "warning")
+    warnings = messages(capsys, "warning")
     assert any(all(word in line for word in words) for line in warnings), warnings
 
 
@@ -126,12 +126,12 @@ def test_the_layer_in_use_is_reported_and_can_be_chosen(
     whole = [channels(shot.plate(frame))["Y"] for frame in shot.frames]
     with_passes(shot)
     assert shot.colorize("--json") == 0
-    assert "layer beauty" in told(capsys, "input")[0]
+    assert "layer beauty" in messages(capsys, "input")[0]
     weights = [0.2126390, 0.7151687, 0.0721923]
     y = np.dstack([channels(shot.output(1003))[name] for name in "RGB"]) @ weights
     np.testing.assert_allclose(y, whole[2], rtol=3e-3)
     assert shot.colorize("--json", "--plate-layer", "albedo", "--output", str(shot.folder / "two/shot.####.exr")) == 0
-    assert "layer albedo" in told(capsys, "input")[0]
+    assert "layer albedo" in messages(capsys, "input")[0]
     assert shot.colorize("--plate-layer", "diffuse") == 1
     line = capsys.readouterr().err.splitlines()[-1]
     assert "diffuse" in line and "albedo" in line and "beauty" in line
@@ -144,7 +144,7 @@ def test_colour_that_begins_in_the_middle_of_a_plate_is_reported(
     for frame in (1003, 1004):
         write_reference(shot.plate(frame), shot.scene.lightnesses[frame - FIRST], shot.scene.ab[frame - FIRST])
     assert shot.colorize("--json") == 0
-    warnings = told(capsys, "warning")
+    warnings = messages(capsys, "warning")
     assert any("Frame 1003" in line and "plate.1003.exr" in line and "luminance" in line for line in warnings)
     assert any("1003-1004" in line and "grey" in line for line in warnings)
 

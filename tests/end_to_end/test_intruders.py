@@ -154,10 +154,10 @@ def test_pipelined_requests_are_all_answered_however_long_they_take(
 
 
 def test_data_that_is_not_http_is_refused(busy: Client) -> None:
-    for said in NO_HTTP:
+    for data in NO_HTTP:
         with line_to(busy) as line:
-            line.sendall(said)
-            assert answer(line) in (400, 403), said[:40]  # 403 for a request without a host
+            line.sendall(data)
+            assert answer(line) in (400, 403), data[:40]  # 403 for a request without a host
 
 
 def test_two_hundred_clients_at_once_are_all_answered(busy: Client) -> None:

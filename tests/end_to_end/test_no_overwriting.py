@@ -23,7 +23,7 @@ from stcolor_core.images.frame_files import frame_state, write_frame
 MakeShot = Callable[..., ShotOnDisk]
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> str:
+def standard_error(capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().err
 
 
@@ -82,7 +82,7 @@ def test_no_input_of_the_shot_is_overwritten(
     options = ["--still", str(shot.folder / f"still.{FIRST}.exr"), "--matte", str(shot.folder / "roto.####.exr")]
     options += ["--reuse", str(shot.folder / "earlier.####.exr")]
     assert shot.colorize(*options, "--output", output) == 2
-    line = said(capsys).splitlines()[-1]
+    line = standard_error(capsys).splitlines()[-1]
     assert "--output" in line and str(FIRST) in line
     assert contents(shot.folder) == before
 
@@ -94,7 +94,7 @@ def test_no_result_joins_the_file_sequence_of_a_keyframe(
     keyed = ["--reference", f"{FIRST}={shot.reference(FIRST)}", "--output", str(shot.folder / "ref.######.exr")]
     before = contents(shot.folder)
     assert main(["colorize", *shot.pictures(), *keyed]) == 2
-    assert f"ref.{FIRST}.exr" in said(capsys)
+    assert f"ref.{FIRST}.exr" in standard_error(capsys)
     assert contents(shot.folder) == before
 
 
@@ -129,7 +129,7 @@ def test_no_input_of_the_shot_is_overwritten_by_a_shot_file(
     assert shot.colorize("--ocio", str(shot.folder / "config.ocio"), "--write-shot", str(asked)) == 0
     before = contents(shot.folder)
     assert main(["colorize", "--shot", str(asked), "--write-shot", str(shot.folder / victim)]) == 2
-    assert victim in said(capsys)
+    assert victim in standard_error(capsys)
     assert contents(shot.folder) == before
 
 
@@ -141,9 +141,9 @@ def test_a_farm_job_does_not_overwrite_an_input_of_the_shot(
     asked = shot.folder / "shot.json"
     assert shot.colorize("--write-shot", str(asked)) == 0
     before = contents(shot.folder)
-    where = ["--report", str(shot.reference(FIRST))] if command == "verify" else ["--output", str(shot.folder)]
-    assert main(["farm", command, "--shot", str(asked), *where]) == 2
-    assert where[0] in said(capsys)
+    option = ["--report", str(shot.reference(FIRST))] if command == "verify" else ["--output", str(shot.folder)]
+    assert main(["farm", command, "--shot", str(asked), *option]) == 2
+    assert option[0] in standard_error(capsys)
     assert contents(shot.folder) == before
 
 
@@ -152,7 +152,7 @@ def test_a_shot_file_does_not_overwrite_any_other_file(make_shot: MakeShot, caps
     notes = shot.folder / "notes.txt"
     notes.write_text("of the lighter")
     assert shot.colorize("--write-shot", str(notes)) == 2
-    assert "notes.txt" in said(capsys)
+    assert "notes.txt" in standard_error(capsys)
     assert notes.read_text() == "of the lighter"
     assert shot.colorize("--write-shot", str(shot.folder / "shot.json")) == 0
     assert shot.colorize("--write-shot", str(shot.folder / "shot.json"), "--chroma", "0.5") == 0
@@ -166,7 +166,7 @@ def test_results_among_the_references_are_not_used_as_keyframes(
     shutil.copy(shot.output(1003), shot.reference(1003))
     capsys.readouterr()
     assert shot.colorize("--output", str(shot.folder / "second/shot.####.exr")) == 2
-    assert "1003" in (line := said(capsys)) and "ref.####.exr" in line and "FRAME=PATH" in line
+    assert "1003" in (line := standard_error(capsys)) and "ref.####.exr" in line and "FRAME=PATH" in line
     picture = plates.read(shot.reference(1003))
     painted = {name: (picture.pixels[..., i] * 0.9, "half") for i, name in enumerate(picture.channels) if name in "RGB"}
     write_frame(shot.reference(1003), painted)  # painted in a program that drops our metadata

@@ -79,8 +79,8 @@ def test_the_farm_colours_and_renders_the_shot_of_the_node(nuke: Any, comp: Comp
     sent = submit.submit(comp.node, max_span=1, chunk=2, gpus=0, nuke=str(programs / "Nuke15.1"))
     bundle = comp.results / "v001" / "openjd"
     assert (sent.submitted.path, sent.submitted.tasks, sent.submitted.submitted) == (str(bundle), 4, False)
-    said = run(bundle, comp.folder / "comp.nk")
-    assert "All 6 frames are there" in said
+    report = run(bundle, comp.folder / "comp.nk")
+    assert "All 6 frames are there" in report
     assert comp.frames("v001") == list(range(1001, 1007))
     assert len(saturation(comp.folder / "final")) == 6
     assert min(saturation(comp.folder / "final")) > 0.02, "the Write has the colour, in every frame"

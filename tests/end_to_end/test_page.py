@@ -211,7 +211,7 @@ def test_a_running_job_is_cancelled_from_the_page(core: Client, link: str, page:
     core.request("POST", f"/v1/jobs/{waiting}/cancel")
 
 
-def test_a_failed_job_says_why_and_its_message_is_never_markup(
+def test_a_failed_job_shows_its_reason_and_its_message_is_never_markup(
     core: Client, link: str, page: Page, tmp_path: Path, make_shot: MakeShot
 ) -> None:
     name = "<img src=x onerror=document.title='caught'>"
@@ -225,7 +225,7 @@ def test_a_failed_job_says_why_and_its_message_is_never_markup(
     assert page.complaints() == []
 
 
-def test_a_used_link_says_how_to_get_a_new_one(link: str, page: Page) -> None:
+def test_a_used_link_explains_how_to_get_a_new_one(link: str, page: Page) -> None:
     page.open(link)
     page.see("empty", "No jobs yet")
     page.driver.switch_to.new_window("tab")
@@ -234,7 +234,7 @@ def test_a_used_link_says_how_to_get_a_new_one(link: str, page: Page) -> None:
     assert not page.text("main")
 
 
-def test_the_page_says_when_the_core_is_gone(
+def test_the_page_shows_when_the_core_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: Page, make_shot: MakeShot
 ) -> None:
     monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))

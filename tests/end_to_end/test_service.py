@@ -86,19 +86,19 @@ def test_any_host_but_this_machine_is_refused(state: Path, capsys: pytest.Captur
 def test_a_core_in_the_background_is_found_and_stopped(
     make_shot: MakeShot, state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def said(*arguments: str, code: int = 0) -> str:
+    def printed_by(*arguments: str, code: int = 0) -> str:
         assert main(list(arguments)) == code
         return capsys.readouterr().out
 
-    assert json.loads(said("status", "--json", code=1))["state"] == "stopped"
+    assert json.loads(printed_by("status", "--json", code=1))["state"] == "stopped"
     try:
-        where = said("serve", "--background", "--device", "cpu")
-        status = json.loads(said("status", "--json"))
+        printed = printed_by("serve", "--background", "--device", "cpu")
+        status = json.loads(printed_by("status", "--json"))
         assert status["state"] == "running"
         assert status["token_file"] == str(connection_file(state))
-        assert status["url"] in where
-        assert str(status["pid"]) in said("serve", "--background")
-        assert str(status["pid"]) in said("serve")
+        assert status["url"] in printed
+        assert str(status["pid"]) in printed_by("serve", "--background")
+        assert str(status["pid"]) in printed_by("serve")
         connection = Connection.read(state)
         assert connection is not None
         client = Client(connection)
@@ -106,10 +106,10 @@ def test_a_core_in_the_background_is_found_and_stopped(
     finally:
         main(["stop"])
     assert not connection_file(state).exists()
-    assert "No core runs" in said("status", code=1)
+    assert "No core runs" in printed_by("status", code=1)
     for log in state.glob("*.log"):
         assert connection.token not in log.read_text()
-    assert connection.token not in where + json.dumps(status)
+    assert connection.token not in printed + json.dumps(status)
 
 
 def test_a_second_start_in_the_background_finds_the_core_and_starts_nothing(
@@ -151,16 +151,18 @@ def test_of_two_simultaneous_background_starts_one_starts_the_core_and_the_other
     command = [sys.executable, "-m", "stcolor_core.cli", "serve", "--background", "--device", "cpu"]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     try:
-        said = [process.communicate(timeout=PATIENCE) for process in both]
-        assert said[0][0] == said[1][0]  # the start that finds a core writes its remark to standard error
-        assert [process.returncode for process in both] == [0, 0], said
+        outputs = [process.communicate(timeout=PATIENCE) for process in both]
+        assert outputs[0][0] == outputs[1][0]  # the start that finds a core writes its remark to standard error
+        assert [process.returncode for process in both] == [0, 0], outputs
     finally:
         assert main(["stop"]) == 0
     assert (state / "core.log").read_text().count("listens at") == 1
     assert find(state) is None
 
 
-def test_a_core_that_cannot_start_in_the_background_says_why(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_core_that_cannot_start_in_the_background_reports_the_reason(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     state.mkdir()
     (state / "jobs.sqlite").write_bytes(b"no database " * 100)
     assert main(["serve", "--background"]) == 1
@@ -174,9 +176,9 @@ def test_of_two_simultaneous_starts_one_runs_and_the_other_names_its_address(sta
     both = [start(), start()]
     loser = until(lambda: next((process for process in both if process.poll() is not None), None))
     winner = next(process for process in both if process is not loser)
-    said, errors = loser.communicate()
+    out, errors = loser.communicate()
     assert loser.returncode == 0, errors
-    assert f"process {winner.pid}" in said
+    assert f"process {winner.pid}" in out
     assert client_of(winner, state).get("/v1/health")["device"] == "cpu"
     assert main(["stop"]) == 0
     assert winner.wait(60) == 0

@@ -26,7 +26,7 @@ def write_shot(
     step: int = 2,
     plate: Mapping[str, float] = _GREY,
 ) -> Shot:
-    """Write a shot of so many frames from 1001 on, and return the core's Shot JSON for it.
+    """Write a shot of the given number of frames from 1001, and return the core's Shot JSON for it.
 
     keys: frames of the references. step: pixels a frame. plate: its channels, and the gain of each.
     """

@@ -102,7 +102,7 @@ def test_its_two_tabs_hold_the_knobs_in_the_order_of_the_work():
     assert order.index("job") < order.index("output_tab") < order.index("output")
 
 
-def test_every_knob_tells_the_artist_what_it_is_for():
+def test_every_knob_has_a_tooltip():
     silent = [knob.name for knob in GROUP.user_knobs if knob.number not in (20, 26) and len(knob.tooltip) < 15]
     assert silent == []
     assert "plate" in GROUP.knobs["help"]
@@ -201,11 +201,11 @@ def test_a_button_only_presses_its_own_action(button):
 
 
 @pytest.mark.parametrize("button", BUTTONS, ids=lambda button: button.name)
-def test_a_button_without_the_plug_in_says_so(button, monkeypatch):
-    said: list[str] = []
+def test_a_button_without_the_plug_in_reports_that_it_is_not_installed(button, monkeypatch):
+    messages: list[str] = []
     monkeypatch.setitem(sys.modules, "refcolorize", None)
-    exec(compile(button.text, button.name, "exec"), {"nuke": SimpleNamespace(message=said.append)})
-    assert len(said) == 1 and "not installed on this machine" in said[0]
+    exec(compile(button.text, button.name, "exec"), {"nuke": SimpleNamespace(message=messages.append)})
+    assert len(messages) == 1 and "not installed on this machine" in messages[0]
 
 
 @pytest.mark.usefixtures("nuke")

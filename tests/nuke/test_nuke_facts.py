@@ -28,7 +28,7 @@ def test_every_line_has_a_kind_a_source_and_a_status() -> None:
             assert line["status"] in ("documented", "practice", "unproven"), f"{kind}: {name}"
 
 
-def test_every_unproven_line_says_what_happens_if_it_is_wrong() -> None:
+def test_every_unproven_line_states_what_happens_if_it_is_wrong() -> None:
     assert [name for name, line in unproven() if not line.get("without")] == []
 
 

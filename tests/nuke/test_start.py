@@ -130,7 +130,7 @@ def test_the_files_that_an_old_nuke_reads_parse_in_its_python(name: str) -> None
     ast.parse((PLUGIN / name).read_text(encoding="utf-8"), feature_version=(3, 7))
 
 
-def test_a_button_of_the_node_in_an_old_nuke_says_that_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_button_of_the_node_in_an_old_nuke_reports_that_it_cannot_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version_info", (3, 7, 7))
     with pytest.raises(ImportError, match="Nuke 14 or newer"):
         runpy.run_path(str(PLUGIN / "refcolorize" / "__init__.py"))

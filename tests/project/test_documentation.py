@@ -91,7 +91,7 @@ def test_every_picture_is_used_and_credited_and_all_are_small() -> None:
     assert sum(path.stat().st_size for path in PICTURES.iterdir()) < 2_500_000
 
 
-def test_the_page_of_the_node_is_what_its_script_makes_of_the_node() -> None:
+def test_the_page_of_the_node_is_the_output_of_its_script() -> None:
     for path, text in load(DOCS / "make_node_page.py").made().items():
         assert path.read_text("utf-8") == text, "run docs/make_node_page.py"
 
@@ -114,7 +114,7 @@ def test_the_readme_is_short() -> None:
 
 
 @pytest.mark.parametrize("arguments", [pytest.param(words, id=where) for where, words in commands()])
-def test_every_command_of_the_documentation_is_one_that_stcolor_takes(arguments: list[str]) -> None:
+def test_every_command_in_the_documentation_is_accepted_by_stcolor(arguments: list[str]) -> None:
     _parser().parse_args(arguments)
 
 
@@ -137,7 +137,7 @@ def test_every_module_that_the_page_for_developers_names_exists() -> None:
     ] == []
 
 
-def test_every_package_of_the_core_has_a_page_of_reference() -> None:
+def test_every_package_of_the_core_has_a_reference_page() -> None:
     packages = {path.parent.name for path in (PROJECT / "stcolor_core").glob("*/__init__.py")}
     modules = {path.stem for path in (PROJECT / "stcolor_core").glob("*.py")} - {"__init__"}
     text = "".join(path.read_text("utf-8") for path in (DOCS / "reference").glob("*.md"))

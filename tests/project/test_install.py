@@ -199,7 +199,7 @@ def test_too_little_disk_stops_before_anything_is_made(
     assert not (project / "sub").exists()
 
 
-def test_a_python_without_venv_says_what_to_install(
+def test_a_python_without_venv_names_the_package_to_install(
     install: ModuleType, places: Any, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     there = importlib.util.find_spec
@@ -327,7 +327,7 @@ def test_a_missing_package_is_named_in_one_line_and_the_next_run_continues(
         pytest.param(
             "/usr/bin/python: No module named pip\n", "pip failed (/usr/bin/python: No module named pip)", id="no pip"
         ),
-        pytest.param("", "pip failed (without output)", id="nothing said"),
+        pytest.param("", "pip failed (without output)", id="no output"),
     ],
 )
 def test_pips_output_becomes_one_line(install: ModuleType, output: str, reason: str) -> None:
@@ -529,7 +529,7 @@ def test_the_block_parses_in_the_oldest_python_and_after_a_future_import(install
 
 
 @pytest.mark.parametrize(
-    ("theirs", "says"),
+    ("theirs", "expected_text"),
     [
         pytest.param("import nuke".encode("utf-16"), "not text in UTF-8", id="UTF-16"),
         pytest.param(b"# >>> RefColorize >>>\nimport nuke\n", "broken RefColorize block", id="no end"),
@@ -543,14 +543,14 @@ def test_the_block_parses_in_the_oldest_python_and_after_a_future_import(install
     ],
 )
 def test_an_init_with_a_damaged_block_is_left_alone(
-    install: ModuleType, places: Any, init: Path, capsys: pytest.CaptureFixture[str], theirs: bytes, says: str
+    install: ModuleType, places: Any, init: Path, capsys: pytest.CaptureFixture[str], theirs: bytes, expected_text: str
 ) -> None:
     init.parent.mkdir()
     init.write_bytes(theirs)
     for command in ("nuke", "uninstall"):
         assert install.main([command, "--nuke-dir", str(init.parent), "--venv", str(init.parent / "venv")], places) == 1
         message = capsys.readouterr().err
-        assert says in message and str(init) in message and message.count("\n") == 1
+        assert expected_text in message and str(init) in message and message.count("\n") == 1
     assert init.read_bytes() == theirs
     assert [path.name for path in init.parent.iterdir()] == ["init.py"]
 

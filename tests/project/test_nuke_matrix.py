@@ -25,11 +25,11 @@ def matrix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.parametrize(("code", "status"), [("x = 1\n", 0), ("match 1:\n    case 1:\n        pass\n", 1)])
-def test_without_the_python_version_it_says_that_it_only_compiled(
+def test_without_the_python_version_the_script_reports_that_it_only_compiled(
     matrix: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], code: str, status: int
 ) -> None:
     (tmp_path / "nuke_plugin" / "some.py").write_text(code, encoding="utf-8")
     assert matrix.row("3.9", "PySide2", "Nuke 14") == status
-    said = capsys.readouterr().out
-    assert "ONLY COMPILED, and no test ran" in said
-    assert ("some.py: line" in said) == bool(status)
+    printed = capsys.readouterr().out
+    assert "ONLY COMPILED, and no test ran" in printed
+    assert ("some.py: line" in printed) == bool(status)

@@ -80,7 +80,7 @@ def test_a_command_that_touches_a_sentinel_fails_with_its_path(
     sentinels: ModuleType, checkout: Path, capsys: pytest.CaptureFixture[str], code: str, named: str
 ) -> None:
     assert sentinels.main(python(code), checkout) == 1
-    assert fnmatch.filter(said := capsys.readouterr().err.splitlines(), f"sentinels: {named}"), said
+    assert fnmatch.filter(lines := capsys.readouterr().err.splitlines(), f"sentinels: {named}"), lines
 
 
 def test_the_sentinel_of_a_killed_run_is_removed_by_the_next_run(
@@ -88,8 +88,8 @@ def test_the_sentinel_of_a_killed_run_is_removed_by_the_next_run(
 ) -> None:
     package = f"import sys; sys.path.insert(0, {str(SCRIPT.parents[1])!r})"
     sentinels.main(python(f"{package}; from stcolor_core.files.scratch import Scratch; Scratch()"), checkout)
-    said = capsys.readouterr().err.splitlines()
-    assert fnmatch.filter(said, "sentinels: removed: *stcolor-sentinel/tracks.1001.pt"), said
+    lines = capsys.readouterr().err.splitlines()
+    assert fnmatch.filter(lines, "sentinels: removed: *stcolor-sentinel/tracks.1001.pt"), lines
 
 
 def test_the_commands_own_failure_is_passed_on(sentinels: ModuleType, checkout: Path) -> None:

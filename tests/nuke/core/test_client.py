@@ -94,20 +94,20 @@ def test_a_preview_is_a_job_of_one_frame(client: Client, tmp_path: Path) -> None
     assert client.preview(shot(tmp_path), 7)["frame"] == 7
 
 
-def test_a_picture_that_cannot_be_made_is_a_refusal_in_words(client: Client, tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_made_is_refused_with_a_reason(client: Client, tmp_path: Path) -> None:
     job = client.submit(shot(tmp_path))["id"]
     with pytest.raises(CoreRefused, match="The core reports: "):
         client.picture(job, 1, of="plate")
 
 
-def test_a_poll_for_events_outlasts_the_clients_patience_for_an_answer(core: serving.Client, tmp_path: Path) -> None:
+def test_a_poll_for_events_may_last_longer_than_the_timeout_of_the_client(core: serving.Client, tmp_path: Path) -> None:
     patient = Client(core.connection.url, core.connection.token, timeout=60)
     job = patient.submit(shot(tmp_path))["id"]
     last = core.finish(job)[-1]["number"]
     assert Client(core.connection.url, core.connection.token, timeout=1).events(job, after=last, wait=2)["events"] == []
 
 
-def test_a_refusal_of_the_core_is_its_own_line(client: Client, tmp_path: Path) -> None:
+def test_a_refusal_by_the_core_is_raised_with_its_own_line(client: Client, tmp_path: Path) -> None:
     with pytest.raises(CoreRefused, match="colour is an unknown setting") as refused:
         client.submit({**shot(tmp_path), "colour": 1})
     assert refused.value.status == 422
@@ -116,14 +116,14 @@ def test_a_refusal_of_the_core_is_its_own_line(client: Client, tmp_path: Path) -
     assert refused.value.status == 404
 
 
-def test_a_token_of_another_start_is_told_so(core: serving.Client) -> None:
+def test_a_token_of_another_start_is_reported(core: serving.Client) -> None:
     with pytest.raises(CoreRefused, match="another core has started since") as refused:
         Client(core.connection.url, TOKEN).health()
     assert refused.value.status == 401
     assert TOKEN not in str(refused.value)
 
 
-def test_a_core_of_another_protocol_is_told_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_core_of_another_protocol_is_reported(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "PROTOCOL", 2)
     with pytest.raises(RefColorizeError, match="protocol 2, but this plug-in needs protocol 1"):
         client.health()
@@ -138,7 +138,7 @@ def test_a_core_that_was_asked_to_stop_is_unreachable_afterwards(tmp_path: Path)
             client.health()
 
 
-def test_proxies_are_not_asked(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_are_not_used(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
     assert client.health()["protocol"] == 1
@@ -164,13 +164,13 @@ def test_proxies_are_not_asked(client: Client, monkeypatch: pytest.MonkeyPatch) 
         "",
     ],
 )
-def test_an_address_that_is_not_this_machines_is_refused(url: str) -> None:
+def test_an_address_of_another_machine_is_refused(url: str) -> None:
     with pytest.raises(CoreUnreachable, match="on this machine"):
         Client(url, TOKEN)
 
 
 @pytest.mark.parametrize("token", ["", "two words", f"{TOKEN}\r\nHost: evil", f"{TOKEN}\n", "schlüssel"])
-def test_a_token_that_no_header_takes_is_refused_and_not_shown(token: str) -> None:
+def test_a_token_invalid_in_a_header_is_refused_and_not_shown(token: str) -> None:
     with pytest.raises(CoreUnreachable, match="no valid token") as refused:
         Client("http://127.0.0.1:80", token)
     assert TOKEN not in str(refused.value)
@@ -180,7 +180,7 @@ def test_a_client_shows_no_token() -> None:
     assert repr(Client("http://localhost:80", TOKEN)) == "Client(http://localhost:80)"
 
 
-def test_nothing_that_listens_is_one_line_with_the_reason() -> None:
+def test_an_address_without_a_listener_gives_one_line_with_the_reason() -> None:
     with pytest.raises(CoreUnreachable) as lost:
         Client(f"http://127.0.0.1:{closed_port()}", TOKEN).health()
     assert "does not answer" in str(lost.value) and "\n" not in str(lost.value) and TOKEN not in str(lost.value)
@@ -188,7 +188,7 @@ def test_nothing_that_listens_is_one_line_with_the_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "says"),
+    ("answer", "expected"),
     [
         pytest.param(b"", "closed the connection during", id="gone after the request"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "during its answer", id="gone in the answer"),
@@ -199,8 +199,8 @@ def test_nothing_that_listens_is_one_line_with_the_reason() -> None:
         pytest.param(http(b"[]"), "it sent no object", id="a list"),
     ],
 )
-def test_what_is_no_core_is_told_so(answer: bytes, says: str) -> None:
-    with answering(answer) as url, pytest.raises(CoreUnreachable, match=says):
+def test_a_server_that_is_not_a_core_is_reported(answer: bytes, expected: str) -> None:
+    with answering(answer) as url, pytest.raises(CoreUnreachable, match=expected):
         Client(url, TOKEN).job("1")
 
 
@@ -212,7 +212,7 @@ def test_an_endless_answer_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatc
         Client(url, TOKEN).job("1")
 
 
-def test_silence_ends() -> None:
+def test_a_server_that_never_answers_times_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", TOKEN, timeout=0.05)
         with pytest.raises(CoreUnreachable, match="timed out"):
@@ -225,14 +225,14 @@ def test_a_redirect_is_not_followed() -> None:
         Client(url, TOKEN).health()
 
 
-def test_words_of_others_become_one_bounded_line() -> None:
+def test_a_foreign_message_becomes_one_line_of_limited_length() -> None:
     answer = http(b'{"detail": "a\\nb' + b"c" * 9999 + b'"}', "500 Oh")
     with answering(answer) as url, pytest.raises(CoreRefused) as refused:
         Client(url, TOKEN).job("1")
     assert str(refused.value).startswith("The core reports: a bc") and len(str(refused.value)) < 600
 
 
-def test_a_picture_comes_as_it_was_sent() -> None:
+def test_a_picture_is_received_as_it_was_sent() -> None:
     with answering(http(b"\xff\xd8 a picture")) as url:
         assert Client(url, TOKEN).picture("1", 7, of="result") == b"\xff\xd8 a picture"
 
@@ -255,7 +255,7 @@ def test_importing_the_package_alone_loads_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     "name", ["__init__", "errors", "core/client", "core/server", "core/troubleshooting", "host/main_thread"]
 )
-def test_the_way_to_the_core_parses_on_python_3_9_and_imports_nothing_of_the_core(name: str) -> None:
+def test_the_client_parses_on_python_3_9_and_imports_nothing_of_the_core(name: str) -> None:
     tree = ast.parse((PLUGIN / "refcolorize" / f"{name}.py").read_text(encoding="utf-8"), feature_version=(3, 9))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}

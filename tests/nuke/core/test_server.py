@@ -68,7 +68,7 @@ def say(state: Path, **facts: Any) -> None:
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32", "freebsd14"])
-def test_the_state_folder_is_the_cores_own_on_every_platform(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_state_folder_is_that_of_the_core_on_every_platform(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("STCOLOR_STATE_DIR", "LOCALAPPDATA", "XDG_STATE_HOME")
     for values in itertools.product((None, "", "/some/where", "relative", "~/home"), repeat=len(names)):
         for name, value in zip(names, values, strict=True):
@@ -79,12 +79,12 @@ def test_the_state_folder_is_the_cores_own_on_every_platform(platform: str, monk
         assert server._state_folder(platform) == access._state_folder(platform), values
 
 
-def test_the_files_in_the_state_folder_are_the_cores_own(state: Path) -> None:
+def test_the_file_names_in_the_state_folder_are_those_of_the_core(state: Path) -> None:
     assert server.state_folder() == access.state_folder() == state
     assert server.connection_file() == access.connection_file(state)
 
 
-def test_what_the_core_writes_is_what_is_read(state: Path) -> None:
+def test_the_connection_file_of_the_core_is_read(state: Path) -> None:
     state.mkdir()
     access.Connection("http://127.0.0.1:9", "a-secret", 4711).write(state)
     found = server.Connection.read()
@@ -101,7 +101,7 @@ def test_the_log_shown_is_the_one_written_last(state: Path) -> None:
         assert server.log_file() == state / name
 
 
-def test_the_cores_python_is_the_one_named_then_the_checkouts_then_stcolor_on_path(
+def test_the_python_of_the_core_is_the_named_one_then_that_of_the_checkout_then_stcolor_on_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STCOLOR_PYTHON", sys.executable)
@@ -125,13 +125,13 @@ def test_the_cores_python_is_the_one_named_then_the_checkouts_then_stcolor_on_pa
         server.core_command()
 
 
-def test_a_named_python_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_named_python_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STCOLOR_PYTHON", str(tmp_path / "none"))
     with pytest.raises(CoreUnreachable, match=r"STCOLOR_PYTHON names .*none: no such file\. Correct it"):
         server.core_command()
 
 
-def test_what_nuke_sets_for_itself_does_not_reach_the_core(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_that_nuke_sets_does_not_reach_the_core(monkeypatch: pytest.MonkeyPatch) -> None:
     foreign = "PYTHONHOME PYTHONPATH LD_LIBRARY_PATH LD_PRELOAD DYLD_LIBRARY_PATH QT_PLUGIN_PATH QML2_IMPORT_PATH"
     kept = "OCIO STCOLOR_MODELS_DIR STCOLOR_PYTHON CUDA_VISIBLE_DEVICES NUKE_PATH HOME PATH"
     for name in (foreign + " " + kept).split():
@@ -144,7 +144,7 @@ def test_what_nuke_sets_for_itself_does_not_reach_the_core(monkeypatch: pytest.M
 # Finding
 
 
-def test_a_core_that_runs_is_found(state: Path) -> None:
+def test_a_running_core_is_found(state: Path) -> None:
     with running_core(state, device="cpu") as core:
         client = server.find()
         assert client is not None and client.url == core.connection.url
@@ -152,14 +152,14 @@ def test_a_core_that_runs_is_found(state: Path) -> None:
     assert server.find() is None
 
 
-def test_where_a_core_runs_nothing_is_started(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_started_if_a_core_runs(state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second process would become the core when the first one is stopped."""
     monkeypatch.setenv("STCOLOR_PYTHON", str(tmp_path / "none"))
     with running_core(state, device="cpu") as core:
         assert server.start().url == core.connection.url
 
 
-def test_a_core_of_another_start_is_found_in_its_place(state: Path) -> None:
+def test_a_restarted_core_is_found_instead_of_the_old_one(state: Path) -> None:
     with running_core(state, device="cpu"):
         first = server.ensure()
     with running_core(state, device="cpu") as second:
@@ -189,7 +189,7 @@ def test_a_core_of_another_protocol_is_neither_used_nor_started_again(
         pytest.param('{"url": "http://127.0.0.1:9", "token": "a", "pid": 7}', "process 7, asked http:", id="gone"),
     ],
 )
-def test_all_that_was_tried_is_said_in_plain_words(
+def test_every_attempt_is_reported_in_plain_words(
     state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, why: str
 ) -> None:
     monkeypatch.setenv("STCOLOR_PYTHON", str(tmp_path / "none"))
@@ -204,7 +204,7 @@ def test_all_that_was_tried_is_said_in_plain_words(
     assert "STCOLOR_PYTHON" in started and "\n" not in str(failed.value)
 
 
-def test_a_core_that_takes_another_token_is_not_found(state: Path) -> None:
+def test_a_core_that_expects_another_token_is_not_found(state: Path) -> None:
     with running_core(state, device="cpu") as core:
         theirs = (state / "connection.json").read_text()
         say(state, url=core.connection.url, token="another", pid=os.getpid())
@@ -245,10 +245,10 @@ def test_a_core_is_started_found_again_and_stopped(state: Path, monkeypatch: pyt
             f"exec {sys.executable} -S -c 'import stcolor_core'", "is not installed in that Python", id="not installed"
         ),
         pytest.param("exec sleep 60", "did not end within 0.5 s", id="hangs"),
-        pytest.param("exit 0", "connection.json: none", id="says it runs, and does not"),
+        pytest.param("exit 0", "connection.json: none", id="reports that it runs and does not"),
     ],
 )
-def test_why_a_core_did_not_start_is_said_in_one_line(
+def test_a_failed_start_of_the_core_is_explained_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, why: str
 ) -> None:
     monkeypatch.setattr(server, "_START_SECONDS", 0.5 if "sleep" in text else 60)
@@ -259,14 +259,14 @@ def test_why_a_core_did_not_start_is_said_in_one_line(
 
 
 @POSIX
-def test_a_program_that_cannot_be_run_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_cannot_be_run_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "python").touch()
     monkeypatch.setenv("STCOLOR_PYTHON", str(tmp_path / "python"))
     with pytest.raises(CoreUnreachable, match="cannot be run"):
         server.start()
 
 
-def test_stopping_waits_until_the_core_has_left(state: Path) -> None:
+def test_stopping_waits_until_the_core_has_ended(state: Path) -> None:
     with running_core(state, device="cpu"):
         server.stop()
         assert not (state / "connection.json").exists()
@@ -285,7 +285,7 @@ def test_a_core_that_does_not_stop_is_named(state: Path, monkeypatch: pytest.Mon
 # Troubleshooting
 
 
-def test_troubleshooting_without_any_core_says_what_to_press(python: str, state: Path) -> None:
+def test_troubleshooting_without_any_core_names_the_button_to_press(python: str, state: Path) -> None:
     lines = troubleshoot()
     assert lines[0].endswith("connection.json: none. Press Start core.")
     assert f"The core's program is {python}. Nothing to do." in lines
@@ -293,7 +293,7 @@ def test_troubleshooting_without_any_core_says_what_to_press(python: str, state:
     assert str(state / "core.log") in lines[-1] and lines[-1].endswith("Press Start core.")
 
 
-def test_troubleshooting_a_core_that_is_well_finds_nothing_to_do(python: str, state: Path) -> None:
+def test_troubleshooting_a_healthy_core_finds_nothing_to_do(python: str, state: Path) -> None:
     with running_core(state, device="cpu") as core:
         (state / "core.log").write_text("first\nsecond\nthird\nfourth\n")
         lines = troubleshoot()
@@ -305,14 +305,14 @@ def test_troubleshooting_a_core_that_is_well_finds_nothing_to_do(python: str, st
 
 
 @pytest.mark.usefixtures("python")
-def test_troubleshooting_a_core_that_was_killed_says_so(state: Path) -> None:
+def test_troubleshooting_reports_a_killed_core(state: Path) -> None:
     pid = gone()
     say(state, url="http://127.0.0.1:9", token="a", pid=pid)
     assert f"Process {pid} is gone without a message: it was killed, or it crashed. Press Start core." in troubleshoot()
 
 
 @pytest.mark.usefixtures("python")
-def test_troubleshooting_a_process_that_does_not_listen_says_so(state: Path) -> None:
+def test_troubleshooting_reports_a_process_that_does_not_listen(state: Path) -> None:
     with serving.running_core(state, device="cpu") as core:
         url = core.connection.url
     say(state, url=url, token="a", pid=os.getpid())
@@ -320,7 +320,7 @@ def test_troubleshooting_a_process_that_does_not_listen_says_so(state: Path) -> 
 
 
 @pytest.mark.usefixtures("python")
-def test_troubleshooting_a_wrong_token_and_a_wrong_protocol_says_so(
+def test_troubleshooting_reports_a_wrong_token_and_a_wrong_protocol(
     state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_core(state, device="cpu") as core:
@@ -333,7 +333,7 @@ def test_troubleshooting_a_wrong_token_and_a_wrong_protocol_says_so(
 
 
 @POSIX
-def test_troubleshooting_another_version_than_the_one_installed_says_so(
+def test_troubleshooting_reports_a_version_other_than_the_installed_one(
     state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STCOLOR_PYTHON", script(tmp_path / "python", "echo stcolor 9.9"))
@@ -342,7 +342,7 @@ def test_troubleshooting_another_version_than_the_one_installed_says_so(
 
 
 @POSIX
-def test_troubleshooting_a_python_without_the_core_says_what_to_run(
+def test_troubleshooting_a_python_without_the_core_names_the_command_to_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = script(tmp_path / "python", f'exec "{sys.executable}" -S "$@"')

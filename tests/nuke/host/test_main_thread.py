@@ -20,7 +20,7 @@ class Nuke(ModuleType):
     def __init__(self) -> None:
         super().__init__("nuke")
         self.GUI, self.closing, self.swallowed = True, False, 0
-        self.renders = 0  # so often it says that it renders
+        self.renders = 0  # number of further checks during which a render is in progress
         self._calls: queue.Queue[tuple[Callable[[], Any], threading.Event]] = queue.Queue()
 
     def executeInMainThreadWithResult(self, call: Callable[[], Any]) -> None:  # noqa: N802  (Nuke's name)
@@ -71,7 +71,7 @@ def where(*args: object, **kwargs: object) -> tuple[threading.Thread, object, ob
     return threading.current_thread(), args, kwargs
 
 
-def test_a_call_from_another_thread_runs_in_the_main_one_and_brings_its_value_back(
+def test_a_call_from_another_thread_runs_in_the_main_thread_and_returns_its_value(
     fake: Nuke, in_main_thread: Callable[..., Any], other_thread: ThreadPoolExecutor
 ) -> None:
     value = other_thread.submit(in_main_thread, where, 1, b=2)
@@ -79,7 +79,7 @@ def test_a_call_from_another_thread_runs_in_the_main_one_and_brings_its_value_ba
     assert value.result(10) == (threading.main_thread(), (1,), {"b": 2})
 
 
-def test_nothing_is_a_value_too(
+def test_none_is_a_valid_result(
     fake: Nuke, in_main_thread: Callable[..., Any], other_thread: ThreadPoolExecutor
 ) -> None:
     value = other_thread.submit(in_main_thread, lambda: None)
@@ -87,7 +87,7 @@ def test_nothing_is_a_value_too(
     assert value.result(10) is None
 
 
-def test_an_exception_is_raised_where_the_call_came_from_and_not_swallowed(
+def test_an_exception_is_raised_in_the_calling_thread(
     fake: Nuke, in_main_thread: Callable[..., Any], other_thread: ThreadPoolExecutor
 ) -> None:
     value = other_thread.submit(in_main_thread, int, "no number")
@@ -107,7 +107,7 @@ def test_a_call_is_held_while_nuke_renders(
     assert value.result(10) == 0
 
 
-def test_what_can_wait_for_the_next_time_is_left_out_while_nuke_renders(
+def test_a_call_that_may_be_skipped_is_skipped_while_nuke_renders(
     fake: Nuke, in_main_thread: Callable[..., Any], other_thread: ThreadPoolExecutor
 ) -> None:
     unless_rendering = importlib.import_module("refcolorize.host.main_thread").unless_rendering
@@ -120,18 +120,18 @@ def test_what_can_wait_for_the_next_time_is_left_out_while_nuke_renders(
     assert (first.result(10), second.result(10), called) == (False, True, [2])
 
 
-def test_the_main_thread_calls_at_once(in_main_thread: Callable[..., Any]) -> None:
+def test_a_call_from_the_main_thread_runs_at_once(in_main_thread: Callable[..., Any]) -> None:
     assert in_main_thread(where)[0] is threading.main_thread()
 
 
-def test_without_a_gui_the_calling_thread_calls(
+def test_without_a_gui_the_call_runs_in_the_calling_thread(
     fake: Nuke, in_main_thread: Callable[..., Any], other_thread: ThreadPoolExecutor
 ) -> None:
     fake.GUI = False
     assert other_thread.submit(in_main_thread, where).result(10)[0] is not threading.main_thread()
 
 
-def test_a_nuke_that_is_closing_cancels(
+def test_a_closing_nuke_cancels_the_call(
     fake: Nuke, in_main_thread: Callable[..., Any], other_thread: ThreadPoolExecutor
 ) -> None:
     fake.closing = True

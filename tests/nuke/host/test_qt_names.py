@@ -77,13 +77,13 @@ def different(tree: ast.AST) -> list[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_every_name_of_qt_is_in_both_and_enumerations_are_written_out(path: Path) -> None:
+def test_every_qt_name_exists_in_both_versions_and_enumerations_are_fully_qualified(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
     assert [wrong for chain in chains(tree) if (wrong := strange(chain))] == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_no_method_is_used_that_only_one_has(path: Path) -> None:
+def test_no_method_is_used_that_only_one_version_has(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     assert different(tree) == (["position"] if path.name == "qt.py" else [])
 
@@ -114,7 +114,7 @@ def test_many_files_were_read() -> None:
         pytest.param("QtCore.QTimer.singleShot(0, f)", False, id="a static method"),
     ],
 )
-def test_what_differs_is_found(words: str, wrong: bool) -> None:
+def test_a_name_that_differs_is_found(words: str, wrong: bool) -> None:
     (chain,) = chains(ast.parse(words))
     assert bool(strange(chain)) == wrong
 

@@ -40,19 +40,19 @@ def event(number: int, kind: str, **others: Any) -> dict[str, Any]:
         (job("failed", 3, error="Frame 1013 is missing."), "v001 failed: Frame 1013 is missing."),
     ],
 )
-def test_every_state_has_its_words(answer: dict[str, Any], words: str) -> None:
+def test_every_state_has_a_description(answer: dict[str, Any], words: str) -> None:
     progress = Progress("v001")
     progress.update(answer, [])
     assert progress.describe() == words
     assert progress.ended == (answer["state"] in ("done", "cancelled", "failed"))
 
 
-def test_before_the_core_is_there_it_says_so_and_nothing_is_done() -> None:
+def test_before_the_core_answers_the_progress_is_zero_and_the_wait_is_reported() -> None:
     assert Progress("v001").describe() == "v001: looking for the core"
     assert Progress("v001").percent == 0
 
 
-def test_events_are_counted_on_and_frames_come_out_once() -> None:
+def test_events_are_counted_and_each_frame_is_returned_once() -> None:
     progress = Progress("v001")
     assert progress.update(job(done=2), [event(4, "frame", frame=1001), event(5, "frame", frame=1002)]) == [1001, 1002]
     assert (progress.after, progress.percent) == (5, 25)
@@ -81,7 +81,7 @@ def test_warnings_are_those_of_the_last_run() -> None:
     )
 
 
-def test_at_the_end_each_warning_is_said_once() -> None:
+def test_each_warning_is_reported_once_at_the_end() -> None:
     progress = Progress("v001")
     warnings = ["Frame 7 stays grey.", "Frame 9 is held.", "Frame 7 stays grey."]
     progress.update(job("done", 8), [event(number, "warning", message=text) for number, text in enumerate(warnings)])

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("state")
 
 
 @pytest.mark.usefixtures("core")
-def test_in_a_terminal_colorize_comes_back_with_the_whole_shot(comp: Comp, render: Any) -> None:
+def test_in_a_terminal_colorize_returns_with_the_whole_shot(comp: Comp, render: Any) -> None:
     running = render.colorize(comp.node)
     assert running.state == "done"
     assert comp.status == "v001 is done: 6 frames"
@@ -37,7 +37,7 @@ def test_in_a_terminal_colorize_comes_back_with_the_whole_shot(comp: Comp, rende
 
 
 @pytest.mark.usefixtures("core")
-def test_how_sure_each_frame_is_stays_with_the_version(comp: Comp, render: Any) -> None:
+def test_the_confidence_of_each_frame_is_kept_with_the_version(comp: Comp, render: Any) -> None:
     from refcolorize.node import nodes
     from refcolorize.node.versions import read_confidence
     from refcolorize.panel.node_view import version_rows
@@ -53,7 +53,7 @@ def test_how_sure_each_frame_is_stays_with_the_version(comp: Comp, render: Any) 
 
 
 @pytest.mark.usefixtures("core")
-def test_what_comes_back_is_what_the_core_painted(nuke_session: Any, comp: Comp, render: Any) -> None:
+def test_the_node_shows_the_pixels_that_the_core_wrote(nuke_session: Any, comp: Comp, render: Any) -> None:
     import fakenuke
 
     render.colorize(comp.node)
@@ -67,7 +67,7 @@ def test_what_comes_back_is_what_the_core_painted(nuke_session: Any, comp: Comp,
 
 
 @pytest.mark.usefixtures("core")
-def test_what_is_wrong_with_the_shot_is_raised_with_the_cores_words(comp: Comp, render: Any) -> None:
+def test_an_invalid_shot_raises_the_message_of_the_core(comp: Comp, render: Any) -> None:
     from refcolorize.errors import RefColorizeError
 
     (comp.folder / "plate.1003.exr").unlink()
@@ -76,7 +76,7 @@ def test_what_is_wrong_with_the_shot_is_raised_with_the_cores_words(comp: Comp, 
     assert "failed" in comp.status
 
 
-def test_without_a_core_it_says_what_was_tried(comp: Comp, render: Any) -> None:
+def test_without_a_core_the_attempts_are_reported(comp: Comp, render: Any) -> None:
     from refcolorize.errors import CoreUnreachable
 
     with pytest.raises(CoreUnreachable, match="STCOLOR_PYTHON") as raised:
@@ -87,7 +87,7 @@ def test_without_a_core_it_says_what_was_tried(comp: Comp, render: Any) -> None:
 
 
 @pytest.mark.usefixtures("core")
-def test_the_same_again_computes_nothing_and_a_change_makes_a_version(comp: Comp, render: Any) -> None:
+def test_an_unchanged_shot_computes_nothing_and_a_change_makes_a_version(comp: Comp, render: Any) -> None:
     render.colorize(comp.node)
     before = {path: path.stat().st_mtime_ns for path in (comp.results / "v001").iterdir()}
     render.colorize(comp.node)
@@ -100,7 +100,7 @@ def test_the_same_again_computes_nothing_and_a_change_makes_a_version(comp: Comp
 
 
 @pytest.mark.usefixtures("core")
-def test_a_new_key_recomputes_only_what_it_reaches(comp: Comp, render: Any, core: Client) -> None:
+def test_a_new_key_recomputes_only_the_frames_that_it_affects(comp: Comp, render: Any, core: Client) -> None:
     from refcolorize.node import nodes
 
     nodes.remove_key(comp.node, 1004)
@@ -116,7 +116,7 @@ def test_a_new_key_recomputes_only_what_it_reaches(comp: Comp, render: Any, core
 
 
 @pytest.mark.usefixtures("core")
-def test_a_preview_shows_one_frame_and_the_versions_stay(comp: Comp, render: Any) -> None:
+def test_a_preview_shows_one_frame_and_keeps_the_versions(comp: Comp, render: Any) -> None:
     render.colorize(comp.node)
     comp.nuke.frame(1005)
     render.preview(comp.node)
@@ -136,7 +136,7 @@ def test_a_preview_shows_one_frame_and_the_versions_stay(comp: Comp, render: Any
 
 @pytest.mark.gui
 @pytest.mark.usefixtures("core")
-def test_nuke_stays_usable_and_progress_comes_with_frames_and_time(
+def test_nuke_stays_usable_and_progress_shows_frames_and_time(
     nuke_session: Any, long_comp: Comp, pump: Callable[..., Any]
 ) -> None:
     comp = long_comp
@@ -147,7 +147,7 @@ def test_nuke_stays_usable_and_progress_comes_with_frames_and_time(
     assert (read["first"].value(), read["last"].value()) == (1001, 1060)
     pump(until=lambda: "frame" in comp.status)
     pump(until=lambda: "done" in comp.status)
-    assert nuke_session.undo.names[undone:] == ["Colorize v001"], "what is told meanwhile is no step of undo"
+    assert nuke_session.undo.names[undone:] == ["Colorize v001"], "progress reports are not undo steps"
     (bar,) = nuke_session.artist.progress
     assert bar.percents == sorted(bar.percents) and bar.percents[-1] == 100
     assert any("left" in words for words in bar.messages)
@@ -168,7 +168,7 @@ def test_results_appear_while_they_are_being_made(nuke_session: Any, long_comp: 
 
 
 @pytest.mark.gui
-def test_undo_takes_a_version_back(core: Client, comp: Comp, nuke_session: Any, pump: Callable[..., Any]) -> None:
+def test_undo_reverts_a_version(core: Client, comp: Comp, nuke_session: Any, pump: Callable[..., Any]) -> None:
     comp.node["colorize"].execute()
     pump(until=lambda: "done" in comp.status)
     comp.nuke.undo()
@@ -180,7 +180,7 @@ def test_undo_takes_a_version_back(core: Client, comp: Comp, nuke_session: Any, 
 
 @pytest.mark.gui
 @pytest.mark.parametrize("how", ["the button", "the progress bar"])
-def test_cancel_stops_the_core_and_keeps_what_is_done(
+def test_cancel_stops_the_core_and_keeps_the_finished_frames(
     core: Client, nuke_session: Any, endless_comp: Comp, pump: Callable[..., Any], how: str
 ) -> None:
     comp = endless_comp
@@ -194,16 +194,16 @@ def test_cancel_stops_the_core_and_keeps_what_is_done(
     job = core.get(f"/v1/jobs/{comp.node['job'].value()}")
     assert job["state"] == "cancelled"
     assert 0 < len(comp.frames("v001")) < 300
-    assert nuke_session.artist.messages == [], "who has cancelled need not be told"
+    assert nuke_session.artist.messages == [], "an artist who cancels needs no message"
     nuke_session.artist.cancels = lambda _: False
     comp.node["colorize"].execute()
     kept = len(comp.frames("v001"))
     pump(until=lambda: len(comp.frames("v001")) > kept)
-    assert comp.node["version"].value() == "v001", "it goes on where it was stopped"
+    assert comp.node["version"].value() == "v001", "the stopped version continues"
 
 
 @pytest.mark.gui
-def test_cancel_reaches_every_preview_that_waits(
+def test_cancel_stops_every_waiting_preview(
     core: Client, comp: Comp, render: Any, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cancelled = threading.Event()
@@ -219,7 +219,7 @@ def test_cancel_reaches_every_preview_that_waits(
 
 @pytest.mark.gui
 @pytest.mark.usefixtures("core")
-def test_cancel_without_a_job_says_so(nuke_session: Any, comp: Comp) -> None:
+def test_cancel_without_a_job_is_reported(nuke_session: Any, comp: Comp) -> None:
     comp.node["cancel"].execute()
     assert nuke_session.artist.messages == ["RefColorize1 has no running job. Press Colorize to start one."]
 
@@ -238,7 +238,7 @@ def test_colorize_pressed_twice_is_one_job(
 
 @pytest.mark.gui
 @pytest.mark.usefixtures("core")
-def test_a_job_that_fails_is_told_with_the_frame(nuke_session: Any, comp: Comp, pump: Callable[..., Any]) -> None:
+def test_a_failed_job_is_reported_with_its_frame(nuke_session: Any, comp: Comp, pump: Callable[..., Any]) -> None:
     (comp.folder / "plate.1003.exr").write_bytes(b"no picture")
     comp.node["colorize"].execute()
     dialogs = Dialogs()
@@ -250,7 +250,7 @@ def test_a_job_that_fails_is_told_with_the_frame(nuke_session: Any, comp: Comp, 
 
 @pytest.mark.gui
 @pytest.mark.usefixtures("core")
-def test_a_node_that_is_deleted_meanwhile_does_not_disturb(
+def test_a_node_deleted_during_its_job_causes_no_error(
     nuke_session: Any, long_comp: Comp, render: Any, pump: Callable[..., Any], core: Client
 ) -> None:
     long_comp.node["colorize"].execute()
@@ -263,7 +263,7 @@ def test_a_node_that_is_deleted_meanwhile_does_not_disturb(
 
 
 @pytest.mark.gui
-def test_without_a_core_the_artist_sees_what_was_tried_and_has_ways_out(
+def test_without_a_core_the_artist_sees_the_attempts_and_can_choose_a_remedy(
     nuke_session: Any, comp: Comp, pump: Callable[..., Any], state: Path
 ) -> None:
     dialogs = Dialogs()
@@ -297,7 +297,7 @@ def test_start_core_tries_again_and_the_job_runs(
 
 
 @pytest.mark.gui
-def test_a_core_that_was_stopped_is_said_and_the_job_goes_on_with_the_next(
+def test_a_stopped_core_is_reported_and_the_job_continues_on_the_next_core(
     nuke_session: Any, long_comp: Comp, state: Path, pump: Callable[..., Any], render: Any
 ) -> None:
     with running_core(state, device="cpu"):
@@ -314,7 +314,7 @@ def test_a_core_that_was_stopped_is_said_and_the_job_goes_on_with_the_next(
 
 @pytest.mark.gui
 @pytest.mark.usefixtures("core")
-def test_a_script_that_is_opened_again_follows_its_job(
+def test_a_reopened_script_follows_its_job(
     nuke: Any, nuke_session: Any, long_comp: Comp, render: Any, pump: Callable[..., Any]
 ) -> None:
     long_comp.node["colorize"].execute()
@@ -351,7 +351,7 @@ def test_a_node_that_cannot_be_edited_does_not_keep_the_others_from_being_relink
 
 
 @pytest.mark.gui
-def test_reattaching_starts_no_core_and_minds_no_missing_one(comp: Comp, render: Any) -> None:
+def test_reattaching_starts_no_core_and_tolerates_a_missing_one(comp: Comp, render: Any) -> None:
     comp.node["job"].setValue("0123456789abcdef")
     render.reattach()
     thread = next((each for each in threading.enumerate() if each.name == "refcolorize reattach"), None)

@@ -13,7 +13,7 @@ from qt_dialogs import Dialogs
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("core")]
 
 
-def test_nuke_is_not_made_to_forget_its_pictures_at_every_frame(
+def test_the_cache_of_nuke_is_not_cleared_at_every_frame(
     nuke_session: Any, long_comp: Comp, render: Any, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(render, "_RELOAD_SECONDS", 3600.0, raising=False)
@@ -28,7 +28,7 @@ def test_nuke_is_not_made_to_forget_its_pictures_at_every_frame(
 
 
 @pytest.mark.parametrize("technical", [True, False], ids=["%04d", "####"])
-def test_following_a_job_that_runs_finds_it(
+def test_a_running_job_is_found_when_it_is_followed(
     nuke_session: Any, endless_comp: Comp, render: Any, pump: Callable[..., Any], technical: bool
 ) -> None:
     nuke_session.disputed.value_is_technical = technical
@@ -42,7 +42,7 @@ def test_following_a_job_that_runs_finds_it(
 
 
 @pytest.mark.parametrize("how", ["it fails", "it is cancelled"])
-def test_the_bar_closes_at_a_bad_end_too_whatever_python_collects(
+def test_the_progress_bar_closes_after_a_failure_whatever_python_collects(
     nuke_session: Any, comp: Comp, render: Any, pump: Callable[..., Any], how: str
 ) -> None:
     if how == "it fails":

@@ -25,7 +25,7 @@ def node(nuke: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.gui
-def test_without_a_core_it_opens_a_dialog_that_does_not_hold_up_nuke(
+def test_without_a_core_the_self_test_opens_a_dialog_that_does_not_block_nuke(
     nuke: Any, nuke_session: Any, node: Any, pump: Callable[..., Any]
 ) -> None:
     dialogs = Dialogs()
@@ -43,7 +43,7 @@ def test_without_a_core_it_opens_a_dialog_that_does_not_hold_up_nuke(
 
 
 @pytest.mark.gui
-def test_pressed_twice_it_runs_once(node: Any, pump: Callable[..., Any]) -> None:
+def test_a_self_test_pressed_twice_runs_once(node: Any, pump: Callable[..., Any]) -> None:
     dialogs = Dialogs()
     for _ in range(2):
         node["troubleshoot"].execute()
@@ -55,7 +55,7 @@ def test_pressed_twice_it_runs_once(node: Any, pump: Callable[..., Any]) -> None
 
 
 @pytest.mark.gui
-def test_a_node_that_is_deleted_meanwhile_does_not_keep_the_findings_back(
+def test_the_findings_are_shown_even_if_the_node_is_deleted_during_the_test(
     nuke: Any, node: Any, pump: Callable[..., Any]
 ) -> None:
     dialogs = Dialogs()
@@ -66,7 +66,9 @@ def test_a_node_that_is_deleted_meanwhile_does_not_keep_the_findings_back(
 
 
 @pytest.mark.gui
-def test_while_nuke_renders_its_nodes_are_left_alone(nuke_session: Any, node: Any, pump: Callable[..., Any]) -> None:
+def test_the_self_test_leaves_the_nodes_alone_while_nuke_renders(
+    nuke_session: Any, node: Any, pump: Callable[..., Any]
+) -> None:
     dialogs = Dialogs()
     node["troubleshoot"].execute()
     nuke_session.other_render = 3
@@ -75,7 +77,9 @@ def test_while_nuke_renders_its_nodes_are_left_alone(nuke_session: Any, node: An
     assert "All are as expected" in dialogs.shown[0]
 
 
-def test_without_a_gui_it_prints(nuke: Any, node: Any, state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_gui_the_self_test_prints_its_findings(
+    nuke: Any, node: Any, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     node["troubleshoot"].execute()
     printed = capsys.readouterr().out
     assert "STCOLOR_PYTHON" in printed and str(state) in printed and "All are as expected" in printed

@@ -30,7 +30,7 @@ def submit(goes: Any, nuke: Any) -> Any:
 # Without a GUI: nuke -t
 
 
-def test_in_a_terminal_it_comes_back_with_the_job_and_says_where_it_is(
+def test_in_a_terminal_submit_returns_the_job_and_prints_its_path(
     comp: Comp, submit: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     queue = {"pool": "film", "group": "gpu", "priority": 70}
@@ -68,7 +68,7 @@ def test_in_a_terminal_it_comes_back_with_the_job_and_says_where_it_is(
     assert f"RefColorize1: {comp.status}\n" in capsys.readouterr().out
 
 
-def test_the_script_is_saved_as_the_farm_is_to_render_it(nuke: Any, comp: Comp, submit: Any) -> None:
+def test_the_script_is_saved_as_the_farm_will_render_it(nuke: Any, comp: Comp, submit: Any) -> None:
     submit.submit(comp.node)
     assert not nuke.root().modified()
     nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
@@ -89,7 +89,7 @@ def test_a_script_that_was_opened_by_a_short_name_is_named_in_full(
     assert asked(comp, "openjd")["nuke_script"] == str(comp.folder / "comp.nk")
 
 
-def test_a_bundle_is_written_and_not_submitted_however_the_box_stands(comp: Comp, submit: Any) -> None:
+def test_a_bundle_is_written_and_not_submitted_whatever_the_checkbox(comp: Comp, submit: Any) -> None:
     done = submit.submit(comp.node, engine="openjd", submit=True, writes=())
     found = asked(comp, "openjd")
     assert (found["submit"], found["write"], found["nuke_script"]) == (False, [], None)
@@ -99,7 +99,7 @@ def test_a_bundle_is_written_and_not_submitted_however_the_box_stands(comp: Comp
     assert asked(comp, "openjd")["submit"]
 
 
-def test_the_line_by_hand_does_the_same(comp: Comp, submit: Any) -> None:
+def test_the_printed_command_line_gives_the_same_job(comp: Comp, submit: Any) -> None:
     done = submit.submit(comp.node, engine="opencue", show="it's $HOME; rm", gpus=0, submit=False)
     first = asked(comp, "opencue")
     (comp.results / "v001" / "opencue" / "asked.json").unlink()
@@ -109,7 +109,7 @@ def test_the_line_by_hand_does_the_same(comp: Comp, submit: Any) -> None:
     assert (first["show"], first["gpus"]) == ("it's $HOME; rm", 0)
 
 
-def test_an_earlier_version_is_sent_again_as_it_was(comp: Comp, submit: Any) -> None:
+def test_an_earlier_version_is_sent_again_unchanged(comp: Comp, submit: Any) -> None:
     submit.submit(comp.node)
     before = (comp.results / "v001" / "shot.json").read_bytes()
     comp.node["working_height"].setValue(68)
@@ -122,7 +122,7 @@ def test_an_earlier_version_is_sent_again_as_it_was(comp: Comp, submit: Any) -> 
     assert comp.node["version"].values() == ["none", "v001", "v002"]
 
 
-def test_the_shot_is_what_the_cores_command_takes(comp: Comp, submit: Any) -> None:
+def test_the_shot_is_accepted_by_the_command_of_the_core(comp: Comp, submit: Any) -> None:
     from stcolor_core.cli import main
 
     file = submit.write_shot(comp.node)
@@ -139,7 +139,7 @@ def names(submit: Any, node: Any) -> list[str]:
     return found
 
 
-def test_only_writes_that_the_picture_reaches_and_that_are_on_are_offered(nuke: Any, comp: Comp, submit: Any) -> None:
+def test_only_enabled_writes_below_the_node_are_offered(nuke: Any, comp: Comp, submit: Any) -> None:
     nuke.nodes.Write(file="/out/plate.####.exr", inputs=[comp.plate], name="PlateOnly")
     nuke.nodes.Write(file="/out/off.####.exr", inputs=[comp.node], name="Off", disable=True)
     after = nuke.nodes.Write(file="/out/after.####.exr", inputs=[nuke.toNode("Main")], name="After")
@@ -190,7 +190,7 @@ def refused(match: str) -> Any:
         pytest.param({"version": 7}, "no .*v007/shot.json", id="no such version"),
     ],
 )
-def test_what_cannot_be_asked_for_is_one_line_and_leaves_nothing(
+def test_an_invalid_request_gives_one_line_and_leaves_nothing(
     comp: Comp, submit: Any, wanted: dict[str, Any], match: str
 ) -> None:
     with refused(match):
@@ -198,13 +198,13 @@ def test_what_cannot_be_asked_for_is_one_line_and_leaves_nothing(
     assert not comp.results.exists()
 
 
-def test_a_script_without_a_name_is_one_line(nuke: Any, comp: Comp, submit: Any) -> None:
+def test_a_script_without_a_name_gives_one_line(nuke: Any, comp: Comp, submit: Any) -> None:
     nuke.root()["name"].setValue("")
     with refused(r"^The script has no name yet\. Save it, then render on the farm\.$"):
         submit.submit(comp.node)
 
 
-def test_a_script_that_cannot_be_saved_is_one_line(comp: Comp, submit: Any) -> None:
+def test_a_script_that_cannot_be_saved_gives_one_line(comp: Comp, submit: Any) -> None:
     (comp.folder / "comp.nk").unlink()
     (comp.folder / "comp.nk").mkdir()
     with refused(r"The script .*comp\.nk cannot be saved \(.*\)\. Save it under another name"):
@@ -226,7 +226,7 @@ def test_without_the_core_nothing_is_written(comp: Comp, submit: Any, monkeypatc
         pytest.param("garbage", "answer .*'all is well'.*install.py nuke", id="another version"),
     ],
 )
-def test_what_the_core_says_is_the_line(comp: Comp, submit: Any, goes: Any, how: str, match: str) -> None:
+def test_the_message_of_the_core_is_the_reported_line(comp: Comp, submit: Any, goes: Any, how: str, match: str) -> None:
     goes(how)
     with refused(match) as raised:
         submit.submit(comp.node, engine="deadline")
@@ -255,7 +255,7 @@ def test_nuke_stays_usable_and_cancel_ends_the_program(nuke_session: Any, comp: 
 
 
 @pytest.mark.gui
-def test_a_node_that_is_deleted_meanwhile_does_not_disturb(
+def test_a_node_deleted_during_the_submission_causes_no_error(
     nuke: Any, nuke_session: Any, comp: Comp, submit: Any
 ) -> None:
     sent = submit.submit(comp.node)
@@ -265,7 +265,7 @@ def test_a_node_that_is_deleted_meanwhile_does_not_disturb(
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("refcolorize farm")]
 
 
-def test_a_difference_of_plate_and_ref_is_said_before_the_farm_has_the_job(
+def test_a_mismatch_of_plate_and_reference_is_reported_before_the_farm_has_the_job(
     comp: Comp, submit: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     comp.ref["colorspace"].setValue("sRGB")
@@ -275,7 +275,7 @@ def test_a_difference_of_plate_and_ref_is_said_before_the_farm_has_the_job(
     assert "ref is read as sRGB" in comp.status
 
 
-def test_what_is_for_viewing_only_does_not_go_to_the_farm(nuke: Any, comp: Comp, submit: Any) -> None:
+def test_settings_for_viewing_only_do_not_go_to_the_farm(nuke: Any, comp: Comp, submit: Any) -> None:
     comp.node["confidence_overlay"].setValue(True)
     comp.node["compare"].setValues(["none", "v001"])
     comp.node["compare"].setValue("v001")
@@ -285,7 +285,7 @@ def test_what_is_for_viewing_only_does_not_go_to_the_farm(nuke: Any, comp: Comp,
     assert (node["confidence_overlay"].value(), node["compare"].value()) == (False, "none")
 
 
-def test_what_is_about_write_nodes_is_not_said_where_none_is_rendered(comp: Comp, submit: Any) -> None:
+def test_a_warning_about_write_nodes_is_not_reported_if_none_is_rendered(comp: Comp, submit: Any) -> None:
     of_writes = {"handles": 2, "views": "left", "proxy": True, "continue_on_error": True}
     submit.submit(comp.node, engine="deadline", writes=(), timeout=90, **of_writes)
     found = asked(comp, "deadline")

@@ -59,7 +59,7 @@ def names(removal: Any) -> tuple[list[str], list[str]]:
     return [path.name for path in removal.versions], [path.name[-1] for path in removal.inputs]
 
 
-def test_what_is_shown_and_the_newest_stay_with_what_they_were_made_from(four: Comp, cleaning: Any) -> None:
+def test_the_shown_and_the_newest_version_are_kept_with_their_inputs(four: Comp, cleaning: Any) -> None:
     found = cleaning.plan(four.node)
     assert names(found) == (["v001", "v003"], ["1", "3"])
     shots = sum((four.results / name / "shot.json").stat().st_size for name in ("v001", "v003"))
@@ -100,14 +100,14 @@ REFERENCES: dict[str, Callable[[Comp], object]] = {
 
 
 @pytest.mark.parametrize("reference", REFERENCES)
-def test_what_something_refers_to_stays_with_its_input(four: Comp, cleaning: Any, reference: str) -> None:
+def test_a_version_that_is_referred_to_is_kept_with_its_input(four: Comp, cleaning: Any, reference: str) -> None:
     REFERENCES[reference](four)
     assert names(cleaning.plan(four.node)) == (["v003"], ["3"])
 
 
 @pytest.mark.gui
 @pytest.mark.usefixtures("core")
-def test_while_a_job_runs_all_inputs_stay(nuke: Any, nuke_session: Any, tmp_path: Path) -> None:
+def test_all_inputs_are_kept_while_a_job_runs(nuke: Any, nuke_session: Any, tmp_path: Path) -> None:
     from refcolorize.jobs import render
     from refcolorize.node import cleaning
 
@@ -134,7 +134,7 @@ def test_a_file_that_is_linked_elsewhere_frees_nothing(four: Comp, cleaning: Any
     assert cleaning.plan(four.node).size == before - 1000
 
 
-def test_what_is_not_ours_is_left(four: Comp, cleaning: Any) -> None:
+def test_files_of_others_are_kept(four: Comp, cleaning: Any) -> None:
     for name in ("paint", "ref_mine"):
         (four.results / "inputs" / name).mkdir()
     (four.results / "v12").mkdir()
@@ -146,7 +146,7 @@ def test_what_is_not_ours_is_left(four: Comp, cleaning: Any) -> None:
 
 @pytest.mark.gui
 @pytest.mark.parametrize("answer", ["yes", "no"])
-def test_it_says_how_much_it_frees_and_asks(four: Comp, nuke_session: Any, answer: str) -> None:
+def test_clean_up_states_how_much_it_frees_and_asks(four: Comp, nuke_session: Any, answer: str) -> None:
     nuke_session.artist.answers.append(answer)
     four.node["clean_up"].execute()
     (question,) = nuke_session.artist.questions
@@ -156,13 +156,13 @@ def test_it_says_how_much_it_frees_and_asks(four: Comp, nuke_session: Any, answe
 
 
 @pytest.mark.gui
-def test_nothing_to_clean_up_is_said(comp: Comp, nuke_session: Any) -> None:
+def test_nothing_to_clean_up_is_reported(comp: Comp, nuke_session: Any) -> None:
     comp.node["clean_up"].execute()
     assert nuke_session.artist.questions == []
     assert "nothing to clean up" in nuke_session.artist.messages[0]
 
 
-def test_in_a_terminal_it_only_counts(four: Comp, cleaning: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_clean_up_in_a_terminal_only_counts(four: Comp, cleaning: Any, capsys: pytest.CaptureFixture[str]) -> None:
     cleaning.clean_up(four.node)
     assert "versions v001, v003 and 2 rendered inputs" in capsys.readouterr().out
     assert (four.results / "v001").is_dir()

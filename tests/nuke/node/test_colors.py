@@ -46,7 +46,7 @@ def read(nuke: Any, file: str, **knobs: Any) -> Any:
         ("a.####.dpx", "Cineon", None),
     ],
 )
-def test_without_ocio_a_file_is_taken_as_it_is_only_where_the_core_reads_it_alike(
+def test_without_ocio_a_file_is_used_directly_only_if_the_core_reads_it_alike(
     nuke: Any, colors: Any, file: str, colorspace: str, expected: str | None
 ) -> None:
     assert colors.working_space() is None
@@ -54,14 +54,14 @@ def test_without_ocio_a_file_is_taken_as_it_is_only_where_the_core_reads_it_alik
     assert colors.file_space(read(nuke, file, colorspace=colorspace)) == expected
 
 
-def test_a_script_that_takes_8_bit_pictures_for_something_else_is_heard(nuke: Any, colors: Any) -> None:
+def test_a_script_with_another_default_for_8_bit_pictures_is_respected(nuke: Any, colors: Any) -> None:
     nuke.root()["int8Lut"].setValue("rec709")
     assert colors.file_space(read(nuke, "a.####.png")) is None
     assert colors.file_space(read(nuke, "a.####.png", colorspace="sRGB")) == ""
 
 
 @pytest.mark.usefixtures("ocio")
-def test_with_ocio_spaces_go_by_their_names_in_the_config(nuke: Any, colors: Any) -> None:
+def test_with_ocio_colour_spaces_have_the_names_of_the_config(nuke: Any, colors: Any) -> None:
     assert colors.working_space() == "scene_linear"
     assert colors.file_space(read(nuke, "a.####.exr")) == "ACES - ACEScg"
     assert colors.file_space(read(nuke, "a.####.png")) is None, "what OCIO's rules say of it only Nuke knows"
@@ -69,7 +69,7 @@ def test_with_ocio_spaces_go_by_their_names_in_the_config(nuke: Any, colors: Any
     assert colors.file_space(named) == "ACES2065-1"
 
 
-def test_the_environments_config_comes_before_the_scripts(ocio: Any, colors: Any, monkeypatch: Any) -> None:
+def test_the_config_of_the_environment_overrides_that_of_the_script(ocio: Any, colors: Any, monkeypatch: Any) -> None:
     ocio["OCIO_config"].setValue("custom")
     ocio["customOCIOConfigPath"].setValue("/show/config.ocio")
     assert colors.config() == "/show/config.ocio"
@@ -78,7 +78,7 @@ def test_the_environments_config_comes_before_the_scripts(ocio: Any, colors: Any
 
 
 @pytest.mark.parametrize("place", ["{}/config.ocio", "{}.ocio"])
-def test_a_stock_config_is_looked_for_beside_nuke(
+def test_a_stock_config_is_searched_for_beside_nuke(
     nuke: Any, ocio: Any, colors: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     monkeypatch.setattr(nuke, "EXE_PATH", str(tmp_path / "Nuke15.1"))
@@ -112,7 +112,7 @@ def test_the_working_space_of_a_builtin_config_is_known_by_its_name(
     assert (found and found.name) == expected
 
 
-def test_a_role_means_what_the_config_says(ocio: Any, colors: Any, tmp_path: Path) -> None:
+def test_a_role_is_resolved_by_the_config(ocio: Any, colors: Any, tmp_path: Path) -> None:
     config = tmp_path / "config.ocio"
     config.write_text(
         "ocio_profile_version: 2\n\nroles:\n  default: raw\n  rendering: 'lin_p3d65'\n  scene_linear: ACES2065-1  \n\n"
@@ -127,7 +127,7 @@ def test_a_role_means_what_the_config_says(ocio: Any, colors: Any, tmp_path: Pat
     assert colors.script_space() is None
 
 
-def test_a_new_node_takes_over_the_scripts_working_space(nuke: Any, ocio: Any) -> None:
+def test_a_new_node_takes_the_working_space_of_the_script(nuke: Any, ocio: Any) -> None:
     from refcolorize.node import nodes
     from refcolorize.node.spaces import SPACES
 

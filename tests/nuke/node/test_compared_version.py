@@ -60,7 +60,7 @@ def test_the_pulldown_offers_the_versions_and_the_node_shows_both(comp: Comp) ->
     assert seen(comp, 1002) == (30, 30)
 
 
-def test_a_frame_that_the_other_version_lacks_is_the_plate_there(comp: Comp) -> None:
+def test_a_frame_missing_from_the_other_version_shows_the_plate(comp: Comp) -> None:
     import fakenuke
 
     comp.node["compare"].setValue("v002")
@@ -81,7 +81,7 @@ def test_a_new_version_is_offered_and_the_comparison_stays(comp: Comp) -> None:
     assert comp.node["compare"].value() == "v001" and seen(comp, 1002) == (40, 10)
 
 
-def test_a_version_that_is_gone_is_no_longer_compared_with(comp: Comp) -> None:
+def test_a_deleted_version_is_no_longer_compared(comp: Comp) -> None:
     from refcolorize.node import nodes
 
     comp.node["compare"].setValue("v001")
@@ -107,7 +107,7 @@ def test_frames_that_a_job_writes_into_the_compared_version_are_read_again(comp:
     assert [knob.node().name() for knob in reloads] == ["Result"]
 
 
-def test_it_is_found_again_after_the_show_was_moved(nuke: Any, comp: Comp, tmp_path: Path) -> None:
+def test_the_compared_version_is_found_after_the_show_was_moved(nuke: Any, comp: Comp, tmp_path: Path) -> None:
     from refcolorize.node import nodes
 
     comp.node["compare"].setValue("v001")
@@ -121,7 +121,7 @@ def test_it_is_found_again_after_the_show_was_moved(nuke: Any, comp: Comp, tmp_p
         assert Path(node[knob].evaluate()).parent == moved / "refcolorize" / "comp" / "RefColorize1" / name
 
 
-def test_clean_up_keeps_it_while_it_is_compared(comp: Comp) -> None:
+def test_clean_up_keeps_the_compared_version(comp: Comp) -> None:
     from refcolorize.node import cleaning
 
     comp.node["compare"].setValue("v001")
@@ -130,7 +130,7 @@ def test_clean_up_keeps_it_while_it_is_compared(comp: Comp) -> None:
     assert [path.name for path in cleaning.plan(comp.node).versions] == ["v001", "v002"]
 
 
-def test_a_node_of_an_earlier_plug_in_works_without_it(nuke: Any, comp: Comp) -> None:
+def test_a_node_of_an_earlier_plug_in_works_without_the_comparison(nuke: Any, comp: Comp) -> None:
     from refcolorize.node import cleaning, nodes
 
     text = (PLUGIN.parent / "gizmos" / "RefColorize.gizmo").read_text(encoding="utf-8")

@@ -29,7 +29,7 @@ def write(path: Path, pixels: np.ndarray = PIXELS, *, date: str = "2026:01:01 00
     return path
 
 
-def test_when_and_from_what_it_was_written_does_not_count(tmp_path: Path) -> None:
+def test_the_date_and_the_source_of_a_file_are_not_part_of_its_digest(tmp_path: Path) -> None:
     first = write(tmp_path / "a.exr")
     second = write(tmp_path / "b.exr", date="2027:02:02 12:34:56", **{"nuke/node_hash": "123", "input/mtime": "now"})
     assert first.read_bytes() != second.read_bytes()
@@ -48,17 +48,17 @@ def test_when_and_from_what_it_was_written_does_not_count(tmp_path: Path) -> Non
         pytest.param({"cryptomatte/1234567/manifest": "{}"}, id="names of mattes"),
     ],
 )
-def test_what_it_shows_counts(tmp_path: Path, changed: dict[str, object]) -> None:
+def test_the_content_of_a_file_is_part_of_its_digest(tmp_path: Path, changed: dict[str, object]) -> None:
     assert digest(write(tmp_path / "a.exr")) != digest(write(tmp_path / "b.exr", **changed))  # type: ignore[arg-type]
 
 
-def test_one_pixel_counts(tmp_path: Path) -> None:
+def test_one_changed_pixel_changes_the_digest(tmp_path: Path) -> None:
     changed = PIXELS.copy()
     changed[-1, -1, -1] += 0.1
     assert digest(write(tmp_path / "a.exr")) != digest(write(tmp_path / "b.exr", changed))
 
 
-def test_other_files_count_with_all_their_bytes(tmp_path: Path) -> None:
+def test_all_bytes_of_any_other_file_are_part_of_its_digest(tmp_path: Path) -> None:
     tiled = write(tmp_path / "tiled.exr", tile=16)
     later = write(tmp_path / "later.exr", tile=16, date="2027:02:02 12:34:56")
     assert digest(tiled) != digest(later)
@@ -72,6 +72,6 @@ def test_other_files_count_with_all_their_bytes(tmp_path: Path) -> None:
     digest(tmp_path / "text.exr")
 
 
-def test_a_file_that_is_not_there_is_an_oserror(tmp_path: Path) -> None:
+def test_a_missing_file_raises_an_oserror(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         digest(tmp_path / "none.exr")

@@ -19,7 +19,7 @@ def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
     return make_comp(nuke, tmp_path)
 
 
-def test_a_facilitys_defaults_change_no_pixel(nuke: Any, comp: Comp) -> None:
+def test_the_defaults_of_a_facility_change_no_pixel(nuke: Any, comp: Comp) -> None:
     from refcolorize.node import inputs
 
     plain = Path(inputs.render_input(comp.ref, [1001, 1004], comp.folder / "plain", name="ref"))
@@ -33,7 +33,7 @@ def test_a_facilitys_defaults_change_no_pixel(nuke: Any, comp: Comp) -> None:
         np.testing.assert_array_equal(a.pixels, b.pixels)
 
 
-def test_a_write_says_all_that_decides_its_pixels(nuke: Any, comp: Comp) -> None:
+def test_a_write_sets_every_knob_that_decides_its_pixels(nuke: Any, comp: Comp) -> None:
     """By its knobs too, for what the fake does not do to pixels, as cropping."""
     from refcolorize.node import inputs
 
@@ -53,7 +53,7 @@ def test_a_write_says_all_that_decides_its_pixels(nuke: Any, comp: Comp) -> None
     assert {name for name in before if before[name] != after[name]} <= {"colorspace"}, "which raw leaves unused"
 
 
-def test_thumbnails_are_as_wide_in_every_facility(nuke: Any, comp: Comp) -> None:
+def test_thumbnails_have_the_same_width_in_every_facility(nuke: Any, comp: Comp) -> None:
     from refcolorize.node import thumbnails
 
     plain = thumbnails.render(comp.node, [1001])
@@ -64,7 +64,7 @@ def test_thumbnails_are_as_wide_in_every_facility(nuke: Any, comp: Comp) -> None
 
 @pytest.mark.gui
 @pytest.mark.parametrize(("view", "frame"), [("left", 1001), ("right", 1004)])
-def test_of_two_views_the_one_in_front_of_the_artist_is_rendered(
+def test_of_two_views_the_current_one_is_rendered(
     nuke: Any, nuke_session: Any, comp: Comp, view: str, frame: int
 ) -> None:
     from refcolorize.node import inputs, thumbnails
@@ -85,7 +85,7 @@ def test_of_two_views_the_one_in_front_of_the_artist_is_rendered(
 
 
 @pytest.mark.usefixtures("core")
-def test_the_result_of_one_eye_is_not_put_on_the_other(nuke: Any, nuke_session: Any, comp: Comp) -> None:
+def test_the_result_of_one_eye_is_not_shown_on_the_other(nuke: Any, nuke_session: Any, comp: Comp) -> None:
     import fakenuke
     from refcolorize.jobs import render
     from refcolorize.node import nodes

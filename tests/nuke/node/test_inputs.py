@@ -29,14 +29,16 @@ def inputs(comp: Comp) -> Any:
     return refcolorize.node.inputs
 
 
-def test_a_plain_reads_files_are_taken_as_they_are(comp: Comp, inputs: Any) -> None:
+def test_the_files_of_a_plain_read_are_used_directly(comp: Comp, inputs: Any) -> None:
     found = inputs.find_files(comp.plate)
     assert found.path == (comp.folder / "plate.####.exr").as_posix()
     assert (found.first, found.last, found.colorspace, found.missing) == (1001, 1006, None, "error")
 
 
 @pytest.mark.parametrize("kind", ["Dot", "NoOp", "Grade"])
-def test_what_does_nothing_may_stand_between(nuke: Any, comp: Comp, inputs: Any, kind: str) -> None:
+def test_nodes_without_effect_may_come_between_the_read_and_the_input(
+    nuke: Any, comp: Comp, inputs: Any, kind: str
+) -> None:
     between = getattr(nuke.nodes, kind)(inputs=[comp.plate])
     if kind == "Grade":
         assert inputs.find_files(between) is None
@@ -57,12 +59,12 @@ CHANGES: dict[str, Callable[[Any], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_anything_else_is_rendered(comp: Comp, inputs: Any, change: str) -> None:
+def test_any_other_node_means_rendering(comp: Comp, inputs: Any, change: str) -> None:
     CHANGES[change](comp.plate)
     assert inputs.find_files(comp.plate) is None
 
 
-def test_no_read_at_all_is_rendered(nuke: Any, inputs: Any) -> None:
+def test_an_input_without_a_read_is_rendered(nuke: Any, inputs: Any) -> None:
     assert inputs.find_files(nuke.nodes.CheckerBoard2()) is None
     assert inputs.find_files(nuke.nodes.Dot()) is None
 
@@ -71,14 +73,14 @@ def test_no_read_at_all_is_rendered(nuke: Any, inputs: Any) -> None:
     ("on_error", "expected"),
     [("error", "error"), ("nearest frame", "hold"), ("black", "skip"), ("checkerboard", "skip")],
 )
-def test_a_missing_frame_means_to_the_core_what_it_means_to_the_read(
+def test_the_core_treats_a_missing_frame_as_the_read_does(
     comp: Comp, inputs: Any, on_error: str, expected: str
 ) -> None:
     comp.plate["on_error"].setValue(on_error)
     assert inputs.find_files(comp.plate).missing == expected
 
 
-def test_a_raw_read_is_in_the_space_that_the_node_says_or_the_scripts(comp: Comp, inputs: Any) -> None:
+def test_a_raw_read_has_the_colour_space_of_the_node_or_else_of_the_script(comp: Comp, inputs: Any) -> None:
     comp.plate["raw"].setValue(True)
     assert inputs.find_files(comp.plate).colorspace is None
     assert inputs.find_files(comp.plate, space="ARRI LogC4").colorspace == "ARRI LogC4"
@@ -87,11 +89,11 @@ def test_a_raw_read_is_in_the_space_that_the_node_says_or_the_scripts(comp: Comp
     assert inputs.find_files(comp.plate, space="ARRI LogC4").path == "/scan.####.dpx"
 
 
-def test_where_the_node_says_another_space_the_decoded_pixels_are_meant(comp: Comp, inputs: Any) -> None:
+def test_a_different_colour_space_on_the_node_applies_to_the_decoded_pixels(comp: Comp, inputs: Any) -> None:
     assert inputs.find_files(comp.plate, space="ACEScg") is None
 
 
-def test_tcl_and_a_relative_path_are_worked_out(nuke: Any, comp: Comp, inputs: Any) -> None:
+def test_tcl_and_relative_paths_are_resolved(nuke: Any, comp: Comp, inputs: Any) -> None:
     nuke.root()["project_directory"].setValue(comp.folder.as_posix())
     comp.plate["file"].setValue("[join {plate}].####.exr")
     assert inputs.find_files(comp.plate).path == (comp.folder / "plate.####.exr").as_posix()
@@ -100,7 +102,7 @@ def test_tcl_and_a_relative_path_are_worked_out(nuke: Any, comp: Comp, inputs: A
 # Rendering
 
 
-def test_frames_are_rendered_as_nuke_shows_them(nuke: Any, comp: Comp, inputs: Any) -> None:
+def test_frames_are_rendered_as_nuke_displays_them(nuke: Any, comp: Comp, inputs: Any) -> None:
     graded = nuke.nodes.Multiply(inputs=[comp.ref], value=2.0)
     pattern = inputs.render_input(graded, [1001, 1004], comp.folder / "inputs", name="ref")
     folder = Path(pattern).parent
@@ -114,7 +116,7 @@ def test_frames_are_rendered_as_nuke_shows_them(nuke: Any, comp: Comp, inputs: A
     assert not comp.leftovers()
 
 
-def test_the_same_pictures_are_there_once_and_keep_their_time(comp: Comp, inputs: Any) -> None:
+def test_identical_pictures_are_stored_once_and_keep_their_modification_time(comp: Comp, inputs: Any) -> None:
     folder = comp.folder / "inputs"
     first = Path(inputs.render_input(comp.ref, [1001], folder, name="ref"))
     before = (first.parent / "ref.1001.exr").stat()
@@ -125,7 +127,7 @@ def test_the_same_pictures_are_there_once_and_keep_their_time(comp: Comp, inputs
 
 
 @pytest.mark.parametrize("links", [True, False], ids=["linked", "copied"])
-def test_a_frame_that_shows_the_same_is_the_same_file_in_every_folder(
+def test_identical_frames_share_one_file_across_folders(
     comp: Comp, inputs: Any, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
     def refuse(*_: object) -> None:
@@ -151,9 +153,7 @@ def test_a_picture_that_was_deleted_by_hand_is_rendered_again(comp: Comp, inputs
     assert len(list(Path(pattern).parent.glob("*.exr"))) == 2
 
 
-def test_where_another_nuke_was_faster_its_finished_files_are_taken(
-    comp: Comp, inputs: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_finished_files_of_a_faster_nuke_are_reused(comp: Comp, inputs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, others = comp.folder / "inputs", {}
 
     def files(folder: Path) -> dict[Path, tuple[int, int]]:
@@ -174,7 +174,7 @@ def test_where_another_nuke_was_faster_its_finished_files_are_taken(
     assert not comp.leftovers()
 
 
-def test_two_nukes_at_the_same_pictures_at_once_both_have_them(comp: Comp, tmp_path: Path) -> None:
+def test_two_nukes_that_render_the_same_pictures_at_once_both_get_them(comp: Comp, tmp_path: Path) -> None:
     here = Path(__file__).parents[1]
     script = f"""
 import sys
@@ -207,7 +207,7 @@ for line in sys.stdin:
             each.communicate()
 
 
-def test_the_script_shows_no_trace_of_it(nuke: Any, comp: Comp, inputs: Any, nuke_session: Any) -> None:
+def test_rendering_leaves_no_trace_in_the_script(nuke: Any, comp: Comp, inputs: Any, nuke_session: Any) -> None:
     nodes, undone = nuke.allNodes(), nuke_session.undo.names
     comp.nuke.root()["proxy"].setValue(True)
     nuke.root().setModified(False)
@@ -219,7 +219,7 @@ def test_the_script_shows_no_trace_of_it(nuke: Any, comp: Comp, inputs: Any, nuk
 
 
 @pytest.mark.gui
-def test_cancel_leaves_nothing(comp: Comp, inputs: Any, nuke_session: Any) -> None:
+def test_a_cancelled_rendering_leaves_no_files(comp: Comp, inputs: Any, nuke_session: Any) -> None:
     from refcolorize.errors import Cancelled
 
     nuke_session.artist.cancels_render = lambda frame: frame == 1004
@@ -245,7 +245,7 @@ def test_a_folder_that_cannot_be_written_is_named(comp: Comp, inputs: Any) -> No
         inputs.render_input(comp.ref, [1001], comp.folder / "file" / "inputs", name="ref")
 
 
-def test_with_metadata_every_channel_comes_in_float(nuke: Any, comp: Comp, inputs: Any) -> None:
+def test_with_metadata_every_channel_is_written_as_float(nuke: Any, comp: Comp, inputs: Any) -> None:
     from stcolor_core.pipeline.matte_layers import cryptomatte_layers
 
     masks = np.zeros((2, 64, 96), np.float32)
@@ -265,6 +265,6 @@ def test_with_metadata_every_channel_comes_in_float(nuke: Any, comp: Comp, input
     assert read_matte(found, plate=found, size=(64, 96)).names == ("coat", "sky")
 
 
-def test_frames_in_a_row_are_one_render(inputs: Any) -> None:
+def test_consecutive_frames_are_rendered_in_one_call(inputs: Any) -> None:
     assert inputs.frame_ranges([]) == []
     assert inputs.frame_ranges([1, 2, 3, 7, 9, 10]) == [(1, 3), (7, 7), (9, 10)]

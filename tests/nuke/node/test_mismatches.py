@@ -16,7 +16,7 @@ def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
     return make_comp(nuke, tmp_path)
 
 
-def said(comp: Comp) -> str:
+def mismatch_text(comp: Comp) -> str:
     from refcolorize.node.mismatches import mismatches
 
     return mismatches(comp.node)
@@ -39,43 +39,45 @@ CHANGES: dict[str, tuple[Callable[[Comp], object], list[str]]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_each_difference_is_said_in_one_line_with_what_to_do(comp: Comp, change: str) -> None:
-    assert said(comp) == ""
+def test_each_mismatch_is_reported_in_one_line_with_a_remedy(comp: Comp, change: str) -> None:
+    assert mismatch_text(comp) == ""
     act, words = CHANGES[change]
     act(comp)
-    line = said(comp)
+    line = mismatch_text(comp)
     assert "\n" not in line
     assert [word for word in words if word not in line] == []
 
 
-def test_one_painted_frame_with_its_one_key_is_nothing_to_warn_of(comp: Comp) -> None:
+def test_one_painted_frame_with_its_one_key_gives_no_warning(comp: Comp) -> None:
     from refcolorize.node import nodes
 
     nodes.remove_key(comp.node, 1004)
     comp.ref["last"].setValue(1001)
-    assert said(comp) == ""
+    assert mismatch_text(comp) == ""
 
 
-def test_a_log_plate_and_a_painted_exr_are_nothing_to_warn_of(comp: Comp) -> None:
+def test_a_log_plate_and_a_painted_exr_give_no_warning(comp: Comp) -> None:
     comp.plate["file"].setValue("/scan.####.dpx")
     comp.plate["format"].setValue("96 64 0 0 96 64 1 scan")
     comp.plate["colorspace"].setValue("Cineon")
-    assert said(comp) == ""
+    assert mismatch_text(comp) == ""
 
 
 @pytest.mark.parametrize("missing", ["plate", "ref", "keys"])
-def test_what_is_missing_is_said_elsewhere(comp: Comp, missing: str) -> None:
+def test_a_missing_input_is_not_a_mismatch(comp: Comp, missing: str) -> None:
     comp.ref["colorspace"].setValue("Cineon")
     if missing == "keys":
         comp.node["reference_keys"].clearAnimated()
     else:
         comp.node.setInput(int(missing == "ref"), None)
-    assert said(comp) == ""
+    assert mismatch_text(comp) == ""
 
 
 @pytest.mark.usefixtures("state")
 @pytest.mark.parametrize("button", ["colorize", "preview"])
-def test_it_is_said_before_a_core_is_asked(comp: Comp, capsys: pytest.CaptureFixture[str], button: str) -> None:
+def test_a_mismatch_is_reported_before_the_core_is_asked(
+    comp: Comp, capsys: pytest.CaptureFixture[str], button: str
+) -> None:
     from refcolorize.errors import CoreUnreachable
     from refcolorize.jobs import render
 
@@ -90,7 +92,7 @@ def test_it_is_said_before_a_core_is_asked(comp: Comp, capsys: pytest.CaptureFix
 
 @pytest.mark.gui
 @pytest.mark.usefixtures("core")
-def test_it_stays_on_the_node_and_no_dialog_is_opened(comp: Comp, nuke_session: Any) -> None:
+def test_a_mismatch_stays_on_the_node_and_opens_no_dialog(comp: Comp, nuke_session: Any) -> None:
     from refcolorize.jobs import render
 
     comp.ref["colorspace"].setValue("sRGB")

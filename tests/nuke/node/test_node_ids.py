@@ -39,7 +39,7 @@ def test_a_renamed_node_keeps_its_versions(comp: Comp, nodes: Any) -> None:
 
 
 @pytest.mark.gui
-def test_a_copy_has_a_folder_of_its_own_and_shows_what_its_original_does(nuke: Any, comp: Comp, nodes: Any) -> None:
+def test_a_copy_has_its_own_folder_and_shows_the_version_of_its_original(nuke: Any, comp: Comp, nodes: Any) -> None:
     with_result(nodes, comp.node)
     comp.node.selectOnly()
     nuke.nodeCopy("%clipboard%")
@@ -49,7 +49,7 @@ def test_a_copy_has_a_folder_of_its_own_and_shows_what_its_original_does(nuke: A
     assert copy["result_file"].value() == comp.node["result_file"].value()
 
 
-def test_a_copy_that_was_made_without_the_plug_ins_callbacks_gets_its_own_when_it_is_used(
+def test_a_copy_made_without_the_callbacks_of_the_plug_in_gets_its_own_folder_when_it_is_used(
     nuke: Any, comp: Comp, nodes: Any
 ) -> None:
     with_result(nodes, comp.node)
@@ -62,7 +62,7 @@ def test_a_copy_that_was_made_without_the_plug_ins_callbacks_gets_its_own_when_i
     assert nodes.results(copy).folder == comp.results.with_name("RefColorize2")
 
 
-def test_a_new_node_under_an_old_name_takes_nothing_from_who_was_renamed(comp: Comp, nodes: Any) -> None:
+def test_a_new_node_with_an_old_name_takes_nothing_from_the_renamed_node(comp: Comp, nodes: Any) -> None:
     comp.node.setName("Sky")
     other = nodes.create()
     other.setName("RefColorize1")
@@ -80,7 +80,9 @@ def test_two_scripts_in_one_folder_share_nothing_and_versions_of_one_script_shar
     assert folders == [comp.results, comp.results, comp.folder / "refcolorize" / "precomp" / "RefColorize1"]
 
 
-def test_a_facility_says_where_results_lie(nuke: Any, comp: Comp, nodes: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_facility_chooses_the_folder_of_the_results(
+    nuke: Any, comp: Comp, nodes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STCOLOR_OUTPUT_FOLDER", "[file dirname [value root.name]]/renders/colour")
     assert nodes.results(nodes.create()).folder == comp.folder / "renders" / "colour" / "RefColorize2"
 
@@ -128,7 +130,7 @@ def test_nodes_inside_live_groups_are_found_once_each(
 
 @pytest.mark.gui
 @pytest.mark.parametrize("saves", [True, False], ids=["T is saved", "T is not saved"])
-def test_what_was_said_of_a_job_is_not_said_again_when_the_script_is_opened(
+def test_messages_of_a_job_are_not_repeated_when_the_script_is_opened(
     nuke: Any, nuke_session: Any, comp: Comp, nodes: Any, saves: bool
 ) -> None:
     nuke_session.disputed.saves_text_of_do_not_write = saves
@@ -142,7 +144,7 @@ def test_what_was_said_of_a_job_is_not_said_again_when_the_script_is_opened(
 
 
 @pytest.mark.gui
-def test_looking_at_the_node_again_and_again_has_nuke_look_at_the_tree_once(
+def test_repeated_views_of_the_node_make_nuke_search_the_tree_once(
     nuke: Any, comp: Comp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from refcolorize.panel import node_view
@@ -156,7 +158,7 @@ def test_looking_at_the_node_again_and_again_has_nuke_look_at_the_tree_once(
     assert len(asked) == 1
 
 
-def test_the_plug_in_shows_a_version_where_a_terminal_runs_no_knob_changed(
+def test_the_plug_in_shows_a_version_if_a_terminal_runs_no_knob_changed(
     nuke_session: Any, comp: Comp, nodes: Any
 ) -> None:
     nuke_session.disputed.knob_changed_in_terminal = False

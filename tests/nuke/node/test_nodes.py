@@ -24,7 +24,7 @@ def nodes(nuke: Any) -> Any:
     return refcolorize.node.nodes
 
 
-def test_a_new_node_has_no_keys_and_is_known_by_its_mark(nuke: Any, nodes: Any, node: Any) -> None:
+def test_a_new_node_has_no_keys_and_is_recognised_by_its_mark(nuke: Any, nodes: Any, node: Any) -> None:
     assert nodes.keys(node) == []
     assert nodes.is_refcolorize(node) and not nodes.is_refcolorize(nuke.createNode("NoOp"))
     assert nodes.all_nodes() == [node]
@@ -52,7 +52,7 @@ def test_a_node_whose_last_key_is_removed_has_none(nodes: Any, node: Any) -> Non
     assert nodes.keys(node) == []
 
 
-def test_a_key_that_is_switched_off_is_not_used(nodes: Any, node: Any) -> None:
+def test_a_disabled_key_is_not_used(nodes: Any, node: Any) -> None:
     nodes.add_key(node, 1)
     nodes.add_key(node, 9)
     node["reference_keys"].setValueAt(0, 9)
@@ -65,7 +65,7 @@ def test_set_key_of_nukes_own_menu_adds_a_key_that_is_used(nuke: Any, nodes: Any
     assert nodes.keys(node) == [7]
 
 
-def test_the_time_line_goes_from_key_to_key_and_no_further(nuke: Any, nodes: Any, node: Any) -> None:
+def test_the_playhead_jumps_from_key_to_key_and_stops_at_the_last(nuke: Any, nodes: Any, node: Any) -> None:
     nodes.add_key(node, 10)
     nodes.add_key(node, 20)
     nuke.frame(12)
@@ -74,7 +74,7 @@ def test_the_time_line_goes_from_key_to_key_and_no_further(nuke: Any, nodes: Any
     assert nodes.previous_key(node) == 10 and nuke.frame() == 10
 
 
-def test_versions_are_counted_on_and_shown(nodes: Any, node: Any, tmp_path: Path) -> None:
+def test_version_numbers_go_up_and_the_newest_version_is_shown(nodes: Any, node: Any, tmp_path: Path) -> None:
     assert nodes.versions(node) == []
     folder = tmp_path / node.name() / "v001"
     folder.mkdir(parents=True)
@@ -90,13 +90,13 @@ def test_versions_are_counted_on_and_shown(nodes: Any, node: Any, tmp_path: Path
         nodes.use_version(node, 5)
 
 
-def test_another_working_space_brings_its_numbers(nuke: Any, nodes: Any, node: Any) -> None:
+def test_another_working_space_sets_its_coefficients(nuke: Any, nodes: Any, node: Any) -> None:
     nuke.addKnobChanged(nodes.knob_changed, nodeClass="Group")
     node["working_space"].setValue("ACEScg")
     assert list(node["luma"].value()) == pytest.approx(SPACES["ACEScg"].luma)
 
 
-def test_the_buttons_set_and_remove_keys_as_one_step_of_undo_each(nuke: Any, nuke_session: Any, nodes: Any) -> None:
+def test_each_button_sets_or_removes_keys_in_one_undo_step(nuke: Any, nuke_session: Any, nodes: Any) -> None:
     nuke.pluginAddPath(str(Path(__file__).parents[3] / "nuke_plugin"))
     node = nodes.create()
     nuke.frame(12)
@@ -115,7 +115,7 @@ def test_the_buttons_set_and_remove_keys_as_one_step_of_undo_each(nuke: Any, nuk
     assert nodes.keys(node) == [12, 20]
 
 
-def test_a_button_that_cannot_do_its_work_says_why(nuke: Any, nodes: Any) -> None:
+def test_a_button_that_cannot_work_gives_the_reason(nuke: Any, nodes: Any) -> None:
     nuke.pluginAddPath(str(Path(__file__).parents[3] / "nuke_plugin"))
     node = nodes.create()
     with pytest.raises(Exception, match="no key at frame"):

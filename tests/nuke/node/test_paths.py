@@ -55,7 +55,7 @@ def written(folder: Path, *rules: tuple[str, str, str]) -> Path:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_path_leads_where_the_core_says_by_each_rule_and_by_all(path: str, tmp_path: Path) -> None:
+def test_a_path_is_mapped_as_the_core_maps_it_by_each_rule_and_by_all(path: str, tmp_path: Path) -> None:
     for rules in (*([rule] for rule in RULES), RULES[:5], RULES[5:], RULES[::-1]):
         file = written(tmp_path, *rules)
         expected = core.map_path(path, core.read_rules(file))
@@ -85,7 +85,7 @@ def test_linux_paths_on_a_windows_host(tmp_path: Path) -> None:
     assert paths.map_path("/mnt/share/a.exr", rules) == "//server/share/a.exr"
 
 
-def test_the_variable_is_the_cores_own() -> None:
+def test_the_environment_variable_is_that_of_the_core() -> None:
     assert paths.VARIABLE == core.VARIABLE
 
 
@@ -103,7 +103,7 @@ NO_RULES = [
 
 
 @pytest.mark.parametrize("text", NO_RULES)
-def test_what_the_core_takes_for_no_rules_is_none_here(tmp_path: Path, text: str) -> None:
+def test_rules_that_the_core_refuses_are_refused_by_the_plug_in(tmp_path: Path, text: str) -> None:
     (tmp_path / "rules.json").write_text(text, encoding="utf-8")
     with pytest.raises(BadRequest):
         core.read_rules(tmp_path / "rules.json")
@@ -112,7 +112,7 @@ def test_what_the_core_takes_for_no_rules_is_none_here(tmp_path: Path, text: str
 
 
 @pytest.mark.parametrize("text", [*NO_RULES, None])
-def test_rules_that_are_none_are_one_line(tmp_path: Path, text: str | None) -> None:
+def test_invalid_rules_are_reported_in_one_line(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "rules.json").write_text(text, encoding="utf-8")
     with pytest.raises(RefColorizeError, match=r"^The path mapping rules .*rules\.json, which \$STCOLOR_PATH_MAPPING"):
@@ -139,7 +139,7 @@ def plate(comp: Comp) -> Any:
     return fakenuke.rendering.image(comp.plate, 1003)["rgba.red"]
 
 
-def test_a_host_opens_a_scripts_files_where_the_rules_say(nuke: Any, moved: Comp, tmp_path: Path) -> None:
+def test_a_host_opens_the_files_of_a_script_at_their_mapped_paths(nuke: Any, moved: Comp, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"artist/plate\.1003\.exr"):
         plate(moved)
     nuke.pluginAddPath(PLUGIN.as_posix())
@@ -151,13 +151,13 @@ def test_a_host_opens_a_scripts_files_where_the_rules_say(nuke: Any, moved: Comp
 
 
 @pytest.mark.gui
-def test_an_artists_own_files_stay_where_they_are(nuke: Any, moved: Comp) -> None:
+def test_the_files_of_an_artist_are_not_mapped(nuke: Any, moved: Comp) -> None:
     nuke.pluginAddPath(PLUGIN.as_posix())
     with pytest.raises(RuntimeError, match=r"artist/plate\.1003\.exr"):
         plate(moved)
 
 
-def test_rules_that_cannot_be_read_are_said_and_the_node_is_there(
+def test_unreadable_rules_are_reported_and_the_node_still_loads(
     nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("STCOLOR_PATH_MAPPING", str(tmp_path / "gone.json"))

@@ -24,7 +24,7 @@ def probe(nuke: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return refcolorize.node.probe
 
 
-def test_in_a_nuke_as_it_is_assumed_nothing_is_otherwise(nuke: Any, probe: Any) -> None:
+def test_a_nuke_that_meets_the_assumptions_has_no_differences(nuke: Any, probe: Any) -> None:
     answers = probe.check_facts()
     assert answers["failed"] == [], answers["facts"]
     assert answers["nuke"] == nuke.NUKE_VERSION_STRING
@@ -40,34 +40,34 @@ def test_in_a_nuke_as_it_is_assumed_nothing_is_otherwise(nuke: Any, probe: Any) 
         ("saves_text_of_do_not_write", True, ["the status is saved"]),
     ],
 )
-def test_what_is_otherwise_is_named(nuke_session: Any, probe: Any, name: str, value: bool, failed: list[str]) -> None:
+def test_a_difference_is_named(nuke_session: Any, probe: Any, name: str, value: bool, failed: list[str]) -> None:
     setattr(nuke_session.disputed, name, value)
     assert probe.check_facts()["failed"] == failed
 
 
-def test_what_a_nuke_raises_is_an_answer(nuke: Any, probe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_of_nuke_is_an_answer(nuke: Any, probe: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(nuke, "FrameRanges")
     (fact,) = [fact for fact in probe.check_facts()["facts"] if fact["fact"] == "nuke.FrameRanges"]
     assert "AttributeError" in fact["found"]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="install.py runs in the core's Python")
-def test_the_script_that_install_writes_leaves_the_answers_beside_it(nuke: Any, probe: Any, tmp_path: Path) -> None:
+def test_the_script_written_by_install_saves_the_answers_beside_it(nuke: Any, probe: Any, tmp_path: Path) -> None:
     del probe
     run = [sys.executable, str(INSTALL), "nuke-probe"]
-    said = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    assert f"nuke -t {tmp_path / 'refcolorize_probe.py'}" in said
+    output = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert f"nuke -t {tmp_path / 'refcolorize_probe.py'}" in output
     script = tmp_path / "refcolorize_probe.py"
     exec(compile(script.read_text(encoding="utf-8"), str(script), "exec"), {})
     assert json.loads((tmp_path / "refcolorize_probe.json").read_text(encoding="utf-8"))["failed"] == []
 
 
-def test_for_the_artist_all_is_one_line_where_nothing_is_otherwise(nuke: Any, probe: Any) -> None:
+def test_the_artist_gets_one_line_if_there_is_no_difference(nuke: Any, probe: Any) -> None:
     (line,) = probe.lines()
     assert nuke.NUKE_VERSION_STRING in line and line.endswith("Nothing to do.")
 
 
-def test_for_the_artist_what_is_otherwise_has_a_line_and_a_remedy(nuke_session: Any, probe: Any) -> None:
+def test_the_artist_gets_a_line_and_a_remedy_for_each_difference(nuke_session: Any, probe: Any) -> None:
     nuke_session.disputed.value_is_technical = False
     first, second = probe.lines()
     assert "1 are different" in first and "nuke-probe" in first
@@ -75,7 +75,7 @@ def test_for_the_artist_what_is_otherwise_has_a_line_and_a_remedy(nuke_session: 
 
 
 @pytest.mark.gui
-def test_with_a_gui_the_script_is_left_as_it_was(nuke: Any, probe: Any, nuke_session: Any) -> None:
+def test_with_a_gui_the_script_is_unchanged(nuke: Any, probe: Any, nuke_session: Any) -> None:
     nuke.root().setModified(False)
     chosen = nuke.nodes.Dot()
     chosen.setSelected(True)

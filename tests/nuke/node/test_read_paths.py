@@ -39,7 +39,7 @@ def test_at_every_frame_the_plate_is_the_whole_sequence(
 
 
 @pytest.mark.parametrize("has_frame", [True, False])
-def test_tcl_in_the_path_leaves_the_frame_open(
+def test_tcl_in_the_path_keeps_the_frame_variable(
     nuke: Any, nuke_session: Any, comp: Comp, find_files: Any, has_frame: bool
 ) -> None:
     nuke_session.disputed.evaluated_has_frame = has_frame
@@ -52,7 +52,7 @@ def test_tcl_in_the_path_leaves_the_frame_open(
     "name", ["plate.1003.exr", "plate.[frame].exr", "%V/plate.%04d.exr", "plate_%v.%04d.exr", "%{show}/p.%04d.exr"]
 )
 @pytest.mark.parametrize("has_frame", [True, False])
-def test_a_name_that_is_no_frame_of_a_sequence_is_left_to_nuke(
+def test_a_name_that_is_not_a_frame_of_a_sequence_is_left_to_nuke(
     nuke: Any, nuke_session: Any, comp: Comp, find_files: Any, name: str, has_frame: bool
 ) -> None:
     nuke_session.disputed.evaluated_has_frame = has_frame
@@ -61,14 +61,14 @@ def test_a_name_that_is_no_frame_of_a_sequence_is_left_to_nuke(
     assert find_files(comp.plate) is None
 
 
-def test_one_picture_for_one_frame_is_taken(comp: Comp, find_files: Any) -> None:
+def test_one_picture_for_one_frame_is_accepted(comp: Comp, find_files: Any) -> None:
     comp.plate["file"].setValue((comp.folder / "plate.1003.exr").as_posix())
     comp.plate["first"].setValue(1003)
     comp.plate["last"].setValue(1003)
     assert find_files(comp.plate).path == (comp.folder / "plate.1003.exr").as_posix()
 
 
-def test_the_files_are_those_of_the_server_where_nuke_has_local_copies(
+def test_the_files_are_those_of_the_server_when_nuke_has_local_copies(
     nuke_session: Any, comp: Comp, find_files: Any
 ) -> None:
     nuke_session.localized = "/local/cache"
@@ -86,7 +86,7 @@ def test_the_matte_is_the_whole_sequence(nuke: Any, comp: Comp) -> None:
 
 
 @pytest.mark.parametrize("frame", [1001, 1004])
-def test_a_still_is_one_picture_wherever_the_play_head_stands(nuke: Any, comp: Comp, frame: int) -> None:
+def test_a_still_is_one_picture_at_every_position_of_the_playhead(nuke: Any, comp: Comp, frame: int) -> None:
     from refcolorize.errors import RefColorizeError
     from refcolorize.node import shots
 
@@ -112,7 +112,7 @@ def test_a_still_is_one_picture_wherever_the_play_head_stands(nuke: Any, comp: C
         "p.exr",
     ],
 )
-def test_a_name_means_to_the_core_what_it_means_here(name: str, tmp_path: Path) -> None:
+def test_the_core_and_the_plug_in_read_a_file_name_alike(name: str, tmp_path: Path) -> None:
     from refcolorize.node.frame_names import FrameName
 
     here = FrameName.parse((tmp_path / name).as_posix())
@@ -122,7 +122,7 @@ def test_a_name_means_to_the_core_what_it_means_here(name: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["take#2.exr", "take%d_x.exr", "a#b.####.exr", "sh#1.left.exr"])
-def test_a_frame_that_the_core_would_take_for_a_letter_is_left_to_nuke(name: str) -> None:
+def test_a_frame_pattern_that_the_core_would_read_as_text_is_left_to_nuke(name: str) -> None:
     from refcolorize.node.frame_names import FrameName
 
     assert FrameName.parse(f"/plates/{name}") is None

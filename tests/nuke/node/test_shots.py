@@ -37,7 +37,7 @@ def graded(comp: Comp, index: int, source: Any) -> None:
     comp.node.setInput(index, comp.nuke.nodes.Multiply(inputs=[source], value=1.5))
 
 
-def test_a_plain_plate_is_read_where_it_is_and_the_keys_are_rendered(comp: Comp, shots: Any) -> None:
+def test_a_plain_plate_is_read_in_place_and_the_keys_are_rendered(comp: Comp, shots: Any) -> None:
     asked = shots.build(comp.node)
     shot = read_by_the_core(asked)
     frames = find_frames(shot.plate)
@@ -49,7 +49,7 @@ def test_a_plain_plate_is_read_where_it_is_and_the_keys_are_rendered(comp: Comp,
     assert (shot.stills, shot.mattes, shot.ocio, shot.method.tracking) == ((), (), None, None)
 
 
-def test_the_knobs_are_the_shots_settings(comp: Comp, shots: Any) -> None:
+def test_the_knobs_become_the_settings_of_the_shot(comp: Comp, shots: Any) -> None:
     values = {"model": "exemplar", "tracking": "instance+dense", "working_height": 256, "exposure": -1.5}
     for name, value in values.items():
         comp.node[name].setValue(value)
@@ -61,7 +61,7 @@ def test_the_knobs_are_the_shots_settings(comp: Comp, shots: Any) -> None:
     assert [still.path for still in shot.stills] == [(comp.folder / "look.png").as_posix()]
 
 
-def test_keys_that_are_switched_off_lend_nothing(comp: Comp, shots: Any) -> None:
+def test_disabled_keys_are_not_used(comp: Comp, shots: Any) -> None:
     comp.node["reference_keys"].setValueAt(0, 1001)
     shot = read_by_the_core(shots.build(comp.node))
     assert list(find_references(shot, find_frames(shot.plate))) == [1004]
@@ -70,7 +70,7 @@ def test_keys_that_are_switched_off_lend_nothing(comp: Comp, shots: Any) -> None
 @pytest.mark.parametrize(
     ("text", "frames"), [("1002-1005", [1002, 1003, 1004, 1005]), ("1001-1006x2", [1001, 1003, 1005]), ("1003", [1003])]
 )
-def test_the_frame_range_says_what_is_written_and_the_keys_around_still_count(
+def test_the_frame_range_limits_the_written_frames_but_not_the_keys(
     comp: Comp, shots: Any, text: str, frames: list[int]
 ) -> None:
     comp.node["frame_range"].setValue(text)
@@ -80,7 +80,7 @@ def test_the_frame_range_says_what_is_written_and_the_keys_around_still_count(
     assert list(find_references(shot, find_frames(shot.plate))) == [1001, 1004]
 
 
-def test_a_plate_that_is_no_plain_read_is_rendered_as_far_as_it_is_needed(comp: Comp, shots: Any) -> None:
+def test_a_plate_that_is_not_a_plain_read_is_rendered_as_far_as_needed(comp: Comp, shots: Any) -> None:
     graded(comp, 0, comp.plate)
     comp.node["frame_range"].setValue("1002-1003")
     shot = read_by_the_core(shots.build(comp.node))
@@ -103,7 +103,7 @@ def test_a_preview_reads_from_key_to_key(comp: Comp, shots: Any) -> None:
 
 
 @pytest.mark.parametrize("between", [False, True], ids=["a file", "something roto"])
-def test_a_matte_comes_as_its_own_file_or_is_rendered_for_every_frame(comp: Comp, shots: Any, between: bool) -> None:
+def test_a_matte_is_used_directly_or_rendered_for_every_frame(comp: Comp, shots: Any, between: bool) -> None:
     comp.node.setInput(2, comp.plate)
     if between:
         graded(comp, 2, comp.plate)
@@ -121,7 +121,7 @@ def test_a_matte_comes_as_its_own_file_or_is_rendered_for_every_frame(comp: Comp
     assert shots.build(comp.node).shot["mattes"] == [], "it would be rendered for nothing"
 
 
-def test_what_nuke_renders_is_in_the_space_of_the_script_or_of_the_knob(comp: Comp, shots: Any) -> None:
+def test_rendered_inputs_have_the_colour_space_of_the_script_or_of_the_knob(comp: Comp, shots: Any) -> None:
     root = comp.nuke.root()
     root["colorManagement"].setValue("OCIO")
     root["OCIO_config"].setValue("fn-nuke_cg-config-v1.0.0_aces-v1.3_ocio-v2.1")
@@ -147,7 +147,7 @@ WRONG: dict[str, tuple[Callable[[Comp], object], str]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_missing_is_said_in_one_line_and_nothing_is_rendered(comp: Comp, shots: Any, what: str) -> None:
+def test_a_missing_input_is_reported_in_one_line_and_nothing_is_rendered(comp: Comp, shots: Any, what: str) -> None:
     from refcolorize.errors import RefColorizeError
 
     change, words = WRONG[what]
@@ -158,7 +158,7 @@ def test_what_is_missing_is_said_in_one_line_and_nothing_is_rendered(comp: Comp,
     assert not comp.results.exists()
 
 
-def test_a_frame_that_the_plate_does_not_have_is_no_preview(comp: Comp, shots: Any) -> None:
+def test_a_frame_missing_from_the_plate_has_no_preview(comp: Comp, shots: Any) -> None:
     from refcolorize.errors import RefColorizeError
 
     with pytest.raises(RefColorizeError, match=r"Frame 7 is outside the plate \(1001-1006\)"):

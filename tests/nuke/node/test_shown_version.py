@@ -47,7 +47,7 @@ def reads(nuke: Any, comp: Comp) -> list[Any]:
     return [node for node in nuke.allNodes("Read") if node not in (comp.plate, comp.ref)]
 
 
-def test_the_weakest_frame_that_is_no_keyframe_is_gone_to(nuke: Any, comp: Comp) -> None:
+def test_the_viewer_goes_to_the_weakest_frame_that_is_not_a_keyframe(nuke: Any, comp: Comp) -> None:
     from refcolorize.node import nodes
 
     press(comp, "weakest")
@@ -59,7 +59,7 @@ def test_the_weakest_frame_that_is_no_keyframe_is_gone_to(nuke: Any, comp: Comp)
     assert nuke.frame() == 1006
 
 
-def test_without_a_version_or_without_what_it_says_the_artist_is_told(nuke: Any, comp: Comp) -> None:
+def test_a_missing_version_or_confidence_is_reported_to_the_artist(nuke: Any, comp: Comp) -> None:
     from refcolorize.errors import RefColorizeError
     from refcolorize.node.shown_version import weakest_frame
 
@@ -72,7 +72,7 @@ def test_without_a_version_or_without_what_it_says_the_artist_is_told(nuke: Any,
         weakest_frame(comp.node)
 
 
-def test_create_read_makes_a_read_of_what_is_shown_and_is_one_step_of_undo(nuke: Any, comp: Comp) -> None:
+def test_create_read_makes_a_read_of_the_shown_version_in_one_undo_step(nuke: Any, comp: Comp) -> None:
     import fakenuke
 
     press(comp, "create_read")
@@ -94,7 +94,7 @@ def test_create_read_makes_a_read_of_what_is_shown_and_is_one_step_of_undo(nuke:
         pytest.param({}, False, "default", id="an EXR"),
     ],
 )
-def test_its_pixels_are_taken_for_what_the_plates_are(
+def test_the_read_gets_the_colour_space_of_the_plate(
     nuke: Any, comp: Comp, plate: dict[str, Any], raw: bool, space: str | None
 ) -> None:
     for name, value in plate.items():
@@ -105,7 +105,7 @@ def test_its_pixels_are_taken_for_what_the_plates_are(
     assert space is None or read["colorspace"].value() == space
 
 
-def test_bake_takes_the_nodes_place_everywhere_and_is_one_step_of_undo(nuke: Any, comp: Comp, below: list[Any]) -> None:
+def test_bake_replaces_the_node_everywhere_in_one_undo_step(nuke: Any, comp: Comp, below: list[Any]) -> None:
     press(comp, "bake")
     (read,) = reads(nuke, comp)
     grade, merge = below
@@ -116,7 +116,7 @@ def test_bake_takes_the_nodes_place_everywhere_and_is_one_step_of_undo(nuke: Any
     assert reads(nuke, comp) == []
 
 
-def test_bake_without_anything_below_makes_nothing(nuke: Any, comp: Comp) -> None:
+def test_bake_without_nodes_below_makes_nothing(nuke: Any, comp: Comp) -> None:
     from refcolorize.errors import RefColorizeError
     from refcolorize.node.shown_version import bake
 

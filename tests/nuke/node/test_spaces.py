@@ -36,7 +36,7 @@ def test_luma_is_the_luminance_that_opencolorio_gives(name):
 
 
 @pytest.mark.parametrize("name", SPACES)
-def test_x_and_z_light_are_what_the_core_adds(name):
+def test_x_and_z_light_are_the_values_that_the_core_adds(name):
     to_own = np.linalg.inv(matrix_to_rec709(name))
     np.testing.assert_allclose(SPACES[name].x_light, to_own @ (white_light(2, 1) - white_light(1, 1)), atol=1e-5)
     np.testing.assert_allclose(SPACES[name].z_light, to_own @ (white_light(1, 2) - white_light(1, 1)), atol=1e-5)
@@ -56,14 +56,14 @@ def test_every_name_and_alias_of_the_builtin_config_is_known(name):
         assert find_space(spelling) is SPACES[name], spelling
 
 
-def test_no_other_space_of_the_builtin_config_is_taken_for_one_of_ours():
+def test_no_other_space_of_the_builtin_config_is_mistaken_for_a_known_one():
     config, _ = open_config(BUILTIN_CONFIG)
     known = [name for name in config.getColorSpaceNames() if find_space(name)]
     assert sorted(known) == sorted(CONFIG_NAMES.values())
 
 
 @pytest.mark.parametrize("name", ["scene_linear", "", "sRGB", "ACEScct", "linear-ish", "default"])
-def test_what_is_not_certain_is_none(name):
+def test_an_uncertain_colour_space_is_none(name):
     assert find_space(name) is None
 
 

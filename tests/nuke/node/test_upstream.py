@@ -75,7 +75,7 @@ def test_pressing_colorize_twice_renders_nothing_twice(
     assert (second.shot, second.made_from) == (first.shot, first.made_from)
 
 
-def test_another_key_renders_one_frame(nuke: Any, comp: Comp, render: Any) -> None:
+def test_a_new_key_renders_one_frame(nuke: Any, comp: Comp, render: Any) -> None:
     end = tree(nuke, comp)
     assert render(end) == FRAMES
     assert render(end, asked=[1001, 1002, 1004]) == [1002]
@@ -118,7 +118,7 @@ def test_whatever_changes_the_picture_renders_it_again(nuke: Any, comp: Comp, re
     assert render(end) == frames
 
 
-def test_what_is_for_the_eye_only_renders_nothing(nuke: Any, comp: Comp, render: Any) -> None:
+def test_a_change_of_display_only_renders_nothing(nuke: Any, comp: Comp, render: Any) -> None:
     end = tree(nuke, comp)
     render(end)
     grade = nuke.toNode("Grade1")
@@ -129,7 +129,7 @@ def test_what_is_for_the_eye_only_renders_nothing(nuke: Any, comp: Comp, render:
     assert render(end) == []
 
 
-def test_a_change_that_is_taken_back_renders_nothing(nuke: Any, comp: Comp, render: Any) -> None:
+def test_a_reverted_change_renders_nothing(nuke: Any, comp: Comp, render: Any) -> None:
     end = tree(nuke, comp)
     render(end)
     nuke.toNode("Grade1")["multiply"].setValue(0.5)
@@ -147,7 +147,7 @@ def test_a_change_that_changes_no_pixel_is_rendered_once(nuke: Any, comp: Comp, 
     assert render(end) == []
 
 
-def test_a_node_that_looks_at_other_frames_counts_them(nuke: Any, comp: Comp, render: Any) -> None:
+def test_a_node_that_reads_other_frames_has_them_in_its_digest(nuke: Any, comp: Comp, render: Any) -> None:
     shifted = nuke.nodes.TimeOffset(inputs=[comp.plate], time_offset=1)
     assert render(shifted, asked=[1004]) == [1004]
     assert render(shifted, asked=[1004]) == []
@@ -155,7 +155,9 @@ def test_a_node_that_looks_at_other_frames_counts_them(nuke: Any, comp: Comp, re
     assert render(shifted, asked=[1004]) == [1004]
 
 
-def test_a_curve_above_a_node_that_looks_at_other_frames_counts_whole(nuke: Any, comp: Comp, render: Any) -> None:
+def test_the_whole_curve_above_a_node_that_reads_other_frames_is_in_the_digest(
+    nuke: Any, comp: Comp, render: Any
+) -> None:
     grade = nuke.nodes.Grade(inputs=[comp.plate])
     animated(grade, "multiply", {1001: 1.0, 1003: 2.0, 1004: 3.0})
     shifted = nuke.nodes.TimeOffset(inputs=[grade], time_offset=1)
@@ -164,7 +166,9 @@ def test_a_curve_above_a_node_that_looks_at_other_frames_counts_whole(nuke: Any,
     assert render(shifted, asked=[1004]) == [1004]
 
 
-def test_with_all_channels_it_is_another_picture(nuke: Any, comp: Comp, render: Any, nuke_session: Any) -> None:
+def test_a_picture_with_all_channels_is_a_different_picture(
+    nuke: Any, comp: Comp, render: Any, nuke_session: Any
+) -> None:
     from refcolorize.node import inputs
 
     end = tree(nuke, comp)
@@ -175,7 +179,7 @@ def test_with_all_channels_it_is_another_picture(nuke: Any, comp: Comp, render: 
     assert frames == FRAMES
 
 
-def test_a_picture_that_was_deleted_is_rendered_alone(nuke: Any, comp: Comp, render: Any) -> None:
+def test_only_a_deleted_picture_is_rendered_again(nuke: Any, comp: Comp, render: Any) -> None:
     end = tree(nuke, comp)
     render(end)
     next((comp.folder / "inputs").rglob("ref.1004.exr")).unlink()
@@ -184,7 +188,7 @@ def test_a_picture_that_was_deleted_is_rendered_alone(nuke: Any, comp: Comp, ren
 
 
 @pytest.mark.parametrize("contents", ["", "[]", '{"ref.1001.exr": "an older kind of note"}'])
-def test_a_note_that_cannot_be_read_means_rendering(nuke: Any, comp: Comp, render: Any, contents: str) -> None:
+def test_an_unreadable_record_of_the_digests_means_rendering(nuke: Any, comp: Comp, render: Any, contents: str) -> None:
     end = tree(nuke, comp)
     render(end)
     next((comp.folder / "inputs").rglob("contents.json")).write_text(contents)
@@ -210,7 +214,7 @@ def expression(comp: Comp, text: str) -> None:
 
 
 @pytest.mark.parametrize("what", UNKNOWABLE)
-def test_what_cannot_be_known_has_no_digest(nuke: Any, comp: Comp, what: str) -> None:
+def test_an_input_that_cannot_be_known_has_no_digest(nuke: Any, comp: Comp, what: str) -> None:
     from refcolorize.node.upstream import frame_digests
 
     end = tree(nuke, comp)
@@ -218,9 +222,7 @@ def test_what_cannot_be_known_has_no_digest(nuke: Any, comp: Comp, what: str) ->
     assert frame_digests(nuke.toNode("Last") or end, FRAMES) is None
 
 
-def test_an_ocio_config_that_was_edited_is_another_picture(
-    nuke: Any, comp: Comp, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_edited_ocio_config_changes_the_digest(nuke: Any, comp: Comp, monkeypatch: pytest.MonkeyPatch) -> None:
     from refcolorize.node.upstream import frame_digests
 
     config = comp.folder / "config.ocio"
@@ -232,7 +234,7 @@ def test_an_ocio_config_that_was_edited_is_another_picture(
     assert not set(before.values()) & set((frame_digests(nuke.toNode("End"), FRAMES) or {}).values())
 
 
-def test_an_expression_node_with_channels_and_knobs_of_its_group_has_one(nuke: Any, comp: Comp) -> None:
+def test_an_expression_node_with_channels_and_knobs_of_its_group_has_a_digest(nuke: Any, comp: Comp) -> None:
     from refcolorize.node.upstream import frame_digests
 
     before = frame_digests(comp.node, FRAMES)  # a RefColorize: its Expressions read parent.mix, rc_ab.u
@@ -244,7 +246,7 @@ def test_an_expression_node_with_channels_and_knobs_of_its_group_has_one(nuke: A
     assert not set(after.values()) & set(before.values())
 
 
-def test_a_script_of_thousands_of_nodes_has_one(nuke: Any, comp: Comp) -> None:
+def test_a_script_of_thousands_of_nodes_has_a_digest(nuke: Any, comp: Comp) -> None:
     from refcolorize.node.upstream import frame_digests
 
     end = comp.ref

@@ -23,7 +23,7 @@ def claim(results: Results, asked: dict[str, Any] = ASKED, *, made_from: str = "
     return results.claim(asked, first=1001, last=1050, made_from=made_from)
 
 
-def test_before_anything_is_asked_there_is_nothing(results: Results) -> None:
+def test_a_new_node_has_no_versions(results: Results) -> None:
     assert results.versions() == []
     assert results.first_last("v001") is None
     assert not results.folder.exists()
@@ -34,7 +34,7 @@ def test_versions_and_preview_have_folders_of_their_own(results: Results) -> Non
     assert results.pattern(PREVIEW) == (results.folder / "preview" / "Sky_preview.####.exr").as_posix()
 
 
-def test_a_claim_writes_the_shot_that_stcolor_takes(results: Results) -> None:
+def test_a_claim_writes_the_shot_that_stcolor_accepts(results: Results) -> None:
     from stcolor_core.shots.shot import Shot
 
     version = claim(results)
@@ -44,7 +44,7 @@ def test_a_claim_writes_the_shot_that_stcolor_takes(results: Results) -> None:
     assert sorted(path.name for path in version.shot_file.parent.iterdir()) == ["made_from.json", "shot.json"]
 
 
-def test_the_very_same_shot_goes_on_with_its_version(results: Results) -> None:
+def test_an_identical_shot_continues_its_version(results: Results) -> None:
     assert [claim(results).name for _ in range(3)] == ["v001"] * 3
 
 
@@ -56,7 +56,7 @@ def test_the_very_same_shot_goes_on_with_its_version(results: Results) -> None:
         pytest.param(ASKED, "1", id="a file that was painted over"),
     ],
 )
-def test_whatever_changes_makes_a_new_version_that_may_take_frames_over(
+def test_any_change_makes_a_new_version_that_may_reuse_frames(
     results: Results, asked: dict[str, Any], made_from: str
 ) -> None:
     first = claim(results)
@@ -67,14 +67,14 @@ def test_whatever_changes_makes_a_new_version_that_may_take_frames_over(
     assert claim(results).name == "v003", "an earlier version is not written into again"
 
 
-def test_numbers_go_on_after_gaps_and_beyond_999_and_past_what_others_made(results: Results) -> None:
+def test_version_numbers_continue_after_gaps_beyond_999_and_after_those_of_others(results: Results) -> None:
     for name in ("v002", "v1007", "vfx", "v12", "v01x"):
         (results.folder / name).mkdir(parents=True)
     assert [version.name for version in results.versions()] == ["v002", "v1007"]
     assert claim(results).name == "v1008"
 
 
-def test_a_folder_that_another_nuke_makes_meanwhile_is_left_to_it(
+def test_a_folder_that_another_nuke_has_just_made_is_not_used(
     results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (results.folder / "v001").mkdir(parents=True)
@@ -82,7 +82,7 @@ def test_a_folder_that_another_nuke_makes_meanwhile_is_left_to_it(
     assert claim(results).name == "v002"
 
 
-def test_frames_are_counted_and_their_range_is_what_was_asked(results: Results) -> None:
+def test_frames_are_counted_and_their_range_is_the_requested_one(results: Results) -> None:
     version = claim(results)
     for name in ("Sky_v001.1001.exr", "Sky_v001.1002.exr", ".Sky_v001.1003.exr.partial", "other.1004.exr"):
         (Path(version.path).parent / name).touch()
@@ -98,7 +98,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         claim(Results(tmp_path / "file" / "Sky", "Sky"))
 
 
-def test_a_shot_that_was_edited_by_hand_is_another(results: Results) -> None:
+def test_a_shot_edited_by_hand_is_a_different_shot(results: Results) -> None:
     version = claim(results)
     version.shot_file.write_text(json.dumps([1, 2]))
     assert claim(results).name == "v002"
@@ -126,7 +126,7 @@ def test_the_stamp_changes_with_size_time_and_number_of_files(tmp_path: Path) ->
     assert now() in seen
 
 
-def test_what_is_written_to_a_path_leaves_what_was_asked_alone() -> None:
+def test_a_shot_with_another_output_leaves_the_requested_shot_unchanged() -> None:
     asked = {"output": {"frames": "1"}}
     assert with_output(asked, "/o.####.exr", reuse="/p.####.exr")["output"] == {
         "frames": "1",
@@ -146,7 +146,7 @@ def test_a_comment_and_the_confidence_are_kept_beside_the_frames(results: Result
     assert claim(results) == version, "no other shot"
 
 
-def test_what_is_kept_and_cannot_be_read_is_nothing(results: Results) -> None:
+def test_unreadable_records_are_ignored(results: Results) -> None:
     version = claim(results)
     version.shot_file.with_name("about.json").write_text('{"confidence": [1], "comment": 3}')
     assert (version.comment(), version.confidence()) == ("3", {})

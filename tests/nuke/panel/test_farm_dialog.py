@@ -88,7 +88,7 @@ def test_the_dialog_outlives_another_that_was_active_when_it_opened(press: Any) 
     assert dialog.isVisible()
 
 
-def test_what_is_chosen_is_submitted_and_the_dialog_shows_where_it_is(
+def test_the_chosen_options_are_submitted_and_the_dialog_shows_the_path_of_the_job(
     press: Any, comp: Comp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dialog = press()
@@ -127,7 +127,7 @@ def test_what_is_chosen_is_submitted_and_the_dialog_shows_where_it_is(
     assert comp.node["version"].value() == "v001"
 
 
-def test_what_was_chosen_last_is_offered_again(press: Any, comp: Comp) -> None:
+def test_the_last_choices_are_offered_again(press: Any, comp: Comp) -> None:
     dialog = press()
     choose(dialog, "opencue")
     dialog.form._texts["show"].setText("film")
@@ -159,7 +159,7 @@ def test_an_earlier_version_can_be_sent_again(press: Any, comp: Comp) -> None:
     assert asked(comp, "deadline")["shot"] == str(comp.results / "v001" / "shot.json")
 
 
-def test_only_what_the_engine_knows_can_be_chosen(press: Any) -> None:
+def test_only_options_of_the_engine_can_be_chosen(press: Any) -> None:
     dialog = press()
     rows = dialog.form._rows
     for name, engine in ENGINES.items():
@@ -172,7 +172,7 @@ def test_only_what_the_engine_knows_can_be_chosen(press: Any) -> None:
     assert not dialog.form.options().submit
 
 
-def test_what_is_typed_for_one_engine_does_not_reach_another(press: Any) -> None:
+def test_options_typed_for_one_engine_do_not_reach_another(press: Any) -> None:
     dialog = press()
     choose(dialog, "deadline")
     dialog.form._texts["group"].setText("gpu")
@@ -187,7 +187,7 @@ def test_what_is_typed_for_one_engine_does_not_reach_another(press: Any) -> None
 
 
 @pytest.mark.parametrize("width", [440, 300])
-def test_what_the_core_refuses_is_shown_and_can_be_corrected(
+def test_a_refusal_by_the_core_is_shown_and_can_be_corrected(
     press: Any, comp: Comp, goes: Any, tmp_path: Path, nuke_session: Any, width: int
 ) -> None:
     goes("refused")
@@ -206,7 +206,7 @@ def test_what_the_core_refuses_is_shown_and_can_be_corrected(
     assert dialog.grab().save(str(tmp_path / f"found_{width}.png"))
 
 
-def test_what_is_wrong_with_the_node_is_shown(press: Any, comp: Comp) -> None:
+def test_an_error_of_the_node_is_shown(press: Any, comp: Comp) -> None:
     comp.node.setInput(0, None)
     dialog = press()
     click(dialog.submit_button)
@@ -228,13 +228,13 @@ def test_cancel_ends_the_program_and_closes(press: Any, comp: Comp, goes: Any) -
         os.kill(int(begun.read_text()), 0)
 
 
-def test_an_unnamed_script_is_one_line_and_no_dialog(nuke_session: Any, comp: Comp) -> None:
+def test_an_unnamed_script_gives_one_line_and_no_dialog(nuke_session: Any, comp: Comp) -> None:
     comp.nuke.root()["name"].setValue("")
     comp.node["farm"].execute()
     assert nuke_session.artist.messages == ["The script has no name yet. Save it, then render on the farm."]
 
 
-def test_pressed_twice_there_is_one_dialog_and_one_that_is_busy_stays(press: Any, comp: Comp, goes: Any) -> None:
+def test_a_second_press_opens_no_second_dialog_and_keeps_a_busy_one(press: Any, comp: Comp, goes: Any) -> None:
     first = press()
     second = press()
     assert second is not first
@@ -244,7 +244,7 @@ def test_pressed_twice_there_is_one_dialog_and_one_that_is_busy_stays(press: Any
 
 
 @pytest.mark.usefixtures("goes")
-def test_a_dialog_that_was_used_and_closed_is_gone_and_leaves_no_widget(comp: Comp) -> None:
+def test_a_closed_dialog_leaves_no_widget(comp: Comp) -> None:
     before = set(QtWidgets.QApplication.allWidgets())
     gc.collect()
     gc.disable()
@@ -268,7 +268,7 @@ def _use_and_close(comp: Comp) -> weakref.ref[Any]:
     return weakref.ref(dialog)
 
 
-def test_the_form_alone_gives_back_what_it_was_given() -> None:
+def test_the_form_returns_the_options_that_it_was_given() -> None:
     wanted = SubmitOptions(
         "deadline", None, ("A", "C"), 40, 2, None, 0, "film", "night", "gpu", handles=2, submit=False
     )
@@ -279,5 +279,5 @@ def test_the_form_alone_gives_back_what_it_was_given() -> None:
     assert plain.options() == SubmitOptions(writes=())
 
 
-def test_a_job_in_words() -> None:
+def test_a_job_is_described_in_words() -> None:
     assert Submission("opencue", "/x", 1, True, "", "").describe() == "OpenCue: 1 task submitted. /x"

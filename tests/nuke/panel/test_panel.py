@@ -73,7 +73,7 @@ def test_importing_the_panel_makes_no_widget_and_no_thread() -> None:
     subprocess.run([sys.executable, "-c", script], cwd=PLUGIN, check=True)
 
 
-def test_without_a_node_and_without_a_core_the_panel_says_what_to_do(make_panel: Any, nuke: Any) -> None:
+def test_without_a_node_and_without_a_core_the_panel_shows_what_to_do(make_panel: Any, nuke: Any) -> None:
     panel = make_panel()
     assert "no RefColorize node" in panel.empty.text()
     assert not panel.references.isVisible()
@@ -117,7 +117,7 @@ def test_a_click_on_the_time_line_moves_nukes_frame(make_panel: Any, node: Any, 
     assert nuke.frame() == 1013
 
 
-def test_a_script_without_a_node_is_not_searched_at_every_look(
+def test_a_script_without_a_node_is_not_searched_at_every_update(
     nuke: Any, make_panel: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from refcolorize.panel import panel as panels
@@ -155,7 +155,7 @@ def test_the_panel_keeps_a_comment_and_goes_to_the_weakest_frame(
     assert panel.versions.list.topLevelItem(0).text(4) == "for dailies"
 
 
-def test_what_the_panel_cannot_clean_up_it_says(make_panel: Any, node: Any, tmp_path: Path) -> None:
+def test_the_panel_reports_what_it_cannot_clean_up(make_panel: Any, node: Any, tmp_path: Path) -> None:
     node["output_folder"].setValue(tmp_path.as_posix())
     panel = make_panel()
     panel.versions.clean_up_requested.emit()
@@ -163,7 +163,7 @@ def test_what_the_panel_cannot_clean_up_it_says(make_panel: Any, node: Any, tmp_
     assert "nothing to clean up" in panel.note.text()
 
 
-def test_what_is_clicked_while_nuke_renders_is_done_afterwards(
+def test_a_click_while_nuke_renders_takes_effect_afterwards(
     nuke_session: Any, make_panel: Any, node: Any, nuke: Any
 ) -> None:
     panel = make_panel()
@@ -187,7 +187,7 @@ def test_pictures_that_nuke_refuses_to_render_are_rendered_afterwards(
     assert list(panel._pictures["RefColorize1"]) == [1010]
 
 
-def test_a_panel_that_is_gone_before_nuke_has_rendered_is_not_missed(nuke_session: Any, node: Any, nuke: Any) -> None:
+def test_a_panel_deleted_before_nuke_has_rendered_causes_no_error(nuke_session: Any, node: Any, nuke: Any) -> None:
     from refcolorize.host import main_thread
     from refcolorize.panel.panel import Panel
 
@@ -206,7 +206,7 @@ def test_a_panel_that_is_gone_before_nuke_has_rendered_is_not_missed(nuke_sessio
     assert keys(node) == {}
 
 
-def test_a_look_asks_nothing_of_a_nuke_that_renders(
+def test_an_update_asks_nothing_of_nuke_while_it_renders(
     nuke_session: Any, make_panel: Any, node: Any, nuke: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     panel = make_panel()

@@ -80,7 +80,7 @@ def share_like(picture: QtGui.QImage, where: QtCore.QRect, color: QtGui.QColor) 
 
 
 @pytest.mark.parametrize("width", [420, 1200])
-def test_once_coloured_the_panel_paints_the_curve_from_sure_to_weak_and_the_keyframes_picture(
+def test_the_panel_of_a_coloured_shot_paints_the_confidence_curve_and_the_picture_of_the_keyframe(
     panel: Any, core: Client, job: str, width: int, tmp_path: Path
 ) -> None:
     panel.resize(width, 760)
@@ -116,7 +116,7 @@ def _weakest(core: Client, job: str) -> list[int]:
     return list(frames["weakest"]) if frames["job"]["state"] == "done" else []
 
 
-def test_one_click_adds_the_suggested_keyframe_and_nukes_undo_takes_it_back(
+def test_one_click_adds_the_suggested_keyframe_and_undo_in_nuke_removes_it(
     panel: Any, node: Any, nuke: Any, core: Client, job: str
 ) -> None:
     first, *others = wait_until(lambda: _suggested(panel) == _weakest(core, job) and _suggested(panel))
@@ -157,7 +157,7 @@ def test_cancel_in_the_queue_cancels_the_job_at_the_core(panel: Any, node: Any, 
     assert not panel.note.isVisible()
 
 
-def test_a_job_that_ended_while_the_panel_was_closed_is_seen_when_it_is_opened_again(
+def test_a_job_that_ended_while_the_panel_was_closed_is_shown_when_it_reopens(
     panel: Any, node: Any, core: Client, job: str
 ) -> None:
     panel.close()
@@ -166,7 +166,7 @@ def test_a_job_that_ended_while_the_panel_was_closed_is_seen_when_it_is_opened_a
     wait_until(lambda: panel.queue.bar(job).text() == "Done, 12 frames" if _bars(panel) else False)
 
 
-def test_the_core_says_where_it_runs_and_on_what_and_stops_when_told(panel: Any, core: Client) -> None:
+def test_the_core_shows_its_address_and_device_and_stops_on_request(panel: Any, core: Client) -> None:
     wait_until(panel.core.page.isEnabled)
     title, detail = panel.core.text().split("\n")
     assert core.connection.url in title
@@ -180,7 +180,7 @@ def test_the_core_says_where_it_runs_and_on_what_and_stops_when_told(panel: Any,
     assert not panel.note.isVisible()
 
 
-def test_a_job_that_fails_says_why_in_the_panel(panel: Any, node: Any, core: Client, tmp_path: Path) -> None:
+def test_a_failed_job_shows_its_reason_in_the_panel(panel: Any, node: Any, core: Client, tmp_path: Path) -> None:
     asked = write_shot(tmp_path)
     (tmp_path / "plate.1003.exr").write_bytes(b"no picture")
     id = core.submit(asked)

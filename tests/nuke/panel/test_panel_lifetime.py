@@ -135,7 +135,7 @@ def used_panel() -> Any:
     [used_line, used_references, used_queue, used_versions, used_core_box, used_face, used_panel],
     ids=lambda used: used.__name__,
 )
-def test_what_was_used_and_is_let_go_ends_at_once_without_pythons_collector(used: Callable[[], Any]) -> None:
+def test_a_released_widget_ends_at_once_without_the_garbage_collector(used: Callable[[], Any]) -> None:
     before = set(QtWidgets.QApplication.allWidgets())
     widget = used()
     ended = weakref.ref(widget)
@@ -152,7 +152,7 @@ def _connected(path: Path) -> Iterator[ast.expr]:
             yield from (*node.args, *(keyword.value for keyword in node.keywords))
 
 
-def test_a_signal_leads_to_signals_and_methods_only_and_so_holds_no_widget() -> None:
+def test_signals_connect_to_signals_and_methods_only_and_keep_no_widget_alive() -> None:
     connected = [(path.name, to) for path in (PLUGIN / "refcolorize").rglob("*.py") for to in _connected(path)]
     assert len(connected) > 20
     others = [(name, ast.unparse(to)) for name, to in connected if not isinstance(to, ast.Attribute)]
@@ -177,7 +177,7 @@ def run_apart(script: str, tmp_path: Path) -> str:
     return run.stdout
 
 
-def test_a_menu_that_is_about_to_go_does_not_take_the_time_line_with_it(tmp_path: Path) -> None:
+def test_deleting_a_menu_does_not_delete_the_time_line(tmp_path: Path) -> None:
     said = run_apart(
         "def scene():\n"
         "    line = used_line()\n"
@@ -244,7 +244,7 @@ def test_opening_and_closing_the_registered_panel_ten_times_leaves_nothing(regis
 
 
 @pytest.mark.gui
-def test_the_registered_panel_stands_in_the_pane_menu_and_opens_as_words(registered: Any) -> None:
+def test_the_registered_panel_is_in_the_pane_menu_and_opens_by_its_id(registered: Any) -> None:
     assert registered.panels["refcolorize.panel"][1] == "RefColorize"
     panel = registered.open_panel("refcolorize.panel")
     assert type(panel).__name__ == "Panel"

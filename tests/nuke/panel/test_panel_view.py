@@ -28,7 +28,7 @@ def job(id: str, state: str, **more: Any) -> dict[str, Any]:
     return {**unknown, **own, **more}
 
 
-def test_the_queue_shows_what_runs_then_what_waits_in_its_order_then_what_ended_last() -> None:
+def test_the_queue_shows_running_then_waiting_then_recently_ended_jobs() -> None:
     newest_first = [
         job("late", "queued"),
         job("preview", "queued", kind="preview", frame=7),
@@ -56,12 +56,12 @@ def test_the_queue_shows_what_runs_then_what_waits_in_its_order_then_what_ended_
         pytest.param("cancelled", {}, "Cancelled", 0, id="cancelled"),
     ],
 )
-def test_a_job_is_said_in_words(state: str, more: dict[str, Any], words: str, share: float) -> None:
+def test_the_state_of_a_job_is_described_in_words(state: str, more: dict[str, Any], words: str, share: float) -> None:
     (row,) = queue_rows([job("a", state, **more)], own="")
     assert (row.state, row.progress) == (words, share)
 
 
-def test_a_job_is_named_by_its_frames_and_says_the_whole_path_and_error_as_its_tip() -> None:
+def test_a_job_is_named_by_its_frames_and_its_tooltip_has_the_full_path_and_error() -> None:
     failed, preview = queue_rows(
         [job("a", "failed", error="Disk full."), job("b", "done", kind="preview", frame=7)], own=""
     )
@@ -72,7 +72,7 @@ def test_a_job_is_named_by_its_frames_and_says_the_whole_path_and_error_as_its_t
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.2, "1 s"), (59, "59 s"), (59.7, "1 min"), (3599, "1 h 0 min"), (4810, "1 h 20 min")]
 )
-def test_a_time_left_is_one_that_a_person_can_plan_with(seconds: float, words: str) -> None:
+def test_a_remaining_time_is_rounded_for_a_person(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 
@@ -87,12 +87,12 @@ def test_the_core_is_described_by_its_device_memory_and_models() -> None:
     assert bare.detail.split("  ·  ") == ["CPU", "8.0 GB free", "no model installed"]
 
 
-def test_a_core_that_is_away_is_a_state_and_says_more_where_there_is_more() -> None:
+def test_an_unreachable_core_is_a_state_with_details_if_there_are_any() -> None:
     assert not core_status(Snapshot()).running
     assert core_status(Snapshot(problem="It speaks protocol 9.")).detail == "It speaks protocol 9."
 
 
-def test_a_frame_that_is_a_key_already_is_not_suggested() -> None:
+def test_a_frame_that_is_already_a_keyframe_is_not_suggested() -> None:
     frames = {"weakest": [5, 9, 7, 3, 1], "frames": []}
     assert suggestions(frames, [Keyframe(9)]) == (5, 7, 3)
     assert suggestions(None, []) == ()
@@ -104,7 +104,7 @@ def test_the_curve_has_the_frames_that_are_coloured() -> None:
     assert confidence_curve(frames) == ((1, 0.5), (3, 1.0))
 
 
-def test_the_warnings_of_the_nodes_job_are_shown_once_each_after_why_it_failed() -> None:
+def test_each_warning_of_the_job_is_shown_once_after_the_reason_of_its_failure() -> None:
     jobs = (job("a", "failed", error="Disk full."), job("b", "failed", error="Not mine."))
     assert warning_text(Snapshot("a", jobs=jobs, warnings=("Dark.", "Dark."))) == "Disk full.\nDark."
     assert warning_text(Snapshot("c", jobs=jobs)) == ""
@@ -121,22 +121,22 @@ def test_the_warnings_of_the_nodes_job_are_shown_once_each_after_why_it_failed()
         pytest.param(NodeState("R", ShotState(1, 9, 1, (Keyframe(3),))), "Colorize", id="not coloured yet"),
     ],
 )
-def test_where_something_is_missing_the_hint_says_what_to_do_next(node: NodeState | None, says: str) -> None:
+def test_the_hint_names_the_next_action_if_something_is_missing(node: NodeState | None, says: str) -> None:
     assert says in hint_text(node)
 
 
-def test_where_nothing_is_missing_there_is_no_hint() -> None:
+def test_there_is_no_hint_if_nothing_is_missing() -> None:
     assert hint_text(NodeState("R", ShotState(1, 9, 1, (Keyframe(3),)), job="a")) == ""
 
 
 @given(first=st.integers(-999, 9999), count=st.integers(1, 3000), width=st.integers(1, 3000))
-def test_a_frames_place_leads_back_to_the_frame(first: int, count: int, width: int) -> None:
+def test_the_position_of_a_frame_maps_back_to_the_frame(first: int, count: int, width: int) -> None:
     scale = Scale(first, first + count - 1, 8, width)
     for frame in (first, first + count // 2, first + count - 1):
         assert scale.frame(scale.x(frame)) == frame
 
 
-def test_places_outside_of_the_shot_are_held_at_its_ends() -> None:
+def test_positions_outside_of_the_shot_are_clamped_to_its_ends() -> None:
     scale = Scale(10, 19, 0, 100)
     assert (scale.frame(-50), scale.frame(500)) == (10, 19)
     assert (scale.x(1), scale.x(99)) == (5, 95)
@@ -149,7 +149,7 @@ def test_boxes_that_fit_stay_in_order_inside_and_apart(centers: list[float]) -> 
     assert all(-1e-6 <= left <= 370 + 1e-6 for left in lefts)
 
 
-def test_a_box_with_room_stands_over_its_place() -> None:
+def test_a_box_with_room_is_placed_over_its_position() -> None:
     assert spread_boxes([100, 300], width=30, gap=3, left=0, right=400) == [85, 285]
 
 
@@ -158,7 +158,7 @@ def test_boxes_that_do_not_fit_overlap_evenly() -> None:
 
 
 @given(first=st.integers(0, 2000), count=st.integers(1, 5000), width=st.integers(100, 2000))
-def test_the_numbers_below_never_touch_and_the_first_frame_has_one(first: int, count: int, width: int) -> None:
+def test_the_frame_numbers_never_touch_and_the_first_frame_has_one(first: int, count: int, width: int) -> None:
     scale = Scale(first, first + count - 1, 0, width)
     labels = frame_labels(scale, width=40)
     places = [scale.x(frame) for frame in labels]
@@ -167,7 +167,7 @@ def test_the_numbers_below_never_touch_and_the_first_frame_has_one(first: int, c
 
 
 @given(st.lists(st.integers(1, 90), max_size=12), st.integers(1, 300))
-def test_boxes_are_wrapped_in_order_and_only_one_that_is_alone_may_be_too_wide(widths: list[int], room: int) -> None:
+def test_boxes_are_wrapped_in_order_and_only_a_single_box_may_be_too_wide(widths: list[int], room: int) -> None:
     rows = wrap_boxes(widths, gap=4, room=room)
     assert [index for row in rows for index, _ in row] == list(range(len(widths)))
     for row in rows:

@@ -86,7 +86,7 @@ def test_a_job_is_followed_to_its_end_with_curve_weakest_frames_and_pictures(
     assert all(QtGui.QImage.fromData(picture).width() > 0 for picture in seen.pictures.values())
 
 
-def test_the_news_of_a_job_come_while_it_runs(core: Client, link: CoreLink, tmp_path: Path) -> None:
+def test_the_events_of_a_job_arrive_while_it_runs(core: Client, link: CoreLink, tmp_path: Path) -> None:
     seen = Seen(link)
     job = core.submit(write_shot(tmp_path, frames=30))
     link.watch(job)
@@ -95,7 +95,7 @@ def test_the_news_of_a_job_come_while_it_runs(core: Client, link: CoreLink, tmp_
     assert len(halfway) >= 2
 
 
-def test_cancel_reaches_the_core_and_is_seen(core: Client, link: CoreLink, tmp_path: Path) -> None:
+def test_cancel_stops_the_job_of_the_core_and_is_shown(core: Client, link: CoreLink, tmp_path: Path) -> None:
     seen = Seen(link)
     job = core.submit(write_shot(tmp_path, frames=60))
     link.watch(job)
@@ -105,7 +105,7 @@ def test_cancel_reaches_the_core_and_is_seen(core: Client, link: CoreLink, tmp_p
     assert seen.refusals == []
 
 
-def test_why_a_job_failed_is_seen(core: Client, link: CoreLink, tmp_path: Path) -> None:
+def test_the_reason_of_a_failed_job_is_shown(core: Client, link: CoreLink, tmp_path: Path) -> None:
     seen = Seen(link)
     asked = write_shot(tmp_path)
     (tmp_path / "plate.1003.exr").write_bytes(b"no picture")
@@ -115,14 +115,14 @@ def test_why_a_job_failed_is_seen(core: Client, link: CoreLink, tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("core")
-def test_a_job_that_the_core_has_forgotten_is_no_error(link: CoreLink) -> None:
+def test_a_job_unknown_to_the_core_is_not_an_error(link: CoreLink) -> None:
     seen = Seen(link)
     link.watch("0123456789abcdef")
     snapshot = seen.until(lambda snapshot: snapshot.health is not None)
     assert (snapshot.own_job(), snapshot.frames, snapshot.problem) == (None, None, "")
 
 
-def test_no_core_is_a_state_and_one_that_comes_and_goes_is_seen(state: Path, link: CoreLink) -> None:
+def test_a_missing_core_is_a_state_and_a_core_that_starts_or_stops_is_noticed(state: Path, link: CoreLink) -> None:
     seen = Seen(link)
     link.watch("")
     assert seen.until(bool).health is None
@@ -133,7 +133,7 @@ def test_no_core_is_a_state_and_one_that_comes_and_goes_is_seen(state: Path, lin
 
 
 @pytest.mark.usefixtures("core")
-def test_what_a_foreign_protocol_means_is_said(link: CoreLink, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_foreign_protocol_is_explained(link: CoreLink, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = Seen(link)
     monkeypatch.setattr("stcolor_core.service.app.PROTOCOL", 99)
     link.watch("")
@@ -141,7 +141,7 @@ def test_what_a_foreign_protocol_means_is_said(link: CoreLink, monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("state")
-def test_cancelling_without_a_core_says_what_to_do(link: CoreLink) -> None:
+def test_cancelling_without_a_core_reports_what_to_do(link: CoreLink) -> None:
     seen = Seen(link)
     link.cancel("0123456789abcdef")
     wait_until(lambda: seen.refusals)
@@ -157,7 +157,7 @@ def test_the_page_opens_with_a_link_for_one_use(core: Client, link: CoreLink) ->
 
 
 @pytest.mark.usefixtures("core")
-def test_at_rest_nothing_is_asked(link: CoreLink) -> None:
+def test_an_idle_link_sends_no_request(link: CoreLink) -> None:
     seen = Seen(link)
     link.watch("")
     seen.until(bool)
@@ -182,7 +182,7 @@ def test_the_warnings_of_a_job_are_those_of_its_last_run(core: Client, link: Cor
 
 
 @pytest.mark.skipif(os.name != "posix", reason="writes a shell script")
-def test_the_core_is_started_and_stopped_as_a_process_of_its_own(
+def test_the_core_is_started_and_stopped_as_a_separate_process(
     state: Path, link: CoreLink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     python = tmp_path / "python"
@@ -204,7 +204,7 @@ def test_the_core_is_started_and_stopped_as_a_process_of_its_own(
 
 
 @pytest.mark.usefixtures("state")
-def test_a_core_that_does_not_start_says_what_was_tried(link: CoreLink, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_core_that_does_not_start_reports_the_attempts(link: CoreLink, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STCOLOR_PYTHON", "/no/such/python")
     seen = Seen(link)
     link.start_core()

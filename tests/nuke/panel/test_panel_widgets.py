@@ -60,7 +60,7 @@ def test_a_click_close_to_a_keyframe_or_a_weak_frame_goes_to_it() -> None:
     assert chosen.all == [500, 1500]
 
 
-def test_a_click_on_a_picture_goes_to_its_keyframe_however_far_it_stands_from_its_place() -> None:
+def test_a_click_on_a_picture_goes_to_its_keyframe_at_any_distance() -> None:
     line = TimeLine()
     line.resize(420, 200)
     line.show_shot(ShotState(1, 100, 50, (Keyframe(1), Keyframe(2), Keyframe(3))))
@@ -71,7 +71,7 @@ def test_a_click_on_a_picture_goes_to_its_keyframe_however_far_it_stands_from_it
     assert chosen.all == [1, 2, 3]
 
 
-def test_dragging_scrubs(line: TimeLine) -> None:
+def test_dragging_moves_the_playhead(line: TimeLine) -> None:
     chosen = Heard(line.frame_chosen)
     line.frame_chosen.connect(lambda frame: line.show_shot(ShotState(1001, 1100, frame)))
     QtTest.QTest.mousePress(line, LEFT, pos=line.point_of_frame(1040))
@@ -98,7 +98,7 @@ def test_a_double_click_adds_a_keyframe_there(line: TimeLine) -> None:
     ("key", "frame"),
     [("Left", 1032), ("Right", 1034), ("Up", 1001), ("Down", 1060), ("Home", 1001), ("End", 1100)],
 )
-def test_the_arrows_go_by_frames_and_by_keyframes(line: TimeLine, key: str, frame: int) -> None:
+def test_the_arrow_keys_move_by_frames_and_by_keyframes(line: TimeLine, key: str, frame: int) -> None:
     chosen = Heard(line.frame_chosen)
     QtTest.QTest.keyClick(line, getattr(QtCore.Qt.Key, f"Key_{key}"))
     assert chosen.all == [frame]
@@ -135,13 +135,13 @@ def test_a_right_click_on_a_keyframe_offers_to_switch_and_to_remove_it(line: Tim
     assert (toggled.all, removed.all) == ([1060], [1060])
 
 
-def test_the_tip_says_frame_and_confidence(line: TimeLine) -> None:
+def test_the_tooltip_shows_frame_and_confidence(line: TimeLine) -> None:
     line.show_confidence([(1050, 0.423)], [])
     assert line.tooltip_at(line.point_of_frame(1050)).startswith("Frame 1050, confidence 0.42\n")
     assert line.tooltip_at(line.point_of_frame(1060)).startswith("Keyframe 1060 (switched off)\n")
 
 
-def test_a_picture_is_painted_where_there_is_one_and_grey_where_there_is_none(line: TimeLine) -> None:
+def test_a_keyframe_shows_its_picture_or_grey_if_there_is_none(line: TimeLine) -> None:
     red = QtGui.QImage(320, 180, QtGui.QImage.Format.Format_RGB32)
     red.fill(QtGui.QColor("#ff0000"))
     line.show_pictures({1001: red})
@@ -152,7 +152,7 @@ def test_a_picture_is_painted_where_there_is_one_and_grey_where_there_is_none(li
     assert painted.pixelColor(last * ratio).name() == "#4a4a4a"
 
 
-def test_the_curve_is_painted_high_where_the_colour_is_sure(line: TimeLine) -> None:
+def test_the_curve_is_high_at_frames_of_high_confidence(line: TimeLine) -> None:
     def height_of_the_line(confidence: float) -> int:
         line.show_confidence([(frame, confidence) for frame in range(1001, 1101)], [])
         picture, x = line.grab().toImage(), line.point_of_frame(1050).x()
@@ -176,7 +176,7 @@ def references() -> ReferencesBox:
     return box
 
 
-def test_the_buttons_speak_of_the_current_frame(references: ReferencesBox) -> None:
+def test_the_buttons_refer_to_the_current_frame(references: ReferencesBox) -> None:
     added, removed, toggled = Heard(references.key_added), Heard(references.key_removed), Heard(references.key_toggled)
     assert (references.add.text(), references.remove.isEnabled()) == ("Add keyframe at 1033", False)
     references.add.click()
@@ -187,7 +187,7 @@ def test_the_buttons_speak_of_the_current_frame(references: ReferencesBox) -> No
     assert (added.all, toggled.all, removed.all) == ([1033], [1060], [1060])
 
 
-def test_the_arrows_beside_go_to_the_nearest_keyframe(references: ReferencesBox) -> None:
+def test_the_arrow_buttons_go_to_the_nearest_keyframe(references: ReferencesBox) -> None:
     chosen = Heard(references.frame_chosen)
     references.before.click()
     references.after.click()
@@ -205,7 +205,7 @@ def test_one_click_on_a_suggestion_asks_for_that_keyframe(references: References
     assert added.all == [1083, 1029]
 
 
-def test_a_job_that_goes_on_stays_the_same_bar_and_one_that_is_gone_leaves() -> None:
+def test_a_continuing_job_keeps_its_bar_and_the_bar_of_a_removed_job_goes() -> None:
     queue = QueueList()
     queue.show_rows([JobRow("a", "sh010", "1 of 4", 0.25, live=True), JobRow("b", "sh020", "Waiting", 0, live=True)])
     bar = queue.bar("a")
@@ -216,7 +216,7 @@ def test_a_job_that_goes_on_stays_the_same_bar_and_one_that_is_gone_leaves() -> 
     wait_until(lambda: not queue.findChildren(QtWidgets.QProgressBar))
 
 
-def test_cancel_names_its_job_and_is_there_for_live_jobs_only() -> None:
+def test_cancel_names_its_job_and_exists_for_live_jobs_only() -> None:
     queue = QueueList()
     queue.show_rows([JobRow("a", "sh010", "1 of 4", 0.25, live=True), JobRow("b", "sh020", "Done", 1, live=False)])
     cancelled = Heard(queue.cancelled)
@@ -244,7 +244,7 @@ def versions(used: int) -> list[VersionRow]:
     return [VersionRow(number, 50, "today 12:00", used=number == used) for number in (3, 2, 1)]
 
 
-def test_swap_goes_back_and_forth_between_the_two_versions_that_were_used_last() -> None:
+def test_swap_alternates_between_the_two_last_used_versions() -> None:
     box = VersionBox()
     box.used.connect(lambda number: box.show_versions(versions(number)))
     used = Heard(box.used)
@@ -262,7 +262,7 @@ def test_swap_goes_back_and_forth_between_the_two_versions_that_were_used_last()
     ("used", "words"),
     [pytest.param(3, "Swap with v002", id="the one below"), pytest.param(1, "Swap with v002", id="the one above")],
 )
-def test_where_only_one_was_used_swap_takes_its_neighbour(used: int, words: str) -> None:
+def test_swap_takes_the_neighbour_if_only_one_version_was_used(used: int, words: str) -> None:
     box = VersionBox()
     box.show_versions(versions(used))
     assert (box.swap.text(), box.swap.isEnabled()) == (words, True)
@@ -274,7 +274,7 @@ def test_one_version_alone_has_nothing_to_swap_with() -> None:
     assert not box.swap.isEnabled()
 
 
-def test_what_was_used_in_another_node_is_not_swapped_with() -> None:
+def test_a_version_used_in_another_node_is_not_swapped() -> None:
     box = VersionBox()
     box.show_versions(versions(1), node="RefColorize1")
     box.show_versions(versions(3), node="RefColorize2")
@@ -292,7 +292,7 @@ def test_use_shows_the_chosen_version() -> None:
     assert used.all == [2]
 
 
-def test_a_version_shows_its_keyframes_how_sure_it_is_and_its_comment() -> None:
+def test_a_version_shows_its_keyframes_its_confidence_and_its_comment() -> None:
     box = VersionBox()
     box.show_versions([VersionRow(1, 50, "", keys=(1001, 1044), confidence=0.914, comment="more red")])
     item = box.list.topLevelItem(0)
@@ -300,7 +300,7 @@ def test_a_version_shows_its_keyframes_how_sure_it_is_and_its_comment() -> None:
     assert item.toolTip(2) == "1001, 1044"
 
 
-def test_a_comment_goes_to_the_chosen_version_else_to_the_one_in_use_and_only_where_it_changes() -> None:
+def test_a_changed_comment_is_saved_in_the_chosen_version_or_else_in_the_one_in_use() -> None:
     box = VersionBox()
     commented = Heard(box.commented)
     box.show_versions(versions(3))
@@ -326,7 +326,7 @@ def font(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.mark.usefixtures("font")
 @pytest.mark.parametrize("width", [420, 1200])
-def test_the_panel_fits_its_width_and_everything_in_it_is_reached_by_tab(width: int) -> None:
+def test_the_panel_fits_its_width_and_every_control_is_reached_by_tab(width: int) -> None:
     face = PanelFace()
     face.resize(width, 700)
     face.references.show_node(NodeState("RefColorize12", ShotState(10001, 10100, 10060, SHOT.keys), job="a"))
@@ -352,7 +352,7 @@ def test_the_panel_fits_its_width_and_everything_in_it_is_reached_by_tab(width: 
     face.close()
 
 
-def test_a_row_that_python_has_let_go_of_still_has_a_size_for_qt() -> None:
+def test_a_row_that_python_has_released_still_has_a_size_for_qt() -> None:
     from refcolorize.panel.wrap_row import WrapRow
 
     row = WrapRow()
