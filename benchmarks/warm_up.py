@@ -35,7 +35,7 @@ FIXTURE = Path(__file__).resolve().parents[1] / "tests" / "core" / "data" / "exe
 AFTER = (1, 2, 4, 8, 16, 24)
 
 
-class Clip:
+class PicturesInMemory:
     """Frames in memory, as the `Footage` of propagation."""
 
     stills = ()
@@ -97,7 +97,7 @@ def main() -> None:
     options = parser.parse_args()
     size = {"width": options.height * 16 // 9, "height": options.height}
     (sequence,) = read_dataset(options.dataset, **size, names=(options.sequence,))
-    clip = Clip([sequence.rgb(frame) for frame in range(min(options.frames, len(sequence)))])
+    clip = PicturesInMemory([sequence.rgb(frame) for frame in range(min(options.frames, len(sequence)))])
     model, weights = exemplar()
     recorder = Recorder(model.refinement)
     (span,) = plan(range(min(options.frames, len(sequence))), [0], [])
