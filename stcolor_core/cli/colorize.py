@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from stcolor_core.cli.device_option import add_device_option
 from stcolor_core.cli.shot_options import add_shot_options, build_shot, check_max_span
 from stcolor_core.errors import BadRequest, OutputError
 from stcolor_core.files.atomic import atomic_path
@@ -24,9 +25,7 @@ def add_command(commands: Any) -> None:
     parser = commands.add_parser("colorize", help="colour a shot from keyframes")
     add_shot_options(parser)
     run = parser.add_argument_group("running")
-    run.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), help="default: auto, which takes a GPU if there is one"
-    )
+    add_device_option(run, default=None)
     run.add_argument("--force", action="store_true", help="write frames again even if they are on disk and valid")
     run.add_argument("--json", action="store_true", help="print progress as one JSON object per line")
     run.add_argument("--write-shot", type=Path, metavar="PATH", help="write these options as a shot file and stop")

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from stcolor_core.cli.device_option import add_device_option
 from stcolor_core.terminal import limit_threads
 
 __all__ = ["add_command"]
@@ -31,12 +32,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--lines", type=int, default=216, help="height of the pictures (%(default)s)")
     parser.add_argument("--old-film", action="store_true", help="add grain, flicker, gate weave and scratches")
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder for the tables")
-    parser.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda"),
-        default="auto",
-        help="default: %(default)s, which takes a GPU if there is one",
-    )
+    add_device_option(parser)
     parser.set_defaults(run=_evaluate)
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stcolor_core.cli.device_option import add_device_option
 from stcolor_core.errors import Cancelled, StcolorError
 from stcolor_core.farm.paths import VARIABLE, map_path, read_rules
 from stcolor_core.farm.progress import STYLES, Style, format_event, format_failure
@@ -21,6 +22,7 @@ from stcolor_core.terminal import StopOnSignal, limit_threads
 
 if TYPE_CHECKING:
     from stcolor_core.pipeline.events import Event
+
 
 __all__ = ["add_commands"]
 
@@ -61,12 +63,7 @@ def _add_span(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--span", metavar="K", help="the number of a task, from 0, or of several, like 3-5")
     which.add_argument("--frames", metavar="A-B", help="all frames of every task that writes one of these")
     which.add_argument("--only", metavar="A-B", help="only those of these frames that the shot writes")
-    parser.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda"),
-        default="auto",
-        help="default: %(default)s, which takes a GPU if there is one",
-    )
+    add_device_option(parser)
     parser.set_defaults(run=_span)
 
 

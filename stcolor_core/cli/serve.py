@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stcolor_core.cli.device_option import add_device_option
 from stcolor_core.errors import BadRequest, StcolorError
 from stcolor_core.service.access import (
     HOST,
@@ -29,6 +30,7 @@ from stcolor_core.service.access import (
 
 if TYPE_CHECKING:
     from types import FrameType
+
 
 __all__ = ["add_commands"]
 
@@ -49,12 +51,7 @@ def add_commands(commands: Any, *, prepare: Callable[[], None]) -> None:
     serve = commands.add_parser("serve", help="run the core that the Nuke node talks to")
     serve.add_argument("--host", default=HOST, help="127.0.0.1; no other is allowed")
     serve.add_argument("--port", type=int, default=0, help="default: a free one")
-    serve.add_argument(
-        "--device",
-        choices=("auto", "cpu", "cuda"),
-        default="auto",
-        help="default: %(default)s, which takes a GPU if there is one",
-    )
+    add_device_option(serve)
     serve.add_argument(
         "--idle-minutes",
         type=float,

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from stcolor_core.cli.device_option import add_device_option
+
 __all__ = ["add_commands"]
 
 
@@ -28,12 +30,7 @@ def add_commands(commands: Any) -> None:
         parser.add_argument(
             "--held-out", nargs="*", metavar="CLIP", help="clips to validate on only; default: a tenth of the footage"
         )
-        parser.add_argument(
-            "--device",
-            choices=("auto", "cpu", "cuda"),
-            default="auto",
-            help="default: %(default)s, which takes a GPU if there is one",
-        )
+        add_device_option(parser)
     features.add_argument("--steps", type=_count, default=1800, help="training steps (%(default)s)")
     refinement.add_argument("--cache", type=Path, required=True, help="folder for the samples; some GB")
     refinement.add_argument("--walks", type=_count, default=8, help="runs of the pipeline over each clip (%(default)s)")

@@ -1,0 +1,24 @@
+"""The option --device, which several commands take."""
+
+from __future__ import annotations
+
+import argparse
+
+__all__ = ["add_device_option"]
+
+
+def add_device_option(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup, *, default: str | None = "auto"
+) -> None:
+    """Add --device to a command.
+
+    Args:
+        parser: The command's parser, or a group of its options.
+        default: Its value if it is not given; None if the command must know that it was not.
+    """
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default=default,
+        help="default: auto, which takes a GPU if there is one",
+    )
