@@ -24,9 +24,10 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.model import Model
-from stcolor_core.method.propagation import ColoredFrame, Propagator
+from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import TRACKINGS, Matte, Method, Output, Plate, Reference, Shot, Still
+from stcolor_core.shots.shot import TRACKINGS, Alpha, Matte, Method, Output, Plate, Reference, Shot, Still
 
 __all__ = ["add_shot_options", "build_shot", "check_max_span"]
 
@@ -65,8 +65,13 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     _add(group, "--plate", "plate.path", "the black-and-white sequence, like plates/sh010.####.exr")
     _add(group, "--plate-layer", "plate.layer", "the layer of the plate's EXRs that holds the picture", metavar="NAME")
     _add(group, "--frames", "plate.frames", "the plate frames of the shot, like 1001-1100; default: all on disk")
-    keyframe = "a coloured frame; or a pattern whose existing frames are all coloured frames"
+    keyframe = "a coloured frame; or a pattern whose existing frames are all coloured frames. If its alpha, its data "
+    keyframe += "window or its mask leaves a part of the frame out, it is a patch over the other keyframes' colour"
     _add(group, "--reference", "references", keyframe, metavar=_KEYED, **several)
+    mask = "where the reference of that frame counts, or where each frame of a reference pattern does: white counts"
+    _add(group, "--reference-mask", "reference_masks", mask, metavar=_KEYED, **several)
+    alpha = "auto: the references' alpha says where they count, unless it is 0 or 1 everywhere (the default); or ignore"
+    _add(group, "--reference-alpha", "reference_alpha", alpha, choices=get_args(Alpha))
     _add(group, "--still", "stills", "a coloured picture that is not a frame of the plate", metavar="PATH", **several)
     roto = "roto, id picture or Cryptomatte of a frame; or a pattern"
     _add(group, "--matte", "mattes", roto, metavar=_KEYED, **several)
@@ -130,6 +135,12 @@ def build_shot(options: argparse.Namespace) -> Shot:
         others["references"] = tuple(
             Reference(frame=f, path=path) for f, path in map(_parse_keyed, given["references"])
         )
+    if "reference_masks" in given:
+        references = others.get("references", shot.references)
+        others["references"] = _with_masks(references, map(_parse_keyed, given["reference_masks"]))
+    if "reference_alpha" in given:
+        references = others.get("references", shot.references)
+        others["references"] = tuple(replace(each, alpha=given["reference_alpha"]) for each in references)
     if "mattes" in given:
         others["mattes"] = tuple(Matte(frame=f, path=path) for f, path in map(_parse_keyed, given["mattes"]))
     if "stills" in given:
@@ -161,6 +172,22 @@ def _parse_keyed(text: str) -> tuple[int | None, str]:
     frame, equals, path = text.partition("=")
     number = _FRAME.fullmatch(frame)
     return (int(number[1]), path) if equals and number is not None else (None, text)
+
+
+def _with_masks(references: Sequence[Reference], masks: Iterable[tuple[int | None, str]]) -> tuple[Reference, ...]:
+    """Return the references with masks: each of a frame goes to that frame's reference, each pattern to a pattern."""
+    result = list(references)
+    for frame, path in masks:
+        places = [index for index, reference in enumerate(result) if reference.frame == frame]
+        kind = "pattern" if frame is None else f"frame {frame}"
+        if not places:
+            raise BadRequest(f"The mask {path} has no reference: no --reference is given for a {kind}. Give one.")
+        if len(places) > 1:
+            raise BadRequest(
+                f"The mask {path} fits {len(places)} references of a {kind}. Give it in the shot file (--write-shot)."
+            )
+        result[places[0]] = replace(result[places[0]], mask=path)
+    return tuple(result)
 
 
 def _refuse_without_effect(shot: Shot, given: Mapping[str, object]) -> None:

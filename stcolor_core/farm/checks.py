@@ -28,6 +28,8 @@ def check_pictures(shot: Shot, plan: RunPlan) -> None:
     footage = ShotFootage(shot, inputs, use_instances=False, detector=None, warn=lambda _: None)
     for frame in plan.references:
         footage.reference(frame)
+    for frame in plan.patches:
+        footage.patch(frame)
     _ = footage.stills
 
 

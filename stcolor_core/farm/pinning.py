@@ -13,7 +13,7 @@ from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.planning import RunPlan, plan_spans, split_spans
 from stcolor_core.pipeline.run import plan_run
 from stcolor_core.shots.shot import Reference, Shot, format_frames, map_paths, parse_frames
-from stcolor_core.shots.shot_files import find_frames, find_references
+from stcolor_core.shots.shot_files import ReferencePicture, find_frames, find_references, split_references
 
 __all__ = ["list_inputs", "pin", "plan_tasks"]
 
@@ -38,8 +38,15 @@ def pin(shot: Shot, plan: RunPlan) -> Shot:
         plate=plate,
         output=replace(shot.output, frames=format_frames(plan.digests)),
         references=tuple(
-            Reference(frame=frame, path=str(path), colorspace=colorspace)
-            for frame, (path, colorspace) in plan.references.items()
+            Reference(
+                frame=frame,
+                path=str(picture.path),
+                colorspace=picture.colorspace,
+                mask=None if picture.mask is None else str(picture.mask),
+                alpha=picture.alpha,
+                patch=patch,
+            )
+            for frame, picture, patch in _pictures(plan)
         ),
         method=replace(shot.method, tracking=plan.tracking, cuts=format_frames(plan.cuts) or "none"),
         ocio=shot.ocio or os.environ.get("OCIO") or None,
@@ -53,11 +60,12 @@ def plan_tasks(shot: Shot) -> tuple[Task, ...]:
     Args:
         shot: The shot.
     """
-    if shot.method.cuts == "auto":
+    if shot.method.cuts == "auto" or any(reference.patch is None for reference in shot.references):
         plan = plan_run(shot)
         return split_tasks(split_spans(shot, plan.spans), plan.digests)
     frames = find_frames(shot.plate)
-    spans = plan_spans(shot, frames, find_references(shot, frames))
+    keyframes, _ = split_references(find_references(shot, frames), lambda picture: bool(picture.patch))
+    spans = plan_spans(shot, frames, keyframes)
     requested = frames if shot.output.frames is None else parse_frames(shot.output.frames)
     return split_tasks(split_spans(shot, spans), requested)
 
@@ -72,9 +80,15 @@ def list_inputs(shot: Shot, plan: RunPlan) -> tuple[Path, ...]:
     return tuple(sorted({Path(os.path.abspath(path)) for path in _inputs(shot, plan)}))  # noqa: PTH100
 
 
+def _pictures(plan: RunPlan) -> Iterator[tuple[int, ReferencePicture, bool]]:
+    """Yield the frame and the picture of every reference, and whether it is a patch."""
+    yield from ((frame, picture, False) for frame, picture in plan.references.items())
+    yield from ((frame, picture, True) for frame, pictures in plan.patches.items() for picture in pictures)
+
+
 def _inputs(shot: Shot, plan: RunPlan) -> Iterator[Path | str]:
     yield from plan.frames.values()
-    yield from (path for path, _ in plan.references.values())
+    yield from (path for _, picture, _ in _pictures(plan) for path in picture.files)
     yield from (still.path for still in shot.stills)
     for matte in shot.mattes:
         pattern = FramePattern.parse(matte.path)

@@ -8,12 +8,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.arrays import Chroma, Mask
+from stcolor_core.arrays import Chroma, Mask, Plane
 from stcolor_core.images.pictures import Header, Window
 from stcolor_core.images.resizing import resize
 
 __all__ = ["KnownColor", "cut"]
 
+_TINY = 1e-4  # a weight below this is none
 _KNOWN_SHARE = 0.5  # of a pixel's area; from this share on its colour counts as known
 
 
@@ -24,10 +25,25 @@ class KnownColor:
     Attributes:
         ab: a* and b*, shape (H, W, 2).
         known: Mask of the pixels that have a colour of their own, shape (H, W); None if all have.
+        weight: How far the colour covers what is below it, shape (H, W), 0..1, such as a patch's alpha; None for 1.
+            Pixels that are not known have weight 0.
     """
 
     ab: Chroma
     known: Mask | None
+    weight: Plane | None = None
+
+    def over(self, other: KnownColor) -> KnownColor:
+        """Return this colour on top of another one of the same size.
+
+        Args:
+            other: The colour below.
+        """
+        top, bottom = (color._coverage() for color in (self, other))
+        rest = (1 - top) * bottom
+        weight = top + rest
+        ab = (top[..., None] * self.ab + rest[..., None] * other.ab) / np.maximum(weight, _TINY)[..., None]
+        return KnownColor(ab.astype(np.float32), weight > 0, weight)
 
     def at(self, size: tuple[int, int]) -> tuple[Chroma, Mask | None]:
         """Return the colour at another size: the mean of the known colour in each pixel.
@@ -36,8 +52,12 @@ class KnownColor:
             size: (height, width).
 
         Returns:
-            `ab` and `known` at that size. A pixel is known if at least half of its area is.
+            `ab` and `known` at that size. A pixel is known if at least half of its area is; if there is a weight, if
+            any of it is.
         """
+        if self.weight is not None:
+            color = self.resized(size)
+            return color.ab, color.known
         if self.known is None:
             return resize(self.ab, size), None
         share = resize(self.known.astype(np.float32), size)
@@ -67,10 +87,29 @@ class KnownColor:
         if self.known is not None:
             known = known & cut(self.known, picture.data_window, target, outside="held")
         ab = cut(self.ab, picture.data_window, target, outside="held")
-        return KnownColor(np.asarray(ab, np.float32), None if known.all() else known)._resized(size)
+        weight = None
+        if self.weight is not None:
+            weight = cut(self.weight, picture.data_window, target, outside="held") * known
+        return KnownColor(np.asarray(ab, np.float32), None if known.all() else known, weight).resized(size)
 
-    def _resized(self, size: tuple[int, int]) -> KnownColor:
-        return KnownColor(*self.at(size))
+    def resized(self, size: tuple[int, int]) -> KnownColor:
+        """Return the colour and its weight at another size.
+
+        Args:
+            size: (height, width).
+        """
+        if self.ab.shape[:2] == size:
+            return self
+        if self.weight is None:
+            return KnownColor(*self.at(size))
+        weight = resize(self.weight, size)
+        ab = resize(self.weight[..., None] * self.ab, size) / np.maximum(weight, _TINY)[..., None]
+        return KnownColor(ab.astype(np.float32), weight > _TINY, weight)
+
+    def _coverage(self) -> Plane:
+        if self.weight is not None:
+            return self.weight
+        return np.ones(self.ab.shape[:2], np.float32) if self.known is None else self.known.astype(np.float32)
 
 
 def _covered(window: Window, target: Window, axis: int) -> NDArray[np.bool_]:

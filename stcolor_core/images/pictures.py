@@ -36,6 +36,7 @@ class Header:
         layer: Name of the layer that is read; "" for bare channels.
         layers: Names of all layers that hold a picture, the preferred one first; of all layers if none holds a picture.
         picture_channels: Names of the layer's R, G and B, or of its single grey channel.
+        alpha_channel: Name of the layer's alpha; None if it has none.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Header:
     layer: str
     layers: tuple[str, ...]
     picture_channels: tuple[str, ...]
+    alpha_channel: str | None = None
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -27,6 +27,7 @@ class Layer:
         picture: The names of its R, G and B, else of its Y, else of its first channel that is not alpha.
         components: Short lower-case names of its channels, such as "r" or "a".
         is_id: Whether its channels hold ids, such as Cryptomatte's, and not a picture.
+        alpha: The name of its alpha channel; None if it has none, or nothing else.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Layer:
     picture: tuple[str, ...]
     components: frozenset[str]
     is_id: bool = False
+    alpha: str | None = None
 
     @property
     def is_picture(self) -> bool:
@@ -124,4 +126,12 @@ def _make_layer(name: str, part: int, components: dict[str, str], *, is_id: bool
     else:
         names = (next((component for component in names if component != "a"), names[0]),)
     picture = tuple(components[component] for component in names)
-    return Layer(name=name, part=part, picture=picture, components=frozenset(components), is_id=is_id)
+    alpha = components.get("a")
+    return Layer(
+        name=name,
+        part=part,
+        picture=picture,
+        components=frozenset(components),
+        is_id=is_id,
+        alpha=None if alpha in picture else alpha,
+    )

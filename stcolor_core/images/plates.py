@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import OpenImageIO as oiio
 
-from stcolor_core.arrays import Image, Mask, Pixels
+from stcolor_core.arrays import Image, Mask, Pixels, Plane
 from stcolor_core.errors import PlateError
 from stcolor_core.images.picture_text import channel_names, decode_text, error_text, read_attributes
 from stcolor_core.images.pictures import LARGEST_HALF, Header, Picture
@@ -23,12 +23,16 @@ from stcolor_core.images.plate_layers import Layer, list_layers, select_layer
 from stcolor_core.images.raw_headers import is_truncated, subsampled_channels, user_data_fits
 
 __all__ = [
+    "ALPHA_STEP",
+    "alpha_plane",
     "has_last_lines",
     "is_complete",
     "layer_pixels",
     "open_picture",
     "read",
+    "read_alpha",
     "read_bands",
+    "read_colored",
     "read_header",
     "read_matte_file",
     "read_matte_header",
@@ -47,6 +51,7 @@ _MOST_CHANNELS = 1024
 _MOST_PIXELS = 2**29  # 32K x 16K; plates of 16K x 16K are half of that
 _FARTHEST = 2**20  # pixels from the origin to a window; OpenImageIO's own limit for writing
 _CRYPTOMATTE_NAME = re.compile(r"cryptomatte/[^/]+/name", re.IGNORECASE)
+ALPHA_STEP = 1 / 512  # alpha within this of 0 or 1 is 0 or 1: half a step of 8 bits
 _BAND = 256  # rows read at once: a multiple of the lines per chunk of every EXR compression
 
 
@@ -120,6 +125,39 @@ def read_plate(path: Path | str, *, frame: int | None = None, layer: str | None 
     """
     with open_picture(Path(path), frame, layer=layer) as (file, part, header):
         return _read_pixels(file, part, header, header.picture_channels)
+
+
+def read_colored(path: Path | str) -> Picture:
+    """Read the `picture_channels` of a picture's preferred layer and its alpha, if any, without the other passes.
+
+    Args:
+        path: The picture.
+
+    Returns:
+        The picture, shape (H, W, 1 to 4); `layer_pixels` and `alpha_plane` take it apart.
+
+    Raises:
+        PlateError: As `read` does.
+    """
+    with open_picture(Path(path)) as (file, part, header):
+        alpha = () if header.alpha_channel is None else (header.alpha_channel,)
+        return _read_pixels(file, part, header, (*header.picture_channels, *alpha))
+
+
+def read_alpha(path: Path | str) -> Picture | None:
+    """Read only the alpha of a picture's preferred layer.
+
+    Args:
+        path: The picture.
+
+    Returns:
+        The picture, shape (H, W, 1), for `alpha_plane`; None if it has no alpha.
+
+    Raises:
+        PlateError: As `read` does.
+    """
+    with open_picture(Path(path)) as (file, part, header):
+        return None if header.alpha_channel is None else _read_pixels(file, part, header, (header.alpha_channel,))
 
 
 def read_header(path: Path | str, *, frame: int | None = None, layer: str | None = None) -> Header:
@@ -213,6 +251,22 @@ def layer_pixels(picture: Picture) -> Pixels:
     if chosen == picture.channels:
         return picture.pixels
     return picture.pixels[..., [picture.channels.index(name) for name in chosen]]
+
+
+def alpha_plane(picture: Picture) -> Plane | None:
+    """Return the alpha of a picture's layer, clipped to 0..1.
+
+    Args:
+        picture: The picture.
+
+    Returns:
+        Alpha of shape (H, W). None if there is no alpha or if it says nothing: it is 0 everywhere, as in a picture
+        whose painter left it empty, or 1 everywhere.
+    """
+    if picture.alpha_channel is None or picture.alpha_channel not in picture.channels:
+        return None
+    alpha = np.clip(picture.pixels[..., picture.channels.index(picture.alpha_channel)], 0, 1)
+    return None if alpha.max() < ALPHA_STEP or alpha.min() > 1 - ALPHA_STEP else np.asarray(alpha, np.float32)
 
 
 def rgb(picture: Picture) -> Image:
@@ -394,6 +448,7 @@ def _make_header(path: Path, frame: int | None, file: Any, layer: Layer, layers:
         layer=layer.name,
         layers=tuple(dict.fromkeys(pictures)),
         picture_channels=layer.picture,
+        alpha_channel=layer.alpha,
     )
 
 

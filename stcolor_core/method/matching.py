@@ -19,7 +19,7 @@ from torch import Tensor
 from stcolor_core.arrays import Chroma, Mask, Plane
 from stcolor_core.images.resizing import cell_means, resize
 from stcolor_core.method.model import Model
-from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, WalkState
+from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, WalkState, flow_trust
 from stcolor_core.method.tracking.flow import FlowLink, sample
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.reacquisition import feature_similarity, reacquire
@@ -46,12 +46,14 @@ class Keyframe:
         instances: Instances or mattes; None if tracking does not use them.
         known: Pixels whose colour is known, shape (H, W), bool; None for all. The others give no colour, whatever `ab`
             holds there. At least one pixel must be known.
+        weight: How far a patch covers the frame, shape (H, W), 0..1; None for a whole keyframe or a still.
     """
 
     lightness: Plane
     ab: Chroma
     instances: Instances | None = None
     known: Mask | None = None
+    weight: Plane | None = None
 
 
 @dataclass(frozen=True)
@@ -226,6 +228,17 @@ class Matching:
                 reacquired.append(carry(link, reacquired=True))
         return along, reacquired
 
+    def track_trust(self, view: View, reference: PreparedReference, track: Tracks) -> Plane:
+        """Return the trust in a track, whether the colour that it leads to is known or not, shape (H, W), 0..1.
+
+        Args:
+            view: The frame.
+            reference: The reference.
+            track: The tracks to it.
+        """
+        _, residual = _compare_lightness(view, reference.view, FlowLink(track.displacement, track.visibility))
+        return flow_trust(track.visibility, residual)
+
     @torch.no_grad()
     def neighbour_flow(self, view: View, previous: View, link: FlowLink) -> NeighbourFlow:
         """Return the flow from a frame to the one before it on the walk, with how well the two agree along it.
@@ -272,6 +285,7 @@ def _carry_color(
         reference=index,
         reacquired=reacquired,
         age=abs(frame - reference.frame),
+        displacement=link.displacement,
         ab=sample(reference.ab, link.displacement),
         lightness=lightness,
         visibility=visibility,

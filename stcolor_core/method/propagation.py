@@ -16,25 +16,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol, cast
 
 import cv2
 import numpy as np
 import torch
 
-from stcolor_core.arrays import Chroma, FlowField, Plane
+from stcolor_core.arrays import Chroma, Plane
 from stcolor_core.files.prefetch import prefetch
 from stcolor_core.files.scratch import Scratch
+from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.matching import Keyframe, Matching, PreparedReference, temporal_weights
 from stcolor_core.method.model import Model
+from stcolor_core.method.patches import PatchColor, cut_to_reach, find_reach, remove_overruled, yield_to
 from stcolor_core.method.refinement import Evidence, Refined
+from stcolor_core.method.tracking.flow import sample
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
 from stcolor_core.shots.shot import Method
-from stcolor_core.shots.spans import Span
+from stcolor_core.shots.spans import PatchWalk, Span
 
-__all__ = ["ColoredFrame", "Footage", "Propagator"]
+__all__ = ["ColoredFrame", "Footage", "PatchedFootage", "Propagator"]
+
+_IN_SIGHT = 0.05  # a patch that reaches no pixel by more than this is out of sight
+_LONG_OUT_OF_SIGHT = 48  # frames after which a patch is given up
 
 
 class Footage(Protocol):
@@ -59,38 +66,22 @@ class Footage(Protocol):
         """
 
     def keyframe(self, frame: int) -> Keyframe:
-        """Return the reference at a frame.
+        """Return the whole keyframe at a frame.
 
         Args:
-            frame: Frame number of the reference.
+            frame: Frame number of the keyframe.
         """
 
 
-@dataclass(frozen=True)
-class ColoredFrame:
-    """A frame coloured at working size.
+class PatchedFootage(Footage, Protocol):
+    """The pictures of a shot that may have patches."""
 
-    Attributes:
-        frame: Frame number.
-        lightness: L*, shape (H, W), 0..100.
-        ab: a* and b*, shape (H, W, 2).
-        confidence: Confidence in the colour, shape (H, W), 0..1.
-        tracked: Share of the colour that was tracked, not reacquired, shape (H, W), 0..1.
-        source: Frame number of the reference that contributed most, shape (H, W), float32; -1 for a still or none.
-        displacement: To the nearest tracked reference, shape (H, W, 2), px (x, y); None if none was tracked.
-        mattes: The tracked instances; None if instances are off.
-        fallback: Share of grid positions, 0..1, that lost their track because no position was allowed.
-    """
+    def patch_keyframe(self, frame: int) -> Keyframe:
+        """Return the patches at a frame as one keyframe with a weight.
 
-    frame: int
-    lightness: Plane
-    ab: Chroma
-    confidence: Plane
-    tracked: Plane
-    source: Plane
-    displacement: FlowField | None
-    mattes: Instances | None
-    fallback: float
+        Args:
+            frame: Frame number of the patches.
+        """
 
 
 @dataclass(frozen=True)
@@ -154,6 +145,65 @@ class Propagator:
             yield from self._color_both_ways(task, wanted)
         else:
             yield from self._color_one_way(task, wanted)
+
+    @torch.no_grad()
+    def color_patch(
+        self,
+        walk: PatchWalk,
+        footage: PatchedFootage,
+        scratch: Scratch,
+        *,
+        wanted: Collection[int],
+        overruling: Collection[int] = (),
+        on_read: Callable[[int], None] = lambda _: None,
+    ) -> Generator[PatchColor, None, None]:
+        """Carry a patch away from its frame and colour what it reaches.
+
+        The choice of wanted frames changes no pixel.
+
+        Args:
+            walk: The patch and its way.
+            footage: The shot's pictures.
+            scratch: Temporary storage.
+            wanted: Frame numbers on the way.
+            overruling: Frames with other patches: beyond them this patch ends where they cover the same surface.
+            on_read: As for `color`.
+
+        Yields:
+            The patch's colour on one wanted frame after the other; none once it has been out of sight for long.
+        """
+        on_read(walk.patch)
+        keyframe = footage.patch_keyframe(walk.patch)
+        assert keyframe.weight is not None
+        reference, weight = self._matching.prepare_reference(walk.patch, keyframe), keyframe.weight
+        way = walk.frames[: 1 + max((index for index, f in enumerate(walk.frames) if f in wanted), default=-1)]
+        needed = set(way) if self._refinement.recurrent else {*wanted, *(a for a, b in pairwise(way) if b in wanted)}
+        task = _Task(Span(way, walk.patch, None), [reference], footage, scratch, on_read)
+        previous, previous_view, out_of_sight = reference.state, reference.view, 0
+        for frame, view, (track,) in self._walk_frames(task, reference, way, with_features=needed):
+            trust = self._matching.track_trust(view, reference, track)
+            if frame in overruling and (other := footage.patch_keyframe(frame).weight) is not None:
+                weight = remove_overruled(weight, other, track.displacement, trust)
+            seen = (trust * sample(weight, track.displacement)).max() > _IN_SIGHT
+            out_of_sight = 0 if seen else out_of_sight + 1
+            if out_of_sight > _LONG_OUT_OF_SIGHT or not weight.any():
+                return
+            if frame in needed:
+                evidence = self._matching.collect_evidence(frame, view, [reference], [track])
+                if not self._refinement.recurrent:
+                    link = self._matching.neighbour_flow(view, previous_view, track.neighbour_flow)
+                    evidence = replace(evidence, neighbour_flow=link)
+                refined = self._refinement.refine(evidence, previous)
+                previous = refined.state
+                if frame in wanted:
+                    flows = [(trust, track.displacement)]
+                    flows += [(flow.trust, flow.displacement) for flow in evidence.flows if flow.reacquired]
+                    reach, claim = find_reach(weight, flows)
+                    yielding = yield_to(walk.patch, frame, walk.keyframe)
+                    yield cut_to_reach(
+                        walk.patch, frame, refined.ab, refined.confidence, reach, claim, yielding=yielding
+                    )
+            previous_view = view
 
     @torch.no_grad()
     def complete_reference(self, frame: int, footage: Footage) -> ColoredFrame:

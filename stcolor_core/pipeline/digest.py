@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from stcolor_core import __version__
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.spans import Span
+from stcolor_core.shots.spans import PatchWalk, Span
 
 __all__ = ["Digests"]
 
@@ -61,35 +62,45 @@ class Digests:
             "stills": [inputs.coloured_state(Path(still.path), still.colorspace) for still in shot.stills],
         }
 
-    def of_span(self, span: Span) -> str:
+    def of_span(self, span: Span, walks: Iterable[PatchWalk] = ()) -> str:
         """Return the digest that every frame of a span carries, except for references.
 
         Args:
             span: A span of this shot.
+            walks: The walks of patches that may reach the span.
         """
-        return self._of(span.reads, span.references, [span.before, span.after, *span.others])
+        walks = list(walks)
+        reads = {*span.reads, *(frame for walk in walks for frame in (walk.patch, *walk.frames))}
+        patches = sorted({walk.patch for walk in walks})
+        bounds: list[Any] = [span.before, span.after, *span.others]
+        bounds += [[walk.patch, walk.keyframe, walk.frames[-1]] for walk in walks]
+        return self._of(tuple(sorted(reads)), span.references, bounds, patches)
 
     def of_reference(self, frame: int) -> str:
-        """Return the digest of a reference frame, which keeps its own colour.
+        """Return the digest of a whole keyframe's frame, which keeps its own colour but for the patches on it.
 
         Args:
-            frame: The number of a reference frame.
+            frame: The number of a frame with a whole keyframe.
         """
-        return self._of((frame,), (frame,), [frame])
+        return self._of((frame,), (frame,), [frame], [frame] if frame in self._inputs.patches else [])
 
     def of_shot(self) -> str:
         """Return the digest of everything that decides any frame's pixels: equal digests give the same version."""
         bounds = [self._shot.method.cuts, self._shot.method.references]
-        return self._of(tuple(self._inputs.frames), tuple(self._inputs.references), bounds)
+        inputs = self._inputs
+        return self._of(tuple(inputs.frames), tuple(inputs.references), bounds, list(inputs.patches))
 
-    def _of(self, reads: tuple[int, ...], references: tuple[int, ...], bounds: list[Any]) -> str:
+    def _of(
+        self, reads: tuple[int, ...], references: tuple[int, ...], bounds: list[Any], patches: Sequence[int]
+    ) -> str:
         state = {
             **self._settings,
             "bounds": bounds,
             "plates": [[frame, *self._inputs.plate_state(frame)] for frame in reads],
             "references": [
-                [frame, *self._inputs.coloured_state(*self._inputs.references[frame])] for frame in references
+                [frame, *self._inputs.reference_state(self._inputs.references[frame])] for frame in references
             ],
+            "patches": [[frame, *map(self._inputs.reference_state, self._inputs.patches[frame])] for frame in patches],
             "mattes": [self._inputs.matte_state(frame) for frame in reads] if self._with_mattes else [],
         }
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]

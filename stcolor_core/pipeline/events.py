@@ -29,7 +29,8 @@ class Event:
         path: The file of a finished frame; None in other events.
         done: The number of finished frames.
         total: The number of frames to write.
-        keyframes: The reference frames of the whole shot, in the event "plan" only.
+        keyframes: The frames of the shot's whole keyframes, in the event "plan" only.
+        patches: The frames of the shot that have patches, in the event "plan" only.
         kept: Whether a finished frame was on disk already.
         confidence: As in `FrameResult`.
         fallback: As in `FrameResult`.
@@ -42,6 +43,7 @@ class Event:
     done: int = 0
     total: int = 0
     keyframes: tuple[int, ...] = ()
+    patches: tuple[int, ...] = ()
     kept: bool = False
     confidence: float | None = None
     fallback: float | None = None

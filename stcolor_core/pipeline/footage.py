@@ -14,22 +14,26 @@ import numpy as np
 
 from stcolor_core.arrays import Image, Pixels, Plane
 from stcolor_core.errors import BadRequest, PlateError
-from stcolor_core.images import pictures, plates
+from stcolor_core.images import plates
 from stcolor_core.images.color import roll_off
+from stcolor_core.images.coverage import COVERED, mask_plane, unpremultiply
 from stcolor_core.images.known_color import KnownColor, cut
-from stcolor_core.images.pictures import Header, Window
+from stcolor_core.images.pictures import Header, Picture, Window
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.tracking.detectors import Detector
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.mattes import merge, read_matte
-from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
 from stcolor_core.pipeline.recent import RecentValues
 from stcolor_core.shots.shot import Shot
+from stcolor_core.shots.shot_files import ReferencePicture
 
-__all__ = ["PlateFrame", "ShotFootage", "plate_canvas"]
+__all__ = ["PlateFrame", "ShotFootage"]
 
 _ASPECT_TOLERANCE = 0.01
+_SOFT_ALPHA = (0.1, 0.9)  # alpha between these tells whether colour was multiplied by it
+_CLEARLY = 1.25  # ratio of two errors from which the smaller one decides
 _LARGEST_AB = 500  # of a* and b*: a red lamp 250 times as bright as diffuse white
 _CACHED_PLATES = 4  # the frames that propagation works on at a time, and one to spare
 
@@ -61,7 +65,8 @@ class ShotFootage:
 
     Attributes:
         frames: Plate frame -> its file, in ascending order.
-        references: Reference frame -> its picture and the colour space given for it.
+        references: Frame of a whole keyframe -> its picture.
+        patches: Frame with patches -> their pictures, the uppermost last.
         display: The plate's format: x, y, width, height.
         canvas: The union of the plate's data windows: x, y, width, height.
         working_size: Rows and columns at which colour is computed.
@@ -81,7 +86,7 @@ class ShotFootage:
         detector: Detector | None,
         warn: Callable[[str], None],
     ) -> None:
-        self.frames, self.references = inputs.frames, inputs.references
+        self.frames, self.references, self.patches = inputs.frames, inputs.references, inputs.patches
         self._shot, self._inputs, self._warn = shot, inputs, warn
         self._use_instances, self._detector = use_instances, detector
         self.display, self.canvas = _plate_format(inputs), plate_canvas(inputs)
@@ -93,6 +98,7 @@ class ShotFootage:
         self._warned: set[str] = set()
         self._plates = RecentValues[int, PlateFrame](_CACHED_PLATES)
         self._references = RecentValues[int, KnownColor](2)
+        self._patch_colors = RecentValues[int, KnownColor](2)
         self._stills: list[Keyframe] | None = None
 
     @property
@@ -130,6 +136,18 @@ class ShotFootage:
         """
         return self._references.get(frame, self._reference)
 
+    def patch(self, frame: int) -> KnownColor:
+        """Return the colour of the patches of a frame on the canvas, with its weight; the last two are cached.
+
+        Args:
+            frame: The number of a frame with patches.
+
+        Raises:
+            PlateError: If a file is damaged or has changed since the run began.
+            BadRequest: If the aspect of one is not the plate's, or it covers nothing of the plate.
+        """
+        return self._patch_colors.get(frame, self._patch)
+
     def lightness(self, frame: int) -> Plane:
         """Return the lightness of a plate frame: (H, W) L*, 0..100, at working size.
 
@@ -150,10 +168,19 @@ class ShotFootage:
         ab, known = self.reference(frame).at(self.working_size)
         if known is not None and not known.any():
             raise BadRequest(
-                f"Reference {frame} ({self.references[frame][0]}) has hardly a pixel of known colour within the plate. "
+                f"Reference {frame} ({self.references[frame].path}) has hardly a pixel of known colour in the plate. "
                 "Render it again, larger or without NaN and infinity."
             )
         return Keyframe(self.lightness(frame), ab, self.instances(frame), known)
+
+    def patch_keyframe(self, frame: int) -> Keyframe:
+        """Return the patches of a frame as one keyframe, known where they cover the plate, at working size.
+
+        Args:
+            frame: The number of a frame with patches.
+        """
+        color = self.patch(frame).resized(self.working_size)
+        return Keyframe(self.lightness(frame), color.ab, self.instances(frame), color.known, color.weight)
 
     def instances(self, frame: int) -> Instances | None:
         """Return the instances of a frame: from the shot's mattes, or detected if the shot has no mattes.
@@ -215,28 +242,100 @@ class ShotFootage:
         return PlateFrame(picture, pixels, np.asarray(self.to_canvas(picture, lightness), np.float32))
 
     def _reference(self, frame: int) -> KnownColor:
-        path, colorspace = self.references[frame]
-        picture = self._read_colored(path, frame, colorspace)
-        ratio = (picture.display_window[2] * self.display[3]) / (picture.display_window[3] * self.display[2])
-        if abs(ratio - 1) > _ASPECT_TOLERANCE:
-            raise BadRequest(
-                f"Reference {frame} ({path}) is {_size(picture.display_window)}, of another aspect than the plate's "
-                f"{_size(self.display)}. Reformat it to the plate, or give it as --still."
-            )
-        pipe = self._inputs.pipe_of(path, colorspace, exposure=self._shot.plate.exposure)
-        lab = pipe.lab(plates.layer_pixels(picture))
-        color = self._known_color(lab, picture, f"Reference {frame} ({path})").aligned_to(
+        color = self._color_of(self.references[frame], frame)
+        if color.weight is None:
+            return color
+        known = color.weight >= COVERED  # a whole keyframe has holes, but no soft edges
+        return KnownColor(color.ab, None if known.all() else np.asarray(known))
+
+    def _patch(self, frame: int) -> KnownColor:
+        result: KnownColor | None = None
+        for picture in self.patches[frame]:
+            color = self._color_of(picture, frame)
+            result = color if result is None else color.over(result)
+        assert result is not None
+        if result.weight is not None:
+            return result
+        known = np.ones(result.ab.shape[:2], bool) if result.known is None else result.known
+        return KnownColor(result.ab, known, known.astype(np.float32))
+
+    def _color_of(self, reference: ReferencePicture, frame: int) -> KnownColor:
+        """Return the colour of a reference on the canvas, with a weight if its alpha or its mask says where it counts.
+
+        Raises BadRequest if nothing of it lies within the plate.
+        """
+        label = f"Reference {frame} ({reference.path})"
+        picture = self._inputs.read_coloured(reference.path)
+        self._require_aspect(label, picture)
+        alpha = plates.alpha_plane(picture) if reference.alpha == "auto" else None
+        self._warn_of_pixels(label, picture, reference.colorspace, covered=alpha)
+        pixels = plates.layer_pixels(picture)
+        if alpha is not None and self._is_premultiplied(reference, frame, picture, alpha):
+            pixels = unpremultiply(pixels, alpha)
+        pipe = self._inputs.pipe_of(reference.path, reference.colorspace, exposure=self._shot.plate.exposure)
+        color = self._known_color(pipe.lab(pixels), picture, label, covered=alpha).aligned_to(
             picture, display=self.display, canvas=self.canvas
         )
-        if color.known is not None and not color.known.any():
+        if reference.mask is not None:
+            color = self._masked(color, reference.mask, frame)
+        weight = color.known if color.weight is None else color.weight
+        if weight is not None and not weight.any():
             raise BadRequest(
-                f"Reference {frame} ({path}) has no pixel of known colour within the plate: its data window is "
+                f"{label} has no pixel of known colour within the plate: its data window, its alpha or its mask lies "
                 "elsewhere, or all of it is NaN or infinite. Render it again."
             )
         return color
 
+    def _masked(self, color: KnownColor, path: Path, frame: int) -> KnownColor:
+        """Return a colour, counted only where a mask says so."""
+        mask = self._inputs.read_coloured(path)
+        self._require_aspect(f"The mask {path} of reference {frame}", mask)
+        plane = mask_plane(mask)
+        covered = KnownColor(np.zeros((*plane.shape, 2), np.float32), plane >= plates.ALPHA_STEP, plane).aligned_to(
+            mask, display=self.display, canvas=self.canvas
+        )
+        assert covered.weight is not None
+        weight = covered.weight
+        if color.weight is not None:
+            weight = weight * color.weight
+        elif color.known is not None:
+            weight = weight * color.known
+        return KnownColor(color.ab, weight > 0, np.asarray(weight, np.float32))
+
+    def _is_premultiplied(self, reference: ReferencePicture, frame: int, picture: Picture, alpha: Plane) -> bool:
+        """Return whether colour was multiplied by alpha, by which of the two explains the plate's lightness better.
+
+        If neither does, EXR is premultiplied and other files are not, as their formats say.
+        """
+        soft = (alpha > _SOFT_ALPHA[0]) & (alpha < _SOFT_ALPHA[1])
+        by_format = picture.file_format == "openexr"
+        if not soft.any():
+            return by_format
+        pipe = self._inputs.pipe_of(reference.path, reference.colorspace, exposure=self._shot.plate.exposure)
+        pixels = plates.layer_pixels(picture)
+        both = [roll_off(pipe.lightness(values)) for values in (pixels, unpremultiply(pixels, alpha))]
+        # the two kinds of lightness take the place of a* and b*, as both must be placed on the canvas
+        placed = KnownColor(np.stack(both, -1), soft).aligned_to(picture, display=self.display, canvas=self.canvas)
+        assert placed.known is not None
+        if not placed.known.any():
+            return by_format
+        plate = self.plate(frame).lightness[placed.known]
+        straight, premultiplied = (float(np.abs(placed.ab[placed.known, i] - plate).mean()) for i in (0, 1))
+        if max(straight, premultiplied) < _CLEARLY * min(straight, premultiplied):
+            return by_format
+        return premultiplied < straight
+
+    def _require_aspect(self, label: str, picture: Header) -> None:
+        ratio = (picture.display_window[2] * self.display[3]) / (picture.display_window[3] * self.display[2])
+        if abs(ratio - 1) > _ASPECT_TOLERANCE:
+            raise BadRequest(
+                f"{label} is {_size(picture.display_window)}, of another aspect than the plate's "
+                f"{_size(self.display)}. Reformat it to the plate, or give a picture of another size as --still."
+            )
+
     def _still(self, path: Path, colorspace: str | None) -> Keyframe:
-        picture = self._read_colored(path, None, colorspace)
+        picture = self._inputs.read_coloured(path)
+        self._warn_of_pixels(f"The still {path}", picture, colorspace)
         lab = self._inputs.pipe_of(path, colorspace, exposure=0.0).lab(plates.layer_pixels(picture))
         lines = min(len(lab), self.working_size[0])
         size = (lines, max(1, round(lab.shape[1] * lines / len(lab))))
@@ -245,19 +344,24 @@ class ShotFootage:
             raise BadRequest(f"All of the still {path} is NaN or infinite. Render it again.")
         return Keyframe(resize(np.ascontiguousarray(roll_off(lab[..., 0])), size), ab, known=known)
 
-    def _read_colored(self, path: Path, frame: int | None, colorspace: str | None) -> pictures.Picture:
-        picture = self._inputs.read_coloured(path)
-        label = f"The still {path}" if frame is None else f"Reference {frame} ({path})"
+    def _warn_of_pixels(
+        self, label: str, picture: Picture, colorspace: str | None, *, covered: Plane | None = None
+    ) -> None:
+        """Warn of pixels that are not finite, and of a picture without colour where it is covered."""
         if picture.nonfinite:
             self._warn_once(f"{label} has {picture.nonfinite} pixels that are NaN or infinite; they lend no colour.")
-        if self._inputs.pipe_of(path, colorspace, exposure=0.0).is_grey(plates.layer_pixels(picture)):
+        pixels = plates.layer_pixels(picture)
+        if covered is not None and (counted := covered >= COVERED).any():
+            pixels = pixels[counted][None]
+        if self._inputs.pipe_of(picture.path, colorspace, exposure=0.0).is_grey(pixels):
             self._warn_once(f"{label} has no colour in it; what it colours will be grey.")
-        return picture
 
-    def _known_color(self, lab: Image, picture: pictures.Picture, label: str) -> KnownColor:
+    def _known_color(self, lab: Image, picture: Picture, label: str, *, covered: Plane | None = None) -> KnownColor:
         """Return a picture's colour, without pixels that are not finite or more colourful than any light."""
         ab = np.ascontiguousarray(lab[..., 1:])
         known = np.asarray((np.abs(ab) <= _LARGEST_AB).all(axis=-1))
+        if covered is not None:  # where nothing is painted, colour means nothing
+            known = known | (covered < plates.ALPHA_STEP)
         if picture.broken is not None:
             known = known & ~picture.broken
         beyond = known.size - int(known.sum()) - picture.nonfinite
@@ -266,6 +370,9 @@ class ShotFootage:
                 f"{label} has {beyond} pixels with a* or b* beyond {_LARGEST_AB}, which no light has; they lend no "
                 "colour. Check them for values that were infinite or far below zero."
             )
+        if covered is not None:
+            weight = np.where(known, covered, 0).astype(np.float32)
+            return KnownColor(ab, np.asarray(weight > 0), weight)
         return KnownColor(ab, None if known.all() else np.asarray(known))
 
     def _warn_once(self, message: str) -> None:
@@ -305,17 +412,3 @@ def _plate_format(inputs: ShotInputs) -> Window:
 
 def _size(window: Window) -> str:
     return f"{window[2]} x {window[3]}"
-
-
-def plate_canvas(inputs: ShotInputs) -> Window:
-    """Return the union of the plate's data windows: x, y, width, height.
-
-    Args:
-        inputs: The shot's files.
-    """
-    corners = [
-        (x, y, x + width, y + height) for x, y, width, height in {f.data_window for f in inputs.formats.values()}
-    ]
-    left, top = (min(corner[i] for corner in corners) for i in (0, 1))
-    right, bottom = (max(corner[i] for corner in corners) for i in (2, 3))
-    return left, top, right - left, bottom - top

@@ -14,19 +14,28 @@ from stcolor_core.errors import ColorError, PlateError
 from stcolor_core.files.stat_cache import StatCache, Status, map_in_threads
 from stcolor_core.images import plates
 from stcolor_core.images.color import ColorPipe
+from stcolor_core.images.coverage import read_alpha_share, read_mask_share
 from stcolor_core.images.cryptomatte import MANIFEST_BYTES, find_layer
 from stcolor_core.images.formats import HeaderSummary, read_formats
 from stcolor_core.images.interop import interop_id
 from stcolor_core.images.ocio import clear_caches
-from stcolor_core.images.pictures import Header, Picture
+from stcolor_core.images.pictures import Header, Picture, Window
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models.weight_files import checksum
 from stcolor_core.shots.shot import Plate, Reference, Shot, Still, describe_frames, format_frames
-from stcolor_core.shots.shot_files import check_mattes, find_frames, find_references
+from stcolor_core.shots.shot_files import (
+    ReferencePicture,
+    check_mattes,
+    find_frames,
+    find_references,
+    split_references,
+)
 
-__all__ = ["InputColorspace", "ShotInputs", "open_pipe"]
+__all__ = ["InputColorspace", "ShotInputs", "open_pipe", "plate_canvas"]
 
-_FORMATS, _MANIFESTS = "formats 1", "manifests 1"  # increase the number when the cached values change their form
+# increase the number when the cached values change their form
+_FORMATS, _MANIFESTS, _COVERED = "formats 1", "manifests 1", "covered 1"
+_WHOLE = 0.95  # a reference that covers less of the plate is a patch: soft edges at the frame's border do not count
 _TYPE_NAMES = {"openexr": "EXR"}
 _SAME_TYPE = {".tiff": ".tif", ".jpeg": ".jpg", ".sxr": ".exr"}
 
@@ -92,7 +101,8 @@ class ShotInputs:
     Attributes:
         frames: Plate frame -> its file, in ascending order.
         formats: Plate frame -> the format in its file's header.
-        references: Reference frame -> its picture and the colour space given for it.
+        references: Frame of a whole keyframe -> its picture.
+        patches: Frame with patches -> their pictures, the uppermost last.
         pipe: The conversion from the plate's colour space.
         spaces: The colour space of every input, in the order in which a run reports them.
         record: The same in one line, as it is written into the frames' metadata.
@@ -107,12 +117,17 @@ class ShotInputs:
         self._statuses: dict[Path, Status] = {}
         self._pipes: dict[tuple[object, ...], ColorPipe] = {}
         self.frames = find_frames(shot.plate)
-        self.references = find_references(shot, self.frames, warn=warn)
+        found = find_references(shot, self.frames, warn=warn)
         check_mattes(shot, self.frames, warn=warn)
         self._numbers = {path: frame for frame, path in reversed(self.frames.items())}
         formats = self._formats(self.frames.values(), layer=shot.plate.layer)
         self.formats = {frame: formats[path] for frame, path in self.frames.items()}
-        self._coloured = self._formats(self._coloured_paths())
+        pictures_of_references = [picture for pictures in found.values() for picture in pictures]
+        self._masks = {picture.mask for picture in pictures_of_references if picture.mask is not None}
+        coloured = [*(picture.path for picture in pictures_of_references), *(Path(still.path) for still in shot.stills)]
+        self._coloured = self._formats(coloured)
+        is_patch = self._find_patches(pictures_of_references)
+        self.references, self.patches = split_references(found, is_patch.__contains__, warn=warn)
         plate = next(iter(self.frames.values()))
         self.pipe = open_pipe(shot, shot.plate.colorspace, plate, file=self.first_format, exposure=shot.plate.exposure)
         self.spaces = tuple(self._describe_inputs())
@@ -141,7 +156,7 @@ class ShotInputs:
         return self._read(self.frames[frame], partial(plates.read_plate, frame=frame, layer=self._shot.plate.layer))
 
     def read_coloured(self, path: Path) -> Picture:
-        """Read a reference or a still.
+        """Read a reference with its alpha, a still, or the mask of a reference.
 
         Args:
             path: The picture's file.
@@ -152,7 +167,7 @@ class ShotInputs:
         Raises:
             PlateError: If the file is damaged or has changed since the run began.
         """
-        return self._read(path, plates.read_plate)
+        return self._read(path, plates.read_colored)
 
     def read_mattes(self, frame: int) -> list[Picture]:
         """Read the mattes of a frame.
@@ -225,6 +240,15 @@ class ShotInputs:
         space = self.pipe_of(path, colorspace, exposure=0.0).space
         return self._contents[path], space.identity
 
+    def reference_state(self, picture: ReferencePicture) -> list[object]:
+        """Return everything about a reference that decides pixels: its content and colour space, and where it counts.
+
+        Args:
+            picture: The reference.
+        """
+        mask = None if picture.mask is None else self._contents[picture.mask]
+        return [*self.coloured_state(picture.path, picture.colorspace), mask, picture.alpha]
+
     def matte_state(self, frame: int) -> list[Status | str]:
         """Return the size and time of each of a frame's mattes, then the checksums of the manifests they name.
 
@@ -253,6 +277,11 @@ class ShotInputs:
         header = plates.read_header(path, frame=frame, layer=self._shot.plate.layer)
         return interop_id(self._shot.plate.colorspace, plate=header, ocio=self._shot.ocio)
 
+    def pictures_of_references(self) -> Iterator[tuple[int, ReferencePicture]]:
+        """Yield every keyframe and patch with its frame, the whole keyframes first."""
+        yield from self.references.items()
+        yield from ((frame, picture) for frame, pictures in self.patches.items() for picture in pictures)
+
     def is_result(self, path: Path) -> bool:
         """Return whether the header of a reference or still says that RefColorize wrote the file.
 
@@ -261,8 +290,22 @@ class ShotInputs:
         """
         return self._coloured[path].is_result
 
-    def _coloured_paths(self) -> list[Path]:
-        return [*(path for path, _ in self.references.values()), *(Path(still.path) for still in self._shot.stills)]
+    def _find_patches(self, pictures: Iterable[ReferencePicture]) -> set[ReferencePicture]:
+        """Return the references that cover only a part of the plate, or that are said to be patches."""
+        undecided = [picture for picture in pictures if picture.patch is None]
+        region = _region_of_format(self.first_format.display_window, plate_canvas(self))
+        shares: dict[tuple[Path, object], float] = {}
+        for alpha in ("auto", "ignore"):
+            files = {p.path: self._status(p.path) for p in undecided if p.alpha == alpha}
+            read = map_in_threads(partial(read_alpha_share, region=region, use_alpha=alpha == "auto"))
+            found = self._cache.get_for_files(f"{_COVERED} {alpha} {region}", files, read)
+            shares.update({(path, alpha): share for path, share in found.items()})
+        files = {p.mask: self._status(p.mask) for p in undecided if p.mask is not None}
+        read = map_in_threads(partial(read_mask_share, region=region))
+        masks = self._cache.get_for_files(f"{_COVERED} mask {region}", files, read)
+        masked = {p: 1.0 if p.mask is None else masks[p.mask] for p in undecided}
+        parts = {p for p in undecided if min(shares[p.path, p.alpha], masked[p]) < _WHOLE}
+        return parts | {picture for picture in pictures if picture.patch}
 
     def _formats(self, paths: Iterable[Path], *, layer: str | None = None) -> dict[Path, HeaderSummary]:
         files = {path: self._status(path) for path in paths}
@@ -294,8 +337,8 @@ class ShotInputs:
 
     @cached_property
     def _contents(self) -> Mapping[Path, str]:
-        """Return the checksums of the references and stills."""
-        return self._checksums(self._coloured)
+        """Return the checksums of the references, their masks and the stills."""
+        return self._checksums([*self._coloured, *self._masks])
 
     @cached_property
     def _manifests(self) -> Mapping[Path, str]:
@@ -317,12 +360,12 @@ class ShotInputs:
         yield self._describe("Plate", shot.plate.path, self.pipe, shot.plate.colorspace, self.first_format)
         for reference in shot.references:
             pattern = FramePattern.parse(reference.path)
-            frames = [
-                frame
-                for frame, (path, _) in self.references.items()
-                if reference.frame in (None, frame) and path == pattern.path(frame)
-            ]
-            for entry, group in self._group_references(frames, reference.path).items():
+            pictures = {
+                frame: picture
+                for frame, picture in self.pictures_of_references()
+                if reference.frame in (None, frame) and picture.path == pattern.path(frame)
+            }
+            for entry, group in self._group_references(pictures.items(), reference.path).items():
                 yield replace(entry, label=f"Reference {describe_frames(group)}")
         for still in shot.stills:
             yield self._describe_coloured("Still", still.path, Path(still.path), still.colorspace)
@@ -330,18 +373,21 @@ class ShotInputs:
     def _describe_for_record(self) -> Iterator[InputColorspace]:
         """Yield the same entries with file names alone, so that the record does not depend on the shot's folder."""
         yield replace(self.spaces[0], path=FramePattern.parse(self._shot.plate.path).path(min(self.frames)).name)
-        for entry, frames in self._group_references(self.references, "").items():
-            first = self.references[frames[0]][0].name
+        pictures = list(self.pictures_of_references())
+        for entry, frames in self._group_references(pictures, "").items():
+            first = next(picture.path.name for frame, picture in pictures if frame == frames[0])
             yield replace(entry, label=f"Reference {format_frames(frames)}", path=first)
         for entry in self.spaces:
             if entry.label == "Still":
                 yield replace(entry, path=Path(entry.path).name)
 
-    def _group_references(self, frames: Iterable[int], path: str) -> dict[InputColorspace, list[int]]:
-        """Return the entries of the references at some frames, each with the frames that share it."""
+    def _group_references(
+        self, pictures: Iterable[tuple[int, ReferencePicture]], path: str
+    ) -> dict[InputColorspace, list[int]]:
+        """Return the entries of some references, each with the frames that share it."""
         groups: dict[InputColorspace, list[int]] = {}
-        for frame in frames:
-            entry = self._describe_coloured("Reference", path, *self.references[frame])
+        for frame, picture in pictures:
+            entry = self._describe_coloured("Reference", path, picture.path, picture.colorspace)
             groups.setdefault(entry, []).append(frame)
         return groups
 
@@ -366,6 +412,30 @@ class ShotInputs:
             reason = f"the default of {_TYPE_NAMES.get(file.file_format, file.file_format.upper())} files"
         several = len(file.layers) > 1
         return InputColorspace(label, text, pipe.space.name, reason, file.layer or "R, G, B" if several else file.layer)
+
+
+def plate_canvas(inputs: ShotInputs) -> Window:
+    """Return the union of the plate's data windows: x, y, width, height.
+
+    Args:
+        inputs: The shot's files.
+    """
+    corners = [
+        (x, y, x + width, y + height) for x, y, width, height in {f.data_window for f in inputs.formats.values()}
+    ]
+    left, top = (min(corner[i] for corner in corners) for i in (0, 1))
+    right, bottom = (max(corner[i] for corner in corners) for i in (2, 3))
+    return left, top, right - left, bottom - top
+
+
+def _region_of_format(display: Window, canvas: Window) -> tuple[float, float, float, float]:
+    """Return the part of the format that the plate has pixels for: left, top, right, bottom in parts of the format."""
+    edges = [
+        min(1.0, max(0.0, (canvas[axis] + side * canvas[2 + axis] - display[axis]) / display[2 + axis]))
+        for side in (0, 1)
+        for axis in (0, 1)
+    ]
+    return edges[0], edges[1], edges[2], edges[3]
 
 
 def _manifest_name(path: Path) -> str:

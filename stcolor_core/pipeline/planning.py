@@ -17,11 +17,12 @@ from stcolor_core.files.prefetch import prefetch
 from stcolor_core.files.stat_cache import StatCache, is_settled
 from stcolor_core.method.tracking.detectors import Detector, config_files, open_detector
 from stcolor_core.models import registry
-from stcolor_core.pipeline.footage import ShotFootage, plate_canvas
-from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.footage import ShotFootage
+from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
 from stcolor_core.shots import cuts as cuts_module
 from stcolor_core.shots.cuts import CutDetector
 from stcolor_core.shots.shot import Shot, Tracking, describe_frames, parse_frames
+from stcolor_core.shots.shot_files import ReferencePicture
 from stcolor_core.shots.spans import Span, plan, split_span
 
 __all__ = [
@@ -46,7 +47,8 @@ class RunPlan:
 
     Attributes:
         frames: Plate frame -> its file, in ascending order.
-        references: Reference frame -> its picture and the colour space given for it.
+        references: Frame of a whole keyframe -> its picture.
+        patches: Frame with patches -> their pictures, the uppermost last.
         tracking: The tracking as the shot names it, or as resolved on this machine.
         cuts: The first frames of new scenes.
         spans: The spans, in time order.
@@ -54,7 +56,8 @@ class RunPlan:
     """
 
     frames: Mapping[int, Path]
-    references: Mapping[int, tuple[Path, str | None]]
+    references: Mapping[int, ReferencePicture]
+    patches: Mapping[int, tuple[ReferencePicture, ...]]
     tracking: Tracking
     cuts: tuple[int, ...]
     spans: tuple[Span, ...]

@@ -71,7 +71,7 @@ def refuse_results_as_references(shot: Shot, inputs: ShotInputs) -> None:
         if reference.frame is not None:
             continue
         pattern = FramePattern.parse(reference.path)
-        frames = [frame for frame, (path, _) in inputs.references.items() if path == pattern.path(frame)]
+        frames = [frame for frame, picture in inputs.pictures_of_references() if picture.path == pattern.path(frame)]
         results = [frame for frame in frames if inputs.is_result(pattern.path(frame))]
         results = [frame for frame in results if is_unmodified(pattern.path(frame)) is not False]
         if results:
@@ -90,6 +90,7 @@ def _frame_name(pattern: FramePattern) -> re.Pattern[str]:
 def _sequences_of_frames(shot: Shot) -> Iterator[FramePattern]:
     """Yield the sequences of those keyframes and mattes that are given for one frame each."""
     pictures = [(reference.frame, reference.path) for reference in shot.references]
+    pictures += [(reference.frame, reference.mask) for reference in shot.references if reference.mask is not None]
     pictures += [(matte.frame, matte.path) for matte in shot.mattes]
     for frame, text in pictures:
         path = Path(text)
@@ -103,6 +104,8 @@ def _inputs(shot: Shot, read_from: Path | None) -> Iterator[tuple[str, str]]:
     yield "plate", shot.plate.path
     for number, reference in enumerate(shot.references, 1):
         yield f"reference {number if reference.frame is None else reference.frame}", reference.path
+        if reference.mask is not None:
+            yield f"mask of reference {number if reference.frame is None else reference.frame}", reference.mask
     yield from ((f"still {number}", still.path) for number, still in enumerate(shot.stills, 1))
     for number, matte in enumerate(shot.mattes, 1):
         yield f"matte {number if matte.frame is None else matte.frame}", matte.path

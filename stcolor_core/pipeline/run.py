@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import cached_property
 
+import numpy as np
 import torch
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.method.propagation import ColoredFrame, Propagator
+from stcolor_core.method.colored_frame import ColoredFrame
+from stcolor_core.method.patches import PatchColor, cover, cut_to_reach
+from stcolor_core.method.propagation import Propagator
 from stcolor_core.models import registry
 from stcolor_core.pipeline.claims import Claim
 from stcolor_core.pipeline.digest import Digests
@@ -38,7 +41,7 @@ from stcolor_core.pipeline.planning import (
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
 from stcolor_core.pipeline.writing import FrameWriter
 from stcolor_core.shots.shot import Shot, describe_frames
-from stcolor_core.shots.spans import Span, spans_containing, unreferenced
+from stcolor_core.shots.spans import PatchWalk, Span, plan_patch_walks, spans_containing, unreferenced
 
 __all__ = [
     "Event",
@@ -128,6 +131,7 @@ class _Run:
         self._writer = FrameWriter(shot, self._inputs, self._footage)
         self._files: Mapping[int, ExistingFrame] = {}  # at the output paths, as last inspected
         self._reusable: frozenset[int] = frozenset()
+        self._walks: list[PatchWalk] = []
         self._force = False
 
     def frames(self, only: str | None, *, force: bool) -> Iterator[FrameResult]:
@@ -135,7 +139,9 @@ class _Run:
         requested = requested_frames(self._shot, self._footage.frames, only)
         self._reporter.total, self._force = len(requested), force
         self._report_plan()
-        spans = plan_spans(self._shot, self._footage.frames, self._footage.references, self._find_cuts(requested))
+        cuts = self._find_cuts(requested)
+        spans = plan_spans(self._shot, self._footage.frames, self._footage.references, cuts)
+        self._walks = self._plan_walks(cuts)
         self._warn_unreferenced(spans, requested)
         digests = self._digest_frames(requested, spans)
         todo = self._inspect_output(digests)
@@ -154,10 +160,12 @@ class _Run:
         requested = requested_frames(self._shot, self._footage.frames)
         cuts = self._find_cuts(requested)
         spans = plan_spans(self._shot, self._footage.frames, self._footage.references, cuts)
+        self._walks = self._plan_walks(cuts)
         self._warn_unreferenced(spans, requested)
         return RunPlan(
             frames=self._footage.frames,
             references=self._footage.references,
+            patches=self._footage.patches,
             tracking=resolve_tracking(self._shot),
             cuts=tuple(cuts),
             spans=tuple(spans),
@@ -175,7 +183,8 @@ class _Run:
         references = requested.intersection(self._footage.references)
         digests = {frame: self._digests.of_reference(frame) for frame in references}
         for span in spans_containing(spans, requested):
-            digests.update(dict.fromkeys(requested.intersection(span.frames), self._digests.of_span(span)))
+            digest = self._digests.of_span(span, self._walks_to(span))
+            digests.update(dict.fromkeys(requested.intersection(span.frames), digest))
         return dict(sorted(digests.items()))
 
     def _inspect_output(self, digests: Mapping[int, str]) -> frozenset[int]:
@@ -218,19 +227,26 @@ class _Run:
         return cuts
 
     def _report_plan(self) -> None:
-        total, references = self._reporter.total, tuple(self._footage.references)
+        total, references, patches = self._reporter.total, tuple(self._footage.references), tuple(self._footage.patches)
         message = f"{total} frames, {len(references)} references"
-        self._reporter.report(Event(kind="plan", total=total, keyframes=references, message=message))
+        message += f", patches on {len(patches)} frames" if patches else ""
+        self._reporter.report(Event(kind="plan", total=total, keyframes=references, patches=patches, message=message))
         for space in self._inputs.spaces:
             logger.info("%s", space)
             self._reporter.report(Event(kind="input", message=str(space)))
 
     def _warn_unreferenced(self, spans: Iterable[Span], requested: frozenset[int]) -> None:
         grey = requested.intersection(unreferenced(spans))
-        if grey and not self._shot.stills:
+        patched = {frame for walk in self._walks for frame in (walk.patch, *walk.frames)}
+        if grey.difference(patched) and not self._shot.stills:
             self._reporter.warn(
-                f"Frames {describe_frames(grey)} have no reference in their scene and stay grey. "
+                f"Frames {describe_frames(grey.difference(patched))} have no reference in their scene and stay grey. "
                 "Add a reference there, or a --still."
+            )
+        if grey.intersection(patched) and not self._shot.stills:
+            self._reporter.warn(
+                f"Frames {describe_frames(grey.intersection(patched))} have no reference in their scene that covers "
+                "the whole frame. What the patches do not reach stays grey."
             )
         self._reporter.report_warnings()
 
@@ -263,15 +279,59 @@ class _Run:
             ThreadPoolExecutor(_WRITERS) as writers,
             closing(self._propagator.color(span, self._footage, scratch, wanted=to_color, on_read=look)) as colors,
         ):
+            patches = self._color_patches(span, scratch, wanted=to_color)
             pending: deque[Future[tuple[ColoredFrame, bool]]] = deque()
             for colored in colors:
                 self._reporter.raise_if_cancelled()
                 plate = self._footage.plate(colored.frame)
                 while pending and (len(pending) == _WRITERS or pending[0].done()):
                     yield self._finish_colored(*pending.popleft().result())
-                pending.append(writers.submit(self._write_colored, colored, plate, digests[colored.frame]))
+                parts = (
+                    scratch.take(name, colored.frame, PatchColor, device=self._device)
+                    for name in patches.get(colored.frame, ())
+                )
+                covered = cover(colored, [*self._own_patch(colored), *parts])
+                pending.append(writers.submit(self._write_colored, covered, plate, digests[colored.frame]))
             while pending:
                 yield self._finish_colored(*pending.popleft().result())
+
+    def _color_patches(self, span: Span, scratch: Scratch, *, wanted: Collection[int]) -> dict[int, list[str]]:
+        """Colour what patches reach of a span and save it; return the names under which it is saved by frame."""
+        saved: dict[int, list[str]] = {}
+        for number, walk in enumerate(self._walks_to(span)):
+            name = f"patch{number}"
+            overruling = set(self._footage.patches).intersection(walk.frames)
+            colors = self._propagator.color_patch(
+                walk,
+                self._footage,
+                scratch,
+                wanted=wanted,
+                overruling=overruling,
+                on_read=self._reporter.report_look,
+            )
+            with closing(colors):
+                for color in colors:
+                    scratch.save(name, color.frame, color)
+                    saved.setdefault(color.frame, []).append(name)
+        return saved
+
+    def _own_patch(self, colored: ColoredFrame) -> Iterator[PatchColor]:
+        """Yield the patch of a frame that has one, on that frame."""
+        if colored.frame in self._footage.patches:
+            patch = self._footage.patch_keyframe(colored.frame)
+            assert patch.weight is not None
+            yield cut_to_reach(
+                colored.frame, colored.frame, patch.ab, np.ones_like(patch.weight), patch.weight, patch.weight
+            )
+
+    def _plan_walks(self, cuts: Iterable[int]) -> list[PatchWalk]:
+        footage = self._footage
+        return plan_patch_walks(list(footage.frames), footage.patches, footage.references, cuts)
+
+    def _walks_to(self, span: Span) -> list[PatchWalk]:
+        """Return the walks of patches that pass a span."""
+        frames = frozenset(span.frames)
+        return [walk for walk in self._walks if not frames.isdisjoint(walk.frames)]
 
     def _finish_reference(self, frame: int, digest: str, *, todo: bool) -> FrameResult:
         """Write a reference frame: known colour is kept exactly, and the rest of the frame is coloured from it."""
@@ -283,11 +343,16 @@ class _Run:
         plate, reference = self._footage.plate(frame), self._footage.reference(frame)
         rest = None if reference.known is None else self._propagator.complete_reference(frame, self._footage)
         rendered = self._writer.render_reference(frame, reference, plate, rest)
+        if frame in self._footage.patches:
+            rendered = self._writer.add_patch(rendered)
         written = self._write(rendered, plate, digest)
         return self._finish(frame, kept=not written, confidence=float(rendered.confidence.mean()), fallback=0.0)
 
     def _write_colored(self, colored: ColoredFrame, plate: PlateFrame, digest: str) -> tuple[ColoredFrame, bool]:
-        return colored, self._write(self._writer.upsample_frame(colored, plate), plate, digest)
+        rendered = self._writer.upsample_frame(colored, plate)
+        if colored.frame in self._footage.patches:
+            rendered = self._writer.add_patch(rendered)
+        return colored, self._write(rendered, plate, digest)
 
     def _write(self, frame: RenderedFrame, plate: PlateFrame, digest: str) -> bool:
         """Write a frame and return True; return False without writing if somebody has changed the file meanwhile."""

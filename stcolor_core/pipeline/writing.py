@@ -11,7 +11,7 @@ from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.method.propagation import ColoredFrame
+from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.upsampling import upsample
 from stcolor_core.pipeline.footage import PlateFrame, ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
@@ -84,6 +84,25 @@ class FrameWriter:
             tracked=known.astype(np.float32),
         )
 
+    def add_patch(self, rendered: RenderedFrame) -> RenderedFrame:
+        """Return the frame of a patch with the patch's own colour on top, exactly as it was painted.
+
+        Args:
+            rendered: The frame at plate size.
+        """
+        color = self._footage.patch(rendered.frame)
+        weight = color.weight
+        assert weight is not None
+        whole, some = weight[..., None], weight > 0
+        ab = np.where(some[..., None], whole * color.ab + (1 - whole) * rendered.ab, rendered.ab)
+        return replace(
+            rendered,
+            ab=ab.astype(np.float32),
+            confidence=np.where(some, weight + (1 - weight) * rendered.confidence, rendered.confidence),
+            tracked=np.where(some, np.maximum(weight, rendered.tracked), rendered.tracked),
+            source=np.where(weight > 0.5, np.float32(rendered.frame), rendered.source),
+        )
+
     def write(self, frame: RenderedFrame, plate: PlateFrame, digest: str) -> None:
         """Write a frame with its layers and metadata.
 
@@ -108,7 +127,7 @@ class FrameWriter:
             "stcolor/version": __version__,
             "stcolor/model": self._shot.method.model,
             "stcolor/settings": digest,
-            "stcolor/references": format_frames(self._footage.references),
+            "stcolor/references": format_frames({*self._footage.references, *self._footage.patches}),
             "stcolor/inputs": self._inputs.record,
             "stcolor/confidence": f"{frame.confidence.mean():.4f}",
             **cryptomatte,

@@ -103,8 +103,8 @@ def _source_of(shot: Shot, frame: int, of: PictureKind) -> _Source:
     frames = find_frames(shot.plate if shot.plate.missing == "hold" else replace(shot.plate, missing="skip"))
     if of == "reference":
         if references := find_references(shot, frames):
-            path, colorspace = references[min(references, key=lambda key: abs(key - frame))]
-            return _Source(path, colorspace, exposure)
+            nearest = references[min(references, key=lambda key: abs(key - frame))][-1]
+            return _Source(nearest.path, nearest.colorspace, exposure)
         if not shot.stills:
             raise NoPicture("The job has no reference.")
         return _Source(Path(shot.stills[0].path), shot.stills[0].colorspace, 0.0)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -41,6 +40,7 @@ __all__ = [
 
 Tracking = Literal["none", "instance", "dense", "instance+dense"]
 Missing = Literal["error", "skip", "hold"]
+Alpha = Literal["auto", "ignore"]
 DetectorKind = Literal["torchvision", "detectron2"]
 TRACKINGS: tuple[Tracking, ...] = get_args(Tracking)
 
@@ -76,19 +76,32 @@ class Plate:
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """A coloured picture of one frame of the plate: a keyframe.
+    """A coloured picture of one frame of the plate: a whole keyframe, or a patch that covers a part of the frame.
 
     Attributes:
         path: A picture, or the pattern of a sequence.
         frame: The plate frame that it colours; None if `path` is a sequence whose existing frames are the keyframes.
         colorspace: As for `Plate`. None is the plate's if both files have the same type, else the file type's default.
+        mask: A picture or pattern that says where the reference counts: white counts, black does not. None for
+            everywhere.
+        alpha: "auto" if the picture's alpha says where it counts as well, unless it is 0 or 1 everywhere; "ignore" if
+            it does not.
+        patch: Whether the reference is a patch. None decides by how much of the frame it covers
+            (docs/keyframes.md, "Patches").
     """
 
     path: str
     frame: int | None = None
     colorspace: str | None = None
+    mask: str | None = None
+    alpha: Alpha = "auto"
+    patch: bool | None = None
 
     def __post_init__(self) -> None:
+        _require(
+            self.alpha in ("auto", "ignore"),
+            f"The alpha {self.alpha!r} of a reference is unknown. Use auto or ignore.",
+        )
         _require(bool(self.path), "A reference has no path. Give --reference 1010=refs/sh010.1010.exr.")
 
 
@@ -258,9 +271,6 @@ class Shot:
     ocio: str | None = None
 
     def __post_init__(self) -> None:
-        counts = Counter(reference.frame for reference in self.references if reference.frame is not None)
-        repeated = [frame for frame, count in counts.items() if count > 1]
-        _require(not repeated, f"Frame {describe_frames(repeated)} has two references. Keep one of them.")
         for text in _texts(dataclasses.asdict(self)):
             _require(
                 "\0" not in text and _is_utf8(text),
@@ -329,7 +339,10 @@ def map_paths(shot: Shot, change: Callable[[str], str]) -> Shot:
         shot,
         plate=replace(shot.plate, path=change(shot.plate.path)),
         output=replace(shot.output, path=change(shot.output.path), reuse=change_optional(shot.output.reuse)),
-        references=tuple(replace(reference, path=change(reference.path)) for reference in shot.references),
+        references=tuple(
+            replace(reference, path=change(reference.path), mask=change_optional(reference.mask))
+            for reference in shot.references
+        ),
         stills=tuple(replace(still, path=change(still.path)) for still in shot.stills),
         mattes=tuple(replace(matte, path=change(matte.path)) for matte in shot.mattes),
         method=replace(

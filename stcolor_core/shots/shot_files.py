@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError
 from stcolor_core.images.frame_ranges import describe_runs, find_gaps, group_runs
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.shots.shot import Plate, Shot, describe_frames, parse_frames
+from stcolor_core.shots.shot import Alpha, Plate, Shot, describe_frames, parse_frames
 
-__all__ = ["check_mattes", "find_frames", "find_references"]
+__all__ = ["ReferencePicture", "check_mattes", "find_frames", "find_references", "split_references"]
 
 _WIDEST_GAP = 10_000  # frames that may be missing in a row: no shot is as long, so a file beyond is a stray one
 
@@ -67,54 +68,69 @@ def _require_no_stray(plate: Plate, on_disk: Sequence[int], missing: Sequence[ra
     )
 
 
+@dataclass(frozen=True)
+class ReferencePicture:
+    """The file of one reference of one frame.
+
+    Attributes:
+        path: The picture.
+        colorspace: The name of its colour space as given; None if none was given.
+        mask: The picture that says where it counts; None for everywhere.
+        alpha: As for `Reference`.
+        patch: As for `Reference`.
+        sequence: The pattern that it is a frame of; None if it was given for its frame.
+    """
+
+    path: Path
+    colorspace: str | None = None
+    mask: Path | None = None
+    alpha: Alpha = "auto"
+    patch: bool | None = None
+    sequence: str | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Return the picture and, if there is one, the mask."""
+        return (self.path,) if self.mask is None else (self.path, self.mask)
+
+
 def find_references(
     shot: Shot, frames: Iterable[int], *, warn: Callable[[str], None] = lambda _: None
-) -> dict[int, tuple[Path, str | None]]:
-    """Return the reference frames with their pictures and colour spaces, in ascending order.
+) -> dict[int, tuple[ReferencePicture, ...]]:
+    """Return the reference frames with their pictures, in ascending order.
 
-    A sequence gives all frames that both it and the plate have. A reference that is given with its frame number takes
-    precedence over one of a sequence.
+    A sequence gives all frames that both it and the plate have.
 
     Args:
         shot: The shot.
         frames: The plate's frames.
-        warn: Called with one line for frames of a sequence that the plate does not have, and for frames that two
-            sequences have.
+        warn: Called with one line for frames of a sequence that the plate does not have.
 
     Returns:
-        Frame -> (picture, name of its colour space or None).
+        Frame -> its pictures in the order of the shot.
 
     Raises:
         BadRequest: If a reference is given for a frame that the plate does not have, or if a sequence has none of the
             plate's frames.
     """
     plate = set(frames)
-    references: dict[int, tuple[Path, str | None]] = {}
-    from_sequences: set[int] = set()  # a reference with a frame number of its own may replace one of these
+    references: dict[int, list[ReferencePicture]] = {}
     for reference in shot.references:
         pattern = FramePattern.parse(reference.path)
+        mask = None if reference.mask is None else FramePattern.parse(reference.mask)
         if reference.frame is None:
             on_disk = set(pattern.frames()) if pattern.is_sequence else set()
-            common = plate.intersection(on_disk)
-            if not common:
+            chosen = plate.intersection(on_disk)
+            if not chosen:
                 raise BadRequest(
                     f"No frame of the references {reference.path} is a frame of the plate. "
                     "Check the padding, or give FRAME=PATH."
                 )
-            if on_disk - common:
+            if on_disk - chosen:
                 warn(
-                    f"Frame {describe_frames(on_disk - common)} of the references {reference.path} is not a frame "
+                    f"Frame {describe_frames(on_disk - chosen)} of the references {reference.path} is not a frame "
                     "of the plate and is not used. Check the numbering."
                 )
-            if repeated := common.intersection(from_sequences):
-                warn(
-                    f"Frame {describe_frames(repeated)} of the references {reference.path} is also in a sequence "
-                    "given before it, which is used. Remove one of them."
-                )
-            from_sequences |= common
-            references.update(
-                {frame: (pattern.path(frame), reference.colorspace) for frame in common if frame not in references}
-            )
         elif reference.frame not in plate:
             span = f"{min(plate)}-{max(plate)}"
             raise BadRequest(
@@ -122,8 +138,70 @@ def find_references(
                 "Correct its number, or give it as --still."
             )
         else:
-            references[reference.frame] = (pattern.path(reference.frame), reference.colorspace)
-    return dict(sorted(references.items()))
+            chosen = {reference.frame}
+        for frame in chosen:
+            picture = ReferencePicture(
+                pattern.path(frame),
+                reference.colorspace,
+                None if mask is None else mask.path(frame),
+                reference.alpha,
+                reference.patch,
+                sequence=reference.path if reference.frame is None else None,
+            )
+            references.setdefault(frame, []).append(picture)
+    return {frame: tuple(references[frame]) for frame in sorted(references)}
+
+
+def split_references(
+    found: Mapping[int, Sequence[ReferencePicture]],
+    is_patch: Callable[[ReferencePicture], bool],
+    *,
+    warn: Callable[[str], None] = lambda _: None,
+) -> tuple[dict[int, ReferencePicture], dict[int, tuple[ReferencePicture, ...]]]:
+    """Separate whole keyframes from patches, and settle which picture is the keyframe of a frame that has several.
+
+    A picture that is given for its frame takes the place of a sequence's, and the first of two sequences that of the
+    second.
+
+    Args:
+        found: The result of `find_references`.
+        is_patch: Tells whether a picture is a patch.
+        warn: Called with one line for the frames that two sequences have.
+
+    Returns:
+        Frame -> its whole keyframe, and frame -> its patches in the order of the shot, both in ascending order.
+
+    Raises:
+        BadRequest: If two whole keyframes are given for one frame.
+    """
+    keyframes: dict[int, ReferencePicture] = {}
+    patches: dict[int, tuple[ReferencePicture, ...]] = {}
+    repeated: dict[str, list[int]] = {}
+    for frame, pictures in found.items():
+        given = [picture for picture in pictures if picture.sequence is None]
+        whole = [picture for picture in given if not is_patch(picture)]
+        if len(whole) > 1:
+            raise BadRequest(
+                f"Frame {frame} has two references that cover all of it ({whole[0].path} and {whole[1].path}). "
+                "Keep one of them, or give one a mask or an alpha."
+            )
+        if not whole:
+            whole = [picture for picture in pictures if picture.sequence and not is_patch(picture)]
+            for other in whole[1:]:
+                repeated.setdefault(str(other.sequence), []).append(frame)
+            counted: Sequence[ReferencePicture] = pictures
+        else:
+            counted = given
+        if whole:
+            keyframes[frame] = whole[0]
+        if over := tuple(picture for picture in counted if is_patch(picture)):
+            patches[frame] = over
+    for sequence, frames in repeated.items():
+        warn(
+            f"Frame {describe_frames(frames)} of the references {sequence} is also in a sequence given before it, "
+            "which is used. Remove one of them."
+        )
+    return keyframes, patches
 
 
 def check_mattes(shot: Shot, frames: Iterable[int], *, warn: Callable[[str], None]) -> None:

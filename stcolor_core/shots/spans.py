@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Span", "plan", "spans_containing", "split_span", "unreferenced"]
+__all__ = ["PatchWalk", "Span", "plan", "plan_patch_walks", "spans_containing", "split_span", "unreferenced"]
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,45 @@ def plan(frames: Sequence[int], references: Iterable[int], cuts: Iterable[int], 
                     )
                 )
     return [span for span in spans if span.frames]
+
+
+@dataclass(frozen=True)
+class PatchWalk:
+    """The frames that a patch may reach in one direction.
+
+    Attributes:
+        patch: The frame of the patch.
+        frames: The frames in order away from it.
+        keyframe: The whole keyframe that ends the walk; None if the scene or the shot ends it.
+    """
+
+    patch: int
+    frames: tuple[int, ...]
+    keyframe: int | None
+
+
+def plan_patch_walks(
+    frames: Sequence[int], patches: Iterable[int], keyframes: Iterable[int], cuts: Iterable[int]
+) -> list[PatchWalk]:
+    """Return the walks of all patches, each as far as the next whole keyframe or the end of its scene.
+
+    Args:
+        frames: The plate's frames in ascending order.
+        patches: Frames with a patch, all of them among `frames`.
+        keyframes: Frames of whole keyframes.
+        cuts: First frames of new scenes.
+    """
+    keys, walks = frozenset(keyframes), []
+    wanted = sorted(set(patches))
+    for scene in _split_scenes(frames, cuts):
+        for patch in (frame for frame in wanted if scene[0] <= frame <= scene[-1]):
+            place = bisect_left(scene, patch)
+            for outward in (scene[:place][::-1], scene[place + 1 :]):
+                end = next((index for index, frame in enumerate(outward) if frame in keys), None)
+                reach = outward if end is None else outward[:end]
+                if reach:
+                    walks.append(PatchWalk(patch, reach, None if end is None else outward[end]))
+    return walks
 
 
 def split_span(span: Span, longest: int | None) -> list[tuple[int, ...]]:

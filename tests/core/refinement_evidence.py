@@ -54,6 +54,7 @@ def flow(
         reference=0,
         reacquired=reacquired,
         age=10,
+        displacement=np.zeros((*SIZE, 2), np.float32),
         ab=plane(color),
         lightness=50 * whole,
         visibility=visibility * whole,

@@ -15,7 +15,19 @@ from torch import Tensor
 from stcolor_core.arrays import Chroma, FlowField, Plane
 from stcolor_core.method.warping import GridWarp
 
-__all__ = ["Evidence", "FlowColor", "NeighbourFlow", "Refined", "Refinement", "WalkState"]
+__all__ = ["Evidence", "FlowColor", "NeighbourFlow", "Refined", "Refinement", "WalkState", "flow_trust"]
+
+_RESIDUAL = 6.0  # L* difference at which trust in the flow falls to 1/e
+
+
+def flow_trust(visibility: Plane, residual: Plane) -> Plane:
+    """Return the fixed rule's trust in a flow, shape (H, W), 0..1: the surface is visible and has the same luminance.
+
+    Args:
+        visibility: As in `FlowColor`.
+        residual: As in `FlowColor`.
+    """
+    return np.asarray(np.exp(-((residual / _RESIDUAL) ** 2)) * visibility)
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,7 @@ class FlowColor:
         reacquired: Whether the flow was initialised by feature matches, which work across an occlusion, instead of by
             the frame before.
         age: Number of frames to the reference.
+        displacement: To the reference, shape (H, W, 2), px (x, y).
         ab: Carried a* and b*, shape (H, W, 2).
         lightness: L* of the reference at the flow target, shape (H, W).
         visibility: 1 if the surface certainly stayed visible, shape (H, W), 0..1; agreement of the matches if
@@ -40,6 +53,7 @@ class FlowColor:
     reference: int
     reacquired: bool
     age: int
+    displacement: FlowField
     ab: Chroma
     lightness: Plane
     visibility: Plane
@@ -47,6 +61,11 @@ class FlowColor:
     feature_similarity: Tensor
     temporal_weight: float
     certainty: Plane | None = None
+
+    @property
+    def trust(self) -> Plane:
+        """Return the fixed rule's trust in the flow, shape (H, W), 0..1."""
+        return flow_trust(self.visibility, self.residual)
 
 
 @dataclass(frozen=True)

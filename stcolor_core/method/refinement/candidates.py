@@ -18,7 +18,6 @@ from stcolor_core.method.upsampling import upsample
 
 __all__ = ["EVIDENCE_PLANES", "FACTS", "Candidates", "collect_candidates", "mix_candidates"]
 
-_RESIDUAL = 6.0  # L* difference at which trust in the flow falls to 1/e
 _REACQUIRE = 0.2  # similarity by which a position anywhere must beat the tracked ones for the track to count as lost
 _SHARPNESS = 4 / _REACQUIRE
 _AGE = 20.0  # frames
@@ -223,13 +222,9 @@ def _flow_shares(flows: Sequence[FlowColor], shape: tuple[int, ...]) -> NDArray[
     """Return the weight of each flow if no other candidate precedes them, shape (F, H, W)."""
     if not flows:
         return np.zeros((0, *shape))
-    trusts = np.stack([_trust(flow) for flow in flows])
+    trusts = np.stack([flow.trust for flow in flows])
     shares = trusts * np.reshape([flow.temporal_weight for flow in flows], (-1, 1, 1))
     return np.asarray((1 - np.prod(1 - trusts, axis=0)) * shares / np.maximum(shares.sum(0), 1e-6))
-
-
-def _trust(flow: FlowColor) -> Plane:
-    return np.asarray(np.exp(-((flow.residual / _RESIDUAL) ** 2)) * flow.visibility)
 
 
 def _enlarge_ab(evidence: Evidence, ab: Tensor, slope: Tensor) -> Chroma:

@@ -11,7 +11,8 @@ import torch
 from scenes import Scene, pan
 
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.method.propagation import ColoredFrame, Propagator
+from stcolor_core.method.colored_frame import ColoredFrame
+from stcolor_core.method.propagation import Propagator
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan

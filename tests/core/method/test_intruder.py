@@ -13,7 +13,8 @@ from scenes import painted
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, srgb_encode
-from stcolor_core.method.propagation import ColoredFrame, Propagator
+from stcolor_core.method.colored_frame import ColoredFrame
+from stcolor_core.method.propagation import Propagator
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan

@@ -11,9 +11,10 @@ from scenes import Scene, crossing, pan
 from torch.nn import functional as F
 
 from stcolor_core.files.scratch import Scratch
+from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.features import Extractor
 from stcolor_core.method.model import Model
-from stcolor_core.method.propagation import ColoredFrame, Propagator
+from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.method.tracking.walk import View, to_grid_cells

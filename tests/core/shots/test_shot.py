@@ -93,9 +93,9 @@ def test_a_text_that_is_not_a_frame_range_is_refused(text: str) -> None:
         pytest.param({"output": {"path": "o.####.png"}}, "EXR", id="output that is not an EXR"),
         pytest.param({"output": {"path": "o.####.exr", "max_span": 0}}, "at least 1 frame", id="a span of no frame"),
         pytest.param(
-            {"references": [{"path": "a", "frame": 3}] * 2},
-            "^Frame 3 has two references",
-            id="a frame with two references",
+            {"references": [{"path": "a", "frame": 3, "alpha": "on"}]},
+            "alpha",
+            id="an unknown rule for alpha",
         ),
         pytest.param({"references": {"path": "a"}}, "references", id="an object for a list"),
         pytest.param({"plate": None}, "plate", id="nothing for a plate"),
@@ -151,7 +151,7 @@ def test_a_message_names_a_few_frames_and_counts_the_others(frames: set[int]) ->
 # Every text of a shot that is not a path. A new field is either here, or `map_paths` must change it.
 NO_PATHS = {
     *("plate.frames", "plate.colorspace", "plate.layer", "plate.missing", "output.frames"),
-    *("references.colorspace", "stills.colorspace"),
+    *("references.colorspace", "references.alpha", "stills.colorspace"),
     *("method.model", "method.tracking", "method.detector", "method.cuts"),
 }
 
@@ -173,7 +173,7 @@ def test_every_text_of_a_shot_is_a_path_that_is_mapped_or_is_listed_as_not_a_pat
     shot = Shot(
         plate=Plate(path="p", frames="1", colorspace="c", layer="l"),
         output=Output(path="o.exr", frames="1", reuse="u.exr"),
-        references=(Reference(path="r", frame=3, colorspace="c"),),
+        references=(Reference(path="r", frame=3, colorspace="c", mask="k"),),
         stills=(Still(path="s", colorspace="c"),),
         mattes=(Matte(path="m"),),
         method=Method(tracking="dense", detector_weights="w", detector_config="c"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stcolor_core.shots.spans import Span, plan, split_span, unreferenced
+from stcolor_core.shots.spans import PatchWalk, Span, plan, plan_patch_walks, split_span, unreferenced
 
 
 def test_a_shot_with_two_references_has_three_spans() -> None:
@@ -83,3 +83,19 @@ def test_every_frame_is_a_reference_or_in_exactly_one_span(
         for reference in span.references:  # no cut between a frame and what colours it
             low, high = min(*span.frames, reference), max(*span.frames, reference)
             assert not any(low < cut <= high for cut in cuts)
+
+
+def test_a_patch_walks_in_both_directions_up_to_whole_keyframes_and_cuts() -> None:
+    walks = plan_patch_walks(range(1, 13), [4, 6, 10], [2, 8], [9])
+    assert walks == [
+        PatchWalk(4, (3,), 2),
+        PatchWalk(4, (5, 6, 7), 8),
+        PatchWalk(6, (5, 4, 3), 2),
+        PatchWalk(6, (7,), 8),
+        PatchWalk(10, (9,), None),
+        PatchWalk(10, (11, 12), None),
+    ]
+
+
+def test_a_patch_on_the_frame_of_a_whole_keyframe_walks_to_the_next_ones() -> None:
+    assert plan_patch_walks([1, 2, 5, 6, 7], [5], [1, 5, 7], []) == [PatchWalk(5, (2,), 1), PatchWalk(5, (6,), 7)]

@@ -174,7 +174,7 @@ def test_evidence_is_upsampled_from_its_grid_and_flow_is_ignored(refinement):
         nowhere > 0,
     )
     ones, colour = np.ones((37, 45)), np.full((37, 45, 2), 50.0, np.float32)
-    flow = FlowColor(0, False, 3, colour, ones, ones, 0 * ones, torch.ones(120), temporal_weight=1.0)
+    flow = FlowColor(0, False, 3, 0 * colour, colour, ones, ones, 0 * ones, torch.ones(120), temporal_weight=1.0)
     evidence = Evidence(lightness, np.zeros((10, 12), np.float32), 4, warp, restricted=False, flows=(flow,))
     previous = WalkState(before, np.full((37, 45, 2), 7.0, np.float32), np.ones((37, 45), np.float32))
     refined = refinement.refine(evidence, previous)

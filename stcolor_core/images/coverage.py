@@ -1,0 +1,88 @@
+"""Where a reference counts: its alpha, its data window, or a mask that is given with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from stcolor_core.arrays import Pixels, Plane
+from stcolor_core.errors import BadRequest
+from stcolor_core.images import plates
+from stcolor_core.images.known_color import cut
+from stcolor_core.images.pictures import Header, Picture
+
+__all__ = ["COVERED", "mask_plane", "read_alpha_share", "read_mask_share", "unpremultiply"]
+
+COVERED = 0.5  # from this alpha or mask on, a pixel counts as covered
+
+
+def mask_plane(picture: Picture) -> Plane:
+    """Return how much each pixel of a mask counts, 0..1: its alpha if that says something, else its brightest channel.
+
+    Args:
+        picture: The mask, with all channels of its layer.
+
+    Returns:
+        Plane of shape (H, W).
+    """
+    alpha = plates.alpha_plane(picture)
+    if alpha is not None:
+        return alpha
+    return np.asarray(np.clip(plates.layer_pixels(picture).max(axis=-1), 0, 1), np.float32)
+
+
+def unpremultiply(pixels: Pixels, alpha: Plane) -> Pixels:
+    """Return pixels divided by their alpha where it is neither 0 nor 1.
+
+    Args:
+        pixels: Values of shape (H, W, C).
+        alpha: Alpha of shape (H, W), 0..1.
+    """
+    divisor = np.where(alpha < plates.ALPHA_STEP, 1, alpha)
+    return np.asarray(pixels / divisor[..., None], np.float32)
+
+
+def read_alpha_share(path: Path, region: tuple[float, float, float, float], *, use_alpha: bool) -> float:
+    """Return the share of a region of the format that a picture covers by its data window and its alpha.
+
+    Args:
+        path: The picture.
+        region: The region as left, top, right and bottom in parts of the display window.
+        use_alpha: Whether alpha counts.
+
+    Raises:
+        PlateError: If the picture is missing or damaged.
+    """
+    picture = plates.read_alpha(path) if use_alpha else None
+    header = picture or plates.read_header(path)
+    alpha = None if picture is None else plates.alpha_plane(picture)
+    return _share(np.ones(header.shape, np.float32) if alpha is None else alpha, header, region)
+
+
+def read_mask_share(path: Path, region: tuple[float, float, float, float]) -> float:
+    """Return the share of a region of the format that a mask covers.
+
+    Args:
+        path: The mask.
+        region: As for `read_alpha_share`.
+
+    Raises:
+        PlateError: If the mask is missing or damaged.
+        BadRequest: If the mask is black.
+    """
+    picture = plates.read_colored(path)
+    plane = mask_plane(picture)
+    if plane.max() < plates.ALPHA_STEP:
+        raise BadRequest(
+            f"The mask {path} is black, so that its reference counts nowhere. Paint white where it counts."
+        )
+    return _share(plane, picture, region)
+
+
+def _share(plane: Plane, header: Header, region: tuple[float, float, float, float]) -> float:
+    x, y, width, height = header.display_window
+    left, top = x + round(region[0] * width), y + round(region[1] * height)
+    right, bottom = x + round(region[2] * width), y + round(region[3] * height)
+    target = left, top, max(1, right - left), max(1, bottom - top)
+    return float((cut(plane, header.data_window, target, outside="black") >= COVERED).mean())

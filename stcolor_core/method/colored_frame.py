@@ -1,0 +1,37 @@
+"""A frame coloured at working size: what propagation yields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stcolor_core.arrays import Chroma, FlowField, Plane
+from stcolor_core.method.tracking.instance import Instances
+
+__all__ = ["ColoredFrame"]
+
+
+@dataclass(frozen=True)
+class ColoredFrame:
+    """A frame coloured at working size.
+
+    Attributes:
+        frame: Frame number.
+        lightness: L*, shape (H, W), 0..100.
+        ab: a* and b*, shape (H, W, 2).
+        confidence: Confidence in the colour, shape (H, W), 0..1.
+        tracked: Share of the colour that was tracked, not reacquired, shape (H, W), 0..1.
+        source: Frame number of the reference that contributed most, shape (H, W), float32; -1 for a still or none.
+        displacement: To the nearest tracked reference, shape (H, W, 2), px (x, y); None if none was tracked.
+        mattes: The tracked instances; None if instances are off.
+        fallback: Share of grid positions, 0..1, that lost their track because no position was allowed.
+    """
+
+    frame: int
+    lightness: Plane
+    ab: Chroma
+    confidence: Plane
+    tracked: Plane
+    source: Plane
+    displacement: FlowField | None
+    mattes: Instances | None
+    fallback: float

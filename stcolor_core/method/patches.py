@@ -1,0 +1,245 @@
+"""Patches: references that cover a part of their frame. They lie over the colour of the whole keyframes.
+
+The rest of the shot is coloured as if there were no patch. Then each patch is carried away from its frame in both
+directions, as far as the next whole keyframe, and covers what it reaches; see docs/method.md, "Patches".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stcolor_core.arrays import Chroma, FlowField, Mask, Plane
+from stcolor_core.method.colored_frame import ColoredFrame
+from stcolor_core.method.tracking.flow import sample
+
+__all__ = ["PatchColor", "cover", "cut_to_reach", "find_reach", "remove_overruled", "yield_to"]
+
+_LEAST_REACH = 0.05  # below this a patch does not reach a pixel
+_SPECK, _SPECK_SHARE = 32, 0.1  # pixels at 216 lines, and share of the patch, below which an area is a speck
+_RAMP = 4  # frames before a whole keyframe over which a patch gives way to it
+_LITTLE_TRUST = 0.2  # trust in a flow from which it may lead to a patch, if nothing else explains the pixel better
+_DOUBTED, _TRUSTED = 0.2, 0.5  # confidence below which a patch's colour is not used, and from which it is used fully
+
+
+@dataclass(frozen=True)
+class PatchColor:
+    """The colour of one patch on another frame, within the box that the patch reaches, at working size.
+
+    Attributes:
+        patch: The frame of the patch.
+        frame: The frame that it colours.
+        top: First row of the box.
+        left: First column of the box.
+        ab: a* and b*, shape (h, w, 2).
+        confidence: Confidence in the colour, shape (h, w), 0..1.
+        reach: How far the patch covers each pixel, shape (h, w), 0..1.
+        claim: How far the patch covers each pixel if the whole keyframes' colour is less certain, shape (h, w), 0..1.
+        yielding: How far it gives way to a whole keyframe that is near, where that one's colour is certain, 0..1.
+    """
+
+    patch: int
+    frame: int
+    top: int
+    left: int
+    ab: Chroma
+    confidence: Plane
+    reach: Plane
+    claim: Plane
+    yielding: float = 0.0
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Return the rows and columns of the frame that the box covers."""
+        height, width = self.reach.shape
+        return slice(self.top, self.top + height), slice(self.left, self.left + width)
+
+
+def cut_to_reach(
+    patch: int, frame: int, ab: Chroma, confidence: Plane, reach: Plane, claim: Plane, *, yielding: float = 0.0
+) -> PatchColor:
+    """Return a patch's colour, cut to the box that it reaches; the box is empty if it reaches nothing.
+
+    Args:
+        patch: The frame of the patch.
+        frame: The frame that it colours.
+        ab: a* and b*, shape (H, W, 2).
+        confidence: Confidence in the colour, shape (H, W), 0..1.
+        reach: How far the patch covers each pixel by tracking, shape (H, W), 0..1. It is lowered where the colour is
+            doubtful.
+        claim: As in `PatchColor`.
+        yielding: As in `PatchColor`.
+    """
+    doubt = np.clip((confidence - _DOUBTED) / (_TRUSTED - _DOUBTED), 0, 1)
+    reach, claim = (_without_traces(doubt * values) for values in (reach, claim))
+    rows, columns = (np.flatnonzero((reach + claim).any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        none = np.zeros((0, 0), np.float32)
+        return PatchColor(patch, frame, 0, 0, np.zeros((0, 0, 2), np.float32), none, none, none)
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    ab, confidence, reach, claim = (np.ascontiguousarray(values[box]) for values in (ab, confidence, reach, claim))
+    return PatchColor(patch, frame, int(rows[0]), int(columns[0]), ab, confidence, reach, claim, yielding)
+
+
+def yield_to(patch: int, frame: int, keyframe: int | None) -> float:
+    """Return how far a patch gives way on a frame to the whole keyframe that ends its walk, 0..1: only near it.
+
+    Args:
+        patch: The frame of the patch.
+        frame: The frame that it colours.
+        keyframe: The whole keyframe that ends the walk; None if the shot or the scene ends it.
+    """
+    if keyframe is None:
+        return 0.0
+    length = min(_RAMP, abs(keyframe - patch) / 2)
+    x = min(1.0, abs(keyframe - frame) / length)
+    return 1 - x * x * (3 - 2 * x)
+
+
+def remove_overruled(weight: Plane, other: Plane, displacement: FlowField, trust: Plane) -> Plane:
+    """Return the weight of a patch without the places that another patch, farther along the walk, covers as well.
+
+    Args:
+        weight: Weight of the patch on its own frame, shape (H, W), 0..1.
+        other: Weight of the other patch on that patch's frame, shape (H, W), 0..1.
+        displacement: From the other patch's frame to the patch's, shape (H, W, 2), px (x, y).
+        trust: Trust in that flow, shape (H, W), 0..1.
+    """
+    height, width = weight.shape
+    y, x = np.nonzero((other > 0.5) & (trust > 0.5))
+    target = np.rint(np.stack([x, y], -1) + displacement[y, x]).astype(int)
+    inside = ((target >= 0) & (target < [width, height])).all(axis=-1)
+    overruled = np.zeros(weight.shape, np.uint8)
+    overruled[target[inside, 1], target[inside, 0]] = 1
+    # pixels that no flow vector ends on lie between others
+    closed = cv2.morphologyEx(overruled, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+    return np.asarray(np.where(cv2.dilate(closed, np.ones((3, 3), np.uint8)), 0, weight), np.float32)
+
+
+def find_reach(weight: Plane, flows: Iterable[tuple[Plane, FlowField]]) -> tuple[Plane, Plane]:
+    """Return how far a patch covers each pixel of a frame along flows to it, as `PatchColor.reach` and `.claim`.
+
+    Where a flow can be trusted, it alone decides; the rest is left to the next one.
+
+    Args:
+        weight: Weight of the patch on its own frame, shape (H, W), 0..1.
+        flows: Trust in each flow, shape (H, W), 0..1, and its displacement to the patch's frame, shape (H, W, 2), px
+            (x, y); the most reliable flow first.
+    """
+    reach, claim, rest = np.zeros_like(weight), np.zeros_like(weight), np.ones_like(weight)
+    for trust, displacement in flows:
+        led = rest * sample(weight, displacement)
+        reach = reach + trust * led
+        claim = np.maximum(claim, np.minimum(trust / _LITTLE_TRUST, 1) * led)
+        rest = rest * (1 - trust)
+    kept = _without_specks(np.maximum(reach, claim), weight)
+    return reach * kept, claim * kept
+
+
+def cover(base: ColoredFrame, patches: Iterable[PatchColor]) -> ColoredFrame:
+    """Return a frame covered by the patches that reach it. Pixels that none of them reaches stay as they are.
+
+    Of two patches on one side in time the nearer one lies above. Between two patches on either side their colours are
+    blended by the distance in time.
+
+    Args:
+        base: The frame as the whole keyframes colour it.
+        patches: The patches' colours on this frame.
+    """
+    parts = [patch for patch in patches if patch.reach.size]
+    if not parts:
+        return base
+    before = _pile([part for part in parts if part.patch <= base.frame], base)
+    after = _pile([part for part in parts if part.patch > base.frame], base)
+    total = before.weight + after.weight
+    # the nearer side counts for more
+    shares = [
+        pile.weight * (1 - pile.distance / np.maximum(before.distance + after.distance, 1e-6))
+        for pile in (before, after)
+    ]
+    shares = [
+        np.where(other.weight > 0, share, pile.weight)
+        for share, pile, other in zip(shares, (before, after), (after, before), strict=True)
+    ]
+    reach = 1 - (1 - before.weight) * (1 - after.weight)
+    scale = reach / np.maximum(shares[0] + shares[1], 1e-6)
+    first, second = shares[0] * scale, shares[1] * scale
+    touched = total > 0
+    rest = np.maximum(1 - first - second, 0)
+
+    def blend(under: Plane, values: tuple[Plane, Plane]) -> Plane:
+        mixed = _widen(rest, under) * under + _widen(first, under) * values[0] + _widen(second, under) * values[1]
+        return np.asarray(np.where(_widen(touched, under), mixed, under), np.float32)
+
+    main = first + second > 0.5
+    nearest = np.where(first >= second, before.patch, after.patch)
+    return replace(
+        base,
+        ab=blend(base.ab, (before.ab, after.ab)),
+        confidence=blend(base.confidence, (before.confidence, after.confidence)),
+        tracked=np.where(touched, np.maximum(base.tracked, np.minimum(first + second, 1)), base.tracked),
+        source=np.where(main, nearest, base.source).astype(np.float32),
+    )
+
+
+@dataclass
+class _Pile:
+    """Several patches on one side in time, one above the other, over the whole frame."""
+
+    ab: Chroma
+    confidence: Plane
+    weight: Plane
+    distance: Plane
+    patch: Plane
+
+
+def _pile(parts: Sequence[PatchColor], base: ColoredFrame) -> _Pile:
+    shape = base.confidence.shape
+    zeros = [np.zeros(shape, np.float32) for _ in range(4)]
+    pile = _Pile(np.zeros((*shape, 2), np.float32), *zeros)
+    for part in sorted(parts, key=lambda part: abs(part.patch - base.frame)):
+        box = part.box
+        rival = _odds(base.confidence[box])
+        better = 1 - rival / (rival + _odds(part.confidence))
+        reach = np.maximum(part.reach * (1 - part.yielding * (1 - better)), part.claim * better)
+        added = (1 - pile.weight[box]) * _without_traces(reach)
+        pile.ab[box] += added[..., None] * part.ab
+        pile.confidence[box] += added * part.confidence
+        pile.distance[box] += added * abs(part.patch - base.frame)
+        pile.patch[box] = np.where(added > pile.weight[box], part.patch, pile.patch[box])
+        pile.weight[box] += added
+    covered = np.maximum(pile.weight, 1e-6)
+    pile.ab /= covered[..., None]
+    pile.confidence /= covered
+    pile.distance /= covered
+    return pile
+
+
+def _without_traces(reach: Plane) -> Plane:
+    """Return a reach without values so small that they would only tint what the patch does not mean."""
+    return np.where(reach < _LEAST_REACH, 0, reach).astype(np.float32)
+
+
+def _without_specks(reach: Plane, weight: Plane) -> Mask:
+    """Return where a patch reaches more than a speck: wrong matches at the edges of moving things are small."""
+    smallest = min(_SPECK * (weight.shape[0] / 216) ** 2, _SPECK_SHARE * float(weight.sum()))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((reach >= _LEAST_REACH).astype(np.uint8))
+    large = stats[:, cv2.CC_STAT_AREA] >= smallest
+    large[0] = False
+    return np.asarray(large[labels])
+
+
+def _odds(confidence: Plane) -> Plane:
+    """Return the odds that a colour is right, squared, so that the better of two clearly prevails."""
+    certain = np.clip(confidence, 0.01, 0.99)
+    return np.asarray((certain / (1 - certain)) ** 2, np.float32)
+
+
+def _widen(plane: NDArray[Any], like: Plane) -> NDArray[Any]:
+    """Return a plane of shape (H, W) with as many axes as another array."""
+    return plane[..., None] if like.ndim > plane.ndim else plane

@@ -1,0 +1,109 @@
+"""Patches cover what they reach, in the right order, and change nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stcolor_core.method.colored_frame import ColoredFrame
+from stcolor_core.method.patches import PatchColor, cover, cut_to_reach, find_reach, remove_overruled, yield_to
+
+SIZE = (12, 20)
+RED, BLUE = (50.0, 30.0), (10.0, -50.0)
+
+
+def plane(value: float) -> np.ndarray:
+    return np.full(SIZE, value, np.float32)
+
+
+def base(frame: int, *, confidence: float = 0.9) -> ColoredFrame:
+    noise = np.random.default_rng(0).normal(size=(*SIZE, 2)).astype(np.float32)
+    return ColoredFrame(frame, plane(50), noise, plane(confidence), plane(0.5), plane(1), None, None, 0.0)
+
+
+def patch(
+    number: int,
+    frame: int,
+    color: tuple[float, float],
+    *,
+    columns: slice = slice(5, 10),
+    reach: float = 1.0,
+    confidence: float = 0.9,
+    yielding: float = 0.0,
+) -> PatchColor:
+    covered = plane(0)
+    covered[3:8, columns] = reach
+    ab = np.broadcast_to(np.float32(color), (*SIZE, 2))
+    return cut_to_reach(number, frame, ab, plane(confidence), covered, 0 * covered, yielding=yielding)
+
+
+def test_what_no_patch_reaches_stays_as_it_is_to_the_bit() -> None:
+    under = base(5)
+    result = cover(under, [patch(9, 5, RED), patch(1, 5, BLUE, columns=slice(7, 12), reach=0.3)])
+    outside = np.ones(SIZE, bool)
+    outside[3:8, 5:12] = False
+    for name in ("ab", "confidence", "tracked", "source"):
+        np.testing.assert_array_equal(getattr(result, name)[outside], getattr(under, name)[outside])
+    assert np.abs(result.ab[3:8, 5:7] - RED).max() < 1e-3
+    assert (result.source[3:8, 5:7] == 9).all()
+
+
+def test_a_frame_without_patches_is_returned_itself() -> None:
+    under = base(5)
+    assert cover(under, [patch(9, 5, RED, reach=0.001)]) is under
+
+
+def test_the_nearer_of_two_patches_on_one_side_lies_above() -> None:
+    near, far = patch(7, 5, RED), patch(9, 5, BLUE)
+    for parts in ([near, far], [far, near]):
+        result = cover(base(5), parts)
+        assert np.abs(result.ab[3:8, 5:10] - RED).max() < 1e-3
+        assert (result.source[3:8, 5:10] == 7).all()
+
+
+def test_between_two_patches_their_colours_are_blended_by_distance() -> None:
+    ab = cover(base(4), [patch(1, 4, RED), patch(5, 4, BLUE)]).ab[3:8, 5:10]
+    np.testing.assert_allclose(ab, np.broadcast_to(0.25 * np.array(RED) + 0.75 * np.array(BLUE), ab.shape), atol=1e-3)
+
+
+def test_a_patch_of_its_own_frame_covers_one_of_another_frame() -> None:
+    own = patch(4, 4, BLUE, confidence=1)
+    for other in (patch(1, 4, RED), patch(6, 4, RED)):
+        assert np.abs(cover(base(4), [other, own]).ab[3:8, 5:10] - BLUE).max() < 1e-3
+
+
+def test_near_a_whole_keyframe_the_more_certain_colour_prevails() -> None:
+    assert [yield_to(10, frame, 0) for frame in (9, 5, 1)] == [0, 0, pytest.approx(0.84, abs=0.01)]
+    assert yield_to(10, 1, None) == 0
+    sure, unsure = (cover(base(5, confidence=c), [patch(9, 5, RED, yielding=1)]) for c in (0.98, 0.3))
+    assert np.abs(sure.ab[3:8, 5:10]).max() < 5
+    assert np.abs(unsure.ab[3:8, 5:10] - RED).max() < 1
+
+
+def test_a_doubtful_track_still_counts_where_nothing_else_is_certain() -> None:
+    covered, zero = plane(1), plane(0)
+    claimed = cut_to_reach(9, 5, np.broadcast_to(np.float32(RED), (*SIZE, 2)), plane(0.6), zero, covered)
+    assert np.abs(cover(base(5, confidence=0.1), [claimed]).ab - RED).max() < 1
+    assert np.abs(cover(base(5, confidence=0.98), [claimed]).ab).max() < 5
+
+
+def test_a_trusted_flow_to_an_uncovered_place_leaves_nothing_to_the_next_flow() -> None:
+    weight = plane(0)
+    weight[:, 10:] = 1
+    stay, jump = np.zeros((*SIZE, 2), np.float32), np.full((*SIZE, 2), (10, 0), np.float32)
+    reach, claim = find_reach(weight, [(plane(1), stay), (plane(1), jump)])
+    np.testing.assert_array_equal(reach, weight)
+    np.testing.assert_array_equal(claim, weight)
+    reach, claim = find_reach(weight, [(plane(0.1), stay), (plane(1), jump)])
+    np.testing.assert_allclose(reach[:, :10], 0.9)
+    np.testing.assert_allclose(claim[:, 10:], 0.9)
+
+
+def test_a_patch_ends_where_a_later_one_covers_the_same_surface() -> None:
+    weight, other = plane(0), plane(0)
+    weight[2:10, 4:16] = 1
+    other[2:10, 10:20] = 1  # on its frame the surface lies 6 px to the right
+    displacement = np.full((*SIZE, 2), (-6, 0), np.float32)
+    left = remove_overruled(weight, other, displacement, plane(1))
+    assert not left[2:10, 4:14].any() and (left[3:9, 15] == 1).all()
+    np.testing.assert_array_equal(remove_overruled(weight, other, displacement, plane(0.2)), weight)

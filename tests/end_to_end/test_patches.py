@@ -1,0 +1,248 @@
+"""Patches: references that cover a part of their frame fix what they cover, wherever it goes, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import FIRST, ShotOnDisk, channels, frame_bytes
+from scenes import crossing
+
+from stcolor_core.cli import main
+from stcolor_core.images import plates
+from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.frame_files import write_frame
+
+MakeShot = Callable[..., ShotOnDisk]
+
+COUNT, AT = 8, 4  # frames, and the index of the patch's frame
+YELLOW = (10.0, 60.0)
+OPTIONS = ("--cuts", "none", "--working-height", "112")
+
+
+@pytest.fixture
+def shot(make_shot: MakeShot) -> ShotOnDisk:
+    """Return a shot in which a red and a blue square pass each other; only the first frame is a keyframe."""
+    return make_shot(crossing(COUNT), references=(FIRST,))
+
+
+def painted(shot: ShotOnDisk, index: int = AT, *, color: tuple[float, float] = YELLOW, square: int = 0) -> np.ndarray:
+    """Return linear RGB of a frame in which one square was painted over."""
+    ab = shot.scene.ab[index].copy()
+    ab[shot.scene.masks[index][square]] = color
+    return np.asarray(lab_to_linear(np.dstack([shot.scene.lightnesses[index], ab])), np.float32)
+
+
+def soft_mask(shot: ShotOnDisk, index: int = AT, *, square: int = 0) -> np.ndarray:
+    """Return the mask of a square with an edge of some pixels, which lies within it."""
+    inner = cv2.erode(shot.scene.masks[index][square].astype(np.uint8), np.ones((7, 7), np.uint8))
+    return cv2.blur(inner.astype(np.float32), (5, 5))
+
+
+def write_exr(path: Path, rgb: np.ndarray, alpha: np.ndarray | None = None) -> None:
+    named = {name: (np.ascontiguousarray(rgb[..., i]), "half") for i, name in enumerate("RGB")}
+    write_frame(path, named if alpha is None else {**named, "A": (np.ascontiguousarray(alpha), "half")})
+
+
+def write_patch(shot: ShotOnDisk, path: Path, kind: str) -> list[str]:
+    """Write a patch of the red square in one of the ways in which it may come; return the options that give it."""
+    rgb, alpha = painted(shot), soft_mask(shot)
+    given = ["--reference", f"{FIRST + AT}={path}"]
+    if kind == "premultiplied EXR":
+        write_exr(path, rgb * alpha[..., None], alpha)
+    elif kind == "straight EXR":
+        write_exr(path, rgb, alpha)
+    elif kind == "EXR with a data window":
+        write_exr(path, rgb)
+        header = replace(plates.read_header(path), data_window=(55, 15, 34, 34))
+        write_frame(path, {n: (rgb[15:49, 55:89, i].copy(), "half") for i, n in enumerate("RGB")}, like=header)
+    elif kind == "EXR with a mask":
+        write_exr(path, rgb)
+        mask = path.with_suffix(".mask.png")
+        cv2.imwrite(str(mask), np.rint(255 * alpha).astype(np.uint8))
+        given += ["--reference-mask", f"{FIRST + AT}={mask}"]
+    else:
+        encoded = np.rint(65535 * srgb_encode(np.clip(rgb, 0, 1)))[..., ::-1]
+        cv2.imwrite(str(path), np.dstack([encoded, 65535 * alpha]).astype(np.uint16))
+    return given
+
+
+def ab(shot: ShotOnDisk, frame: int) -> np.ndarray:
+    layers = channels(shot.output(frame))
+    return np.dstack([layers["rc_ab.u"], layers["rc_ab.v"]])
+
+
+def inside(shot: ShotOnDisk, frame: int, square: int = 0) -> np.ndarray:
+    return cv2.erode(shot.scene.masks[frame - FIRST][square].astype(np.uint8), np.ones((15, 15), np.uint8)) > 0
+
+
+def away(shot: ShotOnDisk, frame: int, square: int = 0) -> np.ndarray:
+    """Return what is clear of a square and of the ground that it has just uncovered or is about to cover."""
+    return cv2.dilate(shot.scene.masks[frame - FIRST][square].astype(np.uint8), np.ones((35, 35), np.uint8)) == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix"),
+    [
+        ("premultiplied EXR", ".exr"),
+        ("straight EXR", ".exr"),
+        ("EXR with a data window", ".exr"),
+        ("EXR with a mask", ".exr"),
+        ("PNG", ".png"),
+        ("TIFF", ".tif"),
+    ],
+)
+def test_a_patch_fixes_its_object_in_both_directions_and_changes_nothing_else(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], kind: str, suffix: str
+) -> None:
+    assert shot.colorize(*OPTIONS) == 0
+    before = {frame: channels(shot.output(frame)) for frame in shot.frames}
+    whole_keyframe = frame_bytes(shot.output(FIRST))
+    patch = write_patch(shot, shot.folder / f"patch{suffix}", kind)
+    assert shot.colorize(*OPTIONS, *patch) == 0
+    assert frame_bytes(shot.output(FIRST)).replace(b"1001,1005", b"1001") == whole_keyframe
+    for frame in shot.frames[1:]:
+        if frame > FIRST + 1:  # beside the whole keyframe, which says otherwise, the colours are blended
+            assert np.linalg.norm(ab(shot, frame)[inside(shot, frame)] - YELLOW, axis=-1).mean() < 6, frame
+        after, untouched = channels(shot.output(frame)), away(shot, frame)
+        for name in ("R", "G", "B", "rc_ab.u", "rc_ab.v", "rc_conf.warp", "rc_source.ref"):
+            np.testing.assert_array_equal(after[name][untouched], before[frame][name][untouched], err_msg=name)
+    own = channels(shot.output(FIRST + AT))
+    covered = soft_mask(shot) == 1
+    np.testing.assert_allclose(ab(shot, FIRST + AT)[covered], np.broadcast_to(YELLOW, (covered.sum(), 2)), atol=0.7)
+    assert (own["rc_conf.warp"][covered] == 1).all() and (own["rc_source.ref"][covered] == FIRST + AT).all()
+    assert "without colour" not in capsys.readouterr().err
+
+
+def test_soft_edges_of_premultiplied_and_straight_patches_have_the_same_colour(shot: ShotOnDisk) -> None:
+    results = []
+    for kind in ("premultiplied EXR", "straight EXR"):
+        patch = write_patch(shot, shot.folder / f"{kind.split()[0]}.exr", kind)
+        assert shot.colorize(*OPTIONS, *patch, "--only", str(FIRST + AT), "--force") == 0
+        results.append(ab(shot, FIRST + AT))
+    np.testing.assert_allclose(*results, atol=1.5)
+    edge = (soft_mask(shot) > 0.3) & (soft_mask(shot) < 0.7)
+    assert np.linalg.norm(results[0][edge] - (50, 30), axis=-1).min() > 4  # neither red as below ...
+    assert np.linalg.norm(results[0][edge] - YELLOW, axis=-1).min() > 4  # ... nor all yellow
+
+
+def test_patches_without_a_whole_keyframe_colour_what_they_reach_and_claim_nothing_else(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    patch = write_patch(shot, shot.folder / "patch.exr", "premultiplied EXR")
+    assert shot.colorize(*OPTIONS, *patch, references=False) == 0
+    warning = capsys.readouterr().err
+    assert "no reference in their scene that covers the whole frame" in warning
+    for frame in shot.frames:
+        assert np.linalg.norm(ab(shot, frame)[inside(shot, frame)] - YELLOW, axis=-1).mean() < 6
+        rest = away(shot, frame)
+        assert not ab(shot, frame)[rest].any()
+        assert not channels(shot.output(frame))["rc_conf.warp"][rest].any()
+
+
+def test_several_patches_on_one_frame_and_a_later_one_that_says_otherwise(shot: ShotOnDisk) -> None:
+    green, white = (-60.0, 60.0), (0.0, 0.0)
+    given = []
+    for name, index, square, color in (("a", 2, 0, YELLOW), ("b", 2, 1, green), ("c", 5, 0, white)):
+        alpha = soft_mask(shot, index, square=square)
+        rgb = painted(shot, index, color=color, square=square)
+        write_exr(shot.folder / f"{name}.exr", rgb * alpha[..., None], alpha)
+        given += ["--reference", f"{FIRST + index}={shot.folder / name}.exr"]
+    assert shot.colorize(*OPTIONS, *given) == 0
+
+    def mean(index: int, square: int) -> np.ndarray:
+        return np.asarray(ab(shot, FIRST + index)[inside(shot, FIRST + index, square)].mean(axis=0))
+
+    for index in (1, 2):
+        np.testing.assert_allclose(mean(index, 0), YELLOW, atol=6)
+    for index in (5, 6, 7):
+        np.testing.assert_allclose(mean(index, 0), white, atol=6)
+    between = mean(3, 0)[1], mean(4, 0)[1]
+    assert 60 > between[0] > between[1] > 0  # from yellow to white
+    for index in range(1, COUNT):
+        np.testing.assert_allclose(mean(index, 1), green, atol=8)
+
+
+def test_a_patch_on_the_frame_of_a_whole_keyframe_lies_over_it(shot: ShotOnDisk) -> None:
+    alpha = soft_mask(shot, 0)
+    write_exr(shot.folder / "patch.exr", painted(shot, 0) * alpha[..., None], alpha)
+    assert shot.colorize(*OPTIONS, "--reference", f"{FIRST}={shot.folder / 'patch.exr'}") == 0
+    for frame in shot.frames:
+        assert np.linalg.norm(ab(shot, frame)[inside(shot, frame)] - YELLOW, axis=-1).mean() < 6
+
+
+def test_the_frames_of_a_patched_shot_do_not_depend_on_which_are_rendered(shot: ShotOnDisk) -> None:
+    patch = write_patch(shot, shot.folder / "patch.exr", "premultiplied EXR")
+    assert shot.colorize(*OPTIONS, *patch) == 0
+    whole = {frame: frame_bytes(shot.output(frame)) for frame in shot.frames}
+    for frame in shot.frames:
+        shot.output(frame).unlink()
+    for only in (f"{FIRST + 2}", f"{FIRST + AT}-{FIRST + 6}", f"{FIRST}-{FIRST + COUNT - 1}"):
+        assert shot.colorize(*OPTIONS, *patch, "--only", only) == 0
+    assert {frame: frame_bytes(shot.output(frame)) for frame in shot.frames} == whole
+
+
+@pytest.mark.parametrize("change", ["repainted", "mask repainted", "moved", "removed", "alpha ignored"])
+def test_a_changed_patch_colours_again_what_it_may_reach(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], change: str
+) -> None:
+    patch = write_patch(shot, shot.folder / "patch.exr", "EXR with a mask")
+    options = (*OPTIONS, "--json")
+    assert shot.colorize(*options, *patch) == 0
+    capsys.readouterr()
+    if change == "repainted":
+        write_exr(shot.folder / "patch.exr", painted(shot, color=(0.0, 0.0)))
+    elif change == "mask repainted":
+        mask = np.rint(255 * soft_mask(shot) * (np.arange(192) > 70)).astype(np.uint8)
+        cv2.imwrite(str(shot.folder / "patch.mask.png"), mask)
+    elif change == "moved":
+        patch = [part.replace(f"{FIRST + AT}=", f"{FIRST + AT + 1}=") for part in patch]
+    elif change == "removed":
+        patch = []
+    else:
+        write_exr(shot.folder / "patch.exr", painted(shot), soft_mask(shot))
+        patch = [*patch, "--reference-alpha", "ignore"]
+    assert shot.colorize(*options, *patch) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    written = {event["frame"] for event in events if event["kind"] == "frame" and not event["kept"]}
+    assert written.difference({FIRST}) == set(shot.frames[1:])
+    assert (FIRST in written) == (change == "alpha ignored")  # two whole keyframes: the setting is part of each
+
+
+def test_alpha_that_is_ignored_or_says_nothing_leaves_a_whole_keyframe(shot: ShotOnDisk) -> None:
+    target = shot.folder / "key.exr"
+    for alpha, options in ((np.zeros((112, 192)), ()), (soft_mask(shot), ("--reference-alpha", "ignore"))):
+        write_exr(target, painted(shot), alpha.astype(np.float32))
+        assert shot.colorize(*OPTIONS, "--reference", f"{FIRST + AT}={target}", *options) == 0
+        assert (channels(shot.output(FIRST + AT))["rc_conf.warp"] == 1).all()
+
+
+@pytest.mark.parametrize("what", ["black mask", "mask of another aspect", "mask without a reference", "no mask file"])
+def test_a_mask_that_cannot_be_used_is_refused_in_one_line(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    mask = shot.folder / "mask.png"
+    size = (64, 64) if what == "mask of another aspect" else (112, 192)
+    if what != "no mask file":
+        cv2.imwrite(str(mask), np.full(size, 0 if what == "black mask" else 99, np.uint8))
+    write_exr(shot.folder / "patch.exr", painted(shot))
+    frame = FIRST + AT + (what == "mask without a reference")
+    given = ["--reference", f"{FIRST + AT}={shot.folder / 'patch.exr'}", "--reference-mask", f"{frame}={mask}"]
+    assert shot.colorize(*OPTIONS, *given) != 0
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert str(mask) in line
+    assert not shot.written() or what == "mask of another aspect"
+
+
+def test_a_mask_is_never_overwritten(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+    write_exr(shot.folder / "out.1005.exr", np.ones((112, 192, 3), np.float32))
+    output = ["--output", str(shot.folder / "out.####.exr")]
+    mask = ["--reference-mask", f"{FIRST}={shot.folder / 'out.1005.exr'}"]
+    given = ["--reference", f"{FIRST}={shot.reference(FIRST)}", *mask]
+    assert main(["colorize", *shot.pictures()[:2], *output, *given]) == 2
+    assert "out.1005.exr" in capsys.readouterr().err
