@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import TRACKINGS, Alpha, Matte, Method, Output, Plate, Reference, Shot, Still
+from stcolor_core.shots.shot import TRACKINGS, Alpha, Matte, Method, Output, Plate, Reference, Shot, Still, Swatch
 
 __all__ = ["add_shot_options", "build_shot", "check_max_span"]
 
@@ -75,6 +75,8 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     _add(group, "--still", "stills", "a coloured picture that is not a frame of the plate", metavar="PATH", **several)
     roto = "roto, id picture or Cryptomatte of a frame; or a pattern"
     _add(group, "--matte", "mattes", roto, metavar=_KEYED, **several)
+    swatch = "the colour of an object of that frame's matte, from its shadow to its light if there are several"
+    _add(group, "--swatch", "swatches", swatch, metavar="FRAME:OBJECT=#RRGGBB[,#RRGGBB]", **several)
     _add(group, "--output", "output.path", "the EXR sequence to write, like out/sh010.####.exr")
     reuse = "an earlier version; its frames are copied if they would come out the same"
     _add(group, "--reuse", "output.reuse", reuse, metavar="PATTERN")
@@ -145,6 +147,8 @@ def build_shot(options: argparse.Namespace) -> Shot:
         others["mattes"] = tuple(Matte(frame=f, path=path) for f, path in map(_parse_keyed, given["mattes"]))
     if "stills" in given:
         others["stills"] = tuple(Still(path=path) for path in given["stills"])
+    if "swatches" in given:
+        others["swatches"] = tuple(map(_parse_swatch, given["swatches"]))
     if "ocio" in given:
         others["ocio"] = given["ocio"]
     shot = replace(
@@ -174,6 +178,18 @@ def _parse_keyed(text: str) -> tuple[int | None, str]:
     return (int(number[1]), path) if equals and number is not None else (None, text)
 
 
+def _parse_swatch(text: str) -> Swatch:
+    """Return the swatch of FRAME:OBJECT=#RRGGBB,..., in which the object's name may have any character."""
+    frame, colon, rest = text.partition(":")
+    name, equals, colors = rest.rpartition("=")
+    number = _FRAME.fullmatch(frame)
+    if not (colon and equals and number):
+        raise BadRequest(
+            f"The swatch {text!r} cannot be read. Write it as FRAME:OBJECT=#rrggbb, like 1050:coat=#8a3324."
+        )
+    return Swatch(frame=int(number[1]), object=name, colors=tuple(color.strip() for color in colors.split(",")))
+
+
 def _with_masks(references: Sequence[Reference], masks: Iterable[tuple[int | None, str]]) -> tuple[Reference, ...]:
     """Return the references with masks: each of a frame goes to that frame's reference, each pattern to a pattern."""
     result = list(references)
@@ -198,7 +214,7 @@ def _refuse_without_effect(shot: Shot, given: Mapping[str, object]) -> None:
     detectron = f"{instances}, no mattes, and --detector detectron2"
     needs = {
         "output.link": (shot.output.reuse is not None, "it is about an earlier version. Give --reuse"),
-        "mattes": (shot.method.tracking is None or shot.method.uses_instances, instances),
+        "mattes": (shot.method.tracking is None or shot.method.uses_instances or bool(shot.swatches), instances),
         "method.radius": (dense, "it is for dense tracking. Give --tracking dense or instance+dense"),
         "method.matching_height": (standard, "it is for the standard model. Give --model standard"),
         "method.flow": (standard, "it is for the standard model. Give --model standard"),

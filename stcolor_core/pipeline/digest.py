@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,11 @@ class Digests:
                 [frame, *self._inputs.reference_state(self._inputs.references[frame])] for frame in references
             ],
             "patches": [[frame, *map(self._inputs.reference_state, self._inputs.patches[frame])] for frame in patches],
+            "swatches": [
+                [*astuple(swatch), self._inputs.matte_state(frame)]
+                for frame in patches
+                for swatch in self._inputs.swatches.get(frame, ())
+            ],
             "mattes": [self._inputs.matte_state(frame) for frame in reads] if self._with_mattes else [],
         }
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]

@@ -20,18 +20,20 @@ from stcolor_core.images.coverage import COVERED, mask_plane, unpremultiply
 from stcolor_core.images.known_color import KnownColor, cut
 from stcolor_core.images.pictures import Header, Picture, Window
 from stcolor_core.images.resizing import resize
+from stcolor_core.images.swatches import color_of_surface
 from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.tracking.detectors import Detector
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.mattes import merge, read_matte
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
 from stcolor_core.pipeline.recent import RecentValues
-from stcolor_core.shots.shot import Shot
+from stcolor_core.shots.shot import Shot, Swatch
 from stcolor_core.shots.shot_files import ReferencePicture
 
 __all__ = ["PlateFrame", "ShotFootage"]
 
 _ASPECT_TOLERANCE = 0.01
+_NAMED = 12  # objects of a matte that an error names
 _SOFT_ALPHA = (0.1, 0.9)  # alpha between these tells whether colour was multiplied by it
 _CLEARLY = 1.25  # ratio of two errors from which the smaller one decides
 _LARGEST_AB = 500  # of a* and b*: a red lamp 250 times as bright as diffuse white
@@ -195,16 +197,12 @@ class ShotFootage:
             return None
         if not self._shot.mattes:
             return self._detector.detect(self.lightness(frame)) if self._detector else None
-        pictures = self._inputs.read_mattes(frame)
-        if not pictures:
+        paths = self._inputs.mattes(frame)
+        if not paths:
             return None
-        on_canvas = _Windows(self.canvas, self.plate(frame).header.display_window)
-        mattes = [read_matte(picture, plate=on_canvas, size=self.working_size) for picture in pictures]
-        merged = merge(mattes, self.working_size)
+        merged = self._read_mattes(frame, self.working_size)
         if not len(merged.masks):
-            self._warn_once(
-                f"The matte {pictures[0].path} has no instance in it; frame {frame} is not restricted by it."
-            )
+            self._warn_once(f"The matte {paths[0]} has no instance in it; frame {frame} is not restricted by it.")
         return merged
 
     def to_canvas(self, header: Header, pixels: Pixels) -> Pixels:
@@ -224,6 +222,13 @@ class ShotFootage:
             pixels: (H, W) or (H, W, C) over the canvas.
         """
         return cut(pixels, self.canvas, header.data_window, outside="held")
+
+    def _read_mattes(self, frame: int, size: tuple[int, int]) -> Instances:
+        """Return the instances of a frame's mattes, with masks of a size over the canvas."""
+        on_canvas = _Windows(self.canvas, self.plate(frame).header.display_window)
+        return merge(
+            [read_matte(picture, plate=on_canvas, size=size) for picture in self._inputs.read_mattes(frame)], size
+        )
 
     def _plate(self, frame: int) -> PlateFrame:
         picture = self._inputs.read_plate(frame)
@@ -250,8 +255,9 @@ class ShotFootage:
 
     def _patch(self, frame: int) -> KnownColor:
         result: KnownColor | None = None
-        for picture in self.patches[frame]:
-            color = self._color_of(picture, frame)
+        swatches = self._inputs.swatches.get(frame, ())
+        painted = (self._color_of(picture, frame) for picture in self.patches[frame])
+        for color in (*self._colors_of_swatches(frame, swatches), *painted):
             result = color if result is None else color.over(result)
         assert result is not None
         if result.weight is not None:
@@ -285,6 +291,23 @@ class ShotFootage:
                 "elsewhere, or all of it is NaN or infinite. Render it again."
             )
         return color
+
+    def _colors_of_swatches(self, frame: int, swatches: Sequence[Swatch]) -> list[KnownColor]:
+        """Return the colour of each swatch on the canvas, over its object's matte."""
+        if not swatches:
+            return []
+        mattes, lightness = self._read_mattes(frame, self.canvas[3:1:-1]), self.plate(frame).lightness
+        names, colors = mattes.names or (), []
+        for swatch in swatches:
+            if swatch.object not in names:
+                known = f"It has {', '.join(names[:_NAMED])}{' ...' if len(names) > _NAMED else ''}."
+                raise BadRequest(
+                    f"The matte of frame {frame} has no object {swatch.object!r} for the swatch of it. "
+                    f"{known if names else 'It is empty.'} Correct the object's name."
+                )
+            weight = mattes.masks[names.index(swatch.object)]
+            colors.append(KnownColor(color_of_surface(lightness, swatch.colors), weight > 0, weight))
+        return colors
 
     def _masked(self, color: KnownColor, path: Path, frame: int) -> KnownColor:
         """Return a colour, counted only where a mask says so."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from stcolor_core.errors import ColorError, PlateError
+from stcolor_core.errors import BadRequest, ColorError, PlateError
 from stcolor_core.files.stat_cache import StatCache, Status, map_in_threads
 from stcolor_core.images import plates
 from stcolor_core.images.color import ColorPipe
@@ -22,7 +22,7 @@ from stcolor_core.images.ocio import clear_caches
 from stcolor_core.images.pictures import Header, Picture, Window
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models.weight_files import checksum
-from stcolor_core.shots.shot import Plate, Reference, Shot, Still, describe_frames, format_frames
+from stcolor_core.shots.shot import Plate, Reference, Shot, Still, Swatch, describe_frames, format_frames
 from stcolor_core.shots.shot_files import (
     ReferencePicture,
     check_mattes,
@@ -102,7 +102,8 @@ class ShotInputs:
         frames: Plate frame -> its file, in ascending order.
         formats: Plate frame -> the format in its file's header.
         references: Frame of a whole keyframe -> its picture.
-        patches: Frame with patches -> their pictures, the uppermost last.
+        patches: Frame with patches -> their pictures, the uppermost last; none if it has only swatches.
+        swatches: Frame with swatches -> its swatches.
         pipe: The conversion from the plate's colour space.
         spaces: The colour space of every input, in the order in which a run reports them.
         record: The same in one line, as it is written into the frames' metadata.
@@ -127,7 +128,9 @@ class ShotInputs:
         coloured = [*(picture.path for picture in pictures_of_references), *(Path(still.path) for still in shot.stills)]
         self._coloured = self._formats(coloured)
         is_patch = self._find_patches(pictures_of_references)
-        self.references, self.patches = split_references(found, is_patch.__contains__, warn=warn)
+        self.references, patches = split_references(found, is_patch.__contains__, warn=warn)
+        self.swatches = self._find_swatches()
+        self.patches = {frame: patches.get(frame, ()) for frame in sorted({*patches, *self.swatches})}
         plate = next(iter(self.frames.values()))
         self.pipe = open_pipe(shot, shot.plate.colorspace, plate, file=self.first_format, exposure=shot.plate.exposure)
         self.spaces = tuple(self._describe_inputs())
@@ -289,6 +292,21 @@ class ShotInputs:
             path: The picture's file.
         """
         return self._coloured[path].is_result
+
+    def _find_swatches(self) -> dict[int, tuple[Swatch, ...]]:
+        """Return the swatches by frame; raise BadRequest if one names a frame without plate or matte."""
+        swatches: dict[int, tuple[Swatch, ...]] = {}
+        for swatch in self._shot.swatches:
+            label = f"The swatch {swatch.frame}:{swatch.object}"
+            if swatch.frame not in self.frames:
+                raise BadRequest(
+                    f"{label} is not on a frame of the plate ({min(self.frames)}-{max(self.frames)}). "
+                    "Correct its frame."
+                )
+            if not self.mattes(swatch.frame):
+                raise BadRequest(f"{label} needs a matte of frame {swatch.frame}. Give --matte {swatch.frame}=PATH.")
+            swatches[swatch.frame] = (*swatches.get(swatch.frame, ()), swatch)
+        return swatches
 
     def _find_patches(self, pictures: Iterable[ReferencePicture]) -> set[ReferencePicture]:
         """Return the references that cover only a part of the plate, or that are said to be patches."""

@@ -105,7 +105,7 @@ class _Run:
     """One call of `colorize`: the state that its stages share."""
 
     def __init__(self, shot: Shot, device: torch.device, reporter: Reporter) -> None:
-        if not shot.references and not shot.stills:
+        if not shot.references and not shot.stills and not shot.swatches:
             raise BadRequest("The shot has no reference. Give --reference FRAME=PATH, or --still PATH.")
         self._shot, self._device, self._reporter = shot, device, reporter
         self._output = FramePattern.parse(shot.output.path)
@@ -144,6 +144,8 @@ class _Run:
         self._walks = self._plan_walks(cuts)
         self._warn_unreferenced(spans, requested)
         digests = self._digest_frames(requested, spans)
+        for frame in self._inputs.swatches:  # a wrong name is told before the first frame is written
+            self._footage.patch(frame)
         todo = self._inspect_output(digests)
         with Claim(self._output, state=self._digests.of_shot()) if todo else nullcontext():
             if todo:

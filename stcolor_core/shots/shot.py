@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -30,6 +31,7 @@ __all__ = [
     "Reference",
     "Shot",
     "Still",
+    "Swatch",
     "Tracking",
     "describe_frames",
     "format_frames",
@@ -41,6 +43,7 @@ __all__ = [
 Tracking = Literal["none", "instance", "dense", "instance+dense"]
 Missing = Literal["error", "skip", "hold"]
 Alpha = Literal["auto", "ignore"]
+_HEX_COLOR = re.compile("#[0-9a-fA-F]{6}")
 DetectorKind = Literal["torchvision", "detectron2"]
 TRACKINGS: tuple[Tracking, ...] = get_args(Tracking)
 
@@ -135,6 +138,33 @@ class Matte:
 
     def __post_init__(self) -> None:
         _require(bool(self.path), "A matte has no path. Give --matte 1010=roto.1010.exr.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swatch:
+    """The colour of one object: a patch that is made from the object's matte and a colour instead of a painted picture.
+
+    Attributes:
+        frame: The plate frame whose matte shows the object.
+        object: The object's name in the matte: that of Cryptomatte, of the layer, the value of the id, or the file name
+            of a roto.
+        colors: One colour as "#rrggbb" in sRGB, or several from shadow to light, between which the object's lightness
+            chooses.
+    """
+
+    frame: int
+    object: str
+    colors: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        label = f"The swatch {self.frame}:{self.object}"
+        _require(bool(self.object), f"The swatch of frame {self.frame} names no object. Give FRAME:OBJECT=#rrggbb.")
+        _require(bool(self.colors), f"{label} has no colour. Give FRAME:OBJECT=#rrggbb.")
+        for color in self.colors:
+            _require(
+                _HEX_COLOR.fullmatch(color) is not None,
+                f"{label} has the colour {color[:40]!r}. Write it as #rrggbb, such as #8a3324.",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,6 +288,7 @@ class Shot:
         references: The keyframes.
         stills: Coloured pictures that are not frames of the plate.
         mattes: Artist masks.
+        swatches: Colours of objects in the mattes.
         method: The settings of the colourisation.
         ocio: An OpenColorIO config file or builtin name; None for $OCIO, else the builtin.
     """
@@ -267,6 +298,7 @@ class Shot:
     references: tuple[Reference, ...] = ()
     stills: tuple[Still, ...] = ()
     mattes: tuple[Matte, ...] = ()
+    swatches: tuple[Swatch, ...] = ()
     method: Method = field(default_factory=Method)
     ocio: str | None = None
 
