@@ -195,12 +195,12 @@ def _with_masks(references: Sequence[Reference], masks: Iterable[tuple[int | Non
     result = list(references)
     for frame, path in masks:
         places = [index for index, reference in enumerate(result) if reference.frame == frame]
-        kind = "pattern" if frame is None else f"frame {frame}"
+        kind = "a pattern" if frame is None else f"frame {frame}"
         if not places:
-            raise BadRequest(f"The mask {path} has no reference: no --reference is given for a {kind}. Give one.")
+            raise BadRequest(f"The mask {path} has no reference: no --reference is given for {kind}. Give one.")
         if len(places) > 1:
             raise BadRequest(
-                f"The mask {path} fits {len(places)} references of a {kind}. Give it in the shot file (--write-shot)."
+                f"The mask {path} fits {len(places)} references of {kind}. Give it in the shot file (--write-shot)."
             )
         result[places[0]] = replace(result[places[0]], mask=path)
     return tuple(result)

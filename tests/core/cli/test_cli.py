@@ -37,6 +37,8 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--plate-layer": (["right"], {}),
     "--frames": (["1-9"], {}),
     "--reference": (["-3=/new.exr"], {}),
+    "--reference-alpha": (["ignore"], {}),
+    "--swatch": (["-3:a:b=c=#8a3324,#C07050"], {}),
     "--still": (["/new.png"], {}),
     "--matte": (["/new.####.exr"], {}),
     "--output": (["/other.####.exr"], {}),
@@ -67,6 +69,7 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--detector": (["torchvision"], WITH_INSTANCES),
     "--detector-weights": (["/w.pth"], WITH_INSTANCES),
     "--detector-config": (["/c.yaml"], WITH_INSTANCES),
+    "--reference-mask": (["1=/mask.png"], {}),
 }
 SHOT_OPTIONS = Path(shot_options.__file__).read_text(encoding="utf-8")
 RUNNING = {"--device": ["cpu"], "--force": [], "--json": []}
