@@ -146,7 +146,10 @@ class ProgressBar:
         if event.kind == "warning" or event.kind == "input":
             self._bar.write(f"stcolor: {one_line(event.message)}", file=sys.stderr)
         elif event.kind == "look":
-            self._bar.set_description(f"looking at frame {event.frame}")
+            if event.patch is None:
+                self._bar.set_description(f"looking at frame {event.frame}")
+            else:
+                self._bar.set_description(f"carrying the patch of {event.patch} to frame {event.frame}")
         elif event.kind == "plan":
             self._bar.reset(total=event.total)
         elif event.kind == "frame":

@@ -31,6 +31,7 @@ class Event:
         total: The number of frames to write.
         keyframes: The frames of the shot's whole keyframes, in the event "plan" only.
         patches: The frames of the shot that have patches, in the event "plan" only.
+        patch: The frame of the patch that is carried to a frame, in the event "look" only; None in other looks.
         kept: Whether a finished frame was on disk already.
         confidence: As in `FrameResult`.
         fallback: As in `FrameResult`.
@@ -44,6 +45,7 @@ class Event:
     total: int = 0
     keyframes: tuple[int, ...] = ()
     patches: tuple[int, ...] = ()
+    patch: int | None = None
     kept: bool = False
     confidence: float | None = None
     fallback: float | None = None
@@ -110,17 +112,18 @@ class Reporter:
             while True:
                 self._report(Event(kind="warning", message=self._warnings.get_nowait()))
 
-    def report_look(self, frame: int) -> None:
+    def report_look(self, frame: int, *, patch: int | None = None) -> None:
         """Report that a plate frame is being read.
 
         Args:
             frame: The frame's number.
+            patch: The frame of the patch that is carried to it; None if there is none.
 
         Raises:
             Cancelled: If the run is cancelled.
         """
         self.raise_if_cancelled()
-        self.report(Event(kind="look", frame=frame, done=self.done, total=self.total))
+        self.report(Event(kind="look", frame=frame, patch=patch, done=self.done, total=self.total))
 
     def looks(self, frames: Iterable[int]) -> Iterator[int]:
         """Yield frames, and report each before it is read.

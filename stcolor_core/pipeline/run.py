@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -309,7 +309,7 @@ class _Run:
                 scratch,
                 wanted=wanted,
                 overruling=overruling,
-                on_read=self._reporter.report_look,
+                on_read=partial(self._reporter.report_look, patch=walk.patch),
             )
             with closing(colors):
                 for color in colors:

@@ -23,7 +23,7 @@ from stcolor_core.service.store import Job, JobKind, Store
 from stcolor_core.service.time_left import TimeLeft
 from stcolor_core.shots.shot import Shot, list_paths, parse_frames
 from stcolor_core.shots.shot_files import find_frames
-from stcolor_core.shots.spans import plan
+from stcolor_core.shots.spans import plan, plan_patch_walks
 
 __all__ = ["Attempt", "Worker", "job_id", "next_attempt"]
 
@@ -265,4 +265,5 @@ def _time_left(shot: Shot, event: Event) -> TimeLeft:
     frames = list(find_frames(shot.plate))
     spans = plan(frames, event.keyframes, cuts, per_frame=method.references)
     output_frames = frames if shot.output.frames is None else parse_frames(shot.output.frames)
-    return TimeLeft(spans, output_frames=output_frames, detects_cuts=method.cuts == "auto")
+    walks = plan_patch_walks(frames, event.patches, event.keyframes, cuts)
+    return TimeLeft(spans, output_frames=output_frames, detects_cuts=method.cuts == "auto", patch_walks=walks)

@@ -148,6 +148,7 @@ class JobEvent(BaseModel):
     done: int = 0
     total: int = 0
     keyframes: list[int] = []
+    patches: list[int] = []
     kept: bool = False
     confidence: float | None = None
     fallback: float | None = None

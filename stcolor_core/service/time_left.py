@@ -4,19 +4,20 @@ Finished frames alone would mislead: between two keyframes the run first tracks 
 none, then walks forward and finishes each. So the estimate counts visits of frames, which the run reports as events of
 the kind "look". A frame between two keyframes is visited twice, any other once; frames on the way to those that are
 written are visited too. The time of a visit that only tracks and of one that colours is measured, and multiplied by
-the number of visits to come.
+the number of visits to come. Before a span is coloured its patches are carried through it; such a visit costs about as
+much as one that colours. A patch that is out of sight for long ends early.
 """
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from statistics import median
 from typing import Literal
 
 from stcolor_core.pipeline.run import Event
-from stcolor_core.shots.spans import Span
+from stcolor_core.shots.spans import PatchWalk, Span
 
 __all__ = ["TimeLeft"]
 
@@ -26,7 +27,7 @@ _FEWEST = 3  # visits of a kind before their median counts
 _TRACKING = 0.2
 _PENDING = 5  # frames visited for the last time but not finished; a model that refines at the end has more
 
-_Visit = Literal["back", "last", "other"]
+_Visit = Literal["back", "last", "patch", "other"]
 
 
 class TimeLeft:
@@ -38,6 +39,7 @@ class TimeLeft:
         *,
         output_frames: Iterable[int],
         detects_cuts: bool,
+        patch_walks: Iterable[PatchWalk] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start the clock.
@@ -46,6 +48,7 @@ class TimeLeft:
             spans: The spans of the run, as far as they are known.
             output_frames: The frames that the run writes.
             detects_cuts: Whether the run begins by detecting cuts.
+            patch_walks: The walks of the shot's patches.
             clock: Seconds, monotonic.
         """
         self._clock, self._detects_cuts = clock, detects_cuts
@@ -58,9 +61,11 @@ class TimeLeft:
         self._unfinished = set(written.intersection(self._span_of))
         for span in due:
             self._plan_visits(span)
+        # visits to come of each patch's walk, which goes as far as its last frame that is written
+        self._patch_visits = {walk: _length(walk, written) for walk in patch_walks}
         self._kept_in: Span | None = None  # a span in which frames were kept, whose visits must be counted anew
         self._durations: dict[_Visit, deque[float]] = {
-            kind: deque(maxlen=_MEASURED) for kind in ("back", "last", "other")
+            kind: deque(maxlen=_MEASURED) for kind in ("back", "last", "patch", "other")
         }
         self._visit: _Visit = "other"
         self._since = clock()
@@ -79,7 +84,12 @@ class TimeLeft:
         now = self._clock()
         if event.kind == "look":
             self._durations[self._visit].append(now - self._since)
-            self._since, self._visit = now, self._count_visit(event.frame)
+            self._since = now
+            if event.patch is None:
+                self._visit = self._count_visit(event.frame)
+            else:
+                self._count_patch_visit(event.patch, event.frame)
+                self._visit = "patch"
         else:
             self._detects_cuts = False
             self._count_finished(event.frame, kept=event.kept)
@@ -99,6 +109,7 @@ class TimeLeft:
                 self._last_frame = frame
                 return "other"
             self._detects_cuts = False
+        self._end_patches(self._span_of.get(frame))
         if not self._visits.get(frame):
             return "other"
         if self._kept_in is self._span_of[frame]:
@@ -106,6 +117,24 @@ class TimeLeft:
             self._kept_in = None
         self._visits[frame] -= 1
         return "back" if self._visits[frame] or frame not in self._unfinished else "last"
+
+    def _count_patch_visit(self, patch: int, frame: int) -> None:
+        """Count a visit of a patch's walk. Walks run one after the other, so those before it in the span have ended."""
+        self._detects_cuts = False
+        for walk in self._patch_visits:
+            if walk.patch == patch and frame in walk.frames:
+                left = _length(walk, self._unfinished) - walk.frames.index(frame) - 1
+                self._patch_visits[walk] = max(0, left)
+                return
+            if frame != patch and self._span_of.get(walk.frames[0]) is self._span_of.get(frame):
+                self._patch_visits[walk] = 0
+
+    def _end_patches(self, span: Span | None) -> None:
+        """Count no more visits of patches in a span: it is being coloured, or it is done."""
+        if span is not None:
+            self._patch_visits.update(
+                {walk: 0 for walk in self._patch_visits if self._span_of.get(walk.frames[0]) is span}
+            )
 
     def _plan_visits(self, span: Span) -> None:
         """Count the visits to come for the unfinished frames of a span."""
@@ -123,6 +152,7 @@ class TimeLeft:
                 self._visits[other] = max(0, self._visits[other] - 1)
             self._visit = "last"
         if self._unfinished.isdisjoint(span.frames):
+            self._end_patches(span)
             self._visits.update(dict.fromkeys(span.frames, 0))
 
     def _seconds_ahead(self) -> tuple[float, float, float] | None:
@@ -134,7 +164,15 @@ class TimeLeft:
         if last is None or pending > _PENDING:
             return None
         back = _TRACKING * last if back is None else back
-        current = {"back": back, "last": last, "other": 0.0}[self._visit]
+        measured = self._durations["patch"]
+        patch = median(measured) if len(measured) >= _FEWEST else last
+        current = {"back": back, "last": last, "patch": patch, "other": 0.0}[self._visit]
         visits = sum(self._visits.values())
         to_color = sum(self._visits[frame] > 0 for frame in self._unfinished)
-        return current, self._since, to_color * last + (visits - to_color) * back
+        patches = sum(self._patch_visits.values())
+        return current, self._since, to_color * last + (visits - to_color) * back + patches * patch
+
+
+def _length(walk: PatchWalk, written: Collection[int]) -> int:
+    """Return how many frames a walk passes up to the last one that is written."""
+    return 1 + max((index for index, frame in enumerate(walk.frames) if frame in written), default=-1)

@@ -8,7 +8,7 @@ import pytest
 
 from stcolor_core.pipeline.run import Event
 from stcolor_core.service.time_left import TimeLeft
-from stcolor_core.shots.spans import plan
+from stcolor_core.shots.spans import plan, plan_patch_walks
 
 
 class Run:
@@ -162,3 +162,34 @@ def test_events_without_timing_are_ignored(kind: str) -> None:
     run = Run(20, (1,))
     run.times.record(Event(kind=kind))  # type: ignore[arg-type]
     assert run.times.seconds() is None
+
+
+def test_the_walks_of_patches_count_until_their_span_is_coloured() -> None:
+    frames = range(1, 31)
+    now = 0.0
+    spans, walks = plan(list(frames), (1,), []), plan_patch_walks(list(frames), [10], [1], [])
+    times = TimeLeft(spans, output_frames=frames, detects_cuts=False, patch_walks=walks, clock=lambda: now)
+
+    def look(frame: int, seconds: float, patch: int | None = None) -> None:
+        nonlocal now
+        times.record(Event(kind="look", frame=frame, patch=patch))
+        now += seconds
+
+    for frame in (10, *range(9, 1, -1), 10, *range(11, 21)):  # out of sight beyond 20
+        look(frame, 4, patch=10)
+    look(1, 0)
+    for frame in range(2, 12):
+        look(frame, 5)
+        if frame > 2:
+            times.record(Event(kind="frame", frame=frame - 1))
+    assert times.seconds() == 19 * 5
+    # another patch, in a span to come, is still to be carried
+    spans, walks = plan(list(frames), (1, 15), []), plan_patch_walks(list(frames), [20], [1, 15], [])
+    times = TimeLeft(spans, output_frames=frames, detects_cuts=False, patch_walks=walks, clock=lambda: now)
+    for frame in range(14, 1, -1):
+        look(frame, 1)
+    for frame in range(2, 12):
+        look(frame, 5)
+        if frame > 2:
+            times.record(Event(kind="frame", frame=frame - 1))
+    assert times.seconds() == 3 * 5 + 15 * 5 + 14 * 5  # as long as its cost is not known: that of colouring
