@@ -24,6 +24,7 @@ _LEAST_REACH = 0.05  # below this a patch does not reach a pixel
 _SPECK, _SPECK_SHARE = 32, 0.1  # pixels at 216 lines, and share of the patch, below which an area is a speck
 _RAMP = 4  # frames before a whole keyframe over which a patch gives way to it
 _LITTLE_TRUST = 0.2  # trust in a flow from which it may lead to a patch, if nothing else explains the pixel better
+_SAME = 6.0  # distance in a* and b* up to which a patch and the colour below it are about the same
 _DOUBTED, _TRUSTED = 0.2, 0.5  # confidence below which a patch's colour is not used, and from which it is used fully
 
 
@@ -41,6 +42,7 @@ class PatchColor:
         reach: How far the patch covers each pixel, shape (h, w), 0..1.
         claim: How far the patch covers each pixel if the whole keyframes' colour is less certain, shape (h, w), 0..1.
         yielding: How far it gives way to a whole keyframe that is near, where that one's colour is certain, 0..1.
+        share: Temporal weight of the whole keyframe that ends the walk, 0..1; 0 if none does.
     """
 
     patch: int
@@ -52,6 +54,7 @@ class PatchColor:
     reach: Plane
     claim: Plane
     yielding: float = 0.0
+    share: float = 0.0
 
     @property
     def box(self) -> tuple[slice, slice]:
@@ -61,7 +64,15 @@ class PatchColor:
 
 
 def cut_to_reach(
-    patch: int, frame: int, ab: Chroma, confidence: Plane, reach: Plane, claim: Plane, *, yielding: float = 0.0
+    patch: int,
+    frame: int,
+    ab: Chroma,
+    confidence: Plane,
+    reach: Plane,
+    claim: Plane,
+    *,
+    yielding: float = 0.0,
+    share: float = 0.0,
 ) -> PatchColor:
     """Return a patch's colour, cut to the box that it reaches; the box is empty if it reaches nothing.
 
@@ -74,6 +85,7 @@ def cut_to_reach(
             doubtful.
         claim: As in `PatchColor`.
         yielding: As in `PatchColor`.
+        share: As in `PatchColor`.
     """
     doubt = np.clip((confidence - _DOUBTED) / (_TRUSTED - _DOUBTED), 0, 1)
     reach, claim = (_without_traces(doubt * values) for values in (reach, claim))
@@ -83,7 +95,7 @@ def cut_to_reach(
         return PatchColor(patch, frame, 0, 0, np.zeros((0, 0, 2), np.float32), none, none, none)
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     ab, confidence, reach, claim = (np.ascontiguousarray(values[box]) for values in (ab, confidence, reach, claim))
-    return PatchColor(patch, frame, int(rows[0]), int(columns[0]), ab, confidence, reach, claim, yielding)
+    return PatchColor(patch, frame, int(rows[0]), int(columns[0]), ab, confidence, reach, claim, yielding, share)
 
 
 def yield_to(patch: int, frame: int, keyframe: int | None) -> float:
@@ -204,9 +216,14 @@ def _pile(parts: Sequence[PatchColor], base: ColoredFrame) -> _Pile:
     pile = _Pile(np.zeros((*shape, 2), np.float32), *zeros)
     for part in sorted(parts, key=lambda part: abs(part.patch - base.frame)):
         box = part.box
-        rival = _odds(base.confidence[box])
-        better = 1 - rival / (rival + _odds(part.confidence))
-        reach = np.maximum(part.reach * (1 - part.yielding * (1 - better)), part.claim * better)
+        rival, own = _odds(base.confidence[box]), _odds(part.confidence)
+        better = own / (rival + own)
+        # where the two say the same, the nearer in time and the more certain counts for more
+        distance = np.linalg.norm(part.ab - base.ab[box], axis=-1)
+        same = np.exp(-((distance / _SAME) ** 2))
+        nearer = part.share * rival / np.maximum(part.share * rival + (1 - part.share) * own, 1e-6)
+        yielding = np.maximum(part.yielding * (1 - better), same * nearer)
+        reach = np.maximum(part.reach * (1 - yielding), part.claim * better)
         added = (1 - pile.weight[box]) * _without_traces(reach)
         pile.ab[box] += added[..., None] * part.ab
         pile.confidence[box] += added * part.confidence

@@ -199,9 +199,11 @@ class Propagator:
                     flows = [(trust, track.displacement)]
                     flows += [(flow.trust, flow.displacement) for flow in evidence.flows if flow.reacquired]
                     reach, claim = find_reach(weight, flows)
-                    yielding = yield_to(walk.patch, frame, walk.keyframe)
+                    key = walk.keyframe
+                    yielding = yield_to(walk.patch, frame, key)
+                    share = 0.0 if key is None else abs(frame - walk.patch) / abs(key - walk.patch)
                     yield cut_to_reach(
-                        walk.patch, frame, refined.ab, refined.confidence, reach, claim, yielding=yielding
+                        walk.patch, frame, refined.ab, refined.confidence, reach, claim, yielding=yielding, share=share
                     )
             previous_view = view
 
