@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from stcolor_core.pipeline.events import Event
 
-__all__ = ["JsonLines", "ProgressBar", "StopOnSignal", "end_at_second_signal", "limit_threads"]
+__all__ = ["JsonLines", "ProgressBar", "StopOnSignal", "end_at_second_signal", "limit_threads", "print_line"]
 
 
 _M_ARENA_MAX = -8  # from glibc's malloc.h
@@ -115,6 +115,15 @@ def _end_at_second(receiver: socket.socket) -> None:
             os._exit(130)
 
 
+def print_line(line: str) -> None:
+    """Print a result of a command on standard output.
+
+    Args:
+        line: The text, without a line end.
+    """
+    sys.stdout.write(f"{line}\n")
+
+
 class JsonLines:
     """Prints every event as one line of JSON on standard output; `with` gives the function that prints."""
 
@@ -136,6 +145,7 @@ class ProgressBar:
     def __enter__(self) -> Callable[[Event], None]:
         from tqdm import tqdm
 
+        self._confidences: list[float] = []
         self._bar: tqdm[NoReturn] = tqdm(unit="frame", disable=None, dynamic_ncols=True)
         return self._show
 
@@ -146,14 +156,14 @@ class ProgressBar:
         if event.kind == "warning" or event.kind == "input":
             self._bar.write(f"stcolor: {one_line(event.message)}", file=sys.stderr)
         elif event.kind == "look":
-            if event.patch is None:
-                self._bar.set_description(f"looking at frame {event.frame}")
-            else:
-                self._bar.set_description(f"carrying the patch of {event.patch} to frame {event.frame}")
+            what = {"cuts": "searching for scene cuts", "patch": f"carrying the patch of {event.patch}"}
+            self._bar.set_description(f"{what.get(event.stage, 'tracking')}: frame {event.frame}")
         elif event.kind == "plan":
             self._bar.reset(total=event.total)
         elif event.kind == "frame":
-            self._bar.set_description(f"frame {event.frame}", refresh=False)
+            self._bar.set_description(f"{'kept' if event.kept else 'wrote'} frame {event.frame}", refresh=False)
             if event.confidence is not None:
-                self._bar.set_postfix(confidence=f"{event.confidence:.2f}", refresh=False)
+                self._confidences.append(event.confidence)
+                so_far = sum(self._confidences) / len(self._confidences)
+                self._bar.set_postfix(confidence=f"{so_far:.2f}", refresh=False)
             self._bar.update()

@@ -11,7 +11,7 @@ from stcolor_core.cli.shot_options import add_shot_options, build_shot, check_ma
 from stcolor_core.errors import BadRequest, OutputError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.shots.shot import Shot
-from stcolor_core.terminal import JsonLines, ProgressBar, StopOnSignal, limit_threads
+from stcolor_core.terminal import JsonLines, ProgressBar, StopOnSignal, limit_threads, print_line
 
 __all__ = ["add_command"]
 
@@ -42,17 +42,27 @@ def _colorize(options: argparse.Namespace) -> int:
         if has_max_span:
             check_max_span(shot)
         _write_shot(options.write_shot, shot, read_from=options.shot)
+        print_line(f"{options.write_shot} is written. Colour it with: stcolor colorize --shot {options.write_shot}")
         return 0
     if has_max_span:
         raise BadRequest("--max-span is for the tasks of a farm. Give it with --write-shot, or to stcolor farm.")
     with StopOnSignal() as stop:
-        from stcolor_core.pipeline.run import colorize
+        from stcolor_core.cli.summary import summarize
+        from stcolor_core.pipeline.run import Event, colorize
 
         limit_threads()
         with JsonLines() if options.json else ProgressBar() as report:
             device = options.device or "auto"
-            for _ in colorize(shot, device=device, force=options.force, report=report, cancelled=stop.requested):
-                pass
+            keyframes: list[int] = []
+
+            def show(event: Event) -> None:
+                keyframes.extend((*event.keyframes, *event.patches))
+                report(event)
+
+            results = list(colorize(shot, device=device, force=options.force, report=show, cancelled=stop.requested))
+        if not options.json:
+            for line in summarize(shot, results, keyframes):
+                print_line(line)
     return 0
 
 

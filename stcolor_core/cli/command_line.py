@@ -6,13 +6,14 @@ Exit codes: 0 success, 1 failed with a one-line message, 2 bad request, 130 canc
 from __future__ import annotations
 
 import argparse
+import difflib
 import io
 import logging
 import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from stcolor_core import __version__
 from stcolor_core.cli import colorize, doctor, evaluate, farm, models, serve, suggest, train
@@ -51,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    if not arguments:
+        _parser().print_help()
+        return 0
     try:
         options = _parser().parse_args(_with_negative_values(arguments))
         run: Callable[[argparse.Namespace], int] = options.run
@@ -96,8 +100,28 @@ def _with_negative_values(arguments: Sequence[str]) -> list[str]:
 
 
 class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line that names the command whose help explains them."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse arguments, and refuse unknown ones here, where the command that they were given to is known.
+
+        Args:
+            args: The arguments.
+            namespace: The object that receives the values.
+
+        Raises:
+            BadRequest: If an argument is unknown.
+        """
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            name = unknown[0].partition("=")[0]
+            similar = difflib.get_close_matches(name, self._option_string_actions, n=1)
+            self.error(f"{name} is unknown{f'; did you mean {similar[0]}?' if similar else ''}")
+        return options, unknown
+
     def error(self, message: str) -> NoReturn:
-        raise BadRequest(f"{message[:1].upper()}{message[1:]}. See `{self.prog} --help`.")
+        end = "" if message.endswith("?") else "."
+        raise BadRequest(f"{message[:1].upper()}{message[1:]}{end} See `{self.prog} --help`.")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from stcolor_core.errors import PlateError
 from stcolor_core.shots.shot import Shot
+from stcolor_core.terminal import print_line
 
 __all__ = ["add_command"]
 
@@ -46,11 +46,7 @@ def _suggest(options: argparse.Namespace) -> int:
     suggestions = suggest_keyframes(confidence, find_references(shot, frames))
     for suggestion in suggestions:
         text = f"Frame {suggestion.frame} would correct about {100 * suggestion.gain:.1f} % of the shot's pixels."
-        _print(json.dumps(asdict(suggestion)) if options.json else text)
+        print_line(json.dumps(asdict(suggestion)) if options.json else text)
     if not suggestions and not options.json:
-        _print("No further keyframe would help much.")
+        print_line("No further keyframe would help much.")
     return 0
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(text + "\n")

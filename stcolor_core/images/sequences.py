@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError
@@ -21,6 +23,8 @@ _FIELD = re.compile(
     rf"|(?<![^._-])(?:#|{_PADDED})(?=[._-])"
 )
 _BLANK_PADDED = re.compile(r"%[1-9][0-9]*d")
+_NUMBERED_PICTURE = re.compile(r"(.*?[._-]?)([0-9]{2,})(\.(?:exr|sxr|dpx|cin|tiff?|png|jpe?g|jp2|j2k|j2c))", re.I)
+_MOST_LISTED, _NAMED = 20_000, 3  # files of a folder that are looked at for an error, and sequences that it names
 _LONGEST_NAME = 255  # characters in a file name, on all platforms
 
 
@@ -61,6 +65,8 @@ class FramePattern:
                 blanks.
         """
         path = Path(text)
+        if os.path.isdir(text):  # noqa: PTH112  (Path.is_dir raises for a name that is too long)
+            raise BadRequest(_describe_folder(text))
         if not text.strip() or "\0" in text or text.endswith(("/", os.sep)) or path.name in ("", ".."):
             raise BadRequest(f"{text!r} names no file. Write a pattern like plates/sh010.####.exr.")
         fields = list(_FIELD.finditer(path.name))
@@ -119,3 +125,19 @@ class FramePattern:
 
     def _number(self, frame: int) -> str:
         return f"{frame:0{self.digits}d}"
+
+
+def _describe_folder(text: str) -> str:
+    """Return an error that says that a path is a folder, and which sequences it holds."""
+    folder = Path(text)
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in islice(entries, _MOST_LISTED) if entry.is_file()]
+    except OSError as error:
+        return f"{text!r} is a folder that cannot be listed ({error.strerror}). Write a pattern like sh010.####.exr."
+    matches = [match for name in names if (match := _NUMBERED_PICTURE.fullmatch(name))]
+    counts = Counter(f"{match[1]}{'#' * len(match[2])}{match[3]}" for match in matches)
+    if not counts:
+        return f"{text!r} is a folder without numbered pictures. Write a pattern like {folder / 'sh010.####.exr'}."
+    patterns = " or ".join(f"'{folder / pattern}'" for pattern, _ in counts.most_common(_NAMED))
+    return f"{text!r} is a folder. Name the sequence in it: {patterns}."

@@ -31,7 +31,9 @@ class Event:
         total: The number of frames to write.
         keyframes: The frames of the shot's whole keyframes, in the event "plan" only.
         patches: The frames of the shot that have patches, in the event "plan" only.
-        patch: The frame of the patch that is carried to a frame, in the event "look" only; None in other looks.
+        stage: In the event "look" only, what the frame is read for: "cuts", "tracking", or "patch", which carries a
+            patch to it; "" in other events.
+        patch: The frame of that patch; None in other events.
         kept: Whether a finished frame was on disk already.
         confidence: As in `FrameResult`.
         fallback: As in `FrameResult`.
@@ -45,6 +47,7 @@ class Event:
     total: int = 0
     keyframes: tuple[int, ...] = ()
     patches: tuple[int, ...] = ()
+    stage: Literal["", "cuts", "tracking", "patch"] = ""
     patch: int | None = None
     kept: bool = False
     confidence: float | None = None
@@ -122,18 +125,21 @@ class Reporter:
         Raises:
             Cancelled: If the run is cancelled.
         """
-        self.raise_if_cancelled()
-        self.report(Event(kind="look", frame=frame, patch=patch, done=self.done, total=self.total))
+        self._look(frame, "tracking" if patch is None else "patch", patch)
 
     def looks(self, frames: Iterable[int]) -> Iterator[int]:
-        """Yield frames, and report each before it is read.
+        """Yield frames, and report each before it is read for the search of scene cuts.
 
         Args:
             frames: Frames of the plate.
         """
         for frame in frames:
-            self.report_look(frame)
+            self._look(frame, "cuts", None)
             yield frame
+
+    def _look(self, frame: int, stage: Literal["cuts", "tracking", "patch"], patch: int | None) -> None:
+        self.raise_if_cancelled()
+        self.report(Event(kind="look", frame=frame, stage=stage, patch=patch, done=self.done, total=self.total))
 
     def report_frame(self, result: FrameResult) -> FrameResult:
         """Count a finished frame and report it.

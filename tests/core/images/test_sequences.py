@@ -140,3 +140,18 @@ def test_an_invalid_pattern_is_refused_in_one_line(text: str, message: str) -> N
     with pytest.raises(BadRequest, match=message) as refused:
         FramePattern.parse(text)
     assert "\n" not in str(refused.value)
+
+
+def test_a_folder_is_refused_and_its_sequences_are_named(tmp_path: Path) -> None:
+    for name in ("sh.0001.exr", "sh.0002.exr", "other_07.dpx", "notes.txt", "take2.mov"):
+        (tmp_path / name).touch()
+    for text in (str(tmp_path), f"{tmp_path}/"):
+        with pytest.raises(BadRequest, match=r"is a folder.*sh\.####\.exr' or '.*other_##\.dpx'") as refused:
+            FramePattern.parse(text)
+        assert "notes" not in str(refused.value)
+
+
+def test_a_folder_without_numbered_pictures_is_refused_with_an_example(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(BadRequest, match=r"folder without numbered pictures.*sh010\.####\.exr"):
+        FramePattern.parse(str(tmp_path))

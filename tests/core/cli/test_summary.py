@@ -1,0 +1,81 @@
+"""The end of a run says where the frames are, how certain they are, and what to do next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stcolor_core.cli import command_line
+from stcolor_core.cli.summary import summarize
+from stcolor_core.pipeline.events import Event, FrameResult, Reporter
+from stcolor_core.shots.shot import Output, Plate, Shot
+from stcolor_core.terminal import ProgressBar
+
+SHOT = Shot(plate=Plate(path="p.####.exr"), output=Output(path="out/sh.####.exr"))
+
+
+def results(confidences: dict[int, float | None], *, kept: int = 0) -> list[FrameResult]:
+    return [
+        FrameResult(frame, Path(f"out/sh.{frame}.exr"), index < kept, value, None)
+        for index, (frame, value) in enumerate(confidences.items())
+    ]
+
+
+def test_an_uncertain_shot_gets_its_weakest_frames_and_the_option_for_the_next_keyframe() -> None:
+    confidences = {frame: 1 - 0.01 * (frame - 1001) for frame in range(1001, 1031)}
+    lines = summarize(SHOT, results(confidences, kept=10), [1001])
+    assert lines[0] == "out/sh.####.exr: 1001-1030 (20 written, 10 kept), mean confidence 0.85."
+    assert lines[1] == "Least certain: 1030 (0.71), 1029 (0.72), 1028 (0.73)."
+    assert lines[2].startswith("Next: a keyframe at 10") and "--reference 10" in lines[2]
+
+
+def test_a_certain_shot_needs_no_keyframe() -> None:
+    lines = summarize(SHOT, results(dict.fromkeys(range(1, 9), 0.999)), [1])
+    assert lines == ["out/sh.####.exr: 1-8 (8 written), mean confidence 1.00.", "No further keyframe would help much."]
+
+
+def test_a_run_without_frames_says_so() -> None:
+    assert summarize(SHOT, [], []) == ["There was no frame to write to out/sh.####.exr."]
+
+
+def test_frames_whose_confidence_is_not_known_are_counted_but_not_judged() -> None:
+    lines = summarize(SHOT, results({1: None, 2: 0.5}, kept=1), [])
+    assert lines[0] == "out/sh.####.exr: 1-2 (1 written, 1 kept), mean confidence 0.50."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["colorize", "--plaet", "x"], ["--plaet is unknown", "did you mean --plate?", "`stcolor colorize --help`"]),
+        (["suggest", "--shot", "x", "--jsn=3"], ["--jsn is unknown", "--json", "`stcolor suggest --help`"]),
+        (["models", "list", "--zzz"], ["--zzz is unknown.", "`stcolor models list --help`"]),
+    ],
+)
+def test_an_unknown_option_names_its_command_and_the_option_that_may_be_meant(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], parts: list[str]
+) -> None:
+    assert command_line.main(arguments) == 2
+    line = capsys.readouterr().err
+    assert all(part in line for part in parts) and line.count("\n") == 1
+
+
+def test_the_program_alone_prints_its_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main([]) == 0
+    assert "colorize" in capsys.readouterr().out
+
+
+def test_a_look_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+    events: list[Event] = []
+    reporter = Reporter(events.append, lambda: False)
+    assert list(reporter.looks([7])) == [7]
+    reporter.report_look(8)
+    reporter.report_look(9, patch=5)
+    with ProgressBar() as show:
+        bar = show.__self__._bar  # type: ignore[attr-defined]
+        texts = []
+        for event in events:
+            show(event)
+            texts.append(bar.desc)
+    assert texts == ["searching for scene cuts: frame 7: ", "tracking: frame 8: ", "carrying the patch of 5: frame 9: "]
+    capsys.readouterr()
