@@ -39,7 +39,7 @@ from stcolor_core.pipeline.planning import (
     resolve_tracking,
 )
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
-from stcolor_core.pipeline.writing import FrameWriter
+from stcolor_core.pipeline.writing import FrameWriter, WrittenFrame
 from stcolor_core.shots.shot import Shot, describe_frames
 from stcolor_core.shots.spans import PatchWalk, Span, plan_patch_walks, spans_containing, unreferenced
 
@@ -47,6 +47,7 @@ __all__ = [
     "Event",
     "FrameResult",
     "RunPlan",
+    "WrittenFrame",
     "colorize",
     "plan_run",
 ]
@@ -64,6 +65,7 @@ def colorize(
     force: bool = False,
     report: Callable[[Event], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
+    on_written: Callable[[WrittenFrame], None] = lambda _: None,
 ) -> Iterator[FrameResult]:
     """Return an iterator that colours a shot frame by frame; each frame is completely written before it is yielded.
 
@@ -74,11 +76,12 @@ def colorize(
         force: Write valid frames again.
         report: Called with every event, in the thread that iterates.
         cancelled: Asked before every frame. Once it returns True, Cancelled is raised and finished frames stay.
+        on_written: Called with each frame after it was written, in the thread that wrote it. It must not raise.
 
     Raises:
         StcolorError: One of the errors of `stcolor_core.errors`, each with a one-line message.
     """
-    return _run(shot, resolve_device(device), report, cancelled).frames(only, force=force)
+    return _run(shot, resolve_device(device), report, cancelled, on_written).frames(only, force=force)
 
 
 def plan_run(shot: Shot, *, report: Callable[[Event], None] = lambda _: None) -> RunPlan:
@@ -96,18 +99,26 @@ def plan_run(shot: Shot, *, report: Callable[[Event], None] = lambda _: None) ->
     return _run(shot, torch.device("cpu"), report, lambda: False).plan()
 
 
-def _run(shot: Shot, device: torch.device, report: Callable[[Event], None], cancelled: Callable[[], bool]) -> _Run:
+def _run(
+    shot: Shot,
+    device: torch.device,
+    report: Callable[[Event], None],
+    cancelled: Callable[[], bool],
+    on_written: Callable[[WrittenFrame], None] = lambda _: None,
+) -> _Run:
     shot = replace(shot, method=replace(shot.method, tracking=resolve_tracking(shot)))
-    return _Run(shot, device, Reporter(report, cancelled))
+    return _Run(shot, device, Reporter(report, cancelled), on_written)
 
 
 class _Run:
     """One call of `colorize`: the state that its stages share."""
 
-    def __init__(self, shot: Shot, device: torch.device, reporter: Reporter) -> None:
+    def __init__(
+        self, shot: Shot, device: torch.device, reporter: Reporter, on_written: Callable[[WrittenFrame], None]
+    ) -> None:
         if not shot.references and not shot.stills and not shot.swatches:
             raise BadRequest("The shot has no reference. Give --reference FRAME=PATH, or --still PATH.")
-        self._shot, self._device, self._reporter = shot, device, reporter
+        self._shot, self._device, self._reporter, self._on_written = shot, device, reporter, on_written
         self._output = FramePattern.parse(shot.output.path)
         earlier = FramePattern.parse(shot.output.reuse) if shot.output.reuse else None
         self._existing = ExistingFrames(self._output, earlier, link=shot.output.link)
@@ -366,7 +377,7 @@ class _Run:
                     f"Frame {frame.frame} ({path}) was changed while the shot was coloured. It is kept as it is."
                 )
                 return False
-        self._writer.write(frame, plate, digest)
+        self._on_written(self._writer.write(frame, plate, digest))
         return True
 
     def _finish_kept(self, frame: int) -> FrameResult:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from stcolor_core import __version__
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.known_color import KnownColor
+from stcolor_core.images.pictures import Window
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.colored_frame import ColoredFrame
@@ -18,7 +20,24 @@ from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.layers import RenderedFrame, make_channels
 from stcolor_core.shots.shot import Shot, format_frames
 
-__all__ = ["FrameWriter"]
+__all__ = ["FrameWriter", "WrittenFrame"]
+
+
+@dataclass(frozen=True, eq=False)
+class WrittenFrame:
+    """A frame that has just been written, while its pixels are still in memory.
+
+    Attributes:
+        path: Its file.
+        rendered: The frame on the canvas.
+        plate: The same frame of the plate.
+        canvas: Window that the rendered frame covers: x, y, width, height.
+    """
+
+    path: Path
+    rendered: RenderedFrame
+    plate: PlateFrame
+    canvas: Window
 
 
 class FrameWriter:
@@ -103,13 +122,16 @@ class FrameWriter:
             source=np.where(weight > 0.5, np.float32(rendered.frame), rendered.source),
         )
 
-    def write(self, frame: RenderedFrame, plate: PlateFrame, digest: str) -> None:
+    def write(self, frame: RenderedFrame, plate: PlateFrame, digest: str) -> WrittenFrame:
         """Write a frame with its layers and metadata.
 
         Args:
             frame: The frame at plate size.
             plate: The same frame of the plate.
             digest: The digest that the frame carries.
+
+        Returns:
+            The frame with its file.
 
         Raises:
             OutputError: If the frame cannot be written.
@@ -133,4 +155,6 @@ class FrameWriter:
             **cryptomatte,
         }
         interop = self._inputs.interop_id if beauty else None
-        write_frame(self._output.path(frame.frame), channels, like=plate.header, metadata=metadata, interop_id=interop)
+        path = self._output.path(frame.frame)
+        write_frame(path, channels, like=plate.header, metadata=metadata, interop_id=interop)
+        return WrittenFrame(path, frame, plate, self._footage.canvas)

@@ -5,29 +5,24 @@ The schema is at /openapi.json and needs the token, as all else does.
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import re
 import sqlite3
-import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import psutil
 import torch
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response, Security
+from fastapi import APIRouter, FastAPI, Query, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from stcolor_core import __version__
 from stcolor_core.errors import StcolorError
 from stcolor_core.models import registry
+from stcolor_core.service.context import Context, Route, ServiceContext
 from stcolor_core.service.frames import collect_frames
-from stcolor_core.service.jobs import Worker
 from stcolor_core.service.messages import (
     Health,
     JobEvent,
@@ -40,90 +35,18 @@ from stcolor_core.service.messages import (
     one_line,
 )
 from stcolor_core.service.pages import page_routes
-from stcolor_core.service.pictures import NoPicture, PictureKind, PictureRenderer
-from stcolor_core.service.store import Job, Store, UnknownJob
-from stcolor_core.service.tokens import Tokens
+from stcolor_core.service.pictures import NoPicture, PictureKind, PictureRequest
+from stcolor_core.service.queue_routes import routes as queue_routes
+from stcolor_core.service.rendering import Region
+from stcolor_core.service.store import UnknownJob
 
-__all__ = ["PROTOCOL", "ChangeSignal", "ServiceContext", "create_app"]
+__all__ = ["PROTOCOL", "create_app"]
 
 logger = logging.getLogger(__name__)
 
 PROTOCOL = 1  # version; goes up when clients of the previous one would fail
 _POLL_SECONDS = 25.0
-
-
-class ChangeSignal:
-    """A signal that wakes every long poll when something has changed. It belongs to the server's event loop.
-
-    Attributes:
-        closed: Whether the server is about to stop, so that nobody may wait any more.
-    """
-
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._event = asyncio.Event()
-        self.closed = False
-
-    def notify(self) -> None:
-        """Wake all that wait; from any thread."""
-        if self._loop is not None:
-            with suppress(RuntimeError):  # the loop has ended, and with it every long poll
-                self._loop.call_soon_threadsafe(self._wake)
-
-    def close(self) -> None:
-        """End all waits, present and future; from any thread."""
-        self.closed = True
-        self.notify()
-
-    def prepare(self) -> None:
-        """Attach to the running loop. Call this before reading the state that `wait` then sees change."""
-        self._loop = asyncio.get_running_loop()
-
-    async def wait(self, seconds: float) -> None:
-        """Wait for the next change.
-
-        Args:
-            seconds: How long to wait at most.
-        """
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._event.wait(), seconds)
-
-    def _wake(self) -> None:
-        self._event.set()
-        self._event = asyncio.Event()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ServiceContext:
-    """The parts of the core that the routes use.
-
-    Attributes:
-        store: All jobs and their events.
-        worker: The thread that colours them.
-        changes: Signal for long polls.
-        tokens: The start's token, tickets and page tokens.
-        pictures: Makes the pictures of a job's frames.
-        stop: Set to stop the core.
-        device: cpu or cuda.
-        url: The core's own, http://127.0.0.1:PORT.
-    """
-
-    store: Store
-    worker: Worker
-    changes: ChangeSignal
-    tokens: Tokens
-    pictures: PictureRenderer
-    stop: threading.Event
-    device: str
-    url: str
-
-    def status(self, job: Job) -> JobStatus:
-        """Return the state of a job as it is sent to clients.
-
-        Args:
-            job: A job of the store.
-        """
-        return JobStatus.of(job, seconds_left=self.worker.seconds_left(job.id), stall_reason=self.worker.stall_reason)
+_REGION = re.compile(r"^\d{1,6},\d{1,6},[1-9]\d{0,5},[1-9]\d{0,5}$")
 
 
 class _App(FastAPI):
@@ -137,30 +60,16 @@ class _App(FastAPI):
         return schema
 
 
-class _Route(APIRoute):
-    """A route that leaves the docstring's sections, which are for readers of the code, out of the schema."""
-
-    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, endpoint, **options)
-        self.description = self.description.partition("\n\nArgs:")[0]
-
-
-def _context(request: Request) -> ServiceContext:
-    context: ServiceContext = request.app.state.context
-    return context
-
-
-_Context = Annotated[ServiceContext, Depends(_context)]
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem} for status in (400, 401, 403, 404, 408, 413, 422, 503)
 }
 _routes = APIRouter(
-    prefix="/v1", dependencies=[Security(HTTPBearer(auto_error=False))], responses=_REFUSALS, route_class=_Route
+    prefix="/v1", dependencies=[Security(HTTPBearer(auto_error=False))], responses=_REFUSALS, route_class=Route
 )
 
 
 @_routes.get("/health")
-def health(context: _Context) -> Health:
+def health(context: Context) -> Health:
     """Return the core's version, device, free memory and models.
 
     Args:
@@ -177,36 +86,42 @@ def health(context: _Context) -> Health:
     )
 
 
+_Label = Annotated[str, Query(max_length=200)]
+
+
 @_routes.post("/jobs")
-def submit(context: _Context, shot: ShotBody) -> JobStatus:
+def submit(context: Context, shot: ShotBody, label: _Label = "") -> JobStatus:
     """Queue a shot. The same shot again is the same job; a job that has ended is queued again and keeps its frames.
 
     Args:
         context: The parts of the core.
         shot: The shot to colour.
+        label: What to call the job in lists, such as its show, script, node and version. It does not change the job's
+            id.
 
     Returns:
         The state of the job.
     """
-    return context.status(context.worker.submit(shot))
+    return context.status(context.worker.submit(shot, label=one_line(label)))
 
 
 @_routes.post("/preview")
-def preview(context: _Context, request: PreviewRequest) -> JobStatus:
+def preview(context: Context, request: PreviewRequest, label: _Label = "") -> JobStatus:
     """Colour one frame of a shot ahead of the queue, between two frames of the running job.
 
     Args:
         context: The parts of the core.
         request: The shot and the frame.
+        label: As in `submit`.
 
     Returns:
         The state of the preview's job.
     """
-    return context.status(context.worker.submit(request.shot, frame=request.frame))
+    return context.status(context.worker.submit(request.shot, frame=request.frame, label=one_line(label)))
 
 
 @_routes.get("/jobs")
-def jobs(context: _Context) -> list[JobStatus]:
+def jobs(context: Context) -> list[JobStatus]:
     """Return all jobs, the newest first.
 
     Args:
@@ -216,7 +131,7 @@ def jobs(context: _Context) -> list[JobStatus]:
 
 
 @_routes.get("/jobs/{job}")
-def job_status(context: _Context, job: str) -> JobStatus:
+def job_status(context: Context, job: str) -> JobStatus:
     """Return the state of a job.
 
     Args:
@@ -228,7 +143,7 @@ def job_status(context: _Context, job: str) -> JobStatus:
 
 @_routes.get("/jobs/{job}/events")
 async def events(
-    context: _Context,
+    context: Context,
     job: str,
     after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
     wait: Annotated[float, Query(ge=0, le=_POLL_SECONDS)] = _POLL_SECONDS,
@@ -254,39 +169,67 @@ async def events(
 
 
 @_routes.get("/jobs/{job}/frames")
-def frames(context: _Context, job: str) -> JobFrames:
+def frames(context: Context, job: str) -> JobFrames:
     """Return the finished frames, the confidence of each, and the frames that most need another keyframe.
 
     Args:
         context: The parts of the core.
         job: The job's id.
     """
-    return collect_frames(context.store, context.status(context.store.get(job)))
+    return collect_frames(context.store, context.status(context.store.get(job)), context.frames_on_disk)
 
 
-@_routes.get("/jobs/{job}/picture", response_class=Response, responses={200: {"content": {"image/jpeg": {}}}})
+@_routes.get(
+    "/jobs/{job}/picture",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}, "image/png": {}}}},
+)
 async def picture(
-    context: _Context,
+    context: Context,
+    request: Request,
     job: str,
     frame: Annotated[int, Query(gt=-(2**31), lt=2**31)],
     of: PictureKind,
-    height: Annotated[int, Query(ge=16, le=360)] = 180,
+    height: Annotated[int, Query(ge=16, le=2160)] = 180,
+    region: Annotated[str | None, Query(pattern=_REGION.pattern)] = None,
+    view: Annotated[str | None, Query(max_length=200)] = None,
+    ready: bool = False,
 ) -> Response:
-    """Return the result, the plate, or the nearest reference of a frame, in sRGB with at most `height` lines.
+    """Return a picture of a frame as a view shows it, with at most `height` lines.
+
+    The header X-Picture names the job, the frame and the picture, so that a client can check what it got.
 
     Args:
         context: The parts of the core.
+        request: The request.
         job: The job's id.
         frame: Frame number.
-        of: Which of the pictures.
+        of: Which picture: the result, the plate, the nearest reference, or a layer of the result: the confidence (grey,
+            0 to 255), the source (the number of the keyframe plus 2^23, as 24 bits) or the mattes.
         height: Height in pixels at most.
+        region: The part to show: x,y,width,height in pixels of the plate's format.
+        view: One of the views in the job's details; the first of them by default.
+        ready: Whether to answer only with a picture that was made before.
     """
-    jpeg = await context.pictures.jpeg(context.store.get(job), frame=frame, of=of, height=height)
-    return Response(jpeg, media_type="image/jpeg")
+    asked = PictureRequest(frame=frame, of=of, height=height, region=_region(region), view=view, ready=ready)
+    found = await context.pictures.render(context.store.get(job), asked, gone=lambda: _has_gone(request))
+    return Response(found.data, media_type=found.media_type, headers={"X-Picture": f"{job} {frame} {of}"})
+
+
+def _region(text: str | None) -> Region | None:
+    if text is None:
+        return None
+    x, y, width, height = map(int, text.split(","))
+    return x, y, width, height
+
+
+async def _has_gone(request: Request) -> bool:
+    """Return whether the client has closed the connection. The first message is the request's own, empty body."""
+    return await request.is_disconnected() or await request.is_disconnected()
 
 
 @_routes.post("/jobs/{job}/cancel")
-def cancel(context: _Context, job: str) -> JobStatus:
+def cancel(context: Context, job: str) -> JobStatus:
     """Stop a job within one frame. Its finished frames stay.
 
     Args:
@@ -300,7 +243,7 @@ def cancel(context: _Context, job: str) -> JobStatus:
 
 
 @_routes.post("/shutdown", status_code=202)
-def shutdown(context: _Context) -> dict[str, str]:
+def shutdown(context: Context) -> dict[str, str]:
     """Stop the core. The running job continues when a core starts again.
 
     Args:
@@ -312,6 +255,9 @@ def shutdown(context: _Context) -> dict[str, str]:
     logger.info("Stopping: a request asked for it.")
     context.stop.set()
     return {"state": "stopping"}
+
+
+_routes.include_router(queue_routes)
 
 
 def create_app(context: ServiceContext) -> FastAPI:

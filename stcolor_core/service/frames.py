@@ -1,20 +1,89 @@
-"""The frames of a job, read from its events."""
+"""The frames of a job: read from its events, or from the files if an earlier core or another program wrote them."""
 
 from __future__ import annotations
 
-from stcolor_core.service.messages import FrameStatus, JobFrames, JobStatus
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from stcolor_core.errors import BadRequest
+from stcolor_core.images.frame_files import frame_state
+from stcolor_core.images.sequences import FramePattern
+from stcolor_core.service.messages import FrameStatus, JobFrames, JobStatus, SuggestedKey
 from stcolor_core.service.store import Store
+from stcolor_core.shots.shot import parse_frames
 from stcolor_core.shots.suggestion import suggest_keyframes
 
-__all__ = ["collect_frames"]
+__all__ = ["FramesOnDisk", "collect_frames"]
+
+_SURE = 0.98  # a frame with this confidence or more has hardly anything left to paint
+_READERS = 8  # files opened at once; the threads mostly wait for the disk
+_KEPT = 20_000  # frames in memory
 
 
-def collect_frames(store: Store, status: JobStatus) -> JobFrames:
+class FramesOnDisk:
+    """The finished frames at an output path, by the headers of their files. Files that stay are read once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[tuple[Path, int, int], tuple[float | None, str] | None] = {}
+
+    def read(self, output: str) -> tuple[list[FrameStatus], list[int]]:
+        """Return the frames that RefColorize wrote, in ascending order, and their keyframes.
+
+        Args:
+            output: Path pattern of the result.
+        """
+        pattern = FramePattern.parse(output)
+        numbers = pattern.frames()
+        with ThreadPoolExecutor(_READERS) as readers:
+            headers = list(readers.map(self._header, map(pattern.path, numbers)))
+        found = {number: header for number, header in zip(numbers, headers, strict=True) if header is not None}
+        frames = [
+            FrameStatus(frame=number, confidence=confidence, fallback=None, kept=True)
+            for number, (confidence, _) in found.items()
+        ]
+        keyframes: set[int] = set()
+        for text in {keys for _, keys in found.values() if keys}:
+            try:
+                keyframes.update(parse_frames(text))
+            except BadRequest:
+                continue  # somebody else's attribute
+        return frames, sorted(keyframes)
+
+    def _header(self, path: Path) -> tuple[float | None, str] | None:
+        """Return the confidence and the keyframes of a finished frame; None if the file is none of ours."""
+        try:
+            stat = path.stat()
+        except OSError:
+            return None
+        key = path, stat.st_size, stat.st_mtime_ns
+        with self._lock:
+            if key in self._known:
+                return self._known[key]
+        state = frame_state(path)
+        header = None
+        if state.complete and "stcolor/settings" in state.metadata:
+            try:
+                confidence = float(state.metadata["stcolor/confidence"])
+            except (LookupError, TypeError, ValueError):
+                confidence = None
+            header = confidence, str(state.metadata.get("stcolor/references", ""))
+        with self._lock:
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._known[key] = header
+        return header
+
+
+def collect_frames(store: Store, status: JobStatus, on_disk: FramesOnDisk | None = None) -> JobFrames:
     """Return all frames of a job that were ever finished, each as its last event describes it.
 
     Args:
         store: The store that holds the job.
         status: The state of the job.
+        on_disk: Reads the frames of a shot that has no events of frames, as they may be there nevertheless; None reads
+            none.
     """
     keyframes: list[int] = []
     frames: dict[int, FrameStatus] = {}
@@ -29,10 +98,20 @@ def collect_frames(store: Store, status: JobStatus) -> JobFrames:
                 fallback=body.get("fallback"),
                 kept=body.get("kept", False),
             )
+    if not frames and on_disk is not None and status.kind == "shot" and status.state != "running":
+        earlier, keys = on_disk.read(status.output)
+        frames, keyframes = {frame.frame: frame for frame in earlier}, keyframes or keys
     confidence = {number: frame.confidence for number, frame in frames.items() if frame.confidence is not None}
-    # until the job has ended the confidence may still fall, and the weakest frame may be yet to come
-    ended = status.state not in ("queued", "running")
-    weak = [suggestion.frame for suggestion in suggest_keyframes(confidence, keyframes)] if ended else []
+    # Before the whole shot is done its confidence may still fall, and the frame to key may be yet to come.
+    suggestions = [
+        SuggestedKey(frame=each.frame, gain=each.gain)
+        for each in (suggest_keyframes(confidence, keyframes) if status.state == "done" else [])
+        if confidence.get(each.frame, 0.0) < _SURE
+    ]
     return JobFrames(
-        job=status, keyframes=keyframes, frames=[frames[number] for number in sorted(frames)], weakest=weak
+        job=status,
+        keyframes=keyframes,
+        frames=[frames[number] for number in sorted(frames)],
+        weakest=[each.frame for each in suggestions],
+        suggestions=suggestions,
     )

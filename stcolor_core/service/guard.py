@@ -67,7 +67,9 @@ class Guard:
         elif (right := self._right(scope)) is None:
             await _refuse(send, 401, "The token is missing or wrong. Use the one in the connection file.")
         elif right == "page" and not self._tokens.page_is_allowed(scope["method"], scope["path"]):
-            await _refuse(send, 403, "A page may only read and cancel. Use the token in the connection file.")
+            await _refuse(
+                send, 403, "A page may only read, and change the queue. Use the token in the connection file."
+            )
         else:
             if right == "all":
                 self._on_activity()

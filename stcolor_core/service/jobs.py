@@ -17,7 +17,7 @@ import torch
 
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError
 from stcolor_core.pipeline.planning import resolve_device
-from stcolor_core.pipeline.run import Event, colorize
+from stcolor_core.pipeline.run import Event, WrittenFrame, colorize
 from stcolor_core.service.messages import one_line
 from stcolor_core.service.store import Job, JobKind, Store
 from stcolor_core.service.time_left import TimeLeft
@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 _LEAST_HEIGHT = 64  # the least that `Method` allows
 _STOP_SECONDS = 30.0
 _STORE_RETRY_SECONDS = 5.0
+_STOPPED = "Stopped with the core. It continues when the core starts."
+_PAUSED = "The queue was paused. The job goes on when the queue does."
 
 
 def job_id(shot: Shot, frame: int | None = None) -> str:
@@ -86,9 +88,18 @@ class Worker:
 
     Attributes:
         stall_reason: Why no job continues for now, in one line; None if jobs run.
+        is_running: Whether a job runs now.
     """
 
-    def __init__(self, store: Store, *, device: str, log: Path, on_activity: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        device: str,
+        log: Path,
+        on_activity: Callable[[], None] = lambda: None,
+        on_written: Callable[[Shot, WrittenFrame], None] = lambda *_: None,
+    ) -> None:
         """Prepare the thread; `start` starts it.
 
         Args:
@@ -96,14 +107,17 @@ class Worker:
             device: auto, cpu or cuda.
             log: The log file that messages about unexpected errors refer to.
             on_activity: Called in the worker's thread when a job ends.
+            on_written: Called with the shot and each frame that was written, in the thread that wrote it.
 
         Raises:
             StcolorError: If the device does not exist.
         """
         resolve_device(device)
-        self._store, self._device, self._log, self._on_activity = store, device, log, on_activity
+        self._store, self._device, self._log = store, device, log
+        self._on_activity, self._on_written = on_activity, on_written
         self._times: dict[str, TimeLeft] = {}
         self.stall_reason: str | None = None
+        self.is_running = False
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
 
@@ -124,12 +138,13 @@ class Worker:
                 "The current frame took longer than %.0f seconds and is left for the next core.", _STOP_SECONDS
             )
 
-    def submit(self, shot: Shot, *, frame: int | None = None) -> Job:
+    def submit(self, shot: Shot, *, frame: int | None = None, label: str = "") -> Job:
         """Queue a shot, or one frame of it ahead of the queue.
 
         Args:
             shot: The shot.
             frame: Frame number of a preview; None for the whole shot.
+            label: What the client calls the job; "" keeps the name that it had.
 
         Returns:
             The job.
@@ -143,9 +158,31 @@ class Worker:
                     f"The path {path} is relative, and the core runs in another folder. Give the full path."
                 )
         kind: JobKind = "shot" if frame is None else "preview"
-        job = self._store.submit(job_id(shot, frame), kind=kind, shot=shot.to_json(), frame=frame)
+        job = self._store.submit(job_id(shot, frame), kind=kind, shot=shot.to_json(), frame=frame, label=label)
         self._wake.set()
         return job
+
+    def resume(self, job: Job) -> Job:
+        """Queue a job again as it is; its finished frames are kept.
+
+        Args:
+            job: A job of the store.
+
+        Returns:
+            The job.
+        """
+        job = self._store.submit(job.id, kind=job.kind, shot=job.shot, frame=job.frame)
+        self._wake.set()
+        return job
+
+    def pause(self, paused: bool) -> None:
+        """Pause the queue, after the current frame of the running job, or let it continue. Previews are still made.
+
+        Args:
+            paused: Whether it shall pause.
+        """
+        self._store.pause(paused)
+        self._wake.set()
 
     def seconds_left(self, job: str) -> float | None:
         """Return the seconds until a running job is done; None if not known, see `TimeLeft`.
@@ -160,7 +197,7 @@ class Worker:
         while not self._stopping.is_set():
             self._wake.clear()
             try:
-                job = self._store.take()
+                job = self._store.take(previews_only=self._store.is_paused())
                 self.stall_reason = None
                 if job is not None:
                     self._run_job(job)
@@ -181,14 +218,17 @@ class Worker:
         Raises sqlite3.Error if the store cannot be written. The job stays marked as running, and is taken again later.
         """
         logger.info("Job %s (%s) runs.", job.id, job.kind)
+        of_another, self.is_running = self.is_running, True  # a preview runs while its shot waits
         try:
             state, error = self._color_and_catch(job)
         finally:
+            self.is_running = of_another
             self._times.pop(job.id, None)
             # Python does not know that a reference cycle holds gigabytes of plates, and would collect it much later
             gc.collect()
         if state == "stopped":
-            self._store.release(job.id)
+            paused = not self._stopping.is_set() and self._store.is_paused()
+            self._store.release(job.id, reason=_PAUSED if paused else _STOPPED)
         else:
             self._store.finish(job.id, state, error)
         self._on_activity()
@@ -244,6 +284,7 @@ class Worker:
                 only=only,
                 report=report,
                 cancelled=lambda: self._must_stop(job),
+                on_written=lambda written: self._on_written(attempt.shot, written),
             ):
                 pass
         except torch.cuda.OutOfMemoryError:
@@ -255,7 +296,8 @@ class Worker:
         if job.kind == "shot":
             while not self._stopping.is_set() and (preview := self._store.take(previews_only=True)) is not None:
                 self._run_job(preview)
-        return self._stopping.is_set() or self._store.get(job.id).cancel
+        paused = job.kind == "shot" and self._store.is_paused()
+        return self._stopping.is_set() or paused or self._store.get(job.id).cancel
 
 
 def _time_left(shot: Shot, event: Event) -> TimeLeft:

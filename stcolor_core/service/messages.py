@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, PlainValidator
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.service.store import Job, JobKind, JobState
+from stcolor_core.service.store import Job, JobKind, JobState, Place
 from stcolor_core.shots.shot import Shot
 
 __all__ = [
     "FrameStatus",
     "Health",
+    "JobDetails",
     "JobEvent",
     "JobEvents",
     "JobFrames",
     "JobStatus",
+    "KeyRequest",
+    "MoveRequest",
+    "NoteRequest",
     "PageToken",
     "PreviewRequest",
     "Problem",
+    "QueueStatus",
     "ShotBody",
+    "SuggestedKey",
     "Ticket",
     "one_line",
 ]
@@ -102,7 +109,10 @@ class JobStatus(BaseModel):
         error: Why it failed, or why it does not continue for now, in one line.
         frame: Frame number of a preview.
         output: Path pattern of the result.
-        seconds_left: Seconds until a running shot is done; none if not known yet, and for a preview.
+        seconds_left: Seconds until a running shot is done; none if not known, and for a preview.
+        name: What to call it in a list: the client's label, or the names of its output and its plate.
+        plate: Path pattern of the plate.
+        note: What the artist wrote about it.
     """
 
     id: str
@@ -115,6 +125,9 @@ class JobStatus(BaseModel):
     frame: int | None
     output: str
     seconds_left: float | None
+    name: str
+    plate: str
+    note: str
 
     @classmethod
     def of(cls, job: Job, *, seconds_left: float | None, stall_reason: str | None = None) -> JobStatus:
@@ -125,9 +138,98 @@ class JobStatus(BaseModel):
             seconds_left: Seconds until it is done; None if not known.
             stall_reason: Why no job continues for now, in one line; None if jobs run.
         """
-        own = {name: getattr(job, name) for name in cls.model_fields if name not in ("output", "error", "seconds_left")}
-        error = stall_reason if job.state in ("queued", "running") else job.error
-        return cls(**own, output=json.loads(job.shot)["output"]["path"], error=error, seconds_left=seconds_left)
+        shot = json.loads(job.shot)
+        output, plate = str(shot["output"]["path"]), str(shot.get("plate", {}).get("path", ""))
+        return cls(
+            id=job.id,
+            kind=job.kind,
+            state=job.state,
+            done=job.done,
+            total=job.total,
+            looking=job.looking,
+            error=stall_reason if job.state in ("queued", "running") else job.error,
+            frame=job.frame,
+            output=output,
+            seconds_left=seconds_left,
+            name=job.label or _name_of(output, plate),
+            plate=plate,
+            note=job.note,
+        )
+
+
+def _name_of(output: str, plate: str) -> str:
+    """Return the names of the output and of the plate, without frame number and extension.
+
+    Every output of a node is called RefColorize1_v001 or the like; the plate says of which shot it is.
+    """
+    name, shot = (_stem(path) for path in (output, plate))
+    return name if not shot or shot.lower() in name.lower() else f"{name} · {shot}"
+
+
+def _stem(path: str) -> str:
+    file = re.split(r"[/\\]", path)[-1]
+    stem = re.sub(r"\.[A-Za-z0-9]{2,4}$", "", file)
+    return re.sub(r"[._-]?(#+|%0?\d*d)$", "", stem) or file
+
+
+class QueueStatus(BaseModel):
+    """All jobs, and whether the queue is paused.
+
+    Attributes:
+        paused: Whether no shot starts or continues. Previews are still made.
+        jobs: The jobs, the newest first; those that were cleared are left out.
+    """
+
+    paused: bool
+    jobs: list[JobStatus]
+
+
+class MoveRequest(BaseModel, extra="forbid"):
+    """Where to move a job in the queue."""
+
+    to: Place
+
+
+class NoteRequest(BaseModel, extra="forbid"):
+    """A note about a job, one line."""
+
+    text: Annotated[str, Field(max_length=500)]
+
+
+class KeyRequest(BaseModel, extra="forbid"):
+    """The frame of one more keyframe. Its picture lies beside the references that the job has."""
+
+    frame: Annotated[int, Field(gt=-(2**31), lt=2**31)]
+
+
+class JobDetails(BaseModel):
+    """What a job was asked to do, and what is there of its files.
+
+    Attributes:
+        job: The state of the job.
+        shot: The shot, as it was submitted.
+        frames: Frame numbers of the plate that are on disk, in order; none if the plate is not there.
+        references: Frame -> file of each reference that is a frame of the plate.
+        new_keys: Frame -> file of pictures that lie beside the references and are no keyframes yet.
+        width: Width of the plate's format in pixels; none if it cannot be read.
+        height: Height of the plate's format in pixels; none if it cannot be read.
+        pixel_aspect: Width of a pixel over its height.
+        views: Names of the views to look at pictures through, the default first.
+        next_output: Where a version with one more keyframe would be written.
+        problem: Why the plate cannot be shown, in one line; none if it can.
+    """
+
+    job: JobStatus
+    shot: dict[str, Any]
+    frames: list[int]
+    references: dict[int, str]
+    new_keys: dict[int, str]
+    width: int | None
+    height: int | None
+    pixel_aspect: float
+    views: list[str]
+    next_output: str
+    problem: str | None
 
 
 class JobEvent(BaseModel):
@@ -177,6 +279,18 @@ class FrameStatus(BaseModel):
     kept: bool
 
 
+class SuggestedKey(BaseModel):
+    """A frame for the next keyframe.
+
+    Attributes:
+        frame: Frame number.
+        gain: Share of all pixels of the shot that would become right, 0..1.
+    """
+
+    frame: int
+    gain: float
+
+
 class JobFrames(BaseModel):
     """The frames of a job that are finished so far.
 
@@ -184,20 +298,22 @@ class JobFrames(BaseModel):
         job: The state of the job.
         keyframes: Keyframes of the whole shot.
         frames: The finished frames, in order.
-        weakest: Frames where another keyframe would help most, the weakest first; empty until the job has ended.
+        weakest: Frames where another keyframe would help most, the most helpful first; empty until the job is done.
+        suggestions: The same frames, each with the gain to expect.
     """
 
     job: JobStatus
     keyframes: list[int]
     frames: list[FrameStatus]
     weakest: list[int]
+    suggestions: list[SuggestedKey]
 
 
 class Ticket(BaseModel):
     """A link to the page.
 
     Attributes:
-        url: The link, which works once, within ten minutes.
+        url: The link, which works once, within ten minutes. The browser that opened it then needs none.
     """
 
     url: str

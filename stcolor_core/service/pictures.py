@@ -1,149 +1,268 @@
-"""Small JPEG pictures of a job's frames: the result, its plate, and the nearest reference."""
+"""Pictures of a job's frames for the page: from the cache, from memory when a frame is written, else from the files.
+
+A picture in the cache is answered at once. The others are made one at a time, and while a job runs the renderer rests
+as long as it worked, so that the job loses little.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
+import threading
+import time
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
 from starlette.concurrency import run_in_threadpool
 
-from stcolor_core.arrays import Image, Pixels
 from stcolor_core.errors import StcolorError
-from stcolor_core.images import plates
-from stcolor_core.images.color import ColorPipe, srgb_encode
-from stcolor_core.images.known_color import cut
-from stcolor_core.images.pictures import Header
-from stcolor_core.images.resizing import resize
-from stcolor_core.images.sequences import FramePattern
+from stcolor_core.images.views import default_view, list_views
 from stcolor_core.pipeline.inputs import open_pipe
+from stcolor_core.pipeline.run import WrittenFrame
+from stcolor_core.service.picture_cache import PictureCache
+from stcolor_core.service.picture_files import DATA_KINDS, NoPicture, PictureKind, PictureSource, ShotFiles
+from stcolor_core.service.rendering import FullPicture, Region, encode, read_full, render_written
 from stcolor_core.service.store import Job
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.shot_files import find_frames, find_references
 
-__all__ = ["NoPicture", "PictureKind", "PictureRenderer"]
+__all__ = ["PREVIEW_LINES", "NoPicture", "PictureKind", "PictureRenderer", "PictureRequest", "Rendered", "views_of"]
 
-PictureKind = Literal["result", "plate", "reference"]
+logger = logging.getLogger(__name__)
 
-_CACHED = 256  # pictures of about 20 KB
-_QUALITY = 88  # of the JPEG
+PREVIEW_LINES = 540
+"""Height of the pictures that are made when a frame is written."""
+
+_FULL_KEPT = 2  # pictures at full size in memory, for pan and zoom: 50 MB each at 4096 x 2160
+_SHOTS_KEPT = 32
+_REST = 1.0  # share of the time of a picture to rest after it, while a job runs
+_REST_STEP = 0.1  # seconds between two looks at whether the client still waits
 
 
-class NoPicture(StcolorError):
-    """Raised if the job does not have the picture, or not yet."""
+@dataclass(frozen=True, kw_only=True)
+class PictureRequest:
+    """What a client asks for.
 
-
-class PictureRenderer:
-    """Renders pictures one after another, which leaves memory and cores to the running job, and caches the latest ones.
-
-    It reads only a job's own plate, references and output, never a path named by a request.
+    Attributes:
+        frame: Frame number.
+        of: Which of the frame's pictures.
+        height: Height in pixels at most.
+        region: The part to show, in pixels of the display window; None for all of it.
+        view: Name of the view; None for the default one.
+        ready: Whether to answer only if the picture is in the cache.
     """
 
-    def __init__(self) -> None:
-        self._turn = asyncio.Semaphore(1)
-        self._cache: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
-
-    async def jpeg(self, job: Job, *, frame: int, of: PictureKind, height: int) -> bytes:
-        """Return a JPEG in sRGB.
-
-        Args:
-            job: A job of the store.
-            frame: Frame number.
-            of: Which of the frame's pictures.
-            height: Height in pixels at most.
-
-        Raises:
-            NoPicture: If the job does not have the picture, or not yet.
-            StcolorError: If the picture cannot be read; see `pipeline.footage` and `images.plates`.
-        """
-        async with self._turn:
-            return await run_in_threadpool(self._jpeg, Shot.from_json(job.shot), frame, of, height)
-
-    def _jpeg(self, shot: Shot, frame: int, of: PictureKind, height: int) -> bytes:
-        source = _source_of(shot, frame, of)
-        try:
-            stat = source.path.stat()
-        except OSError:
-            raise NoPicture(f"Frame {frame} ({source.path}) is not there yet.") from None
-        key = (source, stat.st_mtime_ns, stat.st_size, shot.plate, shot.ocio, height)
-        if key not in self._cache:
-            self._cache[key] = _encode(*_read(shot, source, height))
-            while len(self._cache) > _CACHED:
-                self._cache.popitem(last=False)
-        self._cache.move_to_end(key)
-        return self._cache[key]
+    frame: int
+    of: PictureKind
+    height: int = 180
+    region: Region | None = None
+    view: str | None = None
+    ready: bool = False
 
 
 @dataclass(frozen=True)
-class _Source:
-    """The file of a picture and how its colours are encoded.
+class Rendered:
+    """A compressed picture.
 
     Attributes:
-        path: The file.
-        colorspace: Colour space of the file; None to detect it.
-        exposure: Exposure to apply, in stops.
-        plate: The file that the encoding is read from, if it is another one.
-        layer: Layer of the plate; None for the main one.
+        data: The bytes.
+        media_type: image/jpeg or image/png.
     """
 
-    path: Path
-    colorspace: str | None
-    exposure: float
-    plate: Path | None = None
-    layer: str | None = None
+    data: bytes
+    media_type: str
+
+    @classmethod
+    def of_data(cls, data: bytes) -> Rendered:
+        """Return a picture with the type that its first bytes tell.
+
+        Args:
+            data: A JPEG or a PNG.
+        """
+        return cls(data, "image/png" if data.startswith(b"\x89PNG") else "image/jpeg")
 
 
-def _source_of(shot: Shot, frame: int, of: PictureKind) -> _Source:
-    exposure = shot.plate.exposure
-    # a frame that disappeared after the job began must not keep the others from being shown
-    frames = find_frames(shot.plate if shot.plate.missing == "hold" else replace(shot.plate, missing="skip"))
-    if of == "reference":
-        if references := find_references(shot, frames):
-            nearest = references[min(references, key=lambda key: abs(key - frame))][-1]
-            return _Source(nearest.path, nearest.colorspace, exposure)
-        if not shot.stills:
-            raise NoPicture("The job has no reference.")
-        return _Source(Path(shot.stills[0].path), shot.stills[0].colorspace, 0.0)
-    if frame not in frames:
-        raise NoPicture(f"Frame {frame} is not a frame of {shot.plate.path}.")
-    if of == "plate":
-        return _Source(frames[frame], shot.plate.colorspace, exposure, layer=shot.plate.layer)
-    result = FramePattern.parse(shot.output.path).path(frame)
-    return _Source(result, shot.plate.colorspace, exposure, plate=frames[frame], layer=shot.plate.layer)
+async def _still_there() -> bool:
+    return False
 
 
-def _read(shot: Shot, source: _Source, height: int) -> tuple[ColorPipe, Image]:
-    """Return the colour pipe and the pixels (h, w, 3) of the display window, scaled down, in the file's encoding."""
-    encoded = source.plate or source.path
-    header = plates.read_header(encoded, layer=source.layer)
-    pipe = open_pipe(shot, source.colorspace, encoded, file=header, exposure=source.exposure)
-    if source.plate is None or "R" in plates.read_header(source.path).channels:
-        picture = plates.read_plate(source.path, layer=None if source.plate else source.layer)
-        return pipe, _scale_down(picture, plates.layer_pixels(picture), height)
-    plate = plates.read_plate(source.plate, layer=source.layer)
-    result = plates.read(source.path)  # written without beauty
-    ab = result.pixels[..., [result.channels.index(name) for name in ("rc_ab.u", "rc_ab.v")]]
-    grey = _scale_down(plate, plates.layer_pixels(plate), height)
-    return pipe, pipe.composite(grey, _scale_down(result, ab, height))
+class PictureRenderer:
+    """Makes the pictures. It reads only a job's own plate, references and output, never a path named by a request."""
+
+    def __init__(self, cache: PictureCache, *, job_runs: Callable[[], bool] = lambda: False) -> None:
+        """Use a cache.
+
+        Args:
+            cache: Keeps the pictures.
+            job_runs: Returns whether a job runs now.
+        """
+        self._cache, self._job_runs = cache, job_runs
+        self._turn = asyncio.Semaphore(1)
+        self._rest_until = 0.0
+        self._lock = threading.Lock()
+        self._shots: OrderedDict[str, ShotFiles] = OrderedDict()  # by the shot's JSON
+        self._full: OrderedDict[tuple[object, ...], FullPicture] = OrderedDict()
+
+    async def render(
+        self, job: Job, request: PictureRequest, *, gone: Callable[[], Awaitable[bool]] = _still_there
+    ) -> Rendered:
+        """Return a picture.
+
+        Args:
+            job: A job of the store.
+            request: Which picture.
+            gone: Returns whether the client does not wait any more.
+
+        Raises:
+            NoPicture: If the job does not have the picture, or not yet; or if the client has gone.
+            StcolorError: If the picture cannot be read; see `pipeline.inputs` and `images.plates`.
+        """
+        files = self.files_of(job)
+        source, key = await run_in_threadpool(_locate, files, request)
+        if found := await run_in_threadpool(self._cache.get, key):
+            return Rendered.of_data(found)
+        if request.ready:
+            raise NoPicture(f"The picture of frame {request.frame} has not been made yet.")
+        async with self._turn:
+            await self._rest(gone)
+            if found := self._cache.get(key):  # made for another request meanwhile
+                return Rendered.of_data(found)
+            began = time.monotonic()
+            try:
+                rendered = await run_in_threadpool(self._render, files.shot, source, request)
+            finally:
+                now = time.monotonic()
+                self._rest_until = now + _REST * (now - began)
+        await run_in_threadpool(self._cache.put, key, rendered.data)
+        return rendered
+
+    def files_of(self, job: Job) -> ShotFiles:
+        """Return the files of a job's shot.
+
+        Args:
+            job: A job of the store.
+        """
+        with self._lock:
+            if job.shot not in self._shots:
+                self._shots[job.shot] = ShotFiles(Shot.from_json(job.shot))
+                while len(self._shots) > _SHOTS_KEPT:
+                    self._shots.popitem(last=False)
+            self._shots.move_to_end(job.shot)
+            return self._shots[job.shot]
+
+    def add_written(self, shot: Shot, written: WrittenFrame) -> None:
+        """Keep the previews of a frame that was just written. It never raises: a preview is not worth a frame.
+
+        Args:
+            shot: The shot.
+            written: The frame.
+        """
+        try:
+            header, frame = written.plate.header, written.rendered.frame
+            pipe = open_pipe(shot, shot.plate.colorspace, header.path, file=header, exposure=shot.plate.exposure)
+            view = default_view(shot.ocio)
+            for of, picture in render_written(written, pipe).items():
+                source = _source_written(shot, written, of)
+                request = PictureRequest(frame=frame, of=of, height=PREVIEW_LINES)
+                key = _key(shot, source, request)
+                if of == "plate" and self._cache.get(key):
+                    continue  # an earlier version has the same plate
+                self._cache.put(key, encode(picture, height=PREVIEW_LINES, view=view, ocio=shot.ocio)[0])
+        except (StcolorError, OSError, ValueError, cv2.error) as error:
+            logger.warning("No preview was made of %s (%s).", written.path, error)
+
+    async def _rest(self, gone: Callable[[], Awaitable[bool]]) -> None:
+        """Rest while a job runs; raise NoPicture if the client has gone."""
+        while True:
+            if await gone():
+                raise NoPicture("The request was withdrawn.")
+            left = self._rest_until - time.monotonic()
+            if left <= 0 or not self._job_runs():
+                return
+            await asyncio.sleep(min(left, _REST_STEP))
+
+    def _render(self, shot: Shot, source: PictureSource, request: PictureRequest) -> Rendered:
+        view = default_view(shot.ocio) if request.view is None else request.view
+        picture = self._read(shot, source) if request.region else read_full(shot, source)
+        return Rendered(*encode(picture, height=request.height, view=view, ocio=shot.ocio, region=request.region))
+
+    def _read(self, shot: Shot, source: PictureSource) -> FullPicture:
+        """Return a picture at full size; the latest stay in memory at half precision, as one looks at several parts."""
+        key = (source, _status(source.path), shot.plate, shot.ocio)
+        with self._lock:
+            if key in self._full:
+                self._full.move_to_end(key)
+                return self._full[key]
+        picture = read_full(shot, source)
+        if source.of not in DATA_KINDS:
+            limit = np.finfo(np.float16).max
+            picture = replace(picture, pixels=np.clip(picture.pixels, -limit, limit).astype(np.float16))
+        with self._lock:
+            self._full[key] = picture
+            while len(self._full) > _FULL_KEPT:
+                self._full.popitem(last=False)
+        return picture
 
 
-def _scale_down(header: Header, pixels: Pixels, height: int) -> Pixels:
-    """Return pixels (H, W, C) of the data window as (h, w, C) of the display window; one channel becomes three."""
-    _, _, columns, rows = header.display_window
-    lines = min(height, rows)
-    aspect = min(max(float(header.metadata.get("PixelAspectRatio", 1.0)), 0.1), 10.0)
-    size = (lines, max(1, round(columns * aspect * lines / rows)))
-    small = resize(cut(pixels, header.data_window, header.display_window, outside="black"), size)
-    return small if small.ndim == 3 and small.shape[-1] > 1 else np.repeat(small.reshape(*size, 1), 3, axis=-1)
+def views_of(shot: Shot) -> tuple[str, ...]:
+    """Return the names of the views of a shot, the default first.
+
+    Args:
+        shot: The shot.
+
+    Raises:
+        StcolorError: If its OpenColorIO config cannot be used.
+    """
+    return list_views(shot.ocio)
 
 
-def _encode(pipe: ColorPipe, pixels: Image) -> bytes:
-    """Return pixels in the pipe's colour space as an sRGB JPEG."""
-    linear = pipe.space.decode(pixels) * np.float32(2.0**pipe.exposure)
-    rgb = np.rint(srgb_encode(np.clip(linear, 0, 1)) * 255).astype(np.uint8)
-    _, jpeg = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    return jpeg.tobytes()
+def _locate(files: ShotFiles, request: PictureRequest) -> tuple[PictureSource, str]:
+    """Return the file of a picture, and the key under which the cache has the picture."""
+    source = files.source(request.frame, request.of)
+    return source, _key(files.shot, source, request)
+
+
+def _key(shot: Shot, source: PictureSource, request: PictureRequest) -> str:
+    """Return everything that decides a picture. It changes when a file does.
+
+    Raises:
+        NoPicture: If the file is not there.
+    """
+    try:
+        status = _status(source.path)
+    except OSError:
+        raise NoPicture(f"Frame {source.frame} ({source.path}) is not there yet.") from None
+    request = replace(request, frame=source.frame, ready=False)
+    return repr((1, replace(source, plate=None), status, shot.plate.path, _config_state(shot.ocio), request))
+
+
+def _config_state(ocio: str | None) -> tuple[object, ...]:
+    """Return the name of an OpenColorIO config and, if it is a file, its size and time."""
+    name = ocio or os.environ.get("OCIO") or ""
+    try:
+        return name, *(_status(Path(name)) if name and "://" not in name else ())
+    except OSError:
+        return (name,)
+
+
+def _status(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _source_written(shot: Shot, written: WrittenFrame, of: PictureKind) -> PictureSource:
+    """Return the source that `ShotFiles.source` returns for the same picture."""
+    plate = shot.plate
+    path = written.plate.header.path if of == "plate" else written.path
+    return PictureSource(
+        of=of,
+        frame=written.rendered.frame,
+        path=path,
+        colorspace=plate.colorspace,
+        exposure=plate.exposure,
+        layer=plate.layer,
+    )

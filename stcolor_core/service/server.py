@@ -18,10 +18,13 @@ from stcolor_core import __version__
 from stcolor_core.errors import StcolorError
 from stcolor_core.pipeline.planning import resolve_device
 from stcolor_core.service.access import HOST, Connection
-from stcolor_core.service.app import ChangeSignal, ServiceContext, create_app
+from stcolor_core.service.app import create_app
+from stcolor_core.service.context import ChangeSignal, ServiceContext
+from stcolor_core.service.frames import FramesOnDisk
 from stcolor_core.service.guard import Guard
 from stcolor_core.service.heads import HeadTimeout
 from stcolor_core.service.jobs import Worker
+from stcolor_core.service.picture_cache import PictureCache
 from stcolor_core.service.pictures import PictureRenderer
 from stcolor_core.service.store import Store
 from stcolor_core.service.tokens import Tokens
@@ -58,7 +61,14 @@ class CoreServer:
         self._stop_requested, self._stop_source = False, ""
         self._touch()
         self._store = Store(folder / "jobs.sqlite", on_change=self._changes.notify)
-        self._worker = Worker(self._store, device=device, log=folder / "core.log", on_activity=self._touch)
+        pictures = PictureRenderer(PictureCache(folder / "pictures"), job_runs=lambda: self._worker.is_running)
+        self._worker = Worker(
+            self._store,
+            device=device,
+            log=folder / "core.log",
+            on_activity=self._touch,
+            on_written=pictures.add_written,
+        )
         self._socket = _listen(port)
         number = self._socket.getsockname()[1]
         token = secrets.token_urlsafe(32)
@@ -69,7 +79,8 @@ class CoreServer:
             worker=self._worker,
             changes=self._changes,
             tokens=tokens,
-            pictures=PictureRenderer(),
+            pictures=pictures,
+            frames_on_disk=FramesOnDisk(),
             stop=self._stop,
             device=resolve_device(device).type,
             url=self.connection.url,

@@ -17,12 +17,14 @@ from stcolor_core.errors import StcolorError
 if TYPE_CHECKING:
     from stcolor_core.pipeline.run import Event
 
-__all__ = ["Job", "JobKind", "JobState", "Store", "StoredEvent", "UnknownJob"]
+__all__ = ["Job", "JobKind", "JobState", "Place", "Store", "StoredEvent", "UnknownJob"]
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 JobKind = Literal["shot", "preview"]
+Place = Literal["first", "earlier", "later", "last"]
+"""Where to move a job in the queue."""
 
-_VERSION = 2
+_VERSION = 3
 _ENDED_KEPT: dict[JobKind, int] = {"shot": 500, "preview": 100}  # besides those in use
 _IN_USE_SECONDS = 600.0  # since the last request for a job; a client that follows one asks every 25 seconds
 _EVENTS_AT_ONCE = 1000
@@ -31,7 +33,9 @@ _SCHEMA = """
     create table if not exists jobs (
         id text primary key, kind text not null, shot text not null, frame integer, state text not null,
         done integer not null, total integer not null, looking integer, error text, cancel integer not null,
-        position integer not null, ended integer not null default 0);
+        position integer not null, ended integer not null default 0, label text not null default '',
+        note text not null default '', hidden integer not null default 0);
+    create table if not exists settings (name text primary key, value text not null) without rowid;
     create table if not exists events (
         job text not null references jobs (id) on delete cascade, number integer not null, body text not null,
         primary key (job, number)) without rowid;
@@ -40,6 +44,11 @@ _SCHEMA = """
 _FROM_VERSION_1 = """
     alter table jobs add column ended integer not null default 0;
     update jobs set ended = position where state not in ('queued', 'running');
+"""
+_FROM_VERSION_2 = """
+    alter table jobs add column label text not null default '';
+    alter table jobs add column note text not null default '';
+    alter table jobs add column hidden integer not null default 0;
 """
 
 
@@ -59,6 +68,8 @@ class Job:
         error: Why it failed, in one line.
         cancel: Whether it shall stop.
         position: Rank in the queue.
+        label: What the client calls it, such as show, script, node and version; "" if it did not say.
+        note: What the artist wrote about it.
     """
 
     id: str
@@ -72,6 +83,8 @@ class Job:
     error: str | None
     cancel: bool
     position: int
+    label: str = ""
+    note: str = ""
 
 
 class UnknownJob(LookupError):
@@ -127,13 +140,13 @@ class Store:
         try:
             self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             version = self._database.execute("pragma user_version").fetchone()[0]
-            if version not in (0, 1, _VERSION):
+            if version not in range(_VERSION + 1):
                 raise StcolorError(
                     f"{path} is from another version of RefColorize. Move it away to start without its jobs."
                 )
             for pragma in ("journal_mode = wal", "synchronous = normal", "foreign_keys = on"):
                 self._database.execute(f"pragma {pragma}")
-            migration = _FROM_VERSION_1 if version == 1 else ""
+            migration = "".join((_FROM_VERSION_1, _FROM_VERSION_2)[version - 1 :] if version else ())
             self._database.executescript(f"begin; {_SCHEMA} {migration} pragma user_version = {_VERSION}; commit;")
             self._vacuum()
         except sqlite3.OperationalError as error:  # from the disk, not from the content of the file
@@ -148,7 +161,7 @@ class Store:
         with self._lock:
             self._database.close()
 
-    def submit(self, job: str, *, kind: JobKind, shot: str, frame: int | None = None) -> Job:
+    def submit(self, job: str, *, kind: JobKind, shot: str, frame: int | None = None, label: str = "") -> Job:
         """Queue a job. A job of that id that is queued or running stays; one that has ended joins the queue again.
 
         A running job that was about to be cancelled continues.
@@ -158,6 +171,7 @@ class Store:
             kind: shot or preview.
             shot: The shot as JSON.
             frame: Frame number of a preview.
+            label: What the client calls it; "" keeps the name that it had.
 
         Returns:
             The job.
@@ -168,7 +182,8 @@ class Store:
                 self._execute("update jobs set cancel = 0 where id = ?", job)
             else:
                 self._execute(
-                    "insert or ignore into jobs values (?, ?, ?, ?, 'queued', 0, 0, null, null, 0, 0, 0)",
+                    "insert or ignore into jobs (id, kind, shot, frame, state, done, total, cancel, position)"
+                    " values (?, ?, ?, ?, 'queued', 0, 0, 0, 0)",
                     job,
                     kind,
                     shot,
@@ -176,11 +191,13 @@ class Store:
                 )
                 self._execute(
                     "update jobs set state = 'queued', done = 0, total = 0, looking = null, error = null, cancel = 0,"
-                    " position = (select max(position) + 1 from jobs) where id = ?",
+                    " hidden = 0, position = (select max(position) + 1 from jobs) where id = ?",
                     job,
                 )
                 self._add_event(job, {"kind": "queued"})
                 self._delete_old_jobs()
+            if label:
+                self._execute("update jobs set label = ? where id = ?", label, job)
         return self.get(job)
 
     def take(self, *, previews_only: bool = False) -> Job | None:
@@ -248,20 +265,81 @@ class Store:
         with self._transaction():
             self._end(job, state, error)
 
-    def release(self, job: str) -> None:
+    def release(self, job: str, *, reason: str) -> None:
         """Mark a job that stopped between two frames as cancelled if it was to be, else as queued.
 
         Args:
             job: The job's id.
+            reason: Why it is queued again, in one line.
         """
         with self._transaction():
             if self._scalar("select cancel from jobs where id = ?", job):
                 self._end(job, "cancelled", None)
             else:
                 self._execute("update jobs set state = 'queued' where id = ?", job)
-                self._add_event(
-                    job, {"kind": "queued", "message": "Stopped with the core. It continues when the core starts."}
-                )
+                self._add_event(job, {"kind": "queued", "message": reason})
+
+    def move(self, job: str, to: Place) -> Job:
+        """Move a job in the queue; one that is not queued stays where it is.
+
+        Args:
+            job: The job's id.
+            to: Where to.
+
+        Returns:
+            The job.
+
+        Raises:
+            UnknownJob: If there is no such job.
+        """
+        with self._transaction():
+            rows = self._database.execute(
+                "select id, position from jobs where state = 'queued' and kind = 'shot' order by position"
+            ).fetchall()
+            order = [row[0] for row in rows]
+            if job in order:
+                at, last = order.index(job), len(order) - 1
+                order.remove(job)
+                order.insert({"first": 0, "earlier": max(0, at - 1), "later": at + 1, "last": last}[to], job)
+                for each, (_, position) in zip(order, rows, strict=True):
+                    self._execute("update jobs set position = ? where id = ?", position, each)
+        return self.get(job)
+
+    def write_note(self, job: str, note: str) -> Job:
+        """Write the artist's note about a job.
+
+        Args:
+            job: The job's id.
+            note: The note; "" for none.
+
+        Returns:
+            The job.
+
+        Raises:
+            UnknownJob: If there is no such job.
+        """
+        with self._transaction():
+            self._execute("update jobs set note = ? where id = ?", note, job)
+        return self.get(job)
+
+    def hide_ended(self) -> None:
+        """Leave the jobs that have ended out of `jobs` until they are submitted again. Their frames stay."""
+        with self._transaction():
+            self._execute("update jobs set hidden = 1 where state not in ('queued', 'running')")
+
+    def is_paused(self) -> bool:
+        """Return whether the queue is paused."""
+        with self._lock:
+            return bool(self._scalar("select value from settings where name = 'paused'") == "1")
+
+    def pause(self, paused: bool) -> None:
+        """Pause the queue or let it continue; this outlives the core.
+
+        Args:
+            paused: Whether it shall pause.
+        """
+        with self._transaction():
+            self._execute("insert or replace into settings values ('paused', ?)", "1" if paused else "0")
 
     def get(self, job: str) -> Job:
         """Return a job.
@@ -280,8 +358,8 @@ class Store:
         return matching[0]
 
     def jobs(self) -> list[Job]:
-        """Return all jobs, the newest first."""
-        return self._jobs("order by position desc")
+        """Return all jobs that are not hidden, the newest first."""
+        return self._jobs("where not hidden order by position desc")
 
     def is_busy(self) -> bool:
         """Return whether any job is queued or running."""

@@ -96,11 +96,14 @@ class TimeLeft:
         self._ahead = self._seconds_ahead()
 
     def seconds(self) -> float | None:
-        """Return the seconds until the run is done, 0 or more; None while too little is known."""
+        """Return the seconds until the run is done, more than 0; None while too little is known.
+
+        None also if the estimate has run out: the last frames are then being written, which takes its own time.
+        """
         if (ahead := self._ahead) is None:
             return None
         current, since, rest = ahead
-        return rest + max(0.0, current - (self._clock() - since))
+        return (rest + max(0.0, current - (self._clock() - since))) or None
 
     def _count_visit(self, frame: int) -> _Visit:
         """Count a visit and return its kind."""

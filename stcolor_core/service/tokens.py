@@ -1,7 +1,11 @@
-"""Tokens and their rights: the token of the start may do everything, the token of a page may read and cancel.
+"""Tokens and their rights: the token of the start may do everything, the token of a page what an artist does there.
+
+A page may read, and change the queue of the shots that were submitted. It names no path, so it can read and write no
+file that a shot does not name, or that does not lie beside the shot's references.
 
 A page gets its token in exchange for a ticket, which works once and for ten minutes. So the link with the ticket, which
-a terminal or the history of a browser may keep, is soon worthless.
+a terminal or the history of a browser may keep, is soon worthless. The browser keeps the token for this address; it is
+worthless when the core ends.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ Right = Literal["all", "page"]
 _TICKET_SECONDS = 600.0
 _TICKETS_OPEN = 16
 _PAGES = 64  # tokens of pages that are valid at a time
-_PAGE_POST = re.compile(r"/v1/jobs/[^/]+/cancel")
+_PAGE_POST = re.compile(r"/v1/jobs/[^/]+/(cancel|resume|move|note|key|reveal)|/v1/queue/(pause|continue|clear)")
 
 
 class Tokens:

@@ -21,7 +21,7 @@ from serving import PATIENCE, Client, running_core, until
 from stcolor_core.errors import StcolorError
 from stcolor_core.service import guard, store
 from stcolor_core.service.access import connection_file
-from stcolor_core.service.app import ChangeSignal
+from stcolor_core.service.context import ChangeSignal
 from stcolor_core.service.server import CoreServer
 
 NO_JOB = "There is no job '{}'. Jobs that ended long ago are deleted: submit it again."

@@ -8,6 +8,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,9 +20,9 @@ from serving import PATIENCE, Client, running_core
 from stcolor_core import service
 from stcolor_core.images import frame_files
 from stcolor_core.images.color import lab_to_linear, luminance_of
-from stcolor_core.pipeline.run import Event
+from stcolor_core.pipeline.run import Event, colorize
 from stcolor_core.service.access import Connection
-from stcolor_core.service.frames import collect_frames
+from stcolor_core.service.frames import FramesOnDisk, collect_frames
 from stcolor_core.service.guard import Guard
 from stcolor_core.service.messages import JobFrames, JobStatus
 from stcolor_core.service.pages import FILES
@@ -127,6 +128,7 @@ def test_a_page_can_read_and_cancel_and_do_nothing_else(client: Client, shot: Sh
     assert page.request("POST", "/v1/preview", {"shot": json.loads(shot.to_json()), "frame": 1})[0] == 403
     assert page.request("POST", "/v1/shutdown")[0] == 403
     assert page.request("POST", "/v1/ticket")[0] == 403
+    assert page.request("POST", "/v1/queue/shutdown")[0] == 403
     assert page.get("/v1/jobs") == []
     job = client.submit(shot)
     client.finish(job)
@@ -192,8 +194,12 @@ def test_the_frames_of_a_job_and_their_pictures_are_served(client: Client, shot:
         ("frame=9&of=plate", 404),
         ("frame=1&of=result", 404),
         ("frame=1&of=matte", 422),
+        ("frame=1&of=mattes", 404),
+        ("frame=2&of=mattes", 404),
+        ("frame=2&of=plate&region=1,2,0,4", 422),
+        ("frame=2&of=plate&view=none", 422),
         ("frame=1&of=/etc/passwd", 422),
-        ("frame=1&of=plate&height=361", 422),
+        ("frame=1&of=plate&height=2161", 422),
         (f"frame={2**40}&of=plate", 422),
         ("of=plate", 422),
     ],
@@ -265,3 +271,122 @@ def test_the_next_keyframes_are_suggested_once_the_whole_shot_is_done(job_frames
     assert job_frames(plan, *(frame(number, 1 - (number - 1) / 50) for number in range(1, 20))).weakest == []
     first, *_ = job_frames(ended=True).weakest
     assert 11 <= first <= 15
+
+
+def test_a_cancelled_shot_suggests_nothing_from_a_few_of_its_frames(tmp_path: Path) -> None:
+    store = Store(tmp_path / "other.sqlite")
+    store.submit("a", kind="shot", shot=json.dumps({"output": {"path": str(tmp_path / "out.####.exr")}}))
+    store.take()
+    store.record("a", Event(kind="plan", total=40, keyframes=(1,)))
+    for number in (1, 2, 3):
+        store.record("a", frame(number, 1 - number / 10))
+    store.cancel("a")
+    store.release("a", reason="")
+    found = collect_frames(store, JobStatus.of(store.get("a"), seconds_left=None))
+    assert (found.job.state, len(found.frames), found.weakest, found.suggestions) == ("cancelled", 3, [], [])
+    store.close()
+
+
+def test_a_suggestion_has_its_gain_and_a_frame_that_is_sure_is_none(job_frames: MakeJobFrames) -> None:
+    plan = Event(kind="plan", total=19, keyframes=(1,))
+    found = job_frames(plan, *(frame(number, 1 - (number - 1) / 50) for number in range(1, 20)), ended=True)
+    assert [each.frame for each in found.suggestions] == found.weakest
+    assert all(0 < each.gain < 1 for each in found.suggestions)
+    sure = job_frames(*(frame(number, 0.985 if number > 1 else 1) for number in range(1, 20)), ended=True)
+    assert sure.suggestions == []
+
+
+def test_the_frames_of_a_job_without_events_are_read_from_its_files(tmp_path: Path, shot: Shot) -> None:
+    written = {result.frame: result.confidence for result in colorize(shot, device="cpu")}
+    (tmp_path / "out" / "shot.0009.exr").write_bytes(b"none of ours")
+    store = Store(tmp_path / "jobs.sqlite")
+    store.submit("a", kind="shot", shot=shot.to_json())
+    on_disk = FramesOnDisk()
+    found = collect_frames(store, JobStatus.of(store.get("a"), seconds_left=None), on_disk)
+    assert [each.frame for each in found.frames] == [1, 2, 3, 4]
+    assert [each.confidence for each in found.frames] == pytest.approx([written[n] for n in (1, 2, 3, 4)], abs=1e-4)
+    assert found.keyframes == [1]
+    store.close()
+
+
+# What a page may change
+
+
+def test_a_page_orders_the_queue_and_names_its_jobs(client: Client, shot: Shot) -> None:
+    page = signed_in(client)
+    assert page.request("POST", "/v1/queue/pause")[1]["paused"] is True
+    data = json.loads(shot.to_json())
+    status, labelled = client.request("POST", "/v1/jobs?label=show%20sh010%20RefColorize1%20v001", data)
+    assert (status, labelled["name"]) == (200, "show sh010 RefColorize1 v001")
+    other = client.submit(replace(shot, output=Output(path=str(Path(shot.output.path).with_name("b_v001.####.exr")))))
+    assert page.get(f"/v1/jobs/{other}")["name"] == "b_v001 · plate"
+    assert page.request("POST", f"/v1/jobs/{other}/move", {"to": "first"})[0] == 200
+    assert [job["id"] for job in page.get("/v1/queue")["jobs"]] == [labelled["id"], other]
+    assert page.request("POST", f"/v1/jobs/{other}/note", {"text": "Two\nlines."})[1]["note"] == "Two lines."
+    assert {job["state"] for job in page.get("/v1/queue")["jobs"]} == {"queued"}
+    assert page.request("POST", "/v1/queue/continue")[1]["paused"] is False
+    assert client.finish(other)[-1]["kind"] == "done"
+    client.finish(labelled["id"])
+    assert page.request("POST", "/v1/queue/clear")[1]["jobs"] == []
+    status, answer = page.request("POST", f"/v1/jobs/{other}/resume")
+    assert (status, answer["state"]) == (200, "queued")
+    client.finish(other, after=client.get(f"/v1/jobs/{other}/events")["events"][-1]["number"])
+
+
+def test_pausing_stops_the_running_shot_after_its_frame_and_it_goes_on_later(client: Client, shot: Shot) -> None:
+    job = client.submit(shot)
+    client.events(job, until=lambda event: event["kind"] == "plan")
+    client.request("POST", "/v1/queue/pause")
+    last = client.events(job, until=lambda event: event["kind"] == "done" or "paused" in event["message"])[-1]
+    client.request("POST", "/v1/queue/continue")
+    if last["kind"] != "done":
+        client.finish(job, after=last["number"])
+    assert client.get(f"/v1/jobs/{job}")["state"] == "done"
+
+
+def test_the_details_of_a_job_that_waits_name_its_plate_its_references_and_its_settings(
+    client: Client, shot: Shot, tmp_path: Path
+) -> None:
+    client.request("POST", "/v1/queue/pause")
+    job = client.submit(shot)
+    found = signed_in(client).get(f"/v1/jobs/{job}/details")
+    assert found["shot"] == json.loads(shot.to_json())
+    assert (found["frames"], found["references"]) == ([1, 2, 3, 4], {"1": str(tmp_path / "ref.exr")})
+    assert (found["width"], found["height"], found["pixel_aspect"], found["problem"]) == (96, 64, 1.0, None)
+    assert found["views"][0] == "sRGB"
+    for path in tmp_path.glob("plate.*"):
+        path.unlink()
+    missing = client.submit(replace(shot, plate=Plate(path=str(tmp_path / "gone.####.exr"))))
+    found = client.get(f"/v1/jobs/{missing}/details")
+    assert (found["frames"], found["width"]) == ([], None)
+    assert "gone.####.exr" in found["problem"]
+
+
+def test_a_page_submits_the_next_version_with_one_more_key_and_names_no_path(client: Client, shot: Shot) -> None:
+    page = signed_in(client)
+    keyed = replace(shot, references=(Reference(path=shot.references[0].path.replace("ref", "ref.0001"), frame=1),))
+    Path(shot.references[0].path).rename(keyed.references[0].path)
+    job = client.submit(keyed)
+    client.finish(job)
+    status, answer = page.request("POST", f"/v1/jobs/{job}/key", {"frame": 4})
+    assert (status, "ref.0004.exr" in answer["detail"]) == (422, True)
+    assert page.request("POST", f"/v1/jobs/{job}/key", {"frame": 4, "path": "/etc/passwd"})[0] == 422
+    assert page.request("POST", f"/v1/jobs/{job}/key", {"frame": 9})[0] == 422
+    picture = Path(keyed.references[0].path)
+    picture.with_name("ref.0004.exr").write_bytes(picture.read_bytes())
+    assert page.get(f"/v1/jobs/{job}/details")["new_keys"] == {"4": str(picture.with_name("ref.0004.exr"))}
+    status, answer = page.request("POST", f"/v1/jobs/{job}/key", {"frame": 4})
+    assert status == 200
+    assert Path(answer["output"]).name == "shot_v002.####.exr"
+    assert client.finish(answer["id"])[-1]["kind"] == "done"
+    assert client.get(f"/v1/jobs/{answer['id']}/frames")["keyframes"] == [1, 4]
+
+
+def test_a_picture_says_of_which_job_and_frame_it_is(client: Client, shot: Shot) -> None:
+    job = client.submit(shot)
+    client.finish(job)
+    token = {"Authorization": f"Bearer {client.connection.token}"}
+    for of in ("result", "confidence", "source"):
+        response, _ = fetch(client, f"/v1/jobs/{job}/picture?frame=3&of={of}&height=540&ready=1", **token)
+        assert response.status == 200  # made when the frame was written
+        assert response.getheader("X-Picture") == f"{job} 3 {of}"

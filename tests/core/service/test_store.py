@@ -101,7 +101,7 @@ def test_cancel_ends_a_waiting_job_and_requests_a_running_one_to_stop(store: Sto
     store.take()
     assert store.cancel("b").state == "cancelled"
     assert (store.cancel("a").state, store.get("a").cancel) == ("running", True)
-    store.release("a")
+    store.release("a", reason="Stopped.")
     assert store.get("a").state == "cancelled"
     assert store.cancel("a").state == "cancelled"
     assert kinds(store, "a") == ["queued", "cancelled"]
@@ -112,7 +112,7 @@ def test_a_job_submitted_again_before_its_cancel_took_effect_continues(store: St
     store.take()
     store.cancel("a")
     submit(store, "a")
-    store.release("a")
+    store.release("a", reason="Stopped.")
     assert store.get("a").state == "queued"
 
 
@@ -273,7 +273,7 @@ def test_the_event_of_a_frame_is_kept_if_later_runs_do_not_reach_it(store: Store
         submit(store, "a")
         store.take()
         store.cancel("a")
-        store.release("a")
+        store.release("a", reason="Stopped.")
     bodies = [event.body for event in store.events("a")]
     assert [body["confidence"] for body in bodies if body["kind"] == "frame"] == [0.25]
     assert [body["keyframes"] for body in bodies if body["kind"] == "plan"] == [[1]]
@@ -342,3 +342,56 @@ def test_a_store_of_another_version_is_refused(tmp_path: Path) -> None:
     base.close()
     with pytest.raises(StcolorError, match="another version"):
         Store(path)
+
+
+def names(store: Store) -> list[str]:
+    return [job.id for job in store.jobs()]
+
+
+def test_a_queued_job_is_moved_and_taken_in_its_new_place(store: Store) -> None:
+    submit(store, "a", "b", "c", "d")
+    assert store.take().id == "a"  # type: ignore[union-attr]
+    for job, to, order in (("d", "first", "dbc"), ("d", "later", "bdc"), ("d", "last", "bcd"), ("c", "earlier", "cbd")):
+        store.move(job, to)  # type: ignore[arg-type]
+        assert "".join(reversed(names(store))) == f"a{order}"
+    for job, to in (("c", "earlier"), ("d", "later"), ("a", "last")):  # already there; and it runs
+        store.move(job, to)  # type: ignore[arg-type]
+    assert "".join(reversed(names(store))) == "acbd"
+    store.finish("a", "done")
+    assert store.take().id == "c"  # type: ignore[union-attr]
+    with pytest.raises(UnknownJob):
+        store.move("nothing", "first")
+
+
+def test_cleared_jobs_are_out_of_the_list_until_they_are_submitted_again(store: Store) -> None:
+    submit(store, "a", "b", "c")
+    for job in ("a", "b"):
+        store.take()
+        store.finish(job, "done")
+    store.hide_ended()
+    assert names(store) == ["c"]
+    assert store.get("a").state == "done"
+    submit(store, "a")
+    assert names(store) == ["a", "c"]
+
+
+def test_a_label_and_a_note_stay_with_the_job(store: Store) -> None:
+    store.submit("a", kind="shot", shot="{}", label="show sh010 comp RefColorize1 v003")
+    store.write_note("a", "Hair is too red.")
+    submit(store, "a")  # again, without a label
+    job = store.get("a")
+    assert (job.label, job.note) == ("show sh010 comp RefColorize1 v003", "Hair is too red.")
+    with pytest.raises(UnknownJob):
+        store.write_note("nothing", "")
+
+
+def test_a_paused_queue_stays_paused_when_the_core_starts_again(tmp_path: Path) -> None:
+    first = Store(tmp_path / "jobs.sqlite")
+    assert not first.is_paused()
+    first.pause(True)
+    first.close()
+    second = Store(tmp_path / "jobs.sqlite")
+    assert second.is_paused()
+    second.pause(False)
+    assert not second.is_paused()
+    second.close()

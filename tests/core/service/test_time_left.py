@@ -46,6 +46,14 @@ class Run:
                 self.finish(frame - 1)
 
 
+def test_an_estimate_that_has_run_out_is_none_and_never_zero() -> None:
+    run = Run(10, (1,))
+    run.forward(*range(2, 11))
+    assert run.times.seconds() is None  # frame 10 was coloured in its time, and is still being written
+    run.now += 30
+    assert run.times.seconds() is None
+
+
 def test_no_estimate_is_given_before_any_frame_is_done() -> None:
     run = Run(20, (1, 20))
     assert run.times.seconds() is None
@@ -146,7 +154,7 @@ def test_a_new_cut_is_detected_with_the_first_frame_after_it() -> None:
     for frame in range(19, 10, -1):
         run.look(frame, seconds=5)
         run.finish(frame)
-    assert run.times.seconds() == 0
+    assert run.times.seconds() is None  # the last frame is being written
 
 
 def test_no_estimate_is_given_if_frames_are_only_refined_at_the_end() -> None:

@@ -68,6 +68,15 @@ def test_the_number_of_valid_page_tokens_is_limited_and_the_oldest_expire(tokens
         ("GET", "/v1/jobs", True),
         ("GET", "/v1/jobs/a/picture", True),
         ("POST", "/v1/jobs/a/cancel", True),
+        ("POST", "/v1/jobs/a/resume", True),
+        ("POST", "/v1/jobs/a/key", True),
+        ("POST", "/v1/jobs/a/note", True),
+        ("POST", "/v1/jobs/a/move", True),
+        ("POST", "/v1/jobs/a/reveal", True),
+        ("POST", "/v1/queue/pause", True),
+        ("POST", "/v1/queue/continue", True),
+        ("POST", "/v1/queue/clear", True),
+        ("POST", "/v1/queue/shutdown", False),
         ("POST", "/v1/jobs/a/cancel/b", False),
         ("POST", "/v1/jobs/a/b/cancel", False),
         ("POST", "/v1/jobs//cancel", False),
@@ -78,5 +87,5 @@ def test_the_number_of_valid_page_tokens_is_limited_and_the_oldest_expire(tokens
         ("DELETE", "/v1/jobs/a", False),
     ],
 )
-def test_a_page_may_only_read_and_cancel(method: str, path: str, may: bool) -> None:
+def test_a_page_may_only_read_and_change_the_queue(method: str, path: str, may: bool) -> None:
     assert Tokens.page_is_allowed(method, path) is may

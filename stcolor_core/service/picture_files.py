@@ -1,0 +1,149 @@
+"""Which file each picture of a job comes from. Only a job's own plate, references and output are ever named."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from stcolor_core.errors import PlateError, StcolorError
+from stcolor_core.images.sequences import FramePattern
+from stcolor_core.shots.shot import Shot
+from stcolor_core.shots.shot_files import find_frames, find_references
+
+__all__ = ["DATA_KINDS", "NoPicture", "PictureKind", "PictureSource", "ShotFiles"]
+
+PictureKind = Literal["result", "plate", "reference", "confidence", "source", "mattes"]
+DATA_KINDS: frozenset[PictureKind] = frozenset(get_args(PictureKind)[3:])
+"""Pictures of layers of the result, which hold no colour."""
+
+_LISTED_SECONDS = 5.0  # a folder of 10,000 frames takes 20 ms, on a network disk more
+
+
+class NoPicture(StcolorError):
+    """Raised if the job does not have the picture, or not yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureSource:
+    """The file of a picture and how its colours are encoded.
+
+    Attributes:
+        of: Which picture it is.
+        frame: Its frame number.
+        path: The file.
+        colorspace: Colour space of the file; None to detect it.
+        exposure: Exposure to apply, in stops.
+        plate: For the result and its layers, the frame of the plate, whose encoding the result has; None if the plate
+            is not there, and for other pictures.
+        layer: Layer of the plate; None for the main one.
+    """
+
+    of: PictureKind
+    frame: int
+    path: Path
+    colorspace: str | None = None
+    exposure: float = 0.0
+    plate: Path | None = None
+    layer: str | None = None
+
+
+class ShotFiles:
+    """The files of one shot, found by their names and looked for again after five seconds. For any thread."""
+
+    def __init__(self, shot: Shot, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Remember the shot; nothing is read yet.
+
+        Args:
+            shot: The shot.
+            clock: Seconds, monotonic.
+        """
+        self.shot, self._clock = shot, clock
+        self._output = FramePattern.parse(shot.output.path)
+        self._listed: tuple[float, dict[int, Path], str | None] | None = None
+
+    def frames(self) -> dict[int, Path]:
+        """Return the plate's frames with their files, in ascending order; none if the plate is not there."""
+        return self._list()[0]
+
+    def problem(self) -> str | None:
+        """Return why the plate has no frames, in one line; None if it has some."""
+        return self._list()[1]
+
+    def references(self) -> dict[int, tuple[Path, str | None]]:
+        """Return the reference frames with their files and colour spaces, in ascending order; also without a plate."""
+        if frames := self.frames():
+            try:
+                return find_references(self.shot, frames)
+            except StcolorError:
+                return {}
+        found: dict[int, tuple[Path, str | None]] = {}
+        for reference in self.shot.references:
+            pattern = FramePattern.parse(reference.path)
+            numbers = pattern.frames() if reference.frame is None else [reference.frame]
+            found.update({number: (pattern.path(number), reference.colorspace) for number in numbers})
+        return dict(sorted(found.items()))
+
+    def source(self, frame: int, of: PictureKind) -> PictureSource:
+        """Return where a picture comes from; whether the file is there is not checked.
+
+        Args:
+            frame: Frame number.
+            of: Which of the frame's pictures. Of references it is the nearest one.
+
+        Raises:
+            NoPicture: If the shot has no such picture.
+        """
+        shot = self.shot
+        if of == "reference":
+            return self._reference(frame)
+        if of == "plate":
+            path = self._plate(frame)
+            return PictureSource(
+                of=of,
+                frame=frame,
+                path=path,
+                colorspace=shot.plate.colorspace,
+                exposure=shot.plate.exposure,
+                layer=shot.plate.layer,
+            )
+        return PictureSource(
+            of=of,
+            frame=frame,
+            path=self._output.path(frame),
+            colorspace=shot.plate.colorspace,
+            exposure=shot.plate.exposure,
+            plate=self.frames().get(frame),
+            layer=shot.plate.layer,
+        )
+
+    def _plate(self, frame: int) -> Path:
+        frames = self.frames()
+        if frame in frames:
+            return frames[frame]
+        raise NoPicture(self.problem() or f"Frame {frame} is not a frame of {self.shot.plate.path}.")
+
+    def _reference(self, frame: int) -> PictureSource:
+        if references := self.references():
+            nearest = min(references, key=lambda key: abs(key - frame))
+            path, colorspace = references[nearest]
+            exposure = self.shot.plate.exposure
+            return PictureSource(of="reference", frame=nearest, path=path, colorspace=colorspace, exposure=exposure)
+        if not self.shot.stills:
+            raise NoPicture("The job has no reference.")
+        still = self.shot.stills[0]
+        return PictureSource(of="reference", frame=frame, path=Path(still.path), colorspace=still.colorspace)
+
+    def _list(self) -> tuple[dict[int, Path], str | None]:
+        now = self._clock()
+        if self._listed is None or now - self._listed[0] > _LISTED_SECONDS:
+            plate = self.shot.plate
+            # a frame that disappeared after the job began must not keep the others from being shown
+            lenient = plate if plate.missing == "hold" else replace(plate, missing="skip")
+            try:
+                self._listed = now, find_frames(lenient), None
+            except PlateError as error:
+                self._listed = now, {}, str(error)
+        return self._listed[1], self._listed[2]

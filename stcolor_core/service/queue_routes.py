@@ -1,0 +1,226 @@
+"""The routes by which a page changes the queue, and reads what a job was asked to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+
+from stcolor_core.errors import BadRequest, StcolorError
+from stcolor_core.images import plates
+from stcolor_core.images.sequences import FramePattern
+from stcolor_core.service.context import Context, Route
+from stcolor_core.service.desktop import reveal
+from stcolor_core.service.keys import add_key, find_new_keys, next_version
+from stcolor_core.service.messages import (
+    JobDetails,
+    JobStatus,
+    KeyRequest,
+    MoveRequest,
+    NoteRequest,
+    QueueStatus,
+    one_line,
+)
+from stcolor_core.service.picture_files import ShotFiles
+from stcolor_core.service.pictures import views_of
+from stcolor_core.service.rendering import pixel_aspect
+from stcolor_core.service.store import Job
+
+__all__ = ["routes"]
+
+routes = APIRouter(route_class=Route)
+
+
+@routes.get("/queue")
+def queue(context: Context) -> QueueStatus:
+    """Return all jobs, the newest first, and whether the queue is paused.
+
+    Args:
+        context: The parts of the core.
+    """
+    return context.queue()
+
+
+@routes.post("/queue/pause")
+def pause(context: Context) -> QueueStatus:
+    """Stop the running job after its current frame, and start no other until the queue continues.
+
+    Args:
+        context: The parts of the core.
+
+    Returns:
+        The queue.
+    """
+    context.worker.pause(True)
+    return context.queue()
+
+
+@routes.post("/queue/continue")
+def continue_queue(context: Context) -> QueueStatus:
+    """Let the queue continue.
+
+    Args:
+        context: The parts of the core.
+
+    Returns:
+        The queue.
+    """
+    context.worker.pause(False)
+    return context.queue()
+
+
+@routes.post("/queue/clear")
+def clear(context: Context) -> QueueStatus:
+    """Leave the jobs that have ended out of the list. Their frames stay.
+
+    Args:
+        context: The parts of the core.
+
+    Returns:
+        The queue.
+    """
+    context.store.hide_ended()
+    return context.queue()
+
+
+@routes.post("/jobs/{job}/resume")
+def resume(context: Context, job: str) -> JobStatus:
+    """Queue a job again that has ended. Its finished frames are kept.
+
+    Args:
+        context: The parts of the core.
+        job: The job's id.
+
+    Returns:
+        The state of the job.
+    """
+    return context.status(context.worker.resume(context.store.get(job)))
+
+
+@routes.post("/jobs/{job}/move")
+def move(context: Context, job: str, request: MoveRequest) -> JobStatus:
+    """Move a queued job in the queue.
+
+    Args:
+        context: The parts of the core.
+        job: The job's id.
+        request: Where to.
+
+    Returns:
+        The state of the job.
+    """
+    return context.status(context.store.move(job, request.to))
+
+
+@routes.post("/jobs/{job}/note")
+def note(context: Context, job: str, request: NoteRequest) -> JobStatus:
+    """Write the artist's note about a job.
+
+    Args:
+        context: The parts of the core.
+        job: The job's id.
+        request: The note.
+
+    Returns:
+        The state of the job.
+    """
+    return context.status(context.store.write_note(job, one_line(request.text)))
+
+
+@routes.post("/jobs/{job}/key")
+def key(context: Context, job: str, request: KeyRequest) -> JobStatus:
+    """Submit the next version of a shot with one more keyframe, whose picture lies beside the shot's references.
+
+    Args:
+        context: The parts of the core.
+        job: The job's id.
+        request: The frame.
+
+    Returns:
+        The state of the new job.
+
+    Raises:
+        BadRequest: If the job is a preview, or the frame is none of the plate or has no picture.
+    """
+    earlier = context.store.get(job)
+    if earlier.kind != "shot":
+        raise BadRequest("A preview of one frame has no next version. Choose the job of the whole shot.")
+    files = context.pictures.files_of(earlier)
+    if (frames := files.frames()) and request.frame not in frames:
+        raise BadRequest(f"Frame {request.frame} is not a frame of {files.shot.plate.path}.")
+    return context.status(context.worker.submit(add_key(files.shot, request.frame)))
+
+
+@routes.post("/jobs/{job}/reveal")
+def show_folder(context: Context, job: str) -> dict[str, str]:
+    """Show the folder of a job's result in the file manager of the core's machine.
+
+    Args:
+        context: The parts of the core.
+        job: The job's id.
+
+    Returns:
+        {"folder": the folder}.
+    """
+    folder = _output_folder(context.pictures.files_of(context.store.get(job)))
+    reveal(folder)
+    return {"folder": str(folder)}
+
+
+@routes.get("/jobs/{job}/details")
+def details(context: Context, job: str) -> JobDetails:
+    """Return what a job was asked to do, and what is there of its files; of a queued or failed job too.
+
+    Args:
+        context: The parts of the core.
+        job: The job's id.
+    """
+    stored = context.store.get(job)
+    files = context.pictures.files_of(stored)
+    frames, references = files.frames(), files.references()
+    width, height, aspect, problem = _format(files)
+    try:
+        views = list(views_of(files.shot))
+    except StcolorError as error:
+        views, problem = [], problem or str(error)
+    return JobDetails(
+        job=context.status(stored),
+        shot=_as_json(stored),
+        frames=list(frames),
+        references={frame: str(path) for frame, (path, _) in references.items()},
+        new_keys={frame: str(path) for frame, path in find_new_keys(files.shot, frames, references).items()},
+        width=width,
+        height=height,
+        pixel_aspect=aspect,
+        views=views,
+        next_output=next_version(files.shot.output.path),
+        problem=None if problem is None else one_line(problem),
+    )
+
+
+def _as_json(job: Job) -> dict[str, Any]:
+    shot: dict[str, Any] = json.loads(job.shot)
+    return shot
+
+
+def _output_folder(files: ShotFiles) -> Path:
+    return FramePattern.parse(files.shot.output.path).path(0).parent
+
+
+def _format(files: ShotFiles) -> tuple[int | None, int | None, float, str | None]:
+    """Return the width, the height and the pixel aspect of the plate, or else of the result; and what is wrong."""
+    problem = files.problem()
+    output = FramePattern.parse(files.shot.output.path)
+    pictures = [(path, files.shot.plate.layer) for path in list(files.frames().values())[:1]]
+    pictures += [(output.path(frame), None) for frame in output.frames()[:1]]
+    for path, layer in pictures:
+        try:
+            header = plates.read_header(path, layer=layer)
+        except StcolorError as error:
+            problem = problem or str(error)
+            continue
+        _, _, width, height = header.display_window
+        return width, height, pixel_aspect(header), problem
+    return None, None, 1.0, problem
