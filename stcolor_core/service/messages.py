@@ -160,9 +160,13 @@ class JobStatus(BaseModel):
 def _name_of(output: str, plate: str) -> str:
     """Return the names of the output and of the plate, without frame number and extension.
 
-    Every output of a node is called RefColorize1_v001 or the like; the plate says of which shot it is.
+    Every output of a node is called RefColorize1_v001 or the like; the plate says of which shot it is. If the plate's
+    name has no number, as in plate.####.exr, its folder says so.
     """
     name, shot = (_stem(path) for path in (output, plate))
+    folders = re.split(r"[/\\]", plate)[:-1]
+    if shot and not re.search(r"\d", shot) and folders and folders[-1]:
+        shot = f"{folders[-1]}/{shot}"
     return name if not shot or shot.lower() in name.lower() else f"{name} · {shot}"
 
 

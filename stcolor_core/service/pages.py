@@ -14,15 +14,26 @@ from stcolor_core.service.tokens import Tokens
 
 __all__ = ["FILES", "page_routes"]
 
-# path -> file and type. They contain nothing secret and need no token.
-FILES = {
-    "/": ("index.html", "text/html"),
-    "/page.css": ("page.css", "text/css"),
-    "/page.js": ("page.js", "text/javascript"),
-    "/core.js": ("core.js", "text/javascript"),
-    "/plot.js": ("plot.js", "text/javascript"),
-}
 _FOLDER = Path(__file__).with_name("page")
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+_NAMES = (
+    "index.html",
+    "page.css",
+    "controls.js",
+    "core.js",
+    "dom.js",
+    "loader.js",
+    "page.js",
+    "pixels.js",
+    "plot.js",
+    "queue.js",
+    "screen.js",
+    "transport.js",
+    "viewer.js",
+    "words.js",
+)
+# path -> file and type. They contain nothing secret and need no token.
+FILES = {"/" if name == "index.html" else f"/{name}": (name, _TYPES[Path(name).suffix]) for name in _NAMES}
 _BEARER = HTTPBearer(auto_error=False)
 Refusals: TypeAlias = dict[int | str, dict[str, Any]]
 """Status code -> FastAPI's description of that answer."""

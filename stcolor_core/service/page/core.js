@@ -1,6 +1,5 @@
-// The page's client of the core. It exchanges the ticket in the link for a token, which stays in this tab.
-
-const PICTURES_KEPT = 60;
+// The page's client of the core. It exchanges the ticket in the link for a token. The browser keeps the token for this
+// address, so that each of its tabs, and a bookmark, work until the core ends and the token is worthless.
 
 /** The core does not answer, or no longer accepts the token. `used`: a new link is needed. */
 export class NoCore extends Error {
@@ -18,24 +17,25 @@ export class Refused extends Error {
   }
 }
 
-const USED = "This link is used up, or the core was restarted. Run “stcolor status” for a new link.";
+const USED =
+  "This page needs a new link: this one is used up, or the core was restarted. " +
+  "Run “stcolor status --open”, or press the page's button in Nuke's panel.";
 const GONE =
   "The core does not answer: it was stopped or restarted. Frames that are written stay. " +
-  "Start it from Nuke or with “stcolor serve --background”, then run “stcolor status” for a new link.";
+  "Start it from Nuke or with “stcolor serve --background”, then run “stcolor status --open” for a new link.";
 
 export class Core {
-  #token = sessionStorage.getItem("token");
-  #pictures = new Map(); // address -> blob URL, the most recently used last
+  #token = kept("token");
 
   /** Exchange the ticket in the address, if there is one, for a token, and remove it from the address. */
   async signIn() {
     const ticket = new URLSearchParams(location.hash.slice(1)).get("ticket");
     if (ticket === null) return;
     history.replaceState(null, "", location.pathname);
-    const response = await this.#ask("POST", "/v1/session", ticket);
+    const response = await this.#ask("POST", "/v1/session", { token: ticket });
     if (response.ok) {
       this.#token = (await response.json()).token;
-      sessionStorage.setItem("token", this.#token);
+      keep("token", this.#token);
     } // else an earlier token may still be valid
   }
 
@@ -43,36 +43,26 @@ export class Core {
     return (await this.#answer("GET", path)).json();
   }
 
-  async cancel(job) {
-    return (await this.#answer("POST", `/v1/jobs/${job}/cancel`)).json();
+  async post(path, body) {
+    return (await this.#answer("POST", path, { body })).json();
   }
 
-  /** Return a blob URL of a picture, valid until about 60 others have been requested. */
-  async picture(path) {
-    let url = this.#pictures.get(path);
-    this.#pictures.delete(path);
-    if (url === undefined) url = URL.createObjectURL(await (await this.#answer("GET", path)).blob());
-    this.#pictures.set(path, url);
-    if (this.#pictures.size > PICTURES_KEPT) {
-      const [oldest, old] = this.#pictures.entries().next().value;
-      this.#pictures.delete(oldest);
-      URL.revokeObjectURL(old);
-    }
-    return url;
+  /** Return a picture as a Blob. One of another job, frame or kind than asked for is an error and never shown. */
+  async picture({ job, frame, of, query }, signal) {
+    const path = `/v1/jobs/${job}/picture?frame=${frame}&of=${of}&${query}`;
+    const response = await this.#answer("GET", path, { signal });
+    const found = response.headers.get("X-Picture");
+    if (found !== `${job} ${frame} ${of}`) throw new Refused(`The core sent the picture “${found}”.`, 502);
+    return response.blob();
   }
 
-  /** Drop all pictures, as the core may have written new ones. */
-  forgetPictures() {
-    for (const url of this.#pictures.values()) URL.revokeObjectURL(url);
-    this.#pictures.clear();
-  }
-
-  async #answer(method, path) {
+  async #answer(method, path, { body, signal } = {}) {
+    this.#token ??= kept("token"); // another tab may have opened a link since
     if (this.#token === null) throw new NoCore(USED, { used: true });
-    const response = await this.#ask(method, path, this.#token);
+    const response = await this.#ask(method, path, { token: this.#token, body, signal });
     if (response.ok) return response;
     if (response.status === 401) {
-      sessionStorage.removeItem("token");
+      if (kept("token") === this.#token) keep("token", null);
       this.#token = null;
       throw new NoCore(USED, { used: true });
     }
@@ -80,11 +70,33 @@ export class Core {
     throw new Refused(detail ?? `The core answered ${response.status}.`, response.status);
   }
 
-  async #ask(method, path, token) {
+  async #ask(method, path, { token, body, signal }) {
+    const headers = { Authorization: `Bearer ${token}` };
+    if (body !== undefined) headers["Content-Type"] = "application/json";
     try {
-      return await fetch(path, { method, headers: { Authorization: `Bearer ${token}` } });
-    } catch {
+      return await fetch(path, { method, headers, signal, body: body && JSON.stringify(body) });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
       throw new NoCore(GONE, { used: false });
     }
+  }
+}
+
+/** Return what this browser keeps for this address; null if it keeps nothing. */
+export function kept(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null; // a browser that forbids it
+  }
+}
+
+/** Keep a text for this address, or forget it if it is null. */
+export function keep(name, value) {
+  try {
+    if (value === null) localStorage.removeItem(name);
+    else localStorage.setItem(name, value);
+  } catch {
+    // a browser that forbids it: the page works until it is reloaded
   }
 }

@@ -1,28 +1,35 @@
-// The status page. Text from the core is inserted as text, never as markup.
+// The page of the core: its jobs, and the chosen one. Text from the core is inserted as text, never as markup.
 
-import { Core, NoCore, Refused } from "/core.js";
+import { controls } from "/controls.js";
+import { Core, keep, kept, NoCore, Refused } from "/core.js";
+import { $, made, renderList, say, write } from "/dom.js";
+import { keyColor } from "/pixels.js";
 import { Plot } from "/plot.js";
+import { isBusy, nameOf, Queue } from "/queue.js";
+import { Transport } from "/transport.js";
+import { Viewer } from "/viewer.js";
+import { lineOf, percent, settingsOf } from "/words.js";
 
 const BUSY_MS = 1000;
 const IDLE_MS = 4000;
-const JOBS_LISTED = 50;
-const PICTURE_LINES = 360;
-const SHARE = 4; // pictures wait this many times as long as they took: the core needs the time for colouring
 
-const $ = (id) => document.getElementById(id);
-const isBusy = (job) => job.state === "running" || job.state === "queued";
 const core = new Core();
+const viewer = new Viewer(core);
+const transport = new Transport(viewer, (frame) => choose(frame, { stop: false }));
 const plot = new Plot($("plot"), (frame) => choose(frame));
+const queue = new Queue((id) => chooseJob(id));
 
-let jobs = [];
-let chosenJob = sessionStorage.getItem("job"); // null: the running one
-let watched = watch(null); // state of the job shown
+let state = { jobs: [], paused: false };
+let chosenJob = kept("job"); // null: the running one
+let watched = watch(null); // what is known of the job shown
 let chosenFrame = null; // null: the newest one
-let picturesFrom = 0; // time of the next pictures
 let timer;
 
 function watch(id) {
-  return { id, after: 0, warnings: [], inputs: [], newest: null, frames: null, cancelling: false, tenth: null, state: null };
+  return {
+    id, after: 0, warnings: [], inputs: [], newest: null, frames: null, details: null, line: null, cancelling: false,
+    tenth: null, state: null,
+  };
 }
 
 // ---- data from the core
@@ -33,271 +40,263 @@ async function tick() {
   try {
     await refresh();
     trouble(null);
-    wait = jobs.some(isBusy) && !document.hidden ? BUSY_MS : IDLE_MS;
+    wait = state.jobs.some(isBusy) && !document.hidden ? BUSY_MS : IDLE_MS;
   } catch (error) {
     if (error instanceof NoCore) trouble(error.message);
     else if (error instanceof Refused) trouble(`${error.message} Trying again.`);
     else throw error;
-    if (error.used) return; // only a new link helps, see `hashchange`
   }
   clearTimeout(timer);
   timer = setTimeout(tick, wait);
 }
 
 async function refresh() {
-  jobs = await core.get("/v1/jobs");
-  const job = jobs.find(({ id }) => id === chosenJob) ?? jobs.find(({ state }) => state === "running") ?? jobs[0];
+  state = await core.get("/v1/queue");
+  const job = state.jobs.find(({ id }) => id === chosenJob) ?? state.jobs.find((each) => each.state === "running") ?? state.jobs[0];
   if (job?.id !== watched.id) {
     watched = watch(job?.id ?? null);
     chosenFrame = null;
+    transport.stop();
+    transport.clear();
+    viewer.setContext(null);
+    answer(null);
+    if (job) render(job); // its name at once, before anything of it is read
   }
   const mine = watched;
   if (job) await read(job);
   if (watched === mine) render(job); // else another job was chosen meanwhile, and is being read
 }
 
-/** Read the new events, and the frames if they have changed. */
+/** Read the new events; and the frames and the details if they have changed. */
 async function read(job) {
   const mine = watched;
   let events;
-  let changed = false;
+  let changed = mine.frames === null;
+  let renewed = mine.details === null || mine.state !== job.state;
   do {
     ({ events } = await core.get(`/v1/jobs/${job.id}/events?after=${mine.after}&wait=0`));
     for (const event of events) {
       mine.after = event.number;
       changed ||= event.kind !== "warning" && event.kind !== "input";
+      renewed ||= event.kind === "plan";
       if (event.kind === "queued") {
         mine.warnings = [];
         mine.inputs = [];
-        core.forgetPictures();
+        viewer.loader.forget(job.id);
       }
       if (event.kind === "warning" && !mine.warnings.includes(event.message)) {
         mine.warnings.push(event.message);
         say(event.message);
       }
       if (event.kind === "input" && !mine.inputs.includes(event.message)) mine.inputs.push(event.message);
-      if (event.kind === "frame") mine.newest = event.frame;
+      if (event.kind === "frame") {
+        mine.newest = event.frame;
+        if (!event.kept) viewer.loader.forget(job.id, (of, frame) => frame === event.frame && of !== "plate" && of !== "reference");
+      }
     }
   } while (events.length);
   if (changed) mine.frames = await core.get(`/v1/jobs/${job.id}/frames`);
+  if (renewed) mine.details = await core.get(`/v1/jobs/${job.id}/details`);
+  if (changed || renewed || mine.line === null) mine.line = timeLine(mine);
 }
 
-async function cancel() {
-  watched.cancelling = true;
-  $("cancel").disabled = true;
+/** Return what the time line and the viewer need, made once for each change. */
+function timeLine({ frames, details }) {
+  const keyframes = frames.keyframes.length ? frames.keyframes : Object.keys(details.references).map(Number);
+  const finished = new Map(frames.frames.map(({ frame, confidence }) => [frame, confidence]));
+  const numbers = [...new Set([...details.frames, ...finished.keys()])].sort((a, b) => a - b);
+  return { numbers, frames: frames.frames, finished, keyframes, suggestions: frames.suggestions.map(({ frame }) => frame) };
+}
+
+/** Send a request for the job shown or for the queue, show the answer's error, and read everything again. */
+async function act(path, body) {
   try {
-    await core.cancel(watched.id);
+    const found = await core.post(path, body);
+    answer(null);
+    return found;
   } catch (error) {
-    watched.cancelling = false;
-    trouble(error.message);
-    return;
+    if (!(error instanceof NoCore || error instanceof Refused)) throw error;
+    answer(error.message);
+    return null;
+  } finally {
+    tick();
   }
-  tick();
 }
 
 // ---- rendering
 
 function render(job) {
   $("main").hidden = false;
-  $("empty").hidden = jobs.length > 0;
-  $("queue").hidden = jobs.length === 0;
+  $("empty").hidden = state.jobs.length > 0;
+  $("queue").hidden = state.jobs.length === 0 && !state.paused;
   $("job").hidden = !job;
-  renderQueue(job);
+  queue.render(state, job?.id ?? null);
   if (!job) {
     document.title = "RefColorize";
     return;
   }
   const share = job.total ? job.done / job.total : 0;
   document.title = `${job.state === "running" ? `${Math.floor(100 * share)}% ` : ""}${nameOf(job)} · RefColorize`;
-  $("name").textContent = nameOf(job);
-  $("path").textContent = $("path").title = job.output;
+  write($("name"), nameOf(job));
+  write($("path"), job.output);
+  $("path").title = job.output;
   $("job").dataset.state = job.state;
-  $("cancel").hidden = !isBusy(job);
-  $("cancel").disabled = watched.cancelling;
-  $("cancel").textContent = watched.cancelling ? "Cancelling…" : "Cancel";
-  if (!isBusy(job)) watched.cancelling = false;
+  renderActions(job);
   if (job.state === "running" && !job.total) $("bar").removeAttribute("value");
   else $("bar").value = job.state === "done" ? 1 : share;
-  $("line").textContent = lineOf(job);
+  write($("line"), line(job));
+  write($("error"), job.error ?? "");
   $("error").hidden = !job.error;
-  $("error").textContent = job.error ?? "";
-  renderList($("warnings").firstElementChild, watched.warnings, (item, warning) => (item.textContent = warning));
+  renderList($("warnings").firstElementChild, watched.warnings, write);
   $("warnings").hidden = watched.warnings.length === 0;
-  renderList($("inputs").querySelector("ul"), watched.inputs, (item, input) => (item.textContent = input));
+  renderList($("inputs").querySelector("ul"), watched.inputs, write);
   $("inputs").hidden = watched.inputs.length === 0;
+  if (document.activeElement !== $("note")) $("note").value = job.note;
+  renderSettings(job);
   renderFrames(job);
   announce(job, share);
 }
 
-function renderQueue(job) {
-  const had = document.activeElement?.dataset?.job;
-  renderList($("jobs"), listed(), (item, other) => {
-    const button = item.firstElementChild ?? item.appendChild(made("button", { type: "button" }));
-    const parts = button.children.length ? button.children : [0, 1, 2].map(() => button.appendChild(made("span", {})));
-    button.dataset.job = other.id;
-    button.dataset.state = other.state;
-    button.title = other.output;
-    button.setAttribute("aria-current", String(other.id === job?.id));
-    parts[0].textContent = nameOf(other);
-    parts[1].textContent = other.state;
-    parts[2].textContent = other.total ? `${other.done} / ${other.total}` : "";
-  });
-  if (had && had !== document.activeElement.dataset.job) $("jobs").querySelector(`[data-job="${CSS.escape(had)}"]`)?.focus();
+function line(job) {
+  const before = (other) => other.state === "running" || (other.state === "queued" && state.jobs.indexOf(other) > state.jobs.indexOf(job));
+  return lineOf(job, { ahead: state.jobs.filter((other) => other !== job && before(other)).length, paused: state.paused });
 }
 
-/** Return the running job, the queued jobs in their order, then the ended jobs, the newest first. */
-function listed() {
-  const of = (state) => jobs.filter((job) => job.state === state);
-  return [...of("running"), ...of("queued").reverse(), ...jobs.filter((job) => !isBusy(job))].slice(0, JOBS_LISTED);
+function renderActions(job) {
+  if (!isBusy(job)) watched.cancelling = false;
+  $("cancel").hidden = !isBusy(job);
+  $("cancel").disabled = watched.cancelling;
+  write($("cancel"), watched.cancelling ? "Cancelling…" : "Cancel");
+  $("resume").hidden = isBusy(job) || job.state === "done";
+  const waiting = state.jobs.filter((other) => other.state === "queued" && other.kind === "shot").reverse();
+  const at = waiting.findIndex(({ id }) => id === job.id);
+  $("earlier").hidden = $("later").hidden = at < 0 || waiting.length < 2;
+  $("earlier").disabled = at === 0;
+  $("later").disabled = at === waiting.length - 1;
+}
+
+function renderSettings(job) {
+  const { details } = watched;
+  $("settings").hidden = !details;
+  if (!details || $("settings").dataset.job === `${job.id} ${job.state}`) return;
+  const rows = settingsOf(details).flatMap(([name, value]) => [made("dt", {}, name), made("dd", {}, value)]);
+  $("settings").querySelector("dl").replaceChildren(...rows);
+  $("settings").open = job.state === "queued" || job.state === "failed";
+  $("settings").dataset.job = `${job.id} ${job.state}`;
 }
 
 function renderFrames(job) {
-  const data = watched.frames;
-  const there = Boolean(data?.frames.length);
-  $("pictures").hidden = $("curve").hidden = !there;
+  const data = watched.line;
+  const there = Boolean(data?.numbers.length);
+  $("viewer").hidden = $("curve").hidden = !there;
   if (!there) return;
-  const frame = chosenFrame ?? watched.newest ?? data.frames.at(-1).frame;
-  plot.show({ ...data, total: job.total }, frame);
-  $("follow").hidden = chosenFrame === null;
-  const confidence = new Map(data.frames.map((known) => [known.frame, known.confidence]));
-  $("candidates").firstElementChild.textContent = data.weakest.length
-    ? "Candidates for the next keyframe, the most helpful first:"
-    : isBusy(job) ? "The next keyframe is suggested once the shot is done." : "No further keyframe would help much.";
-  renderList($("candidates").lastElementChild, data.weakest, (item, weak) => {
+  const known = data.numbers.includes(chosenFrame) ? chosenFrame : null;
+  const frame = known ?? watched.newest ?? data.frames.at(-1)?.frame ?? data.keyframes[0] ?? data.numbers[0];
+  transport.update(data.numbers, frame);
+  const { width, height, pixel_aspect: aspect } = watched.details;
+  const versions = new Map(
+    state.jobs.filter((other) => other.id !== job.id && other.plate === job.plate && other.done > 0).map((other) => [other.id, nameOf(other)]),
+  );
+  viewer.setContext({ job: job.id, ...data, width, height, aspect, versions, running: state.jobs.some((each) => each.state === "running") });
+  viewer.setNumber(frame);
+  plot.show(data, frame, transport.range);
+  buttons.render({ job, watched, versions, frame });
+  $("follow").hidden = chosenFrame === null || !isBusy(job);
+  renderSuggestions(job);
+}
+
+function renderSuggestions(job) {
+  const { suggestions } = watched.frames;
+  const confidence = watched.line.finished;
+  const [words, list] = $("candidates").children;
+  const waits = isBusy(job) ? "The next keyframe is suggested once the shot is done." : "The next keyframe is suggested for a shot that is done.";
+  if (suggestions.length) write(words, "Most helpful next keyframes:");
+  else write(words, job.state === "done" ? "No further keyframe would help much." : waits);
+  renderList(list, suggestions, (item, { frame, gain }) => {
     const button = item.firstElementChild ?? item.appendChild(made("button", { type: "button", class: "quiet" }));
-    button.dataset.frame = weak;
-    button.textContent = `${weak} · ${confidence.get(weak).toFixed(2)}`;
-    button.setAttribute("aria-pressed", String(weak === chosenFrame));
+    button.dataset.frame = frame;
+    write(button, `${frame} · confidence ${confidence.get(frame)?.toFixed(2) ?? "unknown"} · gains ${percent(gain)} of the shot`);
+    button.setAttribute("aria-pressed", String(frame === chosenFrame));
   });
-  if (chosenFrame !== null || performance.now() >= picturesFrom) renderPictures(data, frame, confidence.get(frame));
-}
-
-async function renderPictures(data, frame, confidence) {
-  const near = (a, b) => (Math.abs(b - frame) < Math.abs(a - frame) ? b : a);
-  const keyframe = data.keyframes.length ? data.keyframes.reduce(near) : null;
-  const sure = confidence === null || confidence === undefined ? "" : ` · confidence ${confidence.toFixed(2)}`;
-  const began = performance.now();
-  await Promise.all([
-    renderPicture("plate", frame, `Plate ${frame}`),
-    renderPicture("result", frame, `Result ${frame}${sure}`),
-    renderPicture("reference", keyframe ?? frame, keyframe === null ? "Reference still" : `Reference ${keyframe}`),
-  ]);
-  const now = performance.now();
-  picturesFrom = Math.max(picturesFrom, now + SHARE * (now - began));
-}
-
-async function renderPicture(of, frame, caption) {
-  const figure = $(of);
-  const path = `/v1/jobs/${watched.id}/picture?frame=${frame}&of=${of}&height=${PICTURE_LINES}`;
-  figure.dataset.wanted = path;
-  const [image, words] = [figure.querySelector("img"), figure.querySelector("figcaption")];
-  try {
-    const url = await core.picture(path);
-    if (figure.dataset.wanted !== path) return; // another picture was requested since
-    if (image.src !== url) image.src = url;
-    image.hidden = false;
-    image.alt = words.textContent = caption;
-    words.title = "";
-  } catch (error) {
-    if (figure.dataset.wanted !== path) return;
-    image.hidden = true;
-    words.textContent = `${caption}: ${error.message}`;
-    words.title = error.message;
-  }
-}
-
-function renderList(list, entries, fill) {
-  while (list.children.length > entries.length) list.lastElementChild.remove();
-  while (list.children.length < entries.length) list.append(made("li", {}));
-  entries.forEach((entry, place) => fill(list.children[place], entry));
 }
 
 function trouble(message) {
-  if ($("trouble").textContent !== (message ?? "")) $("trouble").textContent = message ?? "";
+  write($("trouble"), message ?? "");
   $("trouble").hidden = message === null;
   document.body.classList.toggle("stale", message !== null);
 }
 
-// ---- text
-
-function nameOf(job) {
-  const file = job.output.split(/[/\\]/).at(-1);
-  const name = file.replace(/\.exr$/i, "").replace(/[._-]?(#+|%0?\d*d)$/, "") || file;
-  return job.frame === null ? name : `${name}, preview of ${job.frame}`;
-}
-
-function lineOf(job) {
-  const counted = job.total ? `${job.done} of ${job.total} frames` : "";
-  if (job.state === "queued") {
-    const ahead = jobs.filter((other) => isBusy(other) && jobs.indexOf(other) > jobs.indexOf(job)).length;
-    return ahead ? `Waits for ${ahead} ${ahead === 1 ? "job" : "jobs"}` : "Waits to start";
-  }
-  if (job.state === "done") return counted ? `Done, ${counted}` : "Done";
-  if (job.state === "failed") return counted ? `Failed after ${counted}` : "Failed";
-  if (job.state === "cancelled") return `Cancelled${counted && ` after ${counted}`}. Frames that are written stay; submit it again to continue.`;
-  const parts = [counted || "Starting"];
-  if (job.seconds_left !== null) parts.push(`${duration(job.seconds_left)} left`);
-  if (job.looking !== null) parts.push(`looking at ${job.looking}`);
-  return parts.join(" · ");
-}
-
-function duration(seconds) {
-  if (seconds < 10) return "a few seconds";
-  if (seconds < 90) return `about ${10 * Math.round(seconds / 10)} s`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 60) return `about ${minutes} min`;
-  return `about ${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+function answer(message) {
+  write($("answer"), message ?? "");
+  $("answer").hidden = message === null;
 }
 
 /** Announce each tenth of the frames and each change of state to screen readers. */
 function announce(job, share) {
   const tenth = Math.floor(10 * share);
   if (watched.state === job.state && (watched.tenth === tenth || job.state !== "running")) return;
-  if (watched.state !== null) say(`${nameOf(job)}: ${lineOf(job)}`);
+  if (watched.state !== null) say(`${nameOf(job)}: ${line(job)}`);
   [watched.state, watched.tenth] = [job.state, tenth];
-}
-
-function say(words) {
-  $("said").textContent = words;
-}
-
-function made(name, attributes) {
-  const element = document.createElement(name);
-  for (const [attribute, value] of Object.entries(attributes)) element.setAttribute(attribute, value);
-  return element;
 }
 
 // ---- input
 
-function choose(frame) {
+function current() {
+  return state.jobs.find(({ id }) => id === watched.id);
+}
+
+/** Show a frame; null follows the newest one. */
+function choose(frame, { stop = true } = {}) {
+  if (stop) transport.stop();
   chosenFrame = frame;
-  const job = jobs.find(({ id }) => id === watched.id);
-  if (job) renderFrames(job);
+  const job = current();
+  if (job && watched.line) renderFrames(job);
 }
 
 function chooseJob(id) {
   chosenJob = id;
-  sessionStorage.setItem("job", id);
+  keep("job", id);
   tick();
+}
+
+async function cancel() {
+  watched.cancelling = true;
+  $("cancel").disabled = true;
+  if ((await act(`/v1/jobs/${watched.id}/cancel`)) === null) watched.cancelling = false;
+}
+
+async function addKey(frame) {
+  const made = await act(`/v1/jobs/${watched.id}/key`, { frame });
+  if (made) chooseJob(made.id);
 }
 
 async function start() {
   try {
     await core.signIn();
     const { version, device, device_name: name } = await core.get("/v1/health");
-    $("core").textContent = `core ${version} on ${name ?? device.toUpperCase()}`;
+    write($("core"), `core ${version} on ${name ?? device.toUpperCase()}`);
   } catch (error) {
     if (!(error instanceof NoCore || error instanceof Refused)) throw error; // `tick` shows it
   }
   tick();
 }
 
+const buttons = controls({ viewer, transport, choose, addKey, answer, keyColor, render: () => current() && renderFrames(current()) });
 $("cancel").addEventListener("click", cancel);
-$("follow").addEventListener("click", () => choose(null));
-$("candidates").addEventListener("click", ({ target }) => target.dataset.frame && choose(Number(target.dataset.frame)));
-$("jobs").addEventListener("click", ({ target }) => {
-  const button = target.closest("button");
-  if (button) chooseJob(button.dataset.job);
+$("resume").addEventListener("click", () => act(`/v1/jobs/${watched.id}/resume`));
+$("earlier").addEventListener("click", () => act(`/v1/jobs/${watched.id}/move`, { to: "earlier" }));
+$("later").addEventListener("click", () => act(`/v1/jobs/${watched.id}/move`, { to: "later" }));
+$("reveal").addEventListener("click", () => act(`/v1/jobs/${watched.id}/reveal`));
+$("pause").addEventListener("click", () => act(`/v1/queue/${state.paused ? "continue" : "pause"}`));
+$("clear").addEventListener("click", () => act("/v1/queue/clear"));
+$("note").addEventListener("change", () => act(`/v1/jobs/${watched.id}/note`, { text: $("note").value }));
+$("copy").addEventListener("click", async () => {
+  try {
+    await navigator.clipboard.writeText($("path").textContent);
+    answer("The path is on the clipboard.");
+  } catch {
+    answer("The browser does not let this page use the clipboard. Select the path above and copy it.");
+  }
 });
 document.addEventListener("visibilitychange", () => !document.hidden && tick());
 window.addEventListener("hashchange", start);

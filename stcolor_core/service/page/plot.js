@@ -1,81 +1,102 @@
-// The confidence along a shot as a curve. A frame can be chosen with the pointer and with keys.
+// The time line: the confidence along a shot as a curve, its keyframes, and the frame shown.
 
 const SVG = "http://www.w3.org/2000/svg";
-const HEIGHT = 150;
-const EDGE = { left: 34, right: 22, top: 22, bottom: 20 };
+const HEIGHT = 132;
+const EDGE = { left: 40, right: 22, top: 22, bottom: 20 };
 const LABEL = 46; // px, width of a frame number
+const GRID = [0, 0.5, 0.8, 0.9, 0.97, 1];
+const STEPS = [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2500, 5000, 10000];
+
+/**
+ * Return the place of a confidence on its scale, 0 to 1, here and in Nuke's panel: 1 - √(1 - confidence).
+ * A linear scale would have 0.97 and 1 in one place, and most frames between them.
+ */
+export const place = (confidence) => 1 - Math.sqrt(1 - Math.min(1, Math.max(0, confidence)));
 
 export class Plot {
   #host;
   #svg;
-  #data = { frames: [], keyframes: [], weakest: [], total: 0 };
+  #choose;
+  #data = { numbers: [], frames: [], keyframes: [], suggestions: [] };
   #shown = null;
+  #range = null;
+  #cursorNodes = node("g", {});
+  #cursorAt = () => [];
   #x = (frame) => frame;
 
-  /** host: an element with role slider. choose: called with the chosen frame, or null to follow the newest. */
+  /** host: an element with role slider. choose: called with the chosen frame. */
   constructor(host, choose) {
     this.#host = host;
+    this.#choose = choose;
     this.#svg = host.appendChild(node("svg", { "aria-hidden": "true", height: HEIGHT }));
-    host.addEventListener("keydown", (event) => this.#key(event, choose));
+    host.addEventListener("keydown", (event) => this.#key(event));
     host.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      event.preventDefault(); // else the numbers of the axis would be selected
+      host.focus();
       host.setPointerCapture(event.pointerId);
-      choose(this.#nearest(event));
+      this.#point(event);
     });
-    host.addEventListener("pointermove", (event) => event.buttons & 1 && choose(this.#nearest(event)));
+    host.addEventListener("pointermove", (event) => event.buttons & 1 && this.#point(event));
     new ResizeObserver(() => this.#draw()).observe(host);
   }
 
-  /** data: the answer of /frames, plus the total number of frames. shown: the frame that the pictures show. */
-  show(data, shown) {
-    this.#data = data;
-    this.#shown = shown;
-    this.#draw();
+  /**
+   * data: numbers (all frames, in order), frames (the finished ones), keyframes, suggestions; a new object for each
+   * change. shown: the frame shown. range: [in, out], or null for all.
+   */
+  show(data, shown, range) {
+    const same = data === this.#data && range === this.#range;
+    [this.#data, this.#shown, this.#range] = [data, shown, range];
+    if (!same || !this.#svg.children.length) return this.#draw();
+    this.#cursorNodes.replaceChildren(...this.#cursorAt());
+    this.#describe();
   }
 
-  #key(event, choose) {
-    const numbers = this.#data.frames.map(({ frame }) => frame);
-    const place = numbers.indexOf(this.#shown);
+  #key(event) {
+    const { numbers } = this.#data;
+    const at = numbers.indexOf(this.#shown);
     const last = numbers.length - 1;
-    const to = {
-      ArrowLeft: place - 1, ArrowDown: place - 1, ArrowRight: place + 1, ArrowUp: place + 1,
-      PageDown: place - 10, PageUp: place + 10, Home: 0, End: last,
-    }[event.key];
-    if (event.key === "Escape") choose(null);
-    else if (to !== undefined && last >= 0) choose(numbers[Math.min(last, Math.max(0, to))]);
-    else return;
+    const to = { ArrowDown: at - 1, ArrowUp: at + 1, PageDown: at - 10, PageUp: at + 10, Home: 0, End: last }[event.key];
+    if (to === undefined || last < 0) return;
     event.preventDefault();
+    this.#choose(numbers[Math.min(last, Math.max(0, to))]);
   }
 
-  #nearest(event) {
+  #point(event) {
     const at = event.clientX - this.#svg.getBoundingClientRect().left;
     const far = (frame) => Math.abs(this.#x(frame) - at);
-    return this.#data.frames.reduce((best, { frame }) => (best === null || far(frame) < far(best) ? frame : best), null);
+    const { numbers } = this.#data;
+    if (numbers.length) this.#choose(numbers.reduce((best, frame) => (far(frame) < far(best) ? frame : best)));
   }
 
   #draw() {
-    const { frames, keyframes, weakest, total } = this.#data;
+    const { numbers, frames, keyframes, suggestions } = this.#data;
     const width = this.#host.clientWidth;
-    if (!width || !frames.length) return;
-    const numbers = [...frames.map(({ frame }) => frame), ...keyframes];
-    const first = Math.min(...numbers);
-    const last = Math.max(...numbers, first + total - 1, first + 1);
+    if (!width || !numbers.length) return;
+    const first = Math.min(...numbers, ...keyframes);
+    const last = Math.max(...numbers, ...keyframes, first + 1);
     const known = frames.filter(({ confidence }) => confidence !== null);
-    const floor = Math.min(0.5, ...known.map(({ confidence }) => Math.floor(confidence * 10) / 10));
-    const curve = runs(known, Math.max(1, (Math.max(...numbers) - first) / (total - 1)));
+    const step = (numbers.at(-1) - numbers[0]) / Math.max(1, numbers.length - 1);
+    const curve = runs(known, Math.max(1, step));
     const bottom = HEIGHT - EDGE.bottom;
     const x = (frame) => EDGE.left + ((frame - first) / (last - first)) * (width - EDGE.left - EDGE.right);
-    const y = (value) => bottom - ((value - floor) / (1 - floor)) * (bottom - EDGE.top);
+    const y = (confidence) => bottom - place(confidence) * (bottom - EDGE.top);
+    const weak = known.filter(({ frame }) => suggestions.includes(frame));
     this.#x = x;
     this.#svg.setAttribute("width", width);
     this.#svg.replaceChildren(
-      ...grid(floor, y, width), ...ticks(first, last, x, width),
+      ...outside(this.#range, x, width, bottom),
+      ...grid(y, width), ...ticks(first, last, x, width),
       ...curve.map((run) => node("path", { class: "area", d: `${path(run, x, y)}V${bottom}H${x(run[0].frame)}Z` })),
       ...curve.map((run) => node("path", { class: "line", d: path(run, x, y) })),
       ...keyframes.flatMap((frame) => keyframe(x(frame), bottom)),
-      ...known.filter(({ frame }) => weakest.includes(frame)).flatMap((weak) => dip(weak, x, y)),
-      ...this.#cursor(known, x, y, bottom),
+      ...weak.flatMap((point) => helpful(point, x, y)),
+      this.#cursorNodes,
     );
-    this.#say(first, last);
+    this.#cursorAt = () => this.#cursor(known, x, y, bottom);
+    this.#cursorNodes.replaceChildren(...this.#cursorAt());
+    this.#describe();
   }
 
   #cursor(known, x, y, bottom) {
@@ -83,15 +104,20 @@ export class Plot {
     const at = x(this.#shown);
     const value = known.find(({ frame }) => frame === this.#shown)?.confidence;
     const line = node("line", { class: "cursor", x1: at, x2: at, y1: EDGE.top, y2: bottom });
-    return value === undefined ? [line] : [line, node("circle", { class: "cursor", cx: at, cy: y(value), r: 3.5 })];
+    const label = node("text", { class: "cursor", x: at, y: EDGE.top - 6, "text-anchor": "middle" }, String(this.#shown));
+    const dot = value === undefined ? [] : [node("circle", { class: "cursor", cx: at, cy: y(value), r: 3.5 })];
+    return [line, label, ...dot];
   }
 
-  #say(first, last) {
-    const shown = this.#data.frames.find(({ frame }) => frame === this.#shown);
+  #describe() {
+    const { numbers, frames, keyframes, suggestions } = this.#data;
+    const [first, last] = [numbers[0], numbers.at(-1)];
+    const shown = frames.find(({ frame }) => frame === this.#shown);
     const words = [`frame ${this.#shown}`];
-    if (shown && shown.confidence !== null) words.push(`confidence ${shown.confidence.toFixed(2)}`);
-    if (this.#data.keyframes.includes(this.#shown)) words.push("a keyframe");
-    if (this.#data.weakest.includes(this.#shown)) words.push("a candidate for the next keyframe");
+    if (!shown) words.push("not coloured yet");
+    else if (shown.confidence !== null) words.push(`confidence ${shown.confidence.toFixed(2)}`);
+    if (keyframes.includes(this.#shown)) words.push("a keyframe");
+    if (suggestions.includes(this.#shown)) words.push("suggested as the next keyframe");
     for (const [name, value] of [["min", first], ["max", last], ["now", this.#shown ?? first], ["text", words.join(", ")]]) {
       this.#host.setAttribute(`aria-value${name}`, value);
     }
@@ -105,19 +131,23 @@ function node(name, attributes, text = "") {
   return made;
 }
 
-function grid(floor, y, width) {
-  const step = floor < 0.5 ? 0.25 : 0.1;
-  const values = [];
-  for (let value = 1; value > floor - 0.01; value -= step) values.push(value);
-  return values.flatMap((value) => [
+function outside(range, x, width, bottom) {
+  if (!range) return [];
+  const [left, right] = [x(range[0]), x(range[1])];
+  const shade = (from, to) => node("rect", { class: "outside", x: from, y: EDGE.top, width: Math.max(0, to - from), height: bottom - EDGE.top });
+  return [shade(EDGE.left, left), shade(right, width - EDGE.right)];
+}
+
+function grid(y, width) {
+  return GRID.flatMap((value) => [
     node("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: y(value), y2: y(value) }),
-    node("text", { class: "axis", x: EDGE.left - 6, y: y(value) + 3.5, "text-anchor": "end" }, String(+value.toFixed(2))),
+    node("text", { class: "axis", x: EDGE.left - 6, y: y(value) + 3.5, "text-anchor": "end" }, String(value)),
   ]);
 }
 
 function ticks(first, last, x, width) {
   const most = Math.max(2, Math.floor((width - EDGE.left - EDGE.right) / (LABEL * 1.6)));
-  const step = [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2500, 5000, 10000].find((s) => (last - first) / s <= most) ?? 50000;
+  const step = STEPS.find((size) => (last - first) / size <= most) ?? 50000;
   const marks = [];
   for (let frame = Math.ceil(first / step) * step; frame <= last; frame += step) marks.push(frame);
   return marks.map((frame) => node("text", { class: "axis", x: x(frame), y: HEIGHT - 5, "text-anchor": "middle" }, String(frame)));
@@ -142,11 +172,11 @@ function path(run, x, y) {
 function keyframe(at, bottom) {
   return [
     node("line", { class: "key", x1: at, x2: at, y1: EDGE.top, y2: bottom }),
-    node("path", { class: "key", d: `M${at},${EDGE.top - 12}l5,6l-5,6l-5,-6Z` }),
+    node("path", { class: "key", d: `M${at},${bottom - 6}l5,6l-5,6l-5,-6Z` }),
   ];
 }
 
-function dip({ frame, confidence }, x, y) {
+function helpful({ frame, confidence }, x, y) {
   const below = y(confidence) < HEIGHT - EDGE.bottom - 20;
   return [
     node("circle", { class: "weak", cx: x(frame), cy: y(confidence), r: 4.5 }),

@@ -312,14 +312,14 @@ def test_the_frames_of_a_job_without_events_are_read_from_its_files(tmp_path: Pa
 # What a page may change
 
 
-def test_a_page_orders_the_queue_and_names_its_jobs(client: Client, shot: Shot) -> None:
+def test_a_page_orders_the_queue_and_names_its_jobs(client: Client, shot: Shot, tmp_path: Path) -> None:
     page = signed_in(client)
     assert page.request("POST", "/v1/queue/pause")[1]["paused"] is True
     data = json.loads(shot.to_json())
     status, labelled = client.request("POST", "/v1/jobs?label=show%20sh010%20RefColorize1%20v001", data)
     assert (status, labelled["name"]) == (200, "show sh010 RefColorize1 v001")
     other = client.submit(replace(shot, output=Output(path=str(Path(shot.output.path).with_name("b_v001.####.exr")))))
-    assert page.get(f"/v1/jobs/{other}")["name"] == "b_v001 · plate"
+    assert page.get(f"/v1/jobs/{other}")["name"] == f"b_v001 · {tmp_path.name}/plate"
     assert page.request("POST", f"/v1/jobs/{other}/move", {"to": "first"})[0] == 200
     assert [job["id"] for job in page.get("/v1/queue")["jobs"]] == [labelled["id"], other]
     assert page.request("POST", f"/v1/jobs/{other}/note", {"text": "Two\nlines."})[1]["note"] == "Two lines."

@@ -1,0 +1,49 @@
+// The page's sentences about a job.
+
+/** Return one line on how far a job is. ahead: the number of jobs before it; paused: of the queue. */
+export function lineOf(job, { ahead, paused }) {
+  const counted = job.total ? `${job.done} of ${job.total} frames` : "";
+  if (job.state === "queued") {
+    if (paused) return counted ? `Paused after ${counted}` : "Waits: the queue is paused";
+    return ahead ? `Waits for ${ahead} ${ahead === 1 ? "job" : "jobs"}` : "Waits to start";
+  }
+  if (job.state === "done") return counted ? `Done, ${counted}` : "Done";
+  if (job.state === "failed") return counted ? `Failed after ${counted}` : "Failed";
+  if (job.state === "cancelled") return `Cancelled${counted && ` after ${counted}`}. Frames that are written stay; Resume continues.`;
+  const parts = [counted || "Starting"];
+  if (job.seconds_left !== null) parts.push(`${duration(job.seconds_left)} left`);
+  else if (job.total && job.total - job.done <= 5) parts.push("writing the last frames");
+  if (job.looking !== null) parts.push(`reading frame ${job.looking}`);
+  return parts.join(" · ");
+}
+
+function duration(seconds) {
+  if (seconds < 10) return "a few seconds";
+  if (seconds < 90) return `about ${10 * Math.round(seconds / 10)} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `about ${minutes} min`;
+  return `about ${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** Return a share of the shot's pixels in percent. */
+export const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+
+/** Return what a job was asked to do, as [name, value] pairs. */
+export function settingsOf({ shot, frames, references, problem }) {
+  const span = frames.length ? `, ${frames.length} frames on disk, ${frames[0]} to ${frames.at(-1)}` : "";
+  const rows = [["Plate", `${shot.plate.path}${shot.plate.frames ? ` ${shot.plate.frames}` : ""}${span}`]];
+  if (problem) rows.push(["Problem", problem]);
+  for (const [frame, path] of Object.entries(references)) rows.push([`Reference ${frame}`, path]);
+  if (!Object.keys(references).length) for (const { path, frame } of shot.references) rows.push([`Reference ${frame ?? ""}`, path]);
+  for (const { path } of shot.stills) rows.push(["Still", path]);
+  for (const { path } of shot.mattes) rows.push(["Matte", path]);
+  rows.push(["Result", shot.output.path]);
+  if (shot.output.reuse) rows.push(["Reuses", shot.output.reuse]);
+  if (shot.output.frames) rows.push(["Frames to write", shot.output.frames]);
+  if (shot.plate.colorspace) rows.push(["Plate's colour space", shot.plate.colorspace]);
+  if (shot.plate.exposure) rows.push(["Exposure", `${shot.plate.exposure} stops`]);
+  if (shot.ocio) rows.push(["OpenColorIO config", shot.ocio]);
+  const known = Object.entries(shot.method).filter(([, value]) => value !== null);
+  rows.push(["Method", known.map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(", ")]);
+  return rows;
+}
