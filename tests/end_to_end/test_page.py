@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import FIRST, ShotOnDisk
+from conftest import FIRST, ShotOnDisk, write_reference
 from scenes import pan
 from serving import Client, running_core, until
 
 from stcolor_core.cli import main
+from stcolor_core.pipeline.run import colorize
+from stcolor_core.service.pictures import PictureRenderer, Rendered
 from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 webdriver = pytest.importorskip("selenium.webdriver")
+from selenium.common.exceptions import (  # noqa: E402
+    ElementNotInteractableException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.remote.webdriver import WebDriver  # noqa: E402
@@ -53,31 +64,56 @@ class Page:
         return found
 
     def click(self, selector: str) -> None:
-        self.driver.find_element(By.CSS_SELECTOR, selector).click()
+        """Click an element as soon as it is there and can be clicked."""
+
+        def clicked() -> bool:
+            try:
+                self.driver.find_element(By.CSS_SELECTOR, selector).click()
+            except (NoSuchElementException, ElementNotInteractableException, StaleElementReferenceException):
+                return False
+            return True
+
+        until(clicked, seconds=60)
 
     def count(self, selector: str) -> int:
         return len(self.driver.find_elements(By.CSS_SELECTOR, selector))
 
-    def color(self, figure: str) -> float:
-        """Return the mean of max - min over R, G, B of a picture, 0..255; -1 if there is no picture yet."""
+    def press(self, *keys: str) -> None:
+        """Press keys with the focus on no control."""
+        body = self.driver.find_element(By.TAG_NAME, "body")
+        body.send_keys(*keys)
+
+    def shown(self) -> str:
+        """Return the job and the frame of the picture that is seen; empty if there is none."""
+        return self.driver.find_element(By.ID, "screen").get_attribute("data-shown") or ""
+
+    def color(self, part: tuple[float, float] = (0, 1)) -> float:
+        """Return the mean of max - min over R, G, B of the picture seen, 0..255; -1 if there is none.
+
+        part: from where to where across the viewer, as shares of its width.
+        """
         return float(
             self.driver.execute_script(
                 """
-                const image = document.querySelector(`#${arguments[0]} img`);
-                if (image.hidden || !image.complete || !image.naturalWidth) return -1;
+                const screen = document.querySelector("#screen");
+                if (!screen.dataset.shown) return -1;
                 const canvas = document.createElement("canvas");
-                [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
-                const context = canvas.getContext("2d");
-                context.drawImage(image, 0, 0);
-                const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
-                let sum = 0;
+                [canvas.width, canvas.height] = [screen.width, screen.height];
+                const from = Math.round(arguments[0] * canvas.width);
+                const width = Math.max(1, Math.round(arguments[1] * canvas.width) - from);
+                const context = canvas.getContext("2d", { willReadFrequently: true });
+                context.drawImage(screen, 0, 0);
+                const { data } = context.getImageData(from, 0, width, canvas.height);
+                let [sum, count] = [0, 0];
                 for (let at = 0; at < data.length; at += 4) {
+                  if (!data[at + 3]) continue;
                   const rgb = data.slice(at, at + 3);
                   sum += Math.max(...rgb) - Math.min(...rgb);
+                  count += 1;
                 }
-                return sum / (data.length / 4);
+                return count ? sum / count : -1;
                 """,
-                figure,
+                *part,
             )
         )
 
@@ -156,41 +192,114 @@ def test_the_page_shows_a_job_from_start_to_end_and_after_a_reload(
     page.click("#inputs summary")
     page.see("inputs", r"Plate .*plate\.####\.exr: linear Rec\.709 \(the default of EXR files\)")
     page.see("inputs", rf"Reference {FIRST}, {FIRST + 5} .*linear Rec\.709")
-    assert page.count("path.key") == 2
-    page.see("result", rf"Result {FIRST + 11}")
-    page.see("reference", rf"Reference {FIRST + 5}")
-    until(lambda: page.color("result") >= 0)
-    assert page.color("reference") > 20
-    assert page.color("result") < 4  # no reference in its scene
+    until(lambda: page.count("path.key") == 2)
+    page.see("caption", rf"Result {FIRST + 11}")
+    assert 0 <= page.color() < 4  # no reference in its scene
+    page.press("3")
+    page.see("caption", rf"Reference {FIRST + 5}")
+    assert page.color() > 20
     page.click("#candidates button")
-    page.see("candidates", str(FIRST + 10))
+    page.see("candidates", rf"{FIRST + 10} · confidence 0\.\d\d · gains \d")
+    until(lambda: page.shown() == f"{job} {FIRST + 10}")
+    assert page.text("follow") == ""  # the job is done: no frame will be newer
     page.driver.refresh()
     page.see("line", "Done, 12 of 12 frames")
-    assert page.count("path.key") == 2
+    until(lambda: page.count("path.key") == 2)
     assert page.complaints() == []
 
 
-def test_the_keyboard_shows_any_finished_frame_beside_its_plate_and_reference(
-    core: Client, link: str, page: Page, make_shot: MakeShot
-) -> None:
+def test_the_keyboard_does_all_that_the_viewer_does(core: Client, link: str, page: Page, make_shot: MakeShot) -> None:
     shot = make_shot()
     core.finish(core.submit(asked_for(shot)))
     page.open(link)
     plot = page.driver.find_element(By.ID, "plot")
-    page.see("line", "Done")
-    plot.send_keys(Keys.HOME, Keys.ARROW_RIGHT)
-    page.see("plate", f"Plate {FIRST + 1}")
-    page.see("result", rf"Result {FIRST + 1} · confidence [01]\.\d\d")
-    page.see("reference", f"Reference {FIRST}")
+    page.see("caption", "Result")
+    page.press(Keys.HOME, Keys.ARROW_RIGHT)
+    page.see("caption", rf"Result {FIRST + 1} · confidence [01]\.\d\d")
+    assert page.color() > 20
     assert (plot.get_attribute("aria-valuetext") or "").startswith(f"frame {FIRST + 1}, confidence ")
-    until(lambda: min(map(page.color, ("plate", "result", "reference"))) >= 0)
-    assert page.color("plate") < 4
-    assert page.color("result") > 20
-    plot.send_keys(Keys.END)
-    page.see("plate", f"Plate {FIRST + 4}")
-    assert page.text("follow")
-    plot.send_keys(Keys.ESCAPE)
-    until(lambda: not page.text("follow"))
+    page.press("2")
+    page.see("caption", f"^Plate {FIRST + 1}$")
+    assert 0 <= page.color() < 4
+    page.press("3")
+    page.see("caption", f"^Reference {FIRST}$")
+    page.press("4")
+    page.see("caption", f"^Confidence {FIRST + 1} ")
+    assert 0 <= page.color() < 4
+    page.press("1", "w")
+    page.see("caption", rf"Result {FIRST + 1} .*\|  Plate {FIRST + 1}")
+    until(lambda: page.color((0, 0.49)) > 20)
+    assert 0 <= page.color((0.51, 1)) < 4
+    page.press("w", "s")
+    page.see("caption", rf"Result {FIRST + 1} .*\|  Plate {FIRST + 1}")
+    page.press("d")
+    page.see("caption", "minus .*times 4")
+    page.press("d", "a")
+    page.see("caption", f"^B: Plate {FIRST + 1}$")
+    page.press("a", Keys.END)
+    page.see("caption", f"Result {FIRST + 4}")
+    plain = page.color()
+    page.press("k")
+    until(lambda: page.text("sources").split() == [str(FIRST), str(FIRST + 4)])
+    until(lambda: page.color() != plain)
+    page.press("k", "0")
+    page.see("zoom", "^100 %$")
+    page.press("f", "i", Keys.HOME, "o")
+    page.see("range", f"{FIRST} to {FIRST}|{FIRST + 4} to")
+    page.press("x")
+    until(lambda: page.text("range") == "")
+    plot.send_keys(Keys.PAGE_UP)
+    page.see("caption", f"Result {FIRST + 4}")
+    page.click("#help summary")
+    page.click("#shortcuts")
+    page.press("2")
+    page.press(Keys.HOME)
+    page.see("caption", f"Result {FIRST}")  # keys of one character are off
+    page.click("#shortcuts")
+    assert page.complaints() == []
+
+
+def test_a_shot_plays_from_in_to_out_and_pauses(core: Client, link: str, page: Page, make_shot: MakeShot) -> None:
+    job = core.submit(asked_for(make_shot(pan(9, height=64, width=96, step=2))))
+    core.finish(job)
+    page.open(link)
+    page.see("caption", "Result")
+    page.press(Keys.HOME, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, "i", Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, "o")
+    page.see("range", f"{FIRST + 2} to {FIRST + 4}")
+    page.driver.execute_script(
+        """
+        window.seen = [];
+        const screen = document.querySelector("#screen");
+        const note = () => window.seen.push(screen.dataset.shown);
+        new MutationObserver(note).observe(screen, { attributes: true, attributeFilter: ["data-shown"] });
+        """
+    )
+    page.press(" ")
+    until(lambda: len(page.driver.execute_script("return window.seen")) > 12)
+    page.press(" ")
+    until(lambda: page.text("play") == "Play")
+    seen = [name for name in page.driver.execute_script("return window.seen") if name]
+    numbers = [int(name.split()[1]) for name in seen if name.split()[0] == job]
+    assert set(numbers) == {FIRST + 2, FIRST + 3, FIRST + 4}
+    assert page.complaints() == []
+
+
+def test_two_versions_are_compared(core: Client, link: str, page: Page, make_shot: MakeShot) -> None:
+    shot = make_shot()
+    first = core.submit(asked_for(shot))
+    core.finish(first)
+    second = core.submit(replace(asked_for(shot, "v002"), method=Method(working_height=64, chroma=0.0)))
+    core.finish(second)
+    page.open(link)
+    page.see("line", "Done")
+    page.click(f"[data-job='{first}']")
+    until(lambda: page.shown().startswith(first))
+    page.driver.find_element(By.CSS_SELECTOR, f"#against option[value='{second}']").click()
+    page.driver.execute_script("document.activeElement.blur()")
+    page.press("w")
+    page.see("caption", rf"Result {FIRST + 3} .*\|  Result {FIRST + 3} · sh010_v001")
+    until(lambda: page.color((0, 0.49)) > 20)
+    assert 0 <= page.color((0.51, 1)) < 4  # the second version has no chroma
 
 
 def test_a_running_job_is_cancelled_from_the_page(core: Client, link: str, page: Page, make_shot: MakeShot) -> None:
@@ -198,7 +307,7 @@ def test_a_running_job_is_cancelled_from_the_page(core: Client, link: str, page:
     page.open(link)
     running, waiting = core.submit(asked_for(shot)), core.submit(asked_for(shot, "v002"))
     core.events(running, until=lambda event: event["kind"] == "frame" and event["done"] > 2)
-    page.see("line", r"of 400 frames.* left · looking at \d+")
+    page.see("line", r"of 400 frames.* left · reading frame \d+")
     # the frames between the finished ones and the other keyframe stay open
     until(lambda: page.count("path.line") == 2)
     page.click("#cancel")
@@ -225,12 +334,23 @@ def test_a_failed_job_shows_its_reason_and_its_message_is_never_markup(
     assert page.complaints() == []
 
 
+def test_a_browser_that_opened_a_link_needs_no_other_until_the_core_ends(link: str, page: Page) -> None:
+    page.open(link)
+    page.see("empty", "No jobs yet")
+    address = page.driver.current_url
+    assert "ticket" not in address
+    page.driver.switch_to.new_window("tab")
+    page.open(address)
+    page.see("empty", "No jobs yet")
+
+
 def test_a_used_link_explains_how_to_get_a_new_one(link: str, page: Page) -> None:
     page.open(link)
     page.see("empty", "No jobs yet")
+    page.driver.execute_script("localStorage.clear()")  # as in another browser
     page.driver.switch_to.new_window("tab")
     page.open(link)
-    page.see("trouble", "used up.*stcolor status")
+    page.see("trouble", "used up.*stcolor status --open")
     assert not page.text("main")
 
 
@@ -249,7 +369,7 @@ def test_the_page_shows_when_the_core_is_gone(
         page.see("trouble", "used up")
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (600, 900)])
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (600, 900), (360, 740)])
 def test_nothing_is_wider_than_the_window(
     core: Client, link: str, page: Page, make_shot: MakeShot, width: int, height: int
 ) -> None:
@@ -260,3 +380,207 @@ def test_nothing_is_wider_than_the_window(
     widest, window = page.driver.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
     assert widest <= window
     page.driver.set_window_size(1280, 800)
+
+
+# Pictures that take long
+
+
+@pytest.fixture
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """While this event is set, the core makes no picture, as if each took a minute."""
+    hold = threading.Event()
+    render = PictureRenderer.render
+
+    async def held_render(self: PictureRenderer, *arguments: Any, **options: Any) -> Rendered:
+        while hold.is_set():
+            await asyncio.sleep(0.01)
+        return await render(self, *arguments, **options)
+
+    monkeypatch.setattr(PictureRenderer, "render", held_render)
+    yield hold
+    hold.clear()
+
+
+def scrub(page: Page, times: int = 30) -> None:
+    plot = page.driver.find_element(By.ID, "plot")
+    plot.send_keys(*[Keys.ARROW_LEFT] * times)
+
+
+def test_another_jobs_picture_is_never_seen_under_the_chosen_name(
+    core: Client, link: str, page: Page, make_shot: MakeShot, held: threading.Event
+) -> None:
+    shot = make_shot(pan(12, height=64, width=96, step=2))
+    first, second = core.submit(asked_for(shot)), core.submit(asked_for(shot, "v002"))
+    core.finish(second)
+    page.open(link)
+    page.click(f"[data-job='{first}']")
+    until(lambda: page.shown().startswith(first))
+    page.driver.execute_script("document.querySelector('#fps').focus()")
+    held.set()
+    scrub(page, 8)
+    page.click(f"[data-job='{second}']")
+    page.see("path", "v002")
+    assert page.color() == -1
+    page.see("instead", "Loading")
+    held.clear()
+    until(lambda: page.shown().startswith(second))
+    assert page.complaints() == []
+
+
+def test_cancel_is_answered_while_pictures_that_take_long_are_scrubbed(
+    core: Client, link: str, page: Page, make_shot: MakeShot, held: threading.Event
+) -> None:
+    job = core.submit(asked_for(long_shot(make_shot)))
+    core.events(job, until=lambda event: event["kind"] == "frame" and event["done"] > 9)
+    page.open(link)
+    page.see("caption", "Result")
+    held.set()
+    scrub(page)
+    page.click("#cancel")
+    assert core.finish(job)[-1]["kind"] == "cancelled"
+    page.see("line", "Cancelled after")  # and the state of the jobs is still read
+    assert held.is_set()
+
+
+# After the end
+
+
+def test_a_cancelled_job_is_resumed_noted_and_cleared_and_its_path_copied(
+    core: Client, link: str, page: Page, make_shot: MakeShot
+) -> None:
+    job = core.submit(asked_for(long_shot(make_shot, 60)))
+    core.events(job, until=lambda event: event["kind"] == "frame" and event["done"] > 2)
+    core.request("POST", f"/v1/jobs/{job}/cancel")
+    core.finish(job)
+    page.open(link)
+    page.see("candidates", "suggested for a shot that is done")
+    page.click("#resume")
+    page.see("line", "Done, 60 of 60 frames")
+    page.click("#note")
+    page.driver.switch_to.active_element.send_keys("Hair is too red.", Keys.ENTER)
+    page.see("jobs", "Hair is too red")
+    page.click("#copy")
+    page.see("answer", "clipboard")
+    page.click("#clear")
+    page.see("empty", "No jobs yet")
+
+
+def test_the_queue_is_ordered_and_paused_from_the_page(
+    core: Client, link: str, page: Page, make_shot: MakeShot
+) -> None:
+    core.request("POST", "/v1/queue/pause")
+    shot = make_shot()
+    jobs = [core.submit(asked_for(shot, name)) for name in ("v001", "v002", "v003")]
+    page.open(link)
+    page.see("paused", "paused")
+    page.click(f"[data-job='{jobs[2]}']")
+    page.see("path", "v003")
+    page.click("#earlier")
+    until(lambda: [each["id"] for each in core.get("/v1/jobs")] == [jobs[1], jobs[2], jobs[0]])
+    page.click("#pause")
+    core.finish(jobs[1])
+    until(lambda: not page.text("paused"))
+
+
+def test_a_waiting_and_a_failed_job_show_their_plate_references_and_settings(
+    core: Client, link: str, page: Page, make_shot: MakeShot
+) -> None:
+    core.request("POST", "/v1/queue/pause")
+    shot = make_shot()
+    waiting = core.submit(asked_for(shot))
+    page.open(link)
+    page.see("line", "the queue is paused")
+    page.see("settings", r"Plate\n.*plate\.####\.exr, 5 frames on disk")
+    page.see("settings", rf"Reference {FIRST}\n.*ref\.{FIRST}\.exr")
+    page.see("caption", f"Plate {FIRST} · not coloured yet")
+    page.press("3")
+    page.see("caption", f"Reference {FIRST}")
+    core.request("POST", "/v1/queue/continue")
+    core.finish(waiting)
+    failed = core.submit(replace(asked_for(shot, "v002"), plate=Plate(path=str(shot.folder / "gone.####.exr"))))
+    core.finish(failed)
+    page.click(f"[data-job='{failed}']")
+    page.see("error", "There is no frame of")
+    page.see("settings", r"gone\.####\.exr")
+
+
+def test_one_more_key_makes_the_next_version_from_the_page(
+    core: Client, link: str, page: Page, make_shot: MakeShot
+) -> None:
+    shot = make_shot(references=(FIRST,))
+    core.finish(core.submit(asked_for(shot)))
+    page.open(link)
+    page.see("caption", "Result")
+    page.press(Keys.END)
+    until(lambda: page.text("key") == f"Make v002 with a key at {FIRST + 4}")
+    page.click("#key")
+    page.see("answer", rf"Save it as .*ref\.{FIRST + 4}\.exr")
+    write_reference(shot.reference(FIRST + 4), shot.scene.lightnesses[4], shot.scene.ab[4])
+    page.click("#key")
+    page.see("path", r"sh010_v002\.####\.exr")
+    page.see("line", "Done, 5 of 5 frames")
+    until(lambda: page.count("path.key") == 2)
+
+
+def test_frames_of_an_earlier_session_have_their_curve_and_their_pictures_without_the_plate(
+    core: Client, link: str, page: Page, make_shot: MakeShot
+) -> None:
+    shot = make_shot()
+    for _ in colorize(asked_for(shot), device="cpu"):
+        pass
+    for frame in shot.frames:
+        shot.plate(frame).unlink()
+    core.request("POST", "/v1/queue/pause")
+    core.submit(asked_for(shot))
+    page.open(link)
+    page.see("caption", rf"Result {FIRST + 4} · confidence")
+    assert page.color() > 20
+    assert page.count("path.line") == 1
+
+
+# For everyone
+
+
+def test_cancel_is_few_stops_of_the_tab_key_away_and_the_list_of_jobs_is_one(
+    core: Client, link: str, page: Page, make_shot: MakeShot
+) -> None:
+    core.request("POST", "/v1/queue/pause")
+    shot = make_shot()
+    for number in range(12):
+        core.submit(asked_for(shot, f"v{number:03}"))
+    page.open(link)
+    page.see("path", "v011")
+    stops = []
+    while "cancel" not in stops:
+        ActionChains(page.driver).send_keys(Keys.TAB).perform()
+        stops.append(page.driver.execute_script("return document.activeElement.id || document.activeElement.className"))
+        assert len(stops) < 7, stops
+
+
+@pytest.mark.parametrize("state", ["empty", "done", "failed", "heat", "narrow", "no link"])
+def test_axe_finds_nothing_that_keeps_anyone_out(
+    core: Client, link: str, page: Page, make_shot: MakeShot, state: str
+) -> None:
+    shot = make_shot()
+    if state == "narrow":
+        page.driver.set_window_size(500, 900)
+    if state == "failed":
+        core.finish(core.submit(replace(asked_for(shot), plate=Plate(path=str(shot.folder / "gone.####.exr")))))
+    elif state != "empty":
+        core.finish(core.submit(asked_for(shot)))
+    page.open(link if state != "no link" else f"{core.connection.url}/")
+    if state == "no link":
+        page.see("trouble", "stcolor status --open")
+    elif state == "empty":
+        page.see("empty", "No jobs yet")
+    else:
+        page.see("line", "Failed" if state == "failed" else "Done")
+    if state == "heat":
+        page.press("h", "w")
+        page.click("#help summary")
+        page.click("#settings summary")
+    page.driver.execute_script((Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8"))
+    found = page.driver.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+    page.driver.set_window_size(1280, 800)
+    assert found["passes"]
+    assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]] == []

@@ -39,10 +39,10 @@ export class Frame {
 
   /** Zoom to a scale; the point of the picture at (x, y) in the area stays there. */
   zoom(scale, area, x = area.width / 2, y = area.height / 2) {
-    const least = Math.min(area.width / this.width, area.height / this.height);
+    const least = Math.min(1, area.width / this.width, area.height / this.height);
     const before = this.rectangle(area);
     const [u, v] = [(x - before.x) / before.width, (y - before.y) / before.height];
-    if (scale <= least) return this.fit();
+    if (scale < least) return this.fit();
     this.#scale = Math.min(scale, MOST);
     this.#center = [u + (area.width / 2 - x) / (this.width * this.#scale), v + (area.height / 2 - y) / (this.height * this.#scale)];
     this.#clamp();
