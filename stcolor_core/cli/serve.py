@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import html
 import json
 import logging
 import logging.handlers
+import os
 import signal
 import subprocess
 import sys
 import time
+import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stcolor_core.cli.device_option import add_device_option
 from stcolor_core.errors import BadRequest, StcolorError
+from stcolor_core.files.atomic import atomic_path
 from stcolor_core.service.access import (
     HOST,
     Connection,
@@ -61,7 +65,11 @@ def add_commands(commands: Any, *, prepare: Callable[[], None]) -> None:
     serve.add_argument("--background", action="store_true", help="return once the core answers, and leave it running")
     serve.set_defaults(run=lambda options: _serve(options, prepare), takes_signals=True)
     status = commands.add_parser("status", help="print whether a core runs and its address; exits with 1 if none does")
-    status.add_argument("--json", action="store_true", help="print one JSON object")
+    output = status.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print one JSON object")
+    output.add_argument(
+        "--open", action="store_true", help="open the core's page; that browser then needs no link until the core ends"
+    )
     status.set_defaults(run=_status)
     commands.add_parser("stop", help="stop the core; its job continues at the next start").set_defaults(run=_stop)
 
@@ -219,8 +227,25 @@ def _status(options: argparse.Namespace) -> int:
         states = [job["state"] for job in ask(core, "GET", "/v1/jobs")]
         sys.stdout.write(f"{states.count('running')} jobs run, {states.count('queued')} wait.\n")
         link = ask(core, "POST", "/v1/ticket")["url"]
-        sys.stdout.write(f"To watch them, open this in a browser; it works once, within ten minutes:\n{link}\n")
+        if options.open and _open_page(link, folder):
+            sys.stdout.write("The page opens in your browser, which needs no other link until the core ends.\n")
+        else:
+            sys.stdout.write(f"To watch them, open this in a browser; it works once, within ten minutes:\n{link}\n")
     return 1 if core is None else 0
+
+
+def _open_page(link: str, folder: Path) -> bool:
+    """Open a link to the page in a browser; return whether there is one.
+
+    The browser gets a file that leads to the link and that only its owner may read: every user of the machine can read
+    the arguments of a program, and whoever uses the link first gets the token.
+    """
+    page = folder / "open.html"
+    with writing(folder), atomic_path(page) as partial:
+        descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={html.escape(link)}">\n')
+    return webbrowser.open(page.as_uri())
 
 
 def _stop(options: argparse.Namespace) -> int:  # noqa: ARG001

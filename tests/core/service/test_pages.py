@@ -7,10 +7,12 @@ import http.client
 import json
 import logging
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from scenes import pan
 from serving import PATIENCE, Client, running_core
 
 from stcolor_core import service
+from stcolor_core.cli import main
 from stcolor_core.images import frame_files
 from stcolor_core.images.color import lab_to_linear, luminance_of
 from stcolor_core.pipeline.run import Event, colorize
@@ -390,3 +393,35 @@ def test_a_picture_says_of_which_job_and_frame_it_is(client: Client, shot: Shot)
         response, _ = fetch(client, f"/v1/jobs/{job}/picture?frame=3&of={of}&height=540&ready=1", **token)
         assert response.status == 200  # made when the frame was written
         assert response.getheader("X-Picture") == f"{job} 3 {of}"
+
+
+# stcolor status --open
+
+
+def test_status_opens_the_page_by_a_private_file_and_shows_no_ticket(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or True)
+    assert main(["status", "--open"]) == 0
+    shown = capsys.readouterr().out
+    assert "ticket" not in shown
+    assert "opens in your browser" in shown
+    (address,) = opened
+    page = Path(url2pathname(urlsplit(address).path))
+    assert page.parent == tmp_path / "state"
+    if sys.platform != "win32":
+        assert page.stat().st_mode & 0o777 == 0o600
+    ticket = re.search(r"#ticket=([\w-]+)", page.read_text(encoding="utf-8"))
+    assert ticket is not None
+    assert client.request("POST", "/v1/session", headers={"Authorization": f"Bearer {ticket[1]}"})[0] == 200
+
+
+def test_status_prints_the_link_if_there_is_no_browser(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr("webbrowser.open", lambda _: False)
+    assert main(["status", "--open"]) == 0
+    assert f"{client.connection.url}/#ticket=" in capsys.readouterr().out
