@@ -1,4 +1,7 @@
-"""`stcolor serve | status | stop`: run, query and stop the core. Heavy imports wait until a core starts."""
+"""`stcolor serve | status | submit | stop`: run, query and stop the core, and queue a shot in it.
+
+Heavy imports wait until a core starts.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from stcolor_core.cli.device_option import add_device_option
 from stcolor_core.errors import BadRequest, StcolorError
@@ -46,7 +50,7 @@ _LOG_BYTES = 2**20
 
 
 def add_commands(commands: Any, *, prepare: Callable[[], None]) -> None:
-    """Add `serve`, `status` and `stop` to the subparsers of `stcolor`.
+    """Add `serve`, `status`, `submit` and `stop` to the subparsers of `stcolor`.
 
     Args:
         commands: The subparsers, as `add_subparsers` returns them.
@@ -71,6 +75,10 @@ def add_commands(commands: Any, *, prepare: Callable[[], None]) -> None:
         "--open", action="store_true", help="open the core's page; that browser then needs no link until the core ends"
     )
     status.set_defaults(run=_status)
+    submit = commands.add_parser("submit", help="queue a shot in the running core, and print the job's id")
+    submit.add_argument("shot", type=Path, help="a file that `stcolor colorize --write-shot` wrote")
+    submit.add_argument("--label", default="", help="what to call the job in lists, such as show, shot and version")
+    submit.set_defaults(run=_submit)
     commands.add_parser("stop", help="stop the core; its job continues at the next start").set_defaults(run=_stop)
 
 
@@ -246,6 +254,18 @@ def _open_page(link: str, folder: Path) -> bool:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={html.escape(link)}">\n')
     return webbrowser.open(page.as_uri())
+
+
+def _submit(options: argparse.Namespace) -> int:
+    from stcolor_core.shots.shot import Shot, map_paths  # pydantic takes its time to load
+
+    shot = map_paths(Shot.load(options.shot), lambda path: str(Path(path).absolute()))
+    core = find(state_folder())
+    if core is None:
+        raise StcolorError("No core runs. Start one: stcolor serve --background")
+    job = ask(core, "POST", f"/v1/jobs?{urlencode({'label': options.label})}", body=shot.to_json())
+    sys.stdout.write(f"{job['id']} is {job['state']}. To watch it: stcolor status --open\n")
+    return 0
 
 
 def _stop(options: argparse.Namespace) -> int:  # noqa: ARG001

@@ -171,13 +171,14 @@ def writing(folder: Path) -> Iterator[None]:
         ) from None
 
 
-def ask(connection: Connection, method: str, path: str, *, timeout: float = 5.0) -> Any:
-    """Send a request without a body to a core, past any proxy, and parse its answer.
+def ask(connection: Connection, method: str, path: str, *, body: str | None = None, timeout: float = 5.0) -> Any:
+    """Send a request to a core, past any proxy, and parse its answer.
 
     Args:
         connection: How to reach the core.
         method: HTTP method.
         path: Path of the request.
+        body: JSON to send; None for no body.
         timeout: Seconds to wait for the answer.
 
     Returns:
@@ -189,7 +190,8 @@ def ask(connection: Connection, method: str, path: str, *, timeout: float = 5.0)
     address = urlsplit(connection.url)
     client = http.client.HTTPConnection(address.hostname or HOST, address.port, timeout=timeout)
     try:
-        client.request(method, path, headers={"Authorization": f"Bearer {connection.token}"})
+        headers = {"Authorization": f"Bearer {connection.token}", "Content-Type": "application/json"}
+        client.request(method, path, body=None if body is None else body.encode(), headers=headers)
         response = client.getresponse()
         answer = json.loads(response.read())
     except _NO_ANSWER as error:

@@ -120,9 +120,10 @@ export function controls({ viewer, transport, choose, addKey, answer, keyColor, 
     keyFrame = found.includes(frame) || !found.length ? frame : found[0];
     const version = details.next_output.match(/v\d+(?!.*v\d)/)?.[0] ?? "the next version";
     $("keys").hidden = !details.shot.references.length;
-    $("key").disabled = line.keyframes.includes(keyFrame);
     write($("key"), `Make ${version} with a key at ${keyFrame}`);
-    const there = found.length ? `Pictures beside the references: ${found.join(", ")}.` : "Save the painted frame beside the other references first.";
+    const isKey = line.keyframes.includes(keyFrame);
+    $("key").disabled = isKey;
+    const there = isKey ? "This frame is a keyframe already." : found.length ? `Pictures beside the references: ${found.join(", ")}.` : "Save the painted frame beside the other references first.";
     write($("key-help"), there);
   }
 }

@@ -56,8 +56,7 @@ async function refresh() {
   if (job?.id !== watched.id) {
     watched = watch(job?.id ?? null);
     chosenFrame = null;
-    transport.stop();
-    transport.clear();
+    transport.reset();
     viewer.setContext(null);
     answer(null);
     if (job) render(job); // its name at once, before anything of it is read

@@ -24,6 +24,12 @@ export class Transport {
     this.#viewer.upcoming = this.isPlaying ? this.#after(number, 24) : this.#neighbours(number);
   }
 
+  /** Forget the shot. */
+  reset() {
+    this.stop();
+    [this.numbers, this.range, this.#number] = [[], null, null];
+  }
+
   get isPlaying() {
     return this.#clock !== null;
   }

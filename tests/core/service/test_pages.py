@@ -418,6 +418,26 @@ def test_status_opens_the_page_by_a_private_file_and_shows_no_ticket(
     assert client.request("POST", "/v1/session", headers={"Authorization": f"Bearer {ticket[1]}"})[0] == 200
 
 
+def test_a_shot_file_is_submitted_from_the_terminal_with_its_label(
+    client: Client,
+    shot: Shot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    relative = replace(shot, plate=Plate(path="plate.####.exr"))
+    (tmp_path / "shot.json").write_text(relative.to_json(), encoding="utf-8")
+    assert main(["submit", "shot.json", "--label", "show sh010 v001"]) == 0
+    job = capsys.readouterr().out.split()[0]
+    assert client.get(f"/v1/jobs/{job}")["name"] == "show sh010 v001"
+    assert client.finish(job)[-1]["kind"] == "done"
+    monkeypatch.setenv("STCOLOR_STATE_DIR", str(tmp_path / "other"))
+    assert main(["submit", "shot.json"]) == 1
+    assert "stcolor serve --background" in capsys.readouterr().err
+
+
 def test_status_prints_the_link_if_there_is_no_browser(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
