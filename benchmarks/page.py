@@ -195,7 +195,8 @@ def cancel(options: argparse.Namespace, folder: Path) -> None:
                 "return sent.filter((entry) => entry.name.endsWith('/cancel')).at(-1).duration"
             )
             driver.execute_script("clearInterval(window.scrubbing)")
-            seconds.append((answered / 1000, ended, events[-1]["kind"]))
+            kinds = {event["kind"] for event in events}
+            seconds.append((answered / 1000, ended, "cancelled" if "cancelled" in kinds else "done"))
             for path in Path(longer.output.path).parent.glob("*.exr"):
                 path.unlink()
         for answered, ended, kind in seconds:

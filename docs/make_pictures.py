@@ -16,6 +16,7 @@ import contextlib
 import hashlib
 import html
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -27,6 +28,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import cv2
 import numpy as np
@@ -269,23 +271,30 @@ def terminal(demo: Demo) -> None:
 
 
 def page(demo: Demo) -> None:
-    """The service's page for the demo shot from one keyframe."""
+    """The service's page for the demo shot from one keyframe; and its viewer with heat, wiped against the plate."""
     import_test_helpers()
     from serving import running_core, until
 
     folder = demo.two().parent / "service"
     shot = shot_file(demo, KEYS[:1], folder, name="sh010_v001")
-    with running_core(folder / "state", device="cpu") as core, browser(1200, 900) as driver:
-        core.finish(core.submit(shot))
+    with running_core(folder / "state", device="cpu") as core, browser(1280, 1010) as driver:
+        label = urlencode({"label": "bunny sh010 · comp_v003 · RefColorize1 · v001"})
+        core.finish(core.request("POST", f"/v1/jobs?{label}", json.loads(shot.to_json()))[1]["id"])
         driver.get(core.request("POST", "/v1/ticket")[1]["url"])
-        until(lambda: "Done" in driver.find_element("id", "line").text)
-        plot = driver.find_element("id", "plot")
-        plot.send_keys("\ue011", *["\ue014"] * 15)  # Home, then the right arrow
-        loaded = "return [...document.querySelectorAll('#pictures img')].every(i => i.complete && i.naturalWidth)"
-        until(lambda: driver.execute_script(loaded))
+
+        def shows(frame: int) -> bool:
+            seen = driver.execute_script("return document.querySelector('#screen').dataset.shown ?? ''")
+            return bool(seen.endswith(f" {frame}"))
+
+        until(lambda: shows(FIRST + CLIP_FRAMES - 1))
+        driver.find_element("tag name", "body").send_keys("\ue011", *["\ue014"] * 15)  # Home, then the right arrow
+        until(lambda: shows(FIRST + 15))
         hide_folder(driver, folder)
         bottom = driver.execute_script("return document.querySelector('#candidates').getBoundingClientRect().bottom")
-        save("page", shot_of(driver.find_element("css selector", "body"), height=bottom + 16), quality=90)
+        save("page", shot_of(driver.find_element("css selector", "body"), height=bottom + 16), quality=88)
+        driver.find_element("tag name", "body").send_keys("h", "w")
+        until(lambda: "Plate" in driver.find_element("id", "caption").text)
+        save("page_compare", shot_of(driver.find_element("id", "viewer")), quality=86)
 
 
 def hide_folder(driver: Any, folder: Path) -> None:

@@ -16,7 +16,7 @@ from stcolor_core.shots.suggestion import suggest_keyframes
 
 __all__ = ["FramesOnDisk", "collect_frames"]
 
-_SURE = 0.98  # a frame with this confidence or more has hardly anything left to paint
+_SURE = 0.98  # as it is shown, with two digits: such a frame has hardly anything left to paint
 _READERS = 8  # files opened at once; the threads mostly wait for the disk
 _KEPT = 20_000  # frames in memory
 
@@ -106,7 +106,7 @@ def collect_frames(store: Store, status: JobStatus, on_disk: FramesOnDisk | None
     suggestions = [
         SuggestedKey(frame=each.frame, gain=each.gain)
         for each in (suggest_keyframes(confidence, keyframes) if status.state == "done" else [])
-        if confidence.get(each.frame, 0.0) < _SURE
+        if round(confidence.get(each.frame, 0.0), 2) < _SURE
     ]
     return JobFrames(
         job=status,

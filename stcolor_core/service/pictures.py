@@ -40,7 +40,7 @@ PREVIEW_LINES = 540
 _FULL_KEPT = 2  # pictures at full size in memory, for pan and zoom: 50 MB each at 4096 x 2160
 _SHOTS_KEPT = 32
 _REST = 1.0  # share of the time of a picture to rest after it, while a job runs
-_REST_STEP = 0.1  # seconds between two looks at whether the client still waits
+_LOOK_SECONDS = 0.05  # between two looks at whether it is a request's turn, and whether its client still waits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,7 @@ class PictureRenderer:
             job_runs: Returns whether a job runs now.
         """
         self._cache, self._job_runs = cache, job_runs
-        self._turn = asyncio.Semaphore(1)
+        self._rendering = False  # of the event loop alone
         self._rest_until = 0.0
         self._lock = threading.Lock()
         self._shots: OrderedDict[str, ShotFiles] = OrderedDict()  # by the shot's JSON
@@ -127,16 +127,17 @@ class PictureRenderer:
             return Rendered.of_data(found)
         if request.ready:
             raise NoPicture(f"The picture of frame {request.frame} has not been made yet.")
-        async with self._turn:
-            await self._rest(gone)
-            if found := self._cache.get(key):  # made for another request meanwhile
+        await self._wait_for_turn(gone)
+        began = time.monotonic()
+        self._rendering = True
+        try:
+            if found := await run_in_threadpool(self._cache.get, key):  # made for another request meanwhile
                 return Rendered.of_data(found)
-            began = time.monotonic()
-            try:
-                rendered = await run_in_threadpool(self._render, files.shot, source, request)
-            finally:
-                now = time.monotonic()
-                self._rest_until = now + _REST * (now - began)
+            rendered = await run_in_threadpool(self._render, files.shot, source, request)
+        finally:
+            now = time.monotonic()
+            self._rest_until = now + _REST * (now - began)
+            self._rendering = False
         await run_in_threadpool(self._cache.put, key, rendered.data)
         return rendered
 
@@ -175,15 +176,14 @@ class PictureRenderer:
         except (StcolorError, OSError, ValueError, cv2.error) as error:
             logger.warning("No preview was made of %s (%s).", written.path, error)
 
-    async def _rest(self, gone: Callable[[], Awaitable[bool]]) -> None:
-        """Rest while a job runs; raise NoPicture if the client has gone."""
-        while True:
+    async def _wait_for_turn(self, gone: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until no picture is made and, while a job runs, for the rest; raise NoPicture if the client has gone."""
+        if await gone():
+            raise NoPicture("The request was withdrawn.")
+        while self._rendering or (self._job_runs() and time.monotonic() < self._rest_until):
+            await asyncio.sleep(_LOOK_SECONDS)
             if await gone():
                 raise NoPicture("The request was withdrawn.")
-            left = self._rest_until - time.monotonic()
-            if left <= 0 or not self._job_runs():
-                return
-            await asyncio.sleep(min(left, _REST_STEP))
 
     def _render(self, shot: Shot, source: PictureSource, request: PictureRequest) -> Rendered:
         view = default_view(shot.ocio) if request.view is None else request.view

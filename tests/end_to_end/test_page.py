@@ -442,6 +442,43 @@ def test_cancel_is_answered_while_pictures_that_take_long_are_scrubbed(
     assert held.is_set()
 
 
+def test_a_picture_that_is_not_the_one_asked_for_is_never_shown(
+    core: Client, link: str, page: Page, make_shot: MakeShot
+) -> None:
+    job = core.submit(asked_for(make_shot()))
+    core.finish(job)
+    page.open(link)
+    page.see("caption", "Result")
+    page.driver.execute_script(
+        """
+        const ask = window.fetch;
+        window.fetch = (path, options) => ask(String(path).replace("of=plate", "of=result"), options);
+        """
+    )
+    page.press("2")
+    page.see("instead", f"The core sent the picture .{job} {FIRST + 3} result")
+    assert page.color() == -1
+
+
+@pytest.mark.parametrize("shape", [(160, 90), (90, 160)])
+def test_the_curve_is_in_the_window_and_its_numbers_cannot_be_selected(
+    core: Client, link: str, page: Page, make_shot: MakeShot, shape: tuple[int, int]
+) -> None:
+    width, height = shape
+    core.finish(core.submit(asked_for(make_shot(pan(4, height=height, width=width, step=2)))))
+    page.open(link)
+    page.see("caption", "Result")
+    plot = page.driver.find_element(By.ID, "plot")
+    bottom, window = page.driver.execute_script(
+        "return [document.querySelector('#plot').getBoundingClientRect().bottom, innerHeight]"
+    )
+    assert bottom <= window
+    actions = ActionChains(page.driver).move_to_element_with_offset(plot, -100, 55).click_and_hold()
+    actions.move_by_offset(80, 0).move_by_offset(60, 0).release().perform()
+    assert page.driver.execute_script("return getSelection().toString()") == ""
+    assert page.complaints() == []
+
+
 # After the end
 
 

@@ -48,8 +48,8 @@ export class Core {
   }
 
   /** Return a picture as a Blob. One of another job, frame or kind than asked for is an error and never shown. */
-  async picture({ job, frame, of, query }, signal) {
-    const path = `/v1/jobs/${job}/picture?frame=${frame}&of=${of}&${query}`;
+  async picture({ job, frame, of, query, ready }, signal) {
+    const path = `/v1/jobs/${job}/picture?frame=${frame}&of=${of}&${query}${ready ? "&ready=1" : ""}`;
     const response = await this.#answer("GET", path, { signal });
     const found = response.headers.get("X-Picture");
     if (found !== `${job} ${frame} ${of}`) throw new Refused(`The core sent the picture “${found}”.`, 502);
