@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stcolor_core import __version__
+from stcolor_core.arrays import Image
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.pictures import Window
@@ -32,12 +33,14 @@ class WrittenFrame:
         rendered: The frame on the canvas.
         plate: The same frame of the plate.
         canvas: Window that the rendered frame covers: x, y, width, height.
+        beauty: R, G and B as written, (H, W, 3) over the plate's data window; None if they are not.
     """
 
     path: Path
     rendered: RenderedFrame
     plate: PlateFrame
     canvas: Window
+    beauty: Image | None
 
 
 class FrameWriter:
@@ -140,11 +143,11 @@ class FrameWriter:
         channels = {
             name: (self._footage.to_data_window(plate.header, values), kind) for name, (values, kind) in layers.items()
         }
-        beauty = self._shot.output.beauty
-        if beauty:
+        beauty: Image | None = None
+        if self._shot.output.beauty:
             ab = np.stack([channels["rc_ab.u"][0], channels["rc_ab.v"][0]], axis=-1)
-            color = self._footage.pipe.composite(plate.pixels, ab)
-            channels = {**{name: (color[..., i], "half") for i, name in enumerate("RGB")}, **channels}
+            beauty = self._footage.pipe.composite(plate.pixels, ab)
+            channels = {**{name: (beauty[..., i], "half") for i, name in enumerate("RGB")}, **channels}
         metadata = {
             "stcolor/version": __version__,
             "stcolor/model": self._shot.method.model,
@@ -154,7 +157,7 @@ class FrameWriter:
             "stcolor/confidence": f"{frame.confidence.mean():.4f}",
             **cryptomatte,
         }
-        interop = self._inputs.interop_id if beauty else None
+        interop = None if beauty is None else self._inputs.interop_id
         path = self._output.path(frame.frame)
         write_frame(path, channels, like=plate.header, metadata=metadata, interop_id=interop)
-        return WrittenFrame(path, frame, plate, self._footage.canvas)
+        return WrittenFrame(path, frame, plate, self._footage.canvas, beauty)

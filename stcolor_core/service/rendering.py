@@ -126,10 +126,12 @@ def render_written(written: WrittenFrame, pipe: ColorPipe) -> dict[PictureKind, 
     def layer(of: PictureKind, values: Pixels) -> FullPicture:
         return FullPicture(of, header, values[..., None], canvas)
 
+    if written.beauty is None:
+        result = FullPicture("result", header, plate.pixels, header.data_window, pipe, rendered.ab, canvas)
+    else:
+        result = FullPicture("result", header, written.beauty, header.data_window, pipe)
     return {
-        "result": FullPicture(
-            "result", header, plate.pixels, header.data_window, pipe, ab=rendered.ab, ab_window=canvas
-        ),
+        "result": result,
         "plate": FullPicture("plate", header, plate.pixels, header.data_window, pipe),
         "confidence": layer("confidence", rendered.confidence),
         "source": layer("source", rendered.source),
@@ -169,9 +171,10 @@ def encode(
         pixels = picture.pipe.composite(pixels, _scale(picture.ab, picture.ab_window, target, size))
     if pixels.shape[-1] == 1:
         pixels = np.repeat(pixels, 3, axis=-1)
-    linear = picture.pipe.space.decode(np.ascontiguousarray(pixels)) * np.float32(2.0**picture.pipe.exposure)
-    rgb = np.rint(show(linear, view, config=ocio) * 255).astype(np.uint8)
-    return _compress(".jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]), "image/jpeg"
+    linear = picture.pipe.space.decode(np.ascontiguousarray(pixels))
+    if picture.pipe.exposure:
+        linear = linear * np.float32(2.0**picture.pipe.exposure)
+    return _compress(".jpg", show(linear, view, config=ocio), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]), "image/jpeg"
 
 
 def _result_pipe(shot: Shot, source: PictureSource) -> ColorPipe:
