@@ -56,7 +56,8 @@ def add_key(shot: Shot, frame: int) -> Shot:
     picture, reference = found[0]
     references = shot.references
     if reference.frame is not None:
-        references = (*references, replace(reference, path=str(picture), frame=frame))
+        # a mask belongs to the frame that it was painted for
+        references = (*references, replace(reference, path=str(picture), frame=frame, mask=None))
     output = replace(shot.output, path=next_version(shot.output.path), reuse=shot.output.path)
     return replace(shot, references=references, output=output)
 

@@ -76,9 +76,10 @@ class ShotFiles:
         """Return the reference frames with their files and colour spaces, in ascending order; also without a plate."""
         if frames := self.frames():
             try:
-                return find_references(self.shot, frames)
+                listed = find_references(self.shot, frames)
             except StcolorError:
                 return {}
+            return {frame: (pictures[-1].path, pictures[-1].colorspace) for frame, pictures in listed.items()}
         found: dict[int, tuple[Path, str | None]] = {}
         for reference in self.shot.references:
             pattern = FramePattern.parse(reference.path)

@@ -101,7 +101,8 @@ async function read(job) {
 
 /** Return what the time line and the viewer need, made once for each change. */
 function timeLine({ frames, details }) {
-  const keyframes = frames.keyframes.length ? frames.keyframes : Object.keys(details.references).map(Number);
+  // patches are no keyframes of the whole frame, but they are references too
+  const keyframes = [...new Set([...frames.keyframes, ...Object.keys(details.references).map(Number)])].sort((a, b) => a - b);
   const finished = new Map(frames.frames.map(({ frame, confidence }) => [frame, confidence]));
   const numbers = [...new Set([...details.frames, ...finished.keys()])].sort((a, b) => a - b);
   return { numbers, frames: frames.frames, finished, keyframes, suggestions: frames.suggestions.map(({ frame }) => frame) };

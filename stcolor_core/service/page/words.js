@@ -36,6 +36,7 @@ export function settingsOf({ shot, frames, references, problem }) {
   for (const [frame, path] of Object.entries(references)) rows.push([`Reference ${frame}`, path]);
   if (!Object.keys(references).length) for (const { path, frame } of shot.references) rows.push([`Reference ${frame ?? ""}`, path]);
   for (const { path } of shot.stills) rows.push(["Still", path]);
+  for (const { frame, object, colors } of shot.swatches) rows.push(["Swatch", `${frame}, ${object}: ${colors.join(", ")}`]);
   for (const { path } of shot.mattes) rows.push(["Matte", path]);
   rows.push(["Result", shot.output.path]);
   if (shot.output.reuse) rows.push(["Reuses", shot.output.reuse]);
