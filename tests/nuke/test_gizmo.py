@@ -31,6 +31,7 @@ KNOBS = {
     "frame_range": (1, None),
     "colorspace": (1, None),
     "exposure": (7, None),
+    "in_background": (6, "true"),
     "output_folder": (
         2,
         "[file dirname [value root.name]]/refcolorize/"

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 import nuke
 
-from . import inputs, knob_paths, views
+from . import knob_paths, rendered_inputs, views
 from .helper_nodes import temporary_nodes
 from .spaces import SPACES
 
@@ -165,7 +165,7 @@ def _compares(made: list[nuke.Node], folder: Path) -> list[int]:
 
 def _rendered_files(made: list[nuke.Node], folder: Path) -> list[str]:
     made.append(nuke.nodes.CheckerBoard2())
-    pattern = Path(inputs.render_input(made[-1], [1, 2], folder / "inputs", name="ref"))
+    pattern = Path(rendered_inputs.render_input(made[-1], [1, 2], folder / "inputs", name="ref"))
     return sorted(path.name for path in pattern.parent.glob("*.exr"))
 
 

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import nuke
 
 from ..errors import RefColorizeError
-from . import colors, inputs, nodes
+from . import colors, inputs, nodes, views
 from .inputs import InputFiles
 from .knob_paths import frame_name
+from .rendered_inputs import InputRender, frame_ranges, plan_input, render_planned
 from .versions import Results, Version, stamp, with_output
 
-__all__ = ["METHOD_KNOBS", "ShotRequest", "build", "build_frame_request", "claim", "preview_shot"]
+__all__ = [
+    "METHOD_KNOBS",
+    "ShotPlan",
+    "ShotRequest",
+    "build",
+    "build_frame_request",
+    "claim",
+    "plan",
+    "plan_frame",
+    "preview_shot",
+]
 
 _PLATE, _REF, _MATTE = 0, 1, 2  # the node's inputs
 _INPUTS = "inputs"  # the folder of rendered inputs, next to the versions
@@ -45,25 +56,89 @@ class ShotRequest:
         return stamp(picture["path"] for picture in pictures)
 
 
+@dataclass(frozen=True)
+class ShotPlan:
+    """A shot whose knobs and inputs have been checked, but whose inputs may still have to be rendered.
+
+    Attributes:
+        renders: The inputs that are no plain Read's files, also those whose files are on disk already.
+        view: The view to colour.
+        in_background: Whether the artist wants a second Nuke to render them.
+    """
+
+    renders: tuple[InputRender, ...]
+    view: str
+    in_background: bool
+    _finish: Callable[[Mapping[str, str]], ShotRequest]
+
+    @property
+    def missing(self) -> tuple[InputRender, ...]:
+        """Return the inputs with frames that must be rendered."""
+        return tuple(render for render in self.renders if render.missing)
+
+    @property
+    def is_slow(self) -> bool:
+        """Return whether Nuke must render more than the files of a plain Read, which takes no time."""
+        return any(inputs.find_read(render.source) is None for render in self.missing)
+
+    @property
+    def signature(self) -> tuple[object, ...]:
+        """Return what two plans that render the same pictures have in common."""
+        return (self.view, *(render.signature for render in self.missing))
+
+    def request(self, paths: Mapping[str, str]) -> ShotRequest:
+        """Return the request.
+
+        Args:
+            paths: The path of each rendered input's files, by its name ("plate", "ref", "matte").
+        """
+        return self._finish(paths)
+
+    def render(self) -> ShotRequest:
+        """Render what is missing in this Nuke.
+
+        Returns:
+            The request.
+
+        Raises:
+            RefColorizeError: If Nuke cannot render an input (`Cancelled` if the artist cancels).
+        """
+        return self.request({render.name: render_planned(render) for render in self.renders})
+
+
 def build(node: nuke.Node) -> ShotRequest:
-    """Return the request for the node's whole shot. Inputs that are not files yet are rendered.
+    """Return the request for the node's whole shot. Inputs that are not files yet are rendered in this Nuke.
 
     Args:
         node: A RefColorize node.
 
     Raises:
-        RefColorizeError: If an input or a key is missing or a knob is wrong (`Cancelled` if the artist cancels the
-            rendering of an input).
+        RefColorizeError: As `plan`, and if an input cannot be rendered (`Cancelled` if the artist cancels).
+    """
+    return plan(node).render()
+
+
+def plan(node: nuke.Node) -> ShotPlan:
+    """Check the node's whole shot, and find out what must be rendered for it.
+
+    Args:
+        node: A RefColorize node.
+
+    Returns:
+        The plan, which does not follow later changes of the node.
+
+    Raises:
+        RefColorizeError: If an input or a key is missing or a knob is wrong.
     """
     plate = _plate_files(node)
     first, last = _plate_range(node, plate)
     frames = _requested_frames(node, first, last)
     span = _span_of_keys(_keys(node, first, last), frames)
-    return _make_request(node, plate, plate_range=(first, last) if plate else span, frames=frames)
+    return _make_plan(node, plate, plate_range=(first, last) if plate else span, frames=frames)
 
 
 def build_frame_request(node: nuke.Node, frame: int) -> ShotRequest:
-    """Return the request for one frame. It reads the plate from the key before the frame to the key after it.
+    """Return the request for one frame. Inputs that are not files yet are rendered in this Nuke.
 
     Args:
         node: A RefColorize node.
@@ -72,12 +147,28 @@ def build_frame_request(node: nuke.Node, frame: int) -> ShotRequest:
     Raises:
         RefColorizeError: As `build`, and if the frame is outside the plate.
     """
+    return plan_frame(node, frame).render()
+
+
+def plan_frame(node: nuke.Node, frame: int) -> ShotPlan:
+    """Plan the colour of one frame. It reads the plate from the key before the frame to the key after it.
+
+    Args:
+        node: A RefColorize node.
+        frame: A frame of the plate.
+
+    Returns:
+        The plan.
+
+    Raises:
+        RefColorizeError: As `plan`, and if the frame is outside the plate.
+    """
     plate = _plate_files(node)
     first, last = _plate_range(node, plate)
     if not first <= frame <= last:
         raise RefColorizeError(f"Frame {frame} is outside the plate ({first}-{last}). Go to a frame of the plate.")
     span = _span_of_keys(_keys(node, first, last), [frame])
-    return _make_request(node, plate, plate_range=span, frames=[frame])
+    return _make_plan(node, plate, plate_range=span, frames=[frame])
 
 
 def claim(node: nuke.Node, request: ShotRequest) -> Version:
@@ -103,10 +194,10 @@ def preview_shot(node: nuke.Node, request: ShotRequest) -> dict[str, Any]:
     return with_output(request.shot, results.pattern(nodes.PREVIEW), reuse=last.path if last else None)
 
 
-def _make_request(
+def _make_plan(
     node: nuke.Node, plate: InputFiles | None, *, plate_range: tuple[int, int], frames: Sequence[int]
-) -> ShotRequest:
-    """Return the request that reads this range of the plate. All checks come before the first render."""
+) -> ShotPlan:
+    """Return the plan that reads this range of the plate. The request is made of the knobs as they are now."""
     first, last = plate_range
     keys = [key for key in nodes.keys(node) if first <= key <= last]
     reference, stills = node.input(_REF), _stills(node)
@@ -116,14 +207,16 @@ def _make_request(
         raise RefColorizeError(f"{node.name()} has no key. Go to a frame that ref has in colour, and press Add key.")
     folder = _results(node).folder / _INPUTS
     space = _space(node)
+    renders = []
     if plate is None:
-        path = inputs.render_input(_plate(node), range(first, last + 1), folder, name="plate")
-        plate = InputFiles(path, first, last, space)
-    references = []
+        renders.append(plan_input(_plate(node), range(first, last + 1), folder, name="plate"))
+        plate = InputFiles("", first, last, space)
     if reference is not None and keys:
-        path = inputs.render_input(reference, keys, folder, name="ref")
-        references.append({"path": path, "colorspace": space})
-    shot = {
+        renders.append(plan_input(reference, keys, folder, name="ref"))
+    matte, matte_files = _matte(node)
+    if matte is not None and matte_files is None:
+        renders.append(plan_input(matte, range(first, last + 1), folder, name="matte", channels="all"))
+    shot: dict[str, Any] = {
         "plate": {
             "path": plate.path,
             "frames": f"{first}-{last}",
@@ -132,13 +225,29 @@ def _make_request(
             "missing": plate.missing,
         },
         "output": {"frames": _frames_text(frames)},
-        "references": references,
+        "references": [],
         "stills": stills,
-        "mattes": _mattes(node, range(first, last + 1)),
+        "mattes": [{"path": matte_files}] if matte_files else [],
         "method": _method(node),
         "ocio": colors.config(),
     }
-    return ShotRequest(shot, tuple(frames))
+
+    def finish(paths: Mapping[str, str]) -> ShotRequest:
+        rendered: dict[str, Any] = {}
+        if "plate" in paths:
+            rendered["plate"] = {**shot["plate"], "path": paths["plate"]}
+        if "ref" in paths:
+            rendered["references"] = [{"path": paths["ref"], "colorspace": space}]
+        if "matte" in paths:
+            rendered["mattes"] = [{"path": paths["matte"]}]
+        return ShotRequest({**shot, **rendered}, tuple(frames))
+
+    return ShotPlan(tuple(renders), views.current(), _wants_background(node), finish)
+
+
+def _wants_background(node: nuke.Node) -> bool:
+    """Return the knob in_background; nodes of earlier plug-ins lack it."""
+    return "in_background" not in node.knobs() or bool(node["in_background"].value())
 
 
 # ---- the plate and its frames
@@ -205,7 +314,7 @@ def _span_of_keys(keys: Sequence[int], frames: Sequence[int]) -> tuple[int, int]
 
 def _frames_text(frames: Sequence[int]) -> str:
     """Return frames as text, for example 1001-1010,1020."""
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in inputs.frame_ranges(frames))
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in frame_ranges(frames))
 
 
 # ---- the rest of the knobs
@@ -233,16 +342,14 @@ def _still(node: nuke.Node, knob: str) -> str:
     return cast("nuke.File_Knob", node[knob]).evaluate() or ""
 
 
-def _mattes(node: nuke.Node, frames: Sequence[int]) -> list[dict[str, str]]:
-    """Return the matte input: the files of its Read, which may hold Cryptomatte, else rendered with all channels."""
+def _matte(node: nuke.Node) -> tuple[nuke.Node | None, str | None]:
+    """Return the matte input and the files of its Read, which may hold Cryptomatte; None for each that is not there."""
     matte = node.input(_MATTE)
     uses_instances = str(node["tracking"].value()) in ("auto", "instance", "instance+dense")
     if matte is None or not uses_instances or not node["use_matte"].value():
-        return []
+        return None, None
     files = inputs.find_files(matte)
-    folder = _results(node).folder / _INPUTS
-    path = files.path if files else inputs.render_input(matte, frames, folder, name="matte", with_metadata=True)
-    return [{"path": path}]
+    return matte, files.path if files else None
 
 
 def _method(node: nuke.Node) -> dict[str, Any]:

@@ -20,12 +20,12 @@ def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
 
 
 def test_the_defaults_of_a_facility_change_no_pixel(nuke: Any, comp: Comp) -> None:
-    from refcolorize.node import inputs
+    from refcolorize.node import rendered_inputs
 
-    plain = Path(inputs.render_input(comp.ref, [1001, 1004], comp.folder / "plain", name="ref"))
+    plain = Path(rendered_inputs.render_input(comp.ref, [1001, 1004], comp.folder / "plain", name="ref"))
     for name, value in STUDIO.items():
         nuke.knobDefault(name, value)
-    studio = Path(inputs.render_input(comp.ref, [1001, 1004], comp.folder / "studio", name="ref"))
+    studio = Path(rendered_inputs.render_input(comp.ref, [1001, 1004], comp.folder / "studio", name="ref"))
     assert studio.parent.name == plain.parent.name, "the folder is named by what its pictures show"
     for frame in (1001, 1004):
         a, b = (plates.read(path.with_name(f"ref.{frame}.exr")) for path in (plain, studio))
@@ -35,7 +35,7 @@ def test_the_defaults_of_a_facility_change_no_pixel(nuke: Any, comp: Comp) -> No
 
 def test_a_write_sets_every_knob_that_decides_its_pixels(nuke: Any, comp: Comp) -> None:
     """By its knobs too, for what the fake does not do to pixels, as cropping."""
-    from refcolorize.node import inputs
+    from refcolorize.node import rendered_inputs
 
     seen: list[dict[str, Any]] = []
     ours = {"name", "xpos", "ypos", "selected", "file"}
@@ -48,7 +48,7 @@ def test_a_write_sets_every_knob_that_decides_its_pixels(nuke: Any, comp: Comp) 
     for defaults in ({}, STUDIO):
         for name, value in defaults.items():
             nuke.knobDefault(name, value)
-        inputs.render_input(comp.ref, [1001], comp.folder / f"inputs{len(seen)}", name="ref")
+        rendered_inputs.render_input(comp.ref, [1001], comp.folder / f"inputs{len(seen)}", name="ref")
     before, after = seen
     assert {name for name in before if before[name] != after[name]} <= {"colorspace"}, "which raw leaves unused"
 
@@ -67,13 +67,13 @@ def test_thumbnails_have_the_same_width_in_every_facility(nuke: Any, comp: Comp)
 def test_of_two_views_the_current_one_is_rendered(
     nuke: Any, nuke_session: Any, comp: Comp, view: str, frame: int
 ) -> None:
-    from refcolorize.node import inputs, thumbnails
+    from refcolorize.node import rendered_inputs, thumbnails
 
     two_views(nuke, comp)
     nuke_session.view = view
     frames: list[str] = []
     nuke.addAfterFrameRender(lambda: frames.append(nuke.thisView()))
-    pattern = Path(inputs.render_input(comp.ref, [1001], comp.folder / "inputs", name="ref"))
+    pattern = Path(rendered_inputs.render_input(comp.ref, [1001], comp.folder / "inputs", name="ref"))
     assert frames == [view]
     found, expected = plates.read(pattern.with_name("ref.1001.exr")), plates.read(comp.folder / f"ref.{frame}.exr")
     np.testing.assert_allclose(plates.rgb(found), plates.rgb(expected), rtol=1e-3)
