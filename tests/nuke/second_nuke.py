@@ -1,7 +1,8 @@
 """A stand-in for Nuke's program as a second Nuke, over the strict fake: [--nukex] [-i] -t program.py REQUEST.json
 
-$SECOND_NUKE_GOES: "well"; "no licence", "no interactive licence" (exit status 100); "no start"; "dies" (before the
-second frame); "hangs" (before the first frame); "deaf" (the same, and it does not notice the end of the first Nuke).
+$SECOND_NUKE_GOES: "well"; "no licence", "no interactive licence" (exit status 100); "no start";
+"slow" (a second for each frame); "dies" (before the second frame); "hangs" (before the first frame); "deaf" (the same,
+and it does not notice the end of the first Nuke).
 $SECOND_NUKE_LOG: a file that gets a line with the arguments and the process id for each start.
 """
 
@@ -41,6 +42,8 @@ def main(arguments: list[str]) -> None:
     def before_frame() -> None:
         if goes in ("hangs", "deaf"):
             time.sleep(600)
+        if goes == "slow":
+            time.sleep(1)
         if goes == "dies" and rendered:
             os._exit(9)
         rendered.append(1)

@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 import nuke
 
 from ..errors import RefColorizeError
-from . import colors, node_ids, views
+from . import colors, node_ids, variables, views
 from .frame_names import same_files
 from .script_nodes import all_of_class
 from .spaces import SPACES, Space
@@ -223,7 +223,7 @@ def results(node: nuke.Node) -> Results:
         node: A RefColorize node.
     """
     name = node_ids.node_id(node)
-    folder = Path(cast("nuke.File_Knob", node["output_folder"]).evaluate() or "")
+    folder = Path(variables.expand(node, cast("nuke.File_Knob", node["output_folder"]).evaluate() or ""))
     project = cast("nuke.File_Knob", nuke.root()["project_directory"]).evaluate() or ""
     own = Path(project) / folder / name
     return Results(own / views.current() if views.is_stereo() else own, name)

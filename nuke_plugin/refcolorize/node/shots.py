@@ -9,7 +9,7 @@ from typing import Any, cast
 import nuke
 
 from ..errors import RefColorizeError
-from . import colors, inputs, nodes, views
+from . import colors, inputs, nodes, variables, views
 from .inputs import InputFiles
 from .knob_paths import frame_name
 from .rendered_inputs import InputRender, frame_ranges, plan_input, render_planned
@@ -360,6 +360,10 @@ def _method(node: nuke.Node) -> dict[str, Any]:
 def _results(node: nuke.Node) -> Results:
     nodes.ensure_id(node)
     results = nodes.results(node)
+    if variables.has_variables(str(results.folder)):
+        raise RefColorizeError(
+            f"The output folder {results.folder} names a variable that has no value. Set the variable, or the folder."
+        )
     if not results.folder.is_absolute():
         raise RefColorizeError("The results are saved next to the script. Save it first, or give a full output folder.")
     return results

@@ -22,6 +22,7 @@ from .menus import main_menus
 from .script import Scripts
 from .texts import PyScript_Knob
 from .undo import History
+from .variables import Gsv_Knob
 
 __all__ = ["Session"]
 
@@ -45,6 +46,7 @@ class Session:
         self.executing = 0  # number of renders to refuse, as if another render were running
         self.other_render = 0  # number of times that nuke.executing() returns True; until then no node may be touched
         self.localized = ""  # the folder of local copies of a Read's files, if there are any
+        self.passing: list[Group] = []  # VariableGroups whose variables apply to the nodes above them, the last first
         self._at: list[float] = []
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
         self.plugin_paths: list[str] = []
@@ -102,6 +104,19 @@ class Session:
             yield
         finally:
             self.view = before
+
+    @contextmanager
+    def passing_variables(self, group: Group) -> Iterator[None]:
+        """Let a group's variables apply to the nodes that feed its inputs, for the block."""
+        self.passing.append(group)
+        try:
+            yield
+        finally:
+            self.passing.pop()
+
+    def add_variables(self) -> None:
+        """Give the script its knob gsv, which Nuke has since version 16."""
+        self.root.addKnob(Gsv_Knob("gsv"))
 
     def go_to(self, frame: float) -> None:
         """Move the time line."""

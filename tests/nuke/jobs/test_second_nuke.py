@@ -17,8 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 from comp import PLUGIN, Comp
+from farming import goes
 
 from stcolor_core.images import plates
+
+__all__ = ["goes"]
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("core")]
 
@@ -103,6 +106,7 @@ def test_the_inputs_are_rendered_elsewhere_and_the_shot_is_coloured(
 def test_the_progress_names_the_inputs(
     graded: Comp, second: Second, nuke_session: Any, pump: Callable[..., Any]
 ) -> None:
+    second.goes("slow")
     colorized(graded, pump)
     (bar,) = nuke_session.artist.progress
     assert "inputs: starting a second Nuke for the inputs" in bar.messages
@@ -291,6 +295,37 @@ def test_the_plate_and_a_preview_come_from_the_second_nuke_too(
     assert here == []
     names = sorted(path.name.partition("_")[0] for path in (graded.results / "inputs").iterdir())
     assert names == ["plate", "ref"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the core's Python is a shell script here")
+@pytest.mark.parametrize("how", ["well", "no licence", "hangs"])
+def test_a_farm_job_waits_for_its_inputs(
+    nuke: Any,
+    graded: Comp,
+    second: Second,
+    goes: Callable[[str], None],
+    pump: Callable[..., Any],
+    how: str,
+) -> None:
+    from refcolorize.jobs import submit
+
+    second.goes(how)
+    here = rendered_frames(nuke)
+    sent = submit.submit(graded.node)
+    assert not (graded.results / "v001").exists()
+    if how == "hangs":
+        pump(until=lambda: "rendering ref" in graded.status)
+        sent.cancel()
+    pump(until=lambda: sent.wait(0))
+    if how == "hangs":
+        assert graded.status == "Rendering ref was cancelled. Nothing was changed."
+        assert not (graded.results / "v001").exists()
+        return
+    assert (sent.error, sent.submitted.tasks) == (None, 3)
+    assert str(graded.results / "v001" / "shot.json") in sent.line
+    assert here == ([] if how == "well" else [1001, 1004])
+    assert ("rendered in this Nuke" in graded.status) == (how == "no licence")
+    assert "v001" in (graded.folder / "comp.nk").read_text(encoding="utf-8"), "the farm reads the script"
 
 
 def test_paths_that_depend_on_the_scripts_name_are_the_same_in_the_copy(
