@@ -19,6 +19,7 @@ from ..errors import Cancelled, RefColorizeError
 from ..host.main_thread import in_main_thread
 from ..node import nodes, scripts, shots
 from ..node.mismatches import mismatches
+from ..node.preferences import path_substitutions
 from ..node.shots import ShotRequest
 from ..node.versions import SHOT_FILE
 from . import farm
@@ -208,7 +209,12 @@ class SubmitTask(BackgroundTask):
         self._version = shot.parent.name
         name = f"{self._script.stem} {self._node.fullName()} {self._version}"
         self._arguments = farm.build_arguments(
-            self._options, shot=shot, name=name, script=self._script, writes=self._writes
+            self._options,
+            shot=shot,
+            name=name,
+            script=self._script,
+            writes=self._writes,
+            substitutions=path_substitutions(),
         )
         self._notice = " ".join(text for text in (self._notice, note) if text)
         self.line = farm.shell_line(self._arguments)

@@ -218,6 +218,7 @@ CLASSES: dict[str, NodeClass] = {
     "Root": NodeClass(_ROOT, most=0, shown=0),
     "Group": NodeClass((_bool("lock_connections"), _DISABLE), most=0, shown=0),
     "LiveGroup": NodeClass((_DISABLE,), most=0, shown=0),
+    "Preferences": NodeClass((partial(texts.PathRemaps_Knob, "platformPathRemaps"),), most=0, shown=0),
     "VariableGroup": NodeClass((_DISABLE, partial(Gsv_Knob, "gsv")), most=0, shown=0),
     "Input": NodeClass((_integer("number"),)),
     "Output": NodeClass(()),

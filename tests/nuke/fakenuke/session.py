@@ -19,6 +19,7 @@ from .interface import Artist
 from .layers import Layers
 from .main_thread import MainThread
 from .menus import main_menus
+from .nodes import Node
 from .script import Scripts
 from .texts import PyScript_Knob
 from .undo import History
@@ -47,6 +48,7 @@ class Session:
         self.other_render = 0  # number of times that nuke.executing() returns True; until then no node may be touched
         self.localized = ""  # the folder of local copies of a Read's files, if there are any
         self.passing: list[Group] = []  # VariableGroups whose variables apply to the nodes above them, the last first
+        self._preferences: Node | None = None
         self._at: list[float] = []
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
         self.plugin_paths: list[str] = []
@@ -113,6 +115,12 @@ class Session:
             yield
         finally:
             self.passing.pop()
+
+    def preferences(self) -> Node:
+        """Return the node of Nuke's preferences, which is in no script."""
+        if self._preferences is None:
+            self._preferences = Node(self, "Preferences", self.root)
+        return self._preferences
 
     def add_variables(self) -> None:
         """Give the script its knob gsv, which Nuke has since version 16."""

@@ -186,6 +186,15 @@ class PyScript_Knob(Script_Knob):
         self._session.run_button(self)
 
 
+class PathRemaps_Knob(String_Knob):
+    """The Path Substitutions of the preferences; undocumented. Only toScript() has them (practice: public tools)."""
+
+    __slots__ = ()
+
+    def value(self) -> float:  # type: ignore[override]
+        return 0.0
+
+
 class PythonKnob(String_Knob):
     """The text of a callback, such as knobChanged."""
 
