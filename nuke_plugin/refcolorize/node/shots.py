@@ -206,13 +206,13 @@ def _make_plan(
     if not keys and not stills:
         raise RefColorizeError(f"{node.name()} has no key. Go to a frame that ref has in colour, and press Add key.")
     folder = _results(node).folder / _INPUTS
-    space = _space(node)
+    space, alpha = _space(node), _alpha(node)
     renders = []
     if plate is None:
         renders.append(plan_input(_plate(node), range(first, last + 1), folder, name="plate"))
         plate = InputFiles("", first, last, space)
     if reference is not None and keys:
-        renders.append(plan_input(reference, keys, folder, name="ref"))
+        renders.append(plan_input(reference, keys, folder, name="ref", channels="rgba"))
     matte, matte_files = _matte(node)
     if matte is not None and matte_files is None:
         renders.append(plan_input(matte, range(first, last + 1), folder, name="matte", channels="all"))
@@ -237,7 +237,7 @@ def _make_plan(
         if "plate" in paths:
             rendered["plate"] = {**shot["plate"], "path": paths["plate"]}
         if "ref" in paths:
-            rendered["references"] = [{"path": paths["ref"], "colorspace": space}]
+            rendered["references"] = [{"path": paths["ref"], "colorspace": space, "alpha": alpha}]
         if "matte" in paths:
             rendered["mattes"] = [{"path": paths["matte"]}]
         return ShotRequest({**shot, **rendered}, tuple(frames))
@@ -327,6 +327,12 @@ def _colorspace(node: nuke.Node) -> str:
 def _space(node: nuke.Node) -> str | None:
     """Return the colour space of the inputs that Nuke renders."""
     return _colorspace(node) or colors.working_space()
+
+
+def _alpha(node: nuke.Node) -> str:
+    """Return what the alpha of ref means, in the core's words; nodes of earlier plug-ins ignore it."""
+    uses_alpha = "keyframe_alpha" in node.knobs() and node["keyframe_alpha"].value() != "ignore"
+    return "auto" if uses_alpha else "ignore"
 
 
 def _stills(node: nuke.Node) -> list[dict[str, str]]:
