@@ -30,6 +30,7 @@ KNOBS = {
     "working_height": (3, "432"),
     "use_matte": (6, "true"),
     "frame_range": (1, None),
+    "view": (1, None),
     "colorspace": (1, None),
     "exposure": (7, None),
     "in_background": (6, "true"),

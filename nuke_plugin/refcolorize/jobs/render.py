@@ -23,7 +23,7 @@ from ..node.shots import ShotPlan, ShotRequest
 from .input_rendering import InputRendering
 from .render_task import Job, PendingInputs, RenderTask, find_running, live_tasks
 
-__all__ = ["RenderTask", "cancel", "colorize", "follow", "preview", "reattach"]
+__all__ = ["RenderTask", "cancel", "colorize", "follow", "preview", "reattach", "require_no_rendering"]
 
 _LIVE_STATES = ("queued", "running")
 
@@ -110,6 +110,19 @@ def _start(
     task = RenderTask(node, job, preview_frames=preview_frames, notice=notice)
     task.progress.add_note(rendering.note)
     return task.begin()
+
+
+def require_no_rendering(node: nuke.Node) -> None:
+    """Check that no second Nuke renders inputs, which Clean up might take away from it.
+
+    Args:
+        node: The node whose button was pressed.
+
+    Raises:
+        RefColorizeError: If one does, for any node: nodes may share a folder.
+    """
+    if any(task.renders_inputs for task in live_tasks):
+        raise RefColorizeError(f"{node.name()}: inputs are being rendered. Wait for that, or press Cancel first.")
 
 
 def _submit_nothing(client: Client) -> Mapping[str, Any]:

@@ -45,6 +45,7 @@ class InputRender:
         folder: The folder of the node's rendered inputs.
         name: How the names of folder and files begin: "plate", "ref" or "matte".
         channels: The channels to write: "rgb", "rgba" or "all".
+        view: The view to render; None for the current one.
     """
 
     source: nuke.Node
@@ -53,6 +54,7 @@ class InputRender:
     folder: Path
     name: str
     channels: str
+    view: str | None
     _upstream: Mapping[str, str]
     _known: Mapping[str, str]
 
@@ -64,7 +66,7 @@ class InputRender:
     @property
     def signature(self) -> tuple[object, ...]:
         """Return what two renders of the same pictures have in common."""
-        return (self.source.fullName(), self.missing, self.channels, tuple(sorted(self._upstream.items())))
+        return (self.source.fullName(), self.missing, self.channels, self.view, tuple(sorted(self._upstream.items())))
 
     def new_folder(self) -> Path:
         """Make the partial folder that the missing frames are rendered into.
@@ -86,12 +88,11 @@ class InputRender:
         """
         return folder / _frame_file(self.name, frame)
 
-    def render(self, partial: Path, *, view: str | None = None) -> None:
+    def render(self, partial: Path) -> None:
         """Render the missing frames in this Nuke, which shows a progress bar meanwhile. Main thread only.
 
         Args:
             partial: From `new_folder`.
-            view: The view to render; None for the current one.
 
         Raises:
             RefColorizeError: If Nuke cannot render the input (`Cancelled` if the artist cancels, `Busy` if Nuke is
@@ -99,10 +100,10 @@ class InputRender:
         """
         with temporary_nodes() as created, self.source.parent():
             created.append(
-                create_exr_write(self.source, partial / _pattern(self.name), channels=self.channels, view=view)
+                create_exr_write(self.source, partial / _pattern(self.name), channels=self.channels, view=self.view)
             )
             for first, last in frame_ranges(self.missing):
-                execute(created[0], first, last, label=self.label, view=view)
+                execute(created[0], first, last, label=self.label, view=self.view)
 
     def finish(self, partial: Path) -> str:
         """Give the rendered files their final place, together with those that are on disk already. Any thread.
@@ -150,7 +151,13 @@ class InputRender:
 
 
 def plan_input(
-    source: nuke.Node, frames: Sequence[int], folder: Path, *, name: str, channels: str = "rgb"
+    source: nuke.Node,
+    frames: Sequence[int],
+    folder: Path,
+    *,
+    name: str,
+    channels: str = "rgb",
+    view: str | None = None,
 ) -> InputRender:
     """Find out which frames of an input must be rendered. Main thread only.
 
@@ -162,16 +169,17 @@ def plan_input(
         folder: The folder of the node's rendered inputs. It need not exist.
         name: How the names of folder and files begin: "plate", "ref" or "matte".
         channels: "rgb" or "rgba" in half; or "all" in float with all metadata, as Cryptomatte needs.
+        view: The view to render; None for the current one.
 
     Returns:
         The render, which may have nothing to do.
     """
     names = {frame: _frame_file(name, frame) for frame in frames}
-    digests = frame_digests(source, frames) or {}
+    digests = frame_digests(source, frames, view=view) or {}
     upstream = {names[frame]: f"{digest} {channels}" for frame, digest in digests.items()}
     known = _known_pixels(upstream, folder.glob(f"{name}_*"))
     missing = tuple(frame for frame in frames if names[frame] not in known)
-    return InputRender(source, tuple(frames), missing, folder, name, channels, upstream, known)
+    return InputRender(source, tuple(frames), missing, folder, name, channels, view, upstream, known)
 
 
 def render_input(source: nuke.Node, frames: Sequence[int], folder: Path, *, name: str, channels: str = "rgb") -> str:

@@ -206,16 +206,16 @@ def _make_plan(
     if not keys and not stills:
         raise RefColorizeError(f"{node.name()} has no key. Go to a frame that ref has in colour, and press Add key.")
     folder = _results(node).folder / _INPUTS
-    space, alpha = _space(node), _alpha(node)
+    space, alpha, view = _space(node), _alpha(node), _view(node)
     renders = []
     if plate is None:
-        renders.append(plan_input(_plate(node), range(first, last + 1), folder, name="plate"))
+        renders.append(plan_input(_plate(node), range(first, last + 1), folder, name="plate", view=view))
         plate = InputFiles("", first, last, space)
     if reference is not None and keys:
-        renders.append(plan_input(reference, keys, folder, name="ref", channels="rgba"))
+        renders.append(plan_input(reference, keys, folder, name="ref", channels="rgba", view=view))
     matte, matte_files = _matte(node)
     if matte is not None and matte_files is None:
-        renders.append(plan_input(matte, range(first, last + 1), folder, name="matte", channels="all"))
+        renders.append(plan_input(matte, range(first, last + 1), folder, name="matte", channels="all", view=view))
     shot: dict[str, Any] = {
         "plate": {
             "path": plate.path,
@@ -242,7 +242,7 @@ def _make_plan(
             rendered["mattes"] = [{"path": paths["matte"]}]
         return ShotRequest({**shot, **rendered}, tuple(frames))
 
-    return ShotPlan(tuple(renders), views.current(), _wants_background(node), finish)
+    return ShotPlan(tuple(renders), view, _wants_background(node), finish)
 
 
 def _wants_background(node: nuke.Node) -> bool:
@@ -327,6 +327,16 @@ def _colorspace(node: nuke.Node) -> str:
 def _space(node: nuke.Node) -> str | None:
     """Return the colour space of the inputs that Nuke renders."""
     return _colorspace(node) or colors.working_space()
+
+
+def _view(node: nuke.Node) -> str:
+    """Return the view to colour; RefColorizeError if the knob names one that the script lacks."""
+    wanted = str(node["view"].value()).strip() if "view" in node.knobs() else ""
+    if wanted and wanted not in nuke.views():
+        raise RefColorizeError(
+            f"{node.name()} asks for the view {wanted}, but the script has {', '.join(nuke.views())}. Correct the knob."
+        )
+    return views.of(node)
 
 
 def _alpha(node: nuke.Node) -> str:

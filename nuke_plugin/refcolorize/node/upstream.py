@@ -74,17 +74,18 @@ class _NotDigestibleError(Exception):
     """A node upstream of an input has a picture that no digest can cover."""
 
 
-def frame_digests(source: nuke.Node, frames: Sequence[int]) -> dict[int, str] | None:
+def frame_digests(source: nuke.Node, frames: Sequence[int], *, view: str | None = None) -> dict[int, str] | None:
     """Return a digest for each frame that changes if the picture of a node may have changed.
 
     Args:
         source: The node.
         frames: The frames to digest.
+        view: The view; None for the current one.
 
     Returns:
         32 hex digits for each frame; None if a node upstream cannot be digested.
     """
-    upstream = _Upstream(source)
+    upstream = _Upstream(source, view or views.current())
     try:
         return {frame: upstream.digest(source, frame).hex()[:32] for frame in frames}
     except _NotDigestibleError:
@@ -103,14 +104,14 @@ class _Knobs:
 class _Upstream:
     """A cache of the digests of upstream nodes, valid until the script or a file changes."""
 
-    def __init__(self, source: nuke.Node) -> None:
+    def __init__(self, source: nuke.Node, view: str) -> None:
         self._in_variable_groups = variables.in_groups(source)
         self._digests: dict[tuple[str, int | None], bytes] = {}
         self._knobs: dict[str, _Knobs] = {}
         self._stamps: dict[str, str] = {}
         root = nuke.root()
         config = colors.config() or ""
-        settings = [nuke.NUKE_VERSION_STRING, config, stamp([config]) if config else "", views.current()]
+        settings = [nuke.NUKE_VERSION_STRING, config, stamp([config]) if config else "", view]
         settings += [root[name].toScript() for name in _ROOT_KNOBS.split() if name in root.knobs()]
         settings.append(variables.values_around(source))
         self._settings = repr(settings).encode()

@@ -151,6 +151,20 @@ def test_pressing_colorize_again_meanwhile_starts_no_third_nuke(
     assert len(second.starts()) == 1
 
 
+def test_clean_up_waits_for_the_second_nuke(
+    nuke_session: Any, graded: Comp, second: Second, pump: Callable[..., Any]
+) -> None:
+    from refcolorize.jobs import render
+
+    second.goes("hangs")
+    running = render.colorize(graded.node)
+    graded.node["clean_up"].execute()
+    (message,) = nuke_session.artist.messages
+    assert "inputs are being rendered" in message and "Cancel" in message
+    running.cancel()
+    pump(until=lambda: running.wait(0))
+
+
 @pytest.mark.parametrize("how", ["hangs", "deaf"])
 def test_cancel_ends_the_second_nuke_and_leaves_nothing(
     graded: Comp, second: Second, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, how: str

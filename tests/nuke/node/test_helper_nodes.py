@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,36 @@ def test_the_result_of_one_eye_is_not_shown_on_the_other(nuke: Any, nuke_session
     assert colour() > 0.02
     nuke_session.view = "right"
     assert colour() == 0, "the plate, in grey"
+
+
+@pytest.mark.usefixtures("core")
+@pytest.mark.gui
+def test_the_artist_chooses_the_view_on_the_node(
+    nuke: Any, nuke_session: Any, comp: Comp, pump: Callable[..., Any]
+) -> None:
+    from refcolorize.jobs import render
+    from refcolorize.node import nodes, rendered_inputs, shots
+
+    two_views(nuke, comp)
+    nuke_session.view = "left"
+    comp.node["view"].setValue("right")
+    (planned,) = shots.plan(comp.node).missing
+    pattern = Path(rendered_inputs.render_planned(planned))
+    found, expected = plates.read(pattern.with_name("ref.1001.exr")), plates.read(comp.folder / "ref.1004.exr")
+    np.testing.assert_allclose(plates.rgb(found), plates.rgb(expected), rtol=1e-3)
+    running = render.colorize(comp.node)
+    pump(until=lambda: running.wait(0))
+    assert nodes.results(comp.node).folder.name == "right"
+    assert len(list(nodes.results(comp.node).folder.glob("v001/*.exr"))) == 6
+    comp.node["view"].setValue("")
+    assert nodes.results(comp.node).folder.name == "left"
+
+
+def test_a_view_that_the_script_lacks_is_told(nuke: Any, comp: Comp) -> None:
+    from refcolorize.errors import RefColorizeError
+    from refcolorize.node import shots
+
+    two_views(nuke, comp)
+    comp.node["view"].setValue("middle")
+    with pytest.raises(RefColorizeError, match=r"asks for the view middle, but the script has left, right"):
+        shots.plan(comp.node)
