@@ -124,7 +124,8 @@ class Session:
 
     def add_variables(self) -> None:
         """Give the script its knob gsv, which Nuke has since version 16."""
-        self.root.addKnob(Gsv_Knob("gsv"))
+        knob = self.root._knobs["gsv"] = Gsv_Knob("gsv")
+        knob._node = self.root
 
     def go_to(self, frame: float) -> None:
         """Move the time line."""

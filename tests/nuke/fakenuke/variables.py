@@ -59,6 +59,11 @@ class Gsv_Knob(Knob):
             self._sets.setdefault(owner or _DEFAULT, {})[name] = value
         return True
 
+    def removeGsv(self, path: str) -> bool:
+        owner, _, name = path.rpartition(".")
+        with self._changing():
+            return self._sets.get(owner or _DEFAULT, {}).pop(name, None) is not None
+
 
 def expand(text: str, node: Node) -> str:
     """Return a text with the variables that apply at a node."""

@@ -38,9 +38,11 @@ def test_a_nuke_that_meets_the_assumptions_has_no_differences(nuke: Any, probe: 
         ("value_is_technical", False, ["File_Knob.value"]),
         ("knob_changed_in_terminal", False, ["knobChanged of the Group"]),
         ("saves_text_of_do_not_write", True, ["the status is saved"]),
+        ("evaluate_has_variables", False, ["a variable in a path"]),
     ],
 )
 def test_a_difference_is_named(nuke_session: Any, probe: Any, name: str, value: bool, failed: list[str]) -> None:
+    nuke_session.add_variables()
     setattr(nuke_session.disputed, name, value)
     assert probe.check_facts()["failed"] == failed
 

@@ -66,8 +66,10 @@ def test_a_variable_without_a_value_means_rendering(comp: Comp, inputs: Any, tmp
     assert inputs.find_files(comp.plate) is None
 
 
-def test_before_nuke_16_a_percent_sign_is_only_a_percent_sign(comp: Comp, inputs: Any, tmp_path: Path) -> None:
-    comp.nuke.root().removeKnob(comp.nuke.root()["gsv"])
+def test_before_nuke_16_a_percent_sign_is_only_a_percent_sign(
+    nuke_session: Any, comp: Comp, inputs: Any, tmp_path: Path
+) -> None:
+    del nuke_session.root._knobs["gsv"]
     comp.plate["file"].setValue(f"{tmp_path.as_posix()}/%{{shot}}/plate.####.exr")
     assert inputs.find_files(comp.plate) is None
 
