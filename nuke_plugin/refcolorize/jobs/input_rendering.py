@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ..errors import Busy
 from ..host.main_thread import in_main_thread
-from ..node.shots import ShotPlan, ShotRequest
+from ..node.shot_plan import ShotPlan, ShotRequest
 from . import second_nuke
 from .second_nuke import SecondNukeUnavailable
 

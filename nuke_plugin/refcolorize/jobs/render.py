@@ -19,7 +19,7 @@ from ..errors import CoreRefused, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, when_idle
 from ..node import nodes, shots
 from ..node.mismatches import mismatches
-from ..node.shots import ShotPlan, ShotRequest
+from ..node.shot_plan import ShotPlan, ShotRequest
 from .input_rendering import InputRendering
 from .render_task import Job, PendingInputs, RenderTask, find_running, live_tasks
 

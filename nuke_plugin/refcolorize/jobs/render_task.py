@@ -17,7 +17,7 @@ from ..errors import Cancelled, CoreRefused, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, unless_rendering
 from ..node import nodes, scripts
 from ..node.frame_names import same_files
-from ..node.shots import ShotPlan, ShotRequest
+from ..node.shot_plan import ShotPlan, ShotRequest
 from ..node.versions import write_confidence
 from .input_rendering import InputRendering
 from .progress import Progress, confidence_curve

@@ -9,6 +9,7 @@ dialog calls it deprecated (docs/nuke_facts.yaml).
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -25,7 +26,7 @@ import nuke
 
 from ..errors import Cancelled, RefColorizeError
 from ..node.rendered_inputs import InputRender
-from ..node.shots import ShotPlan
+from ..node.shot_plan import ShotPlan
 
 __all__ = ["VARIABLE", "SecondNuke", "SecondNukeUnavailable", "is_wanted", "prepare", "unavailable_reason"]
 
@@ -66,8 +67,8 @@ def unavailable_reason() -> str:
 def is_wanted(plan: ShotPlan) -> bool:
     """Return whether a second Nuke should render a shot's inputs, if there can be one.
 
-    This Nuke renders what the files of plain Reads show, because that takes less time than a second Nuke's start. It
-    also renders if the artist has switched the knob off, and if it has no GUI that must stay usable.
+    This Nuke renders a few files of a Read itself, because that takes less time than a second Nuke's start. It also
+    renders if the artist has switched the knob off, and if it has no GUI that must stay usable.
 
     Args:
         plan: The shot.
@@ -90,6 +91,7 @@ def prepare(plan: ShotPlan) -> SecondNuke | None:
     if not is_wanted(plan) or unavailable_reason():
         return None
     second = SecondNuke(plan, Path(tempfile.mkdtemp(prefix="refcolorize_")))
+    atexit.register(second.clean_up)
     try:
         second.copy_script()
     except BaseException:
@@ -183,6 +185,7 @@ class SecondNuke:
 
     def clean_up(self) -> None:
         """Remove the copy of the script and what was rendered in part."""
+        atexit.unregister(self.clean_up)
         for folder in (self._folder, *(part.folder for part in self._parts)):
             shutil.rmtree(folder, ignore_errors=True)
 

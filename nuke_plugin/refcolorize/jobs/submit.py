@@ -20,7 +20,7 @@ from ..host.main_thread import in_main_thread
 from ..node import nodes, scripts, shots
 from ..node.mismatches import mismatches
 from ..node.preferences import path_substitutions
-from ..node.shots import ShotRequest
+from ..node.shot_plan import ShotRequest
 from ..node.versions import SHOT_FILE
 from . import farm
 from .farm import Submission, SubmitOptions

@@ -264,6 +264,18 @@ def test_no_second_nuke_is_started_where_it_is_not_wanted(
     assert ("rendered in this Nuke" in graded.status) == (off in ("variable", "edition"))
 
 
+def test_many_frames_of_a_read_that_the_core_cannot_read_are_rendered_elsewhere_too(
+    nuke: Any, comp: Comp, second: Second, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refcolorize.node import shot_plan
+
+    here = rendered_frames(nuke)
+    comp.plate["premultiplied"].setValue(True)
+    monkeypatch.setattr(shot_plan, "_FEW_FRAMES", 5)
+    assert colorized(comp, pump).state == "done"
+    assert (here, len(second.starts())) == ([], 1)
+
+
 @pytest.mark.parametrize(("value", "switches"), [("render", []), ("interactive", ["-i"])])
 def test_the_facility_chooses_the_licence(
     graded: Comp,
