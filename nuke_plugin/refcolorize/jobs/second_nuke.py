@@ -42,6 +42,7 @@ _UNSUPPORTED = ("nc", "ple", "indie", "assist")  # keys of nuke.env: products wh
 _PRODUCTS = {"studio": "--studio", "nukex": "--nukex"}  # keys of nuke.env, and the product's switch
 _PROGRAM = Path(__file__).with_name("render_process.py")
 _POLL_SECONDS = 0.2
+_START_SECONDS = 300.0  # heavy scripts take minutes to open
 _END_SECONDS = 5.0
 
 _unavailable: list[str] = []  # why this session starts no second Nuke any more: at most one reason
@@ -225,12 +226,15 @@ class SecondNuke:
         report: Callable[[str, int], object],
     ) -> None:
         names = " and ".join(part.render.name for part in self._parts)
-        shown = -1
+        shown, start_limit = -1, time.monotonic() + _START_SECONDS
         while process.poll() is None:
             if is_cancelled():
                 raise Cancelled(f"Rendering {names} was cancelled. Nothing was changed.")
+            has_begun = self._file("begun").is_file()
+            if not has_begun and time.monotonic() > start_limit:
+                raise _refuse(f"it did not open the script within {_START_SECONDS:g} s")
             done = sum(part.done() for part in self._parts)
-            if done != shown and self._file("begun").is_file():
+            if done != shown and has_begun:
                 shown = done
                 report(f"rendering {names}, {done} of {self._total} frames", 100 * done // max(1, self._total))
             time.sleep(_POLL_SECONDS)

@@ -238,6 +238,21 @@ def test_a_render_licence_is_used_if_there_is_no_interactive_one(
     assert graded.status == "v001 is done: 6 frames"
 
 
+def test_a_second_nuke_that_never_opens_the_script_is_given_up(
+    nuke: Any, graded: Comp, second: Second, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refcolorize.jobs import second_nuke
+
+    monkeypatch.setattr(second_nuke, "_START_SECONDS", 1.0)
+    monkeypatch.setattr(second_nuke, "_END_SECONDS", 0.5)
+    here = rendered_frames(nuke)
+    second.goes("never opens")
+    assert colorized(graded, pump).state == "done"
+    assert "did not open the script within 1 s" in graded.status
+    assert here == [1001, 1004]
+    assert not is_alive(second.process())
+
+
 def test_a_program_that_is_gone_is_told(
     nuke: Any, graded: Comp, second: Second, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ INSTALL = PLUGIN.parent / "install.py"
 @pytest.fixture
 def probe(nuke: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.delenv("OCIO", raising=False)
+    monkeypatch.setattr(nuke, "EXE_PATH", sys.executable)
     nuke.pluginAddPath(PLUGIN.as_posix())
     nuke.root()["format"].setValue("64 48 0 0 64 48 1 small")
     import refcolorize.node.probe
