@@ -1,8 +1,8 @@
 """A stand-in for Nuke's program as a second Nuke, over the strict fake: [--nukex] [-i] -t program.py REQUEST.json
 
 $SECOND_NUKE_GOES: "well"; "no licence", "no interactive licence" (exit status 100); "no start"; "never opens" (it hangs
-before the script); "slow" (a second for each frame); "dies" (before the second frame); "hangs" (before the first frame);
-"deaf" (the same, and it does not notice the end of the first Nuke).
+before the script); "slow" (a second for each frame); "dies" (before the second frame); "hangs" (before the
+first frame); "deaf" (the same, and it does not notice the end of the first Nuke).
 $SECOND_NUKE_LOG: a file that gets a line with the arguments and the process id for each start.
 """
 
