@@ -42,11 +42,12 @@ def _set_up() -> None:
             nuke.pluginAddPath(folder.as_posix())
     for layer, channels in _LAYERS.items():
         nuke.Layer(layer, [f"{layer}.{channel}" for channel in channels])
-    rules = os.environ.get("STCOLOR_PATH_MAPPING")
-    if rules and not nuke.GUI:
-        from refcolorize.node.paths import map_path, read_rules
+    file, substitutions = os.environ.get("STCOLOR_PATH_MAPPING"), os.environ.get("STCOLOR_PATH_SUBSTITUTIONS")
+    if (file or substitutions) and not nuke.GUI:
+        from refcolorize.node.paths import map_path, parse_substitutions, read_rules
 
-        nuke.addFilenameFilter(map_path, (read_rules(Path(rules)),))
+        rules = (*(read_rules(Path(file)) if file else ()), *parse_substitutions(substitutions or ""))
+        nuke.addFilenameFilter(map_path, (rules,))
 
 
 try:

@@ -114,8 +114,10 @@ def _farm(node: nuke.Node) -> None:
 
 
 def _clean_up(node: nuke.Node) -> None:
+    from .jobs import render
     from .node import cleaning
 
+    render.require_no_rendering(node)
     cleaning.clean_up(node)
 
 

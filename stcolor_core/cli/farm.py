@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from stcolor_core.cli import farm_host
 from stcolor_core.errors import BadRequest
 from stcolor_core.farm.job import FRAMES_PER_TASK
-from stcolor_core.farm.paths import VARIABLE
+from stcolor_core.farm.paths import SUBSTITUTIONS, VARIABLE, parse_substitutions
 from stcolor_core.shots.shot import Shot, describe_frames, parse_frames
 from stcolor_core.terminal import ProgressBar
 
@@ -74,15 +74,6 @@ def _add_deadline(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pool", metavar="P", help="pool of the jobs")
     parser.add_argument("--secondary-pool", metavar="P", help="secondary pool of the jobs")
     parser.add_argument("--group", metavar="G", help="group of the hosts that have stcolor and a GPU")
-    parser.add_argument("--comment", metavar="TEXT", help="shown in the Monitor")
-    parser.add_argument(
-        "--timeout", type=int, metavar="MINUTES", help="time after which a task fails and is tried again"
-    )
-    parser.add_argument("--views", metavar="A,B", help="views to render; default: those of each Write node")
-    parser.add_argument("--proxy", action="store_true", help="render the Write nodes at proxy size")
-    parser.add_argument(
-        "--continue-on-error", action="store_true", help="go on to a Write node's next frame after one that fails"
-    )
     parser.set_defaults(gpus=0, nuke=None)  # set by Deadline's groups and its Nuke plug-in
 
 
@@ -115,11 +106,25 @@ def add_job_options(
     parser.add_argument(
         "--write", action="append", default=[], metavar="NAME", help="the full name of a Write node to render"
     )
+    parser.add_argument("--views", metavar="A,B", help="views to render; default: those of each Write node")
+    parser.add_argument("--proxy", action="store_true", help="render the Write nodes at proxy size")
+    parser.add_argument(
+        "--continue-on-error", action="store_true", help="go on to a Write node's next frame after one that fails"
+    )
     parser.add_argument(
         "--stcolor", default=_this_program(), metavar="EXE", help="stcolor on the hosts; default: this one"
     )
     parser.add_argument("--name", metavar="TEXT", help="name of the job; default: RefColorize and the output's name")
     parser.add_argument("--priority", type=int, metavar="N", help="0 to 100; default: the engine's own")
+    parser.add_argument("--comment", metavar="TEXT", help="a remark that the engine shows with the job")
+    parser.add_argument("--timeout", type=int, metavar="MINUTES", help="time after which a task fails; default: none")
+    parser.add_argument(
+        "--path-substitutions",
+        metavar="W;M;L",
+        default=os.environ.get(SUBSTITUTIONS),
+        help=f"Nuke's Path Substitutions for hosts of another system: folders on Windows, macOS and Linux; three for "
+        f"each row, - for none; default: ${SUBSTITUTIONS}",
+    )
     parser.add_argument("--submit", action="store_true", help="submit the job to the engine")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
 
@@ -142,18 +147,13 @@ def _openjd(options: argparse.Namespace) -> Submission:
 def _deadline(options: argparse.Namespace) -> Submission:
     from stcolor_core.farm import deadline
 
-    if options.timeout is not None and options.timeout < 1:
-        raise BadRequest(f"--timeout is {options.timeout} but must be 1 minute or more. Leave it out for no limit.")
     job, folder = deadline.with_even_tasks(make_job(options)), options.output.absolute()
     queue = deadline.QueueOptions(
         pool=options.pool,
         secondary_pool=options.secondary_pool,
         group=options.group,
-        comment=options.comment,
-        timeout=options.timeout,
     )
-    nuke = deadline.NukeOptions(views=options.views, proxy=options.proxy, continue_on_error=options.continue_on_error)
-    parts = deadline.make_jobs(job, folder, queue, options=nuke)
+    parts = deadline.make_jobs(job, folder, queue)
     deadline.write(job, folder, parts)
     return deadline.submit(job, folder, parts) if options.submit else report_written("deadline", job, folder)
 
@@ -206,9 +206,20 @@ def make_job(options: argparse.Namespace) -> Job:
         chunk=options.chunk,
         priority=options.priority,
         gpus=options.gpus,
+        comment=options.comment or None,
+        timeout=options.timeout,
         nuke=nuke,
-        environment={name: value for name in _JOB_VARIABLES if (value := os.environ.get(name))},
+        environment=_job_environment(options),
     )
+
+
+def _job_environment(options: argparse.Namespace) -> dict[str, str]:
+    """Return the environment variables that the hosts need."""
+    environment = {name: value for name in _JOB_VARIABLES if (value := os.environ.get(name))}
+    if options.path_substitutions:
+        parse_substitutions(options.path_substitutions)  # refuses what the hosts could not read
+        environment[SUBSTITUTIONS] = options.path_substitutions
+    return environment
 
 
 def _require_plain_texts(options: argparse.Namespace) -> None:
@@ -243,6 +254,9 @@ def _nuke(options: argparse.Namespace) -> NukeRender | None:
         version=read_version(script),
         executable=options.nuke or _NUKE,
         handles=options.handles or 0,
+        views=options.views or None,
+        proxy=options.proxy,
+        continue_on_error=options.continue_on_error,
     )
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from stcolor_core.cli.device_option import add_device_option
 from stcolor_core.errors import Cancelled, StcolorError
-from stcolor_core.farm.paths import VARIABLE, map_path, read_rules
+from stcolor_core.farm.paths import SUBSTITUTIONS, VARIABLE, map_path, parse_substitutions, read_rules
 from stcolor_core.farm.progress import STYLES, Style, format_event, format_failure
 from stcolor_core.shots.shot import Shot, format_frames, map_paths, parse_frames
 from stcolor_core.terminal import StopOnSignal, limit_threads
@@ -144,6 +144,7 @@ def _load_mapped(options: argparse.Namespace) -> Shot:
     shot = Shot.load(options.shot)
     file = options.path_mapping or os.environ.get(VARIABLE)
     rules = read_rules(Path(file)) if file else ()
+    rules = (*rules, *parse_substitutions(os.environ.get(SUBSTITUTIONS, "")))
     return map_paths(shot, lambda path: map_path(path, rules))
 
 

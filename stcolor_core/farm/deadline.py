@@ -20,7 +20,7 @@ from stcolor_core.farm.job import FRAMES_PER_RENDER, FRAMES_PER_TASK, Job, NukeR
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models import registry
 
-__all__ = ["DeadlineJob", "NukeOptions", "QueueOptions", "make_jobs", "submit", "with_even_tasks", "write"]
+__all__ = ["DeadlineJob", "QueueOptions", "make_jobs", "submit", "with_even_tasks", "write"]
 
 _JOB_ID = re.compile(r"^JobID=(\w+)\s*$", re.MULTILINE)
 _HOST_OPTIONS = ("--progress", "deadline")
@@ -34,30 +34,11 @@ class QueueOptions:
         pool: The pool.
         secondary_pool: The secondary pool.
         group: The group of the hosts that have stcolor; not used for Nuke's jobs.
-        comment: A comment, shown in the Monitor.
-        timeout: Minutes after which a task fails and is tried again, 1 or more.
     """
 
     pool: str | None = None
     secondary_pool: str | None = None
     group: str | None = None
-    comment: str | None = None
-    timeout: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class NukeOptions:
-    """Options of Deadline's Nuke plug-in for the Write nodes.
-
-    Attributes:
-        views: The names of the views to render, separated by commas; None renders those that each Write node names.
-        proxy: Render at proxy size.
-        continue_on_error: Continue with the next frame after one that fails.
-    """
-
-    views: str | None = None
-    proxy: bool = False
-    continue_on_error: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +82,7 @@ def with_even_tasks(job: Job) -> Job:
     return replace(job, tasks=tasks, frames_per_task=length)
 
 
-def make_jobs(
-    job: Job, folder: Path, queue: QueueOptions, *, options: NukeOptions = NukeOptions()
-) -> list[DeadlineJob]:
+def make_jobs(job: Job, folder: Path, queue: QueueOptions) -> list[DeadlineJob]:
     """Return the Deadline jobs of a job: check, colour, verify, and one for each Write node.
 
     If the tasks have a fixed number of frames, each task of a Write node waits only for the colour of its own frames.
@@ -113,7 +92,6 @@ def make_jobs(
         job: The job.
         folder: The folder of its files, which holds the shot file.
         queue: The queue settings.
-        options: Options of the Write nodes.
     """
     shot = str(folder / SHOT_FILE)
     common = _common(job, queue)
@@ -143,7 +121,7 @@ def make_jobs(
         ),
     ]
     if job.nuke is not None:
-        parts += _nuke_jobs(job, job.nuke, common, options)
+        parts += _nuke_jobs(job, job.nuke, common)
     return parts
 
 
@@ -209,7 +187,7 @@ def submit(job: Job, folder: Path, parts: Sequence[DeadlineJob]) -> Submission:
     )
 
 
-def _nuke_jobs(job: Job, nuke: NukeRender, common: _Common, options: NukeOptions) -> Iterator[DeadlineJob]:
+def _nuke_jobs(job: Job, nuke: NukeRender, common: _Common) -> Iterator[DeadlineJob]:
     render = {"Plugin": "Nuke", "Frames": job.frames, "ChunkSize": str(FRAMES_PER_RENDER), **common.queued}
     after = "3_verify"
     if job.frames_per_task is not None:
@@ -220,9 +198,9 @@ def _nuke_jobs(job: Job, nuke: NukeRender, common: _Common, options: NukeOptions
             "Version": nuke.version,
             "WriteNode": write_node,
             "BatchMode": "True",
-            "ContinueOnError": str(options.continue_on_error),
-            **({"Views": options.views} if options.views else {}),
-            **({"RenderMode": "Render using Proxies", "ProxyMode": "True"} if options.proxy else {}),
+            "ContinueOnError": str(nuke.continue_on_error),
+            **({"Views": nuke.views} if nuke.views else {}),
+            **({"RenderMode": "Render using Proxies", "ProxyMode": "True"} if nuke.proxy else {}),
         }
         info = {**render, "Name": f"{job.name} - {write_node}"}
         yield DeadlineJob(name=f"{number}_nuke", after=after, info=info, plugin=plugin)
@@ -248,9 +226,9 @@ def _common(job: Job, queue: QueueOptions) -> _Common:
         "Pool": queue.pool,
         "SecondaryPool": queue.secondary_pool,
         "Priority": None if job.priority is None else str(job.priority),
-        "Comment": queue.comment,
-        "TaskTimeoutMinutes": None if queue.timeout is None else str(queue.timeout),
-        "OnTaskTimeout": None if queue.timeout is None else "Error",
+        "Comment": job.comment,
+        "TaskTimeoutMinutes": None if job.timeout is None else str(job.timeout),
+        "OnTaskTimeout": None if job.timeout is None else "Error",
     }
     queued = {
         "BatchName": job.name,

@@ -48,6 +48,9 @@ class NukeRender:
         version: The version of Nuke that wrote the script, such as "15.1".
         executable: Nuke's program on the hosts.
         handles: The number of frames before and after its own that a Write node reads.
+        views: The names of the views to render, separated by commas; None renders those that each Write node names.
+        proxy: Render at proxy size.
+        continue_on_error: Continue with the next frame after one that fails.
     """
 
     script: Path
@@ -55,6 +58,9 @@ class NukeRender:
     version: str
     executable: str = "nuke"
     handles: int = 0
+    views: str | None = None
+    proxy: bool = False
+    continue_on_error: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +77,8 @@ class Job:
         chunk: The number of tasks that the scheduler may give to a host at once, 1 or more.
         priority: 0..100; None takes the engine's default.
         gpus: The number of GPUs that a host must have to colour; 0 takes any host.
+        comment: A remark that the engine shows with the job; None for none.
+        timeout: Minutes after which a task fails, 1 or more; None for no limit.
         nuke: The Write nodes to render; None if there are none.
         environment: Environment variables to set on the hosts.
         frames: The range of all frames that the tasks write; computed.
@@ -85,6 +93,8 @@ class Job:
     chunk: int = 1
     priority: int | None = None
     gpus: int = 1
+    comment: str | None = None
+    timeout: int | None = None
     nuke: NukeRender | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     frames: str = field(init=False)
@@ -95,6 +105,10 @@ class Job:
         _require(self.chunk >= 1, "--chunk must be at least 1.")
         _require(self.priority is None or 0 <= self.priority <= 100, "--priority must lie between 0 and 100.")
         _require(self.gpus >= 0, "--gpus must not be negative.")
+        _require(
+            self.timeout is None or self.timeout >= 1,
+            f"--timeout is {self.timeout} but must be 1 minute or more. Leave it out for no limit.",
+        )
         handles = 0 if self.nuke is None else self.nuke.handles
         _require(0 <= handles <= _MAX_HANDLES, f"--handles must lie between 0 and {_MAX_HANDLES}.")
         object.__setattr__(self, "frames", format_frames(frame for task in self.tasks for frame in task))
@@ -188,15 +202,21 @@ def verify_arguments(shot: str, *options: str) -> list[str]:
     return ["farm", "verify", "--shot", shot, *options]
 
 
-def render_arguments(script: str, *, write: str, frames: str) -> list[str]:
+def render_arguments(script: str, nuke: NukeRender, *, write: str, frames: str) -> list[str]:
     """Return the arguments of Nuke that render one Write node without a window.
 
+    The switches are those of Nuke's own --help: -p for proxies, --cont to go on after an error, --view for views.
+
     Args:
-        script: The Nuke script.
+        script: The Nuke script, or the engine's placeholder for it.
+        nuke: The options of the render.
         write: The full name of the Write node.
         frames: The frame range, or the engine's placeholder for it.
     """
-    return ["-F", frames, "-X", write, "-x", script]
+    switches = ["--view", nuke.views] if nuke.views else []
+    switches += ["-p"] if nuke.proxy else []
+    switches += ["--cont"] if nuke.continue_on_error else []
+    return [*switches, "-F", frames, "-X", write, "-x", script]
 
 
 def _require(condition: bool, message: str) -> None:

@@ -7,6 +7,8 @@ import re
 import shlex
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +45,16 @@ def make_launcher(job: Job, folder: Path, *, show: str | None) -> Any:
     shot = str(folder / SHOT_FILE)
     starts = ",".join(str(task[0]) for task in job.tasks)
     color = [job.stcolor, *jobs.color_arguments(shot, "--frames", _FRAMES)]
-    last = _add_layer(outline, "check", [job.stcolor, *jobs.check_arguments(shot)])
-    last = _add_layer(outline, "colour", color, after=last, range=starts, chunk=job.chunk, gpus=job.gpus)
-    last = _add_layer(outline, "verify", [job.stcolor, *jobs.verify_arguments(shot)], after=last)
+    add = partial(_add_layer, outline, timeout=None if job.timeout is None else 60 * job.timeout)
+    last = add("check", [job.stcolor, *jobs.check_arguments(shot)])
+    last = add("colour", color, after=last, range=starts, chunk=job.chunk, gpus=job.gpus)
+    last = add("verify", [job.stcolor, *jobs.verify_arguments(shot)], after=last)
     if job.nuke is not None:
         for write_node in job.nuke.writes:
-            arguments = jobs.render_arguments(str(job.nuke.script), write=write_node, frames=_FRAMES)
+            arguments = jobs.render_arguments(str(job.nuke.script), job.nuke, write=write_node, frames=_FRAMES)
             command = [job.nuke.executable, *arguments]
             name = f"nuke_{_safe_name(write_node)}"
-            _add_layer(outline, name, command, after=last, range=job.frames, chunk=FRAMES_PER_RENDER)
+            add(name, command, after=last, range=job.frames, chunk=FRAMES_PER_RENDER)
     priority = {} if job.priority is None else {"priority": job.priority}
     return pyoutline.cuerun.OutlineLauncher(outline, nomail=True, **priority)
 
@@ -94,6 +97,8 @@ def submit(job: Job, folder: Path, launcher: Any) -> Submission:
             f"OpenCue did not take the job ({_one_line(error)}). Check $CUEBOT_HOSTS. The job is in {folder / _SPEC}."
         ) from None
     name = str(launched[0].data.name)
+    if job.comment:
+        _add_comment(launched[0], job.comment)
     return Submission(
         engine="opencue",
         path=str(folder),
@@ -102,6 +107,14 @@ def submit(job: Job, folder: Path, launcher: Any) -> Submission:
         job=name,
         message=f"Submitted to OpenCue as {name}: {len(job.tasks)} tasks to colour, from {folder}.",
     )
+
+
+def _add_comment(launched: Any, comment: str) -> None:
+    """Add the comment to a launched job. The job runs on if cuebot refuses it."""
+    import opencue
+
+    with suppress(opencue.exception.CueException):
+        launched.addComment("RefColorize", comment)
 
 
 def _import_pyoutline() -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,25 +87,27 @@ def make_template(job: Job) -> dict[str, Any]:
     """
     chunk = job.chunk if job.chunk > 1 else None
     spans = _number_parameter("Span", f"0-{len(job.tasks) - 1}", chunk=chunk)
+    seconds = None if job.timeout is None else 60 * job.timeout
+    step = partial(_step, seconds=seconds)
     color = jobs.color_arguments("{{Param.Shot}}", "--span", "{{Task.Param.Span}}", *_HOST_OPTIONS)
     steps = [
-        _step("Check", _STCOLOR, jobs.check_arguments("{{Param.Shot}}", *_HOST_OPTIONS)),
-        {**_step("Colour", _STCOLOR, color, after="Check", over=[spans]), **_host_requirements(job.gpus)},
-        _step("Verify", _STCOLOR, jobs.verify_arguments("{{Param.Shot}}", *_HOST_OPTIONS), after="Colour"),
+        step("Check", _STCOLOR, jobs.check_arguments("{{Param.Shot}}", *_HOST_OPTIONS)),
+        {**step("Colour", _STCOLOR, color, after="Check", over=[spans]), **_host_requirements(job.gpus)},
+        step("Verify", _STCOLOR, jobs.verify_arguments("{{Param.Shot}}", *_HOST_OPTIONS), after="Colour"),
     ]
     if job.nuke is not None:
         command = jobs.render_arguments(
-            "{{Param.NukeScript}}", write="{{Task.Param.Write}}", frames="{{Task.Param.Frame}}"
+            "{{Param.NukeScript}}", job.nuke, write="{{Task.Param.Write}}", frames="{{Task.Param.Frame}}"
         )
         writes = {"name": "Write", "type": "STRING", "range": list(job.nuke.writes)}
         frames = _number_parameter("Frame", job.frames, chunk=FRAMES_PER_RENDER)
-        nuke = _step("Nuke", _NUKE, command, after="Verify", over=[writes, frames])
+        nuke = step("Nuke", _NUKE, command, after="Verify", over=[writes, frames])
         steps.append({**nuke, **_path_mapping_environment()})
     return {
         "specificationVersion": "jobtemplate-2023-09",
         **({"extensions": ["TASK_CHUNKING"]} if chunk or job.nuke else {}),
         "name": job.name,
-        "description": f"Colours the frames {job.frames} of {job.shot.plate.path}"[:2048],
+        "description": _description(job),
         "parameterDefinitions": _parameter_definitions(job),
         **_environments(job),
         "steps": steps,
@@ -154,13 +157,26 @@ def _parameter_definitions(job: Job) -> list[dict[str, Any]]:
     return definitions
 
 
+def _description(job: Job) -> str:
+    """Return the comment, if there is one, and what the job does; the specification allows 2048 characters."""
+    lines = [job.comment or "", f"Colours the frames {job.frames} of {job.shot.plate.path}"]
+    return "\n".join(line for line in lines if line)[:2048]
+
+
 def _step(
-    name: str, command: str, arguments: Sequence[str], *, after: str | None = None, over: Sequence[dict[str, Any]] = ()
+    name: str,
+    command: str,
+    arguments: Sequence[str],
+    *,
+    seconds: int | None,
+    after: str | None = None,
+    over: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return a step with one task per combination of the parameters in `over`; a cancelled task may end its frame."""
     action = {
         "command": command,
         "args": list(arguments),
+        **({} if seconds is None else {"timeout": seconds}),
         "cancelation": {"mode": "NOTIFY_THEN_TERMINATE", "notifyPeriodInSeconds": _NOTIFY_SECONDS},
     }
     return {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
@@ -16,9 +17,19 @@ from typing import Any
 
 from stcolor_core.errors import BadRequest
 
-__all__ = ["VARIABLE", "PathMappingRule", "make_absolute", "map_path", "read_rules"]
+__all__ = [
+    "SUBSTITUTIONS",
+    "VARIABLE",
+    "PathMappingRule",
+    "make_absolute",
+    "map_path",
+    "parse_substitutions",
+    "read_rules",
+]
 
 VARIABLE = "STCOLOR_PATH_MAPPING"  # environment variable: the file of the rules. The Nuke plug-in reads it too
+
+SUBSTITUTIONS = "STCOLOR_PATH_SUBSTITUTIONS"  # environment variable: Nuke's Path Substitutions, for both as well
 
 _VERSION = "pathmapping-1.0"
 _FORMATS: Mapping[str, type[PurePath]] = {"POSIX": PurePosixPath, "WINDOWS": PureWindowsPath}
@@ -56,6 +67,41 @@ def read_rules(path: Path) -> tuple[PathMappingRule, ...]:
     except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise BadRequest(f"The path mapping rules {path} cannot be read ({reason}). Check that file.") from None
+    return tuple(sorted(rules, key=lambda rule: -len(rule.source.parts)))
+
+
+def parse_substitutions(text: str, *, platform: str = sys.platform) -> tuple[PathMappingRule, ...]:
+    """Return the rules of Nuke's Path Substitutions for this machine's operating system.
+
+    Nuke stores them in the knob platformPathRemaps of its preferences, as one line of folders with semicolons between
+    them: three for each row, on Windows, macOS and Linux; "-" or nothing if there is none.
+
+    Args:
+        text: The line; "" for none.
+        platform: As `sys.platform`.
+
+    Returns:
+        The rules that lead from the other systems' folders to this one's, those with the longest source first.
+
+    Raises:
+        BadRequest: If the line does not hold three folders for each row.
+    """
+    cells = [cell.strip().replace("\\", "/") for cell in text.split(";")]
+    if cells[-1] == "":
+        cells.pop()
+    if len(cells) % 3:
+        raise BadRequest(
+            f"The path substitutions {text[:80]!r} hold {len(cells)} folders, not three for each row (Windows, macOS, "
+            "Linux). Correct them in Nuke's preferences."
+        )
+    own = {"win32": 0, "darwin": 1}.get(platform, 2)
+    kinds = (PureWindowsPath, PurePosixPath, PurePosixPath)
+    rules = [
+        PathMappingRule(kinds[column](row[column]), row[own])
+        for row in (cells[start : start + 3] for start in range(0, len(cells), 3))
+        for column in range(3)
+        if column != own and row[own] not in ("", "-") and row[column] not in ("", "-")
+    ]
     return tuple(sorted(rules, key=lambda rule: -len(rule.source.parts)))
 
 

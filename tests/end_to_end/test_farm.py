@@ -15,10 +15,12 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
+import yaml
 from conftest import FIRST, ShotOnDisk, frame_bytes, write_reference
 from deadline_keys import read_info
 from programs import make_program
@@ -322,12 +324,22 @@ def test_deadline_gets_dependent_jobs_that_colour_the_shot(
     assert colored(shot) == whole(shot)
 
 
-@pytest.mark.parametrize("more", [("--views", "left"), ("--proxy",), ("--continue-on-error",), ("--timeout", "0")])
-def test_an_option_that_deadline_cannot_use_is_refused_by_name(
-    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+@pytest.mark.parametrize("engine", ["openjd", "deadline", "opencue"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("--views", "left"),
+        ("--proxy",),
+        ("--continue-on-error",),
+        ("--timeout", "0"),
+        ("--path-substitutions", "z:/show;/mnt/show"),
+    ],
+)
+def test_an_option_that_no_engine_can_use_is_refused_by_name(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], engine: str, more: tuple[str, ...]
 ) -> None:
-    assert farm("deadline", shot, *more) == 2
-    assert more[0] in capsys.readouterr().err
+    assert farm(engine, shot, *more) == 2
+    assert more[0].removeprefix("--").replace("path-sub", "path sub") in capsys.readouterr().err
 
 
 def test_a_task_with_gaps_between_its_frames_writes_no_other_frames(shot: ShotOnDisk) -> None:
@@ -362,7 +374,7 @@ def test_opencue_gets_an_outline_that_colours_the_shot(shot: ShotOnDisk, monkeyp
     monkeypatch.setenv("HOME", str(shot.folder / "home"))
     script = shot.folder / "my comp.nk"
     script.write_text("version 15.1 v3\n", encoding="utf-8")
-    nuke = ("--nuke-script", str(script), "--write", "Group1.Write2")
+    nuke = ("--nuke-script", str(script), "--write", "Group1.Write2", "--views", "left", "--proxy", "--timeout", "90")
     assert farm("opencue", shot, "--show", "demo", "--priority", "70", "--chunk", "2", *nuke, "--max-span", "2") == 0
     spec = ElementTree.parse(shot.folder / "opencue/job.xml").getroot()
     job = spec.find("job")
@@ -382,13 +394,43 @@ def test_opencue_gets_an_outline_that_colours_the_shot(shot: ShotOnDisk, monkeyp
         "nuke_Group1.Write2": ("1001-1009", "10"),
     }
     rendered = shlex.split(layers["nuke_Group1.Write2"].findtext("cmd") or "")
-    assert rendered == ["nuke", "-F", "#FRAMESPEC#", "-X", "Group1.Write2", "-x", str(script)]
+    assert rendered[:4] == ["nuke", "--view", "left", "-p"]
+    assert rendered[4:] == ["-F", "#FRAMESPEC#", "-X", "Group1.Write2", "-x", str(script)]
+    assert {layer.findtext("timeout") for layer in layers.values()} == {"5400"}
     for name, spec_of_task in (("check", "1"), ("colour", "1001-1004x3"), ("colour", "1007"), ("verify", "1")):
         command = shlex.split((layers[name].findtext("cmd") or "").replace("#FRAMESPEC#", spec_of_task))
         assert command[0] == STCOLOR
         assert main(command[1:]) == 0
     assert colored(shot) == whole(shot)
     assert not (shot.folder / "home").exists()
+
+
+def test_the_comment_goes_to_the_launched_opencue_job(shot: ShotOnDisk) -> None:
+    """With a stand-in for the answer of cuebot, which is not here."""
+    from stcolor_core.farm import opencue
+    from stcolor_core.farm.job import Job
+
+    comments: list[tuple[str, ...]] = []
+    launched = SimpleNamespace(data=SimpleNamespace(name="demo-shot"), addComment=lambda *words: comments.append(words))
+    launcher = SimpleNamespace(launch=lambda **_: [launched])
+    asked = Shot.load(shot.folder / "shot.json")
+    job = Job(name="x", shot=asked, tasks=((1001,),), inputs=(), stcolor="stcolor", comment="for dailies")
+    assert opencue.submit(job, shot.folder, launcher).job == "demo-shot"
+    assert comments == [("RefColorize", "for dailies")]
+
+
+def test_nukes_path_substitutions_go_with_the_job_and_map_the_shot_on_a_host(
+    shot: ShotOnDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = shot.folder.with_name("on_the_host")
+    rows = f"z:/show;{shot.folder.as_posix()};{moved.as_posix()};"
+    assert farm("openjd", shot, "--path-substitutions", rows) == 0
+    template = yaml.safe_load((shot.folder / "openjd/template.yaml").read_text("utf-8"))
+    assert template["jobEnvironments"][0]["variables"]["STCOLOR_PATH_SUBSTITUTIONS"] == rows
+    shot.folder.rename(moved)
+    if sys.platform == "linux":
+        monkeypatch.setenv("STCOLOR_PATH_SUBSTITUTIONS", rows)
+        assert main(["farm", "check", "--shot", str(moved / "openjd/shot.json")]) == 0
 
 
 def test_an_unreachable_cuebot_is_reported(

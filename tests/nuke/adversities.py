@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -67,6 +68,18 @@ def _answer(name: str, value: bool) -> Callable[[Any, Comp], None]:
     return lambda session, _comp: setattr(session.disputed, name, value)
 
 
+def _second_nuke(session: Any, comp: Comp) -> None:
+    """Let a second Nuke render the inputs, which are no plain Reads."""
+    del session
+    from second_program import make_second_nuke
+
+    folder = comp.folder.parent / "program"
+    comp.nuke.EXE_PATH = make_second_nuke(folder).as_posix()
+    os.environ["SECOND_NUKE_LOG"] = str(folder / "log")
+    unchanged = comp.nuke.nodes.Multiply(inputs=[comp.ref], value=1.0, name="Unchanged")
+    comp.node.setInput(1, unchanged)
+
+
 ADVERSITIES: dict[str, Callable[[Any, Comp], object]] = {
     "none": lambda _session, _comp: None,
     "getEvaluatedValue keeps %04d": _answer("evaluated_has_frame", False),
@@ -74,6 +87,7 @@ ADVERSITIES: dict[str, Callable[[Any, Comp], object]] = {
     "a status is saved": _answer("saves_text_of_do_not_write", True),
     "a terminal runs no knobChanged": _answer("knob_changed_in_terminal", False),
     "the search enters LiveGroups": _answer("recursion_enters_live_groups", True),
+    "evaluate keeps variables": _answer("evaluate_has_variables", False),
     "studio defaults": _studio_defaults,
     "two views": _two_views,
     "local copies": _localized,
@@ -81,6 +95,7 @@ ADVERSITIES: dict[str, Callable[[Any, Comp], object]] = {
     "Nuke renders something else": lambda session, _comp: setattr(session, "other_render", 7),
     "Nuke refuses to render": lambda session, _comp: setattr(session, "executing", 3),
     "a modal dialog is open": lambda session, _comp: setattr(session.main_thread, "modal_turns", 40),
+    "a second Nuke renders the inputs": _second_nuke,
     "proxies are on": lambda _session, comp: comp.nuke.root()["proxy"].setValue(True),
     "the play head is elsewhere": lambda _session, comp: comp.nuke.frame(1004),
 }

@@ -15,7 +15,12 @@ __all__ = ["assumptions", "of_python"]
 PLUGIN = Path(__file__).parents[2] / "nuke_plugin"
 _OURS = {knob.name for knob in GROUP.user_knobs}
 # Subscripts of these names are not knobs.
-_OF_THE_CORE = {"job", "event", "answer", "shot", "picture", "answers", "fact", "SPACES", "environ"}
+_OF_THE_CORE = {"job", "event", "answer", "shot", "picture", "answers", "fact", "SPACES", "environ"} | {
+    "request",
+    "render",
+    "rendered",
+    "paths",
+}
 _OWN_TEXT = {"name", "label", "help", "icon", "xpos", "ypos", "tile_color", "number", "inputs", "knobChanged", "file"}
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 HAS = {
     "openjd": ("submit",),
-    "deadline": ("submit", "pool", "secondary-pool", "group", "handles", "comment", "timeout", "views"),
+    "deadline": ("submit", "pool", "secondary-pool", "group", "handles"),
     "opencue": ("submit", "show"),
 }
 
@@ -30,9 +30,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         command.add_argument("--output", type=Path, required=True)
         for name in ("max-span", "chunk", "gpus", "priority"):
             command.add_argument(f"--{name}", type=int)
-        for name in ("name", "nuke", *own[1:]):
+        for name in ("name", "nuke", "comment", "timeout", "views", "path-substitutions", *own[1:]):
             command.add_argument(f"--{name}")
-        for name in ("proxy", "continue-on-error") if engine == "deadline" else ():
+        for name in ("proxy", "continue-on-error"):
             command.add_argument(f"--{name}", action="store_true")
         command.add_argument("--nuke-script", type=Path)
         command.add_argument("--write", action="append", default=[])

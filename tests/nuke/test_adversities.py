@@ -46,7 +46,7 @@ def test_the_shot_comes_back_in_colour(
 
     ADVERSITIES[adversity](nuke_session, comp)
     comp.node["colorize"].execute()
-    (running,) = pump(until=lambda: list(render._live_tasks))
+    (running,) = pump(until=lambda: list(render.live_tasks))
     pump(until=lambda: running.wait(0))
     assert (running.state, running.error) == ("done", None)
     assert comp.status == "v001 is done: 6 frames"

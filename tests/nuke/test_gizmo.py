@@ -23,14 +23,17 @@ KNOBS = {
     "node_id": (1, None),
     "reference_keys": (3, "1"),
     **dict.fromkeys(("add_key", "remove_key", "previous_key", "next_key", "weakest"), (22, None)),
+    "keyframe_alpha": (4, None),
     **dict.fromkeys(("still1", "still2", "still3"), (2, None)),
     "model": (4, None),
     "tracking": (4, None),
     "working_height": (3, "432"),
     "use_matte": (6, "true"),
     "frame_range": (1, None),
+    "view": (1, None),
     "colorspace": (1, None),
     "exposure": (7, None),
+    "in_background": (6, "true"),
     "output_folder": (
         2,
         "[file dirname [value root.name]]/refcolorize/"
@@ -59,6 +62,7 @@ KNOBS = {
     "z_light": (13, "-0.54301591 0.04525586 1.15110302"),
 }
 CHOICES = {
+    "keyframe_alpha": ("use where painted", "ignore"),
     "model": ("standard", "exemplar"),
     "tracking": ("auto", "none", "instance", "dense", "instance+dense"),
     "version": ("none",),

@@ -28,6 +28,18 @@ def test_every_line_has_a_kind_a_source_and_a_status() -> None:
             assert line["status"] in ("documented", "practice", "unproven"), f"{kind}: {name}"
 
 
+def test_every_documented_line_names_its_page_or_quotes_foundry() -> None:
+    """A source such as "Reference Guide" alone cannot be checked by a reader."""
+    exact = re.compile(r"https://|docstring|Foundry's (own|class|callbacks|manual|Guide,|docstring)|types-nuke")
+    lines = [
+        (name, line["source"])
+        for kind in FACTS.values()
+        for name, line in kind.items()
+        if line["status"] == "documented"
+    ]
+    assert [name for name, source in lines if not exact.search(source)] == []
+
+
 def test_every_unproven_line_states_what_happens_if_it_is_wrong() -> None:
     assert [name for name, line in unproven() if not line.get("without")] == []
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["DEADLINE_OPTIONS", "ENGINES", "Engine"]
+__all__ = ["ENGINES", "JOB_OPTIONS", "Engine"]
 
-DEADLINE_OPTIONS = ("comment", "timeout", "views", "proxy", "continue_on_error")
+JOB_OPTIONS = ("comment", "timeout", "views", "proxy", "continue_on_error")
+"""The options that every job of `stcolor farm` has."""
 
 
 @dataclass(frozen=True)
@@ -33,28 +34,28 @@ ENGINES = {
         "OpenJD bundle",
         "openjd",
         False,
-        ("gpus", "priority", "nuke"),
+        ("gpus", "priority", "nuke", *JOB_OPTIONS),
         "Writes a bundle that any Open Job Description scheduler can run. Nothing is submitted.",
     ),
     "deadline-cloud": Engine(
         "Deadline Cloud",
         "openjd",
         True,
-        ("gpus", "priority", "nuke"),
+        ("gpus", "priority", "nuke", *JOB_OPTIONS),
         "Writes the bundle and submits it with `deadline bundle submit`, under your login.",
     ),
     "deadline": Engine(
         "Deadline 10",
         "deadline",
         True,
-        ("handles", "priority", "pool", "secondary_pool", "group", *DEADLINE_OPTIONS),
+        ("handles", "priority", "pool", "secondary_pool", "group", *JOB_OPTIONS),
         "Writes the job files and submits them with `deadlinecommand`.",
     ),
     "opencue": Engine(
         "OpenCue",
         "opencue",
         True,
-        ("gpus", "priority", "show", "nuke"),
+        ("gpus", "priority", "show", "nuke", *JOB_OPTIONS),
         "Writes the outline and launches it with opencue-pyoutline.",
     ),
 }

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.engines import DEADLINE_OPTIONS, ENGINES
+from ..core.engines import ENGINES, JOB_OPTIONS
 from ..core.server import core_command, open_core
 from ..errors import Cancelled, RefColorizeError
 
@@ -23,8 +23,7 @@ _POLL_SECONDS = 0.1  # so that Cancel takes effect soon
 _END_SECONDS = 5.0
 _ERROR_PREFIX = "stcolor: "  # how the core's program begins its line on an error
 _INTERRUPTED = 130  # the exit status after Ctrl-C
-_ENGINE_OPTIONS = ("gpus", "handles", "priority", "pool", "secondary_pool", "group", "show", "nuke", *DEADLINE_OPTIONS)
-
+_ENGINE_OPTIONS = ("gpus", "handles", "priority", "pool", "secondary_pool", "group", "show", "nuke", *JOB_OPTIONS)
 _WRITE_OPTIONS = ("handles", "nuke", "views", "proxy", "continue_on_error")  # without Write nodes they mean nothing
 
 
@@ -147,7 +146,9 @@ def job_folder(shot: Path, engine: str) -> Path:
     return shot.parent / ENGINES[engine].command
 
 
-def build_arguments(options: SubmitOptions, *, shot: Path, name: str, script: Path, writes: Sequence[str]) -> list[str]:
+def build_arguments(
+    options: SubmitOptions, *, shot: Path, name: str, script: Path, writes: Sequence[str], substitutions: str = ""
+) -> list[str]:
     """Return the arguments of `stcolor` that make the job.
 
     Args:
@@ -156,6 +157,7 @@ def build_arguments(options: SubmitOptions, *, shot: Path, name: str, script: Pa
         name: The job's name in the queue.
         script: The saved Nuke script.
         writes: Names of the script's Write nodes to render after the colour.
+        substitutions: Nuke's Path Substitutions, as its preferences store them; "" for none.
     """
     engine = ENGINES[options.engine]
     output = job_folder(shot, options.engine)
@@ -164,6 +166,8 @@ def build_arguments(options: SubmitOptions, *, shot: Path, name: str, script: Pa
         value = getattr(options, option)
         if not _is_unset(value) and (writes or option not in _WRITE_OPTIONS):
             arguments.append(f"--{option.replace('_', '-')}" + ("" if value is True else f"={value}"))
+    if substitutions:
+        arguments.append(f"--path-substitutions={substitutions}")
     if writes:
         arguments += [f"--nuke-script={script}", *(f"--write={write}" for write in writes)]
     if options.submit and engine.submits:

@@ -20,6 +20,7 @@ class Progress:
         total: Number of frames; 0 until the core says.
         seconds_left: The core's estimate; None if there is none yet.
         looking: The frame that the core tracks before it colours; None if it tracks none.
+        preparing: What happens before the core is asked, if it is more than looking for the core; "" for nothing.
         error: Why the job failed, or why it does not go on for now; "" for no error.
         notes: Remarks on the core and the script, added to the line.
         notice: A remark on the inputs, made before the core was asked.
@@ -33,6 +34,7 @@ class Progress:
     total: int = 0
     seconds_left: float | None = None
     looking: int | None = None
+    preparing: str = ""
     error: str = ""
     notes: list[str] = field(default_factory=list)
     notice: str = ""
@@ -77,9 +79,9 @@ class Progress:
         """Add a remark to the line, once.
 
         Args:
-            text: A sentence.
+            text: A sentence; "" adds nothing.
         """
-        if text not in self.notes:
+        if text and text not in self.notes:
             self.notes.append(text)
 
     def describe(self) -> str:
@@ -92,13 +94,15 @@ class Progress:
 
     def _describe_state(self) -> str:
         if self.state == "starting":
-            return f"{self.name}: looking for the core"
+            return f"{self.name}: {self.preparing or 'looking for the core'}"
         if self.error and not self.ended:  # the core pauses the job and says why
             return f"{self.name}: {self.error.rstrip('.')}"
         if self.state == "queued":
             return f"{self.name}: waiting in the queue"
         if self.state == "done":
             return f"{self.name} is done: {self.total} frame{'s' * (self.total != 1)}"
+        if self.state == "cancelled" and not self.total and self.error:
+            return self.error
         if self.state == "cancelled":
             return f"{self.name} was cancelled: {self.done} of {self.total} frames are kept"
         if self.state == "failed":

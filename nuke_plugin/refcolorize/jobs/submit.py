@@ -6,6 +6,7 @@ has ended. The farm dialog (panel/farm_dialog.py) calls `send`, as `submit` does
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,12 @@ from ..errors import Cancelled, RefColorizeError
 from ..host.main_thread import in_main_thread
 from ..node import nodes, scripts, shots
 from ..node.mismatches import mismatches
+from ..node.preferences import path_substitutions
+from ..node.shot_plan import ShotRequest
 from ..node.versions import SHOT_FILE
 from . import farm
 from .farm import Submission, SubmitOptions
+from .input_rendering import InputRendering
 from .task import BackgroundTask
 
 __all__ = ["SubmitTask", "require_script", "send", "submit", "write_shot", "writes_below"]
@@ -62,10 +66,16 @@ def send(node: nuke.Node, options: SubmitOptions) -> SubmitTask:
     core_command()  # raises an error if the core is not installed, before anything is rendered
     writes = _chosen_writes(node, options)
     nodes.hide_viewing_aids(node)
-    shot = write_shot(node, options.version)
-    name = f"{script.stem} {node.fullName()} {shot.parent.name}"
-    arguments = farm.build_arguments(options, shot=shot, name=name, script=script, writes=writes)
-    return SubmitTask(node, options, arguments, version=shot.parent.name).begin()
+    task = SubmitTask(node, options, script=script, writes=writes)
+    if options.version is not None:
+        task.take_shot(write_shot(node, options.version))
+    else:
+        rendering = InputRendering(lambda: shots.plan(node))
+        if rendering.is_pending:
+            task.wait_for(rendering)
+        else:
+            task.take_shot(_write_new_shot(node, rendering.render_here()), note=rendering.note)
+    return task.begin()
 
 
 def require_script() -> Path:
@@ -96,20 +106,26 @@ def write_shot(node: nuke.Node, version: int | None = None) -> Path:
         RefColorizeError: If there is no such version, or the shot cannot be built or written.
         Cancelled: If the artist cancels the rendering of the inputs.
     """
-    file = _existing_shot(node, version) if version is not None else _new_shot(node)
-    nodes.set_status(node, f"{file.parent.name}: the shot is written to {file.as_posix()}")
-    scripts.save()
+    if version is None:
+        return _write_new_shot(node, shots.build(node))
+    file = _existing_shot(node, version)
+    _save_script(node, file)
     return file
 
 
-def _new_shot(node: nuke.Node) -> Path:
-    request = shots.build(node)
+def _write_new_shot(node: nuke.Node, request: ShotRequest) -> Path:
     version = shots.claim(node, request)
     with nuke.Undo():
         nuke.Undo.name(f"Shot {version.name}")
         nodes.match_working_space(node)
         nodes.show(node, version.name, request.frames)
+    _save_script(node, version.shot_file)
     return version.shot_file
+
+
+def _save_script(node: nuke.Node, shot: Path) -> None:
+    nodes.set_status(node, f"{shot.parent.name}: the shot is written to {shot.as_posix()}")
+    scripts.save()
 
 
 def _existing_shot(node: nuke.Node, number: int) -> Path:
@@ -166,29 +182,72 @@ class SubmitTask(BackgroundTask):
         submitted: The result; None until the task has ended, and after a failure.
     """
 
-    def __init__(self, node: nuke.Node, options: SubmitOptions, arguments: list[str], *, version: str) -> None:
-        """Prepare the task; `begin` starts it.
+    def __init__(self, node: nuke.Node, options: SubmitOptions, *, script: Path, writes: Sequence[str]) -> None:
+        """Prepare the task; call `take_shot` or `wait_for`, then `begin`.
 
         Args:
             node: A RefColorize node.
-            options: The options that the arguments were built from.
-            arguments: The arguments of the core's program (see `farm.build_arguments`).
-            version: Name of the version, for example "v001".
+            options: Which job to make.
+            script: The saved script.
+            writes: Names of the Write nodes to render after the colour.
         """
         super().__init__(node, thread="refcolorize farm")
-        self._options, self._arguments, self._version = options, arguments, version
+        self._options, self._script, self._writes = options, script, writes
         self._notice = mismatches(node)  # between plate and ref
-        self.line = farm.shell_line(arguments)
+        self._version, self._arguments = "inputs", list[str]()
+        self._rendering: InputRendering | None = None
+        self.line = ""
         self.submitted: Submission | None = None
 
+    def take_shot(self, shot: Path, *, note: str = "") -> None:
+        """Set the shot of the job. Main thread only.
+
+        Args:
+            shot: The version's shot file.
+            note: A remark on its inputs for the artist.
+        """
+        self._version = shot.parent.name
+        name = f"{self._script.stem} {self._node.fullName()} {self._version}"
+        self._arguments = farm.build_arguments(
+            self._options,
+            shot=shot,
+            name=name,
+            script=self._script,
+            writes=self._writes,
+            substitutions=path_substitutions(),
+        )
+        self._notice = " ".join(text for text in (self._notice, note) if text)
+        self.line = farm.shell_line(self._arguments)
+
+    def wait_for(self, rendering: InputRendering) -> None:
+        """Let the task wait for a second Nuke before it writes the shot.
+
+        Args:
+            rendering: The rendering of the shot's inputs, which is pending.
+        """
+        self._rendering = rendering
+
     def _work(self) -> None:
-        status = f"{self._version}: writing the job for {ENGINES[self._options.engine].title}"
         self._open_bar(self._version)
+        self._render_inputs()
+        status = f"{self._version}: writing the job for {ENGINES[self._options.engine].title}"
         self._show_bar(status)
         self._show_status(". ".join(text for text in (status, self._notice) if text))
         submitted = farm.run(self._options, self._arguments, is_cancelled=self._is_cancelled)
         self._show_status(" ".join([f"{self._version}: {submitted.describe()}", self._notice]).strip())
         self.submitted = submitted
+
+    def _render_inputs(self) -> None:
+        """Wait for the second Nuke, if the inputs need one, and write the shot of what it has rendered."""
+        if self._rendering is None:
+            return
+        request = self._rendering.wait(is_cancelled=self._is_cancelled, report=self._report_inputs)
+        note = self._rendering.note
+        in_main_thread(lambda: self.take_shot(_write_new_shot(self._node, request), note=note))
+
+    def _report_inputs(self, text: str, percent: int) -> None:
+        self._show_bar(f"{self._version}: {text}", percent)
+        self._show_status(f"{self._version}: {text}")
 
     def _failed(self, error: RefColorizeError) -> None:
         with suppress(Cancelled):  # Nuke is closing

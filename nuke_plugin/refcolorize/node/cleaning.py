@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ _INPUTS = "inputs"
 _INPUT = re.compile(r"(plate|ref|matte)_[0-9a-f]{12}")
 _MAX_SCRIPT_BYTES = 200 * 2**20  # larger files are not searched
 _LIVE = ("queued", "running")
+_ABANDONED_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,13 @@ def _unused_inputs(folder: Path, kept: Iterable[Version]) -> list[Path]:
     """Return the folders of rendered inputs that no kept version was made from."""
     used = {path for version in kept for path in _folders_in_shot(version.shot())}
     folders = sorted(path for path in folder.glob("*") if path.is_dir() and _INPUT.fullmatch(path.name))
-    return [path for path in folders if path.as_posix() not in used]
+    return [*(path for path in folders if path.as_posix() not in used), *_abandoned_renders(folder)]
+
+
+def _abandoned_renders(folder: Path) -> list[Path]:
+    """Return the partial folders of renders that were killed: those that nothing was added to for a day."""
+    recent = time.time() - _ABANDONED_SECONDS
+    return sorted(path for path in folder.glob(".*.partial") if path.is_dir() and path.stat().st_mtime < recent)
 
 
 def _folders_in_shot(value: object) -> Iterator[str]:

@@ -36,6 +36,11 @@ _EXR: Mapping[str, Any] = {
     "interleave": "channels, layers and views",
     "standard_layer_name_format": False,
 }
+_EXR_CHANNELS: Mapping[str, Mapping[str, Any]] = {
+    "rgb": {"channels": "rgb", "raw": True, "datatype": "16 bit half", "metadata": "no metadata"},
+    "rgba": {"channels": "rgba", "raw": True, "datatype": "16 bit half", "metadata": "no metadata"},
+    "all": {"channels": "all", "raw": True, "datatype": "32 bit float", "metadata": "all metadata"},
+}
 _REFORMAT: Mapping[str, Any] = {
     "knobChanged": "",
     "disable": False,
@@ -96,20 +101,19 @@ def set_knobs(node: nuke.Node, values: Mapping[str, Any]) -> None:
         node[name].setValue(value)
 
 
-def create_exr_write(source: nuke.Node, path: Path, *, with_metadata: bool) -> nuke.Node:
+def create_exr_write(source: nuke.Node, path: Path, *, channels: str, view: str | None = None) -> nuke.Node:
     """Return a new Write that saves EXR files in the script's working space.
 
     Args:
         source: The node to render.
         path: The file's path, with #### for the frame number.
-        with_metadata: Write all channels in 32-bit float with all metadata. Otherwise red, green and blue in half.
+        channels: "rgb" or "rgba" in half; or "all" in 32-bit float with all metadata.
+        view: The view to write; None for the current one.
     """
-    write = _create_write(source, path)
+    write = _create_write(source, path, view)
     write["file_type"].setValue("exr")  # this adds the knobs of the file type
-    write["channels"].setValue("all" if with_metadata else "rgb")
-    write["raw"].setValue(True)
-    write["datatype"].setValue("32 bit float" if with_metadata else "16 bit half")
-    write["metadata"].setValue("all metadata" if with_metadata else "no metadata")
+    for name, value in _EXR_CHANNELS[channels].items():
+        write[name].setValue(value)
     set_knobs(write, {**_QUIET, **_WRITE, **_EXR})
     return write
 
@@ -121,7 +125,7 @@ def create_png_write(source: nuke.Node, path: Path) -> nuke.Node:
         source: The node to render.
         path: The file's path, with %d for the frame number.
     """
-    write = _create_write(source, path)
+    write = _create_write(source, path, None)
     write["file_type"].setValue("png")
     write["channels"].setValue("rgb")
     set_knobs(write, {**_QUIET, **_WRITE, "raw": False, "datatype": "8 bit"})
@@ -141,23 +145,24 @@ def create_reformat(source: nuke.Node, width: int) -> nuke.Node:
     return node
 
 
-def _create_write(source: nuke.Node, path: Path) -> nuke.Node:
+def _create_write(source: nuke.Node, path: Path, view: str | None) -> nuke.Node:
     write = nuke.nodes.Write(inputs=[source])
     set_knobs(write, _QUIET)
     write["file"].setValue(path.as_posix())
     if views.is_stereo():
-        write["views"].setValue(views.current())
+        write["views"].setValue(view or views.current())
     return write
 
 
-def execute(write: nuke.Node, first: int, last: int, *, label: str) -> None:
-    """Render frames of the current view with a Write.
+def execute(write: nuke.Node, first: int, last: int, *, label: str, view: str | None = None) -> None:
+    """Render frames of one view with a Write.
 
     Args:
         write: A Write node.
         first: The first frame.
         last: The last frame, included.
         label: The name of the rendered picture in error messages.
+        view: The view to render; None for the current one.
 
     Raises:
         Cancelled: If the artist cancels the render.
@@ -165,7 +170,7 @@ def execute(write: nuke.Node, first: int, last: int, *, label: str) -> None:
         RefColorizeError: If the render fails.
     """
     try:
-        nuke.execute(write, first, last, 1, [views.current()])
+        nuke.execute(write, first, last, 1, [view or views.current()])
     except (RuntimeError, nuke.CancelledError) as error:  # Nuke raises RuntimeError for everything
         if isinstance(error, nuke.CancelledError) or "cancel" in str(error).lower():
             raise Cancelled(f"Rendering {label} was cancelled. Nothing was changed.") from None

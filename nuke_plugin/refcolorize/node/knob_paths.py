@@ -11,6 +11,7 @@ from typing import cast
 
 import nuke
 
+from . import variables
 from .frame_names import FrameName
 
 __all__ = ["absolute_path", "frame_name"]
@@ -29,24 +30,25 @@ def absolute_path(path: str) -> str:
 def frame_name(node: nuke.Node, knob: str) -> FrameName | None:
     """Return the sequence or picture that a File knob names; None if only Nuke can tell.
 
-    The knob's text is taken, its Tcl evaluated, and the result compared with the file that Nuke opens at the current
-    frame.
+    The knob's text is taken, its graph scope variables and its Tcl are evaluated, and the result is compared with the
+    file that Nuke opens at the current frame.
 
     Args:
         node: The knob's node.
         knob: The name of the knob.
     """
     file: nuke.File_Knob = node[knob]  # type: ignore[assignment]
-    text = file.value() or ""
-    has_tcl = "[" in text
-    if has_tcl:
+    typed = file.value() or ""
+    text = variables.expand(node, typed)
+    is_computed = text != typed or "[" in text
+    if "[" in text:
         evaluated = _evaluate_tcl(node, text)
         if evaluated is None:
             return None
         text = evaluated
     name = FrameName.parse(text)
-    # Nuke opens a localized file from another folder, so only its name is compared. A path from Tcl must match in full.
-    if name is None or not name.has_file(file.evaluate() or "", in_any_folder=not has_tcl):
+    # Nuke opens a localized file from another folder, so only its name is compared. A computed path must match in full.
+    if name is None or not name.has_file(file.evaluate() or "", in_any_folder=not is_computed):
         return None
     return name
 

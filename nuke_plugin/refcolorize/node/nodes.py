@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 import nuke
 
 from ..errors import RefColorizeError
-from . import colors, node_ids, views
+from . import colors, node_ids, variables, views
 from .frame_names import same_files
 from .script_nodes import all_of_class
 from .spaces import SPACES, Space
@@ -223,10 +223,10 @@ def results(node: nuke.Node) -> Results:
         node: A RefColorize node.
     """
     name = node_ids.node_id(node)
-    folder = Path(cast("nuke.File_Knob", node["output_folder"]).evaluate() or "")
+    folder = Path(variables.expand(node, cast("nuke.File_Knob", node["output_folder"]).evaluate() or ""))
     project = cast("nuke.File_Knob", nuke.root()["project_directory"]).evaluate() or ""
     own = Path(project) / folder / name
-    return Results(own / views.current() if views.is_stereo() else own, name)
+    return Results(own / views.of(node) if views.is_stereo() else own, name)
 
 
 def shown_path(node: nuke.Node) -> str:
@@ -235,7 +235,7 @@ def shown_path(node: nuke.Node) -> str:
     Args:
         node: A RefColorize node.
     """
-    return str(node["result_file"].value()).replace("%V", views.current())
+    return str(node["result_file"].value()).replace("%V", views.of(node))
 
 
 def is_showing(node: nuke.Node, path: str) -> bool:
@@ -361,7 +361,7 @@ def relink(node: nuke.Node) -> None:
         node: A RefColorize node.
     """
     for result in _used_reads(node):
-        name, path = str(node[result.version].value()), str(node[result.file].value()).replace("%V", views.current())
+        name, path = str(node[result.version].value()), str(node[result.file].value()).replace("%V", views.of(node))
         if name == "none" or Path(path).parent.is_dir():
             continue
         if Path(results(node).pattern(name)).parent.is_dir():

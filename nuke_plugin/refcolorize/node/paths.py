@@ -1,14 +1,16 @@
 """Map the paths of a script to this farm host by path mapping rules. init.py registers `map_path` with Nuke.
 
-The rules come with a job, in the file named by $STCOLOR_PATH_MAPPING, in the format of Open Job Description
-(pathmapping-1.0). stcolor_core/farm/paths.py defines their meaning; a test checks that `map_path` agrees with it. Works
-on text only and does not look at the disk, except to read the rules.
+The rules come with a job: in the file named by $STCOLOR_PATH_MAPPING, in the format of Open Job Description
+(pathmapping-1.0), and as the artist's own Path Substitutions of Nuke in $STCOLOR_PATH_SUBSTITUTIONS.
+stcolor_core/farm/paths.py defines their meaning; a test checks that this module agrees with it. Works on text only and
+does not look at the disk, except to read the rules.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
@@ -16,9 +18,10 @@ from typing import Any
 
 from ..errors import RefColorizeError
 
-__all__ = ["VARIABLE", "PathMappingRule", "map_path", "read_rules"]
+__all__ = ["SUBSTITUTIONS", "VARIABLE", "PathMappingRule", "map_path", "parse_substitutions", "read_rules"]
 
 VARIABLE = "STCOLOR_PATH_MAPPING"
+SUBSTITUTIONS = "STCOLOR_PATH_SUBSTITUTIONS"
 _VERSION = "pathmapping-1.0"
 _FORMATS: Mapping[str, type[PurePath]] = {"POSIX": PurePosixPath, "WINDOWS": PureWindowsPath}
 _WINDOWS = re.compile(r"[A-Za-z]:|\\\\")
@@ -53,6 +56,34 @@ def read_rules(path: Path) -> tuple[PathMappingRule, ...]:
         raise RefColorizeError(
             f"The path mapping rules {path}, which ${VARIABLE} names, cannot be read ({type(error).__name__}: {error})."
         ) from None
+    return tuple(sorted(rules, key=lambda rule: -len(rule.source.parts)))
+
+
+def parse_substitutions(text: str, *, platform: str = sys.platform) -> tuple[PathMappingRule, ...]:
+    """Return the rules of Nuke's Path Substitutions for this host's operating system, the most specific source first.
+
+    Args:
+        text: Folders on Windows, macOS and Linux with semicolons between them, three for each row; "" for none.
+        platform: As `sys.platform`.
+
+    Raises:
+        RefColorizeError: If the text does not hold three folders for each row.
+    """
+    cells = [cell.strip().replace("\\", "/") for cell in text.split(";")]
+    if cells[-1] == "":
+        cells.pop()
+    if len(cells) % 3:
+        raise RefColorizeError(
+            f"${SUBSTITUTIONS} holds {len(cells)} folders, not three for each row (Windows, macOS, Linux)."
+        )
+    own = {"win32": 0, "darwin": 1}.get(platform, 2)
+    kinds = (PureWindowsPath, PurePosixPath, PurePosixPath)
+    rules = [
+        PathMappingRule(kinds[column](row[column]), row[own])
+        for row in (cells[start : start + 3] for start in range(0, len(cells), 3))
+        for column in range(3)
+        if column != own and row[own] not in ("", "-") and row[column] not in ("", "-")
+    ]
     return tuple(sorted(rules, key=lambda rule: -len(rule.source.parts)))
 
 

@@ -17,13 +17,14 @@ from typing import Any, cast
 
 import nuke
 
-from . import inputs, knob_paths, views
+from . import knob_paths, rendered_inputs, views
 from .helper_nodes import temporary_nodes
 from .spaces import SPACES
 
 __all__ = ["check_facts", "lines", "main"]
 
 _FRAME = 7
+_VARIABLE_FILE = f"/no/plate.{_FRAME:04d}.exr"
 _UNSAVED_STATUS = "this is not to be saved"
 
 
@@ -165,7 +166,7 @@ def _compares(made: list[nuke.Node], folder: Path) -> list[int]:
 
 def _rendered_files(made: list[nuke.Node], folder: Path) -> list[str]:
     made.append(nuke.nodes.CheckerBoard2())
-    pattern = Path(inputs.render_input(made[-1], [1, 2], folder / "inputs", name="ref"))
+    pattern = Path(rendered_inputs.render_input(made[-1], [1, 2], folder / "inputs", name="ref"))
     return sorted(path.name for path in pattern.parent.glob("*.exr"))
 
 
@@ -176,6 +177,31 @@ def _default_first_frame(made: list[nuke.Node], folder: Path) -> str:
     made.append(nuke.nodes.Write())
     nuke.knobDefault("Write.first", before)
     return str(int(made[-1]["first"].value()))
+
+
+def _copies_script(made: list[nuke.Node], folder: Path) -> bool:
+    del made
+    name = str(nuke.root()["name"].value())
+    nuke.scriptSaveToTemp((folder / "copy.nk").as_posix())
+    return (folder / "copy.nk").is_file() and str(nuke.root()["name"].value()) == name
+
+
+def _replaces_variable(made: list[nuke.Node], folder: Path) -> str:
+    """Return the file of a Read whose path has a variable; what is expected if this Nuke has no variables."""
+    del folder
+    if "gsv" not in nuke.root().knobs():
+        return _VARIABLE_FILE
+    variables: Any = nuke.root()["gsv"]
+    variables.setGsvValue("__default__.rc_probe", "plate")
+    try:
+        return str(_at_frame(_read(made, "/no/%{rc_probe}.####.exr")["file"].evaluate))  # type: ignore[attr-defined]
+    finally:
+        variables.removeGsv("__default__.rc_probe")
+
+
+def _has_substitutions() -> bool:
+    preferences = nuke.toNode("preferences")
+    return preferences is not None and "platformPathRemaps" in preferences.knobs()
 
 
 _QUESTIONS: tuple[tuple[str, Any, Question], ...] = (
@@ -197,6 +223,10 @@ _QUESTIONS: tuple[tuple[str, Any, Question], ...] = (
     ("nuke.nodes takes knobDefaults", "5", _default_first_frame),
     ("nuke.FrameRanges", 3, lambda *_: sum(len(list(part)) for part in nuke.FrameRanges(["1-2", "9"]))),
     ("the view that is coloured", True, lambda *_: views.current() in nuke.views()),
+    ("a copy of the script", True, _copies_script),
+    ("a variable in a path", _VARIABLE_FILE, _replaces_variable),
+    ("the preferences have path substitutions", True, lambda *_: _has_substitutions()),
+    ("the program for a second Nuke", True, lambda *_: Path(nuke.EXE_PATH).is_file()),
     ("nodes inside groups", True, lambda made, _: len(nuke.allNodes("Read", _node(made), True)) == 2),
     ("Qt", "PySide6" if sys.version_info >= (3, 11) else "PySide2", lambda *_: _qt()),
 )

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import nuke
 
 from ..errors import RefColorizeError
-from . import colors, inputs, nodes
+from . import colors, inputs, nodes, variables, views
 from .inputs import InputFiles
 from .knob_paths import frame_name
-from .versions import Results, Version, stamp, with_output
+from .rendered_inputs import frame_ranges, plan_input
+from .shot_plan import ShotPlan, ShotRequest
+from .versions import Results, Version, with_output
 
-__all__ = ["METHOD_KNOBS", "ShotRequest", "build", "build_frame_request", "claim", "preview_shot"]
+__all__ = [
+    "METHOD_KNOBS",
+    "build",
+    "build_frame_request",
+    "claim",
+    "plan",
+    "plan_frame",
+    "preview_shot",
+]
 
 _PLATE, _REF, _MATTE = 0, 1, 2  # the node's inputs
 _INPUTS = "inputs"  # the folder of rendered inputs, next to the versions
@@ -26,44 +35,39 @@ METHOD_KNOBS: dict[str, Callable[[Any], object]] = {
 """The knobs for the settings of the method, and how each knob's value becomes the setting of the same name."""
 
 
-@dataclass(frozen=True)
-class ShotRequest:
-    """A shot that is ready for the core, except for the path of its output.
-
-    Attributes:
-        shot: A Shot as JSON data (see stcolor_core/shots).
-        frames: The frames to colour, in ascending order.
-    """
-
-    shot: dict[str, Any]
-    frames: tuple[int, ...]
-
-    @property
-    def made_from(self) -> str:
-        """Return a digest that changes when a file that the shot reads changes."""
-        pictures = (self.shot["plate"], *self.shot["stills"], *self.shot["mattes"])
-        return stamp(picture["path"] for picture in pictures)
-
-
 def build(node: nuke.Node) -> ShotRequest:
-    """Return the request for the node's whole shot. Inputs that are not files yet are rendered.
+    """Return the request for the node's whole shot. Inputs that are not files yet are rendered in this Nuke.
 
     Args:
         node: A RefColorize node.
 
     Raises:
-        RefColorizeError: If an input or a key is missing or a knob is wrong (`Cancelled` if the artist cancels the
-            rendering of an input).
+        RefColorizeError: As `plan`, and if an input cannot be rendered (`Cancelled` if the artist cancels).
+    """
+    return plan(node).render()
+
+
+def plan(node: nuke.Node) -> ShotPlan:
+    """Check the node's whole shot, and find out what must be rendered for it.
+
+    Args:
+        node: A RefColorize node.
+
+    Returns:
+        The plan, which does not follow later changes of the node.
+
+    Raises:
+        RefColorizeError: If an input or a key is missing or a knob is wrong.
     """
     plate = _plate_files(node)
     first, last = _plate_range(node, plate)
     frames = _requested_frames(node, first, last)
     span = _span_of_keys(_keys(node, first, last), frames)
-    return _make_request(node, plate, plate_range=(first, last) if plate else span, frames=frames)
+    return _make_plan(node, plate, plate_range=(first, last) if plate else span, frames=frames)
 
 
 def build_frame_request(node: nuke.Node, frame: int) -> ShotRequest:
-    """Return the request for one frame. It reads the plate from the key before the frame to the key after it.
+    """Return the request for one frame. Inputs that are not files yet are rendered in this Nuke.
 
     Args:
         node: A RefColorize node.
@@ -72,12 +76,28 @@ def build_frame_request(node: nuke.Node, frame: int) -> ShotRequest:
     Raises:
         RefColorizeError: As `build`, and if the frame is outside the plate.
     """
+    return plan_frame(node, frame).render()
+
+
+def plan_frame(node: nuke.Node, frame: int) -> ShotPlan:
+    """Plan the colour of one frame. It reads the plate from the key before the frame to the key after it.
+
+    Args:
+        node: A RefColorize node.
+        frame: A frame of the plate.
+
+    Returns:
+        The plan.
+
+    Raises:
+        RefColorizeError: As `plan`, and if the frame is outside the plate.
+    """
     plate = _plate_files(node)
     first, last = _plate_range(node, plate)
     if not first <= frame <= last:
         raise RefColorizeError(f"Frame {frame} is outside the plate ({first}-{last}). Go to a frame of the plate.")
     span = _span_of_keys(_keys(node, first, last), [frame])
-    return _make_request(node, plate, plate_range=span, frames=[frame])
+    return _make_plan(node, plate, plate_range=span, frames=[frame])
 
 
 def claim(node: nuke.Node, request: ShotRequest) -> Version:
@@ -103,10 +123,10 @@ def preview_shot(node: nuke.Node, request: ShotRequest) -> dict[str, Any]:
     return with_output(request.shot, results.pattern(nodes.PREVIEW), reuse=last.path if last else None)
 
 
-def _make_request(
+def _make_plan(
     node: nuke.Node, plate: InputFiles | None, *, plate_range: tuple[int, int], frames: Sequence[int]
-) -> ShotRequest:
-    """Return the request that reads this range of the plate. All checks come before the first render."""
+) -> ShotPlan:
+    """Return the plan that reads this range of the plate. The request is made of the knobs as they are now."""
     first, last = plate_range
     keys = [key for key in nodes.keys(node) if first <= key <= last]
     reference, stills = node.input(_REF), _stills(node)
@@ -115,15 +135,17 @@ def _make_request(
     if not keys and not stills:
         raise RefColorizeError(f"{node.name()} has no key. Go to a frame that ref has in colour, and press Add key.")
     folder = _results(node).folder / _INPUTS
-    space = _space(node)
+    space, alpha, view = _space(node), _alpha(node), _view(node)
+    renders = []
     if plate is None:
-        path = inputs.render_input(_plate(node), range(first, last + 1), folder, name="plate")
-        plate = InputFiles(path, first, last, space)
-    references = []
+        renders.append(plan_input(_plate(node), range(first, last + 1), folder, name="plate", view=view))
+        plate = InputFiles("", first, last, space)
     if reference is not None and keys:
-        path = inputs.render_input(reference, keys, folder, name="ref")
-        references.append({"path": path, "colorspace": space})
-    shot = {
+        renders.append(plan_input(reference, keys, folder, name="ref", channels="rgba", view=view))
+    matte, matte_files = _matte(node)
+    if matte is not None and matte_files is None:
+        renders.append(plan_input(matte, range(first, last + 1), folder, name="matte", channels="all", view=view))
+    shot: dict[str, Any] = {
         "plate": {
             "path": plate.path,
             "frames": f"{first}-{last}",
@@ -132,13 +154,29 @@ def _make_request(
             "missing": plate.missing,
         },
         "output": {"frames": _frames_text(frames)},
-        "references": references,
+        "references": [],
         "stills": stills,
-        "mattes": _mattes(node, range(first, last + 1)),
+        "mattes": [{"path": matte_files}] if matte_files else [],
         "method": _method(node),
         "ocio": colors.config(),
     }
-    return ShotRequest(shot, tuple(frames))
+
+    def finish(paths: Mapping[str, str]) -> ShotRequest:
+        rendered: dict[str, Any] = {}
+        if "plate" in paths:
+            rendered["plate"] = {**shot["plate"], "path": paths["plate"]}
+        if "ref" in paths:
+            rendered["references"] = [{"path": paths["ref"], "colorspace": space, "alpha": alpha}]
+        if "matte" in paths:
+            rendered["mattes"] = [{"path": paths["matte"]}]
+        return ShotRequest({**shot, **rendered}, tuple(frames))
+
+    return ShotPlan(tuple(renders), view, _wants_background(node), finish)
+
+
+def _wants_background(node: nuke.Node) -> bool:
+    """Return the knob in_background; nodes of earlier plug-ins lack it."""
+    return "in_background" not in node.knobs() or bool(node["in_background"].value())
 
 
 # ---- the plate and its frames
@@ -205,7 +243,7 @@ def _span_of_keys(keys: Sequence[int], frames: Sequence[int]) -> tuple[int, int]
 
 def _frames_text(frames: Sequence[int]) -> str:
     """Return frames as text, for example 1001-1010,1020."""
-    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in inputs.frame_ranges(frames))
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in frame_ranges(frames))
 
 
 # ---- the rest of the knobs
@@ -218,6 +256,22 @@ def _colorspace(node: nuke.Node) -> str:
 def _space(node: nuke.Node) -> str | None:
     """Return the colour space of the inputs that Nuke renders."""
     return _colorspace(node) or colors.working_space()
+
+
+def _view(node: nuke.Node) -> str:
+    """Return the view to colour; RefColorizeError if the knob names one that the script lacks."""
+    wanted = str(node["view"].value()).strip() if "view" in node.knobs() else ""
+    if wanted and wanted not in nuke.views():
+        raise RefColorizeError(
+            f"{node.name()} asks for the view {wanted}, but the script has {', '.join(nuke.views())}. Correct the knob."
+        )
+    return views.of(node)
+
+
+def _alpha(node: nuke.Node) -> str:
+    """Return what the alpha of ref means, in the core's words; nodes of earlier plug-ins ignore it."""
+    uses_alpha = "keyframe_alpha" in node.knobs() and node["keyframe_alpha"].value() != "ignore"
+    return "auto" if uses_alpha else "ignore"
 
 
 def _stills(node: nuke.Node) -> list[dict[str, str]]:
@@ -233,16 +287,14 @@ def _still(node: nuke.Node, knob: str) -> str:
     return cast("nuke.File_Knob", node[knob]).evaluate() or ""
 
 
-def _mattes(node: nuke.Node, frames: Sequence[int]) -> list[dict[str, str]]:
-    """Return the matte input: the files of its Read, which may hold Cryptomatte, else rendered with all channels."""
+def _matte(node: nuke.Node) -> tuple[nuke.Node | None, str | None]:
+    """Return the matte input and the files of its Read, which may hold Cryptomatte; None for each that is not there."""
     matte = node.input(_MATTE)
     uses_instances = str(node["tracking"].value()) in ("auto", "instance", "instance+dense")
     if matte is None or not uses_instances or not node["use_matte"].value():
-        return []
+        return None, None
     files = inputs.find_files(matte)
-    folder = _results(node).folder / _INPUTS
-    path = files.path if files else inputs.render_input(matte, frames, folder, name="matte", with_metadata=True)
-    return [{"path": path}]
+    return matte, files.path if files else None
 
 
 def _method(node: nuke.Node) -> dict[str, Any]:
@@ -253,6 +305,10 @@ def _method(node: nuke.Node) -> dict[str, Any]:
 def _results(node: nuke.Node) -> Results:
     nodes.ensure_id(node)
     results = nodes.results(node)
+    if variables.has_variables(str(results.folder)):
+        raise RefColorizeError(
+            f"The output folder {results.folder} names a variable that has no value. Set the variable, or the folder."
+        )
     if not results.folder.is_absolute():
         raise RefColorizeError("The results are saved next to the script. Save it first, or give a full output folder.")
     return results

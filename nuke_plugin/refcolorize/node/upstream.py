@@ -9,6 +9,8 @@ Some nodes cannot be digested, and then Nuke renders the input:
 - Tcl in a text knob;
 - Tcl in a file knob that uses more than the script's name, the environment or a text knob of the group;
 - a file name that the plug-in cannot parse, such as one with a view in it;
+- a graph scope variable in a file name, if a group around the node or its input has variables of its own: such a group
+  passes them up the graph, so one node may read several files;
 - a curve of a Roto or a similar node that reads another node's knob;
 - an expression upstream of a node that may read any frame, or any expression if the script has several views;
 - in an Expression node, a knob of another node than its group;
@@ -26,7 +28,7 @@ from typing import Optional, cast
 
 import nuke
 
-from . import colors, views
+from . import colors, variables, views
 from .frame_names import FrameName
 from .knob_paths import absolute_path, frame_name
 from .versions import stamp
@@ -72,17 +74,18 @@ class _NotDigestibleError(Exception):
     """A node upstream of an input has a picture that no digest can cover."""
 
 
-def frame_digests(source: nuke.Node, frames: Sequence[int]) -> dict[int, str] | None:
+def frame_digests(source: nuke.Node, frames: Sequence[int], *, view: str | None = None) -> dict[int, str] | None:
     """Return a digest for each frame that changes if the picture of a node may have changed.
 
     Args:
         source: The node.
         frames: The frames to digest.
+        view: The view; None for the current one.
 
     Returns:
         32 hex digits for each frame; None if a node upstream cannot be digested.
     """
-    upstream = _Upstream()
+    upstream = _Upstream(source, view or views.current())
     try:
         return {frame: upstream.digest(source, frame).hex()[:32] for frame in frames}
     except _NotDigestibleError:
@@ -101,14 +104,16 @@ class _Knobs:
 class _Upstream:
     """A cache of the digests of upstream nodes, valid until the script or a file changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: nuke.Node, view: str) -> None:
+        self._in_variable_groups = variables.in_groups(source)
         self._digests: dict[tuple[str, int | None], bytes] = {}
         self._knobs: dict[str, _Knobs] = {}
         self._stamps: dict[str, str] = {}
         root = nuke.root()
         config = colors.config() or ""
-        settings = [nuke.NUKE_VERSION_STRING, config, stamp([config]) if config else "", views.current()]
+        settings = [nuke.NUKE_VERSION_STRING, config, stamp([config]) if config else "", view]
         settings += [root[name].toScript() for name in _ROOT_KNOBS.split() if name in root.knobs()]
+        settings.append(variables.values_around(source))
         self._settings = repr(settings).encode()
 
     def digest(self, source: nuke.Node, frame: int) -> bytes:
@@ -150,7 +155,9 @@ class _Upstream:
         kind = node.Class()
         if kind.startswith("OFX") or kind in _OPAQUE_CLASSES:
             raise _NotDigestibleError
-        if _is_disabled(node, frame) or isinstance(node, nuke.Group) or kind == "Input":
+        if isinstance(node, nuke.Group):
+            return f"passed {variables.values_of(node)}".encode()
+        if _is_disabled(node, frame) or kind == "Input":
             return b"passed"
         knobs = self._knobs.get(node.fullName())
         if knobs is None:
@@ -164,7 +171,7 @@ class _Upstream:
 
     def _file_stamp(self, node: nuke.Node, knob: str, frame: int | None) -> str:
         """Return the stamp of the frame's own file if it is certain which file that is, else of the whole sequence."""
-        name = _file_name(node, knob)
+        name = _file_name(node, knob, in_variable_groups=self._in_variable_groups)
         if name is None:
             return ""
         path = absolute_path(str(name))
@@ -246,11 +253,14 @@ def _animated_value(node: nuke.Node, knob: nuke.Array_Knob, frame: int | None) -
     return f"{knob.name()} {knob.toScript() if whole else knob.valueAt(cast(int, frame))!r}"
 
 
-def _file_name(node: nuke.Node, knob: str) -> FrameName | None:
+def _file_name(node: nuke.Node, knob: str, *, in_variable_groups: bool) -> FrameName | None:
     """Return the name in a file knob; None if it is empty."""
-    text = str(node[knob].toScript(False))
-    if not text:
+    typed = str(node[knob].toScript(False))
+    if not typed:
         return None
+    text = variables.expand(node, typed)
+    if variables.has_variables(typed) and (in_variable_groups or variables.in_groups(node)):
+        raise _NotDigestibleError
     if not all(_is_constant_tcl(node, _TCL_WORD.findall(tcl)) for tcl in _IN_BRACKETS.findall(text)):
         raise _NotDigestibleError
     name = frame_name(node, knob)

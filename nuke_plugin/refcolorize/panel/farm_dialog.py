@@ -202,7 +202,7 @@ class FarmDialog(QtWidgets.QDialog):
             self._refuse(str(error))
         else:
             self._waits = False
-            self._show_busy("Writing the job. Nuke stays usable.")
+            self._show_busy("Rendering inputs, if any, and writing the job. Nuke stays usable.")
             self._timer.start()
 
     def _refuse(self, error: str) -> None:

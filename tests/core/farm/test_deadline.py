@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from deadline_keys import PLUGIN_KEYS, read_info, unknown_job_keys
 
-from stcolor_core.farm.deadline import DeadlineJob, NukeOptions, QueueOptions, make_jobs, with_even_tasks
+from stcolor_core.farm.deadline import DeadlineJob, QueueOptions, make_jobs, with_even_tasks
 from stcolor_core.farm.job import Job, NukeRender
 from stcolor_core.shots.shot import Method, Output, Plate, Shot
 
@@ -126,9 +126,9 @@ def test_a_write_node_is_rendered_by_the_nuke_that_wrote_the_script() -> None:
 
 
 def test_every_job_has_the_comment_and_timeout_and_only_renders_have_views_proxy_and_continue() -> None:
-    queue = QueueOptions(comment="for dailies", timeout=90)
-    options = NukeOptions(views="left,right", proxy=True, continue_on_error=True)
-    for part in make_jobs(with_even_tasks(JOB), FOLDER, queue, options=options):
+    nuke = replace(NUKE, views="left,right", proxy=True, continue_on_error=True)
+    job = replace(JOB, comment="for dailies", timeout=90, nuke=nuke)
+    for part in make_jobs(with_even_tasks(job), FOLDER, QueueOptions()):
         info, plugin = read(part)
         assert (info["Comment"], info["TaskTimeoutMinutes"], info["OnTaskTimeout"]) == ("for dailies", "90", "Error")
         assert unknown_job_keys(info) == []

@@ -98,4 +98,6 @@ def test_options_that_no_engine_accepts_are_refused(wrong: dict[str, object], me
 
 
 def test_nuke_renders_frames_of_one_write_without_a_window() -> None:
-    assert render_arguments("s.nk", write="Write1", frames="1-10") == ["-F", "1-10", "-X", "Write1", "-x", "s.nk"]
+    nuke = NukeRender(script=Path("/s.nk"), writes=("Write1",), version="15.1")
+    arguments = render_arguments("s.nk", nuke, write="Write1", frames="1-10")
+    assert arguments == ["-F", "1-10", "-X", "Write1", "-x", "s.nk"]

@@ -113,3 +113,27 @@ def test_any_number_of_tasks_gives_a_valid_job(count: int, numbers: str, tmp_pat
     job = replace(JOB, tasks=tuple((frame,) for frame in range(1, 2 * count, 2)))
     space = job_of(openjd.make_template(job), tmp_path).steps[1].parameterSpace
     assert str(space.taskParameterDefinitions["Span"].range) == numbers
+
+
+def test_every_step_has_the_timeout_and_only_nuke_has_views_proxy_and_continue(tmp_path: Path) -> None:
+    nuke = replace(NUKE, views="left,right", proxy=True, continue_on_error=True)
+    job = job_of(openjd.make_template(replace(JOB, timeout=90, nuke=nuke)), tmp_path, NukeScript="/s/comp.nk")
+    assert [step.script.actions.onRun.timeout for step in job.steps] == [5400] * 4
+    arguments = [[str(each) for each in step.script.actions.onRun.args] for step in job.steps]
+    assert arguments[3][:5] == ["--view", "left,right", "-p", "--cont", "-F"]
+    assert not {"--view", "-p", "--cont"} & {word for words in arguments[:3] for word in words}
+
+
+def test_a_job_without_a_timeout_has_none(tmp_path: Path) -> None:
+    assert [step.script.actions.onRun.timeout for step in job_of(openjd.make_template(JOB), tmp_path).steps] == [
+        None
+    ] * 3
+
+
+def test_the_comment_is_the_first_line_of_the_description(tmp_path: Path) -> None:
+    template = openjd.make_template(replace(JOB, comment="for dailies"))
+    assert template["description"].splitlines()[0] == "for dailies"
+    assert "Colours the frames" in template["description"]
+    long = openjd.make_template(replace(JOB, comment="x" * 3000))
+    assert len(long["description"]) == 2048
+    job_of(long, tmp_path)

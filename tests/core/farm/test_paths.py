@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from openjd.sessions import PathMappingRule as OpenJDRule
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.farm.paths import PathMappingRule, make_absolute, map_path, read_rules
+from stcolor_core.farm.paths import PathMappingRule, make_absolute, map_path, parse_substitutions, read_rules
 
 
 def rules_of(path: Path, *rules: tuple[str, str, str]) -> tuple[PathMappingRule, ...]:
@@ -137,3 +137,35 @@ def test_absolute_paths_keep_their_pattern(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.chdir(tmp_path)
     assert make_absolute("a/../b/sh.####.exr") == str(tmp_path / "b" / "sh.####.exr")
     assert make_absolute("ocio://default") == "ocio://default"
+
+
+# Nuke's own Path Substitutions: Windows, macOS, Linux
+
+ROWS = "z:/show;/Volumes/show;/mnt/show;z:/show/lib;-;/srv/lib;;/Volumes/x;/mnt/x;"
+
+
+@pytest.mark.parametrize(
+    ("platform", "path", "expected"),
+    [
+        ("linux", "Z:\\show\\sh010\\plate.####.exr", "/mnt/show/sh010/plate.####.exr"),
+        ("linux", "/Volumes/show/a.exr", "/mnt/show/a.exr"),
+        ("linux", "z:/show/lib/a.exr", "/srv/lib/a.exr"),
+        ("linux", "/mnt/show/a.exr", "/mnt/show/a.exr"),
+        ("linux", "/Volumes/showreel/a.exr", "/Volumes/showreel/a.exr"),
+        ("darwin", "/mnt/show/a.exr", "/Volumes/show/a.exr"),
+        ("darwin", "z:/show/lib/a.exr", "/Volumes/show/lib/a.exr"),
+        ("win32", "/mnt/show/a.exr", "z:\\show\\a.exr"),
+        ("win32", "/mnt/x/a.exr", "/mnt/x/a.exr"),
+    ],
+)
+def test_nukes_path_substitutions_lead_to_this_systems_folder(platform: str, path: str, expected: str) -> None:
+    assert map_path(path, parse_substitutions(ROWS, platform=platform)) == expected
+
+
+def test_without_substitutions_there_is_no_rule() -> None:
+    assert parse_substitutions("") == ()
+
+
+def test_substitutions_of_another_form_are_refused() -> None:
+    with pytest.raises(BadRequest, match=r"hold 2 folders, not three.*Nuke's preferences"):
+        parse_substitutions("z:/show;/mnt/show")

@@ -19,6 +19,7 @@ class Disputed:
     saves_text_of_do_not_write: a Text_Knob with DO_NOT_WRITE still has its text in the addUserKnob line.
     knob_changed_in_terminal: a node's own knobChanged runs without a GUI too.
     recursion_enters_live_groups: nuke.allNodes with recurseGroups returns the nodes inside LiveGroups too.
+    evaluate_has_variables: File_Knob.evaluate() replaces %{shot}; otherwise a graph scope variable stays as typed.
     """
 
     evaluated_has_frame: bool = True
@@ -26,3 +27,4 @@ class Disputed:
     saves_text_of_do_not_write: bool = False
     knob_changed_in_terminal: bool = True
     recursion_enters_live_groups: bool = False
+    evaluate_has_variables: bool = True

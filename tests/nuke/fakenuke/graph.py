@@ -175,6 +175,8 @@ class Graph:
         """`nuke.toNode`: by name in the current group, or by full name."""
         if not isinstance(path, str):
             raise TypeError("toNode takes str")
+        if path == "preferences":
+            return self._session.preferences()
         self._session.main_thread.require()
         if path == "root":
             return self._session.root

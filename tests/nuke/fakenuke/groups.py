@@ -140,5 +140,5 @@ def make(session: Session, class_name: str, parent: Group) -> Node:
     """Return a new node outside of any graph. Raises RuntimeError if the class is unknown."""
     if class_name not in node_classes.CLASSES or class_name == "Root":
         raise RuntimeError(f"{class_name}: Unknown command")
-    kind = {"Group": Group, "LiveGroup": Group, "Viewer": Viewer}.get(class_name, Node)
+    kind = {"Group": Group, "LiveGroup": Group, "VariableGroup": Group, "Viewer": Viewer}.get(class_name, Node)
     return kind(session, class_name, parent)

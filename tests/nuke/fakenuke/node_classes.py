@@ -14,6 +14,7 @@ from typing import Any
 from . import arrays, knobs, texts
 from .enumerations import Enumeration_Knob
 from .knobs import Knob
+from .variables import Gsv_Knob
 from .vectors import AColor_Knob
 from .views import MultiView_Knob
 
@@ -217,6 +218,8 @@ CLASSES: dict[str, NodeClass] = {
     "Root": NodeClass(_ROOT, most=0, shown=0),
     "Group": NodeClass((_bool("lock_connections"), _DISABLE), most=0, shown=0),
     "LiveGroup": NodeClass((_DISABLE,), most=0, shown=0),
+    "Preferences": NodeClass((partial(texts.PathRemaps_Knob, "platformPathRemaps"),), most=0, shown=0),
+    "VariableGroup": NodeClass((_DISABLE, partial(Gsv_Knob, "gsv")), most=0, shown=0),
     "Input": NodeClass((_integer("number"),)),
     "Output": NodeClass(()),
     "Dot": NodeClass(()),

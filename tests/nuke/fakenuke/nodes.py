@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import colorspaces, node_classes, tcl
+from . import colorspaces, node_classes, tcl, variables
 from .knobs import Knob
 from .views import with_view
 
@@ -343,7 +343,8 @@ def file_of(node: Node, frame: float | None = None) -> str:
     The knob `proxy` is used if proxies are on and it is set (documented for nuke.filename).
     """
     name = "proxy" if node._session.root["proxy"].value() and node._text("proxy") else "file"
-    path = tcl.technical(tcl.expand(node._text(name), node, node._session.frame if frame is None else frame))
+    text = variables.expand(node._text(name), node)
+    path = tcl.technical(tcl.expand(text, node, node._session.frame if frame is None else frame))
     return path if frame is None else with_view(tcl.with_frame(path, frame), node._session.view)
 
 

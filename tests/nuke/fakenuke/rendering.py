@@ -45,6 +45,9 @@ class Pictures:
                 return self.of(source(node, 0), frame)
             if node.Class() not in OPERATIONS:
                 raise RuntimeError(f"{node.name()}: the fake cannot render {node.Class()}")
+            if node.Class() == "Input":
+                with self._session.passing_variables(node.parent()):
+                    return OPERATIONS["Input"](self, node, frame)
             return OPERATIONS[node.Class()](self, node, frame)
 
     def black(self, size: tuple[int, int] | None = None) -> Picture:

@@ -19,9 +19,11 @@ from .interface import Artist
 from .layers import Layers
 from .main_thread import MainThread
 from .menus import main_menus
+from .nodes import Node
 from .script import Scripts
 from .texts import PyScript_Knob
 from .undo import History
+from .variables import Gsv_Knob
 
 __all__ = ["Session"]
 
@@ -45,6 +47,8 @@ class Session:
         self.executing = 0  # number of renders to refuse, as if another render were running
         self.other_render = 0  # number of times that nuke.executing() returns True; until then no node may be touched
         self.localized = ""  # the folder of local copies of a Read's files, if there are any
+        self.passing: list[Group] = []  # VariableGroups whose variables apply to the nodes above them, the last first
+        self._preferences: Node | None = None
         self._at: list[float] = []
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
         self.plugin_paths: list[str] = []
@@ -102,6 +106,26 @@ class Session:
             yield
         finally:
             self.view = before
+
+    @contextmanager
+    def passing_variables(self, group: Group) -> Iterator[None]:
+        """Let a group's variables apply to the nodes that feed its inputs, for the block."""
+        self.passing.append(group)
+        try:
+            yield
+        finally:
+            self.passing.pop()
+
+    def preferences(self) -> Node:
+        """Return the node of Nuke's preferences, which is in no script."""
+        if self._preferences is None:
+            self._preferences = Node(self, "Preferences", self.root)
+        return self._preferences
+
+    def add_variables(self) -> None:
+        """Give the script its knob gsv, which Nuke has since version 16."""
+        knob = self.root._knobs["gsv"] = Gsv_Knob("gsv")
+        knob._node = self.root
 
     def go_to(self, frame: float) -> None:
         """Move the time line."""

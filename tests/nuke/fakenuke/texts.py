@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Any
 
-from . import tcl
+from . import tcl, variables
 from .knobs import DO_NOT_WRITE, Knob, text
 from .views import with_view
 
@@ -106,7 +106,10 @@ class File_Knob(EvalString_Knob):
         return tcl.technical(tcl.expand(self._string, self.node(), self._session.frame))
 
     def evaluate(self) -> str:
-        path = tcl.technical(tcl.expand(self._string, self.node(), self._session.frame))
+        text = self._string
+        if self._session.disputed.evaluate_has_variables:
+            text = variables.expand(text, self.node())
+        path = tcl.technical(tcl.expand(text, self.node(), self._session.frame))
         return self._localized(with_view(tcl.with_frame(path, self._session.frame), self._session.view))
 
     def _localized(self, path: str) -> str:
@@ -181,6 +184,15 @@ class PyScript_Knob(Script_Knob):
 
     def execute(self) -> None:
         self._session.run_button(self)
+
+
+class PathRemaps_Knob(String_Knob):
+    """The Path Substitutions of the preferences; undocumented. Only toScript() has them (practice: public tools)."""
+
+    __slots__ = ()
+
+    def value(self) -> float:  # type: ignore[override]
+        return 0.0
 
 
 class PythonKnob(String_Knob):

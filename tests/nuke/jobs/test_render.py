@@ -255,7 +255,7 @@ def test_a_node_deleted_during_its_job_causes_no_error(
 ) -> None:
     long_comp.node["colorize"].execute()
     pump(until=lambda: "frame" in long_comp.status)
-    running = next(iter(render._live_tasks))
+    running = next(iter(render.live_tasks))
     long_comp.nuke.delete(long_comp.node)
     pump(until=lambda: running.wait(0))
     assert running.state == "done"
@@ -320,8 +320,8 @@ def test_a_reopened_script_follows_its_job(
     long_comp.node["colorize"].execute()
     pump(until=lambda: long_comp.node["job"].value())
     nuke.scriptSave()
-    (first,) = render._live_tasks
-    render._live_tasks.clear()  # as another Nuke has it
+    (first,) = render.live_tasks
+    render.live_tasks.clear()  # as another Nuke has it
     nuke.scriptOpen((long_comp.folder / "comp.nk").as_posix())
     node = nuke.toNode("RefColorize1")
     pump(until=lambda: "done" in str(node["status"].value()))

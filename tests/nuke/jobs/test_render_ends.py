@@ -16,13 +16,15 @@ pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("core")]
 def test_the_cache_of_nuke_is_not_cleared_at_every_frame(
     nuke_session: Any, long_comp: Comp, render: Any, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(render, "_RELOAD_SECONDS", 3600.0, raising=False)
+    from refcolorize.jobs import render_task
+
+    monkeypatch.setattr(render_task, "_RELOAD_SECONDS", 3600.0)
     reloads: list[int] = []
     read = long_comp.node.node("Result")
     long_comp.node["colorize"].execute()
     shown = nuke_session.run_button
     nuke_session.run_button = lambda knob: (reloads.append(1) if knob is read["reload"] else None, shown(knob))[1]
-    (running,) = render._live_tasks
+    (running,) = render.live_tasks
     pump(until=lambda: running.wait(0))
     assert len(reloads) == 2, "the first frames, and the last"
 

@@ -59,6 +59,7 @@ def test_in_a_terminal_submit_returns_the_job_and_prints_its_path(
         "views": "left,right",
         "proxy": True,
         "continue_on_error": True,
+        "path_substitutions": None,
         "submit": True,
         "json": True,
     }
@@ -66,6 +67,34 @@ def test_in_a_terminal_submit_returns_the_job_and_prints_its_path(
     assert (done.submitted.job, done.submitted.path) == ("job-0123456789abcdef", str(folder / "deadline"))
     assert comp.status == f"v001: Deadline 10: 3 tasks submitted. Job job-0123456789abcdef, {folder / 'deadline'}"
     assert f"RefColorize1: {comp.status}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("engine", ["openjd", "deadline-cloud", "opencue"])
+def test_every_engine_takes_comment_timeout_views_proxy_and_continue(comp: Comp, submit: Any, engine: str) -> None:
+    submit.submit(
+        comp.node, engine=engine, comment="for dailies", timeout=90, views="left", proxy=True, continue_on_error=True
+    )
+    found = asked(comp, {"deadline-cloud": "openjd"}.get(engine, engine))
+    told = [found[name] for name in ("comment", "timeout", "views", "proxy", "continue_on_error")]
+    assert told == ["for dailies", "90", "left", True, True]
+
+
+@pytest.mark.parametrize(
+    ("knob", "told"),
+    [
+        ("z:/show;-;/mnt/show;", "z:/show;-;/mnt/show;"),
+        ("{z:/a b;-;/mnt/a b;}", "z:/a b;-;/mnt/a b;"),
+        ("", None),
+        ("-;-;-;", None),
+        ("z:/show;/mnt/show", None),
+    ],
+)
+def test_the_path_substitutions_of_the_artists_preferences_go_with_the_job(
+    nuke: Any, comp: Comp, submit: Any, knob: str, told: str | None
+) -> None:
+    nuke.toNode("preferences")["platformPathRemaps"].fromScript(knob)
+    submit.submit(comp.node)
+    assert asked(comp, "openjd")["path_substitutions"] == told
 
 
 def test_the_script_is_saved_as_the_farm_will_render_it(nuke: Any, comp: Comp, submit: Any) -> None:

@@ -187,3 +187,12 @@ def test_a_version_that_a_read_in_a_live_group_uses_is_kept(
     with four.nuke.nodes.LiveGroup(name="Precomp"):
         four.nuke.nodes.Read(file=(four.results / "v003" / "RefColorize1_v003.####.exr").as_posix())
     assert [path.name for path in cleaning.plan(four.node).versions] == ["v001"]
+
+
+def test_what_a_killed_nuke_has_left_of_a_render_is_removed_after_a_day(four: Comp, cleaning: Any) -> None:
+    for name in (".ref.0.partial", ".plate.3.partial"):
+        (four.results / "inputs" / name).mkdir()
+        (four.results / "inputs" / name / "ref.1001.exr").write_bytes(bytes(1000))
+    os.utime(four.results / "inputs" / ".ref.0.partial", (0, 0))
+    removal = cleaning.plan(four.node)
+    assert [path.name for path in removal.inputs if path.name.endswith(".partial")] == [".ref.0.partial"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,12 @@ def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
 
 
 def test_the_defaults_of_a_facility_change_no_pixel(nuke: Any, comp: Comp) -> None:
-    from refcolorize.node import inputs
+    from refcolorize.node import rendered_inputs
 
-    plain = Path(inputs.render_input(comp.ref, [1001, 1004], comp.folder / "plain", name="ref"))
+    plain = Path(rendered_inputs.render_input(comp.ref, [1001, 1004], comp.folder / "plain", name="ref"))
     for name, value in STUDIO.items():
         nuke.knobDefault(name, value)
-    studio = Path(inputs.render_input(comp.ref, [1001, 1004], comp.folder / "studio", name="ref"))
+    studio = Path(rendered_inputs.render_input(comp.ref, [1001, 1004], comp.folder / "studio", name="ref"))
     assert studio.parent.name == plain.parent.name, "the folder is named by what its pictures show"
     for frame in (1001, 1004):
         a, b = (plates.read(path.with_name(f"ref.{frame}.exr")) for path in (plain, studio))
@@ -35,7 +36,7 @@ def test_the_defaults_of_a_facility_change_no_pixel(nuke: Any, comp: Comp) -> No
 
 def test_a_write_sets_every_knob_that_decides_its_pixels(nuke: Any, comp: Comp) -> None:
     """By its knobs too, for what the fake does not do to pixels, as cropping."""
-    from refcolorize.node import inputs
+    from refcolorize.node import rendered_inputs
 
     seen: list[dict[str, Any]] = []
     ours = {"name", "xpos", "ypos", "selected", "file"}
@@ -48,7 +49,7 @@ def test_a_write_sets_every_knob_that_decides_its_pixels(nuke: Any, comp: Comp) 
     for defaults in ({}, STUDIO):
         for name, value in defaults.items():
             nuke.knobDefault(name, value)
-        inputs.render_input(comp.ref, [1001], comp.folder / f"inputs{len(seen)}", name="ref")
+        rendered_inputs.render_input(comp.ref, [1001], comp.folder / f"inputs{len(seen)}", name="ref")
     before, after = seen
     assert {name for name in before if before[name] != after[name]} <= {"colorspace"}, "which raw leaves unused"
 
@@ -67,13 +68,13 @@ def test_thumbnails_have_the_same_width_in_every_facility(nuke: Any, comp: Comp)
 def test_of_two_views_the_current_one_is_rendered(
     nuke: Any, nuke_session: Any, comp: Comp, view: str, frame: int
 ) -> None:
-    from refcolorize.node import inputs, thumbnails
+    from refcolorize.node import rendered_inputs, thumbnails
 
     two_views(nuke, comp)
     nuke_session.view = view
     frames: list[str] = []
     nuke.addAfterFrameRender(lambda: frames.append(nuke.thisView()))
-    pattern = Path(inputs.render_input(comp.ref, [1001], comp.folder / "inputs", name="ref"))
+    pattern = Path(rendered_inputs.render_input(comp.ref, [1001], comp.folder / "inputs", name="ref"))
     assert frames == [view]
     found, expected = plates.read(pattern.with_name("ref.1001.exr")), plates.read(comp.folder / f"ref.{frame}.exr")
     np.testing.assert_allclose(plates.rgb(found), plates.rgb(expected), rtol=1e-3)
@@ -103,3 +104,36 @@ def test_the_result_of_one_eye_is_not_shown_on_the_other(nuke: Any, nuke_session
     assert colour() > 0.02
     nuke_session.view = "right"
     assert colour() == 0, "the plate, in grey"
+
+
+@pytest.mark.usefixtures("core")
+@pytest.mark.gui
+def test_the_artist_chooses_the_view_on_the_node(
+    nuke: Any, nuke_session: Any, comp: Comp, pump: Callable[..., Any]
+) -> None:
+    from refcolorize.jobs import render
+    from refcolorize.node import nodes, rendered_inputs, shots
+
+    two_views(nuke, comp)
+    nuke_session.view = "left"
+    comp.node["view"].setValue("right")
+    (planned,) = shots.plan(comp.node).missing
+    pattern = Path(rendered_inputs.render_planned(planned))
+    found, expected = plates.read(pattern.with_name("ref.1001.exr")), plates.read(comp.folder / "ref.1004.exr")
+    np.testing.assert_allclose(plates.rgb(found), plates.rgb(expected), rtol=1e-3)
+    running = render.colorize(comp.node)
+    pump(until=lambda: running.wait(0))
+    assert nodes.results(comp.node).folder.name == "right"
+    assert len(list(nodes.results(comp.node).folder.glob("v001/*.exr"))) == 6
+    comp.node["view"].setValue("")
+    assert nodes.results(comp.node).folder.name == "left"
+
+
+def test_a_view_that_the_script_lacks_is_told(nuke: Any, comp: Comp) -> None:
+    from refcolorize.errors import RefColorizeError
+    from refcolorize.node import shots
+
+    two_views(nuke, comp)
+    comp.node["view"].setValue("middle")
+    with pytest.raises(RefColorizeError, match=r"asks for the view middle, but the script has left, right"):
+        shots.plan(comp.node)

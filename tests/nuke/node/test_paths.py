@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -87,6 +88,20 @@ def test_linux_paths_on_a_windows_host(tmp_path: Path) -> None:
 
 def test_the_environment_variable_is_that_of_the_core() -> None:
     assert paths.VARIABLE == core.VARIABLE
+    assert paths.SUBSTITUTIONS == core.SUBSTITUTIONS
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+@pytest.mark.parametrize("text", ["", "z:/show;/Volumes/show;/mnt/show;z:/show/lib;-;/srv/lib;", "a:;b;c;;-;/x"])
+def test_path_substitutions_are_those_of_the_core(platform: str, text: str) -> None:
+    ours, theirs = (module.parse_substitutions(text, platform=platform) for module in (paths, core))
+    assert [(rule.source, rule.destination) for rule in ours] == [(rule.source, rule.destination) for rule in theirs]
+
+
+def test_path_substitutions_that_the_core_refuses_are_refused() -> None:
+    for module, error in ((paths, RefColorizeError), (core, BadRequest)):
+        with pytest.raises(error, match="three for each row"):
+            module.parse_substitutions("z:/show;/mnt/show")
 
 
 def test_a_session_without_rules_has_an_empty_file(tmp_path: Path) -> None:
@@ -148,6 +163,16 @@ def test_a_host_opens_the_files_of_a_script_at_their_mapped_paths(nuke: Any, mov
     nuke.execute(write, 1003, 1003)
     assert (tmp_path / "host/out.1003.exr").is_file()
     assert not moved.folder.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the folders are those of a Linux host")
+def test_a_host_opens_the_files_at_the_places_of_the_artists_path_substitutions(
+    nuke: Any, moved: Comp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STCOLOR_PATH_MAPPING")
+    monkeypatch.setenv("STCOLOR_PATH_SUBSTITUTIONS", f"z:/show;{moved.folder.as_posix()};{tmp_path.as_posix()}/host;")
+    nuke.pluginAddPath(PLUGIN.as_posix())
+    assert np.ptp(plate(moved)) > 0
 
 
 @pytest.mark.gui

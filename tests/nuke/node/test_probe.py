@@ -17,6 +17,7 @@ INSTALL = PLUGIN.parent / "install.py"
 @pytest.fixture
 def probe(nuke: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.delenv("OCIO", raising=False)
+    monkeypatch.setattr(nuke, "EXE_PATH", sys.executable)
     nuke.pluginAddPath(PLUGIN.as_posix())
     nuke.root()["format"].setValue("64 48 0 0 64 48 1 small")
     import refcolorize.node.probe
@@ -38,9 +39,11 @@ def test_a_nuke_that_meets_the_assumptions_has_no_differences(nuke: Any, probe: 
         ("value_is_technical", False, ["File_Knob.value"]),
         ("knob_changed_in_terminal", False, ["knobChanged of the Group"]),
         ("saves_text_of_do_not_write", True, ["the status is saved"]),
+        ("evaluate_has_variables", False, ["a variable in a path"]),
     ],
 )
 def test_a_difference_is_named(nuke_session: Any, probe: Any, name: str, value: bool, failed: list[str]) -> None:
+    nuke_session.add_variables()
     setattr(nuke_session.disputed, name, value)
     assert probe.check_facts()["failed"] == failed
 

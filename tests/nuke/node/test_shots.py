@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 from comp import Comp, make_comp
 
+from stcolor_core.images import plates
+from stcolor_core.images.coverage import read_alpha_share
 from stcolor_core.shots.shot import Shot, parse_frames
 from stcolor_core.shots.shot_files import find_frames, find_references
+
+WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
 @pytest.fixture
@@ -45,7 +49,8 @@ def test_a_plain_plate_is_read_in_place_and_the_keys_are_rendered(comp: Comp, sh
     assert frames[1003] == comp.folder / "plate.1003.exr"
     references = find_references(shot, frames)
     assert list(references) == [1001, 1004]
-    assert all(path.is_relative_to(comp.results / "inputs") for path, _ in references.values())
+    pictures = [picture for each in references.values() for picture in each]
+    assert all(picture.path.is_relative_to(comp.results / "inputs") for picture in pictures)
     assert (shot.stills, shot.mattes, shot.ocio, shot.method.tracking) == ((), (), None, None)
 
 
@@ -87,6 +92,40 @@ def test_a_plate_that_is_not_a_plain_read_is_rendered_as_far_as_needed(comp: Com
     frames = find_frames(shot.plate)
     assert list(frames) == [1001, 1002, 1003, 1004], "from the key before to the key after"
     assert all(path.is_relative_to(comp.results / "inputs") for path in frames.values())
+
+
+def patch(nuke: Any, comp: Comp) -> Any:
+    """Return a node with the colour of ref, and an alpha that covers the left half."""
+    return nuke.nodes.Expression(inputs=[comp.ref], channel0="alpha", expr0="x < 48", name="Patch")
+
+
+def test_the_alpha_of_ref_reaches_the_core_and_says_where_a_keyframe_counts(nuke: Any, comp: Comp, shots: Any) -> None:
+    comp.node.setInput(1, patch(nuke, comp))
+    shot = read_by_the_core(shots.build(comp.node))
+    (reference,) = shot.references
+    assert reference.alpha == "auto"
+    file = Path(reference.path.replace("####", "1001"))
+    assert read_alpha_share(file, WHOLE, use_alpha=True) == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_read_without_an_alpha_counts_everywhere(comp: Comp, shots: Any) -> None:
+    (reference,) = read_by_the_core(shots.build(comp.node)).references
+    file = Path(reference.path.replace("####", "1001"))
+    assert "A" in plates.read_header(file).channels
+    assert read_alpha_share(file, WHOLE, use_alpha=True) == 1
+
+
+def test_the_alpha_can_be_ignored_without_a_new_render(nuke: Any, comp: Comp, shots: Any) -> None:
+    comp.node.setInput(1, patch(nuke, comp))
+    before = shots.build(comp.node).shot["references"]
+    comp.node["keyframe_alpha"].setValue("ignore")
+    assert shots.plan(comp.node).missing == ()
+    assert shots.build(comp.node).shot["references"] == [{**before[0], "alpha": "ignore"}]
+
+
+def test_a_node_of_an_earlier_plug_in_has_whole_keyframes(comp: Comp, shots: Any) -> None:
+    comp.node.removeKnob(comp.node["keyframe_alpha"])
+    assert shots.build(comp.node).shot["references"][0]["alpha"] == "ignore"
 
 
 def test_a_preview_reads_from_key_to_key(comp: Comp, shots: Any) -> None:

@@ -22,14 +22,14 @@ def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
 @pytest.fixture
 def render(comp: Comp, nuke_session: Any) -> Callable[..., list[int]]:
     """Asks for frames of a node; gives those that Nuke rendered for it."""
-    from refcolorize.node import inputs
+    from refcolorize.node import rendered_inputs
 
     frames: list[int] = []
     nuke_session.artist.cancels_render = lambda frame: frames.append(frame) is not None
 
     def rendered(source: Any, *, asked: list[int] | None = None) -> list[int]:
         frames.clear()
-        inputs.render_input(source, asked or FRAMES, comp.folder / "inputs", name="ref")
+        rendered_inputs.render_input(source, asked or FRAMES, comp.folder / "inputs", name="ref")
         return list(frames)
 
     return rendered
@@ -169,13 +169,13 @@ def test_the_whole_curve_above_a_node_that_reads_other_frames_is_in_the_digest(
 def test_a_picture_with_all_channels_is_a_different_picture(
     nuke: Any, comp: Comp, render: Any, nuke_session: Any
 ) -> None:
-    from refcolorize.node import inputs
+    from refcolorize.node import rendered_inputs
 
     end = tree(nuke, comp)
     render(end)
     frames: list[int] = []
     nuke_session.artist.cancels_render = lambda frame: frames.append(frame) is not None
-    inputs.render_input(end, FRAMES, comp.folder / "inputs", name="ref", with_metadata=True)
+    rendered_inputs.render_input(end, FRAMES, comp.folder / "inputs", name="ref", channels="all")
     assert frames == FRAMES
 
 

@@ -181,7 +181,7 @@ def test_options_typed_for_one_engine_do_not_reach_another(press: Any) -> None:
     dialog.form.proxy.setChecked(True)
     choose(dialog, "opencue")
     assert (dialog.form.options().group, dialog.form.options().handles) == ("", None)
-    assert (dialog.form.options().timeout, dialog.form.options().proxy) == (None, False)
+    assert (dialog.form.options().timeout, dialog.form.options().proxy) == (90, True), "every engine has these"
     choose(dialog, "deadline")
     assert (dialog.form.options().group, dialog.form.options().handles) == ("gpu", 2)
 

@@ -301,6 +301,7 @@ def test_a_submission_waits_says_so_and_is_made_once(
     nuke_session: Any, comp: Comp, dialog: Any, sent: list[Any], adversity: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     comp.node.setInput(1, comp.nuke.nodes.Grade(inputs=[comp.ref]))  # so that the submission has to render
+    comp.node["in_background"].setValue(False)
     setattr(nuke_session, adversity, 1_000_000)
     dialog.submit_button.click()
     dialog.submit_button.click()

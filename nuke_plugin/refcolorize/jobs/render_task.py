@@ -1,0 +1,346 @@
+"""The background task of a render job: render its inputs, submit it, follow it, and show its frames as they finish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nuke
+
+from ..core import server
+from ..core.client import Client
+from ..errors import Cancelled, CoreRefused, CoreUnreachable, RefColorizeError
+from ..host.main_thread import in_main_thread, unless_rendering
+from ..node import nodes, scripts
+from ..node.frame_names import same_files
+from ..node.shot_plan import ShotPlan, ShotRequest
+from ..node.versions import write_confidence
+from .input_rendering import InputRendering
+from .progress import Progress, confidence_curve
+from .task import BackgroundTask
+
+__all__ = ["Job", "PendingInputs", "RenderTask", "find_running", "live_tasks"]
+
+_POLL_SECONDS = 1.0  # so that Cancel takes effect soon
+_RELOAD_SECONDS = 5.0
+_UNAUTHORIZED = 401  # the HTTP status if the core was restarted and has a new token
+
+live_tasks: list[RenderTask] = []  # a list: several previews of a node may write to the same pattern
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a task submits.
+
+    Attributes:
+        name: What the job makes, for example "v001".
+        path: Pattern of the frames that the job writes.
+        submit: Submits the job, or looks it up, and returns it as the service's JSON.
+    """
+
+    name: str
+    path: str
+    submit: Callable[[Client], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class PendingInputs:
+    """The inputs that a second Nuke renders for a task.
+
+    Attributes:
+        rendering: The rendering, which is pending.
+        make_job: Makes the task's job of the request. Main thread only.
+    """
+
+    rendering: InputRendering
+    make_job: Callable[[ShotRequest], Job]
+
+
+def find_running(path: str) -> RenderTask | None:
+    """Return the running task that writes to a path, or None.
+
+    Args:
+        path: Pattern of the frames.
+    """
+    return next((task for task in tuple(live_tasks) if same_files(task.path, path) and not task.progress.ended), None)
+
+
+def _is_in_script(node: nuke.Node) -> bool:
+    try:
+        return nuke.toNode(node.fullName()) is not None
+    except ValueError:  # Nuke raises it for a deleted node
+        return False
+
+
+class RenderTask(BackgroundTask):
+    """The background task that submits a job and follows it.
+
+    Attributes:
+        path: Pattern of the frames that the job writes.
+        job: The core's identifier of the job; "" until it is submitted.
+        progress: The last known state of the job.
+    """
+
+    def __init__(
+        self,
+        node: nuke.Node,
+        job: Job,
+        *,
+        preview_frames: Sequence[int] = (),
+        connect: Callable[[], Client] = server.ensure,
+        notice: str = "",
+        pending: PendingInputs | None = None,
+    ) -> None:
+        """Prepare the task; `begin` starts it.
+
+        Args:
+            node: A RefColorize node.
+            job: What to submit; replaced when the inputs have been rendered, if they are pending.
+            preview_frames: For a preview, the frames that the node shows when it is done; empty for a version.
+            connect: Returns a client of the core.
+            notice: A remark on the inputs for the artist.
+            pending: The inputs that must be rendered first; None if they are on disk.
+        """
+        super().__init__(node, thread="refcolorize")
+        self.path, self._submit, self._connect = job.path, job.submit, connect
+        self._pending = pending
+        self._preview_frames = preview_frames
+        self._client: Client | None = None
+        self._has_new_frames, self._reload_at = False, 0.0  # since the last reload, and the time of the next one
+        self._restarted = False  # whether the core was restarted since the last finished frame
+        self.job = ""
+        self.progress = Progress(job.name, notice=notice)
+
+    @property
+    def state(self) -> str:
+        """Return "starting", "queued", "running", "done", "failed" or "cancelled"."""
+        return self.progress.state
+
+    def belongs_to(self, node: nuke.Node) -> bool:
+        """Return whether the task colours this node's shot.
+
+        Args:
+            node: A RefColorize node.
+        """
+        return self._node is node or self._node == node
+
+    @property
+    def renders_inputs(self) -> bool:
+        """Return whether a second Nuke still renders the inputs."""
+        return self._pending is not None and not self.progress.ended
+
+    def has_same_inputs(self, plan: ShotPlan, preview_frames: Sequence[int]) -> bool:
+        """Return whether the task renders the inputs of a plan, for a job of the same kind.
+
+        Args:
+            plan: A plan of the same node.
+            preview_frames: As for a new task.
+        """
+        pending = self._pending
+        same = pending is not None and pending.rendering.plan.signature == plan.signature
+        return same and list(self._preview_frames) == list(preview_frames)
+
+    def begin(self) -> RenderTask:
+        """Start the task, and list it among the running ones until it ends.
+
+        Returns:
+            The task itself, which has ended if there is no GUI.
+
+        Raises:
+            RefColorizeError: Without a GUI, if the task failed or was cancelled.
+        """
+        live_tasks.append(self)
+        return super().begin()
+
+    def _unregister(self) -> None:
+        with suppress(ValueError):  # already removed
+            live_tasks.remove(self)
+
+    def _interrupted(self) -> None:
+        if self._client is not None and self.job:
+            with suppress(RefColorizeError):
+                self._client.cancel(self.job)
+
+    def _work(self) -> None:
+        self._open_bar(self.progress.name)
+        self._report([])
+        self._render_inputs()
+        self._client = self._reach_core()
+        self._raise_if_cancelled()
+        self._update(self._submit(self._client), [])
+        self._store_job()
+        self._follow()
+        self._store_confidence()
+        if self.state == "failed":
+            raise RefColorizeError(f"{self._title}: {self.progress.error}")
+        if self.state == "cancelled":
+            raise Cancelled(f"{self._title}: {self.progress.describe()}.")
+        self._run_on_node(self._show_end)
+
+    def _render_inputs(self) -> None:
+        """Wait for the second Nuke, if the inputs need one, and make the job of what it has rendered."""
+        if self._pending is None:
+            return
+        rendering = self._pending.rendering
+        request = rendering.wait(is_cancelled=self._is_cancelled, report=self._report_inputs)
+        self.progress.add_note(rendering.note)
+        make_job = self._pending.make_job
+        job = in_main_thread(lambda: make_job(request) if _is_in_script(self._node) else None)
+        if job is None:
+            raise Cancelled("The node was deleted while its inputs were rendered.")
+        self.path, self._submit, self.progress.name = job.path, job.submit, job.name
+        self._pending, self.progress.preparing = None, ""
+        self._report([])
+
+    def _report_inputs(self, text: str, percent: int) -> None:
+        self.progress.preparing = text
+        self._show_bar(self.progress.describe(), percent)
+        self._show_status_unless_rendering()
+
+    def _follow(self) -> None:
+        """Poll the job until it has ended."""
+        cancel_sent = False
+        while not self.progress.ended:
+            if not cancel_sent and self._is_cancelled():
+                cancel_sent = True
+                self._request(lambda client: client.cancel(self.job))
+            answer = self._request(
+                lambda client: client.events(self.job, after=self.progress.after, wait=_POLL_SECONDS)
+            )
+            if answer is not None:
+                self._update(answer["job"], answer["events"])
+
+    def _store_confidence(self) -> None:
+        """Write the confidence beside the version's frames, since the core forgets jobs. A failure is ignored."""
+        if self._preview_frames or self._client is None:
+            return
+        with suppress(RefColorizeError):
+            answer = self._client.frames(self.job)
+            write_confidence(self.path, dict(confidence_curve(answer)))
+
+    def _raise_if_cancelled(self) -> None:
+        if not self.job and self._is_cancelled():
+            raise Cancelled(f"{self._title}: {self.progress.name} was cancelled before it began.")
+
+    # ---- the core
+
+    def _reach_core(self) -> Client:
+        """Return a client of the core, which is started if none runs; ask the artist what to do if that fails."""
+        while True:
+            try:
+                return self._connect()
+            except CoreUnreachable as error:
+                if not nuke.GUI or self._connect is not server.ensure:
+                    raise
+                from .unreachable import ask
+
+                start = ask(error, is_cancelled=self._is_cancelled)
+                self._raise_if_cancelled()
+                if not start:
+                    raise
+
+    def _request(self, send: Callable[[Client], Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        """Return the core's answer, or None if the core had to be found again; a new core continues the job."""
+        assert self._client is not None
+        try:
+            return send(self._client)
+        except (CoreUnreachable, CoreRefused) as error:
+            if isinstance(error, CoreRefused) and error.status != _UNAUTHORIZED:
+                raise
+            if not server.connection_file().is_file():
+                raise CoreUnreachable("The core was stopped. The job continues when it runs again.") from None
+            if self._restarted:
+                raise
+        self._restarted = True
+        before, self._client = self._client.url, self._reach_core()
+        if self._client.url != before:
+            self.progress.add_note("The core had ended and was started again")
+        return None
+
+    # ---- the artist
+
+    def _update(self, job: Mapping[str, Any], events: list[Mapping[str, Any]]) -> None:
+        self.job = job["id"]
+        frames = self.progress.update(job, events)
+        if frames:
+            self._restarted = False
+        self._report(frames)
+
+    def _report(self, finished: list[int]) -> None:
+        status = self.progress.describe()
+        self._show_bar(status, self.progress.percent)
+        self._has_new_frames = self._has_new_frames or bool(finished)
+        self._show_status_unless_rendering()
+
+    def _show_status_unless_rendering(self) -> None:
+        status = self.progress.describe()
+        with suppress(ValueError):  # Nuke raises it for a deleted node
+            unless_rendering(lambda: self._show(status))  # otherwise with the next update, or at the end
+
+    def _show(self, status: str) -> None:
+        if not nuke.GUI and self._node["status"].value() != status:
+            nuke.tprint(f"{self._title}: {status}")
+        if self._node["status"].value() != status:
+            nodes.set_status(self._node, status)
+        self._reload()
+
+    def _reload(self) -> None:
+        """Reload the files every few seconds and at the end, no more often: Nuke drops its playback cache each time."""
+        if not self._has_new_frames or not (self.progress.ended or time.monotonic() > self._reload_at):
+            return
+        if nodes.is_showing(self._node, self.path):
+            nodes.reload_result(self._node)
+        self._has_new_frames, self._reload_at = False, time.monotonic() + _RELOAD_SECONDS
+
+    def _store_job(self) -> None:
+        if not self._preview_frames:
+            self._run_on_node(self._store_in_script)
+
+    def _store_in_script(self) -> None:
+        """Store the job in the node and save the script, so that the job is found again after a crash.
+
+        The job runs on if the script cannot be saved. A copy beside the version's frames names the job then.
+        """
+        nodes.store_job(self._node, self.job)
+        if not nuke.GUI:
+            return
+        try:
+            scripts.save()
+        except RefColorizeError as error:
+            self.progress.add_note(str(error))
+            self.progress.add_note(self._save_copy())
+
+    def _save_copy(self) -> str:
+        try:
+            copy = scripts.save_copy(Path(self.path).parent)
+        except RefColorizeError as error:
+            return str(error)
+        return f"A copy of the script is {copy.as_posix()}"
+
+    def _show_end(self) -> None:
+        self._show(self.progress.describe())
+        if self._preview_frames:
+            with nuke.Undo():
+                nuke.Undo.name("Preview frame")
+                nodes.show(self._node, self.progress.name, self._preview_frames)
+
+    def _failed(self, error: RefColorizeError) -> None:
+        if not self.progress.ended:
+            self.progress.state = "cancelled" if isinstance(error, Cancelled) else "failed"
+            self.progress.error = str(error)
+        with suppress(RefColorizeError):  # Nuke is closing, or the group lacks a node
+            self._run_on_node(lambda: nodes.set_status(self._node, self.progress.describe()))
+            self._run_on_node(self._reload)
+            if nuke.GUI and not isinstance(error, (Cancelled, CoreUnreachable)):
+                from ..host.dialogs import show_message
+
+                in_main_thread(show_message, f"{self._title} {self.progress.name}", str(error))
+
+    def _run_on_node(self, action: Callable[[], object]) -> None:
+        """Run it in the main thread. A deleted node is ignored: its job goes on without it."""
+        with suppress(ValueError):  # Nuke raises it for a deleted node
+            in_main_thread(action)
