@@ -4,7 +4,7 @@
 
 Each clip is coloured through the whole pipeline, EXR to EXR, from one keyframe that was damaged by a known amount, and
 from the exact one. Prints for each row the mean PSNR below the exact keyframe's in dB, the expected calibration error
-of the confidence (both over all frames but the keyframe), the PSNR of the keyframe's own frame, and what the artist was
+of the confidence (both over the frames that no row has as its keyframe), the PSNR of the keyframe's own frame, and what the artist was
 told. `--pictures FOLDER` writes the keyframe as it came, as it was used, and one frame beside it.
 """
 
@@ -30,6 +30,7 @@ from stcolor_core.pipeline.run import colorize
 from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
 
 FRAMES, KEY, FIRST, LINES = 12, 5, 1001, 216
+UNSCORED = (KEY, KEY + 1, KEY + 3)  # the keyframe, and those that it shows in two of the rows
 WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)
 BINS = 20
 Damage = Callable[[Sequence[Image]], Image]
@@ -83,7 +84,9 @@ def relight(picture: Image, strength: float) -> Image:
 
 
 def jpeg(picture: Image, quality: int) -> Image:
-    coded = cv2.imencode(".jpg", np.rint(picture[..., ::-1] * 255), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    coded = cv2.imencode(
+        ".jpg", np.rint(picture[..., ::-1] * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )[1]
     return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1], np.float32) / 255
 
 
@@ -183,13 +186,13 @@ def measure(folder: Path, frames: Sequence[Image], key: Image, register: str) ->
         )
         pictures[index] = np.clip(srgb_encode(rgb), 0, 1)
         scores[index] = psnr(frames[index], pictures[index])
-        if index != KEY:
+        if index not in UNSCORED:
             flat = np.clip(confidence.ravel(), 0, 1)
             right = within_threshold(frames[index], pictures[index]).ravel()
             place = np.minimum((flat * BINS).astype(int), BINS - 1)
             bins += [np.bincount(place, weights, BINS) for weights in (np.ones_like(flat), flat, right)]
-    beside = float(np.mean([score for index, score in scores.items() if index != KEY]))
-    shown = (key, pictures[KEY], pictures[KEY + 2])
+    beside = float(np.mean([score for index, score in scores.items() if index not in UNSCORED]))
+    shown = (key, pictures[KEY], pictures[KEY + 4])
     return Result(beside, scores[KEY], bins, tuple(messages), shown)
 
 
@@ -203,14 +206,21 @@ def read_clips(dataset: Path, names: Sequence[str] | None) -> dict[str, list[Ima
     return clips
 
 
-def other_shot(clips: dict[str, list[Image]], name: str) -> Image:
-    names = list(clips)
-    picture = clips[names[(names.index(name) + 1) % len(names)]][KEY]
-    return np.asarray(cv2.resize(picture, clips[name][0].shape[1::-1], interpolation=cv2.INTER_AREA))
+def other_shot(dataset: Path, name: str, size: tuple[int, int]) -> Image:
+    """Return a frame of the clip after the named one, at a size (width, height)."""
+    sequences = read_dataset(dataset, width=size[0], height=size[1])
+    place = [sequence.name for sequence in sequences].index(name)
+    return sequences[(place + 1) % len(sequences)].rgb(KEY)
 
 
-def report(rows: Iterable[str], results: dict[tuple[str, str, str], Result], clips: Sequence[str], ways: Sequence[str]) -> None:
-    print("\n| keyframe | " + " | ".join(f"{way}: dB below exact | worst clip | calibration error | own frame dB" for way in ways) + " |")
+def report(
+    rows: Iterable[str], results: dict[tuple[str, str, str], Result], clips: Sequence[str], ways: Sequence[str]
+) -> None:
+    print(
+        "\n| keyframe | "
+        + " | ".join(f"{way}: dB below exact | worst clip | calibration error | own frame dB" for way in ways)
+        + " |"
+    )
     print("|---" * (1 + 4 * len(ways)) + "|")
     for row in rows:
         cells = []
@@ -244,14 +254,16 @@ def main() -> None:
             folder = Path(text)
             write_clip(folder, frames)
             for row in rows:
-                key = other_shot(clips, name) if row == OTHER else DAMAGES[row](frames)
+                key = (
+                    other_shot(options.dataset, name, frames[0].shape[1::-1]) if row == OTHER else DAMAGES[row](frames)
+                )
                 for way in options.register:
                     result = results[name, row, way] = measure(folder, frames, key, way)
                     below = results[name, "exact", way].psnr - result.psnr
                     told = " / ".join(result.messages)
                     print(
-                        f"{name:24}{row:12}{way:5}{result.psnr:6.2f} dB {below:6.2f} below  ece {result.calibration:.3f}"
-                        f"  own {result.key_psnr:5.1f}  {told}",
+                        f"{name:24}{row:12}{way:5}{result.psnr:6.2f} dB {below:6.2f} below "
+                        f" ece {result.calibration:.3f}  own {result.key_psnr:5.1f}  {told}",
                         flush=True,
                     )
                     if options.pictures:
@@ -264,9 +276,9 @@ def save(path: Path, frames: Sequence[Image], result: Result) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     height, width = frames[0].shape[:2]
     shown = [cv2.resize(picture, (width, height)) for picture in result.pictures]
-    truth = [frames[KEY], frames[KEY], frames[KEY + 2]]
+    truth = [frames[KEY], frames[KEY], frames[KEY + 4]]
     sheet = np.vstack([np.hstack(shown), np.hstack(truth)])
-    cv2.imencode(".png", np.rint(sheet[..., ::-1] * 255))[1].tofile(str(path))
+    cv2.imencode(".png", np.rint(sheet[..., ::-1] * 255).astype(np.uint8))[1].tofile(str(path))
 
 
 if __name__ == "__main__":
