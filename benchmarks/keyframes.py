@@ -3,9 +3,9 @@
     PYTHONPATH=. python benchmarks/keyframes.py --dataset DIR [--clips NAME ...] [--rows ROW ...] [--register auto off]
 
 Each clip is coloured through the whole pipeline, EXR to EXR, from one keyframe that was damaged by a known amount, and
-from the exact one. Prints for each row the mean PSNR below the exact keyframe's in dB, the expected calibration error
-of the confidence (both over the frames that no row has as its keyframe), the PSNR of the keyframe's own frame, and what the artist was
-told. `--pictures FOLDER` writes the keyframe as it came, as it was used, and one frame beside it.
+from the exact one. Prints for each row the mean PSNR below the exact keyframe's in dB and the expected calibration
+error of the confidence, both over the frames that no row has as its keyframe; the PSNR of the keyframe's own frame; and
+what the artist was told. `--pictures FOLDER` writes the keyframe as it came, as it was used, and one frame beside it.
 """
 
 from __future__ import annotations

@@ -32,6 +32,8 @@ _CONTRAST_FLOOR = 2.0  # L*; contrast below is treated as grain and not enlarged
 _ITERATIONS, _PRECISION = 30, 1e-5
 _ECC_BLUR = 3  # px, the least filter that findTransformECC takes
 _STILL_PX = 0.25 / 216  # of the height: an affine map that moves no corner further than this is no motion
+_LEAST_OVERLAP = 0.5  # of the known source pixels, that must lie within the target
+_SMALLEST = 16  # px; there is nothing to align in smaller pictures
 _LARGEST_CHANGE = 0.3  # of scale and shear; a map beyond it is a false solution
 _FLOW_GAIN = 0.8  # a flow vector is used where it leaves at most this share of the affine map's residual ...
 _FLOW_LEAST = 0.15  # ... and where that residual is more than this, in units of local contrast
@@ -123,6 +125,14 @@ class Alignment:
         y = np.arange(height, dtype=np.float32)[:, None] + move[..., 1]
         return np.asarray(cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=border), np.float32)
 
+    def outside(self) -> Plane:
+        """Return how far outside of the source each pixel's place is, shape (H, W), px; 0 within it."""
+        height, width = self.size
+        move = self.displacement()
+        x = np.arange(width, dtype=np.float32) + move[..., 0]
+        y = np.arange(height, dtype=np.float32)[:, None] + move[..., 1]
+        return np.asarray(np.maximum.reduce([-x, x - (width - 1), -y, y - (height - 1), np.zeros_like(x)]), np.float32)
+
     def sample_mask(self, mask: Mask) -> Mask:
         """Return a source mask on the target's pixels: only pixels that lie wholly within it, and within the picture.
 
@@ -165,11 +175,12 @@ def affine_misfit(target: Plane, source: Plane, known: Mask | None = None) -> fl
         known: Source pixels that count, shape (H, W), bool; None for all.
 
     Returns:
-        1 - correlation of the local contrasts, 0..2.
+        1 - correlation of the local contrasts, 0..2; 0 for pictures that are too small to tell.
     """
+    if min(target.shape) < _SMALLEST:
+        return 0.0
     pyramid = _Pyramid(target, source, known, _SEARCH_LINES)
-    matrix = pyramid.align(np.eye(2, 3), from_level=0)
-    return min(pyramid.misfit(np.eye(2, 3)), pyramid.misfit(matrix))
+    return min(pyramid.misfit(matrix) for matrix in (np.eye(2, 3), pyramid.find_affine()))
 
 
 def find_alignment(target: Plane, source: Plane, known: Mask | None = None) -> Alignment:
@@ -184,14 +195,13 @@ def find_alignment(target: Plane, source: Plane, known: Mask | None = None) -> A
         The alignment. Its matrix is the identity if no affine map moves the picture by a noticeable amount.
     """
     height, width = target.shape
+    if min(target.shape) < _SMALLEST:
+        return Alignment(np.eye(2, 3), (height, width))
     lines = [*(lines for lines in _COARSE_LINES if lines < height), height]
     pyramid = _Pyramid(target, source, known, lines)
-    coarse = min(1, len(lines) - 1)
-    starts = [pyramid.align(start, from_level=0, to_level=coarse) for start in (np.eye(2, 3), pyramid.shift(coarse))]
-    best = min(starts, key=lambda matrix: pyramid.misfit(matrix, coarse))
-    matrix = pyramid.align(best, from_level=coarse + 1) if len(lines) > coarse + 1 else best
+    matrix = pyramid.find_affine()
     alignment = Alignment(matrix, (height, width))
-    if not alignment.moves or pyramid.misfit(matrix) > pyramid.misfit(np.eye(2, 3)):
+    if not alignment.moves or pyramid.misfit(matrix) >= pyramid.misfit(np.eye(2, 3)):
         alignment = Alignment(np.eye(2, 3), (height, width))
     return replace(alignment, misfit=pyramid.misfit(alignment.matrix))
 
@@ -222,6 +232,13 @@ class _Pyramid:
             local_contrast(resize(source, size), None if mask.all() else mask)
             for size, mask in zip(self.sizes, self.masks, strict=True)
         ]
+
+    def find_affine(self) -> Matrix:
+        """Return the best affine map, as a matrix of the largest level."""
+        coarse = min(1, len(self.sizes) - 1)
+        starts = [self.align(start, from_level=0, to_level=coarse) for start in (np.eye(2, 3), self.shift(coarse))]
+        best = min(starts, key=lambda matrix: self.misfit(matrix, coarse))
+        return self.align(best, from_level=coarse + 1) if len(self.sizes) > coarse + 1 else best
 
     def shift(self, level: int) -> Matrix:
         """Return the shift that phase correlation finds at a level, as a matrix of the largest level."""
@@ -256,7 +273,7 @@ class _Pyramid:
         """Return 1 - correlation of target and source under a matrix, over the source's known pixels."""
         alignment = Alignment(_rescale(matrix, self.sizes[-1], self.sizes[level]), self.sizes[level])
         inside = alignment.sample_mask(self.masks[level])
-        if inside.sum() < 16:
+        if inside.sum() <= _LEAST_OVERLAP * self.masks[level].sum():
             return 1.0
         target, source = self.targets[level][inside], alignment.sample(self.sources[level])[inside]
         energy = float((target * target).mean() * (source * source).mean())
@@ -266,7 +283,7 @@ class _Pyramid:
 def _local_flow(target: Plane, source: Plane, alignment: Alignment, known: Mask | None) -> FlowField | None:
     """Return the flow that an affine alignment lacks, 0 where flow does not fit better; None if it fits nowhere."""
     height = target.shape[0]
-    if min(target.shape) < 16:
+    if min(target.shape) < _SMALLEST:
         return None
     moved = alignment.sample(source)
     valid = alignment.sample_mask(np.ones(target.shape, bool) if known is None else known)

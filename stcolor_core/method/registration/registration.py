@@ -31,7 +31,9 @@ _LEAST_KNOWN = 0.1  # of the picture; fewer pixels do not tell where they belong
 _NEIGHBOUR_GAIN = 0.75  # a neighbour must leave at most this share of the own frame's misfit
 _STRANGER = 0.5  # misfit of a picture that is none of the shot's frames; other shots have 0.85, damaged frames 0.1
 _DOUBTFUL = 0.05  # misfit from which even a keyframe that nothing mends is not certain
-_NOISE = 0.2  # L*, in flat places
+_NOISE = 0.17  # L*, in flat places
+_HELD = 0.03  # of the height: how far beyond the picture's border its colour is held
+_UNEXPLAINED_OUTSIDE = 6.0  # L*; where it is held and differs by more, it is not used
 _UNEXPLAINED = 15.0  # L*, smoothed difference from which a moved colour is not used
 _RESIDUAL_SIGMA = 2.0 / 216  # of the height
 # Share of right colours by what L* leaves unexplained, measured on ten clips with moved keyframes and those of other
@@ -84,6 +86,8 @@ class Registration:
         if self.alignment is not None:
             alignment = self.alignment.at((height, width))
             covered = alignment.sample_mask(np.ones((height, width), bool) if known is None else known)
+            if known is None:  # the colour at the border is held a little further
+                covered |= alignment.outside() <= _HELD * height
             lab = alignment.sample(lab)
             known = None if covered.all() else covered
         if self.used is not None:
@@ -218,6 +222,9 @@ def _judge(lab: Image, known: Mask | None, lightness: Plane, found: Registration
     residual = cv2.GaussianBlur(apart * counted, (0, 0), max(0.5, _RESIDUAL_SIGMA * len(lightness)))
     certainty = np.interp(residual, _RESIDUALS, _CERTAINTIES).astype(np.float32)
     unfit = counted & (residual > _UNEXPLAINED)
+    if found.alignment is not None:
+        outside = found.alignment.outside() > 1
+        unfit |= counted & outside & (apart > _UNEXPLAINED_OUTSIDE)
     used = ~unfit if found.alignment is not None and unfit.any() and not unfit[counted].all() else None
     share = 1.0 if known is None else float(known.mean())
     unused = 1 - float((counted if used is None else counted & used).mean()) / share

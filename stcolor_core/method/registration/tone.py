@@ -149,7 +149,7 @@ def difference(lab: Image, lightness: Plane, known: Mask) -> float:
 def flat_noise(lab: Image, lightness: Plane, known: Mask) -> float:
     """Return how noisy a picture is where the plate is flat: standard deviation of L* there, without what is smooth.
 
-    Misplaced edges do not count, since there are none.
+    Misplaced edges do not count, since there are none, and neither does texture of the plate that the picture lacks.
 
     Args:
         lab: The picture in CIELAB, aligned with the plate, shape (H, W, 3).
@@ -161,9 +161,11 @@ def flat_noise(lab: Image, lightness: Plane, known: Mask) -> float:
     across, down = (cv2.Sobel(lightness, cv2.CV_32F, *order, ksize=3) for order in ((1, 0), (0, 1)))
     slope = cv2.dilate(np.hypot(across, down), np.ones((5, 5), np.uint8))
     flat = known & (slope <= np.percentile(slope[known], 25))
-    apart = lab[..., 0] - lightness
-    detail = apart - cv2.GaussianBlur(apart, (0, 0), 2.0)
-    return float(1.48 * np.median(np.abs(detail[flat]))) if flat.any() else 0.0
+    apart, texture = (
+        (plane - cv2.GaussianBlur(plane, (0, 0), 2.0))[flat] for plane in (lab[..., 0] - lightness, lightness)
+    )
+    lacking = float((apart * texture).sum() / max((texture * texture).sum(), 1e-6))
+    return float(1.48 * np.median(np.abs(apart - lacking * texture)))
 
 
 def smooth_chroma(ab: Chroma, lightness: Plane) -> Chroma:
