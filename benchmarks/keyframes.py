@@ -99,6 +99,13 @@ def grain(picture: Image, sigma: float) -> Image:
     return np.clip(picture + noise, 0, 1)
 
 
+def painted(picture: Image) -> Image:
+    """Return the colour as a paint program's colour mode puts it on the grey plate: Rec.601 luma is kept."""
+    grey = srgb_encode(srgb_decode(picture) @ WEIGHTS)
+    luma = picture @ np.array([0.299, 0.587, 0.114], np.float32)
+    return np.clip(picture + (grey - luma)[..., None], 0, 1).astype(np.float32)
+
+
 def everything(picture: Image) -> Image:
     """Return the picture as a generative editor gives it back."""
     moved = shift(scale(picture, 1.02), 3.3, -2.4)
@@ -111,6 +118,7 @@ def on_key(change: Callable[[Image], Image]) -> Damage:
 
 DAMAGES: dict[str, Damage] = {
     "exact": on_key(lambda picture: picture),
+    "painted": on_key(painted),
     "shift 4": on_key(lambda picture: shift(picture, 3.6, 1.7)),
     "shift 8": on_key(lambda picture: shift(picture, -7.3, 3.3)),
     "scale 3 %": on_key(lambda picture: scale(picture, 1.03)),

@@ -105,7 +105,6 @@ def test_a_picture_of_another_shot_is_used_as_a_still(
     (line,) = warnings(capsys)
     assert "still" in line and f"Reference {FIRST}" in line
     assert channels(shot.output(FIRST))["rc_conf.warp"].mean() < 0.7
-    assert (channels(shot.output(FIRST))["rc_source.ref"] == -1).all()
 
 
 def test_an_exact_keyframe_gives_the_same_pixels_with_and_without_registration(make_shot: MakeShot) -> None:

@@ -29,7 +29,10 @@ from stcolor_core.images.resizing import resize
 __all__ = ["Tone", "difference", "fit_tone", "flat_noise", "smooth_chroma"]
 
 _WORTHWHILE = 0.8  # a model is taken if it leaves at most this share of the difference
-_LEAST_GAIN = 0.1  # L*; a smaller improvement is rounding
+# L*: least improvement that a model must bring. Colour that a paint program put on the plate differs by up to 1.3 on
+# average, since it keeps another luma, and a field of light explains up to 0.7 of that (benchmarks/keyframes.py, row
+# "painted"). That is no other light, and the artist's colour must stay as it is.
+_LEAST_GAIN = {"curve": 0.8, "light": 0.8, "sharpness": 0.1}
 _MOST_DIFFERENCE = 8.0  # L*; larger differences are other content and count as this much
 _MODELS = 3  # each kind at most once
 _SAMPLES = 20000
@@ -126,9 +129,12 @@ def fit_tone(lab: Image, lightness: Plane, known: Mask) -> tuple[Tone, ...]:
         tried = {kind: fit(current, lightness, known) for kind, fit in fits.items()}
         applied = {kind: tone.apply(current) for kind, tone in tried.items()}
         scores = {kind: difference(picture, lightness, known) for kind, picture in applied.items()}
-        best = min(scores, key=lambda kind: scores[kind])
-        if scores[best] > _WORTHWHILE * left or scores[best] > left - _LEAST_GAIN:
+        worthwhile = [
+            kind for kind, score in scores.items() if score <= min(_WORTHWHILE * left, left - _LEAST_GAIN[kind])
+        ]
+        if not worthwhile:
             break
+        best = min(worthwhile, key=lambda kind: scores[kind])
         tones.append(tried[best])
         current, left = applied[best], scores[best]
         del fits[best]
