@@ -22,7 +22,7 @@ import numpy as np
 
 from stcolor_core.arrays import Image
 from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
-from stcolor_core.evaluation.metrics import psnr, within_threshold
+from stcolor_core.evaluation.metrics import Reliability, psnr, within_threshold
 from stcolor_core.images import plates
 from stcolor_core.images.color import srgb_decode, srgb_encode
 from stcolor_core.images.frame_files import write_frame
@@ -32,7 +32,6 @@ from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
 FRAMES, KEY, FIRST, LINES = 12, 5, 1001, 216
 UNSCORED = (KEY, KEY + 1, KEY + 3)  # the keyframe, and those that it shows in two of the rows
 WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)
-BINS = 20
 Damage = Callable[[Sequence[Image]], Image]
 
 
@@ -141,18 +140,13 @@ ROWS = (*DAMAGES, OTHER)
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one keyframe: PSNR beside it and on it in dB, (confidence, right) sums by bin, and warnings."""
+    """What came of one keyframe: PSNR in dB beside it and on it, the confidence's reliability, and warnings."""
 
     psnr: float
     key_psnr: float
-    bins: np.ndarray
+    reliability: Reliability
     messages: tuple[str, ...]
     pictures: tuple[Image, Image, Image]
-
-    @property
-    def calibration(self) -> float:
-        count, confidence, right = self.bins
-        return float(np.abs(confidence - right).sum() / count.sum())
 
 
 def write_clip(folder: Path, frames: Sequence[Image]) -> None:
@@ -184,7 +178,7 @@ def measure(folder: Path, frames: Sequence[Image], key: Image, register: str) ->
 
     scores: dict[int, float] = {}
     pictures: dict[int, Image] = {}
-    bins = np.zeros((3, BINS))
+    reliability = Reliability()
     for result in colorize(shot, device="cpu", force=True, report=listen):
         index = result.frame - FIRST
         picture = plates.read(result.path)
@@ -195,13 +189,10 @@ def measure(folder: Path, frames: Sequence[Image], key: Image, register: str) ->
         pictures[index] = np.clip(srgb_encode(rgb), 0, 1)
         scores[index] = psnr(frames[index], pictures[index])
         if index not in UNSCORED:
-            flat = np.clip(confidence.ravel(), 0, 1)
-            right = within_threshold(frames[index], pictures[index]).ravel()
-            place = np.minimum((flat * BINS).astype(int), BINS - 1)
-            bins += [np.bincount(place, weights, BINS) for weights in (np.ones_like(flat), flat, right)]
+            reliability.add(confidence[..., 0], within_threshold(frames[index], pictures[index]))
     beside = float(np.mean([score for index, score in scores.items() if index not in UNSCORED]))
     shown = (key, pictures[KEY], pictures[KEY + 4])
-    return Result(beside, scores[KEY], bins, tuple(messages), shown)
+    return Result(beside, scores[KEY], reliability, tuple(messages), shown)
 
 
 def read_clips(dataset: Path, names: Sequence[str] | None) -> dict[str, list[Image]]:
@@ -234,10 +225,13 @@ def report(
         cells = []
         for way in ways:
             below = [results[clip, "exact", way].psnr - results[clip, row, way].psnr for clip in clips]
-            count, confidence, right = sum(results[clip, row, way].bins for clip in clips)
-            error = np.abs(confidence - right).sum() / count.sum()
+            pooled = Reliability()
+            for clip in clips:
+                one = results[clip, row, way].reliability
+                pooled.count, pooled.confidence = pooled.count + one.count, pooled.confidence + one.confidence
+                pooled.correct = pooled.correct + one.correct
             own = np.mean([results[clip, row, way].key_psnr for clip in clips])
-            cells.append(f"{np.mean(below):.2f} | {np.max(below):.2f} | {error:.3f} | {own:.1f}")
+            cells.append(f"{np.mean(below):.2f} | {np.max(below):.2f} | {pooled.error():.3f} | {own:.1f}")
         print(f"| {row} | " + " | ".join(cells) + " |")
 
 
@@ -271,7 +265,7 @@ def main() -> None:
                     told = " / ".join(result.messages)
                     print(
                         f"{name:24}{row:12}{way:5}{result.psnr:6.2f} dB {below:6.2f} below "
-                        f" ece {result.calibration:.3f}  own {result.key_psnr:5.1f}  {told}",
+                        f" ece {result.reliability.error():.3f}  own {result.key_psnr:5.1f}  {told}",
                         flush=True,
                     )
                     if options.pictures:

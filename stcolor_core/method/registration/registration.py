@@ -17,7 +17,13 @@ import numpy as np
 from stcolor_core.arrays import Image, Mask, Plane
 from stcolor_core.images.color import roll_off
 from stcolor_core.images.resizing import resize
-from stcolor_core.method.registration.alignment import Alignment, add_flow, affine_misfit, find_alignment
+from stcolor_core.method.registration.alignment import (
+    Alignment,
+    add_flow,
+    affine_misfit,
+    find_alignment,
+    local_contrast,
+)
 from stcolor_core.method.registration.tone import Tone, fit_tone, flat_noise, smooth_chroma
 
 __all__ = ["REACH", "Registration", "find_neighbours", "find_registration"]
@@ -28,6 +34,7 @@ REACH = 5  # frames on either side that a keyframe is compared with
 # frame of a shot that hardly moves has more; rounding to 8 bits less.
 _EXACT_MEDIAN, _EXACT_MOST = 0.3, 2.0
 _LEAST_KNOWN = 0.1  # of the picture; fewer pixels do not tell where they belong
+_LEAST_TEXTURE = 0.02  # mean square of local contrast, about 0.5 in pictures; a wall with fine grain has less
 _NEIGHBOUR_GAIN = 0.75  # a neighbour must leave at most this share of the own frame's misfit
 _STRANGER = 0.5  # misfit of a picture that is none of the shot's frames; other shots have 0.85, damaged frames 0.1
 _DOUBTFUL = 0.05  # misfit from which even a keyframe that nothing mends is not certain
@@ -154,6 +161,8 @@ def find_registration(
     key = _lightness_of(lab)
     if counted.mean() < _LEAST_KNOWN or _is_exact(key, lightness, counted):
         return Registration(frame)
+    if not (_has_texture(lightness, counted) and _has_texture(key, counted)):
+        return Registration(frame)  # nothing tells where it belongs
     shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
     if misfit > _STRANGER:
         return Registration(None)
@@ -172,6 +181,10 @@ def _lightness_of(lab: Image) -> Plane:
 def _is_exact(key: Plane, lightness: Plane, known: Mask) -> bool:
     apart = np.abs(key - lightness)[known]
     return bool(np.percentile(apart, 99) <= _EXACT_MOST and np.median(apart) <= _EXACT_MEDIAN)
+
+
+def _has_texture(lightness: Plane, known: Mask) -> bool:
+    return float(np.square(local_contrast(lightness, known)[known]).mean()) > _LEAST_TEXTURE
 
 
 def _find_frame(

@@ -85,6 +85,13 @@ def test_a_picture_of_something_else_is_a_still() -> None:
     assert "still" in found.describe(FRAME, lines=108)
 
 
+@pytest.mark.parametrize("level", [0.0, 60.0])
+def test_a_plate_without_texture_takes_any_keyframe_as_it_is(level: float) -> None:
+    flat = np.full((108, 192), level, np.float32)
+    found = find_registration(keyframe(), None, frame=5, others=[4, 6], lightness_of=lambda _: flat)
+    assert found == Registration(5)
+
+
 def test_a_painted_object_of_other_lightness_keeps_its_colour() -> None:
     lab = keyframe()
     lab[40:70, 60:100, 0] += 9
