@@ -299,7 +299,8 @@ class ShotFootage:
     def _color_of(self, reference: ReferencePicture, frame: int) -> tuple[KnownColor, Plane]:
         """Return the colour of a reference on the canvas, and its L*, (H, W), not rolled off.
 
-        The colour has a weight if the reference's alpha or its mask says where it counts. Raises BadRequest if nothing of it lies within the plate.
+        The colour has a weight if the reference's alpha or its mask says where it counts. Raises BadRequest if nothing
+        of it lies within the plate.
         """
         label = f"Reference {frame} ({reference.path})"
         picture = self._inputs.read_coloured(reference.path)

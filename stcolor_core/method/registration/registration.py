@@ -24,7 +24,7 @@ from stcolor_core.method.registration.alignment import (
     find_alignment,
     local_contrast,
 )
-from stcolor_core.method.registration.tone import Tone, fit_tone, flat_noise, smooth_chroma
+from stcolor_core.method.registration.tone import Sharpness, Tone, fit_tone, flat_noise, smooth_chroma
 
 __all__ = ["REACH", "Registration", "find_neighbours", "find_registration"]
 
@@ -38,7 +38,7 @@ _LEAST_TEXTURE = 0.02  # mean square of local contrast, about 0.5 in pictures; a
 _NEIGHBOUR_GAIN = 0.75  # a neighbour must leave at most this share of the own frame's misfit
 _STRANGER = 0.5  # misfit of a picture that is none of the shot's frames; other shots have 0.85, damaged frames 0.1
 _DOUBTFUL = 0.05  # misfit from which even a keyframe that nothing mends is not certain
-_NOISE = 0.17  # L*, in flat places
+_NOISE = 0.4  # L*, in flat places; grain of 1.5 of 255 levels
 _HELD = 0.03  # of the height: how far beyond the picture's border its colour is held
 _UNEXPLAINED_OUTSIDE = 6.0  # L*; where it is held and differs by more, it is not used
 _UNEXPLAINED = 15.0  # L*, smoothed difference from which a moved colour is not used
@@ -227,7 +227,8 @@ def _judge(lab: Image, known: Mask | None, lightness: Plane, found: Registration
     """Return a registration with its certainty and what was done, by what it leaves unexplained."""
     registered, covered = found.apply(lab, known, lightness)
     counted = np.ones(lightness.shape, bool) if covered is None else covered
-    noise = flat_noise(registered, lightness, counted)
+    as_sharp = replace(found, tones=tuple(tone for tone in found.tones if not isinstance(tone, Sharpness)))
+    noise = flat_noise(as_sharp.apply(lab, known, lightness)[0], lightness, counted)  # a blur would hide it
     mended = replace(found, smooth=noise > _NOISE)
     if mended == Registration(found.frame) and misfit < _DOUBTFUL:
         return mended

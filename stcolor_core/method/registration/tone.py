@@ -26,7 +26,7 @@ from stcolor_core.arrays import Chroma, Image, Mask, Plane, Vector
 from stcolor_core.images.color import lab_to_linear, linear_to_lab
 from stcolor_core.images.resizing import resize
 
-__all__ = ["Tone", "difference", "fit_tone", "flat_noise", "smooth_chroma"]
+__all__ = ["Sharpness", "Tone", "difference", "fit_tone", "flat_noise", "smooth_chroma"]
 
 _WORTHWHILE = 0.8  # a model is taken if it leaves at most this share of the difference
 # L*: least improvement that a model must bring. Colour that a paint program put on the plate differs by up to 1.3 on
@@ -42,6 +42,7 @@ _DARKEST = 0.003  # luminance below which differences of L* are not trusted
 _LIGHT_SIGMA = 0.1  # of the height: a change of light is smoother than this, texture is not
 _BLACK = np.array([16, 0, 0], np.float32)  # minus the point that CIELAB scales about
 _SHARPNESS_SIGMAS = (0.7, 1.5, 3.0)  # px at 216 lines
+_LACKING = -0.15  # slope of the difference over the plate's texture: 0 for grain, -0.2 to -0.9 at half size or as JPEG
 _SMOOTHING = 1.0  # px, sigma of the guided filter
 _SMOOTHING_RANGE = 1.0  # L*^2, its regularisation
 
@@ -93,8 +94,14 @@ class _Light:
 
 
 @dataclass(frozen=True)
-class _Sharpness:
-    """Weights of (blurred - picture) for each sigma, and the height at which the sigmas hold."""
+class Sharpness:
+    """A sum of Gaussians: weights of (blurred - picture) for each sigma, and the height at which the sigmas hold.
+
+    Attributes:
+        weights: One for each of the sigmas.
+        lines: Height of the picture that they were fitted on.
+        name: What was done, as it is said to the artist.
+    """
 
     weights: Vector
     lines: int
@@ -155,7 +162,8 @@ def difference(lab: Image, lightness: Plane, known: Mask) -> float:
 def flat_noise(lab: Image, lightness: Plane, known: Mask) -> float:
     """Return how noisy a picture is where the plate is flat: standard deviation of L* there, without what is smooth.
 
-    Misplaced edges do not count, since there are none, and neither does texture of the plate that the picture lacks.
+    Misplaced edges do not count, since there are none. A picture that lacks texture of the plate is soft or compressed
+    and counts as free of noise: what differs there is the texture.
 
     Args:
         lab: The picture in CIELAB, aligned with the plate, shape (H, W, 3).
@@ -171,7 +179,7 @@ def flat_noise(lab: Image, lightness: Plane, known: Mask) -> float:
         (plane - cv2.GaussianBlur(plane, (0, 0), 2.0))[flat] for plane in (lab[..., 0] - lightness, lightness)
     )
     lacking = float((apart * texture).sum() / max((texture * texture).sum(), 1e-6))
-    return float(1.48 * np.median(np.abs(apart - lacking * texture)))
+    return 0.0 if lacking < _LACKING else float(1.48 * np.median(np.abs(apart - lacking * texture)))
 
 
 def smooth_chroma(ab: Chroma, lightness: Plane) -> Chroma:
@@ -253,7 +261,7 @@ def _fit_sharpness(lab: Image, lightness: Plane, known: Mask) -> Tone:
         weight = 1 / np.sqrt(np.maximum(1, np.abs(basis @ weights - target) / 2))
     softer = np.var(basis @ weights + light[counted]) < np.var(light[counted]) if counted.any() else True
     name = "its sharpening undone" if softer else "its softness undone"
-    return _Sharpness(weights.astype(np.float32), lines, name)
+    return Sharpness(weights.astype(np.float32), lines, name)
 
 
 def _sharpness_sigmas(lines: int) -> list[float]:
