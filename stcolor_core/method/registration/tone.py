@@ -108,6 +108,11 @@ class Sharpness:
     name: str
 
     def apply(self, lab: Image) -> Image:
+        """Return a picture as sharp as the plate.
+
+        Args:
+            lab: CIELAB, shape (H, W, 3), at any size.
+        """
         result = lab.copy()
         for weight, sigma in zip(self.weights, _sharpness_sigmas(self.lines), strict=True):
             result += weight * (cv2.GaussianBlur(lab, (0, 0), sigma * len(lab) / self.lines) - lab)
