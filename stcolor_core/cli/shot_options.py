@@ -11,7 +11,19 @@ from typing import Any, get_args
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import TRACKINGS, Alpha, Matte, Method, Output, Plate, Reference, Shot, Still, Swatch
+from stcolor_core.shots.shot import (
+    TRACKINGS,
+    Alpha,
+    Matte,
+    Method,
+    Output,
+    Plate,
+    Reference,
+    Register,
+    Shot,
+    Still,
+    Swatch,
+)
 
 __all__ = ["add_shot_options", "build_shot", "check_max_span"]
 
@@ -110,6 +122,8 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
     flow = "carry colour along the optical flow; --no-flow uses attention alone"
     _add(group, "--flow", "method.flow", flow, action=switch)
     _add(group, "--cuts", "method.cuts", f"auto, none, or the first frames of new scenes ({default.cuts})")
+    register = "fit keyframes that were coloured elsewhere to the plate (auto), or use them as they are (off)"
+    _add(group, "--register", "method.register", register, choices=get_args(Register))
     detector = "detect instances with this detector, and track them"
     _add(group, "--detector", "method.detector", detector, choices=("torchvision", "detectron2"))
     _add(group, "--detector-weights", "method.detector_weights", "weights of detectron2")

@@ -47,6 +47,10 @@ class Keyframe:
         known: Pixels whose colour is known, shape (H, W), bool; None for all. The others give no colour, whatever `ab`
             holds there. At least one pixel must be known.
         weight: How far a patch covers the frame, shape (H, W), 0..1; None for a whole keyframe or a still.
+        certainty: Probability that the colour is right, shape (H, W), 0..1; None for 1 everywhere.
+        approach: If the picture shows another frame than its own: the frames from that one to its own, without the
+            first.
+        is_still: Whether the picture is no frame of the plate, so that it is matched by features alone.
     """
 
     lightness: Plane
@@ -54,6 +58,9 @@ class Keyframe:
     instances: Instances | None = None
     known: Mask | None = None
     weight: Plane | None = None
+    certainty: Plane | None = None
+    approach: tuple[int, ...] = ()
+    is_still: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,10 @@ class PreparedReference:
         grid_slope: Change of a* and b* with L* around each grid cell, shape (2, P_r).
         known: Pixels whose colour the reference itself gives, shape (H, W), bool; None for all.
         grid_known: The same for grid cells, shape (P_r,), bool; None for all.
-        certainty: Probability that the colour is right, shape (H, W), 0..1, 1 if known; None for 1 everywhere.
+        certainty: Probability that the colour is right, shape (H, W), 0..1; None for 1 everywhere.
+        approach: The frames that a walk passes before it leaves the reference, as in `Keyframe`.
+        departure: The last of these frames with its colour, which the walk's first frame compares itself with; None if
+            there is none, so that it is the reference itself.
     """
 
     frame: int | None
@@ -81,10 +91,19 @@ class PreparedReference:
     known: Mask | None = None
     grid_known: Tensor | None = None
     certainty: Plane | None = None
+    approach: tuple[int, ...] = ()
+    departure: tuple[View, WalkState] | None = None
+
+    @property
+    def departure_view(self) -> View:
+        """Return the picture that a walk away from this reference starts at."""
+        return self.view if self.departure is None else self.departure[0]
 
     @property
     def state(self) -> WalkState:
         """Return the state that a walk away from this reference starts with."""
+        if self.departure is not None:
+            return self.departure[1]
         lightness = self.view.lightness
         return WalkState(lightness, self.ab, np.ones_like(lightness) if self.certainty is None else self.certainty)
 
@@ -141,7 +160,16 @@ class Matching:
         parts = (cell_means(part, view.grid, stride=view.stride) for part in (ab, slopes(lightness, ab)))
         grid_ab, grid_slope = (self._tensor(part).reshape(-1, 2).T for part in parts)
         return PreparedReference(
-            frame, view, features, filled, grid_ab, grid_slope, known=keyframe.known, grid_known=known
+            frame,
+            view,
+            features,
+            filled,
+            grid_ab,
+            grid_slope,
+            known=keyframe.known,
+            grid_known=known,
+            certainty=keyframe.certainty,
+            approach=keyframe.approach,
         )
 
     def make_view(self, lightness: Plane, instances: Instances | None) -> View:

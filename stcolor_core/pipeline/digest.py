@@ -6,10 +6,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, astuple
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from stcolor_core import __version__
+from stcolor_core.method.registration import find_neighbours
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.spans import PatchWalk, Span
@@ -93,6 +95,9 @@ class Digests:
     def _of(
         self, reads: tuple[int, ...], references: tuple[int, ...], bounds: list[Any], patches: Sequence[int]
     ) -> str:
+        if self._shot.method.register == "auto":  # a keyframe is compared with the frames around it
+            near = (find_neighbours(reference, self._inputs.frames) for reference in references)
+            reads = tuple(sorted({*reads, *chain.from_iterable(near)}))
         state = {
             **self._settings,
             "bounds": bounds,

@@ -7,7 +7,7 @@ larger than the display window, therefore needs no special case elsewhere.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from stcolor_core.images.pictures import Header, Picture, Window
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.swatches import color_of_surface
 from stcolor_core.method.matching import Keyframe
+from stcolor_core.method.registration import Registration, find_neighbours, find_registration
 from stcolor_core.method.tracking.detectors import Detector
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.mattes import merge, read_matte
@@ -37,6 +38,7 @@ _NAMED = 12  # objects of a matte that an error names
 _SOFT_ALPHA = (0.1, 0.9)  # alpha between these tells whether colour was multiplied by it
 _CLEARLY = 1.25  # ratio of two errors from which the smaller one decides
 _LARGEST_AB = 500  # of a* and b*: a red lamp 250 times as bright as diffuse white
+_CACHED_REGISTRATIONS = 8  # at working size; the reference itself is at plate size
 _CACHED_PLATES = 4  # the frames that propagation works on at a time, and one to spare
 
 
@@ -99,7 +101,8 @@ class ShotFootage:
         self.in_colour: dict[int, bool] = {}
         self._warned: set[str] = set()
         self._plates = RecentValues[int, PlateFrame](_CACHED_PLATES)
-        self._references = RecentValues[int, KnownColor](2)
+        self._references = RecentValues[int, _RegisteredReference](2)
+        self._registrations = RecentValues[int, Registration](_CACHED_REGISTRATIONS)
         self._patch_colors = RecentValues[int, KnownColor](2)
         self._stills: list[Keyframe] | None = None
 
@@ -127,7 +130,9 @@ class ShotFootage:
         return self._plates.get(frame, self._plate)
 
     def reference(self, frame: int) -> KnownColor:
-        """Return the colour of a reference on the canvas, at plate size; the last two are cached.
+        """Return the colour that a reference gives its own frame, on the canvas, at plate size.
+
+        The last two are cached. Nothing of it is known if the reference shows another frame.
 
         Args:
             frame: The number of a reference frame.
@@ -136,7 +141,19 @@ class ShotFootage:
             PlateError: If the file is damaged or has changed since the run began.
             BadRequest: If its aspect is not the plate's, or it has no known colour within the plate.
         """
-        return self._references.get(frame, self._reference)
+        reference = self._references.get(frame, self._reference)
+        if reference.registration.frame == frame:
+            return reference.color
+        return KnownColor(np.zeros_like(reference.color.ab), np.zeros(reference.color.ab.shape[:2], bool))
+
+    def certainty(self, frame: int) -> Plane | None:
+        """Return the certainty of a reference's colour on the canvas, shape (H, W), 0..1; None for 1 everywhere.
+
+        Args:
+            frame: The number of a reference frame.
+        """
+        certainty = self._references.get(frame, self._reference).registration.certainty
+        return None if certainty is None else resize(certainty, (self.canvas[3], self.canvas[2]))
 
     def patch(self, frame: int) -> KnownColor:
         """Return the colour of the patches of a frame on the canvas, with its weight; the last two are cached.
@@ -159,7 +176,7 @@ class ShotFootage:
         return resize(self.plate(frame).lightness, self.working_size)
 
     def keyframe(self, frame: int) -> Keyframe:
-        """Return the keyframe at a frame: the plate's lightness with the reference's colour, at working size.
+        """Return the keyframe at a frame: L* of the plate frame that it shows, and its colour, at working size.
 
         Args:
             frame: The number of a reference frame.
@@ -167,13 +184,27 @@ class ShotFootage:
         Raises:
             BadRequest: If the reference has almost no known colour within the plate.
         """
-        ab, known = self.reference(frame).at(self.working_size)
+        reference = self._references.get(frame, self._reference)
+        ab, known = reference.color.at(self.working_size)
         if known is not None and not known.any():
             raise BadRequest(
                 f"Reference {frame} ({self.references[frame].path}) has hardly a pixel of known colour in the plate. "
                 "Render it again, larger or without NaN and infinity."
             )
-        return Keyframe(self.lightness(frame), ab, self.instances(frame), known)
+        shown, certainty = reference.registration.frame, reference.registration.certainty
+        if shown is None:
+            assert reference.lightness is not None
+            return Keyframe(reference.lightness, ab, known=known, is_still=True)
+        step = 1 if frame > shown else -1
+        approach = tuple(number for number in range(shown + step, frame + step, step) if number in self.frames)
+        return Keyframe(
+            self.lightness(shown),
+            ab,
+            self.instances(shown),
+            known,
+            certainty=certainty,
+            approach=() if shown == frame else approach,
+        )
 
     def patch_keyframe(self, frame: int) -> Keyframe:
         """Return the patches of a frame as one keyframe, known where they cover the plate, at working size.
@@ -246,17 +277,17 @@ class ShotFootage:
         lightness = roll_off(self.pipe.lightness(pixels))
         return PlateFrame(picture, pixels, np.asarray(self.to_canvas(picture, lightness), np.float32))
 
-    def _reference(self, frame: int) -> KnownColor:
-        color = self._color_of(self.references[frame], frame)
-        if color.weight is None:
-            return color
-        known = color.weight >= COVERED  # a whole keyframe has holes, but no soft edges
-        return KnownColor(color.ab, None if known.all() else np.asarray(known))
+    def _reference(self, frame: int) -> _RegisteredReference:
+        color, light = self._color_of(self.references[frame], frame)
+        if color.weight is not None:
+            known = color.weight >= COVERED  # a whole keyframe has holes, but no soft edges
+            color = KnownColor(color.ab, None if known.all() else np.asarray(known))
+        return self._register(frame, color, light)
 
     def _patch(self, frame: int) -> KnownColor:
         result: KnownColor | None = None
         swatches = self._inputs.swatches.get(frame, ())
-        painted = (self._color_of(picture, frame) for picture in self.patches[frame])
+        painted = (self._color_of(picture, frame)[0] for picture in self.patches[frame])
         for color in (*self._colors_of_swatches(frame, swatches), *painted):
             result = color if result is None else color.over(result)
         assert result is not None
@@ -265,10 +296,11 @@ class ShotFootage:
         known = np.ones(result.ab.shape[:2], bool) if result.known is None else result.known
         return KnownColor(result.ab, known, known.astype(np.float32))
 
-    def _color_of(self, reference: ReferencePicture, frame: int) -> KnownColor:
-        """Return the colour of a reference on the canvas, with a weight if its alpha or its mask says where it counts.
+    def _color_of(self, reference: ReferencePicture, frame: int) -> tuple[KnownColor, Plane]:
+        """Return the colour of a reference on the canvas, and its L*, (H, W), not rolled off.
 
-        Raises BadRequest if nothing of it lies within the plate.
+        The colour has a weight if the reference's alpha or its mask says where it counts. Raises BadRequest if nothing
+        of it lies within the plate.
         """
         label = f"Reference {frame} ({reference.path})"
         picture = self._inputs.read_coloured(reference.path)
@@ -279,8 +311,12 @@ class ShotFootage:
         if alpha is not None and self._is_premultiplied(reference, frame, picture, alpha):
             pixels = unpremultiply(pixels, alpha)
         pipe = self._inputs.pipe_of(reference.path, reference.colorspace, exposure=self._shot.plate.exposure)
-        color = self._known_color(pipe.lab(pixels), picture, label, covered=alpha).aligned_to(
-            picture, display=self.display, canvas=self.canvas
+        lab = pipe.lab(pixels)
+        own = self._known_color(lab, picture, label, covered=alpha)
+        # L* takes the place of a* and b*, as both must be placed on the canvas
+        color, light = (
+            replace(own, ab=plane).aligned_to(picture, display=self.display, canvas=self.canvas)
+            for plane in (own.ab, lab[..., :2])
         )
         if reference.mask is not None:
             color = self._masked(color, reference.mask, frame)
@@ -290,7 +326,36 @@ class ShotFootage:
                 f"{label} has no pixel of known colour within the plate: its data window, its alpha or its mask lies "
                 "elsewhere, or all of it is NaN or infinite. Render it again."
             )
-        return color
+        return color, light.ab[..., 0]
+
+    def _register(self, frame: int, color: KnownColor, light: Plane) -> _RegisteredReference:
+        """Register a whole keyframe, given with its own L* on the canvas, with the plate, and say what was done."""
+        size = self.working_size
+
+        def find(frame: int) -> Registration:
+            if self._shot.method.register == "off":
+                return Registration(frame)
+            (ab, known), (twice, _) = color.at(size), KnownColor(np.dstack([light, light]), color.known).at(size)
+            return find_registration(
+                np.dstack([twice[..., :1], ab]),
+                known,
+                frame=frame,
+                others=find_neighbours(frame, self.frames),
+                lightness_of=self.lightness,
+            )
+
+        registration = self._registrations.get(frame, find)
+        if changes := registration.describe(frame, lines=self.canvas[3]):
+            label = f"Reference {frame} ({self.references[frame].path})"
+            self._warn_once(f"{label}: {changes}. Give --register off to use it as it is.")
+        if registration.frame is None:
+            own = resize(np.ascontiguousarray(roll_off(light), np.float32), size)
+            return _RegisteredReference(color, own, registration)
+        if registration.changes_pixels:
+            lab = np.dstack([light, color.ab])
+            lab, known = registration.apply(lab, color.known, self.plate(registration.frame).lightness)
+            color = KnownColor(np.ascontiguousarray(lab[..., 1:]), known)
+        return _RegisteredReference(color, None, registration)
 
     def _colors_of_swatches(self, frame: int, swatches: Sequence[Swatch]) -> list[KnownColor]:
         """Return the colour of each swatch on the canvas, over its object's matte."""
@@ -402,6 +467,15 @@ class ShotFootage:
         if message not in self._warned:
             self._warned.add(message)
             self._warn(message)
+
+
+@dataclass(frozen=True)
+class _RegisteredReference:
+    """A reference on the canvas; with its own L* at working size, (h, w), 0..100, if it shows no frame of the plate."""
+
+    color: KnownColor
+    lightness: Plane | None
+    registration: Registration
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,9 @@ class FrameWriter:
     def render_reference(
         self, frame: int, reference: KnownColor, plate: PlateFrame, rest: ColoredFrame | None
     ) -> RenderedFrame:
-        """Return the frame of a reference, which keeps its own colour exactly, at confidence 1.
+        """Return the frame of a reference, which keeps its own colour exactly.
+
+        Its confidence is 1, or less where the reference was registered and does not fit.
 
         Args:
             frame: The frame's number.
@@ -87,10 +89,12 @@ class FrameWriter:
             rest: The frame coloured from the known part, if the reference is known only in part; None otherwise.
         """
         ones = np.ones(self._footage.canvas[3:1:-1], np.float32)
+        certainty = self._footage.certainty(frame)
+        confidence = ones if certainty is None else certainty
         result = RenderedFrame(
             frame=frame,
             ab=reference.ab,
-            confidence=ones,
+            confidence=confidence,
             tracked=ones,
             source=ones * frame,
             displacement=None,
@@ -102,7 +106,7 @@ class FrameWriter:
         return replace(
             result,
             ab=np.where(known[..., None], reference.ab, full.ab),
-            confidence=np.where(known, ones, full.confidence),
+            confidence=np.where(known, confidence, full.confidence),
             tracked=known.astype(np.float32),
         )
 

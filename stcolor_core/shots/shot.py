@@ -29,6 +29,7 @@ __all__ = [
     "Output",
     "Plate",
     "Reference",
+    "Register",
     "Shot",
     "Still",
     "Swatch",
@@ -45,6 +46,7 @@ Missing = Literal["error", "skip", "hold"]
 Alpha = Literal["auto", "ignore"]
 _HEX_COLOR = re.compile("#[0-9a-fA-F]{6}")
 DetectorKind = Literal["torchvision", "detectron2"]
+Register = Literal["auto", "off"]
 TRACKINGS: tuple[Tracking, ...] = get_args(Tracking)
 
 
@@ -226,6 +228,8 @@ class Method:
             "detectron2", which needs `detector_weights` and `detector_config`.
         detector_weights: A local file of weights for detectron2.
         detector_config: A local configuration file for detectron2.
+        register: "auto" registers a keyframe that does not fit its plate frame, such as one that was moved, scaled or
+            relit, or that shows a neighbouring frame; "off" uses it as it is.
         cuts: "auto" finds scene cuts, "none" assumes that there are none; or the first frames of new scenes as a range.
     """
 
@@ -247,12 +251,14 @@ class Method:
     detector_weights: str | None = None
     detector_config: str | None = None
     cuts: str = "auto"
+    register: Register = "auto"
 
     def __post_init__(self) -> None:
         _require(
             self.tracking in (None, *TRACKINGS),
             f"Tracking {self.tracking!r} is unknown. Use one of {', '.join(TRACKINGS)}.",
         )
+        _require(self.register in get_args(Register), f"Register {self.register!r} is unknown. Use auto or off.")
         _require(self.working_height >= 64, "The working height must be at least 64 lines.")
         _require(self.matching_height >= 64, "The matching height must be at least 64 lines.")
         _require(self.references >= 1, "At least one reference must colour a frame.")

@@ -136,12 +136,12 @@ def change_lut(disk: ShotOnDisk) -> None:
 
 # the changed input, and the frames that use it
 CHANGES = {
-    change_plate: {1002, 1003, 1004},
+    change_plate: {1001, 1002, 1003, 1004, 1005},  # a keyframe is compared with the frames around it
     change_reference: {1001, 1002, 1003, 1004},
     change_reference_in_place: {1001, 1002, 1003, 1004},
     change_still: {1001, 1002, 1003, 1004, 1005},
-    change_matte: {1002, 1003, 1004},
-    change_names: {1002, 1003, 1004},
+    change_matte: {1001, 1002, 1003, 1004, 1005},
+    change_names: {1001, 1002, 1003, 1004, 1005},
     change_space: {1001, 1002, 1003, 1004, 1005},  # including the frames of the still
     change_lut: {1002, 1003, 1004, 1005},
 }
@@ -157,6 +157,15 @@ def test_every_input_is_part_of_the_digest_of_the_frames_that_use_it(
     change(disk)
     after = plan_run(shot).digests
     assert {frame for frame in before if before[frame] != after[frame]} == CHANGES[change]
+
+
+def test_without_registration_a_keyframe_depends_on_its_own_frame_alone(everything: tuple[ShotOnDisk, Shot]) -> None:
+    disk, shot = everything
+    shot = replace(shot, method=replace(shot.method, register="off"))
+    before = plan_run(shot).digests
+    change_plate(disk)
+    after = plan_run(shot).digests
+    assert {frame for frame in before if before[frame] != after[frame]} == {1002, 1003, 1004}
 
 
 def test_a_redefined_colour_space_gives_other_colour(everything: tuple[ShotOnDisk, Shot]) -> None:

@@ -66,6 +66,7 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--flow": ([], {"method": Method(flow=False)}),
     "--no-flow": ([], {}),
     "--cuts": (["-5,9"], {}),
+    "--register": (["off"], {}),
     "--detector": (["torchvision"], WITH_INSTANCES),
     "--detector-weights": (["/w.pth"], WITH_INSTANCES),
     "--detector-config": (["/c.yaml"], WITH_INSTANCES),

@@ -1,0 +1,287 @@
+"""Measure what a keyframe costs that was coloured elsewhere: moved, scaled, relit, of another frame.
+
+    PYTHONPATH=. python benchmarks/keyframes.py --dataset DIR [--clips NAME ...] [--rows ROW ...] [--register auto off]
+
+Each clip is coloured through the whole pipeline, EXR to EXR, from one keyframe that was damaged by a known amount, and
+from the exact one. Prints for each row the mean PSNR below the exact keyframe's in dB and the expected calibration
+error of the confidence, both over the frames that no row has as its keyframe; the PSNR of the keyframe's own frame; and
+what the artist was told. `--pictures FOLDER` writes the keyframe as it came, as it was used, and one frame beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stcolor_core.arrays import Image
+from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
+from stcolor_core.evaluation.metrics import Reliability, psnr, within_threshold
+from stcolor_core.images import plates
+from stcolor_core.images.color import srgb_decode, srgb_encode
+from stcolor_core.images.frame_files import write_frame
+from stcolor_core.pipeline.run import colorize
+from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
+
+FRAMES, KEY, FIRST, LINES = 12, 5, 1001, 216
+UNSCORED = (KEY, KEY + 1, KEY + 3)  # the keyframe, and those that it shows in two of the rows
+WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)
+Damage = Callable[[Sequence[Image]], Image]
+
+
+def warped(picture: Image, matrix: Sequence[Sequence[float]]) -> Image:
+    """Return the picture moved by a 2 x 3 matrix about its centre; what is outside repeats the border."""
+    height, width = picture.shape[:2]
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    full = np.array(matrix, np.float64)
+    full[:, 2] += centre - full[:, :2] @ centre
+    moved = cv2.warpAffine(
+        picture, full, (width, height), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.clip(moved, 0, 1)
+
+
+def shift(picture: Image, x: float, y: float) -> Image:
+    return warped(picture, [[1, 0, x], [0, 1, y]])
+
+
+def scale(picture: Image, factor: float) -> Image:
+    return warped(picture, [[1 / factor, 0, 0], [0, 1 / factor, 0]])
+
+
+def rotate(picture: Image, degrees: float) -> Image:
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return warped(picture, [[c, -s, 0], [s, c, 0]])
+
+
+def lens(picture: Image, k: float) -> Image:
+    """Return the picture with a barrel distortion that moves its corners by `k` of their distance to the centre."""
+    height, width = picture.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    x, y = x - (width - 1) / 2, y - (height - 1) / 2
+    factor = 1 + k * (x * x + y * y) / ((width / 2) ** 2 + (height / 2) ** 2)
+    across, down = x * factor + (width - 1) / 2, y * factor + (height - 1) / 2
+    return np.clip(cv2.remap(picture, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), 0, 1)
+
+
+def sharpen(picture: Image, amount: float) -> Image:
+    return np.clip(picture + amount * (picture - cv2.GaussianBlur(picture, (0, 0), 1.5)), 0, 1)
+
+
+def relight(picture: Image, strength: float) -> Image:
+    """Return the picture under another light, brighter on the left by `strength` stops and darker on the right."""
+    height, width = picture.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.float32) / width - 0.5
+    light = 2.0 ** (-strength * np.tanh(2 * (x + 0.4 * y)))
+    return np.clip(srgb_encode(srgb_decode(picture) * light[..., None]), 0, 1).astype(np.float32)
+
+
+def jpeg(picture: Image, quality: int) -> Image:
+    coded = cv2.imencode(
+        ".jpg", np.rint(picture[..., ::-1] * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality]
+    )[1]
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1], np.float32) / 255
+
+
+def half_size(picture: Image) -> Image:
+    return np.asarray(cv2.resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2), interpolation=cv2.INTER_AREA))
+
+
+def grain(picture: Image, sigma: float) -> Image:
+    noise = np.random.default_rng(0).normal(0, sigma / 255, picture.shape).astype(np.float32)
+    return np.clip(picture + noise, 0, 1)
+
+
+def painted(picture: Image) -> Image:
+    """Return the colour as a paint program's colour mode puts it on the grey plate: Rec.601 luma is kept."""
+    grey = srgb_encode(srgb_decode(picture) @ WEIGHTS)
+    luma = picture @ np.array([0.299, 0.587, 0.114], np.float32)
+    return np.clip(picture + (grey - luma)[..., None], 0, 1).astype(np.float32)
+
+
+def everything(picture: Image) -> Image:
+    """Return the picture as a generative editor gives it back."""
+    moved = shift(scale(picture, 1.02), 3.3, -2.4)
+    return jpeg(sharpen(relight(moved, 0.35), 0.6), 75)
+
+
+def on_key(change: Callable[[Image], Image]) -> Damage:
+    return lambda frames: change(frames[KEY])
+
+
+DAMAGES: dict[str, Damage] = {
+    "exact": on_key(lambda picture: picture),
+    "painted": on_key(painted),
+    "shift 4": on_key(lambda picture: shift(picture, 3.6, 1.7)),
+    "shift 8": on_key(lambda picture: shift(picture, -7.3, 3.3)),
+    "scale 3 %": on_key(lambda picture: scale(picture, 1.03)),
+    "rotate 1": on_key(lambda picture: rotate(picture, 1)),
+    "lens": on_key(lambda picture: lens(picture, 0.03)),
+    "crop 8 %": on_key(lambda picture: shift(scale(picture, 1.08), 4.0, 2.0)),
+    "next frame": lambda frames: frames[KEY + 1],
+    "3 frames": lambda frames: frames[KEY + 3],
+    "gamma 1.8": on_key(lambda picture: picture ** np.float32(1.8)),
+    "sharpened": on_key(partial(sharpen, amount=1.0)),
+    "relit": on_key(partial(relight, strength=0.5)),
+    "grain": on_key(partial(grain, sigma=6)),
+    "jpeg 60": on_key(partial(jpeg, quality=60)),
+    "half size": on_key(half_size),
+    "all": on_key(everything),
+}
+OTHER = "other shot"  # a picture of another clip
+ROWS = (*DAMAGES, OTHER)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one keyframe: PSNR in dB beside it and on it, the confidence's reliability, and warnings."""
+
+    psnr: float
+    key_psnr: float
+    reliability: Reliability
+    messages: tuple[str, ...]
+    pictures: tuple[Image, Image, Image]
+
+
+def write_clip(folder: Path, frames: Sequence[Image]) -> None:
+    for index, picture in enumerate(frames):
+        luminance = srgb_decode(picture) @ WEIGHTS
+        write_frame(folder / f"plate.{FIRST + index}.exr", {"Y": (luminance.astype(np.float32), "half")})
+
+
+def write_color(path: Path, picture: Image) -> None:
+    linear = srgb_decode(picture).astype(np.float32)
+    write_frame(path, {name: (linear[..., i], "half") for i, name in enumerate("RGB")})
+
+
+def measure(folder: Path, frames: Sequence[Image], key: Image, register: str) -> Result:
+    """Colour the clip whose plate is in `folder` from a keyframe, and compare the result with the truth."""
+    write_color(folder / "key.exr", key)
+    method = Method(cuts="none", **({} if register == "none" else {"register": register}))  # type: ignore[arg-type]
+    shot = Shot(
+        plate=Plate(path=str(folder / "plate.####.exr")),
+        output=Output(path=str(folder / "out.####.exr")),
+        references=(Reference(path=str(folder / "key.exr"), frame=FIRST + KEY),),
+        method=method,
+    )
+    messages: list[str] = []
+
+    def listen(event: object) -> None:
+        if getattr(event, "kind", "") == "warning":
+            messages.append(str(getattr(event, "message", "")))
+
+    scores: dict[int, float] = {}
+    pictures: dict[int, Image] = {}
+    reliability = Reliability()
+    for result in colorize(shot, device="cpu", force=True, report=listen):
+        index = result.frame - FIRST
+        picture = plates.read(result.path)
+        rgb, confidence = (
+            picture.pixels[..., [picture.channels.index(name) for name in names]].astype(np.float32)
+            for names in (("R", "G", "B"), ("rc_conf.warp",))
+        )
+        pictures[index] = np.clip(srgb_encode(rgb), 0, 1)
+        scores[index] = psnr(frames[index], pictures[index])
+        if index not in UNSCORED:
+            reliability.add(confidence[..., 0], within_threshold(frames[index], pictures[index]))
+    beside = float(np.mean([score for index, score in scores.items() if index not in UNSCORED]))
+    shown = (key, pictures[KEY], pictures[KEY + 4])
+    return Result(beside, scores[KEY], reliability, tuple(messages), shown)
+
+
+def read_clips(dataset: Path, names: Sequence[str] | None) -> dict[str, list[Image]]:
+    clips = {}
+    for sequence in read_dataset(dataset, names=names):
+        width, height = sequence.native_size
+        size = (round(LINES * width / height / 2) * 2, LINES)
+        sized = DatasetSequence(sequence.name, sequence.frames, None, size)
+        clips[sequence.name] = [sized.rgb(index) for index in range(FRAMES)]
+    return clips
+
+
+def other_shot(dataset: Path, name: str, size: tuple[int, int]) -> Image:
+    """Return a frame of the clip after the named one, at a size (width, height)."""
+    sequences = read_dataset(dataset, width=size[0], height=size[1])
+    place = [sequence.name for sequence in sequences].index(name)
+    return sequences[(place + 1) % len(sequences)].rgb(KEY)
+
+
+def report(
+    rows: Iterable[str], results: dict[tuple[str, str, str], Result], clips: Sequence[str], ways: Sequence[str]
+) -> None:
+    print(
+        "\n| keyframe | "
+        + " | ".join(f"{way}: dB below exact | worst clip | calibration error | own frame dB" for way in ways)
+        + " |"
+    )
+    print("|---" * (1 + 4 * len(ways)) + "|")
+    for row in rows:
+        cells = []
+        for way in ways:
+            below = [results[clip, "exact", way].psnr - results[clip, row, way].psnr for clip in clips]
+            pooled = Reliability()
+            for clip in clips:
+                one = results[clip, row, way].reliability
+                pooled.count, pooled.confidence = pooled.count + one.count, pooled.confidence + one.confidence
+                pooled.correct = pooled.correct + one.correct
+            own = np.mean([results[clip, row, way].key_psnr for clip in clips])
+            cells.append(f"{np.mean(below):.2f} | {np.max(below):.2f} | {pooled.error():.3f} | {own:.1f}")
+        print(f"| {row} | " + " | ".join(cells) + " |")
+
+
+def main() -> None:
+    """Run the measurement, and print a line for each clip and row, then the table of means."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dataset", type=Path, required=True, help="a folder of clips, laid out as DAVIS is")
+    parser.add_argument("--clips", nargs="*")
+    parser.add_argument("--rows", nargs="*", choices=ROWS, default=ROWS)
+    parser.add_argument("--register", nargs="*", choices=("auto", "off", "none"), default=("off", "auto"))
+    parser.add_argument("--pictures", type=Path)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    import torch
+
+    torch.set_num_threads(1)
+    clips = read_clips(options.dataset, options.clips)
+    rows = list(dict.fromkeys(["exact", *options.rows]))
+    results: dict[tuple[str, str, str], Result] = {}
+    for name, frames in clips.items():
+        with tempfile.TemporaryDirectory() as text:
+            folder = Path(text)
+            write_clip(folder, frames)
+            for row in rows:
+                key = (
+                    other_shot(options.dataset, name, frames[0].shape[1::-1]) if row == OTHER else DAMAGES[row](frames)
+                )
+                for way in options.register:
+                    result = results[name, row, way] = measure(folder, frames, key, way)
+                    below = results[name, "exact", way].psnr - result.psnr
+                    told = " / ".join(result.messages)
+                    print(
+                        f"{name:24}{row:12}{way:5}{result.psnr:6.2f} dB {below:6.2f} below "
+                        f" ece {result.reliability.error():.3f}  own {result.key_psnr:5.1f}  {told}",
+                        flush=True,
+                    )
+                    if options.pictures:
+                        save(options.pictures / f"{name} {row} {way}.png", frames, result)
+    report(rows, results, list(clips), options.register)
+
+
+def save(path: Path, frames: Sequence[Image], result: Result) -> None:
+    """Write the keyframe as it came and as it was used, and a frame beside it, above the truth of each."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    height, width = frames[0].shape[:2]
+    shown = [cv2.resize(picture, (width, height)) for picture in result.pictures]
+    truth = [frames[KEY], frames[KEY], frames[KEY + 4]]
+    sheet = np.vstack([np.hstack(shown), np.hstack(truth)])
+    cv2.imencode(".png", np.rint(sheet[..., ::-1] * 255).astype(np.uint8))[1].tofile(str(path))
+
+
+if __name__ == "__main__":
+    main()

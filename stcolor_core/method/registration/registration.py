@@ -1,0 +1,266 @@
+"""Register a keyframe that was coloured elsewhere with the plate (docs/method.md, "Registration").
+
+A keyframe is compared with the plate by luminance. One that was painted on the plate is recognised and stays as it is.
+Any other is registered in steps, each of which must explain the luminance better to be taken: the frame that it shows
+(its own or one of the neighbours), an affine map, tone, optical flow, and noise. What stays unexplained lowers the
+certainty of the colour at that place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from stcolor_core.arrays import Image, Mask, Plane
+from stcolor_core.images.color import roll_off
+from stcolor_core.images.resizing import resize
+from stcolor_core.method.registration.alignment import (
+    Alignment,
+    add_flow,
+    affine_misfit,
+    find_alignment,
+    local_contrast,
+)
+from stcolor_core.method.registration.tone import Sharpness, Tone, fit_tone, flat_noise, smooth_chroma
+
+__all__ = ["REACH", "Registration", "find_neighbours", "find_registration"]
+
+REACH = 5  # frames on either side that a keyframe is compared with
+
+# L*: at most this much in half of the pixels, and in 99 % of them, if the keyframe was painted on the plate. A next
+# frame of a shot that hardly moves has more; rounding to 8 bits less.
+_EXACT_MEDIAN, _EXACT_MOST = 0.3, 2.0
+_LEAST_KNOWN = 0.1  # of the picture; fewer pixels do not tell where they belong
+_LEAST_TEXTURE = 0.02  # mean square of local contrast, about 0.5 in pictures; a wall with fine grain has less
+_NEIGHBOUR_GAIN = 0.75  # a neighbour must leave at most this share of the own frame's misfit
+_STRANGER = 0.5  # misfit of a picture that is none of the shot's frames; other shots have 0.85, damaged frames 0.1
+_DOUBTFUL = 0.05  # misfit from which even a keyframe that nothing mends is not certain
+_NOISE = 0.4  # L*, in flat places; grain of 1.5 of 255 levels
+_HELD = 0.03  # of the height: how far beyond the picture's border its colour is held
+_UNEXPLAINED_OUTSIDE = 6.0  # L*; where it is held and differs by more, it is not used
+_UNEXPLAINED = 15.0  # L*, smoothed difference from which a moved colour is not used
+_RESIDUAL_SIGMA = 2.0 / 216  # of the height
+# Share of right colours by what L* leaves unexplained, measured on ten clips with moved keyframes and those of other
+# frames, left as they came (benchmarks/README.md, "Keyframes coloured elsewhere").
+_RESIDUALS = (0.0, 0.75, 1.5, 2.5, 3.5, 5.0, 7.0, 9.0, 12.5, 17.5, 25.0, 45.0)
+_CERTAINTIES = (1.0, 0.997, 0.988, 0.976, 0.96, 0.937, 0.905, 0.87, 0.814, 0.758, 0.713, 0.663)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What a keyframe needs to fit the plate, found at working size.
+
+    Attributes:
+        frame: The plate frame that the picture shows; None if it is none of those compared.
+        alignment: From that plate frame to the picture; None if nothing is moved.
+        tones: Models of its light, in the order to apply them once it is aligned.
+        smooth: Whether its chroma is smoothed along the plate's surfaces.
+        used: Pixels of the plate frame whose colour fits, shape (h, w), bool; None for all.
+        certainty: Probability that the colour is right, shape (h, w), 0..1; None for 1 everywhere.
+        unused: Share of the picture's known part that does not fit and is not used, 0..1.
+    """
+
+    frame: int | None
+    alignment: Alignment | None = None
+    tones: tuple[Tone, ...] = ()
+    smooth: bool = False
+    used: Mask | None = None
+    certainty: Plane | None = None
+    unused: float = 0.0
+
+    @property
+    def changes_pixels(self) -> bool:
+        """Return whether anything is moved, relit, smoothed or left out."""
+        return bool(self.alignment or self.tones or self.smooth or self.used is not None)
+
+    def apply(self, lab: Image, known: Mask | None, lightness: Plane) -> tuple[Image, Mask | None]:
+        """Return the registered picture and where its colour is known.
+
+        Args:
+            lab: The keyframe in CIELAB on the plate's canvas, shape (H, W, 3).
+            known: Where its colour is known, shape (H, W), bool; None for everywhere.
+            lightness: L* of the plate frame that it shows, shape (H, W), 0..100.
+
+        Returns:
+            CIELAB and the mask, of the same shapes; the arguments themselves if nothing is to be done.
+        """
+        height, width = lightness.shape
+        if known is not None and self.changes_pixels:
+            lab = np.where(known[..., None], lab, np.float32(0))  # so that no NaN is spread by interpolation
+        if self.alignment is not None:
+            alignment = self.alignment.at((height, width))
+            covered = alignment.sample_mask(np.ones((height, width), bool) if known is None else known)
+            if known is None:  # the colour at the border is held a little further
+                covered |= alignment.outside() <= _HELD * height
+            lab = alignment.sample(lab)
+            known = None if covered.all() else covered
+        if self.used is not None:
+            used = resize(self.used.astype(np.float32), (height, width)) > 0.5
+            known = used if known is None else known & used
+        for tone in self.tones:
+            lab = tone.apply(lab)
+        if self.smooth:
+            lab = np.dstack([lab[..., :1], smooth_chroma(np.ascontiguousarray(lab[..., 1:]), lightness)])
+        return lab, known
+
+    def describe(self, frame: int, *, lines: int) -> str:
+        """Return what was done to the keyframe at a frame, in a line for the artist; "" if nothing was.
+
+        Args:
+            frame: The frame at which the keyframe was given.
+            lines: Height of the plate in pixels, in which lengths are given.
+        """
+        if self.frame is None:
+            return "shows no frame of the shot near its own and is used as a still"
+        parts = [] if self.frame == frame else [f"looks like frame {self.frame} and is used as its colour"]
+        moves = _describe_moves(self.alignment, lines)
+        tones = [tone.name for tone in self.tones] + ["its noise smoothed"] * self.smooth
+        if moves:
+            parts.append(f"{_enumerate(moves)} to fit")
+        if tones:
+            parts.append(_enumerate(tones))
+        if parts and self.unused >= 0.005:
+            parts.append(f"{100 * self.unused:.0f} % of it does not fit and is not used")
+        return "; ".join(parts)
+
+
+def find_neighbours(frame: int, frames: Collection[int]) -> tuple[int, ...]:
+    """Return the other frames of a plate that the keyframe at a frame is compared with, the nearest first.
+
+    Args:
+        frame: The frame's number.
+        frames: The plate's frames.
+    """
+    near = (other for other in range(frame - REACH, frame + REACH + 1) if other != frame and other in frames)
+    return tuple(sorted(near, key=lambda other: (abs(other - frame), other)))
+
+
+def find_registration(
+    lab: Image,
+    known: Mask | None,
+    *,
+    frame: int,
+    others: Iterable[int],
+    lightness_of: Callable[[int], Plane],
+) -> Registration:
+    """Return the registration of a keyframe.
+
+    Args:
+        lab: The keyframe in CIELAB at working size, on the plate's canvas, shape (H, W, 3).
+        known: Where its colour is known, shape (H, W), bool; None for everywhere.
+        frame: The frame's number.
+        others: The frames that it may show instead, from `find_neighbours`.
+        lightness_of: Returns the L* of a plate frame at working size, shape (H, W), 0..100. Called for the other frames
+            only if the keyframe was not painted on its own.
+    """
+    lightness = lightness_of(frame)
+    counted = np.ones(lightness.shape, bool) if known is None else known
+    key = _lightness_of(lab)
+    if counted.mean() < _LEAST_KNOWN or _is_exact(key, lightness, counted):
+        return Registration(frame)
+    if not (_has_texture(lightness, counted) and _has_texture(key, counted)):
+        return Registration(frame)  # nothing tells where it belongs
+    shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
+    if misfit > _STRANGER:
+        return Registration(None)
+    if shown != frame:
+        lightness = lightness_of(shown)
+        if _is_exact(key, lightness, counted):
+            return Registration(shown)
+    alignment, tones = _fit(lab, known, lightness)
+    return _judge(lab, known, lightness, Registration(shown, alignment if alignment.moves else None, tones), misfit)
+
+
+def _lightness_of(lab: Image) -> Plane:
+    return np.ascontiguousarray(roll_off(lab[..., 0]), np.float32)
+
+
+def _is_exact(key: Plane, lightness: Plane, known: Mask) -> bool:
+    apart = np.abs(key - lightness)[known]
+    return bool(np.percentile(apart, 99) <= _EXACT_MOST and np.median(apart) <= _EXACT_MEDIAN)
+
+
+def _has_texture(lightness: Plane, known: Mask) -> bool:
+    return float(np.square(local_contrast(lightness, known)[known]).mean()) > _LEAST_TEXTURE
+
+
+def _find_frame(
+    key: Plane, known: Mask | None, *, frame: int, others: Iterable[int], lightness_of: Callable[[int], Plane]
+) -> tuple[int, float]:
+    """Return the frame that a picture shows, and its misfit there."""
+    own = affine_misfit(lightness_of(frame), key, known)
+    misfits = {other: affine_misfit(lightness_of(other), key, known) for other in others}
+    best = min(misfits, key=lambda other: misfits[other], default=frame)
+    if best != frame and misfits[best] < _NEIGHBOUR_GAIN * own:
+        return best, misfits[best]
+    return frame, own
+
+
+def _fit(lab: Image, known: Mask | None, lightness: Plane) -> tuple[Alignment, tuple[Tone, ...]]:
+    """Return the alignment of a picture with the frame that it shows, and the models of its light.
+
+    Flow is found last, in the plate's light, since another light can look like motion; then the light is fitted again,
+    since misplaced edges can look like softness.
+    """
+    alignment = find_alignment(lightness, _lightness_of(lab), known)
+    tones = _fit_aligned(lab, known, lightness, alignment)
+    toned = lab
+    for tone in tones:
+        toned = tone.apply(toned)
+    with_flow = add_flow(alignment, lightness, _lightness_of(toned), known)
+    if with_flow.flow is None:
+        return alignment, tones
+    return with_flow, _fit_aligned(lab, known, lightness, with_flow)
+
+
+def _fit_aligned(lab: Image, known: Mask | None, lightness: Plane, alignment: Alignment) -> tuple[Tone, ...]:
+    counted = np.ones(lightness.shape, bool) if known is None else known
+    if not alignment.moves:
+        return fit_tone(lab, lightness, counted)
+    return fit_tone(alignment.sample(lab), lightness, alignment.sample_mask(counted))
+
+
+def _judge(lab: Image, known: Mask | None, lightness: Plane, found: Registration, misfit: float) -> Registration:
+    """Return a registration with its certainty and what was done, by what it leaves unexplained."""
+    registered, covered = found.apply(lab, known, lightness)
+    counted = np.ones(lightness.shape, bool) if covered is None else covered
+    as_sharp = replace(found, tones=tuple(tone for tone in found.tones if not isinstance(tone, Sharpness)))
+    noise = flat_noise(as_sharp.apply(lab, known, lightness)[0], lightness, counted)  # a blur would hide it
+    mended = replace(found, smooth=noise > _NOISE)
+    if mended == Registration(found.frame) and misfit < _DOUBTFUL:
+        return mended
+    apart = np.abs(_lightness_of(registered) - lightness)
+    residual = cv2.GaussianBlur(apart * counted, (0, 0), max(0.5, _RESIDUAL_SIGMA * len(lightness)))
+    certainty = np.interp(residual, _RESIDUALS, _CERTAINTIES).astype(np.float32)
+    unfit = counted & (residual > _UNEXPLAINED)
+    if found.alignment is not None:
+        outside = found.alignment.outside() > 1
+        unfit |= counted & outside & (apart > _UNEXPLAINED_OUTSIDE)
+    used = ~unfit if found.alignment is not None and unfit.any() and not unfit[counted].all() else None
+    share = 1.0 if known is None else float(known.mean())
+    unused = 1 - float((counted if used is None else counted & used).mean()) / share
+    return replace(mended, used=used, certainty=certainty, unused=max(0.0, unused))
+
+
+def _describe_moves(alignment: Alignment | None, lines: int) -> list[str]:
+    """Return how a picture is moved, with lengths in pixels of a picture with so many lines."""
+    if alignment is None:
+        return []
+    factor = lines / alignment.size[0]
+    moves = []
+    if alignment.shift > 0.001 * alignment.size[0]:
+        moves.append(f"moved by {alignment.shift * factor:.1f} px")
+    if abs(alignment.scale - 1) > 0.001:
+        moves.append(f"scaled by {alignment.scale:.3f}")
+    if alignment.turn > 0.1:
+        moves.append(f"turned by {alignment.turn:.1f} degrees")
+    if alignment.flow is not None:
+        moves.append(f"bent by {alignment.bend * factor:.1f} px")
+    return moves or ["moved slightly"]
+
+
+def _enumerate(parts: list[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

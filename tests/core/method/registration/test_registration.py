@@ -1,0 +1,150 @@
+"""Registration of a keyframe with a small shot that the test knows."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from scenes import crossing, pan, texture
+
+from stcolor_core.images.color import lab_to_linear, linear_to_lab, luminance_of, srgb_decode, srgb_encode
+from stcolor_core.method.registration import Registration, find_neighbours, find_registration
+
+SCENE = pan(12, height=108, width=192, step=2)
+FRAME = 5
+
+
+def keyframe(frame: int = FRAME) -> np.ndarray:
+    return np.dstack([SCENE.lightnesses[frame], SCENE.ab[frame]])
+
+
+def find(lab: np.ndarray, known: np.ndarray | None = None, *, frame: int = FRAME) -> Registration:
+    others = find_neighbours(frame, range(12))
+    return find_registration(lab, known, frame=frame, others=others, lightness_of=lambda at: SCENE.lightnesses[at])
+
+
+def shift(lab: np.ndarray, x: float, y: float) -> np.ndarray:
+    matrix = np.array([[1, 0, x], [0, 1, y]])
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(lab, matrix, lab.shape[1::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def test_an_exact_keyframe_is_returned_as_the_same_arrays_and_reads_no_other_frame() -> None:
+    lab, read = keyframe(), []
+
+    def lightness_of(frame: int) -> np.ndarray:
+        read.append(frame)
+        return SCENE.lightnesses[frame]
+
+    found = find_registration(lab, None, frame=FRAME, others=[4, 6], lightness_of=lightness_of)
+    assert found == Registration(FRAME)
+    assert found.apply(lab, None, SCENE.lightnesses[FRAME]) == (lab, None)
+    assert found.describe(FRAME, lines=108) == ""
+    assert set(read) == {FRAME}
+
+
+def test_rounding_to_8_bits_keeps_a_keyframe_exact() -> None:
+    lab = keyframe()
+    lab[..., 0] = np.rint(lab[..., 0] * 2.55) / 2.55
+    assert find(lab) == Registration(FRAME)
+
+
+def test_a_shifted_keyframe_is_moved_back() -> None:
+    lab = shift(keyframe(), 4.4, -2.3)
+    found = find(lab)
+    registered, known = found.apply(lab, None, SCENE.lightnesses[FRAME])
+    assert found.frame == FRAME and known is not None
+    assert 0.9 < known.mean() < 1
+    apart = np.abs(registered[..., 1:] - SCENE.ab[FRAME])[known]
+    assert apart.mean() < 0.5
+    assert np.abs(lab[..., 1:] - SCENE.ab[FRAME]).mean() > 3
+    text = found.describe(FRAME, lines=1080)
+    assert "moved by 49" in text or "moved by 50" in text  # 5 px of 108 lines are 50 of 1080
+    assert "% of it does not fit and is not used" in text
+
+
+@pytest.mark.parametrize("shown", [4, 6, 8, 2])
+def test_the_frame_that_a_keyframe_shows_is_found(shown: int) -> None:
+    found = find(keyframe(shown))
+    assert found == Registration(shown)
+    assert f"looks like frame {shown}" in found.describe(FRAME, lines=108)
+
+
+def test_a_neighbours_keyframe_in_another_light_is_found() -> None:
+    scene = crossing(8)  # in a pan, a neighbour is the same picture at another place
+    lab = np.dstack([100 * (scene.lightnesses[5] / 100) ** 1.5, scene.ab[5]]).astype(np.float32)
+    others = find_neighbours(3, range(8))
+    found = find_registration(lab, None, frame=3, others=others, lightness_of=lambda at: scene.lightnesses[at])
+    assert found.frame == 5 and found.tones
+
+
+def test_a_picture_of_something_else_is_a_still() -> None:
+    lab = np.dstack([texture(108, 192, seed=77, mean=50, contrast=45), SCENE.ab[0]])
+    found = find(lab)
+    assert found.frame is None
+    assert "still" in found.describe(FRAME, lines=108)
+
+
+@pytest.mark.parametrize("level", [0.0, 60.0])
+def test_a_plate_without_texture_takes_any_keyframe_as_it_is(level: float) -> None:
+    flat = np.full((108, 192), level, np.float32)
+    found = find_registration(keyframe(), None, frame=5, others=[4, 6], lightness_of=lambda _: flat)
+    assert found == Registration(5)
+
+
+def test_a_painted_object_of_other_lightness_keeps_its_colour() -> None:
+    lab = keyframe()
+    lab[40:70, 60:100, 0] += 9
+    found = find(lab)
+    registered, known = found.apply(lab, None, SCENE.lightnesses[FRAME])
+    assert known is None
+    np.testing.assert_array_equal(registered[..., 1:], lab[..., 1:])
+
+
+def test_colour_that_keeps_another_luma_than_the_plates_is_left_alone() -> None:
+    pale = keyframe() * np.array([1, 0.4, 0.4], np.float32)
+    encoded = srgb_encode(np.clip(lab_to_linear(pale), 0, 1))
+    grey = srgb_encode(luminance_of(SCENE.lightnesses[FRAME]))
+    painted = np.clip(encoded + (grey - encoded @ (0.299, 0.587, 0.114))[..., None], 0, 1)
+    lab = np.asarray(linear_to_lab(srgb_decode(painted)), np.float32)
+    apart = np.abs(lab[..., 0] - SCENE.lightnesses[FRAME])
+    assert np.median(apart) > 0.4 and np.percentile(apart, 99) > 2  # it is not exact
+    found = find(lab)
+    registered, known = found.apply(lab, None, SCENE.lightnesses[FRAME])
+    assert known is None and found.describe(FRAME, lines=108) == ""
+    np.testing.assert_array_equal(registered, lab)
+
+
+def test_certainty_is_low_where_a_moved_keyframe_shows_something_else() -> None:
+    lab = shift(keyframe(), 3.0, 0.0)
+    lab[30:70, 60:110, 0] = texture(40, 50, seed=9, mean=15, contrast=10)
+    found = find(lab)
+    assert found.certainty is not None
+    inside, outside = found.certainty[35:65, 70:100].mean(), found.certainty[80:, 20:150].mean()
+    assert outside > 0.97 and inside < 0.85
+    registered, known = found.apply(lab, None, SCENE.lightnesses[FRAME])
+    assert known is not None and known[40:60, 75:95].mean() < 0.2  # what cannot be right is not used
+    assert np.isfinite(registered).all()
+
+
+def test_the_known_part_moves_with_the_colour() -> None:
+    known = np.zeros((108, 192), bool)
+    known[20:90, 30:160] = True
+    lab = shift(keyframe(), 5.0, 0.0)  # what is at x was at x + 5
+    spoiled = np.where(known[..., None], lab, np.nan).astype(np.float32)
+    found = find(np.where(known[..., None], lab, 0).astype(np.float32), known)
+    registered, covered = found.apply(spoiled, known, SCENE.lightnesses[FRAME])
+    assert covered is not None and np.isfinite(registered[covered]).all()
+    columns = np.flatnonzero(covered[50])
+    assert abs(columns[0] - 35) <= 3 and abs(columns[-1] - 164) <= 3
+    assert np.abs(registered[..., 1:] - SCENE.ab[FRAME])[covered].mean() < 1
+
+
+def test_a_small_patch_is_used_as_it_is() -> None:
+    known = np.zeros((108, 192), bool)
+    known[40:60, 60:90] = True
+    assert find(shift(keyframe(), 4.0, 0.0), known) == Registration(FRAME)
+
+
+def test_neighbours_are_frames_of_the_plate_within_reach() -> None:
+    assert find_neighbours(3, [1, 2, 3, 5, 8, 9]) == (2, 1, 5, 8)
