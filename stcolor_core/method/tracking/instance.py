@@ -41,6 +41,7 @@ class Instances:
         labels: Class ids, shape (K,), int.
         scores: Shape (K,), float32, 0..1.
         names: One unique name per mask if mattes carry identity (Cryptomatte, ids, roto files); None for detections.
+        certainty: Probability that the masks are right at each pixel, shape (H, W), 0..1; None for 1.
 
     Raises:
         ValueError: If shapes or ranges differ from these, or a name is not unique.
@@ -50,6 +51,7 @@ class Instances:
     labels: NDArray[np.integer]
     scores: Vector
     names: tuple[str, ...] | None = None
+    certainty: Plane | None = None
 
     def __post_init__(self) -> None:
         if self.masks.ndim != 3 or self.masks.dtype != np.float32:
