@@ -44,7 +44,6 @@ SIZE = (426, 240)
 COLOURS = ((38.0, 24.0), (4.0, -36.0))  # a*, b* of the two objects
 NAMES = ("first", "second")
 COLUMNS = ("objects", "rim", "picture", "exchanged %", "matte %")
-_FINE = 3  # sub-pixels a side of a drawn figure, for soft edges
 _RIM = 4  # px
 _LATER = 7  # frames by which the second copy of a cut-out object runs behind
 
@@ -72,6 +71,10 @@ class ObjectsClip:
         """Return L* of a frame."""
         return self.clip.lightnesses[frame]
 
+    def has_matte(self, frame: int) -> bool:
+        """Return whether the method may see the mattes of a frame."""
+        return frame in self.with_mattes
+
     def instances(self, frame: int) -> Instances | None:
         """Return the mattes of a frame, if the method may see them."""
         if frame not in self.with_mattes:
@@ -87,16 +90,16 @@ def walkers(count: int) -> ObjectsClip:
     """Return the clip of two drawn figures that walk past each other."""
     generator = np.random.default_rng(3)
     width, height = SIZE
-    wall = _noise((height, width + count), generator, sigma=2.0, mean=52, deviation=9)
+    wall = _noise((height, width + count), generator, sigma=4.0, mean=58, deviation=9)
     wall_ab = np.dstack([12 * _noise(wall.shape, generator, sigma=25, mean=0, deviation=1) + shift for shift in (0, 8)])
-    cloth = _noise((height, 120), generator, sigma=1.6, mean=50, deviation=10)
+    cloth = _noise((height, 260), generator, sigma=1.6, mean=50, deviation=10)
     frames, coverage = [], []
     for t in range(count):
         lab = np.dstack([wall[:, t : t + width], wall_ab[:, t : t + width]]).astype(np.float32)
         mattes = []
         for index, direction in enumerate((1, -1)):
-            x = width / 2 + direction * (t / (count - 1) - 0.5) * 0.62 * width
-            matte, points = _figure(x, phase=t / 9 + 0.3 * index)
+            x = width / 2 + direction * (t / (count - 1) - 0.5) * 0.4 * width
+            matte, points = _figure(x, phase=t / 25 + 0.3 * index)
             light = cv2.remap(cloth, points[..., 0], points[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
             own = np.dstack([light, *(np.full_like(light, value) for value in COLOURS[index])])
             lab = matte[..., None] * own + (1 - matte[..., None]) * lab
@@ -117,21 +120,26 @@ def _noise(
 def _figure(x: float, *, phase: float) -> tuple[Plane, Image]:
     """Return the matte (H, W) of a walking figure around x, and the point of its cloth at each pixel, (H, W, 2)."""
     width, height = SIZE
-    canvas = np.zeros((height * _FINE, width * _FINE), np.uint8)
-
-    def limb(start: tuple[float, float], end: tuple[float, float], thickness: float) -> None:
-        ends = [tuple(round(value * _FINE) for value in point) for point in (start, end)]
-        cv2.line(canvas, ends[0], ends[1], 255, round(thickness * _FINE), cv2.LINE_8)
-
-    swing = 22 * np.sin(2 * np.pi * phase)
-    for side in (1, -1):
-        limb((x, 140), (x + side * swing, 205), 17)
-        limb((x, 85), (x - 0.8 * side * swing, 132), 11)
-    limb((x, 82), (x, 140), 36)
-    cv2.circle(canvas, (round(x * _FINE), 50 * _FINE), 17 * _FINE, 255, -1)
-    matte = cv2.resize(canvas, SIZE, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    return matte, np.dstack([columns - np.float32(x) + 60, rows])
+    matte, points = np.zeros((height, width), np.float32), np.zeros((height, width, 2), np.float32)
+
+    def limb(joint: tuple[float, float], angle: float, length: float, thickness: float, piece: int) -> None:
+        """Draw a capsule that hangs from a joint, turned by an angle, with a piece of cloth of its own."""
+        right, down = columns - np.float32(joint[0]), rows - np.float32(joint[1])
+        sine, cosine = np.float32(np.sin(angle)), np.float32(np.cos(angle))
+        across, along = cosine * right - sine * down, sine * right + cosine * down
+        distance = np.hypot(across, along - np.clip(along, 0, length))
+        cover = np.clip(thickness / 2 - distance + 0.5, 0, 1)
+        points[cover > 0.5] = np.dstack([across + 20 + 40 * piece, along + 30])[cover > 0.5]
+        np.maximum(matte, cover, out=matte)
+
+    swing = 0.35 * np.sin(2 * np.pi * phase)
+    for piece, side in enumerate((1, -1)):
+        limb((x, 140), side * swing, 65, 17, piece)
+        limb((x, 85), -0.8 * side * swing, 48, 11, 2 + piece)
+    limb((x, 82), 0, 58, 36, 4)
+    limb((x, 50), 0, 0.1, 34, 5)
+    return matte, points
 
 
 def pasted(moving: dataset.DatasetSequence, behind: dataset.DatasetSequence, count: int) -> ObjectsClip:
@@ -147,7 +155,7 @@ def pasted(moving: dataset.DatasetSequence, behind: dataset.DatasetSequence, cou
                 rgb, matte = rgb[:, ::-1], matte[:, ::-1]
             matte = cv2.GaussianBlur(matte, (0, 0), 0.7)
             rows, columns = np.nonzero(matte > 0.5)
-            x = width / 2 + direction * (t / (count - 1) - 0.5) * 0.5 * width
+            x = width / 2 + direction * (t / (count - 1) - 0.5) * 0.4 * width
             shift = np.array([[1, 0, x - columns.mean()], [0, 1, height / 2 - rows.mean()]], np.float32)
             lab = linear_to_lab(srgb_decode(np.ascontiguousarray(rgb)))
             lab[..., 1:] = 0.6 * lab[..., 1:] + COLOURS[index]
@@ -163,9 +171,7 @@ def pasted(moving: dataset.DatasetSequence, behind: dataset.DatasetSequence, cou
 def color(footage: ObjectsClip, references: Collection[int]) -> list[ColoredFrame]:
     """Return the frames that are not references, coloured by the standard model."""
     device = torch.device("cpu")
-    propagator = Propagator(
-        registry.build("standard", device=device), Method(tracking="instance+dense"), device=device
-    )
+    propagator = Propagator(registry.build("standard", device=device), Method(tracking="instance+dense"), device=device)
     done = []
     for span in plan(range(len(footage.clip.rgb)), references, []):
         with Scratch() as scratch:
@@ -188,9 +194,7 @@ def measure(footage: ObjectsClip, done: Sequence[ColoredFrame]) -> np.ndarray:
         sure = coverage > 0.9
         box = np.ones((2 * _RIM + 1,) * 2, np.uint8)
         rims = [cv2.dilate(part, box) != cv2.erode(part, box) for part in (coverage > 0.5).astype(np.uint8)]
-        own, other = (
-            np.linalg.norm(colored.ab - (COLOURS[0], COLOURS[1])[index], axis=-1) for index in (0, 1)
-        )
+        own, other = (np.linalg.norm(colored.ab - (COLOURS[0], COLOURS[1])[index], axis=-1) for index in (0, 1))
         exchanged = (sure[0] & (other < own)).sum() + (sure[1] & (own < other)).sum()
         overlap = np.nan
         if colored.mattes is not None and len(colored.mattes.masks):

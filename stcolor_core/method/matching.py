@@ -154,7 +154,7 @@ class Matching:
 
         Args:
             lightness: L* at working size, shape (H, W), 0..100.
-            instances: Its instances or mattes; None if there are none.
+            instances: Its instances or mattes; None if there are none. They are ignored unless tracking uses them.
         """
         matching = self._matching_size(lightness)
         stride = self._model.features.stride
@@ -165,7 +165,8 @@ class Matching:
             target, reference = self._model.features.both(self._tensor(matching))
             return target.flatten(1), reference.flatten(1)
 
-        return View(lightness, grid_lightness, matching.shape[:2], stride, compute_features, instances)
+        used = instances if self._method.uses_instances else None
+        return View(lightness, grid_lightness, matching.shape[:2], stride, compute_features, used)
 
     @torch.no_grad()
     def collect_evidence(

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from stcolor_core.arrays import Chroma, Masks, Plane
 from stcolor_core.images.resizing import cell_means, resize
-from stcolor_core.method.tracking.objects import Objects, fill_cells
 from stcolor_core.method.refinement import ObjectLayer
+from stcolor_core.method.tracking.objects import Objects, fill_cells
 from stcolor_core.method.upsampling import slopes
 from stcolor_core.method.warping import GridReference, GridWarp, warp
 
@@ -128,24 +128,16 @@ def _warp_object(
     temperature: float,
 ) -> GridWarp:
     """Warp colour to some cells of a frame from one object; from anywhere if no reference has the object."""
-    chosen: list[tuple[int, Tensor, GridReference]] = []
-    for index, (reference, cells) in enumerate(zip(references, reference_cells, strict=True)):
-        part = _object_of(reference, cells, name, rows)
-        if part is not None:
-            chosen.append((index, *part))
-    if not chosen:
-        everywhere = torch.arange(references[0].features.shape[1], device=target.device)
-        chosen = [
-            (index, torch.arange(reference.features.shape[1], device=target.device), _rows_of(reference, rows))
-            for index, reference in enumerate(references)
-        ]
-        del everywhere
-    part = warp(target[:, rows], [reference for _, _, reference in chosen], temperature=temperature)
-    source = torch.tensor([index for index, _, _ in chosen], device=target.device)[part.source]
-    return replace(part, source=source)
+    own = [_rows_of(reference, rows) for reference in references]
+    parts = [_object_of(reference, cells, name) for reference, cells in zip(own, reference_cells, strict=True)]
+    chosen = [index for index, part in enumerate(parts) if part is not None] or range(len(own))
+    allowed = [parts[index] or own[index] for index in chosen]
+    warped = warp(target[:, rows], allowed, temperature=temperature)
+    return replace(warped, source=torch.tensor(chosen, device=target.device)[warped.source])
 
 
 def _rows_of(reference: GridReference, rows: Tensor) -> GridReference:
+    """Return a reference as seen from some cells of the frame, without any restriction to instances."""
     return replace(
         reference,
         candidates=None if reference.candidates is None else reference.candidates[rows],
@@ -154,36 +146,39 @@ def _rows_of(reference: GridReference, rows: Tensor) -> GridReference:
     )
 
 
-def _object_of(
-    reference: GridReference, cells: CellObjects | None, name: str, rows: Tensor
-) -> tuple[Tensor, GridReference] | None:
-    """Return the positions of one object on a reference, and that part of it; None if it lacks the object."""
-    own = _rows_of(reference, rows)
+def _object_of(reference: GridReference, cells: CellObjects | None, name: str) -> GridReference | None:
+    """Return the part of a reference that shows an object; None if there is none. Without mattes all of it does."""
     if cells is None:
-        return torch.arange(reference.features.shape[1], device=rows.device), own
+        return reference
     if name not in cells.objects.names:
         return None
     index = cells.objects.names.index(name)
     assert cells.ab is not None and cells.slope is not None
-    share = torch.from_numpy(cells.share[index].ravel()).to(rows.device)
+    share = torch.from_numpy(cells.share[index].ravel()).to(reference.features.device)
     if reference.known is not None:
         share = share * reference.known
     most = float(share.max())
     if most <= _LEAST_SHARE:
         return None
     columns = (share >= min(_LENDS, most)).nonzero()[:, 0]
-    candidates = own.candidates
+    candidates = reference.candidates
     if candidates is not None:
-        table = torch.full((len(share) + 1,), -1, dtype=torch.int32, device=rows.device)
-        table[columns] = torch.arange(len(columns), dtype=torch.int32, device=rows.device)
+        table = torch.full((len(share) + 1,), -1, dtype=torch.int32, device=share.device)
+        table[columns] = torch.arange(len(columns), dtype=torch.int32, device=share.device)
         candidates = table[candidates.long()]  # -1 selects the last entry, which is -1
     ab, slope = (
-        torch.from_numpy(values[index].reshape(2, -1)).to(reference.ab)[:, columns] for values in (cells.ab, cells.slope)
+        torch.from_numpy(values[index].reshape(2, -1)).to(reference.ab)[:, columns]
+        for values in (cells.ab, cells.slope)
     )
-    part = replace(
-        own, features=reference.features[:, columns], ab=ab, slope=slope, candidates=candidates, grid=None, known=None
+    return replace(
+        reference,
+        features=reference.features[:, columns],
+        ab=ab,
+        slope=slope,
+        candidates=candidates,
+        grid=None,
+        known=None,
     )
-    return columns, part
 
 
 def _scatter(values: Tensor, rows: Tensor, filled: NDArray[np.bool_]) -> Tensor:

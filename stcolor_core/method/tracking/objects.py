@@ -19,7 +19,16 @@ from stcolor_core.images.resizing import cell_means, resize
 from stcolor_core.method.tracking.flow import FlowLink, sample
 from stcolor_core.method.tracking.instance import Instances
 
-__all__ = ["BACKGROUND", "Objects", "agreement", "fill_cells", "find_objects", "keep_within_objects"]
+__all__ = [
+    "BACKGROUND",
+    "Objects",
+    "agreement",
+    "around",
+    "extend",
+    "fill_cells",
+    "find_objects",
+    "keep_within_objects",
+]
 
 BACKGROUND = ""  # the name of what no matte covers; a matte's own name is never empty
 
@@ -129,13 +138,13 @@ def keep_within_objects(
         lost = inside & (agrees < 1)
         if name not in known or origin.covers(name) is None or not lost.any():
             continue
-        rows, columns = _around(inside, margin=0)
+        rows, columns = around(inside, margin=0)
         part = (rows, columns)
         weight = trust[part] * inside[part]
         if not weight.any():
             continue
         values = np.dstack([link.displacement[part], link.visibility[part]])
-        extended = _extend(values, weight, lines=len(own))
+        extended = extend(values, weight, lines=len(own))
         here = lost[part]
         displacement[part][here] = extended[here][:, :2]
         visibility[part][here] = extended[here][:, 2]
@@ -177,7 +186,7 @@ def fill_cells(values: NDArray[np.float32], filled: Mask) -> NDArray[np.float32]
     return np.asarray(values.reshape(len(values), -1)[:, nearest[label]])
 
 
-def _around(mask: Mask, *, margin: int) -> tuple[slice, slice]:
+def around(mask: Mask, *, margin: int) -> tuple[slice, slice]:
     """Return the rows and columns that hold a mask."""
     spans = []
     for axis in (1, 0):
@@ -186,7 +195,7 @@ def _around(mask: Mask, *, margin: int) -> tuple[slice, slice]:
     return spans[0], spans[1]
 
 
-def _extend(values: NDArray[np.float32], weight: Plane, *, lines: int) -> NDArray[np.float32]:
+def extend(values: NDArray[np.float32], weight: Plane, *, lines: int) -> NDArray[np.float32]:
     """Return (H, W, C) values averaged around each pixel by weight: nearby, or farther away if nothing is near."""
     scale = max(1.0, lines / 216)
     total, sums = np.zeros(weight.shape, np.float32), np.zeros_like(values)
