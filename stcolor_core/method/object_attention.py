@@ -59,6 +59,9 @@ def split_cells(
         ab: a* and b* at that size, shape (H, W, 2); None for a frame to colour.
         grid: Rows and columns (h, w) of the matching grid.
         stride: Pixels per side of a cell.
+
+    Returns:
+        The objects with their shares of the cells, and with the colours of each if `ab` is given.
     """
     values = lightness[..., None] if ab is None else np.dstack([lightness, ab])
     shares, means, object_slopes = [], [], []
@@ -131,9 +134,9 @@ def _warp_object(
     own = [_rows_of(reference, rows) for reference in references]
     parts = [_object_of(reference, cells, name) for reference, cells in zip(own, reference_cells, strict=True)]
     chosen = [index for index, part in enumerate(parts) if part is not None] or range(len(own))
-    allowed = [parts[index] or own[index] for index in chosen]
-    warped = warp(target[:, rows], allowed, temperature=temperature)
-    return replace(warped, source=torch.tensor(chosen, device=target.device)[warped.source])
+    warped = warp(target[:, rows], [parts[index] or own[index] for index in chosen], temperature=temperature)
+    source = torch.tensor(chosen, device=target.device)[warped.source]
+    return replace(warped, source=source, position=torch.full_like(warped.position, -1))
 
 
 def _rows_of(reference: GridReference, rows: Tensor) -> GridReference:
@@ -147,7 +150,7 @@ def _rows_of(reference: GridReference, rows: Tensor) -> GridReference:
 
 
 def _object_of(reference: GridReference, cells: CellObjects | None, name: str) -> GridReference | None:
-    """Return the part of a reference that shows an object; None if there is none. Without mattes all of it does."""
+    """Return the part of a reference that shows an object; None if there is none. Without mattes all of it may."""
     if cells is None:
         return reference
     if name not in cells.objects.names:

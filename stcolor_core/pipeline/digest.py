@@ -17,6 +17,7 @@ from stcolor_core.shots.spans import PatchWalk, Span
 __all__ = ["Digests"]
 
 _COVERED_BY_BOUNDS = ("cuts", "references")  # a frame's span already says what these settings mean for it
+_MATTES = 2  # how mattes decide pixels; raised when that changes, so that no frame of a shot without mattes is lost
 _COVERED_BY_CONTENT = ("detector", "detector_weights", "detector_config")  # these count by the content of their files
 
 
@@ -93,6 +94,7 @@ class Digests:
     def _of(
         self, reads: tuple[int, ...], references: tuple[int, ...], bounds: list[Any], patches: Sequence[int]
     ) -> str:
+        mattes = [self._inputs.matte_state(frame) for frame in reads] if self._with_mattes else []
         state = {
             **self._settings,
             "bounds": bounds,
@@ -106,6 +108,6 @@ class Digests:
                 for frame in patches
                 for swatch in self._inputs.swatches.get(frame, ())
             ],
-            "mattes": [self._inputs.matte_state(frame) for frame in reads] if self._with_mattes else [],
+            "mattes": [_MATTES, *mattes] if any(mattes) else mattes,
         }
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]

@@ -187,7 +187,12 @@ def fill_cells(values: NDArray[np.float32], filled: Mask) -> NDArray[np.float32]
 
 
 def around(mask: Mask, *, margin: int) -> tuple[slice, slice]:
-    """Return the rows and columns that hold a mask."""
+    """Return the rows and columns that hold a mask.
+
+    Args:
+        mask: Shape (H, W), bool; at least one pixel is True.
+        margin: Rows and columns to add on each side, as far as the picture reaches.
+    """
     spans = []
     for axis in (1, 0):
         index = np.flatnonzero(mask.any(axis=axis))
@@ -196,7 +201,16 @@ def around(mask: Mask, *, margin: int) -> tuple[slice, slice]:
 
 
 def extend(values: NDArray[np.float32], weight: Plane, *, lines: int) -> NDArray[np.float32]:
-    """Return (H, W, C) values averaged around each pixel by weight: nearby, or farther away if nothing is near."""
+    """Return values averaged around each pixel by weight: nearby, or farther away if nothing is near.
+
+    Args:
+        values: Shape (H, W, C).
+        weight: Shape (H, W), 0 or more.
+        lines: Height of the whole picture in pixels, which sets what is near.
+
+    Returns:
+        Shape (H, W, C); 0 if no weight is anywhere near.
+    """
     scale = max(1.0, lines / 216)
     total, sums = np.zeros(weight.shape, np.float32), np.zeros_like(values)
     weighted = values * weight[..., None]
