@@ -39,7 +39,7 @@ _UNLIKE = 0.02  # likelihood of a layer that does not look like the pixel at all
 _UNSEEN = 0.8  # likelihood of a background that was never seen
 _RETREAT = 0.05  # prior of the background inside an object's expected shape
 _GROWTH, _GROWTH_SIGMA = 0.3, 2.0  # prior of an object around its expected shape, and the sigma in px at 216 lines
-_KEPT = 0.95  # of the certainty of the frame before where layers decide
+_KEPT = 0.98  # of the certainty of the frame before where layers decide
 _RADIUS = 2  # px at 216 lines, of the guided filter
 _REGULAR = 9.0  # L*^2 of the guided filter
 _LEAST = 1e-3
@@ -99,7 +99,7 @@ class MatteCarrier:
         coverage = _snap(trust * origin + (1 - trust) * decided, np.maximum(trust, 0.1), lightness, self._scale)
         margin = _margin(decided)
         before = _KEPT * sample(self._certainty, forward)
-        certainty = np.asarray(trust + (1 - trust) * before * margin, np.float32)
+        certainty = np.asarray(trust + (1 - trust) * np.minimum(before, margin), np.float32)
         self._layers = [
             layer.see(part, hidden, lightness)
             for layer, part, hidden in zip(layers, coverage, _hidden_by_objects(coverage), strict=True)

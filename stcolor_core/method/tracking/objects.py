@@ -35,6 +35,7 @@ BACKGROUND = ""  # the name of what no matte covers; a matte's own name is never
 # Agreement of a pixel's objects with those at its origin: below the first value the origin is another object, from the
 # second it is the same. Chosen on benchmarks/objects.py.
 _OTHER, _SAME = 0.6, 0.9
+_CERTAIN = 0.4  # certainty from which a carried matte decides as an artist's own does
 _NEAR, _FAR = 3.0, 12.0  # sigma in px at 216 lines that the motion of an object is extended by
 _FAR_WEIGHT = 1e-3  # of the wide blur, which counts only where the narrow one has nothing
 _VISIBLE = 0.05  # least visibility of a flow whose motion is extended
@@ -108,7 +109,7 @@ def agreement(target: Objects, origin: Objects, displacement: FlowField, *, know
     same = np.clip((overlap - _OTHER) / (_SAME - _OTHER), 0, 1)
     for certainty, flow in ((target.certainty, None), (origin.certainty, displacement)):
         if certainty is not None:
-            certain = certainty if flow is None else sample(certainty, flow)
+            certain = np.minimum((certainty if flow is None else sample(certainty, flow)) / _CERTAIN, 1)
             same = 1 - certain * (1 - same)
     return np.asarray(same, np.float32)
 

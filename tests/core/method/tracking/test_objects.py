@@ -80,7 +80,7 @@ class TestAgreement:
         assert (self.agrees(objects(b=box(14, 20)), 0)[4:10] == 0).all()
 
     def test_counts_by_the_certainty_of_the_mattes(self) -> None:
-        doubtful = Objects(self.target.names, self.target.coverage, np.full((8, 24), 0.25, np.float32))
+        doubtful = Objects(self.target.names, self.target.coverage, np.full((8, 24), 0.1, np.float32))
         np.testing.assert_allclose(self.agrees(doubtful, 10)[4:10], 0.75)
 
     def test_is_full_on_a_soft_edge_that_moves_along(self) -> None:
