@@ -62,6 +62,8 @@ class Instances:
         for name, values in (("masks", self.masks), ("scores", self.scores)):
             if values.size and not (values.min() >= 0 and values.max() <= 1):  # written so that NaN fails
                 raise ValueError(f"{name} must lie within 0..1")
+        if self.certainty is not None and self.certainty.shape != self.masks.shape[1:]:
+            raise ValueError(f"certainty must be {self.masks.shape[1:]}, as a mask, not {self.certainty.shape}")
         if self.names is not None and (len(self.names),) != count:
             raise ValueError(f"{count[0]} masks need as many names")
         if self.names is not None and len(set(self.names)) != len(self.names):
