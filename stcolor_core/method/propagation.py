@@ -34,7 +34,6 @@ from stcolor_core.method.model import Model
 from stcolor_core.method.patches import PatchColor, cut_to_reach, find_reach, remove_overruled, yield_to
 from stcolor_core.method.refinement import Evidence, Refined
 from stcolor_core.method.tracking.flow import sample
-from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
 from stcolor_core.shots.shot import Method
