@@ -69,6 +69,14 @@ class Clip:
         """
         return self.lightnesses[frame]
 
+    def has_matte(self, frame: int) -> bool:  # noqa: ARG002  (part of the protocol)
+        """Return whether the frames have masks, which count as mattes.
+
+        Args:
+            frame: Frame index, from 0.
+        """
+        return self.masks is not None
+
     def instances(self, frame: int) -> Instances | None:
         """Return the true foreground as the only instance, or None without masks.
 

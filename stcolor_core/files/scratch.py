@@ -81,9 +81,21 @@ class Scratch:
             kind: Its class.
             device: The device of its tensors.
         """
-        path = self._path(name, frame)
-        value: T = _from_plain(kind, torch.load(path, map_location="cpu", weights_only=True), device)
-        path.unlink()
+        value = self.load(name, frame, kind, device=device)
+        self._path(name, frame).unlink()
+        return value
+
+    def load(self, name: str, frame: int, kind: type[T], *, device: torch.device) -> T:
+        """Return a dataclass that `save` saved, and keep its file.
+
+        Args:
+            name: As for `save`.
+            frame: As for `save`.
+            kind: Its class.
+            device: The device of its tensors.
+        """
+        plain = torch.load(self._path(name, frame), map_location="cpu", weights_only=True)
+        value: T = _from_plain(kind, plain, device)
         return value
 
     def _path(self, name: str, frame: int) -> Path:

@@ -19,9 +19,11 @@ from torch import Tensor
 from stcolor_core.arrays import Chroma, Mask, Plane
 from stcolor_core.images.resizing import cell_means, resize
 from stcolor_core.method.model import Model
-from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, WalkState, flow_trust
+from stcolor_core.method.object_attention import CellObjects, split_cells, warp_by_objects
+from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, ObjectLayer, WalkState, flow_trust
 from stcolor_core.method.tracking.flow import FlowLink, sample
 from stcolor_core.method.tracking.instance import Instances
+from stcolor_core.method.tracking.objects import agreement, keep_within_objects
 from stcolor_core.method.tracking.reacquisition import feature_similarity, reacquire
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View, Walk, to_grid_cells
@@ -80,6 +82,7 @@ class PreparedReference:
         approach: The frames that a walk passes before it leaves the reference, as in `Keyframe`.
         departure: The last of these frames with its colour, which the walk's first frame compares itself with; None if
             there is none, so that it is the reference itself.
+        cells: The objects of its mattes on the grid; None without mattes.
     """
 
     frame: int | None
@@ -98,6 +101,8 @@ class PreparedReference:
     def departure_view(self) -> View:
         """Return the picture that a walk away from this reference starts at."""
         return self.view if self.departure is None else self.departure[0]
+
+    cells: CellObjects | None = None
 
     @property
     def state(self) -> WalkState:
@@ -159,6 +164,7 @@ class Matching:
             ).flatten(1)
         parts = (cell_means(part, view.grid, stride=view.stride) for part in (ab, slopes(lightness, ab)))
         grid_ab, grid_slope = (self._tensor(part).reshape(-1, 2).T for part in parts)
+        cells = self._split_cells(view, lightness, ab)
         return PreparedReference(
             frame,
             view,
@@ -170,6 +176,7 @@ class Matching:
             grid_known=known,
             certainty=keyframe.certainty,
             approach=keyframe.approach,
+            cells=cells,
         )
 
     def make_view(self, lightness: Plane, instances: Instances | None) -> View:
@@ -177,7 +184,7 @@ class Matching:
 
         Args:
             lightness: L* at working size, shape (H, W), 0..100.
-            instances: Its instances or mattes; None if there are none.
+            instances: Its instances or mattes; None if there are none. They are ignored unless tracking uses them.
         """
         matching = self._matching_size(lightness)
         stride = self._model.features.stride
@@ -188,7 +195,8 @@ class Matching:
             target, reference = self._model.features.both(self._tensor(matching))
             return target.flatten(1), reference.flatten(1)
 
-        return View(lightness, grid_lightness, matching.shape[:2], stride, compute_features, instances)
+        used = instances if self._method.uses_instances else None
+        return View(lightness, grid_lightness, matching.shape[:2], stride, compute_features, used)
 
     @torch.no_grad()
     def collect_evidence(
@@ -223,16 +231,26 @@ class Matching:
         untracked = [replace(reference, candidates=no_candidates) for reference in on_grid[len(tracks) :]]
         along, reacquired = self._flow_colors(frame, view, references, tracks)
         follows = self._radius is None
-        return Evidence(
-            lightness=view.lightness,
-            grid_lightness=view.grid_lightness,
-            stride=view.stride,
-            warp=warp(
+        cells = self._split_cells(view, self._matching_size(view.lightness), None) if _has_objects(references) else None
+        layers: tuple[ObjectLayer, ...] = ()
+        if cells is None:
+            warped = warp(
                 view.target,
                 [*tracked, *untracked],
                 temperature=self._temperature,
                 grid=view.grid if self._model.shortlists and not self._method.exact else None,
-            ),
+            )
+        else:
+            own_cells = [reference.cells for reference in references]
+            warped, layers = warp_by_objects(
+                view.target, cells, [*tracked, *untracked], own_cells, temperature=self._temperature
+            )
+        return Evidence(
+            lightness=view.lightness,
+            grid_lightness=view.grid_lightness,
+            stride=view.stride,
+            warp=warped,
+            layers=layers,
             restricted=restricted,
             flows=(*along, *reacquired) if self._method.flow else (),
             leading=tuple(along) if follows and all(track.candidates is not None for track in tracks) else (),
@@ -244,10 +262,17 @@ class Matching:
         """Return the colours along the tracks, and those along flows reacquired by features."""
         follows = self._radius is None  # windows that follow the flow; the paper's fixed windows do not use it
         weights = temporal_weights(frame, references[: len(tracks)])
+        known = frozenset(name for reference in references if reference.cells for name in reference.cells.objects.names)
         along, reacquired = [], []
         for index, (reference, track, weight) in enumerate(zip(references, tracks, weights, strict=False)):
             carry = partial(
-                _carry_color, frame=frame, view=view, reference=reference, index=index, temporal_weight=weight
+                _carry_color,
+                frame=frame,
+                view=view,
+                reference=reference,
+                index=index,
+                temporal_weight=weight,
+                known_objects=known,
             )
             if self._method.flow or (follows and track.candidates is not None):
                 along.append(carry(FlowLink(track.displacement, track.visibility), reacquired=False))
@@ -279,7 +304,16 @@ class Matching:
         lightness, residual = _compare_lightness(view, previous, link)
         cells = to_grid_cells(link.displacement, view)
         similarity = feature_similarity(view.target, previous.reference, cells, view.grid)
-        return NeighbourFlow(link.displacement, lightness, link.visibility, residual, similarity)
+        allowed = None
+        if view.objects and previous.objects:
+            allowed = agreement(view.objects, previous.objects, link.displacement, known=view.objects.names)
+        return NeighbourFlow(link.displacement, lightness, link.visibility, residual, similarity, allowed)
+
+    def _split_cells(self, view: View, lightness: Plane, ab: Chroma | None) -> CellObjects | None:
+        """Return the objects of a picture's mattes on its grid; None without mattes. Both planes: at matching size."""
+        if view.objects is None:
+            return None
+        return split_cells(view.objects, lightness, ab, grid=view.grid, stride=view.stride)
 
     def _matching_size(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
         """Resize a picture (H, W[, C]) to the size that features are computed at."""
@@ -300,11 +334,17 @@ def _carry_color(
     index: int,
     reacquired: bool,
     temporal_weight: float,
+    known_objects: frozenset[str],
 ) -> FlowColor:
-    """Sample a reference's colour along a flow, with the evidence for it."""
+    """Sample a reference's colour along a flow, with the evidence for it. known_objects: those of any reference."""
     assert reference.frame is not None
+    allowed = None
+    if view.objects and reference.cells:
+        link, allowed = keep_within_objects(link, view.objects, reference.cells.objects, known=known_objects)
     lightness, residual = _compare_lightness(view, reference.view, link)
     visibility, certainty = link.visibility, None
+    if allowed is not None:
+        visibility = visibility * allowed
     if reference.known is not None:  # an unknown colour counts as occluded
         visibility = visibility * (sample(reference.known.astype(np.float32), link.displacement) > _ALL_KNOWN)
     if reference.certainty is not None:
@@ -323,7 +363,13 @@ def _carry_color(
         ),
         temporal_weight=temporal_weight,
         certainty=certainty,
+        allowed=allowed,
     )
+
+
+def _has_objects(references: Sequence[PreparedReference]) -> bool:
+    """Return whether any reference has mattes."""
+    return any(reference.cells is not None for reference in references)
 
 
 def _fill_unknown(ab: Chroma, known: Mask | None) -> Chroma:

@@ -26,13 +26,14 @@ import torch
 from stcolor_core.arrays import Chroma, Plane
 from stcolor_core.files.prefetch import prefetch
 from stcolor_core.files.scratch import Scratch
+from stcolor_core.method.carried_mattes import carry_mattes
 from stcolor_core.method.colored_frame import ColoredFrame
+from stcolor_core.method.footage import Footage
 from stcolor_core.method.matching import Keyframe, Matching, PreparedReference, temporal_weights
 from stcolor_core.method.model import Model
 from stcolor_core.method.patches import PatchColor, cut_to_reach, find_reach, remove_overruled, yield_to
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.tracking.flow import sample
-from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
 from stcolor_core.shots.shot import Method
@@ -47,35 +48,6 @@ _LONG_OUT_OF_SIGHT = 48  # frames after which a patch is given up
 # pictures happen to be alike: 0 to 80 % of the pixels of six clips, 45 % of all, at a mean confidence of 0.9
 # (`benchmarks/keyframes.py --rows "other shot"`).
 _STRANGER_CERTAINTY = 0.5
-
-
-class Footage(Protocol):
-    """The pictures of a shot at working size. Its methods are called from several threads."""
-
-    @property
-    def stills(self) -> Sequence[Keyframe]:
-        """Return the references that are not a frame of the plate."""
-
-    def lightness(self, frame: int) -> Plane:
-        """Return the frame's L*, shape (H, W), 0..100.
-
-        Args:
-            frame: Frame number.
-        """
-
-    def instances(self, frame: int) -> Instances | None:
-        """Return the frame's instances or mattes; None if it has none.
-
-        Args:
-            frame: Frame number.
-        """
-
-    def keyframe(self, frame: int) -> Keyframe:
-        """Return the whole keyframe at a frame.
-
-        Args:
-            frame: Frame number of the keyframe.
-        """
 
 
 class PatchedFootage(Footage, Protocol):
@@ -111,7 +83,7 @@ class Propagator:
             method: The shot's settings.
             device: Device that the model is on.
         """
-        self._refinement, self._device = model.refinement, device
+        self._refinement, self._device, self._uses_mattes = model.refinement, device, method.uses_instances
         self._matching = Matching(model, method, device=device)
 
     @torch.no_grad()
@@ -140,6 +112,9 @@ class Propagator:
             One coloured frame after the other.
         """
         wanted = frozenset(span.frames if wanted is None else wanted)
+        if self._uses_mattes and span.references:
+            needed = {frame for walk in span.walks(wanted) for frame in walk}
+            footage = carry_mattes(span, footage, scratch, needed=needed, on_read=on_read)
         references = [self._prepare_reference(frame, footage) for frame in _announce(span.references, on_read)]
         references += [self._matching.prepare_reference(None, still) for still in footage.stills]
         task = _Task(span, references, footage, scratch, on_read)

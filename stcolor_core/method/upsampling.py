@@ -85,7 +85,7 @@ def upsample(
     return result if values.ndim == 3 else result[..., 0]
 
 
-def slopes(lightness: Plane, ab: Chroma) -> Chroma:
+def slopes(lightness: Plane, ab: Chroma, *, weight: Plane | None = None) -> Chroma:
     """Return the slope of a* and b* over L* around each pixel by linear regression, shape (H, W, 2).
 
     The slope tends to 0 if L* hardly changes.
@@ -93,11 +93,21 @@ def slopes(lightness: Plane, ab: Chroma) -> Chroma:
     Args:
         lightness: L*, shape (H, W), 0..100.
         ab: a* and b*, shape (H, W, 2).
+        weight: How much each pixel counts, shape (H, W), 0..1, such as the coverage of one object; None for 1.
     """
     light, colour = lightness - lightness.mean(), ab - ab.mean((0, 1))
-    mean, colour_mean = _cell_mean(light), _cell_mean(colour)
-    variance = np.maximum(_cell_mean(light * light) - mean * mean, 0)
-    covariance = _cell_mean(light[..., None] * colour) - mean[..., None] * colour_mean
+
+    def local_mean(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+        if weight is None:
+            return _cell_mean(picture)
+        total = np.maximum(_cell_mean(weight), 1e-6)
+        if picture.ndim == 2:
+            return np.asarray(_cell_mean(picture * weight) / total)
+        return np.asarray(_cell_mean(picture * weight[..., None]) / total[..., None])
+
+    mean, colour_mean = local_mean(light), local_mean(colour)
+    variance = np.maximum(local_mean(light * light) - mean * mean, 0)
+    covariance = local_mean(light[..., None] * colour) - mean[..., None] * colour_mean
     return np.asarray(covariance / (variance + _LEAST_VARIANCE)[..., None], np.float32)
 
 

@@ -74,7 +74,7 @@ class GridWarp:
         free_similarity: Largest correlation with any position, shape (P,), -1..1.
         support: Share of the colour from tracked positions, shape (P,), 0..1.
         source: Index of the reference that contributed most to `ab`, shape (P,), int64.
-        position: Position of the largest correlation on its reference's grid, shape (P,), int64.
+        position: Position of the largest correlation on its reference's grid, shape (P,), int64; -1 with mattes.
         fallback: True if no position was allowed, so that the colour is the free one, shape (P,), bool.
     """
 

@@ -19,6 +19,7 @@ from stcolor_core.shots.spans import PatchWalk, Span
 __all__ = ["Digests"]
 
 _COVERED_BY_BOUNDS = ("cuts", "references")  # a frame's span already says what these settings mean for it
+_MATTES = 2  # how mattes decide pixels; raised when that changes, so that no frame of a shot without mattes is lost
 _COVERED_BY_CONTENT = ("detector", "detector_weights", "detector_config")  # these count by the content of their files
 
 
@@ -98,6 +99,7 @@ class Digests:
         if self._shot.method.register == "auto":  # a keyframe is compared with the frames around it
             near = (find_neighbours(reference, self._inputs.frames) for reference in references)
             reads = tuple(sorted({*reads, *chain.from_iterable(near)}))
+        mattes = [self._inputs.matte_state(frame) for frame in reads] if self._with_mattes else []
         state = {
             **self._settings,
             "bounds": bounds,
@@ -111,6 +113,6 @@ class Digests:
                 for frame in patches
                 for swatch in self._inputs.swatches.get(frame, ())
             ],
-            "mattes": [self._inputs.matte_state(frame) for frame in reads] if self._with_mattes else [],
+            "mattes": [_MATTES, *mattes] if any(mattes) else mattes,
         }
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]

@@ -215,6 +215,14 @@ class ShotFootage:
         color = self.patch(frame).resized(self.working_size)
         return Keyframe(self.lightness(frame), color.ab, self.instances(frame), color.known, color.weight)
 
+    def has_matte(self, frame: int) -> bool:
+        """Return whether a matte is given for a frame, and tracking uses it.
+
+        Args:
+            frame: The frame's number.
+        """
+        return self._use_instances and bool(self._inputs.mattes(frame))
+
     def instances(self, frame: int) -> Instances | None:
         """Return the instances of a frame: from the shot's mattes, or detected if the shot has no mattes.
 

@@ -47,6 +47,9 @@ class Scene:
         self.asked.append(frame)
         return self.lightnesses[frame]
 
+    def has_matte(self, frame: int) -> bool:
+        return self.instances(frame) is not None
+
     def instances(self, frame: int) -> Instances | None:
         if not self.with_mattes:
             return None

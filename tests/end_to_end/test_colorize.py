@@ -218,6 +218,17 @@ def test_every_tracking_runs_with_its_mattes(make_shot: MakeShot, tracking: str)
     assert ("rc_id00.R" in header.channels) == ("instance" in tracking)
 
 
+def test_a_matte_on_one_frame_is_written_on_every_frame_it_was_carried_to(make_shot: MakeShot) -> None:
+    shot = make_shot()
+    matte = np.zeros((64, 96), np.float32)
+    matte[16:48, 24:64] = 1
+    frame_files.write_frame(shot.folder / "roto.1003.exr", {"A": (matte, "half")})
+    assert shot.colorize("--matte", f"1003={shot.folder / 'roto.1003.exr'}") == 0
+    for frame in (1002, 1003, 1004):
+        covered = channels(shot.output(frame))["rc_id00.G"]
+        assert 0.6 < (covered > 0.5).sum() / (matte > 0.5).sum() < 1.6, frame
+
+
 @pytest.mark.parametrize("suffix", ["dpx", "tif", "png", "jpg"])
 def test_plates_may_have_other_file_types(make_shot: MakeShot, suffix: str) -> None:
     shot = make_shot()

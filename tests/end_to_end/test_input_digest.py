@@ -20,6 +20,7 @@ from scenes import pan
 
 from stcolor_core.errors import StcolorError
 from stcolor_core.images.frame_files import write_frame
+from stcolor_core.pipeline import digest
 from stcolor_core.pipeline.matte_layers import cryptomatte_layers
 from stcolor_core.pipeline.planning import detector_digest
 from stcolor_core.pipeline.run import colorize, plan_run
@@ -166,6 +167,18 @@ def test_without_registration_a_keyframe_depends_on_its_own_frame_alone(everythi
     change_plate(disk)
     after = plan_run(shot).digests
     assert {frame for frame in before if before[frame] != after[frame]} == {1002, 1003, 1004}
+
+
+def test_another_use_of_mattes_changes_the_digest_of_shots_with_mattes_alone(
+    everything: tuple[ShotOnDisk, Shot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, shot = everything
+    without = replace(shot, mattes=())
+    before, before_without = plan_run(shot).digests, plan_run(without).digests
+    monkeypatch.setattr(digest, "_MATTES", digest._MATTES + 1)
+    after = plan_run(shot).digests
+    assert all(before[frame] != after[frame] for frame in before)
+    assert plan_run(without).digests == before_without
 
 
 def test_a_redefined_colour_space_gives_other_colour(everything: tuple[ShotOnDisk, Shot]) -> None:

@@ -15,7 +15,16 @@ from torch import Tensor
 from stcolor_core.arrays import Chroma, FlowField, Plane
 from stcolor_core.method.warping import GridWarp
 
-__all__ = ["Evidence", "FlowColor", "NeighbourFlow", "Refined", "Refinement", "WalkState", "flow_trust"]
+__all__ = [
+    "Evidence",
+    "FlowColor",
+    "NeighbourFlow",
+    "ObjectLayer",
+    "Refined",
+    "Refinement",
+    "WalkState",
+    "flow_trust",
+]
 
 _RESIDUAL = 6.0  # L* difference at which trust in the flow falls to 1/e
 
@@ -48,6 +57,7 @@ class FlowColor:
         feature_similarity: Correlation of the features with those at the flow target, shape (P,), -1..1.
         temporal_weight: 1 on the reference itself, less with the distance in time; sums to 1 over the references.
         certainty: Probability that the reference's own colour is right there, shape (H, W), 0..1; None for 1.
+        allowed: How far mattes allow it, shape (H, W), 0..1: 0 if it comes from another object; None for 1.
     """
 
     reference: int
@@ -61,6 +71,7 @@ class FlowColor:
     feature_similarity: Tensor
     temporal_weight: float
     certainty: Plane | None = None
+    allowed: Plane | None = None
 
     @property
     def trust(self) -> Plane:
@@ -78,6 +89,7 @@ class NeighbourFlow:
         visibility: 1 if it is certainly the same surface, shape (H, W), 0..1.
         residual: Smoothed absolute difference in L*, shape (H, W).
         feature_similarity: Correlation of the features, shape (P,), -1..1.
+        allowed: As for `FlowColor`.
     """
 
     displacement: FlowField
@@ -85,6 +97,28 @@ class NeighbourFlow:
     visibility: Plane
     residual: Plane
     feature_similarity: Tensor
+    allowed: Plane | None = None
+
+
+@dataclass(frozen=True)
+class ObjectLayer:
+    """Colour by attention for one object of the mattes, on the matching grid, P = h * w.
+
+    Attributes:
+        coverage: Share of each pixel that the object covers, shape (H, W), 0..1; the layers' sum to 1.
+        grid_lightness: Mean L* of the object's pixels in each cell, shape (h, w); the nearest cell's where it has none.
+        ab: As in `GridWarp`, shape (2, P); the nearest cell's where the object has none.
+        free_ab: As `ab`.
+        slope: As `ab`.
+        free_slope: As `ab`.
+    """
+
+    coverage: Plane
+    grid_lightness: Plane
+    ab: Tensor
+    free_ab: Tensor
+    slope: Tensor
+    free_slope: Tensor
 
 
 @dataclass(frozen=True)
@@ -101,6 +135,7 @@ class Evidence:
         leading: Flows that the windows of dense tracking follow. They add the detail within a grid cell. Empty if the
             windows do not follow the flow.
         neighbour_flow: To the frame before on the walk; None if there is none or the refinement is recurrent.
+        layers: The attention's colour of each object of the mattes; empty without mattes.
     """
 
     lightness: Plane
@@ -111,6 +146,7 @@ class Evidence:
     flows: tuple[FlowColor, ...]
     leading: tuple[FlowColor, ...] = ()
     neighbour_flow: NeighbourFlow | None = None
+    layers: tuple[ObjectLayer, ...] = ()
 
 
 @dataclass(frozen=True)

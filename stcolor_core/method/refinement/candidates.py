@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stcolor_core.arrays import Chroma, Plane
 from stcolor_core.images.resizing import resize
-from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, Refined, WalkState
+from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, ObjectLayer, Refined, WalkState
 from stcolor_core.method.tracking.flow import sample
 from stcolor_core.method.upsampling import upsample
 
@@ -21,6 +21,7 @@ __all__ = ["EVIDENCE_PLANES", "FACTS", "Candidates", "collect_candidates", "mix_
 _REACQUIRE = 0.2  # similarity by which a position anywhere must beat the tracked ones for the track to count as lost
 _SHARPNESS = 4 / _REACQUIRE
 _AGE = 20.0  # frames
+_LEAST_FLOW = 0.05  # share of a cell that the flow must reach within an object, to correct its mean
 
 # Facts about a candidate as a whole, in the order of `Candidates.facts`, 0..1:
 FACTS = (
@@ -58,6 +59,8 @@ class Candidates:
         facts: Shape (K, F), see `FACTS`.
         evidence: Shape (K, E, H, W), see `EVIDENCE_PLANES`.
         confidence: Confidence by the fixed rule, shape (H, W), 0..1.
+        allowed: How far mattes allow each candidate, shape (K, H, W), 0..1, at least one of them 1 at every pixel; None
+            without mattes.
     """
 
     ab: NDArray[np.float32]
@@ -65,6 +68,7 @@ class Candidates:
     facts: NDArray[np.float32]
     evidence: NDArray[np.float32]
     confidence: Plane
+    allowed: NDArray[np.float32] | None = None
 
 
 def collect_candidates(evidence: Evidence, previous: WalkState | None = None) -> Candidates:
@@ -106,7 +110,7 @@ def collect_candidates(evidence: Evidence, previous: WalkState | None = None) ->
     candidates.append(
         _Candidate(
             {"anywhere": 1},
-            _enlarge_ab(evidence, warp.free_ab, warp.free_slope),
+            _free_ab(evidence),
             rest * lost,
             {"similarity": free_similarity, "spread": _enlarge(evidence, warp.free_spread) / 30},
         )
@@ -120,6 +124,7 @@ def collect_candidates(evidence: Evidence, previous: WalkState | None = None) ->
         facts=np.array([[candidate.facts.get(name, 0) for name in FACTS] for candidate in candidates], np.float32),
         evidence=np.stack([candidate.stack_evidence() for candidate in candidates]),
         confidence=(carried + rest * attention_confidence).astype(np.float32),
+        allowed=_allowed(evidence, len(candidates)),
     )
 
 
@@ -135,6 +140,9 @@ def mix_candidates(
         confidence: Confidence in the mixture, shape (H, W), 0..1. It is lowered if a reference's own colour is
             uncertain.
     """
+    if candidates.allowed is not None:
+        weights = weights * candidates.allowed
+        weights = weights / np.maximum(weights.sum(0), 1e-6)
     count = len(evidence.flows)
     flows, others = weights[:count], weights[count:]
     carried = flows.sum(0)
@@ -200,22 +208,79 @@ def _previous_candidate(evidence: Evidence, flow: NeighbourFlow, previous: WalkS
     )
 
 
+def _allowed(evidence: Evidence, count: int) -> NDArray[np.float32] | None:
+    """Return how far mattes allow each of the `count` candidates, (K, H, W); attention is always within its object."""
+    if not evidence.layers:
+        return None
+    allowed = np.ones((count, *evidence.lightness.shape), np.float32)
+    for plane, flow in zip(allowed, evidence.flows, strict=False):
+        if flow.allowed is not None:
+            plane[:] = flow.allowed
+    if count > len(evidence.flows) + 2 and evidence.neighbour_flow and evidence.neighbour_flow.allowed is not None:
+        allowed[-1] = evidence.neighbour_flow.allowed
+    return allowed
+
+
+def _free_ab(evidence: Evidence) -> Chroma:
+    """Return the colour from positions anywhere; with mattes, from anywhere in each pixel's own objects."""
+    if not evidence.layers:
+        return _enlarge_ab(evidence, evidence.warp.free_ab, evidence.warp.free_slope)
+    parts = [replace(evidence, grid_lightness=layer.grid_lightness) for layer in evidence.layers]
+    colors = (
+        _enlarge_ab(part, layer.free_ab, layer.free_slope) for part, layer in zip(parts, evidence.layers, strict=True)
+    )
+    return _mix_layers(evidence, colors)
+
+
+def _mix_layers(evidence: Evidence, colors: Iterable[Chroma]) -> Chroma:
+    """Return the colours of the objects, mixed by their coverage."""
+    mixed = np.zeros((*evidence.lightness.shape, 2), np.float32)
+    for layer, color in zip(evidence.layers, colors, strict=True):
+        mixed += layer.coverage[..., None] * color
+    return mixed
+
+
 def _tracked_ab(evidence: Evidence) -> Chroma:
     """Return the colour from tracked positions: attention's mean of each cell with the flow's detail within the cell.
 
-    Attention has colour by grid cells; the flow that its windows follow has single pixels of the reference.
+    Attention has colour by grid cells; the flow that its windows follow has single pixels of the reference. With mattes
+    each object has its own.
     """
+    if evidence.layers:
+        return _mix_layers(evidence, (_layer_ab(evidence, layer) for layer in evidence.layers))
     ab = _enlarge_ab(evidence, evidence.warp.ab, evidence.warp.slope)
     if not evidence.leading:
         return ab
-    shares = _flow_shares(evidence.leading, ab.shape[:2])
-    total = shares.sum(0)
-    along = np.einsum("fhw,fhwc->hwc", shares / np.maximum(total, 1e-6), [flow.ab for flow in evidence.leading])
+    along, total = _along_flow(evidence, ab.shape[:2])
     grid = evidence.grid_lightness.shape
     mean_error = _to_grid(evidence, evidence.warp.ab) - resize(along, grid)
     # The flow's error in the mean is corrected, so that it needs less trust than flow alone.
     trust = np.sqrt(total)[..., None]
     return np.asarray(trust * (along + resize(mean_error, ab.shape[:2])) + (1 - trust) * ab)
+
+
+def _layer_ab(evidence: Evidence, layer: ObjectLayer) -> Chroma:
+    """Return one object's colour from tracked positions, with the detail of the flow that stays within the object."""
+    own = replace(evidence, grid_lightness=layer.grid_lightness)
+    ab = _enlarge_ab(own, layer.ab, layer.slope)
+    if not evidence.leading:
+        return ab
+    along, total = _along_flow(evidence, ab.shape[:2])
+    weight = layer.coverage * total
+    grid = layer.grid_lightness.shape
+    sums = resize(np.dstack([along * weight[..., None], weight]).astype(np.float32), grid)
+    mean = sums[..., :2] / np.maximum(sums[..., 2:], 1e-6)
+    mean_error = np.where(sums[..., 2:] > _LEAST_FLOW, _to_grid(own, layer.ab) - mean, 0)
+    trust = np.sqrt(total)[..., None]
+    return np.asarray(trust * (along + resize(mean_error, ab.shape[:2])) + (1 - trust) * ab)
+
+
+def _along_flow(evidence: Evidence, shape: tuple[int, ...]) -> tuple[Chroma, Plane]:
+    """Return the colour along the flows that the windows follow, (H, W, 2), and the trust in it, (H, W)."""
+    shares = _flow_shares(evidence.leading, shape)
+    total = shares.sum(0)
+    along = np.einsum("fhw,fhwc->hwc", shares / np.maximum(total, 1e-6), [flow.ab for flow in evidence.leading])
+    return along, total
 
 
 def _flow_shares(flows: Sequence[FlowColor], shape: tuple[int, ...]) -> NDArray[np.floating]:

@@ -41,6 +41,7 @@ class Instances:
         labels: Class ids, shape (K,), int.
         scores: Shape (K,), float32, 0..1.
         names: One unique name per mask if mattes carry identity (Cryptomatte, ids, roto files); None for detections.
+        certainty: Probability that the masks are right at each pixel, shape (H, W), 0..1; None for 1.
 
     Raises:
         ValueError: If shapes or ranges differ from these, or a name is not unique.
@@ -50,6 +51,7 @@ class Instances:
     labels: NDArray[np.integer]
     scores: Vector
     names: tuple[str, ...] | None = None
+    certainty: Plane | None = None
 
     def __post_init__(self) -> None:
         if self.masks.ndim != 3 or self.masks.dtype != np.float32:
@@ -60,6 +62,8 @@ class Instances:
         for name, values in (("masks", self.masks), ("scores", self.scores)):
             if values.size and not (values.min() >= 0 and values.max() <= 1):  # written so that NaN fails
                 raise ValueError(f"{name} must lie within 0..1")
+        if self.certainty is not None and self.certainty.shape != self.masks.shape[1:]:
+            raise ValueError(f"certainty must be {self.masks.shape[1:]}, as a mask, not {self.certainty.shape}")
         if self.names is not None and (len(self.names),) != count:
             raise ValueError(f"{count[0]} masks need as many names")
         if self.names is not None and len(set(self.names)) != len(self.names):

@@ -23,6 +23,7 @@ from stcolor_core.method.tracking.instance import (
     average_on_grid,
     restrict,
 )
+from stcolor_core.method.tracking.objects import Objects, find_objects
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.shots.shot import Method
 
@@ -58,6 +59,11 @@ class View:
     def features(self) -> tuple[Tensor, Tensor]:
         """Return the features as a frame to colour and as a reference, shape (C, P) each, P = h * w."""
         return self.compute_features()
+
+    @cached_property
+    def objects(self) -> Objects | None:
+        """Return the objects of its mattes; None without mattes."""
+        return find_objects(self.instances)
 
     @property
     def target(self) -> Tensor:
@@ -135,7 +141,7 @@ class Walk:
                 else (cell_tracker or _FlowWindows)(reference)
             )
         self._instances: _InstanceWalk | None = None
-        if method.uses_instances and reference.instances is not None:
+        if method.uses_instances and reference.instances is not None and reference.objects is None:
             self._instances = _InstanceWalk(reference, reference.instances, method)
 
     def advance(self, view: View) -> Tracks:
@@ -153,7 +159,7 @@ class Walk:
             support=track.support if track else None,
             fallback=track.fallback if track else 0.0,
             instances=restriction,
-            mattes=self._instances.mattes if self._instances else None,
+            mattes=self._instances.mattes if self._instances else view.instances if view.objects else None,
             displacement=link.displacement,
             visibility=link.visibility,
             neighbour_flow=self._flow.neighbour_link,

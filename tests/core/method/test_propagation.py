@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scenes import Scene, crossing, pan
+from scenes import Scene, crossing, pan, texture
 
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.colored_frame import ColoredFrame
@@ -299,6 +299,63 @@ def test_mattes_of_the_reference_alone_are_propagated(standard: Model) -> None:
     overlap = [(mattes.masks[i] > 0.5) & scene.masks[4][i] for i in range(2)]
     assert all(both.sum() > 0.85 * 1600 for both in overlap)
     assert leak(scene, result[4]) < 5
+
+
+class SparseMattes(Scene):
+    """A scene of two squares of one texture, the second of which passes in front, with mattes on some frames."""
+
+    given: tuple[int, ...]
+
+    def instances(self, frame: int):  # type: ignore[no-untyped-def]
+        return super().instances(frame) if frame in self.given else None
+
+    @classmethod
+    def make(cls, given: tuple[int, ...], count: int = 20) -> SparseMattes:
+        ground, thing = texture(96, 176, seed=1, mean=45, contrast=20), texture(40, 40, seed=2, mean=60)
+        scene = cls([], [], [])
+        scene.given = given
+        for t in range(count):
+            lightness, ab = ground.copy(), np.full((96, 176, 2), (-30, 20), np.float32)
+            masks = np.zeros((2, 96, 176), bool)
+            for index, (x, color) in enumerate(((20 + 5 * t, (50, 30)), (116 - 5 * t, (10, -50)))):
+                lightness[28:68, x : x + 40], ab[28:68, x : x + 40] = thing, color
+                masks[:, 28:68, x : x + 40] = False
+                masks[index, 28:68, x : x + 40] = True
+            scene.lightnesses.append(lightness)
+            scene.ab.append(ab)
+            scene.masks.append(masks)
+        return scene
+
+
+class TestTwoObjectsOfOneTextureHideEachOther:
+    @staticmethod
+    def error(given: tuple[int, ...], standard: Model) -> float:
+        """Mean error in ab of all pixels of the two objects after they have crossed."""
+        scene = SparseMattes.make(given)
+        (span,) = plan(range(20), [0], [])
+        with Scratch() as scratch:
+            propagator = Propagator(standard, Method(tracking="instance+dense"), device=CPU)
+            (colored,) = propagator.color(span, scene, scratch, wanted=[19])
+        inside = scene.masks[19].any(0)
+        return float(np.linalg.norm(colored.ab - scene.ab[19], axis=-1)[inside].mean())
+
+    def test_mattes_on_all_frames_keep_their_colours_apart_up_to_the_outline(self, standard: Model) -> None:
+        assert self.error(tuple(range(20)), standard) < 2
+
+    def test_a_matte_on_the_keyframe_alone_keeps_most_of_them_apart(self, standard: Model) -> None:
+        assert self.error((0,), standard) < self.error((), standard) / 2
+
+
+@pytest.mark.parametrize("given", [(3,), (0, 5)])
+def test_carried_mattes_give_a_single_frame_the_same_colour(standard: Model, given: tuple[int, ...]) -> None:
+    scene = SparseMattes.make(given, count=6)
+    whole = color(scene, [0, 5], standard, tracking="instance+dense")
+    (span,) = plan(range(6), [0, 5], [])
+    with Scratch() as scratch:
+        propagator = Propagator(standard, Method(tracking="instance+dense"), device=CPU)
+        (alone,) = propagator.color(span, scene, scratch, wanted=[2])
+    same(alone, whole[2])
+    assert alone.mattes is not None and alone.mattes.names == ("object0", "object1")
 
 
 @pytest.mark.slow

@@ -268,3 +268,13 @@ def test_real_colour_at_a_quarter_is_restored_more_closely_than_by_bilinear() ->
         errors = [np.square(one - ab).mean() for one in (bilinear_from_a_quarter(ab), from_a_quarter(ab, guide))]
         gains.append(10 * np.log10(errors[0] / errors[1]))
     assert np.mean(gains) > 1.5  # dB of ab
+
+
+def test_slopes_with_a_weight_see_nothing_of_what_has_none() -> None:
+    light = np.random.default_rng(1).uniform(20, 80, (24, 32)).astype(np.float32)
+    weight = np.zeros_like(light)
+    weight[:, :16] = 1
+    ab = np.where(weight[..., None] > 0, light[..., None] * (0.5, -0.25), 90.0).astype(np.float32)
+    inside = slopes(light, ab, weight=weight)[4:-4, 4:16]
+    np.testing.assert_allclose(inside, np.broadcast_to((0.5, -0.25), inside.shape), atol=0.03)
+    np.testing.assert_allclose(slopes(light, ab, weight=np.ones_like(light)), slopes(light, ab), atol=2e-3)

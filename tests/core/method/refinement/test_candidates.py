@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from refinement_evidence import CARRIED, FREE, SIZE, TRACKED, evidence, flow, neighbour_flow, plane, previous
 
+from stcolor_core.method.refinement import Evidence, ObjectLayer
 from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS, collect_candidates, mix_candidates
 
 
@@ -65,6 +67,40 @@ def test_reacquired_colour_is_used_only_for_lost_tracks() -> None:
     )
     np.testing.assert_allclose(lost, [0, 1], atol=1e-6)
     np.testing.assert_allclose(held, [1, 0], atol=1e-6)
+
+
+def test_a_colour_that_mattes_forbid_has_no_weight_whatever_the_refinement_says() -> None:
+    forbidden = replace(flow(), allowed=np.zeros(SIZE, np.float32))
+    facts = layered(replace(evidence(flows=(forbidden, flow(color=(60.0, 0.0)))), leading=()))
+    candidates = collect_candidates(facts)
+    equal = np.full((len(candidates.ab), *SIZE), 1 / len(candidates.ab), np.float32)
+    refined = mix_candidates(facts, candidates, equal, confidence=np.ones(SIZE, np.float32))
+    allowed = candidates.ab[1:]
+    np.testing.assert_allclose(refined.ab, allowed.mean(0), rtol=1e-5)
+
+
+def test_attention_mixes_the_colours_of_objects_by_their_coverage() -> None:
+    candidates = collect_candidates(layered(evidence()))
+    for kind in ("tracked", "anywhere"):
+        (index,) = np.flatnonzero(candidates.facts[:, FACTS.index(kind)])
+        np.testing.assert_allclose(candidates.ab[index][:, 0], np.broadcast_to((10.0, 20.0), (16, 2)), atol=1e-4)
+        np.testing.assert_allclose(candidates.ab[index][:, -1], np.broadcast_to((-50.0, 0.0), (16, 2)), atol=1e-4)
+        np.testing.assert_allclose(candidates.ab[index][:, 12], np.broadcast_to((-20.0, 10.0), (16, 2)), atol=1e-4)
+
+
+def layered(facts: Evidence) -> Evidence:
+    """Return evidence with two objects, the second of which covers the right half; half of column 12 is the first's."""
+    right = np.zeros(SIZE, np.float32)
+    right[:, 12:], right[:, 12] = 1, 0.5
+    zeros = torch.zeros(2, 24)
+    layers = (
+        ObjectLayer(share, facts.grid_lightness, color, color, zeros, zeros)
+        for share, color in (
+            (1 - right, torch.tensor((10.0, 20.0))[:, None].expand(2, 24)),
+            (right, torch.tensor((-50.0, 0.0))[:, None].expand(2, 24)),
+        )
+    )
+    return replace(facts, layers=tuple(layers))
 
 
 def test_the_previous_frame_is_an_additional_candidate_that_the_rule_ignores() -> None:

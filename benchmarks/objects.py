@@ -1,0 +1,276 @@
+"""Measure how well mattes keep two objects of like texture apart that cross and hide each other.
+
+    PYTHONPATH=. python benchmarks/objects.py --dataset DIR [--clips walkers dance-twirl parkour] [--output FOLDER]
+
+Clips, 426 x 240, of two objects of the same luminance and texture in two colours that cross, the second in front:
+  walkers    two drawn figures with swinging legs over a moving camera's noise;
+  NAME       the object of a sequence of the dataset, cut out by its masks and pasted twice over the next sequence, the
+             second time mirrored and some frames later.
+Each is coloured from its first frame, and from its first and last, with mattes on no frame, on the first, on the
+keyframes, on the middle one and on all frames. Prints the PSNR in dB over the frames that are not keyframes
+  objects    of the pixels of the two objects;
+  rim        of the pixels within 4 px of their outlines;
+  picture    of all pixels;
+  exchanged  in percent of the objects' pixels: nearer to the colour of the other object than to their own;
+  matte      intersection over union of the two tracked mattes with the true ones, in percent.
+With --output the pictures of the middle frame are written, and the true one beside them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from stcolor_core.arrays import Chroma, Image, Masks, Plane
+from stcolor_core.evaluation import dataset
+from stcolor_core.evaluation.clip import Clip
+from stcolor_core.evaluation.metrics import psnr
+from stcolor_core.files.scratch import Scratch
+from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
+from stcolor_core.method.matching import Keyframe
+from stcolor_core.method.propagation import ColoredFrame, Propagator
+from stcolor_core.method.tracking.instance import Instances
+from stcolor_core.models import registry
+from stcolor_core.shots.shot import Method
+from stcolor_core.shots.spans import plan
+
+SIZE = (426, 240)
+COLOURS = ((38.0, 24.0), (4.0, -36.0))  # a*, b* of the two objects
+NAMES = ("first", "second")
+COLUMNS = ("objects", "rim", "picture", "exchanged %", "matte %")
+_RIM = 4  # px
+_LATER = 7  # frames by which the second copy of a cut-out object runs behind
+
+
+@dataclass(frozen=True)
+class ObjectsClip:
+    """A clip with two objects; the `Footage` that propagation reads.
+
+    Attributes:
+        clip: Its pictures.
+        coverage: True coverage of the two objects on each frame, (2, H, W), 0..1.
+        with_mattes: The frames whose mattes the method may see.
+    """
+
+    clip: Clip
+    coverage: list[Masks]
+    with_mattes: frozenset[int] = frozenset()
+
+    @property
+    def stills(self) -> Sequence[Keyframe]:
+        """Return no stills."""
+        return ()
+
+    def lightness(self, frame: int) -> Plane:
+        """Return L* of a frame."""
+        return self.clip.lightnesses[frame]
+
+    def has_matte(self, frame: int) -> bool:
+        """Return whether the method may see the mattes of a frame."""
+        return frame in self.with_mattes
+
+    def instances(self, frame: int) -> Instances | None:
+        """Return the mattes of a frame, if the method may see them."""
+        if frame not in self.with_mattes:
+            return None
+        return Instances(self.coverage[frame], np.zeros(2, np.int32), np.ones(2, np.float32), NAMES)
+
+    def keyframe(self, frame: int) -> Keyframe:
+        """Return a frame with its true colour."""
+        return Keyframe(self.clip.lightnesses[frame], self.clip.ab[frame], self.instances(frame))
+
+
+def walkers(count: int) -> ObjectsClip:
+    """Return the clip of two drawn figures that walk past each other."""
+    generator = np.random.default_rng(3)
+    width, height = SIZE
+    wall = _noise((height, width + count), generator, sigma=4.0, mean=58, deviation=9)
+    wall_ab = np.dstack([12 * _noise(wall.shape, generator, sigma=25, mean=0, deviation=1) + shift for shift in (0, 8)])
+    cloth = _noise((height, 260), generator, sigma=1.6, mean=50, deviation=10)
+    frames, coverage = [], []
+    for t in range(count):
+        lab = np.dstack([wall[:, t : t + width], wall_ab[:, t : t + width]]).astype(np.float32)
+        mattes = []
+        for index, direction in enumerate((1, -1)):
+            x = width / 2 + direction * (t / (count - 1) - 0.5) * 0.4 * width
+            matte, points = _figure(x, phase=t / 25 + 0.3 * index)
+            light = cv2.remap(cloth, points[..., 0], points[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+            own = np.dstack([light, *(np.full_like(light, value) for value in COLOURS[index])])
+            lab = matte[..., None] * own + (1 - matte[..., None]) * lab
+            mattes = [(1 - matte) * other for other in mattes] + [matte]
+        noise = generator.standard_normal((height, width, 3)) / 255
+        frames.append(np.clip(srgb_encode(np.clip(lab_to_linear(lab), 0, 1)) + noise, 0, 1).astype(np.float32))
+        coverage.append(np.stack(mattes).astype(np.float32))
+    return ObjectsClip(Clip.from_rgb(frames), coverage)
+
+
+def _noise(
+    shape: tuple[int, ...], generator: np.random.Generator, *, sigma: float, mean: float, deviation: float
+) -> Plane:
+    noise = cv2.GaussianBlur(generator.standard_normal(shape).astype(np.float32), (0, 0), sigma)
+    return np.asarray(mean + deviation * (noise - noise.mean()) / noise.std(), np.float32)
+
+
+def _figure(x: float, *, phase: float) -> tuple[Plane, Image]:
+    """Return the matte (H, W) of a walking figure around x, and the point of its cloth at each pixel, (H, W, 2)."""
+    width, height = SIZE
+    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    matte, points = np.zeros((height, width), np.float32), np.zeros((height, width, 2), np.float32)
+
+    def limb(joint: tuple[float, float], angle: float, length: float, thickness: float, piece: int) -> None:
+        """Draw a capsule that hangs from a joint, turned by an angle, with a piece of cloth of its own."""
+        right, down = columns - np.float32(joint[0]), rows - np.float32(joint[1])
+        sine, cosine = np.float32(np.sin(angle)), np.float32(np.cos(angle))
+        across, along = cosine * right - sine * down, sine * right + cosine * down
+        distance = np.hypot(across, along - np.clip(along, 0, length))
+        cover = np.clip(thickness / 2 - distance + 0.5, 0, 1)
+        points[cover > 0.5] = np.dstack([across + 20 + 40 * piece, along + 30])[cover > 0.5]
+        np.maximum(matte, cover, out=matte)
+
+    swing = 0.35 * np.sin(2 * np.pi * phase)
+    for piece, side in enumerate((1, -1)):
+        limb((x, 140), side * swing, 65, 17, piece)
+        limb((x, 85), -0.8 * side * swing, 48, 11, 2 + piece)
+    limb((x, 82), 0, 58, 36, 4)
+    limb((x, 50), 0, 0.1, 34, 5)
+    return matte, points
+
+
+def pasted(moving: dataset.DatasetSequence, behind: dataset.DatasetSequence, count: int) -> ObjectsClip:
+    """Return the clip of an object of one sequence, pasted twice over another sequence."""
+    width, height = SIZE
+    frames, coverage = [], []
+    for t in range(count):
+        picture, mattes = behind.rgb(t), []
+        for index, direction in enumerate((1, -1)):
+            source = min(t + _LATER * index, len(moving) - 1)
+            rgb, matte = moving.rgb(source), moving.mask(source).astype(np.float32)
+            if index:
+                rgb, matte = rgb[:, ::-1], matte[:, ::-1]
+            matte = cv2.GaussianBlur(matte, (0, 0), 0.7)
+            rows, columns = np.nonzero(matte > 0.5)
+            x = width / 2 + direction * (t / (count - 1) - 0.5) * 0.4 * width
+            shift = np.array([[1, 0, x - columns.mean()], [0, 1, height / 2 - rows.mean()]], np.float32)
+            lab = linear_to_lab(srgb_decode(np.ascontiguousarray(rgb)))
+            lab[..., 1:] = 0.6 * lab[..., 1:] + COLOURS[index]
+            own = srgb_encode(np.clip(lab_to_linear(lab), 0, 1)).astype(np.float32)
+            own, matte = (cv2.warpAffine(np.ascontiguousarray(each), shift, SIZE) for each in (own, matte))
+            picture = matte[..., None] * own + (1 - matte[..., None]) * picture
+            mattes = [(1 - matte) * other for other in mattes] + [matte]
+        frames.append(np.clip(picture, 0, 1).astype(np.float32))
+        coverage.append(np.stack(mattes).astype(np.float32))
+    return ObjectsClip(Clip.from_rgb(frames), coverage)
+
+
+def color(footage: ObjectsClip, references: Collection[int]) -> list[ColoredFrame]:
+    """Return the frames that are not references, coloured by the standard model."""
+    device = torch.device("cpu")
+    propagator = Propagator(registry.build("standard", device=device), Method(tracking="instance+dense"), device=device)
+    done = []
+    for span in plan(range(len(footage.clip.rgb)), references, []):
+        with Scratch() as scratch:
+            done += list(propagator.color(span, footage, scratch))
+    return done
+
+
+def to_rgb(lightness: Plane, ab: Chroma) -> Image:
+    """Return sRGB, (H, W, 3), 0..1."""
+    return np.asarray(srgb_encode(np.clip(lab_to_linear(np.dstack([lightness, ab])), 0, 1)), np.float32)
+
+
+def measure(footage: ObjectsClip, done: Sequence[ColoredFrame]) -> np.ndarray:
+    """Return the figures of `COLUMNS`: means over the frames."""
+    rows = []
+    for colored in done:
+        truth, coverage = footage.clip.rgb[colored.frame], footage.coverage[colored.frame]
+        picture = to_rgb(colored.lightness, colored.ab)
+        inside = coverage.sum(0) > 0.5
+        sure = coverage > 0.9
+        box = np.ones((2 * _RIM + 1,) * 2, np.uint8)
+        rims = [cv2.dilate(part, box) != cv2.erode(part, box) for part in (coverage > 0.5).astype(np.uint8)]
+        own, other = (np.linalg.norm(colored.ab - (COLOURS[0], COLOURS[1])[index], axis=-1) for index in (0, 1))
+        exchanged = (sure[0] & (other < own)).sum() + (sure[1] & (own < other)).sum()
+        overlap = np.nan
+        if colored.mattes is not None and len(colored.mattes.masks):
+            tracked = dict(zip(colored.mattes.names or (), colored.mattes.masks > 0.5, strict=True))
+            empty = np.zeros(inside.shape, bool)
+            shares = [
+                ((tracked.get(name, empty)) & (part > 0.5)).sum()
+                / max(1, ((tracked.get(name, empty)) | (part > 0.5)).sum())
+                for name, part in zip(NAMES, coverage, strict=True)
+            ]
+            overlap = 100 * float(np.mean(shares))
+        rows.append(
+            (
+                psnr(truth, picture, inside),
+                psnr(truth, picture, rims[0] | rims[1]),
+                psnr(truth, picture),
+                100 * exchanged / max(1, sure.sum()),
+                overlap,
+            )
+        )
+    return np.asarray(np.mean(rows, axis=0))
+
+
+def main() -> None:
+    """Run the measurement, and print a Markdown table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--dataset", type=Path, help="a folder of sequences with masks beside it, as DAVIS")
+    parser.add_argument("--clips", nargs="+", default=["walkers"])
+    parser.add_argument("--mattes", nargs="+", default=["none", "first", "keyframes", "middle", "all"])
+    parser.add_argument("--keys", nargs="+", default=["first", "both"])
+    parser.add_argument("--frames", type=int, default=25)
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    width, height = SIZE
+    real = dataset.read_dataset(options.dataset, width=width, height=height) if options.dataset else []
+    last, middle = options.frames - 1, options.frames // 2
+    makers: dict[str, Callable[[], ObjectsClip]] = {"walkers": lambda: walkers(options.frames)}
+    for index, sequence in enumerate(real):
+        makers[sequence.name] = lambda index=index: pasted(real[index], real[index - 1], options.frames)  # type: ignore[misc]
+    print(f"| clip, keyframes, mattes on | {' | '.join(COLUMNS)} |\n|---|{'---|' * len(COLUMNS)}")
+    for name in options.clips:
+        clip = makers[name]()
+        for keys in options.keys:
+            references = {"first": (0,), "both": (0, last)}[keys]
+            frames = {
+                "none": (),
+                "first": (0,),
+                "keyframes": references,
+                "middle": (middle,),
+                "all": range(options.frames),
+            }
+            for mattes in options.mattes:
+                if keys == "first" and mattes == "keyframes":
+                    continue
+                footage = replace(clip, with_mattes=frozenset(frames[mattes]))
+                done = color(footage, references)
+                figures = " | ".join(f"{value:.1f}" for value in measure(footage, done))
+                print(f"| {name}, {keys}, {mattes} | {figures} |", flush=True)
+                if options.output:
+                    _write(options.output / f"{name}-{keys}-{mattes}.png", footage, done, frames=(middle, last - 4))
+
+
+def _write(path: Path, footage: ObjectsClip, done: Sequence[ColoredFrame], *, frames: Sequence[int]) -> None:
+    """Write the truth, the result and the mattes of some frames, below each other."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for colored in done:
+        if colored.frame in frames:
+            mattes = np.zeros_like(footage.clip.rgb[0])
+            if colored.mattes is not None:
+                for mask, channel in zip(colored.mattes.masks, (0, 2), strict=False):
+                    mattes[..., channel] = mask
+            rows.append(np.hstack([footage.clip.rgb[colored.frame], to_rgb(colored.lightness, colored.ab), mattes]))
+    cv2.imwrite(str(path), np.rint(255 * np.clip(np.vstack(rows), 0, 1))[..., ::-1].astype(np.uint8))
+
+
+if __name__ == "__main__":
+    main()

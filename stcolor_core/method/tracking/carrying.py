@@ -1,0 +1,263 @@
+"""Carry artist mattes from the frames that have them to the others, along the motion of each object.
+
+Akimoto et al. 2020, section 3.3, expects instances on every frame. An artist gives a matte on a few. From each of these
+it is carried outward in both directions, and between two of them the two results are mixed by their certainty. See
+docs/method.md, "Mattes".
+
+Every object is a layer that moves by itself (Wang and Adelson 1994): a shape, which goes on where another object hides
+it, and the luminance that it was last seen with. On the next frame each pixel takes the layer that is expected there
+and looks like it. So of two objects of the same texture the one that comes out from behind the other is recognised by
+its motion, and what a moving object uncovers belongs to the background. Where the flow back to the matte's own frame is
+sure, it decides instead, so that errors do not add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stcolor_core.arrays import FlowField, Mask, Masks, Plane
+from stcolor_core.method.tracking.flow import FlowTracker, align, sample
+from stcolor_core.method.tracking.instance import Instances
+from stcolor_core.method.tracking.objects import around, extend, find_objects
+
+__all__ = ["CarriedObjects", "MatteCarrier", "combine_carried"]
+
+_RESIDUAL = 6.0  # L* difference at which trust in the flow falls to 1/e, as in refinement.candidates
+_RESIDUAL_SIGMA = 1.5  # px at 216 lines
+_CONSISTENT = 1.0  # px, forward-backward error at which trust in an object's motion falls to 1/e
+_MARGIN = 0.15  # of the height: the most that an object moves between two frames
+_IN_VIEW = 0.15  # share of an object's shape that must be seen moving for its motion to be measured
+_OUTLINE = 8.0  # px at 216 lines from an outline within which flow is less its own
+_INNER = 4
+_INVERSIONS = 4  # fixed-point iterations
+_UNLIKE = 0.02  # likelihood of a layer that does not look like the pixel at all
+_UNSEEN = 0.8  # likelihood of a background that was never seen
+_RETREAT = 0.05  # prior of the background inside an object's expected shape
+_GROWTH, _GROWTH_SIGMA = 0.3, 2.0  # prior of an object around its expected shape, and the sigma in px at 216 lines
+_KEPT = 0.98  # of the certainty of the frame before where layers decide
+_RADIUS = 2  # px at 216 lines, of the guided filter
+_REGULAR = 9.0  # L*^2 of the guided filter
+_LEAST = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class CarriedObjects:
+    """Objects on a frame that has no matte of its own.
+
+    Attributes:
+        coverage: Share of each pixel that each object covers, shape (K, H, W), 0..1; the background is the last.
+        certainty: Probability that it is right, shape (H, W), 0..1.
+    """
+
+    coverage: Masks
+    certainty: Plane
+
+
+class MatteCarrier:
+    """Carries the matte of one frame outward, frame by frame."""
+
+    def __init__(self, lightness: Plane, mattes: Instances) -> None:
+        """Start at a frame with a matte.
+
+        Args:
+            lightness: L* of the frame, shape (H, W), 0..100.
+            mattes: Its mattes, named.
+        """
+        objects = find_objects(mattes)
+        assert objects is not None
+        self.names = objects.names
+        self._origin, self._origin_coverage = lightness, objects.coverage
+        self._tracker = FlowTracker(lightness)
+        self._before, self._coverage = lightness, objects.coverage
+        self._certainty = np.ones_like(lightness)
+        self._layers = [_Layer(part, lightness, part, np.zeros(2)) for part in objects.coverage]
+        self._scale = max(1.0, len(lightness) / 216)
+
+    def advance(self, lightness: Plane) -> CarriedObjects:
+        """Return the objects of the next frame outward.
+
+        Args:
+            lightness: L* of the frame, shape (H, W), 0..100.
+        """
+        link = self._tracker.advance(lightness)
+        trust = link.visibility * self._likeness(lightness - sample(self._origin, link.displacement))
+        forward = self._tracker.neighbour_link.displacement
+        onward = align(self._before, lightness, -forward)
+        error = np.linalg.norm(onward + sample(forward, onward), axis=-1)
+        steady = np.exp(-((error / _CONSISTENT) ** 2)).astype(np.float32)
+        layers = [
+            layer.move(onward, seen, steady, outline=_OUTLINE * self._scale)
+            for layer, seen in zip(self._layers, self._coverage, strict=True)
+        ]
+        decided = self._decide(lightness, layers)
+        origin = np.stack([sample(part, link.displacement) for part in self._origin_coverage])
+        coverage = _snap(trust * origin + (1 - trust) * decided, np.maximum(trust, 0.1), lightness, self._scale)
+        margin = _margin(decided)
+        before = _KEPT * sample(self._certainty, forward)
+        certainty = np.asarray(trust + (1 - trust) * np.minimum(before, margin), np.float32)
+        self._layers = [
+            layer.see(part, hidden, lightness)
+            for layer, part, hidden in zip(layers, coverage, _hidden_by_objects(coverage), strict=True)
+        ]
+        self._before, self._coverage, self._certainty = lightness, coverage, certainty
+        return CarriedObjects(coverage, certainty)
+
+    def _decide(self, lightness: Plane, layers: Sequence[_Layer]) -> Masks:
+        """Return each object's share of each pixel by where its layer is expected and what it looks like, (K, H, W)."""
+        likely = [self._likeness(lightness - layer.lightness) * (1 - _UNLIKE) + _UNLIKE for layer in layers]
+        background = layers[-1]
+        likely[-1] = background.known * likely[-1] + (1 - background.known) * _UNSEEN
+        sigma = _GROWTH_SIGMA * self._scale
+        priors = [
+            np.maximum(layer.shape, _GROWTH * cv2.GaussianBlur(layer.shape, (0, 0), sigma)) for layer in layers[:-1]
+        ]
+        free = np.maximum(1 - sum(layer.shape for layer in layers[:-1]), _RETREAT)
+        scores = np.stack([prior * like for prior, like in zip([*priors, free], likely, strict=True)])
+        return np.asarray(scores / np.maximum(scores.sum(0), 1e-9), np.float32)
+
+    def _likeness(self, difference: Plane) -> Plane:
+        """Return 0..1, how small differences in L* are around each pixel."""
+        smooth = cv2.GaussianBlur(np.abs(difference), (0, 0), _RESIDUAL_SIGMA * self._scale)
+        return np.asarray(np.exp(-((smooth / _RESIDUAL) ** 2)), np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class _Layer:
+    """One object as a layer of the picture.
+
+    Attributes:
+        shape: Its coverage if nothing hid it, shape (H, W), 0..1.
+        lightness: L* that it was last seen with, shape (H, W).
+        known: Where it has been seen, shape (H, W), 0..1.
+        velocity: Of its last measured motion, px (x, y) a frame.
+    """
+
+    shape: Plane
+    lightness: Plane
+    known: Plane
+    velocity: NDArray[np.float64]
+
+    def move(self, onward: FlowField, seen: Plane, steady: Plane, *, outline: float) -> _Layer:
+        """Return the layer on the next frame.
+
+        Args:
+            onward: Flow to the next frame, shape (H, W, 2), px (x, y).
+            seen: Coverage of the object on this frame, shape (H, W), 0..1.
+            steady: Trust in the flow, shape (H, W), 0..1.
+            outline: Distance from an outline, in px, within which flow is mixed with that beyond it.
+        """
+        inside = self.shape > 0.02
+        if not inside.any():
+            return self
+        box = around(inside, margin=round(_MARGIN * len(inside)))
+        whole = _distance(self.shape[box])
+        reach = max(min(outline, float(whole.max())), 1.0)
+        full, weight = (np.minimum(distance / reach, 1) ** _INNER for distance in (whole, _distance(seen[box])))
+        weight = np.asarray(weight * steady[box], np.float32)
+        velocity = self.velocity
+        if weight.sum() >= _IN_VIEW * full.sum():
+            motion = extend(onward[box], weight, lines=len(inside))
+            velocity = np.average(onward[box].reshape(-1, 2), axis=0, weights=weight.ravel() + 1e-9)
+        else:
+            motion = np.broadcast_to(velocity.astype(np.float32), (*weight.shape, 2))
+        back = -motion
+        for _ in range(_INVERSIONS):
+            back = -sample(np.ascontiguousarray(motion), back)
+        moved = []
+        for plane in (self.shape, self.lightness, self.known):
+            whole = np.zeros_like(plane)
+            whole[box] = sample(np.ascontiguousarray(plane[box]), back)
+            moved.append(whole)
+        return _Layer(moved[0], moved[1], moved[2], velocity)
+
+    def see(self, coverage: Plane, hidden: Mask, lightness: Plane) -> _Layer:
+        """Return the layer after a frame that shows it like this.
+
+        Args:
+            coverage: What the frame shows of it, shape (H, W), 0..1.
+            hidden: Where another object is in front of it or may be, shape (H, W), bool.
+            lightness: L* of the frame, shape (H, W).
+        """
+        seen = coverage > 0.5
+        return _Layer(
+            np.where(hidden, self.shape, coverage),
+            np.where(seen, lightness, self.lightness),
+            np.maximum(self.known, seen.astype(np.float32)),
+            self.velocity,
+        )
+
+
+def _margin(coverage: Masks) -> Plane:
+    """Return by how much the largest of the K shares of each pixel exceeds the next one, (H, W)."""
+    if len(coverage) == 1:
+        return np.asarray(coverage[0])
+    top = np.partition(coverage, -2, axis=0)
+    return np.asarray(top[-1] - top[-2])
+
+
+def _distance(coverage: Plane) -> Plane:
+    """Return the distance of each pixel from the outline that it lies in, in px; 0 outside, shape (H, W)."""
+    inside = np.pad((coverage > 0.5).astype(np.uint8), 1)
+    return np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1], np.float32)
+
+
+def _hidden_by_objects(coverage: Masks) -> list[Mask]:
+    """Return for each of the K objects where another one, not the background, is seen."""
+    front = coverage[:-1] > 0.5
+    count = front.sum(0)
+    return [count - part > 0 for part in front] + [np.asarray(count > 0)]
+
+
+def combine_carried(objects: Sequence[tuple[tuple[str, ...], CarriedObjects, float]]) -> Instances:
+    """Return a frame's mattes from those carried to it.
+
+    Args:
+        objects: The names, the objects and the weight by nearness in time of each matte that was carried here.
+    """
+    shape = objects[0][1].certainty.shape
+    names = sorted({name for own, _, _ in objects for name in own[:-1]})
+    sums = np.zeros((len(names) + 1, *shape), np.float32)
+    total, doubt = np.zeros(shape, np.float32), np.ones(shape, np.float32)
+    for own, carried, nearness in objects:
+        weight = nearness * (carried.certainty**2 + _LEAST)
+        for name, part in zip(own, carried.coverage, strict=True):
+            sums[names.index(name) if name else -1] += weight * part
+        total += weight
+        doubt *= 1 - carried.certainty
+    coverage = sums / total
+    return Instances(
+        np.ascontiguousarray(np.clip(coverage[:-1], 0, 1)),
+        np.zeros(len(names), np.int32),
+        np.ones(len(names), np.float32),
+        tuple(names),
+        np.clip((1 - doubt) * coverage.max(0), 0, 1).astype(np.float32),
+    )
+
+
+def _snap(coverage: Masks, weight: Plane, lightness: Plane, scale: float) -> Masks:
+    """Return coverage as a weighted local linear function of L*: sure pixels decide for the unsure ones around them.
+
+    He et al. 2013, "Guided Image Filtering", with a weight for each pixel.
+    """
+    window = (2 * round(_RADIUS * scale) + 1,) * 2
+    norm = np.maximum(cv2.blur(weight, window), 1e-6)
+
+    def mean(plane: Plane) -> Plane:
+        return np.asarray(cv2.blur(plane * weight, window) / norm)
+
+    light_mean = mean(lightness)
+    variance = np.maximum(mean(lightness * lightness) - light_mean**2, 0) + _REGULAR
+    result = np.empty_like(coverage)
+    for index, part in enumerate(coverage):
+        part_mean = mean(part)
+        slope = (mean(lightness * part) - light_mean * part_mean) / variance
+        offset = part_mean - slope * light_mean
+        guided = cv2.blur(slope, window) * lightness + cv2.blur(offset, window)
+        result[index] = weight * part + (1 - weight) * guided
+    result = np.clip(result, 0, 1)
+    return np.asarray(result / np.maximum(result.sum(0), 1e-6), np.float32)

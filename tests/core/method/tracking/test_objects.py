@@ -1,0 +1,117 @@
+"""Objects of mattes at working size: what belongs together, and flow that stays within it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stcolor_core.method.tracking.flow import FlowLink
+from stcolor_core.method.tracking.instance import Instances
+from stcolor_core.method.tracking.objects import (
+    BACKGROUND,
+    Objects,
+    agreement,
+    fill_cells,
+    find_objects,
+    keep_within_objects,
+)
+
+
+def mattes(**masks: np.ndarray) -> Instances:
+    stack = np.stack(list(masks.values())).astype(np.float32)
+    return Instances(stack, np.zeros(len(stack), np.int32), np.ones(len(stack), np.float32), tuple(masks))
+
+
+def box(left: int, right: int, *, height: int = 8, width: int = 24) -> np.ndarray:
+    mask = np.zeros((height, width), np.float32)
+    mask[:, left:right] = 1
+    return mask
+
+
+def shift(x: float, *, height: int = 8, width: int = 24) -> np.ndarray:
+    return np.broadcast_to(np.array([x, 0], np.float32), (height, width, 2)).copy()
+
+
+def objects(**masks: np.ndarray) -> Objects:
+    found = find_objects(mattes(**masks))
+    assert found is not None
+    return found
+
+
+def test_coverage_and_background_sum_to_one() -> None:
+    found = objects(a=0.5 * box(2, 10), b=0.7 * box(8, 16))
+    assert found.names == ("a", "b", BACKGROUND)
+    np.testing.assert_allclose(found.coverage.sum(0), 1, atol=1e-6)
+    np.testing.assert_array_equal(found.coverage[0][:, 3], np.float32(0.5))
+
+
+def test_of_two_mattes_that_overlap_the_smaller_is_on_top() -> None:
+    found = objects(person=box(2, 18), jacket=box(6, 10))
+    assert (found.coverage[0][:, 6:10] == 0).all()
+    assert (found.coverage[1][:, 6:10] == 1).all()
+
+
+def test_detections_and_pictures_without_mattes_have_no_objects() -> None:
+    detected = Instances(box(0, 4)[None], np.ones(1, np.int32), np.ones(1, np.float32))
+    assert find_objects(detected) is None
+    assert find_objects(None) is None
+
+
+class TestAgreement:
+    target = objects(a=box(4, 10), b=box(14, 20))
+
+    def agrees(self, origin: Objects, x: float) -> np.ndarray:
+        return agreement(self.target, origin, shift(x), known=("a", "b", BACKGROUND))[4]
+
+    def test_is_full_where_the_flow_stays_in_the_object(self) -> None:
+        np.testing.assert_array_equal(self.agrees(self.target, 0), 1)
+
+    def test_is_none_where_the_flow_leads_into_another_object_or_the_background(self) -> None:
+        row = self.agrees(self.target, 10)
+        assert (row[4:10] == 0).all()  # a to b
+        assert (row[10:14] == 1).all()  # background to background, beyond b
+        assert (self.agrees(self.target, -4)[4:8] == 0).all()  # a to the background left of it
+
+    def test_is_full_for_an_object_that_no_reference_knows(self) -> None:
+        row = agreement(self.target, objects(b=box(14, 20)), shift(0), known=("b", BACKGROUND))[4]
+        np.testing.assert_array_equal(row, 1)
+
+    def test_is_none_if_another_reference_has_the_object_and_this_one_lacks_it(self) -> None:
+        assert (self.agrees(objects(b=box(14, 20)), 0)[4:10] == 0).all()
+
+    def test_counts_by_the_certainty_of_the_mattes(self) -> None:
+        doubtful = Objects(self.target.names, self.target.coverage, np.full((8, 24), 0.1, np.float32))
+        np.testing.assert_allclose(self.agrees(doubtful, 10)[4:10], 0.75)
+
+    def test_is_full_on_a_soft_edge_that_moves_along(self) -> None:
+        soft = objects(a=np.maximum(box(4, 10), 0.5 * box(3, 11)))
+        agrees = agreement(soft, soft, shift(0), known=("a", BACKGROUND))
+        np.testing.assert_array_equal(agrees, 1)
+
+
+def test_flow_that_leaves_the_object_takes_the_motion_of_the_rest_of_it() -> None:
+    target, origin = objects(a=box(9, 17)), objects(a=box(1, 9))
+    flow = shift(0)
+    flow[:, 11:17] = (-8, 0)  # smooth flow leaves the left rim of the object with the still background
+    link, agrees = keep_within_objects(
+        FlowLink(flow, np.ones((8, 24), np.float32)), target, origin, known=("a", BACKGROUND)
+    )
+    np.testing.assert_allclose(link.displacement[:, 9:17, 0], -8, atol=0.01)
+    assert (agrees[:, 9:17] == 1).all()
+    assert (agrees[:, 2:8] == 0).all()  # what the object uncovered was hidden there: no flow leads to it
+
+
+def test_flow_within_the_objects_stays_as_it_is() -> None:
+    target = objects(a=box(8, 16))
+    link = FlowLink(shift(0), np.full((8, 24), 0.5, np.float32))
+    kept, _ = keep_within_objects(link, target, target, known=("a", BACKGROUND))
+    assert kept is link
+
+
+@pytest.mark.parametrize("cell", [(0, 0), (3, 5)])
+def test_empty_cells_take_the_nearest_value(cell: tuple[int, int]) -> None:
+    values, filled = np.zeros((2, 4, 6), np.float32), np.zeros((4, 6), bool)
+    values[:, 0, 0], values[:, 3, 5] = (1, 2), (3, 4)
+    filled[0, 0] = filled[3, 5] = True
+    np.testing.assert_array_equal(fill_cells(values, filled)[:, cell[0], cell[1]], values[:, cell[0], cell[1]])
+    np.testing.assert_array_equal(fill_cells(values, filled)[:, 1, 1], (1, 2))
