@@ -10,24 +10,44 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_footage import footage
+from scene_features import describe
 
+from stcolor_core.images.color import lightness, srgb_decode
 from stcolor_core.shots.cuts import CutDetector
+from stcolor_core.shots.transitions import Boundary
 
 HEIGHT, WIDTH = 90, 160
+SCALES = ((2, 5, 12), (1, 3), (6, 20), (3, 16))
+KEYS = ((5, 95), (30, 100), (2, 60))
 
 
 def scene(seed: int, count: int, *, speed: float = 2.0) -> list[np.ndarray]:
-    """A camera that pans over a landscape of blurred noise: count frames of L* (HEIGHT, WIDTH)."""
-    noise = np.random.default_rng(seed).normal(size=(HEIGHT, WIDTH + int(speed * count) + 1)).astype(np.float32)
-    land = sum(scale * cv2.GaussianBlur(noise, (0, 0), scale) for scale in (2, 5, 12))
-    land = cv2.normalize(land, None, 5, 95, cv2.NORM_MINMAX)
+    """A camera that pans over a landscape of blurred noise with houses in it: count frames of L* (HEIGHT, WIDTH).
+
+    Seeds differ in the size of the features and in the key of the light, as scenes of a film do.
+    """
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=(HEIGHT, WIDTH + int(speed * count) + 1)).astype(np.float32)
+    land = sum(scale * cv2.GaussianBlur(noise, (0, 0), scale) for scale in SCALES[seed % len(SCALES)])
+    land = cv2.normalize(land, None, *KEYS[seed % len(KEYS)], cv2.NORM_MINMAX)
+    for _ in range(int(rng.integers(3, 12)) * land.shape[1] // WIDTH):
+        x, y = int(rng.integers(land.shape[1])), int(rng.integers(HEIGHT))
+        size = rng.integers(8, 50, 2)
+        if seed % 2:
+            cv2.rectangle(land, (x, y), (x + int(size[0]), y + int(size[1])), rng.uniform(2, 98), -1)
+        else:
+            cv2.circle(land, (x, y), int(size[0] // 2), rng.uniform(2, 98), -1)
     return [land[:, int(speed * i) :][:, :WIDTH].copy() for i in range(count)]
 
 
 def find_cuts(frames: Iterable[tuple[int, np.ndarray]]) -> list[int]:
-    finder = CutDetector()
-    cuts = [cut for frame, lightness in frames for cut in finder.add(frame, lightness)]
-    return cuts + finder.finish()
+    return [boundary.frame for boundary in find_boundaries(frames) if boundary.is_cut]
+
+
+def find_boundaries(frames: Iterable[tuple[int, np.ndarray]]) -> list[Boundary]:
+    finder = CutDetector(describe)
+    found = [boundary for frame, lightness in frames for boundary in finder.add(frame, lightness)]
+    return found + finder.finish()
 
 
 def cuts_of(frames: Iterable[np.ndarray]) -> list[int]:
@@ -114,19 +134,34 @@ def test_blank_frames_are_one_scene_and_a_picture_after_them_is_another() -> Non
 
 
 def test_a_cut_is_reported_two_frames_after_it() -> None:
-    finder = CutDetector()
+    finder = CutDetector(describe)
     reported = [finder.add(number, frame) for number, frame in enumerate(scene(1, 6) + scene(2, 6))]
-    assert reported == [[]] * 8 + [[6]] + [[]] * 3
+    assert [[boundary.frame for boundary in found] for found in reported] == [[]] * 8 + [[6]] + [[]] * 3
     assert finder.finish() == []
 
 
 @pytest.mark.parametrize("shape", [(0, 10), (10, 10, 3)], ids=str)
 def test_an_array_that_is_not_a_picture_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"must be \(H, W\)"):
-        CutDetector().add(1, np.zeros(shape))
+        CutDetector(describe).add(1, np.zeros(shape))
 
 
 def test_real_shots_of_fast_motion_are_cut_only_at_their_joins() -> None:
     names = ["bmx-trees", "parkour", "breakdance", "horsejump-high", "dance-twirl"]
     paths = [path for name in names for path in sorted(footage("davis", name).glob("*.jpg"))[::2][:15]]
     assert cuts_of(cv2.imread(str(path), cv2.IMREAD_REDUCED_GRAYSCALE_4) / 2.55 for path in paths) == [15, 30, 45, 60]
+
+
+@pytest.mark.parametrize(("clip", "count"), [("jump", 21), ("drift", 14)])
+def test_fast_pans_and_jumps_are_not_cut(clip: str, count: int) -> None:
+    paths = sorted(footage("fast_grey", clip).glob("*.png"))
+    assert len(paths) == count
+    pictures = [lightness(srgb_decode(np.float32(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) / 255)) for path in paths]
+    found = find_boundaries(enumerate(pictures))
+    assert found, "optical flow alone finds nothing in common"
+    assert max(boundary.certainty for boundary in found) < 0.1
+
+
+def test_a_cut_says_how_certain_it_is() -> None:
+    (boundary,) = find_boundaries(enumerate(scene(1, 6) + scene(2, 6)))
+    assert 0.5 <= boundary.certainty <= 1
