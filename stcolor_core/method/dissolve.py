@@ -21,7 +21,7 @@ __all__ = ["Mixed", "SceneEnd", "carry_scene", "estimate_shares", "mix"]
 
 _COARSE = 36  # lines at which a share is estimated before anything is carried
 _VISIBLE = 0.5  # share of the picture that a scene must have for the flow between mixed frames to follow it
-_MISFIT = 25.0  # L*, difference between a frame and the mixture at which the confidence is down to 1/e
+_MISFIT = 50.0  # L*, difference between a frame and the mixture at which the confidence is down to 1/e
 _SIGMA = 3.0  # px at 216 lines, of the blur of that difference
 
 

@@ -42,8 +42,9 @@ _BINS = 32  # of the histogram of L*
 _BRIGHT = 60.0  # L* that the brightest parts of two pictures have at least when their histograms are compared
 # of the regression, on the measures of `_measure`, fitted to the material of benchmarks/cuts.py made from footage
 # on which the project may train
-_COEFFICIENTS = np.array([15.65, -48.73, 2.01, -2.41, 4.54])
-_INTERCEPT = 19.86
+_COEFFICIENTS = np.array([19.6, -71.0, 3.2, -2.5, 70.0])
+_INTERCEPT = 31.1
+_SUDDEN = 0.35  # difference above which a change is sudden if nothing moves before and after it
 _UNREST = 0.05  # difference between neighbours of one scene at which it is no longer calm
 _RESTLESS = 0.5  # upper bound of the difference within a scene, which also stands for scenes of one frame
 
@@ -135,8 +136,8 @@ def cut_certainty(measures: NDArray[np.float64]) -> float:
 
     Args:
         measures: The least difference between the frames before and after, the greatest similarity of their features,
-            the logarithm of the distance of their histograms, how fast things move on the restless side, and the first
-        again if nothing moves.
+            the logarithm of the distance of their histograms, how fast things move on the restless side, and how much
+            of the first is sudden, since nothing moves.
     """
     return float(1 / (1 + np.exp(-(measures @ _COEFFICIENTS + _INTERCEPT))))
 
@@ -151,8 +152,8 @@ def _measure(before: list[_Thumbnail], after: list[_Thumbnail]) -> NDArray[np.fl
     )
     distance = _histogram_distance(a.small, b.small)
     unrest = max(_unrest(before), _unrest(after))
-    calm = difference * np.exp(-unrest / _UNREST)
-    return np.array([difference, similarity, np.log(distance + 0.01), unrest, calm])
+    sudden = max(0.0, difference - _SUDDEN) * np.exp(-unrest / _UNREST)
+    return np.array([difference, similarity, np.log(distance + 0.01), unrest, sudden])
 
 
 def _histogram_distance(a: Plane, b: Plane) -> float:

@@ -40,7 +40,8 @@ _BLANK = 0.002  # standard deviation of luminance in a blank picture
 _FADE = 3.0  # least ratio of contrast between a scene and the end of its fade
 _FADE_STEP = 1.03  # least ratio of contrast between two neighbouring frames of a fade
 _FADE_FRAMES = 3  # least length of a fade
-# of the regression, on the measures of `_Pictures.measure`
+_UNLIKE = (1.0, 0.3)  # difference and similarity of two scenes that have nothing in common
+# of the regression, on the measures of `_Pictures.measure_line` and the difference and similarity of the scenes
 _COEFFICIENTS = np.array([-4.1, -15.8, -25.4, 3.0, -15.0])
 _INTERCEPT = 9.2
 
@@ -217,11 +218,10 @@ class _Pictures:
             after = first + (int(right[0]) if len(right) else last - first)
         return before, after
 
-    def measure(self, before: int, after: int) -> NDArray[np.float64]:
-        """Return what tells a dissolve from a moving camera, for the frames around it.
+    def measure_line(self, before: int, after: int) -> NDArray[np.float64]:
+        """Return what tells a dissolve from a moving camera, for the frames around it, relative to the whole change.
 
-        The largest distance from the line, the deviation from an even ramp, and the motion beside the line, all
-        relative to the change of the picture; the difference and the similarity of the two scenes.
+        The largest distance from the line, the deviation from an even ramp, and the motion beside the line.
         """
         a = self._small[before].astype(float)
         change = self._small[after] - a
@@ -233,11 +233,20 @@ class _Pictures:
         motion = np.sqrt((np.diff(off, axis=0) ** 2).sum(axis=1) / energy)
         uneven = np.sqrt(np.mean((shares - np.linspace(0, 1, count + 1)) ** 2))
         core = distance[count // 4 : count + 1 - count // 4]
-        difference, similarity, *_ = self._compare(before, after)
-        return np.array([core.max(), uneven, np.median(motion), difference, similarity])
+        return np.array([core.max(), uneven, np.median(motion)])
 
     def _certainty(self, before: int, after: int) -> float:
-        return float(1 / (1 + np.exp(-(self.measure(before, after) @ _COEFFICIENTS + _INTERCEPT))))
+        """Return the probability of a dissolve between two frames that show one scene each."""
+        line = self.measure_line(before, after)
+        best = _probability([*line, *_UNLIKE])
+        if best < 0.5:  # the scenes need no comparison, which takes much longer
+            return best
+        difference, similarity, *_ = self._compare(before, after)
+        return _probability([*line, min(difference, 1.0), similarity])
 
     def _compare(self, before: int, after: int) -> NDArray[np.float64]:
         return compare_scenes(self._thumbnails[before], self._thumbnails[after], self._describe)
+
+
+def _probability(measures: list[float]) -> float:
+    return float(1 / (1 + np.exp(-(np.array(measures) @ _COEFFICIENTS + _INTERCEPT))))

@@ -8,7 +8,7 @@ import torch
 from scenes import Scene, pan, texture
 
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.images.color import lab_to_linear, linear_to_lab, lightness, luminance_of
+from stcolor_core.images.color import lab_to_linear, lightness, linear_to_lab, luminance_of
 from stcolor_core.method.dissolve import SceneEnd, estimate_shares, mix
 from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.models import registry
