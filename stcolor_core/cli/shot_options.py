@@ -13,6 +13,7 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import (
     TRACKINGS,
+    UNREFERENCED,
     Alpha,
     Matte,
     Method,
@@ -121,9 +122,15 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
     _add(group, "--exact", "method.exact", exact, action=switch)
     flow = "carry colour along the optical flow; --no-flow uses attention alone"
     _add(group, "--flow", "method.flow", flow, action=switch)
-    _add(group, "--cuts", "method.cuts", f"auto, none, or the first frames of new scenes ({default.cuts})")
+    cuts = f"auto, none, or the first frames of new scenes and dissolves, like 1020,1050-1062 ({default.cuts})"
+    _add(group, "--cuts", "method.cuts", cuts)
     register = "fit keyframes that were coloured elsewhere to the plate (auto), or use them as they are (off)"
     _add(group, "--register", "method.register", register, choices=get_args(Register))
+    unreferenced = (
+        "a scene without a reference: match the references of other scenes by their looks, or leave it grey "
+        f"({default.unreferenced})"
+    )
+    _add(group, "--unreferenced", "method.unreferenced", unreferenced, choices=UNREFERENCED)
     detector = "detect instances with this detector, and track them"
     _add(group, "--detector", "method.detector", detector, choices=("torchvision", "detectron2"))
     _add(group, "--detector-weights", "method.detector_weights", "weights of detectron2")

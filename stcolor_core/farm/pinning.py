@@ -14,6 +14,7 @@ from stcolor_core.pipeline.planning import RunPlan, plan_spans, split_spans
 from stcolor_core.pipeline.run import plan_run
 from stcolor_core.shots.shot import Reference, Shot, format_frames, map_paths, parse_frames
 from stcolor_core.shots.shot_files import ReferencePicture, find_frames, find_references, split_references
+from stcolor_core.shots.transitions import format_transitions
 
 __all__ = ["list_inputs", "pin", "plan_tasks"]
 
@@ -48,7 +49,7 @@ def pin(shot: Shot, plan: RunPlan) -> Shot:
             )
             for frame, picture, patch in _pictures(plan)
         ),
-        method=replace(shot.method, tracking=plan.tracking, cuts=format_frames(plan.cuts) or "none"),
+        method=replace(shot.method, tracking=plan.tracking, cuts=format_transitions(plan.transitions)),
         ocio=shot.ocio or os.environ.get("OCIO") or None,
     )
     return map_paths(pinned, make_absolute)

@@ -6,6 +6,8 @@ A span bounded by one reference is walked once, away from it. A span between two
 from the later one, then walked forward with the tracks to both. A recurrent refinement also runs backward, and the two
 results are blended by their distance in time, so that the colour meets both references without a jump.
 
+The frames of a dissolve mix the colours of the two scenes around it (`method.dissolve`).
+
 If only some frames of a span are needed, the walks stop at the last of them; frames passed on the way are only tracked.
 
 Three frames are in progress at once: one is read, gets its features and is tracked, the one before it is matched, and
@@ -28,6 +30,7 @@ from stcolor_core.files.prefetch import prefetch
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.carried_mattes import carry_mattes
 from stcolor_core.method.colored_frame import ColoredFrame
+from stcolor_core.method.dissolve import SceneEnd, carry_scene, estimate_shares, mix
 from stcolor_core.method.footage import Footage
 from stcolor_core.method.matching import Keyframe, Matching, PreparedReference, temporal_weights
 from stcolor_core.method.model import Model
@@ -37,7 +40,7 @@ from stcolor_core.method.tracking.flow import sample
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
 from stcolor_core.shots.shot import Method
-from stcolor_core.shots.spans import PatchWalk, Span
+from stcolor_core.shots.spans import PatchWalk, Side, Span
 
 __all__ = ["ColoredFrame", "Footage", "PatchedFootage", "Propagator"]
 
@@ -112,6 +115,9 @@ class Propagator:
             One coloured frame after the other.
         """
         wanted = frozenset(span.frames if wanted is None else wanted)
+        if span.sides:
+            yield from self._color_dissolve(span, footage, scratch, wanted=wanted, on_read=on_read)
+            return
         if self._uses_mattes and span.references:
             needed = {frame for walk in span.walks(wanted) for frame in walk}
             footage = carry_mattes(span, footage, scratch, needed=needed, on_read=on_read)
@@ -269,6 +275,57 @@ class Propagator:
         assert reference.frame is not None
         evidence = self._matching.collect_evidence(reference.frame, reference.view, [reference], [])
         return evidence, self._refinement.refine(evidence, None)
+
+    def _color_dissolve(
+        self,
+        span: Span,
+        footage: Footage,
+        scratch: Scratch,
+        *,
+        wanted: Collection[int],
+        on_read: Callable[[int], None],
+    ) -> Iterator[ColoredFrame]:
+        """Colour the frames of a dissolve by mixing the colours of the frames before and after it.
+
+        The scene after it is carried back through all frames first, then the scene before it forward, so that two
+        pictures are in memory at a time.
+        """
+        before, after = (self._color_end(side, footage, scratch, on_read) for side in span.sides)
+        # the shares need all frames, but only small ones
+        pictures = (footage.lightness(frame) for frame in _announce(span.frames, on_read))
+        shares = dict(zip(span.frames, estimate_shares(before.lightness, after.lightness, pictures), strict=True))
+        back = ((footage.lightness(frame), shares[frame][1]) for frame in _announce(span.frames[::-1], on_read))
+        for frame, carried in zip(span.frames[::-1], carry_scene(after, back), strict=True):
+            if frame in wanted:
+                scratch.save("carried", frame, carried)
+        ahead = ((footage.lightness(frame), shares[frame][0]) for frame in _announce(span.frames, on_read))
+        for frame, carried in zip(span.frames, carry_scene(before, ahead), strict=True):
+            if frame in wanted:
+                other = scratch.take("carried", frame, SceneEnd, device=self._device)
+                lightness = footage.lightness(frame)
+                mixed = mix(lightness, carried, other)
+                yield ColoredFrame(
+                    frame=frame,
+                    lightness=lightness,
+                    ab=mixed.ab,
+                    confidence=mixed.confidence,
+                    tracked=np.ones_like(lightness),
+                    source=mixed.source,
+                    displacement=None,
+                    mattes=None,
+                    fallback=0.0,
+                )
+
+    def _color_end(self, side: Side, footage: Footage, scratch: Scratch, on_read: Callable[[int], None]) -> SceneEnd:
+        """Colour the frame of one scene next to a dissolve."""
+        if side.span is not None:
+            (colored,) = self.color(side.span, footage, scratch, wanted={side.end}, on_read=on_read)
+            return SceneEnd(colored.lightness, colored.ab, colored.confidence, colored.source)
+        on_read(side.end)
+        reference = self._prepare_reference(side.end, footage)
+        state = reference.state
+        source = np.full_like(state.lightness, side.end)
+        return SceneEnd(state.lightness, state.ab, state.confidence, source)
 
     def _color_one_way(self, task: _Task, wanted: Collection[int]) -> Iterator[ColoredFrame]:
         """Colour away from the first bounding reference, or in the order of time if there are only stills.

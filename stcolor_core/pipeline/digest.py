@@ -18,7 +18,7 @@ from stcolor_core.shots.spans import PatchWalk, Span
 
 __all__ = ["Digests"]
 
-_COVERED_BY_BOUNDS = ("cuts", "references")  # a frame's span already says what these settings mean for it
+_COVERED_BY_BOUNDS = ("cuts", "references", "unreferenced")  # a frame's span already says what these mean for it
 _MATTES = 2  # how mattes decide pixels; raised when that changes, so that no frame of a shot without mattes is lost
 _COVERED_BY_CONTENT = ("detector", "detector_weights", "detector_config")  # these count by the content of their files
 
@@ -75,8 +75,7 @@ class Digests:
         walks = list(walks)
         reads = {*span.reads, *(frame for walk in walks for frame in (walk.patch, *walk.frames))}
         patches = sorted({walk.patch for walk in walks})
-        bounds: list[Any] = [span.before, span.after, *span.others]
-        bounds += [[walk.patch, walk.keyframe, walk.frames[-1]] for walk in walks]
+        bounds = [*span.bounds, *([walk.patch, walk.keyframe, walk.frames[-1]] for walk in walks)]
         return self._of(tuple(sorted(reads)), span.references, bounds, patches)
 
     def of_reference(self, frame: int) -> str:
@@ -89,8 +88,8 @@ class Digests:
 
     def of_shot(self) -> str:
         """Return the digest of everything that decides any frame's pixels: equal digests give the same version."""
-        bounds = [self._shot.method.cuts, self._shot.method.references]
-        inputs = self._inputs
+        method, inputs = self._shot.method, self._inputs
+        bounds = [method.cuts, method.references, method.unreferenced]
         return self._of(tuple(inputs.frames), tuple(inputs.references), bounds, list(inputs.patches))
 
     def _of(

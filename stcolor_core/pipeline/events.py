@@ -23,9 +23,12 @@ class Event:
 
     Attributes:
         kind: "plan" (the number of frames is known), "input" (a file that is read and its colour space), "look" (a
-            plate frame is being read, for cuts or for tracking), "warning", "frame" (a frame is finished) or "done".
+            plate frame is being read, for cuts or for tracking), "cut" (a new scene begins at a frame, or seems to),
+            "dissolve" (one scene changes into the next), "warning", "frame" (a frame is finished) or "done".
         message: One line for the artist; "" if the event needs none.
         frame: The frame that the event is about; None if it is about the whole run.
+        last: The last frame of a dissolve, whose first is `frame`; None in other events.
+        certainty: Of a cut or a dissolve, 0..1. A cut below 0.5 is not treated as one. None in other events.
         path: The file of a finished frame; None in other events.
         done: The number of finished frames.
         total: The number of frames to write.
@@ -39,9 +42,11 @@ class Event:
         fallback: As in `FrameResult`.
     """
 
-    kind: Literal["plan", "input", "look", "warning", "frame", "done"]
+    kind: Literal["plan", "input", "look", "cut", "dissolve", "warning", "frame", "done"]
     message: str = ""
     frame: int | None = None
+    last: int | None = None
+    certainty: float | None = None
     path: str | None = None
     done: int = 0
     total: int = 0

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from stcolor_core.arrays import Plane
 from stcolor_core.errors import BadRequest, ModelError
 from stcolor_core.files.prefetch import prefetch
 from stcolor_core.files.stat_cache import StatCache, is_settled
+from stcolor_core.method.features.standard import StandardFeatures
 from stcolor_core.method.tracking.detectors import Detector, config_files, open_detector
 from stcolor_core.models import registry
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
-from stcolor_core.shots import cuts as cuts_module
-from stcolor_core.shots.cuts import CutDetector
+from stcolor_core.shots import cuts, dissolves
+from stcolor_core.shots.cuts import Describe
+from stcolor_core.shots.dissolves import LONGEST, REACH, TransitionDetector
 from stcolor_core.shots.shot import Shot, Tracking, describe_frames, parse_frames
 from stcolor_core.shots.shot_files import ReferencePicture
 from stcolor_core.shots.spans import Span, plan, split_span
+from stcolor_core.shots.transitions import Boundary, Dissolve, Transitions, parse_transitions
 
 __all__ = [
     "RunPlan",
     "detector_digest",
-    "find_cuts",
+    "find_transitions",
     "load_detector",
     "plan_spans",
     "requested_frames",
@@ -38,7 +45,7 @@ __all__ = [
 ]
 
 _DETECTOR = "maskrcnn_resnet50_fpn_v2"
-_CUT_MARGIN = 8  # frames on either side of an interval on which its cuts may depend
+_MARGIN = 2 * (LONGEST + REACH)  # frames on either side of an interval on which its transitions may depend
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +57,7 @@ class RunPlan:
         references: Frame of a whole keyframe -> its picture.
         patches: Frame with patches -> their pictures, the uppermost last.
         tracking: The tracking as the shot names it, or as resolved on this machine.
-        cuts: The first frames of new scenes.
+        transitions: The cuts and dissolves.
         spans: The spans, in time order.
         digests: Frame to write -> the digest that it carries once it is done.
     """
@@ -59,9 +66,14 @@ class RunPlan:
     references: Mapping[int, ReferencePicture]
     patches: Mapping[int, tuple[ReferencePicture, ...]]
     tracking: Tracking
-    cuts: tuple[int, ...]
+    transitions: Transitions
     spans: tuple[Span, ...]
     digests: Mapping[int, str]
+
+    @property
+    def cuts(self) -> tuple[int, ...]:
+        """Return the first frames of new scenes."""
+        return self.transitions.cuts
 
 
 def resolve_device(name: str) -> torch.device:
@@ -163,7 +175,7 @@ def requested_frames(shot: Shot, frames: Iterable[int], only: str | None = None)
     return requested
 
 
-def find_cuts(
+def find_transitions(
     shot: Shot,
     inputs: ShotInputs,
     footage: ShotFootage,
@@ -171,8 +183,8 @@ def find_cuts(
     *,
     looks: Callable[[Iterable[int]], Iterator[int]],
     cache: StatCache,
-) -> list[int]:
-    """Return the first frames of new scenes, searched for only between the references around the requested frames.
+) -> Transitions:
+    """Return the cuts and dissolves, searched for only between the references around the requested frames.
 
     Args:
         shot: The shot.
@@ -180,11 +192,11 @@ def find_cuts(
         footage: The shot's pictures.
         requested: The frames to write.
         looks: Passes on the frames that are about to be read; it may end the search by raising.
-        cache: Keeps cuts of earlier runs; frames with cached cuts are not read again.
+        cache: Keeps the transitions of earlier runs; their frames are not read again.
     """
     setting = shot.method.cuts
     if setting != "auto":
-        return [] if setting == "none" else list(parse_frames(setting))
+        return parse_transitions(setting)
     frames = list(footage.frames)
     around = plan(frames, footage.references, [])
     # whole intervals with a margin, so that the cuts do not depend on which frames are requested
@@ -192,47 +204,75 @@ def find_cuts(
     for span in around:
         if requested.intersection(span.frames):
             first, last = bisect_left(frames, span.reads[0]), bisect_left(frames, span.reads[-1])
-            places.update(range(max(0, first - _CUT_MARGIN), min(len(frames), last + 1 + _CUT_MARGIN)))
+            places.update(range(max(0, first - _MARGIN), min(len(frames), last + 1 + _MARGIN)))
     if not places:
-        return []
+        return Transitions()
     searched = [frames[place] for place in sorted(places)]
 
-    def search() -> list[int]:
-        return _search_cuts(footage, frames, places, looks)
+    def search() -> list[list[list[float]]]:
+        found = _search_transitions(footage, frames, places, looks)
+        return [[list(astuple(part)) for part in parts] for parts in (found.boundaries, found.dissolves)]
 
     if not all(is_settled(inputs.plate_state(frame)) for frame in searched):
-        return search()
-    return [int(frame) for frame in cache.get_for_key("cuts", _cuts_key(shot, inputs, searched), search)]
+        data = search()
+    else:
+        data = cache.get_for_key("transitions", _transitions_key(shot, inputs, searched), search)
+    return Transitions(
+        tuple(Boundary(int(frame), certainty) for frame, certainty in data[0]),
+        tuple(Dissolve(int(first), int(last), certainty) for first, last, certainty in data[1]),
+    )
 
 
-def _search_cuts(
+def _search_transitions(
     footage: ShotFootage,
     frames: Sequence[int],
     places: Collection[int],
     looks: Callable[[Iterable[int]], Iterator[int]],
-) -> list[int]:
-    """Return the cuts among the frames at the given positions of the list `frames`."""
-    finder, cuts = CutDetector(), []
+) -> Transitions:
+    """Return the transitions among the frames at the given positions of the list `frames`."""
+    describe = scene_describer()
+    finder, found = TransitionDetector(describe), []
     pictures = prefetch(footage.lightness, looks(frames[place] for place in sorted(places)))
     for place, lightness in zip(sorted(places), pictures, strict=True):
         if place - 1 not in places:  # a new interval; the frames between the two are not read
-            cuts += finder.finish()
-            finder = CutDetector()
-        cuts += finder.add(frames[place], lightness)
-    return cuts + finder.finish()
+            found.append(finder.finish())
+            finder = TransitionDetector(describe)
+        finder.add(frames[place], lightness)
+    found.append(finder.finish())
+    return Transitions(
+        tuple(boundary for part in found for boundary in part.boundaries),
+        tuple(dissolve for part in found for dissolve in part.dissolves),
+    )
 
 
-def _cuts_key(shot: Shot, inputs: ShotInputs, frames: Iterable[int]) -> str:
-    """Return everything that the cuts depend on: the frames, how they are read, and the code of the finder."""
-    finder = Path(cuts_module.__file__).read_bytes()
+def scene_describer() -> Describe:
+    """Return a function that computes the features of thumbnails, on the CPU so that all machines find the same cuts.
+
+    The network is loaded at the first call.
+    """
+
+    @functools.cache
+    def features() -> StandardFeatures:
+        return StandardFeatures(torch.device("cpu"))
+
+    def describe(lightness: Plane) -> NDArray[np.float32]:
+        return features().target(torch.from_numpy(lightness)).flatten(1).numpy()
+
+    return describe
+
+
+def _transitions_key(shot: Shot, inputs: ShotInputs, frames: Iterable[int]) -> str:
+    """Return all that the transitions depend on: the frames, how they are read, code and weights of the finder."""
+    finder = b"".join(Path(path).read_bytes() for path in (cuts.__file__, dissolves.__file__))
     settings = [shot.plate.layer, shot.plate.exposure, inputs.pipe.space.identity, shot.method.working_height]
     states = [[frame, *inputs.plate_state(frame)] for frame in frames]
     plate = os.path.abspath(shot.plate.path)  # noqa: PTH100
-    return json.dumps([plate, hashlib.sha256(finder).hexdigest(), plate_canvas(inputs), settings, states])
+    code = [hashlib.sha256(finder).hexdigest(), registry.digest("standard")]
+    return json.dumps([plate, code, plate_canvas(inputs), settings, states])
 
 
 def plan_spans(
-    shot: Shot, frames: Iterable[int], references: Iterable[int], cuts: Iterable[int] | None = None
+    shot: Shot, frames: Iterable[int], references: Iterable[int], transitions: Transitions | None = None
 ) -> list[Span]:
     """Return the spans of a shot, in time order.
 
@@ -240,11 +280,18 @@ def plan_spans(
         shot: The shot.
         frames: The plate's frames.
         references: The reference frames.
-        cuts: The first frames of new scenes; None takes the shot's setting, which must not be "auto".
+        transitions: The cuts and dissolves; None takes the shot's setting, which must not be "auto".
     """
-    if cuts is None:
-        cuts = () if shot.method.cuts == "none" else parse_frames(shot.method.cuts)
-    return plan(sorted(frames), references, cuts, per_frame=shot.method.references)
+    if transitions is None:
+        transitions = parse_transitions(shot.method.cuts)
+    return plan(
+        sorted(frames),
+        references,
+        transitions.cuts,
+        [(dissolve.first, dissolve.last) for dissolve in transitions.dissolves],
+        per_frame=shot.method.references,
+        match_unreferenced=shot.method.unreferenced == "match" and not shot.stills,
+    )
 
 
 def split_spans(shot: Shot, spans: Iterable[Span]) -> list[tuple[int, ...]]:

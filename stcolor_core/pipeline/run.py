@@ -31,7 +31,7 @@ from stcolor_core.pipeline.layers import RenderedFrame
 from stcolor_core.pipeline.planning import (
     RunPlan,
     detector_digest,
-    find_cuts,
+    find_transitions,
     load_detector,
     plan_spans,
     requested_frames,
@@ -41,7 +41,8 @@ from stcolor_core.pipeline.planning import (
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
 from stcolor_core.pipeline.writing import FrameWriter, WrittenFrame
 from stcolor_core.shots.shot import Shot, describe_frames
-from stcolor_core.shots.spans import PatchWalk, Span, plan_patch_walks, spans_containing, unreferenced
+from stcolor_core.shots.spans import PatchWalk, Span, matched, plan_patch_walks, spans_containing, unreferenced
+from stcolor_core.shots.transitions import Transitions
 
 __all__ = [
     "Event",
@@ -54,6 +55,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+_WORTH_A_LOOK = 0.1  # certainty from which a boundary is mentioned though it is no cut
 _WRITERS = 2  # frames upsampled and written at a time: at 4096 x 2160 each holds half a GiB
 
 
@@ -150,9 +152,9 @@ class _Run:
         requested = requested_frames(self._shot, self._footage.frames, only)
         self._reporter.total, self._force = len(requested), force
         self._report_plan()
-        cuts = self._find_cuts(requested)
-        spans = plan_spans(self._shot, self._footage.frames, self._footage.references, cuts)
-        self._walks = self._plan_walks(cuts)
+        transitions = self._find_transitions(requested)
+        spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
+        self._walks = self._plan_walks(transitions.scene_starts)
         self._warn_unreferenced(spans, requested)
         digests = self._digest_frames(requested, spans)
         for frame in self._inputs.swatches:  # a wrong name is told before the first frame is written
@@ -171,16 +173,16 @@ class _Run:
     def plan(self) -> RunPlan:
         """Return what `frames` would write and everything that decides it; no frame is coloured."""
         requested = requested_frames(self._shot, self._footage.frames)
-        cuts = self._find_cuts(requested)
-        spans = plan_spans(self._shot, self._footage.frames, self._footage.references, cuts)
-        self._walks = self._plan_walks(cuts)
+        transitions = self._find_transitions(requested)
+        spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
+        self._walks = self._plan_walks(transitions.scene_starts)
         self._warn_unreferenced(spans, requested)
         return RunPlan(
             frames=self._footage.frames,
             references=self._footage.references,
             patches=self._footage.patches,
             tracking=resolve_tracking(self._shot),
-            cuts=tuple(cuts),
+            transitions=transitions,
             spans=tuple(spans),
             digests=self._digest_frames(requested, spans),
         )
@@ -225,19 +227,56 @@ class _Run:
     def _frames_to_write(self, digests: Mapping[int, str]) -> frozenset[int]:
         return frozenset(frame for frame in digests if self._force or not self._files[frame].state.is_kept)
 
-    def _find_cuts(self, requested: frozenset[int]) -> list[int]:
+    def _find_transitions(self, requested: frozenset[int]) -> Transitions:
         looks, cache = self._reporter.looks, self._cache
-        cuts = find_cuts(self._shot, self._inputs, self._footage, requested, looks=looks, cache=cache)
+        found = find_transitions(self._shot, self._inputs, self._footage, requested, looks=looks, cache=cache)
+        if self._shot.method.cuts == "auto":
+            self._report_transitions(found)
+        else:
+            self._check_transitions(found)
+        return found
+
+    def _report_transitions(self, found: Transitions) -> None:
+        """Report what was found, each with its certainty, and warn in a few lines of what it means for the colour."""
+        for boundary in found.boundaries:
+            self._reporter.report(Event(kind="cut", frame=boundary.frame, certainty=boundary.certainty))
+        for dissolve in found.dissolves:
+            last, certainty = dissolve.last, dissolve.certainty
+            self._reporter.report(Event(kind="dissolve", frame=dissolve.first, last=last, certainty=certainty))
+        cuts = [boundary for boundary in found.boundaries if boundary.is_cut]
+        if cuts:
+            least = min(cuts, key=lambda boundary: boundary.certainty)
+            self._reporter.warn(
+                f"Scene cuts before frame {describe_frames(found.cuts)}: colour is not carried across them "
+                f"({_certainty(least.certainty)}{f' at {least.frame}, the least' if len(cuts) > 1 else ''})."
+            )
+        for boundary in found.doubtful:
+            if boundary.certainty >= _WORTH_A_LOOK:
+                self._reporter.warn(
+                    f"Frame {boundary.frame} looks like a cut, colour is carried ({_certainty(boundary.certainty)}). "
+                    "If it is one, name all cuts with --cuts."
+                )
+        for dissolve in found.dissolves:
+            self._reporter.warn(
+                f"Frames {dissolve.first}-{dissolve.last} dissolve from one scene to the next: their colours are mixed "
+                f"({_certainty(dissolve.certainty)})."
+            )
+
+    def _check_transitions(self, given: Transitions) -> None:
+        """Warn of transitions given by hand that have no effect."""
         frames = list(self._footage.frames)
-        outside = [cut for cut in cuts if not frames[0] < cut <= frames[-1]]
+        outside = [cut for cut in given.cuts if not frames[0] < cut <= frames[-1]]
         if outside:
             self._reporter.warn(
                 f"No new scene can begin at frame {describe_frames(outside)} of the cuts: the plate has the frames "
                 f"{frames[0]}-{frames[-1]}. Correct --cuts."
             )
-        if cuts and self._shot.method.cuts == "auto":
-            self._reporter.warn(f"Scene cuts before frame {describe_frames(cuts)}: colour is not carried across them.")
-        return cuts
+        for dissolve in given.dissolves:
+            if not frames[0] < dissolve.first <= dissolve.last < frames[-1]:
+                self._reporter.warn(
+                    f"The dissolve {dissolve.first}-{dissolve.last} of the cuts has no frame of a single scene on "
+                    f"either side: the plate has the frames {frames[0]}-{frames[-1]}. Correct --cuts."
+                )
 
     def _report_plan(self) -> None:
         total, references, patches = self._reporter.total, tuple(self._footage.references), tuple(self._footage.patches)
@@ -249,6 +288,7 @@ class _Run:
             self._reporter.report(Event(kind="input", message=str(space)))
 
     def _warn_unreferenced(self, spans: Iterable[Span], requested: frozenset[int]) -> None:
+        spans = list(spans)
         grey = requested.intersection(unreferenced(spans))
         patched = {frame for walk in self._walks for frame in (walk.patch, *walk.frames)}
         if grey.difference(patched) and not self._shot.stills:
@@ -260,6 +300,14 @@ class _Run:
             self._reporter.warn(
                 f"Frames {describe_frames(grey.intersection(patched))} have no reference in their scene that covers "
                 "the whole frame. What the patches do not reach stays grey."
+            )
+        references = matched(spans)
+        guessed = requested.intersection(references)
+        if guessed:
+            used = describe_frames(reference for frame in guessed for reference in references[frame])
+            self._reporter.warn(
+                f"Frames {describe_frames(guessed)} have no reference in their scene: they take the colour of what "
+                f"looks alike on the references {used}. Look at the confidence, or add a reference there."
             )
         self._reporter.report_warnings()
 
@@ -396,3 +444,7 @@ class _Run:
         self, frame: int, *, kept: bool, confidence: float | None, fallback: float | None = None
     ) -> FrameResult:
         return self._reporter.report_frame(FrameResult(frame, self._output.path(frame), kept, confidence, fallback))
+
+
+def _certainty(value: float) -> str:
+    return f"certainty {value:.2f}"

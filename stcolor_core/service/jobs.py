@@ -16,14 +16,15 @@ from typing import Literal
 import torch
 
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError
-from stcolor_core.pipeline.planning import resolve_device
+from stcolor_core.pipeline.planning import plan_spans, resolve_device
 from stcolor_core.pipeline.run import Event, WrittenFrame, colorize
 from stcolor_core.service.messages import one_line
 from stcolor_core.service.store import Job, JobKind, Store
 from stcolor_core.service.time_left import TimeLeft
 from stcolor_core.shots.shot import Shot, list_paths, parse_frames
 from stcolor_core.shots.shot_files import find_frames
-from stcolor_core.shots.spans import plan, plan_patch_walks
+from stcolor_core.shots.spans import plan_patch_walks
+from stcolor_core.shots.transitions import Transitions, parse_transitions
 
 __all__ = ["Attempt", "Worker", "job_id", "next_attempt"]
 
@@ -303,9 +304,9 @@ class Worker:
 def _time_left(shot: Shot, event: Event) -> TimeLeft:
     """Return an estimate for a run that has just planned. Cuts that it detects itself are not known yet."""
     method = shot.method
-    cuts = () if method.cuts in ("auto", "none") else parse_frames(method.cuts)
+    transitions = Transitions() if method.cuts == "auto" else parse_transitions(method.cuts)
     frames = list(find_frames(shot.plate))
-    spans = plan(frames, event.keyframes, cuts, per_frame=method.references)
+    spans = plan_spans(shot, frames, event.keyframes, transitions)
     output_frames = frames if shot.output.frames is None else parse_frames(shot.output.frames)
-    walks = plan_patch_walks(frames, event.patches, event.keyframes, cuts)
+    walks = plan_patch_walks(frames, event.patches, event.keyframes, transitions.scene_starts)
     return TimeLeft(spans, output_frames=output_frames, detects_cuts=method.cuts == "auto", patch_walks=walks)

@@ -241,7 +241,7 @@ class JobEvent(BaseModel):
 
     Attributes:
         number: 1, 2, ... within the job.
-        kind: queued, plan, input, warning, frame, done, failed or cancelled.
+        kind: queued, plan, input, cut, dissolve, warning, frame, done, failed or cancelled.
         time: Seconds since 1970.
     """
 
@@ -250,6 +250,8 @@ class JobEvent(BaseModel):
     time: float
     message: str = ""
     frame: int | None = None
+    last: int | None = None
+    certainty: float | None = None
     path: str | None = None
     done: int = 0
     total: int = 0

@@ -1,91 +1,202 @@
 """Find scene cuts from luminance alone, so that no colour is carried from one shot into another.
 
-Two frames belong to one scene if their thumbnails look alike after compensation by optical flow. A new scene begins if
-no frame before the boundary looks like any frame after it within a distance of three frames. A flash or one or two bad
-frames therefore do not count as a cut, while a shot of a single frame between two others is found.
+Two frames belong to one scene if their thumbnails look alike after compensation by optical flow. A new scene may begin
+if no frame before the boundary looks like any frame after it within a distance of three frames. A flash or one or two
+bad frames therefore do not count as a cut, while a shot of a single frame between two others is found.
 
-A slow dissolve is not found: its first frame must be given by hand. Neither is a cut-away of one or two frames, which
-looks like a flash. benchmarks/README.md compares this detector with others.
+Fast motion and motion blur defeat optical flow too. So such a boundary is judged again, by matching features, which
+find what two blurred pictures have in common wherever it has moved to, and by the histogram of L*. A logistic
+regression turns these into a certainty; below one half the boundary is no cut, but is reported.
+
+A cut-away of one or two frames looks like a flash and is not found. benchmarks/README.md compares this detector with
+others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from stcolor_core.arrays import ByteImage, FlowField, Plane
+from stcolor_core.shots.transitions import Boundary
 
-__all__ = ["CutDetector"]
+__all__ = ["CutDetector", "Describe", "compare_scenes", "cut_certainty", "shrink"]
+
+Describe = Callable[[Plane], NDArray[np.float32]]
+"""Returns features of a picture: L*, shape (H, W), 0..100, to unit vectors for its positions, shape (C, P)."""
 
 _WIDTH, _HEIGHT = 64, 36  # pixels of a thumbnail, for plates of any aspect
+_ENLARGED = 2  # features are matched on thumbnails of twice the size
 _REACH = 3  # largest distance in frames between two frames that are compared
 _WINDOW = 9  # side in thumbnail pixels of the windows that are correlated
 _NOISE = 1.0  # variance of L* that counts as noise rather than structure
 _TEXTURE = 16.0  # variance of L* at which a window has half its full weight
 _BLACK = 3.0  # upper bound of L* in the bars of a letterbox
+_BINS = 32  # of the histogram of L*
+_BRIGHT = 60.0  # L* that the brightest parts of two pictures have at least when their histograms are compared
+# of the regression, on the measures of `_measure`, fitted to the material of benchmarks/cuts.py made from footage
+# on which the project may train
+_COEFFICIENTS = np.array([19.6, -71.0, 3.2, -2.5, 70.0])
+_INTERCEPT = 31.1
+_SUDDEN = 0.35  # difference above which a change is sudden if nothing moves before and after it
+_UNREST = 0.05  # difference between neighbours of one scene at which it is no longer calm
+_RESTLESS = 0.5  # upper bound of the difference within a scene, which also stands for scenes of one frame
 
 
 class CutDetector:
     """Finds the cuts of a shot that arrives one frame at a time. It holds at most six thumbnails.
 
     Args:
-        threshold: Largest difference between two frames of one scene, 0 (equal) to 1.
+        describe: Returns the features of a thumbnail. It is called only where optical flow finds nothing in common.
+        threshold: Largest difference between two frames of one scene, 0 (equal) to 1, that needs no second look.
     """
 
-    def __init__(self, *, threshold: float = 0.26) -> None:
-        self._threshold = threshold
-        self._recent: list[tuple[int, Plane]] = []
+    def __init__(self, describe: Describe, *, threshold: float = 0.26) -> None:
+        self._describe, self._threshold = describe, threshold
+        self._recent: list[_Thumbnail] = []
         self._before = 1  # how many of the recent frames lie before the next boundary to test
 
-    def add(self, frame: int, lightness: Plane) -> list[int]:
-        """Take the next frame, and return the first frame of a new scene once it is certain, which is two frames later.
+    def add(self, frame: int, lightness: Plane) -> list[Boundary]:
+        """Take the next frame, and return the boundary before the frame two frames earlier, if there may be a cut.
 
         Args:
             frame: Number of the frame.
             lightness: L*, shape (H, W) of any size. Values outside 0..100 are clipped; NaN counts as black.
 
         Returns:
-            A list with that frame, or an empty list.
+            A list with that boundary, or an empty list.
 
         Raises:
             ValueError: If the picture is empty or does not have the shape (H, W).
         """
         if lightness.ndim != 2 or lightness.size == 0:
             raise ValueError(f"Lightness must be (H, W), not {lightness.shape}.")
-        self._recent.append((frame, _thumbnail(lightness)))
+        self._recent.append(_Thumbnail(frame, shrink(lightness), self._describe))
         return self._test_boundary() if len(self._recent) - self._before == _REACH else []
 
-    def finish(self) -> list[int]:
-        """Return the cuts among the last two frames, which were waiting for frames after them."""
-        cuts: list[int] = []
+    def finish(self) -> list[Boundary]:
+        """Return the boundaries among the last two frames, which were waiting for frames after them."""
+        boundaries: list[Boundary] = []
         while self._before < len(self._recent):
-            cuts += self._test_boundary()
-        return cuts
+            boundaries += self._test_boundary()
+        return boundaries
 
-    def _test_boundary(self) -> list[int]:
-        """Return the frame after the boundary if it begins a new scene, and move the boundary on by one frame."""
-        thumbnails = [thumbnail for _, thumbnail in self._recent]
-        before, after = thumbnails[: self._before][::-1], thumbnails[self._before :]
-        bridged = any(
-            difference <= self._threshold
-            for i, a in enumerate(before)
-            for b in after[: _REACH - i]
-            for difference in _differences(a, b)
-        )
-        frame = self._recent[self._before][0]
+    def _test_boundary(self) -> list[Boundary]:
+        """Return the next boundary to test if nothing bridges it, and move on by one frame."""
+        before, after = self._recent[: self._before], self._recent[self._before :]
+        pairs = [(a, b) for i, a in enumerate(before[::-1]) for b in after[: _REACH - i]]
+        bridged = any(self._bridges(a, b) for a, b in pairs)
+        boundary = [] if bridged else [Boundary(after[0].frame, cut_certainty(_measure(before, after)))]
         if self._before < _REACH:
             self._before += 1
         else:
             del self._recent[0]
-        return [] if bridged else [frame]
+        return boundary
+
+    def _bridges(self, a: _Thumbnail, b: _Thumbnail) -> bool:
+        return any(difference <= self._threshold for difference in _differences(a.small, b.small))
 
 
-def _thumbnail(lightness: Plane) -> Plane:
+@dataclass(frozen=True)
+class _Thumbnail:
+    """A frame with what is compared of it, computed on first use."""
+
+    frame: int
+    picture: Plane
+    describe: Describe
+
+    @cached_property
+    def small(self) -> Plane:
+        return np.asarray(cv2.resize(self.picture, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA))
+
+    @cached_property
+    def features(self) -> NDArray[np.float32]:
+        return self.describe(_without_bars(self.picture))
+
+
+def compare_scenes(a: Plane, b: Plane, describe: Describe) -> NDArray[np.float64]:
+    """Return the measures of a boundary between two frames that need not be neighbours; see `cut_certainty`.
+
+    Args:
+        a: A thumbnail, as of `shrink`.
+        b: Another one.
+        describe: Returns the features of a thumbnail.
+    """
+    return _measure([_Thumbnail(0, a, describe)], [_Thumbnail(1, b, describe)])
+
+
+def cut_certainty(measures: NDArray[np.float64]) -> float:
+    """Return the probability of a cut by logistic regression.
+
+    Args:
+        measures: The least difference between the frames before and after, the greatest similarity of their features,
+            the logarithm of the distance of their histograms, how fast things move on the restless side, and how much
+            of the first is sudden, since nothing moves.
+    """
+    return float(1 / (1 + np.exp(-(measures @ _COEFFICIENTS + _INTERCEPT))))
+
+
+def _measure(before: list[_Thumbnail], after: list[_Thumbnail]) -> NDArray[np.float64]:
+    """Return what tells a cut from fast motion, for a boundary between up to three frames on either side."""
+    a, b = before[-1], after[0]
+    pairs = [(x, y) for i, x in enumerate(before[::-1]) for y in after[: _REACH - i]]
+    difference = min(_least_difference(x, y) for x, y in pairs)
+    similarity = max(
+        _similarity(x, y) for x, y in [(a, b), *((x, b) for x in before[-2:-1]), *((a, y) for y in after[1:2])]
+    )
+    distance = _histogram_distance(a.small, b.small)
+    unrest = max(_unrest(before), _unrest(after))
+    sudden = max(0.0, difference - _SUDDEN) * np.exp(-unrest / _UNREST)
+    return np.array([difference, similarity, np.log(distance + 0.01), unrest, sudden])
+
+
+def _histogram_distance(a: Plane, b: Plane) -> float:
+    """Return the mean distance of the cumulative histograms of L*, 0..1. Dark pictures are made brighter together."""
+    gain = max(1.0, _BRIGHT / max(1.0, float(np.percentile(a, 95)), float(np.percentile(b, 95))))
+    x, y = (np.cumsum(np.histogram(part * gain, _BINS, (0, 100))[0]) / part.size for part in (a, b))
+    return float(np.abs(x - y).mean())
+
+
+def _without_bars(picture: Plane) -> Plane:
+    """Return a picture without the black rows and columns at its edges, which look alike in all scenes."""
+    lit = picture > _BLACK
+    rows, columns = (np.flatnonzero(lit.any(axis=axis)) for axis in (1, 0))
+    if min(len(rows), len(columns)) < _WINDOW:
+        return picture
+    return np.ascontiguousarray(picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+
+
+def _similarity(a: _Thumbnail, b: _Thumbnail) -> float:
+    """Return the mean cosine similarity of each position to the most similar one of the other frame, -1..1."""
+    similarity = a.features.T @ b.features
+    return float(similarity.max(axis=0).mean() + similarity.max(axis=1).mean()) / 2
+
+
+def _unrest(scene: list[_Thumbnail]) -> float:
+    """Return the least difference between neighbours among a few frames in order: how fast things move."""
+    neighbours = zip(scene, scene[1:], strict=False)
+    return min([_RESTLESS, *(_least_difference(a, b) for a, b in neighbours)])
+
+
+def _least_difference(a: _Thumbnail, b: _Thumbnail) -> float:
+    return min(_differences(a.small, b.small))
+
+
+def shrink(lightness: Plane) -> Plane:
+    """Return the thumbnail that scenes are compared by, shape (72, 128).
+
+    Args:
+        lightness: L*, shape (H, W). Values outside 0..100 are clipped; NaN counts as black.
+    """
     finite = np.nan_to_num(np.clip(lightness, 0, 100), copy=False).astype(np.float32, copy=False)
-    return np.asarray(cv2.resize(finite, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA))
+    size = (_ENLARGED * _WIDTH, _ENLARGED * _HEIGHT)
+    return np.asarray(cv2.resize(finite, size, interpolation=cv2.INTER_AREA))
 
 
 def _differences(a: Plane, b: Plane) -> Iterator[float]:

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.frame_ranges import describe_frames, format_frames, parse_frames
+from stcolor_core.shots.transitions import parse_transitions
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
 __all__ = [
     "TRACKINGS",
+    "UNREFERENCED",
     "DetectorKind",
     "Matte",
     "Method",
@@ -34,6 +36,7 @@ __all__ = [
     "Still",
     "Swatch",
     "Tracking",
+    "Unreferenced",
     "describe_frames",
     "format_frames",
     "list_paths",
@@ -47,7 +50,9 @@ Alpha = Literal["auto", "ignore"]
 _HEX_COLOR = re.compile("#[0-9a-fA-F]{6}")
 DetectorKind = Literal["torchvision", "detectron2"]
 Register = Literal["auto", "off"]
+Unreferenced = Literal["match", "grey"]
 TRACKINGS: tuple[Tracking, ...] = get_args(Tracking)
+UNREFERENCED: tuple[Unreferenced, ...] = get_args(Unreferenced)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,7 +235,10 @@ class Method:
         detector_config: A local configuration file for detectron2.
         register: "auto" registers a keyframe that does not fit its plate frame, such as one that was moved, scaled or
             relit, or that shows a neighbouring frame; "off" uses it as it is.
-        cuts: "auto" finds scene cuts, "none" assumes that there are none; or the first frames of new scenes as a range.
+        cuts: "auto" finds scene cuts and dissolves, "none" assumes that there are none; or the first frames of new
+            scenes, and dissolves as first-last: "1020,1050-1062".
+        unreferenced: How to colour a scene without a reference if there is no still: "match" takes the colour of what
+            looks alike on the references of other scenes, "grey" leaves it grey.
     """
 
     model: str = "standard"
@@ -252,6 +260,7 @@ class Method:
     detector_config: str | None = None
     cuts: str = "auto"
     register: Register = "auto"
+    unreferenced: Unreferenced = "grey"
 
     def __post_init__(self) -> None:
         _require(
@@ -270,8 +279,12 @@ class Method:
         for name in ("threshold", "matte_threshold", "iou_threshold"):
             _require(0 < getattr(self, name) < 1, f"The {name.replace('_', ' ')} must lie between 0 and 1.")
         _require(0 <= self.chroma <= 4, "The chroma factor must lie between 0 and 4.")
-        if self.cuts not in ("auto", "none"):
-            parse_frames(self.cuts)
+        if self.cuts != "auto":
+            parse_transitions(self.cuts)
+        _require(
+            self.unreferenced in UNREFERENCED,
+            f"The choice {self.unreferenced!r} for scenes without a reference is unknown. Use match or grey.",
+        )
 
     @property
     def uses_dense(self) -> bool:

@@ -1,17 +1,49 @@
 """Divide a shot into spans at references and scene cuts: which frames are coloured together, and from which references.
 
-A span holds all frames between two neighbouring boundaries, each of which is a reference or a scene cut. Its pixels
-depend on nothing outside it but its references, so spans can be rendered on different hosts and in any order. Parts of
-a span can be rendered apart too; then the frames on the way to a part are read for tracking, but not coloured.
+A span holds all frames between two neighbouring boundaries, each of which is a reference, a scene cut or an end of a
+dissolve. Its pixels depend on nothing outside it but its references, so spans can be rendered on different hosts and in
+any order. Parts of a span can be rendered apart too; then the frames on the way to a part are read for tracking, but
+not coloured. The frames of a dissolve are a span of their own, coloured from the scenes on either side.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-__all__ = ["PatchWalk", "Span", "plan", "plan_patch_walks", "spans_containing", "split_span", "unreferenced"]
+__all__ = [
+    "PatchWalk",
+    "Side",
+    "Span",
+    "matched",
+    "plan",
+    "plan_patch_walks",
+    "spans_containing",
+    "split_span",
+    "unreferenced",
+]
+
+_MATCHED = 4  # references of other scenes that colour a scene without one
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two scenes that mix in a dissolve.
+
+    Attributes:
+        end: The scene's frame next to the dissolve, which shows this scene alone.
+        span: The span that holds this frame; None if the frame is a reference.
+    """
+
+    end: int
+    span: Span | None
+
+    @property
+    def references(self) -> tuple[int, ...]:
+        """Return the reference frames that colour the end."""
+        return (self.end,) if self.span is None else self.span.references
 
 
 @dataclass(frozen=True)
@@ -22,18 +54,25 @@ class Span:
         frames: The frames in ascending order.
         before: The reference frame that bounds the span at the start; None at a cut or at the start of the shot.
         after: The reference frame that bounds it at the end; None at a cut or at the end of the shot.
-        others: Further reference frames of the same scene, the nearest first. They are matched by features, not
-            tracked.
+        others: Further reference frames, the nearest first: of the same scene, or of other scenes if this one has none
+            and they were asked for. They are matched by features, not tracked.
+        sides: The scenes before and after a dissolve, whose colours mix in its frames; empty for other spans.
     """
 
     frames: tuple[int, ...]
     before: int | None
     after: int | None
     others: tuple[int, ...] = ()
+    sides: tuple[Side, ...] = ()
 
     @property
     def references(self) -> tuple[int, ...]:
-        """Return all reference frames that colour this span: first the bounding ones in time order, then the others."""
+        """Return all reference frames that colour this span: first the bounding ones in time order, then the others.
+
+        Those of a dissolve are in ascending order.
+        """
+        if self.sides:
+            return tuple(sorted({frame for side in self.sides for frame in side.references}))
         return (*(frame for frame in (self.before, self.after) if frame is not None), *self.others)
 
     @property
@@ -67,21 +106,43 @@ class Span:
     @property
     def reads(self) -> tuple[int, ...]:
         """Return all plate frames whose luminance affects the pixels of this span, in ascending order."""
-        return tuple(sorted({*self.frames, *self.references}))
+        sides = {frame for side in self.sides if side.span is not None for frame in side.span.reads}
+        return tuple(sorted({*self.frames, *self.references, *sides}))
+
+    @property
+    def bounds(self) -> list[Any]:
+        """Return which references colour the span and how, as JSON data for its digest."""
+        if not self.sides:
+            return [self.before, self.after, *self.others]
+        return [[side.end, *([] if side.span is None else side.span.bounds)] for side in self.sides]
 
 
-def plan(frames: Sequence[int], references: Iterable[int], cuts: Iterable[int], *, per_frame: int = 2) -> list[Span]:
+def plan(
+    frames: Sequence[int],
+    references: Iterable[int],
+    cuts: Iterable[int],
+    dissolves: Iterable[tuple[int, int]] = (),
+    *,
+    per_frame: int = 2,
+    match_unreferenced: bool = False,
+) -> list[Span]:
     """Return the spans of a shot in time order. Reference frames keep their own colour and belong to no span.
 
     Args:
         frames: The plate's frames in ascending order.
         references: Frames with a coloured picture, all of them among `frames`.
         cuts: First frames of new scenes.
+        dissolves: First and last frames of dissolves, which do not overlap. One at an end of the shot, or beside
+            another transition, does not count: it has no frame that shows one scene alone.
         per_frame: How many references colour one frame, if the scene has that many.
+        match_unreferenced: Whether a scene without a reference is coloured from those of other scenes.
     """
     keyframes = sorted(set(references))
+    mixed = _find_dissolves(frames, cuts, dissolves)
     spans: list[Span] = []
-    for scene in _split_scenes(frames, cuts):
+    for scene in _split_scenes(frames, [*cuts, *(frame for run in mixed for frame in (run[0], run[-1] + 1))]):
+        if scene in mixed:
+            continue
         scene_keyframes = [key for key in keyframes if scene[0] <= key <= scene[-1]]
         for before, after in zip([None, *scene_keyframes], [*scene_keyframes, None], strict=True):
             inside = tuple(f for f in scene if (before is None or f > before) and (after is None or f < after))
@@ -100,7 +161,14 @@ def plan(frames: Sequence[int], references: Iterable[int], cuts: Iterable[int], 
                         _other_references(inside, before, after, scene_keyframes)[: max(0, per_frame - bounds)],
                     )
                 )
-    return [span for span in spans if span.frames]
+    spans = [span for span in spans if span.frames]
+    if match_unreferenced:
+        spans = [
+            span if span.references else replace(span, others=_references_of_other_scenes(span, keyframes))
+            for span in spans
+        ]
+    spans += [_plan_dissolve(frames, run, spans, keyframes) for run in mixed]
+    return sorted((span for span in spans if span.frames), key=lambda span: span.frames)
 
 
 @dataclass(frozen=True)
@@ -147,15 +215,25 @@ def split_span(span: Span, longest: int | None) -> list[tuple[int, ...]]:
 
     Args:
         span: The span.
-        longest: Maximum length of a run; None for a single run.
+        longest: Maximum length of a run; None for a single run. A dissolve is always one run: each of its frames needs
+            all the others.
     """
-    count = 1 if longest is None else -(-len(span.frames) // longest)
+    count = 1 if longest is None or span.sides else -(-len(span.frames) // longest)
     bounds = [len(span.frames) * index // count for index in range(count + 1)]
     return [span.frames[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
 
 
+def matched(spans: Iterable[Span]) -> dict[int, tuple[int, ...]]:
+    """Return the frames without a reference in their own scene that references of other scenes colour, with these.
+
+    Args:
+        spans: The spans of the shot.
+    """
+    return {frame: span.others for span in spans if not span.bounded and span.others for frame in span.frames}
+
+
 def unreferenced(spans: Iterable[Span]) -> tuple[int, ...]:
-    """Return the frames without a reference in their own scene.
+    """Return the frames that no reference colours.
 
     Args:
         spans: The spans of the shot.
@@ -190,3 +268,38 @@ def _other_references(
 def _split_scenes(frames: Sequence[int], cuts: Iterable[int]) -> list[tuple[int, ...]]:
     starts = sorted({0, *(bisect_left(frames, cut) for cut in cuts), len(frames)})
     return [tuple(frames[a:b]) for a, b in zip(starts, starts[1:], strict=False) if b > a]
+
+
+def _find_dissolves(
+    frames: Sequence[int], cuts: Iterable[int], dissolves: Iterable[tuple[int, int]]
+) -> list[tuple[int, ...]]:
+    """Return the frames of each dissolve that has a frame of a single scene on either side."""
+    runs = [tuple(frame for frame in frames if first <= frame <= last) for first, last in sorted(dissolves)]
+    runs = [run for run in runs if run]
+    cut_places = {bisect_left(frames, cut) for cut in cuts}
+    taken = {bisect_left(frames, frame) for run in runs for frame in run}
+    return [
+        run
+        for run in runs
+        if (place := bisect_left(frames, run[0])) > 0
+        and (end := place + len(run)) < len(frames)
+        and not {place - 1, end} & taken
+        and not cut_places.intersection(range(place, end + 1))
+    ]
+
+
+def _plan_dissolve(
+    frames: Sequence[int], run: tuple[int, ...], spans: Sequence[Span], keyframes: Sequence[int]
+) -> Span:
+    """Return the span of a dissolve; references among its frames keep their own colour."""
+    place = bisect_left(frames, run[0])
+    ends = (frames[place - 1], frames[place + len(run)])
+    sides = tuple(Side(end, next((span for span in spans if end in span.frames), None)) for end in ends)
+    return Span(tuple(frame for frame in run if frame not in keyframes), None, None, sides=sides)
+
+
+def _references_of_other_scenes(span: Span, keyframes: Sequence[int]) -> tuple[int, ...]:
+    """Return the references that may colour a scene without one: the nearest in time, at most `_MATCHED`."""
+    first, last = span.frames[0], span.frames[-1]
+    nearest = sorted(keyframes, key=lambda key: (max(first - key, key - last), key))
+    return tuple(nearest[:_MATCHED])

@@ -9,25 +9,22 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from landscapes import HEIGHT, WIDTH, describe, scene
 from real_footage import footage
 
+from stcolor_core.images.color import lightness, srgb_decode
 from stcolor_core.shots.cuts import CutDetector
-
-HEIGHT, WIDTH = 90, 160
-
-
-def scene(seed: int, count: int, *, speed: float = 2.0) -> list[np.ndarray]:
-    """A camera that pans over a landscape of blurred noise: count frames of L* (HEIGHT, WIDTH)."""
-    noise = np.random.default_rng(seed).normal(size=(HEIGHT, WIDTH + int(speed * count) + 1)).astype(np.float32)
-    land = sum(scale * cv2.GaussianBlur(noise, (0, 0), scale) for scale in (2, 5, 12))
-    land = cv2.normalize(land, None, 5, 95, cv2.NORM_MINMAX)
-    return [land[:, int(speed * i) :][:, :WIDTH].copy() for i in range(count)]
+from stcolor_core.shots.transitions import Boundary
 
 
 def find_cuts(frames: Iterable[tuple[int, np.ndarray]]) -> list[int]:
-    finder = CutDetector()
-    cuts = [cut for frame, lightness in frames for cut in finder.add(frame, lightness)]
-    return cuts + finder.finish()
+    return [boundary.frame for boundary in find_boundaries(frames) if boundary.is_cut]
+
+
+def find_boundaries(frames: Iterable[tuple[int, np.ndarray]]) -> list[Boundary]:
+    finder = CutDetector(describe)
+    found = [boundary for frame, lightness in frames for boundary in finder.add(frame, lightness)]
+    return found + finder.finish()
 
 
 def cuts_of(frames: Iterable[np.ndarray]) -> list[int]:
@@ -44,7 +41,7 @@ def test_frames_keep_their_own_numbers() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(1, 6), min_size=1, max_size=5))
+@given(st.lists(st.integers(2, 6), min_size=1, max_size=5))
 def test_shots_of_any_length_are_separated(lengths: list[int]) -> None:
     frames = [frame for seed, length in enumerate(lengths) for frame in scene(seed, length)]
     assert cuts_of(frames) == np.cumsum(lengths)[:-1].tolist()
@@ -114,19 +111,43 @@ def test_blank_frames_are_one_scene_and_a_picture_after_them_is_another() -> Non
 
 
 def test_a_cut_is_reported_two_frames_after_it() -> None:
-    finder = CutDetector()
+    finder = CutDetector(describe)
     reported = [finder.add(number, frame) for number, frame in enumerate(scene(1, 6) + scene(2, 6))]
-    assert reported == [[]] * 8 + [[6]] + [[]] * 3
+    assert [[boundary.frame for boundary in found] for found in reported] == [[]] * 8 + [[6]] + [[]] * 3
     assert finder.finish() == []
 
 
 @pytest.mark.parametrize("shape", [(0, 10), (10, 10, 3)], ids=str)
 def test_an_array_that_is_not_a_picture_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"must be \(H, W\)"):
-        CutDetector().add(1, np.zeros(shape))
+        CutDetector(describe).add(1, np.zeros(shape))
 
 
 def test_real_shots_of_fast_motion_are_cut_only_at_their_joins() -> None:
     names = ["bmx-trees", "parkour", "breakdance", "horsejump-high", "dance-twirl"]
     paths = [path for name in names for path in sorted(footage("davis", name).glob("*.jpg"))[::2][:15]]
     assert cuts_of(cv2.imread(str(path), cv2.IMREAD_REDUCED_GRAYSCALE_4) / 2.55 for path in paths) == [15, 30, 45, 60]
+
+
+@pytest.mark.parametrize(("clip", "count"), [("jump", 21), ("drift", 14)])
+def test_fast_pans_and_jumps_are_not_cut(clip: str, count: int) -> None:
+    paths = sorted(footage("fast_grey", clip).glob("*.png"))
+    assert len(paths) == count
+    pictures = [lightness(srgb_decode(np.float32(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) / 255)) for path in paths]
+    found = find_boundaries(enumerate(pictures))
+    assert found, "optical flow alone finds nothing in common"
+    assert max(boundary.certainty for boundary in found) < 0.1
+
+
+def test_a_cut_says_how_certain_it_is() -> None:
+    (boundary,) = find_boundaries(enumerate(scene(1, 6) + scene(2, 6)))
+    assert 0.5 <= boundary.certainty <= 1
+
+
+def test_a_real_shot_of_a_single_frame_between_two_others_is_found() -> None:
+    pictures = [
+        cv2.imread(str(path), cv2.IMREAD_REDUCED_GRAYSCALE_4) / 2.55
+        for name, count in (("dog", 6), ("parkour", 1), ("blackswan", 6))
+        for path in sorted(footage("davis", name).glob("*.jpg"))[:count]
+    ]
+    assert cuts_of(pictures) == [6, 7]

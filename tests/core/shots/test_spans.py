@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stcolor_core.shots.spans import PatchWalk, Span, plan, plan_patch_walks, split_span, unreferenced
+from stcolor_core.shots.spans import (
+    PatchWalk,
+    Side,
+    Span,
+    matched,
+    plan,
+    plan_patch_walks,
+    split_span,
+    unreferenced,
+)
 
 
 def test_a_shot_with_two_references_has_three_spans() -> None:
@@ -99,3 +108,61 @@ def test_a_patch_walks_in_both_directions_up_to_whole_keyframes_and_cuts() -> No
 
 def test_a_patch_on_the_frame_of_a_whole_keyframe_walks_to_the_next_ones() -> None:
     assert plan_patch_walks([1, 2, 5, 6, 7], [5], [1, 5, 7], []) == [PatchWalk(5, (2,), 1), PatchWalk(5, (6,), 7)]
+
+
+def test_a_dissolve_is_a_span_of_its_own_between_two_scenes() -> None:
+    before, dissolve, after = plan(range(1, 21), [2, 18], [], [(9, 12)])[1:4]
+    assert before == Span((3, 4, 5, 6, 7, 8), 2, None)
+    assert after == Span((13, 14, 15, 16, 17), None, 18)
+    assert dissolve == Span((9, 10, 11, 12), None, None, sides=(Side(8, before), Side(13, after)))
+    assert dissolve.references == (2, 18)
+    assert dissolve.reads == tuple(range(2, 19))
+    assert split_span(dissolve, 2) == [(9, 10, 11, 12)]
+
+
+def test_a_reference_beside_or_within_a_dissolve_keeps_its_colour() -> None:
+    (dissolve,) = (span for span in plan(range(1, 21), [8, 10, 18], [], [(9, 12)]) if span.sides)
+    assert dissolve.frames == (9, 11, 12)
+    assert dissolve.sides[0] == Side(8, None)
+
+
+@pytest.mark.parametrize("dissolve", [(1, 4), (17, 20), (-5, 3), (30, 40)])
+def test_a_dissolve_at_an_end_of_the_shot_does_not_count(dissolve: tuple[int, int]) -> None:
+    assert plan(range(1, 21), [5], [], [dissolve]) == plan(range(1, 21), [5], [])
+
+
+def test_two_dissolves_that_differ_in_extent_differ_in_their_digest_data() -> None:
+    spans = [
+        next(span for span in plan(range(1, 21), [2, 18], [], [dissolve]) if span.sides)
+        for dissolve in ((9, 12), (9, 13), (8, 12))
+    ]
+    assert len({(str(span.bounds), span.reads) for span in spans}) == 3
+
+
+def test_a_scene_without_a_reference_is_matched_with_the_nearest_ones_of_other_scenes() -> None:
+    spans = plan(range(1, 31), [2, 4, 6, 8, 28], [11, 21], match_unreferenced=True)
+    (guessed,) = (span for span in spans if 15 in span.frames)
+    assert guessed == Span(tuple(range(11, 21)), None, None, (8, 6, 4, 28))
+    assert matched(spans) == dict.fromkeys(range(11, 21), (8, 6, 4, 28))
+    assert unreferenced(spans) == ()
+
+
+@given(
+    count=st.integers(1, 40),
+    references=st.sets(st.integers(1, 40)),
+    cuts=st.sets(st.integers(1, 40)),
+    first=st.integers(1, 40),
+    length=st.integers(1, 12),
+    match=st.booleans(),
+)
+def test_with_a_dissolve_every_frame_is_still_a_reference_or_in_one_span(
+    count: int, references: set[int], cuts: set[int], first: int, length: int, match: bool
+) -> None:
+    frames = range(1, count + 1)
+    references = {frame for frame in references if frame <= count}
+    dissolve = (first, first + length - 1)
+    spans = plan(frames, references, cuts, [dissolve], match_unreferenced=match)
+    assert sorted([*(frame for span in spans for frame in span.frames), *references]) == list(frames)
+    for span in spans:
+        assert set(span.references) <= references
+        assert bool(span.references) or not (match and references)

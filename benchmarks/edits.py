@@ -1,0 +1,160 @@
+"""Measure the colour of edited shots: dissolves, and scenes without a reference.
+
+    PYTHONPATH=. python benchmarks/edits.py --dataset DIR [--pairs 4] [--only dissolve] [--sheet PATH.png]
+
+The dataset holds clips, each a folder of JPEGs. Two clips are joined; a keyframe is the third frame of the first and,
+for dissolves, the third last of the second one. A dissolve is coloured mixed (as it is when it is found) and tracked
+through (as if it were not). A scene without a reference is matched with the keyframe of the other scene, or left grey:
+the other scene is 40 frames earlier in the same clip, or another clip.
+Each row has dB in sRGB, the share of pixels within 16 of 255 levels, the mean confidence and its calibration error.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from stcolor_core.arrays import Image, Plane
+from stcolor_core.files.scratch import Scratch
+from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
+from stcolor_core.method.matching import Keyframe
+from stcolor_core.method.propagation import Propagator
+from stcolor_core.models import registry
+from stcolor_core.shots.shot import Method
+from stcolor_core.shots.spans import plan
+
+LINES = 216
+RIGHT = 16 / 255
+PURE = 6  # frames of each scene alone
+LENGTH = 14  # of a dissolve
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A shot in memory, as the `Footage` of propagation: L*, a* and b* of each frame."""
+
+    labs: Sequence[Image]
+    stills: tuple[Keyframe, ...] = ()
+
+    def lightness(self, frame: int) -> Plane:
+        return np.ascontiguousarray(self.labs[frame][..., 0])
+
+    def instances(self, frame: int) -> None:  # noqa: ARG002  (the protocol's signature)
+        return None
+
+    def keyframe(self, frame: int) -> Keyframe:
+        return Keyframe(self.lightness(frame), np.ascontiguousarray(self.labs[frame][..., 1:]))
+
+
+@dataclass
+class Score:
+    """Squared errors, right pixels and their confidence."""
+
+    errors: list[float] = field(default_factory=list)
+    right: list[np.ndarray] = field(default_factory=list)
+    confidence: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, lab: Image, ab: Image, confidence: Plane) -> None:
+        error = _srgb(lab) - _srgb(np.dstack([lab[..., 0], ab]))
+        self.errors.append(float(np.mean(error**2)))
+        self.right.append((np.abs(error).max(axis=-1) < RIGHT).ravel()[::7])
+        self.confidence.append(confidence.ravel()[::7])
+
+    def row(self) -> str:
+        right, confidence = (np.concatenate(parts).astype(float) for parts in (self.right, self.confidence))
+        place = np.minimum((confidence * 10).astype(int), 9)
+        bins = [place == number for number in range(10) if (place == number).any()]
+        calibration = sum(abs(right[b].mean() - confidence[b].mean()) * b.mean() for b in bins)
+        decibels = -10 * np.log10(np.mean(self.errors))
+        return f"{decibels:8.2f}{right.mean():8.3f}{confidence.mean():8.3f}{calibration:8.3f}"
+
+
+def _srgb(lab: Image) -> Image:
+    return np.asarray(srgb_encode(np.clip(lab_to_linear(np.ascontiguousarray(lab)), 0, 1)), np.float32)
+
+
+def read(folder: Path, start: int, count: int) -> list[Image]:
+    """Return some frames of a clip in linear light."""
+    frames = []
+    for path in sorted(folder.glob("*.jpg"))[start : start + count]:
+        picture = cv2.imread(str(path))
+        size = (round(picture.shape[1] * LINES / picture.shape[0]), LINES)
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        frames.append(srgb_decode(np.float32(small[..., ::-1]) / 255))
+    return frames
+
+
+def dissolve(one: Path, other: Path, kind: str) -> Shot:
+    """Return two clips with a dissolve of linear light or of video levels between them, or a fade through black."""
+    a, b = read(one, 0, PURE + LENGTH), read(other, 8, LENGTH + PURE)
+    mixed = []
+    for x, y, share in zip(a[PURE:], b, np.float32((np.arange(LENGTH) + 1) / (LENGTH + 1)), strict=False):
+        if kind == "fade":
+            mixed.append(x * max(0, 1 - 2 * share) + y * max(0, 2 * share - 1))
+        elif kind == "linear":
+            mixed.append((1 - share) * x + share * y)
+        else:
+            mixed.append(srgb_decode((1 - share) * srgb_encode(x) + share * srgb_encode(y)))
+    return Shot([linear_to_lab(np.float32(frame)) for frame in [*a[:PURE], *mixed, *b[LENGTH:]]])
+
+
+def color(propagator: Propagator, shot: Shot, frames: range, keys: list[int], **edit: object) -> Iterator[tuple]:
+    """Yield frame, ab and confidence of some frames."""
+    for span in plan(range(len(shot.labs)), keys, edit.pop("cuts", []), edit.pop("dissolves", []), **edit):
+        wanted = set(span.frames).intersection(frames)
+        with Scratch() as scratch:
+            for colored in propagator.color(span, shot, scratch, wanted=wanted) if wanted else ():
+                yield colored.frame, colored.ab, colored.confidence
+
+
+def main() -> None:
+    """Run the measurement that the command line names, and print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--dataset", type=Path, required=True, help="a folder of clips, each a folder of JPEGs")
+    parser.add_argument("--pairs", type=int, default=4)
+    parser.add_argument("--only", default="", help="run only the rows with this in their name")
+    parser.add_argument("--sheet", type=Path, help="write truth, mixed and tracked through of each dissolve")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    propagator = Propagator(registry.build("standard", device=CPU), Method(tracking="dense"), device=CPU)
+    folders = sorted(folder for folder in options.dataset.iterdir() if folder.is_dir())
+    scores: dict[str, Score] = defaultdict(Score)
+    sheet = []
+    for index, one in enumerate(folders[: options.pairs]):
+        other = folders[(index + 3) % len(folders)]
+        for kind in ("linear", "video", "fade") if options.only in "dissolve" else ():
+            shot, rows = dissolve(one, other, kind), []
+            keys, frames = [2, PURE + LENGTH + 3], range(PURE, PURE + LENGTH)
+            for name, dissolves in (("mixed", [(frames[0], frames[-1])]), ("tracked through", [])):
+                for frame, ab, confidence in color(propagator, shot, frames, keys, dissolves=dissolves):
+                    scores[f"dissolve {kind}, {name}"].add(shot.labs[frame], ab, confidence)
+                    if frame == frames[LENGTH // 2]:
+                        rows.append(_srgb(np.dstack([shot.labs[frame][..., 0], ab])))
+            sheet.append(np.hstack([_srgb(shot.labs[frames[LENGTH // 2]]), *rows]))
+        for name, folder, start in (("same clip", one, 43), ("another clip", other, 20)):
+            if options.only not in "unreferenced":
+                continue
+            shot = Shot([linear_to_lab(np.float32(frame)) for frame in [*read(one, 0, 3), *read(folder, start, 3)]])
+            for match in (True, False):
+                edit = {"cuts": [3], "match_unreferenced": match}
+                for frame, ab, confidence in color(propagator, shot, range(3, len(shot.labs), 2), [1], **edit):
+                    label = f"unreferenced, {name}, {'match' if match else 'grey'}"
+                    scores[label].add(shot.labs[frame], ab, confidence)
+    print(f"{'':40}{'dB':>8}{'right':>8}{'says':>8}{'error':>8}")
+    for name, score in sorted(scores.items()):
+        print(f"{name:40}{score.row()}")
+    if options.sheet is not None and sheet:
+        width = min(row.shape[1] for row in sheet)
+        cv2.imwrite(str(options.sheet), np.vstack([np.rint(255 * row[:, :width, ::-1]) for row in sheet]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,252 @@
+"""Find dissolves and fades between scenes, beside cuts, from luminance alone.
+
+In a dissolve from a picture A to a picture B every frame is nearly A + a (B - A), with a share a that rises from 0 to
+1. The finder looks for stretches of frames that lie on such a line, judges them by logistic regression, and follows the
+share to both ends of the ramp. A fade through black or white is a stretch of low contrast, or a cut between two dark
+frames, towards which the contrast falls from frame to frame. It counts only if the scene changes behind it.
+
+Every decision depends on a bounded number of frames around it, so a long shot is searched in chunks.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stcolor_core.arrays import Plane
+from stcolor_core.images.color import luminance_of
+from stcolor_core.shots.cuts import CutDetector, Describe, compare_scenes, cut_certainty, shrink
+from stcolor_core.shots.transitions import Boundary, Dissolve, Transitions
+
+__all__ = ["LONGEST", "REACH", "TransitionDetector"]
+
+LONGEST = 56  # most frames of a dissolve
+REACH = 18  # frames around a dissolve that its ends are judged by
+_LENGTHS = (4, 6, 9, 13, 19, 27, 40)  # of the stretches that are tried
+_CHUNK = 1024  # frames that are searched at a time
+_SIZE = (32, 18)  # columns and rows of the pictures that are compared, blurred so that motion matters less
+_CONTRAST = 8.0  # L*, least root mean square difference between the two scenes
+_LOOSE = 0.5  # largest relative distance from the line, in the first sieve
+_SLOPE = 0.3  # share of the ramp's mean slope at which it ends
+_ROUNDS = 3  # of following the ramp to its ends; each starts from the frames that the one before found
+_SURE = 0.9  # certainty from which the longer one of two stretches is better, which holds all of the ramp
+_BLANK = 0.002  # standard deviation of luminance in a blank picture
+_FADE = 3.0  # least ratio of contrast between a scene and the end of its fade
+_FADE_STEP = 1.03  # least ratio of contrast between two neighbouring frames of a fade
+_FADE_FRAMES = 3  # least length of a fade
+_UNLIKE = (1.0, 0.3)  # difference and similarity of two scenes that have nothing in common
+# of the regression, on the measures of `_Pictures.measure_line` and the difference and similarity of the scenes
+_COEFFICIENTS = np.array([-4.1, -15.8, -25.4, 3.0, -15.0])
+_INTERCEPT = 9.2
+
+
+class TransitionDetector:
+    """Finds the cuts, dissolves and fades of a shot that arrives one frame at a time.
+
+    Args:
+        describe: Returns the features of a thumbnail; see `CutDetector`.
+    """
+
+    def __init__(self, describe: Describe) -> None:
+        self._describe, self._cuts = describe, CutDetector(describe)
+        self._boundaries: list[Boundary] = []
+        self._dissolves: list[Dissolve] = []
+        self._numbers: list[int] = []
+        self._thumbnails: list[Plane] = []
+        self._searched = 0  # index of the first frame of which a dissolve that ends there was not decided yet
+
+    def add(self, frame: int, lightness: Plane) -> None:
+        """Take the next frame.
+
+        Args:
+            frame: Number of the frame.
+            lightness: L*, as for `CutDetector.add`.
+        """
+        self._boundaries += self._cuts.add(frame, lightness)
+        self._numbers.append(frame)
+        self._thumbnails.append(shrink(lightness))
+        if len(self._numbers) >= _CHUNK:
+            self._search(len(self._numbers) - 2 * (LONGEST + REACH))
+            kept = max(0, self._searched - 3 * (LONGEST + REACH))
+            del self._numbers[:kept], self._thumbnails[:kept]
+            self._searched -= kept
+
+    def finish(self) -> Transitions:
+        """Return the transitions. A cut within a dissolve is a part of it."""
+        self._boundaries += self._cuts.finish()
+        self._search(len(self._numbers))
+        inside = {
+            boundary
+            for boundary in self._boundaries
+            for dissolve in self._dissolves
+            if dissolve.first <= boundary.frame <= dissolve.last + 1
+        }
+        found = sorted((d for d in self._dissolves if d.certainty >= 0.5), key=lambda dissolve: dissolve.first)
+        apart = [b for a, b in pairwise([None, *found]) if a is None or b.first > a.last + 1]  # type: ignore[union-attr]
+        return Transitions(
+            tuple(boundary for boundary in self._boundaries if boundary not in inside),
+            tuple(dissolve for dissolve in apart if dissolve is not None),
+        )
+
+    def _search(self, end: int) -> None:
+        """Find the dissolves that end before the frame at the index `end` and were not searched for yet."""
+        pictures = _Pictures(self._thumbnails, self._describe)
+        found = [*pictures.mixtures(), *pictures.fades([self._index(boundary) for boundary in self._boundaries])]
+        for stretch in found:
+            best = max((other for other in found if other.overlaps(stretch)), key=_Stretch.rank)
+            if self._searched <= stretch.last < end and stretch == best:
+                first, last = self._numbers[stretch.first], self._numbers[stretch.last]
+                self._dissolves.append(Dissolve(first, last, round(stretch.certainty, 4)))
+        self._searched = end
+
+    def _index(self, boundary: Boundary) -> int:
+        return bisect_left(self._numbers, boundary.frame)
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Frames that may be a dissolve, by their index: the first and the last mixed one, and the certainty."""
+
+    first: int
+    last: int
+    certainty: float
+    fade: bool = False
+
+    def overlaps(self, other: _Stretch) -> bool:
+        return self.first <= other.last and other.first <= self.last
+
+    def rank(self) -> tuple[bool, float, int, int]:
+        """Return what decides between overlapping stretches: half of a fade also looks like a dissolve into black."""
+        return self.fade, min(self.certainty, _SURE), self.last - self.first, -self.first
+
+
+class _Pictures:
+    """The thumbnails of some frames in the order of time."""
+
+    def __init__(self, thumbnails: Sequence[Plane], describe: Describe) -> None:
+        self._thumbnails, self._describe = thumbnails, describe
+        small = [cv2.resize(thumbnail, _SIZE, interpolation=cv2.INTER_AREA) for thumbnail in thumbnails]
+        self._small = np.array([cv2.GaussianBlur(picture, (0, 0), 1.0).ravel() for picture in small], np.float32)
+        self._contrast = luminance_of(self._small).std(axis=1) if len(small) else np.zeros(0)
+
+    def mixtures(self) -> Iterator[_Stretch]:
+        """Yield stretches whose frames lie on a line between two different pictures."""
+        seen = set()
+        for before, after in [pair for length in _LENGTHS for pair in self._near_lines(length)]:
+            ends = self._follow_ramp(before, after)
+            if ends not in seen and 2 <= ends[1] - ends[0] - 1 <= LONGEST:
+                seen.add(ends)
+                certainty = self._certainty(*ends)
+                if certainty >= 0.5:
+                    yield _Stretch(ends[0] + 1, ends[1] - 1, certainty)
+
+    def fades(self, cuts: Iterable[int]) -> Iterator[_Stretch]:
+        """Yield fades to and from a blank picture, or a cut between two dark ones.
+
+        Their certainty is that of a cut between the frames around them; 0 if the shot begins or ends there.
+
+        Args:
+            cuts: The first frames of new scenes.
+        """
+        blank = self._contrast < _BLANK
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], blank, [False]]).astype(int)))
+        bottoms = {
+            *map(tuple, edges.reshape(-1, 2).tolist()),
+            *((cut, cut) for cut in cuts if not blank[cut - 1 : cut + 1].any()),
+        }
+        for start, stop in sorted(bottoms):
+            left, right = self._climb(start, -1), self._climb(stop - 1, 1)
+            if max(start - left, right - stop + 1) < _FADE_FRAMES or stop - start > LONGEST:
+                continue
+            before, after = left - 1, right + 1
+            inside = before >= 0 and after < len(self._small)
+            certainty = cut_certainty(self._compare(before, after)) if inside else 0.0
+            yield _Stretch(left, right, certainty, fade=True)
+
+    def _climb(self, bottom: int, step: int) -> int:
+        """Return the outermost frame of a fade that begins beside its darkest frame, in one direction of time."""
+        frame = start = bottom + step if step < 0 else bottom + 1
+        contrast = self._contrast
+        while 0 <= frame + step < len(contrast) and contrast[frame + step] > _FADE_STEP * contrast[frame]:
+            frame += step
+            if abs(frame - start) >= LONGEST // 2:
+                break
+        if not 0 <= frame < len(contrast) or contrast[frame] < _FADE * max(contrast[start], _BLANK):
+            return start - step  # no fade
+        return frame - step  # the last frame of the climb shows the scene at full contrast
+
+    def _near_lines(self, length: int) -> Iterator[tuple[int, int]]:
+        """Yield pairs of frames, that many apart, whose middle frame is nearly a mixture of both."""
+        count = len(self._small) - length - 1
+        if count <= 0:
+            return
+        a, b = self._small[:count], self._small[length + 1 :]
+        middle = self._small[(length + 1) // 2 :][:count]
+        change = b - a
+        energy = np.maximum((change**2).sum(axis=1), 1e-6)
+        share = ((middle - a) * change).sum(axis=1) / energy
+        distance = np.sqrt(((middle - a - share[:, None] * change) ** 2).sum(axis=1) / energy)
+        distance[(share < 0.25) | (share > 0.75) | (energy < _CONTRAST**2 * a.shape[1])] = np.inf
+        around = np.lib.stride_tricks.sliding_window_view(np.pad(distance, 2, constant_values=np.inf), 5)
+        for before in np.flatnonzero((distance < _LOOSE) & (distance == around.min(axis=1))).tolist():
+            yield before, before + length + 1
+
+    def _shares(self, before: int, after: int, first: int, last: int) -> NDArray[np.float64]:
+        """Return the share of the picture `after` in each of some frames, 0 in `before`."""
+        a = self._small[before].astype(float)
+        change = self._small[after] - a
+        return np.asarray((self._small[first : last + 1] - a) @ change / max(change @ change, 1e-6))
+
+    def _follow_ramp(self, before: int, after: int) -> tuple[int, int]:
+        """Return the last frame before and the first frame after the ramp on which two frames lie."""
+        for _ in range(_ROUNDS):
+            first, last = max(0, before - REACH // _ROUNDS), min(len(self._small) - 1, after + REACH // _ROUNDS)
+            shares = self._shares(before, after, first, last)
+            slope = np.convolve(np.pad(np.gradient(shares), 1, mode="edge"), np.full(3, 1 / 3), "valid") * (
+                after - before
+            )
+            middle = (before + after) // 2 - first
+            flat = np.flatnonzero(slope < _SLOPE)
+            left, right = flat[flat <= middle], flat[flat > middle]
+            before = first + (int(left[-1]) if len(left) else 0)
+            after = first + (int(right[0]) if len(right) else last - first)
+        return before, after
+
+    def measure_line(self, before: int, after: int) -> NDArray[np.float64]:
+        """Return what tells a dissolve from a moving camera, for the frames around it, relative to the whole change.
+
+        The largest distance from the line, the deviation from an even ramp, and the motion beside the line.
+        """
+        a = self._small[before].astype(float)
+        change = self._small[after] - a
+        energy = max(change @ change, 1e-6)
+        shares = self._shares(before, after, before, after)
+        off = self._small[before : after + 1] - a - shares[:, None] * change
+        distance = np.sqrt((off**2).sum(axis=1) / energy)
+        count = after - before
+        motion = np.sqrt((np.diff(off, axis=0) ** 2).sum(axis=1) / energy)
+        uneven = np.sqrt(np.mean((shares - np.linspace(0, 1, count + 1)) ** 2))
+        core = distance[count // 4 : count + 1 - count // 4]
+        return np.array([core.max(), uneven, np.median(motion)])
+
+    def _certainty(self, before: int, after: int) -> float:
+        """Return the probability of a dissolve between two frames that show one scene each."""
+        line = self.measure_line(before, after)
+        best = _probability([*line, *_UNLIKE])
+        if best < 0.5:  # the scenes need no comparison, which takes much longer
+            return best
+        difference, similarity, *_ = self._compare(before, after)
+        return _probability([*line, min(difference, 1.0), similarity])
+
+    def _compare(self, before: int, after: int) -> NDArray[np.float64]:
+        return compare_scenes(self._thumbnails[before], self._thumbnails[after], self._describe)
+
+
+def _probability(measures: list[float]) -> float:
+    return float(1 / (1 + np.exp(-(np.array(measures) @ _COEFFICIENTS + _INTERCEPT))))

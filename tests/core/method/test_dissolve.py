@@ -1,0 +1,122 @@
+"""Colour within a dissolve, against mixtures of two scenes whose colours are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scenes import Scene, pan, texture
+
+from stcolor_core.files.scratch import Scratch
+from stcolor_core.images.color import lab_to_linear, lightness, linear_to_lab, luminance_of
+from stcolor_core.method.dissolve import SceneEnd, estimate_shares, mix
+from stcolor_core.method.propagation import ColoredFrame, Propagator
+from stcolor_core.models import registry
+from stcolor_core.shots.shot import Method
+from stcolor_core.shots.spans import plan
+
+CPU = torch.device("cpu")
+HEIGHT, WIDTH = 96, 128
+PURE, MIXED = 4, 6  # frames of each scene alone, and of both
+
+
+def end(lightness_: np.ndarray, ab: tuple[float, float], frame: int) -> SceneEnd:
+    one = np.ones_like(lightness_)
+    return SceneEnd(lightness_, np.broadcast_to(np.float32(ab), (*one.shape, 2)).copy(), one, one * frame)
+
+
+@pytest.fixture(scope="module")
+def ends() -> tuple[SceneEnd, SceneEnd]:
+    red, blue = (texture(HEIGHT, WIDTH, seed=seed, mean=mean) for seed, mean in ((1, 40), (2, 65)))
+    return end(red, (45, 25), 1), end(blue, (10, -45), 9)
+
+
+def linear_mixture(before: SceneEnd, after: SceneEnd, first: float, second: float) -> np.ndarray:
+    a, b = (lab_to_linear(np.dstack([scene.lightness, scene.ab])) for scene in (before, after))
+    return np.asarray(linear_to_lab(np.float32(first * a + second * b)))
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(1, 0), (0.75, 0.25), (0.5, 0.5), (0.1, 0.9), (0, 1), (0.3, 0), (0, 0.2)], ids=str
+)
+def test_a_mixture_in_linear_light_gets_the_mixed_light_s_colour(
+    ends: tuple[SceneEnd, SceneEnd], first: float, second: float
+) -> None:
+    truth = linear_mixture(*ends, first, second)
+    mixed = mix(np.ascontiguousarray(truth[..., 0]), *ends)
+    assert mixed.share == pytest.approx(second / (first + second), abs=0.02)
+    assert np.abs(mixed.ab - truth[..., 1:]).mean() < 1
+    assert mixed.confidence.mean() > 0.95
+
+
+def test_a_mixture_of_video_levels_gets_the_mean_of_the_colours(ends: tuple[SceneEnd, SceneEnd]) -> None:
+    before, after = ends
+    mixed = mix(np.float32(0.4) * before.lightness + np.float32(0.6) * after.lightness, before, after)
+    np.testing.assert_allclose(mixed.ab, 0.4 * before.ab + 0.6 * after.ab, atol=0.5)
+
+
+def test_what_neither_scene_explains_lowers_the_confidence(ends: tuple[SceneEnd, SceneEnd]) -> None:
+    picture = linear_mixture(*ends, 0.5, 0.5)[..., 0].copy()
+    picture[:, : WIDTH // 2] = texture(HEIGHT, WIDTH // 2, seed=5, mean=85, contrast=60)
+    mixed = mix(picture, *ends)
+    assert mixed.confidence[:, : WIDTH // 2 - 8].mean() < mixed.confidence[:, WIDTH // 2 + 8 :].mean() - 0.1
+
+
+def test_a_black_frame_has_no_colour(ends: tuple[SceneEnd, SceneEnd]) -> None:
+    assert np.abs(mix(np.zeros((HEIGHT, WIDTH), np.float32), *ends).ab).max() < 1
+
+
+def test_shares_are_estimated_in_a_fade_through_black(ends: tuple[SceneEnd, SceneEnd]) -> None:
+    wanted = [(0.8, 0), (0.3, 0), (0, 0), (0, 0.4), (0, 0.9)]
+    luminances = [a * luminance_of(ends[0].lightness) + b * luminance_of(ends[1].lightness) for a, b in wanted]
+    shares = estimate_shares(ends[0].lightness, ends[1].lightness, [lightness(np.float32(y)) for y in luminances])
+    np.testing.assert_allclose(shares, wanted, atol=0.05)
+
+
+def dissolve_between_pans() -> Scene:
+    """A pan that dissolves into another one, upside down and of other colours, in linear light."""
+    count = PURE + MIXED
+    one, other = pan(count, height=HEIGHT, width=WIDTH, step=2), pan(count, height=HEIGHT, width=WIDTH, step=1)
+    a = [lab_to_linear(np.dstack(parts)) for parts in zip(one.lightnesses, one.ab, strict=True)]
+    b = [
+        lab_to_linear(np.dstack([100 - lightness_[::-1], -ab[::-1]]))
+        for lightness_, ab in zip(other.lightnesses, other.ab, strict=True)
+    ]
+    shares = np.float32((np.arange(MIXED) + 1) / (MIXED + 1))
+    mixed = [(1 - k) * x + k * y for x, y, k in zip(a[PURE:], b[:MIXED], shares, strict=True)]
+    labs = [np.asarray(linear_to_lab(frame)) for frame in [*a[:PURE], *mixed, *b[MIXED:]]]
+    no_masks = [np.zeros((0, HEIGHT, WIDTH), bool)] * len(labs)
+    split = [[np.ascontiguousarray(lab[..., part]) for lab in labs] for part in (0, slice(1, None))]
+    return Scene(split[0], split[1], no_masks, with_mattes=False)
+
+
+@pytest.fixture(scope="module")
+def colored() -> tuple[Scene, dict[int, ColoredFrame]]:
+    scene = dissolve_between_pans()
+    propagator = Propagator(registry.build("standard", device=CPU), Method(tracking="dense"), device=CPU)
+    spans = plan(range(len(scene.lightnesses)), [1, 12], [], [(PURE, PURE + MIXED - 1)])
+    (span,) = (span for span in spans if span.sides)
+    with Scratch() as scratch:
+        return scene, {frame.frame: frame for frame in propagator.color(span, scene, scratch)}
+
+
+def test_the_colours_of_two_moving_scenes_are_mixed(colored: tuple[Scene, dict[int, ColoredFrame]]) -> None:
+    scene, frames = colored
+    assert list(frames) == list(range(PURE, PURE + MIXED))
+    for number, frame in frames.items():
+        error = np.abs(frame.ab - scene.ab[number])[8:-8, 16:-16].mean()
+        assert error < 6, number
+        assert frame.confidence.mean() > 0.6
+    assert np.median(frames[PURE].source) == 1
+    assert np.median(frames[PURE + MIXED - 1].source) == 12
+
+
+def test_a_part_of_a_dissolve_has_the_pixels_of_the_whole(colored: tuple[Scene, dict[int, ColoredFrame]]) -> None:
+    scene, frames = colored
+    propagator = Propagator(registry.build("standard", device=CPU), Method(tracking="dense"), device=CPU)
+    spans = plan(range(len(scene.lightnesses)), [1, 12], [], [(PURE, PURE + MIXED - 1)])
+    (span,) = (span for span in spans if span.sides)
+    with Scratch() as scratch:
+        (alone,) = propagator.color(span, scene, scratch, wanted={PURE + 3})
+    np.testing.assert_array_equal(alone.ab, frames[PURE + 3].ab)
+    np.testing.assert_array_equal(alone.confidence, frames[PURE + 3].confidence)

@@ -1,0 +1,102 @@
+"""Dissolves and fades on luminance: synthetic shots with known ranges."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from landscapes import describe, scene
+from real_footage import footage
+
+from stcolor_core.images.color import lightness, luminance_of
+from stcolor_core.shots import dissolves as dissolves_module
+from stcolor_core.shots.dissolves import TransitionDetector
+from stcolor_core.shots.transitions import Transitions
+
+PURE = 10  # frames of each scene alone
+
+
+def find(frames: list[np.ndarray], *, first: int = 0) -> Transitions:
+    finder = TransitionDetector(describe)
+    for number, frame in enumerate(frames, first):
+        finder.add(number, frame)
+    return finder.finish()
+
+
+def dissolve(count: int, *, speed: float = 0.5, linear: bool = True) -> list[np.ndarray]:
+    """Two slow pans with a dissolve of `count` frames between them."""
+    one, other = scene(1, PURE + count, speed=speed), scene(2, PURE + count, speed=speed)
+    shares = (np.arange(count) + 1) / (count + 1)
+    encode, decode = (luminance_of, lightness) if linear else (np.asarray, np.asarray)
+    mixed = [decode((1 - k) * encode(a) + k * encode(b)) for a, b, k in zip(one[PURE:], other, shares, strict=False)]
+    return [*one[:PURE], *mixed, *other[count:]]
+
+
+def fade(out: int, black: int, into: int, *, seeds: tuple[int, int] = (1, 2)) -> list[np.ndarray]:
+    """A fade to black and a fade from black, of linear light."""
+    one, other = (scene(seed, PURE + count, speed=0.5) for seed, count in zip(seeds, (out, into), strict=True))
+    down = [lightness(luminance_of(f) * (1 - (k + 1) / (out + 1))) for k, f in enumerate(one[PURE:])]
+    up = [lightness(luminance_of(f) * ((k + 1) / (into + 1))) for k, f in enumerate(other[:into])]
+    return [*one[:PURE], *down, *[np.zeros_like(one[0])] * black, *up, *other[into:]]
+
+
+@pytest.mark.parametrize("count", [6, 12, 24, 40])
+@pytest.mark.parametrize("linear", [True, False], ids=["linear light", "video levels"])
+def test_a_dissolve_is_found_with_both_ends(count: int, linear: bool) -> None:
+    found = find(dissolve(count, linear=linear), first=1001)
+    (only,) = found.dissolves
+    assert only.first == pytest.approx(1001 + PURE, abs=3)
+    assert only.last == pytest.approx(1001 + PURE + count - 1, abs=3)
+    assert 0.5 <= only.certainty <= 1
+    assert found.cuts == ()
+
+
+@pytest.mark.parametrize(("out", "black", "into"), [(8, 4, 8), (12, 1, 6), (16, 0, 16)])
+def test_a_fade_through_black_to_another_scene_is_found_with_both_ends(out: int, black: int, into: int) -> None:
+    found = find(fade(out, black, into))
+    (only,) = found.dissolves
+    assert only.first == pytest.approx(PURE, abs=3)
+    assert only.last == pytest.approx(PURE + out + black + into - 1, abs=3)
+    assert found.cuts == ()
+
+
+def test_a_fade_through_black_to_the_same_scene_is_neither_dissolve_nor_cut() -> None:
+    found = find(fade(10, 5, 10, seeds=(1, 1)))
+    assert found.dissolves == ()
+    assert found.cuts == ()
+
+
+def test_a_fade_from_or_to_black_alone_is_neither_dissolve_nor_cut() -> None:
+    frames = fade(12, 6, 12)
+    for part in (frames[: PURE + 18], frames[PURE + 12 :]):
+        assert find(part) == Transitions()
+
+
+def test_a_cut_stays_a_cut() -> None:
+    found = find([*scene(1, 20), *scene(2, 20)])
+    assert found.cuts == (20,)
+    assert found.dissolves == ()
+
+
+@pytest.mark.parametrize("speed", [0.0, 4.0, 16.0, 48.0], ids="{} px a frame".format)
+def test_a_camera_move_is_not_a_dissolve(speed: float) -> None:
+    assert find(scene(1, 40, speed=speed)).dissolves == ()
+
+
+def test_a_long_shot_is_searched_in_chunks_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [*dissolve(12), *dissolve(20)[::-1], *fade(8, 2, 8), *scene(3, 330), *dissolve(16)]
+    whole = find(frames)
+    assert len(whole.dissolves) == 4
+    monkeypatch.setattr(dissolves_module, "_CHUNK", 400)
+    assert find(frames) == whole
+
+
+@pytest.mark.parametrize("clip", ["jump", "drift"])
+def test_fast_motion_is_not_a_dissolve(clip: str) -> None:
+    paths = sorted(footage("fast_grey", clip).glob("*.png"))
+    assert find([cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) / 2.55 for path in paths]).dissolves == ()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_shot_of_very_few_frames_has_no_transition(count: int) -> None:
+    assert find(scene(1, count)) == Transitions()

@@ -1,0 +1,159 @@
+"""Cuts, dissolves and scenes without a reference, from the command line to the frames."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from conftest import FIRST, ShotOnDisk, channels, frame_bytes, write_reference
+from scenes import Scene, pan
+
+from stcolor_core.farm.pinning import pin, plan_tasks
+from stcolor_core.images.color import lab_to_linear, linear_to_lab
+from stcolor_core.images.frame_files import write_frame
+from stcolor_core.pipeline.run import plan_run
+from stcolor_core.shots.shot import Shot
+
+MakeShot = Callable[..., ShotOnDisk]
+PURE, MIXED = 4, 4  # frames of each scene alone, and of both
+DISSOLVE = f"{FIRST + PURE}-{FIRST + PURE + MIXED - 1}"
+
+
+def dissolving() -> Scene:
+    """Two pans with a dissolve between them in linear light."""
+    count = PURE + MIXED
+    one, other = pan(count, height=64, width=96, step=2), pan(count, height=64, width=96, step=1)
+    a = [lab_to_linear(np.dstack(parts)) for parts in zip(one.lightnesses, one.ab, strict=True)]
+    b = [lab_to_linear(np.dstack([100 - x[::-1], -y[::-1]])) for x, y in zip(other.lightnesses, other.ab, strict=True)]
+    shares = np.float32((np.arange(MIXED) + 1) / (MIXED + 1))
+    mixed = [(1 - k) * x + k * y for x, y, k in zip(a[PURE:], b[:MIXED], shares, strict=True)]
+    labs = [np.asarray(linear_to_lab(frame), np.float32) for frame in [*a[:PURE], *mixed, *b[MIXED:]]]
+    lightnesses, ab = ([np.ascontiguousarray(lab[..., part]) for lab in labs] for part in (0, slice(1, None)))
+    return Scene(lightnesses, ab, [np.zeros((0, 64, 96), bool)] * len(labs), with_mattes=False)
+
+
+@pytest.fixture
+def dissolve(make_shot: MakeShot) -> ShotOnDisk:
+    """A shot of 12 frames with references on the 2nd and the 11th; the 5th to the 8th mix two scenes."""
+    return make_shot(dissolving(), references=(FIRST + 1, FIRST + 10))
+
+
+def test_a_dissolve_given_by_hand_mixes_the_colours_of_both_scenes(dissolve: ShotOnDisk) -> None:
+    assert dissolve.colorize("--cuts", DISSOLVE) == 0
+    for place in range(PURE, PURE + MIXED):
+        written = channels(dissolve.output(FIRST + place))
+        ab = np.dstack([written["rc_ab.u"], written["rc_ab.v"]])
+        assert np.abs(ab - dissolve.scene.ab[place])[8:-8, 16:-16].mean() < 6
+        assert written["rc_conf.warp"].mean() > 0.5
+
+
+def test_frames_of_a_dissolve_rendered_one_by_one_give_the_bytes_of_a_whole_render(dissolve: ShotOnDisk) -> None:
+    assert dissolve.colorize("--cuts", DISSOLVE) == 0
+    whole = {path.name: frame_bytes(path) for path in dissolve.written()}
+    shutil.rmtree(dissolve.folder / "out")
+    frames = list(dissolve.frames)
+    random.Random(3).shuffle(frames)
+    for frame in frames:
+        assert dissolve.colorize("--cuts", DISSOLVE, "--only", str(frame)) == 0
+    assert {path.name: frame_bytes(path) for path in dissolve.written()} == whole
+
+
+@pytest.mark.parametrize("place", [2, 3, 5, 8, 9], ids="frame {}".format)
+def test_a_dissolve_is_coloured_again_if_a_frame_that_it_reads_has_changed(dissolve: ShotOnDisk, place: int) -> None:
+    assert dissolve.colorize("--cuts", DISSOLVE) == 0
+    before = dissolve.output(FIRST + PURE).read_bytes()
+    path = dissolve.plate(FIRST + place)
+    write_frame(path, {"Y": (channels(path)["Y"] * 0.7, "half")})
+    assert dissolve.colorize("--cuts", DISSOLVE) == 0
+    assert dissolve.output(FIRST + PURE).read_bytes() != before
+
+
+def test_a_farm_job_keeps_a_dissolve_and_writes_it_in_one_task(dissolve: ShotOnDisk) -> None:
+    wish = dissolve.folder / "shot.json"
+    assert dissolve.colorize("--cuts", f"{DISSOLVE},{FIRST + 10}", "--max-span", "2", "--write-shot", str(wish)) == 0
+    shot = Shot.load(wish)
+    plan = plan_run(shot)
+    pinned = pin(shot, plan)
+    assert pinned.method.cuts == f"{DISSOLVE},{FIRST + 10}"
+    assert plan_run(pinned).digests == plan.digests
+    assert tuple(range(FIRST + PURE, FIRST + PURE + MIXED)) in plan_tasks(pinned)
+
+
+def two_scenes() -> Scene:
+    """A pan, and the same wall again seen from further on."""
+    one = pan(16, height=64, width=96, step=2)
+    order = [*range(6), *range(8, 14)]
+    return Scene(*([part[i] for i in order] for part in (one.lightnesses, one.ab, one.masks)), with_mattes=False)
+
+
+@pytest.fixture
+def unreferenced(make_shot: MakeShot) -> ShotOnDisk:
+    """A shot of 12 frames with references on the first frame; a cut before the 7th is given by hand."""
+    return make_shot(two_scenes(), references=(FIRST,))
+
+
+CUT = ("--cuts", str(FIRST + 6))
+
+
+def test_a_scene_without_a_reference_is_matched_and_says_so(
+    unreferenced: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert unreferenced.colorize(*CUT, "--unreferenced", "match", "--json") == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (warning,) = (e["message"] for e in events if e["kind"] == "warning")
+    for part in (f"{FIRST + 6}-{FIRST + 11}", str(FIRST), "confidence"):
+        assert part in warning
+    written = channels(unreferenced.output(FIRST + 8))
+    assert np.abs(written["rc_ab.u"]).mean() > 5
+    assert (written["rc_source.ref"] == FIRST).mean() > 0.9
+    assert 0 < written["rc_conf.warp"].mean() < 1
+
+
+def test_a_scene_without_a_reference_is_left_grey_if_asked_for(unreferenced: ShotOnDisk) -> None:
+    assert unreferenced.colorize(*CUT, "--unreferenced", "grey") == 0
+    written = channels(unreferenced.output(FIRST + 8))
+    assert not written["rc_ab.u"].any() and not written["rc_conf.warp"].any()
+
+
+@pytest.mark.parametrize(("choice", "again"), [("match", True), ("grey", False)])
+def test_a_scene_without_a_reference_depends_on_the_references_that_it_reads(
+    unreferenced: ShotOnDisk, choice: str, again: bool
+) -> None:
+    assert unreferenced.colorize(*CUT, "--unreferenced", choice) == 0
+    before = unreferenced.output(FIRST + 8).read_bytes()
+    write_reference(unreferenced.reference(FIRST), unreferenced.scene.lightnesses[0], -unreferenced.scene.ab[0])
+    assert unreferenced.colorize(*CUT, "--unreferenced", choice) == 0
+    assert (unreferenced.output(FIRST + 8).read_bytes() != before) == again
+
+
+def test_the_choice_changes_no_scene_with_a_reference(unreferenced: ShotOnDisk) -> None:
+    digests = []
+    for choice in ("match", "grey"):
+        wish = unreferenced.folder / f"{choice}.json"
+        assert unreferenced.colorize(*CUT, "--unreferenced", choice, "--write-shot", str(wish)) == 0
+        digests.append(plan_run(Shot.load(wish)).digests)
+    same = {frame for frame in digests[0] if digests[0][frame] == digests[1][frame]}
+    assert same == set(range(FIRST, FIRST + 6))
+
+
+def test_each_cut_is_reported_with_its_certainty(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+    one, other = pan(8, height=64, width=96, step=2), dissolving()
+    parts = [getattr(one, name) + getattr(other, name)[-4:] for name in ("lightnesses", "ab", "masks")]
+    shot = make_shot(Scene(*parts, with_mattes=False), references=(FIRST, FIRST + 11))
+    assert shot.colorize("--json") == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (cut,) = (event for event in events if event["kind"] == "cut" and event["certainty"] >= 0.5)
+    assert cut["frame"] == FIRST + 8
+    assert any(f"certainty {cut['certainty']:.2f}" in e["message"] for e in events if e["kind"] == "warning")
+
+
+def test_a_dissolve_at_an_end_of_the_plate_is_warned_of(
+    dissolve: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert dissolve.colorize("--cuts", f"{FIRST}-{FIRST + 3}", "--json") == 0
+    messages = [json.loads(line)["message"] for line in capsys.readouterr().out.splitlines()]
+    assert any(f"{FIRST}-{FIRST + 3}" in message and "--cuts" in message for message in messages)
