@@ -111,7 +111,8 @@ def warp_by_objects(
     for index, name in enumerate(cells.objects.names):
         rows = torch.from_numpy(np.flatnonzero(cells.share[index] > _LEAST_SHARE)).to(target.device)
         if len(rows):
-            parts.append((index, rows, _warp_object(name, target, rows, references, reference_cells, temperature)))
+            lenders = reference_cells if cells.objects.claims(name) else [None] * len(references)
+            parts.append((index, rows, _warp_object(name, target, rows, references, lenders, temperature)))
     layers = []
     for index, rows, part in parts:
         filled = np.zeros(grid, bool)

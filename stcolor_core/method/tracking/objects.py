@@ -35,6 +35,7 @@ BACKGROUND = ""  # the name of what no matte covers; a matte's own name is never
 # Agreement of a pixel's objects with those at its origin: below the first value the origin is another object, from the
 # second it is the same. Chosen on benchmarks/objects.py.
 _OTHER, _SAME = 0.6, 0.9
+_BELIEVED = (0.3, 0.6)  # certainty from which a carried matte counts, and from which it counts in full
 _CERTAIN = 0.4  # certainty from which a carried matte decides as an artist's own does
 _NEAR, _FAR = 3.0, 12.0  # sigma in px at 216 lines that the motion of an object is extended by
 _FAR_WEIGHT = 1e-3  # of the wide blur, which counts only where the narrow one has nothing
@@ -54,6 +55,14 @@ class Objects:
     names: tuple[str, ...]
     coverage: Masks
     certainty: Plane | None = None
+
+    def claims(self, name: str) -> bool:
+        """Return whether pixels of a name take colour from that name alone. A carried matte says nothing of the rest.
+
+        Args:
+            name: A name or `BACKGROUND`.
+        """
+        return name != BACKGROUND or self.certainty is None
 
     def covers(self, name: str) -> Plane | None:
         """Return the coverage of a name, shape (H, W); None if the picture lacks it.
@@ -81,6 +90,10 @@ def find_objects(instances: Instances | None) -> Objects | None:
     for index in np.argsort(areas, kind="stable"):
         np.minimum(instances.masks[index], rest, out=coverage[index])
         rest -= coverage[index]
+    if instances.certainty is not None:  # what is not certain counts as background, which claims nothing here
+        low, high = _BELIEVED
+        coverage[:-1] *= np.clip((instances.certainty - low) / (high - low), 0, 1)
+        rest = 1 - coverage[:-1].sum(0)
     coverage[-1] = rest
     return Objects((*instances.names, BACKGROUND), coverage, instances.certainty)
 
@@ -102,7 +115,7 @@ def agreement(target: Objects, origin: Objects, displacement: FlowField, *, know
         if not own.any():
             continue
         there = origin.covers(name)
-        if name not in known:
+        if name not in known or not target.claims(name):
             overlap += own
         elif there is not None:
             overlap += np.minimum(own, sample(there, displacement))
@@ -137,7 +150,7 @@ def keep_within_objects(
     for name, own in zip(target.names, target.coverage, strict=True):
         inside = own > 0.5
         lost = inside & (agrees < 1)
-        if name not in known or origin.covers(name) is None or not lost.any():
+        if name not in known or not target.claims(name) or origin.covers(name) is None or not lost.any():
             continue
         rows, columns = around(inside, margin=0)
         part = (rows, columns)
