@@ -7,8 +7,9 @@ import hashlib
 import json
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
 from stcolor_core.shots import cuts, dissolves
 from stcolor_core.shots.cuts import Describe
-from stcolor_core.shots.dissolves import LONGEST, REACH, TransitionDetector
+from stcolor_core.shots.dissolves import TransitionDetector
 from stcolor_core.shots.shot import Shot, Tracking, describe_frames, parse_frames
 from stcolor_core.shots.shot_files import ReferencePicture
 from stcolor_core.shots.spans import Span, plan, split_span
@@ -45,7 +46,7 @@ __all__ = [
 ]
 
 _DETECTOR = "maskrcnn_resnet50_fpn_v2"
-_MARGIN = 2 * (LONGEST + REACH)  # frames on either side of an interval on which its transitions may depend
+_MARGIN = 8  # frames on either side of an interval on which its transitions may depend
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,51 +199,70 @@ def find_transitions(
     if setting != "auto":
         return parse_transitions(setting)
     frames = list(footage.frames)
-    around = plan(frames, footage.references, [])
-    # whole intervals with a margin, so that the cuts do not depend on which frames are requested
-    places: set[int] = set()
-    for span in around:
-        if requested.intersection(span.frames):
-            first, last = bisect_left(frames, span.reads[0]), bisect_left(frames, span.reads[-1])
-            places.update(range(max(0, first - _MARGIN), min(len(frames), last + 1 + _MARGIN)))
-    if not places:
+    intervals = _intervals_to_search(frames, footage.references, requested)
+    if not intervals:
         return Transitions()
-    searched = [frames[place] for place in sorted(places)]
+    places = sorted({place for interval in intervals for place in _with_margin(interval, len(frames))})
+    searched = [frames[place] for place in places]
 
     def search() -> list[list[list[float]]]:
-        found = _search_transitions(footage, frames, places, looks)
+        found = _search_transitions(footage, frames, intervals, looks)
         return [[list(astuple(part)) for part in parts] for parts in (found.boundaries, found.dissolves)]
 
     if not all(is_settled(inputs.plate_state(frame)) for frame in searched):
         data = search()
     else:
-        data = cache.get_for_key("transitions", _transitions_key(shot, inputs, searched), search)
+        data = cache.get_for_key("transitions", _transitions_key(shot, inputs, searched, intervals), search)
     return Transitions(
         tuple(Boundary(int(frame), certainty) for frame, certainty in data[0]),
         tuple(Dissolve(int(first), int(last), certainty) for first, last, certainty in data[1]),
     )
 
 
+def _intervals_to_search(
+    frames: Sequence[int], references: Iterable[int], requested: frozenset[int]
+) -> list[tuple[int, int]]:
+    """Return the intervals between neighbouring references that decide the requested frames, as positions of frames."""
+    keys = [bisect_left(frames, key) for key in sorted(references)]
+    bounds = sorted({0, *keys, len(frames) - 1})
+    spans = [span for span in plan(frames, references, []) if requested.intersection(span.frames)]
+    reads = [(bisect_left(frames, span.reads[0]), bisect_left(frames, span.reads[-1])) for span in spans]
+    return [(a, b) for a, b in pairwise(bounds) if any(a < last and first < b for first, last in reads)]
+
+
+def _with_margin(interval: tuple[int, int], count: int) -> range:
+    return range(max(0, interval[0] - _MARGIN), min(count, interval[1] + 1 + _MARGIN))
+
+
 def _search_transitions(
     footage: ShotFootage,
     frames: Sequence[int],
-    places: Collection[int],
+    intervals: Sequence[tuple[int, int]],
     looks: Callable[[Iterable[int]], Iterator[int]],
 ) -> Transitions:
-    """Return the transitions among the frames at the given positions of the list `frames`."""
+    """Return the transitions in some intervals of the list `frames`.
+
+    Each interval is searched by itself, so that what is found in it does not depend on which others are searched. A
+    dissolve that holds a reference is not found.
+    """
     describe = scene_describer()
-    finder, found = TransitionDetector(describe), []
-    pictures = prefetch(footage.lightness, looks(frames[place] for place in sorted(places)))
-    for place, lightness in zip(sorted(places), pictures, strict=True):
-        if place - 1 not in places:  # a new interval; the frames between the two are not read
-            found.append(finder.finish())
-            finder = TransitionDetector(describe)
-        finder.add(frames[place], lightness)
-    found.append(finder.finish())
-    return Transitions(
-        tuple(boundary for part in found for boundary in part.boundaries),
-        tuple(dissolve for part in found for dissolve in part.dissolves),
-    )
+    waiting = sorted(intervals, reverse=True)
+    searching: list[tuple[tuple[int, int], TransitionDetector]] = []
+    boundaries: list[Boundary] = []
+    dissolves: list[Dissolve] = []
+    places = sorted({place for interval in intervals for place in _with_margin(interval, len(frames))})
+    pictures = prefetch(footage.lightness, looks(frames[place] for place in places))
+    for place, lightness in zip(places, pictures, strict=True):
+        while waiting and place in _with_margin(waiting[-1], len(frames)):
+            searching.append((waiting.pop(), TransitionDetector(describe)))
+        for _, finder in searching:
+            finder.add(frames[place], lightness)
+        while searching and place == _with_margin(searching[0][0], len(frames))[-1]:
+            (start, end), finder = searching.pop(0)
+            found, first, last = finder.finish(), frames[start], frames[end]
+            boundaries += [boundary for boundary in found.boundaries if first < boundary.frame <= last]
+            dissolves += [d for d in found.dissolves if first < d.first and d.last < last]
+    return Transitions(tuple(boundaries), tuple(dissolves))
 
 
 def scene_describer() -> Describe:
@@ -261,14 +281,16 @@ def scene_describer() -> Describe:
     return describe
 
 
-def _transitions_key(shot: Shot, inputs: ShotInputs, frames: Iterable[int]) -> str:
+def _transitions_key(
+    shot: Shot, inputs: ShotInputs, frames: Iterable[int], intervals: Sequence[tuple[int, int]]
+) -> str:
     """Return all that the transitions depend on: the frames, how they are read, code and weights of the finder."""
     finder = b"".join(Path(path).read_bytes() for path in (cuts.__file__, dissolves.__file__))
     settings = [shot.plate.layer, shot.plate.exposure, inputs.pipe.space.identity, shot.method.working_height]
     states = [[frame, *inputs.plate_state(frame)] for frame in frames]
     plate = os.path.abspath(shot.plate.path)  # noqa: PTH100
     code = [hashlib.sha256(finder).hexdigest(), registry.digest("standard")]
-    return json.dumps([plate, code, plate_canvas(inputs), settings, states])
+    return json.dumps([plate, code, plate_canvas(inputs), settings, states, list(intervals)])
 
 
 def plan_spans(

@@ -38,6 +38,8 @@ _WINDOW = 9  # side in thumbnail pixels of the windows that are correlated
 _NOISE = 1.0  # variance of L* that counts as noise rather than structure
 _TEXTURE = 16.0  # variance of L* at which a window has half its full weight
 _BLACK = 3.0  # upper bound of L* in the bars of a letterbox
+_DARK = 20.0  # L* below which a picture is too dark for its features
+_UNLIKE = 0.38  # similarity of the features of two scenes that have nothing in common
 _BINS = 32  # of the histogram of L*
 _BRIGHT = 60.0  # L* that the brightest parts of two pictures have at least when their histograms are compared
 # of the regression, on the measures of `_measure`, fitted to the material of benchmarks/cuts.py made from footage
@@ -151,7 +153,12 @@ def _measure(before: list[_Thumbnail], after: list[_Thumbnail]) -> NDArray[np.fl
         _similarity(x, y) for x, y in [(a, b), *((x, b) for x in before[-2:-1]), *((a, y) for y in after[1:2])]
     )
     distance = _histogram_distance(a.small, b.small)
-    unrest = max(_unrest(before), _unrest(after))
+    if max(np.percentile(a.small, 95), np.percentile(b.small, 95)) < _DARK:
+        similarity = min(similarity, _UNLIKE)  # features of pictures this dark are those of their grain
+    sides = [
+        _unrest(scene) for scene in (before, after) if len(scene) > 1
+    ]  # one frame at an end of the shot says nothing
+    unrest = max(sides, default=_RESTLESS)
     sudden = max(0.0, difference - _SUDDEN) * np.exp(-unrest / _UNREST)
     return np.array([difference, similarity, np.log(distance + 0.01), unrest, sudden])
 

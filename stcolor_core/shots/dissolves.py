@@ -24,10 +24,10 @@ from stcolor_core.images.color import luminance_of
 from stcolor_core.shots.cuts import CutDetector, Describe, compare_scenes, cut_certainty, shrink
 from stcolor_core.shots.transitions import Boundary, Dissolve, Transitions
 
-__all__ = ["LONGEST", "REACH", "TransitionDetector"]
+__all__ = ["TransitionDetector"]
 
-LONGEST = 56  # most frames of a dissolve
-REACH = 18  # frames around a dissolve that its ends are judged by
+_LONGEST = 56  # most frames of a dissolve
+_REACH = 18  # frames around a dissolve that its ends are judged by
 _LENGTHS = (4, 6, 9, 13, 19, 27, 40)  # of the stretches that are tried
 _CHUNK = 1024  # frames that are searched at a time
 _SIZE = (32, 18)  # columns and rows of the pictures that are compared, blurred so that motion matters less
@@ -72,8 +72,8 @@ class TransitionDetector:
         self._numbers.append(frame)
         self._thumbnails.append(shrink(lightness))
         if len(self._numbers) >= _CHUNK:
-            self._search(len(self._numbers) - 2 * (LONGEST + REACH))
-            kept = max(0, self._searched - 3 * (LONGEST + REACH))
+            self._search(len(self._numbers) - 2 * (_LONGEST + _REACH))
+            kept = max(0, self._searched - 3 * (_LONGEST + _REACH))
             del self._numbers[:kept], self._thumbnails[:kept]
             self._searched -= kept
 
@@ -140,7 +140,7 @@ class _Pictures:
         seen = set()
         for before, after in [pair for length in _LENGTHS for pair in self._near_lines(length)]:
             ends = self._follow_ramp(before, after)
-            if ends not in seen and 2 <= ends[1] - ends[0] - 1 <= LONGEST:
+            if ends not in seen and 2 <= ends[1] - ends[0] - 1 <= _LONGEST:
                 seen.add(ends)
                 certainty = self._certainty(*ends)
                 if certainty >= 0.5:
@@ -162,7 +162,7 @@ class _Pictures:
         }
         for start, stop in sorted(bottoms):
             left, right = self._climb(start, -1), self._climb(stop - 1, 1)
-            if max(start - left, right - stop + 1) < _FADE_FRAMES or stop - start > LONGEST:
+            if max(start - left, right - stop + 1) < _FADE_FRAMES or stop - start > _LONGEST:
                 continue
             before, after = left - 1, right + 1
             inside = before >= 0 and after < len(self._small)
@@ -175,7 +175,7 @@ class _Pictures:
         contrast = self._contrast
         while 0 <= frame + step < len(contrast) and contrast[frame + step] > _FADE_STEP * contrast[frame]:
             frame += step
-            if abs(frame - start) >= LONGEST // 2:
+            if abs(frame - start) >= _LONGEST // 2:
                 break
         if not 0 <= frame < len(contrast) or contrast[frame] < _FADE * max(contrast[start], _BLANK):
             return start - step  # no fade
@@ -206,7 +206,7 @@ class _Pictures:
     def _follow_ramp(self, before: int, after: int) -> tuple[int, int]:
         """Return the last frame before and the first frame after the ramp on which two frames lie."""
         for _ in range(_ROUNDS):
-            first, last = max(0, before - REACH // _ROUNDS), min(len(self._small) - 1, after + REACH // _ROUNDS)
+            first, last = max(0, before - _REACH // _ROUNDS), min(len(self._small) - 1, after + _REACH // _ROUNDS)
             shares = self._shares(before, after, first, last)
             slope = np.convolve(np.pad(np.gradient(shares), 1, mode="edge"), np.full(3, 1 / 3), "valid") * (
                 after - before

@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -141,13 +142,13 @@ def test_the_choice_changes_no_scene_with_a_reference(unreferenced: ShotOnDisk) 
 
 
 def test_each_cut_is_reported_with_its_certainty(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
-    one, other = pan(8, height=64, width=96, step=2), dissolving()
+    one, other = pan(12, height=64, width=96, step=2), dissolving()
     parts = [getattr(one, name) + getattr(other, name)[-4:] for name in ("lightnesses", "ab", "masks")]
-    shot = make_shot(Scene(*parts, with_mattes=False), references=(FIRST, FIRST + 11))
+    shot = make_shot(Scene(*parts, with_mattes=False), references=(FIRST, FIRST + 15))
     assert shot.colorize("--json") == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (cut,) = (event for event in events if event["kind"] == "cut" and event["certainty"] >= 0.5)
-    assert cut["frame"] == FIRST + 8
+    assert cut["frame"] == FIRST + 12
     assert any(f"certainty {cut['certainty']:.2f}" in e["message"] for e in events if e["kind"] == "warning")
 
 
@@ -157,3 +158,17 @@ def test_a_dissolve_at_an_end_of_the_plate_is_warned_of(
     assert dissolve.colorize("--cuts", f"{FIRST}-{FIRST + 3}", "--json") == 0
     messages = [json.loads(line)["message"] for line in capsys.readouterr().out.splitlines()]
     assert any(f"{FIRST}-{FIRST + 3}" in message and "--cuts" in message for message in messages)
+
+
+def test_what_is_found_does_not_depend_on_the_frames_that_are_requested(make_shot: MakeShot) -> None:
+    one, other = pan(12, height=64, width=96, step=2), dissolving()
+    parts = [getattr(one, name) + getattr(other, name)[-4:] for name in ("lightnesses", "ab", "masks")]
+    disk = make_shot(Scene(*parts, with_mattes=False), references=(FIRST + 2, FIRST + 7, FIRST + 14))
+    wish = disk.folder / "shot.json"
+    assert disk.colorize("--write-shot", str(wish)) == 0
+    shot = Shot.load(wish)
+    whole = plan_run(shot)
+    assert whole.cuts == (FIRST + 12,)
+    for frame in disk.frames:
+        alone = plan_run(replace(shot, output=replace(shot.output, frames=str(frame))))
+        assert alone.digests == {frame: whole.digests[frame]}
