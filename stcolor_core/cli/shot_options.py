@@ -15,6 +15,7 @@ from stcolor_core.shots.shot import (
     TRACKINGS,
     UNREFERENCED,
     Alpha,
+    Light,
     Matte,
     Method,
     Output,
@@ -131,6 +132,8 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
         f"({default.unreferenced})"
     )
     _add(group, "--unreferenced", "method.unreferenced", unreferenced, choices=UNREFERENCED)
+    light = "auto (the default) follows fades, flicker, flashes and shadows; off carries colour unchanged"
+    _add(group, "--light", "method.light", light, choices=get_args(Light))
     detector = "detect instances with this detector, and track them"
     _add(group, "--detector", "method.detector", detector, choices=("torchvision", "detectron2"))
     _add(group, "--detector-weights", "method.detector_weights", "weights of detectron2")

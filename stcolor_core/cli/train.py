@@ -1,4 +1,7 @@
-"""`stcolor train features | refinement`: train the weights in `weights/`. Heavy imports wait until a command runs."""
+"""`stcolor train features | refinement | confidence`: train the weights in `weights/`.
+
+Heavy imports wait until a command runs.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,13 @@ def add_commands(commands: Any) -> None:
         commands: The subparsers, as `add_subparsers` returns them.
     """
     train = commands.add_parser("train", help="train the standard model's own weights from footage")
-    kinds = train.add_subparsers(required=True, metavar="features|refinement", parser_class=type(train))
+    kinds = train.add_subparsers(required=True, metavar="features|refinement|confidence", parser_class=type(train))
     features = kinds.add_parser("features", help="train the matching features; minutes on a GPU, hours without one")
     refinement = kinds.add_parser("refinement", help="train the network that mixes the candidates; half an hour")
-    for parser in (features, refinement):
+    confidence = kinds.add_parser(
+        "confidence", help="train the head that corrects its confidence; changes no colour; half an hour"
+    )
+    for parser in (features, refinement, confidence):
         parser.add_argument("--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures")
         parser.add_argument("--output", type=Path, help="default: the file in stcolor_core/weights")
         parser.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
@@ -32,14 +38,18 @@ def add_commands(commands: Any) -> None:
         )
         add_device_option(parser)
     features.add_argument("--steps", type=_count, default=1800, help="training steps (%(default)s)")
-    refinement.add_argument("--cache", type=Path, required=True, help="folder for the samples; some GB")
-    refinement.add_argument("--walks", type=_count, default=8, help="runs of the pipeline over each clip (%(default)s)")
-    refinement.add_argument("--steps", type=_count, default=2500, help="training steps (%(default)s)")
-    refinement.add_argument(
-        "--processes", type=_count, default=os.cpu_count() or 1, help="processes that make samples (%(default)s)"
-    )
+    for parser, walks, steps in ((refinement, 8, 2500), (confidence, 10, 400)):
+        parser.add_argument("--cache", type=Path, required=True, help="folder for the samples; some GB")
+        parser.add_argument(
+            "--walks", type=_count, default=walks, help="runs of the pipeline over each clip (%(default)s)"
+        )
+        parser.add_argument("--steps", type=_count, default=steps, help="training steps (%(default)s)")
+        parser.add_argument(
+            "--processes", type=_count, default=os.cpu_count() or 1, help="processes that make samples (%(default)s)"
+        )
     features.set_defaults(run=_features)
     refinement.set_defaults(run=_refinement)
+    confidence.set_defaults(run=_confidence)
 
 
 def _features(options: argparse.Namespace) -> int:
@@ -69,6 +79,27 @@ def _refinement(options: argparse.Namespace) -> int:
     )
     settings = Settings(steps=options.steps, seed=options.seed, held_out=held_out)
     train(samples, options.output or WEIGHTS, settings, device=device)
+    return 0
+
+
+def _confidence(options: argparse.Namespace) -> int:
+    from stcolor_core.method.refinement.learned import CONFIDENCE_WEIGHTS
+    from stcolor_core.pipeline.planning import resolve_device
+    from stcolor_core.training.confidence import Settings, train
+    from stcolor_core.training.samples import make_samples
+
+    _show_progress()
+    device, held_out = resolve_device(options.device), _held_out(options)
+    samples = make_samples(
+        options.footage,
+        options.cache,
+        walks_per_clip=options.walks,
+        seed=options.seed,
+        processes=options.processes,
+        misled=True,
+    )
+    settings = Settings(steps=options.steps, seed=options.seed, held_out=held_out)
+    train(samples, options.output or CONFIDENCE_WEIGHTS, settings, device=device)
     return 0
 
 

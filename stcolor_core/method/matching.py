@@ -18,6 +18,7 @@ from torch import Tensor
 
 from stcolor_core.arrays import Chroma, Mask, Plane
 from stcolor_core.images.resizing import cell_means, resize
+from stcolor_core.method.light import local_exposure, overall_exposure, relight, relight_lightness
 from stcolor_core.method.model import Model
 from stcolor_core.method.object_attention import CellObjects, split_cells, warp_by_objects
 from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, ObjectLayer, WalkState, flow_trust
@@ -127,6 +128,8 @@ class Matching:
         self._model, self._method, self._device = model, method, device
         self._temperature = method.temperature or model.temperature
         self._radius = method.radius or model.radius
+        # A recurrent refinement hands its own colours on, in the light that they were made in.
+        self._follows_light = method.light == "auto" and not model.refinement.recurrent
         self._color_features = model.color_features if method.color_features is None else method.color_features
 
     def start_walk(self, reference: PreparedReference) -> Walk:
@@ -141,6 +144,7 @@ class Matching:
             radius=self._radius,
             temperature=self._temperature,
             cell_tracker=self._model.cell_tracker,
+            follows_light=self._follows_light,
         )
 
     def prepare_reference(self, frame: int | None, keyframe: Keyframe) -> PreparedReference:
@@ -152,31 +156,29 @@ class Matching:
         """
         view = self.make_view(keyframe.lightness, keyframe.instances)
         features = view.reference
-        filled, known = _fill_unknown(keyframe.ab, keyframe.known), None
+        ab, known = _fill_unknown(keyframe.ab, keyframe.known), None
         if keyframe.known is not None:
             known_share = self._matching_size(keyframe.known.astype(np.float32))
             share = cell_means(known_share, view.grid, stride=view.stride).ravel()
             known = self._tensor(share >= min(_MOSTLY_KNOWN, share.max()))
-        lightness, ab = self._matching_size(keyframe.lightness), self._matching_size(filled)
         if self._color_features:
+            lightness = self._tensor(self._matching_size(keyframe.lightness))
             features = self._model.features.reference(
-                self._tensor(lightness), self._tensor(ab).permute(2, 0, 1)
+                lightness, self._tensor(self._matching_size(ab)).permute(2, 0, 1)
             ).flatten(1)
-        parts = (cell_means(part, view.grid, stride=view.stride) for part in (ab, slopes(lightness, ab)))
-        grid_ab, grid_slope = (self._tensor(part).reshape(-1, 2).T for part in parts)
-        cells = self._split_cells(view, lightness, ab)
+        grid_ab, grid_slope = self._grid_color(view, ab)
         return PreparedReference(
             frame,
             view,
             features,
-            filled,
+            ab,
             grid_ab,
             grid_slope,
             known=keyframe.known,
             grid_known=known,
             certainty=keyframe.certainty,
             approach=keyframe.approach,
-            cells=cells,
+            cells=self._split_cells(view, ab),
         )
 
     def make_view(self, lightness: Plane, instances: Instances | None) -> View:
@@ -210,6 +212,7 @@ class Matching:
             references: All references; those of `tracks` come first, the others are matched by features alone.
             tracks: Tracks to the first references.
         """
+        references = self._relight_references(view, references, tracks)
         on_grid = [
             GridReference(
                 reference.features,
@@ -231,7 +234,7 @@ class Matching:
         untracked = [replace(reference, candidates=no_candidates) for reference in on_grid[len(tracks) :]]
         along, reacquired = self._flow_colors(frame, view, references, tracks)
         follows = self._radius is None
-        cells = self._split_cells(view, self._matching_size(view.lightness), None) if _has_objects(references) else None
+        cells = self._split_cells(view, None) if _has_objects(references) else None
         layers: tuple[ObjectLayer, ...] = ()
         if cells is None:
             warped = warp(
@@ -256,6 +259,36 @@ class Matching:
             leading=tuple(along) if follows and all(track.candidates is not None for track in tracks) else (),
         )
 
+    def _relight_references(
+        self, view: View, references: Sequence[PreparedReference], tracks: Sequence[Tracks]
+    ) -> list[PreparedReference]:
+        """Return the references with each tracked one in the light of a frame, which may differ from one to another."""
+        relit = list(references)
+        if not self._follows_light:
+            return relit
+        for index, (reference, track) in enumerate(zip(references, tracks, strict=False)):
+            along = sample(reference.view.lightness, track.displacement)
+            exposure = overall_exposure(view.lightness, along, track.visibility)
+            if exposure != 1:
+                relit[index] = self._relight_reference(reference, exposure)
+        return relit
+
+    def _relight_reference(self, reference: PreparedReference, exposure: float) -> PreparedReference:
+        """Return a reference in changed light. Its features stay: they hardly depend on the exposure."""
+        view = reference.view
+        lightness, ab = relight(view.lightness, reference.ab, exposure)
+        relit = replace(view, lightness=lightness, compute_features=lambda: view.features)
+        grid_ab, grid_slope = self._grid_color(relit, ab)
+        cells = self._split_cells(relit, ab)
+        return replace(reference, view=relit, ab=ab, grid_ab=grid_ab, grid_slope=grid_slope, cells=cells)
+
+    def _grid_color(self, view: View, ab: Chroma) -> tuple[Tensor, Tensor]:
+        """Return the mean a* and b* of each cell of a picture and their change with L*, shape (2, P) each."""
+        lightness, ab = self._matching_size(view.lightness), self._matching_size(ab)
+        parts = (cell_means(part, view.grid, stride=view.stride) for part in (ab, slopes(lightness, ab)))
+        grid_ab, grid_slope = (self._tensor(part).reshape(-1, 2).T for part in parts)
+        return grid_ab, grid_slope
+
     def _flow_colors(
         self, frame: int, view: View, references: Sequence[PreparedReference], tracks: Sequence[Tracks]
     ) -> tuple[list[FlowColor], list[FlowColor]]:
@@ -273,6 +306,7 @@ class Matching:
                 index=index,
                 temporal_weight=weight,
                 known_objects=known,
+                follows_light=self._follows_light,
             )
             if self._method.flow or (follows and track.candidates is not None):
                 along.append(carry(FlowLink(track.displacement, track.visibility), reacquired=False))
@@ -289,8 +323,8 @@ class Matching:
             reference: The reference.
             track: The tracks to it.
         """
-        _, residual = _compare_lightness(view, reference.view, FlowLink(track.displacement, track.visibility))
-        return flow_trust(track.visibility, residual)
+        lightness, _ = self._lightness_along(view, reference.view, FlowLink(track.displacement, track.visibility))
+        return flow_trust(track.visibility, _residual(view.lightness, lightness))
 
     @torch.no_grad()
     def neighbour_flow(self, view: View, previous: View, link: FlowLink) -> NeighbourFlow:
@@ -301,19 +335,27 @@ class Matching:
             previous: The frame before it on the walk.
             link: The flow between them.
         """
-        lightness, residual = _compare_lightness(view, previous, link)
+        lightness, exposure = self._lightness_along(view, previous, link)
+        residual = _residual(view.lightness, lightness)
         cells = to_grid_cells(link.displacement, view)
         similarity = feature_similarity(view.target, previous.reference, cells, view.grid)
         allowed = None
         if view.objects and previous.objects:
             allowed = agreement(view.objects, previous.objects, link.displacement, known=view.objects.names)
-        return NeighbourFlow(link.displacement, lightness, link.visibility, residual, similarity, allowed)
+        return NeighbourFlow(link.displacement, lightness, link.visibility, residual, similarity, allowed, exposure)
 
-    def _split_cells(self, view: View, lightness: Plane, ab: Chroma | None) -> CellObjects | None:
-        """Return the objects of a picture's mattes on its grid; None without mattes. Both planes: at matching size."""
+    def _lightness_along(self, view: View, other: View, link: FlowLink) -> tuple[Plane, float]:
+        """Return L* of another picture along the flow, in the light of the frame, and the exposure that it took."""
+        lightness = sample(other.lightness, link.displacement)
+        exposure = overall_exposure(view.lightness, lightness, link.visibility) if self._follows_light else 1.0
+        return (lightness if exposure == 1 else relight_lightness(lightness, exposure)), exposure
+
+    def _split_cells(self, view: View, ab: Chroma | None) -> CellObjects | None:
+        """Return the objects of a picture's mattes on its grid; None without mattes. ab: (H, W, 2) or None."""
         if view.objects is None:
             return None
-        return split_cells(view.objects, lightness, ab, grid=view.grid, stride=view.stride)
+        lightness, color = self._matching_size(view.lightness), None if ab is None else self._matching_size(ab)
+        return split_cells(view.objects, lightness, color, grid=view.grid, stride=view.stride)
 
     def _matching_size(self, picture: NDArray[np.float32]) -> NDArray[np.float32]:
         """Resize a picture (H, W[, C]) to the size that features are computed at."""
@@ -335,13 +377,17 @@ def _carry_color(
     reacquired: bool,
     temporal_weight: float,
     known_objects: frozenset[str],
+    follows_light: bool,
 ) -> FlowColor:
     """Sample a reference's colour along a flow, with the evidence for it. known_objects: those of any reference."""
     assert reference.frame is not None
     allowed = None
     if view.objects and reference.cells:
         link, allowed = keep_within_objects(link, view.objects, reference.cells.objects, known=known_objects)
-    lightness, residual = _compare_lightness(view, reference.view, link)
+    lightness, ab = (sample(picture, link.displacement) for picture in (reference.view.lightness, reference.ab))
+    exposure = local_exposure(view.lightness, lightness, link.visibility) if follows_light else None
+    if exposure is not None and (exposure != 1).any():
+        lightness, ab = relight(lightness, ab, exposure)
     visibility, certainty = link.visibility, None
     if allowed is not None:
         visibility = visibility * allowed
@@ -354,16 +400,17 @@ def _carry_color(
         reacquired=reacquired,
         age=abs(frame - reference.frame),
         displacement=link.displacement,
-        ab=sample(reference.ab, link.displacement),
+        ab=ab,
         lightness=lightness,
         visibility=visibility,
-        residual=residual,
+        residual=_residual(view.lightness, lightness),
         feature_similarity=feature_similarity(
             view.target, reference.features, to_grid_cells(link.displacement, view), view.grid
         ),
         temporal_weight=temporal_weight,
         certainty=certainty,
         allowed=allowed,
+        exposure=exposure,
     )
 
 
@@ -384,11 +431,10 @@ def _fill_unknown(ab: Chroma, known: Mask | None) -> Chroma:
     return np.asarray(np.where(known[..., None], ab, nearest[label]))
 
 
-def _compare_lightness(view: View, other: View, link: FlowLink) -> tuple[Plane, Plane]:
-    """Return the other picture's L* sampled along the flow, and its smoothed absolute difference to this one."""
-    sampled = sample(other.lightness, link.displacement)
-    sigma = _RESIDUAL_SIGMA * max(1.0, view.lightness.shape[0] / 216)
-    return sampled, cv2.GaussianBlur(np.abs(view.lightness - sampled), (0, 0), sigma)
+def _residual(lightness: Plane, carried: Plane) -> Plane:
+    """Return the smoothed absolute difference of a picture's L* to that of another one along the flow."""
+    sigma = _RESIDUAL_SIGMA * max(1.0, lightness.shape[0] / 216)
+    return np.asarray(cv2.GaussianBlur(np.abs(lightness - carried), (0, 0), sigma))
 
 
 def temporal_weights(frame: int, references: Sequence[PreparedReference]) -> list[float]:

@@ -162,12 +162,12 @@ def build(name: str, *, device: torch.device | str, refinement: Refinement | Non
 def _build_standard(device: torch.device | str, refinement: Refinement | None) -> Model:
     from stcolor_core.method.features.standard import TEMPERATURE, StandardFeatures
     from stcolor_core.method.model import Model
-    from stcolor_core.method.refinement.learned import WEIGHTS, LearnedRefinement, load_mixing_net
+    from stcolor_core.method.refinement.learned import load_learned_refinement
 
     return Model(
         name="standard",
         features=StandardFeatures(device),
-        refinement=refinement or LearnedRefinement(load_mixing_net(WEIGHTS), device),
+        refinement=refinement or load_learned_refinement(device),
         temperature=TEMPERATURE,
         radius=None,
         color_features=False,
@@ -230,7 +230,11 @@ ENTRIES: dict[str, RegistryEntry] = {
         summary="The default: EfficientNet-Lite0 features with local descriptors; nothing to add.",
         licence="Apache-2.0",
         build=_build_standard,
-        shipped=("standard_features.safetensors", "standard_refinement.safetensors"),
+        shipped=(
+            "standard_features.safetensors",
+            "standard_refinement.safetensors",
+            "standard_confidence.safetensors",
+        ),
     ),
     "exemplar": RegistryEntry(
         summary="Deep Exemplar-based Video Colorization (Zhang et al. 2019).",

@@ -15,6 +15,7 @@ from stcolor_core.images.pictures import Window
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.colored_frame import ColoredFrame
+from stcolor_core.method.light import blacken
 from stcolor_core.method.upsampling import upsample
 from stcolor_core.pipeline.footage import PlateFrame, ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
@@ -65,9 +66,10 @@ class FrameWriter:
         """
         size = (self._footage.canvas[3], self._footage.canvas[2])
         rows, columns = (np.arange(n) * m // n for n, m in zip(size, colored.source.shape, strict=True))
+        ab = upsample(colored.ab * np.float32(self._shot.method.chroma), colored.lightness, plate.lightness)
         return RenderedFrame(
             frame=colored.frame,
-            ab=upsample(colored.ab * np.float32(self._shot.method.chroma), colored.lightness, plate.lightness),
+            ab=ab if self._shot.method.light == "off" else blacken(ab, plate.lightness),
             confidence=resize(colored.confidence, size),
             tracked=resize(colored.tracked, size),
             source=colored.source[rows[:, None], columns],

@@ -26,6 +26,7 @@ __all__ = [
     "TRACKINGS",
     "UNREFERENCED",
     "DetectorKind",
+    "Light",
     "Matte",
     "Method",
     "Output",
@@ -49,6 +50,7 @@ Missing = Literal["error", "skip", "hold"]
 Alpha = Literal["auto", "ignore"]
 _HEX_COLOR = re.compile("#[0-9a-fA-F]{6}")
 DetectorKind = Literal["torchvision", "detectron2"]
+Light = Literal["auto", "off"]
 Register = Literal["auto", "off"]
 Unreferenced = Literal["match", "grey"]
 TRACKINGS: tuple[Tracking, ...] = get_args(Tracking)
@@ -239,6 +241,8 @@ class Method:
             scenes, and dissolves as first-last: "1020,1050-1062".
         unreferenced: How to colour a scene without a reference if there is no still: "match" takes the colour of what
             looks alike on the references of other scenes, "grey" leaves it grey.
+        light: "auto" follows changes of light (standard model), so that colour keeps its hue and saturation in a fade
+            or a shadow, and leaves black without colour; "off" carries a* and b* unchanged.
     """
 
     model: str = "standard"
@@ -261,6 +265,7 @@ class Method:
     cuts: str = "auto"
     register: Register = "auto"
     unreferenced: Unreferenced = "grey"
+    light: Light = "auto"
 
     def __post_init__(self) -> None:
         _require(
@@ -278,6 +283,7 @@ class Method:
         _require(self.radius is None or 1 <= self.radius <= 64, "The radius must lie between 1 and 64 grid cells.")
         for name in ("threshold", "matte_threshold", "iou_threshold"):
             _require(0 < getattr(self, name) < 1, f"The {name.replace('_', ' ')} must lie between 0 and 1.")
+        _require(self.light in get_args(Light), f"Light {self.light!r} is unknown. Use auto or off.")
         _require(0 <= self.chroma <= 4, "The chroma factor must lie between 0 and 4.")
         if self.cuts != "auto":
             parse_transitions(self.cuts)

@@ -43,6 +43,7 @@ from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan
 from stcolor_core.training.clips import add_intruder, age_clip, resize_sequence
 from stcolor_core.training.features import write_untrained_features
+from stcolor_core.training.misled import KINDS, draw_misled, kind_of
 
 __all__ = ["Sample", "count_candidates", "make_samples", "read_sample", "walk_candidates"]
 
@@ -54,6 +55,7 @@ _STRIDES = (1, 1, 2, 3)  # frames of the footage, which moves slowly, for one fr
 _SYNTHETIC, _AGED, _BOTH_ENDS = 0.3, 0.35, 0.4  # shares of the walks
 _INTRUDED = 0.25  # share of the walks through real clips
 _MOST_PROCESSES = 61  # limit of Windows for a pool
+_LINES = 216  # of the walks whose references mislead
 _MOST_OBJECTS = 4  # in a synthetic clip
 
 
@@ -83,7 +85,9 @@ class _Recorder(FixedRuleRefinement):
         return super().refine(evidence, previous)
 
 
-def make_samples(footage: Path, cache: Path, *, walks_per_clip: int, seed: int, processes: int) -> list[Path]:
+def make_samples(
+    footage: Path, cache: Path, *, walks_per_clip: int, seed: int, processes: int, misled: bool = False
+) -> list[Path]:
     """Make the samples that are not on disk yet.
 
     Args:
@@ -92,6 +96,8 @@ def make_samples(footage: Path, cache: Path, *, walks_per_clip: int, seed: int, 
         walks_per_clip: Number of walks for each clip.
         seed: Seed of all random numbers.
         processes: Number of processes, 1 or more.
+        misled: Whether the references of four walks in five mislead (`training.misled`). The features are then the
+            model's own: give footage that these have not learned from.
 
     Returns:
         The files of all samples, sorted.
@@ -107,12 +113,12 @@ def make_samples(footage: Path, cache: Path, *, walks_per_clip: int, seed: int, 
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The folder {cache} cannot be made ({error.strerror}). Give another --cache.") from None
-    features = cache / "features.safetensors"
-    if not features.is_file():
+    features = None if misled else cache / "features.safetensors"
+    if features is not None and not features.is_file():
         write_untrained_features(footage, features, seed=seed)
     jobs = [(clip, number) for number in range(walks_per_clip) for clip in clips]
     samples: list[Path] = []
-    make_walk = partial(_make_walk, clips=clips, cache=cache, features=features, seed=seed)
+    make_walk = partial(_make_walk, clips=clips, cache=cache, features=features, seed=seed, misled=misled)
     try:
         with ProcessPoolExecutor(min(processes, _MOST_PROCESSES), mp_context=get_context("spawn")) as pool:
             for (clip, number), paths in zip(jobs, pool.map(make_walk, *zip(*jobs, strict=True)), strict=True):
@@ -152,8 +158,9 @@ def _make_walk(
     *,
     clips: Sequence[dataset.DatasetSequence],
     cache: Path,
-    features: Path,
+    features: Path | None,
     seed: int,
+    misled: bool,
 ) -> list[Path]:
     """Make the samples of one walk, and return their files; files of an earlier run are kept."""
     folder = cache / f"{clip.name}_{number:03d}"
@@ -162,7 +169,10 @@ def _make_walk(
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     generator = np.random.default_rng([seed, number, *clip.name.encode()])
-    pictures, references = _draw_walk(clip, clips, generator)
+    if misled and (kind := kind_of(number)) in KINDS:
+        pictures, references = draw_misled(kind, clip, clips, _LINES, generator)
+    else:
+        pictures, references = _draw_walk(clip, clips, generator)
     folder.mkdir(parents=True, exist_ok=True)
     inner = [frame for frame in range(len(pictures.rgb)) if frame not in references]
     sampled = set(generator.permutation(inner)[:_SAMPLES_PER_WALK].tolist())

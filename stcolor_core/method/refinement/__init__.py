@@ -58,6 +58,8 @@ class FlowColor:
         temporal_weight: 1 on the reference itself, less with the distance in time; sums to 1 over the references.
         certainty: Probability that the reference's own colour is right there, shape (H, W), 0..1; None for 1.
         allowed: How far mattes allow it, shape (H, W), 0..1: 0 if it comes from another object; None for 1.
+        exposure: Factor on the reference's light around each pixel, shape (H, W), that `ab` and `lightness` already
+            have; None for 1. What changes all of the picture is in the reference itself (`Matching`).
     """
 
     reference: int
@@ -72,6 +74,7 @@ class FlowColor:
     temporal_weight: float
     certainty: Plane | None = None
     allowed: Plane | None = None
+    exposure: Plane | None = None
 
     @property
     def trust(self) -> Plane:
@@ -90,6 +93,7 @@ class NeighbourFlow:
         residual: Smoothed absolute difference in L*, shape (H, W).
         feature_similarity: Correlation of the features, shape (P,), -1..1.
         allowed: As for `FlowColor`.
+        exposure: Factor that brings the frame before to this frame's light. `lightness` already has it.
     """
 
     displacement: FlowField
@@ -98,6 +102,7 @@ class NeighbourFlow:
     residual: Plane
     feature_similarity: Tensor
     allowed: Plane | None = None
+    exposure: float = 1.0
 
 
 @dataclass(frozen=True)

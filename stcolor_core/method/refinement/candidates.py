@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from stcolor_core.arrays import Chroma, Plane
 from stcolor_core.images.resizing import resize
+from stcolor_core.method.light import relight
 from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, ObjectLayer, Refined, WalkState
 from stcolor_core.method.tracking.flow import sample
 from stcolor_core.method.upsampling import upsample
@@ -195,9 +197,12 @@ def _flow_candidate(evidence: Evidence, flow: FlowColor, prior: NDArray[np.float
 
 
 def _previous_candidate(evidence: Evidence, flow: NeighbourFlow, previous: WalkState) -> _Candidate:
+    ab = sample(previous.ab, flow.displacement)
+    if flow.exposure != 1:
+        _, ab = relight(sample(previous.lightness, flow.displacement), ab, flow.exposure)
     return _Candidate(
         {"previous": 1},
-        sample(previous.ab, flow.displacement),
+        ab,
         np.zeros(evidence.lightness.shape, np.float32),
         {
             "visibility": flow.visibility * sample(previous.confidence, flow.displacement),
@@ -248,12 +253,12 @@ def _tracked_ab(evidence: Evidence) -> Chroma:
     """
     if evidence.layers:
         return _mix_layers(evidence, (_layer_ab(evidence, layer) for layer in evidence.layers))
-    ab = _enlarge_ab(evidence, evidence.warp.ab, evidence.warp.slope)
     if not evidence.leading:
-        return ab
-    along, total = _along_flow(evidence, ab.shape[:2])
-    grid = evidence.grid_lightness.shape
-    mean_error = _to_grid(evidence, evidence.warp.ab) - resize(along, grid)
+        return _enlarge_ab(evidence, evidence.warp.ab, evidence.warp.slope)
+    along, total, chroma = _along_flow(evidence)
+    grid_ab = evidence.warp.ab * chroma
+    ab = _enlarge_ab(evidence, grid_ab, evidence.warp.slope)
+    mean_error = _to_grid(evidence, grid_ab) - resize(along, evidence.grid_lightness.shape)
     # The flow's error in the mean is corrected, so that it needs less trust than flow alone.
     trust = np.sqrt(total)[..., None]
     return np.asarray(trust * (along + resize(mean_error, ab.shape[:2])) + (1 - trust) * ab)
@@ -262,25 +267,37 @@ def _tracked_ab(evidence: Evidence) -> Chroma:
 def _layer_ab(evidence: Evidence, layer: ObjectLayer) -> Chroma:
     """Return one object's colour from tracked positions, with the detail of the flow that stays within the object."""
     own = replace(evidence, grid_lightness=layer.grid_lightness)
-    ab = _enlarge_ab(own, layer.ab, layer.slope)
     if not evidence.leading:
-        return ab
-    along, total = _along_flow(evidence, ab.shape[:2])
+        return _enlarge_ab(own, layer.ab, layer.slope)
+    along, total, chroma = _along_flow(evidence)
+    grid_ab = layer.ab * chroma
+    ab = _enlarge_ab(own, grid_ab, layer.slope)
     weight = layer.coverage * total
     grid = layer.grid_lightness.shape
     sums = resize(np.dstack([along * weight[..., None], weight]).astype(np.float32), grid)
     mean = sums[..., :2] / np.maximum(sums[..., 2:], 1e-6)
-    mean_error = np.where(sums[..., 2:] > _LEAST_FLOW, _to_grid(own, layer.ab) - mean, 0)
+    mean_error = np.where(sums[..., 2:] > _LEAST_FLOW, _to_grid(own, grid_ab) - mean, 0)
     trust = np.sqrt(total)[..., None]
     return np.asarray(trust * (along + resize(mean_error, ab.shape[:2])) + (1 - trust) * ab)
 
 
-def _along_flow(evidence: Evidence, shape: tuple[int, ...]) -> tuple[Chroma, Plane]:
-    """Return the colour along the flows that the windows follow, (H, W, 2), and the trust in it, (H, W)."""
-    shares = _flow_shares(evidence.leading, shape)
+def _along_flow(evidence: Evidence) -> tuple[Chroma, Plane, Tensor | float]:
+    """Return the leading flows' colour, (H, W, 2), the trust in it, (H, W), and their factor on chroma, (P,)."""
+    shares = _flow_shares(evidence.leading, evidence.lightness.shape)
     total = shares.sum(0)
-    along = np.einsum("fhw,fhwc->hwc", shares / np.maximum(total, 1e-6), [flow.ab for flow in evidence.leading])
-    return along, total
+    shares = shares / np.maximum(total, 1e-6)
+    along = np.einsum("fhw,fhwc->hwc", shares, [flow.ab for flow in evidence.leading])
+    return along, total, _local_chroma(evidence, shares)
+
+
+def _local_chroma(evidence: Evidence, shares: NDArray[np.floating]) -> Tensor | float:
+    """Return the factor on the chroma of each cell, (P,), from the local exposures of the leading flows."""
+    if all(flow.exposure is None for flow in evidence.leading):
+        return 1.0
+    exposures = [np.ones(evidence.lightness.shape) if f.exposure is None else f.exposure for f in evidence.leading]
+    factor = np.exp((shares * np.log(exposures)).sum(0) / 3).astype(np.float32)
+    cells = resize(factor, evidence.grid_lightness.shape).ravel()
+    return torch.from_numpy(np.ascontiguousarray(cells)).to(evidence.warp.ab)
 
 
 def _flow_shares(flows: Sequence[FlowColor], shape: tuple[int, ...]) -> NDArray[np.floating]:

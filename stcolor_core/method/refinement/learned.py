@@ -5,8 +5,9 @@ See docs/method.md, "Refinement".
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import nn
 
 from stcolor_core.arrays import Chroma, Plane
 from stcolor_core.errors import ModelError
@@ -25,10 +27,20 @@ from stcolor_core.method.refinement.candidates import (
     collect_candidates,
     mix_candidates,
 )
-from stcolor_core.method.refinement.mixing import MixingNet
+from stcolor_core.method.refinement.confidence import ConfidenceHead, summarize
+from stcolor_core.method.refinement.mixing import MixingNet, MixingOutput
 
-__all__ = ["WEIGHTS", "LearnedRefinement", "load_mixing_net"]
+__all__ = [
+    "CONFIDENCE_WEIGHTS",
+    "WEIGHTS",
+    "Decision",
+    "LearnedRefinement",
+    "load_confidence_head",
+    "load_learned_refinement",
+    "load_mixing_net",
+]
 
+CONFIDENCE_WEIGHTS = Path(__file__).parents[2] / "weights" / "standard_confidence.safetensors"
 WEIGHTS = Path(__file__).parents[2] / "weights" / "standard_refinement.safetensors"
 # Measured on davis, all but the two ramps with an earlier network. Means of several colours look slightly faded;
 # applying every predicted fade would wash out all colour and costs 0.05 dB, so only strong ones count.
@@ -41,26 +53,65 @@ _CONFIDENCE_RAMP, _SIMILARITY_RAMP = (0.45, 0.75), (0.4, 0.6)
 # Gaps narrower than 7 % of the height are closed: thin strips at moving edges take their neighbours' decision, which is
 # more often right.
 _GAP = 0.07
+# The head lowers the confidence only, and by so much less, as a logit: in ordinary shots, where the network's own
+# confidence is calibrated, its corrections are small and mostly wrong (benchmarks/confidence.py).
+_LEAST_CORRECTION = 0.5
 _LINES = 216  # height of the training pictures: the network runs at most at this, its weights are used at full size
+
+
+_Network = TypeVar("_Network", bound=nn.Module)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the network decides on the candidates of a frame, at the size of its lightness.
+
+    Attributes:
+        weights: Weight of each candidate, shape (K, H, W), 0..1; they sum to 1 over K.
+        fade: Factor on the mixture, shape (H, W), 0..1.
+        confidence: Probability that the faded mixture is right, shape (H, W), 0..1.
+        output: The network's own output, at 216 lines at most.
+    """
+
+    weights: NDArray[np.float32]
+    fade: Plane
+    confidence: Plane
+    output: MixingOutput
+
+    def color(self, candidates: Candidates, mix: Chroma | None = None) -> Chroma:
+        """Return the colour decided on, shape (H, W, 2).
+
+        Args:
+            candidates: The candidates.
+            mix: Their mixture by `weights`, if it is known already.
+        """
+        mix = np.einsum("khw,khwc->hwc", self.weights, candidates.ab) if mix is None else mix
+        gain = self.fade * _chroma_gain(self.weights, candidates.ab, mix)
+        return np.asarray(gain[..., None] * mix)
 
 
 class LearnedRefinement:
     """Mixes the candidates from flow, attention and the frame before, with a calibrated confidence.
 
-    Confidence is the probability that a pixel's colour is within 16 of 255 levels of the truth. The frame before is
+    Confidence is the probability that a pixel's colour is within 16 of 255 levels of the truth. The network's own one
+    decides what stays neutral; the confidence head corrects it for all who read it. The frame before is
     used as the fixed rule coloured it, so that memory goes back one frame and a span may be cut anywhere.
     """
 
     recurrent = False
 
-    def __init__(self, network: MixingNet, device: torch.device | str = "cpu") -> None:
-        """Move the network to its device.
+    def __init__(
+        self, network: MixingNet, device: torch.device | str = "cpu", *, confidence_head: ConfidenceHead | None = None
+    ) -> None:
+        """Move the networks to their device.
 
         Args:
             network: The trained network.
             device: Device that it runs on.
+            confidence_head: Corrects the network's confidence; None to keep it. It changes no colour.
         """
         self._network, self._device = network.to(device).eval(), torch.device(device)
+        self._confidence_head = None if confidence_head is None else confidence_head.to(device).eval()
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
         """Return the frame's colour and its confidence.
@@ -70,14 +121,18 @@ class LearnedRefinement:
             previous: State of the frame before; None if there is none.
         """
         candidates = collect_candidates(evidence, previous)
-        weights, fade, confidence = self._apply_network(evidence.lightness, candidates)
-        refined = mix_candidates(evidence, candidates, weights, confidence=confidence)
-        gain = fade * _chroma_gain(weights, candidates.ab, refined.ab)
-        return replace(refined, ab=gain[..., None] * refined.ab)
+        decision = self.decide(evidence.lightness, candidates)
+        refined = mix_candidates(evidence, candidates, decision.weights, confidence=decision.confidence)
+        return replace(refined, ab=decision.color(candidates, refined.ab))
 
     @torch.inference_mode()
-    def _apply_network(self, lightness: Plane, candidates: Candidates) -> tuple[NDArray[np.float32], Plane, Plane]:
-        """Return weights (K, H, W), fade (H, W) 0..1 and confidence (H, W) 0..1 at the size of `lightness`."""
+    def decide(self, lightness: Plane, candidates: Candidates) -> Decision:
+        """Return what the network decides on the candidates of a frame.
+
+        Args:
+            lightness: The frame's L*, shape (H, W), 0..100.
+            candidates: Its candidates.
+        """
         height, width = lightness.shape
         lines = min(height, _LINES)
         size = (max(1, round(width * lines / height)), lines)
@@ -96,13 +151,37 @@ class LearnedRefinement:
         from_reference = candidates.facts[:, FACTS.index("previous")] == 0
         covered = _reference_coverage(certain, evidence[from_reference, EVIDENCE_PLANES.index("similarity")].max(0))
         fade = np.minimum(gain / _FADE_BELOW, 1) * covered
+        confidence = self._correct_confidence(output, certain)
         weights, (fade, confidence) = (
-            np.stack([cv2.resize(plane, (width, height)) for plane in planes]) for planes in (weights, (fade, certain))
+            np.stack([cv2.resize(plane, (width, height)) for plane in planes])
+            for planes in (weights, (fade, confidence))
         )
-        return weights / weights.sum(0), fade, confidence
+        return Decision(weights / weights.sum(0), fade, confidence, output)
+
+    def _correct_confidence(self, output: MixingOutput, certain: Plane) -> Plane:
+        """Return the network's own confidence, `certain`, as the head corrects it."""
+        if self._confidence_head is None:
+            return certain
+        own = output.confidence_logit
+        correction = self._confidence_head(output.features, own, summarize(output.features)) - own
+        logit = own + (correction + _LEAST_CORRECTION).clamp(max=0)
+        return np.asarray(logit.sigmoid().float().cpu().numpy()[0, 0])
 
     def _tensor(self, array: NDArray[np.floating]) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)[None]
+
+
+def load_learned_refinement(device: torch.device | str = "cpu") -> LearnedRefinement:
+    """Return the refinement with the weights that come with this package.
+
+    Args:
+        device: Device that it runs on.
+
+    Raises:
+        ModelError: If a file of weights is missing or damaged.
+    """
+    head = load_confidence_head(CONFIDENCE_WEIGHTS)
+    return LearnedRefinement(load_mixing_net(WEIGHTS), device, confidence_head=head)
 
 
 def load_mixing_net(path: Path) -> MixingNet:
@@ -114,7 +193,23 @@ def load_mixing_net(path: Path) -> MixingNet:
     Raises:
         ModelError: If the file is missing or damaged.
     """
-    network = MixingNet()
+    return _load(MixingNet(), path)
+
+
+def load_confidence_head(path: Path) -> ConfidenceHead:
+    """Return the confidence head with its trained weights.
+
+    Args:
+        path: The .safetensors file.
+
+    Raises:
+        ModelError: If the file is missing or damaged.
+    """
+    return _load(ConfidenceHead(), path)
+
+
+def _load(network: _Network, path: Path) -> _Network:
+    """Return a network with its weights, which stay as they are."""
     try:
         network.load_state_dict({name: value.float() for name, value in load_file(path).items()})
     except (OSError, SafetensorError, RuntimeError) as error:

@@ -3,6 +3,8 @@
 DIS flow (Kroeger et al. 2016) links each frame to its neighbour. The links are chained back to the reference, so that
 colour is sampled once and never resampled. As chains drift, every frame is also aligned directly against the reference,
 starting from the chain; a pixel keeps the direct flow if it matches the reference's luminance better.
+
+If the light changes, both pictures of a link are brought to the same light before they are aligned.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import ByteImage, FlowField, Plane
+from stcolor_core.method.light import overall_exposure, to_same_light
 
 __all__ = ["FlowLink", "FlowTracker", "align", "sample"]
 
@@ -83,16 +86,17 @@ class FlowTracker:
         neighbour_link: From the latest frame to the one before it on the walk.
     """
 
-    def __init__(self, reference: Plane) -> None:
+    def __init__(self, reference: Plane, *, follows_light: bool = False) -> None:
         """Start at a reference.
 
         Args:
             reference: L* of the reference at working size, shape (H, W), 0..100.
+            follows_light: Whether to look for changes of light, and to align pictures in the same light.
         """
         self._flow = _create_fine_flow(reference.shape[0])
         self._backward_flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        self._reference = _to_bytes(reference)
-        self._neighbour = self._reference
+        self._follows_light = follows_light
+        self._reference = self._neighbour = reference
         self.link = self.neighbour_link = FlowLink.identity(*reference.shape)
 
     def advance(self, target: Plane) -> FlowLink:
@@ -103,21 +107,43 @@ class FlowTracker:
         Args:
             target: L* of the next frame, shape (H, W), 0..100.
         """
-        current = _to_bytes(target)
-        if min(current.shape) < _SMALLEST:
+        if min(target.shape) < _SMALLEST:
             return self.link
-        forward = self._flow.calc(current, self._neighbour, None)
-        backward = self._backward_flow.calc(self._neighbour, current, None)
-        error = np.linalg.norm(forward + sample(backward, forward), axis=-1)
+        forward, consistency = self._align_neighbour(target)
         chain = forward + sample(self.link.displacement, forward)
-        consistency = np.exp(-((error / 2) ** 2))
         self.neighbour_link = FlowLink(forward, (consistency * _inside(forward)).astype(np.float32))
         visibility = consistency * sample(self.link.visibility, forward) * _inside(chain)
-        direct = self._flow.calc(current, self._reference, chain.copy())
-        closer = _residual(current, self._reference, direct) < _residual(current, self._reference, chain)
+        current, reference = self._in_same_light(target, self._reference, chain, visibility)
+        direct = self._flow.calc(current, reference, chain.copy())
+        closer = _residual(current, reference, direct) < _residual(current, reference, chain)
         self.link = FlowLink(np.where(closer[..., None], direct, chain), visibility.astype(np.float32))
-        self._neighbour = current
+        self._neighbour = target
         return self.link
+
+    def _align_neighbour(self, target: Plane) -> tuple[FlowField, Plane]:
+        """Return the flow to the frame before, and the forward-backward consistency."""
+        pictures = _to_bytes(target), _to_bytes(self._neighbour)
+        flow, consistency = self._align(*pictures)
+        relit = self._in_same_light(target, self._neighbour, flow, consistency)
+        if all(map(np.array_equal, relit, pictures)):
+            return flow, consistency
+        return self._align(*relit)
+
+    def _align(self, current: ByteImage, neighbour: ByteImage) -> tuple[FlowField, Plane]:
+        forward = self._flow.calc(current, neighbour, None)
+        backward = self._backward_flow.calc(neighbour, current, None)
+        error = np.linalg.norm(forward + sample(backward, forward), axis=-1)
+        return forward, np.exp(-((error / 2) ** 2))
+
+    def _in_same_light(
+        self, target: Plane, other: Plane, displacement: FlowField, visibility: Plane
+    ) -> tuple[ByteImage, ByteImage]:
+        """Return the target and another picture as the flow sees them, in the same light if light is followed."""
+        if self._follows_light:
+            exposure = overall_exposure(target, sample(other, displacement), visibility)
+            if exposure != 1:
+                target, other = to_same_light(target, other, exposure)
+        return _to_bytes(target), _to_bytes(other)
 
 
 def _create_fine_flow(lines: int) -> Any:

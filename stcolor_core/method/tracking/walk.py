@@ -121,6 +121,7 @@ class Walk:
         radius: int | None,
         temperature: float,
         cell_tracker: Callable[[View], CellTracker] | None = None,
+        follows_light: bool = False,
     ) -> None:
         """Start at a reference.
 
@@ -130,9 +131,10 @@ class Walk:
             radius: Window radius R of eq. 16 in grid cells; None for windows that follow the flow.
             temperature: Softmax temperature of the affinity, as in eq. 3.
             cell_tracker: Starts a model's own dense tracking at the reference; None for windows that follow the flow.
+            follows_light: Whether the flow looks for changes of light.
         """
         self._neighbour = reference
-        self._flow = FlowTracker(reference.lightness)
+        self._flow = FlowTracker(reference.lightness, follows_light=follows_light)
         self._dense: CellTracker | None = None
         if method.uses_dense:
             self._dense = (

@@ -68,6 +68,7 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--cuts": (["-5,9,12-20"], {}),
     "--register": (["off"], {}),
     "--unreferenced": (["match"], {}),
+    "--light": (["off"], {}),
     "--detector": (["torchvision"], WITH_INSTANCES),
     "--detector-weights": (["/w.pth"], WITH_INSTANCES),
     "--detector-config": (["/c.yaml"], WITH_INSTANCES),

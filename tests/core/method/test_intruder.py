@@ -75,7 +75,7 @@ def test_the_surroundings_of_an_intruder_keep_their_colour(last: Last) -> None:
 
 
 def test_an_intruder_has_low_confidence(last: Last) -> None:
-    assert last.confidence(last.inside) < last.confidence(last.outside) / 2
+    assert last.confidence(last.inside) < 0.5 < 0.9 < last.confidence(last.outside)
 
 
 def test_an_intruder_stays_near_neutral(last: Last) -> None:

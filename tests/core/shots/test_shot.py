@@ -85,6 +85,7 @@ def test_a_text_that_is_not_a_frame_range_is_refused(text: str) -> None:
     [
         pytest.param({"speed": 9}, "speed", id="unknown setting"),
         pytest.param({"method": {"tracking": "magic"}}, "tracking", id="unknown tracking"),
+        pytest.param({"method": {"light": "bright"}}, "light", id="unknown light"),
         pytest.param({"method": {"working_height": "tall"}}, "working_height", id="a word for a number"),
         pytest.param({"method": {"exact": 1}}, "exact", id="a number for a switch"),
         pytest.param({"method": {"working_height": True}}, "working_height", id="a switch for a number"),
@@ -153,7 +154,7 @@ NO_PATHS = {
     *("plate.frames", "plate.colorspace", "plate.layer", "plate.missing", "output.frames"),
     *("references.colorspace", "references.alpha", "stills.colorspace"),
     *("method.model", "method.tracking", "method.detector", "method.cuts"),
-    *("method.register", "method.unreferenced"),
+    *("method.register", "method.unreferenced", "method.light"),
 }
 
 

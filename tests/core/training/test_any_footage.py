@@ -14,7 +14,7 @@ from stcolor_core.cli import main
 from stcolor_core.errors import BadRequest, PlateError
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.method.features.standard import load_matching_net
-from stcolor_core.method.refinement.learned import load_mixing_net
+from stcolor_core.method.refinement.learned import load_confidence_head, load_mixing_net
 from stcolor_core.training.clips import LONGEST_ASPECT, held_out, resize_sequence
 from stcolor_core.training.samples import make_samples
 
@@ -59,11 +59,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["features", "refinement"])
+@pytest.mark.parametrize("kind", ["features", "refinement", "confidence"])
 def test_training_on_footage_of_any_kind_gives_weights_and_scores(kind: str, tmp_path: Path) -> None:
     output = tmp_path / "new" / "weights.safetensors"
     assert train(kind, odd(tmp_path / "footage"), output) == 0
-    (load_matching_net if kind == "features" else load_mixing_net)(output)
+    load = {"features": load_matching_net, "refinement": load_mixing_net, "confidence": load_confidence_head}
+    load[kind](output)
     (row,) = curve(output)
     assert int(row["step"]) == (1 if kind == "features" else 2)
     assert all(np.isfinite(float(value)) for value in row.values())
@@ -95,7 +96,7 @@ def test_held_out_clips_exist_and_leave_others_to_train_on() -> None:
     assert held_out(theirs, []) == ()
 
 
-@pytest.mark.parametrize("kind", ["features", "refinement"])
+@pytest.mark.parametrize("kind", ["features", "refinement", "confidence"])
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -1,0 +1,124 @@
+"""Measure what the confidence is worth where the references mislead: is a pixel that says 0.8 right in 80 % of cases?
+
+    PYTHONPATH=. python benchmarks/confidence.py --dataset DIR [--clips NAME ...] [--kinds NAME ...] [--walks 2]
+
+Kinds of walks: `key` has a true keyframe; `foreign` has stills of other clips alone; `own` a still of the same clip, so
+that nothing is tracked; `dissolve` turns into another clip, with a keyframe before it alone; `misplaced` has a keyframe
+one to three frames off, or shifted, scaled and turned. Prints the expected calibration error of the mixing network's
+own confidence and of the shipped one, and for the latter how many pixels of each confidence are right. Use clips that
+no weights were trained on.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from stcolor_core.arrays import Plane
+from stcolor_core.evaluation.clip import Clip
+from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
+from stcolor_core.evaluation.metrics import Reliability, within_threshold
+from stcolor_core.files.scratch import Scratch
+from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.method.propagation import Propagator
+from stcolor_core.method.refinement.candidates import Candidates
+from stcolor_core.method.refinement.learned import (
+    CONFIDENCE_WEIGHTS,
+    WEIGHTS,
+    Decision,
+    LearnedRefinement,
+    load_confidence_head,
+    load_mixing_net,
+)
+from stcolor_core.models import registry
+from stcolor_core.shots.shot import Method
+from stcolor_core.shots.spans import plan
+from stcolor_core.training.misled import KINDS, draw_misled
+
+CPU = torch.device("cpu")
+_LINES = 216
+_KEY = "key"
+_BOUNDS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0)
+
+
+class Recorder(LearnedRefinement):
+    """The shipped refinement, which also keeps the network's own confidence of the latest frame."""
+
+    own: Plane
+
+    def decide(self, lightness: Plane, candidates: Candidates) -> Decision:
+        decision = super().decide(lightness, candidates)
+        own = decision.output.confidence_logit.sigmoid()[0, 0].numpy()
+        self.own = np.asarray(cv2.resize(own, lightness.shape[::-1]))
+        return decision
+
+
+def draw(
+    kind: str, clip: DatasetSequence, clips: list[DatasetSequence], number: int
+) -> tuple[Clip, tuple[int, ...], np.random.Generator]:
+    """Return a walk of a kind: the clip, its references, and the generator to draw its frames with."""
+    generator = np.random.default_rng([11, number, *kind.encode(), *clip.name.encode()])
+    if kind != _KEY:
+        return *draw_misled(kind, clip, clips, _LINES, generator), generator
+    start = int(generator.integers(0, max(1, len(clip) - 20)))
+    return Clip.from_rgb([clip.rgb(index) for index in range(start, min(len(clip), start + 20))]), (0,), generator
+
+
+def measure(kind: str, clips: list[DatasetSequence], *, walks: int, frames: int) -> tuple[Reliability, Reliability]:
+    """Return the reliability of the network's own confidence, and of the shipped one."""
+    own, shipped = Reliability(), Reliability()
+    refinement = Recorder(load_mixing_net(WEIGHTS), confidence_head=load_confidence_head(CONFIDENCE_WEIGHTS))
+    model = registry.build("standard", device=CPU, refinement=refinement)
+    propagator = Propagator(model, Method(tracking="dense"), device=CPU)
+    for clip in clips:
+        for number in range(walks):
+            walk, references, generator = draw(kind, clip, clips, number)
+            inner = [frame for frame in range(len(walk.rgb)) if frame not in references]
+            wanted = set(generator.permutation(inner)[:frames].tolist())
+            for span in plan(range(len(walk.rgb)), references, []):
+                with Scratch() as scratch:
+                    for colored in propagator.color(span, walk, scratch, wanted=wanted.intersection(span.frames)):
+                        lab = np.dstack([colored.lightness, colored.ab])
+                        picture = srgb_encode(np.clip(lab_to_linear(lab), 0, 1))
+                        right = within_threshold(walk.rgb[colored.frame], picture)
+                        own.add(refinement.own, right)
+                        shipped.add(colored.confidence, right)
+    return own, shipped
+
+
+def main() -> None:
+    """Run the measurement, and print a line for each kind of walk."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--dataset", type=Path, required=True, help="a DAVIS-like folder")
+    parser.add_argument("--clips", nargs="+", help="sequences to use; default: all")
+    parser.add_argument("--kinds", nargs="+", choices=(_KEY, *KINDS), default=(_KEY, *KINDS))
+    parser.add_argument("--walks", type=int, default=2, help="walks over each clip")
+    parser.add_argument("--frames", type=int, default=3, help="frames of each walk")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    clips = read_dataset(options.dataset, names=options.clips)
+    bins = "".join(f"   {low:.1f}-{high:.1f}" for low, high in zip(_BOUNDS, _BOUNDS[1:], strict=False))
+    print(f"{'':<10} own: mean error   shipped: mean error right   right of those at{bins}")
+    for kind in options.kinds:
+        own, shipped = measure(kind, clips, walks=options.walks, frames=options.frames)
+        total = shipped.count.sum()
+        means = own.confidence.sum() / total, shipped.confidence.sum() / total
+        line = f"{kind:<10}     {means[0]:5.2f} {own.error():5.3f}       {means[1]:5.2f} {shipped.error():5.3f}"
+        print(f"{line} {shipped.correct.sum() / total:5.2f}" + " " * 20 + _right(shipped), flush=True)
+
+
+def _right(reliability: Reliability) -> str:
+    """Return the share of right pixels in each range of confidence."""
+    edges = [round(100 * bound) for bound in _BOUNDS]
+    counts, rights = (np.add.reduceat(part, edges[:-1]) for part in (reliability.count, reliability.correct))
+    return "".join(
+        f"   {right / count:7.2f}" if count else "         -" for count, right in zip(counts, rights, strict=True)
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""Changes of light between two pictures of a scene: how large they are, and a colour in the other picture's light.
+
+If a lamp dims to a share k of its light, all linear light is scaled by k, so hue and saturation stay. a*, b* then
+shrink with the cube root of k, and in the dark with k itself (CIE 15:2018, section 8.2.1). An exposure is such a factor
+k on linear light. See docs/method.md, "Light that changes".
+
+All functions take L* as the models see it, 0..100 with the highlights rolled off.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stcolor_core.arrays import Chroma, Plane
+from stcolor_core.images.color import lab_to_linear, linear_to_lab, luminance_of, roll_off
+from stcolor_core.images.color import lightness as lightness_of
+from stcolor_core.images.resizing import resize
+
+__all__ = ["blacken", "local_exposure", "overall_exposure", "relight", "relight_lightness", "to_same_light"]
+
+_DARKEST, _BRIGHTEST = 2.0, 95.0  # L* that an exposure is measured between: darker is noise, brighter may be clipped
+_MOST = 1000.0  # largest change of light, as a factor up or down: 10 stops
+_LEAST_LUMINANCE = 1e-5  # below the first code value of an 8-bit picture; black has no logarithm
+
+_VISIBLE = 0.5  # visibility from which a pixel counts for the overall exposure
+_SUBSAMPLED = 2  # every so many rows and columns count
+_LEAST_SHARE = 0.02  # share of the picture that must count
+# Ramps from "no change of light" to "a change of light", chosen on the development footage (benchmarks/light.py):
+_OVERALL_EXPLAINED = (0.1, 0.25)  # share of the mean difference in L* that one exposure removes
+_LOCAL_EXPLAINED = (0.5, 0.8)  # share of the squared log ratios that their local mean explains
+_LOCAL_CHANGE = (0.1, 0.25)  # change of light, as a natural logarithm
+_LOCAL_VISIBLE = (0.1, 0.3)  # mean visibility
+_LOCAL_LINES = 216  # height that local exposure is computed at, at most
+_LOCAL_SIGMA = 4.0  # px at that height
+_MOST_LOCAL = 2.0  # largest local change, as a natural logarithm
+
+_BLACK = 1.0  # L* below which chroma fades to 0: about code 4 of 255
+
+
+def overall_exposure(target: Plane, other: Plane, visibility: Plane) -> float:
+    """Return the factor on linear light that brings another picture to the light of a target; 1 if none explains it.
+
+    It is the median ratio of the luminances. It counts as far as it explains the difference in L*: in steady light the
+    ratio of a moving picture differs from 1 by chance, and following it would make the colour flicker.
+
+    Args:
+        target: L* of the target, shape (H, W), 0..100.
+        other: L* of the other picture along the flow from the target, shape (H, W), 0..100.
+        visibility: Whether both show the same surface, shape (H, W), 0..1.
+
+    Returns:
+        The exposure, 0.001..1000.
+    """
+    rows = slice(None, None, _SUBSAMPLED)
+    target, other, visibility = (plane[rows, rows] for plane in (target, other, visibility))
+    usable = (visibility > _VISIBLE) & (other > _DARKEST) & (other < _BRIGHTEST) & (target < _BRIGHTEST)
+    if usable.mean() < _LEAST_SHARE:
+        return 1.0
+    target, other = target[usable], other[usable]
+    exposure = float(np.exp(np.median(_log_ratio(target, other))))
+    before = np.abs(target - other).mean()
+    after = np.abs(target - relight_lightness(other, exposure)).mean()
+    trust = float(_ramp(1 - after / max(before, 1e-6), _OVERALL_EXPLAINED))
+    return float(exposure**trust)
+
+
+def local_exposure(target: Plane, other: Plane, visibility: Plane) -> Plane:
+    """Return the same factor around each pixel, for shadows and lamps that cover a part of the picture.
+
+    Around a pixel in changed light all log ratios are alike. Texture and misplaced flow make ratios of both signs,
+    whose mean explains little of them; there the factor is 1.
+
+    Args:
+        target: L* of the target, shape (H, W), 0..100.
+        other: L* of the other picture along the flow from the target, shape (H, W), 0..100.
+        visibility: Whether both show the same surface, shape (H, W), 0..1.
+
+    Returns:
+        The exposure, shape (H, W), 0.13..7.4.
+    """
+    height, width = target.shape
+    lines = min(height, _LOCAL_LINES)
+    size = (lines, max(1, round(width * lines / height)))
+    small, other_small, weight = (resize(plane, size) for plane in (target, other, visibility))
+    weight = weight * ((other_small > _DARKEST) & (other_small < _BRIGHTEST) & (small < _BRIGHTEST))
+    ratio = np.clip(_log_ratio(small, other_small), -3, 3)
+    visible = _mean_around(weight)
+    mean, square = (_mean_around(weight * values) / np.maximum(visible, 1e-3) for values in (ratio, ratio * ratio))
+    trust = _ramp(mean * mean / np.maximum(square, 1e-4), _LOCAL_EXPLAINED)
+    trust = trust * _ramp(np.abs(mean), _LOCAL_CHANGE) * _ramp(visible, _LOCAL_VISIBLE)
+    change = np.asarray(trust * np.clip(mean, -_MOST_LOCAL, _MOST_LOCAL), np.float32)
+    return np.asarray(np.exp(resize(change, (height, width))))
+
+
+def relight(lightness: Plane, ab: Chroma, exposure: float | Plane) -> tuple[Plane, Chroma]:
+    """Return a colour in changed light: L* and a*, b* of its linear light times the exposure.
+
+    Args:
+        lightness: L*, shape (H, W), 0..100.
+        ab: a* and b*, shape (H, W, 2).
+        exposure: Factor on linear light, above 0, one for all or of shape (H, W).
+    """
+    factor = np.asarray(exposure, np.float32)
+    lab = linear_to_lab(lab_to_linear(np.dstack([lightness, ab])) * factor[..., None])
+    return roll_off(lab[..., 0]), np.ascontiguousarray(lab[..., 1:])
+
+
+def relight_lightness(lightness: Plane, exposure: float | Plane) -> Plane:
+    """Return L* in changed light.
+
+    Args:
+        lightness: L* of any shape, 0..100.
+        exposure: Factor on linear light, above 0, one for all or of that shape.
+    """
+    return np.asarray(roll_off(lightness_of(luminance_of(lightness) * np.asarray(exposure, np.float32))))
+
+
+def to_same_light(target: Plane, other: Plane, exposure: float) -> tuple[Plane, Plane]:
+    """Return two pictures in the light of the brighter one, whose details need no more than 8 bits.
+
+    Args:
+        target: L* of a picture, 0..100.
+        other: L* of another picture, 0..100.
+        exposure: Factor that brings the other picture to the target's light.
+    """
+    if exposure < 1:
+        return relight_lightness(target, 1 / exposure), other
+    return target, relight_lightness(other, exposure)
+
+
+def blacken(ab: Chroma, lightness: Plane) -> Chroma:
+    """Return a* and b* faded to 0 as L* falls from 1 to 0: black has no colour, and would glow with any.
+
+    Args:
+        ab: a* and b*, shape (H, W, 2).
+        lightness: L*, shape (H, W).
+    """
+    if lightness.min(initial=_BLACK) >= _BLACK:
+        return ab
+    return np.asarray(ab * np.clip(lightness / _BLACK, 0, 1).astype(np.float32)[..., None])
+
+
+def _log_ratio(target: Plane, other: Plane) -> Plane:
+    """Return the natural logarithm of the ratio of the luminances, bounded."""
+    lit, unlit = (np.maximum(luminance_of(plane), _LEAST_LUMINANCE) for plane in (target, other))
+    return np.asarray(np.clip(np.log(lit / unlit), -np.log(_MOST), np.log(_MOST)), np.float32)
+
+
+def _mean_around(plane: NDArray[Any]) -> Plane:
+    return np.asarray(cv2.GaussianBlur(plane.astype(np.float32), (0, 0), _LOCAL_SIGMA))
+
+
+def _ramp(values: float | NDArray[Any], bounds: tuple[float, float]) -> NDArray[Any]:
+    """Return 0 below the first bound, 1 above the second, and a straight line between them."""
+    low, high = bounds
+    return np.clip((values - low) / (high - low), 0, 1)

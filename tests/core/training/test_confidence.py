@@ -1,0 +1,101 @@
+"""Walks whose references mislead, and a confidence head that learns from them, on synthetic footage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scenes import two_clips
+
+from stcolor_core.cli import main
+from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
+from stcolor_core.method.refinement.confidence import ConfidenceHead
+from stcolor_core.method.refinement.learned import load_confidence_head
+from stcolor_core.method.refinement.mixing import FEATURES
+from stcolor_core.training.confidence import Picture, Settings, fit, validate
+from stcolor_core.training.misled import KINDS, ORDINARY, draw_misled, kind_of
+
+CPU = torch.device("cpu")
+LINES = 72
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[DatasetSequence]:
+    """Two clips of 14 frames."""
+    return read_dataset(two_clips(tmp_path_factory.mktemp("footage"), frames=14))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_walk_is_drawn_by_its_seed_and_has_a_frame_to_colour(kind: str, clips: list[DatasetSequence]) -> None:
+    for seed in range(4):
+        one, other = (draw_misled(kind, clips[0], clips, LINES, np.random.default_rng(seed)) for _ in range(2))
+        assert one[1] == other[1]
+        for name in ("rgb", "ab", "lightnesses"):
+            np.testing.assert_array_equal(getattr(one[0], name), getattr(other[0], name))
+        assert len(one[0].rgb) > len(one[1])
+
+
+@pytest.mark.parametrize(("kind", "stills"), [("foreign", True), ("own", True), ("dissolve", False)])
+def test_stills_have_no_place_in_time_and_dissolves_start_at_a_true_keyframe(
+    kind: str, stills: bool, clips: list[DatasetSequence]
+) -> None:
+    walk, references = draw_misled(kind, clips[0], clips, LINES, np.random.default_rng(1))
+    assert references == (() if stills else (0,))
+    assert bool(walk.stills) == stills
+
+
+def test_a_dissolve_ends_in_another_clip(clips: list[DatasetSequence]) -> None:
+    ends = []
+    for seed in range(8):
+        walk, _ = draw_misled("dissolve", clips[0], clips, LINES, np.random.default_rng(seed))
+        ends.append(np.abs(walk.rgb[-1] - walk.rgb[0]).mean())
+    assert np.median(ends) > 0.03
+
+
+def test_a_misplaced_keyframe_has_a_wrong_colour_and_nothing_else_has(clips: list[DatasetSequence]) -> None:
+    for seed in range(6):
+        walk, references = draw_misled("misplaced", clips[1], clips, LINES, np.random.default_rng(seed))
+        true = type(walk).from_rgb(walk.rgb)
+        for frame in range(len(walk.rgb)):
+            wrong = np.abs(walk.ab[frame] - true.ab[frame]).max()
+            assert (wrong > 0.5) == (frame in references)
+
+
+def test_one_walk_in_five_is_an_ordinary_one() -> None:
+    kinds = [kind_of(number) for number in range(10)]
+    assert kinds[:5] == kinds[5:]
+    assert sorted(kinds[:5]) == sorted([*KINDS, ORDINARY])
+
+
+def picture(kind: str, *, correct: bool, seed: int) -> Picture:
+    """A picture whose own confidence is 0.82 everywhere; only the first feature tells whether it is right."""
+    torch.manual_seed(seed)
+    features = torch.rand(FEATURES, 48, 56)
+    features[0] = float(correct) + 0.3 * torch.rand(48, 56)
+    summary = torch.cat([features.mean((1, 2)), features.std((1, 2))])
+    logit = torch.full((1, 96, 112), 1.5).half()
+    return Picture(kind, features.half(), logit, summary, torch.full((1, 96, 112), correct))
+
+
+def test_the_head_learns_from_the_whole_picture(tmp_path: Path) -> None:
+    pictures = [picture("foreign", correct=False, seed=0), picture(ORDINARY, correct=True, seed=1)]
+    others = [picture("foreign", correct=False, seed=2), picture(ORDINARY, correct=True, seed=3)]
+    before = validate(ConfidenceHead(), others)
+    head = fit(
+        pictures, others, tmp_path / "head.safetensors", Settings(steps=200, batch=2, every=200, rate=4e-3), device=CPU
+    )
+    after = validate(head, others)
+    assert before["foreign"] > 0.7
+    assert after["foreign"] < 0.2
+    assert after[ORDINARY] < 0.15
+    load_confidence_head(tmp_path / "head.safetensors")
+
+
+@pytest.mark.slow
+def test_the_command_makes_weights_that_the_model_loads(tmp_path: Path) -> None:
+    footage, output = two_clips(tmp_path, frames=8), tmp_path / "out" / "head.safetensors"
+    options = ["--cache", str(tmp_path / "cache"), "--walks", "2", "--processes", "1", "--steps", "2"]
+    assert main(["train", "confidence", "--footage", str(footage), "--output", str(output), *options]) == 0
+    load_confidence_head(output)
