@@ -15,6 +15,7 @@ __all__ = ["PROTOCOL", "Client"]
 
 PROTOCOL = 1  # the version that this plug-in and its core must share
 _HOSTS = ("127.0.0.1", "localhost")
+_LONGEST_LABEL = 200  # characters that the core takes
 _TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # valid in a header; http.client would quote a wrong token in its error
 _MAX_ANSWER_BYTES = 32 * 2**20
 _MAX_TEXT = 500  # characters of a text from outside in a message
@@ -66,28 +67,30 @@ class Client:
             )
         return answer
 
-    def submit(self, shot: Mapping[str, Any]) -> Answer:
+    def submit(self, shot: Mapping[str, Any], *, label: str = "") -> Answer:
         """Queue a shot and return the state of its job. Submitting the same shot again returns the same job.
 
         Args:
             shot: A Shot as JSON data.
+            label: What lists of jobs call it; "" leaves it to the core.
 
         Returns:
             The job: "id", "state", "output", "done", "total" and more (see stcolor_core/service).
         """
-        return self._request_object("POST", "/v1/jobs", body=shot)
+        return self._request_object("POST", f"/v1/jobs{_label_query(label)}", body=shot)
 
-    def preview(self, shot: Mapping[str, Any], frame: int) -> Answer:
+    def preview(self, shot: Mapping[str, Any], frame: int, *, label: str = "") -> Answer:
         """Colour one frame before the rest of the queue.
 
         Args:
             shot: A Shot as JSON data.
             frame: The frame to colour.
+            label: As for `submit`.
 
         Returns:
             The state of its job, as from `submit`.
         """
-        return self._request_object("POST", "/v1/preview", body={"shot": shot, "frame": frame})
+        return self._request_object("POST", f"/v1/preview{_label_query(label)}", body={"shot": shot, "frame": frame})
 
     def jobs(self) -> list[Answer]:
         """Return the state of every job, the newest first."""
@@ -238,6 +241,10 @@ def _parse_address(url: str) -> tuple[str, int]:
         f"A core's address is http://127.0.0.1:PORT, on this machine, and not {_one_line(url)}. Start the core again."
     )
     raise CoreUnreachable(message, tried=[f"{_one_line(url)} is not on this machine"])
+
+
+def _label_query(label: str) -> str:
+    return f"?{urlencode({'label': label[:_LONGEST_LABEL]})}" if label else ""
 
 
 def _job_path(id: str) -> str:

@@ -17,7 +17,7 @@ from ..core import server
 from ..core.client import Client
 from ..errors import CoreRefused, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, when_idle
-from ..node import nodes, shots
+from ..node import nodes, scripts, shots
 from ..node.mismatches import mismatches
 from ..node.shot_plan import ShotPlan, ShotRequest
 from .input_rendering import InputRendering
@@ -54,7 +54,8 @@ def _version_job(node: nuke.Node, request: ShotRequest) -> Job:
             nuke.Undo.name(f"Colorize {version.name}")
             nodes.match_working_space(node)
             nodes.show(node, version.name, request.frames)
-    return Job(version.name, version.path, lambda client: client.submit(version.shot()))
+    label = _label(node, version.name)
+    return Job(version.name, version.path, lambda client: client.submit(version.shot(), label=label))
 
 
 def preview(node: nuke.Node, frame: int | None = None) -> RenderTask:
@@ -82,7 +83,13 @@ def preview(node: nuke.Node, frame: int | None = None) -> RenderTask:
 
 def _preview_job(node: nuke.Node, request: ShotRequest, frame: int) -> Job:
     shot = shots.preview_shot(node, request)
-    return Job(nodes.PREVIEW, shot["output"]["path"], lambda client: client.preview(shot, frame))
+    label = _label(node, nodes.PREVIEW)
+    return Job(nodes.PREVIEW, shot["output"]["path"], lambda client: client.preview(shot, frame, label=label))
+
+
+def _label(node: nuke.Node, version: str) -> str:
+    """Return what the core's lists call a job: the script's name, the node's, and the version."""
+    return " · ".join((scripts.script_name(), node.fullName(), version))
 
 
 def _start(

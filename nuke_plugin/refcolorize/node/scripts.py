@@ -9,7 +9,12 @@ import nuke
 from ..errors import RefColorizeError
 from . import atomic
 
-__all__ = ["save", "save_copy"]
+__all__ = ["save", "save_copy", "script_name"]
+
+
+def script_name() -> str:
+    """Return the script's file name without its extension; "unsaved script" if it has none."""
+    return Path(str(nuke.root()["name"].value())).stem or "unsaved script"
 
 
 def save() -> None:

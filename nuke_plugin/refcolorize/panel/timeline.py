@@ -19,6 +19,7 @@ _MARGIN, _GAP = 8, 4
 _THUMB_WIDTHS = (44, 104)
 _LEADER, _MARK, _CURVE, _RULER = 8, 14, 58, 18
 _SNAP = 5  # pixels
+_GRID = (0.5, 0.8, 0.9, 0.97)  # confidences at which the curve has a line
 _SHORTCUTS = (
     "Left and Right: previous and next frame. Up and Down: previous and next keyframe. "
     "Insert: add, Delete: remove, Space: switch on or off."
@@ -259,16 +260,19 @@ class TimeLine(QtWidgets.QWidget):
             )
             return
         painter.setPen(QtGui.QPen(self._text_color(28), 1, QtCore.Qt.PenStyle.DashLine))
-        painter.drawLine(box.left(), box.center().y(), box.right(), box.center().y())
         inside = box.adjusted(0, 4, 0, -2)
+        for value in _GRID:
+            level = round(inside.bottom() - _height(value) * inside.height())
+            painter.drawLine(box.left(), level, box.right(), level)
         gradient = QtGui.QLinearGradient(0, inside.bottom(), 0, inside.top())
-        for stop, color in ((0.0, _WEAK), (0.45, _WEAK), (0.8, _SURE), (1.0, _SURE)):
-            gradient.setColorAt(stop, color)
+        for confidence_at, color in ((0.0, _WEAK), (0.45, _WEAK), (0.8, _SURE), (1.0, _SURE)):
+            gradient.setColorAt(_height(confidence_at), color)
         for segment in _segments(self._curve):
             self._paint_segment(painter, segment, QtCore.QRectF(inside), QtGui.QBrush(gradient))
         confidence = dict(self._curve)
         for frame in self._weakest:
-            x, y = self._scale().x(frame), inside.bottom() - confidence.get(frame, 0.0) * inside.height()
+            height = _height(confidence.get(frame, 0.0)) * inside.height()
+            x, y = self._scale().x(frame), inside.bottom() - height
             painter.setPen(QtCore.Qt.PenStyle.NoPen)
             painter.setBrush(_WEAK)
             painter.drawEllipse(QtCore.QPointF(x, y), 3.5, 3.5)
@@ -281,7 +285,7 @@ class TimeLine(QtWidgets.QWidget):
         """Paint the curve of consecutive frames, and a transparent area below it."""
         half = self._scale().frame_width / 2
         points = [
-            QtCore.QPointF(self._scale().x(frame), inside.bottom() - value * inside.height())
+            QtCore.QPointF(self._scale().x(frame), inside.bottom() - _height(value) * inside.height())
             for frame, value in segment
         ]
         ends = [
@@ -361,6 +365,11 @@ class TimeLine(QtWidgets.QWidget):
         painter.fillRect(strip, QtGui.QColor(0, 0, 0, 150))
         painter.setPen(QtGui.QColor("#f0f0f0"))
         painter.drawText(strip, middle, label.replace("\n", " "))
+
+
+def _height(confidence: float) -> float:
+    """Return the height of a confidence in the curve, 0..1: the page's scale, on which 0.97 and 1 can be told apart."""
+    return float(1 - (1 - min(1.0, max(0.0, confidence))) ** 0.5)
 
 
 def _segments(curve: Sequence[tuple[int, float]]) -> list[list[tuple[int, float]]]:

@@ -66,6 +66,16 @@ def test_the_node_shows_the_pixels_that_the_core_wrote(nuke_session: Any, comp: 
         np.testing.assert_array_equal(shown[name], written.pixels[..., written.channels.index(name)])
 
 
+def test_a_job_is_named_after_its_script_node_and_version(comp: Comp, render: Any, core: Client) -> None:
+    import nuke
+
+    nuke.root()["name"].setValue((comp.folder / "sh010_comp.nk").as_posix())
+    render.colorize(comp.node)
+    render.preview(comp.node)
+    names = {job["name"] for job in core.get("/v1/jobs")}
+    assert names == {"sh010_comp · RefColorize1 · v001", "sh010_comp · RefColorize1 · preview"}
+
+
 @pytest.mark.usefixtures("core")
 def test_an_invalid_shot_raises_the_message_of_the_core(comp: Comp, render: Any) -> None:
     from refcolorize.errors import RefColorizeError
