@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -71,7 +72,7 @@ def test_a_job_is_named_after_its_script_node_and_version(comp: Comp, render: An
 
     nuke.root()["name"].setValue((comp.folder / "sh010_comp.nk").as_posix())
     render.colorize(comp.node)
-    render.preview(comp.node)
+    render.preview(comp.node, 1002)
     names = {job["name"] for job in core.get("/v1/jobs")}
     assert names == {"sh010_comp · RefColorize1 · v001", "sh010_comp · RefColorize1 · preview"}
 
@@ -276,6 +277,7 @@ def test_a_node_deleted_during_its_job_causes_no_error(
 def test_without_a_core_the_artist_sees_the_attempts_and_can_choose_a_remedy(
     nuke_session: Any, comp: Comp, pump: Callable[..., Any], state: Path
 ) -> None:
+    comp.nuke.EXE_PATH = sys.executable  # Troubleshoot looks whether Nuke's program is there
     dialogs = Dialogs()
     dialogs.answers += ["Show log", "Close", "Troubleshoot", "Close", "Close"]
     comp.node["colorize"].execute()

@@ -172,7 +172,7 @@ def test_an_idle_link_sends_no_request(link: CoreLink) -> None:
 
 def test_the_warnings_of_a_job_are_those_of_its_last_run(core: Client, link: CoreLink, tmp_path: Path) -> None:
     seen = Seen(link)
-    asked = write_shot(tmp_path, plate={"R": 1, "G": 0.8, "B": 0.5})
+    asked = write_shot(tmp_path, plate={"R": 1.2, "G": 0.98, "B": 0.6})  # a tint that keeps the luminance
     link.watch(core.submit(asked))
     first = seen.until(lambda snapshot: own_state(snapshot) == "done")
     assert len(first.warnings) == 1 and "luminance" in first.warnings[0]
