@@ -12,7 +12,8 @@ from stcolor_core.shots.shot_files import find_frames, find_mattes
 
 __all__ = ["MatteObject", "list_objects"]
 
-_LINES = 270  # of the masks whose area is measured: 64 of them take 60 MB
+_MOST = 256  # objects of a matte
+_LINES = 135  # of the masks whose area is measured: 256 of them take 100 MB
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def list_objects(shot: Shot, frame: int) -> list[MatteObject]:
         frame: The frame's number.
 
     Returns:
-        The objects that cover something of the plate's picture. A matte gives its 64 largest (`read_matte`).
+        The objects that cover something of the plate's picture. A matte gives its 256 largest.
 
     Raises:
         PlateError: If the plate does not have the frame, or if a file is damaged.
@@ -53,7 +54,7 @@ def list_objects(shot: Shot, frame: int) -> list[MatteObject]:
     lines = min(height, _LINES)
     size = lines, max(1, round(width * lines / height))
     pictures = (plates.read_matte_file(path, frame=frame) for path in paths)
-    found = merge([read_matte(picture, plate=header, size=size) for picture in pictures], size)
+    found = merge([read_matte(picture, plate=header, size=size, limit=_MOST) for picture in pictures], size)
     shares = found.masks.mean(axis=(1, 2)) if len(found.masks) else ()
     objects = [MatteObject(name, float(share)) for name, share in zip(found.names or (), shares, strict=True)]
     return sorted(objects, key=lambda each: -each.share)

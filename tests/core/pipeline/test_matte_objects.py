@@ -74,6 +74,16 @@ def test_an_object_of_a_single_pixel_is_listed(shot: Shot, tmp_path: Path) -> No
     assert [each.name for each in list_objects(shot, 6)] == ["rest", "dot"]
 
 
+def test_more_objects_are_listed_than_tracking_follows(shot: Shot, tmp_path: Path) -> None:
+    matte = {f"part{column}.A": (np.zeros((HEIGHT, WIDTH * 2), np.float32), "half") for column in range(WIDTH * 2)}
+    for column, (mask, _) in enumerate(matte.values()):
+        mask[:, column] = 1
+    plate = {"Y": (np.full((HEIGHT, WIDTH * 2), 0.2, np.float32), "half")}
+    frame_files.write_frame(tmp_path / "plate.6.exr", plate)  # type: ignore[arg-type]
+    frame_files.write_frame(tmp_path / "matte.6.exr", matte)  # type: ignore[arg-type]
+    assert len(list_objects(shot, 6)) == 2 * WIDTH > 64
+
+
 def test_an_empty_matte_has_no_objects(shot: Shot, tmp_path: Path) -> None:
     nothing = {name: (np.zeros((HEIGHT, WIDTH), np.float32), "half") for name in ("coat.A", "hat.A")}
     frame_files.write_frame(tmp_path / "matte.6.exr", nothing)  # type: ignore[arg-type]
