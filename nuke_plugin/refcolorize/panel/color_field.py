@@ -91,4 +91,6 @@ def color_icon(colors: tuple[str, ...]) -> QtGui.QIcon:
             left, right = (round(width * place / len(colors)) for place in (index, index + 1))
             painter.fillRect(left, 0, right - left, height, QtGui.QColor(color))
     painter.end()
-    return QtGui.QIcon(pixmap)
+    icon = QtGui.QIcon(pixmap)
+    icon.addPixmap(pixmap, QtGui.QIcon.Mode.Selected)  # else Qt tints it with the colour of the selection
+    return icon

@@ -123,7 +123,7 @@ class SwatchDialog(QtWidgets.QDialog):
         column.addWidget(self.note)
         column.addWidget(self.bar)
         column.addLayout(buttons)
-        self.resize(self.sizeHint().expandedTo(QtCore.QSize(420, 420)))
+        self.resize(self.sizeHint().expandedTo(QtCore.QSize(420, 360)))
 
     def _connect(self) -> None:
         self._timer.timeout.connect(self._poll)

@@ -14,7 +14,7 @@ from qt_app import application, qt_test, wait_until
 qapp = application()
 
 from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above if there is no Qt)
-from refcolorize.panel.color_field import ColorField  # noqa: E402
+from refcolorize.panel.color_field import ColorField, color_icon  # noqa: E402
 
 QtTest = qt_test()
 pytestmark = pytest.mark.gui
@@ -224,6 +224,14 @@ def test_a_colour_is_six_hex_digits(text: str, color: str) -> None:
     field = ColorField("The colour")
     field.text.setText(text)
     assert field.color() == color
+
+
+@pytest.mark.parametrize("mode", ["Normal", "Selected"])
+def test_the_icon_of_two_colours_shows_both_as_they_are_also_in_a_selected_row(mode: str) -> None:
+    icon = color_icon(("#3a1510", "#c07050"))
+    picture = icon.pixmap(icon.availableSizes()[0], getattr(QtGui.QIcon.Mode, mode)).toImage()
+    shown = [picture.pixelColor(x, picture.height() // 2).name() for x in (2, picture.width() - 3)]
+    assert shown == ["#3a1510", "#c07050"]
 
 
 def test_the_colour_of_the_dialog_is_taken_with_ok_and_the_dialog_stops_nothing() -> None:
