@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, cast
 
 import nuke
@@ -12,7 +11,8 @@ from ..errors import RefColorizeError
 from . import colors, inputs, nodes, variables, views
 from .inputs import InputFiles
 from .knob_paths import frame_name
-from .rendered_inputs import InputRender, frame_ranges, plan_input, render_planned
+from .matte_input import find_matte, plan_matte, require_matte, tracks_instances
+from .rendered_inputs import frame_ranges, plan_input, render_planned
 from .shot_plan import ShotPlan, ShotRequest
 from .swatches import read_swatches
 from .versions import Results, Version, with_output
@@ -28,7 +28,7 @@ __all__ = [
     "preview_shot",
 ]
 
-_PLATE, _REF, _MATTE = 0, 1, 2  # the node's inputs
+_PLATE, _REF = 0, 1  # the node's inputs
 _INPUTS = "inputs"  # the folder of rendered inputs, next to the versions
 METHOD_KNOBS: dict[str, Callable[[Any], object]] = {
     "model": str,
@@ -114,12 +114,12 @@ def build_matte_request(node: nuke.Node, frame: int) -> dict[str, Any]:
     """
     plate = _plate_files(node)
     _require_inside(frame, *_plate_range(node, plate))
-    matte, results, view = _matte_input(node), _results(node), _view(node)
+    matte, results, view = require_matte(node), _results(node), _view(node)
     folder, files = results.folder / _INPUTS, inputs.find_files(matte)
     if plate is None:
         render = plan_input(_plate(node), [frame], folder, name="plate", view=view)
         plate = InputFiles(render_planned(render), frame, frame, _space(node))
-    path = files.path if files else render_planned(_plan_matte(matte, [frame], folder, view=view))
+    path = files.path if files else render_planned(plan_matte(matte, [frame], folder, view=view))
     shot = {"plate": _plate_setting(node, plate, frame, frame), "output": {}, "mattes": [{"path": path}]}
     return with_output(shot, results.pattern(nodes.PREVIEW), reuse=None)
 
@@ -162,7 +162,7 @@ def _make_plan(
             f"{node.name()} has no key. Go to a frame that ref has in colour, and press Add key; or add a swatch."
         )
     if swatched:
-        _matte_input(node)
+        require_matte(node)
     folder = _results(node).folder / _INPUTS
     space, alpha, view = _space(node), _alpha(node), _view(node)
     renders = []
@@ -171,10 +171,10 @@ def _make_plan(
         plate = InputFiles("", first, last, space)
     if reference is not None and keys:
         renders.append(plan_input(reference, keys, folder, name="ref", channels="rgba", view=view))
-    matte_frames = range(first, last + 1) if _uses_instances(node) else sorted({each.frame for each in swatched})
-    matte, matte_files = _matte(node) if matte_frames else (None, None)
+    matte_frames = range(first, last + 1) if tracks_instances(node) else sorted({each.frame for each in swatched})
+    matte, matte_files = find_matte(node) if matte_frames else (None, None)
     if matte is not None and matte_files is None:
-        renders.append(_plan_matte(matte, matte_frames, folder, view=view))
+        renders.append(plan_matte(matte, matte_frames, folder, view=view))
     shot: dict[str, Any] = {
         "plate": _plate_setting(node, plate, first, last),
         "output": {"frames": _frames_text(frames)},
@@ -343,37 +343,6 @@ def _still(node: nuke.Node, knob: str) -> str:
     if name is not None and name.is_sequence:
         raise RefColorizeError(f"{node.name()}: {knob} is the sequence {name}. Choose one picture, such as its first.")
     return cast("nuke.File_Knob", node[knob]).evaluate() or ""
-
-
-def _uses_instances(node: nuke.Node) -> bool:
-    """Return whether tracking keeps the objects of a matte apart."""
-    return str(node["tracking"].value()) in ("auto", "instance", "instance+dense")
-
-
-def _matte(node: nuke.Node) -> tuple[nuke.Node | None, str | None]:
-    """Return the matte input and the files of its Read, which may hold Cryptomatte; None for each that is not there."""
-    matte = node.input(_MATTE)
-    if matte is None or not node["use_matte"].value():
-        return None, None
-    files = inputs.find_files(matte)
-    return matte, files.path if files else None
-
-
-def _matte_input(node: nuke.Node) -> nuke.Node:
-    """Return the node of the matte input that swatches use; RefColorizeError if there is none or it is not used."""
-    matte = node.input(_MATTE)
-    if matte is None:
-        raise RefColorizeError(
-            f"{node.name()} has no matte, and a swatch colours an object of it. Connect a matte or Cryptomatte to its "
-            "input matte."
-        )
-    if not node["use_matte"].value():
-        raise RefColorizeError(f"{node.name()}: a swatch colours an object of the matte. Switch use matte on.")
-    return matte
-
-
-def _plan_matte(matte: nuke.Node, frames: Sequence[int], folder: Path, *, view: str) -> InputRender:
-    return plan_input(matte, frames, folder, name="matte", channels="all", view=view)
 
 
 def _method(node: nuke.Node) -> dict[str, Any]:
