@@ -28,6 +28,7 @@ KINDS = {
     7: "slider",
     13: "three numbers",
     22: "button",
+    43: "lines of text",
     TEXT_LINE: "text line",
 }
 INPUTS = {

@@ -413,6 +413,42 @@ def farm_dialog(demo: Demo) -> None:
         settle()
 
 
+def swatch_dialog(demo: Demo) -> None:
+    """The dialog of Add swatch for a matte of three parts of the film, told by their hue; one has two colours."""
+    import_test_helpers()
+    from serving import running_core
+
+    folder = demo.folder / "swatches" / "sh010"
+    os.environ["STCOLOR_STATE_DIR"] = str(demo.folder / "swatch_state")
+    with running_core(demo.folder / "swatch_state", device="cpu"), nuke_script(demo, folder) as (_, comp):
+        write_hue_matte(demo.truth(KEYS[0]), folder / f"matte.{KEYS[0]}.exr")
+        from qt_app import wait_until
+
+        nuke = comp.nuke
+        comp.node.setInput(2, nuke.nodes.Read(file=f"{folder}/matte.####.exr", first=KEYS[0], last=KEYS[0]))
+        comp.node["swatches"].setValue(f"{KEYS[0]}:grass=#2c4a18,#b7d36a")
+        nuke.frame(KEYS[0])
+        dialogs = __import__("importlib").import_module(module_of("swatch_dialog"))
+        dialog = dialogs.open_for(comp.node)
+        wait_until(dialog.objects.topLevelItemCount)
+        (item,) = dialog.objects.findItems("grass", dialogs.QtCore.Qt.MatchFlag.MatchExactly)
+        dialog.objects.setCurrentItem(item)
+        settle()
+        grab("swatch_dialog", dialog)
+        dialog.close()
+        settle()
+
+
+def write_hue_matte(picture: Rgb8, path: Path) -> None:
+    """Write an EXR with a mask for each of three ranges of hue, as layers grass, sky and fur."""
+    from stcolor_core.images import frame_files
+
+    hue, saturation, _ = np.moveaxis(cv2.cvtColor(picture, cv2.COLOR_RGB2HSV), -1, 0)
+    fur = saturation < 60
+    parts = {"grass": (hue < 65) & ~fur, "sky": (hue >= 85) & ~fur, "fur": fur}
+    frame_files.write_frame(path, {f"{name}.A": (mask.astype(np.float32), "half") for name, mask in parts.items()})
+
+
 def grab(name: str, widget: Any) -> None:
     """Save what a Qt widget shows."""
     with tempfile.NamedTemporaryFile(suffix=".png") as file:
@@ -454,7 +490,17 @@ def import_test_helpers() -> None:
 
 MAKERS: dict[str, Callable[[Demo], None]] = {
     maker.__name__: maker
-    for maker in (grey_to_color, contact_sheet, confidence, keyframes, terminal, page, panel, farm_dialog)
+    for maker in (
+        grey_to_color,
+        contact_sheet,
+        confidence,
+        keyframes,
+        terminal,
+        page,
+        panel,
+        farm_dialog,
+        swatch_dialog,
+    )
 }
 
 

@@ -8,12 +8,12 @@ import nuke
 
 from .errors import Busy, Cancelled, RefColorizeError
 from .host.main_thread import when_idle
-from .node import nodes
+from .node import nodes, swatches
 
 __all__ = ["ACTIONS", "press"]
 
 # Pressed twice while Nuke renders, these run once.
-_ONCE = ("colorize", "preview", "farm", "clean_up", "create_read", "bake", "troubleshoot")
+_ONCE = ("add_swatch", "colorize", "preview", "farm", "clean_up", "create_read", "bake", "troubleshoot")
 
 
 def press(name: str) -> None:
@@ -102,6 +102,14 @@ def _cancel(node: nuke.Node) -> None:
     render.cancel(node)
 
 
+def _add_swatch(node: nuke.Node) -> None:
+    if not nuke.GUI:
+        raise RefColorizeError("Add swatch opens a window. In a script, call add_swatch of refcolorize.node.swatches.")
+    from .panel import swatch_dialog
+
+    swatch_dialog.open_for(node)
+
+
 def _farm(node: nuke.Node) -> None:
     if not nuke.GUI:
         from .jobs import submit
@@ -156,6 +164,8 @@ ACTIONS: dict[str, Callable[[nuke.Node], object]] = {
     "farm": _farm,
     "clean_up": _clean_up,
     "weakest": _weakest,
+    "add_swatch": _add_swatch,
+    "remove_swatch": _undoable("Remove swatch", swatches.remove_swatch),
     "create_read": _undoable("Create Read", _create_read),
     "bake": _undoable("Bake", _bake),
     "troubleshoot": _troubleshoot,

@@ -6,7 +6,7 @@ larger than the display window, therefore needs no special case elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -262,12 +262,11 @@ class ShotFootage:
         """
         return cut(pixels, self.canvas, header.data_window, outside="held")
 
-    def _read_mattes(self, frame: int, size: tuple[int, int]) -> Instances:
-        """Return the instances of a frame's mattes, with masks of a size over the canvas."""
+    def _read_mattes(self, frame: int, size: tuple[int, int], *, only: Collection[str] | None = None) -> Instances:
+        """Return the instances of a frame's mattes, or only those of some names, with masks over the canvas."""
         on_canvas = _Windows(self.canvas, self.plate(frame).header.display_window)
-        return merge(
-            [read_matte(picture, plate=on_canvas, size=size) for picture in self._inputs.read_mattes(frame)], size
-        )
+        pictures = self._inputs.read_mattes(frame)
+        return merge([read_matte(picture, plate=on_canvas, size=size, only=only) for picture in pictures], size)
 
     def _plate(self, frame: int) -> PlateFrame:
         picture = self._inputs.read_plate(frame)
@@ -369,10 +368,12 @@ class ShotFootage:
         """Return the colour of each swatch on the canvas, over its object's matte."""
         if not swatches:
             return []
-        mattes, lightness = self._read_mattes(frame, self.canvas[3:1:-1]), self.plate(frame).lightness
+        wanted = {swatch.object for swatch in swatches}  # at plate size, all of a Cryptomatte's would take gigabytes
+        mattes, lightness = self._read_mattes(frame, self.canvas[3:1:-1], only=wanted), self.plate(frame).lightness
         names, colors = mattes.names or (), []
         for swatch in swatches:
             if swatch.object not in names:
+                names = self._read_mattes(frame, self.working_size).names or ()
                 known = f"It has {', '.join(names[:_NAMED])}{' ...' if len(names) > _NAMED else ''}."
                 raise BadRequest(
                     f"The matte of frame {frame} has no object {swatch.object!r} for the swatch of it. "

@@ -27,6 +27,7 @@ from stcolor_core.shots.shot_files import (
     ReferencePicture,
     check_mattes,
     find_frames,
+    find_mattes,
     find_references,
     split_references,
 )
@@ -192,13 +193,7 @@ class ShotInputs:
         Args:
             frame: The frame's number.
         """
-        patterns = ((matte, FramePattern.parse(matte.path)) for matte in self._shot.mattes)
-        return [
-            pattern.path(frame)
-            for matte, pattern in patterns
-            if (matte.frame is None and (not pattern.is_sequence or pattern.path(frame).is_file()))
-            or matte.frame == frame
-        ]
+        return find_mattes(self._shot, frame)
 
     def pipe_of(self, path: Path, colorspace: str | None, *, exposure: float) -> ColorPipe:
         """Return the conversion from the colour space of a reference or still.

@@ -34,6 +34,7 @@ from stcolor_core.service.messages import (
     ShotBody,
     one_line,
 )
+from stcolor_core.service.objects import FrameObjects, ObjectsRequest
 from stcolor_core.service.pages import page_routes
 from stcolor_core.service.pictures import NoPicture, PictureKind, PictureRequest
 from stcolor_core.service.queue_routes import routes as queue_routes
@@ -118,6 +119,17 @@ def preview(context: Context, request: PreviewRequest, label: _Label = "") -> Jo
         The state of the preview's job.
     """
     return context.status(context.worker.submit(request.shot, frame=request.frame, label=one_line(label)))
+
+
+@_routes.post("/objects")
+async def objects(context: Context, request: ObjectsRequest) -> FrameObjects:
+    """Return the objects in the mattes of one frame of a shot, with the part of the picture that each covers.
+
+    Args:
+        context: The parts of the core.
+        request: The shot and the frame.
+    """
+    return await context.objects.objects(request.shot, request.frame)
 
 
 @_routes.get("/jobs")

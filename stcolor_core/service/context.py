@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from stcolor_core.service.frames import FramesOnDisk
 from stcolor_core.service.jobs import Worker
 from stcolor_core.service.messages import JobStatus, QueueStatus
+from stcolor_core.service.objects import ObjectLister
 from stcolor_core.service.pictures import PictureRenderer
 from stcolor_core.service.store import Job, Store
 from stcolor_core.service.tokens import Tokens
@@ -77,6 +78,7 @@ class ServiceContext:
         stop: Set to stop the core.
         device: cpu or cuda.
         url: The core's own, http://127.0.0.1:PORT.
+        objects: Lists the objects of mattes.
     """
 
     store: Store
@@ -88,6 +90,7 @@ class ServiceContext:
     stop: threading.Event
     device: str
     url: str
+    objects: ObjectLister = field(default_factory=ObjectLister)
 
     def status(self, job: Job) -> JobStatus:
         """Return the state of a job as it is sent to clients.

@@ -26,7 +26,7 @@ from stcolor_core.shots.shot_files import find_frames
 from stcolor_core.shots.spans import plan_patch_walks
 from stcolor_core.shots.transitions import Transitions, parse_transitions
 
-__all__ = ["Attempt", "Worker", "job_id", "next_attempt"]
+__all__ = ["Attempt", "Worker", "job_id", "next_attempt", "require_full_paths"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,20 @@ def job_id(shot: Shot, frame: int | None = None) -> str:
     """
     canonical = json.dumps([asdict(shot), frame], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def require_full_paths(shot: Shot) -> None:
+    """Refuse a shot with a relative path: the core runs in a folder of its own.
+
+    Args:
+        shot: The shot.
+
+    Raises:
+        BadRequest: If a path is relative.
+    """
+    for path in list_paths(shot):
+        if not Path(path).is_absolute():
+            raise BadRequest(f"The path {path} is relative, and the core runs in another folder. Give the full path.")
 
 
 @dataclass(frozen=True)
@@ -153,11 +167,7 @@ class Worker:
         Raises:
             BadRequest: If a path of the shot is relative.
         """
-        for path in list_paths(shot):
-            if not Path(path).is_absolute():
-                raise BadRequest(
-                    f"The path {path} is relative, and the core runs in another folder. Give the full path."
-                )
+        require_full_paths(shot)
         kind: JobKind = "shot" if frame is None else "preview"
         job = self._store.submit(job_id(shot, frame), kind=kind, shot=shot.to_json(), frame=frame, label=label)
         self._wake.set()

@@ -32,6 +32,7 @@ __all__ = [
     "ShotBody",
     "SuggestedKey",
     "Ticket",
+    "is_plain",
     "one_line",
 ]
 
@@ -45,11 +46,20 @@ def one_line(text: str) -> str:
     return " ".join(text.encode("utf-8", "backslashreplace").decode().split())
 
 
+def is_plain(text: str) -> bool:
+    """Return whether a text may be part of a shot: without control characters and halves of surrogate pairs.
+
+    Args:
+        text: Any text.
+    """
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
+
+
 def _parse_shot(data: object) -> Shot:
     if isinstance(data, bytes):  # a body that does not say it is JSON
         raise BadRequest("The body is not JSON. Send a shot as application/json.")
     for text in _strings(data):
-        if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        if not is_plain(text):
             raise BadRequest(f"{text[:200]!a} contains a control character or half a surrogate pair. Remove it.")
     try:
         return Shot.from_json(json.dumps(data))

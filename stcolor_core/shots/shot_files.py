@@ -12,7 +12,14 @@ from stcolor_core.images.frame_ranges import describe_runs, find_gaps, group_run
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.shots.shot import Alpha, Plate, Shot, describe_frames, parse_frames
 
-__all__ = ["ReferencePicture", "check_mattes", "find_frames", "find_references", "split_references"]
+__all__ = [
+    "ReferencePicture",
+    "check_mattes",
+    "find_frames",
+    "find_mattes",
+    "find_references",
+    "split_references",
+]
 
 _WIDEST_GAP = 10_000  # frames that may be missing in a row: no shot is as long, so a file beyond is a stray one
 
@@ -202,6 +209,21 @@ def split_references(
             "which is used. Remove one of them."
         )
     return keyframes, patches
+
+
+def find_mattes(shot: Shot, frame: int) -> list[Path]:
+    """Return the matte files of a frame: those given for this frame, and the existing files of sequences.
+
+    Args:
+        shot: The shot.
+        frame: The frame's number.
+    """
+    patterns = ((matte, FramePattern.parse(matte.path)) for matte in shot.mattes)
+    return [
+        pattern.path(frame)
+        for matte, pattern in patterns
+        if (matte.frame is None and (not pattern.is_sequence or pattern.path(frame).is_file())) or matte.frame == frame
+    ]
 
 
 def check_mattes(shot: Shot, frames: Iterable[int], *, warn: Callable[[str], None]) -> None:

@@ -16,6 +16,7 @@ PLUGIN = Path(__file__).parents[2] / "nuke_plugin"
 _OURS = {knob.name for knob in GROUP.user_knobs}
 # Subscripts of these names are not knobs.
 _OF_THE_CORE = {"job", "event", "answer", "shot", "picture", "answers", "fact", "SPACES", "environ"} | {
+    "found",
     "request",
     "render",
     "rendered",

@@ -25,6 +25,8 @@ KNOBS = {
     **dict.fromkeys(("add_key", "remove_key", "previous_key", "next_key", "weakest"), (22, None)),
     "keyframe_alpha": (4, None),
     **dict.fromkeys(("still1", "still2", "still3"), (2, None)),
+    "swatches": (43, None),
+    **dict.fromkeys(("add_swatch", "remove_swatch"), (22, None)),
     "model": (4, None),
     "tracking": (4, None),
     "working_height": (3, "432"),

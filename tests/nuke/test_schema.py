@@ -21,6 +21,7 @@ CALLS: dict[str, tuple[Callable[[Client], Any], set[str] | None]] = {
     "health": (lambda c: c.health(), {"version", "protocol", "device", "device_name", "free_memory", "models"}),
     "submit": (lambda c: c.submit(SHOT), JOB),
     "preview": (lambda c: c.preview(SHOT, 7), JOB),
+    "objects": (lambda c: c.objects(SHOT, 7), {"frame", "objects", "total"}),
     "jobs": (lambda c: c.jobs(), JOB),
     "job": (lambda c: c.job("1"), JOB),
     "events": (lambda c: c.events("1", after=2, wait=0.5), {"job", "events"}),
@@ -109,6 +110,9 @@ def test_the_events_and_frames_in_an_answer_have_the_keys_that_the_plug_in_reads
     assert inside("/v1/jobs/1/events", "job") >= JOB
     assert inside("/v1/jobs/1/events", "events") >= EVENT
     assert inside("/v1/jobs/1/frames", "job") >= JOB
+    asked = operation(schema, "POST", "/v1/objects")["responses"]["200"]["content"]["application/json"]["schema"]
+    listed = resolved(schema, resolved(schema, asked)["properties"]["objects"])
+    assert {"name", "share"} <= set(listed["properties"])
     assert inside("/v1/jobs/1/frames", "frames") >= {"frame", "confidence", "fallback", "kept"}
 
 

@@ -18,6 +18,7 @@ _HOSTS = ("127.0.0.1", "localhost")
 _LONGEST_LABEL = 200  # characters that the core takes
 _TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # valid in a header; http.client would quote a wrong token in its error
 _MAX_ANSWER_BYTES = 32 * 2**20
+_READING_SECONDS = 60.0  # without an answer, while the core reads a large matte
 _MAX_TEXT = 500  # characters of a text from outside in a message
 _CONNECTION_ERRORS = (OSError, http.client.HTTPException)
 
@@ -91,6 +92,19 @@ class Client:
             The state of its job, as from `submit`.
         """
         return self._request_object("POST", f"/v1/preview{_label_query(label)}", body={"shot": shot, "frame": frame})
+
+    def objects(self, shot: Mapping[str, Any], frame: int) -> Answer:
+        """Return the objects in the mattes of one frame.
+
+        Args:
+            shot: A Shot as JSON data, of which the plate and the mattes count.
+            frame: The frame.
+
+        Returns:
+            "objects": each with "name" and "share" of the picture, the largest first. "total": how many there are.
+        """
+        timeout = max(self._timeout, _READING_SECONDS)
+        return self._request_object("POST", "/v1/objects", body={"shot": shot, "frame": frame}, timeout=timeout)
 
     def jobs(self) -> list[Answer]:
         """Return the state of every job, the newest first."""

@@ -11,21 +11,24 @@ from ..errors import RefColorizeError
 from . import colors, inputs, nodes, variables, views
 from .inputs import InputFiles
 from .knob_paths import frame_name
-from .rendered_inputs import frame_ranges, plan_input
+from .matte_input import find_matte, plan_matte, require_matte, tracks_instances
+from .rendered_inputs import frame_ranges, plan_input, render_planned
 from .shot_plan import ShotPlan, ShotRequest
+from .swatches import read_swatches
 from .versions import Results, Version, with_output
 
 __all__ = [
     "METHOD_KNOBS",
     "build",
     "build_frame_request",
+    "build_matte_request",
     "claim",
     "plan",
     "plan_frame",
     "preview_shot",
 ]
 
-_PLATE, _REF, _MATTE = 0, 1, 2  # the node's inputs
+_PLATE, _REF = 0, 1  # the node's inputs
 _INPUTS = "inputs"  # the folder of rendered inputs, next to the versions
 METHOD_KNOBS: dict[str, Callable[[Any], object]] = {
     "model": str,
@@ -62,7 +65,7 @@ def plan(node: nuke.Node) -> ShotPlan:
     plate = _plate_files(node)
     first, last = _plate_range(node, plate)
     frames = _requested_frames(node, first, last)
-    span = _span_of_keys(_keys(node, first, last), frames)
+    span = _span_of_keys(_keys(node, first, last), _swatched(node, first, last), frames)
     return _make_plan(node, plate, plate_range=(first, last) if plate else span, frames=frames)
 
 
@@ -94,10 +97,31 @@ def plan_frame(node: nuke.Node, frame: int) -> ShotPlan:
     """
     plate = _plate_files(node)
     first, last = _plate_range(node, plate)
-    if not first <= frame <= last:
-        raise RefColorizeError(f"Frame {frame} is outside the plate ({first}-{last}). Go to a frame of the plate.")
-    span = _span_of_keys(_keys(node, first, last), [frame])
+    _require_inside(frame, first, last)
+    span = _span_of_keys(_keys(node, first, last), _swatched(node, first, last), [frame])
     return _make_plan(node, plate, plate_range=span, frames=[frame])
+
+
+def build_matte_request(node: nuke.Node, frame: int) -> dict[str, Any]:
+    """Return the Shot with which the core lists the objects of the matte. Inputs that are not files yet are rendered.
+
+    Args:
+        node: A RefColorize node.
+        frame: A frame of the plate; no other one is rendered, and this Nuke renders it.
+
+    Raises:
+        RefColorizeError: As `build`, and if the frame is outside the plate or the node has no matte.
+    """
+    plate = _plate_files(node)
+    _require_inside(frame, *_plate_range(node, plate))
+    matte, results, view = require_matte(node), _results(node), _view(node)
+    folder, files = results.folder / _INPUTS, inputs.find_files(matte)
+    if plate is None:
+        render = plan_input(_plate(node), [frame], folder, name="plate", view=view)
+        plate = InputFiles(render_planned(render), frame, frame, _space(node))
+    path = files.path if files else render_planned(plan_matte(matte, [frame], folder, view=view))
+    shot = {"plate": _plate_setting(node, plate, frame, frame), "output": {}, "mattes": [{"path": path}]}
+    return with_output(shot, results.pattern(nodes.PREVIEW), reuse=None)
 
 
 def claim(node: nuke.Node, request: ShotRequest) -> Version:
@@ -132,8 +156,13 @@ def _make_plan(
     reference, stills = node.input(_REF), _stills(node)
     if keys and reference is None:
         raise RefColorizeError(f"{node.name()} has keys but no ref. Connect the coloured picture to its input ref.")
-    if not keys and not stills:
-        raise RefColorizeError(f"{node.name()} has no key. Go to a frame that ref has in colour, and press Add key.")
+    swatched = [swatch for swatch in read_swatches(node) if first <= swatch.frame <= last]
+    if not keys and not stills and not swatched:
+        raise RefColorizeError(
+            f"{node.name()} has no key. Go to a frame that ref has in colour, and press Add key; or add a swatch."
+        )
+    if swatched:
+        require_matte(node)
     folder = _results(node).folder / _INPUTS
     space, alpha, view = _space(node), _alpha(node), _view(node)
     renders = []
@@ -142,17 +171,12 @@ def _make_plan(
         plate = InputFiles("", first, last, space)
     if reference is not None and keys:
         renders.append(plan_input(reference, keys, folder, name="ref", channels="rgba", view=view))
-    matte, matte_files = _matte(node)
+    matte_frames = range(first, last + 1) if tracks_instances(node) else sorted({each.frame for each in swatched})
+    matte, matte_files = find_matte(node) if matte_frames else (None, None)
     if matte is not None and matte_files is None:
-        renders.append(plan_input(matte, range(first, last + 1), folder, name="matte", channels="all", view=view))
+        renders.append(plan_matte(matte, matte_frames, folder, view=view))
     shot: dict[str, Any] = {
-        "plate": {
-            "path": plate.path,
-            "frames": f"{first}-{last}",
-            "colorspace": plate.colorspace,
-            "exposure": float(node["exposure"].value()),
-            "missing": plate.missing,
-        },
+        "plate": _plate_setting(node, plate, first, last),
         "output": {"frames": _frames_text(frames)},
         "references": [],
         "stills": stills,
@@ -160,6 +184,9 @@ def _make_plan(
         "method": _method(node),
         "ocio": colors.config(),
     }
+
+    if swatched:  # without any, the shot is that of an earlier plug-in, and so is its version
+        shot["swatches"] = [swatch.setting() for swatch in swatched]
 
     def finish(paths: Mapping[str, str]) -> ShotRequest:
         rendered: dict[str, Any] = {}
@@ -189,6 +216,17 @@ def _plate(node: nuke.Node) -> nuke.Node:
     return plate
 
 
+def _plate_setting(node: nuke.Node, plate: InputFiles, first: int, last: int) -> dict[str, Any]:
+    """Return the plate of the Shot, with these frames."""
+    return {
+        "path": plate.path,
+        "frames": f"{first}-{last}",
+        "colorspace": plate.colorspace,
+        "exposure": float(node["exposure"].value()),
+        "missing": plate.missing,
+    }
+
+
 def _plate_files(node: nuke.Node) -> InputFiles | None:
     return inputs.find_files(_plate(node), space=_colorspace(node))
 
@@ -198,6 +236,11 @@ def _plate_range(node: nuke.Node, files: InputFiles | None) -> tuple[int, int]:
         return files.first, files.last
     plate = _plate(node)
     return int(plate.firstFrame()), int(plate.lastFrame())
+
+
+def _require_inside(frame: int, first: int, last: int) -> None:
+    if not first <= frame <= last:
+        raise RefColorizeError(f"Frame {frame} is outside the plate ({first}-{last}). Go to a frame of the plate.")
 
 
 def _requested_frames(node: nuke.Node, first: int, last: int) -> list[int]:
@@ -234,10 +277,25 @@ def _keys(node: nuke.Node, first: int, last: int) -> list[int]:
     return keys
 
 
-def _span_of_keys(keys: Sequence[int], frames: Sequence[int]) -> tuple[int, int]:
-    """Return the first and last plate frame that propagation to these frames needs: the nearest keys around them."""
-    first = max((key for key in keys if key <= frames[0]), default=frames[0])
-    last = min((key for key in keys if key >= frames[-1]), default=frames[-1])
+def _swatched(node: nuke.Node, first: int, last: int) -> list[int]:
+    """Return the frames of the swatches."""
+    found = read_swatches(node)
+    outside = [swatch for swatch in found if not first <= swatch.frame <= last]
+    if outside:
+        raise RefColorizeError(
+            f"{node.name()}: the swatch {outside[0]} is outside the plate ({first}-{last}). Correct its frame, or "
+            "remove it."
+        )
+    return [swatch.frame for swatch in found]
+
+
+def _span_of_keys(keys: Sequence[int], swatched: Sequence[int], frames: Sequence[int]) -> tuple[int, int]:
+    """Return the first and last plate frame that propagation to these frames needs: the nearest keys around them.
+
+    If no key bounds the colour of swatches on a side, all of these count there.
+    """
+    first = max((key for key in keys if key <= frames[0]), default=min([*swatched, frames[0]]))
+    last = min((key for key in keys if key >= frames[-1]), default=max([*swatched, frames[-1]]))
     return first, last
 
 
@@ -285,16 +343,6 @@ def _still(node: nuke.Node, knob: str) -> str:
     if name is not None and name.is_sequence:
         raise RefColorizeError(f"{node.name()}: {knob} is the sequence {name}. Choose one picture, such as its first.")
     return cast("nuke.File_Knob", node[knob]).evaluate() or ""
-
-
-def _matte(node: nuke.Node) -> tuple[nuke.Node | None, str | None]:
-    """Return the matte input and the files of its Read, which may hold Cryptomatte; None for each that is not there."""
-    matte = node.input(_MATTE)
-    uses_instances = str(node["tracking"].value()) in ("auto", "instance", "instance+dense")
-    if matte is None or not uses_instances or not node["use_matte"].value():
-        return None, None
-    files = inputs.find_files(matte)
-    return matte, files.path if files else None
 
 
 def _method(node: nuke.Node) -> dict[str, Any]:

@@ -69,9 +69,11 @@ class Version:
         return _read_json(self.shot_file)
 
     def keyframes(self) -> tuple[int, ...]:
-        """Return the frames of its references that are still on disk, in ascending order."""
-        patterns = [str(reference.get("path", "")) for reference in self.shot().get("references", ())]
-        return tuple(sorted({frame for pattern in patterns for frame in _frames(pattern)}))
+        """Return the frames of its references that are still on disk, and those of its swatches, in ascending order."""
+        shot = self.shot()
+        patterns = [str(reference.get("path", "")) for reference in shot.get("references", ())]
+        swatches = {int(swatch.get("frame", 0)) for swatch in shot.get("swatches", ())}
+        return tuple(sorted({frame for pattern in patterns for frame in _frames(pattern)} | swatches))
 
     def comment(self) -> str:
         """Return the artist's comment; "" if there is none."""

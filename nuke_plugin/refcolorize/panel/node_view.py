@@ -8,6 +8,7 @@ from pathlib import Path
 import nuke
 
 from ..node import nodes
+from ..node.swatches import has_swatches
 from ..node.versions import Version
 from .view import Keyframe, NodeState, ShotState, VersionRow
 
@@ -39,6 +40,7 @@ def read_node(node: nuke.Node) -> NodeState:
         version=node["version"].value(),
         plate=node.input(0) is not None,
         reference=node.input(1) is not None,
+        swatches=has_swatches(node),
     )
 
 

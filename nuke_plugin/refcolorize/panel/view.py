@@ -78,6 +78,7 @@ class NodeState:
         version: The version it shows, as in the knob: v001, "preview" or "none".
         plate: Whether the input plate is connected.
         reference: Whether the input ref is connected.
+        swatches: Whether it has swatches, which colour a shot without keyframes too.
     """
 
     name: str
@@ -87,6 +88,7 @@ class NodeState:
     version: str = ""
     plate: bool = True
     reference: bool = True
+    swatches: bool = False
 
 
 @dataclass(frozen=True)
@@ -253,9 +255,10 @@ def hint_text(node: NodeState | None) -> str:
         return "This script has no RefColorize node yet. Create one, and connect the plate to it."
     if not node.plate:
         return "Connect the grey plate to the input plate."
-    if not node.reference:
+    has_keys = any(key.used for key in node.shot.keys)
+    if not node.reference and (has_keys or not node.swatches):
         return "Connect the coloured picture to the input ref. Only its frames at the keyframes are used."
-    if not any(key.used for key in node.shot.keys):
+    if not has_keys and not node.swatches:
         return "Go to a frame that has colour in ref, and press Add keyframe."
     return "" if node.job else "Press Colorize. It colours the rest of the shot from the keyframes."
 

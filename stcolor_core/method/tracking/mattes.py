@@ -10,7 +10,7 @@ import functools
 import logging
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -74,7 +74,13 @@ class MattePicture(Windows, Protocol):
 
 
 def read_matte(
-    picture: MattePicture, *, plate: Windows, size: tuple[int, int], kind: MatteKind | None = None, limit: int = 64
+    picture: MattePicture,
+    *,
+    plate: Windows,
+    size: tuple[int, int],
+    kind: MatteKind | None = None,
+    limit: int = 64,
+    only: Collection[str] | None = None,
 ) -> Instances:
     """Read the instances of an artist's matte: named, of class 0 and score 1, sorted by name.
 
@@ -85,6 +91,8 @@ def read_matte(
         size: (height, width) of the masks: the plate's data window at working size.
         kind: Kind of the matte; None to detect it (`detect_kind`).
         limit: Largest number of instances. If there are more, the largest ones are kept and a warning is logged.
+        only: Names of the instances to return, of any size; None for all within the limit. Each takes 12 bytes a pixel
+            of `size`.
 
     Returns:
         The instances; none for an empty matte.
@@ -95,8 +103,11 @@ def read_matte(
     _require_aspect(picture, plate)
     _, matte = _read(picture, kind)
     areas = np.bincount(matte.label, weights=matte.amount, minlength=len(matte.names))
-    kept = np.argsort(-areas, kind="stable")[:limit]
-    if len(areas) > limit:
+    kept = np.argsort(-areas, kind="stable")
+    if only is not None:
+        kept = kept[[matte.names[i] in only for i in kept]]
+    elif len(areas) > limit:
+        kept = kept[:limit]
         logger.warning("The matte %s has %d instances; the %d largest are used.", picture.path, len(areas), limit)
     row = np.full(len(areas), -1)
     row[kept] = np.arange(len(kept))

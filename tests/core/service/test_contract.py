@@ -83,7 +83,7 @@ def test_every_answer_matches_the_schema(
     token = {"Authorization": f"Bearer {core.connection.token}"}
     schema = schemathesis.openapi.from_url(f"{core.connection.url}/openapi.json", headers=token)
     operations = [found.ok() for found in schema.exclude(path="/v1/shutdown").get_all_operations()]
-    assert len(operations) >= 11
+    assert len(operations) >= 12
     for operation in operations:
 
         @given(operation.as_strategy(generation_mode=mode))

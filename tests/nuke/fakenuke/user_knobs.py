@@ -24,4 +24,5 @@ KINDS: dict[int, type[knobs.Knob]] = {
     26: texts.Text_Knob,
     30: vectors.UV_Knob,
     41: knobs.Link_Knob,
+    43: texts.Multiline_Eval_String_Knob,
 }

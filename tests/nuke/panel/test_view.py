@@ -125,6 +125,13 @@ def test_the_hint_names_the_next_action_if_something_is_missing(node: NodeState 
     assert says in hint_text(node)
 
 
+def test_a_shot_with_swatches_needs_no_keyframe() -> None:
+    unkeyed = NodeState("R", ShotState(1, 9, 1), reference=False, swatches=True)
+    assert "Colorize" in hint_text(unkeyed)
+    keyed = NodeState("R", ShotState(1, 9, 1, (Keyframe(3),)), reference=False, swatches=True)
+    assert "input ref" in hint_text(keyed)
+
+
 def test_there_is_no_hint_if_nothing_is_missing() -> None:
     assert hint_text(NodeState("R", ShotState(1, 9, 1, (Keyframe(3),)), job="a")) == ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -211,6 +212,28 @@ def test_the_largest_instances_are_kept_and_the_log_states_it(tmp_path, caplog):
     assert len(matte.masks) == 4
     assert "2" in matte.names
     assert re.search(r"ids\.exr .*62 instances.*4 largest", caplog.text)
+
+
+def test_chosen_instances_are_those_of_the_whole_matte_also_beyond_the_limit_and_cost_no_memory_for_the_others(
+    tmp_path,
+):
+    ids = np.arange(1, 41, dtype=np.float32).repeat(10)[None].repeat(200, 0)
+    ids[:, 300:] = 2
+    picture = exr(tmp_path / "ids.exr", {"Y": ids})
+
+    def read_and_measure(**settings):
+        tracemalloc.start()
+        matte = read(picture, size=(400, 800), **settings)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return matte, peak
+
+    everything, peak_of_all = read_and_measure()
+    chosen, peak = read_and_measure(only={"2", "7", "none of them"}, limit=1)
+    assert chosen.names == ("2", "7")
+    for name, mask in zip(chosen.names, chosen.masks, strict=True):
+        np.testing.assert_array_equal(mask, everything.masks[everything.names.index(name)])
+    assert peak < peak_of_all / 4
 
 
 # Cryptomatte
