@@ -64,7 +64,7 @@ def build(session: Session) -> ModuleType:
         "NUKE_VERSION_STRING": session.version_text.replace(" ", ""),
         "REPLACE": REPLACE,
         "REPLACE_VIEWS": REPLACE_VIEWS,
-        "EXE_PATH": str(Path(sys.executable).with_name("Nuke15.1")),  # a test that starts it puts a program there
+        "EXE_PATH": __file__,  # a file, as in Nuke, but one that cannot be started: a test that starts it sets its own
         "CancelledError": CancelledError,
         "env": Environment(session, int(major), int(minor)),
         "nodes": _Nodes(session),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -277,7 +276,6 @@ def test_a_node_deleted_during_its_job_causes_no_error(
 def test_without_a_core_the_artist_sees_the_attempts_and_can_choose_a_remedy(
     nuke_session: Any, comp: Comp, pump: Callable[..., Any], state: Path
 ) -> None:
-    comp.nuke.EXE_PATH = sys.executable  # Troubleshoot looks whether Nuke's program is there
     dialogs = Dialogs()
     dialogs.answers += ["Show log", "Close", "Troubleshoot", "Close", "Close"]
     comp.node["colorize"].execute()
