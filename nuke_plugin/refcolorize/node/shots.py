@@ -34,6 +34,9 @@ METHOD_KNOBS: dict[str, Callable[[Any], object]] = {
     "model": str,
     "tracking": lambda value: None if value == "auto" else str(value),
     "working_height": int,
+    "register": str,
+    "light": str,
+    "unreferenced": str,
 }
 """The knobs for the settings of the method, and how each knob's value becomes the setting of the same name."""
 
