@@ -165,6 +165,7 @@ def test_a_truncated_result_is_rendered_again(make_shot: MakeShot, capsys: pytes
     shot.colorize()
     whole = shot.output(1003).read_bytes()
     shot.output(1003).write_bytes(whole[: len(whole) // 2])
+    capsys.readouterr()
     shot.colorize("--json")
     computed = [event["frame"] for event in events(capsys.readouterr().out, "frame") if not event["kept"]]
     assert computed == [1003]
@@ -315,6 +316,7 @@ def test_a_new_version_reuses_the_frames_that_a_new_keyframe_cannot_change(
     write_reference(shot.reference(FIRST + 8), shot.scene.lightnesses[8], shot.scene.ab[8])
     second = shot.folder / "second" / "shot.####.exr"
     earlier = str(shot.folder / "out" / "shot.####.exr")
+    capsys.readouterr()
     assert shot.colorize("--output", str(second), "--reuse", earlier, "--cuts", "none", "--json") == 0
     made = {event["frame"]: event["kept"] for event in events(capsys.readouterr().out, "frame")}
     assert made == {frame: frame <= FIRST + 4 for frame in shot.frames}
