@@ -311,7 +311,7 @@ class ShotFootage:
         """
         label = f"Reference {frame} ({reference.path})"
         picture = self._inputs.read_coloured(reference.path)
-        self._require_aspect(label, picture)
+        self._require_aspect(label, picture, remedy="Reformat it to the plate, or give it as --still.")
         alpha = plates.alpha_plane(picture) if reference.alpha == "auto" else None
         self._warn_of_pixels(label, picture, reference.colorspace, covered=alpha)
         pixels = plates.layer_pixels(picture)
@@ -386,7 +386,7 @@ class ShotFootage:
     def _masked(self, color: KnownColor, path: Path, frame: int) -> KnownColor:
         """Return a colour, counted only where a mask says so."""
         mask = self._inputs.read_coloured(path)
-        self._require_aspect(f"The mask {path} of reference {frame}", mask)
+        self._require_aspect(f"The mask {path} of reference {frame}", mask, remedy="Reformat it to the plate.")
         plane = mask_plane(mask)
         covered = KnownColor(np.zeros((*plane.shape, 2), np.float32), plane >= plates.ALPHA_STEP, plane).aligned_to(
             mask, display=self.display, canvas=self.canvas
@@ -413,21 +413,21 @@ class ShotFootage:
         both = [roll_off(pipe.lightness(values)) for values in (pixels, unpremultiply(pixels, alpha))]
         # the two kinds of lightness take the place of a* and b*, as both must be placed on the canvas
         placed = KnownColor(np.stack(both, -1), soft).aligned_to(picture, display=self.display, canvas=self.canvas)
-        assert placed.known is not None
-        if not placed.known.any():
+        compared = np.ones(placed.ab.shape[:2], bool) if placed.known is None else placed.known
+        if not compared.any():
             return by_format
-        plate = self.plate(frame).lightness[placed.known]
-        straight, premultiplied = (float(np.abs(placed.ab[placed.known, i] - plate).mean()) for i in (0, 1))
+        plate = self.plate(frame).lightness[compared]
+        straight, premultiplied = (float(np.abs(placed.ab[compared, i] - plate).mean()) for i in (0, 1))
         if max(straight, premultiplied) < _CLEARLY * min(straight, premultiplied):
             return by_format
         return premultiplied < straight
 
-    def _require_aspect(self, label: str, picture: Header) -> None:
+    def _require_aspect(self, label: str, picture: Header, *, remedy: str) -> None:
         ratio = (picture.display_window[2] * self.display[3]) / (picture.display_window[3] * self.display[2])
         if abs(ratio - 1) > _ASPECT_TOLERANCE:
             raise BadRequest(
                 f"{label} is {_size(picture.display_window)}, of another aspect than the plate's "
-                f"{_size(self.display)}. Reformat it to the plate, or give a picture of another size as --still."
+                f"{_size(self.display)}. {remedy}"
             )
 
     def _still(self, path: Path, colorspace: str | None) -> Keyframe:
@@ -451,7 +451,7 @@ class ShotFootage:
         if covered is not None and (counted := covered >= COVERED).any():
             pixels = pixels[counted][None]
         if self._inputs.pipe_of(picture.path, colorspace, exposure=0.0).is_grey(pixels):
-            self._warn_once(f"{label} has no colour in it; what it colours will be grey.")
+            self._warn_once(f"{label} has almost no colour; what it colours will be nearly grey.")
 
     def _known_color(self, lab: Image, picture: Picture, label: str, *, covered: Plane | None = None) -> KnownColor:
         """Return a picture's colour, without pixels that are not finite or more colourful than any light."""

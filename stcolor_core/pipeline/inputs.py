@@ -5,7 +5,7 @@ A run reads pictures only through this module, so that everything it reads is al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -51,6 +51,7 @@ class InputColorspace:
         space: The name of the colour space.
         reason: Why it is this space, such as "as given".
         layer: The layer that is read; "" if the file has only one.
+        extent: How much of the plate patches cover; "" for other pictures.
     """
 
     label: str
@@ -58,10 +59,11 @@ class InputColorspace:
     space: str
     reason: str
     layer: str = ""
+    extent: str = ""
 
     def __str__(self) -> str:
         layer = f", layer {self.layer}" if self.layer else ""
-        return f"{self.label} {self.path}{layer}: {self.space} ({self.reason})"
+        return f"{self.label} {self.path}{layer}: {self.space} ({self.reason}){self.extent}"
 
 
 def open_pipe(
@@ -317,7 +319,8 @@ class ShotInputs:
         read = map_in_threads(partial(read_mask_share, region=region))
         masks = self._cache.get_for_files(f"{_COVERED} mask {region}", files, read)
         masked = {p: 1.0 if p.mask is None else masks[p.mask] for p in undecided}
-        parts = {p for p in undecided if min(shares[p.path, p.alpha], masked[p]) < _WHOLE}
+        self._covered = {p: min(shares[p.path, p.alpha], masked[p]) for p in undecided}
+        parts = {p for p in undecided if self._covered[p] < _WHOLE}
         return parts | {picture for picture in pictures if picture.patch}
 
     def _formats(self, paths: Iterable[Path], *, layer: str | None = None) -> dict[Path, HeaderSummary]:
@@ -379,9 +382,22 @@ class ShotInputs:
                 if reference.frame in (None, frame) and picture.path == pattern.path(frame)
             }
             for entry, group in self._group_references(pictures.items(), reference.path).items():
-                yield replace(entry, label=f"Reference {describe_frames(group)}")
+                extent = self._describe_extent([pictures[frame] for frame in group])
+                yield replace(entry, label=f"Reference {describe_frames(group)}", extent=extent)
         for still in shot.stills:
             yield self._describe_coloured("Still", still.path, Path(still.path), still.colorspace)
+
+    def _describe_extent(self, pictures: Sequence[ReferencePicture]) -> str:
+        """Return how many of some references are patches, and how much of the plate these cover."""
+        patches = {picture for patches in self.patches.values() for picture in patches}.intersection(pictures)
+        if not patches:
+            return ""
+        kind = "a patch" if len(pictures) == 1 else f"{len(patches)} of {len(pictures)} are patches"
+        shares = sorted(100 * self._covered[picture] for picture in patches if picture in self._covered)
+        if not shares:
+            return f"; {kind}"
+        low, high = (f"{share:.1f}".removesuffix(".0") for share in (shares[0], shares[-1]))
+        return f"; {kind}, covering {low if low == high else f'{low} to {high}'} % of the plate"
 
     def _describe_for_record(self) -> Iterator[InputColorspace]:
         """Yield the same entries with file names alone, so that the record does not depend on the shot's folder."""

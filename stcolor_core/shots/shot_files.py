@@ -138,6 +138,11 @@ def find_references(
                     f"Frame {describe_frames(on_disk - chosen)} of the references {reference.path} is not a frame "
                     "of the plate and is not used. Check the numbering."
                 )
+        elif reference.frame not in plate and min(plate) < reference.frame < max(plate):
+            raise BadRequest(
+                f"Reference {reference.frame} ({reference.path}) has no plate frame: frame {reference.frame} of "
+                f"{shot.plate.path} is missing or left out. Render it, or give the picture as --still."
+            )
         elif reference.frame not in plate:
             span = f"{min(plate)}-{max(plate)}"
             raise BadRequest(

@@ -286,3 +286,31 @@ def test_a_swatch_that_cannot_be_used_is_refused_before_anything_is_written(
     assert shot.colorize(*OPTIONS, *given) == 2
     assert part in capsys.readouterr().err.splitlines()[-1]
     assert not shot.written()
+
+
+@pytest.mark.parametrize("alpha", [0.3, 0.5, 0.7])
+def test_an_alpha_that_is_the_same_everywhere_ends_in_a_result(shot: ShotOnDisk, alpha: float) -> None:
+    rgb = srgb_encode(np.clip(painted(shot), 0, 1))[..., ::-1]
+    whole = np.full((112, 192), 255 * alpha)
+    cv2.imwrite(str(shot.folder / "patch.png"), np.rint(np.dstack([255 * rgb, whole])).astype(np.uint8))
+    given = ["--reference", f"{FIRST + AT}={shot.folder / 'patch.png'}"]
+    assert shot.colorize(*OPTIONS, *given, "--only", str(FIRST + AT)) == 0
+
+
+def test_the_artist_is_told_which_references_are_patches(shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]) -> None:
+    patch = write_patch(shot, shot.folder / "patch.exr", "EXR with a data window")
+    assert shot.colorize(*OPTIONS, *patch, "--only", str(FIRST + AT)) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.endswith("; a patch, covering 5.4 % of the plate") for line in lines if "Reference" in line] == [
+        False,
+        True,
+    ]
+
+
+def test_a_reference_of_a_plate_frame_that_is_missing_is_refused_with_the_reason(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot.plate(FIRST + AT).unlink()
+    patch = write_patch(shot, shot.folder / "patch.exr", "straight EXR")
+    assert shot.colorize(*OPTIONS, *patch, "--missing", "skip") == 2
+    assert f"frame {FIRST + AT} of " in capsys.readouterr().err.splitlines()[-1]

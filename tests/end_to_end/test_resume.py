@@ -18,13 +18,14 @@ from stcolor_core.shots.shot import Shot
 
 MakeShot = Callable[..., ShotOnDisk]
 KEYS = (1001, 1004, 1007, 1010, 1013)
+OPTIONS = ("--cuts", "none", "--register", "off")
 
 
 @pytest.fixture
 def shot(make_shot: MakeShot) -> ShotOnDisk:
-    """A coloured shot of 13 frames with five keyframes."""
+    """A coloured shot of 13 frames with five keyframes, which are not compared with the frames of other spans."""
     shot = make_shot(pan(13, height=64, width=96, step=2), references=KEYS)
-    assert shot.colorize("--cuts", "none") == 0
+    assert shot.colorize(*OPTIONS) == 0
     return shot
 
 
@@ -33,7 +34,7 @@ def made_and_looked_at(
 ) -> tuple[list[int], list[int]]:
     """Return the frames that another run computes, and those that it tracks."""
     capsys.readouterr()
-    assert shot.colorize("--cuts", "none", "--json", *options) == 0
+    assert shot.colorize(*OPTIONS, "--json", *options) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     made = [event["frame"] for event in events if event["kind"] == "frame" and not event["kept"]]
     assert len(made) == len(set(made))
@@ -103,7 +104,7 @@ def test_a_run_stopped_at_any_check_loses_nothing_and_repeats_nothing(
 ) -> None:
     shot = make_shot(pan(5, height=64, width=96, step=2), references=references)
     wish = shot.folder / "shot.json"
-    assert shot.colorize("--cuts", "none", "--write-shot", str(wish)) == 0
+    assert shot.colorize(*OPTIONS, "--write-shot", str(wish)) == 0
     asked_for = Shot.load(wish)
     for stop in count():
         for path in shot.written():

@@ -92,7 +92,7 @@ def test_the_inputs_are_rendered_elsewhere_and_the_shot_is_coloured(
     nodes = nuke.allNodes()
     running = colorized(graded, pump)
     assert (running.state, running.error) == ("done", None)
-    assert graded.status == "v001 is done: 6 frames"
+    assert graded.status.startswith("v001 is done: 6 frames")  # and ref has other light than the graded plate
     assert here == [], "the artist's Nuke renders nothing"
     assert [start.split()[0] for start in second.starts()] == ["-i"]
     (folder,) = (path for path in (graded.results / "inputs").iterdir())
@@ -235,7 +235,7 @@ def test_a_render_licence_is_used_if_there_is_no_interactive_one(
     second.goes("no interactive licence")
     assert colorized(graded, pump).state == "done"
     assert ["-i" in start.split() for start in second.starts()] == [True, False]
-    assert graded.status == "v001 is done: 6 frames"
+    assert graded.status.startswith("v001 is done: 6 frames")  # and ref has other light than the graded plate
 
 
 def test_a_second_nuke_that_never_opens_the_script_is_given_up(
