@@ -26,18 +26,28 @@ def add_command(commands: Any) -> None:
         "--protocol",
         action="append",
         metavar="NAME",
-        help="the keyframes: first, tenth, last, first+last, first-whole (all frames), ...; default: tenth",
+        help="the keyframes: first, tenth, last, first+last, first-whole (all frames), colormnet-davis, ..., or a "
+        ".json file; default: tenth",
     )
+    parser.add_argument("--sequences", nargs="+", metavar="NAME", help="the clips to measure; default: all")
     parser.add_argument("--variants", nargs="+", metavar="NAME", help="default: the standard model and every baseline")
     parser.add_argument("--lines", type=int, default=216, help="height of the pictures (%(default)s)")
     parser.add_argument("--old-film", action="store_true", help="add grain, flicker, gate weave and scratches")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="folder for the tables")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder for the tables; the same command again takes up an evaluation that was stopped",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="clips at once, each in a process (%(default)s)"
+    )
     add_device_option(parser)
     parser.set_defaults(run=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from stcolor_core.evaluation.protocol import evaluate
+    from stcolor_core.evaluation.run import evaluate
     from stcolor_core.pipeline.planning import resolve_device
 
     limit_threads()
@@ -48,6 +58,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         output=options.output,
         device=resolve_device(options.device),
         lines=options.lines,
+        names=options.sequences,
         old_film=options.old_film,
+        workers=options.workers,
     )
     return 0

@@ -1,0 +1,254 @@
+"""Run the protocols on a folder of clips, in parallel processes if asked, and write the tables."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from stcolor_core.errors import BadRequest, StcolorError
+from stcolor_core.evaluation import dataset as datasets
+from stcolor_core.evaluation.clip import Clip
+from stcolor_core.evaluation.color_metrics import has_scikit_image
+from stcolor_core.evaluation.film import FilmWear, apply_wear
+from stcolor_core.evaluation.measurements import Store, fingerprint
+from stcolor_core.evaluation.protocol import Protocol, find_protocol
+from stcolor_core.evaluation.scoring import Measurement, measure
+from stcolor_core.evaluation.tables import format_more, format_table, write_results
+from stcolor_core.evaluation.variants import VARIANTS, require_variant
+
+__all__ = ["evaluate", "load_clip"]
+
+_SIZE = (384, 216)  # width and height of the tables' pictures, px
+_LEAST_LINES, _MOST_LINES = 16, 4320
+_MOST_WORKERS = 256
+_FILM_SEED = 8
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One cell of a table: a variant on a sequence. A worker process gets it.
+
+    Attributes:
+        protocol: Frames and references.
+        variant: See `variants`.
+        sequence: The clip.
+        old_film: Whether to simulate old film.
+        device: Device that a model runs on.
+    """
+
+    protocol: Protocol
+    variant: str
+    sequence: datasets.DatasetSequence
+    old_film: bool
+    device: str
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Return protocol, variant and sequence, with what else tells two results in one folder apart."""
+        wear = ("old-film",) if self.old_film else ()
+        return (self.protocol.name, self.variant, self.sequence.name, "x".join(map(str, self.sequence.size)), *wear)
+
+    @property
+    def fingerprint(self) -> str:
+        """Return a digest of everything that the measurement depends on."""
+        settings = [asdict(self.protocol), self.variant, self.sequence.size, self.old_film, self.device]
+        return fingerprint(settings=settings, files=[*self.sequence.frames, *(self.sequence.masks or ())])
+
+
+def evaluate(
+    directory: Path,
+    *,
+    protocols: Sequence[str],
+    variants: Sequence[str] | None = None,
+    output: Path | None = None,
+    device: torch.device,
+    names: Sequence[str] | None = None,
+    lines: int = _SIZE[1],
+    old_film: bool = False,
+    workers: int = 1,
+) -> dict[str, dict[str, dict[str, Measurement]]]:
+    """Return measurements by protocol, variant and sequence. Each protocol's tables are printed when it is complete.
+
+    Each process uses one thread of torch, so that the figures do not depend on the number of cores or workers.
+
+    Args:
+        directory: The data set, see `dataset.read_dataset`.
+        protocols: Names of protocols or their files, see `protocol.find_protocol`.
+        variants: See `variants`; None for `variants.VARIANTS`.
+        output: Folder for the tables, see `tables.write_results`, and for what is measured so far: the same call takes
+            it up again. None for none.
+        device: Device that the models run on.
+        names: Sequences to use; None for all.
+        lines: Height of the pictures in pixels; the tables' is 216.
+        old_film: Whether to simulate old film, see `film.FilmWear`.
+        workers: Number of processes, 1 or more.
+
+    Raises:
+        BadRequest: If a protocol or variant is unknown, the height or the number of workers is out of range, or a
+            protocol leaves nothing to colour in a clip.
+        OutputError: If the output cannot be written.
+    """
+    if not _LEAST_LINES <= lines <= _MOST_LINES:
+        raise BadRequest(f"--lines must be {_LEAST_LINES} to {_MOST_LINES}, not {str(lines)[:20]}.")
+    if not 1 <= workers <= _MOST_WORKERS:
+        raise BadRequest(f"--workers must be 1 to {_MOST_WORKERS}, not {str(workers)[:20]}.")
+    chosen = [find_protocol(name) for name in protocols]
+    variants = variants or VARIANTS
+    width = max(1, round(_SIZE[0] * lines / _SIZE[1]))
+    tasks: list[_Task] = []
+    for protocol in chosen:
+        sequences = _read_sequences(directory, protocol, size=(width, lines), names=names)
+        _require_frames_to_color(protocol, sequences)
+        for variant in variants:
+            require_variant(variant, min(len(protocol.references), 2))
+        tasks += [
+            _Task(protocol, variant, sequence, old_film, str(device)) for sequence in sequences for variant in variants
+        ]
+    results: dict[str, dict[str, dict[str, Measurement]]] = {
+        protocol.name: {variant: {} for variant in variants} for protocol in chosen
+    }
+    left = {name: sum(task.protocol.name == name for task in tasks) for name in results}
+    if not has_scikit_image():
+        tqdm.write("stcolor: CIEDE2000 and SSIM are left out. To have them: pip install scikit-image", file=sys.stderr)
+    store = None if output is None else Store(output / "measurements")
+    with tqdm(total=len(tasks), unit="clip", disable=None, dynamic_ncols=True) as bar:
+        for task, measurement in _measure_all(tasks, store, workers):
+            name = task.protocol.name
+            results[name][task.variant][task.sequence.name] = measurement
+            left[name] -= 1
+            bar.set_description(f"{name} {task.variant} {task.sequence.name}", refresh=False)
+            bar.update()
+            if left[name] == 0:
+                results[name] = _in_order(results[name])
+                tqdm.write(_format(name, results[name]) + "\n")
+    if output is not None:
+        write_results(output, results)
+    return results
+
+
+@lru_cache(maxsize=1)
+def load_clip(sequence: datasets.DatasetSequence, frames: int | None, old_film: bool) -> Clip:
+    """Return the clip that is measured. The last one is kept in memory.
+
+    Args:
+        sequence: The sequence.
+        frames: How many of its frames are used; None for all.
+        old_film: Whether to simulate old film, see `film.FilmWear`.
+    """
+    clip = Clip.load(sequence, frames)
+    if old_film:
+        clip = apply_wear(clip, FilmWear(), np.random.default_rng([_FILM_SEED, *sequence.name.encode()]))
+    return clip
+
+
+def _measure_all(tasks: Sequence[_Task], store: Store | None, workers: int) -> Iterator[tuple[_Task, Measurement]]:
+    """Yield each task with its measurement, in the order in which they are done: what is kept comes first."""
+    missing = []
+    for task in tasks:
+        kept = None if store is None else store.load(task.key, task.fingerprint)
+        if kept is None:
+            missing.append(task)
+        else:
+            yield task, kept
+    measured = _measure_here(missing) if workers == 1 else _measure_in_processes(missing, workers)
+    for task, measurement in measured:
+        if store is not None:
+            store.save(task.key, task.fingerprint, measurement)
+        yield task, measurement
+
+
+def _measure_here(tasks: Iterable[_Task]) -> Iterator[tuple[_Task, Measurement]]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for task in tasks:
+            yield task, _measure(task)
+    finally:
+        torch.set_num_threads(threads)
+        load_clip.cache_clear()
+
+
+def _measure_in_processes(tasks: Sequence[_Task], workers: int) -> Iterator[tuple[_Task, Measurement]]:
+    # spawn: a fork would copy the locks of torch's and OpenCV's threads, and is not there on Windows
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker) as executor:
+        try:
+            futures: dict[Future[Measurement], _Task] = {executor.submit(_measure, task): task for task in tasks}
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool:
+            raise StcolorError(
+                "A worker process was ended, most likely for want of memory. Run again with fewer --workers; with "
+                "--output, what was measured is kept."
+            ) from None
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _begin_worker() -> None:
+    torch.set_num_threads(1)
+
+
+def _measure(task: _Task) -> Measurement:
+    clip = load_clip(task.sequence, task.protocol.frames, task.old_film)
+    references = task.protocol.reference_indices(len(clip.rgb))
+    return measure(clip, references, task.variant, device=torch.device(task.device))
+
+
+def _read_sequences(
+    directory: Path, protocol: Protocol, *, size: tuple[int, int], names: Sequence[str] | None
+) -> list[datasets.DatasetSequence]:
+    """Return the sequences that a protocol measures; say it if the data set lacks some of them."""
+    sequences = datasets.read_dataset(directory, width=size[0], height=size[1], names=names)
+    if protocol.sequences is None:
+        return sequences
+    chosen = [sequence for sequence in sequences if sequence.name in protocol.sequences]
+    if not chosen:
+        raise BadRequest(
+            f"The data set {directory} has none of the sequences of the protocol {protocol.name}, such as "
+            f"{protocol.sequences[0]}. Give the folder that holds them."
+        )
+    if len(chosen) < len(protocol.sequences):
+        tqdm.write(
+            f"stcolor: {protocol.name} on {len(chosen)} of its {len(protocol.sequences)} sequences: do not compare the "
+            "means with those of others.",
+            file=sys.stderr,
+        )
+    return chosen
+
+
+def _in_order(variants: Mapping[str, Mapping[str, Measurement]]) -> dict[str, dict[str, Measurement]]:
+    return {variant: dict(sorted(measurements.items())) for variant, measurements in variants.items()}
+
+
+def _format(name: str, variants: Mapping[str, Mapping[str, Measurement]]) -> str:
+    scores = {
+        variant: {sequence: measurement.score for sequence, measurement in measurements.items()}
+        for variant, measurements in variants.items()
+    }
+    return f"{format_table(name, scores)}\n\n{format_more(name, scores)}"
+
+
+def _require_frames_to_color(protocol: Protocol, sequences: Sequence[datasets.DatasetSequence]) -> None:
+    for sequence in sequences:
+        count = min(len(sequence), protocol.frames or len(sequence))
+        if len(protocol.reference_indices(count)) == count:
+            raise BadRequest(
+                f"The clip {sequence.name} has {count} frame{'s' * (count > 1)}, which the protocol {protocol.name} "
+                "takes as references, so that nothing is left to colour. Add frames to it, or leave it out."
+            )
+        if count < protocol.least_frames:
+            raise BadRequest(
+                f"The clip {sequence.name} has {count} frames, but the protocol {protocol.name} needs "
+                f"{protocol.least_frames} or more. Add frames to it, or leave it out."
+            )
