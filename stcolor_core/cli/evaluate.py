@@ -42,12 +42,28 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="clips at once, each in a process (%(default)s)"
     )
+    pictures = parser.add_argument_group("pictures in the output folder")
+    pictures.add_argument("--plots", action="store_true", help="outlier curves and reliability diagrams (SVG and PNG)")
+    pictures.add_argument(
+        "--strips",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="FRAME",
+        help="these frames, counted from 0: plate, truth and every result side by side, with their wrong pixels",
+    )
+    pictures.add_argument(
+        "--trace",
+        metavar="FRAME:X,Y",
+        help="where dense tracking leads for a pixel, frame by frame; all count from 0, at the top left",
+    )
     add_device_option(parser)
     parser.set_defaults(run=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     from stcolor_core.evaluation.run import evaluate
+    from stcolor_core.evaluation.trace import parse_trace
     from stcolor_core.pipeline.planning import resolve_device
 
     limit_threads()
@@ -61,5 +77,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         names=options.sequences,
         old_film=options.old_film,
         workers=options.workers,
+        plots=options.plots,
+        strips=options.strips,
+        trace=None if options.trace is None else parse_trace(options.trace),
     )
     return 0

@@ -25,7 +25,16 @@ from stcolor_core.evaluation.scoring import Measurement, Score
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.models.weight_files import installed, recorded_checksum
 
-__all__ = ["Store", "fingerprint", "from_plain", "number_from_plain", "plain_number", "to_plain", "write_text"]
+__all__ = [
+    "Store",
+    "fingerprint",
+    "from_plain",
+    "number_from_plain",
+    "plain_number",
+    "to_plain",
+    "write_bytes",
+    "write_text",
+]
 
 _CODE = ("arrays.py", "evaluation", "files", "images", "method", "models", "shots")
 _LIBRARIES = ("numpy", "opencv-python-headless", "scikit-image", "torch", "torchvision")
@@ -134,7 +143,7 @@ def number_from_plain(value: float | str | None) -> float:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically, and its folder first.
+    """Write a text file in UTF-8 atomically, and its folder first.
 
     Args:
         path: The file.
@@ -143,10 +152,23 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         OutputError: If it cannot be written.
     """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file atomically, and its folder first.
+
+    Args:
+        path: The file.
+        data: What it holds.
+
+    Raises:
+        OutputError: If it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as partial:
-            partial.write_text(text, encoding="utf-8")
+            partial.write_bytes(data)
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written ({error.strerror or error}). Free space there, or give another --output."

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,14 +17,17 @@ from tqdm import tqdm
 
 from stcolor_core.errors import BadRequest, StcolorError
 from stcolor_core.evaluation import dataset as datasets
+from stcolor_core.evaluation import plots as diagrams
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.color_metrics import has_scikit_image
 from stcolor_core.evaluation.film import FilmWear, apply_wear
 from stcolor_core.evaluation.measurements import Store, fingerprint
 from stcolor_core.evaluation.protocol import Protocol, find_protocol
-from stcolor_core.evaluation.scoring import Measurement, measure
+from stcolor_core.evaluation.scoring import Measurement, color_pictures, measure_pictures
+from stcolor_core.evaluation.strips import has_pictures, keep_pictures, picture_path, plain_name, write_strip
 from stcolor_core.evaluation.tables import format_more, format_table, write_results
-from stcolor_core.evaluation.variants import VARIANTS, require_variant
+from stcolor_core.evaluation.trace import TracePoint, trace_pixel, write_trace
+from stcolor_core.evaluation.variants import VARIANTS, require_variant, tracks_densely
 
 __all__ = ["evaluate", "load_clip"]
 
@@ -44,6 +47,8 @@ class _Task:
         sequence: The clip.
         old_film: Whether to simulate old film.
         device: Device that a model runs on.
+        frames: Frame indices whose pictures are kept.
+        pictures: Folder of these pictures; None for none.
     """
 
     protocol: Protocol
@@ -51,6 +56,13 @@ class _Task:
     sequence: datasets.DatasetSequence
     old_film: bool
     device: str
+    frames: tuple[int, ...] = ()
+    pictures: Path | None = None
+
+    @property
+    def references(self) -> tuple[int, ...]:
+        """Return the frame indices that take their true colour."""
+        return self.protocol.reference_indices(min(len(self.sequence), self.protocol.frames or len(self.sequence)))
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -76,6 +88,9 @@ def evaluate(
     lines: int = _SIZE[1],
     old_film: bool = False,
     workers: int = 1,
+    plots: bool = False,
+    strips: Sequence[int] = (),
+    trace: TracePoint | None = None,
 ) -> dict[str, dict[str, dict[str, Measurement]]]:
     """Return measurements by protocol, variant and sequence. Each protocol's tables are printed when it is complete.
 
@@ -92,16 +107,25 @@ def evaluate(
         lines: Height of the pictures in pixels; the tables' is 216.
         old_film: Whether to simulate old film, see `film.FilmWear`.
         workers: Number of processes, 1 or more.
+        plots: Whether to draw diagrams in the output folder too, see `plots.write_plots`.
+        strips: Frame indices that are shown side by side in the output folder too, see `strips.write_strip`.
+        trace: A pixel that is followed on every clip and shown in the output folder, by the first variant that is a
+            model with dense tracking, see `trace`; None for none.
 
     Raises:
-        BadRequest: If a protocol or variant is unknown, the height or the number of workers is out of range, or a
-            protocol leaves nothing to colour in a clip.
+        BadRequest: If a protocol or variant is unknown, the height or the number of workers is out of range, a
+            protocol leaves nothing to colour in a clip, no clip has one of `strips` as a frame to colour, or pictures
+            are wanted without an output folder or matplotlib.
         OutputError: If the output cannot be written.
     """
     if not _LEAST_LINES <= lines <= _MOST_LINES:
         raise BadRequest(f"--lines must be {_LEAST_LINES} to {_MOST_LINES}, not {str(lines)[:20]}.")
     if not 1 <= workers <= _MOST_WORKERS:
         raise BadRequest(f"--workers must be 1 to {_MOST_WORKERS}, not {str(workers)[:20]}.")
+    if output is None and (plots or strips or trace):
+        raise BadRequest("Pictures need a folder. Give one with --output.")
+    if plots:
+        diagrams.require_matplotlib()
     chosen = [find_protocol(name) for name in protocols]
     variants = variants or VARIANTS
     width = max(1, round(_SIZE[0] * lines / _SIZE[1]))
@@ -112,8 +136,13 @@ def evaluate(
         for variant in variants:
             require_variant(variant, min(len(protocol.references), 2))
         tasks += [
-            _Task(protocol, variant, sequence, old_film, str(device)) for sequence in sequences for variant in variants
+            _make_task(_Task(protocol, variant, sequence, old_film, str(device)), strips, output)
+            for sequence in sequences
+            for variant in variants
         ]
+    for frame in strips:
+        if not any(frame in task.frames for task in tasks):
+            raise BadRequest(f"No clip has frame {frame} as a frame to colour; they count from 0. Give others.")
     results: dict[str, dict[str, dict[str, Measurement]]] = {
         protocol.name: {variant: {} for variant in variants} for protocol in chosen
     }
@@ -133,6 +162,11 @@ def evaluate(
                 tqdm.write(_format(name, results[name]) + "\n")
     if output is not None:
         write_results(output, results)
+        if plots:
+            diagrams.write_plots(output, results)
+        _write_strips(output, tasks)
+        if trace is not None:
+            _write_traces(output, tasks, trace, device)
     return results
 
 
@@ -155,7 +189,8 @@ def _measure_all(tasks: Sequence[_Task], store: Store | None, workers: int) -> I
     """Yield each task with its measurement, in the order in which they are done: what is kept comes first."""
     missing = []
     for task in tasks:
-        kept = None if store is None else store.load(task.key, task.fingerprint)
+        is_complete = task.pictures is None or has_pictures(task.pictures, task.frames)
+        kept = store.load(task.key, task.fingerprint) if store and is_complete else None
         if kept is None:
             missing.append(task)
         else:
@@ -201,8 +236,51 @@ def _begin_worker() -> None:
 
 def _measure(task: _Task) -> Measurement:
     clip = load_clip(task.sequence, task.protocol.frames, task.old_film)
-    references = task.protocol.reference_indices(len(clip.rgb))
-    return measure(clip, references, task.variant, device=torch.device(task.device))
+    pictures = color_pictures(clip, task.references, task.variant, device=torch.device(task.device))
+    if task.pictures is not None:
+        pictures = keep_pictures(pictures, task.frames, task.pictures)
+    return measure_pictures(clip, task.references, pictures)
+
+
+def _make_task(task: _Task, strips: Sequence[int], output: Path | None) -> _Task:
+    """Return the task with what it has to keep of the frames that are shown."""
+    count = min(len(task.sequence), task.protocol.frames or len(task.sequence))
+    frames = tuple(frame for frame in strips if 0 <= frame < count and frame not in task.references)
+    if output is None or not frames:
+        return task
+    wear = ("old-film",) if task.old_film else ()
+    names = (task.protocol.name, *wear, task.variant, task.sequence.name)
+    return replace(task, frames=frames, pictures=output.joinpath("frames", *map(plain_name, names)))
+
+
+def _write_strips(output: Path, tasks: Iterable[_Task]) -> None:
+    """Write one strip for each protocol, sequence and chosen frame."""
+    groups: dict[tuple[str, str], list[_Task]] = {}
+    for task in tasks:
+        if task.pictures is not None:
+            groups.setdefault((task.protocol.name, task.sequence.name), []).append(task)
+    for (protocol, sequence), group in groups.items():
+        clip = load_clip(group[0].sequence, group[0].protocol.frames, group[0].old_film)
+        for frame in group[0].frames:
+            methods = [(task.variant, picture_path(task.pictures, frame)) for task in group if task.pictures]
+            name = f"{plain_name(protocol)}-{plain_name(sequence)}-{frame:05d}.png"
+            write_strip(output / "strips" / name, clip, frame, methods)
+    load_clip.cache_clear()
+
+
+def _write_traces(output: Path, tasks: Iterable[_Task], point: TracePoint, device: torch.device) -> None:
+    """Write the trace of a pixel for each protocol and sequence, by the first variant that tracks densely."""
+    done: set[tuple[str, str]] = set()
+    for task in tasks:
+        key = (task.protocol.name, task.sequence.name)
+        if key not in done and tracks_densely(task.variant):
+            done.add(key)
+            clip = load_clip(task.sequence, task.protocol.frames, task.old_film)
+            traced = trace_pixel(clip, task.references, point, task.variant, device=device)
+            name = f"{plain_name(key[0])}-{plain_name(key[1])}-{point.frame:05d}-{point.x}-{point.y}"
+            write_trace(output / "trace" / name, clip, traced)
+    if not done:
+        raise BadRequest("--trace needs a variant with dense tracking, such as standard. Name one with --variants.")
 
 
 def _read_sequences(

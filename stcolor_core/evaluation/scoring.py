@@ -31,7 +31,6 @@ __all__ = [
     "Measurement",
     "Score",
     "color_pictures",
-    "measure",
     "measure_pictures",
     "nanmean",
 ]
@@ -104,21 +103,6 @@ class Measurement:
     score: Score
     curve: NDArray[np.float64]
     reliability: Reliability
-
-
-def measure(clip: Clip, references: Sequence[int], variant: str, *, device: torch.device) -> Measurement:
-    """Return what a variant reaches on a clip, over the frames that are not references.
-
-    Args:
-        clip: The clip with its true colour.
-        references: Frame indices that take their true colour.
-        variant: See `variants`.
-        device: Device that a model runs on.
-
-    Raises:
-        BadRequest: If the variant is unknown, or blends without two references.
-    """
-    return measure_pictures(clip, references, color_pictures(clip, references, variant, device=device))
 
 
 def color_pictures(

@@ -25,7 +25,7 @@ from stcolor_core.models import registry
 from stcolor_core.shots.shot import TRACKINGS, Method, Tracking
 from stcolor_core.shots.spans import plan
 
-__all__ = ["VARIANTS", "Result", "color_clip", "require_variant"]
+__all__ = ["VARIANTS", "Result", "color_clip", "parse_model", "require_variant", "tracks_densely"]
 
 _BASELINES: dict[str, Callable[..., Iterator[Chroma]]] = {
     "grey": baselines.leave_grey,
@@ -59,7 +59,7 @@ def require_variant(variant: str, reference_count: int) -> None:
     if blend is not None and reference_count != 2:
         raise BadRequest(f"The variant {variant} blends two references. Use it with a protocol that has two.")
     if (blend[2] if blend else variant) not in _BASELINES:
-        _parse_variant(blend[2] if blend else variant)
+        parse_model(blend[2] if blend else variant)
 
 
 def color_clip(clip: Clip, references: Sequence[int], variant: str, *, device: torch.device) -> Iterator[Result]:
@@ -99,7 +99,7 @@ def _color_without_blending(
         results = enumerate(_BASELINES[variant](clip.lightnesses, known))
         yield from ((index, ab, None) for index, ab in results if index not in references)
         return
-    name, method, fixed_rule = _parse_variant(variant)
+    name, method, fixed_rule = parse_model(variant)
     model = registry.build(name, device=device, refinement=FixedRuleRefinement() if fixed_rule else None)
     propagator = Propagator(model, method, device=device)
     for span in plan(range(len(clip.rgb)), references, [], per_frame=method.references):
@@ -108,10 +108,25 @@ def _color_without_blending(
                 yield colored.frame, colored.ab, colored.confidence
 
 
-def _parse_variant(variant: str) -> tuple[str, Method, bool]:
+def tracks_densely(variant: str) -> bool:
+    """Return whether a variant is a model with dense tracking.
+
+    Args:
+        variant: See the module's docstring.
+    """
+    return variant not in _BASELINES and not _BLEND.fullmatch(variant) and parse_model(variant)[1].uses_dense
+
+
+def parse_model(variant: str) -> tuple[str, Method, bool]:
     """Return the model's name, the settings, and whether the fixed rule mixes its candidates.
 
     "attention" shows what the features alone can do: without flow, and with the fixed rule.
+
+    Args:
+        variant: A model with options, see the module's docstring.
+
+    Raises:
+        BadRequest: If there is no such model or option.
     """
     model, *options = variant.split(":")
     unknown = [option for option in options if option not in (*TRACKINGS, "attention", "rule")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -20,7 +21,7 @@ from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.measurements import to_plain
 from stcolor_core.evaluation.metrics import psnr
 from stcolor_core.evaluation.run import evaluate
-from stcolor_core.evaluation.scoring import Measurement
+from stcolor_core.evaluation.scoring import ColoredPicture
 from stcolor_core.evaluation.tables import format_table
 from stcolor_core.evaluation.variants import color_clip
 from stcolor_core.images.color import lab_to_linear, srgb_encode
@@ -168,13 +169,13 @@ def test_an_evaluation_that_was_stopped_measures_only_what_is_missing(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: list[str] = []
-    measure = run.measure
+    color = run.color_pictures
 
-    def counted(clip: Clip, references: tuple[int, ...], variant: str, **options: object) -> Measurement:
+    def counted(clip: Clip, references: tuple[int, ...], variant: str, **options: object) -> Iterator[ColoredPicture]:
         measured.append(variant)
-        return measure(clip, references, variant, **options)
+        return color(clip, references, variant, **options)
 
-    monkeypatch.setattr(run, "measure", counted)
+    monkeypatch.setattr(run, "color_pictures", counted)
     options = {"protocols": ["first"], "output": tmp_path, "device": CPU}
     first = evaluate(dataset, variants=["grey"], **options)
     second = evaluate(dataset, variants=["grey", "chained"], **options)
