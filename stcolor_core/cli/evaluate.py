@@ -31,6 +31,14 @@ def add_command(commands: Any) -> None:
     )
     parser.add_argument("--sequences", nargs="+", metavar="NAME", help="the clips to measure; default: all")
     parser.add_argument("--variants", nargs="+", metavar="NAME", help="default: the standard model and every baseline")
+    parser.add_argument(
+        "--against",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="results of other tools to measure beside: a folder of pictures for each clip, named as the clip's frames",
+    )
     parser.add_argument("--lines", type=int, default=216, help="height of the pictures (%(default)s)")
     parser.add_argument("--old-film", action="store_true", help="add grain, flicker, gate weave and scratches")
     parser.add_argument(
@@ -77,6 +85,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         names=options.sequences,
         old_film=options.old_film,
         workers=options.workers,
+        against=options.against,
         plots=options.plots,
         strips=options.strips,
         trace=None if options.trace is None else parse_trace(options.trace),

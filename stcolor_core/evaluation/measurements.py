@@ -6,6 +6,7 @@ settings. It is used again only if its fingerprint is the same.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 _CODE = ("arrays.py", "evaluation", "files", "images", "method", "models", "shots")
+_FEATURES = 2048  # of Inception
 _LIBRARIES = ("numpy", "opencv-python-headless", "scikit-image", "torch", "torchvision")
 
 
@@ -97,11 +99,12 @@ def to_plain(measurement: Measurement) -> dict[str, Any]:
     Args:
         measurement: What was measured.
     """
-    reliability = measurement.reliability
+    reliability, features = measurement.reliability, measurement.features
     return {
         "score": {name: plain_number(value) for name, value in asdict(measurement.score).items()},
         "curve": measurement.curve.tolist(),
         "reliability": [getattr(reliability, name).tolist() for name in ("count", "confidence", "correct")],
+        "features": None if features is None else base64.b64encode(features.astype("<f4").tobytes()).decode("ascii"),
     }
 
 
@@ -119,7 +122,9 @@ def from_plain(plain: dict[str, Any]) -> Measurement:
     reliability.count, reliability.confidence, reliability.correct = (
         np.asarray(values, np.float64) for values in plain["reliability"]
     )
-    return Measurement(score, np.asarray(plain["curve"], np.float64), reliability)
+    coded = plain["features"]
+    features = None if coded is None else np.frombuffer(base64.b64decode(coded), "<f4").reshape(2, -1, _FEATURES)
+    return Measurement(score, np.asarray(plain["curve"], np.float64), reliability, features)
 
 
 def plain_number(value: float) -> float | str | None:

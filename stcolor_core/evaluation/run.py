@@ -22,10 +22,11 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.color_metrics import has_scikit_image
 from stcolor_core.evaluation.film import FilmWear, apply_wear
 from stcolor_core.evaluation.measurements import Store, fingerprint
+from stcolor_core.evaluation.other_tools import as_eight_bit, find_results, name_folders, read_results
 from stcolor_core.evaluation.protocol import Protocol, find_protocol
 from stcolor_core.evaluation.scoring import Measurement, color_pictures, measure_pictures
 from stcolor_core.evaluation.strips import has_pictures, keep_pictures, picture_path, plain_name, write_strip
-from stcolor_core.evaluation.tables import format_more, format_table, write_results
+from stcolor_core.evaluation.tables import format_more, format_table, scores_of, write_results
 from stcolor_core.evaluation.trace import TracePoint, trace_pixel, write_trace
 from stcolor_core.evaluation.variants import VARIANTS, require_variant, tracks_densely
 
@@ -49,6 +50,8 @@ class _Task:
         device: Device that a model runs on.
         frames: Frame indices whose pictures are kept.
         pictures: Folder of these pictures; None for none.
+        rounds: Whether the pictures are measured in 8 bits, for a table with results of other tools.
+        results: The picture of each frame, if another tool has coloured the clip; None if `variant` is ours.
     """
 
     protocol: Protocol
@@ -58,6 +61,8 @@ class _Task:
     device: str
     frames: tuple[int, ...] = ()
     pictures: Path | None = None
+    rounds: bool = False
+    results: dict[int, Path] | None = None
 
     @property
     def references(self) -> tuple[int, ...]:
@@ -67,14 +72,15 @@ class _Task:
     @property
     def key(self) -> tuple[str, ...]:
         """Return protocol, variant and sequence, with what else tells two results in one folder apart."""
-        wear = ("old-film",) if self.old_film else ()
+        wear = ("old-film",) * self.old_film + ("8-bit",) * self.rounds
         return (self.protocol.name, self.variant, self.sequence.name, "x".join(map(str, self.sequence.size)), *wear)
 
     @property
     def fingerprint(self) -> str:
         """Return a digest of everything that the measurement depends on."""
-        settings = [asdict(self.protocol), self.variant, self.sequence.size, self.old_film, self.device]
-        return fingerprint(settings=settings, files=[*self.sequence.frames, *(self.sequence.masks or ())])
+        settings = [asdict(self.protocol), self.variant, self.sequence.size, self.old_film, self.rounds, self.device]
+        results = [] if self.results is None else list(self.results.values())
+        return fingerprint(settings=settings, files=[*self.sequence.frames, *(self.sequence.masks or ()), *results])
 
 
 def evaluate(
@@ -91,6 +97,7 @@ def evaluate(
     plots: bool = False,
     strips: Sequence[int] = (),
     trace: TracePoint | None = None,
+    against: Sequence[Path] = (),
 ) -> dict[str, dict[str, dict[str, Measurement]]]:
     """Return measurements by protocol, variant and sequence. Each protocol's tables are printed when it is complete.
 
@@ -111,11 +118,12 @@ def evaluate(
         strips: Frame indices that are shown side by side in the output folder too, see `strips.write_strip`.
         trace: A pixel that is followed on every clip and shown in the output folder, by the first variant that is a
             model with dense tracking, see `trace`; None for none.
+        against: Folders with the results of other tools, see `other_tools`.
 
     Raises:
         BadRequest: If a protocol or variant is unknown, the height or the number of workers is out of range, a
             protocol leaves nothing to colour in a clip, no clip has one of `strips` as a frame to colour, or pictures
-            are wanted without an output folder or matplotlib.
+            are wanted without an output folder or matplotlib; or if results of other tools are missing.
         OutputError: If the output cannot be written.
     """
     if not _LEAST_LINES <= lines <= _MOST_LINES:
@@ -128,6 +136,7 @@ def evaluate(
         diagrams.require_matplotlib()
     chosen = [find_protocol(name) for name in protocols]
     variants = variants or VARIANTS
+    others = name_folders(against, variants)
     width = max(1, round(_SIZE[0] * lines / _SIZE[1]))
     tasks: list[_Task] = []
     for protocol in chosen:
@@ -135,16 +144,20 @@ def evaluate(
         _require_frames_to_color(protocol, sequences)
         for variant in variants:
             require_variant(variant, min(len(protocol.references), 2))
-        tasks += [
-            _make_task(_Task(protocol, variant, sequence, old_film, str(device)), strips, output)
-            for sequence in sequences
-            for variant in variants
-        ]
+        for sequence in sequences:
+            rows: list[tuple[str, dict[int, Path] | None]] = [(variant, None) for variant in variants]
+            rows += [
+                (name, _find_results(folder, protocol, sequence, is_only=len(sequences) == 1))
+                for name, folder in others.items()
+            ]
+            for name, found in rows:
+                task = _Task(protocol, name, sequence, old_film, str(device), rounds=bool(others), results=found)
+                tasks.append(_keep_frames(task, strips, output))
     for frame in strips:
         if not any(frame in task.frames for task in tasks):
             raise BadRequest(f"No clip has frame {frame} as a frame to colour; they count from 0. Give others.")
     results: dict[str, dict[str, dict[str, Measurement]]] = {
-        protocol.name: {variant: {} for variant in variants} for protocol in chosen
+        protocol.name: {variant: {} for variant in (*variants, *others)} for protocol in chosen
     }
     left = {name: sum(task.protocol.name == name for task in tasks) for name in results}
     if not has_scikit_image():
@@ -236,13 +249,30 @@ def _begin_worker() -> None:
 
 def _measure(task: _Task) -> Measurement:
     clip = load_clip(task.sequence, task.protocol.frames, task.old_film)
-    pictures = color_pictures(clip, task.references, task.variant, device=torch.device(task.device))
+    device = torch.device(task.device)
+    if task.results is not None:
+        pictures = read_results(clip, task.results)
+    else:
+        pictures = color_pictures(clip, task.references, task.variant, device=device)
+        pictures = as_eight_bit(pictures) if task.rounds else pictures
     if task.pictures is not None:
         pictures = keep_pictures(pictures, task.frames, task.pictures)
-    return measure_pictures(clip, task.references, pictures)
+    measurement = measure_pictures(clip, task.references, pictures, device=device)
+    if task.results is None:
+        return measurement
+    return replace(measurement, score=replace(measurement.score, seconds=float("nan")))  # only reading was timed
 
 
-def _make_task(task: _Task, strips: Sequence[int], output: Path | None) -> _Task:
+def _find_results(
+    folder: Path, protocol: Protocol, sequence: datasets.DatasetSequence, *, is_only: bool
+) -> dict[int, Path]:
+    count = min(len(sequence), protocol.frames or len(sequence))
+    references = protocol.reference_indices(count)
+    frames = [frame for frame in range(count) if frame not in references]
+    return find_results(folder, sequence, frames, is_only=is_only)
+
+
+def _keep_frames(task: _Task, strips: Sequence[int], output: Path | None) -> _Task:
     """Return the task with what it has to keep of the frames that are shown."""
     count = min(len(task.sequence), task.protocol.frames or len(task.sequence))
     frames = tuple(frame for frame in strips if 0 <= frame < count and frame not in task.references)
@@ -273,7 +303,7 @@ def _write_traces(output: Path, tasks: Iterable[_Task], point: TracePoint, devic
     done: set[tuple[str, str]] = set()
     for task in tasks:
         key = (task.protocol.name, task.sequence.name)
-        if key not in done and tracks_densely(task.variant):
+        if key not in done and task.results is None and tracks_densely(task.variant):
             done.add(key)
             clip = load_clip(task.sequence, task.protocol.frames, task.old_film)
             traced = trace_pixel(clip, task.references, point, task.variant, device=device)
@@ -310,11 +340,7 @@ def _in_order(variants: Mapping[str, Mapping[str, Measurement]]) -> dict[str, di
 
 
 def _format(name: str, variants: Mapping[str, Mapping[str, Measurement]]) -> str:
-    scores = {
-        variant: {sequence: measurement.score for sequence, measurement in measurements.items()}
-        for variant, measurements in variants.items()
-    }
-    return f"{format_table(name, scores)}\n\n{format_more(name, scores)}"
+    return f"{format_table(name, scores_of(variants))}\n\n{format_more(name, variants)}"
 
 
 def _require_frames_to_color(protocol: Protocol, sequences: Sequence[datasets.DatasetSequence]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, Image, Plane
-from stcolor_core.evaluation import color_metrics
+from stcolor_core.evaluation import color_metrics, perceptual
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.metrics import (
     Reliability,
@@ -67,6 +67,7 @@ class Score:
         true_colorfulness: The same of the truth.
         cdc: Colour distribution consistency over all frames of the clip, its references among them.
         true_cdc: The same of the truth.
+        lpips: Perceptual distance LPIPS, 0 for equal; NaN without its weights.
         wrapped_uint8_psnr: What scripts print that compute PSNR in unsigned bytes; no PSNR.
     """
 
@@ -87,6 +88,7 @@ class Score:
     true_colorfulness: float
     cdc: float
     true_cdc: float
+    lpips: float
     wrapped_uint8_psnr: float
 
 
@@ -98,11 +100,13 @@ class Measurement:
         score: The figures.
         curve: Share of outliers at each of `THRESHOLDS`, the mean over frames, (32,), 0..1.
         reliability: How often pixels of each confidence are correct; empty if the method has no confidence.
+        features: Features of the true and of the coloured frames for the FID, (2, N, 2048); None without its weights.
     """
 
     score: Score
     curve: NDArray[np.float64]
     reliability: Reliability
+    features: NDArray[np.float32] | None = None
 
 
 def color_pictures(
@@ -124,23 +128,29 @@ def color_pictures(
         yield index, picture, ab, confidence
 
 
-def measure_pictures(clip: Clip, references: Sequence[int], pictures: Iterator[ColoredPicture]) -> Measurement:
+def measure_pictures(
+    clip: Clip, references: Sequence[int], pictures: Iterable[ColoredPicture], *, device: torch.device
+) -> Measurement:
     """Return how close the coloured frames of a clip are to the truth.
 
     Args:
         clip: The clip with its true colour.
         references: Frame indices that took their true colour.
         pictures: The other frames, in any order. The time that each takes to arrive is part of the score.
+        device: Device of the networks of LPIPS and FID, if they were added.
     """
     rows, curve, changes, reliability = [], [], [], Reliability()
     colors: dict[int, Chroma] = {}
     histograms = {index: color_metrics.color_histograms(clip.rgb[index]) for index in references}
+    features: list[list[NDArray[np.float32]]] = []
     seconds, start = 0.0, time.perf_counter()
     for index, picture, ab, confidence in pictures:
         seconds += time.perf_counter() - start
         truth = clip.rgb[index]
         curve.append(outlier_curve(truth, picture, THRESHOLDS))
-        rows.append(_frame_figures(clip, index, picture, ab, 100 * float(curve[-1][_OUTLIER])))
+        rows.append(_frame_figures(clip, index, picture, ab, device=device))
+        if perceptual.has_weights("fid"):
+            features.append([perceptual.inception_features(rgb, device=device) for rgb in (truth, picture)])
         colors[index], histograms[index] = ab, color_metrics.color_histograms(picture)
         for before in {index - 1, index + 1}.intersection(colors):
             pair = (clip.ab[before], clip.ab[index]), (colors[before], ab)
@@ -153,6 +163,7 @@ def measure_pictures(clip: Clip, references: Sequence[int], pictures: Iterator[C
     true_change, own_change = np.sum(changes, axis=0) if changes else (0.0, 0.0)
     score = Score(
         **means,
+        outliers=100 * float(np.mean(curve, axis=0)[_OUTLIER]),
         kept=100 * reliability.outliers(dropped=_DROPPED) if has_confidence else np.nan,
         calibration=reliability.error() if has_confidence else np.nan,
         flicker=own_change / true_change if true_change else np.nan,
@@ -160,7 +171,9 @@ def measure_pictures(clip: Clip, references: Sequence[int], pictures: Iterator[C
         cdc=color_metrics.color_distribution_consistency([histograms[index] for index in sorted(histograms)]),
         true_cdc=color_metrics.color_distribution_consistency([*map(color_metrics.color_histograms, clip.rgb)]),
     )
-    return Measurement(score, np.mean(curve, axis=0), reliability)
+    return Measurement(
+        score, np.mean(curve, axis=0), reliability, np.array(features).swapaxes(0, 1) if features else None
+    )
 
 
 def nanmean(values: Sequence[float]) -> float:
@@ -173,7 +186,7 @@ def nanmean(values: Sequence[float]) -> float:
     return float(np.mean(known)) if known else float("nan")
 
 
-def _frame_figures(clip: Clip, index: int, picture: Image, ab: Chroma, outliers: float) -> dict[str, float]:
+def _frame_figures(clip: Clip, index: int, picture: Image, ab: Chroma, *, device: torch.device) -> dict[str, float]:
     """Return the figures of `Score` that describe one frame."""
     truth, mask = clip.rgb[index], None if clip.masks is None else clip.masks[index]
     difference = (np.nan,) * 3
@@ -183,7 +196,6 @@ def _frame_figures(clip: Clip, index: int, picture: Image, ab: Chroma, outliers:
         "full": psnr(truth, picture),
         "inner": np.nan if mask is None else psnr(truth, picture, mask),
         "outer": np.nan if mask is None else psnr(truth, picture, ~mask),
-        "outliers": outliers,
         "chroma": mean_chroma_ratio(clip.ab[index], ab),
         "ciede2000": difference[0],
         "ciede2000_p90": difference[1],
@@ -191,5 +203,6 @@ def _frame_figures(clip: Clip, index: int, picture: Image, ab: Chroma, outliers:
         "ab_psnr": color_metrics.ab_psnr(clip.ab[index], ab),
         "colorfulness": color_metrics.colorfulness(picture),
         "true_colorfulness": color_metrics.colorfulness(truth),
+        "lpips": perceptual.lpips(truth, picture, device=device) if perceptual.has_weights("lpips") else np.nan,
         "wrapped_uint8_psnr": color_metrics.wrapped_uint8_psnr(truth, picture),
     }

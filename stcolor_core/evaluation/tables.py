@@ -12,9 +12,10 @@ import numpy as np
 
 from stcolor_core.evaluation.measurements import plain_number, write_text
 from stcolor_core.evaluation.metrics import Reliability
+from stcolor_core.evaluation.perceptual import frechet_distance
 from stcolor_core.evaluation.scoring import THRESHOLDS, Measurement, Score, nanmean
 
-__all__ = ["Results", "format_more", "format_table", "merge_reliability", "write_results"]
+__all__ = ["Results", "fid", "format_more", "format_table", "merge_reliability", "scores_of", "write_results"]
 
 Results: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Measurement]]]
 """Protocol -> variant -> sequence -> what was measured."""
@@ -39,6 +40,7 @@ _MORE = {
     "true_colorfulness": ("of the truth", 1),
     "cdc": ("CDC", 5),
     "true_cdc": ("CDC of the truth", 5),
+    "lpips": ("LPIPS", 4),
     "wrapped_uint8_psnr": ('wrapped uint8 "PSNR" (not a PSNR)', 2),
 }
 
@@ -60,18 +62,43 @@ def format_table(name: str, scores: Mapping[str, Mapping[str, Score]]) -> str:
     return _markdown([name, *_MAIN.values(), *sequences], rows)
 
 
-def format_more(name: str, scores: Mapping[str, Mapping[str, Score]]) -> str:
+def format_more(name: str, variants: Mapping[str, Mapping[str, Measurement]]) -> str:
     """Return the measures of other papers as a Markdown table: a row for each variant, means over the sequences.
+
+    The FID is over all frames of all sequences.
 
     Args:
         name: The protocol's name.
-        scores: Scores by variant and sequence; at least one variant.
+        variants: Measurements by variant and sequence; at least one variant.
     """
-    rows = [
-        [variant, *(_cell(_mean(by_sequence, field), digits) for field, (_, digits) in _MORE.items())]
-        for variant, by_sequence in scores.items()
-    ]
-    return _markdown([name, *(title for title, _ in _MORE.values())], rows)
+    rows = []
+    for variant, by_sequence in scores_of(variants).items():
+        means = [_cell(_mean(by_sequence, field), digits) for field, (_, digits) in _MORE.items()]
+        rows.append([variant, *means, _cell(fid(variants[variant].values()), 2)])
+    return _markdown([name, *(title for title, _ in _MORE.values()), "FID"], rows)
+
+
+def fid(measurements: Iterable[Measurement]) -> float:
+    """Return the FID over the frames of several clips; NaN if their features are not known.
+
+    Args:
+        measurements: What was measured of each clip.
+    """
+    features = [measurement.features for measurement in measurements]
+    known = [pair for pair in features if pair is not None]
+    return frechet_distance(*np.concatenate(known, axis=1)) if known and len(known) == len(features) else float("nan")
+
+
+def scores_of(variants: Mapping[str, Mapping[str, Measurement]]) -> dict[str, dict[str, Score]]:
+    """Return the scores of measurements by variant and sequence.
+
+    Args:
+        variants: Measurements by variant and sequence.
+    """
+    return {
+        variant: {sequence: measurement.score for sequence, measurement in measurements.items()}
+        for variant, measurements in variants.items()
+    }
 
 
 def merge_reliability(measurements: Iterable[Measurement]) -> Reliability:
@@ -113,11 +140,7 @@ def write_results(output: Path, results: Results) -> None:
     write_text(output / "results.json", json.dumps(plain, indent=2) + "\n")
     tables = []
     for protocol, variants in results.items():
-        scores = {
-            variant: {sequence: measurement.score for sequence, measurement in measurements.items()}
-            for variant, measurements in variants.items()
-        }
-        tables += [format_table(protocol, scores), format_more(protocol, scores)]
+        tables += [format_table(protocol, scores_of(variants)), format_more(protocol, variants)]
     write_text(output / "tables.md", "\n\n".join(tables) + "\n")
     write_text(output / "outliers.csv", "".join(f"{line}\n" for line in _outlier_lines(results)))
     write_text(output / "reliability.csv", "".join(f"{line}\n" for line in _reliability_lines(results)))

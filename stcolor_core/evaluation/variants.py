@@ -1,9 +1,9 @@
 """The methods that the tables compare, by name.
 
-A variant is a baseline's name (`grey`, `propagation`, `chained`, `realigned`), or a model with options after colons:
-`standard`, `standard:none`, `exemplar:instance+dense`; `:attention` leaves the flow out, `:rule` mixes the candidates
-by the fixed rule. `mean(V)` and `linear(V)` blend the results of V from each reference alone. `instance` takes the true
-masks of the data set as the instances.
+A variant is a baseline's name (`grey`, `propagation`, `chained`, `realigned`, `deepremaster`), or a model with options
+after colons: `standard`, `standard:none`, `exemplar:instance+dense`; `:attention` leaves the flow out, `:rule` mixes
+the candidates by the fixed rule. `mean(V)` and `linear(V)` blend the results of V from each reference alone.
+`instance` takes the true masks of the data set as the instances.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from stcolor_core.arrays import Chroma, Plane
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation import baselines
 from stcolor_core.evaluation.clip import Clip
+from stcolor_core.evaluation.deepremaster import color_by_deepremaster
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
@@ -39,6 +40,7 @@ VARIANTS = (
     "standard:rule",
     "standard",
 )
+_DEEPREMASTER = "deepremaster"
 _BLEND = re.compile(r"(mean|linear)\((.+)\)")
 
 Result: TypeAlias = tuple[int, Chroma, Plane | None]
@@ -58,7 +60,7 @@ def require_variant(variant: str, reference_count: int) -> None:
     blend = _BLEND.fullmatch(variant)
     if blend is not None and reference_count != 2:
         raise BadRequest(f"The variant {variant} blends two references. Use it with a protocol that has two.")
-    if (blend[2] if blend else variant) not in _BASELINES:
+    if (blend[2] if blend else variant) not in (*_BASELINES, _DEEPREMASTER):
         parse_model(blend[2] if blend else variant)
 
 
@@ -99,6 +101,9 @@ def _color_without_blending(
         results = enumerate(_BASELINES[variant](clip.lightnesses, known))
         yield from ((index, ab, None) for index, ab in results if index not in references)
         return
+    if variant == _DEEPREMASTER:
+        yield from ((index, ab, None) for index, ab in color_by_deepremaster(clip, references, device=device))
+        return
     name, method, fixed_rule = parse_model(variant)
     model = registry.build(name, device=device, refinement=FixedRuleRefinement() if fixed_rule else None)
     propagator = Propagator(model, method, device=device)
@@ -114,7 +119,11 @@ def tracks_densely(variant: str) -> bool:
     Args:
         variant: See the module's docstring.
     """
-    return variant not in _BASELINES and not _BLEND.fullmatch(variant) and parse_model(variant)[1].uses_dense
+    return (
+        variant not in (*_BASELINES, _DEEPREMASTER)
+        and not _BLEND.fullmatch(variant)
+        and parse_model(variant)[1].uses_dense
+    )
 
 
 def parse_model(variant: str) -> tuple[str, Method, bool]:
