@@ -31,7 +31,6 @@ from stcolor_core.pipeline.layers import RenderedFrame
 from stcolor_core.pipeline.planning import (
     RunPlan,
     detector_digest,
-    find_transitions,
     load_detector,
     plan_spans,
     requested_frames,
@@ -39,6 +38,7 @@ from stcolor_core.pipeline.planning import (
     resolve_tracking,
 )
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
+from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.pipeline.writing import FrameWriter, WrittenFrame
 from stcolor_core.shots.shot import Shot, describe_frames
 from stcolor_core.shots.spans import PatchWalk, Span, matched, plan_patch_walks, spans_containing, unreferenced
@@ -260,6 +260,11 @@ class _Run:
             self._reporter.warn(
                 f"Frames {dissolve.first}-{dissolve.last} dissolve from one scene to the next: their colours are mixed "
                 f"({_certainty(dissolve.certainty)})."
+            )
+        for dissolve in found.disregarded:
+            self._reporter.warn(
+                f"Frames {dissolve.first}-{dissolve.last} look like a dissolve, but hold a reference: its colour is "
+                "carried through them. If they are one, name all cuts and dissolves with --cuts."
             )
 
     def _check_transitions(self, given: Transitions) -> None:
