@@ -25,7 +25,8 @@ from stcolor_core.arrays import Plane
 from stcolor_core.errors import OutputError, PlateError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.images import plates
-from stcolor_core.images.picture_text import Attribute, error_text, set_attribute
+from stcolor_core.images.exr_files import write_exr
+from stcolor_core.images.picture_text import Attribute, set_attribute
 from stcolor_core.images.pictures import LARGEST_HALF, Header, PixelType
 from stcolor_core.images.raw_headers import read_exr_summary
 
@@ -35,7 +36,6 @@ logger = logging.getLogger(__name__)
 
 _Channels = Mapping[str, NDArray[Any]]  # channel name -> (H, W) float16 or float32, as stored in the file
 
-_BAND = 64  # rows interleaved and passed to OpenImageIO at a time
 _POSITIVE = ("PixelAspectRatio", "screenWindowWidth")  # OpenEXR refuses to write other values
 _PIXELS, _WRITTEN = "stcolor/pixels", "stcolor/written"
 
@@ -160,7 +160,7 @@ def write_frame(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as partial:
-            _write(partial, path, spec, stored)
+            write_exr(partial, spec, stored, final_path=path)
             # OpenEXR buffers the end of the file and reports no error when the disk is full: read it back.
             if not plates.is_complete(partial):
                 raise OutputError(f"{path} could not be written completely. Free space on its disk.")
@@ -184,18 +184,13 @@ def _output_spec(
     mismatched = [name for name, (values, _) in layers.items() if values.shape != shape]
     if mismatched:
         raise ValueError(f"channel {mismatched[0]} does not have the size of the data window, {shape[1]} x {shape[0]}")
-    types = [pixel_type for _, pixel_type in layers.values()]
-    spec = oiio.ImageSpec(shape[1], shape[0], len(layers), types[0])
-    spec.channelnames = tuple(layers)
-    if len(set(types)) > 1:  # OpenImageIO reads these only if they differ
-        spec.channelformats = tuple(map(oiio.TypeDesc, types))
+    spec = oiio.ImageSpec(shape[1], shape[0], len(layers), "half")
     if like:
         spec.x, spec.y = like.data_window[:2]
         spec.full_x, spec.full_y, spec.full_width, spec.full_height = like.display_window
         _carry_over(like, spec)
     for name, value in metadata.items():
         spec.attribute(name, value)
-    spec.attribute("compression", "zips")
     return spec
 
 
@@ -207,24 +202,6 @@ def _carry_over(like: Header, spec: Any) -> None:
         refused = name in _POSITIVE and not (isinstance(value, float) and 1e-6 < value < 1e6)
         if refused or not set_attribute(spec, Attribute(name, like.metadata_types[name], value)):
             logger.info("%s: skipped its attribute %r, which cannot be written.", like.path, name)
-
-
-def _write(partial: Path, path: Path, spec: Any, stored: _Channels) -> None:
-    file: Any = oiio.ImageOutput.create("exr")
-    try:
-        success = file.open(str(partial), spec)
-        for top in range(0, spec.height, _BAND):
-            band = [values[top : top + _BAND].astype(np.float32, copy=False) for values in stored.values()]
-            success = success and file.write_scanlines(
-                spec.y + top, spec.y + min(top + _BAND, spec.height), 0, np.stack(band, axis=-1)
-            )
-        problem = error_text(file)
-    finally:
-        file.close()
-    if not success:
-        raise OutputError(
-            f"{path} cannot be written (OpenImageIO: {problem}). Check the folder and the space on its disk."
-        )
 
 
 def _to_stored_type(values: Plane, pixel_type: PixelType) -> NDArray[Any]:
