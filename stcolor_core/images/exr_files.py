@@ -17,6 +17,7 @@ import OpenImageIO as oiio
 from numpy.typing import NDArray
 
 from stcolor_core.errors import OutputError
+from stcolor_core.images.compression import Compression
 from stcolor_core.images.picture_text import error_text, one_line
 
 __all__ = ["write_exr"]
@@ -28,7 +29,7 @@ _PROBLEMS = (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError)
 
 
 def write_exr(
-    path: Path, spec: Any, channels: Mapping[str, NDArray[Any]], *, final_path: Path, compression: str = "zips"
+    path: Path, spec: Any, channels: Mapping[str, NDArray[Any]], *, final_path: Path, compression: Compression = "zips"
 ) -> None:
     """Write one EXR of scan lines in the calling thread. The GIL is free meanwhile.
 
@@ -39,7 +40,7 @@ def write_exr(
         spec: OpenImageIO's specification, of which the windows and the attributes are taken.
         channels: Channel name -> (H, W) float16 or float32, as they are stored.
         final_path: How messages name the file.
-        compression: "none", "zips", "zip", "piz", "dwaa" or "dwab".
+        compression: One of `compression.COMPRESSIONS`.
 
     Raises:
         OutputError: If the file cannot be written. What is left of it is for the caller to remove.
@@ -77,7 +78,7 @@ def _read_header(path: Path, spec: Any) -> dict[str, Any]:
 
 
 def _write(
-    path: Path, header: Mapping[str, Any], pixels: dict[str, NDArray[Any]], window: Any, compression: str
+    path: Path, header: Mapping[str, Any], pixels: dict[str, NDArray[Any]], window: Any, compression: Compression
 ) -> None:
     method = "NO_COMPRESSION" if compression == "none" else f"{compression.upper()}_COMPRESSION"
     header = {**header, "dataWindow": window, "compression": getattr(OpenEXR, method)}

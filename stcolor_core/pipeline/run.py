@@ -123,7 +123,7 @@ class _Run:
         self._shot, self._device, self._reporter, self._on_written = shot, device, reporter, on_written
         self._output = FramePattern.parse(shot.output.path)
         earlier = FramePattern.parse(shot.output.reuse) if shot.output.reuse else None
-        self._existing = ExistingFrames(self._output, earlier, link=shot.output.link)
+        self._existing = ExistingFrames(self._output, earlier, link=shot.output.link, layers=shot.output.written_layers)
         self._cache = StatCache()
         model = registry.digest(shot.method.model)
         self._inputs = ShotInputs(shot, warn=reporter.warn, cache=self._cache)
