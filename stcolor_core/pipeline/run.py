@@ -41,6 +41,7 @@ from stcolor_core.pipeline.protection import refuse_results_as_references, refus
 from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.pipeline.writing import FrameWriter, WrittenFrame
 from stcolor_core.shots.shot import Shot, describe_frames
+from stcolor_core.shots.shot_files import require_reference
 from stcolor_core.shots.spans import PatchWalk, Span, matched, plan_patch_walks, spans_containing, unreferenced
 from stcolor_core.shots.transitions import Transitions
 
@@ -118,12 +119,11 @@ class _Run:
     def __init__(
         self, shot: Shot, device: torch.device, reporter: Reporter, on_written: Callable[[WrittenFrame], None]
     ) -> None:
-        if not shot.references and not shot.stills and not shot.swatches:
-            raise BadRequest("The shot has no reference. Give --reference FRAME=PATH, or --still PATH.")
+        require_reference(shot)
         self._shot, self._device, self._reporter, self._on_written = shot, device, reporter, on_written
         self._output = FramePattern.parse(shot.output.path)
         earlier = FramePattern.parse(shot.output.reuse) if shot.output.reuse else None
-        self._existing = ExistingFrames(self._output, earlier, link=shot.output.link)
+        self._existing = ExistingFrames(self._output, earlier, link=shot.output.link, layers=shot.output.written_layers)
         self._cache = StatCache()
         model = registry.digest(shot.method.model)
         self._inputs = ShotInputs(shot, warn=reporter.warn, cache=self._cache)
