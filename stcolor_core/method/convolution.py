@@ -1,69 +1,18 @@
-"""Convolutions that need little memory and time.
-
-On a CPU, torch hands only some convolutions to oneDNN: not 1 x 1 ones if it has one thread, and never together with the
-activation after them. `conv2d` asks oneDNN for all of them, which halves the time of a small network.
-"""
+"""Convolutions of large maps that need little memory and time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from typing import Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Activation", "InstanceNorm", "apply_by_rows", "conv2d", "convolve", "convolve_upsampled", "instance_norm_"]
-
-Activation: TypeAlias = Literal["none", "relu", "relu6"]
-"""What follows a convolution."""
-
-_FUSED = {"none": ("none", []), "relu": ("relu", []), "relu6": ("hardtanh", [0.0, 6.0])}  # oneDNN's names, with bounds
+__all__ = ["InstanceNorm", "apply_by_rows", "convolve_upsampled", "instance_norm_"]
 
 _EPSILON = 1e-5
 # Elements of a strip of rows, 4 MiB: oneDNN copies its input and its output to layouts of its own.
 _ELEMENTS = 1 << 20
-
-
-def conv2d(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    *,
-    stride: int = 1,
-    padding: tuple[int, int] = (0, 0),
-    groups: int = 1,
-    activation: Activation = "none",
-) -> Tensor:
-    """Return a convolution and the activation after it, in one pass if it runs on a CPU without gradients.
-
-    Args:
-        x: Shape (N, C, H, W), dense in either layout; the result has the same.
-        weight: Shape (C', C / groups, h, w).
-        bias: Shape (C',).
-        stride: Of both axes.
-        padding: Rows and columns of zeros on each side.
-        groups: As in `torch.nn.functional.conv2d`.
-        activation: Applied to the result.
-    """
-    if x.device.type == "cpu" and not torch.is_grad_enabled() and _has_onednn():
-        name, bounds = _FUSED[activation]
-        steps = [stride, stride]
-        fused: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, weight, bias, list(padding), steps, [1, 1], groups, name, bounds, ""
-        )
-        return fused
-    out = F.conv2d(x, weight, bias, stride, padding, 1, groups)
-    if activation == "relu":
-        return out.relu_()
-    return out.clamp_(0, 6) if activation == "relu6" else out
-
-
-@cache
-def _has_onednn() -> bool:
-    """Return whether this build of torch can fuse an activation into a convolution; Apple's builds cannot."""
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
 
 
 def apply_by_rows(function: Callable[..., Tensor], *maps: Tensor, units: int, halo: int, channels: int) -> Tensor:
@@ -97,17 +46,6 @@ def apply_by_rows(function: Callable[..., Tensor], *maps: Tensor, units: int, ha
 
 def _scale_slice(begin: int, end: int, scale: int) -> slice:
     return slice(begin * scale, end * scale)
-
-
-def convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    """Return a convolution that keeps the size of its input, computed by rows.
-
-    Args:
-        conv: The layer, with stride 1 and "same" padding.
-        x: Shape (N, C, H, W).
-    """
-    channels = max(conv.in_channels, conv.out_channels)
-    return apply_by_rows(conv, x, units=x.shape[2], halo=int(conv.padding[0]), channels=channels)
 
 
 def convolve_upsampled(conv: nn.Conv2d, x: Tensor) -> Tensor:

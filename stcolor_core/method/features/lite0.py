@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from stcolor_core.errors import ModelError
-from stcolor_core.method.convolution import Activation, conv2d
+from stcolor_core.method.onednn import Activation, conv2d
 
 __all__ = ["STAGES", "Lite0", "load_lite0", "packaged_state"]
 

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stcolor_core.errors import ModelError
-from stcolor_core.method.convolution import conv2d
 from stcolor_core.method.features.gradients import gradient_descriptors, luminance_samples
 from stcolor_core.method.features.lite0 import Lite0, load_lite0, packaged_state
+from stcolor_core.method.onednn import conv2d
 
 __all__ = [
     "CHANNELS",

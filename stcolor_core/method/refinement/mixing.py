@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stcolor_core.method.convolution import conv2d
+from stcolor_core.method.onednn import conv2d
 from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 
 __all__ = ["FEATURES", "MixingNet", "MixingOutput"]

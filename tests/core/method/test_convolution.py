@@ -22,14 +22,6 @@ def strips(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("strips")
-@pytest.mark.parametrize("dilation", [1, 2])
-def test_a_convolution_by_rows_equals_that_of_the_whole_map(dilation: int) -> None:
-    conv = nn.Conv2d(5, 7, 3, padding=dilation, dilation=dilation).requires_grad_(False)
-    x = noise(1, 5, 19, 11)
-    torch.testing.assert_close(convolution.convolve(conv, x), conv(x), rtol=0, atol=1e-5)
-
-
-@pytest.mark.usefixtures("strips")
 def test_maps_of_several_sizes_go_through_by_rows_together() -> None:
     def joined(coarse: Tensor, fine: Tensor) -> Tensor:
         return F.max_pool2d(F.avg_pool2d(F.interpolate(coarse, scale_factor=4) + fine, 5, 1, 2), 2)
@@ -54,40 +46,3 @@ def test_the_in_place_norm_equals_the_norm() -> None:
     found = convolution.instance_norm_(x)
     assert found.data_ptr() == x.data_ptr()
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
-
-
-@pytest.mark.parametrize("activation", ["none", "relu", "relu6"])
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize(
-    ("kernel", "stride", "groups"),
-    [
-        pytest.param(1, 1, 1, id="projection"),
-        pytest.param(3, 2, 6, id="depthwise"),
-        pytest.param(5, 1, 1, id="5 x 5"),
-    ],
-)
-def test_a_fused_convolution_equals_torchs_with_the_activation_after_it(
-    kernel: int, stride: int, groups: int, layout: torch.memory_format, activation: convolution.Activation
-) -> None:
-    x = 5 * noise(2, 6, 17, 10).to(memory_format=layout)
-    weight, bias, padding = noise(12, 6 // groups, kernel, kernel), noise(12), (kernel // 2, 1 + kernel // 2)
-    plain = F.conv2d(x, weight, bias, stride, padding, 1, groups)
-    expected = {"none": plain, "relu": plain.relu(), "relu6": plain.clamp(0, 6)}[activation]
-
-    def convolved() -> Tensor:
-        return convolution.conv2d(x, weight, bias, stride=stride, padding=padding, groups=groups, activation=activation)
-
-    with torch.no_grad():
-        torch.testing.assert_close(convolved(), expected, rtol=0, atol=2e-5)
-    x.requires_grad_()
-    trained = convolved()
-    torch.testing.assert_close(trained, expected, rtol=0, atol=2e-5)
-    trained.sum().backward()
-    assert x.grad is not None
-
-
-def test_convolutions_do_without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(convolution, "_has_onednn", lambda: False)
-    x, weight = noise(1, 3, 5, 5), noise(4, 3, 1, 1)
-    with torch.no_grad():
-        assert torch.equal(convolution.conv2d(x, weight, activation="relu"), F.conv2d(x, weight).relu())
