@@ -74,7 +74,7 @@ class FrameWriter:
             ab=ab if self._shot.method.light == "off" else blacken(ab, plate.lightness),
             confidence=resize(colored.confidence, size),
             tracked=resize(colored.tracked, size),
-            source=colored.source[rows[:, None], columns],
+            source=colored.source[:, columns][rows],
             displacement=colored.displacement,
             mattes=colored.mattes,
         )
