@@ -22,8 +22,8 @@ from stcolor_core.method.tracking.instance import InstanceRestriction
 __all__ = ["GridReference", "GridWarp", "restricted_affinity", "warp"]
 
 # Elements of a chunk of affinity. 4 MiB fit in a CPU's cache and are twice as fast as 32 MiB; a GPU wants few chunks.
-_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 25}
-_BLOCKS = {"cpu": 8, "cuda": 512}  # target blocks per chunk, each with its own shortlist
+_CPU_ELEMENTS, _GPU_ELEMENTS = 1 << 20, 1 << 25
+_CPU_BLOCKS, _GPU_BLOCKS = 8, 512  # target blocks per chunk, each with its own shortlist
 _COLUMNS = 64  # columns per group in the search for a row's maximum
 
 
@@ -224,7 +224,8 @@ def _chunk_by_rows(target: Tensor, stack: _Stack) -> list[Callable[[], _Chunk]]:
             correlation.masked_fill_(~stack.known, -torch.inf)
         return _Chunk(targets, correlation, None)
 
-    size = max(1, _ELEMENTS[target.device.type] // max(1, stack.features.shape[1]))
+    elements = _CPU_ELEMENTS if target.device.type == "cpu" else _GPU_ELEMENTS
+    size = max(1, elements // max(1, stack.features.shape[1]))
     chunks = torch.split(torch.arange(target.shape[1], device=target.device), size)
     return [partial(compare, targets) for targets in chunks]
 
@@ -252,7 +253,7 @@ def _chunk_by_blocks(target: Tensor, grid: tuple[int, int], stack: _Stack) -> li
         correlation = torch.baddbmm(chunk_bias[:, None], target_features[some], features.transpose(1, 2))  # (G, 16, M)
         return _Chunk(target_blocks[some].flatten(), correlation.flatten(0, 1), positions)
 
-    size = _BLOCKS[target.device.type]
+    size = _CPU_BLOCKS if target.device.type == "cpu" else _GPU_BLOCKS
     return [partial(compare, slice(first, first + size)) for first in range(0, len(target_blocks), size)]
 
 

@@ -22,6 +22,7 @@ from stcolor_core.method.patches import PatchColor, cover, cut_to_reach
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.models import registry
 from stcolor_core.pipeline.claims import Claim
+from stcolor_core.pipeline.devices import resolve_device, translate_memory_errors
 from stcolor_core.pipeline.digest import Digests
 from stcolor_core.pipeline.events import Event, FrameResult, Reporter
 from stcolor_core.pipeline.existing import ExistingFrame, ExistingFrames
@@ -35,7 +36,6 @@ from stcolor_core.pipeline.planning import (
     load_detector,
     plan_spans,
     requested_frames,
-    resolve_device,
     resolve_tracking,
 )
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
@@ -73,7 +73,7 @@ def colorize(
 
     Args:
         shot: The shot.
-        device: "auto", "cpu" or "cuda".
+        device: One of `devices.DEVICES`.
         only: A frame range in place of the shot's `output.frames`; no other frame is written.
         force: Write valid frames again.
         report: Called with every event, in the thread that iterates.
@@ -83,7 +83,14 @@ def colorize(
     Raises:
         StcolorError: One of the errors of `stcolor_core.errors`, each with a one-line message.
     """
-    return _run(shot, resolve_device(device), report, cancelled, on_written).frames(only, force=force)
+    place = resolve_device(device)
+    frames = _run(shot, place, report, cancelled, on_written).frames(only, force=force)
+    return _until_memory_is_full(frames, place)
+
+
+def _until_memory_is_full(frames: Iterator[FrameResult], device: torch.device) -> Iterator[FrameResult]:
+    with translate_memory_errors(device):
+        yield from frames
 
 
 def plan_run(shot: Shot, *, report: Callable[[Event], None] = lambda _: None) -> RunPlan:
