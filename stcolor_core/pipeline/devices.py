@@ -7,6 +7,7 @@ Apple's GPU, torch runs an operator that it lacks on the CPU and warns once (`st
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -24,6 +25,7 @@ __all__ = [
     "device_name",
     "find_fault",
     "free_memory",
+    "keeps_pictures",
     "release_memory",
     "resolve_device",
     "translate_memory_errors",
@@ -86,6 +88,19 @@ def find_fault(name: str) -> str | None:
         if not torch.allclose(there, operator(picture).float(), atol=_TOLERANCE):
             return f"{kind}: wrong result"
     return None
+
+
+def keeps_pictures(device: torch.device) -> bool:
+    """Return whether pictures stay on a device from L* to full size (`method.on_device`).
+
+    They do on a GPU. With `STCOLOR_DEVICE_PATH` set to 1 they do on the CPU too, to try it; with 0 a GPU runs only the
+    networks and the attention.
+
+    Args:
+        device: The device.
+    """
+    choice = os.environ.get("STCOLOR_DEVICE_PATH", "")
+    return choice == "1" or (choice != "0" and device.type != "cpu")
 
 
 def device_name(device: torch.device) -> str | None:
