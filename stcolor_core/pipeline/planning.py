@@ -23,7 +23,6 @@ __all__ = [
     "load_detector",
     "plan_spans",
     "requested_frames",
-    "resolve_device",
     "resolve_tracking",
     "split_spans",
 ]
@@ -57,22 +56,6 @@ class RunPlan:
     def cuts(self) -> tuple[int, ...]:
         """Return the first frames of new scenes."""
         return self.transitions.cuts
-
-
-def resolve_device(name: str) -> torch.device:
-    """Return the torch device for a device name.
-
-    Args:
-        name: "auto", "cpu" or "cuda"; "auto" takes a GPU if there is one.
-
-    Raises:
-        BadRequest: If the name is unknown, or there is no such device.
-    """
-    if name not in ("auto", "cpu", "cuda"):
-        raise BadRequest(f"The device {name!r} is unknown. Use auto, cpu or cuda.")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise BadRequest("There is no CUDA device that this torch can use. Use --device cpu, or see `stcolor doctor`.")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def resolve_tracking(shot: Shot) -> Tracking:

@@ -16,6 +16,7 @@ from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.light import blacken
+from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.upsampling import upsample
 from stcolor_core.pipeline.existing import LAYERS_ATTRIBUTE
 from stcolor_core.pipeline.footage import PlateFrame, ShotFootage
@@ -78,6 +79,26 @@ class FrameWriter:
             displacement=colored.displacement,
             mattes=colored.mattes,
         )
+
+    def enlarge_frame(self, colored: DeviceFrame, plate: PlateFrame) -> tuple[RenderedFrame, ColoredFrame]:
+        """Return a frame at plate size, computed on the device, and the frame at working size.
+
+        Args:
+            colored: The frame on the device.
+            plate: The same frame of the plate.
+        """
+        method = self._shot.method
+        large, own = colored.enlarge(plate.lightness, chroma=method.chroma, blackens=method.light != "off")
+        rendered = RenderedFrame(
+            frame=own.frame,
+            ab=large.ab,
+            confidence=large.confidence,
+            tracked=large.tracked,
+            source=large.source,
+            displacement=own.displacement,
+            mattes=None,
+        )
+        return rendered, own
 
     def render_reference(
         self, frame: int, reference: KnownColor, plate: PlateFrame, rest: ColoredFrame | None
