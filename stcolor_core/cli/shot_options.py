@@ -76,9 +76,11 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     )
     switch = argparse.BooleanOptionalAction
     several: dict[str, Any] = {"action": "append"}
-    _add(group, "--plate", "plate.path", "the black-and-white sequence, like plates/sh010.####.exr")
+    _add(group, "--plate", "plate.path", "the black-and-white sequence, like plates/sh010.####.exr, or a movie")
     _add(group, "--plate-layer", "plate.layer", "the layer of the plate's EXRs that holds the picture", metavar="NAME")
     _add(group, "--frames", "plate.frames", "the plate frames of the shot, like 1001-1100; default: all on disk")
+    first = "the number of a movie's first frame; default: that of its timecode, or 1 if it has none"
+    _add(group, "--first-frame", "plate.first_frame", first, type=int, metavar="FRAME")
     keyframe = "a coloured frame; or a pattern whose existing frames are all coloured frames. If its alpha, its data "
     keyframe += "window or its mask leaves a part of the frame out, it is a patch over the other keyframes' colour"
     _add(group, "--reference", "references", keyframe, metavar=_KEYED, **several)

@@ -209,7 +209,7 @@ def find_transitions(
         found = _search_transitions(footage, frames, intervals, looks)
         return [[list(astuple(part)) for part in parts] for parts in (found.boundaries, found.dissolves)]
 
-    if not all(is_settled(inputs.plate_state(frame)) for frame in searched):
+    if not all(is_settled(inputs.plate_status(frame)) for frame in searched):
         data = search()
     else:
         data = cache.get_for_key("transitions", _transitions_key(shot, inputs, searched, intervals), search)

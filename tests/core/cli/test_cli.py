@@ -36,6 +36,7 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--plate": (["/other.####.exr"], {}),
     "--plate-layer": (["right"], {}),
     "--frames": (["1-9"], {}),
+    "--first-frame": (["-1001"], {"plate": Plate(path="/x.mov")}),
     "--reference": (["-3=/new.exr"], {}),
     "--reference-alpha": (["ignore"], {}),
     "--swatch": (["-3:a:b=c=#8a3324,#C07050"], {}),
