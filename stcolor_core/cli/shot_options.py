@@ -98,6 +98,8 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     _add(group, "--reuse", "output.reuse", reuse, metavar="PATTERN")
     _add(group, "--link-reused", "output.link", "link reused frames instead of copying them", action=switch)
     _add(group, "--beauty", "output.beauty", "write R, G, B to the output (the default)", action=switch)
+    provenance = "write into the metadata that the frames were coloured, by what and from which keyframes (the default)"
+    _add(group, "--provenance", "output.provenance", provenance, action=switch)
     missing = "what to do if a plate frame is missing (error)"
     _add(group, "--missing", "plate.missing", missing, choices=("error", "skip", "hold"))
     only = "write only these frames; the result is the same as in the whole shot"

@@ -199,6 +199,7 @@ class Output:
         max_span: Most frames of a span that one farm task writes; None leaves spans whole. It changes no pixel.
         reuse: Pattern of an earlier version. Frames of it that would be computed the same are copied instead.
         link: Link reused frames instead of copying them.
+        provenance: Write into each frame's metadata that it was coloured, by what and from which keyframes.
     """
 
     path: str
@@ -207,6 +208,7 @@ class Output:
     max_span: int | None = None
     reuse: str | None = None
     link: bool = False
+    provenance: bool = True
 
     def __post_init__(self) -> None:
         _require(
