@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
+from typing import Literal
 
 from stcolor_core.errors import BadRequest
 
-__all__ = ["MOVIE_TYPES", "is_movie", "load_av"]
+__all__ = ["MOVIE_FORMATS", "MOVIE_TYPES", "MovieEncoding", "is_movie", "load_av"]
 
 MOVIE_TYPES = (".mov", ".mp4", ".m4v", ".mxf", ".mkv", ".avi")
 """The file types that are read as movies."""
+MOVIE_FORMATS = ("prores-hq", "prores-4444", "dnxhr", "h264", "ffv1")
+"""The names of the formats that are written, for `movies.formats`; here, so that the command line loads no library."""
+MovieEncoding = Literal["plate", "display"]
+"""How the pixels of a written movie are encoded: as the plate's are, or as a display shows them."""
 
 
 def is_movie(path: Path | str) -> bool:

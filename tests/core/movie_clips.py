@@ -31,6 +31,7 @@ def write_clip(
     timecode: str | None = None,
     options: Mapping[str, str] | None = None,
     sound: bool = False,
+    packet_samples: int = 1024,
 ) -> Path:
     """Write a movie from planes of codes.
 
@@ -45,6 +46,7 @@ def write_clip(
         timecode: That of the first frame.
         options: The encoder's.
         sound: Whether to add a tone of PCM.
+        packet_samples: Samples in a packet of it.
     """
     with av.open(str(path), "w", options={"write_tmcd": "on"} if path.suffix == ".mp4" else {}) as container:
         stream: Any = container.add_stream(codec, rate=Fraction(rate), options=dict(options or {}))
@@ -71,9 +73,13 @@ def write_clip(
         if sound:
             samples = round(48000 * count / Fraction(rate))
             wave = (np.sin(np.arange(samples) / 20) * 8000).astype(np.int16)
-            heard = av.AudioFrame.from_ndarray(wave[None], format="s16", layout="mono")
-            heard.sample_rate, heard.pts = 48000, 0
-            container.mux([*tone.encode(heard), *tone.encode(None)])
+            for start in range(0, samples, packet_samples):
+                heard = av.AudioFrame.from_ndarray(
+                    wave[None, start : start + packet_samples], format="s16", layout="mono"
+                )
+                heard.sample_rate, heard.pts = 48000, start
+                container.mux(tone.encode(heard))
+            container.mux(tone.encode(None))
     return path
 
 
