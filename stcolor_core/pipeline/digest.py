@@ -64,6 +64,8 @@ class Digests:
             "space": inputs.pipe.space.identity,
             "canvas": canvas,
             **({"lossy": True} if shot.output.is_lossy else {}),
+            # on by default, and left out then: no frame that was written before there was the choice is lost
+            **({} if shot.output.provenance else {"provenance": False}),
             "stills": [inputs.coloured_state(Path(still.path), still.colorspace) for still in shot.stills],
         }
 

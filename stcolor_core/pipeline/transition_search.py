@@ -70,7 +70,7 @@ def find_transitions(
         parts = (found.boundaries, found.dissolves, found.disregarded)
         return [[list(astuple(transition)) for transition in part] for part in parts]
 
-    if not all(is_settled(inputs.plate_state(frame)) for frame in searched):
+    if not all(is_settled(inputs.plate_status(frame)) for frame in searched):
         data = search()
     else:
         data = cache.get_for_key("transitions", _transitions_key(shot, inputs, searched, intervals), search)
