@@ -161,10 +161,10 @@ def _pack(tensor: Tensor) -> Any:
         return tensor
     numbers = tensor.cpu().contiguous().reshape(-1).view(torch.uint8).reshape(-1, size)
     start = len(numbers) // 2
-    sample = numbers[start : start + _SAMPLE // size].T.contiguous().numpy()
-    if len(zlib.compress(sample, 1)) > _WORTHWHILE * sample.size:
+    sample = numbers[start : start + _SAMPLE // size].T.numpy().tobytes()
+    if len(zlib.compress(sample, 1)) > _WORTHWHILE * len(sample):
         return tensor
-    packed = torch.frombuffer(bytearray(zlib.compress(numbers.T.contiguous().numpy(), 1)), dtype=torch.uint8)
+    packed = torch.frombuffer(bytearray(zlib.compress(numbers.T.numpy().tobytes(), 1)), dtype=torch.uint8)
     return {_PACKED: packed, "like": torch.empty(0, dtype=tensor.dtype), "shape": list(tensor.shape)}
 
 
