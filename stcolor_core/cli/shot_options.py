@@ -78,9 +78,11 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     )
     switch = argparse.BooleanOptionalAction
     several: dict[str, Any] = {"action": "append"}
-    _add(group, "--plate", "plate.path", "the black-and-white sequence, like plates/sh010.####.exr")
+    _add(group, "--plate", "plate.path", "the black-and-white sequence, like plates/sh010.####.exr, or a movie")
     _add(group, "--plate-layer", "plate.layer", "the layer of the plate's EXRs that holds the picture", metavar="NAME")
     _add(group, "--frames", "plate.frames", "the plate frames of the shot, like 1001-1100; default: all on disk")
+    first = "the number of a movie's first frame; default: that of its timecode, or 1 if it has none"
+    _add(group, "--first-frame", "plate.first_frame", first, type=int, metavar="FRAME")
     keyframe = "a coloured frame; or a pattern whose existing frames are all coloured frames. If its alpha, its data "
     keyframe += "window or its mask leaves a part of the frame out, it is a patch over the other keyframes' colour"
     _add(group, "--reference", "references", keyframe, metavar=_KEYED, **several)
@@ -104,6 +106,8 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
         "compression of the EXRs (zips); dwaa and dwab are lossy for R, G and B, and need --layers without rc_id"
     )
     _add(group, "--compression", "output.compression", compression, choices=COMPRESSIONS)
+    provenance = "write into the metadata that the frames were coloured, by what and from which keyframes (the default)"
+    _add(group, "--provenance", "output.provenance", provenance, action=switch)
     missing = "what to do if a plate frame is missing (error)"
     _add(group, "--missing", "plate.missing", missing, choices=("error", "skip", "hold"))
     only = "write only these frames; the result is the same as in the whole shot"

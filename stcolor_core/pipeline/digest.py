@@ -19,6 +19,7 @@ from stcolor_core.shots.spans import PatchWalk, Span
 __all__ = ["Digests"]
 
 _COVERED_BY_BOUNDS = ("cuts", "references", "unreferenced")  # a frame's span already says what these mean for it
+_ARITHMETIC = 2  # raised when the same settings and weights give other pixels, if only by rounding
 _MATTES = 2  # how mattes decide pixels; raised when that changes, so that no frame of a shot without mattes is lost
 _COVERED_BY_CONTENT = ("detector", "detector_weights", "detector_config")  # these count by the content of their files
 
@@ -53,6 +54,7 @@ class Digests:
         covered = (*_COVERED_BY_BOUNDS, *_COVERED_BY_CONTENT)
         self._settings = {
             "version": __version__,
+            "arithmetic": _ARITHMETIC,
             "model": model,
             "method": {name: method[name] for name in method if name not in covered},
             "detector": detector,
@@ -62,6 +64,8 @@ class Digests:
             "space": inputs.pipe.space.identity,
             "canvas": canvas,
             **({"lossy": True} if shot.output.is_lossy else {}),
+            # on by default, and left out then: no frame that was written before there was the choice is lost
+            **({} if shot.output.provenance else {"provenance": False}),
             "stills": [inputs.coloured_state(Path(still.path), still.colorspace) for still in shot.stills],
         }
 

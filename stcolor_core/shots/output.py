@@ -30,6 +30,7 @@ class Output:
         layers: The layers to write (docs/outputs.md); None for all. "rgb" is R, G and B, and "rc_id" is written only if
             there are mattes. A frame on disk that has more layers is complete, one that lacks one of these is not.
         compression: Of the EXR. "dwaa" and "dwab" are lossy for R, G and B, and would destroy the ids of "rc_id".
+        provenance: Write into each frame's metadata that it was coloured, by what and from which keyframes.
     """
 
     path: str
@@ -40,6 +41,7 @@ class Output:
     link: bool = False
     layers: tuple[Layer, ...] | None = None
     compression: Compression = "zips"
+    provenance: bool = True
 
     def __post_init__(self) -> None:
         _require(
