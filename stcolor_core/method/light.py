@@ -29,10 +29,11 @@ LEAST_LUMINANCE = 1e-5  # below the first code value of an 8-bit picture; black 
 VISIBLE = 0.5  # visibility from which a pixel counts for the overall exposure
 SUBSAMPLED = 2  # every so many rows and columns count
 LEAST_SHARE = 0.02  # share of the picture that must count
-# Ramps from "no change of light" to "a change of light", chosen on the development footage (benchmarks/light.py):
-OVERALL_EXPLAINED = (0.1, 0.25)  # share of the mean difference in L* that one exposure removes
-LOCAL_EXPLAINED = (0.5, 0.8)  # share of the squared log ratios that their local mean explains
-LOCAL_CHANGE = (0.1, 0.25)  # change of light, as a natural logarithm
+# Ramps from "no change of light" to "a change of light", chosen on walks of 36 frames over the development footage
+# (benchmarks/light.py):
+OVERALL_EXPLAINED = (0.3, 0.5)  # share of the mean difference in L* that one exposure removes
+LOCAL_EXPLAINED = (0.7, 0.9)  # share of the squared log ratios that their local mean explains
+LOCAL_CHANGE = (0.25, 0.5)  # change of light, as a natural logarithm
 LOCAL_VISIBLE = (0.1, 0.3)  # mean visibility
 LOCAL_LINES = 216  # height that local exposure is computed at, at most
 LOCAL_SIGMA = 4.0  # px at that height

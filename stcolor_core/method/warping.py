@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from stcolor_core.method.onednn import inner_products
 from stcolor_core.method.shortlist import block_positions, top_blocks
 from stcolor_core.method.tracking.instance import InstanceRestriction
 
@@ -123,10 +124,13 @@ class _Chunk:
 
     def mix(self, weights: Tensor, values: Tensor) -> Tensor:
         """Return the weighted sums of the values: weights (G * Q, M), values (N, V) -> (V, G * Q)."""
+        # The few values times the many weights: the other way round takes three times as long.
         if self.positions is None:
-            return (weights @ values).T
+            return values.T.contiguous() @ weights.T
         group_values = _take_rows(values, self.positions)  # (G, M, V)
-        return (weights.reshape(len(group_values), -1, group_values.shape[1]) @ group_values).flatten(0, 1).T
+        group_weights = weights.reshape(len(group_values), -1, group_values.shape[1])
+        mixed = group_values.transpose(1, 2).contiguous() @ group_weights.transpose(1, 2)  # (G, V, Q)
+        return mixed.transpose(0, 1).flatten(1)
 
     def find_columns(self, index: Tensor, count: int) -> Tensor:
         """Return the column in M of each stack position in `index`, (G * Q, K); -1 if absent. count: N."""
@@ -223,9 +227,10 @@ def _concatenate_known(references: Sequence[GridReference]) -> Tensor | None:
 
 def _chunk_by_rows(target: Tensor, stack: _Stack) -> list[Callable[[], _Chunk]]:
     """Return functions that each compare some targets with every position of the stack."""
+    features = stack.features.T.contiguous()
 
     def compare(targets: Tensor) -> _Chunk:
-        correlation = target[:, targets].T @ stack.features
+        correlation = inner_products(target[:, targets].T, features)
         if stack.known is not None:
             correlation.masked_fill_(~stack.known, -torch.inf)
         return _Chunk(targets, correlation, None)

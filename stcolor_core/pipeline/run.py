@@ -33,15 +33,16 @@ from stcolor_core.pipeline.layers import RenderedFrame
 from stcolor_core.pipeline.planning import (
     RunPlan,
     detector_digest,
-    find_transitions,
     load_detector,
     plan_spans,
     requested_frames,
     resolve_tracking,
 )
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
+from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.pipeline.writing import FrameWriter, WrittenFrame
 from stcolor_core.shots.shot import Shot, describe_frames
+from stcolor_core.shots.shot_files import require_reference
 from stcolor_core.shots.spans import PatchWalk, Span, matched, plan_patch_walks, spans_containing, unreferenced
 from stcolor_core.shots.transitions import Transitions
 
@@ -126,12 +127,11 @@ class _Run:
     def __init__(
         self, shot: Shot, device: torch.device, reporter: Reporter, on_written: Callable[[WrittenFrame], None]
     ) -> None:
-        if not shot.references and not shot.stills and not shot.swatches:
-            raise BadRequest("The shot has no reference. Give --reference FRAME=PATH, or --still PATH.")
+        require_reference(shot)
         self._shot, self._device, self._reporter, self._on_written = shot, device, reporter, on_written
         self._output = FramePattern.parse(shot.output.path)
         earlier = FramePattern.parse(shot.output.reuse) if shot.output.reuse else None
-        self._existing = ExistingFrames(self._output, earlier, link=shot.output.link)
+        self._existing = ExistingFrames(self._output, earlier, link=shot.output.link, layers=shot.output.written_layers)
         self._cache = StatCache()
         model = registry.digest(shot.method.model)
         self._inputs = ShotInputs(shot, warn=reporter.warn, cache=self._cache)
@@ -269,6 +269,11 @@ class _Run:
             self._reporter.warn(
                 f"Frames {dissolve.first}-{dissolve.last} dissolve from one scene to the next: their colours are mixed "
                 f"({_certainty(dissolve.certainty)})."
+            )
+        for dissolve in found.disregarded:
+            self._reporter.warn(
+                f"Frames {dissolve.first}-{dissolve.last} look like a dissolve, but hold a reference: its colour is "
+                "carried through them. If they are one, name all cuts and dissolves with --cuts."
             )
 
     def _check_transitions(self, given: Transitions) -> None:
