@@ -72,7 +72,7 @@ def add_command(commands: Any) -> None:
 def _evaluate(options: argparse.Namespace) -> int:
     from stcolor_core.evaluation.run import evaluate
     from stcolor_core.evaluation.trace import parse_trace
-    from stcolor_core.pipeline.planning import resolve_device
+    from stcolor_core.pipeline.devices import resolve_device
 
     limit_threads()
     evaluate(
