@@ -22,6 +22,7 @@ from stcolor_core.images.ocio import clear_caches
 from stcolor_core.images.pictures import Header, Picture, Window
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models.weight_files import checksum
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Plate, Reference, Shot, Still, Swatch, describe_frames, format_frames
 from stcolor_core.shots.shot_files import (
     ReferencePicture,
@@ -217,8 +218,8 @@ class ShotInputs:
                 if colorspace is not None or _has_plate_type(self._shot, path):
                     raise
                 raise ColorError(
-                    f"{path} does not say how it is encoded, and --colorspace holds for files of the plate's type. "
-                    "Convert it to that type, or give its colorspace in the shot file (--write-shot)."
+                    f"{path} does not say how it is encoded, and the colour space given holds for files of the plate's "
+                    f"type. Convert it to that type, or {advise('own_colorspace')}."
                 ) from None
         return self._pipes[key]
 
@@ -301,7 +302,9 @@ class ShotInputs:
                     "Correct its frame."
                 )
             if not self.mattes(swatch.frame):
-                raise BadRequest(f"{label} needs a matte of frame {swatch.frame}. Give --matte {swatch.frame}=PATH.")
+                raise BadRequest(
+                    f"{label} needs a matte of frame {swatch.frame}. {advise('frame_matte', swatch.frame)}."
+                )
             swatches[swatch.frame] = (*swatches.get(swatch.frame, ()), swatch)
         return swatches
 

@@ -25,6 +25,7 @@ from stcolor_core.method.tracking.detectors import Detector, config_files, open_
 from stcolor_core.models import registry
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
+from stcolor_core.remedies import advise
 from stcolor_core.shots import cuts, dissolves
 from stcolor_core.shots.cuts import Describe
 from stcolor_core.shots.dissolves import TransitionDetector
@@ -89,7 +90,7 @@ def resolve_device(name: str) -> torch.device:
     if name not in ("auto", "cpu", "cuda"):
         raise BadRequest(f"The device {name!r} is unknown. Use auto, cpu or cuda.")
     if name == "cuda" and not torch.cuda.is_available():
-        raise BadRequest("There is no CUDA device that this torch can use. Use --device cpu, or see `stcolor doctor`.")
+        raise BadRequest(f"There is no CUDA device that this torch can use. {advise('cpu')}.")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
@@ -122,9 +123,7 @@ def load_detector(shot: Shot, device: torch.device) -> Detector:
     if method.detector == "torchvision":
         return open_detector("torchvision", registry.load_weights(_DETECTOR), device=device)
     if method.detector_weights is None:
-        raise ModelError(
-            "The detectron2 detector needs weights and a config. Give --detector-weights and --detector-config."
-        )
+        raise ModelError(f"The detectron2 detector needs weights and a config. {advise('detectron')}.")
     config = Path(method.detector_config) if method.detector_config else None
     return open_detector(method.detector, Path(method.detector_weights), config=config, device=device)
 
@@ -171,7 +170,8 @@ def requested_frames(shot: Shot, frames: Iterable[int], only: str | None = None)
     requested = frozenset(parse_frames(only))
     if requested - available:
         raise BadRequest(
-            f"Frame {describe_frames(requested - available)} is to be written but is not in the plate. Correct --only."
+            f"Frame {describe_frames(requested - available)} is to be written but is not in the plate. "
+            f"{advise('only')}."
         )
     return requested
 

@@ -39,7 +39,9 @@ from stcolor_core.pipeline.planning import (
     resolve_tracking,
 )
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
+from stcolor_core.pipeline.reference_flaws import ReferenceFlaws, describe_flaw
 from stcolor_core.pipeline.writing import FrameWriter, WrittenFrame
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot, describe_frames
 from stcolor_core.shots.spans import PatchWalk, Span, matched, plan_patch_walks, spans_containing, unreferenced
 from stcolor_core.shots.transitions import Transitions
@@ -119,7 +121,7 @@ class _Run:
         self, shot: Shot, device: torch.device, reporter: Reporter, on_written: Callable[[WrittenFrame], None]
     ) -> None:
         if not shot.references and not shot.stills and not shot.swatches:
-            raise BadRequest("The shot has no reference. Give --reference FRAME=PATH, or --still PATH.")
+            raise BadRequest(f"The shot has no reference. {advise('no_reference')}.")
         self._shot, self._device, self._reporter, self._on_written = shot, device, reporter, on_written
         self._output = FramePattern.parse(shot.output.path)
         earlier = FramePattern.parse(shot.output.reuse) if shot.output.reuse else None
@@ -129,17 +131,26 @@ class _Run:
         self._inputs = ShotInputs(shot, warn=reporter.warn, cache=self._cache)
         if len(self._inputs.frames) > 1 and not self._output.is_sequence:
             raise BadRequest(f"The output {shot.output.path} has no frame number. Write it like out/sh010.####.exr.")
-        refuse_to_write(map(self._output.path, self._inputs.frames), shot, remedy="Give another --output.")
+        refuse_to_write(map(self._output.path, self._inputs.frames), shot, remedy=f"{advise('output')}.")
         refuse_results_as_references(shot, self._inputs)
         instances = shot.method.uses_instances
         detector = load_detector(shot, device) if instances and not shot.mattes else None
-        self._footage = ShotFootage(shot, self._inputs, use_instances=instances, detector=detector, warn=reporter.warn)
+        self._flaws = ReferenceFlaws(shot, self._inputs, self._cache)
+        self._footage = ShotFootage(
+            shot,
+            self._inputs,
+            use_instances=instances,
+            detector=detector,
+            flaws=self._flaws,
+            warn=reporter.warn,
+        )
         self._digests = Digests(
             shot,
             self._inputs,
             canvas=self._footage.canvas,
             model=model,
             detector=detector_digest(shot, self._inputs),
+            flaws=self._flaws,
         )
         self._writer = FrameWriter(shot, self._inputs, self._footage)
         self._files: Mapping[int, ExistingFrame] = {}  # at the output paths, as last inspected
@@ -157,6 +168,7 @@ class _Run:
         self._walks = self._plan_walks(transitions.scene_starts)
         self._warn_unreferenced(spans, requested)
         digests = self._digest_frames(requested, spans)
+        self._report_flaws(spans, requested)
         for frame in self._inputs.swatches:  # a wrong name is told before the first frame is written
             self._footage.patch(frame)
         todo = self._inspect_output(digests)
@@ -210,12 +222,12 @@ class _Run:
         if changed and not self._force:
             self._reporter.warn(
                 f"Frame {describe_frames(changed)} of {self._output} was changed after it was written, is locked, "
-                "or was not written by RefColorize. It is kept as it is. Give --force to write it again."
+                f"or was not written by RefColorize. It is kept as it is. {advise('force')}."
             )
         if not self._force:
             self._reusable = self._existing.find_reusable({frame: digests[frame] for frame in todo})
             if todo and self._existing.has_nothing_to_reuse():
-                self._reporter.warn(f"There is no frame of {self._shot.output.reuse} to reuse. Check --reuse.")
+                self._reporter.warn(f"There is no frame of {self._shot.output.reuse} to reuse. {advise('reuse')}.")
         return todo
 
     def _inspect_output_again(self, digests: Mapping[int, str]) -> frozenset[int]:
@@ -254,7 +266,7 @@ class _Run:
             if boundary.certainty >= _WORTH_A_LOOK:
                 self._reporter.warn(
                     f"Frame {boundary.frame} looks like a cut, colour is carried ({_certainty(boundary.certainty)}). "
-                    "If it is one, name all cuts with --cuts."
+                    f"If it is one, {advise('cuts')}."
                 )
         for dissolve in found.dissolves:
             self._reporter.warn(
@@ -269,13 +281,13 @@ class _Run:
         if outside:
             self._reporter.warn(
                 f"No new scene can begin at frame {describe_frames(outside)} of the cuts: the plate has the frames "
-                f"{frames[0]}-{frames[-1]}. Correct --cuts."
+                f"{frames[0]}-{frames[-1]}. {advise('correct_cuts')}."
             )
         for dissolve in given.dissolves:
             if not frames[0] < dissolve.first <= dissolve.last < frames[-1]:
                 self._reporter.warn(
                     f"The dissolve {dissolve.first}-{dissolve.last} of the cuts has no frame of a single scene on "
-                    f"either side: the plate has the frames {frames[0]}-{frames[-1]}. Correct --cuts."
+                    f"either side: the plate has the frames {frames[0]}-{frames[-1]}. {advise('correct_cuts')}."
                 )
 
     def _report_plan(self) -> None:
@@ -294,7 +306,7 @@ class _Run:
         if grey.difference(patched) and not self._shot.stills:
             self._reporter.warn(
                 f"Frames {describe_frames(grey.difference(patched))} have no reference in their scene and stay grey. "
-                "Add a reference there, or a --still."
+                f"{advise('or_still')}."
             )
         if grey.intersection(patched) and not self._shot.stills:
             self._reporter.warn(
@@ -310,6 +322,15 @@ class _Run:
                 f"looks alike on the references {used}. Look at the confidence, or add a reference there."
             )
         self._reporter.report_warnings()
+
+    def _report_flaws(self, spans: Iterable[Span], requested: frozenset[int]) -> None:
+        """Warn of the references that give no colour, among those that the requested frames need."""
+        needed = {*requested.intersection(self._footage.references)}
+        needed.update(*(span.references for span in spans_containing(spans, requested)))
+        for frame in sorted(needed):
+            if flaw := self._flaws.of(frame):
+                message = describe_flaw(frame, self._footage.references[frame].path, flaw)
+                self._reporter.report(Event(kind="warning", frame=frame, flaw=flaw, message=message))
 
     def _warn_coloured_plate(self) -> None:
         """Warn of the plate frames that are in colour if others are grey; known once they have been read."""
@@ -351,7 +372,7 @@ class _Run:
                     scratch.take(name, colored.frame, PatchColor, device=self._device)
                     for name in patches.get(colored.frame, ())
                 )
-                covered = cover(colored, [*self._own_patch(colored), *parts])
+                covered = cover(self._footage.distrust(colored), [*self._own_patch(colored), *parts])
                 pending.append(writers.submit(self._write_colored, covered, plate, digests[colored.frame]))
             while pending:
                 yield self._finish_colored(*pending.popleft().result())
