@@ -57,7 +57,13 @@ class ReferenceFlaws:
         if frame not in self._known:
             picture, plate = self._inputs.references[frame], self._inputs.frames[frame]
             settings = self._inputs.pipe.space.identity, self._shot.plate.layer, self._shot.plate.exposure
-            state = *self._inputs.reference_state(picture), *self._inputs.plate_state(frame), plate.name, *settings
+            state = (
+                *self._inputs.reference_state(picture),
+                *self._inputs.plate_state(frame),
+                plate.name,
+                frame,
+                *settings,
+            )
             self._known[frame] = self._cache.get_for_key(_KIND, repr(state), partial(self._find, frame))
         return self._known[frame]
 

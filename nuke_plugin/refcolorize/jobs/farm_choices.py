@@ -80,7 +80,9 @@ def _ask_deadline(arguments: Sequence[str]) -> str:
     if program is None:
         where = Path(folder).as_posix() if folder else "PATH"
         raise FileNotFoundError(2, f"there is no deadlinecommand in {where}")
-    flags = subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NO_WINDOW
     done = subprocess.run(
         [program, *arguments],
         stdin=subprocess.DEVNULL,

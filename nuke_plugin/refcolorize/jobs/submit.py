@@ -96,13 +96,13 @@ def farm_shot(node: nuke.Node, version: int | None = None) -> FarmShot:
     found = next((each for each in nodes.versions(node) if each.number == version), None)
     if found is None:
         raise RefColorizeError(f"{node.name()} has no version v{version:03d} on disk. Choose one that is there.")
-    shot, keys = found.shot(), found.keyframes()
-    plate = _frame_numbers(shot.get("plate", {}).get("frames"))
-    frames = _frame_numbers(shot.get("output", {}).get("frames")) or plate
-    everything = (*plate, *frames, *keys)
+    shot, used = found.shot(), found.keyframes()
+    read = _frame_numbers(shot.get("plate", {}).get("frames"))
+    written = _frame_numbers(shot.get("output", {}).get("frames")) or read
+    everything = (*read, *written, *used)
     if not everything:
         raise RefColorizeError(f"{found.shot_file.as_posix()} cannot be read. Submit the node as it is now.")
-    return FarmShot(frames, keys, (min(everything), max(everything)))
+    return FarmShot(written, used, (min(everything), max(everything)))
 
 
 def _frame_numbers(text: object) -> tuple[int, ...]:
