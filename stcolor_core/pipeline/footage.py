@@ -169,10 +169,8 @@ class ShotFootage:
         Args:
             colored: The frame.
         """
-        flawed = self._flaws.found  # the digest of the frame has asked for all references that colour it
-        if not flawed:
-            return colored
-        return replace(colored, confidence=np.where(np.isin(colored.source, flawed), np.float32(0), colored.confidence))
+        from_flawed = np.isin(colored.source, self._flaws.found)
+        return replace(colored, confidence=np.where(from_flawed, np.float32(0), colored.confidence))
 
     def patch(self, frame: int) -> KnownColor:
         """Return the colour of the patches of a frame on the canvas, with its weight; the last two are cached.

@@ -388,7 +388,8 @@ class _Run:
                     scratch.take(name, colored.frame, PatchColor, device=self._device)
                     for name in patches.get(colored.frame, ())
                 )
-                colored = self._footage.distrust(colored)
+                if self._flaws.found:  # the frame's digest has asked for all references that colour it
+                    colored = self._footage.distrust(colored.to_host())
                 if patched := [*self._own_patch(colored.frame), *parts]:
                     colored = cover(colored.to_host(), patched)
                 pending.append(writers.submit(self._write_colored, colored, plate, digests[colored.frame]))
