@@ -9,6 +9,7 @@ from stcolor_core.images import plates
 from stcolor_core.images.pictures import Header, Picture
 from stcolor_core.movies.names import is_movie
 from stcolor_core.movies.reader import Movie, open_movie
+from stcolor_core.remedies import advise
 
 __all__ = ["movie_frames", "place_in_movie", "read_plate_frame", "read_plate_header"]
 
@@ -86,6 +87,6 @@ def read_plate_header(path: Path, *, frame: int, layer: str | None = None, first
 
 def _find(path: Path, frame: int, layer: str | None, first_frame: int | None) -> tuple[Movie, int]:
     if layer is not None:
-        raise PlateError(f"{path} is a movie, which has no layers. Leave out --plate-layer.")
+        raise PlateError(f"{path} is a movie, which has no layers. {advise('no_layer')}.")
     movie = open_movie(path)
     return movie, frame - (movie.info.first_frame if first_frame is None else first_frame)

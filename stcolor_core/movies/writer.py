@@ -17,6 +17,7 @@ from stcolor_core.movies.color import ColorTags
 from stcolor_core.movies.formats import MovieFormat
 from stcolor_core.movies.names import load_av
 from stcolor_core.movies.planes import PixelFormat, pixels_to_frame
+from stcolor_core.remedies import advise
 
 __all__ = ["MovieSettings", "Sound", "write_movie"]
 
@@ -148,7 +149,7 @@ def _sound_packets(target: Any, stack: ExitStack, sound: Sound | None, path: Pat
         except (av.error.FFmpegError, ValueError) as error:
             raise OutputError(
                 f"{path} cannot hold the sound of {sound.path} ({stream.codec_context.name}: {error}). "
-                "Write a .mov or .mkv, or pass --no-movie-sound."
+                f"Write a .mov or .mkv, or {advise('no_sound')}."
             ) from None
 
     def packets() -> Iterator[Any]:

@@ -21,6 +21,7 @@ from stcolor_core.images.known_color import KnownColor, cut
 from stcolor_core.images.pictures import Header, Picture, Window
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.swatches import color_of_surface
+from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.registration import Registration, find_neighbours, find_registration
 from stcolor_core.method.tracking.detectors import Detector
@@ -28,6 +29,8 @@ from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.mattes import merge, read_matte
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
 from stcolor_core.pipeline.recent import RecentValues
+from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot, Swatch
 from stcolor_core.shots.shot_files import ReferencePicture
 
@@ -65,6 +68,7 @@ class ShotFootage:
         inputs: The shot's files.
         use_instances: Whether tracking uses instances.
         detector: Finds the instances if the shot has no mattes; None detects none.
+        flaws: Finds the references that give no colour.
         warn: Called with one line for the artist, in the thread that reads the picture.
 
     Attributes:
@@ -88,8 +92,10 @@ class ShotFootage:
         *,
         use_instances: bool,
         detector: Detector | None,
+        flaws: ReferenceFlaws,
         warn: Callable[[str], None],
     ) -> None:
+        self._flaws = flaws
         self.frames, self.references, self.patches = inputs.frames, inputs.references, inputs.patches
         self._shot, self._inputs, self._warn = shot, inputs, warn
         self._use_instances, self._detector = use_instances, detector
@@ -152,8 +158,19 @@ class ShotFootage:
         Args:
             frame: The number of a reference frame.
         """
+        if self._flaws.of(frame):
+            return np.zeros((self.canvas[3], self.canvas[2]), np.float32)
         certainty = self._references.get(frame, self._reference).registration.certainty
         return None if certainty is None else resize(certainty, (self.canvas[3], self.canvas[2]))
+
+    def distrust(self, colored: ColoredFrame) -> ColoredFrame:
+        """Return a coloured frame at confidence 0 where the colour comes from a reference that gives none.
+
+        Args:
+            colored: The frame.
+        """
+        from_flawed = np.isin(colored.source, self._flaws.found)
+        return replace(colored, confidence=np.where(from_flawed, np.float32(0), colored.confidence))
 
     def patch(self, frame: int) -> KnownColor:
         """Return the colour of the patches of a frame on the canvas, with its weight; the last two are cached.
@@ -311,9 +328,11 @@ class ShotFootage:
         """
         label = f"Reference {frame} ({reference.path})"
         picture = self._inputs.read_coloured(reference.path)
-        self._require_aspect(label, picture, remedy="Reformat it to the plate, or give it as --still.")
+        self._require_aspect(label, picture, remedy=f"Reformat it to the plate, or {advise('as_still')}.")
         alpha = plates.alpha_plane(picture) if reference.alpha == "auto" else None
-        self._warn_of_pixels(label, picture, reference.colorspace, covered=alpha)
+        if self.references.get(frame) is not reference:  # a whole keyframe is judged before the run
+            self._warn_of_grey(label, picture, reference.colorspace, covered=alpha)
+        self._warn_of_broken(label, picture)
         pixels = plates.layer_pixels(picture)
         if alpha is not None and self._is_premultiplied(reference, frame, picture, alpha):
             pixels = unpremultiply(pixels, alpha)
@@ -354,7 +373,7 @@ class ShotFootage:
         registration = self._registrations.get(frame, find)
         if changes := registration.describe(frame, lines=self.canvas[3]):
             label = f"Reference {frame} ({self.references[frame].path})"
-            self._warn_once(f"{label}: {changes}. Give --register off to use it as it is.")
+            self._warn_once(f"{label}: {changes}. {advise('register')}.")
         if registration.frame is None:
             own = resize(np.ascontiguousarray(roll_off(light), np.float32), size)
             return _RegisteredReference(color, own, registration)
@@ -432,7 +451,8 @@ class ShotFootage:
 
     def _still(self, path: Path, colorspace: str | None) -> Keyframe:
         picture = self._inputs.read_coloured(path)
-        self._warn_of_pixels(f"The still {path}", picture, colorspace)
+        self._warn_of_grey(f"The still {path}", picture, colorspace)
+        self._warn_of_broken(f"The still {path}", picture)
         lab = self._inputs.pipe_of(path, colorspace, exposure=0.0).lab(plates.layer_pixels(picture))
         lines = min(len(lab), self.working_size[0])
         size = (lines, max(1, round(lab.shape[1] * lines / len(lab))))
@@ -441,12 +461,14 @@ class ShotFootage:
             raise BadRequest(f"All of the still {path} is NaN or infinite. Render it again.")
         return Keyframe(resize(np.ascontiguousarray(roll_off(lab[..., 0])), size), ab, known=known)
 
-    def _warn_of_pixels(
-        self, label: str, picture: Picture, colorspace: str | None, *, covered: Plane | None = None
-    ) -> None:
-        """Warn of pixels that are not finite, and of a picture without colour where it is covered."""
+    def _warn_of_broken(self, label: str, picture: Picture) -> None:
         if picture.nonfinite:
             self._warn_once(f"{label} has {picture.nonfinite} pixels that are NaN or infinite; they lend no colour.")
+
+    def _warn_of_grey(
+        self, label: str, picture: Picture, colorspace: str | None, *, covered: Plane | None = None
+    ) -> None:
+        """Warn of a picture without colour where it is covered."""
         pixels = plates.layer_pixels(picture)
         if covered is not None and (counted := covered >= COVERED).any():
             pixels = pixels[counted][None]
@@ -511,7 +533,7 @@ def _plate_format(inputs: ShotInputs) -> Window:
         if file.layer != first.layer:
             raise PlateError(
                 f"{label} gives its layer {file.layer or 'R, G, B'}, the first frame {first.layer or 'R, G, B'}. "
-                "Name the one to take with --plate-layer."
+                f"{advise('plate_layer')}."
             )
     return first.display_window
 

@@ -26,6 +26,7 @@ from stcolor_core.movies.color import tagged_space
 from stcolor_core.movies.names import is_movie
 from stcolor_core.movies.plate_frames import place_in_movie, read_plate_frame, read_plate_header
 from stcolor_core.movies.reader import open_movie
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Plate, Reference, Shot, Still, Swatch, describe_frames, format_frames
 from stcolor_core.shots.shot_files import (
     ReferencePicture,
@@ -226,8 +227,8 @@ class ShotInputs:
                 if colorspace is not None or _has_plate_type(self._shot, path):
                     raise
                 raise ColorError(
-                    f"{path} does not say how it is encoded, and --colorspace holds for files of the plate's type. "
-                    "Convert it to that type, or give its colorspace in the shot file (--write-shot)."
+                    f"{path} does not say how it is encoded, and the colour space given holds for files of the plate's "
+                    f"type. Convert it to that type, or {advise('own_colorspace')}."
                 ) from None
         return self._pipes[key]
 
@@ -323,7 +324,9 @@ class ShotInputs:
                     "Correct its frame."
                 )
             if not self.mattes(swatch.frame):
-                raise BadRequest(f"{label} needs a matte of frame {swatch.frame}. Give --matte {swatch.frame}=PATH.")
+                raise BadRequest(
+                    f"{label} needs a matte of frame {swatch.frame}. {advise('frame_matte', swatch.frame)}."
+                )
             swatches[swatch.frame] = (*swatches.get(swatch.frame, ()), swatch)
         return swatches
 

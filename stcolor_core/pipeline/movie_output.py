@@ -23,6 +23,7 @@ from stcolor_core.movies.timecode import drops_frames, frame_of_timecode, timeco
 from stcolor_core.movies.writer import MovieSettings, Sound, write_movie
 from stcolor_core.pipeline.results import ShotResults
 from stcolor_core.pipeline.writing import DIGITAL_SOURCE_TYPE
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot, describe_frames, parse_frames
 
 __all__ = ["MovieOutput", "plan_movie", "plate_rate", "plate_sound", "plate_timecode"]
@@ -114,7 +115,7 @@ def plan_movie(
     chosen.check_size(path, width, height)
     rate = rate or plate_rate(header) or _USUAL_RATE
     if not 0 < rate <= _MOST_RATE:
-        raise BadRequest(f"The rate {float(rate):g} is not between 0 and {_MOST_RATE}. Correct --movie-rate.")
+        raise BadRequest(f"The rate {float(rate):g} is not between 0 and {_MOST_RATE}. {advise('movie_rate')}.")
     heard = plate_sound(shot, frames, rate) if sound else None
     like = None if info is None or encoding == "display" else info.layout
     layout = layout_of(chosen, like=like)
@@ -144,12 +145,12 @@ def _require_continuous(shot: Shot, path: Path, files: Mapping[int, Path]) -> ra
     requested = files if shot.output.frames is None else parse_frames(shot.output.frames)
     numbers = sorted(files.keys() & set(requested))
     if not numbers:
-        raise BadRequest(f"{path} would have no frame: the plate has none of {shot.output.frames}. Correct --only.")
+        raise BadRequest(f"{path} would have no frame: the plate has none of {shot.output.frames}. {advise('only')}.")
     frames = range(numbers[0], numbers[-1] + 1)
     if missing := set(frames).difference(numbers):
         raise BadRequest(
             f"{path} would lack frame {describe_frames(missing)}, and run out of sync. Name one range of frames, or "
-            "pass --missing hold."
+            f"{advise('hold')}."
         )
     return frames
 

@@ -271,5 +271,5 @@ def require_results(results: ShotResults, confidences: Mapping[int, float]) -> N
     """
     if not confidences:
         raise PlateError(
-            f"No frame of {results.shot.output.path} holds a confidence. Run stcolor colorize --shot first."
+            f"No frame of {results.shot.output.path} holds a confidence. Run stcolor colorize on it first."
         )

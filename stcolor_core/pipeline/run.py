@@ -39,8 +39,10 @@ from stcolor_core.pipeline.planning import (
     resolve_tracking,
 )
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
+from stcolor_core.pipeline.reference_flaws import ReferenceFlaws, describe_flaw
 from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.pipeline.writing import FrameWriter, WrittenFrame
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot, describe_frames
 from stcolor_core.shots.shot_files import require_reference
 from stcolor_core.shots.spans import PatchWalk, Span, matched, plan_patch_walks, spans_containing, unreferenced
@@ -137,17 +139,26 @@ class _Run:
         self._inputs = ShotInputs(shot, warn=reporter.warn, cache=self._cache)
         if len(self._inputs.frames) > 1 and not self._output.is_sequence:
             raise BadRequest(f"The output {shot.output.path} has no frame number. Write it like out/sh010.####.exr.")
-        refuse_to_write(map(self._output.path, self._inputs.frames), shot, remedy="Give another --output.")
+        refuse_to_write(map(self._output.path, self._inputs.frames), shot, remedy=f"{advise('output')}.")
         refuse_results_as_references(shot, self._inputs)
         instances = shot.method.uses_instances
         detector = load_detector(shot, device) if instances and not shot.mattes else None
-        self._footage = ShotFootage(shot, self._inputs, use_instances=instances, detector=detector, warn=reporter.warn)
+        self._flaws = ReferenceFlaws(shot, self._inputs, self._cache)
+        self._footage = ShotFootage(
+            shot,
+            self._inputs,
+            use_instances=instances,
+            detector=detector,
+            flaws=self._flaws,
+            warn=reporter.warn,
+        )
         self._digests = Digests(
             shot,
             self._inputs,
             canvas=self._footage.canvas,
             model=model,
             detector=detector_digest(shot, self._inputs),
+            flaws=self._flaws,
         )
         self._writer = FrameWriter(shot, self._inputs, self._footage)
         self._files: Mapping[int, ExistingFrame] = {}  # at the output paths, as last inspected
@@ -165,6 +176,7 @@ class _Run:
         self._walks = self._plan_walks(transitions.scene_starts)
         self._warn_unreferenced(spans, requested)
         digests = self._digest_frames(requested, spans)
+        self._report_flaws(spans, requested)
         for frame in self._inputs.swatches:  # a wrong name is told before the first frame is written
             self._footage.patch(frame)
         todo = self._inspect_output(digests)
@@ -219,12 +231,12 @@ class _Run:
         if changed and not self._force:
             self._reporter.warn(
                 f"Frame {describe_frames(changed)} of {self._output} was changed after it was written, is locked, "
-                "or was not written by RefColorize. It is kept as it is. Give --force to write it again."
+                f"or was not written by RefColorize. It is kept as it is. {advise('force')}."
             )
         if not self._force:
             self._reusable = self._existing.find_reusable({frame: digests[frame] for frame in todo})
             if todo and self._existing.has_nothing_to_reuse():
-                self._reporter.warn(f"There is no frame of {self._shot.output.reuse} to reuse. Check --reuse.")
+                self._reporter.warn(f"There is no frame of {self._shot.output.reuse} to reuse. {advise('reuse')}.")
         return todo
 
     def _inspect_output_again(self, digests: Mapping[int, str]) -> frozenset[int]:
@@ -263,7 +275,7 @@ class _Run:
             if boundary.certainty >= _WORTH_A_LOOK:
                 self._reporter.warn(
                     f"Frame {boundary.frame} looks like a cut, colour is carried ({_certainty(boundary.certainty)}). "
-                    "If it is one, name all cuts with --cuts."
+                    f"If it is one, {advise('cuts')}."
                 )
         for dissolve in found.dissolves:
             self._reporter.warn(
@@ -273,7 +285,7 @@ class _Run:
         for dissolve in found.disregarded:
             self._reporter.warn(
                 f"Frames {dissolve.first}-{dissolve.last} look like a dissolve, but hold a reference: its colour is "
-                "carried through them. If they are one, name all cuts and dissolves with --cuts."
+                f"carried through them. If they are one, {advise('dissolves')}."
             )
 
     def _check_transitions(self, given: Transitions) -> None:
@@ -283,13 +295,13 @@ class _Run:
         if outside:
             self._reporter.warn(
                 f"No new scene can begin at frame {describe_frames(outside)} of the cuts: the plate has the frames "
-                f"{frames[0]}-{frames[-1]}. Correct --cuts."
+                f"{frames[0]}-{frames[-1]}. {advise('correct_cuts')}."
             )
         for dissolve in given.dissolves:
             if not frames[0] < dissolve.first <= dissolve.last < frames[-1]:
                 self._reporter.warn(
                     f"The dissolve {dissolve.first}-{dissolve.last} of the cuts has no frame of a single scene on "
-                    f"either side: the plate has the frames {frames[0]}-{frames[-1]}. Correct --cuts."
+                    f"either side: the plate has the frames {frames[0]}-{frames[-1]}. {advise('correct_cuts')}."
                 )
 
     def _report_plan(self) -> None:
@@ -308,7 +320,7 @@ class _Run:
         if grey.difference(patched) and not self._shot.stills:
             self._reporter.warn(
                 f"Frames {describe_frames(grey.difference(patched))} have no reference in their scene and stay grey. "
-                "Add a reference there, or a --still."
+                f"{advise('or_still')}."
             )
         if grey.intersection(patched) and not self._shot.stills:
             self._reporter.warn(
@@ -324,6 +336,15 @@ class _Run:
                 f"looks alike on the references {used}. Look at the confidence, or add a reference there."
             )
         self._reporter.report_warnings()
+
+    def _report_flaws(self, spans: Iterable[Span], requested: frozenset[int]) -> None:
+        """Warn of the references that give no colour, among those that the requested frames need."""
+        needed = {*requested.intersection(self._footage.references)}
+        needed.update(*(span.references for span in spans_containing(spans, requested)))
+        for frame in sorted(needed):
+            if flaw := self._flaws.of(frame):
+                message = describe_flaw(frame, self._footage.references[frame].path, flaw)
+                self._reporter.report(Event(kind="warning", frame=frame, flaw=flaw, message=message))
 
     def _warn_coloured_plate(self) -> None:
         """Warn of the plate frames that are in colour if others are grey; known once they have been read."""
@@ -367,6 +388,8 @@ class _Run:
                     scratch.take(name, colored.frame, PatchColor, device=self._device)
                     for name in patches.get(colored.frame, ())
                 )
+                if self._flaws.found:  # the frame's digest has asked for all references that colour it
+                    colored = self._footage.distrust(colored.to_host())
                 if patched := [*self._own_patch(colored.frame), *parts]:
                     colored = cover(colored.to_host(), patched)
                 pending.append(writers.submit(self._write_colored, colored, plate, digests[colored.frame]))

@@ -254,7 +254,7 @@ class Worker:
         except Cancelled:
             return "stopped", None
         except StcolorError as error:
-            return "failed", one_line(str(error))
+            return "failed", one_line(error.marked)
         except sqlite3.Error:
             raise
         except Exception as error:
