@@ -19,6 +19,7 @@ from stcolor_core.cli.shot_options import add_shot_options, build_shot, check_ma
 from stcolor_core.errors import BadRequest, OutputError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.shots.shot import Shot
+from stcolor_core.shots.shot_files import check_files
 from stcolor_core.terminal import JsonLines, ProgressBar, StopOnSignal, limit_threads, print_line
 
 __all__ = ["add_command"]
@@ -60,12 +61,13 @@ def _colorize(options: argparse.Namespace) -> int:
     if has_max_span:
         raise BadRequest("--max-span is for the tasks of a farm. Give it with --write-shot, or to stcolor farm.")
     with StopOnSignal() as stop:
-        from stcolor_core.cli.summary import summarize
-        from stcolor_core.pipeline.run import Event, colorize
-
-        limit_threads()
+        check_files(shot)
         movie = plan_movie_of(options, shot)
         with JsonLines() if options.json else ProgressBar() as report:
+            from stcolor_core.cli.summary import summarize  # takes seconds with torch: the bar is there meanwhile
+            from stcolor_core.pipeline.run import Event, colorize
+
+            limit_threads()
             device = options.device or "auto"
             keyframes: list[int] = []
 

@@ -104,6 +104,10 @@ def plan_movie(
         StcolorError: If the plate cannot be read, or a colour space is unknown.
     """
     chosen = choose_format(path, format)
+    if shot.output.written_layers.isdisjoint(("rgb", "rc_ab")):
+        raise BadRequest(
+            f"{path} needs the colour of the frames. Give --layers rgb or rc_ab too, or leave --layers out."
+        )
     results = ShotResults(shot)
     frames = _require_continuous(shot, path, results.files)
     header, pipe = results.plate_header(frames[0]), results.pipe

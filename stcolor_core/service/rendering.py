@@ -217,7 +217,9 @@ def _read_layer(path: Path, names: Sequence[str]) -> tuple[Header, Pixels]:
     """Return the header of a result and some of its channels, (H, W, C) over its data window."""
     with plates.open_picture(path) as (file, part, header):
         if not set(names) <= set(header.channels):
-            raise NoPicture(f"{path} has no channel {names[0]}.")
+            layer = names[0].partition(".")[0].removesuffix("00")
+            remedy = "Name it in --layers, or leave that out"
+            raise NoPicture(f"{path} has no layer {layer}. {remedy}{', and give mattes' if layer == 'rc_id' else ''}.")
         places = [header.channels.index(name) for name in names]
         first = min(places)
         bands = [pixels for _, pixels in plates.read_bands(file, part, header, (first, max(places) + 1))]

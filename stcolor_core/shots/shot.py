@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.frame_ranges import LAST_FRAME, MOST_FRAMES, describe_frames, format_frames, parse_frames
 from stcolor_core.movies.names import is_movie
+from stcolor_core.shots.output import Layer, Output
 from stcolor_core.shots.transitions import parse_transitions
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = [
     "TRACKINGS",
     "UNREFERENCED",
     "DetectorKind",
+    "Layer",
     "Light",
     "Matte",
     "Method",
@@ -185,39 +187,6 @@ class Swatch:
                 _HEX_COLOR.fullmatch(color) is not None,
                 f"{label} has the colour {color[:40]!r}. Write it as #rrggbb, such as #8a3324.",
             )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Output:
-    """The files of the coloured frames.
-
-    Attributes:
-        path: A pattern with #### or %04d that ends in .exr.
-        beauty: Write R, G and B too.
-        frames: Range of the frames to write, in Nuke's notation; None for all of the plate's. The others still affect
-            them.
-        max_span: Most frames of a span that one farm task writes; None leaves spans whole. It changes no pixel.
-        reuse: Pattern of an earlier version. Frames of it that would be computed the same are copied instead.
-        link: Link reused frames instead of copying them.
-        provenance: Write into each frame's metadata that it was coloured, by what and from which keyframes.
-    """
-
-    path: str
-    beauty: bool = True
-    frames: str | None = None
-    max_span: int | None = None
-    reuse: str | None = None
-    link: bool = False
-    provenance: bool = True
-
-    def __post_init__(self) -> None:
-        _require(
-            self.path.lower().endswith(".exr"),
-            f"The output {self.path!r} must be an EXR sequence, like out/sh010.####.exr.",
-        )
-        _require(self.max_span is None or self.max_span >= 1, "The longest span must have at least 1 frame.")
-        if self.frames is not None:
-            parse_frames(self.frames)
 
 
 @dataclass(frozen=True, kw_only=True)

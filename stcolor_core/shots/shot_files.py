@@ -15,14 +15,51 @@ from stcolor_core.shots.shot import Alpha, Plate, Shot, describe_frames, parse_f
 
 __all__ = [
     "ReferencePicture",
+    "check_files",
     "check_mattes",
     "find_frames",
     "find_mattes",
     "find_references",
+    "require_reference",
     "split_references",
 ]
 
 _WIDEST_GAP = 10_000  # frames that may be missing in a row: no shot is as long, so a file beyond is a stray one
+
+
+def check_files(shot: Shot) -> None:
+    """Check that the files of a shot exist, by their names alone.
+
+    A program calls this before it imports torch, so that a mistyped path is reported in a fraction of a second.
+
+    Args:
+        shot: The shot.
+
+    Raises:
+        BadRequest: If there is no reference, or if a picture belongs to no frame of the plate.
+        PlateError: If a picture is missing.
+    """
+    require_reference(shot)
+    frames = find_frames(shot.plate)
+    pictures = [path for each in find_references(shot, frames).values() for picture in each for path in picture.files]
+    pictures += [Path(still.path) for still in shot.stills]
+    check_mattes(shot, frames, warn=lambda _: None)
+    for path in pictures:
+        if not path.is_file():
+            raise PlateError(f"{path} {'is not a file' if path.exists() else 'is missing'}. Check the path.")
+
+
+def require_reference(shot: Shot) -> None:
+    """Refuse a shot that says nothing about colour.
+
+    Args:
+        shot: The shot.
+
+    Raises:
+        BadRequest: If there is no reference, still or swatch.
+    """
+    if not shot.references and not shot.stills and not shot.swatches:
+        raise BadRequest("The shot has no reference. Give --reference FRAME=PATH, or --still PATH.")
 
 
 def find_frames(plate: Plate) -> dict[int, Path]:

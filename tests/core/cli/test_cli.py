@@ -48,6 +48,8 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--no-link-reused": ([], {"output": Output(path="/o.####.exr", reuse="/v1.####.exr", link=True)}),
     "--beauty": ([], {"output": Output(path="/o.####.exr", beauty=False)}),
     "--no-beauty": ([], {}),
+    "--layers": (["rgb, rc_ab"], {}),
+    "--compression": (["piz"], {}),
     "--provenance": ([], {"output": Output(path="/o.####.exr", provenance=False)}),
     "--no-provenance": ([], {}),
     "--missing": (["skip"], {}),
