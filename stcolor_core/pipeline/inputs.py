@@ -24,7 +24,7 @@ from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models.weight_files import checksum
 from stcolor_core.movies.color import tagged_space
 from stcolor_core.movies.names import is_movie
-from stcolor_core.movies.plate_frames import place_in_movie, read_plate_frame, read_plate_header
+from stcolor_core.movies.plate_frames import movie_frames, read_plate_frame, read_plate_header
 from stcolor_core.movies.reader import open_movie
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Plate, Reference, Shot, Still, Swatch, describe_frames, format_frames
@@ -249,8 +249,7 @@ class ShotInputs:
             frame: The frame's number.
         """
         status = self.plate_status(frame)
-        place = place_in_movie(self.frames[frame], frame=frame, first_frame=self._shot.plate.first_frame)
-        return status if place is None else (*status, place)
+        return status if self._movie_start is None else (*status, frame - self._movie_start)
 
     def coloured_state(self, path: Path, colorspace: str | None) -> tuple[str, str]:
         """Return the checksum of a reference or still and the identity of its colour space.
@@ -291,6 +290,14 @@ class ShotInputs:
             PlateError: If the file cannot be read.
         """
         return self._checksums([path])[path]
+
+    @cached_property
+    def _movie_start(self) -> int | None:
+        """Return the number of the first frame of a plate that is a movie; None for pictures."""
+        plate = self._shot.plate
+        if not is_movie(plate.path):
+            return None
+        return movie_frames(Path(plate.path), first_frame=plate.first_frame).start
 
     @cached_property
     def interop_id(self) -> str | None:
