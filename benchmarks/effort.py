@@ -50,8 +50,9 @@ from stcolor_core.shots.suggestion import suggest_keyframes
 
 CPU = torch.device("cpu")
 ENOUGH = 0.95
-FREE = ("planned", "evenly", "suggested", "averages")
+FREE = ("planned", "evenly", "suggested", "averages", "best")
 AFTER_FIRST = ("ruler", "after-first", "averages-after-first")
+PLACEMENTS = (*FREE[:-1], *AFTER_FIRST)
 
 
 @dataclass(frozen=True)
@@ -177,13 +178,16 @@ def add_by_averages(coloring: Coloring, keys: tuple[int, ...]) -> tuple[tuple[in
     return (tuple(sorted({*keys, found[0].frame})), found[0].gain) if found else (keys, 0.0)
 
 
-def measure(sequence: DatasetSequence, *, frames: int, most: int, best: int, cache: Path | None) -> dict[str, object]:
+def measure(
+    sequence: DatasetSequence, *, frames: int, most: int, best: int, names: Sequence[str], cache: Path | None
+) -> dict[str, object]:
     """Return the placements of one sequence by name, and the gains of the suggestions, stated and had."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     clip = Clip.load(sequence, frames)
     count = len(clip.rgb)
-    folder = None if cache is None else cache / f"{registry.digest('standard')[:12]}" / f"{sequence.name}_{count}"
+    size = f"{clip.rgb[0].shape[0]}_{count}"
+    folder = None if cache is None else cache / registry.digest("standard")[:12] / f"{sequence.name}_{size}"
     coloring = Coloring(clip, folder)
     coverage = estimate_coverage(range(count), clip.lightness)
     sets = best_key_sets(coverage.share, coverage.candidates, most)
@@ -200,6 +204,8 @@ def measure(sequence: DatasetSequence, *, frames: int, most: int, best: int, cac
         "averages-after-first": partial(add_by_averages, coloring),
     }
     for name, add in suggest.items():
+        if name not in names:
+            continue
         keys = (0,) if name.endswith("after-first") else placements["planned"][0]
         placements[name], gains[name] = [keys], []
         for _ in range(most - 1):
@@ -207,6 +213,7 @@ def measure(sequence: DatasetSequence, *, frames: int, most: int, best: int, cac
             keys, stated = add(keys)
             placements[name].append(keys)
             gains[name].append((stated, Placement(keys, coloring.frames(keys), count).right - before))
+    placements = {name: each for name, each in placements.items() if name in names}
     if best:
         placements["best"] = [best_of_all(coloring, count, number, best) for number in range(1, most + 1)]
     results = {
@@ -215,7 +222,7 @@ def measure(sequence: DatasetSequence, *, frames: int, most: int, best: int, cac
     rows = []
     for number in range(1, most + 1):
         row: dict[str, object] = {}
-        for group in (tuple(name for name in (*FREE, "best") if name in results), AFTER_FIRST):
+        for group in ([name for name in names if name in results] for names in (FREE, AFTER_FIRST)):
             used = {key for name in group for key in results[name][number - 1].keys}
             over = [frame for frame in range(count) if frame not in used]
             for name in group:
@@ -240,7 +247,7 @@ def keys_needed(rows: Sequence[dict[str, dict[str, float]]], name: str) -> int:
 def report(results: Sequence[dict[str, object]], most: int) -> None:
     """Print the tables."""
     rows = [each["counts"] for each in results]
-    names = [name for name in (*FREE, "best", *AFTER_FIRST) if name in rows[0][0]]  # type: ignore[index]
+    names = [name for name in (*FREE, *AFTER_FIRST) if name in rows[0][0]]  # type: ignore[index]
     for number in range(most):
         print(f"\n{number + 1} keyframes: dB, right %")
         for name in names:
@@ -252,9 +259,11 @@ def report(results: Sequence[dict[str, object]], most: int) -> None:
         needed = [keys_needed(row, name) for row in rows]  # type: ignore[arg-type]
         print(f"{name:<21} {np.mean(needed):6.2f} | {needed}")
     print("\ngain in % of the shot's pixels: stated, had, stated / had")
-    for name in ("suggested", "averages", "after-first", "averages-after-first"):
+    for name in results[0]["gains"]:  # type: ignore[attr-defined]
         both = 100 * np.mean([gain for each in results for gain in each["gains"][name]], axis=0)  # type: ignore[index]
         print(f"{name:<21} {both[0]:6.2f} {both[1]:6.2f} {both[0] / max(both[1], 1e-9):6.2f}")
+    if "planned" not in names:
+        return
     print("\nshare that the plan states and that is right, in %, by number of keyframes")
     for number in range(most):
         stated = np.mean([each["stated"][number] for each in results])  # type: ignore[index]
@@ -270,6 +279,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--lines", type=int, default=216)
     parser.add_argument("--most", type=int, default=4, help="largest number of keyframes (%(default)s)")
+    parser.add_argument("--placements", nargs="+", choices=PLACEMENTS, default=PLACEMENTS)
     parser.add_argument("--best", type=int, default=0, help="search all sets on every n-th frame; 0 searches none")
     parser.add_argument("--cache", type=Path, help="folder that keeps what was coloured")
     parser.add_argument("--workers", type=int, default=1)
@@ -277,19 +287,22 @@ def main() -> None:
     options = parser.parse_args()
     width = round(options.lines * 16 / 9)
     sequences = read_dataset(options.dataset, width=width, height=options.lines, names=options.names)
-    work = partial(measure, frames=options.frames, most=options.most, best=options.best, cache=options.cache)
-    results = []
+    work = partial(
+        measure,
+        frames=options.frames,
+        most=options.most,
+        best=options.best,
+        cache=options.cache,
+        names=options.placements,
+    )
+    results: list[dict[str, object]] = []
     with ProcessPoolExecutor(options.workers) as workers:
         for result in workers.map(work, sequences):
             results.append(result)
-            print(
-                result["sequence"],
-                *(f"{name}:{row[name]['keys']}" for row in result["counts"] for name in row),
-                flush=True,
-            )  # type: ignore[attr-defined]
+            print(result["sequence"], flush=True)
+            if options.json is not None:  # at once, so that a run that is stopped keeps what it has
+                options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     report(results, options.most)
-    if options.json is not None:
-        options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

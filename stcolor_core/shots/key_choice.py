@@ -13,9 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KeySet", "allot_keys", "best_key_sets", "share_colored", "shares_by_key", "suggest_by_coverage"]
+__all__ = [
+    "LEAST_GAIN",
+    "KeySet",
+    "allot_keys",
+    "best_key_sets",
+    "share_colored",
+    "shares_by_key",
+    "suggest_by_coverage",
+]
 
-_LEAST_GAIN = 0.003  # share of the pixels; a smaller gain is not worth an artist's time
+LEAST_GAIN = 0.003  # share of the pixels; a smaller gain is not worth an artist's time
 _LEAST_SHARE = 0.003  # of a cell's pixels, and of those that are wrong: nothing is more certain
 
 
@@ -153,7 +161,7 @@ def suggest_by_coverage(
     keys: Sequence[int],
     *,
     limit: int = 3,
-    least_gain: float = _LEAST_GAIN,
+    least_gain: float = LEAST_GAIN,
 ) -> list[tuple[int, float]]:
     """Return the candidates that make the best next keyframes, each with its gain. Each assumes those before it.
 
