@@ -26,7 +26,7 @@ from stcolor_core.method.key_plan import PlannedKey, SceneKeys, SceneOptions, ch
 from stcolor_core.pipeline.events import Event, Reporter
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
-from stcolor_core.pipeline.planning import find_transitions
+from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.shots import key_choice
 from stcolor_core.shots.key_choice import suggest_by_coverage
 from stcolor_core.shots.shot import Shot
@@ -230,7 +230,7 @@ class _Opened:
                 for scene in scenes
             ]
 
-        if not all(is_settled(self._inputs.plate_state(frame)) for frame in self.footage.frames):
+        if not all(is_settled(self._inputs.plate_status(frame)) for frame in self.footage.frames):
             data = find()
         else:
             data = self._cache.get_for_key("key plan", self._key(scenes, existing), find)
