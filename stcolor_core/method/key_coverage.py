@@ -3,7 +3,7 @@
 Optical flow (tracking/flow.py) is followed from every frame to every candidate for a keyframe, on small pictures. Where
 it arrives, and the two places look alike, the candidate shows the surface; where it leaves the picture, breaks or meets
 something else, the surface is hidden there. A logistic regression turns this into the share of the pixels that the
-keyframe would colour right. It was fitted to shots of known colour (benchmarks/effort.py --fit).
+keyframe would colour right. It was fitted to shots of known colour (benchmarks/key_coverage.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stcolor_core.arrays import FlowField, Plane
 from stcolor_core.errors import Cancelled
 from stcolor_core.method.tracking.flow import align, sample
 
-__all__ = ["GRID", "MEASURES", "KeyCoverage", "estimate_coverage", "measure_views"]
+__all__ = ["GRID", "MEASURES", "KeyCoverage", "estimate_coverage", "measure_views", "shrink"]
 
 GRID = (18, 32)  # rows and columns of the cells that coverage is estimated for
 _SIZE = (108, 192)  # rows and columns of the pictures that flow is computed on
@@ -72,7 +72,7 @@ def estimate_coverage(
     for frame in looked_at:
         _check(cancelled)
         on_read(frame)
-        pictures.append(_shrink(lightness(frame)))
+        pictures.append(shrink(lightness(frame)))
     candidates = sorted({looked_at.index(frame) for frame in (*_spread(looked_at, most_candidates), *required)})
     share = np.zeros((len(candidates), len(looked_at), *GRID), np.float32)
     steps = np.diff(looked_at, prepend=looked_at[0])
@@ -124,6 +124,16 @@ def measure_views(
         yield number, measures
 
 
+def shrink(lightness: Plane) -> Plane:
+    """Return a picture at the size at which views are measured; NaN counts as black.
+
+    Args:
+        lightness: L*, (H, W) of any size, 0..100.
+    """
+    finite = np.nan_to_num(np.clip(lightness, 0, 100), copy=False).astype(np.float32, copy=False)
+    return np.asarray(cv2.resize(finite, _SIZE[::-1], interpolation=cv2.INTER_AREA))
+
+
 def _describe(visibility: Plane, residual: Plane, displacement: FlowField, distance: float) -> NDArray[np.float32]:
     """Return the measures of one picture, (*GRID, 4)."""
     stretch = 1 + np.gradient(displacement[..., 0], axis=1) + np.gradient(displacement[..., 1], axis=0)
@@ -170,11 +180,6 @@ def _residual(target: Plane, reference: Plane, displacement: FlowField) -> Plane
 
 def _to_grid(plane: Plane) -> Plane:
     return np.asarray(cv2.resize(plane, GRID[::-1], interpolation=cv2.INTER_AREA))
-
-
-def _shrink(lightness: Plane) -> Plane:
-    finite = np.nan_to_num(np.clip(lightness, 0, 100), copy=False).astype(np.float32, copy=False)
-    return np.asarray(cv2.resize(finite, _SIZE[::-1], interpolation=cv2.INTER_AREA))
 
 
 def _spread(items: Sequence[int], most: int) -> list[int]:
