@@ -39,6 +39,7 @@ from stcolor_core.pipeline.planning import (
     resolve_tracking,
 )
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
+from stcolor_core.pipeline.workers import Workers, plan_workers, set_torch_threads
 from stcolor_core.pipeline.writing import FrameWriter, WrittenFrame
 from stcolor_core.shots.shot import Shot, describe_frames
 from stcolor_core.shots.spans import PatchWalk, Span, matched, plan_patch_walks, spans_containing, unreferenced
@@ -56,7 +57,6 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _WORTH_A_LOOK = 0.1  # certainty from which a boundary is mentioned though it is no cut
-_WRITERS = 2  # frames upsampled and written at a time: at 4096 x 2160 each holds half a GiB
 
 
 def colorize(
@@ -65,6 +65,7 @@ def colorize(
     device: str = "auto",
     only: str | None = None,
     force: bool = False,
+    memory: float | None = None,
     report: Callable[[Event], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
     on_written: Callable[[WrittenFrame], None] = lambda _: None,
@@ -76,6 +77,7 @@ def colorize(
         device: "auto", "cpu" or "cuda".
         only: A frame range in place of the shot's `output.frames`; no other frame is written.
         force: Write valid frames again.
+        memory: Bytes that decide how many frames are worked on at a time; None for half of the computer's memory.
         report: Called with every event, in the thread that iterates.
         cancelled: Asked before every frame. Once it returns True, Cancelled is raised and finished frames stay.
         on_written: Called with each frame after it was written, in the thread that wrote it. It must not raise.
@@ -83,7 +85,8 @@ def colorize(
     Raises:
         StcolorError: One of the errors of `stcolor_core.errors`, each with a one-line message.
     """
-    return _run(shot, resolve_device(device), report, cancelled, on_written).frames(only, force=force)
+    run = _run(shot, resolve_device(device), report, cancelled, on_written)
+    return run.frames(only, force=force, memory=memory)
 
 
 def plan_run(shot: Shot, *, report: Callable[[Event], None] = lambda _: None) -> RunPlan:
@@ -146,11 +149,13 @@ class _Run:
         self._reusable: frozenset[int] = frozenset()
         self._walks: list[PatchWalk] = []
         self._force = False
+        self._workers = Workers(1, 1)
 
-    def frames(self, only: str | None, *, force: bool) -> Iterator[FrameResult]:
+    def frames(self, only: str | None, *, force: bool, memory: float | None = None) -> Iterator[FrameResult]:
         """Yield the references, then the frames of each span in time order, in the order in which they are coloured."""
         requested = requested_frames(self._shot, self._footage.frames, only)
         self._reporter.total, self._force = len(requested), force
+        self._plan_workers(memory)
         self._report_plan()
         transitions = self._find_transitions(requested)
         spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
@@ -187,11 +192,24 @@ class _Run:
             digests=self._digest_frames(requested, spans),
         )
 
+    def _plan_workers(self, memory: float | None) -> None:
+        canvas = self._footage.canvas
+        self._workers = plan_workers(
+            (canvas[3], canvas[2]),
+            self._footage.working_size,
+            recurrent=registry.is_recurrent(self._shot.method.model),
+            device=self._device,
+            memory=memory,
+        )
+        self._footage.keep_plates(self._workers.plates)
+        set_torch_threads(self._workers)
+        logger.info("%d frames at a time in each stage, %d written", self._workers.frames, self._workers.writers)
+
     @cached_property
     def _propagator(self) -> Propagator:
         """Return the propagator, built when the first frame is coloured: a run without work loads no network."""
         model = registry.build(self._shot.method.model, device=self._device)
-        return Propagator(model, self._shot.method, device=self._device)
+        return Propagator(model, self._shot.method, device=self._device, workers=self._workers.frames)
 
     def _digest_frames(self, requested: frozenset[int], spans: Iterable[Span]) -> dict[int, str]:
         """Return the digest of every requested frame, in ascending order of frames."""
@@ -337,21 +355,21 @@ class _Run:
         # worker threads upsample and write frames while the next ones are computed
         with (
             Scratch() as scratch,
-            ThreadPoolExecutor(_WRITERS) as writers,
+            ThreadPoolExecutor(self._workers.writers) as writers,
             closing(self._propagator.color(span, self._footage, scratch, wanted=to_color, on_read=look)) as colors,
         ):
             patches = self._color_patches(span, scratch, wanted=to_color)
             pending: deque[Future[tuple[ColoredFrame, bool]]] = deque()
             for colored in colors:
                 self._reporter.raise_if_cancelled()
-                plate = self._footage.plate(colored.frame)
-                while pending and (len(pending) == _WRITERS or pending[0].done()):
+                while pending and (len(pending) == self._workers.writers or pending[0].done()):
                     yield self._finish_colored(*pending.popleft().result())
                 parts = (
                     scratch.take(name, colored.frame, PatchColor, device=self._device)
                     for name in patches.get(colored.frame, ())
                 )
                 covered = cover(colored, [*self._own_patch(colored), *parts])
+                plate = self._footage.take_plate(colored.frame)
                 pending.append(writers.submit(self._write_colored, covered, plate, digests[colored.frame]))
             while pending:
                 yield self._finish_colored(*pending.popleft().result())

@@ -75,7 +75,7 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--reference-mask": (["1=/mask.png"], {}),
 }
 SHOT_OPTIONS = Path(shot_options.__file__).read_text(encoding="utf-8")
-RUNNING = {"--device": ["cpu"], "--force": [], "--json": []}
+RUNNING = {"--device": ["cpu"], "--force": [], "--json": [], "--memory": ["8"]}
 NO_SETTINGS = {"-h", "--help", "--shot", "--write-shot", *RUNNING}
 
 
