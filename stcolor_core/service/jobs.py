@@ -16,6 +16,7 @@ from typing import Literal
 import torch
 
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError
+from stcolor_core.models import registry
 from stcolor_core.pipeline.planning import plan_spans, resolve_device
 from stcolor_core.pipeline.run import Event, WrittenFrame, colorize
 from stcolor_core.service.messages import one_line
@@ -319,4 +320,10 @@ def _time_left(shot: Shot, event: Event) -> TimeLeft:
     spans = plan_spans(shot, frames, event.keyframes, transitions)
     output_frames = frames if shot.output.frames is None else parse_frames(shot.output.frames)
     walks = plan_patch_walks(frames, event.patches, event.keyframes, transitions.scene_starts)
-    return TimeLeft(spans, output_frames=output_frames, detects_cuts=method.cuts == "auto", patch_walks=walks)
+    return TimeLeft(
+        spans,
+        output_frames=output_frames,
+        detects_cuts=method.cuts == "auto",
+        patch_walks=walks,
+        recurrent=registry.is_recurrent(method.model),
+    )
