@@ -97,9 +97,15 @@ def _check_package(name: str) -> Finding:
 
 
 def _check_device() -> Finding:
-    import torch
+    from stcolor_core.pipeline.devices import device_name, resolve_device
 
-    return Finding("GPU", torch.cuda.get_device_name() if torch.cuda.is_available() else "none; runs on the CPU")
+    faults: list[str] = []
+    device = resolve_device("auto", warn=faults.append)
+    if faults:
+        return Finding(
+            "GPU", faults[0].removesuffix(" See `stcolor doctor`."), "update its driver, or use --device cpu"
+        )
+    return Finding("GPU", device_name(device) or "none; runs on the CPU")
 
 
 def _check_color_config() -> Finding:

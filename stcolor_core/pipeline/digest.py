@@ -62,8 +62,10 @@ class Digests:
             "layer": shot.plate.layer,
             "exposure": shot.plate.exposure,
             "space": inputs.pipe.space.identity,
-            "beauty": shot.output.beauty,
             "canvas": canvas,
+            **({"lossy": True} if shot.output.is_lossy else {}),
+            # on by default, and left out then: no frame that was written before there was the choice is lost
+            **({} if shot.output.provenance else {"provenance": False}),
             "stills": [inputs.coloured_state(Path(still.path), still.colorspace) for still in shot.stills],
         }
 
@@ -89,9 +91,9 @@ class Digests:
         return self._of((frame,), (frame,), [frame], [frame] if frame in self._inputs.patches else [])
 
     def of_shot(self) -> str:
-        """Return the digest of everything that decides any frame's pixels: equal digests give the same version."""
+        """Return the digest of everything that decides any frame's pixels and layers."""
         method, inputs = self._shot.method, self._inputs
-        bounds = [method.cuts, method.references, method.unreferenced]
+        bounds = [method.cuts, method.references, method.unreferenced, sorted(self._shot.output.written_layers)]
         return self._of(tuple(inputs.frames), tuple(inputs.references), bounds, list(inputs.patches))
 
     def _of(

@@ -16,13 +16,19 @@ from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.light import blacken
+from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.upsampling import upsample
+from stcolor_core.pipeline.existing import LAYERS_ATTRIBUTE
 from stcolor_core.pipeline.footage import PlateFrame, ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.layers import RenderedFrame, make_channels
+from stcolor_core.shots.output import LAYERS
 from stcolor_core.shots.shot import Shot, format_frames
 
-__all__ = ["FrameWriter", "WrittenFrame"]
+__all__ = ["DIGITAL_SOURCE_TYPE", "FrameWriter", "WrittenFrame"]
+
+DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+"""A captured picture with parts from a trained model: a term of the IPTC's vocabulary, and its XMP property's value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +82,26 @@ class FrameWriter:
             displacement=colored.displacement,
             mattes=colored.mattes,
         )
+
+    def enlarge_frame(self, colored: DeviceFrame, plate: PlateFrame) -> tuple[RenderedFrame, ColoredFrame]:
+        """Return a frame at plate size, computed on the device, and the frame at working size.
+
+        Args:
+            colored: The frame on the device.
+            plate: The same frame of the plate.
+        """
+        method = self._shot.method
+        large, own = colored.enlarge(plate.lightness, chroma=method.chroma, blackens=method.light != "off")
+        rendered = RenderedFrame(
+            frame=own.frame,
+            ab=large.ab,
+            confidence=large.confidence,
+            tracked=large.tracked,
+            source=large.source,
+            displacement=own.displacement,
+            mattes=None,
+        )
+        return rendered, own
 
     def render_reference(
         self, frame: int, reference: KnownColor, plate: PlateFrame, rest: ColoredFrame | None
@@ -145,25 +171,36 @@ class FrameWriter:
         Raises:
             OutputError: If the frame cannot be written.
         """
-        layers, cryptomatte = make_channels(frame, canvas=self._footage.canvas, display=self._footage.display)
+        wanted, canvas, display = self._shot.output.written_layers, self._footage.canvas, self._footage.display
+        layers, cryptomatte = make_channels(frame, canvas=canvas, display=display, wanted=wanted)
         channels = {
             name: (self._footage.to_data_window(plate.header, values), kind) for name, (values, kind) in layers.items()
         }
         beauty: Image | None = None
-        if self._shot.output.beauty:
-            ab = np.stack([channels["rc_ab.u"][0], channels["rc_ab.v"][0]], axis=-1)
-            beauty = self._footage.pipe.composite(plate.pixels, ab)
+        if "rgb" in wanted:
+            planes = (self._footage.to_data_window(plate.header, frame.ab[..., axis]) for axis in (0, 1))
+            beauty = self._footage.pipe.composite(plate.pixels, np.stack(list(planes), axis=-1))
             channels = {**{name: (beauty[..., i], "half") for i, name in enumerate("RGB")}, **channels}
         metadata = {
-            "stcolor/version": __version__,
-            "stcolor/model": self._shot.method.model,
+            **(self._provenance() if self._shot.output.provenance else {}),
             "stcolor/settings": digest,
-            "stcolor/references": format_frames({*self._footage.references, *self._footage.patches}),
-            "stcolor/inputs": self._inputs.record,
+            LAYERS_ATTRIBUTE: " ".join(layer for layer in LAYERS if layer in wanted),
             "stcolor/confidence": f"{frame.confidence.mean():.4f}",
             **cryptomatte,
         }
         interop = None if beauty is None else self._inputs.interop_id
         path = self._output.path(frame.frame)
-        write_frame(path, channels, like=plate.header, metadata=metadata, interop_id=interop)
-        return WrittenFrame(path, frame, plate, self._footage.canvas, beauty)
+        compression = self._shot.output.compression
+        write_frame(path, channels, like=plate.header, metadata=metadata, interop_id=interop, compression=compression)
+        return WrittenFrame(path, frame, plate, canvas, beauty)
+
+    def _provenance(self) -> dict[str, str]:
+        """Return what tells an archive how a frame was made."""
+        return {
+            "Software": f"RefColorize {__version__}",
+            "Iptc4xmpExt:DigitalSourceType": DIGITAL_SOURCE_TYPE,
+            "stcolor/version": __version__,
+            "stcolor/model": self._shot.method.model,
+            "stcolor/references": format_frames({*self._footage.references, *self._footage.patches}),
+            "stcolor/inputs": self._inputs.record,
+        }

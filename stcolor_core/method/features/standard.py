@@ -84,6 +84,19 @@ class StandardFeatures:
             features: Tensor = self._network(lightness[None].to(self._device, torch.float32))[0]
             return features
 
+    def batch(self, lightness: Tensor) -> Tensor:
+        """Return the features of several pictures, as `target`.
+
+        Args:
+            lightness: L*, shape (N, H, W), float32, 0..100, on the network's device.
+
+        Returns:
+            Shape (N, C, ceil(H/4), ceil(W/4)).
+        """
+        with torch.inference_mode():
+            features: Tensor = self._network(lightness)
+            return features
+
     def reference(self, lightness: Tensor, ab: Tensor | None = None) -> Tensor:  # noqa: ARG002  (part of the interface)
         """Return the same features as `target`.
 
