@@ -143,7 +143,7 @@ def probe(path: Path) -> MovieInfo:
             codec=context.codec.name,
             layout=layout,
             tags=_read_tags(given, frame, layout, path),
-            interlaced=bool(frame.interlaced_frame) or int(context.field_order or 0) in _FIELD_ORDERS,
+            interlaced=bool(frame.interlaced_frame) or int(getattr(context, "field_order", 0) or 0) in _FIELD_ORDERS,
             index=index,
             stream=stream.index,
         )

@@ -180,7 +180,9 @@ def _cut_samples(packet: Any, begin: Fraction, seconds: Fraction) -> Any:
     width, rate = int(bits[1]) // 8 * context.layout.nb_channels, context.sample_rate
     first = max(0, round(-begin * rate))
     last = min(packet.size // width, round((seconds - begin) * rate))
-    cut = load_av().Packet(bytes(packet)[first * width : last * width])
+    data = bytes(packet)[first * width : last * width]
+    cut = load_av().Packet(len(data))  # FFmpeg holds it until it is written: made of `data`, it would point to it
+    cut.update(data)
     cut.time_base = packet.time_base
     cut.pts = cut.dts = packet.pts + round(Fraction(first, rate) / packet.time_base)
     cut.duration = round(Fraction(last - first, rate) / packet.time_base)

@@ -10,27 +10,22 @@ from pathlib import Path
 import numpy as np
 
 from stcolor_core import __version__
-from stcolor_core.arrays import Image, Pixels
-from stcolor_core.errors import BadRequest, Cancelled, PlateError
-from stcolor_core.images import plates
-from stcolor_core.images.color import ColorPipe
+from stcolor_core.arrays import Pixels
+from stcolor_core.errors import BadRequest, Cancelled
 from stcolor_core.images.known_color import cut
-from stcolor_core.images.pictures import Header, Window
-from stcolor_core.images.sequences import FramePattern
-from stcolor_core.images.views import PLAIN_VIEW, default_view, show_values
+from stcolor_core.images.pictures import Header
+from stcolor_core.images.views import PLAIN_VIEW, default_view
 from stcolor_core.movies.color import ColorTags, luma_weights
 from stcolor_core.movies.formats import choose_format, layout_of
 from stcolor_core.movies.names import MovieEncoding, is_movie
-from stcolor_core.movies.plate_frames import read_plate_frame, read_plate_header
 from stcolor_core.movies.reader import open_movie
 from stcolor_core.movies.timecode import drops_frames, frame_of_timecode, timecode_of_frame, unpack_timecode
 from stcolor_core.movies.writer import MovieSettings, Sound, write_movie
-from stcolor_core.pipeline.inputs import open_pipe
+from stcolor_core.pipeline.results import ShotResults
 from stcolor_core.pipeline.writing import DIGITAL_SOURCE_TYPE
 from stcolor_core.shots.shot import Shot, describe_frames, parse_frames
-from stcolor_core.shots.shot_files import find_frames
 
-__all__ = ["MovieOutput", "plan_movie"]
+__all__ = ["MovieOutput", "plan_movie", "plate_rate", "plate_sound", "plate_timecode"]
 
 _USUAL_RATE = Fraction(24)
 _MOST_RATE = 1000
@@ -52,15 +47,12 @@ class MovieOutput:
     frames: range
     settings: MovieSettings
     encoding: MovieEncoding
-    _shot: Shot
-    _files: Mapping[int, Path]  # of the plate
-    _pipe: ColorPipe
-    _display: Window
+    _results: ShotResults
 
     def describe(self) -> str:
         """Return in a few words what is written."""
-        view = default_view(self._shot.ocio)
-        encoding = "the plate's own encoding" if self.encoding == "plate" else f"display-referred ({view})"
+        shown = f"display-referred ({self._results.view})"
+        encoding = "the plate's own encoding" if self.encoding == "plate" else shown
         return f"{self.settings.format.title}, {len(self.frames)} frames, {encoding}"
 
     def write(self, *, cancelled: Callable[[], bool] = lambda: False) -> None:
@@ -75,30 +67,14 @@ class MovieOutput:
         write_movie(self.path, self._pictures(cancelled), self.settings)
 
     def _pictures(self, cancelled: Callable[[], bool]) -> Iterator[Pixels]:
-        output = FramePattern.parse(self._shot.output.path)
+        display = self._results.header.display_window
         for frame in self.frames:
             if cancelled():
                 raise Cancelled(f"Cancelled at frame {frame}. {self.path} was not written.")
-            path = output.path(frame)
-            if not path.is_file():
-                raise PlateError(f"Frame {frame} ({path}) is missing, so {self.path} was not written. Colour it first.")
-            pixels, window = self._read(path, frame)
+            pixels, window = self._results.picture(frame)
             if self.encoding == "display":
-                linear = self._pipe.space.decode(np.ascontiguousarray(pixels))
-                linear = linear * np.float32(2.0**self._pipe.exposure)
-                pixels = show_values(linear, default_view(self._shot.ocio), config=self._shot.ocio)
-            yield np.asarray(cut(pixels, window, self._display, outside="black"), np.float32)
-
-    def _read(self, path: Path, frame: int) -> tuple[Image, Window]:
-        """Return the colour of a result in the plate's encoding, from R, G and B or else the plate; and its window."""
-        header = plates.read_header(path, frame=frame)
-        if {"R", "G", "B"} <= set(header.channels):
-            return plates.rgb(plates.read_plate(path, frame=frame)), header.data_window
-        plate = self._shot.plate
-        picture = read_plate_frame(self._files[frame], frame=frame, layer=plate.layer, first_frame=plate.first_frame)
-        result = plates.read(path, frame=frame)
-        ab = result.pixels[..., [result.channels.index(name) for name in ("rc_ab.u", "rc_ab.v")]]
-        return self._pipe.composite(plates.layer_pixels(picture), ab), header.data_window
+                pixels = self._results.show(pixels)
+            yield np.asarray(cut(pixels, window, display, outside="black"), np.float32)
 
 
 def plan_movie(
@@ -128,24 +104,18 @@ def plan_movie(
         StcolorError: If the plate cannot be read, or a colour space is unknown.
     """
     chosen = choose_format(path, format)
-    files = find_frames(shot.plate)
-    frames = _require_continuous(shot, path, files)
-    plate = shot.plate
-    header = read_plate_header(files[frames[0]], frame=frames[0], layer=plate.layer, first_frame=plate.first_frame)
-    pipe = open_pipe(shot, plate.colorspace, header.path, file=header, exposure=plate.exposure)
+    results = ShotResults(shot)
+    frames = _require_continuous(shot, path, results.files)
+    header, pipe = results.plate_header(frames[0]), results.pipe
     info = open_movie(Path(shot.plate.path)).info if is_movie(shot.plate.path) else None
     if encoding is None:
         encoding = "display" if pipe.space.is_linear else "plate"
     _, _, width, height = header.display_window
     chosen.check_size(path, width, height)
-    rate = rate or _plate_rate(header) or _USUAL_RATE
+    rate = rate or plate_rate(header) or _USUAL_RATE
     if not 0 < rate <= _MOST_RATE:
         raise BadRequest(f"The rate {float(rate):g} is not between 0 and {_MOST_RATE}. Correct --movie-rate.")
-    heard = None
-    if info is not None and sound and rate == info.rate:
-        place = frames[0] - _first_frame(shot)
-        start = Fraction(place) / info.rate
-        heard = Sound(path=info.path, start=start, seconds=len(frames) / info.rate)
+    heard = plate_sound(shot, frames, rate) if sound else None
     like = None if info is None or encoding == "display" else info.layout
     layout = layout_of(chosen, like=like)
     settings = MovieSettings(
@@ -162,11 +132,11 @@ def plan_movie(
             is_rgb=layout.kind == "rgb",
             may_be_full=chosen.may_be_full,
         ),
-        timecode=_timecode(header, rate),
+        timecode=plate_timecode(header, rate),
         sound=heard,
         metadata=_provenance() if shot.output.provenance else {},
     )
-    return MovieOutput(path, frames, settings, encoding, shot, files, pipe, header.display_window)
+    return MovieOutput(path, frames, settings, encoding, results)
 
 
 def _require_continuous(shot: Shot, path: Path, files: Mapping[int, Path]) -> range:
@@ -184,21 +154,43 @@ def _require_continuous(shot: Shot, path: Path, files: Mapping[int, Path]) -> ra
     return frames
 
 
-def _first_frame(shot: Shot) -> int:
-    first = shot.plate.first_frame
-    return open_movie(Path(shot.plate.path)).info.first_frame if first is None else first
+def plate_sound(shot: Shot, frames: range, rate: Fraction) -> Sound | None:
+    """Return the sound of some frames of a plate; None if it is no movie or has another rate.
+
+    Args:
+        shot: The shot.
+        frames: The frames.
+        rate: Frames a second of the movie that takes the sound over.
+    """
+    path = Path(shot.plate.path)
+    if not is_movie(path):
+        return None
+    info = open_movie(path).info
+    if rate != info.rate:
+        return None
+    first = info.first_frame if shot.plate.first_frame is None else shot.plate.first_frame
+    return Sound(path=path, start=(frames[0] - first) / info.rate, seconds=len(frames) / info.rate)
 
 
-def _plate_rate(header: Header) -> Fraction | None:
-    """Return the rate in a header, as a movie and EXR hold it; None if there is none."""
+def plate_rate(header: Header) -> Fraction | None:
+    """Return the rate in a header, as a movie and EXR hold it; None if there is none.
+
+    Args:
+        header: The header of a plate frame.
+    """
     value = header.metadata.get("FramesPerSecond")
     if isinstance(value, tuple) and len(value) == 2 and all(int(part) > 0 for part in value):
         return Fraction(int(value[0]), int(value[1]))
     return Fraction(value).limit_denominator(1001) if isinstance(value, float) and value > 0 else None
 
 
-def _timecode(header: Header, rate: Fraction) -> str | None:
-    """Return the timecode of a frame as text; None if it has none or the rate cannot count it."""
+def plate_timecode(header: Header, rate: Fraction) -> str | None:
+    """Return the timecode of a frame as text; None if it has none or the rate cannot count it.
+
+    Args:
+        header: The header of a plate frame.
+        rate: Frames a second.
+    """
     words = header.metadata.get("smpte:TimeCode")
     text = unpack_timecode(words) if isinstance(words, tuple) else None
     frame = None if text is None else frame_of_timecode(text, rate)

@@ -32,6 +32,7 @@ __all__ = [
     "TensorNeighbour",
     "TensorReference",
     "TensorView",
+    "Tracked",
     "flow_trust",
 ]
 
@@ -169,6 +170,21 @@ class TensorEvidence:
     neighbour: TensorNeighbour | None
 
 
+@dataclass(frozen=True, eq=False)
+class Tracked:
+    """A frame with the references that it was tracked to.
+
+    Attributes:
+        view: The frame.
+        references: Those references, in the light of the frame.
+        links: Flow to each of them.
+    """
+
+    view: TensorView
+    references: tuple[TensorReference, ...]
+    links: tuple[TensorLink, ...]
+
+
 def flow_trust(visibility: Tensor, residual: Tensor) -> Tensor:
     """Return the fixed rule's trust in a flow, as `refinement.flow_trust`.
 
@@ -245,36 +261,70 @@ class TensorMatching:
             certainty=None if prepared.certainty is None else up(prepared.certainty),
         )
 
+    def track(self, view: TensorView, references: Sequence[TensorReference], links: Sequence[TensorLink]) -> Tracked:
+        """Return the tracked references in the light of a frame.
+
+        Args:
+            view: The frame.
+            references: All references; those of `links` come first.
+            links: Flow to the first references.
+        """
+        pairs = zip(references, links, strict=False)
+        return Tracked(view, tuple(self._in_light_of(view, *pair) for pair in pairs), tuple(links))
+
+    def reacquire(self, frames: Sequence[Tracked], *, fill: int) -> list[list[TensorLink]]:
+        """Return for each frame flow to its references that starts from feature matches, as `reacquisition.reacquire`.
+
+        Args:
+            frames: The frames, all of one size and with the same number of references.
+            fill: Frames that are computed at once; the last one is repeated if there are fewer.
+        """
+        if not frames[0].references:
+            return [[] for _ in frames]
+        filled = [*frames, *[frames[-1]] * (fill - len(frames))]
+        pairs = [(tracked.view, reference) for tracked in filled for reference in tracked.references]
+        height, width = frames[0].view.lightness.shape
+        lines, columns = self.matching_size(height, width)
+        matches = [_match_features(view.target, reference.features, view.grid) for view, reference in pairs]
+        starts = resize(torch.stack([start for start, _ in matches]), (height, width))
+        starts = torch.stack(
+            [starts[:, 0] * (self._stride * width / columns), starts[:, 1] * (self._stride * height / lines)], dim=1
+        )
+        targets = torch.stack([view.lightness for view, _ in pairs])
+        flows = align(targets, torch.stack([reference.lightness for _, reference in pairs]), starts)
+        agreements = resize(torch.stack([agreement for _, agreement in matches]), (height, width))
+        links = iter([TensorLink(*pair) for pair in zip(flows, agreements, strict=True)])
+        return [[next(links) for _ in tracked.references] for tracked in frames]
+
     def collect_evidence(
         self,
         frame: int,
-        view: TensorView,
-        references: Sequence[TensorReference],
-        links: Sequence[TensorLink],
+        tracked: Tracked,
+        reacquired: Sequence[TensorLink],
+        untracked: Sequence[TensorReference],
         neighbour: tuple[TensorView, TensorLink] | None,
     ) -> TensorEvidence:
         """Return the evidence for a frame's colour, by matching it with its references (eq. 1).
 
         Args:
             frame: Its frame number.
-            view: The frame.
-            references: All references; those of `links` come first, the others are matched by features alone.
-            links: Flow to the first references.
+            tracked: The frame with its tracked references, from `track`.
+            reacquired: From `reacquire`.
+            untracked: The other references, which are matched by features alone.
             neighbour: The frame before on the walk, with the flow to it; None if there is none.
         """
-        tracked = [self._in_light_of(view, *pair) for pair in zip(references, links, strict=False)]
-        all_references = [*tracked, *references[len(tracked) :]]
-        along = self._carry(frame, view, tracked, links, reacquired=False)
-        again = self._carry(frame, view, tracked, self._reacquire(view, tracked), reacquired=True) if tracked else []
-        restricted = bool(tracked)
-        on_grid = [self._window(view, *pair) for pair in zip(tracked, links, strict=True)]
+        view = tracked.view
+        along = self._carry(frame, view, tracked.references, tracked.links, reacquired=False)
+        again = self._carry(frame, view, tracked.references, reacquired, reacquired=True)
+        restricted = bool(tracked.references)
+        on_grid = [self._window(view, *pair) for pair in zip(tracked.references, tracked.links, strict=True)]
         none = torch.full((view.target.shape[1], 1), -1, dtype=torch.int32, device=view.lightness.device)
-        on_grid += [_grid(r, candidates=none if restricted else None) for r in references[len(tracked) :]]
-        warped = warp(view.target, on_grid, temperature=self._temperature, grid=view.grid if self._shortlists else None)
-        assert len(all_references) == len(on_grid)
+        on_grid += [_grid(reference, candidates=none if restricted else None) for reference in untracked]
         return TensorEvidence(
             view=view,
-            warp=warped,
+            warp=warp(
+                view.target, on_grid, temperature=self._temperature, grid=view.grid if self._shortlists else None
+            ),
             restricted=restricted,
             flows=(*along, *again),
             leading=tuple(along),
@@ -360,20 +410,6 @@ class TensorMatching:
                 )
             )
         return carried
-
-    def _reacquire(self, view: TensorView, references: Sequence[TensorReference]) -> list[TensorLink]:
-        """Return flow to the references that starts from feature matches, as `reacquisition.reacquire`."""
-        height, width = view.lightness.shape
-        lines, columns = self.matching_size(height, width)
-        matches = [_match_features(view.target, reference.features, view.grid) for reference in references]
-        starts = resize(torch.stack([start for start, _ in matches]), (height, width))
-        starts = torch.stack(
-            [starts[:, 0] * (self._stride * width / columns), starts[:, 1] * (self._stride * height / lines)], dim=1
-        )
-        targets = view.lightness.expand(len(references), -1, -1)
-        flows = align(targets, torch.stack([reference.lightness for reference in references]), starts)
-        agreements = resize(torch.stack([agreement for _, agreement in matches]), (height, width))
-        return [TensorLink(*pair) for pair in zip(flows, agreements, strict=True)]
 
     def _neighbour(self, view: TensorView, previous: TensorView, link: TensorLink) -> TensorNeighbour:
         lightness, exposure = sample(previous.lightness[None], link.displacement)[0], None

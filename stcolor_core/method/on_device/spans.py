@@ -66,12 +66,12 @@ class _Track:
 
 @dataclass(frozen=True, eq=False)
 class _Step:
-    """One frame of a walk: its number, L* in the computer's memory, its view, and its flow if there is a reference."""
+    """One frame of a walk: its number, L* in the computer's memory, its view, and the flow to the reference, if any."""
 
     frame: int
     lightness: Plane
     view: TensorView
-    link: TensorLink | None
+    links: Sequence[TensorLink]
     neighbour: TensorLink | None
 
 
@@ -135,29 +135,36 @@ class DeviceSpans:
         if span.between:
             self._walk_back(there[1], back, needed, lightness, scratch, on_read)
         start = there[0] if span.bounded else None
-        for step in self._walk(start, ahead, needed, lightness, on_read):
-            if step.frame not in needed:
-                continue
-            links = [] if step.link is None else [step.link]
-            if span.between:
-                track, up = scratch.take("track", step.frame, _Track, device=_HOST), self._transfers.upload
-                links.append(TensorLink(up(track.displacement), up(track.visibility)))
-            neighbour = None
-            if previous is not None and step.neighbour is not None:
-                neighbour = (previous, step.neighbour)
-            evidence = self._matching.collect_evidence(step.frame, step.view, there, links, neighbour)
-            refined = refine(evidence, state, self._refinement, frames)
-            previous, state = step.view, refined.state
-            if step.frame in wanted:
-                nearest = int(np.argmax(temporal_weights(step.frame, references[: len(links)]))) if links else None
-                yield DeviceFrame(
-                    frame=step.frame,
-                    lightness=step.lightness,
-                    refined=refined,
-                    displacement=None if nearest is None else links[nearest].displacement,
-                    fallback=evidence.warp.fallback.float().mean(),
-                    transfers=self._transfers,
-                )
+        for batch in self._walk(start, ahead, needed, lightness, on_read):
+            steps = [step for step in batch if step.frame in needed]
+            saved = [self._take_track(step.frame, scratch) if span.between else [] for step in steps]
+            followed = [
+                self._matching.track(step.view, there, [*step.links, *others])
+                for step, others in zip(steps, saved, strict=True)
+            ]
+            reacquired = self._matching.reacquire(followed, fill=self._batch) if steps else []
+            for step, tracked, again in zip(steps, followed, reacquired, strict=True):
+                neighbour = (previous, step.neighbour) if previous is not None and step.neighbour is not None else None
+                untracked = there[len(tracked.links) :]
+                evidence = self._matching.collect_evidence(step.frame, tracked, again, untracked, neighbour)
+                refined = refine(evidence, state, self._refinement, frames)
+                previous, state = step.view, refined.state
+                if step.frame in wanted:
+                    tracked_to = references[: len(tracked.links)]
+                    nearest = int(np.argmax(temporal_weights(step.frame, tracked_to))) if tracked_to else None
+                    yield DeviceFrame(
+                        frame=step.frame,
+                        lightness=step.lightness,
+                        refined=refined,
+                        displacement=None if nearest is None else tracked.links[nearest].displacement,
+                        fallback=evidence.warp.fallback.float().mean(),
+                        transfers=self._transfers,
+                    )
+
+    def _take_track(self, frame: int, scratch: Scratch) -> list[TensorLink]:
+        """Return the flow to the later reference that the walk back saved."""
+        track, up = scratch.take("track", frame, _Track, device=_HOST), self._transfers.upload
+        return [TensorLink(up(track.displacement), up(track.visibility))]
 
     def _departure(self, reference: PreparedReference, there: TensorReference) -> tuple[TensorView, TensorState]:
         """Return the picture that a walk starts at, and the state that it starts with."""
@@ -182,13 +189,14 @@ class DeviceSpans:
             frame, download = pending.popleft()
             scratch.save("track", frame, _Track(*download.wait()))
 
-        for step in self._walk(reference, frames, (), lightness, on_read):
-            if step.frame in needed:
-                assert step.link is not None
-                link = self._transfers.download([step.link.displacement, step.link.visibility])
-                pending.append((step.frame, link))
-                if len(pending) > self._batch:  # the next frames are under way meanwhile
-                    save()
+        for batch in self._walk(reference, frames, (), lightness, on_read):
+            for step in batch:
+                if step.frame in needed:
+                    (link,) = step.links
+                    download = self._transfers.download([link.displacement, link.visibility])
+                    pending.append((step.frame, download))
+            while len(pending) > self._batch:  # the latest frames are under way meanwhile
+                save()
         while pending:
             save()
 
@@ -199,8 +207,8 @@ class DeviceSpans:
         with_features: Collection[int],
         lightness: Callable[[int], Plane],
         on_read: Callable[[int], None],
-    ) -> Iterator[_Step]:
-        """Yield the frames of a walk outward from a reference, or frames without one."""
+    ) -> Iterator[list[_Step]]:
+        """Yield the frames of a walk outward from a reference, or frames without one, some at a time."""
         approach = () if reference is None else reference.prepared.approach
         tracker = None
         if reference is not None:
@@ -215,29 +223,30 @@ class DeviceSpans:
             return frame, lightness(frame)
 
         for batch in _batches(prefetch(read, announce()), self._batch):
-            yield from self._steps(batch, tracker, frozenset(with_features), skipped=len(approach))
+            yield self._advance(batch, tracker, frozenset(with_features), skipped=len(approach))
             approach = approach[len(batch) :]
 
-    def _steps(
+    def _advance(
         self,
         batch: Sequence[tuple[int, Plane]],
         tracker: TensorTracker | None,
         with_features: Collection[int],
         *,
         skipped: int,
-    ) -> Iterator[_Step]:
-        """Yield a batch's frames but for the first `skipped` ones, which are tracked only."""
+    ) -> list[_Step]:
+        """Return a batch's frames but for the first `skipped` ones, which are tracked only."""
         uploaded = [self._transfers.upload(plane) for _, plane in batch]
         # A last batch is filled up: its size, which sets how sums are rounded, may not depend on where a walk ends.
         pictures = torch.stack(uploaded + uploaded[-1:] * (self._batch - len(batch)))
         features = self._compute_features(pictures) if any(frame in with_features for frame, _ in batch) else None
-        links = iter(()) if tracker is None else tracker.advance(pictures)
+        pairs = [] if tracker is None else tracker.advance(pictures, len(batch))
+        steps = []
         for index, (frame, plane) in enumerate(batch):
-            link, neighbour = next(links, (None, None))
+            own = features[index] if features is not None and frame in with_features else None
+            links, neighbour = ([], None) if tracker is None else ([pairs[index][0]], pairs[index][1])
             if index >= skipped:
-                own = features[index] if features is not None and frame in with_features else None
-                view = self._matching.make_view(pictures[index], own)
-                yield _Step(frame, plane, view, link, neighbour)
+                steps.append(_Step(frame, plane, self._matching.make_view(pictures[index], own), links, neighbour))
+        return steps
 
     def _compute_features(self, pictures: Tensor) -> Tensor:
         """Return the features of pictures (N, H, W), shape (N, C, h, w)."""

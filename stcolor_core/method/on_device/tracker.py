@@ -6,7 +6,6 @@ frame by frame.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -59,17 +58,18 @@ class TensorTracker:
         still = reference.new_zeros((2, *reference.shape))
         self._link = TensorLink(still, torch.ones_like(reference))
 
-    def advance(self, targets: Tensor) -> Iterator[tuple[TensorLink, TensorLink]]:
-        """Yield for each of the next frames its link to the reference and its link to the frame before.
+    def advance(self, targets: Tensor, count: int) -> list[tuple[TensorLink, TensorLink]]:
+        """Return for each of the next frames its link to the reference and its link to the frame before.
 
         Args:
-            targets: L* of the next frames of the walk, shape (N, H, W), 0..100.
+            targets: L* of the next frames of the walk, shape (N, H, W), 0..100; those beyond `count` fill the batch.
+            count: How many frames there are.
         """
         neighbours = torch.cat([self._neighbour[None], targets[:-1]])
-        self._neighbour = targets[-1]
+        self._neighbour = targets[count - 1]
         forward, consistency = self._align_neighbours(targets, neighbours)
-        for target, displacement, consistent in zip(targets, forward, consistency, strict=True):
-            yield self._extend(target, displacement, consistent)
+        parts = zip(targets[:count], forward, consistency, strict=False)
+        return [self._extend(target, displacement, consistent) for target, displacement, consistent in parts]
 
     def _extend(self, target: Tensor, forward: Tensor, consistency: Tensor) -> tuple[TensorLink, TensorLink]:
         """Extend the chain by one frame, and align the frame with the reference directly."""

