@@ -15,15 +15,14 @@ import os
 
 import speed
 
-# The flow back to the frame before is computed ahead; what else tracking does is the chain.
-speed.STAGES["flow back"] = ("flow.py", ("_align_back",))
 _APART = ("read", "lightness", "features", "tracking", "matching", "refine", "upsample", "layers", "composite", "write")
 
 
 def predict(stages: dict[str, float], cores: int) -> float:
     """Return the seconds a frame takes on so many cores."""
     total = sum(stages[name] for name in _APART)
-    chain = stages["tracking"] - stages["flow back"]
+    # the flow back to the frame before is computed ahead; what else tracking does is the chain
+    chain = stages["tracking"] - stages["of it flow back"]
     if cores <= 2:  # one frame at a time in each of three threads, and two writers
         tracked = stages["read"] + stages["lightness"] + stages["features"] + stages["tracking"]
         return max(total / cores, tracked, stages["matching"], stages["refine"])
@@ -41,7 +40,7 @@ def main() -> None:
     for size in options.size:
         stages = speed.measure(size, options.frames, "standard", 1, profile=True)["stages"]
         assert isinstance(stages, dict)
-        total, chain = sum(stages[name] for name in _APART), stages["tracking"] - stages["flow back"]
+        total, chain = sum(stages[name] for name in _APART), stages["tracking"] - stages["of it flow back"]
         print(f"{size}: {total:.3f} s of CPU a frame, {chain:.3f} of it in the chain")
         for cores in options.cores:
             seconds = predict(stages, cores)
