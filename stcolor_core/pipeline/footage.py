@@ -6,6 +6,7 @@ larger than the display window, therefore needs no special case elsewhere.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from stcolor_core.method.tracking.mattes import merge, read_matte
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
 from stcolor_core.pipeline.recent import RecentValues
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
+from stcolor_core.pipeline.workers import Workers
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot, Swatch
 from stcolor_core.shots.shot_files import ReferencePicture
@@ -42,7 +44,6 @@ _SOFT_ALPHA = (0.1, 0.9)  # alpha between these tells whether colour was multipl
 _CLEARLY = 1.25  # ratio of two errors from which the smaller one decides
 _LARGEST_AB = 500  # of a* and b*: a red lamp 250 times as bright as diffuse white
 _CACHED_REGISTRATIONS = 8  # at working size; the reference itself is at plate size
-_CACHED_PLATES = 4  # the frames that propagation works on at a time, and one to spare
 
 
 @dataclass(frozen=True)
@@ -106,11 +107,20 @@ class ShotFootage:
         self.pipe = inputs.pipe
         self.in_colour: dict[int, bool] = {}
         self._warned: set[str] = set()
-        self._plates = RecentValues[int, PlateFrame](_CACHED_PLATES)
+        self._plates = RecentValues[int, PlateFrame](Workers(1, 1).plates)
         self._references = RecentValues[int, _RegisteredReference](2)
         self._registrations = RecentValues[int, Registration](_CACHED_REGISTRATIONS)
         self._patch_colors = RecentValues[int, KnownColor](2)
         self._stills: list[Keyframe] | None = None
+        self._colours = threading.Lock()
+
+    def keep_plates(self, count: int) -> None:
+        """Cache the last plates that were read: as many as are worked on at a time, so that none is read twice.
+
+        Args:
+            count: How many plates.
+        """
+        self._plates = RecentValues(count)
 
     @property
     def stills(self) -> Sequence[Keyframe]:
@@ -134,6 +144,17 @@ class ShotFootage:
             PlateError: If the file is damaged or has changed since the run began.
         """
         return self._plates.get(frame, self._plate)
+
+    def take_plate(self, frame: int) -> PlateFrame:
+        """Return a frame of the plate for its last use: it is cached no longer, so that frames to come stay cached.
+
+        Args:
+            frame: The frame's number.
+
+        Raises:
+            PlateError: If the file is damaged or has changed since the run began.
+        """
+        return self._plates.take(frame, self._plate)
 
     def reference(self, frame: int) -> KnownColor:
         """Return the colour that a reference gives its own frame, on the canvas, at plate size.
@@ -295,9 +316,12 @@ class ShotFootage:
             )
         if frame not in self.in_colour:
             in_colour = not self.pipe.is_grey(pixels)
-            if in_colour and not any(self.in_colour.values()):
-                self._warn(f"Frame {frame} ({picture.path}) of the plate is in colour. Only its luminance is taken.")
-            self.in_colour[frame] = in_colour
+            with self._colours:  # several threads read plates
+                if in_colour and not any(self.in_colour.values()):
+                    self._warn(
+                        f"Frame {frame} ({picture.path}) of the plate is in colour. Only its luminance is taken."
+                    )
+                self.in_colour[frame] = in_colour
         lightness = roll_off(self.pipe.lightness(pixels))
         return PlateFrame(picture, pixels, np.asarray(self.to_canvas(picture, lightness), np.float32))
 

@@ -41,6 +41,7 @@ from stcolor_core.pipeline.planning import (
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws, describe_flaw
 from stcolor_core.pipeline.transition_search import find_transitions
+from stcolor_core.pipeline.workers import Workers, plan_workers, set_torch_threads
 from stcolor_core.pipeline.writing import FrameWriter, WrittenFrame
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot, describe_frames
@@ -59,8 +60,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+_PLATES_IN_BATCHES = 16  # two batches of a GPU, those read ahead and those that wait for being written
 _WORTH_A_LOOK = 0.1  # certainty from which a boundary is mentioned though it is no cut
-_WRITERS = 2  # frames upsampled and written at a time: at 4096 x 2160 each holds half a GiB
 
 
 def colorize(
@@ -69,6 +70,7 @@ def colorize(
     device: str = "auto",
     only: str | None = None,
     force: bool = False,
+    memory: float | None = None,
     report: Callable[[Event], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
     on_written: Callable[[WrittenFrame], None] = lambda _: None,
@@ -80,6 +82,7 @@ def colorize(
         device: One of `devices.DEVICES`.
         only: A frame range in place of the shot's `output.frames`; no other frame is written.
         force: Write valid frames again.
+        memory: Bytes that decide how many frames are worked on at a time; None for half of the computer's memory.
         report: Called with every event, in the thread that iterates.
         cancelled: Asked before every frame. Once it returns True, Cancelled is raised and finished frames stay.
         on_written: Called with each frame after it was written, in the thread that wrote it. It must not raise.
@@ -88,7 +91,7 @@ def colorize(
         StcolorError: One of the errors of `stcolor_core.errors`, each with a one-line message.
     """
     place = resolve_device(device)
-    frames = _run(shot, place, report, cancelled, on_written).frames(only, force=force)
+    frames = _run(shot, place, report, cancelled, on_written).frames(only, force=force, memory=memory)
     return _until_memory_is_full(frames, place)
 
 
@@ -165,11 +168,13 @@ class _Run:
         self._reusable: frozenset[int] = frozenset()
         self._walks: list[PatchWalk] = []
         self._force = False
+        self._workers = Workers(1, 1)
 
-    def frames(self, only: str | None, *, force: bool) -> Iterator[FrameResult]:
+    def frames(self, only: str | None, *, force: bool, memory: float | None = None) -> Iterator[FrameResult]:
         """Yield the references, then the frames of each span in time order, in the order in which they are coloured."""
         requested = requested_frames(self._shot, self._footage.frames, only)
         self._reporter.total, self._force = len(requested), force
+        self._plan_workers(memory)
         self._report_plan()
         transitions = self._find_transitions(requested)
         spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
@@ -207,12 +212,27 @@ class _Run:
             digests=self._digest_frames(requested, spans),
         )
 
+    def _plan_workers(self, memory: float | None) -> None:
+        canvas = self._footage.canvas
+        self._workers = plan_workers(
+            (canvas[3], canvas[2]),
+            self._footage.working_size,
+            recurrent=registry.is_recurrent(self._shot.method.model),
+            device=self._device,
+            memory=memory,
+        )
+        plates = self._workers.plates
+        self._footage.keep_plates(plates if self._device.type == "cpu" else max(plates, _PLATES_IN_BATCHES))
+        set_torch_threads(self._workers)
+        logger.info("%d frames at a time in each stage, %d written", self._workers.frames, self._workers.writers)
+
     @cached_property
     def _propagator(self) -> Propagator:
         """Return the propagator, built when the first frame is coloured: a run without work loads no network."""
         model = registry.build(self._shot.method.model, device=self._device)
         tensors = keeps_pictures(self._device)
-        return Propagator(model, self._shot.method, device=self._device, tensors=tensors)
+        workers = self._workers.frames
+        return Propagator(model, self._shot.method, device=self._device, tensors=tensors, workers=workers)
 
     def _digest_frames(self, requested: frozenset[int], spans: Iterable[Span]) -> dict[int, str]:
         """Return the digest of every requested frame, in ascending order of frames."""
@@ -372,7 +392,7 @@ class _Run:
         # worker threads upsample and write frames while the next ones are computed
         with (
             Scratch() as scratch,
-            ThreadPoolExecutor(_WRITERS) as writers,
+            ThreadPoolExecutor(self._workers.writers) as writers,
             closing(
                 self._propagator.color_in_place(span, self._footage, scratch, wanted=to_color, on_read=look)
             ) as colors,
@@ -381,8 +401,7 @@ class _Run:
             pending: deque[Future[tuple[ColoredFrame, bool]]] = deque()
             for colored in colors:
                 self._reporter.raise_if_cancelled()
-                plate = self._footage.plate(colored.frame)
-                while pending and (len(pending) == _WRITERS or pending[0].done()):
+                while pending and (len(pending) == self._workers.writers or pending[0].done()):
                     yield self._finish_colored(*pending.popleft().result())
                 parts = (
                     scratch.take(name, colored.frame, PatchColor, device=self._device)
@@ -392,6 +411,7 @@ class _Run:
                     colored = self._footage.distrust(colored.to_host())
                 if patched := [*self._own_patch(colored.frame), *parts]:
                     colored = cover(colored.to_host(), patched)
+                plate = self._footage.take_plate(colored.frame)
                 pending.append(writers.submit(self._write_colored, colored, plate, digests[colored.frame]))
             while pending:
                 yield self._finish_colored(*pending.popleft().result())
