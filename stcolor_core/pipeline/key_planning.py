@@ -26,6 +26,7 @@ from stcolor_core.method.key_plan import PlannedKey, SceneKeys, SceneOptions, ch
 from stcolor_core.pipeline.events import Event, Reporter
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
+from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.shots import key_choice
 from stcolor_core.shots.key_choice import suggest_by_coverage
@@ -190,7 +191,14 @@ class _Opened:
         self._shot, self._cache, self._cancelled = shot, StatCache(), cancelled
         self.reporter = Reporter(report, lambda: False)
         self._inputs = ShotInputs(shot, warn=self.reporter.warn, cache=self._cache)
-        self.footage = ShotFootage(shot, self._inputs, use_instances=False, detector=None, warn=self.reporter.warn)
+        self.footage = ShotFootage(
+            shot,
+            self._inputs,
+            use_instances=False,
+            detector=None,
+            warn=self.reporter.warn,
+            flaws=ReferenceFlaws(shot, self._inputs, self._cache),
+        )
 
     def look(self, frame: int) -> None:
         """Report that a frame is about to be read, unless the run is cancelled."""
