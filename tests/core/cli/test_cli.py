@@ -85,6 +85,7 @@ RUNNING = {
     "--device": ["cpu"],
     "--force": [],
     "--json": [],
+    "--memory": ["8"],
     "--movie": ["/o.mov"],
     "--movie-format": ["ffv1"],
     "--movie-encoding": ["display"],
