@@ -211,7 +211,8 @@ def _first_to_paint(plan: FilmPlan, proposals: list[Proposal]) -> str:
 def _show_looks(frames: Iterable[int]) -> Iterable[int]:
     from tqdm import tqdm
 
-    return tqdm(list(frames), unit="frame", disable=None, desc="searching for scenes")
+    shown: Iterable[int] = tqdm(list(frames), unit="frame", disable=None, desc="searching for scenes")
+    return shown
 
 
 def _warn(message: str) -> None:

@@ -209,7 +209,9 @@ def _regions(
     cv2.setRNGSeed(1)  # the same report for the same film
     stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 30, 1e-3)
     count = min(_REGIONS, len(features))
-    labels = cv2.kmeans(features, count, None, stop, 3, cv2.KMEANS_PP_CENTERS)[1].reshape(len(described), -1)
+    start = np.zeros((len(features), 1), np.int32)  # not read, as the centres are chosen first
+    found = cv2.kmeans(features, count, start, stop, 3, cv2.KMEANS_PP_CENTERS)[1]
+    labels = np.asarray(found).reshape(len(described), -1)
     order = sorted(range(count), key=lambda region: -int((labels == region).sum()))
     for region in order:
         means = {
