@@ -1,4 +1,4 @@
-"""`stcolor film plan | color | report`: plan a film, colour it scene by scene, and report on it."""
+"""`stcolor film plan | color | shots | report`: plan a film, colour it scene by scene, and report on it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from stcolor_core.terminal import StopOnSignal, limit_threads, print_line
 if TYPE_CHECKING:
     from stcolor_core.film.likeness import Proposal, SceneLook
     from stcolor_core.film.plan import FilmPlan, FilmPlate
+    from stcolor_core.film.scenes import Stretch
     from stcolor_core.pipeline.events import Event
 
 __all__ = ["add_commands"]
@@ -34,6 +35,7 @@ def add_commands(commands: Any) -> None:
     kinds = film.add_subparsers(required=True, metavar="COMMAND", parser_class=type(film))
     _add_plan(kinds.add_parser("plan", help="find scenes and groups, write the plan and a storyboard"))
     _add_color(kinds.add_parser("color", help="colour the scenes of a plan"))
+    _add_shots(kinds.add_parser("shots", help="write each scene as a shot file, for the farm"))
     _add_report(kinds.add_parser("report", help="report what is done, how groups agree, and the weakest scenes"))
 
 
@@ -41,6 +43,10 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", type=Path, metavar="PLAN", help="the plan to write, like film.yaml; or one to draw")
     parser.add_argument("--plate", action="append", metavar="PATTERN", help="a black-and-white sequence of the film")
     parser.add_argument("--frames", metavar="FRAMES", help="the plate frames of the film; default: all on disk")
+    parser.add_argument(
+        "--edit", type=Path, metavar="FILE", help="take the cuts of this edit of the plate: .otio, .edl or .xml"
+    )
+    parser.add_argument("--rate", type=float, metavar="FPS", help="frames per second of an EDL (24)")
     parser.add_argument(
         "--keys", metavar="PATTERN", help="where keyframes will lie, like keys/{plate}.####.exr; default: that"
     )
@@ -70,6 +76,13 @@ def _add_color(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_color)
 
 
+def _add_shots(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("plan", type=Path, metavar="PLAN", help="the plan")
+    parser.add_argument("--scene", action="append", default=[], metavar="NAME", help="write only this scene")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the shot files")
+    parser.set_defaults(run=_shots)
+
+
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", type=Path, metavar="PLAN", help="the plan")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
@@ -78,14 +91,14 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
 
 def _plan(options: argparse.Namespace) -> int:
     from stcolor_core.film.plan_files import load_plan, save_plan
-    from stcolor_core.film.scenes import find_stretches, look_at_scenes, make_plan, propose
+    from stcolor_core.film.scenes import look_at_scenes, make_plan, propose
 
     limit_threads()
     for path in options.storyboard:
         if path.suffix.lower() not in (".html", ".pdf"):
             raise BadRequest(f"The storyboard {path} must end in .html or .pdf.")
     if not options.plate:
-        for name in ("frames", "keys", "output", "colorspace", "force"):
+        for name in ("frames", "edit", "rate", "keys", "output", "colorspace", "force"):
             if getattr(options, name):
                 raise BadRequest(f"--{name} is about a new plan, which needs a plate. Give --plate, or leave it out.")
         if not options.storyboard:
@@ -97,7 +110,7 @@ def _plan(options: argparse.Namespace) -> int:
         if options.plan.exists() and not options.force:
             raise BadRequest(f"{options.plan} exists. Give --force to lose what was edited in it, or another name.")
         plates = _plates(options)
-        stretches = find_stretches(plates, frames=options.frames, looks=_show_looks, warn=_warn)
+        stretches = _stretches(options, plates)
         output = options.output or "out/{scene}.####.exr"
         plan, looks = make_plan(plates, stretches, output=output, stills=options.stills, warn=_warn)
         proposals = propose(plan, looks)
@@ -110,6 +123,24 @@ def _plan(options: argparse.Namespace) -> int:
         )
     _draw(options.storyboard, plan, looks, proposals)
     return 0
+
+
+def _stretches(options: argparse.Namespace, plates: Mapping[str, FilmPlate]) -> list[Stretch]:
+    """Return the scenes of the plates: those of the edit, or those that are found."""
+    from stcolor_core.film.scenes import PlateReader, find_stretches, split_plate
+    from stcolor_core.film.timelines import read_transitions
+
+    if options.rate is not None and (
+        options.edit is None or options.edit.suffix.lower() != ".edl" or options.rate <= 0
+    ):
+        raise BadRequest("--rate is the frame rate of an EDL, above 0. Give --edit FILE.edl, or leave it out.")
+    if options.edit is None:
+        return find_stretches(plates, frames=options.frames, looks=_show_looks, warn=_warn)
+    if len(plates) > 1:
+        raise BadRequest("An edit is of one plate. Give one --plate with --edit.")
+    (name, plate) = next(iter(plates.items()))
+    frames = PlateReader(plate, frames=options.frames, warn=_warn).frames
+    return split_plate(name, frames, read_transitions(options.edit, frames, rate=options.rate))
 
 
 def _draw(paths: Iterable[Path], plan: FilmPlan, looks: Mapping[str, SceneLook], proposals: list[Proposal]) -> None:
@@ -156,6 +187,25 @@ def _color(options: argparse.Namespace) -> int:
             sys.stdout.flush()
     if not options.json:
         print_line(f"{written} frames coloured, {kept} kept.")
+    return 0
+
+
+def _shots(options: argparse.Namespace) -> int:
+    from stcolor_core.farm.engine import write_all
+    from stcolor_core.farm.paths import make_absolute
+    from stcolor_core.film.coloring import film_shots
+    from stcolor_core.film.plan_files import load_plan
+    from stcolor_core.shots.shot import map_paths
+
+    limit_threads()
+    scenes, dissolves = film_shots(load_plan(options.plan), only=options.scene, warn=_warn)
+    shots = {each.name: each.shot for each in (*scenes, *dissolves) if each.shot is not None}
+    texts = {f"{name}.json": map_paths(shot, make_absolute).to_json() + "\n" for name, shot in shots.items()}
+    write_all(options.output, texts)
+    print_line(
+        f"{options.output} holds {len(shots)} shots: {len(dissolves)} dissolves, to be coloured after their scenes. "
+        "Submit each with: stcolor farm openjd --shot FILE --output DIR"
+    )
     return 0
 
 

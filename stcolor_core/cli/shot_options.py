@@ -57,6 +57,8 @@ def add_shot_options(parser: argparse.ArgumentParser) -> None:
     _add(color, "--ocio", "ocio", "OpenColorIO config file or builtin name; default: $OCIO, then a builtin one")
     _add(color, "--exposure", "plate.exposure", "stops to add to a plate whose diffuse white is not at 1.0", type=float)
     _add(color, "--chroma", "method.chroma", "factor for the chroma of the result (1)", type=float)
+    keep = "weight of the colour that a faded plate still has, 0 to 1, beside that of the keyframes (0)"
+    _add(color, "--keep-chroma", "method.keep_chroma", keep, type=float, metavar="W")
     _add_method(parser.add_argument_group("method"))
 
 

@@ -278,7 +278,7 @@ class ShotFootage:
             )
         if frame not in self.in_colour:
             in_colour = not self.pipe.is_grey(pixels)
-            if in_colour and not any(self.in_colour.values()):
+            if in_colour and not any(self.in_colour.values()) and not self._shot.method.keep_chroma:
                 self._warn(f"Frame {frame} ({picture.path}) of the plate is in colour. Only its luminance is taken.")
             self.in_colour[frame] = in_colour
         lightness = roll_off(self.pipe.lightness(pixels))

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from stcolor_core import __version__
-from stcolor_core.arrays import Image
+from stcolor_core.arrays import Chroma, Image
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.pictures import Window
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.colored_frame import ColoredFrame
+from stcolor_core.method.faded import keep_chroma
 from stcolor_core.method.light import blacken
 from stcolor_core.method.upsampling import upsample
 from stcolor_core.pipeline.footage import PlateFrame, ShotFootage
@@ -67,15 +68,23 @@ class FrameWriter:
         size = (self._footage.canvas[3], self._footage.canvas[2])
         rows, columns = (np.arange(n) * m // n for n, m in zip(size, colored.source.shape, strict=True))
         ab = upsample(colored.ab * np.float32(self._shot.method.chroma), colored.lightness, plate.lightness)
+        confidence = resize(colored.confidence, size)
+        if self._shot.method.keep_chroma and plate.pixels.shape[-1] == 3:
+            ab = keep_chroma(ab, confidence, self._own_chroma(plate), weight=self._shot.method.keep_chroma)
         return RenderedFrame(
             frame=colored.frame,
             ab=ab if self._shot.method.light == "off" else blacken(ab, plate.lightness),
-            confidence=resize(colored.confidence, size),
+            confidence=confidence,
             tracked=resize(colored.tracked, size),
             source=colored.source[rows[:, None], columns],
             displacement=colored.displacement,
             mattes=colored.mattes,
         )
+
+    def _own_chroma(self, plate: PlateFrame) -> Chroma:
+        """Return the colour that a plate frame has itself, a* and b* on the canvas; 0 outside of its data window."""
+        own = self._footage.pipe.lab(plate.pixels)[..., 1:]
+        return np.asarray(self._footage.to_canvas(plate.header, np.ascontiguousarray(own, np.float32)), np.float32)
 
     def render_reference(
         self, frame: int, reference: KnownColor, plate: PlateFrame, rest: ColoredFrame | None

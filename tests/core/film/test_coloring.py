@@ -9,13 +9,17 @@ import numpy as np
 import pytest
 from films import Film, write_film
 
+from stcolor_core.cli import main
 from stcolor_core.errors import BadRequest, Cancelled
 from stcolor_core.film.coloring import color_film, film_shots
 from stcolor_core.film.plan import FilmGroup, KeyName
+from stcolor_core.film.plan_files import save_plan
 from stcolor_core.film.scenes import find_stretches, make_plan
 from stcolor_core.film.shots import find_keys, make_shots
 from stcolor_core.images import plates
 from stcolor_core.images.color import linear_to_lab
+from stcolor_core.pipeline.run import colorize
+from stcolor_core.shots.shot import Shot
 
 pytestmark = pytest.mark.slow
 
@@ -107,3 +111,16 @@ def test_a_scene_whose_frames_are_not_on_disk_is_told_by_its_name(film: Film) ->
         from stcolor_core.film.scenes import look_at_scenes
 
         look_at_scenes(replace(film.plan, scenes=scenes))
+
+
+def test_scenes_are_written_as_shots_that_give_the_same_frames(film: Film) -> None:
+    save_plan(film.plan, film.folder / "film.yaml")
+    arguments = ["film", "shots", str(film.folder / "film.yaml"), "--output", str(film.folder / "shots")]
+    assert main(arguments) == 0
+    assert {path.name for path in (film.folder / "shots").iterdir()} == {
+        *("s001.json", "s002.json", "s003.json", "s002-s003.json")
+    }
+    for name in ("s001", "s002", "s003", "s002-s003"):
+        for result in colorize(Shot.load(film.folder / "shots" / f"{name}.json"), device="cpu"):
+            assert not result.kept
+    assert all(result.written == 0 for result in color_film(film.plan))
