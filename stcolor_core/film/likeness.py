@@ -31,6 +31,7 @@ __all__ = [
 ALIKE = 0.62  # likeness of two scenes from which they belong to one group: benchmarks/film.py choose, 159 scenes
 SAMPLES = 3  # frames of a scene that are compared
 _GRID = (18, 32)  # positions of the features of a thumbnail
+_UNLIKE = 0.42  # likeness of middle frames below which no other frames are compared; 9 of 10 unlike scenes are below
 _NEAREST = 64  # scenes that are compared in full with one scene of a long film
 _COMPARE_ALL = 200  # scenes up to which all are compared in full
 
@@ -97,8 +98,7 @@ def likeness_table(looks: Sequence[SceneLook]) -> NDArray[np.float32]:
         others = range(i + 1, count) if near is None else (j for j in near[i] if j != i)
         for j in others:
             if table[i, j] == 0:
-                best = max(frame_likeness(a, b) for a in first.features for b in looks[j].features)
-                table[i, j] = table[j, i] = best
+                table[i, j] = table[j, i] = _scene_likeness(first, looks[j])
     return table
 
 
@@ -194,6 +194,14 @@ def propose_keyframes(
         if done >= 1 - 1e-9:
             break
     return proposals
+
+
+def _scene_likeness(a: SceneLook, b: SceneLook) -> float:
+    """Return the likeness of two scenes: that of their middle frames if it is low, else of their most similar ones."""
+    middle = frame_likeness(a.features[len(a.features) // 2], b.features[len(b.features) // 2])
+    if middle < _UNLIKE:
+        return middle
+    return max(frame_likeness(x, y) for x in a.features for y in b.features)
 
 
 def _cover(likeness: float) -> float:
