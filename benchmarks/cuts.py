@@ -27,7 +27,7 @@ import torch
 
 from stcolor_core.arrays import ByteImage, Plane
 from stcolor_core.images.color import lightness, luminance_of, srgb_decode
-from stcolor_core.pipeline.planning import scene_describer
+from stcolor_core.pipeline.transition_search import scene_describer
 from stcolor_core.shots.cuts import CutDetector
 
 Frames = list[Plane]  # linear light, 0..1

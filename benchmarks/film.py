@@ -24,7 +24,7 @@ from stcolor_core.film.scenes import find_stretches, make_plan, propose
 from stcolor_core.images.color import linear_to_lab, srgb_decode
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.pipeline.planning import scene_describer
+from stcolor_core.pipeline.transition_search import scene_describer
 
 _DISSOLVE = 8  # frames
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)

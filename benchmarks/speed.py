@@ -3,6 +3,12 @@
     python benchmarks/speed.py speed  [--size 384x216 1920x1080] [--frames 12] [--keys 1] [--model standard]
     python benchmarks/speed.py memory [--size 384x216] [--lengths 60 240]
     python benchmarks/speed.py large  [--size 4096x2160] [--frames 3]
+    python benchmarks/speed.py compare BASE [--size 384x216 1920x1080 4096x2160] [--frames 12] [--rounds 3]
+                                            [--set method.model=exemplar] [--here output.compression=zip]
+
+`compare` runs this checkout and the commit BASE in turns on the same plates and prints the ratio of each figure, here
+to base, so that the noise of a shared machine cancels: the median over the rounds, and each round's in brackets. --set
+changes the shot of both, --here only that of this checkout, for settings that BASE does not know.
 
 The shot is a pan over a textured wall with a reference at its first frame, and with --keys 2 another at its last. The
 clock starts when the models are loaded and the cuts are detected. Stages are seconds of one core, run one after
@@ -14,35 +20,45 @@ from __future__ import annotations
 
 import argparse
 import cProfile
+import importlib
+import io
 import json
+import os
 import pstats
 import resource
+import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
+ROOT = Path(__file__).resolve().parents[1]
+# stage -> the file and the function that are timed; a tuple of names where an older commit has another one
 STAGES = {
-    "read": ("plates.py", "read_plate"),
-    "lightness": ("color.py", "lightness"),
-    "features": ("standard.py", "both"),
-    "tracking": ("walk.py", "advance"),
-    "of it flow": ("flow.py", "advance"),
-    "matching": ("matching.py", "collect_evidence"),
-    "of it warp": ("warping.py", "warp"),
-    "refine": ("learned.py", "refine"),
-    "upsample": ("upsampling.py", "upsample"),
-    "layers": ("layers.py", "channels"),
-    "composite": ("color.py", "composite"),
-    "write": ("frame_files.py", "write_frame"),
-    "resume check": ("plates.py", "is_complete"),
+    "read": ("plates.py", ("read_plate",)),
+    "lightness": ("color.py", ("lightness",)),
+    "features": ("standard.py", ("both",)),
+    "tracking": ("walk.py", ("advance", "step")),
+    "of it flow": ("flow.py", ("advance", "step")),
+    "matching": ("matching.py", ("collect_evidence", "evidence")),
+    "of it warp": ("warping.py", ("warp",)),
+    "refine": ("learned.py", ("refine",)),
+    "upsample": ("upsampling.py", ("upsample",)),
+    "layers": ("layers.py", ("make_channels", "channels")),
+    "composite": ("color.py", ("composite",)),
+    "write": (("frame_files.py", "/plates.py"), ("write_frame",)),
+    "resume check": ("plates.py", ("is_complete",)),
 }
+FIGURES = {"seconds": "s of wall a frame", "busy": "s of CPU a frame", "peak_mib": "MiB at the peak"}
+Row = dict[str, Any]
 
 
 class InTurn:
@@ -87,27 +103,47 @@ def make_shot(folder: Path, width: int, height: int, frames: int, *, keyframes: 
             frame_files.write_frame(folder / f"ref.{frame:04d}.exr", color)
 
 
-def child(folder: Path, model: str, *, profile: bool) -> None:
-    """Colour the shot in `folder` and print the cost as one JSON object."""
-    from stcolor_core.files import prefetch
-    from stcolor_core.method import warping
-    from stcolor_core.pipeline import run
-    from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
-    from stcolor_core.terminal import limit_threads
+def shot_of(folder: Path, settings: Iterable[str]) -> str:
+    """Return the shot in `folder` as JSON, with settings like "method.model=exemplar"."""
+    shot: Row = {
+        "plate": {"path": str(folder / "plate.####.exr")},
+        "output": {"path": str(folder / "out/shot.####.exr")},
+        "references": [{"path": str(folder / "ref.####.exr")}],
+        "method": {},
+    }
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        part, _, key = name.partition(".")
+        try:
+            shot[part][key] = json.loads(text)
+        except json.JSONDecodeError:  # a bare word
+            shot[part][key] = text
+    return json.dumps(shot)
 
-    shot = Shot(
-        plate=Plate(path=str(folder / "plate.####.exr")),
-        output=Output(path=str(folder / "out/shot.####.exr")),
-        references=(Reference(path=str(folder / "ref.####.exr")),),
-        method=Method(model=model),
-    )
-    limit_threads()
+
+def import_any(*names: str) -> Any:
+    """Import the first of these modules of stcolor_core that exists: commits before November 28 have other names."""
+    for name in names:
+        try:
+            return importlib.import_module(f"stcolor_core.{name}")
+        except ModuleNotFoundError:
+            continue
+    raise ModuleNotFoundError(f"none of {names}")
+
+
+def child(shot_json: str, *, profile: bool) -> None:
+    """Colour a shot with the stcolor_core that is imported, this checkout's or another commit's, and print the cost."""
+    run = import_any("pipeline.run", "pipeline")
+    terminal = import_any("terminal")
+    shot = import_any("shots.shot", "shot").Shot.from_json(shot_json)
+    (getattr(terminal, "limit_threads", None) or terminal.share_the_machine)()
     profiler = cProfile.Profile(time.thread_time)  # the time of other programs does not count
     if profile:
-        for module in (prefetch, run, warping):
-            module.ThreadPoolExecutor = InTurn  # type: ignore[attr-defined]
+        for module in list(sys.modules.values()):
+            if getattr(module, "__name__", "").startswith("stcolor_core") and hasattr(module, "ThreadPoolExecutor"):
+                module.ThreadPoolExecutor = InTurn
     frames = run.colorize(shot, force=True)
-    for _ in folder.glob("ref.*.exr"):
+    for _ in Path(shot.references[0].path).parent.glob("ref.*.exr"):
         next(frames)  # the references; after them, loading, planning and cut detection are done
     start, busy = time.perf_counter(), time.process_time()
     if profile:
@@ -119,39 +155,116 @@ def child(folder: Path, model: str, *, profile: bool) -> None:
     stages = {}
     if profile:
         stats = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
-        for stage, (file, function) in STAGES.items():
+        for stage, (files, functions) in STAGES.items():
             stages[stage] = (
-                sum(row[3] for (path, _, name), row in stats.items() if name == function and path.endswith(file))
+                sum(row[3] for (path, _, name), row in stats.items() if name in functions and path.endswith(files))
                 / count
             )
     print(json.dumps({"seconds": seconds, "busy": busy, "peak_mib": peak, "stages": stages}))
 
 
-def measure(size: str, frames: int, model: str, keys: int, *, profile: bool) -> dict[str, object]:
+def run_child(shot_json: str, code: Path = ROOT, *, profile: bool) -> Row:
+    """Measure one row in its own process, with the stcolor_core in the folder `code`."""
+    command = [sys.executable, __file__, "child", "--shot", shot_json, *["--profile"] * profile]
+    environment = {**os.environ, "PYTHONPATH": str(code)}
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=environment)
+    result: Row = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def compare(
+    base: str, sizes: Sequence[str], frames: int, keys: int, rounds: int, settings: dict[str, list[str]]
+) -> None:
+    """Run the commit `base` and this checkout in turns on the same shot, and print the ratios."""
+    archive = subprocess.run(["git", "archive", base, "stcolor_core"], cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    with tempfile.TemporaryDirectory() as base_code:
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+            files.extractall(base_code, filter="data")
+        code = {"base": Path(base_code), "here": ROOT}
+        for size in sizes:
+            width, height = map(int, size.split("x"))
+            with tempfile.TemporaryDirectory() as folder:
+                make_shot(Path(folder), width, height, frames, keyframes=(1, frames)[:keys])
+                shots = {
+                    side: shot_of(Path(folder), [f"output.path={folder}/{side}/shot.####.exr", *settings[side]])
+                    for side in code
+                }
+                rows: dict[str, list[Row]] = {side: [] for side in code}
+                for turn in range(rounds):
+                    for side in ("base", "here") if turn % 2 == 0 else ("here", "base"):
+                        rows[side].append(run_child(shots[side], code[side], profile=False))
+                stages = {side: run_child(shots[side], code[side], profile=True)["stages"] for side in code}
+                print(f"{size}, {frames} frames, {keys} keys, here against {base} in {rounds} rounds")
+                print_ratios(rows, stages)
+                print(f"    {largest_difference(Path(folder))}", flush=True)
+
+
+def print_ratios(rows: dict[str, list[Row]], stages: dict[str, Row]) -> None:
+    """Print base, here and their ratio for each figure and each stage."""
+    for key, name in FIGURES.items():
+        base, here = ([row[key] for row in rows[side]] for side in ("base", "here"))
+        ratios = [b / a for a, b in zip(base, here, strict=True)]
+        each = " ".join(f"{ratio:.2f}" for ratio in ratios)
+        middle = statistics.median(ratios)
+        print(f"    {name:20}{statistics.median(base):9.3f}{statistics.median(here):9.3f}{middle:7.2f}  ({each})")
+    for stage in STAGES:
+        base_time, time_here = stages["base"][stage], stages["here"][stage]
+        if base_time or time_here:
+            ratio = f"{time_here / base_time:7.2f}" if base_time else "      -"
+            print(f"    {stage:20}{base_time:9.3f}{time_here:9.3f}{ratio}")
+
+
+def largest_difference(folder: Path) -> str:
+    """Return how far the pixels of the last frame of the two sides are apart, as a line."""
+    from stcolor_core.images import plates
+
+    last = max(path.name for path in (folder / "base").glob("*.exr"))
+    base, here = (plates.read(folder / side / last) for side in ("base", "here"))
+    channels = [
+        name for name in ("R", "G", "B", "rc_ab.u", "rc_ab.v") if name in base.channels and name in here.channels
+    ]
+    gaps = {
+        name: float(
+            np.abs(base.pixels[..., base.channels.index(name)] - here.pixels[..., here.channels.index(name)]).max()
+        )
+        for name in channels
+    }
+    return "largest difference in the last frame: " + ", ".join(f"{name} {gap:.4g}" for name, gap in gaps.items())
+
+
+def measure(size: str, frames: int, model: str, keys: int, *, profile: bool) -> Row:
     """Measure one row in its own process."""
     width, height = map(int, size.split("x"))
     with tempfile.TemporaryDirectory() as folder:
         make_shot(Path(folder), width, height, frames, keyframes=(1, frames)[:keys])
-        command = [sys.executable, __file__, "child", "--folder", folder, "--model", model]
-        done = subprocess.run(command + ["--profile"] * profile, stdout=subprocess.PIPE, check=True, text=True)
-    result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-    return result
+        return run_child(shot_of(Path(folder), [f"method.model={model}"]), profile=profile)
 
 
 def main() -> None:
     """Run the measurement that the command line names, and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "memory", "large", "child"))
+    parser.add_argument("what", choices=("speed", "memory", "large", "compare", "child"))
+    parser.add_argument("base", nargs="?")
     parser.add_argument("--size", nargs="+")
     parser.add_argument("--frames", type=int)
     parser.add_argument("--keys", type=int, choices=(1, 2), default=1)
     parser.add_argument("--lengths", nargs=2, type=int, default=(60, 240))
     parser.add_argument("--model", default="standard")
-    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="PART.NAME=VALUE")
+    parser.add_argument("--here", nargs="+", action="extend", default=[], metavar="PART.NAME=VALUE")
+    parser.add_argument("--shot")
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args()
     if options.what == "child":
-        child(options.folder, options.model, profile=options.profile)
+        child(options.shot, profile=options.profile)
+    elif options.what == "compare":
+        if options.base is None:
+            parser.error("compare needs the commit to compare with")
+        sizes = options.size or ["384x216", "1920x1080", "4096x2160"]
+        both = [f"method.model={options.model}", *options.set]
+        settings = {"base": both, "here": [*both, *options.here]}
+        compare(options.base, sizes, options.frames or 12, options.keys, options.rounds, settings)
     elif options.what == "speed":
         for size in options.size or ["384x216", "1920x1080"]:
             what = size, options.frames or 12, options.model, options.keys
@@ -159,21 +272,21 @@ def main() -> None:
             stages = measure(*what, profile=True)["stages"]
             wall, busy, peak = (plain[key] for key in ("seconds", "busy", "peak_mib"))
             print(f"{size}: {wall:.3f} s a frame ({busy:.3f} s of CPU), peak {peak:.0f} MiB")
-            for stage, seconds in stages.items():  # type: ignore[attr-defined]
+            for stage, seconds in stages.items():
                 print(f"    {stage:16} {seconds:.3f} s")
     elif options.what == "memory":
         for size in options.size or ["384x216"]:
             rows = [measure(size, length, options.model, options.keys, profile=False) for length in options.lengths]
             for length, row in zip(options.lengths, rows, strict=True):
                 print(f"{size}, {length} frames: {row['busy']:.3f} s of CPU a frame, peak {row['peak_mib']:.0f} MiB")
-            ratios = [rows[1][key] / rows[0][key] for key in ("busy", "peak_mib")]  # type: ignore[operator]
+            ratios = [rows[1][key] / rows[0][key] for key in ("busy", "peak_mib")]
             print(f"ratio of the longer to the shorter: CPU a frame {ratios[0]:.3f}, peak memory {ratios[1]:.3f}")
     else:
         for size in options.size or ["4096x2160"]:
             row = measure(size, options.frames or 3, options.model, options.keys, profile=False)
             print(
                 f"{size}: {row['seconds']:.2f} s a frame ({row['busy']:.2f} s of CPU), "
-                f"peak {row['peak_mib'] / 1024:.2f} GiB"  # type: ignore[operator]
+                f"peak {row['peak_mib'] / 1024:.2f} GiB"
             )
 
 

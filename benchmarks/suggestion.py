@@ -20,7 +20,7 @@ from stcolor_core.arrays import Image
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import psnr, within_threshold
-from stcolor_core.evaluation.protocol import color_clip
+from stcolor_core.evaluation.variants import color_clip
 from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.shots.suggestion import suggest_keyframes
 

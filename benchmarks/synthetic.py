@@ -24,8 +24,8 @@ import torch
 from stcolor_core.arrays import Mask
 from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.metrics import flicker_along, outliers, psnr
-from stcolor_core.evaluation.protocol import color_clip
 from stcolor_core.evaluation.synthetic import BACKGROUND_SCALE, SyntheticClip, make_synthetic_clip
+from stcolor_core.evaluation.variants import color_clip
 from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.method.tracking.flow import sample
 

@@ -7,4 +7,10 @@ docs/method.md states the method as it is built, what the paper leaves open, and
 Importing this package costs nothing; torch loads only in the modules that compute with it.
 """
 
+import os
+import sys
+
+if sys.platform == "darwin":  # torch reads this when it is imported: what Apple's GPU lacks then runs on the CPU
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
+
 __version__ = "0.1.0"

@@ -11,6 +11,7 @@ __all__ = [
     "BadRequest",
     "Cancelled",
     "ColorError",
+    "DeviceMemoryError",
     "ModelError",
     "OutputError",
     "PlateError",
@@ -55,6 +56,10 @@ class PlateError(StcolorError):
 
 class ColorError(StcolorError):
     """A colour space or OpenColorIO config is unknown or broken."""
+
+
+class DeviceMemoryError(StcolorError):
+    """The memory of the GPU is full."""
 
 
 class ModelError(StcolorError):

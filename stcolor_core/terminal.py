@@ -146,7 +146,7 @@ class ProgressBar:
         from tqdm import tqdm
 
         self._confidences: list[float] = []
-        self._bar: tqdm[NoReturn] = tqdm(unit="frame", disable=None, dynamic_ncols=True)
+        self._bar: tqdm[NoReturn] = tqdm(desc="starting", unit="frame", disable=None, dynamic_ncols=True)
         return self._show
 
     def __exit__(self, *exception: object) -> None:

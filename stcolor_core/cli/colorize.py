@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
 from stcolor_core.cli.device_option import add_device_option
+from stcolor_core.cli.movie_options import (
+    MOVIE_OPTIONS,
+    add_movie_options,
+    frames_beside,
+    plan_movie_of,
+    remove_frames,
+)
 from stcolor_core.cli.shot_options import add_shot_options, build_shot, check_max_span
 from stcolor_core.errors import BadRequest, OutputError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.shots.shot import Shot
+from stcolor_core.shots.shot_files import check_files
 from stcolor_core.terminal import JsonLines, ProgressBar, StopOnSignal, limit_threads, print_line
 
 __all__ = ["add_command"]
@@ -29,16 +38,21 @@ def add_command(commands: Any) -> None:
     run.add_argument("--force", action="store_true", help="write frames again even if they are on disk and valid")
     run.add_argument("--json", action="store_true", help="print progress as one JSON object per line")
     run.add_argument("--write-shot", type=Path, metavar="PATH", help="write these options as a shot file and stop")
+    add_movie_options(parser.add_argument_group("movie"))
     parser.set_defaults(run=_colorize)
 
 
 def _colorize(options: argparse.Namespace) -> int:
+    removes_frames = options.movie is not None and options.shot is None and "output.path" not in vars(options)
+    if removes_frames:
+        setattr(options, "output.path", frames_beside(options.movie))
     shot = build_shot(options)
     has_max_span = "output.max_span" in vars(options)
     if options.write_shot is not None:
-        for name in ("device", "force", "json"):
+        for name in ("device", "force", "json", *MOVIE_OPTIONS):
             if getattr(options, name):
-                raise BadRequest(f"--{name} is about a run, but --write-shot runs nothing. Leave one of them out.")
+                option = name.replace("_", "-")
+                raise BadRequest(f"--{option} is about a run, but --write-shot runs nothing. Leave one of them out.")
         if has_max_span:
             check_max_span(shot)
         _write_shot(options.write_shot, shot, read_from=options.shot)
@@ -47,11 +61,13 @@ def _colorize(options: argparse.Namespace) -> int:
     if has_max_span:
         raise BadRequest("--max-span is for the tasks of a farm. Give it with --write-shot, or to stcolor farm.")
     with StopOnSignal() as stop:
-        from stcolor_core.cli.summary import summarize
-        from stcolor_core.pipeline.run import Event, colorize
-
-        limit_threads()
+        check_files(shot)
+        movie = plan_movie_of(options, shot)
         with JsonLines() if options.json else ProgressBar() as report:
+            from stcolor_core.cli.summary import summarize  # takes seconds with torch: the bar is there meanwhile
+            from stcolor_core.pipeline.run import Event, colorize
+
+            limit_threads()
             device = options.device or "auto"
             keyframes: list[int] = []
 
@@ -61,8 +77,15 @@ def _colorize(options: argparse.Namespace) -> int:
 
             results = list(colorize(shot, device=device, force=options.force, report=show, cancelled=stop.requested))
         if not options.json:
-            for line in summarize(shot, results, keyframes):
+            lines = summarize(shot, results, keyframes)
+            for line in lines[1:-1] if removes_frames else lines:  # the first and last are about the frames' files
                 print_line(line)
+        if movie is not None:
+            movie.write(cancelled=stop.requested)
+            told = {"kind": "movie", "path": str(movie.path), "message": movie.describe()}
+            print_line(json.dumps(told) if options.json else f"{movie.path}: {told['message']}.")
+            if removes_frames:
+                remove_frames(result.path for result in results)
     return 0
 
 

@@ -6,6 +6,8 @@ import argparse
 
 __all__ = ["add_device_option"]
 
+_DEVICES = ("auto", "cpu", "cuda", "xpu", "mps")  # as `pipeline.devices.DEVICES`, which imports torch
+
 
 def add_device_option(
     parser: argparse.ArgumentParser | argparse._ArgumentGroup, *, default: str | None = "auto"
@@ -18,7 +20,7 @@ def add_device_option(
     """
     parser.add_argument(
         "--device",
-        choices=("auto", "cpu", "cuda"),
+        choices=_DEVICES,
         default=default,
-        help="default: auto, which takes a GPU if there is one",
+        help="default: auto, which takes a GPU if there is one that works: CUDA, Intel (xpu) or Apple (mps)",
     )

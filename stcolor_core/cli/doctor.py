@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from stcolor_core import __version__
-from stcolor_core.errors import ColorError, OutputError, StcolorError
+from stcolor_core.errors import BadRequest, ColorError, OutputError, StcolorError
+from stcolor_core.movies.names import load_av
 from stcolor_core.service.access import HOST, Connection, CoreLock, ask, find, state_folder
 
 __all__ = ["Finding", "add_command", "check_installation", "format_findings", "main"]
@@ -63,6 +64,7 @@ def check_installation() -> Iterator[Finding]:
     """Yield the findings: packages first, then checks that need all of them, then those that need none."""
     packages = [_check_package(name) for name in _PACKAGES]
     yield from packages
+    yield _check_movies()
     if not any(package.remedy for package in packages):
         yield _check_device()
         yield _check_color_config()
@@ -96,10 +98,24 @@ def _check_package(name: str) -> Finding:
         return Finding(name, f"does not load ({' '.join(str(error).split())})", "run install.py setup --reinstall")
 
 
-def _check_device() -> Finding:
-    import torch
+def _check_movies() -> Finding:
+    """Check whether movies can be read, which is optional."""
+    try:
+        return Finding("Movies", f"PyAV {load_av().__version__}")
+    except BadRequest:
+        return Finding("Movies", "not read: PyAV is not installed (optional; docs/install.md, Movies)")
 
-    return Finding("GPU", torch.cuda.get_device_name() if torch.cuda.is_available() else "none; runs on the CPU")
+
+def _check_device() -> Finding:
+    from stcolor_core.pipeline.devices import device_name, resolve_device
+
+    faults: list[str] = []
+    device = resolve_device("auto", warn=faults.append)
+    if faults:
+        return Finding(
+            "GPU", faults[0].removesuffix(" See `stcolor doctor`."), "update its driver, or use --device cpu"
+        )
+    return Finding("GPU", device_name(device) or "none; runs on the CPU")
 
 
 def _check_color_config() -> Finding:

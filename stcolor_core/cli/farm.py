@@ -16,6 +16,7 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.farm.job import FRAMES_PER_TASK
 from stcolor_core.farm.paths import SUBSTITUTIONS, VARIABLE, parse_substitutions
 from stcolor_core.shots.shot import Shot, describe_frames, parse_frames
+from stcolor_core.shots.shot_files import check_files
 from stcolor_core.terminal import ProgressBar
 
 if TYPE_CHECKING:
@@ -177,22 +178,24 @@ def make_job(options: argparse.Namespace) -> Job:
         BadRequest: If an option or the shot is invalid.
     """
     from stcolor_core.cli.shot_options import check_max_span
-    from stcolor_core.farm.engine import SHOT_FILE
-    from stcolor_core.farm.job import Job, split_tasks
-    from stcolor_core.farm.pinning import list_inputs, pin
-    from stcolor_core.images.sequences import FramePattern
-    from stcolor_core.pipeline.planning import split_spans
-    from stcolor_core.pipeline.protection import refuse_to_write
-    from stcolor_core.pipeline.run import plan_run
 
     _require_plain_texts(options)
     shot = Shot.load(options.shot)
-    refuse_to_write([options.output / SHOT_FILE], shot, remedy="Give another --output.", read_from=options.shot)
     if options.max_span is not None:
         check_max_span(shot)
         shot = replace(shot, output=replace(shot.output, max_span=options.max_span))
     nuke = _nuke(options)
+    check_files(shot)
     with ProgressBar() as report:
+        from stcolor_core.farm.engine import SHOT_FILE  # these take seconds with torch: the bar is there meanwhile
+        from stcolor_core.farm.job import Job, split_tasks
+        from stcolor_core.farm.pinning import list_inputs, pin
+        from stcolor_core.images.sequences import FramePattern
+        from stcolor_core.pipeline.planning import split_spans
+        from stcolor_core.pipeline.protection import refuse_to_write
+        from stcolor_core.pipeline.run import plan_run
+
+        refuse_to_write([options.output / SHOT_FILE], shot, remedy="Give another --output.", read_from=options.shot)
         plan = plan_run(shot, report=report)
     pinned = pin(shot, plan)
     stem = FramePattern.parse(pinned.output.path).head.rstrip("._-")

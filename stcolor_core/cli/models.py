@@ -29,7 +29,7 @@ def _list(_: argparse.Namespace) -> int:
     from stcolor_core.models import registry
 
     for info in registry.list_models():
-        _print(f"{info.name:28}{'installed' if info.present else 'not installed':15}{info.licence:14}{info.summary}")
+        _print(f"{info.name:28}{'installed' if info.present else 'not installed':15}{info.licence:40}{info.summary}")
     _print(f"Weights are kept in {registry.folder()}.")
     return 0
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from stcolor_core.errors import BadRequest
+from stcolor_core.images.compression import COMPRESSIONS
 from stcolor_core.models import registry
+from stcolor_core.shots.output import LAYERS
 from stcolor_core.shots.shot import (
     TRACKINGS,
     UNREFERENCED,
@@ -78,9 +80,11 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     )
     switch = argparse.BooleanOptionalAction
     several: dict[str, Any] = {"action": "append"}
-    _add(group, "--plate", "plate.path", "the black-and-white sequence, like plates/sh010.####.exr")
+    _add(group, "--plate", "plate.path", "the black-and-white sequence, like plates/sh010.####.exr, or a movie")
     _add(group, "--plate-layer", "plate.layer", "the layer of the plate's EXRs that holds the picture", metavar="NAME")
     _add(group, "--frames", "plate.frames", "the plate frames of the shot, like 1001-1100; default: all on disk")
+    first = "the number of a movie's first frame; default: that of its timecode, or 1 if it has none"
+    _add(group, "--first-frame", "plate.first_frame", first, type=int, metavar="FRAME")
     keyframe = "a coloured frame; or a pattern whose existing frames are all coloured frames. If its alpha, its data "
     keyframe += "window or its mask leaves a part of the frame out, it is a patch over the other keyframes' colour"
     _add(group, "--reference", "references", keyframe, metavar=_KEYED, **several)
@@ -98,6 +102,14 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     _add(group, "--reuse", "output.reuse", reuse, metavar="PATTERN")
     _add(group, "--link-reused", "output.link", "link reused frames instead of copying them", action=switch)
     _add(group, "--beauty", "output.beauty", "write R, G, B to the output (the default)", action=switch)
+    layers = f"the layers to write: {','.join(LAYERS)} (all); a frame that has more is kept as it is"
+    _add(group, "--layers", "output.layers", layers, metavar="NAME[,NAME]", type=_parse_layers)
+    compression = (
+        "compression of the EXRs (zips); dwaa and dwab are lossy for R, G and B, and need --layers without rc_id"
+    )
+    _add(group, "--compression", "output.compression", compression, choices=COMPRESSIONS)
+    provenance = "write into the metadata that the frames were coloured, by what and from which keyframes (the default)"
+    _add(group, "--provenance", "output.provenance", provenance, action=switch)
     missing = "what to do if a plate frame is missing (error)"
     _add(group, "--missing", "plate.missing", missing, choices=("error", "skip", "hold"))
     only = "write only these frames; the result is the same as in the whole shot"
@@ -202,6 +214,11 @@ def _parse_keyed(text: str) -> tuple[int | None, str]:
     frame, equals, path = text.partition("=")
     number = _FRAME.fullmatch(frame)
     return (int(number[1]), path) if equals and number is not None else (None, text)
+
+
+def _parse_layers(text: str) -> tuple[str, ...]:
+    """Return the names of NAME,NAME; the shot says which of them exist."""
+    return tuple(name.strip() for name in text.split(","))
 
 
 def _parse_swatch(text: str) -> Swatch:

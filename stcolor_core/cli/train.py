@@ -53,7 +53,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _features(options: argparse.Namespace) -> int:
-    from stcolor_core.pipeline.planning import resolve_device
+    from stcolor_core.pipeline.devices import resolve_device
     from stcolor_core.training.features import Settings, make
 
     _show_progress()
@@ -64,7 +64,7 @@ def _features(options: argparse.Namespace) -> int:
 
 def _refinement(options: argparse.Namespace) -> int:
     from stcolor_core.method.refinement.learned import WEIGHTS
-    from stcolor_core.pipeline.planning import resolve_device
+    from stcolor_core.pipeline.devices import resolve_device
     from stcolor_core.training.refinement import Settings, train
     from stcolor_core.training.samples import make_samples
 
@@ -84,7 +84,7 @@ def _refinement(options: argparse.Namespace) -> int:
 
 def _confidence(options: argparse.Namespace) -> int:
     from stcolor_core.method.refinement.learned import CONFIDENCE_WEIGHTS
-    from stcolor_core.pipeline.planning import resolve_device
+    from stcolor_core.pipeline.devices import resolve_device
     from stcolor_core.training.confidence import Settings, train
     from stcolor_core.training.samples import make_samples
 

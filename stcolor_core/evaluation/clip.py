@@ -25,6 +25,7 @@ class Clip:
         ab: a* and b* of each frame, (H, W, 2).
         masks: The foreground of each frame, (H, W) bool; None without masks.
         stills: Reference pictures that are not frames of the clip.
+        objects: The masks of each frame's objects by name, (H, W) bool; None if `masks` are of a single object.
     """
 
     rgb: list[Image]
@@ -32,14 +33,18 @@ class Clip:
     ab: list[Chroma]
     masks: list[Mask] | None
     stills: tuple[Keyframe, ...] = ()
+    objects: list[dict[str, Mask]] | None = None
 
     @classmethod
-    def from_rgb(cls, rgb: list[Image], masks: list[Mask] | None = None) -> Clip:
+    def from_rgb(
+        cls, rgb: list[Image], masks: list[Mask] | None = None, objects: list[dict[str, Mask]] | None = None
+    ) -> Clip:
         """Return the clip of some pictures.
 
         Args:
             rgb: sRGB of each frame, (H, W, 3), 0..1.
             masks: The foreground of each frame, (H, W) bool; None if it is not known.
+            objects: The masks of each frame's objects by name; None if `masks` are of a single object.
         """
         labs = [linear_to_lab(srgb_decode(picture)) for picture in rgb]
         return cls(
@@ -47,6 +52,7 @@ class Clip:
             [np.ascontiguousarray(lab[..., 0], np.float32) for lab in labs],
             [np.ascontiguousarray(lab[..., 1:], np.float32) for lab in labs],
             masks,
+            objects=objects,
         )
 
     @classmethod
@@ -59,7 +65,8 @@ class Clip:
         """
         frames = range(min(len(sequence), count or len(sequence)))
         masks = None if sequence.masks is None else [sequence.mask(index) for index in frames]
-        return cls.from_rgb([sequence.rgb(index) for index in frames], masks)
+        objects = None if sequence.masks is None else [sequence.objects(index) for index in frames]
+        return cls.from_rgb([sequence.rgb(index) for index in frames], masks, objects)
 
     def lightness(self, frame: int) -> Plane:
         """Return L* of a frame, (H, W).
@@ -78,16 +85,18 @@ class Clip:
         return self.masks is not None
 
     def instances(self, frame: int) -> Instances | None:
-        """Return the true foreground as the only instance, or None without masks.
+        """Return the true objects as instances, or None without masks.
 
         Args:
             frame: Frame index, from 0.
         """
         if self.masks is None:
             return None
-        return Instances(
-            self.masks[frame][None].astype(np.float32), np.zeros(1, np.int32), np.ones(1, np.float32), ("foreground",)
-        )
+        objects = {"foreground": self.masks[frame]} if self.objects is None else self.objects[frame]
+        shape = (len(objects), *self.masks[frame].shape)
+        masks = np.array(list(objects.values()), np.float32).reshape(shape)
+        count = len(objects)
+        return Instances(masks, np.zeros(count, np.int32), np.ones(count, np.float32), tuple(objects))
 
     def keyframe(self, frame: int) -> Keyframe:
         """Return a frame with its true colour as a keyframe.

@@ -1,7 +1,8 @@
 """Sequences with known colour, read one frame at a time from a folder laid out as DAVIS is.
 
 DIR/<sequence>/00000.jpg          the frames, .jpg or .png, in the order of their names
-DIR_masks/<sequence>/00000.png    the object masks, next to DIR; 0 is background, anything else an object
+DIR_masks/<sequence>/00000.png    the object masks, next to DIR; 0 is background, anything else an object; each
+                                  further value or colour is an object of its own
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from stcolor_core.arrays import ByteImage, Image, Mask
 from stcolor_core.errors import BadRequest, PlateError
@@ -72,14 +75,43 @@ class DatasetSequence:
             BadRequest: If the sequence has no masks.
             PlateError: If the file is not a picture.
         """
+        return self._covers(np.any(self._read_mask(index), axis=2))
+
+    def objects(self, index: int) -> dict[str, Mask]:
+        """Return the pixels of each object of a frame, (H, W) bool, by its name: the id or colour in the mask.
+
+        A mask of one channel that reaches 255 is the coverage of a single object, "foreground", as in DAVIS 2016.
+
+        Args:
+            index: Frame index, from 0.
+
+        Raises:
+            BadRequest: If the sequence has no masks.
+            PlateError: If the file is not a picture.
+        """
+        ids = self._read_mask(index)
+        if ids.shape[2] == 1 and (ids.max() in (0, 255)):
+            return {"foreground": self._covers(np.any(ids, axis=2))}
+        values = np.unique(ids.reshape(-1, ids.shape[2]), axis=0)
+        return {
+            "-".join(map(str, value)): self._covers(np.all(ids == value, axis=2))
+            for value in values.tolist()
+            if any(value)
+        }
+
+    def _read_mask(self, index: int) -> ByteImage:
+        """Return the ids or colours in a mask file, (H, W, 1) or (H, W, 3)."""
         if self.masks is None:
             raise BadRequest(
                 f"Sequence {self.name} has no masks. "
                 "Put them next to the data set, in a folder with the data set's name plus _masks."
             )
         ids = _read(self.masks[index], cv2.IMREAD_UNCHANGED)
-        covered = (ids if ids.ndim == 2 else ids[..., :3].any(axis=2)) != 0
-        return np.asarray(cv2.resize(covered.astype(np.float32), self.size, interpolation=cv2.INTER_AREA) >= 0.5)
+        return ids[..., None] if ids.ndim == 2 else ids[..., :3]
+
+    def _covers(self, mask: NDArray[Any]) -> Mask:
+        """Return which pixels a mask covers by half or more at the evaluation size."""
+        return np.asarray(cv2.resize(mask.astype(np.float32), self.size, interpolation=cv2.INTER_AREA) >= 0.5)
 
 
 def read_dataset(

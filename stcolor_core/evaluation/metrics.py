@@ -18,6 +18,7 @@ from stcolor_core.method.tracking.flow import sample
 
 __all__ = [
     "Reliability",
+    "eight_bit",
     "flicker",
     "flicker_along",
     "mean_chroma_ratio",
@@ -214,17 +215,25 @@ def flicker_along(displacement: FlowField, visible: Mask, *pairs: tuple[Chroma, 
     return tuple(float((change * visible).sum() / max(1, visible.sum())) for change in changes)
 
 
+def eight_bit(picture: Pixels) -> NDArray[np.float64]:
+    """Return a picture as it is stored in 8 bits: clipped to 0..1 and rounded to whole levels of 0..255, in float64.
+
+    Args:
+        picture: Display code values, 0..1, any shape.
+
+    Raises:
+        ValueError: If a pixel is NaN or infinite.
+    """
+    if not np.isfinite(picture).all():
+        raise ValueError("The picture has NaN or infinite pixels, which cannot be measured.")
+    return np.asarray(np.rint(np.clip(picture.astype(np.float64), 0, 1) * 255))
+
+
 def _errors(truth: Pixels, picture: Pixels, mask: Mask | None) -> NDArray[np.float64]:
     """Return the differences of the pixels that count, (N, 3), in levels of 255."""
     if truth.shape != picture.shape or truth.ndim != 3 or truth.shape[2] != 3:
         raise ValueError(f"The pictures must both be (H, W, 3), not {truth.shape} and {picture.shape}.")
     if mask is not None and (mask.shape != truth.shape[:2] or mask.dtype != bool):
         raise ValueError(f"The mask must be bool of shape {truth.shape[:2]}, not {mask.dtype} of shape {mask.shape}.")
-    error = _eight_bit(truth) - _eight_bit(picture)
+    error = eight_bit(truth) - eight_bit(picture)
     return np.asarray(error.reshape(-1, 3) if mask is None else error[mask])
-
-
-def _eight_bit(picture: Pixels) -> NDArray[np.float64]:
-    if not np.isfinite(picture).all():
-        raise ValueError("The picture has NaN or infinite pixels, which cannot be measured.")
-    return np.asarray(np.rint(np.clip(picture.astype(np.float64), 0, 1) * 255))

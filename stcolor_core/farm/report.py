@@ -64,7 +64,8 @@ def make_report(shot: Shot, plan: RunPlan) -> Report:
     Returns:
         The report.
     """
-    files = ExistingFrames(FramePattern.parse(shot.output.path), None, link=False).inspect(plan.digests)
+    output, layers = FramePattern.parse(shot.output.path), shot.output.written_layers
+    files = ExistingFrames(output, None, link=False, layers=layers).inspect(plan.digests)
     confidence = {
         frame: file.confidence
         for frame, file in files.items()

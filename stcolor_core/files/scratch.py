@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import re
 import shutil
+import socket
 import tempfile
+import zlib
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType, UnionType
@@ -21,30 +25,39 @@ __all__ = ["Scratch"]
 
 T = TypeVar("T")
 
-_PREFIX = "stcolor-"
+_VARIABLE = "STCOLOR_SCRATCH"
+# Other hosts may share the folder, and a lock may hold for one host only: each host removes only folders of its own.
+_PREFIX = f"stcolor-{re.sub('[^A-Za-z0-9]', '', socket.gethostname())[:32]}-"
 _LOCK = "in-use.lock"
+# Bytes of the disk, or a twentieth of a small one: a full system disk stops other programs, or is memory (tmpfs).
+_LEFT_FREE = 2**28
+_PACKED = "zlib"
+_SMALL = 2**16  # bytes of a tensor below which compressing it saves nothing worth having
+_SAMPLE, _WORTHWHILE = 2**14, 0.5  # bytes that are tried first, and the share to which they must shrink
 
 
 class Scratch:
     """A temporary folder of dataclasses, one file for each frame, which is removed when the `with` block ends.
 
     Fields of the dataclasses are tensors, arrays, numbers, strings, None, other dataclasses, or tuples of one of these.
-    The folder lies where Python's tempfile puts it; set TMPDIR (TEMP on Windows) to use a larger disk. It is locked
-    while its process lives. Folders of killed processes are removed.
+    The folder lies in $STCOLOR_SCRATCH, else where Python's tempfile puts it. It is locked while its process lives.
+    Folders of killed processes of this host are removed.
 
     Raises:
-        OutputError: If the disk is full.
+        OutputError: If the folder cannot be written, or if its disk is nearly full.
     """
 
     def __init__(self) -> None:
-        _sweep(Path(tempfile.gettempdir()))
+        parent = Path(os.environ.get(_VARIABLE) or tempfile.gettempdir())
         try:
-            self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True)
+            parent.mkdir(exist_ok=True)
+            _sweep(parent)
+            self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent, ignore_cleanup_errors=True)
             self._lock = FileLock(Path(self._folder.name) / _LOCK)
             if self._lock.acquire():
                 self._lock.mark_locked()
         except OSError as error:
-            raise _disk_full(Path(tempfile.gettempdir()), error) from None
+            raise _cannot_write(parent, str(error.strerror)) from None
 
     def __enter__(self) -> Scratch:
         return self
@@ -64,13 +77,16 @@ class Scratch:
             value: The dataclass.
 
         Raises:
-            OutputError: If the disk is full.
+            OutputError: If the folder cannot be written, or if its disk is nearly full.
         """
         path = self._path(name, frame)
         try:
+            disk = shutil.disk_usage(path.parent)
+            if disk.free < min(_LEFT_FREE, disk.total // 20):
+                raise _cannot_write(path.parent.parent, f"its disk has only {disk.free >> 20} MiB left")
             torch.save(_to_plain(value), path)
         except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-            raise _disk_full(path.parent, error) from None
+            raise _cannot_write(path.parent.parent, str(error).splitlines()[0]) from None
 
     def take(self, name: str, frame: int, kind: type[T], *, device: torch.device) -> T:
         """Return a dataclass that `save` saved, and remove its file.
@@ -102,10 +118,10 @@ class Scratch:
         return Path(self._folder.name) / f"{name}.{frame}.pt"
 
 
-def _disk_full(folder: Path, error: Exception) -> OutputError:
+def _cannot_write(folder: Path, reason: str) -> OutputError:
     return OutputError(
-        f"The temporary folder {folder} cannot be written ({str(error).splitlines()[0]}). "
-        "Free space there, or set TMPDIR to a larger disk."
+        f"The scratch folder {folder} cannot be written ({reason}). Free space there, or set {_VARIABLE} to a "
+        "folder on a larger disk. Finished frames are kept; run again to continue."
     )
 
 
@@ -127,10 +143,39 @@ def _to_plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         return {field.name: _to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, np.ndarray):
-        return torch.from_numpy(np.ascontiguousarray(value))
+        return _pack(torch.from_numpy(np.ascontiguousarray(value)))
+    if isinstance(value, Tensor):
+        return _pack(value)
     if isinstance(value, tuple):
         return [_to_plain(item) for item in value]
     return value
+
+
+def _pack(tensor: Tensor) -> Any:
+    """Return a tensor, or its compressed bytes if that halves them: search windows do, flow does not.
+
+    The bytes are sorted by their place in a number, so that those that hardly change stand together.
+    """
+    size = tensor.element_size()
+    if tensor.numel() * size < _SMALL:
+        return tensor
+    numbers = tensor.cpu().contiguous().reshape(-1).view(torch.uint8).reshape(-1, size)
+    start = len(numbers) // 2
+    sample = numbers[start : start + _SAMPLE // size].T.numpy().tobytes()
+    if len(zlib.compress(sample, 1)) > _WORTHWHILE * len(sample):
+        return tensor
+    packed = torch.frombuffer(bytearray(zlib.compress(numbers.T.numpy().tobytes(), 1)), dtype=torch.uint8)
+    return {_PACKED: packed, "like": torch.empty(0, dtype=tensor.dtype), "shape": list(tensor.shape)}
+
+
+def _unpack(value: Any) -> Tensor:
+    """Invert `_pack`."""
+    if isinstance(value, Tensor):
+        return value
+    like = value["like"]
+    data = np.frombuffer(zlib.decompress(value[_PACKED].numpy()), np.uint8)
+    numbers = data.reshape(like.element_size(), -1).T.copy()
+    return torch.from_numpy(numbers).reshape(-1).view(like.dtype).reshape(value["shape"])
 
 
 def _from_plain(hint: Any, value: Any, device: torch.device) -> Any:
@@ -145,5 +190,9 @@ def _from_plain(hint: Any, value: Any, device: torch.device) -> Any:
     if get_origin(hint) is tuple:
         return tuple(_from_plain(get_args(hint)[0], item, device) for item in value)
     if hint is Tensor:
-        return value.to(device)
-    return value.numpy() if isinstance(value, Tensor) else value
+        return _unpack(value).to(device)
+    return _unpack(value).numpy() if isinstance(value, Tensor) or _is_packed(value) else value
+
+
+def _is_packed(value: Any) -> bool:
+    return isinstance(value, dict) and _PACKED in value

@@ -19,7 +19,7 @@ from stcolor_core.film.scenes import PlateReader
 from stcolor_core.film.shots import find_keys
 from stcolor_core.images import plates
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.pipeline.planning import scene_describer
+from stcolor_core.pipeline.transition_search import scene_describer
 
 __all__ = ["FilmReport", "GroupReport", "RegionReport", "SceneReport", "make_report"]
 

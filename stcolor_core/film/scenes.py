@@ -20,7 +20,7 @@ from stcolor_core.film.plan import FilmDissolve, FilmPlan, FilmPlate, FilmScene
 from stcolor_core.images.frame_ranges import describe_frames, format_frames
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
-from stcolor_core.pipeline.planning import find_transitions, scene_describer
+from stcolor_core.pipeline.transition_search import find_transitions, scene_describer
 from stcolor_core.shots.shot import Method, Output, Plate, Shot
 from stcolor_core.shots.transitions import Transitions
 

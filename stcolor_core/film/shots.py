@@ -15,7 +15,7 @@ from stcolor_core.film.plan import FilmPlan, KeyName
 from stcolor_core.film.scenes import PlateReader
 from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.pipeline.planning import scene_describer
+from stcolor_core.pipeline.transition_search import scene_describer
 from stcolor_core.shots.shot import Output, Plate, Reference, Shot, Still
 
 __all__ = ["FilmKeys", "SceneShot", "dissolve_shot", "find_keys", "make_shots"]

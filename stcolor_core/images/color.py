@@ -312,10 +312,14 @@ class ColorPipe:
         else:
             encoded_grey = self.space.encode(grey)
             encoded_shift = self.space.encode(grey + shift) - encoded_grey
-        neutral = (rgb == rgb[..., :1]).all(axis=-1, keepdims=True)
-        result: Array = np.where(neutral, rgb, encoded_grey)
-        # Not a plain sum: -0.0 + 0.0 is +0.0, and a grey pixel must be returned bit for bit.
-        return np.add(result, encoded_shift, out=result, where=encoded_shift != 0)
+        red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
+        if not (self.space.is_linear and pixels.shape[-1] == 1):  # then the grey is the pixels themselves
+            neutral = (green == red) & (blue == red)
+            encoded_grey = np.where(neutral[..., None], rgb, encoded_grey)
+        # A grey pixel must be returned bit for bit: -0.0 + 0.0 is +0.0, but adding -0.0 changes nothing.
+        encoded_shift = np.where(encoded_shift == 0, encoded_shift.dtype.type(-0.0), encoded_shift)
+        encoded_shift += encoded_grey
+        return encoded_shift
 
     def _chroma_light(self, y: Array, ab: Array) -> Array:
         """Return the linear Rec.709 light (h, w, 3) that turns a grey of luminance y (h, w) into the colour a*, b*.

@@ -41,6 +41,7 @@ class HeaderSummary:
         layer: As in `pictures.Header`.
         layers: As in `pictures.Header`.
         is_result: Whether RefColorize wrote the picture.
+        encoding: As in `pictures.Header`.
     """
 
     data_window: Window
@@ -50,6 +51,7 @@ class HeaderSummary:
     layer: str
     layers: tuple[str, ...]
     is_result: bool
+    encoding: str = ""
 
     @classmethod
     def read(cls, path: Path, *, frame: int | None, layer: str | None) -> HeaderSummary:

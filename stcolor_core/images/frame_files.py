@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import re
+import struct
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -25,7 +26,9 @@ from stcolor_core.arrays import Plane
 from stcolor_core.errors import OutputError, PlateError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.images import plates
-from stcolor_core.images.picture_text import Attribute, error_text, set_attribute
+from stcolor_core.images.compression import LOSSY, Compression
+from stcolor_core.images.exr_files import write_exr
+from stcolor_core.images.picture_text import Attribute, set_attribute
 from stcolor_core.images.pictures import LARGEST_HALF, Header, PixelType
 from stcolor_core.images.raw_headers import read_exr_summary
 
@@ -35,8 +38,9 @@ logger = logging.getLogger(__name__)
 
 _Channels = Mapping[str, NDArray[Any]]  # channel name -> (H, W) float16 or float32, as stored in the file
 
-_BAND = 64  # rows interleaved and passed to OpenImageIO at a time
 _POSITIVE = ("PixelAspectRatio", "screenWindowWidth")  # OpenEXR refuses to write other values
+_HASH_DIGITS = 32
+_LONGEST_HEADER = 2**20
 _PIXELS, _WRITTEN = "stcolor/pixels", "stcolor/written"
 
 # Attributes that describe the plate's file rather than the shot; a Cryptomatte manifest belongs to its channels.
@@ -127,8 +131,9 @@ def write_frame(
     like: Header | None = None,
     metadata: Mapping[str, str] | None = None,
     interop_id: str | None = None,
+    compression: Compression = "zips",
 ) -> None:
-    """Write one EXR (zips, each channel in its own type) under a partial name, and rename it once it is complete.
+    """Write one EXR (each channel in its own type) under a partial name, and rename it once it is complete.
 
     It counts as complete when its last lines can be read back. Missing folders are made. Two attributes,
     `stcolor/pixels` and `stcolor/written`, record the pixel hash and the time.
@@ -141,6 +146,7 @@ def write_frame(
         metadata: Further metadata, added to the above.
         interop_id: Color interop ID of R, G and B, as of `interop.interop_id`; None writes none, even if `like` has
             one.
+        compression: One of `compression.COMPRESSIONS`.
 
     Raises:
         OutputError: If the frame cannot be written. Nothing new is left on disk then.
@@ -160,10 +166,12 @@ def write_frame(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as partial:
-            _write(partial, path, spec, stored)
+            write_exr(partial, spec, stored, final_path=path, compression=compression)
             # OpenEXR buffers the end of the file and reports no error when the disk is full: read it back.
             if not plates.is_complete(partial):
                 raise OutputError(f"{path} could not be written completely. Free space on its disk.")
+            if compression in LOSSY:
+                _record_hash(partial)
             os.utime(partial, ns=(written, written))
     except PermissionError as error:
         raise OutputError(
@@ -184,18 +192,13 @@ def _output_spec(
     mismatched = [name for name, (values, _) in layers.items() if values.shape != shape]
     if mismatched:
         raise ValueError(f"channel {mismatched[0]} does not have the size of the data window, {shape[1]} x {shape[0]}")
-    types = [pixel_type for _, pixel_type in layers.values()]
-    spec = oiio.ImageSpec(shape[1], shape[0], len(layers), types[0])
-    spec.channelnames = tuple(layers)
-    if len(set(types)) > 1:  # OpenImageIO reads these only if they differ
-        spec.channelformats = tuple(map(oiio.TypeDesc, types))
+    spec = oiio.ImageSpec(shape[1], shape[0], len(layers), "half")
     if like:
         spec.x, spec.y = like.data_window[:2]
         spec.full_x, spec.full_y, spec.full_width, spec.full_height = like.display_window
         _carry_over(like, spec)
     for name, value in metadata.items():
         spec.attribute(name, value)
-    spec.attribute("compression", "zips")
     return spec
 
 
@@ -209,28 +212,19 @@ def _carry_over(like: Header, spec: Any) -> None:
             logger.info("%s: skipped its attribute %r, which cannot be written.", like.path, name)
 
 
-def _write(partial: Path, path: Path, spec: Any, stored: _Channels) -> None:
-    file: Any = oiio.ImageOutput.create("exr")
-    try:
-        success = file.open(str(partial), spec)
-        for top in range(0, spec.height, _BAND):
-            band = [values[top : top + _BAND].astype(np.float32, copy=False) for values in stored.values()]
-            success = success and file.write_scanlines(
-                spec.y + top, spec.y + min(top + _BAND, spec.height), 0, np.stack(band, axis=-1)
-            )
-        problem = error_text(file)
-    finally:
-        file.close()
-    if not success:
-        raise OutputError(
-            f"{path} cannot be written (OpenImageIO: {problem}). Check the folder and the space on its disk."
-        )
-
-
 def _to_stored_type(values: Plane, pixel_type: PixelType) -> NDArray[Any]:
     """Return a channel as stored in the file: float32, or float16 limited to its range."""
     values = np.asarray(values, np.float32)
     return values if pixel_type == "float" else np.clip(values, -LARGEST_HALF, LARGEST_HALF).astype(np.float16)
+
+
+def _record_hash(path: Path) -> None:
+    """Replace the recorded hash of the pixels as they were before a lossy compression by that of the file's own."""
+    marker = f"{_PIXELS}\0string\0".encode() + struct.pack("<I", _HASH_DIGITS)
+    with path.open("r+b") as file:
+        place = file.read(_LONGEST_HEADER).index(marker) + len(marker)
+        file.seek(place)
+        file.write(pixel_hash(path).encode())
 
 
 def _is_untouched(header: Header) -> bool:

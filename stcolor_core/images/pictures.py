@@ -37,6 +37,8 @@ class Header:
         layers: Names of all layers that hold a picture, the preferred one first; of all layers if none holds a picture.
         picture_channels: Names of the layer's R, G and B, or of its single grey channel.
         alpha_channel: Name of the layer's alpha; None if it has none.
+        encoding: Of a frame of a movie, what its tags say of its colour (`movies.color.ColorTags.to_text`); "" for
+            pictures.
     """
 
     path: Path
@@ -52,6 +54,7 @@ class Header:
     layers: tuple[str, ...]
     picture_channels: tuple[str, ...]
     alpha_channel: str | None = None
+    encoding: str = ""
 
     @property
     def shape(self) -> tuple[int, int]:

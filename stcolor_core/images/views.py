@@ -15,7 +15,7 @@ from stcolor_core.errors import ColorError
 from stcolor_core.images.color import srgb_encode
 from stcolor_core.images.ocio import open_config
 
-__all__ = ["PLAIN_VIEW", "default_view", "list_views", "show"]
+__all__ = ["PLAIN_VIEW", "default_view", "list_views", "show", "show_values"]
 
 PLAIN_VIEW = "sRGB"
 """The view without a config: linear Rec.709, clipped and encoded as sRGB."""
@@ -79,11 +79,30 @@ def show(linear: Image, view: str, *, config: str | None) -> NDArray[np.uint8]:
     """
     if view == PLAIN_VIEW:
         return np.asarray(_srgb_codes()[np.rint(np.clip(linear, 0, 1) * np.float32(_SRGB_STEPS)).astype(np.uint16)])
+    return np.asarray(np.rint(show_values(linear, view, config=config) * 255), np.uint8)
+
+
+def show_values(linear: Image, view: str, *, config: str | None) -> Image:
+    """Return a picture as a view shows it, without rounding to codes.
+
+    Args:
+        linear: As for `show`.
+        view: As for `show`.
+        config: As for `show`.
+
+    Returns:
+        Values for the display, shape (H, W, 3), 0..1.
+
+    Raises:
+        ColorError: As `show` does.
+    """
+    if view == PLAIN_VIEW:
+        return np.asarray(srgb_encode(np.clip(linear, 0, 1)), np.float32)
     _, name = open_config(config)
     rgba = np.ones((*linear.shape[:-1], 4), np.float32)
     rgba[..., :3] = linear
     _table(config, view, name).applyRGBA(rgba)
-    return np.asarray(np.rint(np.clip(rgba[..., :3], 0, 1) * 255), np.uint8)
+    return np.clip(rgba[..., :3], 0, 1)
 
 
 @cache

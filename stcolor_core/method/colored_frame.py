@@ -35,3 +35,7 @@ class ColoredFrame:
     displacement: FlowField | None
     mattes: Instances | None
     fallback: float
+
+    def to_host(self) -> ColoredFrame:
+        """Return the frame itself: it is in the computer's memory."""
+        return self

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["InstanceNorm", "apply_by_rows", "convolve", "convolve_upsampled", "instance_norm_"]
+__all__ = ["InstanceNorm", "apply_by_rows", "convolve_upsampled", "instance_norm_"]
 
 _EPSILON = 1e-5
 # Elements of a strip of rows, 4 MiB: oneDNN copies its input and its output to layouts of its own.
@@ -46,17 +46,6 @@ def apply_by_rows(function: Callable[..., Tensor], *maps: Tensor, units: int, ha
 
 def _scale_slice(begin: int, end: int, scale: int) -> slice:
     return slice(begin * scale, end * scale)
-
-
-def convolve(conv: nn.Conv2d, x: Tensor) -> Tensor:
-    """Return a convolution that keeps the size of its input, computed by rows.
-
-    Args:
-        conv: The layer, with stride 1 and "same" padding.
-        x: Shape (N, C, H, W).
-    """
-    channels = max(conv.in_channels, conv.out_channels)
-    return apply_by_rows(conv, x, units=x.shape[2], halo=int(conv.padding[0]), channels=channels)
 
 
 def convolve_upsampled(conv: nn.Conv2d, x: Tensor) -> Tensor:

@@ -22,23 +22,24 @@ from stcolor_core.images.resizing import resize
 
 __all__ = ["blacken", "local_exposure", "overall_exposure", "relight", "relight_lightness", "to_same_light"]
 
-_DARKEST, _BRIGHTEST = 2.0, 95.0  # L* that an exposure is measured between: darker is noise, brighter may be clipped
-_MOST = 1000.0  # largest change of light, as a factor up or down: 10 stops
-_LEAST_LUMINANCE = 1e-5  # below the first code value of an 8-bit picture; black has no logarithm
+DARKEST, BRIGHTEST = 2.0, 95.0  # L* that an exposure is measured between: darker is noise, brighter may be clipped
+MOST = 1000.0  # largest change of light, as a factor up or down: 10 stops
+LEAST_LUMINANCE = 1e-5  # below the first code value of an 8-bit picture; black has no logarithm
 
-_VISIBLE = 0.5  # visibility from which a pixel counts for the overall exposure
-_SUBSAMPLED = 2  # every so many rows and columns count
-_LEAST_SHARE = 0.02  # share of the picture that must count
-# Ramps from "no change of light" to "a change of light", chosen on the development footage (benchmarks/light.py):
-_OVERALL_EXPLAINED = (0.1, 0.25)  # share of the mean difference in L* that one exposure removes
-_LOCAL_EXPLAINED = (0.5, 0.8)  # share of the squared log ratios that their local mean explains
-_LOCAL_CHANGE = (0.1, 0.25)  # change of light, as a natural logarithm
-_LOCAL_VISIBLE = (0.1, 0.3)  # mean visibility
-_LOCAL_LINES = 216  # height that local exposure is computed at, at most
-_LOCAL_SIGMA = 4.0  # px at that height
-_MOST_LOCAL = 2.0  # largest local change, as a natural logarithm
+VISIBLE = 0.5  # visibility from which a pixel counts for the overall exposure
+SUBSAMPLED = 2  # every so many rows and columns count
+LEAST_SHARE = 0.02  # share of the picture that must count
+# Ramps from "no change of light" to "a change of light", chosen on walks of 36 frames over the development footage
+# (benchmarks/light.py):
+OVERALL_EXPLAINED = (0.3, 0.5)  # share of the mean difference in L* that one exposure removes
+LOCAL_EXPLAINED = (0.7, 0.9)  # share of the squared log ratios that their local mean explains
+LOCAL_CHANGE = (0.25, 0.5)  # change of light, as a natural logarithm
+LOCAL_VISIBLE = (0.1, 0.3)  # mean visibility
+LOCAL_LINES = 216  # height that local exposure is computed at, at most
+LOCAL_SIGMA = 4.0  # px at that height
+MOST_LOCAL = 2.0  # largest local change, as a natural logarithm
 
-_BLACK = 1.0  # L* below which chroma fades to 0: about code 4 of 255
+BLACK = 1.0  # L* below which chroma fades to 0: about code 4 of 255
 
 
 def overall_exposure(target: Plane, other: Plane, visibility: Plane) -> float:
@@ -55,16 +56,16 @@ def overall_exposure(target: Plane, other: Plane, visibility: Plane) -> float:
     Returns:
         The exposure, 0.001..1000.
     """
-    rows = slice(None, None, _SUBSAMPLED)
+    rows = slice(None, None, SUBSAMPLED)
     target, other, visibility = (plane[rows, rows] for plane in (target, other, visibility))
-    usable = (visibility > _VISIBLE) & (other > _DARKEST) & (other < _BRIGHTEST) & (target < _BRIGHTEST)
-    if usable.mean() < _LEAST_SHARE:
+    usable = (visibility > VISIBLE) & (other > DARKEST) & (other < BRIGHTEST) & (target < BRIGHTEST)
+    if usable.mean() < LEAST_SHARE:
         return 1.0
     target, other = target[usable], other[usable]
     exposure = float(np.exp(np.median(_log_ratio(target, other))))
     before = np.abs(target - other).mean()
     after = np.abs(target - relight_lightness(other, exposure)).mean()
-    trust = float(_ramp(1 - after / max(before, 1e-6), _OVERALL_EXPLAINED))
+    trust = float(_ramp(1 - after / max(before, 1e-6), OVERALL_EXPLAINED))
     return float(exposure**trust)
 
 
@@ -83,16 +84,16 @@ def local_exposure(target: Plane, other: Plane, visibility: Plane) -> Plane:
         The exposure, shape (H, W), 0.13..7.4.
     """
     height, width = target.shape
-    lines = min(height, _LOCAL_LINES)
+    lines = min(height, LOCAL_LINES)
     size = (lines, max(1, round(width * lines / height)))
     small, other_small, weight = (resize(plane, size) for plane in (target, other, visibility))
-    weight = weight * ((other_small > _DARKEST) & (other_small < _BRIGHTEST) & (small < _BRIGHTEST))
+    weight = weight * ((other_small > DARKEST) & (other_small < BRIGHTEST) & (small < BRIGHTEST))
     ratio = np.clip(_log_ratio(small, other_small), -3, 3)
     visible = _mean_around(weight)
     mean, square = (_mean_around(weight * values) / np.maximum(visible, 1e-3) for values in (ratio, ratio * ratio))
-    trust = _ramp(mean * mean / np.maximum(square, 1e-4), _LOCAL_EXPLAINED)
-    trust = trust * _ramp(np.abs(mean), _LOCAL_CHANGE) * _ramp(visible, _LOCAL_VISIBLE)
-    change = np.asarray(trust * np.clip(mean, -_MOST_LOCAL, _MOST_LOCAL), np.float32)
+    trust = _ramp(mean * mean / np.maximum(square, 1e-4), LOCAL_EXPLAINED)
+    trust = trust * _ramp(np.abs(mean), LOCAL_CHANGE) * _ramp(visible, LOCAL_VISIBLE)
+    change = np.asarray(trust * np.clip(mean, -MOST_LOCAL, MOST_LOCAL), np.float32)
     return np.asarray(np.exp(resize(change, (height, width))))
 
 
@@ -139,19 +140,19 @@ def blacken(ab: Chroma, lightness: Plane) -> Chroma:
         ab: a* and b*, shape (H, W, 2).
         lightness: L*, shape (H, W).
     """
-    if lightness.min(initial=_BLACK) >= _BLACK:
+    if lightness.min(initial=BLACK) >= BLACK:
         return ab
-    return np.asarray(ab * np.clip(lightness / _BLACK, 0, 1).astype(np.float32)[..., None])
+    return np.asarray(ab * np.clip(lightness / BLACK, 0, 1).astype(np.float32)[..., None])
 
 
 def _log_ratio(target: Plane, other: Plane) -> Plane:
     """Return the natural logarithm of the ratio of the luminances, bounded."""
-    lit, unlit = (np.maximum(luminance_of(plane), _LEAST_LUMINANCE) for plane in (target, other))
-    return np.asarray(np.clip(np.log(lit / unlit), -np.log(_MOST), np.log(_MOST)), np.float32)
+    lit, unlit = (np.maximum(luminance_of(plane), LEAST_LUMINANCE) for plane in (target, other))
+    return np.asarray(np.clip(np.log(lit / unlit), -np.log(MOST), np.log(MOST)), np.float32)
 
 
 def _mean_around(plane: NDArray[Any]) -> Plane:
-    return np.asarray(cv2.GaussianBlur(plane.astype(np.float32), (0, 0), _LOCAL_SIGMA))
+    return np.asarray(cv2.GaussianBlur(plane.astype(np.float32), (0, 0), LOCAL_SIGMA))
 
 
 def _ramp(values: float | NDArray[Any], bounds: tuple[float, float]) -> NDArray[Any]:

@@ -34,9 +34,9 @@ from stcolor_core.shots.shot import Method
 
 __all__ = ["Keyframe", "Matching", "PreparedReference", "temporal_weights"]
 
-_RESIDUAL_SIGMA = 2.0  # sigma in px at 216 lines that luminance differences are smoothed with
+RESIDUAL_SIGMA = 2.0  # sigma in px at 216 lines that luminance differences are smoothed with
 _MOSTLY_KNOWN = 0.75  # share of a cell's pixels that must be known, so that its mean is not made of filled-in colours
-_ALL_KNOWN = 0.99  # share of the four pixels that a flow vector interpolates between
+ALL_KNOWN = 0.99  # share of the four pixels that a flow vector interpolates between
 
 
 @dataclass(frozen=True)
@@ -392,7 +392,7 @@ def _carry_color(
     if allowed is not None:
         visibility = visibility * allowed
     if reference.known is not None:  # an unknown colour counts as occluded
-        visibility = visibility * (sample(reference.known.astype(np.float32), link.displacement) > _ALL_KNOWN)
+        visibility = visibility * (sample(reference.known.astype(np.float32), link.displacement) > ALL_KNOWN)
     if reference.certainty is not None:
         certainty = sample(reference.certainty, link.displacement)
     return FlowColor(
@@ -433,7 +433,7 @@ def _fill_unknown(ab: Chroma, known: Mask | None) -> Chroma:
 
 def _residual(lightness: Plane, carried: Plane) -> Plane:
     """Return the smoothed absolute difference of a picture's L* to that of another one along the flow."""
-    sigma = _RESIDUAL_SIGMA * max(1.0, lightness.shape[0] / 216)
+    sigma = RESIDUAL_SIGMA * max(1.0, lightness.shape[0] / 216)
     return np.asarray(cv2.GaussianBlur(np.abs(lightness - carried), (0, 0), sigma))
 
 

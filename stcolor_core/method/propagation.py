@@ -17,6 +17,7 @@ the one before that is refined.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol, cast
@@ -34,6 +35,9 @@ from stcolor_core.method.dissolve import SceneEnd, carry_scene, estimate_shares,
 from stcolor_core.method.footage import Footage
 from stcolor_core.method.matching import Keyframe, Matching, PreparedReference, temporal_weights
 from stcolor_core.method.model import Model
+from stcolor_core.method.on_device.assembly import make_device_spans
+from stcolor_core.method.on_device.frames import DeviceFrame
+from stcolor_core.method.on_device.spans import LEAST_LINES
 from stcolor_core.method.patches import PatchColor, cut_to_reach, find_reach, remove_overruled, yield_to
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.tracking.flow import sample
@@ -78,16 +82,20 @@ class _Task:
 class Propagator:
     """Colours spans with one model on one device. Holds no state between spans."""
 
-    def __init__(self, model: Model, method: Method, *, device: torch.device) -> None:
+    def __init__(self, model: Model, method: Method, *, device: torch.device, tensors: bool | None = None) -> None:
         """Combine a model with a shot's settings.
 
         Args:
             model: The colour model.
             method: The shot's settings.
             device: Device that the model is on.
+            tensors: Whether pictures stay on the device where the settings allow it (`method.on_device`); None for
+                yes, unless it is the CPU.
         """
         self._refinement, self._device, self._uses_mattes = model.refinement, device, method.uses_instances
         self._matching = Matching(model, method, device=device)
+        tensors = device.type != "cpu" if tensors is None else tensors
+        self._device_spans = make_device_spans(model, method, device) if tensors else None
 
     @torch.no_grad()
     def color(
@@ -100,6 +108,34 @@ class Propagator:
         on_read: Callable[[int], None] = lambda _: None,
     ) -> Generator[ColoredFrame, None, None]:
         """Colour the wanted frames of a span, one by one in the order of the walk.
+
+        As `color_in_place`, with every frame in the computer's memory.
+
+        Args:
+            span: As for `color_in_place`.
+            footage: As for `color_in_place`.
+            scratch: As for `color_in_place`.
+            wanted: As for `color_in_place`.
+            on_read: As for `color_in_place`.
+
+        Yields:
+            One coloured frame after the other.
+        """
+        with closing(self.color_in_place(span, footage, scratch, wanted=wanted, on_read=on_read)) as frames:
+            for frame in frames:
+                yield frame.to_host()
+
+    @torch.no_grad()
+    def color_in_place(
+        self,
+        span: Span,
+        footage: Footage,
+        scratch: Scratch,
+        *,
+        wanted: Collection[int] | None = None,
+        on_read: Callable[[int], None] = lambda _: None,
+    ) -> Generator[ColoredFrame | DeviceFrame, None, None]:
+        """Colour the wanted frames of a span, one by one in the order of the walk, and leave them on the device.
 
         The choice of wanted frames changes no pixel.
 
@@ -127,10 +163,17 @@ class Propagator:
         if not references:
             frames = _announce([frame for frame in span.frames if frame in wanted], on_read)
             yield from (_make_grey(frame, footage.lightness(frame)) for frame in frames)
+        elif self._device_spans is not None and self._fits_device(references):
+            lightness = footage.lightness
+            yield from self._device_spans.color(span, references, lightness, scratch, wanted=wanted, on_read=on_read)
         elif self._refinement.recurrent and span.between:
             yield from self._color_both_ways(task, wanted)
         else:
             yield from self._color_one_way(task, wanted)
+
+    def _fits_device(self, references: Sequence[PreparedReference]) -> bool:
+        """Return whether the pictures are large enough for `method.on_device`."""
+        return all(min(reference.view.lightness.shape) >= LEAST_LINES for reference in references)
 
     @torch.no_grad()
     def color_patch(

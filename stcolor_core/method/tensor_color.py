@@ -10,7 +10,7 @@ from torch import Tensor
 
 from stcolor_core.images.color import RGB_FROM_NORMAL
 
-__all__ = ["lab_to_srgb", "lab_to_xyz", "lightness", "linear_to_lab", "srgb_decode", "srgb_encode"]
+__all__ = ["compress", "lab_to_srgb", "lab_to_xyz", "lightness", "linear_to_lab", "srgb_decode", "srgb_encode"]
 
 _DELTA = 6 / 29  # below its cube, the tangent replaces the cube root
 _RGB_FROM_XYZ = torch.from_numpy(RGB_FROM_NORMAL)
@@ -52,7 +52,7 @@ def linear_to_lab(linear: Tensor) -> Tensor:
         L*, a* and b*, in the same shape.
     """
     xyz = torch.einsum("xr,...rhw->...xhw", torch.linalg.inv(_RGB_FROM_XYZ).to(linear), linear)
-    fx, fy, fz = _compress(xyz).unbind(-3)
+    fx, fy, fz = compress(xyz).unbind(-3)
     return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=-3)
 
 
@@ -62,7 +62,7 @@ def lightness(luminance: Tensor) -> Tensor:
     Args:
         luminance: Any shape; diffuse white, 1.0, has L* 100.
     """
-    return 116 * _compress(luminance) - 16
+    return 116 * compress(luminance) - 16
 
 
 def srgb_encode(linear: Tensor) -> Tensor:
@@ -84,6 +84,11 @@ def srgb_decode(encoded: Tensor) -> Tensor:
     return torch.where(encoded > 0.04045, ((encoded.clamp_min(0) + 0.055) / 1.055) ** 2.4, encoded / 12.92)
 
 
-def _compress(values: Tensor) -> Tensor:
+def compress(values: Tensor) -> Tensor:
+    """Return f(t) of CIE 15:2018, eqs. 8.6 and 8.7.
+
+    Args:
+        values: t, of any shape.
+    """
     cube_root = values.clamp_min(1e-6) ** (1 / 3)  # clamped for the gradient, as in `srgb_encode`
     return torch.where(values > _DELTA**3, cube_root, values / (3 * _DELTA**2) + 4 / 29)

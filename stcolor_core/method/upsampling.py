@@ -30,11 +30,11 @@ from stcolor_core.arrays import Chroma, Plane
 __all__ = ["slopes", "upsample"]
 
 _METHODS = {"cubic": cv2.INTER_CUBIC, "linear": cv2.INTER_LINEAR}
-_WINDOW = np.array([1, 4, 1], np.float32) / 6  # 3x3; 5x5 loses 0.1 to 0.3 dB where chroma is resolved
-_RANGE_VARIANCE = 1.0  # L*^2; keeps plate grain and rounding from becoming colour, an edge of 10 L* is hardly weakened
-_LEAST_VARIANCE = 4.0  # L*^2
-_CELL_SIGMA = 1.5  # px, about the extent of one cell of the matching grid
-_CLAMP_WINDOW = np.ones((5, 5), np.uint8)  # 3x3 would clip colours whose edge is within the next low pixel
+WINDOW = np.array([1, 4, 1], np.float32) / 6  # 3x3; 5x5 loses 0.1 to 0.3 dB where chroma is resolved
+RANGE_VARIANCE = 1.0  # L*^2; keeps plate grain and rounding from becoming colour, an edge of 10 L* is hardly weakened
+LEAST_VARIANCE = 4.0  # L*^2
+CELL_SIGMA = 1.5  # px, about the extent of one cell of the matching grid
+CLAMP_SIDE = 5  # px; 3 would clip colours whose edge is within the next low pixel
 _TINY = np.finfo(np.float32).tiny
 
 
@@ -108,11 +108,11 @@ def slopes(lightness: Plane, ab: Chroma, *, weight: Plane | None = None) -> Chro
     mean, colour_mean = local_mean(light), local_mean(colour)
     variance = np.maximum(local_mean(light * light) - mean * mean, 0)
     covariance = local_mean(light[..., None] * colour) - mean[..., None] * colour_mean
-    return np.asarray(covariance / (variance + _LEAST_VARIANCE)[..., None], np.float32)
+    return np.asarray(covariance / (variance + LEAST_VARIANCE)[..., None], np.float32)
 
 
 def _cell_mean(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), _CELL_SIGMA), np.float32)
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), CELL_SIGMA), np.float32)
 
 
 def _trusted_slopes(planes: list[Plane], guide: Plane) -> list[Plane]:
@@ -129,14 +129,14 @@ def _trusted_slopes(planes: list[Plane], guide: Plane) -> list[Plane]:
         variance += np.maximum(_local_mean(centred * centred) - mean**2, 0)
     squared = np.sum(np.square(covariances), axis=0)
     explained = np.minimum(squared / (light_variance * variance + _TINY), 1)
-    gain = explained**2 / (light_variance + _RANGE_VARIANCE)
+    gain = explained**2 / (light_variance + RANGE_VARIANCE)
     return [covariance * gain for covariance in covariances]
 
 
 def _clamp(fine: Plane, coarse: Plane) -> Plane:
     """Clamp `fine` in place to the range of `coarse` around each pixel, and return it."""
     for extreme, bound in ((cv2.erode, np.maximum), (cv2.dilate, np.minimum)):
-        limit = np.asarray(extreme(coarse, _CLAMP_WINDOW), np.float32)
+        limit = np.asarray(extreme(coarse, np.ones((CLAMP_SIDE, CLAMP_SIDE), np.uint8)), np.float32)
         bound(fine, _enlarge(limit, fine.shape, cv2.INTER_LINEAR), out=fine)
     return np.clip(fine, coarse.min(), coarse.max(), out=fine)  # interpolation rounds the bounds
 
@@ -146,4 +146,4 @@ def _enlarge(plane: Plane, shape: tuple[int, ...], method: int) -> Plane:
 
 
 def _local_mean(plane: Plane) -> Plane:
-    return np.asarray(cv2.sepFilter2D(plane, -1, _WINDOW, _WINDOW, borderType=cv2.BORDER_REPLICATE), np.float32)
+    return np.asarray(cv2.sepFilter2D(plane, -1, WINDOW, WINDOW, borderType=cv2.BORDER_REPLICATE), np.float32)

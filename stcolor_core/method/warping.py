@@ -11,19 +11,21 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from stcolor_core.method.onednn import inner_products
 from stcolor_core.method.shortlist import block_positions, top_blocks
 from stcolor_core.method.tracking.instance import InstanceRestriction
 
 __all__ = ["GridReference", "GridWarp", "restricted_affinity", "warp"]
 
 # Elements of a chunk of affinity. 4 MiB fit in a CPU's cache and are twice as fast as 32 MiB; a GPU wants few chunks.
-_ELEMENTS = {"cpu": 1 << 20, "cuda": 1 << 25}
-_BLOCKS = {"cpu": 8, "cuda": 512}  # target blocks per chunk, each with its own shortlist
+_CPU_ELEMENTS, _GPU_ELEMENTS = 1 << 20, 1 << 25
+_CPU_BLOCKS, _GPU_BLOCKS = 8, 512  # target blocks per chunk, each with its own shortlist
 _COLUMNS = 64  # columns per group in the search for a row's maximum
 
 
@@ -122,10 +124,13 @@ class _Chunk:
 
     def mix(self, weights: Tensor, values: Tensor) -> Tensor:
         """Return the weighted sums of the values: weights (G * Q, M), values (N, V) -> (V, G * Q)."""
+        # The few values times the many weights: the other way round takes three times as long.
         if self.positions is None:
-            return (weights @ values).T
+            return values.T.contiguous() @ weights.T
         group_values = _take_rows(values, self.positions)  # (G, M, V)
-        return (weights.reshape(len(group_values), -1, group_values.shape[1]) @ group_values).flatten(0, 1).T
+        group_weights = weights.reshape(len(group_values), -1, group_values.shape[1])
+        mixed = group_values.transpose(1, 2).contiguous() @ group_weights.transpose(1, 2)  # (G, V, Q)
+        return mixed.transpose(0, 1).flatten(1)
 
     def find_columns(self, index: Tensor, count: int) -> Tensor:
         """Return the column in M of each stack position in `index`, (G * Q, K); -1 if absent. count: N."""
@@ -194,14 +199,19 @@ def warp(
     ab = torch.cat([reference.ab for reference in references], dim=1)
     slope = torch.cat([torch.zeros_like(r.ab) if r.slope is None else r.slope for r in references], dim=1)
     owner = torch.cat([torch.full((r.features.shape[1],), i, device=ab.device) for i, r in enumerate(references)])
-    offset = torch.tensor([0, *(r.features.shape[1] for r in references)], device=ab.device).cumsum(0)
+    starts = accumulate((r.features.shape[1] for r in references), initial=0)
+    offset = torch.cat([torch.full((1,), start, device=ab.device) for start in starts])  # copies nothing to a device
+    is_owner = owner == torch.arange(len(references), device=ab.device)[:, None]  # one-hot
     square = ab.square().sum(0, keepdim=True)
-    values = torch.cat([ab, square, slope, F.one_hot(owner, len(references)).T.to(ab.dtype)]).T.contiguous()
+    values = torch.cat([ab, square, slope, is_owner.to(ab.dtype)]).T.contiguous()
     stack = _Stack(references, features, values, offset, temperature, _concatenate_known(references))
     chunks = _chunk_by_blocks(target, grid, stack) if grid and all(r.instances is None for r in references) else None
-    # With a single torch thread two chunks run at once; the results do not depend on it.
-    with ThreadPoolExecutor(2 if torch.get_num_threads() == 1 else 1) as executor:
-        parts = list(executor.map(partial(_warp_chunk, stack=stack), chunks or _chunk_by_rows(target, stack)))
+    compute = partial(_warp_chunk, stack=stack)
+    if target.device.type != "cpu":  # a device runs them one after another
+        parts = list(map(compute, chunks or _chunk_by_rows(target, stack)))
+    else:  # with a single torch thread two chunks run at once; the results do not depend on it
+        with ThreadPoolExecutor(2 if torch.get_num_threads() == 1 else 1) as executor:
+            parts = list(executor.map(compute, chunks or _chunk_by_rows(target, stack)))
     targets, *fields = (torch.cat(part, dim=-1) for part in zip(*parts, strict=True))
     order = targets.argsort()[-target.shape[1] :]  # cells beyond the border (-1) come first
     return GridWarp(*(field[..., order] for field in fields))
@@ -217,14 +227,16 @@ def _concatenate_known(references: Sequence[GridReference]) -> Tensor | None:
 
 def _chunk_by_rows(target: Tensor, stack: _Stack) -> list[Callable[[], _Chunk]]:
     """Return functions that each compare some targets with every position of the stack."""
+    features = stack.features.T.contiguous()
 
     def compare(targets: Tensor) -> _Chunk:
-        correlation = target[:, targets].T @ stack.features
+        correlation = inner_products(target[:, targets].T, features)
         if stack.known is not None:
             correlation.masked_fill_(~stack.known, -torch.inf)
         return _Chunk(targets, correlation, None)
 
-    size = max(1, _ELEMENTS[target.device.type] // max(1, stack.features.shape[1]))
+    elements = _CPU_ELEMENTS if target.device.type == "cpu" else _GPU_ELEMENTS
+    size = max(1, elements // max(1, stack.features.shape[1]))
     chunks = torch.split(torch.arange(target.shape[1], device=target.device), size)
     return [partial(compare, targets) for targets in chunks]
 
@@ -252,7 +264,7 @@ def _chunk_by_blocks(target: Tensor, grid: tuple[int, int], stack: _Stack) -> li
         correlation = torch.baddbmm(chunk_bias[:, None], target_features[some], features.transpose(1, 2))  # (G, 16, M)
         return _Chunk(target_blocks[some].flatten(), correlation.flatten(0, 1), positions)
 
-    size = _BLOCKS[target.device.type]
+    size = _CPU_BLOCKS if target.device.type == "cpu" else _GPU_BLOCKS
     return [partial(compare, slice(first, first + size)) for first in range(0, len(target_blocks), size)]
 
 
@@ -269,8 +281,11 @@ def _take_rows(table: Tensor, index: Tensor) -> Tensor:
 def _tracked_blocks(target_blocks: Tensor, blocks: Tensor, stack: _Stack) -> Tensor:
     """Return which reference blocks hold candidates of each target block, (B, B') bool."""
     inside, count = blocks >= 0, len(blocks)
-    block_of = torch.full((len(stack.values) + 1,), count, device=blocks.device)  # by position; `count` for none
-    block_of[blocks[inside]] = torch.arange(count, device=blocks.device).repeat_interleave(inside.sum(1))
+    beyond = len(stack.values)
+    block_of = torch.full((beyond + 1,), count, device=blocks.device)  # by position; `count` for none
+    block = torch.arange(count, device=blocks.device)[:, None].expand_as(blocks)
+    # without boolean indices, whose number a device would have to be asked for
+    block_of.scatter_(0, blocks.masked_fill(~inside, beyond).flatten(), block.masked_fill(~inside, count).flatten())
     tracked = torch.zeros(len(target_blocks), count + 1, dtype=torch.bool, device=blocks.device)
     for reference, start in zip(stack.references, stack.offset, strict=False):
         if reference.candidates is not None:

@@ -43,6 +43,7 @@ __all__ = [
     "installed",
     "is_recurrent",
     "list_models",
+    "load_network",
     "load_weights",
     "verify",
     "weight_paths",
@@ -53,7 +54,7 @@ _SHIPPED = Path(__file__).parents[1] / "weights"
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """A colour model, or a detector for tracking.
+    """A colour model, a detector for tracking, or a network that the evaluation uses.
 
     Attributes:
         name: Its name in the registry.
@@ -72,12 +73,13 @@ class ModelInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class RegistryEntry:
-    """A row of the registry: a colour model, or a detector.
+    """A row of the registry: a colour model, a detector, or a network that the evaluation uses.
 
     Attributes:
         summary: One line about it, for `stcolor models list`.
         licence: The licence of its weights.
-        build: Builds the model on a device, with another refinement than its own if one is given. None for a detector.
+        build: Builds the model on a device, with another refinement than its own if one is given. None for what is
+            no colour model of a shot.
         weights: Names of the weights that the user adds (`weight_files`).
         shipped: File names of the weights that come with this package.
         recurrent: Whether its refinement is recurrent (`Refinement.recurrent`).
@@ -92,7 +94,7 @@ class RegistryEntry:
 
 
 def list_models() -> list[ModelInfo]:
-    """Return all models and detectors, with and without their weights."""
+    """Return all models, detectors and networks of the evaluation, with and without their weights."""
     present = set(installed())
     return [
         ModelInfo(
@@ -185,9 +187,9 @@ def _build_exemplar(device: torch.device | str, refinement: Refinement | None) -
     return Model(
         name="exemplar",
         features=ExemplarFeatures(
-            _load_network(VGG19, vgg, device), _load_network(CorrespondenceNet, correspondence, device)
+            load_network(VGG19, vgg, device), load_network(CorrespondenceNet, correspondence, device)
         ),
-        refinement=refinement or ExemplarRefinement(_load_network(ColorNet, color, device)),
+        refinement=refinement or ExemplarRefinement(load_network(ColorNet, color, device)),
         temperature=0.01,
         radius=9,
         color_features=True,
@@ -199,13 +201,24 @@ def _build_exemplar(device: torch.device | str, refinement: Refinement | None) -
 N = TypeVar("N", bound="nn.Module")
 
 
-def _load_network(kind: type[N], weights: str, device: torch.device | str) -> N:
-    """Return the network with its weights, on the device, for inference."""
+def load_network(kind: Callable[[], N], weights: str, device: torch.device | str) -> N:
+    """Return a network with added weights, on a device, for inference.
+
+    Args:
+        kind: The class of the network.
+        weights: The name of its weights.
+        device: The device.
+
+    Raises:
+        ModelError: If the weights are missing, damaged or of another network.
+    """
     import torch
 
     with torch.device("meta"):
         network = kind()
-    network.load_state_dict(load_weights(weights), strict=True, assign=True)
+    # Older files lack the batch counters of batch norm, which have no effect.
+    counters = {key: torch.tensor(0) for key in network.state_dict() if key.endswith(".num_batches_tracked")}
+    network.load_state_dict(counters | load_weights(weights), strict=True, assign=True)
     return network.to(device).eval().requires_grad_(False)
 
 
@@ -248,5 +261,20 @@ ENTRIES: dict[str, RegistryEntry] = {
         licence="BSD-3-Clause",
         weights=("maskrcnn_resnet50_fpn_v2",),
     ),
+    "deepremaster": RegistryEntry(
+        summary="A baseline of `stcolor evaluate`: DeepRemaster's colour network (Iizuka and Simo-Serra 2019).",
+        licence="CC BY-NC-SA 4.0, not for commercial use",
+        weights=("remasternet",),
+    ),
+    "lpips": RegistryEntry(
+        summary="A measure of `stcolor evaluate`: LPIPS, version 0.1, on AlexNet (Zhang et al. 2018).",
+        licence="BSD-3-Clause and BSD-2-Clause",
+        weights=("alexnet", "lpips_alex"),
+    ),
+    "fid": RegistryEntry(
+        summary="A measure of `stcolor evaluate`: the Fréchet inception distance (Heusel et al. 2017).",
+        licence="Apache-2.0",
+        weights=("fid_inception",),
+    ),
 }
-"""Every model and detector, by name. A new model is a new row (docs/develop/recipes.md)."""
+"""Every model, detector and network of the evaluation, by name. A new model is a new row (docs/develop/recipes.md)."""

@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
@@ -69,11 +69,13 @@ class _Published:
         file: The name of the published file.
         url: The address of the download.
         network: The class of the network, in the notation of `pkgutil.resolve_name`.
+        part: The entry of the published dictionary that is the state dict; None if the whole file is.
     """
 
     file: str
     url: str
     network: str
+    part: str | None = None
 
 
 _EXEMPLAR = "https://github.com/zhangmozhe/Deep-Exemplar-based-Video-Colorization"
@@ -81,6 +83,9 @@ _EXEMPLAR_URL = f"{_EXEMPLAR}/releases/download/v1.0/colorization_checkpoint.zip
 _MASKRCNN_FILE = "maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth"
 _MASKRCNN_URL = f"https://download.pytorch.org/models/{_MASKRCNN_FILE}"
 _FEATURES = "stcolor_core.method.features.exemplar"
+_ALEXNET_FILE = "alexnet-owt-7be5be79.pth"
+_INCEPTION_FILE = "pt_inception-2015-12-05-6726825d.pth"
+_PERCEPTUAL = "stcolor_core.models.perceptual"
 _WEIGHTS = {
     "vgg19_conv": _Published("vgg19_conv.pth", _EXEMPLAR_URL, f"{_FEATURES}:VGG19"),
     "nonlocal_net_iter_76000": _Published(
@@ -91,6 +96,25 @@ _WEIGHTS = {
     ),
     "maskrcnn_resnet50_fpn_v2": _Published(
         _MASKRCNN_FILE, _MASKRCNN_URL, "torchvision.models.detection:maskrcnn_resnet50_fpn_v2"
+    ),
+    "remasternet": _Published(
+        "remasternet.pth.tar",
+        "https://github.com/satoshiiizuka/siggraphasia2019_remastering",
+        "stcolor_core.models.deepremaster:DeepRemasterColorNet",
+        part="modelC",
+    ),
+    "alexnet": _Published(
+        _ALEXNET_FILE, f"https://download.pytorch.org/models/{_ALEXNET_FILE}", "torchvision.models:alexnet"
+    ),
+    "lpips_alex": _Published(
+        "alex.pth",
+        "https://github.com/richzhang/PerceptualSimilarity/raw/master/lpips/weights/v0.1/alex.pth",
+        f"{_PERCEPTUAL}:LpipsHeads",
+    ),
+    "fid_inception": _Published(
+        _INCEPTION_FILE,
+        f"https://github.com/mseitz/pytorch-fid/releases/download/fid_weights/{_INCEPTION_FILE}",
+        f"{_PERCEPTUAL}:FidInception",
     ),
 }
 
@@ -111,8 +135,8 @@ def add(paths: Iterable[Path]) -> list[AddedModel]:
     """Store published weights in `folder()` as safetensors with a checksum.
 
     Args:
-        paths: .pth state dicts, of which only the tensors are read and no code is run, or .safetensors files. They are
-            recognised by their keys and shapes, not by their names.
+        paths: .pth state dicts, or a dictionary of them as DeepRemaster publishes, of which only the tensors are read
+            and no code is run, or .safetensors files. They are recognised by their keys and shapes, not by their names.
 
     Returns:
         The stored weights, in order.
@@ -233,12 +257,16 @@ def _read(path: Path) -> dict[str, Tensor]:
     if path.suffix.lower() == ".zip":
         raise ModelError(f"{path} is an archive. Unpack it and add the .pth files in it.")
     try:
+        state: Any
         if path.suffix.lower() == ".safetensors":
             state = load_file(path)
         else:  # torch's older format is not a zip file and cannot be memory-mapped
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except _UNREADABLE:
         raise ModelError(f"{path} is damaged, or contains code besides weights. Download it again.") from None
+    for published in _WEIGHTS.values():
+        if isinstance(state, Mapping) and published.part is not None and published.part in state:
+            state = state[published.part]
     if not isinstance(state, Mapping) or not all(_is_plain(key, value) for key, value in state.items()):
         raise ModelError(f"{path} is not a plain state dict. Add the published file, not a training checkpoint.")
     return dict(state)

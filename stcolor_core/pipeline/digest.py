@@ -19,6 +19,7 @@ from stcolor_core.shots.spans import PatchWalk, Span
 __all__ = ["Digests"]
 
 _COVERED_BY_BOUNDS = ("cuts", "references", "unreferenced")  # a frame's span already says what these mean for it
+_ARITHMETIC = 2  # raised when the same settings and weights give other pixels, if only by rounding
 _MATTES = 2  # how mattes decide pixels; raised when that changes, so that no frame of a shot without mattes is lost
 _COVERED_BY_CONTENT = ("detector", "detector_weights", "detector_config")  # these count by the content of their files
 
@@ -53,6 +54,7 @@ class Digests:
         covered = (*_COVERED_BY_BOUNDS, *_COVERED_BY_CONTENT)
         self._settings = {
             "version": __version__,
+            "arithmetic": _ARITHMETIC,
             "model": model,
             "method": {name: method[name] for name in method if name not in covered},
             "detector": detector,
@@ -60,8 +62,10 @@ class Digests:
             "layer": shot.plate.layer,
             "exposure": shot.plate.exposure,
             "space": inputs.pipe.space.identity,
-            "beauty": shot.output.beauty,
             "canvas": canvas,
+            **({"lossy": True} if shot.output.is_lossy else {}),
+            # on by default, and left out then: no frame that was written before there was the choice is lost
+            **({} if shot.output.provenance else {"provenance": False}),
             "stills": [inputs.coloured_state(Path(still.path), still.colorspace) for still in shot.stills],
         }
 
@@ -87,9 +91,9 @@ class Digests:
         return self._of((frame,), (frame,), [frame], [frame] if frame in self._inputs.patches else [])
 
     def of_shot(self) -> str:
-        """Return the digest of everything that decides any frame's pixels: equal digests give the same version."""
+        """Return the digest of everything that decides any frame's pixels and layers."""
         method, inputs = self._shot.method, self._inputs
-        bounds = [method.cuts, method.references, method.unreferenced]
+        bounds = [method.cuts, method.references, method.unreferenced, sorted(self._shot.output.written_layers)]
         return self._of(tuple(inputs.frames), tuple(inputs.references), bounds, list(inputs.patches))
 
     def _of(

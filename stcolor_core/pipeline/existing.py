@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
@@ -13,9 +13,12 @@ from stcolor_core.files.links import copy_or_link
 from stcolor_core.files.stat_cache import Status
 from stcolor_core.images.frame_files import frame_state, is_unmodified
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.shots.output import Layer
 
-__all__ = ["ExistingFrame", "ExistingFrames", "OutputState"]
+__all__ = ["LAYERS_ATTRIBUTE", "ExistingFrame", "ExistingFrames", "OutputState"]
 
+LAYERS_ATTRIBUTE = "stcolor/layers"
+"""The metadata of a frame that names the layers that were asked for, separated by spaces."""
 _THREADS = 16  # files inspected at once; the threads mostly wait for the disk
 
 
@@ -24,8 +27,9 @@ class OutputState(Enum):
 
     Attributes:
         MISSING: There is no file, or an empty or truncated frame of ours.
-        STALE: An unchanged frame of ours, from another state of the shot. It may be overwritten.
-        VALID: Exactly the frame that a run would write.
+        STALE: An unchanged frame of ours, from another state of the shot or without a layer that is asked for. It may
+            be overwritten.
+        VALID: Exactly the frame that a run would write, or one with further layers.
         CHANGED: A valid frame that somebody has painted over.
         FOREIGN: Any other file that is not known to be ours and unchanged.
     """
@@ -77,10 +81,13 @@ class ExistingFrames:
         output: The pattern of the output frames.
         earlier: The pattern of the version to reuse; None if there is none.
         link: Reuse frames by hard links instead of copies.
+        layers: The layers that a frame must have; one that has more is as valid.
     """
 
-    def __init__(self, output: FramePattern, earlier: FramePattern | None, *, link: bool) -> None:
-        self._output, self._earlier, self._link = output, earlier, link
+    def __init__(
+        self, output: FramePattern, earlier: FramePattern | None, *, link: bool, layers: Collection[Layer]
+    ) -> None:
+        self._output, self._earlier, self._link, self._layers = output, earlier, link, frozenset[str](layers)
         self._reusable: dict[int, ExistingFrame] = {}
 
     def inspect(self, digests: Mapping[int, str]) -> dict[int, ExistingFrame]:
@@ -135,21 +142,20 @@ class ExistingFrames:
             before: The file as it was inspected before.
         """
         path = self._output.path(frame)
-        return before if _status(path) == before.status else _inspect_file(path, digest)
+        return before if _status(path) == before.status else _inspect_file(path, digest, self._layers)
 
-    @staticmethod
-    def _inspect(pattern: FramePattern, digests: Mapping[int, str]) -> dict[int, ExistingFrame]:
+    def _inspect(self, pattern: FramePattern, digests: Mapping[int, str]) -> dict[int, ExistingFrame]:
         on_disk = set(pattern.frames())
         missing = ExistingFrame(OutputState.MISSING, None, {})
         with ThreadPoolExecutor(_THREADS) as threads:
             pending = {
-                frame: threads.submit(_inspect_file, pattern.path(frame), digests[frame])
+                frame: threads.submit(_inspect_file, pattern.path(frame), digests[frame], self._layers)
                 for frame in on_disk.intersection(digests)
             }
         return {frame: pending[frame].result() if frame in pending else missing for frame in digests}
 
 
-def _inspect_file(path: Path, digest: str) -> ExistingFrame:
+def _inspect_file(path: Path, digest: str, layers: frozenset[str]) -> ExistingFrame:
     status = _status(path)
     if status is None or status[0] == 0:
         return ExistingFrame(OutputState.MISSING, status, {})
@@ -160,7 +166,7 @@ def _inspect_file(path: Path, digest: str) -> ExistingFrame:
     if not file.complete:
         return ExistingFrame(OutputState.MISSING, status, file.metadata)
     changed = not file.unmodified and is_unmodified(path) is False
-    if recorded == digest:
+    if recorded == digest and layers.issubset(str(file.metadata.get(LAYERS_ATTRIBUTE, "")).split()):
         return ExistingFrame(OutputState.CHANGED if changed else OutputState.VALID, status, file.metadata)
     state = OutputState.FOREIGN if changed or _is_locked(path) else OutputState.STALE
     return ExistingFrame(state, status, file.metadata)

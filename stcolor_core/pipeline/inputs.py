@@ -18,10 +18,14 @@ from stcolor_core.images.coverage import read_alpha_share, read_mask_share
 from stcolor_core.images.cryptomatte import MANIFEST_BYTES, find_layer
 from stcolor_core.images.formats import HeaderSummary, read_formats
 from stcolor_core.images.interop import interop_id
-from stcolor_core.images.ocio import clear_caches
+from stcolor_core.images.ocio import clear_caches, open_config
 from stcolor_core.images.pictures import Header, Picture, Window
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models.weight_files import checksum
+from stcolor_core.movies.color import tagged_space
+from stcolor_core.movies.names import is_movie
+from stcolor_core.movies.plate_frames import place_in_movie, read_plate_frame, read_plate_header
+from stcolor_core.movies.reader import open_movie
 from stcolor_core.shots.shot import Plate, Reference, Shot, Still, Swatch, describe_frames, format_frames
 from stcolor_core.shots.shot_files import (
     ReferencePicture,
@@ -35,7 +39,7 @@ from stcolor_core.shots.shot_files import (
 __all__ = ["InputColorspace", "ShotInputs", "open_pipe", "plate_canvas"]
 
 # increase the number when the cached values change their form
-_FORMATS, _MANIFESTS, _COVERED = "formats 1", "manifests 1", "covered 1"
+_FORMATS, _MANIFESTS, _COVERED = "formats 2", "manifests 1", "covered 1"
 _WHOLE = 0.95  # a reference that covers less of the plate is a patch: soft edges at the frame's border do not count
 _TYPE_NAMES = {"openexr": "EXR"}
 _SAME_TYPE = {".tiff": ".tif", ".jpeg": ".jpg", ".sxr": ".exr"}
@@ -83,6 +87,10 @@ def open_pipe(
     """
     if colorspace is None and _has_plate_type(shot, picture):
         colorspace = shot.plate.colorspace
+    if colorspace is None and file.encoding:
+        if shot.ocio is not None:
+            open_config(shot.ocio)  # report a broken config even if it is not needed here
+        return ColorPipe(tagged_space(file.encoding, picture.name), exposure)
     return ColorPipe.open(
         colorspace, file_format=file.file_format, pixel_type=file.pixel_type, ocio=shot.ocio, exposure=exposure
     )
@@ -124,8 +132,7 @@ class ShotInputs:
         found = find_references(shot, self.frames, warn=warn)
         check_mattes(shot, self.frames, warn=warn)
         self._numbers = {path: frame for frame, path in reversed(self.frames.items())}
-        formats = self._formats(self.frames.values(), layer=shot.plate.layer)
-        self.formats = {frame: formats[path] for frame, path in self.frames.items()}
+        self.formats = self._formats_of_plate(warn)
         pictures_of_references = [picture for pictures in found.values() for picture in pictures]
         self._masks = {picture.mask for picture in pictures_of_references if picture.mask is not None}
         coloured = [*(picture.path for picture in pictures_of_references), *(Path(still.path) for still in shot.stills)]
@@ -159,7 +166,9 @@ class ShotInputs:
         Raises:
             PlateError: If the file is damaged or has changed since the run began.
         """
-        return self._read(self.frames[frame], partial(plates.read_plate, frame=frame, layer=self._shot.plate.layer))
+        plate = self._shot.plate
+        read = partial(read_plate_frame, frame=frame, layer=plate.layer, first_frame=plate.first_frame)
+        return self._read(self.frames[frame], read, frame=frame)
 
     def read_coloured(self, path: Path) -> Picture:
         """Read a reference with its alpha, a still, or the mask of a reference.
@@ -222,13 +231,25 @@ class ShotInputs:
                 ) from None
         return self._pipes[key]
 
-    def plate_state(self, frame: int) -> Status:
-        """Return the size and modification time of a plate frame: there are too many plates to compare their bytes.
+    def plate_status(self, frame: int) -> Status:
+        """Return the size and modification time of a plate frame's file, from when this run first used it.
 
         Args:
             frame: The frame's number.
         """
         return self._status(self.frames[frame])
+
+    def plate_state(self, frame: int) -> tuple[int, ...]:
+        """Return what decides a plate frame: its file's status, as there are too many plates to compare their bytes.
+
+        Of a movie, the frame's place in it is added.
+
+        Args:
+            frame: The frame's number.
+        """
+        status = self.plate_status(frame)
+        place = place_in_movie(self.frames[frame], frame=frame, first_frame=self._shot.plate.first_frame)
+        return status if place is None else (*status, place)
 
     def coloured_state(self, path: Path, colorspace: str | None) -> tuple[str, str]:
         """Return the checksum of a reference or still and the identity of its colour space.
@@ -274,7 +295,8 @@ class ShotInputs:
     def interop_id(self) -> str | None:
         """Return the color interop ID of the plate's colour space, which the result shares; None if it has none."""
         frame, path = next(iter(self.frames.items()))
-        header = plates.read_header(path, frame=frame, layer=self._shot.plate.layer)
+        plate = self._shot.plate
+        header = read_plate_header(path, frame=frame, layer=plate.layer, first_frame=plate.first_frame)
         return interop_id(self._shot.plate.colorspace, plate=header, ocio=self._shot.ocio)
 
     def pictures_of_references(self) -> Iterator[tuple[int, ReferencePicture]]:
@@ -323,6 +345,23 @@ class ShotInputs:
         parts = {p for p in undecided if self._covered[p] < _WHOLE}
         return parts | {picture for picture in pictures if picture.patch}
 
+    def _formats_of_plate(self, warn: Callable[[str], None]) -> dict[int, HeaderSummary]:
+        """Return the format of every plate frame; warn of a movie that is flagged as interlaced."""
+        first, path = next(iter(self.frames.items()))
+        plate = self._shot.plate
+        if not is_movie(path):
+            formats = self._formats(self.frames.values(), layer=plate.layer)
+            return {frame: formats[path] for frame, path in self.frames.items()}
+        self._status(path)
+        read_plate_header(path, frame=first, layer=plate.layer, first_frame=plate.first_frame)
+        movie = open_movie(path)
+        if movie.info.interlaced:
+            warn(
+                f"{path} is flagged as interlaced: both fields of a frame are coloured as one picture. If they were "
+                "taken at different times, deinterlace it first."
+            )
+        return dict.fromkeys(self.frames, movie.summary())
+
     def _formats(self, paths: Iterable[Path], *, layer: str | None = None) -> dict[Path, HeaderSummary]:
         files = {path: self._status(path) for path in paths}
         read = partial(read_formats, numbers=self._numbers, layer=layer)
@@ -339,7 +378,8 @@ class ShotInputs:
         try:
             status = path.stat()
         except OSError as error:
-            plates.read_header(path, frame=self._numbers.get(path))  # raises a more exact error for a picture
+            if not is_movie(path):
+                plates.read_header(path, frame=self._numbers.get(path))  # raises a more exact error for a picture
             raise PlateError(f"{path} cannot be read ({error.strerror}). Check that it is still there.") from None
         return status.st_size, status.st_mtime_ns
 
@@ -362,11 +402,12 @@ class ShotInputs:
         files = {path: self._status(path) for frame in self.frames for path in self.mattes(frame)}
         return self._cache.get_for_files(_MANIFESTS, files, map_in_threads(_manifest_name))
 
-    def _read(self, path: Path, read: Callable[[Path], Picture]) -> Picture:
+    def _read(self, path: Path, read: Callable[[Path], Picture], *, frame: int | None = None) -> Picture:
         status = self._status(path)
         picture = read(path)
         if self._current_status(path) != status:
-            label = f"Frame {self._numbers[path]} ({path})" if path in self._numbers else str(path)
+            number = self._numbers.get(path) if frame is None else frame
+            label = str(path) if number is None else f"Frame {number} ({path})"
             raise PlateError(f"{label} has changed since this run began. Run it again: finished frames are kept.")
         return picture
 
@@ -437,6 +478,8 @@ class ShotInputs:
             reason = "as given"
         elif picture is not None and self._shot.plate.colorspace is not None and _has_plate_type(self._shot, picture):
             reason = "the plate's, as it is of the same file type"
+        elif file.encoding:
+            reason = "assumed, as the movie is not tagged" if "assumed" in file.encoding else "as the movie is tagged"
         else:
             reason = f"the default of {_TYPE_NAMES.get(file.file_format, file.file_format.upper())} files"
         several = len(file.layers) > 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from stcolor_core.errors import BadRequest
 from stcolor_core.images import plates
 from stcolor_core.method.tracking.mattes import merge, read_matte
+from stcolor_core.movies.plate_frames import read_plate_header
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import find_frames, find_mattes
 
@@ -49,7 +50,8 @@ def list_objects(shot: Shot, frame: int) -> list[MatteObject]:
     paths = find_mattes(shot, frame)
     if not paths:
         raise BadRequest(f"Frame {frame} has no matte. Go to a frame that has one, or give --matte {frame}=PATH.")
-    header = plates.read_header(path, frame=frame, layer=shot.plate.layer)
+    plate = shot.plate
+    header = read_plate_header(path, frame=frame, layer=plate.layer, first_frame=plate.first_frame)
     _, _, width, height = header.data_window
     lines = min(height, _LINES)
     size = lines, max(1, round(width * lines / height))

@@ -18,10 +18,12 @@ from stcolor_core.files.scratch import Scratch
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.colored_frame import ColoredFrame
+from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.patches import PatchColor, cover, cut_to_reach
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.models import registry
 from stcolor_core.pipeline.claims import Claim
+from stcolor_core.pipeline.devices import keeps_pictures, resolve_device, translate_memory_errors
 from stcolor_core.pipeline.digest import Digests
 from stcolor_core.pipeline.events import Event, FrameResult, Reporter
 from stcolor_core.pipeline.existing import ExistingFrame, ExistingFrames
@@ -31,16 +33,16 @@ from stcolor_core.pipeline.layers import RenderedFrame
 from stcolor_core.pipeline.planning import (
     RunPlan,
     detector_digest,
-    find_transitions,
     load_detector,
     plan_spans,
     requested_frames,
-    resolve_device,
     resolve_tracking,
 )
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
+from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.pipeline.writing import FrameWriter, WrittenFrame
 from stcolor_core.shots.shot import Shot, describe_frames
+from stcolor_core.shots.shot_files import require_reference
 from stcolor_core.shots.spans import PatchWalk, Span, matched, plan_patch_walks, spans_containing, unreferenced
 from stcolor_core.shots.transitions import Transitions
 
@@ -73,7 +75,7 @@ def colorize(
 
     Args:
         shot: The shot.
-        device: "auto", "cpu" or "cuda".
+        device: One of `devices.DEVICES`.
         only: A frame range in place of the shot's `output.frames`; no other frame is written.
         force: Write valid frames again.
         report: Called with every event, in the thread that iterates.
@@ -83,7 +85,14 @@ def colorize(
     Raises:
         StcolorError: One of the errors of `stcolor_core.errors`, each with a one-line message.
     """
-    return _run(shot, resolve_device(device), report, cancelled, on_written).frames(only, force=force)
+    place = resolve_device(device)
+    frames = _run(shot, place, report, cancelled, on_written).frames(only, force=force)
+    return _until_memory_is_full(frames, place)
+
+
+def _until_memory_is_full(frames: Iterator[FrameResult], device: torch.device) -> Iterator[FrameResult]:
+    with translate_memory_errors(device):
+        yield from frames
 
 
 def plan_run(shot: Shot, *, report: Callable[[Event], None] = lambda _: None) -> RunPlan:
@@ -118,12 +127,11 @@ class _Run:
     def __init__(
         self, shot: Shot, device: torch.device, reporter: Reporter, on_written: Callable[[WrittenFrame], None]
     ) -> None:
-        if not shot.references and not shot.stills and not shot.swatches:
-            raise BadRequest("The shot has no reference. Give --reference FRAME=PATH, or --still PATH.")
+        require_reference(shot)
         self._shot, self._device, self._reporter, self._on_written = shot, device, reporter, on_written
         self._output = FramePattern.parse(shot.output.path)
         earlier = FramePattern.parse(shot.output.reuse) if shot.output.reuse else None
-        self._existing = ExistingFrames(self._output, earlier, link=shot.output.link)
+        self._existing = ExistingFrames(self._output, earlier, link=shot.output.link, layers=shot.output.written_layers)
         self._cache = StatCache()
         model = registry.digest(shot.method.model)
         self._inputs = ShotInputs(shot, warn=reporter.warn, cache=self._cache)
@@ -191,7 +199,8 @@ class _Run:
     def _propagator(self) -> Propagator:
         """Return the propagator, built when the first frame is coloured: a run without work loads no network."""
         model = registry.build(self._shot.method.model, device=self._device)
-        return Propagator(model, self._shot.method, device=self._device)
+        tensors = keeps_pictures(self._device)
+        return Propagator(model, self._shot.method, device=self._device, tensors=tensors)
 
     def _digest_frames(self, requested: frozenset[int], spans: Iterable[Span]) -> dict[int, str]:
         """Return the digest of every requested frame, in ascending order of frames."""
@@ -260,6 +269,11 @@ class _Run:
             self._reporter.warn(
                 f"Frames {dissolve.first}-{dissolve.last} dissolve from one scene to the next: their colours are mixed "
                 f"({_certainty(dissolve.certainty)})."
+            )
+        for dissolve in found.disregarded:
+            self._reporter.warn(
+                f"Frames {dissolve.first}-{dissolve.last} look like a dissolve, but hold a reference: its colour is "
+                "carried through them. If they are one, name all cuts and dissolves with --cuts."
             )
 
     def _check_transitions(self, given: Transitions) -> None:
@@ -338,7 +352,9 @@ class _Run:
         with (
             Scratch() as scratch,
             ThreadPoolExecutor(_WRITERS) as writers,
-            closing(self._propagator.color(span, self._footage, scratch, wanted=to_color, on_read=look)) as colors,
+            closing(
+                self._propagator.color_in_place(span, self._footage, scratch, wanted=to_color, on_read=look)
+            ) as colors,
         ):
             patches = self._color_patches(span, scratch, wanted=to_color)
             pending: deque[Future[tuple[ColoredFrame, bool]]] = deque()
@@ -351,8 +367,9 @@ class _Run:
                     scratch.take(name, colored.frame, PatchColor, device=self._device)
                     for name in patches.get(colored.frame, ())
                 )
-                covered = cover(colored, [*self._own_patch(colored), *parts])
-                pending.append(writers.submit(self._write_colored, covered, plate, digests[colored.frame]))
+                if patched := [*self._own_patch(colored.frame), *parts]:
+                    colored = cover(colored.to_host(), patched)
+                pending.append(writers.submit(self._write_colored, colored, plate, digests[colored.frame]))
             while pending:
                 yield self._finish_colored(*pending.popleft().result())
 
@@ -376,14 +393,12 @@ class _Run:
                     saved.setdefault(color.frame, []).append(name)
         return saved
 
-    def _own_patch(self, colored: ColoredFrame) -> Iterator[PatchColor]:
+    def _own_patch(self, frame: int) -> Iterator[PatchColor]:
         """Yield the patch of a frame that has one, on that frame."""
-        if colored.frame in self._footage.patches:
-            patch = self._footage.patch_keyframe(colored.frame)
+        if frame in self._footage.patches:
+            patch = self._footage.patch_keyframe(frame)
             assert patch.weight is not None
-            yield cut_to_reach(
-                colored.frame, colored.frame, patch.ab, np.ones_like(patch.weight), patch.weight, patch.weight
-            )
+            yield cut_to_reach(frame, frame, patch.ab, np.ones_like(patch.weight), patch.weight, patch.weight)
 
     def _plan_walks(self, cuts: Iterable[int]) -> list[PatchWalk]:
         footage = self._footage
@@ -409,8 +424,13 @@ class _Run:
         written = self._write(rendered, plate, digest)
         return self._finish(frame, kept=not written, confidence=float(rendered.confidence.mean()), fallback=0.0)
 
-    def _write_colored(self, colored: ColoredFrame, plate: PlateFrame, digest: str) -> tuple[ColoredFrame, bool]:
-        rendered = self._writer.upsample_frame(colored, plate)
+    def _write_colored(
+        self, colored: ColoredFrame | DeviceFrame, plate: PlateFrame, digest: str
+    ) -> tuple[ColoredFrame, bool]:
+        if isinstance(colored, DeviceFrame):
+            rendered, colored = self._writer.enlarge_frame(colored, plate)
+        else:
+            rendered = self._writer.upsample_frame(colored, plate)
         if colored.frame in self._footage.patches:
             rendered = self._writer.add_patch(rendered)
         return colored, self._write(rendered, plate, digest)

@@ -17,13 +17,19 @@ from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.faded import keep_chroma
 from stcolor_core.method.light import blacken
+from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.upsampling import upsample
+from stcolor_core.pipeline.existing import LAYERS_ATTRIBUTE
 from stcolor_core.pipeline.footage import PlateFrame, ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.layers import RenderedFrame, make_channels
+from stcolor_core.shots.output import LAYERS
 from stcolor_core.shots.shot import Shot, format_frames
 
-__all__ = ["FrameWriter", "WrittenFrame"]
+__all__ = ["DIGITAL_SOURCE_TYPE", "FrameWriter", "WrittenFrame"]
+
+DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+"""A captured picture with parts from a trained model: a term of the IPTC's vocabulary, and its XMP property's value."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,22 +75,50 @@ class FrameWriter:
         rows, columns = (np.arange(n) * m // n for n, m in zip(size, colored.source.shape, strict=True))
         ab = upsample(colored.ab * np.float32(self._shot.method.chroma), colored.lightness, plate.lightness)
         confidence = resize(colored.confidence, size)
-        if self._shot.method.keep_chroma and plate.pixels.shape[-1] == 3:
+        if self._keeps_chroma(plate):
             ab = keep_chroma(ab, confidence, self._own_chroma(plate), weight=self._shot.method.keep_chroma)
         return RenderedFrame(
             frame=colored.frame,
             ab=ab if self._shot.method.light == "off" else blacken(ab, plate.lightness),
             confidence=confidence,
             tracked=resize(colored.tracked, size),
-            source=colored.source[rows[:, None], columns],
+            source=colored.source[:, columns][rows],
             displacement=colored.displacement,
             mattes=colored.mattes,
         )
+
+    def _keeps_chroma(self, plate: PlateFrame) -> bool:
+        return self._shot.method.keep_chroma > 0 and plate.pixels.shape[-1] == 3
 
     def _own_chroma(self, plate: PlateFrame) -> Chroma:
         """Return the colour that a plate frame has itself, a* and b* on the canvas; 0 outside of its data window."""
         own = self._footage.pipe.lab(plate.pixels)[..., 1:]
         return np.asarray(self._footage.to_canvas(plate.header, np.ascontiguousarray(own, np.float32)), np.float32)
+
+    def enlarge_frame(self, colored: DeviceFrame, plate: PlateFrame) -> tuple[RenderedFrame, ColoredFrame]:
+        """Return a frame at plate size, computed on the device, and the frame at working size.
+
+        Args:
+            colored: The frame on the device.
+            plate: The same frame of the plate.
+        """
+        method = self._shot.method
+        keeps, blackens = self._keeps_chroma(plate), method.light != "off"
+        large, own = colored.enlarge(plate.lightness, chroma=method.chroma, blackens=blackens and not keeps)
+        ab = large.ab
+        if keeps:
+            ab = keep_chroma(ab, large.confidence, self._own_chroma(plate), weight=method.keep_chroma)
+            ab = blacken(ab, plate.lightness) if blackens else ab
+        rendered = RenderedFrame(
+            frame=own.frame,
+            ab=ab,
+            confidence=large.confidence,
+            tracked=large.tracked,
+            source=large.source,
+            displacement=own.displacement,
+            mattes=None,
+        )
+        return rendered, own
 
     def render_reference(
         self, frame: int, reference: KnownColor, plate: PlateFrame, rest: ColoredFrame | None
@@ -154,25 +188,36 @@ class FrameWriter:
         Raises:
             OutputError: If the frame cannot be written.
         """
-        layers, cryptomatte = make_channels(frame, canvas=self._footage.canvas, display=self._footage.display)
+        wanted, canvas, display = self._shot.output.written_layers, self._footage.canvas, self._footage.display
+        layers, cryptomatte = make_channels(frame, canvas=canvas, display=display, wanted=wanted)
         channels = {
             name: (self._footage.to_data_window(plate.header, values), kind) for name, (values, kind) in layers.items()
         }
         beauty: Image | None = None
-        if self._shot.output.beauty:
-            ab = np.stack([channels["rc_ab.u"][0], channels["rc_ab.v"][0]], axis=-1)
-            beauty = self._footage.pipe.composite(plate.pixels, ab)
+        if "rgb" in wanted:
+            planes = (self._footage.to_data_window(plate.header, frame.ab[..., axis]) for axis in (0, 1))
+            beauty = self._footage.pipe.composite(plate.pixels, np.stack(list(planes), axis=-1))
             channels = {**{name: (beauty[..., i], "half") for i, name in enumerate("RGB")}, **channels}
         metadata = {
-            "stcolor/version": __version__,
-            "stcolor/model": self._shot.method.model,
+            **(self._provenance() if self._shot.output.provenance else {}),
             "stcolor/settings": digest,
-            "stcolor/references": format_frames({*self._footage.references, *self._footage.patches}),
-            "stcolor/inputs": self._inputs.record,
+            LAYERS_ATTRIBUTE: " ".join(layer for layer in LAYERS if layer in wanted),
             "stcolor/confidence": f"{frame.confidence.mean():.4f}",
             **cryptomatte,
         }
         interop = None if beauty is None else self._inputs.interop_id
         path = self._output.path(frame.frame)
-        write_frame(path, channels, like=plate.header, metadata=metadata, interop_id=interop)
-        return WrittenFrame(path, frame, plate, self._footage.canvas, beauty)
+        compression = self._shot.output.compression
+        write_frame(path, channels, like=plate.header, metadata=metadata, interop_id=interop, compression=compression)
+        return WrittenFrame(path, frame, plate, canvas, beauty)
+
+    def _provenance(self) -> dict[str, str]:
+        """Return what tells an archive how a frame was made."""
+        return {
+            "Software": f"RefColorize {__version__}",
+            "Iptc4xmpExt:DigitalSourceType": DIGITAL_SOURCE_TYPE,
+            "stcolor/version": __version__,
+            "stcolor/model": self._shot.method.model,
+            "stcolor/references": format_frames({*self._footage.references, *self._footage.patches}),
+            "stcolor/inputs": self._inputs.record,
+        }

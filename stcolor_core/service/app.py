@@ -11,7 +11,6 @@ import sqlite3
 import time
 from typing import Annotated, Any
 
-import psutil
 import torch
 from fastapi import APIRouter, FastAPI, Query, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
@@ -21,6 +20,7 @@ from fastapi.security import HTTPBearer
 from stcolor_core import __version__
 from stcolor_core.errors import StcolorError
 from stcolor_core.models import registry
+from stcolor_core.pipeline.devices import device_name, free_memory
 from stcolor_core.service.context import Context, Route, ServiceContext
 from stcolor_core.service.frames import collect_frames
 from stcolor_core.service.messages import (
@@ -76,13 +76,13 @@ def health(context: Context) -> Health:
     Args:
         context: The parts of the core.
     """
-    cuda = context.device == "cuda"
+    device = torch.device(context.device)
     return Health(
         version=__version__,
         protocol=PROTOCOL,
         device=context.device,
-        device_name=torch.cuda.get_device_name() if cuda else None,
-        free_memory=torch.cuda.mem_get_info()[0] if cuda else psutil.virtual_memory().available,
+        device_name=device_name(device),
+        free_memory=free_memory(device),
         models=[model.name for model in registry.list_models() if model.present],
     )
 

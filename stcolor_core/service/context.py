@@ -76,7 +76,7 @@ class ServiceContext:
         pictures: Makes the pictures of a job's frames.
         frames_on_disk: Reads the frames that another run wrote.
         stop: Set to stop the core.
-        device: cpu or cuda.
+        device: cpu, cuda, xpu or mps.
         url: The core's own, http://127.0.0.1:PORT.
         objects: Lists the objects of mattes.
     """

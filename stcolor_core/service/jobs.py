@@ -13,10 +13,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import torch
-
-from stcolor_core.errors import BadRequest, Cancelled, StcolorError
-from stcolor_core.pipeline.planning import plan_spans, resolve_device
+from stcolor_core.errors import BadRequest, Cancelled, DeviceMemoryError, StcolorError
+from stcolor_core.pipeline.devices import release_memory, resolve_device
+from stcolor_core.pipeline.planning import plan_spans
 from stcolor_core.pipeline.run import Event, WrittenFrame, colorize
 from stcolor_core.service.messages import one_line
 from stcolor_core.service.store import Job, JobKind, Store
@@ -68,7 +67,7 @@ class Attempt:
 
     Attributes:
         shot: The shot, with the working height of this try.
-        device: auto, cpu or cuda.
+        device: One of `devices.DEVICES`.
         half_height: Whether the working height is half of the requested one.
     """
 
@@ -119,7 +118,7 @@ class Worker:
 
         Args:
             store: The jobs.
-            device: auto, cpu or cuda.
+            device: One of `devices.DEVICES`.
             log: The log file that messages about unexpected errors refer to.
             on_activity: Called in the worker's thread when a job ends.
             on_written: Called with the shot and each frame that was written, in the thread that wrote it.
@@ -213,7 +212,7 @@ class Worker:
                 if job is not None:
                     self._run_job(job)
                 elif not self._stopping.is_set():
-                    torch.cuda.empty_cache()  # other programs on this machine need GPU memory too
+                    release_memory()  # other programs on this machine need GPU memory too
                     self._wake.wait()
             except sqlite3.Error as error:
                 self.stall_reason = (
@@ -268,7 +267,7 @@ class Worker:
         attempt = Attempt(Shot.from_json(job.shot), self._device)
         while not self._color_in_memory(job, attempt):
             gc.collect()
-            torch.cuda.empty_cache()
+            release_memory()
             following = next_attempt(attempt)
             if following is None:
                 raise StcolorError("There is not enough memory. Close other programs, or lower the working height.")
@@ -298,7 +297,7 @@ class Worker:
                 on_written=lambda written: self._on_written(attempt.shot, written),
             ):
                 pass
-        except torch.cuda.OutOfMemoryError:
+        except DeviceMemoryError:
             return False
         return True
 

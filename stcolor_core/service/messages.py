@@ -92,7 +92,7 @@ class Health(BaseModel):
     Attributes:
         version: Version of RefColorize.
         protocol: Version of the HTTP interface.
-        device: cpu or cuda.
+        device: cpu, cuda, xpu or mps.
         device_name: Name of the GPU; none on a CPU.
         free_memory: Free memory of the device in bytes.
         models: Names of the models whose weights are present.

@@ -39,6 +39,7 @@ class PictureSource:
         plate: For the result and its layers, the frame of the plate, whose encoding the result has; None if the plate
             is not there, and for other pictures.
         layer: Layer of the plate; None for the main one.
+        first_frame: Of a plate that is a movie, as `shots.shot.Plate.first_frame`; None for other pictures.
     """
 
     of: PictureKind
@@ -48,6 +49,7 @@ class PictureSource:
     exposure: float = 0.0
     plate: Path | None = None
     layer: str | None = None
+    first_frame: int | None = None
 
 
 class ShotFiles:
@@ -109,6 +111,7 @@ class ShotFiles:
                 colorspace=shot.plate.colorspace,
                 exposure=shot.plate.exposure,
                 layer=shot.plate.layer,
+                first_frame=shot.plate.first_frame,
             )
         return PictureSource(
             of=of,
@@ -118,6 +121,7 @@ class ShotFiles:
             exposure=shot.plate.exposure,
             plate=self.frames().get(frame),
             layer=shot.plate.layer,
+            first_frame=shot.plate.first_frame,
         )
 
     def _plate(self, frame: int) -> Path:

@@ -265,4 +265,5 @@ def _source_written(shot: Shot, written: WrittenFrame, of: PictureKind) -> Pictu
         colorspace=plate.colorspace,
         exposure=plate.exposure,
         layer=plate.layer,
+        first_frame=plate.first_frame,
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
 
 from stcolor_core.errors import BadRequest, StcolorError
-from stcolor_core.images import plates
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.service.context import Context, Route
 from stcolor_core.service.desktop import reveal
@@ -25,7 +25,7 @@ from stcolor_core.service.messages import (
 )
 from stcolor_core.service.picture_files import ShotFiles
 from stcolor_core.service.pictures import views_of
-from stcolor_core.service.rendering import pixel_aspect
+from stcolor_core.service.rendering import pixel_aspect, read_header
 from stcolor_core.service.store import Job
 
 __all__ = ["routes"]
@@ -213,11 +213,11 @@ def _format(files: ShotFiles) -> tuple[int | None, int | None, float, str | None
     """Return the width, the height and the pixel aspect of the plate, or else of the result; and what is wrong."""
     problem = files.problem()
     output = FramePattern.parse(files.shot.output.path)
-    pictures = [(path, files.shot.plate.layer) for path in list(files.frames().values())[:1]]
-    pictures += [(output.path(frame), None) for frame in output.frames()[:1]]
-    for path, layer in pictures:
+    pictures = [files.source(frame, "plate") for frame in list(files.frames())[:1]]
+    pictures += [replace(files.source(frame, "result"), layer=None) for frame in output.frames()[:1]]
+    for source in pictures:
         try:
-            header = plates.read_header(path, layer=layer)
+            header = read_header(source)
         except StcolorError as error:
             problem = problem or str(error)
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -15,9 +15,11 @@ from stcolor_core.arrays import Pixels
 from stcolor_core.images import plates
 from stcolor_core.images.color import ColorPipe
 from stcolor_core.images.known_color import cut
-from stcolor_core.images.pictures import Header, Window
+from stcolor_core.images.pictures import Header, Picture, Window
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.views import show
+from stcolor_core.movies.names import is_movie
+from stcolor_core.movies.plate_frames import read_plate_frame, read_plate_header
 from stcolor_core.pipeline.inputs import open_pipe
 from stcolor_core.pipeline.run import WrittenFrame
 from stcolor_core.service.picture_files import NoPicture, PictureKind, PictureSource
@@ -31,6 +33,7 @@ __all__ = [
     "encode",
     "pixel_aspect",
     "read_full",
+    "read_header",
     "render_written",
 ]
 
@@ -91,9 +94,9 @@ def read_full(shot: Shot, source: PictureSource) -> FullPicture:
         header, pixels = _read_layer(source.path, _LAYERS[source.of])
         return FullPicture(source.of, header, pixels, header.data_window)
     if source.of != "result":
-        header = plates.read_header(source.path, layer=source.layer)
+        header = read_header(source)
         pipe = open_pipe(shot, source.colorspace, source.path, file=header, exposure=source.exposure)
-        picture = plates.read_plate(source.path, layer=source.layer)
+        picture = _read_picture(source, source.path)
         return FullPicture(source.of, picture, plates.layer_pixels(picture), picture.data_window, pipe)
     pipe = _result_pipe(shot, source)
     if "R" in plates.read_header(source.path).channels:
@@ -104,10 +107,27 @@ def read_full(shot: Shot, source: PictureSource) -> FullPicture:
             f"Frame {source.frame} ({source.path}) has no R, G and B, and the plate {shot.plate.path} to show it with "
             "is not there. Make the plate available."
         )
-    plate = plates.read_plate(source.plate, layer=source.layer)
+    plate = _read_picture(source, source.plate)
     result, ab = _read_layer(source.path, ("rc_ab.u", "rc_ab.v"))
     pixels = plates.layer_pixels(plate)
     return FullPicture(source.of, plate, pixels, plate.data_window, pipe, ab=ab, ab_window=result.data_window)
+
+
+def read_header(source: PictureSource) -> Header:
+    """Read the header of a picture.
+
+    Args:
+        source: Its file.
+
+    Returns:
+        The header.
+
+    Raises:
+        PlateError: If it cannot be read.
+    """
+    if is_movie(source.path):
+        return read_plate_header(source.path, frame=source.frame, layer=source.layer, first_frame=source.first_frame)
+    return plates.read_header(source.path, layer=source.layer)  # errors with a frame name options of the terminal
 
 
 def render_written(written: WrittenFrame, pipe: ColorPipe) -> dict[PictureKind, FullPicture]:
@@ -180,18 +200,26 @@ def encode(
 def _result_pipe(shot: Shot, source: PictureSource) -> ColorPipe:
     """Return the colour space of the result, which is the plate's; also if the plate is not there any more."""
     if source.plate is not None:
-        header = plates.read_header(source.plate, layer=source.layer)
+        header = read_header(replace(source, path=source.plate))
         return open_pipe(shot, source.colorspace, source.plate, file=header, exposure=source.exposure)
     return ColorPipe.open(
         source.colorspace, file_format=Path(shot.plate.path).suffix, ocio=shot.ocio, exposure=source.exposure
     )
 
 
+def _read_picture(source: PictureSource, path: Path) -> Picture:
+    if is_movie(path):
+        return read_plate_frame(path, frame=source.frame, layer=source.layer, first_frame=source.first_frame)
+    return plates.read_plate(path, layer=source.layer)
+
+
 def _read_layer(path: Path, names: Sequence[str]) -> tuple[Header, Pixels]:
     """Return the header of a result and some of its channels, (H, W, C) over its data window."""
     with plates.open_picture(path) as (file, part, header):
         if not set(names) <= set(header.channels):
-            raise NoPicture(f"{path} has no channel {names[0]}.")
+            layer = names[0].partition(".")[0].removesuffix("00")
+            remedy = "Name it in --layers, or leave that out"
+            raise NoPicture(f"{path} has no layer {layer}. {remedy}{', and give mattes' if layer == 'rc_id' else ''}.")
         places = [header.channels.index(name) for name in names]
         first = min(places)
         bands = [pixels for _, pixels in plates.read_bands(file, part, header, (first, max(places) + 1))]

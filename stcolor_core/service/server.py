@@ -16,7 +16,7 @@ import uvicorn
 
 from stcolor_core import __version__
 from stcolor_core.errors import StcolorError
-from stcolor_core.pipeline.planning import resolve_device
+from stcolor_core.pipeline.devices import resolve_device
 from stcolor_core.service.access import HOST, Connection
 from stcolor_core.service.app import create_app
 from stcolor_core.service.context import ChangeSignal, ServiceContext
@@ -50,7 +50,7 @@ class CoreServer:
         Args:
             folder: The state folder, for jobs, connection file and log.
             port: Port to listen on; 0 takes a free one.
-            device: auto, cpu or cuda.
+            device: One of `devices.DEVICES`.
             idle_minutes: The core ends after this many minutes without a job or a request; 0 for never.
 
         Raises:

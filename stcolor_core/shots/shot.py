@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.images.frame_ranges import describe_frames, format_frames, parse_frames
+from stcolor_core.images.frame_ranges import LAST_FRAME, MOST_FRAMES, describe_frames, format_frames, parse_frames
+from stcolor_core.movies.names import is_movie
+from stcolor_core.shots.output import Layer, Output
 from stcolor_core.shots.transitions import parse_transitions
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ __all__ = [
     "TRACKINGS",
     "UNREFERENCED",
     "DetectorKind",
+    "Layer",
     "Light",
     "Matte",
     "Method",
@@ -62,10 +65,11 @@ class Plate:
     """The black-and-white sequence.
 
     Attributes:
-        path: A pattern with #### or %04d, or a single picture.
+        path: A pattern with #### or %04d, a single picture, or a movie.
         frames: A range in Nuke's notation; None for all frames on disk.
+        first_frame: The number of a movie's first frame; None for that of its timecode, or 1 if it has none.
         colorspace: A name in the OpenColorIO config. None is scene-linear for EXR and sRGB for PNG, JPEG and TIFF; DPX
-            needs a name.
+            needs a name. A movie says it by its tags.
         exposure: Stops added before lightness is computed, for plates whose diffuse white is not 1.0.
         missing: How to handle a frame that is not on disk: "error", "skip" it, or "hold" the nearest earlier frame.
         layer: The layer that holds the plate, for an EXR with several; None for the preferred one.
@@ -77,8 +81,17 @@ class Plate:
     exposure: float = 0.0
     missing: Missing = "error"
     layer: str | None = None
+    first_frame: int | None = None
 
     def __post_init__(self) -> None:
+        _require(
+            self.first_frame is None or is_movie(self.path),
+            f"The first frame is for movies; the files of {self.path} have numbers. Leave out --first-frame.",
+        )
+        _require(
+            self.first_frame is None or abs(self.first_frame) <= LAST_FRAME - MOST_FRAMES,
+            f"The first frame {self.first_frame} is too far from 0. Give --first-frame 1001, for example.",
+        )
         _require(bool(self.path), "The plate has no path. Give --plate 'plates/sh010.####.exr'.")
         _require(self.layer != "", "The plate's layer has no name. Give --plate-layer NAME, or leave it out.")
         _require(math.isfinite(self.exposure) and abs(self.exposure) <= 32, "The exposure must lie within 32 stops.")
@@ -174,37 +187,6 @@ class Swatch:
                 _HEX_COLOR.fullmatch(color) is not None,
                 f"{label} has the colour {color[:40]!r}. Write it as #rrggbb, such as #8a3324.",
             )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Output:
-    """The files of the coloured frames.
-
-    Attributes:
-        path: A pattern with #### or %04d that ends in .exr.
-        beauty: Write R, G and B too.
-        frames: Range of the frames to write, in Nuke's notation; None for all of the plate's. The others still affect
-            them.
-        max_span: Most frames of a span that one farm task writes; None leaves spans whole. It changes no pixel.
-        reuse: Pattern of an earlier version. Frames of it that would be computed the same are copied instead.
-        link: Link reused frames instead of copying them.
-    """
-
-    path: str
-    beauty: bool = True
-    frames: str | None = None
-    max_span: int | None = None
-    reuse: str | None = None
-    link: bool = False
-
-    def __post_init__(self) -> None:
-        _require(
-            self.path.lower().endswith(".exr"),
-            f"The output {self.path!r} must be an EXR sequence, like out/sh010.####.exr.",
-        )
-        _require(self.max_span is None or self.max_span >= 1, "The longest span must have at least 1 frame.")
-        if self.frames is not None:
-            parse_frames(self.frames)
 
 
 @dataclass(frozen=True, kw_only=True)

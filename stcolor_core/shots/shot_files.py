@@ -10,24 +10,62 @@ from pathlib import Path
 from stcolor_core.errors import BadRequest, PlateError
 from stcolor_core.images.frame_ranges import describe_runs, find_gaps, group_runs
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.movies.names import is_movie
 from stcolor_core.shots.shot import Alpha, Plate, Shot, describe_frames, parse_frames
 
 __all__ = [
     "ReferencePicture",
+    "check_files",
     "check_mattes",
     "find_frames",
     "find_mattes",
     "find_references",
+    "require_reference",
     "split_references",
 ]
 
 _WIDEST_GAP = 10_000  # frames that may be missing in a row: no shot is as long, so a file beyond is a stray one
 
 
+def check_files(shot: Shot) -> None:
+    """Check that the files of a shot exist, by their names alone.
+
+    A program calls this before it imports torch, so that a mistyped path is reported in a fraction of a second.
+
+    Args:
+        shot: The shot.
+
+    Raises:
+        BadRequest: If there is no reference, or if a picture belongs to no frame of the plate.
+        PlateError: If a picture is missing.
+    """
+    require_reference(shot)
+    frames = find_frames(shot.plate)
+    pictures = [path for each in find_references(shot, frames).values() for picture in each for path in picture.files]
+    pictures += [Path(still.path) for still in shot.stills]
+    check_mattes(shot, frames, warn=lambda _: None)
+    for path in pictures:
+        if not path.is_file():
+            raise PlateError(f"{path} {'is not a file' if path.exists() else 'is missing'}. Check the path.")
+
+
+def require_reference(shot: Shot) -> None:
+    """Refuse a shot that says nothing about colour.
+
+    Args:
+        shot: The shot.
+
+    Raises:
+        BadRequest: If there is no reference, still or swatch.
+    """
+    if not shot.references and not shot.stills and not shot.swatches:
+        raise BadRequest("The shot has no reference. Give --reference FRAME=PATH, or --still PATH.")
+
+
 def find_frames(plate: Plate) -> dict[int, Path]:
     """Return the frames to colour with their files, in ascending order.
 
-    Missing frames are handled as `Plate.missing` says.
+    Missing frames are handled as `Plate.missing` says. All frames of a movie have the same file.
 
     Args:
         plate: The plate.
@@ -36,6 +74,8 @@ def find_frames(plate: Plate) -> dict[int, Path]:
         PlateError: If there are no frames, if frames are missing and the plate does not say how to handle them, or if a
             stray frame lies far from the others.
     """
+    if is_movie(plate.path):
+        return _find_movie_frames(plate)
     pattern = FramePattern.parse(plate.path)
     on_disk = pattern.frames()
     if on_disk and not pattern.is_sequence:
@@ -60,6 +100,22 @@ def find_frames(plate: Plate) -> dict[int, Path]:
             f"None of the frames {describe_frames(requested or ())} of {plate.path} exists. Check --frames."
         )
     return {frame: pattern.path(frame) for frame in available}
+
+
+def _find_movie_frames(plate: Plate) -> dict[int, Path]:
+    from stcolor_core.movies.plate_frames import movie_frames  # loads OpenImageIO and PyAV
+
+    path = Path(plate.path)
+    frames = movie_frames(path, first_frame=plate.first_frame)
+    requested = frames if plate.frames is None else parse_frames(plate.frames)
+    inside = [frame for frame in requested if frame in frames]
+    if not inside or (len(inside) < len(requested) and plate.missing != "skip"):
+        outside = set(requested).difference(inside)
+        raise PlateError(
+            f"Frame {describe_frames(outside)} is not in {plate.path}, which has {frames[0]}-{frames[-1]}. "
+            "Correct --frames, or number its frames with --first-frame."
+        )
+    return dict.fromkeys(inside, path)
 
 
 def _require_no_stray(plate: Plate, on_disk: Sequence[int], missing: Sequence[range]) -> None:

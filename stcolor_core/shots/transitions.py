@@ -53,10 +53,12 @@ class Transitions:
     Attributes:
         boundaries: Places where a new scene begins, or may begin, in ascending order.
         dissolves: In ascending order; they do not overlap.
+        disregarded: Frames that look like a dissolve but hold a reference, whose colour is carried through them.
     """
 
     boundaries: tuple[Boundary, ...] = ()
     dissolves: tuple[Dissolve, ...] = ()
+    disregarded: tuple[Dissolve, ...] = ()
 
     @property
     def cuts(self) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from stcolor_core.pipeline.planning import scene_describer
+from stcolor_core.pipeline.transition_search import scene_describer
 
 __all__ = ["HEIGHT", "WIDTH", "describe", "scene"]
 

@@ -50,6 +50,37 @@ def test_a_shot_is_coloured_with_every_layer(make_shot: MakeShot) -> None:
     assert set(np.unique(layers["rc_source.ref"])) <= {1001, 1005}
 
 
+IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+PROVENANCE = {
+    "Software",
+    "Iptc4xmpExt:DigitalSourceType",
+    "stcolor/version",
+    "stcolor/model",
+    "stcolor/references",
+    "stcolor/inputs",
+}
+
+
+def test_frames_say_how_they_were_made_unless_they_shall_not(make_shot: MakeShot) -> None:
+    shot = make_shot(pan(3, height=64, width=96, step=2), references=(1001,))
+    assert shot.colorize() == 0
+    told = {frame: plates.read_header(shot.output(frame)).metadata for frame in shot.frames}
+    hashes = {frame: frame_files.pixel_hash(shot.output(frame)) for frame in shot.frames}
+    for metadata in told.values():
+        assert set(metadata) >= PROVENANCE
+        assert metadata["Iptc4xmpExt:DigitalSourceType"] == IPTC
+        assert metadata["Software"].startswith("RefColorize ")
+    assert shot.colorize("--no-provenance") == 0  # takes effect on frames that are there
+    for frame in shot.frames:
+        metadata = plates.read_header(shot.output(frame)).metadata
+        assert set(metadata) == set(told[frame]) - PROVENANCE
+        assert not any("RefColorize" in str(value) for value in metadata.values())
+        assert frame_files.pixel_hash(shot.output(frame)) == hashes[frame]
+    written = {frame: shot.output(frame).stat().st_mtime_ns for frame in shot.frames}
+    assert shot.colorize("--no-provenance") == 0  # and resumes
+    assert {frame: shot.output(frame).stat().st_mtime_ns for frame in shot.frames} == written
+
+
 def test_the_plates_luminance_is_kept_exactly(make_shot: MakeShot) -> None:
     shot = make_shot()
     shot.colorize()

@@ -24,15 +24,15 @@ PURE, MIXED = 4, 4  # frames of each scene alone, and of both
 DISSOLVE = f"{FIRST + PURE}-{FIRST + PURE + MIXED - 1}"
 
 
-def dissolving() -> Scene:
-    """Two pans with a dissolve between them in linear light."""
-    count = PURE + MIXED
-    one, other = pan(count, height=64, width=96, step=2), pan(count, height=64, width=96, step=1)
+def dissolving(pure: int = PURE, mixed: int = MIXED, *, steps: tuple[int, int] = (2, 1)) -> Scene:
+    """Two pans, at these px a frame, with a dissolve between them in linear light."""
+    count = pure + mixed
+    one, other = (pan(count, height=64, width=96, step=step) for step in steps)
     a = [lab_to_linear(np.dstack(parts)) for parts in zip(one.lightnesses, one.ab, strict=True)]
     b = [lab_to_linear(np.dstack([100 - x[::-1], -y[::-1]])) for x, y in zip(other.lightnesses, other.ab, strict=True)]
-    shares = np.float32((np.arange(MIXED) + 1) / (MIXED + 1))
-    mixed = [(1 - k) * x + k * y for x, y, k in zip(a[PURE:], b[:MIXED], shares, strict=True)]
-    labs = [np.asarray(linear_to_lab(frame), np.float32) for frame in [*a[:PURE], *mixed, *b[MIXED:]]]
+    shares = np.float32((np.arange(mixed) + 1) / (mixed + 1))
+    middle = [(1 - k) * x + k * y for x, y, k in zip(a[pure:], b[:mixed], shares, strict=True)]
+    labs = [np.asarray(linear_to_lab(frame), np.float32) for frame in [*a[:pure], *middle, *b[mixed:]]]
     lightnesses, ab = ([np.ascontiguousarray(lab[..., part]) for lab in labs] for part in (0, slice(1, None)))
     return Scene(lightnesses, ab, [np.zeros((0, 64, 96), bool)] * len(labs), with_mattes=False)
 
@@ -150,6 +150,40 @@ def test_each_cut_is_reported_with_its_certainty(make_shot: MakeShot, capsys: py
     (cut,) = (event for event in events if event["kind"] == "cut" and event["certainty"] >= 0.5)
     assert cut["frame"] == FIRST + 12
     assert any(f"certainty {cut['certainty']:.2f}" in e["message"] for e in events if e["kind"] == "warning")
+
+
+def find_dissolves(shot: ShotOnDisk, *options: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Return the dissolves found in a shot, and those that hold a reference, by place."""
+    wish = shot.folder / "shot.json"
+    assert shot.colorize("--write-shot", str(wish), *options) == 0
+    found = plan_run(Shot.load(wish)).transitions
+    used, disregarded = (
+        [(d.first - FIRST, d.last - FIRST) for d in part] for part in (found.dissolves, found.disregarded)
+    )
+    return used, disregarded
+
+
+@pytest.mark.parametrize("places", [(2, 33), (11, 33), (2, 24), (11, 24), (10, 25), (0, 11, 24, 35)])
+def test_a_dissolve_is_found_with_references_right_beside_it(make_shot: MakeShot, places: tuple[int, ...]) -> None:
+    shot = make_shot(dissolving(12, 12, steps=(0, 0)), references=tuple(FIRST + place for place in places))
+    ((first, last),), disregarded = find_dissolves(shot)
+    assert abs(first - 12) <= 3 and abs(last - 23) <= 3
+    assert not any(first <= place <= last for place in places)
+    assert not disregarded
+
+
+def test_a_dissolve_that_holds_a_reference_is_warned_of(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot(dissolving(12, 12, steps=(0, 0)), references=(FIRST + 2, FIRST + 17, FIRST + 33))
+    used, ((first, last),) = find_dissolves(shot)
+    assert not used
+    assert first <= 17 <= last
+    capsys.readouterr()
+    assert shot.colorize("--only", str(FIRST), "--json") == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    warning = " ".join(e["message"] for e in events if e["kind"] == "warning")
+    assert f"{FIRST + first}-{FIRST + last}" in warning and "--cuts" in warning
 
 
 def test_a_dissolve_at_an_end_of_the_plate_is_warned_of(

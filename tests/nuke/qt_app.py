@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 import sys
@@ -33,6 +34,7 @@ def application() -> Any:
         from refcolorize.host.qt import QtGui, QtWidgets
     except ImportError as error:
         pytest.skip(f"PySide cannot be loaded here ({error})", allow_module_level=True)
+    _keep_none_alive()
     found = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
     QtWidgets.QApplication.setStyle("Fusion")
     palette = QtGui.QPalette()
@@ -43,6 +45,16 @@ def application() -> Any:
         palette.setColor(*muted)
     found.setPalette(palette)
     return found
+
+
+def _keep_none_alive() -> None:
+    """Give None so many references that it is never freed.
+
+    PySide6 6.12 returns None from QPainter's methods without a reference to it, as if it were immortal. It is from
+    Python 3.12 on; with 3.11 some thousand paint events end the process ("none_dealloc"). Nuke's PySide6 is older.
+    """
+    if sys.version_info < (3, 12):
+        ctypes.c_ssize_t.from_address(id(None)).value += 10**9
 
 
 def close_dialogs() -> None:

@@ -44,6 +44,7 @@ KNOBS = {
         "[file dirname [value root.name]]/refcolorize/"
         "[regsub {_?[vV][0-9]+$} [file rootname [file tail [value root.name]]] {}]",
     ),
+    "few_layers": (6, None),
     **dict.fromkeys(("colorize", "preview", "cancel", "farm"), (22, None)),
     "version": (4, None),
     **dict.fromkeys(("create_read", "bake", "clean_up"), (22, None)),

@@ -87,7 +87,10 @@ def test_a_recipe_of_the_method_passes_its_own_tests(recipe: str, test: str, ins
 
 
 def test_a_recipe_leaves_nothing_behind() -> None:
-    assert list(registry.ENTRIES) == ["standard", "exemplar", "maskrcnn_resnet50_fpn_v2"]
+    assert list(registry.ENTRIES) == [
+        *("standard", "exemplar", "maskrcnn_resnet50_fpn_v2"),
+        *("deepremaster", "lpips", "fid"),
+    ]
 
 
 def test_the_toy_engine_colours_a_shot_as_a_local_run_does(

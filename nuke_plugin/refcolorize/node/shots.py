@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _PLATE, _REF = 0, 1  # the node's inputs
+_FEW_LAYERS = ("rgb", "rc_ab", "rc_conf")  # what the node needs for its colour, fade and overlay
 _INPUTS = "inputs"  # the folder of rendered inputs, next to the versions
 METHOD_KNOBS: dict[str, Callable[[Any], object]] = {
     "model": str,
@@ -180,7 +181,7 @@ def _make_plan(
         renders.append(plan_matte(matte, matte_frames, folder, view=view))
     shot: dict[str, Any] = {
         "plate": _plate_setting(node, plate, first, last),
-        "output": {"frames": _frames_text(frames)},
+        "output": {"frames": _frames_text(frames), **_layers(node)},
         "references": [],
         "stills": stills,
         "mattes": [{"path": matte_files}] if matte_files else [],
@@ -351,6 +352,12 @@ def _still(node: nuke.Node, knob: str) -> str:
 def _method(node: nuke.Node) -> dict[str, Any]:
     """Return the settings of the method. For a knob that an older node lacks, the core uses its default."""
     return {name: convert(node[name].value()) for name, convert in METHOD_KNOBS.items() if name in node.knobs()}
+
+
+def _layers(node: nuke.Node) -> dict[str, Any]:
+    """Return the layers to write; nothing for all of them, so that the shot is that of an earlier plug-in."""
+    few = "few_layers" in node.knobs() and bool(node["few_layers"].value())
+    return {"layers": list(_FEW_LAYERS)} if few else {}
 
 
 def _results(node: nuke.Node) -> Results:

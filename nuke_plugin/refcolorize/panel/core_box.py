@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..host.qt import QtCore, QtGui, QtWidgets
 from .buttons import make_button
 from .view import CoreStatus
+from .wrap_row import WrapRow
 
 __all__ = ["CoreBox"]
 
@@ -41,12 +42,9 @@ class CoreBox(QtWidgets.QWidget):
         grid.addWidget(self._lamp, 0, 0, QtCore.Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self._title, 0, 1)
         grid.addWidget(self._detail, 1, 1)
-        buttons = QtWidgets.QHBoxLayout()
-        buttons.setContentsMargins(0, 4, 0, 0)
-        for button in (self.start, self.stop, self.log, self.page):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        grid.addLayout(buttons, 2, 0, 1, 2)
+        buttons = WrapRow()
+        buttons.add(self.start, self.stop, self.log, self.page)
+        grid.addWidget(buttons, 2, 0, 1, 2)
         self.show_busy("Looking for the core")
 
     def show_core(self, core: CoreStatus) -> None:

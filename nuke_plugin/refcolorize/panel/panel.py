@@ -147,7 +147,6 @@ class Panel(PanelFace):
         if node is not None:
             self.references.show_node(node)
             self.status.setText(node.status)
-            self.status.setToolTip(node.status)
         self._show_job()
 
     def _list_nodes(self) -> None:

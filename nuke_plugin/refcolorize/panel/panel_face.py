@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ..host.qt import QtCore, QtGui, QtWidgets
 from .core_box import CoreBox
-from .elided import ElidedLabel
 from .queue_list import QueueList
 from .references_box import ReferencesBox
 from .version_box import VersionBox
 from .view import hint_text
+from .wrap_row import WrapRow
+from .wrapped_text import WrappedText
 
 __all__ = ["NodeCombo", "PanelFace"]
 
@@ -27,29 +28,24 @@ class PanelFace(QtWidgets.QWidget):
         self.nodes = NodeCombo()
         self.nodes.setToolTip("The RefColorize node that the panel shows. You can also select one in the node graph.")
         self.nodes.setAccessibleName("RefColorize node")
-        self.status = ElidedLabel()
+        self.nodes.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.status = WrappedText()
         self.colorize = QtWidgets.QPushButton("Colorize")
         self.colorize.setToolTip("Colour the shot from its keyframes, like the button on the node.")
-        self.note = QtWidgets.QLabel()
-        self.note.setWordWrap(True)
-        self.note.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
-        palette = self.note.palette()
-        palette.setColor(QtGui.QPalette.ColorRole.WindowText, QtGui.QColor("#f0b45a"))
-        self.note.setPalette(palette)
+        self.note = WrappedText()
+        self.note.set_color(QtGui.QColor("#f0b45a"))
         self.empty = QtWidgets.QLabel(hint_text(None))
         self.empty.setWordWrap(True)
         self.create_node = QtWidgets.QPushButton("Create RefColorize")
         self.references, self.queue, self.versions, self.core = ReferencesBox(), QueueList(), VersionBox(), CoreBox()
 
     def _lay_out(self) -> None:
-        head = QtWidgets.QHBoxLayout()
-        head.addWidget(self.nodes)
-        head.addWidget(self.status, 1)
-        head.addWidget(self.colorize)
+        head = WrapRow()
+        head.add(self.nodes, self.colorize)
         self._node_section = QtWidgets.QWidget()
         node_column = _column(self._node_section)
-        node_column.addLayout(head)
-        node_column.addWidget(self.references)
+        for widget in (head, self.status, self.references):
+            node_column.addWidget(widget)
         self._empty_section = QtWidgets.QWidget()
         empty_column = _column(self._empty_section)
         empty_column.addWidget(self.empty)

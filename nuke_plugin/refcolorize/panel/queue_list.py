@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..host.qt import QtCore, QtWidgets
+from ..host.qt import QtCore, QtGui, QtWidgets
 from .elided import ElidedLabel
 from .view import JobRow
 
 __all__ = ["QueueList"]
 
 _BAR_RANGE = 1000
+_ONE_LINE = 60  # digits that a line must have room for, if title, bar and Cancel are to stand side by side
 
 
 class QueueList(QtWidgets.QWidget):
@@ -65,16 +66,14 @@ class QueueList(QtWidgets.QWidget):
 
 
 class _JobWidget(QtWidgets.QWidget):
-    """One line of the list: title, progress bar with the state, Cancel."""
+    """One job of the list: title, progress bar with the state, Cancel."""
 
     cancelled = QtCore.Signal(str)
 
     def __init__(self, job: str) -> None:
         super().__init__()
         self._job = job
-        layout = QtWidgets.QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
+        self._is_wide: bool | None = None
         self._title = ElidedLabel()
         self.bar = QtWidgets.QProgressBar()
         self.bar.setRange(0, _BAR_RANGE)
@@ -87,9 +86,28 @@ class _JobWidget(QtWidgets.QWidget):
         policy = self.cancel.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.cancel.setSizePolicy(policy)
-        layout.addWidget(self._title, 2)
-        layout.addWidget(self.bar, 3)
-        layout.addWidget(self.cancel)
+        self._layout = QtWidgets.QGridLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setHorizontalSpacing(6)
+        self._layout.setVerticalSpacing(1)
+        self._place(is_wide=False)
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        """Place the parts for the new width."""
+        super().resizeEvent(event)
+        self._place(is_wide=event.size().width() >= _ONE_LINE * self.fontMetrics().horizontalAdvance("0"))
+
+    def _place(self, *, is_wide: bool) -> None:
+        """Place title, bar and Cancel in one line, or the bar below the other two."""
+        if is_wide == self._is_wide:
+            return
+        self._is_wide = is_wide
+        row, column = (0, 1) if is_wide else (1, 0)
+        self._layout.addWidget(self._title, 0, 0)
+        self._layout.addWidget(self.bar, row, column, 1, 1 if is_wide else 3)
+        self._layout.addWidget(self.cancel, 0, 2)
+        self._layout.setColumnStretch(0, 2)
+        self._layout.setColumnStretch(1, 3 if is_wide else 0)
 
     def _cancel(self) -> None:
         self.cancelled.emit(self._job)

@@ -82,7 +82,7 @@ class TimeLine(QtWidgets.QWidget):
 
     def minimumSizeHint(self) -> QtCore.QSize:  # noqa: N802
         """Return the minimum size."""
-        return QtCore.QSize(260, self.sizeHint().height())
+        return QtCore.QSize(200, self.sizeHint().height())
 
     def thumb_boxes(self) -> list[tuple[Keyframe, QtCore.QRect]]:
         """Return each keyframe and the box of its thumbnail."""

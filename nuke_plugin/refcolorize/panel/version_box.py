@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..host.qt import QtCore, QtWidgets
 from .buttons import make_button
 from .view import VersionRow
+from .wrap_row import WrapRow
 
 __all__ = ["VersionBox"]
 
@@ -48,17 +49,14 @@ class VersionBox(QtWidgets.QWidget):
         self._empty = QtWidgets.QLabel("No versions yet. Each Colorize with new settings or inputs writes one.")
         self._empty.setWordWrap(True)
         self._empty.setEnabled(False)
-        buttons = QtWidgets.QHBoxLayout()
-        for button in (self.use, self.swap):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        buttons.addWidget(self.clean_up)
+        buttons = WrapRow()
+        buttons.add(self.use, self.swap, self.clean_up)
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._empty)
         layout.addWidget(self.list)
         layout.addWidget(self.comment)
-        layout.addLayout(buttons)
+        layout.addWidget(buttons)
         self._fill()
 
     def show_versions(self, rows: Sequence[VersionRow], *, node: str = "") -> None:

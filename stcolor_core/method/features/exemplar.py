@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stcolor_core.method.convolution import InstanceNorm, apply_by_rows, convolve, instance_norm_
+from stcolor_core.method.convolution import InstanceNorm, apply_by_rows, instance_norm_
+from stcolor_core.method.onednn import conv2d
 from stcolor_core.method.tensor_color import lab_to_xyz, srgb_encode
 
 __all__ = ["VGG19", "CorrespondenceNet", "ExemplarFeatures", "srgb_from_lab"]
@@ -71,6 +72,7 @@ class VGG19(nn.Module):
             Maps of shape (N, C, H/s, W/s) with C = 128, 256, 512, 512 and s = 2, 4, 8, 16.
         """
         x = (rgb.flip(1) - rgb.new_tensor(_VGG_MEAN_BGR).view(1, 3, 1, 1)) * 255
+        x = x.contiguous(memory_format=torch.channels_last)
         x = apply_by_rows(self._first_block, x, units=x.shape[2] // 2, halo=1, channels=64)
         x = self._convolve(x, "conv2_1", "conv2_2")
         yield x
@@ -87,7 +89,8 @@ class VGG19(nn.Module):
 
     def _convolve(self, x: Tensor, *names: str) -> Tensor:
         for name in names:
-            x = F.relu_(convolve(cast(nn.Conv2d, self.get_submodule(name)), x))
+            layer = cast(nn.Conv2d, self.get_submodule(name))
+            x = conv2d(x, layer.weight, layer.bias, padding=(1, 1), activation="relu")
         return x
 
 
@@ -167,8 +170,9 @@ class ExemplarFeatures:
     stride = 4
 
     def __init__(self, vgg: VGG19, net: CorrespondenceNet) -> None:
-        self._vgg = vgg
-        self._net = net
+        # Channels last, oneDNN copies no map to a layout of its own.
+        self._vgg = vgg.to(memory_format=torch.channels_last)
+        self._net = net.to(memory_format=torch.channels_last)
 
     def target(self, lightness: Tensor) -> Tensor:
         """Return theta of a frame to colour.

@@ -52,15 +52,16 @@ def gradient_descriptors(lightness: Tensor) -> Tensor:
         and 0.8; all zero for a cell without gradient.
     """
     # Windows start at even pixels, so all scales can share the means over 2 x 2 pixels.
-    pairs = F.avg_pool2d(_extend(orientation_magnitudes(lightness), _MARGIN), 2)
+    magnitudes = orientation_magnitudes(lightness).contiguous(memory_format=torch.channels_last)
+    pairs = F.avg_pool2d(_extend(magnitudes, _MARGIN), 2)
     scales = []
     for size, weight in _SCALES:
         inner = (_MARGIN - (size - _CELL) // 2) // 2
         height, width = pairs.shape[2] - inner, pairs.shape[3] - inner
         pooled = F.avg_pool2d(pairs[:, :, inner:height, inner:width], size // 2, _CELL // 2)
-        histograms = _stack_neighbours(pooled, size // _CELL)
-        length = histograms.sum(dim=1, keepdim=True).sqrt()  # the Euclidean length of the square roots
-        scales.append(weight * histograms.sqrt() / (length + _FLOOR))
+        roots = _stack_neighbours(pooled.sqrt(), size // _CELL)
+        length = torch.linalg.vector_norm(roots, dim=1, keepdim=True)
+        scales.append(roots * (weight / (length + _FLOOR)))
     return torch.cat(scales, dim=1)
 
 

@@ -14,9 +14,9 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from stcolor_core.errors import ModelError
+from stcolor_core.method.onednn import Activation, conv2d
 
 __all__ = ["STAGES", "Lite0", "load_lite0", "packaged_state"]
 
@@ -68,7 +68,7 @@ class Lite0(nn.Module):
             16, 32, 32, the channels C 16, 24, 40, 80, 112, 192, 320.
         """
         maps: list[Tensor] = []
-        x = self.stem((255.0 * grey - 127.0).div(128.0).expand(-1, 3, -1, -1)).clamp_(0, 6)
+        x = self.stem((255.0 * grey - 127.0).div(128.0).expand(-1, 3, -1, -1), activation="relu6")
         for index, block in enumerate(self.blocks):
             x = block(x)
             if index in self._ends:
@@ -80,19 +80,20 @@ class _SameConv(nn.Conv2d):
     """Convolution with TensorFlow's "same" padding: an odd padding pixel goes below and to the right."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
-        super().__init__(inputs, outputs, kernel, stride, kernel // 2 if stride == 1 else 0, groups=groups)
+        super().__init__(inputs, outputs, kernel, stride, kernel // 2, groups=groups)
 
-    def forward(self, x: Tensor) -> Tensor:
-        if self.stride[0] > 1:
-            top, bottom = self._padding(x.shape[2])
-            left, right = self._padding(x.shape[3])
-            x = F.pad(x, (left, right, top, bottom))
-        return super().forward(x)
-
-    def _padding(self, size: int) -> tuple[int, int]:
+    def forward(self, x: Tensor, activation: Activation = "none") -> Tensor:
         kernel, stride = self.kernel_size[0], self.stride[0]
-        total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
-        return total // 2, total - total // 2
+        # At an even size a stride of 2 needs one pixel less above than below. With one more on both sides, the first
+        # row of the result is dropped instead: cheaper than padding a copy of the input.
+        more = [int(stride == 2 and size % 2 == 0) for size in x.shape[2:]]
+        padding = (kernel // 2 + more[0], kernel // 2 + more[1])
+        out = conv2d(
+            x, self.weight, self.bias, stride=stride, padding=padding, groups=self.groups, activation=activation
+        )
+        if not any(more):
+            return out
+        return out[:, :, more[0] :, more[1] :].contiguous(memory_format=torch.channels_last)
 
 
 class _Block(nn.Module):
@@ -107,8 +108,8 @@ class _Block(nn.Module):
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = x if self.expand is None else self.expand(x).clamp_(0, 6)
-        projected = cast(Tensor, self.project(self.depthwise(hidden).clamp_(0, 6)))
+        hidden = x if self.expand is None else self.expand(x, activation="relu6")
+        projected = cast(Tensor, self.project(self.depthwise(hidden, activation="relu6")))
         return projected + x if self.residual else projected
 
 

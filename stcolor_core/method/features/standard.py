@@ -7,6 +7,7 @@ Semantic maps and local descriptors complement each other: either alone matches 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 from stcolor_core.errors import ModelError
 from stcolor_core.method.features.gradients import gradient_descriptors, luminance_samples
 from stcolor_core.method.features.lite0 import Lite0, load_lite0, packaged_state
+from stcolor_core.method.onednn import conv2d
 
 __all__ = [
     "CHANNELS",
@@ -41,6 +43,7 @@ _ENLARGEMENT = 1.5  # of the network's input: its strides are coarse for the sma
 _ALIGNMENT = 32  # the coarsest stride
 _STAGES = 6
 _LEVELS = ((1, 4), (2, 8), (4, 16), (5, 32))  # index of the stage and its stride: 24, 40, 112, 192 channels
+_LEAST_LENGTH = 1e-6  # a uniform picture has features of length 0
 _SAMPLE_WEIGHT = 0.4  # of the luminance samples, relative to the gradient descriptors
 
 
@@ -79,6 +82,19 @@ class StandardFeatures:
             raise ValueError(f"lightness must be (H, W), not {tuple(lightness.shape)}")
         with torch.inference_mode():
             features: Tensor = self._network(lightness[None].to(self._device, torch.float32))[0]
+            return features
+
+    def batch(self, lightness: Tensor) -> Tensor:
+        """Return the features of several pictures, as `target`.
+
+        Args:
+            lightness: L*, shape (N, H, W), float32, 0..100, on the network's device.
+
+        Returns:
+            Shape (N, C, ceil(H/4), ceil(W/4)).
+        """
+        with torch.inference_mode():
+            features: Tensor = self._network(lightness)
             return features
 
     def reference(self, lightness: Tensor, ab: Tensor | None = None) -> Tensor:  # noqa: ARG002  (part of the interface)
@@ -120,8 +136,17 @@ class MatchingNet(nn.Module):
         Args:
             lightness: L*, shape (N, H, W), 0..100.
         """
-        raw = raw_features(self.backbone, lightness)
-        return _normalise(_centre(torch.einsum("cr,nrhw->nchw", self.projection, raw)))
+        total: Tensor | None = None
+        first = 0
+        for level in _levels(self.backbone, lightness):
+            # Each position's length divides the few channels after the projection instead of the many before it.
+            weight = self.projection[:, first : first + level.shape[1], None, None]
+            projected = conv2d(level, weight) / _length(level)
+            total = projected if total is None else total + projected
+            first += level.shape[1]
+        assert total is not None
+        centred = _centre(total)
+        return (centred / _length(centred)).contiguous()
 
 
 def backbone(device: torch.device | str) -> Lite0:
@@ -168,30 +193,44 @@ def raw_features(network: Lite0, lightness: Tensor) -> Tensor:
         Shape (N, `RAW_CHANNELS`, ceil(H/4), ceil(W/4)). Each of the five levels is centred over positions, then of unit
         length.
     """
+    return torch.cat([level / _length(level) for level in _levels(network, lightness)], dim=1)
+
+
+def _levels(network: Lite0, lightness: Tensor) -> Iterator[Tensor]:
+    """Yield the five levels of `raw_features`, centred over positions, channels last, not yet of unit length."""
     height, width = lightness.shape[1:]
     grid = (-(-height // _STRIDE), -(-width // _STRIDE))
     picture = F.pad(lightness[:, None], (0, -width % _STRIDE, 0, -height % _STRIDE), mode="replicate")
     local = torch.cat([gradient_descriptors(picture[:, 0]), _SAMPLE_WEIGHT * luminance_samples(picture[:, 0])], dim=1)
+    yield _centre(local.contiguous(memory_format=torch.channels_last))
     larger = F.interpolate(picture / 100, scale_factor=_ENLARGEMENT, mode="bicubic", align_corners=False).clamp(0, 1)
     below, right = (-size % _ALIGNMENT for size in larger.shape[2:])
     maps = network(F.pad(larger, (0, right, 0, below), mode="replicate"))
-    resampled = [_sample_at_cells(maps[stage], _STRIDE * _ENLARGEMENT / stride, grid) for stage, stride in _LEVELS]
-    return torch.cat([_normalise(_centre(level)) for level in (local, *resampled)], dim=1)
+    for stage, stride in _LEVELS:
+        yield _centre(_sample_at_cells(maps[stage], _STRIDE * _ENLARGEMENT / stride, grid))
 
 
 def _sample_at_cells(values: Tensor, pitch: float, grid: tuple[int, int]) -> Tensor:
-    """Sample maps (N, C, h, w) at the cell centres of the matching grid, `pitch` map pixels apart: (N, C, *grid)."""
-    y, x = (
-        2 * pitch * (torch.arange(count, device=values.device) + 0.5) / size - 1
-        for count, size in zip(grid, values.shape[2:], strict=True)
-    )
-    points = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], dim=-1).expand(len(values), -1, -1, -1)
-    return F.grid_sample(values, points, padding_mode="border", align_corners=False)
+    """Sample maps (N, C, h, w) at the cell centres of the matching grid, `pitch` map pixels apart: (N, C, *grid).
+
+    Bilinear, the border repeated, one axis after the other on whole rows of channels: `F.grid_sample` takes four times
+    as long.
+    """
+    values = values.permute(0, 2, 3, 1)
+    for axis, count in enumerate(grid, start=1):
+        last = values.shape[axis] - 1
+        position = (pitch * (torch.arange(count, device=values.device) + 0.5) - 0.5).clamp(0, last)
+        before = position.long()
+        after = (before + 1).clamp_max(last)
+        share = (position - before).reshape([-1 if dim == axis else 1 for dim in range(4)])
+        values = torch.lerp(values.index_select(axis, before), values.index_select(axis, after), share)
+    return values.permute(0, 3, 1, 2)
 
 
 def _centre(features: Tensor) -> Tensor:
     return features - features.mean(dim=(2, 3), keepdim=True)
 
 
-def _normalise(features: Tensor) -> Tensor:
-    return F.normalize(features, dim=1, eps=1e-6)
+def _length(features: Tensor) -> Tensor:
+    """Return the length of each position's features, at least `_LEAST_LENGTH`: (N, C, h, w) -> (N, 1, h, w)."""
+    return torch.linalg.vector_norm(features, dim=1, keepdim=True).clamp_min(_LEAST_LENGTH)

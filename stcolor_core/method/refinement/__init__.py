@@ -26,7 +26,7 @@ __all__ = [
     "flow_trust",
 ]
 
-_RESIDUAL = 6.0  # L* difference at which trust in the flow falls to 1/e
+RESIDUAL = 6.0  # L* difference at which trust in the flow falls to 1/e
 
 
 def flow_trust(visibility: Plane, residual: Plane) -> Plane:
@@ -36,7 +36,7 @@ def flow_trust(visibility: Plane, residual: Plane) -> Plane:
         visibility: As in `FlowColor`.
         residual: As in `FlowColor`.
     """
-    return np.asarray(np.exp(-((residual / _RESIDUAL) ** 2)) * visibility)
+    return np.asarray(np.exp(-((residual / RESIDUAL) ** 2)) * visibility)
 
 
 @dataclass(frozen=True)

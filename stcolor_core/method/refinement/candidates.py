@@ -20,9 +20,9 @@ from stcolor_core.method.upsampling import upsample
 
 __all__ = ["EVIDENCE_PLANES", "FACTS", "Candidates", "collect_candidates", "mix_candidates"]
 
-_REACQUIRE = 0.2  # similarity by which a position anywhere must beat the tracked ones for the track to count as lost
-_SHARPNESS = 4 / _REACQUIRE
-_AGE = 20.0  # frames
+REACQUIRE = 0.2  # similarity by which a position anywhere must beat the tracked ones for the track to count as lost
+SHARPNESS = 4 / REACQUIRE
+AGE = 20.0  # frames
 _LEAST_FLOW = 0.05  # share of a cell that the flow must reach within an object, to correct its mean
 
 # Facts about a candidate as a whole, in the order of `Candidates.facts`, 0..1:
@@ -93,7 +93,7 @@ def collect_candidates(evidence: Evidence, previous: WalkState | None = None) ->
     )
     shape = similarity.shape
     gain = free_similarity - similarity
-    lost = 1 / (1 + np.exp(-_SHARPNESS * (gain - _REACQUIRE))) if evidence.restricted else np.zeros(shape)
+    lost = 1 / (1 + np.exp(-SHARPNESS * (gain - REACQUIRE))) if evidence.restricted else np.zeros(shape)
     tracked, reacquired = (
         _flow_shares([flow for flow in flows if flow.reacquired == kind], shape) for kind in (False, True)
     )
@@ -183,7 +183,7 @@ def _flow_candidate(evidence: Evidence, flow: FlowColor, prior: NDArray[np.float
         {
             "reacquired" if flow.reacquired else "flow": 1,
             "temporal_weight": flow.temporal_weight,
-            "age": 1 - np.exp(-flow.age / _AGE),
+            "age": 1 - np.exp(-flow.age / AGE),
         },
         flow.ab,
         prior,

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stcolor_core.method.convolution import apply_by_rows, convolve, convolve_upsampled, instance_norm_
+from stcolor_core.method.convolution import apply_by_rows, convolve_upsampled, instance_norm_
+from stcolor_core.method.onednn import Activation, conv2d
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 
 __all__ = ["ColorNet", "ExemplarRefinement"]
@@ -21,9 +22,6 @@ __all__ = ["ColorNet", "ExemplarRefinement"]
 # The instance norms need at least two positions at stride 8.
 _LEAST_SIDE = 16
 _MIDDLE_GREY = 50.0
-# Layers in the channels-last layout: faster, and oneDNN copies no map. It also rounds differently there, which earlier
-# layers would amplify.
-_DECODER = ("conv8", "conv9", "conv10", "conv3_3_short", "conv2_2_short", "conv1_2_short")
 
 
 def _conv(channels_in: int, channels_out: int, *, dilation: int = 1) -> nn.Conv2d:
@@ -36,6 +34,13 @@ def _halve(channels: int) -> nn.Conv2d:
 
 def _double(channels_in: int, channels_out: int) -> nn.Sequential:
     return nn.Sequential(nn.Upsample(scale_factor=2), _conv(channels_in, channels_out))
+
+
+def _apply(layer: nn.Conv2d, x: Tensor, activation: Activation = "none") -> Tensor:
+    """Return the layer's convolution, which keeps the size of its input, and the activation after it."""
+    margin = int(layer.padding[0])
+    dilation = layer.dilation[0]
+    return conv2d(x, layer.weight, layer.bias, padding=(margin, margin), dilation=dilation, activation=activation)
 
 
 class ColorNet(nn.Module):
@@ -69,6 +74,7 @@ class ColorNet(nn.Module):
             x: Shape (N, 7, H, W), H and W multiples of 8, at least 16. The channels are L* - 50, warped a and b, their
                 similarity, L* - 50 of the previous frame, its a and b.
         """
+        x = x.contiguous(memory_format=torch.channels_last)
         skips = [self._block(x, "conv1_1.0", "conv1_1.2", "conv1_2")]
         skips.append(self._block(self.conv1_2norm_ss(skips[0]), "conv2_1", "conv2_2"))
         skips.append(self._block(self.conv2_2norm_ss(skips[1]), "conv3_1", "conv3_2", "conv3_3"))
@@ -84,16 +90,16 @@ class ColorNet(nn.Module):
 
     def _last_block(self, x: Tensor, skip: Tensor) -> Tensor:
         x = self._upsample_and_add("conv10_1", x, "conv1_2_short", skip)
-        x = F.leaky_relu_(self.conv10_2(x), 0.2)
+        x = F.leaky_relu_(_apply(self.conv10_2, x), 0.2)
         return torch.tanh(self.conv10_ab(x)) * 128
 
     def _upsample_and_add(self, double: str, x: Tensor, short: str, skip: Tensor) -> Tensor:
         """Upsample a coarse map by 2 and add a finer one from a skip connection."""
-        return F.relu_(convolve_upsampled(self._conv(f"{double}.1"), x).add_(self._conv(short)(skip)))
+        return F.relu_(convolve_upsampled(self._conv(f"{double}.1"), x).add_(_apply(self._conv(short), skip)))
 
     def _block(self, x: Tensor, *names: str) -> Tensor:
         for name in names:
-            x = F.relu_(convolve(self._conv(name), x))
+            x = _apply(self._conv(name), x, "relu")
         return instance_norm_(x)
 
 
@@ -107,15 +113,12 @@ class ExemplarRefinement:
     recurrent = True
 
     def __init__(self, net: ColorNet) -> None:
-        """Move the decoder's layers to the channels-last layout.
+        """Take the network, channels last: oneDNN copies no map then.
 
         Args:
             net: The network with its weights.
         """
-        self._net = net
-        for name, layer in net.named_children():
-            if name.startswith(_DECODER):
-                layer.to(memory_format=torch.channels_last)
+        self._net = net.to(memory_format=torch.channels_last)
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
         """Return the frame's colour from attention alone, as the network was trained: flow is not used.

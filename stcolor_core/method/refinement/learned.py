@@ -44,19 +44,19 @@ CONFIDENCE_WEIGHTS = Path(__file__).parents[2] / "weights" / "standard_confidenc
 WEIGHTS = Path(__file__).parents[2] / "weights" / "standard_refinement.safetensors"
 # Measured on davis, all but the two ramps with an earlier network. Means of several colours look slightly faded;
 # applying every predicted fade would wash out all colour and costs 0.05 dB, so only strong ones count.
-_FADE_BELOW = 0.3
+FADE_BELOW = 0.3
 # Largest factor that restores the chroma lost by mixing different hues: 1 % of the chroma, for 0.01 dB.
-_MOST_CHROMA = 1.1
+MOST_CHROMA = 1.1
 # A surface that is neither confident nor similar to anything is on no reference and stays neutral: no colour below the
 # first value of each ramp, full colour from the second.
-_CONFIDENCE_RAMP, _SIMILARITY_RAMP = (0.45, 0.75), (0.4, 0.6)
+CONFIDENCE_RAMP, SIMILARITY_RAMP = (0.45, 0.75), (0.4, 0.6)
 # Gaps narrower than 7 % of the height are closed: thin strips at moving edges take their neighbours' decision, which is
 # more often right.
-_GAP = 0.07
+GAP = 0.07
 # The head lowers the confidence only, and by so much less, as a logit: in ordinary shots, where the network's own
 # confidence is calibrated, its corrections are small and mostly wrong (benchmarks/confidence.py).
 _LEAST_CORRECTION = 0.5
-_LINES = 216  # height of the training pictures: the network runs at most at this, its weights are used at full size
+LINES = 216  # height of the training pictures: the network runs at most at this, its weights are used at full size
 
 
 _Network = TypeVar("_Network", bound=nn.Module)
@@ -96,6 +96,9 @@ class LearnedRefinement:
     Confidence is the probability that a pixel's colour is within 16 of 255 levels of the truth. The network's own one
     decides what stays neutral; the confidence head corrects it for all who read it. The frame before is
     used as the fixed rule coloured it, so that memory goes back one frame and a span may be cut anywhere.
+
+    Attributes:
+        network: The trained network, on its device.
     """
 
     recurrent = False
@@ -110,7 +113,7 @@ class LearnedRefinement:
             device: Device that it runs on.
             confidence_head: Corrects the network's confidence; None to keep it. It changes no colour.
         """
-        self._network, self._device = network.to(device).eval(), torch.device(device)
+        self.network, self._device = network.to(device).eval(), torch.device(device)
         self._confidence_head = None if confidence_head is None else confidence_head.to(device).eval()
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
@@ -134,10 +137,10 @@ class LearnedRefinement:
             candidates: Its candidates.
         """
         height, width = lightness.shape
-        lines = min(height, _LINES)
+        lines = min(height, LINES)
         size = (max(1, round(width * lines / height)), lines)
         evidence = np.stack([[_reduce(plane, size) for plane in planes] for planes in candidates.evidence])
-        output = self._network(
+        output = self.network(
             self._tensor(_reduce(lightness, size)),
             self._tensor(np.stack([_reduce(ab, size) for ab in candidates.ab])).permute(0, 1, 4, 2, 3),
             self._tensor(candidates.facts),
@@ -150,22 +153,25 @@ class LearnedRefinement:
         # The frame before is left out: it resembles everything it shows, on a reference or not.
         from_reference = candidates.facts[:, FACTS.index("previous")] == 0
         covered = _reference_coverage(certain, evidence[from_reference, EVIDENCE_PLANES.index("similarity")].max(0))
-        fade = np.minimum(gain / _FADE_BELOW, 1) * covered
-        confidence = self._correct_confidence(output, certain)
+        fade = np.minimum(gain / FADE_BELOW, 1) * covered
+        confidence = self.correct_confidence(output).float().cpu().numpy()
         weights, (fade, confidence) = (
             np.stack([cv2.resize(plane, (width, height)) for plane in planes])
             for planes in (weights, (fade, confidence))
         )
         return Decision(weights / weights.sum(0), fade, confidence, output)
 
-    def _correct_confidence(self, output: MixingOutput, certain: Plane) -> Plane:
-        """Return the network's own confidence, `certain`, as the head corrects it."""
-        if self._confidence_head is None:
-            return certain
-        own = output.confidence_logit
-        correction = self._confidence_head(output.features, own, summarize(output.features)) - own
-        logit = own + (correction + _LEAST_CORRECTION).clamp(max=0)
-        return np.asarray(logit.sigmoid().float().cpu().numpy()[0, 0])
+    def correct_confidence(self, output: MixingOutput) -> torch.Tensor:
+        """Return the network's own confidence as the head corrects it, at the size of the output, shape (H, W), 0..1.
+
+        Args:
+            output: Of the network, for one frame.
+        """
+        logit = output.confidence_logit
+        if self._confidence_head is not None:
+            correction = self._confidence_head(output.features, logit, summarize(output.features)) - logit
+            logit = logit + (correction + _LEAST_CORRECTION).clamp(max=0)
+        return logit.sigmoid()[0, 0]
 
     def _tensor(self, array: NDArray[np.floating]) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)[None]
@@ -220,8 +226,8 @@ def _load(network: _Network, path: Path) -> _Network:
 
 def _reference_coverage(confidence: Plane, similarity: Plane) -> Plane:
     """Return 0..1, whether a reference shows each pixel, by its confidence and its best candidate's similarity."""
-    covered = np.maximum(_ramp(confidence, *_CONFIDENCE_RAMP), _ramp(similarity, *_SIMILARITY_RAMP))
-    width = 1 + 2 * round(_GAP * len(covered) / 2)
+    covered = np.maximum(_ramp(confidence, *CONFIDENCE_RAMP), _ramp(similarity, *SIMILARITY_RAMP))
+    width = 1 + 2 * round(GAP * len(covered) / 2)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     return np.asarray(cv2.morphologyEx(covered, cv2.MORPH_CLOSE, disc))
 
@@ -233,7 +239,7 @@ def _ramp(values: Plane, low: float, high: float) -> Plane:
 def _chroma_gain(weights: NDArray[np.float32], ab: NDArray[np.float32], mix: Chroma) -> Plane:
     """Return the factor (H, W) that brings a mixture's chroma closer to the mean chroma of its colours (K, H, W, 2)."""
     chroma = np.einsum("khw,khw->hw", weights, np.hypot(ab[..., 0], ab[..., 1]))
-    return np.asarray(np.clip(chroma / np.maximum(np.hypot(mix[..., 0], mix[..., 1]), 1e-3), 1, _MOST_CHROMA))
+    return np.asarray(np.clip(chroma / np.maximum(np.hypot(mix[..., 0], mix[..., 1]), 1e-3), 1, MOST_CHROMA))
 
 
 def _reduce(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -8,12 +8,14 @@ mixture and predicts the probability that its colour is right. It never adds a c
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stcolor_core.method.onednn import conv2d
 from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 
 __all__ = ["FEATURES", "MixingNet", "MixingOutput"]
@@ -86,19 +88,19 @@ class MixingNet(nn.Module):
         fixed_rule_ab = (prior[:, :, None] * ab).sum(1, keepdim=True)
         squares = (ab - fixed_rule_ab).square()
         distance = (squares[:, :, :1] + squares[:, :, 1:] + _TINY).sqrt()  # norm(dim=2) over two channels is slow
-        inputs = torch.cat([evidence, ab / 60, distance / 30], dim=2)
-        padding = (0, -width % _ALIGNMENT, 0, -height % _ALIGNMENT)
-        inputs = F.pad(inputs.flatten(0, 1), padding, mode="replicate")
-        light = F.pad(_lightness_channels(lightness), padding, mode="replicate")
+        inputs = _stack_aligned([evidence, ab / 60, distance / 30], dim=2).flatten(0, 1)
+        light = _stack_aligned(_lightness_channels(lightness), dim=1)
         stem = _convolve_half(self.candidate, inputs) + self.kind(facts.flatten(0, 1))[..., None, None]
         by_frame = stem.reshape(batch, count, *stem.shape[1:])
         pooled = torch.cat([by_frame.mean(1), by_frame.amax(1), _convolve_half(self.light, light)], dim=1)
+        # All that follows takes two thirds of the time with its channels last.
+        stem, pooled = (x.contiguous(memory_format=torch.channels_last) for x in (stem, pooled))
         context = self._context(pooled)
         # The head's convolution is split, so that its part over the context runs once for all candidates.
         stem_weight, context_weight = torch.split(self.judge.weight, [_STEM, _WIDTHS[0]], dim=1)
-        head = F.conv2d(F.relu(stem), stem_weight, self.judge.bias).reshape(batch, count, -1, *stem.shape[2:])
-        hidden = F.relu(head + F.conv2d(context, context_weight)[:, None]).flatten(0, 1)
-        correction = F.pixel_shuffle(self.weigh(hidden), 2)[..., :height, :width]
+        head = conv2d(F.relu(stem), stem_weight, self.judge.bias).reshape(batch, count, -1, *stem.shape[2:])
+        hidden = _relu_of_sum(head, conv2d(context, context_weight)[:, None]).flatten(0, 1)
+        correction = F.pixel_shuffle(conv2d(hidden, self.weigh.weight, self.weigh.bias), 2)[..., :height, :width]
         faded = F.pixel_shuffle(self.fade(context), 2)[..., :height, :width]
         logits = (prior + _LEAST_PRIOR).log() + correction.reshape(batch, count, height, width)
         gain = _LARGEST_GAIN * torch.sigmoid(faded[:, :1] + _GAIN_OF_ONE)
@@ -129,13 +131,34 @@ class _Block(nn.Sequential):
         )
 
 
+def _relu_of_sum(total: Tensor, other: Tensor) -> Tensor:
+    """Return the ReLU of a sum; without gradients `total` is overwritten, since new memory costs more than the sum."""
+    return F.relu(total + other) if torch.is_grad_enabled() else total.add_(other).relu_()
+
+
+def _stack_aligned(planes: Sequence[Tensor], *, dim: int) -> Tensor:
+    """Concatenate planes (..., H, W), padded to multiples of `_ALIGNMENT` with their last row and column."""
+    height, width = planes[0].shape[-2:]
+    shape = list(planes[0].shape)
+    shape[dim] = sum(plane.shape[dim] for plane in planes)
+    shape[-2:] = -(-height // _ALIGNMENT) * _ALIGNMENT, -(-width // _ALIGNMENT) * _ALIGNMENT
+    stacked = planes[0].new_empty(shape)
+    for part, plane in zip(stacked.split([plane.shape[dim] for plane in planes], dim), planes, strict=True):
+        part[..., :height, :width] = plane
+    stacked[..., height:, :width] = stacked[..., height - 1 : height, :width]
+    stacked[..., width:] = stacked[..., width - 1 : width]
+    return stacked
+
+
 def _convolve_half(conv: nn.Conv2d, x: Tensor) -> Tensor:
     """Return a 3 x 3 convolution, padded by 1, of `F.pixel_unshuffle(x, 2)`: done with a stride, it copies nothing."""
     return F.conv2d(x, F.pixel_shuffle(conv.weight, 2), conv.bias, stride=2, padding=2)
 
 
-def _lightness_channels(lightness: Tensor) -> Tensor:
-    """Return lightness and its local contrast: (B, H, W) L* -> (B, 2, H, W)."""
+def _lightness_channels(lightness: Tensor) -> tuple[Tensor, Tensor]:
+    """Return lightness and its local contrast: (B, H, W) L* -> (B, 1, H, W) each."""
     light = lightness[:, None] / 100
-    local_mean = F.avg_pool2d(light, 9, stride=1, padding=4, count_include_pad=False)
-    return torch.cat([light, 5 * (light - local_mean)], dim=1)
+    local_mean = light
+    for window, padding in (((9, 1), (4, 0)), ((1, 9), (0, 4))):
+        local_mean = F.avg_pool2d(local_mean, window, stride=1, padding=padding, count_include_pad=False)
+    return light, 5 * (light - local_mean)

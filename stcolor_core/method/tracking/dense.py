@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from stcolor_core.method.onednn import inner_products
+
 __all__ = [
     "DenseTrack",
     "Window",
@@ -128,10 +130,11 @@ def window_affinity(target: Tensor, neighbour: Tensor, window: Window, *, temper
     inward = window.positions.masked_fill(~inside, neighbour.shape[1])
     lowest = torch.stack([part.min() for part in torch.split(inward, _TARGETS)]).tolist()
     highest = torch.stack([part.max() for part in torch.split(window.positions, _TARGETS)]).tolist()
+    features = neighbour.T.contiguous()
     parts = []
     for first, low, high in zip(firsts, lowest, highest, strict=True):
         rows = slice(first, first + _TARGETS)
-        correlation = target[:, rows].T @ neighbour[:, low : high + 1]
+        correlation = inner_products(target[:, rows].T, features[low : high + 1])
         in_window = correlation.gather(1, (window.positions[rows] - low).clamp_min(0))
         parts.append(torch.softmax((in_window / temperature).masked_fill(~inside[rows], float("-inf")), dim=1))
     return torch.cat(parts)

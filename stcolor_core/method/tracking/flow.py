@@ -21,8 +21,10 @@ from stcolor_core.method.light import overall_exposure, to_same_light
 
 __all__ = ["FlowLink", "FlowTracker", "align", "sample"]
 
-_FINE_LINES = 324  # pictures of up to this height are aligned at full resolution, larger ones at half
-_GRAIN = 0.7  # px, sigma of the blur that reduces grain before flow is computed
+FINE_LINES = 324  # pictures of up to this height are aligned at full resolution, larger ones at half
+GRAIN = 0.7  # px, sigma of the blur that reduces grain before flow is computed
+CONSISTENT = 2.0  # px, forward-backward error at which the consistency falls to 1/e
+RESIDUAL_SIGMA = 2.0  # px
 _SMALLEST = 16  # DIS needs room for its coarsest patch; smaller pictures count as static
 
 
@@ -133,7 +135,7 @@ class FlowTracker:
         forward = self._flow.calc(current, neighbour, None)
         backward = self._backward_flow.calc(neighbour, current, None)
         error = np.linalg.norm(forward + sample(backward, forward), axis=-1)
-        return forward, np.exp(-((error / 2) ** 2))
+        return forward, np.exp(-((error / CONSISTENT) ** 2))
 
     def _in_same_light(
         self, target: Plane, other: Plane, displacement: FlowField, visibility: Plane
@@ -149,7 +151,7 @@ class FlowTracker:
 def _create_fine_flow(lines: int) -> Any:
     """Create DIS flow down to single pixels, with less smoothing than its presets: 0.5 dB better alone on davis."""
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow.setFinestScale(0 if lines <= _FINE_LINES else 1)
+    flow.setFinestScale(0 if lines <= FINE_LINES else 1)
     flow.setVariationalRefinementAlpha(5.0)
     flow.setPatchStride(4)
     flow.setGradientDescentIterations(12)
@@ -157,13 +159,13 @@ def _create_fine_flow(lines: int) -> Any:
 
 
 def _to_bytes(lightness: Plane) -> ByteImage:
-    smooth = cv2.GaussianBlur(lightness, (0, 0), _GRAIN)
+    smooth = cv2.GaussianBlur(lightness, (0, 0), GRAIN)
     return np.asarray(np.clip(np.rint(smooth * 2.55), 0, 255), np.uint8)
 
 
 def _residual(target: ByteImage, reference: ByteImage, displacement: FlowField) -> Plane:
     difference = np.abs(target.astype(np.float32) - sample(reference.astype(np.float32), displacement))
-    return np.asarray(cv2.GaussianBlur(difference, (0, 0), 2.0))
+    return np.asarray(cv2.GaussianBlur(difference, (0, 0), RESIDUAL_SIGMA))
 
 
 def _inside(displacement: FlowField) -> Plane:

@@ -18,11 +18,11 @@ from stcolor_core.method.tracking.flow import FlowLink, align
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
 
-__all__ = ["feature_similarity", "match_features", "reacquire"]
+__all__ = ["feature_similarity", "match_features", "pool_features", "reacquire"]
 
-_POOL = 2  # cells per side that are matched as one: enough to initialise flow, at a sixteenth of the cost
-_MEDIAN = 5  # pooled cells of the median filter that removes outliers
-_TOLERANCE = 2.0  # pooled cells by which a match may deviate
+POOL = 2  # cells per side that are matched as one: enough to initialise flow, at a sixteenth of the cost
+MEDIAN = 5  # pooled cells of the median filter that removes outliers
+TOLERANCE = 2.0  # pooled cells by which a match may deviate
 
 
 def reacquire(view: View, reference: View, features: Tensor, track: Tracks) -> FlowLink:
@@ -59,7 +59,7 @@ def match_features(target: Tensor, reference: Tensor, grid: tuple[int, int]) -> 
         The displacement, shape (h, w, 2), in cells (x, y); and the agreement, shape (h, w), 0..1: 1 if matching back
         leads to the same position and the neighbours agree.
     """
-    (target_pooled, size), (reference_pooled, _) = _pool_features(target, grid), _pool_features(reference, grid)
+    (target_pooled, size), (reference_pooled, _) = pool_features(target, grid), pool_features(reference, grid)
     correlation = target_pooled.T @ reference_pooled
     forward, backward = correlation.argmax(1), correlation.argmax(0)
     index = torch.arange(len(forward), device=target.device)
@@ -67,10 +67,10 @@ def match_features(target: Tensor, reference: Tensor, grid: tuple[int, int]) -> 
     displacement = (positions[forward] - positions).reshape(*size, 2).cpu().numpy()
     round_trip = (positions[backward[forward]] - positions).norm(dim=1).reshape(size).cpu().numpy()
     planes = np.moveaxis(displacement, 2, 0)
-    smooth = np.stack([cv2.medianBlur(np.ascontiguousarray(plane), _MEDIAN) for plane in planes], -1)
+    smooth = np.stack([cv2.medianBlur(np.ascontiguousarray(plane), MEDIAN) for plane in planes], -1)
     deviation = np.linalg.norm(displacement - smooth, axis=-1)
-    agreement = np.exp(-((round_trip / _TOLERANCE) ** 2) - (deviation / _TOLERANCE) ** 2).astype(np.float32)
-    return _POOL * resize(smooth, grid), resize(cv2.blur(agreement, (3, 3)), grid)
+    agreement = np.exp(-((round_trip / TOLERANCE) ** 2) - (deviation / TOLERANCE) ** 2).astype(np.float32)
+    return POOL * resize(smooth, grid), resize(cv2.blur(agreement, (3, 3)), grid)
 
 
 def feature_similarity(target: Tensor, reference: Tensor, displacement: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -83,9 +83,9 @@ def feature_similarity(target: Tensor, reference: Tensor, displacement: Tensor, 
         grid: Height and width (h, w), P = h * w.
     """
     height, width = grid
-    index = torch.arange(height * width)
-    positions = torch.stack([index % width, index // width], dim=1) + displacement
-    points = ((2 * positions + 1) / torch.tensor([width, height]) - 1).to(reference)
+    index = torch.arange(height * width, device=displacement.device)
+    x, y = index % width + displacement[:, 0], index // width + displacement[:, 1]
+    points = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=1).to(reference)
     sampled = F.grid_sample(
         reference.reshape(1, -1, height, width), points[None, None], padding_mode="border", align_corners=False
     )
@@ -93,9 +93,17 @@ def feature_similarity(target: Tensor, reference: Tensor, displacement: Tensor, 
     return torch.einsum("cp,cp->p", target, values) / values.square().sum(0).sqrt().clamp_min(1e-6)
 
 
-def _pool_features(features: Tensor, grid: tuple[int, int]) -> tuple[Tensor, tuple[int, int]]:
-    """Average (C, P) features over cells of twice the size; return (C, P / 4) unit features and their grid."""
-    pooled = F.avg_pool2d(features.reshape(1, -1, *grid), _POOL, ceil_mode=True, count_include_pad=False)[0]
+def pool_features(features: Tensor, grid: tuple[int, int]) -> tuple[Tensor, tuple[int, int]]:
+    """Average features over cells of twice the size.
+
+    Args:
+        features: Shape (C, P).
+        grid: Height and width (h, w), P = h * w.
+
+    Returns:
+        Unit features, shape (C, about P / 4), and their grid.
+    """
+    pooled = F.avg_pool2d(features.reshape(1, -1, *grid), POOL, ceil_mode=True, count_include_pad=False)[0]
     return F.normalize(pooled.flatten(1), dim=0, eps=1e-6), (pooled.shape[1], pooled.shape[2])
 
 

@@ -31,7 +31,7 @@ __all__ = ["CellCandidates", "CellTracker", "View", "Walk", "to_grid_cells"]
 
 # Search radius in grid cells around the flow target, at zero and at full visibility. It replaces the fixed R of eq. 16
 # (docs/method.md, "Dense tracking").
-_WIDEST, _NARROWEST = 4.0, 0.5
+WIDEST, NARROWEST = 4.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -180,9 +180,9 @@ class _FlowWindows:
         support = torch.from_numpy(visibility.reshape(-1)).to(self._device)
         window = dense.make_windows(
             *view.grid,
-            round(_WIDEST),
+            round(WIDEST),
             displacement=displacement,
-            radii=_WIDEST + (_NARROWEST - _WIDEST) * support,
+            radii=WIDEST + (NARROWEST - WIDEST) * support,
             device=self._device,
         )
         return CellCandidates(window.positions.int(), support, 0.0)

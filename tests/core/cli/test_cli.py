@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from stcolor_core.cli import command_line, shot_options
+from stcolor_core.cli import command_line, movie_options, shot_options
 from stcolor_core.errors import one_line
 from stcolor_core.shots.shot import Matte, Method, Output, Plate, Reference, Shot, Still
 
@@ -36,6 +36,7 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--plate": (["/other.####.exr"], {}),
     "--plate-layer": (["right"], {}),
     "--frames": (["1-9"], {}),
+    "--first-frame": (["-1001"], {"plate": Plate(path="/x.mov")}),
     "--reference": (["-3=/new.exr"], {}),
     "--reference-alpha": (["ignore"], {}),
     "--swatch": (["-3:a:b=c=#8a3324,#C07050"], {}),
@@ -47,6 +48,10 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--no-link-reused": ([], {"output": Output(path="/o.####.exr", reuse="/v1.####.exr", link=True)}),
     "--beauty": ([], {"output": Output(path="/o.####.exr", beauty=False)}),
     "--no-beauty": ([], {}),
+    "--layers": (["rgb, rc_ab"], {}),
+    "--compression": (["piz"], {}),
+    "--provenance": ([], {"output": Output(path="/o.####.exr", provenance=False)}),
+    "--no-provenance": ([], {}),
     "--missing": (["skip"], {}),
     "--only": (["-5--3,7"], {}),
     "--max-span": (["7"], {}),
@@ -76,7 +81,17 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--reference-mask": (["1=/mask.png"], {}),
 }
 SHOT_OPTIONS = Path(shot_options.__file__).read_text(encoding="utf-8")
-RUNNING = {"--device": ["cpu"], "--force": [], "--json": []}
+MOVIE_OPTIONS = Path(movie_options.__file__).read_text(encoding="utf-8")
+RUNNING = {
+    "--device": ["cpu"],
+    "--force": [],
+    "--json": [],
+    "--movie": ["/o.mov"],
+    "--movie-format": ["ffv1"],
+    "--movie-encoding": ["display"],
+    "--movie-rate": ["25"],
+    "--no-movie-sound": [],
+}
 NO_SETTINGS = {"-h", "--help", "--shot", "--write-shot", *RUNNING}
 
 
@@ -114,7 +129,7 @@ def test_every_option_of_every_command_is_read_by_its_module() -> None:
         for action in parser._actions:
             if action.option_strings and "." not in action.dest and action.dest != "help":
                 read = (f"options.{action.dest}", f'"{action.dest}"')
-                assert any(text in source + SHOT_OPTIONS for text in read), (
+                assert any(text in source + SHOT_OPTIONS + MOVIE_OPTIONS for text in read), (
                     f"stcolor {name} does not read {action.dest}"
                 )
 

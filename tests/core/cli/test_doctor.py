@@ -13,6 +13,7 @@ from serving import running_core
 
 from stcolor_core import __version__
 from stcolor_core.cli import doctor
+from stcolor_core.errors import BadRequest
 from stcolor_core.service.access import CoreLock
 
 INSTALL = Path(__file__).resolve().parents[3] / "install.py"
@@ -62,6 +63,16 @@ def test_a_package_that_does_not_load_is_named_with_its_reason_and_the_model_is_
     assert not findings["torch"].remedy
     assert "Model" not in findings
     assert "State folder" in findings
+
+
+def test_movies_are_optional(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise BadRequest("Movies need PyAV.")
+
+    assert doctor._check_movies().state.startswith("PyAV ")
+    monkeypatch.setattr(doctor, "load_av", missing)
+    assert "not installed" in doctor._check_movies().state
+    assert not doctor._check_movies().remedy  # no fault
 
 
 def test_a_broken_ocio_config_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from real_footage import footage
 
 from stcolor_core.errors import BadRequest, PlateError
+from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 
 FRAME = np.random.default_rng(0).integers(0, 256, (8, 12, 3), np.uint8)  # RGB
@@ -74,6 +75,24 @@ def test_any_mask_value_other_than_background_is_object(davis: Path, kind: str) 
     mask = read_dataset(davis, width=6, height=4)[0].mask(1)
     assert mask.dtype == bool
     np.testing.assert_array_equal(mask, np.tile([False, False, False, True, True, True], (4, 1)))
+
+
+def test_each_id_or_colour_of_a_mask_is_an_instance(davis: Path) -> None:
+    ids = np.zeros((8, 12), np.uint8)
+    ids[:, 2:4], ids[:, 8:] = 1, 2
+    picture = Image.fromarray(ids)
+    picture.save(davis.parent / "davis_masks" / "bear" / "00000.png")
+    picture.putpalette([0, 0, 0, 128, 0, 0, 0, 128, 0])
+    picture.save(davis.parent / "davis_masks" / "bear" / "00001.png")
+    clip = Clip.load(read_dataset(davis, width=12, height=8)[0], 3)
+    for frame, names in ((0, ("1", "2")), (1, ("0-0-128", "0-128-0"))):  # OpenCV's order, blue first
+        instances = clip.instances(frame)
+        assert set(instances.names) == set(names)
+        by_name = dict(zip(instances.names, instances.masks, strict=True))
+        areas = sorted(int(mask.sum()) for mask in by_name.values())
+        assert areas == [16, 32]
+        np.testing.assert_array_equal(instances.masks.any(axis=0), clip.masks[frame])
+    assert clip.instances(2).names == ("foreground",), "black and white is one object"
 
 
 def test_frames_are_opened_only_when_asked_for(davis: Path) -> None:

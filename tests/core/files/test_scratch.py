@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 from stcolor_core.errors import OutputError
+from stcolor_core.files import scratch as scratch_module
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.tracking.flow import FlowLink
 from stcolor_core.method.tracking.instance import InstanceRestriction, Instances
@@ -55,6 +57,32 @@ def test_tracks_survive_a_round_trip_bit_for_bit(instances: bool) -> None:
         np.testing.assert_array_equal(back.mattes.masks, tracks.mattes.masks)
         np.testing.assert_array_equal(back.mattes.labels, [3, 4])
         assert back.instances.reference_allowed.dtype == torch.bool
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int64, torch.uint8, torch.bool, torch.float16, torch.float32])
+@pytest.mark.parametrize("smooth", [True, False])
+def test_large_tensors_are_the_same_to_the_bit_and_smaller_on_disk_if_that_pays(
+    dtype: torch.dtype, smooth: bool
+) -> None:
+    shape = (64, 81, 50)
+    values = (
+        torch.arange(shape[0])[:, None, None].expand(shape).contiguous() if smooth else torch.randint(0, 256, shape)
+    )
+    bits = values.to(torch.int32 if dtype in (torch.float16, torch.float32) else dtype)
+    tensor = bits.view(torch.float32) if dtype == torch.float32 else bits.to(dtype)
+    if not smooth and dtype == torch.float32:
+        tensor = torch.from_numpy(np.random.default_rng(0).integers(0, 2**32, shape, np.uint32).view(np.float32))
+    tracks = dataclasses.replace(some_tracks(instances=False), candidates=tensor)
+    with Scratch() as scratch:
+        scratch.save("tracks", 7, tracks)
+        size = scratch._path("tracks", 7).stat().st_size
+        back = scratch.take("tracks", 7, Tracks, device=CPU).candidates
+    assert back is not None and back.dtype == dtype and back.shape == tensor.shape
+    assert back.numpy().tobytes() == tensor.numpy().tobytes()
+    raw = tensor.numel() * tensor.element_size()
+    if smooth and dtype in (torch.int32, torch.int64):
+        assert size < raw / 4
+    assert size < raw + 2**16
 
 
 def test_taken_values_are_removed_and_the_folder_is_removed_at_the_end(
@@ -111,6 +139,72 @@ def test_a_folder_that_cannot_be_written_is_reported_in_one_line(
     with Scratch() as scratch:
         for folder in tmp_path.iterdir():
             shutil.rmtree(folder)
-        with pytest.raises(OutputError, match="TMPDIR") as caught:
+        with pytest.raises(OutputError, match="STCOLOR_SCRATCH") as caught:
             scratch.save("tracks", 1, some_tracks(instances=False))
     assert "\n" not in str(caught.value)
+
+
+def test_the_folder_lies_where_the_artist_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STCOLOR_SCRATCH", str(tmp_path / "scratch"))
+    with Scratch() as scratch:
+        scratch.save("tracks", 1, some_tracks(instances=False))
+        assert len(list((tmp_path / "scratch").rglob("*.pt"))) == 1
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_a_scratch_folder_whose_disk_is_not_mounted_is_reported_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STCOLOR_SCRATCH", str(tmp_path / "mount" / "scratch"))
+    with pytest.raises(OutputError, match="STCOLOR_SCRATCH") as caught, Scratch():
+        pass
+    assert str(tmp_path / "mount" / "scratch") in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_last_space_of_a_disk_is_left_to_other_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STCOLOR_SCRATCH", str(tmp_path))
+    monkeypatch.setattr("stcolor_core.files.scratch._LEFT_FREE", 2**60)
+    full = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: full._replace(total=full.free * 40))
+    with Scratch() as scratch:
+        with pytest.raises(OutputError, match="MiB left") as caught:
+            scratch.save("tracks", 1, some_tracks(instances=False))
+        assert str(tmp_path) in str(caught.value) and "STCOLOR_SCRATCH" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+import torch
+from test_scratch import some_tracks
+from stcolor_core.errors import OutputError
+from stcolor_core.files.scratch import Scratch
+with Scratch() as scratch:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+    try:
+        scratch.save("tracks", 1, some_tracks(instances=True))
+    except OutputError as error:
+        assert "STCOLOR_SCRATCH" in str(error) and "\\n" not in str(error), error
+    else:
+        sys.exit("a file that could not be written went unnoticed")
+"""
+
+
+def test_a_full_disk_is_reported_in_one_line_and_nothing_is_left(tmp_path: Path) -> None:
+    pytest.importorskip("resource", reason="file size limits are POSIX")
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    environment = {**os.environ, "STCOLOR_SCRATCH": str(tmp_path), "PYTHONPATH": path}
+    done = subprocess.run([sys.executable, "-c", FULL], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_of_another_host_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STCOLOR_SCRATCH", str(tmp_path))
+    with Scratch() as scratch:
+        own = Path(scratch._folder.name)
+        other = own.with_name(own.name.replace(scratch_module._PREFIX, "stcolor-otherhost-"))
+        shutil.copytree(own, other)
+    with Scratch():
+        assert other.is_dir()

@@ -22,14 +22,6 @@ def strips(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("strips")
-@pytest.mark.parametrize("dilation", [1, 2])
-def test_a_convolution_by_rows_equals_that_of_the_whole_map(dilation: int) -> None:
-    conv = nn.Conv2d(5, 7, 3, padding=dilation, dilation=dilation).requires_grad_(False)
-    x = noise(1, 5, 19, 11)
-    torch.testing.assert_close(convolution.convolve(conv, x), conv(x), rtol=0, atol=1e-5)
-
-
-@pytest.mark.usefixtures("strips")
 def test_maps_of_several_sizes_go_through_by_rows_together() -> None:
     def joined(coarse: Tensor, fine: Tensor) -> Tensor:
         return F.max_pool2d(F.avg_pool2d(F.interpolate(coarse, scale_factor=4) + fine, 5, 1, 2), 2)

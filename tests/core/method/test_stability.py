@@ -8,8 +8,8 @@ import torch
 from scenes import painted
 
 from stcolor_core.evaluation.metrics import flicker_along
-from stcolor_core.evaluation.protocol import color_clip
 from stcolor_core.evaluation.synthetic import BACKGROUND_SCALE, SyntheticClip, make_synthetic_clip
+from stcolor_core.evaluation.variants import color_clip
 
 SIZE = (192, 112)
 GRAIN = 1 / 255  # as a camera's: the truth flickers by 1.3 with it, real footage by 1 to 3

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from stcolor_core.method import warping
+from stcolor_core.method.onednn import inner_products
 from stcolor_core.method.tracking import dense
 from stcolor_core.method.tracking.instance import InstanceRestriction
 from stcolor_core.method.warping import GridReference, restricted_affinity, warp
@@ -124,7 +125,7 @@ def test_instances_and_candidates_are_combined_in_the_restriction(picture: tuple
 def test_chunks_do_not_change_the_result(picture: tuple[torch.Tensor, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     target, reference, ab = picture
     whole = warp(target, [GridReference(reference, ab), GridReference(target, ab)], temperature=0.05)
-    monkeypatch.setitem(warping._ELEMENTS, "cpu", 60 * 7)
+    monkeypatch.setattr(warping, "_CPU_ELEMENTS", 60 * 7)
     parts = warp(target, [GridReference(reference, ab), GridReference(target, ab)], temperature=0.05)
     np.testing.assert_allclose(parts.ab.numpy(), whole.ab.numpy(), atol=1e-12)
     np.testing.assert_array_equal(parts.source.numpy(), whole.source.numpy())
@@ -137,7 +138,7 @@ def test_the_best_match_is_the_first_maximum_on_grids_of_any_size(count: int) ->
     target, places = unit(random.standard_normal((50, 8))), unit(random.standard_normal((count, 8)))
     places = torch.cat([places[:, : count // 2], places[:, : count - count // 2]], dim=1)  # each twice
     result = warp(target, [GridReference(places, torch.zeros(2, count, dtype=torch.float64))], temperature=0.1)
-    largest, place = (target.T @ places).max(dim=1)
+    largest, place = inner_products(target.T, places.T.contiguous()).max(dim=1)
     assert torch.equal(result.similarity, largest)
     assert torch.equal(result.position, place)
 

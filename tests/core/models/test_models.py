@@ -14,12 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torchvision
 from torchvision.models.detection import maskrcnn_resnet50_fpn_v2
 
 from stcolor_core.errors import BadRequest, ModelError
 from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.models import registry
+from stcolor_core.models.deepremaster import DeepRemasterColorNet
+from stcolor_core.models.perceptual import FidInception, LpipsHeads
 
 SEEDED = runpy.run_path(str(Path(__file__).parents[1].joinpath("data") / "exemplar_fixture.py"))
 EXEMPLAR = {"vgg19_conv": VGG19, "nonlocal_net_iter_76000": CorrespondenceNet, "colornet_iter_76000": ColorNet}
@@ -93,9 +96,46 @@ def test_weights_are_in_the_user_data_folder_of_the_platform(tmp_path, monkeypat
         assert registry.folder() == tmp_path / "elsewhere" / "stcolor" / "models"
 
 
+@pytest.mark.parametrize(
+    "model, files",
+    [
+        ("deepremaster", {"remasternet": DeepRemasterColorNet}),
+        ("lpips", {"alexnet": torchvision.models.alexnet, "lpips_alex": LpipsHeads}),
+        ("fid", {"fid_inception": FidInception}),
+    ],
+)
+def test_networks_of_the_evaluation_load_from_their_published_files(tmp_path, model, files):
+    """The files are those of the authors in names, keys and shapes; DeepRemaster's holds two networks."""
+    for name, kind in files.items():
+        state = blank_state(kind, 0.25)
+        counters = [key for key in state if key.endswith(".num_batches_tracked")]
+        if name == "remasternet":
+            state = {"modelR": {"conv.weight": torch.zeros(1)}, "modelC": state}
+        else:
+            state = {key: value for key, value in state.items() if key not in counters}  # as older files lack them
+        torch.save(state, tmp_path / "file.pth.tar")
+        (added,) = registry.add([tmp_path / "file.pth.tar"])
+        assert added.name == name
+        network = registry.load_network(kind, name, "cpu")
+        assert not network.training
+        assert all((value == 0.25).all() for key, value in network.state_dict().items() if not key.endswith("tracked"))
+    assert {info.name for info in registry.list_models() if info.present} == {"standard", model}
+
+
+def test_a_file_with_another_network_in_place_of_deepremasters_is_refused(tmp_path, folder):
+    torch.save({"modelC": {"conv.weight": torch.zeros(1)}}, tmp_path / "remasternet.pth.tar")
+    with pytest.raises(ModelError, match=r"remasternet\.pth\.tar is not one of the known weights"):
+        registry.add([tmp_path / "remasternet.pth.tar"])
+    assert is_empty(folder)
+
+
 def test_only_the_standard_model_needs_no_added_weights():
     assert {info.name for info in registry.list_models() if info.present} == {"standard"}
-    assert {info.name for info in registry.list_models()} == {"standard", "exemplar", "maskrcnn_resnet50_fpn_v2"}
+    models, others = {"standard", "exemplar"}, {"maskrcnn_resnet50_fpn_v2", "deepremaster", "lpips", "fid"}
+    assert {info.name for info in registry.list_models()} == models | others
+    for name in others:
+        with pytest.raises(BadRequest, match="standard, exemplar"):
+            registry.build(name, device="cpu")
     assert all(info.summary and info.licence for info in registry.list_models())
 
 

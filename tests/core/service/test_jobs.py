@@ -5,10 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 from serving import until
 
-from stcolor_core.errors import BadRequest, StcolorError
+from stcolor_core.errors import BadRequest, DeviceMemoryError, StcolorError
 from stcolor_core.service import jobs
 from stcolor_core.service.jobs import Attempt, Worker, job_id, next_attempt
 from stcolor_core.service.store import Job, Store
@@ -104,7 +103,7 @@ def test_running_out_of_gpu_memory_is_reported_and_the_job_is_completed(
     def colorize(shot: Shot, *, device: str, **_: object) -> Iterator[None]:
         tried.append((shot.method.working_height, device))
         if shot.method.working_height > 216:
-            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+            raise DeviceMemoryError("The memory of the RTX A6000 is full.")
         yield None
 
     monkeypatch.setattr(jobs, "colorize", colorize)

@@ -206,7 +206,7 @@ def test_the_confidence_is_grey_and_the_source_names_its_keyframe_in_each_pixel(
     number = (source[..., 0] << 16) + (source[..., 1] << 8) + source[..., 2] - 2**23
     assert (number[:, :15] == 1001).all()
     assert (source[:, 15:] == 0).all()
-    with pytest.raises(NoPicture, match=r"no channel rc_id00\.R"):
+    with pytest.raises(NoPicture, match=r"0003\.exr has no layer rc_id\. .*--layers.*mattes"):
         picture(shot, 3, "mattes")
 
 

@@ -151,6 +151,7 @@ def test_a_message_names_a_few_frames_and_counts_the_others(frames: set[int]) ->
 
 # Every text of a shot that is not a path. A new field is either here, or `map_paths` must change it.
 NO_PATHS = {
+    "output.compression",
     *("plate.frames", "plate.colorspace", "plate.layer", "plate.missing", "output.frames"),
     *("references.colorspace", "references.alpha", "stills.colorspace"),
     *("method.model", "method.tracking", "method.detector", "method.cuts"),

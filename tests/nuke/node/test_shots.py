@@ -68,6 +68,12 @@ def test_the_knobs_become_the_settings_of_the_shot(comp: Comp, shots: Any) -> No
     assert [still.path for still in shot.stills] == [(comp.folder / "look.png").as_posix()]
 
 
+def test_only_the_layers_of_colour_and_confidence_are_asked_for(comp: Comp, shots: Any) -> None:
+    assert shots.build(comp.node).shot["output"].keys() == {"frames"}
+    comp.node["few_layers"].setValue(True)
+    assert read_by_the_core(shots.build(comp.node)).output.written_layers == {"rgb", "rc_ab", "rc_conf"}
+
+
 def test_disabled_keys_are_not_used(comp: Comp, shots: Any) -> None:
     comp.node["reference_keys"].setValueAt(0, 1001)
     shot = read_by_the_core(shots.build(comp.node))

@@ -90,6 +90,21 @@ def test_a_changed_key_of_a_curve_renders_the_frames_that_it_changes(nuke: Any, 
     assert render(end) == [1004]
 
 
+def test_a_movie_that_changes_is_rendered_again_in_all_frames(comp: Comp) -> None:
+    from refcolorize.node.upstream import frame_digests
+
+    movie = comp.folder / "plate.mov"
+    movie.write_bytes(b"a movie")
+    comp.plate["file"].setValue(movie.as_posix())
+    before = frame_digests(comp.plate, FRAMES)
+    assert before is not None
+    assert frame_digests(comp.plate, FRAMES) == before
+    os.utime(movie, ns=(10**18, 10**18))
+    after = frame_digests(comp.plate, FRAMES)
+    assert after is not None
+    assert all(after[frame] != before[frame] for frame in FRAMES)
+
+
 def touched(comp: Comp) -> None:
     os.utime(comp.folder / "ref.1004.exr", ns=(10**18, 10**18))
 

@@ -21,7 +21,7 @@ TOLERANCES = {
     **{f"vgg_{frame}_{level}": 2e-3 for frame in ("f1", "ref") for level in ("r22", "r32", "r42", "r52")},
     **{f"warp_l{level}_f1": 3e-5 for level in (2, 3, 4, 5)},
     **{"warp_res_f1": 2e-4, "warp_res_ref": 2e-4, "ref_rgb_tensor": 2e-6, "theta_f1": 5e-6, "phi_ref": 5e-6},
-    **{"corr_f1_ref": 3e-6, "similarity_map": 3e-6, "warped_lab_f1_T0.01": 2e-3, "warped_lab_f1_T1e-10": 2e-3},
+    **{"corr_f1_ref": 5e-6, "similarity_map": 5e-6, "warped_lab_f1_T0.01": 2e-3, "warped_lab_f1_T1e-10": 2e-3},
 }
 
 
@@ -116,7 +116,7 @@ def test_other_sizes_equal_the_padded_picture_cropped_back_and_centred_again(net
     continued = torch.from_numpy(np.pad(picture.numpy(), ((0, 3), (0, 3)), mode="edge"))
     values = net.theta(net(vgg((continued / 100).expand(1, 3, -1, -1))))[0, :, :10, :12]
     expected = values - values.mean((1, 2), keepdim=True)
-    torch.testing.assert_close(features.target(picture), expected / expected.norm(dim=0), rtol=0, atol=1e-6)
+    torch.testing.assert_close(features.target(picture), expected / expected.norm(dim=0), rtol=0, atol=5e-6)
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (1, 8, 8), (8,)])

@@ -56,6 +56,25 @@ def test_target_and_reference_have_the_same_features_and_colour_is_ignored(featu
     assert torch.equal(features.target(picture), theta)
 
 
+def test_each_level_is_sampled_at_the_cells_bilinearly() -> None:
+    maps = torch.rand(2, 5, 11, 18, generator=torch.Generator().manual_seed(2))
+    for pitch, grid in ((6 / 32, (54, 96)), (1.5, (7, 12)), (0.75, (1, 1))):
+        y, x = (
+            2 * pitch * (torch.arange(count) + 0.5) / size - 1 for count, size in zip(grid, maps.shape[2:], strict=True)
+        )
+        points = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], dim=-1).expand(2, -1, -1, -1)
+        expected = F.grid_sample(maps, points, padding_mode="border", align_corners=False)
+        torch.testing.assert_close(standard._sample_at_cells(maps, pitch, grid), expected, rtol=0, atol=1e-5)
+
+
+def test_projecting_level_by_level_equals_projecting_the_raw_features() -> None:
+    network = standard.load_matching_net(standard.WEIGHTS)
+    picture = texture(61, 75)[None]
+    projected = torch.einsum("cr,nrhw->nchw", network.projection, standard.raw_features(network.backbone, picture))
+    expected = F.normalize(projected - projected.mean(dim=(2, 3), keepdim=True), dim=1)
+    torch.testing.assert_close(network(picture), expected, rtol=0, atol=1e-5)
+
+
 def test_features_shift_with_the_picture(features: StandardFeatures) -> None:
     picture = texture(256, 320)
     values = features.target(picture)

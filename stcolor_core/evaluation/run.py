@@ -1,0 +1,358 @@
+"""Run the protocols on a folder of clips, in parallel processes if asked, and write the tables."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from stcolor_core.errors import BadRequest, StcolorError
+from stcolor_core.evaluation import dataset as datasets
+from stcolor_core.evaluation import plots as diagrams
+from stcolor_core.evaluation.clip import Clip
+from stcolor_core.evaluation.color_metrics import has_scikit_image
+from stcolor_core.evaluation.film import FilmWear, apply_wear
+from stcolor_core.evaluation.measurements import Store, fingerprint
+from stcolor_core.evaluation.other_tools import as_eight_bit, find_results, name_folders, read_results
+from stcolor_core.evaluation.protocol import Protocol, find_protocol
+from stcolor_core.evaluation.scoring import Measurement, color_pictures, measure_pictures
+from stcolor_core.evaluation.strips import has_pictures, keep_pictures, picture_path, plain_name, write_strip
+from stcolor_core.evaluation.tables import format_more, format_table, scores_of, write_results
+from stcolor_core.evaluation.trace import TracePoint, trace_pixel, write_trace
+from stcolor_core.evaluation.variants import VARIANTS, require_variant, tracks_densely
+
+__all__ = ["evaluate", "load_clip"]
+
+_SIZE = (384, 216)  # width and height of the tables' pictures, px
+_LEAST_LINES, _MOST_LINES = 16, 4320
+_MOST_WORKERS = 256
+_FILM_SEED = 8
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One cell of a table: a variant on a sequence. A worker process gets it.
+
+    Attributes:
+        protocol: Frames and references.
+        variant: See `variants`.
+        sequence: The clip.
+        old_film: Whether to simulate old film.
+        device: Device that a model runs on.
+        frames: Frame indices whose pictures are kept.
+        pictures: Folder of these pictures; None for none.
+        rounds: Whether the pictures are measured in 8 bits, for a table with results of other tools.
+        results: The picture of each frame, if another tool has coloured the clip; None if `variant` is ours.
+    """
+
+    protocol: Protocol
+    variant: str
+    sequence: datasets.DatasetSequence
+    old_film: bool
+    device: str
+    frames: tuple[int, ...] = ()
+    pictures: Path | None = None
+    rounds: bool = False
+    results: dict[int, Path] | None = None
+
+    @property
+    def references(self) -> tuple[int, ...]:
+        """Return the frame indices that take their true colour."""
+        return self.protocol.reference_indices(min(len(self.sequence), self.protocol.frames or len(self.sequence)))
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Return protocol, variant and sequence, with what else tells two results in one folder apart."""
+        wear = ("old-film",) * self.old_film + ("8-bit",) * self.rounds
+        return (self.protocol.name, self.variant, self.sequence.name, "x".join(map(str, self.sequence.size)), *wear)
+
+    @property
+    def fingerprint(self) -> str:
+        """Return a digest of everything that the measurement depends on."""
+        settings = [asdict(self.protocol), self.variant, self.sequence.size, self.old_film, self.rounds, self.device]
+        results = [] if self.results is None else list(self.results.values())
+        return fingerprint(settings=settings, files=[*self.sequence.frames, *(self.sequence.masks or ()), *results])
+
+
+def evaluate(
+    directory: Path,
+    *,
+    protocols: Sequence[str],
+    variants: Sequence[str] | None = None,
+    output: Path | None = None,
+    device: torch.device,
+    names: Sequence[str] | None = None,
+    lines: int = _SIZE[1],
+    old_film: bool = False,
+    workers: int = 1,
+    plots: bool = False,
+    strips: Sequence[int] = (),
+    trace: TracePoint | None = None,
+    against: Sequence[Path] = (),
+) -> dict[str, dict[str, dict[str, Measurement]]]:
+    """Return measurements by protocol, variant and sequence. Each protocol's tables are printed when it is complete.
+
+    Each process uses one thread of torch, so that the figures do not depend on the number of cores or workers.
+
+    Args:
+        directory: The data set, see `dataset.read_dataset`.
+        protocols: Names of protocols or their files, see `protocol.find_protocol`.
+        variants: See `variants`; None for `variants.VARIANTS`.
+        output: Folder for the tables, see `tables.write_results`, and for what is measured so far: the same call takes
+            it up again. None for none.
+        device: Device that the models run on.
+        names: Sequences to use; None for all.
+        lines: Height of the pictures in pixels; the tables' is 216.
+        old_film: Whether to simulate old film, see `film.FilmWear`.
+        workers: Number of processes, 1 or more.
+        plots: Whether to draw diagrams in the output folder too, see `plots.write_plots`.
+        strips: Frame indices that are shown side by side in the output folder too, see `strips.write_strip`.
+        trace: A pixel that is followed on every clip and shown in the output folder, by the first variant that is a
+            model with dense tracking, see `trace`; None for none.
+        against: Folders with the results of other tools, see `other_tools`.
+
+    Raises:
+        BadRequest: If a protocol or variant is unknown, the height or the number of workers is out of range, a
+            protocol leaves nothing to colour in a clip, no clip has one of `strips` as a frame to colour, or pictures
+            are wanted without an output folder or matplotlib; or if results of other tools are missing.
+        OutputError: If the output cannot be written.
+    """
+    if not _LEAST_LINES <= lines <= _MOST_LINES:
+        raise BadRequest(f"--lines must be {_LEAST_LINES} to {_MOST_LINES}, not {str(lines)[:20]}.")
+    if not 1 <= workers <= _MOST_WORKERS:
+        raise BadRequest(f"--workers must be 1 to {_MOST_WORKERS}, not {str(workers)[:20]}.")
+    if output is None and (plots or strips or trace):
+        raise BadRequest("Pictures need a folder. Give one with --output.")
+    if plots:
+        diagrams.require_matplotlib()
+    chosen = [find_protocol(name) for name in protocols]
+    variants = variants or VARIANTS
+    others = name_folders(against, variants)
+    width = max(1, round(_SIZE[0] * lines / _SIZE[1]))
+    tasks: list[_Task] = []
+    for protocol in chosen:
+        sequences = _read_sequences(directory, protocol, size=(width, lines), names=names)
+        _require_frames_to_color(protocol, sequences)
+        for variant in variants:
+            require_variant(variant, min(len(protocol.references), 2))
+        for sequence in sequences:
+            rows: list[tuple[str, dict[int, Path] | None]] = [(variant, None) for variant in variants]
+            rows += [
+                (name, _find_results(folder, protocol, sequence, is_only=len(sequences) == 1))
+                for name, folder in others.items()
+            ]
+            for name, found in rows:
+                task = _Task(protocol, name, sequence, old_film, str(device), rounds=bool(others), results=found)
+                tasks.append(_keep_frames(task, strips, output))
+    for frame in strips:
+        if not any(frame in task.frames for task in tasks):
+            raise BadRequest(f"No clip has frame {frame} as a frame to colour; they count from 0. Give others.")
+    results: dict[str, dict[str, dict[str, Measurement]]] = {
+        protocol.name: {variant: {} for variant in (*variants, *others)} for protocol in chosen
+    }
+    left = {name: sum(task.protocol.name == name for task in tasks) for name in results}
+    if not has_scikit_image():
+        tqdm.write("stcolor: CIEDE2000 and SSIM are left out. To have them: pip install scikit-image", file=sys.stderr)
+    store = None if output is None else Store(output / "measurements")
+    with tqdm(total=len(tasks), unit="clip", disable=None, dynamic_ncols=True) as bar:
+        for task, measurement in _measure_all(tasks, store, workers):
+            name = task.protocol.name
+            results[name][task.variant][task.sequence.name] = measurement
+            left[name] -= 1
+            bar.set_description(f"{name} {task.variant} {task.sequence.name}", refresh=False)
+            bar.update()
+            if left[name] == 0:
+                results[name] = _in_order(results[name])
+                tqdm.write(_format(name, results[name]) + "\n")
+    if output is not None:
+        write_results(output, results)
+        if plots:
+            diagrams.write_plots(output, results)
+        _write_strips(output, tasks)
+        if trace is not None:
+            _write_traces(output, tasks, trace, device)
+    return results
+
+
+@lru_cache(maxsize=1)
+def load_clip(sequence: datasets.DatasetSequence, frames: int | None, old_film: bool) -> Clip:
+    """Return the clip that is measured. The last one is kept in memory.
+
+    Args:
+        sequence: The sequence.
+        frames: How many of its frames are used; None for all.
+        old_film: Whether to simulate old film, see `film.FilmWear`.
+    """
+    clip = Clip.load(sequence, frames)
+    if old_film:
+        clip = apply_wear(clip, FilmWear(), np.random.default_rng([_FILM_SEED, *sequence.name.encode()]))
+    return clip
+
+
+def _measure_all(tasks: Sequence[_Task], store: Store | None, workers: int) -> Iterator[tuple[_Task, Measurement]]:
+    """Yield each task with its measurement, in the order in which they are done: what is kept comes first."""
+    missing = []
+    for task in tasks:
+        is_complete = task.pictures is None or has_pictures(task.pictures, task.frames)
+        kept = store.load(task.key, task.fingerprint) if store and is_complete else None
+        if kept is None:
+            missing.append(task)
+        else:
+            yield task, kept
+    measured = _measure_here(missing) if workers == 1 else _measure_in_processes(missing, workers)
+    for task, measurement in measured:
+        if store is not None:
+            store.save(task.key, task.fingerprint, measurement)
+        yield task, measurement
+
+
+def _measure_here(tasks: Iterable[_Task]) -> Iterator[tuple[_Task, Measurement]]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for task in tasks:
+            yield task, _measure(task)
+    finally:
+        torch.set_num_threads(threads)
+        load_clip.cache_clear()
+
+
+def _measure_in_processes(tasks: Sequence[_Task], workers: int) -> Iterator[tuple[_Task, Measurement]]:
+    # spawn: a fork would copy the locks of torch's and OpenCV's threads, and is not there on Windows
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker) as executor:
+        try:
+            futures: dict[Future[Measurement], _Task] = {executor.submit(_measure, task): task for task in tasks}
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool:
+            raise StcolorError(
+                "A worker process was ended, most likely for want of memory. Run again with fewer --workers; with "
+                "--output, what was measured is kept."
+            ) from None
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _begin_worker() -> None:
+    torch.set_num_threads(1)
+
+
+def _measure(task: _Task) -> Measurement:
+    clip = load_clip(task.sequence, task.protocol.frames, task.old_film)
+    device = torch.device(task.device)
+    if task.results is not None:
+        pictures = read_results(clip, task.results)
+    else:
+        pictures = color_pictures(clip, task.references, task.variant, device=device)
+        pictures = as_eight_bit(pictures) if task.rounds else pictures
+    if task.pictures is not None:
+        pictures = keep_pictures(pictures, task.frames, task.pictures)
+    measurement = measure_pictures(clip, task.references, pictures, device=device)
+    if task.results is None:
+        return measurement
+    return replace(measurement, score=replace(measurement.score, seconds=float("nan")))  # only reading was timed
+
+
+def _find_results(
+    folder: Path, protocol: Protocol, sequence: datasets.DatasetSequence, *, is_only: bool
+) -> dict[int, Path]:
+    count = min(len(sequence), protocol.frames or len(sequence))
+    references = protocol.reference_indices(count)
+    frames = [frame for frame in range(count) if frame not in references]
+    return find_results(folder, sequence, frames, is_only=is_only)
+
+
+def _keep_frames(task: _Task, strips: Sequence[int], output: Path | None) -> _Task:
+    """Return the task with what it has to keep of the frames that are shown."""
+    count = min(len(task.sequence), task.protocol.frames or len(task.sequence))
+    frames = tuple(frame for frame in strips if 0 <= frame < count and frame not in task.references)
+    if output is None or not frames:
+        return task
+    wear = ("old-film",) if task.old_film else ()
+    names = (task.protocol.name, *wear, task.variant, task.sequence.name)
+    return replace(task, frames=frames, pictures=output.joinpath("frames", *map(plain_name, names)))
+
+
+def _write_strips(output: Path, tasks: Iterable[_Task]) -> None:
+    """Write one strip for each protocol, sequence and chosen frame."""
+    groups: dict[tuple[str, str], list[_Task]] = {}
+    for task in tasks:
+        if task.pictures is not None:
+            groups.setdefault((task.protocol.name, task.sequence.name), []).append(task)
+    for (protocol, sequence), group in groups.items():
+        clip = load_clip(group[0].sequence, group[0].protocol.frames, group[0].old_film)
+        for frame in group[0].frames:
+            methods = [(task.variant, picture_path(task.pictures, frame)) for task in group if task.pictures]
+            name = f"{plain_name(protocol)}-{plain_name(sequence)}-{frame:05d}.png"
+            write_strip(output / "strips" / name, clip, frame, methods)
+    load_clip.cache_clear()
+
+
+def _write_traces(output: Path, tasks: Iterable[_Task], point: TracePoint, device: torch.device) -> None:
+    """Write the trace of a pixel for each protocol and sequence, by the first variant that tracks densely."""
+    done: set[tuple[str, str]] = set()
+    for task in tasks:
+        key = (task.protocol.name, task.sequence.name)
+        if key not in done and task.results is None and tracks_densely(task.variant):
+            done.add(key)
+            clip = load_clip(task.sequence, task.protocol.frames, task.old_film)
+            traced = trace_pixel(clip, task.references, point, task.variant, device=device)
+            name = f"{plain_name(key[0])}-{plain_name(key[1])}-{point.frame:05d}-{point.x}-{point.y}"
+            write_trace(output / "trace" / name, clip, traced)
+    if not done:
+        raise BadRequest("--trace needs a variant with dense tracking, such as standard. Name one with --variants.")
+
+
+def _read_sequences(
+    directory: Path, protocol: Protocol, *, size: tuple[int, int], names: Sequence[str] | None
+) -> list[datasets.DatasetSequence]:
+    """Return the sequences that a protocol measures; say it if the data set lacks some of them."""
+    sequences = datasets.read_dataset(directory, width=size[0], height=size[1], names=names)
+    if protocol.sequences is None:
+        return sequences
+    chosen = [sequence for sequence in sequences if sequence.name in protocol.sequences]
+    if not chosen:
+        raise BadRequest(
+            f"The data set {directory} has none of the sequences of the protocol {protocol.name}, such as "
+            f"{protocol.sequences[0]}. Give the folder that holds them."
+        )
+    if len(chosen) < len(protocol.sequences):
+        tqdm.write(
+            f"stcolor: {protocol.name} on {len(chosen)} of its {len(protocol.sequences)} sequences: do not compare the "
+            "means with those of others.",
+            file=sys.stderr,
+        )
+    return chosen
+
+
+def _in_order(variants: Mapping[str, Mapping[str, Measurement]]) -> dict[str, dict[str, Measurement]]:
+    return {variant: dict(sorted(measurements.items())) for variant, measurements in variants.items()}
+
+
+def _format(name: str, variants: Mapping[str, Mapping[str, Measurement]]) -> str:
+    return f"{format_table(name, scores_of(variants))}\n\n{format_more(name, variants)}"
+
+
+def _require_frames_to_color(protocol: Protocol, sequences: Sequence[datasets.DatasetSequence]) -> None:
+    for sequence in sequences:
+        count = min(len(sequence), protocol.frames or len(sequence))
+        if len(protocol.reference_indices(count)) == count:
+            raise BadRequest(
+                f"The clip {sequence.name} has {count} frame{'s' * (count > 1)}, which the protocol {protocol.name} "
+                "takes as references, so that nothing is left to colour. Add frames to it, or leave it out."
+            )
+        if count < protocol.least_frames:
+            raise BadRequest(
+                f"The clip {sequence.name} has {count} frames, but the protocol {protocol.name} needs "
+                f"{protocol.least_frames} or more. Add frames to it, or leave it out."
+            )

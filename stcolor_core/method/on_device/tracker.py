@@ -1,0 +1,134 @@
+"""Flow chained to one reference, on tensors: `tracking.flow.FlowTracker`, for several frames of a walk at once.
+
+The flow between neighbours needs no chain, so that of several frames is computed in one go; then the chain is extended
+frame by frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from stcolor_core.method.on_device.light import overall_exposure, to_same_light
+from stcolor_core.method.tensor_pictures import blur, pixel_grid, sample
+from stcolor_core.method.tracking import flow
+from stcolor_core.method.tracking.tensor_flow import COARSE, FINE, FlowSettings, dense_inverse_search
+
+__all__ = ["TensorLink", "TensorTracker", "align"]
+
+
+@dataclass(frozen=True)
+class TensorLink:
+    """Flow from one frame to another one or to the reference, as `tracking.flow.FlowLink`.
+
+    Attributes:
+        displacement: Shape (2, H, W), px (x, y).
+        visibility: Shape (H, W), 0..1.
+    """
+
+    displacement: Tensor
+    visibility: Tensor
+
+
+def align(targets: Tensor, references: Tensor, starts: Tensor) -> Tensor:
+    """Return the displacement from targets to references, refined from initial ones, as `tracking.flow.align`.
+
+    Args:
+        targets: L*, shape (N, H, W), 0..100.
+        references: L*, shape (N, H, W), 0..100.
+        starts: Initial displacement, shape (N, 2, H, W), px (x, y).
+    """
+    return dense_inverse_search(_grey(targets), _grey(references), starts, settings=_fine(targets.shape[-2]))
+
+
+class TensorTracker:
+    """Tracks the flow back to one reference, some frames at a time away from it."""
+
+    def __init__(self, reference: Tensor, *, follows_light: bool) -> None:
+        """Start at a reference.
+
+        Args:
+            reference: L* of the reference at working size, shape (H, W), 0..100.
+            follows_light: Whether to look for changes of light, and to align pictures in the same light.
+        """
+        self._follows_light = follows_light
+        self._reference = self._neighbour = reference
+        still = reference.new_zeros((2, *reference.shape))
+        self._link = TensorLink(still, torch.ones_like(reference))
+
+    def advance(self, targets: Tensor, count: int) -> list[tuple[TensorLink, TensorLink]]:
+        """Return for each of the next frames its link to the reference and its link to the frame before.
+
+        Args:
+            targets: L* of the next frames of the walk, shape (N, H, W), 0..100; those beyond `count` fill the batch.
+            count: How many frames there are.
+        """
+        neighbours = torch.cat([self._neighbour[None], targets[:-1]])
+        self._neighbour = targets[count - 1]
+        forward, consistency = self._align_neighbours(targets, neighbours)
+        parts = zip(targets[:count], forward, consistency, strict=False)
+        return [self._extend(target, displacement, consistent) for target, displacement, consistent in parts]
+
+    def _extend(self, target: Tensor, forward: Tensor, consistency: Tensor) -> tuple[TensorLink, TensorLink]:
+        """Extend the chain by one frame, and align the frame with the reference directly."""
+        before = sample(torch.cat([self._link.displacement, self._link.visibility[None]]), forward)
+        chain = forward + before[:2]
+        visibility = consistency * before[2] * _inside(chain)
+        current, reference = target, self._reference
+        if self._follows_light:
+            exposure = overall_exposure(target, sample(reference[None], chain)[0], visibility)
+            current, reference = to_same_light(target, reference, exposure)
+        current, reference = _grey(current[None]), _grey(reference[None])
+        direct = dense_inverse_search(current, reference, chain[None], settings=_fine(target.shape[0]))[0]
+        residuals = _residual(current, reference, torch.stack([direct, chain]))
+        self._link = TensorLink(torch.where(residuals[0] < residuals[1], direct, chain), visibility)
+        return self._link, TensorLink(forward, consistency * _inside(forward))
+
+    def _align_neighbours(self, targets: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the flow to the frames before, (N, 2, H, W), and the forward-backward consistency, (N, H, W)."""
+        flow, consistency = _align_both_ways(targets, neighbours)
+        if not self._follows_light:
+            return flow, consistency
+        moved = sample(neighbours[:, None], flow)[:, 0]
+        planes = zip(targets, moved, consistency, strict=True)
+        exposures = torch.stack([overall_exposure(*parts) for parts in planes])[:, None, None]
+        # The one wait for the device in a batch: a second flow in steady light would cost more.
+        if not bool((exposures != 1).any()):
+            return flow, consistency
+        again, consistency_again = _align_both_ways(*to_same_light(targets, neighbours, exposures))
+        changed = exposures != 1
+        return torch.where(changed[:, None], again, flow), torch.where(changed, consistency_again, consistency)
+
+
+def _align_both_ways(targets: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
+    current, neighbour = _grey(targets), _grey(neighbours)
+    forward = dense_inverse_search(current, neighbour, settings=_fine(targets.shape[-2]))
+    backward = dense_inverse_search(neighbour, current, settings=COARSE)
+    error = (forward + sample(backward, forward)).square().sum(1)
+    return forward, torch.exp(-error / flow.CONSISTENT**2)
+
+
+def _fine(lines: int) -> FlowSettings:
+    return FINE if lines <= flow.FINE_LINES else FlowSettings(1, FINE.stride, FINE.iterations, FINE.smoothness)
+
+
+def _grey(lightness: Tensor) -> Tensor:
+    """Return L* (N, H, W) as the flow sees it: without grain, 0..255."""
+    return (blur(lightness, flow.GRAIN) * 2.55).clamp(0, 255)
+
+
+def _residual(target: Tensor, reference: Tensor, displacements: Tensor) -> Tensor:
+    """Return the smoothed difference along each of K displacements, (K, H, W); the pictures are (1, H, W)."""
+    moved = sample(reference[None].expand(len(displacements), -1, -1, -1), displacements)[:, 0]
+    return blur((target - moved).abs(), flow.RESIDUAL_SIGMA)
+
+
+def _inside(displacement: Tensor) -> Tensor:
+    """Return 1 if x + displacement(x) is within the picture, falling to 0 at two pixels outside it."""
+    height, width = displacement.shape[-2:]
+    x, y = pixel_grid(height, width, displacement.device)
+    x, y = x + displacement[0], y + displacement[1]
+    outside = torch.stack([-x, x - (width - 1), -y, y - (height - 1)]).amax(0)
+    return (1 - outside.clamp_min(0) / 2).clamp(0, 1)

@@ -1,0 +1,159 @@
+"""At no width from 240 pixels up does the panel lose a control or cut a text, however it came to that width."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from qt_app import application
+
+qapp = application()
+
+from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above if there is none)
+from refcolorize.panel.elided import ElidedLabel  # noqa: E402
+from refcolorize.panel.panel_face import PanelFace  # noqa: E402
+from refcolorize.panel.view import CoreStatus, JobRow, Keyframe, NodeState, ShotState, VersionRow  # noqa: E402
+
+NARROWEST, WIDEST, STEP = 240, 1300, 20
+WIDTHS = [*range(NARROWEST, WIDEST + 1, STEP), *range(WIDEST, NARROWEST - 1, -STEP)]
+KEYS = tuple(Keyframe(10001 + 2 * index, used=index != 4) for index in range(50))
+ADDRESS = "The core is running at http://127.0.0.1:41234"
+
+
+def first_shot(face: PanelFace) -> None:
+    face.references.show_node(NodeState("RefColorize1", ShotState(1001, 1100, 1001)))
+    face.core.show_core(CoreStatus(running=False, title="The core is not running", detail="Press Start."))
+
+
+def working(face: PanelFace) -> None:
+    """A job runs, with versions, suggestions and a long warning."""
+    face.nodes.addItem("RefColorize12")
+    face.status.setText("v012: frame 37 of 100, 1 h 20 min left (2 warnings)")
+    shot = ShotState(10001, 10100, 10060, KEYS)
+    face.references.show_node(NodeState("RefColorize12", shot, job="a", version="v003"))
+    face.references.show_confidence([(10001, 0.5)], (10083, 10029, 10071))
+    title, state = "sh010_comp_v003 · Group1.RefColorize12 · v012", "37 of 100, 1 h 20 min left"
+    face.queue.show_rows([JobRow("a", title, state, 0.4, live=True), JobRow("b", title, "Failed", 0, live=False)])
+    face.versions.show_versions(
+        [VersionRow(n, 100, "today 12:00", n == 12, (10001, 10044), 0.91, "more red") for n in (12, 11, 10)]
+    )
+    face.versions.choose(11)
+    face.core.show_core(CoreStatus(running=True, title=ADDRESS, detail="NVIDIA H100  ·  78.3 GB free  ·  standard"))
+    face.note.setText("Frame 10013 of /shows/long/sequence/sh010/plates/v004/sh010_bg01_v004.####.exr is truncated.")
+    face.note.show()
+
+
+def switched_off(face: PanelFace) -> None:
+    """The play head is on a keyframe that is switched off, and the core is starting."""
+    face.references.show_node(NodeState("RefColorize12", ShotState(10001, 10100, 10009, KEYS), version="v003"))
+    face.core.show_busy("Starting the core. This takes some seconds.")
+
+
+def without_node(face: PanelFace) -> None:
+    for section in (face._node_section, face._versions):
+        section.hide()
+    face._empty_section.show()
+
+
+STATES: tuple[Callable[[PanelFace], None], ...] = (first_shot, working, switched_off, without_node)
+
+
+@pytest.fixture(params=[9, 13], ids="{} points".format)
+def font(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Nuke's font as the artist has set it."""
+    before = QtWidgets.QApplication.font()
+    chosen = QtGui.QFont(before)
+    chosen.setPointSize(request.param)
+    QtWidgets.QApplication.setFont(chosen)
+    yield
+    QtWidgets.QApplication.setFont(before)
+
+
+@pytest.fixture(params=STATES, ids=lambda state: state.__name__)
+def face(request: pytest.FixtureRequest) -> Iterator[PanelFace]:
+    made = PanelFace()
+    made._empty_section.hide()
+    made.note.hide()
+    request.param(made)
+    made.resize(NARROWEST, 3000)  # nothing is below the edge
+    made.show()
+    yield made
+    made.close()
+    made.deleteLater()
+
+
+@pytest.mark.usefixtures("font")
+def test_growing_and_shrinking_loses_no_control_and_cuts_no_text(face: PanelFace) -> None:
+    for width in WIDTHS:
+        _resize(face, width, 3000)
+        assert face.width() == width
+        assert _lost(face) == [], f"at {width} pixels"
+
+
+def test_the_scroll_bar_of_a_low_panel_covers_nothing(face: PanelFace) -> None:
+    for width in (NARROWEST, 300, 420):
+        _resize(face, width, 120)
+        view = face.findChild(QtWidgets.QScrollArea).viewport()
+        assert view.width() < width, "there is a scroll bar"
+        for widget in _shown(face):
+            left = widget.mapTo(view, QtCore.QPoint(0, 0)).x()
+            assert left >= 0, _name(widget)
+            assert left + widget.width() <= view.width(), f"{_name(widget)} at {width} pixels"
+
+
+def _resize(face: PanelFace, width: int, height: int) -> None:
+    face.resize(width, height)
+    for _ in range(8):  # a row that wraps asks for its new height, and so do those that it is in
+        QtWidgets.QApplication.processEvents()
+
+
+def _shown(face: PanelFace) -> list[QtWidgets.QWidget]:
+    """The panel's controls and texts that are visible, but not the parts that they are made of."""
+    kinds = (QtWidgets.QAbstractButton, QtWidgets.QLabel, QtWidgets.QComboBox, QtWidgets.QLineEdit)
+    whole = (*kinds, QtWidgets.QProgressBar, QtWidgets.QTreeWidget)
+    shown = [each for each in face.findChildren(QtWidgets.QWidget) if isinstance(each, whole) and each.isVisible()]
+    return [each for each in shown if not isinstance(each.parent(), (QtWidgets.QAbstractItemView, QtWidgets.QLineEdit))]
+
+
+def _lost(face: PanelFace) -> list[str]:
+    """What is wrong with the visible controls: outside, covered by one another, or with a text that is cut."""
+    shown = _shown(face)
+    assert len(shown) > 4
+    outside = [each for each in shown if each.visibleRegion().boundingRect() != each.rect()]
+    boxes = [(each, QtCore.QRect(each.mapTo(face, QtCore.QPoint(0, 0)), each.size())) for each in shown]
+    covered = [
+        (one, other)
+        for index, (one, box) in enumerate(boxes)
+        for other, other_box in boxes[index + 1 :]
+        if box.intersects(other_box) and not one.isAncestorOf(other)
+    ]
+    return [
+        *(f"{_name(each)} is partly outside" for each in outside),
+        *(f"{_name(one)} and {_name(other)} overlap" for one, other in covered),
+        *(f"{_name(each)} is cut" for each in shown if not _is_readable(each)),
+    ]
+
+
+def _is_readable(widget: QtWidgets.QWidget) -> bool:
+    """Whether all of a control's text is shown, or can be read otherwise."""
+    metrics = widget.fontMetrics()
+    if isinstance(widget, ElidedLabel):
+        return widget.toolTip() == widget.text() and widget.width() >= 60
+    if isinstance(widget, QtWidgets.QLabel):
+        if not widget.wordWrap():
+            return widget.width() >= widget.sizeHint().width()
+        return widget.height() >= widget.heightForWidth(widget.width())
+    if isinstance(widget, QtWidgets.QAbstractButton):
+        if not widget.text():
+            return bool(widget.toolTip() and widget.accessibleName()) and widget.width() >= widget.iconSize().width()
+        return widget.width() >= metrics.horizontalAdvance(widget.text()) + 4
+    if isinstance(widget, QtWidgets.QProgressBar):
+        return widget.width() >= metrics.horizontalAdvance(widget.text())
+    if isinstance(widget, QtWidgets.QComboBox):
+        return widget.width() >= metrics.horizontalAdvance(widget.currentText()) + 20
+    return widget.width() >= 100
+
+
+def _name(widget: QtWidgets.QWidget) -> str:
+    text = getattr(widget, "text", str)()
+    return f"{type(widget).__name__} {text or widget.accessibleName()!r}"
