@@ -3,8 +3,8 @@
     python benchmarks/device_path.py paths --dataset DIR --clips NAME ... [--frames 20] [--references 9]
     python benchmarks/device_path.py flow  --dataset DIR --clips NAME ... [--gap 1]
 
-`paths` colours clips of 384 x 216 both ways (`method.on_device`). `flow` compares OpenCV's DIS and the dense inverse search
-in tensors on pairs of frames: the PSNR of a* and b* carried along the flow, and the distance between the two.
+`paths` colours clips of 384 x 216 both ways (`method.on_device`). `flow` compares OpenCV's DIS and the dense inverse
+search in tensors on pairs of frames: the PSNR of a* and b* carried along the flow, and the distance between the two.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def compare_paths(clip: Clip, references: list[int]) -> str:
     difference = np.concatenate([np.abs(here[frame].ab - there[frame].ab).ravel() for frame in here])
     middle, most = np.percentile(difference, [50, 99])
     return (
-        f"{before:.2f} dB, on tensors {after - before:+.3f}; ab differs by {middle:.3f} in the middle, {most:.2f} at 99 %; "
+        f"{before:.2f} dB, on tensors {after - before:+.3f}; ab differs by {middle:.3f} in the middle, "
+        f"{most:.2f} at 99 %; "
         f"{seconds:.2f} s of CPU a frame, on tensors {other_seconds / seconds:.1f} times"
     )
 

@@ -22,7 +22,7 @@ import torch
 
 from stcolor_core.arrays import Chroma, FlowField, Image, Plane
 from stcolor_core.evaluation.clip import Clip
-from stcolor_core.evaluation.dataset import read_dataset
+from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.method.propagation import Propagator
@@ -65,6 +65,12 @@ def losses(clip: Clip, *, every: int) -> np.ndarray:
             for colored in propagator.color(span, clip, scratch, wanted=chosen):
                 rows.append(_row(clip, colored.frame, colored.ab, colored.displacement, *recorder.last_inputs))
     return np.array(rows)
+
+
+def sequence_losses(sequence: DatasetSequence, every: int) -> list[float]:
+    """Return the means over a sequence's frames; a process of its own may run this (docs/make_quality.py)."""
+    torch.set_num_threads(1)
+    return [float(value) for value in losses(Clip.load(sequence, FRAMES), every=every).mean(axis=0)]
 
 
 def _row(
@@ -110,7 +116,7 @@ def main() -> None:
     print(f"| sequence | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
     means = []
     for sequence in read_dataset(options.dataset):
-        means.append(losses(Clip.load(sequence, FRAMES), every=options.every).mean(axis=0))
+        means.append(sequence_losses(sequence, options.every))
         print(f"| {sequence.name} | {' | '.join(f'{value:.1f}' for value in means[-1])} |", flush=True)
     print(f"| mean | {' | '.join(f'{value:.1f}' for value in np.mean(means, axis=0))} |")
 

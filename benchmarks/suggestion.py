@@ -1,4 +1,4 @@
-"""Compare the keyframe that `stcolor suggest` names with one in the middle of the shot.
+"""Compare the keyframe that the panel suggests, by the frames' average confidence, with one in the middle of the shot.
 
     PYTHONPATH=. python benchmarks/suggestion.py --dataset DIR [--frames 50]
 

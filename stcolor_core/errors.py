@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from stcolor_core.remedies import word
+
 __all__ = [
     "BadRequest",
     "Cancelled",
@@ -24,7 +26,7 @@ _LONG_WORD = re.compile(r"(?<!\S)(?!\S*://)\S{61,}")
 
 
 def one_line(text: str) -> str:
-    """Return a message as it is shown: one line of at most 300 printable characters.
+    """Return a message as it is shown: one line of at most 300 printable characters, its remedies in words.
 
     If the message is too long, long paths lose their middle and keep the file name at their end; addresses stay whole.
     If it is still too long, the whole message loses its middle and keeps the remedy at its end.
@@ -32,7 +34,7 @@ def one_line(text: str) -> str:
     Args:
         text: The message.
     """
-    line = " ".join(text.split())
+    line = " ".join(word(text).split())
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in line)
     if len(line) > _MAX_LENGTH:
         line = _LONG_WORD.sub(lambda word: f"{word[0][:20]}...{word[0][-37:]}", line)
@@ -44,6 +46,15 @@ def one_line(text: str) -> str:
 
 class StcolorError(Exception):
     """The base class: an error that the user can cause or fix. The message is one readable line."""
+
+    def __str__(self) -> str:
+        """Return the message with its remedies in the words of this process's front end."""
+        return word(self.marked)
+
+    @property
+    def marked(self) -> str:
+        """Return the message with its remedies by name, for a program that words them for somebody else."""
+        return super().__str__()
 
 
 class BadRequest(StcolorError):

@@ -36,6 +36,12 @@ def add_command(commands: Any) -> None:
     run = parser.add_argument_group("running")
     add_device_option(run, default=None)
     run.add_argument("--force", action="store_true", help="write frames again even if they are on disk and valid")
+    run.add_argument(
+        "--memory",
+        type=float,
+        metavar="GIB",
+        help="memory that decides how many frames are worked on at a time (default: half of the computer's)",
+    )
     run.add_argument("--json", action="store_true", help="print progress as one JSON object per line")
     run.add_argument("--write-shot", type=Path, metavar="PATH", help="write these options as a shot file and stop")
     add_movie_options(parser.add_argument_group("movie"))
@@ -49,7 +55,7 @@ def _colorize(options: argparse.Namespace) -> int:
     shot = build_shot(options)
     has_max_span = "output.max_span" in vars(options)
     if options.write_shot is not None:
-        for name in ("device", "force", "json", *MOVIE_OPTIONS):
+        for name in ("device", "force", "json", "memory", *MOVIE_OPTIONS):
             if getattr(options, name):
                 option = name.replace("_", "-")
                 raise BadRequest(f"--{option} is about a run, but --write-shot runs nothing. Leave one of them out.")
@@ -75,7 +81,11 @@ def _colorize(options: argparse.Namespace) -> int:
                 keyframes.extend((*event.keyframes, *event.patches))
                 report(event)
 
-            results = list(colorize(shot, device=device, force=options.force, report=show, cancelled=stop.requested))
+            memory = None if options.memory is None else options.memory * 2**30
+            run = colorize(
+                shot, device=device, force=options.force, memory=memory, report=show, cancelled=stop.requested
+            )
+            results = list(run)
         if not options.json:
             lines = summarize(shot, results, keyframes)
             for line in lines[1:-1] if removes_frames else lines:  # the first and last are about the frames' files

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from stcolor_core import __version__
-from stcolor_core.cli import colorize, doctor, evaluate, farm, film, models, review, serve, suggest, train
+from stcolor_core.cli import colorize, doctor, evaluate, farm, film, models, plan, review, serve, suggest, train
 from stcolor_core.cli.completion import PrintCompletion
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError, one_line
 from stcolor_core.terminal import end_at_second_signal, limit_threads
@@ -138,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(takes_signals=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     colorize.add_command(commands)
+    plan.add_command(commands)
     suggest.add_command(commands)
     review.add_command(commands)
     evaluate.add_command(commands)

@@ -29,7 +29,7 @@ from stcolor_core.shots.shot import (
     Swatch,
 )
 
-__all__ = ["add_shot_options", "build_shot", "check_max_span"]
+__all__ = ["add_plate_options", "add_shot_options", "build_shot", "check_max_span"]
 
 _KEYED = "FRAME=PATH"
 _OPTIONS = {  # of the settings that have no effect on some shots
@@ -54,14 +54,24 @@ def add_shot_options(parser: argparse.ArgumentParser) -> None:
     """
     _add_pictures(parser.add_argument_group("pictures"))
     color = parser.add_argument_group("colour")
-    space = "colour space of the plate, and of references of its file type: a name in the OpenColorIO config"
-    _add(color, "--colorspace", "plate.colorspace", space)
-    _add(color, "--ocio", "ocio", "OpenColorIO config file or builtin name; default: $OCIO, then a builtin one")
-    _add(color, "--exposure", "plate.exposure", "stops to add to a plate whose diffuse white is not at 1.0", type=float)
+    _add_colorspace(color)
     _add(color, "--chroma", "method.chroma", "factor for the chroma of the result (1)", type=float)
     keep = "weight of the colour that a faded plate still has, 0 to 1, beside that of the keyframes (0)"
     _add(color, "--keep-chroma", "method.keep_chroma", keep, type=float, metavar="W")
     _add_method(parser.add_argument_group("method"))
+
+
+def add_plate_options(parser: argparse.ArgumentParser) -> None:
+    """Add those of the options that say how the plate is read, and into which scenes it is cut.
+
+    Args:
+        parser: The parser of `stcolor plan`.
+    """
+    group = parser.add_argument_group("plate")
+    group.add_argument("--shot", type=Path, help="a shot file; the keyframes that it has are kept")
+    _add_plate(group)
+    _add_colorspace(group)
+    _add_cuts(group)
 
 
 def _add(group: argparse._ArgumentGroup, option: str, setting: str, help: str, **more: Any) -> None:
@@ -69,6 +79,28 @@ def _add(group: argparse._ArgumentGroup, option: str, setting: str, help: str, *
     if "choices" not in more and "action" not in more:
         more.setdefault("metavar", option.lstrip("-").replace("-", "_").upper())
     group.add_argument(option, dest=setting, help=help, **more)
+
+
+def _add_plate(group: argparse._ArgumentGroup) -> None:
+    _add(group, "--plate", "plate.path", "the black-and-white sequence, like plates/sh010.####.exr, or a movie")
+    _add(group, "--plate-layer", "plate.layer", "the layer of the plate's EXRs that holds the picture", metavar="NAME")
+    _add(group, "--frames", "plate.frames", "the plate frames of the shot, like 1001-1100; default: all on disk")
+    first = "the number of a movie's first frame; default: that of its timecode, or 1 if it has none"
+    _add(group, "--first-frame", "plate.first_frame", first, type=int, metavar="FRAME")
+    missing = "what to do if a plate frame is missing (error)"
+    _add(group, "--missing", "plate.missing", missing, choices=("error", "skip", "hold"))
+
+
+def _add_colorspace(group: argparse._ArgumentGroup) -> None:
+    space = "colour space of the plate, and of references of its file type: a name in the OpenColorIO config"
+    _add(group, "--colorspace", "plate.colorspace", space)
+    _add(group, "--ocio", "ocio", "OpenColorIO config file or builtin name; default: $OCIO, then a builtin one")
+    _add(group, "--exposure", "plate.exposure", "stops to add to a plate whose diffuse white is not at 1.0", type=float)
+
+
+def _add_cuts(group: argparse._ArgumentGroup) -> None:
+    cuts = f"auto, none, or the first frames of new scenes and dissolves, like 1020,1050-1062 ({Method().cuts})"
+    _add(group, "--cuts", "method.cuts", cuts)
 
 
 def _add_pictures(group: argparse._ArgumentGroup) -> None:
@@ -80,11 +112,7 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     )
     switch = argparse.BooleanOptionalAction
     several: dict[str, Any] = {"action": "append"}
-    _add(group, "--plate", "plate.path", "the black-and-white sequence, like plates/sh010.####.exr, or a movie")
-    _add(group, "--plate-layer", "plate.layer", "the layer of the plate's EXRs that holds the picture", metavar="NAME")
-    _add(group, "--frames", "plate.frames", "the plate frames of the shot, like 1001-1100; default: all on disk")
-    first = "the number of a movie's first frame; default: that of its timecode, or 1 if it has none"
-    _add(group, "--first-frame", "plate.first_frame", first, type=int, metavar="FRAME")
+    _add_plate(group)
     keyframe = "a coloured frame; or a pattern whose existing frames are all coloured frames. If its alpha, its data "
     keyframe += "window or its mask leaves a part of the frame out, it is a patch over the other keyframes' colour"
     _add(group, "--reference", "references", keyframe, metavar=_KEYED, **several)
@@ -110,8 +138,6 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     _add(group, "--compression", "output.compression", compression, choices=COMPRESSIONS)
     provenance = "write into the metadata that the frames were coloured, by what and from which keyframes (the default)"
     _add(group, "--provenance", "output.provenance", provenance, action=switch)
-    missing = "what to do if a plate frame is missing (error)"
-    _add(group, "--missing", "plate.missing", missing, choices=("error", "skip", "hold"))
     only = "write only these frames; the result is the same as in the whole shot"
     _add(group, "--only", "output.frames", only, metavar="FRAMES")
     span = "largest number of frames that one farm task writes, for --write-shot"
@@ -137,8 +163,7 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
     _add(group, "--exact", "method.exact", exact, action=switch)
     flow = "carry colour along the optical flow; --no-flow uses attention alone"
     _add(group, "--flow", "method.flow", flow, action=switch)
-    cuts = f"auto, none, or the first frames of new scenes and dissolves, like 1020,1050-1062 ({default.cuts})"
-    _add(group, "--cuts", "method.cuts", cuts)
+    _add_cuts(group)
     register = "fit keyframes that were coloured elsewhere to the plate (auto), or use them as they are (off)"
     _add(group, "--register", "method.register", register, choices=get_args(Register))
     unreferenced = (

@@ -10,7 +10,7 @@ from typing import Any
 
 from stcolor_core.errors import PlateError
 from stcolor_core.shots.shot import Shot
-from stcolor_core.terminal import print_line
+from stcolor_core.terminal import ProgressBar, StopOnSignal, limit_threads, print_line
 
 __all__ = ["add_command"]
 
@@ -28,22 +28,14 @@ def add_command(commands: Any) -> None:
 
 
 def _suggest(options: argparse.Namespace) -> int:
-    from stcolor_core.images import plates
-    from stcolor_core.images.sequences import FramePattern
-    from stcolor_core.shots.shot_files import find_frames, find_references
-    from stcolor_core.shots.suggestion import suggest_keyframes
-
     shot = Shot.load(options.shot)
-    frames = find_frames(shot.plate)
-    output = FramePattern.parse(shot.output.path)
-    confidence = {
-        frame: float(value)
-        for frame in sorted(set(output.frames()).intersection(frames))
-        if (value := plates.read_header(output.path(frame), frame=frame).metadata.get("stcolor/confidence")) is not None
-    }
-    if not confidence:
+    with StopOnSignal() as stop, ProgressBar() as report:
+        from stcolor_core.pipeline.key_planning import suggest_next
+
+        limit_threads()
+        suggestions = suggest_next(shot, report=report, cancelled=stop.requested)
+    if suggestions is None:
         raise PlateError(f"No frame of {shot.output.path} holds a confidence. Run stcolor colorize --shot first.")
-    suggestions = suggest_keyframes(confidence, find_references(shot, frames))
     for suggestion in suggestions:
         text = f"Frame {suggestion.frame} would correct about {100 * suggestion.gain:.1f} % of the shot's pixels."
         print_line(json.dumps(asdict(suggestion)) if options.json else text)

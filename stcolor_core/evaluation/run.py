@@ -27,7 +27,7 @@ from stcolor_core.evaluation.protocol import Protocol, find_protocol
 from stcolor_core.evaluation.scoring import Measurement, color_pictures, measure_pictures
 from stcolor_core.evaluation.strips import has_pictures, keep_pictures, picture_path, plain_name, write_strip
 from stcolor_core.evaluation.tables import format_more, format_table, scores_of, write_results
-from stcolor_core.evaluation.trace import TracePoint, trace_pixel, write_trace
+from stcolor_core.evaluation.trace import TracePoint, require_traceable, trace_pixel, write_trace
 from stcolor_core.evaluation.variants import VARIANTS, require_variant, tracks_densely
 
 __all__ = ["evaluate", "load_clip"]
@@ -67,7 +67,17 @@ class _Task:
     @property
     def references(self) -> tuple[int, ...]:
         """Return the frame indices that take their true colour."""
-        return self.protocol.reference_indices(min(len(self.sequence), self.protocol.frames or len(self.sequence)))
+        return self.protocol.reference_indices(self.count)
+
+    @property
+    def count(self) -> int:
+        """Return how many frames of the clip are used."""
+        return min(len(self.sequence), self.protocol.frames or len(self.sequence))
+
+    @property
+    def tracks_densely(self) -> bool:
+        """Return whether a model with dense tracking colours the clip."""
+        return self.results is None and tracks_densely(self.variant)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -156,6 +166,8 @@ def evaluate(
     for frame in strips:
         if not any(frame in task.frames for task in tasks):
             raise BadRequest(f"No clip has frame {frame} as a frame to colour; they count from 0. Give others.")
+    if trace is not None:
+        _require_traceable(tasks, trace)
     results: dict[str, dict[str, dict[str, Measurement]]] = {
         protocol.name: {variant: {} for variant in (*variants, *others)} for protocol in chosen
     }
@@ -274,8 +286,7 @@ def _find_results(
 
 def _keep_frames(task: _Task, strips: Sequence[int], output: Path | None) -> _Task:
     """Return the task with what it has to keep of the frames that are shown."""
-    count = min(len(task.sequence), task.protocol.frames or len(task.sequence))
-    frames = tuple(frame for frame in strips if 0 <= frame < count and frame not in task.references)
+    frames = tuple(frame for frame in strips if 0 <= frame < task.count and frame not in task.references)
     if output is None or not frames:
         return task
     wear = ("old-film",) if task.old_film else ()
@@ -303,14 +314,20 @@ def _write_traces(output: Path, tasks: Iterable[_Task], point: TracePoint, devic
     done: set[tuple[str, str]] = set()
     for task in tasks:
         key = (task.protocol.name, task.sequence.name)
-        if key not in done and task.results is None and tracks_densely(task.variant):
+        if key not in done and task.tracks_densely:
             done.add(key)
             clip = load_clip(task.sequence, task.protocol.frames, task.old_film)
             traced = trace_pixel(clip, task.references, point, task.variant, device=device)
             name = f"{plain_name(key[0])}-{plain_name(key[1])}-{point.frame:05d}-{point.x}-{point.y}"
             write_trace(output / "trace" / name, clip, traced)
-    if not done:
+
+
+def _require_traceable(tasks: Iterable[_Task], point: TracePoint) -> None:
+    dense = [task for task in tasks if task.tracks_densely]
+    if not dense:
         raise BadRequest("--trace needs a variant with dense tracking, such as standard. Name one with --variants.")
+    for task in dense:
+        require_traceable(point, count=task.count, size=task.sequence.size, references=task.references)
 
 
 def _read_sequences(

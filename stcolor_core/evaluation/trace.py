@@ -30,7 +30,7 @@ from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
 from stcolor_core.models import registry
 
-__all__ = ["TracePoint", "TracedFrame", "parse_trace", "trace_pixel", "write_trace"]
+__all__ = ["TracePoint", "TracedFrame", "parse_trace", "require_traceable", "trace_pixel", "write_trace"]
 
 _GAP = 4  # px between the frame and its reference
 _LEAST_SHOWN = 0.25  # of the heat: so that a region of even affinity can be seen
@@ -91,6 +91,27 @@ def parse_trace(text: str) -> TracePoint:
     return TracePoint(*map(int, match.groups()))
 
 
+def require_traceable(point: TracePoint, *, count: int, size: tuple[int, int], references: Sequence[int]) -> None:
+    """Check that a pixel of a clip can be traced.
+
+    Args:
+        point: The pixel.
+        count: Number of frames of the clip.
+        size: (width, height) of the clip.
+        references: Frame indices of the references.
+
+    Raises:
+        BadRequest: If the pixel is outside of the clip or on a reference.
+    """
+    if not (point.frame < count and point.x < size[0] and point.y < size[1]):
+        raise BadRequest(
+            f"--trace {point.frame}:{point.x},{point.y} is outside of the clip, which has {count} frames of "
+            f"{size[0]} x {size[1]} px. They count from 0."
+        )
+    if point.frame in references:
+        raise BadRequest(f"--trace: frame {point.frame} is a reference, so nothing is tracked. Name another frame.")
+
+
 @torch.no_grad()
 def trace_pixel(
     clip: Clip, references: Sequence[int], point: TracePoint, variant: str, *, device: torch.device
@@ -109,13 +130,7 @@ def trace_pixel(
         ModelError: If the model's weights are missing.
     """
     height, width = clip.lightnesses[0].shape
-    if not (point.frame < len(clip.rgb) and point.x < width and point.y < height):
-        raise BadRequest(
-            f"--trace {point.frame}:{point.x},{point.y} is outside of the clip, which has {len(clip.rgb)} frames of "
-            f"{width} x {height} px. They count from 0."
-        )
-    if point.frame in references:
-        raise BadRequest(f"--trace: frame {point.frame} is a reference, so nothing is tracked. Name another frame.")
+    require_traceable(point, count=len(clip.rgb), size=(width, height), references=references)
     name, method, _ = parse_model(variant)
     if not method.uses_dense:
         raise BadRequest(f"--trace: {variant} has no dense tracking. Use a variant that has, such as standard.")

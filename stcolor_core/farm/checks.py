@@ -5,10 +5,12 @@ from __future__ import annotations
 import tempfile
 
 from stcolor_core.errors import OutputError
+from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.planning import RunPlan
+from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.shots.shot import Shot
 
 __all__ = ["check_pictures", "check_writable"]
@@ -24,8 +26,10 @@ def check_pictures(shot: Shot, plan: RunPlan) -> None:
     Raises:
         StcolorError: If a picture is missing, damaged or unusable.
     """
-    inputs = ShotInputs(shot, warn=lambda _: None)
-    footage = ShotFootage(shot, inputs, use_instances=False, detector=None, warn=lambda _: None)
+    cache = StatCache()
+    inputs = ShotInputs(shot, warn=lambda _: None, cache=cache)
+    flaws = ReferenceFlaws(shot, inputs, cache)
+    footage = ShotFootage(shot, inputs, use_instances=False, detector=None, flaws=flaws, warn=lambda _: None)
     for frame in plan.references:
         footage.reference(frame)
     for frame in plan.patches:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot, describe_frames, format_frames
 
 __all__ = [
@@ -100,17 +101,22 @@ class Job:
     frames: str = field(init=False)
 
     def __post_init__(self) -> None:
-        _require(bool(self.name.strip()) and self.name.isprintable(), "The job's --name is empty or not a plain line.")
-        _require(len(self.name) <= 128, "The job's --name is longer than 128 characters. Shorten it.")
-        _require(self.chunk >= 1, "--chunk must be at least 1.")
-        _require(self.priority is None or 0 <= self.priority <= 100, "--priority must lie between 0 and 100.")
-        _require(self.gpus >= 0, "--gpus must not be negative.")
+        _require(
+            bool(self.name.strip()) and self.name.isprintable(),
+            f"The job's {advise('farm_name')} is empty or not a plain line.",
+        )
+        _require(len(self.name) <= 128, f"The job's {advise('farm_name')} is longer than 128 characters. Shorten it.")
+        _require(self.chunk >= 1, f"{advise('farm_chunk')} must be at least 1.")
+        _require(
+            self.priority is None or 0 <= self.priority <= 100, f"{advise('farm_priority')} must lie between 0 and 100."
+        )
+        _require(self.gpus >= 0, f"{advise('farm_gpus')} must not be negative.")
         _require(
             self.timeout is None or self.timeout >= 1,
-            f"--timeout is {self.timeout} but must be 1 minute or more. Leave it out for no limit.",
+            f"{advise('farm_timeout')} is {self.timeout} but must be 1 minute or more. Leave it out for no limit.",
         )
         handles = 0 if self.nuke is None else self.nuke.handles
-        _require(0 <= handles <= _MAX_HANDLES, f"--handles must lie between 0 and {_MAX_HANDLES}.")
+        _require(0 <= handles <= _MAX_HANDLES, f"{advise('farm_handles')} must lie between 0 and {_MAX_HANDLES}.")
         object.__setattr__(self, "frames", format_frames(frame for task in self.tasks for frame in task))
 
 

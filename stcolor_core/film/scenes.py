@@ -20,6 +20,7 @@ from stcolor_core.film.plan import FilmDissolve, FilmPlan, FilmPlate, FilmScene
 from stcolor_core.images.frame_ranges import describe_frames, format_frames
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.transition_search import find_transitions, scene_describer
 from stcolor_core.shots.shot import Method, Output, Plate, Shot
 from stcolor_core.shots.transitions import Transitions
@@ -77,7 +78,10 @@ class PlateReader:
         )
         self._cache = StatCache()
         self._inputs = ShotInputs(self._shot, warn=warn, cache=self._cache)
-        self._footage = ShotFootage(self._shot, self._inputs, use_instances=False, detector=None, warn=warn)
+        flaws = ReferenceFlaws(self._shot, self._inputs, self._cache)
+        self._footage = ShotFootage(
+            self._shot, self._inputs, use_instances=False, detector=None, flaws=flaws, warn=warn
+        )
         self.frames = tuple(self._footage.frames)
         self.lightness = self._footage.lightness
 

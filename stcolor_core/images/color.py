@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import Chroma, Image, Pixels, Plane
 from stcolor_core.errors import ColorError
 from stcolor_core.images.ocio import Space, open_config, open_space
+from stcolor_core.remedies import advise
 
 __all__ = [
     "RGB_FROM_NORMAL",
@@ -209,10 +210,7 @@ class ColorPipe:
             return cls(_LINEAR, exposure)
         if kind in ("tiff", "tif", "png", "jpeg", "jpg", "jpeg2000"):
             return cls(_SRGB, exposure)
-        raise ColorError(
-            f"Pictures of type {file_format} have no default colour space. "
-            "Name theirs with --colorspace, for example 'ADX10' or 'ARRI LogC3 (EI800)'."
-        )
+        raise ColorError(f"Pictures of type {file_format} have no default colour space. {advise('colorspace')}.")
 
     def luminance(self, pixels: Pixels) -> Plane:
         """Return the scene-linear luminance of a picture.

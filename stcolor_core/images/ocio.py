@@ -18,6 +18,7 @@ import PyOpenColorIO as ocio
 from numpy.typing import NDArray
 
 from stcolor_core.errors import ColorError
+from stcolor_core.remedies import advise
 
 __all__ = ["BUILTIN_CONFIG", "Space", "clear_caches", "open_config", "open_space"]
 
@@ -77,7 +78,7 @@ def open_config(source: str | None) -> tuple[Any, str]:
         return ocio.Config.CreateFromFile(chosen), chosen + origin
     except _ERRORS as error:
         raise ColorError(
-            f"The OpenColorIO config {chosen}{origin} cannot be used ({_one_line(error)}). Correct --ocio or $OCIO."
+            f"The OpenColorIO config {chosen}{origin} cannot be used ({_one_line(error)}). {advise('ocio')}."
         ) from None
 
 

@@ -21,6 +21,7 @@ from stcolor_core.images.picture_text import channel_names, decode_text, error_t
 from stcolor_core.images.pictures import LARGEST_HALF, Header, Picture
 from stcolor_core.images.plate_layers import Layer, list_layers, select_layer
 from stcolor_core.images.raw_headers import is_truncated, subsampled_channels, user_data_fits
+from stcolor_core.remedies import advise
 
 __all__ = [
     "ALPHA_STEP",
@@ -303,7 +304,7 @@ def open_picture(
     """
     label, remedy = _label_and_remedy(path, frame)
     if not path.is_file():
-        remedy = "Check the path." if frame is None else "Render it, or pass --missing skip or hold."
+        remedy = "Check the path." if frame is None else f"Render it, or {advise('missing')}."
         raise PlateError(f"{label} {'is not a file' if path.exists() else 'is missing'}. {remedy}")
     if path.suffix.lower() == ".cin" and not user_data_fits(path):
         raise PlateError(f"{label} is truncated or damaged. {remedy}")
@@ -377,7 +378,7 @@ def _label_and_remedy(path: Path, frame: int | None) -> tuple[str, str]:
     """Return how messages name a picture, and the remedy if it is damaged."""
     if frame is None:
         return str(path), "Write it again."
-    return f"Frame {frame} ({path})", "Render it again, or move it away and pass --missing skip or hold."
+    return f"Frame {frame} ({path})", f"Render it again, or move it away and {advise('missing')}."
 
 
 def _open_error(path: Path, problem: str, remedy: str) -> str:

@@ -45,7 +45,7 @@ def conv2d(
         groups: As in `torch.nn.functional.conv2d`.
         activation: Applied to the result.
     """
-    if _can_use(x):
+    if _can_use(x, weight):
         name, bounds = _FUSED[activation]
         steps = [stride, stride]
         fused: Tensor = torch.ops.mkldnn._convolution_pointwise(
@@ -65,19 +65,23 @@ def inner_products(rows: Tensor, others: Tensor) -> Tensor:
         rows: Shape (M, K).
         others: Shape (N, K), dense.
     """
-    if _can_use(rows):
+    if _can_use(rows, others):
         products: Tensor = torch.ops.mkldnn._linear_pointwise(rows.contiguous(), others, None, "none", [], "")
         return products
     return rows @ others.T
 
 
-def _can_use(x: Tensor) -> bool:
-    """Return whether oneDNN takes this tensor: its functions here have no gradients."""
-    return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled() and _has_onednn()
+def _can_use(*tensors: Tensor) -> bool:
+    """Return whether oneDNN takes these tensors: its functions here have no gradients."""
+    plain = all(x.device.type == "cpu" and x.dtype == torch.float32 for x in tensors)
+    # A worker thread has gradients enabled, whatever its caller decided: what counts is whether any is needed.
+    learns = torch.is_grad_enabled() and any(x.requires_grad for x in tensors)
+    return plain and not learns and _has_onednn()
 
 
 @cache
 def _has_onednn() -> bool:
     """Return whether this build of torch has oneDNN's functions; Apple's builds do not."""
     names = ("_convolution_pointwise", "_linear_pointwise")
-    return torch.backends.mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, name) for name in names)
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return available and all(hasattr(torch.ops.mkldnn, name) for name in names)

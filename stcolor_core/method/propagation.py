@@ -10,8 +10,10 @@ The frames of a dissolve mix the colours of the two scenes around it (`method.di
 
 If only some frames of a span are needed, the walks stop at the last of them; frames passed on the way are only tracked.
 
-Three frames are in progress at once: one is read, gets its features and is tracked, the one before it is matched, and
-the one before that is refined.
+Only the chain back to the reference needs the frame before. Everything else runs ahead: reading, features and the flow
+back between neighbours before it, matching and refinement behind it, each on as many frames at a time as there are
+workers. With one worker three frames are in progress: one is read, gets its features and is tracked, the one before it
+is matched, and the one before that is refined. The pixels do not depend on the number of workers.
 """
 
 from __future__ import annotations
@@ -19,14 +21,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Protocol, cast
+from itertools import chain, pairwise
+from typing import Protocol, TypeAlias, cast
 
 import cv2
 import numpy as np
 import torch
 
-from stcolor_core.arrays import Chroma, Plane
+from stcolor_core.arrays import Chroma, FlowField, Plane
 from stcolor_core.files.prefetch import prefetch
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.carried_mattes import carry_mattes
@@ -40,7 +42,7 @@ from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.on_device.spans import LEAST_LINES
 from stcolor_core.method.patches import PatchColor, cut_to_reach, find_reach, remove_overruled, yield_to
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
-from stcolor_core.method.tracking.flow import sample
+from stcolor_core.method.tracking.flow import align_back, sample
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
 from stcolor_core.shots.shot import Method
@@ -55,6 +57,9 @@ _LONG_OUT_OF_SIGHT = 48  # frames after which a patch is given up
 # pictures happen to be alike: 0 to 80 % of the pixels of six clips, 45 % of all, at a mean confidence of 0.9
 # (`benchmarks/keyframes.py --rows "other shot"`).
 _STRANGER_CERTAINTY = 0.5
+
+_Matched: TypeAlias = tuple[int, Evidence, list[Tracks]]
+"""A frame, the evidence for its colour and its tracks."""
 
 
 class PatchedFootage(Footage, Protocol):
@@ -82,7 +87,15 @@ class _Task:
 class Propagator:
     """Colours spans with one model on one device. Holds no state between spans."""
 
-    def __init__(self, model: Model, method: Method, *, device: torch.device, tensors: bool | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        method: Method,
+        *,
+        device: torch.device,
+        tensors: bool | None = None,
+        workers: int = 1,
+    ) -> None:
         """Combine a model with a shot's settings.
 
         Args:
@@ -91,7 +104,9 @@ class Propagator:
             device: Device that the model is on.
             tensors: Whether pictures stay on the device where the settings allow it (`method.on_device`); None for
                 yes, unless it is the CPU.
+            workers: How many frames each stage works on at a time.
         """
+        self._workers = workers
         self._refinement, self._device, self._uses_mattes = model.refinement, device, method.uses_instances
         self._matching = Matching(model, method, device=device)
         tensors = device.type != "cpu" if tensors is None else tensors
@@ -382,11 +397,35 @@ class Propagator:
         else:
             neighbours = zip(walk, walk[1:], strict=False) if task.span.bounded else ()
             needed = {*wanted, *(before for before, frame in neighbours if frame in wanted)}
+        if self._workers > 1 and not self._refinement.recurrent:
+            yield from self._refine_apart(task, wanted, needed, previous)
+            return
         for frame, evidence, tracks in self._match_frames(task, needed=needed):
             refined = self._refinement.refine(evidence, previous)
             previous = refined.state
             if frame in wanted:
                 yield _make_colored(frame, evidence, refined, task.references, tracks)
+
+    def _refine_apart(
+        self, task: _Task, wanted: Collection[int], needed: Collection[int], first: WalkState | None
+    ) -> Iterator[ColoredFrame]:
+        """Refine several frames at a time: what a frame needs of the one before is computed from its evidence again."""
+
+        @torch.no_grad()
+        def refine(matched: tuple[_Matched, Evidence | None]) -> ColoredFrame:
+            (frame, evidence, tracks), before = matched
+            previous = first if before is None else self._refinement.walk_state(before)
+            refined = self._refinement.refine(evidence, previous)
+            return _make_colored(frame, evidence, refined, task.references, tracks)
+
+        def pairs() -> Iterator[tuple[_Matched, Evidence | None]]:
+            before: Evidence | None = None
+            for matched in self._match_frames(task, needed=needed):
+                if matched[0] in wanted:
+                    yield matched, before
+                before = matched[1]
+
+        yield from prefetch(refine, pairs(), workers=self._workers)
 
     def _color_both_ways(self, task: _Task, wanted: Collection[int]) -> Iterator[ColoredFrame]:
         """Run a recurrent refinement from both ends and blend the two results by distance in time."""
@@ -409,22 +448,25 @@ class Propagator:
                 early, late = temporal_weights(frame, task.references[:2])
                 yield replace(colored, ab=cast(Chroma, early * colored.ab + late * refined.ab))
 
-    def _match_frames(self, task: _Task, *, needed: Collection[int]) -> Iterator[tuple[int, Evidence, list[Tracks]]]:
-        """Yield the needed frames in the order of the walk with the evidence for their colour. Matches one ahead."""
-        previous = task.references[0].departure_view if task.span.bounded else None
+    def _match_frames(self, task: _Task, *, needed: Collection[int]) -> Iterator[_Matched]:
+        """Yield the needed frames in the order of the walk with the evidence for their colour. Matches ahead."""
 
-        def match(tracked: tuple[int, View, list[Tracks]]) -> tuple[int, Evidence, list[Tracks]]:
-            nonlocal previous
-            frame, view, tracks = tracked
+        def match(tracked: tuple[tuple[int, View, list[Tracks]], View | None]) -> _Matched:
+            (frame, view, tracks), previous = tracked
             evidence = self._matching.collect_evidence(frame, view, task.references, tracks)
             if previous and tracks and not self._refinement.recurrent:
                 evidence = replace(
                     evidence, neighbour_flow=self._matching.neighbour_flow(view, previous, tracks[0].neighbour_flow)
                 )
-            previous = view
             return frame, evidence, tracks
 
-        return prefetch(match, self._track_frames(task, needed=needed))
+        def pairs() -> Iterator[tuple[tuple[int, View, list[Tracks]], View | None]]:
+            previous = task.references[0].departure_view if task.span.bounded else None
+            for tracked in self._track_frames(task, needed=needed):
+                yield tracked, previous
+                previous = tracked[1]
+
+        return prefetch(match, pairs(), workers=self._workers)
 
     def _track_frames(self, task: _Task, *, needed: Collection[int]) -> Iterator[tuple[int, View, list[Tracks]]]:
         """Yield the needed frames in the order of the walk with the tracks to the references that bound the span.
@@ -455,21 +497,40 @@ class Propagator:
         *,
         with_features: Collection[int],
     ) -> Iterator[tuple[int, View, list[Tracks]]]:
-        """Yield frames outward from a reference with the tracks to it, or without tracks. Works one frame ahead.
+        """Yield frames outward from a reference with the tracks to it, or without tracks. Works ahead.
 
         with_features: the frames whose features will be needed, so that they are computed ahead too.
         """
         walk = None if reference is None else self._matching.start_walk(reference)
 
         @torch.no_grad()
-        def advance(frame: int) -> tuple[int, View, list[Tracks]]:
+        def see(frame: int) -> tuple[int, View]:
             view = self._matching.make_view(task.footage.lightness(frame), task.footage.instances(frame))
             if frame in with_features:
                 view.features  # noqa: B018  (computed on first use)
-            return frame, view, [] if walk is None else [walk.advance(view)]
+            return frame, view
+
+        def align(pair: tuple[tuple[int, View], tuple[int, View]]) -> tuple[int, View, FlowField | None]:
+            (_, neighbour), (frame, view) = pair
+            return frame, view, align_back(view.lightness, neighbour.lightness)
+
+        @torch.no_grad()
+        def advance(aligned: tuple[int, View, FlowField | None]) -> tuple[int, View, list[Tracks]]:
+            frame, view, backward = aligned
+            return frame, view, [] if walk is None else [walk.advance(view, backward)]
 
         approach = () if reference is None else reference.approach
-        steps = prefetch(advance, _announce([*approach, *frames], task.on_read))
+        path = _announce([*approach, *frames], task.on_read)
+        steps: Iterator[tuple[int, View, list[Tracks]]]
+        if self._workers == 1:  # in one thread
+            steps = prefetch(lambda frame: advance((*see(frame), None)), path)
+        else:
+            views: Iterator[tuple[int, View]] = prefetch(see, path, workers=self._workers)
+            if reference is not None:
+                views = chain([(-1, reference.view)], views)
+                steps = prefetch(advance, prefetch(align, pairwise(views), workers=self._workers))
+            else:
+                steps = (advance((frame, view, None)) for frame, view in views)
         for _ in approach:
             next(steps)
         return steps

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from stcolor_core.errors import ColorError
 from stcolor_core.images.color import srgb_decode, srgb_encode
 from stcolor_core.images.ocio import Space
+from stcolor_core.remedies import advise
 
 __all__ = ["ColorTags", "luma_weights", "tagged_space"]
 
@@ -154,8 +155,7 @@ def tagged_space(text: str, label: str) -> Space:
     if transfer not in _TRANSFERS or primaries not in _PRIMARIES:
         what = _NAMED.get(transfer, f"primaries {primaries} and transfer {transfer} of H.273")
         raise ColorError(
-            f"{label} is tagged as {what}, which has no default colour space. Name it with --colorspace, for example "
-            "'Rec.2100-PQ - Display'."
+            f"{label} is tagged as {what}, which has no default colour space. {advise('movie_colorspace')}."
         )
     gamut, chromaticities = _PRIMARIES[primaries]
     curve, decode, encode = _TRANSFERS[transfer]

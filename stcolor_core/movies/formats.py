@@ -9,6 +9,7 @@ from pathlib import Path
 from stcolor_core.errors import BadRequest
 from stcolor_core.movies.names import load_av
 from stcolor_core.movies.planes import PixelFormat
+from stcolor_core.remedies import advise
 
 __all__ = ["FORMATS", "MovieFormat", "choose_format", "layout_of"]
 
@@ -61,12 +62,12 @@ class MovieFormat:
         if width < self.smallest[0] or height < self.smallest[1]:
             raise BadRequest(
                 f"{path} would have {width} x {height} pixels; {self.title} begins at "
-                f"{self.smallest[0]} x {self.smallest[1]}. Choose another --movie-format."
+                f"{self.smallest[0]} x {self.smallest[1]}. {advise('movie_format')}."
             )
         if self.even and (width % 2 or height % 2):
             raise BadRequest(
                 f"{path} would have {width} x {height} pixels; {self.title} needs even numbers. "
-                "Choose another --movie-format, such as prores-4444 or ffv1."
+                f"{advise('movie_format')}, such as prores-4444 or ffv1."
             )
 
 
@@ -135,8 +136,8 @@ def choose_format(path: Path, name: str | None) -> MovieFormat:
         raise BadRequest(f"{path} cannot hold {chosen.title}. Name it {' or '.join(chosen.suffixes)}.")
     if chosen.encoder not in load_av().codecs_available:
         raise BadRequest(
-            f"This PyAV cannot write {chosen.title}: it is built without {chosen.encoder}. Choose another "
-            "--movie-format, or install PyAV from PyPI."
+            f"This PyAV cannot write {chosen.title}: it is built without {chosen.encoder}. "
+            f"{advise('movie_format')}, or install PyAV from PyPI."
         )
     return chosen
 

@@ -9,8 +9,9 @@ from stcolor_core.images import plates
 from stcolor_core.images.pictures import Header, Picture
 from stcolor_core.movies.names import is_movie
 from stcolor_core.movies.reader import Movie, open_movie
+from stcolor_core.remedies import advise
 
-__all__ = ["movie_frames", "place_in_movie", "read_plate_frame", "read_plate_header"]
+__all__ = ["movie_frames", "read_plate_frame", "read_plate_header"]
 
 
 def movie_frames(path: Path, *, first_frame: int | None) -> range:
@@ -26,20 +27,6 @@ def movie_frames(path: Path, *, first_frame: int | None) -> range:
     info = open_movie(path).info
     first = info.first_frame if first_frame is None else first_frame
     return range(first, first + info.count)
-
-
-def place_in_movie(path: Path, *, frame: int, first_frame: int | None) -> int | None:
-    """Return the place of a frame in its movie, from 0; None if the plate is no movie.
-
-    Args:
-        path: The file of the frame.
-        frame: The frame's number in the plate.
-        first_frame: As for `movie_frames`.
-
-    Raises:
-        PlateError: As `movie_frames` does.
-    """
-    return frame - movie_frames(path, first_frame=first_frame).start if is_movie(path) else None
 
 
 def read_plate_frame(path: Path, *, frame: int, layer: str | None = None, first_frame: int | None = None) -> Picture:
@@ -86,6 +73,6 @@ def read_plate_header(path: Path, *, frame: int, layer: str | None = None, first
 
 def _find(path: Path, frame: int, layer: str | None, first_frame: int | None) -> tuple[Movie, int]:
     if layer is not None:
-        raise PlateError(f"{path} is a movie, which has no layers. Leave out --plate-layer.")
+        raise PlateError(f"{path} is a movie, which has no layers. {advise('no_layer')}.")
     movie = open_movie(path)
     return movie, frame - (movie.info.first_frame if first_frame is None else first_frame)

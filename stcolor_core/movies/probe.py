@@ -171,11 +171,14 @@ def _read_tags(given: Sequence[Any], frame: Any, layout: PixelFormat, path: Path
         int(own if int(own or 0) not in _UNTAGGED else other or _UNTAGGED[0])
         for own, other in zip(given[:3], shown, strict=True)
     )
+    full_range = True if layout.full_range else {1: False, 2: True}.get(int(given[3] or frame.color_range or 0))
+    if full_range is None and layout.kind == "grey":
+        full_range = True  # as ffmpeg takes it
     tags = ColorTags.complete(
         primaries=primaries,
         transfer=transfer,
         matrix=matrix or _UNTAGGED[0],  # 0 says R, G and B, which the layout decides
-        full_range=True if layout.full_range else {1: False, 2: True}.get(int(given[3] or frame.color_range or 0)),
+        full_range=full_range,
         is_rgb=layout.kind == "rgb",
         lines=frame.height,
     )

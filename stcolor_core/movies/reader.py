@@ -19,6 +19,7 @@ from stcolor_core.movies.names import load_av
 from stcolor_core.movies.planes import frame_to_pixels
 from stcolor_core.movies.probe import MovieInfo, probe, reading
 from stcolor_core.movies.timecode import drops_frames, frame_of_timecode, pack_timecode, timecode_of_frame
+from stcolor_core.remedies import advise
 
 __all__ = ["Movie", "open_movie"]
 
@@ -131,7 +132,7 @@ class Movie:
             first = frame - place
             raise PlateError(
                 f"{self.info.path} has no frame {frame}: it has {first}-{first + self.info.count - 1}. "
-                "Correct --frames, or number its frames with --first-frame."
+                f"{advise('movie_frames')}."
             )
 
     def _timecode(self, place: int) -> tuple[int, int] | None:

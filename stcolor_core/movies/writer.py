@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from stcolor_core.arrays import Pixels
-from stcolor_core.errors import OutputError
+from stcolor_core.errors import BadRequest, OutputError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.movies.color import ColorTags
 from stcolor_core.movies.formats import MovieFormat
 from stcolor_core.movies.names import load_av
 from stcolor_core.movies.planes import PixelFormat, pixels_to_frame
+from stcolor_core.movies.probe import reading
+from stcolor_core.remedies import advise
 
-__all__ = ["MovieSettings", "Sound", "write_movie"]
+__all__ = ["MovieSettings", "Sound", "check_sound", "write_movie"]
 
 _STREAMABLE = {"movflags": "+faststart", "write_tmcd": "on"}
 
@@ -65,6 +67,29 @@ class MovieSettings:
     timecode: str | None = None
     sound: Sound | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def check_sound(path: Path, sound: Sound) -> None:
+    """Refuse sound that a movie's file type cannot hold: MXF holds PCM alone.
+
+    Args:
+        path: The movie to write.
+        sound: The sound.
+
+    Raises:
+        BadRequest: If it cannot be held.
+        PlateError: If the movie with the sound cannot be read.
+    """
+    if path.suffix.lower() != ".mxf":
+        return
+    with reading(sound.path), load_av().open(str(sound.path), metadata_errors="replace") as source:
+        names = [stream.codec_context.name for stream in source.streams.audio]
+    for name in names:
+        if not name.startswith("pcm_"):
+            raise BadRequest(
+                f"{path} cannot hold the sound of {sound.path}, which is {name}: MXF holds PCM alone. "
+                "Write a .mov or .mkv, or pass --no-movie-sound."
+            )
 
 
 def write_movie(path: Path, pictures: Iterable[Pixels], settings: MovieSettings) -> None:
@@ -148,7 +173,7 @@ def _sound_packets(target: Any, stack: ExitStack, sound: Sound | None, path: Pat
         except (av.error.FFmpegError, ValueError) as error:
             raise OutputError(
                 f"{path} cannot hold the sound of {sound.path} ({stream.codec_context.name}: {error}). "
-                "Write a .mov or .mkv, or pass --no-movie-sound."
+                f"Write a .mov or .mkv, or {advise('no_sound')}."
             ) from None
 
     def packets() -> Iterator[Any]:

@@ -27,6 +27,7 @@ import psutil
 from stcolor_core.errors import OutputError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.remedies import advise
 
 __all__ = ["Claim"]
 
@@ -102,7 +103,7 @@ class Claim:
                 continue
             raise OutputError(
                 f"{self._output.text} is being written by {others[0].owner}, from another state of the shot. "
-                "Wait until it ends, stop it, or give another --output."
+                f"Wait until it ends, stop it, or {advise('output')}."
             )
 
     def _announce(self) -> None:

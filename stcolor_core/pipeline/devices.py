@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stcolor_core.errors import BadRequest, DeviceMemoryError
+from stcolor_core.remedies import advise
 
 __all__ = [
     "DEVICES",
@@ -55,11 +56,9 @@ def resolve_device(name: str, *, warn: Callable[[str], None] = logger.warning) -
         raise BadRequest(f"The device {name!r} is unknown. Use {', '.join(DEVICES[:-1])} or {DEVICES[-1]}.")
     if name in _GPUS:
         if not _is_present(name):
-            raise BadRequest(
-                f"There is no {_GPUS[name]} that this torch can use. Use --device cpu, or see `stcolor doctor`."
-            )
+            raise BadRequest(f"There is no {_GPUS[name]} that this torch can use. {advise('cpu')}.")
         if fault := find_fault(name):
-            raise BadRequest(f"The {_GPUS[name]} does not work ({fault}). Use --device cpu, or see `stcolor doctor`.")
+            raise BadRequest(f"The {_GPUS[name]} does not work ({fault}). {advise('cpu')}.")
         return torch.device(name)
     for gpu in _GPUS if name == "auto" else ():
         if _is_present(gpu):
@@ -152,8 +151,7 @@ def translate_memory_errors(device: torch.device) -> Iterator[None]:
             raise
         name = device_name(device) or "computer"
         raise DeviceMemoryError(
-            f"The memory of the {name} is full. Close other programs that use it, lower --working-height, or use "
-            "--device cpu."
+            f"The memory of the {name} is full. Close other programs that use it, or {advise('less_memory')}."
         ) from None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from stcolor_core import __version__
 from stcolor_core.method.registration import find_neighbours
 from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.spans import PatchWalk, Span
 
@@ -37,6 +38,7 @@ class Digests:
         canvas: The union of the plate's data windows: x, y, width, height.
         model: Digest of the model's weights.
         detector: Digest of the detector that tracking uses; None if it uses none.
+        flaws: Finds the references that give no colour.
     """
 
     def __init__(
@@ -47,8 +49,9 @@ class Digests:
         canvas: tuple[int, int, int, int],
         model: str,
         detector: str | None,
+        flaws: ReferenceFlaws,
     ) -> None:
-        self._shot, self._inputs = shot, inputs
+        self._shot, self._inputs, self._flaws = shot, inputs, flaws
         self._with_mattes = shot.method.uses_instances
         method = asdict(shot.method)
         covered = (*_COVERED_BY_BOUNDS, *_COVERED_BY_CONTENT)
@@ -118,4 +121,6 @@ class Digests:
             ],
             "mattes": [_MATTES, *mattes] if any(mattes) else mattes,
         }
+        if colorless := [[frame, flaw] for frame in references if (flaw := self._flaws.of(frame))]:
+            state["colorless"] = colorless  # only then, so that the frames of all other shots stay valid
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]

@@ -11,6 +11,8 @@ from queue import Empty, SimpleQueue
 from typing import Literal
 
 from stcolor_core.errors import Cancelled
+from stcolor_core.images.color_presence import ReferenceFlaw
+from stcolor_core.remedies import word
 
 __all__ = ["Event", "FrameResult", "Reporter"]
 
@@ -25,7 +27,8 @@ class Event:
         kind: "plan" (the number of frames is known), "input" (a file that is read and its colour space), "look" (a
             plate frame is being read, for cuts or for tracking), "cut" (a new scene begins at a frame, or seems to),
             "dissolve" (one scene changes into the next), "warning", "frame" (a frame is finished) or "done".
-        message: One line for the artist; "" if the event needs none.
+        message: One line for the artist, with remedies by name (see `stcolor_core.remedies`); "" if the event needs
+            none.
         frame: The frame that the event is about; None if it is about the whole run.
         last: The last frame of a dissolve, whose first is `frame`; None in other events.
         certainty: Of a cut or a dissolve, 0..1. A cut below 0.5 is not treated as one. None in other events.
@@ -38,6 +41,7 @@ class Event:
             patch to it; "" in other events.
         patch: The frame of that patch; None in other events.
         kept: Whether a finished frame was on disk already.
+        flaw: Of a "warning", why the reference at `frame` gives no colour; None in any other.
         confidence: As in `FrameResult`.
         fallback: As in `FrameResult`.
     """
@@ -55,6 +59,7 @@ class Event:
     stage: Literal["", "cuts", "tracking", "patch"] = ""
     patch: int | None = None
     kept: bool = False
+    flaw: ReferenceFlaw | None = None
     confidence: float | None = None
     fallback: float | None = None
 
@@ -102,7 +107,7 @@ class Reporter:
         Args:
             message: One line for the artist.
         """
-        logger.info(message)
+        logger.info(word(message))
         self._warnings.put(message)
 
     def report(self, event: Event) -> None:

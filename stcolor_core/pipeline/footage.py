@@ -6,6 +6,7 @@ larger than the display window, therefore needs no special case elsewhere.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from stcolor_core.images.known_color import KnownColor, cut
 from stcolor_core.images.pictures import Header, Picture, Window
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.swatches import color_of_surface
+from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.registration import Registration, find_neighbours, find_registration
 from stcolor_core.method.tracking.detectors import Detector
@@ -28,6 +30,9 @@ from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.mattes import merge, read_matte
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
 from stcolor_core.pipeline.recent import RecentValues
+from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
+from stcolor_core.pipeline.workers import Workers
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot, Swatch
 from stcolor_core.shots.shot_files import ReferencePicture
 
@@ -39,7 +44,6 @@ _SOFT_ALPHA = (0.1, 0.9)  # alpha between these tells whether colour was multipl
 _CLEARLY = 1.25  # ratio of two errors from which the smaller one decides
 _LARGEST_AB = 500  # of a* and b*: a red lamp 250 times as bright as diffuse white
 _CACHED_REGISTRATIONS = 8  # at working size; the reference itself is at plate size
-_CACHED_PLATES = 4  # the frames that propagation works on at a time, and one to spare
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class ShotFootage:
         inputs: The shot's files.
         use_instances: Whether tracking uses instances.
         detector: Finds the instances if the shot has no mattes; None detects none.
+        flaws: Finds the references that give no colour.
         warn: Called with one line for the artist, in the thread that reads the picture.
 
     Attributes:
@@ -88,8 +93,10 @@ class ShotFootage:
         *,
         use_instances: bool,
         detector: Detector | None,
+        flaws: ReferenceFlaws,
         warn: Callable[[str], None],
     ) -> None:
+        self._flaws = flaws
         self.frames, self.references, self.patches = inputs.frames, inputs.references, inputs.patches
         self._shot, self._inputs, self._warn = shot, inputs, warn
         self._use_instances, self._detector = use_instances, detector
@@ -100,11 +107,20 @@ class ShotFootage:
         self.pipe = inputs.pipe
         self.in_colour: dict[int, bool] = {}
         self._warned: set[str] = set()
-        self._plates = RecentValues[int, PlateFrame](_CACHED_PLATES)
+        self._plates = RecentValues[int, PlateFrame](Workers(1, 1).plates)
         self._references = RecentValues[int, _RegisteredReference](2)
         self._registrations = RecentValues[int, Registration](_CACHED_REGISTRATIONS)
         self._patch_colors = RecentValues[int, KnownColor](2)
         self._stills: list[Keyframe] | None = None
+        self._colours = threading.Lock()
+
+    def keep_plates(self, count: int) -> None:
+        """Cache the last plates that were read: as many as are worked on at a time, so that none is read twice.
+
+        Args:
+            count: How many plates.
+        """
+        self._plates = RecentValues(count)
 
     @property
     def stills(self) -> Sequence[Keyframe]:
@@ -129,6 +145,17 @@ class ShotFootage:
         """
         return self._plates.get(frame, self._plate)
 
+    def take_plate(self, frame: int) -> PlateFrame:
+        """Return a frame of the plate for its last use: it is cached no longer, so that frames to come stay cached.
+
+        Args:
+            frame: The frame's number.
+
+        Raises:
+            PlateError: If the file is damaged or has changed since the run began.
+        """
+        return self._plates.take(frame, self._plate)
+
     def reference(self, frame: int) -> KnownColor:
         """Return the colour that a reference gives its own frame, on the canvas, at plate size.
 
@@ -152,8 +179,19 @@ class ShotFootage:
         Args:
             frame: The number of a reference frame.
         """
+        if self._flaws.of(frame):
+            return np.zeros((self.canvas[3], self.canvas[2]), np.float32)
         certainty = self._references.get(frame, self._reference).registration.certainty
         return None if certainty is None else resize(certainty, (self.canvas[3], self.canvas[2]))
+
+    def distrust(self, colored: ColoredFrame) -> ColoredFrame:
+        """Return a coloured frame at confidence 0 where the colour comes from a reference that gives none.
+
+        Args:
+            colored: The frame.
+        """
+        from_flawed = np.isin(colored.source, self._flaws.found)
+        return replace(colored, confidence=np.where(from_flawed, np.float32(0), colored.confidence))
 
     def patch(self, frame: int) -> KnownColor:
         """Return the colour of the patches of a frame on the canvas, with its weight; the last two are cached.
@@ -278,9 +316,12 @@ class ShotFootage:
             )
         if frame not in self.in_colour:
             in_colour = not self.pipe.is_grey(pixels)
-            if in_colour and not any(self.in_colour.values()) and not self._shot.method.keep_chroma:
-                self._warn(f"Frame {frame} ({picture.path}) of the plate is in colour. Only its luminance is taken.")
-            self.in_colour[frame] = in_colour
+            with self._colours:  # several threads read plates
+                if in_colour and not any(self.in_colour.values()) and not self._shot.method.keep_chroma:
+                    self._warn(
+                        f"Frame {frame} ({picture.path}) of the plate is in colour. Only its luminance is taken."
+                    )
+                self.in_colour[frame] = in_colour
         lightness = roll_off(self.pipe.lightness(pixels))
         return PlateFrame(picture, pixels, np.asarray(self.to_canvas(picture, lightness), np.float32))
 
@@ -311,9 +352,11 @@ class ShotFootage:
         """
         label = f"Reference {frame} ({reference.path})"
         picture = self._inputs.read_coloured(reference.path)
-        self._require_aspect(label, picture, remedy="Reformat it to the plate, or give it as --still.")
+        self._require_aspect(label, picture, remedy=f"Reformat it to the plate, or {advise('as_still')}.")
         alpha = plates.alpha_plane(picture) if reference.alpha == "auto" else None
-        self._warn_of_pixels(label, picture, reference.colorspace, covered=alpha)
+        if self.references.get(frame) is not reference:  # a whole keyframe is judged before the run
+            self._warn_of_grey(label, picture, reference.colorspace, covered=alpha)
+        self._warn_of_broken(label, picture)
         pixels = plates.layer_pixels(picture)
         if alpha is not None and self._is_premultiplied(reference, frame, picture, alpha):
             pixels = unpremultiply(pixels, alpha)
@@ -354,7 +397,7 @@ class ShotFootage:
         registration = self._registrations.get(frame, find)
         if changes := registration.describe(frame, lines=self.canvas[3]):
             label = f"Reference {frame} ({self.references[frame].path})"
-            self._warn_once(f"{label}: {changes}. Give --register off to use it as it is.")
+            self._warn_once(f"{label}: {changes}. {advise('register')}.")
         if registration.frame is None:
             own = resize(np.ascontiguousarray(roll_off(light), np.float32), size)
             return _RegisteredReference(color, own, registration)
@@ -432,7 +475,8 @@ class ShotFootage:
 
     def _still(self, path: Path, colorspace: str | None) -> Keyframe:
         picture = self._inputs.read_coloured(path)
-        self._warn_of_pixels(f"The still {path}", picture, colorspace)
+        self._warn_of_grey(f"The still {path}", picture, colorspace)
+        self._warn_of_broken(f"The still {path}", picture)
         lab = self._inputs.pipe_of(path, colorspace, exposure=0.0).lab(plates.layer_pixels(picture))
         lines = min(len(lab), self.working_size[0])
         size = (lines, max(1, round(lab.shape[1] * lines / len(lab))))
@@ -441,12 +485,14 @@ class ShotFootage:
             raise BadRequest(f"All of the still {path} is NaN or infinite. Render it again.")
         return Keyframe(resize(np.ascontiguousarray(roll_off(lab[..., 0])), size), ab, known=known)
 
-    def _warn_of_pixels(
-        self, label: str, picture: Picture, colorspace: str | None, *, covered: Plane | None = None
-    ) -> None:
-        """Warn of pixels that are not finite, and of a picture without colour where it is covered."""
+    def _warn_of_broken(self, label: str, picture: Picture) -> None:
         if picture.nonfinite:
             self._warn_once(f"{label} has {picture.nonfinite} pixels that are NaN or infinite; they lend no colour.")
+
+    def _warn_of_grey(
+        self, label: str, picture: Picture, colorspace: str | None, *, covered: Plane | None = None
+    ) -> None:
+        """Warn of a picture without colour where it is covered."""
         pixels = plates.layer_pixels(picture)
         if covered is not None and (counted := covered >= COVERED).any():
             pixels = pixels[counted][None]
@@ -511,7 +557,7 @@ def _plate_format(inputs: ShotInputs) -> Window:
         if file.layer != first.layer:
             raise PlateError(
                 f"{label} gives its layer {file.layer or 'R, G, B'}, the first frame {first.layer or 'R, G, B'}. "
-                "Name the one to take with --plate-layer."
+                f"{advise('plate_layer')}."
             )
     return first.display_window
 

@@ -24,8 +24,9 @@ from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models.weight_files import checksum
 from stcolor_core.movies.color import tagged_space
 from stcolor_core.movies.names import is_movie
-from stcolor_core.movies.plate_frames import place_in_movie, read_plate_frame, read_plate_header
+from stcolor_core.movies.plate_frames import movie_frames, read_plate_frame, read_plate_header
 from stcolor_core.movies.reader import open_movie
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Plate, Reference, Shot, Still, Swatch, describe_frames, format_frames
 from stcolor_core.shots.shot_files import (
     ReferencePicture,
@@ -226,8 +227,8 @@ class ShotInputs:
                 if colorspace is not None or _has_plate_type(self._shot, path):
                     raise
                 raise ColorError(
-                    f"{path} does not say how it is encoded, and --colorspace holds for files of the plate's type. "
-                    "Convert it to that type, or give its colorspace in the shot file (--write-shot)."
+                    f"{path} does not say how it is encoded, and the colour space given holds for files of the plate's "
+                    f"type. Convert it to that type, or {advise('own_colorspace')}."
                 ) from None
         return self._pipes[key]
 
@@ -248,8 +249,7 @@ class ShotInputs:
             frame: The frame's number.
         """
         status = self.plate_status(frame)
-        place = place_in_movie(self.frames[frame], frame=frame, first_frame=self._shot.plate.first_frame)
-        return status if place is None else (*status, place)
+        return status if self._movie_start is None else (*status, frame - self._movie_start)
 
     def coloured_state(self, path: Path, colorspace: str | None) -> tuple[str, str]:
         """Return the checksum of a reference or still and the identity of its colour space.
@@ -292,6 +292,14 @@ class ShotInputs:
         return self._checksums([path])[path]
 
     @cached_property
+    def _movie_start(self) -> int | None:
+        """Return the number of the first frame of a plate that is a movie; None for pictures."""
+        plate = self._shot.plate
+        if not is_movie(plate.path):
+            return None
+        return movie_frames(Path(plate.path), first_frame=plate.first_frame).start
+
+    @cached_property
     def interop_id(self) -> str | None:
         """Return the color interop ID of the plate's colour space, which the result shares; None if it has none."""
         frame, path = next(iter(self.frames.items()))
@@ -323,7 +331,9 @@ class ShotInputs:
                     "Correct its frame."
                 )
             if not self.mattes(swatch.frame):
-                raise BadRequest(f"{label} needs a matte of frame {swatch.frame}. Give --matte {swatch.frame}=PATH.")
+                raise BadRequest(
+                    f"{label} needs a matte of frame {swatch.frame}. {advise('frame_matte', swatch.frame)}."
+                )
             swatches[swatch.frame] = (*swatches.get(swatch.frame, ()), swatch)
         return swatches
 

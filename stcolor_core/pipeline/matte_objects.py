@@ -8,6 +8,7 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.images import plates
 from stcolor_core.method.tracking.mattes import merge, read_matte
 from stcolor_core.movies.plate_frames import read_plate_header
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import find_frames, find_mattes
 
@@ -49,7 +50,7 @@ def list_objects(shot: Shot, frame: int) -> list[MatteObject]:
     path = find_frames(replace(shot.plate, frames=str(frame)))[frame]
     paths = find_mattes(shot, frame)
     if not paths:
-        raise BadRequest(f"Frame {frame} has no matte. Go to a frame that has one, or give --matte {frame}=PATH.")
+        raise BadRequest(f"Frame {frame} has no matte. Go to a frame that has one, or {advise('frame_matte', frame)}.")
     plate = shot.plate
     header = read_plate_header(path, frame=frame, layer=plate.layer, first_frame=plate.first_frame)
     _, _, width, height = header.data_window

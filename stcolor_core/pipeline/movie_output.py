@@ -20,9 +20,10 @@ from stcolor_core.movies.formats import choose_format, layout_of
 from stcolor_core.movies.names import MovieEncoding, is_movie
 from stcolor_core.movies.reader import open_movie
 from stcolor_core.movies.timecode import drops_frames, frame_of_timecode, timecode_of_frame, unpack_timecode
-from stcolor_core.movies.writer import MovieSettings, Sound, write_movie
+from stcolor_core.movies.writer import MovieSettings, Sound, check_sound, write_movie
 from stcolor_core.pipeline.results import ShotResults
 from stcolor_core.pipeline.writing import DIGITAL_SOURCE_TYPE
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot, describe_frames, parse_frames
 
 __all__ = ["MovieOutput", "plan_movie", "plate_rate", "plate_sound", "plate_timecode"]
@@ -104,6 +105,10 @@ def plan_movie(
         StcolorError: If the plate cannot be read, or a colour space is unknown.
     """
     chosen = choose_format(path, format)
+    if shot.output.written_layers.isdisjoint(("rgb", "rc_ab")):
+        raise BadRequest(
+            f"{path} needs the colour of the frames. Give --layers rgb or rc_ab too, or leave --layers out."
+        )
     results = ShotResults(shot)
     frames = _require_continuous(shot, path, results.files)
     header, pipe = results.plate_header(frames[0]), results.pipe
@@ -114,8 +119,10 @@ def plan_movie(
     chosen.check_size(path, width, height)
     rate = rate or plate_rate(header) or _USUAL_RATE
     if not 0 < rate <= _MOST_RATE:
-        raise BadRequest(f"The rate {float(rate):g} is not between 0 and {_MOST_RATE}. Correct --movie-rate.")
+        raise BadRequest(f"The rate {float(rate):g} is not between 0 and {_MOST_RATE}. {advise('movie_rate')}.")
     heard = plate_sound(shot, frames, rate) if sound else None
+    if heard is not None:
+        check_sound(path, heard)
     like = None if info is None or encoding == "display" else info.layout
     layout = layout_of(chosen, like=like)
     settings = MovieSettings(
@@ -144,12 +151,12 @@ def _require_continuous(shot: Shot, path: Path, files: Mapping[int, Path]) -> ra
     requested = files if shot.output.frames is None else parse_frames(shot.output.frames)
     numbers = sorted(files.keys() & set(requested))
     if not numbers:
-        raise BadRequest(f"{path} would have no frame: the plate has none of {shot.output.frames}. Correct --only.")
+        raise BadRequest(f"{path} would have no frame: the plate has none of {shot.output.frames}. {advise('only')}.")
     frames = range(numbers[0], numbers[-1] + 1)
     if missing := set(frames).difference(numbers):
         raise BadRequest(
             f"{path} would lack frame {describe_frames(missing)}, and run out of sync. Name one range of frames, or "
-            "pass --missing hold."
+            f"{advise('hold')}."
         )
     return frames
 

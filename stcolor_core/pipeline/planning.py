@@ -12,6 +12,7 @@ from stcolor_core.errors import BadRequest, ModelError
 from stcolor_core.method.tracking.detectors import Detector, config_files, open_detector
 from stcolor_core.models import registry
 from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot, Tracking, describe_frames, parse_frames
 from stcolor_core.shots.shot_files import ReferencePicture
 from stcolor_core.shots.spans import Span, plan, split_span
@@ -87,9 +88,7 @@ def load_detector(shot: Shot, device: torch.device) -> Detector:
     if method.detector == "torchvision":
         return open_detector("torchvision", registry.load_weights(_DETECTOR), device=device)
     if method.detector_weights is None:
-        raise ModelError(
-            "The detectron2 detector needs weights and a config. Give --detector-weights and --detector-config."
-        )
+        raise ModelError(f"The detectron2 detector needs weights and a config. {advise('detectron')}.")
     config = Path(method.detector_config) if method.detector_config else None
     return open_detector(method.detector, Path(method.detector_weights), config=config, device=device)
 
@@ -136,7 +135,8 @@ def requested_frames(shot: Shot, frames: Iterable[int], only: str | None = None)
     requested = frozenset(parse_frames(only))
     if requested - available:
         raise BadRequest(
-            f"Frame {describe_frames(requested - available)} is to be written but is not in the plate. Correct --only."
+            f"Frame {describe_frames(requested - available)} is to be written but is not in the plate. "
+            f"{advise('only')}."
         )
     return requested
 

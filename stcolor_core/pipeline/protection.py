@@ -15,6 +15,7 @@ from stcolor_core.images.frame_files import is_unmodified
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models import registry
 from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot, describe_frames
 
 __all__ = ["refuse_results_as_references", "refuse_to_write"]
@@ -77,7 +78,7 @@ def refuse_results_as_references(shot: Shot, inputs: ShotInputs) -> None:
         if results:
             raise BadRequest(
                 f"Frame {describe_frames(results)} of the references {reference.path} is a result of RefColorize, not "
-                "a keyframe. Move the results away, or name each keyframe: --reference FRAME=PATH."
+                f"a keyframe. Move the results away, or {advise('name_keyframes')}."
             )
 
 

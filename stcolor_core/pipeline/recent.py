@@ -44,3 +44,15 @@ class RecentValues(Generic[Key, Value]):
             while len(self._values) > self._size:
                 self._values.popitem(last=False)
         return value
+
+    def take(self, key: Key, make: Callable[[Key], Value]) -> Value:
+        """Return the cached value of a key and cache it no longer; if there is none, make it.
+
+        Args:
+            key: The key.
+            make: Returns the value of a key.
+        """
+        with self._lock:
+            if key in self._values:
+                return self._values.pop(key)
+        return make(key)

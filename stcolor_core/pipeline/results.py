@@ -101,17 +101,22 @@ class ShotResults:
         ab = self._channels(path, frame, ("rc_ab.u", "rc_ab.v"))
         return self.pipe.composite(plates.layer_pixels(self.plate(frame)), ab), header.data_window
 
-    def confidence(self, frame: int) -> tuple[Plane, Window]:
+    def confidence(self, frame: int) -> tuple[Plane, Window] | None:
         """Return the confidence of a coloured frame, (H, W), 0..1, and the window that it covers.
 
         Args:
             frame: The frame's number.
 
+        Returns:
+            Both; None if the frame was written without the layer.
+
         Raises:
-            PlateError: If the frame is missing or damaged, or has no confidence.
+            PlateError: If the frame is missing or damaged.
         """
         path = self._require(frame)
         header = plates.read_header(path, frame=frame)
+        if "rc_conf.warp" not in header.channels:
+            return None
         return self._channels(path, frame, ("rc_conf.warp",))[..., 0], header.data_window
 
     def mean_confidences(self) -> dict[int, float]:
@@ -145,7 +150,7 @@ class ShotResults:
     def _channels(self, path: Path, frame: int, names: tuple[str, ...]) -> Pixels:
         with plates.open_picture(path, frame) as (file, part, header):
             if not set(names) <= set(header.channels):
-                raise PlateError(f"Frame {frame} ({path}) has no channel {names[0]}. Colour it again.")
+                raise PlateError(f"Frame {frame} ({path}) has no channel {names[0]}. Colour it again without --layers.")
             places = [header.channels.index(name) for name in names]
             span = (min(places), max(places) + 1)
             bands = [pixels for _, pixels in plates.read_bands(file, part, header, span)]

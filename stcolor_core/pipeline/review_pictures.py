@@ -53,7 +53,8 @@ class FrameReview:
         frame: Its number.
         plate: The plate, (h, w, 3).
         result: The result, (h, w, 3); None if the frame is not coloured yet.
-        heat: The plate, dimmed, with red where the colour is uncertain, (h, w, 3); None if there is no result.
+        heat: The plate, dimmed, with red where the colour is uncertain, (h, w, 3); None if there is no result, or
+            it was written without its confidence.
         confidence: Mean confidence, 0..1; None if it is not known.
     """
 
@@ -100,8 +101,10 @@ def read_frame(
     if not results.exists(frame):
         return FrameReview(frame, plate, None, None, None)
     result = _for_display(results, *results.picture(frame), window, size)
-    confidence, area = results.confidence(frame)
-    doubt = 1 - np.clip(_scale(confidence[..., None], area, window, size), 0, 1)
+    layer = results.confidence(frame)
+    if layer is None:
+        return FrameReview(frame, plate, result, None, confidences.get(frame))
+    doubt = 1 - np.clip(_scale(layer[0][..., None], layer[1], window, size), 0, 1)
     heat = plate * np.float32(0.45) * (1 - doubt) + np.array(_HEAT, np.float32) * doubt
     return FrameReview(frame, plate, result, np.rint(heat).astype(np.uint8), confidences.get(frame))
 
@@ -271,5 +274,5 @@ def require_results(results: ShotResults, confidences: Mapping[int, float]) -> N
     """
     if not confidences:
         raise PlateError(
-            f"No frame of {results.shot.output.path} holds a confidence. Run stcolor colorize --shot first."
+            f"No frame of {results.shot.output.path} holds a confidence. Run stcolor colorize on it first."
         )

@@ -39,8 +39,11 @@ from stcolor_core.pipeline.planning import (
     resolve_tracking,
 )
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
+from stcolor_core.pipeline.reference_flaws import ReferenceFlaws, describe_flaw
 from stcolor_core.pipeline.transition_search import find_transitions
+from stcolor_core.pipeline.workers import Workers, plan_workers, set_torch_threads
 from stcolor_core.pipeline.writing import FrameWriter, WrittenFrame
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot, describe_frames
 from stcolor_core.shots.shot_files import require_reference
 from stcolor_core.shots.spans import PatchWalk, Span, matched, plan_patch_walks, spans_containing, unreferenced
@@ -57,8 +60,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+_PLATES_IN_BATCHES = 16  # two batches of a GPU, those read ahead and those that wait for being written
 _WORTH_A_LOOK = 0.1  # certainty from which a boundary is mentioned though it is no cut
-_WRITERS = 2  # frames upsampled and written at a time: at 4096 x 2160 each holds half a GiB
 
 
 def colorize(
@@ -67,6 +70,7 @@ def colorize(
     device: str = "auto",
     only: str | None = None,
     force: bool = False,
+    memory: float | None = None,
     report: Callable[[Event], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
     on_written: Callable[[WrittenFrame], None] = lambda _: None,
@@ -78,6 +82,7 @@ def colorize(
         device: One of `devices.DEVICES`.
         only: A frame range in place of the shot's `output.frames`; no other frame is written.
         force: Write valid frames again.
+        memory: Bytes that decide how many frames are worked on at a time; None for half of the computer's memory.
         report: Called with every event, in the thread that iterates.
         cancelled: Asked before every frame. Once it returns True, Cancelled is raised and finished frames stay.
         on_written: Called with each frame after it was written, in the thread that wrote it. It must not raise.
@@ -86,7 +91,7 @@ def colorize(
         StcolorError: One of the errors of `stcolor_core.errors`, each with a one-line message.
     """
     place = resolve_device(device)
-    frames = _run(shot, place, report, cancelled, on_written).frames(only, force=force)
+    frames = _run(shot, place, report, cancelled, on_written).frames(only, force=force, memory=memory)
     return _until_memory_is_full(frames, place)
 
 
@@ -137,34 +142,46 @@ class _Run:
         self._inputs = ShotInputs(shot, warn=reporter.warn, cache=self._cache)
         if len(self._inputs.frames) > 1 and not self._output.is_sequence:
             raise BadRequest(f"The output {shot.output.path} has no frame number. Write it like out/sh010.####.exr.")
-        refuse_to_write(map(self._output.path, self._inputs.frames), shot, remedy="Give another --output.")
+        refuse_to_write(map(self._output.path, self._inputs.frames), shot, remedy=f"{advise('output')}.")
         refuse_results_as_references(shot, self._inputs)
         instances = shot.method.uses_instances
         detector = load_detector(shot, device) if instances and not shot.mattes else None
-        self._footage = ShotFootage(shot, self._inputs, use_instances=instances, detector=detector, warn=reporter.warn)
+        self._flaws = ReferenceFlaws(shot, self._inputs, self._cache)
+        self._footage = ShotFootage(
+            shot,
+            self._inputs,
+            use_instances=instances,
+            detector=detector,
+            flaws=self._flaws,
+            warn=reporter.warn,
+        )
         self._digests = Digests(
             shot,
             self._inputs,
             canvas=self._footage.canvas,
             model=model,
             detector=detector_digest(shot, self._inputs),
+            flaws=self._flaws,
         )
         self._writer = FrameWriter(shot, self._inputs, self._footage)
         self._files: Mapping[int, ExistingFrame] = {}  # at the output paths, as last inspected
         self._reusable: frozenset[int] = frozenset()
         self._walks: list[PatchWalk] = []
         self._force = False
+        self._workers = Workers(1, 1)
 
-    def frames(self, only: str | None, *, force: bool) -> Iterator[FrameResult]:
+    def frames(self, only: str | None, *, force: bool, memory: float | None = None) -> Iterator[FrameResult]:
         """Yield the references, then the frames of each span in time order, in the order in which they are coloured."""
         requested = requested_frames(self._shot, self._footage.frames, only)
         self._reporter.total, self._force = len(requested), force
+        self._plan_workers(memory)
         self._report_plan()
         transitions = self._find_transitions(requested)
         spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
         self._walks = self._plan_walks(transitions.scene_starts)
         self._warn_unreferenced(spans, requested)
         digests = self._digest_frames(requested, spans)
+        self._report_flaws(spans, requested)
         for frame in self._inputs.swatches:  # a wrong name is told before the first frame is written
             self._footage.patch(frame)
         todo = self._inspect_output(digests)
@@ -195,12 +212,27 @@ class _Run:
             digests=self._digest_frames(requested, spans),
         )
 
+    def _plan_workers(self, memory: float | None) -> None:
+        canvas = self._footage.canvas
+        self._workers = plan_workers(
+            (canvas[3], canvas[2]),
+            self._footage.working_size,
+            recurrent=registry.is_recurrent(self._shot.method.model),
+            device=self._device,
+            memory=memory,
+        )
+        plates = self._workers.plates
+        self._footage.keep_plates(plates if self._device.type == "cpu" else max(plates, _PLATES_IN_BATCHES))
+        set_torch_threads(self._workers)
+        logger.info("%d frames at a time in each stage, %d written", self._workers.frames, self._workers.writers)
+
     @cached_property
     def _propagator(self) -> Propagator:
         """Return the propagator, built when the first frame is coloured: a run without work loads no network."""
         model = registry.build(self._shot.method.model, device=self._device)
         tensors = keeps_pictures(self._device)
-        return Propagator(model, self._shot.method, device=self._device, tensors=tensors)
+        workers = self._workers.frames
+        return Propagator(model, self._shot.method, device=self._device, tensors=tensors, workers=workers)
 
     def _digest_frames(self, requested: frozenset[int], spans: Iterable[Span]) -> dict[int, str]:
         """Return the digest of every requested frame, in ascending order of frames."""
@@ -219,12 +251,12 @@ class _Run:
         if changed and not self._force:
             self._reporter.warn(
                 f"Frame {describe_frames(changed)} of {self._output} was changed after it was written, is locked, "
-                "or was not written by RefColorize. It is kept as it is. Give --force to write it again."
+                f"or was not written by RefColorize. It is kept as it is. {advise('force')}."
             )
         if not self._force:
             self._reusable = self._existing.find_reusable({frame: digests[frame] for frame in todo})
             if todo and self._existing.has_nothing_to_reuse():
-                self._reporter.warn(f"There is no frame of {self._shot.output.reuse} to reuse. Check --reuse.")
+                self._reporter.warn(f"There is no frame of {self._shot.output.reuse} to reuse. {advise('reuse')}.")
         return todo
 
     def _inspect_output_again(self, digests: Mapping[int, str]) -> frozenset[int]:
@@ -263,7 +295,7 @@ class _Run:
             if boundary.certainty >= _WORTH_A_LOOK:
                 self._reporter.warn(
                     f"Frame {boundary.frame} looks like a cut, colour is carried ({_certainty(boundary.certainty)}). "
-                    "If it is one, name all cuts with --cuts."
+                    f"If it is one, {advise('cuts')}."
                 )
         for dissolve in found.dissolves:
             self._reporter.warn(
@@ -273,7 +305,7 @@ class _Run:
         for dissolve in found.disregarded:
             self._reporter.warn(
                 f"Frames {dissolve.first}-{dissolve.last} look like a dissolve, but hold a reference: its colour is "
-                "carried through them. If they are one, name all cuts and dissolves with --cuts."
+                f"carried through them. If they are one, {advise('dissolves')}."
             )
 
     def _check_transitions(self, given: Transitions) -> None:
@@ -283,13 +315,13 @@ class _Run:
         if outside:
             self._reporter.warn(
                 f"No new scene can begin at frame {describe_frames(outside)} of the cuts: the plate has the frames "
-                f"{frames[0]}-{frames[-1]}. Correct --cuts."
+                f"{frames[0]}-{frames[-1]}. {advise('correct_cuts')}."
             )
         for dissolve in given.dissolves:
             if not frames[0] < dissolve.first <= dissolve.last < frames[-1]:
                 self._reporter.warn(
                     f"The dissolve {dissolve.first}-{dissolve.last} of the cuts has no frame of a single scene on "
-                    f"either side: the plate has the frames {frames[0]}-{frames[-1]}. Correct --cuts."
+                    f"either side: the plate has the frames {frames[0]}-{frames[-1]}. {advise('correct_cuts')}."
                 )
 
     def _report_plan(self) -> None:
@@ -308,7 +340,7 @@ class _Run:
         if grey.difference(patched) and not self._shot.stills:
             self._reporter.warn(
                 f"Frames {describe_frames(grey.difference(patched))} have no reference in their scene and stay grey. "
-                "Add a reference there, or a --still."
+                f"{advise('or_still')}."
             )
         if grey.intersection(patched) and not self._shot.stills:
             self._reporter.warn(
@@ -324,6 +356,15 @@ class _Run:
                 f"looks alike on the references {used}. Look at the confidence, or add a reference there."
             )
         self._reporter.report_warnings()
+
+    def _report_flaws(self, spans: Iterable[Span], requested: frozenset[int]) -> None:
+        """Warn of the references that give no colour, among those that the requested frames need."""
+        needed = {*requested.intersection(self._footage.references)}
+        needed.update(*(span.references for span in spans_containing(spans, requested)))
+        for frame in sorted(needed):
+            if flaw := self._flaws.of(frame):
+                message = describe_flaw(frame, self._footage.references[frame].path, flaw)
+                self._reporter.report(Event(kind="warning", frame=frame, flaw=flaw, message=message))
 
     def _warn_coloured_plate(self) -> None:
         """Warn of the plate frames that are in colour if others are grey; known once they have been read."""
@@ -351,7 +392,7 @@ class _Run:
         # worker threads upsample and write frames while the next ones are computed
         with (
             Scratch() as scratch,
-            ThreadPoolExecutor(_WRITERS) as writers,
+            ThreadPoolExecutor(self._workers.writers) as writers,
             closing(
                 self._propagator.color_in_place(span, self._footage, scratch, wanted=to_color, on_read=look)
             ) as colors,
@@ -360,15 +401,17 @@ class _Run:
             pending: deque[Future[tuple[ColoredFrame, bool]]] = deque()
             for colored in colors:
                 self._reporter.raise_if_cancelled()
-                plate = self._footage.plate(colored.frame)
-                while pending and (len(pending) == _WRITERS or pending[0].done()):
+                while pending and (len(pending) == self._workers.writers or pending[0].done()):
                     yield self._finish_colored(*pending.popleft().result())
                 parts = (
                     scratch.take(name, colored.frame, PatchColor, device=self._device)
                     for name in patches.get(colored.frame, ())
                 )
+                if self._flaws.found:  # the frame's digest has asked for all references that colour it
+                    colored = self._footage.distrust(colored.to_host())
                 if patched := [*self._own_patch(colored.frame), *parts]:
                     colored = cover(colored.to_host(), patched)
+                plate = self._footage.take_plate(colored.frame)
                 pending.append(writers.submit(self._write_colored, colored, plate, digests[colored.frame]))
             while pending:
                 yield self._finish_colored(*pending.popleft().result())

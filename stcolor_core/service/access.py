@@ -191,6 +191,7 @@ def ask(connection: Connection, method: str, path: str, *, body: str | None = No
     client = http.client.HTTPConnection(address.hostname or HOST, address.port, timeout=timeout)
     try:
         headers = {"Authorization": f"Bearer {connection.token}", "Content-Type": "application/json"}
+        headers["X-Front-End"] = "command_line"
         client.request(method, path, body=None if body is None else body.encode(), headers=headers)
         response = client.getresponse()
         answer = json.loads(response.read())

@@ -38,6 +38,7 @@ from stcolor_core.service.objects import FrameObjects, ObjectsRequest
 from stcolor_core.service.pages import page_routes
 from stcolor_core.service.pictures import NoPicture, PictureKind, PictureRequest
 from stcolor_core.service.queue_routes import routes as queue_routes
+from stcolor_core.service.references import ReferenceReport, ReferencesRequest
 from stcolor_core.service.rendering import Region
 from stcolor_core.service.store import UnknownJob
 
@@ -130,6 +131,17 @@ async def objects(context: Context, request: ObjectsRequest) -> FrameObjects:
         request: The shot and the frame.
     """
     return await context.objects.objects(request.shot, request.frame)
+
+
+@_routes.post("/references")
+async def references(context: Context, request: ReferencesRequest) -> ReferenceReport:
+    """Return the keyframes of a shot whose reference gives no colour, before the shot is submitted.
+
+    Args:
+        context: The parts of the core.
+        request: The shot.
+    """
+    return await context.references.check(request.shot)
 
 
 @_routes.get("/jobs")
@@ -285,7 +297,7 @@ def create_app(context: ServiceContext) -> FastAPI:
 
     @app.exception_handler(StcolorError)
     def refused(_: Request, error: StcolorError) -> JSONResponse:
-        return _problem(404 if isinstance(error, NoPicture) else 422, str(error))
+        return _problem(404 if isinstance(error, NoPicture) else 422, error.marked)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -17,6 +17,7 @@ from stcolor_core.service.jobs import Worker
 from stcolor_core.service.messages import JobStatus, QueueStatus
 from stcolor_core.service.objects import ObjectLister
 from stcolor_core.service.pictures import PictureRenderer
+from stcolor_core.service.references import ReferenceChecker
 from stcolor_core.service.store import Job, Store
 from stcolor_core.service.tokens import Tokens
 
@@ -79,6 +80,7 @@ class ServiceContext:
         device: cpu, cuda, xpu or mps.
         url: The core's own, http://127.0.0.1:PORT.
         objects: Lists the objects of mattes.
+        references: Checks the references of shots.
     """
 
     store: Store
@@ -91,6 +93,7 @@ class ServiceContext:
     device: str
     url: str
     objects: ObjectLister = field(default_factory=ObjectLister)
+    references: ReferenceChecker = field(default_factory=ReferenceChecker)
 
     def status(self, job: Job) -> JobStatus:
         """Return the state of a job as it is sent to clients.

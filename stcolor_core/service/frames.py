@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest
+from stcolor_core.images.color_presence import ReferenceFlaw
 from stcolor_core.images.frame_files import frame_state
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.service.messages import FrameStatus, JobFrames, JobStatus, SuggestedKey
@@ -87,10 +88,15 @@ def collect_frames(store: Store, status: JobStatus, on_disk: FramesOnDisk | None
     """
     keyframes: list[int] = []
     frames: dict[int, FrameStatus] = {}
+    patches: list[int] = []
+    colorless: dict[int, ReferenceFlaw] = {}
     for event in store.all_events(status.id):
         body = event.body
         if body["kind"] == "plan":
-            keyframes = body.get("keyframes", [])
+            keyframes, patches = body.get("keyframes", []), body.get("patches", [])
+            colorless.clear()  # a new run looks at all references that it needs
+        elif body.get("flaw"):
+            colorless[body["frame"]] = body["flaw"]
         elif body["kind"] == "frame":
             frames[body["frame"]] = FrameStatus(
                 frame=body["frame"],
@@ -111,6 +117,8 @@ def collect_frames(store: Store, status: JobStatus, on_disk: FramesOnDisk | None
     return JobFrames(
         job=status,
         keyframes=keyframes,
+        patches=patches,
+        colorless=colorless,
         frames=[frames[number] for number in sorted(frames)],
         weakest=[each.frame for each in suggestions],
         suggestions=suggestions,

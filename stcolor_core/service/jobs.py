@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from stcolor_core.errors import BadRequest, Cancelled, DeviceMemoryError, StcolorError
+from stcolor_core.models import registry
 from stcolor_core.pipeline.devices import release_memory, resolve_device
 from stcolor_core.pipeline.planning import plan_spans
 from stcolor_core.pipeline.run import Event, WrittenFrame, colorize
@@ -254,7 +255,7 @@ class Worker:
         except Cancelled:
             return "stopped", None
         except StcolorError as error:
-            return "failed", one_line(str(error))
+            return "failed", one_line(error.marked)
         except sqlite3.Error:
             raise
         except Exception as error:
@@ -318,4 +319,10 @@ def _time_left(shot: Shot, event: Event) -> TimeLeft:
     spans = plan_spans(shot, frames, event.keyframes, transitions)
     output_frames = frames if shot.output.frames is None else parse_frames(shot.output.frames)
     walks = plan_patch_walks(frames, event.patches, event.keyframes, transitions.scene_starts)
-    return TimeLeft(spans, output_frames=output_frames, detects_cuts=method.cuts == "auto", patch_walks=walks)
+    return TimeLeft(
+        spans,
+        output_frames=output_frames,
+        detects_cuts=method.cuts == "auto",
+        patch_walks=walks,
+        recurrent=registry.is_recurrent(method.model),
+    )

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, PlainValidator
 
 from stcolor_core.errors import BadRequest
+from stcolor_core.images.color_presence import ReferenceFlaw
 from stcolor_core.service.store import Job, JobKind, JobState, Place
 from stcolor_core.shots.shot import Shot
 
@@ -268,6 +269,7 @@ class JobEvent(BaseModel):
     keyframes: list[int] = []
     patches: list[int] = []
     kept: bool = False
+    flaw: ReferenceFlaw | None = None
     confidence: float | None = None
     fallback: float | None = None
 
@@ -313,6 +315,8 @@ class JobFrames(BaseModel):
     Attributes:
         job: The state of the job.
         keyframes: Keyframes of the whole shot.
+        patches: Its frames that have patches.
+        colorless: Keyframe -> why its reference gives no colour: it has none, or it is the plate itself.
         frames: The finished frames, in order.
         weakest: Frames where another keyframe would help most, the most helpful first; empty until the job is done.
         suggestions: The same frames, each with the gain to expect.
@@ -320,6 +324,8 @@ class JobFrames(BaseModel):
 
     job: JobStatus
     keyframes: list[int]
+    patches: list[int]
+    colorless: dict[int, ReferenceFlaw]
     frames: list[FrameStatus]
     weakest: list[int]
     suggestions: list[SuggestedKey]

@@ -150,5 +150,5 @@ class ShotFiles:
             try:
                 self._listed = now, find_frames(lenient), None
             except PlateError as error:
-                self._listed = now, {}, str(error)
+                self._listed = now, {}, error.marked
         return self._listed[1], self._listed[2]

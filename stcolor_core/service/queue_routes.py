@@ -184,7 +184,7 @@ def details(context: Context, job: str) -> JobDetails:
     try:
         views = list(views_of(files.shot))
     except StcolorError as error:
-        views, problem = [], problem or str(error)
+        views, problem = [], problem or error.marked
     return JobDetails(
         job=context.status(stored),
         shot=_as_json(stored),
@@ -219,7 +219,7 @@ def _format(files: ShotFiles) -> tuple[int | None, int | None, float, str | None
         try:
             header = read_header(source)
         except StcolorError as error:
-            problem = problem or str(error)
+            problem = problem or error.marked
             continue
         _, _, width, height = header.display_window
         return width, height, pixel_aspect(header), problem

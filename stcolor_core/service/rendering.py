@@ -22,6 +22,7 @@ from stcolor_core.movies.names import is_movie
 from stcolor_core.movies.plate_frames import read_plate_frame, read_plate_header
 from stcolor_core.pipeline.inputs import open_pipe
 from stcolor_core.pipeline.run import WrittenFrame
+from stcolor_core.remedies import advise
 from stcolor_core.service.picture_files import NoPicture, PictureKind, PictureSource
 from stcolor_core.shots.shot import Shot
 
@@ -218,7 +219,7 @@ def _read_layer(path: Path, names: Sequence[str]) -> tuple[Header, Pixels]:
     with plates.open_picture(path) as (file, part, header):
         if not set(names) <= set(header.channels):
             layer = names[0].partition(".")[0].removesuffix("00")
-            remedy = "Name it in --layers, or leave that out"
+            remedy = advise("kept_layers")
             raise NoPicture(f"{path} has no layer {layer}. {remedy}{', and give mattes' if layer == 'rc_id' else ''}.")
         places = [header.channels.index(name) for name in names]
         first = min(places)

@@ -17,6 +17,7 @@ import uvicorn
 from stcolor_core import __version__
 from stcolor_core.errors import StcolorError
 from stcolor_core.pipeline.devices import resolve_device
+from stcolor_core.remedies import advise
 from stcolor_core.service.access import HOST, Connection
 from stcolor_core.service.app import create_app
 from stcolor_core.service.context import ChangeSignal, ServiceContext
@@ -28,6 +29,7 @@ from stcolor_core.service.picture_cache import PictureCache
 from stcolor_core.service.pictures import PictureRenderer
 from stcolor_core.service.store import Store
 from stcolor_core.service.tokens import Tokens
+from stcolor_core.service.wording import Wording
 
 __all__ = ["CoreServer"]
 
@@ -85,7 +87,7 @@ class CoreServer:
             device=resolve_device(device).type,
             url=self.connection.url,
         )
-        guarded = Guard(create_app(context), tokens=tokens, port=number, on_activity=self._touch)
+        guarded = Guard(Wording(create_app(context)), tokens=tokens, port=number, on_activity=self._touch)
         limited = HeadTimeout(guarded)
         config = uvicorn.Config(
             limited,
@@ -172,5 +174,5 @@ def _listen(port: int) -> socket.socket:
         listener.listen(256)
     except (OSError, OverflowError) as error:
         listener.close()
-        raise StcolorError(f"Port {port} cannot be used ({error}). Give another --port, or none.") from None
+        raise StcolorError(f"Port {port} cannot be used ({error}). {advise('port')}.") from None
     return listener

@@ -4,8 +4,13 @@ Finished frames alone would mislead: between two keyframes the run first tracks 
 none, then walks forward and finishes each. So the estimate counts visits of frames, which the run reports as events of
 the kind "look". A frame between two keyframes is visited twice, any other once; frames on the way to those that are
 written are visited too. The time of a visit that only tracks and of one that colours is measured, and multiplied by
-the number of visits to come. Before a span is coloured its patches are carried through it; such a visit costs about as
-much as one that colours. A patch that is out of sight for long ends early.
+the number of visits to come. Until the first frames are finished, a visit that colours is taken to cost so many times
+as much as one that only tracks. Before a span is coloured its patches are carried through it; such a visit costs about
+as much as one that colours. A patch that is out of sight for long ends early.
+
+Frames are visited ahead of being finished, many of them on a computer with many cores. Those under way count as well,
+and the time of a frame is then that between two finished ones. A recurrent model refines the frames between two
+keyframes on the way back, which finishes them without a visit.
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
+from itertools import accumulate
 from statistics import median
 from typing import Literal
 
@@ -23,9 +29,13 @@ __all__ = ["TimeLeft"]
 
 _MEASURED = 25  # latest visits of a kind; their median ignores a preview or a hiccup in between
 _FEWEST = 3  # visits of a kind before their median counts
-# Time of a visit that only tracks over one that finishes a frame: 0.14 to 0.22 on a CPU. Used until it is measured.
-_TRACKING = 0.2
-_PENDING = 5  # frames visited for the last time but not finished; a model that refines at the end has more
+# Time of a visit that only tracks over one that finishes a frame: 0.14 to 0.22 on a CPU, and more for a recurrent
+# model, which tracks by its features. Used until it is measured.
+_TRACKING, _TRACKING_RECURRENT = 0.2, 0.6
+_REFINING = 0.9  # time to refine a frame on the way back over a visit that matches it and refines it forward
+_AHEAD = 2  # frames under way, visited and not finished, if each visit is as long as a frame takes
+_BURST = 0.2  # of the longest visit: shorter ones only filled the pipeline
+_INTERRUPTED = 5  # visits from which the longest is left out there, since something may have come in between
 
 _Visit = Literal["back", "last", "patch", "other"]
 
@@ -40,6 +50,7 @@ class TimeLeft:
         output_frames: Iterable[int],
         detects_cuts: bool,
         patch_walks: Iterable[PatchWalk] = (),
+        recurrent: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start the clock.
@@ -49,9 +60,10 @@ class TimeLeft:
             output_frames: The frames that the run writes.
             detects_cuts: Whether the run begins by detecting cuts.
             patch_walks: The walks of the shot's patches.
+            recurrent: Whether the model's refinement is recurrent.
             clock: Seconds, monotonic.
         """
-        self._clock, self._detects_cuts = clock, detects_cuts
+        self._clock, self._detects_cuts, self._recurrent = clock, detects_cuts, recurrent
         self._visits: dict[int, int] = {}  # frame -> visits to come
         self._span_of: dict[int, Span] = {}
         written = frozenset(output_frames)
@@ -67,6 +79,8 @@ class TimeLeft:
         self._durations: dict[_Visit, deque[float]] = {
             kind: deque(maxlen=_MEASURED) for kind in ("back", "last", "patch", "other")
         }
+        self._finishes: deque[float] = deque(maxlen=_MEASURED)  # times between two finished frames
+        self._finished_at: float | None = None
         self._visit: _Visit = "other"
         self._since = clock()
         self._last_frame: int | None = None
@@ -90,8 +104,11 @@ class TimeLeft:
             else:
                 self._count_patch_visit(event.patch, event.frame)
                 self._visit = "patch"
+            if self._visit != "last":  # the next frame is not finished right after the last one
+                self._finished_at = None
         else:
             self._detects_cuts = False
+            self._measure_finish(event, now)
             self._count_finished(event.frame, kept=event.kept)
         self._ahead = self._seconds_ahead()
 
@@ -104,6 +121,14 @@ class TimeLeft:
             return None
         current, since, rest = ahead
         return (rest + max(0.0, current - (self._clock() - since))) or None
+
+    def _measure_finish(self, event: Event, now: float) -> None:
+        if event.kept or event.frame not in self._span_of:
+            self._finished_at = None
+            return
+        if self._finished_at is not None:
+            self._finishes.append(now - self._finished_at)
+        self._finished_at = now
 
     def _count_visit(self, frame: int) -> _Visit:
         """Count a visit and return its kind."""
@@ -159,21 +184,60 @@ class TimeLeft:
             self._visits.update(dict.fromkeys(span.frames, 0))
 
     def _seconds_ahead(self) -> tuple[float, float, float] | None:
-        pending = sum(not self._visits[frame] for frame in self._unfinished)
-        back, last = (
-            median(durations) if len(durations := self._durations[kind]) >= _FEWEST else None
-            for kind in ("back", "last")
-        )
-        if last is None or pending > _PENDING:
+        pending = [frame for frame in self._unfinished if not self._visits[frame]]
+        costs = self._costs(len(pending))
+        if costs is None:
             return None
-        back = _TRACKING * last if back is None else back
-        measured = self._durations["patch"]
-        patch = median(measured) if len(measured) >= _FEWEST else last
+        back, last, finish = costs
+        patch = _typical_visit(self._durations["patch"]) or last
         current = {"back": back, "last": last, "patch": patch, "other": 0.0}[self._visit]
         visits = sum(self._visits.values())
         to_color = sum(self._visits[frame] > 0 for frame in self._unfinished)
-        patches = sum(self._patch_visits.values())
-        return current, self._since, to_color * last + (visits - to_color) * back + patches * patch
+        rest = to_color * last + (visits - to_color) * back + sum(self._patch_visits.values()) * patch
+        if self._recurrent:  # the frames between two keyframes are finished on the way back
+            at_the_end = [frame for frame in self._unfinished if self._span_of[frame].between]
+            rest += len(at_the_end) * finish
+            pending = [frame for frame in pending if not self._span_of[frame].between]
+            if not to_color and at_the_end and not pending:
+                current = 0.0
+        # one frame is being visited and another one written; more than these are work of their own
+        return current, self._since, rest + max(0, len(pending) - _AHEAD) * finish
+
+    def _costs(self, pending: int) -> tuple[float, float, float] | None:
+        """Return the seconds of a visit that tracks, of one that colours and of finishing a frame; None if unknown."""
+        back = _typical_visit(self._durations["back"])
+        last = _typical_visit(self._durations["last"])
+        finish = _typical_interval(self._finishes)
+        tracking = _TRACKING_RECURRENT if self._recurrent else _TRACKING
+        if self._recurrent:
+            last = back / tracking if last is None and back is not None else last
+            finish = _REFINING * last if finish is None and last is not None else finish
+        else:
+            if finish is None and pending <= _AHEAD:
+                finish = last
+            if finish is None and back is not None:
+                finish = back / tracking
+            last = finish if finish is not None else _typical_visit(self._durations["patch"])
+            finish = last
+        if last is None or finish is None:
+            return None
+        return tracking * last if back is None else back, last, finish
+
+
+def _typical_visit(durations: Collection[float]) -> float | None:
+    """Return the typical time of a visit; None if too few are known. Visits that only filled the pipeline are not."""
+    longest = sorted(durations)[-1 if len(durations) < _INTERRUPTED else -2 :][:1]
+    known = [seconds for seconds in durations if seconds >= _BURST * longest[0]] if longest else []
+    return median(known) if len(known) >= _FEWEST else None
+
+
+def _typical_interval(intervals: Collection[float]) -> float | None:
+    """Return the typical time between finished frames, which may come in bursts; None if too few are known."""
+    if len(intervals) < _FEWEST:
+        return None
+    width = max(2, len(intervals) // 4)
+    times = list(accumulate(intervals, initial=0.0))
+    return median((after - before) / width for before, after in zip(times, times[width:], strict=False))
 
 
 def _length(walk: PatchWalk, written: Collection[int]) -> int:

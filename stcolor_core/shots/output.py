@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.compression import COMPRESSIONS, LOSSY, Compression
 from stcolor_core.images.frame_ranges import parse_frames
+from stcolor_core.remedies import advise
 
 __all__ = ["LAYERS", "Layer", "Output"]
 
@@ -57,11 +58,10 @@ class Output:
             self.compression in COMPRESSIONS,
             f"The compression {self.compression[:40]!r} is unknown. Use one of {', '.join(COMPRESSIONS)}.",
         )
-        _require(bool(self.written_layers), "The output has no layer left. Name one with --layers, or leave that out.")
+        _require(bool(self.written_layers), f"The output has no layer left. {advise('layers')}.")
         _require(
             not (self.compression in LOSSY and "rc_id" in self.written_layers),
-            f"The compression {self.compression} would destroy the ids of the layer rc_id. "
-            "Give --layers without rc_id, or another --compression.",
+            f"The compression {self.compression} would destroy the ids of the layer rc_id. {advise('no_ids')}.",
         )
 
     @property

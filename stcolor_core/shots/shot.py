@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.frame_ranges import LAST_FRAME, MOST_FRAMES, describe_frames, format_frames, parse_frames
 from stcolor_core.movies.names import is_movie
+from stcolor_core.remedies import advise
 from stcolor_core.shots.output import Layer, Output
 from stcolor_core.shots.transitions import parse_transitions
 
@@ -86,14 +87,14 @@ class Plate:
     def __post_init__(self) -> None:
         _require(
             self.first_frame is None or is_movie(self.path),
-            f"The first frame is for movies; the files of {self.path} have numbers. Leave out --first-frame.",
+            f"The first frame is for movies; the files of {self.path} have numbers. {advise('no_first_frame')}.",
         )
         _require(
             self.first_frame is None or abs(self.first_frame) <= LAST_FRAME - MOST_FRAMES,
-            f"The first frame {self.first_frame} is too far from 0. Give --first-frame 1001, for example.",
+            f"The first frame {self.first_frame} is too far from 0. {advise('first_frame')}.",
         )
-        _require(bool(self.path), "The plate has no path. Give --plate 'plates/sh010.####.exr'.")
-        _require(self.layer != "", "The plate's layer has no name. Give --plate-layer NAME, or leave it out.")
+        _require(bool(self.path), f"The plate has no path. {advise('plate_path')}.")
+        _require(self.layer != "", f"The plate's layer has no name. {advise('plate_layer_or_none')}.")
         _require(math.isfinite(self.exposure) and abs(self.exposure) <= 32, "The exposure must lie within 32 stops.")
         if self.frames is not None:
             parse_frames(self.frames)
@@ -127,7 +128,7 @@ class Reference:
             self.alpha in ("auto", "ignore"),
             f"The alpha {self.alpha!r} of a reference is unknown. Use auto or ignore.",
         )
-        _require(bool(self.path), "A reference has no path. Give --reference 1010=refs/sh010.1010.exr.")
+        _require(bool(self.path), f"A reference has no path. {advise('reference_path')}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +144,7 @@ class Still:
     colorspace: str | None = None
 
     def __post_init__(self) -> None:
-        _require(bool(self.path), "A still has no path. Give --still look.png.")
+        _require(bool(self.path), f"A still has no path. {advise('still_path')}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +160,7 @@ class Matte:
     frame: int | None = None
 
     def __post_init__(self) -> None:
-        _require(bool(self.path), "A matte has no path. Give --matte 1010=roto.1010.exr.")
+        _require(bool(self.path), f"A matte has no path. {advise('matte_path')}.")
 
 
 @dataclass(frozen=True, kw_only=True)

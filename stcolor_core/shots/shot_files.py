@@ -11,6 +11,7 @@ from stcolor_core.errors import BadRequest, PlateError
 from stcolor_core.images.frame_ranges import describe_runs, find_gaps, group_runs
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Alpha, Plate, Shot, describe_frames, parse_frames
 
 __all__ = [
@@ -59,7 +60,7 @@ def require_reference(shot: Shot) -> None:
         BadRequest: If there is no reference, still or swatch.
     """
     if not shot.references and not shot.stills and not shot.swatches:
-        raise BadRequest("The shot has no reference. Give --reference FRAME=PATH, or --still PATH.")
+        raise BadRequest(f"The shot has no reference. {advise('no_reference')}.")
 
 
 def find_frames(plate: Plate) -> dict[int, Path]:
@@ -88,8 +89,7 @@ def find_frames(plate: Plate) -> dict[int, Path]:
         _require_no_stray(plate, on_disk, missing)
     if missing and plate.missing == "error":
         raise PlateError(
-            f"Frame {describe_runs(missing)} of {plate.path} is missing. "
-            "Render it, or pass --missing skip or --missing hold."
+            f"Frame {describe_runs(missing)} of {plate.path} is missing. Render it, or {advise('missing')}."
         )
     if plate.missing == "hold":
         frames = requested or range(on_disk[0], on_disk[-1] + 1)
@@ -97,7 +97,7 @@ def find_frames(plate: Plate) -> dict[int, Path]:
     available = on_disk if requested is None else sorted(set(requested).intersection(on_disk))
     if not available:
         raise PlateError(
-            f"None of the frames {describe_frames(requested or ())} of {plate.path} exists. Check --frames."
+            f"None of the frames {describe_frames(requested or ())} of {plate.path} exists. {advise('frames')}."
         )
     return {frame: pattern.path(frame) for frame in available}
 
@@ -113,7 +113,7 @@ def _find_movie_frames(plate: Plate) -> dict[int, Path]:
         outside = set(requested).difference(inside)
         raise PlateError(
             f"Frame {describe_frames(outside)} is not in {plate.path}, which has {frames[0]}-{frames[-1]}. "
-            "Correct --frames, or number its frames with --first-frame."
+            f"{advise('movie_frames')}."
         )
     return dict.fromkeys(inside, path)
 
@@ -127,7 +127,7 @@ def _require_no_stray(plate: Plate, on_disk: Sequence[int], missing: Sequence[ra
     stray = min(on_disk[:index], on_disk[index:], key=len)
     raise PlateError(
         f"Frame {describe_frames(stray)} of {plate.path} lies {widest.stop - widest.start} frames away from the "
-        "others. Move it out of the folder, or name the shot's frames with --frames."
+        f"others. Move it out of the folder, or {advise('own_frames')}."
     )
 
 
@@ -187,7 +187,7 @@ def find_references(
             if not chosen:
                 raise BadRequest(
                     f"No frame of the references {reference.path} is a frame of the plate. "
-                    "Check the padding, or give FRAME=PATH."
+                    f"Check the padding, or {advise('frame_path')}."
                 )
             if on_disk - chosen:
                 warn(
@@ -197,13 +197,13 @@ def find_references(
         elif reference.frame not in plate and min(plate) < reference.frame < max(plate):
             raise BadRequest(
                 f"Reference {reference.frame} ({reference.path}) has no plate frame: frame {reference.frame} of "
-                f"{shot.plate.path} is missing or left out. Render it, or give the picture as --still."
+                f"{shot.plate.path} is missing or left out. Render it, or {advise('as_still')}."
             )
         elif reference.frame not in plate:
             span = f"{min(plate)}-{max(plate)}"
             raise BadRequest(
                 f"Reference {reference.frame} ({reference.path}) is not a frame of the plate ({span}). "
-                "Correct its number, or give it as --still."
+                f"Correct its number, or {advise('as_still')}."
             )
         else:
             chosen = {reference.frame}

@@ -177,7 +177,7 @@ def test_a_grey_reference_is_reported(make_shot: MakeShot, capsys: pytest.Captur
     shot = make_shot()
     write_reference(shot.reference(FIRST), shot.scene.lightnesses[0], 0 * shot.scene.ab[0])
     assert shot.colorize() == 0
-    assert "no colour" in last_message(capsys)
+    assert "without colour" in last_message(capsys)
 
 
 @contextmanager

@@ -46,6 +46,7 @@ PARSERS = {name: parser for name, parser in parsers(command_line._parser()) if n
 # Valid arguments of each command, so that the parser does not refuse every drawn command line.
 FAR: dict[str, list[str]] = {
     "colorize": ["--shot", "shot.json"],
+    "plan": ["--shot", "shot.json"],
     "suggest": ["--shot", "shot.json"],
     "evaluate": ["--dataset", "clips", "--variants", "grey", "--lines", "16"],
     "models add": ["no_picture.exr"],

@@ -95,6 +95,7 @@ def test_frames_without_beauty_give_the_same_movie(shot: ShotOnDisk, tmp_path: P
         (["--movie", "out.mov", "--movie-rate", "fast"], "rate 'fast'"),
         (["--movie", "out.mxf"], "--movie-format"),
         (["--movie", "out.mkv", "--only", "1001,1003"], "1002"),
+        (["--movie", "out.mkv", "--layers", "rc_conf"], "--layers"),
     ],
 )
 def test_what_cannot_be_written_is_refused_before_anything_is_coloured(

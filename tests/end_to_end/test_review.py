@@ -91,6 +91,16 @@ def test_frames_that_are_not_coloured_yet_have_an_empty_panel(shot: ShotOnDisk, 
     assert np.abs(movie.read(2, frame=1003).pixels[40:100, 220:340] * 255 - 24).max() > 50
 
 
+def test_frames_without_all_layers_are_reviewed(shot: ShotOnDisk, tmp_path: Path) -> None:
+    assert shot.colorize("--layers", "rc_ab") == 0
+    path, review = shot.folder / "shot.json", tmp_path / "review.mkv"
+    assert shot.colorize("--layers", "rc_ab", "--write-shot", str(path)) == 0
+    assert main(["review", "--shot", str(path), "--output", str(review)]) == 0
+    picture = Movie(review).read(3, frame=1004).pixels
+    assert np.abs(picture[40:100, 220:340] * 255 - 24).max() > 50  # the result, of the plate and its chroma
+    assert np.abs(picture[40:100, 420:540] * 255 - 24).max() < 2  # no confidence
+
+
 @pytest.mark.parametrize("suffix", [".png", ".pdf"])
 def test_the_contact_sheet_shows_the_weakest_frames(
     suffix: str, shot: ShotOnDisk, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -18,7 +18,7 @@ _HOSTS = ("127.0.0.1", "localhost")
 _LONGEST_LABEL = 200  # characters that the core takes
 _TOKEN = re.compile(r"[\w.~+/=-]+", re.ASCII)  # valid in a header; http.client would quote a wrong token in its error
 _MAX_ANSWER_BYTES = 32 * 2**20
-_READING_SECONDS = 60.0  # without an answer, while the core reads a large matte
+_READING_SECONDS = 120.0  # without an answer, while the core reads a large matte or many references
 _MAX_TEXT = 500  # characters of a text from outside in a message
 _CONNECTION_ERRORS = (OSError, http.client.HTTPException)
 
@@ -105,6 +105,18 @@ class Client:
         """
         timeout = max(self._timeout, _READING_SECONDS)
         return self._request_object("POST", "/v1/objects", body={"shot": shot, "frame": frame}, timeout=timeout)
+
+    def references(self, shot: Mapping[str, Any]) -> Answer:
+        """Return the keyframes of a shot that give no colour. The core reads the references that have changed.
+
+        Args:
+            shot: A Shot as JSON data, of which the plate and the references count.
+
+        Returns:
+            "colorless": frame -> "no_color" or "plate".
+        """
+        timeout = max(self._timeout, _READING_SECONDS)
+        return self._request_object("POST", "/v1/references", body={"shot": shot}, timeout=timeout)
 
     def jobs(self) -> list[Answer]:
         """Return the state of every job, the newest first."""
@@ -211,7 +223,7 @@ class Client:
 
     def _exchange(self, method: str, path: str, body: Any, timeout: float) -> tuple[int, bytes]:
         """Send a request and return the status and body of the answer."""
-        headers = {"Authorization": f"Bearer {self._token}"}
+        headers = {"Authorization": f"Bearer {self._token}", "X-Front-End": "node"}
         payload = None
         if body is not None:
             payload = json.dumps(body, allow_nan=False).encode()

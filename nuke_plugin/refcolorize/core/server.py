@@ -32,6 +32,7 @@ __all__ = [
     "stop",
 ]
 
+_FRONT_END = "STCOLOR_FRONT_END"  # the core's variable for whose terms its messages use
 _START_SECONDS = 150.0  # `stcolor serve --background` itself gives up after 120
 _STOP_SECONDS = 60.0
 _POLL_SECONDS = 0.1
@@ -143,8 +144,12 @@ _PYTHON = Path("Scripts/python.exe") if os.name == "nt" else Path("bin/python")
 
 
 def core_environment() -> dict[str, str]:
-    """Return this process's environment without the variables that point Python, the loader or Qt at Nuke's folders."""
-    return {name: value for name, value in os.environ.items() if not name.upper().startswith(_NUKE_PREFIXES)}
+    """Return this process's environment without the variables that point Python, the loader or Qt at Nuke's folders.
+
+    The core's program says what to do in the terms of the node.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(_NUKE_PREFIXES)}
+    return {**kept, _FRONT_END: "node"}
 
 
 def open_core(*arguments: str, stderr: int) -> subprocess.Popen[str]:

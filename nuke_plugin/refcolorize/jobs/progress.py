@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Progress", "confidence_curve", "duration"]
+__all__ = ["REASONS", "Progress", "confidence_curve", "duration", "time_left"]
+
+REASONS = {"no_color": "has no colour", "plate": "is the plate itself"}
+"""Why the reference of a keyframe gives no colour, by the core's words, to follow "ref"."""
+
+_FINISHING = 2.0  # seconds
 
 
 @dataclass
@@ -109,8 +114,17 @@ class Progress:
             return f"{self.name} failed: {self.error}"
         if not self.done:
             return f"{self.name}: looking at the plate{'' if self.looking is None else f', frame {self.looking}'}"
-        left = "" if self.seconds_left is None else f", {duration(self.seconds_left)} left"
+        left = "" if self.seconds_left is None else f", {time_left(self.seconds_left)}"
         return f"{self.name}: frame {self.done} of {self.total}{left}"
+
+
+def time_left(seconds: float) -> str:
+    """Return the rest of a job's time in words: 40 s left, 3 min left. The last two seconds are "finishing".
+
+    Args:
+        seconds: The core's estimate, 0 or more. It stays at 0 while the last frames are written.
+    """
+    return f"{duration(seconds)} left" if seconds >= _FINISHING else "finishing"
 
 
 def duration(seconds: float) -> str:

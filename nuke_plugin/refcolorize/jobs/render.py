@@ -20,6 +20,7 @@ from ..host.main_thread import in_main_thread, when_idle
 from ..node import nodes, scripts, shots
 from ..node.mismatches import mismatches
 from ..node.shot_plan import ShotPlan, ShotRequest
+from ..node.versions import Version
 from .input_rendering import InputRendering
 from .render_task import Job, PendingInputs, RenderTask, find_running, live_tasks
 
@@ -28,13 +29,15 @@ __all__ = ["RenderTask", "cancel", "colorize", "follow", "preview", "reattach", 
 _LIVE_STATES = ("queued", "running")
 
 
-def colorize(node: nuke.Node) -> RenderTask:
+def colorize(node: nuke.Node, *, confirmed: bool = False) -> RenderTask:
     """Colour the node's shot, as a new version if anything has changed.
 
-    Inputs that are no plain Read are rendered first, in a second Nuke if there can be one.
+    Inputs that are no plain Read are rendered first, in a second Nuke if there can be one. Before the core begins, the
+    artist is asked about keyframes without colour.
 
     Args:
         node: A RefColorize node.
+        confirmed: Whether keyframes without colour are accepted. Without a GUI they are an error otherwise.
 
     Returns:
         The task, which has ended if there is no GUI. If a task already renders this version, that one.
@@ -43,19 +46,43 @@ def colorize(node: nuke.Node) -> RenderTask:
         RefColorizeError: If it fails before the core is asked; without a GUI, if it fails at all.
         Cancelled: If the artist cancels it, at the same times.
     """
-    return _start(node, lambda: shots.plan(node), lambda request: _version_job(node, request))
+    return _start(node, lambda: shots.plan(node), lambda request: _version_job(node, request), confirmed=confirmed)
 
 
 def _version_job(node: nuke.Node, request: ShotRequest) -> Job:
     """Claim the version of a request, and show it in the node unless a task of this Nuke does so already."""
-    version = shots.claim(node, request)
+    known = {version.number for version in nodes.versions(node)}
+    version, shown = shots.claim(node, request), str(node["version"].value())
     if find_running(version.path) is None:
         with nuke.Undo():
             nuke.Undo.name(f"Colorize {version.name}")
             nodes.match_working_space(node)
             nodes.show(node, version.name, request.frames)
-    label = _label(node, version.name)
-    return Job(version.name, version.path, lambda client: client.submit(version.shot(), label=label))
+    label, shot = _label(node, version.name), version.shot()
+
+    def withdraw(has_job: bool) -> None:
+        _withdraw(node, version, shown=shown, discard=not has_job and version.number not in known)
+
+    return Job(
+        version.name,
+        version.path,
+        lambda client: client.submit(shot, label=label),
+        shot=shot,
+        withdraw=withdraw,
+    )
+
+
+def _withdraw(node: nuke.Node, version: Version, *, shown: str, discard: bool) -> None:
+    """Show again what the node showed before a version that has no frame; remove the version if nothing came of it."""
+    results = nodes.results(node)
+    if any(other.number == version.number and other.frames for other in results.versions()):
+        return
+    if discard:
+        results.discard(version)
+    if nodes.is_showing(node, version.path):
+        with nuke.Undo():
+            nuke.Undo.name(f"{version.name} has no frame")
+            nodes.show_again(node, shown if shown != version.name else "none")
 
 
 def preview(node: nuke.Node, frame: int | None = None) -> RenderTask:
@@ -98,6 +125,7 @@ def _start(
     make_job: Callable[[ShotRequest], Job],
     *,
     preview_frames: Sequence[int] = (),
+    confirmed: bool = False,
 ) -> RenderTask:
     """Start a task. Inputs that a second Nuke renders are the first part of the task; others are rendered now."""
     waiting = next((task for task in live_tasks if task.belongs_to(node) and task.renders_inputs), None)
@@ -110,11 +138,12 @@ def _start(
     if rendering.is_pending:
         job = Job(nodes.PREVIEW if preview_frames else "inputs", "", _submit_nothing)
         pending = PendingInputs(rendering, make_job)
-        return RenderTask(node, job, preview_frames=preview_frames, notice=notice, pending=pending).begin()
+        task = RenderTask(node, job, preview_frames=preview_frames, notice=notice, pending=pending, confirmed=confirmed)
+        return task.begin()
     job = make_job(rendering.render_here())
     if not preview_frames and (running := find_running(job.path)) is not None:
         return running
-    task = RenderTask(node, job, preview_frames=preview_frames, notice=notice)
+    task = RenderTask(node, job, preview_frames=preview_frames, notice=notice, confirmed=confirmed)
     task.progress.add_note(rendering.note)
     return task.begin()
 

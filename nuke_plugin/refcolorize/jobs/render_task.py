@@ -18,15 +18,17 @@ from ..host.main_thread import in_main_thread, unless_rendering
 from ..node import nodes, scripts
 from ..node.frame_names import same_files
 from ..node.shot_plan import ShotPlan, ShotRequest
-from ..node.versions import write_confidence
+from ..node.versions import write_confidence, write_thumbnail
 from .input_rendering import InputRendering
 from .progress import Progress, confidence_curve
+from .reference_check import find_flaws, require_color
 from .task import BackgroundTask
 
-__all__ = ["Job", "PendingInputs", "RenderTask", "find_running", "live_tasks"]
+__all__ = ["Job", "PendingInputs", "RenderTask", "find_running", "is_busy", "live_tasks"]
 
 _POLL_SECONDS = 1.0  # so that Cancel takes effect soon
 _RELOAD_SECONDS = 5.0
+_THUMBNAIL_LINES = 72  # twice the height in the panel's list, for high-resolution screens
 _UNAUTHORIZED = 401  # the HTTP status if the core was restarted and has a new token
 
 live_tasks: list[RenderTask] = []  # a list: several previews of a node may write to the same pattern
@@ -40,11 +42,16 @@ class Job:
         name: What the job makes, for example "v001".
         path: Pattern of the frames that the job writes.
         submit: Submits the job, or looks it up, and returns it as the service's JSON.
+        shot: The Shot whose references must have colour; None to check none.
+        withdraw: Takes back what the job has shown in the node, if it ended without a frame. Called in the main thread
+            with whether the core has the job.
     """
 
     name: str
     path: str
     submit: Callable[[Client], Mapping[str, Any]]
+    shot: Mapping[str, Any] | None = None
+    withdraw: Callable[[bool], object] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,15 @@ def find_running(path: str) -> RenderTask | None:
         path: Pattern of the frames.
     """
     return next((task for task in tuple(live_tasks) if same_files(task.path, path) and not task.progress.ended), None)
+
+
+def is_busy(name: str) -> bool:
+    """Return whether a task of this Nuke colours a node's shot or renders its inputs. Main thread only.
+
+    Args:
+        name: The node's full name.
+    """
+    return any(task.node_name == name for task in tuple(live_tasks))
 
 
 def _is_in_script(node: nuke.Node) -> bool:
@@ -94,6 +110,7 @@ class RenderTask(BackgroundTask):
         connect: Callable[[], Client] = server.ensure,
         notice: str = "",
         pending: PendingInputs | None = None,
+        confirmed: bool = False,
     ) -> None:
         """Prepare the task; `begin` starts it.
 
@@ -104,9 +121,11 @@ class RenderTask(BackgroundTask):
             connect: Returns a client of the core.
             notice: A remark on the inputs for the artist.
             pending: The inputs that must be rendered first; None if they are on disk.
+            confirmed: Whether keyframes without colour are accepted.
         """
         super().__init__(node, thread="refcolorize")
-        self.path, self._submit, self._connect = job.path, job.submit, connect
+        self.path, self._job, self._connect = job.path, job, connect
+        self._confirmed = confirmed
         self._pending = pending
         self._preview_frames = preview_frames
         self._client: Client | None = None
@@ -127,6 +146,14 @@ class RenderTask(BackgroundTask):
             node: A RefColorize node.
         """
         return self._node is node or self._node == node
+
+    @property
+    def node_name(self) -> str:
+        """Return the full name of the task's node; "" if it was deleted."""
+        try:
+            return str(self._node.fullName())
+        except ValueError:  # Nuke raises it for a deleted node
+            return ""
 
     @property
     def renders_inputs(self) -> bool:
@@ -171,10 +198,11 @@ class RenderTask(BackgroundTask):
         self._render_inputs()
         self._client = self._reach_core()
         self._raise_if_cancelled()
-        self._update(self._submit(self._client), [])
+        self._check_references(self._client)
+        self._update(self._job.submit(self._client), [])
         self._store_job()
         self._follow()
-        self._store_confidence()
+        self._store_summary()
         if self.state == "failed":
             raise RefColorizeError(f"{self._title}: {self.progress.error}")
         if self.state == "cancelled":
@@ -192,7 +220,7 @@ class RenderTask(BackgroundTask):
         job = in_main_thread(lambda: make_job(request) if _is_in_script(self._node) else None)
         if job is None:
             raise Cancelled("The node was deleted while its inputs were rendered.")
-        self.path, self._submit, self.progress.name = job.path, job.submit, job.name
+        self.path, self._job, self.progress.name = job.path, job, job.name
         self._pending, self.progress.preparing = None, ""
         self._report([])
 
@@ -200,6 +228,19 @@ class RenderTask(BackgroundTask):
         self.progress.preparing = text
         self._show_bar(self.progress.describe(), percent)
         self._show_status_unless_rendering()
+
+    def _check_references(self, client: Client) -> None:
+        """Raise Cancelled if the artist does not accept the keyframes that have no colour."""
+        if self._job.shot is None:
+            return
+        self.progress.preparing = "looking at the keyframes"
+        self._report([])
+        flaws = find_flaws(client, self._job.shot, in_main_thread(lambda: str(self._node.fullName())))
+        require_color(
+            flaws, title=self._title, path=self.path, confirmed=self._confirmed, is_cancelled=self._is_cancelled
+        )
+        self._raise_if_cancelled()
+        self.progress.preparing = ""
 
     def _follow(self) -> None:
         """Poll the job until it has ended."""
@@ -214,13 +255,17 @@ class RenderTask(BackgroundTask):
             if answer is not None:
                 self._update(answer["job"], answer["events"])
 
-    def _store_confidence(self) -> None:
-        """Write the confidence beside the version's frames, since the core forgets jobs. A failure is ignored."""
+    def _store_summary(self) -> None:
+        """Write confidence and a thumbnail beside the version's frames: the core forgets jobs. A failure is ignored."""
         if self._preview_frames or self._client is None:
             return
         with suppress(RefColorizeError):
-            answer = self._client.frames(self.job)
-            write_confidence(self.path, dict(confidence_curve(answer)))
+            curve = confidence_curve(self._client.frames(self.job))
+            write_confidence(self.path, dict(curve))
+            if curve:
+                middle = curve[len(curve) // 2][0]
+                picture = self._client.picture(self.job, middle, of="result", height=_THUMBNAIL_LINES)
+                write_thumbnail(self.path, picture)
 
     def _raise_if_cancelled(self) -> None:
         if not self.job and self._is_cancelled():
@@ -333,12 +378,18 @@ class RenderTask(BackgroundTask):
             self.progress.state = "cancelled" if isinstance(error, Cancelled) else "failed"
             self.progress.error = str(error)
         with suppress(RefColorizeError):  # Nuke is closing, or the group lacks a node
+            self._run_on_node(self._withdraw)
             self._run_on_node(lambda: nodes.set_status(self._node, self.progress.describe()))
             self._run_on_node(self._reload)
             if nuke.GUI and not isinstance(error, (Cancelled, CoreUnreachable)):
                 from ..host.dialogs import show_message
 
                 in_main_thread(show_message, f"{self._title} {self.progress.name}", str(error))
+
+    def _withdraw(self) -> None:
+        """Take the job's version out of use if it has no frame. A core that was stopped may still write some."""
+        if self.progress.done == 0 and not isinstance(self.error, CoreUnreachable):
+            self._job.withdraw(bool(self.job))
 
     def _run_on_node(self, action: Callable[[], object]) -> None:
         """Run it in the main thread. A deleted node is ignored: its job goes on without it."""

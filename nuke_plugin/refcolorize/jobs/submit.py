@@ -6,6 +6,7 @@ has ended. The farm dialog (panel/farm_dialog.py) calls `send`, as `submit` does
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ from ..node.shot_plan import ShotRequest
 from ..node.versions import SHOT_FILE
 from . import farm
 from .farm import Submission, SubmitOptions
+from .farm_summary import FarmShot
 from .input_rendering import InputRendering
 from .task import BackgroundTask
 
@@ -76,6 +78,37 @@ def send(node: nuke.Node, options: SubmitOptions) -> SubmitTask:
         else:
             task.take_shot(_write_new_shot(node, rendering.render_here()), note=rendering.note)
     return task.begin()
+
+
+def farm_shot(node: nuke.Node, version: int | None = None) -> FarmShot:
+    """Return the frames and keyframes that a submission would have. Nothing is rendered or written.
+
+    Args:
+        node: A RefColorize node.
+        version: As for `write_shot`.
+
+    Raises:
+        RefColorizeError: If the node has no plate, its frame range is wrong, or there is no such version.
+    """
+    if version is None:
+        frames, keys, plate = shots.frames_and_keys(node)
+        return FarmShot(tuple(frames), tuple(keys), plate)
+    found = next((each for each in nodes.versions(node) if each.number == version), None)
+    if found is None:
+        raise RefColorizeError(f"{node.name()} has no version v{version:03d} on disk. Choose one that is there.")
+    shot, used = found.shot(), found.keyframes()
+    read = _frame_numbers(shot.get("plate", {}).get("frames"))
+    written = _frame_numbers(shot.get("output", {}).get("frames")) or read
+    everything = (*read, *written, *used)
+    if not everything:
+        raise RefColorizeError(f"{found.shot_file.as_posix()} cannot be read. Submit the node as it is now.")
+    return FarmShot(written, used, (min(everything), max(everything)))
+
+
+def _frame_numbers(text: object) -> tuple[int, ...]:
+    """Return the frames of a text such as 1001-1010,1020; none for None."""
+    runs = re.findall(r"(-?\d+)(?:-(-?\d+))?", str(text or ""))
+    return tuple(frame for first, last in runs for frame in range(int(first), int(last or first) + 1))
 
 
 def require_script() -> Path:

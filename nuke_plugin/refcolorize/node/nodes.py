@@ -42,6 +42,7 @@ __all__ = [
     "results",
     "set_status",
     "show",
+    "show_again",
     "shown_path",
     "store_job",
     "use_version",
@@ -321,6 +322,21 @@ def show(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
         _offer_versions(node, _COMPARED, names, chosen=compared if compared in names else "none")
     node["use_result"].setValue(True)
     reload_result(node)
+
+
+def show_again(node: nuke.Node, name: str) -> None:
+    """Show what the node showed before a version that came to nothing.
+
+    Args:
+        node: A RefColorize node.
+        name: As in the knob `version`; "none", or a result that is gone, shows the plate.
+    """
+    on_disk = [version.name for version in versions(node)]
+    if name == PREVIEW or name in on_disk:
+        show(node, name)
+        return
+    _offer_versions(node, _SHOWN, on_disk, chosen="none")
+    node["use_result"].setValue(False)
 
 
 def _offer_versions(node: nuke.Node, result: _ResultRead, names: Sequence[str], *, chosen: str) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "build_frame_request",
     "build_matte_request",
     "claim",
+    "frames_and_keys",
     "plan",
     "plan_frame",
     "preview_shot",
@@ -71,6 +72,21 @@ def plan(node: nuke.Node) -> ShotPlan:
     frames = _requested_frames(node, first, last)
     span = _span_of_keys(_keys(node, first, last), _swatched(node, first, last), frames)
     return _make_plan(node, plate, plate_range=(first, last) if plate else span, frames=frames)
+
+
+def frames_and_keys(node: nuke.Node) -> tuple[list[int], list[int], tuple[int, int]]:
+    """Return the frames to colour, the keys that are switched on, and the plate's first and last frame.
+
+    Nothing is rendered.
+
+    Args:
+        node: A RefColorize node.
+
+    Raises:
+        RefColorizeError: If the node has no plate, or its frame range or a key is outside of it.
+    """
+    first, last = _plate_range(node, _plate_files(node))
+    return _requested_frames(node, first, last), _keys(node, first, last), (first, last)
 
 
 def build_frame_request(node: nuke.Node, frame: int) -> ShotRequest:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import nuke
 
 from ..errors import RefColorizeError
 from .swatch_lines import Swatch, format_swatches, is_color, parse_swatches
 
-__all__ = ["add_swatch", "has_swatches", "read_swatches", "remove_swatch", "write_swatches"]
+__all__ = ["add_swatch", "read_swatches", "remove_swatch", "swatched_frames", "write_swatches"]
 
 _KNOB = "swatches"
 
@@ -34,13 +35,17 @@ def read_swatches(node: nuke.Node) -> list[Swatch]:
         raise RefColorizeError(f"{node.name()}: {error}") from None
 
 
-def has_swatches(node: nuke.Node) -> bool:
-    """Return whether a node has swatches. Their lines may not be readable, as the artist may still be typing.
+def swatched_frames(node: nuke.Node) -> tuple[int, ...]:
+    """Return the frames that have swatches, in ascending order. Lines that cannot be read are left out.
 
     Args:
         node: A RefColorize node.
     """
-    return bool(_text(node).strip())
+    frames: set[int] = set()
+    for line in _text(node).splitlines():
+        with suppress(RefColorizeError):  # the artist may still be typing
+            frames.update(swatch.frame for swatch in parse_swatches(line))
+    return tuple(sorted(frames))
 
 
 def add_swatch(node: nuke.Node, *, frame: int, object: str, colors: Sequence[str]) -> None:

@@ -22,6 +22,7 @@ __all__ = [
     "OWN_FILES",
     "PREVIEW",
     "SHOT_FILE",
+    "FrameCurve",
     "Results",
     "Version",
     "read_confidence",
@@ -29,6 +30,7 @@ __all__ = [
     "with_output",
     "write_comment",
     "write_confidence",
+    "write_thumbnail",
 ]
 
 PREVIEW = "preview"  # a folder next to the versions; each preview replaces the last one
@@ -36,7 +38,8 @@ SHOT_FILE = "shot.json"
 _MADE_FROM_FILE = "made_from.json"  # the frame range, and a stamp of the input files
 _ABOUT_FILE = "about.json"  # the comment and the confidence of a version
 _CONFIDENCE = "stcolor/confidence"  # an attribute in the header of each frame
-OWN_FILES = frozenset((SHOT_FILE, _MADE_FROM_FILE, _ABOUT_FILE))
+_THUMBNAIL_FILE = "thumbnail.jpg"  # of its middle frame
+OWN_FILES = frozenset((SHOT_FILE, _MADE_FROM_FILE, _ABOUT_FILE, _THUMBNAIL_FILE))
 _FOLDER = re.compile(r"v(\d{3,})")
 
 
@@ -63,6 +66,11 @@ class Version:
     def shot_file(self) -> Path:
         """Return the path of its Shot, a file for `stcolor colorize --shot`."""
         return Path(self.path).with_name(SHOT_FILE)
+
+    @property
+    def thumbnail_file(self) -> Path:
+        """Return the path of its small picture, which may not be there."""
+        return Path(self.path).with_name(_THUMBNAIL_FILE)
 
     def shot(self) -> dict[str, Any]:
         """Return its Shot as JSON data; empty if the file cannot be read."""
@@ -157,6 +165,20 @@ class Results:
             ) from None
         return version
 
+    def discard(self, version: Version) -> None:
+        """Remove a version that nothing was written for: its folder with the files of `OWN_FILES`, and nothing else.
+
+        Args:
+            version: A version of this node.
+        """
+        folder = version.shot_file.parent
+        with suppress(OSError):
+            if {path.name for path in folder.iterdir()} <= OWN_FILES:
+                for name in OWN_FILES:
+                    with suppress(FileNotFoundError):
+                        (folder / name).unlink()
+                folder.rmdir()
+
     def _make_version(self, number: int) -> Version:
         """Make the folder of the first free number from `number` on. Another Nuke may do so at the same time."""
         while True:
@@ -206,17 +228,65 @@ def write_confidence(path: str, confidence: Mapping[int, float]) -> None:
     _store(path, "confidence", {str(frame): round(value, 4) for frame, value in confidence.items()})
 
 
+def write_thumbnail(path: str, data: bytes) -> None:
+    """Store a small picture of a version.
+
+    Args:
+        path: The path of the version's frames.
+        data: A JPEG file.
+
+    Raises:
+        RefColorizeError: If it cannot be written.
+    """
+    file = Path(path).with_name(_THUMBNAIL_FILE)
+    try:
+        if not file.is_file() or file.read_bytes() != data:
+            atomic.write_by(file, lambda partial: partial.write_bytes(data))
+    except OSError as error:
+        reason = error.strerror or error
+        raise RefColorizeError(f"{file} cannot be written ({reason}). Ask for write access to its folder.") from None
+
+
 def read_confidence(path: str) -> dict[int, float]:
     """Return the mean confidence (0..1) in the header of each frame of a version. Slow for a long shot.
 
     Args:
         path: The path of the version's frames.
     """
-    folder, confidence = Path(path).parent, {}
-    for frame, file in _frame_files(path):
-        with suppress(OSError, ValueError):
-            confidence[frame] = float(exr.text(folder / file, _CONFIDENCE))
-    return confidence
+    return dict(FrameCurve(path).read())
+
+
+class FrameCurve:
+    """The confidence of the frames of a version, read from their headers. A file that stays is read once. Any thread.
+
+    Args:
+        path: The path of the frames, with #### or, as Nuke's knobs have it, with %04d; "" for none.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = re.sub(r"%0?(\d*)d", lambda match: "#" * int(match[1] or 1), path)
+        self._known: dict[str, tuple[tuple[int, int], float | None]] = {}
+
+    def read(self) -> tuple[tuple[int, float], ...]:
+        """Return (frame, confidence 0..1) for each frame on disk that has a confidence, in frame order."""
+        if not self._path:
+            return ()
+        folder, name, curve = Path(self._path).parent, Path(self._path).name, []
+        for frame, status in _files(self._path):
+            file, state = re.sub("#+", frame, name), (status.st_size, status.st_mtime_ns)
+            if self._known.get(file, (None, None))[0] != state:
+                self._known[file] = state, _confidence_in(folder / file)
+            confidence = self._known[file][1]
+            if frame and confidence is not None:
+                curve.append((int(frame), confidence))
+        return tuple(sorted(curve))
+
+
+def _confidence_in(file: Path) -> float | None:
+    try:
+        return float(exr.text(file, _CONFIDENCE))
+    except (OSError, ValueError):
+        return None
 
 
 def _about_file(path: str) -> Path:
@@ -250,12 +320,6 @@ def stamp(patterns: Iterable[str]) -> str:
 
 def _frames(pattern: str) -> Iterator[int]:
     return (int(frame) for frame, _ in _files(pattern) if frame)
-
-
-def _frame_files(pattern: str) -> Iterator[tuple[int, str]]:
-    """Yield the frame and file name of each frame on disk."""
-    name = Path(pattern).name
-    return ((int(frame), re.sub("#+", frame, name)) for frame, _ in _files(pattern) if frame)
 
 
 def _files(pattern: str) -> Iterator[tuple[str, os.stat_result]]:

@@ -6,6 +6,7 @@ from ..host.qt import QtCore, QtGui, QtWidgets
 from .buttons import make_button
 from .view import CoreStatus
 from .wrap_row import WrapRow
+from .wrapped_text import WrappedText
 
 __all__ = ["CoreBox"]
 
@@ -31,8 +32,14 @@ class CoreBox(QtWidgets.QWidget):
         self.stop = make_button("Stop", "Stop the core. A running job continues when the core starts again.")
         self.log = make_button("Show log", "Open the core's log file.")
         self.page = make_button("Open page", "Open the core's page with jobs, pictures and confidence in a browser.")
+        self.question = WrappedText()
+        self.stop_now = make_button("Stop the core", "A running job continues when the core starts again.")
+        self.keep = make_button("Keep it running")
+        self._jobs = 0
         self.start.clicked.connect(self.started)
-        self.stop.clicked.connect(self.stopped)
+        self.stop.clicked.connect(self._ask)
+        self.stop_now.clicked.connect(self._stop)
+        self.keep.clicked.connect(self._keep)
         self.log.clicked.connect(self.log_requested)
         self.page.clicked.connect(self.page_requested)
         grid = QtWidgets.QGridLayout(self)
@@ -45,6 +52,15 @@ class CoreBox(QtWidgets.QWidget):
         buttons = WrapRow()
         buttons.add(self.start, self.stop, self.log, self.page)
         grid.addWidget(buttons, 2, 0, 1, 2)
+        answers = WrapRow()
+        answers.add(self.stop_now, self.keep)
+        self._answers = QtWidgets.QWidget()
+        column = QtWidgets.QVBoxLayout(self._answers)
+        column.setContentsMargins(0, 4, 0, 0)
+        column.addWidget(self.question)
+        column.addWidget(answers)
+        grid.addWidget(self._answers, 3, 0, 1, 2)
+        self._answers.hide()
         self.show_busy("Looking for the core")
 
     def show_core(self, core: CoreStatus) -> None:
@@ -53,6 +69,8 @@ class CoreBox(QtWidgets.QWidget):
         Args:
             core: The state.
         """
+        self._jobs = core.jobs
+        self._answers.setVisible(self._answers.isVisibleTo(self) and core.running)
         self._show(core.title, core.detail, _GREEN if core.running else _GREY)
         self.start.setVisible(not core.running)
         self.stop.setVisible(core.running)
@@ -65,9 +83,24 @@ class CoreBox(QtWidgets.QWidget):
         Args:
             title: The line to show.
         """
+        self._answers.hide()
         self._show(title, "", _AMBER)
         for button in (self.start, self.stop, self.page):
             button.setEnabled(False)
+
+    def _ask(self) -> None:
+        """Ask before the core stops; the question is in the panel, since a modal window may freeze Nuke."""
+        jobs = f"{self._jobs} job{'s' * (self._jobs != 1)} of this machine" if self._jobs else ""
+        running = f"{jobs} will wait until the core starts again. Finished frames stay. " if jobs else ""
+        self.question.setText(f"{running}Stop the core?")
+        self._answers.show()
+
+    def _stop(self) -> None:
+        self._answers.hide()
+        self.stopped.emit()
+
+    def _keep(self) -> None:
+        self._answers.hide()
 
     def text(self) -> str:
         """Return the lines that are shown."""

@@ -11,10 +11,12 @@ import re
 import nuke
 
 from ..errors import Busy, RefColorizeError
-from ..host.main_thread import when_idle
+from ..host.main_thread import is_rendering, when_idle
 from ..host.qt import QtCore, QtGui, QtWidgets, main_window
 from ..jobs import submit
 from ..jobs.farm import Submission, SubmitOptions
+from ..jobs.farm_choices import FarmChoices
+from ..jobs.farm_summary import summarize
 from ..node import nodes
 from .buttons import make_button
 from .farm_form import FarmForm
@@ -23,6 +25,7 @@ from .weak_action import weak_action
 __all__ = ["FarmDialog", "open_for"]
 
 _POLL_MILLISECONDS = 100
+_FORM_MILLISECONDS = 200
 _WAITING = "This waits until Nuke has finished rendering."
 _AMBER = "#f0b45a"
 
@@ -70,6 +73,9 @@ class FarmDialog(QtWidgets.QDialog):
             previous=self._last_options,
             excluded=self._excluded_writes,
         )
+        self.summary = _text_label()
+        self._choices = FarmChoices("")
+        self._summed_up: SubmitOptions | None = None
         self.note, self.status, self.bar = _text_label(), _text_label(), QtWidgets.QProgressBar()
         palette = self.note.palette()
         palette.setColor(QtGui.QPalette.ColorRole.WindowText, QtGui.QColor(_AMBER))
@@ -86,7 +92,11 @@ class FarmDialog(QtWidgets.QDialog):
         self.resize(self.sizeHint())
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(_POLL_MILLISECONDS)
+        self._form_timer = QtCore.QTimer(self)
+        self._form_timer.setInterval(_FORM_MILLISECONDS)
         self._connect()
+        self._ask_engine()
+        self._form_timer.start()
         self._show_form()
 
     def _lay_out(self) -> None:
@@ -99,14 +109,16 @@ class FarmDialog(QtWidgets.QDialog):
         self._column = QtWidgets.QVBoxLayout(self)
         self._column.setContentsMargins(12, 12, 12, 12)
         self._column.setSpacing(10)
-        for widget in (self.form, self.result_box, self.note, self.status, self.bar):
+        for widget in (self.form, self.summary, self.result_box, self.note, self.status, self.bar):
             self._column.addWidget(widget)
         self._column.addStretch(1)
         self._column.addLayout(buttons)
 
     def _connect(self) -> None:
         self._timer.timeout.connect(self._poll)
+        self._form_timer.timeout.connect(self._update_form)
         self.form.changed.connect(self._update_submit_button)
+        self.form.engine.currentIndexChanged.connect(self._ask_engine)
         self.submit_button.clicked.connect(self._send)
         self.close_button.clicked.connect(self.reject)
         self.folder_button.clicked.connect(self._open_folder)
@@ -129,7 +141,8 @@ class FarmDialog(QtWidgets.QDialog):
 
     def _forget(self) -> None:
         self._waits = False
-        self._timer.stop()
+        for timer in (self._timer, self._form_timer):
+            timer.stop()
         if _open.get(self._name) is self:
             del _open[self._name]
 
@@ -154,6 +167,7 @@ class FarmDialog(QtWidgets.QDialog):
 
     def _show(self, *, form: bool, error: str = "", busy: str = "") -> None:
         self.form.setVisible(form)
+        self.summary.setVisible(form)
         self.submit_button.setVisible(form)
         for widget in (self.result_box, self.folder_button, self.copy_button):
             widget.setVisible(not form)
@@ -163,6 +177,30 @@ class FarmDialog(QtWidgets.QDialog):
         self.bar.setVisible(bool(busy))
         self.close_button.setText("Close")
         self._fit()
+
+    def _ask_engine(self) -> None:
+        """Ask the chosen engine for its pools and groups; `_update_form` takes the answer."""
+        self.form.show_choices({})
+        self._choices = FarmChoices(self.form.options().engine).start()
+
+    def _update_form(self) -> None:
+        """Offer what the engine has answered, and sum up what would be submitted."""
+        if self.form.isHidden() or is_rendering():
+            return
+        self.form.show_choices(self._choices.choices)
+        self.form.setToolTip(self._choices.problem)
+        options = self.form.options()
+        if options != self._summed_up:
+            self._summed_up = options
+            self.summary.setText(self._summarize(options))
+            self._fit()
+
+    def _summarize(self, options: SubmitOptions) -> str:
+        node = nuke.toNode(self._name)
+        try:
+            return "" if node is None else summarize(submit.farm_shot(node, options.version), options)
+        except RefColorizeError as error:
+            return str(error)
 
     def _update_submit_button(self) -> None:
         self.submit_button.setText("Submit" if self.form.submits() else "Write")

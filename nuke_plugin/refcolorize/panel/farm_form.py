@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..core.engines import ENGINES
 from ..host.qt import QtCore, QtGui, QtWidgets
 from ..jobs.farm import SubmitOptions
+from .choice_line import ChoiceLine
 
 __all__ = ["FarmForm"]
 
@@ -71,6 +72,15 @@ class FarmForm(QtWidgets.QWidget):
             submit=self.submit.isChecked(),
             **texts,
         )
+
+    def show_choices(self, choices: Mapping[str, Sequence[str]]) -> None:
+        """Offer the names that the farm has.
+
+        Args:
+            choices: Field of `SubmitOptions` -> its names. A field that is not in it can be typed only.
+        """
+        for name, line in self._texts.items():
+            line.show_choices(choices.get(name, ()))
 
     def submits(self) -> bool:
         """Return whether the job is submitted, and not only written."""
@@ -202,8 +212,8 @@ def _muted_label(text: str) -> QtWidgets.QLabel:
     return label
 
 
-def _line_edit(text: str) -> QtWidgets.QLineEdit:
-    line = QtWidgets.QLineEdit(text)
+def _line_edit(text: str) -> ChoiceLine:
+    line = ChoiceLine(text)
     line.setPlaceholderText("the farm's default")
     palette = line.palette()
     muted = palette.color(QtGui.QPalette.ColorGroup.Disabled, QtGui.QPalette.ColorRole.Text)

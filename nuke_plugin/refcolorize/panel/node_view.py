@@ -8,14 +8,15 @@ from pathlib import Path
 import nuke
 
 from ..node import nodes
-from ..node.swatches import has_swatches
+from ..node.swatches import swatched_frames
 from ..node.versions import Version
 from .view import Keyframe, NodeState, ShotState, VersionRow
 
+_HEAT = "confidence_overlay"  # nodes of earlier plug-ins lack it
 _RANGE_SECONDS = 3.0
 _ranges: dict[str, tuple[float, tuple[int, int]]] = {}  # by the plate's name: expiry time, first and last frame
 
-__all__ = ["read_node", "selected_node", "toggle_key", "version_rows"]
+__all__ = ["read_node", "selected_node", "show_heat", "toggle_key", "version_rows"]
 
 
 def selected_node() -> nuke.Node | None:
@@ -34,13 +35,14 @@ def read_node(node: nuke.Node) -> NodeState:
     keys = tuple(Keyframe(frame, used) for frame, used in nodes.all_keys(node).items())
     return NodeState(
         name=node.fullName(),
-        shot=ShotState(first, last, int(nuke.frame()), keys),
+        shot=ShotState(first, last, int(nuke.frame()), keys, swatched_frames(node)),
         status=node["status"].value(),
         job=node["job"].value(),
         version=node["version"].value(),
         plate=node.input(0) is not None,
         reference=node.input(1) is not None,
-        swatches=has_swatches(node),
+        frames_path=nodes.shown_path(node) if node["version"].value() != "none" else "",
+        heat=bool(node[_HEAT].value()) if _HEAT in node.knobs() else None,
     )
 
 
@@ -82,6 +84,17 @@ def toggle_key(node: nuke.Node, frame: int) -> None:
         node["reference_keys"].setValueAt(int(not used), frame)
 
 
+def show_heat(node: nuke.Node, is_on: bool) -> None:
+    """Switch the node's heat overlay on or off.
+
+    Args:
+        node: A RefColorize node.
+        is_on: Whether to show it.
+    """
+    if _HEAT in node.knobs():
+        node[_HEAT].setValue(is_on)
+
+
 def version_rows(node: nuke.Node) -> tuple[VersionRow, ...]:
     """Return a row for each of the node's versions, the newest first.
 
@@ -103,6 +116,7 @@ def _version_row(version: Version, *, used: bool) -> VersionRow:
         keys=version.keyframes(),
         confidence=sum(confidence) / len(confidence) if confidence else None,
         comment=version.comment(),
+        thumbnail=version.thumbnail_file.as_posix() if version.thumbnail_file.is_file() else "",
     )
 
 

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import cast
 
 import nuke
@@ -23,11 +24,23 @@ from ..errors import Busy, RefColorizeError
 from ..host.main_thread import is_rendering, when_idle
 from ..host.qt import QtCore, QtGui, QtWidgets
 from ..jobs.progress import confidence_curve
+from ..jobs.reference_check import last_flaws
+from ..jobs.render_task import is_busy
 from ..node import nodes
 from ..node.thumbnails import render
-from .node_view import read_node, selected_node, toggle_key, version_rows
+from .node_view import read_node, selected_node, show_heat, toggle_key, version_rows
 from .panel_face import PanelFace
-from .view import NodeState, Snapshot, core_status, queue_rows, suggestions, warning_text
+from .view import (
+    NodeState,
+    Snapshot,
+    core_status,
+    gains,
+    is_working,
+    mark_keys,
+    queue_rows,
+    suggestions,
+    warning_text,
+)
 from .watch import CoreLink, Page, Picture, Update
 from .weak_action import weak_action
 
@@ -49,6 +62,7 @@ class Panel(PanelFace):
         self._selected = ""
         self._snapshot = Snapshot()
         self._error = ""
+        self._is_working = False
         self._versions_state: tuple[object, ...] = ()
         self._pictures: dict[str, dict[int, QtGui.QImage]] = {}
         self._link = CoreLink()
@@ -75,13 +89,14 @@ class Panel(PanelFace):
         self.nodes.opened.connect(self._list_nodes)
         self.nodes.activated.connect(self._show_listed_node)
         self.create_node.clicked.connect(self._create_node)
-        self.colorize.clicked.connect(self._colorize)
+        self.colorize.clicked.connect(self._colorize_or_cancel)
         self.references.frame_chosen.connect(self._go_to)
         self.references.key_added.connect(self._add_key)
         self.references.key_removed.connect(self._remove_key)
         self.references.key_toggled.connect(self._toggle_key)
         self.references.pictures_requested.connect(self._render_pictures)
         self.references.weakest_requested.connect(self._go_to_weakest)
+        self.references.heat_toggled.connect(self._show_heat)
         self.versions.used.connect(self._use_version)
         self.versions.commented.connect(self._comment_version)
         self.versions.clean_up_requested.connect(self._clean_up)
@@ -143,9 +158,8 @@ class Panel(PanelFace):
             self._list_nodes()
             self.references.show_pictures(self._pictures.get(name, {}))
         if self.isVisible():
-            self._link.watch(node.job if node else "")
+            self._link.watch(node.job if node else "", node.frames_path if node else "")
         if node is not None:
-            self.references.show_node(node)
             self.status.setText(node.status)
         self._show_job()
 
@@ -236,8 +250,20 @@ class Panel(PanelFace):
 
         self._run_on_node(shown_version.go_to_weakest)
 
-    def _colorize(self) -> None:
-        self._run_on_node(lambda node: cast("nuke.PyScript_Knob", node["colorize"]).execute(), once="colorize")
+    def _show_heat(self, is_on: bool) -> None:
+        self._change("Heat overlay", lambda node: show_heat(node, is_on))
+
+    def _colorize_or_cancel(self) -> None:
+        """Press the node's Cancel, which does not wait for Nuke's render, or its Colorize, which does."""
+        if self._is_working:
+            self._cancel_node()
+        else:
+            self._run_on_node(lambda node: _press(node, "colorize"), once="colorize")
+
+    def _cancel_node(self) -> None:
+        node = self._shown_node()
+        if node is not None:
+            _press(node, "cancel")
 
     def _run_on_node(self, action: Callable[[nuke.Node], object], *, once: str = "") -> None:
         """Run an action of the node that is shown now, even if the panel shows another one when Nuke is idle."""
@@ -306,8 +332,16 @@ class Panel(PanelFace):
         job = node.job if node else ""
         own = snapshot if snapshot.job == job else Snapshot(job)
         self.queue.show_rows(queue_rows(snapshot.jobs, own=job))
+        self._is_working = node is not None and (is_working(node, own) or is_busy(node.name))
+        self.show_working(is_working=self._is_working)
         if node is not None:
-            self.references.show_confidence(confidence_curve(own.frames), suggestions(own.frames, node.shot.keys))
+            marked = mark_keys(node.shot, own.frames, last_flaws(node.name))
+            self.references.show_node(replace(node, shot=marked))
+            self.references.show_confidence(
+                confidence_curve(own.frames) or own.curve,
+                suggestions(own.frames, node.shot.keys),
+                gains(own.frames),
+            )
             self._show_versions(node, own)
         note = "\n".join(line for line in (self._error, warning_text(own)) if line)
         self.note.setText(note)
@@ -319,7 +353,7 @@ class Panel(PanelFace):
             return
         job = own.own_job()
         tenths = 10 * job["done"] // max(1, job["total"]) if job else 0
-        state = (node.name, node.job, node.version, job["state"] if job else "", tenths)
+        state = (node.name, node.job, node.version, job["state"] if job else "", tenths, self._is_working)
         shown = self._shown_node()
         if state != self._versions_state and shown is not None:
             self._versions_state = state
@@ -354,6 +388,10 @@ class Panel(PanelFace):
         """Show why an action failed. The message stays until the next action."""
         self._error = message
         self._show_job()
+
+
+def _press(node: nuke.Node, button: str) -> None:
+    cast("nuke.PyScript_Knob", node[button]).execute()
 
 
 def _delete(panel: Panel) -> None:

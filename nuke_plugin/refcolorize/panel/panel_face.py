@@ -30,8 +30,8 @@ class PanelFace(QtWidgets.QWidget):
         self.nodes.setAccessibleName("RefColorize node")
         self.nodes.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToContents)
         self.status = WrappedText()
-        self.colorize = QtWidgets.QPushButton("Colorize")
-        self.colorize.setToolTip("Colour the shot from its keyframes, like the button on the node.")
+        self.colorize = QtWidgets.QPushButton()
+        self.show_working(is_working=False)
         self.note = WrappedText()
         self.note.set_color(QtGui.QColor("#f0b45a"))
         self.empty = QtWidgets.QLabel(hint_text(None))
@@ -39,13 +39,26 @@ class PanelFace(QtWidgets.QWidget):
         self.create_node = QtWidgets.QPushButton("Create RefColorize")
         self.references, self.queue, self.versions, self.core = ReferencesBox(), QueueList(), VersionBox(), CoreBox()
 
+    def show_working(self, *, is_working: bool) -> None:
+        """Let the first button be Colorize, or Cancel while a job runs.
+
+        Args:
+            is_working: Whether the node's job is queued or running.
+        """
+        self.colorize.setText("Cancel" if is_working else "Colorize")
+        self.colorize.setToolTip(
+            "Stop after the current frame. Finished frames are kept."
+            if is_working
+            else "Colour the shot from its keyframes, like the button on the node."
+        )
+
     def _lay_out(self) -> None:
         head = WrapRow()
         head.add(self.nodes, self.colorize)
         self._node_section = QtWidgets.QWidget()
         node_column = _column(self._node_section)
-        for widget in (head, self.status, self.references):
-            node_column.addWidget(widget)
+        for part in (head, self.status, self.references):
+            node_column.addWidget(part)
         self._empty_section = QtWidgets.QWidget()
         empty_column = _column(self._empty_section)
         empty_column.addWidget(self.empty)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-__all__ = ["Scale", "frame_labels", "spread_boxes", "wrap_boxes"]
+__all__ = ["Scale", "frame_labels", "pick_evenly", "spread_boxes", "wrap_boxes"]
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,24 @@ def spread_boxes(centers: Sequence[float], *, width: float, gap: float, left: fl
         edges[index] = min(edges[index], most)
         most = edges[index] - width - gap
     return edges
+
+
+def pick_evenly(items: Sequence[Item], count: int, *, keep: Item | None = None) -> list[Item]:
+    """Return some items at equal distances in their order, the first and the last among them.
+
+    Args:
+        items: The items.
+        count: How many to return at most, 1 or more.
+        keep: An item that takes the place of the nearest one that is picked; None for none.
+    """
+    if len(items) <= count:
+        return list(items)
+    places = [round(index * (len(items) - 1) / max(count - 1, 1)) for index in range(count)]
+    if keep is not None and keep in items:
+        wanted = items.index(keep)
+        nearest = min(range(count), key=lambda index: abs(places[index] - wanted))
+        places[nearest] = wanted
+    return [items[place] for place in places]
 
 
 def frame_labels(scale: Scale, *, width: float) -> list[int]:

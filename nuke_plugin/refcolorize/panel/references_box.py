@@ -22,6 +22,7 @@ class ReferencesBox(QtWidgets.QWidget):
     key_toggled = QtCore.Signal(int)
     pictures_requested = QtCore.Signal()
     weakest_requested = QtCore.Signal()
+    heat_toggled = QtCore.Signal(bool)
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
@@ -37,6 +38,8 @@ class ReferencesBox(QtWidgets.QWidget):
         self.before = make_button("◀", "Go to the previous keyframe.")
         self.after = make_button("▶", "Go to the next keyframe.")
         self.weakest = make_button("Weakest", "Go to the frame of the shown version with the lowest confidence.")
+        self.heat = make_button("Heat", "Show red over the picture where the colour is uncertain, as on the node.")
+        self.heat.setCheckable(True)
         self.pictures = make_button("", "Render the thumbnails of all keyframes again.")
         self.pictures.setIcon(self.style().standardIcon(QtWidgets.QStyle.StandardPixmap.SP_BrowserReload))
         self.pictures.setAccessibleName("Render the thumbnails of all keyframes")
@@ -56,6 +59,7 @@ class ReferencesBox(QtWidgets.QWidget):
         self.after.clicked.connect(self._jump_forward)
         self.pictures.clicked.connect(self.pictures_requested)
         self.weakest.clicked.connect(self.weakest_requested)
+        self.heat.clicked.connect(self.heat_toggled)
 
     def _lay_out(self) -> None:
         for button, longest_text in (
@@ -63,14 +67,15 @@ class ReferencesBox(QtWidgets.QWidget):
             (self.remove, "Remove"),
             (self.toggle, "Switch off"),
             (self.weakest, "Weakest"),
+            (self.heat, "Heat"),
         ):
             button.setFixedWidth(button.fontMetrics().horizontalAdvance(longest_text) + 14)
         for small in (self.before, self.after, self.pictures):
             small.setFixedWidth(26)
         actions = WrapRow()
-        actions.add(self.before, self.after, self.add, self.remove, self.toggle, self.weakest, self.pictures)
+        actions.add(self.before, self.after, self.add, self.remove, self.toggle, self.weakest, self.heat, self.pictures)
         label = QtWidgets.QLabel("Next keyframe:")
-        label.setToolTip("The frames with the lowest confidence. A keyframe there helps most.")
+        label.setToolTip("A keyframe at these frames helps most. Go there, paint ref, then press Add keyframe.")
         self._suggestion_row.add(label)
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -98,17 +103,25 @@ class ReferencesBox(QtWidgets.QWidget):
         self.before.setEnabled(any(other.frame < node.shot.frame for other in node.shot.keys))
         self.after.setEnabled(any(other.frame > node.shot.frame for other in node.shot.keys))
         self.weakest.setEnabled(node.version not in ("", "none", "preview"))
+        self.heat.setEnabled(node.heat is not None and node.version not in ("", "none"))
+        self.heat.setChecked(bool(node.heat))
         self.pictures.setEnabled(bool(node.shot.keys) and node.reference)
         hint = hint_text(node)
         self._hint.setText(hint)
         self._hint.setVisible(bool(hint))
 
-    def show_confidence(self, curve: Sequence[tuple[int, float]], suggested: Sequence[int]) -> None:
-        """Show the confidence of a result, and buttons for the suggested keyframes.
+    def show_confidence(
+        self,
+        curve: Sequence[tuple[int, float]],
+        suggested: Sequence[int],
+        gains: Mapping[int, float] | None = None,
+    ) -> None:
+        """Show the confidence of a result, and buttons that go to the suggested keyframes.
 
         Args:
             curve: Frame and confidence (0..1), in ascending order of frames.
             suggested: The suggested keyframes, the most helpful first.
+            gains: Frame -> share of the shot's pixels (0..1) that a keyframe there would put right; None if unknown.
         """
         self.line.show_confidence(curve, suggested)
         if tuple(suggested) == self._suggested_frames:
@@ -116,9 +129,12 @@ class ReferencesBox(QtWidgets.QWidget):
         self._suggested_frames = tuple(suggested)
         for button in self._suggestions:
             self._suggestion_row.remove(button)
-        self._suggestions = tuple(_SuggestionButton(frame, first=not index) for index, frame in enumerate(suggested))
+        self._suggestions = tuple(
+            _SuggestionButton(frame, first=not index, gain=(gains or {}).get(frame))
+            for index, frame in enumerate(suggested)
+        )
         for button in self._suggestions:
-            button.chosen.connect(self.key_added)
+            button.chosen.connect(self.frame_chosen)
         self._suggestion_row.add(*self._suggestions)
         self._suggestion_row.setVisible(bool(suggested))
 
@@ -158,15 +174,21 @@ class ReferencesBox(QtWidgets.QWidget):
 
 
 class _SuggestionButton(QtWidgets.QPushButton):
-    """A button that adds a suggested keyframe. Only the first one has a full text, the others show the number."""
+    """A button that goes to a suggested keyframe, where the artist paints before keying.
+
+    Only the first one has a full text, the others show the number.
+    """
 
     chosen = QtCore.Signal(int)
 
-    def __init__(self, frame: int, *, first: bool) -> None:
-        super().__init__(f"Add keyframe at {frame}" if first else str(frame))
+    def __init__(self, frame: int, *, first: bool, gain: float | None) -> None:
+        super().__init__(f"Go to {frame}" if first else str(frame))
         self._frame = frame
-        self.setToolTip(f"Go to frame {frame}, where the confidence is low, and add a keyframe.")
-        self.setAccessibleName(f"Add keyframe at {frame}")
+        share = f" It would put about {100 * gain:.1f} % of the shot's pixels right." if gain else ""
+        self.setToolTip(
+            f"Go to frame {frame}, where a keyframe helps.{share} Paint ref there, then press Add keyframe."
+        )
+        self.setAccessibleName(f"Go to {frame}")
         self.setAutoDefault(False)
         self.clicked.connect(self._choose)
 

@@ -6,17 +6,19 @@ from collections.abc import Mapping, Sequence
 
 from ..host.qt import QtCore, QtGui, QtWidgets, point_of
 from .frame_menu import FrameMenu
-from .placing import Scale, frame_labels, spread_boxes
+from .placing import Scale, frame_labels, pick_evenly, spread_boxes
 from .view import Keyframe, ShotState
 
 __all__ = ["TimeLine"]
 
 _KEY = QtGui.QColor("#6fb1e8")
+_FLAW = QtGui.QColor("#f0b45a")
 _HEAD = QtGui.QColor("#f7a11b")
 _WEAK = QtGui.QColor("#e8623a")
 _SURE = QtGui.QColor("#74b87a")
 _MARGIN, _GAP = 8, 4
 _THUMB_WIDTHS = (44, 104)
+_LABEL_PADDING = 8
 _LEADER, _MARK, _CURVE, _RULER = 8, 14, 58, 18
 _SNAP = 5  # pixels
 _GRID = (0.5, 0.8, 0.9, 0.97)  # confidences at which the curve has a line
@@ -85,9 +87,14 @@ class TimeLine(QtWidgets.QWidget):
         return QtCore.QSize(200, self.sizeHint().height())
 
     def thumb_boxes(self) -> list[tuple[Keyframe, QtCore.QRect]]:
-        """Return each keyframe and the box of its thumbnail."""
-        scale, keys, width = self._scale(), self._shot.keys, self._thumb_width()
+        """Return each keyframe that has room for a thumbnail, and the thumbnail's box.
+
+        If there is no room for all, those at the play head and at both ends have one, and others at equal distances.
+        """
+        scale, width = self._scale(), self._thumb_width()
         right = scale.left + scale.width
+        count = max(1, int((scale.width + _GAP) // (width + _GAP)))
+        keys = pick_evenly(self._shot.keys, count, keep=self._shot.key())
         lefts = spread_boxes([scale.x(key.frame) for key in keys], width=width, gap=_GAP, left=scale.left, right=right)
         height = self._thumb_height()
         return [(key, QtCore.QRect(round(lefts[index]), 4, width, height)) for index, key in enumerate(keys)]
@@ -107,8 +114,17 @@ class TimeLine(QtWidgets.QWidget):
 
     def _thumb_width(self) -> int:
         least, most = _THUMB_WIDTHS
+        label = self._metrics().horizontalAdvance(f"{self._shot.last} off") + _LABEL_PADDING
         room = (self.width() - 2 * _MARGIN) // max(1, len(self._shot.keys)) - _GAP
-        return max(least, min(most, room))
+        return max(least, label, min(most, room))
+
+    def _metrics(self) -> QtGui.QFontMetrics:
+        return QtGui.QFontMetrics(self._small_font())
+
+    def _small_font(self) -> QtGui.QFont:
+        font = QtGui.QFont(self.font())
+        font.setPointSizeF(max(7.0, font.pointSizeF() * 0.85))
+        return font
 
     def _thumb_height(self) -> int:
         return _THUMB_WIDTHS[1] * 9 // 16  # the same for all widths, so that a new keyframe never moves the curve
@@ -214,10 +230,14 @@ class TimeLine(QtWidgets.QWidget):
         key = self._key_at(frame)
         confidence = dict(self._curve).get(frame)
         suffix = "" if confidence is None else f", confidence {confidence:.2f}"
+        swatches = "\nIt has swatches." if frame in self._shot.swatches else ""
         if key is None:
-            return f"Frame {frame}{suffix}\nClick to go there, double-click to add a keyframe."
+            return f"Frame {frame}{suffix}{swatches}\nClick to go there, double-click to add a keyframe."
         off = "" if key.used else " (switched off)"
-        return f"Keyframe {frame}{off}{suffix}\nClick to go there, right-click for more.\n{_SHORTCUTS}"
+        kind = "\nA patch: its reference covers a part of the frame." if key.is_patch else ""
+        flaw = f"\nRef {key.flaw} here. Paint it, or switch the keyframe off." if key.flaw else ""
+        actions = f"Click to go there, right-click for more.\n{_SHORTCUTS}"
+        return f"Keyframe {frame}{off}{suffix}{kind}{flaw}{swatches}\n{actions}"
 
     def _choose(self, frame: int) -> None:
         if frame != self._shot.frame:
@@ -229,12 +249,13 @@ class TimeLine(QtWidgets.QWidget):
         """Paint the time line."""
         painter = QtGui.QPainter(self)
         painter.setRenderHint(QtGui.QPainter.RenderHint.Antialiasing)
-        font = self.font()
-        font.setPointSizeF(max(7.0, font.pointSizeF() * 0.85))
-        painter.setFont(font)
+        painter.setFont(self._small_font())
         self._paint_curve(painter)
         self._paint_ruler(painter)
         self._paint_head(painter)
+        for key in self._shot.keys:
+            self._paint_mark(painter, key)
+        self._paint_swatches(painter)
         for key, box in self._boxes_in_paint_order():
             self._paint_key(painter, key, box)
         if self.hasFocus():
@@ -255,9 +276,8 @@ class TimeLine(QtWidgets.QWidget):
         painter.drawRoundedRect(box, 2, 2)
         if not self._curve:
             painter.setPen(self._text_color(120))
-            painter.drawText(
-                box, QtCore.Qt.AlignmentFlag.AlignCenter, "The confidence of the coloured frames appears here"
-            )
+            flags = int(QtCore.Qt.AlignmentFlag.AlignCenter) | int(QtCore.Qt.TextFlag.TextWordWrap)
+            painter.drawText(box.adjusted(4, 0, -4, 0), flags, "The confidence of the coloured frames appears here")
             return
         painter.setPen(QtGui.QPen(self._text_color(28), 1, QtCore.Qt.PenStyle.DashLine))
         inside = box.adjusted(0, 4, 0, -2)
@@ -334,21 +354,46 @@ class TimeLine(QtWidgets.QWidget):
         painter.setPen(QtGui.QColor("#1c1c1c"))
         painter.drawText(label, QtCore.Qt.AlignmentFlag.AlignCenter, text)
 
+    def _color_of(self, key: Keyframe) -> QtGui.QColor:
+        return _HEAD if key.frame == self._shot.frame else _FLAW if key.flaw else _KEY
+
+    def _paint_mark(self, painter: QtGui.QPainter, key: Keyframe) -> None:
+        """Paint a keyframe's mark over its frame: a diamond, half of one for a patch, crossed out without colour."""
+        color, x, y = self._color_of(key), self._scale().x(key.frame), self._curve_box().top() - _MARK / 2
+        painter.setOpacity(1.0 if key.used else 0.55)
+        painter.setPen(QtGui.QPen(color, 1))
+        painter.setBrush(QtCore.Qt.BrushStyle.NoBrush)
+        corners = ((0, -4), (4, 0), (0, 4), (-4, 0))
+        painter.drawPolygon(QtGui.QPolygonF([QtCore.QPointF(x + dx, y + dy) for dx, dy in corners]))
+        if key.flaw:
+            painter.setPen(QtGui.QPen(color, 2))
+            painter.drawLine(QtCore.QPointF(x - 4, y - 4), QtCore.QPointF(x + 4, y + 4))
+        elif key.used:
+            painter.setBrush(color)
+            filled = corners[1:] if key.is_patch else corners
+            painter.drawPolygon(QtGui.QPolygonF([QtCore.QPointF(x + dx, y + dy) for dx, dy in filled]))
+        painter.setOpacity(1.0)
+
+    def _paint_swatches(self, painter: QtGui.QPainter) -> None:
+        """Paint a small square below the mark's line at each frame that has swatches."""
+        painter.setPen(QtCore.Qt.PenStyle.NoPen)
+        painter.setBrush(_KEY)
+        for frame in self._shot.swatches:
+            x, y = self._scale().x(frame), self._curve_box().top() + 3
+            painter.drawRect(QtCore.QRectF(x - 2.5, y - 2.5, 5, 5))
+
     def _paint_key(self, painter: QtGui.QPainter, key: Keyframe, box: QtCore.QRect) -> None:
-        current = key.frame == self._shot.frame
-        color = _HEAD if current else _KEY
+        """Paint the thumbnail of a keyframe, and the line from it to its mark."""
+        is_current, color = key.frame == self._shot.frame, self._color_of(key)
         x, y = self._scale().x(key.frame), self._curve_box().top() - _MARK / 2
         painter.setOpacity(1.0 if key.used else 0.55)
         painter.setPen(QtGui.QPen(color, 1))
         painter.drawLine(QtCore.QPointF(box.center().x(), box.bottom() + 1), QtCore.QPointF(x, y - 4))
-        painter.setBrush(color if key.used else QtCore.Qt.BrushStyle.NoBrush)
-        painter.drawPolygon(
-            QtGui.QPolygonF([QtCore.QPointF(x + dx, y + dy) for dx, dy in ((0, -4), (4, 0), (0, 4), (-4, 0))])
-        )
         self._paint_thumb(painter, key, box)
         painter.setOpacity(1.0)
         painter.setBrush(QtCore.Qt.BrushStyle.NoBrush)
-        painter.setPen(QtGui.QPen(color if current else self._text_color(90), 1.6 if current else 1))
+        frame_color = color if is_current or key.flaw else self._text_color(90)
+        painter.setPen(QtGui.QPen(frame_color, 1.6 if is_current or key.flaw else 1))
         painter.drawRect(box)
 
     def _paint_thumb(self, painter: QtGui.QPainter, key: Keyframe, box: QtCore.QRect) -> None:

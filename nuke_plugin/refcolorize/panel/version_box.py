@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..host.qt import QtCore, QtWidgets
+from ..host.qt import QtCore, QtGui, QtWidgets
 from .buttons import make_button
 from .view import VersionRow
 from .wrap_row import WrapRow
 
 __all__ = ["VersionBox"]
+
+_ICON = (64, 36)  # of a thumbnail, in pixels
+_COLUMNS = (("Version", 0), ("Keys", 0), ("Confidence", 0), ("Frames", 52), ("Comment", 40), ("Written", 72))
+"""Each column's heading, and the width of the list in digits from which on there is room for it."""
+_HEADINGS = [heading for heading, _ in _COLUMNS]
 
 
 class VersionBox(QtWidgets.QWidget):
@@ -28,11 +33,12 @@ class VersionBox(QtWidgets.QWidget):
         self._node = ""
         self._previous: int | None = None
         self.list = QtWidgets.QTreeWidget()
-        self.list.setHeaderLabels(["Version", "Frames", "Keyframes", "Confidence", "Comment", "Written"])
+        self.list.setHeaderLabels(_HEADINGS)
+        self.list.setIconSize(QtCore.QSize(*_ICON))
         self.list.setRootIsDecorated(False)
         self.list.setAlternatingRowColors(True)
         self.list.setAccessibleName("Versions of this node")
-        self.list.setFixedHeight(104)
+        self.list.setFixedHeight(128)
         self.list.itemActivated.connect(self._use_chosen)
         self.list.currentItemChanged.connect(self._update_buttons)
         self.use, self.swap = make_button("Use"), make_button("Swap")
@@ -48,6 +54,7 @@ class VersionBox(QtWidgets.QWidget):
         self.swap.clicked.connect(self._swap)
         self._empty = QtWidgets.QLabel("No versions yet. Each Colorize with new settings or inputs writes one.")
         self._empty.setWordWrap(True)
+        self._icons: dict[tuple[str, float], QtGui.QIcon] = {}
         self._empty.setEnabled(False)
         buttons = WrapRow()
         buttons.add(self.use, self.swap, self.clean_up)
@@ -92,20 +99,34 @@ class VersionBox(QtWidgets.QWidget):
         self.list.clear()
         for row in self._rows:
             item = QtWidgets.QTreeWidgetItem(_columns(row))
-            item.setToolTip(2, ", ".join(map(str, row.keys)))
-            item.setToolTip(4, row.comment)
+            for column in range(len(_HEADINGS)):
+                item.setToolTip(column, _tooltip(row))
             font = item.font(0)
             font.setBold(row.used)
             item.setFont(0, font)
-            if row.used:
-                item.setText(0, f"v{row.number:03d}  in use")
+            if row.thumbnail:
+                item.setIcon(0, self._icon(row.thumbnail))
             self.list.addTopLevelItem(item)
-        for column in range(4):
+        for column in range(len(_HEADINGS) - 1):
             self.list.resizeColumnToContents(column)
         for widget in (self.list, self.use, self.swap, self.clean_up, self.comment):
             widget.setVisible(bool(self._rows))
         self._empty.setVisible(not self._rows)
         self._update_buttons()
+
+    def _icon(self, path: str) -> QtGui.QIcon:
+        """Return the icon of a thumbnail, read again after it has changed."""
+        key = path, QtCore.QFileInfo(path).lastModified().toMSecsSinceEpoch()
+        if key not in self._icons:
+            self._icons[key] = QtGui.QIcon(path)
+        return self._icons[key]
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        """Hide the columns that matter less while the list is narrow; tool tips have them all."""
+        super().resizeEvent(event)
+        digits = event.size().width() // max(1, self.fontMetrics().horizontalAdvance("0"))
+        for column, (_, least) in enumerate(_COLUMNS):
+            self.list.setColumnHidden(column, digits < least)
 
     def _in_use(self) -> int | None:
         return next((row.number for row in self._rows if row.used), None)
@@ -165,6 +186,19 @@ class VersionBox(QtWidgets.QWidget):
 
 
 def _columns(row: VersionRow) -> list[str]:
-    confidence = "" if row.confidence is None else f"{round(100 * row.confidence)} %"
+    in_use = "  in use" if row.used and row.frames else ""
+    confidence = "" if row.confidence is None else f"{100 * row.confidence:.1f} %"
     keys = str(len(row.keys)) if row.keys else ""
-    return [f"v{row.number:03d}", str(row.frames), keys, confidence, row.comment, row.written]
+    return [f"v{row.number:03d}{in_use}", keys, confidence, str(row.frames), row.comment, row.written]
+
+
+def _tooltip(row: VersionRow) -> str:
+    keys = ", ".join(map(str, row.keys))
+    confidence = "" if row.confidence is None else f"Mean confidence {100 * row.confidence:.1f} %"
+    lines = (
+        f"v{row.number:03d}, {row.frames} frames, {row.written}",
+        f"Keyframes {keys}" if keys else "",
+        confidence,
+        row.comment,
+    )
+    return "\n".join(line for line in lines if line)

@@ -6,11 +6,11 @@ The core's answers are dictionaries; stcolor_core/service/messages.py describes 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
-from ..jobs.progress import duration
+from ..jobs.progress import REASONS, time_left
 
 __all__ = [
     "CoreStatus",
@@ -21,7 +21,10 @@ __all__ = [
     "Snapshot",
     "VersionRow",
     "core_status",
+    "gains",
     "hint_text",
+    "is_working",
+    "mark_keys",
     "queue_rows",
     "suggestions",
     "warning_text",
@@ -29,6 +32,7 @@ __all__ = [
 
 _MAX_ENDED = 3
 _MAX_SUGGESTIONS = 3
+_LIVE = ("queued", "running")
 _STATES = {"queued": "Waiting", "failed": "Failed", "cancelled": "Cancelled"}
 
 
@@ -39,10 +43,14 @@ class Keyframe:
     Attributes:
         frame: The frame.
         used: False if the keyframe is switched off.
+        is_patch: Whether its reference covers only a part of the frame, as the last job found.
+        flaw: Why its reference gives no colour, to follow "ref"; "" if it does, or if nobody has looked yet.
     """
 
     frame: int
     used: bool = True
+    is_patch: bool = False
+    flaw: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,12 +62,14 @@ class ShotState:
         last: The last frame, included.
         frame: The current frame (the play head), inside or outside first..last.
         keys: The keyframes, in ascending order.
+        swatches: The frames that have swatches, in ascending order.
     """
 
     first: int
     last: int
     frame: int
     keys: tuple[Keyframe, ...] = ()
+    swatches: tuple[int, ...] = ()
 
     def key(self) -> Keyframe | None:
         """Return the keyframe at the current frame; None if there is none."""
@@ -78,7 +88,8 @@ class NodeState:
         version: The version it shows, as in the knob: v001, "preview" or "none".
         plate: Whether the input plate is connected.
         reference: Whether the input ref is connected.
-        swatches: Whether it has swatches, which colour a shot without keyframes too.
+        frames_path: The path of the frames that it shows, with ####; "" for none.
+        heat: Whether its heat overlay is on; None if it has none.
     """
 
     name: str
@@ -88,7 +99,8 @@ class NodeState:
     version: str = ""
     plate: bool = True
     reference: bool = True
-    swatches: bool = False
+    frames_path: str = ""
+    heat: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +115,7 @@ class Snapshot:
         frames: The answer of /v1/jobs/{job}/frames; None if there is no such job.
         warnings: The warnings of the watched job, the oldest first.
         problem: Why no core answered, if more is known; else "".
+        curve: The confidence of the frames on disk, if no core says more: (frame, 0..1) in ascending order.
     """
 
     job: str = ""
@@ -112,6 +125,7 @@ class Snapshot:
     frames: Mapping[str, Any] | None = None
     warnings: tuple[str, ...] = ()
     problem: str = ""
+    curve: tuple[tuple[int, float], ...] = ()
 
     def own_job(self) -> Mapping[str, Any] | None:
         """Return the state of the watched job; None if the core does not have it."""
@@ -153,6 +167,7 @@ class VersionRow:
         keys: Its keyframes, if their references are still on disk.
         confidence: The mean over its frames, 0..1; None until the version is complete.
         comment: The artist's comment.
+        thumbnail: A small JPEG of its middle frame; "" for none.
     """
 
     number: int
@@ -162,6 +177,7 @@ class VersionRow:
     keys: tuple[int, ...] = ()
     confidence: float | None = None
     comment: str = ""
+    thumbnail: str = ""
 
 
 @dataclass(frozen=True)
@@ -172,11 +188,13 @@ class CoreStatus:
         running: Whether a core answers.
         title: The first line.
         detail: The second line: device, memory and models, or what to do.
+        jobs: How many jobs are queued or running.
     """
 
     running: bool
     title: str
     detail: str
+    jobs: int = 0
 
 
 def core_status(snapshot: Snapshot) -> CoreStatus:
@@ -192,7 +210,8 @@ def core_status(snapshot: Snapshot) -> CoreStatus:
     device = health["device_name"] or {"cpu": "CPU"}.get(health["device"], health["device"])
     models = ", ".join(health["models"]) or "no model installed"
     detail = "  ·  ".join([device, f"{_format_memory(health['free_memory'])} free", models])
-    return CoreStatus(True, f"The core is running at {snapshot.address}", detail)
+    jobs = sum(job["state"] in _LIVE for job in snapshot.jobs)
+    return CoreStatus(True, f"The core is running at {snapshot.address}", detail, jobs)
 
 
 def queue_rows(jobs: Sequence[Mapping[str, Any]], *, own: str) -> tuple[JobRow, ...]:
@@ -210,12 +229,12 @@ def queue_rows(jobs: Sequence[Mapping[str, Any]], *, own: str) -> tuple[JobRow, 
 
 
 def _job_row(job: Mapping[str, Any], *, own: str) -> JobRow:
-    title = PurePath(job["output"]).name.split(".")[0]
+    title = job.get("name") or PurePath(job["output"]).name.split(".")[0]
     if job["kind"] == "preview":
         title = f"Preview {job['frame']}, {title}"
     progress = job["done"] / job["total"] if job["total"] else float(job["state"] == "done")
     tooltip = f"{job['error']}\n{job['output']}" if job["error"] else job["output"]
-    live = job["state"] in ("queued", "running")
+    live = job["state"] in _LIVE
     return JobRow(job["id"], title, _state_text(job), progress, live=live, own=job["id"] == own, tooltip=tooltip)
 
 
@@ -228,7 +247,7 @@ def _state_text(job: Mapping[str, Any]) -> str:
         return "Starting"
     left = job.get("seconds_left")
     if left is not None:
-        return f"{job['done']} of {job['total']}, {duration(left)} left"
+        return f"{job['done']} of {job['total']}, {time_left(left)}"
     if job["looking"] is not None and not job["done"]:
         return f"Tracking frame {job['looking']}"
     return f"{job['done']} of {job['total']}"
@@ -245,6 +264,39 @@ def warning_text(snapshot: Snapshot) -> str:
     return "\n".join(dict.fromkeys([*([error] if error else []), *snapshot.warnings]))
 
 
+def is_working(node: NodeState, snapshot: Snapshot) -> bool:
+    """Return whether the node's last job is queued or running, as far as the core says.
+
+    Args:
+        node: The node's state.
+        snapshot: The core's answers.
+    """
+    job = snapshot.own_job() if node.job and snapshot.job == node.job else None
+    return job is not None and job["state"] in _LIVE
+
+
+def mark_keys(shot: ShotState, frames: Mapping[str, Any] | None, flaws: Mapping[int, str] | None) -> ShotState:
+    """Return a shot whose keyframes are marked: those that are patches, and those without colour.
+
+    Args:
+        shot: The shot.
+        frames: The answer of /v1/jobs/{job}/frames for the node's last job; None if there is none.
+        flaws: Keyframe -> why it has no colour, if that is known better than from the last job; else None.
+    """
+    known = frames or {}
+    patches = set(known.get("patches", ()))
+    flawed = {int(frame): flaw for frame, flaw in known.get("colorless", {}).items()} if flaws is None else flaws
+    keys = (
+        replace(key, is_patch=key.frame in patches, flaw=_flaw_text(flawed[key.frame]) if key.frame in flawed else "")
+        for key in shot.keys
+    )
+    return replace(shot, keys=tuple(keys))
+
+
+def _flaw_text(flaw: str) -> str:
+    return REASONS.get(flaw, "gives no colour")
+
+
 def hint_text(node: NodeState | None) -> str:
     """Return what the artist should do next; "" if nothing is missing.
 
@@ -256,10 +308,13 @@ def hint_text(node: NodeState | None) -> str:
     if not node.plate:
         return "Connect the grey plate to the input plate."
     has_keys = any(key.used for key in node.shot.keys)
-    if not node.reference and (has_keys or not node.swatches):
+    if not node.reference and (has_keys or not node.shot.swatches):
         return "Connect the coloured picture to the input ref. Only its frames at the keyframes are used."
-    if not has_keys and not node.swatches:
+    if not has_keys and not node.shot.swatches:
         return "Go to a frame that has colour in ref, and press Add keyframe."
+    flawed = [str(key.frame) for key in node.shot.keys if key.used and key.flaw]
+    if flawed:
+        return f"Ref has no colour of its own at {', '.join(flawed)}. Paint it there, or switch the keyframe off."
     return "" if node.job else "Press Colorize. It colours the rest of the shot from the keyframes."
 
 
@@ -273,6 +328,15 @@ def suggestions(frames: Mapping[str, Any] | None, keys: Sequence[Keyframe]) -> t
     existing = {key.frame for key in keys}
     weakest = frames["weakest"] if frames else ()
     return tuple(frame for frame in weakest if frame not in existing)[:_MAX_SUGGESTIONS]
+
+
+def gains(frames: Mapping[str, Any] | None) -> dict[int, float]:
+    """Return the gain to expect of each suggested keyframe: the share of the shot's pixels, 0..1.
+
+    Args:
+        frames: As for `suggestions`.
+    """
+    return {each["frame"]: each["gain"] for each in (frames or {}).get("suggestions", ())}
 
 
 def _format_memory(size: int) -> str:

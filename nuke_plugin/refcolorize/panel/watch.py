@@ -12,13 +12,15 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Any, Union
 
 from ..core import server
 from ..core.client import Client
 from ..errors import CoreRefused, CoreUnreachable, RefColorizeError, unexpected_error
+from ..jobs.progress import confidence_curve
+from ..node.versions import FrameCurve
 from .view import Snapshot
 
 __all__ = ["CoreLink", "Failure", "Page", "Picture", "Update"]
@@ -89,16 +91,18 @@ class CoreLink:
             self._restart_watch()
         return [*updates, *(result for result in results if result is not None)]
 
-    def watch(self, job: str) -> None:
+    def watch(self, job: str, frames: str = "") -> None:
         """Start to watch the core and one of its jobs.
 
         Args:
             job: The job's id; "" for none.
+            frames: The path of the frames that the node shows, which are read if the core does not have their
+                confidence; "" for none.
         """
-        if self._watch is not None and self._watch.job == job:
+        if self._watch is not None and (self._watch.job, self._watch.path) == (job, frames):
             return
         self.stop()
-        self._watch = _Watch(job)
+        self._watch = _Watch(job, frames)
         self._watch.start()
 
     def stop(self) -> None:
@@ -141,9 +145,9 @@ class CoreLink:
 
     def _restart_watch(self) -> None:
         if self._watch is not None:
-            job = self._watch.job
+            job, frames = self._watch.job, self._watch.path
             self.stop()
-            self.watch(job)
+            self.watch(job, frames)
 
 
 def _drain(take: Callable[[], Any]) -> list[Any]:
@@ -177,13 +181,15 @@ class _Watch(threading.Thread):
 
     Attributes:
         job: The job's id; "" for none.
+        path: The path of the frames that the node shows; "" for none.
         snapshots: The last snapshot, until it is taken.
         pictures: All pictures that were not taken yet.
     """
 
-    def __init__(self, job: str) -> None:
+    def __init__(self, job: str, path: str) -> None:
         super().__init__(name="refcolorize panel watch", daemon=True)
-        self.job = job
+        self.job, self.path = job, path
+        self._curve = FrameCurve(path)
         self.snapshots: deque[Snapshot] = deque(maxlen=1)
         self.pictures: SimpleQueue[Picture] = SimpleQueue()
         self._end = threading.Event()
@@ -207,7 +213,10 @@ class _Watch(threading.Thread):
     def run(self) -> None:
         """Poll until the end."""
         while not self.ended:
-            self.snapshots.append(self._poll())
+            snapshot = self._poll()
+            if not confidence_curve(snapshot.frames):
+                snapshot = replace(snapshot, curve=self._curve.read())
+            self.snapshots.append(snapshot)
             self._fetch_pictures()
             self._end.wait(_MIN_POLL_SECONDS if self._live else _POLL_SECONDS)
 

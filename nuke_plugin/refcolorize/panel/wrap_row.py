@@ -54,12 +54,12 @@ class WrapRow(QtWidgets.QWidget):
 
     def sizeHint(self) -> QtCore.QSize:  # noqa: N802
         """Return the size of a single row, with the height at the current width."""
-        width = sum(_size(widget).width() + _GAP for widget in self._widgets) - _GAP
+        width = sum(_size(widget).width() + _GAP for widget in self._shown()) - _GAP
         return QtCore.QSize(max(0, width), self.heightForWidth(max(self.width(), 1)))
 
     def minimumSizeHint(self) -> QtCore.QSize:  # noqa: N802
         """Return the width of the widest widget."""
-        return QtCore.QSize(max((_size(widget).width() for widget in self._widgets), default=0), 0)
+        return QtCore.QSize(max((_size(widget).width() for widget in self._shown()), default=0), 0)
 
     def resizeEvent(self, _: QtCore.QEvent) -> None:  # noqa: N802
         """Place the widgets for the new width."""
@@ -83,12 +83,15 @@ class WrapRow(QtWidgets.QWidget):
         self._place()
 
     def _place(self) -> None:
-        for widget, box in zip(self._widgets, self._boxes(self.width())):  # noqa: B905  (strict came with Python 3.10)
+        for widget, box in zip(self._shown(), self._boxes(self.width())):  # noqa: B905  (strict came with Python 3.10)
             widget.setGeometry(box)
+
+    def _shown(self) -> list[QtWidgets.QWidget]:
+        return [widget for widget in self._widgets if not widget.isHidden()]
 
     def _boxes(self, width: int) -> list[QtCore.QRect]:
         """Return the box of each widget, centred vertically in its row."""
-        sizes = [_size(widget) for widget in self._widgets]
+        sizes = [_size(widget) for widget in self._shown()]
         boxes, top = [], 0
         for row in wrap_boxes([size.width() for size in sizes], gap=_GAP, room=width):
             height = max(sizes[index].height() for index, _ in row)

@@ -233,4 +233,5 @@ def _centre(features: Tensor) -> Tensor:
 
 def _length(features: Tensor) -> Tensor:
     """Return the length of each position's features, at least `_LEAST_LENGTH`: (N, C, h, w) -> (N, 1, h, w)."""
-    return torch.linalg.vector_norm(features, dim=1, keepdim=True).clamp_min(_LEAST_LENGTH)
+    length: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    return length.clamp_min(_LEAST_LENGTH)

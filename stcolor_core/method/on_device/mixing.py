@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from stcolor_core.method.on_device.evidence import CarriedColor, TensorEvidence
 from stcolor_core.method.on_device.light import relight
-from stcolor_core.method.on_device.matching import CarriedColor, TensorEvidence
 from stcolor_core.method.on_device.upsampling import upsample
 from stcolor_core.method.refinement import candidates as rule
 from stcolor_core.method.refinement import learned

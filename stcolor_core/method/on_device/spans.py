@@ -22,8 +22,9 @@ from stcolor_core.arrays import Plane
 from stcolor_core.files.prefetch import prefetch
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.matching import PreparedReference, temporal_weights
+from stcolor_core.method.on_device.evidence import TensorReference, TensorView
 from stcolor_core.method.on_device.frames import DeviceFrame
-from stcolor_core.method.on_device.matching import TensorMatching, TensorReference, TensorView
+from stcolor_core.method.on_device.matching import TensorMatching
 from stcolor_core.method.on_device.mixing import TensorState, refine
 from stcolor_core.method.on_device.tracker import TensorLink, TensorTracker
 from stcolor_core.method.on_device.transfers import Download, Transfers

@@ -205,3 +205,13 @@ class Refinement(Protocol):
             evidence: The evidence for it.
             previous: State of the frame before; None if a walk starts without a reference.
         """
+
+    def walk_state(self, evidence: Evidence) -> WalkState:
+        """Return the `Refined.state` of a frame alone, so that the next frame can be refined at the same time.
+
+        Args:
+            evidence: The evidence for the frame.
+
+        Raises:
+            NotImplementedError: If the refinement is recurrent: its state is its result.
+        """

@@ -18,7 +18,7 @@ from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, O
 from stcolor_core.method.tracking.flow import sample
 from stcolor_core.method.upsampling import upsample
 
-__all__ = ["EVIDENCE_PLANES", "FACTS", "Candidates", "collect_candidates", "mix_candidates"]
+__all__ = ["EVIDENCE_PLANES", "FACTS", "Candidates", "collect_candidates", "fixed_rule_state", "mix_candidates"]
 
 REACQUIRE = 0.2  # similarity by which a position anywhere must beat the tracked ones for the track to count as lost
 SHARPNESS = 4 / REACQUIRE
@@ -152,14 +152,24 @@ def mix_candidates(
         if flow.certainty is not None:  # right if both the reference's colour and the flow are right
             confidence = confidence * (1 - weight * (1 - flow.certainty))
     support = candidates.evidence[count:, EVIDENCE_PLANES.index("visibility")]  # 0 for positions anywhere
-    fixed_rule_ab = np.einsum("khw,khwc->hwc", candidates.prior, candidates.ab)
     return Refined(
         ab=np.einsum("khw,khwc->hwc", weights, candidates.ab),
         confidence=confidence,
         tracked=carried + (others * support).sum(0),
         flow_source=np.where(carried > 0.5, flows.argmax(0), -1) if count else np.full(carried.shape, -1),
-        state=WalkState(evidence.lightness, fixed_rule_ab, candidates.confidence),
+        state=fixed_rule_state(evidence, candidates),
     )
+
+
+def fixed_rule_state(evidence: Evidence, candidates: Candidates) -> WalkState:
+    """Return the frame as the fixed rule colours it, which the next frame of the walk sees.
+
+    Args:
+        evidence: The evidence for the frame.
+        candidates: From `collect_candidates`, with or without the one from the frame before.
+    """
+    ab = np.einsum("khw,khwc->hwc", candidates.prior, candidates.ab)
+    return WalkState(evidence.lightness, ab, candidates.confidence)
 
 
 @dataclass(frozen=True)

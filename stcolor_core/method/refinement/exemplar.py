@@ -148,6 +148,17 @@ class ExemplarRefinement:
         state = WalkState(evidence.lightness, color, confidence)
         return Refined(color, confidence, tracked, np.full((height, width), -1), state)
 
+    def walk_state(self, evidence: Evidence) -> WalkState:
+        """Return nothing: the state is the result, which depends on all frames before.
+
+        Args:
+            evidence: The evidence for a frame.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError
+
     # no_grad, not inference_mode: callers may change the result in place or use it in autograd.
     @torch.no_grad()
     def __call__(

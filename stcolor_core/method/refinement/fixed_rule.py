@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
-from stcolor_core.method.refinement.candidates import collect_candidates, mix_candidates
+from stcolor_core.method.refinement.candidates import collect_candidates, fixed_rule_state, mix_candidates
 
 __all__ = ["FixedRuleRefinement"]
 
@@ -22,3 +22,11 @@ class FixedRuleRefinement:
         """
         candidates = collect_candidates(evidence)
         return mix_candidates(evidence, candidates, candidates.prior, confidence=candidates.confidence)
+
+    def walk_state(self, evidence: Evidence) -> WalkState:
+        """Return the state that a frame passes on, which is the fixed rule's.
+
+        Args:
+            evidence: The evidence for the frame.
+        """
+        return fixed_rule_state(evidence, collect_candidates(evidence))

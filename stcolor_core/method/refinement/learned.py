@@ -25,6 +25,7 @@ from stcolor_core.method.refinement.candidates import (
     FACTS,
     Candidates,
     collect_candidates,
+    fixed_rule_state,
     mix_candidates,
 )
 from stcolor_core.method.refinement.confidence import ConfidenceHead, summarize
@@ -127,6 +128,14 @@ class LearnedRefinement:
         decision = self.decide(evidence.lightness, candidates)
         refined = mix_candidates(evidence, candidates, decision.weights, confidence=decision.confidence)
         return replace(refined, ab=decision.color(candidates, refined.ab))
+
+    def walk_state(self, evidence: Evidence) -> WalkState:
+        """Return the state that a frame passes on, which is the fixed rule's.
+
+        Args:
+            evidence: The evidence for the frame.
+        """
+        return fixed_rule_state(evidence, collect_candidates(evidence))
 
     @torch.inference_mode()
     def decide(self, lightness: Plane, candidates: Candidates) -> Decision:

@@ -133,7 +133,7 @@ class _Block(nn.Sequential):
 
 def _relu_of_sum(total: Tensor, other: Tensor) -> Tensor:
     """Return the ReLU of a sum; without gradients `total` is overwritten, since new memory costs more than the sum."""
-    return F.relu(total + other) if torch.is_grad_enabled() else total.add_(other).relu_()
+    return F.relu(total + other) if total.requires_grad or other.requires_grad else total.add_(other).relu_()
 
 
 def _stack_aligned(planes: Sequence[Tensor], *, dim: int) -> Tensor:
@@ -143,7 +143,8 @@ def _stack_aligned(planes: Sequence[Tensor], *, dim: int) -> Tensor:
     shape[dim] = sum(plane.shape[dim] for plane in planes)
     shape[-2:] = -(-height // _ALIGNMENT) * _ALIGNMENT, -(-width // _ALIGNMENT) * _ALIGNMENT
     stacked = planes[0].new_empty(shape)
-    for part, plane in zip(stacked.split([plane.shape[dim] for plane in planes], dim), planes, strict=True):
+    parts = torch.split(stacked, [plane.shape[dim] for plane in planes], dim)
+    for part, plane in zip(parts, planes, strict=True):
         part[..., :height, :width] = plane
     stacked[..., height:, :width] = stacked[..., height - 1 : height, :width]
     stacked[..., width:] = stacked[..., width - 1 : width]

@@ -146,13 +146,14 @@ class Walk:
         if method.uses_instances and reference.instances is not None and reference.objects is None:
             self._instances = _InstanceWalk(reference, reference.instances, method)
 
-    def advance(self, view: View) -> Tracks:
+    def advance(self, view: View, backward: FlowField | None = None) -> Tracks:
         """Return the tracks of the next frame outward to the reference.
 
         Args:
             view: The next frame.
+            backward: From `flow.align_back`, if it was computed ahead.
         """
-        link = self._flow.advance(view.lightness)
+        link = self._flow.advance(view.lightness, backward)
         track = self._dense.advance(view, self._neighbour, link) if self._dense else None
         restriction = self._instances.advance(view, link) if self._instances else None
         self._neighbour = view

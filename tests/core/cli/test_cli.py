@@ -86,6 +86,7 @@ RUNNING = {
     "--device": ["cpu"],
     "--force": [],
     "--json": [],
+    "--memory": ["8"],
     "--movie": ["/o.mov"],
     "--movie-format": ["ffv1"],
     "--movie-encoding": ["display"],

@@ -47,7 +47,7 @@ def test_bash_completes(
 def test_the_script_for_zsh_has_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     script = script_for("zsh", capsys)
     assert script.startswith("#compdef stcolor\n")
-    for command in ("colorize", "suggest", "evaluate", "models", "serve", "train", "farm", "doctor"):
+    for command in ("colorize", "plan", "suggest", "evaluate", "models", "serve", "train", "farm", "doctor"):
         assert f"{command}:" in script
 
 

@@ -13,6 +13,8 @@ from scenes import pan
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.clip import Clip
+from stcolor_core.evaluation.run import evaluate
+from stcolor_core.evaluation.strips import write_picture
 from stcolor_core.evaluation.trace import TracePoint, parse_trace, trace_pixel, write_trace
 from stcolor_core.images.color import lab_to_linear, srgb_encode
 
@@ -71,3 +73,23 @@ def test_dense_tracking_follows_a_known_motion_back_to_the_reference(
 def test_a_pixel_that_cannot_be_traced_is_refused(clip: Clip, point: TracePoint, variant: str, named: str) -> None:
     with pytest.raises(BadRequest, match=named):
         trace_pixel(clip, (0,), point, variant, device=CPU)
+
+
+@pytest.mark.parametrize(
+    ("point", "variants", "named"),
+    [
+        (TracePoint(50, 3, 3), ["standard"], "4 frames"),
+        (TracePoint(1, 384, 3), ["standard"], "384 x 216"),
+        (TracePoint(0, 3, 3), ["grey", "standard"], "is a reference"),
+        (TracePoint(1, 3, 3), ["grey", "standard:none"], "needs a variant with dense tracking"),
+    ],
+)
+def test_an_evaluation_refuses_it_before_anything_is_measured(
+    tmp_path: Path, clip: Clip, point: TracePoint, variants: list[str], named: str
+) -> None:
+    for index in range(4):
+        write_picture(tmp_path / "set" / "wall" / f"{index:05}.png", np.rint(255 * clip.rgb[index]).astype(np.uint8))
+    output = tmp_path / "out"
+    with pytest.raises(BadRequest, match=named):
+        evaluate(tmp_path / "set", protocols=["first"], variants=variants, output=output, device=CPU, trace=point)
+    assert not output.exists()

@@ -82,3 +82,44 @@ def test_leaving_early_waits_for_the_current_item_and_leaves_no_thread() -> None
     assert done == [0, 1]
     del results
     assert threading.active_count() <= before + 1  # the timer's
+
+
+def test_several_workers_compute_at_a_time_and_keep_the_order() -> None:
+    together = threading.Barrier(3, timeout=_SECONDS)
+
+    def meet(number: int) -> int:
+        together.wait()  # fails unless three items are worked on at a time
+        return number
+
+    assert list(prefetch(meet, range(9), workers=3)) == list(range(9))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_error_of_the_items_is_raised_after_the_results_of_those_before(workers: int) -> None:
+    def items() -> Iterator[int]:
+        yield from range(5)
+        raise ValueError("no sixth item")
+
+    results = prefetch(doubled, prefetch(doubled, items(), workers=workers), workers=workers)
+    assert [next(results) for _ in range(5)] == [0, 4, 8, 12, 16]
+    with pytest.raises(ValueError, match="sixth"):
+        next(results)
+
+
+def test_leaving_early_starts_no_further_item() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    done: list[int] = []
+
+    def slow(number: int) -> int:
+        if number:
+            begun.set()
+            go_on.wait(_SECONDS)
+        done.append(number)
+        return number
+
+    results = prefetch(slow, range(1000), workers=2)
+    assert next(results) == 0
+    assert begun.wait(_SECONDS)
+    threading.Timer(0.02, go_on.set).start()
+    results.close()
+    assert sorted(done) == [0, 1, 2]

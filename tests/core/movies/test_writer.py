@@ -16,7 +16,7 @@ from stcolor_core.movies.formats import FORMATS, choose_format, layout_of
 from stcolor_core.movies.names import MOVIE_FORMATS
 from stcolor_core.movies.planes import PixelFormat
 from stcolor_core.movies.reader import Movie
-from stcolor_core.movies.writer import MovieSettings, Sound, write_movie
+from stcolor_core.movies.writer import MovieSettings, Sound, check_sound, write_movie
 
 HEIGHT, WIDTH = 128, 256
 
@@ -125,6 +125,19 @@ def test_the_sound_of_a_part_begins_and_ends_with_its_picture(packet_samples: in
     assert np.abs(len(part) - 48000) <= 48  # Matroska counts milliseconds
     first = min(range(24000 - 48, 24000 + 49), key=lambda at: np.abs(whole[at:][:2000].astype(int) - part[:2000]).sum())
     assert np.array_equal(whole[first:][: len(part)], part)
+
+
+def test_sound_that_mxf_cannot_hold_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    source = tmp_path / "plate.mov"
+    with av.open(str(source), "w") as container:
+        tone = container.add_stream("aac", rate=48000, layout="mono")
+        heard = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), format="fltp", layout="mono")
+        heard.sample_rate, heard.pts = 48000, 0
+        container.mux([*tone.encode(heard), *tone.encode(None)])
+    sound = Sound(path=source, start=Fraction(0), seconds=Fraction(1))
+    check_sound(tmp_path / "a.mov", sound)
+    with pytest.raises(BadRequest, match=r"a\.mxf.*plate\.mov.*aac.*--no-movie-sound"):
+        check_sound(tmp_path / "a.mxf", sound)
 
 
 def test_a_movie_that_cannot_be_finished_leaves_nothing(tmp_path: Path) -> None:

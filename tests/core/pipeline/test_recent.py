@@ -20,6 +20,19 @@ def test_only_the_most_recent_values_are_kept() -> None:
     assert made == [1, 2, 3, 2]
 
 
+def test_a_value_that_is_taken_makes_room_for_others() -> None:
+    made: list[int] = []
+
+    def make(key: int) -> int:
+        made.append(key)
+        return 10 * key
+
+    recent = RecentValues[int, int](2)
+    assert [recent.get(1, make), recent.get(2, make), recent.take(1, make), recent.get(3, make)] == [10, 20, 10, 30]
+    assert [recent.get(2, make), recent.take(4, make), recent.get(1, make)] == [20, 40, 10]
+    assert made == [1, 2, 3, 4, 1]
+
+
 def test_values_are_freed_together_with_their_owner() -> None:
     class Owner:
         def __init__(self) -> None:

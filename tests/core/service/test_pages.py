@@ -265,6 +265,15 @@ def test_keyframes_are_those_of_the_latest_plan(job_frames: MakeJobFrames) -> No
     assert job_frames(Event(kind="plan", total=3)).keyframes == []
 
 
+def test_patches_and_keyframes_without_colour_are_those_of_the_last_run(job_frames: MakeJobFrames) -> None:
+    plan = Event(kind="plan", total=3, keyframes=(1, 3), patches=(2,))
+    found = job_frames(
+        plan, Event(kind="warning", frame=3, flaw="plate", message="Reference 3 is the plate."), frame(3)
+    )
+    assert (found.patches, found.colorless) == ([2], {3: "plate"})
+    assert job_frames(plan, frame(3)).colorless == {}
+
+
 def test_more_events_than_fit_in_one_answer_are_all_received(job_frames: MakeJobFrames) -> None:
     assert len(job_frames(*map(frame, range(1, 1502))).frames) == 1501
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -54,12 +55,10 @@ def test_an_estimate_that_has_run_out_is_none_and_never_zero() -> None:
     assert run.times.seconds() is None
 
 
-def test_no_estimate_is_given_before_any_frame_is_done() -> None:
+def test_no_estimate_is_given_before_anything_is_measured() -> None:
     run = Run(20, (1, 20))
     assert run.times.seconds() is None
-    run.look(1, 20, seconds=1)
-    run.look(*range(19, 1, -1), seconds=1)
-    run.forward(2, 3, 4)
+    run.look(1, 20, 19, seconds=1)
     assert run.times.seconds() is None
 
 
@@ -157,14 +156,6 @@ def test_a_new_cut_is_detected_with_the_first_frame_after_it() -> None:
     assert run.times.seconds() is None  # the last frame is being written
 
 
-def test_no_estimate_is_given_if_frames_are_only_refined_at_the_end() -> None:
-    run = Run(20, (1, 20))
-    run.look(*range(19, 1, -1), seconds=1)
-    for frame in range(2, 10):
-        run.look(frame, seconds=5)
-    assert run.times.seconds() is None
-
-
 @pytest.mark.parametrize("kind", ["plan", "warning", "done"])
 def test_events_without_timing_are_ignored(kind: str) -> None:
     run = Run(20, (1,))
@@ -201,3 +192,100 @@ def test_the_walks_of_patches_count_until_their_span_is_coloured() -> None:
         if frame > 2:
             times.record(Event(kind="frame", frame=frame - 1))
     assert times.seconds() == 3 * 5 + 15 * 5 + 14 * 5  # as long as its cost is not known: that of colouring
+
+
+class Job:
+    """A whole run: the seconds from each event on, so that every estimate can be held against what was left."""
+
+    def __init__(self, last: int, keyframes: tuple[int, ...], **options: Any) -> None:
+        self.now, self.frames = 0.0, range(1, last + 1)
+        self.spans = plan(list(self.frames), keyframes, options.pop("cuts", []))
+        self.times = TimeLeft(
+            self.spans, output_frames=self.frames, clock=lambda: self.now, **{"detects_cuts": False, **options}
+        )
+        self.estimates: list[tuple[float, float | None]] = []
+
+    def tell(self, event: Event, seconds: float = 0.0) -> None:
+        self.times.record(event)
+        self.estimates.append((self.now, self.times.seconds()))
+        self.now += seconds
+        self.estimates.append((self.now, self.times.seconds()))
+
+    def look(self, frame: int, seconds: float, **what: Any) -> None:
+        self.tell(Event(kind="look", frame=frame, **what), seconds)
+
+    def finish(self, frame: int, seconds: float = 0.0) -> None:
+        self.tell(Event(kind="frame", frame=frame), seconds)
+
+    def worst(self, *, until: float = 0.9) -> float:
+        """Return the largest error of an estimate, as a share of the time left, after a tenth of the job."""
+        due = [each for each in self.estimates if 0.1 * self.now <= each[0] <= until * self.now]
+        assert all(seconds is not None for _, seconds in due)
+        return max(abs((seconds or 0) / (self.now - at) - 1) for at, seconds in due)
+
+
+def walk(job: Job, frames: Sequence[int], seconds: float, *, ahead: int, at_a_time: int = 1) -> None:
+    """Colour frames of a walk: visited `ahead` of being finished, and finished some at a time."""
+    visited, finished = 0, 0
+    while finished < len(frames):
+        while visited < min(len(frames), finished + ahead + at_a_time):
+            # what the pipeline takes up at its start takes no time of its own
+            job.look(frames[visited], seconds if visited >= ahead else 0.01 * seconds)
+            visited += 1
+        for frame in frames[finished : finished + at_a_time]:
+            job.finish(frame, 0.0 if visited < len(frames) else seconds)
+            finished += 1
+
+
+@pytest.mark.parametrize(("ahead", "at_a_time"), [(1, 1), (2, 2), (14, 1), (28, 4)])
+def test_one_keyframe_is_estimated_within_three_tenths_from_a_tenth_on(ahead: int, at_a_time: int) -> None:
+    job = Job(300, (1,))
+    walk(job, range(2, 301), 4.0, ahead=ahead, at_a_time=at_a_time)
+    assert job.worst() < 0.3
+
+
+@pytest.mark.parametrize("ratio", [0.15, 0.2, 0.25])
+@pytest.mark.parametrize("ahead", [1, 14])
+def test_two_keyframes_know_the_way_back(ratio: float, ahead: int) -> None:
+    job = Job(200, (1, 200))
+    for frame in range(199, 1, -1):
+        job.look(frame, 4.0 * ratio)
+    walk(job, range(2, 200), 4.0, ahead=ahead)
+    assert job.worst() < 0.3
+
+
+def test_several_spans_are_estimated_within_three_tenths() -> None:
+    job = Job(200, (50, 100, 150))
+    for frames in (range(49, 0, -1), range(151, 201)):
+        walk(job, frames, 4.0, ahead=2)
+    for first, last in ((50, 100), (100, 150)):
+        for frame in range(last - 1, first, -1):
+            job.look(frame, 0.8)
+        walk(job, range(first + 1, last), 4.0, ahead=2)
+    assert job.worst() < 0.3
+
+
+@pytest.mark.parametrize("refining", [0.7, 0.9, 1.1])
+def test_a_recurrent_model_between_two_keyframes_knows_the_pass_that_finishes_the_frames(refining: float) -> None:
+    job = Job(100, (1, 100), recurrent=True)
+    for frame in range(99, 1, -1):
+        job.look(frame, 2.2)
+    for frame in range(2, 100):
+        job.look(frame, 4.0)
+    for frame in range(99, 1, -1):
+        job.finish(frame, 4.0 * refining)
+    assert job.worst() < 0.3
+
+
+def test_the_search_for_cuts_and_the_patches_are_stages_of_their_own() -> None:
+    frames = list(range(1, 101))
+    job = Job(100, (1,), detects_cuts=True, patch_walks=plan_patch_walks(frames, [40], [1], []))
+    for frame in frames:
+        job.look(frame, 0.1, stage="cuts")
+    job.finish(1, 0.5)
+    for frame in (*range(39, 1, -1), *range(41, 101)):
+        job.look(frame, 3.0, patch=40, stage="patch")
+    walk(job, range(2, 101), 4.0, ahead=2)
+    started = next(index for index, (_, seconds) in enumerate(job.estimates) if seconds is not None)
+    assert job.estimates[started][0] < 0.1 * job.now
+    assert job.worst() < 0.3

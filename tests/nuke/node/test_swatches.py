@@ -63,7 +63,7 @@ def test_a_line_that_is_no_swatch_is_named_with_the_node(node: Any, swatches: An
     node["swatches"].setValue("1050:hat=#3a1510\ncoat")
     found = error(swatches.read_swatches, node)
     assert "RefColorize1" in found and "'coat'" in found
-    assert swatches.has_swatches(node)
+    assert swatches.swatched_frames(node)
 
 
 def test_a_swatch_of_the_same_object_at_the_same_frame_is_replaced_where_it_is(node: Any, swatches: Any) -> None:
@@ -97,7 +97,7 @@ def test_the_last_swatch_of_the_frame_is_removed_or_that_of_an_object(nuke: Any,
     assert "no swatch at frame 7. Go to frame 1050." in error(swatches.remove_swatch, node)
     swatches.remove_swatch(node, frame=1050)
     assert "Add swatch" in error(swatches.remove_swatch, node)
-    assert not swatches.has_swatches(node)
+    assert not swatches.swatched_frames(node)
 
 
 def test_the_button_removes_one_swatch_and_undo_brings_it_back(
@@ -122,5 +122,5 @@ def test_add_swatch_without_a_gui_names_the_function_for_scripts(node: Any, swat
 
 def test_a_node_of_an_earlier_plug_in_has_no_swatches(nuke: Any, swatches: Any) -> None:
     old = nuke.nodes.Group()
-    assert swatches.read_swatches(old) == [] and not swatches.has_swatches(old)
+    assert swatches.read_swatches(old) == [] and not swatches.swatched_frames(old)
     assert "earlier RefColorize" in error(swatches.add_swatch, old, frame=1, object="coat", colors=["#8a3324"])

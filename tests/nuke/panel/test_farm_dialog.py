@@ -88,6 +88,42 @@ def test_the_dialog_outlives_another_that_was_active_when_it_opened(press: Any) 
     assert dialog.isVisible()
 
 
+def test_the_dialog_sums_up_the_submission_before_it_and_follows_the_choices(press: Any, comp: Comp) -> None:
+    dialog = press()
+    wait_until(lambda: "6 frames (1001-1006) from 2 keyframes" in dialog.summary.text())
+    choose(dialog, "deadline")
+    dialog.form.max_span.setValue(2)
+    untick(dialog, "Check")
+    wait_until(lambda: "in about 3 tasks" in dialog.summary.text() and "Deadline 10" in dialog.summary.text())
+    assert "then Main." in dialog.summary.text()
+    comp.node["frame_range"].setValue("1001-9999")
+    dialog.form.max_span.setValue(3)
+    wait_until(lambda: "outside the plate" in dialog.summary.text())
+    assert not (comp.results / "v001").exists(), "nothing is written before Submit"
+
+
+def test_the_pools_and_groups_of_the_farm_can_be_chosen_and_others_typed(
+    press: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "farm" / "deadlinecommand"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\n[ "$1" = -pools ] && printf "none\\nfilm\\nnight\\n" || echo gpu\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("DEADLINE_PATH", str(program.parent))
+    dialog = press()
+    pool, group = dialog.form._texts["pool"], dialog.form._texts["group"]
+    assert pool.choices() == ()
+    choose(dialog, "deadline")
+    wait_until(lambda: pool.choices() == ("none", "film", "night") and group.choices() == ("gpu",))
+    pool.setText("special")
+    assert dialog.form.options().pool == "special"
+    choose(dialog, "openjd")
+    assert pool.choices() == ()
+    program.unlink()
+    choose(dialog, "deadline")
+    wait_until(lambda: "Type the names" in dialog.form.toolTip())
+
+
 def test_the_chosen_options_are_submitted_and_the_dialog_shows_the_path_of_the_job(
     press: Any, comp: Comp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,10 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from qt_app import application, qt_test, wait_until
 from serving import Client
 from small_shot import write_shot
+
+from stcolor_core.images import frame_files
 
 qapp = application()
 
@@ -107,7 +110,7 @@ def _bars(panel: Any) -> list[Any]:
 
 
 def _suggested(panel: Any) -> list[int]:
-    return [int(button.text().removeprefix("Add keyframe at ")) for button in panel.references.suggestions()]
+    return [int(button.text().removeprefix("Go to ")) for button in panel.references.suggestions()]
 
 
 def _weakest(core: Client, job: str) -> list[int]:
@@ -116,12 +119,15 @@ def _weakest(core: Client, job: str) -> list[int]:
     return list(frames["weakest"]) if frames["job"]["state"] == "done" else []
 
 
-def test_one_click_adds_the_suggested_keyframe_and_undo_in_nuke_removes_it(
+def test_a_suggestion_is_visited_then_keyed_and_undo_in_nuke_removes_it(
     panel: Any, node: Any, nuke: Any, core: Client, job: str
 ) -> None:
     first, *others = wait_until(lambda: _suggested(panel) == _weakest(core, job) and _suggested(panel))
     QtTest.QTest.mouseClick(panel.references.suggestions()[0], QtCore.Qt.MouseButton.LeftButton)
-    assert (keys(node), nuke.frame()) == ([1001, first], first)
+    assert (keys(node), nuke.frame()) == ([1001], first), "nothing is painted there yet"
+    wait_until(lambda: panel.references.add.text() == f"Add keyframe at {first}")
+    QtTest.QTest.mouseClick(panel.references.add, QtCore.Qt.MouseButton.LeftButton)
+    assert keys(node) == [1001, first]
     wait_until(lambda: _suggested(panel) == others)
     assert panel.references.remove.isEnabled()
     nuke.undo()
@@ -173,11 +179,49 @@ def test_the_core_shows_its_address_and_device_and_stops_on_request(panel: Any, 
     assert detail.startswith("CPU  ·  ")
     assert "standard" in detail
     QtTest.QTest.mouseClick(panel.core.stop, QtCore.Qt.MouseButton.LeftButton)
+    wait_until(panel.core.stop_now.isVisible)
+    assert "Stop the core?" in panel.core.question.text()
+    QtTest.QTest.mouseClick(panel.core.stop_now, QtCore.Qt.MouseButton.LeftButton)
     assert panel.core.text().startswith("Stopping the core")
     assert not panel.core.start.isEnabled()
     wait_until(lambda: panel.core.text().startswith("The core is not running"))
     assert panel.core.start.isVisible() and panel.core.start.isEnabled()
     assert not panel.note.isVisible()
+
+
+def test_without_a_core_the_curve_is_read_from_the_frames(
+    panel: Any, node: Any, core: Client, job: str, tmp_path: Path
+) -> None:
+    core.finish(job)
+    output = core.get(f"/v1/jobs/{job}")["output"]
+    node["version"].setValues(["none", "v001"])
+    node["version"].setValue("v001")
+    node["result_file"].setValue(Path(output).as_posix())
+    line = panel.references.line
+    wait_until(lambda: len(line._curve) == 12)
+    with_core = dict(line._curve)
+    panel.core.stop.click()
+    panel.core.stop_now.click()
+    wait_until(lambda: panel.core.text().startswith("The core is not running"))
+    wait_until(lambda: len(line._curve) == 12)
+    assert dict(line._curve) == pytest.approx(with_core, abs=1e-3)
+
+
+def test_a_keyframe_that_the_job_found_without_colour_is_flagged(
+    panel: Any, node: Any, core: Client, tmp_path: Path
+) -> None:
+    shot = write_shot(tmp_path, frames=6, keys=(1001, 1004))
+    plane = np.zeros((64, 96), np.float32)
+    frame_files.write_frame(tmp_path / "ref.1004.exr", dict.fromkeys("RGB", (plane, "half")))
+    from refcolorize.node import nodes
+
+    nodes.add_key(node, 1004)
+    job = core.submit(shot)
+    node["job"].setValue(job)
+    core.finish(job)
+    line = panel.references.line
+    wait_until(lambda: "Ref has no colour here" in line.tooltip_at(line.point_of_frame(1004)))
+    assert "Ref " not in line.tooltip_at(line.point_of_frame(1001))
 
 
 def test_a_failed_job_shows_its_reason_in_the_panel(panel: Any, node: Any, core: Client, tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -198,13 +201,74 @@ def test_the_arrow_buttons_go_to_the_nearest_keyframe(references: ReferencesBox)
     assert not references.after.isEnabled()
 
 
-def test_one_click_on_a_suggestion_asks_for_that_keyframe(references: ReferencesBox) -> None:
-    added = Heard(references.key_added)
-    references.show_confidence([], (1083, 1029))
-    assert [button.text() for button in references.suggestions()] == ["Add keyframe at 1083", "1029"]
+def test_a_suggestion_takes_the_artist_to_its_frame_and_keys_nothing(references: ReferencesBox) -> None:
+    chosen, added = Heard(references.frame_chosen), Heard(references.key_added)
+    references.show_confidence([], (1083, 1029), {1083: 0.031})
+    assert [button.text() for button in references.suggestions()] == ["Go to 1083", "1029"]
+    assert "3.1 % of the shot's pixels" in references.suggestions()[0].toolTip()
     for button in references.suggestions():
         button.click()
-    assert added.all == [1083, 1029]
+    assert (chosen.all, added.all) == ([1083, 1029], [])
+
+
+def test_the_heat_button_shows_and_sets_what_the_node_has(references: ReferencesBox) -> None:
+    toggled = Heard(references.heat_toggled)
+    assert not references.heat.isEnabled(), "an old node has no overlay"
+    references.show_node(NodeState("R", SHOT, version="v001", heat=True))
+    assert references.heat.isChecked()
+    references.heat.click()
+    assert toggled.all == [False]
+
+
+def test_keyframes_without_colour_are_marked_and_named(line: TimeLine, references: ReferencesBox) -> None:
+    def is_amber() -> bool:
+        """Whether the mark of 1095 is."""
+        picture, at = line.grab().toImage(), line.point_of_frame(1095)
+        top = line.thumb_boxes()[0][1].bottom()
+        pixels = [picture.pixelColor(x, y) for x in range(at.x() - 6, at.x() + 6) for y in range(top + 9, top + 22)]
+        return any(pixel.red() - pixel.blue() > 90 for pixel in pixels)
+
+    flawed = replace(SHOT, keys=(Keyframe(1001), Keyframe(1095, flaw="has no colour")))
+    assert not is_amber()
+    line.show_shot(flawed)
+    assert is_amber()
+    assert "Ref has no colour here. Paint it" in line.tooltip_at(line.point_of_frame(1095))
+    references.show_node(NodeState("R", flawed, job="a"))
+    assert "1095" in references._hint.text() and "Paint it there" in references._hint.text()
+
+
+def test_patches_and_swatches_have_marks_of_their_own(line: TimeLine) -> None:
+    def picture() -> QtGui.QImage:
+        return line.grab().toImage()
+
+    whole = picture()
+    line.show_shot(replace(SHOT, keys=(*SHOT.keys[:2], Keyframe(1095, is_patch=True))))
+    patched = picture()
+    line.show_shot(replace(SHOT, swatches=(1050,)))
+    swatched = picture()
+    assert whole != patched != swatched != whole
+    assert "It has swatches" in line.tooltip_at(line.point_of_frame(1050))
+
+
+@pytest.mark.parametrize("width", [240, 420, 1200])
+def test_fifty_keyframes_have_whole_labels_and_no_thumbnail_covers_another(width: int) -> None:
+    line, keys = TimeLine(), tuple(Keyframe(100_001 + 3 * index, used=index != 9) for index in range(50))
+    line.resize(width, line.sizeHint().height())
+    for frame in (100_001, 100_028, 100_077, 100_148):
+        line.show_shot(ShotState(100_001, 100_150, frame, keys))
+        boxes = line.thumb_boxes()
+        assert len(boxes) >= 3
+        assert all(not a.intersects(b) for (_, a), (_, b) in zip(boxes, boxes[1:], strict=False))
+        widest = QtGui.QFontMetrics(line._small_font()).horizontalAdvance("100028 off")
+        assert all(box.width() >= widest and box.right() <= width for _, box in boxes)
+        shown = [key.frame for key, _ in boxes]
+        assert shown == sorted(shown)
+        if frame in [key.frame for key in keys]:
+            assert frame in shown, "the keyframe at the play head has its picture"
+    chosen = Heard(line.frame_chosen)
+    line.show_shot(ShotState(100_001, 100_150, 100_001, keys))
+    QtTest.QTest.mouseClick(line, LEFT, pos=line.point_of_frame(100_100))
+    assert chosen.all[0] in (100_097, 100_100, 100_103), "a keyframe without a thumbnail is reached by its mark"
 
 
 def test_a_continuing_job_keeps_its_bar_and_the_bar_of_a_removed_job_goes() -> None:
@@ -237,9 +301,35 @@ def test_a_running_core_can_be_stopped_and_a_stopped_one_started() -> None:
     box.start.click()
     box.show_core(CoreStatus(running=True, title="On", detail="CPU"))
     assert (box.start.isHidden(), box.stop.isHidden()) == (True, False)
-    for button in (box.stop, box.page, box.log):
+    for button in (box.stop, box.stop_now, box.page, box.log):
         button.click()
     assert [len(heard.all) for heard in said] == [1, 1, 1, 1], "a click while the core starts asks for nothing"
+
+
+def test_stop_asks_first_and_names_the_jobs_that_will_wait() -> None:
+    box = CoreBox()
+    stopped = Heard(box.stopped)
+    box.show_core(CoreStatus(running=True, title="On", detail="CPU", jobs=2))
+    box.stop.click()
+    assert "2 jobs" in box.question.text() and box.question.text().endswith("Stop the core?")
+    box.show_core(CoreStatus(running=True, title="On", detail="CPU", jobs=1))
+    assert not box.stop_now.isHidden(), "an update does not take the question away"
+    box.keep.click()
+    assert (stopped.all, box.question.isVisibleTo(box)) == ([], False)
+    box.stop.click()
+    assert "1 job " in box.question.text()
+    box.stop_now.click()
+    assert len(stopped.all) == 1
+    box.stop.click()
+    box.show_core(CoreStatus(running=False, title="Off", detail=""))
+    assert not box.question.isVisibleTo(box), "somebody else has stopped it"
+
+
+def test_the_first_button_cancels_while_the_node_works() -> None:
+    face = PanelFace()
+    assert face.colorize.text() == "Colorize"
+    face.show_working(is_working=True)
+    assert (face.colorize.text(), "kept" in face.colorize.toolTip()) == ("Cancel", True)
 
 
 def versions(used: int) -> list[VersionRow]:
@@ -298,8 +388,40 @@ def test_a_version_shows_its_keyframes_its_confidence_and_its_comment() -> None:
     box = VersionBox()
     box.show_versions([VersionRow(1, 50, "", keys=(1001, 1044), confidence=0.914, comment="more red")])
     item = box.list.topLevelItem(0)
-    assert [item.text(column) for column in range(5)] == ["v001", "50", "2", "91 %", "more red"]
-    assert item.toolTip(2) == "1001, 1044"
+    assert [item.text(column) for column in range(5)] == ["v001", "2", "91.4 %", "50", "more red"]
+    assert "1001, 1044" in item.toolTip(1)
+
+
+def test_a_version_shows_its_thumbnail_and_the_new_one_after_it_has_changed(tmp_path: Path) -> None:
+    box, file = VersionBox(), tmp_path / "thumbnail.png"
+    for color in ("#ff0000", "#0000ff"):
+        picture = QtGui.QImage(128, 72, QtGui.QImage.Format.Format_RGB32)
+        picture.fill(QtGui.QColor(color))
+        assert picture.save(str(file))
+        seconds = 1_700_000_000 + len(color + str(file)) + ord(color[1])
+        os.utime(file, (seconds, seconds))
+        box.show_versions([])
+        box.show_versions([VersionRow(1, 50, "", thumbnail=str(file))])
+        icon = box.list.topLevelItem(0).icon(0).pixmap(64, 36).toImage()
+        assert icon.pixelColor(20, 10).name() == color
+
+
+def test_a_version_without_frames_is_never_in_use() -> None:
+    box = VersionBox()
+    box.show_versions([VersionRow(2, 0, "", used=True), VersionRow(1, 50, "", used=False)])
+    assert "in use" not in box.list.topLevelItem(0).text(0)
+
+
+@pytest.mark.parametrize(("width", "shown"), [(240, 3), (1200, 6)])
+def test_a_narrow_list_of_versions_keeps_keyframes_and_confidence(width: int, shown: int) -> None:
+    box = VersionBox()
+    box.resize(width, 300)
+    box.show_versions([VersionRow(12, 100, "2026-11-28 12:00", True, (1001,), 0.91, "more red")])
+    box.show()
+    visible = [column for column in range(6) if not box.list.isColumnHidden(column)]
+    assert visible == list(range(shown))
+    assert box.list.horizontalScrollBar().maximum() == 0 or width > 240
+    assert "more red" in box.list.topLevelItem(0).toolTip(0)
 
 
 def test_a_changed_comment_is_saved_in_the_chosen_version_or_else_in_the_one_in_use() -> None:

@@ -16,7 +16,10 @@ from refcolorize.panel.view import CoreStatus, JobRow, Keyframe, NodeState, Shot
 
 NARROWEST, WIDEST, STEP = 240, 1300, 20
 WIDTHS = [*range(NARROWEST, WIDEST + 1, STEP), *range(WIDEST, NARROWEST - 1, -STEP)]
-KEYS = tuple(Keyframe(10001 + 2 * index, used=index != 4) for index in range(50))
+KEYS = tuple(
+    Keyframe(10001 + 2 * index, used=index != 4, is_patch=index == 7, flaw="has no colour" if index == 12 else "")
+    for index in range(50)
+)
 ADDRESS = "The core is running at http://127.0.0.1:41234"
 
 
@@ -29,16 +32,19 @@ def working(face: PanelFace) -> None:
     """A job runs, with versions, suggestions and a long warning."""
     face.nodes.addItem("RefColorize12")
     face.status.setText("v012: frame 37 of 100, 1 h 20 min left (2 warnings)")
-    shot = ShotState(10001, 10100, 10060, KEYS)
-    face.references.show_node(NodeState("RefColorize12", shot, job="a", version="v003"))
-    face.references.show_confidence([(10001, 0.5)], (10083, 10029, 10071))
+    shot = ShotState(10001, 10100, 10060, KEYS, swatches=(10020, 10060))
+    face.references.show_node(NodeState("RefColorize12", shot, job="a", version="v003", heat=True))
+    curve = [(10001 + index, 1 - 0.3 * abs(index % 20 - 10) / 10) for index in range(70)]
+    face.references.show_confidence(curve, (10083, 10029, 10071), {10083: 0.02})
+    face.show_working(is_working=True)
     title, state = "sh010_comp_v003 · Group1.RefColorize12 · v012", "37 of 100, 1 h 20 min left"
     face.queue.show_rows([JobRow("a", title, state, 0.4, live=True), JobRow("b", title, "Failed", 0, live=False)])
     face.versions.show_versions(
         [VersionRow(n, 100, "today 12:00", n == 12, (10001, 10044), 0.91, "more red") for n in (12, 11, 10)]
     )
     face.versions.choose(11)
-    face.core.show_core(CoreStatus(running=True, title=ADDRESS, detail="NVIDIA H100  ·  78.3 GB free  ·  standard"))
+    face.core.show_core(CoreStatus(True, ADDRESS, detail="NVIDIA H100  ·  78.3 GB free  ·  standard", jobs=2))
+    face.core.stop.click()
     face.note.setText("Frame 10013 of /shows/long/sequence/sh010/plates/v004/sh010_bg01_v004.####.exr is truncated.")
     face.note.show()
 

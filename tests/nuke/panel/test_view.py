@@ -126,9 +126,9 @@ def test_the_hint_names_the_next_action_if_something_is_missing(node: NodeState 
 
 
 def test_a_shot_with_swatches_needs_no_keyframe() -> None:
-    unkeyed = NodeState("R", ShotState(1, 9, 1), reference=False, swatches=True)
+    unkeyed = NodeState("R", ShotState(1, 9, 1, swatches=(3,)), reference=False)
     assert "Colorize" in hint_text(unkeyed)
-    keyed = NodeState("R", ShotState(1, 9, 1, (Keyframe(3),)), reference=False, swatches=True)
+    keyed = NodeState("R", ShotState(1, 9, 1, (Keyframe(3),), swatches=(3,)), reference=False)
     assert "input ref" in hint_text(keyed)
 
 

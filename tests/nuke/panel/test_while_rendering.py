@@ -122,6 +122,12 @@ ACTIONS = {
         lambda _, comp: comp.nuke.frame(),
         1003,
     ),
+    "show the heat overlay": Action(
+        "_show_heat",
+        lambda panel: panel.references.heat_toggled.emit(True),
+        lambda _, comp: comp.node["confidence_overlay"].value(),
+        True,
+    ),
     "render the thumbnails": Action(
         "_render_pictures",
         lambda panel: panel.references.pictures_requested.emit(),
@@ -146,7 +152,7 @@ ACTIONS = {
     ),
 }
 _WITHOUT_NUKE = {"_cancel_job", "_start_core", "_stop_core", "_show_log", "_open_page"}
-_TESTED_APART = {"_colorize", "_list_nodes", "_refresh", "_take_updates"}  # below, and in test_panel.py
+_TESTED_APART = {"_colorize_or_cancel", "_list_nodes", "_refresh", "_take_updates"}  # below, and in test_panel.py
 
 
 def test_every_action_of_the_panel_is_tested_here() -> None:

@@ -1,0 +1,194 @@
+"""Estimate how much of each frame a keyframe would colour, from the grey plate alone.
+
+Optical flow (tracking/flow.py) is followed from every frame to every candidate for a keyframe, on small pictures. Where
+it arrives, and the two places look alike, the candidate shows the surface; where it leaves the picture, breaks or meets
+something else, the surface is hidden there. A logistic regression turns this into the share of the pixels that the
+keyframe would colour right. It was fitted to shots of known colour (benchmarks/key_coverage.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stcolor_core.arrays import FlowField, Plane
+from stcolor_core.errors import Cancelled
+from stcolor_core.method.tracking.flow import align, sample
+
+__all__ = ["GRID", "MEASURES", "KeyCoverage", "estimate_coverage", "measure_views", "shrink"]
+
+GRID = (18, 32)  # rows and columns of the cells that coverage is estimated for
+_SIZE = (108, 192)  # rows and columns of the pictures that flow is computed on
+_MOST_FRAMES, _MOST_CANDIDATES = 64, 20  # that are looked at in a scene
+MEASURES = ("visibility", "residual", "distance", "magnification")
+_COEFFICIENTS = np.array([1.121, -1.379, -0.321, 0.219])
+_INTERCEPT = 6.529
+
+
+@dataclass(frozen=True)
+class KeyCoverage:
+    """What keyframes at some frames of a scene would colour.
+
+    Attributes:
+        frames: The frames that were looked at, in ascending order, F of them.
+        candidates: Indices into `frames` of the frames that may become keyframes, in ascending order, K of them.
+        share: Share of the pixels of each cell that a keyframe at a candidate would colour right, 0..1, shape
+            (K, F, *GRID).
+    """
+
+    frames: tuple[int, ...]
+    candidates: tuple[int, ...]
+    share: NDArray[np.float32]
+
+
+def estimate_coverage(
+    frames: Sequence[int],
+    lightness: Callable[[int], Plane],
+    *,
+    required: Sequence[int] = (),
+    most_candidates: int = _MOST_CANDIDATES,
+    on_read: Callable[[int], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> KeyCoverage:
+    """Return what keyframes would colour of one scene. A long scene is looked at in steps of several frames.
+
+    Args:
+        frames: The frames of the scene, in ascending order; at least one.
+        lightness: Returns L* of a frame, (H, W) of any size, 0..100.
+        required: Frames of the scene that must be candidates, such as the keyframes that are there.
+        most_candidates: Number of candidates at most, beside the required ones.
+        on_read: Called with every frame before it is read.
+        cancelled: Asked before every frame and every candidate.
+
+    Raises:
+        Cancelled: Once `cancelled` returns True.
+    """
+    looked_at = sorted({*_spread(frames, _MOST_FRAMES), *required})
+    pictures = []
+    for frame in looked_at:
+        _check(cancelled)
+        on_read(frame)
+        pictures.append(shrink(lightness(frame)))
+    candidates = sorted({looked_at.index(frame) for frame in (*_spread(looked_at, most_candidates), *required)})
+    share = np.zeros((len(candidates), len(looked_at), *GRID), np.float32)
+    steps = np.diff(looked_at, prepend=looked_at[0])
+    for index, measures in measure_views(pictures, candidates, np.cumsum(steps), cancelled=cancelled):
+        share[index] = 1 / (1 + np.exp(-(measures @ _COEFFICIENTS + _INTERCEPT)))
+        share[index, candidates[index]] = 1
+    return KeyCoverage(tuple(looked_at), tuple(candidates), share)
+
+
+def measure_views(
+    pictures: Sequence[Plane],
+    candidates: Sequence[int],
+    times: NDArray[np.int_],
+    *,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Yield, for each candidate, how well it shows what each picture shows.
+
+    Args:
+        pictures: L*, all of one size, in the order of time.
+        candidates: Indices of pictures.
+        times: Frame number of each picture.
+        cancelled: Asked before every candidate.
+
+    Yields:
+        The number of the candidate, and `MEASURES` of each picture and cell, shape (F, *GRID, 4).
+
+    Raises:
+        Cancelled: Once `cancelled` returns True.
+    """
+    links = []
+    for before, after in zip(pictures, pictures[1:], strict=False):
+        _check(cancelled)
+        links.append(_link(before, after))
+    for number, candidate in enumerate(candidates):
+        _check(cancelled)
+        measures = np.zeros((len(pictures), *GRID, len(MEASURES)), np.float32)
+        reference = pictures[candidate]
+        for order in (range(candidate + 1, len(pictures)), range(candidate - 1, -1, -1)):
+            displacement = np.zeros((*reference.shape, 2), np.float32)
+            visibility = np.ones_like(reference)
+            for index in order:
+                flow, consistency = links[index - 1][1] if index > candidate else links[index][0]
+                chain = flow + sample(displacement, flow)
+                visibility = consistency * sample(visibility, flow) * _inside(chain)
+                displacement, residual = _realign(pictures[index], reference, chain)
+                distance = abs(float(times[index] - times[candidate]))
+                measures[index] = _describe(visibility, residual, displacement, distance)
+        yield number, measures
+
+
+def shrink(lightness: Plane) -> Plane:
+    """Return a picture at the size at which views are measured; NaN counts as black.
+
+    Args:
+        lightness: L*, (H, W) of any size, 0..100.
+    """
+    finite = np.nan_to_num(np.clip(lightness, 0, 100), copy=False).astype(np.float32, copy=False)
+    return np.asarray(cv2.resize(finite, _SIZE[::-1], interpolation=cv2.INTER_AREA))
+
+
+def _describe(visibility: Plane, residual: Plane, displacement: FlowField, distance: float) -> NDArray[np.float32]:
+    """Return the measures of one picture, (*GRID, 4)."""
+    stretch = 1 + np.gradient(displacement[..., 0], axis=1) + np.gradient(displacement[..., 1], axis=0)
+    planes = (
+        _to_grid(visibility),
+        np.log1p(_to_grid(residual)),
+        np.full(GRID, np.log1p(distance)),
+        np.minimum(0, np.log(np.clip(_to_grid(stretch.astype(np.float32)), 0.2, 5))),
+    )
+    return np.stack(planes, -1).astype(np.float32)
+
+
+def _realign(target: Plane, reference: Plane, chain: FlowField) -> tuple[FlowField, Plane]:
+    """Return the displacement aligned again against the reference if that fits better, and what it leaves of L*."""
+    direct = align(target, reference, chain)
+    residuals = [_residual(target, reference, flow) for flow in (direct, chain)]
+    closer = residuals[0] < residuals[1]
+    return np.where(closer[..., None], direct, chain), np.minimum(*residuals)
+
+
+def _link(before: Plane, after: Plane) -> tuple[tuple[FlowField, Plane], tuple[FlowField, Plane]]:
+    """Return the flow between two neighbours and its forward-backward consistency, forward and backward."""
+    zero = np.zeros((*before.shape, 2), np.float32)
+    ahead, back = align(before, after, zero), align(after, before, zero)
+    return (ahead, _consistency(ahead, back)), (back, _consistency(back, ahead))
+
+
+def _consistency(flow: FlowField, opposite: FlowField) -> Plane:
+    error = np.linalg.norm(flow + sample(opposite, flow), axis=-1)
+    return np.asarray(np.exp(-(error**2)), np.float32)
+
+
+def _inside(displacement: FlowField) -> Plane:
+    """Return 1 if x + displacement(x) is within the picture, else 0, (H, W)."""
+    height, width = displacement.shape[:2]
+    x = np.arange(width, dtype=np.float32) + displacement[..., 0]
+    y = np.arange(height, dtype=np.float32)[:, None] + displacement[..., 1]
+    return np.asarray((x > -1) & (x < width) & (y > -1) & (y < height), np.float32)
+
+
+def _residual(target: Plane, reference: Plane, displacement: FlowField) -> Plane:
+    return np.asarray(cv2.GaussianBlur(np.abs(target - sample(reference, displacement)), (0, 0), 1.5))
+
+
+def _to_grid(plane: Plane) -> Plane:
+    return np.asarray(cv2.resize(plane, GRID[::-1], interpolation=cv2.INTER_AREA))
+
+
+def _spread(items: Sequence[int], most: int) -> list[int]:
+    """Return at most so many of the items, evenly spread, the first and the last among them."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(place)] for place in np.linspace(0, len(items) - 1, most)]
+
+
+def _check(cancelled: Callable[[], bool]) -> None:
+    if cancelled():
+        raise Cancelled("Cancelled. Nothing was planned.")

@@ -1,0 +1,293 @@
+"""Name keyframes of a shot by what each would colour: the first ones from the grey plate, the next by confidence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stcolor_core.arrays import ByteImage, Plane
+from stcolor_core.errors import BadRequest, Cancelled
+from stcolor_core.files.stat_cache import StatCache, is_settled
+from stcolor_core.images import plates
+from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.resizing import resize
+from stcolor_core.images.sequences import FramePattern
+from stcolor_core.method import key_coverage, key_plan
+from stcolor_core.method.key_coverage import GRID, estimate_coverage
+from stcolor_core.method.key_plan import PlannedKey, SceneKeys, SceneOptions, choose_keys, find_options
+from stcolor_core.pipeline.events import Event, Reporter
+from stcolor_core.pipeline.footage import ShotFootage
+from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
+from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
+from stcolor_core.pipeline.transition_search import find_transitions
+from stcolor_core.shots import key_choice
+from stcolor_core.shots.key_choice import suggest_by_coverage
+from stcolor_core.shots.shot import Shot
+from stcolor_core.shots.suggestion import Suggestion
+from stcolor_core.shots.transitions import Transitions
+
+__all__ = ["KeyPlan", "plan_keys", "split_scenes", "suggest_next"]
+
+_FROM_DISSOLVE = 3  # frames that a keyframe must stay away from a dissolve, so that it is found
+_CONFIDENCE = "rc_conf.warp"
+
+
+@dataclass(frozen=True)
+class KeyPlan:
+    """The keyframes that are planned for a shot.
+
+    Attributes:
+        scenes: The shot's scenes in time order, each with its keyframes.
+        share: Expected share of all pixels that are right with them, 0..1. Frames that mix two scenes do not count.
+        thumbnails: Frame of each planned keyframe -> its picture in grey, (h, w), 8-bit sRGB.
+    """
+
+    scenes: tuple[SceneKeys, ...]
+    share: float
+    thumbnails: Mapping[int, ByteImage]
+
+    @property
+    def order(self) -> list[tuple[SceneKeys, PlannedKey]]:
+        """Return the new keyframes with their scenes, in the order in which to paint them: what colours most first."""
+        new = [(scene, key) for scene in self.scenes for key in scene.keys if not key.exists]
+        return sorted(new, key=lambda each: (-each[0].length * each[1].share, each[1].frame))
+
+
+def plan_keys(
+    shot: Shot,
+    *,
+    count: int | None = None,
+    share: float = 0.95,
+    thumbnail_height: int | None = None,
+    report: Callable[[Event], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> KeyPlan:
+    """Return which frames of a shot to paint first, by the grey plate alone. Colours nothing, writes nothing.
+
+    What was found is cached: another `count` or `share` costs hardly any time. The shot's whole keyframes are kept.
+
+    Args:
+        shot: The shot; it needs no reference.
+        count: Number of new keyframes in all; None for as few as `share` needs.
+        share: Share of the pixels that is to be right, above 0 and at most 1, without a `count`.
+        thumbnail_height: Lines of the thumbnails; None makes none.
+        report: Called with every event.
+        cancelled: Asked before every frame that is read.
+
+    Raises:
+        BadRequest: If the count or the share is out of range.
+        Cancelled: Once `cancelled` returns True.
+        StcolorError: The other errors of reading a plate.
+    """
+    if count is not None and count < 1:
+        raise BadRequest(f"The number of keyframes must be 1 or more, not {count}. Correct -n.")
+    if not 0 < share <= 1:
+        raise BadRequest(f"The share of the pixels must be above 0 and at most 1, not {share:g}. Correct --coverage.")
+    opened = _Opened(shot, report, cancelled)
+    options = opened.find_options()
+    scenes = choose_keys(options, count=count, share=share)
+    frames = sum(scene.length for scene in scenes)
+    total = sum(scene.length * scene.share for scene in scenes) / frames
+    thumbnails: dict[int, ByteImage] = {}
+    if thumbnail_height is not None:
+        for frame in sorted(key.frame for scene in scenes for key in scene.keys):
+            opened.look(frame)
+            thumbnails[frame] = _thumbnail(opened.footage.lightness(frame), thumbnail_height)
+    opened.reporter.report_warnings()
+    return KeyPlan(tuple(scenes), total, thumbnails)
+
+
+def suggest_next(
+    shot: Shot,
+    *,
+    limit: int = 3,
+    report: Callable[[Event], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> list[Suggestion] | None:
+    """Return the frames of a coloured shot at which another keyframe would help most, the best first.
+
+    What is unsure in the finished frames is followed through the plate to the frame that shows most of it.
+
+    Args:
+        shot: A shot that has been coloured.
+        limit: Largest number of suggestions.
+        report: Called with every event.
+        cancelled: Asked before every frame that is read.
+
+    Returns:
+        The suggestions, each of which assumes that those before it in its scene are keyframes; None if no frame of the
+        output holds a confidence.
+
+    Raises:
+        Cancelled: Once `cancelled` returns True.
+        StcolorError: The other errors of reading a shot.
+    """
+    output = FramePattern.parse(shot.output.path)
+    finished = set(output.frames())
+    if not finished:
+        return None
+    opened = _Opened(shot, report, cancelled)
+    keyframes = set(opened.footage.references)
+    scenes = [scene for scene in opened.scenes() if finished.intersection(scene)]
+    total = sum(map(len, scenes))
+    found, knows_any = [], False
+    for scene in scenes:
+        existing = sorted(keyframes.intersection(scene))
+        coverage = estimate_coverage(
+            scene, opened.footage.lightness, required=existing, on_read=opened.look, cancelled=cancelled
+        )
+        confidence = np.ones((len(coverage.frames), *GRID), np.float32)
+        for index, frame in enumerate(coverage.frames):
+            if frame not in keyframes and frame in finished:
+                plane = _read_confidence(output.path(frame), opened.footage)
+                if plane is not None:
+                    confidence[index], knows_any = plane, True
+        keys = [coverage.frames.index(frame) for frame in existing]
+        for number, gain in suggest_by_coverage(
+            coverage.share, coverage.candidates, confidence, keys, limit=limit, least_gain=0.0
+        ):
+            frame = coverage.frames[coverage.candidates[number]]
+            found.append(Suggestion(frame, gain * len(scene) / total))
+    opened.reporter.report_warnings()
+    if not knows_any:
+        return None
+    worth = [each for each in found if each.gain >= key_choice.LEAST_GAIN]
+    return sorted(worth, key=lambda each: -each.gain)[:limit]
+
+
+def split_scenes(frames: Sequence[int], transitions: Transitions) -> list[tuple[int, ...]]:
+    """Return the frames of each scene in which a keyframe may be: no frame that mixes two scenes, or is beside one.
+
+    Args:
+        frames: The plate's frames in ascending order.
+        transitions: Its cuts and dissolves.
+    """
+    starts = sorted({0, *(bisect_left(frames, frame) for frame in transitions.scene_starts), len(frames)})
+    firsts = {dissolve.first for dissolve in transitions.dissolves}
+    lasts = {dissolve.last for dissolve in transitions.dissolves}
+    scenes = []
+    for a, b in zip(starts, starts[1:], strict=False):
+        scene = tuple(frames[a:b])
+        if not scene or scene[0] in firsts:
+            continue
+        before = _FROM_DISSOLVE if a and frames[a - 1] in lasts else 0
+        after = _FROM_DISSOLVE if b < len(frames) and frames[b] in firsts else 0
+        scenes.append(scene[before : len(scene) - after] or scene[len(scene) // 2 :][:1])
+    return scenes
+
+
+class _Opened:
+    """A shot whose plate is being looked at."""
+
+    def __init__(self, shot: Shot, report: Callable[[Event], None], cancelled: Callable[[], bool]) -> None:
+        self._shot, self._cache, self._cancelled = shot, StatCache(), cancelled
+        self.reporter = Reporter(report, lambda: False)
+        self._inputs = ShotInputs(shot, warn=self.reporter.warn, cache=self._cache)
+        self.footage = ShotFootage(
+            shot,
+            self._inputs,
+            use_instances=False,
+            detector=None,
+            warn=self.reporter.warn,
+            flaws=ReferenceFlaws(shot, self._inputs, self._cache),
+        )
+
+    def look(self, frame: int) -> None:
+        """Report that a frame is about to be read, unless the run is cancelled."""
+        self._raise_if_cancelled()
+        self.reporter.report_look(frame)
+
+    def scenes(self) -> list[tuple[int, ...]]:
+        """Return the frames of the shot's scenes."""
+        frames = list(self.footage.frames)
+        found = find_transitions(
+            self._shot,
+            self._inputs,
+            self.footage,
+            frozenset(frames),
+            looks=self._looks,
+            cache=self._cache,
+        )
+        return split_scenes(frames, found)
+
+    def find_options(self) -> list[SceneOptions]:
+        """Return the options of every scene, from the cache if the plate has been planned before."""
+        scenes = self.scenes()
+        self.reporter.report_warnings()
+        existing = set(self.footage.references)
+
+        def find() -> list[dict[str, object]]:
+            return [
+                asdict(
+                    find_options(
+                        scene,
+                        self.footage.lightness,
+                        existing=existing,
+                        on_read=self.look,
+                        cancelled=self._cancelled,
+                    )
+                )
+                for scene in scenes
+            ]
+
+        if not all(is_settled(self._inputs.plate_status(frame)) for frame in self.footage.frames):
+            data = find()
+        else:
+            data = self._cache.get_for_key("key plan", self._key(scenes, existing), find)
+        return [_options(each) for each in data]
+
+    def _looks(self, frames: Iterable[int]) -> Iterator[int]:
+        for frame in self.reporter.looks(frames):
+            self._raise_if_cancelled()
+            yield frame
+
+    def _raise_if_cancelled(self) -> None:
+        if self._cancelled():
+            raise Cancelled("Cancelled. Nothing was planned.")
+
+    def _key(self, scenes: Sequence[Sequence[int]], existing: Collection[int]) -> str:
+        """Return all that the options depend on: the frames, how they are read, and the planner's code."""
+        code = b"".join(Path(str(part.__file__)).read_bytes() for part in (key_choice, key_coverage, key_plan))
+        shot, pipe = self._shot, self._inputs.pipe
+        settings = [shot.plate.layer, shot.plate.exposure, pipe.space.identity, shot.method.working_height]
+        states = [[frame, *self._inputs.plate_state(frame)] for frame in self.footage.frames]
+        plate = os.path.abspath(shot.plate.path)  # noqa: PTH100
+        bounds = [[scene[0], scene[-1]] for scene in scenes]
+        code_hash = hashlib.sha256(code).hexdigest()
+        return json.dumps([plate, code_hash, plate_canvas(self._inputs), settings, states, bounds, sorted(existing)])
+
+
+def _options(data: Mapping[str, object]) -> SceneOptions:
+    """Return the options that were stored as JSON."""
+    values: dict[str, object] = dict(data)
+    sets = data["sets"]
+    assert isinstance(sets, list | tuple)
+    values["sets"] = tuple(tuple(PlannedKey(**key) for key in keys) for keys in sets)
+    return SceneOptions(**values)  # type: ignore[arg-type]
+
+
+def _read_confidence(path: Path, footage: ShotFootage) -> Plane | None:
+    """Return the confidence of a finished frame in the cells of the grid; None if it holds none."""
+    picture = plates.read(path)
+    if _CONFIDENCE not in picture.channels:
+        return None
+    plane = picture.pixels[..., picture.channels.index(_CONFIDENCE)]
+    on_canvas = footage.to_canvas(picture, np.ascontiguousarray(plane, np.float32))
+    return np.asarray(cv2.resize(on_canvas, GRID[::-1], interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _thumbnail(lightness: Plane, height: int) -> ByteImage:
+    """Return L* as 8-bit sRGB grey of a height; no larger than the picture is."""
+    lines = min(height, lightness.shape[0])
+    small = resize(lightness, (lines, max(1, round(lightness.shape[1] * lines / lightness.shape[0]))))
+    lab = np.dstack([small, np.zeros_like(small), np.zeros_like(small)])
+    grey = srgb_encode(np.clip(lab_to_linear(lab), 0, 1))[..., 1]
+    return np.asarray(np.rint(grey * 255), np.uint8)

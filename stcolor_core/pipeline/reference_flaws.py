@@ -1,0 +1,118 @@
+"""The keyframes of a shot that give no colour: their reference was never painted, or is the plate itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+from stcolor_core.arrays import Image
+from stcolor_core.files.stat_cache import StatCache
+from stcolor_core.images import plates
+from stcolor_core.images.color_presence import ReferenceFlaw, block_means, find_flaw
+from stcolor_core.images.pictures import Picture
+from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.shots.shot import Shot, format_frames
+from stcolor_core.shots.shot_files import find_frames, find_references
+
+__all__ = ["ReferenceFlaws", "describe_flaw", "inspect_references"]
+
+_KIND = "reference flaws 1"  # raised when the judgement changes
+_WORDS = {
+    "no_color": "has no colour",
+    "plate": "is the plate itself, without colour",
+}
+
+
+class ReferenceFlaws:
+    """Finds out which whole keyframes give no colour. A picture is read once, and then only after it has changed.
+
+    Patches may be grey on purpose, for something that has no colour, and are not judged.
+
+    Args:
+        shot: The shot.
+        inputs: The shot's files.
+        cache: Keeps the answers.
+    """
+
+    def __init__(self, shot: Shot, inputs: ShotInputs, cache: StatCache) -> None:
+        self._shot, self._inputs, self._cache = shot, inputs, cache
+        self._known: dict[int, ReferenceFlaw | None] = {}
+
+    @property
+    def found(self) -> list[int]:
+        """Return the frames whose reference was found to give no colour so far."""
+        return [frame for frame, flaw in self._known.items() if flaw]
+
+    def of(self, frame: int) -> ReferenceFlaw | None:
+        """Return why the reference of a frame gives no colour; None if it does, or if the frame has no whole keyframe.
+
+        Args:
+            frame: The frame's number.
+
+        Raises:
+            PlateError: If the reference or the plate frame is damaged or has changed since the run began.
+        """
+        if frame not in self._inputs.references:
+            return None
+        if frame not in self._known:
+            picture, plate = self._inputs.references[frame], self._inputs.frames[frame]
+            settings = self._inputs.pipe.space.identity, self._shot.plate.layer, self._shot.plate.exposure
+            state = (
+                *self._inputs.reference_state(picture),
+                *self._inputs.plate_state(frame),
+                plate.name,
+                frame,
+                *settings,
+            )
+            self._known[frame] = self._cache.get_for_key(_KIND, repr(state), partial(self._find, frame))
+        return self._known[frame]
+
+    def _find(self, frame: int) -> ReferenceFlaw | None:
+        reference = self._inputs.references[frame]
+        picture = self._inputs.read_coloured(reference.path)
+        pipe = self._inputs.pipe_of(reference.path, reference.colorspace, exposure=self._shot.plate.exposure)
+        alpha = plates.alpha_plane(picture) if reference.alpha == "auto" else None
+        return find_flaw(block_means(pipe, plates.layer_pixels(picture), alpha), partial(self._plate, frame, picture))
+
+    def _plate(self, frame: int, reference: Picture) -> Image | None:
+        plate = self._inputs.read_plate(frame)
+        if (plate.display_window, plate.data_window) != (reference.display_window, reference.data_window):
+            return None
+        return block_means(self._inputs.pipe, plates.layer_pixels(plate))
+
+
+def inspect_references(shot: Shot, *, cache: StatCache | None = None) -> dict[int, ReferenceFlaw]:
+    """Return the whole keyframes of a shot that give no colour, each with the reason.
+
+    Reads the references and their plate frames; nothing else of the shot.
+
+    Args:
+        shot: The shot.
+        cache: Keeps the answers; None for the one in the user's cache folder.
+
+    Raises:
+        StcolorError: If a file is missing or damaged, or its colour space is unknown.
+    """
+    frames = find_references(shot, find_frames(shot.plate))
+    if not frames:
+        return {}
+    plate = replace(shot.plate, frames=format_frames(frames))
+    cache = cache or StatCache()
+    alone = replace(shot, plate=plate, stills=(), mattes=(), swatches=())
+    inputs = ShotInputs(alone, warn=lambda _: None, cache=cache)
+    flaws = ReferenceFlaws(alone, inputs, cache)
+    return {frame: flaw for frame in inputs.references if (flaw := flaws.of(frame)) is not None}
+
+
+def describe_flaw(frame: int, path: object, flaw: ReferenceFlaw) -> str:
+    """Return the warning of a keyframe that gives no colour.
+
+    Args:
+        frame: The keyframe's number.
+        path: The reference's file.
+        flaw: What is wrong with it.
+    """
+    return (
+        f"Reference {frame} ({path}) {_WORDS[flaw]}: what it colours stays grey, at confidence 0. "
+        "Paint it, or leave it out."
+    )

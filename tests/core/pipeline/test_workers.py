@@ -1,0 +1,70 @@
+"""How many frames are worked on at a time, by cores and memory."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from stcolor_core.errors import BadRequest
+from stcolor_core.pipeline.workers import Workers, plan_workers, set_torch_threads
+
+CPU = torch.device("cpu")
+GIB = 2.0**30
+HD, UHD, SMALL, HALF_HD = (1080, 1920), (2160, 4096), (216, 384), (432, 768)
+
+
+def planned(
+    plate: tuple[int, int], cores: int, memory: float, *, recurrent: bool = False, device: torch.device = CPU
+) -> Workers:
+    working = SMALL if plate == SMALL else HALF_HD
+    return plan_workers(plate, working, recurrent=recurrent, device=device, cores=cores, memory=memory)
+
+
+def test_two_cores_work_as_they_always_did() -> None:
+    workers = planned(HD, 2, 64 * GIB)
+    assert workers == Workers(1, 2)
+    assert workers.plates == 4
+
+
+def test_more_cores_work_on_more_frames() -> None:
+    frames = [planned(HD, cores, 256 * GIB).frames for cores in (2, 4, 8, 16, 64)]
+    assert frames == sorted(set(frames))
+    assert planned(HD, 16, 256 * GIB) == Workers(6, 8)
+
+
+@pytest.mark.parametrize("plate", [SMALL, HD, UHD])
+@pytest.mark.parametrize("memory", [2 * GIB, 4 * GIB, 8 * GIB, 32 * GIB])
+def test_the_memory_is_kept_unless_one_frame_at_a_time_exceeds_it(plate: tuple[int, int], memory: float) -> None:
+    workers = planned(plate, 16, memory)
+    needed = workers.bytes_needed(plate, SMALL if plate == SMALL else HALF_HD)
+    assert needed <= memory or workers == Workers(1, 1)
+
+
+def test_more_memory_never_means_fewer_frames() -> None:
+    for plate in (SMALL, HD, UHD):
+        plans = [planned(plate, 16, gib * GIB) for gib in range(1, 40)]
+        assert [plan.frames for plan in plans] == sorted(plan.frames for plan in plans)
+
+
+def test_a_recurrent_model_and_a_gpu_work_on_one_frame_at_a_time() -> None:
+    assert planned(HD, 16, 256 * GIB, recurrent=True).frames == 1
+    assert planned(HD, 16, 256 * GIB, device=torch.device("cuda")).frames == 1
+
+
+@pytest.mark.parametrize("memory", [0.0, -1.0, float("nan")])
+def test_no_memory_is_refused_in_one_line(memory: float) -> None:
+    with pytest.raises(BadRequest, match=r"--memory .*Leave it out"):
+        planned(HD, 16, memory)
+
+
+def test_torch_has_one_thread_if_several_frames_are_worked_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.get_num_threads()
+    try:
+        monkeypatch.setenv("OMP_NUM_THREADS", "2")
+        set_torch_threads(Workers(4, 4))
+        assert torch.get_num_threads() == before
+        monkeypatch.delenv("OMP_NUM_THREADS")
+        set_torch_threads(Workers(4, 4))
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

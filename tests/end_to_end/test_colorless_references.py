@@ -1,0 +1,85 @@
+"""A keyframe that was never painted is reported, and nothing that it colours counts as certain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import FIRST, ShotOnDisk, channels, write_reference
+
+from stcolor_core.images import plates
+
+MakeShot = Callable[..., ShotOnDisk]
+LAST = FIRST + 4
+
+
+def plate_as_reference(shot: ShotOnDisk, frame: int) -> None:
+    write_reference(shot.reference(frame), shot.scene.lightnesses[frame - FIRST], 0 * shot.scene.ab[0])
+
+
+def black_reference(shot: ShotOnDisk, frame: int) -> None:
+    write_reference(shot.reference(frame), 0 * shot.scene.lightnesses[0], 0 * shot.scene.ab[0])
+
+
+def warnings(output: str) -> list[dict[str, Any]]:
+    events = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    return [event for event in events if event["kind"] == "warning"]
+
+
+def confidence(path: Path) -> np.ndarray:
+    return channels(path)["rc_conf.warp"]
+
+
+@pytest.mark.parametrize(("spoil", "flaw"), [(plate_as_reference, "plate"), (black_reference, "no_color")])
+def test_an_unpainted_keyframe_is_named_and_its_frames_have_no_confidence(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], spoil: Callable[[ShotOnDisk, int], None], flaw: str
+) -> None:
+    shot = make_shot()
+    spoil(shot, FIRST)
+    assert shot.colorize("--json") == 0
+    (warning,) = [each for each in warnings(capsys.readouterr().out) if each["flaw"]]
+    assert (warning["frame"], warning["flaw"]) == (FIRST, flaw)
+    assert str(shot.reference(FIRST)) in warning["message"]
+    assert confidence(shot.output(FIRST)).max() == 0
+    assert float(str(plates.read_header(shot.output(FIRST)).metadata["stcolor/confidence"])) == 0
+    assert confidence(shot.output(LAST)).min() == 1, "the other keyframe is as certain as before"
+    for frame in range(FIRST + 1, LAST):
+        source = channels(shot.output(frame))["rc_source.ref"]
+        from_it = confidence(shot.output(frame))[source == FIRST]
+        assert from_it.mean() < 0.2, f"{frame}: smoothed to plate size, but next to nothing"
+
+
+def test_a_shot_with_only_an_unpainted_keyframe_has_no_confidence_anywhere(make_shot: MakeShot) -> None:
+    shot = make_shot(references=(FIRST,))
+    plate_as_reference(shot, FIRST)
+    assert shot.colorize() == 0
+    assert all(confidence(shot.output(frame)).max() == 0 for frame in shot.frames)
+
+
+def test_a_keyframe_with_three_percent_painted_is_no_unpainted_one(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot(references=(FIRST,))
+    ab = 0 * shot.scene.ab[0]
+    ab[10:23, 10:24] = (35, 25)  # 182 of 6144 pixels
+    write_reference(shot.reference(FIRST), shot.scene.lightnesses[0], ab)
+    assert shot.colorize("--json") == 0
+    assert not [each for each in warnings(capsys.readouterr().out) if each["flaw"] or "colour" in each["message"]]
+    assert confidence(shot.output(FIRST)).min() == 1
+
+
+def test_painting_the_keyframe_colours_its_frames_again(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot()
+    plate_as_reference(shot, FIRST)
+    assert shot.colorize() == 0
+    write_reference(shot.reference(FIRST), shot.scene.lightnesses[0], shot.scene.ab[0])
+    capsys.readouterr()
+    assert shot.colorize("--json") == 0
+    assert not [each for each in warnings(capsys.readouterr().out) if each["flaw"]]
+    assert confidence(shot.output(FIRST)).min() == 1

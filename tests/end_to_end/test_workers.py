@@ -1,0 +1,74 @@
+"""However many frames are worked on at a time, the files are the same, and each plate is read once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import FIRST, ShotOnDisk, frame_bytes
+from scenes import pan
+
+from stcolor_core.errors import PlateError
+from stcolor_core.pipeline import run
+from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.run import colorize
+from stcolor_core.pipeline.workers import Workers
+from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
+
+MakeShot = Callable[..., ShotOnDisk]
+
+
+def a_shot(shot: ShotOnDisk, out: str) -> Shot:
+    return Shot(
+        plate=Plate(path=str(shot.folder / "plate.####.exr")),
+        output=Output(path=str(shot.folder / out / "shot.####.exr")),
+        references=(Reference(path=str(shot.folder / "ref.####.exr")),),
+        method=Method(working_height=64, cuts="none", register="off"),
+    )
+
+
+@pytest.mark.parametrize("references", [(FIRST,), (FIRST, FIRST + 9)])
+def test_one_two_and_eight_workers_write_the_same_files(
+    make_shot: MakeShot, monkeypatch: pytest.MonkeyPatch, references: tuple[int, ...]
+) -> None:
+    shot = make_shot(pan(10, height=64, width=96, step=2), references=references)
+    read: Counter[int] = Counter()
+    original = ShotInputs.read_plate
+
+    def count(inputs: ShotInputs, frame: int) -> object:
+        read[frame] += 1
+        return original(inputs, frame)
+
+    monkeypatch.setattr(ShotInputs, "read_plate", count)
+    written: dict[int, list[bytes]] = {}
+    for workers in (1, 2, 8):
+        monkeypatch.setattr(run, "plan_workers", lambda *_, count=workers, **__: Workers(count, count))
+        read.clear()
+        assert len(list(colorize(a_shot(shot, f"out{workers}"), device="cpu"))) == 10
+        walks = 2 if len(references) == 2 else 1  # between two keyframes the later one is tracked back first
+        assert {f: n for f, n in read.items() if n > walks and f not in references} == {}, workers
+        paths = sorted((shot.folder / f"out{workers}").iterdir())
+        written[workers] = [frame_bytes(path) for path in paths]
+    assert written[1] == written[2] == written[8]
+
+
+def test_frames_before_a_damaged_plate_are_written_by_any_number_of_workers(
+    make_shot: MakeShot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shot = make_shot(pan(10, height=64, width=96, step=2), references=(FIRST,))
+    damaged = FIRST + 6
+    original = ShotInputs.read_plate
+
+    def fail(inputs: ShotInputs, frame: int) -> object:
+        if frame == damaged:
+            raise PlateError(f"Frame {frame} is damaged.")
+        return original(inputs, frame)
+
+    monkeypatch.setattr(ShotInputs, "read_plate", fail)
+    monkeypatch.setattr(run, "plan_workers", lambda *_, **__: Workers(4, 2))
+    with pytest.raises(PlateError, match=str(damaged)):
+        list(colorize(a_shot(shot, "out"), device="cpu"))
+    names = [path.name for path in sorted(Path(shot.folder / "out").iterdir())]
+    assert names == [f"shot.{frame}.exr" for frame in range(FIRST, damaged)]
