@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from stcolor_core import __version__
-from stcolor_core.cli import colorize, doctor, evaluate, farm, models, plan, review, serve, suggest, train
+from stcolor_core.cli import colorize, doctor, evaluate, farm, film, models, plan, review, serve, suggest, train
 from stcolor_core.cli.completion import PrintCompletion
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError, one_line
 from stcolor_core.terminal import end_at_second_signal, limit_threads
@@ -146,5 +146,6 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_commands(commands, prepare=limit_threads)
     train.add_commands(commands)
     farm.add_commands(commands)
+    film.add_commands(commands)
     doctor.add_command(commands)
     return parser

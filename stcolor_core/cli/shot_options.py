@@ -56,6 +56,8 @@ def add_shot_options(parser: argparse.ArgumentParser) -> None:
     color = parser.add_argument_group("colour")
     _add_colorspace(color)
     _add(color, "--chroma", "method.chroma", "factor for the chroma of the result (1)", type=float)
+    keep = "weight of the colour that a faded plate still has, 0 to 1, beside that of the keyframes (0)"
+    _add(color, "--keep-chroma", "method.keep_chroma", keep, type=float, metavar="W")
     _add_method(parser.add_argument_group("method"))
 
 

@@ -317,7 +317,7 @@ class ShotFootage:
         if frame not in self.in_colour:
             in_colour = not self.pipe.is_grey(pixels)
             with self._colours:  # several threads read plates
-                if in_colour and not any(self.in_colour.values()):
+                if in_colour and not any(self.in_colour.values()) and not self._shot.method.keep_chroma:
                     self._warn(
                         f"Frame {frame} ({picture.path}) of the plate is in colour. Only its luminance is taken."
                     )

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from stcolor_core import __version__
-from stcolor_core.arrays import Image
+from stcolor_core.arrays import Chroma, Image
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.pictures import Window
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.colored_frame import ColoredFrame
+from stcolor_core.method.faded import keep_chroma
 from stcolor_core.method.light import blacken
 from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.upsampling import upsample
@@ -73,15 +74,26 @@ class FrameWriter:
         size = (self._footage.canvas[3], self._footage.canvas[2])
         rows, columns = (np.arange(n) * m // n for n, m in zip(size, colored.source.shape, strict=True))
         ab = upsample(colored.ab * np.float32(self._shot.method.chroma), colored.lightness, plate.lightness)
+        confidence = resize(colored.confidence, size)
+        if self._keeps_chroma(plate):
+            ab = keep_chroma(ab, confidence, self._own_chroma(plate), weight=self._shot.method.keep_chroma)
         return RenderedFrame(
             frame=colored.frame,
             ab=ab if self._shot.method.light == "off" else blacken(ab, plate.lightness),
-            confidence=resize(colored.confidence, size),
+            confidence=confidence,
             tracked=resize(colored.tracked, size),
             source=colored.source[:, columns][rows],
             displacement=colored.displacement,
             mattes=colored.mattes,
         )
+
+    def _keeps_chroma(self, plate: PlateFrame) -> bool:
+        return self._shot.method.keep_chroma > 0 and plate.pixels.shape[-1] == 3
+
+    def _own_chroma(self, plate: PlateFrame) -> Chroma:
+        """Return the colour that a plate frame has itself, a* and b* on the canvas; 0 outside of its data window."""
+        own = self._footage.pipe.lab(plate.pixels)[..., 1:]
+        return np.asarray(self._footage.to_canvas(plate.header, np.ascontiguousarray(own, np.float32)), np.float32)
 
     def enlarge_frame(self, colored: DeviceFrame, plate: PlateFrame) -> tuple[RenderedFrame, ColoredFrame]:
         """Return a frame at plate size, computed on the device, and the frame at working size.
@@ -91,10 +103,15 @@ class FrameWriter:
             plate: The same frame of the plate.
         """
         method = self._shot.method
-        large, own = colored.enlarge(plate.lightness, chroma=method.chroma, blackens=method.light != "off")
+        keeps, blackens = self._keeps_chroma(plate), method.light != "off"
+        large, own = colored.enlarge(plate.lightness, chroma=method.chroma, blackens=blackens and not keeps)
+        ab = large.ab
+        if keeps:
+            ab = keep_chroma(ab, large.confidence, self._own_chroma(plate), weight=method.keep_chroma)
+            ab = blacken(ab, plate.lightness) if blackens else ab
         rendered = RenderedFrame(
             frame=own.frame,
-            ab=large.ab,
+            ab=ab,
             confidence=large.confidence,
             tracked=large.tracked,
             source=large.source,

@@ -226,6 +226,8 @@ class Method:
             looks alike on the references of other scenes, "grey" leaves it grey.
         light: "auto" follows changes of light (standard model), so that colour keeps its hue and saturation in a fade
             or a shadow, and leaves black without colour; "off" carries a* and b* unchanged.
+        keep_chroma: Weight of the colour that a faded plate still has, 0..1, beside the confidence of the keyframes'
+            colour; 0 takes only the plate's luminance.
     """
 
     model: str = "standard"
@@ -249,6 +251,7 @@ class Method:
     register: Register = "auto"
     unreferenced: Unreferenced = "grey"
     light: Light = "auto"
+    keep_chroma: float = 0.0
 
     def __post_init__(self) -> None:
         _require(
@@ -267,6 +270,7 @@ class Method:
         for name in ("threshold", "matte_threshold", "iou_threshold"):
             _require(0 < getattr(self, name) < 1, f"The {name.replace('_', ' ')} must lie between 0 and 1.")
         _require(self.light in get_args(Light), f"Light {self.light!r} is unknown. Use auto or off.")
+        _require(0 <= self.keep_chroma <= 1, "The weight of --keep-chroma must lie between 0 and 1.")
         _require(0 <= self.chroma <= 4, "The chroma factor must lie between 0 and 4.")
         if self.cuts != "auto":
             parse_transitions(self.cuts)

@@ -59,6 +59,7 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--ocio": (["ocio://default"], {}),
     "--exposure": (["-1.5"], {}),
     "--chroma": (["1.25"], {}),
+    "--keep-chroma": (["0.5"], {}),
     "--model": (["exemplar"], {}),
     "--tracking": (["instance"], {}),
     "--working-height": (["100"], {}),

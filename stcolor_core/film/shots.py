@@ -1,0 +1,216 @@
+"""Turn the scenes and dissolves of a plan into shots: which keyframes track a scene, and which lend it their colour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stcolor_core.errors import BadRequest
+from stcolor_core.film.likeness import SceneLook, describe_look, frame_likeness, sample_frames
+from stcolor_core.film.plan import FilmPlan, KeyName
+from stcolor_core.film.scenes import PlateReader
+from stcolor_core.images.frame_ranges import format_frames
+from stcolor_core.images.sequences import FramePattern
+from stcolor_core.pipeline.transition_search import scene_describer
+from stcolor_core.shots.shot import Output, Plate, Reference, Shot, Still
+
+__all__ = ["FilmKeys", "SceneShot", "dissolve_shot", "find_keys", "make_shots"]
+
+
+@dataclass(frozen=True)
+class FilmKeys:
+    """The keyframes of a film that exist.
+
+    Attributes:
+        paths: Keyframe -> its picture.
+        scenes: Keyframe -> the name of its scene; keyframes between scenes are not among them.
+    """
+
+    paths: Mapping[KeyName, Path]
+    scenes: Mapping[KeyName, str]
+
+    def of_scene(self, name: str) -> list[KeyName]:
+        """Return the keyframes of a scene, in time order.
+
+        Args:
+            name: The scene's name.
+        """
+        return sorted(key for key, scene in self.scenes.items() if scene == name)
+
+
+@dataclass(frozen=True)
+class SceneShot:
+    """A scene or dissolve as a shot.
+
+    Attributes:
+        name: The name of the scene or dissolve.
+        shot: The shot; None if the film has no keyframe that may colour it.
+        own: The keyframes of the scene, which are tracked.
+        borrowed: Keyframes of other scenes, which are matched as stills, the most alike first.
+    """
+
+    name: str
+    shot: Shot | None
+    own: tuple[KeyName, ...] = ()
+    borrowed: tuple[KeyName, ...] = ()
+
+
+def find_keys(plan: FilmPlan) -> FilmKeys:
+    """Return the keyframes that exist, by the plan's patterns.
+
+    Args:
+        plan: The plan.
+
+    Raises:
+        BadRequest: If a pattern of keyframes has no frame number, or a pinned keyframe does not exist.
+    """
+    paths: dict[KeyName, Path] = {}
+    for name, plate in plan.plates.items():
+        if plate.keys is None:
+            continue
+        pattern = FramePattern.parse(plate.keys)
+        if not pattern.is_sequence:
+            raise BadRequest(
+                f"The keyframes {plate.keys} have no frame number. Write them like keys/{name}.####.exr: "
+                f"plates.{name}.keys."
+            )
+        paths.update({KeyName(name, frame): pattern.path(frame) for frame in pattern.frames()})
+    owner = {KeyName(scene.plate, frame): name for name, scene in plan.scenes.items() for frame in plan.frames(name)}
+    for name, group in plan.groups.items():
+        for text in group.pin:
+            if KeyName.parse(text) not in paths:
+                raise BadRequest(
+                    f"groups.{name}.pin names the keyframe {text}, which is not on disk. Paint it, or take it out."
+                )
+    return FilmKeys(paths, {key: owner[key] for key in sorted(paths) if key in owner})
+
+
+def make_shots(plan: FilmPlan, keys: FilmKeys, *, warn: Callable[[str], None] = lambda _: None) -> list[SceneShot]:
+    """Return every scene as a shot, in the order of the film.
+
+    A scene with keyframes of its own is coloured from these. Another one takes those of its group, the pinned ones
+    first, then the most alike, at most `plan.stills`. If its group has none, the most alike ones of the film do.
+
+    Args:
+        plan: The plan.
+        keys: The keyframes that exist.
+        warn: Called with one line for the artist.
+    """
+    bare = [name for name in plan.scenes if not keys.of_scene(name)]
+    ranking = _Likeness(plan, warn) if bare and keys.scenes else None
+    shots: list[SceneShot] = []
+    for name in plan.scenes:
+        own = keys.of_scene(name)
+        if own:
+            shots.append(SceneShot(name, _scene_shot(plan, keys, name, own, ()), tuple(own)))
+            continue
+        borrowed = [] if ranking is None else _borrow(plan, keys, name, ranking, warn)
+        shot = _scene_shot(plan, keys, name, (), borrowed) if borrowed else None
+        shots.append(SceneShot(name, shot, (), tuple(borrowed)))
+    return shots
+
+
+def dissolve_shot(plan: FilmPlan, name: str, keys: FilmKeys) -> SceneShot:
+    """Return a dissolve as a shot: its frames, between the results of the frames before and after it.
+
+    The results of its two scenes are its keyframes, so that its colours meet theirs without a step.
+
+    Args:
+        plan: The plan.
+        name: The dissolve's name.
+        keys: The keyframes that exist; those on the dissolve's own frames keep their colour.
+    """
+    dissolve, frames = plan.dissolves[name], plan.dissolve_frames(name)
+    plate_name = plan.scenes[dissolve.before].plate
+    ends = {dissolve.before: plan.frames(dissolve.before)[-1], dissolve.after: plan.frames(dissolve.after)[0]}
+    references = [
+        Reference(frame=frame, path=str(_output(plan, scene).path(frame)), alpha="ignore", patch=False)
+        for scene, frame in ends.items()
+    ]
+    own = [key for key in (KeyName(plate_name, frame) for frame in frames) if key in keys.paths]
+    references += [Reference(frame=key.frame, path=str(keys.paths[key])) for key in own]
+    shot = _shot(plan, name, plate_name, (min(ends.values()), *frames, max(ends.values())), written=frames)
+    method = replace(shot.method, cuts=f"{frames[0]}-{frames[-1]}", register="off")
+    return SceneShot(name, replace(shot, references=tuple(references), method=method), tuple(own))
+
+
+def _scene_shot(plan: FilmPlan, keys: FilmKeys, name: str, own: Iterable[KeyName], borrowed: Iterable[KeyName]) -> Shot:
+    shot = _shot(plan, name, plan.scenes[name].plate, plan.frames(name))
+    references = tuple(Reference(frame=key.frame, path=str(keys.paths[key])) for key in own)
+    stills = tuple(Still(path=str(keys.paths[key])) for key in borrowed)
+    return replace(shot, references=references, stills=stills)
+
+
+def _shot(
+    plan: FilmPlan, name: str, plate_name: str, frames: Iterable[int], *, written: Iterable[int] | None = None
+) -> Shot:
+    plate = plan.plates[plate_name]
+    return Shot(
+        plate=Plate(
+            path=plate.path,
+            frames=format_frames(frames),
+            colorspace=plate.colorspace,
+            exposure=plate.exposure,
+            layer=plate.layer,
+        ),
+        output=Output(path=_output(plan, name).text, frames=None if written is None else format_frames(written)),
+        method=replace(plan.method, cuts="none"),
+        ocio=plan.ocio,
+    )
+
+
+def _output(plan: FilmPlan, name: str) -> FramePattern:
+    return FramePattern.parse(plan.output.replace("{scene}", name))
+
+
+class _Likeness:
+    """The likeness of keyframes to scenes; the features of a frame are computed when they are first asked for."""
+
+    def __init__(self, plan: FilmPlan, warn: Callable[[str], None]) -> None:
+        self._plan, self._warn = plan, warn
+        self._describe = scene_describer()
+        self._readers: dict[str, PlateReader] = {}
+        self._features: dict[KeyName, NDArray[np.float32]] = {}
+
+    def look(self, scene: str) -> SceneLook:
+        frames = sample_frames(self._plan.frames(scene))
+        plate = self._plan.scenes[scene].plate
+        return SceneLook(frames, tuple(self.features(KeyName(plate, frame)) for frame in frames))
+
+    def of_key(self, key: KeyName, look: SceneLook) -> float:
+        """Return the likeness of a keyframe's plate frame to the most similar frame of a scene."""
+        return max(frame_likeness(self.features(key), each) for each in look.features)
+
+    def features(self, key: KeyName) -> NDArray[np.float32]:
+        if key not in self._features:
+            if key.plate not in self._readers:
+                plate = self._plan.plates[key.plate]
+                self._readers[key.plate] = PlateReader(plate, ocio=self._plan.ocio, warn=self._warn)
+            self._features[key] = describe_look(self._readers[key.plate].lightness(key.frame), self._describe)
+        return self._features[key]
+
+
+def _borrow(
+    plan: FilmPlan, keys: FilmKeys, name: str, ranking: _Likeness, warn: Callable[[str], None]
+) -> list[KeyName]:
+    """Return the keyframes of other scenes that colour a scene: the pinned ones first, then the most alike."""
+    scene = plan.scenes[name]
+    group = plan.groups.get(scene.group)
+    excluded = {KeyName.parse(text) for text in scene.exclude}
+    excluded |= {KeyName.parse(text) for each in plan.groups.values() for text in each.exclude}
+    pinned = [KeyName.parse(text) for text in (group.pin if group else ())]
+    allowed = [key for key in keys.scenes if key not in excluded]
+    candidates = [key for key in allowed if plan.scenes[keys.scenes[key]].group == scene.group]
+    if not candidates and not pinned and allowed and plan.stills:
+        warn(
+            f"Group {scene.group} of scene {name} has no keyframe: it takes the colour of the most alike ones of the "
+            "film. Paint one in this group."
+        )
+        candidates = allowed
+    look = ranking.look(name)
+    ranked = sorted((key for key in candidates if key not in pinned), key=lambda key: (-ranking.of_key(key, look), key))
+    return [*(key for key in pinned if key not in excluded), *ranked][: plan.stills]

@@ -1,0 +1,273 @@
+"""Draw the storyboard of a film: a contact sheet per group, which frames to paint first, and what each covers.
+
+The HTML page is one file that loads nothing else. The PDF has the same sheets for printing, as pictures of 150 dpi.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stcolor_core.arrays import ByteImage
+from stcolor_core.errors import OutputError
+from stcolor_core.files.atomic import atomic_path
+from stcolor_core.film.likeness import Proposal, SceneLook
+from stcolor_core.film.plan import FilmPlan, KeyName
+from stcolor_core.film.scenes import PlateReader
+
+__all__ = ["Sheet", "Thumbnail", "make_sheets", "write_html", "write_pdf"]
+
+_WIDTH = 256  # pixels of a thumbnail
+_PAGE, _MARGIN, _COLUMNS, _ROWS = (1754, 1240), 60, 5, 4  # of a PDF page: A4 at 150 dpi
+_DPI = 150
+_MARK = "#b4530a"  # of frames to paint: contrast of 5:1 on white
+_STYLE = """
+body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:90rem;padding:0 1rem;color:#1c1c1c;background:#fff}
+h2{margin:2.2rem 0 .3rem;border-top:1px solid #bbb;padding-top:.8rem}
+ul.sheet{list-style:none;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:1rem}
+figure{margin:0}img{width:100%;display:block;border:3px solid transparent}
+.paint img{border-color:#b4530a}.paint strong{color:#b4530a}figcaption{font-size:.87rem}
+table{border-collapse:collapse}td,th{padding:.25rem .8rem;text-align:left;border-bottom:1px solid #ddd}
+td.n,th.n{text-align:right}
+@media print{figure,tr{break-inside:avoid}}
+"""
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """One scene on a contact sheet.
+
+    Attributes:
+        scene: The scene's name.
+        key: The frame that is shown.
+        count: The number of frames of the scene.
+        picture: (H, 256) its lightness.
+        rank: The place of the frame among those to paint, from 1; None if it is none of them.
+        gain: As in `Proposal`; 0 without a rank.
+        painted: Whether the scene has a keyframe.
+    """
+
+    scene: str
+    key: KeyName
+    count: int
+    picture: ByteImage
+    rank: int | None
+    gain: float
+    painted: bool
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The contact sheet of a group.
+
+    Attributes:
+        group: The group's name.
+        share: The share of the film's frames that are in the group, 0..1.
+        thumbnails: Its scenes: those to paint first, then the others in the order of the film.
+    """
+
+    group: str
+    share: float
+    thumbnails: tuple[Thumbnail, ...]
+
+
+def make_sheets(
+    plan: FilmPlan,
+    looks: Mapping[str, SceneLook],
+    proposals: Sequence[Proposal],
+    *,
+    painted: Collection[str] = (),
+    warn: Callable[[str], None] = lambda _: None,
+) -> list[Sheet]:
+    """Return the contact sheets of a film, in the order of its groups.
+
+    Args:
+        plan: The plan.
+        looks: The features of its scenes, which say the frame to show.
+        proposals: Which frames to paint first.
+        painted: Names of the scenes that have a keyframe.
+        warn: Called with one line for the artist.
+    """
+    ranks = {each.scene: (rank, each) for rank, each in enumerate(proposals, 1)}
+    total = sum(len(plan.frames(name)) for name in plan.scenes)
+    readers: dict[str, PlateReader] = {}
+    sheets: list[Sheet] = []
+    for group in plan.group_names:
+        thumbnails: list[Thumbnail] = []
+        for name in plan.members(group):
+            rank, proposal = ranks.get(name, (None, None))
+            frames = looks[name].frames
+            frame = frames[len(frames) // 2] if proposal is None else proposal.frame
+            plate = plan.scenes[name].plate
+            if plate not in readers:
+                readers[plate] = PlateReader(plan.plates[plate], ocio=plan.ocio, warn=warn)
+            thumbnails.append(
+                Thumbnail(
+                    name,
+                    KeyName(plate, frame),
+                    len(plan.frames(name)),
+                    _shrink(readers[plate].lightness(frame)),
+                    rank,
+                    0.0 if proposal is None else proposal.gain,
+                    name in painted,
+                )
+            )
+        thumbnails.sort(key=lambda each: each.rank or len(plan.scenes) + 1)
+        share = sum(each.count for each in thumbnails) / max(1, total)
+        sheets.append(Sheet(group, share, tuple(thumbnails)))
+    return sheets
+
+
+def write_html(path: Path, sheets: Sequence[Sheet], proposals: Sequence[Proposal], *, title: str) -> None:
+    """Write the storyboard as one HTML file.
+
+    Args:
+        path: The file.
+        sheets: The contact sheets.
+        proposals: Which frames to paint first.
+        title: The title of the page.
+
+    Raises:
+        OutputError: If the file cannot be written.
+    """
+    text = "".join(_html(sheets, proposals, title))
+    _write(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def write_pdf(path: Path, sheets: Sequence[Sheet], proposals: Sequence[Proposal], *, title: str) -> None:
+    """Write the storyboard as a PDF, A4 landscape.
+
+    Args:
+        path: The file.
+        sheets: The contact sheets.
+        proposals: Which frames to paint first.
+        title: The title of its first page.
+
+    Raises:
+        OutputError: If the file cannot be written.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    fonts = {size: ImageFont.load_default(size) for size in (20, 26, 40)}
+    pages: list[Image.Image] = []
+
+    def new_page(heading: str) -> ImageDraw.ImageDraw:
+        pages.append(Image.new("RGB", _PAGE, "white"))
+        draw = ImageDraw.Draw(pages[-1])
+        draw.text((_MARGIN, 40), heading, fill="black", font=fonts[40])
+        return draw
+
+    lines = [
+        f"{rank:3d}.   {_key_of(each, sheets)}   (scene {each.scene}):   {_percent(each.gain)} of the film, "
+        f"{_percent(each.covered)} with those before"
+        for rank, each in enumerate(proposals, 1)
+    ]
+    for start in range(0, max(1, len(lines)), 28):
+        draw = new_page(title if start == 0 else f"{title} (continued)")
+        draw.text((_MARGIN, 110), "Paint these frames first", fill=_MARK, font=fonts[26])
+        for row, line in enumerate(lines[start : start + 28]):
+            draw.text((_MARGIN, 160 + 36 * row), line, fill="black", font=fonts[26])
+    cell = ((_PAGE[0] - 2 * _MARGIN) // _COLUMNS, (_PAGE[1] - 2 * _MARGIN - 60) // _ROWS)
+    for sheet in sheets:
+        for start in range(0, len(sheet.thumbnails), _COLUMNS * _ROWS):
+            draw = new_page(_heading(sheet) + (" (continued)" if start else ""))
+            for place, each in enumerate(sheet.thumbnails[start : start + _COLUMNS * _ROWS]):
+                x, y = _MARGIN + cell[0] * (place % _COLUMNS), 110 + cell[1] * (place // _COLUMNS)
+                picture = Image.fromarray(each.picture)
+                scale = min((cell[0] - 20) / picture.width, (cell[1] - 70) / picture.height)
+                picture = picture.resize((max(1, int(picture.width * scale)), max(1, int(picture.height * scale))))
+                pages[-1].paste(picture, (x, y))
+                if each.rank is not None:
+                    draw.rectangle(
+                        (x - 3, y - 3, x + picture.width + 2, y + picture.height + 2), outline=_MARK, width=3
+                    )
+                for row, line in enumerate(_caption(each)):
+                    color = _MARK if each.rank is not None and row == 1 else "black"
+                    draw.text((x, y + picture.height + 5 + 24 * row), line, fill=color, font=fonts[20])
+    _write(
+        path,
+        lambda partial: pages[0].save(
+            partial, "PDF", save_all=True, append_images=pages[1:], resolution=_DPI, title=title
+        ),
+    )
+
+
+def _html(sheets: Sequence[Sheet], proposals: Sequence[Proposal], title: str) -> Iterator[str]:
+    name = html.escape(title)
+    yield f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
+    yield f"<style>{_STYLE}</style></head><body><main>\n<h1>{name}</h1>\n"
+    scenes = sum(len(sheet.thumbnails) for sheet in sheets)
+    yield f"<p>{scenes} scenes in {len(sheets)} groups.</p>\n<h2>Paint these frames first</h2>\n<table><tr>"
+    yield '<th class="n">no.</th><th>frame</th><th>scene</th>'
+    yield '<th class="n">covers</th><th class="n">together</th></tr>\n'
+    for rank, each in enumerate(proposals, 1):
+        yield (
+            f'<tr><td class="n">{rank}</td><td>{html.escape(_key_of(each, sheets))}</td>'
+            f'<td><a href="#{html.escape(each.scene)}">{html.escape(each.scene)}</a></td>'
+            f'<td class="n">{_percent(each.gain)}</td><td class="n">{_percent(each.covered)}</td></tr>\n'
+        )
+    yield "</table>\n"
+    for sheet in sheets:
+        yield f'<h2>{html.escape(_heading(sheet))}</h2>\n<ul class="sheet">\n'
+        for thumbnail in sheet.thumbnails:
+            coded = base64.b64encode(_jpeg(thumbnail.picture)).decode("ascii")
+            first, *rest = (html.escape(line) for line in _caption(thumbnail))
+            kind = "paint" if thumbnail.rank is not None else "other"
+            strong = "".join(f"<br><strong>{line}</strong>" for line in rest)
+            yield (
+                f'<li class="{kind}" id="{html.escape(thumbnail.scene)}"><figure>'
+                f'<img alt="{html.escape(str(thumbnail.key))}" loading="lazy" src="data:image/jpeg;base64,{coded}">'
+                f"<figcaption>{first}{strong}</figcaption></figure></li>\n"
+            )
+        yield "</ul>\n"
+    yield "</main></body></html>\n"
+
+
+def _caption(thumbnail: Thumbnail) -> list[str]:
+    lines = [f"{thumbnail.scene}: {thumbnail.key}, {thumbnail.count} frames"]
+    if thumbnail.rank is not None:
+        lines.append(f"paint no. {thumbnail.rank}: {_percent(thumbnail.gain)} of the film")
+    if thumbnail.painted:
+        lines.append("has a keyframe")
+    return lines
+
+
+def _heading(sheet: Sheet) -> str:
+    count = len(sheet.thumbnails)
+    return f"Group {sheet.group}: {count} scene{'s' if count != 1 else ''}, {_percent(sheet.share)} of the film"
+
+
+def _key_of(proposal: Proposal, sheets: Sequence[Sheet]) -> str:
+    keys = (each.key for sheet in sheets for each in sheet.thumbnails if each.scene == proposal.scene)
+    return str(next(keys))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 else f"{100 * share:.1f} %"
+
+
+def _shrink(lightness: np.ndarray) -> ByteImage:
+    height = max(1, round(lightness.shape[0] * _WIDTH / lightness.shape[1]))
+    small = cv2.resize(lightness, (_WIDTH, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(np.clip(np.rint(np.nan_to_num(small) * 2.55), 0, 255), np.uint8)
+
+
+def _jpeg(picture: ByteImage) -> bytes:
+    return bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 82])[1].tobytes())
+
+
+def _write(path: Path, save: Callable[[Path], object]) -> None:
+    try:
+        with atomic_path(path) as partial:
+            save(partial)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(
+            f"The storyboard {path} cannot be written ({reason}). Check its folder and its rights."
+        ) from None

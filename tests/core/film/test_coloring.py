@@ -1,0 +1,126 @@
+"""A film is coloured scene by scene: no scene is grey, and a repainted keyframe recomputes only what it reaches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from films import Film, write_film
+
+from stcolor_core.cli import main
+from stcolor_core.errors import BadRequest, Cancelled
+from stcolor_core.film.coloring import color_film, film_shots
+from stcolor_core.film.plan import FilmGroup, KeyName
+from stcolor_core.film.plan_files import save_plan
+from stcolor_core.film.scenes import find_stretches, make_plan
+from stcolor_core.film.shots import find_keys, make_shots
+from stcolor_core.images import plates
+from stcolor_core.images.color import linear_to_lab
+from stcolor_core.pipeline.run import colorize
+from stcolor_core.shots.shot import Shot
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Film:
+    film = write_film(tmp_path)
+    film.paint(3)
+    film.paint(9)
+    return film
+
+
+def chroma(film: Film, name: str, frame: int) -> float:
+    rgb = plates.layer_pixels(plates.read_colored(film.folder / "out" / f"{name}.{frame:04d}.exr"))[..., :3]
+    return float(np.hypot(*np.moveaxis(linear_to_lab(rgb)[..., 1:], -1, 0)).mean())
+
+
+def test_the_scenes_and_groups_of_a_film_are_found(tmp_path: Path) -> None:
+    plan = write_film(tmp_path).plan
+    found, _ = make_plan(plan.plates, find_stretches(plan.plates), output=plan.output)
+    assert len(found.scenes) == 3
+    for name in plan.scenes:  # a dissolve may be found one frame longer than it is
+        assert set(found.frames(name)) <= set(plan.frames(name)) and len(found.frames(name)) >= 5
+    assert [scene.group for scene in found.scenes.values()] == ["a", "b", "a"]
+    assert found.dissolves == plan.dissolves
+
+
+def test_a_film_is_coloured_once_and_a_repainted_key_recomputes_only_what_it_reaches(film: Film) -> None:
+    counts = {result.name: (result.written, result.kept) for result in color_film(film.plan)}
+    assert counts == {"s001": (6, 0), "s002": (6, 0), "s003": (6, 0), "s002-s003": (8, 0)}
+    assert chroma(film, "s003", 24) > 5  # it has no keyframe of its own
+    assert chroma(film, "s002-s003", 16) > 5
+    counts = {result.name: (result.written, result.kept) for result in color_film(film.plan)}
+    assert counts == {"s001": (0, 6), "s002": (0, 6), "s003": (0, 6), "s002-s003": (0, 8)}
+    film.paint(9, gain=(1.3, 1, 0.7))
+    counts = {result.name: (result.written, result.kept) for result in color_film(film.plan)}
+    assert counts == {"s001": (0, 6), "s002": (6, 0), "s003": (0, 6), "s002-s003": (8, 0)}
+
+
+def test_an_interrupted_film_is_resumed_with_the_same_frames(film: Film, tmp_path: Path) -> None:
+    whole = replace(film.plan, output=str(tmp_path / "whole" / "{scene}.####.exr"))
+    list(color_film(whole))
+    calls = iter(range(8))
+    with pytest.raises(Cancelled):
+        list(color_film(film.plan, cancelled=lambda: next(calls, None) is None))
+    results = list(color_film(film.plan))
+    assert sum(result.kept for result in results) > 0
+    for path in sorted((tmp_path / "whole").glob("*.exr")):
+        ours = plates.read_colored(film.folder / "out" / path.name).pixels
+        np.testing.assert_array_equal(ours, plates.read_colored(path).pixels)
+
+
+def test_a_scene_borrows_the_most_alike_keys_of_its_group_pinned_ones_first(film: Film) -> None:
+    film.paint(1)
+    film.paint(5)
+    keys = find_keys(film.plan)
+    borrowed = make_shots(film.plan, keys)[2].borrowed
+    assert {key.frame for key in borrowed} == {1, 3, 5}
+    pinned = replace(film.plan, stills=2, groups={"a": FilmGroup(pin=("film:9",), exclude=("film:5",))})
+    borrowed = make_shots(pinned, keys)[2].borrowed
+    assert borrowed[0] == KeyName("film", 9)
+    assert len(borrowed) == 2 and KeyName("film", 5) not in borrowed
+
+
+def test_a_group_without_a_key_takes_the_most_alike_of_the_film_and_says_so(film: Film) -> None:
+    (film.folder / "keys" / "film.0003.exr").unlink()
+    warnings: list[str] = []
+    scenes, _ = film_shots(film.plan, warn=warnings.append)
+    assert scenes[2].borrowed == (KeyName("film", 9),)
+    assert "Group a" in warnings[0] and "s001" in warnings[0]
+
+
+def test_a_film_without_keys_and_an_unknown_scene_are_refused(tmp_path: Path) -> None:
+    film = write_film(tmp_path)
+    with pytest.raises(BadRequest, match="no keyframe"):
+        film_shots(film.plan)
+    film.paint(3)
+    with pytest.raises(BadRequest, match="s009"):
+        film_shots(film.plan, only=["s009"])
+    pinned = replace(film.plan, groups={"a": FilmGroup(pin=("film:11",))})
+    with pytest.raises(BadRequest, match="film:11"):
+        film_shots(pinned)
+
+
+def test_a_scene_whose_frames_are_not_on_disk_is_told_by_its_name(film: Film) -> None:
+    scenes = dict(film.plan.scenes)
+    scenes["s003"] = replace(scenes["s003"], frames="21-30")
+    with pytest.raises(BadRequest, match="Scene s003"):
+        from stcolor_core.film.scenes import look_at_scenes
+
+        look_at_scenes(replace(film.plan, scenes=scenes))
+
+
+def test_scenes_are_written_as_shots_that_give_the_same_frames(film: Film) -> None:
+    save_plan(film.plan, film.folder / "film.yaml")
+    arguments = ["film", "shots", str(film.folder / "film.yaml"), "--output", str(film.folder / "shots")]
+    assert main(arguments) == 0
+    assert {path.name for path in (film.folder / "shots").iterdir()} == {
+        *("s001.json", "s002.json", "s003.json", "s002-s003.json")
+    }
+    for name in ("s001", "s002", "s003", "s002-s003"):
+        for result in colorize(Shot.load(film.folder / "shots" / f"{name}.json"), device="cpu"):
+            assert not result.kept
+    assert all(result.written == 0 for result in color_film(film.plan))

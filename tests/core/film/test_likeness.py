@@ -1,0 +1,55 @@
+"""Scenes of one set form a group, whichever order they come in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from landscapes import describe, scene
+
+from stcolor_core.film.likeness import (
+    SceneLook,
+    describe_look,
+    frame_likeness,
+    group_scenes,
+    likeness_table,
+    propose_keyframes,
+    sample_frames,
+)
+
+
+def look(frames: list[np.ndarray]) -> SceneLook:
+    numbers = sample_frames(range(len(frames)))
+    return SceneLook(numbers, tuple(describe_look(frames[number], describe) for number in numbers))
+
+
+def test_samples_are_the_middles_of_thirds_and_never_twice_the_same() -> None:
+    assert sample_frames(range(10, 19)) == (11, 14, 17)
+    assert sample_frames((5,)) == (5,)
+    assert sample_frames((5, 7)) == (5, 7)
+
+
+def test_scenes_of_one_set_are_grouped() -> None:
+    sets = [scene(seed, 24) for seed in (1, 2, 4)]
+    pieces = [sets[i][start : start + 8] for start in (0, 8, 16) for i in (0, 1, 2)]
+    table = likeness_table([look(piece) for piece in pieces])
+    assert np.allclose(table, table.T)
+    assert group_scenes(table) == [0, 1, 2] * 3
+
+
+def test_a_frame_is_fully_like_itself() -> None:
+    features = describe_look(scene(1, 1)[0], describe)
+    assert frame_likeness(features, features) == pytest.approx(1, abs=1e-5)
+
+
+def test_average_linkage_does_not_chain_unlike_scenes() -> None:
+    table = np.array([[1, 0.7, 0.1], [0.7, 1, 0.65], [0.1, 0.65, 1]], np.float32)
+    assert group_scenes(table, alike=0.6) == [0, 0, 1]
+    assert group_scenes(table, alike=0.3) == [0, 0, 0]
+
+
+def test_the_first_proposal_covers_the_most_and_the_last_completes_the_film() -> None:
+    looks = {str(i): look(scene(seed, 6)) for i, seed in enumerate((1, 2, 1))}
+    proposals = propose_keyframes(looks, {"0": 10, "1": 30, "2": 50}, {"0": "a", "1": "b", "2": "a"})
+    assert proposals[0].scene in ("0", "2")
+    assert [p.gain for p in proposals] == sorted((p.gain for p in proposals), reverse=True)
+    assert proposals[-1].covered == pytest.approx(1)

@@ -1,0 +1,84 @@
+"""The report says what is done, and finds the scene whose colour differs; the storyboard shows what to paint."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from films import write_film
+
+from stcolor_core.cli import main
+from stcolor_core.film.coloring import color_film
+from stcolor_core.film.plan_files import load_plan, save_plan
+from stcolor_core.film.report import make_report
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_report_counts_frames_and_names_the_scene_that_differs(tmp_path: Path) -> None:
+    film = write_film(tmp_path)
+    film.paint(3)
+    film.paint(24)
+    before = make_report(film.plan)
+    assert (before.done, before.frames, before.keys, before.groups_without_key) == (0, 26, 2, ("b",))
+    list(color_film(film.plan, only=["s001", "s003"]))
+    report = make_report(film.plan)
+    assert report.done == 12
+    agreeing = report.groups[0].spread
+    assert agreeing is not None and agreeing < 6
+    film.paint(24, gain=(1.6, 1, 0.4))
+    list(color_film(film.plan, only=["s003"]))
+    differing = make_report(film.plan).groups[0].spread
+    assert differing is not None and differing > 1.5 * agreeing
+    assert any("Group a: 2 scenes, 2 keyframes" in line for line in report.lines())
+
+
+def test_the_command_line_plans_draws_colours_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    film, plan = write_film(tmp_path), tmp_path / "film.yaml"
+    arguments = ["film", "plan", str(plan), "--plate", str(tmp_path / "plate" / "film.####.exr")]
+    arguments += ["--keys", str(tmp_path / "keys" / "film.####.exr"), "--output", film.plan.output]
+    pages = [tmp_path / "board.html", tmp_path / "board.pdf"]
+    assert main([*arguments, *(part for page in pages for part in ("--storyboard", str(page)))]) == 0
+    assert "3 scenes in 2 groups, 1 dissolves" in capsys.readouterr().out
+    assert "paint film:" in plan.read_text()
+    text = pages[0].read_text()
+    assert not re.search(r'(src|href)="(?!data:|#)', text)  # it loads nothing
+    assert text.count("<figure>") == 3 and "Paint these frames first" in text
+    assert pages[1].read_bytes().startswith(b"%PDF")
+    assert main(arguments) == 2  # a plan that may have been edited is not written over
+    film.paint(3)
+    assert main(["film", "color", str(plan), "--device", "cpu"]) == 0
+    output = capsys.readouterr()
+    assert "s002: 5 frames coloured" in output.out or "s002: 6 frames coloured" in output.out
+    assert "has no keyframe" in output.err  # group b
+    assert main(["film", "color", str(plan)]) == 0
+    assert "0 frames coloured, 26 kept." in capsys.readouterr().out
+    assert main(["film", "report", str(plan)]) == 0
+    assert "26 of 26 frames are coloured, 0 to go" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "nothing to do"),
+        (["--storyboard", "a.txt"], ".html or .pdf"),
+        (["--keys", "k.####.exr"], "--keys"),
+        (["--plate", "a.####.exr", "--plate", "b.####.exr", "--keys", "k.####.exr"], "{plate}"),
+    ],
+)
+def test_a_wrong_request_is_told_before_anything_is_written(
+    arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["film", "plan", str(tmp_path / "film.yaml"), *arguments]) == 2
+    assert words in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_plan_is_not_written_over(tmp_path: Path) -> None:
+    film, file = write_film(tmp_path), tmp_path / "notes.yaml"
+    file.write_text("my notes\n")
+    assert main(["film", "plan", str(file), "--plate", film.plan.plates["film"].path, "--force"]) == 2
+    assert file.read_text() == "my notes\n"
+    save_plan(film.plan, tmp_path / "film.yaml")
+    assert load_plan(tmp_path / "film.yaml").scenes == film.plan.scenes
