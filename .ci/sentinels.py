@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -38,9 +40,10 @@ IN_HOME = {
         for name, text in _STATE.items()
     },
 }
+_SCRATCH = f"stcolor-{re.sub('[^A-Za-z0-9]', '', socket.gethostname())[:32]}-sentinel"  # as Scratch names its folders
 IN_TEMPORARY = {
-    "stcolor-sentinel/in-use.lock": "1",  # as a killed run leaves it; the next run removes it
-    "stcolor-sentinel/tracks.1001.pt": "sentinel",
+    f"{_SCRATCH}/in-use.lock": "1",  # as a killed run leaves it; the next run removes it
+    f"{_SCRATCH}/tracks.1001.pt": "sentinel",
     "refcolorize-sentinel/reference.jpg": "sentinel",
 }
 # Not watched: files of pytest, Python, the linters and git. Tests may write in pytest-of-*.

@@ -89,7 +89,9 @@ def plan_workers(
     cores = available_cores() if cores is None else cores
     memory = default_memory() if memory is None else memory
     if not memory > 0:
-        raise BadRequest("--memory must be more than 0, in GiB. Leave it out for half of the computer's memory.")
+        raise BadRequest(
+            "The memory for frames must be more than 0 GiB. Leave it out for half of the computer's memory."
+        )
     one_frame = recurrent or device.type != "cpu" or cores <= 2
     frames = 1 if one_frame else -(-cores // _CORES_PER_FRAME)
     workers = Workers(frames, max(2, cores // 2))

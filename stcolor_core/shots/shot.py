@@ -270,7 +270,7 @@ class Method:
         for name in ("threshold", "matte_threshold", "iou_threshold"):
             _require(0 < getattr(self, name) < 1, f"The {name.replace('_', ' ')} must lie between 0 and 1.")
         _require(self.light in get_args(Light), f"Light {self.light!r} is unknown. Use auto or off.")
-        _require(0 <= self.keep_chroma <= 1, "The weight of --keep-chroma must lie between 0 and 1.")
+        _require(0 <= self.keep_chroma <= 1, "The weight of the plate's own chroma must lie between 0 and 1.")
         _require(0 <= self.chroma <= 4, "The chroma factor must lie between 0 and 4.")
         if self.cuts != "auto":
             parse_transitions(self.cuts)

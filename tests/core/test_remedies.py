@@ -15,8 +15,11 @@ from stcolor_core.remedies import FRONT_END, REMEDIES, advise, word
 
 PACKAGE = Path(stcolor_core.__file__).parent
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-# Only a terminal shows what these say.
-TERMINAL_ONLY = ("cli/", "evaluation/", "training/", "models/", "terminal.py", "remedies.py")
+# Only a terminal shows what these say: no other front end plans keyframes, colours films, or makes movies and reviews.
+TERMINAL_ONLY = (
+    *("cli/", "evaluation/", "training/", "models/", "film/", "terminal.py", "remedies.py", "movies/writer.py"),
+    *(f"pipeline/{name}.py" for name in ("key_planning", "movie_output", "results")),
+)
 
 
 def sources() -> Iterator[tuple[str, ast.Module]]:

@@ -89,7 +89,7 @@ def test_the_sentinel_of_a_killed_run_is_removed_by_the_next_run(
     package = f"import sys; sys.path.insert(0, {str(SCRIPT.parents[1])!r})"
     sentinels.main(python(f"{package}; from stcolor_core.files.scratch import Scratch; Scratch()"), checkout)
     lines = capsys.readouterr().err.splitlines()
-    assert fnmatch.filter(lines, "sentinels: removed: *stcolor-sentinel/tracks.1001.pt"), lines
+    assert fnmatch.filter(lines, "sentinels: removed: *-sentinel/tracks.1001.pt"), lines
 
 
 def test_the_commands_own_failure_is_passed_on(sentinels: ModuleType, checkout: Path) -> None:

@@ -44,8 +44,8 @@ def find_flaws(client: Client, shot: Mapping[str, Any], name: str) -> dict[int, 
             reports what is wrong with the files.
     """
     try:
-        answer = client.references(shot)["colorless"]
-        flaws = {int(frame): str(flaw) for frame, flaw in answer.items()}
+        answer = client.references(shot)
+        flaws = {int(frame): str(flaw) for frame, flaw in answer["colorless"].items()}
     except (CoreRefused, LookupError, ValueError, AttributeError):
         return {}
     _last[name] = flaws

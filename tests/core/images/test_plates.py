@@ -282,7 +282,7 @@ def test_a_truncated_picture_is_refused(tmp_path: Path, suffix: str, share: floa
     message = str(error.value)
     assert "Frame 1013" in message and str(path) in message and "truncated" in message
     # --missing skip alone does nothing for a frame that is there.
-    assert "Render it again, or move it away and pass --missing skip or hold." in message
+    assert "Render it again, or move it away and pass --missing skip or --missing hold." in message
     assert "\n" not in message
 
 
@@ -297,7 +297,7 @@ def test_garbage_in_a_file_named_as_a_picture_is_refused(tmp_path: Path, suffix:
 
 
 def test_a_missing_picture_and_a_folder_give_different_errors(tmp_path: Path) -> None:
-    assert "is missing. Render it, or pass --missing skip or hold." in refused(tmp_path / "none.exr")
+    assert "is missing. Render it, or pass --missing skip or --missing hold." in refused(tmp_path / "none.exr")
     assert "is missing. Check the path." in refused(tmp_path / "none.exr", frame=None)
     (tmp_path / "folder.exr").mkdir()
     assert "is not a file" in refused(tmp_path / "folder.exr")
