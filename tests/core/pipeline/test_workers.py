@@ -53,7 +53,7 @@ def test_a_recurrent_model_and_a_gpu_work_on_one_frame_at_a_time() -> None:
 
 @pytest.mark.parametrize("memory", [0.0, -1.0, float("nan")])
 def test_no_memory_is_refused_in_one_line(memory: float) -> None:
-    with pytest.raises(BadRequest, match="memory .*Leave it out"):
+    with pytest.raises(BadRequest, match=r"memory .*Leave it out"):
         planned(HD, 16, memory)
 
 

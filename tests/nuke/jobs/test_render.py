@@ -155,7 +155,7 @@ def test_nuke_stays_usable_and_progress_shows_frames_and_time(
     assert comp.frames("v001") != list(range(1001, 1061)), "it has come back before the shot was done"
     read = comp.node.node("Result")
     assert (read["first"].value(), read["last"].value()) == (1001, 1060)
-    pump(until=lambda: " frames" in comp.status)
+    pump(until=lambda: " frame" in comp.status)
     pump(until=lambda: "done" in comp.status)
     assert nuke_session.undo.names[undone:] == ["Colorize v001"], "progress reports are not undo steps"
     (bar,) = nuke_session.artist.progress
@@ -264,7 +264,7 @@ def test_a_node_deleted_during_its_job_causes_no_error(
     nuke_session: Any, long_comp: Comp, render: Any, pump: Callable[..., Any], core: Client
 ) -> None:
     long_comp.node["colorize"].execute()
-    pump(until=lambda: " frames" in long_comp.status)
+    pump(until=lambda: " frame" in long_comp.status)
     running = next(iter(render.live_tasks))
     long_comp.nuke.delete(long_comp.node)
     pump(until=lambda: running.wait(0))
@@ -312,7 +312,7 @@ def test_a_stopped_core_is_reported_and_the_job_continues_on_the_next_core(
 ) -> None:
     with running_core(state, device="cpu"):
         long_comp.node["colorize"].execute()
-        pump(until=lambda: " frames" in long_comp.status)
+        pump(until=lambda: " frame" in long_comp.status)
     pump(until=lambda: "was stopped" in long_comp.status)
     with running_core(state, device="cpu") as client:
         job = long_comp.node["job"].value()
