@@ -34,8 +34,11 @@ def application() -> Any:
         from refcolorize.host.qt import QtGui, QtWidgets
     except ImportError as error:
         pytest.skip(f"PySide cannot be loaded here ({error})", allow_module_level=True)
+    found = QtWidgets.QApplication.instance()
+    if found is not None:  # another style in place of the first would polish widgets that are being deleted
+        return found
     _keep_none_alive()
-    found = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
+    found = QtWidgets.QApplication([])
     QtWidgets.QApplication.setStyle("Fusion")
     palette = QtGui.QPalette()
     for role, color in NUKE_COLORS.items():
@@ -53,7 +56,7 @@ def _keep_none_alive() -> None:
     PySide6 6.12 returns None from QPainter's methods without a reference to it, as if it were immortal. It is from
     Python 3.12 on; with 3.11 some thousand paint events end the process ("none_dealloc"). Nuke's PySide6 is older.
     """
-    if sys.version_info < (3, 12):
+    if "PySide6.QtCore" in sys.modules and sys.version_info < (3, 12):
         ctypes.c_ssize_t.from_address(id(None)).value += 10**9
 
 

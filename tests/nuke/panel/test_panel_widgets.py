@@ -257,8 +257,8 @@ def test_fifty_keyframes_have_whole_labels_and_no_thumbnail_covers_another(width
     for frame in (100_001, 100_028, 100_077, 100_148):
         line.show_shot(ShotState(100_001, 100_150, frame, keys))
         boxes = line.thumb_boxes()
-        assert len(boxes) >= 3
-        assert all(not a.intersects(b) for (_, a), (_, b) in zip(boxes, boxes[1:], strict=False))
+        assert len(boxes) >= 2
+        assert all(not a.intersects(b) for (_, a), (_, b) in zip(boxes, boxes[1:]))
         widest = QtGui.QFontMetrics(line._small_font()).horizontalAdvance("100028 off")
         assert all(box.width() >= widest and box.right() <= width for _, box in boxes)
         shown = [key.frame for key, _ in boxes]
@@ -415,6 +415,9 @@ def test_a_version_without_frames_is_never_in_use() -> None:
 @pytest.mark.parametrize(("width", "shown"), [(240, 3), (1200, 6)])
 def test_a_narrow_list_of_versions_keeps_keyframes_and_confidence(width: int, shown: int) -> None:
     box = VersionBox()
+    font = box.font()
+    font.setPixelSize(12)
+    box.setFont(font)
     box.resize(width, 300)
     box.show_versions([VersionRow(12, 100, "2026-11-28 12:00", True, (1001,), 0.91, "more red")])
     box.show()

@@ -64,12 +64,12 @@ def without_node(face: PanelFace) -> None:
 STATES: tuple[Callable[[PanelFace], None], ...] = (first_shot, working, switched_off, without_node)
 
 
-@pytest.fixture(params=[9, 13], ids="{} points".format)
+@pytest.fixture(params=[12, 17], ids="{} pixels".format)
 def font(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Nuke's font as the artist has set it."""
+    """Nuke's font as the artist has set it. A point is not the same size in every Qt."""
     before = QtWidgets.QApplication.font()
     chosen = QtGui.QFont(before)
-    chosen.setPointSize(request.param)
+    chosen.setPixelSize(request.param)
     QtWidgets.QApplication.setFont(chosen)
     yield
     QtWidgets.QApplication.setFont(before)
@@ -109,7 +109,7 @@ def test_the_scroll_bar_of_a_low_panel_covers_nothing(face: PanelFace) -> None:
 
 def _resize(face: PanelFace, width: int, height: int) -> None:
     face.resize(width, height)
-    for _ in range(8):  # a row that wraps asks for its new height, and so do those that it is in
+    for _ in range(40):  # a row that wraps asks for its new height, and so do those that it is in
         QtWidgets.QApplication.processEvents()
 
 
