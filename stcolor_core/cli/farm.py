@@ -279,9 +279,8 @@ def report_written(engine: str, job: Job, folder: Path) -> Submission:
     """
     from stcolor_core.farm.engine import Submission
 
-    message = (
-        f"{folder} holds the job: {len(job.tasks)} tasks for the frames {describe_frames(parse_frames(job.frames))}."
-    )
+    tasks = f"{len(job.tasks)} task{'s' * (len(job.tasks) != 1)}"
+    message = f"{folder} holds the job: {tasks} for the frames {describe_frames(parse_frames(job.frames))}."
     return Submission(engine=engine, path=str(folder), tasks=len(job.tasks), submitted=False, job="", message=message)
 
 

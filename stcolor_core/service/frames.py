@@ -112,7 +112,7 @@ def collect_frames(store: Store, status: JobStatus, on_disk: FramesOnDisk | None
     suggestions = [
         SuggestedKey(frame=each.frame, gain=each.gain)
         for each in (suggest_keyframes(confidence, keyframes) if status.state == "done" else [])
-        if round(confidence.get(each.frame, 0.0), 2) < _SURE
+        if round(confidence.get(each.frame, 0.0), 2) < _SURE and each.frame not in patches
     ]
     return JobFrames(
         job=status,

@@ -155,7 +155,8 @@ class Results:
             return versions[-1]
         try:
             version = self._make_version(versions[-1].number + 1 if versions else 1)
-            written = with_output(shot, version.path, reuse=versions[-1].path if versions else None)
+            colored = [earlier.path for earlier in versions if earlier.frames]  # one that failed at once has none
+            written = with_output(shot, version.path, reuse=colored[-1] if colored else None)
             _write_json(version.shot_file, written)
             _write_json(version.shot_file.with_name(_MADE_FROM_FILE), origin)
         except OSError as error:

@@ -137,7 +137,7 @@ class VersionBox(QtWidgets.QWidget):
 
     def _swap_target(self) -> int | None:
         """Return the version that Swap shows: the one in use before, else the next older one, else the next newer."""
-        numbers, in_use = [row.number for row in self._rows], self._in_use()
+        numbers, in_use = [row.number for row in self._rows if row.frames], self._in_use()
         older = [number for number in numbers if in_use is None or number < in_use]
         newer = [number for number in reversed(numbers) if in_use is not None and number > in_use]
         nearest = next(iter([*older, *newer]), None)
@@ -186,10 +186,10 @@ class VersionBox(QtWidgets.QWidget):
 
 
 def _columns(row: VersionRow) -> list[str]:
-    in_use = "  in use" if row.used and row.frames else ""
+    remark = "  no frames" if not row.frames else "  in use" if row.used else ""
     confidence = "" if row.confidence is None else f"{100 * row.confidence:.1f} %"
     keys = str(len(row.keys)) if row.keys else ""
-    return [f"v{row.number:03d}{in_use}", keys, confidence, str(row.frames), row.comment, row.written]
+    return [f"v{row.number:03d}{remark}", keys, confidence, str(row.frames), row.comment, row.written]
 
 
 def _tooltip(row: VersionRow) -> str:

@@ -8,6 +8,12 @@ from .placing import wrap_boxes
 __all__ = ["WrapRow"]
 
 _GAP = 4
+_CHANGES = (
+    QtCore.QEvent.Type.LayoutRequest,
+    QtCore.QEvent.Type.Show,
+    QtCore.QEvent.Type.FontChange,
+    QtCore.QEvent.Type.StyleChange,
+)
 
 
 class WrapRow(QtWidgets.QWidget):
@@ -62,11 +68,13 @@ class WrapRow(QtWidgets.QWidget):
         return QtCore.QSize(max((_size(widget).width() for widget in self._shown()), default=0), 0)
 
     def resizeEvent(self, _: QtCore.QEvent) -> None:  # noqa: N802
-        """Place the widgets for the new width."""
+        """Place the widgets for the new width; ask for another height if they need one now."""
         self._place()
+        if self.heightForWidth(self.width()) != self.height():
+            self.updateGeometry()
 
     def event(self, event: QtCore.QEvent) -> bool:
-        """Update the layout if the size of a widget has changed; Qt calls this for every event.
+        """Update the layout if the size of a widget may have changed; Qt calls this for every event.
 
         Args:
             event: The event.
@@ -74,7 +82,7 @@ class WrapRow(QtWidgets.QWidget):
         Returns:
             Whether the event was handled.
         """
-        if event.type() == QtCore.QEvent.Type.LayoutRequest:
+        if event.type() in _CHANGES:
             self._update_layout()
         return super().event(event)
 

@@ -105,7 +105,9 @@ function timeLine({ frames, details }) {
   const keyframes = [...new Set([...frames.keyframes, ...Object.keys(details.references).map(Number)])].sort((a, b) => a - b);
   const finished = new Map(frames.frames.map(({ frame, confidence }) => [frame, confidence]));
   const numbers = [...new Set([...details.frames, ...finished.keys()])].sort((a, b) => a - b);
-  return { numbers, frames: frames.frames, finished, keyframes, suggestions: frames.suggestions.map(({ frame }) => frame) };
+  const suggestions = frames.suggestions.map(({ frame }) => frame);
+  const { patches, colorless } = frames;
+  return { numbers, frames: frames.frames, finished, keyframes, patches, colorless, suggestions };
 }
 
 /** Send a request for the job shown or for the queue, show the answer's error, and read everything again. */
@@ -200,6 +202,8 @@ function renderFrames(job) {
   viewer.setContext({ job: job.id, ...data, width, height, aspect, versions, running: state.jobs.some((each) => each.state === "running") });
   viewer.setNumber(frame);
   plot.show(data, frame, transport.range);
+  $("patch-legend").hidden = !data.patches.length;
+  $("flaw-legend").hidden = !Object.keys(data.colorless).length;
   buttons.render({ job, watched, versions, frame });
   $("follow").hidden = chosenFrame === null || !isBusy(job);
   renderSuggestions(job);

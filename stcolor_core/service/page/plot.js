@@ -17,7 +17,7 @@ export class Plot {
   #host;
   #svg;
   #choose;
-  #data = { numbers: [], frames: [], keyframes: [], suggestions: [] };
+  #data = { numbers: [], frames: [], keyframes: [], patches: [], colorless: {}, suggestions: [] };
   #shown = null;
   #range = null;
   #cursorNodes = node("g", {});
@@ -42,8 +42,9 @@ export class Plot {
   }
 
   /**
-   * data: numbers (all frames, in order), frames (the finished ones), keyframes, suggestions; a new object for each
-   * change. shown: the frame shown. range: [in, out], or null for all.
+   * data: numbers (all frames, in order), frames (the finished ones), keyframes, those of them that are patches, those
+   * that give no colour (frame -> reason), suggestions; a new object for each change. shown: the frame shown. range:
+   * [in, out], or null for all.
    */
   show(data, shown, range) {
     const same = data === this.#data && range === this.#range;
@@ -71,7 +72,7 @@ export class Plot {
   }
 
   #draw() {
-    const { numbers, frames, keyframes, suggestions } = this.#data;
+    const { numbers, frames, keyframes, patches, colorless, suggestions } = this.#data;
     const width = this.#host.clientWidth;
     if (!width || !numbers.length) return;
     const first = Math.min(...numbers, ...keyframes);
@@ -90,7 +91,7 @@ export class Plot {
       ...grid(y, width), ...ticks(first, last, x, width),
       ...curve.map((run) => node("path", { class: "area", d: `${path(run, x, y)}V${bottom}H${x(run[0].frame)}Z` })),
       ...curve.map((run) => node("path", { class: "line", d: path(run, x, y) })),
-      ...keyframes.flatMap((frame) => keyframe(x(frame), bottom)),
+      ...keyframes.flatMap((frame) => keyframe(x(frame), bottom, { isPatch: patches.includes(frame), flawed: frame in colorless })),
       ...weak.flatMap((point) => helpful(point, x, y)),
       this.#cursorNodes,
     );
@@ -110,13 +111,15 @@ export class Plot {
   }
 
   #describe() {
-    const { numbers, frames, keyframes, suggestions } = this.#data;
+    const { numbers, frames, keyframes, patches, colorless, suggestions } = this.#data;
     const [first, last] = [numbers[0], numbers.at(-1)];
     const shown = frames.find(({ frame }) => frame === this.#shown);
     const words = [`frame ${this.#shown}`];
     if (!shown) words.push("not coloured yet");
     else if (shown.confidence !== null) words.push(`confidence ${shown.confidence.toFixed(2)}`);
-    if (keyframes.includes(this.#shown)) words.push("a keyframe");
+    if (this.#shown in colorless) words.push("a keyframe without colour");
+    else if (patches.includes(this.#shown)) words.push("has a patch");
+    else if (keyframes.includes(this.#shown)) words.push("a keyframe");
     if (suggestions.includes(this.#shown)) words.push("suggested as the next keyframe");
     for (const [name, value] of [["min", first], ["max", last], ["now", this.#shown ?? first], ["text", words.join(", ")]]) {
       this.#host.setAttribute(`aria-value${name}`, value);
@@ -169,10 +172,14 @@ function path(run, x, y) {
   return `M${points.join("L")}${run.length === 1 ? "h1" : ""}`;
 }
 
-function keyframe(at, bottom) {
+/** Return the mark of a keyframe: a diamond, hollow for a patch, crossed out if its reference gives no colour. */
+function keyframe(at, bottom, { isPatch, flawed }) {
+  const kind = flawed ? "key flawed" : isPatch ? "key patch" : "key";
+  const cross = node("path", { class: "key cross", d: `M${at - 6},${bottom - 6}l12,12m0,-12l-12,12` });
   return [
-    node("line", { class: "key", x1: at, x2: at, y1: EDGE.top, y2: bottom }),
-    node("path", { class: "key", d: `M${at},${bottom - 6}l5,6l-5,6l-5,-6Z` }),
+    node("line", { class: kind, x1: at, x2: at, y1: EDGE.top, y2: bottom }),
+    node("path", { class: kind, d: `M${at},${bottom - 6}l5,6l-5,6l-5,-6Z` }),
+    ...(flawed ? [cross] : []),
   ];
 }
 

@@ -23,6 +23,10 @@ def claim(results: Results, asked: dict[str, Any] = ASKED, *, made_from: str = "
     return results.claim(asked, first=1001, last=1050, made_from=made_from)
 
 
+def write_frame(version: Any) -> None:
+    Path(version.path.replace("####", "1001")).touch()
+
+
 def test_a_new_node_has_no_versions(results: Results) -> None:
     assert results.versions() == []
     assert results.first_last("v001") is None
@@ -60,11 +64,22 @@ def test_any_change_makes_a_new_version_that_may_reuse_frames(
     results: Results, asked: dict[str, Any], made_from: str
 ) -> None:
     first = claim(results)
+    write_frame(first)
     second = claim(results, asked, made_from=made_from)
     assert second.name == "v002"
     assert second.shot()["output"]["reuse"] == first.path
     assert claim(results, asked, made_from=made_from) == second
     assert claim(results).name == "v003", "an earlier version is not written into again"
+
+
+def test_a_version_that_failed_before_its_first_frame_is_not_reused(results: Results) -> None:
+    claim(results)
+    second = claim(results, made_from="1")
+    assert second.shot()["output"].get("reuse") is None
+    write_frame(second)
+    claim(results, made_from="2")
+    fourth = claim(results, made_from="3")
+    assert (fourth.name, fourth.shot()["output"]["reuse"]) == ("v004", second.path)
 
 
 def test_version_numbers_continue_after_gaps_beyond_999_and_after_those_of_others(results: Results) -> None:

@@ -360,6 +360,16 @@ def test_swap_takes_the_neighbour_if_only_one_version_was_used(used: int, words:
     assert (box.swap.text(), box.swap.isEnabled()) == (words, True)
 
 
+def test_a_version_without_frames_is_named_so_and_not_swapped() -> None:
+    box = VersionBox()
+    rows = [VersionRow(3, 0, "", used=False), VersionRow(2, 50, "", used=True), VersionRow(1, 50, "", used=False)]
+    box.show_versions(rows)
+    assert box.swap.text() == "Swap with v001"
+    assert box.list.topLevelItem(0).text(0) == "v003  no frames"
+    box.show_versions(rows[:2])
+    assert not box.swap.isEnabled()
+
+
 def test_one_version_alone_has_nothing_to_swap_with() -> None:
     box = VersionBox()
     box.show_versions(versions(1)[-1:])

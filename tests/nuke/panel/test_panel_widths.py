@@ -97,6 +97,16 @@ def test_growing_and_shrinking_loses_no_control_and_cuts_no_text(face: PanelFace
         assert _lost_at_rest(face) == [], f"at {width} pixels"
 
 
+@pytest.mark.usefixtures("font")
+@pytest.mark.parametrize("width", [1200, 800, 460])
+def test_a_narrowed_panel_gives_its_rows_the_height_that_they_need_now(face: PanelFace, width: int) -> None:
+    for narrow in (420, 300, NARROWEST):
+        _resize(face, width, 3000)
+        assert _lost_at_rest(face) == [], f"at {width} pixels"
+        _resize(face, narrow, 3000)
+        assert _lost_at_rest(face) == [], f"from {width} to {narrow} pixels"
+
+
 def test_the_scroll_bar_of_a_low_panel_covers_nothing(face: PanelFace) -> None:
     for width in (NARROWEST, 300, 420):
         _resize(face, width, 120)
