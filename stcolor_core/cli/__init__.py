@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 __all__ = ["main"]
 
+_CANCELLED = 130
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one `stcolor` command; see `stcolor_core.cli.command_line.main`.
@@ -18,6 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    from stcolor_core.cli import command_line
+    try:
+        from stcolor_core.cli import command_line
 
-    return command_line.main(arguments)
+        return command_line.main(arguments)
+    except KeyboardInterrupt:  # while modules are imported; later the commands see to it themselves
+        return _CANCELLED

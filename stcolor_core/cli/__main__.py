@@ -2,6 +2,6 @@
 
 import sys
 
-from stcolor_core.cli.command_line import main
+from stcolor_core.cli import main
 
 sys.exit(main())

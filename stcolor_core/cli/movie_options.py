@@ -110,4 +110,6 @@ def _parse_rate(text: str | None) -> Fraction | None:
     except (ValueError, ZeroDivisionError):
         raise BadRequest(f"The rate {text[:40]!r} cannot be read. Write it like 24 or 24000/1001.") from None
     ntsc = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
-    return ntsc if rate != ntsc and abs(rate - ntsc) < Fraction(1, 200) else rate  # 23.976 and 23.98 mean 24000/1001
+    return (
+        ntsc if rate > 0 and rate != ntsc and abs(rate - ntsc) < Fraction(1, 200) else rate
+    )  # 23.976 and 23.98 mean 24000/1001

@@ -117,7 +117,8 @@ def plan_movie(
         encoding = "display" if pipe.space.is_linear else "plate"
     _, _, width, height = header.display_window
     chosen.check_size(path, width, height)
-    rate = rate or plate_rate(header) or _USUAL_RATE
+    if rate is None:
+        rate = plate_rate(header) or _USUAL_RATE
     if not 0 < rate <= _MOST_RATE:
         raise BadRequest(f"The rate {float(rate):g} is not between 0 and {_MOST_RATE}. {advise('movie_rate')}.")
     heard = plate_sound(shot, frames, rate) if sound else None

@@ -93,6 +93,8 @@ def test_frames_without_beauty_give_the_same_movie(shot: ShotOnDisk, tmp_path: P
         (["--movie", "{plate}"], "belongs to the plate"),
         (["--movie", "out.gif"], "out.gif"),
         (["--movie", "out.mov", "--movie-rate", "fast"], "rate 'fast'"),
+        (["--movie", "out.mov", "--movie-rate", "0"], "rate 0 is not between"),
+        (["--movie", "out.mov", "--movie-rate=-5"], "rate -5 is not between"),
         (["--movie", "out.mxf"], "--movie-format"),
         (["--movie", "out.mkv", "--only", "1001,1003"], "1002"),
         (["--movie", "out.mkv", "--layers", "rc_conf"], "--layers"),

@@ -107,3 +107,20 @@ def test_a_farm_job_with_a_wrong_path_is_reported_before_a_slow_library_is_impor
 def test_the_bar_is_shown_before_torch_is_imported(pictures: Path) -> None:
     imported, _ = run(BAR, colorize(pictures, "--reference", f"1={pictures}/ref.exr"))
     assert imported == []
+
+
+def test_ctrl_c_while_modules_are_imported_ends_without_a_traceback() -> None:
+    code = """
+import sys
+from stcolor_core.cli import main
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "stcolor_core.cli.movie_options":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+sys.exit(main())
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (130, "")
