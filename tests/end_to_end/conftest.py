@@ -15,6 +15,7 @@ from scenes import Scene, pan
 from stcolor_core.cli import main
 from stcolor_core.images import frame_files, plates
 from stcolor_core.images.color import lab_to_linear, luminance_of
+from stcolor_core.images.compression import Compression
 
 __all__ = ["FIRST", "ShotOnDisk", "channels", "make_shot", "nuke", "nuke_session", "start", "state", "write_reference"]
 
@@ -68,9 +69,10 @@ def frame_bytes(path: Path) -> bytes:
     return data.replace(written, b"")
 
 
-def write_reference(path: Path, lightness: np.ndarray, ab: np.ndarray) -> None:
+def write_reference(path: Path, lightness: np.ndarray, ab: np.ndarray, *, compression: Compression = "zips") -> None:
     rgb = lab_to_linear(np.dstack([lightness, ab]))
-    frame_files.write_frame(path, {name: (rgb[..., index], "half") for index, name in enumerate("RGB")})
+    channels = {name: (rgb[..., index], "half") for index, name in enumerate("RGB")}
+    frame_files.write_frame(path, channels, compression=compression)
 
 
 @pytest.fixture

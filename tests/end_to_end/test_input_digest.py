@@ -77,6 +77,7 @@ def write_matte(path: Path, *, name: str, sidecar: Path) -> None:
 def everything(make_shot: MakeShot) -> tuple[ShotOnDisk, Shot]:
     """A shot that reads every kind of input that needs no additional weights."""
     disk = make_shot(pan(5, height=64, width=96, step=2), references=(FIRST, FIRST + 4))
+    write_reference(disk.reference(FIRST), disk.scene.lightnesses[0], disk.scene.ab[0], compression="none")
     write_reference(disk.folder / "still.exr", disk.scene.lightnesses[2], disk.scene.ab[2])
     for frame in disk.frames:
         write_matte(disk.folder / f"id.{frame}.exr", name="coat", sidecar=disk.folder / f"names.{frame}.json")
@@ -104,11 +105,11 @@ def change_reference(disk: ShotOnDisk) -> None:
 
 
 def change_reference_in_place(disk: ShotOnDisk) -> None:
-    """Change a file but keep its size and time: only its bytes differ."""
+    """Change a file but keep its size and time: only some of its pixels differ."""
     path = disk.reference(FIRST)
     before = path.stat()
     data = bytearray(path.read_bytes())
-    data[-200:] = bytes(200)
+    data[-200:] = bytes(200)  # of half floats that are stored as they are
     path.write_bytes(data)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
