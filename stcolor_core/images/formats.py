@@ -18,7 +18,7 @@ from typing import Any
 
 from stcolor_core.errors import PlateError
 from stcolor_core.images import plates
-from stcolor_core.images.pictures import Window
+from stcolor_core.images.pictures import Header, Window
 
 __all__ = ["HeaderSummary", "main", "read_formats"]
 
@@ -65,7 +65,15 @@ class HeaderSummary:
         Raises:
             PlateError: As `plates.read_header` does.
         """
-        header = plates.read_header(path, frame=frame, layer=layer)
+        return cls.of(plates.read_header(path, frame=frame, layer=layer))
+
+    @classmethod
+    def of(cls, header: Header) -> HeaderSummary:
+        """Return what a header says.
+
+        Args:
+            header: The header of a picture, or of a frame of a movie.
+        """
         return cls(
             data_window=header.data_window,
             display_window=header.display_window,
@@ -74,6 +82,7 @@ class HeaderSummary:
             layer=header.layer,
             layers=header.layers,
             is_result="stcolor/settings" in header.metadata,
+            encoding=header.encoding,
         )
 
     @classmethod

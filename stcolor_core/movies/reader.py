@@ -90,17 +90,7 @@ class Movie:
 
     def summary(self) -> HeaderSummary:
         """Return the format that all frames share."""
-        header = self.header(0, frame=0)
-        return HeaderSummary(
-            data_window=header.data_window,
-            display_window=header.display_window,
-            file_format=header.file_format,
-            pixel_type=header.pixel_type,
-            layer=header.layer,
-            layers=header.layers,
-            is_result=False,
-            encoding=header.encoding,
-        )
+        return HeaderSummary.of(self.header(0, frame=0))
 
     def read(self, place: int, *, frame: int) -> Picture:
         """Read a frame.

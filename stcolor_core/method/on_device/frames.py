@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stcolor_core.arrays import Chroma, Plane
@@ -63,10 +66,17 @@ class DeviceFrame:
 
     @cached_property
     def _host(self) -> ColoredFrame:
+        return self._make_frame(self.transfers.download(self._planes()).wait())
+
+    def _planes(self) -> list[Tensor]:
+        """Return all of the frame that is on the device."""
         refined = self.refined
         planes = [refined.ab, refined.confidence, refined.tracked, refined.source, self.fallback]
-        planes += [] if self.displacement is None else [self.displacement]
-        ab, confidence, tracked, source, fallback, *displacement = self.transfers.download(planes).wait()
+        return planes if self.displacement is None else [*planes, self.displacement]
+
+    def _make_frame(self, downloaded: Sequence[NDArray[Any]]) -> ColoredFrame:
+        """Return the frame of what `_planes` became in the computer's memory."""
+        ab, confidence, tracked, source, fallback, *displacement = downloaded
         return ColoredFrame(
             frame=self.frame,
             lightness=self.lightness,
@@ -97,21 +107,6 @@ class DeviceFrame:
             ab = blacken(ab, guide)
         size = (lightness.shape[0], lightness.shape[1])
         planes = resize(torch.stack([refined.confidence, refined.tracked]), size)
-        working = [refined.ab, refined.confidence, refined.tracked, self.fallback]
-        working += [] if self.displacement is None else [self.displacement]
         large = [ab, planes, enlarge(refined.source[None], size, mode="nearest")]
-        parts = self.transfers.download([*large, *working, refined.source]).wait()
-        full_ab, (confidence, tracked), (source,), *rest = parts
-        own_ab, own_confidence, own_tracked, fallback, *displacement, own_source = rest
-        colored = ColoredFrame(
-            frame=self.frame,
-            lightness=self.lightness,
-            ab=np.ascontiguousarray(np.moveaxis(own_ab, 0, 2)),
-            confidence=own_confidence,
-            tracked=own_tracked,
-            source=own_source,
-            displacement=np.ascontiguousarray(np.moveaxis(displacement[0], 0, 2)) if displacement else None,
-            mattes=None,
-            fallback=float(fallback),
-        )
-        return EnlargedFrame(np.moveaxis(full_ab, 0, 2), confidence, tracked, source), colored
+        full_ab, (confidence, tracked), (source,), *working = self.transfers.download([*large, *self._planes()]).wait()
+        return EnlargedFrame(np.moveaxis(full_ab, 0, 2), confidence, tracked, source), self._make_frame(working)
