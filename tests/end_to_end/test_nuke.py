@@ -21,6 +21,7 @@ import pytest
 import real_footage
 from adversities import ADVERSITIES
 from comp import FIRST, PLUGIN, Comp, make_comp, make_script
+from nuke_fixtures import plugin_is_idle
 from scenes import pan
 
 from stcolor_core.evaluation.metrics import psnr
@@ -156,6 +157,7 @@ def test_a_shot_comes_back_and_renders_without_the_plug_in_under_every_adverse_b
     ADVERSITIES[adversity](nuke_session, comp)
     comp.node["colorize"].execute()
     pump(until=lambda: "done" in comp.status, seconds=120)
+    pump(until=plugin_is_idle)
     assert comp.status.startswith("v001 is done: 6 frames")
     assert nuke_session.artist.messages == nuke_session.artist.panels == []
     assert comp.leftovers() == []
@@ -189,6 +191,7 @@ def test_a_core_killed_during_a_job_is_restarted_without_loss(
     first = server.Connection.read().pid
     os.kill(first, signal.SIGKILL)
     pump(until=lambda: "done" in comp.node["status"].value(), seconds=300)
+    pump(until=plugin_is_idle)
     assert server.Connection.read().pid != first
     assert "started again" in comp.node["status"].value()
     assert comp.frames("v001") == list(range(1001, 1061))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from qt_app import application, close_dialogs
 
-__all__ = ["nuke", "nuke_session"]
+__all__ = ["nuke", "nuke_session", "plugin_is_idle"]
 
 _REAL = importlib.util.find_spec("nuke") is not None  # read before the first fake is installed
 
@@ -20,6 +21,11 @@ _REAL = importlib.util.find_spec("nuke") is not None  # read before the first fa
 def _forget_plugin() -> None:
     for name in [name for name in sys.modules if name == "refcolorize" or name.startswith("refcolorize.")]:
         del sys.modules[name]
+
+
+def plugin_is_idle() -> bool:
+    """Whether no thread of the plug-in is left, which would speak to the core and in the dialogs of the next test."""
+    return not any(thread.name.startswith("refcolorize") for thread in threading.enumerate())
 
 
 @pytest.fixture
@@ -46,6 +52,8 @@ def nuke_session(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     yield session
     if gui:
         close_dialogs()
+    session.artist.cancels = lambda _: True
+    session.main_thread.pump(until=plugin_is_idle)
     _forget_plugin()
     for name in ("nuke", "nukescripts", "nukescripts.panels"):
         sys.modules.pop(name, None)

@@ -38,5 +38,5 @@ class Dialogs:
         from refcolorize.host.qt import QtWidgets
 
         found = [each for each in self._seen[-1].findChildren(QtWidgets.QPushButton) if each.text() == button]
-        assert len(found) == 1, f"there is no button {button}"
+        assert len(found) == 1, f"no button {button} in: {self.shown[-1]}"
         found[0].click()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from comp import Comp
+from nuke_fixtures import plugin_is_idle
 from qt_dialogs import Dialogs
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("core")]
@@ -89,6 +90,7 @@ def test_a_script_that_cannot_be_saved_is_named_the_job_runs_and_a_copy_is_besid
     (comp.folder / "comp.nk").mkdir()
     comp.node["colorize"].execute()
     pump(until=lambda: "done" in comp.status)
+    pump(until=plugin_is_idle)
     copy = comp.results / "v001" / "comp_v001.nk"
     for text in (name, "Save it under another name", copy.as_posix()):
         assert text in comp.status
@@ -126,6 +128,7 @@ def test_a_script_of_which_no_copy_can_be_saved_either_is_named_and_the_job_runs
     monkeypatch.setattr(nuke, "scriptSaveToTemp", refuse)
     comp.node["colorize"].execute()
     pump(until=lambda: "done" in comp.status)
+    pump(until=plugin_is_idle)
     assert "Save it under another name" in comp.status
     assert "comp_v001.nk (disk full)" in comp.status
     assert comp.frames("v001") == list(range(1001, 1007))
