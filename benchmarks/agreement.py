@@ -1,6 +1,6 @@
 """Compare the standard model's colours with and without the mean of the candidates that agree.
 
-    PYTHONPATH=. python benchmarks/agreement.py --dataset DIR [--keys tenth] [--lines 216] [--every 6]
+    PYTHONPATH=. python benchmarks/agreement.py --dataset DIR [--clips NAME ...] [--keys tenth] [--lines N] [--every N]
 
 Both colours come from the same walk. Prints the PSNR in dB of each clip without that mean and, relative to it, with it,
 with other tolerances, and with other kinds of candidates.
@@ -25,7 +25,7 @@ from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.refinement.agreement import INDEPENDENT, TOLERANCE, average_agreeing
-from stcolor_core.method.refinement.candidates import FACTS, Candidates, collect_candidates
+from stcolor_core.method.refinement.candidates import Candidates, collect_candidates
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.method.refinement.learned import load_learned_refinement
 from stcolor_core.models import registry
@@ -78,7 +78,7 @@ def compare(clip: Clip, keys: list[int], every: int) -> np.ndarray:
     refinement = load_learned_refinement()
     rows = []
     for frame, evidence, candidates in walk(clip, keys, every):
-        none_agrees = replace(candidates, facts=np.zeros_like(candidates.facts[:, : len(FACTS)]))
+        none_agrees = replace(candidates, facts=np.zeros_like(candidates.facts))
         decided = refinement.decide(evidence.lightness, candidates).color(none_agrees)
         pictures = (
             srgb_encode(np.clip(lab_to_linear(np.dstack([evidence.lightness, ab])), 0, 1))

@@ -39,7 +39,7 @@ def test_the_network_has_fewer_than_two_million_parameters() -> None:
     assert sum(parameter.numel() for parameter in MixingNet().parameters()) < 2_000_000
 
 
-def test_the_untrained_network_equals_the_fixed_rule_except_for_chroma_lost_in_mixing() -> None:
+def test_the_untrained_network_equals_the_fixed_rule_but_for_chroma_lost_in_mixing_and_what_agrees() -> None:
     for given in (evidence(), evidence(flows=(flow(visibility=0.6), flow(temporal_weight=0.4, residual=4)))):
         learned = LearnedRefinement(MixingNet()).refine(given, None)
         ruled = FixedRuleRefinement().refine(given, None)
