@@ -318,6 +318,7 @@ class JobFrames(BaseModel):
         patches: Its frames that have patches.
         colorless: Keyframe -> why its reference gives no colour: it has none, or it is the plate itself.
         frames: The finished frames, in order.
+        gone: Those of them whose files are not there any more; empty until the job has ended.
         weakest: Frames where another keyframe would help most, the most helpful first; empty until the job is done.
         suggestions: The same frames, each with the gain to expect.
     """
@@ -327,6 +328,7 @@ class JobFrames(BaseModel):
     patches: list[int]
     colorless: dict[int, ReferenceFlaw]
     frames: list[FrameStatus]
+    gone: list[int]
     weakest: list[int]
     suggestions: list[SuggestedKey]
 

@@ -13,7 +13,7 @@ from stcolor_core.images.sequences import FramePattern
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import find_frames, find_references
 
-__all__ = ["DATA_KINDS", "NoPicture", "PictureKind", "PictureSource", "ShotFiles"]
+__all__ = ["DATA_KINDS", "FrameGone", "NoPicture", "NoResult", "PictureKind", "PictureSource", "ShotFiles"]
 
 PictureKind = Literal["result", "plate", "reference", "confidence", "source", "mattes"]
 DATA_KINDS: frozenset[PictureKind] = frozenset(get_args(PictureKind)[3:])
@@ -24,6 +24,14 @@ _LISTED_SECONDS = 5.0  # a folder of 10,000 frames takes 20 ms, on a network dis
 
 class NoPicture(StcolorError):
     """Raised if the job does not have the picture, or not yet."""
+
+
+class NoResult(NoPicture):
+    """Raised if the file of a result is not there."""
+
+
+class FrameGone(NoPicture):
+    """Raised if a frame was written, and its file is not there any more."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,14 @@ from stcolor_core.images.views import default_view, list_views
 from stcolor_core.pipeline.inputs import open_pipe
 from stcolor_core.pipeline.run import WrittenFrame
 from stcolor_core.service.picture_cache import PictureCache
-from stcolor_core.service.picture_files import DATA_KINDS, NoPicture, PictureKind, PictureSource, ShotFiles
+from stcolor_core.service.picture_files import (
+    DATA_KINDS,
+    NoPicture,
+    NoResult,
+    PictureKind,
+    PictureSource,
+    ShotFiles,
+)
 from stcolor_core.service.rendering import FullPicture, Region, encode, read_full, render_written
 from stcolor_core.service.store import Job
 from stcolor_core.shots.shot import Shot
@@ -230,12 +237,15 @@ def _key(shot: Shot, source: PictureSource, request: PictureRequest) -> str:
     """Return everything that decides a picture. It changes when a file does.
 
     Raises:
-        NoPicture: If the file is not there.
+        NoPicture: If the file is not there; of a result, `NoResult`.
     """
     try:
         status = _status(source.path)
     except OSError:
-        raise NoPicture(f"Frame {source.frame} ({source.path}) is not there yet.") from None
+        name = f"{source.frame} ({source.path})"
+        if source.of in ("plate", "reference"):
+            raise NoPicture(f"The {source.of} {name} is missing. Put it back, or check its path.") from None
+        raise NoResult(f"Frame {name} is not there yet.") from None
     request = replace(request, frame=source.frame, ready=False)
     return repr((1, replace(source, plate=None), status, shot.plate.path, _config_state(shot.ocio), request))
 

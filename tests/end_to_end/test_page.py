@@ -502,6 +502,29 @@ def test_a_cancelled_job_is_resumed_noted_and_cleared_and_its_path_copied(
     page.see("empty", "No jobs yet")
 
 
+def test_frames_that_were_deleted_after_the_job_are_told_and_written_again(
+    core: Client, link: str, page: Page, make_shot: MakeShot
+) -> None:
+    asked = asked_for(make_shot(pan(9, height=64, width=96, step=2)))
+    job = core.submit(asked)
+    core.finish(job)
+    page.open(link)
+    page.see("line", "Done")
+    page.see("caption", "Result")
+    assert page.text("gone") == page.text("resume") == ""
+    middle = Path(asked.output.path.replace("####", str(FIRST + 2)))
+    for file in (middle, middle.with_name(middle.name.replace(str(FIRST + 2), str(FIRST + 1)))):
+        file.unlink()
+    page.press(Keys.HOME, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    page.see("instead", rf"Frame {FIRST + 2} \(.*\) was written and is not there any more.*Resume")
+    page.see("gone", f"2 frames that were written are not there any more: {FIRST + 1}, {FIRST + 2}")
+    page.click("#resume")
+    until(lambda: middle.is_file())
+    core.finish(job)
+    until(lambda: page.text("gone") == "")
+    page.see("caption", rf"Result {FIRST + 2}")
+
+
 def test_the_queue_is_ordered_and_paused_from_the_page(
     core: Client, link: str, page: Page, make_shot: MakeShot
 ) -> None:

@@ -36,9 +36,10 @@ export class Viewer {
   #pending = null;
   #settle = null;
 
-  constructor(core) {
+  /** gone: called with a picture whose frame was written and is not there any more. */
+  constructor(core, gone) {
     this.#canvas = $("screen");
-    this.loader = new Loader(core, () => this.#soon());
+    this.loader = new Loader(core, () => this.#soon(), gone);
     new ResizeObserver(() => this.#touch()).observe(this.#canvas);
     this.#canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.#canvas.addEventListener("pointerdown", (event) => this.#grab(event));
