@@ -3,8 +3,8 @@
 Also read the state of a frame written by RefColorize with a single open of the file, while other threads keep running.
 
 OpenEXR File Layout (openexr.com): magic number, version, then attributes of name, type, size and value; an empty name
-ends a header. Cineon: Kodak, "4.5 DPX/Cineon file format draft". JPEG 2000 codestreams: ISO/IEC 15444-1, annex A. PNG: W3C, "Portable
-Network Graphics (PNG) Specification", third edition, clause 5.
+ends a header. Cineon: Kodak, "4.5 DPX/Cineon file format draft". JPEG 2000 codestreams: ISO/IEC 15444-1, annex A.
+PNG: W3C, "Portable Network Graphics (PNG) Specification", third edition, clause 5.
 """
 
 from __future__ import annotations

@@ -161,7 +161,7 @@ def layout_of(chosen: MovieFormat, *, like: PixelFormat | None) -> PixelFormat:
 
 
 def _other_format(path: Path, width: int, height: int) -> str:
-    """Return the remedy for a movie whose codec cannot hold its size: a codec of its file type, or another file type."""
+    """Return the remedy for a movie whose codec cannot hold its size: another codec, of its file type if one can."""
     able = [name for name, other in FORMATS.items() if not other._size_problem(width, height)]
     if not able:
         return "No movie can hold it: leave the movie out"

@@ -153,6 +153,7 @@ class _Run:
             detector=detector,
             flaws=self._flaws,
             warn=reporter.warn,
+            warn_registered=reporter.warn_registered,
         )
         self._digests = Digests(
             shot,

@@ -269,6 +269,7 @@ class JobEvent(BaseModel):
     keyframes: list[int] = []
     patches: list[int] = []
     kept: bool = False
+    registered: bool = False
     flaw: ReferenceFlaw | None = None
     confidence: float | None = None
     fallback: float | None = None

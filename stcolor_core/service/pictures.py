@@ -199,7 +199,7 @@ class PictureRenderer:
 
     def _read(self, shot: Shot, source: PictureSource) -> FullPicture:
         """Return a picture at full size; the latest stay in memory at half precision, as one looks at several parts."""
-        key = (source, _status(source.path), shot.plate, shot.ocio)
+        key = (source, *map(_status, (source.path, *source.others)), shot.plate, shot.ocio)
         with self._lock:
             if key in self._full:
                 self._full.move_to_end(key)
@@ -240,14 +240,15 @@ def _key(shot: Shot, source: PictureSource, request: PictureRequest) -> str:
         NoPicture: If the file is not there; of a result, `NoResult`.
     """
     try:
-        status = _status(source.path)
+        status = tuple(map(_status, (source.path, *source.others)))
     except OSError:
         name = f"{source.frame} ({source.path})"
-        if source.of in ("plate", "reference"):
-            raise NoPicture(f"The {source.of} {name} is missing. Put it back, or check its path.") from None
+        if source.of in ("plate", "reference", "used"):
+            kind = "plate" if source.of == "plate" else "reference"
+            raise NoPicture(f"The {kind} {name} is missing. Put it back, or check its path.") from None
         raise NoResult(f"Frame {name} is not there yet.") from None
     request = replace(request, frame=source.frame, ready=False)
-    return repr((1, replace(source, plate=None), status, shot.plate.path, _config_state(shot.ocio), request))
+    return repr((2, replace(source, plate=None), status, shot.plate.path, _config_state(shot.ocio), request))
 
 
 def _config_state(ocio: str | None) -> tuple[object, ...]:

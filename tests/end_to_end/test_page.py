@@ -11,9 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from conftest import FIRST, ShotOnDisk, write_reference
-from scenes import pan
+from scenes import crossing, pan
 from serving import Client, running_core, until
 
 from stcolor_core.cli import main
@@ -281,6 +283,30 @@ def test_a_shot_plays_from_in_to_out_and_pauses(core: Client, link: str, page: P
     seen = [name for name in page.driver.execute_script("return window.seen") if name]
     numbers = [int(name.split()[1]) for name in seen if name.split()[0] == job]
     assert set(numbers) == {FIRST + 2, FIRST + 3, FIRST + 4}
+    assert page.complaints() == []
+
+
+def test_a_keyframe_that_was_fitted_to_the_plate_is_seen_as_given_and_as_used(
+    core: Client, link: str, page: Page, make_shot: MakeShot
+) -> None:
+    scene, key = crossing(8), FIRST + 3
+    shot = make_shot(scene, references=(key,))
+    matrix = np.array([[1, 0, 4.0], [0, 1, 2.0]])
+    moved = (cv2.warpAffine(p[3], matrix, p[3].shape[1::-1], borderMode=1) for p in (scene.lightnesses, scene.ab))
+    write_reference(shot.reference(key), *moved)
+    core.finish(core.submit(replace(asked_for(shot), method=Method(working_height=112, cuts="none"))))
+    page.open(link)
+    page.see("warnings", rf"Reference {key} .*moved by 4\.5 px[\s\S]*Compare reference {key} as given and as used")
+    page.press(Keys.END)
+    page.see("caption", f"Result {FIRST + 7}")
+    page.click("#warnings button")
+    page.see("caption", rf"^Reference {key}  \|  Reference as used {key}$")
+    assert page.color() > 5
+    page.press("w", "d")  # as used it lies where the plate is, so that the edges differ
+    page.see("caption", f"Reference {key} minus Reference as used {key}")
+    assert page.color() > 1
+    page.press("d", "5")
+    page.see("caption", f"^Reference as used {key}$")
     assert page.complaints() == []
 
 

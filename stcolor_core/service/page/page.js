@@ -84,14 +84,14 @@ async function read(job) {
         mine.inputs = [];
         viewer.loader.forget(job.id);
       }
-      if (event.kind === "warning" && !mine.warnings.includes(event.message)) {
-        mine.warnings.push(event.message);
+      if (event.kind === "warning" && !mine.warnings.some(({ message }) => message === event.message)) {
+        mine.warnings.push({ message: event.message, registered: event.registered ? event.frame : null });
         say(event.message);
       }
       if (event.kind === "input" && !mine.inputs.includes(event.message)) mine.inputs.push(event.message);
       if (event.kind === "frame") {
         mine.newest = event.frame;
-        if (!event.kept) viewer.loader.forget(job.id, (of, frame) => frame === event.frame && of !== "plate" && of !== "reference");
+        if (!event.kept) viewer.loader.forget(job.id, (of, frame) => frame === event.frame && !["plate", "reference", "used"].includes(of));
       }
     }
   } while (events.length);
@@ -160,7 +160,7 @@ function render(job) {
   $("error").hidden = !job.error;
   write($("gone"), goneLine(watched.frames?.gone ?? []));
   $("gone").hidden = !watched.frames?.gone.length;
-  renderList($("warnings").firstElementChild, watched.warnings, write);
+  renderList($("warnings").firstElementChild, watched.warnings, renderWarning);
   $("warnings").hidden = watched.warnings.length === 0;
   renderList($("inputs").querySelector("ul"), watched.inputs, write);
   $("inputs").hidden = watched.inputs.length === 0;
@@ -186,6 +186,17 @@ function renderActions(job) {
   $("earlier").hidden = $("later").hidden = at < 0 || waiting.length < 2;
   $("earlier").disabled = at === 0;
   $("later").disabled = at === waiting.length - 1;
+}
+
+/** Show a warning; that of a reference which was fitted to the plate leads to its picture. */
+function renderWarning(item, { message, registered }) {
+  const [words, button] = item.children.length ? item.children : [made("span"), made("button", { type: "button", class: "quiet" })];
+  if (!item.children.length) item.append(words, button);
+  write(words, message);
+  button.hidden = registered === null;
+  if (registered === null) return;
+  button.dataset.registered = registered;
+  write(button, `Compare reference ${registered} as given and as used`);
 }
 
 function renderSettings(job) {
@@ -298,6 +309,13 @@ async function start() {
 
 const buttons = controls({ viewer, transport, choose, addKey, answer, keyColor, render: () => current() && renderFrames(current()) });
 $("cancel").addEventListener("click", cancel);
+$("warnings").addEventListener("click", ({ target }) => {
+  if (!target.dataset.registered) return;
+  choose(Number(target.dataset.registered));
+  viewer.set({ view: "reference", against: "used", compare: "wipe", flipped: false });
+  renderFrames(current());
+  $("viewer").scrollIntoView({ block: "nearest" });
+});
 $("resume").addEventListener("click", () => act(`/v1/jobs/${watched.id}/resume`));
 $("earlier").addEventListener("click", () => act(`/v1/jobs/${watched.id}/move`, { to: "earlier" }));
 $("later").addEventListener("click", () => act(`/v1/jobs/${watched.id}/move`, { to: "later" }));
