@@ -643,30 +643,64 @@ def test_cancel_is_few_stops_of_the_tab_key_away_and_the_list_of_jobs_is_one(
         assert len(stops) < 7, stops
 
 
-@pytest.mark.parametrize("state", ["empty", "done", "failed", "heat", "narrow", "no link"])
+STATES = ["empty", "done", "failed", "heat", "narrow", "no link", "running", "paused", "cancelled", "gone", "fitted"]
+
+
+@pytest.mark.parametrize("state", [*STATES, "core ended"])
 def test_axe_finds_nothing_that_keeps_anyone_out(
     core: Client, link: str, page: Page, make_shot: MakeShot, state: str
 ) -> None:
-    shot = make_shot()
+    shot = make_shot() if state not in ("running", "paused", "cancelled") else long_shot(make_shot)
+    asked, job = asked_for(shot), ""
     if state == "narrow":
         page.driver.set_window_size(500, 900)
     if state == "failed":
-        core.finish(core.submit(replace(asked_for(shot), plate=Plate(path=str(shot.folder / "gone.####.exr")))))
-    elif state != "empty":
-        core.finish(core.submit(asked_for(shot)))
+        asked = replace(asked, plate=Plate(path=str(shot.folder / "gone.####.exr")))
+    if state == "fitted":
+        write_reference(shot.reference(FIRST), *(np.roll(p[0], 3, 1) for p in (shot.scene.lightnesses, shot.scene.ab)))
+    if state != "empty":
+        job = core.submit(asked)
+    if state in ("running", "paused", "cancelled"):
+        core.events(job, until=lambda event: event["kind"] == "frame" and event["done"] > 2)
+    elif job:
+        core.finish(job)
+    if state == "paused":
+        core.submit(asked_for(shot, "v002"))
+        core.request("POST", "/v1/queue/pause")
+    if state == "cancelled":
+        core.request("POST", f"/v1/jobs/{job}/cancel")
+        core.finish(job)
+    if state == "gone":
+        for frame in (FIRST + 1, FIRST + 3):
+            Path(asked.output.path.replace("####", str(frame))).unlink()
     page.open(link if state != "no link" else f"{core.connection.url}/")
     if state == "no link":
         page.see("trouble", "stcolor status --open")
     elif state == "empty":
         page.see("empty", "No jobs yet")
     else:
-        page.see("line", "Failed" if state == "failed" else "Done")
+        words = {"failed": "Failed", "running": "left|reading", "paused": "Paused|Waits", "cancelled": "Cancelled"}
+        page.see("line", words.get(state, "Done"))
     if state == "heat":
         page.press("h", "w")
         page.click("#help summary")
         page.click("#settings summary")
+    if state == "paused":
+        page.see("paused", "paused")
+    if state == "gone":
+        page.see("gone", "2 frames")
+        page.see("instead", "not there any more")
+    if state == "fitted":
+        page.click("#warnings button:not([hidden])")
+        page.see("caption", "as used")
+        page.press("k")
+    if state == "core ended":
+        core.request("POST", "/v1/shutdown")
+        page.see("trouble", "core")
     page.driver.execute_script((Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8"))
     found = page.driver.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
     page.driver.set_window_size(1280, 800)
+    if state == "running":
+        core.request("POST", f"/v1/jobs/{job}/cancel")
     assert found["passes"]
     assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]] == []
