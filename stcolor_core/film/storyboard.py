@@ -106,7 +106,7 @@ def make_sheets(
             frame = frames[len(frames) // 2] if proposal is None else proposal.frame
             plate = plan.scenes[name].plate
             if plate not in readers:
-                readers[plate] = PlateReader(plan.plates[plate], ocio=plan.ocio, warn=warn)
+                readers[plate] = PlateReader(plan.plates[plate], missing="skip", ocio=plan.ocio, warn=warn)
             thumbnails.append(
                 Thumbnail(
                     name,
