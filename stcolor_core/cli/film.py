@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
 def _naming_lines(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
     """Return the command with mistakes of its plan told by file and line."""
 
+    @wraps(run)
     def located(options: argparse.Namespace) -> int:
         from stcolor_core.film.plan_files import naming_lines
 

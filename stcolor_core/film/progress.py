@@ -5,7 +5,7 @@ Every frame records when it was written, so the pace is that of the machines tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -15,10 +15,11 @@ from stcolor_core.film.shots import SceneShot
 from stcolor_core.images.frame_files import WRITTEN_ATTRIBUTE
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.existing import ExistingFrames
+from stcolor_core.pipeline.planning import RunPlan
 from stcolor_core.pipeline.run import plan_run
 from stcolor_core.shots.shot import Shot
 
-__all__ = ["Pace", "SceneProgress", "describe_duration", "frames_to_color", "measure_pace", "read_progress"]
+__all__ = ["Pace", "SceneProgress", "describe_duration", "measure_pace", "read_progress"]
 
 _PAUSE, _LONG = 20, 60.0  # a gap of 20 times the middle one, and of a minute, is time in which nobody worked
 
@@ -65,7 +66,13 @@ class Pace:
     per_frame: float
 
 
-def read_progress(plan: FilmPlan, scenes: Iterable[SceneShot], dissolves: Iterable[SceneShot]) -> list[SceneProgress]:
+def read_progress(
+    plan: FilmPlan,
+    scenes: Iterable[SceneShot],
+    dissolves: Iterable[SceneShot],
+    *,
+    on_plan: Callable[[str, RunPlan], object] = lambda _name, _plan: None,
+) -> list[SceneProgress]:
     """Return the progress of scenes and dissolves, in this order. Reads headers, and colours nothing.
 
     A dissolve whose scenes are not coloured to the end is to be coloured as a whole, because it begins and ends with
@@ -75,13 +82,14 @@ def read_progress(plan: FilmPlan, scenes: Iterable[SceneShot], dissolves: Iterab
         plan: The plan.
         scenes: Its scenes as shots.
         dissolves: Its dissolves as shots.
+        on_plan: Called with the name and the run of each of them that can be planned.
 
     Raises:
         StcolorError: If a plate or a keyframe cannot be read.
     """
     found: dict[str, SceneProgress] = {}
     for scene in scenes:
-        found[scene.name] = _progress(scene.name, plan.frames(scene.name), scene.shot)
+        found[scene.name] = _progress(scene.name, plan.frames(scene.name), scene.shot, on_plan)
     for each in dissolves:
         dissolve, frames = plan.dissolves[each.name], plan.dissolve_frames(each.name)
         before, after = (found.get(name) for name in (dissolve.before, dissolve.after))
@@ -90,17 +98,8 @@ def read_progress(plan: FilmPlan, scenes: Iterable[SceneShot], dissolves: Iterab
         )
         ends_exist = each.shot is not None and all(Path(reference.path).is_file() for reference in each.shot.references)
         shot = each.shot if ends_exist and not waits else None
-        found[each.name] = _progress(each.name, frames, shot)
+        found[each.name] = _progress(each.name, frames, shot, on_plan)
     return list(found.values())
-
-
-def frames_to_color(shot: Shot) -> tuple[int, ...]:
-    """Return the frames of a shot that a run would compute, in ascending order.
-
-    Args:
-        shot: The shot; every file that it reads must exist.
-    """
-    return _progress("", (), shot).to_color
 
 
 def measure_pace(progress: Iterable[SceneProgress]) -> Pace | None:
@@ -138,10 +137,14 @@ def describe_duration(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
-def _progress(name: str, frames: Sequence[int], shot: Shot | None) -> SceneProgress:
+def _progress(
+    name: str, frames: Sequence[int], shot: Shot | None, on_plan: Callable[[str, RunPlan], object]
+) -> SceneProgress:
     if shot is None:
         return SceneProgress(name, tuple(frames), tuple(frames))
-    digests = plan_run(shot).digests
+    run = plan_run(shot)
+    on_plan(name, run)
+    digests = run.digests
     output, layers = FramePattern.parse(shot.output.path), shot.output.written_layers
     files = ExistingFrames(output, None, link=False, layers=layers).inspect(digests)
     kept = [file for file in files.values() if file.state.is_kept]
