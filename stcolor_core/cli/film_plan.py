@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stcolor_core.errors import BadRequest, one_line
-from stcolor_core.images.frame_ranges import describe_frames
-from stcolor_core.terminal import limit_threads, print_line
+from stcolor_core.terminal import ProgressBar, StopOnSignal, limit_threads, print_line
 
 if TYPE_CHECKING:
-    from stcolor_core.film.likeness import Proposal, SceneLook
+    from stcolor_core.film.key_proposals import Proposal
+    from stcolor_core.film.likeness import SceneLook
     from stcolor_core.film.plan import FilmPlan, FilmPlate
     from stcolor_core.film.scenes import Stretch
 
@@ -63,6 +63,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="write over a plan; what was edited in it is lost")
     parser.add_argument(
+        "--coverage",
+        type=float,
+        default=0.95,
+        metavar="SHARE",
+        help="the storyboard names as few frames as should make this share of all pixels right (0.95)",
+    )
+    parser.add_argument(
         "--storyboard",
         type=Path,
         action="append",
@@ -86,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
         StcolorError: If a file cannot be read or written.
     """
     from stcolor_core.film.plan_files import load_plan, save_plan
-    from stcolor_core.film.scenes import look_at_scenes, make_plan, propose
+    from stcolor_core.film.scenes import look_at_scenes, make_plan
 
     limit_threads()
     for path in options.storyboard:
@@ -105,22 +112,21 @@ def run(options: argparse.Namespace) -> int:
             )
         plan = load_plan(options.plan)
         looks = look_at_scenes(plan, warn=warn)
-        proposals = propose(plan, looks)
-    else:
-        if options.plan.exists() and not options.force:
-            raise BadRequest(f"{options.plan} exists. Give --force to lose what was edited in it, or another name.")
-        plates, stretches = _listed(options) if options.shots else _found(options)
-        output = options.output or "out/{scene}.####.exr"
-        plan, looks = make_plan(plates, stretches, output=output, stills=options.stills, warn=warn)
-        proposals = propose(plan, looks)
-        if options.force and options.plan.exists():
-            load_plan(options.plan)  # refuses to write over anything but a plan
-        save_plan(plan, options.plan, notes=_notes(plan, proposals))
-        print_line(
-            f"{options.plan} is written: {len(plan.scenes)} scenes in {len(plan.group_names)} groups, "
-            f"{len(plan.dissolves)} dissolves. {_first_to_paint(plan, proposals)}"
-        )
-    _draw(options.storyboard, plan, looks, proposals)
+        _draw(options, plan, looks)
+        return 0
+    if options.plan.exists() and not options.force:
+        raise BadRequest(f"{options.plan} exists. Give --force to lose what was edited in it, or another name.")
+    if options.force and options.plan.exists():
+        load_plan(options.plan)  # refuses to write over anything but a plan
+    plates, stretches = _listed(options) if options.shots else _found(options)
+    output = options.output or "out/{scene}.####.exr"
+    plan, looks = make_plan(plates, stretches, output=output, stills=options.stills, warn=warn)
+    proposals = _draw(options, plan, looks)
+    save_plan(plan, options.plan, notes=_notes(plan, proposals))
+    first = _first_to_paint(proposals) if options.storyboard else "--storyboard shows which frames to paint first."
+    counts = [(len(plan.scenes), "scene"), (len(plan.group_names), "group"), (len(plan.dissolves), "dissolve")]
+    scenes, groups, dissolves = (f"{number} {noun}{'' if number == 1 else 's'}" for number, noun in counts)
+    print_line(f"{options.plan} is written: {scenes} in {groups}, {dissolves}. {first}")
     return 0
 
 
@@ -181,18 +187,25 @@ def _check_keys(keys: str | None, plates: int) -> None:
         raise BadRequest("Several plates cannot share --keys. Write it with {plate}, like keys/{plate}.####.exr.")
 
 
-def _draw(paths: Iterable[Path], plan: FilmPlan, looks: Mapping[str, SceneLook], proposals: list[Proposal]) -> None:
+def _draw(options: argparse.Namespace, plan: FilmPlan, looks: Mapping[str, SceneLook]) -> list[Proposal]:
+    """Draw the storyboards that are asked for; return the frames to paint first, or none without a storyboard."""
+    from stcolor_core.film.key_proposals import propose_keyframes
     from stcolor_core.film.shots import find_keys
     from stcolor_core.film.storyboard import make_sheets, write_html, write_pdf
 
-    paths = list(paths)
-    if not paths:
-        return
-    sheets = make_sheets(plan, looks, proposals, painted=set(find_keys(plan).scenes.values()), warn=warn)
-    for path in paths:
+    if not options.storyboard:
+        return []
+    keys = find_keys(plan)
+    with StopOnSignal() as stop, ProgressBar() as report:
+        proposals = propose_keyframes(
+            plan, looks, keys, share=options.coverage, report=report, cancelled=stop.requested
+        )
+    sheets = make_sheets(plan, looks, proposals, painted=set(keys.scenes.values()), warn=warn)
+    for path in options.storyboard:
         write = write_pdf if path.suffix.lower() == ".pdf" else write_html
         write(path, sheets, proposals, title=f"Storyboard: {', '.join(plan.plates)}")
         print_line(f"{path} is written.")
+    return proposals
 
 
 def _plates(options: argparse.Namespace) -> dict[str, FilmPlate]:
@@ -212,20 +225,16 @@ def _notes(plan: FilmPlan, proposals: Iterable[Proposal]) -> dict[str, str]:
     """Return the remark beside each group: what to paint first in it."""
     notes: dict[str, str] = {}
     for number, each in enumerate(proposals, 1):
-        scene = plan.scenes[each.scene]
-        notes.setdefault(
-            scene.group,
-            f"paint {scene.plate}:{each.frame} first (no. {number}, covers {100 * each.gain:.0f} % of the film)",
-        )
+        group = plan.scenes[each.scene].group
+        notes.setdefault(group, f"paint {each.key} first (no. {number}, covers {100 * each.gain:.0f} % of the film)")
     return notes
 
 
-def _first_to_paint(plan: FilmPlan, proposals: list[Proposal]) -> str:
+def _first_to_paint(proposals: list[Proposal]) -> str:
+    if not proposals:
+        return "No further keyframe is needed."
     first = proposals[0]
-    return (
-        f"Paint frame {describe_frames([first.frame])} of {plan.scenes[first.scene].plate} first: it covers "
-        f"{100 * first.gain:.0f} % of the film."
-    )
+    return f"Paint frame {first.key.frame} of {first.key.plate} first: it covers {100 * first.gain:.0f} % of the film."
 
 
 def _show_looks(frames: Iterable[int]) -> Iterable[int]:

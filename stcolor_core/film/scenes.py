@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 from stcolor_core.errors import BadRequest
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.film.likeness import (
-    Proposal,
     SceneLook,
     describe_look,
     group_scenes,
     likeness_table,
-    propose_keyframes,
     sample_frames,
 )
 from stcolor_core.film.plan import FilmDissolve, FilmPlan, FilmPlate, FilmScene, PlanMistake
@@ -25,7 +23,7 @@ from stcolor_core.pipeline.transition_search import find_transitions, scene_desc
 from stcolor_core.shots.shot import Method, Missing, Output, Shot
 from stcolor_core.shots.transitions import Transitions
 
-__all__ = ["PlateReader", "Stretch", "find_stretches", "look_at_scenes", "make_plan", "propose", "split_plate"]
+__all__ = ["PlateReader", "Stretch", "find_stretches", "look_at_scenes", "make_plan", "split_plate"]
 
 _WORKING_HEIGHT = 144  # lines at which scenes are compared: twice those of a thumbnail
 
@@ -182,7 +180,7 @@ def make_plan(
         warn: Called with one line for the artist.
 
     Returns:
-        The plan, and the features of each scene, from which `propose` works.
+        The plan, and the features of each scene.
 
     Raises:
         StcolorError: If a plate cannot be read.
@@ -249,17 +247,6 @@ def look_at_scenes(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: No
             frames = sample_frames(plan.frames(name))
             looks[name] = SceneLook(frames, tuple(describe_look(reader.lightness(frame), describe) for frame in frames))
     return {name: looks[name] for name in plan.scenes}
-
-
-def propose(plan: FilmPlan, looks: Mapping[str, SceneLook]) -> list[Proposal]:
-    """Return which frames of a film to paint first.
-
-    Args:
-        plan: The plan.
-        looks: The features of its scenes, of `look_at_scenes`.
-    """
-    lengths = {name: len(plan.frames(name)) for name in plan.scenes}
-    return propose_keyframes(looks, lengths, {name: scene.group for name, scene in plan.scenes.items()})
 
 
 def _name_scenes(stretches: Sequence[Stretch], digits: int) -> list[str]:

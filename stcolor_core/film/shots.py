@@ -18,7 +18,7 @@ from stcolor_core.pipeline.inputs import has_plate_type
 from stcolor_core.pipeline.transition_search import scene_describer
 from stcolor_core.shots.shot import Output, Reference, Shot, Still
 
-__all__ = ["FilmKeys", "SceneShot", "dissolve_shot", "find_keys", "make_shots"]
+__all__ = ["FilmKeys", "SceneShot", "dissolve_shot", "find_keys", "make_shots", "scene_shot"]
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,17 @@ def make_shots(plan: FilmPlan, keys: FilmKeys, *, warn: Callable[[str], None] = 
         shot = _scene_shot(plan, keys, name, (), borrowed) if borrowed else None
         shots.append(SceneShot(name, shot, (), tuple(borrowed)))
     return shots
+
+
+def scene_shot(plan: FilmPlan, keys: FilmKeys, name: str) -> Shot:
+    """Return a scene as a shot with its own keyframes alone, if it has any.
+
+    Args:
+        plan: The plan.
+        keys: The keyframes that exist.
+        name: The scene's name.
+    """
+    return _scene_shot(plan, keys, name, keys.of_scene(name), ())
 
 
 def dissolve_shot(plan: FilmPlan, name: str, keys: FilmKeys) -> SceneShot:

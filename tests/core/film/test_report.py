@@ -69,7 +69,7 @@ def test_the_command_line_plans_draws_colours_and_reports(tmp_path: Path, capsys
     arguments += ["--keys", str(tmp_path / "keys" / "film.####.exr"), "--output", film.plan.output]
     pages = [tmp_path / "board.html", tmp_path / "board.pdf"]
     assert main([*arguments, *(part for page in pages for part in ("--storyboard", str(page)))]) == 0
-    assert "3 scenes in 2 groups, 1 dissolves" in capsys.readouterr().out
+    assert "3 scenes in 2 groups, 1 dissolve." in capsys.readouterr().out
     assert "paint film:" in plan.read_text()
     text = pages[0].read_text()
     assert not re.search(r'(src|href)="(?!data:|#)', text)  # it loads nothing
