@@ -6,7 +6,7 @@ the other. It is independent of where things are in the picture, so another came
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,13 +18,11 @@ from stcolor_core.shots.cuts import Describe, shrink
 __all__ = [
     "ALIKE",
     "SAMPLES",
-    "Proposal",
     "SceneLook",
     "describe_look",
     "frame_likeness",
     "group_scenes",
     "likeness_table",
-    "propose_keyframes",
     "sample_frames",
 ]
 
@@ -133,85 +131,12 @@ def group_scenes(table: NDArray[np.float32], *, alike: float = ALIKE) -> list[in
     return groups
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """A frame to paint.
-
-    Attributes:
-        scene: The name of its scene.
-        frame: Its number.
-        gain: The share of the film that it covers and that no proposal before it covers, 0..1.
-        covered: The share that it covers together with those before it, 0..1.
-    """
-
-    scene: str
-    frame: int
-    gain: float
-    covered: float
-
-
-def propose_keyframes(
-    looks: Mapping[str, SceneLook], lengths: Mapping[str, int], groups: Mapping[str, str]
-) -> list[Proposal]:
-    """Return which frames to paint first: greedily, the one that covers most of what is not covered yet.
-
-    A keyframe covers a scene of its group by its likeness to it: a frame just alike enough for the group covers half of
-    it, one of the scene itself all of it.
-
-    Args:
-        looks: Scene -> its features.
-        lengths: Scene -> its number of frames.
-        groups: Scene -> its group.
-    """
-    total = max(1, sum(lengths.values()))
-    cover: dict[tuple[str, int], dict[str, float]] = {}
-    for group in dict.fromkeys(groups.values()):
-        members = [name for name in looks if groups[name] == group]
-        for scene in members:
-            for frame, features in zip(looks[scene].frames, looks[scene].features, strict=True):
-                cover[scene, frame] = {
-                    other: 1.0
-                    if other == scene
-                    else _cover(max(frame_likeness(features, each) for each in looks[other].features))
-                    for other in members
-                }
-    covered = dict.fromkeys(looks, 0.0)
-    proposals: list[Proposal] = []
-    waiting = set(looks)
-    while waiting:
-
-        def gain_of(key: tuple[str, int]) -> float:
-            return sum(max(0.0, share - covered[other]) * lengths[other] for other, share in cover[key].items())
-
-        open_keys = [key for key in cover if key[0] in waiting]
-        best = max(open_keys, key=lambda key: (gain_of(key), _centrality(looks[key[0]], key[1])))
-        gain = gain_of(best) / total
-        for other, share in cover[best].items():
-            covered[other] = max(covered[other], share)
-        done = sum(covered[name] * lengths[name] for name in looks) / total
-        proposals.append(Proposal(*best, gain, done))
-        waiting.discard(best[0])
-        if done >= 1 - 1e-9:
-            break
-    return proposals
-
-
 def _scene_likeness(a: SceneLook, b: SceneLook) -> float:
     """Return the likeness of two scenes: that of their middle frames if it is low, else of their most similar ones."""
     middle = frame_likeness(a.features[len(a.features) // 2], b.features[len(b.features) // 2])
     if middle < _UNLIKE:
         return middle
     return max(frame_likeness(x, y) for x in a.features for y in b.features)
-
-
-def _cover(likeness: float) -> float:
-    """Return the share of a scene that a keyframe of another one covers: 0.5 at the least likeness of a group."""
-    return float(np.clip(0.5 + 0.5 * (likeness - ALIKE) / (1 - ALIKE), 0, 1))
-
-
-def _centrality(look: SceneLook, frame: int) -> int:
-    """Return a rank that is greatest for the middle one of a scene's samples."""
-    return -abs(look.frames.index(frame) - len(look.frames) // 2)
 
 
 def _nearest(looks: Sequence[SceneLook]) -> NDArray[np.int_]:
