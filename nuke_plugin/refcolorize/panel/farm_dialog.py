@@ -94,6 +94,9 @@ class FarmDialog(QtWidgets.QDialog):
         self._timer.setInterval(_POLL_MILLISECONDS)
         self._form_timer = QtCore.QTimer(self)
         self._form_timer.setInterval(_FORM_MILLISECONDS)
+        self._news_timer = QtCore.QTimer(self)
+        self._news_timer.setSingleShot(True)
+        self._news_timer.setInterval(0)  # later: the page has no place for a new text yet
         self._connect()
         self._ask_engine()
         self._form_timer.start()
@@ -118,6 +121,7 @@ class FarmDialog(QtWidgets.QDialog):
     def _connect(self) -> None:
         self._timer.timeout.connect(self._poll)
         self._form_timer.timeout.connect(self._update_form)
+        self._news_timer.timeout.connect(self._show_news)
         self.form.changed.connect(self._update_submit_button)
         self.form.engine.currentIndexChanged.connect(self._ask_engine)
         self.submit_button.clicked.connect(self._send)
@@ -143,7 +147,7 @@ class FarmDialog(QtWidgets.QDialog):
 
     def _forget(self) -> None:
         self._waits = False
-        for timer in (self._timer, self._form_timer):
+        for timer in (self._timer, self._form_timer, self._news_timer):
             timer.stop()
         if _open.get(self._name) is self:
             del _open[self._name]
@@ -179,7 +183,7 @@ class FarmDialog(QtWidgets.QDialog):
         self.bar.setVisible(bool(busy))
         self.close_button.setText("Close")
         self._fit()
-        QtCore.QTimer.singleShot(0, self._show_news)  # later: the page has no place for a new text yet
+        self._news_timer.start()
 
     def _show_news(self) -> None:
         """Scroll to the error or the progress."""

@@ -37,7 +37,7 @@ class FarmForm(QtWidgets.QWidget):
         self._make_writes(writes, excluded)
         self._make_numbers(previous)
         self._make_switches(previous)
-        names = ("pool", "secondary_pool", "group", "show", "nuke", "comment", "views")
+        names = ("pool", "secondary_pool", "group", "show", "facility", "nuke", "comment", "views")
         self._texts = {name: _line_edit(getattr(previous, name)) for name in names}
         self._texts["nuke"].setPlaceholderText("nuke, from the PATH of the hosts")
         self._texts["nuke"].setToolTip("The Nuke executable on the farm hosts; it renders the Write nodes.")

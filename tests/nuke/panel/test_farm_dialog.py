@@ -139,6 +139,24 @@ def test_the_pools_and_groups_of_the_farm_can_be_chosen_and_others_typed(
     wait_until(lambda: "Type the names" in dialog.form.toolTip())
 
 
+def test_the_shows_and_facilities_of_opencue_can_be_chosen(press: Any, goes: Any, comp: Comp) -> None:
+    goes("refused")
+    dialog = press()
+    show, facility = dialog.form._texts["show"], dialog.form._texts["facility"]
+    choose(dialog, "opencue")
+    wait_until(lambda: "The farm cannot be asked (OpenCue cannot be asked" in dialog.form.toolTip())
+    assert show.choices() == ()
+    goes("well")
+    choose(dialog, "openjd")
+    choose(dialog, "opencue")
+    wait_until(lambda: (show.choices(), facility.choices()) == (("demo", "film"), ("cloud",)))
+    facility.setText("cloud")
+    wait_until(lambda: "OpenCue, facility cloud" in dialog.summary.text())
+    click(dialog.submit_button)
+    wait_until(dialog.result_box.isVisible)
+    assert asked(comp, "opencue")["facility"] == "cloud"
+
+
 def test_the_chosen_options_are_submitted_and_the_dialog_shows_the_path_of_the_job(
     press: Any, comp: Comp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
