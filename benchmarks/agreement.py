@@ -85,7 +85,7 @@ def compare(clip: Clip, keys: list[int], every: int) -> np.ndarray:
             for ab in colors(decided, candidates)
         )
         rows.append([psnr(picture, clip.rgb[frame]) for picture in pictures])
-    return np.mean(rows, axis=0)
+    return np.asarray(np.mean(rows, axis=0))
 
 
 def main() -> None:
