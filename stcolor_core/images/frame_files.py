@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import Plane
 from stcolor_core.errors import OutputError, PlateError
 from stcolor_core.files.atomic import atomic_path
-from stcolor_core.images import plates
+from stcolor_core.images import opening, plates
 from stcolor_core.images.compression import LOSSY, Compression
 from stcolor_core.images.exr_files import write_exr
 from stcolor_core.images.picture_text import Attribute, set_attribute
@@ -41,7 +41,9 @@ _Channels = Mapping[str, NDArray[Any]]  # channel name -> (H, W) float16 or floa
 _POSITIVE = ("PixelAspectRatio", "screenWindowWidth")  # OpenEXR refuses to write other values
 _HASH_DIGITS = 32
 _LONGEST_HEADER = 2**20
-_PIXELS, _WRITTEN = "stcolor/pixels", "stcolor/written"
+_PIXELS = "stcolor/pixels"
+WRITTEN_ATTRIBUTE = "stcolor/written"
+"""The metadata of a frame that says when it was written, in nanoseconds since 1970."""
 
 # Attributes that describe the plate's file rather than the shot; a Cryptomatte manifest belongs to its channels.
 _STALE = re.compile(
@@ -74,10 +76,10 @@ def frame_state(path: Path | str) -> FrameState:
         path: The picture.
     """
     path = Path(path)
-    if (summary := read_exr_summary(path)) is not None and _WRITTEN in summary[0]:
+    if (summary := read_exr_summary(path)) is not None and WRITTEN_ATTRIBUTE in summary[0]:
         return FrameState(metadata=summary[0], complete=summary[1], unmodified=_has_recorded_time(path, summary[0]))
     try:
-        with plates.open_picture(path) as (file, part, header):
+        with opening.open_picture(path) as (file, part, header):
             complete = plates.has_last_lines(file, part, header)
             return FrameState(metadata=header.metadata, complete=complete, unmodified=_is_untouched(header))
     except PlateError:
@@ -96,7 +98,7 @@ def is_unmodified(path: Path | str) -> bool | None:
         None if the file has no recorded hash or cannot be read as a picture.
     """
     try:
-        with plates.open_picture(Path(path)) as (file, part, header):
+        with opening.open_picture(Path(path)) as (file, part, header):
             recorded = header.metadata.get(_PIXELS)
             if not isinstance(recorded, str):
                 return None
@@ -120,7 +122,7 @@ def pixel_hash(path: Path | str) -> str:
     Raises:
         PlateError: As `plates.read` does.
     """
-    with plates.open_picture(Path(path)) as (file, part, header):
+    with opening.open_picture(Path(path)) as (file, part, header):
         return _hash_of_file(file, part, header)
 
 
@@ -162,7 +164,7 @@ def write_frame(
     stored = {name: _to_stored_type(values, pixel_type) for name, (values, pixel_type) in layers.items()}
     written = time.time_ns() // 1000 * 1000  # whole microseconds: common file systems store at least 100 ns (NTFS)
     spec.attribute(_PIXELS, _hash([stored]))
-    spec.attribute(_WRITTEN, str(written))
+    spec.attribute(WRITTEN_ATTRIBUTE, str(written))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as partial:
@@ -234,7 +236,7 @@ def _is_untouched(header: Header) -> bool:
 def _has_recorded_time(path: Path, metadata: Mapping[str, Any]) -> bool:
     """Return whether a file has the modification time that was recorded when it was written."""
     try:
-        return str(path.stat().st_mtime_ns) == metadata.get(_WRITTEN)
+        return str(path.stat().st_mtime_ns) == metadata.get(WRITTEN_ATTRIBUTE)
     except OSError:  # removed in the meantime
         return False
 

@@ -35,12 +35,13 @@ from stcolor_core.method.carried_mattes import carry_mattes
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.dissolve import SceneEnd, carry_scene, estimate_shares, mix
 from stcolor_core.method.footage import Footage
-from stcolor_core.method.matching import Keyframe, Matching, PreparedReference, temporal_weights
+from stcolor_core.method.matching import Matching
 from stcolor_core.method.model import Model
 from stcolor_core.method.on_device.assembly import make_device_spans
 from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.on_device.spans import LEAST_LINES
 from stcolor_core.method.patches import PatchColor, cut_to_reach, find_reach, remove_overruled, yield_to
+from stcolor_core.method.references import Keyframe, PreparedReference, temporal_weights
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.tracking.flow import align_back, sample
 from stcolor_core.method.tracking.tracks import Tracks
@@ -473,9 +474,10 @@ class Propagator:
             return
         back, outward = span.walks(needed)
         if span.between:
+            saved = sum(frame in needed for frame in back)
             for frame, _, track in self._walk_frames(task, task.references[1], back, with_features=()):
                 if frame in needed:
-                    task.scratch.save("tracks", frame, *track)
+                    task.scratch.save("tracks", frame, *track, of=saved)
         for frame, view, tracks in self._walk_frames(task, task.references[0], outward, with_features=needed):
             if frame in needed:
                 if span.between:

@@ -21,13 +21,13 @@ from torch import Tensor
 from stcolor_core.arrays import Plane
 from stcolor_core.files.prefetch import prefetch
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.method.matching import PreparedReference, temporal_weights
 from stcolor_core.method.on_device.evidence import TensorReference, TensorView
 from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.on_device.matching import TensorMatching
 from stcolor_core.method.on_device.mixing import TensorState, refine
 from stcolor_core.method.on_device.tracker import TensorLink, TensorTracker
 from stcolor_core.method.on_device.transfers import Download, Transfers
+from stcolor_core.method.references import PreparedReference, temporal_weights
 from stcolor_core.method.refinement.learned import LearnedRefinement
 from stcolor_core.method.tensor_pictures import resize
 from stcolor_core.shots.spans import Span
@@ -185,10 +185,11 @@ class DeviceSpans:
     ) -> None:
         """Track backward from the later reference and save the flow to it."""
         pending: deque[tuple[int, Download]] = deque()
+        saved = sum(frame in needed for frame in frames)
 
         def save() -> None:
             frame, download = pending.popleft()
-            scratch.save("track", frame, _Track(*download.wait()))
+            scratch.save("track", frame, _Track(*download.wait()), of=saved)
 
         for batch in self._walk(reference, frames, (), lightness, on_read):
             for step in batch:
