@@ -26,6 +26,7 @@ from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.refinement.candidates import Candidates
+from stcolor_core.method.refinement.confidence import own_confidence
 from stcolor_core.method.refinement.learned import (
     CONFIDENCE_WEIGHTS,
     WEIGHTS,
@@ -50,9 +51,9 @@ class Recorder(LearnedRefinement):
 
     own: Plane
 
-    def decide(self, lightness: Plane, candidates: Candidates) -> Decision:
-        decision = super().decide(lightness, candidates)
-        own = decision.output.confidence_logit.sigmoid()[0, 0].numpy()
+    def decide(self, lightness: Plane, candidates: Candidates, *, partial: bool = False) -> Decision:
+        decision = super().decide(lightness, candidates, partial=partial)
+        own = own_confidence(decision.planes)[0].numpy()
         self.own = np.asarray(cv2.resize(own, lightness.shape[::-1]))
         return decision
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.arrays import Chroma, Mask, Plane
+from stcolor_core.arrays import Chroma, Mask, Pixels, Plane
 from stcolor_core.images.pictures import Header, Window
-from stcolor_core.images.resizing import resize
+from stcolor_core.images.resizing import resize, resize_smooth
 
 __all__ = ["KnownColor", "cut"]
 
 _TINY = 1e-4  # a weight below this is none
+_THIN = 0.05  # weight below which dividing by it would enlarge the error of an interpolation
 _KNOWN_SHARE = 0.5  # of a pixel's area; from this share on its colour counts as known
 
 
@@ -59,7 +61,7 @@ class KnownColor:
             color = self.resized(size)
             return color.ab, color.known
         if self.known is None:
-            return resize(self.ab, size), None
+            return resize_smooth(self.ab, size), None
         share = resize(self.known.astype(np.float32), size)
         ab = resize(np.where(self.known[..., None], self.ab, 0), size) / np.maximum(share, 1e-6)[..., None]
         return ab.astype(np.float32), share >= _KNOWN_SHARE
@@ -105,6 +107,18 @@ class KnownColor:
         weight = resize(self.weight, size)
         ab = resize(self.weight[..., None] * self.ab, size) / np.maximum(weight, _TINY)[..., None]
         return KnownColor(ab.astype(np.float32), weight > _TINY, weight)
+
+    def moved(self, sample: Callable[[Pixels], Pixels]) -> KnownColor:
+        """Return the colour at other places, with its weight.
+
+        Args:
+            sample: Returns a float32 picture, shape (H, W) or (H, W, C), at its new places.
+        """
+        coverage = self._coverage()
+        weight = np.clip(sample(coverage), 0, 1)
+        ab = sample(np.where(coverage[..., None] > _TINY, self.ab, 0) * coverage[..., None])
+        color = np.where(weight[..., None] > _THIN, ab / np.maximum(weight, _THIN)[..., None], sample(self.ab))
+        return KnownColor(color.astype(np.float32), weight > _TINY, np.where(weight > _TINY, weight, 0))
 
     def _coverage(self) -> Plane:
         if self.weight is not None:

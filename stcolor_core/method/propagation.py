@@ -54,11 +54,6 @@ __all__ = ["ColoredFrame", "Footage", "PatchedFootage", "Propagator"]
 _IN_SIGHT = 0.05  # a patch that reaches no pixel by more than this is out of sight
 _LONG_OUT_OF_SIGHT = 48  # frames after which a patch is given up
 
-# Factor on the confidence of a frame whose keyframe shows something else. Its colours are right as often as the two
-# pictures happen to be alike: 0 to 80 % of the pixels of six clips, 45 % of all, at a mean confidence of 0.9
-# (`benchmarks/keyframes.py --rows "other shot"`).
-_STRANGER_CERTAINTY = 0.5
-
 _Matched: TypeAlias = tuple[int, Evidence, list[Tracks]]
 """A frame, the evidence for its colour and its tracks."""
 
@@ -234,7 +229,7 @@ class Propagator:
             if out_of_sight > _LONG_OUT_OF_SIGHT or not weight.any():
                 return
             if frame in needed:
-                evidence = self._matching.collect_evidence(frame, view, [reference], [track])
+                evidence = replace(self._matching.collect_evidence(frame, view, [reference], [track]), partial=True)
                 if not self._refinement.recurrent:
                     link = self._matching.neighbour_flow(view, previous_view, track.neighbour_flow)
                     evidence = replace(evidence, neighbour_flow=link)
@@ -325,8 +320,6 @@ class Propagator:
         evidence = self._matching.collect_evidence(frame, view, [reference], tracks)
         refined = self._refinement.refine(evidence, None)
         colored = _make_colored(frame, evidence, refined, [reference], tracks)
-        if keyframe.is_still:
-            colored = replace(colored, confidence=np.float32(_STRANGER_CERTAINTY) * colored.confidence)
         return reference, replace(colored, mattes=view.instances), (view, refined.state)
 
     def _refine_from_itself(self, reference: PreparedReference) -> tuple[Evidence, Refined]:

@@ -25,7 +25,13 @@ from stcolor_core.images.resizing import resize
 from stcolor_core.images.swatches import color_of_surface
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.references import Keyframe
-from stcolor_core.method.registration import Registration, find_neighbours, find_registration
+from stcolor_core.method.registration import (
+    Registration,
+    describe_moves,
+    find_neighbours,
+    find_patch_alignment,
+    find_registration,
+)
 from stcolor_core.method.tracking.detectors import Detector
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.mattes import merge, read_matte
@@ -356,7 +362,7 @@ class ShotFootage:
     def _patch(self, frame: int) -> KnownColor:
         result: KnownColor | None = None
         swatches = self._inputs.swatches.get(frame, ())
-        painted = (self._color_of(picture, frame)[0] for picture in self.patches[frame])
+        painted = (self._aligned_patch(picture, frame) for picture in self.patches[frame])
         for color in (*self._colors_of_swatches(frame, swatches), *painted):
             result = color if result is None else color.over(result)
         assert result is not None
@@ -364,6 +370,23 @@ class ShotFootage:
             return result
         known = np.ones(result.ab.shape[:2], bool) if result.known is None else result.known
         return KnownColor(result.ab, known, known.astype(np.float32))
+
+    def _aligned_patch(self, picture: ReferencePicture, frame: int) -> KnownColor:
+        """Return the colour of a patch, moved to where it fits the plate."""
+        color, light = self._color_of(picture, frame)
+        if self._shot.method.register == "off":
+            return color
+        size = self.working_size
+        twice = KnownColor(np.dstack([light, light]), color.known, color.weight).resized(size)
+        share = twice.weight if twice.weight is not None else twice.known
+        covered = np.ones(size, bool) if share is None else np.asarray(share >= COVERED)
+        own = np.ascontiguousarray(roll_off(twice.ab[..., 0]), np.float32)
+        alignment = find_patch_alignment(own, covered, self.lightness(frame)) if covered.any() else None
+        if alignment is None:
+            return color
+        moves = " and ".join(describe_moves(alignment, self.canvas[3]))
+        self._warn_once(f"Reference {frame} ({picture.path}): {moves} to fit. {advise('register')}.")
+        return color.moved(alignment.at((self.canvas[3], self.canvas[2])).sample)
 
     def _color_of(self, reference: ReferencePicture, frame: int) -> tuple[KnownColor, Plane]:
         """Return the colour of a reference on the canvas, and its L*, (H, W), not rolled off.

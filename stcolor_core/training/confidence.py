@@ -30,8 +30,13 @@ from stcolor_core.training.samples import read_sample
 __all__ = ["Picture", "Settings", "fit", "prepare", "train", "validate"]
 
 _CORRECT = 16 / 255  # distance in sRGB up to which a colour counts as correct
-_ORDINARY_SHARE = 0.5  # share of the pieces from ordinary walks, which are what most shots are like
-_CROP = 48  # height and width of a training piece, px at half size
+_ORDINARY_SHARE = 0.6  # share of the pieces from ordinary walks, which are what most shots are like
+# Shares of the misled walks. A misplaced keyframe is mostly known by its luminance (`method.registration`), which the
+# evidence here does not hold: many of them would teach doubt of every keyframe.
+_MISLED_SHARES = {"dissolve": 0.34, "foreign": 0.3, "own": 0.26, "misplaced": 0.1}
+_LEAST_SCALE = 0.02  # of what differs little between the pictures of a training
+_AVERAGING = 0.98  # of the weights; the runs are short
+_PIXELS = 400  # random pixels of a picture in a training step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +46,7 @@ class Settings:
     Attributes:
         steps: Number of training steps.
         seed: Seed of all random numbers.
-        batch: Number of pieces in a training step.
+        batch: Number of pictures in a training step.
         rate: Learning rate.
         every: Number of training steps between two validations, each with a checkpoint.
         held_out: Names of the validation clips; if empty, training clips are used.
@@ -49,9 +54,9 @@ class Settings:
 
     steps: int
     seed: int = 1
-    batch: int = 12
-    rate: float = 1e-3
-    every: int = 80
+    batch: int = 24
+    rate: float = 1e-2
+    every: int = 200
     held_out: tuple[str, ...] = ()
 
 
@@ -61,15 +66,13 @@ class Picture:
 
     Attributes:
         kind: Kind of the walk, see `misled.kind_of`.
-        features: `MixingOutput.features`, shape (FEATURES, h, w), float16.
-        logit: `MixingOutput.confidence_logit`, shape (1, H, W), float16.
-        summary: Of the whole picture, shape (2 * FEATURES,).
-        correct: Whether the colour is right, shape (1, H, W), bool.
+        planes: The evidence at each pixel, shape (N, H, W), float16, see `confidence.PLANES`.
+        summary: Of the whole picture, shape (2 N + 1,).
+        correct: Whether the colour is right, shape (H, W), bool.
     """
 
     kind: str
-    features: Tensor
-    logit: Tensor
+    planes: Tensor
     summary: Tensor
     correct: Tensor
 
@@ -77,7 +80,7 @@ class Picture:
 def train(samples: Sequence[Path], output: Path, settings: Settings, *, device: torch.device) -> ConfidenceHead:
     """Train the confidence head, and write its averaged weights as float16, next to its curve and its latest state.
 
-    All pictures are kept in memory, 3 MB each.
+    All pictures are kept in memory, 2 MB each.
 
     Args:
         samples: Files from `samples.make_samples` with `misled`.
@@ -120,13 +123,16 @@ def fit(
     by_kind = defaultdict(list)
     for picture in pictures:
         by_kind[picture.kind].append(picture)
-    crop = min(_CROP, *(side // 2 for picture in pictures for side in picture.logit.shape[-2:]))
-    run = Run(ConfidenceHead().to(device), output, Schedule(steps=settings.steps, rate=settings.rate))
+    head = ConfidenceHead()
+    summaries = torch.stack([picture.summary for picture in pictures])
+    head.mean.copy_(summaries.mean(0))
+    head.scale.copy_(summaries.std(0, correction=0).clamp_min(_LEAST_SCALE))
+    run = Run(head.to(device), output, Schedule(steps=settings.steps, rate=settings.rate, averaging=_AVERAGING))
     for step in range(run.resume(), settings.steps):
         generator = np.random.default_rng([settings.seed, step])
-        pieces = [_draw_piece(by_kind, crop, generator) for _ in range(settings.batch)]
-        features, logit, summary, target = (torch.stack(parts).to(device) for parts in zip(*pieces, strict=True))
-        judged = run.network(features.float(), logit.float(), summary)
+        pieces = [_draw_pixels(by_kind, generator) for _ in range(settings.batch)]
+        planes, summary, target = (torch.stack(parts).to(device) for parts in zip(*pieces, strict=True))
+        judged = run.network(planes.float(), summary)
         run.step(F.binary_cross_entropy_with_logits(judged, target), step)
         if (step + 1) % settings.every == 0 or step + 1 == settings.steps:
             run.save_checkpoint(step + 1, validate(run.averaged(), held_out))
@@ -144,8 +150,8 @@ def validate(head: ConfidenceHead, pictures: Sequence[Picture]) -> dict[str, flo
     head.eval()
     reliabilities: dict[str, Reliability] = defaultdict(Reliability)
     for picture in pictures:
-        judged = head(picture.features[None].float(), picture.logit[None].float(), picture.summary[None])
-        confidence, correct = judged[0, 0].sigmoid().numpy(), picture.correct[0].numpy()
+        confidence = head(picture.planes[None].float(), picture.summary[None])[0].sigmoid().numpy()
+        correct = picture.correct.numpy()
         reliabilities[picture.kind].add(confidence[::2, ::2], correct[::2, ::2])
     return {kind: reliability.error() for kind, reliability in sorted(reliabilities.items())}
 
@@ -164,32 +170,26 @@ def prepare(path: Path, refinement: LearnedRefinement) -> Picture:
     lightness, ab = sample.lightness.astype(np.float32), sample.ab.astype(np.float32)
     candidates = Candidates(ab, prior, sample.facts.astype(np.float32), evidence, prior[0])
     decision = refinement.decide(lightness, candidates)
-    features, logit = decision.output.features.cpu(), decision.output.confidence_logit.cpu()
-    size = (logit.shape[2], logit.shape[3])  # less than the picture's if that is taller than the network runs at
+    planes = decision.planes.cpu()
+    size = (planes.shape[2], planes.shape[3])  # less than the picture's if that is taller than the network runs at
     light, own, true = (
         torch.from_numpy(np.ascontiguousarray(resize(np.asarray(picture, np.float32), size)))
         for picture in (lightness, decision.color(candidates), sample.truth)
     )
     color, truth = (lab_to_srgb(light[None], ab.permute(2, 0, 1)[None]) for ab in (own, true))
-    correct = (color - truth).square().sum(1) <= _CORRECT**2
+    correct = (color - truth).square().sum(1)[0] <= _CORRECT**2
     kind = kind_of(int(path.parent.name.rpartition("_")[2]))
-    return Picture(kind, features[0].half(), logit[0].half(), summarize(features)[0], correct)
+    return Picture(kind, planes[0].half(), summarize(planes)[0], correct)
 
 
-def _draw_piece(
-    by_kind: dict[str, list[Picture]], crop: int, generator: np.random.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return a random piece of a random picture: features, logit, summary and whether each pixel is right.
-
-    All kinds of misled walks come equally often.
-    """
-    misled = sorted(set(by_kind).difference([ORDINARY]))
-    ordinary = ORDINARY in by_kind and (not misled or generator.random() < _ORDINARY_SHARE)
-    pictures = by_kind[ORDINARY if ordinary else misled[int(generator.integers(0, len(misled)))]]
+def _draw_pixels(by_kind: dict[str, list[Picture]], generator: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Return random pixels of a random picture: planes (N, 1, P), summary and whether each is right, (1, P)."""
+    shares = {kind: _MISLED_SHARES[kind] for kind in sorted(by_kind) if kind != ORDINARY}
+    if ORDINARY in by_kind:
+        shares[ORDINARY] = _ORDINARY_SHARE * sum(shares.values()) / (1 - _ORDINARY_SHARE) or 1.0
+    kinds, total = list(shares), sum(shares.values())
+    pictures = by_kind[kinds[int(generator.choice(len(kinds), p=[shares[kind] / total for kind in kinds]))]]
     picture = pictures[int(generator.integers(0, len(pictures)))]
-    height, width = (side // 2 for side in picture.logit.shape[-2:])
-    top, left = (int(generator.integers(0, max(1, side - crop + 1))) for side in (height, width))
-    half, full = (
-        (..., slice(scale * top, scale * (top + crop)), slice(scale * left, scale * (left + crop))) for scale in (1, 2)
-    )
-    return picture.features[half], picture.logit[full], picture.summary, picture.correct[full].float()
+    pixels = torch.from_numpy(generator.integers(0, picture.correct.numel(), _PIXELS))
+    planes = picture.planes.flatten(1)[:, pixels]
+    return planes[:, None], picture.summary, picture.correct.flatten()[pixels][None].float()

@@ -314,3 +314,22 @@ def test_a_reference_of_a_plate_frame_that_is_missing_is_refused_with_the_reason
     patch = write_patch(shot, shot.folder / "patch.exr", "straight EXR")
     assert shot.colorize(*OPTIONS, *patch, "--missing", "skip") == 2
     assert f"frame {FIRST + AT} of " in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_patch_that_is_some_pixels_off_is_moved_to_its_place_and_the_artist_is_told(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rgb, alpha, path = painted(shot), soft_mask(shot), shot.folder / "patch.exr"
+    write_exr(path, rgb * alpha[..., None], alpha)
+    given = ["--reference", f"{FIRST + AT}={path}"]
+    assert shot.colorize(*OPTIONS, *given) == 0
+    exact = ab(shot, FIRST + AT)
+    assert "to fit" not in capsys.readouterr().err
+    move = np.array([[1, 0, 3.0], [0, 1, -2.0]])
+    rgb, alpha = (cv2.warpAffine(plane, move, plane.shape[1::-1]) for plane in (rgb * alpha[..., None], alpha))
+    write_exr(path, rgb, alpha)
+    assert shot.colorize(*OPTIONS, *given, "--register", "off") == 0
+    as_it_came = np.abs(ab(shot, FIRST + AT) - exact).mean()
+    assert shot.colorize(*OPTIONS, *given) == 0
+    assert f"Reference {FIRST + AT} ({path}): moved by 3.5 px" in capsys.readouterr().err
+    assert np.abs(ab(shot, FIRST + AT) - exact).mean() < 0.4 * as_it_came

@@ -15,6 +15,7 @@ from stcolor_core.method.on_device.upsampling import upsample
 from stcolor_core.method.refinement import agreement, learned
 from stcolor_core.method.refinement import candidates as rule
 from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
+from stcolor_core.method.refinement.confidence import MixingInput, describe_decision
 from stcolor_core.method.refinement.learned import LearnedRefinement
 from stcolor_core.method.tensor_pictures import close, enlarge, resize, sample
 
@@ -95,6 +96,8 @@ def refine(
     for flow, weight in zip(evidence.flows, flows, strict=True):
         if flow.certainty is not None:
             confidence = confidence * (1 - weight * (1 - flow.certainty))
+    if any(flow.certainty is not None for flow in evidence.flows):
+        confidence = confidence * (1 - (1 - carried) * (1 - _mean_certainty(evidence.flows)))
     mixture = (weights[:, None] * ab).sum(0)
     mixture = _chroma_gain(weights, ab, mixture) * mixture
     return TensorRefined(
@@ -104,6 +107,14 @@ def refine(
         source=_source(evidence, flows, carried, frames),
         state=TensorState(evidence.view.lightness, (prior[:, None] * ab).sum(0), certainty),
     )
+
+
+def _mean_certainty(flows: Sequence[CarriedColor]) -> Tensor | float:
+    """Return the mean certainty of the references' colour along the flows, as `candidates._mean_certainty`."""
+    total = sum(flow.temporal_weight + rule.TINY for flow in flows)
+    means = [1.0 if flow.certainty is None else flow.certainty.mean() for flow in flows]
+    weighted = [mean * (flow.temporal_weight + rule.TINY) for mean, flow in zip(means, flows, strict=True)]
+    return sum(weighted) / total
 
 
 def _collect(evidence: TensorEvidence, previous: TensorState | None) -> tuple[list[_Candidate], Tensor]:
@@ -214,12 +225,13 @@ def _decide(
     count = len(parts)
     small_ab = small[1 : 1 + 2 * count].reshape(count, 2, *size)
     evidence = small[1 + 2 * count :].reshape(count, -1, *size)
-    output = refinement.network(small[0][None], small_ab[None], _facts(parts, lightness.device)[None], evidence[None])
+    given = MixingInput(small[:1], small_ab[None], _facts(parts, lightness.device)[None], evidence[None])
+    output = refinement.network(*given)
     certain = output.confidence_logit.sigmoid()[0, 0]
     from_reference = [index for index, part in enumerate(parts) if "previous" not in part.facts]
     best = torch.stack([evidence[index, _SIMILARITY] for index in from_reference]).amax(0)
     fade = (output.gain[0, 0] / learned.FADE_BELOW).clamp_max(1) * _coverage(certain, best)
-    confidence = refinement.correct_confidence(output)
+    confidence = refinement.estimate_confidence(describe_decision(given, output, fade[None]))
     large = resize(torch.cat([output.weights[0], fade[None], confidence[None]]), (height, width))
     return large[:-2] / large[:-2].sum(0), large[-2], large[-1]
 

@@ -141,6 +141,7 @@ class Evidence:
             windows do not follow the flow.
         neighbour_flow: To the frame before on the walk; None if there is none or the refinement is recurrent.
         layers: The attention's colour of each object of the mattes; empty without mattes.
+        partial: Whether the references are meant to show a part of the picture only, as patches are.
     """
 
     lightness: Plane
@@ -152,6 +153,7 @@ class Evidence:
     leading: tuple[FlowColor, ...] = ()
     neighbour_flow: NeighbourFlow | None = None
     layers: tuple[ObjectLayer, ...] = ()
+    partial: bool = False
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ __all__ = ["EVIDENCE_PLANES", "FACTS", "Candidates", "collect_candidates", "fixe
 REACQUIRE = 0.2  # similarity by which a position anywhere must beat the tracked ones for the track to count as lost
 SHARPNESS = 4 / REACQUIRE
 AGE = 20.0  # frames
+TINY = 1e-6
 _LEAST_FLOW = 0.05  # share of a cell that the flow must reach within an object, to correct its mean
 
 # Facts about a candidate as a whole, in the order of `Candidates.facts`, 0..1:
@@ -151,6 +152,8 @@ def mix_candidates(
     for flow, weight in zip(evidence.flows, flows, strict=True):
         if flow.certainty is not None:  # right if both the reference's colour and the flow are right
             confidence = confidence * (1 - weight * (1 - flow.certainty))
+    if any(flow.certainty is not None for flow in evidence.flows):
+        confidence = confidence * (1 - (1 - carried) * (1 - _mean_certainty(evidence.flows)))
     support = candidates.evidence[count:, EVIDENCE_PLANES.index("visibility")]  # 0 for positions anywhere
     return Refined(
         ab=np.einsum("khw,khwc->hwc", weights, candidates.ab),
@@ -159,6 +162,15 @@ def mix_candidates(
         flow_source=np.where(carried > 0.5, flows.argmax(0), -1) if count else np.full(carried.shape, -1),
         state=fixed_rule_state(evidence, candidates),
     )
+
+
+def _mean_certainty(flows: Sequence[FlowColor]) -> float:
+    """Return the mean certainty of the references' colour along the flows, 0..1.
+
+    Colour by attention may come from any place of them, and is no better than they are.
+    """
+    means = [1.0 if flow.certainty is None else float(flow.certainty.mean()) for flow in flows]
+    return float(np.average(means, weights=[flow.temporal_weight + TINY for flow in flows]))
 
 
 def fixed_rule_state(evidence: Evidence, candidates: Candidates) -> WalkState:

@@ -29,8 +29,14 @@ from stcolor_core.method.refinement.candidates import (
     fixed_rule_state,
     mix_candidates,
 )
-from stcolor_core.method.refinement.confidence import ConfidenceHead, summarize
-from stcolor_core.method.refinement.mixing import MixingNet, MixingOutput
+from stcolor_core.method.refinement.confidence import (
+    ConfidenceHead,
+    MixingInput,
+    describe_decision,
+    estimate_confidence,
+    own_confidence,
+)
+from stcolor_core.method.refinement.mixing import MixingNet
 
 __all__ = [
     "CONFIDENCE_WEIGHTS",
@@ -55,9 +61,6 @@ CONFIDENCE_RAMP, SIMILARITY_RAMP = (0.45, 0.75), (0.4, 0.6)
 # Gaps narrower than 7 % of the height are closed: thin strips at moving edges take their neighbours' decision, which is
 # more often right.
 GAP = 0.07
-# The head lowers the confidence only, and by so much less, as a logit: in ordinary shots, where the network's own
-# confidence is calibrated, its corrections are small and mostly wrong (benchmarks/confidence.py).
-_LEAST_CORRECTION = 0.5
 LINES = 216  # height of the training pictures: the network runs at most at this, its weights are used at full size
 
 
@@ -72,13 +75,13 @@ class Decision:
         weights: Weight of each candidate, shape (K, H, W), 0..1; they sum to 1 over K.
         fade: Factor on the mixture, shape (H, W), 0..1.
         confidence: Probability that the faded mixture is right, shape (H, W), 0..1.
-        output: The network's own output, at 216 lines at most.
+        planes: The evidence for the decision at 216 lines at most, shape (1, N, h, w), see `confidence.PLANES`.
     """
 
     weights: NDArray[np.float32]
     fade: Plane
     confidence: Plane
-    output: MixingOutput
+    planes: torch.Tensor
 
     def color(self, candidates: Candidates, mix: Chroma | None = None) -> Chroma:
         """Return the colour decided on, averaged over the candidates that agree with it, shape (H, W, 2).
@@ -96,7 +99,7 @@ class LearnedRefinement:
     """Mixes the candidates from flow, attention and the frame before, with a calibrated confidence.
 
     Confidence is the probability that a pixel's colour is within 16 of 255 levels of the truth. The network's own one
-    decides what stays neutral; the confidence head corrects it for all who read it. The frame before is
+    decides what stays neutral; all who read it get the confidence head's. The frame before is
     used as the fixed rule coloured it, so that memory goes back one frame and a span may be cut anywhere.
 
     Attributes:
@@ -113,7 +116,7 @@ class LearnedRefinement:
         Args:
             network: The trained network.
             device: Device that it runs on.
-            confidence_head: Corrects the network's confidence; None to keep it. It changes no colour.
+            confidence_head: Estimates the confidence; None for the network's own. It changes no colour.
         """
         self.network, self._device = network.to(device).eval(), torch.device(device)
         self._confidence_head = None if confidence_head is None else confidence_head.to(device).eval()
@@ -126,7 +129,7 @@ class LearnedRefinement:
             previous: State of the frame before; None if there is none.
         """
         candidates = collect_candidates(evidence, previous)
-        decision = self.decide(evidence.lightness, candidates)
+        decision = self.decide(evidence.lightness, candidates, partial=evidence.partial)
         refined = mix_candidates(evidence, candidates, decision.weights, confidence=decision.confidence)
         return replace(refined, ab=decision.color(candidates, refined.ab))
 
@@ -139,23 +142,26 @@ class LearnedRefinement:
         return fixed_rule_state(evidence, collect_candidates(evidence))
 
     @torch.inference_mode()
-    def decide(self, lightness: Plane, candidates: Candidates) -> Decision:
+    def decide(self, lightness: Plane, candidates: Candidates, *, partial: bool = False) -> Decision:
         """Return what the network decides on the candidates of a frame.
 
         Args:
             lightness: The frame's L*, shape (H, W), 0..100.
             candidates: Its candidates.
+            partial: Whether the references are meant to show a part of the picture only, as patches are. Then the
+                picture as a whole tells nothing of them, and the confidence is the network's own.
         """
         height, width = lightness.shape
         lines = min(height, LINES)
         size = (max(1, round(width * lines / height)), lines)
         evidence = np.stack([[_reduce(plane, size) for plane in planes] for planes in candidates.evidence])
-        output = self.network(
+        given = MixingInput(
             self._tensor(_reduce(lightness, size)),
             self._tensor(np.stack([_reduce(ab, size) for ab in candidates.ab])).permute(0, 1, 4, 2, 3),
             self._tensor(candidates.facts),
             self._tensor(evidence),
         )
+        output = self.network(*given)
         weights, (gain,), (certain,) = (
             values.float().cpu().numpy()[0]
             for values in (output.weights, output.gain, output.confidence_logit.sigmoid())
@@ -164,24 +170,23 @@ class LearnedRefinement:
         from_reference = candidates.facts[:, FACTS.index("previous")] == 0
         covered = _reference_coverage(certain, evidence[from_reference, EVIDENCE_PLANES.index("similarity")].max(0))
         fade = np.minimum(gain / FADE_BELOW, 1) * covered
-        confidence = self.correct_confidence(output).float().cpu().numpy()
+        planes = describe_decision(given, output, self._tensor(fade))
+        confidence = (own_confidence(planes)[0] if partial else self.estimate_confidence(planes)).float().cpu().numpy()
         weights, (fade, confidence) = (
             np.stack([cv2.resize(plane, (width, height)) for plane in planes])
             for planes in (weights, (fade, confidence))
         )
-        return Decision(weights / weights.sum(0), fade, confidence, output)
+        return Decision(weights / weights.sum(0), fade, confidence, planes)
 
-    def correct_confidence(self, output: MixingOutput) -> torch.Tensor:
-        """Return the network's own confidence as the head corrects it, at the size of the output, shape (H, W), 0..1.
+    def estimate_confidence(self, planes: torch.Tensor) -> torch.Tensor:
+        """Return the confidence in a decision, shape (h, w), 0..1.
 
         Args:
-            output: Of the network, for one frame.
+            planes: The evidence for it, from `describe_decision`, shape (1, N, h, w).
         """
-        logit = output.confidence_logit
-        if self._confidence_head is not None:
-            correction = self._confidence_head(output.features, logit, summarize(output.features)) - logit
-            logit = logit + (correction + _LEAST_CORRECTION).clamp(max=0)
-        return logit.sigmoid()[0, 0]
+        if self._confidence_head is None:
+            return own_confidence(planes)[0]
+        return estimate_confidence(self._confidence_head, planes)[0]
 
     def _tensor(self, array: NDArray[np.floating]) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)[None]

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from stcolor_core.method.onednn import conv2d
 from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 
-__all__ = ["FEATURES", "MixingNet", "MixingOutput"]
+__all__ = ["MixingNet", "MixingOutput"]
 
 _PRIOR = EVIDENCE_PLANES.index("prior")
 _LEAST_PRIOR = 1e-3
@@ -31,8 +31,6 @@ _CANDIDATE = (
 _LARGEST_GAIN = 1.2
 _GAIN_OF_ONE = -math.log(_LARGEST_GAIN - 1)  # input of the sigmoid at which the gain is 1
 _MOSTLY_RIGHT = 1.5  # logit of 0.82, about the share of pixels that the fixed rule gets right: training starts there
-FEATURES = 2 * _STEM + 16 + _WIDTHS[0]
-"""Channels of `MixingOutput.features`."""
 _ALIGNMENT = 2 * 2 ** (len(_WIDTHS) - 1)
 
 
@@ -43,14 +41,11 @@ class MixingOutput(NamedTuple):
         weights: Weight of each candidate, shape (B, K, H, W), 0..1; they sum to 1 over K.
         gain: Factor on the mixed colour, shape (B, 1, H, W), 0..1.2.
         confidence_logit: Logit of the probability that the colour is right, shape (B, 1, H, W).
-        features: What the network knows of each place, for `refinement.confidence`: shape (B, FEATURES, h, w) at half
-            size, h and w padded at the bottom and on the right.
     """
 
     weights: Tensor
     gain: Tensor
     confidence_logit: Tensor
-    features: Tensor
 
 
 class MixingNet(nn.Module):
@@ -104,8 +99,7 @@ class MixingNet(nn.Module):
         faded = F.pixel_shuffle(self.fade(context), 2)[..., :height, :width]
         logits = (prior + _LEAST_PRIOR).log() + correction.reshape(batch, count, height, width)
         gain = _LARGEST_GAIN * torch.sigmoid(faded[:, :1] + _GAIN_OF_ONE)
-        features = torch.cat([pooled, context], dim=1)
-        return MixingOutput(logits.softmax(dim=1), gain, faded[:, 1:] + _MOSTLY_RIGHT, features)
+        return MixingOutput(logits.softmax(dim=1), gain, faded[:, 1:] + _MOSTLY_RIGHT)
 
     def _context(self, pooled: Tensor) -> Tensor:
         """Run the U-Net over the pooled candidates."""

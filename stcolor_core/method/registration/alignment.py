@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import FlowField, Mask, Plane
 from stcolor_core.images.resizing import resize
 
-__all__ = ["Alignment", "add_flow", "affine_misfit", "find_alignment", "local_contrast"]
+__all__ = ["Alignment", "add_flow", "affine_alignment_misfit", "affine_misfit", "find_alignment", "local_contrast"]
 
 Matrix = NDArray[np.float64]  # 2 x 3, maps pixel centres of the target to those of the source
 Size = tuple[int, int]  # height, width
@@ -181,6 +181,21 @@ def affine_misfit(target: Plane, source: Plane, known: Mask | None = None) -> fl
         return 0.0
     pyramid = _Pyramid(target, source, known, _SEARCH_LINES)
     return min(pyramid.misfit(matrix) for matrix in (np.eye(2, 3), pyramid.find_affine()))
+
+
+def affine_alignment_misfit(matrix: Matrix, target: Plane, source: Plane, known: Mask | None = None) -> float:
+    """Return how badly a source fits a target under an affine map.
+
+    Args:
+        matrix: 2 x 3, maps pixel centres of the target to those of the source.
+        target: L*, shape (H, W), 0..100.
+        source: L*, shape (H, W), 0..100.
+        known: Source pixels that count, shape (H, W), bool; None for all.
+
+    Returns:
+        1 - correlation of the local contrasts, 0..2.
+    """
+    return _Pyramid(target, source, known, [target.shape[0]]).misfit(matrix)
 
 
 def find_alignment(target: Plane, source: Plane, known: Mask | None = None) -> Alignment:

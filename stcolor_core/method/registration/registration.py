@@ -22,19 +22,15 @@ from stcolor_core.method.registration.alignment import (
     add_flow,
     affine_misfit,
     find_alignment,
-    local_contrast,
 )
+from stcolor_core.method.registration.exactness import has_texture, is_exact
 from stcolor_core.method.registration.tone import Sharpness, Tone, fit_tone, flat_noise, smooth_chroma
 
-__all__ = ["REACH", "Registration", "find_neighbours", "find_registration"]
+__all__ = ["REACH", "Registration", "describe_moves", "find_neighbours", "find_registration"]
 
 REACH = 5  # frames on either side that a keyframe is compared with
 
-# L*: at most this much in half of the pixels, and in 99 % of them, if the keyframe was painted on the plate. A next
-# frame of a shot that hardly moves has more; rounding to 8 bits less.
-_EXACT_MEDIAN, _EXACT_MOST = 0.3, 2.0
 _LEAST_KNOWN = 0.1  # of the picture; fewer pixels do not tell where they belong
-_LEAST_TEXTURE = 0.02  # mean square of local contrast, about 0.5 in pictures; a wall with fine grain has less
 _NEIGHBOUR_GAIN = 0.75  # a neighbour must leave at most this share of the own frame's misfit
 _STRANGER = 0.5  # misfit of a picture that is none of the shot's frames; other shots have 0.85, damaged frames 0.1
 _DOUBTFUL = 0.05  # misfit from which even a keyframe that nothing mends is not certain
@@ -116,7 +112,7 @@ class Registration:
         if self.frame is None:
             return "shows no frame of the shot near its own and is used as a still"
         parts = [] if self.frame == frame else [f"looks like frame {self.frame} and is used as its colour"]
-        moves = _describe_moves(self.alignment, lines)
+        moves = [] if self.alignment is None else describe_moves(self.alignment, lines)
         tones = [tone.name for tone in self.tones] + ["its noise smoothed"] * self.smooth
         if moves:
             parts.append(f"{_enumerate(moves)} to fit")
@@ -159,16 +155,16 @@ def find_registration(
     lightness = lightness_of(frame)
     counted = np.ones(lightness.shape, bool) if known is None else known
     key = _lightness_of(lab)
-    if counted.mean() < _LEAST_KNOWN or _is_exact(key, lightness, counted):
+    if counted.mean() < _LEAST_KNOWN or is_exact(key, lightness, counted):
         return Registration(frame)
-    if not (_has_texture(lightness, counted) and _has_texture(key, counted)):
+    if not (has_texture(lightness, counted) and has_texture(key, counted)):
         return Registration(frame)  # nothing tells where it belongs
     shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
     if misfit > _STRANGER:
         return Registration(None)
     if shown != frame:
         lightness = lightness_of(shown)
-        if _is_exact(key, lightness, counted):
+        if is_exact(key, lightness, counted):
             return Registration(shown)
     alignment, tones = _fit(lab, known, lightness)
     return _judge(lab, known, lightness, Registration(shown, alignment if alignment.moves else None, tones), misfit)
@@ -176,15 +172,6 @@ def find_registration(
 
 def _lightness_of(lab: Image) -> Plane:
     return np.ascontiguousarray(roll_off(lab[..., 0]), np.float32)
-
-
-def _is_exact(key: Plane, lightness: Plane, known: Mask) -> bool:
-    apart = np.abs(key - lightness)[known]
-    return bool(np.percentile(apart, 99) <= _EXACT_MOST and np.median(apart) <= _EXACT_MEDIAN)
-
-
-def _has_texture(lightness: Plane, known: Mask) -> bool:
-    return float(np.square(local_contrast(lightness, known)[known]).mean()) > _LEAST_TEXTURE
 
 
 def _find_frame(
@@ -245,10 +232,13 @@ def _judge(lab: Image, known: Mask | None, lightness: Plane, found: Registration
     return replace(mended, used=used, certainty=certainty, unused=max(0.0, unused))
 
 
-def _describe_moves(alignment: Alignment | None, lines: int) -> list[str]:
-    """Return how a picture is moved, with lengths in pixels of a picture with so many lines."""
-    if alignment is None:
-        return []
+def describe_moves(alignment: Alignment, lines: int) -> list[str]:
+    """Return how a picture is moved, each in some words.
+
+    Args:
+        alignment: The map.
+        lines: Height of the picture in pixels, in which lengths are given.
+    """
     factor = lines / alignment.size[0]
     moves = []
     if alignment.shift > 0.001 * alignment.size[0]:

@@ -128,3 +128,16 @@ def test_tracked_positions_take_the_detail_within_their_cells_from_the_flow_to_t
         replace(given, leading=(replace(led, ab=striped, visibility=np.zeros(SIZE, np.float32)),))
     ).ab[0]
     np.testing.assert_allclose(lost, plane(TRACKED), atol=1e-4)
+
+
+def test_colour_by_attention_is_no_more_certain_than_the_references_that_it_comes_from() -> None:
+    unsure = replace(flow(visibility=0.0), certainty=np.full(SIZE, 0.25, np.float32))
+    given = evidence(flows=(unsure,))
+    candidates = collect_candidates(given)
+    by_attention = np.zeros_like(candidates.prior)
+    by_attention[1] = 1
+    refined = mix_candidates(given, candidates, by_attention, confidence=np.full(SIZE, 0.8, np.float32))
+    np.testing.assert_allclose(refined.confidence, 0.2, rtol=1e-4)
+    sure = evidence(flows=(flow(visibility=0.0),))
+    refined = mix_candidates(sure, candidates, by_attention, confidence=np.full(SIZE, 0.8, np.float32))
+    np.testing.assert_allclose(refined.confidence, 0.8)

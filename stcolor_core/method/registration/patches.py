@@ -1,0 +1,76 @@
+"""Alignment of a patch, a reference that covers a part of its frame, with the plate (docs/method.md, "Registration").
+
+Only its geometry is mended: what a patch changes in light or colour is what the artist wants. A patch shows little, so
+it is moved only if it then fits well, and much better than as it came.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from stcolor_core.arrays import Mask, Plane
+from stcolor_core.method.registration.alignment import Alignment, affine_alignment_misfit, find_alignment
+from stcolor_core.method.registration.exactness import has_texture, is_exact
+
+__all__ = ["find_patch_alignment"]
+
+_LEAST_AREA = 0.01  # of the picture; less shows too little to tell where it belongs
+_LEAST_SIDE = 24  # px at working size, of the box around what is covered
+_MARGIN = 0.08  # of the height: how much of the plate around that box is searched
+_GAIN = 0.6  # the aligned patch must leave at most this share of the misfit
+_MOST_MISFIT = 0.3  # and this much, where unrelated pictures have 0.85
+_MOST_SHIFT = 0.06  # of the height
+_MOST_SCALE, _MOST_TURN = 0.05, 4.0  # degrees
+
+
+def find_patch_alignment(light: Plane, covered: Mask, lightness: Plane) -> Alignment | None:
+    """Return how a patch must be moved to fit the plate; None if it fits as it is, or nothing tells where it belongs.
+
+    Args:
+        light: L* of the patch at working size on the canvas, shape (H, W), 0..100; any value where it covers nothing.
+        covered: Where it covers the plate, shape (H, W), bool.
+        lightness: L* of the plate frame, shape (H, W), 0..100.
+
+    Returns:
+        The alignment, of the size of the plate; it moves the picture by at most 6 % of its height.
+    """
+    if covered.mean() < _LEAST_AREA or is_exact(light, lightness, covered):
+        return None
+    height, width = lightness.shape
+    top, left, bottom, right = _box(covered, round(_MARGIN * height))
+    if min(bottom - top, right - left) < _LEAST_SIDE + 2 * round(_MARGIN * height):
+        top, left, bottom, right = 0, 0, height, width
+    part = np.s_[top:bottom, left:right]
+    known = np.ascontiguousarray(covered[part])
+    own, plate = (np.ascontiguousarray(plane[part]) for plane in (np.where(covered, light, 0), lightness))
+    if not (has_texture(plate, known) and has_texture(own, known)):
+        return None
+    found = find_alignment(plate, own, known)
+    before = affine_alignment_misfit(np.eye(2, 3), plate, own, known)
+    if not found.moves or found.misfit > min(_MOST_MISFIT, _GAIN * before):
+        return None
+    corner = np.array([left, top], np.float64)
+    matrix = found.matrix.copy()
+    matrix[:, 2] += corner - matrix[:, :2] @ corner
+    alignment = Alignment(matrix, (height, width), misfit=found.misfit)
+    return alignment if _is_small(found, height) else None
+
+
+def _box(covered: Mask, margin: int) -> tuple[int, int, int, int]:
+    """Return top, left, bottom and right of what is covered, with a margin, within the picture."""
+    left, top, width, height = cv2.boundingRect(covered.astype(np.uint8))
+    rows, columns = covered.shape
+    return (
+        max(0, top - margin),
+        max(0, left - margin),
+        min(rows, top + height + margin),
+        min(columns, left + width + margin),
+    )
+
+
+def _is_small(found: Alignment, height: int) -> bool:
+    """Return whether a map is one that a few pixels of misplacement explain."""
+    if found.shift > _MOST_SHIFT * height or found.turn > _MOST_TURN:
+        return False
+    return abs(found.scale - 1) <= _MOST_SCALE

@@ -1,0 +1,54 @@
+"""Alignment of patches with the plate, against moves that the test itself made."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from scenes import texture
+
+from stcolor_core.method.registration import find_patch_alignment
+
+HEIGHT, WIDTH = 108, 192
+PLATE = cv2.GaussianBlur(texture(HEIGHT, WIDTH, seed=3, mean=50, contrast=60), (0, 0), 1.0)
+
+
+def box(top: int, left: int, height: int, width: int) -> np.ndarray:
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[top : top + height, left : left + width] = True
+    return mask
+
+
+def shifted(plane: np.ndarray, x: float, y: float) -> np.ndarray:
+    """Return a picture whose content lies x to the right and y below."""
+    return cv2.warpAffine(plane.astype(np.float32), np.array([[1.0, 0, x], [0, 1, y]]), (WIDTH, HEIGHT))
+
+
+def patch(covered: np.ndarray, light: np.ndarray = PLATE) -> np.ndarray:
+    return np.where(covered, light, np.float32(0))
+
+
+@pytest.mark.parametrize("covered", [box(20, 60, 50, 70), box(40, 8, 30, 40), box(0, 96, 108, 96)])
+@pytest.mark.parametrize(("x", "y"), [(3.0, -2.0), (-1.4, 0.8)])
+def test_a_displaced_patch_is_moved_back(covered: np.ndarray, x: float, y: float) -> None:
+    moved, mask = shifted(PLATE, x, y), shifted(covered, x, y) > 0.98
+    found = find_patch_alignment(patch(mask, moved), mask, PLATE)
+    assert found is not None
+    apart = np.linalg.norm(found.displacement() - np.float32([x, y]), axis=-1)[covered]
+    assert apart.mean() < 0.3
+    assert np.abs(found.sample(moved) - PLATE)[cv2.erode(covered.astype(np.uint8), np.ones((9, 9))) > 0].mean() < 1
+
+
+@pytest.mark.parametrize(
+    ("light", "covered"),
+    [
+        (PLATE, box(20, 60, 50, 70)),  # painted on the plate
+        (PLATE**1.15, box(20, 60, 50, 70)),  # relit: as the artist wants it
+        (texture(HEIGHT, WIDTH, seed=9, mean=50, contrast=60), box(20, 60, 50, 70)),  # something else
+        (np.full_like(PLATE, 40), box(20, 60, 50, 70)),  # a flat colour
+        (shifted(PLATE, 3, 2), box(20, 60, 10, 12)),  # too small to tell
+        (shifted(PLATE, 30, 0), box(20, 60, 50, 70)),  # too far
+    ],
+)
+def test_a_patch_stays_that_fits_or_shows_too_little(light: np.ndarray, covered: np.ndarray) -> None:
+    assert find_patch_alignment(patch(covered, light), covered, PLATE) is None
