@@ -360,7 +360,7 @@ class Panel(PanelFace):
             self._follower.follow(shown, node, snapshot)
         if node is not None:
             marked = mark_keys(node.shot, own.frames, last_flaws(node.name))
-            self.references.show_node(replace(node, shot=marked))
+            self.references.show_node(replace(node, shot=marked, working=self._is_working))
             self.references.show_confidence(
                 confidence_curve(own.frames) or own.curve,
                 suggestions(own.frames, node.shot.keys),

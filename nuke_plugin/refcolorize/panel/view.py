@@ -90,6 +90,7 @@ class NodeState:
         reference: Whether the input ref is connected.
         frames_path: The path of the frames that it shows, with ####; "" for none.
         heat: Whether its heat overlay is on; None if it has none.
+        working: Whether its job is on the way, or waits for the core.
     """
 
     name: str
@@ -101,6 +102,7 @@ class NodeState:
     reference: bool = True
     frames_path: str = ""
     heat: bool | None = None
+    working: bool = False
 
 
 @dataclass(frozen=True)
@@ -323,7 +325,7 @@ def hint_text(node: NodeState | None) -> str:
     flawed = [str(key.frame) for key in node.shot.keys if key.used and key.flaw]
     if flawed:
         return f"Ref has no colour of its own at {', '.join(flawed)}. Paint it there, or switch the keyframe off."
-    return "" if node.job else "Press Colorize. It colours the rest of the shot from the keyframes."
+    return "" if node.job or node.working else "Press Colorize. It colours the rest of the shot from the keyframes."
 
 
 def suggestions(frames: Mapping[str, Any] | None, keys: Sequence[Keyframe]) -> tuple[int, ...]:

@@ -119,8 +119,9 @@ def test_while_the_question_about_the_core_is_open_all_texts_say_that_it_is_wait
     wait_until(artist.look)
     wait_until(lambda: "waiting for the core" in panel.status.text())
     wait_until(lambda: "Colorize waits for it" in panel.core.text())
-    assert panel.colorize.text() == "Cancel"
+    wait_until(lambda: panel.colorize.text() == "Cancel")
     assert not panel.note.isVisible()
+    assert "Press Colorize" not in panel.references._hint.text()
     with running_core(state, device="cpu"):  # as if Start was pressed in the panel
         wait_until(lambda: comp.status == "v001 is done: 6 frames")
         wait_until(lambda: panel.core.text().startswith("The core is running"))
