@@ -12,6 +12,7 @@ def _set_up() -> None:
     if nuke.NUKE_VERSION_MAJOR < 14:  # init.py has reported it
         return
     import nukescripts.panels
+    from refcolorize.node import output_note
     from refcolorize.node.nodes import knob_changed, node_created
 
     nuke.menu("Nodes").addCommand(
@@ -21,6 +22,7 @@ def _set_up() -> None:
         tooltip="Colour a shot from a few of its frames that are already in colour.",
     )
     nuke.addKnobChanged(knob_changed, nodeClass="Group")
+    nuke.addKnobChanged(output_note.knob_changed, nodeClass="Group")
     nuke.addOnCreate(node_created, nodeClass="Group")
     nuke.addOnScriptLoad(_reattach)
     # Nuke evaluates this text when the panel is opened, so Qt is loaded only then.

@@ -19,8 +19,8 @@ _ONCE = ("add_swatch", "colorize", "preview", "farm", "clean_up", "create_read",
 def press(name: str) -> None:
     """Run the action of a button of the current node (`nuke.thisNode`).
 
-    The action waits until Nuke is not rendering; "cancel" runs at once. With a GUI, an error is shown in the status
-    line and in a message.
+    The action waits until Nuke is not rendering; "cancel" runs at once. With a GUI, an error is shown in a
+    message, and the status line goes on to tell about the node's last job; a cancelled action is told there.
 
     Args:
         name: A key of `ACTIONS`.
@@ -57,8 +57,9 @@ def _show_error(node: nuke.Node, error: RefColorizeError) -> None:
     """Show an error of an action, unless the node was deleted while the action waited."""
     if _is_deleted(node):
         return
-    when_idle(lambda: None if _is_deleted(node) else nodes.set_status(node, str(error)))
-    if not isinstance(error, Cancelled):
+    if isinstance(error, Cancelled):
+        when_idle(lambda: None if _is_deleted(node) else nodes.set_status(node, str(error)))
+    else:
         nuke.message(str(error))
 
 

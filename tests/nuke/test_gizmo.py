@@ -32,6 +32,7 @@ KNOBS = {
     "working_height": (3, "432"),
     "register": (4, None),
     "light": (4, None),
+    "keep_chroma": (7, None),
     "unreferenced": (4, None),
     "use_matte": (6, "true"),
     "frame_range": (1, None),
@@ -54,6 +55,7 @@ KNOBS = {
     "troubleshoot": (22, None),
     "job": (1, None),
     "output": (4, None),
+    "output_note": (26, None),
     "confidence_overlay": (6, None),
     "compare": (4, None),
     "wipe": (7, "0.5"),
@@ -98,8 +100,14 @@ def test_enumerations_have_the_right_choices():
 
 
 def test_sliders_have_their_ranges():
-    limits = {name: USER_KNOBS[name].limits for name in ("saturation", "confidence_fade", "mix", "wipe")}
-    assert limits == {"wipe": (0, 1), "saturation": (0, 2), "confidence_fade": (0, 1), "mix": (0, 1)}
+    limits = {name: USER_KNOBS[name].limits for name in ("keep_chroma", "saturation", "confidence_fade", "mix", "wipe")}
+    assert limits == {
+        "keep_chroma": (0, 1),
+        "wipe": (0, 1),
+        "saturation": (0, 2),
+        "confidence_fade": (0, 1),
+        "mix": (0, 1),
+    }
 
 
 def test_knobs_for_the_plug_in_are_hidden():
@@ -111,7 +119,9 @@ def test_its_two_tabs_hold_the_knobs_in_the_order_of_the_work():
     order = [knob.name for knob in GROUP.user_knobs if knob.number not in (26,)]
     tabs = [USER_KNOBS[name].label for name in order if USER_KNOBS[name].number == 20]
     assert tabs == ["RefColorize", "Output"]
-    assert [name for name in order if name in KNOBS] == [name for name in KNOBS if name != "status"]
+    assert [name for name in order if name in KNOBS] == [
+        name for name in KNOBS if name not in ("status", "output_note")
+    ]
     assert order.index("job") < order.index("output_tab") < order.index("output")
 
 

@@ -25,6 +25,7 @@ class Progress:
         total: Number of frames; 0 until the core says.
         seconds_left: The core's estimate; None if there is none yet.
         looking: The frame that the core tracks before it colours; None if it tracks none.
+        waits_for_core: Whether it cannot go on without a core, and the artist is asked whether to start one.
         preparing: What happens before the core is asked, if it is more than looking for the core; "" for nothing.
         error: Why the job failed, or why it does not go on for now; "" for no error.
         notes: Remarks on the core and the script, added to the line.
@@ -39,6 +40,7 @@ class Progress:
     total: int = 0
     seconds_left: float | None = None
     looking: int | None = None
+    waits_for_core: bool = False
     preparing: str = ""
     error: str = ""
     notes: list[str] = field(default_factory=list)
@@ -98,6 +100,8 @@ class Progress:
         return ". ".join([f"{self._describe_state()}{counted}", *remarks])
 
     def _describe_state(self) -> str:
+        if self.waits_for_core and not self.ended:
+            return f"{self.name}: waiting for the core, which does not run. Answer the question, or press Cancel"
         if self.state == "starting":
             return f"{self.name}: {self.preparing or 'looking for the core'}"
         if self.error and not self.ended:  # the core pauses the job and says why

@@ -22,7 +22,8 @@ from ..node.mismatches import mismatches
 from ..node.shot_plan import ShotPlan, ShotRequest
 from ..node.shown_version import withdraw
 from .input_rendering import InputRendering
-from .render_task import Job, PendingInputs, RenderTask, find_running, live_tasks
+from .job import Job, PendingInputs
+from .render_task import RenderTask, find_running, live_tasks
 
 __all__ = ["RenderTask", "cancel", "colorize", "follow", "preview", "reattach", "require_no_rendering"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,54 +16,23 @@ from ..errors import Cancelled, CoreRefused, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, unless_rendering
 from ..node import nodes, scripts
 from ..node.frame_names import same_files
-from ..node.shot_plan import ShotPlan, ShotRequest
+from ..node.shot_plan import ShotPlan
 from ..node.versions import write_confidence, write_thumbnail
-from .input_rendering import InputRendering
+from .audience import is_shown
+from .job import Job, PendingInputs
 from .progress import Progress, confidence_curve
 from .reference_check import find_flaws, require_color
 from .task import BackgroundTask
 
-__all__ = ["Job", "PendingInputs", "RenderTask", "find_running", "is_busy", "live_tasks"]
+__all__ = ["RenderTask", "find_running", "is_busy", "last_state", "live_tasks", "wants_core"]
 
 _POLL_SECONDS = 1.0  # so that Cancel takes effect soon
 _RELOAD_SECONDS = 5.0
 _THUMBNAIL_LINES = 72  # twice the height in the panel's list, for high-resolution screens
 _UNAUTHORIZED = 401  # the HTTP status if the core was restarted and has a new token
 
+_last_states: dict[str, str] = {}  # by the job's id
 live_tasks: list[RenderTask] = []  # a list: several previews of a node may write to the same pattern
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a task submits.
-
-    Attributes:
-        name: What the job makes, for example "v001".
-        path: Pattern of the frames that the job writes.
-        submit: Submits the job, or looks it up, and returns it as the service's JSON.
-        shot: The Shot whose references must have colour; None to check none.
-        withdraw: Takes back what the job has shown in the node, if it ended without a frame. Called in the main thread
-            with whether the core has the job.
-    """
-
-    name: str
-    path: str
-    submit: Callable[[Client], Mapping[str, Any]]
-    shot: Mapping[str, Any] | None = None
-    withdraw: Callable[[bool], object] = lambda _: None
-
-
-@dataclass(frozen=True)
-class PendingInputs:
-    """The inputs that a second Nuke renders for a task.
-
-    Attributes:
-        rendering: The rendering, which is pending.
-        make_job: Makes the task's job of the request. Main thread only.
-    """
-
-    rendering: InputRendering
-    make_job: Callable[[ShotRequest], Job]
 
 
 def find_running(path: str) -> RenderTask | None:
@@ -83,6 +51,20 @@ def is_busy(name: str) -> bool:
         name: The node's full name.
     """
     return any(task.node_name == name for task in tuple(live_tasks))
+
+
+def last_state(job: str) -> str:
+    """Return the state in which the last task of this Nuke has left a job; "" if it followed none to its end.
+
+    Args:
+        job: The job's id.
+    """
+    return _last_states.get(job, "")
+
+
+def wants_core() -> bool:
+    """Return whether a task of this Nuke waits until a core runs, and asks the artist whether to start one."""
+    return any(task.progress.waits_for_core for task in tuple(live_tasks))
 
 
 def _is_in_script(node: nuke.Node) -> bool:
@@ -186,6 +168,8 @@ class RenderTask(BackgroundTask):
     def _unregister(self) -> None:
         with suppress(ValueError):  # already removed
             live_tasks.remove(self)
+        if self.job:
+            _last_states[self.job] = self.state
 
     def _interrupted(self) -> None:
         if self._client is not None and self.job:
@@ -281,12 +265,20 @@ class RenderTask(BackgroundTask):
             except CoreUnreachable as error:
                 if not nuke.GUI or self._connect is not server.ensure:
                     raise
-                from .unreachable import ask
-
-                start = ask(error, is_cancelled=self._is_cancelled)
+                start = self._ask_for_core(error)
                 self._raise_if_cancelled()
                 if not start:
                     raise
+
+    def _ask_for_core(self, error: CoreUnreachable) -> bool:
+        from .unreachable import ask
+
+        self.progress.waits_for_core = True
+        self._report([])
+        try:
+            return ask(error, is_cancelled=self._is_cancelled)
+        finally:
+            self.progress.waits_for_core = False
 
     def _request(self, send: Callable[[Client], Mapping[str, Any]]) -> Mapping[str, Any] | None:
         """Return the core's answer, or None if the core had to be found again; a new core continues the job."""
@@ -382,9 +374,14 @@ class RenderTask(BackgroundTask):
             self._run_on_node(lambda: nodes.set_status(self._node, self.progress.describe()))
             self._run_on_node(self._reload)
             if nuke.GUI and not isinstance(error, (Cancelled, CoreUnreachable)):
-                from ..host.dialogs import show_message
+                self._run_on_node(lambda: self._show_failure(str(error)))
 
-                in_main_thread(show_message, f"{self._title} {self.progress.name}", str(error))
+    def _show_failure(self, error: str) -> None:
+        """Show a dialog, unless the panel shows the status line with this error."""
+        if not is_shown(str(self._node.fullName())):
+            from ..host.dialogs import show_message
+
+            show_message(f"{self._title} {self.progress.name}", error)
 
     def _withdraw(self) -> None:
         """Take the job's version out of use if it has no frame. A core that was stopped may still write some."""

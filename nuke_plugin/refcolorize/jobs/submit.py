@@ -53,13 +53,14 @@ def submit(node: nuke.Node, *, confirmed: bool = False, **options: Any) -> Submi
     return send(node, SubmitOptions(**options), confirmed=confirmed)
 
 
-def send(node: nuke.Node, options: SubmitOptions, *, confirmed: bool = False) -> SubmitTask:
+def send(node: nuke.Node, options: SubmitOptions, *, confirmed: bool = False, in_dialog: bool = False) -> SubmitTask:
     """Do the same as `submit`, with the options as one object.
 
     Args:
         node: A RefColorize node.
         options: Which job to make.
         confirmed: As for `submit`.
+        in_dialog: Whether a dialog shows why it failed, so that the status line need not.
 
     Returns:
         The task, which has ended if there is no GUI.
@@ -73,7 +74,7 @@ def send(node: nuke.Node, options: SubmitOptions, *, confirmed: bool = False) ->
     core_command()  # raises an error if the core is not installed, before anything is rendered
     writes = _chosen_writes(node, options)
     nodes.hide_viewing_aids(node)
-    task = SubmitTask(node, options, script=script, writes=writes, confirmed=confirmed)
+    task = SubmitTask(node, options, script=script, writes=writes, confirmed=confirmed, in_dialog=in_dialog)
     if options.version is not None:
         task.take_shot(_existing_shot(node, options.version))
     else:
@@ -236,7 +237,14 @@ class SubmitTask(BackgroundTask):
     """
 
     def __init__(
-        self, node: nuke.Node, options: SubmitOptions, *, script: Path, writes: Sequence[str], confirmed: bool
+        self,
+        node: nuke.Node,
+        options: SubmitOptions,
+        *,
+        script: Path,
+        writes: Sequence[str],
+        confirmed: bool,
+        in_dialog: bool,
     ) -> None:
         """Prepare the task; call `take_shot` or `wait_for`, then `begin`.
 
@@ -246,10 +254,11 @@ class SubmitTask(BackgroundTask):
             script: The saved script.
             writes: Names of the Write nodes to render after the colour.
             confirmed: Whether keyframes without colour are accepted.
+            in_dialog: As for `send`.
         """
         super().__init__(node, thread="refcolorize farm")
         self._options, self._script, self._writes = options, script, writes
-        self._confirmed, self._name = confirmed, str(node.fullName())
+        self._confirmed, self._in_dialog, self._name = confirmed, in_dialog, str(node.fullName())
         self._written: _WrittenShot | None = None
         self._notice = mismatches(node)  # between plate and ref
         self._version, self._arguments = "inputs", list[str]()
@@ -335,8 +344,9 @@ class SubmitTask(BackgroundTask):
         self._show_status(f"{self._version}: {text}")
 
     def _failed(self, error: RefColorizeError) -> None:
+        is_told = self._in_dialog and not self._is_cancelled()
         with suppress(Cancelled):  # Nuke is closing
-            self._show_status(str(error))
+            self._show_status(f"{self._version}: not submitted" if is_told else str(error))
 
     def _show_status(self, text: str) -> None:
         in_main_thread(self._show_status_in_main_thread, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..core import server
-from ..errors import CoreUnreachable
+from ..errors import CoreUnreachable, RefColorizeError
 from ..host import dialogs
 from . import self_test
 
@@ -16,25 +16,38 @@ _BUTTONS = ("Close", "Start core", "Show log", "Troubleshoot")
 
 
 def ask(error: CoreUnreachable, *, is_cancelled: Callable[[], bool]) -> bool:
-    """Show what was tried, and offer to start the core.
+    """Show what was tried, and offer to start the core. The dialogs close as soon as a core runs.
 
     Args:
         error: Why no core answers.
         is_cancelled: Whether the core is no longer needed; the dialog closes when it returns True.
 
     Returns:
-        Whether the artist wants to start the core.
+        Whether the artist wants to start the core, or one runs.
     """
-    while True:
+
+    def is_over() -> bool:
+        return is_cancelled() or _core_runs()
+
+    while not _core_runs():
         lines = ["What was tried:", *error.tried]
-        pressed = dialogs.ask(str(error), lines, _BUTTONS, is_unwanted=is_cancelled)
+        pressed = dialogs.ask(str(error), lines, _BUTTONS, is_unwanted=is_over)
         if pressed == "Show log":
             lines = [str(server.log_file()), "", *_log()]
-            dialogs.ask("The core's log", lines, is_unwanted=is_cancelled)
+            dialogs.ask("The core's log", lines, is_unwanted=is_over)
         elif pressed == "Troubleshoot":
-            dialogs.ask("Troubleshooting", self_test.report(), is_unwanted=is_cancelled)
+            dialogs.ask("Troubleshooting", self_test.report(), is_unwanted=is_over)
         else:
-            return pressed == "Start core"
+            return pressed == "Start core" or _core_runs()
+    return True
+
+
+def _core_runs() -> bool:
+    """Return whether the artist has started a core elsewhere, such as in the panel."""
+    try:
+        return server.find() is not None
+    except RefColorizeError:
+        return False
 
 
 def _log() -> list[str]:

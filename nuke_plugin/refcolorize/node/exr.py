@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["digest", "text"]
+__all__ = ["channels", "digest", "text"]
 
 _MAGIC = b"\x76\x2f\x31\x01"
 _SCANLINES = 2  # version 2 and no flag: one part, no tiles, no deep pixels, short names
@@ -29,6 +29,7 @@ _DESCRIBE_PIXELS = (
     b"cryptomatte/",
 )
 _BLOCK = 2**20
+_CHANNEL_BYTES = 16  # after a channel's name
 
 
 def digest(path: Path) -> bytes:
@@ -70,6 +71,30 @@ def text(path: Path, name: str) -> str:
             if (attribute, kind) == (name.encode(), b"string"):
                 return value.decode("utf-8", errors="replace")
     return ""
+
+
+def channels(path: Path) -> tuple[str, ...]:
+    """Return the names of an EXR's channels, such as rc_ab.u; none if the file is no EXR of one part.
+
+    Args:
+        path: A file.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    with path.open("rb") as file, suppress(ValueError, struct.error):
+        for attribute, kind, value in _read_attributes(file):
+            if (attribute, kind) == (b"channels", b"chlist"):
+                return tuple(_channel_names(value))
+    return ()
+
+
+def _channel_names(value: bytes) -> Iterator[str]:
+    """Yield the names of a list of channels: each ends with a null, and has 16 bytes of its kind and sampling."""
+    while value and value[:1] != b"\0":
+        name, _, rest = value.partition(b"\0")
+        yield name.decode("utf-8", errors="replace")
+        value = rest[_CHANNEL_BYTES:]
 
 
 def _read_header(file: BinaryIO) -> tuple[list[bytes], int]:

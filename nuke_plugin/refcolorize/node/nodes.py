@@ -41,6 +41,7 @@ __all__ = [
     "result_paths",
     "results",
     "set_status",
+    "set_text",
     "show",
     "show_again",
     "shown_path",
@@ -400,8 +401,19 @@ def set_status(node: nuke.Node, text: str) -> None:
         node: A RefColorize node.
         text: One line.
     """
+    set_text(node, "status", text)
+
+
+def set_text(node: nuke.Node, knob: str, text: str) -> None:
+    """Set a line of the node that tells something, without an undo step and without marking the script as modified.
+
+    Args:
+        node: A RefColorize node.
+        knob: The knob's name.
+        text: One line.
+    """
     with _without_undo():
-        node["status"].setValue(text)
+        node[knob].setValue(text)
 
 
 def store_job(node: nuke.Node, job: str) -> None:

@@ -38,6 +38,7 @@ METHOD_KNOBS: dict[str, Callable[[Any], object]] = {
     "working_height": int,
     "register": str,
     "light": str,
+    "keep_chroma": float,
     "unreferenced": str,
 }
 """The knobs for the settings of the method, and how each knob's value becomes the setting of the same name."""

@@ -264,7 +264,7 @@ class FarmDialog(QtWidgets.QDialog):
             self._refuse(self._gone())
             return
         try:
-            self._submission = submit.send(node, options)
+            self._submission = submit.send(node, options, in_dialog=True)
         except Busy:
             raise
         except RefColorizeError as error:

@@ -23,11 +23,13 @@ from ..core import server
 from ..errors import Busy, RefColorizeError
 from ..host.main_thread import is_rendering, when_idle
 from ..host.qt import QtCore, QtGui, QtWidgets
+from ..jobs import audience
 from ..jobs.progress import confidence_curve
 from ..jobs.reference_check import last_flaws
-from ..jobs.render_task import is_busy
+from ..jobs.render_task import is_busy, wants_core
 from ..node import nodes
 from ..node.thumbnails import render
+from .follower import Follower
 from .node_view import read_node, selected_node, show_heat, toggle_key, version_rows
 from .panel_face import PanelFace
 from .view import (
@@ -37,9 +39,9 @@ from .view import (
     gains,
     is_working,
     mark_keys,
+    note_text,
     queue_rows,
     suggestions,
-    warning_text,
 )
 from .watch import CoreLink, Page, Picture, Update
 from .weak_action import weak_action
@@ -62,6 +64,9 @@ class Panel(PanelFace):
         self._selected = ""
         self._snapshot = Snapshot()
         self._error = ""
+        self._run_of_error: tuple[object, ...] = ()
+        self._is_starting = self._start_failed = False  # the core, since Start was pressed
+        self._follower = Follower()
         self._is_working = False
         self._versions_state: tuple[object, ...] = ()
         self._pictures: dict[str, dict[int, QtGui.QImage]] = {}
@@ -71,6 +76,7 @@ class Panel(PanelFace):
         self._update_timer.setInterval(_UPDATE_MILLISECONDS)
         self._connect()
         self._show_node(None)
+        audience.viewers.add(self)
 
     def __del__(self) -> None:
         """Delete the Qt widget in the main thread: Python's garbage collector may run in any thread.
@@ -120,6 +126,17 @@ class Panel(PanelFace):
         self._update_timer.stop()
         self._link.stop()
         super().hideEvent(event)
+
+    def shows(self, name: str) -> bool:
+        """Return whether the artist sees the status line of a node here now.
+
+        Args:
+            name: The node's full name.
+        """
+        try:
+            return self._node is not None and self._node.name == name and self.isVisible()
+        except RuntimeError:  # Nuke has deleted the panel
+            return False
 
     # ---- the node
 
@@ -319,11 +336,15 @@ class Panel(PanelFace):
         elif isinstance(update, Page):
             QtGui.QDesktopServices.openUrl(QtCore.QUrl(update.link))
         else:
+            self._start_failed, self._is_starting = self._is_starting, False
             self._show_error(update.message)
 
     def _show_snapshot(self, snapshot: Snapshot) -> None:
+        if snapshot.health is not None:
+            self._error = "" if self._start_failed else self._error
+            self._is_starting = self._start_failed = False
         self._snapshot = snapshot
-        self.core.show_core(core_status(snapshot))
+        self.core.show_core(core_status(snapshot, is_wanted=wants_core(), has_failed=self._start_failed))
         self._show_job()
 
     def _show_job(self) -> None:
@@ -334,16 +355,21 @@ class Panel(PanelFace):
         self.queue.show_rows(queue_rows(snapshot.jobs, own=job))
         self._is_working = node is not None and (is_working(node, own) or is_busy(node.name))
         self.show_working(is_working=self._is_working)
+        shown = self._shown_node()
+        if node is not None and shown is not None and not is_rendering():
+            self._follower.follow(shown, node, snapshot)
         if node is not None:
             marked = mark_keys(node.shot, own.frames, last_flaws(node.name))
-            self.references.show_node(replace(node, shot=marked))
+            self.references.show_node(replace(node, shot=marked, working=self._is_working))
             self.references.show_confidence(
                 confidence_curve(own.frames) or own.curve,
                 suggestions(own.frames, node.shot.keys),
                 gains(own.frames),
             )
             self._show_versions(node, own)
-        note = "\n".join(line for line in (self._error, warning_text(own)) if line)
+        if self._run_of_error != (job, self._is_working):
+            self._error = ""  # it was about the time before this run
+        note = note_text(node.status if node else "", self._error, own)
         self.note.setText(note)
         self.note.setVisible(bool(note))
 
@@ -364,7 +390,7 @@ class Panel(PanelFace):
         self._link.cancel(job)
 
     def _start_core(self) -> None:
-        self._error = ""
+        self._error, self._is_starting, self._start_failed = "", True, False
         self.core.show_busy("Starting the core. This takes some seconds.")
         self._link.start_core()
 
@@ -386,7 +412,7 @@ class Panel(PanelFace):
 
     def _show_error(self, message: str) -> None:
         """Show why an action failed. The message stays until the next action."""
-        self._error = message
+        self._error, self._run_of_error = message, (self._node.job if self._node else "", self._is_working)
         self._show_job()
 
 

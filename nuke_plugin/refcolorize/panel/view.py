@@ -25,9 +25,9 @@ __all__ = [
     "hint_text",
     "is_working",
     "mark_keys",
+    "note_text",
     "queue_rows",
     "suggestions",
-    "warning_text",
 ]
 
 _MAX_ENDED = 3
@@ -90,6 +90,7 @@ class NodeState:
         reference: Whether the input ref is connected.
         frames_path: The path of the frames that it shows, with ####; "" for none.
         heat: Whether its heat overlay is on; None if it has none.
+        working: Whether its job is on the way, or waits for the core.
     """
 
     name: str
@@ -101,6 +102,7 @@ class NodeState:
     reference: bool = True
     frames_path: str = ""
     heat: bool | None = None
+    working: bool = False
 
 
 @dataclass(frozen=True)
@@ -197,15 +199,21 @@ class CoreStatus:
     jobs: int = 0
 
 
-def core_status(snapshot: Snapshot) -> CoreStatus:
+def core_status(snapshot: Snapshot, *, is_wanted: bool = False, has_failed: bool = False) -> CoreStatus:
     """Return the state of the core as text.
 
     Args:
         snapshot: The core's answers.
+        is_wanted: Whether a job waits until a core runs, and a dialog asks the artist about it.
+        has_failed: Whether Start was pressed, and the core did not start.
     """
     health = snapshot.health
     if health is None:
         hint = "The first Colorize starts it. You can also press Start."
+        if has_failed:
+            hint = "It did not start. The note above says why; Troubleshoot on the node checks the rest."
+        if is_wanted:
+            hint = "Colorize waits for it. Press Start here or in the dialog."
         return CoreStatus(False, "The core is not running", snapshot.problem or hint)
     device = health["device_name"] or {"cpu": "CPU"}.get(health["device"], health["device"])
     models = ", ".join(health["models"]) or "no model installed"
@@ -253,15 +261,17 @@ def _state_text(job: Mapping[str, Any]) -> str:
     return f"{job['done']} of {job['total']}"
 
 
-def warning_text(snapshot: Snapshot) -> str:
-    """Return the error and the warnings of the node's job, one a line; "" if there are none.
+def note_text(status: str, error: str, snapshot: Snapshot) -> str:
+    """Return what the status line does not say already, one a line; "" for nothing.
 
     Args:
-        snapshot: The core's answers.
+        status: The node's status line, which the panel shows.
+        error: Why the last action of the panel failed; "" for no error.
+        snapshot: The core's answers, with the error and the warnings of the node's job.
     """
     job = snapshot.own_job()
-    error = job["error"] if job else None
-    return "\n".join(dict.fromkeys([*([error] if error else []), *snapshot.warnings]))
+    lines = [error, (job["error"] or "") if job else "", *snapshot.warnings]
+    return "\n".join(line for line in dict.fromkeys(lines) if line and line.rstrip(".") not in status)
 
 
 def is_working(node: NodeState, snapshot: Snapshot) -> bool:
@@ -315,7 +325,7 @@ def hint_text(node: NodeState | None) -> str:
     flawed = [str(key.frame) for key in node.shot.keys if key.used and key.flaw]
     if flawed:
         return f"Ref has no colour of its own at {', '.join(flawed)}. Paint it there, or switch the keyframe off."
-    return "" if node.job else "Press Colorize. It colours the rest of the shot from the keyframes."
+    return "" if node.job or node.working else "Press Colorize. It colours the rest of the shot from the keyframes."
 
 
 def suggestions(frames: Mapping[str, Any] | None, keys: Sequence[Keyframe]) -> tuple[int, ...]:

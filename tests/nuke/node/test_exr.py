@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio
 import pytest
-from refcolorize.node.exr import digest
+from refcolorize.node.exr import channels, digest
 
 PIXELS = np.random.default_rng(0).random((12, 20, 3), np.float32)
 
@@ -75,3 +75,14 @@ def test_all_bytes_of_any_other_file_are_part_of_its_digest(tmp_path: Path) -> N
 def test_a_missing_file_raises_an_oserror(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         digest(tmp_path / "none.exr")
+
+
+def test_the_channels_are_those_that_openimageio_reads(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.exr")
+    found = oiio.ImageInput.open(str(path))
+    assert sorted(channels(path)) == sorted(found.spec().channelnames)
+    found.close()
+    tiled = write(tmp_path / "tiled.exr", tile=16)
+    assert channels(tiled) == (), "no EXR of one part with scan lines"
+    (tmp_path / "text.exr").write_text("no picture")
+    assert channels(tmp_path / "text.exr") == ()

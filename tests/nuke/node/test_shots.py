@@ -56,7 +56,7 @@ def test_a_plain_plate_is_read_in_place_and_the_keys_are_rendered(comp: Comp, sh
 
 def test_the_knobs_become_the_settings_of_the_shot(comp: Comp, shots: Any) -> None:
     values = {"model": "exemplar", "tracking": "instance+dense", "working_height": 256, "exposure": -1.5}
-    values |= {"register": "off", "light": "off", "unreferenced": "match"}
+    values |= {"register": "off", "light": "off", "unreferenced": "match", "keep_chroma": 0.25}
     for name, value in values.items():
         comp.node[name].setValue(value)
     comp.node["still2"].setValue((comp.folder / "look.png").as_posix())
@@ -64,6 +64,7 @@ def test_the_knobs_become_the_settings_of_the_shot(comp: Comp, shots: Any) -> No
     method = shot.method
     assert (method.model, method.tracking, method.working_height) == ("exemplar", "instance+dense", 256)
     assert (method.register, method.light, method.unreferenced) == ("off", "off", "match")
+    assert method.keep_chroma == 0.25
     assert shot.plate.exposure == -1.5
     assert [still.path for still in shot.stills] == [(comp.folder / "look.png").as_posix()]
 

@@ -268,6 +268,7 @@ def test_a_refusal_by_the_core_is_shown_and_can_be_corrected(
     assert dialog.note.text() == "Deadline 10: No pool is named lighting. Name one of film, night."
     assert dialog.grab().save(str(tmp_path / f"refused_{width}.png"))
     assert nuke_session.artist.messages == []
+    assert comp.status == "v001: not submitted", "the dialog says why"
     goes("well")
     click(dialog.submit_button)
     wait_until(dialog.result_box.isVisible)

@@ -12,7 +12,7 @@ from qt_app import application, qt_test, wait_until
 
 qapp = application()
 
-from refcolorize.host.qt import QtCore  # noqa: E402  (skipped above if there is none)
+from refcolorize.host.qt import QtCore, QtWidgets  # noqa: E402  (skipped above if there is none)
 
 QtTest = qt_test()
 
@@ -70,12 +70,13 @@ def test_a_shot_is_coloured_given_a_suggested_keyframe_coloured_again_and_both_v
     wait_until(lambda: panel.references.add.text() == f"Add keyframe at {frame}")
     click(panel.references.add)
     assert nuke_session.undo.names[-1] == f"Add keyframe {frame}"
+    wait_until(lambda: panel.colorize.text() == "Colorize")  # its task writes a summary after the last frame
     click(panel.colorize)
     wait_until(lambda: panel.colorize.text() == "Cancel")
     wait_until(lambda: said(panel) == "v002 is done: 12 frames")
     wait_until(lambda: panel.versions.swap.isVisible() and panel.versions.swap.text() == "Swap with v001")
     wait_until(lambda: panel.references.line.tooltip_at(panel.references.line.point_of_frame(1011)).count("confidence"))
-    wait_until(lambda: len(panel.queue.findChildren(type(panel.queue.bar(comp.node["job"].value())))) == 2)
+    wait_until(lambda: len(panel.queue.findChildren(QtWidgets.QProgressBar)) == 2)
     wait_until(lambda: panel.colorize.text() == "Colorize")
     assert not panel.versions.list.topLevelItem(0).icon(0).isNull(), "it has a thumbnail"
     click(panel.references.heat)

@@ -16,9 +16,9 @@ from refcolorize.panel.view import (
     Snapshot,
     core_status,
     hint_text,
+    note_text,
     queue_rows,
     suggestions,
-    warning_text,
 )
 
 
@@ -106,8 +106,19 @@ def test_the_curve_has_the_frames_that_are_coloured() -> None:
 
 def test_each_warning_of_the_job_is_shown_once_after_the_reason_of_its_failure() -> None:
     jobs = (job("a", "failed", error="Disk full."), job("b", "failed", error="Not mine."))
-    assert warning_text(Snapshot("a", jobs=jobs, warnings=("Dark.", "Dark."))) == "Disk full.\nDark."
-    assert warning_text(Snapshot("c", jobs=jobs)) == ""
+    assert note_text("", "", Snapshot("a", jobs=jobs, warnings=("Dark.", "Dark."))) == "Disk full.\nDark."
+    assert note_text("", "", Snapshot("c", jobs=jobs)) == ""
+
+
+def test_the_note_does_not_say_again_what_the_status_line_says() -> None:
+    snapshot = Snapshot("a", jobs=(job("a", "failed", error="Disk full."),), warnings=("Dark.", "Bright."))
+    assert note_text("v001 failed: Disk full. Dark", "It is gone.", snapshot) == "It is gone.\nBright."
+
+
+def test_the_core_is_described_as_the_dialog_about_it_does() -> None:
+    assert "first Colorize starts it" in core_status(Snapshot()).detail
+    assert "did not start" in core_status(Snapshot(), has_failed=True).detail
+    assert "Colorize waits for it" in core_status(Snapshot(), is_wanted=True, has_failed=True).detail
 
 
 @pytest.mark.parametrize(

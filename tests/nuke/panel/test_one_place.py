@@ -1,0 +1,138 @@
+"""An error stands in one place: a dialog, or the status line that the panel shows. All texts tell of one state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comp import Comp, make_comp
+from qt_app import application, wait_until
+from qt_dialogs import Dialogs
+from serving import Client, running_core
+
+qapp = application()
+
+from refcolorize.host.qt import QtWidgets  # noqa: E402  (skipped above if there is none)
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def comp(nuke: Any, tmp_path: Path) -> Comp:
+    return make_comp(nuke, tmp_path / "show")
+
+
+@pytest.fixture
+def panel(state: Path, nuke_session: Any, comp: Comp) -> Iterator[Any]:
+    """The visible panel of the script's node."""
+    opened = nuke_session.open_panel("refcolorize.panel")
+    opened.resize(420, 760)
+    opened.show()
+    yield opened
+    opened.close()
+    opened.deleteLater()
+
+
+def places(sentence: str, panel: Any, artist: Dialogs, nuke_session: Any) -> list[str]:
+    """Where the artist reads a sentence; the node's status line and that of the panel are one text."""
+    found = {
+        "status": panel.status.text(),
+        "note": panel.note.text() if panel.note.isVisible() else "",
+        "core": panel.core.text(),
+        "dialog": "".join(artist.shown),
+        "message": "".join(nuke_session.artist.messages),
+    }
+    return [place for place, text in found.items() if sentence in text]
+
+
+def has_task() -> bool:
+    """Whether a task of the plug-in follows a job."""
+    from refcolorize.jobs.render_task import live_tasks
+
+    return bool(live_tasks)
+
+
+def test_the_reason_of_a_failed_job_is_in_the_status_line_alone_while_the_panel_shows_it(
+    core: Client, panel: Any, comp: Comp, nuke_session: Any
+) -> None:
+    (comp.folder / "plate.1003.exr").write_bytes(b"no picture")
+    artist = Dialogs()
+    panel.colorize.click()
+    wait_until(lambda: "1003" in panel.status.text())
+    wait_until(lambda: "Failed" in [bar.text() for bar in panel.queue.findChildren(QtWidgets.QProgressBar)])
+    wait_until(lambda: not has_task())
+    artist.look()
+    assert places("1003", panel, artist, nuke_session) == ["status"]
+    panel.close()
+    comp.node["colorize"].execute()
+    wait_until(artist.look)
+    assert "1003" in artist.shown[0], "nobody sees the panel"
+
+
+@pytest.mark.usefixtures("core")
+def test_what_a_pressed_button_refuses_is_told_once_and_the_status_tells_of_the_job(
+    panel: Any, comp: Comp, nuke_session: Any
+) -> None:
+    comp.node["status"].setValue("v001 is shown.")
+    comp.node.setInput(0, None)
+    wait_until(lambda: panel.status.text() == "v001 is shown.")
+    panel.colorize.click()
+    wait_until(lambda: nuke_session.artist.messages)
+    assert len(nuke_session.artist.messages) == 1 and "no plate" in nuke_session.artist.messages[0]
+    panel._refresh()
+    assert places("no plate", panel, Dialogs(), nuke_session) == ["message"]
+    assert comp.status == "v001 is shown."
+
+
+@pytest.mark.usefixtures("core")
+def test_an_error_of_the_panel_is_gone_when_the_next_run_begins(panel: Any, comp: Comp) -> None:
+    panel._use_version(7)
+    wait_until(panel.note.isVisible)
+    assert "no version v007" in panel.note.text()
+    panel.colorize.click()
+    wait_until(lambda: panel.status.text().startswith("v001 is done"))
+    wait_until(lambda: not panel.note.isVisible())
+
+
+def test_a_job_that_the_page_resumes_is_followed_again(core: Client, panel: Any, comp: Comp) -> None:
+    good = (comp.folder / "plate.1003.exr").read_bytes()
+    panel.colorize.click()
+    wait_until(lambda: comp.status == "v001 is done: 6 frames")
+    wait_until(lambda: panel._snapshot.own_job() and panel._snapshot.own_job()["state"] == "done")
+    (comp.folder / "plate.1003.exr").write_bytes(b"no picture")
+    core.request("POST", f"/v1/jobs/{comp.node['job'].value()}/resume")
+    wait_until(lambda: "failed" in comp.status and "1003" in comp.status)
+    wait_until(lambda: not has_task())
+    (comp.folder / "plate.1003.exr").write_bytes(good)
+    core.request("POST", f"/v1/jobs/{comp.node['job'].value()}/resume")
+    wait_until(lambda: comp.status == "v001 is done: 6 frames")
+    wait_until(lambda: panel.status.text() == comp.status and not panel.note.isVisible())
+
+
+def test_while_the_question_about_the_core_is_open_all_texts_say_that_it_is_waited_for(
+    panel: Any, comp: Comp, state: Path, nuke_session: Any
+) -> None:
+    artist = Dialogs()
+    panel.colorize.click()
+    wait_until(artist.look)
+    wait_until(lambda: "waiting for the core" in panel.status.text())
+    wait_until(lambda: "Colorize waits for it" in panel.core.text())
+    wait_until(lambda: panel.colorize.text() == "Cancel")
+    assert not panel.note.isVisible()
+    assert "Press Colorize" not in panel.references._hint.text()
+    with running_core(state, device="cpu"):  # as if Start was pressed in the panel
+        wait_until(lambda: comp.status == "v001 is done: 6 frames")
+        wait_until(lambda: panel.core.text().startswith("The core is running"))
+        wait_until(lambda: not has_task())
+    assert len(artist.shown) == 1
+    assert nuke_session.artist.messages == []
+
+
+def test_a_core_that_does_not_start_is_explained_in_the_note_and_the_core_agrees(panel: Any) -> None:
+    wait_until(lambda: panel.core.start.isEnabled() and panel.core.text().startswith("The core is not running"))
+    panel.core.start.click()
+    wait_until(panel.note.isVisible)
+    assert "/no/core/can/be/started" in panel.note.text()
+    wait_until(lambda: "It did not start" in panel.core.text())
