@@ -2,12 +2,10 @@
 
     python benchmarks/page.py scrub [--size 4096x2160] [--frames 12]
     python benchmarks/page.py cancel [--size 4096x2160]
-    python benchmarks/page.py load [--size 1280x720] [--frames 30] [--pairs 3]
 
 `scrub`: milliseconds from a pointer move on the time line to the right picture, in random order, with the previews that
 were made when the frames were written, and without them. `cancel`: seconds from the press of Cancel to the answer,
-while somebody scrubs a shot that has no previews. `load`: the time of a job with the page open and playing over the
-time without it, in turns, by the clock and in CPU seconds of the core; the browser's own work is in the first only.
+while somebody scrubs a shot that has no previews. What the page costs a job: page_load.py.
 
 Needs chromium, chromedriver and selenium. The footage is made here.
 """
@@ -31,7 +29,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import psutil
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "tests" / "core")]
 
@@ -50,12 +47,7 @@ class Core:
     """A core in a process of its own."""
 
     client: Client
-    process: psutil.Process
     state: Path
-
-    def cpu_seconds(self) -> float:
-        times = self.process.cpu_times()
-        return float(times.user + times.system)
 
     def finish(self, job: str) -> None:
         until(lambda: self.client.get(f"/v1/jobs/{job}")["state"] in ("done", "failed", "cancelled"), WAIT)
@@ -68,7 +60,7 @@ def core(folder: Path) -> Iterator[Core]:
     command = [sys.executable, "-m", "stcolor_core.cli", "serve", "--device", "cpu"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
-            yield Core(Client(until(lambda: find(folder))), psutil.Process(process.pid), folder)
+            yield Core(Client(until(lambda: find(folder))), folder)
         finally:
             process.terminate()
 
@@ -203,47 +195,6 @@ def cancel(options: argparse.Namespace, folder: Path) -> None:
             print(f"cancel while scrubbing: answered after {answered:.2f} s; the job was {kind} after {ended:.1f} s")
 
 
-def load(options: argparse.Namespace, folder: Path) -> None:
-    shot = make_shot(folder / "shot", options.size, options.frames, working_height=options.working_height)
-    clock: dict[bool, list[float]] = {False: [], True: []}
-    cpu: dict[bool, list[float]] = {False: [], True: []}
-    with core(folder / "state") as running:
-        warm = running.client.submit(
-            replace(shot, output=replace(shot.output, path=shot.output.path.replace("v001", "v000")))
-        )
-        running.finish(warm)
-        for number in range(2 * options.pairs):
-            with_page = number % 2 == (number // 2) % 2  # in turns, and not always the same one first
-            version = shot.output.path.replace("v001", f"v{number + 2:03}")
-            job_shot = replace(shot, output=replace(shot.output, path=version))
-            with browser() if with_page else nothing() as driver:
-                if driver is not None:
-                    driver.get(running.client.request("POST", "/v1/ticket")[1]["url"])
-                    until(lambda: shown(driver), WAIT)
-                began, used = time.monotonic(), running.cpu_seconds()
-                job = running.client.submit(job_shot)
-                if driver is not None:
-                    until(lambda job=job: shown(driver).startswith(job), WAIT)
-                    driver.execute_script("document.querySelector('#play').click()")
-                running.finish(job)
-                clock[with_page].append(time.monotonic() - began)
-                cpu[with_page].append(running.cpu_seconds() - used)
-                if driver is not None:
-                    playing = driver.execute_script("return document.querySelector('#play').textContent")
-                    assert playing == "Pause", "the page had stopped playing"
-            name = "with" if with_page else "without"
-            print(f"  {name} page: {clock[with_page][-1]:.1f} s, {cpu[with_page][-1]:.1f} CPU s")
-    for name, times in (("by the clock", clock), ("CPU seconds of the core", cpu)):
-        ratios = [a / b for a, b in zip(times[True], times[False], strict=True)]
-        each = ", ".join(f"{ratio:.3f}" for ratio in ratios)
-        print(f"load, {name}: {statistics.median(ratios):.3f} times as much with the page playing ({each})")
-
-
-@contextmanager
-def nothing() -> Iterator[None]:
-    yield None
-
-
 def size(text: str) -> tuple[int, int]:
     width, height = map(int, text.split("x"))
     return width, height
@@ -251,15 +202,14 @@ def size(text: str) -> tuple[int, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["scrub", "cancel", "load"])
+    parser.add_argument("what", choices=["scrub", "cancel"])
     parser.add_argument("--size", type=size, help="of the plate, such as 4096x2160")
     parser.add_argument("--frames", type=int)
-    parser.add_argument("--pairs", type=int, default=3, help="runs of cancel; pairs of runs of load")
-    parser.add_argument("--working-height", type=int, default=216, help="of the job of load")
+    parser.add_argument("--pairs", type=int, default=3, help="runs of cancel")
     options = parser.parse_args()
-    options.size = options.size or ((1280, 720) if options.what == "load" else (4096, 2160))
-    options.frames = options.frames or {"scrub": 12, "cancel": 12, "load": 30}[options.what]
-    work: dict[str, Callable[[argparse.Namespace, Path], None]] = {"scrub": scrub, "cancel": cancel, "load": load}
+    options.size = options.size or (4096, 2160)
+    options.frames = options.frames or 12
+    work: dict[str, Callable[[argparse.Namespace, Path], None]] = {"scrub": scrub, "cancel": cancel}
     with tempfile.TemporaryDirectory(prefix="refcolorize-page-") as folder:
         work[options.what](options, Path(folder))
 

@@ -44,7 +44,8 @@ def _review(options: argparse.Namespace) -> int:
         raise BadRequest("Pictures need at least 64 lines and a sheet 1 frame. Correct --height or --count.")
     shot = Shot.load(options.shot)
     from stcolor_core.pipeline.protection import refuse_to_write
-    from stcolor_core.pipeline.review import write_contact_sheet, write_review
+    from stcolor_core.pipeline.review import write_review
+    from stcolor_core.pipeline.review_sheet import write_contact_sheet
 
     limit_threads()
     targets = [path for path in (options.output, options.contact_sheet) if path is not None]

@@ -18,11 +18,15 @@ from stcolor_core.images import plates
 from stcolor_core.images.known_color import cut
 from stcolor_core.images.pictures import Window
 from stcolor_core.images.resizing import resize
+from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.results import ShotResults
+from stcolor_core.shots.shot import Shot
+from stcolor_core.shots.shot_files import find_references
 
 __all__ = [
     "BACKGROUND",
     "FAINT",
+    "TEXT",
     "ByteImage",
     "FrameReview",
     "ReviewDrawing",
@@ -31,6 +35,8 @@ __all__ = [
     "panel_size",
     "read_frame",
     "require_results",
+    "reviewed_keyframes",
+    "title_of",
 ]
 
 ByteImage = NDArray[np.uint8]
@@ -63,6 +69,26 @@ class FrameReview:
     result: ByteImage | None
     heat: ByteImage | None
     confidence: float | None
+
+
+def title_of(shot: Shot) -> str:
+    """Return the name of a shot's result, such as sh010_v002.
+
+    Args:
+        shot: The shot.
+    """
+    return FramePattern.parse(shot.output.path).head.rstrip("._-") or shot.output.path
+
+
+def reviewed_keyframes(shot: Shot, frames: Sequence[int]) -> list[int]:
+    """Return the frames of a plate that have a keyframe, a patch or a swatch, in ascending order.
+
+    Args:
+        shot: The shot.
+        frames: The plate's frames.
+    """
+    swatches = {swatch.frame for swatch in shot.swatches}
+    return sorted({*find_references(shot, frames), *swatches} & set(frames))
 
 
 def panel_size(results: ShotResults, *, lines: int) -> tuple[int, int]:

@@ -117,7 +117,8 @@ class Route(APIRoute):
         self.description = self.description.partition("\n\nArgs:")[0]
 
 
-def _context(request: Request) -> ServiceContext:
+async def _context(request: Request) -> ServiceContext:
+    """Return the context; as a coroutine, since FastAPI calls a function in another thread, for each request."""
     context: ServiceContext = request.app.state.context
     return context
 

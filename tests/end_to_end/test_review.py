@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,11 +15,13 @@ from scenes import pan
 
 from stcolor_core.cli import main
 from stcolor_core.images.color import srgb_encode
+from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.resizing import resize
 from stcolor_core.movies.reader import Movie
+from stcolor_core.pipeline import review_sheet
 from stcolor_core.pipeline.results import ShotResults
-from stcolor_core.pipeline.review import weakest_frames
 from stcolor_core.pipeline.review_pictures import ReviewDrawing, panel_size
+from stcolor_core.pipeline.review_sheet import Box, SheetLayout, choose_layout, weakest_frames
 from stcolor_core.shots.shot import Shot
 
 MakeShot = Callable[..., ShotOnDisk]
@@ -123,14 +126,102 @@ def test_the_contact_sheet_shows_the_weakest_frames(
         assert [float(each) for each in box.groups()] == pytest.approx([595, 842], abs=1)  # A4 in points
 
 
-def test_many_frames_take_several_pages(shot: ShotOnDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stcolor_core.pipeline import review
+def boxes(layout: SheetLayout, count: int) -> list[Box]:
+    """Return the pictures of the first page, in pixels of the page."""
+    margin, top = review_sheet._MARGIN, review_sheet._MARGIN + review_sheet._HEADER
+    return [
+        Box(margin + box.x, top + block * layout.height + box.y, box.width, box.height)
+        for block in range(min(count, layout.blocks))
+        for box in (layout.plate, layout.result, layout.heat)
+    ]
 
+
+def overlap(one: Box, other: Box) -> bool:
+    return (
+        one.x < other.x + other.width
+        and other.x < one.x + one.width
+        and one.y < other.y + other.height
+        and other.y < one.y + one.height
+    )
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 12, 40])
+@pytest.mark.parametrize("aspect", [2.39, 16 / 9, 4 / 3, 1, 9 / 16, 0.3, 8])
+def test_pictures_keep_their_shape_lie_within_the_page_and_do_not_overlap(aspect: float, count: int) -> None:
+    layout = choose_layout(aspect, count)
+    placed = boxes(layout, count)
+    for box in placed:
+        assert box.width / box.height == pytest.approx(aspect, rel=0.02 if min(box.width, box.height) > 50 else 0.2)
+        assert box.x >= review_sheet._MARGIN and box.x + box.width <= review_sheet.PAGE[0] - review_sheet._MARGIN
+        assert box.y + box.height <= review_sheet.PAGE[1] - review_sheet._MARGIN
+    assert not any(overlap(one, other) for place, one in enumerate(placed) for other in placed[:place])
+    for place, box in enumerate(placed):  # the caption has its lines free
+        top = review_sheet._MARGIN + review_sheet._HEADER + place // 3 * layout.height
+        assert box.y >= top + review_sheet._LETTERS
+
+
+@pytest.mark.parametrize(
+    ("aspect", "count"), [(16 / 9, 1), (16 / 9, 4), (4 / 3, 1), (4 / 3, 4), (9 / 16, 1), (9 / 16, 4)]
+)
+def test_a_page_is_well_filled_however_few_frames_there_are(aspect: float, count: int) -> None:
+    placed = boxes(choose_layout(aspect, count), count)
+    area = sum(box.width * box.height for box in placed)
+    assert area > 0.33 * review_sheet.PAGE[0] * review_sheet.PAGE[1]
+
+
+def pages_of(path: Path) -> list[Image.Image]:
+    """Return the pages of a PDF, which holds each as a JPEG."""
+    data = path.read_bytes()
+    starts = [match.start() for match in re.finditer(rb"\xff\xd8\xff", data)]
+    return [Image.open(io.BytesIO(data[start:])).convert("RGB") for start in starts]
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "aspect", "count"), [(128, 192, 1.0, 3), (144, 180, 1.0667, 1), (192, 108, 1.0, 3)]
+)
+def test_each_picture_of_the_pdf_is_the_plate_or_the_result_of_its_frame_in_the_shape_of_its_pixels(
+    make_shot: MakeShot, tmp_path: Path, height: int, width: int, aspect: float, count: int
+) -> None:
+    shot = make_shot(pan(4, height=height, width=width, step=2), references=(1001,))
+    if aspect != 1:
+        for frame in shot.frames:
+            layers = {name: (plane, "half") for name, plane in channels(shot.plate(frame)).items()}
+            write_frame(shot.plate(frame), layers, metadata={"PixelAspectRatio": aspect})  # type: ignore[arg-type]
     assert shot.colorize() == 0
-    monkeypatch.setattr(review, "_PAPER", 0.5)  # paper for one row
+    sheet = tmp_path / "sheet.pdf"
+    assert main(["review", "--shot", str(shot_file(shot)), "--contact-sheet", str(sheet), "--count", str(count)]) == 0
+    results = ShotResults(Shot.load(shot.folder / "shot.json"))
+    frames = weakest_frames(results.mean_confidences(), [1001], count=count)
+    layout = choose_layout(width * aspect / height, len(frames))
+    frames = frames[: layout.blocks]
+    page = pages_of(sheet)[0]
+    assert page.size == review_sheet.PAGE
+    pixels = np.asarray(page, np.float32) / 255
+    placed = boxes(layout, len(frames))
+    for place, frame in enumerate(frames):
+        plate = srgb_encode(np.clip(channels(shot.plate(frame))["Y"], 0, 1))
+        layers = channels(shot.output(frame))
+        result = srgb_encode(np.clip(np.dstack([layers[name] for name in "RGB"]), 0, 1))
+        for box, picture in zip(placed[3 * place :], (np.dstack([plate] * 3), result), strict=False):
+            shown = pixels[box.y : box.y + box.height, box.x : box.x + box.width]
+            expected = resize(np.ascontiguousarray(picture, np.float32), (box.height, box.width))
+            assert np.abs(shown - expected).mean() < 0.05
+    outside = np.ones(pixels.shape[:2], bool)
+    for box in placed:
+        outside[box.y - 8 : box.y + box.height + 8, box.x - 8 : box.x + box.width + 8] = False
+    ink = (pixels.max(axis=-1) < 0.6) & outside
+    assert ink[: review_sheet._MARGIN].sum() == ink[:, : review_sheet._MARGIN].sum() == 0
+    for place in range(len(frames)):  # each block has its caption
+        top = review_sheet._MARGIN + review_sheet._HEADER + place * layout.height
+        assert ink[top : top + review_sheet._LETTERS].sum() > 200
+
+
+def test_many_frames_take_several_pages(shot: ShotOnDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shot.colorize() == 0
+    monkeypatch.setattr(review_sheet, "PAGE", (1654, 900))  # paper for one row
     path = tmp_path / "sheet.pdf"
     assert main(["review", "--shot", str(shot_file(shot)), "--contact-sheet", str(path)]) == 0
-    assert len(re.findall(rb"/Type /Page\b", path.read_bytes())) == 4
+    assert len(pages_of(path)) == len(re.findall(rb"/Type /Page\b", path.read_bytes())) == 4
 
 
 def test_the_weakest_frames_are_spread_over_the_shot_and_leave_keyframes_out() -> None:

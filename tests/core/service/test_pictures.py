@@ -15,8 +15,9 @@ from stcolor_core.errors import ColorError, PlateError
 from stcolor_core.images import frame_files, opening, plates
 from stcolor_core.images.color import lab_to_linear, srgb_decode
 from stcolor_core.pipeline.run import colorize
+from stcolor_core.service import pictures
 from stcolor_core.service.picture_cache import PictureCache
-from stcolor_core.service.pictures import NoPicture, PictureKind, PictureRenderer, PictureRequest, Rendered
+from stcolor_core.service.pictures import NoPicture, PictureKind, PictureRenderer, PictureRequest, Rendered, views_of
 from stcolor_core.service.store import Job
 from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot, Still
 
@@ -309,3 +310,21 @@ def test_a_picture_nobody_waits_for_is_not_rendered(shot: Shot, tmp_path: Path) 
     with pytest.raises(NoPicture, match="withdrawn"):
         asyncio.run(renderer.render(job(shot), request, gone=gone))
     assert not (tmp_path / "cache").exists()
+
+
+def test_the_views_of_a_config_are_listed_once_until_its_file_changes(
+    shot: Shot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, listed = tmp_path / "config.ocio", []
+    config.write_text("one")
+
+    def list_views(path: str | None) -> tuple[str, ...]:
+        listed.append(path)
+        return (config.read_text(),)
+
+    monkeypatch.setattr(pictures, "list_views", list_views)
+    named = replace(shot, ocio=str(config))
+    assert [views_of(named), views_of(named)] == [("one",)] * 2
+    config.write_text("another")
+    assert [views_of(named), views_of(named)] == [("another",)] * 2
+    assert listed == [str(config)] * 2
