@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw
+from PIL.PngImagePlugin import PngInfo
 
 from stcolor_core import __version__
 from stcolor_core.arrays import Pixels
@@ -21,6 +22,7 @@ from stcolor_core.movies.color import ColorTags
 from stcolor_core.movies.formats import choose_format, layout_of
 from stcolor_core.movies.writer import MovieSettings, write_movie
 from stcolor_core.pipeline.movie_output import plate_rate, plate_sound, plate_timecode
+from stcolor_core.pipeline.provenance import SOFTWARE, describe_provenance, xmp_packet
 from stcolor_core.pipeline.results import ShotResults
 from stcolor_core.pipeline.review_pictures import (
     BACKGROUND,
@@ -88,7 +90,7 @@ def write_review(
     chosen.check_size(path, width, height)
     rate = plate_rate(results.header) or Fraction(24)
     continuous = frames == list(range(frames[0], frames[-1] + 1))
-    layout = layout_of(chosen, like=None)
+    layout, comment = layout_of(chosen, like=None), describe_provenance(shot)
     settings = MovieSettings(
         format=chosen,
         layout=layout,
@@ -98,6 +100,7 @@ def write_review(
         tags=ColorTags(1, 13, 0, full_range=True) if layout.kind == "rgb" else _SRGB,
         timecode=plate_timecode(results.header, rate),
         sound=plate_sound(shot, range(frames[0], frames[-1] + 1), rate) if continuous else None,
+        metadata={} if comment is None else {"comment": comment},
     )
 
     def pictures() -> Iterator[Pixels]:
@@ -157,12 +160,12 @@ def write_contact_sheet(shot: Shot, path: Path, *, count: int = 6) -> list[int]:
     rows = [_row(read_frame(results, frame, size=size, confidences=confidences), keyframes, size) for frame in frames]
     header = _sheet_header(shot, confidences, keyframes)
     if path.suffix.lower() == ".png":
-        _save(path, [_page(header, rows)], kind="PNG")
+        _save(path, [_page(header, rows)], shot, kind="PNG")
         return frames
     most = max(1, (round(_SHEET_WIDTH * _PAPER) - 2 * _MARGIN - len(header)) // (len(rows[0]) if rows else 1))
     groups = [rows[start : start + most] for start in range(0, max(1, len(rows)), most)]
     pages = [_page(header, group, height=round(_SHEET_WIDTH * _PAPER)) for group in groups]
-    _save(path, pages, kind="PDF")
+    _save(path, pages, shot, kind="PDF")
     return frames
 
 
@@ -227,13 +230,18 @@ def _page(header: ByteImage, rows: Sequence[ByteImage], *, height: int | None = 
     return page
 
 
-def _save(path: Path, pages: Sequence[Pillow.Image], *, kind: str) -> None:
-    data = io.BytesIO()
+def _save(path: Path, pages: Sequence[Pillow.Image], shot: Shot, *, kind: str) -> None:
+    data, comment = io.BytesIO(), describe_provenance(shot)
     if kind == "PNG":
-        pages[0].save(data, kind)
+        told = PngInfo()
+        if comment is not None:
+            told.add_text("Software", SOFTWARE)
+            told.add_itxt("XML:com.adobe.xmp", xmp_packet())
+        pages[0].save(data, kind, pnginfo=told)
     else:
-        resolution = _SHEET_WIDTH / _PAPER_INCHES
-        pages[0].save(data, kind, save_all=True, append_images=list(pages[1:]), resolution=resolution, quality=92)
+        about = {} if comment is None else {"creator": SOFTWARE, "subject": comment}
+        options = {"resolution": _SHEET_WIDTH / _PAPER_INCHES, "quality": 92, **about}
+        pages[0].save(data, kind, save_all=True, append_images=list(pages[1:]), **options)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as partial:
