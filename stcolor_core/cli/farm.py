@@ -1,4 +1,7 @@
-"""`stcolor farm openjd | deadline | opencue`: write and submit farm jobs. Heavy imports wait until a command runs."""
+"""`stcolor farm openjd | deadline | opencue | choices | references`: write and submit farm jobs.
+
+Heavy imports wait until a command runs.
+"""
 
 from __future__ import annotations
 
@@ -58,6 +61,14 @@ def add_commands(commands: Any) -> None:
         parser = kinds.add_parser(name, help=engine.help)
         engine.add_options(parser)
         parser.set_defaults(run=_make, engine=engine, engine_name=name)
+    choices = kinds.add_parser("choices", help="list the names that an engine has for a job's options")
+    choices.add_argument("engine", choices=("opencue",), help="the engine to ask: OpenCue has shows and facilities")
+    choices.add_argument("--json", action="store_true", help="print one JSON object: option, its names")
+    choices.set_defaults(run=_list_choices)
+    references = kinds.add_parser("references", help="list the keyframes whose reference gives no colour")
+    references.add_argument("--shot", type=Path, required=True, help="the shot file to look at before it is submitted")
+    references.add_argument("--json", action="store_true", help="print one JSON object: colorless, by keyframe")
+    references.set_defaults(run=_list_colorless)
     farm_host.add_commands(kinds)
 
 
@@ -87,6 +98,7 @@ def _add_opencue(parser: argparse.ArgumentParser) -> None:
     add_job_options(parser, output="folder of the job", takes_films=True)
     _add_host_options(parser)
     parser.add_argument("--show", metavar="S", help="default: $SHOW")
+    parser.add_argument("--facility", metavar="F", help="facility whose hosts run the job; default: OpenCue's own")
     parser.set_defaults(handles=None)  # no handles, as for OpenJD
 
 
@@ -183,7 +195,7 @@ def _opencue(options: argparse.Namespace) -> Submission:
     from stcolor_core.farm import opencue
 
     job, folder = _make_job(options), options.output.absolute()
-    launcher = opencue.make_launcher(job, folder, show=options.show)
+    launcher = opencue.make_launcher(job, folder, show=options.show, facility=options.facility)
     opencue.write(job, folder, launcher)
     return opencue.submit(job, folder, launcher) if options.submit else report_written("opencue", job, folder)
 
@@ -344,6 +356,25 @@ def report_written(engine: str, job: Job | FilmJob, folder: Path) -> Submission:
     frames = f"the frames {describe_frames(parse_frames(job.frames))}" if isinstance(job, Job) else job.summary
     message = f"{folder} holds the job: {tasks} for {frames}."
     return Submission(engine=engine, path=str(folder), tasks=len(job.tasks), submitted=False, job="", message=message)
+
+
+def _list_choices(options: argparse.Namespace) -> int:
+    from stcolor_core.farm import opencue
+
+    choices = opencue.list_choices()
+    lines = [f"--{option}: {', '.join(names) or 'none'}" for option, names in choices.items()]
+    sys.stdout.write((json.dumps(choices) if options.json else "\n".join(lines)) + "\n")
+    return 0
+
+
+def _list_colorless(options: argparse.Namespace) -> int:
+    from stcolor_core.pipeline.reference_flaws import REASONS, inspect_references
+
+    colorless = inspect_references(Shot.load(options.shot))
+    lines = [f"Keyframe {frame} {REASONS[flaw]}." for frame, flaw in colorless.items()]
+    lines = lines or ["Every keyframe has colour."]
+    sys.stdout.write((json.dumps({"colorless": colorless}) if options.json else "\n".join(lines)) + "\n")
+    return 0
 
 
 def _make(options: argparse.Namespace) -> int:

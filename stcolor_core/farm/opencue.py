@@ -18,19 +18,46 @@ from stcolor_core.farm.engine import SHOT_FILE, Submission, job_file, write_all
 from stcolor_core.farm.film_job import FILM_FILE, FilmJob
 from stcolor_core.farm.job import FRAMES_PER_RENDER, Job
 
-__all__ = ["make_launcher", "submit", "write"]
+__all__ = ["list_choices", "make_launcher", "submit", "write"]
 
+_ANSWER_SECONDS = 10  # without an answer of cuebot; OpenCue itself waits for hours
 _SPEC = "job.xml"
 _FRAMES = "#FRAMESPEC#"  # cuebot replaces it by the frames of the task
 
 
-def make_launcher(job: Job | FilmJob, folder: Path, *, show: str | None) -> Any:
+def list_choices() -> dict[str, list[str]]:
+    """Ask cuebot which shows and facilities a job can name.
+
+    Returns:
+        Option of `stcolor farm opencue` -> names in order: "show", those that are active; "facility", those that have
+        hosts allocated.
+
+    Raises:
+        StcolorError: If OpenCue's Python package is not installed, or cuebot does not answer.
+    """
+    _import_pyoutline()
+    import opencue.api
+    from grpc import RpcError
+
+    opencue.Cuebot.setTimeout(_ANSWER_SECONDS)
+    try:
+        shows = {str(show.name()) for show in opencue.api.getActiveShows()}
+        facilities = {str(allocation.data.facility) for allocation in opencue.api.getAllocations()}
+    except (opencue.exception.CueException, RpcError) as error:
+        raise StcolorError(
+            f"OpenCue cannot be asked for its shows ({_one_line(error)}). Check $CUEBOT_HOSTS, or type their names."
+        ) from None
+    return {"show": sorted(shows), "facility": sorted(facilities)}
+
+
+def make_launcher(job: Job | FilmJob, folder: Path, *, show: str | None, facility: str | None = None) -> Any:
     """Make the outline of a job.
 
     Args:
         job: The job.
         folder: The folder of its shot file, in which pyoutline keeps its session as well.
         show: OpenCue's show; None takes $SHOW or pyoutline's default.
+        facility: The facility whose hosts run it; None takes pyoutline's default.
 
     Returns:
         The outline in its launcher, an `outline.cuerun.OutlineLauncher`.
@@ -40,7 +67,7 @@ def make_launcher(job: Job | FilmJob, folder: Path, *, show: str | None) -> Any:
     """
     pyoutline = _import_pyoutline()
     pyoutline.config.set("outline", "session_dir", str(folder / "sessions"))
-    outline = pyoutline.Outline(_safe_name(job.name), show=show)
+    outline = pyoutline.Outline(_safe_name(job.name), show=show, facility=facility)
     for name, value in job.environment.items():
         outline.set_env(name, value)
     add = partial(_add_layer, outline, timeout=None if job.timeout is None else 60 * job.timeout)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.film.coloring import film_shots
-from stcolor_core.film.likeness import describe_look
+from stcolor_core.film.likeness import describe_looks
 from stcolor_core.film.plan import FilmPlan
 from stcolor_core.film.progress import describe_duration, measure_pace, read_progress
 from stcolor_core.film.scenes import PlateReader
@@ -27,7 +27,7 @@ __all__ = ["FilmReport", "GroupReport", "RegionReport", "SceneReport", "make_rep
 
 _REGIONS = 6  # of a group
 _LEAST = 0.02  # share of a scene's positions that a region has there at least
-_GRID = (9, 16)  # of `describe_look`
+_GRID = (9, 16)  # of `describe_looks`
 _WEAKEST = 10
 _WEAK = 0.9  # mean confidence below which a scene is worth a look
 
@@ -223,7 +223,7 @@ def _describe(
     picture = plates.read_matte_file(pattern.path(frame), frame=frame)  # all channels
     pixels = picture.pixels[..., [picture.channels.index(channel) for channel in ("rc_ab.u", "rc_ab.v")]]
     reader = PlateReader(plan.plates[scene.plate], frames=str(frame), ocio=plan.ocio, warn=warn)
-    features = describe_look(reader.lightness(frame), scene_describer())
+    features = describe_looks([reader.lightness(frame)], scene_describer())[0]
     colors = cv2.resize(pixels, _GRID[::-1], interpolation=cv2.INTER_AREA).reshape(-1, 2)
     return features.T, np.asarray(colors, np.float32)
 

@@ -9,7 +9,7 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.film.likeness import (
     SceneLook,
-    describe_look,
+    describe_looks,
     group_scenes,
     likeness_table,
     sample_frames,
@@ -218,7 +218,7 @@ def make_plan(
 
 
 def look_at_scenes(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: None) -> dict[str, SceneLook]:
-    """Return the features of every scene, by name; one frame is in memory at a time.
+    """Return the features of every scene, by name; the few frames of one scene are in memory at a time.
 
     Args:
         plan: The plan.
@@ -245,7 +245,8 @@ def look_at_scenes(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: No
                     "frames",
                 )
             frames = sample_frames(plan.frames(name))
-            looks[name] = SceneLook(frames, tuple(describe_look(reader.lightness(frame), describe) for frame in frames))
+            pictures = [reader.lightness(frame) for frame in frames]
+            looks[name] = SceneLook(frames, tuple(describe_looks(pictures, describe)))
     return {name: looks[name] for name in plan.scenes}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.film.likeness import SceneLook, describe_look, frame_likeness, sample_frames
+from stcolor_core.film.likeness import SceneLook, describe_looks, frame_likeness, sample_frames
 from stcolor_core.film.plan import FilmPlan, KeyName, PlanMistake
 from stcolor_core.film.scenes import PlateReader
 from stcolor_core.images.frame_ranges import format_frames
@@ -230,7 +230,7 @@ class _Likeness:
             if key.plate not in self._readers:
                 plate = self._plan.plates[key.plate]
                 self._readers[key.plate] = PlateReader(plate, missing="skip", ocio=self._plan.ocio, warn=self._warn)
-            self._features[key] = describe_look(self._readers[key.plate].lightness(key.frame), self._describe)
+            self._features[key] = describe_looks([self._readers[key.plate].lightness(key.frame)], self._describe)[0]
         return self._features[key]
 
 

@@ -167,7 +167,10 @@ def scene_describer() -> Describe:
         return StandardFeatures(torch.device("cpu"))
 
     def describe(lightness: Plane) -> NDArray[np.float32]:
-        return features().target(torch.from_numpy(lightness)).flatten(1).numpy()
+        pictures = torch.from_numpy(lightness)
+        if pictures.ndim == 2:
+            return features().target(pictures).flatten(1).numpy()
+        return features().batch(pictures).flatten(2).numpy()
 
     return describe
 

@@ -6,7 +6,8 @@ bad frames therefore do not count as a cut, while a shot of a single frame betwe
 
 Fast motion and motion blur defeat optical flow too. So such a boundary is judged again, by matching features, which
 find what two blurred pictures have in common wherever it has moved to, and by the histogram of L*. A logistic
-regression turns these into a certainty; below one half the boundary is no cut, but is reported.
+regression turns these into a certainty; below one half the boundary is no cut, but is reported. Features take ten times
+as long as everything else, so they are computed only as far as they can change the verdict.
 
 A cut-away of one or two frames looks like a flash and is not found. benchmarks/README.md compares this detector with
 others.
@@ -26,11 +27,23 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import ByteImage, FlowField, Plane
 from stcolor_core.shots.transitions import Boundary
 
-__all__ = ["CutDetector", "Describe", "compare_scenes", "cut_certainty", "shrink"]
+__all__ = [
+    "SAME_SCENE",
+    "CutDetector",
+    "Describe",
+    "Thumbnail",
+    "compare_scenes",
+    "cut_certainty",
+    "feature_similarity",
+    "flow_difference",
+    "shrink",
+]
 
 Describe = Callable[[Plane], NDArray[np.float32]]
-"""Returns features of a picture: L*, shape (H, W), 0..100, to unit vectors for its positions, shape (C, P)."""
+"""Returns features of one or several pictures: L*, 0..100, shape (H, W) or (N, H, W), to unit vectors for the positions
+of each, shape (C, P) or (N, C, P)."""
 
+SAME_SCENE = 0.26  # difference after optical flow up to which two frames show one scene
 _WIDTH, _HEIGHT = 64, 36  # pixels of a thumbnail, for plates of any aspect
 _ENLARGED = 2  # features are matched on thumbnails of twice the size
 _REACH = 3  # largest distance in frames between two frames that are compared
@@ -40,6 +53,9 @@ _TEXTURE = 16.0  # variance of L* at which a window has half its full weight
 _BLACK = 3.0  # upper bound of L* in the bars of a letterbox
 _DARK = 20.0  # L* below which a picture is too dark for its features
 _UNLIKE = 0.38  # similarity of the features of two scenes that have nothing in common
+_MOST_ALIKE = 0.7  # the greatest that two scenes may have by chance; in 800 cuts of benchmarks/cuts.py it is below 0.5
+_MORE_ALIKE = 0.1  # by how much a further pair of frames may exceed the neighbours; by 0.05 at most in the same cuts
+_SETTLED = 0.01  # distance of a certainty from 0 or 1 at which it is not refined any further
 _BINS = 32  # of the histogram of L*
 _BRIGHT = 60.0  # L* that the brightest parts of two pictures have at least when their histograms are compared
 # of the regression, on the measures of `_measure`, fitted to the material of benchmarks/cuts.py made from footage
@@ -59,9 +75,9 @@ class CutDetector:
         threshold: Largest difference between two frames of one scene, 0 (equal) to 1, that needs no second look.
     """
 
-    def __init__(self, describe: Describe, *, threshold: float = 0.26) -> None:
+    def __init__(self, describe: Describe, *, threshold: float = SAME_SCENE) -> None:
         self._describe, self._threshold = describe, threshold
-        self._recent: list[_Thumbnail] = []
+        self._recent: list[Thumbnail] = []
         self._before = 1  # how many of the recent frames lie before the next boundary to test
 
     def add(self, frame: int, lightness: Plane) -> list[Boundary]:
@@ -79,7 +95,7 @@ class CutDetector:
         """
         if lightness.ndim != 2 or lightness.size == 0:
             raise ValueError(f"Lightness must be (H, W), not {lightness.shape}.")
-        self._recent.append(_Thumbnail(frame, shrink(lightness), self._describe))
+        self._recent.append(Thumbnail(frame, shrink(lightness), self._describe))
         return self._test_boundary() if len(self._recent) - self._before == _REACH else []
 
     def finish(self) -> list[Boundary]:
@@ -94,43 +110,90 @@ class CutDetector:
         before, after = self._recent[: self._before], self._recent[self._before :]
         pairs = [(a, b) for i, a in enumerate(before[::-1]) for b in after[: _REACH - i]]
         bridged = any(self._bridges(a, b) for a, b in pairs)
-        boundary = [] if bridged else [Boundary(after[0].frame, cut_certainty(_measure(before, after)))]
+        boundary = [] if bridged else [Boundary(after[0].frame, _judge(before, after))]
         if self._before < _REACH:
             self._before += 1
         else:
             del self._recent[0]
         return boundary
 
-    def _bridges(self, a: _Thumbnail, b: _Thumbnail) -> bool:
-        return any(difference <= self._threshold for difference in _differences(a.small, b.small))
+    def _bridges(self, a: Thumbnail, b: Thumbnail) -> bool:
+        still = np.zeros(
+            (_HEIGHT, _WIDTH, 2), np.float32
+        )  # most neighbours need no flow, which takes five times as long
+        if _difference(a.small, b.small, still) <= self._threshold:
+            return True
+        return flow_difference(a, b, enough=self._threshold) <= self._threshold
 
 
-@dataclass(frozen=True)
-class _Thumbnail:
-    """A frame with what is compared of it, computed on first use."""
+@dataclass(frozen=True, eq=False)
+class Thumbnail:
+    """A frame with what is compared of it, computed on first use.
+
+    Attributes:
+        frame: Its number.
+        picture: L*, as `shrink` returns it.
+        describe: Returns the features of a picture.
+    """
 
     frame: int
     picture: Plane
     describe: Describe
 
     @cached_property
+    def differences(self) -> dict[int, float]:
+        """Return the differences to other frames of the shot that were computed so far, by frame."""
+        return {}
+
+    @cached_property
     def small(self) -> Plane:
+        """Return the picture at half its size, shape (36, 64)."""
         return np.asarray(cv2.resize(self.picture, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA))
 
     @cached_property
     def features(self) -> NDArray[np.float32]:
+        """Return the features of the picture without black bars at its edges, unit vectors of shape (C, P)."""
         return self.describe(_without_bars(self.picture))
 
 
-def compare_scenes(a: Plane, b: Plane, describe: Describe) -> NDArray[np.float64]:
+def compare_scenes(a: Thumbnail, b: Thumbnail) -> NDArray[np.float64]:
     """Return the measures of a boundary between two frames that need not be neighbours; see `cut_certainty`.
 
     Args:
-        a: A thumbnail, as of `shrink`.
-        b: Another one.
-        describe: Returns the features of a thumbnail.
+        a: One frame.
+        b: The other one.
     """
-    return _measure([_Thumbnail(0, a, describe)], [_Thumbnail(1, b, describe)])
+    return np.insert(_measure_motion([a], [b]), 1, feature_similarity(a, b))
+
+
+def flow_difference(a: Thumbnail, b: Thumbnail, *, enough: float = 0.0) -> float:
+    """Return the least difference of two frames after optical flow, 0..1.
+
+    Args:
+        a: One frame.
+        b: The other one.
+        enough: A difference at which no smaller one is looked for.
+    """
+    if b.frame not in a.differences:
+        least = 1.0
+        for difference in _differences(a.small, b.small):
+            least = min(least, difference)
+            if least <= enough:
+                return least
+        a.differences[b.frame] = least
+    return a.differences[b.frame]
+
+
+def feature_similarity(a: Thumbnail, b: Thumbnail) -> float:
+    """Return the mean cosine similarity of each position to the most similar one of the other frame, -1..1.
+
+    For two dark frames it is at most that of scenes that have nothing in common: their features are those of grain.
+
+    Args:
+        a: One frame.
+        b: The other one.
+    """
+    return min(_similarity(a, b), _cap(a, b))
 
 
 def cut_certainty(measures: NDArray[np.float64]) -> float:
@@ -144,23 +207,54 @@ def cut_certainty(measures: NDArray[np.float64]) -> float:
     return float(1 / (1 + np.exp(-(measures @ _COEFFICIENTS + _INTERCEPT))))
 
 
-def _measure(before: list[_Thumbnail], after: list[_Thumbnail]) -> NDArray[np.float64]:
-    """Return what tells a cut from fast motion, for a boundary between up to three frames on either side."""
+def _judge(before: list[Thumbnail], after: list[Thumbnail]) -> float:
+    """Return the certainty of a cut between up to three frames on either side.
+
+    No features are computed for a cut that is certain even if its scenes look alike by chance, and those of no further
+    frames once they could not change the verdict: they are at most a little more alike than the neighbours.
+    """
+    motion = _measure_motion(before, after)
+    certainty = _certainty(motion, min(_MOST_ALIKE, _cap(before[-1], after[0])))
+    if certainty > 1 - _SETTLED:
+        return certainty
+    for similarity in _growing_similarity(before, after):
+        certainty = _certainty(motion, similarity)
+        if certainty < _SETTLED or _certainty(motion, similarity + _MORE_ALIKE) > 1 - _SETTLED:
+            break
+    return certainty
+
+
+def _certainty(motion: NDArray[np.float64], similarity: float) -> float:
+    return cut_certainty(np.insert(motion, 1, similarity))
+
+
+def _measure_motion(before: list[Thumbnail], after: list[Thumbnail]) -> NDArray[np.float64]:
+    """Return the measures of `cut_certainty` without the similarity of features."""
     a, b = before[-1], after[0]
     pairs = [(x, y) for i, x in enumerate(before[::-1]) for y in after[: _REACH - i]]
-    difference = min(_least_difference(x, y) for x, y in pairs)
-    similarity = max(
-        _similarity(x, y) for x, y in [(a, b), *((x, b) for x in before[-2:-1]), *((a, y) for y in after[1:2])]
-    )
+    difference = min(flow_difference(x, y) for x, y in pairs)
     distance = _histogram_distance(a.small, b.small)
-    if max(np.percentile(a.small, 95), np.percentile(b.small, 95)) < _DARK:
-        similarity = min(similarity, _UNLIKE)  # features of pictures this dark are those of their grain
     sides = [
         _unrest(scene) for scene in (before, after) if len(scene) > 1
     ]  # one frame at an end of the shot says nothing
     unrest = max(sides, default=_RESTLESS)
     sudden = max(0.0, difference - _SUDDEN) * np.exp(-unrest / _UNREST)
-    return np.array([difference, similarity, np.log(distance + 0.01), unrest, sudden])
+    return np.array([difference, np.log(distance + 0.01), unrest, sudden])
+
+
+def _growing_similarity(before: list[Thumbnail], after: list[Thumbnail]) -> Iterator[float]:
+    """Yield the greatest similarity of features across a boundary after each further pair, the neighbours first."""
+    a, b = before[-1], after[0]
+    greatest = -1.0
+    for x, y in [(a, b), *((x, b) for x in before[-2:-1]), *((a, y) for y in after[1:2])]:
+        greatest = max(greatest, _similarity(x, y))
+        yield min(greatest, _cap(a, b))
+
+
+def _cap(a: Thumbnail, b: Thumbnail) -> float:
+    """Return the greatest similarity of features that counts; in dark pictures they are those of grain."""
+    brightest = max(float(np.percentile(each.small, 95)) for each in (a, b))
+    return _UNLIKE if brightest < _DARK else 1.0
 
 
 def _histogram_distance(a: Plane, b: Plane) -> float:
@@ -179,20 +273,16 @@ def _without_bars(picture: Plane) -> Plane:
     return np.ascontiguousarray(picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
 
 
-def _similarity(a: _Thumbnail, b: _Thumbnail) -> float:
+def _similarity(a: Thumbnail, b: Thumbnail) -> float:
     """Return the mean cosine similarity of each position to the most similar one of the other frame, -1..1."""
     similarity = a.features.T @ b.features
     return float(similarity.max(axis=0).mean() + similarity.max(axis=1).mean()) / 2
 
 
-def _unrest(scene: list[_Thumbnail]) -> float:
+def _unrest(scene: list[Thumbnail]) -> float:
     """Return the least difference between neighbours among a few frames in order: how fast things move."""
     neighbours = zip(scene, scene[1:], strict=False)
-    return min([_RESTLESS, *(_least_difference(a, b) for a, b in neighbours)])
-
-
-def _least_difference(a: _Thumbnail, b: _Thumbnail) -> float:
-    return min(_differences(a.small, b.small))
+    return min([_RESTLESS, *(flow_difference(a, b) for a, b in neighbours)])
 
 
 def shrink(lightness: Plane) -> Plane:

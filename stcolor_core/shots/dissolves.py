@@ -13,6 +13,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import cv2
@@ -21,7 +22,17 @@ from numpy.typing import NDArray
 
 from stcolor_core.arrays import Plane
 from stcolor_core.images.color import luminance_of
-from stcolor_core.shots.cuts import CutDetector, Describe, compare_scenes, cut_certainty, shrink
+from stcolor_core.shots.cuts import (
+    SAME_SCENE,
+    CutDetector,
+    Describe,
+    Thumbnail,
+    compare_scenes,
+    cut_certainty,
+    feature_similarity,
+    flow_difference,
+    shrink,
+)
 from stcolor_core.shots.transitions import Boundary, Dissolve, Transitions
 
 __all__ = ["TransitionDetector"]
@@ -33,9 +44,11 @@ _CHUNK = 1024  # frames that are searched at a time
 _SIZE = (32, 18)  # columns and rows of the pictures that are compared, blurred so that motion matters less
 _CONTRAST = 8.0  # L*, least root mean square difference between the two scenes
 _LOOSE = 0.5  # largest relative distance from the line, in the first sieve
+_LEAP = 0.6  # share that changes within one frame only in a cut: a dissolve of one frame changes it by a half
 _SLOPE = 0.3  # share of the ramp's mean slope at which it ends
 _ROUNDS = 3  # of following the ramp to its ends; each starts from the frames that the one before found
 _SURE = 0.9  # certainty from which the longer one of two stretches is better, which holds all of the ramp
+_CACHED = 32  # thumbnails whose features are kept: neighbouring candidates share their ends; 0.3 MB each
 _BLANK = 0.002  # standard deviation of luminance in a blank picture
 _FADE = 3.0  # least ratio of contrast between a scene and the end of its fade
 _FADE_STEP = 1.03  # least ratio of contrast between two neighbouring frames of a fade
@@ -130,7 +143,7 @@ class _Pictures:
     """The thumbnails of some frames in the order of time."""
 
     def __init__(self, thumbnails: Sequence[Plane], describe: Describe) -> None:
-        self._thumbnails, self._describe = thumbnails, describe
+        self._thumbnail = lru_cache(_CACHED)(lambda index: Thumbnail(index, thumbnails[index], describe))
         small = [cv2.resize(thumbnail, _SIZE, interpolation=cv2.INTER_AREA) for thumbnail in thumbnails]
         self._small = np.array([cv2.GaussianBlur(picture, (0, 0), 1.0).ravel() for picture in small], np.float32)
         self._contrast = luminance_of(self._small).std(axis=1) if len(small) else np.zeros(0)
@@ -138,7 +151,7 @@ class _Pictures:
     def mixtures(self) -> Iterator[_Stretch]:
         """Yield stretches whose frames lie on a line between two different pictures."""
         seen = set()
-        for before, after in [pair for length in _LENGTHS for pair in self._near_lines(length)]:
+        for before, after in sorted(pair for length in _LENGTHS for pair in self._near_lines(length)):
             ends = self._follow_ramp(before, after)
             if ends not in seen and 2 <= ends[1] - ends[0] - 1 <= _LONGEST:
                 seen.add(ends)
@@ -166,7 +179,9 @@ class _Pictures:
                 continue
             before, after = left - 1, right + 1
             inside = before >= 0 and after < len(self._small)
-            certainty = cut_certainty(self._compare(before, after)) if inside else 0.0
+            certainty = (
+                cut_certainty(compare_scenes(self._thumbnail(before), self._thumbnail(after))) if inside else 0.0
+            )
             yield _Stretch(left, right, certainty, fade=True)
 
     def _climb(self, bottom: int, step: int) -> int:
@@ -237,15 +252,16 @@ class _Pictures:
 
     def _certainty(self, before: int, after: int) -> float:
         """Return the probability of a dissolve between two frames that show one scene each."""
+        if np.abs(np.diff(self._shares(before, after, before, after))).max() > _LEAP:
+            return 0.0  # a cut between two calm scenes
         line = self.measure_line(before, after)
         best = _probability([*line, *_UNLIKE])
         if best < 0.5:  # the scenes need no comparison, which takes much longer
             return best
-        difference, similarity, *_ = self._compare(before, after)
-        return _probability([*line, min(difference, 1.0), similarity])
-
-    def _compare(self, before: int, after: int) -> NDArray[np.float64]:
-        return compare_scenes(self._thumbnails[before], self._thumbnails[after], self._describe)
+        a, b = self._thumbnail(before), self._thumbnail(after)
+        if (difference := flow_difference(a, b)) <= SAME_SCENE:
+            return 0.0
+        return _probability([*line, min(difference, 1.0), feature_similarity(a, b)])
 
 
 def _probability(measures: list[float]) -> float:

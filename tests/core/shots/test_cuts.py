@@ -151,3 +151,28 @@ def test_a_real_shot_of_a_single_frame_between_two_others_is_found() -> None:
         for path in sorted(footage("davis", name).glob("*.jpg"))[:count]
     ]
     assert cuts_of(pictures) == [6, 7]
+
+
+def test_features_are_computed_only_where_they_may_change_the_verdict() -> None:
+    described: list[np.ndarray] = []
+
+    def counting(picture: np.ndarray) -> np.ndarray:
+        described.append(picture)
+        return describe(picture)
+
+    finder = CutDetector(counting)
+    for number, frame in enumerate(scene(1, 12)):
+        assert finder.add(number, frame) == []
+    assert described == [], "a calm shot"
+    moving = scene(1, 6) + scene(2, 6)
+    finder = CutDetector(counting)
+    found = [boundary for number, frame in enumerate(moving) for boundary in finder.add(number, frame)]
+    assert [boundary.frame for boundary in found] == [6]
+    assert len(described) <= 4, "two frames on either side of a cut"
+    described.clear()
+    still = [moving[0]] * 6 + [moving[-1]] * 6
+    finder = CutDetector(counting)
+    found = [boundary for number, frame in enumerate(still) for boundary in finder.add(number, frame)]
+    assert [boundary.frame for boundary in found] == [6]
+    assert found[0].certainty > 0.99
+    assert described == [], "a sudden change between pictures that stand still is a cut in any case"

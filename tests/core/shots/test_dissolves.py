@@ -8,7 +8,7 @@ import pytest
 from landscapes import describe, scene
 from real_footage import footage
 
-from stcolor_core.images.color import lightness, luminance_of
+from stcolor_core.images.color import lightness, luminance_of, srgb_decode
 from stcolor_core.shots import dissolves as dissolves_module
 from stcolor_core.shots.dissolves import TransitionDetector
 from stcolor_core.shots.transitions import Transitions
@@ -75,6 +75,24 @@ def test_a_fade_from_or_to_black_alone_is_neither_dissolve_nor_cut() -> None:
 def test_a_cut_stays_a_cut() -> None:
     found = find([*scene(1, 20), *scene(2, 20)])
     assert found.cuts == (20,)
+    assert found.dissolves == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("mdn-flower", "mdn-greenscreen3"),
+        ("udacity-highway2", "xmem2-chair"),
+    ],
+)
+def test_a_cut_between_two_calm_shots_is_not_a_short_dissolve(first: str, second: str) -> None:
+    pictures = [
+        lightness(srgb_decode(cv2.resize(cv2.imread(str(path), 0), (426, 240), interpolation=cv2.INTER_AREA) / 255))
+        for clip in (first, second)
+        for path in sorted(footage("footage", clip).glob("*.jpg"))[:38]
+    ]
+    found = find(pictures)
+    assert found.cuts == (38,)
     assert found.dissolves == ()
 
 
