@@ -165,18 +165,18 @@ def _add_host_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _openjd(options: argparse.Namespace) -> Submission:
+    job, folder = _make_job(options), options.output.absolute()  # checks the paths, before torch is imported
     from stcolor_core.farm import openjd
 
-    job, folder = _make_job(options), options.output.absolute()
     openjd.write(job, folder)
     return openjd.submit(job, folder) if options.submit else report_written("openjd", job, folder)
 
 
 def _deadline(options: argparse.Namespace) -> Submission:
+    job, folder = _make_job(options), options.output.absolute()
     from stcolor_core.farm import deadline
     from stcolor_core.farm.job import Job
 
-    job, folder = _make_job(options), options.output.absolute()
     queue = deadline.QueueOptions(
         pool=options.pool,
         secondary_pool=options.secondary_pool,
@@ -192,9 +192,9 @@ def _deadline(options: argparse.Namespace) -> Submission:
 
 
 def _opencue(options: argparse.Namespace) -> Submission:
+    job, folder = _make_job(options), options.output.absolute()
     from stcolor_core.farm import opencue
 
-    job, folder = _make_job(options), options.output.absolute()
     launcher = opencue.make_launcher(job, folder, show=options.show, facility=options.facility)
     opencue.write(job, folder, launcher)
     return opencue.submit(job, folder, launcher) if options.submit else report_written("opencue", job, folder)
