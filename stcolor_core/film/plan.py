@@ -157,6 +157,7 @@ class FilmPlan:
         dissolves: Name -> dissolve; its frames are those between its two scenes.
         stills: How many keyframes of other scenes colour a scene without one of its own, at most.
         method: The settings of the colourisation, for all scenes; cuts are the plan's.
+        provenance: As for `Output`.
         ocio: As for `Shot`.
     """
 
@@ -168,6 +169,7 @@ class FilmPlan:
     dissolves: Mapping[str, FilmDissolve] = field(default_factory=dict)
     stills: int = 3
     method: Method = field(default_factory=Method)
+    provenance: bool = True
     ocio: str | None = None
 
     def __post_init__(self) -> None:

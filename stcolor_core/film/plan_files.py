@@ -71,8 +71,8 @@ def format_plan(plan: FilmPlan, *, notes: Mapping[str, str] | None = None) -> st
     data["method"] = {name: value for name, value in data["method"].items() if value != default[name]}
     data["groups"] = {name: data["groups"].get(name, {}) for name in dict.fromkeys((*plan.group_names, *plan.groups))}
     lines = [_HEADER]
-    for name in ("version", "output", "stills", "ocio", "method"):
-        if data[name] not in (None, {}):
+    for name in ("version", "output", "stills", "provenance", "ocio", "method"):
+        if data[name] not in (None, {}) and (name, data[name]) != ("provenance", True):
             lines.append(yaml.safe_dump({name: data[name]}, sort_keys=False, allow_unicode=True))
     for part in ("plates", "groups", "scenes", "dissolves"):
         if not data[part]:

@@ -193,7 +193,11 @@ def _shot(
 ) -> Shot:
     return Shot(
         plate=plan.plates[plate_name].as_plate(format_frames(frames)),
-        output=Output(path=_output(plan, name).text, frames=None if written is None else format_frames(written)),
+        output=Output(
+            path=_output(plan, name).text,
+            frames=None if written is None else format_frames(written),
+            provenance=plan.provenance,
+        ),
         method=replace(plan.method, cuts="none"),
         ocio=plan.ocio,
     )

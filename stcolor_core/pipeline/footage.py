@@ -395,7 +395,7 @@ class ShotFootage:
         of it lies within the plate.
         """
         label = f"Reference {frame} ({reference.path})"
-        picture = self._inputs.read_coloured(reference.path)
+        picture = self._inputs.read_reference(reference, frame)
         self._require_aspect(label, picture, remedy=f"Reformat it to the plate, or {advise('as_still')}.")
         alpha = plates.alpha_plane(picture) if reference.alpha == "auto" else None
         if self.references.get(frame) is not reference:  # a whole keyframe is judged before the run

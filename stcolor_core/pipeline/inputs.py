@@ -143,7 +143,7 @@ class ShotInputs:
         pictures_of_references = [picture for pictures in found.values() for picture in pictures]
         self._masks = {picture.mask for picture in pictures_of_references if picture.mask is not None}
         coloured = [*(picture.path for picture in pictures_of_references), *(Path(still.path) for still in shot.stills)]
-        self._coloured = self._formats(coloured)
+        self._coloured = self._formats_of_coloured(coloured)
         is_patch = self._find_patches(pictures_of_references)
         self.references, patches = split_references(found, is_patch.__contains__, warn=warn)
         self.swatches = self._find_swatches()
@@ -177,8 +177,26 @@ class ShotInputs:
         read = partial(read_plate_frame, frame=frame, layer=plate.layer, first_frame=plate.first_frame)
         return self._read(self.frames[frame], read, frame=frame)
 
+    def read_reference(self, picture: ReferencePicture, frame: int) -> Picture:
+        """Read a reference with its alpha; of a movie, the frame that has the reference's number.
+
+        Args:
+            picture: The reference.
+            frame: The plate frame that it colours.
+
+        Returns:
+            The picture with its header.
+
+        Raises:
+            PlateError: If the file is damaged or has changed since the run began.
+        """
+        if not is_movie(picture.path):
+            return self.read_coloured(picture.path)
+        read = partial(read_plate_frame, frame=frame, first_frame=self._shot.plate.first_frame)
+        return self._read(picture.path, read, frame=frame)
+
     def read_coloured(self, path: Path) -> Picture:
-        """Read a reference with its alpha, a still, or the mask of a reference.
+        """Read a reference that is a picture, a still, or the mask of a reference.
 
         Args:
             path: The picture's file.
@@ -349,13 +367,14 @@ class ShotInputs:
         region = _region_of_format(self.first_format.display_window, plate_canvas(self))
         shares: dict[tuple[Path, object], float] = {}
         for alpha in ("auto", "ignore"):
-            files = {p.path: self._status(p.path) for p in undecided if p.alpha == alpha}
+            files = {p.path: self._status(p.path) for p in undecided if p.alpha == alpha and not is_movie(p.path)}
             read = map_in_threads(partial(read_alpha_share, region=region, use_alpha=alpha == "auto"))
             found = self._cache.get_for_files(f"{_COVERED} {alpha} {region}", files, read)
             shares.update({(path, alpha): share for path, share in found.items()})
         files = {p.mask: self._status(p.mask) for p in undecided if p.mask is not None}
         read = map_in_threads(partial(read_mask_share, region=region))
         masks = self._cache.get_for_files(f"{_COVERED} mask {region}", files, read)
+        shares.update({(p.path, p.alpha): 1.0 for p in undecided if is_movie(p.path)})  # it has no alpha
         masked = {p: 1.0 if p.mask is None else masks[p.mask] for p in undecided}
         self._covered = {p: min(shares[p.path, p.alpha], masked[p]) for p in undecided}
         parts = {p for p in undecided if self._covered[p] < _WHOLE}
@@ -377,6 +396,14 @@ class ShotInputs:
                 "taken at different times, deinterlace it first."
             )
         return dict.fromkeys(self.frames, movie.summary())
+
+    def _formats_of_coloured(self, paths: Sequence[Path]) -> dict[Path, HeaderSummary]:
+        """Return the format of every reference and still; one frame of a movie stands for all."""
+        formats = self._formats(path for path in paths if not is_movie(path))
+        for path in filter(is_movie, paths):
+            self._status(path)
+            formats[path] = open_movie(path).summary()
+        return formats
 
     def _formats(self, paths: Iterable[Path], *, layer: str | None = None) -> dict[Path, HeaderSummary]:
         files = {path: self._status(path) for path in paths}

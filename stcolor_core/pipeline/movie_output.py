@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from stcolor_core import __version__
 from stcolor_core.arrays import Pixels
 from stcolor_core.errors import BadRequest, Cancelled
 from stcolor_core.images.known_color import cut
@@ -21,8 +20,8 @@ from stcolor_core.movies.names import MovieEncoding, is_movie
 from stcolor_core.movies.reader import open_movie
 from stcolor_core.movies.timecode import drops_frames, frame_of_timecode, timecode_of_frame, unpack_timecode
 from stcolor_core.movies.writer import MovieSettings, Sound, check_sound, write_movie
+from stcolor_core.pipeline.provenance import describe_provenance
 from stcolor_core.pipeline.results import ShotResults
-from stcolor_core.pipeline.writing import DIGITAL_SOURCE_TYPE
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot, describe_frames, parse_frames
 
@@ -125,7 +124,7 @@ def plan_movie(
     if heard is not None:
         check_sound(path, heard)
     like = None if info is None or encoding == "display" else info.layout
-    layout = layout_of(chosen, like=like)
+    layout, comment = layout_of(chosen, like=like), describe_provenance(shot)
     settings = MovieSettings(
         format=chosen,
         layout=layout,
@@ -142,7 +141,7 @@ def plan_movie(
         ),
         timecode=plate_timecode(header, rate),
         sound=heard,
-        metadata=_provenance() if shot.output.provenance else {},
+        metadata={} if comment is None else {"comment": comment},
     )
     return MovieOutput(path, frames, settings, encoding, results)
 
@@ -217,7 +216,3 @@ def _tags(
         return ColorTags(plate.primaries, plate.transfer, 0 if is_rgb else matrix, full_range)
     is_srgb = shot.plate.colorspace is None if encoding == "plate" else default_view(shot.ocio) == PLAIN_VIEW
     return ColorTags(1, _SRGB if is_srgb else _UNSPECIFIED, 0 if is_rgb else 1, is_rgb)
-
-
-def _provenance() -> dict[str, str]:
-    return {"comment": f"Coloured with RefColorize {__version__}; digital source type {DIGITAL_SOURCE_TYPE}"}

@@ -70,7 +70,7 @@ class ReferenceFlaws:
 
     def _find(self, frame: int) -> ReferenceFlaw | None:
         reference = self._inputs.references[frame]
-        picture = self._inputs.read_coloured(reference.path)
+        picture = self._inputs.read_reference(reference, frame)
         pipe = self._inputs.pipe_of(reference.path, reference.colorspace, exposure=self._shot.plate.exposure)
         alpha = plates.alpha_plane(picture) if reference.alpha == "auto" else None
         return find_flaw(block_means(pipe, plates.layer_pixels(picture), alpha), partial(self._plate, frame, picture))

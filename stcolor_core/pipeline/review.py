@@ -14,6 +14,7 @@ from stcolor_core.movies.color import ColorTags
 from stcolor_core.movies.formats import choose_format, layout_of
 from stcolor_core.movies.writer import MovieSettings, write_movie
 from stcolor_core.pipeline.movie_output import plate_rate, plate_sound, plate_timecode
+from stcolor_core.pipeline.provenance import describe_provenance
 from stcolor_core.pipeline.results import ShotResults
 from stcolor_core.pipeline.review_pictures import (
     ReviewDrawing,
@@ -68,7 +69,7 @@ def write_review(
     chosen.check_size(path, width, height)
     rate = plate_rate(results.header) or Fraction(24)
     continuous = frames == list(range(frames[0], frames[-1] + 1))
-    layout = layout_of(chosen, like=None)
+    layout, comment = layout_of(chosen, like=None), describe_provenance(shot)
     settings = MovieSettings(
         format=chosen,
         layout=layout,
@@ -78,6 +79,7 @@ def write_review(
         tags=ColorTags(1, 13, 0, full_range=True) if layout.kind == "rgb" else _SRGB,
         timecode=plate_timecode(results.header, rate),
         sound=plate_sound(shot, range(frames[0], frames[-1] + 1), rate) if continuous else None,
+        metadata={} if comment is None else {"comment": comment},
     )
 
     def pictures() -> Iterator[Pixels]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw
+from PIL.PngImagePlugin import PngInfo
 
 from stcolor_core import __version__
 from stcolor_core.arrays import ByteImage
@@ -21,6 +22,7 @@ from stcolor_core.errors import BadRequest, OutputError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.resizing import resize
+from stcolor_core.pipeline.provenance import SOFTWARE, describe_provenance, xmp_packet
 from stcolor_core.pipeline.results import ShotResults
 from stcolor_core.pipeline.review_pictures import (
     BACKGROUND,
@@ -205,7 +207,7 @@ def write_contact_sheet(shot: Shot, path: Path, *, count: int = 6) -> list[int]:
         _draw_page(header, group, colors, place=(number, len(groups)), fixed=kind == ".pdf")
         for number, group in enumerate(groups, 1)
     ]
-    _save(path, pages, title=f"{title_of(shot)}: weakest frames")
+    _save(path, pages, shot)
     return frames
 
 
@@ -270,14 +272,18 @@ def _draw_page(
     return page
 
 
-def _save(path: Path, pages: Sequence[Pillow.Image], *, title: str) -> None:
-    data = io.BytesIO()
+def _save(path: Path, pages: Sequence[Pillow.Image], shot: Shot) -> None:
+    data, comment = io.BytesIO(), describe_provenance(shot)
     if path.suffix.lower() == ".png":
-        pages[0].save(data, "PNG")
+        told = PngInfo()
+        if comment is not None:
+            told.add_text("Software", SOFTWARE)
+            told.add_itxt("XML:com.adobe.xmp", xmp_packet())
+        pages[0].save(data, "PNG", pnginfo=told)
     else:
-        resolution = PAGE[0] / _INCHES
-        more = list(pages[1:])
-        pages[0].save(data, "PDF", save_all=True, append_images=more, resolution=resolution, quality=92, title=title)
+        about = {} if comment is None else {"creator": SOFTWARE, "subject": comment}
+        options = {"resolution": PAGE[0] / _INCHES, "quality": 92, "title": f"{title_of(shot)}: weakest frames"}
+        pages[0].save(data, "PDF", save_all=True, append_images=list(pages[1:]), **options, **about)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as partial:

@@ -23,12 +23,12 @@ from stcolor_core.pipeline.existing import LAYERS_ATTRIBUTE
 from stcolor_core.pipeline.footage import PlateFrame, ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.layers import RenderedFrame, make_channels
+from stcolor_core.pipeline.provenance import DIGITAL_SOURCE_TYPE, SOFTWARE
 from stcolor_core.shots.output import LAYERS
 from stcolor_core.shots.shot import Shot, format_frames
 
-__all__ = ["DIGITAL_SOURCE_TYPE", "FrameWriter", "WrittenFrame"]
+__all__ = ["FrameWriter", "WrittenFrame"]
 
-DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 """A captured picture with parts from a trained model: a term of the IPTC's vocabulary, and its XMP property's value."""
 
 
@@ -214,7 +214,7 @@ class FrameWriter:
     def _provenance(self) -> dict[str, str]:
         """Return what tells an archive how a frame was made."""
         return {
-            "Software": f"RefColorize {__version__}",
+            "Software": SOFTWARE,
             "Iptc4xmpExt:DigitalSourceType": DIGITAL_SOURCE_TYPE,
             "stcolor/version": __version__,
             "stcolor/model": self._shot.method.model,

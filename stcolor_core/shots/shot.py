@@ -106,7 +106,7 @@ class Reference:
     """A coloured picture of one frame of the plate: a whole keyframe, or a patch that covers a part of the frame.
 
     Attributes:
-        path: A picture, or the pattern of a sequence.
+        path: A picture, the pattern of a sequence, or a movie, of which the frame with the same number is taken.
         frame: The plate frame that it colours; None if `path` is a sequence whose existing frames are the keyframes.
         colorspace: As for `Plate`. None is the plate's if both files have the same type, else the file type's default.
         mask: A picture or pattern that says where the reference counts: white counts, black does not. None for
@@ -130,6 +130,10 @@ class Reference:
             f"The alpha {self.alpha!r} of a reference is unknown. Use auto or ignore.",
         )
         _require(bool(self.path), f"A reference has no path. {advise('reference_path')}.")
+        _require(
+            self.mask is None or not is_movie(self.mask),
+            f"The mask {self.mask} of a reference is a movie. Write it as pictures.",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +150,7 @@ class Still:
 
     def __post_init__(self) -> None:
         _require(bool(self.path), f"A still has no path. {advise('still_path')}.")
+        _require(not is_movie(self.path), f"The still {self.path} is a movie. Write its frame as a picture.")
 
 
 @dataclass(frozen=True, kw_only=True)

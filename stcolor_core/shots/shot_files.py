@@ -12,7 +12,7 @@ from stcolor_core.images.frame_ranges import describe_runs, find_gaps, group_run
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
 from stcolor_core.remedies import advise
-from stcolor_core.shots.shot import Alpha, Plate, Shot, describe_frames, parse_frames
+from stcolor_core.shots.shot import Alpha, Plate, Reference, Shot, describe_frames, parse_frames
 
 __all__ = [
     "ReferencePicture",
@@ -178,12 +178,13 @@ def find_references(
 
     Raises:
         BadRequest: If a reference is given for a frame that the plate does not have, or if a sequence has none of the
-            plate's frames, or a single picture no frame.
+            plate's frames, or a single picture no frame; if a movie is given for no frame, or lacks that frame.
         PlateError: If no file of a sequence is there.
     """
     plate = set(frames)
     references: dict[int, list[ReferencePicture]] = {}
     for reference in shot.references:
+        _check_movie(reference, shot.plate)
         pattern = FramePattern.parse(reference.path)
         mask = None if reference.mask is None else FramePattern.parse(reference.mask)
         if reference.frame is None:
@@ -225,6 +226,25 @@ def find_references(
             )
             references.setdefault(frame, []).append(picture)
     return {frame: tuple(references[frame]) for frame in sorted(references)}
+
+
+def _check_movie(reference: Reference, plate: Plate) -> None:
+    """Refuse a reference movie that is given for no frame, or that lacks the frame it is given for."""
+    if not is_movie(reference.path):
+        return
+    if reference.frame is None:
+        raise BadRequest(
+            f"The reference {reference.path} is a movie, and every frame of it would be a keyframe. "
+            f"{advise('frame_path')}."
+        )
+    from stcolor_core.movies.plate_frames import movie_frames  # loads OpenImageIO and PyAV
+
+    frames = movie_frames(Path(reference.path), first_frame=plate.first_frame)
+    if reference.frame not in frames:
+        raise BadRequest(
+            f"Reference {reference.frame} is the frame of that number of {reference.path}, which has "
+            f"{frames[0]}-{frames[-1]}. Correct its number, or give the frame as a picture."
+        )
 
 
 def split_references(

@@ -108,7 +108,9 @@ def test_a_real_shot_comes_back_into_the_node_and_renders_without_the_plug_in(
     node["use_result"].setValue(True)
     assert coloured > 30 > grey + 5
 
-    check_outputs(node, footage.folder / "refcolorize/comp/RefColorize1/v001/RefColorize1_v001.1005.exr")
+    file = footage.folder / "refcolorize/comp/RefColorize1/v001/RefColorize1_v001.1005.exr"
+    assert "compositeWithTrainedAlgorithmicMedia" in plates.read_header(file).metadata["Iptc4xmpExt:DigitalSourceType"]
+    check_outputs(node, file)
     expected = rgb(node, 1005)
     nuke.scriptSave()
     np.testing.assert_array_equal(rgb(open_elsewhere(footage.folder), 1005), expected)

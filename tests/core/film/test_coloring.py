@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,6 +72,62 @@ def test_an_interrupted_film_is_resumed_with_the_same_frames(film: Film, tmp_pat
     for path in sorted((tmp_path / "whole").glob("*.exr")):
         ours = plates.read_colored(film.folder / "out" / path.name).pixels
         np.testing.assert_array_equal(ours, plates.read_colored(path).pixels)
+
+
+# Colours a plan and ends without any cleaning up, as a host that loses its power does, at the event of this number.
+DYING = """
+import os, sys
+from pathlib import Path
+from stcolor_core.film.coloring import color_film
+from stcolor_core.film.plan_files import load_plan
+left = [int(sys.argv[2])]
+def report(name, event):
+    left[0] -= 1
+    if not left[0]:
+        os._exit(70)
+for _ in color_film(load_plan(Path(sys.argv[1])), device="cpu", report=report):
+    pass
+"""
+
+
+def pixels(folder: Path) -> dict[str, bytes]:
+    return {path.name: plates.read_colored(path).pixels.tobytes() for path in folder.glob("*.exr")}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_film_that_is_cancelled_again_and_again_anywhere_ends_with_the_same_frames(
+    seed: int, film: Film, tmp_path: Path
+) -> None:
+    whole = replace(film.plan, output=str(tmp_path / "whole" / "{scene}.####.exr"))
+    list(color_film(whole, device="cpu"))
+    cancelled = 0
+    for number in np.random.default_rng(seed).integers(1, 50, 4):
+        left = iter(range(int(number)))
+        try:
+            list(color_film(film.plan, device="cpu", cancelled=lambda left=left: next(left, None) is None))
+        except Cancelled:
+            cancelled += 1
+    assert cancelled
+    list(color_film(film.plan, device="cpu"))
+    assert pixels(film.folder / "out") == pixels(tmp_path / "whole")
+
+
+def test_a_film_whose_process_dies_anywhere_is_resumed_with_the_same_frames(film: Film, tmp_path: Path) -> None:
+    whole = replace(film.plan, output=str(tmp_path / "whole" / "{scene}.####.exr"))
+    list(color_film(whole, device="cpu"))
+    save_plan(film.plan, tmp_path / "film.yaml")
+    before = 0
+    for number in np.random.default_rng(5).integers(3, 40, 3):
+        command = [sys.executable, "-c", DYING, str(tmp_path / "film.yaml"), str(number)]
+        died = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert died.returncode in (70, 0), died.stderr
+        there = [path for path in (film.folder / "out").glob("*.exr") if plates.is_complete(path)]
+        assert len(there) >= before  # nothing that was finished is lost
+        before = len(there)
+    assert before > 0
+    list(color_film(film.plan, device="cpu"))
+    assert pixels(film.folder / "out") == pixels(tmp_path / "whole")
+    assert not [path for path in (film.folder / "out").iterdir() if path.suffix != ".exr"]
 
 
 def test_a_scene_borrows_the_most_alike_keys_of_its_group_pinned_ones_first(film: Film) -> None:
