@@ -24,8 +24,8 @@ import torch
 from stcolor_core.arrays import Image, Plane
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
-from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.propagation import Propagator
+from stcolor_core.method.references import Keyframe
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan

@@ -32,9 +32,9 @@ from torch.nn import functional as F
 from stcolor_core.arrays import Chroma, Plane
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
-from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.model import Model
 from stcolor_core.method.propagation import Propagator
+from stcolor_core.method.references import Keyframe
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.shots.shot import Method

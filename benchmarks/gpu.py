@@ -108,7 +108,7 @@ class Wall:
         return False
 
     def keyframe(self, frame: int) -> Any:
-        from stcolor_core.method.matching import Keyframe
+        from stcolor_core.method.references import Keyframe
 
         return Keyframe(self.lightness(frame), self.color[frame])
 

@@ -33,8 +33,8 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.metrics import psnr
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
-from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.propagation import ColoredFrame, Propagator
+from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method

@@ -25,9 +25,9 @@ from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.method.colored_frame import ColoredFrame
-from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.model import Model
 from stcolor_core.method.propagation import Propagator
+from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method

@@ -22,9 +22,9 @@ from stcolor_core.arrays import Image, Plane
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.features.exemplar import VGG19, CorrespondenceNet, ExemplarFeatures
-from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.model import Model
 from stcolor_core.method.propagation import Propagator
+from stcolor_core.method.references import Keyframe
 from stcolor_core.method.refinement import Evidence, Refined, Refinement, WalkState
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.models import registry

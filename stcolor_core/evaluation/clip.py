@@ -9,7 +9,7 @@ import numpy as np
 from stcolor_core.arrays import Chroma, Image, Mask, Plane
 from stcolor_core.evaluation.dataset import DatasetSequence
 from stcolor_core.images.color import linear_to_lab, srgb_decode
-from stcolor_core.method.matching import Keyframe
+from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.instance import Instances
 
 __all__ = ["Clip"]

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import Plane
 from stcolor_core.errors import OutputError, PlateError
 from stcolor_core.files.atomic import atomic_path
-from stcolor_core.images import plates
+from stcolor_core.images import opening, plates
 from stcolor_core.images.compression import LOSSY, Compression
 from stcolor_core.images.exr_files import write_exr
 from stcolor_core.images.picture_text import Attribute, set_attribute
@@ -77,7 +77,7 @@ def frame_state(path: Path | str) -> FrameState:
     if (summary := read_exr_summary(path)) is not None and _WRITTEN in summary[0]:
         return FrameState(metadata=summary[0], complete=summary[1], unmodified=_has_recorded_time(path, summary[0]))
     try:
-        with plates.open_picture(path) as (file, part, header):
+        with opening.open_picture(path) as (file, part, header):
             complete = plates.has_last_lines(file, part, header)
             return FrameState(metadata=header.metadata, complete=complete, unmodified=_is_untouched(header))
     except PlateError:
@@ -96,7 +96,7 @@ def is_unmodified(path: Path | str) -> bool | None:
         None if the file has no recorded hash or cannot be read as a picture.
     """
     try:
-        with plates.open_picture(Path(path)) as (file, part, header):
+        with opening.open_picture(Path(path)) as (file, part, header):
             recorded = header.metadata.get(_PIXELS)
             if not isinstance(recorded, str):
                 return None
@@ -120,7 +120,7 @@ def pixel_hash(path: Path | str) -> str:
     Raises:
         PlateError: As `plates.read` does.
     """
-    with plates.open_picture(Path(path)) as (file, part, header):
+    with opening.open_picture(Path(path)) as (file, part, header):
         return _hash_of_file(file, part, header)
 
 

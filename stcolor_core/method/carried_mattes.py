@@ -11,7 +11,7 @@ import torch
 from stcolor_core.arrays import Plane
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.footage import Footage
-from stcolor_core.method.matching import Keyframe
+from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.carrying import CarriedObjects, MatteCarrier, combine_carried
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.shots.spans import Span

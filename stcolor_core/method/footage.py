@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from stcolor_core.arrays import Plane
-from stcolor_core.method.matching import Keyframe
+from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.instance import Instances
 
 __all__ = ["Footage"]

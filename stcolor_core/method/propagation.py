@@ -35,12 +35,13 @@ from stcolor_core.method.carried_mattes import carry_mattes
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.dissolve import SceneEnd, carry_scene, estimate_shares, mix
 from stcolor_core.method.footage import Footage
-from stcolor_core.method.matching import Keyframe, Matching, PreparedReference, temporal_weights
+from stcolor_core.method.matching import Matching
 from stcolor_core.method.model import Model
 from stcolor_core.method.on_device.assembly import make_device_spans
 from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.on_device.spans import LEAST_LINES
 from stcolor_core.method.patches import PatchColor, cut_to_reach, find_reach, remove_overruled, yield_to
+from stcolor_core.method.references import Keyframe, PreparedReference, temporal_weights
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.tracking.flow import align_back, sample
 from stcolor_core.method.tracking.tracks import Tracks

@@ -59,11 +59,13 @@ class ExistingFrame:
         state: How the file compares with the frame that a run would write.
         status: Size and modification time; None if there is no file.
         metadata: The attributes of the file's header; empty if there is no file.
+        is_changed: Whether it is a frame of ours whose pixels somebody has changed.
     """
 
     state: OutputState
     status: Status | None
     metadata: Mapping[str, Any]
+    is_changed: bool = False
 
     @property
     def confidence(self) -> float | None:
@@ -82,6 +84,9 @@ class ExistingFrames:
         earlier: The pattern of the version to reuse; None if there is none.
         link: Reuse frames by hard links instead of copies.
         layers: The layers that a frame must have; one that has more is as valid.
+
+    Attributes:
+        changed_earlier: The frames of the earlier version that somebody has painted over, found by `find_reusable`.
     """
 
     def __init__(
@@ -89,6 +94,7 @@ class ExistingFrames:
     ) -> None:
         self._output, self._earlier, self._link, self._layers = output, earlier, link, frozenset[str](layers)
         self._reusable: dict[int, ExistingFrame] = {}
+        self.changed_earlier: frozenset[int] = frozenset()
 
     def inspect(self, digests: Mapping[int, str]) -> dict[int, ExistingFrame]:
         """Inspect the output file of every frame, several files at a time, each opened once.
@@ -111,6 +117,7 @@ class ExistingFrames:
             return frozenset()
         files = self._inspect(self._earlier, digests)
         self._reusable = {frame: file for frame, file in files.items() if file.state is OutputState.VALID}
+        self.changed_earlier = frozenset(frame for frame, file in files.items() if file.is_changed)
         return frozenset(self._reusable)
 
     def has_nothing_to_reuse(self) -> bool:
@@ -167,9 +174,9 @@ def _inspect_file(path: Path, digest: str, layers: frozenset[str]) -> ExistingFr
         return ExistingFrame(OutputState.MISSING, status, file.metadata)
     changed = not file.unmodified and is_unmodified(path) is False
     if recorded == digest and layers.issubset(str(file.metadata.get(LAYERS_ATTRIBUTE, "")).split()):
-        return ExistingFrame(OutputState.CHANGED if changed else OutputState.VALID, status, file.metadata)
+        return ExistingFrame(OutputState.CHANGED if changed else OutputState.VALID, status, file.metadata, changed)
     state = OutputState.FOREIGN if changed or _is_locked(path) else OutputState.STALE
-    return ExistingFrame(state, status, file.metadata)
+    return ExistingFrame(state, status, file.metadata, changed)
 
 
 def _is_locked(path: Path) -> bool:

@@ -23,7 +23,7 @@ from stcolor_core.images.pictures import Header, Picture, Window
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.swatches import color_of_surface
 from stcolor_core.method.colored_frame import ColoredFrame
-from stcolor_core.method.matching import Keyframe
+from stcolor_core.method.references import Keyframe
 from stcolor_core.method.registration import Registration, find_neighbours, find_registration
 from stcolor_core.method.tracking.detectors import Detector
 from stcolor_core.method.tracking.instance import Instances

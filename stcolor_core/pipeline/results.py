@@ -10,7 +10,7 @@ import numpy as np
 
 from stcolor_core.arrays import Image, Pixels, Plane
 from stcolor_core.errors import PlateError
-from stcolor_core.images import plates
+from stcolor_core.images import opening, plates
 from stcolor_core.images.color import ColorPipe
 from stcolor_core.images.pictures import Header, Picture, Window
 from stcolor_core.images.sequences import FramePattern
@@ -148,7 +148,7 @@ class ShotResults:
         return path
 
     def _channels(self, path: Path, frame: int, names: tuple[str, ...]) -> Pixels:
-        with plates.open_picture(path, frame) as (file, part, header):
+        with opening.open_picture(path, frame) as (file, part, header):
             if not set(names) <= set(header.channels):
                 raise PlateError(f"Frame {frame} ({path}) has no channel {names[0]}. Colour it again without --layers.")
             places = [header.channels.index(name) for name in names]

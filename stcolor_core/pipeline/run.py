@@ -257,6 +257,11 @@ class _Run:
             self._reusable = self._existing.find_reusable({frame: digests[frame] for frame in todo})
             if todo and self._existing.has_nothing_to_reuse():
                 self._reporter.warn(f"There is no frame of {self._shot.output.reuse} to reuse. {advise('reuse')}.")
+            if painted := sorted(self._existing.changed_earlier):
+                self._reporter.warn(
+                    f"Frame {describe_frames(painted)} of {self._shot.output.reuse} was changed after it was written. "
+                    "It is not reused but coloured anew: copy it over if the change is to stay."
+                )
         return todo
 
     def _inspect_output_again(self, digests: Mapping[int, str]) -> frozenset[int]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Pixels
-from stcolor_core.images import plates
+from stcolor_core.images import opening, plates
 from stcolor_core.images.color import ColorPipe
 from stcolor_core.images.known_color import cut
 from stcolor_core.images.pictures import Header, Picture, Window
@@ -216,7 +216,7 @@ def _read_picture(source: PictureSource, path: Path) -> Picture:
 
 def _read_layer(path: Path, names: Sequence[str]) -> tuple[Header, Pixels]:
     """Return the header of a result and some of its channels, (H, W, C) over its data window."""
-    with plates.open_picture(path) as (file, part, header):
+    with opening.open_picture(path) as (file, part, header):
         if not set(names) <= set(header.channels):
             layer = names[0].partition(".")[0].removesuffix("00")
             remedy = advise("kept_layers")

@@ -16,7 +16,7 @@ from stcolor_core.arrays import Chroma, Image
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import DatasetSequence
 from stcolor_core.images.color import srgb_decode, srgb_encode
-from stcolor_core.method.matching import Keyframe
+from stcolor_core.method.references import Keyframe
 from stcolor_core.training.clips import resize_sequence
 
 __all__ = ["KINDS", "ORDINARY", "draw_misled", "kind_of"]

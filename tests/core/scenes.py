@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from stcolor_core.images.color import lab_to_linear, srgb_encode
-from stcolor_core.method.matching import Keyframe
+from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.instance import Instances
 
 

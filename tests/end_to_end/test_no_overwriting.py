@@ -281,8 +281,11 @@ def test_a_painted_frame_of_an_earlier_version_is_not_reused(
     capsys.readouterr()
     second = shot.folder / "second" / "shot.####.exr"
     assert shot.colorize("--json", "--output", str(second), "--reuse", str(shot.folder / "out/shot.####.exr")) == 0
-    kept, made, _ = kept_and_made(capsys)
+    kept, made, warnings = kept_and_made(capsys)
     assert (kept, made) == ([1001, 1002, 1004, 1005], [1003])
+    assert "Frame 1003" in warnings and "was changed after it was written" in warnings
+    assert shot.colorize("--json", "--output", str(second), "--reuse", str(shot.folder / "out/shot.####.exr")) == 0
+    assert "1003" not in kept_and_made(capsys)[2], "said when it is coloured, not again"
 
 
 def test_links_are_made_only_on_request(make_shot: MakeShot) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from stcolor_core.method.matching import PreparedReference
 from stcolor_core.method.on_device.tracker import TensorLink
+from stcolor_core.method.references import PreparedReference
 from stcolor_core.method.refinement import RESIDUAL
 from stcolor_core.method.warping import GridWarp
 

@@ -7,12 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stcolor_core.method.matching import (
-    ALL_KNOWN,
-    RESIDUAL_SIGMA,
-    PreparedReference,
-    temporal_weights,
-)
+from stcolor_core.method.matching import ALL_KNOWN, RESIDUAL_SIGMA
 from stcolor_core.method.on_device.evidence import (
     CarriedColor,
     TensorEvidence,
@@ -25,6 +20,7 @@ from stcolor_core.method.on_device.light import local_exposure, overall_exposure
 from stcolor_core.method.on_device.tracker import TensorLink, align
 from stcolor_core.method.on_device.transfers import Transfers
 from stcolor_core.method.on_device.upsampling import slopes
+from stcolor_core.method.references import PreparedReference, temporal_weights
 from stcolor_core.method.tensor_pictures import blur, box_blur, cell_means, median, pixel_grid, resize, sample
 from stcolor_core.method.tracking import dense
 from stcolor_core.method.tracking.reacquisition import MEDIAN, POOL, TOLERANCE, feature_similarity, pool_features

@@ -21,13 +21,13 @@ from torch import Tensor
 from stcolor_core.arrays import Plane
 from stcolor_core.files.prefetch import prefetch
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.method.matching import PreparedReference, temporal_weights
 from stcolor_core.method.on_device.evidence import TensorReference, TensorView
 from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.on_device.matching import TensorMatching
 from stcolor_core.method.on_device.mixing import TensorState, refine
 from stcolor_core.method.on_device.tracker import TensorLink, TensorTracker
 from stcolor_core.method.on_device.transfers import Download, Transfers
+from stcolor_core.method.references import PreparedReference, temporal_weights
 from stcolor_core.method.refinement.learned import LearnedRefinement
 from stcolor_core.method.tensor_pictures import resize
 from stcolor_core.shots.spans import Span

@@ -21,7 +21,7 @@ from picture_files import SUFFIXES, picture, save, truncate
 
 from stcolor_core.errors import OutputError
 from stcolor_core.files import atomic
-from stcolor_core.images import frame_files, pictures, plates
+from stcolor_core.images import frame_files, opening, pictures, plates
 from stcolor_core.images.color import ColorPipe
 
 
@@ -457,7 +457,7 @@ def test_the_state_of_a_frame_takes_one_open(tmp_path: Path, monkeypatch: pytest
         Path, "open", lambda self, *args, **more: opened_paths.append(self) or open_file(self, *args, **more)
     )
     with monkeypatch.context() as without_library:
-        without_library.setattr(plates, "open_picture", None)
+        without_library.setattr(opening, "open_picture", None)
         state = frame_files.frame_state(path)
     assert (
         state.complete and state.unmodified and state.metadata["stcolor/settings"] == "abc" and opened_paths == [path]

@@ -12,7 +12,7 @@ import pytest
 from picture_files import SUFFIXES, cineon, exr_attribute, luminance_chroma, picture, save, truncate, zeros_of_16k
 
 from stcolor_core.errors import ColorError, PlateError
-from stcolor_core.images import plates
+from stcolor_core.images import opening, plates
 from stcolor_core.images.color import ColorPipe
 from stcolor_core.images.picture_text import one_line
 
@@ -359,7 +359,7 @@ def test_a_picture_above_the_size_limit_is_refused_before_memory_is_allocated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = zeros_of_16k(tmp_path / "p.exr")
-    monkeypatch.setattr(plates, "_MOST_PIXELS", 16_384 * 16_384 - 1)
+    monkeypatch.setattr(opening, "_MOST_PIXELS", 16_384 * 16_384 - 1)
     monkeypatch.setattr(np, "empty", None)
     assert "16384 x 16384" in refused(path)
 

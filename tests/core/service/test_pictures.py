@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from stcolor_core.errors import ColorError, PlateError
-from stcolor_core.images import frame_files, plates
+from stcolor_core.images import frame_files, opening, plates
 from stcolor_core.images.color import lab_to_linear, srgb_decode
 from stcolor_core.pipeline.run import colorize
 from stcolor_core.service.picture_cache import PictureCache
@@ -282,7 +282,8 @@ def test_a_frame_is_shown_from_the_moment_it_is_written_without_reading_its_file
     for result in colorize(made, device="cpu", on_written=lambda written: renderer.add_written(made, written)):
         assert result.path.exists()
     slow = {of: picture(made, 2, of, 540).astype(int) for of in PREVIEWS}
-    monkeypatch.setattr(plates, "open_picture", None)  # so that any reading fails
+    for module in (opening, plates):
+        monkeypatch.setattr(module, "open_picture", None)  # so that any reading fails
     for of in PREVIEWS:
         shown = picture(made, 2, of, 540, pictures=renderer, ready=True).astype(int)
         assert np.abs(shown - slow[of]).max() <= 4, of

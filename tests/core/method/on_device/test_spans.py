@@ -19,10 +19,10 @@ from scenes import Scene, crossing, pan
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.light import blacken, relight
-from stcolor_core.method.matching import Keyframe
 from stcolor_core.method.on_device import tracker
 from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.propagation import Propagator
+from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.tensor_flow import COARSE, FINE, dense_inverse_search
 from stcolor_core.method.upsampling import upsample
 from stcolor_core.models import registry
