@@ -20,7 +20,7 @@ import psutil
 from stcolor_core.film.coloring import color_film
 from stcolor_core.film.likeness import ALIKE, SceneLook, describe_looks, group_scenes, likeness_table, sample_frames
 from stcolor_core.film.plan import FilmPlan, FilmPlate
-from stcolor_core.film.scenes import find_stretches, make_plan, propose
+from stcolor_core.film.scenes import find_stretches, make_plan
 from stcolor_core.images.color import linear_to_lab, srgb_decode
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.sequences import FramePattern
@@ -218,8 +218,7 @@ def _made_set(rng: np.random.Generator) -> np.ndarray:
 def _plan(work: Path) -> tuple[FilmPlan, float]:
     begun = time.process_time()
     plates = {"film": FilmPlate(path=str(work / "plate/film.####.exr"), keys=str(work / "keys/film.####.exr"))}
-    plan, looks = make_plan(plates, find_stretches(plates), output=str(work / "out/{scene}.####.exr"))
-    propose(plan, looks)
+    plan, _ = make_plan(plates, find_stretches(plates), output=str(work / "out/{scene}.####.exr"))
     return plan, time.process_time() - begun
 
 

@@ -166,6 +166,7 @@ REMEDIES = {
         'name it as "colorspace", for example Rec.2100-PQ - Display',
     ),
     "movie_format": Wording("choose another --movie-format", "choose another format", 'choose another "movie_format"'),
+    "movie": Wording("give --movie {}", "write {}", "write {}"),
     "movie_rate": Wording("correct --movie-rate", "correct the rate", 'correct "movie_rate"'),
     "no_sound": Wording("pass --no-movie-sound", "leave the sound out", "leave the sound out"),
     "hold": Wording(

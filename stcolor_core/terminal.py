@@ -23,8 +23,17 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from stcolor_core.pipeline.events import Event
+    from stcolor_core.pipeline.time_left import TimeLeft
 
-__all__ = ["JsonLines", "ProgressBar", "StopOnSignal", "end_at_second_signal", "limit_threads", "print_line"]
+__all__ = [
+    "JsonLines",
+    "ProgressBar",
+    "StopOnSignal",
+    "describe_duration",
+    "end_at_second_signal",
+    "limit_threads",
+    "print_line",
+]
 
 
 _M_ARENA_MAX = -8  # from glibc's malloc.h
@@ -140,12 +149,25 @@ class JsonLines:
 
 
 class ProgressBar:
-    """Shows events as a progress bar with the warnings above it; `with` gives the function that shows an event."""
+    """Shows events as a progress bar with the warnings above it; `with` gives the function that shows an event.
+
+    tqdm's own estimate counts finished frames alone. Between two keyframes a run first tracks back and finishes none,
+    so that the time left comes from the run's own estimate.
+    """
+
+    def __init__(self, *, estimate: Callable[[Event], TimeLeft] | None = None) -> None:
+        """Prepare the bar; it is shown once the `with` block is entered.
+
+        Args:
+            estimate: Returns the estimate of the time left for a run with this event "plan"; None shows no time left.
+        """
+        self._estimate = estimate
+        self._times: TimeLeft | None = None
+        self._confidences: list[float] = []
 
     def __enter__(self) -> Callable[[Event], None]:
         from tqdm import tqdm
 
-        self._confidences: list[float] = []
         self._bar: tqdm[NoReturn] = tqdm(desc="starting", unit="frame", disable=None, dynamic_ncols=True)
         return self._show
 
@@ -153,6 +175,11 @@ class ProgressBar:
         self._bar.close()
 
     def _show(self, event: Event) -> None:
+        if event.kind == "plan" and self._estimate is not None:
+            self._times = self._estimate(event)
+        if self._times is not None:
+            self._times.record(event)
+        self._bar.bar_format = self._format()
         if event.kind == "warning" or event.kind == "input":
             self._bar.write(f"stcolor: {one_line(event.message)}", file=sys.stderr)
         elif event.kind == "look":
@@ -167,3 +194,23 @@ class ProgressBar:
                 so_far = sum(self._confidences) / len(self._confidences)
                 self._bar.set_postfix(confidence=f"{so_far:.2f}", refresh=False)
             self._bar.update()
+
+    def _format(self) -> str:
+        """Return tqdm's format of the bar, with the run's own estimate in place of tqdm's."""
+        seconds = None if self._times is None else self._times.seconds()
+        left = "" if seconds is None else f" {describe_duration(seconds)} left,"
+        return f"{{l_bar}}{{bar}}| {{n_fmt}}/{{total_fmt}} [{{elapsed}},{left} {{rate_fmt}}{{postfix}}]"
+
+
+def describe_duration(seconds: float) -> str:
+    """Return a duration that is not known exactly in words, such as "about 40 s".
+
+    Args:
+        seconds: The duration, 0 or more.
+    """
+    if seconds < 10:
+        return "a few seconds"
+    if seconds < 90:
+        return f"about {10 * round(seconds / 10)} s"
+    minutes = round(seconds / 60)
+    return f"about {minutes} min" if minutes < 60 else f"about {minutes // 60} h {minutes % 60} min"

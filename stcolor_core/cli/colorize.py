@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stcolor_core.cli.device_option import add_device_option
 from stcolor_core.cli.movie_options import (
@@ -18,9 +20,14 @@ from stcolor_core.cli.movie_options import (
 from stcolor_core.cli.shot_options import add_shot_options, build_shot, check_max_span
 from stcolor_core.errors import BadRequest, OutputError
 from stcolor_core.files.atomic import atomic_path
+from stcolor_core.shots.output_folder import check_output
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import check_files
 from stcolor_core.terminal import JsonLines, ProgressBar, StopOnSignal, limit_threads, print_line
+
+if TYPE_CHECKING:
+    from stcolor_core.pipeline.events import Event
+    from stcolor_core.pipeline.time_left import TimeLeft
 
 __all__ = ["add_command"]
 
@@ -38,7 +45,7 @@ def add_command(commands: Any) -> None:
     run.add_argument("--force", action="store_true", help="write frames again even if they are on disk and valid")
     run.add_argument(
         "--memory",
-        type=float,
+        type=_gibibytes,
         metavar="GIB",
         help="memory that decides how many frames are worked on at a time (default: half of the computer's)",
     )
@@ -67,11 +74,11 @@ def _colorize(options: argparse.Namespace) -> int:
     if has_max_span:
         raise BadRequest("--max-span is for the tasks of a farm. Give it with --write-shot, or to stcolor farm.")
     with StopOnSignal() as stop:
-        check_files(shot)
+        check_output(shot, check_files(shot))
         movie = plan_movie_of(options, shot)
-        with JsonLines() if options.json else ProgressBar() as report:
+        with JsonLines() if options.json else ProgressBar(estimate=partial(_time_left_of, shot)) as report:
             from stcolor_core.cli.summary import summarize  # takes seconds with torch: the bar is there meanwhile
-            from stcolor_core.pipeline.run import Event, colorize
+            from stcolor_core.pipeline.run import colorize
 
             limit_threads()
             device = options.device or "auto"
@@ -81,9 +88,8 @@ def _colorize(options: argparse.Namespace) -> int:
                 keyframes.extend((*event.keyframes, *event.patches))
                 report(event)
 
-            memory = None if options.memory is None else options.memory * 2**30
             run = colorize(
-                shot, device=device, force=options.force, memory=memory, report=show, cancelled=stop.requested
+                shot, device=device, force=options.force, memory=options.memory, report=show, cancelled=stop.requested
             )
             results = list(run)
         if not options.json:
@@ -97,6 +103,26 @@ def _colorize(options: argparse.Namespace) -> int:
             if removes_frames:
                 remove_frames(result.path for result in results)
     return 0
+
+
+def _gibibytes(text: str) -> float:
+    """Return the bytes of a size in GiB; refuse what is no size before anything else is looked at."""
+    try:
+        size = float(text)
+    except ValueError:
+        size = math.nan
+    if not 0 < size < math.inf:
+        raise BadRequest(
+            f"--memory {text} is no size: it must be a number of GiB above 0. Leave it out for half of the computer's "
+            "memory."
+        )
+    return size * 2**30
+
+
+def _time_left_of(shot: Shot, plan: Event) -> TimeLeft:
+    from stcolor_core.pipeline.time_left import time_left_of
+
+    return time_left_of(shot, plan)
 
 
 def _write_shot(path: Path, shot: Shot, *, read_from: Path | None) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-__all__ = ["add_device_option"]
+from stcolor_core.pipeline.device_names import DEVICES, refuse_absent
 
-_DEVICES = ("auto", "cpu", "cuda", "xpu", "mps")  # as `pipeline.devices.DEVICES`, which imports torch
+__all__ = ["add_device_option"]
 
 
 def add_device_option(
     parser: argparse.ArgumentParser | argparse._ArgumentGroup, *, default: str | None = "auto"
 ) -> None:
-    """Add --device to a command.
+    """Add --device to a command. A device that cannot be there is refused at once, before torch is imported.
 
     Args:
         parser: The command's parser, or a group of its options.
@@ -20,7 +20,14 @@ def add_device_option(
     """
     parser.add_argument(
         "--device",
-        choices=_DEVICES,
+        type=_present,
+        choices=DEVICES,
         default=default,
         help="default: auto, which takes a GPU if there is one that works: CUDA, Intel (xpu) or Apple (mps)",
     )
+
+
+def _present(name: str) -> str:
+    if name in DEVICES:
+        refuse_absent(name)
+    return name

@@ -1,4 +1,7 @@
-"""`stcolor farm openjd | deadline | opencue`: write and submit farm jobs. Heavy imports wait until a command runs."""
+"""`stcolor farm openjd | deadline | opencue | choices | references`: write and submit farm jobs.
+
+Heavy imports wait until a command runs.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stcolor_core.cli import farm_host
+from stcolor_core.cli.film_plan import warn
 from stcolor_core.errors import BadRequest
 from stcolor_core.farm.job import FRAMES_PER_TASK
 from stcolor_core.farm.paths import SUBSTITUTIONS, VARIABLE, parse_substitutions
 from stcolor_core.shots.shot import Shot, describe_frames, parse_frames
 from stcolor_core.shots.shot_files import check_files
-from stcolor_core.terminal import ProgressBar
+from stcolor_core.terminal import ProgressBar, limit_threads, print_line
 
 if TYPE_CHECKING:
     from stcolor_core.farm.engine import Submission
+    from stcolor_core.farm.film_job import FilmJob
     from stcolor_core.farm.job import Job, NukeRender
 
 __all__ = ["ENGINES", "Engine", "add_commands", "add_job_options", "make_job", "report_written"]
@@ -55,19 +60,30 @@ def add_commands(commands: Any) -> None:
     for name, engine in ENGINES.items():
         parser = kinds.add_parser(name, help=engine.help)
         engine.add_options(parser)
-        parser.set_defaults(run=_make, engine=engine)
+        parser.set_defaults(run=_make, engine=engine, engine_name=name)
+    choices = kinds.add_parser("choices", help="list the names that an engine has for a job's options")
+    choices.add_argument("engine", choices=("opencue",), help="the engine to ask: OpenCue has shows and facilities")
+    choices.add_argument("--json", action="store_true", help="print one JSON object: option, its names")
+    choices.set_defaults(run=_list_choices)
+    references = kinds.add_parser("references", help="list the keyframes whose reference gives no colour")
+    references.add_argument("--shot", type=Path, required=True, help="the shot file to look at before it is submitted")
+    references.add_argument("--json", action="store_true", help="print one JSON object: colorless, by keyframe")
+    references.set_defaults(run=_list_colorless)
     farm_host.add_commands(kinds)
 
 
 def _add_openjd(parser: argparse.ArgumentParser) -> None:
-    add_job_options(parser, output="folder of the bundle")
+    add_job_options(parser, output="folder of the bundle", takes_films=True)
     _add_host_options(parser)
     parser.set_defaults(handles=None)  # no handles: its Nuke step waits for every frame
 
 
 def _add_deadline(parser: argparse.ArgumentParser) -> None:
     add_job_options(
-        parser, output="folder of the info files", max_span=f"frames that one task writes ({FRAMES_PER_TASK})"
+        parser,
+        output="folder of the info files",
+        max_span=f"frames that one task writes ({FRAMES_PER_TASK}; of a film, whole spans)",
+        takes_films=True,
     )
     parser.add_argument(
         "--handles", type=int, metavar="N", help="frames before and after its own that a Write node reads (0)"
@@ -79,14 +95,19 @@ def _add_deadline(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_opencue(parser: argparse.ArgumentParser) -> None:
-    add_job_options(parser, output="folder of the job")
+    add_job_options(parser, output="folder of the job", takes_films=True)
     _add_host_options(parser)
     parser.add_argument("--show", metavar="S", help="default: $SHOW")
+    parser.add_argument("--facility", metavar="F", help="facility whose hosts run the job; default: OpenCue's own")
     parser.set_defaults(handles=None)  # no handles, as for OpenJD
 
 
 def add_job_options(
-    parser: argparse.ArgumentParser, *, output: str, max_span: str = "largest number of frames that one task writes"
+    parser: argparse.ArgumentParser,
+    *,
+    output: str,
+    max_span: str = "largest number of frames that one task writes",
+    takes_films: bool = False,
 ) -> None:
     """Add the options that every engine has.
 
@@ -94,10 +115,16 @@ def add_job_options(
         parser: The parser of an engine's command.
         output: The help text of --output: how the engine uses the folder.
         max_span: The help text of --max-span.
+        takes_films: Whether the engine has steps that wait for several others, as a film needs.
     """
-    parser.add_argument(
-        "--shot", type=Path, required=True, help="a shot file, as `stcolor colorize --write-shot` writes it"
-    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--shot", type=Path, help="a shot file, as `stcolor colorize --write-shot` writes it")
+    if takes_films:
+        source.add_argument(
+            "--film", type=Path, metavar="PLAN", help="the plan of a film: what is to be coloured of it"
+        )
+    else:
+        parser.set_defaults(film=None)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help=f"{output}; the hosts must see it")
     parser.add_argument("--max-span", type=int, metavar="N", help=max_span)
     parser.add_argument("--chunk", type=int, default=1, metavar="N", help="tasks that a host may take at once (1)")
@@ -138,34 +165,85 @@ def _add_host_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _openjd(options: argparse.Namespace) -> Submission:
+    job, folder = _make_job(options), options.output.absolute()  # checks the paths, before torch is imported
     from stcolor_core.farm import openjd
 
-    job, folder = make_job(options), options.output.absolute()
     openjd.write(job, folder)
     return openjd.submit(job, folder) if options.submit else report_written("openjd", job, folder)
 
 
 def _deadline(options: argparse.Namespace) -> Submission:
+    job, folder = _make_job(options), options.output.absolute()
     from stcolor_core.farm import deadline
+    from stcolor_core.farm.job import Job
 
-    job, folder = deadline.with_even_tasks(make_job(options)), options.output.absolute()
     queue = deadline.QueueOptions(
         pool=options.pool,
         secondary_pool=options.secondary_pool,
         group=options.group,
     )
-    parts = deadline.make_jobs(job, folder, queue)
+    if isinstance(job, Job):
+        job = deadline.with_even_tasks(job)
+        parts = deadline.make_jobs(job, folder, queue)
+    else:
+        parts = deadline.make_film_jobs(job, folder, queue)
     deadline.write(job, folder, parts)
     return deadline.submit(job, folder, parts) if options.submit else report_written("deadline", job, folder)
 
 
 def _opencue(options: argparse.Namespace) -> Submission:
+    job, folder = _make_job(options), options.output.absolute()
     from stcolor_core.farm import opencue
 
-    job, folder = make_job(options), options.output.absolute()
-    launcher = opencue.make_launcher(job, folder, show=options.show)
+    launcher = opencue.make_launcher(job, folder, show=options.show, facility=options.facility)
     opencue.write(job, folder, launcher)
     return opencue.submit(job, folder, launcher) if options.submit else report_written("opencue", job, folder)
+
+
+def _make_job(options: argparse.Namespace) -> Job | FilmJob:
+    """Return the job of the shot or the film that the options name."""
+    job: Job | FilmJob = make_job(options) if options.film is None else options.film_job
+    return job
+
+
+def _make_film_job(options: argparse.Namespace) -> FilmJob:
+    from stcolor_core.film.plan_files import load_plan, naming_lines
+
+    _require_plain_texts(options)
+    if options.nuke_script is not None:
+        raise BadRequest("--nuke-script renders one shot's comp, and a film has many. Leave it out.")
+    _nuke(options)  # refuses the options that are about a script
+    plan = load_plan(options.film)
+    if options.max_span is not None and options.max_span < 1:
+        raise BadRequest("The longest span must have at least 1 frame. Correct --max-span.")
+    limit_threads()
+    from stcolor_core.farm.film_job import FILM_FILE, FilmJob, plan_film
+    from stcolor_core.pipeline.protection import refuse_to_write
+
+    with naming_lines(options.film):
+        shots, steps, inputs = plan_film(plan, max_span=options.max_span, warn=warn)
+    for shot in shots.values():
+        refuse_to_write([options.output / FILM_FILE], shot, remedy="Give another --output.", read_from=options.film)
+    return FilmJob(
+        name=options.name if options.name is not None else f"RefColorize {options.film.stem}",
+        inputs=inputs,
+        shots=shots,
+        steps=steps,
+        **_settings(options),
+    )
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields that the jobs of shots and films have in common, but for their names and inputs."""
+    return {
+        "stcolor": options.stcolor,
+        "chunk": options.chunk,
+        "priority": options.priority,
+        "gpus": options.gpus,
+        "comment": options.comment or None,
+        "timeout": options.timeout,
+        "environment": _job_environment(options),
+    }
 
 
 def make_job(options: argparse.Namespace) -> Job:
@@ -205,14 +283,8 @@ def make_job(options: argparse.Namespace) -> Job:
         shot=pinned,
         tasks=split_tasks(split_spans(pinned, plan.spans), plan.digests),
         inputs=inputs if nuke is None else (*inputs, nuke.script),
-        stcolor=options.stcolor,
-        chunk=options.chunk,
-        priority=options.priority,
-        gpus=options.gpus,
-        comment=options.comment or None,
-        timeout=options.timeout,
         nuke=nuke,
-        environment=_job_environment(options),
+        **_settings(options),
     )
 
 
@@ -269,7 +341,7 @@ def _this_program() -> str:
     return str(program) if program.exists() else "stcolor"
 
 
-def report_written(engine: str, job: Job, folder: Path) -> Submission:
+def report_written(engine: str, job: Job | FilmJob, folder: Path) -> Submission:
     """Return the result of a job that was written but not submitted.
 
     Args:
@@ -278,15 +350,47 @@ def report_written(engine: str, job: Job, folder: Path) -> Submission:
         folder: The folder of its files.
     """
     from stcolor_core.farm.engine import Submission
+    from stcolor_core.farm.job import Job
 
     tasks = f"{len(job.tasks)} task{'s' * (len(job.tasks) != 1)}"
-    message = f"{folder} holds the job: {tasks} for the frames {describe_frames(parse_frames(job.frames))}."
+    frames = f"the frames {describe_frames(parse_frames(job.frames))}" if isinstance(job, Job) else job.summary
+    message = f"{folder} holds the job: {tasks} for {frames}."
     return Submission(engine=engine, path=str(folder), tasks=len(job.tasks), submitted=False, job="", message=message)
 
 
+def _list_choices(options: argparse.Namespace) -> int:
+    from stcolor_core.farm import opencue
+
+    choices = opencue.list_choices()
+    lines = [f"--{option}: {', '.join(names) or 'none'}" for option, names in choices.items()]
+    sys.stdout.write((json.dumps(choices) if options.json else "\n".join(lines)) + "\n")
+    return 0
+
+
+def _list_colorless(options: argparse.Namespace) -> int:
+    from stcolor_core.pipeline.reference_flaws import REASONS, inspect_references
+
+    colorless = inspect_references(Shot.load(options.shot))
+    lines = [f"Keyframe {frame} {REASONS[flaw]}." for frame, flaw in colorless.items()]
+    lines = lines or ["Every keyframe has colour."]
+    sys.stdout.write((json.dumps({"colorless": colorless}) if options.json else "\n".join(lines)) + "\n")
+    return 0
+
+
 def _make(options: argparse.Namespace) -> int:
+    if options.film is not None:
+        options.film_job = _make_film_job(options)
+        if not options.film_job.steps:
+            return _report_nothing(options)
     submission = options.engine.make(options)
     sys.stdout.write((json.dumps(asdict(submission)) if options.json else submission.message) + "\n")
+    return 0
+
+
+def _report_nothing(options: argparse.Namespace) -> int:
+    message = f"Every frame of {options.film} that a keyframe reaches is up to date: no job is written."
+    result = {"engine": options.engine_name, "path": "", "tasks": 0, "submitted": False, "job": "", "message": message}
+    print_line(json.dumps(result) if options.json else message)
     return 0
 
 

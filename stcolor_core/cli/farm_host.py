@@ -8,21 +8,22 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stcolor_core.cli.device_option import add_device_option
-from stcolor_core.errors import Cancelled, StcolorError
+from stcolor_core.errors import BadRequest, Cancelled, StcolorError
 from stcolor_core.farm.paths import SUBSTITUTIONS, VARIABLE, map_path, parse_substitutions, read_rules
 from stcolor_core.farm.progress import STYLES, Style, format_event, format_failure
 from stcolor_core.shots.shot import Shot, format_frames, map_paths, parse_frames
 from stcolor_core.terminal import StopOnSignal, limit_threads
 
 if TYPE_CHECKING:
+    from stcolor_core.farm.film_job import FilmFile
+    from stcolor_core.farm.report import Report
     from stcolor_core.pipeline.events import Event
-
 
 __all__ = ["add_commands"]
 
@@ -40,7 +41,9 @@ def add_commands(commands: Any) -> None:
 
 
 def _add_host_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--shot", type=Path, required=True, help="the shot file of the job")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--shot", type=Path, help="the shot file of the job")
+    source.add_argument("--film", type=Path, help="the film file of the job")
     parser.add_argument(
         "--progress", choices=STYLES, default="plain", help="print progress in the form of this engine (%(default)s)"
     )
@@ -79,10 +82,15 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from stcolor_core.farm.checks import check_pictures, check_writable
+    from stcolor_core.farm.checks import check_film, check_pictures, check_writable
     from stcolor_core.pipeline.run import plan_run
 
     with _report_failure(options.progress):
+        if options.film is not None:
+            film = _load_film(options)
+            check_film(film)
+            _print(f"The film can be coloured: {len(film.names)} scenes and dissolves, {len(film.tasks)} tasks.")
+            return 0
         shot = _load_mapped(options)
         plan = plan_run(shot)
         check_pictures(shot, plan)
@@ -92,12 +100,29 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _span(options: argparse.Namespace) -> int:
-    from stcolor_core.farm.job import select_frames
-    from stcolor_core.farm.pinning import plan_tasks
     from stcolor_core.pipeline.run import colorize
 
     limit_threads()
     with StopOnSignal() as stop, _report_failure(options.progress):
+        for shot, frames in _tasks(options):
+            run = colorize(
+                shot,
+                device=options.device,
+                only=format_frames(frames),
+                report=lambda event: _print_event(event, options.progress),
+                cancelled=stop.requested,
+            )
+            for _ in run:
+                pass
+    return 0
+
+
+def _tasks(options: argparse.Namespace) -> Iterator[tuple[Shot, Iterable[int]]]:
+    """Yield the shot and the frames of each task that the options name; those of a shot are coloured in one run."""
+    from stcolor_core.farm.job import select_frames
+    from stcolor_core.farm.pinning import plan_tasks
+
+    if options.film is None:
         shot = _load_mapped(options)
         frames = select_frames(
             plan_tasks(shot),
@@ -105,34 +130,50 @@ def _span(options: argparse.Namespace) -> int:
             frames=None if options.frames is None else parse_frames(options.frames),
             only=None if options.only is None else parse_frames(options.only),
         )
-        run = colorize(
-            shot,
-            device=options.device,
-            only=format_frames(frames),
-            report=lambda event: _print_event(event, options.progress),
-            cancelled=stop.requested,
-        )
-        for _ in run:
-            pass
-    return 0
+        yield shot, frames
+        return
+    if options.span is None:
+        raise BadRequest("The tasks of a film are named by their numbers. Give --span.")
+    film = _load_film(options)
+    for number in sorted(parse_frames(options.span)):
+        task = film.task(number)
+        yield film.shot(task.shot), task.frames
 
 
 def _verify(options: argparse.Namespace) -> int:
+    with _report_failure(options.progress):
+        if options.film is None:
+            report, path = _report_shot(_load_mapped(options), options.report, read_from=options.shot)
+            if report.problem:
+                raise StcolorError(f"{report.problem} {path} has the list.")
+            _print(f"All {len(report.frames)} frames are there and up to date. {path} holds their confidence.")
+            return 0
+        if options.report is not None:
+            raise BadRequest("--report is for one shot, and a film has a report beside the frames of each scene.")
+        film = _load_film(options)
+        reports = [_report_shot(film.shot(name), None, read_from=options.film) for name in film.names]
+        problems = [(report.problem, path) for report, path in reports if report.problem]
+        if problems:
+            problem, path = problems[0]
+            others = f" {len(problems) - 1} more of the film are not complete." if len(problems) > 1 else ""
+            raise StcolorError(f"{problem} {path} has the list.{others}")
+        frames = sum(len(report.frames) for report, _ in reports)
+        _print(f"All {frames} frames of {len(reports)} scenes and dissolves are there and up to date.")
+    return 0
+
+
+def _report_shot(shot: Shot, path: Path | None, *, read_from: Path) -> tuple[Report, Path]:
+    """Write the report of a shot, by default beside its frames; return it and its path."""
     from stcolor_core.farm.engine import write_all
     from stcolor_core.farm.report import default_report_path, make_report
     from stcolor_core.pipeline.protection import refuse_to_write
     from stcolor_core.pipeline.run import plan_run
 
-    with _report_failure(options.progress):
-        shot = _load_mapped(options)
-        report = make_report(shot, plan_run(shot))
-        path = options.report or default_report_path(shot)
-        refuse_to_write([path], shot, remedy="Give another --report.", read_from=options.shot)
-        write_all(path.parent, {path.name: report.to_json() + "\n"})
-        if report.problem:
-            raise StcolorError(f"{report.problem} {path} has the list.")
-        _print(f"All {len(report.frames)} frames are there and up to date. {path} holds their confidence.")
-    return 0
+    report = make_report(shot, plan_run(shot))
+    path = path or default_report_path(shot)
+    refuse_to_write([path], shot, remedy="Give another --report.", read_from=read_from)
+    write_all(path.parent, {path.name: report.to_json() + "\n"})
+    return report, path
 
 
 def _session(options: argparse.Namespace) -> int:
@@ -141,11 +182,21 @@ def _session(options: argparse.Namespace) -> int:
 
 
 def _load_mapped(options: argparse.Namespace) -> Shot:
-    shot = Shot.load(options.shot)
+    return map_paths(Shot.load(options.shot), _mapping(options))
+
+
+def _load_film(options: argparse.Namespace) -> FilmFile:
+    from stcolor_core.farm.film_job import FilmFile
+
+    return FilmFile(options.film, change=_mapping(options))
+
+
+def _mapping(options: argparse.Namespace) -> Callable[[str], str]:
+    """Return what maps the paths of the job to this host."""
     file = options.path_mapping or os.environ.get(VARIABLE)
     rules = read_rules(Path(file)) if file else ()
     rules = (*rules, *parse_substitutions(os.environ.get(SUBSTITUTIONS, "")))
-    return map_paths(shot, lambda path: map_path(path, rules))
+    return lambda path: map_path(path, rules)
 
 
 @contextmanager

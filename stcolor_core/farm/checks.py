@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import tempfile
+from pathlib import Path
 
 from stcolor_core.errors import OutputError
+from stcolor_core.farm.film_job import FilmFile
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.planning import RunPlan
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
+from stcolor_core.pipeline.run import plan_run
 from stcolor_core.shots.shot import Shot
+from stcolor_core.shots.shot_files import find_frames
 
-__all__ = ["check_pictures", "check_writable"]
+__all__ = ["check_film", "check_pictures", "check_writable"]
 
 
 def check_pictures(shot: Shot, plan: RunPlan) -> None:
@@ -35,6 +39,26 @@ def check_pictures(shot: Shot, plan: RunPlan) -> None:
     for frame in plan.patches:
         footage.patch(frame)
     _ = footage.stills
+
+
+def check_film(film: FilmFile) -> None:
+    """Check the scenes and dissolves of a film's job. What a dissolve takes from its scenes is not there yet.
+
+    Args:
+        film: The job's file.
+
+    Raises:
+        StcolorError: If a picture is missing, damaged or unusable, or if an output folder cannot be written.
+    """
+    made_here = {Path(shot.output.path).parent for shot in map(film.shot, film.names)}
+    for name in film.names:
+        shot = film.shot(name)
+        waits = any(Path(reference.path).parent in made_here for reference in shot.references)
+        if waits:
+            find_frames(shot.plate)
+        else:
+            check_pictures(shot, plan_run(shot))
+        check_writable(shot)
 
 
 def check_writable(shot: Shot) -> None:

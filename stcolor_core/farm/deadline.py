@@ -15,12 +15,13 @@ from pathlib import Path
 
 from stcolor_core.errors import StcolorError
 from stcolor_core.farm import job as jobs
-from stcolor_core.farm.engine import SHOT_FILE, Submission, find_program, run_program, write_all
+from stcolor_core.farm.engine import SHOT_FILE, Submission, find_program, job_file, run_program, write_all
+from stcolor_core.farm.film_job import FILM_FILE, FilmJob, FilmStep
 from stcolor_core.farm.job import FRAMES_PER_RENDER, FRAMES_PER_TASK, Job, NukeRender, split_evenly
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models import registry
 
-__all__ = ["DeadlineJob", "QueueOptions", "make_jobs", "submit", "with_even_tasks", "write"]
+__all__ = ["DeadlineJob", "QueueOptions", "make_film_jobs", "make_jobs", "submit", "with_even_tasks", "write"]
 
 _JOB_ID = re.compile(r"^JobID=(\w+)\s*$", re.MULTILINE)
 _HOST_OPTIONS = ("--progress", "deadline")
@@ -47,23 +48,23 @@ class DeadlineJob:
 
     Attributes:
         name: The name of its files, without their suffixes.
-        after: The name of the job that it depends on, whole or frame by frame; None if there is none.
+        after: The names of the jobs that it depends on, whole or frame by frame.
         info: The keys of its job info file.
         plugin: The keys of its plug-in info file.
     """
 
     name: str
-    after: str | None
+    after: tuple[str, ...]
     info: Mapping[str, str]
     plugin: Mapping[str, str]
 
-    def texts(self, dependency: str | None = None) -> dict[str, str]:
+    def texts(self, dependencies: Sequence[str] = ()) -> dict[str, str]:
         """Return the texts of its files by their names, the job info first.
 
         Args:
-            dependency: The id of the job that it depends on; None if there is none.
+            dependencies: The ids of the jobs that it depends on.
         """
-        info = {**self.info, **({} if dependency is None else {"JobDependencies": dependency})}
+        info = {**self.info, **({"JobDependencies": ",".join(dependencies)} if dependencies else {})}
         return {f"{self.name}.job_info": _text(info), f"{self.name}.plugin_info": _text(self.plugin)}
 
 
@@ -100,13 +101,13 @@ def make_jobs(job: Job, folder: Path, queue: QueueOptions) -> list[DeadlineJob]:
     parts = [
         DeadlineJob(
             name="1_check",
-            after=None,
+            after=(),
             info={**common.hosted, "Name": f"{job.name} - check"},
             plugin=_command_line(job.stcolor, jobs.check_arguments(shot, *_HOST_OPTIONS)),
         ),
         DeadlineJob(
             name="2_colour",
-            after="1_check",
+            after=("1_check",),
             info={**color, "Name": f"{job.name} - colour"},
             plugin=_command_line(
                 job.stcolor,
@@ -115,7 +116,7 @@ def make_jobs(job: Job, folder: Path, queue: QueueOptions) -> list[DeadlineJob]:
         ),
         DeadlineJob(
             name="3_verify",
-            after="2_colour",
+            after=("2_colour",),
             info={**common.hosted, "Name": f"{job.name} - verify"},
             plugin=_command_line(job.stcolor, jobs.verify_arguments(shot, *_HOST_OPTIONS)),
         ),
@@ -125,7 +126,42 @@ def make_jobs(job: Job, folder: Path, queue: QueueOptions) -> list[DeadlineJob]:
     return parts
 
 
-def write(job: Job, folder: Path, parts: Sequence[DeadlineJob]) -> None:
+def make_film_jobs(job: FilmJob, folder: Path, queue: QueueOptions) -> list[DeadlineJob]:
+    """Return the Deadline jobs of a film: check, one for each step, and verify.
+
+    The frames of a step's job are the numbers of its tasks.
+
+    Args:
+        job: The job.
+        folder: The folder of its files, which holds the film file.
+        queue: The queue settings.
+    """
+    film, common = str(folder / FILM_FILE), _common(job, queue)
+    check = jobs.check_arguments(film, *_HOST_OPTIONS, kind="film")
+    color = jobs.color_arguments(film, "--span", "<STARTFRAME>-<ENDFRAME>", *_HOST_OPTIONS, kind="film")
+    verify = jobs.verify_arguments(film, *_HOST_OPTIONS, kind="film")
+    digits = len(str(len(job.steps) + 2))
+    names = {step.name: f"{number:0{digits}d}_{step.name}" for number, step in enumerate(job.steps, 2)}
+    first, last = f"{1:0{digits}d}_check", f"{len(job.steps) + 2:0{digits}d}_verify"
+
+    def hosted(name: str, after: Sequence[str], what: str, arguments: Sequence[str], **info: str) -> DeadlineJob:
+        keys = {**common.hosted, **info, "Name": f"{job.name} - {what}"}
+        return DeadlineJob(name=name, after=tuple(after), info=keys, plugin=_command_line(job.stcolor, arguments))
+
+    def colored(step: FilmStep) -> DeadlineJob:
+        numbers = job.numbers[step.name]
+        tasks = {"Frames": f"{numbers.start}-{numbers.stop - 1}", "ChunkSize": str(job.chunk)}
+        after = [names[each] for each in step.after] or [first]
+        return hosted(names[step.name], after, step.name.replace("_", " "), color, **tasks)
+
+    return [
+        hosted(first, (), "check", check),
+        *(colored(step) for step in job.steps),
+        hosted(last, list(names.values()), "verify", verify),
+    ]
+
+
+def write(job: Job | FilmJob, folder: Path, parts: Sequence[DeadlineJob]) -> None:
     """Write the shot file and all info files.
 
     Args:
@@ -137,10 +173,10 @@ def write(job: Job, folder: Path, parts: Sequence[DeadlineJob]) -> None:
         OutputError: If a file cannot be written.
     """
     texts = {name: text for part in parts for name, text in part.texts().items()}
-    write_all(folder, {SHOT_FILE: job.shot.to_json() + "\n", **texts})
+    write_all(folder, {**job_file(job), **texts})
 
 
-def submit(job: Job, folder: Path, parts: Sequence[DeadlineJob]) -> Submission:
+def submit(job: Job | FilmJob, folder: Path, parts: Sequence[DeadlineJob]) -> Submission:
     """Submit the Deadline jobs one after another, each with the id of the job that it depends on.
 
     The ids are written into the info files as well.
@@ -164,7 +200,7 @@ def submit(job: Job, folder: Path, parts: Sequence[DeadlineJob]) -> Submission:
     )
     ids: dict[str, str] = {}
     for part in parts:
-        texts = part.texts(None if part.after is None else ids[part.after])
+        texts = part.texts([ids[name] for name in part.after])
         write_all(folder, texts)
         try:
             output = run_program([program, *(str(folder / name) for name in texts)], job_folder=folder)
@@ -189,9 +225,9 @@ def submit(job: Job, folder: Path, parts: Sequence[DeadlineJob]) -> Submission:
 
 def _nuke_jobs(job: Job, nuke: NukeRender, common: _Common) -> Iterator[DeadlineJob]:
     render = {"Plugin": "Nuke", "Frames": job.frames, "ChunkSize": str(FRAMES_PER_RENDER), **common.queued}
-    after = "3_verify"
+    after = ("3_verify",)
     if job.frames_per_task is not None:
-        render, after = {**render, **_frame_dependencies(nuke)}, "2_colour"
+        render, after = {**render, **_frame_dependencies(nuke)}, ("2_colour",)
     for number, write_node in enumerate(nuke.writes, start=4):
         plugin = {
             "SceneFile": str(nuke.script),
@@ -221,7 +257,7 @@ class _Common:
     colored: Mapping[str, str] = field(default_factory=dict)
 
 
-def _common(job: Job, queue: QueueOptions) -> _Common:
+def _common(job: Job | FilmJob, queue: QueueOptions) -> _Common:
     optional = {
         "Pool": queue.pool,
         "SecondaryPool": queue.secondary_pool,
@@ -237,6 +273,9 @@ def _common(job: Job, queue: QueueOptions) -> _Common:
         **{f"EnvironmentKeyValue{i}": f"{name}={value}" for i, (name, value) in enumerate(job.environment.items())},
     }
     hosted = {"Plugin": "CommandLine", **queued, "Frames": "0", **({"Group": queue.group} if queue.group else {})}
+    if isinstance(job, FilmJob):
+        folders = {f"OutputDirectory{place}": str(folder) for place, folder in enumerate(job.folders[:1])}
+        return _Common(queued=queued, hosted={**hosted, **folders})
     output = FramePattern.parse(job.shot.output.path)
     name = f"{output.head}{'#' * (output.digits or 0)}{output.tail}"
     return _Common(

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stcolor_core.errors import OutputError, StcolorError
+from stcolor_core.farm.film_job import FILM_FILE, FilmJob
+from stcolor_core.farm.job import Job
 from stcolor_core.files.atomic import atomic_path
 
-__all__ = ["SHOT_FILE", "Submission", "find_program", "run_program", "write_all"]
+__all__ = ["SHOT_FILE", "Submission", "find_program", "job_file", "run_program", "write_all"]
 
 
 SHOT_FILE = "shot.json"  # the job's own copy of the shot
@@ -36,6 +38,17 @@ class Submission:
     submitted: bool
     job: str
     message: str
+
+
+def job_file(job: Job | FilmJob) -> dict[str, str]:
+    """Return the job's own copy of its shot or film: the file's name and its text.
+
+    Args:
+        job: The job.
+    """
+    if isinstance(job, FilmJob):
+        return {FILM_FILE: job.to_json()}
+    return {SHOT_FILE: job.shot.to_json() + "\n"}
 
 
 def write_all(folder: Path, texts: Mapping[str, str]) -> None:

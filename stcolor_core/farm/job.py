@@ -20,6 +20,7 @@ __all__ = [
     "FRAMES_PER_RENDER",
     "FRAMES_PER_TASK",
     "Job",
+    "JobSettings",
     "NukeRender",
     "Task",
     "check_arguments",
@@ -65,40 +66,30 @@ class NukeRender:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """A job, as every engine takes it. The fields are validated.
+class JobSettings:
+    """What the job of a shot and that of a film have in common. The fields are validated.
 
     Attributes:
         name: The job's name, at most 128 printable characters.
-        shot: The shot, as `pinning.pin` returns it.
-        tasks: The tasks in time order, none empty.
-        inputs: Every file that the shot reads.
+        inputs: Every file that the job reads.
         stcolor: The `stcolor` program on the hosts.
-        frames_per_task: The number of frames of every task except the last; None if the tasks are spans.
         chunk: The number of tasks that the scheduler may give to a host at once, 1 or more.
         priority: 0..100; None takes the engine's default.
         gpus: The number of GPUs that a host must have to colour; 0 takes any host.
         comment: A remark that the engine shows with the job; None for none.
         timeout: Minutes after which a task fails, 1 or more; None for no limit.
-        nuke: The Write nodes to render; None if there are none.
         environment: Environment variables to set on the hosts.
-        frames: The range of all frames that the tasks write; computed.
     """
 
     name: str
-    shot: Shot
-    tasks: tuple[Task, ...]
     inputs: tuple[Path, ...]
     stcolor: str
-    frames_per_task: int | None = None
     chunk: int = 1
     priority: int | None = None
     gpus: int = 1
     comment: str | None = None
     timeout: int | None = None
-    nuke: NukeRender | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
-    frames: str = field(init=False)
 
     def __post_init__(self) -> None:
         _require(
@@ -115,6 +106,28 @@ class Job:
             self.timeout is None or self.timeout >= 1,
             f"{advise('farm_timeout')} is {self.timeout} but must be 1 minute or more. Leave it out for no limit.",
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(JobSettings):
+    """The job of a shot, as every engine takes it. The fields are validated.
+
+    Attributes:
+        shot: The shot, as `pinning.pin` returns it.
+        tasks: The tasks in time order, none empty.
+        frames_per_task: The number of frames of every task except the last; None if the tasks are spans.
+        nuke: The Write nodes to render; None if there are none.
+        frames: The range of all frames that the tasks write; computed.
+    """
+
+    shot: Shot
+    tasks: tuple[Task, ...]
+    frames_per_task: int | None = None
+    nuke: NukeRender | None = None
+    frames: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         handles = 0 if self.nuke is None else self.nuke.handles
         _require(0 <= handles <= _MAX_HANDLES, f"{advise('farm_handles')} must lie between 0 and {_MAX_HANDLES}.")
         object.__setattr__(self, "frames", format_frames(frame for task in self.tasks for frame in task))
@@ -178,34 +191,37 @@ def select_frames(
     return selected
 
 
-def check_arguments(shot: str, *options: str) -> list[str]:
-    """Return the arguments of `stcolor` that check a shot before it is coloured.
+def check_arguments(file: str, *options: str, kind: str = "shot") -> list[str]:
+    """Return the arguments of `stcolor` that check a shot or film before it is coloured.
 
     Args:
-        shot: The shot file, or the engine's placeholder for it.
+        file: The job's shot or film file, or the engine's placeholder for it.
         options: Further arguments.
+        kind: "shot" or "film".
     """
-    return ["farm", "check", "--shot", shot, *options]
+    return ["farm", "check", f"--{kind}", file, *options]
 
 
-def color_arguments(shot: str, *options: str) -> list[str]:
+def color_arguments(file: str, *options: str, kind: str = "shot") -> list[str]:
     """Return the arguments of `stcolor` that colour one task.
 
     Args:
-        shot: The shot file, or the engine's placeholder for it.
+        file: As for `check_arguments`.
         options: --span, --frames or --only with its value, which names the task; and further arguments.
+        kind: "shot" or "film".
     """
-    return ["farm", "span", "--shot", shot, *options]
+    return ["farm", "span", f"--{kind}", file, *options]
 
 
-def verify_arguments(shot: str, *options: str) -> list[str]:
-    """Return the arguments of `stcolor` that verify every frame of a shot.
+def verify_arguments(file: str, *options: str, kind: str = "shot") -> list[str]:
+    """Return the arguments of `stcolor` that verify every frame.
 
     Args:
-        shot: The shot file, or the engine's placeholder for it.
+        file: As for `check_arguments`.
         options: Further arguments.
+        kind: "shot" or "film".
     """
-    return ["farm", "verify", "--shot", shot, *options]
+    return ["farm", "verify", f"--{kind}", file, *options]
 
 
 def render_arguments(script: str, nuke: NukeRender, *, write: str, frames: str) -> list[str]:

@@ -16,7 +16,8 @@ import yaml
 
 from stcolor_core.errors import StcolorError
 from stcolor_core.farm import job as jobs
-from stcolor_core.farm.engine import SHOT_FILE, Submission, find_program, run_program, write_all
+from stcolor_core.farm.engine import SHOT_FILE, Submission, find_program, job_file, run_program, write_all
+from stcolor_core.farm.film_job import FILM_FILE, FilmJob
 from stcolor_core.farm.job import FRAMES_PER_RENDER, Job
 from stcolor_core.images.sequences import FramePattern
 
@@ -29,7 +30,7 @@ _HOST_OPTIONS = ("--path-mapping", _RULES_FILE, "--progress", "openjd")
 _JOB_ID = re.compile(r"\bjob-[0-9a-f]{32}\b")
 
 
-def write(job: Job, folder: Path) -> None:
+def write(job: Job | FilmJob, folder: Path) -> None:
     """Write the bundle.
 
     Args:
@@ -48,10 +49,10 @@ def write(job: Job, folder: Path) -> None:
         f"{name}.yaml": yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
         for name, document in documents.items()
     }
-    write_all(folder, {SHOT_FILE: job.shot.to_json() + "\n", **texts})
+    write_all(folder, {**job_file(job), **texts})
 
 
-def submit(job: Job, folder: Path) -> Submission:
+def submit(job: Job | FilmJob, folder: Path) -> Submission:
     """Submit a bundle to Deadline Cloud with its own program.
 
     Args:
@@ -79,33 +80,36 @@ def submit(job: Job, folder: Path) -> Submission:
     )
 
 
-def make_template(job: Job) -> dict[str, Any]:
-    """Return the job template. Its tasks are numbered from 0; the shot file decides which frames a task writes.
+def make_template(job: Job | FilmJob) -> dict[str, Any]:
+    """Return the job template. Its tasks are numbered from 0; the job's file decides which frames a task writes.
 
     Args:
         job: The job.
     """
     chunk = job.chunk if job.chunk > 1 else None
-    spans = _number_parameter("Span", f"0-{len(job.tasks) - 1}", chunk=chunk)
     seconds = None if job.timeout is None else 60 * job.timeout
     step = partial(_step, seconds=seconds)
-    color = jobs.color_arguments("{{Param.Shot}}", "--span", "{{Task.Param.Span}}", *_HOST_OPTIONS)
-    steps = [
-        step("Check", _STCOLOR, jobs.check_arguments("{{Param.Shot}}", *_HOST_OPTIONS)),
-        {**step("Colour", _STCOLOR, color, after="Check", over=[spans]), **_host_requirements(job.gpus)},
-        step("Verify", _STCOLOR, jobs.verify_arguments("{{Param.Shot}}", *_HOST_OPTIONS), after="Colour"),
-    ]
-    if job.nuke is not None:
+    kind = "film" if isinstance(job, FilmJob) else "shot"
+    file = "{{Param.Film}}" if isinstance(job, FilmJob) else "{{Param.Shot}}"
+    color = jobs.color_arguments(file, "--span", "{{Task.Param.Span}}", *_HOST_OPTIONS, kind=kind)
+    colored = _coloring(job)
+    steps = [step("Check", _STCOLOR, jobs.check_arguments(file, *_HOST_OPTIONS, kind=kind))]
+    for name, after, numbers in colored:
+        spans = _number_parameter("Span", numbers, chunk=chunk)
+        steps.append({**step(name, _STCOLOR, color, after=after, over=[spans]), **_host_requirements(job.gpus)})
+    verify = jobs.verify_arguments(file, *_HOST_OPTIONS, kind=kind)
+    steps.append(step("Verify", _STCOLOR, verify, after=[name for name, _, _ in colored]))
+    if isinstance(job, Job) and job.nuke is not None:
         command = jobs.render_arguments(
             "{{Param.NukeScript}}", job.nuke, write="{{Task.Param.Write}}", frames="{{Task.Param.Frame}}"
         )
         writes = {"name": "Write", "type": "STRING", "range": list(job.nuke.writes)}
         frames = _number_parameter("Frame", job.frames, chunk=FRAMES_PER_RENDER)
-        nuke = step("Nuke", _NUKE, command, after="Verify", over=[writes, frames])
+        nuke = step("Nuke", _NUKE, command, after=["Verify"], over=[writes, frames])
         steps.append({**nuke, **_path_mapping_environment()})
     return {
         "specificationVersion": "jobtemplate-2023-09",
-        **({"extensions": ["TASK_CHUNKING"]} if chunk or job.nuke else {}),
+        **({"extensions": ["TASK_CHUNKING"]} if chunk or _renders(job) else {}),
         "name": job.name,
         "description": _description(job),
         "parameterDefinitions": _parameter_definitions(job),
@@ -114,42 +118,64 @@ def make_template(job: Job) -> dict[str, Any]:
     }
 
 
-def make_parameters(job: Job) -> dict[str, Any]:
+def make_parameters(job: Job | FilmJob) -> dict[str, Any]:
     """Return Deadline Cloud's parameter_values: parameters without a default in the template, and the priority.
 
     Args:
         job: The job.
     """
     values: list[dict[str, Any]] = []
-    if job.nuke is not None:
+    if isinstance(job, Job) and job.nuke is not None:
         values.append({"name": "NukeScript", "value": str(job.nuke.script)})
     if job.priority is not None:
         values.append({"name": "deadline:priority", "value": job.priority})
     return {"parameterValues": values}
 
 
-def make_assets(job: Job) -> dict[str, Any]:
+def make_assets(job: Job | FilmJob) -> dict[str, Any]:
     """Return Deadline Cloud's asset_references: the files that its job attachments copy to the hosts and back.
 
     Args:
         job: The job.
     """
+    folders = job.folders if isinstance(job, FilmJob) else (FramePattern.parse(job.shot.output.path).folder,)
     return {
         "assetReferences": {
             "inputs": {"filenames": [str(path) for path in job.inputs], "directories": []},
-            "outputs": {"directories": [str(FramePattern.parse(job.shot.output.path).folder)]},
+            "outputs": {"directories": [str(folder) for folder in folders]},
             "referencedPaths": [],
         }
     }
 
 
-def _parameter_definitions(job: Job) -> list[dict[str, Any]]:
+def _coloring(job: Job | FilmJob) -> list[tuple[str, Sequence[str], str]]:
+    """Return the name of each step that colours, the steps that it waits for, and the numbers of its tasks."""
+    if isinstance(job, Job):
+        return [("Colour", ["Check"], f"0-{len(job.tasks) - 1}")]
+    numbers = {name: f"{each.start}-{each.stop - 1}" for name, each in job.numbers.items()}
+    return [(step.name, step.after or ["Check"], numbers[step.name]) for step in job.steps]
+
+
+def _renders(job: Job | FilmJob) -> bool:
+    return isinstance(job, Job) and job.nuke is not None
+
+
+def _parameter_definitions(job: Job | FilmJob) -> list[dict[str, Any]]:
     file = {"type": "PATH", "objectType": "FILE", "dataFlow": "IN"}
+    if isinstance(job, FilmJob):
+        what = {"name": "Film", **file, "default": FILM_FILE, "description": "The scenes, as they were then."}
+    else:
+        what = {
+            "name": "Shot",
+            **file,
+            "default": SHOT_FILE,
+            "description": "The shot, as it was when the job was made.",
+        }
     definitions: list[dict[str, Any]] = [
-        {"name": "Shot", **file, "default": SHOT_FILE, "description": "The shot, as it was when the job was made."},
+        what,
         {"name": "Stcolor", "type": "STRING", "default": job.stcolor, "description": "stcolor on the hosts."},
     ]
-    if job.nuke is not None:
+    if isinstance(job, Job) and job.nuke is not None:
         definitions += [
             {"name": "NukeScript", **file, "description": "The script whose Write nodes are rendered."},
             {"name": "Nuke", "type": "STRING", "default": job.nuke.executable, "description": "Nuke on the hosts."},
@@ -157,9 +183,10 @@ def _parameter_definitions(job: Job) -> list[dict[str, Any]]:
     return definitions
 
 
-def _description(job: Job) -> str:
+def _description(job: Job | FilmJob) -> str:
     """Return the comment, if there is one, and what the job does; the specification allows 2048 characters."""
-    lines = [job.comment or "", f"Colours the frames {job.frames} of {job.shot.plate.path}"]
+    frames = job.summary if isinstance(job, FilmJob) else f"the frames {job.frames} of {job.shot.plate.path}"
+    lines = [job.comment or "", f"Colours {frames}"]
     return "\n".join(line for line in lines if line)[:2048]
 
 
@@ -169,7 +196,7 @@ def _step(
     arguments: Sequence[str],
     *,
     seconds: int | None,
-    after: str | None = None,
+    after: Sequence[str] = (),
     over: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return a step with one task per combination of the parameters in `over`; a cancelled task may end its frame."""
@@ -181,7 +208,7 @@ def _step(
     }
     return {
         "name": name,
-        **({} if after is None else {"dependencies": [{"dependsOn": after}]}),
+        **({"dependencies": [{"dependsOn": each} for each in after]} if after else {}),
         **({"parameterSpace": {"taskParameterDefinitions": list(over)}} if over else {}),
         "script": {"actions": {"onRun": action}},
     }
@@ -195,7 +222,7 @@ def _number_parameter(name: str, values: str, *, chunk: int | None) -> dict[str,
     return {"name": name, "type": "CHUNK[INT]", "range": values, "chunks": chunks}
 
 
-def _environments(job: Job) -> dict[str, Any]:
+def _environments(job: Job | FilmJob) -> dict[str, Any]:
     if not job.environment:
         return {}
     return {"jobEnvironments": [{"name": "Submitter", "variables": dict(job.environment)}]}

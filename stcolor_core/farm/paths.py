@@ -23,6 +23,7 @@ __all__ = [
     "PathMappingRule",
     "make_absolute",
     "map_path",
+    "parse_rule",
     "parse_substitutions",
     "read_rules",
 ]
@@ -103,6 +104,21 @@ def parse_substitutions(text: str, *, platform: str = sys.platform) -> tuple[Pat
         if column != own and row[own] not in ("", "-") and row[column] not in ("", "-")
     ]
     return tuple(sorted(rules, key=lambda rule: -len(rule.source.parts)))
+
+
+def parse_rule(text: str) -> PathMappingRule:
+    """Return the rule that a text like "/Volumes/edit=/mnt/edit" stands for.
+
+    Args:
+        text: The folder as it is written elsewhere, and the same folder on this machine.
+
+    Raises:
+        BadRequest: If one of them is missing.
+    """
+    source, _, destination = text.partition("=")
+    if not source or not destination:
+        raise BadRequest(f"{text[:80]!r} does not name two folders. Write it as OLD=NEW.")
+    return PathMappingRule((PureWindowsPath if _WINDOWS.match(source) else PurePosixPath)(source), destination)
 
 
 def map_path(path: str, rules: Iterable[PathMappingRule]) -> str:

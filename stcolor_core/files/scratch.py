@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import re
 import shutil
 import socket
 import tempfile
+import threading
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -18,14 +20,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stcolor_core.errors import OutputError
+from stcolor_core.errors import BadRequest, OutputError
 from stcolor_core.files.locks import FileLock
 
 __all__ = ["Scratch"]
 
 T = TypeVar("T")
 
-_VARIABLE = "STCOLOR_SCRATCH"
+_VARIABLE, _LIMIT_VARIABLE = "STCOLOR_SCRATCH", "STCOLOR_SCRATCH_LIMIT"
+_GIB = 2**30
+_SHARE = 0.5  # of the disk's free space that one run may fill unless the limit is set
 # Other hosts may share the folder, and a lock may hold for one host only: each host removes only folders of its own.
 _PREFIX = f"stcolor-{re.sub('[^A-Za-z0-9]', '', socket.gethostname())[:32]}-"
 _LOCK = "in-use.lock"
@@ -41,9 +45,11 @@ class Scratch:
 
     Fields of the dataclasses are tensors, arrays, numbers, strings, None, other dataclasses, or tuples of one of these.
     The folder lies in $STCOLOR_SCRATCH, else where Python's tempfile puts it. It is locked while its process lives.
-    Folders of killed processes of this host are removed.
+    Folders of killed processes of this host are removed. It holds at most $STCOLOR_SCRATCH_LIMIT GiB, or half of what
+    was free on its disk.
 
     Raises:
+        BadRequest: If the limit is no size.
         OutputError: If the folder cannot be written, or if its disk is nearly full.
     """
 
@@ -51,6 +57,7 @@ class Scratch:
         parent = Path(os.environ.get(_VARIABLE) or tempfile.gettempdir())
         try:
             parent.mkdir(exist_ok=True)
+            self._limit = _limit(parent)
             _sweep(parent)
             self._folder = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent, ignore_cleanup_errors=True)
             self._lock = FileLock(Path(self._folder.name) / _LOCK)
@@ -58,6 +65,8 @@ class Scratch:
                 self._lock.mark_locked()
         except OSError as error:
             raise _cannot_write(parent, str(error.strerror)) from None
+        self._parent, self._held, self._counting = parent, 0, threading.Lock()
+        self._expected: set[str] = set()  # names whose total has been estimated
 
     def __enter__(self) -> Scratch:
         return self
@@ -68,25 +77,38 @@ class Scratch:
         self._lock.close()
         self._folder.cleanup()
 
-    def save(self, name: str, frame: int, value: object) -> None:
+    def save(self, name: str, frame: int, value: object, *, of: int = 1) -> None:
         """Save a dataclass for a frame.
 
         Args:
             name: Groups the dataclasses of one type.
             frame: The frame number.
             value: The dataclass.
+            of: How many of the name there will be at a time, so that too many are refused with the first one.
 
         Raises:
-            OutputError: If the folder cannot be written, or if its disk is nearly full.
+            OutputError: If the folder cannot be written, if its disk is nearly full, or if it would hold too much.
         """
         path = self._path(name, frame)
+        plain = _to_plain(value)
+        size = _size(plain)
+        with self._counting:
+            count = of if name not in self._expected else 1
+            self._expected.add(name)
+            if self._held + size * count > self._limit:
+                raise self._too_much(self._held + size * count, frames=count)
+            self._held += size
         try:
             disk = shutil.disk_usage(path.parent)
             if disk.free < min(_LEFT_FREE, disk.total // 20):
-                raise _cannot_write(path.parent.parent, f"its disk has only {disk.free >> 20} MiB left")
-            torch.save(_to_plain(value), path)
-        except (OSError, RuntimeError) as error:  # torch reports a full disk as RuntimeError
-            raise _cannot_write(path.parent.parent, str(error).splitlines()[0]) from None
+                raise _cannot_write(self._parent, f"its disk has only {disk.free >> 20} MiB left")
+            torch.save(plain, path)
+        except OSError as error:
+            raise _cannot_write(self._parent, error.strerror or type(error).__name__) from None
+        except RuntimeError:  # torch reports a full disk in words of its own
+            free = shutil.disk_usage(self._parent).free >> 20
+            reason = f"a file could not be written whole: its disk, with {free} MiB left, or a quota is full"
+            raise _cannot_write(self._parent, reason) from None
 
     def take(self, name: str, frame: int, kind: type[T], *, device: torch.device) -> T:
         """Return a dataclass that `save` saved, and remove its file.
@@ -97,8 +119,11 @@ class Scratch:
             kind: Its class.
             device: The device of its tensors.
         """
-        value = self.load(name, frame, kind, device=device)
+        plain = self._read(name, frame)
         self._path(name, frame).unlink()
+        with self._counting:
+            self._held -= _size(plain)
+        value: T = _from_plain(kind, plain, device)
         return value
 
     def load(self, name: str, frame: int, kind: type[T], *, device: torch.device) -> T:
@@ -110,12 +135,49 @@ class Scratch:
             kind: Its class.
             device: The device of its tensors.
         """
-        plain = torch.load(self._path(name, frame), map_location="cpu", weights_only=True)
-        value: T = _from_plain(kind, plain, device)
+        value: T = _from_plain(kind, self._read(name, frame), device)
         return value
+
+    def _read(self, name: str, frame: int) -> Any:
+        return torch.load(self._path(name, frame), map_location="cpu", weights_only=True)
+
+    def _too_much(self, needed: float, *, frames: int) -> OutputError:
+        what = f"the {frames} frames between two keyframes need" if frames > 1 else "one more frame needs"
+        return OutputError(
+            f"The scratch folder {self._parent} may hold {_in_gib(self._limit)}, and {what} about {_in_gib(needed)} "
+            f"there. Set {_VARIABLE} to a folder on a larger disk or {_LIMIT_VARIABLE} to more GiB, or paint a "
+            "keyframe in between. Finished frames are kept; run again to continue."
+        )
 
     def _path(self, name: str, frame: int) -> Path:
         return Path(self._folder.name) / f"{name}.{frame}.pt"
+
+
+def _limit(folder: Path) -> float:
+    """Return how many bytes a run may keep in a folder."""
+    text = os.environ.get(_LIMIT_VARIABLE)
+    if not text:
+        return _SHARE * shutil.disk_usage(folder).free
+    try:
+        limit = float(text) * _GIB
+    except ValueError:
+        limit = math.nan
+    if not limit > 0:
+        raise BadRequest(f"{_LIMIT_VARIABLE} is {text[:40]!r}. Set it to a number of GiB above 0, or not at all.")
+    return limit
+
+
+def _in_gib(size: float) -> str:
+    return f"{size / _GIB:.1f} GiB" if size >= _GIB else f"{size / 2**20:.1f} MiB"
+
+
+def _size(plain: Any) -> int:
+    """Return the bytes of the tensors in what `_to_plain` returns; all else is small."""
+    if isinstance(plain, Tensor):
+        return plain.numel() * plain.element_size()
+    if isinstance(plain, (dict, list)):
+        return sum(map(_size, plain.values() if isinstance(plain, dict) else plain))
+    return 0
 
 
 def _cannot_write(folder: Path, reason: str) -> OutputError:

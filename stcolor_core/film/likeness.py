@@ -8,7 +8,7 @@ one like it. benchmarks/README.md, "Films", has the measures that this one was c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -20,13 +20,11 @@ from stcolor_core.shots.cuts import Describe, shrink
 
 __all__ = [
     "ALIKE",
-    "Proposal",
     "SceneLook",
     "describe_looks",
     "frame_likeness",
     "group_scenes",
     "likeness_table",
-    "propose_keyframes",
     "sample_frames",
 ]
 
@@ -135,69 +133,6 @@ def group_scenes(table: NDArray[np.float32], *, alike: float = ALIKE) -> list[in
     return groups
 
 
-@dataclass(frozen=True)
-class Proposal:
-    """A frame to paint.
-
-    Attributes:
-        scene: The name of its scene.
-        frame: Its number.
-        gain: The share of the film that it covers and that no proposal before it covers, 0..1.
-        covered: The share that it covers together with those before it, 0..1.
-    """
-
-    scene: str
-    frame: int
-    gain: float
-    covered: float
-
-
-def propose_keyframes(
-    looks: Mapping[str, SceneLook], lengths: Mapping[str, int], groups: Mapping[str, str]
-) -> list[Proposal]:
-    """Return which frames to paint first: greedily, the one that covers most of what is not covered yet.
-
-    A keyframe covers a scene of its group by its likeness to it: a frame just alike enough for the group covers half of
-    it, one of the scene itself all of it.
-
-    Args:
-        looks: Scene -> its features.
-        lengths: Scene -> its number of frames.
-        groups: Scene -> its group.
-    """
-    total = max(1, sum(lengths.values()))
-    cover: dict[tuple[str, int], dict[str, float]] = {}
-    for group in dict.fromkeys(groups.values()):
-        members = [name for name in looks if groups[name] == group]
-        for scene in members:
-            for frame, features in zip(looks[scene].frames, looks[scene].features, strict=True):
-                cover[scene, frame] = {
-                    other: 1.0
-                    if other == scene
-                    else _cover(max(frame_likeness(features, each) for each in looks[other].features))
-                    for other in members
-                }
-    covered = dict.fromkeys(looks, 0.0)
-    proposals: list[Proposal] = []
-    waiting = set(looks)
-    while waiting:
-
-        def gain_of(key: tuple[str, int]) -> float:
-            return sum(max(0.0, share - covered[other]) * lengths[other] for other, share in cover[key].items())
-
-        open_keys = [key for key in cover if key[0] in waiting]
-        best = max(open_keys, key=lambda key: (gain_of(key), _centrality(looks[key[0]], key[1])))
-        gain = gain_of(best) / total
-        for other, share in cover[best].items():
-            covered[other] = max(covered[other], share)
-        done = sum(covered[name] * lengths[name] for name in looks) / total
-        proposals.append(Proposal(*best, gain, done))
-        waiting.discard(best[0])
-        if done >= 1 - 1e-9:
-            break
-    return proposals
-
-
 def _likest_frames(some: Sequence[NDArray[np.float32]], others: Sequence[NDArray[np.float32]]) -> float:
     """Return the likeness of the two frames, one of each sequence, whose features are most similar."""
     cells = some[0].shape[1]
@@ -241,16 +176,6 @@ def _better_half(values: NDArray[np.float32]) -> float:
     """Return the mean of the greater half of some values."""
     count = -(-values.size // 2)
     return float(np.partition(values.ravel(), -count)[-count:].mean())
-
-
-def _cover(likeness: float) -> float:
-    """Return the share of a scene that a keyframe of another one covers: 0.5 at the least likeness of a group."""
-    return float(np.clip(0.5 + 0.5 * (likeness - ALIKE) / (1 - ALIKE), 0, 1))
-
-
-def _centrality(look: SceneLook, frame: int) -> int:
-    """Return a rank that is greatest for the middle one of a scene's samples."""
-    return -abs(look.frames.index(frame) - len(look.frames) // 2)
 
 
 def _nearest(looks: Sequence[SceneLook]) -> NDArray[np.int_]:

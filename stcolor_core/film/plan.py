@@ -11,13 +11,26 @@ from dataclasses import dataclass, field
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.frame_ranges import describe_frames, parse_frames
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.shot import Method, Plate
 
-__all__ = ["VERSION", "FilmDissolve", "FilmGroup", "FilmPlan", "FilmPlate", "FilmScene", "KeyName"]
+__all__ = ["VERSION", "FilmDissolve", "FilmGroup", "FilmPlan", "FilmPlate", "FilmScene", "KeyName", "PlanMistake"]
 
 VERSION = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SCENE = "{scene}"
+
+
+class PlanMistake(BadRequest):
+    """A setting of a plan is wrong. Who knows the plan's file adds its name and line to the message.
+
+    Args:
+        message: What is wrong, and what to do.
+        place: The names that lead to the setting, such as "groups", "a", "pin", "0"; none for the whole plan.
+    """
+
+    def __init__(self, message: str, *place: str) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 @dataclass(frozen=True, order=True)
@@ -40,11 +53,11 @@ class KeyName:
             text: The text.
 
         Raises:
-            BadRequest: If the text is not such a name.
+            PlanMistake: If the text is not such a name.
         """
         plate, colon, frame = text.partition(":")
         if not colon or re.fullmatch(r"-?[0-9]{1,10}", frame) is None:
-            raise BadRequest(f"The keyframe {text[:80]!r} cannot be read. Write it as PLATE:FRAME, like reel1:1010.")
+            raise PlanMistake(f"The keyframe {text[:80]!r} cannot be read. Write it as PLATE:FRAME, like reel1:1010.")
         return cls(plate, int(frame))
 
     def __str__(self) -> str:
@@ -53,14 +66,15 @@ class KeyName:
 
 @dataclass(frozen=True, kw_only=True)
 class FilmPlate:
-    """A black-and-white sequence of the film, and the pattern of the keyframes painted on it.
+    """A black-and-white sequence or movie of the film, and the pattern of the keyframes painted on it.
 
     Attributes:
-        path: A pattern with #### or %04d.
+        path: A pattern with #### or %04d, or a movie.
         keys: The pattern of its keyframes; every frame of it that exists is a keyframe. None if it has none.
         colorspace: As for `shots.Plate`.
         exposure: As for `shots.Plate`.
         layer: As for `shots.Plate`.
+        first_frame: As for `shots.Plate`: the number of a movie's first frame.
     """
 
     path: str
@@ -68,6 +82,22 @@ class FilmPlate:
     colorspace: str | None = None
     exposure: float = 0.0
     layer: str | None = None
+    first_frame: int | None = None
+
+    def as_plate(self, frames: str | None) -> Plate:
+        """Return the plate of a shot.
+
+        Args:
+            frames: The frames that the shot uses; None for all on disk.
+        """
+        return Plate(
+            path=self.path,
+            frames=frames,
+            colorspace=self.colorspace,
+            exposure=self.exposure,
+            layer=self.layer,
+            first_frame=self.first_frame,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,34 +172,49 @@ class FilmPlan:
 
     def __post_init__(self) -> None:
         _require(
-            self.version == VERSION, f"The plan has version {self.version}, this release reads {VERSION}. Make it anew."
+            self.version == VERSION,
+            f"The plan has version {self.version}, this release reads {VERSION}. Make it anew.",
+            "version",
         )
         _require(
             _SCENE in self.output and self.output.lower().endswith(".exr"),
             f"The output {self.output!r} must hold {_SCENE} and be an EXR sequence, like out/{_SCENE}.####.exr.",
+            "output",
         )
-        _require(bool(self.scenes), "The plan has no scene. Add one, or make the plan anew.")
-        _require(self.stills >= 0, "The plan's stills must be 0 or more.")
-        for name in (*self.plates, *self.scenes, *self.dissolves, *self.groups):
-            _require(
-                _NAME.fullmatch(name) is not None,
-                f"The name {name[:80]!r} must be of letters, digits, - and _, at most 64. Correct it.",
-            )
-        _require(
-            not self.scenes.keys() & self.dissolves.keys(),
-            f"{', '.join(sorted(self.scenes.keys() & self.dissolves.keys()))} names a scene and a dissolve. "
-            "Rename one of them.",
-        )
+        _require(bool(self.scenes), "The plan has no scene. Add one, or make the plan anew.", "scenes")
+        _require(self.stills >= 0, "The plan's stills must be 0 or more.", "stills")
+        for part in ("plates", "scenes", "dissolves", "groups"):
+            for name in getattr(self, part):
+                _require(
+                    _NAME.fullmatch(name) is not None,
+                    f"The name {name[:80]!r} must be of letters, digits, - and _, at most 64. Correct it.",
+                    part,
+                    name,
+                )
+        for name in sorted(self.scenes.keys() & self.dissolves.keys()):
+            _require(False, f"{name} names a scene and a dissolve. Rename one of them.", "dissolves", name)
+        for name, plate in self.plates.items():
+            try:
+                plate.as_plate(None)
+            except BadRequest as error:
+                raise PlanMistake(f"Plate {name}: {error}", "plates", name) from None
         for name, scene in self.scenes.items():
             _require(
                 scene.plate in self.plates,
                 f"Scene {name} is of plate {scene.plate!r}, which the plan does not have. It has "
                 f"{', '.join(self.plates)}. Correct scenes.{name}.plate.",
+                "scenes",
+                name,
+                "plate",
             )
-            self._check_keys(f"scenes.{name}.exclude", scene.exclude)
+            try:
+                parse_frames(scene.frames)
+            except BadRequest as error:
+                raise PlanMistake(f"Scene {name}: {error}", "scenes", name, "frames") from None
+            self._check_keys(scene.exclude, "scenes", name, "exclude")
         for name, group in self.groups.items():
-            self._check_keys(f"groups.{name}.pin", group.pin)
-            self._check_keys(f"groups.{name}.exclude", group.exclude)
+            self._check_keys(group.pin, "groups", name, "pin")
+            self._check_keys(group.exclude, "groups", name, "exclude")
         self._check_overlaps()
         for name in self.dissolves:
             self.dissolve_frames(name)
@@ -189,23 +234,26 @@ class FilmPlan:
             name: The dissolve's name.
 
         Raises:
-            BadRequest: If its scenes are unknown, of different plates, or have no frame between them.
+            PlanMistake: If its scenes are unknown, of different plates, or have no frame between them.
         """
-        dissolve = self.dissolves[name]
+        dissolve, place = self.dissolves[name], ("dissolves", name)
         for scene in (dissolve.before, dissolve.after):
             _require(
                 scene in self.scenes,
                 f"Dissolve {name} names the scene {scene!r}, which the plan does not have. Correct dissolves.{name}.",
+                *place,
             )
         _require(
             self.scenes[dissolve.before].plate == self.scenes[dissolve.after].plate,
             f"Dissolve {name} is between scenes of two plates. Correct dissolves.{name}.",
+            *place,
         )
         frames = tuple(range(self.frames(dissolve.before)[-1] + 1, self.frames(dissolve.after)[0]))
         _require(
             bool(frames),
             f"Dissolve {name} has no frame between the scenes {dissolve.before} and {dissolve.after}. "
             f"Correct the frames of the scenes, or remove dissolves.{name}.",
+            *place,
         )
         return frames
 
@@ -222,11 +270,18 @@ class FilmPlan:
         """Return the names of the groups that have scenes, in the order of their first scenes."""
         return tuple(dict.fromkeys(scene.group for scene in self.scenes.values()))
 
-    def _check_keys(self, place: str, keys: tuple[str, ...]) -> None:
-        for key in keys:
-            plate = KeyName.parse(key).plate
+    def _check_keys(self, keys: tuple[str, ...], *place: str) -> None:
+        setting = ".".join(place)
+        for number, key in enumerate(keys):
+            try:
+                plate = KeyName.parse(key).plate
+            except PlanMistake as error:
+                raise PlanMistake(f"{setting}: {error}", *place, str(number)) from None
             _require(
-                plate in self.plates, f"{place} names the keyframe {key}, but there is no plate {plate!r}. Correct it."
+                plate in self.plates,
+                f"{setting} names the keyframe {key}, but there is no plate {plate!r}. Correct it.",
+                *place,
+                str(number),
             )
 
     def _check_overlaps(self) -> None:
@@ -235,14 +290,16 @@ class FilmPlan:
             frames = self.frames(name)
             shared = [frame for frame in frames if (scene.plate, frame) in owners]
             if shared:
-                _require(
-                    False,
+                raise PlanMistake(
                     f"Frame {describe_frames(shared)} of plate {scene.plate} is in the scenes "
                     f"{owners[scene.plate, shared[0]]} and {name}. Correct scenes.{name}.frames.",
+                    "scenes",
+                    name,
+                    "frames",
                 )
             owners.update(dict.fromkeys(((scene.plate, frame) for frame in frames), name))
 
 
-def _require(condition: bool, message: str) -> None:
+def _require(condition: bool, message: str, *place: str) -> None:
     if not condition:
-        raise BadRequest(message)
+        raise PlanMistake(message, *place)

@@ -7,7 +7,8 @@ added by hand: `stcolor film plan` therefore never writes over a plan unless it 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,16 +17,15 @@ import yaml
 
 from stcolor_core.errors import BadRequest, OutputError
 from stcolor_core.files.atomic import atomic_path
-from stcolor_core.film.plan import FilmPlan
+from stcolor_core.film.plan import FilmPlan, PlanMistake
+from stcolor_core.film.yaml_files import describe_mistake, name_line, parse_yaml, read_text
 from stcolor_core.shots.shot import Method
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import TypeAdapter
 
-__all__ = ["format_plan", "load_plan", "parse_plan", "save_plan"]
+__all__ = ["format_plan", "load_plan", "naming_lines", "parse_plan", "save_plan"]
 
-_MOST_BYTES = 32_000_000  # a plan of 100 000 scenes has 10 MB
-_UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 _HEADER = """\
 # The plan of a film for `stcolor film color`. Edit it freely (docs/film.md); names and frames are checked when read.
 """
@@ -99,14 +99,7 @@ def load_plan(path: Path) -> FilmPlan:
     Raises:
         BadRequest: If the file cannot be read or is not a plan; the message names the file, the line and the remedy.
     """
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise BadRequest(f"The plan {path} is larger than {_MOST_BYTES // 1_000_000} MB. Check the path.")
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise BadRequest(f"The plan {path} cannot be read ({reason}). Check the path.") from None
-    return parse_plan(text, label=str(path))
+    return parse_plan(read_text(path, kind="plan"), label=str(path))
 
 
 def parse_plan(text: str, *, label: str = "the plan") -> FilmPlan:
@@ -121,26 +114,39 @@ def parse_plan(text: str, *, label: str = "the plan") -> FilmPlan:
     """
     from pydantic import ValidationError
 
-    try:
-        root = yaml.compose(text, Loader=yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader)
-        _refuse_aliases(root, label, text)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = "" if mark is None else f", line {mark.line + 1}"
-        problem = getattr(error, "problem", None) or "it is not YAML"
-        raise BadRequest(f"{label}{line}: {problem}. Correct it, or make the plan anew.") from None
+    root, data = parse_yaml(text, label=label, remedy="Correct it, or make the plan anew.")
     if not isinstance(data, dict):
         raise BadRequest(f"{label} is not the plan of a film. Make one: stcolor film plan PLAN --plate ...")
     try:
         # tuples are lists and frames may be plain numbers in YAML; other types must be as the schema says
         return _adapter().validate_python(_normalize(data), extra="forbid")
     except ValidationError as error:
-        raise BadRequest(_describe(error, root, label)) from None
+        raise BadRequest(describe_mistake(error, root, label=label)) from None
     except BadRequest as error:
-        place = str(error).rpartition("Correct ")[2].rstrip(".").split(".")
-        number = _line_of(root, place) if len(place) > 1 else None
-        raise BadRequest(f"{label}{'' if number is None else f', line {number}'}: {error}") from None
+        raise BadRequest(f"{name_line(root, getattr(error, 'place', ()), label=label)}: {error}") from None
+
+
+@contextmanager
+def naming_lines(path: Path) -> Iterator[None]:
+    """Add the plan's file and the line of the setting to a mistake that shows only when the plan is used.
+
+    Args:
+        path: The file that the plan was read from.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        BadRequest: In place of a `PlanMistake`.
+    """
+    try:
+        yield
+    except PlanMistake as error:
+        try:
+            root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        except (OSError, ValueError, yaml.YAMLError):  # it has changed since it was read
+            root = None
+        raise BadRequest(f"{name_line(root, error.place, label=str(path))}: {error}") from None
 
 
 def _plain(value: Any) -> Any:
@@ -170,52 +176,8 @@ def _normalize(data: dict[Any, Any]) -> dict[Any, Any]:
     return result
 
 
-def _refuse_aliases(root: yaml.Node | None, label: str, text: str) -> None:
-    """Refuse anchors, by which a small text can stand for gigabytes."""
-    if root is None or ("&" not in text and "*" not in text):
-        return
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            line = event.start_mark.line + 1
-            raise BadRequest(f"{label}, line {line}: a plan has no anchors and aliases. Write the value out.")
-
-
 @cache
 def _adapter() -> TypeAdapter[FilmPlan]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(FilmPlan)
-
-
-def _describe(error: ValidationError, root: yaml.Node | None, label: str) -> str:
-    """Return one line about the first error: the line of the file, the setting, and what is expected."""
-    errors = error.errors(include_url=False, include_context=False)
-    first = next((each for each in errors if each["type"] in _UNKNOWN), errors[0])  # rather than what it leaves missing
-    place = [str(part) for part in first["loc"]]
-    name = ".".join(place)
-    line = _line_of(root, place)
-    where = f"{label}{'' if line is None else f', line {line}'}"
-    if first["type"] in _UNKNOWN:
-        return f"{where}: {name} is an unknown setting. Correct its name, or leave it out."
-    if first["type"] in ("missing", "missing_keyword_only_argument", "missing_argument"):
-        return f"{where}: {name} is missing. Give it."
-    return f"{where}: {name} is {repr(first['input'])[:80]}. {first['msg'].replace('Input', 'It', 1)}."
-
-
-def _line_of(node: yaml.Node | None, place: Sequence[str]) -> int | None:
-    """Return the line of a setting, counted from 1, or that of the innermost part of its place that is there."""
-    if node is None:
-        return None
-    line = None
-    for part in place:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == part), None)
-            if found is None:
-                return line
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
-            node = node.value[int(part)]
-            line = node.start_mark.line + 1
-        else:
-            return line
-    return line

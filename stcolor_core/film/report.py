@@ -6,17 +6,19 @@ in any of its scenes. A region's spread over the scenes is how far its mean a* a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stcolor_core.film.coloring import film_shots
 from stcolor_core.film.likeness import describe_looks
 from stcolor_core.film.plan import FilmPlan
+from stcolor_core.film.progress import describe_duration, measure_pace, read_progress
 from stcolor_core.film.scenes import PlateReader
-from stcolor_core.film.shots import find_keys
+from stcolor_core.film.shots import SceneShot, find_keys
 from stcolor_core.images import plates
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.transition_search import scene_describer
@@ -27,6 +29,7 @@ _REGIONS = 6  # of a group
 _LEAST = 0.02  # share of a scene's positions that a region has there at least
 _GRID = (9, 16)  # of `describe_looks`
 _WEAKEST = 10
+_WEAK = 0.9  # mean confidence below which a scene is worth a look
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,9 @@ class SceneReport:
         name: Its name.
         group: Its group.
         frames: The number of its frames.
-        done: The number of frames that are on disk.
+        done: The number of frames that are on disk and up to date.
         keys: The number of its own keyframes.
-        confidence: Mean confidence of those on disk, 0..1; None without any.
+        confidence: Mean confidence of those, 0..1; None without any.
     """
 
     name: str
@@ -100,9 +103,12 @@ class FilmReport:
         groups: Its groups.
         weakest: Names of the coloured scenes with the least confidence, the weakest first.
         frames: The number of frames of all scenes and dissolves.
-        done: The number of those on disk.
+        done: The number of those that are on disk and up to date.
         keys: The number of keyframes.
         groups_without_key: Names of the groups that have none: the keyframes that are still to be painted at least.
+        seconds_spent: The time that the frames on disk took, without pauses; None if they do not say it.
+        seconds_per_frame: The time from one frame to the next.
+        seconds_left: The time that the frames to go would take at this pace.
     """
 
     scenes: tuple[SceneReport, ...]
@@ -112,26 +118,34 @@ class FilmReport:
     done: int
     keys: int
     groups_without_key: tuple[str, ...]
+    seconds_spent: float | None = None
+    seconds_per_frame: float | None = None
+    seconds_left: float | None = None
 
     def lines(self) -> Iterator[str]:
         """Yield the report as lines of text."""
         to_go = self.frames - self.done
-        yield f"{self.done} of {self.frames} frames are coloured, {to_go} to go; {self.keys} keyframes."
+        yield f"{self.done} of {_count(self.frames, 'frame')} coloured, {to_go} to go; {_count(self.keys, 'keyframe')}."
+        yield self._describe_cost(to_go)
         if self.groups_without_key:
             yield f"Groups without a keyframe: {', '.join(self.groups_without_key)}. Paint one in each."
         for group in self.groups:
-            agree = "not coloured yet, or a single scene" if group.spread is None else f"spread {group.spread:.1f}"
-            yield f"Group {group.name}: {group.scenes} scenes, {group.keys} keyframes; colours agree: {agree}."
-            for region in group.regions:
-                yield (
-                    f"  a* {region.a:+.1f}, b* {region.b:+.1f}: spread {region.spread:.1f} over {region.scenes} "
-                    f"scenes; farthest {region.farthest}"
-                )
+            yield from _describe_group(group)
         by_name = {scene.name: scene for scene in self.scenes}
-        for name in self.weakest:
-            scene = by_name[name]
-            own = f"{scene.keys} keyframes of its own" if scene.keys else "no keyframe of its own"
-            yield f"Weak: {name} (group {scene.group}), confidence {scene.confidence:.2f}, {own}"
+        weak = [scene for name in self.weakest if ((scene := by_name[name]).confidence or 0) < _WEAK]
+        if self.weakest and not weak:
+            least = by_name[self.weakest[0]]
+            yield f"No scene is weak: the least certain, {least.name}, has a confidence of {least.confidence:.2f}."
+        for scene in weak:
+            own = f"{_count(scene.keys, 'keyframe')} of its own" if scene.keys else "no keyframe of its own"
+            yield f"Weak: {scene.name} (group {scene.group}), confidence {scene.confidence:.2f}, {own}."
+
+    def _describe_cost(self, to_go: int) -> str:
+        if self.seconds_spent is None or self.seconds_per_frame is None or self.seconds_left is None:
+            return "How long the frames to go take shows once three are coloured."
+        pace = f"{self.seconds_per_frame:.1f} s a frame"
+        left = f"about {describe_duration(self.seconds_left)} to go" if to_go else "nothing to go"
+        return f"Time: {describe_duration(self.seconds_spent)} so far, {pace}; {left}."
 
 
 def make_report(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: None) -> FilmReport:
@@ -145,36 +159,49 @@ def make_report(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: None)
         StcolorError: If a plate or a coloured frame cannot be read.
     """
     keys = find_keys(plan)
-    scenes: list[SceneReport] = []
-    for name, scene in plan.scenes.items():
-        done, confidence = _state(plan, name, plan.frames(name))
-        scenes.append(
-            SceneReport(name, scene.group, len(plan.frames(name)), done, len(keys.of_scene(name)), confidence)
-        )
-    mixed = [_state(plan, name, plan.dissolve_frames(name))[0] for name in plan.dissolves]
-    frames = sum(each.frames for each in scenes) + sum(len(plan.dissolve_frames(name)) for name in plan.dissolves)
+    shots, mixed = film_shots(plan, warn=warn) if keys.scenes else (_bare(plan.scenes), _bare(plan.dissolves))
+    progress = {each.name: each for each in read_progress(plan, shots, mixed)}
+    scenes = [
+        SceneReport(name, scene.group, len(plan.frames(name)), state.done, len(keys.of_scene(name)), state.confidence)
+        for name, scene in plan.scenes.items()
+        for state in [progress[name]]
+    ]
     groups = tuple(_group(plan, name, scenes, warn) for name in plan.group_names)
     coloured = sorted((each for each in scenes if each.confidence is not None), key=lambda each: each.confidence or 0)
+    frames = sum(len(each.frames) for each in progress.values())
+    done = sum(each.done for each in progress.values())
+    pace = measure_pace(progress.values())
     return FilmReport(
         scenes=tuple(scenes),
         groups=groups,
         weakest=tuple(each.name for each in coloured[:_WEAKEST]),
         frames=frames,
-        done=sum(each.done for each in scenes) + sum(mixed),
+        done=done,
         keys=len(keys.paths),
         groups_without_key=tuple(group.name for group in groups if not group.keys),
+        seconds_spent=None if pace is None else pace.seconds,
+        seconds_per_frame=None if pace is None else pace.per_frame,
+        seconds_left=None if pace is None else pace.per_frame * (frames - done),
     )
 
 
-def _state(plan: FilmPlan, name: str, frames: tuple[int, ...]) -> tuple[int, float | None]:
-    """Return how many frames of a scene or dissolve are on disk, and their mean confidence."""
-    pattern = FramePattern.parse(plan.output.replace("{scene}", name))
-    there = sorted(set(pattern.frames()).intersection(frames))
-    values = [
-        plates.read_header(pattern.path(frame), frame=frame).metadata.get("stcolor/confidence") for frame in there
-    ]
-    known = [float(value) for value in values if value is not None]
-    return len(there), sum(known) / len(known) if known else None
+def _bare(names: Iterable[str]) -> list[SceneShot]:
+    return [SceneShot(name, None) for name in names]
+
+
+def _describe_group(group: GroupReport) -> Iterator[str]:
+    agree = "not coloured yet, or a single scene" if group.spread is None else f"spread {group.spread:.1f}"
+    keys = _count(group.keys, "keyframe")
+    yield f"Group {group.name}: {_count(group.scenes, 'scene')}, {keys}; colours agree: {agree}."
+    for region in group.regions:
+        yield (
+            f"  a* {region.a:+.1f}, b* {region.b:+.1f}: spread {region.spread:.1f} over {region.scenes} "
+            f"scenes; farthest {region.farthest}"
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _group(plan: FilmPlan, group: str, scenes: list[SceneReport], warn: Callable[[str], None]) -> GroupReport:

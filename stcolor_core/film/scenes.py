@@ -8,24 +8,22 @@ from dataclasses import dataclass, replace
 from stcolor_core.errors import BadRequest
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.film.likeness import (
-    Proposal,
     SceneLook,
     describe_looks,
     group_scenes,
     likeness_table,
-    propose_keyframes,
     sample_frames,
 )
-from stcolor_core.film.plan import FilmDissolve, FilmPlan, FilmPlate, FilmScene
+from stcolor_core.film.plan import FilmDissolve, FilmPlan, FilmPlate, FilmScene, PlanMistake
 from stcolor_core.images.frame_ranges import describe_frames, format_frames
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.transition_search import find_transitions, scene_describer
-from stcolor_core.shots.shot import Method, Output, Plate, Shot
+from stcolor_core.shots.shot import Method, Missing, Output, Shot
 from stcolor_core.shots.transitions import Transitions
 
-__all__ = ["PlateReader", "Stretch", "find_stretches", "look_at_scenes", "make_plan", "propose", "split_plate"]
+__all__ = ["PlateReader", "Stretch", "find_stretches", "look_at_scenes", "make_plan", "split_plate"]
 
 _WORKING_HEIGHT = 144  # lines at which scenes are compared: twice those of a thumbnail
 
@@ -53,6 +51,7 @@ class PlateReader:
     Args:
         plate: The plate.
         frames: The frames to use; None for all on disk.
+        missing: As for `shots.Plate`.
         ocio: As for `Shot`.
         warn: Called with one line for the artist.
 
@@ -65,13 +64,12 @@ class PlateReader:
         plate: FilmPlate,
         *,
         frames: str | None = None,
+        missing: Missing = "error",
         ocio: str | None = None,
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._shot = Shot(
-            plate=Plate(
-                path=plate.path, frames=frames, colorspace=plate.colorspace, exposure=plate.exposure, layer=plate.layer
-            ),
+            plate=replace(plate.as_plate(frames), missing=missing),
             output=Output(path="unused.####.exr"),
             method=Method(working_height=_WORKING_HEIGHT, matching_height=_WORKING_HEIGHT),
             ocio=ocio,
@@ -182,7 +180,7 @@ def make_plan(
         warn: Called with one line for the artist.
 
     Returns:
-        The plan, and the features of each scene, from which `propose` works.
+        The plan, and the features of each scene.
 
     Raises:
         StcolorError: If a plate cannot be read.
@@ -227,7 +225,7 @@ def look_at_scenes(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: No
         warn: Called with one line for the artist.
 
     Raises:
-        BadRequest: If a scene has a frame that its plate has not.
+        PlanMistake: If a scene has a frame that its plate has not.
         StcolorError: If a plate cannot be read.
     """
     describe, looks = scene_describer(), dict[str, SceneLook]()
@@ -236,12 +234,15 @@ def look_at_scenes(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: No
         for name, scene in plan.scenes.items():
             if scene.plate != plate_name:
                 continue
-            reader = reader or PlateReader(plate, ocio=plan.ocio, warn=warn)
+            reader = reader or PlateReader(plate, missing="skip", ocio=plan.ocio, warn=warn)
             lacking = set(plan.frames(name)).difference(reader.frames)
             if lacking:
-                raise BadRequest(
+                raise PlanMistake(
                     f"Scene {name} has the frame {describe_frames(lacking)}, which the plate {plate.path} has not. "
-                    f"Correct scenes.{name}.frames."
+                    f"Correct scenes.{name}.frames.",
+                    "scenes",
+                    name,
+                    "frames",
                 )
             frames = sample_frames(plan.frames(name))
             pictures = [reader.lightness(frame) for frame in frames]
@@ -249,24 +250,17 @@ def look_at_scenes(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: No
     return {name: looks[name] for name in plan.scenes}
 
 
-def propose(plan: FilmPlan, looks: Mapping[str, SceneLook]) -> list[Proposal]:
-    """Return which frames of a film to paint first.
-
-    Args:
-        plan: The plan.
-        looks: The features of its scenes, of `look_at_scenes`.
-    """
-    lengths = {name: len(plan.frames(name)) for name in plan.scenes}
-    return propose_keyframes(looks, lengths, {name: scene.group for name, scene in plan.scenes.items()})
-
-
 def _name_scenes(stretches: Sequence[Stretch], digits: int) -> list[str]:
     """Return a name for each scene: that of the edit if no other scene has it, else s and its number."""
     given = [stretch.name for stretch in stretches]
-    return [
-        stretch.name if stretch.name and given.count(stretch.name) == 1 else f"s{number:0{digits}d}"
-        for number, stretch in enumerate(stretches, 1)
-    ]
+    unique = {name for name in given if name and given.count(name) == 1}
+    names: list[str] = []
+    for number, stretch in enumerate(stretches, 1):
+        name = stretch.name if stretch.name in unique else f"s{number:0{digits}d}"
+        while name is None or name in names or (name in unique and name != stretch.name):
+            name = f"{name}_"
+        names.append(name)
+    return names
 
 
 def _letters(number: int) -> str:

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.errors import BadRequest
 from stcolor_core.film.likeness import SceneLook, describe_looks, frame_likeness, sample_frames
-from stcolor_core.film.plan import FilmPlan, KeyName
+from stcolor_core.film.plan import FilmPlan, KeyName, PlanMistake
 from stcolor_core.film.scenes import PlateReader
 from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.pipeline.inputs import has_plate_type
 from stcolor_core.pipeline.transition_search import scene_describer
-from stcolor_core.shots.shot import Output, Plate, Reference, Shot, Still
+from stcolor_core.shots.shot import Output, Reference, Shot, Still
 
-__all__ = ["FilmKeys", "SceneShot", "dissolve_shot", "find_keys", "make_shots"]
+__all__ = ["FilmKeys", "SceneShot", "dissolve_shot", "find_keys", "make_shots", "scene_shot"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def find_keys(plan: FilmPlan) -> FilmKeys:
         plan: The plan.
 
     Raises:
-        BadRequest: If a pattern of keyframes has no frame number, or a pinned keyframe does not exist.
+        PlanMistake: If a pattern of keyframes has no frame number, or a pinned keyframe does not exist.
     """
     paths: dict[KeyName, Path] = {}
     for name, plate in plan.plates.items():
@@ -74,17 +74,28 @@ def find_keys(plan: FilmPlan) -> FilmKeys:
             continue
         pattern = FramePattern.parse(plate.keys)
         if not pattern.is_sequence:
-            raise BadRequest(
+            raise PlanMistake(
                 f"The keyframes {plate.keys} have no frame number. Write them like keys/{name}.####.exr: "
-                f"plates.{name}.keys."
+                f"plates.{name}.keys.",
+                "plates",
+                name,
+                "keys",
             )
         paths.update({KeyName(name, frame): pattern.path(frame) for frame in pattern.frames()})
     owner = {KeyName(scene.plate, frame): name for name, scene in plan.scenes.items() for frame in plan.frames(name)}
     for name, group in plan.groups.items():
-        for text in group.pin:
-            if KeyName.parse(text) not in paths:
-                raise BadRequest(
-                    f"groups.{name}.pin names the keyframe {text}, which is not on disk. Paint it, or take it out."
+        for number, text in enumerate(group.pin):
+            key = KeyName.parse(text)
+            if key not in paths:
+                painted = plan.plates[key.plate].keys
+                missing = "" if painted is None else f": there is no {FramePattern.parse(painted).path(key.frame)}"
+                raise PlanMistake(
+                    f"Group {name} pins {text}, which is not painted{missing}. Paint frame {key.frame} of plate "
+                    f"{key.plate}, or take it out of groups.{name}.pin.",
+                    "groups",
+                    name,
+                    "pin",
+                    str(number),
                 )
     return FilmKeys(paths, {key: owner[key] for key in sorted(paths) if key in owner})
 
@@ -114,6 +125,17 @@ def make_shots(plan: FilmPlan, keys: FilmKeys, *, warn: Callable[[str], None] = 
     return shots
 
 
+def scene_shot(plan: FilmPlan, keys: FilmKeys, name: str) -> Shot:
+    """Return a scene as a shot with its own keyframes alone, if it has any.
+
+    Args:
+        plan: The plan.
+        keys: The keyframes that exist.
+        name: The scene's name.
+    """
+    return _scene_shot(plan, keys, name, keys.of_scene(name), ())
+
+
 def dissolve_shot(plan: FilmPlan, name: str, keys: FilmKeys) -> SceneShot:
     """Return a dissolve as a shot: its frames, between the results of the frames before and after it.
 
@@ -141,22 +163,36 @@ def dissolve_shot(plan: FilmPlan, name: str, keys: FilmKeys) -> SceneShot:
 def _scene_shot(plan: FilmPlan, keys: FilmKeys, name: str, own: Iterable[KeyName], borrowed: Iterable[KeyName]) -> Shot:
     shot = _shot(plan, name, plan.scenes[name].plate, plan.frames(name))
     references = tuple(Reference(frame=key.frame, path=str(keys.paths[key])) for key in own)
-    stills = tuple(Still(path=str(keys.paths[key])) for key in borrowed)
+    stills = tuple(
+        Still(path=str(keys.paths[key]), colorspace=_space_of_borrowed(plan, keys, name, key)) for key in borrowed
+    )
     return replace(shot, references=references, stills=stills)
+
+
+def _space_of_borrowed(plan: FilmPlan, keys: FilmKeys, name: str, key: KeyName) -> str | None:
+    """Return the colour space to name for a keyframe of another plate, so that it is read as its own plate reads it.
+
+    A picture without a space of its own takes that of the plate, if both have one file type.
+    """
+    path, own, other = keys.paths[key], plan.plates[key.plate], plan.plates[plan.scenes[name].plate]
+    if own == other:
+        return None
+    space = own.colorspace if has_plate_type(own.path, path) else None
+    if space is None and other.colorspace is not None and has_plate_type(other.path, path):
+        raise PlanMistake(
+            f"Scene {name} borrows the keyframe {key}, which has the default colour space of its file type, but would "
+            f"be read as {other.colorspace} there. Give plates.{key.plate}.colorspace.",
+            "plates",
+            key.plate,
+        )
+    return space
 
 
 def _shot(
     plan: FilmPlan, name: str, plate_name: str, frames: Iterable[int], *, written: Iterable[int] | None = None
 ) -> Shot:
-    plate = plan.plates[plate_name]
     return Shot(
-        plate=Plate(
-            path=plate.path,
-            frames=format_frames(frames),
-            colorspace=plate.colorspace,
-            exposure=plate.exposure,
-            layer=plate.layer,
-        ),
+        plate=plan.plates[plate_name].as_plate(format_frames(frames)),
         output=Output(path=_output(plan, name).text, frames=None if written is None else format_frames(written)),
         method=replace(plan.method, cuts="none"),
         ocio=plan.ocio,
@@ -189,7 +225,7 @@ class _Likeness:
         if key not in self._features:
             if key.plate not in self._readers:
                 plate = self._plan.plates[key.plate]
-                self._readers[key.plate] = PlateReader(plate, ocio=self._plan.ocio, warn=self._warn)
+                self._readers[key.plate] = PlateReader(plate, missing="skip", ocio=self._plan.ocio, warn=self._warn)
             self._features[key] = describe_looks([self._readers[key.plate].lightness(key.frame)], self._describe)[0]
         return self._features[key]
 

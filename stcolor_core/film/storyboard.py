@@ -17,7 +17,8 @@ import numpy as np
 from stcolor_core.arrays import ByteImage
 from stcolor_core.errors import OutputError
 from stcolor_core.files.atomic import atomic_path
-from stcolor_core.film.likeness import Proposal, SceneLook
+from stcolor_core.film.key_proposals import Proposal
+from stcolor_core.film.likeness import SceneLook
 from stcolor_core.film.plan import FilmPlan, KeyName
 from stcolor_core.film.scenes import PlateReader
 
@@ -27,6 +28,10 @@ _WIDTH = 256  # pixels of a thumbnail
 _PAGE, _MARGIN, _COLUMNS, _ROWS = (1754, 1240), 60, 5, 4  # of a PDF page: A4 at 150 dpi
 _DPI = 150
 _MARK = "#b4530a"  # of frames to paint: contrast of 5:1 on white
+_COVERS = (
+    "A frame covers what it would make right: in its own scene, as far as the plate's motion leads from it, and in the "
+    "scenes of its group that have no keyframe."
+)
 _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:90rem;padding:0 1rem;color:#1c1c1c;background:#fff}
 h2{margin:2.2rem 0 .3rem;border-top:1px solid #bbb;padding-top:.8rem}
@@ -41,7 +46,7 @@ td.n,th.n{text-align:right}
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """One scene on a contact sheet.
+    """A frame on a contact sheet: one to paint, or one that stands for its scene.
 
     Attributes:
         scene: The scene's name.
@@ -69,11 +74,13 @@ class Sheet:
     Attributes:
         group: The group's name.
         share: The share of the film's frames that are in the group, 0..1.
-        thumbnails: Its scenes: those to paint first, then the others in the order of the film.
+        scenes: The number of its scenes.
+        thumbnails: The frames to paint first, then one of each other scene in the order of the film.
     """
 
     group: str
     share: float
+    scenes: int
     thumbnails: tuple[Thumbnail, ...]
 
 
@@ -94,33 +101,29 @@ def make_sheets(
         painted: Names of the scenes that have a keyframe.
         warn: Called with one line for the artist.
     """
-    ranks = {each.scene: (rank, each) for rank, each in enumerate(proposals, 1)}
+    ranked: dict[str, list[tuple[int, Proposal]]] = {}
+    for rank, proposal in enumerate(proposals, 1):
+        ranked.setdefault(proposal.scene, []).append((rank, proposal))
     total = sum(len(plan.frames(name)) for name in plan.scenes)
     readers: dict[str, PlateReader] = {}
+
+    def draw(name: str, key: KeyName, rank: int | None, gain: float) -> Thumbnail:
+        if key.plate not in readers:
+            readers[key.plate] = PlateReader(plan.plates[key.plate], missing="skip", ocio=plan.ocio, warn=warn)
+        picture = _shrink(readers[key.plate].lightness(key.frame))
+        return Thumbnail(name, key, len(plan.frames(name)), picture, rank, gain, name in painted)
+
     sheets: list[Sheet] = []
     for group in plan.group_names:
         thumbnails: list[Thumbnail] = []
         for name in plan.members(group):
-            rank, proposal = ranks.get(name, (None, None))
-            frames = looks[name].frames
-            frame = frames[len(frames) // 2] if proposal is None else proposal.frame
-            plate = plan.scenes[name].plate
-            if plate not in readers:
-                readers[plate] = PlateReader(plan.plates[plate], ocio=plan.ocio, warn=warn)
-            thumbnails.append(
-                Thumbnail(
-                    name,
-                    KeyName(plate, frame),
-                    len(plan.frames(name)),
-                    _shrink(readers[plate].lightness(frame)),
-                    rank,
-                    0.0 if proposal is None else proposal.gain,
-                    name in painted,
-                )
-            )
-        thumbnails.sort(key=lambda each: each.rank or len(plan.scenes) + 1)
-        share = sum(each.count for each in thumbnails) / max(1, total)
-        sheets.append(Sheet(group, share, tuple(thumbnails)))
+            thumbnails += [draw(name, each.key, rank, each.gain) for rank, each in ranked.get(name, ())]
+            if name not in ranked:
+                frames = looks[name].frames
+                thumbnails.append(draw(name, KeyName(plan.scenes[name].plate, frames[len(frames) // 2]), None, 0.0))
+        thumbnails.sort(key=lambda each: each.rank or len(proposals) + 1)
+        share = sum(len(plan.frames(name)) for name in plan.members(group)) / max(1, total)
+        sheets.append(Sheet(group, share, len(plan.members(group)), tuple(thumbnails)))
     return sheets
 
 
@@ -164,13 +167,13 @@ def write_pdf(path: Path, sheets: Sequence[Sheet], proposals: Sequence[Proposal]
         return draw
 
     lines = [
-        f"{rank:3d}.   {_key_of(each, sheets)}   (scene {each.scene}):   {_percent(each.gain)} of the film, "
+        f"{rank:3d}.   {each.key}   (scene {each.scene}):   {_percent(each.gain)} of the film, "
         f"{_percent(each.covered)} with those before"
         for rank, each in enumerate(proposals, 1)
     ]
     for start in range(0, max(1, len(lines)), 28):
         draw = new_page(title if start == 0 else f"{title} (continued)")
-        draw.text((_MARGIN, 110), "Paint these frames first", fill=_MARK, font=fonts[26])
+        draw.text((_MARGIN, 110), _first_heading(proposals), fill=_MARK, font=fonts[26])
         for row, line in enumerate(lines[start : start + 28]):
             draw.text((_MARGIN, 160 + 36 * row), line, fill="black", font=fonts[26])
     cell = ((_PAGE[0] - 2 * _MARGIN) // _COLUMNS, (_PAGE[1] - 2 * _MARGIN - 60) // _ROWS)
@@ -199,16 +202,17 @@ def write_pdf(path: Path, sheets: Sequence[Sheet], proposals: Sequence[Proposal]
 
 
 def _html(sheets: Sequence[Sheet], proposals: Sequence[Proposal], title: str) -> Iterator[str]:
-    name = html.escape(title)
+    name, anchored = html.escape(title), set[str]()
     yield f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}</title>'
     yield f"<style>{_STYLE}</style></head><body><main>\n<h1>{name}</h1>\n"
-    scenes = sum(len(sheet.thumbnails) for sheet in sheets)
-    yield f"<p>{scenes} scenes in {len(sheets)} groups.</p>\n<h2>Paint these frames first</h2>\n<table><tr>"
+    scenes = sum(sheet.scenes for sheet in sheets)
+    yield f"<p>{_count(scenes, 'scene')} in {_count(len(sheets), 'group')}.</p>\n<h2>{_first_heading(proposals)}</h2>\n"
+    yield f"<p>{html.escape(_COVERS)}</p>\n<table><tr>"
     yield '<th class="n">no.</th><th>frame</th><th>scene</th>'
     yield '<th class="n">covers</th><th class="n">together</th></tr>\n'
     for rank, each in enumerate(proposals, 1):
         yield (
-            f'<tr><td class="n">{rank}</td><td>{html.escape(_key_of(each, sheets))}</td>'
+            f'<tr><td class="n">{rank}</td><td>{html.escape(str(each.key))}</td>'
             f'<td><a href="#{html.escape(each.scene)}">{html.escape(each.scene)}</a></td>'
             f'<td class="n">{_percent(each.gain)}</td><td class="n">{_percent(each.covered)}</td></tr>\n'
         )
@@ -216,12 +220,14 @@ def _html(sheets: Sequence[Sheet], proposals: Sequence[Proposal], title: str) ->
     for sheet in sheets:
         yield f'<h2>{html.escape(_heading(sheet))}</h2>\n<ul class="sheet">\n'
         for thumbnail in sheet.thumbnails:
+            anchor = "" if thumbnail.scene in anchored else f' id="{html.escape(thumbnail.scene)}"'
+            anchored.add(thumbnail.scene)
             coded = base64.b64encode(_jpeg(thumbnail.picture)).decode("ascii")
             first, *rest = (html.escape(line) for line in _caption(thumbnail))
             kind = "paint" if thumbnail.rank is not None else "other"
             strong = "".join(f"<br><strong>{line}</strong>" for line in rest)
             yield (
-                f'<li class="{kind}" id="{html.escape(thumbnail.scene)}"><figure>'
+                f'<li class="{kind}"{anchor}><figure>'
                 f'<img alt="{html.escape(str(thumbnail.key))}" loading="lazy" src="data:image/jpeg;base64,{coded}">'
                 f"<figcaption>{first}{strong}</figcaption></figure></li>\n"
             )
@@ -230,7 +236,7 @@ def _html(sheets: Sequence[Sheet], proposals: Sequence[Proposal], title: str) ->
 
 
 def _caption(thumbnail: Thumbnail) -> list[str]:
-    lines = [f"{thumbnail.scene}: {thumbnail.key}, {thumbnail.count} frames"]
+    lines = [f"{thumbnail.scene}: {thumbnail.key}, {_count(thumbnail.count, 'frame')}"]
     if thumbnail.rank is not None:
         lines.append(f"paint no. {thumbnail.rank}: {_percent(thumbnail.gain)} of the film")
     if thumbnail.painted:
@@ -239,13 +245,15 @@ def _caption(thumbnail: Thumbnail) -> list[str]:
 
 
 def _heading(sheet: Sheet) -> str:
-    count = len(sheet.thumbnails)
-    return f"Group {sheet.group}: {count} scene{'s' if count != 1 else ''}, {_percent(sheet.share)} of the film"
+    return f"Group {sheet.group}: {_count(sheet.scenes, 'scene')}, {_percent(sheet.share)} of the film"
 
 
-def _key_of(proposal: Proposal, sheets: Sequence[Sheet]) -> str:
-    keys = (each.key for sheet in sheets for each in sheet.thumbnails if each.scene == proposal.scene)
-    return str(next(keys))
+def _first_heading(proposals: Sequence[Proposal]) -> str:
+    return "Paint these frames first" if proposals else "No further keyframe is needed"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _percent(share: float) -> str:

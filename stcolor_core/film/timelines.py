@@ -12,7 +12,7 @@ from typing import Any
 from stcolor_core.errors import BadRequest, StcolorError
 from stcolor_core.shots.transitions import Boundary, Dissolve, Transitions
 
-__all__ = ["read_transitions"]
+__all__ = ["load_timeline", "read_transitions"]
 
 _ADAPTERS = {".edl": "otio-cmx3600-adapter", ".xml": "otio-fcp-adapter", ".otio": "OpenTimelineIO"}
 _LARGEST = 100_000_000  # bytes
@@ -55,7 +55,7 @@ def read_transitions(path: Path, frames: Sequence[int], *, rate: float | None = 
 
 def _read_track(path: Path, rate: float | None) -> tuple[list[int], list[tuple[int, int, int]]]:
     """Return the lengths of the clips of the first video track; and place, frames before and after of dissolves."""
-    timeline = _load(path, rate)
+    timeline = load_timeline(path, rate=rate)
     tracks = [track for track in timeline.video_tracks() if len(track)]
     if not tracks:
         raise BadRequest(f"The edit {path} has no video track with clips. Export it again.")
@@ -69,7 +69,20 @@ def _read_track(path: Path, rate: float | None) -> tuple[list[int], list[tuple[i
     return [span for span in spans if span], dissolves
 
 
-def _load(path: Path, rate: float | None) -> Any:
+def load_timeline(path: Path, *, rate: float | None = None) -> Any:
+    """Return the timeline of an edit.
+
+    Args:
+        path: An .otio, .edl or .xml file.
+        rate: Frames per second of an EDL, which does not say it; None for 24.
+
+    Returns:
+        An `opentimelineio.schema.Timeline`.
+
+    Raises:
+        BadRequest: If the file cannot be read, or holds no timeline.
+        StcolorError: If the adapter for its kind is not installed.
+    """
     try:
         import opentimelineio as otio
     except ImportError:

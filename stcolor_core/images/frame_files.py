@@ -41,7 +41,9 @@ _Channels = Mapping[str, NDArray[Any]]  # channel name -> (H, W) float16 or floa
 _POSITIVE = ("PixelAspectRatio", "screenWindowWidth")  # OpenEXR refuses to write other values
 _HASH_DIGITS = 32
 _LONGEST_HEADER = 2**20
-_PIXELS, _WRITTEN = "stcolor/pixels", "stcolor/written"
+_PIXELS = "stcolor/pixels"
+WRITTEN_ATTRIBUTE = "stcolor/written"
+"""The metadata of a frame that says when it was written, in nanoseconds since 1970."""
 
 # Attributes that describe the plate's file rather than the shot; a Cryptomatte manifest belongs to its channels.
 _STALE = re.compile(
@@ -74,7 +76,7 @@ def frame_state(path: Path | str) -> FrameState:
         path: The picture.
     """
     path = Path(path)
-    if (summary := read_exr_summary(path)) is not None and _WRITTEN in summary[0]:
+    if (summary := read_exr_summary(path)) is not None and WRITTEN_ATTRIBUTE in summary[0]:
         return FrameState(metadata=summary[0], complete=summary[1], unmodified=_has_recorded_time(path, summary[0]))
     try:
         with opening.open_picture(path) as (file, part, header):
@@ -162,7 +164,7 @@ def write_frame(
     stored = {name: _to_stored_type(values, pixel_type) for name, (values, pixel_type) in layers.items()}
     written = time.time_ns() // 1000 * 1000  # whole microseconds: common file systems store at least 100 ns (NTFS)
     spec.attribute(_PIXELS, _hash([stored]))
-    spec.attribute(_WRITTEN, str(written))
+    spec.attribute(WRITTEN_ATTRIBUTE, str(written))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as partial:
@@ -234,7 +236,7 @@ def _is_untouched(header: Header) -> bool:
 def _has_recorded_time(path: Path, metadata: Mapping[str, Any]) -> bool:
     """Return whether a file has the modification time that was recorded when it was written."""
     try:
-        return str(path.stat().st_mtime_ns) == metadata.get(_WRITTEN)
+        return str(path.stat().st_mtime_ns) == metadata.get(WRITTEN_ATTRIBUTE)
     except OSError:  # removed in the meantime
         return False
 

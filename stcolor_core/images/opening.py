@@ -17,7 +17,7 @@ from stcolor_core.errors import PlateError
 from stcolor_core.images.picture_text import channel_names, decode_text, error_text, read_attributes
 from stcolor_core.images.pictures import Header
 from stcolor_core.images.plate_layers import Layer, list_layers, select_layer
-from stcolor_core.images.raw_headers import is_truncated, subsampled_channels, user_data_fits
+from stcolor_core.images.raw_headers import is_truncated, png_fault, subsampled_channels, user_data_fits
 from stcolor_core.remedies import advise
 
 __all__ = ["label_and_remedy", "open_picture", "too_large"]
@@ -61,6 +61,8 @@ def open_picture(
         raise PlateError(f"{label} {'is not a file' if path.exists() else 'is missing'}. {remedy}")
     if path.suffix.lower() == ".cin" and not user_data_fits(path):
         raise PlateError(f"{label} is truncated or damaged. {remedy}")
+    if path.suffix.lower() == ".png" and (fault := png_fault(path, header_only=True)):
+        raise PlateError(f"{label} is truncated or damaged ({fault}). {remedy}")
     file = _open_input(path)
     if file is None:
         raise PlateError(f"{label} {_open_error(path, error_text(oiio), remedy)}")

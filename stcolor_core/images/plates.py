@@ -17,6 +17,7 @@ from stcolor_core.errors import PlateError
 from stcolor_core.images.opening import label_and_remedy, open_picture, too_large
 from stcolor_core.images.picture_text import error_text
 from stcolor_core.images.pictures import LARGEST_HALF, Header, Picture
+from stcolor_core.images.raw_headers import png_fault
 
 __all__ = [
     "ALPHA_STEP",
@@ -213,6 +214,9 @@ def read_bands(
     Raises:
         PlateError: As `read` does.
     """
+    if header.file_format == "png" and (fault := png_fault(header.path)):
+        label, remedy = label_and_remedy(header.path, header.frame)
+        raise PlateError(f"{label} is truncated or damaged ({fault}). {remedy}")
     height, step = header.data_window[3], _lines_per_read(file)
     step *= max(1, _BAND // step)
     for top in range(0, height, step):

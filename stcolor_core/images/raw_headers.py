@@ -4,20 +4,23 @@ Also read the state of a frame written by RefColorize with a single open of the 
 
 OpenEXR File Layout (openexr.com): magic number, version, then attributes of name, type, size and value; an empty name
 ends a header. Cineon: Kodak, "4.5 DPX/Cineon file format draft". JPEG 2000 codestreams: ISO/IEC 15444-1, annex A.
+PNG: W3C, "Portable Network Graphics (PNG) Specification", third edition, clause 5.
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["is_truncated", "read_exr_summary", "subsampled_channels", "user_data_fits"]
+__all__ = ["is_truncated", "png_fault", "read_exr_summary", "subsampled_channels", "user_data_fits"]
 
 _MAGIC = b"\x76\x2f\x31\x01"
 _CINEON = {b"\x80\x2a\x5f\xd7": ">I", b"\xd7\x5f\x2a\x80": "<I"}
 _CODESTREAM, _END_OF_CODESTREAM = b"\xff\x4f\xff\x51", b"\xff\xd9"
+_PNG, _PNG_LENGTH_AND_TYPE, _PNG_CRC = b"\x89PNG\r\n\x1a\n", 8, 4
 _SEVERAL_PARTS = 0x1000  # a bit of the version
 _SINGLE_PART = 0xFF, 0x400  # version number, and the bit for long names: scan lines in one part
 _CHUNK_LINES = {0: 1, 1: 1, 2: 1, 3: 16, 4: 32, 5: 16, 6: 32, 7: 32, 8: 32, 9: 256}  # compression -> lines in a chunk
@@ -112,6 +115,38 @@ def is_truncated(path: Path, spec: Any) -> bool:
     values, bits = spec.width * spec.nchannels, spec.get_int_attribute("oiio:BitsPerSample", 8)
     line = 4 * -(-values // 3) if bits == 10 else values * bits // 8  # three 10-bit codes in a 32-bit word
     return bool(size < offset + line * spec.height)
+
+
+def png_fault(path: Path, *, header_only: bool = False) -> str | None:
+    """Return what is wrong with the chunks of a PNG, by their checksums; None if nothing is, or if it is no PNG.
+
+    libpng finds it too, but prints a line of its own on standard error, which names no file.
+
+    Args:
+        path: The file.
+        header_only: Whether to check only what comes before the pixels.
+    """
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_PNG)) != _PNG:
+                return None
+            size = path.stat().st_size
+            while True:
+                start = file.read(_PNG_LENGTH_AND_TYPE)
+                kind = start[4:]
+                if header_only and kind == b"IDAT":
+                    return None
+                length = int.from_bytes(start[:4], "big")
+                if len(start) < _PNG_LENGTH_AND_TYPE or file.tell() + length + _PNG_CRC > size:
+                    return "the file ends too early"
+                rest = file.read(length + _PNG_CRC)
+                matters = kind[:1].isupper()  # others, such as texts, are left out by every reader
+                if matters and zlib.crc32(kind + rest[:length]) != int.from_bytes(rest[length:], "big"):
+                    return f"the checksum of its chunk {kind.decode('latin-1')!a} is wrong"
+                if kind == b"IEND":
+                    return None
+    except OSError:
+        return None  # opening or reading the file reports it
 
 
 def user_data_fits(path: Path) -> bool:

@@ -481,9 +481,10 @@ class Propagator:
             return
         back, outward = span.walks(needed)
         if span.between:
+            saved = sum(frame in needed for frame in back)
             for frame, _, track in self._walk_frames(task, task.references[1], back, with_features=()):
                 if frame in needed:
-                    task.scratch.save("tracks", frame, *track)
+                    task.scratch.save("tracks", frame, *track, of=saved)
         for frame, view, tracks in self._walk_frames(task, task.references[0], outward, with_features=needed):
             if frame in needed:
                 if span.between:

@@ -59,16 +59,18 @@ class MovieFormat:
         Raises:
             BadRequest: If the codec cannot hold it.
         """
+        problem = self._size_problem(width, height)
+        if problem:
+            raise BadRequest(
+                f"{path} would have {width} x {height} pixels; {self.title} {problem}. "
+                f"{_other_format(path, width, height)}."
+            )
+
+    def _size_problem(self, width: int, height: int) -> str:
+        """Return why the codec cannot hold a size, in a few words; "" if it can."""
         if width < self.smallest[0] or height < self.smallest[1]:
-            raise BadRequest(
-                f"{path} would have {width} x {height} pixels; {self.title} begins at "
-                f"{self.smallest[0]} x {self.smallest[1]}. {advise('movie_format')}."
-            )
-        if self.even and (width % 2 or height % 2):
-            raise BadRequest(
-                f"{path} would have {width} x {height} pixels; {self.title} needs even numbers. "
-                f"{advise('movie_format')}, such as prores-4444 or ffv1."
-            )
+            return f"begins at {self.smallest[0]} x {self.smallest[1]}"
+        return "needs even numbers" if self.even and (width % 2 or height % 2) else ""
 
 
 FORMATS: dict[str, MovieFormat] = {
@@ -156,3 +158,14 @@ def layout_of(chosen: MovieFormat, *, like: PixelFormat | None) -> PixelFormat:
     layout = PixelFormat.parse(name)
     assert layout is not None
     return layout
+
+
+def _other_format(path: Path, width: int, height: int) -> str:
+    """Return the remedy for a movie whose codec cannot hold its size: another codec, of its file type if one can."""
+    able = [name for name, other in FORMATS.items() if not other._size_problem(width, height)]
+    if not able:
+        return "No movie can hold it: leave the movie out"
+    here = [name for name in able if path.suffix.lower() in FORMATS[name].suffixes]
+    if here:
+        return advise("movie", f"{path} --movie-format {here[0]}")
+    return advise("movie", f"{path.with_suffix(FORMATS[able[0]].suffixes[0])} --movie-format {able[0]}")

@@ -28,6 +28,7 @@ from stcolor_core.errors import OutputError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.remedies import advise
+from stcolor_core.shots.output_folder import cannot_write_folder
 
 __all__ = ["Claim"]
 
@@ -70,10 +71,7 @@ class Claim:
             self._output.folder.mkdir(parents=True, exist_ok=True)
             self._take()
         except OSError as error:
-            raise OutputError(
-                f"The output folder {self._output.folder} cannot be written to ({error.strerror}). "
-                "Check its rights and the disk, or choose another output folder."
-            ) from None
+            raise cannot_write_folder(self._output.folder, str(error.strerror)) from None
         threading.Thread(target=self._beat, name="claim", daemon=True).start()
         return self
 

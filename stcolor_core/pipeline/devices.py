@@ -19,10 +19,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stcolor_core.errors import BadRequest, DeviceMemoryError
+from stcolor_core.pipeline.device_names import DEVICES, GPUS, no_such_device
 from stcolor_core.remedies import advise
 
 __all__ = [
-    "DEVICES",
     "device_name",
     "find_fault",
     "free_memory",
@@ -31,10 +31,6 @@ __all__ = [
     "resolve_device",
     "translate_memory_errors",
 ]
-
-_GPUS = {"cuda": "CUDA (NVIDIA or AMD) device", "xpu": "Intel GPU", "mps": "Apple GPU"}  # in the order of choice
-DEVICES = ("auto", "cpu", *_GPUS)
-"""Names that `resolve_device` accepts."""
 
 _TOLERANCE = 0.05  # convolutions on a GPU round to TF32
 _MPS_FULL = "MPS backend out of memory"  # torch has no class of errors for it
@@ -54,18 +50,18 @@ def resolve_device(name: str, *, warn: Callable[[str], None] = logger.warning) -
     """
     if name not in DEVICES:
         raise BadRequest(f"The device {name!r} is unknown. Use {', '.join(DEVICES[:-1])} or {DEVICES[-1]}.")
-    if name in _GPUS:
+    if name in GPUS:
         if not _is_present(name):
-            raise BadRequest(f"There is no {_GPUS[name]} that this torch can use. {advise('cpu')}.")
+            raise no_such_device(name)
         if fault := find_fault(name):
-            raise BadRequest(f"The {_GPUS[name]} does not work ({fault}). {advise('cpu')}.")
+            raise BadRequest(f"The {GPUS[name]} does not work ({fault}). {advise('cpu')}.")
         return torch.device(name)
-    for gpu in _GPUS if name == "auto" else ():
+    for gpu in GPUS if name == "auto" else ():
         if _is_present(gpu):
             fault = find_fault(gpu)
             if fault is None:
                 return torch.device(gpu)
-            warn(f"The {_GPUS[gpu]} does not work ({fault}) and is not used. See `stcolor doctor`.")
+            warn(f"The {GPUS[gpu]} does not work ({fault}) and is not used. See `stcolor doctor`.")
     return torch.device("cpu")
 
 
@@ -111,7 +107,7 @@ def device_name(device: torch.device) -> str | None:
     if device.type == "cpu":
         return None
     module = _module(device.type)
-    return str(module.get_device_name()) if hasattr(module, "get_device_name") else _GPUS.get(device.type, device.type)
+    return str(module.get_device_name()) if hasattr(module, "get_device_name") else GPUS.get(device.type, device.type)
 
 
 def free_memory(device: torch.device) -> int:
@@ -126,7 +122,7 @@ def free_memory(device: torch.device) -> int:
 
 def release_memory() -> None:
     """Give memory that torch holds on GPUs and does not use back to other programs."""
-    for gpu in _GPUS:
+    for gpu in GPUS:
         if _is_present(gpu):
             _module(gpu).empty_cache()
 

@@ -41,6 +41,7 @@ class Event:
             patch to it; "" in other events.
         patch: The frame of that patch; None in other events.
         kept: Whether a finished frame was on disk already.
+        registered: Of a "warning", whether it says how the reference at `frame` was fitted to the plate.
         flaw: Of a "warning", why the reference at `frame` gives no colour; None in any other.
         confidence: As in `FrameResult`.
         fallback: As in `FrameResult`.
@@ -59,6 +60,7 @@ class Event:
     stage: Literal["", "cuts", "tracking", "patch"] = ""
     patch: int | None = None
     kept: bool = False
+    registered: bool = False
     flaw: ReferenceFlaw | None = None
     confidence: float | None = None
     fallback: float | None = None
@@ -98,7 +100,7 @@ class Reporter:
 
     def __init__(self, report: Callable[[Event], None], cancelled: Callable[[], bool]) -> None:
         self._report, self._cancelled = report, cancelled
-        self._warnings: SimpleQueue[str] = SimpleQueue()
+        self._warnings: SimpleQueue[Event] = SimpleQueue()
         self.done = self.total = 0
 
     def warn(self, message: str) -> None:
@@ -107,8 +109,20 @@ class Reporter:
         Args:
             message: One line for the artist.
         """
-        logger.info(word(message))
-        self._warnings.put(message)
+        self._queue(Event(kind="warning", message=message))
+
+    def warn_registered(self, frame: int, message: str) -> None:
+        """Queue, as `warn` does, how a reference was fitted to the plate.
+
+        Args:
+            frame: The frame at which it was given.
+            message: One line for the artist.
+        """
+        self._queue(Event(kind="warning", frame=frame, registered=True, message=message))
+
+    def _queue(self, warning: Event) -> None:
+        logger.info(word(warning.message))
+        self._warnings.put(warning)
 
     def report(self, event: Event) -> None:
         """Report an event, after the warnings that are queued.
@@ -123,7 +137,7 @@ class Reporter:
         """Report the warnings that are queued."""
         with suppress(Empty):
             while True:
-                self._report(Event(kind="warning", message=self._warnings.get_nowait()))
+                self._report(self._warnings.get_nowait())
 
     def report_look(self, frame: int, *, patch: int | None = None) -> None:
         """Report that a plate frame is being read.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,7 @@ class ShotFootage:
         detector: Finds the instances if the shot has no mattes; None detects none.
         flaws: Finds the references that give no colour.
         warn: Called with one line for the artist, in the thread that reads the picture.
+        warn_registered: Called in its place with the frame and the line if a reference is fitted to the plate.
 
     Attributes:
         frames: Plate frame -> its file, in ascending order.
@@ -95,10 +97,12 @@ class ShotFootage:
         detector: Detector | None,
         flaws: ReferenceFlaws,
         warn: Callable[[str], None],
+        warn_registered: Callable[[int, str], None] | None = None,
     ) -> None:
         self._flaws = flaws
         self.frames, self.references, self.patches = inputs.frames, inputs.references, inputs.patches
         self._shot, self._inputs, self._warn = shot, inputs, warn
+        self._warn_registered = warn_registered or (lambda _, message: warn(message))
         self._use_instances, self._detector = use_instances, detector
         self.display, self.canvas = _plate_format(inputs), plate_canvas(inputs)
         height = self.canvas[3]
@@ -172,6 +176,23 @@ class ShotFootage:
         if reference.registration.frame == frame:
             return reference.color
         return KnownColor(np.zeros_like(reference.color.ab), np.zeros(reference.color.ab.shape[:2], bool))
+
+    def used_reference(self, frame: int) -> tuple[int, KnownColor] | None:
+        """Return the colour of a reference as it was fitted to the plate, and the plate frame that it is used for.
+
+        Args:
+            frame: The number of a reference frame.
+
+        Returns:
+            Both, the colour on the canvas at plate size; None if the reference shows no frame near its own.
+
+        Raises:
+            PlateError: If the file is damaged or has changed since the run began.
+            BadRequest: If its aspect is not the plate's, or it has no known colour within the plate.
+        """
+        reference = self._references.get(frame, self._reference)
+        shown = reference.registration.frame
+        return None if shown is None else (shown, reference.color)
 
     def certainty(self, frame: int) -> Plane | None:
         """Return the certainty of a reference's colour on the canvas, shape (H, W), 0..1; None for 1 everywhere.
@@ -397,7 +418,7 @@ class ShotFootage:
         registration = self._registrations.get(frame, find)
         if changes := registration.describe(frame, lines=self.canvas[3]):
             label = f"Reference {frame} ({self.references[frame].path})"
-            self._warn_once(f"{label}: {changes}. {advise('register')}.")
+            self._warn_once(f"{label}: {changes}. {advise('register')}.", partial(self._warn_registered, frame))
         if registration.frame is None:
             own = resize(np.ascontiguousarray(roll_off(light), np.float32), size)
             return _RegisteredReference(color, own, registration)
@@ -518,10 +539,10 @@ class ShotFootage:
             return KnownColor(ab, np.asarray(weight > 0), weight)
         return KnownColor(ab, None if known.all() else np.asarray(known))
 
-    def _warn_once(self, message: str) -> None:
+    def _warn_once(self, message: str, warn: Callable[[str], None] | None = None) -> None:
         if message not in self._warned:
             self._warned.add(message)
-            self._warn(message)
+            (warn or self._warn)(message)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from stcolor_core.shots.shot_files import (
     split_references,
 )
 
-__all__ = ["InputColorspace", "ShotInputs", "open_pipe", "plate_canvas"]
+__all__ = ["InputColorspace", "ShotInputs", "has_plate_type", "open_pipe", "plate_canvas"]
 
 # increase the number when the cached values change their form
 _FORMATS, _MANIFESTS, _COVERED = "formats 2", "manifests 1", "covered 1"
@@ -86,7 +86,7 @@ def open_pipe(
     Raises:
         ColorError: If the colour space is unknown, or the file type has no default space.
     """
-    if colorspace is None and _has_plate_type(shot, picture):
+    if colorspace is None and has_plate_type(shot.plate.path, picture):
         colorspace = shot.plate.colorspace
     if colorspace is None and file.encoding:
         if shot.ocio is not None:
@@ -97,9 +97,15 @@ def open_pipe(
     )
 
 
-def _has_plate_type(shot: Shot, picture: Path) -> bool:
-    plate, other = (path.suffix.lower() for path in (FramePattern.parse(shot.plate.path).path(0), picture))
-    return _SAME_TYPE.get(plate, plate) == _SAME_TYPE.get(other, other)
+def has_plate_type(plate: str, picture: Path) -> bool:
+    """Return whether a picture has the file type of a plate, and so its colour space unless it is given another.
+
+    Args:
+        plate: The path or pattern of the plate.
+        picture: The picture's file.
+    """
+    own, other = (path.suffix.lower() for path in (FramePattern.parse(plate).path(0), picture))
+    return _SAME_TYPE.get(own, own) == _SAME_TYPE.get(other, other)
 
 
 class ShotInputs:
@@ -219,12 +225,12 @@ class ShotInputs:
             ColorError: If the colour space is unknown.
         """
         file = self._coloured[path]
-        key = (colorspace, _has_plate_type(self._shot, path), file.file_format, file.pixel_type, exposure)
+        key = (colorspace, has_plate_type(self._shot.plate.path, path), file.file_format, file.pixel_type, exposure)
         if key not in self._pipes:  # opening a config takes a tenth of a second
             try:
                 self._pipes[key] = open_pipe(self._shot, colorspace, path, file=file, exposure=exposure)
             except ColorError:
-                if colorspace is not None or _has_plate_type(self._shot, path):
+                if colorspace is not None or has_plate_type(self._shot.plate.path, path):
                     raise
                 raise ColorError(
                     f"{path} does not say how it is encoded, and the colour space given holds for files of the plate's "
@@ -486,7 +492,11 @@ class ShotInputs:
     ) -> InputColorspace:
         if colorspace is not None:
             reason = "as given"
-        elif picture is not None and self._shot.plate.colorspace is not None and _has_plate_type(self._shot, picture):
+        elif (
+            picture is not None
+            and self._shot.plate.colorspace is not None
+            and has_plate_type(self._shot.plate.path, picture)
+        ):
             reason = "the plate's, as it is of the same file type"
         elif file.encoding:
             reason = "assumed, as the movie is not tagged" if "assumed" in file.encoding else "as the movie is tagged"

@@ -34,7 +34,7 @@ from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.suggestion import Suggestion
 from stcolor_core.shots.transitions import Transitions
 
-__all__ = ["KeyPlan", "plan_keys", "split_scenes", "suggest_next"]
+__all__ = ["KeyPlan", "find_shot_options", "plan_keys", "split_scenes", "suggest_next"]
 
 _FROM_DISSOLVE = 3  # frames that a keyframe must stay away from a dissolve, so that it is found
 _CONFIDENCE = "rc_conf.warp"
@@ -103,6 +103,26 @@ def plan_keys(
             thumbnails[frame] = _thumbnail(opened.footage.lightness(frame), thumbnail_height)
     opened.reporter.report_warnings()
     return KeyPlan(tuple(scenes), total, thumbnails)
+
+
+def find_shot_options(
+    shot: Shot,
+    *,
+    report: Callable[[Event], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> list[SceneOptions]:
+    """Return the best keyframes of each scene of a shot for one keyframe, two and so on; cached as by `plan_keys`.
+
+    Args:
+        shot: The shot; it needs no reference.
+        report: Called with every event.
+        cancelled: Asked before every frame that is read.
+
+    Raises:
+        Cancelled: Once `cancelled` returns True.
+        StcolorError: The other errors of reading a plate.
+    """
+    return _Opened(shot, report, cancelled).find_options()
 
 
 def suggest_next(

@@ -14,13 +14,14 @@ from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.shots.shot import Shot, format_frames
 from stcolor_core.shots.shot_files import find_frames, find_references
 
-__all__ = ["ReferenceFlaws", "describe_flaw", "inspect_references"]
+__all__ = ["REASONS", "ReferenceFlaws", "describe_flaw", "inspect_references"]
 
 _KIND = "reference flaws 1"  # raised when the judgement changes
-_WORDS = {
+REASONS: dict[ReferenceFlaw, str] = {
     "no_color": "has no colour",
     "plate": "is the plate itself, without colour",
 }
+"""What is wrong with a reference, in words."""
 
 
 class ReferenceFlaws:
@@ -113,6 +114,6 @@ def describe_flaw(frame: int, path: object, flaw: ReferenceFlaw) -> str:
         flaw: What is wrong with it.
     """
     return (
-        f"Reference {frame} ({path}) {_WORDS[flaw]}: what it colours stays grey, at confidence 0. "
+        f"Reference {frame} ({path}) {REASONS[flaw]}: what it colours stays grey, at confidence 0. "
         "Paint it, or leave it out."
     )

@@ -13,7 +13,6 @@ from functools import cached_property, partial
 import numpy as np
 import torch
 
-from stcolor_core.errors import BadRequest
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images.sequences import FramePattern
@@ -44,6 +43,7 @@ from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.pipeline.workers import Workers, plan_workers, set_torch_threads
 from stcolor_core.pipeline.writing import FrameWriter, WrittenFrame
 from stcolor_core.remedies import advise
+from stcolor_core.shots.output_folder import require_frame_field
 from stcolor_core.shots.shot import Shot, describe_frames
 from stcolor_core.shots.shot_files import require_reference
 from stcolor_core.shots.spans import PatchWalk, Span, matched, plan_patch_walks, spans_containing, unreferenced
@@ -140,8 +140,7 @@ class _Run:
         self._cache = StatCache()
         model = registry.digest(shot.method.model)
         self._inputs = ShotInputs(shot, warn=reporter.warn, cache=self._cache)
-        if len(self._inputs.frames) > 1 and not self._output.is_sequence:
-            raise BadRequest(f"The output {shot.output.path} has no frame number. Write it like out/sh010.####.exr.")
+        require_frame_field(self._output, self._inputs.frames)
         refuse_to_write(map(self._output.path, self._inputs.frames), shot, remedy=f"{advise('output')}.")
         refuse_results_as_references(shot, self._inputs)
         instances = shot.method.uses_instances
@@ -154,6 +153,7 @@ class _Run:
             detector=detector,
             flaws=self._flaws,
             warn=reporter.warn,
+            warn_registered=reporter.warn_registered,
         )
         self._digests = Digests(
             shot,

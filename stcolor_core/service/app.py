@@ -16,13 +16,14 @@ from fastapi import APIRouter, FastAPI, Query, Request, Response, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
+from starlette.concurrency import run_in_threadpool
 
 from stcolor_core import __version__
 from stcolor_core.errors import StcolorError
 from stcolor_core.models import registry
 from stcolor_core.pipeline.devices import device_name, free_memory
 from stcolor_core.service.context import Context, Route, ServiceContext
-from stcolor_core.service.frames import collect_frames
+from stcolor_core.service.frames import collect_frames, explain_no_result
 from stcolor_core.service.messages import (
     Health,
     JobEvent,
@@ -36,7 +37,8 @@ from stcolor_core.service.messages import (
 )
 from stcolor_core.service.objects import FrameObjects, ObjectsRequest
 from stcolor_core.service.pages import page_routes
-from stcolor_core.service.pictures import NoPicture, PictureKind, PictureRequest
+from stcolor_core.service.picture_files import FrameGone, NoPicture, NoResult
+from stcolor_core.service.pictures import PictureKind, PictureRequest
 from stcolor_core.service.queue_routes import routes as queue_routes
 from stcolor_core.service.references import ReferenceReport, ReferencesRequest
 from stcolor_core.service.rendering import Region
@@ -63,7 +65,7 @@ class _App(FastAPI):
 
 
 _REFUSALS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem} for status in (400, 401, 403, 404, 408, 413, 422, 503)
+    status: {"model": Problem} for status in (400, 401, 403, 404, 408, 410, 413, 422, 503)
 }
 _routes = APIRouter(
     prefix="/v1", dependencies=[Security(HTTPBearer(auto_error=False))], responses=_REFUSALS, route_class=Route
@@ -236,7 +238,11 @@ async def picture(
         ready: Whether to answer only with a picture that was made before.
     """
     asked = PictureRequest(frame=frame, of=of, height=height, region=_region(region), view=view, ready=ready)
-    found = await context.pictures.render(context.store.get(job), asked, gone=lambda: _has_gone(request))
+    stored = context.store.get(job)
+    try:
+        found = await context.pictures.render(stored, asked, gone=lambda: _has_gone(request))
+    except NoResult as error:
+        raise await run_in_threadpool(explain_no_result, context.store, stored, frame, error) from None
     return Response(found.data, media_type=found.media_type, headers={"X-Picture": f"{job} {frame} {of}"})
 
 
@@ -297,7 +303,8 @@ def create_app(context: ServiceContext) -> FastAPI:
 
     @app.exception_handler(StcolorError)
     def refused(_: Request, error: StcolorError) -> JSONResponse:
-        return _problem(404 if isinstance(error, NoPicture) else 422, error.marked)
+        missing = 410 if isinstance(error, FrameGone) else 404
+        return _problem(missing if isinstance(error, NoPicture) else 422, error.marked)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

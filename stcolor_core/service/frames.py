@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from stcolor_core.errors import BadRequest
+from stcolor_core.errors import BadRequest, StcolorError
 from stcolor_core.images.color_presence import ReferenceFlaw
 from stcolor_core.images.frame_files import frame_state
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.service.messages import FrameStatus, JobFrames, JobStatus, SuggestedKey
-from stcolor_core.service.store import Store
-from stcolor_core.shots.shot import parse_frames
+from stcolor_core.service.picture_files import FrameGone, NoPicture, NoResult
+from stcolor_core.service.store import Job, Store
+from stcolor_core.shots.shot import Shot, parse_frames
 from stcolor_core.shots.suggestion import suggest_keyframes
 
-__all__ = ["FramesOnDisk", "collect_frames"]
+__all__ = ["FramesOnDisk", "collect_frames", "explain_no_result"]
 
 _SURE = 0.98  # as it is shown, with two digits: such a frame has hardly anything left to paint
 _READERS = 8  # files opened at once; the threads mostly wait for the disk
@@ -120,6 +122,47 @@ def collect_frames(store: Store, status: JobStatus, on_disk: FramesOnDisk | None
         patches=patches,
         colorless=colorless,
         frames=[frames[number] for number in sorted(frames)],
+        gone=_find_gone(status, frames),
         weakest=[each.frame for each in suggestions],
         suggestions=suggestions,
     )
+
+
+def explain_no_result(store: Store, job: Job, frame: int, error: NoResult) -> NoPicture:
+    """Return the reason why the picture of a result cannot be shown: its file is gone, or was never asked for or made.
+
+    Args:
+        store: The store that holds the job.
+        job: The job.
+        frame: The frame's number.
+        error: Says that the file is not there yet.
+    """
+    output = Shot.from_json(job.shot).output
+    if job.state in ("queued", "running"):
+        return error
+    written = output.frames if job.frame is None else str(job.frame)
+    if written is not None and frame not in parse_frames(written):
+        return NoPicture(f"Frame {frame} is none of the frames that this job writes ({written}).")
+    if job.state != "done" and not any(
+        event.body["kind"] == "frame" and event.body["frame"] == frame for event in store.all_events(job.id)
+    ):
+        return error
+    path = FramePattern.parse(output.path).path(frame)
+    return FrameGone(
+        f"Frame {frame} ({path}) was written and is not there any more: it was deleted, moved or renamed, or its disk "
+        "is not connected. Press Resume to write it again; frames that are there are kept."
+    )
+
+
+def _find_gone(status: JobStatus, finished: Iterable[int]) -> list[int]:
+    """Return the finished frames of a job that has ended whose files are not there any more."""
+    if status.state in ("queued", "running"):
+        return []
+    try:
+        pattern = FramePattern.parse(status.output)
+        there = set(pattern.frames())
+    except StcolorError:  # the folder cannot be looked into: nothing is known
+        return []
+    if not pattern.is_sequence and there:  # one picture of one frame, whatever its number
+        return []
+    return sorted(set(finished).difference(there))

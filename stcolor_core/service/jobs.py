@@ -14,17 +14,12 @@ from pathlib import Path
 from typing import Literal
 
 from stcolor_core.errors import BadRequest, Cancelled, DeviceMemoryError, StcolorError
-from stcolor_core.models import registry
 from stcolor_core.pipeline.devices import release_memory, resolve_device
-from stcolor_core.pipeline.planning import plan_spans
 from stcolor_core.pipeline.run import Event, WrittenFrame, colorize
+from stcolor_core.pipeline.time_left import TimeLeft, time_left_of
 from stcolor_core.service.messages import one_line
 from stcolor_core.service.store import Job, JobKind, Store
-from stcolor_core.service.time_left import TimeLeft
-from stcolor_core.shots.shot import Shot, list_paths, parse_frames
-from stcolor_core.shots.shot_files import find_frames
-from stcolor_core.shots.spans import plan_patch_walks
-from stcolor_core.shots.transitions import Transitions, parse_transitions
+from stcolor_core.shots.shot import Shot, list_paths
 
 __all__ = ["Attempt", "Worker", "job_id", "next_attempt", "require_full_paths"]
 
@@ -282,7 +277,7 @@ class Worker:
 
         def report(event: Event) -> None:
             if event.kind == "plan" and job.kind == "shot":
-                self._times[job.id] = _time_left(attempt.shot, event)
+                self._times[job.id] = time_left_of(attempt.shot, event)
             elif job.id in self._times:
                 self._times[job.id].record(event)
             if event.kind != "done":  # the store adds this event together with the state
@@ -309,20 +304,3 @@ class Worker:
                 self._run_job(preview)
         paused = job.kind == "shot" and self._store.is_paused()
         return self._stopping.is_set() or paused or self._store.get(job.id).cancel
-
-
-def _time_left(shot: Shot, event: Event) -> TimeLeft:
-    """Return an estimate for a run that has just planned. Cuts that it detects itself are not known yet."""
-    method = shot.method
-    transitions = Transitions() if method.cuts == "auto" else parse_transitions(method.cuts)
-    frames = list(find_frames(shot.plate))
-    spans = plan_spans(shot, frames, event.keyframes, transitions)
-    output_frames = frames if shot.output.frames is None else parse_frames(shot.output.frames)
-    walks = plan_patch_walks(frames, event.patches, event.keyframes, transitions.scene_starts)
-    return TimeLeft(
-        spans,
-        output_frames=output_frames,
-        detects_cuts=method.cuts == "auto",
-        patch_walks=walks,
-        recurrent=registry.is_recurrent(method.model),
-    )

@@ -269,6 +269,7 @@ class JobEvent(BaseModel):
     keyframes: list[int] = []
     patches: list[int] = []
     kept: bool = False
+    registered: bool = False
     flaw: ReferenceFlaw | None = None
     confidence: float | None = None
     fallback: float | None = None
@@ -318,6 +319,7 @@ class JobFrames(BaseModel):
         patches: Its frames that have patches.
         colorless: Keyframe -> why its reference gives no colour: it has none, or it is the plate itself.
         frames: The finished frames, in order.
+        gone: Those of them whose files are not there any more; empty until the job has ended.
         weakest: Frames where another keyframe would help most, the most helpful first; empty until the job is done.
         suggestions: The same frames, each with the gain to expect.
     """
@@ -327,6 +329,7 @@ class JobFrames(BaseModel):
     patches: list[int]
     colorless: dict[int, ReferenceFlaw]
     frames: list[FrameStatus]
+    gone: list[int]
     weakest: list[int]
     suggestions: list[SuggestedKey]
 

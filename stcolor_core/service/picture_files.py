@@ -10,13 +10,15 @@ from typing import Literal, get_args
 
 from stcolor_core.errors import PlateError, StcolorError
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.method.registration import find_neighbours
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import find_frames, find_references
 
-__all__ = ["DATA_KINDS", "NoPicture", "PictureKind", "PictureSource", "ShotFiles"]
+__all__ = ["DATA_KINDS", "FrameGone", "NoPicture", "NoResult", "PictureKind", "PictureSource", "ShotFiles"]
 
-PictureKind = Literal["result", "plate", "reference", "confidence", "source", "mattes"]
-DATA_KINDS: frozenset[PictureKind] = frozenset(get_args(PictureKind)[3:])
+PictureKind = Literal["result", "plate", "reference", "used", "confidence", "source", "mattes"]
+"""The pictures of a frame; "used" is the nearest reference as it was fitted to the plate."""
+DATA_KINDS: frozenset[PictureKind] = frozenset(get_args(PictureKind)[4:])
 """Pictures of layers of the result, which hold no colour."""
 
 _LISTED_SECONDS = 5.0  # a folder of 10,000 frames takes 20 ms, on a network disk more
@@ -24,6 +26,14 @@ _LISTED_SECONDS = 5.0  # a folder of 10,000 frames takes 20 ms, on a network dis
 
 class NoPicture(StcolorError):
     """Raised if the job does not have the picture, or not yet."""
+
+
+class NoResult(NoPicture):
+    """Raised if the file of a result is not there."""
+
+
+class FrameGone(NoPicture):
+    """Raised if a frame was written, and its file is not there any more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +50,8 @@ class PictureSource:
             is not there, and for other pictures.
         layer: Layer of the plate; None for the main one.
         first_frame: Of a plate that is a movie, as `shots.shot.Plate.first_frame`; None for other pictures.
+        others: Other files that decide the picture.
+        settings: Settings of the shot that decide it, as text.
     """
 
     of: PictureKind
@@ -50,6 +62,8 @@ class PictureSource:
     plate: Path | None = None
     layer: str | None = None
     first_frame: int | None = None
+    others: tuple[Path, ...] = ()
+    settings: str = ""
 
 
 class ShotFiles:
@@ -102,6 +116,8 @@ class ShotFiles:
         shot = self.shot
         if of == "reference":
             return self._reference(frame)
+        if of == "used":
+            return self._used(self._reference(frame))
         if of == "plate":
             path = self._plate(frame)
             return PictureSource(
@@ -140,6 +156,17 @@ class ShotFiles:
             raise NoPicture("The job has no reference.")
         still = self.shot.stills[0]
         return PictureSource(of="reference", frame=frame, path=Path(still.path), colorspace=still.colorspace)
+
+    def _used(self, reference: PictureSource) -> PictureSource:
+        """Return the source of a reference as it is used: it depends on the plate frames around its own too."""
+        shot, frames = self.shot, self.frames()
+        if reference.frame not in frames or reference.frame not in self.references():
+            raise NoPicture("Only a reference of a frame of the plate is fitted to it.")
+        near = (reference.frame, *find_neighbours(reference.frame, frames))
+        method = shot.method
+        settings = repr((shot.plate, shot.references, method.register, method.working_height))
+        others = tuple(dict.fromkeys(frames[number] for number in near))
+        return replace(reference, of="used", others=others, settings=settings)
 
     def _list(self) -> tuple[dict[int, Path], str | None]:
         now = self._clock()

@@ -25,7 +25,14 @@ from stcolor_core.images.views import default_view, list_views
 from stcolor_core.pipeline.inputs import open_pipe
 from stcolor_core.pipeline.run import WrittenFrame
 from stcolor_core.service.picture_cache import PictureCache
-from stcolor_core.service.picture_files import DATA_KINDS, NoPicture, PictureKind, PictureSource, ShotFiles
+from stcolor_core.service.picture_files import (
+    DATA_KINDS,
+    NoPicture,
+    NoResult,
+    PictureKind,
+    PictureSource,
+    ShotFiles,
+)
 from stcolor_core.service.rendering import FullPicture, Region, encode, read_full, render_written
 from stcolor_core.service.store import Job
 from stcolor_core.shots.shot import Shot
@@ -192,7 +199,7 @@ class PictureRenderer:
 
     def _read(self, shot: Shot, source: PictureSource) -> FullPicture:
         """Return a picture at full size; the latest stay in memory at half precision, as one looks at several parts."""
-        key = (source, _status(source.path), shot.plate, shot.ocio)
+        key = (source, *map(_status, (source.path, *source.others)), shot.plate, shot.ocio)
         with self._lock:
             if key in self._full:
                 self._full.move_to_end(key)
@@ -230,14 +237,18 @@ def _key(shot: Shot, source: PictureSource, request: PictureRequest) -> str:
     """Return everything that decides a picture. It changes when a file does.
 
     Raises:
-        NoPicture: If the file is not there.
+        NoPicture: If the file is not there; of a result, `NoResult`.
     """
     try:
-        status = _status(source.path)
+        status = tuple(map(_status, (source.path, *source.others)))
     except OSError:
-        raise NoPicture(f"Frame {source.frame} ({source.path}) is not there yet.") from None
+        name = f"{source.frame} ({source.path})"
+        if source.of in ("plate", "reference", "used"):
+            kind = "plate" if source.of == "plate" else "reference"
+            raise NoPicture(f"The {kind} {name} is missing. Put it back, or check its path.") from None
+        raise NoResult(f"Frame {name} is not there yet.") from None
     request = replace(request, frame=source.frame, ready=False)
-    return repr((1, replace(source, plate=None), status, shot.plate.path, _config_state(shot.ocio), request))
+    return repr((2, replace(source, plate=None), status, shot.plate.path, _config_state(shot.ocio), request))
 
 
 def _config_state(ocio: str | None) -> tuple[object, ...]:

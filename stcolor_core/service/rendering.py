@@ -22,6 +22,7 @@ from stcolor_core.movies.names import is_movie
 from stcolor_core.movies.plate_frames import read_plate_frame, read_plate_header
 from stcolor_core.pipeline.inputs import open_pipe
 from stcolor_core.pipeline.run import WrittenFrame
+from stcolor_core.pipeline.used_references import read_used_reference
 from stcolor_core.remedies import advise
 from stcolor_core.service.picture_files import NoPicture, PictureKind, PictureSource
 from stcolor_core.shots.shot import Shot
@@ -94,6 +95,11 @@ def read_full(shot: Shot, source: PictureSource) -> FullPicture:
     if source.of in _LAYERS:
         header, pixels = _read_layer(source.path, _LAYERS[source.of])
         return FullPicture(source.of, header, pixels, header.data_window)
+    if source.of == "used":
+        if (used := read_used_reference(shot, source.frame)) is not None:
+            header, pixels = used.plate.header, used.plate.pixels
+            return FullPicture(source.of, header, pixels, header.data_window, used.pipe, used.ab, used.canvas)
+        source = replace(source, of="reference")  # a still, whose colours are taken as they are
     if source.of != "result":
         header = read_header(source)
         pipe = open_pipe(shot, source.colorspace, source.path, file=header, exposure=source.exposure)

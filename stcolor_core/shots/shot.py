@@ -33,6 +33,7 @@ __all__ = [
     "Light",
     "Matte",
     "Method",
+    "Missing",
     "Output",
     "Plate",
     "Reference",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stcolor_core.errors import BadRequest, PlateError
+from stcolor_core.errors import BadRequest, PlateError, StcolorError
 from stcolor_core.images.frame_ranges import describe_runs, find_gaps, group_runs
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
@@ -28,13 +28,16 @@ __all__ = [
 _WIDEST_GAP = 10_000  # frames that may be missing in a row: no shot is as long, so a file beyond is a stray one
 
 
-def check_files(shot: Shot) -> None:
+def check_files(shot: Shot) -> dict[int, Path]:
     """Check that the files of a shot exist, by their names alone.
 
     A program calls this before it imports torch, so that a mistyped path is reported in a fraction of a second.
 
     Args:
         shot: The shot.
+
+    Returns:
+        Plate frame -> its file, in ascending order.
 
     Raises:
         BadRequest: If there is no reference, or if a picture belongs to no frame of the plate.
@@ -48,6 +51,7 @@ def check_files(shot: Shot) -> None:
     for path in pictures:
         if not path.is_file():
             raise PlateError(f"{path} {'is not a file' if path.exists() else 'is missing'}. Check the path.")
+    return frames
 
 
 def require_reference(shot: Shot) -> None:
@@ -174,7 +178,8 @@ def find_references(
 
     Raises:
         BadRequest: If a reference is given for a frame that the plate does not have, or if a sequence has none of the
-            plate's frames.
+            plate's frames, or a single picture no frame.
+        PlateError: If no file of a sequence is there.
     """
     plate = set(frames)
     references: dict[int, list[ReferencePicture]] = {}
@@ -184,6 +189,8 @@ def find_references(
         if reference.frame is None:
             on_disk = set(pattern.frames()) if pattern.is_sequence else set()
             chosen = plate.intersection(on_disk)
+            if not on_disk:
+                raise _nothing_there("reference", pattern)
             if not chosen:
                 raise BadRequest(
                     f"No frame of the references {reference.path} is a frame of the plate. "
@@ -272,6 +279,21 @@ def split_references(
     return keyframes, patches
 
 
+def _nothing_there(kind: str, pattern: FramePattern) -> StcolorError:
+    """Return the error for references or mattes of which no file is there, which says what is missing."""
+    if not pattern.is_sequence:
+        path = pattern.path(0)
+        if path.is_file():
+            return BadRequest(
+                f"The {kind} {path} has no frame number, so that its frame of the plate is not known: "
+                f"{advise('frame_path')}, or {advise('as_still')}."
+            )
+        return PlateError(f"The {kind} {path} is missing. Check the path.")
+    if not pattern.folder.is_dir():
+        return PlateError(f"The folder {pattern.folder} of the {kind}s {pattern.text} is missing. Check the path.")
+    return PlateError(f"There is no file of the {kind}s {pattern.text}. Check the name and the frame padding.")
+
+
 def find_mattes(shot: Shot, frame: int) -> list[Path]:
     """Return the matte files of a frame: those given for this frame, and the existing files of sequences.
 
@@ -297,13 +319,16 @@ def check_mattes(shot: Shot, frames: Iterable[int], *, warn: Callable[[str], Non
 
     Raises:
         BadRequest: If a sequence of mattes has none of the plate's frames.
+        PlateError: If no file of a sequence is there.
     """
     plate = set(frames)
     for matte in shot.mattes:
         pattern = FramePattern.parse(matte.path)
         if matte.frame is not None and matte.frame not in plate:
             warn(f"The matte {matte.path} is for frame {matte.frame}, which the plate does not have, and is not used.")
-        elif matte.frame is None and pattern.is_sequence and plate.isdisjoint(pattern.frames()):
+        elif matte.frame is None and pattern.is_sequence and plate.isdisjoint(on_disk := pattern.frames()):
+            if not on_disk:
+                raise _nothing_there("matte", pattern)
             raise BadRequest(
                 f"No frame of the mattes {matte.path} is a frame of the plate. Check the padding, or give FRAME=PATH."
             )

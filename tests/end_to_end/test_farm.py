@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 import yaml
@@ -367,6 +368,23 @@ def test_a_refusal_by_deadline_names_the_jobs_accepted_before(
     assert line.count("\n") == 1
 
 
+# Before a submission
+
+
+def test_keyframes_without_colour_are_listed_before_a_submission(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["farm", "references", "--shot", str(shot.folder / "shot.json")]
+    assert main([*asked, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"colorless": {}}
+    black = np.zeros((64, 96), np.float32)
+    frame_files.write_frame(shot.reference(FIRST + 3), dict.fromkeys("RGB", (black, "half")))
+    assert main([*asked, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"colorless": {str(FIRST + 3): "no_color"}}
+    assert main(asked) == 0
+    assert capsys.readouterr().out == f"Keyframe {FIRST + 3} has no colour.\n"
+
+
 # OpenCue
 
 
@@ -375,10 +393,28 @@ def test_opencue_gets_an_outline_that_colours_the_shot(shot: ShotOnDisk, monkeyp
     script = shot.folder / "my comp.nk"
     script.write_text("version 15.1 v3\n", encoding="utf-8")
     nuke = ("--nuke-script", str(script), "--write", "Group1.Write2", "--views", "left", "--proxy", "--timeout", "90")
-    assert farm("opencue", shot, "--show", "demo", "--priority", "70", "--chunk", "2", *nuke, "--max-span", "2") == 0
+    assert (
+        farm(
+            "opencue",
+            shot,
+            "--show",
+            "demo",
+            "--facility",
+            "cloud",
+            "--priority",
+            "70",
+            "--chunk",
+            "2",
+            *nuke,
+            "--max-span",
+            "2",
+        )
+        == 0
+    )
     spec = ElementTree.parse(shot.folder / "opencue/job.xml").getroot()
     job = spec.find("job")
     assert job is not None
+    assert spec.findtext("facility") == "cloud"
     assert (spec.findtext("show"), job.get("name"), job.findtext("priority")) == ("demo", "RefColorize_shot", "70")
     layers = {str(layer.get("name")): layer for layer in job.iter("layer")}
     assert list(layers) == ["check", "colour", "verify", "nuke_Group1.Write2"]

@@ -11,9 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from conftest import FIRST, ShotOnDisk, write_reference
-from scenes import pan
+from scenes import crossing, pan
 from serving import Client, running_core, until
 
 from stcolor_core.cli import main
@@ -284,6 +286,30 @@ def test_a_shot_plays_from_in_to_out_and_pauses(core: Client, link: str, page: P
     assert page.complaints() == []
 
 
+def test_a_keyframe_that_was_fitted_to_the_plate_is_seen_as_given_and_as_used(
+    core: Client, link: str, page: Page, make_shot: MakeShot
+) -> None:
+    scene, key = crossing(8), FIRST + 3
+    shot = make_shot(scene, references=(key,))
+    matrix = np.array([[1, 0, 4.0], [0, 1, 2.0]])
+    moved = (cv2.warpAffine(p[3], matrix, p[3].shape[1::-1], borderMode=1) for p in (scene.lightnesses, scene.ab))
+    write_reference(shot.reference(key), *moved)
+    core.finish(core.submit(replace(asked_for(shot), method=Method(working_height=112, cuts="none"))))
+    page.open(link)
+    page.see("warnings", rf"Reference {key} .*moved by 4\.5 px[\s\S]*Compare reference {key} as given and as used")
+    page.press(Keys.END)
+    page.see("caption", f"Result {FIRST + 7}")
+    page.click("#warnings button")
+    page.see("caption", rf"^Reference {key}  \|  Reference as used {key}$")
+    assert page.color() > 5
+    page.press("w", "d")  # as used it lies where the plate is, so that the edges differ
+    page.see("caption", f"Reference {key} minus Reference as used {key}")
+    assert page.color() > 1
+    page.press("d", "5")
+    page.see("caption", f"^Reference as used {key}$")
+    assert page.complaints() == []
+
+
 def test_two_versions_are_compared(core: Client, link: str, page: Page, make_shot: MakeShot) -> None:
     shot = make_shot()
     first = core.submit(asked_for(shot))
@@ -502,6 +528,29 @@ def test_a_cancelled_job_is_resumed_noted_and_cleared_and_its_path_copied(
     page.see("empty", "No jobs yet")
 
 
+def test_frames_that_were_deleted_after_the_job_are_told_and_written_again(
+    core: Client, link: str, page: Page, make_shot: MakeShot
+) -> None:
+    asked = asked_for(make_shot(pan(9, height=64, width=96, step=2)))
+    job = core.submit(asked)
+    core.finish(job)
+    page.open(link)
+    page.see("line", "Done")
+    page.see("caption", "Result")
+    assert page.text("gone") == page.text("resume") == ""
+    middle = Path(asked.output.path.replace("####", str(FIRST + 2)))
+    for file in (middle, middle.with_name(middle.name.replace(str(FIRST + 2), str(FIRST + 1)))):
+        file.unlink()
+    page.press(Keys.HOME, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    page.see("instead", rf"Frame {FIRST + 2} \(.*\) was written and is not there any more.*Resume")
+    page.see("gone", f"2 frames that were written are not there any more: {FIRST + 1}, {FIRST + 2}")
+    page.click("#resume")
+    until(lambda: middle.is_file())
+    core.finish(job)
+    until(lambda: page.text("gone") == "")
+    page.see("caption", rf"Result {FIRST + 2}")
+
+
 def test_the_queue_is_ordered_and_paused_from_the_page(
     core: Client, link: str, page: Page, make_shot: MakeShot
 ) -> None:
@@ -594,30 +643,64 @@ def test_cancel_is_few_stops_of_the_tab_key_away_and_the_list_of_jobs_is_one(
         assert len(stops) < 7, stops
 
 
-@pytest.mark.parametrize("state", ["empty", "done", "failed", "heat", "narrow", "no link"])
+STATES = ["empty", "done", "failed", "heat", "narrow", "no link", "running", "paused", "cancelled", "gone", "fitted"]
+
+
+@pytest.mark.parametrize("state", [*STATES, "core ended"])
 def test_axe_finds_nothing_that_keeps_anyone_out(
     core: Client, link: str, page: Page, make_shot: MakeShot, state: str
 ) -> None:
-    shot = make_shot()
+    shot = make_shot() if state not in ("running", "paused", "cancelled") else long_shot(make_shot)
+    asked, job = asked_for(shot), ""
     if state == "narrow":
         page.driver.set_window_size(500, 900)
     if state == "failed":
-        core.finish(core.submit(replace(asked_for(shot), plate=Plate(path=str(shot.folder / "gone.####.exr")))))
-    elif state != "empty":
-        core.finish(core.submit(asked_for(shot)))
+        asked = replace(asked, plate=Plate(path=str(shot.folder / "gone.####.exr")))
+    if state == "fitted":
+        write_reference(shot.reference(FIRST), *(np.roll(p[0], 3, 1) for p in (shot.scene.lightnesses, shot.scene.ab)))
+    if state != "empty":
+        job = core.submit(asked)
+    if state in ("running", "paused", "cancelled"):
+        core.events(job, until=lambda event: event["kind"] == "frame" and event["done"] > 2)
+    elif job:
+        core.finish(job)
+    if state == "paused":
+        core.submit(asked_for(shot, "v002"))
+        core.request("POST", "/v1/queue/pause")
+    if state == "cancelled":
+        core.request("POST", f"/v1/jobs/{job}/cancel")
+        core.finish(job)
+    if state == "gone":
+        for frame in (FIRST + 1, FIRST + 3):
+            Path(asked.output.path.replace("####", str(frame))).unlink()
     page.open(link if state != "no link" else f"{core.connection.url}/")
     if state == "no link":
         page.see("trouble", "stcolor status --open")
     elif state == "empty":
         page.see("empty", "No jobs yet")
     else:
-        page.see("line", "Failed" if state == "failed" else "Done")
+        words = {"failed": "Failed", "running": "left|reading", "paused": "Paused|Waits", "cancelled": "Cancelled"}
+        page.see("line", words.get(state, "Done"))
     if state == "heat":
         page.press("h", "w")
         page.click("#help summary")
         page.click("#settings summary")
+    if state == "paused":
+        page.see("paused", "paused")
+    if state == "gone":
+        page.see("gone", "2 frames")
+        page.see("instead", "not there any more")
+    if state == "fitted":
+        page.click("#warnings button:not([hidden])")
+        page.see("caption", "as used")
+        page.press("k")
+    if state == "core ended":
+        core.request("POST", "/v1/shutdown")
+        page.see("trouble", "core")
     page.driver.execute_script((Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8"))
     found = page.driver.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
     page.driver.set_window_size(1280, 800)
+    if state == "running":
+        core.request("POST", f"/v1/jobs/{job}/cancel")
     assert found["passes"]
     assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found["violations"]] == []

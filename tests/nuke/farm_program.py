@@ -1,6 +1,7 @@
 """A stand-in for `stcolor farm` with the same command line; an environment variable chooses its failure.
 
 $FARM_GOES: "well", or "refused", "wrong", "garbage", "crash", "on" (until it is ended).
+$FARM_COLORLESS: keyframe -> why its reference gives no colour, as JSON.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 HAS = {
     "openjd": ("submit",),
     "deadline": ("submit", "pool", "secondary-pool", "group", "handles"),
-    "opencue": ("submit", "show"),
+    "opencue": ("submit", "show", "facility"),
 }
 
 
@@ -24,6 +25,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="stcolor")
     farm = parser.add_subparsers(required=True).add_parser("farm")
     engines = farm.add_subparsers(required=True, dest="engine")
+    choices = engines.add_parser("choices")
+    choices.add_argument("asks", choices=["opencue"])
+    choices.add_argument("--json", action="store_true")
+    references = engines.add_parser("references")
+    references.add_argument("--shot", type=Path, required=True)
+    references.add_argument("--json", action="store_true")
     for engine, own in HAS.items():
         command = engines.add_parser(engine, allow_abbrev=False)
         command.add_argument("--shot", type=Path, required=True)
@@ -44,6 +51,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> int:
     options = parse(arguments)
     goes = os.environ["FARM_GOES"]
+    if options.engine == "references":
+        assert json.loads(options.shot.read_text(encoding="utf-8"))["references"]
+        sys.stdout.write(json.dumps({"colorless": json.loads(os.environ.get("FARM_COLORLESS", "{}"))}) + "\n")
+        return 0
+    if options.engine == "choices":
+        if goes == "refused":
+            sys.stderr.write("a warning of a library\nstcolor: OpenCue cannot be asked for its shows (no route).\n")
+            return 1
+        sys.stdout.write(json.dumps({"show": ["demo", "film"], "facility": ["cloud"]}) + "\n")
+        return 0
     if goes == "on":
         options.output.mkdir()
         (options.output / "begun").write_text(str(os.getpid()))

@@ -55,7 +55,7 @@ ENGINES = {
         "OpenCue",
         "opencue",
         True,
-        ("gpus", "priority", "show", "nuke", *JOB_OPTIONS),
+        ("gpus", "priority", "show", "facility", "nuke", *JOB_OPTIONS),
         "Writes the outline and launches it with opencue-pyoutline.",
     ),
 }

@@ -15,15 +15,36 @@ from typing import Any
 
 from ..core.engines import ENGINES, JOB_OPTIONS
 from ..core.server import core_command, open_core
-from ..errors import Cancelled, RefColorizeError
+from ..errors import Cancelled, CoreUnreachable, RefColorizeError
 
-__all__ = ["Submission", "SubmitOptions", "build_arguments", "check", "job_folder", "run", "shell_line"]
+__all__ = [
+    "Submission",
+    "SubmitOptions",
+    "build_arguments",
+    "check",
+    "error_line",
+    "find_colorless",
+    "job_folder",
+    "run",
+    "shell_line",
+]
 
 _POLL_SECONDS = 0.1  # so that Cancel takes effect soon
 _END_SECONDS = 5.0
 _ERROR_PREFIX = "stcolor: "  # how the core's program begins its line on an error
 _INTERRUPTED = 130  # the exit status after Ctrl-C
-_ENGINE_OPTIONS = ("gpus", "handles", "priority", "pool", "secondary_pool", "group", "show", "nuke", *JOB_OPTIONS)
+_ENGINE_OPTIONS = (
+    "gpus",
+    "handles",
+    "priority",
+    "pool",
+    "secondary_pool",
+    "group",
+    "show",
+    "facility",
+    "nuke",
+    *JOB_OPTIONS,
+)
 _WRITE_OPTIONS = ("handles", "nuke", "views", "proxy", "continue_on_error")  # without Write nodes they mean nothing
 
 
@@ -43,6 +64,7 @@ class SubmitOptions:
         secondary_pool: Used when the hosts of `pool` are busy.
         group: The engine's group of hosts.
         show: OpenCue's show.
+        facility: OpenCue's facility, whose hosts run the job.
         nuke: Nuke's program on the hosts.
         handles: Frames before and after its own that a Write node reads, 0 or more.
         comment: Shown in the queue.
@@ -64,6 +86,7 @@ class SubmitOptions:
     secondary_pool: str = ""
     group: str = ""
     show: str = ""
+    facility: str = ""
     nuke: str = ""
     handles: int | None = None
     comment: str = ""
@@ -205,6 +228,34 @@ def run(options: SubmitOptions, arguments: Sequence[str], *, is_cancelled: Calla
         CoreUnreachable: If the program cannot be run.
     """
     title = ENGINES[options.engine].title
+    return _parse(options.engine, _run(title, arguments, is_cancelled))
+
+
+def find_colorless(shot: Path, *, is_cancelled: Callable[[], bool]) -> dict[int, str]:
+    """Ask the core's program which keyframes of a shot have a reference without colour.
+
+    Args:
+        shot: The shot file.
+        is_cancelled: As for `run`.
+
+    Returns:
+        Keyframe -> a key of `progress.REASONS`. Empty if a file cannot be read: making the job reports that.
+
+    Raises:
+        Cancelled: If it was cancelled or interrupted.
+        CoreUnreachable: If the program cannot be run.
+    """
+    try:
+        output = _run("Keyframes", ["farm", "references", f"--shot={shot}"], is_cancelled)
+        return {int(frame): str(flaw) for frame, flaw in json.loads(output)["colorless"].items()}
+    except (Cancelled, CoreUnreachable):
+        raise
+    except (RefColorizeError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
+
+
+def _run(title: str, arguments: Sequence[str], is_cancelled: Callable[[], bool]) -> str:
+    """Run the core's program and return its output; its errors begin with the title."""
     process = open_core(*arguments, "--json", stderr=subprocess.PIPE)
     try:
         output, errors = _read_output(process, title, is_cancelled)
@@ -214,8 +265,8 @@ def run(options: SubmitOptions, arguments: Sequence[str], *, is_cancelled: Calla
     if process.returncode == _INTERRUPTED:
         raise Cancelled(f"{title}: the core's program was interrupted.")
     if process.returncode:
-        raise RefColorizeError(f"{title}: {_error_line(errors)}")
-    return _parse(options.engine, output)
+        raise RefColorizeError(f"{title}: {error_line(errors)}")
+    return output
 
 
 def _read_output(process: subprocess.Popen[str], title: str, is_cancelled: Callable[[], bool]) -> tuple[str, str]:
@@ -238,8 +289,12 @@ def _stop(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _error_line(errors: str) -> str:
-    """Return the core's own error line, or else the last line, of a program's standard error."""
+def error_line(errors: str) -> str:
+    """Return the core's own error line, or else the last line.
+
+    Args:
+        errors: What its program has written to standard error.
+    """
     lines = [line.strip() for line in errors.splitlines() if line.strip()] or ["it failed without a message."]
     own = [line for line in lines if line.startswith(_ERROR_PREFIX)]
     return (own or lines)[-1].replace(_ERROR_PREFIX, "", 1)

@@ -1,24 +1,31 @@
-"""The pools and groups of a farm, asked from its engine on a worker thread. Without Nuke and without Qt."""
+"""The pools, groups, shows and facilities of a farm, asked from its engine on a worker thread.
+
+Without Nuke and without Qt.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["QUESTIONS", "FarmChoices"]
+from ..core.server import open_core
+from ..errors import RefColorizeError
+from .farm import error_line
+
+__all__ = ["FarmChoices"]
 
 _SECONDS = 15.0  # until the engine counts as unreachable; the artist types the name then
 _LONGEST = 200  # characters of a name
 
-QUESTIONS: Mapping[str, Mapping[str, Sequence[str]]] = {
-    "deadline": {"pool": ("-pools",), "secondary_pool": ("-pools",), "group": ("-groups",)},
-}
-"""For each engine that can be asked, the fields of `SubmitOptions` and the arguments of `deadlinecommand`."""
+Ask = Callable[[Sequence[str]], str]
+"""Runs an engine's program with arguments and returns its output; OSError, ValueError, SubprocessError if it fails."""
 
 
 class FarmChoices:
@@ -30,17 +37,17 @@ class FarmChoices:
         ended: Whether the engine has answered, or cannot.
     """
 
-    def __init__(self, engine: str, *, ask: Callable[[Sequence[str]], str] | None = None) -> None:
+    def __init__(self, engine: str, *, ask: Ask | None = None) -> None:
         """Prepare the question.
 
         Args:
             engine: A key of ENGINES.
-            ask: Runs the engine's program with arguments and returns its output; None for `deadlinecommand`. It
-                may raise OSError, ValueError or subprocess.SubprocessError.
+            ask: Runs the engine's program; None for the real one.
         """
-        self._questions, self._ask = QUESTIONS.get(engine, {}), ask or _ask_deadline
+        self._question = _QUESTIONS.get(engine)
+        self._ask = ask
         self.choices: Mapping[str, Sequence[str]] = {}
-        self.problem, self.ended = "", not self._questions
+        self.problem, self.ended = "", self._question is None
 
     def start(self) -> FarmChoices:
         """Ask the engine on a worker thread, and return at once.
@@ -48,29 +55,54 @@ class FarmChoices:
         Returns:
             These choices.
         """
-        if not self.ended:
-            threading.Thread(target=self._run, name="refcolorize farm choices", daemon=True).start()
+        if self._question is not None:
+            arguments = (self._question,)
+            threading.Thread(target=self._run, args=arguments, name="refcolorize farm choices", daemon=True).start()
         return self
 
-    def _run(self) -> None:
-        answers: dict[Sequence[str], list[str]] = {}
+    def _run(self, question: _Question) -> None:
+        remedy = f"Type the names of {question.names}."
         try:
-            for arguments in self._questions.values():
-                if arguments not in answers:
-                    answers[arguments] = _names(self._ask(arguments))
-            self.choices = {field: answers[arguments] for field, arguments in self._questions.items()}
+            self.choices = question.read(self._ask or question.ask)
         except subprocess.TimeoutExpired:
-            self.problem = f"The farm did not answer within {_SECONDS:g} s. Type the names of pools and groups."
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            self.problem = f"The farm did not answer within {_SECONDS:g} s. {remedy}"
+        except (OSError, ValueError, LookupError, TypeError, subprocess.SubprocessError, RefColorizeError) as error:
             reason = " ".join(str(getattr(error, "strerror", None) or error).split())[:_LONGEST]
-            self.problem = f"The farm cannot be asked ({reason}). Type the names of pools and groups."
+            self.problem = f"The farm cannot be asked ({reason.rstrip('.')}). {remedy}"
         finally:
             self.ended = True
 
 
-def _names(output: str) -> list[str]:
-    lines = (line.strip() for line in output.splitlines())
-    return [line for line in dict.fromkeys(lines) if line and len(line) <= _LONGEST and line.isprintable()]
+@dataclass(frozen=True)
+class _Question:
+    """How an engine is asked.
+
+    Attributes:
+        names: What it is asked for, in words.
+        ask: Runs the engine's program.
+        read: Returns its answers by the fields of `SubmitOptions`.
+    """
+
+    names: str
+    ask: Ask
+    read: Callable[[Ask], Mapping[str, Sequence[str]]]
+
+
+def _pools_and_groups(ask: Ask) -> dict[str, list[str]]:
+    pools = _plain(ask(("-pools",)).splitlines())
+    return {"pool": pools, "secondary_pool": pools, "group": _plain(ask(("-groups",)).splitlines())}
+
+
+def _shows_and_facilities(ask: Ask) -> dict[str, list[str]]:
+    """OpenCue has a Python package but no program for this; the core's environment has it, and Nuke's has not."""
+    answer = json.loads(ask(("farm", "choices", "opencue", "--json")))
+    return {field: _plain(map(str, answer[field])) for field in ("show", "facility")}
+
+
+def _plain(names: Iterable[str]) -> list[str]:
+    """Return the names that a line of text can hold, each once."""
+    stripped = (name.strip() for name in names)
+    return [name for name in dict.fromkeys(stripped) if name and len(name) <= _LONGEST and name.isprintable()]
 
 
 def _ask_deadline(arguments: Sequence[str]) -> str:
@@ -96,3 +128,22 @@ def _ask_deadline(arguments: Sequence[str]) -> str:
     if done.returncode:
         raise ValueError(f"deadlinecommand ended with {done.returncode}")
     return done.stdout
+
+
+def _ask_core(arguments: Sequence[str]) -> str:
+    """Return the output of the core's program. Raises ValueError with its own error line if it fails."""
+    with open_core(*arguments, stderr=subprocess.PIPE) as process:
+        try:
+            output, errors = process.communicate(timeout=_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    if process.returncode:
+        raise ValueError(error_line(errors))
+    return output
+
+
+_QUESTIONS = {
+    "deadline": _Question("pools and groups", _ask_deadline, _pools_and_groups),
+    "opencue": _Question("show and facility", _ask_core, _shows_and_facilities),
+}

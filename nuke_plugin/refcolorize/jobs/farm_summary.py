@@ -70,7 +70,7 @@ def summarize(shot: FarmShot, options: SubmitOptions) -> str:
     return f"{'; '.join(parts)}. {', '.join([ENGINES[options.engine].title, *where])}."
 
 
-_PLACES = ("pool", "secondary_pool", "group", "show")
+_PLACES = ("pool", "secondary_pool", "group", "show", "facility")
 
 
 def _count(number: int, noun: str) -> str:

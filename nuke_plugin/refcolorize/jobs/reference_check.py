@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import nuke
@@ -12,11 +13,28 @@ from ..errors import Cancelled, CoreRefused, RefColorizeError
 from ..host.main_thread import in_main_thread
 from .progress import REASONS
 
-__all__ = ["find_flaws", "last_flaws", "require_color"]
+__all__ = ["COLORIZE", "SUBMIT", "Action", "find_flaws", "keep_flaws", "last_flaws", "require_color"]
 
-_CANCEL, _ANYWAY = "Cancel", "Colorize anyway"
+_CANCEL = "Cancel"
 _last: dict[str, dict[int, str]] = {}  # by the node's full name
 _confirmed: set[tuple[str, tuple[int, ...]]] = set()  # the frames' path and the keyframes that the artist has accepted
+
+
+@dataclass(frozen=True)
+class Action:
+    """What keyframes without colour hold up.
+
+    Attributes:
+        anyway: The button that goes on.
+        call: How a script goes on.
+    """
+
+    anyway: str
+    call: str
+
+
+COLORIZE = Action("Colorize anyway", "colorize(node, confirmed=True)")
+SUBMIT = Action("Submit anyway", "submit(node, confirmed=True)")
 
 
 def last_flaws(name: str) -> Mapping[int, str] | None:
@@ -48,12 +66,28 @@ def find_flaws(client: Client, shot: Mapping[str, Any], name: str) -> dict[int, 
         flaws = {int(frame): str(flaw) for frame, flaw in answer["colorless"].items()}
     except (CoreRefused, LookupError, ValueError, AttributeError):
         return {}
-    _last[name] = flaws
+    keep_flaws(name, flaws)
     return flaws
 
 
+def keep_flaws(name: str, flaws: Mapping[int, str]) -> None:
+    """Keep what was found for `last_flaws`.
+
+    Args:
+        name: The node's full name.
+        flaws: Keyframe -> a key of `progress.REASONS`.
+    """
+    _last[name] = dict(flaws)
+
+
 def require_color(
-    flaws: Mapping[int, str], *, title: str, path: str, confirmed: bool, is_cancelled: Callable[[], bool]
+    flaws: Mapping[int, str],
+    *,
+    title: str,
+    path: str,
+    confirmed: bool,
+    is_cancelled: Callable[[], bool],
+    action: Action = COLORIZE,
 ) -> None:
     """Ask the artist whether to colour a shot although keyframes have no colour. Worker thread, if there is a GUI.
 
@@ -63,6 +97,7 @@ def require_color(
         path: The path of the frames to write. An answer holds for it until Nuke ends.
         confirmed: Whether the artist, or a script, has accepted such keyframes.
         is_cancelled: Whether the answer is no longer needed; the dialog closes when it returns True.
+        action: What they hold up.
 
     Raises:
         Cancelled: If the artist wants to paint first.
@@ -75,14 +110,14 @@ def require_color(
     what = f"Keyframe {numbers} has no colour" if len(frames) == 1 else f"Keyframes {numbers} have no colour"
     remedy = "Paint ref there, or switch the keyframe off"
     if not nuke.GUI:
-        raise RefColorizeError(f"{title}: {what}. {remedy}. In a script, colorize(node, confirmed=True) goes on.")
+        raise RefColorizeError(f"{title}: {what}. {remedy}. In a script, {action.call} goes on.")
     from ..host import dialogs
 
     go = f"Go to {frames[0]}"
     lines = [f"{frame}: ref {REASONS.get(flaws[frame], 'gives no colour')} there." for frame in frames]
     lines += ["", f"What such a keyframe colours stays grey, at confidence 0. {remedy}."]
-    pressed = dialogs.ask(f"{title}: {what}", lines, (_CANCEL, go, _ANYWAY), is_unwanted=is_cancelled)
-    if pressed == _ANYWAY:
+    pressed = dialogs.ask(f"{title}: {what}", lines, (_CANCEL, go, action.anyway), is_unwanted=is_cancelled)
+    if pressed == action.anyway:
         _confirmed.add((path, frames))
         return
     if pressed == go:

@@ -20,7 +20,7 @@ from ..host.main_thread import in_main_thread, when_idle
 from ..node import nodes, scripts, shots
 from ..node.mismatches import mismatches
 from ..node.shot_plan import ShotPlan, ShotRequest
-from ..node.versions import Version
+from ..node.shown_version import withdraw
 from .input_rendering import InputRendering
 from .render_task import Job, PendingInputs, RenderTask, find_running, live_tasks
 
@@ -60,29 +60,16 @@ def _version_job(node: nuke.Node, request: ShotRequest) -> Job:
             nodes.show(node, version.name, request.frames)
     label, shot = _label(node, version.name), version.shot()
 
-    def withdraw(has_job: bool) -> None:
-        _withdraw(node, version, shown=shown, discard=not has_job and version.number not in known)
+    def take_back(has_job: bool) -> None:
+        withdraw(node, version, shown=shown, discard=not has_job and version.number not in known)
 
     return Job(
         version.name,
         version.path,
         lambda client: client.submit(shot, label=label),
         shot=shot,
-        withdraw=withdraw,
+        withdraw=take_back,
     )
-
-
-def _withdraw(node: nuke.Node, version: Version, *, shown: str, discard: bool) -> None:
-    """Show again what the node showed before a version that has no frame; remove the version if nothing came of it."""
-    results = nodes.results(node)
-    if any(other.number == version.number and other.frames for other in results.versions()):
-        return
-    if discard:
-        results.discard(version)
-    if nodes.is_showing(node, version.path):
-        with nuke.Undo():
-            nuke.Undo.name(f"{version.name} has no frame")
-            nodes.show_again(node, shown if shown != version.name else "none")
 
 
 def preview(node: nuke.Node, frame: int | None = None) -> RenderTask:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +23,24 @@ from ..node import nodes, scripts, shots
 from ..node.mismatches import mismatches
 from ..node.preferences import path_substitutions
 from ..node.shot_plan import ShotRequest
-from ..node.versions import SHOT_FILE
+from ..node.shown_version import withdraw
+from ..node.versions import Version
 from . import farm
 from .farm import Submission, SubmitOptions
 from .farm_summary import FarmShot
 from .input_rendering import InputRendering
+from .reference_check import SUBMIT, keep_flaws, require_color
 from .task import BackgroundTask
 
 __all__ = ["SubmitTask", "require_script", "send", "submit", "write_shot", "writes_below"]
 
 
-def submit(node: nuke.Node, **options: Any) -> SubmitTask:
+def submit(node: nuke.Node, *, confirmed: bool = False, **options: Any) -> SubmitTask:
     """Save the script, write the node's shot and make a farm job of it.
 
     Args:
         node: A RefColorize node.
+        confirmed: Whether keyframes without colour are accepted. Without a GUI they are an error otherwise.
         **options: The fields of `farm.SubmitOptions`, by name.
 
     Returns:
@@ -46,15 +50,16 @@ def submit(node: nuke.Node, **options: Any) -> SubmitTask:
         RefColorizeError: If it fails before the core's program runs; without a GUI, if it fails at all.
         Cancelled: If the artist cancels it, at the same times.
     """
-    return send(node, SubmitOptions(**options))
+    return send(node, SubmitOptions(**options), confirmed=confirmed)
 
 
-def send(node: nuke.Node, options: SubmitOptions) -> SubmitTask:
+def send(node: nuke.Node, options: SubmitOptions, *, confirmed: bool = False) -> SubmitTask:
     """Do the same as `submit`, with the options as one object.
 
     Args:
         node: A RefColorize node.
         options: Which job to make.
+        confirmed: As for `submit`.
 
     Returns:
         The task, which has ended if there is no GUI.
@@ -68,9 +73,9 @@ def send(node: nuke.Node, options: SubmitOptions) -> SubmitTask:
     core_command()  # raises an error if the core is not installed, before anything is rendered
     writes = _chosen_writes(node, options)
     nodes.hide_viewing_aids(node)
-    task = SubmitTask(node, options, script=script, writes=writes)
+    task = SubmitTask(node, options, script=script, writes=writes, confirmed=confirmed)
     if options.version is not None:
-        task.take_shot(write_shot(node, options.version))
+        task.take_shot(_existing_shot(node, options.version))
     else:
         rendering = InputRendering(lambda: shots.plan(node))
         if rendering.is_pending:
@@ -139,21 +144,34 @@ def write_shot(node: nuke.Node, version: int | None = None) -> Path:
         RefColorizeError: If there is no such version, or the shot cannot be built or written.
         Cancelled: If the artist cancels the rendering of the inputs.
     """
-    if version is None:
-        return _write_new_shot(node, shots.build(node))
-    file = _existing_shot(node, version)
-    _save_script(node, file)
-    return file
+    written = _write_new_shot(node, shots.build(node)) if version is None else _existing_shot(node, version)
+    return written.version.shot_file
 
 
-def _write_new_shot(node: nuke.Node, request: ShotRequest) -> Path:
-    version = shots.claim(node, request)
+@dataclass(frozen=True)
+class _WrittenShot:
+    """A version whose shot is on disk.
+
+    Attributes:
+        version: The version, which the node shows.
+        shown: What the node showed before, as in the knob `version`.
+        is_new: Whether the version was not there before.
+    """
+
+    version: Version
+    shown: str
+    is_new: bool
+
+
+def _write_new_shot(node: nuke.Node, request: ShotRequest) -> _WrittenShot:
+    known = {version.number for version in nodes.versions(node)}
+    version, shown = shots.claim(node, request), str(node["version"].value())
     with nuke.Undo():
         nuke.Undo.name(f"Shot {version.name}")
         nodes.match_working_space(node)
         nodes.show(node, version.name, request.frames)
     _save_script(node, version.shot_file)
-    return version.shot_file
+    return _WrittenShot(version, shown, version.number not in known)
 
 
 def _save_script(node: nuke.Node, shot: Path) -> None:
@@ -161,14 +179,16 @@ def _save_script(node: nuke.Node, shot: Path) -> None:
     scripts.save()
 
 
-def _existing_shot(node: nuke.Node, number: int) -> Path:
-    file = Path(nodes.results(node).pattern(f"v{number:03d}")).with_name(SHOT_FILE)
-    if not file.is_file():
-        raise RefColorizeError(f"There is no {file.as_posix()}. Choose a version on disk, or none for a new one.")
+def _existing_shot(node: nuke.Node, number: int) -> _WrittenShot:
+    version, shown = Version(number, nodes.results(node).pattern(f"v{number:03d}"), 0), str(node["version"].value())
+    if not version.shot_file.is_file():
+        file = version.shot_file.as_posix()
+        raise RefColorizeError(f"There is no {file}. Choose a version on disk, or none for a new one.")
     with nuke.Undo():
-        nuke.Undo.name(f"Use v{number:03d}")
+        nuke.Undo.name(f"Use {version.name}")
         nodes.use_version(node, number)
-    return file
+    _save_script(node, version.shot_file)
+    return _WrittenShot(version, shown, is_new=False)
 
 
 def writes_below(node: nuke.Node) -> list[str]:
@@ -215,7 +235,9 @@ class SubmitTask(BackgroundTask):
         submitted: The result; None until the task has ended, and after a failure.
     """
 
-    def __init__(self, node: nuke.Node, options: SubmitOptions, *, script: Path, writes: Sequence[str]) -> None:
+    def __init__(
+        self, node: nuke.Node, options: SubmitOptions, *, script: Path, writes: Sequence[str], confirmed: bool
+    ) -> None:
         """Prepare the task; call `take_shot` or `wait_for`, then `begin`.
 
         Args:
@@ -223,27 +245,30 @@ class SubmitTask(BackgroundTask):
             options: Which job to make.
             script: The saved script.
             writes: Names of the Write nodes to render after the colour.
+            confirmed: Whether keyframes without colour are accepted.
         """
         super().__init__(node, thread="refcolorize farm")
         self._options, self._script, self._writes = options, script, writes
+        self._confirmed, self._name = confirmed, str(node.fullName())
+        self._written: _WrittenShot | None = None
         self._notice = mismatches(node)  # between plate and ref
         self._version, self._arguments = "inputs", list[str]()
         self._rendering: InputRendering | None = None
         self.line = ""
         self.submitted: Submission | None = None
 
-    def take_shot(self, shot: Path, *, note: str = "") -> None:
+    def take_shot(self, written: _WrittenShot, *, note: str = "") -> None:
         """Set the shot of the job. Main thread only.
 
         Args:
-            shot: The version's shot file.
+            written: The version and its shot.
             note: A remark on its inputs for the artist.
         """
-        self._version = shot.parent.name
+        self._written, self._version = written, written.version.name
         name = f"{self._script.stem} {self._node.fullName()} {self._version}"
         self._arguments = farm.build_arguments(
             self._options,
-            shot=shot,
+            shot=written.version.shot_file,
             name=name,
             script=self._script,
             writes=self._writes,
@@ -263,12 +288,39 @@ class SubmitTask(BackgroundTask):
     def _work(self) -> None:
         self._open_bar(self._version)
         self._render_inputs()
+        self._check_references()
         status = f"{self._version}: writing the job for {ENGINES[self._options.engine].title}"
         self._show_bar(status)
         self._show_status(". ".join(text for text in (status, self._notice) if text))
         submitted = farm.run(self._options, self._arguments, is_cancelled=self._is_cancelled)
         self._show_status(" ".join([f"{self._version}: {submitted.describe()}", self._notice]).strip())
         self.submitted = submitted
+
+    def _check_references(self) -> None:
+        """Raise Cancelled if the artist does not accept the keyframes that have no colour; the version is withdrawn."""
+        written = self._written
+        if written is None or self._confirmed:
+            return
+        self._report_inputs("looking at the keyframes", 0)
+        try:
+            flaws = farm.find_colorless(written.version.shot_file, is_cancelled=self._is_cancelled)
+            keep_flaws(self._name, flaws)
+            require_color(
+                flaws,
+                title=self._title,
+                path=written.version.path,
+                confirmed=False,
+                is_cancelled=self._is_cancelled,
+                action=SUBMIT,
+            )
+        except RefColorizeError:
+            with suppress(ValueError, RefColorizeError):  # the node is deleted, or Nuke is closing
+                in_main_thread(self._withdraw, written)
+            raise
+
+    def _withdraw(self, written: _WrittenShot) -> None:
+        withdraw(self._node, written.version, shown=written.shown, discard=written.is_new)
+        scripts.save()
 
     def _render_inputs(self) -> None:
         """Wait for the second Nuke, if the inputs need one, and write the shot of what it has rendered."""

@@ -12,11 +12,31 @@ from . import nodes
 from .inputs import find_files, find_read
 from .versions import Version, read_confidence, write_confidence
 
-__all__ = ["bake", "create_read", "go_to_weakest", "weakest_frame"]
+__all__ = ["bake", "create_read", "go_to_weakest", "weakest_frame", "withdraw"]
 
 _READ_OFFSET = 110  # to the right of the node, in pixels of the node graph
 _LOG = (".dpx", ".cin")
 _EIGHT_BITS = (".jpg", ".jpeg")
+
+
+def withdraw(node: nuke.Node, version: Version, *, shown: str, discard: bool) -> None:
+    """Show again what the node showed before a version that has no frame. A version that has one stays.
+
+    Args:
+        node: A RefColorize node.
+        version: The version.
+        shown: What the node showed before, as in the knob `version`.
+        discard: Whether to remove the version too, because nothing came of it.
+    """
+    results = nodes.results(node)
+    if any(other.number == version.number and other.frames for other in results.versions()):
+        return
+    if discard:
+        results.discard(version)
+    if nodes.is_showing(node, version.path):
+        with nuke.Undo():
+            nuke.Undo.name(f"{version.name} has no frame")
+            nodes.show_again(node, shown if shown != version.name else "none")
 
 
 def weakest_frame(node: nuke.Node) -> int:

@@ -6,8 +6,6 @@ to.
 
 from __future__ import annotations
 
-import re
-
 import nuke
 
 from ..errors import Busy, RefColorizeError
@@ -20,12 +18,15 @@ from ..jobs.farm_summary import summarize
 from ..node import nodes
 from .buttons import make_button
 from .farm_form import FarmForm
+from .scrolled_column import ScrolledColumn
 from .weak_action import weak_action
+from .wrapped_text import WrappedText
 
 __all__ = ["FarmDialog", "open_for"]
 
 _POLL_MILLISECONDS = 100
 _FORM_MILLISECONDS = 200
+_SUMMARY_TICKS = 5  # of the form's timer: how often the node is read again, which may have been changed meanwhile
 _WAITING = "This waits until Nuke has finished rendering."
 _AMBER = "#f0b45a"
 
@@ -73,13 +74,13 @@ class FarmDialog(QtWidgets.QDialog):
             previous=self._last_options,
             excluded=self._excluded_writes,
         )
-        self.summary = _text_label()
+        self.summary = WrappedText()
         self._choices = FarmChoices("")
         self._summed_up: SubmitOptions | None = None
-        self.note, self.status, self.bar = _text_label(), _text_label(), QtWidgets.QProgressBar()
-        palette = self.note.palette()
-        palette.setColor(QtGui.QPalette.ColorRole.WindowText, QtGui.QColor(_AMBER))
-        self.note.setPalette(palette)
+        self._ticks = 0  # of the form's timer, since the summary was made
+        self._fitted_height = 0  # as this dialog has set it; another one is the artist's
+        self.note, self.status, self.bar = WrappedText(), WrappedText(), QtWidgets.QProgressBar()
+        self.note.set_color(QtGui.QColor(_AMBER))
         self.bar.setRange(0, 0)
         self.bar.setTextVisible(False)
         self.result_box = _ResultBox()
@@ -89,11 +90,13 @@ class FarmDialog(QtWidgets.QDialog):
         self.copy_button = make_button("Copy", "Copy the command line to the clipboard.")
         self.close_button = make_button("Close")
         self._lay_out()
-        self.resize(self.sizeHint())
         self._timer = QtCore.QTimer(self)
         self._timer.setInterval(_POLL_MILLISECONDS)
         self._form_timer = QtCore.QTimer(self)
         self._form_timer.setInterval(_FORM_MILLISECONDS)
+        self._news_timer = QtCore.QTimer(self)
+        self._news_timer.setSingleShot(True)
+        self._news_timer.setInterval(0)  # later: the page has no place for a new text yet
         self._connect()
         self._ask_engine()
         self._form_timer.start()
@@ -109,14 +112,16 @@ class FarmDialog(QtWidgets.QDialog):
         self._column = QtWidgets.QVBoxLayout(self)
         self._column.setContentsMargins(12, 12, 12, 12)
         self._column.setSpacing(10)
-        for widget in (self.form, self.summary, self.result_box, self.note, self.status, self.bar):
-            self._column.addWidget(widget)
-        self._column.addStretch(1)
+        self._page = ScrolledColumn(
+            self.form, self.summary, self.result_box, self.note, self.status, self.bar, spacing=self._column.spacing()
+        )
+        self._column.addWidget(self._page, 1)
         self._column.addLayout(buttons)
 
     def _connect(self) -> None:
         self._timer.timeout.connect(self._poll)
         self._form_timer.timeout.connect(self._update_form)
+        self._news_timer.timeout.connect(self._show_news)
         self.form.changed.connect(self._update_submit_button)
         self.form.engine.currentIndexChanged.connect(self._ask_engine)
         self.submit_button.clicked.connect(self._send)
@@ -126,8 +131,9 @@ class FarmDialog(QtWidgets.QDialog):
         self.finished.connect(self._forget)
 
     def sizeHint(self) -> QtCore.QSize:  # noqa: N802 (Qt's name)
-        """Return the preferred size, at least 440 pixels wide."""
-        return super().sizeHint().expandedTo(QtCore.QSize(440, 0))
+        """Return the preferred size: at least 440 pixels wide, and as tall as its texts need then."""
+        width = max(440, self.minimumSizeHint().width())
+        return QtCore.QSize(width, self._height_for(width))
 
     def is_busy(self) -> bool:
         """Return whether a submission is running, or waits until Nuke is not rendering."""
@@ -141,7 +147,7 @@ class FarmDialog(QtWidgets.QDialog):
 
     def _forget(self) -> None:
         self._waits = False
-        for timer in (self._timer, self._form_timer):
+        for timer in (self._timer, self._form_timer, self._news_timer):
             timer.stop()
         if _open.get(self._name) is self:
             del _open[self._name]
@@ -172,11 +178,18 @@ class FarmDialog(QtWidgets.QDialog):
         for widget in (self.result_box, self.folder_button, self.copy_button):
             widget.setVisible(not form)
         for label, text in ((self.note, error), (self.status, busy)):
-            label.setText(_breakable(text))
+            label.setText(text)
             label.setVisible(bool(text))
         self.bar.setVisible(bool(busy))
         self.close_button.setText("Close")
         self._fit()
+        self._news_timer.start()
+
+    def _show_news(self) -> None:
+        """Scroll to the error or the progress."""
+        for widget in (self.note, self.bar):
+            if widget.isVisible():
+                self._page.ensureWidgetVisible(widget)
 
     def _ask_engine(self) -> None:
         """Ask the chosen engine for its pools and groups; `_update_form` takes the answer."""
@@ -190,26 +203,44 @@ class FarmDialog(QtWidgets.QDialog):
         self.form.show_choices(self._choices.choices)
         self.form.setToolTip(self._choices.problem)
         options = self.form.options()
-        if options != self._summed_up:
-            self._summed_up = options
+        self._ticks += 1
+        if options != self._summed_up or (options.version is None and self._ticks >= _SUMMARY_TICKS):
+            self._summed_up, self._ticks = options, 0
             self.summary.setText(self._summarize(options))
             self._fit()
 
     def _summarize(self, options: SubmitOptions) -> str:
         node = nuke.toNode(self._name)
+        if node is None:
+            return self._gone()
         try:
-            return "" if node is None else summarize(submit.farm_shot(node, options.version), options)
+            return summarize(submit.farm_shot(node, options.version), options)
         except RefColorizeError as error:
             return str(error)
+
+    def _gone(self) -> str:
+        return f"{self._name} is gone. Close this dialog and press Render on farm on another node."
 
     def _update_submit_button(self) -> None:
         self.submit_button.setText("Submit" if self.form.submits() else "Write")
         self._fit()
 
     def _fit(self) -> None:
-        """Set the height that the texts need at this width. Qt does so for longer texts, but not for wrapped lines."""
+        """Take the height that the texts need at this width, unless the artist has chosen another one."""
+        self._page.update_least_size()
         self._column.activate()
-        self.resize(self.width(), self._column.totalHeightForWidth(self.width()))
+        is_own = self.height() == self._fitted_height or not self._fitted_height
+        width = max(self.width(), self.minimumSizeHint().width()) if self._fitted_height else self.sizeHint().width()
+        if is_own:
+            self.resize(width, self._height_for(width))
+            self._fitted_height = self.height()
+
+    def _height_for(self, width: int) -> int:
+        """Return the height at which nothing needs to be scrolled, as far as the screen has room for it."""
+        margins = self._column.contentsMargins()
+        page = self._page.height_for(width - margins.left() - margins.right())
+        rest = self._column.totalMinimumSize().height() - self._page.minimumHeight()
+        return min(page + rest, QtWidgets.QApplication.primaryScreen().availableGeometry().height())
 
     # ---- the actions
 
@@ -230,7 +261,7 @@ class FarmDialog(QtWidgets.QDialog):
             return
         node = nuke.toNode(self._name)
         if node is None:
-            self._refuse(f"{self._name} is gone. Close this dialog and press Render on farm on another node.")
+            self._refuse(self._gone())
             return
         try:
             self._submission = submit.send(node, options)
@@ -274,7 +305,7 @@ class _ResultBox(QtWidgets.QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.title, self.message = _text_label(), _text_label()
+        self.title, self.message = WrappedText(), WrappedText()
         self.path, self.job = QtWidgets.QLineEdit(), QtWidgets.QLineEdit()
         for line in (self.path, self.job):
             line.setReadOnly(True)
@@ -302,20 +333,8 @@ class _ResultBox(QtWidgets.QWidget):
         self.job.setText(submission.job)
         self.path.setText(submission.path)
         self.path.setToolTip(submission.path)
-        self.message.setText(_breakable(submission.message))
+        self.message.setText(submission.message)
         self.message.setVisible(bool(submission.message))
         self.line.setPlainText(command)
         for widget in (self.job, self._form.labelForField(self.job)):
             widget.setVisible(bool(submission.job))
-
-
-def _text_label() -> QtWidgets.QLabel:
-    label = QtWidgets.QLabel()
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
-
-
-def _breakable(text: str) -> str:
-    """Return the text with break opportunities in its paths, so that a long path does not widen the dialog."""
-    return re.sub(r"(?<=[/\\_])(?=[^\s])", "\u200b", text)

@@ -14,7 +14,6 @@ __all__ = ["FarmForm"]
 
 _MAX_FRAMES, _MAX_TASKS, _MAX_HANDLES, _MAX_PRIORITY = 100_000, 1_000, 1_000, 100
 _MAX_MINUTES = 10_000
-_VISIBLE_WRITES = 5  # rows of the list before it scrolls
 
 
 class FarmForm(QtWidgets.QWidget):
@@ -38,7 +37,7 @@ class FarmForm(QtWidgets.QWidget):
         self._make_writes(writes, excluded)
         self._make_numbers(previous)
         self._make_switches(previous)
-        names = ("pool", "secondary_pool", "group", "show", "nuke", "comment", "views")
+        names = ("pool", "secondary_pool", "group", "show", "facility", "nuke", "comment", "views")
         self._texts = {name: _line_edit(getattr(previous, name)) for name in names}
         self._texts["nuke"].setPlaceholderText("nuke, from the PATH of the hosts")
         self._texts["nuke"].setToolTip("The Nuke executable on the farm hosts; it renders the Write nodes.")
@@ -113,8 +112,8 @@ class FarmForm(QtWidgets.QWidget):
 
     def _make_writes(self, writes: Sequence[str], excluded: Collection[str]) -> None:
         self.writes = {name: QtWidgets.QCheckBox(name) for name in writes}
-        inside = QtWidgets.QWidget()
-        boxes = QtWidgets.QVBoxLayout(inside)
+        self._writes = QtWidgets.QWidget()
+        boxes = QtWidgets.QVBoxLayout(self._writes)
         boxes.setContentsMargins(0, 3, 0, 3)
         for name, box in self.writes.items():
             box.setChecked(name not in excluded)
@@ -122,13 +121,6 @@ class FarmForm(QtWidgets.QWidget):
             boxes.addWidget(box)
         if not writes:
             boxes.addWidget(_muted_label("There is no Write node below this node. The farm renders the colour only."))
-        self._writes = QtWidgets.QScrollArea()
-        self._writes.setWidgetResizable(True)
-        self._writes.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
-        self._writes.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._writes.setWidget(inside)
-        rows = max(2, min(len(writes), _VISIBLE_WRITES))
-        self._writes.setFixedHeight(inside.sizeHint().height() * rows // max(rows, len(writes)))
 
     def _make_numbers(self, previous: SubmitOptions) -> None:
         self.max_span = _spin(previous.max_span, least=1, most=_MAX_FRAMES, default="default", unit=" frames")

@@ -12,8 +12,8 @@ from torch import Tensor
 from stcolor_core.method.on_device.evidence import CarriedColor, TensorEvidence
 from stcolor_core.method.on_device.light import relight
 from stcolor_core.method.on_device.upsampling import upsample
+from stcolor_core.method.refinement import agreement, learned
 from stcolor_core.method.refinement import candidates as rule
-from stcolor_core.method.refinement import learned
 from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 from stcolor_core.method.refinement.learned import LearnedRefinement
 from stcolor_core.method.tensor_pictures import close, enlarge, resize, sample
@@ -96,8 +96,9 @@ def refine(
         if flow.certainty is not None:
             confidence = confidence * (1 - weight * (1 - flow.certainty))
     mixture = (weights[:, None] * ab).sum(0)
+    mixture = _chroma_gain(weights, ab, mixture) * mixture
     return TensorRefined(
-        ab=fade * _chroma_gain(weights, ab, mixture) * mixture,
+        ab=fade * _average_agreeing(mixture, parts),
         confidence=confidence,
         tracked=carried + (others * planes[count:, _VISIBILITY]).sum(0),
         source=_source(evidence, flows, carried, frames),
@@ -243,6 +244,18 @@ def _chroma_gain(weights: Tensor, ab: Tensor, mixture: Tensor) -> Tensor:
     """Return the factor that brings the mixture's chroma closer to that of its colours, as `learned._chroma_gain`."""
     chroma = (weights * torch.hypot(ab[:, 0], ab[:, 1])).sum(0)
     return (chroma / torch.hypot(mixture[0], mixture[1]).clamp_min(1e-3)).clamp(1, learned.MOST_CHROMA)
+
+
+def _average_agreeing(color: Tensor, parts: Sequence[_Candidate]) -> Tensor:
+    """Return the mean of a colour, (2, H, W), and of those that agree with it, as `agreement.average_agreeing`."""
+    total, change = torch.ones_like(color[0]), torch.zeros_like(color)
+    for part in parts:
+        if not part.facts.keys().isdisjoint(agreement.INDEPENDENT):
+            difference = part.ab - color
+            weight = (difference.square().sum(0) * (-0.5 / agreement.TOLERANCE**2)).exp()
+            total += weight
+            change += weight * difference
+    return color + change / total
 
 
 def _source(evidence: TensorEvidence, flows: Tensor, carried: Tensor, frames: Tensor) -> Tensor:

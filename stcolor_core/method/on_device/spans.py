@@ -185,10 +185,11 @@ class DeviceSpans:
     ) -> None:
         """Track backward from the later reference and save the flow to it."""
         pending: deque[tuple[int, Download]] = deque()
+        saved = sum(frame in needed for frame in frames)
 
         def save() -> None:
             frame, download = pending.popleft()
-            scratch.save("track", frame, _Track(*download.wait()))
+            scratch.save("track", frame, _Track(*download.wait()), of=saved)
 
         for batch in self._walk(reference, frames, (), lightness, on_read):
             for step in batch:

@@ -20,6 +20,7 @@ from torch import nn
 from stcolor_core.arrays import Chroma, Plane
 from stcolor_core.errors import ModelError
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
+from stcolor_core.method.refinement.agreement import average_agreeing
 from stcolor_core.method.refinement.candidates import (
     EVIDENCE_PLANES,
     FACTS,
@@ -80,15 +81,15 @@ class Decision:
     output: MixingOutput
 
     def color(self, candidates: Candidates, mix: Chroma | None = None) -> Chroma:
-        """Return the colour decided on, shape (H, W, 2).
+        """Return the colour decided on, averaged over the candidates that agree with it, shape (H, W, 2).
 
         Args:
             candidates: The candidates.
             mix: Their mixture by `weights`, if it is known already.
         """
         mix = np.einsum("khw,khwc->hwc", self.weights, candidates.ab) if mix is None else mix
-        gain = self.fade * _chroma_gain(self.weights, candidates.ab, mix)
-        return np.asarray(gain[..., None] * mix)
+        mix = _chroma_gain(self.weights, candidates.ab, mix)[..., None] * mix
+        return np.asarray(self.fade[..., None] * average_agreeing(mix, candidates))
 
 
 class LearnedRefinement:

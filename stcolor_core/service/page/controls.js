@@ -3,7 +3,7 @@
 import { $, made, renderList, write } from "/dom.js";
 import { keep, kept } from "/core.js";
 
-const VIEWS = ["result", "plate", "reference", "confidence"];
+const VIEWS = ["result", "plate", "reference", "confidence", "used"]; // by the keys 1 to 5
 const OVERLAYS = { h: "heat", k: "source", m: "mattes" };
 const COMPARES = { w: "wipe", s: "side", d: "difference" };
 
@@ -107,7 +107,7 @@ export function controls({ viewer, transport, choose, addKey, answer, keyColor, 
       write($("exposure-value"), `${look.stops > 0 ? "+" : ""}${look.stops}`);
       write($("saturation-value"), look.saturation.toFixed(1));
       write($("threshold-value"), look.threshold.toFixed(2));
-      choices($("against"), [["plate", "plate"], ["reference", "reference"], ["result", "result"], ...versions], viewer.against);
+      choices($("against"), [["plate", "plate"], ["reference", "reference"], ["used", "reference as used"], ["result", "result"], ...versions], viewer.against);
       choices($("view-name"), watched.details.views.map((name) => [name, name]), viewer.viewName ?? watched.details.views[0]);
       write($("range"), transport.range ? `${transport.range[0]} to ${transport.range[1]}` : "");
       renderSources(watched.line.keyframes, overlay === "source", keyColor);

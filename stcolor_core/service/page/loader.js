@@ -6,6 +6,7 @@ import { NoCore, Refused } from "/core.js";
 const CONNECTIONS = 2;
 const BYTES_KEPT = 256e6; // compressed
 const DECODED_KEPT = 64; // about 2 MB each
+const GONE = 410; // the status of a frame that was written and is not there any more
 const RETRY_MS = 2000; // a picture that was not there
 
 /** Return the key of a picture: { job, frame, of, query }. */
@@ -14,6 +15,7 @@ export const keyOf = ({ job, frame, of, query }) => `${job} ${frame} ${of} ${que
 export class Loader {
   #core;
   #changed;
+  #gone;
   #files = new Map(); // key -> Blob, the most recently used last
   #bytes = 0;
   #decoded = new Map(); // key -> ImageBitmap, the most recently used last
@@ -22,10 +24,11 @@ export class Loader {
   #running = new Map(); // key -> AbortController
   #generation = 0;
 
-  /** changed: called when a wanted picture has arrived, or turned out to be missing. */
-  constructor(core, changed) {
+  /** changed: called when a wanted picture has arrived, or turned out to be missing; gone: if its frame was deleted. */
+  constructor(core, changed, gone) {
     this.#core = core;
     this.#changed = changed;
+    this.#gone = gone;
   }
 
   /** Want these pictures, the first ones first, and no others. */
@@ -93,7 +96,7 @@ export class Loader {
       const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none" });
       if (generation === this.#generation) this.#keep(key, blob, bitmap);
     } catch (error) {
-      if (error instanceof Refused) this.#missing.set(key, { message: error.message, until: performance.now() + RETRY_MS });
+      if (error instanceof Refused) this.#refuse(picture, key, error);
       else if (error.name !== "AbortError" && !(error instanceof NoCore)) throw error;
       else if (error instanceof NoCore) this.#wanted = []; // the page says so, and tries again
     } finally {
@@ -101,6 +104,11 @@ export class Loader {
       this.#pump();
       if (this.#wanted.some((wanted) => keyOf(wanted) === key)) this.#changed();
     }
+  }
+
+  #refuse(picture, key, error) {
+    this.#missing.set(key, { message: error.message, until: performance.now() + RETRY_MS });
+    if (error.status === GONE) this.#gone(picture);
   }
 
   #keep(key, blob, bitmap) {

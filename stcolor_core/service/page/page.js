@@ -8,13 +8,13 @@ import { Plot } from "/plot.js";
 import { isBusy, nameOf, Queue } from "/queue.js";
 import { Transport } from "/transport.js";
 import { Viewer } from "/viewer.js";
-import { lineOf, percent, settingsOf } from "/words.js";
+import { goneLine, lineOf, percent, settingsOf } from "/words.js";
 
 const BUSY_MS = 1000;
 const IDLE_MS = 4000;
 
 const core = new Core();
-const viewer = new Viewer(core);
+const viewer = new Viewer(core, findGone);
 const transport = new Transport(viewer, (frame) => choose(frame, { stop: false }));
 const plot = new Plot($("plot"), (frame) => choose(frame));
 const queue = new Queue((id) => chooseJob(id));
@@ -28,7 +28,7 @@ let timer;
 function watch(id) {
   return {
     id, after: 0, warnings: [], inputs: [], newest: null, frames: null, details: null, line: null, cancelling: false,
-    tenth: null, state: null,
+    tenth: null, state: null, stale: false,
   };
 }
 
@@ -70,7 +70,8 @@ async function refresh() {
 async function read(job) {
   const mine = watched;
   let events;
-  let changed = mine.frames === null;
+  let changed = mine.frames === null || mine.stale || mine.frames.gone.length > 0; // they may be put back
+  mine.stale = false;
   let renewed = mine.details === null || mine.state !== job.state;
   do {
     ({ events } = await core.get(`/v1/jobs/${job.id}/events?after=${mine.after}&wait=0`));
@@ -83,14 +84,14 @@ async function read(job) {
         mine.inputs = [];
         viewer.loader.forget(job.id);
       }
-      if (event.kind === "warning" && !mine.warnings.includes(event.message)) {
-        mine.warnings.push(event.message);
+      if (event.kind === "warning" && !mine.warnings.some(({ message }) => message === event.message)) {
+        mine.warnings.push({ message: event.message, registered: event.registered ? event.frame : null });
         say(event.message);
       }
       if (event.kind === "input" && !mine.inputs.includes(event.message)) mine.inputs.push(event.message);
       if (event.kind === "frame") {
         mine.newest = event.frame;
-        if (!event.kept) viewer.loader.forget(job.id, (of, frame) => frame === event.frame && of !== "plate" && of !== "reference");
+        if (!event.kept) viewer.loader.forget(job.id, (of, frame) => frame === event.frame && !["plate", "reference", "used"].includes(of));
       }
     }
   } while (events.length);
@@ -125,6 +126,14 @@ async function act(path, body) {
   }
 }
 
+/** Look again at which frames are there, as the file of one is gone. */
+function findGone({ job, frame }) {
+  if (watched.id === job && watched.frames && !watched.frames.gone.includes(frame)) {
+    watched.stale = true;
+    tick();
+  }
+}
+
 // ---- rendering
 
 function render(job) {
@@ -149,7 +158,9 @@ function render(job) {
   write($("line"), line(job));
   write($("error"), job.error ?? "");
   $("error").hidden = !job.error;
-  renderList($("warnings").firstElementChild, watched.warnings, write);
+  write($("gone"), goneLine(watched.frames?.gone ?? []));
+  $("gone").hidden = !watched.frames?.gone.length;
+  renderList($("warnings").firstElementChild, watched.warnings, renderWarning);
   $("warnings").hidden = watched.warnings.length === 0;
   renderList($("inputs").querySelector("ul"), watched.inputs, write);
   $("inputs").hidden = watched.inputs.length === 0;
@@ -169,12 +180,23 @@ function renderActions(job) {
   $("cancel").hidden = !isBusy(job);
   $("cancel").disabled = watched.cancelling;
   write($("cancel"), watched.cancelling ? "Cancelling…" : "Cancel");
-  $("resume").hidden = isBusy(job) || job.state === "done";
+  $("resume").hidden = isBusy(job) || (job.state === "done" && !watched.frames?.gone.length);
   const waiting = state.jobs.filter((other) => other.state === "queued" && other.kind === "shot").reverse();
   const at = waiting.findIndex(({ id }) => id === job.id);
   $("earlier").hidden = $("later").hidden = at < 0 || waiting.length < 2;
   $("earlier").disabled = at === 0;
   $("later").disabled = at === waiting.length - 1;
+}
+
+/** Show a warning; that of a reference which was fitted to the plate leads to its picture. */
+function renderWarning(item, { message, registered }) {
+  const [words, button] = item.children.length ? item.children : [made("span"), made("button", { type: "button", class: "quiet" })];
+  if (!item.children.length) item.append(words, button);
+  write(words, message);
+  button.hidden = registered === null;
+  if (registered === null) return;
+  button.dataset.registered = registered;
+  write(button, `Compare reference ${registered} as given and as used`);
 }
 
 function renderSettings(job) {
@@ -287,6 +309,13 @@ async function start() {
 
 const buttons = controls({ viewer, transport, choose, addKey, answer, keyColor, render: () => current() && renderFrames(current()) });
 $("cancel").addEventListener("click", cancel);
+$("warnings").addEventListener("click", ({ target }) => {
+  if (!target.dataset.registered) return;
+  choose(Number(target.dataset.registered));
+  viewer.set({ view: "reference", against: "used", compare: "wipe", flipped: false });
+  renderFrames(current());
+  $("viewer").scrollIntoView({ block: "nearest" });
+});
 $("resume").addEventListener("click", () => act(`/v1/jobs/${watched.id}/resume`));
 $("earlier").addEventListener("click", () => act(`/v1/jobs/${watched.id}/move`, { to: "earlier" }));
 $("later").addEventListener("click", () => act(`/v1/jobs/${watched.id}/move`, { to: "later" }));

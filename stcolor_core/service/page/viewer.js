@@ -12,8 +12,9 @@ const BLANK_MS = 150; // another frame's picture stays at most so long
 const SETTLE_MS = 250; // before a sharper picture is asked for
 const TILE = 64; // parts of a picture begin at multiples of this
 const AHEAD = 12; // frames loaded ahead of the one that plays
-const COLORED = new Set(["result", "plate", "reference"]);
-const WORDS = { result: "Result", plate: "Plate", reference: "Reference", confidence: "Confidence" };
+const COLORED = new Set(["result", "plate", "reference", "used"]);
+const OF_KEYS = new Set(["reference", "used"]);
+const WORDS = { result: "Result", plate: "Plate", reference: "Reference", used: "Reference as used", confidence: "Confidence" };
 
 export class Viewer {
   loader;
@@ -36,9 +37,10 @@ export class Viewer {
   #pending = null;
   #settle = null;
 
-  constructor(core) {
+  /** gone: called with a picture whose frame was written and is not there any more. */
+  constructor(core, gone) {
     this.#canvas = $("screen");
-    this.loader = new Loader(core, () => this.#soon());
+    this.loader = new Loader(core, () => this.#soon(), gone);
     new ResizeObserver(() => this.#touch()).observe(this.#canvas);
     this.#canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.#canvas.addEventListener("pointerdown", (event) => this.#grab(event));
@@ -112,9 +114,9 @@ export class Viewer {
   #side(job, of, number, overlay) {
     const { keyframes, numbers } = this.context;
     const far = (key) => Math.abs(key - number);
-    const frame = of === "reference" ? keyframes.reduce((best, key) => (far(key) < far(best) ? key : best), keyframes[0] ?? numbers[0]) : number;
+    const frame = OF_KEYS.has(of) ? keyframes.reduce((best, key) => (far(key) < far(best) ? key : best), keyframes[0] ?? numbers[0]) : number;
     const side = { job, of, frame, base: this.#picture(job, of, frame) };
-    const layered = overlay && this.context.finished.has(number) && of !== "reference" && of !== "confidence";
+    const layered = overlay && this.context.finished.has(number) && !OF_KEYS.has(of) && of !== "confidence";
     if (layered) side.overlay = { kind: overlay, picture: this.#picture(job, overlay === "heat" ? "confidence" : overlay, number) };
     return side;
   }
@@ -224,9 +226,9 @@ export class Viewer {
 
   #caption({ job, of, frame }) {
     const { finished, job: own, versions, keyframes } = this.context;
-    const words = [of === "reference" && !keyframes.length ? "Reference still" : `${WORDS[of]} ${frame}`];
+    const words = [OF_KEYS.has(of) && !keyframes.length ? "Reference still" : `${WORDS[of]} ${frame}`];
     if (job !== own) words.push(versions.get(job) ?? "another version");
-    const confidence = job === own && of !== "plate" && of !== "reference" ? finished.get(frame) : null;
+    const confidence = job === own && of !== "plate" && !OF_KEYS.has(of) ? finished.get(frame) : null;
     if (confidence !== null && confidence !== undefined) words.push(`confidence ${confidence.toFixed(2)}`);
     if (of === "plate" && this.view === "result" && job === own && !finished.has(frame)) words.push("not coloured yet");
     return words.join(" · ");

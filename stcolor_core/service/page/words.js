@@ -17,6 +17,14 @@ export function lineOf(job, { ahead, paused }) {
   return parts.join(" · ");
 }
 
+/** Return one line on frames that were written and are not there any more; empty if there is none. */
+export function goneLine(frames) {
+  if (!frames.length) return "";
+  const one = frames.length === 1;
+  const named = frames.length > 6 ? `${frames.slice(0, 3).join(", ")} … ${frames.at(-1)}` : frames.join(", ");
+  return `${one ? "A frame that was written is" : `${frames.length} frames that were written are`} not there any more: ${named}. Press Resume to write ${one ? "it" : "them"} again, or put ${one ? "it" : "them"} back; frames that are there are kept.`;
+}
+
 function duration(seconds) {
   if (seconds < 10) return "a few seconds";
   if (seconds < 90) return `about ${10 * Math.round(seconds / 10)} s`;

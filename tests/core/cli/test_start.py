@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +75,13 @@ def colorize(folder: Path, *options: str) -> list[str]:
         (("--reference", "1=DIR/ref.exr", "--frames", "7-9"), "7-9"),
         ((), "no reference"),
         (("--shot", "DIR/no.json"), "no.json"),
+        (("--reference", "1=DIR/ref.exr", "--memory", "0"), "--memory 0"),
+        (("--reference", "1=DIR/ref.exr", "--memory", "nan"), "--memory nan"),
+        (("--reference", "1=DIR/ref.exr", "--memory", "8GB"), "--memory 8GB"),
+        (("--reference", "1=DIR/ref.exr", "--device", "gpu"), "gpu"),
+        (("--reference", "1=DIR/ref.exr", "--output", "DIR/out.exr"), "frame number"),
+        (("--reference", "1=DIR/ref.exr", "--output", "DIR/ref.exr/out/sh.####.exr"), "ref.exr is not a folder"),
+        (("--reference", "1=DIR/ref.exr", "--output", f"DIR/{'x' * 300}/sh.####.exr"), "cannot be written to"),
     ],
 )
 def test_a_wrong_path_is_reported_before_a_slow_library_is_imported(
@@ -83,6 +91,31 @@ def test_a_wrong_path_is_reported_before_a_slow_library_is_imported(
     assert code in (1, 2) and imported == []
     (line,) = messages.strip().splitlines()
     assert named in line, line
+
+
+ABSENT = "mps" if sys.platform != "darwin" else "xpu"
+
+
+@pytest.mark.parametrize("command", ["colorize", "serve", "evaluate"])
+def test_a_device_that_cannot_be_there_is_reported_before_a_slow_library_is_imported(
+    pictures: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STCOLOR_STATE_DIR", str(pictures / "state"))
+    options = {"colorize": colorize(pictures, "--reference", "1=DIR/ref.exr"), "serve": ["serve"]}
+    given = options.get(command, ["evaluate", "--dataset", str(pictures), "--output", str(pictures / "out")])
+    (code, imported), messages = run(RUN, [*given, "--device", ABSENT])
+    assert code == 2 and imported == []
+    (line,) = messages.strip().splitlines()
+    assert "GPU that this torch can use" in line and "--device cpu" in line, line
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="rights do not bind root, or Windows")
+def test_a_folder_without_the_right_to_write_is_reported_at_once_unless_its_frames_are_there(pictures: Path) -> None:
+    locked = pictures / "locked"
+    locked.mkdir(mode=0o500)
+    options = ("--reference", "1=DIR/ref.exr", "--output", "DIR/locked/v1/sh.####.exr")
+    (code, imported), messages = run(RUN, colorize(pictures, *options))
+    assert code == 1 and imported == [] and "locked is read-only" in messages
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["status"], ["colorize", "--help"], ["farm", "openjd", "--help"]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,10 @@ import pytest
 from stcolor_core.cli import command_line
 from stcolor_core.cli.summary import summarize
 from stcolor_core.pipeline.events import Event, FrameResult, Reporter
+from stcolor_core.pipeline.time_left import TimeLeft
 from stcolor_core.shots.shot import Output, Plate, Shot
-from stcolor_core.terminal import ProgressBar
+from stcolor_core.shots.spans import plan
+from stcolor_core.terminal import ProgressBar, describe_duration
 
 SHOT = Shot(plate=Plate(path="p.####.exr"), output=Output(path="out/sh.####.exr"))
 
@@ -79,3 +83,47 @@ def test_a_look_says_what_it_is_for(capsys: pytest.CaptureFixture[str]) -> None:
             texts.append(bar.desc)
     assert texts == ["searching for scene cuts: frame 7: ", "tracking: frame 8: ", "carrying the patch of 5: frame 9: "]
     capsys.readouterr()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_bar_shows_the_time_left_that_the_run_estimates_and_not_that_of_finished_frames(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between two keyframes a run tracks back and finishes none, at a fifth of the time that a frame takes."""
+    now = 0.0
+    frames = range(1, 101)
+    spans = plan(list(frames), [1, 100], [])
+    times = TimeLeft(spans, output_frames=frames, detects_cuts=False, clock=lambda: now)
+    monkeypatch.setattr("sys.stderr", Terminal())
+    shown = []
+    with ProgressBar(estimate=lambda _: times) as show:
+        bar = show.__self__._bar  # type: ignore[attr-defined]
+        show(Event(kind="plan", total=100, keyframes=(1, 100)))
+        assert "left" not in str(bar)
+        for frame in range(99, 1, -1):
+            show(Event(kind="look", frame=frame, stage="tracking"))
+            now += 2
+        shown.append(str(bar))
+        for frame in range(2, 52):
+            show(Event(kind="look", frame=frame, stage="tracking"))
+            now += 10
+            show(Event(kind="frame", frame=frame))
+        shown.append(str(bar))
+    back, half = shown
+    assert "about 16 min left" in back, back  # 98 frames of five times the 2 s that each took to track
+    assert "about 8 min left" in half, half
+    assert "50/100" in half and "<" not in half, half  # tqdm writes its own as 00:31<00:12
+    minutes = re.search("about (\\d+) min", half)
+    assert minutes is not None and 0.7 < int(minutes[1]) * 60 / (48 * 10) < 1.3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(3, "a few seconds"), (44, "about 40 s"), (200, "about 3 min"), (7300, "about 2 h 2 min")],
+)
+def test_a_duration_is_told_as_roughly_as_it_is_known(seconds: float, words: str) -> None:
+    assert describe_duration(seconds) == words

@@ -55,13 +55,13 @@ def test_each_job_waits_for_the_previous_one_and_renders_wait_by_frame_if_they_c
     job: Job, rendered_after: str
 ) -> None:
     assert {name: part.after for name, part in named(job).items()} == {
-        "1_check": None,
-        "2_colour": "1_check",
-        "3_verify": "2_colour",
-        "4_nuke": rendered_after,
-        "5_nuke": rendered_after,
+        "1_check": (),
+        "2_colour": ("1_check",),
+        "3_verify": ("2_colour",),
+        "4_nuke": (rendered_after,),
+        "5_nuke": (rendered_after,),
     }
-    waiting = named(job)["2_colour"].texts("5f1e")["2_colour.job_info"]
+    waiting = named(job)["2_colour"].texts(["5f1e"])["2_colour.job_info"]
     assert read_info(waiting)["JobDependencies"] == "5f1e"
 
 

@@ -113,6 +113,24 @@ def test_a_scene_whose_frames_are_not_on_disk_is_told_by_its_name(film: Film) ->
         look_at_scenes(replace(film.plan, scenes=scenes))
 
 
+@pytest.mark.parametrize(
+    "command", [["color"], ["report"], ["shots", "--output", "shots"], ["plan", "--storyboard", "b.pdf"]]
+)
+def test_a_pinned_frame_that_is_not_painted_is_told_with_plan_line_frame_and_remedy(
+    command: list[str], film: Film, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(film.folder)
+    plan = replace(film.plan, groups={"a": FilmGroup(pin=("film:3", "film:11"))})
+    save_plan(plan, film.folder / "film.yaml")
+    lines = (film.folder / "film.yaml").read_text().splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if "pin: [" in text and text[0] != "#")
+    assert main(["film", command[0], "film.yaml", *command[1:]]) == 2
+    message = capsys.readouterr().err
+    assert f"film.yaml, line {line}: Group a pins film:11" in message
+    assert "film.0011.exr" in message and "Paint frame 11" in message
+    assert not (film.folder / "out").exists() and not (film.folder / "shots").exists()
+
+
 def test_scenes_are_written_as_shots_that_give_the_same_frames(film: Film) -> None:
     save_plan(film.plan, film.folder / "film.yaml")
     arguments = ["film", "shots", str(film.folder / "film.yaml"), "--output", str(film.folder / "shots")]

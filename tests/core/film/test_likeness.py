@@ -12,7 +12,6 @@ from stcolor_core.film.likeness import (
     frame_likeness,
     group_scenes,
     likeness_table,
-    propose_keyframes,
     sample_frames,
 )
 
@@ -85,11 +84,3 @@ def test_groups_are_numbered_in_the_order_of_the_film() -> None:
     table[1, 4] = table[4, 1] = 0.9
     table[0, 3] = table[3, 0] = 0.8
     assert group_scenes(table, alike=0.6) == [0, 1, 2, 0, 1]
-
-
-def test_the_first_proposal_covers_the_most_and_the_last_completes_the_film() -> None:
-    looks = {str(i): look(scene(seed, 6)) for i, seed in enumerate((1, 2, 1))}
-    proposals = propose_keyframes(looks, {"0": 10, "1": 30, "2": 50}, {"0": "a", "1": "b", "2": "a"})
-    assert proposals[0].scene in ("0", "2")
-    assert [p.gain for p in proposals] == sorted((p.gain for p in proposals), reverse=True)
-    assert proposals[-1].covered == pytest.approx(1)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from stcolor_core.errors import BadRequest, OutputError
-from stcolor_core.film.plan import FilmDissolve, FilmGroup, FilmPlan, FilmPlate, FilmScene, KeyName
-from stcolor_core.film.plan_files import format_plan, load_plan, parse_plan, save_plan
+from stcolor_core.film.plan import FilmDissolve, FilmGroup, FilmPlan, FilmPlate, FilmScene, KeyName, PlanMistake
+from stcolor_core.film.plan_files import format_plan, load_plan, naming_lines, parse_plan, save_plan
 from stcolor_core.shots.shot import Method
 
 PLAN = FilmPlan(
@@ -76,6 +76,32 @@ def test_the_line_is_that_of_the_mistake() -> None:
     line = next(number for number, line in enumerate(text.splitlines(), 1) if "grup:" in line)
     with pytest.raises(BadRequest, match=f"line {line}:"):
         parse_plan(text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "marked"),
+    [
+        ("pin: ['reel1:10']", "pin: ['reel3:10']", "pin:"),
+        ("frames: 61-90", "frames: 90-x", "90-x"),
+        ("before: s001", "before: s009", "d1:"),
+        ("version: 1", "version: 9", "version:"),
+        ("  s002:", "  s/2:", "s/2:"),
+    ],
+)
+def test_a_mistake_in_any_part_is_told_with_its_line(old: str, new: str, marked: str) -> None:
+    text = format_plan(PLAN).replace(old, new)
+    line = next(number for number, line in enumerate(text.splitlines(), 1) if marked in line and line[0] != "#")
+    with pytest.raises(BadRequest, match=f"line {line}:"):
+        parse_plan(text)
+
+
+def test_a_mistake_that_shows_when_the_plan_is_used_is_told_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "film.yaml"
+    file.write_text("groups:\n  a:\n    pin:\n    - reel1:10\n    - reel1:24\n", encoding="utf-8")
+    with pytest.raises(BadRequest, match=r"film\.yaml, line 5: not painted"), naming_lines(file):
+        raise PlanMistake("not painted", "groups", "a", "pin", "1")
+    with pytest.raises(BadRequest, match=r"none\.yaml: not painted"), naming_lines(tmp_path / "none.yaml"):
+        raise PlanMistake("not painted", "groups", "a", "pin", "1")
 
 
 def test_an_alias_is_refused_before_it_is_expanded() -> None:

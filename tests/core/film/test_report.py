@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from films import write_film
 from stcolor_core.cli import main
 from stcolor_core.film.coloring import color_film
 from stcolor_core.film.plan_files import load_plan, save_plan
-from stcolor_core.film.report import make_report
+from stcolor_core.film.report import FilmReport, GroupReport, SceneReport, make_report
 
 pytestmark = pytest.mark.slow
 
@@ -34,13 +35,41 @@ def test_the_report_counts_frames_and_names_the_scene_that_differs(tmp_path: Pat
     assert any("Group a: 2 scenes, 2 keyframes" in line for line in report.lines())
 
 
+def test_a_repainted_keyframe_leaves_frames_to_go_and_time_for_them(tmp_path: Path) -> None:
+    film = write_film(tmp_path)
+    film.paint(3)
+    film.paint(9)
+    lines = list(make_report(film.plan).lines())
+    assert lines[0] == "0 of 26 frames coloured, 26 to go; 2 keyframes."
+    assert "once three are coloured" in lines[1]
+    list(color_film(film.plan))
+    done = make_report(film.plan)
+    assert (done.done, done.seconds_left) == (26, 0)
+    film.paint(9, gain=(1.3, 1, 0.7))
+    report = make_report(film.plan)
+    assert report.done == 12  # scene s002 and the dissolve behind it
+    assert report.seconds_per_frame is not None and report.seconds_left is not None
+    assert report.seconds_left == pytest.approx(14 * report.seconds_per_frame)
+    assert " to go." in list(report.lines())[1] and "s a frame" in list(report.lines())[1]
+
+
+def test_the_words_agree_with_their_numbers_and_a_certain_scene_is_not_called_weak() -> None:
+    scene = SceneReport("s001", "a", 6, 6, 1, 0.99)
+    sure = FilmReport((scene,), (GroupReport("a", 1, 1, ()),), ("s001",), 6, 6, 1, ())
+    text = "\n".join(sure.lines())
+    assert "1 keyframe." in text and "1 scene, 1 keyframe;" in text and "1 keyframes" not in text
+    assert "Weak" not in text and "0.99" in text
+    unsure = replace(sure, scenes=(replace(scene, confidence=0.6),))
+    assert "Weak: s001 (group a), confidence 0.60, 1 keyframe of its own." in "\n".join(unsure.lines())
+
+
 def test_the_command_line_plans_draws_colours_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     film, plan = write_film(tmp_path), tmp_path / "film.yaml"
     arguments = ["film", "plan", str(plan), "--plate", str(tmp_path / "plate" / "film.####.exr")]
     arguments += ["--keys", str(tmp_path / "keys" / "film.####.exr"), "--output", film.plan.output]
     pages = [tmp_path / "board.html", tmp_path / "board.pdf"]
     assert main([*arguments, *(part for page in pages for part in ("--storyboard", str(page)))]) == 0
-    assert "3 scenes in 2 groups, 1 dissolves" in capsys.readouterr().out
+    assert "3 scenes in 2 groups, 1 dissolve." in capsys.readouterr().out
     assert "paint film:" in plan.read_text()
     text = pages[0].read_text()
     assert not re.search(r'(src|href)="(?!data:|#)', text)  # it loads nothing
@@ -55,7 +84,7 @@ def test_the_command_line_plans_draws_colours_and_reports(tmp_path: Path, capsys
     assert main(["film", "color", str(plan)]) == 0
     assert "0 frames coloured, 26 kept." in capsys.readouterr().out
     assert main(["film", "report", str(plan)]) == 0
-    assert "26 of 26 frames are coloured, 0 to go" in capsys.readouterr().out
+    assert "26 of 26 frames coloured, 0 to go" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

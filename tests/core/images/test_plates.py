@@ -436,3 +436,31 @@ def test_a_size_that_does_not_fit_in_memory_is_refused(tmp_path: Path) -> None:
         data = data[:place] + np.array([2_000_000, 2_000_000], "<i4").tobytes() + data[place + 8 :]
     path.write_bytes(data)
     refused(path)
+
+
+@pytest.mark.parametrize("damage", ["truncated in its pixels", "a flipped bit in its pixels", "a flipped bit in IHDR"])
+@pytest.mark.parametrize("frame", [None, 1013])
+def test_a_damaged_png_is_told_in_one_line_with_its_name_and_libpng_prints_none_of_its_own(
+    damage: str, frame: int | None, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = save(tmp_path / "p.png", picture(channels=3), "uint8")
+    data = bytearray(path.read_bytes())
+    if damage.startswith("truncated"):
+        del data[len(data) // 2 :]
+    else:
+        place = 20 if damage.endswith("IHDR") else data.index(b"IDAT") + 30
+        data[place] ^= 0x40
+    path.write_bytes(data)
+    with pytest.raises(PlateError, match=r"is truncated or damaged \((the file ends|the checksum)") as caught:
+        plates.read(path, frame=frame)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_png_whose_text_alone_is_damaged_is_read(tmp_path: Path) -> None:
+    path = save(tmp_path / "p.png", picture(channels=3), "uint8")
+    data = path.read_bytes()
+    place = data.index(b"IDAT") - 4
+    text = struct.pack(">I", 4) + b"tEXta\0bc" + b"\0\0\0\0"  # with a wrong checksum
+    path.write_bytes(data[:place] + text + data[place:])
+    assert plates.read(path, frame=1).shape == (13, 17)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -90,6 +91,29 @@ def test_odd_sizes_are_written(name: str, tmp_path: Path) -> None:
 def test_a_size_that_a_codec_cannot_hold_is_refused(name: str) -> None:
     with pytest.raises(BadRequest, match=r"a\.mov would have 257 x 121.*--movie-format"):
         FORMATS[name].check_size(Path("a.mov"), 257, 121)
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mp4", ".m4v", ".mxf", ".mkv"])
+@pytest.mark.parametrize("size", [(121, 257), (120, 258), (100, 200), (95, 133)])
+def test_what_the_refusal_of_a_size_says_to_do_can_be_done(suffix: str, size: tuple[int, int], tmp_path: Path) -> None:
+    height, width = size
+    path = tmp_path / f"a{suffix}"
+    for name, each in FORMATS.items():
+        if suffix not in each.suffixes:
+            continue
+        try:
+            each.check_size(path, width, height)
+        except BadRequest as error:
+            advice = re.search(r"Give --movie (\S+) --movie-format (\S+)\.$", str(error))
+            assert advice is not None, f"{name}: {error}"
+            other = choose_format(Path(advice[1]), advice[2])  # the file type can hold the codec
+            other.check_size(Path(advice[1]), width, height)
+            write_movie(
+                Path(advice[1]),
+                pictures(1, height=height, width=width),
+                settings(advice[2], height=height, width=width),
+            )
+            assert Movie(Path(advice[1])).info.count == 1
 
 
 @needs_ffmpeg

@@ -7,14 +7,16 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
+from pathlib import Path
 
 import pytest
 import torch
 
-from stcolor_core.cli import device_option
 from stcolor_core.errors import BadRequest, DeviceMemoryError
-from stcolor_core.pipeline import devices
-from stcolor_core.pipeline.devices import DEVICES, find_fault, free_memory, resolve_device, translate_memory_errors
+from stcolor_core.pipeline import device_names, devices
+from stcolor_core.pipeline.device_names import DEVICES
+from stcolor_core.pipeline.devices import find_fault, free_memory, resolve_device, translate_memory_errors
 
 ABSENT = [gpu for gpu in ("cuda", "xpu", "mps") if not devices._is_present(gpu)]
 
@@ -75,8 +77,44 @@ def test_an_unknown_device_is_refused_with_the_known_ones() -> None:
         resolve_device("tpu")
 
 
-def test_the_command_line_offers_exactly_these_devices() -> None:
-    assert device_option._DEVICES == DEVICES
+@pytest.mark.parametrize("gpu", device_names.GPUS)
+def test_what_is_refused_before_torch_is_imported_is_refused_by_torch_too(gpu: str) -> None:
+    try:
+        device_names.refuse_absent(gpu)
+    except BadRequest as early:
+        assert gpu in ABSENT
+        with pytest.raises(BadRequest) as late:
+            resolve_device(gpu)
+        assert str(early) == str(late.value)
+
+
+@pytest.mark.parametrize(
+    ("versions", "driver", "refused"),
+    [
+        ("cuda: Optional[str] = None\nhip = None\nxpu = None", True, {"cuda", "xpu"}),  # a build for the CPU
+        ("cuda = '13.0'\nhip = None\nxpu = None", True, {"xpu"}),
+        ("cuda = '13.0'\nhip = None\nxpu = None", False, {"cuda", "xpu"}),
+        ("cuda = None\nhip: Optional[str] = '6.4'\nxpu = None", False, {"xpu"}),  # AMD needs no driver of NVIDIA
+        ("cuda = None\nhip = None\nxpu = '2025.2'", False, {"cuda"}),
+        ("from somewhere import *", False, set()),  # it does not say: torch will
+    ],
+)
+def test_a_device_is_refused_by_what_the_installed_torch_is_built_for(
+    versions: str, driver: bool, refused: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "version.py").write_text(versions, encoding="utf-8")
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: ModuleSpec("torch", None, origin=str(tmp_path / "x.py")))
+    monkeypatch.setattr(device_names, "_has_cuda_driver", lambda: driver)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    device_names._backends.cache_clear()
+    found = set()
+    for name in DEVICES:
+        try:
+            device_names.refuse_absent(name)
+        except BadRequest:
+            found.add(name)
+    device_names._backends.cache_clear()
+    assert found == refused
 
 
 @pytest.mark.parametrize(

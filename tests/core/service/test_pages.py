@@ -217,6 +217,34 @@ def test_a_missing_picture_is_refused_in_one_line(client: Client, shot: Shot, qu
     assert client.request("GET", "/v1/jobs/nothing/frames")[0] == 404
 
 
+def test_a_frame_that_was_written_and_deleted_is_told_as_gone_until_it_is_put_back(
+    client: Client, shot: Shot, tmp_path: Path
+) -> None:
+    job, part = client.submit(shot), client.submit(replace(shot, output=replace(shot.output, frames="2")))
+    client.finish(part)
+    assert client.get(f"/v1/jobs/{job}/frames")["gone"] == []
+    written, kept = tmp_path / "out" / "shot.0003.exr", tmp_path / "kept.exr"
+    written.rename(kept)
+    for _ in range(2):  # the second time it is not in the list of the folder's files
+        status, answer = client.request("GET", f"/v1/jobs/{job}/picture?frame=3&of=result")
+        assert status == 410 and str(written) in answer["detail"] and "Resume" in answer["detail"]
+    assert client.get(f"/v1/jobs/{job}/frames")["gone"] == [3]
+    status, answer = client.request("GET", f"/v1/jobs/{part}/picture?frame=3&of=result")
+    assert status == 404 and "none of the frames that this job writes (2)" in answer["detail"]
+    kept.rename(written)
+    assert client.get(f"/v1/jobs/{job}/frames")["gone"] == []
+    assert client.request("POST", f"/v1/jobs/{job}/resume")[0] == 200
+    client.finish(job)
+
+
+def test_a_reference_that_was_deleted_is_named(client: Client, shot: Shot, tmp_path: Path) -> None:
+    job = client.submit(shot)
+    client.finish(job)
+    (tmp_path / "ref.exr").unlink()
+    status, answer = client.request("GET", f"/v1/jobs/{job}/picture?frame=1&of=reference&height=99")
+    assert status == 404 and "ref.exr) is missing. Put it back" in answer["detail"]
+
+
 def test_only_a_running_shot_has_an_estimate_of_time_left(client: Client, shot: Shot) -> None:
     job = client.submit(shot)
     client.finish(job)

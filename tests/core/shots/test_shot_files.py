@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from stcolor_core.errors import BadRequest, PlateError
+from stcolor_core.errors import BadRequest, PlateError, StcolorError
 from stcolor_core.shots.shot import Matte, Output, Plate, Reference, Shot
 from stcolor_core.shots.shot_files import check_mattes, find_frames, find_references, split_references
 
@@ -109,7 +110,7 @@ def test_mattes_that_belong_to_no_frame_are_named(tmp_path: Path) -> None:
     mattes = (Matte(path=path), Matte(path="/a.exr", frame=3), Matte(path="/b.exr", frame=7))
     check_mattes(replace(a_shot(tmp_path), mattes=mattes), range(1, 6), warn=warnings.append)
     assert len(warnings) == 1 and "/b.exr" in warnings[0] and "frame 7" in warnings[0]
-    with pytest.raises(BadRequest, match=r"rotto\.####\.exr"):
+    with pytest.raises(PlateError, match=r"rotto\.####\.exr"):
         check_mattes(replace(a_shot(tmp_path), mattes=(Matte(path="rotto.####.exr"),)), [1], warn=warnings.append)
 
 
@@ -161,3 +162,36 @@ def test_missing_frames_are_named_briefly_whatever_their_number(tmp_path: Path) 
         3: "plate.0003.exr",
         4: "plate.0003.exr",
     }
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("no/ref.####.exr", "The folder {folder}/no of the references"),
+        ("nothing.####.exr", "There is no file of the references {folder}/nothing.####.exr"),
+        ("ref.exr", "ref.exr has no frame number"),
+        ("gone.exr", "gone.exr is missing"),
+        ("far.####.exr", "No frame of the references"),
+    ],
+)
+def test_references_that_are_not_there_are_told_from_those_of_other_frames(
+    path: str, named: str, tmp_path: Path
+) -> None:
+    for name in ("ref.exr", "far.0099.exr", "nothing.txt"):
+        (tmp_path / name).touch()
+    text = str(tmp_path / path)
+    shot = Shot(
+        plate=Plate(path="p.####.exr"), output=Output(path="o.####.exr"), references=(Reference(path=text, frame=None),)
+    )
+    with pytest.raises(StcolorError, match=re.escape(named.format(folder=tmp_path))):
+        find_references(shot, [1, 2])
+
+
+def test_mattes_whose_folder_is_missing_are_named(tmp_path: Path) -> None:
+    shot = Shot(
+        plate=Plate(path="p.####.exr"),
+        output=Output(path="o.####.exr"),
+        mattes=(Matte(path=str(tmp_path / "no" / "roto.####.exr")),),
+    )
+    with pytest.raises(StcolorError, match=r"The folder .*no of the mattes .*roto.####.exr is missing"):
+        check_mattes(shot, [1, 2], warn=lambda _: None)

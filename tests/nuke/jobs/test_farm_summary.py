@@ -95,6 +95,27 @@ def test_an_engine_without_pools_is_not_asked() -> None:
     assert choices.ended and choices.choices == {}
 
 
+def test_opencues_shows_and_facilities_are_asked_through_the_core() -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def ask(arguments: Sequence[str]) -> str:
+        asked.append(tuple(arguments))
+        return '{"show": ["demo", "film", "film", "a\\nb"], "facility": []}'
+
+    choices = FarmChoices("opencue", ask=ask).start()
+    wait_until(lambda: choices.ended)
+    assert choices.choices == {"show": ["demo", "film"], "facility": []}
+    assert asked == [("farm", "choices", "opencue", "--json")]
+
+
+@pytest.mark.parametrize("answer", ["", "[]", "{}", '{"show": 1, "facility": []}'])
+def test_an_answer_that_cannot_be_read_leaves_the_names_to_be_typed(answer: str) -> None:
+    choices = FarmChoices("opencue", ask=lambda _: answer).start()
+    wait_until(lambda: choices.ended)
+    assert choices.choices == {}
+    assert choices.problem.endswith("Type the names of show and facility.")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for deadlinecommand is a shell script")
 def test_the_program_is_taken_from_deadlines_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "deadlinecommand"

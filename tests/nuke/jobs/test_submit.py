@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from comp import Comp
 from farming import asked, comp, goes
+from qt_dialogs import Dialogs
 
 __all__ = ["comp", "goes"]
 
@@ -263,6 +264,73 @@ def test_the_message_of_the_core_is_the_reported_line(comp: Comp, submit: Any, g
     assert "\n" not in comp.status
 
 
+# Keyframes without colour
+
+
+@pytest.fixture
+def unpainted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The core's program finds no colour at 1004."""
+    monkeypatch.setenv("FARM_COLORLESS", '{"1004": "no_color"}')
+
+
+@pytest.mark.usefixtures("unpainted")
+def test_an_unpainted_key_is_an_error_that_a_script_can_confirm(comp: Comp, submit: Any) -> None:
+    from refcolorize.jobs.reference_check import last_flaws
+
+    with refused(r"RefColorize1: Keyframe 1004 has no colour\. Paint ref there.*submit\(node, confirmed=True\)"):
+        submit.submit(comp.node)
+    assert not (comp.results / "v001").exists(), "nothing came of it"
+    assert (comp.node["version"].value(), comp.node["use_result"].value()) == ("none", False)
+    assert last_flaws("RefColorize1") == {1004: "no_color"}
+    assert submit.submit(comp.node, confirmed=True).submitted.tasks == 3
+    assert comp.node["version"].value() == "v001"
+
+
+def test_a_version_that_is_sent_again_is_looked_at_again_and_stays(
+    comp: Comp, submit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit.submit(comp.node)
+    monkeypatch.setenv("FARM_COLORLESS", '{"1004": "plate"}')
+    with refused("Keyframe 1004 has no colour"):
+        submit.submit(comp.node, version=1)
+    assert (comp.results / "v001" / "shot.json").is_file()
+
+
+@pytest.mark.gui
+@pytest.mark.usefixtures("unpainted")
+@pytest.mark.parametrize(("button", "frame"), [("Cancel", 1001), ("Go to 1004", 1004)])
+def test_the_artist_can_paint_first(
+    comp: Comp, submit: Any, nuke_session: Any, pump: Any, button: str, frame: int
+) -> None:
+    comp.nuke.frame(1001)
+    artist = Dialogs()
+    artist.answers.append(button)
+    sent = submit.submit(comp.node)
+    pump(until=artist.look)
+    pump(until=lambda: sent.ended)
+    assert "Keyframe 1004 has no colour" in artist.shown[0]
+    assert "Paint ref there" in str(sent.error) and sent.submitted is None
+    assert comp.nuke.frame() == frame
+    assert not (comp.results / "v001").exists()
+    assert comp.node["version"].value() == "none"
+    assert (len(artist.shown), nuke_session.artist.messages) == (1, [])
+
+
+@pytest.mark.gui
+@pytest.mark.usefixtures("unpainted")
+def test_the_artist_is_asked_once_for_a_version(comp: Comp, submit: Any, pump: Any) -> None:
+    artist = Dialogs()
+    artist.answers.append("Submit anyway")
+    sent = submit.submit(comp.node)
+    pump(until=artist.look)
+    pump(until=lambda: sent.ended)
+    assert sent.submitted.tasks == 3
+    again = submit.submit(comp.node)
+    pump(until=lambda: again.ended)
+    assert again.submitted.tasks == 3
+    assert len(artist.shown) == 1
+
+
 # With a GUI
 
 
@@ -300,7 +368,7 @@ def test_a_mismatch_of_plate_and_reference_is_reported_before_the_farm_has_the_j
     comp.ref["colorspace"].setValue("sRGB")
     submit.submit(comp.node)
     lines = capsys.readouterr().out.splitlines()
-    assert "writing the job" in lines[0] and "ref is read as sRGB" in lines[0]
+    assert [line for line in lines if "writing the job" in line and "ref is read as sRGB" in line]
     assert "ref is read as sRGB" in comp.status
 
 

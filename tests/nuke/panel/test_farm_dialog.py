@@ -102,6 +102,21 @@ def test_the_dialog_sums_up_the_submission_before_it_and_follows_the_choices(pre
     assert not (comp.results / "v001").exists(), "nothing is written before Submit"
 
 
+def test_the_summary_follows_the_node_while_the_dialog_is_open(press: Any, comp: Comp) -> None:
+    from refcolorize.node import nodes
+
+    dialog = press()
+    wait_until(lambda: "6 frames (1001-1006) from 2 keyframes" in dialog.summary.text())
+    comp.node["frame_range"].setValue("1002-1004")
+    wait_until(lambda: "3 frames (1002-1004) from 2 keyframes" in dialog.summary.text())
+    nodes.remove_key(comp.node, 1004)
+    wait_until(lambda: "from 1 keyframe;" in dialog.summary.text())
+    comp.plate["last"].setValue(1003)
+    wait_until(lambda: "outside the plate" in dialog.summary.text())
+    comp.nuke.delete(comp.node)
+    wait_until(lambda: "RefColorize1 is gone" in dialog.summary.text())
+
+
 def test_the_pools_and_groups_of_the_farm_can_be_chosen_and_others_typed(
     press: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +137,24 @@ def test_the_pools_and_groups_of_the_farm_can_be_chosen_and_others_typed(
     program.unlink()
     choose(dialog, "deadline")
     wait_until(lambda: "Type the names" in dialog.form.toolTip())
+
+
+def test_the_shows_and_facilities_of_opencue_can_be_chosen(press: Any, goes: Any, comp: Comp) -> None:
+    goes("refused")
+    dialog = press()
+    show, facility = dialog.form._texts["show"], dialog.form._texts["facility"]
+    choose(dialog, "opencue")
+    wait_until(lambda: "The farm cannot be asked (OpenCue cannot be asked" in dialog.form.toolTip())
+    assert show.choices() == ()
+    goes("well")
+    choose(dialog, "openjd")
+    choose(dialog, "opencue")
+    wait_until(lambda: (show.choices(), facility.choices()) == (("demo", "film"), ("cloud",)))
+    facility.setText("cloud")
+    wait_until(lambda: "OpenCue, facility cloud" in dialog.summary.text())
+    click(dialog.submit_button)
+    wait_until(dialog.result_box.isVisible)
+    assert asked(comp, "opencue")["facility"] == "cloud"
 
 
 def test_the_chosen_options_are_submitted_and_the_dialog_shows_the_path_of_the_job(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,8 +9,8 @@ from qt_app import application
 
 qapp = application()
 
+from qt_layout import name_of, problems_at_rest, resize, shown  # noqa: E402
 from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above if there is none)
-from refcolorize.panel.elided import ElidedLabel  # noqa: E402
 from refcolorize.panel.panel_face import PanelFace  # noqa: E402
 from refcolorize.panel.view import CoreStatus, JobRow, Keyframe, NodeState, ShotState, VersionRow  # noqa: E402
 
@@ -92,94 +91,27 @@ def face(request: pytest.FixtureRequest) -> Iterator[PanelFace]:
 @pytest.mark.usefixtures("font")
 def test_growing_and_shrinking_loses_no_control_and_cuts_no_text(face: PanelFace) -> None:
     for width in WIDTHS:
-        _resize(face, width, 3000)
+        resize(face, width, 3000)
         assert face.width() == width
-        assert _lost_at_rest(face) == [], f"at {width} pixels"
+        assert problems_at_rest(face) == [], f"at {width} pixels"
 
 
 @pytest.mark.usefixtures("font")
 @pytest.mark.parametrize("width", [1200, 800, 460])
 def test_a_narrowed_panel_gives_its_rows_the_height_that_they_need_now(face: PanelFace, width: int) -> None:
     for narrow in (420, 300, NARROWEST):
-        _resize(face, width, 3000)
-        assert _lost_at_rest(face) == [], f"at {width} pixels"
-        _resize(face, narrow, 3000)
-        assert _lost_at_rest(face) == [], f"from {width} to {narrow} pixels"
+        resize(face, width, 3000)
+        assert problems_at_rest(face) == [], f"at {width} pixels"
+        resize(face, narrow, 3000)
+        assert problems_at_rest(face) == [], f"from {width} to {narrow} pixels"
 
 
 def test_the_scroll_bar_of_a_low_panel_covers_nothing(face: PanelFace) -> None:
     for width in (NARROWEST, 300, 420):
-        _resize(face, width, 120)
+        resize(face, width, 120)
         view = face.findChild(QtWidgets.QScrollArea).viewport()
         assert view.width() < width, "there is a scroll bar"
-        for widget in _shown(face):
+        for widget in shown(face):
             left = widget.mapTo(view, QtCore.QPoint(0, 0)).x()
-            assert left >= 0, _name(widget)
-            assert left + widget.width() <= view.width(), f"{_name(widget)} at {width} pixels"
-
-
-def _resize(face: PanelFace, width: int, height: int) -> None:
-    face.resize(width, height)
-    for _ in range(8):  # a row that wraps asks for its new height, and so do those that it is in
-        QtWidgets.QApplication.processEvents()
-
-
-def _shown(face: PanelFace) -> list[QtWidgets.QWidget]:
-    """The panel's controls and texts that are visible, but not the parts that they are made of."""
-    kinds = (QtWidgets.QAbstractButton, QtWidgets.QLabel, QtWidgets.QComboBox, QtWidgets.QLineEdit)
-    whole = (*kinds, QtWidgets.QProgressBar, QtWidgets.QTreeWidget)
-    shown = [each for each in face.findChildren(QtWidgets.QWidget) if isinstance(each, whole) and each.isVisible()]
-    return [each for each in shown if not isinstance(each.parent(), (QtWidgets.QAbstractItemView, QtWidgets.QLineEdit))]
-
-
-def _lost_at_rest(face: PanelFace) -> list[str]:
-    """What is wrong once Qt has laid everything out, for which it may need some rounds of its event loop."""
-    end = time.monotonic() + 5
-    while (found := _lost(face)) and time.monotonic() < end:
-        QtWidgets.QApplication.processEvents()
-        time.sleep(0.005)
-    return found
-
-
-def _lost(face: PanelFace) -> list[str]:
-    """What is wrong with the visible controls: outside, covered by one another, or with a text that is cut."""
-    shown = _shown(face)
-    assert len(shown) > 4
-    outside = [each for each in shown if each.visibleRegion().boundingRect() != each.rect()]
-    boxes = [(each, QtCore.QRect(each.mapTo(face, QtCore.QPoint(0, 0)), each.size())) for each in shown]
-    covered = [
-        (one, other)
-        for index, (one, box) in enumerate(boxes)
-        for other, other_box in boxes[index + 1 :]
-        if box.intersects(other_box) and not one.isAncestorOf(other)
-    ]
-    return [
-        *(f"{_name(each)} is partly outside" for each in outside),
-        *(f"{_name(one)} and {_name(other)} overlap" for one, other in covered),
-        *(f"{_name(each)} is cut" for each in shown if not _is_readable(each)),
-    ]
-
-
-def _is_readable(widget: QtWidgets.QWidget) -> bool:
-    """Whether all of a control's text is shown, or can be read otherwise."""
-    metrics = widget.fontMetrics()
-    if isinstance(widget, ElidedLabel):
-        return widget.toolTip() == widget.text() and widget.width() >= 60
-    if isinstance(widget, QtWidgets.QLabel):
-        if not widget.wordWrap():
-            return widget.width() >= widget.sizeHint().width()
-        return widget.height() >= widget.heightForWidth(widget.width())
-    if isinstance(widget, QtWidgets.QAbstractButton):
-        if not widget.text():
-            return bool(widget.toolTip() and widget.accessibleName()) and widget.width() >= widget.iconSize().width()
-        return widget.width() >= metrics.horizontalAdvance(widget.text()) + 4
-    if isinstance(widget, QtWidgets.QProgressBar):
-        return widget.width() >= metrics.horizontalAdvance(widget.text())
-    if isinstance(widget, QtWidgets.QComboBox):
-        return widget.width() >= metrics.horizontalAdvance(widget.currentText()) + 20
-    return widget.width() >= 100
-
-
-def _name(widget: QtWidgets.QWidget) -> str:
-    text = getattr(widget, "text", str)()
-    return f"{type(widget).__name__} {text or widget.accessibleName()!r}"
+            assert left >= 0, name_of(widget)
+            assert left + widget.width() <= view.width(), f"{name_of(widget)} at {width} pixels"

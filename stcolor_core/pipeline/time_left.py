@@ -22,10 +22,15 @@ from itertools import accumulate
 from statistics import median
 from typing import Literal
 
-from stcolor_core.pipeline.run import Event
-from stcolor_core.shots.spans import PatchWalk, Span
+from stcolor_core.models import registry
+from stcolor_core.pipeline.events import Event
+from stcolor_core.pipeline.planning import plan_spans
+from stcolor_core.shots.shot import Shot, parse_frames
+from stcolor_core.shots.shot_files import find_frames
+from stcolor_core.shots.spans import PatchWalk, Span, plan_patch_walks
+from stcolor_core.shots.transitions import Transitions, parse_transitions
 
-__all__ = ["TimeLeft"]
+__all__ = ["TimeLeft", "time_left_of"]
 
 _MEASURED = 25  # latest visits of a kind; their median ignores a preview or a hiccup in between
 _FEWEST = 3  # visits of a kind before their median counts
@@ -243,3 +248,22 @@ def _typical_interval(intervals: Collection[float]) -> float | None:
 def _length(walk: PatchWalk, written: Collection[int]) -> int:
     """Return how many frames a walk passes up to the last one that is written."""
     return 1 + max((index for index, frame in enumerate(walk.frames) if frame in written), default=-1)
+
+
+def time_left_of(shot: Shot, plan: Event) -> TimeLeft:
+    """Return an estimate for a run that has just planned. Cuts that it detects itself are not known yet.
+
+    Args:
+        shot: The shot.
+        plan: The run's event "plan".
+    """
+    method = shot.method
+    transitions = Transitions() if method.cuts == "auto" else parse_transitions(method.cuts)
+    frames = list(find_frames(shot.plate))
+    return TimeLeft(
+        plan_spans(shot, frames, plan.keyframes, transitions),
+        output_frames=frames if shot.output.frames is None else parse_frames(shot.output.frames),
+        detects_cuts=method.cuts == "auto",
+        patch_walks=plan_patch_walks(frames, plan.patches, plan.keyframes, transitions.scene_starts),
+        recurrent=registry.is_recurrent(method.model),
+    )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stcolor_core.pipeline.run import Event
-from stcolor_core.service.time_left import TimeLeft
+from stcolor_core.pipeline.time_left import TimeLeft
 from stcolor_core.shots.spans import plan, plan_patch_walks
 
 

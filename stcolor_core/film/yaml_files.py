@@ -1,0 +1,120 @@
+"""Read YAML that people edit, so that a mistake is told with its file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from stcolor_core.errors import BadRequest
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+__all__ = ["describe_mistake", "name_line", "parse_yaml", "read_text"]
+
+_MOST_BYTES = 32_000_000  # a plan of 100 000 scenes has 10 MB
+_UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
+
+
+def read_text(path: Path, *, kind: str) -> str:
+    """Return the text of a file.
+
+    Args:
+        path: The file.
+        kind: What an error calls it, such as "plan".
+
+    Raises:
+        BadRequest: If it cannot be read, or is too large to be such a file.
+    """
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise BadRequest(f"The {kind} {path} is larger than {_MOST_BYTES // 1_000_000} MB. Check the path.")
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise BadRequest(f"The {kind} {path} cannot be read ({reason}). Check the path.") from None
+
+
+def parse_yaml(text: str, *, label: str, remedy: str) -> tuple[yaml.Node | None, Any]:
+    """Return the nodes of a YAML text, which know their lines, and its data.
+
+    Args:
+        text: The text.
+        label: What an error calls it.
+        remedy: What to do if it is not YAML.
+
+    Raises:
+        BadRequest: If the text is not YAML, or has anchors.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader)
+        _refuse_aliases(root, label, text)
+        return root, yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = "" if mark is None else f", line {mark.line + 1}"
+        problem = getattr(error, "problem", None) or "it is not YAML"
+        raise BadRequest(f"{label}{line}: {problem}. {remedy}") from None
+
+
+def describe_mistake(error: ValidationError, root: yaml.Node | None, *, label: str) -> str:
+    """Return one line about the first error: the line of the file, the setting, and what is expected.
+
+    Args:
+        error: What validation found.
+        root: The nodes of the text.
+        label: What the line calls the text.
+    """
+    errors = error.errors(include_url=False, include_context=False)
+    first = next((each for each in errors if each["type"] in _UNKNOWN), errors[0])  # rather than what it leaves missing
+    place = [str(part) for part in first["loc"]]
+    name, where = ".".join(place), name_line(root, place, label=label)
+    if first["type"] in _UNKNOWN:
+        return f"{where}: {name} is an unknown setting. Correct its name, or leave it out."
+    if first["type"] in ("missing", "missing_keyword_only_argument", "missing_argument"):
+        return f"{where}: {name} is missing. Give it."
+    return f"{where}: {name} is {repr(first['input'])[:80]}. {first['msg'].replace('Input', 'It', 1)}."
+
+
+def name_line(root: yaml.Node | None, place: Sequence[str], *, label: str) -> str:
+    """Return the label of a text, with the line of a setting if that is known.
+
+    Args:
+        root: The nodes of the text; None if it cannot be parsed.
+        place: The names and numbers that lead to the setting.
+        label: What the line calls the text.
+    """
+    line = _line_of(root, place)
+    return label if line is None else f"{label}, line {line}"
+
+
+def _line_of(node: yaml.Node | None, place: Sequence[str]) -> int | None:
+    """Return the line of a setting, counted from 1, or that of the innermost part of its place that is there."""
+    if node is None:
+        return None
+    line = None
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((key, value) for key, value in node.value if key.value == part), None)
+            if found is None:
+                return line
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
+            node = node.value[int(part)]
+            line = node.start_mark.line + 1
+        else:
+            return line
+    return line
+
+
+def _refuse_aliases(root: yaml.Node | None, label: str, text: str) -> None:
+    """Refuse anchors, by which a small text can stand for gigabytes."""
+    if root is None or ("&" not in text and "*" not in text):
+        return
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 1
+            raise BadRequest(f"{label}, line {line}: a plan has no anchors and aliases. Write the value out.")
