@@ -1,6 +1,6 @@
 """Measure the colour of edited shots: dissolves, and scenes without a reference.
 
-    PYTHONPATH=. python benchmarks/edits.py --dataset DIR [--pairs 4] [--only dissolve] [--sheet PATH.png]
+    PYTHONPATH=. python benchmarks/edits.py --dataset DIR [--pairs 8] [--lines 144] [--only dissolve] [--sheet PATH.png]
 
 The dataset holds clips, each a folder of JPEGs. Two clips are joined; a keyframe is the third frame of the first and,
 for dissolves, the third last of the second one. A dissolve is coloured mixed (as it is when it is found) and tracked
@@ -12,6 +12,7 @@ Each row has dB in sRGB, the share of pixels within 16 of 255 levels, the mean c
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +31,6 @@ from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan
 
-LINES = 216
 RIGHT = 16 / 255
 PURE = 6  # frames of each scene alone
 LENGTH = 14  # of a dissolve
@@ -81,20 +81,20 @@ def _srgb(lab: Image) -> Image:
     return np.asarray(srgb_encode(np.clip(lab_to_linear(np.ascontiguousarray(lab)), 0, 1)), np.float32)
 
 
-def read(folder: Path, start: int, count: int) -> list[Image]:
+def read(folder: Path, start: int, count: int, lines: int) -> list[Image]:
     """Return some frames of a clip in linear light."""
     frames = []
     for path in sorted(folder.glob("*.jpg"))[start : start + count]:
         picture = cv2.imread(str(path))
-        size = (round(picture.shape[1] * LINES / picture.shape[0]), LINES)
+        size = (round(picture.shape[1] * lines / picture.shape[0]), lines)
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
         frames.append(srgb_decode(np.float32(small[..., ::-1]) / 255))
     return frames
 
 
-def dissolve(one: Path, other: Path, kind: str) -> Shot:
+def dissolve(one: Path, other: Path, kind: str, lines: int) -> Shot:
     """Return two clips with a dissolve of linear light or of video levels between them, or a fade through black."""
-    a, b = read(one, 0, PURE + LENGTH), read(other, 8, LENGTH + PURE)
+    a, b = read(one, 0, PURE + LENGTH, lines), read(other, 8, LENGTH + PURE, lines)
     mixed = []
     for x, y, share in zip(a[PURE:], b, np.float32((np.arange(LENGTH) + 1) / (LENGTH + 1)), strict=False):
         if kind == "fade":
@@ -119,7 +119,8 @@ def main() -> None:
     """Run the measurement that the command line names, and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", type=Path, required=True, help="a folder of clips, each a folder of JPEGs")
-    parser.add_argument("--pairs", type=int, default=4)
+    parser.add_argument("--pairs", type=int, default=8)
+    parser.add_argument("--lines", type=int, default=144, help="height of the pictures; 216 takes twice as long")
     parser.add_argument("--only", default="", help="run only the rows with this in their name")
     parser.add_argument("--sheet", type=Path, help="write truth, mixed and tracked through of each dissolve")
     options = parser.parse_args()
@@ -129,9 +130,10 @@ def main() -> None:
     scores: dict[str, Score] = defaultdict(Score)
     sheet = []
     for index, one in enumerate(folders[: options.pairs]):
+        print(f"{index + 1} of {min(options.pairs, len(folders))}: {one.name}", file=sys.stderr, flush=True)
         other = folders[(index + 3) % len(folders)]
         for kind in ("linear", "video", "fade") if options.only in "dissolve" else ():
-            shot, rows = dissolve(one, other, kind), []
+            shot, rows = dissolve(one, other, kind, options.lines), []
             keys, frames = [2, PURE + LENGTH + 3], range(PURE, PURE + LENGTH)
             for name, dissolves in (("mixed", [(frames[0], frames[-1])]), ("tracked through", [])):
                 for frame, ab, confidence in color(propagator, shot, frames, keys, dissolves=dissolves):
@@ -142,7 +144,8 @@ def main() -> None:
         for name, folder, start in (("same clip", one, 43), ("another clip", other, 20)):
             if options.only not in "unreferenced":
                 continue
-            shot = Shot([linear_to_lab(np.float32(frame)) for frame in [*read(one, 0, 3), *read(folder, start, 3)]])
+            frames = [*read(one, 0, 3, options.lines), *read(folder, start, 3, options.lines)]
+            shot = Shot([linear_to_lab(np.float32(frame)) for frame in frames])
             for match in (True, False):
                 edit = {"cuts": [3], "match_unreferenced": match}
                 for frame, ab, confidence in color(propagator, shot, range(3, len(shot.labs), 2), [1], **edit):

@@ -182,7 +182,8 @@ def _compare_with_best_still(
 
 def _long(options: argparse.Namespace) -> None:
     work, rng = options.work, np.random.default_rng(1)
-    sets = [_made_set(rng) for _ in range(60)]
+    width = max(128, 66 + 2 * options.length)
+    sets = [_made_set(rng, width) for _ in range(60)]
     frame, keys = 1, []
     for scene in range(options.scenes):
         background = sets[scene % 60]
@@ -202,15 +203,15 @@ def _long(options: argparse.Namespace) -> None:
             print(f"{result.name}: {memory[-1]:.0f} MB")
     spent = time.process_time() - begun
     print(f"planning {planning:.1f} s, colouring {spent:.1f} s of CPU: {100 * planning / spent:.1f} %")
-    print(f"memory after 10 scenes {memory[9]:.0f} MB, at the end {memory[-1]:.0f} MB")
+    print(f"memory after {min(10, len(memory))} scenes {memory[:10][-1]:.0f} MB, at the end {memory[-1]:.0f} MB")
 
 
-def _made_set(rng: np.random.Generator) -> np.ndarray:
-    """Return a panorama of a made set: linear RGB, (36, 128, 3)."""
-    noise = cv2.GaussianBlur(rng.normal(size=(36, 128, 3)), (0, 0), float(rng.uniform(1, 6)))
+def _made_set(rng: np.random.Generator, width: int) -> np.ndarray:
+    """Return a panorama of a made set: linear RGB, (36, width, 3)."""
+    noise = cv2.GaussianBlur(rng.normal(size=(36, width, 3)), (0, 0), float(rng.uniform(1, 6)))
     picture = cv2.normalize(noise, None, 0.05, 0.8, cv2.NORM_MINMAX)
-    for _ in range(int(rng.integers(4, 14))):
-        x, y, w, h = (int(v) for v in (rng.integers(0, 120), rng.integers(0, 30), *rng.integers(3, 24, 2)))
+    for _ in range(int(rng.integers(4, 14)) * width // 128):
+        x, y, w, h = (int(v) for v in (rng.integers(0, width - 8), rng.integers(0, 30), *rng.integers(3, 24, 2)))
         cv2.rectangle(picture, (x, y), (x + w, y + h), tuple(rng.uniform(0, 1, 3)), -1)
     return picture.astype(np.float32)
 

@@ -3,7 +3,7 @@
 In a dissolve from a picture A to a picture B every frame is nearly A + a (B - A), with a share a that rises from 0 to
 1. The finder looks for stretches of frames that lie on such a line, judges them by logistic regression, and follows the
 share to both ends of the ramp. A fade through black or white is a stretch of low contrast, or a cut between two dark
-frames, towards which the contrast falls from frame to frame. It counts only if the scene changes behind it.
+frames, towards which the picture draws nearer from frame to frame. It counts only if the scene changes behind it.
 
 Every decision depends on a bounded number of frames around it, so a long shot is searched in chunks.
 """
@@ -50,8 +50,9 @@ _ROUNDS = 3  # of following the ramp to its ends; each starts from the frames th
 _SURE = 0.9  # certainty from which the longer one of two stretches is better, which holds all of the ramp
 _CACHED = 32  # thumbnails whose features are kept: neighbouring candidates share their ends; 0.3 MB each
 _BLANK = 0.002  # standard deviation of luminance in a blank picture
-_FADE = 3.0  # least ratio of contrast between a scene and the end of its fade
-_FADE_STEP = 1.03  # least ratio of contrast between two neighbouring frames of a fade
+_FADE = 3.0  # least ratio of the distances from the blank picture of a scene and of the end of its fade
+_FADE_STEP = 1.03  # least ratio of the distances of two neighbouring frames of a fade
+_FADE_LAPSE = 3  # frames over which that holds on average around a blank picture, as things move in a fade too
 _FADE_FRAMES = 3  # least length of a fade
 _UNLIKE = (1.0, 0.3)  # difference and similarity of two scenes that have nothing in common
 # of the regression, on the measures of `_Pictures.measure_line` and the difference and similarity of the scenes
@@ -146,7 +147,7 @@ class _Pictures:
         self._thumbnail = lru_cache(_CACHED)(lambda index: Thumbnail(index, thumbnails[index], describe))
         small = [cv2.resize(thumbnail, _SIZE, interpolation=cv2.INTER_AREA) for thumbnail in thumbnails]
         self._small = np.array([cv2.GaussianBlur(picture, (0, 0), 1.0).ravel() for picture in small], np.float32)
-        self._contrast = luminance_of(self._small).std(axis=1) if len(small) else np.zeros(0)
+        self._luminance = luminance_of(self._small) if len(small) else np.zeros((0, 1), np.float32)
 
     def mixtures(self) -> Iterator[_Stretch]:
         """Yield stretches whose frames lie on a line between two different pictures."""
@@ -167,14 +168,18 @@ class _Pictures:
         Args:
             cuts: The first frames of new scenes.
         """
-        blank = self._contrast < _BLANK
+        contrast = self._luminance.std(axis=1)
+        blank = contrast < _BLANK
         edges = np.flatnonzero(np.diff(np.concatenate([[False], blank, [False]]).astype(int)))
         bottoms = {
             *map(tuple, edges.reshape(-1, 2).tolist()),
             *((cut, cut) for cut in cuts if not blank[cut - 1 : cut + 1].any()),
         }
         for start, stop in sorted(bottoms):
-            left, right = self._climb(start, -1), self._climb(stop - 1, 1)
+            height, lapse = contrast, 1  # of a cut, of which little says that it is the bottom of a fade
+            if stop > start:
+                height, lapse = np.abs(self._luminance - self._luminance[start].mean()).mean(axis=1), _FADE_LAPSE
+            left, right = _climb(height, start, -1, lapse=lapse), _climb(height, stop - 1, 1, lapse=lapse)
             if max(start - left, right - stop + 1) < _FADE_FRAMES or stop - start > _LONGEST:
                 continue
             before, after = left - 1, right + 1
@@ -183,18 +188,6 @@ class _Pictures:
                 cut_certainty(compare_scenes(self._thumbnail(before), self._thumbnail(after))) if inside else 0.0
             )
             yield _Stretch(left, right, certainty, fade=True)
-
-    def _climb(self, bottom: int, step: int) -> int:
-        """Return the outermost frame of a fade that begins beside its darkest frame, in one direction of time."""
-        frame = start = bottom + step if step < 0 else bottom + 1
-        contrast = self._contrast
-        while 0 <= frame + step < len(contrast) and contrast[frame + step] > _FADE_STEP * contrast[frame]:
-            frame += step
-            if abs(frame - start) >= _LONGEST // 2:
-                break
-        if not 0 <= frame < len(contrast) or contrast[frame] < _FADE * max(contrast[start], _BLANK):
-            return start - step  # no fade
-        return frame - step  # the last frame of the climb shows the scene at full contrast
 
     def _near_lines(self, length: int) -> Iterator[tuple[int, int]]:
         """Yield pairs of frames, that many apart, whose middle frame is nearly a mixture of both."""
@@ -262,6 +255,31 @@ class _Pictures:
         if (difference := flow_difference(a, b)) <= SAME_SCENE:
             return 0.0
         return _probability([*line, min(difference, 1.0), feature_similarity(a, b)])
+
+
+def _climb(height: NDArray[np.float32], bottom: int, step: int, *, lapse: int) -> int:
+    """Return the outermost frame of a fade that begins beside its blank picture, in one direction of time.
+
+    Args:
+        height: The distance of each frame from the blank picture.
+        bottom: The frame from which the fade climbs.
+        step: 1 or -1.
+        lapse: Frames over which the fade climbs on average.
+    """
+    frame = start = bottom + step if step < 0 else bottom + 1
+    while abs(frame - start) < _LONGEST // 2:
+        ahead = [
+            frame + count * step
+            for count in range(1, lapse + 1)
+            if 0 <= frame + count * step < len(height)
+            and height[frame + count * step] > _FADE_STEP**count * height[frame]
+        ]
+        if not ahead:
+            break
+        frame = ahead[0]
+    if not 0 <= frame < len(height) or height[frame] < _FADE * max(height[start], _BLANK):
+        return start - step  # no fade
+    return frame - step  # the last frame of the climb shows the scene in full
 
 
 def _probability(measures: list[float]) -> float:

@@ -60,6 +60,22 @@ def test_a_fade_through_black_to_another_scene_is_found_with_both_ends(out: int,
     assert found.cuts == ()
 
 
+def test_a_fade_reaches_its_true_end_although_things_move_in_it() -> None:
+    frames = fade(20, 4, 20)
+    for bright in (16, 17):  # something dark passes where the fade has begun
+        frames[bright] = frames[bright] * 0.94
+    (only,) = find(frames).dissolves
+    assert only.first == pytest.approx(PURE, abs=3)
+    assert only.last == pytest.approx(PURE + 43, abs=3)
+
+
+def test_a_fade_through_white_is_found_with_both_ends() -> None:
+    inverse = [luminance_of(frame) for frame in fade(8, 3, 10)]
+    (only,) = find([lightness(1 - plane) for plane in inverse]).dissolves
+    assert only.first == pytest.approx(PURE, abs=3)
+    assert only.last == pytest.approx(PURE + 20, abs=3)
+
+
 def test_a_fade_through_black_to_the_same_scene_is_neither_dissolve_nor_cut() -> None:
     found = find(fade(10, 5, 10, seeds=(1, 1)))
     assert found.dissolves == ()
