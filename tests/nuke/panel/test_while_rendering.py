@@ -294,8 +294,8 @@ def sent(monkeypatch: pytest.MonkeyPatch, comp: Comp) -> list[Any]:
 
     send, made = submit.send, []
 
-    def count(node: Any, options: Any) -> Any:
-        made.append(send(node, options))
+    def count(node: Any, options: Any, **settings: Any) -> Any:
+        made.append(send(node, options, **settings))
         return made[-1]
 
     monkeypatch.setattr(submit, "send", count)
