@@ -26,7 +26,7 @@ from stcolor_core.pipeline.devices import keeps_pictures, resolve_device, transl
 from stcolor_core.pipeline.digest import Digests
 from stcolor_core.pipeline.events import Event, FrameResult, Reporter
 from stcolor_core.pipeline.existing import ExistingFrame, ExistingFrames
-from stcolor_core.pipeline.footage import PlateFrame, ShotFootage
+from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.layers import RenderedFrame
 from stcolor_core.pipeline.planning import (
@@ -39,6 +39,7 @@ from stcolor_core.pipeline.planning import (
 )
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws, describe_flaw
+from stcolor_core.pipeline.shot_plates import PlateFrame
 from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.pipeline.workers import Workers, plan_workers, set_torch_threads
 from stcolor_core.pipeline.writing import FrameWriter, WrittenFrame

@@ -11,9 +11,10 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images.color import ColorPipe
 from stcolor_core.images.pictures import Window
-from stcolor_core.pipeline.footage import PlateFrame, ShotFootage
+from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
+from stcolor_core.pipeline.shot_plates import PlateFrame
 from stcolor_core.shots.shot import Reference, Shot
 from stcolor_core.shots.shot_files import find_frames, find_references
 

@@ -20,10 +20,11 @@ from stcolor_core.method.light import blacken
 from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.upsampling import upsample
 from stcolor_core.pipeline.existing import LAYERS_ATTRIBUTE
-from stcolor_core.pipeline.footage import PlateFrame, ShotFootage
+from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.layers import RenderedFrame, make_channels
 from stcolor_core.pipeline.provenance import DIGITAL_SOURCE_TYPE, SOFTWARE
+from stcolor_core.pipeline.shot_plates import PlateFrame
 from stcolor_core.shots.output import LAYERS
 from stcolor_core.shots.shot import Shot, format_frames
 

@@ -14,7 +14,8 @@ from scenes import pan
 from serving import Client, running_core
 
 from stcolor_core.method.propagation import Propagator
-from stcolor_core.pipeline.footage import PlateFrame, ShotFootage
+from stcolor_core.pipeline.footage import ShotFootage
+from stcolor_core.pipeline.shot_plates import PlateFrame
 from stcolor_core.shots.shot import Output
 
 

@@ -1,0 +1,170 @@
+"""Keyframes and patches as a shot uses them: read, fitted to the plate, and cached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from stcolor_core.arrays import Plane
+from stcolor_core.images.color import roll_off
+from stcolor_core.images.coverage import COVERED
+from stcolor_core.images.known_color import KnownColor
+from stcolor_core.images.resizing import resize
+from stcolor_core.method.registration import (
+    Registration,
+    describe_moves,
+    find_neighbours,
+    find_patch_alignment,
+    find_registration,
+)
+from stcolor_core.pipeline.recent import RecentValues
+from stcolor_core.pipeline.reference_colors import ReferenceColors
+from stcolor_core.pipeline.shot_mattes import ShotMattes
+from stcolor_core.pipeline.shot_plates import ShotPlates
+from stcolor_core.pipeline.warn_once import WarnOnce
+from stcolor_core.remedies import advise
+from stcolor_core.shots.shot_files import ReferencePicture
+
+__all__ = ["FittedReference", "FittedReferences"]
+
+_CACHED_REGISTRATIONS = 8  # at working size; the reference itself is at plate size
+
+
+@dataclass(frozen=True)
+class FittedReference:
+    """A whole keyframe on the canvas.
+
+    Attributes:
+        color: Its colour, fitted to the plate frame that it shows.
+        lightness: Its own L* at working size, (h, w), 0..100, if it shows no frame of the plate; else None.
+        registration: How it was fitted.
+    """
+
+    color: KnownColor
+    lightness: Plane | None
+    registration: Registration
+
+
+class FittedReferences:
+    """The keyframes and patches of a shot, by frame. The last two of each are cached.
+
+    Args:
+        references: Frame of a whole keyframe -> its picture.
+        patches: Frame with patches -> their pictures, the uppermost last.
+        plate: The shot's plate, which they are fitted to.
+        colors: Reads their pictures.
+        mattes: Has the colours of swatches, which lie under a frame's patches.
+        register: Whether to fit them; else they are used as they are.
+        warn_once: Called with one line for the artist.
+        warn_registered: Called in its place with the frame and the line if a keyframe was fitted.
+    """
+
+    def __init__(
+        self,
+        references: Mapping[int, ReferencePicture],
+        patches: Mapping[int, Sequence[ReferencePicture]],
+        plate: ShotPlates,
+        *,
+        colors: ReferenceColors,
+        mattes: ShotMattes,
+        register: bool,
+        warn_once: WarnOnce,
+        warn_registered: Callable[[int, str], None],
+    ) -> None:
+        self._pictures, self._patches, self._plate = references, patches, plate
+        self._colors, self._mattes, self._fits = colors, mattes, register
+        self._warn_once, self._warn_registered = warn_once, warn_registered
+        self._references = RecentValues[int, FittedReference](2)
+        self._registrations = RecentValues[int, Registration](_CACHED_REGISTRATIONS)
+        self._patch_colors = RecentValues[int, KnownColor](2)
+
+    def reference(self, frame: int) -> FittedReference:
+        """Return a whole keyframe.
+
+        Args:
+            frame: The number of a reference frame.
+
+        Raises:
+            PlateError: If the file is damaged or has changed since the run began.
+            BadRequest: If its aspect is not the plate's, or it has no known colour within the plate.
+        """
+        return self._references.get(frame, self._read)
+
+    def patch(self, frame: int) -> KnownColor:
+        """Return the colour of the patches of a frame on the canvas, with its weight.
+
+        Args:
+            frame: The number of a frame with patches.
+
+        Raises:
+            PlateError: If a file is damaged or has changed since the run began.
+            BadRequest: If the aspect of one is not the plate's, or it covers nothing of the plate.
+        """
+        return self._patch_colors.get(frame, self._read_patches)
+
+    def _read(self, frame: int) -> FittedReference:
+        color, light = self._colors.read(self._pictures[frame], frame, is_patch=False)
+        if color.weight is not None:
+            known = color.weight >= COVERED  # a whole keyframe has holes, but no soft edges
+            color = KnownColor(color.ab, None if known.all() else np.asarray(known))
+        return self._register(frame, color, light)
+
+    def _read_patches(self, frame: int) -> KnownColor:
+        result: KnownColor | None = None
+        painted = (self._aligned_patch(picture, frame) for picture in self._patches[frame])
+        for color in (*self._mattes.colors_of_swatches(frame), *painted):
+            result = color if result is None else color.over(result)
+        assert result is not None
+        if result.weight is not None:
+            return result
+        known = np.ones(result.ab.shape[:2], bool) if result.known is None else result.known
+        return KnownColor(result.ab, known, known.astype(np.float32))
+
+    def _aligned_patch(self, picture: ReferencePicture, frame: int) -> KnownColor:
+        """Return the colour of a patch, moved to where it fits the plate."""
+        color, light = self._colors.read(picture, frame, is_patch=True)
+        if not self._fits:
+            return color
+        size = self._plate.working_size
+        twice = KnownColor(np.dstack([light, light]), color.known, color.weight).resized(size)
+        share = twice.weight if twice.weight is not None else twice.known
+        covered = np.ones(size, bool) if share is None else np.asarray(share >= COVERED)
+        own = np.ascontiguousarray(roll_off(twice.ab[..., 0]), np.float32)
+        alignment = find_patch_alignment(own, covered, self._plate.lightness(frame)) if covered.any() else None
+        if alignment is None:
+            return color
+        moves = " and ".join(describe_moves(alignment, self._plate.size[0]))
+        self._warn_once(f"Reference {frame} ({picture.path}): {moves} to fit. {advise('register')}.")
+        return color.moved(alignment.at(self._plate.size).sample)
+
+    def _register(self, frame: int, color: KnownColor, light: Plane) -> FittedReference:
+        """Register a whole keyframe, given with its own L* on the canvas, with the plate, and say what was done."""
+        size = self._plate.working_size
+
+        def find(frame: int) -> Registration:
+            if not self._fits:
+                return Registration(frame)
+            (ab, known), (twice, _) = color.at(size), KnownColor(np.dstack([light, light]), color.known).at(size)
+            return find_registration(
+                np.dstack([twice[..., :1], ab]),
+                known,
+                frame=frame,
+                others=find_neighbours(frame, self._plate.frames),
+                lightness_of=self._plate.lightness,
+            )
+
+        registration = self._registrations.get(frame, find)
+        if changes := registration.describe(frame, lines=self._plate.size[0]):
+            label = f"Reference {frame} ({self._pictures[frame].path})"
+            self._warn_once(f"{label}: {changes}. {advise('register')}.", partial(self._warn_registered, frame))
+        if registration.frame is None:
+            own = resize(np.ascontiguousarray(roll_off(light), np.float32), size)
+            return FittedReference(color, own, registration)
+        if registration.changes_pixels:
+            lab = np.dstack([light, color.ab])
+            lab, known = registration.apply(lab, color.known, self._plate.frame(registration.frame).lightness)
+            color = KnownColor(np.ascontiguousarray(lab[..., 1:]), known)
+        return FittedReference(color, None, registration)

@@ -1,0 +1,194 @@
+"""The colour of a picture that the artist gives (keyframe, patch or still), read from its file onto a shot's canvas."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from stcolor_core.arrays import Image, Plane
+from stcolor_core.errors import BadRequest
+from stcolor_core.images import plates
+from stcolor_core.images.color import roll_off
+from stcolor_core.images.coverage import COVERED, mask_plane, unpremultiply
+from stcolor_core.images.known_color import KnownColor
+from stcolor_core.images.pictures import Header, Picture
+from stcolor_core.images.resizing import resize
+from stcolor_core.method.references import Keyframe
+from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.shot_plates import ShotPlates, describe_size
+from stcolor_core.pipeline.warn_once import WarnOnce
+from stcolor_core.remedies import advise
+from stcolor_core.shots.shot import Shot
+from stcolor_core.shots.shot_files import ReferencePicture
+
+__all__ = ["ReferenceColors"]
+
+_ASPECT_TOLERANCE = 0.01
+_SOFT_ALPHA = (0.1, 0.9)  # alpha between these tells whether colour was multiplied by it
+_CLEARLY = 1.25  # ratio of two errors from which the smaller one decides
+_LARGEST_AB = 500  # of a* and b*: a red lamp 250 times as bright as diffuse white
+
+
+class ReferenceColors:
+    """Reads the artist's pictures: their alpha, mask and data window say where they count.
+
+    Args:
+        shot: The shot.
+        inputs: The shot's files.
+        plate: The shot's plate, on whose canvas the colour is placed.
+        warn_once: Called with one line for the artist.
+    """
+
+    def __init__(self, shot: Shot, inputs: ShotInputs, plate: ShotPlates, *, warn_once: WarnOnce) -> None:
+        self._shot, self._inputs, self._plate, self._warn_once = shot, inputs, plate, warn_once
+
+    def read(self, reference: ReferencePicture, frame: int, *, is_patch: bool) -> tuple[KnownColor, Plane]:
+        """Return the colour of a reference on the canvas, and its L*, (H, W), not rolled off.
+
+        The colour has a weight if the reference's alpha or its mask says where it counts.
+
+        Args:
+            reference: The picture.
+            frame: The number of its frame.
+            is_patch: Whether it is a patch. A whole keyframe is judged before the run (`reference_flaws`).
+
+        Raises:
+            PlateError: If a file is damaged or has changed since the run began.
+            BadRequest: If its aspect is not the plate's, or nothing of it lies within the plate.
+        """
+        label = f"Reference {frame} ({reference.path})"
+        picture = self._inputs.read_reference(reference, frame)
+        self._require_aspect(label, picture, remedy=f"Reformat it to the plate, or {advise('as_still')}.")
+        alpha = plates.alpha_plane(picture) if reference.alpha == "auto" else None
+        if is_patch:
+            self._warn_of_grey(label, picture, reference.colorspace, covered=alpha)
+        self._warn_of_broken(label, picture)
+        pixels = plates.layer_pixels(picture)
+        if alpha is not None and self._is_premultiplied(reference, frame, picture, alpha):
+            pixels = unpremultiply(pixels, alpha)
+        pipe = self._inputs.pipe_of(reference.path, reference.colorspace, exposure=self._shot.plate.exposure)
+        lab = pipe.lab(pixels)
+        own = self._known_color(lab, picture, label, covered=alpha)
+        # L* takes the place of a* and b*, as both must be placed on the canvas
+        color, light = (
+            replace(own, ab=plane).aligned_to(picture, display=self._plate.display, canvas=self._plate.canvas)
+            for plane in (own.ab, lab[..., :2])
+        )
+        if reference.mask is not None:
+            color = self._masked(color, reference.mask, frame)
+        weight = color.known if color.weight is None else color.weight
+        if weight is not None and not weight.any():
+            raise BadRequest(
+                f"{label} has no pixel of known colour within the plate: its data window, its alpha or its mask lies "
+                "elsewhere, or all of it is NaN or infinite. Render it again."
+            )
+        return color, light.ab[..., 0]
+
+    def read_still(self, path: Path, colorspace: str | None, *, lines: int) -> Keyframe:
+        """Return a still at its own aspect.
+
+        Args:
+            path: The picture.
+            colorspace: Its colour space; None to take it from the file.
+            lines: Its height at most.
+
+        Raises:
+            PlateError: If the file is damaged or has changed since the run began.
+            BadRequest: If it has no finite pixel.
+        """
+        picture = self._inputs.read_coloured(path)
+        self._warn_of_grey(f"The still {path}", picture, colorspace)
+        self._warn_of_broken(f"The still {path}", picture)
+        lab = self._inputs.pipe_of(path, colorspace, exposure=0.0).lab(plates.layer_pixels(picture))
+        lines = min(len(lab), lines)
+        size = (lines, max(1, round(lab.shape[1] * lines / len(lab))))
+        ab, known = self._known_color(lab, picture, f"The still {path}").at(size)
+        if known is not None and not known.any():
+            raise BadRequest(f"All of the still {path} is NaN or infinite. Render it again.")
+        return Keyframe(resize(np.ascontiguousarray(roll_off(lab[..., 0])), size), ab, known=known)
+
+    def _masked(self, color: KnownColor, path: Path, frame: int) -> KnownColor:
+        """Return a colour, counted only where a mask says so."""
+        mask = self._inputs.read_coloured(path)
+        self._require_aspect(f"The mask {path} of reference {frame}", mask, remedy="Reformat it to the plate.")
+        plane = mask_plane(mask)
+        covered = KnownColor(np.zeros((*plane.shape, 2), np.float32), plane >= plates.ALPHA_STEP, plane).aligned_to(
+            mask, display=self._plate.display, canvas=self._plate.canvas
+        )
+        assert covered.weight is not None
+        weight = covered.weight
+        if color.weight is not None:
+            weight = weight * color.weight
+        elif color.known is not None:
+            weight = weight * color.known
+        return KnownColor(color.ab, weight > 0, np.asarray(weight, np.float32))
+
+    def _is_premultiplied(self, reference: ReferencePicture, frame: int, picture: Picture, alpha: Plane) -> bool:
+        """Return whether colour was multiplied by alpha, by which of the two explains the plate's lightness better.
+
+        If neither does, EXR is premultiplied and other files are not, as their formats say.
+        """
+        soft = (alpha > _SOFT_ALPHA[0]) & (alpha < _SOFT_ALPHA[1])
+        by_format = picture.file_format == "openexr"
+        if not soft.any():
+            return by_format
+        pipe = self._inputs.pipe_of(reference.path, reference.colorspace, exposure=self._shot.plate.exposure)
+        pixels = plates.layer_pixels(picture)
+        both = [roll_off(pipe.lightness(values)) for values in (pixels, unpremultiply(pixels, alpha))]
+        # the two kinds of lightness take the place of a* and b*, as both must be placed on the canvas
+        placed = KnownColor(np.stack(both, -1), soft).aligned_to(
+            picture, display=self._plate.display, canvas=self._plate.canvas
+        )
+        compared = np.ones(placed.ab.shape[:2], bool) if placed.known is None else placed.known
+        if not compared.any():
+            return by_format
+        lightness = self._plate.frame(frame).lightness[compared]
+        straight, premultiplied = (float(np.abs(placed.ab[compared, i] - lightness).mean()) for i in (0, 1))
+        if max(straight, premultiplied) < _CLEARLY * min(straight, premultiplied):
+            return by_format
+        return premultiplied < straight
+
+    def _require_aspect(self, label: str, picture: Header, *, remedy: str) -> None:
+        ratio = (picture.display_window[2] * self._plate.display[3]) / (
+            picture.display_window[3] * self._plate.display[2]
+        )
+        if abs(ratio - 1) > _ASPECT_TOLERANCE:
+            raise BadRequest(
+                f"{label} is {describe_size(picture.display_window)}, of another aspect than the plate's "
+                f"{describe_size(self._plate.display)}. {remedy}"
+            )
+
+    def _warn_of_broken(self, label: str, picture: Picture) -> None:
+        if picture.nonfinite:
+            self._warn_once(f"{label} has {picture.nonfinite} pixels that are NaN or infinite; they lend no colour.")
+
+    def _warn_of_grey(
+        self, label: str, picture: Picture, colorspace: str | None, *, covered: Plane | None = None
+    ) -> None:
+        """Warn of a picture without colour where it is covered."""
+        pixels = plates.layer_pixels(picture)
+        if covered is not None and (counted := covered >= COVERED).any():
+            pixels = pixels[counted][None]
+        if self._inputs.pipe_of(picture.path, colorspace, exposure=0.0).is_grey(pixels):
+            self._warn_once(f"{label} has almost no colour; what it colours will be nearly grey.")
+
+    def _known_color(self, lab: Image, picture: Picture, label: str, *, covered: Plane | None = None) -> KnownColor:
+        """Return a picture's colour, without pixels that are not finite or more colourful than any light."""
+        ab = np.ascontiguousarray(lab[..., 1:])
+        known = np.asarray((np.abs(ab) <= _LARGEST_AB).all(axis=-1))
+        if covered is not None:  # where nothing is painted, colour means nothing
+            known = known | (covered < plates.ALPHA_STEP)
+        if picture.broken is not None:
+            known = known & ~picture.broken
+        beyond = known.size - int(known.sum()) - picture.nonfinite
+        if beyond > 0:
+            self._warn_once(
+                f"{label} has {beyond} pixels with a* or b* beyond {_LARGEST_AB}, which no light has; they lend no "
+                "colour. Check them for values that were infinite or far below zero."
+            )
+        if covered is not None:
+            weight = np.where(known, covered, 0).astype(np.float32)
+            return KnownColor(ab, np.asarray(weight > 0), weight)
+        return KnownColor(ab, None if known.all() else np.asarray(known))

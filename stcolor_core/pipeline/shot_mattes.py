@@ -1,0 +1,88 @@
+"""The mattes of a shot: the instances of a frame, and the colour of swatches, which are laid over an object's matte."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from stcolor_core.errors import BadRequest
+from stcolor_core.images.known_color import KnownColor
+from stcolor_core.images.pictures import Window
+from stcolor_core.images.swatches import color_of_surface
+from stcolor_core.method.tracking.instance import Instances
+from stcolor_core.method.tracking.mattes import merge, read_matte
+from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.pipeline.shot_plates import ShotPlates
+from stcolor_core.pipeline.warn_once import WarnOnce
+
+__all__ = ["ShotMattes"]
+
+_NAMED = 12  # objects of a matte that an error names
+
+
+class ShotMattes:
+    """Reads the mattes of a shot's frames, at working size and at plate size.
+
+    Args:
+        inputs: The shot's files.
+        plate: The shot's plate, on whose canvas the mattes are placed.
+        warn_once: Called with one line for the artist.
+    """
+
+    def __init__(self, inputs: ShotInputs, plate: ShotPlates, *, warn_once: WarnOnce) -> None:
+        self._inputs, self._plate, self._warn_once = inputs, plate, warn_once
+
+    def instances(self, frame: int) -> Instances | None:
+        """Return the instances in the mattes of a frame, with masks at working size; None if it has no matte.
+
+        Args:
+            frame: The frame's number.
+        """
+        paths = self._inputs.mattes(frame)
+        if not paths:
+            return None
+        merged = self._read(frame, self._plate.working_size)
+        if not len(merged.masks):
+            self._warn_once(f"The matte {paths[0]} has no instance in it; frame {frame} is not restricted by it.")
+        return merged
+
+    def colors_of_swatches(self, frame: int) -> list[KnownColor]:
+        """Return the colour of each swatch of a frame on the canvas, over its object's matte.
+
+        Args:
+            frame: The frame's number.
+
+        Raises:
+            BadRequest: If the matte has no object of a swatch's name.
+        """
+        swatches = self._inputs.swatches.get(frame, ())
+        if not swatches:
+            return []
+        wanted = {swatch.object for swatch in swatches}  # at plate size, all of a Cryptomatte's would take gigabytes
+        mattes = self._read(frame, self._plate.size, only=wanted)
+        names, colors = mattes.names or (), []
+        for swatch in swatches:
+            if swatch.object not in names:
+                names = self._read(frame, self._plate.working_size).names or ()
+                known = f"It has {', '.join(names[:_NAMED])}{' ...' if len(names) > _NAMED else ''}."
+                raise BadRequest(
+                    f"The matte of frame {frame} has no object {swatch.object!r} for the swatch of it. "
+                    f"{known if names else 'It is empty.'} Correct the object's name."
+                )
+            weight = mattes.masks[names.index(swatch.object)]
+            colors.append(
+                KnownColor(color_of_surface(self._plate.frame(frame).lightness, swatch.colors), weight > 0, weight)
+            )
+        return colors
+
+    def _read(self, frame: int, size: tuple[int, int], *, only: Collection[str] | None = None) -> Instances:
+        """Return the instances of a frame's mattes, or only those of some names, with masks over the canvas."""
+        on_canvas = _Windows(self._plate.canvas, self._plate.frame(frame).header.display_window)
+        pictures = self._inputs.read_mattes(frame)
+        return merge([read_matte(picture, plate=on_canvas, size=size, only=only) for picture in pictures], size)
+
+
+@dataclass(frozen=True)
+class _Windows:
+    data_window: Window
+    display_window: Window
