@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import replace
@@ -38,7 +38,14 @@ from stcolor_core.pipeline.planning import (
     resolve_tracking,
 )
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
-from stcolor_core.pipeline.reference_flaws import ReferenceFlaws, describe_flaw
+from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
+from stcolor_core.pipeline.run_reports import (
+    report_flaws,
+    report_transitions,
+    warn_of_coloured_plate,
+    warn_of_unreferenced,
+    warn_of_useless_transitions,
+)
 from stcolor_core.pipeline.shot_plates import PlateFrame
 from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.pipeline.workers import Workers, plan_workers, set_torch_threads
@@ -47,7 +54,7 @@ from stcolor_core.remedies import advise
 from stcolor_core.shots.output_folder import require_frame_field
 from stcolor_core.shots.shot import Shot, describe_frames
 from stcolor_core.shots.shot_files import require_reference
-from stcolor_core.shots.spans import PatchWalk, Span, matched, plan_patch_walks, spans_containing, unreferenced
+from stcolor_core.shots.spans import PatchWalk, Span, plan_patch_walks, spans_containing
 from stcolor_core.shots.transitions import Transitions
 
 __all__ = [
@@ -62,7 +69,6 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _PLATES_IN_BATCHES = 16  # two batches of a GPU, those read ahead and those that wait for being written
-_WORTH_A_LOOK = 0.1  # certainty from which a boundary is mentioned though it is no cut
 
 
 def colorize(
@@ -180,9 +186,9 @@ class _Run:
         transitions = self._find_transitions(requested)
         spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
         self._walks = self._plan_walks(transitions.scene_starts)
-        self._warn_unreferenced(spans, requested)
+        self._warn_of_unreferenced(spans, requested)
         digests = self._digest_frames(requested, spans)
-        self._report_flaws(spans, requested)
+        report_flaws(self._reporter, self._flaws, self._footage.references, spans, requested)
         for frame in self._inputs.swatches:  # a wrong name is told before the first frame is written
             self._footage.patch(frame)
         todo = self._inspect_output(digests)
@@ -193,7 +199,7 @@ class _Run:
                 yield self._finish_reference(frame, digests[frame], todo=frame in todo)
             for span in spans:
                 yield from self._color_span(span, requested.intersection(span.frames), digests, todo)
-        self._warn_coloured_plate()
+        warn_of_coloured_plate(self._reporter, self._shot.plate.path, self._footage.in_colour)
         self._reporter.report(Event(kind="done", done=self._reporter.done, total=self._reporter.total))
 
     def plan(self) -> RunPlan:
@@ -202,7 +208,7 @@ class _Run:
         transitions = self._find_transitions(requested)
         spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
         self._walks = self._plan_walks(transitions.scene_starts)
-        self._warn_unreferenced(spans, requested)
+        self._warn_of_unreferenced(spans, requested)
         return RunPlan(
             frames=self._footage.frames,
             references=self._footage.references,
@@ -278,57 +284,10 @@ class _Run:
         looks, cache = self._reporter.looks, self._cache
         found = find_transitions(self._shot, self._inputs, self._footage, requested, looks=looks, cache=cache)
         if self._shot.method.cuts == "auto":
-            self._report_transitions(found)
+            report_transitions(self._reporter, found)
         else:
-            self._check_transitions(found)
+            warn_of_useless_transitions(self._reporter, found, list(self._footage.frames))
         return found
-
-    def _report_transitions(self, found: Transitions) -> None:
-        """Report what was found, each with its certainty, and warn in a few lines of what it means for the colour."""
-        for boundary in found.boundaries:
-            self._reporter.report(Event(kind="cut", frame=boundary.frame, certainty=boundary.certainty))
-        for dissolve in found.dissolves:
-            last, certainty = dissolve.last, dissolve.certainty
-            self._reporter.report(Event(kind="dissolve", frame=dissolve.first, last=last, certainty=certainty))
-        cuts = [boundary for boundary in found.boundaries if boundary.is_cut]
-        if cuts:
-            least = min(cuts, key=lambda boundary: boundary.certainty)
-            self._reporter.warn(
-                f"Scene cuts before frame {describe_frames(found.cuts)}: colour is not carried across them "
-                f"({_certainty(least.certainty)}{f' at {least.frame}, the least' if len(cuts) > 1 else ''})."
-            )
-        for boundary in found.doubtful:
-            if boundary.certainty >= _WORTH_A_LOOK:
-                self._reporter.warn(
-                    f"Frame {boundary.frame} looks like a cut, colour is carried ({_certainty(boundary.certainty)}). "
-                    f"If it is one, {advise('cuts')}."
-                )
-        for dissolve in found.dissolves:
-            self._reporter.warn(
-                f"Frames {dissolve.first}-{dissolve.last} dissolve from one scene to the next: their colours are mixed "
-                f"({_certainty(dissolve.certainty)})."
-            )
-        for dissolve in found.disregarded:
-            self._reporter.warn(
-                f"Frames {dissolve.first}-{dissolve.last} look like a dissolve, but hold a reference: its colour is "
-                f"carried through them. If they are one, {advise('dissolves')}."
-            )
-
-    def _check_transitions(self, given: Transitions) -> None:
-        """Warn of transitions given by hand that have no effect."""
-        frames = list(self._footage.frames)
-        outside = [cut for cut in given.cuts if not frames[0] < cut <= frames[-1]]
-        if outside:
-            self._reporter.warn(
-                f"No new scene can begin at frame {describe_frames(outside)} of the cuts: the plate has the frames "
-                f"{frames[0]}-{frames[-1]}. {advise('correct_cuts')}."
-            )
-        for dissolve in given.dissolves:
-            if not frames[0] < dissolve.first <= dissolve.last < frames[-1]:
-                self._reporter.warn(
-                    f"The dissolve {dissolve.first}-{dissolve.last} of the cuts has no frame of a single scene on "
-                    f"either side: the plate has the frames {frames[0]}-{frames[-1]}. {advise('correct_cuts')}."
-                )
 
     def _report_plan(self) -> None:
         total, references, patches = self._reporter.total, tuple(self._footage.references), tuple(self._footage.patches)
@@ -339,47 +298,9 @@ class _Run:
             logger.info("%s", space)
             self._reporter.report(Event(kind="input", message=str(space)))
 
-    def _warn_unreferenced(self, spans: Iterable[Span], requested: frozenset[int]) -> None:
-        spans = list(spans)
-        grey = requested.intersection(unreferenced(spans))
-        patched = {frame for walk in self._walks for frame in (walk.patch, *walk.frames)}
-        if grey.difference(patched) and not self._shot.stills:
-            self._reporter.warn(
-                f"Frames {describe_frames(grey.difference(patched))} have no reference in their scene and stay grey. "
-                f"{advise('or_still')}."
-            )
-        if grey.intersection(patched) and not self._shot.stills:
-            self._reporter.warn(
-                f"Frames {describe_frames(grey.intersection(patched))} have no reference in their scene that covers "
-                "the whole frame. What the patches do not reach stays grey."
-            )
-        references = matched(spans)
-        guessed = requested.intersection(references)
-        if guessed:
-            used = describe_frames(reference for frame in guessed for reference in references[frame])
-            self._reporter.warn(
-                f"Frames {describe_frames(guessed)} have no reference in their scene: they take the colour of what "
-                f"looks alike on the references {used}. Look at the confidence, or add a reference there."
-            )
-        self._reporter.report_warnings()
-
-    def _report_flaws(self, spans: Iterable[Span], requested: frozenset[int]) -> None:
-        """Warn of the references that give no colour, among those that the requested frames need."""
-        needed = {*requested.intersection(self._footage.references)}
-        needed.update(*(span.references for span in spans_containing(spans, requested)))
-        for frame in sorted(needed):
-            if flaw := self._flaws.of(frame):
-                message = describe_flaw(frame, self._footage.references[frame].path, flaw)
-                self._reporter.report(Event(kind="warning", frame=frame, flaw=flaw, message=message))
-
-    def _warn_coloured_plate(self) -> None:
-        """Warn of the plate frames that are in colour if others are grey; known once they have been read."""
-        coloured = [frame for frame, in_colour in self._footage.in_colour.items() if in_colour]
-        if 0 < len(coloured) < len(self._footage.in_colour):
-            self._reporter.warn(
-                f"Frame {describe_frames(coloured)} of the plate {self._shot.plate.path} is in colour, the others that "
-                "were read are grey. Check that this is the right plate."
-            )
+    def _warn_of_unreferenced(self, spans: Sequence[Span], requested: frozenset[int]) -> None:
+        stills = bool(self._shot.stills)
+        warn_of_unreferenced(self._reporter, spans, requested, walks=self._walks, stills=stills)
 
     def _color_span(
         self, span: Span, requested: frozenset[int], digests: Mapping[int, str], todo: frozenset[int]
@@ -513,7 +434,3 @@ class _Run:
         self, frame: int, *, kept: bool, confidence: float | None, fallback: float | None = None
     ) -> FrameResult:
         return self._reporter.report_frame(FrameResult(frame, self._output.path(frame), kept, confidence, fallback))
-
-
-def _certainty(value: float) -> str:
-    return f"certainty {value:.2f}"

@@ -1,0 +1,161 @@
+"""What a run tells the artist: the transitions that it found, and what they and the references mean for the colour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from stcolor_core.pipeline.events import Event, Reporter
+from stcolor_core.pipeline.reference_flaws import ReferenceFlaws, describe_flaw
+from stcolor_core.remedies import advise
+from stcolor_core.shots.shot import describe_frames
+from stcolor_core.shots.shot_files import ReferencePicture
+from stcolor_core.shots.spans import PatchWalk, Span, matched, spans_containing, unreferenced
+from stcolor_core.shots.transitions import Transitions
+
+__all__ = [
+    "report_flaws",
+    "report_transitions",
+    "warn_of_coloured_plate",
+    "warn_of_unreferenced",
+    "warn_of_useless_transitions",
+]
+
+_WORTH_A_LOOK = 0.1  # certainty from which a boundary is mentioned though it is no cut
+
+
+def report_transitions(reporter: Reporter, found: Transitions) -> None:
+    """Report the cuts and dissolves found, each with its certainty, and what they mean for the colour.
+
+    Args:
+        reporter: Takes the events and the lines.
+        found: What was found.
+    """
+    for boundary in found.boundaries:
+        reporter.report(Event(kind="cut", frame=boundary.frame, certainty=boundary.certainty))
+    for dissolve in found.dissolves:
+        last, certainty = dissolve.last, dissolve.certainty
+        reporter.report(Event(kind="dissolve", frame=dissolve.first, last=last, certainty=certainty))
+    cuts = [boundary for boundary in found.boundaries if boundary.is_cut]
+    if cuts:
+        least = min(cuts, key=lambda boundary: boundary.certainty)
+        reporter.warn(
+            f"Scene cuts before frame {describe_frames(found.cuts)}: colour is not carried across them "
+            f"({_certainty(least.certainty)}{f' at {least.frame}, the least' if len(cuts) > 1 else ''})."
+        )
+    for boundary in found.doubtful:
+        if boundary.certainty >= _WORTH_A_LOOK:
+            reporter.warn(
+                f"Frame {boundary.frame} looks like a cut, colour is carried ({_certainty(boundary.certainty)}). "
+                f"If it is one, {advise('cuts')}."
+            )
+    for dissolve in found.dissolves:
+        reporter.warn(
+            f"Frames {dissolve.first}-{dissolve.last} dissolve from one scene to the next: their colours are mixed "
+            f"({_certainty(dissolve.certainty)})."
+        )
+    for dissolve in found.disregarded:
+        reporter.warn(
+            f"Frames {dissolve.first}-{dissolve.last} look like a dissolve, but hold a reference: its colour is "
+            f"carried through them. If they are one, {advise('dissolves')}."
+        )
+
+
+def warn_of_useless_transitions(reporter: Reporter, given: Transitions, frames: Sequence[int]) -> None:
+    """Warn of transitions given by hand that have no effect.
+
+    Args:
+        reporter: Takes the lines.
+        given: Cuts and dissolves.
+        frames: The plate's frames in ascending order.
+    """
+    outside = [cut for cut in given.cuts if not frames[0] < cut <= frames[-1]]
+    if outside:
+        reporter.warn(
+            f"No new scene can begin at frame {describe_frames(outside)} of the cuts: the plate has the frames "
+            f"{frames[0]}-{frames[-1]}. {advise('correct_cuts')}."
+        )
+    for dissolve in given.dissolves:
+        if not frames[0] < dissolve.first <= dissolve.last < frames[-1]:
+            reporter.warn(
+                f"The dissolve {dissolve.first}-{dissolve.last} of the cuts has no frame of a single scene on "
+                f"either side: the plate has the frames {frames[0]}-{frames[-1]}. {advise('correct_cuts')}."
+            )
+
+
+def warn_of_unreferenced(
+    reporter: Reporter, spans: Sequence[Span], requested: frozenset[int], *, walks: Iterable[PatchWalk], stills: bool
+) -> None:
+    """Warn of the requested frames without a reference in their scene, and say what becomes of them.
+
+    Args:
+        reporter: Takes the lines.
+        spans: The spans of the shot.
+        requested: The requested frames.
+        walks: How far patches reach.
+        stills: Whether the shot has stills.
+    """
+    grey = requested.intersection(unreferenced(spans))
+    patched = {frame for walk in walks for frame in (walk.patch, *walk.frames)}
+    if grey.difference(patched) and not stills:
+        reporter.warn(
+            f"Frames {describe_frames(grey.difference(patched))} have no reference in their scene and stay grey. "
+            f"{advise('or_still')}."
+        )
+    if grey.intersection(patched) and not stills:
+        reporter.warn(
+            f"Frames {describe_frames(grey.intersection(patched))} have no reference in their scene that covers "
+            "the whole frame. What the patches do not reach stays grey."
+        )
+    references = matched(spans)
+    guessed = requested.intersection(references)
+    if guessed:
+        used = describe_frames(reference for frame in guessed for reference in references[frame])
+        reporter.warn(
+            f"Frames {describe_frames(guessed)} have no reference in their scene: they take the colour of what "
+            f"looks alike on the references {used}. Look at the confidence, or add a reference there."
+        )
+    reporter.report_warnings()
+
+
+def report_flaws(
+    reporter: Reporter,
+    flaws: ReferenceFlaws,
+    references: Mapping[int, ReferencePicture],
+    spans: Iterable[Span],
+    requested: frozenset[int],
+) -> None:
+    """Warn of the references that give no colour, among those that the requested frames need.
+
+    Args:
+        reporter: Takes the events.
+        flaws: Finds what is wrong with a reference.
+        references: Frame of a whole keyframe -> its picture.
+        spans: The spans of the shot.
+        requested: The requested frames.
+    """
+    needed = {*requested.intersection(references)}
+    needed.update(*(span.references for span in spans_containing(spans, requested)))
+    for frame in sorted(needed):
+        if flaw := flaws.of(frame):
+            message = describe_flaw(frame, references[frame].path, flaw)
+            reporter.report(Event(kind="warning", frame=frame, flaw=flaw, message=message))
+
+
+def warn_of_coloured_plate(reporter: Reporter, plate: str, in_colour: Mapping[int, bool]) -> None:
+    """Warn of the plate frames that are in colour if others are grey; known once they have been read.
+
+    Args:
+        reporter: Takes the line.
+        plate: The plate's path.
+        in_colour: Plate frame -> whether it is in colour, for the frames that were read.
+    """
+    coloured = [frame for frame, in_colour in in_colour.items() if in_colour]
+    if 0 < len(coloured) < len(in_colour):
+        reporter.warn(
+            f"Frame {describe_frames(coloured)} of the plate {plate} is in colour, the others that "
+            "were read are grey. Check that this is the right plate."
+        )
+
+
+def _certainty(value: float) -> str:
+    return f"certainty {value:.2f}"
