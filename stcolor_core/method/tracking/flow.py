@@ -175,7 +175,7 @@ def _align_back(current: ByteImage, neighbour: ByteImage) -> FlowField:
 
 
 def _calculate(flow: Any, current: ByteImage, other: ByteImage, start: FlowField | None) -> FlowField:
-    """Return DIS flow. Where nothing fits it may run away, up to what float32 holds; then it leads out of the picture."""
+    """Return DIS flow. Where nothing fits it runs away, by thousands of pixels; it is held just out of the picture."""
     displacement = np.asarray(flow.calc(current, other, start), np.float32)
     farthest = float(sum(current.shape))
     return np.clip(displacement, -farthest, farthest, out=displacement)
