@@ -13,11 +13,22 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.images.frame_ranges import describe_frames, parse_frames
 from stcolor_core.shots.shot import Method, Plate
 
-__all__ = ["VERSION", "FilmDissolve", "FilmGroup", "FilmPlan", "FilmPlate", "FilmScene", "KeyName", "PlanMistake"]
+__all__ = [
+    "SCENE_FIELD",
+    "VERSION",
+    "FilmDissolve",
+    "FilmGroup",
+    "FilmPlan",
+    "FilmPlate",
+    "FilmScene",
+    "KeyName",
+    "PlanMistake",
+]
 
 VERSION = 1
+SCENE_FIELD = "{scene}"
+"""What stands for a scene's name in a plan's output."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_SCENE = "{scene}"
 
 
 class PlanMistake(BadRequest):
@@ -179,8 +190,9 @@ class FilmPlan:
             "version",
         )
         _require(
-            _SCENE in self.output and self.output.lower().endswith(".exr"),
-            f"The output {self.output!r} must hold {_SCENE} and be an EXR sequence, like out/{_SCENE}.####.exr.",
+            SCENE_FIELD in self.output and self.output.lower().endswith(".exr"),
+            f"The output {self.output!r} must hold {SCENE_FIELD} and be an EXR sequence, "
+            f"like out/{SCENE_FIELD}.####.exr.",
             "output",
         )
         _require(bool(self.scenes), "The plan has no scene. Add one, or make the plan anew.", "scenes")

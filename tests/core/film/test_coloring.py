@@ -13,7 +13,7 @@ import pytest
 from films import Film, write_film
 
 from stcolor_core.cli import main
-from stcolor_core.errors import BadRequest, Cancelled
+from stcolor_core.errors import BadRequest, Cancelled, OutputError
 from stcolor_core.film.coloring import color_film, film_shots
 from stcolor_core.film.plan import FilmGroup, FilmPlate, KeyName
 from stcolor_core.film.plan_files import save_plan
@@ -79,6 +79,20 @@ def test_a_dissolve_of_an_srgb_plate_meets_the_colours_of_its_scenes(film: Film)
 
     for within, beside in ((("s002-s003", 13), ("s002", 12)), (("s002-s003", 20), ("s003", 21))):
         assert mean_chroma(*within) == pytest.approx(mean_chroma(*beside), rel=0.15)
+
+
+def test_a_film_of_another_plan_does_not_write_over_the_scenes_that_a_run_has_finished(film: Film) -> None:
+    other = replace(film.plan, method=replace(film.plan.method, light="off"))
+    running = color_film(film.plan, device="cpu")
+    assert next(running).name == "s001"
+    with pytest.raises(OutputError, match="is being written by"):
+        list(color_film(other, device="cpu"))
+    assert {result.kept for result in color_film(film.plan, device="cpu", only=["s001"])} == {6}, (
+        "the same plan may join"
+    )
+    running.close()
+    assert {result.written for result in color_film(other, device="cpu", only=["s001"])} == {6}
+    assert not list(film.folder.rglob("*.claim"))
 
 
 def test_an_interrupted_film_is_resumed_with_the_same_frames(film: Film, tmp_path: Path) -> None:
