@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.frame_ranges import describe_frames, parse_frames
-from stcolor_core.shots.shot import Method, Plate
+from stcolor_core.shots.shot import Method, Missing, Plate
 
 __all__ = [
     "SCENE_FIELD",
@@ -86,6 +86,7 @@ class FilmPlate:
         exposure: As for `shots.Plate`.
         layer: As for `shots.Plate`.
         first_frame: As for `shots.Plate`: the number of a movie's first frame.
+        missing: As for `shots.Plate`: what to do for a frame that is not on disk.
     """
 
     path: str
@@ -94,6 +95,7 @@ class FilmPlate:
     exposure: float = 0.0
     layer: str | None = None
     first_frame: int | None = None
+    missing: Missing = "error"
 
     def as_plate(self, frames: str | None) -> Plate:
         """Return the plate of a shot.
@@ -108,6 +110,7 @@ class FilmPlate:
             exposure=self.exposure,
             layer=self.layer,
             first_frame=self.first_frame,
+            missing=self.missing,
         )
 
 

@@ -16,7 +16,7 @@ from stcolor_core.cli import main
 from stcolor_core.errors import BadRequest, Cancelled, OutputError
 from stcolor_core.film.coloring import color_film, film_shots
 from stcolor_core.film.plan import FilmGroup, FilmPlate, KeyName
-from stcolor_core.film.plan_files import save_plan
+from stcolor_core.film.plan_files import load_plan, save_plan
 from stcolor_core.film.scenes import find_stretches, make_plan
 from stcolor_core.film.shots import find_keys, make_shots
 from stcolor_core.images import plates
@@ -93,6 +93,24 @@ def test_a_film_of_another_plan_does_not_write_over_the_scenes_that_a_run_has_fi
     running.close()
     assert {result.written for result in color_film(other, device="cpu", only=["s001"])} == {6}
     assert not list(film.folder.rglob("*.claim"))
+
+
+def test_a_missing_frame_is_told_in_the_terms_of_the_plan_which_can_skip_it(
+    film: Film, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (film.folder / "plate/film.0002.exr").unlink()
+    path = film.folder / "film.yaml"
+    save_plan(film.plan, path)
+    assert main(["film", "color", str(path), "--device", "cpu", "--scene", "s001"]) == 1
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert "Frame 2 " in message and 'set "missing" of the plate to skip or hold' in message and "--" not in message
+    plate = replace(film.plan.plates["film"], missing="skip")
+    save_plan(replace(film.plan, plates={"film": plate}), path)
+    assert main(["film", "color", str(path), "--device", "cpu", "--scene", "s001"]) == 0
+    assert not (film.folder / "out/s001.0002.exr").exists() and chroma(film, "s001", 6) > 5
+    found = film.folder / "found.yaml"
+    assert main(["film", "plan", str(found), "--plate", plate.path, "--missing", "skip"]) == 0
+    assert load_plan(found).plates["film"].missing == "skip"
 
 
 def test_an_interrupted_film_is_resumed_with_the_same_frames(film: Film, tmp_path: Path) -> None:
