@@ -5,6 +5,8 @@ CIELAB is CIE 1976 under D65 (CIE 15:2018, section 8.2.1), sRGB is IEC 61966-2-1
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -27,7 +29,7 @@ def lab_to_srgb(lightness: Tensor, ab: Tensor) -> Tensor:
         R'G'B', shape (..., 3, H, W), 0..1.
     """
     xyz = lab_to_xyz(lightness, ab)
-    return srgb_encode(torch.einsum("rx,...xhw->...rhw", _RGB_FROM_XYZ.to(xyz), xyz).clamp(0, 1))
+    return srgb_encode(torch.einsum("rx,...xhw->...rhw", _rgb_from_xyz(xyz.device, xyz.dtype), xyz).clamp(0, 1))
 
 
 def lab_to_xyz(lightness: Tensor, ab: Tensor) -> Tensor:
@@ -92,3 +94,10 @@ def compress(values: Tensor) -> Tensor:
     """
     cube_root = values.clamp_min(1e-6) ** (1 / 3)  # clamped for the gradient, as in `srgb_encode`
     return torch.where(values > _DELTA**3, cube_root, values / (3 * _DELTA**2) + 4 / 29)
+
+
+@lru_cache
+@torch.inference_mode(False)  # it is used in training too
+def _rgb_from_xyz(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return the matrix on a device, to which it is copied only once."""
+    return _RGB_FROM_XYZ.to(device, dtype)

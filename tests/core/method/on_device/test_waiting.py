@@ -19,7 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
-from stcolor_core.method import tensor_pictures
+from stcolor_core.method import tensor_color, tensor_pictures
 from stcolor_core.method.features.standard import StandardFeatures
 from stcolor_core.method.on_device import upsampling
 from stcolor_core.method.on_device.transfers import Download
@@ -62,7 +62,7 @@ class Traffic(TorchDispatchMode):
 class Kept(dict[int, object]):
     """A `Scratch` in memory: fake tensors cannot be written to disk."""
 
-    def save(self, name: str, frame: int, value: object) -> None:  # noqa: ARG002
+    def save(self, name: str, frame: int, value: object, *, of: int = 1) -> None:  # noqa: ARG002
         self[frame] = value
 
     def take(self, name: str, frame: int, *_: object, **__: object) -> object:  # noqa: ARG002
@@ -76,6 +76,7 @@ def fake() -> Iterator[FakeTensorMode]:
         tensor_pictures._gaussian,
         tensor_pictures._area_weights,
         upsampling._window,
+        tensor_color._rgb_from_xyz,
     )
     for constant in constants:
         constant.cache_clear()
