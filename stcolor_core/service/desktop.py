@@ -35,15 +35,21 @@ def file_manager_command(
     return None if program is None else [program, str(folder)]
 
 
-def reveal(folder: Path) -> None:
+def reveal(folder: Path, *, written: bool = False) -> None:
     """Show a folder in the desktop's file manager.
 
     Args:
         folder: An absolute path.
+        written: Whether frames were written into it, so that it was there.
 
     Raises:
         StcolorError: If the folder is not there, or cannot be shown.
     """
+    if written and not folder.is_dir():
+        raise StcolorError(
+            f"The folder {folder} is not there any more: it was deleted, moved or renamed, or its disk is not "
+            "connected. Put it back, or press Resume to write its frames again."
+        )
     if not folder.is_dir():
         raise StcolorError(f"The folder {folder} is not there yet. It is made with the first frame.")
     command = file_manager_command(folder)

@@ -23,6 +23,7 @@ _NAMES = (
     "core.js",
     "dom.js",
     "loader.js",
+    "notices.js",
     "page.js",
     "pixels.js",
     "plot.js",

@@ -164,8 +164,9 @@ def show_folder(context: Context, job: str) -> dict[str, str]:
     Returns:
         {"folder": the folder}.
     """
-    folder = _output_folder(context.pictures.files_of(context.store.get(job)))
-    reveal(folder)
+    stored = context.store.get(job)
+    folder = _output_folder(context.pictures.files_of(stored))
+    reveal(folder, written=stored.done > 0)
     return {"folder": str(folder)}
 
 

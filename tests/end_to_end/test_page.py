@@ -141,6 +141,7 @@ def page(browser: WebDriver) -> Iterator[Page]:
     first = browser.current_window_handle
     browser.switch_to.new_window("tab")
     browser.get_log("browser")  # type: ignore[no-untyped-call]
+    browser.set_window_size(1280, 800)
     yield Page(browser)
     for tab in browser.window_handles:
         if tab != first:
@@ -294,7 +295,8 @@ def test_a_keyframe_that_was_fitted_to_the_plate_is_seen_as_given_and_as_used(
     matrix = np.array([[1, 0, 4.0], [0, 1, 2.0]])
     moved = (cv2.warpAffine(p[3], matrix, p[3].shape[1::-1], borderMode=1) for p in (scene.lightnesses, scene.ab))
     write_reference(shot.reference(key), *moved)
-    core.finish(core.submit(replace(asked_for(shot), method=Method(working_height=112, cuts="none"))))
+    asked = replace(asked_for(shot), method=Method(working_height=112, cuts="none"))
+    core.finish(core.submit(asked))
     page.open(link)
     page.see("warnings", rf"Reference {key} .*moved by 4\.5 px[\s\S]*Compare reference {key} as given and as used")
     page.press(Keys.END)
@@ -307,7 +309,16 @@ def test_a_keyframe_that_was_fitted_to_the_plate_is_seen_as_given_and_as_used(
     assert page.color() > 1
     page.press("d", "5")
     page.see("caption", f"^Reference as used {key}$")
+    page.press("w")  # B is not what A is already
+    page.see("caption", rf"^Reference as used {key}  \|  Plate {key}$")
+    page.press("3")
+    page.see("caption", rf"^Reference {key}  \|  Reference as used {key}$")
+    page.press("2")
     assert page.complaints() == []
+    other = core.submit(replace(asked, output=replace(asked.output, path=asked.output.path.replace("v001", "v002"))))
+    core.finish(other)
+    page.click(f"[data-job='{other}']")
+    page.see("caption", rf"^Plate {FIRST + 7}  \|  Result {FIRST + 7}")
 
 
 def test_two_versions_are_compared(core: Client, link: str, page: Page, make_shot: MakeShot) -> None:
@@ -505,6 +516,79 @@ def test_the_curve_is_in_the_window_and_its_numbers_cannot_be_selected(
     assert page.complaints() == []
 
 
+BOTTOMS = """
+    const parts = [...document.querySelectorAll("#plot, .transport, #screen, #notices")];
+    const bottoms = parts.map((part) => part.getBoundingClientRect().bottom);
+    return [innerHeight, document.querySelector("#screen").clientHeight, ...bottoms];
+"""
+
+
+def resize(page: Page, height: int) -> None:
+    """Give the window an inner height, in pixels."""
+    page.driver.set_window_size(1280, height)
+    outer = height - page.driver.execute_script("return innerHeight")
+    page.driver.set_window_size(1280, height + outer)
+    until(lambda: page.driver.execute_script("return innerHeight") == height)
+
+
+@pytest.mark.parametrize("height", [700, 900])
+@pytest.mark.parametrize("notices", [0, 1, 3])
+def test_the_picture_leaves_room_for_the_notices_the_curve_and_play(
+    core: Client, link: str, page: Page, make_shot: MakeShot, notices: int, height: int
+) -> None:
+    shot = make_shot(crossing(12), references=(FIRST + 1, FIRST + 5))
+    for key, offset in ((FIRST + 1, 4.0), (FIRST + 5, -4.0)):
+        if notices < 3:
+            continue
+        planes = (shot.scene.lightnesses[key - FIRST], shot.scene.ab[key - FIRST])
+        moved = (
+            cv2.warpAffine(p, np.array([[1, 0, offset], [0, 1, 2.0]]), p.shape[1::-1], borderMode=1) for p in planes
+        )
+        write_reference(shot.reference(key), *moved)
+    asked = replace(asked_for(shot, "v001"), method=Method(working_height=112, cuts="none"))
+    core.finish(core.submit(asked))
+    if notices:
+        for frame in range(FIRST + 2, FIRST + 9):
+            Path(asked.output.path.replace("####", str(frame))).unlink()
+    resize(page, height)
+    page.open(link)
+    page.see("caption", "Result")
+    until(lambda: page.count("#gone:not([hidden]), #warnings li") == notices)
+    inner, _, *bottoms = page.driver.execute_script(BOTTOMS)
+    assert max(bottoms) <= inner, bottoms
+    page.press("w")
+    page.see("caption", "Plate")
+    inner, tall, *bottoms = page.driver.execute_script(BOTTOMS)
+    assert max(bottoms) <= inner, bottoms
+    assert tall >= (110 if height == 700 else 250)
+    assert page.text("unfold") == ("Show all notices" if notices == 3 else "")
+    if notices < 3:
+        return
+    page.click("#unfold")
+    page.see("unfold", "Fold")
+    uncut = "const box = document.querySelector('#notices'); return box.scrollHeight <= box.clientHeight"
+    assert page.driver.execute_script(uncut)
+    page.click("#unfold")
+    page.see("unfold", "Show all")
+    assert not page.driver.execute_script(uncut)
+    inner, _, *bottoms = page.driver.execute_script(BOTTOMS)
+    assert max(bottoms) <= inner, bottoms
+
+
+@pytest.mark.parametrize("key", ["w", "h"])
+def test_the_picture_stays_where_it_is_when_a_slider_appears(
+    core: Client, link: str, page: Page, make_shot: MakeShot, key: str
+) -> None:
+    core.finish(core.submit(asked_for(make_shot())))
+    page.open(link)
+    page.see("caption", "Result")
+    screen = page.driver.find_element(By.ID, "screen")
+    before = screen.rect
+    page.press(key)
+    page.see(*{"w": ("wipe-group", "Wipe at"), "h": ("threshold-group", "Heat below")}[key])
+    assert screen.rect == before
+
+
 # After the end
 
 
@@ -549,6 +633,50 @@ def test_frames_that_were_deleted_after_the_job_are_told_and_written_again(
     core.finish(job)
     until(lambda: page.text("gone") == "")
     page.see("caption", rf"Result {FIRST + 2}")
+
+
+def test_a_frame_that_is_deleted_while_its_picture_is_kept_is_told_and_blanked(
+    core: Client, link: str, page: Page, make_shot: MakeShot
+) -> None:
+    asked = asked_for(make_shot())
+    job = core.submit(asked)
+    core.finish(job)
+    page.open(link)
+    page.see("caption", f"Result {FIRST + 3}")
+    for key in (Keys.ARROW_LEFT, Keys.ARROW_LEFT, Keys.ARROW_RIGHT):  # these and their neighbours are kept
+        page.press(key)
+    page.see("caption", f"Result {FIRST + 2}")
+    first, shown = (Path(asked.output.path.replace("####", str(frame))) for frame in (FIRST + 1, FIRST + 2))
+    first.unlink()
+    aside = shown.rename(shown.with_suffix(".aside"))
+    page.press(Keys.ARROW_LEFT)
+    page.see("gone", f"{FIRST + 1}, {FIRST + 2}")
+    page.see("instead", rf"Frame {FIRST + 1} \(.*\) was written and is not there any more")
+    page.press(Keys.ARROW_RIGHT)
+    page.see("instead", rf"Frame {FIRST + 2} \(.*\) was written and is not there any more")
+    assert page.color() == -1
+    aside.rename(shown)  # and nothing is touched on the page
+    page.see("gone", f"A frame that was written is not there any more: {FIRST + 1}")
+    page.see("caption", f"Result {FIRST + 2}")
+    shown.unlink()
+    page.see("gone", f"{FIRST + 1}, {FIRST + 2}")
+    page.see("instead", rf"Frame {FIRST + 2} ")
+    shutil.rmtree(shown.parent)
+    page.see("gone", "5 frames")
+    page.click("#reveal")
+    page.see("answer", "is not there any more")
+
+
+def test_a_done_job_that_is_left_alone_is_looked_at_again(
+    core: Client, link: str, page: Page, make_shot: MakeShot
+) -> None:
+    asked = asked_for(make_shot())
+    core.finish(core.submit(asked))
+    page.open(link)
+    page.see("caption", f"Result {FIRST + 3}")
+    Path(asked.output.path.replace("####", str(FIRST + 3))).unlink()
+    page.see("gone", f"A frame that was written is not there any more: {FIRST + 3}")
+    page.see("instead", rf"Frame {FIRST + 3} ")
 
 
 def test_the_queue_is_ordered_and_paused_from_the_page(

@@ -53,7 +53,7 @@ export function controls({ viewer, transport, choose, addKey, answer, keyColor, 
   $("saturation").addEventListener("input", () => setLook({ saturation: Number($("saturation").value) }));
   $("threshold").addEventListener("input", () => setLook({ threshold: confidenceAt(Number($("threshold").value) / 100) }));
   $("wipe").addEventListener("input", () => set({ wipe: Number($("wipe").value) / 100 }));
-  $("against").addEventListener("change", () => set({ against: $("against").value }));
+  $("against").addEventListener("change", () => set({ chosenAgainst: $("against").value }));
   $("view-name").addEventListener("change", () => set({ viewName: $("view-name").selectedIndex ? $("view-name").value : null }));
   $("shortcuts").checked = kept("shortcuts") !== "off";
   $("shortcuts").addEventListener("change", () => keep("shortcuts", $("shortcuts").checked ? null : "off"));

@@ -3,15 +3,18 @@
 import { controls } from "/controls.js";
 import { Core, keep, kept, NoCore, Refused } from "/core.js";
 import { $, made, renderList, say, write } from "/dom.js";
+import { answer, foldAgain, renderNotices } from "/notices.js";
 import { keyColor } from "/pixels.js";
 import { Plot } from "/plot.js";
 import { isBusy, nameOf, Queue } from "/queue.js";
 import { Transport } from "/transport.js";
-import { Viewer } from "/viewer.js";
-import { goneLine, lineOf, percent, settingsOf } from "/words.js";
+import { OF_RESULT, Viewer } from "/viewer.js";
+import { lineOf, percent, settingsOf } from "/words.js";
 
 const BUSY_MS = 1000;
 const IDLE_MS = 4000;
+const LOOK_MS = 8000; // after it, an ended job's files are looked for again with the next round
+const LOOK_SOON_MS = 500; // after another frame is chosen
 
 const core = new Core();
 const viewer = new Viewer(core, findGone);
@@ -24,11 +27,12 @@ let chosenJob = kept("job"); // null: the running one
 let watched = watch(null); // what is known of the job shown
 let chosenFrame = null; // null: the newest one
 let timer;
+let looking = null; // the timer of the look that another frame asks for
 
 function watch(id) {
   return {
     id, after: 0, warnings: [], inputs: [], newest: null, frames: null, details: null, line: null, cancelling: false,
-    tenth: null, state: null, stale: false,
+    tenth: null, state: null, stale: false, lookedAt: 0, seen: null,
   };
 }
 
@@ -59,6 +63,7 @@ async function refresh() {
     transport.reset();
     viewer.setContext(null);
     answer(null);
+    foldAgain();
     if (job) render(job); // its name at once, before anything of it is read
   }
   const mine = watched;
@@ -70,7 +75,8 @@ async function refresh() {
 async function read(job) {
   const mine = watched;
   let events;
-  let changed = mine.frames === null || mine.stale || mine.frames.gone.length > 0; // they may be put back
+  let changed = mine.frames === null;
+  const look = mine.stale || (!isBusy(job) && !document.hidden && performance.now() - mine.lookedAt > LOOK_MS);
   mine.stale = false;
   let renewed = mine.details === null || mine.state !== job.state;
   do {
@@ -91,13 +97,25 @@ async function read(job) {
       if (event.kind === "input" && !mine.inputs.includes(event.message)) mine.inputs.push(event.message);
       if (event.kind === "frame") {
         mine.newest = event.frame;
-        if (!event.kept) viewer.loader.forget(job.id, (of, frame) => frame === event.frame && !["plate", "reference", "used"].includes(of));
+        if (!event.kept) viewer.loader.forget(job.id, (of, frame) => frame === event.frame && OF_RESULT.has(of));
       }
     }
   } while (events.length);
-  if (changed) mine.frames = await core.get(`/v1/jobs/${job.id}/frames`);
+  if (changed || look) {
+    const found = await core.get(`/v1/jobs/${job.id}/frames`);
+    changed = forgetGone(job.id, mine.frames?.gone ?? [], found.gone) || changed;
+    if (changed) mine.frames = found;
+    mine.lookedAt = performance.now();
+  }
   if (renewed) mine.details = await core.get(`/v1/jobs/${job.id}/details`);
   if (changed || renewed || mine.line === null) mine.line = timeLine(mine);
+}
+
+/** Forget the pictures of frames that are gone now, or back, as their files tell; return whether there are any. */
+function forgetGone(job, before, after) {
+  const moved = new Set([...before.filter((frame) => !after.includes(frame)), ...after.filter((frame) => !before.includes(frame))]);
+  if (moved.size) viewer.loader.forget(job, (of, frame) => moved.has(frame) && OF_RESULT.has(of));
+  return moved.size > 0;
 }
 
 /** Return what the time line and the viewer need, made once for each change. */
@@ -128,10 +146,20 @@ async function act(path, body) {
 
 /** Look again at which frames are there, as the file of one is gone. */
 function findGone({ job, frame }) {
-  if (watched.id === job && watched.frames && !watched.frames.gone.includes(frame)) {
-    watched.stale = true;
-    tick();
-  }
+  if (watched.id === job && watched.frames && !watched.frames.gone.includes(frame)) look();
+}
+
+function look() {
+  watched.stale = true;
+  tick();
+}
+
+/** Look whether the frame chosen is still there, as its picture may be an earlier one; once for many quick choices. */
+function lookSoon() {
+  looking ??= setTimeout(() => {
+    looking = null;
+    look();
+  }, LOOK_SOON_MS);
 }
 
 // ---- rendering
@@ -156,12 +184,7 @@ function render(job) {
   if (job.state === "running" && !job.total) $("bar").removeAttribute("value");
   else $("bar").value = job.state === "done" ? 1 : share;
   write($("line"), line(job));
-  write($("error"), job.error ?? "");
-  $("error").hidden = !job.error;
-  write($("gone"), goneLine(watched.frames?.gone ?? []));
-  $("gone").hidden = !watched.frames?.gone.length;
-  renderList($("warnings").firstElementChild, watched.warnings, renderWarning);
-  $("warnings").hidden = watched.warnings.length === 0;
+  renderNotices({ error: job.error, gone: watched.frames?.gone ?? [], warnings: watched.warnings });
   renderList($("inputs").querySelector("ul"), watched.inputs, write);
   $("inputs").hidden = watched.inputs.length === 0;
   if (document.activeElement !== $("note")) $("note").value = job.note;
@@ -188,17 +211,6 @@ function renderActions(job) {
   $("later").disabled = at === waiting.length - 1;
 }
 
-/** Show a warning; that of a reference which was fitted to the plate leads to its picture. */
-function renderWarning(item, { message, registered }) {
-  const [words, button] = item.children.length ? item.children : [made("span"), made("button", { type: "button", class: "quiet" })];
-  if (!item.children.length) item.append(words, button);
-  write(words, message);
-  button.hidden = registered === null;
-  if (registered === null) return;
-  button.dataset.registered = registered;
-  write(button, `Compare reference ${registered} as given and as used`);
-}
-
 function renderSettings(job) {
   const { details } = watched;
   $("settings").hidden = !details;
@@ -212,7 +224,7 @@ function renderSettings(job) {
 function renderFrames(job) {
   const data = watched.line;
   const there = Boolean(data?.numbers.length);
-  $("viewer").hidden = $("curve").hidden = !there;
+  $("viewer").hidden = $("curve").hidden = $("next").hidden = !there;
   if (!there) return;
   const known = data.numbers.includes(chosenFrame) ? chosenFrame : null;
   const frame = known ?? watched.newest ?? data.frames.at(-1)?.frame ?? data.keyframes[0] ?? data.numbers[0];
@@ -223,6 +235,8 @@ function renderFrames(job) {
   );
   viewer.setContext({ job: job.id, ...data, width, height, aspect, versions, running: state.jobs.some((each) => each.state === "running") });
   viewer.setNumber(frame);
+  if (watched.seen !== null && watched.seen !== frame && !isBusy(job) && !transport.isPlaying) lookSoon();
+  watched.seen = frame;
   plot.show(data, frame, transport.range);
   $("patch-legend").hidden = !data.patches.length;
   $("flaw-legend").hidden = !Object.keys(data.colorless).length;
@@ -250,11 +264,6 @@ function trouble(message) {
   write($("trouble"), message ?? "");
   $("trouble").hidden = message === null;
   document.body.classList.toggle("stale", message !== null);
-}
-
-function answer(message) {
-  write($("answer"), message ?? "");
-  $("answer").hidden = message === null;
 }
 
 /** Announce each tenth of the frames and each change of state to screen readers. */
@@ -312,7 +321,7 @@ $("cancel").addEventListener("click", cancel);
 $("warnings").addEventListener("click", ({ target }) => {
   if (!target.dataset.registered) return;
   choose(Number(target.dataset.registered));
-  viewer.set({ view: "reference", against: "used", compare: "wipe", flipped: false });
+  viewer.set({ view: "reference", chosenAgainst: "used", compare: "wipe", flipped: false });
   renderFrames(current());
   $("viewer").scrollIntoView({ block: "nearest" });
 });

@@ -14,6 +14,8 @@ const TILE = 64; // parts of a picture begin at multiples of this
 const AHEAD = 12; // frames loaded ahead of the one that plays
 const COLORED = new Set(["result", "plate", "reference", "used"]);
 const OF_KEYS = new Set(["reference", "used"]);
+/** The pictures that are read from the files of the result. */
+export const OF_RESULT = new Set(["result", "confidence", "source", "mattes"]);
 const WORDS = { result: "Result", plate: "Plate", reference: "Reference", used: "Reference as used", confidence: "Confidence" };
 
 export class Viewer {
@@ -23,7 +25,7 @@ export class Viewer {
   view = "result";
   overlay = null; // heat, source or mattes
   compare = "none"; // or wipe, side, difference
-  against = "plate"; // B: plate, reference, result, or the id of another job
+  chosenAgainst = "plate"; // B: plate, reference, used, result, or the id of another job
   flipped = false; // B alone is shown
   wipe = 0.5;
   look = { stops: 0, saturation: 1, threshold: 0.9 };
@@ -56,9 +58,16 @@ export class Viewer {
       this.number = null;
       this.#frame.fit();
       this.flipped = false;
-      if (context && !context.versions.has(this.against) && !WORDS[this.against]) this.against = "plate";
+      const isKept = WORDS[this.chosenAgainst] ? this.chosenAgainst !== "used" : context?.versions.has(this.chosenAgainst);
+      if (context && !isKept) this.chosenAgainst = "plate"; // "used" was chosen for a keyframe of that job
       this.#blank("");
     }
+  }
+
+  /** Return B: what was chosen, or the plate or the result where that is A already. */
+  get against() {
+    if (this.chosenAgainst !== this.view) return this.chosenAgainst;
+    return this.view === "plate" ? "result" : "plate";
   }
 
   setNumber(number) {
@@ -97,18 +106,18 @@ export class Viewer {
   // ---- which pictures
 
   #sides(number) {
-    const a = this.#side(this.context.job, this.#effective(number), number, this.overlay);
+    const a = this.#side(this.context.job, this.#effective(this.view, number), number, this.overlay);
     if (!this.flipped && this.compare === "none") return { a };
     const b = WORDS[this.against]
-      ? this.#side(this.context.job, this.against, number, null)
+      ? this.#side(this.context.job, this.#effective(this.against, number), number, null)
       : this.#side(this.against, "result", number, this.overlay);
     return this.flipped ? { a: b } : { a, b };
   }
 
   /** Return the view of a frame: its plate as long as it has no result. */
-  #effective(number) {
+  #effective(view, number) {
     const colored = this.context.finished.has(number);
-    return !colored && (this.view === "result" || this.view === "confidence") ? "plate" : this.view;
+    return !colored && (view === "result" || view === "confidence") ? "plate" : view;
   }
 
   #side(job, of, number, overlay) {

@@ -25,6 +25,8 @@ def test_a_folder_that_cannot_be_shown_is_named_with_the_remedy(
 ) -> None:
     with pytest.raises(StcolorError, match="not there yet"):
         reveal(tmp_path / "out")
+    with pytest.raises(StcolorError, match=r"out is not there any more.*Resume"):
+        reveal(tmp_path / "out", written=True)
     monkeypatch.setattr("stcolor_core.service.desktop.file_manager_command", lambda _: None)
     with pytest.raises(StcolorError, match="Copy the path"):
         reveal(tmp_path)
