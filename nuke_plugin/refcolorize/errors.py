@@ -24,6 +24,10 @@ class CoreUnreachable(RefColorizeError):
         self.tried = list(tried)
 
 
+class CoreStopped(CoreUnreachable):
+    """The core was stopped on purpose; its jobs go on when it runs again."""
+
+
 class CoreRefused(RefColorizeError):
     """A core refused a request.
 

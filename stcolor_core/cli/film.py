@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from stcolor_core.cli import film_plan
 from stcolor_core.cli.device_option import add_device_option
 from stcolor_core.cli.film_plan import warn
+from stcolor_core.errors import StcolorError
+from stcolor_core.remedies import word
 from stcolor_core.terminal import StopOnSignal, limit_threads, print_line
 
 if TYPE_CHECKING:
@@ -61,14 +63,19 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
 
 
 def _naming_lines(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """Return the command with mistakes of its plan told by file and line."""
+    """Return the command with mistakes of its plan told by file and line, and remedies in the words of its settings."""
 
     @wraps(run)
     def located(options: argparse.Namespace) -> int:
         from stcolor_core.film.plan_files import naming_lines
 
-        with naming_lines(options.plan):
-            return run(options)
+        try:
+            with naming_lines(options.plan):
+                return run(options)
+        except StcolorError as error:
+            if run is not film_plan.run:  # which has options of its own
+                error.args = (word(error.marked, "page"), *error.args[1:])  # a plan's settings are those of a shot
+            raise
 
     return located
 

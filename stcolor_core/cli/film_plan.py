@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_options", "run", "warn"]
 
-_OF_NEW_PLANS = ("frames", "first_frame", "edit", "rate", "media", "keys", "output", "colorspace", "force")
+_OF_NEW_PLANS = ("frames", "first_frame", "missing", "edit", "rate", "media", "keys", "output", "colorspace", "force")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +35,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--first-frame", type=int, metavar="N", help="number of a movie's first frame; default: its timecode's, or 1"
+    )
+    parser.add_argument(
+        "--missing",
+        choices=("error", "skip", "hold"),
+        help="what to do for a frame of a plate that is missing or, once it was moved away, damaged (error)",
     )
     parser.add_argument(
         "--shots",
@@ -173,6 +178,8 @@ def _listed(options: argparse.Namespace) -> tuple[Mapping[str, FilmPlate], list[
         shots = read_edit_shots(options.shots, finder, rate=options.rate, warn=warn)
     if options.colorspace:
         shots = [replace(shot, colorspace=shot.colorspace or options.colorspace) for shot in shots]
+    if options.missing:
+        shots = [replace(shot, missing=options.missing) for shot in shots]
     _check_keys(options.keys, len({shot.plate for shot in shots}))
     return arrange_shots(shots, keys=options.keys, warn=warn)
 
@@ -217,7 +224,13 @@ def _plates(options: argparse.Namespace) -> dict[str, FilmPlate]:
     plates: dict[str, FilmPlate] = {}
     for name, path in zip(name_plates(options.plate), options.plate, strict=True):
         keys = (options.keys or DEFAULT_KEYS).replace("{plate}", name)
-        plates[name] = FilmPlate(path=path, keys=keys, colorspace=options.colorspace, first_frame=options.first_frame)
+        plates[name] = FilmPlate(
+            path=path,
+            keys=keys,
+            colorspace=options.colorspace,
+            first_frame=options.first_frame,
+            missing=options.missing or "error",
+        )
     return plates
 
 

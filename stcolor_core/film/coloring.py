@@ -5,13 +5,18 @@ So digests, resumed runs and claims hold for every scene as they do for a shot, 
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.film.plan import FilmPlan
+from stcolor_core.film.plan import SCENE_FIELD, FilmPlan
 from stcolor_core.film.shots import SceneShot, dissolve_shot, find_keys, make_shots
+from stcolor_core.images.sequences import FramePattern
+from stcolor_core.pipeline.claims import Claim
 from stcolor_core.pipeline.events import Event
 from stcolor_core.pipeline.run import colorize
 
@@ -97,7 +102,7 @@ def color_film(
         Each scene and dissolve once it is finished. A dissolve whose scenes have no colour is left out.
 
     Raises:
-        StcolorError: One of the errors of `stcolor_core.errors`.
+        StcolorError: One of the errors of `stcolor_core.errors`. OutputError if a run of another plan writes there.
     """
     scenes, dissolves = film_shots(plan, only=only, warn=warn)
     bare = {scene.name for scene in scenes if scene.shot is None}
@@ -106,18 +111,27 @@ def color_film(
         for each in dissolves
         if not bare.intersection((plan.dissolves[each.name].before, plan.dissolves[each.name].after))
     ]
-    for each in (*scenes, *ready):
-        if each.shot is None:
-            continue
-        begun = time.monotonic()
-        name, written, kept, confidences = each.name, 0, 0, list[float]()
+    with _claim(plan):
+        for each in (*scenes, *ready):
+            if each.shot is None:
+                continue
+            begun = time.monotonic()
+            name, written, kept, confidences = each.name, 0, 0, list[float]()
 
-        def pass_on(event: Event, name: str = name) -> None:
-            report(name, event)
+            def pass_on(event: Event, name: str = name) -> None:
+                report(name, event)
 
-        for frame in colorize(each.shot, device=device, force=force, report=pass_on, cancelled=cancelled):
-            written, kept = written + (not frame.kept), kept + frame.kept
-            if frame.confidence is not None:
-                confidences.append(frame.confidence)
-        mean = sum(confidences) / len(confidences) if confidences else None
-        yield SceneResult(name, written, kept, mean, time.monotonic() - begun)
+            for frame in colorize(each.shot, device=device, force=force, report=pass_on, cancelled=cancelled):
+                written, kept = written + (not frame.kept), kept + frame.kept
+                if frame.confidence is not None:
+                    confidences.append(frame.confidence)
+            mean = sum(confidences) / len(confidences) if confidences else None
+            yield SceneResult(name, written, kept, mean, time.monotonic() - begun)
+
+
+def _claim(plan: FilmPlan) -> Claim:
+    """Return the claim on a film's output, held over all scenes: another plan would write over those that are done."""
+    named = Path(plan.output.replace(SCENE_FIELD, "film"))
+    folder = Path(plan.output[: plan.output.index(SCENE_FIELD)] + "film").parent
+    state = hashlib.sha256(json.dumps(asdict(plan), sort_keys=True, default=str).encode()).hexdigest()
+    return Claim(FramePattern.parse(str(folder / named.name)), state=state)

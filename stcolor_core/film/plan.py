@@ -11,13 +11,24 @@ from dataclasses import dataclass, field
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.frame_ranges import describe_frames, parse_frames
-from stcolor_core.shots.shot import Method, Plate
+from stcolor_core.shots.shot import Method, Missing, Plate
 
-__all__ = ["VERSION", "FilmDissolve", "FilmGroup", "FilmPlan", "FilmPlate", "FilmScene", "KeyName", "PlanMistake"]
+__all__ = [
+    "SCENE_FIELD",
+    "VERSION",
+    "FilmDissolve",
+    "FilmGroup",
+    "FilmPlan",
+    "FilmPlate",
+    "FilmScene",
+    "KeyName",
+    "PlanMistake",
+]
 
 VERSION = 1
+SCENE_FIELD = "{scene}"
+"""What stands for a scene's name in a plan's output."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_SCENE = "{scene}"
 
 
 class PlanMistake(BadRequest):
@@ -75,6 +86,7 @@ class FilmPlate:
         exposure: As for `shots.Plate`.
         layer: As for `shots.Plate`.
         first_frame: As for `shots.Plate`: the number of a movie's first frame.
+        missing: As for `shots.Plate`: what to do for a frame that is not on disk.
     """
 
     path: str
@@ -83,6 +95,7 @@ class FilmPlate:
     exposure: float = 0.0
     layer: str | None = None
     first_frame: int | None = None
+    missing: Missing = "error"
 
     def as_plate(self, frames: str | None) -> Plate:
         """Return the plate of a shot.
@@ -97,6 +110,7 @@ class FilmPlate:
             exposure=self.exposure,
             layer=self.layer,
             first_frame=self.first_frame,
+            missing=self.missing,
         )
 
 
@@ -179,8 +193,9 @@ class FilmPlan:
             "version",
         )
         _require(
-            _SCENE in self.output and self.output.lower().endswith(".exr"),
-            f"The output {self.output!r} must hold {_SCENE} and be an EXR sequence, like out/{_SCENE}.####.exr.",
+            SCENE_FIELD in self.output and self.output.lower().endswith(".exr"),
+            f"The output {self.output!r} must hold {SCENE_FIELD} and be an EXR sequence, "
+            f"like out/{SCENE_FIELD}.####.exr.",
             "output",
         )
         _require(bool(self.scenes), "The plan has no scene. Add one, or make the plan anew.", "scenes")

@@ -51,7 +51,7 @@ class PlateReader:
     Args:
         plate: The plate.
         frames: The frames to use; None for all on disk.
-        missing: As for `shots.Plate`.
+        missing: As for `shots.Plate`; None for the plate's own.
         ocio: As for `Shot`.
         warn: Called with one line for the artist.
 
@@ -64,12 +64,12 @@ class PlateReader:
         plate: FilmPlate,
         *,
         frames: str | None = None,
-        missing: Missing = "error",
+        missing: Missing | None = None,
         ocio: str | None = None,
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._shot = Shot(
-            plate=replace(plate.as_plate(frames), missing=missing),
+            plate=replace(plate.as_plate(frames), missing=missing or plate.missing),
             output=Output(path="unused.####.exr"),
             method=Method(working_height=_WORKING_HEIGHT, matching_height=_WORKING_HEIGHT),
             ocio=ocio,

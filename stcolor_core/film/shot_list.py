@@ -18,6 +18,7 @@ from stcolor_core.film.yaml_files import describe_mistake, parse_yaml, read_text
 from stcolor_core.images.frame_ranges import parse_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
+from stcolor_core.shots.shot import Missing
 from stcolor_core.shots.shot_files import find_frames
 
 __all__ = ["DEFAULT_KEYS", "ListedShot", "arrange_shots", "name_plates", "read_shot_list"]
@@ -40,6 +41,7 @@ class ListedShot:
         exposure: As for `FilmPlate`.
         layer: As for `FilmPlate`.
         first_frame: As for `FilmPlate`.
+        missing: As for `FilmPlate`.
     """
 
     plate: str
@@ -50,6 +52,7 @@ class ListedShot:
     exposure: float = 0.0
     layer: str | None = None
     first_frame: int | None = None
+    missing: Missing = "error"
 
     @property
     def label(self) -> str:
@@ -65,6 +68,7 @@ class ListedShot:
             exposure=self.exposure,
             layer=self.layer,
             first_frame=self.first_frame,
+            missing=self.missing,
         )
 
 

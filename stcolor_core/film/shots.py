@@ -16,7 +16,7 @@ from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.inputs import has_plate_type
 from stcolor_core.pipeline.transition_search import scene_describer
-from stcolor_core.shots.shot import Output, Reference, Shot, Still
+from stcolor_core.shots.shot import SAME_AS_PLATE, Output, Reference, Shot, Still
 
 __all__ = ["FilmKeys", "SceneShot", "dissolve_shot", "find_keys", "make_shots", "scene_shot"]
 
@@ -150,7 +150,13 @@ def dissolve_shot(plan: FilmPlan, name: str, keys: FilmKeys) -> SceneShot:
     plate_name = plan.scenes[dissolve.before].plate
     ends = {dissolve.before: plan.frames(dissolve.before)[-1], dissolve.after: plan.frames(dissolve.after)[0]}
     references = [
-        Reference(frame=frame, path=str(_output(plan, scene).path(frame)), alpha="ignore", patch=False)
+        Reference(
+            frame=frame,
+            path=str(_output(plan, scene).path(frame)),
+            colorspace=SAME_AS_PLATE,
+            alpha="ignore",
+            patch=False,
+        )
         for scene, frame in ends.items()
     ]
     own = [key for key in (KeyName(plate_name, frame) for frame in frames) if key in keys.paths]

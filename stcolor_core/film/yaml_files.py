@@ -16,6 +16,20 @@ if TYPE_CHECKING:
 __all__ = ["describe_mistake", "name_line", "parse_yaml", "read_text"]
 
 _MOST_BYTES = 32_000_000  # a plan of 100 000 scenes has 10 MB
+_WANTED = {
+    "bool_parsing": "It should be true or false",
+    "bool_type": "It should be true or false",
+    "dataclass_type": "It should be settings in braces, {} for none",
+    "dict_type": "It should be settings in braces, {} for none",
+    "float_parsing": "It should be a number",
+    "float_type": "It should be a number",
+    "int_parsing": "It should be a whole number",
+    "int_type": "It should be a whole number",
+    "list_type": "It should be a list in brackets, such as [reel1:21]",
+    "tuple_type": "It should be a list in brackets, such as [reel1:21]",
+    "string_type": "It should be a text",
+}
+"""What is expected, by pydantic's type of an error, where pydantic itself says it in Python's words."""
 _UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 
 
@@ -47,11 +61,12 @@ def parse_yaml(text: str, *, label: str, remedy: str) -> tuple[yaml.Node | None,
         remedy: What to do if it is not YAML.
 
     Raises:
-        BadRequest: If the text is not YAML, or has anchors.
+        BadRequest: If the text is not YAML, has anchors, or gives a name twice.
     """
     try:
         root = yaml.compose(text, Loader=yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader)
         _refuse_aliases(root, label, text)
+        _refuse_repeated_names(root, label)
         return root, yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -76,7 +91,12 @@ def describe_mistake(error: ValidationError, root: yaml.Node | None, *, label: s
         return f"{where}: {name} is an unknown setting. Correct its name, or leave it out."
     if first["type"] in ("missing", "missing_keyword_only_argument", "missing_argument"):
         return f"{where}: {name} is missing. Give it."
-    return f"{where}: {name} is {repr(first['input'])[:80]}. {first['msg'].replace('Input', 'It', 1)}."
+    if not all(isinstance(part, str) for part in first["loc"]) and first["msg"] == "Keys should be strings":
+        return (
+            f"{where}: {place[-1]} stands alone. Put a value that has a comma in quotes, such as '15-26,{place[-1]}'."
+        )
+    wanted = _WANTED.get(first["type"]) or first["msg"].replace("Input", "It", 1)
+    return f"{where}: {name} is {repr(first['input'])[:80]}. {wanted}."
 
 
 def name_line(root: yaml.Node | None, place: Sequence[str], *, label: str) -> str:
@@ -118,3 +138,23 @@ def _refuse_aliases(root: yaml.Node | None, label: str, text: str) -> None:
         if isinstance(event, yaml.AliasEvent):
             line = event.start_mark.line + 1
             raise BadRequest(f"{label}, line {line}: a plan has no anchors and aliases. Write the value out.")
+
+
+def _refuse_repeated_names(root: yaml.Node | None, label: str) -> None:
+    """Refuse a name that is given twice, of which YAML would keep the last: a scene that was copied would be lost."""
+    waiting = [] if root is None else [root]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        elif isinstance(node, yaml.MappingNode):
+            lines: dict[str, int] = {}
+            for name, value in node.value:
+                line = int(name.start_mark.line) + 1
+                if name.value in lines:
+                    raise BadRequest(
+                        f"{label}, line {line}: {name.value} is there already, in line {lines[name.value]}. "
+                        "Rename one, or delete it."
+                    )
+                lines[name.value] = line
+                waiting.append(value)

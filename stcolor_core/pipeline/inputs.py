@@ -27,7 +27,7 @@ from stcolor_core.movies.names import is_movie
 from stcolor_core.movies.plate_frames import movie_frames, read_plate_frame, read_plate_header
 from stcolor_core.movies.reader import open_movie
 from stcolor_core.remedies import advise
-from stcolor_core.shots.shot import Plate, Reference, Shot, Still, Swatch, describe_frames, format_frames
+from stcolor_core.shots.shot import SAME_AS_PLATE, Plate, Reference, Shot, Still, Swatch, describe_frames, format_frames
 from stcolor_core.shots.shot_files import (
     ReferencePicture,
     check_mattes,
@@ -78,7 +78,7 @@ def open_pipe(
 
     Args:
         shot: The shot that the picture belongs to.
-        colorspace: The picture's own colour space; None if it has none.
+        colorspace: The picture's own colour space; None if it has none. Or `SAME_AS_PLATE`.
         picture: The picture's path.
         file: The picture's format or header.
         exposure: Stops to add before lightness is taken.
@@ -86,8 +86,13 @@ def open_pipe(
     Raises:
         ColorError: If the colour space is unknown, or the file type has no default space.
     """
-    if colorspace is None and has_plate_type(shot.plate.path, picture):
-        colorspace = shot.plate.colorspace
+    plate = shot.plate
+    if colorspace == SAME_AS_PLATE:
+        frame, picture = next(iter(find_frames(plate).items()))
+        file = read_plate_header(picture, frame=frame, layer=plate.layer, first_frame=plate.first_frame)
+        colorspace = plate.colorspace
+    if colorspace is None and has_plate_type(plate.path, picture):
+        colorspace = plate.colorspace
     if colorspace is None and file.encoding:
         if shot.ocio is not None:
             open_config(shot.ocio)  # report a broken config even if it is not needed here

@@ -140,6 +140,8 @@ class CoreServer:
                 if self._stop_source:
                     logger.info("Stopping: %s asked for it.", self._stop_source)
             finally:
+                # First: a client whose request fails while the file is there takes it for a crash, and starts a core.
+                self.connection.remove(self._folder)
                 self._server.should_exit = True
                 self._end_waits()
             serving.result()

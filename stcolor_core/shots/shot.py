@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
 
 __all__ = [
+    "SAME_AS_PLATE",
     "TRACKINGS",
     "UNREFERENCED",
     "DetectorKind",
@@ -101,6 +102,10 @@ class Plate:
             parse_frames(self.frames)
 
 
+SAME_AS_PLATE = "same as plate"
+"""The colour space of a coloured picture that is in that of the shot's plate whatever its file type, as results are."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reference:
     """A coloured picture of one frame of the plate: a whole keyframe, or a patch that covers a part of the frame.
@@ -109,6 +114,7 @@ class Reference:
         path: A picture, the pattern of a sequence, or a movie, of which the frame with the same number is taken.
         frame: The plate frame that it colours; None if `path` is a sequence whose existing frames are the keyframes.
         colorspace: As for `Plate`. None is the plate's if both files have the same type, else the file type's default.
+            Or `SAME_AS_PLATE`.
         mask: A picture or pattern that says where the reference counts: white counts, black does not. None for
             everywhere.
         alpha: "auto" if the picture's alpha says where it counts as well, unless it is 0 or 1 everywhere; "ignore" if

@@ -44,6 +44,7 @@ class Progress:
         waits_for_core: Whether it cannot go on without a core, and the artist is asked whether to start one.
         preparing: What happens before the core is asked, if it is more than looking for the core; "" for nothing.
         error: Why the job failed, or why it does not go on for now; "" for no error.
+        goes_on: Whether the core was stopped, and will go on with the job when it runs again.
         notes: Remarks on the core and the script, added to the line.
         notice: A remark on the inputs, made before the core was asked.
         after: Number of the last event received.
@@ -60,6 +61,7 @@ class Progress:
     waits_for_core: bool = False
     preparing: str = ""
     error: str = ""
+    goes_on: bool = False
     notes: list[str] = field(default_factory=list)
     notice: str = ""
     after: int = 0
@@ -132,7 +134,7 @@ class Progress:
         if self.state == "cancelled":
             return f"{self.name} was cancelled: {self.done} of {self.total} frames are kept"
         if self.state == "failed":
-            return f"{self.name} failed: {self.error}"
+            return f"{self.name}{'' if self.goes_on else ' failed'}: {self.error}"
         if not self.done:
             return f"{self.name}: looking at the plate{'' if self.looking is None else f', frame {self.looking}'}"
         left = "" if self.seconds_left is None else f", {time_left(self.seconds_left)}"

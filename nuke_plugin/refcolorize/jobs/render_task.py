@@ -12,7 +12,7 @@ import nuke
 
 from ..core import server
 from ..core.client import Client
-from ..errors import Cancelled, CoreRefused, CoreUnreachable, RefColorizeError
+from ..errors import Cancelled, CoreRefused, CoreStopped, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, unless_rendering
 from ..node import nodes, scripts
 from ..node.frame_names import same_files
@@ -304,7 +304,7 @@ class RenderTask(BackgroundTask):
             if isinstance(error, CoreRefused) and error.status != _UNAUTHORIZED:
                 raise
             if not server.connection_file().is_file():
-                raise CoreUnreachable("The core was stopped. The job continues when it runs again.") from None
+                raise CoreStopped("The core was stopped. The job goes on when it runs again.") from None
             if self._restarted:
                 raise
         self._restarted = True
@@ -383,7 +383,7 @@ class RenderTask(BackgroundTask):
     def _failed(self, error: RefColorizeError) -> None:
         if not self.progress.ended:
             self.progress.state = "cancelled" if isinstance(error, Cancelled) else "failed"
-            self.progress.error = str(error)
+            self.progress.error, self.progress.goes_on = str(error), isinstance(error, CoreStopped)
         with suppress(RefColorizeError):  # Nuke is closing, or the group lacks a node
             self._run_on_node(self._withdraw)
             self._run_on_node(lambda: nodes.set_status(self._node, self.progress.describe()))

@@ -77,7 +77,7 @@ def align(target: Plane, reference: Plane, start: FlowField) -> FlowField:
     if min(target.shape) < _SMALLEST:
         return start
     flow = _create_fine_flow(target.shape[0])
-    return np.asarray(flow.calc(_to_bytes(target), _to_bytes(reference), np.ascontiguousarray(start, np.float32)))
+    return _calculate(flow, _to_bytes(target), _to_bytes(reference), np.ascontiguousarray(start, np.float32))
 
 
 def align_back(target: Plane, neighbour: Plane) -> FlowField | None:
@@ -133,7 +133,7 @@ class FlowTracker:
         self.neighbour_link = FlowLink(forward, (consistency * _inside(forward)).astype(np.float32))
         visibility = consistency * sample(self.link.visibility, forward) * _inside(chain)
         current, reference = self._in_same_light(target, self._reference, chain, visibility)
-        direct = self._flow.calc(current, reference, chain.copy())
+        direct = _calculate(self._flow, current, reference, chain.copy())
         closer = _residual(current, reference, direct) < _residual(current, reference, chain)
         self.link = FlowLink(np.where(closer[..., None], direct, chain), visibility.astype(np.float32))
         self._neighbour = target
@@ -153,7 +153,7 @@ class FlowTracker:
     ) -> tuple[FlowField, Plane]:
         # OpenCV's flow keeps the last start that it was given, the chain of the frame before, as a candidate for every
         # patch: worth 0.05 dB on car-roundabout. So this flow cannot be computed ahead, unlike the one back.
-        forward = self._flow.calc(current, neighbour, None)
+        forward = _calculate(self._flow, current, neighbour, None)
         backward = _align_back(current, neighbour) if backward is None else backward
         error = np.linalg.norm(forward + sample(backward, forward), axis=-1)
         return forward, np.exp(-((error / CONSISTENT) ** 2))
@@ -171,7 +171,14 @@ class FlowTracker:
 
 def _align_back(current: ByteImage, neighbour: ByteImage) -> FlowField:
     flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return np.asarray(flow.calc(neighbour, current, None), np.float32)
+    return _calculate(flow, neighbour, current, None)
+
+
+def _calculate(flow: Any, current: ByteImage, other: ByteImage, start: FlowField | None) -> FlowField:
+    """Return DIS flow. Where nothing fits it runs away, by thousands of pixels; it is held just out of the picture."""
+    displacement = np.asarray(flow.calc(current, other, start), np.float32)
+    farthest = float(sum(current.shape))
+    return np.clip(displacement, -farthest, farthest, out=displacement)
 
 
 def _create_fine_flow(lines: int) -> Any:

@@ -7,19 +7,20 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from films import Film, write_film
 
 from stcolor_core.cli import main
-from stcolor_core.errors import BadRequest, Cancelled
+from stcolor_core.errors import BadRequest, Cancelled, OutputError
 from stcolor_core.film.coloring import color_film, film_shots
-from stcolor_core.film.plan import FilmGroup, KeyName
-from stcolor_core.film.plan_files import save_plan
+from stcolor_core.film.plan import FilmGroup, FilmPlate, KeyName
+from stcolor_core.film.plan_files import load_plan, save_plan
 from stcolor_core.film.scenes import find_stretches, make_plan
 from stcolor_core.film.shots import find_keys, make_shots
 from stcolor_core.images import plates
-from stcolor_core.images.color import linear_to_lab
+from stcolor_core.images.color import linear_to_lab, srgb_encode
 from stcolor_core.pipeline.run import colorize
 from stcolor_core.shots.shot import Shot
 
@@ -59,6 +60,57 @@ def test_a_film_is_coloured_once_and_a_repainted_key_recomputes_only_what_it_rea
     film.paint(9, gain=(1.3, 1, 0.7))
     counts = {result.name: (result.written, result.kept) for result in color_film(film.plan)}
     assert counts == {"s001": (0, 6), "s002": (6, 0), "s003": (0, 6), "s002-s003": (8, 0)}
+
+
+def test_a_dissolve_of_an_srgb_plate_meets_the_colours_of_its_scenes(film: Film) -> None:
+    pngs = film.folder / "png"
+    for path in (*film.folder.glob("plate/*.exr"), *film.folder.glob("keys/*.exr")):
+        rgb = plates.layer_pixels(plates.read_colored(path))
+        codes = np.rint(255 * np.clip(srgb_encode(rgb), 0, 1)).astype(np.uint8)
+        (pngs / path.parent.name).mkdir(parents=True, exist_ok=True)
+        assert cv2.imwrite(str(pngs / path.parent.name / f"{path.stem}.png"), codes[..., ::-1])
+    plate = FilmPlate(path=str(pngs / "plate/film.####.png"), keys=str(pngs / "keys/film.####.png"))
+    list(color_film(replace(film.plan, plates={"film": plate}), device="cpu"))
+
+    def mean_chroma(name: str, frame: int) -> float:
+        picture = plates.read(film.folder / "out" / f"{name}.{frame:04d}.exr")
+        u, v = (picture.pixels[..., picture.channels.index(f"rc_ab.{axis}")] for axis in "uv")
+        return float(np.hypot(u, v).mean())
+
+    for within, beside in ((("s002-s003", 13), ("s002", 12)), (("s002-s003", 20), ("s003", 21))):
+        assert mean_chroma(*within) == pytest.approx(mean_chroma(*beside), rel=0.15)
+
+
+def test_a_film_of_another_plan_does_not_write_over_the_scenes_that_a_run_has_finished(film: Film) -> None:
+    other = replace(film.plan, method=replace(film.plan.method, light="off"))
+    running = color_film(film.plan, device="cpu")
+    assert next(running).name == "s001"
+    with pytest.raises(OutputError, match="is being written by"):
+        list(color_film(other, device="cpu"))
+    assert {result.kept for result in color_film(film.plan, device="cpu", only=["s001"])} == {6}, (
+        "the same plan may join"
+    )
+    running.close()
+    assert {result.written for result in color_film(other, device="cpu", only=["s001"])} == {6}
+    assert not list(film.folder.rglob("*.claim"))
+
+
+def test_a_missing_frame_is_told_in_the_terms_of_the_plan_which_can_skip_it(
+    film: Film, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (film.folder / "plate/film.0002.exr").unlink()
+    path = film.folder / "film.yaml"
+    save_plan(film.plan, path)
+    assert main(["film", "color", str(path), "--device", "cpu", "--scene", "s001"]) == 1
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert "Frame 2 " in message and 'set "missing" of the plate to skip or hold' in message and "--" not in message
+    plate = replace(film.plan.plates["film"], missing="skip")
+    save_plan(replace(film.plan, plates={"film": plate}), path)
+    assert main(["film", "color", str(path), "--device", "cpu", "--scene", "s001"]) == 0
+    assert not (film.folder / "out/s001.0002.exr").exists() and chroma(film, "s001", 6) > 5
+    found = film.folder / "found.yaml"
+    assert main(["film", "plan", str(found), "--plate", plate.path, "--missing", "skip"]) == 0
+    assert load_plan(found).plates["film"].missing == "skip"
 
 
 def test_an_interrupted_film_is_resumed_with_the_same_frames(film: Film, tmp_path: Path) -> None:

@@ -58,6 +58,10 @@ def test_scenes_are_merged_and_split_by_their_frames() -> None:
         ("output: out/{scene}.####.exr", "output: out/film.####.exr", "{scene}"),
         ("s002: {", "s002: {{", "line"),
         ("frames: 61-90", "frames: *x", "line"),
+        ("  s002: {", "  s001: {", "s001 is there already, in line"),
+        ("frames: 61-90", "frames: 61-88,90", "in quotes, such as '15-26,90'"),
+        ("stills: 2", "stills: many", "It should be a whole number"),
+        ("pin: ['reel1:10']", "pin: reel1:10", "a list in brackets"),
     ],
 )
 def test_a_mistake_is_told_in_one_line_with_file_and_line(old: str, new: str, words: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from serving import running_core
 
 from stcolor_core import service
 from stcolor_core.service import heads, server
+from stcolor_core.service.access import connection_file
 
 MODULES = sorted(Path(service.__file__).parent.glob("*.py"))
 
@@ -50,3 +51,19 @@ def test_a_server_with_other_internal_names_serves_and_stops(tmp_path: Path, mon
     monkeypatch.setattr(uvicorn, "Server", Renamed)
     with running_core(tmp_path / "state", device="cpu") as client:
         assert client.get("/v1/health")["protocol"] == 1
+
+
+def test_a_core_that_stops_takes_its_connection_file_away_before_it_refuses_a_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[bool] = []
+    end_waits = server.CoreServer._end_waits
+
+    def look(core: server.CoreServer) -> None:
+        found.append(connection_file(tmp_path / "state").exists())
+        end_waits(core)
+
+    monkeypatch.setattr(server.CoreServer, "_end_waits", look)
+    with running_core(tmp_path / "state", device="cpu") as client:
+        client.get("/v1/health")
+    assert found == [False], "Nuke takes a refused request for a crash if the file is still there, and starts a core"

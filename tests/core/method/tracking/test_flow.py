@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from scenes import pan
 
 from stcolor_core.method.tracking.flow import FlowTracker, sample
 
@@ -59,3 +60,11 @@ def test_pictures_too_small_for_flow_have_no_motion() -> None:
 def test_sampling_at_zero_displacement_returns_the_picture() -> None:
     picture = texture(20, 30)
     np.testing.assert_array_equal(sample(picture, np.zeros((20, 30, 2), np.float32)), picture)
+
+
+def test_flow_where_nothing_fits_stays_within_bounds() -> None:
+    scene = pan(40, height=64, width=96, step=6)  # raw, the flow of some frame runs away, to 20,000 px and more
+    tracker = FlowTracker(scene.lightness(0))
+    for frame in range(1, 40):
+        tracker.advance(scene.lightness(frame))
+        assert np.abs(tracker.neighbour_link.displacement).max() <= 64 + 96
