@@ -24,6 +24,7 @@ CALLS: dict[str, tuple[Callable[[Client], Any], set[str] | None]] = {
     "objects": (lambda c: c.objects(SHOT, 7), {"frame", "objects", "total"}),
     "references": (lambda c: c.references(SHOT), {"colorless"}),
     "jobs": (lambda c: c.jobs(), JOB),
+    "queue": (lambda c: c.queue(), {"paused", "jobs"}),
     "job": (lambda c: c.job("1"), JOB),
     "events": (lambda c: c.events("1", after=2, wait=0.5), {"job", "events"}),
     "frames": (

@@ -125,6 +125,10 @@ class Client:
             raise self._not_a_core("it sent no list")
         return cast(list[Answer], answer)
 
+    def queue(self) -> Answer:
+        """Return the queue: "jobs", as from `jobs`, and "paused", whether no shot starts or goes on."""
+        return self._request_object("GET", "/v1/queue")
+
     def job(self, id: str) -> Answer:
         """Return the state of a job.
 

@@ -24,6 +24,8 @@ __all__ = [
     "core_command",
     "ensure",
     "find",
+    "has_failed_to_start",
+    "is_starting",
     "log_file",
     "open_core",
     "run_core",
@@ -224,6 +226,22 @@ def _not_started(command: list[str], reason: str) -> CoreUnreachable:
 # Find, start, stop
 
 
+class _Starts:
+    """The starts of the core by this Nuke.
+
+    Attributes:
+        running: One item for each thread that is starting it now; a list needs no lock for this.
+        failed: Whether the last start has failed, and no core has been found running since.
+    """
+
+    def __init__(self) -> None:
+        self.running: list[None] = []
+        self.failed = False
+
+
+_starts = _Starts()
+
+
 def find() -> Client | None:
     """Return a client of the running core, None if there is none; RefColorizeError if its protocol differs."""
     try:
@@ -241,6 +259,7 @@ def _connect() -> Client:
     except (CoreRefused, CoreUnreachable) as error:
         reason = error.tried[0] if isinstance(error, CoreUnreachable) else str(error)
         raise _no_core(f"process {connection.pid}, {reason.rstrip('.')}") from None
+    _starts.failed = False
     return client
 
 
@@ -249,9 +268,26 @@ def start() -> Client:
     return find() or _launch()
 
 
+def is_starting() -> bool:
+    """Return whether a thread of this Nuke is starting the core now."""
+    return bool(_starts.running)
+
+
+def has_failed_to_start() -> bool:
+    """Return whether the last start of the core by this Nuke has failed, and none has been found running since."""
+    return _starts.failed
+
+
 def _launch() -> Client:
-    run_core("serve", "--background", seconds=_START_SECONDS)
-    return _connect()
+    _starts.running.append(None)
+    try:
+        run_core("serve", "--background", seconds=_START_SECONDS)
+        return _connect()
+    except CoreUnreachable:
+        _starts.failed = True
+        raise
+    finally:
+        _starts.running.pop()
 
 
 def ensure() -> Client:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["REASONS", "Progress", "confidence_curve", "duration", "time_left"]
+__all__ = [
+    "ASKS_ABOUT_KEYS",
+    "PAUSED",
+    "REASONS",
+    "Progress",
+    "confidence_curve",
+    "describe_colorless",
+    "duration",
+    "time_left",
+]
+
+ASKS_ABOUT_KEYS = "waiting for an answer about keyframes without colour"
+"""What happens while the artist is asked whether to go on although keyframes have no colour."""
 
 REASONS = {"no_color": "has no colour", "plate": "is the plate itself"}
 """Why the reference of a keyframe gives no colour, by the core's words, to follow "ref"."""
+
+PAUSED = "the queue is paused. Press Continue queue on the core's page"
+"""Why a queued shot does not begin, and what to do."""
 
 _FINISHING = 2.0  # seconds
 
@@ -25,6 +40,7 @@ class Progress:
         total: Number of frames; 0 until the core says.
         seconds_left: The core's estimate; None if there is none yet.
         looking: The frame that the core tracks before it colours; None if it tracks none.
+        is_paused: Whether the job is queued and the queue is paused.
         waits_for_core: Whether it cannot go on without a core, and the artist is asked whether to start one.
         preparing: What happens before the core is asked, if it is more than looking for the core; "" for nothing.
         error: Why the job failed, or why it does not go on for now; "" for no error.
@@ -41,6 +57,7 @@ class Progress:
     total: int = 0
     seconds_left: float | None = None
     looking: int | None = None
+    is_paused: bool = False
     waits_for_core: bool = False
     preparing: str = ""
     error: str = ""
@@ -103,13 +120,13 @@ class Progress:
 
     def _describe_state(self) -> str:
         if self.waits_for_core and not self.ended:
-            return f"{self.name}: waiting for the core, which does not run. Answer the question, or press Cancel"
+            return f"{self.name}: waiting for the core, which does not run. Press Start core in the dialog, or Cancel"
         if self.state == "starting":
             return f"{self.name}: {self.preparing or 'looking for the core'}"
         if self.error and not self.ended:  # the core pauses the job and says why
             return f"{self.name}: {self.error.rstrip('.')}"
         if self.state == "queued":
-            return f"{self.name}: waiting in the queue"
+            return f"{self.name}: {PAUSED if self.is_paused else 'waiting in the queue'}"
         if self.state == "done":
             return f"{self.name} is done: {self.total} frame{'s' * (self.total != 1)}"
         if self.state == "cancelled" and not self.total and self.error:
@@ -122,6 +139,17 @@ class Progress:
             return f"{self.name}: looking at the plate{'' if self.looking is None else f', frame {self.looking}'}"
         left = "" if self.seconds_left is None else f", {time_left(self.seconds_left)}"
         return f"{self.name}: frame {self.done} of {self.total}{left}"
+
+
+def describe_colorless(frames: Sequence[int]) -> str:
+    """Return what the artist reads of keyframes without colour, and the remedy, without the last full stop.
+
+    Args:
+        frames: The keyframes, at least one, in ascending order.
+    """
+    numbers = ", ".join(map(str, frames))
+    what = f"Keyframe {numbers} has no colour" if len(frames) == 1 else f"Keyframes {numbers} have no colour"
+    return f"{what}. Paint ref there, or switch the keyframe{'s' * (len(frames) > 1)} off"
 
 
 def time_left(seconds: float) -> str:

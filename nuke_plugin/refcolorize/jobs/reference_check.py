@@ -11,9 +11,9 @@ import nuke
 from ..core.client import Client
 from ..errors import Cancelled, CoreRefused, RefColorizeError
 from ..host.main_thread import in_main_thread
-from .progress import REASONS
+from .progress import REASONS, describe_colorless
 
-__all__ = ["COLORIZE", "SUBMIT", "Action", "find_flaws", "keep_flaws", "last_flaws", "require_color"]
+__all__ = ["COLORIZE", "SUBMIT", "WRITE", "Action", "find_flaws", "keep_flaws", "last_flaws", "require_color"]
 
 _CANCEL = "Cancel"
 _last: dict[str, dict[int, str]] = {}  # by the node's full name
@@ -35,6 +35,7 @@ class Action:
 
 COLORIZE = Action("Colorize anyway", "colorize(node, confirmed=True)")
 SUBMIT = Action("Submit anyway", "submit(node, confirmed=True)")
+WRITE = Action("Write anyway", SUBMIT.call)
 
 
 def last_flaws(name: str) -> Mapping[int, str] | None:
@@ -87,6 +88,7 @@ def require_color(
     path: str,
     confirmed: bool,
     is_cancelled: Callable[[], bool],
+    on_question: Callable[[], object],
     action: Action = COLORIZE,
 ) -> None:
     """Ask the artist whether to colour a shot although keyframes have no colour. Worker thread, if there is a GUI.
@@ -97,6 +99,7 @@ def require_color(
         path: The path of the frames to write. An answer holds for it until Nuke ends.
         confirmed: Whether the artist, or a script, has accepted such keyframes.
         is_cancelled: Whether the answer is no longer needed; the dialog closes when it returns True.
+        on_question: Called before the artist is asked, to say that this is waited for.
         action: What they hold up.
 
     Raises:
@@ -106,20 +109,20 @@ def require_color(
     frames = tuple(sorted(flaws))
     if not frames or confirmed or (path, frames) in _confirmed:
         return
-    numbers = ", ".join(map(str, frames))
-    what = f"Keyframe {numbers} has no colour" if len(frames) == 1 else f"Keyframes {numbers} have no colour"
-    remedy = "Paint ref there, or switch the keyframe off"
+    told = describe_colorless(frames)
+    what, _, remedy = told.partition(". ")
     if not nuke.GUI:
-        raise RefColorizeError(f"{title}: {what}. {remedy}. In a script, {action.call} goes on.")
+        raise RefColorizeError(f"{title}: {told}. In a script, {action.call} goes on.")
     from ..host import dialogs
 
     go = f"Go to {frames[0]}"
     lines = [f"{frame}: ref {REASONS.get(flaws[frame], 'gives no colour')} there." for frame in frames]
     lines += ["", f"What such a keyframe colours stays grey, at confidence 0. {remedy}."]
+    on_question()
     pressed = dialogs.ask(f"{title}: {what}", lines, (_CANCEL, go, action.anyway), is_unwanted=is_cancelled)
     if pressed == action.anyway:
         _confirmed.add((path, frames))
         return
     if pressed == go:
         in_main_thread(nuke.frame, frames[0])
-    raise Cancelled(f"{what}. {remedy}.")
+    raise Cancelled(f"{told}.")

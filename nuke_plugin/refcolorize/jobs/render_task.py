@@ -17,10 +17,10 @@ from ..host.main_thread import in_main_thread, unless_rendering
 from ..node import nodes, scripts
 from ..node.frame_names import same_files
 from ..node.shot_plan import ShotPlan
-from ..node.versions import write_confidence, write_thumbnail
+from ..node.versions import count_frames, write_confidence, write_thumbnail
 from .audience import is_shown
 from .job import Job, PendingInputs
-from .progress import Progress, confidence_curve
+from .progress import ASKS_ABOUT_KEYS, Progress, confidence_curve
 from .reference_check import find_flaws, require_color
 from .task import BackgroundTask
 
@@ -186,6 +186,8 @@ class RenderTask(BackgroundTask):
         self._update(self._job.submit(self._client), [])
         self._store_job()
         self._follow()
+        if self.state == "cancelled" and not self._preview_frames:  # the core's answer may be a frame behind
+            self.progress.done = min(max(self.progress.done, count_frames(self.path)), self.progress.total)
         self._store_summary()
         if self.state == "failed":
             raise RefColorizeError(f"{self._title}: {self.progress.error}")
@@ -221,7 +223,12 @@ class RenderTask(BackgroundTask):
         self._report([])
         flaws = find_flaws(client, self._job.shot, in_main_thread(lambda: str(self._node.fullName())))
         require_color(
-            flaws, title=self._title, path=self.path, confirmed=self._confirmed, is_cancelled=self._is_cancelled
+            flaws,
+            title=self._title,
+            path=self.path,
+            confirmed=self._confirmed,
+            is_cancelled=self._is_cancelled,
+            on_question=lambda: self._report_inputs(ASKS_ABOUT_KEYS, 0),
         )
         self._raise_if_cancelled()
         self.progress.preparing = ""
@@ -237,7 +244,15 @@ class RenderTask(BackgroundTask):
                 lambda client: client.events(self.job, after=self.progress.after, wait=_POLL_SECONDS)
             )
             if answer is not None:
+                self.progress.is_paused = self._is_paused(answer["job"])
                 self._update(answer["job"], answer["events"])
+
+    def _is_paused(self, job: Mapping[str, Any]) -> bool:
+        """Return whether a job waits because the queue is paused, which holds up no preview."""
+        if job["kind"] == "preview" or job["state"] != "queued":
+            return False
+        queue = self._request(lambda client: client.queue())
+        return queue is not None and bool(queue["paused"])
 
     def _store_summary(self) -> None:
         """Write confidence and a thumbnail beside the version's frames: the core forgets jobs. A failure is ignored."""
@@ -253,7 +268,7 @@ class RenderTask(BackgroundTask):
 
     def _raise_if_cancelled(self) -> None:
         if not self.job and self._is_cancelled():
-            raise Cancelled(f"{self._title}: {self.progress.name} was cancelled before it began.")
+            raise Cancelled(f"{self.progress.name} was cancelled before it began.")
 
     # ---- the core
 

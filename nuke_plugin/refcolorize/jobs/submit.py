@@ -29,7 +29,8 @@ from . import farm
 from .farm import Submission, SubmitOptions
 from .farm_summary import FarmShot
 from .input_rendering import InputRendering
-from .reference_check import SUBMIT, keep_flaws, require_color
+from .progress import ASKS_ABOUT_KEYS
+from .reference_check import SUBMIT, WRITE, keep_flaws, require_color
 from .task import BackgroundTask
 
 __all__ = ["SubmitTask", "require_script", "send", "submit", "write_shot", "writes_below"]
@@ -234,6 +235,7 @@ class SubmitTask(BackgroundTask):
     Attributes:
         line: The command as one line, to run it by hand.
         submitted: The result; None until the task has ended, and after a failure.
+        is_asking: Whether the artist is asked about keyframes without colour, and nothing goes on.
     """
 
     def __init__(
@@ -263,7 +265,7 @@ class SubmitTask(BackgroundTask):
         self._notice = mismatches(node)  # between plate and ref
         self._version, self._arguments = "inputs", list[str]()
         self._rendering: InputRendering | None = None
-        self.line = ""
+        self.line, self.is_asking = "", False
         self.submitted: Submission | None = None
 
     def take_shot(self, written: _WrittenShot, *, note: str = "") -> None:
@@ -320,12 +322,19 @@ class SubmitTask(BackgroundTask):
                 path=written.version.path,
                 confirmed=False,
                 is_cancelled=self._is_cancelled,
-                action=SUBMIT,
+                on_question=self._report_question,
+                action=SUBMIT if self._options.submit and ENGINES[self._options.engine].submits else WRITE,
             )
         except RefColorizeError:
             with suppress(ValueError, RefColorizeError):  # the node is deleted, or Nuke is closing
                 in_main_thread(self._withdraw, written)
             raise
+        finally:
+            self.is_asking = False
+
+    def _report_question(self) -> None:
+        self.is_asking = True
+        self._report_inputs(ASKS_ABOUT_KEYS, 0)
 
     def _withdraw(self, written: _WrittenShot) -> None:
         withdraw(self._node, written.version, shown=written.shown, discard=written.is_new)

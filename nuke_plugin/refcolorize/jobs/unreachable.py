@@ -12,7 +12,8 @@ from . import self_test
 __all__ = ["ask"]
 
 _LOG_BYTES = 20_000  # the end of the log, which is shown
-_BUTTONS = ("Close", "Start core", "Show log", "Troubleshoot")
+_BUTTONS = ("Cancel", "Start core", "Show log", "Troubleshoot")
+_ADVICE = "Start core tries again, and the run goes on. Cancel ends the run."
 
 
 def ask(error: CoreUnreachable, *, is_cancelled: Callable[[], bool]) -> bool:
@@ -30,7 +31,7 @@ def ask(error: CoreUnreachable, *, is_cancelled: Callable[[], bool]) -> bool:
         return is_cancelled() or _core_runs()
 
     while not _core_runs():
-        lines = ["What was tried:", *error.tried]
+        lines = [_ADVICE, "", "What was tried:", *error.tried]
         pressed = dialogs.ask(str(error), lines, _BUTTONS, is_unwanted=is_over)
         if pressed == "Show log":
             lines = [str(server.log_file()), "", *_log()]

@@ -25,6 +25,8 @@ __all__ = [
     "FrameCurve",
     "Results",
     "Version",
+    "change_time",
+    "count_frames",
     "read_confidence",
     "stamp",
     "with_output",
@@ -120,7 +122,7 @@ class Results:
         """Return the versions on disk, the oldest first; empty if there is no folder yet."""
         numbers = [int(match[1]) for path in self.folder.glob("v*") if (match := _FOLDER.fullmatch(path.name))]
         versions = [Version(number, self.pattern(f"v{number:03d}"), 0) for number in sorted(numbers)]
-        return [replace(version, frames=len(list(_frames(version.path)))) for version in versions]
+        return [replace(version, frames=count_frames(version.path)) for version in versions]
 
     def first_last(self, name: str) -> tuple[int, int] | None:
         """Return the first and last frame that a result has or will have; None if they are not known.
@@ -317,6 +319,27 @@ def stamp(patterns: Iterable[str]) -> str:
         for frame, status in sorted(_files(pattern), key=lambda file: file[0]):
             digest.update(f"{pattern} {frame} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def count_frames(pattern: str) -> int:
+    """Return how many frames of a pattern are on disk.
+
+    Args:
+        pattern: The path of the frames, with ####.
+    """
+    return sum(1 for _ in _frames(pattern))
+
+
+def change_time(pattern: str) -> int:
+    """Return when the folder of frames last changed, in nanoseconds since 1970; 0 if it cannot be read.
+
+    Args:
+        pattern: The path of the frames, with ####; "" for none.
+    """
+    try:
+        return Path(pattern).parent.stat().st_mtime_ns if pattern else 0
+    except OSError:
+        return 0
 
 
 def _frames(pattern: str) -> Iterator[int]:

@@ -71,10 +71,15 @@ class CoreBox(QtWidgets.QWidget):
         """
         self._jobs = core.jobs
         self._answers.setVisible(self._answers.isVisibleTo(self) and core.running)
-        self._show(core.title, core.detail, _GREEN if core.running else _GREY)
+        self._show(core.title, core.detail, _GREEN if core.running else _AMBER if core.starting else _GREY)
         self.start.setVisible(not core.running)
         self.stop.setVisible(core.running)
-        for button, enabled in ((self.start, True), (self.stop, True), (self.log, True), (self.page, core.running)):
+        for button, enabled in (
+            (self.start, not core.starting),
+            (self.stop, True),
+            (self.log, True),
+            (self.page, core.running),
+        ):
             button.setEnabled(enabled)
 
     def show_busy(self, title: str) -> None:

@@ -27,6 +27,8 @@ __all__ = ["FarmDialog", "open_for"]
 _POLL_MILLISECONDS = 100
 _FORM_MILLISECONDS = 200
 _SUMMARY_TICKS = 5  # of the form's timer: how often the node is read again, which may have been changed meanwhile
+_WORKING = "Rendering inputs, if any, and writing the job. Nuke stays usable."
+_ASKING = "Waiting for an answer about keyframes without colour, in the other window."
 _WAITING = "This waits until Nuke has finished rendering."
 _AMBER = "#f0b45a"
 
@@ -77,6 +79,7 @@ class FarmDialog(QtWidgets.QDialog):
         self.summary = WrappedText()
         self._choices = FarmChoices("")
         self._summed_up: SubmitOptions | None = None
+        self._can_submit = True  # False if the summary says what is wrong
         self._ticks = 0  # of the form's timer, since the summary was made
         self._fitted_height = 0  # as this dialog has set it; another one is the artist's
         self.note, self.status, self.bar = WrappedText(), WrappedText(), QtWidgets.QProgressBar()
@@ -157,7 +160,10 @@ class FarmDialog(QtWidgets.QDialog):
     def _show_form(self, error: str = "") -> None:
         self._show(form=True, error=error)
         self.form.setEnabled(True)
-        self.submit_button.setEnabled(True)
+        self.submit_button.setEnabled(self._can_submit)
+        if error:  # the summary may have it too
+            self._summed_up = None
+            self._update_form()
         self._update_submit_button()
 
     def _show_busy(self, text: str) -> None:
@@ -187,7 +193,9 @@ class FarmDialog(QtWidgets.QDialog):
 
     def _show_news(self) -> None:
         """Scroll to the error or the progress."""
-        for widget in (self.note, self.bar):
+        if self.summary.isVisible() and not self._can_submit:
+            self._page.ensureWidgetVisible(self.summary)
+        for widget in (self.note, self.status, self.bar):
             if widget.isVisible():
                 self._page.ensureWidgetVisible(widget)
 
@@ -206,17 +214,30 @@ class FarmDialog(QtWidgets.QDialog):
         self._ticks += 1
         if options != self._summed_up or (options.version is None and self._ticks >= _SUMMARY_TICKS):
             self._summed_up, self._ticks = options, 0
-            self.summary.setText(self._summarize(options))
+            self._show_summary(options)
             self._fit()
 
-    def _summarize(self, options: SubmitOptions) -> str:
+    def _show_summary(self, options: SubmitOptions) -> None:
+        """Show what would be submitted, or why nothing can be; the note does not say the latter again."""
+        text, self._can_submit = self._summarize(options)
+        color = self.palette().color(QtGui.QPalette.ColorRole.WindowText) if self._can_submit else _AMBER
+        self.summary.set_color(QtGui.QColor(color))
+        self.summary.setText(text)
+        if self.note.text() == self.summary.text():
+            self.note.setText("")
+            self.note.hide()
+        self.submit_button.setEnabled(self._can_submit and not self.is_busy())
+
+    def _summarize(self, options: SubmitOptions) -> tuple[str, bool]:
+        """Return the summary, or an error, and whether there is something to submit."""
         node = nuke.toNode(self._name)
         if node is None:
-            return self._gone()
+            return self._gone(), False
         try:
-            return summarize(submit.farm_shot(node, options.version), options)
+            shot = submit.farm_shot(node, options.version)
         except RefColorizeError as error:
-            return str(error)
+            return str(error), False
+        return summarize(shot, options), bool(shot.frames)
 
     def _gone(self) -> str:
         return f"{self._name} is gone. Close this dialog and press Render on farm on another node."
@@ -271,7 +292,7 @@ class FarmDialog(QtWidgets.QDialog):
             self._refuse(str(error))
         else:
             self._waits = False
-            self._show_busy("Rendering inputs, if any, and writing the job. Nuke stays usable.")
+            self._show_busy(_WORKING)
             self._timer.start()
 
     def _refuse(self, error: str) -> None:
@@ -281,9 +302,15 @@ class FarmDialog(QtWidgets.QDialog):
             self._show_form(error)
 
     def _poll(self) -> None:
-        """Show the result as soon as the submission has ended."""
+        """Show the result as soon as the submission has ended, and until then whether it waits for an answer."""
         task = self._submission
-        if task is None or not task.ended:
+        if task is None:
+            return
+        if not task.ended:
+            text = _ASKING if task.is_asking else _WORKING
+            if self.status.text() != text:
+                self._show_busy(text)
+                self.bar.setVisible(not task.is_asking)
             return
         self._timer.stop()
         if task.submitted is not None:

@@ -113,6 +113,7 @@ def _version_row(version: Version, *, used: bool) -> VersionRow:
         version.frames,
         _change_time(version.path),
         used=used,
+        missing=max(0, len(confidence) - version.frames),
         keys=version.keyframes(),
         confidence=sum(confidence) / len(confidence) if confidence else None,
         comment=version.comment(),

@@ -344,7 +344,13 @@ class Panel(PanelFace):
             self._error = "" if self._start_failed else self._error
             self._is_starting = self._start_failed = False
         self._snapshot = snapshot
-        self.core.show_core(core_status(snapshot, is_wanted=wants_core(), has_failed=self._start_failed))
+        status = core_status(
+            snapshot,
+            is_wanted=wants_core(),
+            is_starting=server.is_starting(),
+            has_failed=server.has_failed_to_start(),
+        )
+        self.core.show_core(status)
         self._show_job()
 
     def _show_job(self) -> None:
@@ -352,7 +358,7 @@ class Panel(PanelFace):
         snapshot, node = self._snapshot, self._node
         job = node.job if node else ""
         own = snapshot if snapshot.job == job else Snapshot(job)
-        self.queue.show_rows(queue_rows(snapshot.jobs, own=job))
+        self.queue.show_rows(queue_rows(snapshot.jobs, own=job, paused=snapshot.paused))
         self._is_working = node is not None and (is_working(node, own) or is_busy(node.name))
         self.show_working(is_working=self._is_working)
         shown = self._shown_node()
@@ -374,12 +380,16 @@ class Panel(PanelFace):
         self.note.setVisible(bool(note))
 
     def _show_versions(self, node: NodeState, own: Snapshot) -> None:
-        """Read the versions from disk if something has changed: ten times during a job, and not at every refresh."""
+        """Read the versions from disk if something has changed: ten times during a job, and not at every refresh.
+
+        Frames that are added or removed by hand count as a change if they are those that the node shows.
+        """
         if is_rendering():
             return
         job = own.own_job()
         tenths = 10 * job["done"] // max(1, job["total"]) if job else 0
-        state = (node.name, node.job, node.version, job["state"] if job else "", tenths, self._is_working)
+        changed = 0 if self._is_working else own.changed
+        state = (node.name, node.job, node.version, job["state"] if job else "", tenths, self._is_working, changed)
         shown = self._shown_node()
         if state != self._versions_state and shown is not None:
             self._versions_state = state

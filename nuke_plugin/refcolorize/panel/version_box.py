@@ -186,7 +186,9 @@ class VersionBox(QtWidgets.QWidget):
 
 
 def _columns(row: VersionRow) -> list[str]:
-    remark = "  no frames" if not row.frames else "  in use" if row.used else ""
+    remark = "  in use" if row.used else ""
+    if not row.frames or row.missing:
+        remark = "  frames missing" if row.frames else "  no frames"
     confidence = "" if row.confidence is None else f"{100 * row.confidence:.1f} %"
     keys = str(len(row.keys)) if row.keys else ""
     return [f"v{row.number:03d}{remark}", keys, confidence, str(row.frames), row.comment, row.written]
@@ -197,6 +199,7 @@ def _tooltip(row: VersionRow) -> str:
     confidence = "" if row.confidence is None else f"Mean confidence {100 * row.confidence:.1f} %"
     lines = (
         f"v{row.number:03d}, {row.frames} frames, {row.written}",
+        f"{row.missing} frame{'s' * (row.missing != 1)} missing on disk" if row.missing else "",
         f"Keyframes {keys}" if keys else "",
         confidence,
         row.comment,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any
 
-from ..jobs.progress import REASONS, time_left
+from ..jobs.progress import PAUSED, REASONS, describe_colorless, time_left
 
 __all__ = [
     "CoreStatus",
@@ -113,11 +113,14 @@ class Snapshot:
         job: The id of the watched job; "" for none.
         address: The core's address.
         health: The answer of /v1/health; None if no core answered.
-        jobs: The answer of /v1/jobs, the newest first.
+        jobs: The jobs of the answer of /v1/queue, the newest first.
         frames: The answer of /v1/jobs/{job}/frames; None if there is no such job.
         warnings: The warnings of the watched job, the oldest first.
         problem: Why no core answered, if more is known; else "".
         curve: The confidence of the frames on disk, if no core says more: (frame, 0..1) in ascending order.
+        paused: Whether the queue is paused.
+        changed: When a file was last added to the frames that the node shows, or removed, in nanoseconds; 0 if there
+            are none.
     """
 
     job: str = ""
@@ -128,6 +131,8 @@ class Snapshot:
     warnings: tuple[str, ...] = ()
     problem: str = ""
     curve: tuple[tuple[int, float], ...] = ()
+    paused: bool = False
+    changed: int = 0
 
     def own_job(self) -> Mapping[str, Any] | None:
         """Return the state of the watched job; None if the core does not have it."""
@@ -170,6 +175,7 @@ class VersionRow:
         confidence: The mean over its frames, 0..1; None until the version is complete.
         comment: The artist's comment.
         thumbnail: A small JPEG of its middle frame; "" for none.
+        missing: How many frames that the core had finished are no longer on disk.
     """
 
     number: int
@@ -180,6 +186,7 @@ class VersionRow:
     confidence: float | None = None
     comment: str = ""
     thumbnail: str = ""
+    missing: int = 0
 
 
 @dataclass(frozen=True)
@@ -191,29 +198,36 @@ class CoreStatus:
         title: The first line.
         detail: The second line: device, memory and models, or what to do.
         jobs: How many jobs are queued or running.
+        starting: Whether it is being started.
     """
 
     running: bool
     title: str
     detail: str
     jobs: int = 0
+    starting: bool = False
 
 
-def core_status(snapshot: Snapshot, *, is_wanted: bool = False, has_failed: bool = False) -> CoreStatus:
+def core_status(
+    snapshot: Snapshot, *, is_wanted: bool = False, is_starting: bool = False, has_failed: bool = False
+) -> CoreStatus:
     """Return the state of the core as text.
 
     Args:
         snapshot: The core's answers.
         is_wanted: Whether a job waits until a core runs, and a dialog asks the artist about it.
-        has_failed: Whether Start was pressed, and the core did not start.
+        is_starting: Whether it is being started.
+        has_failed: Whether the last start has failed.
     """
     health = snapshot.health
+    if health is None and is_starting:
+        return CoreStatus(False, "The core is being started", "This takes some seconds.", starting=True)
     if health is None:
         hint = "The first Colorize starts it. You can also press Start."
         if has_failed:
-            hint = "It did not start. The note above says why; Troubleshoot on the node checks the rest."
+            hint = "It did not start, for the reason given above. Troubleshoot on the node checks the rest."
         if is_wanted:
-            hint = "Colorize waits for it. Press Start here or in the dialog."
+            hint = "The run waits for it. Press Start here, or Start core in the dialog, whose Cancel ends the run."
         return CoreStatus(False, "The core is not running", snapshot.problem or hint)
     device = health["device_name"] or {"cpu": "CPU"}.get(health["device"], health["device"])
     models = ", ".join(health["models"]) or "no model installed"
@@ -222,28 +236,32 @@ def core_status(snapshot: Snapshot, *, is_wanted: bool = False, has_failed: bool
     return CoreStatus(True, f"The core is running at {snapshot.address}", detail, jobs)
 
 
-def queue_rows(jobs: Sequence[Mapping[str, Any]], *, own: str) -> tuple[JobRow, ...]:
+def queue_rows(jobs: Sequence[Mapping[str, Any]], *, own: str, paused: bool = False) -> tuple[JobRow, ...]:
     """Return the rows of the queue: running jobs, queued ones in the order they will run, then the last ended ones.
 
     Args:
         jobs: The states of all jobs, the newest first.
         own: The id of the node's last job; "" for none.
+        paused: Whether the queue is paused, so that no shot begins.
     """
     running = [job for job in jobs if job["state"] == "running"]
     queued = [job for job in reversed(jobs) if job["state"] == "queued"]
     queued.sort(key=lambda job: bool(job["kind"] != "preview"))
     ended = [job for job in jobs if job["state"] not in ("running", "queued")][:_MAX_ENDED]
-    return tuple(_job_row(job, own=own) for job in (*running, *queued, *ended))
+    return tuple(_job_row(job, own=own, paused=paused) for job in (*running, *queued, *ended))
 
 
-def _job_row(job: Mapping[str, Any], *, own: str) -> JobRow:
+def _job_row(job: Mapping[str, Any], *, own: str, paused: bool) -> JobRow:
     title = job.get("name") or PurePath(job["output"]).name.split(".")[0]
     if job["kind"] == "preview":
         title = f"Preview {job['frame']}, {title}"
     progress = job["done"] / job["total"] if job["total"] else float(job["state"] == "done")
     tooltip = f"{job['error']}\n{job['output']}" if job["error"] else job["output"]
+    state = _state_text(job)
+    if paused and job["state"] == "queued" and job["kind"] != "preview":
+        state, tooltip = "The queue is paused", f"{PAUSED[0].upper()}{PAUSED[1:]}.\n{tooltip}"
     live = job["state"] in _LIVE
-    return JobRow(job["id"], title, _state_text(job), progress, live=live, own=job["id"] == own, tooltip=tooltip)
+    return JobRow(job["id"], title, state, progress, live=live, own=job["id"] == own, tooltip=tooltip)
 
 
 def _state_text(job: Mapping[str, Any]) -> str:
@@ -322,10 +340,15 @@ def hint_text(node: NodeState | None) -> str:
         return "Connect the coloured picture to the input ref. Only its frames at the keyframes are used."
     if not has_keys and not node.shot.swatches:
         return "Go to a frame that has colour in ref, and press Add keyframe."
-    flawed = [str(key.frame) for key in node.shot.keys if key.used and key.flaw]
+    flawed = [key.frame for key in node.shot.keys if key.used and key.flaw]
     if flawed:
-        return f"Ref has no colour of its own at {', '.join(flawed)}. Paint it there, or switch the keyframe off."
-    return "" if node.job or node.working else "Press Colorize. It colours the rest of the shot from the keyframes."
+        advice = describe_colorless(flawed)
+        return "" if advice in node.status else f"{advice}."
+    return (
+        ""
+        if node.job or node.working or node.status
+        else "Press Colorize. It colours the rest of the shot from the keyframes."
+    )
 
 
 def suggestions(frames: Mapping[str, Any] | None, keys: Sequence[Keyframe]) -> tuple[int, ...]:

@@ -20,7 +20,7 @@ from ..core import server
 from ..core.client import Client
 from ..errors import CoreRefused, CoreUnreachable, RefColorizeError, unexpected_error
 from ..jobs.progress import confidence_curve
-from ..node.versions import FrameCurve
+from ..node.versions import FrameCurve, change_time
 from .view import Snapshot
 
 __all__ = ["CoreLink", "Failure", "Page", "Picture", "Update"]
@@ -216,7 +216,7 @@ class _Watch(threading.Thread):
             snapshot = self._poll()
             if not confidence_curve(snapshot.frames):
                 snapshot = replace(snapshot, curve=self._curve.read())
-            self.snapshots.append(snapshot)
+            self.snapshots.append(replace(snapshot, changed=change_time(self.path)))
             self._fetch_pictures()
             self._end.wait(_MIN_POLL_SECONDS if self._live else _POLL_SECONDS)
 
@@ -239,16 +239,18 @@ class _Watch(threading.Thread):
         """Return the core's answers; if the job is live, wait for its next event first."""
         if self._live:
             self._take_events(client, wait=_POLL_SECONDS)
-        health, jobs = client.health(), client.jobs()
+        health, queue = client.health(), client.queue()
+        jobs, paused = tuple(queue["jobs"]), bool(queue["paused"])
         own = next((job for job in jobs if job["id"] == self.job), None)
         if own is None:
             self._live, self._frames = False, None
-            return Snapshot(self.job, client.url, health, tuple(jobs))
+            return Snapshot(self.job, client.url, health, jobs, paused=paused)
         self._live = own["state"] in ("queued", "running")
         self._take_events(client, wait=0)
         if self._frames is None or self._frames_event != self._last_event:
             self._frames, self._frames_event = client.frames(self.job), self._last_event
-        return Snapshot(self.job, client.url, health, tuple(jobs), self._frames, tuple(self._warnings))
+        warnings = tuple(self._warnings)
+        return Snapshot(self.job, client.url, health, jobs, self._frames, warnings, paused=paused)
 
     def _take_events(self, client: Client, *, wait: float) -> None:
         """Collect the warnings of the job's last run, which begins with a "queued" event without a message."""

@@ -266,6 +266,24 @@ def test_a_program_that_cannot_be_run_is_reported(tmp_path: Path, monkeypatch: p
         server.start()
 
 
+def test_a_start_is_known_while_it_lasts_and_its_failure_until_a_core_is_found(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+
+    def fail(*_: str, seconds: float) -> str:
+        seen.append(server.is_starting())
+        raise CoreUnreachable("No such program.")
+
+    monkeypatch.setattr(server, "run_core", fail)
+    with pytest.raises(CoreUnreachable, match="No such program"):
+        server.ensure()
+    assert (seen, server.is_starting(), server.has_failed_to_start()) == ([True], False, True)
+    with running_core(state, device="cpu"):
+        assert server.find() is not None
+    assert not server.has_failed_to_start()
+
+
 def test_stopping_waits_until_the_core_has_ended(state: Path) -> None:
     with running_core(state, device="cpu"):
         server.stop()

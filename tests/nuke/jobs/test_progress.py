@@ -47,6 +47,12 @@ def test_every_state_has_a_description(answer: dict[str, Any], words: str) -> No
     assert progress.ended == (answer["state"] in ("done", "cancelled", "failed"))
 
 
+def test_a_paused_queue_is_said_while_the_job_waits_for_it() -> None:
+    progress = Progress("v001", is_paused=True)
+    progress.update(job("queued", 3), [])
+    assert progress.describe() == "v001: the queue is paused. Press Continue queue on the core's page"
+
+
 def test_before_the_core_answers_the_progress_is_zero_and_the_wait_is_reported() -> None:
     assert Progress("v001").describe() == "v001: looking for the core"
     assert Progress("v001").percent == 0

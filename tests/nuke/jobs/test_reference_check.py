@@ -62,9 +62,10 @@ def test_a_painted_key_is_no_longer_flagged(unpainted: Comp, render: Any) -> Non
 @pytest.mark.gui
 def test_the_artist_is_asked_once_for_a_version(unpainted: Comp, pump: Callable[..., Any], core: Client) -> None:
     comp, artist = unpainted, Dialogs()
-    artist.answers.append("Colorize anyway")
     comp.node["colorize"].execute()
     pump(until=artist.look)
+    assert comp.status == "v001: waiting for an answer about keyframes without colour"
+    artist.press("Colorize anyway")
     assert "RefColorize1: Keyframe 1004 has no colour" in artist.shown[0]
     assert "1004: ref has no colour there." in artist.shown[0]
     pump(until=lambda: "done" in comp.status)

@@ -277,7 +277,7 @@ def test_without_a_core_the_artist_sees_the_attempts_and_can_choose_a_remedy(
     nuke_session: Any, comp: Comp, pump: Callable[..., Any], state: Path
 ) -> None:
     dialogs = Dialogs()
-    dialogs.answers += ["Show log", "Close", "Troubleshoot", "Close", "Close"]
+    dialogs.answers += ["Show log", "Close", "Troubleshoot", "Close", "Cancel"]
     comp.node["colorize"].execute()
     pump(until=lambda: dialogs.look() and "failed" in comp.status)
     first, log, again, looked, _ = dialogs.shown

@@ -10,6 +10,7 @@ import pytest
 from comp import Comp
 from nuke_fixtures import plugin_is_idle
 from qt_dialogs import Dialogs
+from serving import Client
 
 pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("core")]
 
@@ -60,6 +61,41 @@ def test_the_progress_bar_closes_after_a_failure_whatever_python_collects(
         assert [bar.closed for bar in nuke_session.artist.progress] == [True]
     finally:
         gc.enable()
+
+
+def test_after_a_cancel_all_frames_on_disk_are_told(
+    endless_comp: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refcolorize.jobs.progress import Progress
+
+    update = Progress.update
+
+    def late(self: Progress, job: Any, events: Any) -> list[int]:
+        return update(self, {**job, "done": max(0, job["done"] - 1)}, events)
+
+    monkeypatch.setattr(Progress, "update", late)  # as the core may answer before it has counted the last frame
+    endless_comp.node["colorize"].execute()
+    pump(until=lambda: ": frame " in endless_comp.status)
+    endless_comp.node["cancel"].execute()
+    pump(until=plugin_is_idle)
+    kept = len(endless_comp.frames("v001"))
+    assert endless_comp.status.startswith(f"v001 was cancelled: {kept} of 300 frames are kept")
+
+
+def test_a_cancel_before_the_core_is_asked_is_told_as_other_states_are(
+    comp: Comp, render: Any, pump: Callable[..., Any]
+) -> None:
+    render.colorize(comp.node).cancel()
+    pump(until=plugin_is_idle)
+    assert comp.status.startswith("v001 was cancelled")
+
+
+def test_a_queue_that_was_paused_on_the_page_is_told(comp: Comp, pump: Callable[..., Any], core: Client) -> None:
+    core.request("POST", "/v1/queue/pause")
+    comp.node["colorize"].execute()
+    pump(until=lambda: "the queue is paused. Press Continue queue" in comp.status)
+    core.request("POST", "/v1/queue/continue")
+    pump(until=lambda: comp.status == "v001 is done: 6 frames")
 
 
 def test_a_job_that_fails_is_over_while_its_message_is_still_open(

@@ -320,9 +320,10 @@ def test_the_artist_can_paint_first(
 @pytest.mark.usefixtures("unpainted")
 def test_the_artist_is_asked_once_for_a_version(comp: Comp, submit: Any, pump: Any) -> None:
     artist = Dialogs()
-    artist.answers.append("Submit anyway")
     sent = submit.submit(comp.node)
     pump(until=artist.look)
+    assert sent.is_asking and "waiting for an answer" in comp.status
+    artist.press("Write anyway")
     pump(until=lambda: sent.ended)
     assert sent.submitted.tasks == 3
     again = submit.submit(comp.node)

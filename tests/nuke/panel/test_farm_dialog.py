@@ -14,6 +14,7 @@ import pytest
 from comp import Comp
 from farming import asked, comp, goes
 from qt_app import application, qt_test, wait_until
+from qt_dialogs import Dialogs
 
 qapp = application()
 
@@ -277,13 +278,46 @@ def test_a_refusal_by_the_core_is_shown_and_can_be_corrected(
 
 
 def test_an_error_of_the_node_is_shown(press: Any, comp: Comp) -> None:
+    plate = comp.node.input(0)
     comp.node.setInput(0, None)
     dialog = press()
-    click(dialog.submit_button)
-    assert "has no plate" in dialog.note.text().replace("\u200b", "")
+    wait_until(lambda: "has no plate" in dialog.summary.text())
+    assert not dialog.submit_button.isEnabled(), "it would be refused"
+    comp.node.setInput(0, plate)
+    wait_until(dialog.submit_button.isEnabled)
+    assert dialog.summary.text().startswith("6 frames")
     comp.nuke.delete(comp.node)
+    wait_until(lambda: "RefColorize1 is gone" in dialog.summary.text())
+    assert not dialog.submit_button.isEnabled()
+
+
+@pytest.mark.parametrize("fault", ["the range", "the node"])
+def test_what_went_wrong_since_the_summary_is_told_once(press: Any, comp: Comp, fault: str) -> None:
+    dialog = press()
+    wait_until(lambda: dialog.summary.text().startswith("6 frames"))
+    if fault == "the range":
+        comp.node["frame_range"].setValue("1001-9999")
+    else:
+        comp.nuke.delete(comp.node)
     click(dialog.submit_button)
-    assert "RefColorize1 is gone" in dialog.note.text()
+    assert ("outside the plate" if fault == "the range" else "is gone") in dialog.summary.text()
+    assert not dialog.note.isVisible() and not dialog.note.text()
+    assert not dialog.submit_button.isEnabled()
+
+
+def test_while_the_artist_is_asked_about_a_key_the_dialog_says_that_it_waits(
+    press: Any, comp: Comp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FARM_COLORLESS", '{"1004": "no_color"}')
+    dialog, artist = press(), Dialogs()
+    artist.look()
+    click(dialog.submit_button)
+    wait_until(lambda: "Waiting for an answer" in dialog.status.text())
+    assert not dialog.bar.isVisible(), "nothing moves"
+    assert "waiting for an answer about keyframes without colour" in comp.status
+    wait_until(lambda: artist.look() and "Keyframe 1004 has no colour" in artist.shown[-1])
+    artist.press("Write anyway")
+    wait_until(dialog.result_box.isVisible)
 
 
 def test_cancel_ends_the_program_and_closes(press: Any, comp: Comp, goes: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,8 @@ def test_while_the_question_about_the_core_is_open_all_texts_say_that_it_is_wait
     panel.colorize.click()
     wait_until(artist.look)
     wait_until(lambda: "waiting for the core" in panel.status.text())
-    wait_until(lambda: "Colorize waits for it" in panel.core.text())
+    wait_until(lambda: "The run waits for it" in panel.core.text())
+    assert "Start core tries again, and the run goes on. Cancel ends the run." in artist.shown[0]
     wait_until(lambda: panel.colorize.text() == "Cancel")
     assert not panel.note.isVisible()
     assert "Press Colorize" not in panel.references._hint.text()
@@ -128,6 +130,44 @@ def test_while_the_question_about_the_core_is_open_all_texts_say_that_it_is_wait
         wait_until(lambda: not has_task())
     assert len(artist.shown) == 1
     assert nuke_session.artist.messages == []
+
+
+def test_after_the_question_about_the_core_is_cancelled_nothing_promises_that_it_starts(
+    panel: Any, comp: Comp, nuke_session: Any
+) -> None:
+    artist = Dialogs()
+    panel.colorize.click()
+    wait_until(artist.look)
+    artist.press("Cancel")
+    wait_until(lambda: comp.status.startswith("v001 failed"))
+    wait_until(lambda: not has_task())
+    wait_until(lambda: panel.core.text().startswith("The core is not running\nIt did not start"))
+    panel._refresh()
+    assert panel.status.text() == comp.status
+    assert panel.references._hint.text() == ""
+    assert places("can/be/started", panel, Dialogs(), nuke_session) == ["status"]
+
+
+@pytest.mark.usefixtures("core")
+def test_frames_that_are_deleted_by_hand_are_missed_in_the_list_of_versions(panel: Any, comp: Comp) -> None:
+    def first_column() -> str:
+        item = panel.versions.list.topLevelItem(0)
+        return "" if item is None else str(item.text(0))
+
+    panel.colorize.click()
+    wait_until(lambda: comp.status == "v001 is done: 6 frames")
+    wait_until(lambda: not has_task())
+    wait_until(lambda: first_column() == "v001  in use")
+    folder = comp.results / "v001"
+    frames = sorted(folder.glob("*.exr"))
+    for seconds, removed, told in (
+        (1_700_000_000, frames[:2], "frames missing"),
+        (1_700_000_009, frames[2:], "no frames"),
+    ):
+        for frame in removed:
+            frame.unlink()
+        os.utime(folder, (seconds, seconds))  # another time for certain, however coarse the clock of the disk is
+        wait_until(lambda told=told: first_column() == f"v001  {told}")
 
 
 def test_a_core_that_does_not_start_is_explained_in_the_note_and_the_core_agrees(panel: Any) -> None:

@@ -234,7 +234,7 @@ def test_keyframes_without_colour_are_marked_and_named(line: TimeLine, reference
     assert is_amber()
     assert "Ref has no colour here. Paint it" in line.tooltip_at(line.point_of_frame(1095))
     references.show_node(NodeState("R", flawed, job="a"))
-    assert "1095" in references._hint.text() and "Paint it there" in references._hint.text()
+    assert "1095" in references._hint.text() and "Paint ref there" in references._hint.text()
 
 
 def test_patches_and_swatches_have_marks_of_their_own(line: TimeLine) -> None:
@@ -420,6 +420,14 @@ def test_a_version_without_frames_is_never_in_use() -> None:
     box = VersionBox()
     box.show_versions([VersionRow(2, 0, "", used=True), VersionRow(1, 50, "", used=False)])
     assert "in use" not in box.list.topLevelItem(0).text(0)
+
+
+def test_a_version_says_how_many_frames_it_misses() -> None:
+    box = VersionBox()
+    box.show_versions([VersionRow(1, 49, "", used=True, missing=1)])
+    item = box.list.topLevelItem(0)
+    assert item.text(0) == "v001  frames missing"
+    assert "1 frame missing on disk" in item.toolTip(0)
 
 
 @pytest.mark.parametrize(("width", "shown"), [(240, 3), (1200, 6)])

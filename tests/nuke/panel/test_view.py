@@ -92,6 +92,14 @@ def test_an_unreachable_core_is_a_state_with_details_if_there_are_any() -> None:
     assert core_status(Snapshot(problem="It speaks protocol 9.")).detail == "It speaks protocol 9."
 
 
+def test_in_a_paused_queue_the_shots_say_so_and_previews_go_on() -> None:
+    jobs = (job("a", "running"), job("b", "queued"), job("c", "queued", kind="preview", frame=3))
+    rows = {row.id: row for row in queue_rows(jobs, own="b", paused=True)}
+    assert [rows[id].state for id in "bc"] == ["The queue is paused", "Waiting"]
+    assert rows["b"].tooltip.startswith("The queue is paused. Press Continue queue on the core's page.")
+    assert [row.state for row in queue_rows(jobs, own="b")] == ["Starting", "Waiting", "Waiting"]
+
+
 def test_a_frame_that_is_already_a_keyframe_is_not_suggested() -> None:
     frames = {"weakest": [5, 9, 7, 3, 1], "frames": []}
     assert suggestions(frames, [Keyframe(9)]) == (5, 7, 3)
@@ -118,7 +126,10 @@ def test_the_note_does_not_say_again_what_the_status_line_says() -> None:
 def test_the_core_is_described_as_the_dialog_about_it_does() -> None:
     assert "first Colorize starts it" in core_status(Snapshot()).detail
     assert "did not start" in core_status(Snapshot(), has_failed=True).detail
-    assert "Colorize waits for it" in core_status(Snapshot(), is_wanted=True, has_failed=True).detail
+    assert "Start core in the dialog" in core_status(Snapshot(), is_wanted=True, has_failed=True).detail
+    starting = core_status(Snapshot(), is_starting=True, has_failed=True)
+    assert (starting.title, starting.starting) == ("The core is being started", True)
+    assert "first Colorize" not in starting.detail
 
 
 @pytest.mark.parametrize(
@@ -136,6 +147,14 @@ def test_the_hint_names_the_next_action_if_something_is_missing(node: NodeState 
     assert says in hint_text(node)
 
 
+def test_keyframes_without_colour_are_told_in_the_status_line_or_in_the_hint() -> None:
+    shot = ShotState(1, 9, 1, (Keyframe(3, flaw="has no colour"), Keyframe(5), Keyframe(7, flaw="has no colour")))
+    told = hint_text(NodeState("R", shot))
+    assert told == "Keyframes 3, 7 have no colour. Paint ref there, or switch the keyframes off."
+    assert hint_text(NodeState("R", shot, status=told)) == ""
+    assert hint_text(NodeState("R", shot, status="v001 is done: 9 frames")) == told
+
+
 def test_a_shot_with_swatches_needs_no_keyframe() -> None:
     unkeyed = NodeState("R", ShotState(1, 9, 1, swatches=(3,)), reference=False)
     assert "Colorize" in hint_text(unkeyed)
@@ -145,6 +164,8 @@ def test_a_shot_with_swatches_needs_no_keyframe() -> None:
 
 def test_there_is_no_hint_if_nothing_is_missing() -> None:
     assert hint_text(NodeState("R", ShotState(1, 9, 1, (Keyframe(3),)), job="a")) == ""
+    failed = NodeState("R", ShotState(1, 9, 1, (Keyframe(3),)), status="v001 failed: The core did not start.")
+    assert hint_text(failed) == "", "Colorize was pressed, and the status line says what came of it"
 
 
 @given(first=st.integers(-999, 9999), count=st.integers(1, 3000), width=st.integers(1, 3000))
