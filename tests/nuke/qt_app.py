@@ -68,6 +68,8 @@ def close_dialogs() -> None:
             if isinstance(widget, qt.QDialog):
                 widget.close()
                 widget.deleteLater()
+        core = sys.modules[qt.__name__.replace("QtWidgets", "QtCore")]
+        core.QCoreApplication.sendPostedEvents(None, core.QEvent.DeferredDelete)  # as the event loop would
 
 
 def qt_test() -> Any:

@@ -317,12 +317,20 @@ def stop() -> None:
     except CoreUnreachable:
         return
     deadline = time.monotonic() + _STOP_SECONDS
-    while _is_current(connection):
+    while _is_current(connection) or _answers(connection):  # it takes its file away first
         if time.monotonic() > deadline:
             raise RefColorizeError(
                 f"The core (process {connection.pid}) did not stop within {_STOP_SECONDS:g} s. End that process."
             )
         time.sleep(_POLL_SECONDS)
+
+
+def _answers(connection: Connection) -> bool:
+    try:
+        connection.client().health()
+    except RefColorizeError:  # no answer, or that of another program, which has the port now
+        return False
+    return True
 
 
 def _is_current(connection: Connection) -> bool:

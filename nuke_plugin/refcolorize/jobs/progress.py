@@ -15,6 +15,7 @@ __all__ = [
     "describe_colorless",
     "duration",
     "time_left",
+    "waits_in_queue",
 ]
 
 ASKS_ABOUT_KEYS = "waiting for an answer about keyframes without colour"
@@ -150,6 +151,15 @@ def describe_colorless(frames: Sequence[int]) -> str:
     numbers = ", ".join(map(str, frames))
     what = f"Keyframe {numbers} has no colour" if len(frames) == 1 else f"Keyframes {numbers} have no colour"
     return f"{what}. Paint ref there, or switch the keyframe{'s' * (len(frames) > 1)} off"
+
+
+def waits_in_queue(job: Mapping[str, Any]) -> bool:
+    """Return whether a job is a queued shot, which a paused queue holds up; previews go on.
+
+    Args:
+        job: The job, as the service's JSON.
+    """
+    return bool(job["state"] == "queued" and job["kind"] != "preview")
 
 
 def time_left(seconds: float) -> str:

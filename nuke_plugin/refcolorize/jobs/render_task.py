@@ -20,7 +20,7 @@ from ..node.shot_plan import ShotPlan
 from ..node.versions import count_frames, write_confidence, write_thumbnail
 from .audience import is_shown
 from .job import Job, PendingInputs
-from .progress import ASKS_ABOUT_KEYS, Progress, confidence_curve
+from .progress import ASKS_ABOUT_KEYS, Progress, confidence_curve, waits_in_queue
 from .reference_check import find_flaws, require_color
 from .task import BackgroundTask
 
@@ -249,10 +249,10 @@ class RenderTask(BackgroundTask):
 
     def _is_paused(self, job: Mapping[str, Any]) -> bool:
         """Return whether a job waits because the queue is paused, which holds up no preview."""
-        if job["kind"] == "preview" or job["state"] != "queued":
+        if not waits_in_queue(job):
             return False
         queue = self._request(lambda client: client.queue())
-        return queue is not None and bool(queue["paused"])
+        return queue is not None and bool(queue.get("paused"))
 
     def _store_summary(self) -> None:
         """Write confidence and a thumbnail beside the version's frames: the core forgets jobs. A failure is ignored."""

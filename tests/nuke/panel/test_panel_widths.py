@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -67,6 +68,7 @@ STATES: tuple[Callable[[PanelFace], None], ...] = (first_shot, working, switched
 @pytest.fixture(params=[12, 17], ids="{} pixels".format)
 def font(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nuke's font as the artist has set it. A point is not the same size in every Qt."""
+    gc.collect()  # the font reaches every widget, and with PySide2 those that wait for the collector end the process
     before = QtWidgets.QApplication.font()
     chosen = QtGui.QFont(before)
     chosen.setPixelSize(request.param)

@@ -343,9 +343,8 @@ def test_a_node_deleted_while_its_submission_waits_is_said_to_be_gone(
     dialog.submit_button.click()
     nuke_session.other_render = 0
     comp.nuke.delete(comp.node)
-    wait_until(dialog.note.isVisible)
-    assert "RefColorize1 is gone" in dialog.note.text()
-    assert dialog.submit_button.isEnabled() and sent == []
+    wait_until(lambda: "RefColorize1 is gone" in dialog.summary.text() and not dialog.is_busy())
+    assert not dialog.submit_button.isEnabled() and sent == []
 
 
 def test_a_nuke_that_renders_for_long_gives_the_form_back(
