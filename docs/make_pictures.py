@@ -252,7 +252,7 @@ def terminal(demo: Demo) -> None:
             seen += data
     process.wait()
     shown = [re.split(r"\r", line)[-1] for line in seen.decode().replace("\r\n", "\n").split("\n")]
-    bars = [state for state in re.split(r"[\r\n]", seen.decode()) if re.search(r"^frame .* 1[4-6]/28 ", state)]
+    bars = [state for state in re.split(r"[\r\n]", seen.decode()) if re.search(r"^wrote frame .* 1[4-6]/28 ", state)]
     words = [line for line in shown if line.startswith("stcolor:")]
     command = "$ stcolor colorize " + request.replace("plates/plate.####.exr", "'plates/plate.####.exr'").replace(
         "out/sh010.####.exr", "'out/sh010.####.exr'"
