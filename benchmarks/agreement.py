@@ -51,7 +51,13 @@ class Recorder(FixedRuleRefinement):
 
 
 def walk(clip: Clip, keys: list[int], every: int) -> Iterator[tuple[int, Evidence, Candidates]]:
-    """Yield every n-th frame with its evidence and candidates."""
+    """Yield every n-th frame with its evidence and candidates.
+
+    Args:
+        clip: The clip.
+        keys: Frames that are keyframes, one or two.
+        every: How many frames lie between two that are yielded.
+    """
     recorder = Recorder()
     model = registry.build("standard", device="cpu", refinement=recorder)
     propagator = Propagator(model, Method(tracking="dense"), device=torch.device("cpu"))
@@ -64,7 +70,12 @@ def walk(clip: Clip, keys: list[int], every: int) -> Iterator[tuple[int, Evidenc
 
 
 def colors(decided: Chroma, candidates: Candidates) -> Iterator[Chroma]:
-    """Yield the colour decided on, the shipped mean, and the means with other settings."""
+    """Yield the colour decided on, the shipped mean, and the means with other settings.
+
+    Args:
+        decided: What the network decided on, shape (H, W, 2).
+        candidates: The candidates that it decided between.
+    """
     yield decided
     yield average_agreeing(decided, candidates)
     for tolerance in TOLERANCES:
@@ -74,7 +85,13 @@ def colors(decided: Chroma, candidates: Candidates) -> Iterator[Chroma]:
 
 
 def compare(clip: Clip, keys: list[int], every: int) -> np.ndarray:
-    """Return the PSNR of each of `colors`, mean over the frames."""
+    """Return the PSNR of each of `colors`, mean over the frames.
+
+    Args:
+        clip: The clip.
+        keys: Frames that are keyframes, one or two.
+        every: How many frames lie between two that are measured.
+    """
     refinement = load_learned_refinement()
     rows = []
     for frame, evidence, candidates in walk(clip, keys, every):

@@ -42,14 +42,26 @@ _CPU = torch.device("cpu")
 
 
 def fade_dyes(light: Image, left: tuple[float, float, float], generator: np.random.Generator) -> Image:
-    """Return what is left of linear light, (H, W, 3), once the dyes have lost density."""
+    """Return what is left of linear light once the dyes have lost density.
+
+    Args:
+        light: Linear light, shape (H, W, 3).
+        left: What is left of the density of each dye, 0..1.
+        generator: Makes the grain.
+    """
     density = -np.log10(np.clip(light, _DARKEST, 1)) * np.float32(left)
     density += generator.normal(scale=_GRAIN, size=density.shape)
     return np.asarray(10**-density, np.float32)
 
 
 def make_clip(sequence: DatasetSequence, fading: str, count: int) -> tuple[Clip, list[Chroma]]:
-    """Return a clip with the faded plate's light and the true colour, and the plate's own a* and b*."""
+    """Return a clip with the faded plate's light and the true colour, and the plate's own a* and b*.
+
+    Args:
+        sequence: The clip in full colour.
+        fading: A name in `FADING`.
+        count: How many frames, at most.
+    """
     generator, rgb, own = np.random.default_rng(3), list[Image](), list[Chroma]()
     for index in range(min(count, len(sequence))):
         light = srgb_decode(sequence.rgb(index))
@@ -61,7 +73,13 @@ def make_clip(sequence: DatasetSequence, fading: str, count: int) -> tuple[Clip,
 
 
 def measure(clip: Clip, own: Sequence[Chroma], weights: Sequence[float]) -> Iterator[list[float]]:
-    """Yield the PSNR of every frame but the keyframe: of the plate, of one fit for the clip, and for each weight."""
+    """Yield the PSNR of every frame but the keyframe: of the plate, of one fit for the clip, and for each weight.
+
+    Args:
+        clip: From `make_clip`.
+        own: The plate's own a* and b* for each frame, from `make_clip`.
+        weights: Values of `--keep-chroma`.
+    """
     method = Method(tracking="dense")
     propagator = Propagator(registry.build("standard", device="cpu"), method, device=_CPU)
     ones = np.ones(clip.lightnesses[0].shape, np.float32)

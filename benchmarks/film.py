@@ -47,6 +47,7 @@ class EditedScene:
 
 
 def main() -> None:
+    """Run the measurement that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=("choose", "edit", "long"))
     parser.add_argument("--dataset", type=Path)

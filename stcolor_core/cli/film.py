@@ -34,7 +34,7 @@ def add_commands(commands: Any) -> None:
     kinds = film.add_subparsers(required=True, metavar="COMMAND", parser_class=type(film))
     parser = kinds.add_parser("plan", help="find scenes and groups, write the plan and a storyboard")
     film_plan.add_options(parser)
-    parser.set_defaults(run=_naming_lines(film_plan.run))
+    parser.set_defaults(run=_in_terms_of_the_plan(film_plan.run))
     _add_color(kinds.add_parser("color", help="colour the scenes of a plan"))
     _add_shots(kinds.add_parser("shots", help="write each scene as a shot file, for the farm"))
     _add_report(kinds.add_parser("report", help="report what is done, how groups agree, and the weakest scenes"))
@@ -46,23 +46,23 @@ def _add_color(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="write frames again even if they are on disk and valid")
     parser.add_argument("--json", action="store_true", help="print one JSON object per finished scene")
     add_device_option(parser)
-    parser.set_defaults(run=_naming_lines(_color))
+    parser.set_defaults(run=_in_terms_of_the_plan(_color))
 
 
 def _add_shots(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", type=Path, metavar="PLAN", help="the plan")
     parser.add_argument("--scene", action="append", default=[], metavar="NAME", help="write only this scene")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the shot files")
-    parser.set_defaults(run=_naming_lines(_shots))
+    parser.set_defaults(run=_in_terms_of_the_plan(_shots))
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", type=Path, metavar="PLAN", help="the plan")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
-    parser.set_defaults(run=_naming_lines(_report))
+    parser.set_defaults(run=_in_terms_of_the_plan(_report))
 
 
-def _naming_lines(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+def _in_terms_of_the_plan(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
     """Return the command with mistakes of its plan told by file and line, and remedies in the words of its settings."""
 
     @wraps(run)
