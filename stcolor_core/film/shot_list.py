@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError
 from stcolor_core.film.plan import FilmPlate
 from stcolor_core.film.scenes import Stretch
-from stcolor_core.film.yaml_files import describe_mistake, parse_yaml, read_text
+from stcolor_core.film.yaml_files import describe_mistake, name_line, parse_yaml, read_text
 from stcolor_core.images.frame_ranges import parse_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
@@ -96,9 +96,22 @@ def read_shot_list(path: Path) -> list[ListedShot]:
                 if isinstance(entry.get(key), int) and not isinstance(entry.get(key), bool):
                     entry[key] = str(entry[key])
     try:
-        return TypeAdapter(list[ListedShot]).validate_python(data, extra="forbid")
+        shots = TypeAdapter(list[ListedShot]).validate_python(data, extra="forbid")
     except ValidationError as error:
-        raise BadRequest(describe_mistake(error, root, label=label)) from None
+        known = [each.name for each in fields(ListedShot)]
+        raise BadRequest(describe_mistake(error, root, label=label, known=lambda _: known)) from None
+    first: dict[str, int] = {}
+    for number, shot in enumerate(shots):
+        if shot.name is None:
+            continue
+        earlier = first.setdefault(_as_file_name(shot.name), number)
+        if earlier != number:
+            there = name_line(root, (str(earlier), "name"), label="").lstrip(", ")
+            raise BadRequest(
+                f"{name_line(root, (str(number), 'name'), label=label)}: there is a shot {shots[earlier].name} "
+                f"already, in {there}, and scenes have names of their own. Rename {shot.name}, or leave its name out."
+            )
+    return shots
 
 
 def arrange_shots(
@@ -171,6 +184,11 @@ def _frames_of(shot: ListedShot) -> tuple[int, ...]:
 def _of_others(owners: dict[tuple[str, int], int], plate: str, owner: int) -> set[int]:
     """Return the frames of a plate that belong to other scenes than this one."""
     return {frame for (name, frame), number in owners.items() if name == plate and number != owner}
+
+
+def _as_file_name(name: str) -> str:
+    """Return what distinguishes the files of a scene of this name."""
+    return (_fit(name) or name).casefold()
 
 
 def _fit(text: str | None) -> str | None:

@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stcolor_core.errors import PlateError
+from stcolor_core.film.key_name import KeyName, PlanMistake, nearest_frames
 from stcolor_core.film.likeness import SceneLook, describe_looks, frame_likeness, sample_frames
-from stcolor_core.film.plan import FilmPlan, KeyName, PlanMistake
+from stcolor_core.film.plan import FilmPlan
 from stcolor_core.film.scenes import PlateReader
+from stcolor_core.film.troubles import SceneTrouble, find_culprit
 from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.inputs import has_plate_type
@@ -51,12 +54,14 @@ class SceneShot:
         shot: The shot; None if the film has no keyframe that may colour it.
         own: The keyframes of the scene, which are tracked.
         borrowed: Keyframes of other scenes, which are matched as stills, the most alike first.
+        trouble: Why the keyframes of other scenes cannot be ranked for it: a frame of its own that cannot be read.
     """
 
     name: str
     shot: Shot | None
     own: tuple[KeyName, ...] = ()
     borrowed: tuple[KeyName, ...] = ()
+    trouble: SceneTrouble | None = None
 
 
 def find_keys(plan: FilmPlan) -> FilmKeys:
@@ -66,7 +71,8 @@ def find_keys(plan: FilmPlan) -> FilmKeys:
         plan: The plan.
 
     Raises:
-        PlanMistake: If a pattern of keyframes has no frame number, or a pinned keyframe does not exist.
+        PlanMistake: If a pattern of keyframes has no frame number, or a keyframe that the plan pins or excludes does
+            not exist.
     """
     paths: dict[KeyName, Path] = {}
     for name, plate in plan.plates.items():
@@ -84,20 +90,29 @@ def find_keys(plan: FilmPlan) -> FilmKeys:
         paths.update({KeyName(name, frame): pattern.path(frame) for frame in pattern.frames()})
     owner = {KeyName(scene.plate, frame): name for name, scene in plan.scenes.items() for frame in plan.frames(name)}
     for name, group in plan.groups.items():
-        for number, text in enumerate(group.pin):
-            key = KeyName.parse(text)
-            if key not in paths:
-                painted = plan.plates[key.plate].keys
-                missing = "" if painted is None else f": there is no {FramePattern.parse(painted).path(key.frame)}"
-                raise PlanMistake(
-                    f"Group {name} pins {text}, which is not painted{missing}. Paint frame {key.frame} of plate "
-                    f"{key.plate}, or take it out of groups.{name}.pin.",
-                    "groups",
-                    name,
-                    "pin",
-                    str(number),
-                )
+        _require_painted(plan, paths, group.pin, "pins", "groups", name, "pin")
+        _require_painted(plan, paths, group.exclude, "excludes", "groups", name, "exclude")
+    if paths:  # before anything is painted, an excluded frame may be one that will be
+        for name, scene in plan.scenes.items():
+            _require_painted(plan, paths, scene.exclude, "excludes", "scenes", name, "exclude")
     return FilmKeys(paths, {key: owner[key] for key in sorted(paths) if key in owner})
+
+
+def _require_painted(
+    plan: FilmPlan, paths: Mapping[KeyName, Path], keys: Iterable[str], verb: str, part: str, name: str, setting: str
+) -> None:
+    """Refuse the name of a keyframe that does not exist, and name those that may be meant."""
+    for number, text in enumerate(keys):
+        key = KeyName.parse(text)
+        if key not in paths:
+            painted = plan.plates[key.plate].keys
+            missing = "" if painted is None else f": there is no {FramePattern.parse(painted).path(key.frame)}"
+            hint = f"{nearest_frames(key, paths)} ".lstrip()
+            raise PlanMistake(
+                f"{part[:-1].capitalize()} {name} {verb} {text}, which is not painted{missing}. {hint}"
+                f"Paint frame {key.frame} of plate {key.plate}, or take it out of {part}.{name}.{setting}.",
+                *(part, name, setting, str(number)),
+            )
 
 
 def make_shots(plan: FilmPlan, keys: FilmKeys, *, warn: Callable[[str], None] = lambda _: None) -> list[SceneShot]:
@@ -119,7 +134,13 @@ def make_shots(plan: FilmPlan, keys: FilmKeys, *, warn: Callable[[str], None] = 
         if own:
             shots.append(SceneShot(name, _scene_shot(plan, keys, name, own, ()), tuple(own)))
             continue
-        borrowed = [] if ranking is None else _borrow(plan, keys, name, ranking, warn)
+        try:
+            borrowed = [] if ranking is None else _borrow(plan, keys, name, ranking, warn)
+        except PlateError as error:
+            needed = _scene_shot(plan, keys, name, (), ())
+            trouble = SceneTrouble(name, error.marked, find_culprit(needed, error.marked))
+            shots.append(SceneShot(name, None, trouble=trouble))
+            continue
         shot = _scene_shot(plan, keys, name, (), borrowed) if borrowed else None
         shots.append(SceneShot(name, shot, (), tuple(borrowed)))
     return shots
@@ -221,6 +242,7 @@ class _Likeness:
         self._describe = scene_describer()
         self._readers: dict[str, PlateReader] = {}
         self._features: dict[KeyName, NDArray[np.float32]] = {}
+        self._unread: set[KeyName] = set()
 
     def look(self, scene: str) -> SceneLook:
         frames = sample_frames(self._plan.frames(scene))
@@ -228,8 +250,18 @@ class _Likeness:
         return SceneLook(frames, tuple(self.features(KeyName(plate, frame)) for frame in frames))
 
     def of_key(self, key: KeyName, look: SceneLook) -> float:
-        """Return the likeness of a keyframe's plate frame to the most similar frame of a scene."""
-        return max(frame_likeness(self.features(key), each) for each in look.features)
+        """Return the likeness of a keyframe's plate frame to the most similar frame of a scene.
+
+        If that plate frame cannot be read, the keyframe comes after the others: the scenes that borrow need not wait.
+        """
+        if key in self._unread:
+            return -np.inf
+        try:
+            return max(frame_likeness(self.features(key), each) for each in look.features)
+        except PlateError as error:
+            self._unread.add(key)
+            self._warn(f"Keyframe {key} is borrowed after all others, as its plate cannot be read: {error.marked}")
+            return -np.inf
 
     def features(self, key: KeyName) -> NDArray[np.float32]:
         if key not in self._features:

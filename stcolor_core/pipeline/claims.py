@@ -24,7 +24,7 @@ from typing import Any
 
 import psutil
 
-from stcolor_core.errors import OutputError
+from stcolor_core.errors import OutputInUse
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.remedies import advise
@@ -54,7 +54,8 @@ class Claim:
         state: A digest of everything that decides the pixels (`Digests.of_shot`).
 
     Raises:
-        OutputError: On entry, if another run is writing another state there, or if the folder cannot be written.
+        OutputInUse: On entry, if another run is writing another state there.
+        OutputError: On entry, if the folder cannot be written.
     """
 
     def __init__(self, output: FramePattern, *, state: str) -> None:
@@ -99,7 +100,7 @@ class Claim:
             if fresh and attempt + 1 < _TRIES:
                 time.sleep(secrets.randbelow(200) / 1000)  # they may be about to withdraw as well
                 continue
-            raise OutputError(
+            raise OutputInUse(
                 f"{self._output.text} is being written by {others[0].owner}, from another state of the shot. "
                 f"Wait until it ends, stop it, or {advise('output')}."
             )
