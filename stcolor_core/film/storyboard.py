@@ -10,6 +10,7 @@ import html
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -19,8 +20,12 @@ from stcolor_core.errors import OutputError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.film.key_proposals import Proposal
 from stcolor_core.film.likeness import SceneLook
+from stcolor_core.film.page_layout import lay_out
 from stcolor_core.film.plan import FilmPlan, KeyName
 from stcolor_core.film.scenes import PlateReader
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["Sheet", "Thumbnail", "make_sheets", "write_html", "write_pdf"]
 
@@ -36,7 +41,7 @@ _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:90rem;padding:0 1rem;color:#1c1c1c;background:#fff}
 h2{margin:2.2rem 0 .3rem;border-top:1px solid #bbb;padding-top:.8rem}
 ul.sheet{list-style:none;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:1rem}
-figure{margin:0}img{width:100%;display:block;border:3px solid transparent}
+figure{margin:0}img{max-width:100%;max-height:13rem;display:block;border:3px solid transparent}
 .paint img{border-color:#b4530a}.paint strong{color:#b4530a}figcaption{font-size:.87rem}
 table{border-collapse:collapse}td,th{padding:.25rem .8rem;text-align:left;border-bottom:1px solid #ddd}
 td.n,th.n{text-align:right}
@@ -160,11 +165,9 @@ def write_pdf(path: Path, sheets: Sequence[Sheet], proposals: Sequence[Proposal]
     fonts = {size: ImageFont.load_default(size) for size in (20, 26, 40)}
     pages: list[Image.Image] = []
 
-    def new_page(heading: str) -> ImageDraw.ImageDraw:
+    def new_page() -> ImageDraw.ImageDraw:
         pages.append(Image.new("RGB", _PAGE, "white"))
-        draw = ImageDraw.Draw(pages[-1])
-        draw.text((_MARGIN, 40), heading, fill="black", font=fonts[40])
-        return draw
+        return ImageDraw.Draw(pages[-1])
 
     lines = [
         f"{rank:3d}.   {each.key}   (scene {each.scene}):   {_percent(each.gain)} of the film, "
@@ -172,19 +175,28 @@ def write_pdf(path: Path, sheets: Sequence[Sheet], proposals: Sequence[Proposal]
         for rank, each in enumerate(proposals, 1)
     ]
     for start in range(0, max(1, len(lines)), 28):
-        draw = new_page(title if start == 0 else f"{title} (continued)")
+        draw = new_page()
+        heading = title if start == 0 else f"{title} (continued)"
+        draw.text((_MARGIN, 40), heading, fill="black", font=fonts[40])
         draw.text((_MARGIN, 110), _first_heading(proposals), fill=_MARK, font=fonts[26])
         for row, line in enumerate(lines[start : start + 28]):
             draw.text((_MARGIN, 160 + 36 * row), line, fill="black", font=fonts[26])
-    cell = ((_PAGE[0] - 2 * _MARGIN) // _COLUMNS, (_PAGE[1] - 2 * _MARGIN - 60) // _ROWS)
-    for sheet in sheets:
-        for start in range(0, len(sheet.thumbnails), _COLUMNS * _ROWS):
-            draw = new_page(_heading(sheet) + (" (continued)" if start else ""))
-            for place, each in enumerate(sheet.thumbnails[start : start + _COLUMNS * _ROWS]):
-                x, y = _MARGIN + cell[0] * (place % _COLUMNS), 110 + cell[1] * (place // _COLUMNS)
-                picture = Image.fromarray(each.picture)
-                scale = min((cell[0] - 20) / picture.width, (cell[1] - 70) / picture.height)
-                picture = picture.resize((max(1, int(picture.width * scale)), max(1, int(picture.height * scale))))
+    width, highest = (_PAGE[0] - 2 * _MARGIN) // _COLUMNS, (_PAGE[1] - 2 * _MARGIN - 60) // _ROWS - 70
+    pictures = [[_fit(each.picture, width - 20, highest) for each in sheet.thumbnails] for sheet in sheets]
+    heights = [
+        [picture.height + 22 + 24 * len(_caption(each)) for picture, each in zip(row, sheet.thumbnails, strict=True)]
+        for row, sheet in zip(pictures, sheets, strict=True)
+    ]
+    for page in lay_out(heights, columns=_COLUMNS, heading=80, top=40, bottom=_PAGE[1] - _MARGIN // 2):
+        draw = new_page()
+        for block in page:
+            sheet = sheets[block.sheet]
+            if not block.pictures:
+                heading = _heading(sheet) + (" (continued)" if block.continued else "")
+                draw.text((_MARGIN, block.top + 10), heading, fill="black", font=fonts[40])
+            for column, number in enumerate(block.pictures):
+                x, y = _MARGIN + width * column, block.top
+                each, picture = sheet.thumbnails[number], pictures[block.sheet][number]
                 pages[-1].paste(picture, (x, y))
                 if each.rank is not None:
                     draw.rectangle(
@@ -233,6 +245,15 @@ def _html(sheets: Sequence[Sheet], proposals: Sequence[Proposal], title: str) ->
             )
         yield "</ul>\n"
     yield "</main></body></html>\n"
+
+
+def _fit(picture: ByteImage, width: int, height: int) -> Image.Image:
+    """Return a picture in the size in which it fits into a cell."""
+    from PIL import Image
+
+    scale = min(width / picture.shape[1], height / picture.shape[0])
+    size = (max(1, int(picture.shape[1] * scale)), max(1, int(picture.shape[0] * scale)))
+    return Image.fromarray(picture).resize(size)
 
 
 def _caption(thumbnail: Thumbnail) -> list[str]:
