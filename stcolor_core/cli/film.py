@@ -193,5 +193,5 @@ def _report(options: argparse.Namespace) -> int:
         print_line(json.dumps(data))
         return 0
     for line in report.lines():
-        print_line(worded(line))
+        print_line(line[: len(line) - len(line.lstrip())] + worded(line))  # regions are indented
     return 0

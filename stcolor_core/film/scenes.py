@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -252,8 +253,8 @@ def look_at_scenes(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: No
 
 def _name_scenes(stretches: Sequence[Stretch], digits: int) -> list[str]:
     """Return a name for each scene: that of the edit if no other scene has it, else s and its number."""
-    given = [stretch.name for stretch in stretches]
-    unique = {name for name in given if name and given.count(name) == 1}
+    counts = Counter(stretch.name.casefold() for stretch in stretches if stretch.name)  # as file names may be
+    unique = {stretch.name for stretch in stretches if stretch.name and counts[stretch.name.casefold()] == 1}
     names: list[str] = []
     for number, stretch in enumerate(stretches, 1):
         name = stretch.name if stretch.name in unique else f"s{number:0{digits}d}"

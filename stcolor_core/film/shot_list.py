@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -147,6 +148,7 @@ def arrange_shots(
             joined = tuple(sorted({*earlier.frames, *frames} - _of_others(owners, plate, owner)))
             stretches[owner] = replace(earlier, frames=joined)
         owners.update(((plate, frame), owner) for frame in stretches[owner].frames)
+    _tell_repeated_names(stretches, warn)
     pattern = keys or DEFAULT_KEYS
     found = {
         name: plate if plate.keys is not None else replace(plate, keys=pattern.replace("{plate}", name))
@@ -162,14 +164,26 @@ def name_plates(paths: Sequence[str]) -> list[str]:
         paths: The patterns or movies.
     """
     names: list[str] = []
+    taken: set[str] = set()  # folded, as file names may be
     for path in paths:
         head = Path(path).stem if is_movie(path) else FramePattern.parse(path).head
         stem = _fit(head) or "plate"
         name, number = stem, 2
-        while name in names:
+        while name.casefold() in taken:
             name, number = f"{stem[: _LONGEST - 4]}_{number}", number + 1
+        taken.add(name.casefold())
         names.append(name)
     return names
+
+
+def _tell_repeated_names(stretches: Sequence[Stretch], warn: Callable[[str], None]) -> None:
+    """Tell which names of an edit are no names of scenes, because several clips have them."""
+    counts = Counter(stretch.name.casefold() for stretch in stretches if stretch.name)
+    repeated = list(dict.fromkeys(s.name for s in stretches if s.name and counts[s.name.casefold()] > 1))
+    if repeated:
+        more = f" and {len(repeated) - 3} more" if len(repeated) > 3 else ""
+        names = f"{', '.join(repeated[:3])}{more}"
+        warn(f"Several clips are named {names}: their scenes have numbers. Rename the clips, or the plan's scenes.")
 
 
 def _frames_of(shot: ListedShot) -> tuple[int, ...]:
