@@ -12,7 +12,7 @@ __all__ = ["without_undo"]
 
 @contextmanager
 def without_undo() -> Iterator[None]:
-    """Make changes without an undo step, and leave the script unmodified."""
+    """Return a context in which changes make no undo step and leave the script unmodified."""
     root = nuke.root()
     modified = root.modified()
     nuke.Undo.disable()
