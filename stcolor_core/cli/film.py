@@ -166,10 +166,13 @@ def _shots(options: argparse.Namespace) -> int:
     from stcolor_core.farm.paths import make_absolute
     from stcolor_core.film.coloring import film_shots
     from stcolor_core.film.plan_files import load_plan
+    from stcolor_core.film.troubles import describe_troubles
     from stcolor_core.shots.shot import map_paths
 
     limit_threads()
     scenes, dissolves = film_shots(load_plan(options.plan), only=options.scene, warn=warn_of_plan)
+    for line in describe_troubles(each.trouble for each in scenes if each.trouble is not None):
+        warn_of_plan(line)
     shots = {each.name: each.shot for each in (*scenes, *dissolves) if each.shot is not None}
     texts = {f"{name}.json": map_paths(shot, make_absolute).to_json() + "\n" for name, shot in shots.items()}
     write_all(options.output, texts)

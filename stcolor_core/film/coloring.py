@@ -22,10 +22,12 @@ from stcolor_core.errors import (
 )
 from stcolor_core.film.claims import claim_film
 from stcolor_core.film.key_name import did_you_mean
-from stcolor_core.film.plan import FilmPlan
+from stcolor_core.film.plan import SCENE_FIELD, FilmPlan
 from stcolor_core.film.shots import FilmKeys, SceneShot, dissolve_shot, find_keys, make_shots
 from stcolor_core.film.stray_keys import describe_stray_keys
 from stcolor_core.film.troubles import SceneTrouble, find_culprit, save_troubles, wait_for_scene
+from stcolor_core.images.frame_ranges import describe_frames
+from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.events import Event
 from stcolor_core.pipeline.run import colorize
 
@@ -57,7 +59,11 @@ class SceneResult:
 
 
 def film_shots(
-    plan: FilmPlan, *, only: Collection[str] = (), warn: Callable[[str], None] = lambda _: None
+    plan: FilmPlan,
+    *,
+    only: Collection[str] = (),
+    warn: Callable[[str], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[list[SceneShot], list[SceneShot]]:
     """Return the scenes of a film and its dissolves as shots. Dissolves need the results of their scenes.
 
@@ -65,9 +71,11 @@ def film_shots(
         plan: The plan.
         only: Names of scenes and dissolves to return; empty for all.
         warn: Called with one line for the artist.
+        cancelled: Asked before every scene.
 
     Raises:
         BadRequest: If there is no keyframe, or a name is unknown.
+        Cancelled: Once `cancelled` returns True.
     """
     for name in only:
         if name not in plan.scenes and name not in plan.dissolves:
@@ -75,11 +83,16 @@ def film_shots(
             raise BadRequest(f"The plan has no scene or dissolve {name!r}. {hint} Correct --scene.")
     keys = find_keys(plan)
     _warn_of_useless_keys(plan, keys, warn)
-    scenes = [each for each in make_shots(plan, keys, warn=warn) if not only or each.name in only]
+    wanted = [name for name in plan.scenes if not only or name in only]
+    scenes = make_shots(plan, keys, only=wanted, warn=warn, cancelled=cancelled) if wanted else []
     dissolves = [dissolve_shot(plan, name, keys) for name in plan.dissolves if not only or name in only]
     for scene in scenes:
         if scene.shot is None and scene.trouble is None:
-            warn(f"Scene {scene.name} stays uncoloured: no keyframe may colour it. Paint one, or correct the plan.")
+            there = FramePattern.parse(plan.output.replace(SCENE_FIELD, scene.name)).frames()
+            old = f" The frames {describe_frames(there)} on disk have the colour of an earlier run." if there else ""
+            warn(
+                f"Scene {scene.name} stays uncoloured: no keyframe may colour it. Paint one, or correct the plan.{old}"
+            )
     return scenes, dissolves
 
 
@@ -112,7 +125,7 @@ def color_film(
         StcolorError: One of the errors of `stcolor_core.errors`, if it is not one scene's alone: a full disk, a plan
             with a mistake. OutputInUse if a run of another plan writes there.
     """
-    scenes, dissolves = film_shots(plan, only=only, warn=warn)
+    scenes, dissolves = film_shots(plan, only=only, warn=warn, cancelled=cancelled)
     bare = {scene.name for scene in scenes if scene.shot is None and scene.trouble is None}
     ends = {name: (each.before, each.after) for name, each in plan.dissolves.items()}
     scenes = [each for each in scenes if each.name not in bare]

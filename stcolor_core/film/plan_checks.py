@@ -61,11 +61,27 @@ def _check_keys(plan: FilmPlan) -> None:
 
 
 def _check_plates(plan: FilmPlan) -> None:
+    keys: dict[str, str] = {}
     for name, plate in plan.plates.items():
         try:
             plate.as_plate(None)
         except BadRequest as error:
             raise PlanMistake(f"Plate {name}: {error}", "plates", name) from None
+        if plate.keys == plate.path:
+            raise PlanMistake(
+                f"The keys of plate {name} are the plate itself: every frame of it would be a keyframe. Write the keys "
+                f"into a folder of their own, like keys/{name}.####.exr.",
+                *("plates", name, "keys"),
+            )
+        if plate.keys is None:
+            continue
+        other = keys.setdefault(plate.keys, name)
+        if plan.plates[other].path != plate.path:
+            raise PlanMistake(
+                f"The plates {other} and {name} have the same keys, {plate.keys}: one picture would colour both. Give "
+                f"plates.{name}.keys a pattern of its own, like keys/{name}.####.exr.",
+                *("plates", name, "keys"),
+            )
 
 
 def _check_scenes(plan: FilmPlan) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.errors import PlateError
+from stcolor_core.errors import Cancelled, PlateError
 from stcolor_core.film.key_name import KeyName, PlanMistake, nearest_frames
 from stcolor_core.film.likeness import SceneLook, describe_looks, frame_likeness, sample_frames
 from stcolor_core.film.plan import FilmPlan
@@ -115,7 +115,14 @@ def _require_painted(
             )
 
 
-def make_shots(plan: FilmPlan, keys: FilmKeys, *, warn: Callable[[str], None] = lambda _: None) -> list[SceneShot]:
+def make_shots(
+    plan: FilmPlan,
+    keys: FilmKeys,
+    *,
+    only: Collection[str] = (),
+    warn: Callable[[str], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> list[SceneShot]:
     """Return every scene as a shot, in the order of the film.
 
     A scene with keyframes of its own is coloured from these. Another one takes those of its group, the pinned ones
@@ -124,12 +131,20 @@ def make_shots(plan: FilmPlan, keys: FilmKeys, *, warn: Callable[[str], None] = 
     Args:
         plan: The plan.
         keys: The keyframes that exist.
+        only: Names of the scenes to return; empty for all.
         warn: Called with one line for the artist.
+        cancelled: Asked before every scene, since ranking reads frames.
+
+    Raises:
+        Cancelled: Once `cancelled` returns True.
+        PlanMistake: If a keyframe that a scene borrows has no colour space of its own there.
     """
-    bare = [name for name in plan.scenes if not keys.of_scene(name)]
-    ranking = _Likeness(plan, warn) if bare and keys.scenes else None
+    names = [name for name in plan.scenes if not only or name in only]
+    ranking = _Likeness(plan, warn) if keys.scenes and not all(map(keys.of_scene, names)) else None
     shots: list[SceneShot] = []
-    for name in plan.scenes:
+    for name in names:
+        if cancelled():
+            raise Cancelled(f"{name}: Cancelled before anything was coloured. Run again to continue.")
         own = keys.of_scene(name)
         if own:
             shots.append(SceneShot(name, _scene_shot(plan, keys, name, own, ()), tuple(own)))

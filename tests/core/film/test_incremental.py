@@ -148,6 +148,16 @@ def test_frames_that_the_plan_has_no_more_are_named_and_kept(film: Film, capsys:
     assert before <= {path.name for path in (film.folder / "out").iterdir()}
 
 
+def test_a_scene_that_no_keyframe_may_colour_any_more_is_told_with_its_old_frames(film: Film) -> None:
+    told: list[str] = []
+    results = list(color_film(replace(film.plan, stills=0), device="cpu", warn=told.append))
+    assert [result.name for result in results] == ["s001", "s002"]
+    (line,) = told
+    assert (
+        line.startswith("Scene s003 stays uncoloured") and "frames 21-26 on disk have the colour of an earlier" in line
+    )
+
+
 def test_results_in_a_folder_for_each_scene_are_looked_through_too(tmp_path: Path) -> None:
     film = write_film(tmp_path)
     film.paint(3)

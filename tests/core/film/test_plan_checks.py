@@ -53,6 +53,13 @@ PLAN = FilmPlan(
         ("{scene}.####.exr", "{scene}.exr", "output:", "no frame number"),
         ("missing: error", "missing: skp", "  reel1:", "'skip'"),
         ("keys: keys", "exposure: bright, keys: keys", "  reel1:", "a number"),
+        ("keys: keys/reel1", "keys: plates/reel1", "  reel1:", "are the plate itself"),
+        (
+            "groups:\n",
+            "  b:\n    path: b.####.exr\n    keys: keys/reel1.####.exr\ngroups:\n",
+            "    keys: keys/reel1",
+            "reel1 and b have the same keys",
+        ),
         ("scenes:\n", "scenes: [s001]\nscene:\n", "scene:", "Did you mean scenes?"),
     ],
 )

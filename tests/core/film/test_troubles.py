@@ -156,6 +156,15 @@ def test_a_plate_that_vanished_stops_only_its_own_scenes(film: Film) -> None:
     assert found["s002"].written == 6 and found["s003"].written == 6
 
 
+def test_the_shot_files_of_scenes_that_can_be_written_are(film: Film, capsys: pytest.CaptureFixture[str]) -> None:
+    truncate(film.folder / "plate/film.0024.exr")
+    shots = film.folder / "shots"
+    assert main(["film", "shots", str(film.folder / "film.yaml"), "--output", str(shots)]) == 0
+    assert {path.stem for path in shots.iterdir()} == {"s001", "s002", "s002-s003"}
+    told = capsys.readouterr().err
+    assert told.count("film.0024.exr") == 1 and "s003 is not finished" in told
+
+
 def test_a_full_disk_stops_the_film_and_names_the_scene(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_arguments: object) -> None:
         raise OutputError("The disk is full.")
@@ -179,6 +188,12 @@ def test_a_scene_that_needs_more_scratch_space_than_there_may_be_is_named_with_a
     lines = capsys.readouterr().err.splitlines()
     told = [line for line in lines if "scratch folder" in line.lower()]
     assert told and "stcolor: s001: " in told[0] and " frame " in told[0] and "STCOLOR_SCRATCH_LIMIT" in told[0]
+
+
+def test_a_film_is_cancelled_while_keyframes_are_ranked(film: Film) -> None:
+    with pytest.raises(Cancelled, match=r"^s001: Cancelled before anything"):
+        list(color_film(film.plan, device="cpu", cancelled=lambda: True))
+    assert not (film.folder / "out").exists()
 
 
 def test_a_cancelled_film_names_its_scene_and_frame(film: Film) -> None:
