@@ -7,7 +7,7 @@ A file that is damaged or missing keeps only the scenes that need it from being 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stcolor_core.errors import (
@@ -28,6 +28,7 @@ from stcolor_core.film.stray_keys import describe_stray_keys
 from stcolor_core.film.troubles import SceneTrouble, find_culprit, save_troubles, wait_for_scene
 from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.pipeline.claims import Claim
 from stcolor_core.pipeline.events import Event
 from stcolor_core.pipeline.run import colorize
 
@@ -134,7 +135,7 @@ def color_film(
     tried: list[str] = []
     try:
         with claim_film(plan, scenes, dissolves):
-            for each in (*scenes, *dissolves):
+            for each in (*_free_first(scenes), *_free_first(dissolves)):
                 result = _waiting(each, ends, troubles) or _color(
                     each, device=device, force=force, report=report, cancelled=cancelled
                 )
@@ -144,6 +145,20 @@ def color_film(
                 yield result
     finally:
         save_troubles(plan, tried, troubles.values())
+
+
+def _free_first(parts: Sequence[SceneShot]) -> Iterator[SceneShot]:
+    """Yield scenes or dissolves in their order, but those that another run is writing when it is their turn at the end.
+
+    So runs of one plan on several machines share a film by scenes, and hardly meet in one.
+    """
+    later = []
+    for each in parts:
+        if each.shot is not None and Claim(FramePattern.parse(each.shot.output.path), state="").is_held_elsewhere():
+            later.append(each)
+        else:
+            yield each
+    yield from later
 
 
 def _waiting(

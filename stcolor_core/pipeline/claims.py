@@ -85,6 +85,10 @@ class Claim:
             with suppress(OSError):  # the folder holds frames
                 self._output.folder.rmdir()
 
+    def is_held_elsewhere(self) -> bool:
+        """Return whether a run writes to the output now, of whatever state of the shot. Takes no claim."""
+        return bool(self._other_claims())
+
     def _take(self) -> None:
         """Write this run's claim, then look for others.
 
@@ -118,7 +122,6 @@ class Claim:
 
     def _other_claims(self) -> list[_OtherClaim]:
         """Return the live claims of other runs on this pattern, and remove the claims of dead runs."""
-        assert self._path is not None
         claims = []
         for path in self._output.folder.glob(f".{self._name}.*.claim"):
             if path != self._path and (other := self._read(path)) is not None:
@@ -140,10 +143,13 @@ class Claim:
         return _OtherClaim(path, state, f"process {pid} on {host.partition('/')[0]} (started at {since})")
 
     def _age(self, path: Path) -> float:
-        """Return the seconds from another run's last heartbeat to this claim, by the file system's clock."""
-        assert self._path is not None
+        """Return the seconds from another run's last heartbeat to this claim, by the file system's clock.
+
+        Without a claim of its own it is that to now, by this machine's clock.
+        """
         try:
-            return self._path.stat().st_mtime - path.stat().st_mtime
+            now = time.time() if self._path is None else self._path.stat().st_mtime
+            return now - path.stat().st_mtime
         except OSError:  # the run has just ended
             return 0.0
 

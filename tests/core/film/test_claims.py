@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from stcolor_core.farm.film_job import FilmFile
 from stcolor_core.film.claims import claimed_output, film_state
 from stcolor_core.film.coloring import color_film
 from stcolor_core.film.plan_files import load_plan, save_plan
+from stcolor_core.images import plates
 from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.claims import Claim
@@ -97,10 +99,26 @@ def test_a_scene_that_a_host_colours_of_other_keys_is_left_to_it_and_told(film: 
     pattern = FramePattern.parse(shot_file["output"]["path"])
     with Claim(pattern, state="of another keyframe"):
         found = {result.name: result for result in color_film(film.plan, device="cpu")}
+    assert list(found) == ["s001", "s003", "s002", "s002-s003"]  # what others write comes last
     trouble = found["s002"].trouble
     assert trouble is not None and "is being written by" in trouble.message
     assert (found["s001"].written, found["s003"].written, found["s002"].written) == (6, 6, 0)
     assert found["s002-s003"].trouble is not None
+
+
+def test_two_machines_share_a_film_of_one_plan(film: Film, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "stcolor_core.cli", "film", "color", str(film.folder / "film.yaml"), "--json"]
+    runs = [subprocess.Popen([*command, "--device", "cpu"], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    outputs = [run.communicate()[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0]
+    done = [json.loads(line) for output in outputs for line in output.splitlines()]
+    assert sum(each["written"] for each in done) >= 26 and len(done) == 8
+    whole = replace(film.plan, output=str(tmp_path / "whole" / "{scene}.####.exr"))
+    list(color_film(whole, device="cpu"))
+    for path in (tmp_path / "whole").glob("*.exr"):
+        ours = plates.read_colored(film.folder / "out" / path.name)
+        assert ours.pixels.tobytes() == plates.read_colored(path).pixels.tobytes()
+    assert {path.suffix for path in (film.folder / "out").iterdir()} == {".exr"}
 
 
 def read_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
