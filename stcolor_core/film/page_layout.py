@@ -26,9 +26,11 @@ class Block:
 
 
 def lay_out(
-    heights: Sequence[Sequence[int]], *, columns: int, heading: int, top: int, bottom: int
+    heights: Sequence[Sequence[int]], *, columns: int, heading: int, top: int, bottom: int, first_top: int
 ) -> Iterator[list[Block]]:
     """Yield the blocks of each page. A heading never stands at the end of a page without a row.
+
+    The first page holds something else above its blocks, and has none if there is no room for them.
 
     Args:
         heights: The height of every picture with its caption, for each sheet, in pixels.
@@ -36,14 +38,15 @@ def lay_out(
         heading: The height of a heading.
         top: The upper edge of the space for blocks.
         bottom: Its lower edge. A row that is higher than a page is cut off.
+        first_top: The upper edge of that space on the first page.
     """
     page: list[Block] = []
-    y = top
+    y = first_top
     for sheet, each in enumerate(heights):
         for first in range(0, len(each), columns):
             row = range(first, min(first + columns, len(each)))
             height, begins = max(each[number] for number in row), first == 0
-            if page and y + height + heading * begins > bottom:
+            if (page or y > top) and y + height + heading * begins > bottom:
                 yield page
                 page, y = [], top
             if begins or not page:
@@ -51,5 +54,4 @@ def lay_out(
                 y += heading
             page.append(Block(sheet, y, row))
             y += height
-    if page:
-        yield page
+    yield page

@@ -32,6 +32,7 @@ __all__ = ["Sheet", "Thumbnail", "make_sheets", "write_html", "write_pdf"]
 _WIDTH = 256  # pixels of a thumbnail
 _PAGE, _MARGIN, _COLUMNS, _ROWS = (1754, 1240), 60, 5, 4  # of a PDF page: A4 at 150 dpi
 _DPI = 150
+_LISTED = 28  # frames of the list on a page
 _MARK = "#b4530a"  # of frames to paint: contrast of 5:1 on white
 _COVERS = (
     "A frame covers what it would make right: in its own scene, as far as the plate's motion leads from it, and in the "
@@ -160,57 +161,80 @@ def write_pdf(path: Path, sheets: Sequence[Sheet], proposals: Sequence[Proposal]
     Raises:
         OutputError: If the file cannot be written.
     """
-    from PIL import Image, ImageDraw, ImageFont
-
-    fonts = {size: ImageFont.load_default(size) for size in (20, 26, 40)}
-    pages: list[Image.Image] = []
-
-    def new_page() -> ImageDraw.ImageDraw:
-        pages.append(Image.new("RGB", _PAGE, "white"))
-        return ImageDraw.Draw(pages[-1])
-
-    lines = [
-        f"{rank:3d}.   {each.key}   (scene {each.scene}):   {_percent(each.gain)} of the film, "
-        f"{_percent(each.covered)} with those before"
-        for rank, each in enumerate(proposals, 1)
-    ]
-    for start in range(0, max(1, len(lines)), 28):
-        draw = new_page()
-        heading = title if start == 0 else f"{title} (continued)"
-        draw.text((_MARGIN, 40), heading, fill="black", font=fonts[40])
-        draw.text((_MARGIN, 110), _first_heading(proposals), fill=_MARK, font=fonts[26])
-        for row, line in enumerate(lines[start : start + 28]):
-            draw.text((_MARGIN, 160 + 36 * row), line, fill="black", font=fonts[26])
+    book = _Book()
+    top = book.list_frames(title, proposals)
     width, highest = (_PAGE[0] - 2 * _MARGIN) // _COLUMNS, (_PAGE[1] - 2 * _MARGIN - 60) // _ROWS - 70
     pictures = [[_fit(each.picture, width - 20, highest) for each in sheet.thumbnails] for sheet in sheets]
     heights = [
         [picture.height + 22 + 24 * len(_caption(each)) for picture, each in zip(row, sheet.thumbnails, strict=True)]
         for row, sheet in zip(pictures, sheets, strict=True)
     ]
-    for page in lay_out(heights, columns=_COLUMNS, heading=80, top=40, bottom=_PAGE[1] - _MARGIN // 2):
-        draw = new_page()
+    bottom = _PAGE[1] - _MARGIN // 2
+    blocks = lay_out(heights, columns=_COLUMNS, heading=80, top=40, bottom=bottom, first_top=top)
+    for place, page in enumerate(blocks):
+        if place:
+            book.new_page()
         for block in page:
-            sheet = sheets[block.sheet]
             if not block.pictures:
-                heading = _heading(sheet) + (" (continued)" if block.continued else "")
-                draw.text((_MARGIN, block.top + 10), heading, fill="black", font=fonts[40])
+                heading = _heading(sheets[block.sheet]) + (" (continued)" if block.continued else "")
+                book.write((_MARGIN, block.top + 10), heading, size=40)
             for column, number in enumerate(block.pictures):
-                x, y = _MARGIN + width * column, block.top
-                each, picture = sheet.thumbnails[number], pictures[block.sheet][number]
-                pages[-1].paste(picture, (x, y))
-                if each.rank is not None:
-                    draw.rectangle(
-                        (x - 3, y - 3, x + picture.width + 2, y + picture.height + 2), outline=_MARK, width=3
-                    )
-                for row, line in enumerate(_caption(each)):
-                    color = _MARK if each.rank is not None and row == 1 else "black"
-                    draw.text((x, y + picture.height + 5 + 24 * row), line, fill=color, font=fonts[20])
+                thumbnail = sheets[block.sheet].thumbnails[number]
+                book.draw(thumbnail, pictures[block.sheet][number], x=_MARGIN + width * column, y=block.top)
+    pages = book.pages
     _write(
         path,
         lambda partial: pages[0].save(
             partial, "PDF", save_all=True, append_images=pages[1:], resolution=_DPI, title=title
         ),
     )
+
+
+class _Book:
+    """The pages of a PDF as pictures; what is drawn goes onto the last one."""
+
+    def __init__(self) -> None:
+        self.pages: list[Image.Image] = []
+
+    def new_page(self) -> None:
+        """Begin a page."""
+        from PIL import Image, ImageDraw
+
+        self.pages.append(Image.new("RGB", _PAGE, "white"))
+        self._canvas = ImageDraw.Draw(self.pages[-1])
+
+    def write(self, place: tuple[int, int], text: str, *, size: int, color: str = "black") -> None:
+        """Write a line of text at a place, in pixels from the upper left corner."""
+        from PIL import ImageFont
+
+        self._canvas.text(place, text, fill=color, font=ImageFont.load_default(size))
+
+    def list_frames(self, title: str, proposals: Sequence[Proposal]) -> int:
+        """Write the list of the frames to paint first, on as many pages as it needs; return where its last one ends."""
+        lines = [
+            f"{rank:3d}.   {each.key}   (scene {each.scene}):   {_percent(each.gain)} of the film, "
+            f"{_percent(each.covered)} with those before"
+            for rank, each in enumerate(proposals, 1)
+        ]
+        shown: list[str] = []
+        for start in range(0, max(1, len(lines)), _LISTED):
+            self.new_page()
+            self.write((_MARGIN, 40), title if start == 0 else f"{title} (continued)", size=40)
+            self.write((_MARGIN, 110), _first_heading(proposals), size=26, color=_MARK)
+            shown = lines[start : start + _LISTED]
+            for row, line in enumerate(shown):
+                self.write((_MARGIN, 160 + 36 * row), line, size=26)
+        return 160 + 36 * len(shown) + _MARGIN // 2
+
+    def draw(self, thumbnail: Thumbnail, picture: Image.Image, *, x: int, y: int) -> None:
+        """Draw a picture with its caption; one to paint has a frame."""
+        self.pages[-1].paste(picture, (x, y))
+        if thumbnail.rank is not None:
+            box = (x - 3, y - 3, x + picture.width + 2, y + picture.height + 2)
+            self._canvas.rectangle(box, outline=_MARK, width=3)
+        for row, line in enumerate(_caption(thumbnail)):
+            color = _MARK if thumbnail.rank is not None and row == 1 else "black"
+            self.write((x, y + picture.height + 5 + 24 * row), line, size=20, color=color)
 
 
 def _html(sheets: Sequence[Sheet], proposals: Sequence[Proposal], title: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ TOP, BOTTOM, HEADING = 40, 1200, 80
 
 
 def pages(heights: list[list[int]]) -> list[list[Block]]:
-    return list(lay_out(heights, columns=5, heading=HEADING, top=TOP, bottom=BOTTOM))
+    return list(lay_out(heights, columns=5, heading=HEADING, top=TOP, bottom=BOTTOM, first_top=TOP))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -36,6 +36,13 @@ def test_small_groups_share_a_page_and_a_long_one_is_continued() -> None:
     assert len(pages([[200, 200]] * 4)) == 1
     first, second = pages([[250] * 30])
     assert not first[0].continued and second[0].continued
+
+
+def test_the_first_page_has_what_fits_below_something_else() -> None:
+    first, second = lay_out([[200], [200], [200]], columns=5, heading=HEADING, top=TOP, bottom=BOTTOM, first_top=600)
+    assert [block.sheet for block in first] == [0, 0, 1, 1] and first[0].top == 600
+    assert [block.sheet for block in second] == [2, 2] and second[0].top == TOP
+    assert next(lay_out([[200]], columns=5, heading=HEADING, top=TOP, bottom=BOTTOM, first_top=1100)) == []
 
 
 def test_a_picture_that_is_higher_than_a_page_has_one_of_its_own() -> None:

@@ -16,6 +16,8 @@ from stcolor_core.images import plates
 from stcolor_core.movies.color import tagged_space
 from stcolor_core.movies.plate_frames import movie_frames, read_plate_frame, read_plate_header
 from stcolor_core.movies.reader import Movie, open_movie
+from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.shots.shot import Output, Plate, Shot
 
 LAYOUTS = {
     "yuv420p": (8, 2, 2),
@@ -250,6 +252,11 @@ def test_an_interlaced_movie_is_flagged(tmp_path: Path) -> None:
         subprocess.run(command, check=True)
     assert open_movie(tmp_path / "i.mov").info.interlaced
     assert not open_movie(tmp_path / "p.mov").info.interlaced
+    for name, expected in (("i.mov", 1), ("p.mov", 0)):
+        told: list[str] = []
+        shot = Shot(plate=Plate(path=str(tmp_path / name)), output=Output(path=str(tmp_path / "out.####.exr")))
+        ShotInputs(shot, warn=told.append)
+        assert len([line for line in told if "interlaced" in line and name in line]) == expected
 
 
 def test_a_frame_outside_the_movie_is_named_with_the_remedy(tmp_path: Path) -> None:
