@@ -221,6 +221,11 @@ def _warn_of_useless_keys(plan: FilmPlan, keys: FilmKeys, warn: Callable[[str], 
     for line in stray:
         warn(line)
     between = {(plan.scenes[d.before].plate, f) for n, d in plan.dissolves.items() for f in plan.dissolve_frames(n)}
-    lost = sorted(key for key in keys.paths if key not in keys.scenes and (key.plate, key.frame) not in between)
+    used = {keys.paths[key] for key in keys.scenes}  # plates with frames of other numbers may share a folder of keys
+    lost = sorted(
+        key
+        for key, path in keys.paths.items()
+        if key not in keys.scenes and (key.plate, key.frame) not in between and path not in used
+    )
     if lost:
         warn(f"The keyframe {', '.join(map(str, lost[:5]))} lies in no scene of the plan and colours nothing.")

@@ -30,6 +30,8 @@ def check_plan(plan: FilmPlan) -> None:
     _check_plates(plan)
     _check_scenes(plan)
     _check_overlaps(plan)
+    if len(plan.plates) > 1:
+        _check_shared_keys(plan)
     _check_dissolves(plan)
     _check_group_names(plan)
     if any(scene.exclude for scene in plan.scenes.values()) or any(g.pin or g.exclude for g in plan.groups.values()):
@@ -61,7 +63,6 @@ def _check_keys(plan: FilmPlan) -> None:
 
 
 def _check_plates(plan: FilmPlan) -> None:
-    keys: dict[str, str] = {}
     for name, plate in plan.plates.items():
         try:
             plate.as_plate(None)
@@ -71,15 +72,6 @@ def _check_plates(plan: FilmPlan) -> None:
             raise PlanMistake(
                 f"The keys of plate {name} are the plate itself: every frame of it would be a keyframe. Write the keys "
                 f"into a folder of their own, like keys/{name}.####.exr.",
-                *("plates", name, "keys"),
-            )
-        if plate.keys is None:
-            continue
-        other = keys.setdefault(plate.keys, name)
-        if plan.plates[other].path != plate.path:
-            raise PlanMistake(
-                f"The plates {other} and {name} have the same keys, {plate.keys}: one picture would colour both. Give "
-                f"plates.{name}.keys a pattern of its own, like keys/{name}.####.exr.",
                 *("plates", name, "keys"),
             )
 
@@ -114,6 +106,21 @@ def _check_overlaps(plan: FilmPlan) -> None:
                 *("scenes", name, "frames"),
             )
         owners.update(dict.fromkeys(((scene.plate, frame) for frame in frames), name))
+
+
+def _check_shared_keys(plan: FilmPlan) -> None:
+    """Refuse plates with the same keys whose scenes have frames of the same numbers: one picture would colour both."""
+    owners: dict[tuple[str, int], str] = {}
+    for name, scene in plan.scenes.items():
+        keys = plan.plates[scene.plate].keys
+        for frame in plan.frames(name) if keys is not None else ():
+            other = owners.setdefault((str(keys), frame), scene.plate)
+            if plan.plates[other].path != plan.plates[scene.plate].path:
+                raise PlanMistake(
+                    f"The plates {other} and {scene.plate} have the same keys, {keys}, and both have scenes with frame "
+                    f"{frame}: one picture would colour both. Give plates.{scene.plate}.keys a pattern of its own.",
+                    *("plates", scene.plate, "keys"),
+                )
 
 
 def _check_dissolves(plan: FilmPlan) -> None:

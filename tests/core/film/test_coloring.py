@@ -180,7 +180,8 @@ def test_a_film_whose_process_dies_anywhere_is_resumed_with_the_same_frames(film
     assert before > 0
     list(color_film(film.plan, device="cpu"))
     assert pixels(film.folder / "out") == pixels(tmp_path / "whole")
-    assert not [path for path in (film.folder / "out").iterdir() if path.suffix != ".exr"]
+    # what a thread was writing when the process died stays under a hidden name, until it is old enough to be removed
+    assert {path.suffix for path in (film.folder / "out").iterdir()} <= {".exr", ".partial"}
 
 
 def test_a_scene_borrows_the_most_alike_keys_of_its_group_pinned_ones_first(film: Film) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,12 +55,6 @@ PLAN = FilmPlan(
         ("missing: error", "missing: skp", "  reel1:", "'skip'"),
         ("keys: keys", "exposure: bright, keys: keys", "  reel1:", "a number"),
         ("keys: keys/reel1", "keys: plates/reel1", "  reel1:", "are the plate itself"),
-        (
-            "groups:\n",
-            "  b:\n    path: b.####.exr\n    keys: keys/reel1.####.exr\ngroups:\n",
-            "    keys: keys/reel1",
-            "reel1 and b have the same keys",
-        ),
         ("scenes:\n", "scenes: [s001]\nscene:\n", "scene:", "Did you mean scenes?"),
     ],
 )
@@ -76,6 +71,16 @@ def test_a_mistake_is_told_with_its_line_and_what_may_be_meant(
         load_plan(file)
     message = str(caught.value)
     assert f"film.yaml, line {line}: " in message and words in message and "\n" not in message
+
+
+def test_plates_share_a_folder_of_keys_only_if_their_frames_have_other_numbers() -> None:
+    other = FilmPlate(path="b.####.exr", keys=PLAN.plates["reel1"].keys)
+    scene = FilmScene(plate="b", frames="100-120", group="kitchen")
+    plates, scenes = {**PLAN.plates, "b": other}, {**PLAN.scenes, "s004": scene}
+    text = format_plan(replace(PLAN, plates=plates, scenes=scenes)).replace("frames: 100-120", "frames: 48-50")
+    line = next(number for number, each in enumerate(text.splitlines(), 1) if each.startswith("  b:"))
+    with pytest.raises(BadRequest, match=rf"line {line}: .*reel1 and b have the same keys.*with frame 48"):
+        parse_plan(text)
 
 
 def test_what_a_person_does_on_purpose_is_taken() -> None:
