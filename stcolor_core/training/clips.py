@@ -110,14 +110,14 @@ def move_camera(pictures: list[Image], generator: np.random.Generator) -> list[I
     ends = generator.uniform(0, 1, (2, 2))
     path = ends[0] + shares * (ends[1] - ends[0]) * generator.uniform(0.2, 1)
     path = np.clip(path + np.cumsum(generator.normal(0, 1, (count, 2)), 0) * generator.choice([0, 0, 0.01, 0.02]), 0, 1)
-    moved = []
+    moved: list[Image] = []
     for picture, share, place in zip(pictures, shares[:, 0], path, strict=True):
         scale = float(zoom[0] + share * (zoom[1] - zoom[0]))
         left, top = place * (1 - scale) * size
         matrix = np.array([[scale, 0, left], [0, scale, top]], np.float32)
         flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
         enlarged = cv2.warpAffine(picture, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        moved.append(np.clip(enlarged, 0, 1))
+        moved.append(np.asarray(np.clip(enlarged, 0, 1), np.float32))
     return moved
 
 
