@@ -68,7 +68,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-_PLATES_IN_BATCHES = 16  # two batches of a GPU, those read ahead and those that wait for being written
+_PLATES_IN_BATCHES = 18  # two batches of a GPU, those read ahead and those that wait for being fused and written
 
 
 def colorize(

@@ -149,11 +149,13 @@ def mix_candidates(
     count = len(evidence.flows)
     flows, others = weights[:count], weights[count:]
     carried = flows.sum(0)
-    for flow, weight in zip(evidence.flows, flows, strict=True):
-        if flow.certainty is not None:  # right if both the reference's colour and the flow are right
-            confidence = confidence * (1 - weight * (1 - flow.certainty))
     if any(flow.certainty is not None for flow in evidence.flows):
-        confidence = confidence * (1 - (1 - carried) * (1 - _mean_certainty(evidence.flows)))
+        # A colour is right if both the decision and the reference's colour are: those of the candidates by weight.
+        doubt = (1 - carried) * (1 - _mean_certainty(evidence.flows))
+        for flow, weight in zip(evidence.flows, flows, strict=True):
+            if flow.certainty is not None:
+                doubt += weight * (1 - flow.certainty)
+        confidence = np.asarray(confidence * (1 - doubt), np.float32)
     support = candidates.evidence[count:, EVIDENCE_PLANES.index("visibility")]  # 0 for positions anywhere
     return Refined(
         ab=np.einsum("khw,khwc->hwc", weights, candidates.ab),

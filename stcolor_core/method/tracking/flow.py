@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import ByteImage, FlowField, Plane
 from stcolor_core.method.light import overall_exposure, to_same_light
 
-__all__ = ["FlowLink", "FlowTracker", "PictureFlow", "align", "align_back", "sample"]
+__all__ = ["FlowLink", "FlowTracker", "PictureFlow", "align", "align_back", "sample", "turn_link"]
 
 PictureFlow: TypeAlias = Callable[[ByteImage, ByteImage, FlowField | None], FlowField]
 """Returns the displacement from a picture to another, in px, from a start if one is given. Pictures are (H, W)."""
@@ -102,12 +102,23 @@ def align_back(target: Plane, neighbour: Plane) -> FlowField | None:
     return _flow_back(_to_bytes(neighbour), _to_bytes(target), None)
 
 
+def turn_link(displacement: FlowField, back: FlowField) -> FlowLink:
+    """Return the flow the other way between two frames, with how consistent both ways are.
+
+    Args:
+        displacement: From the one frame to the other, shape (H, W, 2), px (x, y).
+        back: From the other to the one, shape (H, W, 2), px (x, y).
+    """
+    return FlowLink(back, (_consistency(back, displacement) * _inside(back)).astype(np.float32))
+
+
 class FlowTracker:
     """Tracks the flow back to one reference, frame by frame away from it.
 
     Attributes:
         link: From the latest frame to the reference.
         neighbour_link: From the latest frame to the one before it on the walk.
+        onward: Displacement the other way, from the frame before to the latest one, shape (H, W, 2), px (x, y).
     """
 
     def __init__(self, reference: Plane, *, flow: PictureFlow | None = None, follows_light: bool = False) -> None:
@@ -122,6 +133,7 @@ class FlowTracker:
         self._follows_light = follows_light
         self._reference = self._neighbour = reference
         self.link = self.neighbour_link = FlowLink.identity(*reference.shape)
+        self.onward: FlowField = self.link.displacement
 
     def advance(self, target: Plane, backward: FlowField | None = None) -> FlowLink:
         """Return the link of the next frame of the walk to the reference.
@@ -134,7 +146,7 @@ class FlowTracker:
         """
         if min(target.shape) < _SMALLEST:
             return self.link
-        forward, consistency = self._align_neighbour(target, backward)
+        forward, consistency, self.onward = self._align_neighbour(target, backward)
         chain = forward + sample(self.link.displacement, forward)
         self.neighbour_link = FlowLink(forward, (consistency * _inside(forward)).astype(np.float32))
         visibility = consistency * sample(self.link.visibility, forward) * _inside(chain)
@@ -145,24 +157,23 @@ class FlowTracker:
         self._neighbour = target
         return self.link
 
-    def _align_neighbour(self, target: Plane, backward: FlowField | None) -> tuple[FlowField, Plane]:
-        """Return the flow to the frame before, and the forward-backward consistency."""
+    def _align_neighbour(self, target: Plane, backward: FlowField | None) -> tuple[FlowField, Plane, FlowField]:
+        """Return the flow to the frame before, the forward-backward consistency, and the flow the other way."""
         pictures = _to_bytes(target), _to_bytes(self._neighbour)
-        flow, consistency = self._align(*pictures, backward=backward)
-        relit = self._in_same_light(target, self._neighbour, flow, consistency)
+        aligned = self._align(*pictures, backward=backward)
+        relit = self._in_same_light(target, self._neighbour, *aligned[:2])
         if all(map(np.array_equal, relit, pictures)):
-            return flow, consistency
+            return aligned
         return self._align(*relit, backward=None)
 
     def _align(
         self, current: ByteImage, neighbour: ByteImage, *, backward: FlowField | None
-    ) -> tuple[FlowField, Plane]:
+    ) -> tuple[FlowField, Plane, FlowField]:
         # OpenCV's flow keeps the last start that it was given, the chain of the frame before, as a candidate for every
         # patch: worth 0.05 dB on car-roundabout. So this flow cannot be computed ahead, unlike the one back.
         forward = self._flow(current, neighbour, None)
         backward = self._flow_back(neighbour, current, None) if backward is None else backward
-        error = np.linalg.norm(forward + sample(backward, forward), axis=-1)
-        return forward, np.exp(-((error / CONSISTENT) ** 2))
+        return forward, _consistency(forward, backward), backward
 
     def _in_same_light(
         self, target: Plane, other: Plane, displacement: FlowField, visibility: Plane
@@ -205,6 +216,12 @@ def _to_bytes(lightness: Plane) -> ByteImage:
 def _residual(target: ByteImage, reference: ByteImage, displacement: FlowField) -> Plane:
     difference = np.abs(target.astype(np.float32) - sample(reference.astype(np.float32), displacement))
     return np.asarray(cv2.GaussianBlur(difference, (0, 0), RESIDUAL_SIGMA))
+
+
+def _consistency(flow: FlowField, back: FlowField) -> Plane:
+    """Return the forward-backward consistency of a flow, shape (H, W), 0..1."""
+    error = np.linalg.norm(flow + sample(back, flow), axis=-1)
+    return np.asarray(np.exp(-((error / CONSISTENT) ** 2)))
 
 
 def _inside(displacement: FlowField) -> Plane:
