@@ -196,8 +196,8 @@ class FrameWriter:
         }
         beauty: Image | None = None
         if "rgb" in wanted:
-            planes = (self._footage.to_data_window(plate.header, frame.ab[..., axis]) for axis in (0, 1))
-            beauty = self._footage.pipe.composite(plate.pixels, np.stack(list(planes), axis=-1))
+            ab = self._footage.to_data_window(plate.header, frame.ab)
+            beauty = self._footage.pipe.composite(plate.pixels, ab)
             channels = {**{name: (beauty[..., i], "half") for i, name in enumerate("RGB")}, **channels}
         metadata = {
             **(self._provenance() if self._shot.output.provenance else {}),
