@@ -123,6 +123,10 @@ def roll_off(lightness: Array) -> Array:
         Compressed L* of the same shape.
     """
     lightness = _as_float(lightness)
+    return _in_bands(_roll_off, lightness) if lightness.ndim == 2 else _roll_off(lightness)
+
+
+def _roll_off(lightness: Array) -> Array:
     hyperbola = np.asarray(np.maximum(lightness, 95))
     hyperbola -= 90
     np.divide(25, hyperbola, out=hyperbola)

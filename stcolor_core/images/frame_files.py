@@ -13,7 +13,7 @@ import re
 import struct
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ _Channels = Mapping[str, NDArray[Any]]  # channel name -> (H, W) float16 or floa
 
 _POSITIVE = ("PixelAspectRatio", "screenWindowWidth")  # OpenEXR refuses to write other values
 _HASH_DIGITS = 32
+_BAND = 1 << 16  # pixels of a plane that are converted or hashed at a time: they stay in the processor's cache
 _LONGEST_HEADER = 2**20
 _PIXELS = "stcolor/pixels"
 WRITTEN_ATTRIBUTE = "stcolor/written"
@@ -163,7 +164,8 @@ def write_frame(
         spec.attribute("colorInteropID", interop_id)
     stored = {name: _to_stored_type(values, pixel_type) for name, (values, pixel_type) in layers.items()}
     written = time.time_ns() // 1000 * 1000  # whole microseconds: common file systems store at least 100 ns (NTFS)
-    spec.attribute(_PIXELS, _hash([stored]))
+    rows = _row_bands(next(iter(stored.values())).shape)
+    spec.attribute(_PIXELS, _hash({name: plane[band] for name, plane in stored.items()} for band in rows))
     spec.attribute(WRITTEN_ATTRIBUTE, str(written))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -220,9 +222,17 @@ def _to_stored_type(values: Plane, pixel_type: PixelType) -> NDArray[Any]:
         return np.asarray(values, np.float32)
     import torch  # ten times as fast as numpy's conversion; loaded late, since reading frames does not need it
 
-    plane = torch.from_numpy(np.require(values, np.float32, ["C_CONTIGUOUS", "WRITEABLE"]))
-    half: NDArray[np.float16] = plane.clamp(-LARGEST_HALF, LARGEST_HALF).half().numpy()
+    half = np.empty(values.shape, np.float16)
+    for rows in _row_bands(values.shape):
+        band = torch.from_numpy(np.require(values[rows], np.float32, ["C_CONTIGUOUS", "WRITEABLE"]))
+        torch.from_numpy(half[rows]).copy_(band.clamp(-LARGEST_HALF, LARGEST_HALF))
     return half
+
+
+def _row_bands(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield bands of rows from top to bottom: the system would clear memory for every copy of a whole plane."""
+    step = max(1, _BAND // max(1, shape[1]))
+    return (slice(top, top + step) for top in range(0, shape[0], step))
 
 
 def _record_hash(path: Path) -> None:
