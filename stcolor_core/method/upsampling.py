@@ -73,18 +73,17 @@ def upsample(
     if guide.shape == guide_low.shape:
         return np.array(values, np.float32)
     method = _METHODS[interpolation]
-    size = guide.shape[::-1]
     planes = [np.ascontiguousarray(plane, np.float32) for plane in np.moveaxis(np.atleast_3d(values), 2, 0)]
-    enlarged = cv2.resize(guide_low, size, interpolation=method)  # the memory of all that is enlarged and used once
-    detail = np.asarray(guide - enlarged, np.float32)
+    # Memory for each plane that is enlarged: the system would have to clear it for each again.
+    fine, other = np.empty(guide.shape, np.float32), np.empty(guide.shape, np.float32)
+    detail = guide - _enlarge(guide_low, other, method)
     plane_slopes = _trusted_slopes(planes, guide_low) if slope is None else np.moveaxis(np.atleast_3d(slope), 2, 0)
     result = np.empty((*guide.shape, len(planes)), np.float32)
-    fine = np.empty(guide.shape, np.float32)
     for channel, (plane, plane_slope) in enumerate(zip(planes, plane_slopes, strict=True)):
-        fine = cv2.resize(np.ascontiguousarray(plane_slope), size, dst=fine, interpolation=cv2.INTER_LINEAR)
+        fine = _enlarge(np.ascontiguousarray(plane_slope), fine, cv2.INTER_LINEAR)
         fine *= detail
-        fine += cv2.resize(plane, size, dst=enlarged, interpolation=method)
-        result[..., channel] = _clamp(fine, plane, enlarged)
+        fine += _enlarge(plane, other, method)
+        result[..., channel] = _clamp(fine, plane, other)
     return result if values.ndim == 3 else result[..., 0]
 
 
@@ -136,12 +135,17 @@ def _trusted_slopes(planes: list[Plane], guide: Plane) -> list[Plane]:
     return [covariance * gain for covariance in covariances]
 
 
-def _clamp(fine: Plane, coarse: Plane, enlarged: Plane) -> Plane:
-    """Clamp `fine` in place to the range of `coarse` around each pixel, and return it; `enlarged` is overwritten."""
+def _clamp(fine: Plane, coarse: Plane, other: Plane) -> Plane:
+    """Clamp `fine` in place to the range of `coarse` around each pixel, and return it; `other` is overwritten."""
     for extreme, bound in ((cv2.erode, np.maximum), (cv2.dilate, np.minimum)):
-        limit = extreme(coarse, np.ones((CLAMP_SIDE, CLAMP_SIDE), np.uint8))
-        bound(fine, cv2.resize(limit, fine.shape[::-1], dst=enlarged, interpolation=cv2.INTER_LINEAR), out=fine)
+        limit = np.asarray(extreme(coarse, np.ones((CLAMP_SIDE, CLAMP_SIDE), np.uint8)), np.float32)
+        bound(fine, _enlarge(limit, other, cv2.INTER_LINEAR), out=fine)
     return np.clip(fine, coarse.min(), coarse.max(), out=fine)  # interpolation rounds the bounds
+
+
+def _enlarge(plane: Plane, into: Plane, method: int) -> Plane:
+    """Return a plane at the size of another one, in the memory of that."""
+    return np.asarray(cv2.resize(plane, into.shape[::-1], dst=into, interpolation=method), np.float32)
 
 
 def _local_mean(plane: Plane) -> Plane:

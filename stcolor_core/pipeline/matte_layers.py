@@ -163,7 +163,7 @@ def stmap(
     left, top, display_width, display_height = display or (0, 0, width, height)
     scale = width / displacement.shape[1], height / displacement.shape[0]
     x, y = (
-        cv2.resize(np.ascontiguousarray(displacement[..., axis], np.float32), plate, interpolation=cv2.INTER_LINEAR)
+        np.asarray(cv2.resize(displacement[..., axis], plate, interpolation=cv2.INTER_LINEAR), np.float32)
         for axis in (0, 1)
     )
     x_centre = (np.arange(width) + 0.5 - left) / display_width

@@ -229,4 +229,4 @@ def _repeat(plane: Plane, size: tuple[int, int]) -> Plane:
     if (plane == first).all():  # as with one keyframe: a tenth of the time
         return np.full(size, first, plane.dtype)
     rows, columns = (np.arange(n) * m // n for n, m in zip(size, plane.shape, strict=True))
-    return plane[:, columns][rows]
+    return np.asarray(plane[:, columns][rows])

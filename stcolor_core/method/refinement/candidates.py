@@ -201,7 +201,7 @@ class _Candidate:
     facts: Mapping[str, float]
     ab: Chroma
     prior: Plane
-    planes: Mapping[str, Plane]
+    planes: Mapping[str, NDArray[np.floating]]
 
 
 def _flow_candidate(evidence: Evidence, flow: FlowColor, prior: Plane) -> _Candidate:

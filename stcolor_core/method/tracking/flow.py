@@ -61,7 +61,8 @@ def sample(picture: NDArray[np.float32], displacement: FlowField) -> NDArray[np.
     """
     height, width = displacement.shape[:2]
     places = displacement + _pixels(height, width)
-    sampled = cv2.remap(picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    no_second_map: Any = None
+    sampled = cv2.remap(picture, places, no_second_map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(sampled, np.float32)
 
 
