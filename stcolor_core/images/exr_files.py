@@ -27,7 +27,7 @@ __all__ = ["write_exr"]
 
 logger = logging.getLogger(__name__)
 
-_LEVEL = 1  # of deflate: two thirds of the CPU of OpenEXR's own level 4, for files that are 5 % larger
+_LEVEL = 1  # of deflate: two thirds of the CPU of OpenEXR's own level 4, for files that are 7 % larger
 # What the bindings raise, for a value that they refuse (a rational of denominator 0) as for a full disk.
 _PROBLEMS = (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError)
 
@@ -69,8 +69,8 @@ def write_exr(
 def _set_compression_level() -> None:
     """Let OpenEXR compress at `_LEVEL`, where its library can be asked.
 
-    The bindings have no option for it. The function of the library is public, but a build may hide it, as
-    Windows' does: then OpenEXR's own level stays. The pixels are the same.
+    The bindings have no option for it. The library's function is public, but a build of the bindings may hide it: then
+    OpenEXR's own level stays. The pixels are the same.
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(OpenEXR.__file__).exr_set_default_zip_compression_level(ctypes.c_int(_LEVEL))
