@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from stcolor_core.arrays import Masks
+from stcolor_core.arrays import Masks, Plane
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.objects import BACKGROUND, find_objects, share_of_cells
@@ -25,6 +25,7 @@ from stcolor_core.method.tracking.walk import View
 __all__ = ["AppearanceMemory", "Likeness"]
 
 _REMEMBERED = 1500  # cells of a frame that are remembered at most; more are averaged
+_NOTHING, _NOTHING_CELLS = 0.45, 3.0  # as if so many cells of background were this similar to every cell
 _COMPARED = 6000  # cells of a frame that are compared with them at most
 
 
@@ -35,10 +36,12 @@ class Likeness:
     Attributes:
         names: K names, the last of which is `BACKGROUND`.
         shares: Probability of each of them by appearance alone, shape (K, h, w), 0..1; they sum to 1.
+        similarity: Cosine similarity to what is remembered, the largest of each cell, shape (h, w), -1..1.
     """
 
     names: tuple[str, ...]
     shares: Masks
+    similarity: Plane
 
     def over(self, names: Sequence[str], size: tuple[int, int]) -> Masks:
         """Return the probabilities of some objects and the rest as background, shape (len(names), height, width).
@@ -87,16 +90,22 @@ class AppearanceMemory:
 
     @torch.no_grad()
     def compare(self, view: View) -> Likeness:
-        """Return which objects the cells of a frame look like.
+        """Return which objects the cells of a frame look like. What is unlike all that is remembered is background.
 
         Args:
             view: The frame; its grid may be averaged.
         """
         target = _pool(view.target.reshape(-1, *view.grid), most=_COMPARED, unit=True)
         scores = (self._features.T @ target.flatten(1)).div_(self._temperature)
-        weights = scores.sub_(scores.amax(0)).exp_()
-        shares = (self._shares @ weights) / weights.sum(0)
-        return Likeness(self.names, shares.reshape(-1, *target.shape[1:]).float().cpu().numpy())
+        best = scores.amax(0)
+        weights = scores.sub_(best).exp_()
+        nothing = _NOTHING_CELLS * (_NOTHING / self._temperature - best).exp()
+        total = weights.sum(0) + nothing
+        shares = self._shares @ weights
+        shares[-1] += nothing
+        grid = target.shape[1:]
+        similarity = (best * self._temperature).reshape(grid).float().cpu().numpy()
+        return Likeness(self.names, (shares / total).reshape(-1, *grid).float().cpu().numpy(), similarity)
 
 
 def _pool(cells: Tensor, *, most: int, unit: bool = False) -> Tensor:

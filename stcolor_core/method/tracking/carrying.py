@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import FlowField, Mask, Masks, Plane
+from stcolor_core.images.resizing import resize
 from stcolor_core.method.tracking.appearance import Likeness
 from stcolor_core.method.tracking.flow import FlowTracker, align, sample
 from stcolor_core.method.tracking.instance import Instances
@@ -44,6 +45,8 @@ _GROWTH, _GROWTH_SIGMA = 0.3, 10.0  # prior of an object around its expected sha
 _OF_OBJECTS = 5.0  # exponent of the probability by appearance that a pixel is of an object, or of the background
 _OF_WHICH = 0.5  # exponent of the probability of which object: those of like texture are told apart by motion
 _DOUBT = 0.1  # least probability by appearance
+_GONE, _RETURN = 0.1, 0.02  # share of its matte's area below which an object has left, and its prior anywhere then
+_FAMILIAR, _FAMILIAR_RAMP = 0.5, 0.1  # similarity from which a place may be an object that comes back, and its ramp
 _KEPT = 0.98  # of the certainty of the frame before where layers decide
 _RADIUS = 2  # px at 216 lines, of the guided filter
 _REGULAR = 9.0  # L*^2 of the guided filter
@@ -103,7 +106,8 @@ class MatteCarrier:
             layer.move(onward, seen, steady, outline=_OUTLINE * self._scale)
             for layer, seen in zip(self._layers, self._coverage, strict=True)
         ]
-        decided = self._decide(lightness, layers, looks)
+        familiar = np.clip((resize(likeness.similarity, lightness.shape) - _FAMILIAR) / _FAMILIAR_RAMP, 0, 1)
+        decided = self._decide(lightness, layers, looks, familiar)
         coverage = _snap(trust * origin + (1 - trust) * decided, np.maximum(trust, 0.1), lightness, self._scale)
         margin = _margin(decided)
         before = _KEPT * sample(self._certainty, forward)
@@ -115,13 +119,16 @@ class MatteCarrier:
         self._before, self._coverage, self._certainty = lightness, coverage, certainty
         return CarriedObjects(coverage, certainty)
 
-    def _decide(self, lightness: Plane, layers: Sequence[_Layer], looks: Masks) -> Masks:
+    def _decide(self, lightness: Plane, layers: Sequence[_Layer], looks: Masks, familiar: Plane) -> Masks:
         """Return each object's share of each pixel by where its layer is expected and what it looks like, (K, H, W)."""
         likely = [self._similarity(lightness - layer.lightness) * (1 - _UNLIKE) + _UNLIKE for layer in layers]
         background = layers[-1]
         likely[-1] = background.known * likely[-1] + (1 - background.known) * _UNSEEN
         sigma = _GROWTH_SIGMA * self._scale
         priors = [np.maximum(layer.shape, _GROWTH * blur_widely(layer.shape, sigma)) for layer in layers[:-1]]
+        for prior, layer, own in zip(priors, layers, self._origin_coverage, strict=False):
+            if layer.shape.sum() < _GONE * own.sum():  # it has left the picture, and may come back anywhere
+                np.maximum(prior, _RETURN * familiar, out=prior)
         free = np.maximum(1 - sum(layer.shape for layer in layers[:-1]), _RETREAT)
         scores = np.stack([prior * like for prior, like in zip([*priors, free], likely, strict=True)])
         scores *= _weigh(looks)

@@ -72,10 +72,20 @@ def test_large_pictures_are_averaged_so_that_memory_and_time_are_bounded() -> No
     assert over[0, :, :76].min() > 0.9 and over[0, :, 84:].max() < 0.1
 
 
+def test_a_place_unlike_all_that_is_remembered_counts_as_background() -> None:
+    memory = AppearanceMemory([(view(features(seed=1)), mattes(hat=slice(0, 12)))], temperature=0.035)
+    likeness = memory.compare(view(features(seed=2)))
+    assert likeness.similarity.max() < 0.5
+    assert likeness.shares[1].mean() > 0.7
+    likeness = memory.compare(view(features(seed=1)))
+    np.testing.assert_allclose(likeness.similarity, 1, atol=1e-3)
+    assert likeness.shares[0].min() > 0.9
+
+
 @pytest.mark.parametrize("size", [(1, 1), (5, 40)])
 def test_objects_that_are_not_asked_for_count_as_background(size: tuple[int, int]) -> None:
     shares = np.stack([np.full(GRID, share, np.float32) for share in (0.5, 0.2, 0.3)])
-    over = Likeness(("hat", "scarf", ""), shares).over(("scarf", "shoe", ""), size)
+    over = Likeness(("hat", "scarf", ""), shares, np.ones(GRID, np.float32)).over(("scarf", "shoe", ""), size)
     assert over.shape == (3, *size)
     for part, share in zip(over, (0.2, 0, 0.8), strict=True):
         np.testing.assert_allclose(part, share, atol=1e-6)

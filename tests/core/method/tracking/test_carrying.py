@@ -44,7 +44,9 @@ def carry(lightnesses: list[np.ndarray], mattes: Instances) -> list[CarriedObjec
 
 def without_looks(lightness: np.ndarray, names: tuple[str, ...]) -> Likeness:
     """Say that every place looks like every object."""
-    return Likeness(names, np.full((len(names), *lightness.shape), 1 / len(names), np.float32))
+    return Likeness(
+        names, np.full((len(names), *lightness.shape), 1 / len(names), np.float32), np.zeros_like(lightness)
+    )
 
 
 def overlap(coverage: np.ndarray, truth: np.ndarray) -> float:
@@ -84,6 +86,23 @@ def test_an_object_that_turns_and_moves_faster_than_flow_can_follow_is_known_by_
     matte = Instances(masks[0][None].astype(np.float32), np.zeros(1, np.int32), np.ones(1, np.float32), ("figure",))
     carried = carry(lightnesses, matte)
     assert np.mean([overlap(c.coverage[0], m) for c, m in zip(carried, masks[1:], strict=True)]) > 0.7
+
+
+def test_an_object_that_leaves_the_picture_is_found_when_it_comes_back_elsewhere() -> None:
+    ground = texture(HEIGHT, WIDTH, seed=1, mean=45, contrast=20)
+    figure = np.tile(np.float32([[20], [80]]).repeat(4, 0), (6, 32))
+    lightnesses, masks = [], []
+    for y, x in [(24, 120), (24, 135), (24, 150), (24, 165), (24, 180), *[(24, WIDTH)] * 3, (24, 20), (24, 30)]:
+        mask = np.zeros((HEIGHT, WIDTH), bool)
+        mask[y : y + 48, x : x + 32] = True
+        lightness = ground.copy()
+        lightness[y : y + 48, x : x + 32] = figure[:, : max(0, min(32, WIDTH - x))]
+        lightnesses.append(lightness)
+        masks.append(mask)
+    matte = Instances(masks[0][None].astype(np.float32), np.zeros(1, np.int32), np.ones(1, np.float32), ("figure",))
+    carried = carry(lightnesses, matte)
+    assert all((c.coverage[0] > 0.5).mean() < 0.01 for c in carried[4:7])  # while it is away
+    assert all(overlap(c.coverage[0], mask) > 0.7 for c, mask in zip(carried[7:], masks[8:], strict=True))
 
 
 def test_coverage_sums_to_one_and_certainty_is_a_probability() -> None:
