@@ -170,7 +170,15 @@ class Propagator:
         if self._uses_mattes and span.references:
             near = find_neighbours(span.outward, wanted, self._reach(span))
             needed = {frame for walk in span.walks(near) for frame in walk}
-            footage = carry_mattes(span, footage, scratch, needed=needed, on_read=on_read)
+            footage = carry_mattes(
+                span,
+                footage,
+                scratch,
+                view=lambda lightness: self._matching.make_view(lightness, None),
+                temperature=self._matching.temperature,
+                needed=needed,
+                on_read=on_read,
+            )
         references = [self._prepare_reference(frame, footage) for frame in _announce(span.references, on_read)]
         references += [self._matching.prepare_reference(None, still) for still in footage.stills]
         task = _Task(span, references, footage, scratch, on_read)
