@@ -20,17 +20,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.arrays import FlowField, Plane
+from stcolor_core.arrays import Chroma, FlowField, Plane
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.light import relight
 from stcolor_core.method.refinement import NeighbourFlow, flow_trust
 from stcolor_core.method.tracking.flow import FlowLink, sample, turn_link
 from stcolor_core.method.tracking.objects import Objects, agreement
 
-__all__ = ["CERTAIN", "RESIDUAL_SIGMA", "Unfused", "find_neighbours", "fuse", "gather_neighbours"]
+__all__ = ["CERTAIN", "RESIDUAL_SIGMA", "UNSURE", "Unfused", "find_neighbours", "fuse", "gather_neighbours"]
 
 CERTAIN = (0.02, 0.99)
 """Confidence is held within these bounds before it becomes odds, so that no colour outweighs all others."""
+
+UNSURE = (0.4, 0.7)
+"""Fused confidence up to which a colour grows no more vivid, and from which it is the mean: what no reference shows
+stays neutral, though a neighbour took it for something."""
 
 RESIDUAL_SIGMA = 2.0
 """Sigma in px at 216 lines that differences in luminance are smoothed with."""
@@ -145,7 +149,17 @@ def fuse(own: Unfused, before: Sequence[Unfused], after: Sequence[Unfused]) -> C
         total = total + weight
         mixed += weight[..., None] * np.dstack([ab, confidence])
     mixed /= total[..., None]
-    return replace(colored, ab=np.ascontiguousarray(mixed[..., :2]), confidence=np.ascontiguousarray(mixed[..., 2]))
+    confidence = np.ascontiguousarray(mixed[..., 2])
+    ab = _hold_back(mixed[..., :2], colored.ab, confidence)
+    return replace(colored, ab=ab, confidence=confidence)
+
+
+def _hold_back(ab: Chroma, own: Chroma, confidence: Plane) -> Chroma:
+    """Return the mean, no more vivid than the frame's own colour where it is unsure."""
+    chroma, own_chroma = np.hypot(ab[..., 0], ab[..., 1]), np.hypot(own[..., 0], own[..., 1])
+    sure = np.clip((confidence - UNSURE[0]) / (UNSURE[1] - UNSURE[0]), 0, 1)
+    most = own_chroma + sure * np.maximum(chroma - own_chroma, 0)
+    return np.asarray(ab * np.minimum(1, most / np.maximum(chroma, 1e-3))[..., None], np.float32)
 
 
 def _look_back(own: Unfused, before: Sequence[Unfused]) -> Iterator[_Sight]:

@@ -82,7 +82,16 @@ def fuse(own: TensorUnfused, before: Sequence[TensorUnfused], after: Sequence[Te
         total = total + weight
         mixed = mixed + weight * torch.cat([ab, confidence[None]])
     mixed = mixed / total
-    return replace(refined, ab=mixed[:2], confidence=mixed[2])
+    return replace(refined, ab=_hold_back(mixed[:2], refined.ab, mixed[2]), confidence=mixed[2])
+
+
+def _hold_back(ab: Tensor, own: Tensor, confidence: Tensor) -> Tensor:
+    """Return the mean, no more vivid than the frame's own colour where it is unsure, as `fusion._hold_back`."""
+    low, high = fusion.UNSURE
+    chroma, own_chroma = torch.hypot(ab[0], ab[1]), torch.hypot(own[0], own[1])
+    sure = ((confidence - low) / (high - low)).clamp(0, 1)
+    most = own_chroma + sure * (chroma - own_chroma).clamp_min(0)
+    return ab * (most / chroma.clamp_min(1e-3)).clamp_max(1)
 
 
 def _look_back(own: TensorUnfused, before: Sequence[TensorUnfused]) -> Iterator[_Sight]:

@@ -102,6 +102,15 @@ def test_a_sure_colour_hardly_takes_anything_of_unsure_neighbours() -> None:
     assert np.abs(inner(fused.ab[..., 0])).max() < 1
 
 
+def test_what_stays_unsure_grows_no_more_vivid() -> None:
+    """Of a neutral thing that no reference shows, though its neighbours took it for something."""
+    own = unfused(5, (2.0, 0.0), 0.3)
+    fused = fuse(own, [unfused(4, (40.0, 0.0), 0.38)], [unfused(6, (40.0, 0.0), 0.38)])
+    assert np.linalg.norm(inner(fused.ab), axis=-1).max() < 2.1
+    sure = fuse(own, [unfused(4, (40.0, 0.0), 0.9)], [unfused(6, (40.0, 0.0), 0.9)])
+    assert np.linalg.norm(inner(sure.ab), axis=-1).min() > 30
+
+
 def test_colours_are_carried_along_the_flow() -> None:
     """A red stripe moves with the texture: two frames away it is four pixels beside."""
     frames = []
