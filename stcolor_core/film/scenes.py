@@ -236,8 +236,10 @@ def look_at_scenes(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: No
             if scene.plate != plate_name:
                 continue
             reader = reader or PlateReader(plate, missing="skip", ocio=plan.ocio, warn=warn)
-            lacking = set(plan.frames(name)).difference(reader.frames)
-            if lacking:
+            on_disk = set(reader.frames)
+            there = tuple(frame for frame in plan.frames(name) if frame in on_disk)
+            lacking = set(plan.frames(name)).difference(there)
+            if lacking and (plate.missing == "error" or not there):
                 raise PlanMistake(
                     f"Scene {name} has the frame {describe_frames(lacking)}, which the plate {plate.path} has not. "
                     f"Correct scenes.{name}.frames.",
@@ -245,7 +247,7 @@ def look_at_scenes(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: No
                     name,
                     "frames",
                 )
-            frames = sample_frames(plan.frames(name))
+            frames = sample_frames(there)
             pictures = [reader.lightness(frame) for frame in frames]
             looks[name] = SceneLook(frames, tuple(describe_looks(pictures, describe)))
     return {name: looks[name] for name in plan.scenes}

@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from stcolor_core.errors import Cancelled, PlateError
 from stcolor_core.film.key_name import KeyName, PlanMistake, nearest_frames
 from stcolor_core.film.likeness import SceneLook, describe_looks, frame_likeness, sample_frames
-from stcolor_core.film.plan import FilmPlan
+from stcolor_core.film.plan import FilmPlan, FilmPlate
 from stcolor_core.film.scenes import PlateReader
 from stcolor_core.film.troubles import SceneTrouble, find_culprit
 from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.movies.names import is_movie
 from stcolor_core.pipeline.inputs import has_plate_type
 from stcolor_core.pipeline.transition_search import scene_describer
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import SAME_AS_PLATE, Output, Reference, Shot, Still
 
 __all__ = ["FilmKeys", "SceneShot", "dissolve_shot", "find_keys", "make_shots", "scene_shot"]
@@ -182,9 +184,14 @@ def dissolve_shot(plan: FilmPlan, name: str, keys: FilmKeys) -> SceneShot:
         name: The dissolve's name.
         keys: The keyframes that exist; those on the dissolve's own frames keep their colour.
     """
-    dissolve, frames = plan.dissolves[name], plan.dissolve_frames(name)
+    dissolve = plan.dissolves[name]
     plate_name = plan.scenes[dissolve.before].plate
-    ends = {dissolve.before: plan.frames(dissolve.before)[-1], dissolve.after: plan.frames(dissolve.after)[0]}
+    plate = plan.plates[plate_name]
+    frames = _not_skipped(plate, plan.dissolve_frames(name))
+    ends = {
+        dissolve.before: _not_skipped(plate, plan.frames(dissolve.before))[-1],
+        dissolve.after: _not_skipped(plate, plan.frames(dissolve.after))[0],
+    }
     references = [
         Reference(
             frame=frame,
@@ -200,6 +207,14 @@ def dissolve_shot(plan: FilmPlan, name: str, keys: FilmKeys) -> SceneShot:
     shot = _shot(plan, name, plate_name, (min(ends.values()), *frames, max(ends.values())), written=frames)
     method = replace(shot.method, cuts=f"{frames[0]}-{frames[-1]}", register="off")
     return SceneShot(name, replace(shot, references=tuple(references), method=method), tuple(own))
+
+
+def _not_skipped(plate: FilmPlate, frames: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the frames without those that the plate leaves out because they are missing; all if none is there."""
+    if plate.missing != "skip" or is_movie(plate.path):
+        return frames
+    on_disk = set(FramePattern.parse(plate.path).frames())
+    return tuple(frame for frame in frames if frame in on_disk) or frames
 
 
 def _scene_shot(plan: FilmPlan, keys: FilmKeys, name: str, own: Iterable[KeyName], borrowed: Iterable[KeyName]) -> Shot:
@@ -260,8 +275,8 @@ class _Likeness:
         self._unread: set[KeyName] = set()
 
     def look(self, scene: str) -> SceneLook:
-        frames = sample_frames(self._plan.frames(scene))
         plate = self._plan.scenes[scene].plate
+        frames = sample_frames(self._present(plate, self._plan.frames(scene)))
         return SceneLook(frames, tuple(self.features(KeyName(plate, frame)) for frame in frames))
 
     def of_key(self, key: KeyName, look: SceneLook) -> float:
@@ -280,11 +295,25 @@ class _Likeness:
 
     def features(self, key: KeyName) -> NDArray[np.float32]:
         if key not in self._features:
-            if key.plate not in self._readers:
-                plate = self._plan.plates[key.plate]
-                self._readers[key.plate] = PlateReader(plate, missing="skip", ocio=self._plan.ocio, warn=self._warn)
-            self._features[key] = describe_looks([self._readers[key.plate].lightness(key.frame)], self._describe)[0]
+            reader = self._reader(key.plate)
+            if key.frame not in reader.frames:
+                path = self._plan.plates[key.plate].path
+                raise PlateError(f"Frame {key.frame} of {path} is missing. Render it, or {advise('missing')}.")
+            self._features[key] = describe_looks([reader.lightness(key.frame)], self._describe)[0]
         return self._features[key]
+
+    def _reader(self, plate: str) -> PlateReader:
+        if plate not in self._readers:
+            own = self._plan.plates[plate]
+            self._readers[plate] = PlateReader(own, missing="skip", ocio=self._plan.ocio, warn=self._warn)
+        return self._readers[plate]
+
+    def _present(self, plate: str, frames: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the frames that can be looked at: all, unless the plate may lack some."""
+        if self._plan.plates[plate].missing == "error":
+            return frames
+        there = set(self._reader(plate).frames)
+        return tuple(frame for frame in frames if frame in there) or frames
 
 
 def _borrow(

@@ -17,6 +17,7 @@ from stcolor_core.errors import BadRequest, Cancelled, OutputError
 from stcolor_core.film.coloring import color_film, film_shots
 from stcolor_core.film.plan import FilmGroup, FilmPlate, KeyName
 from stcolor_core.film.plan_files import load_plan, save_plan
+from stcolor_core.film.report import make_report
 from stcolor_core.film.scenes import find_stretches, make_plan
 from stcolor_core.film.shots import find_keys, make_shots
 from stcolor_core.images import plates
@@ -112,6 +113,25 @@ def test_a_missing_frame_is_told_in_the_terms_of_the_plan_which_can_skip_it(
     found = film.folder / "found.yaml"
     assert main(["film", "plan", str(found), "--plate", plate.path, "--missing", "skip"]) == 0
     assert load_plan(found).plates["film"].missing == "skip"
+
+
+@pytest.mark.parametrize(
+    ("frame", "counts"),
+    [
+        (12, {"s001": 6, "s002": 5, "s003": 6, "s002-s003": 8}),  # the last one before the dissolve
+        (21, {"s001": 6, "s002": 6, "s003": 5, "s002-s003": 8}),
+        (16, {"s001": 6, "s002": 6, "s003": 6, "s002-s003": 7}),
+    ],
+)
+def test_a_skipped_frame_in_or_beside_a_dissolve_does_not_keep_it_from_being_coloured(
+    frame: int, counts: dict[str, int], film: Film
+) -> None:
+    (film.folder / f"plate/film.{frame:04d}.exr").unlink()
+    plan = replace(film.plan, plates={"film": replace(film.plan.plates["film"], missing="skip")})
+    results = list(color_film(plan, device="cpu"))
+    assert {result.name: result.written for result in results} == counts
+    assert not [result for result in results if result.trouble is not None]
+    assert make_report(plan).done == sum(counts.values())
 
 
 def test_an_interrupted_film_is_resumed_with_the_same_frames(film: Film, tmp_path: Path) -> None:

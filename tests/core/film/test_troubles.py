@@ -13,13 +13,16 @@ from films import Film, write_film
 
 from stcolor_core.cli import main
 from stcolor_core.errors import Cancelled, OutputError
-from stcolor_core.film.coloring import SceneResult, color_film
+from stcolor_core.film.coloring import SceneResult, color_film, film_shots
+from stcolor_core.film.key_name import KeyName
 from stcolor_core.film.likeness import sample_frames
 from stcolor_core.film.plan_files import save_plan
 from stcolor_core.film.report import make_report
+from stcolor_core.film.scenes import look_at_scenes
 from stcolor_core.images import plates
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.pipeline.writing import FrameWriter
+from stcolor_core.shots.shot import Missing
 
 pytestmark = pytest.mark.slow
 COUNTS = {"s001": 6, "s002": 6, "s003": 6, "s002-s003": 8}
@@ -155,6 +158,24 @@ def test_a_plate_that_vanished_stops_only_its_own_scenes(film: Film) -> None:
     assert found["s001"].trouble is not None and "no frame of" in found["s001"].trouble.message
     assert {name for name, result in found.items() if result.trouble is not None} == {"s001"}
     assert found["s002"].written == 6 and found["s003"].written == 6
+
+
+@pytest.mark.parametrize("missing", ["error", "skip", "hold"])
+@pytest.mark.parametrize("which", ["of the scene", "of the keyframe"])
+def test_a_missing_frame_that_ranking_looks_at_is_no_surprise(which: str, missing: Missing, film: Film) -> None:
+    looked_at = sample_frames(film.plan.frames("s003"))[0] if which == "of the scene" else 3
+    remove(film.folder / f"plate/film.{looked_at:04d}.exr")
+    plan = replace(film.plan, plates={"film": replace(film.plan.plates["film"], missing=missing)})
+    told: list[str] = []
+    scenes, _ = film_shots(plan, warn=told.append)
+    s003 = scenes[2]
+    if which == "of the keyframe":
+        assert s003.borrowed == (KeyName("film", 3),) and "film:3 is borrowed after all others" in told[0]
+    elif missing == "error":
+        assert s003.trouble is not None and f"Frame {looked_at} of " in s003.trouble.message
+    else:
+        assert s003.shot is not None and told == []
+        assert looked_at not in look_at_scenes(plan)["s003"].frames
 
 
 def test_the_shot_files_of_scenes_that_can_be_written_are(film: Film, capsys: pytest.CaptureFixture[str]) -> None:
