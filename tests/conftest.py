@@ -13,6 +13,14 @@ from pathlib import Path
 import pytest
 from write_guard import WriteGuard
 
+try:
+    from hypothesis import HealthCheck, settings
+except ImportError:  # in Nuke's Python
+    pass
+else:  # no test may depend on how busy the machine is
+    settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("untimed")
+
 GUARD = WriteGuard()
 ONLY_READ = ("STCOLOR_FOOTAGE", "STCOLOR_GOLDEN")  # tests/core/real_footage.py
 

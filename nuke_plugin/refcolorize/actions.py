@@ -8,7 +8,7 @@ import nuke
 
 from .errors import Busy, Cancelled, RefColorizeError
 from .host.main_thread import when_idle
-from .node import nodes, swatches
+from .node import keyframes, nodes, swatches
 
 __all__ = ["ACTIONS", "press"]
 
@@ -155,10 +155,10 @@ def _troubleshoot(node: nuke.Node) -> None:
 
 
 ACTIONS: dict[str, Callable[[nuke.Node], object]] = {
-    "add_key": _undoable("Add key", nodes.add_key),
-    "remove_key": _undoable("Remove key", nodes.remove_key),
-    "previous_key": nodes.previous_key,
-    "next_key": nodes.next_key,
+    "add_key": _undoable("Add key", keyframes.add_key),
+    "remove_key": _undoable("Remove key", keyframes.remove_key),
+    "previous_key": keyframes.previous_key,
+    "next_key": keyframes.next_key,
     "colorize": _colorize,
     "preview": _preview,
     "cancel": _cancel,

@@ -20,6 +20,7 @@ from stcolor_core.shots.shot import (
     Light,
     Matte,
     Method,
+    OpticalFlow,
     Output,
     Plate,
     Reference,
@@ -163,6 +164,10 @@ def _add_method(group: argparse._ArgumentGroup) -> None:
     _add(group, "--exact", "method.exact", exact, action=switch)
     flow = "carry colour along the optical flow; --no-flow uses attention alone"
     _add(group, "--flow", "method.flow", flow, action=switch)
+    optical = (
+        "optical flow that tracks frames: dis (the default), or RAFT, whose weights you add (`stcolor models list`)"
+    )
+    _add(group, "--optical-flow", "method.optical_flow", optical, choices=get_args(OpticalFlow))
     _add_cuts(group)
     register = "fit keyframes that were coloured elsewhere to the plate (auto), or use them as they are (off)"
     _add(group, "--register", "method.register", register, choices=get_args(Register))

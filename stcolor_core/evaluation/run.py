@@ -22,7 +22,13 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.color_metrics import has_scikit_image
 from stcolor_core.evaluation.film import FilmWear, apply_wear
 from stcolor_core.evaluation.measurements import Store, fingerprint
-from stcolor_core.evaluation.other_tools import as_eight_bit, find_results, name_folders, read_results
+from stcolor_core.evaluation.other_tools import (
+    ResultPicture,
+    as_eight_bit,
+    find_results,
+    name_folders,
+    read_results,
+)
 from stcolor_core.evaluation.protocol import Protocol, find_protocol
 from stcolor_core.evaluation.scoring import Measurement, color_pictures, measure_pictures
 from stcolor_core.evaluation.strips import has_pictures, keep_pictures, picture_path, plain_name, write_strip
@@ -62,7 +68,7 @@ class _Task:
     frames: tuple[int, ...] = ()
     pictures: Path | None = None
     rounds: bool = False
-    results: dict[int, Path] | None = None
+    results: dict[int, ResultPicture] | None = None
 
     @property
     def references(self) -> tuple[int, ...]:
@@ -89,7 +95,7 @@ class _Task:
     def fingerprint(self) -> str:
         """Return a digest of everything that the measurement depends on."""
         settings = [asdict(self.protocol), self.variant, self.sequence.size, self.old_film, self.rounds, self.device]
-        results = [] if self.results is None else list(self.results.values())
+        results = dict.fromkeys(result.path for result in (self.results or {}).values())
         return fingerprint(settings=settings, files=[*self.sequence.frames, *(self.sequence.masks or ()), *results])
 
 
@@ -155,7 +161,7 @@ def evaluate(
         for variant in variants:
             require_variant(variant, min(len(protocol.references), 2))
         for sequence in sequences:
-            rows: list[tuple[str, dict[int, Path] | None]] = [(variant, None) for variant in variants]
+            rows: list[tuple[str, dict[int, ResultPicture] | None]] = [(variant, None) for variant in variants]
             rows += [
                 (name, _find_results(folder, protocol, sequence, is_only=len(sequences) == 1))
                 for name, folder in others.items()
@@ -277,7 +283,7 @@ def _measure(task: _Task) -> Measurement:
 
 def _find_results(
     folder: Path, protocol: Protocol, sequence: datasets.DatasetSequence, *, is_only: bool
-) -> dict[int, Path]:
+) -> dict[int, ResultPicture]:
     count = min(len(sequence), protocol.frames or len(sequence))
     references = protocol.reference_indices(count)
     frames = [frame for frame in range(count) if frame not in references]

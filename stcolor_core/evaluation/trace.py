@@ -134,7 +134,7 @@ def trace_pixel(
     name, method, _ = parse_model(variant)
     if not method.uses_dense:
         raise BadRequest(f"--trace: {variant} has no dense tracking. Use a variant that has, such as standard.")
-    model = registry.build(name, device=device)
+    model = registry.build(name, device=device, optical_flow=method.optical_flow)
     matching = Matching(model, method, device=device)
     nearest = min(references, key=lambda index: (abs(index - point.frame), index))
     reference = matching.prepare_reference(nearest, clip.keyframe(nearest))

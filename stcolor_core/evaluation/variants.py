@@ -2,15 +2,15 @@
 
 A variant is a baseline's name (`grey`, `propagation`, `chained`, `realigned`, `deepremaster`), or a model with options
 after colons: `standard`, `standard:none`, `exemplar:instance+dense`; `:attention` leaves the flow out, `:rule` mixes
-the candidates by the fixed rule. `mean(V)` and `linear(V)` blend the results of V from each reference alone.
-`instance` takes the true masks of the data set as the instances.
+the candidates by the fixed rule, `:raft_small` and `:raft_large` track by RAFT. `mean(V)` and `linear(V)` blend the
+results of V from each reference alone. `instance` takes the true masks of the data set as the instances.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import torch
 
@@ -23,7 +23,7 @@ from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import TRACKINGS, Method, Tracking
+from stcolor_core.shots.shot import TRACKINGS, Method, OpticalFlow, Tracking
 from stcolor_core.shots.spans import plan
 
 __all__ = ["VARIANTS", "Result", "color_clip", "parse_model", "require_variant", "tracks_densely"]
@@ -105,7 +105,8 @@ def _color_without_blending(
         yield from ((index, ab, None) for index, ab in color_by_deepremaster(clip, references, device=device))
         return
     name, method, fixed_rule = parse_model(variant)
-    model = registry.build(name, device=device, refinement=FixedRuleRefinement() if fixed_rule else None)
+    refinement = FixedRuleRefinement() if fixed_rule else None
+    model = registry.build(name, device=device, refinement=refinement, optical_flow=method.optical_flow)
     propagator = Propagator(model, method, device=device)
     for span in plan(range(len(clip.rgb)), references, [], per_frame=method.references):
         with Scratch() as scratch:
@@ -138,10 +139,13 @@ def parse_model(variant: str) -> tuple[str, Method, bool]:
         BadRequest: If there is no such model or option.
     """
     model, *options = variant.split(":")
-    unknown = [option for option in options if option not in (*TRACKINGS, "attention", "rule")]
+    flows = get_args(OpticalFlow)
+    unknown = [option for option in options if option not in (*TRACKINGS, *flows, "attention", "rule")]
     entry = registry.ENTRIES.get(model)
     if unknown or entry is None or entry.build is None:
         raise BadRequest(f"The variant {variant!r} is unknown. Use one like {', '.join(VARIANTS)}, or exemplar:dense.")
     tracking: Tracking = next((name for name in TRACKINGS if name in options), "dense")
     fixed_rule = model == "standard" and ("rule" in options or "attention" in options)
-    return model, Method(model=model, tracking=tracking, flow="attention" not in options), fixed_rule
+    optical_flow: OpticalFlow = next((name for name in flows if name in options), "dis")
+    method = Method(model=model, tracking=tracking, flow="attention" not in options, optical_flow=optical_flow)
+    return model, method, fixed_rule

@@ -16,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stcolor_core.arrays import Chroma, Mask, Plane
+from stcolor_core.arrays import Chroma, FlowField, Mask, Plane
 from stcolor_core.images.resizing import cell_means, resize
 from stcolor_core.method.light import local_exposure, overall_exposure, relight, relight_lightness
 from stcolor_core.method.model import Model
 from stcolor_core.method.object_attention import CellObjects, split_cells, warp_by_objects
 from stcolor_core.method.references import Keyframe, PreparedReference, temporal_weights
 from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, ObjectLayer, flow_trust
-from stcolor_core.method.tracking.flow import FlowLink, sample
+from stcolor_core.method.tracking.flow import FlowLink, align_back, sample
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.objects import agreement, keep_within_objects
 from stcolor_core.method.tracking.reacquisition import feature_similarity, reacquire
@@ -70,8 +70,18 @@ class Matching:
             radius=self._radius,
             temperature=self._temperature,
             cell_tracker=self._model.cell_tracker,
+            flow=None if self._model.flow is None else self._model.flow.between_arrays,
             follows_light=self._follows_light,
         )
+
+    def align_back(self, view: View, neighbour: View) -> FlowField | None:
+        """Return `flow.align_back` for a step of a walk; None if the walk has another flow. Safe in several threads.
+
+        Args:
+            view: A frame.
+            neighbour: The frame before it on the walk.
+        """
+        return align_back(view.lightness, neighbour.lightness) if self._model.flow is None else None
 
     def prepare_reference(self, frame: int | None, keyframe: Keyframe) -> PreparedReference:
         """Return a reference with its features and grid colours computed.

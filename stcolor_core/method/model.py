@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from stcolor_core.method.features import Extractor
 from stcolor_core.method.refinement import Refinement
+from stcolor_core.method.tracking.raft import RaftFlow
 from stcolor_core.method.tracking.walk import CellTracker, View
 
 __all__ = ["Model"]
@@ -28,6 +29,7 @@ class Model:
         coarse_matching: Whether `Method.matching_height` limits the size that features are computed at.
         shortlists: Whether attention compares each block with the most similar blocks of the references only
             (`stcolor_core.method.shortlist`).
+        flow: The optical flow that tracks; None for DIS.
         cell_tracker: Starts the model's own dense tracking at a reference; None for windows that follow the flow.
     """
 
@@ -39,4 +41,5 @@ class Model:
     color_features: bool
     coarse_matching: bool
     shortlists: bool
+    flow: RaftFlow | None = None
     cell_tracker: Callable[[View], CellTracker] | None = None

@@ -43,7 +43,7 @@ from stcolor_core.method.on_device.spans import LEAST_LINES
 from stcolor_core.method.patches import PatchColor, cut_to_reach, find_reach, remove_overruled, yield_to
 from stcolor_core.method.references import Keyframe, PreparedReference, temporal_weights
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
-from stcolor_core.method.tracking.flow import align_back, sample
+from stcolor_core.method.tracking.flow import sample
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
 from stcolor_core.shots.shot import Method
@@ -507,7 +507,7 @@ class Propagator:
 
         def align(pair: tuple[tuple[int, View], tuple[int, View]]) -> tuple[int, View, FlowField | None]:
             (_, neighbour), (frame, view) = pair
-            return frame, view, align_back(view.lightness, neighbour.lightness)
+            return frame, view, self._matching.align_back(view, neighbour)
 
         @torch.no_grad()
         def advance(aligned: tuple[int, View, FlowField | None]) -> tuple[int, View, list[Tracks]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from stcolor_core.method.model import Model
     from stcolor_core.method.refinement import Refinement
+    from stcolor_core.method.tracking.raft import RaftFlow
+    from stcolor_core.shots.shot import OpticalFlow
 
 __all__ = [
     "ENTRIES",
@@ -124,11 +126,12 @@ def is_recurrent(name: str) -> bool:
     return name in ENTRIES and ENTRIES[name].recurrent
 
 
-def digest(name: str) -> str:
+def digest(name: str, *, optical_flow: OpticalFlow = "dis") -> str:
     """Return a digest of the weights that affect the model's pixels.
 
     Args:
         name: The model's name.
+        optical_flow: The optical flow that it tracks frames with.
 
     Returns:
         16 hexadecimal digits.
@@ -137,19 +140,26 @@ def digest(name: str) -> str:
         BadRequest: If there is no such model.
         ModelError: If its weights are missing.
     """
-    weights = _require_weights(name)
+    weights = (*_require_weights(name), *_require_flow_weights(optical_flow))
     parts = [recorded_checksum(weight) for weight in weights]
     parts += [checksum(_SHIPPED / file) for file in sorted(ENTRIES[name].shipped)]
     return hashlib.sha256("\n".join([name, *parts]).encode()).hexdigest()[:16]
 
 
-def build(name: str, *, device: torch.device | str, refinement: Refinement | None = None) -> Model:
+def build(
+    name: str,
+    *,
+    device: torch.device | str,
+    refinement: Refinement | None = None,
+    optical_flow: OpticalFlow = "dis",
+) -> Model:
     """Return a colour model that is ready to run.
 
     Args:
         name: The model's name.
         device: The device of its networks.
         refinement: Replaces the model's own refinement, whose weights are then not read; None for the model's own.
+        optical_flow: The optical flow that tracks frames.
 
     Raises:
         BadRequest: If there is no such model.
@@ -158,7 +168,8 @@ def build(name: str, *, device: torch.device | str, refinement: Refinement | Non
     entry = ENTRIES.get(name)
     if entry is None or entry.build is None:
         raise _unknown_model(name)
-    return entry.build(device, refinement)
+    model = entry.build(device, refinement)
+    return replace(model, flow=_build_flow(optical_flow, device)) if optical_flow != "dis" else model
 
 
 def _build_standard(device: torch.device | str, refinement: Refinement | None) -> Model:
@@ -198,6 +209,15 @@ def _build_exemplar(device: torch.device | str, refinement: Refinement | None) -
     )
 
 
+def _build_flow(name: OpticalFlow, device: torch.device | str) -> RaftFlow:
+    from torchvision.models import optical_flow
+
+    from stcolor_core.method.tracking.raft import RaftFlow
+
+    (weights,) = _require_flow_weights(name)
+    return RaftFlow(load_network(getattr(optical_flow, name), weights, device), device)
+
+
 N = TypeVar("N", bound="nn.Module")
 
 
@@ -231,13 +251,22 @@ def _require_weights(model: str) -> tuple[str, ...]:
     """Return the names of the weights that a model needs. Raises ModelError if one is missing."""
     if model not in ENTRIES or ENTRIES[model].build is None:
         raise _unknown_model(model)
-    weights = ENTRIES[model].weights
+    return _require_present(ENTRIES[model].weights)
+
+
+def _require_flow_weights(optical_flow: OpticalFlow) -> tuple[str, ...]:
+    """Return the names of the weights that an optical flow needs. Raises ModelError if one is missing."""
+    return () if optical_flow == "dis" else _require_present(ENTRIES[optical_flow].weights)
+
+
+def _require_present(weights: tuple[str, ...]) -> tuple[str, ...]:
     present = installed()
     if absent := [name for name in weights if name not in present]:
         raise missing(absent)
     return weights
 
 
+_RAFT_LICENCE = "BSD-3-Clause; the footage that it was trained on has terms of its own"
 ENTRIES: dict[str, RegistryEntry] = {
     "standard": RegistryEntry(
         summary="The default: EfficientNet-Lite0 features with local descriptors; nothing to add.",
@@ -260,6 +289,16 @@ ENTRIES: dict[str, RegistryEntry] = {
         summary="Finds the instances of --tracking instance and instance+dense (torchvision, COCO).",
         licence="BSD-3-Clause",
         weights=("maskrcnn_resnet50_fpn_v2",),
+    ),
+    "raft_small": RegistryEntry(
+        summary="The optical flow of --optical-flow raft_small (Teed and Deng 2020; torchvision).",
+        licence=_RAFT_LICENCE,
+        weights=("raft_small",),
+    ),
+    "raft_large": RegistryEntry(
+        summary="The optical flow of --optical-flow raft_large, slower and more exact.",
+        licence=_RAFT_LICENCE,
+        weights=("raft_large",),
     ),
     "deepremaster": RegistryEntry(
         summary="A baseline of `stcolor evaluate`: DeepRemaster's colour network (Iizuka and Simo-Serra 2019).",

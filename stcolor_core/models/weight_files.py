@@ -81,7 +81,10 @@ class _Published:
 _EXEMPLAR = "https://github.com/zhangmozhe/Deep-Exemplar-based-Video-Colorization"
 _EXEMPLAR_URL = f"{_EXEMPLAR}/releases/download/v1.0/colorization_checkpoint.zip"
 _MASKRCNN_FILE = "maskrcnn_resnet50_fpn_v2_coco-73cbd019.pth"
-_MASKRCNN_URL = f"https://download.pytorch.org/models/{_MASKRCNN_FILE}"
+_TORCHVISION = "https://download.pytorch.org/models"
+_RAFT = "torchvision.models.optical_flow"
+_RAFT_SMALL_FILE = "raft_small_C_T_V2-01064c6d.pth"
+_RAFT_LARGE_FILE = "raft_large_C_T_SKHT_V2-ff5fadd5.pth"
 _FEATURES = "stcolor_core.method.features.exemplar"
 _ALEXNET_FILE = "alexnet-owt-7be5be79.pth"
 _INCEPTION_FILE = "pt_inception-2015-12-05-6726825d.pth"
@@ -95,17 +98,17 @@ _WEIGHTS = {
         "colornet_iter_76000.pth", _EXEMPLAR_URL, "stcolor_core.method.refinement.exemplar:ColorNet"
     ),
     "maskrcnn_resnet50_fpn_v2": _Published(
-        _MASKRCNN_FILE, _MASKRCNN_URL, "torchvision.models.detection:maskrcnn_resnet50_fpn_v2"
+        _MASKRCNN_FILE, f"{_TORCHVISION}/{_MASKRCNN_FILE}", "torchvision.models.detection:maskrcnn_resnet50_fpn_v2"
     ),
+    "raft_small": _Published(_RAFT_SMALL_FILE, f"{_TORCHVISION}/{_RAFT_SMALL_FILE}", f"{_RAFT}:raft_small"),
+    "raft_large": _Published(_RAFT_LARGE_FILE, f"{_TORCHVISION}/{_RAFT_LARGE_FILE}", f"{_RAFT}:raft_large"),
     "remasternet": _Published(
         "remasternet.pth.tar",
         "https://github.com/satoshiiizuka/siggraphasia2019_remastering",
         "stcolor_core.models.deepremaster:DeepRemasterColorNet",
         part="modelC",
     ),
-    "alexnet": _Published(
-        _ALEXNET_FILE, f"https://download.pytorch.org/models/{_ALEXNET_FILE}", "torchvision.models:alexnet"
-    ),
+    "alexnet": _Published(_ALEXNET_FILE, f"{_TORCHVISION}/{_ALEXNET_FILE}", "torchvision.models:alexnet"),
     "lpips_alex": _Published(
         "alex.pth",
         "https://github.com/richzhang/PerceptualSimilarity/raw/master/lpips/weights/v0.1/alex.pth",

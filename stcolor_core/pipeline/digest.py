@@ -54,7 +54,9 @@ class Digests:
         self._shot, self._inputs, self._flaws = shot, inputs, flaws
         self._with_mattes = shot.method.uses_instances
         method = asdict(shot.method)
-        covered = (*_COVERED_BY_BOUNDS, *_COVERED_BY_CONTENT)
+        covered: tuple[str, ...] = (*_COVERED_BY_BOUNDS, *_COVERED_BY_CONTENT)
+        if shot.method.optical_flow == "dis":  # left out, as before there was the choice: no older frame is lost
+            covered = (*covered, "optical_flow")
         self._settings = {
             "version": __version__,
             "arithmetic": _ARITHMETIC,

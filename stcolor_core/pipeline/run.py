@@ -145,7 +145,7 @@ class _Run:
         earlier = FramePattern.parse(shot.output.reuse) if shot.output.reuse else None
         self._existing = ExistingFrames(self._output, earlier, link=shot.output.link, layers=shot.output.written_layers)
         self._cache = StatCache()
-        model = registry.digest(shot.method.model)
+        model = registry.digest(shot.method.model, optical_flow=shot.method.optical_flow)
         self._inputs = ShotInputs(shot, warn=reporter.warn, cache=self._cache)
         require_frame_field(self._output, self._inputs.frames)
         refuse_to_write(map(self._output.path, self._inputs.frames), shot, remedy=f"{advise('output')}.")
@@ -236,10 +236,11 @@ class _Run:
     @cached_property
     def _propagator(self) -> Propagator:
         """Return the propagator, built when the first frame is coloured: a run without work loads no network."""
-        model = registry.build(self._shot.method.model, device=self._device)
+        method = self._shot.method
+        model = registry.build(method.model, device=self._device, optical_flow=method.optical_flow)
         tensors = keeps_pictures(self._device)
         workers = self._workers.frames
-        return Propagator(model, self._shot.method, device=self._device, tensors=tensors, workers=workers)
+        return Propagator(model, method, device=self._device, tensors=tensors, workers=workers)
 
     def _digest_frames(self, requested: frozenset[int], spans: Iterable[Span]) -> dict[int, str]:
         """Return the digest of every requested frame, in ascending order of frames."""

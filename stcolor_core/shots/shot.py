@@ -58,6 +58,7 @@ _HEX_COLOR = re.compile("#[0-9a-fA-F]{6}")
 DetectorKind = Literal["torchvision", "detectron2"]
 Light = Literal["auto", "off"]
 Register = Literal["auto", "off"]
+OpticalFlow = Literal["dis", "raft_small", "raft_large"]
 Unreferenced = Literal["match", "grey"]
 TRACKINGS: tuple[Tracking, ...] = get_args(Tracking)
 UNREFERENCED: tuple[Unreferenced, ...] = get_args(Unreferenced)
@@ -223,6 +224,8 @@ class Method:
         matte_threshold: Threshold of eq. 13, between 0 and 1.
         iou_threshold: Least overlap of one instance in neighbouring frames (eq. 12), between 0 and 1.
         flow: Carry colour along optical flow as well (standard model); False leaves only the attention.
+        optical_flow: The optical flow that tracks frames: "dis", or torchvision's "raft_small" or "raft_large", with
+            weights from the registry.
         chroma: Factor on a* and b* of the result, 0..4. The published script of the exemplar model used 1.25.
         color_features: Compute the features of a reference from its colour picture, as in the training of the exemplar
             model's published weights. None for the model's default; the paper's text has False.
@@ -264,6 +267,7 @@ class Method:
     unreferenced: Unreferenced = "grey"
     light: Light = "auto"
     keep_chroma: float = 0.0
+    optical_flow: OpticalFlow = "dis"
 
     def __post_init__(self) -> None:
         _require(
@@ -271,6 +275,10 @@ class Method:
             f"Tracking {self.tracking!r} is unknown. Use one of {', '.join(TRACKINGS)}.",
         )
         _require(self.register in get_args(Register), f"Register {self.register!r} is unknown. Use auto or off.")
+        _require(
+            self.optical_flow in get_args(OpticalFlow),
+            f"The optical flow {self.optical_flow!r} is unknown. Use one of {', '.join(get_args(OpticalFlow))}.",
+        )
         _require(self.working_height >= 64, "The working height must be at least 64 lines.")
         _require(self.matching_height >= 64, "The matching height must be at least 64 lines.")
         _require(self.references >= 1, "At least one reference must colour a frame.")

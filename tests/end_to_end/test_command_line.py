@@ -225,7 +225,6 @@ def check(argv: list[str], place: Path) -> None:
 def test_every_command_line_ends_with_a_code_and_one_line(command: str, place: Path) -> None:
     @settings(
         max_examples=3 if command == "doctor" else 60,
-        deadline=None,
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
@@ -237,7 +236,7 @@ def test_every_command_line_ends_with_a_code_and_one_line(command: str, place: P
 
 
 @given(st.lists(words, max_size=4))
-@settings(deadline=None, max_examples=200, database=None)
+@settings(max_examples=200, database=None)
 def test_an_unknown_command_ends_in_one_line(place: Path, argv: list[str]) -> None:
     check(argv, place)
 

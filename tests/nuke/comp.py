@@ -54,7 +54,7 @@ def make_comp(nuke: Any, folder: Path, *, frames: int = 6, keys: Sequence[int] =
 def make_script(nuke: Any, folder: Path, *, last: int, keys: Sequence[int], size: tuple[int, int]) -> Comp:
     """Make and save a script for a shot in that folder: plate.####.exr from 1001 to `last`, ref.####.exr at `keys`."""
     nuke.pluginAddPath(PLUGIN.as_posix())
-    from refcolorize.node import nodes
+    from refcolorize.node import keyframes, nodes
 
     root = nuke.root()
     width, height = size
@@ -69,6 +69,6 @@ def make_script(nuke: Any, folder: Path, *, last: int, keys: Sequence[int], size
     node.setInput(0, plate)
     node.setInput(1, ref)
     for key in keys:
-        nodes.add_key(node, key)
+        keyframes.add_key(node, key)
     nuke.scriptSaveAs((folder / "comp.nk").as_posix(), 1)
     return Comp(nuke, folder, plate, ref, node, last)

@@ -42,7 +42,7 @@ def test_the_shot_comes_back_in_colour(
 ) -> None:
     import fakenuke
     from refcolorize.jobs import render
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results
 
     ADVERSITIES[adversity](nuke_session, comp)
     comp.node["colorize"].execute()
@@ -52,7 +52,7 @@ def test_the_shot_comes_back_in_colour(
     assert comp.status.startswith("v001 is done: 6 frames")
     assert nuke_session.artist.messages == []
     assert [bar.closed for bar in nuke_session.artist.progress] == [True]
-    assert [version.frames for version in nodes.versions(comp.node)] == [6]
+    assert [version.frames for version in node_results.versions(comp.node)] == [6]
     reference = fakenuke.rendering.image(comp.ref, 1001)
     for frame in (1001, 1003, 1006):
         shown = fakenuke.rendering.image(comp.node, frame)

@@ -60,20 +60,22 @@ def test_the_node_is_added_once_if_the_start_runs_twice(nuke: Any, nuke_session:
 @pytest.mark.gui
 def test_a_version_chosen_in_the_node_shows_its_files(nuke: Any, tmp_path: Path) -> None:
     nuke.pluginAddPath(PLUGIN.as_posix())
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results, nodes
 
     node = nodes.create()
     node["output_folder"].setValue(tmp_path.as_posix())
     for name, frame in (("v001", 1001), ("v002", 1050)):
-        path = Path(nodes.results(node).pattern(name).replace("####", str(frame)))
+        path = Path(node_results.results(node).pattern(name).replace("####", str(frame)))
         path.parent.mkdir(parents=True)
         path.touch()
-    nodes.use_version(node, 2)
+    node_results.use_version(node, 2)
     node["version"].setValue("v001")
-    assert nodes.is_showing(node, nodes.results(node).pattern("v001"))
+    assert node_results.is_showing(node, node_results.results(node).pattern("v001"))
     assert node.node("Result")["first"].value() == 1001
     node["version"].setValue("none")
-    assert nodes.is_showing(node, nodes.results(node).pattern("v001")), "use result is what switches it off"
+    assert node_results.is_showing(node, node_results.results(node).pattern("v001")), (
+        "use result is what switches it off"
+    )
     assert not node["use_result"].value()
     node["version"].setValue("v002")
     assert node["use_result"].value()

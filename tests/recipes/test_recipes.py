@@ -88,7 +88,7 @@ def test_a_recipe_of_the_method_passes_its_own_tests(recipe: str, test: str, ins
 
 def test_a_recipe_leaves_nothing_behind() -> None:
     assert list(registry.ENTRIES) == [
-        *("standard", "exemplar", "maskrcnn_resnet50_fpn_v2"),
+        *("standard", "exemplar", "maskrcnn_resnet50_fpn_v2", "raft_small", "raft_large"),
         *("deepremaster", "lpips", "fid"),
     ]
 
@@ -166,11 +166,11 @@ def test_the_knob_reaches_the_shot(
     earlier = comp.node
     assert "matching_height" not in shots.build(earlier).shot["method"]
 
-    from refcolorize.node import nodes
+    from refcolorize.node import keyframes, nodes
 
     comp.node = nodes.create()
     for index in (0, 1):
         comp.node.setInput(index, earlier.input(index))
-    nodes.add_key(comp.node, 1001)
+    keyframes.add_key(comp.node, 1001)
     test = install("tests/nuke/node/test_shots.py", code["tests/nuke/node/test_shots.py"])
     assert run_tests(test, comp=comp, shots=shots) == 1

@@ -17,10 +17,11 @@ from ..core import server
 from ..core.client import Client
 from ..errors import CoreRefused, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, when_idle
-from ..node import nodes, scripts, shots
+from ..node import node_results, nodes, scripts, shots
 from ..node.mismatches import mismatches
 from ..node.shot_plan import ShotPlan, ShotRequest
 from ..node.shown_version import withdraw
+from ..node.versions import PREVIEW
 from .input_rendering import InputRendering
 from .job import Job, PendingInputs
 from .render_task import RenderTask, find_running, live_tasks
@@ -52,13 +53,13 @@ def colorize(node: nuke.Node, *, confirmed: bool = False) -> RenderTask:
 
 def _version_job(node: nuke.Node, request: ShotRequest) -> Job:
     """Claim the version of a request, and show it in the node unless a task of this Nuke does so already."""
-    known = {version.number for version in nodes.versions(node)}
+    known = {version.number for version in node_results.versions(node)}
     version, shown = shots.claim(node, request), str(node["version"].value())
     if find_running(version.path) is None:
         with nuke.Undo():
             nuke.Undo.name(f"Colorize {version.name}")
             nodes.match_working_space(node)
-            nodes.show(node, version.name, request.frames)
+            node_results.show(node, version.name, request.frames)
     label, shot = _label(node, version.name), version.shot()
 
     def take_back(has_job: bool) -> None:
@@ -98,8 +99,8 @@ def preview(node: nuke.Node, frame: int | None = None) -> RenderTask:
 
 def _preview_job(node: nuke.Node, request: ShotRequest, frame: int) -> Job:
     shot = shots.preview_shot(node, request)
-    label = _label(node, nodes.PREVIEW)
-    return Job(nodes.PREVIEW, shot["output"]["path"], lambda client: client.preview(shot, frame, label=label))
+    label = _label(node, PREVIEW)
+    return Job(PREVIEW, shot["output"]["path"], lambda client: client.preview(shot, frame, label=label))
 
 
 def _label(node: nuke.Node, version: str) -> str:
@@ -124,7 +125,7 @@ def _start(
     rendering = InputRendering(make_plan)
     notice = mismatches(node)
     if rendering.is_pending:
-        job = Job(nodes.PREVIEW if preview_frames else "inputs", "", _submit_nothing)
+        job = Job(PREVIEW if preview_frames else "inputs", "", _submit_nothing)
         pending = PendingInputs(rendering, make_job)
         task = RenderTask(node, job, preview_frames=preview_frames, notice=notice, pending=pending, confirmed=confirmed)
         return task.begin()
@@ -166,7 +167,7 @@ def follow(node: nuke.Node) -> RenderTask:
         RefColorizeError: If the node has no job.
     """
     job = str(node["job"].value())
-    path = nodes.shown_path(node)
+    path = node_results.shown_path(node)
     if not job:
         raise RefColorizeError(f"{node.name()} has no job yet. Press Colorize.")
     if (running := find_running(path)) is not None:
@@ -183,7 +184,7 @@ def reattach() -> None:
     """
     for node in nodes.all_nodes():
         with suppress(RuntimeError):  # a published LiveGroup cannot be edited
-            nodes.relink(node)
+            node_results.relink(node)
     jobs = [(node, job) for node in nodes.all_nodes() if (job := str(node["job"].value()))]
     if jobs:
         threading.Thread(target=_reattach, args=(jobs,), name="refcolorize reattach", daemon=True).start()

@@ -14,7 +14,7 @@ from ..core import server
 from ..core.client import Client
 from ..errors import Cancelled, CoreRefused, CoreStopped, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, unless_rendering
-from ..node import nodes, scripts
+from ..node import node_results, nodes, scripts
 from ..node.frame_names import same_files
 from ..node.shot_plan import ShotPlan
 from ..node.versions import count_frames, write_confidence, write_thumbnail
@@ -344,8 +344,8 @@ class RenderTask(BackgroundTask):
         """Reload the files every few seconds and at the end, no more often: Nuke drops its playback cache each time."""
         if not self._has_new_frames or not (self.progress.ended or time.monotonic() > self._reload_at):
             return
-        if nodes.is_showing(self._node, self.path):
-            nodes.reload_result(self._node)
+        if node_results.is_showing(self._node, self.path):
+            node_results.reload_result(self._node)
         self._has_new_frames, self._reload_at = False, time.monotonic() + _RELOAD_SECONDS
 
     def _store_job(self) -> None:
@@ -378,7 +378,7 @@ class RenderTask(BackgroundTask):
         if self._preview_frames:
             with nuke.Undo():
                 nuke.Undo.name("Preview frame")
-                nodes.show(self._node, self.progress.name, self._preview_frames)
+                node_results.show(self._node, self.progress.name, self._preview_frames)
 
     def _failed(self, error: RefColorizeError) -> None:
         if not self.progress.ended:

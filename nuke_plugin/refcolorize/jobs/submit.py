@@ -19,7 +19,7 @@ from ..core.engines import ENGINES
 from ..core.server import core_command
 from ..errors import Cancelled, RefColorizeError
 from ..host.main_thread import in_main_thread
-from ..node import nodes, scripts, shots
+from ..node import node_results, nodes, scripts, shots
 from ..node.mismatches import mismatches
 from ..node.preferences import path_substitutions
 from ..node.shot_plan import ShotRequest
@@ -100,7 +100,7 @@ def farm_shot(node: nuke.Node, version: int | None = None) -> FarmShot:
     if version is None:
         frames, keys, plate = shots.frames_and_keys(node)
         return FarmShot(tuple(frames), tuple(keys), plate)
-    found = next((each for each in nodes.versions(node) if each.number == version), None)
+    found = next((each for each in node_results.versions(node) if each.number == version), None)
     if found is None:
         raise RefColorizeError(f"{node.name()} has no version v{version:03d} on disk. Choose one that is there.")
     shot, used = found.shot(), found.keyframes()
@@ -166,12 +166,12 @@ class _WrittenShot:
 
 
 def _write_new_shot(node: nuke.Node, request: ShotRequest) -> _WrittenShot:
-    known = {version.number for version in nodes.versions(node)}
+    known = {version.number for version in node_results.versions(node)}
     version, shown = shots.claim(node, request), str(node["version"].value())
     with nuke.Undo():
         nuke.Undo.name(f"Shot {version.name}")
         nodes.match_working_space(node)
-        nodes.show(node, version.name, request.frames)
+        node_results.show(node, version.name, request.frames)
     _save_script(node, version.shot_file)
     return _WrittenShot(version, shown, version.number not in known)
 
@@ -182,13 +182,16 @@ def _save_script(node: nuke.Node, shot: Path) -> None:
 
 
 def _existing_shot(node: nuke.Node, number: int) -> _WrittenShot:
-    version, shown = Version(number, nodes.results(node).pattern(f"v{number:03d}"), 0), str(node["version"].value())
+    version, shown = (
+        Version(number, node_results.results(node).pattern(f"v{number:03d}"), 0),
+        str(node["version"].value()),
+    )
     if not version.shot_file.is_file():
         file = version.shot_file.as_posix()
         raise RefColorizeError(f"There is no {file}. Choose a version on disk, or none for a new one.")
     with nuke.Undo():
         nuke.Undo.name(f"Use {version.name}")
-        nodes.use_version(node, number)
+        node_results.use_version(node, number)
     _save_script(node, version.shot_file)
     return _WrittenShot(version, shown, is_new=False)
 

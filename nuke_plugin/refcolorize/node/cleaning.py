@@ -25,7 +25,7 @@ import nuke
 from ..core import server
 from ..core.engines import ENGINES
 from ..errors import RefColorizeError
-from . import nodes
+from . import node_results, nodes
 from .frame_names import FrameName
 from .script_nodes import all_of_class
 from .versions import OWN_FILES, Results, Version
@@ -99,7 +99,7 @@ def plan(node: nuke.Node) -> Removal:
     Raises:
         RefColorizeError: If the node's results have no folder yet.
     """
-    results = nodes.results(node)
+    results = node_results.results(node)
     if not results.folder.is_absolute():
         raise RefColorizeError("The results are saved next to the script. Save it first, or give a full output folder.")
     versions = results.versions()
@@ -160,7 +160,7 @@ def _requested_frames(version: Version) -> int:
 
 def _paths_in_script() -> list[str]:
     """Return the paths that the RefColorize and Read nodes of the open script read."""
-    paths = [path for node in nodes.all_nodes() for path in nodes.result_paths(node)]
+    paths = [path for node in nodes.all_nodes() for path in node_results.result_paths(node)]
     paths += [str(node["file"].value()) for node in all_of_class("Read")]
     return paths
 

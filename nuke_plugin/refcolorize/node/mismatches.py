@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import nuke
 
-from . import nodes
+from . import keyframes
 from .inputs import find_read
 
 __all__ = ["mismatches"]
@@ -24,7 +24,7 @@ def mismatches(node: nuke.Node) -> str:
         One line with the differences and what to do; "" if nothing differs or an input is missing.
     """
     plate, ref = node.input(0), node.input(1)
-    keys = nodes.keys(node)
+    keys = keyframes.keys(node)
     if plate is None or ref is None or not keys:
         return ""
     return " ".join([*_formats(plate, ref), *_frames(ref, keys), *_spaces(plate, ref)])

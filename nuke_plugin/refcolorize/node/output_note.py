@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nuke
 
-from . import exr, nodes
+from . import exr, node_results, nodes
 
 __all__ = ["knob_changed", "show_note"]
 
@@ -36,9 +36,13 @@ def show_note(node: nuke.Node) -> None:
 
 def _reason(node: nuke.Node) -> str:
     output, version = str(node[_OUTPUT].value()), str(node["version"].value())
-    if output not in _LAYERS or version == "none" or _has_layer(nodes.results(node).pattern(version), _LAYERS[output]):
+    if (
+        output not in _LAYERS
+        or version == "none"
+        or _has_layer(node_results.results(node).pattern(version), _LAYERS[output])
+    ):
         return _NOTHING
-    shown = next((each for each in nodes.versions(node) if each.name == version), None)
+    shown = next((each for each in node_results.versions(node) if each.name == version), None)
     kept = shown.shot().get("output", {}).get("layers") if shown is not None else None
     reason = _FEW if kept is not None else _NO_OBJECT if output == "matte" else "press Colorize to write it"
     return f"{version} has no layer for {output}: {reason}."

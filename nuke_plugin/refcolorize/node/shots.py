@@ -8,14 +8,14 @@ from typing import Any, cast
 import nuke
 
 from ..errors import RefColorizeError
-from . import colors, inputs, nodes, variables, views
+from . import colors, inputs, keyframes, node_results, nodes, variables, views
 from .inputs import InputFiles
 from .knob_paths import frame_name
 from .matte_input import find_matte, plan_matte, require_matte, tracks_instances
 from .rendered_inputs import frame_ranges, plan_input, render_planned
 from .shot_plan import ShotPlan, ShotRequest
 from .swatches import read_swatches
-from .versions import Results, Version, with_output
+from .versions import PREVIEW, Results, Version, with_output
 
 __all__ = [
     "METHOD_KNOBS",
@@ -142,7 +142,7 @@ def build_matte_request(node: nuke.Node, frame: int) -> dict[str, Any]:
         plate = InputFiles(render_planned(render), frame, frame, _space(node))
     path = files.path if files else render_planned(plan_matte(matte, [frame], folder, view=view))
     shot = {"plate": _plate_setting(node, plate, frame, frame), "output": {}, "mattes": [{"path": path}]}
-    return with_output(shot, results.pattern(nodes.PREVIEW), reuse=None)
+    return with_output(shot, results.pattern(PREVIEW), reuse=None)
 
 
 def claim(node: nuke.Node, request: ShotRequest) -> Version:
@@ -165,7 +165,7 @@ def preview_shot(node: nuke.Node, request: ShotRequest) -> dict[str, Any]:
     """
     results = _results(node)
     last = next(reversed(results.versions()), None)
-    return with_output(request.shot, results.pattern(nodes.PREVIEW), reuse=last.path if last else None)
+    return with_output(request.shot, results.pattern(PREVIEW), reuse=last.path if last else None)
 
 
 def _make_plan(
@@ -173,7 +173,7 @@ def _make_plan(
 ) -> ShotPlan:
     """Return the plan that reads this range of the plate. The request is made of the knobs as they are now."""
     first, last = plate_range
-    keys = [key for key in nodes.keys(node) if first <= key <= last]
+    keys = [key for key in keyframes.keys(node) if first <= key <= last]
     reference, stills = node.input(_REF), _stills(node)
     if keys and reference is None:
         raise RefColorizeError(f"{node.name()} has keys but no ref. Connect the coloured picture to its input ref.")
@@ -289,7 +289,7 @@ def _split_ranges(text: str) -> list[str]:
 
 
 def _keys(node: nuke.Node, first: int, last: int) -> list[int]:
-    keys = nodes.keys(node)
+    keys = keyframes.keys(node)
     outside = [key for key in keys if not first <= key <= last]
     if outside:
         raise RefColorizeError(
@@ -379,7 +379,7 @@ def _layers(node: nuke.Node) -> dict[str, Any]:
 
 def _results(node: nuke.Node) -> Results:
     nodes.ensure_id(node)
-    results = nodes.results(node)
+    results = node_results.results(node)
     if variables.has_variables(str(results.folder)):
         raise RefColorizeError(
             f"The output folder {results.folder} names a variable that has no value. Set the variable, or the folder."

@@ -8,7 +8,7 @@ from typing import cast
 import nuke
 
 from ..errors import RefColorizeError
-from . import nodes
+from . import keyframes, node_results
 from .inputs import find_files, find_read
 from .versions import Version, read_confidence, write_confidence
 
@@ -28,15 +28,15 @@ def withdraw(node: nuke.Node, version: Version, *, shown: str, discard: bool) ->
         shown: What the node showed before, as in the knob `version`.
         discard: Whether to remove the version too, because nothing came of it.
     """
-    results = nodes.results(node)
+    results = node_results.results(node)
     if any(other.number == version.number and other.frames for other in results.versions()):
         return
     if discard:
         results.discard(version)
-    if nodes.is_showing(node, version.path):
+    if node_results.is_showing(node, version.path):
         with nuke.Undo():
             nuke.Undo.name(f"{version.name} has no frame")
-            nodes.show_again(node, shown if shown != version.name else "none")
+            node_results.show_again(node, shown if shown != version.name else "none")
 
 
 def weakest_frame(node: nuke.Node) -> int:
@@ -57,7 +57,7 @@ def weakest_frame(node: nuke.Node) -> int:
         confidence = read_confidence(version.path)
         if confidence and len(confidence) == version.frames:
             write_confidence(version.path, confidence)
-    keys = set(nodes.keys(node))
+    keys = set(keyframes.keys(node))
     between = {frame: value for frame, value in sorted(confidence.items()) if frame not in keys}
     if not between:
         raise RefColorizeError(f"{node.name()}: no frame of {version.name} has a confidence. Colorize it first.")
@@ -86,7 +86,7 @@ def create_read(node: nuke.Node) -> nuke.Node:
         RefColorizeError: If no version is shown.
     """
     version = _shown_version(node)
-    first_last = nodes.results(node).first_last(version.name)
+    first_last = node_results.results(node).first_last(version.name)
     first, last = first_last if first_last is not None else (int(nuke.frame()), int(nuke.frame()))
     with node.parent():
         read = nuke.nodes.Read(file=str(node["result_file"].value()), first=first, last=last, on_error="black")
@@ -131,7 +131,7 @@ def _is_same_node(one: nuke.Node | None, other: nuke.Node) -> bool:
 
 def _shown_version(node: nuke.Node) -> Version:
     name = str(node["version"].value())
-    shown = [version for version in nodes.versions(node) if version.name == name]
+    shown = [version for version in node_results.versions(node) if version.name == name]
     if not shown:
         raise RefColorizeError(f"{node.name()} shows no version that is on disk. Choose one in the knob version.")
     return shown[0]

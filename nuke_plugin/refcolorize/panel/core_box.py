@@ -61,6 +61,9 @@ class CoreBox(QtWidgets.QWidget):
         column.addWidget(answers)
         grid.addWidget(self._answers, 3, 0, 1, 2)
         self._answers.hide()
+        self._reveal = QtCore.QTimer(self)  # once the question has its place
+        self._reveal.setSingleShot(True)
+        self._reveal.timeout.connect(self._scroll_to_answers)
         self.show_busy("Looking for the core")
 
     def show_core(self, core: CoreStatus) -> None:
@@ -99,6 +102,14 @@ class CoreBox(QtWidgets.QWidget):
         running = f"{jobs} will wait until the core starts again. Finished frames stay. " if jobs else ""
         self.question.setText(f"{running}Stop the core?")
         self._answers.show()
+        self._reveal.start(0)
+
+    def _scroll_to_answers(self) -> None:
+        parent = self.parentWidget()
+        while parent is not None:
+            if isinstance(parent, QtWidgets.QScrollArea):
+                parent.ensureWidgetVisible(self._answers)
+            parent = parent.parentWidget()
 
     def _stop(self) -> None:
         self._answers.hide()

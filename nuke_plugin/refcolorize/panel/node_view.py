@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nuke
 
-from ..node import nodes
+from ..node import keyframes, node_results, nodes
 from ..node.swatches import swatched_frames
 from ..node.versions import Version
 from .view import Keyframe, NodeState, ShotState, VersionRow
@@ -32,7 +32,7 @@ def read_node(node: nuke.Node) -> NodeState:
         node: A RefColorize node.
     """
     first, last = _frame_range(node)
-    keys = tuple(Keyframe(frame, used) for frame, used in nodes.all_keys(node).items())
+    keys = tuple(Keyframe(frame, used) for frame, used in keyframes.all_keys(node).items())
     return NodeState(
         name=node.fullName(),
         shot=ShotState(first, last, int(nuke.frame()), keys, swatched_frames(node)),
@@ -41,7 +41,7 @@ def read_node(node: nuke.Node) -> NodeState:
         version=node["version"].value(),
         plate=node.input(0) is not None,
         reference=node.input(1) is not None,
-        frames_path=nodes.shown_path(node) if node["version"].value() != "none" else "",
+        frames_path=node_results.shown_path(node) if node["version"].value() != "none" else "",
         heat=bool(node[_HEAT].value()) if _HEAT in node.knobs() else None,
     )
 
@@ -79,7 +79,7 @@ def toggle_key(node: nuke.Node, frame: int) -> None:
         node: A RefColorize node.
         frame: The key's frame.
     """
-    used = nodes.all_keys(node).get(frame)
+    used = keyframes.all_keys(node).get(frame)
     if used is not None:
         node["reference_keys"].setValueAt(int(not used), frame)
 
@@ -102,7 +102,7 @@ def version_rows(node: nuke.Node) -> tuple[VersionRow, ...]:
         node: A RefColorize node.
     """
     shown = node["version"].value()
-    versions = sorted(nodes.versions(node), key=lambda version: -version.number)
+    versions = sorted(node_results.versions(node), key=lambda version: -version.number)
     return tuple(_version_row(version, used=shown == version.name) for version in versions)
 
 

@@ -27,7 +27,7 @@ from ..jobs import audience
 from ..jobs.progress import confidence_curve
 from ..jobs.reference_check import last_flaws
 from ..jobs.render_task import is_busy, wants_core
-from ..node import nodes
+from ..node import keyframes, node_results, nodes
 from ..node.thumbnails import render
 from .follower import Follower
 from .node_view import read_node, selected_node, show_heat, toggle_key, version_rows
@@ -239,22 +239,22 @@ class Panel(PanelFace):
     def _add_key(self, frame: int) -> None:
         def add(node: nuke.Node) -> None:
             nuke.frame(frame)
-            nodes.add_key(node, frame)
+            keyframes.add_key(node, frame)
 
         self._change(f"Add keyframe {frame}", add)
 
     def _remove_key(self, frame: int) -> None:
-        self._change(f"Remove keyframe {frame}", lambda node: nodes.remove_key(node, frame))
+        self._change(f"Remove keyframe {frame}", lambda node: keyframes.remove_key(node, frame))
 
     def _toggle_key(self, frame: int) -> None:
         self._change(f"Switch keyframe {frame}", lambda node: toggle_key(node, frame))
 
     def _use_version(self, number: int) -> None:
-        self._change(f"Use v{number:03d}", lambda node: nodes.use_version(node, number))
+        self._change(f"Use v{number:03d}", lambda node: node_results.use_version(node, number))
 
     def _comment_version(self, number: int, comment: str) -> None:
         self._versions_state = ()
-        self._change("Comment", lambda node: nodes.comment_version(node, number, comment))
+        self._change("Comment", lambda node: node_results.comment_version(node, number, comment))
 
     def _clean_up(self) -> None:
         from ..node import cleaning
@@ -308,7 +308,9 @@ class Panel(PanelFace):
 
     def _render_pictures(self) -> None:
         add = weak_action(self, Panel._add_pictures)
-        self._run_on_node(lambda node: add(node.fullName(), render(node, list(nodes.all_keys(node)))), once="pictures")
+        self._run_on_node(
+            lambda node: add(node.fullName(), render(node, list(keyframes.all_keys(node)))), once="pictures"
+        )
 
     def _take_picture(self, picture: Picture) -> None:
         if self._node is not None and self._node.job == picture.job:

@@ -38,4 +38,4 @@ def make_device_spans(model: Model, method: Method, device: torch.device) -> Dev
         shortlists=model.shortlists,
         follows_light=follows_light,
     )
-    return DeviceSpans(matching, features, refinement, transfers, follows_light=follows_light)
+    return DeviceSpans(matching, features, refinement, transfers, flow=model.flow, follows_light=follows_light)

@@ -25,7 +25,7 @@ from stcolor_core.method.on_device.evidence import TensorReference, TensorView
 from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.on_device.matching import TensorMatching
 from stcolor_core.method.on_device.mixing import TensorState, refine
-from stcolor_core.method.on_device.tracker import TensorLink, TensorTracker
+from stcolor_core.method.on_device.tracker import TensorFlow, TensorLink, TensorTracker
 from stcolor_core.method.on_device.transfers import Download, Transfers
 from stcolor_core.method.references import PreparedReference, temporal_weights
 from stcolor_core.method.refinement.learned import LearnedRefinement
@@ -86,6 +86,7 @@ class DeviceSpans:
         refinement: LearnedRefinement,
         transfers: Transfers,
         *,
+        flow: TensorFlow | None = None,
         follows_light: bool,
         batch: int = _BATCH,
     ) -> None:
@@ -96,11 +97,13 @@ class DeviceSpans:
             features: The network of the features, on the device.
             refinement: The networks of the refinement, on the device.
             transfers: Copies to and from the device.
+            flow: The optical flow that tracks; None for dense inverse search.
             follows_light: Whether flow looks for changes of light.
             batch: Frames that are computed together where they need not wait for each other.
         """
         self._matching, self._features, self._refinement = matching, features, refinement
-        self._transfers, self._follows_light, self._batch = transfers, follows_light, batch
+        self._transfers, self._batch = transfers, batch
+        self._flow, self._follows_light = flow, follows_light
 
     def color(
         self,
@@ -214,7 +217,7 @@ class DeviceSpans:
         approach = () if reference is None else reference.prepared.approach
         tracker = None
         if reference is not None:
-            tracker = TensorTracker(reference.lightness, follows_light=self._follows_light)
+            tracker = TensorTracker(reference.lightness, flow=self._flow, follows_light=self._follows_light)
 
         def announce() -> Iterator[int]:
             for frame in (*approach, *frames):

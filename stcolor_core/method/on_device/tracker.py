@@ -6,17 +6,26 @@ frame by frame.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from stcolor_core.method.on_device.light import overall_exposure, to_same_light
 from stcolor_core.method.tensor_pictures import blur, pixel_grid, sample
-from stcolor_core.method.tracking import flow
+from stcolor_core.method.tracking.flow import CONSISTENT, FINE_LINES, GRAIN, RESIDUAL_SIGMA
 from stcolor_core.method.tracking.tensor_flow import COARSE, FINE, FlowSettings, dense_inverse_search
 
-__all__ = ["TensorLink", "TensorTracker", "align"]
+__all__ = ["TensorFlow", "TensorLink", "TensorTracker", "align"]
+
+TensorFlow: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""Returns the displacement from pictures to others, (N, 2, H, W) in px, from a start if one is given.
+
+Pictures are (N, H, W), 0..255.
+"""
 
 
 @dataclass(frozen=True)
@@ -46,13 +55,16 @@ def align(targets: Tensor, references: Tensor, starts: Tensor) -> Tensor:
 class TensorTracker:
     """Tracks the flow back to one reference, some frames at a time away from it."""
 
-    def __init__(self, reference: Tensor, *, follows_light: bool) -> None:
+    def __init__(self, reference: Tensor, *, flow: TensorFlow | None = None, follows_light: bool) -> None:
         """Start at a reference.
 
         Args:
             reference: L* of the reference at working size, shape (H, W), 0..100.
+            flow: The optical flow; None for dense inverse search.
             follows_light: Whether to look for changes of light, and to align pictures in the same light.
         """
+        self._flow = flow or partial(dense_inverse_search, settings=_fine(reference.shape[0]))
+        self._flow_back = flow or partial(dense_inverse_search, settings=COARSE)
         self._follows_light = follows_light
         self._reference = self._neighbour = reference
         still = reference.new_zeros((2, *reference.shape))
@@ -81,14 +93,14 @@ class TensorTracker:
             exposure = overall_exposure(target, sample(reference[None], chain)[0], visibility)
             current, reference = to_same_light(target, reference, exposure)
         current, reference = _grey(current[None]), _grey(reference[None])
-        direct = dense_inverse_search(current, reference, chain[None], settings=_fine(target.shape[0]))[0]
+        direct = self._flow(current, reference, chain[None])[0]
         residuals = _residual(current, reference, torch.stack([direct, chain]))
         self._link = TensorLink(torch.where(residuals[0] < residuals[1], direct, chain), visibility)
         return self._link, TensorLink(forward, consistency * _inside(forward))
 
     def _align_neighbours(self, targets: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
         """Return the flow to the frames before, (N, 2, H, W), and the forward-backward consistency, (N, H, W)."""
-        flow, consistency = _align_both_ways(targets, neighbours)
+        flow, consistency = self._align_both_ways(targets, neighbours)
         if not self._follows_light:
             return flow, consistency
         moved = sample(neighbours[:, None], flow)[:, 0]
@@ -97,32 +109,31 @@ class TensorTracker:
         # The one wait for the device in a batch: a second flow in steady light would cost more.
         if not bool((exposures != 1).any()):
             return flow, consistency
-        again, consistency_again = _align_both_ways(*to_same_light(targets, neighbours, exposures))
+        again, consistency_again = self._align_both_ways(*to_same_light(targets, neighbours, exposures))
         changed = exposures != 1
         return torch.where(changed[:, None], again, flow), torch.where(changed, consistency_again, consistency)
 
-
-def _align_both_ways(targets: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
-    current, neighbour = _grey(targets), _grey(neighbours)
-    forward = dense_inverse_search(current, neighbour, settings=_fine(targets.shape[-2]))
-    backward = dense_inverse_search(neighbour, current, settings=COARSE)
-    error = (forward + sample(backward, forward)).square().sum(1)
-    return forward, torch.exp(-error / flow.CONSISTENT**2)
+    def _align_both_ways(self, targets: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
+        current, neighbour = _grey(targets), _grey(neighbours)
+        forward = self._flow(current, neighbour, None)
+        backward = self._flow_back(neighbour, current, None)
+        error = (forward + sample(backward, forward)).square().sum(1)
+        return forward, torch.exp(-error / CONSISTENT**2)
 
 
 def _fine(lines: int) -> FlowSettings:
-    return FINE if lines <= flow.FINE_LINES else FlowSettings(1, FINE.stride, FINE.iterations, FINE.smoothness)
+    return FINE if lines <= FINE_LINES else FlowSettings(1, FINE.stride, FINE.iterations, FINE.smoothness)
 
 
 def _grey(lightness: Tensor) -> Tensor:
     """Return L* (N, H, W) as the flow sees it: without grain, 0..255."""
-    return (blur(lightness, flow.GRAIN) * 2.55).clamp(0, 255)
+    return (blur(lightness, GRAIN) * 2.55).clamp(0, 255)
 
 
 def _residual(target: Tensor, reference: Tensor, displacements: Tensor) -> Tensor:
     """Return the smoothed difference along each of K displacements, (K, H, W); the pictures are (1, H, W)."""
     moved = sample(reference[None].expand(len(displacements), -1, -1, -1), displacements)[:, 0]
-    return blur((target - moved).abs(), flow.RESIDUAL_SIGMA)
+    return blur((target - moved).abs(), RESIDUAL_SIGMA)
 
 
 def _inside(displacement: Tensor) -> Tensor:

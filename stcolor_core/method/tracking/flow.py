@@ -9,8 +9,10 @@ If the light changes, both pictures of a link are brought to the same light befo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -19,7 +21,10 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import ByteImage, FlowField, Plane
 from stcolor_core.method.light import overall_exposure, to_same_light
 
-__all__ = ["FlowLink", "FlowTracker", "align", "align_back", "sample"]
+__all__ = ["FlowLink", "FlowTracker", "PictureFlow", "align", "align_back", "sample"]
+
+PictureFlow: TypeAlias = Callable[[ByteImage, ByteImage, FlowField | None], FlowField]
+"""Returns the displacement from a picture to another, in px, from a start if one is given. Pictures are (H, W)."""
 
 FINE_LINES = 324  # pictures of up to this height are aligned at full resolution, larger ones at half
 GRAIN = 0.7  # px, sigma of the blur that reduces grain before flow is computed
@@ -77,7 +82,7 @@ def align(target: Plane, reference: Plane, start: FlowField) -> FlowField:
     if min(target.shape) < _SMALLEST:
         return start
     flow = _create_fine_flow(target.shape[0])
-    return _calculate(flow, _to_bytes(target), _to_bytes(reference), np.ascontiguousarray(start, np.float32))
+    return flow(_to_bytes(target), _to_bytes(reference), np.ascontiguousarray(start, np.float32))
 
 
 def align_back(target: Plane, neighbour: Plane) -> FlowField | None:
@@ -94,7 +99,7 @@ def align_back(target: Plane, neighbour: Plane) -> FlowField | None:
     """
     if min(target.shape) < _SMALLEST:
         return None
-    return _align_back(_to_bytes(target), _to_bytes(neighbour))
+    return _flow_back(_to_bytes(neighbour), _to_bytes(target), None)
 
 
 class FlowTracker:
@@ -105,14 +110,15 @@ class FlowTracker:
         neighbour_link: From the latest frame to the one before it on the walk.
     """
 
-    def __init__(self, reference: Plane, *, follows_light: bool = False) -> None:
+    def __init__(self, reference: Plane, *, flow: PictureFlow | None = None, follows_light: bool = False) -> None:
         """Start at a reference.
 
         Args:
             reference: L* of the reference at working size, shape (H, W), 0..100.
+            flow: The optical flow; None for DIS.
             follows_light: Whether to look for changes of light, and to align pictures in the same light.
         """
-        self._flow = _create_fine_flow(reference.shape[0])
+        self._flow, self._flow_back = flow or _create_fine_flow(reference.shape[0]), flow or _flow_back
         self._follows_light = follows_light
         self._reference = self._neighbour = reference
         self.link = self.neighbour_link = FlowLink.identity(*reference.shape)
@@ -124,7 +130,7 @@ class FlowTracker:
 
         Args:
             target: L* of the next frame, shape (H, W), 0..100.
-            backward: From `align_back`, if it was computed ahead.
+            backward: From `align_back`, if it was computed ahead (DIS only).
         """
         if min(target.shape) < _SMALLEST:
             return self.link
@@ -133,7 +139,7 @@ class FlowTracker:
         self.neighbour_link = FlowLink(forward, (consistency * _inside(forward)).astype(np.float32))
         visibility = consistency * sample(self.link.visibility, forward) * _inside(chain)
         current, reference = self._in_same_light(target, self._reference, chain, visibility)
-        direct = _calculate(self._flow, current, reference, chain.copy())
+        direct = self._flow(current, reference, chain.copy())
         closer = _residual(current, reference, direct) < _residual(current, reference, chain)
         self.link = FlowLink(np.where(closer[..., None], direct, chain), visibility.astype(np.float32))
         self._neighbour = target
@@ -153,8 +159,8 @@ class FlowTracker:
     ) -> tuple[FlowField, Plane]:
         # OpenCV's flow keeps the last start that it was given, the chain of the frame before, as a candidate for every
         # patch: worth 0.05 dB on car-roundabout. So this flow cannot be computed ahead, unlike the one back.
-        forward = _calculate(self._flow, current, neighbour, None)
-        backward = _align_back(current, neighbour) if backward is None else backward
+        forward = self._flow(current, neighbour, None)
+        backward = self._flow_back(neighbour, current, None) if backward is None else backward
         error = np.linalg.norm(forward + sample(backward, forward), axis=-1)
         return forward, np.exp(-((error / CONSISTENT) ** 2))
 
@@ -169,9 +175,9 @@ class FlowTracker:
         return _to_bytes(target), _to_bytes(other)
 
 
-def _align_back(current: ByteImage, neighbour: ByteImage) -> FlowField:
-    flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return _calculate(flow, neighbour, current, None)
+def _flow_back(current: ByteImage, other: ByteImage, start: FlowField | None) -> FlowField:
+    """Return DIS flow as its preset "medium" has it, in a state of its own: for several threads."""
+    return _calculate(cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM), current, other, start)
 
 
 def _calculate(flow: Any, current: ByteImage, other: ByteImage, start: FlowField | None) -> FlowField:
@@ -181,14 +187,14 @@ def _calculate(flow: Any, current: ByteImage, other: ByteImage, start: FlowField
     return np.clip(displacement, -farthest, farthest, out=displacement)
 
 
-def _create_fine_flow(lines: int) -> Any:
+def _create_fine_flow(lines: int) -> PictureFlow:
     """Create DIS flow down to single pixels, with less smoothing than its presets: 0.5 dB better alone on davis."""
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow.setFinestScale(0 if lines <= FINE_LINES else 1)
     flow.setVariationalRefinementAlpha(5.0)
     flow.setPatchStride(4)
     flow.setGradientDescentIterations(12)
-    return flow
+    return partial(_calculate, flow)
 
 
 def _to_bytes(lightness: Plane) -> ByteImage:

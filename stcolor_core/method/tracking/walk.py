@@ -14,7 +14,7 @@ from torch import Tensor
 from stcolor_core.arrays import FlowField, Plane
 from stcolor_core.images.resizing import cell_means, resize
 from stcolor_core.method.tracking import dense
-from stcolor_core.method.tracking.flow import FlowLink, FlowTracker, sample
+from stcolor_core.method.tracking.flow import FlowLink, FlowTracker, PictureFlow, sample
 from stcolor_core.method.tracking.instance import (
     InstanceRestriction,
     Instances,
@@ -121,6 +121,7 @@ class Walk:
         radius: int | None,
         temperature: float,
         cell_tracker: Callable[[View], CellTracker] | None = None,
+        flow: PictureFlow | None = None,
         follows_light: bool = False,
     ) -> None:
         """Start at a reference.
@@ -131,10 +132,11 @@ class Walk:
             radius: Window radius R of eq. 16 in grid cells; None for windows that follow the flow.
             temperature: Softmax temperature of the affinity, as in eq. 3.
             cell_tracker: Starts a model's own dense tracking at the reference; None for windows that follow the flow.
+            flow: The optical flow; None for DIS.
             follows_light: Whether the flow looks for changes of light.
         """
         self._neighbour = reference
-        self._flow = FlowTracker(reference.lightness, follows_light=follows_light)
+        self._flow = FlowTracker(reference.lightness, flow=flow, follows_light=follows_light)
         self._dense: CellTracker | None = None
         if method.uses_dense:
             self._dense = (

@@ -71,6 +71,7 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
     "--no-exact": ([], {"method": Method(exact=True)}),
     "--flow": ([], {"method": Method(flow=False)}),
     "--no-flow": ([], {}),
+    "--optical-flow": (["raft_small"], {}),
     "--cuts": (["-5,9,12-20"], {}),
     "--register": (["off"], {}),
     "--unreferenced": (["match"], {}),

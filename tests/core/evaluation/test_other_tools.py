@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -70,6 +71,50 @@ def test_frames_are_found_by_name_or_by_place(clips: Path, results: Path, tmp_pa
         (alone / f"frame_{chr(ord('a') + index)}.png").write_bytes(path.read_bytes())
     row = evaluate(clips, protocols=["first"], variants=["grey"], against=[results, alone], device=CPU)["first"]
     assert row["alone"]["wall"].score.full == row["theirs"]["wall"].score.full
+
+
+def write_movie(path: Path, pictures: list[Path], *, lossless: bool = True) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    codec, layout, options = ("ffv1", "bgr0", {}) if lossless else ("libx264", "yuv444p", {"qp": "1"})
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        stream.pix_fmt = layout
+        frames = [cv2.imread(str(picture)) for picture in pictures]
+        stream.height, stream.width = frames[0].shape[:2]
+        for bgr in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(bgr, format="bgr24").reformat(format=layout)))
+        container.mux(stream.encode(None))
+
+
+def test_a_movie_has_the_scores_of_its_pictures(clips: Path, results: Path, tmp_path: Path) -> None:
+    own = sorted((results / "wall").iterdir())
+    pictures = [own[0], *own]  # a movie has no gaps: it has a frame for the reference too, which is not looked at
+    write_movie(tmp_path / "named" / "wall.mkv", pictures)
+    write_movie(tmp_path / "inside" / "wall" / "result.mkv", pictures)
+    write_movie(tmp_path / "alone" / "result.mkv", pictures)
+    write_movie(tmp_path / "lossy" / "wall.mp4", pictures, lossless=False)
+    folders = [results, *(tmp_path / name for name in ("named", "inside", "alone", "lossy"))]
+    row = evaluate(clips, protocols=["first"], variants=["grey"], against=folders, device=CPU)["first"]
+    scores = {name: row[name]["wall"].score.full for name in ("theirs", "named", "inside", "alone", "lossy")}
+    assert scores["named"] == scores["inside"] == scores["alone"] == scores["theirs"]
+    assert scores["lossy"] == pytest.approx(scores["theirs"], abs=0.5)
+
+
+def test_a_movie_that_does_not_fit_is_named_before_anything_is_computed(
+    clips: Path, results: Path, tmp_path: Path
+) -> None:
+    pictures = sorted((results / "wall").iterdir())
+    write_movie(tmp_path / "short" / "wall.mkv", pictures)
+    with pytest.raises(BadRequest, match=rf"wall\.mkv has {COUNT - 1} frames, and wall has {COUNT}\. Export"):
+        evaluate(clips, protocols=["first"], variants=["grey"], against=[tmp_path / "short"], device=CPU)
+    write_movie(tmp_path / "two" / "wall" / "a.mkv", pictures)
+    write_movie(tmp_path / "two" / "wall" / "b.mkv", pictures)
+    with pytest.raises(BadRequest, match=r"several movies for wall \(a\.mkv, b\.mkv\)"):
+        evaluate(clips, protocols=["first"], variants=["grey"], against=[tmp_path / "two"], device=CPU)
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "wall.mp4").write_bytes(b"no movie")
+    with pytest.raises(PlateError, match=r"wall\.mp4"):
+        evaluate(clips, protocols=["first"], variants=["grey"], against=[tmp_path / "bad"], device=CPU)
 
 
 def test_an_exr_is_linear_and_other_files_are_srgb(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_grain_in_lightness_alone_does_not_reach_the_colour() -> None:
 sides = st.integers(1, 40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     low=st.tuples(sides, sides),
     ratio=st.tuples(st.floats(1, 7), st.floats(1, 7)),

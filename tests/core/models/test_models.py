@@ -131,7 +131,8 @@ def test_a_file_with_another_network_in_place_of_deepremasters_is_refused(tmp_pa
 
 def test_only_the_standard_model_needs_no_added_weights():
     assert {info.name for info in registry.list_models() if info.present} == {"standard"}
-    models, others = {"standard", "exemplar"}, {"maskrcnn_resnet50_fpn_v2", "deepremaster", "lpips", "fid"}
+    models, flows = {"standard", "exemplar"}, {"raft_small", "raft_large"}
+    others = {"maskrcnn_resnet50_fpn_v2", *flows, "deepremaster", "lpips", "fid"}
     assert {info.name for info in registry.list_models()} == models | others
     for name in others:
         with pytest.raises(BadRequest, match="standard, exemplar"):

@@ -98,7 +98,7 @@ def test_an_independent_library_reads_the_masks_back_by_name(tmp_path):
         assert np.asarray(read[name]).reshape(24, 40) == pytest.approx(mask, abs=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 9), ranks=st.integers(1, 8))
 def test_ranks_are_sorted_sum_to_at_most_one_and_hold_the_largest_masks(seed, count, ranks):
     masks = soft_masks(count, size=(10, 12), seed=seed)

@@ -87,7 +87,7 @@ def test_every_answer_matches_the_schema(
     for operation in operations:
 
         @given(operation.as_strategy(generation_mode=mode))
-        @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
         def is_as_promised(case: schemathesis.Case) -> None:
             if reach != "as generated":
                 within_reach(case, job, folder)

@@ -40,7 +40,7 @@ def test_frames_keep_their_own_numbers() -> None:
     assert find_cuts(zip(range(1001, 1021, 2), frames, strict=True)) == [1011]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(2, 6), min_size=1, max_size=5))
 def test_shots_of_any_length_are_separated(lengths: list[int]) -> None:
     frames = [frame for seed, length in enumerate(lengths) for frame in scene(seed, length)]

@@ -155,7 +155,7 @@ NO_PATHS = {
     *("plate.frames", "plate.colorspace", "plate.layer", "plate.missing", "output.frames"),
     *("references.colorspace", "references.alpha", "stills.colorspace"),
     *("method.model", "method.tracking", "method.detector", "method.cuts"),
-    *("method.register", "method.unreferenced", "method.light"),
+    *("method.register", "method.unreferenced", "method.light", "method.optical_flow"),
 }
 
 

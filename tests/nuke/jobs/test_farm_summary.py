@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from qt_app import wait_until
 from refcolorize.jobs.farm import SubmitOptions
@@ -21,7 +21,6 @@ from stcolor_core.farm.job import split_evenly, split_tasks
 from stcolor_core.shots.spans import plan, split_span
 
 
-@settings(deadline=None)
 @given(
     last=st.integers(1, 90),
     keys=st.sets(st.integers(1, 90), min_size=1, max_size=6),

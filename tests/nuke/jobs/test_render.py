@@ -38,15 +38,15 @@ def test_in_a_terminal_colorize_returns_with_the_whole_shot(comp: Comp, render: 
 
 @pytest.mark.usefixtures("core")
 def test_the_confidence_of_each_frame_is_kept_with_the_version(comp: Comp, render: Any) -> None:
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results
     from refcolorize.node.versions import read_confidence
     from refcolorize.panel.node_view import version_rows
 
     render.colorize(comp.node)
-    (version,) = nodes.versions(comp.node)
+    (version,) = node_results.versions(comp.node)
     assert sorted(version.confidence()) == list(range(1001, 1007))
     assert read_confidence(version.path) == pytest.approx(version.confidence(), abs=1e-3)
-    nodes.comment_version(comp.node, 1, "for dailies")
+    node_results.comment_version(comp.node, 1, "for dailies")
     (line,) = version_rows(comp.node)
     assert (line.keys, line.comment) == ((1001, 1004), "for dailies")
     assert line.confidence == pytest.approx(np.mean(list(version.confidence().values())))
@@ -111,14 +111,14 @@ def test_an_unchanged_shot_computes_nothing_and_a_change_makes_a_version(comp: C
 
 @pytest.mark.usefixtures("core")
 def test_a_new_key_recomputes_only_the_frames_that_it_affects(comp: Comp, render: Any, core: Client) -> None:
-    from refcolorize.node import nodes
+    from refcolorize.node import keyframes
 
-    nodes.remove_key(comp.node, 1004)
-    nodes.add_key(comp.node, 1003)
+    keyframes.remove_key(comp.node, 1004)
+    keyframes.add_key(comp.node, 1003)
     comp.ref["on_error"].setValue("nearest frame")
     comp.ref["file"].setValue((comp.folder / "ref.1001.exr").as_posix())
     render.colorize(comp.node)
-    nodes.add_key(comp.node, 1006)
+    keyframes.add_key(comp.node, 1006)
     running = render.colorize(comp.node)
     events = core.get(f"/v1/jobs/{running.job}/events?wait=0")["events"]
     kept = {event["frame"]: event["kept"] for event in events if event["kind"] == "frame"}
@@ -135,9 +135,9 @@ def test_a_preview_shows_one_frame_and_keeps_the_versions(comp: Comp, render: An
     assert comp.node["version"].values() == ["none", "v001", "preview"]
     read = comp.node.node("Result")
     assert (read["first"].value(), read["last"].value()) == (1005, 1005)
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results
 
-    nodes.use_version(comp.node, 1)
+    node_results.use_version(comp.node, 1)
     assert (read["first"].value(), read["last"].value()) == (1001, 1006)
 
 

@@ -118,13 +118,13 @@ def test_the_progress_names_the_inputs(
 def test_colorize_twice_renders_nothing_twice_and_a_changed_key_one_frame(
     nuke: Any, graded: Comp, second: Second, pump: Callable[..., Any]
 ) -> None:
-    from refcolorize.node import nodes, shots
+    from refcolorize.node import keyframes, shots
 
     colorized(graded, pump)
     colorized(graded, pump)
     assert len(second.starts()) == 1, "nothing was left to render"
     shutil.copyfile(graded.folder / "ref.1004.exr", graded.folder / "ref.1006.exr")  # else it would be black
-    nodes.add_key(graded.node, 1006)
+    keyframes.add_key(graded.node, 1006)
     known = {path.name: path.stat().st_mtime_ns for path in (graded.results / "inputs").rglob("*.exr")}
     (render,) = shots.plan(graded.node).missing
     assert render.missing == (1006,)
@@ -139,13 +139,13 @@ def test_pressing_colorize_again_meanwhile_starts_no_third_nuke(
 ) -> None:
     from refcolorize.errors import RefColorizeError
     from refcolorize.jobs import render
-    from refcolorize.node import nodes
+    from refcolorize.node import keyframes
 
     second.goes("hangs")
     running = render.colorize(graded.node)
     pump(until=second.starts)
     assert render.colorize(graded.node) is running
-    nodes.remove_key(graded.node, 1004)
+    keyframes.remove_key(graded.node, 1004)
     with pytest.raises(RefColorizeError, match="still rendering its inputs"):
         render.colorize(graded.node)
     running.cancel()

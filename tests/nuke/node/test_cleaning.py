@@ -29,11 +29,11 @@ def cleaning(comp: Comp) -> Any:
 @pytest.fixture
 def four(comp: Comp) -> Comp:
     """v001 to v004 of six frames, each from a rendered ref of its own; v002 is shown."""
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results
 
     for number in range(1, 5):
         make_version(comp, number)
-    nodes.use_version(comp.node, 2)
+    node_results.use_version(comp.node, 2)
     comp.nuke.scriptSave()
     return comp
 

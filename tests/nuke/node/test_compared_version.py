@@ -20,13 +20,13 @@ pytestmark = pytest.mark.usefixtures("state")
 def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
     """A node that shows v003 of three versions. CIE a* of version N is 10 * N; v002 lacks the frame 1002."""
     monkeypatch.delenv("OCIO", raising=False)
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results
 
     comp = make_comp(nuke, tmp_path / "show", frames=3, keys=(1001,))
     for number in (1, 2, 3):
         for frame in (1001, 1003) if number == 2 else (1001, 1002, 1003):
             write_frame(comp, number, frame)
-    nodes.use_version(comp.node, 3)
+    node_results.use_version(comp.node, 3)
     return comp
 
 
@@ -72,43 +72,43 @@ def test_a_frame_missing_from_the_other_version_shows_the_plate(comp: Comp) -> N
 
 
 def test_a_new_version_is_offered_and_the_comparison_stays(comp: Comp) -> None:
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results
 
     comp.node["compare"].setValue("v001")
     write_frame(comp, 4, 1002)
-    nodes.use_version(comp.node, 4)
+    node_results.use_version(comp.node, 4)
     assert comp.node["compare"].values() == ["none", "v001", "v002", "v003", "v004"]
     assert comp.node["compare"].value() == "v001" and seen(comp, 1002) == (40, 10)
 
 
 def test_a_deleted_version_is_no_longer_compared(comp: Comp) -> None:
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results
 
     comp.node["compare"].setValue("v001")
     shutil.rmtree(comp.results / "v001")
-    nodes.use_version(comp.node, 3)
+    node_results.use_version(comp.node, 3)
     assert comp.node["compare"].value() == "none" and seen(comp, 1002) == (30, 30)
 
 
 def test_frames_that_a_job_writes_into_the_compared_version_are_read_again(comp: Comp, nuke_session: Any) -> None:
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results
 
     comp.node["compare"].setValue("v001")
-    pattern = nodes.results(comp.node).pattern("v001")
-    assert nodes.is_showing(comp.node, pattern)
+    pattern = node_results.results(comp.node).pattern("v001")
+    assert node_results.is_showing(comp.node, pattern)
     reloads: list[Any] = []
     nuke_session.run_button = reloads.append
-    nodes.reload_result(comp.node)
+    node_results.reload_result(comp.node)
     assert [knob.node().name() for knob in reloads] == ["Result", "Compared"]
     comp.node["compare"].setValue("none")
-    assert not nodes.is_showing(comp.node, pattern)
+    assert not node_results.is_showing(comp.node, pattern)
     reloads.clear()
-    nodes.reload_result(comp.node)
+    node_results.reload_result(comp.node)
     assert [knob.node().name() for knob in reloads] == ["Result"]
 
 
 def test_the_compared_version_is_found_after_the_show_was_moved(nuke: Any, comp: Comp, tmp_path: Path) -> None:
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results
 
     comp.node["compare"].setValue("v001")
     nuke.scriptSave()
@@ -116,7 +116,7 @@ def test_the_compared_version_is_found_after_the_show_was_moved(nuke: Any, comp:
     shutil.move(comp.folder, moved)
     nuke.scriptOpen((moved / "comp.nk").as_posix())
     node = nuke.toNode("RefColorize1")
-    nodes.relink(node)
+    node_results.relink(node)
     for knob, name in (("result_file", "v003"), ("compare_file", "v001")):
         assert Path(node[knob].evaluate()).parent == moved / "refcolorize" / "comp" / "RefColorize1" / name
 
@@ -131,7 +131,7 @@ def test_clean_up_keeps_the_compared_version(comp: Comp) -> None:
 
 
 def test_a_node_of_an_earlier_plug_in_works_without_the_comparison(nuke: Any, comp: Comp) -> None:
-    from refcolorize.node import cleaning, nodes
+    from refcolorize.node import cleaning, node_results, nodes
 
     text = (PLUGIN.parent / "gizmos" / "RefColorize.gizmo").read_text(encoding="utf-8")
     knobs = r"^ (addUserKnob \{\d+ )?(compare|wipe|compare_file)\b.*\n"
@@ -143,8 +143,8 @@ def test_a_node_of_an_earlier_plug_in_works_without_the_comparison(nuke: Any, co
     node["output_folder"].setValue(comp.results.parent.as_posix())
     node["node_id"].setValue(comp.results.name)
     assert "compare" not in node.knobs()
-    nodes.use_version(node, 2)
-    nodes.relink(node)
+    node_results.use_version(node, 2)
+    node_results.relink(node)
     nodes.hide_viewing_aids(node)
-    assert nodes.is_showing(node, nodes.results(node).pattern("v002"))
+    assert node_results.is_showing(node, node_results.results(node).pattern("v002"))
     assert [path.name for path in cleaning.plan(node).versions] == ["v001"]

@@ -89,13 +89,13 @@ def test_of_two_views_the_current_one_is_rendered(
 def test_the_result_of_one_eye_is_not_shown_on_the_other(nuke: Any, nuke_session: Any, comp: Comp) -> None:
     import fakenuke
     from refcolorize.jobs import render
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results
 
     two_views(nuke, comp)
     nuke_session.view = "left"
     render.colorize(comp.node)
-    assert nodes.results(comp.node).folder.name == "left"
-    assert len(list(nodes.results(comp.node).folder.glob("v001/*.exr"))) == 6
+    assert node_results.results(comp.node).folder.name == "left"
+    assert len(list(node_results.results(comp.node).folder.glob("v001/*.exr"))) == 6
 
     def colour() -> float:
         shown = fakenuke.rendering.image(comp.node, 1003)
@@ -112,7 +112,7 @@ def test_the_artist_chooses_the_view_on_the_node(
     nuke: Any, nuke_session: Any, comp: Comp, pump: Callable[..., Any]
 ) -> None:
     from refcolorize.jobs import render
-    from refcolorize.node import nodes, rendered_inputs, shots
+    from refcolorize.node import node_results, rendered_inputs, shots
 
     two_views(nuke, comp)
     nuke_session.view = "left"
@@ -123,10 +123,10 @@ def test_the_artist_chooses_the_view_on_the_node(
     np.testing.assert_allclose(plates.rgb(found), plates.rgb(expected), rtol=1e-3)
     running = render.colorize(comp.node)
     pump(until=lambda: running.wait(0))
-    assert nodes.results(comp.node).folder.name == "right"
-    assert len(list(nodes.results(comp.node).folder.glob("v001/*.exr"))) == 6
+    assert node_results.results(comp.node).folder.name == "right"
+    assert len(list(node_results.results(comp.node).folder.glob("v001/*.exr"))) == 6
     comp.node["view"].setValue("")
-    assert nodes.results(comp.node).folder.name == "left"
+    assert node_results.results(comp.node).folder.name == "left"
 
 
 def test_a_view_that_the_script_lacks_is_told(nuke: Any, comp: Comp) -> None:

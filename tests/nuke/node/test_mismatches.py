@@ -49,9 +49,9 @@ def test_each_mismatch_is_reported_in_one_line_with_a_remedy(comp: Comp, change:
 
 
 def test_one_painted_frame_with_its_one_key_gives_no_warning(comp: Comp) -> None:
-    from refcolorize.node import nodes
+    from refcolorize.node import keyframes
 
-    nodes.remove_key(comp.node, 1004)
+    keyframes.remove_key(comp.node, 1004)
     comp.ref["last"].setValue(1001)
     assert mismatch_text(comp) == ""
 

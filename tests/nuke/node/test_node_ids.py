@@ -23,88 +23,101 @@ def nodes(comp: Comp) -> Any:
     return refcolorize.node.nodes
 
 
-def with_result(nodes: Any, node: Any) -> Path:
+@pytest.fixture
+def node_results(comp: Comp) -> Any:
+    import refcolorize.node.node_results
+
+    return refcolorize.node.node_results
+
+
+def with_result(node_results: Any, node: Any) -> Path:
     """Give the node a version of one frame, and have it shown."""
-    file = Path(nodes.results(node).pattern("v001").replace("####", "1001"))
+    file = Path(node_results.results(node).pattern("v001").replace("####", "1001"))
     file.parent.mkdir(parents=True)
     file.touch()
-    nodes.use_version(node, 1)
+    node_results.use_version(node, 1)
     return file
 
 
-def test_a_renamed_node_keeps_its_versions(comp: Comp, nodes: Any) -> None:
-    with_result(nodes, comp.node)
+def test_a_renamed_node_keeps_its_versions(comp: Comp, node_results: Any) -> None:
+    with_result(node_results, comp.node)
     comp.node.setName("Sky")
-    assert [version.name for version in nodes.versions(comp.node)] == ["v001"]
+    assert [version.name for version in node_results.versions(comp.node)] == ["v001"]
 
 
 @pytest.mark.gui
-def test_a_copy_has_its_own_folder_and_shows_the_version_of_its_original(nuke: Any, comp: Comp, nodes: Any) -> None:
-    with_result(nodes, comp.node)
+def test_a_copy_has_its_own_folder_and_shows_the_version_of_its_original(
+    nuke: Any, comp: Comp, node_results: Any
+) -> None:
+    with_result(node_results, comp.node)
     comp.node.selectOnly()
     nuke.nodeCopy("%clipboard%")
     copy = nuke.nodePaste("%clipboard%")
-    assert nodes.results(copy).folder != nodes.results(comp.node).folder
-    assert nodes.versions(copy) == []
+    assert node_results.results(copy).folder != node_results.results(comp.node).folder
+    assert node_results.versions(copy) == []
     assert copy["result_file"].value() == comp.node["result_file"].value()
 
 
 def test_a_copy_made_without_the_callbacks_of_the_plug_in_gets_its_own_folder_when_it_is_used(
-    nuke: Any, comp: Comp, nodes: Any
+    nuke: Any, comp: Comp, nodes: Any, node_results: Any
 ) -> None:
-    with_result(nodes, comp.node)
+    with_result(node_results, comp.node)
     comp.node.selectOnly()
     nuke.nodeCopy("%clipboard%")
     copy = nuke.nodePaste("%clipboard%")
     nodes.ensure_id(comp.node)
     nodes.ensure_id(copy)
-    assert nodes.results(comp.node).folder == comp.results
-    assert nodes.results(copy).folder == comp.results.with_name("RefColorize2")
+    assert node_results.results(comp.node).folder == comp.results
+    assert node_results.results(copy).folder == comp.results.with_name("RefColorize2")
 
 
-def test_a_new_node_with_an_old_name_takes_nothing_from_the_renamed_node(comp: Comp, nodes: Any) -> None:
+def test_a_new_node_with_an_old_name_takes_nothing_from_the_renamed_node(
+    comp: Comp, nodes: Any, node_results: Any
+) -> None:
     comp.node.setName("Sky")
     other = nodes.create()
     other.setName("RefColorize1")
     nodes.ensure_id(other)
-    assert nodes.results(comp.node).folder != nodes.results(other).folder
+    assert node_results.results(comp.node).folder != node_results.results(other).folder
 
 
 def test_two_scripts_in_one_folder_share_nothing_and_versions_of_one_script_share(
-    nuke: Any, comp: Comp, nodes: Any
+    nuke: Any, comp: Comp, node_results: Any
 ) -> None:
     folders = []
     for name in ("comp_v001.nk", "comp_v002.nk", "precomp.nk"):
         nuke.scriptSaveAs((comp.folder / name).as_posix(), 1)
-        folders.append(nodes.results(comp.node).folder)
+        folders.append(node_results.results(comp.node).folder)
     assert folders == [comp.results, comp.results, comp.folder / "refcolorize" / "precomp" / "RefColorize1"]
 
 
 def test_a_facility_chooses_the_folder_of_the_results(
-    nuke: Any, comp: Comp, nodes: Any, monkeypatch: pytest.MonkeyPatch
+    nuke: Any, comp: Comp, nodes: Any, monkeypatch: pytest.MonkeyPatch, node_results: Any
 ) -> None:
     monkeypatch.setenv("STCOLOR_OUTPUT_FOLDER", "[file dirname [value root.name]]/renders/colour")
-    assert nodes.results(nodes.create()).folder == comp.folder / "renders" / "colour" / "RefColorize2"
+    assert node_results.results(nodes.create()).folder == comp.folder / "renders" / "colour" / "RefColorize2"
 
 
 @pytest.mark.gui
-def test_after_a_move_of_the_show_the_node_reads_its_files_there(nuke: Any, comp: Comp, nodes: Any) -> None:
-    with_result(nodes, comp.node)
+def test_after_a_move_of_the_show_the_node_reads_its_files_there(nuke: Any, comp: Comp, node_results: Any) -> None:
+    with_result(node_results, comp.node)
     nuke.scriptSave()
     moved = comp.folder.with_name("moved")
     shutil.move(comp.folder, moved)
     nuke.scriptOpen((moved / "comp.nk").as_posix())
     again = nuke.toNode("RefColorize1")
-    assert nodes.is_showing(again, nodes.results(again).pattern("v001"))
+    assert node_results.is_showing(again, node_results.results(again).pattern("v001"))
     assert Path(again["result_file"].evaluate()).parent == moved / "refcolorize" / "comp" / "RefColorize1" / "v001"
 
 
-def test_a_node_of_the_first_version_keeps_its_folder_by_its_name(nuke: Any, comp: Comp, nodes: Any) -> None:
+def test_a_node_of_the_first_version_keeps_its_folder_by_its_name(
+    nuke: Any, comp: Comp, nodes: Any, node_results: Any
+) -> None:
     node = comp.node
     node.removeKnob(node["node_id"])
     node["output_folder"].setValue("[file dirname [value root.name]]/refcolorize")
     nodes.ensure_id(node)
-    assert nodes.results(node).folder == comp.folder / "refcolorize" / "RefColorize1"
+    assert node_results.results(node).folder == comp.folder / "refcolorize" / "RefColorize1"
 
 
 def test_nodes_inside_groups_are_found(nuke: Any, comp: Comp, nodes: Any) -> None:
@@ -131,10 +144,10 @@ def test_nodes_inside_live_groups_are_found_once_each(
 @pytest.mark.gui
 @pytest.mark.parametrize("saves", [True, False], ids=["T is saved", "T is not saved"])
 def test_messages_of_a_job_are_not_repeated_when_the_script_is_opened(
-    nuke: Any, nuke_session: Any, comp: Comp, nodes: Any, saves: bool
+    nuke: Any, nuke_session: Any, comp: Comp, nodes: Any, saves: bool, node_results: Any
 ) -> None:
     nuke_session.disputed.saves_text_of_do_not_write = saves
-    with_result(nodes, comp.node)
+    with_result(node_results, comp.node)
     nodes.set_status(comp.node, "v001: frame 12 of 50")
     nuke.root().setModified(True)
     nuke.scriptSave()
@@ -159,10 +172,10 @@ def test_repeated_views_of_the_node_make_nuke_search_the_tree_once(
 
 
 def test_the_plug_in_shows_a_version_if_a_terminal_runs_no_knob_changed(
-    nuke_session: Any, comp: Comp, nodes: Any
+    nuke_session: Any, comp: Comp, node_results: Any
 ) -> None:
     nuke_session.disputed.knob_changed_in_terminal = False
-    with_result(nodes, comp.node)
-    assert nodes.is_showing(comp.node, nodes.results(comp.node).pattern("v001"))
+    with_result(node_results, comp.node)
+    assert node_results.is_showing(comp.node, node_results.results(comp.node).pattern("v001"))
     assert comp.node["use_result"].value()
     assert comp.node.node("Result")["first"].value() == 1001

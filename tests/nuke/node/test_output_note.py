@@ -34,9 +34,9 @@ def write_version(comp: Comp, name: str, channels: tuple[str, ...], *, layers: l
     frame_files.write_frame(folder / f"RefColorize1_{name}.1001.exr", dict.fromkeys(channels, (plane, "half")))
     output = {"frames": "1001", **({"layers": layers} if layers else {})}
     (folder / "shot.json").write_text(json.dumps({"output": output}), encoding="utf-8")
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results
 
-    nodes.show(comp.node, name)
+    node_results.show(comp.node, name)
 
 
 def note(comp: Comp) -> str:

@@ -234,9 +234,9 @@ def test_the_same_node_is_the_same_version_until_something_changes(comp: Comp, s
 
 
 def test_a_node_inside_a_group_has_a_folder_of_its_own(nuke: Any, comp: Comp, shots: Any) -> None:
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results, nodes
 
     group = nuke.nodes.Group(name="Sequence")
     with group:
         inner = nodes.create()
-    assert nodes.results(inner).folder == comp.folder / "refcolorize" / "comp" / "Sequence_RefColorize1"
+    assert node_results.results(inner).folder == comp.folder / "refcolorize" / "comp" / "Sequence_RefColorize1"

@@ -18,7 +18,7 @@ FRAMES = range(1001, 1007)
 def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
     """A node that shows v001, whose frames say in their headers how sure they are: 1005 least but for the key 1004."""
     monkeypatch.delenv("OCIO", raising=False)
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results
 
     comp = make_comp(nuke, tmp_path)
     grey = np.full((64, 96), 0.25, np.float32)
@@ -27,7 +27,7 @@ def comp(nuke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Comp:
         path.parent.mkdir(parents=True, exist_ok=True)
         layers = dict.fromkeys(("R", "G", "B"), (grey, "half"))
         frame_files.write_frame(path, layers, metadata={"stcolor/confidence": f"{sure:.4f}"})
-    nodes.use_version(comp.node, 1)
+    node_results.use_version(comp.node, 1)
     return comp
 
 
@@ -48,13 +48,13 @@ def reads(nuke: Any, comp: Comp) -> list[Any]:
 
 
 def test_the_viewer_goes_to_the_weakest_frame_that_is_not_a_keyframe(nuke: Any, comp: Comp) -> None:
-    from refcolorize.node import nodes
+    from refcolorize.node import keyframes, node_results
 
     press(comp, "weakest")
     assert nuke.frame() == 1005
-    (version,) = nodes.versions(comp.node)
+    (version,) = node_results.versions(comp.node)
     assert version.confidence()[1005] == 0.4, "kept, so that the headers are read once"
-    nodes.add_key(comp.node, 1005)
+    keyframes.add_key(comp.node, 1005)
     press(comp, "weakest")
     assert nuke.frame() == 1006
 

@@ -134,10 +134,10 @@ def test_a_group_passes_its_variables_to_the_nodes_above_it(nuke: Any, comp: Com
 
 def test_the_output_folder_may_name_a_variable(comp: Comp, tmp_path: Path) -> None:
     from refcolorize.errors import RefColorizeError
-    from refcolorize.node import nodes, shots
+    from refcolorize.node import node_results, shots
 
     comp.node["output_folder"].setValue(f"{tmp_path.as_posix()}/%{{shot}}/colour")
-    assert nodes.results(comp.node).folder.parent == tmp_path / "sh010" / "colour"
+    assert node_results.results(comp.node).folder.parent == tmp_path / "sh010" / "colour"
     comp.node["output_folder"].setValue(f"{tmp_path.as_posix()}/%{{gone}}/colour")
     with pytest.raises(RefColorizeError, match=r"%\{gone\}.*Set the variable"):
         shots.build(comp.node)

@@ -104,13 +104,13 @@ def test_the_dialog_sums_up_the_submission_before_it_and_follows_the_choices(pre
 
 
 def test_the_summary_follows_the_node_while_the_dialog_is_open(press: Any, comp: Comp) -> None:
-    from refcolorize.node import nodes
+    from refcolorize.node import keyframes
 
     dialog = press()
     wait_until(lambda: "6 frames (1001-1006) from 2 keyframes" in dialog.summary.text())
     comp.node["frame_range"].setValue("1002-1004")
     wait_until(lambda: "3 frames (1002-1004) from 2 keyframes" in dialog.summary.text())
-    nodes.remove_key(comp.node, 1004)
+    keyframes.remove_key(comp.node, 1004)
     wait_until(lambda: "from 1 keyframe;" in dialog.summary.text())
     comp.plate["last"].setValue(1003)
     wait_until(lambda: "outside the plate" in dialog.summary.text())

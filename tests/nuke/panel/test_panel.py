@@ -136,7 +136,7 @@ def test_the_panel_keeps_a_comment_and_goes_to_the_weakest_frame(
 ) -> None:
     import json
 
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results
 
     node["output_folder"].setValue(tmp_path.as_posix())
     for name in ("v001", "v002"):
@@ -144,14 +144,14 @@ def test_the_panel_keeps_a_comment_and_goes_to_the_weakest_frame(
         folder.mkdir(parents=True)
         (folder / f"RefColorize1_{name}.1004.exr").touch()
         (folder / "about.json").write_text(json.dumps({"confidence": {"1003": 0.9, "1004": 0.2}}))
-    nodes.use_version(node, 2)
+    node_results.use_version(node, 2)
     panel = make_panel()
     wait_until(lambda: panel.references.weakest.isEnabled() and panel.versions.comment.isVisible())
     panel.references.weakest.click()
     assert nuke.frame() == 1004
     panel.versions.comment.setText("for dailies")
     panel.versions.comment.editingFinished.emit()
-    assert nodes.versions(node)[1].comment() == "for dailies"
+    assert node_results.versions(node)[1].comment() == "for dailies"
     assert panel.versions.list.topLevelItem(0).text(4) == "for dailies"
 
 

@@ -23,10 +23,10 @@ pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("core")]
 def comp(nuke: Any, tmp_path: Path) -> Comp:
     """A fast pan, painted throughout, with a keyframe at its first frame only."""
     painted = make_comp(nuke, tmp_path / "show", frames=12, keys=range(1001, 1013), step=6)
-    from refcolorize.node import nodes
+    from refcolorize.node import keyframes
 
     for frame in range(1002, 1013):
-        nodes.remove_key(painted.node, frame)
+        keyframes.remove_key(painted.node, frame)
     nuke.frame(1001)
     return painted
 

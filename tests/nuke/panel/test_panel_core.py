@@ -34,10 +34,10 @@ def node(nuke: Any) -> Any:
     nuke.root()["first_frame"].setValue(1001)
     nuke.root()["last_frame"].setValue(1012)
     nuke.frame(1001)
-    from refcolorize.node import nodes
+    from refcolorize.node import keyframes, nodes
 
     node = nodes.create()
-    nodes.add_key(node, 1001)
+    keyframes.add_key(node, 1001)
     return node
 
 
@@ -64,9 +64,9 @@ def job(core: Client, node: Any, tmp_path: Path) -> str:
 
 
 def keys(node: Any) -> list[int]:
-    from refcolorize.node import nodes
+    from refcolorize.node import keyframes
 
-    return nodes.keys(node)
+    return keyframes.keys(node)
 
 
 def share_like(picture: QtGui.QImage, where: QtCore.QRect, color: QtGui.QColor) -> float:
@@ -213,9 +213,9 @@ def test_a_keyframe_that_the_job_found_without_colour_is_flagged(
     shot = write_shot(tmp_path, frames=6, keys=(1001, 1004))
     plane = np.zeros((64, 96), np.float32)
     frame_files.write_frame(tmp_path / "ref.1004.exr", dict.fromkeys("RGB", (plane, "half")))
-    from refcolorize.node import nodes
+    from refcolorize.node import keyframes
 
-    nodes.add_key(node, 1004)
+    keyframes.add_key(node, 1004)
     job = core.submit(shot)
     node["job"].setValue(job)
     core.finish(job)

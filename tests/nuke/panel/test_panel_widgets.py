@@ -325,6 +325,19 @@ def test_stop_asks_first_and_names_the_jobs_that_will_wait() -> None:
     assert not box.question.isVisibleTo(box), "somebody else has stopped it"
 
 
+def test_the_question_is_scrolled_into_a_low_panel() -> None:
+    face = PanelFace()
+    face.resize(240, 300)
+    face.show()
+    face.core.show_core(CoreStatus(running=True, title="On", detail="CPU"))
+    face.core.stop.click()
+
+    def is_seen(button: Any) -> bool:
+        return bool(button.visibleRegion().boundingRect() == button.rect())
+
+    wait_until(lambda: is_seen(face.core.stop_now) and is_seen(face.core.keep))
+
+
 def test_the_first_button_cancels_while_the_node_works() -> None:
     face = PanelFace()
     assert face.colorize.text() == "Colorize"

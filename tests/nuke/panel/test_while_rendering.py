@@ -43,7 +43,7 @@ def press(comp: Comp, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.fixture
 def panel(comp: Comp) -> Iterator[Any]:
     """A panel of a node with two versions, the second one with a comment, and a second node."""
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results, nodes
     from refcolorize.panel.panel import Panel
 
     for name in ("v001", "v002"):
@@ -51,7 +51,7 @@ def panel(comp: Comp) -> Iterator[Any]:
         folder.mkdir(parents=True)
         (folder / f"RefColorize1_{name}.1003.exr").touch()
         (folder / "about.json").write_text(json.dumps({"confidence": {"1003": 0.2, "1005": 0.9}}))
-    nodes.use_version(comp.node, 2)
+    node_results.use_version(comp.node, 2)
     nodes.create()
     for node in comp.nuke.selectedNodes():
         node.setSelected(False)

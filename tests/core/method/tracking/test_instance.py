@@ -94,7 +94,7 @@ def greedy_by_the_book(previous: Instances, current: Instances, threshold: float
     return pairs
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), threshold=st.sampled_from([0.05, 0.3, 0.6]))
 def test_matching_agrees_with_a_plain_greedy_iou(seed, threshold):
     random = np.random.default_rng(seed)

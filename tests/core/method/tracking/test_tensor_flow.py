@@ -78,7 +78,7 @@ def test_a_moving_square_is_followed_as_well_as_by_opencv() -> None:
     truth = np.zeros((120, 160), np.float32)
     truth[35:85, 46:96] = -6
     bytes_ = [_to_bytes(frame) for frame in frames]
-    opencv = _create_fine_flow(120).calc(bytes_[1], bytes_[0], None)[..., 0]
+    opencv = _create_fine_flow(120)(bytes_[1], bytes_[0], None)[..., 0]
     smooth = [cv2.GaussianBlur(frame, (0, 0), 0.7) for frame in frames]
     ours = dense_inverse_search(pictures(smooth[1]), pictures(smooth[0]), settings=FINE)[0, 0].numpy()
     seen = np.ones_like(truth, bool)

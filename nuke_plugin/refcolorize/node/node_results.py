@@ -1,0 +1,230 @@
+"""The results of a RefColorize node: its versions on disk, and the one that it shows. Main thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import nuke
+
+from ..errors import RefColorizeError
+from . import node_ids, variables, views
+from .frame_names import same_files
+from .undo import without_undo
+from .versions import PREVIEW, Results, Version, write_comment
+
+__all__ = [
+    "comment_version",
+    "is_showing",
+    "point_at",
+    "relink",
+    "reload_result",
+    "result_paths",
+    "results",
+    "show",
+    "show_again",
+    "shown_path",
+    "use_version",
+    "versions",
+]
+
+
+class _ResultRead(NamedTuple):
+    """The name of a Read inside the node, and the node's knobs that hold its version and its file."""
+
+    read: str
+    version: str
+    file: str
+
+
+_SHOWN = _ResultRead("Result", "version", "result_file")
+_COMPARED = _ResultRead("Compared", "compare", "compare_file")
+
+
+def results(node: nuke.Node) -> Results:
+    """Return the folder of the node's results. It is relative if the script is not saved and no folder is given.
+
+    A script with several views has one folder for each view, so one eye never shows the result of the other.
+
+    Args:
+        node: A RefColorize node.
+    """
+    name = node_ids.node_id(node)
+    folder = Path(variables.expand(node, cast("nuke.File_Knob", node["output_folder"]).evaluate() or ""))
+    project = cast("nuke.File_Knob", nuke.root()["project_directory"]).evaluate() or ""
+    own = Path(project) / folder / name
+    return Results(own / views.of(node) if views.is_stereo() else own, name)
+
+
+def shown_path(node: nuke.Node) -> str:
+    """Return the path of the frames that the node shows in the current view, with ####.
+
+    Args:
+        node: A RefColorize node.
+    """
+    return str(node["result_file"].value()).replace("%V", views.of(node))
+
+
+def is_showing(node: nuke.Node, path: str) -> bool:
+    """Return whether the node shows these frames in any view, or compares what it shows with them.
+
+    Args:
+        node: A RefColorize node.
+        path: The frames' path, with ####.
+    """
+    texts = result_paths(node)
+    return any(same_files(text.replace("%V", view), path) for text in texts for view in nuke.views())
+
+
+def result_paths(node: nuke.Node) -> list[str]:
+    """Return the paths of the results that the node reads, as its knobs have them: one, or two while it compares.
+
+    Args:
+        node: A RefColorize node.
+    """
+    return [str(node[result.file].value()) for result in _used_reads(node)]
+
+
+def _used_reads(node: nuke.Node) -> list[_ResultRead]:
+    """Return the Read of the shown version, and that of the compared one if there is one."""
+    can_compare = _COMPARED.version in node.knobs()  # nodes of earlier plug-ins cannot
+    return [_SHOWN, _COMPARED] if can_compare and node[_COMPARED.version].value() != "none" else [_SHOWN]
+
+
+def versions(node: nuke.Node) -> list[Version]:
+    """Return the versions on disk, the oldest first; empty if there is no output folder yet.
+
+    Args:
+        node: A RefColorize node.
+    """
+    return results(node).versions()
+
+
+def use_version(node: nuke.Node, number: int) -> None:
+    """Show a version in the node; RefColorizeError if it is not on disk.
+
+    Args:
+        node: A RefColorize node.
+        number: The version's number, from 1.
+    """
+    show(node, _version(node, number).name)
+
+
+def comment_version(node: nuke.Node, number: int, comment: str) -> None:
+    """Store the artist's comment with a version; RefColorizeError if it is not on disk or cannot be written.
+
+    Args:
+        node: A RefColorize node.
+        number: The version's number, from 1.
+        comment: Any text; "" to remove the comment.
+    """
+    write_comment(_version(node, number).path, comment)
+
+
+def _version(node: nuke.Node, number: int) -> Version:
+    by_number = {version.number: version for version in versions(node)}
+    if number not in by_number:
+        raise RefColorizeError(
+            f"{node.name()} has no version v{number:03d} in {results(node).folder}. Choose one that is there."
+        )
+    return by_number[number]
+
+
+def show(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
+    """Show a version, or the preview.
+
+    Args:
+        node: A RefColorize node.
+        name: As in the knob `version`: v001, or "preview".
+        frames: The frames that it will have, in ascending order; empty to look at the files on disk.
+    """
+    names = [version.name for version in versions(node)]
+    if name == PREVIEW or Path(results(node).pattern(PREVIEW)).parent.is_dir():
+        names.append(PREVIEW)
+    _offer_versions(node, _SHOWN, names, chosen=name)
+    _read_result(node, _SHOWN, name, frames)
+    if _COMPARED.version in node.knobs():
+        compared = str(node[_COMPARED.version].value())
+        _offer_versions(node, _COMPARED, names, chosen=compared if compared in names else "none")
+    node["use_result"].setValue(True)
+    reload_result(node)
+
+
+def show_again(node: nuke.Node, name: str) -> None:
+    """Show what the node showed before a version that came to nothing.
+
+    Args:
+        node: A RefColorize node.
+        name: As in the knob `version`; "none", or a result that is gone, shows the plate.
+    """
+    on_disk = [version.name for version in versions(node)]
+    if name == PREVIEW or name in on_disk:
+        show(node, name)
+        return
+    _offer_versions(node, _SHOWN, on_disk, chosen="none")
+    node["use_result"].setValue(False)
+
+
+def _offer_versions(node: nuke.Node, result: _ResultRead, names: Sequence[str], *, chosen: str) -> None:
+    pulldown = cast("nuke.Enumeration_Knob", node[result.version])
+    pulldown.setValues(["none", *names])
+    pulldown.setValue(chosen)
+
+
+def point_at(node: nuke.Node, name: str) -> None:
+    """Read the files of a version, or of the preview, that the node's knob `version` names.
+
+    Args:
+        node: A RefColorize node.
+        name: As in the knob: v001, or "preview".
+    """
+    _read_result(node, _SHOWN, name)
+
+
+def reload_result(node: nuke.Node) -> None:
+    """Read the files of the shown and the compared result again, because a job has written more of them.
+
+    Args:
+        node: A RefColorize node.
+    """
+    with without_undo():
+        for result in _used_reads(node):
+            cast("nuke.PyScript_Knob", _result_read(node, result)["reload"]).execute()
+
+
+def _read_result(node: nuke.Node, result: _ResultRead, name: str, frames: Sequence[int] = ()) -> None:
+    """Point a Read inside the node at a result."""
+    frame_range = (frames[0], frames[-1]) if frames else results(node).first_last(name)
+    if frame_range is not None:
+        read = _result_read(node, result)
+        read["first"].setValue(frame_range[0])
+        read["last"].setValue(frame_range[1])
+    own = results(node)
+    path = own.pattern(name)
+    if views.is_stereo():  # each eye reads its own files; an eye without files stays grey
+        path = (own.folder.parent / "%V" / Path(path).relative_to(own.folder)).as_posix()
+    node[result.file].setValue(path)
+
+
+def relink(node: nuke.Node) -> None:
+    """Point the node at its results folder if files that it reads are gone, for example after the show was moved.
+
+    Args:
+        node: A RefColorize node.
+    """
+    for result in _used_reads(node):
+        name, path = str(node[result.version].value()), str(node[result.file].value()).replace("%V", views.of(node))
+        if name == "none" or Path(path).parent.is_dir():
+            continue
+        if Path(results(node).pattern(name)).parent.is_dir():
+            _read_result(node, result, name)
+
+
+def _result_read(node: nuke.Node, result: _ResultRead) -> nuke.Node:
+    read = cast("nuke.Group", node).node(result.read)
+    if read is None:
+        raise RefColorizeError(
+            f"The Read named {result.read} inside {node.name()} is gone. Create a new RefColorize node."
+        )
+    return read
