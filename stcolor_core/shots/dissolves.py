@@ -120,7 +120,9 @@ class TransitionDetector:
     def _search(self, end: int) -> None:
         """Find the dissolves that end before the frame at the index `end` and were not searched for yet."""
         pictures = _Pictures(self._thumbnails, self._describe)
-        found = [*pictures.mixtures(), *pictures.fades([self._index(boundary) for boundary in self._boundaries])]
+        cuts = [self._index(boundary) for boundary in self._boundaries]
+        certain = [self._index(boundary) for boundary in self._boundaries if boundary.is_cut]
+        found = [*pictures.mixtures(certain), *pictures.fades(cuts)]
         for stretch in found:
             best = max((other for other in found if other.overlaps(stretch)), key=_Stretch.rank)
             if self._searched <= stretch.last < end and stretch == best:
@@ -170,8 +172,12 @@ class _Pictures:
         self._luminance = luminance_of(self._small) if len(small) else np.zeros((0, 1), np.float32)
         self._measures = lru_cache(_MEASURED)(lambda index: measure_picture(thumbnails[index]))
 
-    def mixtures(self) -> Iterator[_Stretch]:
-        """Yield stretches whose frames lie on a line between two different pictures."""
+    def mixtures(self, cuts: Sequence[int]) -> Iterator[_Stretch]:
+        """Yield stretches whose frames lie on a line between two different pictures.
+
+        Args:
+            cuts: The first frames of new scenes, in ascending order. No curve is fitted to frames beyond one.
+        """
         seen: set[tuple[int, int]] = set()
         curves: list[MixingCurve] = []
         for before, after in sorted(pair for length in _LENGTHS for pair in self._near_lines(length)):
@@ -180,7 +186,11 @@ class _Pictures:
                 continue
             seen.add(ends)
             if self._is_worth_a_look(*ends):
-                curve = fit_mixing_curve(self._measures, len(self._small), ends[0] + 1, ends[1] - 1, longest=_LONGEST)
+                scenes = range(
+                    max((cut for cut in cuts if cut <= ends[0]), default=0),
+                    min((cut for cut in cuts if cut > ends[1]), default=len(self._small)),
+                )
+                curve = fit_mixing_curve(self._measures, scenes, ends[0] + 1, ends[1] - 1, longest=_LONGEST)
                 curves += [] if curve is None else [curve]
         votes = Counter((curve.first, curve.last) for curve in curves)
         best = {(curve.first, curve.last): curve for curve in sorted(curves, key=lambda curve: -curve.misfit)}

@@ -76,20 +76,20 @@ def measure_picture(thumbnail: Plane) -> PictureMeasures:
 
 
 def fit_mixing_curve(
-    measures: Callable[[int], PictureMeasures], count: int, first: int, last: int, *, longest: int
+    measures: Callable[[int], PictureMeasures], scenes: range, first: int, last: int, *, longest: int
 ) -> MixingCurve | None:
     """Return the ramp, straight or eased, that explains the frames around a stretch best; None if there is no room.
 
     Args:
         measures: Returns the measures of a frame by its index.
-        count: The number of frames.
+        scenes: Indices of the frames of both scenes; others are not looked at.
         first: Index of the first frame that is assumed to be mixed.
         last: That of the last one.
         longest: Most frames of a dissolve.
     """
     found: MixingCurve | None = None
     for _ in range(_ROUNDS):
-        start, stop = max(0, first - WINDOW), min(count, last + WINDOW + 1)
+        start, stop = max(scenes.start, first - WINDOW), min(scenes.stop, last + WINDOW + 1)
         firsts = np.arange(max(start + 1, first - _SEARCHED), first + _SEARCHED + 1)
         lasts = np.arange(last - _SEARCHED, min(stop - 2, last + _SEARCHED) + 1)
         pairs = np.array([(a, b) for a in firsts for b in lasts if 1 <= b - a < longest])

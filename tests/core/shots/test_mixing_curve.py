@@ -32,7 +32,7 @@ def ramp(count: int, *, eased: bool = False) -> np.ndarray:
 @pytest.mark.parametrize("speed", [0.5, 1.5])
 def test_both_ends_are_found_although_things_move(linear: bool, eased: bool, speed: float) -> None:
     pictures = [measure_picture(each) for each in thumbnails(ramp(12, eased=eased), linear=linear, speed=speed)]
-    curve = fit_mixing_curve(pictures.__getitem__, len(pictures), PURE + 4, PURE + 8, longest=56)
+    curve = fit_mixing_curve(pictures.__getitem__, range(len(pictures)), PURE + 4, PURE + 8, longest=56)
     assert curve is not None
     assert (curve.first, curve.last) == (pytest.approx(PURE, abs=2), pytest.approx(PURE + 11, abs=2))
 
@@ -40,7 +40,7 @@ def test_both_ends_are_found_although_things_move(linear: bool, eased: bool, spe
 def test_frames_that_mix_fit_better_than_a_pan_does() -> None:
     def misfit(shares: np.ndarray) -> float:
         pictures = [measure_picture(each) for each in thumbnails(shares, linear=True, speed=1.0)]
-        curve = fit_mixing_curve(pictures.__getitem__, len(pictures), PURE, PURE + 11, longest=56)
+        curve = fit_mixing_curve(pictures.__getitem__, range(len(pictures)), PURE, PURE + 11, longest=56)
         assert curve is not None
         return curve.misfit
 
@@ -61,5 +61,5 @@ def test_a_fade_reaches_as_far_as_it_gets_brighter(frames: int) -> None:
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_too_few_frames_have_no_curve(count: int) -> None:
     pictures = [measure_picture(each) for each in thumbnails(ramp(1)[:count], linear=True, speed=1.0)]
-    assert fit_mixing_curve(pictures.__getitem__, count, 0, count - 1, longest=56) is None
+    assert fit_mixing_curve(pictures.__getitem__, range(count), 0, count - 1, longest=56) is None
     assert fit_fade_curve(lambda away: pictures[away - 1], 1, 1, longest=28) == 1
