@@ -23,7 +23,7 @@ from stcolor_core.method.features.standard import StandardFeatures
 from stcolor_core.models import registry
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
-from stcolor_core.shots import cuts, dissolves
+from stcolor_core.shots import cuts, dissolves, mixing_curve
 from stcolor_core.shots.cuts import Describe
 from stcolor_core.shots.dissolves import TransitionDetector
 from stcolor_core.shots.shot import Shot
@@ -34,6 +34,7 @@ __all__ = ["find_transitions", "scene_describer"]
 
 _MARGIN = 8  # frames on either side of an interval on which its transitions may depend
 _END_ERROR = 3  # frames by which the end of a dissolve may be misplaced
+_FINDER = (cuts.__file__, dissolves.__file__, mixing_curve.__file__, __file__)  # code that the transitions depend on
 
 
 def find_transitions(
@@ -179,7 +180,7 @@ def _transitions_key(
     shot: Shot, inputs: ShotInputs, frames: Iterable[int], intervals: Sequence[tuple[int, int]]
 ) -> str:
     """Return all that the transitions depend on: the frames, how they are read, code and weights of the finder."""
-    finder = b"".join(Path(path).read_bytes() for path in (cuts.__file__, dissolves.__file__, __file__))
+    finder = b"".join(Path(path).read_bytes() for path in _FINDER)
     settings = [shot.plate.layer, shot.plate.exposure, inputs.pipe.space.identity, shot.method.working_height]
     states = [[frame, *inputs.plate_state(frame)] for frame in frames]
     plate = os.path.abspath(shot.plate.path)  # noqa: PTH100

@@ -1,9 +1,10 @@
 """Find dissolves and fades between scenes, beside cuts, from luminance alone.
 
 In a dissolve from a picture A to a picture B every frame is nearly A + a (B - A), with a share a that rises from 0 to
-1. The finder looks for stretches of frames that lie on such a line, judges them by logistic regression, and follows the
-share to both ends of the ramp. A fade through black or white is a stretch of low contrast, or a cut between two dark
-frames, towards which the picture draws nearer from frame to frame. It counts only if the scene changes behind it.
+1. The finder looks for stretches of frames that lie on such a line, follows the share to both ends of the ramp, and
+corrects these by the curve of the mixture (`mixing_curve`). A logistic regression judges the stretch. A fade through
+black or white is a stretch of low contrast, or a cut between two dark frames, towards which the picture draws nearer
+from frame to frame. It counts only if the scene changes behind it.
 
 Every decision depends on a bounded number of frames around it, so a long shot is searched in chunks.
 """
@@ -11,6 +12,7 @@ Every decision depends on a bounded number of frames around it, so a long shot i
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,6 +35,7 @@ from stcolor_core.shots.cuts import (
     flow_difference,
     shrink,
 )
+from stcolor_core.shots.mixing_curve import MixingCurve, fit_fade_curve, fit_mixing_curve, measure_picture
 from stcolor_core.shots.transitions import Boundary, Dissolve, Transitions
 
 __all__ = ["TransitionDetector"]
@@ -47,7 +50,7 @@ _LOOSE = 0.5  # largest relative distance from the line, in the first sieve
 _LEAP = 0.6  # share that changes within one frame only in a cut: a dissolve of one frame changes it by a half
 _SLOPE = 0.3  # share of the ramp's mean slope at which it ends
 _ROUNDS = 3  # of following the ramp to its ends; each starts from the frames that the one before found
-_SURE = 0.9  # certainty from which the longer one of two stretches is better, which holds all of the ramp
+_SURE = 0.9  # certainty from which the one of two stretches is better that was found more often
 _CACHED = 32  # thumbnails whose features are kept: neighbouring candidates share their ends; 0.3 MB each
 _BLANK = 0.002  # standard deviation of luminance in a blank picture
 _FADE = 3.0  # least ratio of the distances from the blank picture of a scene and of the end of its fade
@@ -55,9 +58,15 @@ _FADE_STEP = 1.03  # least ratio of the distances of two neighbouring frames of 
 _FADE_LAPSE = 3  # frames over which that holds on average around a blank picture, as things move in a fade too
 _FADE_FRAMES = 3  # least length of a fade
 _UNLIKE = (1.0, 0.3)  # difference and similarity of two scenes that have nothing in common
-# of the regression, on the measures of `_Pictures.measure_line` and the difference and similarity of the scenes
-_COEFFICIENTS = np.array([-4.1, -15.8, -25.4, 3.0, -15.0])
-_INTERCEPT = 9.2
+_MEASURED = 128  # pictures whose measures are kept: those around a few neighbouring candidates
+# of the sieve, on the measures of `_Pictures.measure_line` and the difference and similarity of the scenes
+_SIEVE = np.array([-4.1, -15.8, -25.4, 3.0, -15.0])
+_SIEVE_INTERCEPT = 9.2
+_WORTH = 0.1  # probability by the sieve, were the scenes unlike, from which a stretch is worth a closer look
+# of the regression, on the same measures between the ends of the fitted curve, and its misfit; fitted to dissolves
+# between clips of footage as they are and at double and triple speed, and to fast footage without any
+_COEFFICIENTS = np.array([-0.4, -6.1, -11.5, 7.3, -15.1, -1.3])
+_INTERCEPT = -2.2  # 1.1 less than fitted, since a false dissolve costs more than a missed one
 
 
 class TransitionDetector:
@@ -111,7 +120,9 @@ class TransitionDetector:
     def _search(self, end: int) -> None:
         """Find the dissolves that end before the frame at the index `end` and were not searched for yet."""
         pictures = _Pictures(self._thumbnails, self._describe)
-        found = [*pictures.mixtures(), *pictures.fades([self._index(boundary) for boundary in self._boundaries])]
+        cuts = [self._index(boundary) for boundary in self._boundaries]
+        certain = [self._index(boundary) for boundary in self._boundaries if boundary.is_cut]
+        found = [*pictures.mixtures(certain), *pictures.fades(cuts)]
         for stretch in found:
             best = max((other for other in found if other.overlaps(stretch)), key=_Stretch.rank)
             if self._searched <= stretch.last < end and stretch == best:
@@ -125,19 +136,30 @@ class TransitionDetector:
 
 @dataclass(frozen=True)
 class _Stretch:
-    """Frames that may be a dissolve, by their index: the first and the last mixed one, and the certainty."""
+    """Frames that may be a dissolve, by their index: the first and the last mixed one.
+
+    Attributes:
+        first: Index of the first mixed frame.
+        last: That of the last one.
+        certainty: Probability that it is a dissolve, 0..1.
+        votes: From how many assumed stretches its curve was found.
+        misfit: As in `MixingCurve`.
+        fade: Whether it goes through a blank picture.
+    """
 
     first: int
     last: int
     certainty: float
+    votes: int = 1
+    misfit: float = 0.0
     fade: bool = False
 
     def overlaps(self, other: _Stretch) -> bool:
         return self.first <= other.last and other.first <= self.last
 
-    def rank(self) -> tuple[bool, float, int, int]:
+    def rank(self) -> tuple[bool, float, int, float, int]:
         """Return what decides between overlapping stretches: half of a fade also looks like a dissolve into black."""
-        return self.fade, min(self.certainty, _SURE), self.last - self.first, -self.first
+        return self.fade, min(self.certainty, _SURE), self.votes, -self.misfit, -self.first
 
 
 class _Pictures:
@@ -148,17 +170,34 @@ class _Pictures:
         small = [cv2.resize(thumbnail, _SIZE, interpolation=cv2.INTER_AREA) for thumbnail in thumbnails]
         self._small = np.array([cv2.GaussianBlur(picture, (0, 0), 1.0).ravel() for picture in small], np.float32)
         self._luminance = luminance_of(self._small) if len(small) else np.zeros((0, 1), np.float32)
+        self._measures = lru_cache(_MEASURED)(lambda index: measure_picture(thumbnails[index]))
 
-    def mixtures(self) -> Iterator[_Stretch]:
-        """Yield stretches whose frames lie on a line between two different pictures."""
-        seen = set()
+    def mixtures(self, cuts: Sequence[int]) -> Iterator[_Stretch]:
+        """Yield stretches whose frames lie on a line between two different pictures.
+
+        Args:
+            cuts: The first frames of new scenes, in ascending order. No curve is fitted to frames beyond one.
+        """
+        seen: set[tuple[int, int]] = set()
+        curves: list[MixingCurve] = []
         for before, after in sorted(pair for length in _LENGTHS for pair in self._near_lines(length)):
             ends = self._follow_ramp(before, after)
-            if ends not in seen and 2 <= ends[1] - ends[0] - 1 <= _LONGEST:
-                seen.add(ends)
-                certainty = self._certainty(*ends)
-                if certainty >= 0.5:
-                    yield _Stretch(ends[0] + 1, ends[1] - 1, certainty)
+            if ends in seen or not 2 <= ends[1] - ends[0] - 1 <= _LONGEST:
+                continue
+            seen.add(ends)
+            if self._is_worth_a_look(*ends):
+                scenes = range(
+                    max((cut for cut in cuts if cut <= ends[0]), default=0),
+                    min((cut for cut in cuts if cut > ends[1]), default=len(self._small)),
+                )
+                curve = fit_mixing_curve(self._measures, scenes, ends[0] + 1, ends[1] - 1, longest=_LONGEST)
+                curves += [] if curve is None else [curve]
+        votes = Counter((curve.first, curve.last) for curve in curves)
+        best = {(curve.first, curve.last): curve for curve in sorted(curves, key=lambda curve: -curve.misfit)}
+        for (first, last), curve in best.items():
+            certainty = self._certainty(curve)
+            if certainty >= 0.5:
+                yield _Stretch(first, last, certainty, votes[first, last], curve.misfit)
 
     def fades(self, cuts: Iterable[int]) -> Iterator[_Stretch]:
         """Yield fades to and from a blank picture, or a cut between two dark ones.
@@ -182,12 +221,21 @@ class _Pictures:
             left, right = _climb(height, start, -1, lapse=lapse), _climb(height, stop - 1, 1, lapse=lapse)
             if max(start - left, right - stop + 1) < _FADE_FRAMES or stop - start > _LONGEST:
                 continue
+            if left < start:
+                left = start - self._fit_fade(start, start - left, -1)
+            if right >= stop:
+                right = stop - 1 + self._fit_fade(stop - 1, right - stop + 1, 1)
             before, after = left - 1, right + 1
             inside = before >= 0 and after < len(self._small)
             certainty = (
                 cut_certainty(compare_scenes(self._thumbnail(before), self._thumbnail(after))) if inside else 0.0
             )
             yield _Stretch(left, right, certainty, fade=True)
+
+    def _fit_fade(self, blank: int, frames: int, step: int) -> int:
+        """Return the number of frames of a fade beside a blank picture, in one direction of time."""
+        room = blank if step < 0 else len(self._small) - 1 - blank
+        return fit_fade_curve(lambda away: self._measures(blank + step * away), room, frames, longest=_LONGEST // 2)
 
     def _near_lines(self, length: int) -> Iterator[tuple[int, int]]:
         """Yield pairs of frames, that many apart, whose middle frame is nearly a mixture of both."""
@@ -243,18 +291,32 @@ class _Pictures:
         core = distance[count // 4 : count + 1 - count // 4]
         return np.array([core.max(), uneven, np.median(motion)])
 
-    def _certainty(self, before: int, after: int) -> float:
-        """Return the probability of a dissolve between two frames that show one scene each."""
-        if np.abs(np.diff(self._shares(before, after, before, after))).max() > _LEAP:
-            return 0.0  # a cut between two calm scenes
+    def _is_worth_a_look(self, before: int, after: int) -> bool:
+        """Return whether there may be a dissolve between two frames, by what takes little time."""
+        if self._leaps(before, after):
+            return False
         line = self.measure_line(before, after)
-        best = _probability([*line, *_UNLIKE])
-        if best < 0.5:  # the scenes need no comparison, which takes much longer
-            return best
+        if _probability([*line, *_UNLIKE], _SIEVE, _SIEVE_INTERCEPT) < _WORTH:
+            return False
+        return flow_difference(self._thumbnail(before), self._thumbnail(after)) > SAME_SCENE
+
+    def _certainty(self, curve: MixingCurve) -> float:
+        """Return the probability of a dissolve along a curve. The frames beside it show one scene each."""
+        before, after = curve.first - 1, curve.last + 1
+        if self._leaps(before, after):
+            return 0.0
+        line, (_, least) = self.measure_line(before, after), _UNLIKE
         a, b = self._thumbnail(before), self._thumbnail(after)
         if (difference := flow_difference(a, b)) <= SAME_SCENE:
             return 0.0
-        return _probability([*line, min(difference, 1.0), feature_similarity(a, b)])
+        best = _probability([*line, difference, least, curve.misfit], _COEFFICIENTS, _INTERCEPT)
+        if best < 0.5:  # the features need no comparison, which takes much longer
+            return best
+        return _probability([*line, difference, feature_similarity(a, b), curve.misfit], _COEFFICIENTS, _INTERCEPT)
+
+    def _leaps(self, before: int, after: int) -> bool:
+        """Return whether the picture changes within one frame, as at a cut between two calm scenes."""
+        return bool(np.abs(np.diff(self._shares(before, after, before, after))).max() > _LEAP)
 
 
 def _climb(height: NDArray[np.float32], bottom: int, step: int, *, lapse: int) -> int:
@@ -282,5 +344,5 @@ def _climb(height: NDArray[np.float32], bottom: int, step: int, *, lapse: int) -
     return frame - step  # the last frame of the climb shows the scene in full
 
 
-def _probability(measures: list[float]) -> float:
-    return float(1 / (1 + np.exp(-(np.array(measures) @ _COEFFICIENTS + _INTERCEPT))))
+def _probability(measures: list[float], coefficients: NDArray[np.float64], intercept: float) -> float:
+    return float(1 / (1 + np.exp(-(np.array(measures) @ coefficients + intercept))))

@@ -51,6 +51,17 @@ def test_a_dissolve_is_found_with_both_ends(count: int, linear: bool) -> None:
     assert found.cuts == ()
 
 
+@pytest.mark.parametrize("linear", [True, False], ids=["linear light", "video levels"])
+def test_a_dissolve_between_short_scenes_is_found_with_both_ends(linear: bool) -> None:
+    others = [scene(seed, 12, speed=0.5) for seed in (3, 4)]
+    mixed = dissolve(8, linear=linear)
+    found = find([*others[0], *mixed, *others[1]])
+    (only,) = found.dissolves
+    assert only.first == pytest.approx(12 + PURE, abs=3)
+    assert only.last == pytest.approx(12 + PURE + 7, abs=3)
+    assert found.cuts == (12, 12 + len(mixed))
+
+
 @pytest.mark.parametrize(("out", "black", "into"), [(8, 4, 8), (12, 1, 6), (16, 0, 16)])
 def test_a_fade_through_black_to_another_scene_is_found_with_both_ends(out: int, black: int, into: int) -> None:
     found = find(fade(out, black, into))
