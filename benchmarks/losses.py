@@ -42,7 +42,7 @@ IN_SIGHT = 0.5
 class Recorder:
     """The model's own refinement, which stores its last inputs."""
 
-    recurrent = False
+    recurrent, reach = False, 0
 
     def __init__(self, own: Refinement) -> None:
         self._own = own

@@ -48,7 +48,7 @@ STAGES = {
     "features": ("standard.py", ("both",)),
     "tracking": ("walk.py", ("advance", "step")),
     "of it flow": ("flow.py", ("advance", "step")),
-    "of it flow back": ("flow.py", ("_align_back",)),
+    "of it flow back": ("flow.py", ("_align_back", "_flow_back")),
     "matching": ("matching.py", ("collect_evidence", "evidence")),
     "of it warp": ("warping.py", ("warp",)),
     "refine": ("learned.py", ("refine",)),

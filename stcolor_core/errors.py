@@ -16,7 +16,9 @@ __all__ = [
     "DeviceMemoryError",
     "ModelError",
     "OutputError",
+    "OutputInUse",
     "PlateError",
+    "ScratchLimit",
     "StcolorError",
     "one_line",
 ]
@@ -79,6 +81,14 @@ class ModelError(StcolorError):
 
 class OutputError(StcolorError):
     """A file could not be written: the folder is not writable, or the disk is full."""
+
+
+class OutputInUse(OutputError):
+    """Another run is writing a different version of these frames."""
+
+
+class ScratchLimit(OutputError):
+    """A span needs more scratch space than a run may take; shorter ones may fit."""
 
 
 class Cancelled(StcolorError):

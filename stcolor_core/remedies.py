@@ -160,6 +160,11 @@ REMEDIES = {
         'correct "frame range", or the range of the plate\'s Read',
         'correct "frames", or number its frames with "first_frame"',
     ),
+    "movie_frame": Wording(
+        "name the movie's own frame behind its name: --reference FRAME=MOVIE@{}, for example",
+        "connect a Read of the movie to the input ref that shows its frame {} there, for example",
+        'name the movie\'s own frame as "movie_frame", {} for example',
+    ),
     "movie_colorspace": Wording(
         "name it with --colorspace, for example 'Rec.2100-PQ - Display'",
         'name it in "colour space", for example Rec.2100-PQ - Display',

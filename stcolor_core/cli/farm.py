@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stcolor_core.cli import farm_host
-from stcolor_core.cli.film_plan import warn
+from stcolor_core.cli.plan_terms import in_plan_terms, warn_of_plan
 from stcolor_core.errors import BadRequest
 from stcolor_core.farm.job import FRAMES_PER_TASK
 from stcolor_core.farm.paths import SUBSTITUTIONS, VARIABLE, parse_substitutions
@@ -207,7 +207,7 @@ def _make_job(options: argparse.Namespace) -> Job | FilmJob:
 
 
 def _make_film_job(options: argparse.Namespace) -> FilmJob:
-    from stcolor_core.film.plan_files import load_plan, naming_lines
+    from stcolor_core.film.plan_files import load_plan
 
     _require_plain_texts(options)
     if options.nuke_script is not None:
@@ -218,10 +218,12 @@ def _make_film_job(options: argparse.Namespace) -> FilmJob:
         raise BadRequest("The longest span must have at least 1 frame. Correct --max-span.")
     limit_threads()
     from stcolor_core.farm.film_job import FILM_FILE, FilmJob, plan_film
+    from stcolor_core.farm.paths import make_absolute
+    from stcolor_core.film.claims import claimed_output, film_state
     from stcolor_core.pipeline.protection import refuse_to_write
 
-    with naming_lines(options.film):
-        shots, steps, inputs = plan_film(plan, max_span=options.max_span, warn=warn)
+    with in_plan_terms(options.film):
+        shots, steps, inputs = plan_film(plan, max_span=options.max_span, warn=warn_of_plan)
     for shot in shots.values():
         refuse_to_write([options.output / FILM_FILE], shot, remedy="Give another --output.", read_from=options.film)
     return FilmJob(
@@ -229,6 +231,7 @@ def _make_film_job(options: argparse.Namespace) -> FilmJob:
         inputs=inputs,
         shots=shots,
         steps=steps,
+        claim=(make_absolute(claimed_output(plan)), film_state(plan)),
         **_settings(options),
     )
 

@@ -9,7 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +104,7 @@ def _span(options: argparse.Namespace) -> int:
 
     limit_threads()
     with StopOnSignal() as stop, _report_failure(options.progress):
-        for shot, frames in _tasks(options):
+        for shot, frames, claim in _tasks(options):
             run = colorize(
                 shot,
                 device=options.device,
@@ -112,13 +112,17 @@ def _span(options: argparse.Namespace) -> int:
                 report=lambda event: _print_event(event, options.progress),
                 cancelled=stop.requested,
             )
-            for _ in run:
-                pass
+            with claim:
+                for _ in run:
+                    pass
     return 0
 
 
-def _tasks(options: argparse.Namespace) -> Iterator[tuple[Shot, Iterable[int]]]:
-    """Yield the shot and the frames of each task that the options name; those of a shot are coloured in one run."""
+def _tasks(options: argparse.Namespace) -> Iterator[tuple[Shot, Iterable[int], AbstractContextManager[object]]]:
+    """Yield the shot and the frames of each task that the options name, and the claim to hold meanwhile.
+
+    Those of a shot are coloured in one run.
+    """
     from stcolor_core.farm.job import select_frames
     from stcolor_core.farm.pinning import plan_tasks
 
@@ -130,14 +134,14 @@ def _tasks(options: argparse.Namespace) -> Iterator[tuple[Shot, Iterable[int]]]:
             frames=None if options.frames is None else parse_frames(options.frames),
             only=None if options.only is None else parse_frames(options.only),
         )
-        yield shot, frames
+        yield shot, frames, nullcontext()
         return
     if options.span is None:
         raise BadRequest("The tasks of a film are named by their numbers. Give --span.")
     film = _load_film(options)
     for number in sorted(parse_frames(options.span)):
         task = film.task(number)
-        yield film.shot(task.shot), task.frames
+        yield film.shot(task.shot), task.frames, film.claim()
 
 
 def _verify(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from stcolor_core.cli import film_plan
 from stcolor_core.cli.device_option import add_device_option
-from stcolor_core.cli.film_plan import warn
+from stcolor_core.cli.plan_terms import in_plan_terms, warn_of_plan, worded
 from stcolor_core.errors import StcolorError
-from stcolor_core.remedies import word
 from stcolor_core.terminal import StopOnSignal, limit_threads, print_line
 
 if TYPE_CHECKING:
+    from stcolor_core.film.coloring import SceneResult
+    from stcolor_core.film.troubles import SceneTrouble
     from stcolor_core.pipeline.events import Event
 
 __all__ = ["add_commands"]
@@ -34,7 +35,7 @@ def add_commands(commands: Any) -> None:
     kinds = film.add_subparsers(required=True, metavar="COMMAND", parser_class=type(film))
     parser = kinds.add_parser("plan", help="find scenes and groups, write the plan and a storyboard")
     film_plan.add_options(parser)
-    parser.set_defaults(run=_in_terms_of_the_plan(film_plan.run))
+    parser.set_defaults(run=_name_lines(film_plan.run))
     _add_color(kinds.add_parser("color", help="colour the scenes of a plan"))
     _add_shots(kinds.add_parser("shots", help="write each scene as a shot file, for the farm"))
     _add_report(kinds.add_parser("report", help="report what is done, how groups agree, and the weakest scenes"))
@@ -67,31 +68,39 @@ def _in_terms_of_the_plan(run: Callable[[argparse.Namespace], int]) -> Callable[
 
     @wraps(run)
     def located(options: argparse.Namespace) -> int:
+        with in_plan_terms(options.plan):
+            return run(options)
+
+    return located
+
+
+def _name_lines(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """Return the command with mistakes of its plan told by file and line; remedies are its own options."""
+
+    @wraps(run)
+    def located(options: argparse.Namespace) -> int:
         from stcolor_core.film.plan_files import naming_lines
 
-        try:
-            with naming_lines(options.plan):
-                return run(options)
-        except StcolorError as error:
-            if run is not film_plan.run:  # which has options of its own
-                error.args = (word(error.marked, "page"), *error.args[1:])  # a plan's settings are those of a shot
-            raise
+        with naming_lines(options.plan):
+            return run(options)
 
     return located
 
 
 def _color(options: argparse.Namespace) -> int:
     from stcolor_core.film.coloring import color_film
+    from stcolor_core.film.left_over import describe_left_over
     from stcolor_core.film.plan_files import load_plan
 
     limit_threads()
     plan = load_plan(options.plan)
-    written = kept = 0
+    finished: list[SceneResult] = []
+    troubles: list[SceneTrouble] = []
     with StopOnSignal() as stop:
 
         def report(name: str, event: Event) -> None:
             if event.kind == "warning":
-                warn(f"{name}: {event.message}")
+                warn_of_plan(f"{name}: {event.message}")
 
         results = color_film(
             plan,
@@ -99,18 +108,57 @@ def _color(options: argparse.Namespace) -> int:
             only=options.scene,
             force=options.force,
             report=report,
-            warn=warn,
+            warn=warn_of_plan,
             cancelled=stop.requested,
         )
         for result in results:
-            written, kept = written + result.written, kept + result.kept
-            confidence = "" if result.confidence is None else f", confidence {result.confidence:.2f}"
-            line = f"{result.name}: {result.written} frames coloured, {result.kept} kept{confidence}"
-            print_line(json.dumps(asdict(result)) if options.json else line)
+            finished.append(result)
+            if result.trouble is not None:
+                told = {each.message for each in troubles}
+                if result.trouble.message not in told and result.trouble.waits_for not in plan.scenes:
+                    warn_of_plan(f"{result.name}: {result.trouble.message}")
+                troubles.append(result.trouble)
+            print_line(json.dumps(_in_words(result)) if options.json else _describe(result))
             sys.stdout.flush()
+    for line in describe_left_over(plan):
+        warn_of_plan(line)
     if not options.json:
-        print_line(f"{written} frames coloured, {kept} kept.")
+        written = _sum(finished, "written")
+        print_line(f"{written} frame{'s' * (written != 1)} coloured, {_sum(finished, 'kept')} kept.")
+    if troubles:
+        raise _unfinished(finished, troubles)
     return 0
+
+
+def _describe(result: SceneResult) -> str:
+    counts = f"{result.written} frame{'s' * (result.written != 1)} coloured, {result.kept} kept"
+    confidence = "" if result.confidence is None else f", confidence {result.confidence:.2f}"
+    if result.trouble is None:
+        return f"{result.name}: {counts}{confidence}"
+    cause = f"; it waits for {result.trouble.waits_for}" if result.trouble.waits_for else ""
+    return f"{result.name}: not finished, {counts}{confidence}{cause}"
+
+
+def _in_words(result: SceneResult) -> dict[str, Any]:
+    data = asdict(result)
+    if result.trouble is not None:
+        data["trouble"]["message"] = worded(result.trouble.message)
+    return data
+
+
+def _sum(results: Iterable[SceneResult], name: str) -> int:
+    return sum(getattr(result, name) for result in results)
+
+
+def _unfinished(results: Sequence[SceneResult], troubles: Sequence[SceneTrouble]) -> StcolorError:
+    """Return the error at the end of a run in which something was damaged or missing: what each scene waits for."""
+    for each in troubles:
+        print_line(f"{each.name} waits for {each.waits_for or 'what is told above'}.")
+    verb = "is" if len(troubles) == 1 else "are"
+    return StcolorError(
+        f"{len(troubles)} of {len(results)} scenes and dissolves {verb} not finished. Mend what the lines above name, "
+        "and run again: what is done is kept."
+    )
 
 
 def _shots(options: argparse.Namespace) -> int:
@@ -118,10 +166,13 @@ def _shots(options: argparse.Namespace) -> int:
     from stcolor_core.farm.paths import make_absolute
     from stcolor_core.film.coloring import film_shots
     from stcolor_core.film.plan_files import load_plan
+    from stcolor_core.film.troubles import describe_troubles
     from stcolor_core.shots.shot import map_paths
 
     limit_threads()
-    scenes, dissolves = film_shots(load_plan(options.plan), only=options.scene, warn=warn)
+    scenes, dissolves = film_shots(load_plan(options.plan), only=options.scene, warn=warn_of_plan)
+    for line in describe_troubles(each.trouble for each in scenes if each.trouble is not None):
+        warn_of_plan(line)
     shots = {each.name: each.shot for each in (*scenes, *dissolves) if each.shot is not None}
     texts = {f"{name}.json": map_paths(shot, make_absolute).to_json() + "\n" for name, shot in shots.items()}
     write_all(options.output, texts)
@@ -137,7 +188,13 @@ def _report(options: argparse.Namespace) -> int:
     from stcolor_core.film.report import make_report
 
     limit_threads()
-    report = make_report(load_plan(options.plan), warn=warn)
-    for line in [json.dumps(asdict(report))] if options.json else report.lines():
-        print_line(line)
+    report = make_report(load_plan(options.plan), warn=warn_of_plan)
+    if options.json:
+        data = asdict(report)
+        for each in data["troubles"]:
+            each["message"] = worded(each["message"])
+        print_line(json.dumps(data))
+        return 0
+    for line in report.lines():
+        print_line(line[: len(line) - len(line.lstrip())] + worded(line))  # regions are indented
     return 0

@@ -12,6 +12,7 @@ from typing import Any, get_args
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.compression import COMPRESSIONS
 from stcolor_core.models import registry
+from stcolor_core.movies.names import is_movie
 from stcolor_core.shots.output import LAYERS
 from stcolor_core.shots.shot import (
     TRACKINGS,
@@ -115,7 +116,8 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
     several: dict[str, Any] = {"action": "append"}
     _add_plate(group)
     keyframe = "a coloured frame; or a pattern whose existing frames are all coloured frames. If its alpha, its data "
-    keyframe += "window or its mask leaves a part of the frame out, it is a patch over the other keyframes' colour"
+    keyframe += "window or its mask leaves a part of the frame out, it is a patch over the other keyframes' colour. "
+    keyframe += "FRAME=MOVIE@N takes the frame N by the movie's own numbers"
     _add(group, "--reference", "references", keyframe, metavar=_KEYED, **several)
     mask = "where the reference of that frame counts, or where each frame of a reference pattern does: white counts"
     _add(group, "--reference-mask", "reference_masks", mask, metavar=_KEYED, **several)
@@ -202,9 +204,7 @@ def build_shot(options: argparse.Namespace) -> Shot:
     shot = _minimal_shot(given, parts) if options.shot is None else Shot.load(options.shot)
     others: dict[str, Any] = {}
     if "references" in given:
-        others["references"] = tuple(
-            Reference(frame=f, path=path) for f, path in map(_parse_keyed, given["references"])
-        )
+        others["references"] = tuple(_reference(frame, path) for frame, path in map(_parse_keyed, given["references"]))
     if "reference_masks" in given:
         references = others.get("references", shot.references)
         others["references"] = _with_masks(references, map(_parse_keyed, given["reference_masks"]))
@@ -244,6 +244,14 @@ def _parse_keyed(text: str) -> tuple[int | None, str]:
     frame, equals, path = text.partition("=")
     number = _FRAME.fullmatch(frame)
     return (int(number[1]), path) if equals and number is not None else (None, text)
+
+
+def _reference(frame: int | None, path: str) -> Reference:
+    """Return the reference of a path, or of MOVIE@N: the frame of a movie by its own numbers."""
+    movie, at, number = path.rpartition("@")
+    if at and is_movie(movie) and _FRAME.fullmatch(number):
+        return Reference(frame=frame, path=movie, movie_frame=int(number))
+    return Reference(frame=frame, path=path)
 
 
 def _parse_layers(text: str) -> tuple[str, ...]:

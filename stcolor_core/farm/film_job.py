@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stcolor_core.errors import BadRequest
+from stcolor_core.errors import BadRequest, StcolorError
 from stcolor_core.farm.job import JobSettings, split_tasks
 from stcolor_core.farm.paths import make_absolute
 from stcolor_core.farm.pinning import list_inputs, pin
 from stcolor_core.film.coloring import film_shots
 from stcolor_core.film.plan import FilmPlan
-from stcolor_core.film.progress import read_progress
+from stcolor_core.film.progress import SceneProgress, read_progress
 from stcolor_core.film.shots import SceneShot
+from stcolor_core.film.troubles import SceneTrouble, describe_troubles, wait_for_scene
 from stcolor_core.images.frame_ranges import format_frames, parse_frames
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.pipeline.claims import Claim
 from stcolor_core.pipeline.planning import RunPlan, resolve_tracking, split_spans
 from stcolor_core.shots.shot import Shot, map_paths
 from stcolor_core.shots.shot_files import find_frames
@@ -69,10 +72,13 @@ class FilmJob(JobSettings):
     Attributes:
         shots: Name -> scene or dissolve that has a task, as a pinned shot.
         steps: The steps, each after those that it waits for.
+        claim: The output that stands for the results of all scenes, and the state of the plan (`film.claims`), so that
+            a run of another plan does not write there meanwhile; None for no such claim.
     """
 
     shots: Mapping[str, Shot]
     steps: tuple[FilmStep, ...]
+    claim: tuple[str, str] | None = None
 
     @property
     def tasks(self) -> tuple[FilmTask, ...]:
@@ -103,7 +109,7 @@ class FilmJob(JobSettings):
         """Return the job's file, which `FilmFile` reads on the hosts."""
         tasks = [[task.shot, format_frames(task.frames)] for task in self.tasks]
         shots = {name: asdict(shot) for name, shot in self.shots.items()}
-        return json.dumps({"version": _VERSION, "tasks": tasks, "shots": shots}) + "\n"
+        return json.dumps({"version": _VERSION, "tasks": tasks, "shots": shots, "claim": self.claim}) + "\n"
 
 
 class FilmFile:
@@ -129,6 +135,7 @@ class FilmFile:
             self.tasks = tuple(
                 FilmTask(str(name), tuple(sorted(parse_frames(frames)))) for name, frames in data["tasks"]
             )
+            self._claim = data.get("claim")
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
             raise BadRequest(f"The film {path} cannot be read ({reason}). Make the job again.") from None
@@ -137,6 +144,13 @@ class FilmFile:
     def names(self) -> tuple[str, ...]:
         """Return the names of the scenes and dissolves."""
         return tuple(self._shots)
+
+    def claim(self) -> AbstractContextManager[object]:
+        """Return the claim on the film's output, to be held while a task writes."""
+        if self._claim is None:
+            return nullcontext()
+        output, state = self._claim
+        return Claim(FramePattern.parse(self._change(str(output))), state=str(state))
 
     def shot(self, name: str) -> Shot:
         """Return a scene or dissolve as a shot with the paths of this host.
@@ -177,14 +191,20 @@ def plan_film(
 
     Returns:
         The pinned shots by name, the steps, and every file that they read. All are empty if nothing is to be coloured.
+        Scenes that a damaged or missing file keeps from being coloured are left out, with a warning.
 
     Raises:
-        StcolorError: If there is no keyframe, or if a file cannot be read.
+        StcolorError: If there is no keyframe, or if nothing can be coloured.
     """
     scenes, dissolves = ([_with_max_span(each, max_span) for each in part] for part in film_shots(plan, warn=warn))
     runs: dict[str, RunPlan] = {}
     progress = read_progress(plan, scenes, dissolves, on_plan=runs.__setitem__)
-    to_color = {each.name: frozenset(each.to_color) for each in progress if each.to_color}
+    stuck = _stuck(plan, progress)
+    for line in describe_troubles(stuck.values()):
+        warn(line)
+    to_color = {each.name: frozenset(each.to_color) for each in progress if each.to_color and each.name not in stuck}
+    if stuck and not to_color:
+        raise StcolorError(next(iter(stuck.values())).message)
     shots: dict[str, Shot] = {}
     tasks: dict[str, list[FilmTask]] = {}
     inputs: set[Path] = set()
@@ -207,6 +227,21 @@ def plan_film(
         inputs.update(Path(reference.path) for reference, made in references if not made)
         tasks[each.name] = list(_tasks(each.name, [tuple(sorted(to_color[each.name]))], to_color[each.name]))
     return shots, tuple(_steps(plan, tasks)), tuple(sorted(inputs))
+
+
+def _stuck(plan: FilmPlan, progress: Iterable[SceneProgress]) -> dict[str, SceneTrouble]:
+    """Return the scenes that a damaged or missing file keeps from being coloured, and the dissolves that need them."""
+    stuck: dict[str, SceneTrouble] = {}
+    for each in progress:
+        ends = (
+            (plan.dissolves[each.name].before, plan.dissolves[each.name].after) if each.name in plan.dissolves else ()
+        )
+        scene = next((end for end in ends if end in stuck), None)
+        if each.trouble is not None:
+            stuck[each.name] = each.trouble
+        elif scene is not None and each.to_color:
+            stuck[each.name] = wait_for_scene(each.name, scene)
+    return stuck
 
 
 def _tasks(

@@ -46,6 +46,7 @@ def pin(shot: Shot, plan: RunPlan) -> Shot:
                 mask=None if picture.mask is None else str(picture.mask),
                 alpha=picture.alpha,
                 patch=patch,
+                movie_frame=picture.movie_frame,
             )
             for frame, picture, patch in _pictures(plan)
         ),

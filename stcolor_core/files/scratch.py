@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stcolor_core.errors import BadRequest, OutputError
+from stcolor_core.errors import BadRequest, OutputError, ScratchLimit
 from stcolor_core.files.locks import FileLock
 
 __all__ = ["Scratch"]
@@ -87,7 +87,8 @@ class Scratch:
             of: How many of the name there will be at a time, so that too many are refused with the first one.
 
         Raises:
-            OutputError: If the folder cannot be written, if its disk is nearly full, or if it would hold too much.
+            ScratchLimit: If the folder would hold too much.
+            OutputError: If the folder cannot be written, or if its disk is nearly full.
         """
         path = self._path(name, frame)
         plain = _to_plain(value)
@@ -96,7 +97,7 @@ class Scratch:
             count = of if name not in self._expected else 1
             self._expected.add(name)
             if self._held + size * count > self._limit:
-                raise self._too_much(self._held + size * count, frames=count)
+                raise self._too_much(self._held + size * count, frame, count)
             self._held += size
         try:
             disk = shutil.disk_usage(path.parent)
@@ -141,9 +142,10 @@ class Scratch:
     def _read(self, name: str, frame: int) -> Any:
         return torch.load(self._path(name, frame), map_location="cpu", weights_only=True)
 
-    def _too_much(self, needed: float, *, frames: int) -> OutputError:
-        what = f"the {frames} frames between two keyframes need" if frames > 1 else "one more frame needs"
-        return OutputError(
+    def _too_much(self, needed: float, frame: int, frames: int) -> OutputError:
+        what = f"the {frames} frames between two keyframes around frame {frame} need"
+        what = what if frames > 1 else f"with frame {frame} one more frame needs"
+        return ScratchLimit(
             f"The scratch folder {self._parent} may hold {_in_gib(self._limit)}, and {what} about {_in_gib(needed)} "
             f"there. Set {_VARIABLE} to a folder on a larger disk or {_LIMIT_VARIABLE} to more GiB, or paint a "
             "keyframe in between. Finished frames are kept; run again to continue."

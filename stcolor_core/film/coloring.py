@@ -1,20 +1,32 @@
 """Colour a film: one scene at a time, then its dissolves, each with the pipeline of a single shot.
 
 So digests, resumed runs and claims hold for every scene as they do for a shot, and no more than one scene is in memory.
+A file that is damaged or missing keeps only the scenes that need it from being finished.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from stcolor_core.errors import BadRequest
+from stcolor_core.errors import (
+    BadRequest,
+    Cancelled,
+    DeviceMemoryError,
+    ModelError,
+    OutputError,
+    OutputInUse,
+    ScratchLimit,
+    StcolorError,
+)
+from stcolor_core.film.claims import claim_film
+from stcolor_core.film.key_name import did_you_mean
 from stcolor_core.film.plan import SCENE_FIELD, FilmPlan
-from stcolor_core.film.shots import SceneShot, dissolve_shot, find_keys, make_shots
+from stcolor_core.film.shots import FilmKeys, SceneShot, dissolve_shot, find_keys, make_shots
+from stcolor_core.film.stray_keys import describe_stray_keys
+from stcolor_core.film.troubles import SceneTrouble, find_culprit, save_troubles, wait_for_scene
+from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.claims import Claim
 from stcolor_core.pipeline.events import Event
@@ -22,10 +34,13 @@ from stcolor_core.pipeline.run import colorize
 
 __all__ = ["SceneResult", "color_film", "film_shots"]
 
+_OF_ALL_SCENES = (DeviceMemoryError, ModelError, OutputError)  # the next scene would fail alike: a full disk
+_OF_ONE_SCENE = (OutputInUse, ScratchLimit)  # among these
+
 
 @dataclass(frozen=True)
 class SceneResult:
-    """A finished scene or dissolve.
+    """A scene or dissolve that is finished, or as far as a damaged file let it come.
 
     Attributes:
         name: Its name.
@@ -33,6 +48,7 @@ class SceneResult:
         kept: The number of frames that were on disk and valid.
         confidence: Mean confidence of its frames, 0..1; None if no frame has one.
         seconds: The time that it took.
+        trouble: Why it is not finished; None if it is.
     """
 
     name: str
@@ -40,10 +56,15 @@ class SceneResult:
     kept: int
     confidence: float | None
     seconds: float
+    trouble: SceneTrouble | None = None
 
 
 def film_shots(
-    plan: FilmPlan, *, only: Collection[str] = (), warn: Callable[[str], None] = lambda _: None
+    plan: FilmPlan,
+    *,
+    only: Collection[str] = (),
+    warn: Callable[[str], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[list[SceneShot], list[SceneShot]]:
     """Return the scenes of a film and its dissolves as shots. Dissolves need the results of their scenes.
 
@@ -51,29 +72,28 @@ def film_shots(
         plan: The plan.
         only: Names of scenes and dissolves to return; empty for all.
         warn: Called with one line for the artist.
+        cancelled: Asked before every scene.
 
     Raises:
         BadRequest: If there is no keyframe, or a name is unknown.
+        Cancelled: Once `cancelled` returns True.
     """
-    unknown = [name for name in only if name not in plan.scenes and name not in plan.dissolves]
-    if unknown:
-        raise BadRequest(f"The plan has no scene or dissolve {unknown[0]!r}. Correct --scene.")
+    for name in only:
+        if name not in plan.scenes and name not in plan.dissolves:
+            hint = did_you_mean(name, [*plan.scenes, *plan.dissolves])
+            raise BadRequest(f"The plan has no scene or dissolve {name!r}. {hint} Correct --scene.")
     keys = find_keys(plan)
-    if not keys.scenes:
-        patterns = ", ".join(plate.keys for plate in plan.plates.values() if plate.keys) or "none is named"
-        raise BadRequest(
-            f"The film has no keyframe in any scene ({patterns}). Paint the frames of the storyboard, or correct keys."
-        )
-    lost = sorted(key for key in keys.paths if key not in keys.scenes)
-    between = {(plan.scenes[d.before].plate, f) for n, d in plan.dissolves.items() for f in plan.dissolve_frames(n)}
-    lost = [key for key in lost if (key.plate, key.frame) not in between]
-    if lost:
-        warn(f"The keyframe {', '.join(map(str, lost[:5]))} lies in no scene of the plan and colours nothing.")
-    scenes = [each for each in make_shots(plan, keys, warn=warn) if not only or each.name in only]
+    _warn_of_useless_keys(plan, keys, warn)
+    wanted = [name for name in plan.scenes if not only or name in only]
+    scenes = make_shots(plan, keys, only=wanted, warn=warn, cancelled=cancelled) if wanted else []
     dissolves = [dissolve_shot(plan, name, keys) for name in plan.dissolves if not only or name in only]
     for scene in scenes:
-        if scene.shot is None:
-            warn(f"Scene {scene.name} stays uncoloured: no keyframe may colour it. Paint one, or correct the plan.")
+        if scene.shot is None and scene.trouble is None:
+            there = FramePattern.parse(plan.output.replace(SCENE_FIELD, scene.name)).frames()
+            old = f" The frames {describe_frames(there)} on disk have the colour of an earlier run." if there else ""
+            warn(
+                f"Scene {scene.name} stays uncoloured: no keyframe may colour it. Paint one, or correct the plan.{old}"
+            )
     return scenes, dissolves
 
 
@@ -99,39 +119,113 @@ def color_film(
         cancelled: Asked before every frame. Once it returns True, Cancelled is raised and finished frames stay.
 
     Yields:
-        Each scene and dissolve once it is finished. A dissolve whose scenes have no colour is left out.
+        Each scene and dissolve once it is finished, or has met a damaged or missing file. A dissolve waits for its
+        scenes; one whose scenes no keyframe may colour is left out.
 
     Raises:
-        StcolorError: One of the errors of `stcolor_core.errors`. OutputError if a run of another plan writes there.
+        StcolorError: One of the errors of `stcolor_core.errors`, if it is not one scene's alone: a full disk, a plan
+            with a mistake. OutputInUse if a run of another plan writes there.
     """
-    scenes, dissolves = film_shots(plan, only=only, warn=warn)
-    bare = {scene.name for scene in scenes if scene.shot is None}
-    ready = [
-        each
-        for each in dissolves
-        if not bare.intersection((plan.dissolves[each.name].before, plan.dissolves[each.name].after))
-    ]
-    with _claim(plan):
-        for each in (*scenes, *ready):
-            if each.shot is None:
-                continue
-            begun = time.monotonic()
-            name, written, kept, confidences = each.name, 0, 0, list[float]()
-
-            def pass_on(event: Event, name: str = name) -> None:
-                report(name, event)
-
-            for frame in colorize(each.shot, device=device, force=force, report=pass_on, cancelled=cancelled):
-                written, kept = written + (not frame.kept), kept + frame.kept
-                if frame.confidence is not None:
-                    confidences.append(frame.confidence)
-            mean = sum(confidences) / len(confidences) if confidences else None
-            yield SceneResult(name, written, kept, mean, time.monotonic() - begun)
+    scenes, dissolves = film_shots(plan, only=only, warn=warn, cancelled=cancelled)
+    bare = {scene.name for scene in scenes if scene.shot is None and scene.trouble is None}
+    ends = {name: (each.before, each.after) for name, each in plan.dissolves.items()}
+    scenes = [each for each in scenes if each.name not in bare]
+    dissolves = [each for each in dissolves if not bare.intersection(ends[each.name])]
+    troubles: dict[str, SceneTrouble] = {}
+    tried: list[str] = []
+    try:
+        with claim_film(plan, scenes, dissolves):
+            for each in (*_free_first(scenes), *_free_first(dissolves)):
+                result = _waiting(each, ends, troubles) or _color(
+                    each, device=device, force=force, report=report, cancelled=cancelled
+                )
+                tried.append(each.name)
+                if result.trouble is not None:
+                    troubles[each.name] = result.trouble
+                yield result
+    finally:
+        save_troubles(plan, tried, troubles.values())
 
 
-def _claim(plan: FilmPlan) -> Claim:
-    """Return the claim on a film's output, held over all scenes: another plan would write over those that are done."""
-    named = Path(plan.output.replace(SCENE_FIELD, "film"))
-    folder = Path(plan.output[: plan.output.index(SCENE_FIELD)] + "film").parent
-    state = hashlib.sha256(json.dumps(asdict(plan), sort_keys=True, default=str).encode()).hexdigest()
-    return Claim(FramePattern.parse(str(folder / named.name)), state=state)
+def _free_first(parts: Sequence[SceneShot]) -> Iterator[SceneShot]:
+    """Yield scenes or dissolves in their order, but those that another run is writing when it is their turn at the end.
+
+    So runs of one plan on several machines share a film by scenes, and hardly meet in one.
+    """
+    later = []
+    for each in parts:
+        if each.shot is not None and Claim(FramePattern.parse(each.shot.output.path), state="").is_held_elsewhere():
+            later.append(each)
+        else:
+            yield each
+    yield from later
+
+
+def _waiting(
+    each: SceneShot, ends: Mapping[str, tuple[str, str]], troubles: Mapping[str, SceneTrouble]
+) -> SceneResult | None:
+    """Return the result of a scene or dissolve that cannot be begun; None if it can."""
+    trouble = each.trouble
+    for scene in ends.get(each.name, ()):
+        if trouble is None and scene in troubles:
+            trouble = wait_for_scene(each.name, scene)
+    return None if trouble is None else SceneResult(each.name, 0, 0, None, 0.0, trouble)
+
+
+def _color(
+    each: SceneShot,
+    *,
+    device: str,
+    force: bool,
+    report: Callable[[str, Event], None],
+    cancelled: Callable[[], bool],
+) -> SceneResult:
+    """Colour a scene or dissolve as far as its files allow; raise what would stop every other one as well."""
+    assert each.shot is not None
+    begun, counts, confidences = time.monotonic(), {False: 0, True: 0}, list[float]()
+    trouble, last = None, None
+
+    def pass_on(event: Event) -> None:
+        nonlocal last
+        last = last if event.frame is None else event.frame
+        report(each.name, event)
+
+    try:
+        run = colorize(each.shot, device=device, force=force, report=pass_on, cancelled=cancelled)
+        for frame in run:
+            counts[frame.kept] += 1
+            if frame.confidence is not None:
+                confidences.append(frame.confidence)
+    except Cancelled as error:
+        place = each.name if last is None else f"{each.name}, at frame {last}"
+        raise Cancelled(f"{place}: {error.marked}") from None
+    except StcolorError as error:
+        if isinstance(error, _OF_ALL_SCENES) and not isinstance(error, _OF_ONE_SCENE):
+            raise type(error)(f"{each.name}: {error.marked}") from None
+        trouble = SceneTrouble(each.name, error.marked, find_culprit(each.shot, error.marked))
+    mean = sum(confidences) / len(confidences) if confidences else None
+    return SceneResult(each.name, counts[False], counts[True], mean, time.monotonic() - begun, trouble)
+
+
+def _warn_of_useless_keys(plan: FilmPlan, keys: FilmKeys, warn: Callable[[str], None]) -> None:
+    """Warn of keyframes that colour nothing.
+
+    Raises:
+        BadRequest: If no keyframe colours anything.
+    """
+    stray = describe_stray_keys(plan)
+    if not keys.scenes:
+        patterns = ", ".join(plate.keys for plate in plan.plates.values() if plate.keys) or "none is named"
+        hint = " ".join(stray) or "Paint the frames of the storyboard, or correct keys."
+        raise BadRequest(f"The film has no keyframe in any scene ({patterns}). {hint}")
+    for line in stray:
+        warn(line)
+    between = {(plan.scenes[d.before].plate, f) for n, d in plan.dissolves.items() for f in plan.dissolve_frames(n)}
+    used = {keys.paths[key] for key in keys.scenes}  # plates with frames of other numbers may share a folder of keys
+    lost = sorted(
+        key
+        for key, path in keys.paths.items()
+        if key not in keys.scenes and (key.plate, key.frame) not in between and path not in used
+    )
+    if lost:
+        warn(f"The keyframe {', '.join(map(str, lost[:5]))} lies in no scene of the plan and colours nothing.")

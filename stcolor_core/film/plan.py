@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.images.frame_ranges import describe_frames, parse_frames
+from stcolor_core.film.key_name import KeyName, PlanMistake, did_you_mean
+from stcolor_core.film.plan_checks import check_plan
+from stcolor_core.images.frame_ranges import parse_frames
+from stcolor_core.images.sequences import FramePattern
 from stcolor_core.shots.shot import Method, Missing, Plate
 
 __all__ = [
@@ -29,50 +32,6 @@ VERSION = 1
 SCENE_FIELD = "{scene}"
 """What stands for a scene's name in a plan's output."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-
-
-class PlanMistake(BadRequest):
-    """A setting of a plan is wrong. Who knows the plan's file adds its name and line to the message.
-
-    Args:
-        message: What is wrong, and what to do.
-        place: The names that lead to the setting, such as "groups", "a", "pin", "0"; none for the whole plan.
-    """
-
-    def __init__(self, message: str, *place: str) -> None:
-        super().__init__(message)
-        self.place = place
-
-
-@dataclass(frozen=True, order=True)
-class KeyName:
-    """The name of a keyframe in a plan, written as PLATE:FRAME.
-
-    Attributes:
-        plate: The name of its plate.
-        frame: The plate frame that it colours.
-    """
-
-    plate: str
-    frame: int
-
-    @classmethod
-    def parse(cls, text: str) -> KeyName:
-        """Return the name that a text like "reel1:1010" stands for.
-
-        Args:
-            text: The text.
-
-        Raises:
-            PlanMistake: If the text is not such a name.
-        """
-        plate, colon, frame = text.partition(":")
-        if not colon or re.fullmatch(r"-?[0-9]{1,10}", frame) is None:
-            raise PlanMistake(f"The keyframe {text[:80]!r} cannot be read. Write it as PLATE:FRAME, like reel1:1010.")
-        return cls(plate, int(frame))
-
-    def __str__(self) -> str:
-        return f"{self.plate}:{self.frame}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +157,11 @@ class FilmPlan:
             f"like out/{SCENE_FIELD}.####.exr.",
             "output",
         )
+        _require(
+            self._has_frame_number(),
+            f"The output {self.output!r} has no frame number. Write it like out/{SCENE_FIELD}.####.exr.",
+            "output",
+        )
         _require(bool(self.scenes), "The plan has no scene. Add one, or make the plan anew.", "scenes")
         _require(self.stills >= 0, "The plan's stills must be 0 or more.", "stills")
         for part in ("plates", "scenes", "dissolves", "groups"):
@@ -208,33 +172,23 @@ class FilmPlan:
                     part,
                     name,
                 )
-        for name in sorted(self.scenes.keys() & self.dissolves.keys()):
-            _require(False, f"{name} names a scene and a dissolve. Rename one of them.", "dissolves", name)
-        for name, plate in self.plates.items():
-            try:
-                plate.as_plate(None)
-            except BadRequest as error:
-                raise PlanMistake(f"Plate {name}: {error}", "plates", name) from None
-        for name, scene in self.scenes.items():
-            _require(
-                scene.plate in self.plates,
-                f"Scene {name} is of plate {scene.plate!r}, which the plan does not have. It has "
-                f"{', '.join(self.plates)}. Correct scenes.{name}.plate.",
-                "scenes",
-                name,
-                "plate",
-            )
-            try:
-                parse_frames(scene.frames)
-            except BadRequest as error:
-                raise PlanMistake(f"Scene {name}: {error}", "scenes", name, "frames") from None
-            self._check_keys(scene.exclude, "scenes", name, "exclude")
-        for name, group in self.groups.items():
-            self._check_keys(group.pin, "groups", name, "pin")
-            self._check_keys(group.exclude, "groups", name, "exclude")
-        self._check_overlaps()
-        for name in self.dissolves:
-            self.dissolve_frames(name)
+        written: dict[str, tuple[str, str]] = {}
+        for part in ("scenes", "dissolves"):
+            for name in getattr(self, part):
+                kind, other = written.setdefault(name.casefold(), (part, name))
+                _require(
+                    (kind, other) == (part, name),
+                    f"{name} and {other} name two parts of the film, but would be the same files. Rename one.",
+                    part,
+                    name,
+                )
+        check_plan(self)
+
+    def _has_frame_number(self) -> bool:
+        try:
+            return FramePattern.parse(self.output.replace(SCENE_FIELD, "scene")).is_sequence
+        except BadRequest as error:
+            raise PlanMistake(str(error), "output") from None
 
     def frames(self, scene: str) -> tuple[int, ...]:
         """Return the frames of a scene, in ascending order.
@@ -257,7 +211,8 @@ class FilmPlan:
         for scene in (dissolve.before, dissolve.after):
             _require(
                 scene in self.scenes,
-                f"Dissolve {name} names the scene {scene!r}, which the plan does not have. Correct dissolves.{name}.",
+                f"Dissolve {name} names the scene {scene!r}, which the plan does not have. "
+                f"{did_you_mean(scene, self.scenes)} Correct dissolves.{name}.",
                 *place,
             )
         _require(
@@ -286,35 +241,6 @@ class FilmPlan:
     def group_names(self) -> tuple[str, ...]:
         """Return the names of the groups that have scenes, in the order of their first scenes."""
         return tuple(dict.fromkeys(scene.group for scene in self.scenes.values()))
-
-    def _check_keys(self, keys: tuple[str, ...], *place: str) -> None:
-        setting = ".".join(place)
-        for number, key in enumerate(keys):
-            try:
-                plate = KeyName.parse(key).plate
-            except PlanMistake as error:
-                raise PlanMistake(f"{setting}: {error}", *place, str(number)) from None
-            _require(
-                plate in self.plates,
-                f"{setting} names the keyframe {key}, but there is no plate {plate!r}. Correct it.",
-                *place,
-                str(number),
-            )
-
-    def _check_overlaps(self) -> None:
-        owners: dict[tuple[str, int], str] = {}
-        for name, scene in self.scenes.items():
-            frames = self.frames(name)
-            shared = [frame for frame in frames if (scene.plate, frame) in owners]
-            if shared:
-                raise PlanMistake(
-                    f"Frame {describe_frames(shared)} of plate {scene.plate} is in the scenes "
-                    f"{owners[scene.plate, shared[0]]} and {name}. Correct scenes.{name}.frames.",
-                    "scenes",
-                    name,
-                    "frames",
-                )
-            owners.update(dict.fromkeys(((scene.plate, frame) for frame in frames), name))
 
 
 def _require(condition: bool, message: str, *place: str) -> None:

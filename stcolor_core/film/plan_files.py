@@ -7,7 +7,7 @@ added by hand: `stcolor film plan` therefore never writes over a plan unless it 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,7 @@ import yaml
 
 from stcolor_core.errors import BadRequest, OutputError
 from stcolor_core.files.atomic import atomic_path
-from stcolor_core.film.plan import FilmPlan, PlanMistake
+from stcolor_core.film.plan import FilmDissolve, FilmGroup, FilmPlan, FilmPlate, FilmScene, PlanMistake
 from stcolor_core.film.yaml_files import describe_mistake, name_line, parse_yaml, read_text
 from stcolor_core.shots.shot import Method
 
@@ -121,7 +121,7 @@ def parse_plan(text: str, *, label: str = "the plan") -> FilmPlan:
         # tuples are lists and frames may be plain numbers in YAML; other types must be as the schema says
         return _adapter().validate_python(_normalize(data), extra="forbid")
     except ValidationError as error:
-        raise BadRequest(describe_mistake(error, root, label=label)) from None
+        raise BadRequest(describe_mistake(error, root, label=label, known=_settings_at)) from None
     except BadRequest as error:
         raise BadRequest(f"{name_line(root, getattr(error, 'place', ()), label=label)}: {error}") from None
 
@@ -147,6 +147,19 @@ def naming_lines(path: Path) -> Iterator[None]:
         except (OSError, ValueError, yaml.YAMLError):  # it has changed since it was read
             root = None
         raise BadRequest(f"{name_line(root, error.place, label=str(path))}: {error}") from None
+
+
+def _settings_at(place: Sequence[str]) -> list[str]:
+    """Return the names of the settings of the plan, or of a part of it, such as ("scenes", "s001")."""
+    parts: dict[str, type[Any]] = {
+        "plates": FilmPlate,
+        "scenes": FilmScene,
+        "groups": FilmGroup,
+        "dissolves": FilmDissolve,
+        "method": Method,
+    }
+    kind = parts.get(place[0], FilmPlan) if place else FilmPlan
+    return [each.name for each in dataclasses.fields(kind)]
 
 
 def _plain(value: Any) -> Any:

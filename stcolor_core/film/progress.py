@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from stcolor_core.errors import BadRequest, ColorError, PlateError
 from stcolor_core.film.plan import FilmPlan
 from stcolor_core.film.shots import SceneShot
+from stcolor_core.film.troubles import SceneTrouble, find_culprit
 from stcolor_core.images.frame_files import WRITTEN_ATTRIBUTE
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.existing import ExistingFrames
@@ -34,6 +36,8 @@ class SceneProgress:
         to_color: Those that are missing, or that a changed keyframe or setting reaches.
         confidences: Mean confidence of each of the others, 0..1, as far as they hold one.
         written: When each of the others was written, in nanoseconds, as far as they say so.
+        trouble: Why frames cannot be coloured now: a file that is missing or damaged, as far as that shows without
+            reading the plates.
     """
 
     name: str
@@ -41,6 +45,7 @@ class SceneProgress:
     to_color: tuple[int, ...]
     confidences: tuple[float, ...] = ()
     written: tuple[int, ...] = ()
+    trouble: SceneTrouble | None = None
 
     @property
     def done(self) -> int:
@@ -85,11 +90,11 @@ def read_progress(
         on_plan: Called with the name and the run of each of them that can be planned.
 
     Raises:
-        StcolorError: If a plate or a keyframe cannot be read.
+        StcolorError: If something is wrong that is not one scene's alone.
     """
     found: dict[str, SceneProgress] = {}
     for scene in scenes:
-        found[scene.name] = _progress(scene.name, plan.frames(scene.name), scene.shot, on_plan)
+        found[scene.name] = _progress(scene, plan.frames(scene.name), scene.shot, on_plan)
     for each in dissolves:
         dissolve, frames = plan.dissolves[each.name], plan.dissolve_frames(each.name)
         before, after = (found.get(name) for name in (dissolve.before, dissolve.after))
@@ -98,7 +103,7 @@ def read_progress(
         )
         ends_exist = each.shot is not None and all(Path(reference.path).is_file() for reference in each.shot.references)
         shot = each.shot if ends_exist and not waits else None
-        found[each.name] = _progress(each.name, frames, shot, on_plan)
+        found[each.name] = _progress(each, frames, shot, on_plan)
     return list(found.values())
 
 
@@ -138,19 +143,23 @@ def describe_duration(seconds: float) -> str:
 
 
 def _progress(
-    name: str, frames: Sequence[int], shot: Shot | None, on_plan: Callable[[str, RunPlan], object]
+    each: SceneShot, frames: Sequence[int], shot: Shot | None, on_plan: Callable[[str, RunPlan], object]
 ) -> SceneProgress:
     if shot is None:
-        return SceneProgress(name, tuple(frames), tuple(frames))
-    run = plan_run(shot)
-    on_plan(name, run)
+        return SceneProgress(each.name, tuple(frames), tuple(frames), trouble=each.trouble)
+    try:
+        run = plan_run(shot)
+    except (BadRequest, ColorError, PlateError) as error:
+        trouble = SceneTrouble(each.name, error.marked, find_culprit(shot, error.marked))
+        return SceneProgress(each.name, tuple(frames), tuple(frames), trouble=trouble)
+    on_plan(each.name, run)
     digests = run.digests
     output, layers = FramePattern.parse(shot.output.path), shot.output.written_layers
     files = ExistingFrames(output, None, link=False, layers=layers).inspect(digests)
     kept = [file for file in files.values() if file.state.is_kept]
     written = [str(file.metadata.get(WRITTEN_ATTRIBUTE, "")) for file in kept]
     return SceneProgress(
-        name,
+        each.name,
         tuple(sorted(digests)),
         tuple(sorted(frame for frame, file in files.items() if not file.state.is_kept)),
         tuple(file.confidence for file in kept if file.confidence is not None),

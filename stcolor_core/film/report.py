@@ -13,12 +13,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stcolor_core.errors import PlateError
 from stcolor_core.film.coloring import film_shots
+from stcolor_core.film.left_over import describe_left_over
 from stcolor_core.film.likeness import describe_looks
 from stcolor_core.film.plan import FilmPlan
 from stcolor_core.film.progress import describe_duration, measure_pace, read_progress
 from stcolor_core.film.scenes import PlateReader
 from stcolor_core.film.shots import SceneShot, find_keys
+from stcolor_core.film.troubles import SceneTrouble, describe_troubles, load_troubles
 from stcolor_core.images import plates
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.transition_search import scene_describer
@@ -109,6 +112,9 @@ class FilmReport:
         seconds_spent: The time that the frames on disk took, without pauses; None if they do not say it.
         seconds_per_frame: The time from one frame to the next.
         seconds_left: The time that the frames to go would take at this pace.
+        troubles: The scenes and dissolves with frames to go that wait for a file to be mended, as far as that shows
+            without reading the plates, and those at which the last run stopped.
+        left_over: Frames on disk that the plan has no more: the files of each scene, in words.
     """
 
     scenes: tuple[SceneReport, ...]
@@ -121,6 +127,8 @@ class FilmReport:
     seconds_spent: float | None = None
     seconds_per_frame: float | None = None
     seconds_left: float | None = None
+    troubles: tuple[SceneTrouble, ...] = ()
+    left_over: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
         """Yield the report as lines of text."""
@@ -129,6 +137,8 @@ class FilmReport:
         yield self._describe_cost(to_go)
         if self.groups_without_key:
             yield f"Groups without a keyframe: {', '.join(self.groups_without_key)}. Paint one in each."
+        yield from describe_troubles(self.troubles)
+        yield from self.left_over
         for group in self.groups:
             yield from _describe_group(group)
         by_name = {scene.name: scene for scene in self.scenes}
@@ -171,6 +181,7 @@ def make_report(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: None)
     frames = sum(len(each.frames) for each in progress.values())
     done = sum(each.done for each in progress.values())
     pace = measure_pace(progress.values())
+    found = load_troubles(plan) | {each.name: each.trouble for each in progress.values() if each.trouble is not None}
     return FilmReport(
         scenes=tuple(scenes),
         groups=groups,
@@ -182,6 +193,8 @@ def make_report(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: None)
         seconds_spent=None if pace is None else pace.seconds,
         seconds_per_frame=None if pace is None else pace.per_frame,
         seconds_left=None if pace is None else pace.per_frame * (frames - done),
+        troubles=tuple(found[name] for name, state in progress.items() if name in found and state.to_color),
+        left_over=tuple(describe_left_over(plan)),
     )
 
 
@@ -216,14 +229,18 @@ def _group(plan: FilmPlan, group: str, scenes: list[SceneReport], warn: Callable
 def _describe(
     plan: FilmPlan, name: str, warn: Callable[[str], None]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """Return features (P, C) and colours (P, 2) of the positions of a scene's middle coloured frame."""
+    """Return features (P, C) and colours (P, 2) of a scene's middle coloured frame; None if its plate is damaged."""
     pattern, scene = FramePattern.parse(plan.output.replace("{scene}", name)), plan.scenes[name]
     there = sorted(set(pattern.frames()).intersection(plan.frames(name)))
     frame = there[len(there) // 2]
     picture = plates.read_matte_file(pattern.path(frame), frame=frame)  # all channels
     pixels = picture.pixels[..., [picture.channels.index(channel) for channel in ("rc_ab.u", "rc_ab.v")]]
-    reader = PlateReader(plan.plates[scene.plate], frames=str(frame), ocio=plan.ocio, warn=warn)
-    features = describe_looks([reader.lightness(frame)], scene_describer())[0]
+    try:
+        reader = PlateReader(plan.plates[scene.plate], frames=str(frame), ocio=plan.ocio, warn=warn)
+        features = describe_looks([reader.lightness(frame)], scene_describer())[0]
+    except PlateError as error:
+        warn(f"Scene {name} is left out of the comparison of its group: {error.marked}")
+        return None
     colors = cv2.resize(pixels, _GRID[::-1], interpolation=cv2.INTER_AREA).reshape(-1, 2)
     return features.T, np.asarray(colors, np.float32)
 

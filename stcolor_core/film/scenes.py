@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -235,8 +236,10 @@ def look_at_scenes(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: No
             if scene.plate != plate_name:
                 continue
             reader = reader or PlateReader(plate, missing="skip", ocio=plan.ocio, warn=warn)
-            lacking = set(plan.frames(name)).difference(reader.frames)
-            if lacking:
+            on_disk = set(reader.frames)
+            there = tuple(frame for frame in plan.frames(name) if frame in on_disk)
+            lacking = set(plan.frames(name)).difference(there)
+            if lacking and (plate.missing == "error" or not there):
                 raise PlanMistake(
                     f"Scene {name} has the frame {describe_frames(lacking)}, which the plate {plate.path} has not. "
                     f"Correct scenes.{name}.frames.",
@@ -244,7 +247,7 @@ def look_at_scenes(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: No
                     name,
                     "frames",
                 )
-            frames = sample_frames(plan.frames(name))
+            frames = sample_frames(there)
             pictures = [reader.lightness(frame) for frame in frames]
             looks[name] = SceneLook(frames, tuple(describe_looks(pictures, describe)))
     return {name: looks[name] for name in plan.scenes}
@@ -252,8 +255,8 @@ def look_at_scenes(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: No
 
 def _name_scenes(stretches: Sequence[Stretch], digits: int) -> list[str]:
     """Return a name for each scene: that of the edit if no other scene has it, else s and its number."""
-    given = [stretch.name for stretch in stretches]
-    unique = {name for name in given if name and given.count(name) == 1}
+    counts = Counter(stretch.name.casefold() for stretch in stretches if stretch.name)  # as file names may be
+    unique = {stretch.name for stretch in stretches if stretch.name and counts[stretch.name.casefold()] == 1}
     names: list[str] = []
     for number, stretch in enumerate(stretches, 1):
         name = stretch.name if stretch.name in unique else f"s{number:0{digits}d}"

@@ -7,14 +7,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError
 from stcolor_core.film.plan import FilmPlate
 from stcolor_core.film.scenes import Stretch
-from stcolor_core.film.yaml_files import describe_mistake, parse_yaml, read_text
+from stcolor_core.film.yaml_files import describe_mistake, name_line, parse_yaml, read_text
 from stcolor_core.images.frame_ranges import parse_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
@@ -96,9 +97,22 @@ def read_shot_list(path: Path) -> list[ListedShot]:
                 if isinstance(entry.get(key), int) and not isinstance(entry.get(key), bool):
                     entry[key] = str(entry[key])
     try:
-        return TypeAdapter(list[ListedShot]).validate_python(data, extra="forbid")
+        shots = TypeAdapter(list[ListedShot]).validate_python(data, extra="forbid")
     except ValidationError as error:
-        raise BadRequest(describe_mistake(error, root, label=label)) from None
+        known = [each.name for each in fields(ListedShot)]
+        raise BadRequest(describe_mistake(error, root, label=label, known=lambda _: known)) from None
+    first: dict[str, int] = {}
+    for number, shot in enumerate(shots):
+        if shot.name is None:
+            continue
+        earlier = first.setdefault(_as_file_name(shot.name), number)
+        if earlier != number:
+            there = name_line(root, (str(earlier), "name"), label="").lstrip(", ")
+            raise BadRequest(
+                f"{name_line(root, (str(number), 'name'), label=label)}: there is a shot {shots[earlier].name} "
+                f"already, in {there}, and scenes have names of their own. Rename {shot.name}, or leave its name out."
+            )
+    return shots
 
 
 def arrange_shots(
@@ -134,6 +148,7 @@ def arrange_shots(
             joined = tuple(sorted({*earlier.frames, *frames} - _of_others(owners, plate, owner)))
             stretches[owner] = replace(earlier, frames=joined)
         owners.update(((plate, frame), owner) for frame in stretches[owner].frames)
+    _tell_repeated_names(stretches, warn)
     pattern = keys or DEFAULT_KEYS
     found = {
         name: plate if plate.keys is not None else replace(plate, keys=pattern.replace("{plate}", name))
@@ -149,14 +164,26 @@ def name_plates(paths: Sequence[str]) -> list[str]:
         paths: The patterns or movies.
     """
     names: list[str] = []
+    taken: set[str] = set()  # folded, as file names may be
     for path in paths:
         head = Path(path).stem if is_movie(path) else FramePattern.parse(path).head
         stem = _fit(head) or "plate"
         name, number = stem, 2
-        while name in names:
+        while name.casefold() in taken:
             name, number = f"{stem[: _LONGEST - 4]}_{number}", number + 1
+        taken.add(name.casefold())
         names.append(name)
     return names
+
+
+def _tell_repeated_names(stretches: Sequence[Stretch], warn: Callable[[str], None]) -> None:
+    """Tell which names of an edit are no names of scenes, because several clips have them."""
+    counts = Counter(stretch.name.casefold() for stretch in stretches if stretch.name)
+    repeated = list(dict.fromkeys(s.name for s in stretches if s.name and counts[s.name.casefold()] > 1))
+    if repeated:
+        more = f" and {len(repeated) - 3} more" if len(repeated) > 3 else ""
+        names = f"{', '.join(repeated[:3])}{more}"
+        warn(f"Several clips are named {names}: their scenes have numbers. Rename the clips, or the plan's scenes.")
 
 
 def _frames_of(shot: ListedShot) -> tuple[int, ...]:
@@ -171,6 +198,11 @@ def _frames_of(shot: ListedShot) -> tuple[int, ...]:
 def _of_others(owners: dict[tuple[str, int], int], plate: str, owner: int) -> set[int]:
     """Return the frames of a plate that belong to other scenes than this one."""
     return {frame for (name, frame), number in owners.items() if name == plate and number != owner}
+
+
+def _as_file_name(name: str) -> str:
+    """Return what distinguishes the files of a scene of this name."""
+    return (_fit(name) or name).casefold()
 
 
 def _fit(text: str | None) -> str | None:

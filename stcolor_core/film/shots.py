@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stcolor_core.errors import Cancelled, PlateError
+from stcolor_core.film.key_name import KeyName, PlanMistake, nearest_frames
 from stcolor_core.film.likeness import SceneLook, describe_looks, frame_likeness, sample_frames
-from stcolor_core.film.plan import FilmPlan, KeyName, PlanMistake
+from stcolor_core.film.plan import FilmPlan, FilmPlate
 from stcolor_core.film.scenes import PlateReader
+from stcolor_core.film.troubles import SceneTrouble, find_culprit
 from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.movies.names import is_movie
 from stcolor_core.pipeline.inputs import has_plate_type
 from stcolor_core.pipeline.transition_search import scene_describer
+from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import SAME_AS_PLATE, Output, Reference, Shot, Still
 
 __all__ = ["FilmKeys", "SceneShot", "dissolve_shot", "find_keys", "make_shots", "scene_shot"]
@@ -51,12 +56,14 @@ class SceneShot:
         shot: The shot; None if the film has no keyframe that may colour it.
         own: The keyframes of the scene, which are tracked.
         borrowed: Keyframes of other scenes, which are matched as stills, the most alike first.
+        trouble: Why the keyframes of other scenes cannot be ranked for it: a frame of its own that cannot be read.
     """
 
     name: str
     shot: Shot | None
     own: tuple[KeyName, ...] = ()
     borrowed: tuple[KeyName, ...] = ()
+    trouble: SceneTrouble | None = None
 
 
 def find_keys(plan: FilmPlan) -> FilmKeys:
@@ -66,7 +73,8 @@ def find_keys(plan: FilmPlan) -> FilmKeys:
         plan: The plan.
 
     Raises:
-        PlanMistake: If a pattern of keyframes has no frame number, or a pinned keyframe does not exist.
+        PlanMistake: If a pattern of keyframes has no frame number, or a keyframe that the plan pins or excludes does
+            not exist.
     """
     paths: dict[KeyName, Path] = {}
     for name, plate in plan.plates.items():
@@ -84,23 +92,39 @@ def find_keys(plan: FilmPlan) -> FilmKeys:
         paths.update({KeyName(name, frame): pattern.path(frame) for frame in pattern.frames()})
     owner = {KeyName(scene.plate, frame): name for name, scene in plan.scenes.items() for frame in plan.frames(name)}
     for name, group in plan.groups.items():
-        for number, text in enumerate(group.pin):
-            key = KeyName.parse(text)
-            if key not in paths:
-                painted = plan.plates[key.plate].keys
-                missing = "" if painted is None else f": there is no {FramePattern.parse(painted).path(key.frame)}"
-                raise PlanMistake(
-                    f"Group {name} pins {text}, which is not painted{missing}. Paint frame {key.frame} of plate "
-                    f"{key.plate}, or take it out of groups.{name}.pin.",
-                    "groups",
-                    name,
-                    "pin",
-                    str(number),
-                )
+        _require_painted(plan, paths, group.pin, "pins", "groups", name, "pin")
+        _require_painted(plan, paths, group.exclude, "excludes", "groups", name, "exclude")
+    if paths:  # before anything is painted, an excluded frame may be one that will be
+        for name, scene in plan.scenes.items():
+            _require_painted(plan, paths, scene.exclude, "excludes", "scenes", name, "exclude")
     return FilmKeys(paths, {key: owner[key] for key in sorted(paths) if key in owner})
 
 
-def make_shots(plan: FilmPlan, keys: FilmKeys, *, warn: Callable[[str], None] = lambda _: None) -> list[SceneShot]:
+def _require_painted(
+    plan: FilmPlan, paths: Mapping[KeyName, Path], keys: Iterable[str], verb: str, part: str, name: str, setting: str
+) -> None:
+    """Refuse the name of a keyframe that does not exist, and name those that may be meant."""
+    for number, text in enumerate(keys):
+        key = KeyName.parse(text)
+        if key not in paths:
+            painted = plan.plates[key.plate].keys
+            missing = "" if painted is None else f": there is no {FramePattern.parse(painted).path(key.frame)}"
+            hint = f"{nearest_frames(key, paths)} ".lstrip()
+            raise PlanMistake(
+                f"{part[:-1].capitalize()} {name} {verb} {text}, which is not painted{missing}. {hint}"
+                f"Paint frame {key.frame} of plate {key.plate}, or take it out of {part}.{name}.{setting}.",
+                *(part, name, setting, str(number)),
+            )
+
+
+def make_shots(
+    plan: FilmPlan,
+    keys: FilmKeys,
+    *,
+    only: Collection[str] = (),
+    warn: Callable[[str], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> list[SceneShot]:
     """Return every scene as a shot, in the order of the film.
 
     A scene with keyframes of its own is coloured from these. Another one takes those of its group, the pinned ones
@@ -109,17 +133,31 @@ def make_shots(plan: FilmPlan, keys: FilmKeys, *, warn: Callable[[str], None] = 
     Args:
         plan: The plan.
         keys: The keyframes that exist.
+        only: Names of the scenes to return; empty for all.
         warn: Called with one line for the artist.
+        cancelled: Asked before every scene, since ranking reads frames.
+
+    Raises:
+        Cancelled: Once `cancelled` returns True.
+        PlanMistake: If a keyframe that a scene borrows has no colour space of its own there.
     """
-    bare = [name for name in plan.scenes if not keys.of_scene(name)]
-    ranking = _Likeness(plan, warn) if bare and keys.scenes else None
+    names = [name for name in plan.scenes if not only or name in only]
+    ranking = _Likeness(plan, warn) if keys.scenes and not all(map(keys.of_scene, names)) else None
     shots: list[SceneShot] = []
-    for name in plan.scenes:
+    for name in names:
+        if cancelled():
+            raise Cancelled(f"{name}: Cancelled before anything was coloured. Run again to continue.")
         own = keys.of_scene(name)
         if own:
             shots.append(SceneShot(name, _scene_shot(plan, keys, name, own, ()), tuple(own)))
             continue
-        borrowed = [] if ranking is None else _borrow(plan, keys, name, ranking, warn)
+        try:
+            borrowed = [] if ranking is None else _borrow(plan, keys, name, ranking, warn)
+        except PlateError as error:
+            needed = _scene_shot(plan, keys, name, (), ())
+            trouble = SceneTrouble(name, error.marked, find_culprit(needed, error.marked))
+            shots.append(SceneShot(name, None, trouble=trouble))
+            continue
         shot = _scene_shot(plan, keys, name, (), borrowed) if borrowed else None
         shots.append(SceneShot(name, shot, (), tuple(borrowed)))
     return shots
@@ -146,9 +184,14 @@ def dissolve_shot(plan: FilmPlan, name: str, keys: FilmKeys) -> SceneShot:
         name: The dissolve's name.
         keys: The keyframes that exist; those on the dissolve's own frames keep their colour.
     """
-    dissolve, frames = plan.dissolves[name], plan.dissolve_frames(name)
+    dissolve = plan.dissolves[name]
     plate_name = plan.scenes[dissolve.before].plate
-    ends = {dissolve.before: plan.frames(dissolve.before)[-1], dissolve.after: plan.frames(dissolve.after)[0]}
+    plate = plan.plates[plate_name]
+    frames = _not_skipped(plate, plan.dissolve_frames(name))
+    ends = {
+        dissolve.before: _not_skipped(plate, plan.frames(dissolve.before))[-1],
+        dissolve.after: _not_skipped(plate, plan.frames(dissolve.after))[0],
+    }
     references = [
         Reference(
             frame=frame,
@@ -164,6 +207,14 @@ def dissolve_shot(plan: FilmPlan, name: str, keys: FilmKeys) -> SceneShot:
     shot = _shot(plan, name, plate_name, (min(ends.values()), *frames, max(ends.values())), written=frames)
     method = replace(shot.method, cuts=f"{frames[0]}-{frames[-1]}", register="off")
     return SceneShot(name, replace(shot, references=tuple(references), method=method), tuple(own))
+
+
+def _not_skipped(plate: FilmPlate, frames: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the frames without those that the plate leaves out because they are missing; all if none is there."""
+    if plate.missing != "skip" or is_movie(plate.path):
+        return frames
+    on_disk = set(FramePattern.parse(plate.path).frames())
+    return tuple(frame for frame in frames if frame in on_disk) or frames
 
 
 def _scene_shot(plan: FilmPlan, keys: FilmKeys, name: str, own: Iterable[KeyName], borrowed: Iterable[KeyName]) -> Shot:
@@ -221,23 +272,48 @@ class _Likeness:
         self._describe = scene_describer()
         self._readers: dict[str, PlateReader] = {}
         self._features: dict[KeyName, NDArray[np.float32]] = {}
+        self._unread: set[KeyName] = set()
 
     def look(self, scene: str) -> SceneLook:
-        frames = sample_frames(self._plan.frames(scene))
         plate = self._plan.scenes[scene].plate
+        frames = sample_frames(self._present(plate, self._plan.frames(scene)))
         return SceneLook(frames, tuple(self.features(KeyName(plate, frame)) for frame in frames))
 
     def of_key(self, key: KeyName, look: SceneLook) -> float:
-        """Return the likeness of a keyframe's plate frame to the most similar frame of a scene."""
-        return max(frame_likeness(self.features(key), each) for each in look.features)
+        """Return the likeness of a keyframe's plate frame to the most similar frame of a scene.
+
+        If that plate frame cannot be read, the keyframe comes after the others: the scenes that borrow need not wait.
+        """
+        if key in self._unread:
+            return -np.inf
+        try:
+            return max(frame_likeness(self.features(key), each) for each in look.features)
+        except PlateError as error:
+            self._unread.add(key)
+            self._warn(f"Keyframe {key} is borrowed after all others, as its plate cannot be read: {error.marked}")
+            return -np.inf
 
     def features(self, key: KeyName) -> NDArray[np.float32]:
         if key not in self._features:
-            if key.plate not in self._readers:
-                plate = self._plan.plates[key.plate]
-                self._readers[key.plate] = PlateReader(plate, missing="skip", ocio=self._plan.ocio, warn=self._warn)
-            self._features[key] = describe_looks([self._readers[key.plate].lightness(key.frame)], self._describe)[0]
+            reader = self._reader(key.plate)
+            if key.frame not in reader.frames:
+                path = self._plan.plates[key.plate].path
+                raise PlateError(f"Frame {key.frame} of {path} is missing. Render it, or {advise('missing')}.")
+            self._features[key] = describe_looks([reader.lightness(key.frame)], self._describe)[0]
         return self._features[key]
+
+    def _reader(self, plate: str) -> PlateReader:
+        if plate not in self._readers:
+            own = self._plan.plates[plate]
+            self._readers[plate] = PlateReader(own, missing="skip", ocio=self._plan.ocio, warn=self._warn)
+        return self._readers[plate]
+
+    def _present(self, plate: str, frames: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the frames that can be looked at: all, unless the plate may lack some."""
+        if self._plan.plates[plate].missing == "error":
+            return frames
+        there = set(self._reader(plate).frames)
+        return tuple(frame for frame in frames if frame in there) or frames
 
 
 def _borrow(

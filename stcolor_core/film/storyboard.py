@@ -10,6 +10,7 @@ import html
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -19,14 +20,19 @@ from stcolor_core.errors import OutputError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.film.key_proposals import Proposal
 from stcolor_core.film.likeness import SceneLook
+from stcolor_core.film.page_layout import lay_out
 from stcolor_core.film.plan import FilmPlan, KeyName
 from stcolor_core.film.scenes import PlateReader
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["Sheet", "Thumbnail", "make_sheets", "write_html", "write_pdf"]
 
 _WIDTH = 256  # pixels of a thumbnail
 _PAGE, _MARGIN, _COLUMNS, _ROWS = (1754, 1240), 60, 5, 4  # of a PDF page: A4 at 150 dpi
 _DPI = 150
+_LISTED = 28  # frames of the list on a page
 _MARK = "#b4530a"  # of frames to paint: contrast of 5:1 on white
 _COVERS = (
     "A frame covers what it would make right: in its own scene, as far as the plate's motion leads from it, and in the "
@@ -36,7 +42,7 @@ _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:90rem;padding:0 1rem;color:#1c1c1c;background:#fff}
 h2{margin:2.2rem 0 .3rem;border-top:1px solid #bbb;padding-top:.8rem}
 ul.sheet{list-style:none;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:1rem}
-figure{margin:0}img{width:100%;display:block;border:3px solid transparent}
+figure{margin:0}img{max-width:100%;max-height:13rem;display:block;border:3px solid transparent}
 .paint img{border-color:#b4530a}.paint strong{color:#b4530a}figcaption{font-size:.87rem}
 table{border-collapse:collapse}td,th{padding:.25rem .8rem;text-align:left;border-bottom:1px solid #ddd}
 td.n,th.n{text-align:right}
@@ -155,50 +161,80 @@ def write_pdf(path: Path, sheets: Sequence[Sheet], proposals: Sequence[Proposal]
     Raises:
         OutputError: If the file cannot be written.
     """
-    from PIL import Image, ImageDraw, ImageFont
-
-    fonts = {size: ImageFont.load_default(size) for size in (20, 26, 40)}
-    pages: list[Image.Image] = []
-
-    def new_page(heading: str) -> ImageDraw.ImageDraw:
-        pages.append(Image.new("RGB", _PAGE, "white"))
-        draw = ImageDraw.Draw(pages[-1])
-        draw.text((_MARGIN, 40), heading, fill="black", font=fonts[40])
-        return draw
-
-    lines = [
-        f"{rank:3d}.   {each.key}   (scene {each.scene}):   {_percent(each.gain)} of the film, "
-        f"{_percent(each.covered)} with those before"
-        for rank, each in enumerate(proposals, 1)
+    book = _Book()
+    top = book.list_frames(title, proposals)
+    width, highest = (_PAGE[0] - 2 * _MARGIN) // _COLUMNS, (_PAGE[1] - 2 * _MARGIN - 60) // _ROWS - 70
+    pictures = [[_fit(each.picture, width - 20, highest) for each in sheet.thumbnails] for sheet in sheets]
+    heights = [
+        [picture.height + 22 + 24 * len(_caption(each)) for picture, each in zip(row, sheet.thumbnails, strict=True)]
+        for row, sheet in zip(pictures, sheets, strict=True)
     ]
-    for start in range(0, max(1, len(lines)), 28):
-        draw = new_page(title if start == 0 else f"{title} (continued)")
-        draw.text((_MARGIN, 110), _first_heading(proposals), fill=_MARK, font=fonts[26])
-        for row, line in enumerate(lines[start : start + 28]):
-            draw.text((_MARGIN, 160 + 36 * row), line, fill="black", font=fonts[26])
-    cell = ((_PAGE[0] - 2 * _MARGIN) // _COLUMNS, (_PAGE[1] - 2 * _MARGIN - 60) // _ROWS)
-    for sheet in sheets:
-        for start in range(0, len(sheet.thumbnails), _COLUMNS * _ROWS):
-            draw = new_page(_heading(sheet) + (" (continued)" if start else ""))
-            for place, each in enumerate(sheet.thumbnails[start : start + _COLUMNS * _ROWS]):
-                x, y = _MARGIN + cell[0] * (place % _COLUMNS), 110 + cell[1] * (place // _COLUMNS)
-                picture = Image.fromarray(each.picture)
-                scale = min((cell[0] - 20) / picture.width, (cell[1] - 70) / picture.height)
-                picture = picture.resize((max(1, int(picture.width * scale)), max(1, int(picture.height * scale))))
-                pages[-1].paste(picture, (x, y))
-                if each.rank is not None:
-                    draw.rectangle(
-                        (x - 3, y - 3, x + picture.width + 2, y + picture.height + 2), outline=_MARK, width=3
-                    )
-                for row, line in enumerate(_caption(each)):
-                    color = _MARK if each.rank is not None and row == 1 else "black"
-                    draw.text((x, y + picture.height + 5 + 24 * row), line, fill=color, font=fonts[20])
+    bottom = _PAGE[1] - _MARGIN // 2
+    blocks = lay_out(heights, columns=_COLUMNS, heading=80, top=40, bottom=bottom, first_top=top)
+    for place, page in enumerate(blocks):
+        if place:
+            book.new_page()
+        for block in page:
+            if not block.pictures:
+                heading = _heading(sheets[block.sheet]) + (" (continued)" if block.continued else "")
+                book.write((_MARGIN, block.top + 10), heading, size=40)
+            for column, number in enumerate(block.pictures):
+                thumbnail = sheets[block.sheet].thumbnails[number]
+                book.draw(thumbnail, pictures[block.sheet][number], x=_MARGIN + width * column, y=block.top)
+    pages = book.pages
     _write(
         path,
         lambda partial: pages[0].save(
             partial, "PDF", save_all=True, append_images=pages[1:], resolution=_DPI, title=title
         ),
     )
+
+
+class _Book:
+    """The pages of a PDF as pictures; what is drawn goes onto the last one."""
+
+    def __init__(self) -> None:
+        self.pages: list[Image.Image] = []
+
+    def new_page(self) -> None:
+        """Begin a page."""
+        from PIL import Image, ImageDraw
+
+        self.pages.append(Image.new("RGB", _PAGE, "white"))
+        self._canvas = ImageDraw.Draw(self.pages[-1])
+
+    def write(self, place: tuple[int, int], text: str, *, size: int, color: str = "black") -> None:
+        """Write a line of text at a place, in pixels from the upper left corner."""
+        from PIL import ImageFont
+
+        self._canvas.text(place, text, fill=color, font=ImageFont.load_default(size))
+
+    def list_frames(self, title: str, proposals: Sequence[Proposal]) -> int:
+        """Write the list of the frames to paint first, on as many pages as it needs; return where its last one ends."""
+        lines = [
+            f"{rank:3d}.   {each.key}   (scene {each.scene}):   {_percent(each.gain)} of the film, "
+            f"{_percent(each.covered)} with those before"
+            for rank, each in enumerate(proposals, 1)
+        ]
+        shown: list[str] = []
+        for start in range(0, max(1, len(lines)), _LISTED):
+            self.new_page()
+            self.write((_MARGIN, 40), title if start == 0 else f"{title} (continued)", size=40)
+            self.write((_MARGIN, 110), _first_heading(proposals), size=26, color=_MARK)
+            shown = lines[start : start + _LISTED]
+            for row, line in enumerate(shown):
+                self.write((_MARGIN, 160 + 36 * row), line, size=26)
+        return 160 + 36 * len(shown) + _MARGIN // 2
+
+    def draw(self, thumbnail: Thumbnail, picture: Image.Image, *, x: int, y: int) -> None:
+        """Draw a picture with its caption; one to paint has a frame."""
+        self.pages[-1].paste(picture, (x, y))
+        if thumbnail.rank is not None:
+            box = (x - 3, y - 3, x + picture.width + 2, y + picture.height + 2)
+            self._canvas.rectangle(box, outline=_MARK, width=3)
+        for row, line in enumerate(_caption(thumbnail)):
+            color = _MARK if thumbnail.rank is not None and row == 1 else "black"
+            self.write((x, y + picture.height + 5 + 24 * row), line, size=20, color=color)
 
 
 def _html(sheets: Sequence[Sheet], proposals: Sequence[Proposal], title: str) -> Iterator[str]:
@@ -233,6 +269,15 @@ def _html(sheets: Sequence[Sheet], proposals: Sequence[Proposal], title: str) ->
             )
         yield "</ul>\n"
     yield "</main></body></html>\n"
+
+
+def _fit(picture: ByteImage, width: int, height: int) -> Image.Image:
+    """Return a picture in the size in which it fits into a cell."""
+    from PIL import Image
+
+    scale = min(width / picture.shape[1], height / picture.shape[0])
+    size = (max(1, int(picture.shape[1] * scale)), max(1, int(picture.shape[0] * scale)))
+    return Image.fromarray(picture).resize(size)
 
 
 def _caption(thumbnail: Thumbnail) -> list[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from stcolor_core.errors import BadRequest
+from stcolor_core.film.key_name import did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -75,20 +76,28 @@ def parse_yaml(text: str, *, label: str, remedy: str) -> tuple[yaml.Node | None,
         raise BadRequest(f"{label}{line}: {problem}. {remedy}") from None
 
 
-def describe_mistake(error: ValidationError, root: yaml.Node | None, *, label: str) -> str:
+def describe_mistake(
+    error: ValidationError,
+    root: yaml.Node | None,
+    *,
+    label: str,
+    known: Callable[[Sequence[str]], Iterable[str]] = lambda _: (),
+) -> str:
     """Return one line about the first error: the line of the file, the setting, and what is expected.
 
     Args:
         error: What validation found.
         root: The nodes of the text.
         label: What the line calls the text.
+        known: Returns the names of the settings at a place, for an unknown one.
     """
     errors = error.errors(include_url=False, include_context=False)
     first = next((each for each in errors if each["type"] in _UNKNOWN), errors[0])  # rather than what it leaves missing
     place = [str(part) for part in first["loc"]]
     name, where = ".".join(place), name_line(root, place, label=label)
     if first["type"] in _UNKNOWN:
-        return f"{where}: {name} is an unknown setting. Correct its name, or leave it out."
+        hint = did_you_mean(place[-1], known(place[:-1]))
+        return f"{where}: {name} is an unknown setting. {hint} Correct its name, or leave it out."
     if first["type"] in ("missing", "missing_keyword_only_argument", "missing_argument"):
         return f"{where}: {name} is missing. Give it."
     if not all(isinstance(part, str) for part in first["loc"]) and first["msg"] == "Keys should be strings":

@@ -123,7 +123,15 @@ def roll_off(lightness: Array) -> Array:
         Compressed L* of the same shape.
     """
     lightness = _as_float(lightness)
-    return np.where(lightness <= 95, np.maximum(lightness, 0), 100 - 25 / (np.maximum(lightness, 95) - 90))
+    return _in_bands(_roll_off, lightness) if lightness.ndim == 2 else _roll_off(lightness)
+
+
+def _roll_off(lightness: Array) -> Array:
+    hyperbola = np.asarray(np.maximum(lightness, 95))
+    hyperbola -= 90
+    np.divide(25, hyperbola, out=hyperbola)
+    np.subtract(100, hyperbola, out=hyperbola)  # 95 up to there, below the identity from there
+    return np.asarray(np.minimum(np.maximum(lightness, 0), hyperbola))
 
 
 def srgb_encode(linear: Array) -> Array:
@@ -263,7 +271,8 @@ class ColorPipe:
         """
         if pixels.shape[:2] != ab.shape[:2] or ab.shape[2:] != (2,):
             raise ValueError(f"ab {ab.shape} does not fit the picture {pixels.shape}")
-        return _in_bands(self._composite, pixels, ab)
+        grey_light = self.space.is_linear and pixels.shape[-1] == 1
+        return _in_bands(self._composite_grey_light if grey_light else self._composite, pixels, ab)
 
     def chroma(self, pixels: Pixels) -> float:
         """Return how colourful a picture is: the 95th percentile of C* over at most 2^18 pixels.
@@ -311,13 +320,22 @@ class ColorPipe:
             encoded_grey = self.space.encode(grey)
             encoded_shift = self.space.encode(grey + shift) - encoded_grey
         red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
-        if not (self.space.is_linear and pixels.shape[-1] == 1):  # then the grey is the pixels themselves
-            neutral = (green == red) & (blue == red)
-            encoded_grey = np.where(neutral[..., None], rgb, encoded_grey)
+        neutral = (green == red) & (blue == red)
+        encoded_grey = np.where(neutral[..., None], rgb, encoded_grey)
         # A grey pixel must be returned bit for bit: -0.0 + 0.0 is +0.0, but adding -0.0 changes nothing.
         encoded_shift = np.where(encoded_shift == 0, encoded_shift.dtype.type(-0.0), encoded_shift)
         encoded_shift += encoded_grey
         return encoded_shift
+
+    def _composite_grey_light(self, pixels: Pixels, ab: Chroma) -> Array:
+        """Return the same for one channel of linear light, which is the luminance itself: in half of the time."""
+        y = self._luminance(pixels)
+        color: Array = self.space.encode(self._chroma_light(y, ab))
+        if not y.all():  # as in `_composite`: the only luminance that adding +0.0 changes is -0.0
+            color = np.where(color == 0, color.dtype.type(-0.0), color)
+        for channel in range(3):
+            color[..., channel] += y
+        return color
 
     def _chroma_light(self, y: Array, ab: Array) -> Array:
         """Return the linear Rec.709 light (h, w, 3) that turns a grey of luminance y (h, w) into the colour a*, b*.
@@ -325,19 +343,25 @@ class ColorPipe:
         Only X and Z change. The difference is taken here, before any large number is added, so that Y stays exact.
         """
         f = _compress(y * self._gain)
-        shifted = np.stack((f + ab[..., 0] / 500, f - ab[..., 1] / 200), axis=-1)
-        xz = (_expand(shifted) - _expand(f)[..., None]) / self._gain
-        light: Array = xz @ RGB_FROM_NORMAL[:, [0, 2]].T.astype(xz.dtype)
+        own = _expand(f)
+        x, z = (_expand(f + ab[..., 0] / 500) - own) / self._gain, (_expand(f - ab[..., 1] / 200) - own) / self._gain
+        light = np.empty((*y.shape, 3), x.dtype)
+        for channel, (from_x, _, from_z) in enumerate(RGB_FROM_NORMAL.tolist()):  # as planes: a product of matrices
+            light[..., channel] = from_x * x + from_z * z  # with so few columns takes three times as long
         return light
 
 
 def _compress(t: Array) -> Array:
     """Return f(t) of CIE 15:2018, eqs. 8.6 and 8.7."""
+    if t.min(initial=1) > _DELTA**3:
+        return np.asarray(np.cbrt(t))
     return np.where(t > _DELTA**3, np.cbrt(t), t / (3 * _DELTA**2) + 4 / 29)
 
 
 def _expand(f: Array) -> Array:
     """Return the inverse of `_compress`."""
+    if f.min(initial=1) > _DELTA:
+        return np.asarray(f * f * f)
     curved = np.maximum(f, _DELTA)  # far below 0 the cube would overflow, though its value is not used
     return np.where(f > _DELTA, curved * curved * curved, 3 * _DELTA**2 * (f - 4 / 29))
 
@@ -357,4 +381,11 @@ def _in_bands(function: Callable[..., Array], *pictures: Array) -> Array:
     """Apply a function to pictures of equal height, one band of rows at a time, to limit the memory it needs."""
     height, width = pictures[0].shape[:2]
     rows = max(1, _BAND // width)
-    return np.concatenate([function(*(p[y : y + rows] for p in pictures)) for y in range(0, height, rows)])
+    first = function(*(picture[:rows] for picture in pictures))
+    if rows >= height:
+        return first
+    whole = np.empty((height, *first.shape[1:]), first.dtype)
+    whole[:rows] = first
+    for y in range(rows, height, rows):
+        whole[y : y + rows] = function(*(picture[y : y + rows] for picture in pictures))
+    return whole

@@ -11,9 +11,10 @@ import logging
 import os
 import re
 import struct
+import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ _Channels = Mapping[str, NDArray[Any]]  # channel name -> (H, W) float16 or floa
 
 _POSITIVE = ("PixelAspectRatio", "screenWindowWidth")  # OpenEXR refuses to write other values
 _HASH_DIGITS = 32
+_BAND = 1 << 16  # pixels of a plane that are converted or hashed at a time: they stay in the processor's cache
 _LONGEST_HEADER = 2**20
 _PIXELS = "stcolor/pixels"
 WRITTEN_ATTRIBUTE = "stcolor/written"
@@ -163,7 +165,8 @@ def write_frame(
         spec.attribute("colorInteropID", interop_id)
     stored = {name: _to_stored_type(values, pixel_type) for name, (values, pixel_type) in layers.items()}
     written = time.time_ns() // 1000 * 1000  # whole microseconds: common file systems store at least 100 ns (NTFS)
-    spec.attribute(_PIXELS, _hash([stored]))
+    rows = _row_bands(next(iter(stored.values())).shape)
+    spec.attribute(_PIXELS, _hash({name: plane[band] for name, plane in stored.items()} for band in rows))
     spec.attribute(WRITTEN_ATTRIBUTE, str(written))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -216,8 +219,24 @@ def _carry_over(like: Header, spec: Any) -> None:
 
 def _to_stored_type(values: Plane, pixel_type: PixelType) -> NDArray[Any]:
     """Return a channel as stored in the file: float32, or float16 limited to its range."""
-    values = np.asarray(values, np.float32)
-    return values if pixel_type == "float" else np.clip(values, -LARGEST_HALF, LARGEST_HALF).astype(np.float16)
+    if pixel_type == "float":
+        return np.asarray(values, np.float32)
+    # torch rounds ten times as fast as numpy, to the same bits. A run has it; it is not loaded for this alone.
+    torch = sys.modules.get("torch")
+    half = np.empty(values.shape, np.float16)
+    for rows in _row_bands(values.shape):
+        band = np.clip(values[rows], -LARGEST_HALF, LARGEST_HALF, dtype=np.float32, casting="unsafe")
+        if torch is None:
+            half[rows] = band
+        else:
+            torch.from_numpy(half[rows]).copy_(torch.from_numpy(band))
+    return half
+
+
+def _row_bands(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield bands of rows from top to bottom: the system would clear memory for every copy of a whole plane."""
+    step = max(1, _BAND // max(1, shape[1]))
+    return (slice(top, top + step) for top in range(0, shape[0], step))
 
 
 def _record_hash(path: Path) -> None:
@@ -271,5 +290,13 @@ def _hash(bands: Iterable[_Channels]) -> str:
 def _canonical(values: NDArray[Any]) -> NDArray[Any]:
     """Return contiguous little-endian values with one bit pattern for NaN, since conversions may change that."""
     values = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
-    nan = np.isnan(values)
-    return np.where(nan, values.dtype.type(np.nan), values) if nan.any() else values
+    if not _has_nan(values):
+        return values
+    return np.where(np.isnan(values), values.dtype.type(np.nan), values)
+
+
+def _has_nan(values: NDArray[Any]) -> bool:
+    if values.dtype.itemsize != 2:
+        return bool(np.isnan(values).any())
+    # by its bits, above those of infinity: numpy takes each half for a number of its own, which costs ten times as much
+    return bool(((values.view("<u2") & 0x7FFF) > 0x7C00).any())

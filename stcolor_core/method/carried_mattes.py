@@ -12,8 +12,10 @@ from stcolor_core.arrays import Plane
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.footage import Footage
 from stcolor_core.method.references import Keyframe
+from stcolor_core.method.tracking.appearance import AppearanceMemory, Likeness
 from stcolor_core.method.tracking.carrying import CarriedObjects, MatteCarrier, combine_carried
 from stcolor_core.method.tracking.instance import Instances
+from stcolor_core.method.tracking.walk import View
 from stcolor_core.shots.spans import Span
 
 __all__ = ["carry_mattes"]
@@ -26,6 +28,8 @@ def carry_mattes(
     footage: Footage,
     scratch: Scratch,
     *,
+    view: Callable[[Plane], View],
+    temperature: float,
     needed: Collection[int],
     on_read: Callable[[int], None],
 ) -> Footage:
@@ -38,6 +42,8 @@ def carry_mattes(
         span: The span.
         footage: Its pictures.
         scratch: Holds the carried mattes.
+        view: Returns the view of a picture, with its features.
+        temperature: Softmax temperature of the features.
         needed: The frames whose mattes are needed, besides those of the bounding references.
         on_read: Called with each frame number before the frame is read.
 
@@ -50,8 +56,9 @@ def carry_mattes(
     missing = frozenset({*needed, *bounds}.difference(given))
     if not given or not missing:
         return footage
+    carrying = _Carrying(footage, scratch, view=view, temperature=temperature, on_read=on_read)
     for gap in _find_gaps(frames, given, missing):
-        _carry_over(gap, footage, scratch, on_read)
+        carrying.carry_over(gap)
     return _CarriedFootage(footage, scratch, missing)
 
 
@@ -105,33 +112,66 @@ def _find_gaps(frames: Sequence[int], given: Sequence[int], missing: Collection[
             yield _Gap(frames[first:end], before, after)
 
 
-def _carry_over(gap: _Gap, footage: Footage, scratch: Scratch, on_read: Callable[[int], None]) -> None:
-    """Carry the mattes at the ends of a gap over its frames and save them as "mattes"."""
-    if gap.before is None or gap.after is None:
-        start, frames = (gap.before, gap.frames) if gap.after is None else (gap.after, gap.frames[::-1])
-        assert start is not None
-        for frame, names, carried in _walk(start, frames, footage, on_read):
-            scratch.save("mattes", frame, combine_carried([(names, carried, 1.0)]))
-        return
-    forward_names: tuple[str, ...] = ()
-    for frame, names, carried in _walk(gap.before, gap.frames, footage, on_read):
-        forward_names = names
-        scratch.save("carried", frame, carried)
-    for frame, names, carried in _walk(gap.after, gap.frames[::-1], footage, on_read):
-        forward = scratch.take("carried", frame, CarriedObjects, device=_CPU)
-        share = (frame - gap.before) / (gap.after - gap.before)
-        mattes = combine_carried([(forward_names, forward, 1 - share), (names, carried, share)])
-        scratch.save("mattes", frame, mattes)
+class _Carrying:
+    """Carries the mattes at the ends of gaps over their frames."""
 
+    def __init__(
+        self,
+        footage: Footage,
+        scratch: Scratch,
+        *,
+        view: Callable[[Plane], View],
+        temperature: float,
+        on_read: Callable[[int], None],
+    ) -> None:
+        self._footage, self._scratch, self._on_read = footage, scratch, on_read
+        self._view, self._temperature = view, temperature
 
-def _walk(
-    start: int, frames: Sequence[int], footage: Footage, on_read: Callable[[int], None]
-) -> Iterator[tuple[int, tuple[str, ...], CarriedObjects]]:
-    """Yield each frame outward from one with a matte, with the names of the objects and the objects."""
-    on_read(start)
-    mattes = footage.instances(start)
-    assert mattes is not None
-    carrier = MatteCarrier(footage.lightness(start), mattes)
-    for frame in frames:
-        on_read(frame)
-        yield frame, carrier.names, carrier.advance(footage.lightness(frame))
+    def carry_over(self, gap: _Gap) -> None:
+        """Save the mattes of a gap's frames as "mattes"."""
+        before, after = gap.before, gap.after
+        ends = [self._read_end(frame) for frame in (before, after) if frame is not None]
+        memory = AppearanceMemory(
+            [(self._view(lightness), mattes) for lightness, mattes in ends], temperature=self._temperature
+        )
+
+        def look_at(frame: int, lightness: Plane) -> Likeness:
+            likeness = memory.compare(self._view(lightness))
+            if len(ends) == 2:
+                self._scratch.save("likeness", frame, likeness)
+            return likeness
+
+        def look_again(frame: int, _: Plane) -> Likeness:
+            return self._scratch.take("likeness", frame, Likeness, device=_CPU)
+
+        if before is None or after is None:
+            frames = gap.frames if after is None else gap.frames[::-1]
+            for frame, names, carried in self._walk(ends[0], frames, look_at):
+                self._scratch.save("mattes", frame, combine_carried([(names, carried, 1.0)]))
+            return
+        forward_names: tuple[str, ...] = ()
+        for frame, names, carried in self._walk(ends[0], gap.frames, look_at):
+            forward_names = names
+            self._scratch.save("carried", frame, carried)
+        for frame, names, carried in self._walk(ends[1], gap.frames[::-1], look_again):
+            forward = self._scratch.take("carried", frame, CarriedObjects, device=_CPU)
+            share = (frame - before) / (after - before)
+            mattes = combine_carried([(forward_names, forward, 1 - share), (names, carried, share)])
+            self._scratch.save("mattes", frame, mattes)
+
+    def _read_end(self, frame: int) -> tuple[Plane, Instances]:
+        """Return L* of a frame that has a matte, and the matte."""
+        self._on_read(frame)
+        mattes = self._footage.instances(frame)
+        assert mattes is not None
+        return self._footage.lightness(frame), mattes
+
+    def _walk(
+        self, end: tuple[Plane, Instances], frames: Sequence[int], look_at: Callable[[int, Plane], Likeness]
+    ) -> Iterator[tuple[int, tuple[str, ...], CarriedObjects]]:
+        """Yield each frame outward from one with a matte, with the names of the objects and the objects."""
+        carrier = MatteCarrier(*end)
+        for frame in frames:
+            self._on_read(frame)
+            lightness = self._footage.lightness(frame)
+            yield frame, carrier.names, carrier.advance(lightness, look_at(frame, lightness))

@@ -64,8 +64,9 @@ def convolve_upsampled(conv: nn.Conv2d, x: Tensor) -> Tensor:
     batch, _, height, width = x.shape
     weight, padded = conv.weight, F.pad(x, (1, 1, 1, 1))
     channels_last = weight.is_contiguous(memory_format=torch.channels_last)
-    out = x.new_empty((batch, len(weight), 2 * height, 2 * width))
-    out = out.to(memory_format=torch.channels_last) if channels_last else out
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    shape = batch, len(weight), 2 * height, 2 * width
+    out = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=layout)
     for row in (0, 1):
         for column in (0, 1):
             inner = padded[:, :, row : row + height + 1, column : column + width + 1]

@@ -41,7 +41,11 @@ ALL_KNOWN = 0.99  # share of the four pixels that a flow vector interpolates bet
 
 
 class Matching:
-    """Computes features with one model on one device and matches frames with references. Holds no state."""
+    """Computes features with one model on one device and matches frames with references. Holds no state.
+
+    Attributes:
+        temperature: Softmax temperature of eqs. 3 and 10.
+    """
 
     def __init__(self, model: Model, method: Method, *, device: torch.device) -> None:
         """Choose the settings: the shot's own, or the model's if the shot leaves them open.
@@ -52,7 +56,7 @@ class Matching:
             device: Device of the features and of the attention.
         """
         self._model, self._method, self._device = model, method, device
-        self._temperature = method.temperature or model.temperature
+        self.temperature = method.temperature or model.temperature
         self._radius = method.radius or model.radius
         # A recurrent refinement hands its own colours on, in the light that they were made in.
         self._follows_light = method.light == "auto" and not model.refinement.recurrent
@@ -68,7 +72,7 @@ class Matching:
             reference.view,
             self._method,
             radius=self._radius,
-            temperature=self._temperature,
+            temperature=self.temperature,
             cell_tracker=self._model.cell_tracker,
             flow=None if self._model.flow is None else self._model.flow.between_arrays,
             follows_light=self._follows_light,
@@ -176,13 +180,13 @@ class Matching:
             warped = warp(
                 view.target,
                 [*tracked, *untracked],
-                temperature=self._temperature,
+                temperature=self.temperature,
                 grid=view.grid if self._model.shortlists and not self._method.exact else None,
             )
         else:
             own_cells = [reference.cells for reference in references]
             warped, layers = warp_by_objects(
-                view.target, cells, [*tracked, *untracked], own_cells, temperature=self._temperature
+                view.target, cells, [*tracked, *untracked], own_cells, temperature=self.temperature
             )
         return Evidence(
             lightness=view.lightness,

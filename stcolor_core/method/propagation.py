@@ -35,6 +35,7 @@ from stcolor_core.method.carried_mattes import carry_mattes
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.dissolve import SceneEnd, carry_scene, estimate_shares, mix
 from stcolor_core.method.footage import Footage
+from stcolor_core.method.fusion import Unfused, find_neighbours, fuse, gather_neighbours
 from stcolor_core.method.matching import Matching
 from stcolor_core.method.model import Model
 from stcolor_core.method.on_device.assembly import make_device_spans
@@ -44,6 +45,7 @@ from stcolor_core.method.patches import PatchColor, cut_to_reach, find_reach, re
 from stcolor_core.method.references import Keyframe, PreparedReference, temporal_weights
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.tracking.flow import sample
+from stcolor_core.method.tracking.objects import find_objects
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
 from stcolor_core.shots.shot import Method
@@ -166,8 +168,17 @@ class Propagator:
             yield from self._color_dissolve(span, footage, scratch, wanted=wanted, on_read=on_read)
             return
         if self._uses_mattes and span.references:
-            needed = {frame for walk in span.walks(wanted) for frame in walk}
-            footage = carry_mattes(span, footage, scratch, needed=needed, on_read=on_read)
+            near = find_neighbours(span.outward, wanted, self._reach(span))
+            needed = {frame for walk in span.walks(near) for frame in walk}
+            footage = carry_mattes(
+                span,
+                footage,
+                scratch,
+                view=lambda lightness: self._matching.make_view(lightness, None),
+                temperature=self._matching.temperature,
+                needed=needed,
+                on_read=on_read,
+            )
         references = [self._prepare_reference(frame, footage) for frame in _announce(span.references, on_read)]
         references += [self._matching.prepare_reference(None, still) for still in footage.stills]
         task = _Task(span, references, footage, scratch, on_read)
@@ -382,6 +393,20 @@ class Propagator:
     def _color_one_way(self, task: _Task, wanted: Collection[int]) -> Iterator[ColoredFrame]:
         """Colour away from the first bounding reference, or in the order of time if there are only stills.
 
+        Tracked frames are fused with their neighbours on the walk, which are coloured too.
+        """
+        reach, outward = self._reach(task.span), task.span.outward
+        colored = self._color_unfused(task, find_neighbours(outward, wanted, reach))
+        for own, before, after in gather_neighbours(colored, outward, wanted, reach):
+            yield fuse(own, before, after) if reach else own.colored
+
+    def _reach(self, span: Span) -> int:
+        """Return how many frames on either side a frame of a span is fused with."""
+        return self._refinement.reach if span.bounded else 0
+
+    def _color_unfused(self, task: _Task, wanted: Collection[int]) -> Iterator[tuple[int, Unfused]]:
+        """Colour frames by themselves, in the order of the walk.
+
         A refinement that is not recurrent needs only the frame before each wanted one.
         """
         previous = task.references[0].state if task.span.bounded else None
@@ -398,19 +423,19 @@ class Propagator:
             refined = self._refinement.refine(evidence, previous)
             previous = refined.state
             if frame in wanted:
-                yield _make_colored(frame, evidence, refined, task.references, tracks)
+                yield frame, _make_unfused(frame, evidence, refined, task.references, tracks)
 
     def _refine_apart(
         self, task: _Task, wanted: Collection[int], needed: Collection[int], first: WalkState | None
-    ) -> Iterator[ColoredFrame]:
+    ) -> Iterator[tuple[int, Unfused]]:
         """Refine several frames at a time: what a frame needs of the one before is computed from its evidence again."""
 
         @torch.no_grad()
-        def refine(matched: tuple[_Matched, Evidence | None]) -> ColoredFrame:
+        def refine(matched: tuple[_Matched, Evidence | None]) -> tuple[int, Unfused]:
             (frame, evidence, tracks), before = matched
             previous = first if before is None else self._refinement.walk_state(before)
             refined = self._refinement.refine(evidence, previous)
-            return _make_colored(frame, evidence, refined, task.references, tracks)
+            return frame, _make_unfused(frame, evidence, refined, task.references, tracks)
 
         def pairs() -> Iterator[tuple[_Matched, Evidence | None]]:
             before: Evidence | None = None
@@ -475,9 +500,9 @@ class Propagator:
         back, outward = span.walks(needed)
         if span.between:
             saved = sum(frame in needed for frame in back)
-            for frame, _, track in self._walk_frames(task, task.references[1], back, with_features=()):
+            for frame, _, (track,) in self._walk_frames(task, task.references[1], back, with_features=()):
                 if frame in needed:
-                    task.scratch.save("tracks", frame, *track, of=saved)
+                    task.scratch.save("tracks", frame, replace(track, onward=None), of=saved)
         for frame, view, tracks in self._walk_frames(task, task.references[0], outward, with_features=needed):
             if frame in needed:
                 if span.between:
@@ -557,6 +582,21 @@ def _make_colored(
         mattes=None if nearest is None else tracks[nearest].mattes,
         fallback=max([lost, *(track.fallback for track in tracks)]),
     )
+
+
+def _make_unfused(
+    frame: int,
+    evidence: Evidence,
+    refined: Refined,
+    references: Sequence[PreparedReference],
+    tracks: Sequence[Tracks],
+) -> Unfused:
+    """Return a coloured frame with the flow between it and the frame before, if it is tracked."""
+    colored = _make_colored(frame, evidence, refined, references, tracks)
+    if not tracks:
+        return Unfused(colored)
+    objects = find_objects(tracks[0].mattes) if evidence.layers else None
+    return Unfused(colored, evidence.neighbour_flow, tracks[0].onward, objects)
 
 
 def _make_grey(frame: int, lightness: Plane) -> ColoredFrame:

@@ -74,14 +74,16 @@ def upsample(
         return np.array(values, np.float32)
     method = _METHODS[interpolation]
     planes = [np.ascontiguousarray(plane, np.float32) for plane in np.moveaxis(np.atleast_3d(values), 2, 0)]
-    detail = guide - _enlarge(guide_low, guide.shape, method)
+    # Memory for each plane that is enlarged: the system would have to clear it for each again.
+    fine, other = np.empty(guide.shape, np.float32), np.empty(guide.shape, np.float32)
+    detail = guide - _enlarge(guide_low, other, method)
     plane_slopes = _trusted_slopes(planes, guide_low) if slope is None else np.moveaxis(np.atleast_3d(slope), 2, 0)
     result = np.empty((*guide.shape, len(planes)), np.float32)
     for channel, (plane, plane_slope) in enumerate(zip(planes, plane_slopes, strict=True)):
-        fine = _enlarge(np.ascontiguousarray(plane_slope), guide.shape, cv2.INTER_LINEAR)
+        fine = _enlarge(np.ascontiguousarray(plane_slope), fine, cv2.INTER_LINEAR)
         fine *= detail
-        fine += _enlarge(plane, guide.shape, method)
-        result[..., channel] = _clamp(fine, plane)
+        fine += _enlarge(plane, other, method)
+        result[..., channel] = _clamp(fine, plane, other)
     return result if values.ndim == 3 else result[..., 0]
 
 
@@ -133,16 +135,17 @@ def _trusted_slopes(planes: list[Plane], guide: Plane) -> list[Plane]:
     return [covariance * gain for covariance in covariances]
 
 
-def _clamp(fine: Plane, coarse: Plane) -> Plane:
-    """Clamp `fine` in place to the range of `coarse` around each pixel, and return it."""
+def _clamp(fine: Plane, coarse: Plane, other: Plane) -> Plane:
+    """Clamp `fine` in place to the range of `coarse` around each pixel, and return it; `other` is overwritten."""
     for extreme, bound in ((cv2.erode, np.maximum), (cv2.dilate, np.minimum)):
         limit = np.asarray(extreme(coarse, np.ones((CLAMP_SIDE, CLAMP_SIDE), np.uint8)), np.float32)
-        bound(fine, _enlarge(limit, fine.shape, cv2.INTER_LINEAR), out=fine)
+        bound(fine, _enlarge(limit, other, cv2.INTER_LINEAR), out=fine)
     return np.clip(fine, coarse.min(), coarse.max(), out=fine)  # interpolation rounds the bounds
 
 
-def _enlarge(plane: Plane, shape: tuple[int, ...], method: int) -> Plane:
-    return np.asarray(cv2.resize(plane, shape[::-1], interpolation=method), np.float32)
+def _enlarge(plane: Plane, into: Plane, method: int) -> Plane:
+    """Return a plane at the size of another one, in the memory of that."""
+    return np.asarray(cv2.resize(plane, into.shape[::-1], dst=into, interpolation=method), np.float32)
 
 
 def _local_mean(plane: Plane) -> Plane:

@@ -24,7 +24,7 @@ from typing import Any
 
 import psutil
 
-from stcolor_core.errors import OutputError
+from stcolor_core.errors import OutputInUse
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.remedies import advise
@@ -54,7 +54,8 @@ class Claim:
         state: A digest of everything that decides the pixels (`Digests.of_shot`).
 
     Raises:
-        OutputError: On entry, if another run is writing another state there, or if the folder cannot be written.
+        OutputInUse: On entry, if another run is writing another state there.
+        OutputError: On entry, if the folder cannot be written.
     """
 
     def __init__(self, output: FramePattern, *, state: str) -> None:
@@ -84,6 +85,10 @@ class Claim:
             with suppress(OSError):  # the folder holds frames
                 self._output.folder.rmdir()
 
+    def is_held_elsewhere(self) -> bool:
+        """Return whether a run writes to the output now, of whatever state of the shot. Takes no claim."""
+        return bool(self._other_claims())
+
     def _take(self) -> None:
         """Write this run's claim, then look for others.
 
@@ -99,7 +104,7 @@ class Claim:
             if fresh and attempt + 1 < _TRIES:
                 time.sleep(secrets.randbelow(200) / 1000)  # they may be about to withdraw as well
                 continue
-            raise OutputError(
+            raise OutputInUse(
                 f"{self._output.text} is being written by {others[0].owner}, from another state of the shot. "
                 f"Wait until it ends, stop it, or {advise('output')}."
             )
@@ -117,7 +122,6 @@ class Claim:
 
     def _other_claims(self) -> list[_OtherClaim]:
         """Return the live claims of other runs on this pattern, and remove the claims of dead runs."""
-        assert self._path is not None
         claims = []
         for path in self._output.folder.glob(f".{self._name}.*.claim"):
             if path != self._path and (other := self._read(path)) is not None:
@@ -139,10 +143,13 @@ class Claim:
         return _OtherClaim(path, state, f"process {pid} on {host.partition('/')[0]} (started at {since})")
 
     def _age(self, path: Path) -> float:
-        """Return the seconds from another run's last heartbeat to this claim, by the file system's clock."""
-        assert self._path is not None
+        """Return the seconds from another run's last heartbeat to this claim, by the file system's clock.
+
+        Without a claim of its own it is that to now, by this machine's clock.
+        """
         try:
-            return self._path.stat().st_mtime - path.stat().st_mtime
+            now = time.time() if self._path is None else self._path.stat().st_mtime
+            return now - path.stat().st_mtime
         except OSError:  # the run has just ended
             return 0.0
 

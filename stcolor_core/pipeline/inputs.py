@@ -183,7 +183,7 @@ class ShotInputs:
         return self._read(self.frames[frame], read, frame=frame)
 
     def read_reference(self, picture: ReferencePicture, frame: int) -> Picture:
-        """Read a reference with its alpha; of a movie, the frame that has the reference's number.
+        """Read a reference with its alpha; of a movie, the frame that it names, else the one with the plate's number.
 
         Args:
             picture: The reference.
@@ -197,7 +197,11 @@ class ShotInputs:
         """
         if not is_movie(picture.path):
             return self.read_coloured(picture.path)
-        read = partial(read_plate_frame, frame=frame, first_frame=self._shot.plate.first_frame)
+        own, first = picture.movie_frame, self._shot.plate.first_frame
+        if own is None:
+            read = partial(read_plate_frame, frame=frame, first_frame=first)
+        else:
+            read = partial(read_plate_frame, frame=own)
         return self._read(picture.path, read, frame=frame)
 
     def read_coloured(self, path: Path) -> Picture:
@@ -297,7 +301,8 @@ class ShotInputs:
             picture: The reference.
         """
         mask = None if picture.mask is None else self._contents[picture.mask]
-        return [*self.coloured_state(picture.path, picture.colorspace), mask, picture.alpha]
+        frame = [] if picture.movie_frame is None else [picture.movie_frame]
+        return [*self.coloured_state(picture.path, picture.colorspace), mask, picture.alpha, *frame]
 
     def matte_state(self, frame: int) -> list[Status | str]:
         """Return the size and time of each of a frame's mattes, then the checksums of the manifests they name.

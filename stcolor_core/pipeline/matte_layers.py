@@ -6,6 +6,7 @@ Sources: the Cryptomatte specification 1.2 (Psyop), and MurmurHash3 (Austin Appl
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -18,6 +19,7 @@ from stcolor_core.method.tracking.instance import resample
 __all__ = ["cryptomatte_id", "cryptomatte_layers", "murmurhash3_32", "stmap"]
 
 _UINT32 = 0xFFFFFFFF
+_STEPS_OF_A_PIXEL = 32  # of the STMap: off by 1/64 pixel at most
 
 
 def cryptomatte_layers(
@@ -154,17 +156,29 @@ def stmap(
     Returns:
         (u, v), each (height, width): the pixel centres (x + 0.5) / width and 1 - (y + 0.5) / height of the display
         window, 0..1 with the origin at the bottom left; outside of 0..1 where the surface is outside of the picture.
+        Rounded to 1/32 of a pixel or finer, always to a negative power of two: the flow is no more exact than that,
+        and the last bits of a float, which are noise, would be half of the frame's file.
     """
     width, height = plate
     left, top, display_width, display_height = display or (0, 0, width, height)
     scale = width / displacement.shape[1], height / displacement.shape[0]
     x, y = (
-        cv2.resize(displacement[..., axis], plate, interpolation=cv2.INTER_LINEAR) * np.float32(scale[axis])
+        np.asarray(cv2.resize(displacement[..., axis], plate, interpolation=cv2.INTER_LINEAR), np.float32)
         for axis in (0, 1)
     )
-    # float64: in float32 the centres of neighbouring pixels beyond 8192 would be equal
     x_centre = (np.arange(width) + 0.5 - left) / display_width
     y_centre = 1 - (np.arange(height) + 0.5 - top) / display_height
-    return (x_centre + x / display_width).astype(np.float32), (y_centre[:, None] - y / display_height).astype(
-        np.float32
+    return (
+        _place(x, scale[0] / display_width, x_centre, display_width),
+        _place(y, -scale[1] / display_height, y_centre[:, None], display_height),
     )
+
+
+def _place(displacement: Plane, scale: float, centre: NDArray[np.float64], pixels: int) -> Plane:
+    """Return `centre` + `scale` * `displacement`, in place of the latter, in steps of 1 / `pixels` / 32 or less."""
+    steps = 2.0 ** math.ceil(math.log2(_STEPS_OF_A_PIXEL * pixels))
+    displacement *= np.float32(scale * steps)
+    displacement += (centre * steps).astype(np.float32)
+    np.rint(displacement, out=displacement)
+    displacement *= np.float32(1 / steps)
+    return displacement

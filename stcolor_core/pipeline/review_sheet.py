@@ -38,7 +38,15 @@ from stcolor_core.pipeline.review_pictures import (
 )
 from stcolor_core.shots.shot import Shot
 
-__all__ = ["SHEET_TYPES", "Box", "SheetLayout", "choose_layout", "weakest_frames", "write_contact_sheet"]
+__all__ = [
+    "SHEET_TYPES",
+    "Box",
+    "SheetLayout",
+    "choose_columns",
+    "choose_layout",
+    "weakest_frames",
+    "write_contact_sheet",
+]
 
 SHEET_TYPES = (".png", ".pdf")
 """The file types of contact sheets."""
@@ -110,22 +118,41 @@ class SheetLayout:
     blocks: int
 
 
-def choose_layout(aspect: float, count: int) -> SheetLayout:
-    """Return the arrangement that shows the pictures of some frames largest, on as few pages as rows of three need.
+def choose_columns(aspect: float, count: int) -> int:
+    """Return in how many columns a PNG shows some frames: two if upright pictures would make it higher than a page.
 
     Args:
         aspect: Width over height of a picture, more than 0.
         count: How many frames, 1 or more.
     """
-    width, height = PAGE[0] - 2 * _MARGIN, PAGE[1] - 2 * _MARGIN - _HEADER
+    height = _HEADER + 2 * _MARGIN + count * choose_layout(aspect, 1, kinds=("row",)).height
+    return 2 if aspect < 1 and count > 1 and height > PAGE[1] else 1
+
+
+def choose_layout(
+    aspect: float, count: int, *, columns: int = 1, kinds: Sequence[str] = ("row", "below", "beside")
+) -> SheetLayout:
+    """Return the arrangement that shows the pictures of some frames largest, on as few pages as rows of three need.
+
+    Args:
+        aspect: Width over height of a picture, more than 0.
+        count: How many frames, 1 or more; of several columns those of one.
+        columns: How many blocks stand side by side.
+        kinds: The arrangements to choose from.
+    """
+    width, height = _block_width(columns), PAGE[1] - 2 * _MARGIN - _HEADER
     row = _arrange("row", aspect, width, height - _CAPTION - _BELOW)
     per_page = max(1, int(height / row.height + _SQUEEZE))
     pages = -(-count // per_page)
     blocks = -(-count // pages)
     room = height // blocks - _CAPTION - _BELOW
-    layouts = [_arrange(kind, aspect, width, room) for kind in ("row", "below", "beside")]
+    layouts = [_arrange(kind, aspect, width, room) for kind in kinds]
     best = max(layouts, key=lambda each: sum(box.width * box.height for box in (each.plate, each.result, each.heat)))
     return SheetLayout(best.plate, best.result, best.heat, best.height, blocks)
+
+
+def _block_width(columns: int) -> int:
+    return (PAGE[0] - (columns + 1) * _MARGIN) // columns
 
 
 def _arrange(kind: str, aspect: float, width: int, height: int) -> SheetLayout:
@@ -192,11 +219,15 @@ def write_contact_sheet(shot: Shot, path: Path, *, count: int = 6) -> list[int]:
     keyframes = reviewed_keyframes(shot, list(results.files))
     frames = weakest_frames(confidences, keyframes, count=count)
     height, width = panel_size(results, lines=_FIT)
-    layout = choose_layout(width / height, max(1, len(frames)))
+    number = max(1, len(frames))
+    columns = choose_columns(width / height, number) if kind == ".png" else 1
+    layout = choose_layout(width / height, -(-number // columns), columns=columns)
     size = min(height, layout.result.height), min(width, layout.result.width)
     colors = _PAPER if kind == ".pdf" else _SCREEN
     blocks = [
-        _draw_block(read_frame(results, frame, size=size, confidences=confidences), layout, keyframes, colors)
+        _draw_block(
+            read_frame(results, frame, size=size, confidences=confidences), layout, keyframes, colors, columns=columns
+        )
         for frame in frames
     ]
     groups = [blocks[start : start + layout.blocks] for start in range(0, max(1, len(blocks)), layout.blocks)]
@@ -204,7 +235,7 @@ def write_contact_sheet(shot: Shot, path: Path, *, count: int = 6) -> list[int]:
         groups = [blocks]  # a screen scrolls
     header = [title_of(shot), *_describe(confidences, keyframes)]
     pages = [
-        _draw_page(header, group, colors, place=(number, len(groups)), fixed=kind == ".pdf")
+        _draw_page(header, group, colors, place=(number, len(groups)), fixed=kind == ".pdf", columns=columns)
         for number, group in enumerate(groups, 1)
     ]
     _save(path, pages, shot)
@@ -221,8 +252,10 @@ def _describe(confidences: Mapping[int, float], keyframes: Sequence[int]) -> tup
     )
 
 
-def _draw_block(review: FrameReview, layout: SheetLayout, keyframes: Sequence[int], colors: Colors) -> Pillow.Image:
-    image = Pillow.new("RGB", (PAGE[0] - 2 * _MARGIN, layout.height), colors.ground)
+def _draw_block(
+    review: FrameReview, layout: SheetLayout, keyframes: Sequence[int], colors: Colors, *, columns: int
+) -> Pillow.Image:
+    image = Pillow.new("RGB", (_block_width(columns), layout.height), colors.ground)
     boxes = ((review.plate, layout.plate), (review.result, layout.result), (review.heat, layout.heat))
     for picture, box in boxes:
         if picture is not None:
@@ -239,6 +272,8 @@ def _draw_block(review: FrameReview, layout: SheetLayout, keyframes: Sequence[in
         right = max(box.x + box.width for _, box in boxes)
         if draw.textlength(f"{told}    {text}", font_size=_LETTERS) > right:
             right = image.width  # narrow pictures
+        if draw.textlength(f"{told}    {text}", font_size=_LETTERS) > right:
+            text = f"keyframe {nearest}"
         draw_text(draw, (right, 0), text, size=_LETTERS, color=colors.faint, right=True)
     return image
 
@@ -251,24 +286,32 @@ def _sized(picture: ByteImage, box: Box) -> ByteImage:
 
 
 def _draw_page(
-    header: Sequence[str], blocks: Sequence[Pillow.Image], colors: Colors, *, place: tuple[int, int], fixed: bool
+    header: Sequence[str],
+    blocks: Sequence[Pillow.Image],
+    colors: Colors,
+    *,
+    place: tuple[int, int],
+    fixed: bool,
+    columns: int,
 ) -> Pillow.Image:
     """Return a page with blocks under the header; one that is not fixed is as high as they need."""
-    needed = 2 * _MARGIN + _HEADER + sum(block.height for block in blocks)
+    needed = 2 * _MARGIN + _HEADER + sum(block.height for block in blocks[::columns])
     page = Pillow.new("RGB", (PAGE[0], PAGE[1] if fixed else needed), colors.ground)
     draw = ImageDraw.Draw(page)
     title, line, legend = header
     draw_text(draw, (_MARGIN, _MARGIN), title, size=2 * _LETTERS, color=colors.text)
     draw_text(draw, (_MARGIN, _MARGIN + 5 * _LETTERS // 2), line, size=_LETTERS, color=colors.text)
     draw_text(draw, (_MARGIN, _MARGIN + 4 * _LETTERS), legend, size=_LETTERS, color=colors.faint)
-    number, count = place
-    made_by = f"RefColorize {__version__}" + (f"    page {number} of {count}" if count > 1 else "")
+    page_number, count = place
+    made_by = f"RefColorize {__version__}" + (f"    page {page_number} of {count}" if count > 1 else "")
     corner = (PAGE[0] - _MARGIN, _MARGIN)
     draw_text(draw, corner, made_by, size=_LETTERS, color=colors.faint, right=True)
     top = _MARGIN + _HEADER
-    for block in blocks:
-        page.paste(block, (_MARGIN, top))
-        top += block.height
+    for number, block in enumerate(blocks):
+        column = number % columns
+        page.paste(block, (_MARGIN + column * (block.width + _MARGIN), top))
+        if column == columns - 1:
+            top += block.height
     return page
 
 

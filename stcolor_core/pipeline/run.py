@@ -25,7 +25,7 @@ from stcolor_core.pipeline.claims import Claim
 from stcolor_core.pipeline.devices import keeps_pictures, resolve_device, translate_memory_errors
 from stcolor_core.pipeline.digest import Digests
 from stcolor_core.pipeline.events import Event, FrameResult, Reporter
-from stcolor_core.pipeline.existing import ExistingFrame, ExistingFrames
+from stcolor_core.pipeline.existing import ExistingFrame, ExistingFrames, OutputState
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.layers import RenderedFrame
@@ -68,7 +68,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-_PLATES_IN_BATCHES = 16  # two batches of a GPU, those read ahead and those that wait for being written
+_PLATES_IN_BATCHES = 18  # two batches of a GPU, those read ahead and those that wait for being fused and written
 
 
 def colorize(
@@ -407,7 +407,7 @@ class _Run:
         return colored, self._write(rendered, plate, digest)
 
     def _write(self, frame: RenderedFrame, plate: PlateFrame, digest: str) -> bool:
-        """Write a frame and return True; return False without writing if somebody has changed the file meanwhile."""
+        """Write a frame and return True; False if another run has written it meanwhile, or somebody has changed it."""
         if not self._force:
             file = self._existing.inspect_again(frame.frame, digest, self._files[frame.frame])
             if file.state.is_others_work:
@@ -415,6 +415,8 @@ class _Run:
                 self._reporter.warn(
                     f"Frame {frame.frame} ({path}) was changed while the shot was coloured. It is kept as it is."
                 )
+                return False
+            if file.state is OutputState.VALID:  # another run of this shot has written it meanwhile
                 return False
         self._on_written(self._writer.write(frame, plate, digest))
         return True

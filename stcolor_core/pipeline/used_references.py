@@ -66,6 +66,7 @@ def read_used_reference(shot: Shot, frame: int, *, cache: StatCache | None = Non
             mask=None if picture.mask is None else str(picture.mask),
             alpha=picture.alpha,
             patch=picture.patch,
+            movie_frame=picture.movie_frame,
         )
         for picture in pictures
     )

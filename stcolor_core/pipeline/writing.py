@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stcolor_core import __version__
-from stcolor_core.arrays import Chroma, Image
+from stcolor_core.arrays import Chroma, Image, Plane
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.pictures import Window
@@ -73,7 +73,6 @@ class FrameWriter:
             plate: The same frame of the plate.
         """
         size = (self._footage.canvas[3], self._footage.canvas[2])
-        rows, columns = (np.arange(n) * m // n for n, m in zip(size, colored.source.shape, strict=True))
         ab = upsample(colored.ab * np.float32(self._shot.method.chroma), colored.lightness, plate.lightness)
         confidence = resize(colored.confidence, size)
         if self._keeps_chroma(plate):
@@ -83,7 +82,7 @@ class FrameWriter:
             ab=ab if self._shot.method.light == "off" else blacken(ab, plate.lightness),
             confidence=confidence,
             tracked=resize(colored.tracked, size),
-            source=colored.source[:, columns][rows],
+            source=_repeat(colored.source, size),
             displacement=colored.displacement,
             mattes=colored.mattes,
         )
@@ -196,8 +195,8 @@ class FrameWriter:
         }
         beauty: Image | None = None
         if "rgb" in wanted:
-            planes = (self._footage.to_data_window(plate.header, frame.ab[..., axis]) for axis in (0, 1))
-            beauty = self._footage.pipe.composite(plate.pixels, np.stack(list(planes), axis=-1))
+            ab = self._footage.to_data_window(plate.header, frame.ab)
+            beauty = self._footage.pipe.composite(plate.pixels, ab)
             channels = {**{name: (beauty[..., i], "half") for i, name in enumerate("RGB")}, **channels}
         metadata = {
             **(self._provenance() if self._shot.output.provenance else {}),
@@ -222,3 +221,12 @@ class FrameWriter:
             "stcolor/references": format_frames({*self._footage.references, *self._footage.patches}),
             "stcolor/inputs": self._inputs.record,
         }
+
+
+def _repeat(plane: Plane, size: tuple[int, int]) -> Plane:
+    """Return a plane at another size, each pixel with the value of the one that it lies in."""
+    first = plane.flat[0]
+    if (plane == first).all():  # as with one keyframe: a tenth of the time
+        return np.full(size, first, plane.dtype)
+    rows, columns = (np.arange(n) * m // n for n, m in zip(size, plane.shape, strict=True))
+    return np.asarray(plane[:, columns][rows])

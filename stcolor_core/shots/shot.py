@@ -122,6 +122,8 @@ class Reference:
             it does not.
         patch: Whether the reference is a patch. None decides by how much of the frame it covers
             (docs/keyframes.md, "Patches").
+        movie_frame: The frame of a movie to take, by the movie's own numbers: those of its timecode, or from 1. None
+            for the one that has the plate frame's number.
     """
 
     path: str
@@ -130,6 +132,7 @@ class Reference:
     mask: str | None = None
     alpha: Alpha = "auto"
     patch: bool | None = None
+    movie_frame: int | None = None
 
     def __post_init__(self) -> None:
         _require(
@@ -140,6 +143,11 @@ class Reference:
         _require(
             self.mask is None or not is_movie(self.mask),
             f"The mask {self.mask} of a reference is a movie. Write it as pictures.",
+        )
+        _require(
+            self.movie_frame is None or (is_movie(self.path) and self.frame is not None),
+            f"The reference {self.path} names the frame {self.movie_frame} of a movie, but is none, or is given for no "
+            f"frame of the plate. {advise('frame_path')}.",
         )
 
 

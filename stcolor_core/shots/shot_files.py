@@ -146,6 +146,7 @@ class ReferencePicture:
         alpha: As for `Reference`.
         patch: As for `Reference`.
         sequence: The pattern that it is a frame of; None if it was given for its frame.
+        movie_frame: As for `Reference`.
     """
 
     path: Path
@@ -154,6 +155,7 @@ class ReferencePicture:
     alpha: Alpha = "auto"
     patch: bool | None = None
     sequence: str | None = None
+    movie_frame: int | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -184,7 +186,7 @@ def find_references(
     plate = set(frames)
     references: dict[int, list[ReferencePicture]] = {}
     for reference in shot.references:
-        _check_movie(reference, shot.plate)
+        _check_movie(reference, shot.plate, sorted(plate))
         pattern = FramePattern.parse(reference.path)
         mask = None if reference.mask is None else FramePattern.parse(reference.mask)
         if reference.frame is None:
@@ -223,13 +225,20 @@ def find_references(
                 reference.alpha,
                 reference.patch,
                 sequence=reference.path if reference.frame is None else None,
+                movie_frame=reference.movie_frame,
             )
             references.setdefault(frame, []).append(picture)
     return {frame: tuple(references[frame]) for frame in sorted(references)}
 
 
-def _check_movie(reference: Reference, plate: Plate) -> None:
-    """Refuse a reference movie that is given for no frame, or that lacks the frame it is given for."""
+def _check_movie(reference: Reference, plate: Plate, shown: Sequence[int]) -> None:
+    """Refuse a reference movie that is given for no frame, or that lacks the frame it is given for.
+
+    Args:
+        reference: The reference.
+        plate: The plate.
+        shown: The plate's frames, in ascending order.
+    """
     if not is_movie(reference.path):
         return
     if reference.frame is None:
@@ -239,11 +248,22 @@ def _check_movie(reference: Reference, plate: Plate) -> None:
         )
     from stcolor_core.movies.plate_frames import movie_frames  # loads OpenImageIO and PyAV
 
+    if reference.movie_frame is not None:
+        frames = movie_frames(Path(reference.path), first_frame=None)
+        if reference.movie_frame not in frames:
+            raise BadRequest(
+                f"Reference {reference.frame} is frame {reference.movie_frame} of {reference.path}, which has "
+                f"{frames[0]}-{frames[-1]}. Correct the number behind the movie's name."
+            )
+        return
     frames = movie_frames(Path(reference.path), first_frame=plate.first_frame)
     if reference.frame not in frames:
+        own = movie_frames(Path(reference.path), first_frame=None)
+        place = shown.index(reference.frame) if reference.frame in shown else 0
+        named = own[min(place, len(own) - 1)]
         raise BadRequest(
             f"Reference {reference.frame} is the frame of that number of {reference.path}, which has "
-            f"{frames[0]}-{frames[-1]}. Correct its number, or give the frame as a picture."
+            f"{frames[0]}-{frames[-1]}. Correct its number, or {advise('movie_frame', named)}."
         )
 
 

@@ -18,7 +18,7 @@ from stcolor_core.evaluation.dataset import DatasetSequence
 from stcolor_core.evaluation.film import FilmWear, apply_wear
 from stcolor_core.method.features.standard import StandardFeatures
 
-__all__ = ["LONGEST_ASPECT", "add_intruder", "age_clip", "held_out", "resize_sequence"]
+__all__ = ["LONGEST_ASPECT", "add_intruder", "age_clip", "held_out", "move_camera", "resize_sequence"]
 
 LONGEST_ASPECT = 4  # longer pictures are squeezed, so that a batch of frames fits into memory
 _SHORT_SIDE = 216
@@ -94,6 +94,31 @@ def add_intruder(
         window[...] = mask * piece + (1 - mask) * window
         result.append(changed)
     return result
+
+
+def move_camera(pictures: list[Image], generator: np.random.Generator) -> list[Image]:
+    """Return pictures as a camera sees them that pans, zooms and in half of the cases shakes: moving parts, enlarged.
+
+    Args:
+        pictures: sRGB of each frame, (H, W, 3), 0..1.
+        generator: The random numbers; the same state gives the same motion.
+    """
+    height, width = pictures[0].shape[:2]
+    size, count = np.array([width, height]), len(pictures)
+    shares = np.linspace(0, 1, count)[:, None]
+    zoom = generator.uniform(0.55, 0.95, 2)
+    ends = generator.uniform(0, 1, (2, 2))
+    path = ends[0] + shares * (ends[1] - ends[0]) * generator.uniform(0.2, 1)
+    path = np.clip(path + np.cumsum(generator.normal(0, 1, (count, 2)), 0) * generator.choice([0, 0, 0.01, 0.02]), 0, 1)
+    moved: list[Image] = []
+    for picture, share, place in zip(pictures, shares[:, 0], path, strict=True):
+        scale = float(zoom[0] + share * (zoom[1] - zoom[0]))
+        left, top = place * (1 - scale) * size
+        matrix = np.array([[scale, 0, left], [0, scale, top]], np.float32)
+        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        enlarged = cv2.warpAffine(picture, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        moved.append(np.asarray(np.clip(enlarged, 0, 1), np.float32))
+    return moved
 
 
 def age_clip(clip: Clip, generator: np.random.Generator) -> Clip:

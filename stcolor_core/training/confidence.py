@@ -1,7 +1,7 @@
 """Training of the standard model's confidence head, with the mixing network frozen, so that no colour changes.
 
-Its samples are walks whose references mislead (`training.misled`) beside ordinary ones. The loss is the cross-entropy
-of the final colour being within 16 of 255 levels of the truth.
+Its samples are walks whose references mislead and fast ones (`training.misled`) beside ordinary ones. The loss is the
+cross-entropy of the final colour being within 16 of 255 levels of the truth.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from stcolor_core.training.samples import read_sample
 __all__ = ["Picture", "Settings", "fit", "prepare", "train", "validate"]
 
 _CORRECT = 16 / 255  # distance in sRGB up to which a colour counts as correct
-_ORDINARY_SHARE = 0.6  # share of the pieces from ordinary walks, which are what most shots are like
-# Shares of the misled walks. A misplaced keyframe is mostly known by its luminance (`method.registration`), which the
+_ORDINARY_SHARE = 0.3  # share of the pieces from ordinary walks; with the fast ones six in ten have a true keyframe
+# Shares of the other walks. A misplaced keyframe is mostly known by its luminance (`method.registration`), which the
 # evidence here does not hold: many of them would teach doubt of every keyframe.
-_MISLED_SHARES = {"dissolve": 0.34, "foreign": 0.3, "own": 0.26, "misplaced": 0.1}
+_MISLED_SHARES = {"fast": 0.43, "dissolve": 0.2, "foreign": 0.15, "own": 0.15, "misplaced": 0.07}
 _LEAST_SCALE = 0.02  # of what differs little between the pictures of a training
 _AVERAGING = 0.98  # of the weights; the runs are short
 _PIXELS = 400  # random pixels of a picture in a training step

@@ -1,6 +1,7 @@
-"""Walks whose references mislead: of another film, before a dissolve, misplaced, or without tracks.
+"""Walks whose references mislead, of another film, before a dissolve, misplaced or without tracks, and fast ones.
 
-They teach the confidence when a colour that looks well carried is nevertheless wrong. All random numbers come from a
+They teach the confidence when a colour that looks well carried is nevertheless wrong. Fast motion looks a little like a
+scene that no reference shows, so fast walks teach the difference. All random numbers come from a
 generator, so that the same seed gives the same walk.
 """
 
@@ -17,7 +18,7 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import DatasetSequence
 from stcolor_core.images.color import srgb_decode, srgb_encode
 from stcolor_core.method.references import Keyframe
-from stcolor_core.training.clips import resize_sequence
+from stcolor_core.training.clips import add_intruder, move_camera, resize_sequence
 
 __all__ = ["KINDS", "ORDINARY", "draw_misled", "kind_of"]
 
@@ -85,13 +86,38 @@ def _draw_misplaced(
     return dataclasses.replace(walk, ab=colors), tuple(sorted(places))
 
 
+def _draw_fast(
+    clip: DatasetSequence, clips: Sequence[DatasetSequence], lines: int, generator: np.random.Generator
+) -> Walk:
+    """Return frames of a clip that is played faster, in most walks through a moving camera, in some with an intruder.
+
+    Its references have their true colour.
+    """
+    resized = resize_sequence(clip, lines)
+    stride = min(int(generator.integers(1, 6)), max(1, (len(resized) - 1) // 6))
+    count = min((len(resized) - 1) // stride + 1, int(generator.integers(8, 28)))
+    start = int(generator.integers(0, len(resized) - (count - 1) * stride))
+    pictures = [resized.rgb(index) for index in range(start, start + (count - 1) * stride + 1, stride)]
+    if generator.random() < 0.5:
+        pictures.reverse()
+    references = (0, count - 1) if count > 2 and generator.random() < 0.3 else (0,)
+    if generator.random() < 0.7:
+        pictures = move_camera(pictures, generator)
+    if generator.random() < 0.25:
+        other = _draw_other(clip, clips, lines, generator)
+        source = other.rgb(int(generator.integers(0, len(other))))
+        pictures = add_intruder(pictures, source, absent=set(references), generator=generator)
+    return Clip.from_rgb(pictures), references
+
+
 KINDS: Mapping[str, Callable[..., Walk]] = {
     "foreign": _draw_foreign_still,
     "own": _draw_own_still,
     "dissolve": _draw_dissolve,
     "misplaced": _draw_misplaced,
+    "fast": _draw_fast,
 }
-"""The kinds of walks whose references mislead, by name: each takes a clip, all clips, lines and a generator."""
+"""Walks that teach when to doubt, and when not to, by name. Each takes a clip, all clips, lines and a generator."""
 
 ORDINARY = "plain"
 """The kind of the other walks, whose references do not mislead."""
@@ -100,7 +126,7 @@ ORDINARY = "plain"
 def draw_misled(
     kind: str, clip: DatasetSequence, clips: Sequence[DatasetSequence], lines: int, generator: np.random.Generator
 ) -> Walk:
-    """Return a walk whose references mislead.
+    """Return a walk whose references mislead, or a fast one.
 
     Args:
         kind: A name in `KINDS`.
@@ -116,7 +142,7 @@ def draw_misled(
 
 
 def kind_of(number: int) -> str:
-    """Return the kind of a clip's walk by its number: one in five is an ordinary one, "plain".
+    """Return the kind of a clip's walk by its number: one in six is an ordinary one, "plain".
 
     Args:
         number: Number of the walk, from 0.

@@ -96,7 +96,7 @@ def make_samples(
         walks_per_clip: Number of walks for each clip.
         seed: Seed of all random numbers.
         processes: Number of processes, 1 or more.
-        misled: Whether the references of four walks in five mislead (`training.misled`). The features are then the
+        misled: Whether five walks in six are misled or fast ones (`training.misled`). The features are then the
             model's own: give footage that these have not learned from.
 
     Returns:

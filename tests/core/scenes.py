@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 
 from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.method.matching import Matching
 from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.instance import Instances
+from stcolor_core.method.tracking.walk import View
+from stcolor_core.models.registry import build
+from stcolor_core.shots.shot import Method
+
+
+@functools.cache
+def _matching() -> Matching:
+    cpu = torch.device("cpu")
+    return Matching(build("standard", device=cpu), Method(), device=cpu)
+
+
+def view(lightness: np.ndarray) -> View:
+    """Return a picture as the standard model sees it, with its features."""
+    return _matching().make_view(lightness, None)
 
 
 def texture(height: int, width: int, *, seed: int, mean: float, contrast: float = 30) -> np.ndarray:

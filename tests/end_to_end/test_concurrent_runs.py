@@ -91,6 +91,19 @@ def test_two_tasks_of_one_shot_share_the_folder(shot: ShotOnDisk) -> None:
     assert len(shot.written()) == 30
 
 
+def test_a_frame_that_another_run_of_the_shot_has_written_meanwhile_is_not_written_again(shot: ShotOnDisk) -> None:
+    asked = asked_for(shot)
+    slow = colorize(asked, device="cpu")
+    next(slow)  # a reference, which is written before any frame is begun
+    quick = list(colorize(asked, device="cpu"))
+    assert sum(not result.kept for result in quick) == 29
+    before = {path.name: path.stat().st_mtime_ns for path in shot.written() if path.suffix == ".exr"}
+    assert len(before) == 30
+    rest = list(slow)
+    assert [result.kept for result in rest] == [True] * 29
+    assert {path.name: path.stat().st_mtime_ns for path in shot.written() if path.suffix == ".exr"} == before
+
+
 def test_a_job_of_the_service_is_refused_while_a_local_run_writes_another_shot(shot: ShotOnDisk, state: Path) -> None:
     asked = asked_for(shot)
     changed = replace(asked, method=replace(asked.method, chroma=0.5))

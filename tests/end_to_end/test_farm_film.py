@@ -170,6 +170,24 @@ def test_a_host_tells_what_is_wrong_with_a_film(film: Film, capsys: pytest.Captu
         assert words in capsys.readouterr().err
 
 
+def test_a_damaged_keyframe_leaves_its_scenes_out_of_the_job_which_tells_them(
+    film: Film, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = film.folder / "keys/film.0009.exr"
+    whole = key.read_bytes()
+    key.write_bytes(whole[:400])
+    assert farm("openjd", film, "--gpus", "0") == 0
+    assert tasks_of(film) == {"s001": 6, "s003": 6}
+    told = capsys.readouterr().err
+    assert told.count("film.0009.exr cannot be read") == 1 and "s002-s003 is not finished" in told
+    list(color_film(film.plan, device="cpu"))
+    assert farm("openjd", film, "--gpus", "0") == 1  # nothing that is left can be coloured
+    assert "film.0009.exr" in capsys.readouterr().err
+    key.write_bytes(whole)
+    assert farm("openjd", film, "--gpus", "0") == 0
+    assert tasks_of(film) == {"s002": 6, "s002-s003": 8}
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [(["--nuke-script", "a.nk"], "--nuke-script"), (["--write", "Write1"], "--write"), (["--max-span", "0"], "span")],

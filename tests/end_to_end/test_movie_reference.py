@@ -15,7 +15,7 @@ from stcolor_core.images.color import lab_to_linear, linear_to_lab, luminance_of
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.movies.color import tagged_space
 from stcolor_core.movies.plate_frames import read_plate_frame
-from stcolor_core.shots.shot import Still
+from stcolor_core.shots.shot import Reference, Shot, Still
 
 FIRST, COUNT = 86400, 4
 SPACE = tagged_space("1/1", "")
@@ -110,6 +110,39 @@ def test_a_picture_plate_takes_a_keyframe_from_a_movie_as_well(
     reference = f"{FIRST}=painted.mkv"
     assert colorize("--reference", reference, plate="plate/p.####.exr") == 0, capsys.readouterr().err
     assert len(list(Path("out").glob("*.exr"))) == COUNT
+
+
+@pytest.mark.parametrize("timecode", [None, "01:00:00:00"])
+def test_a_movie_numbered_otherwise_than_the_plate_gives_the_frame_that_is_named(
+    timecode: str | None, movies: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, frame in enumerate(range(FIRST, FIRST + COUNT), 1001):
+        grey = SPACE.decode(read_plate_frame(movies / "plate.mkv", frame=frame).pixels)[..., 0]
+        write_frame(Path(f"plate/p.{number}.exr"), {name: (np.ascontiguousarray(grey), "half") for name in "RGB"})
+    if timecode is None:
+        frames = [read_plate_frame(movies / "painted.mkv", frame=FIRST + n).pixels for n in range(COUNT)]
+        coded = [[np.rint(each[..., place] * 65535).astype(np.uint16) for place in (1, 2, 0)] for each in frames]
+        write_clip(movies / "painted.mkv", coded, layout="gbrp16le", tags=(1, 1, 0, 2))
+    first = 1 if timecode is None else FIRST
+    assert colorize("--reference", "1003=painted.mkv", plate="plate/p.####.exr") == 2
+    message = capsys.readouterr().err
+    named = f"1003=painted.mkv@{first + 2}"  # the same frame, by its place
+    assert f"--reference FRAME=MOVIE@{first + 2}, for example." in message
+    assert colorize("--reference", named, plate="plate/p.####.exr") == 0, capsys.readouterr().err
+    want = linear_to_lab(SPACE.decode(read_plate_frame(movies / "painted.mkv", frame=first + 2).pixels))[..., 1:]
+    picture = plates.read_matte_file(Path("out/o.1003.exr"), frame=1003)
+    got = picture.pixels[..., [picture.channels.index(name) for name in ("rc_ab.u", "rc_ab.v")]]
+    assert np.abs(got - want).max() < 0.1
+    before = {path.name: path.stat().st_mtime_ns for path in Path("out").iterdir()}
+    assert colorize("--reference", f"1003=painted.mkv@{first}", plate="plate/p.####.exr") == 0  # another frame of it
+    assert all(path.stat().st_mtime_ns != before[path.name] for path in Path("out").iterdir())
+    shot = ["--plate", "plate/p.####.exr", "--reference", named, "--output", "out/o.####.exr"]
+    assert main(["colorize", *shot, "--write-shot", "shot.json"]) == 0, capsys.readouterr().err
+    assert Shot.load(Path("shot.json")).references == (
+        Reference(path="painted.mkv", frame=1003, movie_frame=first + 2),
+    )
+    assert colorize("--reference", f"1003=painted.mkv@{first + 90}", plate="plate/p.####.exr") == 2
+    assert f"frame {first + 90} of painted.mkv" in capsys.readouterr().err
 
 
 def test_a_still_is_a_picture() -> None:

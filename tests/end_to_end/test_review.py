@@ -21,7 +21,7 @@ from stcolor_core.movies.reader import Movie
 from stcolor_core.pipeline import review_sheet
 from stcolor_core.pipeline.results import ShotResults
 from stcolor_core.pipeline.review_pictures import ReviewDrawing, panel_size
-from stcolor_core.pipeline.review_sheet import Box, SheetLayout, choose_layout, weakest_frames
+from stcolor_core.pipeline.review_sheet import Box, SheetLayout, choose_columns, choose_layout, weakest_frames
 from stcolor_core.shots.shot import Shot
 
 MakeShot = Callable[..., ShotOnDisk]
@@ -167,6 +167,34 @@ def test_a_page_is_well_filled_however_few_frames_there_are(aspect: float, count
     placed = boxes(choose_layout(aspect, count), count)
     area = sum(box.width * box.height for box in placed)
     assert area > 0.33 * review_sheet.PAGE[0] * review_sheet.PAGE[1]
+
+
+@pytest.mark.parametrize(("aspect", "count"), [(9 / 16, 6), (0.4, 4), (0.75, 8)])
+def test_a_png_of_upright_pictures_has_two_columns(aspect: float, count: int) -> None:
+    assert choose_columns(aspect, count) == 2
+    assert choose_columns(1 / aspect, count) == choose_columns(aspect, 1) == 1
+    height = -(-count // 2) * choose_layout(aspect, -(-count // 2), columns=2).height
+    assert height < 1.6 * review_sheet.PAGE[0]
+
+
+def test_both_columns_of_upright_pictures_are_drawn(make_shot: MakeShot, tmp_path: Path) -> None:
+    shot = make_shot(pan(5, height=192, width=108, step=2), references=(1001,))
+    assert shot.colorize() == 0
+    sheet = tmp_path / "sheet.png"
+    assert main(["review", "--shot", str(shot_file(shot)), "--contact-sheet", str(sheet), "--count", "4"]) == 0
+    page = Image.open(sheet)
+    assert page.height <= review_sheet.PAGE[1]
+    layout, pixels = choose_layout(108 / 192, 2, columns=2), np.asarray(page.convert("RGB"), np.float32)
+    results = ShotResults(Shot.load(shot.folder / "shot.json"))
+    frames = weakest_frames(results.mean_confidences(), [1001], count=4)
+    for place, frame in enumerate(frames):
+        x = review_sheet._MARGIN + place % 2 * (review_sheet._block_width(2) + review_sheet._MARGIN) + layout.result.x
+        y = review_sheet._MARGIN + review_sheet._HEADER + place // 2 * layout.height + layout.result.y
+        shown = pixels[y : y + layout.result.height, x : x + layout.result.width] / 255
+        layers = channels(shot.output(frame))
+        result = srgb_encode(np.clip(np.dstack([layers[name] for name in "RGB"]), 0, 1))
+        expected = resize(np.ascontiguousarray(result, np.float32), shown.shape[:2])
+        assert np.abs(shown - expected).mean() < 0.02
 
 
 def pages_of(path: Path) -> list[Image.Image]:

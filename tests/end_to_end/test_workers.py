@@ -54,7 +54,7 @@ def test_one_two_and_eight_workers_write_the_same_files(
     assert written[1] == written[2] == written[8]
 
 
-def test_frames_before_a_damaged_plate_are_written_by_any_number_of_workers(
+def test_frames_that_need_no_damaged_plate_are_written_by_any_number_of_workers(
     make_shot: MakeShot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shot = make_shot(pan(10, height=64, width=96, step=2), references=(FIRST,))
@@ -71,4 +71,5 @@ def test_frames_before_a_damaged_plate_are_written_by_any_number_of_workers(
     with pytest.raises(PlateError, match=str(damaged)):
         list(colorize(a_shot(shot, "out"), device="cpu"))
     names = [path.name for path in sorted(Path(shot.folder / "out").iterdir())]
-    assert names == [f"shot.{frame}.exr" for frame in range(FIRST, damaged)]
+    whole = range(FIRST, damaged - 2)  # a frame is fused with the two after it
+    assert names == [f"shot.{frame}.exr" for frame in whole]

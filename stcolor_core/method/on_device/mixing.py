@@ -93,11 +93,12 @@ def refine(
     count = len(evidence.flows)
     flows, others = weights[:count], weights[count:]
     carried = flows.sum(0)
-    for flow, weight in zip(evidence.flows, flows, strict=True):
-        if flow.certainty is not None:
-            confidence = confidence * (1 - weight * (1 - flow.certainty))
     if any(flow.certainty is not None for flow in evidence.flows):
-        confidence = confidence * (1 - (1 - carried) * (1 - _mean_certainty(evidence.flows)))
+        doubt = (1 - carried) * (1 - _mean_certainty(evidence.flows))
+        for flow, weight in zip(evidence.flows, flows, strict=True):
+            if flow.certainty is not None:
+                doubt = doubt + weight * (1 - flow.certainty)
+        confidence = confidence * (1 - doubt)
     mixture = (weights[:, None] * ab).sum(0)
     mixture = _chroma_gain(weights, ab, mixture) * mixture
     return TensorRefined(

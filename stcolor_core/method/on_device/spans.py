@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Protocol, TypeVar
 
@@ -21,8 +21,10 @@ from torch import Tensor
 from stcolor_core.arrays import Plane
 from stcolor_core.files.prefetch import prefetch
 from stcolor_core.files.scratch import Scratch
+from stcolor_core.method.fusion import find_neighbours, gather_neighbours
 from stcolor_core.method.on_device.evidence import TensorReference, TensorView
 from stcolor_core.method.on_device.frames import DeviceFrame
+from stcolor_core.method.on_device.fusion import TensorUnfused, fuse
 from stcolor_core.method.on_device.matching import TensorMatching
 from stcolor_core.method.on_device.mixing import TensorState, refine
 from stcolor_core.method.on_device.tracker import TensorFlow, TensorLink, TensorTracker
@@ -74,6 +76,7 @@ class _Step:
     view: TensorView
     links: Sequence[TensorLink]
     neighbour: TensorLink | None
+    onward: Tensor | None
 
 
 class DeviceSpans:
@@ -128,6 +131,24 @@ class DeviceSpans:
         Yields:
             One coloured frame after the other; work on it may still be under way.
         """
+        reach, outward = self._refinement.reach if span.bounded else 0, span.outward
+        near = find_neighbours(outward, wanted, reach)
+        unfused = self._color_unfused(span, references, lightness, scratch, wanted=near, on_read=on_read)
+        for (frame, own), before, after in gather_neighbours(unfused, outward, wanted, reach):
+            refined = fuse(own, [one for _, one in before], [one for _, one in after])
+            yield replace(frame, refined=refined)
+
+    def _color_unfused(
+        self,
+        span: Span,
+        references: Sequence[PreparedReference],
+        lightness: Callable[[int], Plane],
+        scratch: Scratch,
+        *,
+        wanted: Collection[int],
+        on_read: Callable[[int], None],
+    ) -> Iterator[tuple[int, tuple[DeviceFrame, TensorUnfused]]]:
+        """Colour frames by themselves, in the order of the walk."""
         there = [self._matching.upload(reference) for reference in references]
         numbers = [-1.0 if reference.frame is None else float(reference.frame) for reference in references]
         frames = self._transfers.upload(np.array(numbers, np.float32))
@@ -156,7 +177,7 @@ class DeviceSpans:
                 if step.frame in wanted:
                     tracked_to = references[: len(tracked.links)]
                     nearest = int(np.argmax(temporal_weights(step.frame, tracked_to))) if tracked_to else None
-                    yield DeviceFrame(
+                    frame = DeviceFrame(
                         frame=step.frame,
                         lightness=step.lightness,
                         refined=refined,
@@ -164,6 +185,7 @@ class DeviceSpans:
                         fallback=evidence.warp.fallback.float().mean(),
                         transfers=self._transfers,
                     )
+                    yield step.frame, (frame, TensorUnfused(refined, evidence.neighbour, step.onward))
 
     def _take_track(self, frame: int, scratch: Scratch) -> list[TensorLink]:
         """Return the flow to the later reference that the walk back saved."""
@@ -244,13 +266,17 @@ class DeviceSpans:
         # A last batch is filled up: its size, which sets how sums are rounded, may not depend on where a walk ends.
         pictures = torch.stack(uploaded + uploaded[-1:] * (self._batch - len(batch)))
         features = self._compute_features(pictures) if any(frame in with_features for frame, _ in batch) else None
-        pairs = [] if tracker is None else tracker.advance(pictures, len(batch))
+        flows = [] if tracker is None else tracker.advance(pictures, len(batch))
         steps = []
         for index, (frame, plane) in enumerate(batch):
             own = features[index] if features is not None and frame in with_features else None
-            links, neighbour = ([], None) if tracker is None else ([pairs[index][0]], pairs[index][1])
             if index >= skipped:
-                steps.append(_Step(frame, plane, self._matching.make_view(pictures[index], own), links, neighbour))
+                view = self._matching.make_view(pictures[index], own)
+                if tracker is None:
+                    steps.append(_Step(frame, plane, view, [], None, None))
+                else:
+                    link, neighbour, onward = flows[index]
+                    steps.append(_Step(frame, plane, view, [link], neighbour, onward))
         return steps
 
     def _compute_features(self, pictures: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from stcolor_core.method.tensor_pictures import blur, pixel_grid, sample
 from stcolor_core.method.tracking.flow import CONSISTENT, FINE_LINES, GRAIN, RESIDUAL_SIGMA
 from stcolor_core.method.tracking.tensor_flow import COARSE, FINE, FlowSettings, dense_inverse_search
 
-__all__ = ["TensorFlow", "TensorLink", "TensorTracker", "align"]
+__all__ = ["TensorFlow", "TensorLink", "TensorStep", "TensorTracker", "align", "turn_link"]
 
 TensorFlow: TypeAlias = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 """Returns the displacement from pictures to others, (N, 2, H, W) in px, from a start if one is given.
@@ -41,6 +41,20 @@ class TensorLink:
     visibility: Tensor
 
 
+class TensorStep(NamedTuple):
+    """The flow of one frame of a walk.
+
+    Attributes:
+        link: To the reference.
+        neighbour: To the frame before.
+        onward: Displacement from the frame before to this one, shape (2, H, W), px (x, y).
+    """
+
+    link: TensorLink
+    neighbour: TensorLink
+    onward: Tensor
+
+
 def align(targets: Tensor, references: Tensor, starts: Tensor) -> Tensor:
     """Return the displacement from targets to references, refined from initial ones, as `tracking.flow.align`.
 
@@ -50,6 +64,16 @@ def align(targets: Tensor, references: Tensor, starts: Tensor) -> Tensor:
         starts: Initial displacement, shape (N, 2, H, W), px (x, y).
     """
     return dense_inverse_search(_grey(targets), _grey(references), starts, settings=_fine(targets.shape[-2]))
+
+
+def turn_link(displacement: Tensor, back: Tensor) -> TensorLink:
+    """Return the flow the other way between two frames, as `tracking.flow.turn_link`.
+
+    Args:
+        displacement: From the one frame to the other, shape (2, H, W), px (x, y).
+        back: From the other to the one, shape (2, H, W), px (x, y).
+    """
+    return TensorLink(back, _consistency(back[None], displacement[None])[0] * _inside(back))
 
 
 class TensorTracker:
@@ -70,8 +94,8 @@ class TensorTracker:
         still = reference.new_zeros((2, *reference.shape))
         self._link = TensorLink(still, torch.ones_like(reference))
 
-    def advance(self, targets: Tensor, count: int) -> list[tuple[TensorLink, TensorLink]]:
-        """Return for each of the next frames its link to the reference and its link to the frame before.
+    def advance(self, targets: Tensor, count: int) -> list[TensorStep]:
+        """Return the flow of each of the next frames.
 
         Args:
             targets: L* of the next frames of the walk, shape (N, H, W), 0..100; those beyond `count` fill the batch.
@@ -79,11 +103,11 @@ class TensorTracker:
         """
         neighbours = torch.cat([self._neighbour[None], targets[:-1]])
         self._neighbour = targets[count - 1]
-        forward, consistency = self._align_neighbours(targets, neighbours)
-        parts = zip(targets[:count], forward, consistency, strict=False)
-        return [self._extend(target, displacement, consistent) for target, displacement, consistent in parts]
+        forward, consistency, onward = self._align_neighbours(targets, neighbours)
+        parts = zip(targets[:count], forward, consistency, onward, strict=False)
+        return [self._extend(*part) for part in parts]
 
-    def _extend(self, target: Tensor, forward: Tensor, consistency: Tensor) -> tuple[TensorLink, TensorLink]:
+    def _extend(self, target: Tensor, forward: Tensor, consistency: Tensor, onward: Tensor) -> TensorStep:
         """Extend the chain by one frame, and align the frame with the reference directly."""
         before = sample(torch.cat([self._link.displacement, self._link.visibility[None]]), forward)
         chain = forward + before[:2]
@@ -96,29 +120,38 @@ class TensorTracker:
         direct = self._flow(current, reference, chain[None])[0]
         residuals = _residual(current, reference, torch.stack([direct, chain]))
         self._link = TensorLink(torch.where(residuals[0] < residuals[1], direct, chain), visibility)
-        return self._link, TensorLink(forward, consistency * _inside(forward))
+        return TensorStep(self._link, TensorLink(forward, consistency * _inside(forward)), onward)
 
-    def _align_neighbours(self, targets: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the flow to the frames before, (N, 2, H, W), and the forward-backward consistency, (N, H, W)."""
-        flow, consistency = self._align_both_ways(targets, neighbours)
+    def _align_neighbours(self, targets: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the flow to the frames before, (N, 2, H, W), its consistency, (N, H, W), and the flow back."""
+        flow, consistency, onward = self._align_both_ways(targets, neighbours)
         if not self._follows_light:
-            return flow, consistency
+            return flow, consistency, onward
         moved = sample(neighbours[:, None], flow)[:, 0]
         planes = zip(targets, moved, consistency, strict=True)
         exposures = torch.stack([overall_exposure(*parts) for parts in planes])[:, None, None]
         # The one wait for the device in a batch: a second flow in steady light would cost more.
         if not bool((exposures != 1).any()):
-            return flow, consistency
-        again, consistency_again = self._align_both_ways(*to_same_light(targets, neighbours, exposures))
+            return flow, consistency, onward
+        again, consistent_again, onward_again = self._align_both_ways(*to_same_light(targets, neighbours, exposures))
         changed = exposures != 1
-        return torch.where(changed[:, None], again, flow), torch.where(changed, consistency_again, consistency)
+        return (
+            torch.where(changed[:, None], again, flow),
+            torch.where(changed, consistent_again, consistency),
+            torch.where(changed[:, None], onward_again, onward),
+        )
 
-    def _align_both_ways(self, targets: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
+    def _align_both_ways(self, targets: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         current, neighbour = _grey(targets), _grey(neighbours)
         forward = self._flow(current, neighbour, None)
         backward = self._flow_back(neighbour, current, None)
-        error = (forward + sample(backward, forward)).square().sum(1)
-        return forward, torch.exp(-error / CONSISTENT**2)
+        return forward, _consistency(forward, backward), backward
+
+
+def _consistency(displacement: Tensor, back: Tensor) -> Tensor:
+    """Return the forward-backward consistency of flows (N, 2, H, W), shape (N, H, W)."""
+    error = (displacement + sample(back, displacement)).square().sum(1)
+    return torch.exp(-error / CONSISTENT**2)
 
 
 def _fine(lines: int) -> FlowSettings:

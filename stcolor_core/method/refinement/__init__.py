@@ -196,9 +196,12 @@ class Refinement(Protocol):
     Attributes:
         recurrent: Whether a result depends on all frames before it on the walk, so that two walks through the same span
             differ. Otherwise it depends on the frame before at most, and the `Refined.state` of that frame on no other.
+        reach: How many frames on either side a coloured frame is fused with (`method.fusion`); 0 for none, which it
+            must be if the refinement is recurrent.
     """
 
     recurrent: bool
+    reach: int
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
         """Return the frame's colour.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from stcolor_core.arrays import Chroma
@@ -45,9 +46,13 @@ def average_agreeing(
     total, change = np.ones(color.shape[:2], np.float32), np.zeros(color.shape, np.float32)
     for index in np.flatnonzero(candidates.facts[:, [FACTS.index(kind) for kind in kinds]].any(axis=1)):
         difference = candidates.ab[index] - color
-        weight = np.exp(np.square(difference).sum(-1) * np.float32(-0.5 / tolerance**2))
+        a, b = difference[..., 0], difference[..., 1]
+        weight = np.exp((a * a + b * b) * np.float32(-0.5 / tolerance**2))
         if candidates.allowed is not None:
             weight *= candidates.allowed[index]
         total += weight
-        change += weight[..., None] * difference
-    return np.asarray(color + change / total[..., None])
+        difference *= cv2.merge((weight, weight))  # numpy would go through the two channels pixel by pixel
+        change += difference
+    change /= cv2.merge((total, total))
+    change += color
+    return change

@@ -94,7 +94,9 @@ def collect_candidates(evidence: Evidence, previous: WalkState | None = None) ->
     )
     shape = similarity.shape
     gain = free_similarity - similarity
-    lost = 1 / (1 + np.exp(-SHARPNESS * (gain - REACQUIRE))) if evidence.restricted else np.zeros(shape)
+    lost: Plane = np.zeros(shape, np.float32)
+    if evidence.restricted:
+        lost = 1 / (1 + np.exp(-SHARPNESS * (gain - REACQUIRE)))
     tracked, reacquired = (
         _flow_shares([flow for flow in flows if flow.reacquired == kind], shape) for kind in (False, True)
     )
@@ -121,13 +123,21 @@ def collect_candidates(evidence: Evidence, previous: WalkState | None = None) ->
     if evidence.neighbour_flow and previous:
         candidates.append(_previous_candidate(evidence, evidence.neighbour_flow, previous))
     attention_confidence = similarity * (1 - lost) + free_similarity * lost
+    # Filled in place: a copy of all candidates more would be a tenth of a frame's time at 432 lines.
+    count = len(candidates)
+    ab, prior = np.empty((count, *shape, 2), np.float32), np.empty((count, *shape), np.float32)
+    planes = np.zeros((count, len(EVIDENCE_PLANES), *shape), np.float32)
+    for index, candidate in enumerate(candidates):
+        ab[index], prior[index] = candidate.ab, candidate.prior
+        for plane, values in {"prior": candidate.prior, **candidate.planes}.items():
+            planes[index, EVIDENCE_PLANES.index(plane)] = values
     return Candidates(
-        ab=np.stack([candidate.ab for candidate in candidates]).astype(np.float32),
-        prior=np.stack([candidate.prior for candidate in candidates]).astype(np.float32),
+        ab=ab,
+        prior=prior,
         facts=np.array([[candidate.facts.get(name, 0) for name in FACTS] for candidate in candidates], np.float32),
-        evidence=np.stack([candidate.stack_evidence() for candidate in candidates]),
-        confidence=(carried + rest * attention_confidence).astype(np.float32),
-        allowed=_allowed(evidence, len(candidates)),
+        evidence=planes,
+        confidence=np.asarray(carried + rest * attention_confidence, np.float32),
+        allowed=_allowed(evidence, count),
     )
 
 
@@ -149,11 +159,13 @@ def mix_candidates(
     count = len(evidence.flows)
     flows, others = weights[:count], weights[count:]
     carried = flows.sum(0)
-    for flow, weight in zip(evidence.flows, flows, strict=True):
-        if flow.certainty is not None:  # right if both the reference's colour and the flow are right
-            confidence = confidence * (1 - weight * (1 - flow.certainty))
     if any(flow.certainty is not None for flow in evidence.flows):
-        confidence = confidence * (1 - (1 - carried) * (1 - _mean_certainty(evidence.flows)))
+        # A colour is right if both the decision and the reference's colour are: those of the candidates by weight.
+        doubt = (1 - carried) * (1 - _mean_certainty(evidence.flows))
+        for flow, weight in zip(evidence.flows, flows, strict=True):
+            if flow.certainty is not None:
+                doubt += weight * (1 - flow.certainty)
+        confidence = np.asarray(confidence * (1 - doubt), np.float32)
     support = candidates.evidence[count:, EVIDENCE_PLANES.index("visibility")]  # 0 for positions anywhere
     return Refined(
         ab=np.einsum("khw,khwc->hwc", weights, candidates.ab),
@@ -186,21 +198,15 @@ def fixed_rule_state(evidence: Evidence, candidates: Candidates) -> WalkState:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """One candidate: its facts (0 for a name left out), ab (H, W, 2), prior (H, W) and evidence planes by name."""
+    """One candidate: its ab (H, W, 2), prior (H, W), and its facts and evidence planes by name, 0 if left out."""
 
     facts: Mapping[str, float]
     ab: Chroma
-    prior: NDArray[np.floating]
+    prior: Plane
     planes: Mapping[str, NDArray[np.floating]]
 
-    def stack_evidence(self) -> NDArray[np.float32]:
-        """Return the planes in the order of `EVIDENCE_PLANES`, shape (E, H, W), 0 for those left out."""
-        planes = {"prior": self.prior, **self.planes}
-        zero = np.zeros(self.prior.shape, np.float32)
-        return np.stack([planes.get(name, zero) for name in EVIDENCE_PLANES]).astype(np.float32)
 
-
-def _flow_candidate(evidence: Evidence, flow: FlowColor, prior: NDArray[np.floating]) -> _Candidate:
+def _flow_candidate(evidence: Evidence, flow: FlowColor, prior: Plane) -> _Candidate:
     return _Candidate(
         {
             "reacquired" if flow.reacquired else "flow": 1,
@@ -281,9 +287,20 @@ def _tracked_ab(evidence: Evidence) -> Chroma:
     grid_ab = evidence.warp.ab * chroma
     ab = _enlarge_ab(evidence, grid_ab, evidence.warp.slope)
     mean_error = _to_grid(evidence, grid_ab) - resize(along, evidence.grid_lightness.shape)
-    # The flow's error in the mean is corrected, so that it needs less trust than flow alone.
-    trust = np.sqrt(total)[..., None]
-    return np.asarray(trust * (along + resize(mean_error, ab.shape[:2])) + (1 - trust) * ab)
+    return _mix_with_flow(along, resize(mean_error, ab.shape[:2]), ab, total)
+
+
+def _mix_with_flow(along: Chroma, mean_error: Chroma, ab: Chroma, total: Plane) -> Chroma:
+    """Return attention's colour with the flow's where it is trusted, each (H, W, 2). total: the trust, (H, W), 0..1.
+
+    The flow's error in the mean is corrected, so that it needs less trust than flow alone.
+    """
+    trust = np.sqrt(total)
+    mixed: Chroma = along + mean_error
+    mixed -= ab
+    mixed *= cv2.merge((trust, trust))  # numpy would go through the two channels pixel by pixel
+    mixed += ab
+    return mixed
 
 
 def _layer_ab(evidence: Evidence, layer: ObjectLayer) -> Chroma:
@@ -299,8 +316,7 @@ def _layer_ab(evidence: Evidence, layer: ObjectLayer) -> Chroma:
     sums = resize(np.dstack([along * weight[..., None], weight]).astype(np.float32), grid)
     mean = sums[..., :2] / np.maximum(sums[..., 2:], 1e-6)
     mean_error = np.where(sums[..., 2:] > _LEAST_FLOW, _to_grid(own, grid_ab) - mean, 0)
-    trust = np.sqrt(total)[..., None]
-    return np.asarray(trust * (along + resize(mean_error, ab.shape[:2])) + (1 - trust) * ab)
+    return _mix_with_flow(along, resize(mean_error, ab.shape[:2]), ab, total)
 
 
 def _along_flow(evidence: Evidence) -> tuple[Chroma, Plane, Tensor | float]:
@@ -312,7 +328,7 @@ def _along_flow(evidence: Evidence) -> tuple[Chroma, Plane, Tensor | float]:
     return along, total, _local_chroma(evidence, shares)
 
 
-def _local_chroma(evidence: Evidence, shares: NDArray[np.floating]) -> Tensor | float:
+def _local_chroma(evidence: Evidence, shares: NDArray[np.float32]) -> Tensor | float:
     """Return the factor on the chroma of each cell, (P,), from the local exposures of the leading flows."""
     if all(flow.exposure is None for flow in evidence.leading):
         return 1.0
@@ -322,13 +338,13 @@ def _local_chroma(evidence: Evidence, shares: NDArray[np.floating]) -> Tensor | 
     return torch.from_numpy(np.ascontiguousarray(cells)).to(evidence.warp.ab)
 
 
-def _flow_shares(flows: Sequence[FlowColor], shape: tuple[int, ...]) -> NDArray[np.floating]:
+def _flow_shares(flows: Sequence[FlowColor], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Return the weight of each flow if no other candidate precedes them, shape (F, H, W)."""
     if not flows:
-        return np.zeros((0, *shape))
+        return np.zeros((0, *shape), np.float32)
     trusts = np.stack([flow.trust for flow in flows])
-    shares = trusts * np.reshape([flow.temporal_weight for flow in flows], (-1, 1, 1))
-    return np.asarray((1 - np.prod(1 - trusts, axis=0)) * shares / np.maximum(shares.sum(0), 1e-6))
+    shares = trusts * np.array([flow.temporal_weight for flow in flows], np.float32).reshape(-1, 1, 1)
+    return np.asarray((1 - np.prod(1 - trusts, axis=0)) * shares / np.maximum(shares.sum(0), 1e-6), np.float32)
 
 
 def _enlarge_ab(evidence: Evidence, ab: Tensor, slope: Tensor) -> Chroma:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stcolor_core.method.refinement.agreement import INDEPENDENT, TOLERANCE
 from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 from stcolor_core.method.refinement.mixing import MixingOutput
 from stcolor_core.method.tensor_color import lab_to_srgb
@@ -50,6 +51,9 @@ PLANES = (
     "tracked",  # weight of colour from tracked positions
     "anywhere",  # weight of colour from anywhere
     "previous",  # weight of the frame before
+    "like_flow",  # likeness of the colour and that of the nearest tracked flow, 1 if they are the same
+    "like_anywhere",  # likeness of the colour and that from anywhere
+    "like_previous",  # likeness of the colour and that of the frame before
 )
 """The evidence for a decision at each pixel, in the order of the channels of `describe_decision`."""
 
@@ -58,7 +62,7 @@ _OWN_SCALE = 3.0
 _TRACKED = [PLANES.index(name) for name in ("visibility", "agreement")]
 # With a tracked reference the confidence is only lowered, and by so much less, as a logit: the network's own is
 # calibrated there, and fast motion looks a little like a scene that no reference shows (benchmarks/README.md).
-_LEAST_CORRECTION = 0.75
+_LEAST_CORRECTION = 0.5
 _CORRECT = 16 / 255  # distance in sRGB up to which a colour counts as right
 _HIDDEN = 16
 # The summary is reduced to few values, and a share is left out in training, so that clips are not learned by heart.
@@ -135,7 +139,9 @@ def describe_decision(given: MixingInput, output: MixingOutput, fade: Tensor) ->
         return (plane[name] * counts).amax(1)
 
     mixture = (weights[:, :, None] * given.ab).sum(1)
-    apart = (weights * (given.ab - mixture[:, None]).square().sum(2)).sum(1)
+    squares = (given.ab - mixture[:, None]).square().sum(2)
+    apart = (weights * squares).sum(1)
+    likeness = (squares * (-0.5 / TOLERANCE**2)).exp()  # as much as `average_agreeing` takes of a candidate
     color = fade[:, None] * mixture
     in_color, in_grey = (lab_to_srgb(given.lightness, ab) for ab in (color, torch.zeros_like(color)))
     planes = {
@@ -153,6 +159,7 @@ def describe_decision(given: MixingInput, output: MixingOutput, fade: Tensor) ->
         "spread_anywhere": best("spread", is_kind["anywhere"]),
         "disagreement": apart.sqrt() / 10,
         **{name: (weights * is_kind[name]).sum(1) for name in ("flow", "tracked", "anywhere", "previous")},
+        **{f"like_{name}": (likeness * is_kind[name]).amax(1) for name in INDEPENDENT},
     }
     return torch.stack([planes[name] for name in PLANES], dim=1)
 

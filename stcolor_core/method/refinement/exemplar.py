@@ -111,6 +111,7 @@ class ExemplarRefinement:
     """
 
     recurrent = True
+    reach = 0
 
     def __init__(self, net: ColorNet) -> None:
         """Take the network, channels last: oneDNN copies no map then.

@@ -12,6 +12,7 @@ class FixedRuleRefinement:
     """Prefers visible flow, then attention over tracked positions, then attention anywhere."""
 
     recurrent = False
+    reach = 0
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:  # noqa: ARG002  (part of the interface)
         """Return the frame's colour and its confidence.

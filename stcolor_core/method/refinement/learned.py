@@ -61,6 +61,7 @@ CONFIDENCE_RAMP, SIMILARITY_RAMP = (0.45, 0.75), (0.4, 0.6)
 # Gaps narrower than 7 % of the height are closed: thin strips at moving edges take their neighbours' decision, which is
 # more often right.
 GAP = 0.07
+REACH = 2  # frames on either side that a colour is fused with
 LINES = 216  # height of the training pictures: the network runs at most at this, its weights are used at full size
 
 
@@ -100,13 +101,16 @@ class LearnedRefinement:
 
     Confidence is the probability that a pixel's colour is within 16 of 255 levels of the truth. The network's own one
     decides what stays neutral; all who read it get the confidence head's. The frame before is
-    used as the fixed rule coloured it, so that memory goes back one frame and a span may be cut anywhere.
+    used as the fixed rule coloured it, so that memory goes back one frame and a span may be cut anywhere. The frames'
+    colours are then fused over time (`method.fusion`).
 
     Attributes:
         network: The trained network, on its device.
+        confidence_head: Estimates the confidence, on its device; None for the network's own.
     """
 
     recurrent = False
+    reach = REACH
 
     def __init__(
         self, network: MixingNet, device: torch.device | str = "cpu", *, confidence_head: ConfidenceHead | None = None
@@ -119,7 +123,7 @@ class LearnedRefinement:
             confidence_head: Estimates the confidence; None for the network's own. It changes no colour.
         """
         self.network, self._device = network.to(device).eval(), torch.device(device)
-        self._confidence_head = None if confidence_head is None else confidence_head.to(device).eval()
+        self.confidence_head = None if confidence_head is None else confidence_head.to(device).eval()
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
         """Return the frame's colour and its confidence.
@@ -184,9 +188,9 @@ class LearnedRefinement:
         Args:
             planes: The evidence for it, from `describe_decision`, shape (1, N, h, w).
         """
-        if self._confidence_head is None:
+        if self.confidence_head is None:
             return own_confidence(planes)[0]
-        return estimate_confidence(self._confidence_head, planes)[0]
+        return estimate_confidence(self.confidence_head, planes)[0]
 
     def _tensor(self, array: NDArray[np.floating]) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self._device)[None]

@@ -7,8 +7,9 @@ docs/method.md, "Mattes".
 Every object is a layer that moves by itself (Wang and Adelson 1994): a shape, which goes on where another object hides
 it, and the luminance that it was last seen with. On the next frame each pixel takes the layer that is expected there
 and looks like it. So of two objects of the same texture the one that comes out from behind the other is recognised by
-its motion, and what a moving object uncovers belongs to the background. Where the flow back to the matte's own frame is
-sure, it decides instead, so that errors do not add up.
+its motion, and what a moving object uncovers belongs to the background. Flow loses what turns or moves fast, so what a
+place looks like (`tracking.appearance`) tells the objects from the background. Where the flow back to the matte's own
+frame is sure, it decides instead, so that errors do not add up.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import FlowField, Mask, Masks, Plane
+from stcolor_core.images.resizing import resize
+from stcolor_core.method.tracking.appearance import Likeness
 from stcolor_core.method.tracking.flow import FlowTracker, align, sample
 from stcolor_core.method.tracking.instance import Instances
-from stcolor_core.method.tracking.objects import around, extend, find_objects
+from stcolor_core.method.tracking.objects import around, blur_widely, extend, find_objects
 
 __all__ = ["CarriedObjects", "MatteCarrier", "combine_carried"]
 
@@ -38,7 +41,12 @@ _INVERSIONS = 4  # fixed-point iterations
 _UNLIKE = 0.02  # likelihood of a layer that does not look like the pixel at all
 _UNSEEN = 0.8  # likelihood of a background that was never seen
 _RETREAT = 0.05  # prior of the background inside an object's expected shape
-_GROWTH, _GROWTH_SIGMA = 0.3, 2.0  # prior of an object around its expected shape, and the sigma in px at 216 lines
+_GROWTH, _GROWTH_SIGMA = 0.3, 10.0  # prior of an object around its expected shape, and the sigma in px at 216 lines
+_OF_OBJECTS = 5.0  # exponent of the probability by appearance that a pixel is of an object, or of the background
+_OF_WHICH = 0.5  # exponent of the probability of which object: those of like texture are told apart by motion
+_DOUBT = 0.1  # least probability by appearance
+_GONE, _RETURN = 0.1, 0.02  # share of its matte's area below which an object has left, and its prior anywhere then
+_FAMILIAR, _FAMILIAR_RAMP = 0.5, 0.1  # similarity from which a place may be an object that comes back, and its ramp
 _KEPT = 0.98  # of the certainty of the frame before where layers decide
 _RADIUS = 2  # px at 216 lines, of the guided filter
 _REGULAR = 9.0  # L*^2 of the guided filter
@@ -78,14 +86,18 @@ class MatteCarrier:
         self._layers = [_Layer(part, lightness, part, np.zeros(2)) for part in objects.coverage]
         self._scale = max(1.0, len(lightness) / 216)
 
-    def advance(self, lightness: Plane) -> CarriedObjects:
+    def advance(self, lightness: Plane, likeness: Likeness) -> CarriedObjects:
         """Return the objects of the next frame outward.
 
         Args:
             lightness: L* of the frame, shape (H, W), 0..100.
+            likeness: What the frame looks like.
         """
+        looks = likeness.over(self.names, lightness.shape)
         link = self._tracker.advance(lightness)
-        trust = link.visibility * self._likeness(lightness - sample(self._origin, link.displacement))
+        origin = np.stack([sample(part, link.displacement) for part in self._origin_coverage])
+        trust = link.visibility * self._similarity(lightness - sample(self._origin, link.displacement))
+        trust = trust * np.minimum(2 * _agreement(looks[-1], origin[-1]), 1)
         forward = self._tracker.neighbour_link.displacement
         onward = align(self._before, lightness, -forward)
         error = np.linalg.norm(onward + sample(forward, onward), axis=-1)
@@ -94,8 +106,8 @@ class MatteCarrier:
             layer.move(onward, seen, steady, outline=_OUTLINE * self._scale)
             for layer, seen in zip(self._layers, self._coverage, strict=True)
         ]
-        decided = self._decide(lightness, layers)
-        origin = np.stack([sample(part, link.displacement) for part in self._origin_coverage])
+        familiar = np.clip((resize(likeness.similarity, lightness.shape) - _FAMILIAR) / _FAMILIAR_RAMP, 0, 1)
+        decided = self._decide(lightness, layers, looks, familiar)
         coverage = _snap(trust * origin + (1 - trust) * decided, np.maximum(trust, 0.1), lightness, self._scale)
         margin = _margin(decided)
         before = _KEPT * sample(self._certainty, forward)
@@ -107,20 +119,22 @@ class MatteCarrier:
         self._before, self._coverage, self._certainty = lightness, coverage, certainty
         return CarriedObjects(coverage, certainty)
 
-    def _decide(self, lightness: Plane, layers: Sequence[_Layer]) -> Masks:
+    def _decide(self, lightness: Plane, layers: Sequence[_Layer], looks: Masks, familiar: Plane) -> Masks:
         """Return each object's share of each pixel by where its layer is expected and what it looks like, (K, H, W)."""
-        likely = [self._likeness(lightness - layer.lightness) * (1 - _UNLIKE) + _UNLIKE for layer in layers]
+        likely = [self._similarity(lightness - layer.lightness) * (1 - _UNLIKE) + _UNLIKE for layer in layers]
         background = layers[-1]
         likely[-1] = background.known * likely[-1] + (1 - background.known) * _UNSEEN
         sigma = _GROWTH_SIGMA * self._scale
-        priors = [
-            np.maximum(layer.shape, _GROWTH * cv2.GaussianBlur(layer.shape, (0, 0), sigma)) for layer in layers[:-1]
-        ]
+        priors = [np.maximum(layer.shape, _GROWTH * blur_widely(layer.shape, sigma)) for layer in layers[:-1]]
+        for prior, layer, own in zip(priors, layers, self._origin_coverage, strict=False):
+            if layer.shape.sum() < _GONE * own.sum():  # it has left the picture, and may come back anywhere
+                np.maximum(prior, _RETURN * familiar, out=prior)
         free = np.maximum(1 - sum(layer.shape for layer in layers[:-1]), _RETREAT)
         scores = np.stack([prior * like for prior, like in zip([*priors, free], likely, strict=True)])
+        scores *= _weigh(looks)
         return np.asarray(scores / np.maximum(scores.sum(0), 1e-9), np.float32)
 
-    def _likeness(self, difference: Plane) -> Plane:
+    def _similarity(self, difference: Plane) -> Plane:
         """Return 0..1, how small differences in L* are around each pixel."""
         smooth = cv2.GaussianBlur(np.abs(difference), (0, 0), _RESIDUAL_SIGMA * self._scale)
         return np.asarray(np.exp(-((smooth / _RESIDUAL) ** 2)), np.float32)
@@ -192,6 +206,19 @@ class _Layer:
         )
 
 
+def _weigh(looks: Masks) -> Masks:
+    """Return how far the appearance of each pixel speaks for each object, (K, H, W), from its probabilities."""
+    objects = looks[:-1].sum(0)
+    of_objects = np.maximum(objects, _DOUBT) ** _OF_OBJECTS
+    which = np.maximum(looks[:-1] / np.maximum(objects, 1e-6), _DOUBT) ** _OF_WHICH
+    return np.concatenate([of_objects * which, np.maximum(looks[-1:], _DOUBT) ** _OF_OBJECTS])
+
+
+def _agreement(first: Plane, second: Plane) -> Plane:
+    """Return the probability that both are background or both an object, from those of background, (H, W), 0..1."""
+    return np.asarray(first * second + (1 - first) * (1 - second), np.float32)
+
+
 def _margin(coverage: Masks) -> Plane:
     """Return by how much the largest of the K shares of each pixel exceeds the next one, (H, W)."""
     if len(coverage) == 1:
@@ -217,14 +244,14 @@ def combine_carried(objects: Sequence[tuple[tuple[str, ...], CarriedObjects, flo
     """Return a frame's mattes from those carried to it.
 
     Args:
-        objects: The names, the objects and the weight by nearness in time of each matte that was carried here.
+        objects: The names, the objects and the share by nearness in time of each matte that was carried here.
     """
     shape = objects[0][1].certainty.shape
     names = sorted({name for own, _, _ in objects for name in own[:-1]})
     sums = np.zeros((len(names) + 1, *shape), np.float32)
     total, doubt = np.zeros(shape, np.float32), np.ones(shape, np.float32)
     for own, carried, nearness in objects:
-        weight = nearness * (carried.certainty**2 + _LEAST)
+        weight = nearness**2 * (carried.certainty**2 + _LEAST)
         for name, part in zip(own, carried.coverage, strict=True):
             sums[names.index(name) if name else -1] += weight * part
         total += weight

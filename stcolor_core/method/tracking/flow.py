@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeAlias
 
 import cv2
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import ByteImage, FlowField, Plane
 from stcolor_core.method.light import overall_exposure, to_same_light
 
-__all__ = ["FlowLink", "FlowTracker", "PictureFlow", "align", "align_back", "sample"]
+__all__ = ["FlowLink", "FlowTracker", "PictureFlow", "align", "align_back", "sample", "turn_link"]
 
 PictureFlow: TypeAlias = Callable[[ByteImage, ByteImage, FlowField | None], FlowField]
 """Returns the displacement from a picture to another, in px, from a start if one is given. Pictures are (H, W)."""
@@ -64,11 +64,18 @@ def sample(picture: NDArray[np.float32], displacement: FlowField) -> NDArray[np.
         displacement: Shape (H, W, 2), px (x, y).
     """
     height, width = displacement.shape[:2]
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    sampled = cv2.remap(
-        picture, x + displacement[..., 0], y + displacement[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    places = displacement + _pixels(height, width)
+    no_second_map: Any = None
+    sampled = cv2.remap(picture, places, no_second_map, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(sampled, np.float32)
+
+
+@lru_cache(maxsize=2)
+def _pixels(height: int, width: int) -> NDArray[np.float32]:
+    """Return the places (x, y) of the pixels of a picture, shape (H, W, 2); not to be changed."""
+    places = np.dstack(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))
+    places.setflags(write=False)
+    return places
 
 
 def align(target: Plane, reference: Plane, start: FlowField) -> FlowField:
@@ -102,12 +109,23 @@ def align_back(target: Plane, neighbour: Plane) -> FlowField | None:
     return _flow_back(_to_bytes(neighbour), _to_bytes(target), None)
 
 
+def turn_link(displacement: FlowField, back: FlowField) -> FlowLink:
+    """Return the flow the other way between two frames, with how consistent both ways are.
+
+    Args:
+        displacement: From the one frame to the other, shape (H, W, 2), px (x, y).
+        back: From the other to the one, shape (H, W, 2), px (x, y).
+    """
+    return FlowLink(back, (_consistency(back, displacement) * _inside(back)).astype(np.float32))
+
+
 class FlowTracker:
     """Tracks the flow back to one reference, frame by frame away from it.
 
     Attributes:
         link: From the latest frame to the reference.
         neighbour_link: From the latest frame to the one before it on the walk.
+        onward: Displacement the other way, from the frame before to the latest one, shape (H, W, 2), px (x, y).
     """
 
     def __init__(self, reference: Plane, *, flow: PictureFlow | None = None, follows_light: bool = False) -> None:
@@ -121,7 +139,9 @@ class FlowTracker:
         self._flow, self._flow_back = flow or _create_fine_flow(reference.shape[0]), flow or _flow_back
         self._follows_light = follows_light
         self._reference = self._neighbour = reference
+        self._reference_bytes = self._neighbour_bytes = _to_bytes(reference)
         self.link = self.neighbour_link = FlowLink.identity(*reference.shape)
+        self.onward: FlowField = self.link.displacement
 
     def advance(self, target: Plane, backward: FlowField | None = None) -> FlowLink:
         """Return the link of the next frame of the walk to the reference.
@@ -134,44 +154,53 @@ class FlowTracker:
         """
         if min(target.shape) < _SMALLEST:
             return self.link
-        forward, consistency = self._align_neighbour(target, backward)
+        current = _to_bytes(target)
+        forward, consistency, self.onward = self._align_neighbour(target, current, backward)
         chain = forward + sample(self.link.displacement, forward)
         self.neighbour_link = FlowLink(forward, (consistency * _inside(forward)).astype(np.float32))
         visibility = consistency * sample(self.link.visibility, forward) * _inside(chain)
-        current, reference = self._in_same_light(target, self._reference, chain, visibility)
-        direct = self._flow(current, reference, chain.copy())
-        closer = _residual(current, reference, direct) < _residual(current, reference, chain)
-        self.link = FlowLink(np.where(closer[..., None], direct, chain), visibility.astype(np.float32))
-        self._neighbour = target
+        pictures = current, self._reference_bytes
+        lit, reference = self._relight(target, self._reference, chain, visibility) or pictures
+        direct = self._flow(lit, reference, chain.copy())
+        closer = _residual(lit, reference, direct) < _residual(lit, reference, chain)
+        chosen = cv2.copyTo(direct, closer.view(np.uint8), chain)
+        self.link = FlowLink(np.asarray(chosen, np.float32), visibility.astype(np.float32))
+        self._neighbour, self._neighbour_bytes = target, current
         return self.link
 
-    def _align_neighbour(self, target: Plane, backward: FlowField | None) -> tuple[FlowField, Plane]:
-        """Return the flow to the frame before, and the forward-backward consistency."""
-        pictures = _to_bytes(target), _to_bytes(self._neighbour)
-        flow, consistency = self._align(*pictures, backward=backward)
-        relit = self._in_same_light(target, self._neighbour, flow, consistency)
-        if all(map(np.array_equal, relit, pictures)):
-            return flow, consistency
+    def _align_neighbour(
+        self, target: Plane, current: ByteImage, backward: FlowField | None
+    ) -> tuple[FlowField, Plane, FlowField]:
+        """Return the flow to the frame before, the forward-backward consistency, and the flow the other way.
+
+        current: `target` in bytes.
+        """
+        pictures = current, self._neighbour_bytes
+        aligned = self._align(*pictures, backward=backward)
+        relit = self._relight(target, self._neighbour, *aligned[:2])
+        if relit is None or all(map(np.array_equal, relit, pictures)):
+            return aligned
         return self._align(*relit, backward=None)
 
     def _align(
         self, current: ByteImage, neighbour: ByteImage, *, backward: FlowField | None
-    ) -> tuple[FlowField, Plane]:
+    ) -> tuple[FlowField, Plane, FlowField]:
         # OpenCV's flow keeps the last start that it was given, the chain of the frame before, as a candidate for every
         # patch: worth 0.05 dB on car-roundabout. So this flow cannot be computed ahead, unlike the one back.
         forward = self._flow(current, neighbour, None)
         backward = self._flow_back(neighbour, current, None) if backward is None else backward
-        error = np.linalg.norm(forward + sample(backward, forward), axis=-1)
-        return forward, np.exp(-((error / CONSISTENT) ** 2))
+        return forward, _consistency(forward, backward), backward
 
-    def _in_same_light(
+    def _relight(
         self, target: Plane, other: Plane, displacement: FlowField, visibility: Plane
-    ) -> tuple[ByteImage, ByteImage]:
-        """Return the target and another picture as the flow sees them, in the same light if light is followed."""
-        if self._follows_light:
-            exposure = overall_exposure(target, sample(other, displacement), visibility)
-            if exposure != 1:
-                target, other = to_same_light(target, other, exposure)
+    ) -> tuple[ByteImage, ByteImage] | None:
+        """Return the target and another picture as the flow sees them in the same light; None if they are in it."""
+        if not self._follows_light:
+            return None
+        exposure = overall_exposure(target, sample(other, displacement), visibility)
+        if exposure == 1:
+            return None
+        target, other = to_same_light(target, other, exposure)
         return _to_bytes(target), _to_bytes(other)
 
 
@@ -207,10 +236,15 @@ def _residual(target: ByteImage, reference: ByteImage, displacement: FlowField) 
     return np.asarray(cv2.GaussianBlur(difference, (0, 0), RESIDUAL_SIGMA))
 
 
+def _consistency(flow: FlowField, back: FlowField) -> Plane:
+    """Return the forward-backward consistency of a flow, shape (H, W), 0..1."""
+    x, y = np.moveaxis(flow + sample(back, flow), -1, 0)
+    return np.asarray(np.exp((x * x + y * y) / np.float32(-(CONSISTENT**2))))
+
+
 def _inside(displacement: FlowField) -> Plane:
     """Return 1 if x + displacement(x) is within the picture, falling to 0 at two pixels outside it."""
     height, width = displacement.shape[:2]
-    x = np.arange(width, dtype=np.float32) + displacement[..., 0]
-    y = np.arange(height, dtype=np.float32)[:, None] + displacement[..., 1]
-    outside = np.maximum.reduce([-x, x - (width - 1), -y, y - (height - 1), np.zeros_like(x)])
+    x, y = np.moveaxis(displacement + _pixels(height, width), -1, 0)
+    outside = np.maximum(np.maximum(-x, x - (width - 1)), np.maximum(-y, y - (height - 1)))
     return np.asarray(np.clip(1 - outside / 2, 0, 1))

@@ -24,6 +24,7 @@ __all__ = [
     "Objects",
     "agreement",
     "around",
+    "blur_widely",
     "extend",
     "fill_cells",
     "find_objects",
@@ -39,6 +40,7 @@ _BELIEVED = (0.3, 0.6)  # certainty from which a carried matte counts, and from 
 _CERTAIN = 0.4  # certainty from which a carried matte decides as an artist's own does
 _NEAR, _FAR = 3.0, 12.0  # sigma in px at 216 lines that the motion of an object is extended by
 _FAR_WEIGHT = 1e-3  # of the wide blur, which counts only where the narrow one has nothing
+_FINE = 2.5  # px, sigma of a blur that needs every pixel
 _VISIBLE = 0.05  # least visibility of a flow whose motion is extended
 
 
@@ -214,6 +216,23 @@ def around(mask: Mask, *, margin: int) -> tuple[slice, slice]:
     return spans[0], spans[1]
 
 
+def blur_widely(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """Return a Gaussian blur of a picture. A wide one is computed on a smaller picture, which hardly changes it.
+
+    Args:
+        values: Shape (H, W) or (H, W, C).
+        sigma: In pixels, greater than 0.
+    """
+    side = int(sigma / _FINE)
+    if side <= 1:
+        return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma))
+    height, width = values.shape[:2]
+    lines, columns = -(-height // side), -(-width // side)
+    small = cv2.resize(values, (columns, lines), interpolation=cv2.INTER_AREA)
+    blurred = cv2.GaussianBlur(small, (0, 0), sigma * columns / width, sigmaY=sigma * lines / height)
+    return np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
 def extend(values: NDArray[np.float32], weight: Plane, *, lines: int) -> NDArray[np.float32]:
     """Return values averaged around each pixel by weight: nearby, or farther away if nothing is near.
 
@@ -229,6 +248,6 @@ def extend(values: NDArray[np.float32], weight: Plane, *, lines: int) -> NDArray
     total, sums = np.zeros(weight.shape, np.float32), np.zeros_like(values)
     weighted = values * weight[..., None]
     for sigma, share in ((_NEAR, 1.0), (_FAR, _FAR_WEIGHT), (4 * _FAR, _FAR_WEIGHT**2)):
-        total += share * cv2.GaussianBlur(weight, (0, 0), sigma * scale)
-        sums += share * cv2.GaussianBlur(weighted, (0, 0), sigma * scale)
+        total += share * blur_widely(weight, sigma * scale)
+        sums += share * blur_widely(weighted, sigma * scale)
     return np.asarray(sums / np.maximum(total, 1e-12)[..., None])

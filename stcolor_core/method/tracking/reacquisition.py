@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from stcolor_core.arrays import FlowField, Mask, Plane
 from stcolor_core.images.resizing import resize
+from stcolor_core.method.onednn import inner_products
 from stcolor_core.method.tracking.flow import FlowLink, align
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
@@ -60,7 +61,7 @@ def match_features(target: Tensor, reference: Tensor, grid: tuple[int, int]) -> 
         leads to the same position and the neighbours agree.
     """
     (target_pooled, size), (reference_pooled, _) = pool_features(target, grid), pool_features(reference, grid)
-    correlation = target_pooled.T @ reference_pooled
+    correlation = inner_products(target_pooled.T, reference_pooled.T.contiguous())
     forward, backward = correlation.argmax(1), correlation.argmax(0)
     index = torch.arange(len(forward), device=target.device)
     positions = torch.stack([index % size[1], index // size[1]], dim=1).float()

@@ -29,6 +29,8 @@ class Tracks:
         displacement: From the target to the reference, shape (H, W, 2), px (x, y) at working size.
         visibility: Shape (H, W), 0..1; 1 if the surface stayed visible on every frame between.
         neighbour_flow: Displacement and visibility from the target to the frame before it on the walk.
+        onward: Displacement the other way, from the frame before to the target, shape (H, W, 2), px (x, y); None if it
+            is not needed any more.
     """
 
     candidates: Tensor | None
@@ -39,3 +41,4 @@ class Tracks:
     displacement: FlowField
     visibility: Plane
     neighbour_flow: FlowLink
+    onward: FlowField | None = None

@@ -168,6 +168,7 @@ class Walk:
             displacement=link.displacement,
             visibility=link.visibility,
             neighbour_flow=self._flow.neighbour_link,
+            onward=self._flow.onward,
         )
 
 

@@ -12,6 +12,7 @@ from stcolor_core.cli import main
 from stcolor_core.errors import BadRequest
 from stcolor_core.film.plan import FilmPlate, PlanMistake
 from stcolor_core.film.plan_files import load_plan
+from stcolor_core.film.scenes import make_plan
 from stcolor_core.film.shot_list import ListedShot, arrange_shots, name_plates, read_shot_list
 from stcolor_core.film.shots import find_keys, make_shots
 from stcolor_core.images.frame_files import write_frame
@@ -87,6 +88,18 @@ def test_a_mistake_in_a_list_is_told_with_its_line(text: str, words: str, tmp_pa
 def test_a_frame_that_is_not_on_disk_is_told_with_its_shot(plates: Path) -> None:
     with pytest.raises(BadRequest, match=r"Shot b: .*4-5.*sh020"):
         arrange_shots(listed("- {name: b, plate: plates/sh020.####.exr, frames: 1-6}", plates))
+
+
+def test_clips_of_one_name_get_numbers_and_are_told(plates: Path) -> None:
+    del plates
+    names = enumerate(("r1", "R1", "r2", None), 1001)
+    shots = [ListedShot(plate="plates/sh010.####.exr", name=name, frames=str(frame)) for frame, name in names]
+    told: list[str] = []
+    found, stretches = arrange_shots(shots, warn=told.append)
+    (line,) = told
+    assert "r1, R1" in line and "r2" not in line
+    plan, _ = make_plan(found, stretches, output="out/{scene}.####.exr")
+    assert list(plan.scenes) == ["s001", "s002", "r2", "s004"]
 
 
 def test_plates_of_one_name_get_numbers(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stcolor_core.errors import OutputError
-from stcolor_core.images import plates
+from stcolor_core.images import exr_files, plates
 from stcolor_core.images.exr_files import write_exr
 
 # One attribute of every type that OpenImageIO can write into an EXR; names without a colon are kept as they are.
@@ -143,3 +144,23 @@ def test_an_attribute_that_openexr_refuses_is_left_out_and_logged(
 def test_a_path_that_cannot_be_written_is_reported_by_its_final_name(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"final\.exr cannot be written"):
         write_exr(tmp_path / "no/a.exr", make_spec([]), make_channels(), final_path=tmp_path / "final.exr")
+
+
+def test_frames_are_compressed_at_a_fast_level_where_the_library_can_be_asked(tmp_path: Path) -> None:
+    library = ctypes.CDLL(OpenEXR.__file__)
+    if not hasattr(library, "exr_get_default_zip_compression_level"):
+        pytest.skip("this build of OpenEXR hides the function")
+    write_exr(tmp_path / "p.exr", make_spec([]), make_channels(), final_path=tmp_path / "p.exr")
+    level = ctypes.c_int()
+    library.exr_get_default_zip_compression_level(ctypes.byref(level))
+    assert level.value == 1
+
+
+def test_a_library_that_hides_its_level_writes_the_same_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = make_channels()
+    for name in ("fast", "other"):
+        exr_files._set_compression_level.cache_clear()
+        write_exr(tmp_path / f"{name}.exr", make_spec([]), pixels, final_path=tmp_path / "p.exr")
+        monkeypatch.setattr(OpenEXR, "__file__", str(tmp_path / "no library"))
+    fast, other = (plates.read(tmp_path / f"{name}.exr").pixels for name in ("fast", "other"))
+    np.testing.assert_array_equal(fast, other)

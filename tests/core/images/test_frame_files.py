@@ -367,6 +367,33 @@ def test_the_hash_rounds_every_value_between_two_halves_as_the_file_does(tmp_pat
         assert hashed(path) == frame_files.pixel_hash(path), exponent
 
 
+@pytest.mark.parametrize("has_torch", [True, False])
+def test_half_is_rounded_to_the_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_torch: bool) -> None:
+    import torch
+
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    if not has_torch:
+        monkeypatch.delitem(sys.modules, "torch")
+    layers = awkward()
+    frame_files.write_frame(tmp_path / "p.exr", layers)
+    read = plates.read(tmp_path / "p.exr")
+    for name in ("R", "A", "wild.x"):
+        with np.errstate(over="ignore"):
+            expected = np.clip(layers[name][0], -65504, 65504).astype(np.float16)
+        finite = np.isfinite(expected)
+        np.testing.assert_array_equal(read.pixels[..., read.channels.index(name)][finite], expected[finite])
+
+
+def test_a_plane_of_any_layout_is_written(tmp_path: Path) -> None:
+    values = np.arange(24, dtype=np.float32).reshape(4, 6)
+    constant = np.broadcast_to(np.float32(2), (4, 6))  # cannot be written to
+    layers = {"R": values[:, ::-1], "G": values.T.copy().T, "B": constant, "A": np.dstack([values, values])[..., 1]}
+    frame_files.write_frame(tmp_path / "p.exr", {name: (plane, "half") for name, plane in layers.items()})
+    read = plates.read(tmp_path / "p.exr")
+    for name, plane in layers.items():
+        np.testing.assert_array_equal(read.pixels[..., read.channels.index(name)], plane)
+
+
 @pytest.mark.parametrize(
     "change",
     [

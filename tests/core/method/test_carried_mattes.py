@@ -6,10 +6,11 @@ from collections.abc import Collection
 
 import numpy as np
 import pytest
-from scenes import Scene, crossing
+from scenes import Scene, crossing, view
 
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.carried_mattes import carry_mattes
+from stcolor_core.method.features.standard import TEMPERATURE
 from stcolor_core.method.footage import Footage
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.shots.spans import Span, plan
@@ -34,7 +35,7 @@ def footage(given: Collection[int]) -> Given:
 
 
 def carry(span: Span, scene: Scene, scratch: Scratch, needed: Collection[int]) -> Footage:
-    return carry_mattes(span, scene, scratch, needed=needed, on_read=lambda _: None)
+    return carry_mattes(span, scene, scratch, view=view, temperature=TEMPERATURE, needed=needed, on_read=lambda _: None)
 
 
 def overlap(mattes: Instances | None, scene: Scene, frame: int) -> float:
@@ -103,5 +104,5 @@ def test_each_frame_is_announced_before_it_is_read() -> None:
         announced.append(frame)
 
     with Scratch() as scratch:
-        carry_mattes(span, scene, scratch, needed=[2], on_read=announce)
+        carry_mattes(span, scene, scratch, view=view, temperature=TEMPERATURE, needed=[2], on_read=announce)
     assert announced == [0, 1, 2]  # and no frame beyond the last that is needed

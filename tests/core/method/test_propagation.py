@@ -192,33 +192,33 @@ class Counted:
 @pytest.mark.parametrize(
     ("references", "walked"),
     [
-        ([0], [1, 2, 3, 4, 5, 6, 7]),
-        ([11], [10, 9, 8, 7, 6, 5]),
-        ([0, 11], [10, 9, 8, 7, 6, 5, 4, 1, 2, 3, 4, 5, 6, 7]),
+        ([0], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+        ([15], [14, 13, 12, 11, 10, 9, 8, 7]),
+        ([0, 15], [14, 13, 12, 11, 10, 9, 8, 7, 6, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
     ],
 )
 @pytest.mark.parametrize("tracking", ["dense", "instance+dense"])
 def test_frames_between_requested_frames_are_only_tracked(
     standard: Model, references: list[int], walked: list[int], tracking: str
 ) -> None:
-    scene = crossing(12)
+    scene = crossing(16)
     whole = color(scene, references, standard, tracking=tracking)
     features = Counted(standard.features)
-    (span,) = plan(range(12), references, [])
+    (span,) = plan(range(16), references, [])
     settings = Method(tracking=tracking)  # type: ignore[arg-type]
     with Scratch() as scratch:
         scene.asked.clear()
         propagator = Propagator(replace(standard, features=features), settings, device=CPU)
-        some = {each.frame: each for each in propagator.color(span, scene, scratch, wanted=(5, 7))}
+        some = {each.frame: each for each in propagator.color(span, scene, scratch, wanted=(9,))}
     assert scene.asked == walked
-    # A requested frame receives the state of the previous one.
+    # A requested frame is fused with two on either side, each of which receives the state of the previous one.
     following = dict(zip(span.outward, span.outward[1:], strict=False))
-    needed = [frame for frame in span.outward if {frame, following.get(frame)} & {5, 7}]
+    needed = [frame for frame in span.outward if {frame, following.get(frame)} & {7, 8, 9, 10, 11}]
     described = [*references, *needed]
     assert len(features.asked) == len(described)
     for asked, frame in zip(features.asked, described, strict=True):
         np.testing.assert_array_equal(asked, scene.lightnesses[frame])
-    assert list(some) == [frame for frame in span.outward if frame in (5, 7)]
+    assert list(some) == [9]
     for frame, colored in some.items():
         same(colored, whole[frame])
 

@@ -13,8 +13,11 @@ from movie_clips import decode_with_ffmpeg, fill, grey_planes, needs_ffmpeg, ram
 
 from stcolor_core.errors import BadRequest, PlateError
 from stcolor_core.images import plates
+from stcolor_core.movies.color import tagged_space
 from stcolor_core.movies.plate_frames import movie_frames, read_plate_frame, read_plate_header
 from stcolor_core.movies.reader import Movie, open_movie
+from stcolor_core.pipeline.inputs import ShotInputs
+from stcolor_core.shots.shot import Output, Plate, Shot
 
 LAYOUTS = {
     "yuv420p": (8, 2, 2),
@@ -249,6 +252,11 @@ def test_an_interlaced_movie_is_flagged(tmp_path: Path) -> None:
         subprocess.run(command, check=True)
     assert open_movie(tmp_path / "i.mov").info.interlaced
     assert not open_movie(tmp_path / "p.mov").info.interlaced
+    for name, expected in (("i.mov", 1), ("p.mov", 0)):
+        told: list[str] = []
+        shot = Shot(plate=Plate(path=str(tmp_path / name)), output=Output(path=str(tmp_path / "out.####.exr")))
+        ShotInputs(shot, warn=told.append)
+        assert len([line for line in told if "interlaced" in line and name in line]) == expected
 
 
 def test_a_frame_outside_the_movie_is_named_with_the_remedy(tmp_path: Path) -> None:
@@ -304,3 +312,58 @@ def test_without_pyav_the_message_says_what_to_install(tmp_path: Path, monkeypat
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(BadRequest, match=r"stcolor\[movies\]"):
         open_movie(clip)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("tags", "space"),
+    [
+        ((1, 1, 1, 1), "Camera Rec.709"),
+        ((1, 1, 1, 2), "Camera Rec.709"),
+        ((1, 13, 1, 1), "sRGB Encoded Rec.709 (sRGB)"),
+        ((1, 4, 1, 2), "Gamma 2.2 Encoded Rec.709"),
+        ((5, 6, 5, 1), None),  # PAL
+        ((6, 6, 6, 2), None),  # NTSC
+        ((9, 14, 9, 1), None),  # BT.2020
+        ((9, 14, 9, 2), None),
+        ((1, 1, 7, 1), None),  # SMPTE 240M
+    ],
+    ids=str,
+)
+def test_tags_mean_what_openimageio_reads_of_the_same_frame(
+    tags: tuple[int, int, int, int], space: str | None, tmp_path: Path
+) -> None:
+    """OpenImageIO's wheel reads no movies: ffmpeg writes the frame as a PNG first, by the movie's matrix and range."""
+    import OpenImageIO as oiio
+
+    height, width = 64, 96
+    clip = write_clip(
+        tmp_path / "a.mkv",
+        [colour_planes(height, width, bits=10, rows=1, columns=1, number=n) for n in range(2)],
+        layout="yuv444p10le",
+        tags=tags,
+    )
+    png = tmp_path / "a.png"
+    command = ["ffmpeg", "-v", "error", "-i", str(clip), "-frames:v", "1", "-pix_fmt", "rgb48be"]
+    scale = "scale=flags=accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
+    subprocess.run([*command, "-vf", scale, str(png)], check=True)
+    picture = oiio.ImageBuf(str(png))
+    movie = open_movie(clip)
+    assert movie.info.tags.to_text() == f"{tags[0]}/{tags[1]}" and movie.info.tags.full_range == (tags[3] == 2)
+    # ffmpeg shifts codes of 10 bits up to 16 and does not stretch them
+    white = np.float32(((1023 << 6) if tags[3] == 2 else 255 << 8) / 65535)
+    theirs = np.asarray(picture.get_pixels(oiio.FLOAT))[..., :3] / white
+    ours = movie.read(0, frame=1).pixels
+    inside = (ours >= 0).all(axis=-1) & (ours <= 1).all(axis=-1)
+    assert inside.mean() > 0.3
+    assert np.abs(ours - theirs)[inside].max() <= 1 / 1023
+    if space is not None:
+        light = oiio.ImageBuf(oiio.ImageSpec(width, height, 3, oiio.FLOAT))
+        light.set_pixels(oiio.ROI(), np.ascontiguousarray(ours, np.float32))
+        light = oiio.ImageBufAlgo.colorconvert(
+            light, space, "Linear Rec.709 (sRGB)", colorconfig="ocio://studio-config-latest"
+        )
+        assert not light.has_error, light.geterror()
+        expected = np.asarray(light.get_pixels(oiio.FLOAT))
+        decoded = tagged_space(movie.info.tags.to_text(), "a.mkv").decode(ours)
+        assert np.abs(decoded - expected)[inside].max() < 2e-3

@@ -174,6 +174,8 @@ def test_missing_surplus_or_repeated_names_are_refused(names):
 
 # STMap
 
+EXACT = 1 / 64  # px
+
 
 def identity(width, height):
     y, x = np.mgrid[:height, :width]
@@ -184,15 +186,15 @@ def identity(width, height):
 def test_no_displacement_is_the_identity(width, height):
     u, v = stmap(np.zeros((9, 16, 2), np.float32), plate=(width, height))
     assert u.dtype == v.dtype == np.float32
-    assert u == pytest.approx(identity(width, height)[0], abs=1e-7)
-    assert v == pytest.approx(identity(width, height)[1], abs=1e-7)
+    assert u == pytest.approx(identity(width, height)[0], abs=EXACT / width)
+    assert v == pytest.approx(identity(width, height)[1], abs=EXACT / height)
 
 
 def test_a_displacement_points_to_the_right_and_down_in_working_pixels():
     displacement = np.full((9, 16, 2), (2.0, 1.0), np.float32)  # an eighth of the width, a ninth of the height
     u, v = stmap(displacement, plate=(64, 36))
-    assert u == pytest.approx(identity(64, 36)[0] + 2 / 16, abs=1e-6)
-    assert v == pytest.approx(identity(64, 36)[1] - 1 / 9, abs=1e-6)
+    assert u == pytest.approx(identity(64, 36)[0] + 2 / 16, abs=EXACT / 64)
+    assert v == pytest.approx(identity(64, 36)[1] - 1 / 9, abs=EXACT / 36)
 
 
 def test_sampling_the_reference_through_the_map_gives_the_target():
@@ -207,7 +209,7 @@ def test_sampling_the_reference_through_the_map_gives_the_target():
     u, v = stmap(displacement.astype(np.float32), plate=(30, 20))
     # Nuke's convention undone: pixel centres, origin at the bottom left
     sampled = cv2.remap(reference, u * 30 - 0.5, (1 - v) * 20 - 0.5, cv2.INTER_LINEAR)
-    assert sampled[inside] == pytest.approx(target[inside], abs=1e-3)
+    assert sampled[inside] == pytest.approx(target[inside], abs=2 * EXACT)
     assert ((u < 0) | (u > 1) | (v < 0) | (v > 1))[~inside].all()
 
 
@@ -216,5 +218,17 @@ def test_with_overscan_the_map_is_measured_from_the_display_window():
     displacement[..., 0] = 1
     u, v = stmap(displacement, plate=(80, 48), display=(8, 4, 64, 40))
     x, y = np.arange(80) - 8, np.arange(48) - 4
-    assert u == pytest.approx(np.broadcast_to((x + 4 + 0.5) / 64, (48, 80)), abs=1e-6)
-    assert v == pytest.approx(np.broadcast_to(1 - (y[:, None] + 0.5) / 40, (48, 80)), abs=1e-6)
+    assert u == pytest.approx(np.broadcast_to((x + 4 + 0.5) / 64, (48, 80)), abs=EXACT / 64)
+    assert v == pytest.approx(np.broadcast_to(1 - (y[:, None] + 0.5) / 40, (48, 80)), abs=EXACT / 40)
+
+
+@pytest.mark.parametrize("width", [1920, 4096])
+def test_the_map_has_no_bits_of_noise_and_is_exact_to_a_64th_of_a_pixel(width):
+    displacement = np.random.default_rng(2).normal(0, 20, (9, 16, 2)).astype(np.float32)
+    u, v = stmap(displacement, plate=(width, 32))
+    x, y = (cv2.resize(displacement[..., axis], (width, 32)) for axis in (0, 1))
+    assert np.abs(u * width - identity(width, 32)[0] * width - x * width / 16).max() < EXACT + 1e-3
+    assert np.abs(v * 32 - identity(width, 32)[1] * 32 + y * 32 / 9).max() < EXACT + 1e-3
+    for plane, pixels in ((u, width), (v, 32)):
+        step = 2.0 ** -np.ceil(np.log2(32 * pixels))
+        assert (plane % step == 0).all()

@@ -7,7 +7,7 @@ import pytest
 
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.film import FilmWear, apply_wear
-from stcolor_core.training.clips import add_intruder, age_clip
+from stcolor_core.training.clips import add_intruder, age_clip, move_camera
 
 SIZE = (60, 84)
 
@@ -54,3 +54,12 @@ def test_a_lossy_transfer_loses_more_the_lower_its_quality(pictures: list[np.nda
     np.testing.assert_allclose(whole, np.stack(Clip.from_rgb(pictures).lightnesses), atol=1e-3)
     lost = [np.abs(transferred(quality) - whole).mean() for quality in (95, 60, 20)]
     assert 0.05 < lost[0] < lost[1] < lost[2] < 15
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_moving_camera_shows_other_parts_of_the_same_picture(seed: int) -> None:
+    picture = np.random.default_rng(0).uniform(0, 1, (48, 64, 3)).astype(np.float32)
+    one, again = (move_camera([picture] * 6, np.random.default_rng(seed)) for _ in range(2))
+    assert all(np.array_equal(*pair) for pair in zip(one, again, strict=True))
+    assert all(frame.shape == picture.shape and frame.min() >= 0 and frame.max() <= 1 for frame in one)
+    assert all(np.abs(a - b).mean() > 0.005 for a, b in zip(one, one[1:], strict=False))

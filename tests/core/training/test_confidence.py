@@ -62,10 +62,23 @@ def test_a_misplaced_keyframe_has_a_wrong_colour_and_nothing_else_has(clips: lis
             assert (wrong > 0.5) == (frame in references)
 
 
-def test_one_walk_in_five_is_an_ordinary_one() -> None:
-    kinds = [kind_of(number) for number in range(10)]
-    assert kinds[:5] == kinds[5:]
-    assert sorted(kinds[:5]) == sorted([*KINDS, ORDINARY])
+def test_one_walk_in_six_is_an_ordinary_one() -> None:
+    kinds = [kind_of(number) for number in range(12)]
+    assert kinds[:6] == kinds[6:]
+    assert sorted(kinds[:6]) == sorted([*KINDS, ORDINARY])
+
+
+def test_a_fast_walk_moves_more_and_keeps_its_true_colour(clips: list[DatasetSequence]) -> None:
+    changes: dict[str, list[float]] = {"fast": [], "misplaced": []}
+    for seed in range(8):
+        for kind, found in changes.items():
+            walk, references = draw_misled(kind, clips[0], clips, LINES, np.random.default_rng(seed))
+            light = walk.lightnesses
+            found.append(float(np.mean([np.abs(a - b).mean() for a, b in zip(light, light[1:], strict=False)])))
+            if kind == "fast":
+                true = type(walk).from_rgb(walk.rgb)
+                assert all(np.array_equal(walk.ab[frame], true.ab[frame]) for frame in references)
+    assert np.median(changes["fast"]) > 1.1 * np.median(changes["misplaced"])
 
 
 def picture(kind: str, *, correct: bool, seed: int) -> Picture:

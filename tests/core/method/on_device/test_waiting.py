@@ -96,18 +96,18 @@ def move(network: nn.Module, fake: FakeTensorMode) -> None:
                 module._buffers[name] = fake.from_tensor(buffer).to("cuda")
 
 
-@pytest.mark.parametrize("references", [[0], [0, 5]])
+@pytest.mark.parametrize("references", [[0], [0, 9]])
 def test_a_frame_is_uploaded_once_at_each_size_and_comes_back_once(
     fake: FakeTensorMode, monkeypatch: pytest.MonkeyPatch, references: list[int]
 ) -> None:
-    scene, device = pan(6), torch.device("cuda")
+    scene, device = pan(10), torch.device("cuda")
     model = registry.build("standard", device="cpu")
     with fake, Traffic() as traffic:
         features, refinement = model.features, model.refinement
         assert isinstance(features, StandardFeatures)
         assert isinstance(refinement, LearnedRefinement)
-        assert refinement._confidence_head is not None
-        for network in (features._network, refinement.network, refinement._confidence_head):
+        assert refinement.confidence_head is not None
+        for network in (features._network, refinement.network, refinement.confidence_head):
             move(network, fake)
         features._device = refinement._device = device
         propagator = Propagator(model, Method(tracking="dense"), device=device)
@@ -121,7 +121,7 @@ def test_a_frame_is_uploaded_once_at_each_size_and_comes_back_once(
             return [np.zeros(shape, np.float32) for shape in download.shapes]
 
         monkeypatch.setattr(Download, "wait", wait)
-        (span,) = [span for span in plan(range(6), references, []) if len(span.frames) > 3]
+        (span,) = [span for span in plan(range(10), references, []) if len(span.frames) > 3]
         by_frame: list[Counter[str]] = []
         for frame in propagator.color_in_place(span, scene, Kept()):  # type: ignore[arg-type]
             plate = np.zeros((4 * frame.lightness.shape[0], 4 * frame.lightness.shape[1]), np.float32)

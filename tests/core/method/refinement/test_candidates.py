@@ -141,3 +141,14 @@ def test_colour_by_attention_is_no_more_certain_than_the_references_that_it_come
     sure = evidence(flows=(flow(visibility=0.0),))
     refined = mix_candidates(sure, candidates, by_attention, confidence=np.full(SIZE, 0.8, np.float32))
     np.testing.assert_allclose(refined.confidence, 0.8)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 1.0])
+def test_a_colour_is_as_certain_as_its_reference_however_it_is_mixed(share: float) -> None:
+    unsure = replace(flow(visibility=0.5), certainty=np.full(SIZE, 0.25, np.float32))
+    given = evidence(flows=(unsure,))
+    candidates = collect_candidates(given)
+    weights = np.zeros_like(candidates.prior)
+    weights[0], weights[1] = share, 1 - share
+    refined = mix_candidates(given, candidates, weights, confidence=np.full(SIZE, 0.8, np.float32))
+    np.testing.assert_allclose(refined.confidence, 0.2, rtol=1e-4)

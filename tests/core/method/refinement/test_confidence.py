@@ -95,6 +95,8 @@ def test_the_evidence_for_a_decision_is_that_of_its_candidates() -> None:
     assert got["disagreement"] == pytest.approx(np.sqrt(0.75 * 10**2 + 0.25 * 30**2) / 10)
     expected = {"own": 0.5, "lightness": 0, "similarity": 0.2, "similarity_flow": 0.2, "visibility": 0.5}
     expected |= {"residual": 0.6, "flow": 0.75, "previous": 0.25, "anywhere": 0, "similarity_anywhere": 0}
+    # 0.75 of 40 is 10 from the flow's colour and 30 from the frame before's, where 3 is the standard deviation
+    expected |= {"like_flow": np.exp(-(10**2) / 18), "like_previous": np.exp(-(30**2) / 18), "like_anywhere": 0}
     assert {name: got[name] for name in expected} == pytest.approx(expected)
 
 

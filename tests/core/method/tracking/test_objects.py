@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from stcolor_core.method.tracking.objects import (
     BACKGROUND,
     Objects,
     agreement,
+    blur_widely,
     fill_cells,
     find_objects,
     keep_within_objects,
@@ -115,3 +117,14 @@ def test_empty_cells_take_the_nearest_value(cell: tuple[int, int]) -> None:
     filled[0, 0] = filled[3, 5] = True
     np.testing.assert_array_equal(fill_cells(values, filled)[:, cell[0], cell[1]], values[:, cell[0], cell[1]])
     np.testing.assert_array_equal(fill_cells(values, filled)[:, 1, 1], (1, 2))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 50), (90, 61)])
+@pytest.mark.parametrize("sigma", [0.8, 4.0, 12.0])
+def test_a_wide_blur_is_that_of_the_full_picture(size: tuple[int, int], sigma: float) -> None:
+    picture = np.zeros((*size, 2), np.float32)
+    picture[: size[0] // 2 + 1, size[1] // 3 :, 0] = 1
+    picture[..., 1] = 3
+    blurred = blur_widely(picture, sigma)
+    np.testing.assert_allclose(blurred[..., 0], cv2.GaussianBlur(picture[..., 0], (0, 0), sigma), atol=0.05)
+    np.testing.assert_allclose(blurred[..., 1], 3, atol=1e-5)

@@ -81,7 +81,7 @@ def test_both_trackers_follow_a_pan_with_it() -> None:
     links = [on_arrays.advance(frame) for frame in frames[1:]]
     on_tensors = TensorTracker(torch.from_numpy(frames[0]), flow=flow, follows_light=False)
     pairs = on_tensors.advance(torch.from_numpy(np.stack(frames[1:])), 8)
-    for step, (link, (there, _)) in enumerate(zip(links, pairs, strict=True), start=1):
+    for step, (link, (there, *_)) in enumerate(zip(links, pairs, strict=True), start=1):
         expected = np.array([3 * step, 0])
         for displacement in (link.displacement, there.displacement.permute(1, 2, 0).numpy()):
             error = np.linalg.norm(displacement[16:-16, 16:80] - expected, axis=-1)

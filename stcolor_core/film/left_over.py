@@ -1,0 +1,83 @@
+"""Find results that the plan has no more: scenes were merged, split or renamed, and their frames are still there.
+
+Nothing is removed, since somebody may need them; but whoever loads the sequence must know that their colour is old.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from stcolor_core.errors import PlateError
+from stcolor_core.film.plan import SCENE_FIELD, FilmPlan
+from stcolor_core.images import plates
+from stcolor_core.images.frame_ranges import describe_frames
+from stcolor_core.images.sequences import FramePattern
+
+__all__ = ["describe_left_over", "find_left_over"]
+
+_MOST_NAMED = 10
+_SETTINGS = "stcolor/settings"  # the metadata that every frame of ours has
+
+
+def find_left_over(plan: FilmPlan) -> dict[str, tuple[int, ...]]:
+    """Return the frames of ours at the plan's output that belong to none of its scenes: pattern -> frames.
+
+    Args:
+        plan: The plan.
+    """
+    expected: dict[str, frozenset[int]] = {name: frozenset(plan.frames(name)) for name in plan.scenes}
+    expected |= {name: frozenset(plan.dissolve_frames(name)) for name in plan.dissolves}
+    found: dict[str, tuple[int, ...]] = {}
+    for name in sorted({*expected, *_names_on_disk(plan)}):
+        pattern = FramePattern.parse(plan.output.replace(SCENE_FIELD, name))
+        frames = tuple(frame for frame in _frames(pattern) if frame not in expected.get(name, ()))
+        if frames and _is_ours(pattern.path(frames[0])):
+            found[pattern.text] = frames
+    return found
+
+
+def describe_left_over(plan: FilmPlan) -> Iterator[str]:
+    """Yield a line for each sequence with frames that the plan has no more.
+
+    Args:
+        plan: The plan.
+    """
+    found = find_left_over(plan)
+    for text, frames in list(found.items())[:_MOST_NAMED]:
+        yield f"Frame {describe_frames(frames)} of {text} is of an earlier plan, with its old colour. Remove it."
+    if len(found) > _MOST_NAMED:
+        yield f"So are frames of {len(found) - _MOST_NAMED} more scenes that the plan does not have."
+
+
+def _names_on_disk(plan: FilmPlan) -> set[str]:
+    """Return the names of scenes whose frames, or whose folder, lie at the plan's output."""
+    parts = Path(plan.output).parts
+    number = next(number for number, part in enumerate(parts) if SCENE_FIELD in part)
+    if number + 1 < len(parts):
+        own = re.escape(parts[number])
+    else:
+        pattern = FramePattern.parse(parts[number])
+        own = f"{re.escape(pattern.head)}-?[0-9]+{re.escape(pattern.tail)}"
+    first, *others = own.split(re.escape(SCENE_FIELD))
+    name = re.compile(f"{first}(?P<scene>[A-Za-z0-9][A-Za-z0-9_-]{{0,63}}){'(?P=scene)'.join(others)}")
+    try:
+        matches = [name.fullmatch(entry.name) for entry in Path(*parts[:number]).iterdir()]
+    except OSError:  # nothing has been written yet
+        return set()
+    return {match["scene"] for match in matches if match is not None}
+
+
+def _frames(pattern: FramePattern) -> list[int]:
+    try:
+        return pattern.frames()
+    except PlateError:
+        return []
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return _SETTINGS in plates.read_header(path).metadata
+    except PlateError:
+        return False
