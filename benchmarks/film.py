@@ -2,7 +2,6 @@
 
 python benchmarks/film.py choose --dataset DIR        how well groups agree with sets, by the least likeness
 python benchmarks/film.py edit --dataset DIR --work DIR    20 scenes in 6 groups, one keyframe each
-python benchmarks/film.py long --work DIR             150 scenes, 60 keyframes: memory, planning, resuming
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import psutil
 
 from stcolor_core.film.coloring import color_film
 from stcolor_core.film.likeness import ALIKE, SceneLook, describe_looks, group_scenes, likeness_table, sample_frames
@@ -49,15 +47,14 @@ class EditedScene:
 def main() -> None:
     """Run the measurement that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=("choose", "edit", "long"))
+    parser.add_argument("task", choices=("choose", "edit"))
     parser.add_argument("--dataset", type=Path)
     parser.add_argument("--work", type=Path)
     parser.add_argument("--height", type=int, default=120)
     parser.add_argument("--length", type=int, default=10, help="frames of a scene")
-    parser.add_argument("--scenes", type=int, default=150)
     parser.add_argument("--attention", action="store_true", help="also colour every scene from the best single still")
     options = parser.parse_args()
-    {"choose": _choose, "edit": _edit, "long": _long}[options.task](options)
+    {"choose": _choose, "edit": _edit}[options.task](options)
 
 
 def _choose(options: argparse.Namespace) -> None:
@@ -179,42 +176,6 @@ def _compare_with_best_still(
         f"attention, best still by hand: {np.mean(list(best.values())):.2f} dB; film - that: mean "
         f"{np.mean(gains):+.2f}, least {min(gains):+.2f} dB"
     )
-
-
-def _long(options: argparse.Namespace) -> None:
-    work, rng = options.work, np.random.default_rng(1)
-    width = max(128, 66 + 2 * options.length)
-    sets = [_made_set(rng, width) for _ in range(60)]
-    frame, keys = 1, []
-    for scene in range(options.scenes):
-        background = sets[scene % 60]
-        for step in range(options.length):
-            x = 2 * step + int(rng.integers(0, 2))
-            _write(work / "plate", frame, background[:, x : x + 64], grey=True)
-            if scene < 60 and step == options.length // 2:
-                _write(work / "keys", frame, background[:, x : x + 64], grey=False)
-                keys.append(frame)
-            frame += 1
-    plan, planning = _plan(work)
-    print(f"{frame - 1} frames, {len(plan.scenes)} scenes, {len(plan.group_names)} groups, {len(keys)} keys")
-    process, begun, memory = psutil.Process(), time.process_time(), []
-    for result in color_film(plan):
-        memory.append(process.memory_info().rss / 2**20)
-        if len(memory) % 25 == 0:
-            print(f"{result.name}: {memory[-1]:.0f} MB")
-    spent = time.process_time() - begun
-    print(f"planning {planning:.1f} s, colouring {spent:.1f} s of CPU: {100 * planning / spent:.1f} %")
-    print(f"memory after {min(10, len(memory))} scenes {memory[:10][-1]:.0f} MB, at the end {memory[-1]:.0f} MB")
-
-
-def _made_set(rng: np.random.Generator, width: int) -> np.ndarray:
-    """Return a panorama of a made set: linear RGB, (36, width, 3)."""
-    noise = cv2.GaussianBlur(rng.normal(size=(36, width, 3)), (0, 0), float(rng.uniform(1, 6)))
-    picture = cv2.normalize(noise, None, 0.05, 0.8, cv2.NORM_MINMAX)
-    for _ in range(int(rng.integers(4, 14)) * width // 128):
-        x, y, w, h = (int(v) for v in (rng.integers(0, width - 8), rng.integers(0, 30), *rng.integers(3, 24, 2)))
-        cv2.rectangle(picture, (x, y), (x + w, y + h), tuple(rng.uniform(0, 1, 3)), -1)
-    return picture.astype(np.float32)
 
 
 def _plan(work: Path) -> tuple[FilmPlan, float]:
