@@ -100,6 +100,8 @@ def wait_until(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
     tick.timeout.connect(look)
     tick.start(10)
     loop.exec() if hasattr(loop, "exec") else loop.exec_()
+    tick.stop()
+    tick.timeout.disconnect(look)  # else the timer waits for the collector with all that `holds` knows, widgets too
     if raised:
         raise raised.pop()
     return found[0]

@@ -16,6 +16,7 @@ _GREEN, _GREY, _AMBER = "#74b87a", "#808080", "#f7a11b"
 class CoreBox(QtWidgets.QWidget):
     """Shows a CoreStatus. The buttons emit signals; they are disabled between a click and the next `show_core`."""
 
+    asked = QtCore.Signal()
     started = QtCore.Signal()
     stopped = QtCore.Signal()
     log_requested = QtCore.Signal()
@@ -54,16 +55,13 @@ class CoreBox(QtWidgets.QWidget):
         grid.addWidget(buttons, 2, 0, 1, 2)
         answers = WrapRow()
         answers.add(self.stop_now, self.keep)
-        self._answers = QtWidgets.QWidget()
-        column = QtWidgets.QVBoxLayout(self._answers)
+        self.answers = QtWidgets.QWidget()
+        column = QtWidgets.QVBoxLayout(self.answers)
         column.setContentsMargins(0, 4, 0, 0)
         column.addWidget(self.question)
         column.addWidget(answers)
-        grid.addWidget(self._answers, 3, 0, 1, 2)
-        self._answers.hide()
-        self._reveal = QtCore.QTimer(self)  # once the question has its place
-        self._reveal.setSingleShot(True)
-        self._reveal.timeout.connect(self._scroll_to_answers)
+        grid.addWidget(self.answers, 3, 0, 1, 2)
+        self.answers.hide()
         self.show_busy("Looking for the core")
 
     def show_core(self, core: CoreStatus) -> None:
@@ -73,7 +71,7 @@ class CoreBox(QtWidgets.QWidget):
             core: The state.
         """
         self._jobs = core.jobs
-        self._answers.setVisible(self._answers.isVisibleTo(self) and core.running)
+        self.answers.setVisible(self.answers.isVisibleTo(self) and core.running)
         self._show(core.title, core.detail, _GREEN if core.running else _AMBER if core.starting else _GREY)
         self.start.setVisible(not core.running)
         self.stop.setVisible(core.running)
@@ -91,7 +89,7 @@ class CoreBox(QtWidgets.QWidget):
         Args:
             title: The line to show.
         """
-        self._answers.hide()
+        self.answers.hide()
         self._show(title, "", _AMBER)
         for button in (self.start, self.stop, self.page):
             button.setEnabled(False)
@@ -101,22 +99,15 @@ class CoreBox(QtWidgets.QWidget):
         jobs = f"{self._jobs} job{'s' * (self._jobs != 1)} of this machine" if self._jobs else ""
         running = f"{jobs} will wait until the core starts again. Finished frames stay. " if jobs else ""
         self.question.setText(f"{running}Stop the core?")
-        self._answers.show()
-        self._reveal.start(0)
-
-    def _scroll_to_answers(self) -> None:
-        parent = self.parentWidget()
-        while parent is not None:
-            if isinstance(parent, QtWidgets.QScrollArea):
-                parent.ensureWidgetVisible(self._answers)
-            parent = parent.parentWidget()
+        self.answers.show()
+        self.asked.emit()
 
     def _stop(self) -> None:
-        self._answers.hide()
+        self.answers.hide()
         self.stopped.emit()
 
     def _keep(self) -> None:
-        self._answers.hide()
+        self.answers.hide()
 
     def text(self) -> str:
         """Return the lines that are shown."""

@@ -77,6 +77,13 @@ class PanelFace(QtWidgets.QWidget):
         scroll.setHorizontalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(page)
         _column(self).addWidget(scroll)
+        self._scroll, self._reveal = scroll, QtCore.QTimer(self)  # the question has its place a moment later
+        self._reveal.setSingleShot(True)
+        self._reveal.timeout.connect(self._scroll_to_answers)
+        self.core.asked.connect(self._reveal.start)
+
+    def _scroll_to_answers(self) -> None:
+        self._scroll.ensureWidgetVisible(self.core.answers)
 
     def _lay_out_lower(self) -> QtWidgets.QBoxLayout:
         """Return the layout of queue, versions and core: two columns, one above the other if the panel is narrow."""

@@ -13,6 +13,7 @@ from qt_app import application, qt_test, wait_until
 
 qapp = application()
 
+from qt_layout import resize  # noqa: E402
 from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above if there is none)
 from refcolorize.panel.core_box import CoreBox  # noqa: E402
 from refcolorize.panel.panel_face import PanelFace  # noqa: E402
@@ -327,15 +328,15 @@ def test_stop_asks_first_and_names_the_jobs_that_will_wait() -> None:
 
 def test_the_question_is_scrolled_into_a_low_panel() -> None:
     face = PanelFace()
-    face.resize(240, 300)
     face.show()
+    resize(face, 240, 300)
     face.core.show_core(CoreStatus(running=True, title="On", detail="CPU"))
     face.core.stop.click()
-
-    def is_seen(button: Any) -> bool:
-        return bool(button.visibleRegion().boundingRect() == button.rect())
-
-    wait_until(lambda: is_seen(face.core.stop_now) and is_seen(face.core.keep))
+    resize(face, 240, 300)
+    for button in (face.core.stop_now, face.core.keep):
+        assert button.visibleRegion().boundingRect() == button.rect(), "it can be seen and clicked as a whole"
+    face.close()
+    face.deleteLater()
 
 
 def test_the_first_button_cancels_while_the_node_works() -> None:
