@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+import gc
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from refcolorize.host.qt import QtCore, QtWidgets
+from refcolorize.host.qt import QtCore, QtGui, QtWidgets
 from refcolorize.panel.elided import ElidedLabel
 
-__all__ = ["name_of", "problems_at_rest", "resize", "shown"]
+__all__ = ["in_font", "name_of", "problems_at_rest", "resize", "shown"]
 
 _SECONDS = 5.0
+
+
+@contextmanager
+def in_font(change: Callable[[QtGui.QFont], object]) -> Iterator[None]:
+    """Give Qt's whole application a changed font while the `with` block runs, as Nuke's preferences do."""
+    before = QtWidgets.QApplication.font()
+    chosen = QtGui.QFont(before)
+    change(chosen)
+    _set_font(chosen)
+    try:
+        yield
+    finally:
+        _set_font(before)
+
+
+def _set_font(font: QtGui.QFont) -> None:
+    QtCore.QCoreApplication.sendPostedEvents(None, QtCore.QEvent.DeferredDelete)
+    gc.collect()  # the font reaches every widget, and with PySide2 those that wait for the collector end the process
+    QtWidgets.QApplication.setFont(font)
 
 
 def resize(window: QtWidgets.QWidget, width: int, height: int) -> None:

@@ -13,9 +13,9 @@ from qt_app import application, wait_until
 
 qapp = application()
 
-from qt_layout import problems_at_rest, resize  # noqa: E402
+from qt_layout import in_font, problems_at_rest, resize  # noqa: E402
 from refcolorize.core.engines import ENGINES  # noqa: E402
-from refcolorize.host.qt import QtGui, QtWidgets  # noqa: E402  (skipped above if there is no Qt)
+from refcolorize.host.qt import QtWidgets  # noqa: E402  (skipped above if there is no Qt)
 
 __all__ = ["comp", "goes"]
 
@@ -59,12 +59,8 @@ STATES: dict[str, Callable[[Any], None]] = {
 @pytest.fixture(params=[12, 17], ids="{} pixels".format)
 def font(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nuke's font as the artist has set it."""
-    before = QtWidgets.QApplication.font()
-    chosen = QtGui.QFont(before)
-    chosen.setPixelSize(request.param)
-    QtWidgets.QApplication.setFont(chosen)
-    yield
-    QtWidgets.QApplication.setFont(before)
+    with in_font(lambda font: font.setPixelSize(request.param)):
+        yield
 
 
 @pytest.fixture

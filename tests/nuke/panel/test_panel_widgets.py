@@ -13,7 +13,7 @@ from qt_app import application, qt_test, wait_until
 
 qapp = application()
 
-from qt_layout import resize  # noqa: E402
+from qt_layout import in_font, resize  # noqa: E402
 from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above if there is none)
 from refcolorize.panel.core_box import CoreBox  # noqa: E402
 from refcolorize.panel.panel_face import PanelFace  # noqa: E402
@@ -475,12 +475,8 @@ def test_a_changed_comment_is_saved_in_the_chosen_version_or_else_in_the_one_in_
 @pytest.fixture(params=[9, 13], ids="{} points".format)
 def font(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nuke's font as the artist has set it."""
-    before = QtWidgets.QApplication.font()
-    chosen = QtGui.QFont(before)
-    chosen.setPointSize(request.param)
-    QtWidgets.QApplication.setFont(chosen)
-    yield
-    QtWidgets.QApplication.setFont(before)
+    with in_font(lambda font: font.setPointSize(request.param)):
+        yield
 
 
 @pytest.mark.usefixtures("font")

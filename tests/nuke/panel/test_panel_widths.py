@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,8 +9,8 @@ from qt_app import application
 
 qapp = application()
 
-from qt_layout import name_of, problems_at_rest, resize, shown  # noqa: E402
-from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above if there is none)
+from qt_layout import in_font, name_of, problems_at_rest, resize, shown  # noqa: E402
+from refcolorize.host.qt import QtCore, QtWidgets  # noqa: E402  (skipped above if there is none)
 from refcolorize.panel.panel_face import PanelFace  # noqa: E402
 from refcolorize.panel.view import CoreStatus, JobRow, Keyframe, NodeState, ShotState, VersionRow  # noqa: E402
 
@@ -68,13 +67,8 @@ STATES: tuple[Callable[[PanelFace], None], ...] = (first_shot, working, switched
 @pytest.fixture(params=[12, 17], ids="{} pixels".format)
 def font(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nuke's font as the artist has set it. A point is not the same size in every Qt."""
-    gc.collect()  # the font reaches every widget, and with PySide2 those that wait for the collector end the process
-    before = QtWidgets.QApplication.font()
-    chosen = QtGui.QFont(before)
-    chosen.setPixelSize(request.param)
-    QtWidgets.QApplication.setFont(chosen)
-    yield
-    QtWidgets.QApplication.setFont(before)
+    with in_font(lambda font: font.setPixelSize(request.param)):
+        yield
 
 
 @pytest.fixture(params=STATES, ids=lambda state: state.__name__)
