@@ -15,12 +15,15 @@ import numpy as np
 
 from stcolor_core.arrays import Chroma, FlowField, Plane
 from stcolor_core.images.color import lab_to_linear, lightness, linear_to_lab, luminance_of
-from stcolor_core.method.tracking.flow import align, sample
+from stcolor_core.method.light import relight_lightness
+from stcolor_core.method.tracking.flow import FlowTracker, align, sample
 
 __all__ = ["Mixed", "SceneEnd", "carry_scene", "estimate_shares", "mix"]
 
 _COARSE = 36  # lines at which a share is estimated before anything is carried
 _VISIBLE = 0.5  # share of the picture that a scene must have for the flow between mixed frames to follow it
+_DARKEST = 0.01  # share of its light that it must have for that
+_ALONE = 0.1  # of the scene's own share: with no more than this of the other one it is a scene in changed light
 _MISFIT = 50.0  # L*, difference between a frame and the mixture at which the confidence is down to 1/e
 _SIGMA = 3.0  # px at 216 lines, of the blur of that difference
 
@@ -78,25 +81,33 @@ def estimate_shares(before: Plane, after: Plane, frames: Iterable[Plane]) -> lis
     return list(zip(first.tolist(), second.tolist(), strict=True))
 
 
-def carry_scene(end: SceneEnd, frames: Iterable[tuple[Plane, float]]) -> Iterator[SceneEnd]:
+def carry_scene(end: SceneEnd, frames: Iterable[tuple[Plane, float, float]]) -> Iterator[SceneEnd]:
     """Yield what a scene looks like in each frame of a dissolve, from its end on.
 
-    As long as the scene makes up half of the mixture, flow between neighbouring frames follows it. Then its motion as a
-    whole goes on as it was.
+    As long as the scene is alone, as in a fade, it is tracked as within a scene, on pictures in the light of its end.
+    As long as it makes up half of the mixture, flow between neighbouring frames follows it. Then its motion as a whole
+    goes on as it was.
 
     Args:
         end: The scene's frame next to the dissolve.
-        frames: L* of each frame outward from there, shape (H, W), with the scene's share of it.
+        frames: L* of each frame outward from there, shape (H, W), with the factors of the scene and of the other one,
+            as `estimate_shares` returns them.
     """
     height, width = end.lightness.shape
     chain = np.zeros((height, width, 2), np.float32)
     going_on, previous = np.zeros_like(chain), end.lightness
-    for picture, share in frames:
-        step = going_on
-        if share >= _VISIBLE:
-            step = align(picture, previous, np.zeros_like(chain))
-            going_on = _global_motion(step)
-        chain = step + sample(chain, step)
+    tracker: FlowTracker | None = FlowTracker(end.lightness)
+    for picture, own, other in frames:
+        is_alone = own >= _DARKEST and other <= _ALONE * own
+        if tracker is not None and is_alone:
+            chain = tracker.advance(relight_lightness(picture, 1 / own)).displacement
+            going_on = _global_motion(tracker.neighbour_link.displacement)
+        else:
+            tracker, step = None, going_on
+            if own >= max(_DARKEST, _VISIBLE * (own + other)):
+                step = align(picture, previous, np.zeros_like(chain))
+                going_on = _global_motion(step)
+            chain = step + sample(chain, step)
         previous = picture
         yield SceneEnd(
             sample(end.lightness, chain),

@@ -357,11 +357,11 @@ class Propagator:
         # the shares need all frames, but only small ones
         pictures = (footage.lightness(frame) for frame in _announce(span.frames, on_read))
         shares = dict(zip(span.frames, estimate_shares(before.lightness, after.lightness, pictures), strict=True))
-        back = ((footage.lightness(frame), shares[frame][1]) for frame in _announce(span.frames[::-1], on_read))
+        back = ((footage.lightness(frame), *shares[frame][::-1]) for frame in _announce(span.frames[::-1], on_read))
         for frame, carried in zip(span.frames[::-1], carry_scene(after, back), strict=True):
             if frame in wanted:
                 scratch.save("carried", frame, carried)
-        ahead = ((footage.lightness(frame), shares[frame][0]) for frame in _announce(span.frames, on_read))
+        ahead = ((footage.lightness(frame), *shares[frame]) for frame in _announce(span.frames, on_read))
         for frame, carried in zip(span.frames, carry_scene(before, ahead), strict=True):
             if frame in wanted:
                 other = scratch.take("carried", frame, SceneEnd, device=self._device)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ from scenes import Scene, pan, texture
 
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, lightness, linear_to_lab, luminance_of
-from stcolor_core.method.dissolve import SceneEnd, estimate_shares, mix
+from stcolor_core.method.dissolve import SceneEnd, carry_scene, estimate_shares, mix
 from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
@@ -71,6 +73,21 @@ def test_shares_are_estimated_in_a_fade_through_black(ends: tuple[SceneEnd, Scen
     luminances = [a * luminance_of(ends[0].lightness) + b * luminance_of(ends[1].lightness) for a, b in wanted]
     shares = estimate_shares(ends[0].lightness, ends[1].lightness, [lightness(np.float32(y)) for y in luminances])
     np.testing.assert_allclose(shares, wanted, atol=0.05)
+
+
+def test_a_scene_that_turns_while_it_fades_is_followed_into_the_dark() -> None:
+    """A camera that pans and, once the scene has half of its light, pans back."""
+    wide = texture(HEIGHT, WIDTH + 40, seed=3, mean=60, contrast=45)
+    hue = np.linspace(-40, 40, WIDTH + 40, dtype=np.float32)
+    places, shares = (3, 6, 9, 6, 3, 0), (0.8, 0.65, 0.5, 0.3, 0.15, 0.06)
+    views = [np.ascontiguousarray(wide[:, place : place + WIDTH]) for place in (0, *places)]
+    colors = [np.broadcast_to(hue[place : place + WIDTH], (HEIGHT, WIDTH)) for place in (0, *places)]
+    start = replace(end(views[0], (0, 0), 1), ab=np.dstack([colors[0], colors[0]]))
+    dark = [lightness(np.float32(share) * luminance_of(view)) for share, view in zip(shares, views[1:], strict=True)]
+    carried = list(carry_scene(start, ((picture, share, 0.0) for picture, share in zip(dark, shares, strict=True))))
+    inside = slice(12, -12)
+    for scene, color in zip(carried, colors[1:], strict=True):
+        assert np.abs(scene.ab[inside, inside, 0] - color[inside, inside]).mean() < 0.3  # 0.3: a pixel is 0.48
 
 
 def dissolve_between_pans() -> Scene:
