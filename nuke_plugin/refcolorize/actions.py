@@ -124,10 +124,8 @@ def _farm(node: nuke.Node) -> None:
 
 def _clean_up(node: nuke.Node) -> None:
     from .jobs import render
-    from .node import cleaning
 
-    render.require_no_rendering(node)
-    cleaning.clean_up(node)
+    render.clean_up(node)
 
 
 def _weakest(node: nuke.Node) -> None:

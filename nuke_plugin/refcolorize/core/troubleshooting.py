@@ -36,16 +36,20 @@ def _check_connection() -> Iterator[str]:
     try:
         connection = Connection.read()
     except CoreUnreachable as error:
-        remedy = "Press Start core." if not connection_file().exists() else "Delete that file and press Start core."
+        remedy = (
+            "Press Start in the panel."
+            if not connection_file().exists()
+            else "Delete that file and press Start in the panel."
+        )
         yield f"{_sentence(error.tried[0])} {remedy}"
         return
     yield f"{connection_file()} names {connection.url}, process {connection.pid}. Nothing to do."
     if not is_alive(connection.pid):
-        yield f"Process {connection.pid} is gone without a message: it was killed, or it crashed. Press Start core."
+        yield f"Process {connection.pid} is gone without a message: it was killed, or it crashed. Press Start in the panel."
         return
     yield f"Process {connection.pid} is running. Nothing to do."
     if reason := _connection_error(connection.url):
-        yield f"Nothing answers at {connection.url} ({reason}). If it stays so, end the process and press Start core."
+        yield f"Nothing answers at {connection.url} ({reason}). If it stays so, end the process and press Start in the panel."
         return
     yield from _check_answer(connection)
 
@@ -65,7 +69,7 @@ def _check_answer(connection: Connection) -> Iterator[str]:
     except CoreUnreachable:
         return  # `_check_program` reports it
     if installed != f"stcolor {health.get('version')}":
-        yield f"The installed core is {installed}. Press Stop core, then Start core."
+        yield f"The installed core is {installed}. Press Stop in the panel, then Start."
 
 
 def _check_program() -> Iterator[str]:
@@ -84,7 +88,7 @@ def _check_log() -> Iterator[str]:
             file.seek(max(0, log.stat().st_size - _LOG_TAIL_BYTES))
             lines = file.read().decode("utf-8", "replace").splitlines()
     except FileNotFoundError:
-        yield f"There is no log at {log} yet: no core has run here. Press Start core."
+        yield f"There is no log at {log} yet: no core has run here. Press Start in the panel."
         return
     except OSError as error:
         yield f"The log {log} cannot be read ({error.strerror}). Ask for read access to it."

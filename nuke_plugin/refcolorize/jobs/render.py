@@ -17,7 +17,7 @@ from ..core import server
 from ..core.client import Client
 from ..errors import CoreRefused, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, when_idle
-from ..node import node_results, nodes, scripts, shots
+from ..node import cleaning, node_results, nodes, scripts, shots
 from ..node.mismatches import mismatches
 from ..node.shot_plan import ShotPlan, ShotRequest
 from ..node.shown_version import withdraw
@@ -26,7 +26,7 @@ from .input_rendering import InputRendering
 from .job import Job, PendingInputs
 from .render_task import RenderTask, find_running, live_tasks
 
-__all__ = ["RenderTask", "cancel", "colorize", "follow", "preview", "reattach", "require_no_rendering"]
+__all__ = ["RenderTask", "cancel", "clean_up", "colorize", "follow", "preview", "reattach"]
 
 _LIVE_STATES = ("queued", "running")
 
@@ -137,17 +137,18 @@ def _start(
     return task.begin()
 
 
-def require_no_rendering(node: nuke.Node) -> None:
-    """Check that no second Nuke renders inputs, which Clean up might take away from it.
+def clean_up(node: nuke.Node) -> None:
+    """Ask the artist and remove the node's unused versions and inputs, unless a second Nuke renders inputs.
 
     Args:
-        node: The node whose button was pressed.
+        node: A RefColorize node.
 
     Raises:
-        RefColorizeError: If one does, for any node: nodes may share a folder.
+        RefColorizeError: If inputs are rendered, for any node: nodes may share a folder. As `cleaning.clean_up`.
     """
     if any(task.renders_inputs for task in live_tasks):
         raise RefColorizeError(f"{node.name()}: inputs are being rendered. Wait for that, or press Cancel first.")
+    cleaning.clean_up(node)
 
 
 def _submit_nothing(client: Client) -> Mapping[str, Any]:

@@ -83,7 +83,10 @@ def clean_up(node: nuke.Node) -> None:
         f"{node.name()}: remove {removal.summary()}? Files that scripts and jobs use are kept. This cannot be undone."
     )
     if nuke.ask(question):
-        remove(removal)
+        try:
+            remove(removal)
+        finally:
+            node_results.forget_removed_versions(node)
         nodes.set_status(node, f"Removed: {removal.summary()}.")
 
 

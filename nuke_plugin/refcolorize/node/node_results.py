@@ -16,6 +16,7 @@ from .versions import PREVIEW, Results, Version, write_comment
 
 __all__ = [
     "comment_version",
+    "forget_removed_versions",
     "is_showing",
     "point_at",
     "relink",
@@ -170,6 +171,22 @@ def _offer_versions(node: nuke.Node, result: _ResultRead, names: Sequence[str], 
     pulldown = cast("nuke.Enumeration_Knob", node[result.version])
     pulldown.setValues(["none", *names])
     pulldown.setValue(chosen)
+
+
+def forget_removed_versions(node: nuke.Node) -> None:
+    """Offer the versions that are on disk, after some were removed; without an undo step, since that has none.
+
+    Args:
+        node: A RefColorize node.
+    """
+    own, names = results(node), [version.name for version in versions(node)]
+    if Path(own.pattern(PREVIEW)).parent.is_dir():
+        names.append(PREVIEW)
+    with without_undo():
+        for result in [_SHOWN, _COMPARED] if _COMPARED.version in node.knobs() else [_SHOWN]:
+            chosen = str(node[result.version].value())
+            kept = [*names, chosen] if chosen not in ("none", *names) else names
+            _offer_versions(node, result, kept, chosen=chosen)
 
 
 def point_at(node: nuke.Node, name: str) -> None:

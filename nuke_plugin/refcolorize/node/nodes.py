@@ -39,13 +39,16 @@ def create() -> nuke.Node:
     return node
 
 
-def ensure_id(node: nuke.Node) -> None:
-    """Store the id that names the node's results folder; a copy gets a new one.
+def ensure_id(node: nuke.Node, *, is_new: bool = False) -> None:
+    """Store the id that names the node's results folder; a copy gets a new one, and leaves the job to its original.
 
     Args:
         node: A RefColorize node.
+        is_new: Whether the node has just come into the script.
     """
-    node_ids.ensure_unique_id(node, [other for other in all_nodes() if other.fullName() != node.fullName()])
+    others = [other for other in all_nodes() if other.fullName() != node.fullName()]
+    if node_ids.ensure_unique_id(node, others, is_new=is_new):
+        store_job(node, "")
 
 
 def node_created() -> None:
@@ -59,7 +62,7 @@ def node_created() -> None:
     shown = str(node["version"].value())
     set_status(node, "No result yet." if shown == "none" else f"{shown} is shown.")
     if "node_id" in node.knobs() and node["node_id"].value():
-        ensure_id(node)
+        ensure_id(node, is_new=True)
 
 
 def is_refcolorize(node: nuke.Node) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import cast
 
 import nuke
@@ -10,7 +10,7 @@ import nuke
 from ..errors import RefColorizeError
 from . import keyframes, node_results
 from .inputs import find_files, find_read
-from .versions import Version, read_confidence, write_confidence
+from .versions import PREVIEW, Results, Version, read_confidence, write_confidence
 
 __all__ = ["bake", "create_read", "go_to_weakest", "weakest_frame", "withdraw"]
 
@@ -130,11 +130,14 @@ def _is_same_node(one: nuke.Node | None, other: nuke.Node) -> bool:
 
 
 def _shown_version(node: nuke.Node) -> Version:
-    name = str(node["version"].value())
-    shown = [version for version in node_results.versions(node) if version.name == name]
-    if not shown:
-        raise RefColorizeError(f"{node.name()} shows no version that is on disk. Choose one in the knob version.")
-    return shown[0]
+    """Return the version that the node shows: its own, or that of the node that it is a copy of."""
+    name, shown = str(node["version"].value()), PurePosixPath(node_results.shown_path(node))
+    original = Results(Path(shown).parents[1], shown.name.partition(f"_{name}.")[0]) if len(shown.parents) > 1 else None
+    for results in (node_results.results(node), original) if name not in ("none", PREVIEW) else ():
+        for version in results.versions() if results else ():
+            if version.name == name:
+                return version
+    raise RefColorizeError(f"{node.name()} shows no version that is on disk. Choose one in the knob version.")
 
 
 def _result_space(node: nuke.Node) -> str | None:

@@ -26,6 +26,7 @@ from ..host.qt import QtCore, QtGui, QtWidgets
 from ..jobs import audience
 from ..jobs.progress import confidence_curve
 from ..jobs.reference_check import last_flaws
+from ..jobs.render import clean_up
 from ..jobs.render_task import is_busy, wants_core
 from ..node import keyframes, node_results, nodes
 from ..node.thumbnails import render
@@ -257,10 +258,8 @@ class Panel(PanelFace):
         self._change("Comment", lambda node: node_results.comment_version(node, number, comment))
 
     def _clean_up(self) -> None:
-        from ..node import cleaning
-
         self._versions_state = ()
-        self._run_on_node(cleaning.clean_up, once="clean up")
+        self._run_on_node(clean_up, once="clean up")
 
     def _go_to_weakest(self) -> None:
         from ..node import shown_version

@@ -96,6 +96,7 @@ class VersionBox(QtWidgets.QWidget):
                 self.list.setCurrentItem(item)
 
     def _fill(self) -> None:
+        blocked = self.list.blockSignals(True)  # while it is cleared, it and the rows do not belong together
         self.list.clear()
         for row in self._rows:
             item = QtWidgets.QTreeWidgetItem(_columns(row))
@@ -107,6 +108,7 @@ class VersionBox(QtWidgets.QWidget):
             if row.thumbnail:
                 item.setIcon(0, self._icon(row.thumbnail))
             self.list.addTopLevelItem(item)
+        self.list.blockSignals(blocked)
         for column in range(len(_HEADINGS) - 1):
             self.list.resizeColumnToContents(column)
         for widget in (self.list, self.use, self.swap, self.clean_up, self.comment):

@@ -305,10 +305,10 @@ def test_a_core_that_does_not_stop_is_named(state: Path, monkeypatch: pytest.Mon
 
 def test_troubleshooting_without_any_core_names_the_button_to_press(python: str, state: Path) -> None:
     lines = troubleshoot()
-    assert lines[0].endswith("connection.json: none. Press Start core.")
+    assert lines[0].endswith("connection.json: none. Press Start in the panel.")
     assert f"The core's program is {python}. Nothing to do." in lines
     assert f"It answers: stcolor {__version__}. Nothing to do." in lines
-    assert str(state / "core.log") in lines[-1] and lines[-1].endswith("Press Start core.")
+    assert str(state / "core.log") in lines[-1] and lines[-1].endswith("Press Start in the panel.")
 
 
 def test_troubleshooting_a_healthy_core_finds_nothing_to_do(python: str, state: Path) -> None:
@@ -326,7 +326,10 @@ def test_troubleshooting_a_healthy_core_finds_nothing_to_do(python: str, state: 
 def test_troubleshooting_reports_a_killed_core(state: Path) -> None:
     pid = gone()
     say(state, url="http://127.0.0.1:9", token="a", pid=pid)
-    assert f"Process {pid} is gone without a message: it was killed, or it crashed. Press Start core." in troubleshoot()
+    assert (
+        f"Process {pid} is gone without a message: it was killed, or it crashed. Press Start in the panel."
+        in troubleshoot()
+    )
 
 
 @pytest.mark.usefixtures("python")
@@ -356,7 +359,7 @@ def test_troubleshooting_reports_a_version_other_than_the_installed_one(
 ) -> None:
     monkeypatch.setenv("STCOLOR_PYTHON", script(tmp_path / "python", "echo stcolor 9.9"))
     with running_core(state, device="cpu"):
-        assert "The installed core is stcolor 9.9. Press Stop core, then Start core." in troubleshoot()
+        assert "The installed core is stcolor 9.9. Press Stop in the panel, then Start." in troubleshoot()
 
 
 @POSIX

@@ -58,6 +58,37 @@ def test_a_copy_has_its_own_folder_and_shows_the_version_of_its_original(
     assert copy["result_file"].value() == comp.node["result_file"].value()
 
 
+@pytest.mark.gui
+def test_a_copy_pasted_under_the_first_name_of_its_renamed_original_is_the_one_that_moves(
+    nuke: Any, comp: Comp, node_results: Any
+) -> None:
+    with_result(node_results, comp.node)
+    comp.node["job"].setValue("0a1b")
+    comp.node.selectOnly()
+    nuke.nodeCopy("%clipboard%")
+    comp.node.setName("Hero")
+    copy = nuke.nodePaste("%clipboard%")
+    assert copy.name() == "RefColorize1"
+    assert node_results.results(comp.node).folder == comp.results
+    assert node_results.results(copy).folder == comp.results.with_name("RefColorize1_2")
+    assert (comp.node["job"].value(), copy["job"].value()) == ("0a1b", ""), "Cancel on the copy is not for its job"
+    nuke.scriptSave()
+    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
+    assert node_results.results(nuke.toNode("Hero")).folder == comp.results
+    assert [version.name for version in node_results.versions(nuke.toNode("Hero"))] == ["v001"]
+
+
+@pytest.mark.gui
+def test_a_copy_makes_a_read_of_the_version_that_it_shows(nuke: Any, comp: Comp, node_results: Any) -> None:
+    from refcolorize.node import shown_version
+
+    with_result(node_results, comp.node)
+    comp.node.selectOnly()
+    nuke.nodeCopy("%clipboard%")
+    copy = nuke.nodePaste("%clipboard%")
+    assert shown_version.create_read(copy)["file"].value() == comp.node["result_file"].value()
+
+
 def test_a_copy_made_without_the_callbacks_of_the_plug_in_gets_its_own_folder_when_it_is_used(
     nuke: Any, comp: Comp, nodes: Any, node_results: Any
 ) -> None:

@@ -472,6 +472,17 @@ def test_a_changed_comment_is_saved_in_the_chosen_version_or_else_in_the_one_in_
     assert box.comment.text() == "warm"
 
 
+def test_a_chosen_version_that_is_removed_is_forgotten() -> None:
+    box = VersionBox()
+    box.show_versions(versions(3))
+    for row in versions(3):
+        box.choose(row.number)
+    box.show_versions(versions(3)[:1])
+    assert box.list.topLevelItemCount() == 1
+    box.show_versions(())
+    assert box.list.topLevelItemCount() == 0
+
+
 @pytest.fixture(params=[9, 13], ids="{} points".format)
 def font(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nuke's font as the artist has set it."""
