@@ -10,6 +10,8 @@ import numpy as np
 
 from stcolor_core.arrays import Pixels, Plane
 from stcolor_core.errors import BadRequest
+from stcolor_core.images import plates
+from stcolor_core.images.frame_files import is_unmodified
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.pictures import Header
 from stcolor_core.images.resizing import resize
@@ -27,6 +29,8 @@ from stcolor_core.pipeline.warn_once import WarnOnce
 from stcolor_core.shots.shot import Shot
 
 __all__ = ["ShotFootage"]
+
+_CONFIDENCE = "rc_conf.warp"
 
 
 class ShotFootage:
@@ -223,6 +227,8 @@ class ShotFootage:
                 "Render it again, larger or without NaN and infinity."
             )
         shown, certainty = reference.registration.frame, reference.registration.certainty
+        if (own := self._confidence_of_result(frame)) is not None:
+            certainty = own if certainty is None else certainty * own
         if shown is None:
             assert reference.lightness is not None
             return Keyframe(reference.lightness, ab, known=known, is_still=True)
@@ -236,6 +242,21 @@ class ShotFootage:
             certainty=certainty,
             approach=() if shown == frame else approach,
         )
+
+    def _confidence_of_result(self, frame: int) -> Plane | None:
+        """Return the confidence of a reference that is a result as it was written, at working size; else None.
+
+        A film's dissolve has the results of its two scenes as references: they are no surer than they were. A result
+        that was painted over is the artist's word.
+        """
+        path = self.references[frame].path
+        if not self._inputs.is_result(path) or not is_unmodified(path):
+            return None
+        picture = plates.read(path)
+        if _CONFIDENCE not in picture.channels:
+            return None
+        plane = np.ascontiguousarray(picture.pixels[..., picture.channels.index(_CONFIDENCE)], np.float32)
+        return resize(self.to_canvas(picture, plane), self.working_size)
 
     def patch_keyframe(self, frame: int) -> Keyframe:
         """Return the patches of a frame as one keyframe, known where they cover the plate, at working size.

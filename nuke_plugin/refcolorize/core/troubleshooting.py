@@ -45,11 +45,13 @@ def _check_connection() -> Iterator[str]:
         return
     yield f"{connection_file()} names {connection.url}, process {connection.pid}. Nothing to do."
     if not is_alive(connection.pid):
-        yield f"Process {connection.pid} is gone without a message: it was killed, or it crashed. Press Start in the panel."
+        gone = f"Process {connection.pid} is gone without a message: it was killed, or it crashed."
+        yield f"{gone} Press Start in the panel."
         return
     yield f"Process {connection.pid} is running. Nothing to do."
     if reason := _connection_error(connection.url):
-        yield f"Nothing answers at {connection.url} ({reason}). If it stays so, end the process and press Start in the panel."
+        silent = f"Nothing answers at {connection.url} ({reason})."
+        yield f"{silent} If it stays so, end the process and press Start in the panel."
         return
     yield from _check_answer(connection)
 

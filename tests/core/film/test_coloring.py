@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import OpenImageIO as oiio
 import pytest
 from films import Film, write_film
 
@@ -22,6 +23,8 @@ from stcolor_core.film.scenes import find_stretches, make_plan
 from stcolor_core.film.shots import find_keys, make_shots
 from stcolor_core.images import plates
 from stcolor_core.images.color import linear_to_lab, srgb_encode
+from stcolor_core.images.frame_files import write_frame
+from stcolor_core.images.pictures import Picture
 from stcolor_core.pipeline.run import colorize
 from stcolor_core.shots.shot import Shot
 
@@ -39,6 +42,16 @@ def film(tmp_path: Path) -> Film:
 def chroma(film: Film, name: str, frame: int) -> float:
     rgb = plates.layer_pixels(plates.read_colored(film.folder / "out" / f"{name}.{frame:04d}.exr"))[..., :3]
     return float(np.hypot(*np.moveaxis(linear_to_lab(rgb)[..., 1:], -1, 0)).mean())
+
+
+def write_exr_as_others_do(path: Path, layers: dict[str, np.ndarray], like: Picture) -> None:
+    spec = oiio.ImageSpec(*next(iter(layers.values())).shape[::-1], len(layers), "float")
+    spec.channelnames = tuple(layers)
+    for name, value in like.metadata.items():
+        if name.startswith("stcolor/"):
+            spec.attribute(name, value)
+    file = oiio.ImageOutput.create(str(path))
+    assert file.open(str(path), spec) and file.write_image(np.dstack(list(layers.values()))) and file.close()
 
 
 def test_the_scenes_and_groups_of_a_film_are_found(tmp_path: Path) -> None:
@@ -80,6 +93,25 @@ def test_a_dissolve_of_an_srgb_plate_meets_the_colours_of_its_scenes(film: Film)
 
     for within, beside in ((("s002-s003", 13), ("s002", 12)), (("s002-s003", 20), ("s003", 21))):
         assert mean_chroma(*within) == pytest.approx(mean_chroma(*beside), rel=0.15)
+
+
+def test_a_dissolve_is_no_surer_than_the_scenes_that_it_joins(film: Film) -> None:
+    list(color_film(film.plan, device="cpu", only=["s001", "s002", "s003"]))
+    guessed = film.folder / "out" / "s003.0021.exr"  # next to the dissolve
+    picture = plates.read(guessed)
+    layers = {name: np.ascontiguousarray(picture.pixels[..., i]) for i, name in enumerate(picture.channels)}
+    layers["rc_conf.warp"] *= np.float32(0.3)
+    settings = {"stcolor/settings": str(picture.metadata["stcolor/settings"])}
+    write_frame(guessed, {name: (plane, "float") for name, plane in layers.items()}, like=picture, metadata=settings)
+    _, (dissolve,) = film_shots(film.plan)
+    assert dissolve.shot is not None
+    confidence = {frame.frame: frame.confidence for frame in colorize(dissolve.shot, device="cpu")}
+    assert confidence[13] == pytest.approx(0.92, abs=0.08)
+    assert confidence[20] == pytest.approx(0.37, abs=0.1)
+    assert confidence[13] > confidence[16] > confidence[20]
+    painted = dict(layers, R=layers["R"] * np.float32(1.1))  # by another program, which keeps all else
+    write_exr_as_others_do(guessed, painted, picture)
+    assert {frame.frame: frame.confidence for frame in colorize(dissolve.shot, device="cpu")}[20] > 0.8
 
 
 def test_a_film_of_another_plan_does_not_write_over_the_scenes_that_a_run_has_finished(film: Film) -> None:
