@@ -23,6 +23,7 @@ from stcolor_core.files.atomic import atomic_path
 from stcolor_core.shots.output_folder import check_output
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import check_files
+from stcolor_core.shots.transitions import CERTAIN_CUT
 from stcolor_core.terminal import JsonLines, ProgressBar, StopOnSignal, limit_threads, print_line
 
 if TYPE_CHECKING:
@@ -83,9 +84,15 @@ def _colorize(options: argparse.Namespace) -> int:
             limit_threads()
             device = options.device or "auto"
             keyframes: list[int] = []
+            scene_starts: list[int] = []
+            dissolves: list[tuple[int, int]] = []
 
             def show(event: Event) -> None:
                 keyframes.extend((*event.keyframes, *event.patches))
+                if event.kind == "cut" and event.frame is not None and (event.certainty or 0) >= CERTAIN_CUT:
+                    scene_starts.append(event.frame)
+                if event.kind == "dissolve" and event.frame is not None and event.last is not None:
+                    dissolves.append((event.frame, event.last))
                 report(event)
 
             run = colorize(
@@ -93,7 +100,7 @@ def _colorize(options: argparse.Namespace) -> int:
             )
             results = list(run)
         if not options.json:
-            lines = summarize(shot, results, keyframes)
+            lines = summarize(shot, results, keyframes, scene_starts=scene_starts, dissolves=dissolves)
             for line in lines[1:-1] if removes_frames else lines:  # the first and last are about the frames' files
                 print_line(line)
         if movie is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.pipeline.events import FrameResult
@@ -15,13 +15,22 @@ _WEAK = 0.95  # a mean confidence from which a frame needs no look of its own
 _MOST_WEAK = 3
 
 
-def summarize(shot: Shot, results: Sequence[FrameResult], keyframes: Sequence[int]) -> list[str]:
+def summarize(
+    shot: Shot,
+    results: Sequence[FrameResult],
+    keyframes: Sequence[int],
+    *,
+    scene_starts: Collection[int] = (),
+    dissolves: Collection[tuple[int, int]] = (),
+) -> list[str]:
     """Return a run's summary, one text a line.
 
     Args:
         shot: The shot.
         results: The finished frames.
         keyframes: The shot's keyframes.
+        scene_starts: First frames of its scenes.
+        dissolves: First and last frame of each dissolve.
     """
     if not results:
         return [f"There was no frame to write to {shot.output.path}."]
@@ -33,7 +42,7 @@ def summarize(shot: Shot, results: Sequence[FrameResult], keyframes: Sequence[in
     weak = sorted((value, frame) for frame, value in confidences.items() if value < _WEAK)[:_MOST_WEAK]
     if weak:
         lines.append("Least certain: " + ", ".join(f"{frame} ({value:.2f})" for value, frame in weak) + ".")
-    suggestions = suggest_keyframes(confidences, keyframes, limit=1)
+    suggestions = suggest_keyframes(confidences, keyframes, scene_starts=scene_starts, dissolves=dissolves, limit=1)
     if suggestions:
         (best,) = suggestions
         lines.append(

@@ -83,7 +83,14 @@ def make_report(shot: Shot, plan: RunPlan) -> Report:
         changed=frames_in(OutputState.CHANGED, OutputState.FOREIGN),
         confidence=confidence,
         weakest=tuple(sorted(confidence, key=lambda frame: (confidence[frame], frame))[:_WEAKEST]),
-        suggestions=tuple(suggest_keyframes(confidence, plan.references)),
+        suggestions=tuple(
+            suggest_keyframes(
+                confidence,
+                plan.references,
+                scene_starts=plan.transitions.scene_starts,
+                dissolves=[(dissolve.first, dissolve.last) for dissolve in plan.transitions.dissolves],
+            )
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest, StcolorError
@@ -16,6 +17,7 @@ from stcolor_core.service.picture_files import FrameGone, NoPicture, NoResult
 from stcolor_core.service.store import Job, Store
 from stcolor_core.shots.shot import Shot, parse_frames
 from stcolor_core.shots.suggestion import suggest_keyframes
+from stcolor_core.shots.transitions import CERTAIN_CUT
 
 __all__ = ["FramesOnDisk", "collect_frames", "explain_no_result"]
 
@@ -92,11 +94,19 @@ def collect_frames(store: Store, status: JobStatus, on_disk: FramesOnDisk | None
     frames: dict[int, FrameStatus] = {}
     patches: list[int] = []
     colorless: dict[int, ReferenceFlaw] = {}
+    scene_starts: list[int] = []
+    dissolves: list[tuple[int, int]] = []
     for event in store.all_events(status.id):
         body = event.body
         if body["kind"] == "plan":
             keyframes, patches = body.get("keyframes", []), body.get("patches", [])
             colorless.clear()  # a new run looks at all references that it needs
+            scene_starts.clear()
+            dissolves.clear()
+        elif body["kind"] == "cut" and body.get("certainty", 0.0) >= CERTAIN_CUT:
+            scene_starts.append(body["frame"])
+        elif body["kind"] == "dissolve":
+            dissolves.append((body["frame"], body["last"]))
         elif body.get("flaw"):
             colorless[body["frame"]] = body["flaw"]
         elif body["kind"] == "frame":
@@ -110,10 +120,11 @@ def collect_frames(store: Store, status: JobStatus, on_disk: FramesOnDisk | None
         earlier, keys = on_disk.read(status.output)
         frames, keyframes = {frame.frame: frame for frame in earlier}, keyframes or keys
     confidence = {number: frame.confidence for number, frame in frames.items() if frame.confidence is not None}
+    suggest = partial(suggest_keyframes, confidence, keyframes, scene_starts=scene_starts, dissolves=dissolves)
     # Before the whole shot is done its confidence may still fall, and the frame to key may be yet to come.
     suggestions = [
         SuggestedKey(frame=each.frame, gain=each.gain)
-        for each in (suggest_keyframes(confidence, keyframes) if status.state == "done" else [])
+        for each in (suggest() if status.state == "done" else [])
         if round(confidence.get(each.frame, 0.0), 2) < _SURE and each.frame not in patches
     ]
     return JobFrames(

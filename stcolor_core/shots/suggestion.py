@@ -36,20 +36,32 @@ class Suggestion:
 
 
 def suggest_keyframes(
-    confidence: Mapping[int, float], keyframes: Collection[int], *, limit: int = 3
+    confidence: Mapping[int, float],
+    keyframes: Collection[int],
+    *,
+    scene_starts: Collection[int] = (),
+    dissolves: Collection[tuple[int, int]] = (),
+    limit: int = 3,
 ) -> list[Suggestion]:
     """Return frames for new keyframes, the best first. Each assumes that the ones before it are keyframes.
 
     Args:
         confidence: Frame -> confidence, 0..1, of the frames that have one. 0 is a frame whose scene has no keyframe.
         keyframes: Frames that are keyframes already. Their confidence counts as 1.
+        scene_starts: First frames of scenes: a keyframe helps its own scene alone.
+        dissolves: First and last frame of each dissolve, in which a keyframe would hide the dissolve.
         limit: Maximum number of frames to return.
 
     Returns:
         At most `limit` suggestions; none if no keyframe would help.
     """
-    shot = _Shot.from_confidence(confidence, keyframes)
-    candidates = range(0, len(shot.frames), max(1, len(shot.frames) // _MOST_CANDIDATES))
+    starts = {*scene_starts, *(first for first, _ in dissolves), *(last + 1 for _, last in dissolves)}
+    shot = _Shot.from_confidence(confidence, keyframes, starts)
+    candidates = [
+        index
+        for index in range(0, len(shot.frames), max(1, len(shot.frames) // _MOST_CANDIDATES))
+        if not any(first <= shot.frames[index] <= last for first, last in dissolves)
+    ]
     least_distance = min(_LEAST_DISTANCE, int(shot.distance.max(initial=0)))
     suggestions: list[Suggestion] = []
     while len(suggestions) < limit and candidates:
@@ -87,11 +99,13 @@ class _Shot:
     error_curve: NDArray[np.float64]
 
     @classmethod
-    def from_confidence(cls, confidence: Mapping[int, float], keyframes: Collection[int]) -> _Shot:
-        """Return what is known of a shot. A change between frames with and without a keyframe is a scene cut."""
+    def from_confidence(
+        cls, confidence: Mapping[int, float], keyframes: Collection[int], starts: Collection[int]
+    ) -> _Shot:
+        """Return what is known of a shot. A change between frames with and without a keyframe is a scene cut too."""
         frames = np.array(sorted({*confidence, *keyframes}), int)
         known = np.array([1.0 if frame in keyframes else confidence[int(frame)] for frame in frames])
-        scene = np.cumsum(np.diff(known > 0, prepend=known[:1] > 0))
+        scene = np.cumsum(np.diff(known > 0, prepend=known[:1] > 0)) + np.searchsorted(sorted(starts), frames, "right")
         distance = np.full(len(frames), len(frames))
         for index in np.flatnonzero(np.isin(frames, list(keyframes))).tolist():
             distance = np.minimum(distance, _distance_to(frames, scene, index))

@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.frame_ranges import parse_frames
 
-__all__ = ["Boundary", "Dissolve", "Transitions", "format_transitions", "parse_transitions"]
+__all__ = ["CERTAIN_CUT", "Boundary", "Dissolve", "Transitions", "format_transitions", "parse_transitions"]
+
+CERTAIN_CUT = 0.5
+"""The certainty from which a boundary counts as a cut."""
 
 _RANGE = re.compile(r"-?[0-9]+-(-?[0-9]+)")
 
@@ -28,7 +31,7 @@ class Boundary:
     @property
     def is_cut(self) -> bool:
         """Return whether it counts as a cut."""
-        return self.certainty >= 0.5
+        return self.certainty >= CERTAIN_CUT
 
 
 @dataclass(frozen=True)

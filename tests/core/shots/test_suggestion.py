@@ -91,3 +91,20 @@ def test_a_scene_without_a_keyframe_gets_one_of_its_own() -> None:
 def test_a_shot_of_thousands_of_frames_gets_a_suggestion() -> None:
     found = suggest_keyframes(along(range(1, 6001), {1: 1, 6000: 0.5}), [1], limit=1)
     assert 3400 <= found[0].frame <= 4600
+
+
+def test_a_keyframe_gains_nothing_beyond_the_cuts_around_its_scene() -> None:
+    """Four scenes of 25 frames, of which the first has a keyframe; the others took colour that looks alike."""
+    confidence = {frame: 0.98 if frame <= 25 else 0.4 for frame in range(1, 101)}
+    (blind,) = suggest_keyframes(confidence, [1], limit=1)
+    found = suggest_keyframes(confidence, [1], scene_starts=(26, 51, 76))
+    assert blind.gain > 0.25
+    assert all(each.gain <= 0.15 for each in found)
+    assert sorted((each.frame - 1) // 25 for each in found) == [1, 2, 3], "one for each scene that lacks one"
+
+
+def test_no_keyframe_is_suggested_within_a_dissolve() -> None:
+    confidence = {frame: 0.2 if 40 <= frame <= 52 else 0.9 for frame in range(1, 91)}
+    assert 40 <= frames(confidence, [1, 90], limit=1)[0] <= 52
+    found = suggest_keyframes(confidence, [1, 90], dissolves=[(40, 52)])
+    assert not any(40 <= each.frame <= 52 for each in found)
