@@ -1,6 +1,7 @@
-"""Find results that the plan has no more: scenes were merged, split or renamed, and their frames are still there.
+"""Find what an edit of the plan has left over: results that it has no more, and plate frames that nothing colours.
 
-Nothing is removed, since somebody may need them; but whoever loads the sequence must know that their colour is old.
+Scenes were merged, split, shortened or renamed, and their old frames are still there. Nothing is removed, since somebody
+may need them; but whoever loads the sequence must know that their colour is old.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from stcolor_core.film.plan import SCENE_FIELD, FilmPlan
 from stcolor_core.images import plates
 from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.movies.names import is_movie
 
-__all__ = ["describe_left_over", "find_left_over"]
+__all__ = ["describe_left_over", "find_left_over", "find_uncolored"]
 
 _MOST_NAMED = 10
 _SETTINGS = "stcolor/settings"  # the metadata that every frame of ours has
@@ -38,12 +40,39 @@ def find_left_over(plan: FilmPlan) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def describe_left_over(plan: FilmPlan) -> Iterator[str]:
-    """Yield a line for each sequence with frames that the plan has no more.
+def find_uncolored(plan: FilmPlan) -> dict[str, tuple[int, ...]]:
+    """Return the frames of each plate that no scene and no dissolve holds: plate -> frames.
+
+    A plate of which the film shows less than half has such frames on purpose; it is left out, and so are movies.
 
     Args:
         plan: The plan.
     """
+    held: dict[str, set[int]] = {name: set() for name in plan.plates}
+    for name, scene in plan.scenes.items():
+        held[scene.plate].update(plan.frames(name))
+    for name, dissolve in plan.dissolves.items():
+        held[plan.scenes[dissolve.before].plate].update(plan.dissolve_frames(name))
+    found = {}
+    for name, plate in plan.plates.items():
+        frames = () if is_movie(plate.path) else _frames(FramePattern.parse(plate.path))
+        left = tuple(frame for frame in frames if frame not in held[name])
+        if left and 2 * len(left) < len(frames):
+            found[name] = left
+    return found
+
+
+def describe_left_over(plan: FilmPlan) -> Iterator[str]:
+    """Yield a line for each plate with frames that stay uncoloured, and each sequence that the plan has no more.
+
+    Args:
+        plan: The plan.
+    """
+    for plate, frames in find_uncolored(plan).items():
+        yield (
+            f"Frame {describe_frames(frames)} of plate {plate} is in no scene and stays uncoloured. "
+            "Give it to a scene, if it is to be coloured."
+        )
     found = find_left_over(plan)
     for text, frames in list(found.items())[:_MOST_NAMED]:
         yield f"Frame {describe_frames(frames)} of {text} is of an earlier plan, with its old colour. Remove it."

@@ -6,6 +6,7 @@ A mistake is told with the place of its setting, and with what may have been mea
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from stcolor_core.errors import BadRequest
@@ -34,6 +35,7 @@ def check_plan(plan: FilmPlan) -> None:
         _check_shared_keys(plan)
     _check_dissolves(plan)
     _check_group_names(plan)
+    _check_groups_of_scenes(plan)
     if any(scene.exclude for scene in plan.scenes.values()) or any(g.pin or g.exclude for g in plan.groups.values()):
         _check_keys(plan)
 
@@ -146,6 +148,17 @@ def _check_group_names(plan: FilmPlan) -> None:
                 f"No scene is in group {name}. {did_you_mean(name, plan.group_names)} Correct the name of the group, "
                 "or delete it.",
                 *("groups", name),
+            )
+
+
+def _check_groups_of_scenes(plan: FilmPlan) -> None:
+    """Refuse a group that is not listed and looks like a slip of one that is: it would lend the scene no colour."""
+    for name, scene in plan.scenes.items():
+        if scene.group not in plan.groups and (meant := get_close_matches(scene.group, plan.groups)):
+            raise PlanMistake(
+                f"Scene {name} is in group {scene.group}, which is not among the groups. Did you mean {meant[0]}? "
+                f"If it is a new group, add it: groups: {{{scene.group}: {{}}}}.",
+                *("scenes", name, "group"),
             )
 
 

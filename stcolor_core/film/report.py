@@ -114,7 +114,7 @@ class FilmReport:
         seconds_left: The time that the frames to go would take at this pace.
         troubles: The scenes and dissolves with frames to go that wait for a file to be mended, as far as that shows
             without reading the plates, and those at which the last run stopped.
-        left_over: Frames on disk that the plan has no more: the files of each scene, in words.
+        left_over: What an edit of the plan left over, in words: plate frames in no scene, results it has no more.
     """
 
     scenes: tuple[SceneReport, ...]

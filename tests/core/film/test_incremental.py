@@ -15,7 +15,7 @@ from films import Film, write_film
 
 from stcolor_core.cli import main
 from stcolor_core.film.coloring import color_film
-from stcolor_core.film.left_over import find_left_over
+from stcolor_core.film.left_over import describe_left_over, find_left_over, find_uncolored
 from stcolor_core.film.plan import FilmDissolve, FilmGroup, FilmPlan, FilmScene
 from stcolor_core.film.plan_files import save_plan
 from stcolor_core.film.report import make_report
@@ -164,7 +164,7 @@ def test_results_in_a_folder_for_each_scene_are_looked_through_too(tmp_path: Pat
     film.paint(9)
     plan = replace(film.plan, output=str(tmp_path / "out/{scene}/v1/{scene}_####.exr"))
     list(color_film(plan, device="cpu"))
-    assert find_left_over(plan) == {}
+    assert (find_left_over(plan), find_uncolored(plan)) == ({}, {})
     s001 = replace(plan.scenes["s001"], frames="1-4")
     renamed = replace(plan, scenes=scenes(plan, s001=s001, s002=None, s2=plan.scenes["s002"]), dissolves={})
     named = {Path(text).name: frames for text, frames in find_left_over(renamed).items()}
@@ -173,3 +173,5 @@ def test_results_in_a_folder_for_each_scene_are_looked_through_too(tmp_path: Pat
         "s002_####.exr": tuple(range(7, 13)),
         "s002-s003_####.exr": tuple(range(13, 21)),
     }
+    assert find_uncolored(renamed) == {"film": (5, 6, *range(13, 21))}
+    assert "Frame 5-6, 13-20 of plate film is in no scene and stays uncoloured" in next(describe_left_over(renamed))

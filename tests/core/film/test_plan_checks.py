@@ -48,6 +48,7 @@ PLAN = FilmPlan(
         ("  s003:", "  S001:", "  S001:", "same files"),
         ("  d1:", "  s003:", "before:", "same files"),
         ("group: street", "gruop: street", "  s002:", "Did you mean group?"),
+        ("group: street", "group: kichen", "  s002:", "Did you mean kitchen?"),
         ("path: plates", "pth: plates", "  reel1:", "Did you mean path?"),
         ("stills: 3", "stils: 3", "stils:", "Did you mean stills?"),
         ("stills: 3", "method: {chrma: 2}", "method:", "Did you mean chroma"),
