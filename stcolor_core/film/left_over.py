@@ -1,7 +1,7 @@
 """Find what an edit of the plan has left over: results that it has no more, and plate frames that nothing colours.
 
-Scenes were merged, split, shortened or renamed, and their old frames are still there. Nothing is removed, since somebody
-may need them; but whoever loads the sequence must know that their colour is old.
+Scenes were merged, split, shortened or renamed, and their old frames are still there. Nothing is removed, since
+somebody may need them; but whoever loads the sequence must know that their colour is old.
 """
 
 from __future__ import annotations
