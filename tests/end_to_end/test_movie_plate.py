@@ -80,11 +80,11 @@ def test_a_finished_movie_is_kept_and_a_changed_one_is_coloured_again(make_shot:
 def test_a_movie_that_changes_during_a_run_is_refused_by_frame(make_shot: MakeShot, tmp_path: Path) -> None:
     from stcolor_core.errors import PlateError
 
-    files = make_shot()
+    files = make_shot(pan(24, height=64, width=96, step=1))  # some frames are read ahead
     movie = write_movie(tmp_path / "plate.mkv", files.scene)
     results = colorize(movie_shot(tmp_path, movie, files, first_frame=FIRST), device="cpu")
     next(results)
-    write_movie(movie, pan(5, height=64, width=96, step=1))
+    write_movie(movie, pan(24, height=64, width=96, step=2))
     with pytest.raises(PlateError, match=r"Frame 10\d\d \(.*plate\.mkv\) has changed"):
         list(results)
 

@@ -345,7 +345,7 @@ def test_a_reopened_script_follows_its_job(
 def test_a_node_that_cannot_be_edited_does_not_keep_the_others_from_being_relinked(
     nuke: Any, comp: Comp, render: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from refcolorize.node import nodes
+    from refcolorize.node import node_results, nodes
 
     with nuke.nodes.LiveGroup(name="Published"):
         locked = nodes.create()
@@ -356,7 +356,7 @@ def test_a_node_that_cannot_be_edited_does_not_keep_the_others_from_being_relink
             raise RuntimeError("the group is locked")
         relinked.append(node)
 
-    monkeypatch.setattr(nodes, "relink", relink)
+    monkeypatch.setattr(node_results, "relink", relink)
     render.reattach()
     assert relinked == [comp.node]
 
