@@ -35,6 +35,11 @@ def describe_stray_keys(plan: FilmPlan) -> list[str]:
 def _describe(name: str, pattern: FramePattern, taken: list[FramePattern], heads: set[str]) -> Iterator[str]:
     if not pattern.is_sequence:
         return
+    if len(heads) > 1 and not pattern.folder.is_dir():  # with a single plate the lack of any keyframe is told
+        yield (
+            f"There is no folder {pattern.folder} for the keyframes of plate {name}. "
+            f"Correct plates.{name}.keys, or paint there."
+        )
     others = heads - {_plain(pattern.head)}
     strays = sorted(
         path.name for path in _look_alikes(pattern, others) if not any(_takes(each, path) for each in taken)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,16 @@ def test_a_picture_like_a_keyframe_is_named_with_the_pattern_and_the_remedy(name
     (line,) = describe_stray_keys(plan(tmp_path, "reel1"))
     assert name in line and "reel1.####.exr" in line and "Save them like reel1.0007.exr" in line
     assert "plates.reel1.keys" in line and "0003" not in line
+
+
+def test_a_folder_of_keys_that_is_not_there_is_named_if_another_plate_has_keys(tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys/reel1.0003.exr").touch()
+    two = plan(tmp_path, "reel1", "reel2")
+    slipped = replace(two.plates["reel2"], keys=str(tmp_path / "kyes/reel2.####.exr"))
+    (line,) = describe_stray_keys(replace(two, plates={**two.plates, "reel2": slipped}))
+    assert f"There is no folder {tmp_path / 'kyes'} for the keyframes of plate reel2" in line
+    assert "plates.reel2.keys" in line
 
 
 def test_what_is_no_keyframe_is_not_named(tmp_path: Path) -> None:
