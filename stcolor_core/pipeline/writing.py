@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from stcolor_core import __version__
 from stcolor_core.arrays import Chroma, Image, Plane
+from stcolor_core.images import plates
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.pictures import Window
@@ -220,7 +222,19 @@ class FrameWriter:
             "stcolor/model": self._shot.method.model,
             "stcolor/references": format_frames({*self._footage.references, *self._footage.patches}),
             "stcolor/inputs": self._inputs.record,
+            **self._origins,
         }
+
+    @cached_property
+    def _origins(self) -> dict[str, str]:
+        """Return what references that are results came from: a film's dissolve has those of its scenes."""
+        origins = []
+        for frame, picture in sorted(self._footage.references.items()):
+            if self._inputs.is_result(picture.path):
+                own = plates.read_header(picture.path).metadata
+                keyframes, inputs = (str(own.get(f"stcolor/{name}", "")) for name in ("references", "inputs"))
+                origins.append(f"{frame} is a result, of keyframes {keyframes or 'of other scenes'}: {inputs}")
+        return {"stcolor/origins": "; ".join(origins)} if origins else {}
 
 
 def _repeat(plane: Plane, size: tuple[int, int]) -> Plane:

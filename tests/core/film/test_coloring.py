@@ -95,6 +95,14 @@ def test_a_dissolve_of_an_srgb_plate_meets_the_colours_of_its_scenes(film: Film)
         assert mean_chroma(*within) == pytest.approx(mean_chroma(*beside), rel=0.15)
 
 
+def test_a_dissolve_says_which_keyframes_its_scenes_came_from(film: Film) -> None:
+    list(color_film(film.plan, device="cpu"))
+    origins = str(plates.read_header(film.folder / "out/s002-s003.0016.exr").metadata["stcolor/origins"])
+    assert "12 is a result, of keyframes 9: " in origins and "film.0009.exr" in origins
+    assert "21 is a result, of keyframes of other scenes: " in origins and "film.0003.exr" in origins
+    assert "stcolor/origins" not in plates.read_header(film.folder / "out/s002.0012.exr").metadata
+
+
 def test_a_dissolve_is_no_surer_than_the_scenes_that_it_joins(film: Film) -> None:
     list(color_film(film.plan, device="cpu", only=["s001", "s002", "s003"]))
     guessed = film.folder / "out" / "s003.0021.exr"  # next to the dissolve
@@ -104,7 +112,7 @@ def test_a_dissolve_is_no_surer_than_the_scenes_that_it_joins(film: Film) -> Non
     settings = {"stcolor/settings": str(picture.metadata["stcolor/settings"])}
     write_frame(guessed, {name: (plane, "float") for name, plane in layers.items()}, like=picture, metadata=settings)
     _, (dissolve,) = film_shots(film.plan)
-    assert dissolve.shot is not None
+    assert dissolve.shot is not None and dissolve.shot.output.provenance
     confidence = {frame.frame: frame.confidence for frame in colorize(dissolve.shot, device="cpu")}
     assert confidence[13] == pytest.approx(0.92, abs=0.08)
     assert confidence[20] == pytest.approx(0.37, abs=0.1)
