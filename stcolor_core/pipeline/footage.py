@@ -252,11 +252,23 @@ class ShotFootage:
         path = self.references[frame].path
         if not self._inputs.is_result(path) or not is_unmodified(path):
             return None
+        confidence = self.read_confidence(path)
+        return None if confidence is None else resize(confidence, self.working_size)
+
+    def read_confidence(self, path: Path) -> Plane | None:
+        """Return the confidence of a finished frame on the canvas, shape (H, W), 0..1; None if the file holds none.
+
+        Args:
+            path: The frame's file.
+
+        Raises:
+            PlateError: If it cannot be read.
+        """
         picture = plates.read(path)
         if _CONFIDENCE not in picture.channels:
             return None
-        plane = np.ascontiguousarray(picture.pixels[..., picture.channels.index(_CONFIDENCE)], np.float32)
-        return resize(self.to_canvas(picture, plane), self.working_size)
+        plane = picture.pixels[..., picture.channels.index(_CONFIDENCE)]
+        return self.to_canvas(picture, np.ascontiguousarray(plane, np.float32))
 
     def patch_keyframe(self, frame: int) -> Keyframe:
         """Return the patches of a frame as one keyframe, known where they cover the plate, at working size.

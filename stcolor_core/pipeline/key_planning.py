@@ -16,7 +16,6 @@ import numpy as np
 from stcolor_core.arrays import ByteImage, Plane
 from stcolor_core.errors import BadRequest, Cancelled
 from stcolor_core.files.stat_cache import StatCache, is_settled
-from stcolor_core.images import plates
 from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
@@ -37,7 +36,6 @@ from stcolor_core.shots.transitions import Transitions
 __all__ = ["KeyPlan", "find_shot_options", "plan_keys", "split_scenes", "suggest_next"]
 
 _FROM_DISSOLVE = 3  # frames that a keyframe must stay away from a dissolve, so that it is found
-_CONFIDENCE = "rc_conf.warp"
 
 
 @dataclass(frozen=True)
@@ -167,9 +165,10 @@ def suggest_next(
         confidence = np.ones((len(coverage.frames), *GRID), np.float32)
         for index, frame in enumerate(coverage.frames):
             if frame not in keyframes and frame in finished:
-                plane = _read_confidence(output.path(frame), opened.footage)
+                plane = opened.footage.read_confidence(output.path(frame))
                 if plane is not None:
-                    confidence[index], knows_any = plane, True
+                    confidence[index] = cv2.resize(plane, GRID[::-1], interpolation=cv2.INTER_AREA)
+                    knows_any = True
         keys = [coverage.frames.index(frame) for frame in existing]
         for number, gain in suggest_by_coverage(
             coverage.share, coverage.candidates, confidence, keys, limit=limit, least_gain=0.0
@@ -292,16 +291,6 @@ def _options(data: Mapping[str, object]) -> SceneOptions:
     assert isinstance(sets, list | tuple)
     values["sets"] = tuple(tuple(PlannedKey(**key) for key in keys) for keys in sets)
     return SceneOptions(**values)  # type: ignore[arg-type]
-
-
-def _read_confidence(path: Path, footage: ShotFootage) -> Plane | None:
-    """Return the confidence of a finished frame in the cells of the grid; None if it holds none."""
-    picture = plates.read(path)
-    if _CONFIDENCE not in picture.channels:
-        return None
-    plane = picture.pixels[..., picture.channels.index(_CONFIDENCE)]
-    on_canvas = footage.to_canvas(picture, np.ascontiguousarray(plane, np.float32))
-    return np.asarray(cv2.resize(on_canvas, GRID[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _thumbnail(lightness: Plane, height: int) -> ByteImage:

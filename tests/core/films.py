@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 
 from stcolor_core.film.plan import FilmDissolve, FilmPlan, FilmPlate, FilmScene
+from stcolor_core.film.plan_files import save_plan
 from stcolor_core.images.frame_files import write_frame
 
-__all__ = ["HEIGHT", "WIDTH", "Film", "write_film"]
+__all__ = ["HEIGHT", "WIDTH", "Film", "write_film", "write_painted_film"]
 
 HEIGHT, WIDTH = 64, 112
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -60,6 +61,15 @@ def write_film(folder: Path) -> Film:
         dissolves={"s002-s003": FilmDissolve(before="s002", after="s003")},
     )
     return Film(plan, folder, truth)
+
+
+def write_painted_film(folder: Path) -> Film:
+    """Write the film with its plan, film.yaml, and keyframes in s001, which lends its own to s003, and in s002."""
+    film = write_film(folder)
+    film.paint(3)
+    film.paint(9)
+    save_plan(film.plan, folder / "film.yaml")
+    return film
 
 
 def _made_set(seed: int) -> np.ndarray:

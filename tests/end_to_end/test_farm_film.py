@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import yaml
 from deadline_keys import read_info, unknown_job_keys
-from films import Film, write_film
+from films import Film, write_painted_film
 from openjd.model import create_job, decode_job_template, preprocess_job_parameters
 
 from stcolor_core.cli import main
 from stcolor_core.farm.film_job import FilmFile
 from stcolor_core.film.coloring import color_film
-from stcolor_core.film.plan_files import load_plan, save_plan
+from stcolor_core.film.plan_files import load_plan
 from stcolor_core.images import plates
 from stcolor_core.shots.shot import parse_frames
 
@@ -30,11 +30,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def film(tmp_path: Path) -> Film:
     """The made film with a keyframe in either group: s001 and s003 are group a, s002 is group b."""
-    film = write_film(tmp_path)
-    film.paint(3)
-    film.paint(9)
-    save_plan(film.plan, tmp_path / "film.yaml")
-    return film
+    return write_painted_film(tmp_path)
 
 
 def farm(engine: str, film: Film, *options: str) -> int:

@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from films import Film, write_film
+from films import Film, write_painted_film
 
 from stcolor_core.cli import main
 from stcolor_core.errors import OutputError, OutputInUse
 from stcolor_core.farm.film_job import FilmFile
 from stcolor_core.film.claims import claimed_output, film_state
 from stcolor_core.film.coloring import color_film
-from stcolor_core.film.plan_files import load_plan, save_plan
+from stcolor_core.film.plan_files import load_plan
 from stcolor_core.images import plates
 from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.sequences import FramePattern
@@ -28,11 +28,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def film(tmp_path: Path) -> Film:
-    film = write_film(tmp_path)
-    film.paint(3)
-    film.paint(9)
-    save_plan(film.plan, tmp_path / "film.yaml")
-    return film
+    return write_painted_film(tmp_path)
 
 
 def submit(film: Film) -> str:

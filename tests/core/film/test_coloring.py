@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import OpenImageIO as oiio
 import pytest
-from films import Film, write_film
+from films import Film, write_film, write_painted_film
 
 from stcolor_core.cli import main
 from stcolor_core.errors import BadRequest, Cancelled, OutputError
@@ -33,10 +33,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def film(tmp_path: Path) -> Film:
-    film = write_film(tmp_path)
-    film.paint(3)
-    film.paint(9)
-    return film
+    return write_painted_film(tmp_path)
 
 
 def chroma(film: Film, name: str, frame: int) -> float:

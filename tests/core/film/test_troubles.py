@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import Film, write_film
+from films import Film, write_painted_film
 
 from stcolor_core.cli import main
 from stcolor_core.errors import Cancelled, OutputError
 from stcolor_core.film.coloring import SceneResult, color_film, film_shots
 from stcolor_core.film.key_name import KeyName
 from stcolor_core.film.likeness import sample_frames
-from stcolor_core.film.plan_files import save_plan
 from stcolor_core.film.report import make_report
 from stcolor_core.film.scenes import look_at_scenes
 from stcolor_core.images import plates
@@ -31,11 +30,7 @@ COUNTS = {"s001": 6, "s002": 6, "s003": 6, "s002-s003": 8}
 @pytest.fixture
 def film(tmp_path: Path) -> Film:
     """The made film: s001 has a key and lends it to s003, s002 has one, and s002-s003 is a dissolve."""
-    film = write_film(tmp_path)
-    film.paint(3)
-    film.paint(9)
-    save_plan(film.plan, tmp_path / "film.yaml")
-    return film
+    return write_painted_film(tmp_path)
 
 
 def truncate(path: Path) -> Callable[[], object]:
