@@ -64,7 +64,14 @@ class Recorder(LearnedRefinement):
 def draw(
     kind: str, clip: DatasetSequence, clips: list[DatasetSequence], number: int
 ) -> tuple[Clip, tuple[int, ...], np.random.Generator]:
-    """Return a walk of a kind: the clip, its references, and the generator to draw its frames with."""
+    """Return a walk of a kind: the clip, its references, and the generator to draw its frames with.
+
+    Args:
+        kind: One of the kinds of walks that the module names.
+        clip: The clip to walk along.
+        clips: All clips, of which some kinds take another one.
+        number: The number of the walk, which seeds it.
+    """
     generator = np.random.default_rng([11, number, *kind.encode(), *clip.name.encode()])
     if kind != _KEY:
         return *draw_misled(kind, clip, clips, _LINES, generator), generator
@@ -73,7 +80,14 @@ def draw(
 
 
 def measure(kind: str, clips: list[DatasetSequence], *, walks: int, frames: int) -> tuple[Reliability, Reliability]:
-    """Return the reliability of the network's own confidence, and of the shipped one."""
+    """Return the reliability of the network's own confidence, and of the shipped one.
+
+    Args:
+        kind: One of the kinds of walks that the module names.
+        clips: The clips.
+        walks: Walks along each clip.
+        frames: Frames of each walk.
+    """
     own, shipped = Reliability(), Reliability()
     refinement = Recorder(load_mixing_net(WEIGHTS), confidence_head=load_confidence_head(CONFIDENCE_WEIGHTS))
     model = registry.build("standard", device=CPU, refinement=refinement)

@@ -53,7 +53,12 @@ class Recorder:
 
 
 def losses(clip: Clip, *, every: int) -> np.ndarray:
-    """Return (frames, 12): shares of pixels and of squared error by cause, PSNR, PSNR of the best candidates."""
+    """Return (frames, 12): shares of pixels and of squared error by cause, PSNR, PSNR of the best candidates.
+
+    Args:
+        clip: The clip.
+        every: Look at every so many frames.
+    """
     model = registry.build("standard", device="cpu")
     recorder = Recorder(model.refinement)
     model = registry.build("standard", device="cpu", refinement=recorder)
@@ -68,7 +73,12 @@ def losses(clip: Clip, *, every: int) -> np.ndarray:
 
 
 def sequence_losses(sequence: DatasetSequence, every: int) -> list[float]:
-    """Return the means over a sequence's frames; a process of its own may run this (docs/make_quality.py)."""
+    """Return the means over a sequence's frames; a process of its own may run this (docs/make_quality.py).
+
+    Args:
+        sequence: The sequence.
+        every: Look at every so many frames.
+    """
     torch.set_num_threads(1)
     return [float(value) for value in losses(Clip.load(sequence, FRAMES), every=every).mean(axis=0)]
 

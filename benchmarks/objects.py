@@ -94,7 +94,11 @@ class ObjectsClip:
 
 
 def walkers(count: int) -> ObjectsClip:
-    """Return the clip of two drawn figures that walk past each other."""
+    """Return the clip of two drawn figures that walk past each other.
+
+    Args:
+        count: Number of frames.
+    """
     generator = np.random.default_rng(3)
     width, height = SIZE
     wall = _noise((height, width + count), generator, sigma=4.0, mean=58, deviation=9)
@@ -131,7 +135,15 @@ def _figure(x: float, *, phase: float) -> tuple[Plane, Image]:
     matte, points = np.zeros((height, width), np.float32), np.zeros((height, width, 2), np.float32)
 
     def limb(joint: tuple[float, float], angle: float, length: float, thickness: float, piece: int) -> None:
-        """Draw a capsule that hangs from a joint, turned by an angle, with a piece of cloth of its own."""
+        """Draw a capsule that hangs from a joint, turned by an angle, with a piece of cloth of its own.
+
+        Args:
+            joint: Its upper end, px (x, y).
+            angle: In radians, from straight down.
+            length: In px.
+            thickness: In px.
+            piece: The number of the piece of cloth.
+        """
         right, down = columns - np.float32(joint[0]), rows - np.float32(joint[1])
         sine, cosine = np.float32(np.sin(angle)), np.float32(np.cos(angle))
         across, along = cosine * right - sine * down, sine * right + cosine * down
@@ -150,7 +162,13 @@ def _figure(x: float, *, phase: float) -> tuple[Plane, Image]:
 
 
 def pasted(moving: dataset.DatasetSequence, behind: dataset.DatasetSequence, count: int) -> ObjectsClip:
-    """Return the clip of an object of one sequence, pasted twice over another sequence."""
+    """Return the clip of an object of one sequence, pasted twice over another sequence.
+
+    Args:
+        moving: The sequence with the object.
+        behind: The sequence behind it.
+        count: Number of frames.
+    """
     width, height = SIZE
     frames, coverage = [], []
     for t in range(count):
@@ -176,7 +194,12 @@ def pasted(moving: dataset.DatasetSequence, behind: dataset.DatasetSequence, cou
 
 
 def returning(sequence: dataset.DatasetSequence, count: int) -> ObjectsClip:
-    """Return a window of a sequence that moves away from the object, as far as the picture reaches, and comes back."""
+    """Return a window of a sequence that moves away from the object, as far as the picture reaches, and comes back.
+
+    Args:
+        sequence: The sequence with the object.
+        count: Number of frames.
+    """
     places = [float(np.nonzero(sequence.mask(t))[1].mean()) for t in range(count)]
     most = SIZE[0] - _WINDOW
     away = 0 if np.mean(places) > SIZE[0] / 2 else most
@@ -193,7 +216,12 @@ def returning(sequence: dataset.DatasetSequence, count: int) -> ObjectsClip:
 
 
 def color(footage: ObjectsClip, references: Collection[int]) -> list[ColoredFrame]:
-    """Return the frames that are not references, coloured by the standard model."""
+    """Return the frames that are not references, coloured by the standard model.
+
+    Args:
+        footage: The clip.
+        references: Frames that take their true colour.
+    """
     device = torch.device("cpu")
     propagator = Propagator(registry.build("standard", device=device), Method(tracking="instance+dense"), device=device)
     done = []
@@ -204,12 +232,22 @@ def color(footage: ObjectsClip, references: Collection[int]) -> list[ColoredFram
 
 
 def to_rgb(lightness: Plane, ab: Chroma) -> Image:
-    """Return sRGB, (H, W, 3), 0..1."""
+    """Return sRGB, (H, W, 3), 0..1.
+
+    Args:
+        lightness: L*, shape (H, W), 0..100.
+        ab: a* and b*, shape (H, W, 2).
+    """
     return np.asarray(srgb_encode(np.clip(lab_to_linear(np.dstack([lightness, ab])), 0, 1)), np.float32)
 
 
 def measure(footage: ObjectsClip, done: Sequence[ColoredFrame]) -> np.ndarray:
-    """Return the figures of `COLUMNS`: means over the frames."""
+    """Return the figures of `COLUMNS`: means over the frames.
+
+    Args:
+        footage: The clip.
+        done: The coloured frames.
+    """
     rows = []
     for colored in done:
         truth, coverage = footage.clip.rgb[colored.frame], footage.coverage[colored.frame]
