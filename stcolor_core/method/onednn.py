@@ -58,17 +58,18 @@ def conv2d(
     return out.clamp_(0, 6) if activation == "relu6" else out
 
 
-def inner_products(rows: Tensor, others: Tensor) -> Tensor:
+def inner_products(rows: Tensor, others: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return the inner product of each row of one matrix with each row of another: (M, K) and (N, K) -> (M, N).
 
     Args:
         rows: Shape (M, K).
         others: Shape (N, K), dense.
+        bias: Added to each row, shape (N,).
     """
     if _can_use(rows, others):
-        products: Tensor = torch.ops.mkldnn._linear_pointwise(rows.contiguous(), others, None, "none", [], "")
+        products: Tensor = torch.ops.mkldnn._linear_pointwise(rows.contiguous(), others, bias, "none", [], "")
         return products
-    return rows @ others.T
+    return F.linear(rows, others, bias)
 
 
 def _can_use(*tensors: Tensor) -> bool:

@@ -7,15 +7,14 @@ Module names follow the published checkpoints, so that their state dicts load st
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stcolor_core.method.convolution import InstanceNorm, apply_by_rows, instance_norm_
-from stcolor_core.method.onednn import conv2d
 from stcolor_core.method.tensor_color import lab_to_xyz, srgb_encode
+from stcolor_core.method.winograd import apply_convolution, prepare_network
 
 __all__ = ["VGG19", "CorrespondenceNet", "ExemplarFeatures", "srgb_from_lab"]
 
@@ -54,6 +53,9 @@ class VGG19(nn.Module):
     conv5_3 and conv5_4 exist only so that the checkpoint loads strictly; nothing uses their output.
     """
 
+    COARSEST = ("conv5_1", "conv5_2")
+    _UNUSED = ("conv5_3", "conv5_4")
+
     def __init__(self) -> None:
         super().__init__()
         channels = 3
@@ -84,13 +86,17 @@ class VGG19(nn.Module):
         x = self._convolve(x, "conv4_3", "conv4_4")
         yield self._convolve(F.max_pool2d(x, 2), "conv5_1", "conv5_2")
 
+    def free_unused(self) -> None:
+        """Free the layers whose output nothing uses: 19 MB."""
+        for name in self._UNUSED:
+            self._modules.pop(name, None)
+
     def _first_block(self, x: Tensor) -> Tensor:
         return F.max_pool2d(self._convolve(x, "conv1_1", "conv1_2"), 2)
 
     def _convolve(self, x: Tensor, *names: str) -> Tensor:
         for name in names:
-            layer = cast(nn.Conv2d, self.get_submodule(name))
-            x = conv2d(x, layer.weight, layer.bias, padding=(1, 1), activation="relu")
+            x = apply_convolution(self.get_submodule(name), x, "relu")
         return x
 
 
@@ -170,9 +176,14 @@ class ExemplarFeatures:
     stride = 4
 
     def __init__(self, vgg: VGG19, net: CorrespondenceNet) -> None:
-        # Channels last, oneDNN copies no map to a layout of its own.
-        self._vgg = vgg.to(memory_format=torch.channels_last)
-        self._net = net.to(memory_format=torch.channels_last)
+        """Take the networks, and change them for inference.
+
+        Args:
+            vgg: VGG19 with its weights.
+            net: The correspondence net with its weights.
+        """
+        vgg.free_unused()
+        self._vgg, self._net = prepare_network(vgg, direct=VGG19.COARSEST), prepare_network(net)
 
     def target(self, lightness: Tensor) -> Tensor:
         """Return theta of a frame to colour.

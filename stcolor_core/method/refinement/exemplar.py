@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stcolor_core.method.convolution import apply_by_rows, convolve_upsampled, instance_norm_
-from stcolor_core.method.onednn import Activation, conv2d
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
+from stcolor_core.method.winograd import apply_convolution, prepare_network
 
 __all__ = ["ColorNet", "ExemplarRefinement"]
 
@@ -34,13 +34,6 @@ def _halve(channels: int) -> nn.Conv2d:
 
 def _double(channels_in: int, channels_out: int) -> nn.Sequential:
     return nn.Sequential(nn.Upsample(scale_factor=2), _conv(channels_in, channels_out))
-
-
-def _apply(layer: nn.Conv2d, x: Tensor, activation: Activation = "none") -> Tensor:
-    """Return the layer's convolution, which keeps the size of its input, and the activation after it."""
-    margin = int(layer.padding[0])
-    dilation = layer.dilation[0]
-    return conv2d(x, layer.weight, layer.bias, padding=(margin, margin), dilation=dilation, activation=activation)
 
 
 class ColorNet(nn.Module):
@@ -85,21 +78,19 @@ class ColorNet(nn.Module):
         x = self._block(self._upsample_and_add("conv9_1", x, "conv2_2_short", skips.pop()), "conv9_2")
         return apply_by_rows(self._last_block, x, skips.pop(), units=x.shape[2], halo=1, channels=128)
 
-    def _conv(self, name: str) -> nn.Conv2d:
-        return cast(nn.Conv2d, self.get_submodule(name))
-
     def _last_block(self, x: Tensor, skip: Tensor) -> Tensor:
         x = self._upsample_and_add("conv10_1", x, "conv1_2_short", skip)
-        x = F.leaky_relu_(_apply(self.conv10_2, x), 0.2)
+        x = F.leaky_relu_(apply_convolution(self.conv10_2, x), 0.2)
         return torch.tanh(self.conv10_ab(x)) * 128
 
     def _upsample_and_add(self, double: str, x: Tensor, short: str, skip: Tensor) -> Tensor:
         """Upsample a coarse map by 2 and add a finer one from a skip connection."""
-        return F.relu_(convolve_upsampled(self._conv(f"{double}.1"), x).add_(_apply(self._conv(short), skip)))
+        layer = cast(nn.Conv2d, self.get_submodule(f"{double}.1"))
+        return F.relu_(convolve_upsampled(layer, x).add_(apply_convolution(self.get_submodule(short), skip)))
 
     def _block(self, x: Tensor, *names: str) -> Tensor:
         for name in names:
-            x = _apply(self._conv(name), x, "relu")
+            x = apply_convolution(self.get_submodule(name), x, "relu")
         return instance_norm_(x)
 
 
@@ -114,12 +105,12 @@ class ExemplarRefinement:
     reach = 0
 
     def __init__(self, net: ColorNet) -> None:
-        """Take the network, channels last: oneDNN copies no map then.
+        """Take the network, and change it for inference.
 
         Args:
             net: The network with its weights.
         """
-        self._net = net.to(memory_format=torch.channels_last)
+        self._net = prepare_network(net)
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
         """Return the frame's colour from attention alone, as the network was trained: flow is not used.

@@ -1,0 +1,103 @@
+"""Convolutions by Winograd's filtering, against torch's in double precision."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stcolor_core.method.winograd import WinogradConv, apply_convolution, prepare_network
+
+# Of the range of the results. float32's own rounding is 1e-6; the transforms for m = 4 multiply it by about ten.
+TOLERANCES = {2: 1e-5, 4: 5e-5}
+
+
+def make_layer(channels: int, **settings: object) -> nn.Conv2d:
+    torch.manual_seed(5)
+    return nn.Conv2d(channels, channels + 3, 3, **settings).requires_grad_(False)  # type: ignore[arg-type]
+
+
+def noise(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(6))
+
+
+@pytest.mark.parametrize("tile", [2, 4])
+@pytest.mark.parametrize("size", [(1, 1), (4, 8), (13, 24), (27, 5), (6, 7)])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"padding": 1},
+        {"padding": 2, "dilation": 2},
+        {"padding": 3, "dilation": 3},
+        {"padding": 1, "bias": False},
+        {"padding": 1, "padding_mode": "reflect"},
+    ],
+    ids=lambda settings: ", ".join(f"{name} {value}" for name, value in settings.items()),
+)
+def test_the_result_is_that_of_a_direct_convolution(
+    settings: dict[str, object], size: tuple[int, int], tile: int
+) -> None:
+    if settings.get("padding_mode") == "reflect" and min(size) < 2:
+        pytest.skip("a picture of one pixel has nothing to reflect")
+    layer, x = make_layer(16, **settings), noise(2, 16, *size)
+    expected = layer.double()(x.double())
+    found = WinogradConv(layer.float(), tile=tile)(x)
+    assert found.shape == expected.shape
+    assert (found - expected).abs().max() <= TOLERANCES[tile] * expected.abs().max()
+
+
+@pytest.mark.parametrize("tile", [2, 4])
+def test_a_layer_without_padding_gives_a_smaller_result(tile: int) -> None:
+    layer, x = make_layer(8), noise(1, 8, 12, 9)
+    torch.testing.assert_close(WinogradConv(layer, tile=tile)(x), layer(x), rtol=0, atol=1e-4)
+
+
+def test_double_precision_is_kept() -> None:
+    layer, x = make_layer(8, padding=1).double(), noise(1, 8, 12, 9).double()
+    torch.testing.assert_close(WinogradConv(layer, tile=4)(x), layer(x), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("activation", ["none", "relu", "relu6"])
+def test_the_activation_follows_either_kind_of_layer(activation: str) -> None:
+    layer, x = make_layer(8, padding=1), 10 * noise(1, 8, 12, 9).contiguous(memory_format=torch.channels_last)
+    applied = {"none": lambda values: values, "relu": F.relu, "relu6": F.relu6}[activation](layer(x))
+    for kind in (layer, WinogradConv(layer, tile=2)):
+        found = apply_convolution(kind, x, activation)  # type: ignore[arg-type]
+        torch.testing.assert_close(found, applied, rtol=0, atol=1e-3)
+        assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Conv2d(4, 4, 3, stride=2), nn.Conv2d(4, 4, 5), nn.Conv2d(4, 4, 3, groups=2)], ids=str
+)
+def test_other_layers_are_refused_and_left_alone(layer: nn.Conv2d) -> None:
+    with pytest.raises(ValueError, match="3 x 3"):
+        WinogradConv(layer, tile=2)
+    network = prepare_network(nn.Sequential(layer), tiles={(4, 4): 2})
+    assert network[0] is layer
+
+
+def test_a_layer_may_stay_direct() -> None:
+    network = nn.Sequential(nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3)).requires_grad_(False)
+    prepare_network(network, tiles={(4, 4): 2}, direct=("1",))
+    assert [type(layer) for layer in network] == [WinogradConv, nn.Conv2d]
+
+
+def test_a_prepared_network_gives_the_same_and_lets_go_of_its_own_weights() -> None:
+    torch.manual_seed(7)
+    network = nn.Sequential(
+        nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.Sequential(nn.Conv2d(16, 16, 3, padding=1)), nn.Conv2d(16, 2, 1)
+    ).requires_grad_(False)
+    x = noise(1, 8, 20, 14)
+    expected = network(x)
+    mapped = torch.cat([values.flatten() for values in network.parameters()])  # as from one file of weights
+    for values, part in zip(network.parameters(), mapped.split([v.numel() for v in network.parameters()]), strict=True):
+        values.data = part.view_as(values)
+    prepared = prepare_network(network, tiles={(16, 16): 4})
+    torch.testing.assert_close(prepared(x), expected, rtol=0, atol=1e-4)
+    kinds = [type(layer) for layer in prepared.modules() if not isinstance(layer, nn.Sequential | nn.ReLU)]
+    assert kinds == [nn.Conv2d, WinogradConv, nn.Conv2d]
+    kept = [*prepared.parameters(), *prepared.buffers()]
+    assert all(values.untyped_storage().nbytes() == values.numel() * values.element_size() for values in kept)
+    assert sum(values.numel() for values in kept) == mapped.numel() - 9 * 16 * 16 + 36 * 16 * 16
