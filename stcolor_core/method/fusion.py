@@ -62,7 +62,8 @@ class Unfused:
     def planes(self) -> NDArray[np.float32]:
         """Return a*, b*, L* and the confidence, shape (H, W, 4)."""
         colored = self.colored
-        return np.dstack([colored.ab, colored.lightness, colored.confidence]).astype(np.float32)
+        planes = colored.ab[..., 0], colored.ab[..., 1], colored.lightness, colored.confidence
+        return np.asarray(cv2.merge([np.asarray(plane, np.float32) for plane in planes]), np.float32)
 
     @cached_property
     def onward_link(self) -> FlowLink | None:
@@ -135,23 +136,34 @@ def fuse(own: Unfused, before: Sequence[Unfused], after: Sequence[Unfused]) -> C
     """
     colored = own.colored
     total = _odds(colored.confidence)
-    mixed = total[..., None] * own.planes[..., [0, 1, 3]]
+    mixed: NDArray[np.float32] = own.planes * _repeat(total)
     for sight in chain(_look_back(own, before), _look_ahead(after)):
         seen = sample(sight.other.planes, sight.displacement)
-        ab, lightness, confidence = seen[..., :2], seen[..., 2], seen[..., 3]
+        ab, lightness, confidence = seen[..., :2], _channel(seen, 2), _channel(seen, 3)
         if sight.exposure != 1:
-            lightness, ab = relight(lightness, ab, sight.exposure)
+            lightness, seen[..., :2] = relight(lightness, ab, sight.exposure)
         trust = flow_trust(sight.visibility, _residual(colored.lightness, lightness))
         if own.objects and sight.other.objects:
             known = own.objects.names
             trust = trust * agreement(own.objects, sight.other.objects, sight.displacement, known=known)
         weight = _odds(confidence) * trust
         total = total + weight
-        mixed += weight[..., None] * np.dstack([ab, confidence])
-    mixed /= total[..., None]
-    confidence = np.ascontiguousarray(mixed[..., 2])
+        seen *= _repeat(weight)
+        mixed += seen
+    mixed /= _repeat(total)
+    confidence = np.ascontiguousarray(mixed[..., 3])
     ab = _hold_back(mixed[..., :2], colored.ab, confidence)
     return replace(colored, ab=ab, confidence=confidence)
+
+
+def _channel(picture: NDArray[np.float32], index: int) -> Plane:
+    """Return one channel, its pixels side by side."""
+    return np.asarray(cv2.extractChannel(picture, index), np.float32)
+
+
+def _repeat(plane: Plane) -> NDArray[np.float32]:
+    """Return a plane four times, shape (H, W, 4): numpy would go through so few channels pixel by pixel."""
+    return np.asarray(cv2.merge((plane,) * 4), np.float32)
 
 
 def _hold_back(ab: Chroma, own: Chroma, confidence: Plane) -> Chroma:

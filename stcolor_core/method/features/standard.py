@@ -146,7 +146,8 @@ class MatchingNet(nn.Module):
             first += level.shape[1]
         assert total is not None
         centred = _centre(total)
-        return (centred / _length(centred)).contiguous()
+        # Channels last: each position's features lie together, as all that reads them takes them by position.
+        return (centred / _length(centred)).contiguous(memory_format=torch.channels_last)
 
 
 def backbone(device: torch.device | str) -> Lite0:

@@ -58,6 +58,7 @@ PLANES = (
 """The evidence for a decision at each pixel, in the order of the channels of `describe_decision`."""
 
 _OWN = PLANES.index("own")
+_SHARES = ("flow", "tracked", "anywhere", "previous")
 _OWN_SCALE = 3.0
 _TRACKED = [PLANES.index(name) for name in ("visibility", "agreement")]
 # With a tracked reference the confidence is only lowered, and by so much less, as a logit: the network's own is
@@ -138,16 +139,17 @@ def describe_decision(given: MixingInput, output: MixingOutput, fade: Tensor) ->
     def best(name: str, counts: Tensor) -> Tensor:
         return (plane[name] * counts).amax(1)
 
+    kinds = torch.stack([given.facts[:, :, FACTS.index(name)] for name in _SHARES], dim=2)
     mixture = (weights[:, :, None] * given.ab).sum(1)
-    squares = (given.ab - mixture[:, None]).square().sum(2)
+    squares = _square_length(given.ab - mixture[:, None])
     apart = (weights * squares).sum(1)
     likeness = (squares * (-0.5 / TOLERANCE**2)).exp()  # as much as `average_agreeing` takes of a candidate
     color = fade[:, None] * mixture
     in_color, in_grey = (lab_to_srgb(given.lightness, ab) for ab in (color, torch.zeros_like(color)))
     planes = {
         "own": output.confidence_logit[:, 0] / _OWN_SCALE,
-        "vividness": ((in_color - in_grey).square().sum(1).sqrt() / _CORRECT).log1p(),
-        "chroma": color.square().sum(1).sqrt() / 20,
+        "vividness": (_square_length(in_color - in_grey).sqrt() / _CORRECT).log1p(),
+        "chroma": _square_length(color).sqrt() / 20,
         "lightness": given.lightness / 50 - 1,
         "similarity": best("similarity", 1 - is_kind["previous"]),
         **{f"similarity_{name}": best("similarity", is_kind[name]) for name in ("anywhere", "tracked", "flow")},
@@ -158,10 +160,19 @@ def describe_decision(given: MixingInput, output: MixingOutput, fade: Tensor) ->
         "spread": (weights * plane["spread"]).sum(1),
         "spread_anywhere": best("spread", is_kind["anywhere"]),
         "disagreement": apart.sqrt() / 10,
-        **{name: (weights * is_kind[name]).sum(1) for name in ("flow", "tracked", "anywhere", "previous")},
+        **dict(zip(_SHARES, torch.einsum("bkn,bkhw->nbhw", kinds, weights), strict=True)),
         **{f"like_{name}": (likeness * is_kind[name]).amax(1) for name in INDEPENDENT},
     }
     return torch.stack([planes[name] for name in PLANES], dim=1)
+
+
+def _square_length(x: Tensor) -> Tensor:
+    """Return the squared length over the few channels before the last two axes, which torch's own sum is slow at."""
+    first, *others = x.unbind(-3)
+    total = first.square()
+    for part in others:
+        total = total + part.square()
+    return total
 
 
 def summarize(planes: Tensor) -> Tensor:

@@ -85,13 +85,21 @@ def feature_similarity(target: Tensor, reference: Tensor, displacement: Tensor, 
     """
     height, width = grid
     index = torch.arange(height * width, device=displacement.device)
-    x, y = index % width + displacement[:, 0], index // width + displacement[:, 1]
-    points = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=1).to(reference)
-    sampled = F.grid_sample(
-        reference.reshape(1, -1, height, width), points[None, None], padding_mode="border", align_corners=False
+    x = (index % width + displacement[:, 0]).clamp(0, width - 1)
+    y = (index // width + displacement[:, 1]).clamp(0, height - 1)
+    left, top = x.floor(), y.floor()
+    right_share, lower_share = x - left, y - top
+    columns = left.long(), (left.long() + 1).clamp_max(width - 1)
+    rows = top.long(), (top.long() + 1).clamp_max(height - 1)
+    places = torch.stack([row * width + column for row in rows for column in columns], dim=1)
+    shares = [down * across for down in (1 - lower_share, lower_share) for across in (1 - right_share, right_share)]
+    # Bilinear, whole rows of channels at a time: `F.grid_sample` takes ten times as long.
+    values = F.embedding_bag(
+        places, reference.T.contiguous(), mode="sum", per_sample_weights=torch.stack(shares, dim=1).to(reference)
     )
-    values = sampled[0, :, 0]
-    return torch.einsum("cp,cp->p", target, values) / values.square().sum(0).sqrt().clamp_min(1e-6)
+    lengths: Tensor = torch.linalg.vecdot(values, values).sqrt()
+    products: Tensor = torch.linalg.vecdot(values, target.T)
+    return products / lengths.clamp_min(1e-6)
 
 
 def pool_features(features: Tensor, grid: tuple[int, int]) -> tuple[Tensor, tuple[int, int]]:

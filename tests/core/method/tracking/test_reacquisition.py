@@ -55,6 +55,19 @@ def test_feature_similarity_is_that_of_the_position_the_displacement_leads_to() 
     assert wrong.mean() < 0.5
 
 
+def test_between_positions_and_beyond_the_border_the_features_are_interpolated() -> None:
+    target, reference = features(3), features(4)
+    displacement = 6 * torch.randn(GRID[0] * GRID[1], 2, generator=torch.Generator().manual_seed(5))
+    y, x = torch.meshgrid(torch.arange(GRID[0]), torch.arange(GRID[1]), indexing="ij")
+    places = torch.stack([x, y], -1) + displacement.reshape(*GRID, 2)
+    points = (2 * places + 1) / torch.tensor([GRID[1], GRID[0]]) - 1
+    picture = reference.reshape(1, -1, *GRID)
+    sampled = F.grid_sample(picture, points[None], padding_mode="border", align_corners=False)[0].flatten(1)
+    expected = F.cosine_similarity(target, sampled, dim=0)
+    found = feature_similarity(target, reference, displacement, GRID)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
 @pytest.fixture
 def scene() -> tuple[np.ndarray, np.ndarray]:
     """A textured picture, and itself moved 24 pixels to the left: four cells of 4 pixels, and a half."""
