@@ -23,7 +23,7 @@ from starlette.concurrency import run_in_threadpool
 
 from stcolor_core.errors import StcolorError
 from stcolor_core.images.views import default_view, list_views
-from stcolor_core.pipeline.inputs import open_pipe
+from stcolor_core.pipeline.input_spaces import open_pipe
 from stcolor_core.pipeline.run import WrittenFrame
 from stcolor_core.service.job import Job
 from stcolor_core.service.picture_cache import PictureCache
