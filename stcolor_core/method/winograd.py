@@ -27,9 +27,9 @@ _Maps: TypeAlias = Sequence[Tensor]
 TILES: Mapping[tuple[int, int], int] = {(512, 512): 2}
 """Input and output channels of the layers that gain -> side of a tile of results.
 
-For m = 2 such a layer takes 7 MB more and two thirds of the time, and rounds no worse than a direct one. For m = 4 it
-would take 28 MB more and half the time, but its rounding, ten times as large, shows in the colour. With fewer channels
-the transforms take most of what is saved (benchmarks/README.md).
+For m = 2 such a layer takes 7 MB more and two thirds of the time, and differs by 3e-6 of its range. For m = 4 it would
+take 28 MB more and half the time; with its rounding, five times as large, the networks miss their golden vectors. With
+fewer channels the transforms take most of what is saved (benchmarks/README.md).
 """
 
 _TRANSFORMED_AT_ONCE = 16  # output channels
