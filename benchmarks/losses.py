@@ -141,6 +141,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=FRAMES, help="take so many frames of each clip")
     parser.add_argument("--kinds", action="store_true", help="show which kinds of candidates are right, and distances")
     options = parser.parse_args()
+    if not 0 <= options.reference < options.frames:
+        parser.error(f"--reference {options.reference} is not among the first --frames {options.frames}")
     torch.set_num_threads(1)
     columns = [*(f"{cause}, pixels %" for cause in CAUSES), *(f"{cause}, error %" for cause in CAUSES), "dB", "best dB"]
     columns += [f"{kind} right, error %" for kind in KINDS] if options.kinds else []
@@ -152,6 +154,8 @@ def main() -> None:
             frame: row[: len(columns)]
             for frame, row in losses(clip, every=options.every, reference=options.reference).items()
         }
+        if not rows:
+            parser.error(f"no frame of {sequence.name} is left to measure: give a smaller --every or more --frames")
         means.append(np.mean(list(rows.values()), axis=0))
         _print_row(sequence.name, means[-1])
         for low, high in zip(GAPS, GAPS[1:], strict=False) if options.kinds else ():
