@@ -1,15 +1,17 @@
 """Divide the squared error of the standard model by cause, with the true colours known.
 
-    PYTHONPATH=. python benchmarks/losses.py --dataset DIR [--every 3]
+    PYTHONPATH=. python benchmarks/losses.py --dataset DIR [--every 3] [--reference 0] [--frames 50] [--clips NAME ...]
 
-The tenth frame is the reference, with 30 frames a sequence, as in `stcolor evaluate --protocol tenth`. A pixel is
+By default the tenth frame is the reference, with 30 frames a sequence, as in `stcolor evaluate --protocol tenth`;
+`--reference 0 --frames 50` are those of `first-whole`. A pixel is
   right       if it is within 16 of 255 levels of the truth;
   choice      if it is wrong, but one of its candidates is right: the refinement chose the wrong one;
   fast        if all candidates are wrong, it is visible, and it has moved by more than a twentieth of the height;
   in sight    if all candidates are wrong, it is visible, and it has moved less: its light or its look has changed;
   hidden      if all candidates are wrong, and it was not visible all the way: occluded, or new.
 Prints each cause's share of the pixels and of the squared error in percent, the PSNR in dB, and the PSNR of the best
-candidate of every pixel.
+candidate of every pixel. `--kinds` adds how much of the squared error of the wrong pixels each kind of candidate has
+right, and splits each sequence by the distance to the reference.
 """
 
 from __future__ import annotations
@@ -27,12 +29,14 @@ from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.refinement import Evidence, Refined, Refinement, WalkState
-from stcolor_core.method.refinement.candidates import collect_candidates
+from stcolor_core.method.refinement.candidates import FACTS, collect_candidates
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan
 
 CAUSES = ("right", "choice", "fast", "in sight", "hidden")
+KINDS = ("flow", "reacquired", "tracked", "anywhere", "previous")
+GAPS = (1, 10, 20, 30, 50)  # frames: limits of the classes of distance to the reference
 FRAMES, REFERENCE = 30, 9
 WITHIN = 16 / 255
 FAST = 1 / 20  # of the height
@@ -52,35 +56,40 @@ class Recorder:
         return self._own.refine(evidence, previous)
 
 
-def losses(clip: Clip, *, every: int) -> np.ndarray:
-    """Return (frames, 12): shares of pixels and of squared error by cause, PSNR, PSNR of the best candidates.
+def losses(clip: Clip, *, every: int, reference: int = REFERENCE) -> dict[int, list[float]]:
+    """Return 17 values of each frame: shares of pixels and of squared error by cause, PSNR, PSNR of the best colours.
+
+    The last five are the shares of the squared error that lie in wrong pixels which a candidate of each kind has right.
 
     Args:
         clip: The clip.
         every: Look at every so many frames.
+        reference: Index of the frame that is the keyframe.
     """
     model = registry.build("standard", device="cpu")
     recorder = Recorder(model.refinement)
     model = registry.build("standard", device="cpu", refinement=recorder)
     propagator = Propagator(model, Method(tracking="dense"), device=torch.device("cpu"))
-    rows = []
-    for span in plan(range(len(clip.rgb)), [REFERENCE], []):
+    rows = {}
+    for span in plan(range(len(clip.rgb)), [reference], []):
         with Scratch() as scratch:
-            chosen = [frame for frame in span.frames if frame % every == 0]
+            chosen = [frame for frame in span.frames if frame % every == 0 and frame != reference]
             for colored in propagator.color(span, clip, scratch, wanted=chosen):
-                rows.append(_row(clip, colored.frame, colored.ab, colored.displacement, *recorder.last_inputs))
-    return np.array(rows)
+                row = _row(clip, colored.frame, colored.ab, colored.displacement, *recorder.last_inputs)
+                rows[colored.frame] = row
+    return rows
 
 
 def sequence_losses(sequence: DatasetSequence, every: int) -> list[float]:
-    """Return the means over a sequence's frames; a process of its own may run this (docs/make_quality.py).
+    """Return the first 12 values' means over a sequence's frames; docs/make_quality.py runs this in processes.
 
     Args:
         sequence: The sequence.
         every: Look at every so many frames.
     """
     torch.set_num_threads(1)
-    return [float(value) for value in losses(Clip.load(sequence, FRAMES), every=every).mean(axis=0)]
+    rows = list(losses(Clip.load(sequence, FRAMES), every=every).values())
+    return [float(value) for value in np.mean(rows, axis=0)[: -len(KINDS)]]
 
 
 def _row(
@@ -94,16 +103,18 @@ def _row(
     assert displacement is not None
     lightness, truth = clip.lightnesses[frame], clip.rgb[frame]
     own = _error(lightness, ab, truth)
-    best = np.minimum.reduce(
-        [_error(lightness, candidate, truth) for candidate in collect_candidates(evidence, previous).ab]
-    )
+    candidates = collect_candidates(evidence, previous)
+    errors = np.stack([_error(lightness, candidate, truth) for candidate in candidates.ab])
+    best = errors.min(0)
     wrong, lost = own > WITHIN**2, best > WITHIN**2
     seen = evidence.flows[0].visibility > IN_SIGHT
     far = np.linalg.norm(displacement, axis=-1) > FAST * len(lightness)
     causes = (~wrong, wrong & ~lost, wrong & lost & seen & far, wrong & lost & seen & ~far, wrong & lost & ~seen)
     pixels = [100 * float(cause.mean()) for cause in causes]
     squares = [100 * float(own[cause].sum() / own.sum()) for cause in causes]
-    return [*pixels, *squares, _psnr(own), _psnr(best)]
+    of_kind = [candidates.facts[:, FACTS.index(kind)] > 0 for kind in KINDS]
+    right = [wrong & (errors[kind] <= WITHIN**2).any(0) for kind in of_kind]
+    return [*pixels, *squares, _psnr(own), _psnr(best), *(100 * float(own[kind].sum() / own.sum()) for kind in right)]
 
 
 def _error(lightness: Plane, ab: Chroma, truth: Image) -> Plane:
@@ -116,19 +127,42 @@ def _psnr(error: Plane) -> float:
     return float(-10 * np.log10(error.mean() / 3))
 
 
+def _print_row(name: str, values: np.ndarray) -> None:
+    print(f"| {name} | {' | '.join(f'{value:.1f}' for value in values)} |", flush=True)
+
+
 def main() -> None:
     """Run the measurement, and print a Markdown table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dataset", type=Path, required=True, help="a DAVIS-like folder")
+    parser.add_argument("--clips", nargs="+", help="these clips only")
     parser.add_argument("--every", type=int, default=3, help="take every n-th frame")
+    parser.add_argument("--reference", type=int, default=REFERENCE, help="index of the keyframe")
+    parser.add_argument("--frames", type=int, default=FRAMES, help="take so many frames of each clip")
+    parser.add_argument("--kinds", action="store_true", help="show which kinds of candidates are right, and distances")
     options = parser.parse_args()
+    if not 0 <= options.reference < options.frames:
+        parser.error(f"--reference {options.reference} is not among the first --frames {options.frames}")
+    torch.set_num_threads(1)
     columns = [*(f"{cause}, pixels %" for cause in CAUSES), *(f"{cause}, error %" for cause in CAUSES), "dB", "best dB"]
+    columns += [f"{kind} right, error %" for kind in KINDS] if options.kinds else []
     print(f"| sequence | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
     means = []
-    for sequence in read_dataset(options.dataset):
-        means.append(sequence_losses(sequence, options.every))
-        print(f"| {sequence.name} | {' | '.join(f'{value:.1f}' for value in means[-1])} |", flush=True)
-    print(f"| mean | {' | '.join(f'{value:.1f}' for value in np.mean(means, axis=0))} |")
+    for sequence in read_dataset(options.dataset, names=options.clips):
+        clip = Clip.load(sequence, options.frames)
+        rows = {
+            frame: row[: len(columns)]
+            for frame, row in losses(clip, every=options.every, reference=options.reference).items()
+        }
+        if not rows:
+            parser.error(f"no frame of {sequence.name} is left to measure: give a smaller --every or more --frames")
+        means.append(np.mean(list(rows.values()), axis=0))
+        _print_row(sequence.name, means[-1])
+        for low, high in zip(GAPS, GAPS[1:], strict=False) if options.kinds else ():
+            part = [row for frame, row in rows.items() if low <= abs(frame - options.reference) < high]
+            if part:
+                _print_row(f"{low} to {high - 1} frames away", np.mean(part, axis=0))
+    _print_row("mean", np.mean(means, axis=0))
 
 
 if __name__ == "__main__":

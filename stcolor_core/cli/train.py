@@ -47,6 +47,18 @@ def add_commands(commands: Any) -> None:
         parser.add_argument(
             "--processes", type=_count, default=os.cpu_count() or 1, help="processes that make samples (%(default)s)"
         )
+    refinement.add_argument(
+        "--unseen",
+        action="store_true",
+        help="the matching features have not learned from this footage, so run the pipeline with them; otherwise it "
+        "runs with untrained ones",
+    )
+    refinement.add_argument(
+        "--start",
+        type=Path,
+        metavar="WEIGHTS",
+        help="tune these weights, and write the mean of them and the tuned ones; default: start from the fixed rule",
+    )
     features.set_defaults(run=_features)
     refinement.set_defaults(run=_refinement)
     confidence.set_defaults(run=_confidence)
@@ -65,20 +77,23 @@ def _features(options: argparse.Namespace) -> int:
 def _refinement(options: argparse.Namespace) -> int:
     from stcolor_core.method.refinement.learned import WEIGHTS
     from stcolor_core.pipeline.devices import resolve_device
-    from stcolor_core.training.refinement import Settings, train
+    from stcolor_core.training.refinement import Settings, check_start, train
     from stcolor_core.training.samples import make_samples
 
     _show_progress()
-    device, held_out = resolve_device(options.device), _held_out(options)
+    device, held_out, output = resolve_device(options.device), _held_out(options), options.output or WEIGHTS
+    settings = Settings(steps=options.steps, seed=options.seed, held_out=held_out, start=options.start)
+    check_start(settings, output)  # before minutes of making samples
     samples = make_samples(
         options.footage,
         options.cache,
         walks_per_clip=options.walks,
         seed=options.seed,
         processes=options.processes,
+        unseen=options.unseen,
+        held_out=held_out,
     )
-    settings = Settings(steps=options.steps, seed=options.seed, held_out=held_out)
-    train(samples, options.output or WEIGHTS, settings, device=device)
+    train(samples, output, settings, device=device)
     return 0
 
 
@@ -97,6 +112,7 @@ def _confidence(options: argparse.Namespace) -> int:
         seed=options.seed,
         processes=options.processes,
         misled=True,
+        held_out=held_out,
     )
     settings = Settings(steps=options.steps, seed=options.seed, held_out=held_out)
     train(samples, options.output or CONFIDENCE_WEIGHTS, settings, device=device)

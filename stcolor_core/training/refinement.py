@@ -7,6 +7,7 @@ cross-entropy of being within 16 of 255 levels, which the confidence predicts.
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,16 +23,19 @@ from torch.nn import functional as F
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.metrics import Reliability
 from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
+from stcolor_core.method.refinement.learned import load_mixing_net
 from stcolor_core.method.refinement.mixing import MixingNet, MixingOutput
 from stcolor_core.method.tensor_color import lab_to_srgb
-from stcolor_core.training.runs import LEAST_ERROR, Run, Schedule
+from stcolor_core.training.runs import LEAST_ERROR, Run, Schedule, save_weights
 from stcolor_core.training.samples import Sample, count_candidates, read_sample
 
-__all__ = ["Batch", "Settings", "mix_ab", "mixing_loss", "train", "validate"]
+__all__ = ["Batch", "Settings", "check_start", "mean_network", "mix_ab", "mixing_loss", "train", "validate"]
 
 _CORRECT = 16 / 255  # distance in sRGB up to which a colour counts as correct
 _PRIOR = EVIDENCE_PLANES.index("prior")
 _CARRIED = [FACTS.index(name) for name in ("flow", "reacquired", "previous")]
+_RATE, _TUNING_RATE = 2e-3, 8e-4  # learning rate from the fixed rule, and from weights that are good already
+_TUNING_AVERAGING = 0.99
 _WITHOUT_FLOW = 0.1  # share of the batches that stand for shots with stills only
 _SUBSAMPLED = 17  # every so many pixels count for calibration
 
@@ -45,18 +49,22 @@ class Settings:
         seed: Seed of all random numbers.
         batch: Number of frames in a training step.
         crop: (height, width) in pixels of a training picture.
-        rate: Learning rate.
+        rate: Learning rate; None for 2e-3, or 8e-4 with `start`.
         every: Number of training steps between two validations, each with a checkpoint.
         held_out: Names of the validation clips; if empty, training clips are used.
+        start: Weights to start from; None for the fixed rule's. The result is then the mean of these and the trained
+            ones, which keeps what the first training taught of scenes that the second one lacks (Wortsman et al. 2022,
+            "Robust fine-tuning of zero-shot models").
     """
 
     steps: int
     seed: int = 1
     batch: int = 6
     crop: tuple[int, int] = (144, 176)
-    rate: float = 2e-3
+    rate: float | None = None
     every: int = 250
     held_out: tuple[str, ...] = ()
+    start: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -93,13 +101,20 @@ def train(samples: Sequence[Path], output: Path, settings: Settings, *, device: 
         The network of averaged weights.
 
     Raises:
-        BadRequest: If there is no sample to train on.
+        BadRequest: If there is no sample to train on, or `output` is the file that the training starts from.
+        ModelError: If the weights to start from are missing or damaged.
     """
     training, validation = _split(samples, settings.held_out)
     if not training:
         raise BadRequest("There is no sample to train on. Give --footage clips of three frames or more.")
+    check_start(settings, output)
     torch.manual_seed(settings.seed)
-    run = Run(MixingNet().to(device), output, Schedule(steps=settings.steps, rate=settings.rate))
+    network = MixingNet()
+    if settings.start:
+        network.load_state_dict(load_mixing_net(settings.start).state_dict())
+    rate, averaging = (_TUNING_RATE, _TUNING_AVERAGING) if settings.start else (_RATE, Schedule.averaging)
+    schedule = Schedule(steps=settings.steps, rate=settings.rate or rate, averaging=averaging)
+    run = Run(network.to(device), output, schedule)
     step = run.resume()
     for batch in _batches(training, settings, start=step, device=device):
         mixed = run.network(batch.lightness, batch.ab, batch.facts, batch.evidence)
@@ -107,7 +122,41 @@ def train(samples: Sequence[Path], output: Path, settings: Settings, *, device: 
         step += 1
         if step % settings.every == 0 or step == settings.steps:
             run.save_checkpoint(step, validate(run.averaged(), validation, device=device))
-    return run.averaged()
+    if not settings.start:
+        return run.averaged()
+    mean = mean_network(load_mixing_net(settings.start).to(device), run.averaged())
+    save_weights(mean.state_dict(), output)
+    return mean
+
+
+def check_start(settings: Settings, output: Path) -> None:
+    """Check the weights that a run starts from, if there are any.
+
+    Args:
+        settings: The settings of the run.
+        output: File of the new weights.
+
+    Raises:
+        BadRequest: If both are the same file.
+        ModelError: If they are missing or damaged.
+    """
+    if settings.start is None:
+        return
+    if settings.start.resolve() == output.resolve():
+        raise BadRequest(f"{output} is the file to start from, and is needed to the end. Give another --output.")
+    load_mixing_net(settings.start)
+
+
+def mean_network(first: MixingNet, second: MixingNet) -> MixingNet:
+    """Return a network whose weights are the mean of two networks', in evaluation mode.
+
+    Args:
+        first: A network.
+        second: One that was trained from the first, on the same device.
+    """
+    mean, other = copy.deepcopy(second), first.state_dict()
+    mean.load_state_dict({name: (value + other[name]) / 2 for name, value in second.state_dict().items()})
+    return mean.eval()
 
 
 def mixing_loss(mixed: MixingOutput, batch: Batch) -> Tensor:

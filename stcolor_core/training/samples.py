@@ -3,8 +3,9 @@
 Most walks go through real clips. The others go through synthetic clips made of their pictures: objects of one clip move
 over the background of another, hide each other, leave and come back, which slow footage shows too rarely.
 
-The matching features are those that the training of features starts from. The model's own features have learned from
-these very clips and match them better than any other footage, so that the network would trust them too much.
+The matching features are the model's own if these have not learned from the footage. Otherwise they are those that the
+training of features starts from: the model's own match these very clips better than any other footage, so that the
+network would trust them too much.
 
 Each walk has its own seed, and each frame its own file. So several processes can make samples at once, and an
 interrupted run continues.
@@ -86,7 +87,15 @@ class _Recorder(FixedRuleRefinement):
 
 
 def make_samples(
-    footage: Path, cache: Path, *, walks_per_clip: int, seed: int, processes: int, misled: bool = False
+    footage: Path,
+    cache: Path,
+    *,
+    walks_per_clip: int,
+    seed: int,
+    processes: int,
+    misled: bool = False,
+    unseen: bool = False,
+    held_out: Collection[str] = (),
 ) -> list[Path]:
     """Make the samples that are not on disk yet.
 
@@ -96,8 +105,9 @@ def make_samples(
         walks_per_clip: Number of walks for each clip.
         seed: Seed of all random numbers.
         processes: Number of processes, 1 or more.
-        misled: Whether five walks in six are misled or fast ones (`training.misled`). The features are then the
-            model's own: give footage that these have not learned from.
+        misled: Whether five walks in six are misled or fast ones (`training.misled`). Implies `unseen`.
+        unseen: Whether the model's own features have not learned from this footage, so that they are used.
+        held_out: Names of the clips whose pictures may not appear in the walks through others.
 
     Returns:
         The files of all samples, sorted.
@@ -113,12 +123,20 @@ def make_samples(
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The folder {cache} cannot be made ({error.strerror}). Give another --cache.") from None
-    features = None if misled else cache / "features.safetensors"
+    features = None if misled or unseen else cache / "features.safetensors"
     if features is not None and not features.is_file():
         write_untrained_features(footage, features, seed=seed)
     jobs = [(clip, number) for number in range(walks_per_clip) for clip in clips]
     samples: list[Path] = []
-    make_walk = partial(_make_walk, clips=clips, cache=cache, features=features, seed=seed, misled=misled)
+    make_walk = partial(
+        _make_walk,
+        clips=clips,
+        cache=cache,
+        features=features,
+        held_out=held_out,
+        seed=seed,
+        misled=misled,
+    )
     try:
         with ProcessPoolExecutor(min(processes, _MOST_PROCESSES), mp_context=get_context("spawn")) as pool:
             for (clip, number), paths in zip(jobs, pool.map(make_walk, *zip(*jobs, strict=True)), strict=True):
@@ -159,6 +177,7 @@ def _make_walk(
     clips: Sequence[dataset.DatasetSequence],
     cache: Path,
     features: Path | None,
+    held_out: Collection[str],
     seed: int,
     misled: bool,
 ) -> list[Path]:
@@ -169,6 +188,7 @@ def _make_walk(
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     generator = np.random.default_rng([seed, number, *clip.name.encode()])
+    clips = [other for other in clips if (other.name in held_out) == (clip.name in held_out)]
     if misled and (kind := kind_of(number)) in KINDS:
         pictures, references = draw_misled(kind, clip, clips, _LINES, generator)
     else:

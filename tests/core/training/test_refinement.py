@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from scenes import two_clips
 
 from stcolor_core.cli import main
-from stcolor_core.evaluation.dataset import read_dataset
+from stcolor_core.errors import BadRequest
+from stcolor_core.evaluation.clip import Clip
+from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
 from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
-from stcolor_core.method.refinement.learned import load_mixing_net
+from stcolor_core.method.refinement.learned import WEIGHTS, load_mixing_net
 from stcolor_core.training import refinement
 from stcolor_core.training import samples as samples_module
 from stcolor_core.training.refinement import Batch, Settings, mixing_loss, train
@@ -71,6 +75,78 @@ def test_three_in_ten_walks_are_synthetic(footage: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(samples_module, "_AGED", 0.0)
     drawn = [samples_module._draw_walk(clips[0], clips, np.random.default_rng([1, seed]))[0] for seed in range(400)]
     assert drawn.count("synthetic") == pytest.approx(120, abs=30)
+
+
+def test_no_picture_of_a_held_out_clip_is_in_a_walk_through_another(
+    footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = read_dataset(footage)
+    third = replace(first, name="third")
+    drawn: dict[str, set[str]] = {}
+
+    def draw_walk(clip: DatasetSequence, clips: list[DatasetSequence], _: object) -> tuple[Clip, tuple[int, ...]]:
+        drawn[clip.name] = {each.name for each in clips}
+        return Clip.load(clip, 4), (0,)
+
+    monkeypatch.setattr(samples_module, "_draw_walk", draw_walk)
+    monkeypatch.setattr(samples_module, "walk_candidates", lambda *_, **__: iter(()))
+    clips = [first, second, third]
+    for each in clips:
+        samples_module._make_walk(
+            each, 0, clips=clips, cache=tmp_path, features=None, held_out={second.name}, seed=1, misled=False
+        )
+    others = {first.name, third.name}
+    assert drawn == {first.name: others, second.name: {second.name}, third.name: others}
+
+
+def test_unseen_footage_is_matched_with_the_models_own_features(
+    footage: Path, samples: list[Path], tmp_path: Path
+) -> None:
+    unseen = make_samples(footage, tmp_path, walks_per_clip=1, seed=1, processes=1, unseen=True)
+    assert not (tmp_path / "features.safetensors").exists()
+    assert [path.relative_to(tmp_path) for path in unseen] == [
+        path.relative_to(samples[0].parents[1]) for path in samples
+    ]
+    own, untrained = read_sample(unseen[0]), read_sample(samples[0])
+    np.testing.assert_array_equal(own.truth, untrained.truth)
+    similarity = EVIDENCE_PLANES.index("similarity")
+    assert np.abs(own.evidence[:, similarity] - untrained.evidence[:, similarity]).max() > 0.05
+
+
+def test_tuned_weights_are_the_mean_of_those_before_and_after(samples: list[Path], tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    settings = Settings(steps=3, every=3, crop=(64, 64), batch=2, held_out=("slow",), start=WEIGHTS, rate=1e-2)
+    tuned = train(samples, tmp_path / "tuned.safetensors", settings, device=CPU).state_dict()
+    before = load_mixing_net(WEIGHTS).state_dict()
+    after = load_file(tmp_path / "tuned.state.safetensors")
+    changed = 0.0
+    for name, value in tuned.items():
+        torch.testing.assert_close(value, (before[name] + after[f"mean.{name}"]) / 2)
+        changed = max(changed, float((value - before[name]).abs().max()))
+    assert changed > 1e-5
+    written = load_mixing_net(tmp_path / "tuned.safetensors").state_dict()
+    torch.testing.assert_close(written["judge.weight"], tuned["judge.weight"], atol=2e-3, rtol=2e-3)
+
+
+def test_the_weights_to_start_from_are_not_written_over(samples: list[Path], tmp_path: Path) -> None:
+    start = tmp_path / "start.safetensors"
+    start.write_bytes(WEIGHTS.read_bytes())
+    with pytest.raises(BadRequest, match=r"start\.safetensors.*--output"):
+        train(samples, tmp_path / "other" / ".." / start.name, Settings(steps=1, start=start), device=CPU)
+    assert start.read_bytes() == WEIGHTS.read_bytes()
+
+
+@pytest.mark.parametrize(("start", "code"), [("none-such.safetensors", 1), ("new.safetensors", 2)])
+def test_unfit_weights_to_start_from_are_named_before_samples_are_made(
+    start: str, code: int, footage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache, output = tmp_path / "cache", tmp_path / "new.safetensors"
+    arguments = ["--footage", str(footage), "--cache", str(cache), "--output", str(output)]
+    assert main(["train", "refinement", *arguments, "--start", str(tmp_path / start)]) == code
+    (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
+    assert start in line
+    assert not cache.exists()
+    assert not output.exists()
 
 
 def test_samples_on_disk_are_not_made_again(samples: list[Path], footage: Path) -> None:
