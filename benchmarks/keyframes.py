@@ -105,6 +105,17 @@ def painted(picture: Image) -> Image:
     return np.clip(picture + (grey - luma)[..., None], 0, 1).astype(np.float32)
 
 
+def painted_over(picture: Image, kept: str) -> Image:
+    """Return hue and saturation of the colour over the grey plate's lightness of HSL, or its value of HSV."""
+    grey = srgb_encode(srgb_decode(picture) @ WEIGHTS)[..., None]
+    most, least = (end(axis=-1, keepdims=True) for end in (picture.max, picture.min))
+    if kept == "HSV":
+        return np.clip(picture * grey / np.maximum(most, 1e-4), 0, 1).astype(np.float32)
+    light = (most + least) / 2
+    color = (picture - light) / np.maximum(np.minimum(light, 1 - light), 1e-4)
+    return np.clip(grey + color * np.minimum(grey, 1 - grey), 0, 1).astype(np.float32)
+
+
 def everything(picture: Image) -> Image:
     """Return the picture as a generative editor gives it back."""
     moved = shift(scale(picture, 1.02), 3.3, -2.4)
@@ -118,6 +129,8 @@ def on_key(change: Callable[[Image], Image]) -> Damage:
 DAMAGES: dict[str, Damage] = {
     "exact": on_key(lambda picture: picture),
     "painted": on_key(painted),
+    "painted HSL": on_key(partial(painted_over, kept="HSL")),
+    "painted HSV": on_key(partial(painted_over, kept="HSV")),
     "shift 4": on_key(lambda picture: shift(picture, 3.6, 1.7)),
     "shift 8": on_key(lambda picture: shift(picture, -7.3, 3.3)),
     "scale 3 %": on_key(lambda picture: scale(picture, 1.03)),

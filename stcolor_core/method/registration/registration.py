@@ -24,6 +24,7 @@ from stcolor_core.method.registration.alignment import (
     find_alignment,
 )
 from stcolor_core.method.registration.exactness import has_texture, is_exact
+from stcolor_core.method.registration.painted import find_painted_lightness
 from stcolor_core.method.registration.tone import Sharpness, Tone, fit_tone, flat_noise, smooth_chroma
 
 __all__ = ["REACH", "Registration", "describe_moves", "find_neighbours", "find_registration"]
@@ -159,6 +160,8 @@ def find_registration(
         return Registration(frame)
     if not (has_texture(lightness, counted) and has_texture(key, counted)):
         return Registration(frame)  # nothing tells where it belongs
+    if painted := find_painted_lightness(lab, lightness, counted):
+        return _judge(lab, known, lightness, Registration(frame, tones=(painted,)), misfit=0.0)
     shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
     if misfit > _STRANGER:
         return Registration(None)
