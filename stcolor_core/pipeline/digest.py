@@ -12,6 +12,7 @@ from typing import Any
 
 from stcolor_core import __version__
 from stcolor_core.method.registration import find_neighbours
+from stcolor_core.models import registry
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.shots.shot import Shot
@@ -126,7 +127,7 @@ class Digests:
             "mattes": [_MATTES, *mattes] if any(mattes) else mattes,
         }
         if method.register == "auto" and references:
-            state["registration"] = _REGISTRATION
+            state["registration"] = [_REGISTRATION, *registry.shipped_checksums("keyframe_cleaning")]
         if colorless := [[frame, flaw] for frame in references if (flaw := self._flaws.of(frame))]:
             state["colorless"] = colorless  # only then, so that the frames of all other shots stay valid
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]
