@@ -5,7 +5,7 @@
 Each clip is coloured through the whole pipeline, EXR to EXR, from one keyframe that was damaged by a known amount, and
 from the exact one. Prints for each row the mean PSNR below the exact keyframe's in dB and the expected calibration
 error of the confidence, both over the frames that no row has as its keyframe; the PSNR of the keyframe's own frame; and
-what the artist was told. `--pictures FOLDER` writes the keyframe as it came, as it was used, and one frame beside it.
+what the artist was told. `--pictures FOLDER` writes the keyframe as it came, as it was used, and the last frame.
 """
 
 from __future__ import annotations
@@ -105,6 +105,17 @@ def painted(picture: Image) -> Image:
     return np.clip(picture + (grey - luma)[..., None], 0, 1).astype(np.float32)
 
 
+def painted_over(picture: Image, kept: str) -> Image:
+    """Return hue and saturation of the colour over the grey plate's lightness of HSL, or its value of HSV."""
+    grey = srgb_encode(srgb_decode(picture) @ WEIGHTS)[..., None]
+    most, least = (end(axis=-1, keepdims=True) for end in (picture.max, picture.min))
+    if kept == "HSV":
+        return np.clip(picture * grey / np.maximum(most, 1e-4), 0, 1).astype(np.float32)
+    light = (most + least) / 2
+    color = (picture - light) / np.maximum(np.minimum(light, 1 - light), 1e-4)
+    return np.clip(grey + color * np.minimum(grey, 1 - grey), 0, 1).astype(np.float32)
+
+
 def everything(picture: Image) -> Image:
     """Return the picture as a generative editor gives it back."""
     moved = shift(scale(picture, 1.02), 3.3, -2.4)
@@ -118,6 +129,8 @@ def on_key(change: Callable[[Image], Image]) -> Damage:
 DAMAGES: dict[str, Damage] = {
     "exact": on_key(lambda picture: picture),
     "painted": on_key(painted),
+    "painted HSL": on_key(partial(painted_over, kept="HSL")),
+    "painted HSV": on_key(partial(painted_over, kept="HSV")),
     "shift 4": on_key(lambda picture: shift(picture, 3.6, 1.7)),
     "shift 8": on_key(lambda picture: shift(picture, -7.3, 3.3)),
     "scale 3 %": on_key(lambda picture: scale(picture, 1.03)),
@@ -134,6 +147,20 @@ DAMAGES: dict[str, Damage] = {
     "half size": on_key(half_size),
     "all": on_key(everything),
 }
+# At most so many dB below the exact keyframe, mean of four clips: what was asked for when this benchmark was written.
+GOALS = {
+    **{
+        "exact": 0.02,
+        "shift 4": 0.4,
+        "shift 8": 1.3,
+        "scale 3 %": 0.8,
+        "rotate 1": 0.4,
+        "next frame": 0.5,
+        "3 frames": 0.5,
+    },
+    **{"gamma 1.8": 1.0, "sharpened": 1.5, "relit": 1.0, "jpeg 60": 2.0, "half size": 0.2, "all": 3.0},
+}
+MOST_CALIBRATION_ERROR = 0.08  # asked for in every row
 OTHER = "other shot"  # a picture of another clip
 ROWS = (*DAMAGES, OTHER)
 
@@ -191,7 +218,7 @@ def measure(folder: Path, frames: Sequence[Image], key: Image, register: str) ->
         if index not in UNSCORED:
             reliability.add(confidence[..., 0], within_threshold(frames[index], pictures[index]))
     beside = float(np.mean([score for index, score in scores.items() if index not in UNSCORED]))
-    shown = (key, pictures[KEY], pictures[KEY + 4])
+    shown = (key, pictures[KEY], pictures[FRAMES - 1])
     return Result(beside, scores[KEY], reliability, tuple(messages), shown)
 
 
@@ -216,11 +243,11 @@ def report(
     rows: Iterable[str], results: dict[tuple[str, str, str], Result], clips: Sequence[str], ways: Sequence[str]
 ) -> None:
     print(
-        "\n| keyframe | "
+        "\n| keyframe | asked for | "
         + " | ".join(f"{way}: dB below exact | worst clip | calibration error | own frame dB" for way in ways)
         + " |"
     )
-    print("|---" * (1 + 4 * len(ways)) + "|")
+    print("|---" * (2 + 4 * len(ways)) + "|")
     for row in rows:
         cells = []
         for way in ways:
@@ -232,7 +259,8 @@ def report(
                 pooled.correct = pooled.correct + one.correct
             own = np.mean([results[clip, row, way].key_psnr for clip in clips])
             cells.append(f"{np.mean(below):.2f} | {np.max(below):.2f} | {pooled.error():.3f} | {own:.1f}")
-        print(f"| {row} | " + " | ".join(cells) + " |")
+        print(f"| {row} | {GOALS.get(row, '')} | " + " | ".join(cells) + " |")
+    print(f"\nThe calibration error asked for is {MOST_CALIBRATION_ERROR} in every row.")
 
 
 def main() -> None:
@@ -274,11 +302,11 @@ def main() -> None:
 
 
 def save(path: Path, frames: Sequence[Image], result: Result) -> None:
-    """Write the keyframe as it came and as it was used, and a frame beside it, above the truth of each."""
+    """Write the keyframe as it came and as it was used, and the last frame, above the truth of each."""
     path.parent.mkdir(parents=True, exist_ok=True)
     height, width = frames[0].shape[:2]
     shown = [cv2.resize(picture, (width, height)) for picture in result.pictures]
-    truth = [frames[KEY], frames[KEY], frames[KEY + 4]]
+    truth = [frames[KEY], frames[KEY], frames[FRAMES - 1]]
     sheet = np.vstack([np.hstack(shown), np.hstack(truth)])
     cv2.imencode(".png", np.rint(sheet[..., ::-1] * 255).astype(np.uint8))[1].tofile(str(path))
 

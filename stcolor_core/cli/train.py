@@ -1,4 +1,4 @@
-"""`stcolor train features | refinement | confidence`: train the weights in `weights/`.
+"""`stcolor train features | refinement | confidence | cleaning`: train the weights in `weights/`.
 
 Heavy imports wait until a command runs.
 """
@@ -22,14 +22,19 @@ def add_commands(commands: Any) -> None:
     Args:
         commands: The subparsers, as `add_subparsers` returns them.
     """
-    train = commands.add_parser("train", help="train the standard model's own weights from footage")
-    kinds = train.add_subparsers(required=True, metavar="features|refinement|confidence", parser_class=type(train))
+    train = commands.add_parser("train", help="train this package's own weights from footage")
+    kinds = train.add_subparsers(
+        required=True, metavar="features|refinement|confidence|cleaning", parser_class=type(train)
+    )
     features = kinds.add_parser("features", help="train the matching features; minutes on a GPU, hours without one")
     refinement = kinds.add_parser("refinement", help="train the network that mixes the candidates; half an hour")
     confidence = kinds.add_parser(
         "confidence", help="train the head that corrects its confidence; changes no colour; half an hour"
     )
-    for parser in (features, refinement, confidence):
+    cleaning = kinds.add_parser(
+        "cleaning", help="train the network that cleans damaged keyframes; a quarter of an hour"
+    )
+    for parser in (features, refinement, confidence, cleaning):
         parser.add_argument("--footage", type=Path, required=True, help="a folder of clips, each a folder of pictures")
         parser.add_argument("--output", type=Path, help="default: the file in stcolor_core/weights")
         parser.add_argument("--seed", type=int, default=1, help="random seed (%(default)s)")
@@ -38,6 +43,7 @@ def add_commands(commands: Any) -> None:
         )
         add_device_option(parser)
     features.add_argument("--steps", type=_count, default=1800, help="training steps (%(default)s)")
+    cleaning.add_argument("--steps", type=_count, default=2500, help="training steps (%(default)s)")
     for parser, walks, steps in ((refinement, 8, 2500), (confidence, 10, 400)):
         parser.add_argument("--cache", type=Path, required=True, help="folder for the samples; some GB")
         parser.add_argument(
@@ -62,6 +68,7 @@ def add_commands(commands: Any) -> None:
     features.set_defaults(run=_features)
     refinement.set_defaults(run=_refinement)
     confidence.set_defaults(run=_confidence)
+    cleaning.set_defaults(run=_cleaning)
 
 
 def _features(options: argparse.Namespace) -> int:
@@ -116,6 +123,17 @@ def _confidence(options: argparse.Namespace) -> int:
     )
     settings = Settings(steps=options.steps, seed=options.seed, held_out=held_out)
     train(samples, options.output or CONFIDENCE_WEIGHTS, settings, device=device)
+    return 0
+
+
+def _cleaning(options: argparse.Namespace) -> int:
+    from stcolor_core.method.registration.cleaning import WEIGHTS
+    from stcolor_core.pipeline.devices import resolve_device
+    from stcolor_core.training.cleaning import Settings, train
+
+    _show_progress()
+    settings = Settings(steps=options.steps, seed=options.seed, held_out=_held_out(options))
+    train(options.footage, options.output or WEIGHTS, settings, device=resolve_device(options.device))
     return 0
 
 

@@ -47,6 +47,7 @@ __all__ = [
     "list_models",
     "load_network",
     "load_weights",
+    "shipped_checksums",
     "verify",
     "weight_paths",
 ]
@@ -142,8 +143,17 @@ def digest(name: str, *, optical_flow: OpticalFlow = "dis") -> str:
     """
     weights = (*_require_weights(name), *_require_flow_weights(optical_flow))
     parts = [recorded_checksum(weight) for weight in weights]
-    parts += [checksum(_SHIPPED / file) for file in sorted(ENTRIES[name].shipped)]
+    parts += shipped_checksums(name)
     return hashlib.sha256("\n".join([name, *parts]).encode()).hexdigest()[:16]
+
+
+def shipped_checksums(name: str) -> list[str]:
+    """Return the SHA-256 of the weights of an entry that come with this package, in hexadecimal digits.
+
+    Args:
+        name: The name of an entry, which need not be a model of its own.
+    """
+    return [checksum(_SHIPPED / file) for file in sorted(ENTRIES[name].shipped)]
 
 
 def build(
@@ -277,6 +287,11 @@ ENTRIES: dict[str, RegistryEntry] = {
             "standard_refinement.safetensors",
             "standard_confidence.safetensors",
         ),
+    ),
+    "keyframe_cleaning": RegistryEntry(
+        summary="Cleans the colour of compressed or grainy keyframes, with every model; nothing to add.",
+        licence="MIT",
+        shipped=("keyframe_cleaning.safetensors",),
     ),
     "exemplar": RegistryEntry(
         summary="Deep Exemplar-based Video Colorization (Zhang et al. 2019).",

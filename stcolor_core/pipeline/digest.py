@@ -12,6 +12,7 @@ from typing import Any
 
 from stcolor_core import __version__
 from stcolor_core.method.registration import find_neighbours
+from stcolor_core.models import registry
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.shots.shot import Shot
@@ -22,6 +23,7 @@ __all__ = ["Digests"]
 _COVERED_BY_BOUNDS = ("cuts", "references", "unreferenced")  # a frame's span already says what these mean for it
 _ARITHMETIC = 5  # raised when the same settings and weights give other pixels, if only by rounding
 _MATTES = 3  # how mattes decide pixels; raised when that changes, so that no frame of a shot without mattes is lost
+_REGISTRATION = 2  # how keyframes are fitted to the plate; raised when that changes
 _COVERED_BY_CONTENT = ("detector", "detector_weights", "detector_config")  # these count by the content of their files
 
 
@@ -104,7 +106,8 @@ class Digests:
     def _of(
         self, reads: tuple[int, ...], references: tuple[int, ...], bounds: list[Any], patches: Sequence[int]
     ) -> str:
-        if self._shot.method.register == "auto":  # a keyframe is compared with the frames around it
+        method = self._shot.method
+        if method.register == "auto":  # a keyframe is compared with the frames around it
             near = (find_neighbours(reference, self._inputs.frames) for reference in references)
             reads = tuple(sorted({*reads, *chain.from_iterable(near)}))
         mattes = [self._inputs.matte_state(frame) for frame in reads] if self._with_mattes else []
@@ -123,6 +126,8 @@ class Digests:
             ],
             "mattes": [_MATTES, *mattes] if any(mattes) else mattes,
         }
+        if method.register == "auto" and references:
+            state["registration"] = [_REGISTRATION, *registry.shipped_checksums("keyframe_cleaning")]
         if colorless := [[frame, flaw] for frame in references if (flaw := self._flaws.of(frame))]:
             state["colorless"] = colorless  # only then, so that the frames of all other shots stay valid
         return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()[:16]

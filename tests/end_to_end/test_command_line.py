@@ -51,6 +51,7 @@ FAR: dict[str, list[str]] = {
     "evaluate": ["--dataset", "clips", "--variants", "grey", "--lines", "16"],
     "models add": ["no_picture.exr"],
     "train features": ["--footage", "empty"],
+    "train cleaning": ["--footage", "empty"],
     "train refinement": ["--footage", "empty", "--cache", "cache"],
     **{f"farm {engine}": ["--shot", "shot.json", "--output", "job"] for engine in ("openjd", "deadline", "opencue")},
     "farm check": ["--shot", "shot.json"],

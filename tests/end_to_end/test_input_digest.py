@@ -170,6 +170,18 @@ def test_without_registration_a_keyframe_depends_on_its_own_frame_alone(everythi
     assert {frame for frame in before if before[frame] != after[frame]} == {1002, 1003, 1004}
 
 
+def test_another_registration_changes_the_digest_of_shots_that_register_alone(
+    everything: tuple[ShotOnDisk, Shot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, shot = everything
+    off = replace(shot, method=replace(shot.method, register="off"))
+    before, before_off = plan_run(shot).digests, plan_run(off).digests
+    monkeypatch.setattr(digest, "_REGISTRATION", digest._REGISTRATION + 1)
+    after = plan_run(shot).digests
+    assert all(before[frame] != after[frame] for frame in before)
+    assert plan_run(off).digests == before_off
+
+
 def test_another_use_of_mattes_changes_the_digest_of_shots_with_mattes_alone(
     everything: tuple[ShotOnDisk, Shot], monkeypatch: pytest.MonkeyPatch
 ) -> None:

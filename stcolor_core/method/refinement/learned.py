@@ -7,18 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import nn
 
 from stcolor_core.arrays import Chroma, Plane
-from stcolor_core.errors import ModelError
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.refinement.agreement import average_agreeing
 from stcolor_core.method.refinement.candidates import (
@@ -37,6 +32,7 @@ from stcolor_core.method.refinement.confidence import (
     own_confidence,
 )
 from stcolor_core.method.refinement.mixing import MixingNet
+from stcolor_core.method.trained_weights import load_trained
 
 __all__ = [
     "CONFIDENCE_WEIGHTS",
@@ -63,9 +59,6 @@ CONFIDENCE_RAMP, SIMILARITY_RAMP = (0.45, 0.75), (0.4, 0.6)
 GAP = 0.07
 REACH = 2  # frames on either side that a colour is fused with
 LINES = 216  # height of the training pictures: the network runs at most at this, its weights are used at full size
-
-
-_Network = TypeVar("_Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -218,7 +211,7 @@ def load_mixing_net(path: Path) -> MixingNet:
     Raises:
         ModelError: If the file is missing or damaged.
     """
-    return _load(MixingNet(), path)
+    return load_trained(MixingNet(), path)
 
 
 def load_confidence_head(path: Path) -> ConfidenceHead:
@@ -230,17 +223,7 @@ def load_confidence_head(path: Path) -> ConfidenceHead:
     Raises:
         ModelError: If the file is missing or damaged.
     """
-    return _load(ConfidenceHead(), path)
-
-
-def _load(network: _Network, path: Path) -> _Network:
-    """Return a network with its weights, which stay as they are."""
-    try:
-        network.load_state_dict({name: value.float() for name, value in load_file(path).items()})
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"The weights {path} are missing or damaged ({reason}). Reinstall stcolor.") from None
-    return network.requires_grad_(False)
+    return load_trained(ConfidenceHead(), path)
 
 
 def _reference_coverage(confidence: Plane, similarity: Plane) -> Plane:

@@ -1,17 +1,25 @@
-"""Whether a picture was painted on the plate, and whether it shows enough to tell."""
+"""Whether a picture was painted on the plate, whether it is damaged, and whether it shows enough to tell."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from stcolor_core.arrays import Mask, Plane
 from stcolor_core.method.registration.alignment import local_contrast
 
-__all__ = ["has_texture", "is_exact"]
+__all__ = ["has_texture", "is_damaged", "is_exact"]
 
 # L*: at most this much in half of the pixels, and in 99 % of them, if the keyframe was painted on the plate. A next
 # frame of a shot that hardly moves has more; rounding to 8 bits less.
 _EXACT_MEDIAN, _EXACT_MOST = 0.3, 2.0
+# L*, deviation of the detail that is damage, and its share of the plate's own detail. At most: 8 bits 0.1 and 0.04, a
+# lens 0.5 and 0.15, half the size 0.8 and 0.21; at least: JPEG of quality 60 0.5 and 0.32. Where the plate is flat:
+# half the size 0.39 at most, grain of 2 of 255 levels 0.55 (benchmarks/README.md, "Keyframes coloured elsewhere").
+_DAMAGE, _DAMAGE_SHARE = 0.45, 0.23
+_SOFTNESS_SIGMAS = (0.7, 1.5, 3.0)  # px, of the blurs that explain a softer picture
+_DETAIL_SIGMA = 2.0  # px: a difference that is smoother is another light
 _LEAST_TEXTURE = 0.02  # mean square of local contrast, about 0.5 in pictures; a wall with fine grain has less
 
 
@@ -25,6 +33,41 @@ def is_exact(key: Plane, lightness: Plane, known: Mask) -> bool:
     """
     apart = np.abs(key - lightness)[known]
     return bool(np.percentile(apart, 99) <= _EXACT_MOST and np.median(apart) <= _EXACT_MEDIAN)
+
+
+def is_damaged(key: Plane, lightness: Plane, known: Mask) -> bool:
+    """Return whether a keyframe shows grain or compression that its plate lacks.
+
+    What is smooth is another light, and what a blur of the plate explains is a smaller or softer picture: neither is
+    damage. Resampling leaves a trace of the plate's own detail, so that counts by its share of it; grain also shows in
+    the flat quarter of the picture, where resampling leaves nothing.
+
+    Args:
+        key: Its L*, registered with the plate, shape (H, W), 0..100.
+        lightness: The plate's L*, shape (H, W), 0..100.
+        known: Pixels to compare, shape (H, W), bool.
+    """
+    if not known.any():
+        return False
+    softer = [cv2.GaussianBlur(lightness, (0, 0), sigma) - lightness for sigma in _SOFTNESS_SIGMAS]
+    planes = [np.where(known, plane, 0) for plane in (key - lightness, lightness, *softer)]
+    apart, own, *basis = (
+        np.asarray((plane - cv2.GaussianBlur(plane, (0, 0), _DETAIL_SIGMA))[known], np.float32) for plane in planes
+    )
+    columns = np.stack(basis, axis=1).astype(np.float64)
+    ridge = 1e-3 * len(apart) * np.eye(len(basis))
+    unexplained = apart - columns @ np.linalg.solve(columns.T @ columns + ridge, columns.T @ apart)
+    across, down = (cv2.Sobel(lightness, cv2.CV_32F, *order, ksize=3) for order in ((1, 0), (0, 1)))
+    slope = cv2.dilate(np.hypot(across, down), np.ones((5, 5), np.uint8))[known]
+    flat = slope <= np.percentile(slope, 25)
+    if _deviation(unexplained[flat]) > _DAMAGE:
+        return True
+    return _deviation(unexplained) > max(_DAMAGE, _DAMAGE_SHARE * _deviation(own))
+
+
+def _deviation(values: NDArray[np.floating]) -> float:
+    """Return the standard deviation of values around 0, by their median, so that edges count little."""
+    return float(1.48 * np.median(np.abs(values)))
 
 
 def has_texture(lightness: Plane, known: Mask) -> bool:

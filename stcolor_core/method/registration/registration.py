@@ -23,8 +23,9 @@ from stcolor_core.method.registration.alignment import (
     affine_misfit,
     find_alignment,
 )
-from stcolor_core.method.registration.exactness import has_texture, is_exact
-from stcolor_core.method.registration.tone import Sharpness, Tone, fit_tone, flat_noise, smooth_chroma
+from stcolor_core.method.registration.exactness import has_texture, is_damaged, is_exact
+from stcolor_core.method.registration.painted import find_painted_lightness
+from stcolor_core.method.registration.tone import Sharpness, Tone, fit_tone
 
 __all__ = ["REACH", "Registration", "describe_moves", "find_neighbours", "find_registration"]
 
@@ -34,7 +35,6 @@ _LEAST_KNOWN = 0.1  # of the picture; fewer pixels do not tell where they belong
 _NEIGHBOUR_GAIN = 0.75  # a neighbour must leave at most this share of the own frame's misfit
 _STRANGER = 0.5  # misfit of a picture that is none of the shot's frames; other shots have 0.85, damaged frames 0.1
 _DOUBTFUL = 0.05  # misfit from which even a keyframe that nothing mends is not certain
-_NOISE = 0.4  # L*, in flat places; grain of 1.5 of 255 levels
 _HELD = 0.03  # of the height: how far beyond the picture's border its colour is held
 _UNEXPLAINED_OUTSIDE = 6.0  # L*; where it is held and differs by more, it is not used
 _UNEXPLAINED = 15.0  # L*, smoothed difference from which a moved colour is not used
@@ -53,7 +53,7 @@ class Registration:
         frame: The plate frame that the picture shows; None if it is none of those compared.
         alignment: From that plate frame to the picture; None if nothing is moved.
         tones: Models of its light, in the order to apply them once it is aligned.
-        smooth: Whether its chroma is smoothed along the plate's surfaces.
+        clean: Whether its chroma is cleaned of compression and grain.
         used: Pixels of the plate frame whose colour fits, shape (h, w), bool; None for all.
         certainty: Probability that the colour is right, shape (h, w), 0..1; None for 1 everywhere.
         unused: Share of the picture's known part that does not fit and is not used, 0..1.
@@ -62,15 +62,15 @@ class Registration:
     frame: int | None
     alignment: Alignment | None = None
     tones: tuple[Tone, ...] = ()
-    smooth: bool = False
+    clean: bool = False
     used: Mask | None = None
     certainty: Plane | None = None
     unused: float = 0.0
 
     @property
     def changes_pixels(self) -> bool:
-        """Return whether anything is moved, relit, smoothed or left out."""
-        return bool(self.alignment or self.tones or self.smooth or self.used is not None)
+        """Return whether anything is moved, relit, cleaned or left out."""
+        return bool(self.alignment or self.tones or self.clean or self.used is not None)
 
     def apply(self, lab: Image, known: Mask | None, lightness: Plane) -> tuple[Image, Mask | None]:
         """Return the registered picture and where its colour is known.
@@ -98,8 +98,11 @@ class Registration:
             known = used if known is None else known & used
         for tone in self.tones:
             lab = tone.apply(lab)
-        if self.smooth:
-            lab = np.dstack([lab[..., :1], smooth_chroma(np.ascontiguousarray(lab[..., 1:]), lightness)])
+        if self.clean:
+            from stcolor_core.method.registration.cleaning import clean_chroma  # torch takes seconds to import
+
+            own = lab[..., 0] if known is None else np.where(known, lab[..., 0], lightness)  # no damage elsewhere
+            lab = np.dstack([lab[..., :1], clean_chroma(np.dstack([own, lab[..., 1:]]), lightness)])
         return lab, known
 
     def describe(self, frame: int, *, lines: int) -> str:
@@ -113,7 +116,7 @@ class Registration:
             return "shows no frame of the shot near its own and is used as a still"
         parts = [] if self.frame == frame else [f"looks like frame {self.frame} and is used as its colour"]
         moves = [] if self.alignment is None else describe_moves(self.alignment, lines)
-        tones = [tone.name for tone in self.tones] + ["its noise smoothed"] * self.smooth
+        tones = [tone.name for tone in self.tones] + ["its compression or grain cleaned"] * self.clean
         if moves:
             parts.append(f"{_enumerate(moves)} to fit")
         if tones:
@@ -159,6 +162,8 @@ def find_registration(
         return Registration(frame)
     if not (has_texture(lightness, counted) and has_texture(key, counted)):
         return Registration(frame)  # nothing tells where it belongs
+    if painted := find_painted_lightness(lab, lightness, counted):
+        return _judge(lab, known, lightness, Registration(frame, tones=(painted,)), misfit=0.0)
     shown, misfit = _find_frame(key, known, frame=frame, others=others, lightness_of=lightness_of)
     if misfit > _STRANGER:
         return Registration(None)
@@ -215,8 +220,8 @@ def _judge(lab: Image, known: Mask | None, lightness: Plane, found: Registration
     registered, covered = found.apply(lab, known, lightness)
     counted = np.ones(lightness.shape, bool) if covered is None else covered
     as_sharp = replace(found, tones=tuple(tone for tone in found.tones if not isinstance(tone, Sharpness)))
-    noise = flat_noise(as_sharp.apply(lab, known, lightness)[0], lightness, counted)  # a blur would hide it
-    mended = replace(found, smooth=noise > _NOISE)
+    own = _lightness_of(as_sharp.apply(lab, known, lightness)[0])  # a blur would hide grain
+    mended = replace(found, clean=is_damaged(own, lightness, counted))
     if mended == Registration(found.frame) and misfit < _DOUBTFUL:
         return mended
     apart = np.abs(_lightness_of(registered) - lightness)

@@ -1,4 +1,4 @@
-"""Models of how a picture's light differs from the plate's: a tone curve, another light, sharpness and noise.
+"""Models of how a picture's light differs from the plate's: a tone curve, another light and sharpness.
 
 A model is fitted to luminance alone, since that is what the plate has, and then applied to the colour. Which models
 hold is not assumed: they are tried in turn, and the one that explains the luminance best is taken if it leaves at most
@@ -8,8 +8,6 @@ four fifths of the difference.
   which restores saturation too.
 - Light: linear light was multiplied by a smooth field g(x). CIELAB then scales by g^(1/3) about (-16, 0, 0), hue kept.
 - Sharpness: the picture was sharpened or softened. Undone by a sum of Gaussians, fitted by least squares.
-- Noise: grain or compression that the plate lacks. ab is smoothed by a guided filter on the plate's L*
-  (He, Sun and Tang, "Guided Image Filtering", IEEE TPAMI 2013).
 """
 
 from __future__ import annotations
@@ -22,11 +20,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.arrays import Chroma, Image, Mask, Plane, Vector
+from stcolor_core.arrays import Image, Mask, Plane, Vector
 from stcolor_core.images.color import lab_to_linear, linear_to_lab
 from stcolor_core.images.resizing import resize
 
-__all__ = ["Sharpness", "Tone", "difference", "fit_tone", "flat_noise", "smooth_chroma"]
+__all__ = ["Sharpness", "Tone", "difference", "fit_tone"]
 
 _WORTHWHILE = 0.8  # a model is taken if it leaves at most this share of the difference
 # L*: least improvement that a model must bring. Colour that a paint program put on the plate differs by up to 1.3 on
@@ -42,9 +40,6 @@ _DARKEST = 0.003  # luminance below which differences of L* are not trusted
 _LIGHT_SIGMA = 0.1  # of the height: a change of light is smoother than this, texture is not
 _BLACK = np.array([16, 0, 0], np.float32)  # minus the point that CIELAB scales about
 _SHARPNESS_SIGMAS = (0.7, 1.5, 3.0)  # px at 216 lines
-_LACKING = -0.15  # slope of the difference over the plate's texture: 0 for grain, -0.2 to -0.9 at half size or as JPEG
-_SMOOTHING = 1.0  # px, sigma of the guided filter
-_SMOOTHING_RANGE = 1.0  # L*^2, its regularisation
 
 
 class Tone(Protocol):
@@ -162,50 +157,6 @@ def difference(lab: Image, lightness: Plane, known: Mask) -> float:
         known: Pixels to compare, shape (H, W), bool.
     """
     return float(np.minimum(np.abs(lab[..., 0] - lightness), _MOST_DIFFERENCE)[known].mean()) if known.any() else 0.0
-
-
-def flat_noise(lab: Image, lightness: Plane, known: Mask) -> float:
-    """Return how noisy a picture is where the plate is flat: standard deviation of L* there, without what is smooth.
-
-    Misplaced edges do not count, since there are none. A picture that lacks texture of the plate is soft or compressed
-    and counts as free of noise: what differs there is the texture.
-
-    Args:
-        lab: The picture in CIELAB, aligned with the plate, shape (H, W, 3).
-        lightness: The plate's L*, shape (H, W), 0..100.
-        known: Pixels to compare, shape (H, W), bool.
-    """
-    if not known.any():
-        return 0.0
-    across, down = (cv2.Sobel(lightness, cv2.CV_32F, *order, ksize=3) for order in ((1, 0), (0, 1)))
-    slope = cv2.dilate(np.hypot(across, down), np.ones((5, 5), np.uint8))
-    flat = known & (slope <= np.percentile(slope[known], 25))
-    apart, texture = (
-        (plane - cv2.GaussianBlur(plane, (0, 0), 2.0))[flat] for plane in (lab[..., 0] - lightness, lightness)
-    )
-    lacking = float((apart * texture).sum() / max((texture * texture).sum(), 1e-6))
-    return 0.0 if lacking < _LACKING else float(1.48 * np.median(np.abs(apart - lacking * texture)))
-
-
-def smooth_chroma(ab: Chroma, lightness: Plane) -> Chroma:
-    """Return ab smoothed along the plate's surfaces and not across its edges.
-
-    Args:
-        ab: a* and b*, shape (H, W, 2).
-        lightness: The plate's L*, shape (H, W), 0..100.
-    """
-    mean = cv2.GaussianBlur(lightness, (0, 0), _SMOOTHING)
-    detail = lightness - mean
-    variance = np.maximum(cv2.GaussianBlur(lightness * lightness, (0, 0), _SMOOTHING) - mean * mean, 0)
-    result = np.empty_like(ab)
-    for channel in range(2):
-        plane = np.ascontiguousarray(ab[..., channel])
-        plane_mean = cv2.GaussianBlur(plane, (0, 0), _SMOOTHING)
-        covariance = cv2.GaussianBlur(lightness * plane, (0, 0), _SMOOTHING) - mean * plane_mean
-        slope = covariance / (variance + _SMOOTHING_RANGE)
-        offset = cv2.GaussianBlur(plane_mean - slope * mean, (0, 0), _SMOOTHING)
-        result[..., channel] = cv2.GaussianBlur(slope, (0, 0), _SMOOTHING) * (mean + detail) + offset
-    return result
 
 
 def _fit_curve(lab: Image, lightness: Plane, known: Mask) -> Tone:

@@ -27,6 +27,8 @@ from stcolor_core.models.perceptual import FidInception, LpipsHeads
 SEEDED = runpy.run_path(str(Path(__file__).parents[1].joinpath("data") / "exemplar_fixture.py"))
 EXEMPLAR = {"vgg19_conv": VGG19, "nonlocal_net_iter_76000": CorrespondenceNet, "colornet_iter_76000": ColorNet}
 
+SHIPPED = {"standard", "keyframe_cleaning"}
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
@@ -119,7 +121,7 @@ def test_networks_of_the_evaluation_load_from_their_published_files(tmp_path, mo
         network = registry.load_network(kind, name, "cpu")
         assert not network.training
         assert all((value == 0.25).all() for key, value in network.state_dict().items() if not key.endswith("tracked"))
-    assert {info.name for info in registry.list_models() if info.present} == {"standard", model}
+    assert {info.name for info in registry.list_models() if info.present} == {*SHIPPED, model}
 
 
 def test_a_file_with_another_network_in_place_of_deepremasters_is_refused(tmp_path, folder):
@@ -129,10 +131,10 @@ def test_a_file_with_another_network_in_place_of_deepremasters_is_refused(tmp_pa
     assert is_empty(folder)
 
 
-def test_only_the_standard_model_needs_no_added_weights():
-    assert {info.name for info in registry.list_models() if info.present} == {"standard"}
+def test_only_the_standard_model_and_the_cleaning_of_keyframes_need_no_added_weights():
+    assert {info.name for info in registry.list_models() if info.present} == SHIPPED
     models, flows = {"standard", "exemplar"}, {"raft_small", "raft_large"}
-    others = {"maskrcnn_resnet50_fpn_v2", *flows, "deepremaster", "lpips", "fid"}
+    others = {"keyframe_cleaning", "maskrcnn_resnet50_fpn_v2", *flows, "deepremaster", "lpips", "fid"}
     assert {info.name for info in registry.list_models()} == models | others
     for name in others:
         with pytest.raises(BadRequest, match="standard, exemplar"):

@@ -10,7 +10,7 @@ import pytest
 from scenes import painted
 
 from stcolor_core.images.color import linear_to_lab, srgb_decode, srgb_encode
-from stcolor_core.method.registration.tone import difference, fit_tone, flat_noise, smooth_chroma
+from stcolor_core.method.registration.tone import difference, fit_tone
 
 HEIGHT, WIDTH = 108, 192
 PICTURE = cv2.GaussianBlur(painted(HEIGHT, WIDTH, seed=4), (0, 0), 1.2)
@@ -110,25 +110,3 @@ def test_models_found_at_one_size_apply_at_another() -> None:
     for tone in fit_tone(lab_of(relit(PICTURE)), LIGHTNESS, ALL):
         lab = tone.apply(lab)
     assert np.abs(lab - lab_of(big)).mean() < 0.4
-
-
-def test_noise_is_seen_in_flat_places_and_edges_are_not_noise() -> None:
-    noise = np.random.default_rng(1).normal(0, 3, LIGHTNESS.shape).astype(np.float32)
-    grainy, shifted = TRUE.copy(), TRUE.copy()
-    grainy[..., 0] += noise
-    step = np.repeat([20.0, 80.0], WIDTH // 2)[None].repeat(HEIGHT, 0).astype(np.float32)
-    edge = np.dstack([np.roll(step, 1, axis=1), step, step])
-    shifted[..., 0] = edge[..., 0]
-    assert flat_noise(grainy, LIGHTNESS, ALL) > 1
-    assert flat_noise(TRUE, LIGHTNESS, ALL) == 0
-    assert flat_noise(shifted, step, ALL) < 0.01
-
-
-def test_chroma_is_smoothed_along_surfaces_and_not_across_edges() -> None:
-    light = np.repeat([20.0, 80.0], WIDTH // 2)[None].repeat(HEIGHT, 0).astype(np.float32)
-    ab = np.stack([light / 2, -light / 4], axis=-1)
-    noisy = ab + np.random.default_rng(2).normal(0, 5, ab.shape).astype(np.float32)
-    smooth = smooth_chroma(noisy, light)
-    assert np.abs(smooth - ab).mean() < 0.5 * np.abs(noisy - ab).mean()
-    edge = slice(WIDTH // 2 - 1, WIDTH // 2 + 1)
-    assert np.abs(smooth - ab)[:, edge].mean() < 4  # a blur would have 10 and more
