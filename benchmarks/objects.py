@@ -4,6 +4,7 @@
 
 Clips, 426 x 240, of two objects of the same luminance and texture in two colours that cross, the second in front:
   walkers    two drawn figures with swinging legs over a moving camera's noise;
+  discs      two discs of one texture over another one that stands still;
   NAME       the object of a sequence of the dataset, cut out by its masks and pasted twice over the next sequence, the
              second time mirrored and some frames later;
   NAME-returns  a window of the sequence that moves away from its object and comes back, so that the object leaves the
@@ -12,6 +13,8 @@ Each is coloured from its first frame, and from its first and last, with mattes 
 keyframes, on the middle one and on all frames. Prints the PSNR in dB over the frames that are not keyframes
   objects    of the pixels of the two objects;
   rim        of the pixels within 4 px of their outlines;
+  inside     of the objects' pixels up to 12 px from the outline of both together;
+  outside    of the other pixels up to 12 px from it: what belongs to the background beside the objects;
   picture    of all pixels;
   exchanged  in percent of the objects' pixels: nearer to the colour of the other object than to their own;
   matte      intersection over union of the two tracked mattes with the true ones, in percent.
@@ -29,7 +32,7 @@ import cv2
 import numpy as np
 import torch
 
-from stcolor_core.arrays import Chroma, Image, Masks, Plane
+from stcolor_core.arrays import Chroma, Image, Mask, Masks, Plane
 from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.metrics import psnr
@@ -45,8 +48,9 @@ from stcolor_core.shots.spans import plan
 SIZE = (426, 240)
 COLOURS = ((38.0, 24.0), (4.0, -36.0))  # a*, b* of the two objects
 NAMES = ("first", "second")
-COLUMNS = ("objects", "rim", "picture", "exchanged %", "matte %")
+COLUMNS = ("objects", "rim", "inside", "outside", "picture", "exchanged %", "matte %")
 _RIM = 4  # px
+_RING = 12  # px
 _LEAST_SEEN = 300  # px of objects that a frame must show to count
 _WINDOW = 200  # px, width of the window that moves away from an object
 _LATER = 7  # frames by which the second copy of a cut-out object runs behind
@@ -91,6 +95,39 @@ class ObjectsClip:
     def keyframe(self, frame: int) -> Keyframe:
         """Return a frame with its true colour."""
         return Keyframe(self.clip.lightnesses[frame], self.clip.ab[frame], self.instances(frame))
+
+
+def discs(count: int) -> ObjectsClip:
+    """Return the clip of two discs of one texture that pass each other.
+
+    Args:
+        count: Number of frames.
+    """
+    generator = np.random.default_rng(5)
+    width, height = SIZE
+    wall = _noise((height, width), generator, sigma=3.0, mean=55, deviation=9)
+    wall_ab = np.dstack(
+        [10 * _noise(wall.shape, generator, sigma=20, mean=0, deviation=1) + shift for shift in (-6, 14)]
+    )
+    skin = _noise((height, width), generator, sigma=2.0, mean=52, deviation=10)
+    behind = np.dstack([wall, wall_ab]).astype(np.float32)
+    columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    frames, coverage = [], []
+    for t in range(count):
+        lab, mattes = behind, []
+        for index, direction in enumerate((1, -1)):
+            x = width / 2 + direction * (t / (count - 1) - 0.5) * 0.5 * width
+            y = height / 2 - 12 * direction
+            matte = np.clip(42 - np.hypot(columns - np.float32(x), rows - np.float32(y)) + 0.5, 0, 1)
+            shift = np.array([[1, 0, x - width / 2], [0, 1, y - height / 2]], np.float32)
+            light = cv2.warpAffine(skin, shift, SIZE, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+            own = np.dstack([light, *(np.full_like(light, value) for value in COLOURS[index])])
+            lab = matte[..., None] * own + (1 - matte[..., None]) * lab
+            mattes = [(1 - matte) * other for other in mattes] + [matte]
+        noise = generator.standard_normal((height, width, 3)) / 255
+        frames.append(np.clip(srgb_encode(np.clip(lab_to_linear(lab), 0, 1)) + noise, 0, 1).astype(np.float32))
+        coverage.append(np.stack(mattes).astype(np.float32))
+    return ObjectsClip(Clip.from_rgb(frames), coverage)
 
 
 def walkers(count: int) -> ObjectsClip:
@@ -276,12 +313,19 @@ def measure(footage: ObjectsClip, done: Sequence[ColoredFrame]) -> np.ndarray:
             (
                 psnr(truth, picture, inside),
                 psnr(truth, picture, np.logical_or.reduce(rims)),
+                psnr(truth, picture, inside & (_distance(~inside) <= _RING)),
+                psnr(truth, picture, ~inside & (_distance(inside) <= _RING)),
                 psnr(truth, picture),
                 100 * exchanged / max(1, sure.sum()),
                 overlap,
             )
         )
     return np.asarray(np.mean(rows, axis=0))
+
+
+def _distance(mask: Mask) -> Plane:
+    """Return the distance of each pixel from a mask, in px; 0 in it, shape (H, W)."""
+    return np.asarray(cv2.distanceTransform(np.asarray(~mask, np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5))
 
 
 def main() -> None:
@@ -298,7 +342,10 @@ def main() -> None:
     width, height = SIZE
     real = dataset.read_dataset(options.dataset, width=width, height=height) if options.dataset else []
     last, middle = options.frames - 1, options.frames // 2
-    makers: dict[str, Callable[[], ObjectsClip]] = {"walkers": lambda: walkers(options.frames)}
+    makers: dict[str, Callable[[], ObjectsClip]] = {
+        "walkers": lambda: walkers(options.frames),
+        "discs": lambda: discs(options.frames),
+    }
     for index, sequence in enumerate(real):
         makers[sequence.name] = lambda index=index: pasted(real[index], real[index - 1], options.frames)  # type: ignore[misc]
         makers[f"{sequence.name}-returns"] = lambda index=index: returning(real[index], options.frames)  # type: ignore[misc]

@@ -63,7 +63,9 @@ def split_cells(
     Returns:
         The objects with their shares of the cells, and with the colours of each if `ab` is given.
     """
-    values = lightness[..., None] if ab is None else np.dstack([lightness, ab])
+    values = lightness[..., None]
+    if ab is not None:
+        objects, values = objects.as_origin(), np.dstack([lightness, ab])
     shares, means, object_slopes = [], [], []
     for coverage in objects.coverage:
         weight = np.clip(resize(coverage, lightness.shape), 0, 1)

@@ -45,12 +45,16 @@ _GROWTH, _GROWTH_SIGMA = 0.3, 10.0  # prior of an object around its expected sha
 _OF_OBJECTS = 5.0  # exponent of the probability by appearance that a pixel is of an object, or of the background
 _OF_WHICH = 0.5  # exponent of the probability of which object: those of like texture are told apart by motion
 _DOUBT = 0.1  # least probability by appearance
+_AT_OUTLINE = 0.57  # mean probability of the background at true outlines: features look beyond their own cell
+_SHARPER = 2.0  # exponent of the coverage where layers decide, so that outlines do not blur from frame to frame
 _GONE, _RETURN = 0.1, 0.02  # share of its matte's area below which an object has left, and its prior anywhere then
 _FAMILIAR, _FAMILIAR_RAMP = 0.5, 0.1  # similarity from which a place may be an object that comes back, and its ramp
 _KEPT = 0.98  # of the certainty of the frame before where layers decide
 _RADIUS = 2  # px at 216 lines, of the guided filter
 _REGULAR = 9.0  # L*^2 of the guided filter
+_NEAR = 3.0  # px at 216 lines from two sure places of different objects, within which a pixel is their outline
 _LEAST = 1e-3
+_TINY = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +97,7 @@ class MatteCarrier:
             lightness: L* of the frame, shape (H, W), 0..100.
             likeness: What the frame looks like.
         """
-        looks = likeness.over(self.names, lightness.shape)
+        looks = _balance(likeness.over(self.names, lightness.shape))
         link = self._tracker.advance(lightness)
         origin = np.stack([sample(part, link.displacement) for part in self._origin_coverage])
         trust = link.visibility * self._similarity(lightness - sample(self._origin, link.displacement))
@@ -109,6 +113,7 @@ class MatteCarrier:
         familiar = np.clip((resize(likeness.similarity, lightness.shape) - _FAMILIAR) / _FAMILIAR_RAMP, 0, 1)
         decided = self._decide(lightness, layers, looks, familiar)
         coverage = _snap(trust * origin + (1 - trust) * decided, np.maximum(trust, 0.1), lightness, self._scale)
+        coverage = trust * coverage + (1 - trust) * _sharpen(coverage)
         margin = _margin(decided)
         before = _KEPT * sample(self._certainty, forward)
         certainty = np.asarray(trust + (1 - trust) * np.minimum(before, margin), np.float32)
@@ -206,6 +211,20 @@ class _Layer:
         )
 
 
+def _balance(looks: Masks) -> Masks:
+    """Return the probabilities by appearance, (K, H, W), with even odds of object and background at outlines."""
+    background = looks[-1] * (1 - _AT_OUTLINE)
+    objects = looks[:-1] * _AT_OUTLINE
+    shares = np.concatenate([objects, background[None]]) / np.maximum(objects.sum(0) + background, _TINY)
+    return np.asarray(shares, np.float32)
+
+
+def _sharpen(coverage: Masks) -> Masks:
+    """Return coverage, (K, H, W), with less of what is not the largest share of a pixel."""
+    powered = coverage**_SHARPER
+    return np.asarray(powered / np.maximum(powered.sum(0), _TINY), np.float32)
+
+
 def _weigh(looks: Masks) -> Masks:
     """Return how far the appearance of each pixel speaks for each object, (K, H, W), from its probabilities."""
     objects = looks[:-1].sum(0)
@@ -256,14 +275,36 @@ def combine_carried(objects: Sequence[tuple[tuple[str, ...], CarriedObjects, flo
             sums[names.index(name) if name else -1] += weight * part
         total += weight
         doubt *= 1 - carried.certainty
-    coverage = sums / total
+    coverage = np.asarray(sums / total, np.float32)
+    certainty = np.clip((1 - doubt) * coverage.max(0), 0, 1).astype(np.float32)
     return Instances(
         np.ascontiguousarray(np.clip(coverage[:-1], 0, 1)),
         np.zeros(len(names), np.int32),
         np.ones(len(names), np.float32),
         tuple(names),
-        np.clip((1 - doubt) * coverage.max(0), 0, 1).astype(np.float32),
+        _trust_outlines(coverage, certainty),
     )
+
+
+def _trust_outlines(coverage: Masks, certainty: Plane) -> Plane:
+    """Return the certainty with that of an outline as large as beside it, (H, W): its share of each side is no doubt.
+
+    Args:
+        coverage: Share of each pixel that each object and the background cover, shape (K, H, W), 0..1.
+        certainty: Probability that it is right, shape (H, W), 0..1.
+    """
+    radius = round(_NEAR * max(1.0, len(certainty) / 216))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
+    label = coverage.argmax(0)
+    largest, second = np.zeros_like(certainty), np.zeros_like(certainty)
+    for index in range(len(coverage)):
+        own = label == index
+        if own.any():
+            box = around(own, margin=radius)
+            near = np.asarray(cv2.dilate(np.where(own[box], certainty[box], np.float32(0)), disc))
+            second[box] = np.maximum(second[box], np.minimum(largest[box], near))
+            largest[box] = np.maximum(largest[box], near)
+    return np.maximum(certainty, second)
 
 
 def _snap(coverage: Masks, weight: Plane, lightness: Plane, scale: float) -> Masks:

@@ -21,6 +21,7 @@ from stcolor_core.method.tracking.instance import Instances
 
 __all__ = [
     "BACKGROUND",
+    "UNKNOWN",
     "Objects",
     "agreement",
     "around",
@@ -32,12 +33,16 @@ __all__ = [
 ]
 
 BACKGROUND = ""  # the name of what no matte covers; a matte's own name is never empty
+UNKNOWN = "\0"  # the name of what a carried matte is not sure of; a matte's own name is printable
 
 # Agreement of a pixel's objects with those at its origin: below the first value the origin is another object, from the
 # second it is the same. Chosen on benchmarks/objects.py.
 _OTHER, _SAME = 0.6, 0.9
 _BELIEVED = (0.3, 0.6)  # certainty from which a carried matte counts, and from which it counts in full
 _CERTAIN = 0.4  # certainty from which a carried matte decides as an artist's own does
+# Certainty from which what a carried matte leaves free may be background, and from which it is: below it is often a
+# part of an object that was lost, and then must not take the background's colour (benchmarks/README.md, "Mattes").
+_FREE = (0.85, 0.95)
 _NEAR, _FAR = 3.0, 12.0  # sigma in px at 216 lines that the motion of an object is extended by
 _FAR_WEIGHT = 1e-3  # of the wide blur, which counts only where the narrow one has nothing
 _FINE = 2.5  # px, sigma of a blur that needs every pixel
@@ -46,10 +51,10 @@ _VISIBLE = 0.05  # least visibility of a flow whose motion is extended
 
 @dataclass(frozen=True, eq=False)
 class Objects:
-    """The objects of one picture. With the background their coverage sums to 1 at every pixel.
+    """The objects of one picture. With the background and the unknown their coverage sums to 1 at every pixel.
 
     Attributes:
-        names: K names, the last of which is `BACKGROUND`.
+        names: K names: of the objects, then `BACKGROUND`, then `UNKNOWN` in carried mattes.
         coverage: Share of each pixel that each of them covers, shape (K, H, W), 0..1.
         certainty: Probability that this is right, shape (H, W), 0..1; None for 1, as in an artist's own matte.
     """
@@ -59,20 +64,31 @@ class Objects:
     certainty: Plane | None = None
 
     def claims(self, name: str) -> bool:
-        """Return whether pixels of a name take colour from that name alone. A carried matte says nothing of the rest.
+        """Return whether pixels of a name take colour from that name alone.
 
         Args:
-            name: A name or `BACKGROUND`.
+            name: A name, `BACKGROUND` or `UNKNOWN`.
         """
-        return name != BACKGROUND or self.certainty is None
+        return name != UNKNOWN
 
     def covers(self, name: str) -> Plane | None:
-        """Return the coverage of a name, shape (H, W); None if the picture lacks it.
+        """Return the coverage of a name by an origin of colour, shape (H, W); None if the picture lacks it.
 
         Args:
-            name: A name or `BACKGROUND`.
+            name: A name or `BACKGROUND`, which what is unknown may be.
         """
-        return self.coverage[self.names.index(name)] if name in self.names else None
+        if name not in self.names:
+            return None
+        own = self.coverage[self.names.index(name)]
+        return np.asarray(own + self.coverage[-1]) if name == BACKGROUND and UNKNOWN in self.names else own
+
+    def as_origin(self) -> Objects:
+        """Return the objects as an origin of colour, where what is unknown lends to the background."""
+        if UNKNOWN not in self.names:
+            return self
+        coverage = self.coverage[:-1].copy()
+        coverage[-1] += self.coverage[-1]
+        return Objects(self.names[:-1], coverage, self.certainty)
 
 
 def find_objects(instances: Instances | None) -> Objects | None:
@@ -87,17 +103,25 @@ def find_objects(instances: Instances | None) -> Objects | None:
     if instances is None or instances.names is None:
         return None
     rest = np.ones(instances.masks.shape[1:], np.float32)
-    coverage = np.empty((len(instances.masks) + 1, *rest.shape), np.float32)
+    count = len(instances.masks)
+    coverage = np.empty((count + (1 if instances.certainty is None else 2), *rest.shape), np.float32)
     areas = instances.masks.sum((1, 2), dtype=np.float64)
     for index in np.argsort(areas, kind="stable"):
         np.minimum(instances.masks[index], rest, out=coverage[index])
         rest -= coverage[index]
-    if instances.certainty is not None:  # what is not certain counts as background, which claims nothing here
-        low, high = _BELIEVED
-        coverage[:-1] *= np.clip((instances.certainty - low) / (high - low), 0, 1)
-        rest = 1 - coverage[:-1].sum(0)
-    coverage[-1] = rest
-    return Objects((*instances.names, BACKGROUND), coverage, instances.certainty)
+    coverage[count] = rest
+    if instances.certainty is None:
+        return Objects((*instances.names, BACKGROUND), coverage)
+    coverage[:count] *= _ramp(instances.certainty, _BELIEVED)
+    coverage[count] *= _ramp(instances.certainty, _FREE)
+    coverage[-1] = np.maximum(1 - coverage[:-1].sum(0), 0)
+    return Objects((*instances.names, BACKGROUND, UNKNOWN), coverage, instances.certainty)
+
+
+def _ramp(certainty: Plane, bounds: tuple[float, float]) -> Plane:
+    """Return 0 up to the lower bound of a certainty, 1 from the upper one, shape (H, W)."""
+    low, high = bounds
+    return np.asarray(np.clip((certainty - low) / (high - low), 0, 1))
 
 
 def agreement(target: Objects, origin: Objects, displacement: FlowField, *, known: Collection[str]) -> Plane:

@@ -90,3 +90,28 @@ def test_a_reference_without_the_object_lends_it_nothing() -> None:
     )
     np.testing.assert_allclose(layers[0].ab.T.numpy(), np.broadcast_to(RED, (12, 2)), atol=1e-3)
     assert warped.source[1] == 1  # the cell is of the first object, which only the second reference shows
+
+
+def test_the_background_of_a_carried_matte_takes_no_colour_of_an_object_that_looks_like_it() -> None:
+    reference_objects, ab = scene((2, 10), (14, 22))
+    masks = np.zeros((1, HEIGHT, WIDTH), np.float32)
+    masks[0, :, 16:20] = 1
+    certainty = np.ones((HEIGHT, WIDTH), np.float32)
+    certainty[:, 12:16] = 0.5  # the fourth column of cells may be anything
+    names, zeros, ones = ("second",), np.zeros(1, np.int32), np.ones(1, np.float32)
+    carried = find_objects(Instances(masks, zeros, ones, names, certainty))
+    assert carried is not None
+    light = np.full((HEIGHT, WIDTH), 50, np.float32)
+    features = F.normalize(torch.from_numpy(np.random.default_rng(1).standard_normal((8, 12), np.float32)), dim=0)
+    alike = features[:, [1]].repeat(1, 12)  # every cell looks like one of the first object
+    plain = torch.from_numpy(np.ascontiguousarray(ab[::4, 2::4].reshape(-1, 2).T))
+    warped, _ = warp_by_objects(
+        alike,
+        split_cells(carried, light, None, grid=GRID, stride=STRIDE),
+        [GridReference(features, plain)],
+        [split_cells(reference_objects, light, ab, grid=GRID, stride=STRIDE)],
+        temperature=0.001,
+    )
+    np.testing.assert_allclose(warped.ab[:, 0].numpy(), GREEN, atol=1e-3)  # background
+    np.testing.assert_allclose(warped.ab[:, 3].numpy(), RED, atol=1e-3)  # unknown
+    np.testing.assert_allclose(warped.ab[:, 4].numpy(), BLUE, atol=1e-3)  # the second object

@@ -68,6 +68,24 @@ def test_what_an_object_uncovers_belongs_to_the_background() -> None:
     assert carried.coverage[-1][uncovered].mean() > 0.8
 
 
+def test_an_object_does_not_shrink_though_features_see_the_background_beside_it() -> None:
+    ground, thing = (texture(HEIGHT, WIDTH, seed=seed, mean=50, contrast=15) for seed in (1, 2))
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    masks = [np.hypot(y - HEIGHT / 2, x - 40 - 5 * t) < 24 for t in range(12)]
+    matte = Instances(masks[0][None].astype(np.float32), np.zeros(1, np.int32), np.ones(1, np.float32), ("disc",))
+    carrier = MatteCarrier(np.where(masks[0], thing, ground), matte)
+    for t, mask in list(enumerate(masks))[1:]:
+        near = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 6)
+        looks = 0.43 * near / (0.43 * near + 0.57 * (1 - near))  # at the outline the background is the likelier one
+        likeness = Likeness(carrier.names, np.stack([looks, 1 - looks]), np.ones_like(looks))
+        carried = carrier.advance(np.where(mask, np.roll(thing, 5 * t, 1), ground), likeness)
+    inside, outside = (
+        cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5) for part in (masks[-1], ~masks[-1])
+    )
+    assert carried.coverage[0][(inside >= 2) & (inside < 4)].mean() > 0.78
+    assert carried.coverage[0][(outside >= 2) & (outside < 4)].mean() < 0.1
+
+
 def turning(count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return L* and masks of a striped figure that turns by 20 degrees a frame and moves by 8 px."""
     ground = texture(HEIGHT, 240, seed=1, mean=45, contrast=20)
@@ -152,3 +170,31 @@ def test_names_of_both_sides_are_kept() -> None:
     assert mattes.names == ("a", "b")
     np.testing.assert_allclose(mattes.masks[0], right, atol=0.01)
     np.testing.assert_allclose(mattes.masks[1], left, atol=0.01)
+
+
+def test_an_outline_between_two_sure_places_is_as_sure_as_they_are() -> None:
+    coverage = np.broadcast_to(np.clip((np.arange(40, dtype=np.float32) - 18) / 4, 0, 1), (20, 40))
+    carried = CarriedObjects(np.stack([coverage, 1 - coverage]), np.ones((20, 40), np.float32))
+    certainty = combine_carried([(("a", ""), carried, 1.0)]).certainty
+    assert certainty is not None
+    np.testing.assert_allclose(certainty, 1)
+
+
+def test_a_thin_doubtful_place_within_one_object_stays_doubtful() -> None:
+    certainty = np.ones((20, 40), np.float32)
+    certainty[:, 20:24] = 0.2  # perhaps an arm that was lost
+    nothing = np.zeros((20, 40), np.float32)
+    carried = CarriedObjects(np.stack([nothing, 1 - nothing]), certainty)
+    combined = combine_carried([(("a", ""), carried, 1.0)]).certainty
+    assert combined is not None
+    np.testing.assert_allclose(combined, certainty)
+
+
+def test_a_wide_place_where_two_mattes_disagree_stays_unsure() -> None:
+    ones = np.ones((20, 40), np.float32)
+    left = np.broadcast_to((np.arange(40) < 10).astype(np.float32), (20, 40))
+    right = np.broadcast_to((np.arange(40) < 30).astype(np.float32), (20, 40))
+    parts = [CarriedObjects(np.stack([part, 1 - part]), ones) for part in (left, right)]
+    certainty = combine_carried([(("a", ""), part, 0.5) for part in parts]).certainty
+    assert certainty is not None
+    np.testing.assert_allclose(certainty[:, 15:25], 0.5, atol=0.01)

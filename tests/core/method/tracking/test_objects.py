@@ -10,6 +10,7 @@ from stcolor_core.method.tracking.flow import FlowLink
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.objects import (
     BACKGROUND,
+    UNKNOWN,
     Objects,
     agreement,
     blur_widely,
@@ -89,6 +90,45 @@ class TestAgreement:
         soft = objects(a=np.maximum(box(4, 10), 0.5 * box(3, 11)))
         agrees = agreement(soft, soft, shift(0), known=("a", BACKGROUND))
         np.testing.assert_array_equal(agrees, 1)
+
+
+class TestCarriedMattes:
+    """A carried matte: surely the object a, then surely the background, then neither for sure."""
+
+    certainty = np.where(np.arange(24) < 16, 1, 0.5).astype(np.float32) * np.ones((8, 1), np.float32)
+    carried = find_objects(
+        Instances(box(4, 10)[None], np.zeros(1, np.int32), np.ones(1, np.float32), ("a",), certainty)
+    )
+
+    def test_what_is_left_free_is_background_where_the_matte_is_sure_and_else_unknown(self) -> None:
+        assert self.carried is not None
+        assert self.carried.names == ("a", BACKGROUND, UNKNOWN)
+        np.testing.assert_array_equal(self.carried.coverage[0], box(4, 10))
+        np.testing.assert_array_equal(self.carried.coverage[1], box(0, 4) + box(10, 16))
+        np.testing.assert_array_equal(self.carried.coverage[2], box(16, 24))
+
+    def test_the_background_beside_an_object_takes_no_colour_of_it(self) -> None:
+        assert self.carried is not None
+        row = agreement(self.carried, objects(a=box(4, 10)), shift(-4), known=("a", BACKGROUND))[4]
+        assert (row[10:14] == 0).all()  # from beside the object into it
+        assert (row[14:16] == 1).all()  # from the background to the background
+
+    def test_what_is_unknown_may_come_from_anywhere(self) -> None:
+        assert self.carried is not None
+        row = agreement(self.carried, objects(a=box(4, 10)), shift(-10), known=("a", BACKGROUND))[4]
+        assert (row[16:20] == 1).all()
+
+    def test_what_is_unknown_of_an_origin_may_be_background(self) -> None:
+        assert self.carried is not None
+        origin = self.carried.as_origin()
+        assert origin.names == ("a", BACKGROUND)
+        np.testing.assert_array_equal(origin.coverage[1], 1 - box(4, 10))
+        row = agreement(objects(a=box(4, 10)), self.carried, shift(10), known=("a", BACKGROUND))[4]
+        assert (row[10:14] == 1).all()
+
+    def test_an_artists_own_matte_leaves_nothing_unknown(self) -> None:
+        own = objects(a=box(4, 10))
+        assert own.as_origin() is own
 
 
 def test_flow_that_leaves_the_object_takes_the_motion_of_the_rest_of_it() -> None:
