@@ -28,8 +28,13 @@ def add_command(commands: Any) -> None:
 def _list(_: argparse.Namespace) -> int:
     from stcolor_core.models import registry
 
-    for info in registry.list_models():
-        _print(f"{info.name:28}{'installed' if info.present else 'not installed':15}{info.licence:40}{info.summary}")
+    models = registry.list_models()
+    name_width, licence_width = (
+        max(len(getattr(each, column)) for each in models) + 2 for column in ("name", "licence")
+    )
+    for each in models:
+        state = "installed" if each.present else "not installed"
+        _print(f"{each.name:{name_width}}{state:15}{each.licence:{licence_width}}{each.summary}")
     _print(f"Weights are kept in {registry.folder()}.")
     return 0
 

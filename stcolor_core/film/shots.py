@@ -18,7 +18,7 @@ from stcolor_core.film.troubles import SceneTrouble, find_culprit
 from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
-from stcolor_core.pipeline.inputs import has_plate_type
+from stcolor_core.pipeline.input_spaces import has_plate_type
 from stcolor_core.pipeline.transition_search import scene_describer
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import SAME_AS_PLATE, Output, Reference, Shot, Still

@@ -266,7 +266,7 @@ def _require_present(weights: tuple[str, ...]) -> tuple[str, ...]:
     return weights
 
 
-_RAFT_LICENCE = "BSD-3-Clause; the footage that it was trained on has terms of its own"
+_RAFT_LICENCE = "BSD-3-Clause (the training data have terms of their own)"
 ENTRIES: dict[str, RegistryEntry] = {
     "standard": RegistryEntry(
         summary="The default: EfficientNet-Lite0 features with local descriptors; nothing to add.",

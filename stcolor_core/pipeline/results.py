@@ -16,7 +16,7 @@ from stcolor_core.images.pictures import Header, Picture, Window
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.images.views import default_view, show_values
 from stcolor_core.movies.plate_frames import read_plate_frame, read_plate_header
-from stcolor_core.pipeline.inputs import open_pipe
+from stcolor_core.pipeline.input_spaces import open_pipe
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import find_frames
 

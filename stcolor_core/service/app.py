@@ -24,6 +24,7 @@ from stcolor_core.models import registry
 from stcolor_core.pipeline.devices import device_name, free_memory
 from stcolor_core.service.context import Context, Route, ServiceContext
 from stcolor_core.service.frames import collect_frames, explain_no_result
+from stcolor_core.service.job import UnknownJob
 from stcolor_core.service.messages import (
     Health,
     JobEvent,
@@ -42,7 +43,6 @@ from stcolor_core.service.pictures import PictureKind, PictureRequest
 from stcolor_core.service.queue_routes import routes as queue_routes
 from stcolor_core.service.references import ReferenceReport, ReferencesRequest
 from stcolor_core.service.rendering import Region
-from stcolor_core.service.store import UnknownJob
 
 __all__ = ["PROTOCOL", "create_app"]
 

@@ -13,12 +13,13 @@ from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 
 from stcolor_core.service.frames import FramesOnDisk
+from stcolor_core.service.job import Job
 from stcolor_core.service.jobs import Worker
 from stcolor_core.service.messages import JobStatus, QueueStatus
 from stcolor_core.service.objects import ObjectLister
 from stcolor_core.service.pictures import PictureRenderer
 from stcolor_core.service.references import ReferenceChecker
-from stcolor_core.service.store import Job, Store
+from stcolor_core.service.store import Store
 from stcolor_core.service.tokens import Tokens
 
 __all__ = ["ChangeSignal", "Context", "Route", "ServiceContext"]

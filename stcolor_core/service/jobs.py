@@ -17,8 +17,9 @@ from stcolor_core.errors import BadRequest, Cancelled, DeviceMemoryError, Stcolo
 from stcolor_core.pipeline.devices import release_memory, resolve_device
 from stcolor_core.pipeline.run import Event, WrittenFrame, colorize
 from stcolor_core.pipeline.time_left import TimeLeft, time_left_of
+from stcolor_core.service.job import Job, JobKind
 from stcolor_core.service.messages import one_line
-from stcolor_core.service.store import Job, JobKind, Store
+from stcolor_core.service.store import Store
 from stcolor_core.shots.shot import Shot, list_paths
 
 __all__ = ["Attempt", "Worker", "job_id", "next_attempt", "require_full_paths"]

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, PlainValidator
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.color_presence import ReferenceFlaw
-from stcolor_core.service.store import Job, JobKind, JobState, Place
+from stcolor_core.service.job import Job, JobKind, JobState, Place
 from stcolor_core.shots.shot import Shot
 
 __all__ = [

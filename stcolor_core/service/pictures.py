@@ -23,8 +23,9 @@ from starlette.concurrency import run_in_threadpool
 
 from stcolor_core.errors import StcolorError
 from stcolor_core.images.views import default_view, list_views
-from stcolor_core.pipeline.inputs import open_pipe
+from stcolor_core.pipeline.input_spaces import open_pipe
 from stcolor_core.pipeline.run import WrittenFrame
+from stcolor_core.service.job import Job
 from stcolor_core.service.picture_cache import PictureCache
 from stcolor_core.service.picture_files import (
     DATA_KINDS,
@@ -35,7 +36,6 @@ from stcolor_core.service.picture_files import (
     ShotFiles,
 )
 from stcolor_core.service.rendering import FullPicture, Region, encode, read_full, render_written
-from stcolor_core.service.store import Job
 from stcolor_core.shots.shot import Shot
 
 __all__ = ["PREVIEW_LINES", "NoPicture", "PictureKind", "PictureRenderer", "PictureRequest", "Rendered", "views_of"]

@@ -13,6 +13,7 @@ from stcolor_core.errors import BadRequest, StcolorError
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.service.context import Context, Route
 from stcolor_core.service.desktop import reveal
+from stcolor_core.service.job import Job
 from stcolor_core.service.keys import add_key, find_new_keys, next_version
 from stcolor_core.service.messages import (
     JobDetails,
@@ -26,7 +27,6 @@ from stcolor_core.service.messages import (
 from stcolor_core.service.picture_files import ShotFiles
 from stcolor_core.service.pictures import views_of
 from stcolor_core.service.rendering import pixel_aspect, read_header
-from stcolor_core.service.store import Job
 
 __all__ = ["routes"]
 

@@ -20,7 +20,7 @@ from stcolor_core.images.resizing import resize
 from stcolor_core.images.views import show
 from stcolor_core.movies.names import is_movie
 from stcolor_core.movies.plate_frames import read_plate_frame, read_plate_header
-from stcolor_core.pipeline.inputs import open_pipe
+from stcolor_core.pipeline.input_spaces import open_pipe
 from stcolor_core.pipeline.run import WrittenFrame
 from stcolor_core.pipeline.used_references import read_used_reference
 from stcolor_core.remedies import advise

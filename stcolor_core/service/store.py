@@ -3,108 +3,26 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from contextlib import contextmanager
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from stcolor_core.errors import StcolorError
+from stcolor_core.service.database import open_database
+from stcolor_core.service.job import Job, JobKind, JobState, Place, StoredEvent, UnknownJob
 
 if TYPE_CHECKING:
     from stcolor_core.pipeline.run import Event
 
-__all__ = ["Job", "JobKind", "JobState", "Place", "Store", "StoredEvent", "UnknownJob"]
+__all__ = ["Store"]
 
-JobState = Literal["queued", "running", "done", "failed", "cancelled"]
-JobKind = Literal["shot", "preview"]
-Place = Literal["first", "earlier", "later", "last"]
-"""Where to move a job in the queue."""
-
-_VERSION = 3
 _ENDED_KEPT: dict[JobKind, int] = {"shot": 500, "preview": 100}  # besides those in use
 _IN_USE_SECONDS = 600.0  # since the last request for a job; a client that follows one asks every 25 seconds
 _EVENTS_AT_ONCE = 1000
-_FREE_PAGES = 256  # a megabyte
-_SCHEMA = """
-    create table if not exists jobs (
-        id text primary key, kind text not null, shot text not null, frame integer, state text not null,
-        done integer not null, total integer not null, looking integer, error text, cancel integer not null,
-        position integer not null, ended integer not null default 0, label text not null default '',
-        note text not null default '', hidden integer not null default 0);
-    create table if not exists settings (name text primary key, value text not null) without rowid;
-    create table if not exists events (
-        job text not null references jobs (id) on delete cascade, number integer not null, body text not null,
-        primary key (job, number)) without rowid;
-"""
-# ended: rank in the order in which jobs ended, which is not the order of the queue; 0 until then
-_FROM_VERSION_1 = """
-    alter table jobs add column ended integer not null default 0;
-    update jobs set ended = position where state not in ('queued', 'running');
-"""
-_FROM_VERSION_2 = """
-    alter table jobs add column label text not null default '';
-    alter table jobs add column note text not null default '';
-    alter table jobs add column hidden integer not null default 0;
-"""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One shot to colour, or one frame of it as a preview.
-
-    Attributes:
-        id: The job's id.
-        kind: shot or preview.
-        shot: The shot as JSON.
-        frame: Frame number of a preview; None for a shot.
-        state: queued, running, done, failed or cancelled.
-        done: Number of finished frames.
-        total: Number of frames to finish; 0 until planned.
-        looking: The frame that was processed last.
-        error: Why it failed, in one line.
-        cancel: Whether it shall stop.
-        position: Rank in the queue.
-        label: What the client calls it, such as show, script, node and version; "" if it did not say.
-        note: What the artist wrote about it.
-    """
-
-    id: str
-    kind: JobKind
-    shot: str
-    frame: int | None
-    state: JobState
-    done: int
-    total: int
-    looking: int | None
-    error: str | None
-    cancel: bool
-    position: int
-    label: str = ""
-    note: str = ""
-
-
-class UnknownJob(LookupError):
-    """Raised if no job has the id."""
-
-
 _COLUMNS = ", ".join(field.name for field in fields(Job))
-
-
-@dataclass(frozen=True)
-class StoredEvent:
-    """Something that happened to a job.
-
-    Attributes:
-        number: 1, 2, ... within the job, never given twice.
-        body: kind, time (seconds since 1970), and the fields of `pipeline.run.Event` that are set.
-    """
-
-    number: int
-    body: dict[str, Any]
 
 
 class Store:
@@ -137,24 +55,7 @@ class Store:
         self.path, self._on_change, self._clock = path, on_change, clock
         self._lock = threading.Lock()
         self._last_access: dict[str, float] = {}  # by job, as the clock counts
-        try:
-            self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            version = self._database.execute("pragma user_version").fetchone()[0]
-            if version not in range(_VERSION + 1):
-                raise StcolorError(
-                    f"{path} is from another version of RefColorize. Move it away to start without its jobs."
-                )
-            for pragma in ("journal_mode = wal", "synchronous = normal", "foreign_keys = on"):
-                self._database.execute(f"pragma {pragma}")
-            migration = "".join((_FROM_VERSION_1, _FROM_VERSION_2)[version - 1 :] if version else ())
-            self._database.executescript(f"begin; {_SCHEMA} {migration} pragma user_version = {_VERSION}; commit;")
-            self._vacuum()
-        except sqlite3.OperationalError as error:  # from the disk, not from the content of the file
-            raise StcolorError(
-                f"{path} cannot be written ({error}). Free space on its disk, or make it writable."
-            ) from None
-        except sqlite3.Error as error:
-            raise StcolorError(f"{path} cannot be used ({error}). Move it away to start without its jobs.") from None
+        self._database = open_database(path)
 
     def close(self) -> None:
         """Close the file."""
@@ -473,12 +374,3 @@ class Store:
             if body["kind"] not in ("plan", "frame") or topic in newer:
                 self._execute("delete from events where job = ? and number = ?", job, number)
             newer.add(topic)
-
-    def _vacuum(self) -> None:
-        """Shrink the file if more than half of it is free pages of deleted jobs."""
-        free, pages = (
-            self._database.execute(f"pragma {name}").fetchone()[0] for name in ("freelist_count", "page_count")
-        )
-        if free > max(_FREE_PAGES, pages // 2):
-            with suppress(sqlite3.OperationalError):  # no room for the copy; free pages are used again
-                self._database.execute("vacuum")

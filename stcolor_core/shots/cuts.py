@@ -207,7 +207,7 @@ def overlap_difference(a: Thumbnail, b: Thumbnail) -> float:
     """
     if b.frame not in a.overlap_differences:
         shift = np.full((*a.small.shape, 2), _overlapping_shift(a.small, b.small), np.float32)
-        flow = _flow(a.small, b.small, shift)
+        flow = _flow(a.small, b.small, shift.copy())  # which it writes to
         a.overlap_differences[b.frame] = min(_difference(a.small, b.small, each) for each in (shift, flow))
     return a.overlap_differences[b.frame]
 

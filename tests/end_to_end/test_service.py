@@ -20,8 +20,8 @@ from serving import PATIENCE, Client, running_core, until
 from stcolor_core.cli import main
 from stcolor_core.images import plates
 from stcolor_core.service.access import Connection, CoreLock, connection_file, find
+from stcolor_core.service.job import Job
 from stcolor_core.service.jobs import Worker
-from stcolor_core.service.store import Job
 
 
 def test_a_shot_is_coloured_and_each_frame_is_announced(make_shot: MakeShot, state: Path) -> None:

@@ -42,6 +42,7 @@ class Progress:
         seconds_left: The core's estimate; None if there is none yet.
         looking: The frame that the core tracks before it colours; None if it tracks none.
         is_paused: Whether the job is queued and the queue is paused.
+        is_stopping: Whether the artist has cancelled it, and it ends after the frame that it is at.
         waits_for_core: Whether it cannot go on without a core, and the artist is asked whether to start one.
         preparing: What happens before the core is asked, if it is more than looking for the core; "" for nothing.
         error: Why the job failed, or why it does not go on for now; "" for no error.
@@ -59,6 +60,7 @@ class Progress:
     seconds_left: float | None = None
     looking: int | None = None
     is_paused: bool = False
+    is_stopping: bool = False
     waits_for_core: bool = False
     preparing: str = ""
     error: str = ""
@@ -120,6 +122,13 @@ class Progress:
         return ". ".join([f"{self._describe_state()}{counted}", *remarks])
 
     def _describe_state(self) -> str:
+        if self.is_stopping and not self.ended:
+            at = (
+                f" after this frame, {self.done} of {self.total} are done"
+                if self.state == "running" and self.total
+                else ""
+            )
+            return f"{self.name}: stopping{at}"
         if self.waits_for_core and not self.ended:
             return f"{self.name}: waiting for the core, which does not run. Press Start core in the dialog, or Cancel"
         if self.state == "starting":

@@ -222,9 +222,10 @@ def cancel(node: nuke.Node) -> None:
 
 def _show_stopping(node: nuke.Node, tasks: Sequence[RenderTask]) -> None:
     """Show that the tasks will stop, unless they have stopped while this waited for Nuke."""
-    if not tasks or not all(task.progress.ended for task in tasks):
+    running = [task.progress.describe() for task in tasks if not task.progress.ended]
+    if running or not tasks:
         with suppress(ValueError):  # Nuke raises it for a deleted node
-            nodes.set_status(node, "Stopping after this frame")
+            nodes.set_status(node, running[0] if running else "Stopping after this frame")
 
 
 def _connect_to_running() -> Client:

@@ -153,6 +153,11 @@ class RenderTask(BackgroundTask):
         same = pending is not None and pending.rendering.plan.signature == plan.signature
         return same and list(self._preview_frames) == list(preview_frames)
 
+    def cancel(self) -> None:
+        """Ask the task to stop. Its status line says so until it has ended."""
+        super().cancel()
+        self.progress.is_stopping = True
+
     def begin(self) -> RenderTask:
         """Start the task, and list it among the running ones until it ends.
 
@@ -238,7 +243,7 @@ class RenderTask(BackgroundTask):
         cancel_sent = False
         while not self.progress.ended:
             if not cancel_sent and self._is_cancelled():
-                cancel_sent = True
+                cancel_sent = self.progress.is_stopping = True
                 self._request(lambda client: client.cancel(self.job))
             answer = self._request(
                 lambda client: client.events(self.job, after=self.progress.after, wait=_POLL_SECONDS)

@@ -30,25 +30,32 @@ _MARKER_KNOB = "refcolorize_version"
 
 
 def create() -> nuke.Node:
-    """Return a new node, connected to the selected one, as the Nodes menu creates it."""
-    node = nuke.createNode("RefColorize")
-    if folder := os.environ.get(OUTPUT_FOLDER):
-        node["output_folder"].setValue(folder)
-    ensure_id(node)
-    match_working_space(node)
+    """Return a new node, connected to the selected one, as the Nodes menu creates it; in one undo step."""
+    with nuke.Undo():
+        nuke.Undo.name("Create RefColorize")
+        node = nuke.createNode("RefColorize")
+        if folder := os.environ.get(OUTPUT_FOLDER):
+            node["output_folder"].setValue(folder)
+        ensure_id(node)
+        match_working_space(node)
     return node
 
 
-def ensure_id(node: nuke.Node, *, is_new: bool = False) -> None:
+def ensure_id(node: nuke.Node, *, is_new: bool = False) -> bool:
     """Store the id that names the node's results folder; a copy gets a new one, and leaves the job to its original.
 
     Args:
         node: A RefColorize node.
         is_new: Whether the node has just come into the script.
+
+    Returns:
+        Whether the node was a copy.
     """
     others = [other for other in all_nodes() if other.fullName() != node.fullName()]
-    if node_ids.ensure_unique_id(node, others, is_new=is_new):
+    is_copy = node_ids.ensure_unique_id(node, others, is_new=is_new)
+    if is_copy:
         store_job(node, "")
+    return is_copy
 
 
 def node_created() -> None:
@@ -61,8 +68,9 @@ def node_created() -> None:
         return
     shown = str(node["version"].value())
     set_status(node, "No result yet." if shown == "none" else f"{shown} is shown.")
-    if "node_id" in node.knobs() and node["node_id"].value():
-        ensure_id(node, is_new=True)
+    is_copy = bool("node_id" in node.knobs() and node["node_id"].value()) and ensure_id(node, is_new=True)
+    if is_copy and shown != "none":
+        set_status(node, f"A copy. It shows {shown} of its original until Colorize makes its own first version.")
 
 
 def is_refcolorize(node: nuke.Node) -> bool:

@@ -296,12 +296,7 @@ class Panel(PanelFace):
         self._when_idle(run, once=once and f"{once} {name}")
 
     def _create_node(self) -> None:
-        def create(_: Panel) -> None:
-            with nuke.Undo():
-                nuke.Undo.name("Create RefColorize")
-                nodes.create()
-
-        self._when_idle(create, once="create")
+        self._when_idle(lambda _: nodes.create(), once="create")
 
     # ---- the pictures
 

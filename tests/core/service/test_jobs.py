@@ -9,8 +9,9 @@ from serving import until
 
 from stcolor_core.errors import BadRequest, DeviceMemoryError, StcolorError
 from stcolor_core.service import jobs
+from stcolor_core.service.job import Job
 from stcolor_core.service.jobs import Attempt, Worker, job_id, next_attempt
-from stcolor_core.service.store import Job, Store
+from stcolor_core.service.store import Store
 from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot, Still
 
 

@@ -16,9 +16,9 @@ from stcolor_core.images import frame_files, opening, plates
 from stcolor_core.images.color import lab_to_linear, srgb_decode
 from stcolor_core.pipeline.run import colorize
 from stcolor_core.service import pictures
+from stcolor_core.service.job import Job
 from stcolor_core.service.picture_cache import PictureCache
 from stcolor_core.service.pictures import NoPicture, PictureKind, PictureRenderer, PictureRequest, Rendered, views_of
-from stcolor_core.service.store import Job
 from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot, Still
 
 PREVIEWS: tuple[PictureKind, ...] = ("result", "plate", "confidence", "source")

@@ -9,8 +9,8 @@ import pytest
 
 from stcolor_core.errors import StcolorError
 from stcolor_core.pipeline.run import Event
-from stcolor_core.service import store as module
-from stcolor_core.service.store import Store, UnknownJob
+from stcolor_core.service.job import JobKind, UnknownJob
+from stcolor_core.service.store import Store
 
 _FIRST_VERSION = """
     create table jobs (
@@ -159,13 +159,13 @@ def clock() -> Clock:
 @pytest.fixture
 def few(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A store that keeps three shots and two previews that no client reads."""
-    monkeypatch.setattr(module, "_ENDED_KEPT", {"shot": 3, "preview": 2})
+    monkeypatch.setattr("stcolor_core.service.store._ENDED_KEPT", {"shot": 3, "preview": 2})
     store = Store(tmp_path / "few.sqlite", clock=clock)
     yield store
     store.close()
 
 
-def end(store: Store, *jobs: str, kind: module.JobKind = "shot") -> None:
+def end(store: Store, *jobs: str, kind: JobKind = "shot") -> None:
     for job in jobs:
         store.submit(job, kind=kind, shot="{}", frame=7 if kind == "preview" else None)
         store.finish(job, "done")

@@ -66,7 +66,7 @@ def whip_past_a_face(seed: int) -> list[np.ndarray]:
     return [np.ascontiguousarray(blurred[:, place : place + 213]) for place in (0, 0, 0, 64, 128, 128, 128)]
 
 
-@pytest.mark.parametrize("seed", [0, 1, 3, 4])
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_a_whip_pan_that_loses_what_stands_out_is_not_a_cut(seed: int) -> None:
     before, after = (Thumbnail(index, shrink(whip_past_a_face(seed)[index]), describe) for index in (3, 4))
     assert overlap_difference(before, after) < 0.1 < SAME_SCENE < flow_difference(before, after)

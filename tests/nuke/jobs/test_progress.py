@@ -47,6 +47,23 @@ def test_every_state_has_a_description(answer: dict[str, Any], words: str) -> No
     assert progress.ended == (answer["state"] in ("done", "cancelled", "failed"))
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (job("queued"), "v001: stopping"),
+        (job(total=0), "v001: stopping"),
+        (job(done=3, seconds_left=40.2), "v001: stopping after this frame, 3 of 8 are done"),
+        (job("cancelled", 4), "v001 was cancelled: 4 of 8 frames are kept"),
+        (job("done", 8), "v001 is done: 8 frames"),
+    ],
+)
+def test_a_job_that_the_artist_has_cancelled_says_so_until_it_has_ended(answer: dict[str, Any], words: str) -> None:
+    progress = Progress("v001")
+    progress.is_stopping = True
+    progress.update(answer, [])
+    assert progress.describe() == words
+
+
 def test_a_paused_queue_is_said_while_the_job_waits_for_it() -> None:
     progress = Progress("v001", is_paused=True)
     progress.update(job("queued", 3), [])

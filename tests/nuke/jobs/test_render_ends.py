@@ -82,6 +82,27 @@ def test_after_a_cancel_all_frames_on_disk_are_told(
     assert endless_comp.status.startswith(f"v001 was cancelled: {kept} of 300 frames are kept")
 
 
+@pytest.mark.parametrize("how", ["the button", "the progress bar"])
+def test_from_cancel_to_the_end_the_status_says_that_the_job_stops(
+    nuke_session: Any, endless_comp: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    from refcolorize.node import nodes
+
+    told: list[str] = []
+    set_status = nodes.set_status
+    monkeypatch.setattr(nodes, "set_status", lambda node, text: (told.append(text), set_status(node, text)))
+    endless_comp.node["colorize"].execute()
+    pump(until=lambda: ": frame " in endless_comp.status)
+    if how == "the button":
+        endless_comp.node["cancel"].execute()
+    else:
+        nuke_session.artist.cancels = lambda _: True
+    pump(until=plugin_is_idle)
+    first = next(at for at, text in enumerate(told) if "stopping" in text)
+    assert all("stopping" in text or "was cancelled" in text for text in told[first:])
+    assert "was cancelled" in told[-1]
+
+
 def test_a_cancel_before_the_core_is_asked_is_told_as_other_states_are(
     comp: Comp, render: Any, pump: Callable[..., Any]
 ) -> None:

@@ -56,6 +56,7 @@ def test_a_copy_has_its_own_folder_and_shows_the_version_of_its_original(
     assert node_results.results(copy).folder != node_results.results(comp.node).folder
     assert node_results.versions(copy) == []
     assert copy["result_file"].value() == comp.node["result_file"].value()
+    assert copy["status"].value() == "A copy. It shows v001 of its original until Colorize makes its own first version."
 
 
 @pytest.mark.gui

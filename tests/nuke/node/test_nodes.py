@@ -112,6 +112,19 @@ def test_another_working_space_sets_its_coefficients(nuke: Any, nodes: Any, node
     assert list(node["luma"].value()) == pytest.approx(SPACES["ACEScg"].luma)
 
 
+def test_a_new_node_is_one_undo_step_whatever_is_set_up_in_it(
+    nuke: Any, nuke_session: Any, nodes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STCOLOR_OUTPUT_FOLDER", tmp_path.as_posix())
+    nuke.pluginAddPath(str(Path(__file__).parents[3] / "gizmos"))
+    before = len(nuke_session.undo.names)
+    made = nodes.create()
+    assert made["output_folder"].value() == tmp_path.as_posix()
+    assert nuke_session.undo.names[before:] == ["Create RefColorize"]
+    nuke.undo()
+    assert nodes.all_nodes() == []
+
+
 def test_each_button_sets_or_removes_keys_in_one_undo_step(
     nuke: Any, nuke_session: Any, nodes: Any, keyframes: Any
 ) -> None:

@@ -1,0 +1,160 @@
+"""The files of a shot as a run reads them: found once, refused by name if they change meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from stcolor_core.errors import PlateError
+from stcolor_core.files.stat_cache import StatCache, Status, map_in_threads
+from stcolor_core.images import plates
+from stcolor_core.images.cryptomatte import MANIFEST_BYTES, find_layer
+from stcolor_core.images.formats import HeaderSummary, read_formats
+from stcolor_core.images.pictures import Picture
+from stcolor_core.models.weight_files import checksum
+from stcolor_core.movies.names import is_movie
+from stcolor_core.movies.reader import open_movie
+
+__all__ = ["InputFiles", "manifest_state"]
+
+# increase the number when the cached values change their form
+_FORMATS, _MANIFESTS, _COVERED = "formats 2", "manifests 1", "covered 1"
+
+
+class InputFiles:
+    """Reads files, and what is cached of them, for one run.
+
+    Args:
+        numbers: The frame number of each plate frame's file, for messages.
+        cache: The cache of formats and checksums.
+    """
+
+    def __init__(self, numbers: Mapping[Path, int], cache: StatCache) -> None:
+        self._numbers, self._cache = numbers, cache
+        self._statuses: dict[Path, Status] = {}
+
+    def read(self, path: Path, read: Callable[[Path], Picture], *, frame: int | None = None) -> Picture:
+        """Read a picture, and refuse it if it has changed since this run first used it.
+
+        Args:
+            path: The file.
+            read: Reads it.
+            frame: The plate frame that it belongs to, for the message.
+
+        Returns:
+            The picture with its header.
+
+        Raises:
+            PlateError: If the file is damaged or has changed.
+        """
+        status = self.status(path)
+        picture = read(path)
+        if self._current_status(path) != status:
+            number = self._numbers.get(path) if frame is None else frame
+            label = str(path) if number is None else f"Frame {number} ({path})"
+            raise PlateError(f"{label} has changed since this run began. Run it again: finished frames are kept.")
+        return picture
+
+    def formats_of_coloured(self, paths: Sequence[Path]) -> dict[Path, HeaderSummary]:
+        """Return the format of every reference and still; one frame of a movie stands for all.
+
+        Args:
+            paths: Their files.
+        """
+        formats = self.formats(path for path in paths if not is_movie(path))
+        for path in filter(is_movie, paths):
+            self.status(path)
+            formats[path] = open_movie(path).summary()
+        return formats
+
+    def formats(self, paths: Iterable[Path], *, layer: str | None = None) -> dict[Path, HeaderSummary]:
+        """Return the format of each picture, by its header.
+
+        Args:
+            paths: The pictures' files.
+            layer: The layer that is read; None for the first with colours.
+        """
+        files = {path: self.status(path) for path in paths}
+        read = partial(read_formats, numbers=self._numbers, layer=layer)
+        entries = self._cache.get_for_files(f"{_FORMATS} {layer!r}", files, read)
+        return {path: HeaderSummary.load(entries[path]) for path in files}
+
+    def status(self, path: Path) -> Status:
+        """Return the file's size and modification time from when this run first used it.
+
+        Args:
+            path: The file.
+
+        Raises:
+            PlateError: If there is no such file, or it cannot be read.
+        """
+        if path not in self._statuses:
+            self._statuses[path] = self._current_status(path)
+        return self._statuses[path]
+
+    def _current_status(self, path: Path) -> Status:
+        try:
+            status = path.stat()
+        except OSError as error:
+            if not is_movie(path):
+                plates.read_header(path, frame=self._numbers.get(path))  # raises a more exact error for a picture
+            raise PlateError(f"{path} cannot be read ({error.strerror}). Check that it is still there.") from None
+        return status.st_size, status.st_mtime_ns
+
+    def checksums(self, paths: Iterable[Path]) -> Mapping[Path, str]:
+        """Return the checksum of each file's content.
+
+        Args:
+            paths: The files.
+
+        Raises:
+            PlateError: If one cannot be read.
+        """
+        try:
+            return self._cache.get_for_files(
+                "sha256", {path: self.status(path) for path in paths}, map_in_threads(checksum)
+            )
+        except OSError as error:
+            raise PlateError(f"{error.filename} cannot be read ({error.strerror}). Check the path.") from None
+
+    def manifests(self, paths: Iterable[Path]) -> Mapping[Path, str]:
+        """Return the name of the manifest that each matte refers to; "" if it names none.
+
+        Args:
+            paths: Files of mattes.
+        """
+        files = {path: self.status(path) for path in paths}
+        return self._cache.get_for_files(_MANIFESTS, files, map_in_threads(_manifest_name))
+
+    def shares(self, kind: str, paths: Iterable[Path], read: Callable[[Path], float]) -> Mapping[Path, float]:
+        """Return what part of the plate each picture covers, 0..1.
+
+        Args:
+            kind: What decides the shares besides the pictures.
+            paths: The pictures' files.
+            read: Returns the share of one picture.
+        """
+        files = {path: self.status(path) for path in paths}
+        return self._cache.get_for_files(f"{_COVERED} {kind}", files, map_in_threads(read))
+
+
+def _manifest_name(path: Path) -> str:
+    """Return the name of the sidecar manifest that a Cryptomatte refers to; "" if there is none."""
+    header = plates.read_matte_header(path)
+    layer = find_layer(header.metadata, header.channels)
+    return "" if layer is None else str(header.metadata.get(f"{layer.prefix}manif_file", ""))
+
+
+def manifest_state(path: Path) -> str:
+    """Return the checksum of a manifest; if it cannot be read, a text that says why, as it then names no instances.
+
+    Args:
+        path: The manifest's file.
+    """
+    try:
+        if not path.is_file() or path.stat().st_size > MANIFEST_BYTES:
+            return "none"
+        return checksum(path)
+    except OSError as error:
+        return str(error.errno)

@@ -1,0 +1,232 @@
+"""The colour space of every input: which it is, why, and how the start of a run and the frames say so."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from stcolor_core.errors import ColorError
+from stcolor_core.images.color import ColorPipe
+from stcolor_core.images.formats import HeaderSummary
+from stcolor_core.images.ocio import open_config
+from stcolor_core.images.pictures import Header
+from stcolor_core.images.sequences import FramePattern
+from stcolor_core.movies.color import tagged_space
+from stcolor_core.movies.plate_frames import read_plate_header
+from stcolor_core.remedies import advise
+from stcolor_core.shots.shot import SAME_AS_PLATE, Shot, describe_frames, format_frames
+from stcolor_core.shots.shot_files import ReferencePicture, find_frames
+
+__all__ = ["InputColorspace", "InputSpaces", "has_plate_type", "open_pipe"]
+
+_TYPE_NAMES = {"openexr": "EXR"}
+_SAME_TYPE = {".tiff": ".tif", ".jpeg": ".jpg", ".sxr": ".exr"}
+
+
+@dataclass(frozen=True)
+class InputColorspace:
+    """The colour space and layer that a run takes for one input, as it reports them at the start.
+
+    Attributes:
+        label: The input, such as "Plate" or "Reference 1010".
+        path: The path as the artist wrote it.
+        space: The name of the colour space.
+        reason: Why it is this space, such as "as given".
+        layer: The layer that is read; "" if the file has only one.
+        extent: How much of the plate patches cover; "" for other pictures.
+    """
+
+    label: str
+    path: str
+    space: str
+    reason: str
+    layer: str = ""
+    extent: str = ""
+
+    def __str__(self) -> str:
+        layer = f", layer {self.layer}" if self.layer else ""
+        return f"{self.label} {self.path}{layer}: {self.space} ({self.reason}){self.extent}"
+
+
+def open_pipe(
+    shot: Shot, colorspace: str | None, picture: Path, *, file: HeaderSummary | Header, exposure: float
+) -> ColorPipe:
+    """Return the colour space of a picture: its own if given, else the plate's if both have the same file type.
+
+    Args:
+        shot: The shot that the picture belongs to.
+        colorspace: The picture's own colour space; None if it has none. Or `SAME_AS_PLATE`.
+        picture: The picture's path.
+        file: The picture's format or header.
+        exposure: Stops to add before lightness is taken.
+
+    Raises:
+        ColorError: If the colour space is unknown, or the file type has no default space.
+    """
+    plate = shot.plate
+    if colorspace == SAME_AS_PLATE:
+        frame, picture = next(iter(find_frames(plate).items()))
+        file = read_plate_header(picture, frame=frame, layer=plate.layer, first_frame=plate.first_frame)
+        colorspace = plate.colorspace
+    if colorspace is None and has_plate_type(plate.path, picture):
+        colorspace = plate.colorspace
+    if colorspace is None and file.encoding:
+        if shot.ocio is not None:
+            open_config(shot.ocio)  # report a broken config even if it is not needed here
+        return ColorPipe(tagged_space(file.encoding, picture.name), exposure)
+    return ColorPipe.open(
+        colorspace, file_format=file.file_format, pixel_type=file.pixel_type, ocio=shot.ocio, exposure=exposure
+    )
+
+
+def has_plate_type(plate: str, picture: Path) -> bool:
+    """Return whether a picture has the file type of a plate, and so its colour space unless it is given another.
+
+    Args:
+        plate: The path or pattern of the plate.
+        picture: The picture's file.
+    """
+    own, other = (path.suffix.lower() for path in (FramePattern.parse(plate).path(0), picture))
+    return _SAME_TYPE.get(own, own) == _SAME_TYPE.get(other, other)
+
+
+class InputSpaces:
+    """Opens and describes the colour spaces of one shot's inputs.
+
+    Args:
+        shot: The shot.
+        formats: The format of each reference and still.
+    """
+
+    def __init__(self, shot: Shot, formats: Mapping[Path, HeaderSummary]) -> None:
+        self._shot, self._formats = shot, formats
+        self._pipes: dict[tuple[object, ...], ColorPipe] = {}
+
+    def pipe_of(self, path: Path, colorspace: str | None, *, exposure: float) -> ColorPipe:
+        """Return the conversion from the colour space of a reference or still.
+
+        Args:
+            path: The picture's file.
+            colorspace: The colour space given for it; None if there is none.
+            exposure: Stops to add before lightness is taken.
+
+        Raises:
+            ColorError: If the colour space is unknown.
+        """
+        file = self._formats[path]
+        key = (colorspace, has_plate_type(self._shot.plate.path, path), file.file_format, file.pixel_type, exposure)
+        if key not in self._pipes:  # opening a config takes a tenth of a second
+            try:
+                self._pipes[key] = open_pipe(self._shot, colorspace, path, file=file, exposure=exposure)
+            except ColorError:
+                if colorspace is not None or has_plate_type(self._shot.plate.path, path):
+                    raise
+                raise ColorError(
+                    f"{path} does not say how it is encoded, and the colour space given holds for files of the plate's "
+                    f"type. Convert it to that type, or {advise('own_colorspace')}."
+                ) from None
+        return self._pipes[key]
+
+    def describe(
+        self,
+        plate: tuple[ColorPipe, HeaderSummary],
+        references: Sequence[tuple[int, ReferencePicture]],
+        patches: Collection[ReferencePicture],
+        covered: Mapping[ReferencePicture, float],
+    ) -> Iterator[InputColorspace]:
+        """Yield one entry for the plate, for each reference as it was given, and for each still.
+
+        Args:
+            plate: Colour space and format of the plate.
+            references: Every keyframe and patch with its frame.
+            patches: Those that are patches.
+            covered: What part of the plate a reference covers, 0..1, where that was measured.
+        """
+        shot = self._shot
+        yield self._describe("Plate", shot.plate.path, plate[0], shot.plate.colorspace, plate[1])
+        for reference in shot.references:
+            pattern = FramePattern.parse(reference.path)
+            pictures = {
+                frame: picture
+                for frame, picture in references
+                if reference.frame in (None, frame) and picture.path == pattern.path(frame)
+            }
+            for entry, group in self._group_references(pictures.items(), reference.path).items():
+                extent = _describe_extent([pictures[frame] for frame in group], patches, covered)
+                yield replace(entry, label=f"Reference {describe_frames(group)}", extent=extent)
+        for still in shot.stills:
+            yield self._describe_coloured("Still", still.path, Path(still.path), still.colorspace)
+
+    def describe_for_record(
+        self, spaces: Sequence[InputColorspace], first_frame: int, references: Sequence[tuple[int, ReferencePicture]]
+    ) -> Iterator[InputColorspace]:
+        """Yield the same entries with file names alone, so that the record does not depend on the shot's folder.
+
+        Args:
+            spaces: The entries of `describe`.
+            first_frame: First frame of the plate.
+            references: Every keyframe and patch with its frame.
+        """
+        yield replace(spaces[0], path=FramePattern.parse(self._shot.plate.path).path(first_frame).name)
+        for entry, frames in self._group_references(references, "").items():
+            first = next(picture.path.name for frame, picture in references if frame == frames[0])
+            yield replace(entry, label=f"Reference {format_frames(frames)}", path=first)
+        for entry in spaces:
+            if entry.label == "Still":
+                yield replace(entry, path=Path(entry.path).name)
+
+    def _group_references(
+        self, pictures: Iterable[tuple[int, ReferencePicture]], path: str
+    ) -> dict[InputColorspace, list[int]]:
+        """Return the entries of some references, each with the frames that share it."""
+        groups: dict[InputColorspace, list[int]] = {}
+        for frame, picture in pictures:
+            entry = self._describe_coloured("Reference", path, picture.path, picture.colorspace)
+            groups.setdefault(entry, []).append(frame)
+        return groups
+
+    def _describe_coloured(self, label: str, text: str, path: Path, colorspace: str | None) -> InputColorspace:
+        pipe = self.pipe_of(path, colorspace, exposure=0.0)
+        return self._describe(label, text, pipe, colorspace, self._formats[path], path)
+
+    def _describe(
+        self,
+        label: str,
+        text: str,
+        pipe: ColorPipe,
+        colorspace: str | None,
+        file: HeaderSummary,
+        picture: Path | None = None,
+    ) -> InputColorspace:
+        if colorspace is not None:
+            reason = "as given"
+        elif (
+            picture is not None
+            and self._shot.plate.colorspace is not None
+            and has_plate_type(self._shot.plate.path, picture)
+        ):
+            reason = "the plate's, as it is of the same file type"
+        elif file.encoding:
+            reason = "assumed, as the movie is not tagged" if "assumed" in file.encoding else "as the movie is tagged"
+        else:
+            reason = f"the default of {_TYPE_NAMES.get(file.file_format, file.file_format.upper())} files"
+        several = len(file.layers) > 1
+        return InputColorspace(label, text, pipe.space.name, reason, file.layer or "R, G, B" if several else file.layer)
+
+
+def _describe_extent(
+    pictures: Sequence[ReferencePicture],
+    patches: Collection[ReferencePicture],
+    covered: Mapping[ReferencePicture, float],
+) -> str:
+    """Return how many of some references are patches, and how much of the plate these cover."""
+    parts = set(patches).intersection(pictures)
+    if not parts:
+        return ""
+    kind = "a patch" if len(pictures) == 1 else f"{len(parts)} of {len(pictures)} are patches"
+    shares = sorted(100 * covered[picture] for picture in parts if picture in covered)
+    if not shares:
+        return f"; {kind}"
+    low, high = (f"{share:.1f}".removesuffix(".0") for share in (shares[0], shares[-1]))
+    return f"; {kind}, covering {low if low == high else f'{low} to {high}'} % of the plate"
