@@ -1,6 +1,6 @@
 """Measure how dissolves and fades are found: both ends within three frames, and false alarms.
 
-    PYTHONPATH=. python benchmarks/dissolves.py --clips DIR [DIR ...] [--count 100] [--uncut] [--transnet]
+    PYTHONPATH=. python benchmarks/dissolves.py --clips DIR [DIR ...] [--half odd] [--count 100] [--uncut] [--transnet]
 
 Made from random pairs of clips: dissolves of linear light and of video levels, a third of them with eased ends, and
 fades through black. `--uncut` adds the clips themselves and the fast material of cuts.py, in which every range
@@ -20,7 +20,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from cuts import DESCRIBE, FAST, LINEAR, Frames, read_clips, uncut
+from cut_material import FAST, LINEAR, Frames, read_clips, uncut
+from cuts import DESCRIBE
 
 from stcolor_core.arrays import ByteImage
 from stcolor_core.images.color import lightness, srgb_decode, srgb_encode
@@ -70,11 +71,10 @@ def cases(clips: dict[str, list[ByteImage]], count: int, *, with_uncut: bool, se
     for _ in range(count):
         a, b = ([LINEAR[grey] for grey in clips[name]] for name in rng.choice(names, 2, replace=False))
         yield fade(a, b, rng) if rng.random() < 0.3 else dissolve(a, b, rng)
-    for clip in clips.values() if with_uncut else ():
-        other = clips[rng.choice(list(clips))]
-        for case in uncut([LINEAR[grey] for grey in clip[:48]], [LINEAR[grey] for grey in other], rng):
-            if case.column in ("uncut", *FAST):
-                yield Case(case.column, case.frames, [])
+    short = {name: clip[:48] for name, clip in clips.items()}
+    for name in clips if with_uncut else ():
+        for case in uncut(name, short, ("uncut", *FAST), seed):
+            yield Case(case.column, case.frames, [])
 
 
 def find(frames: Frames) -> Ranges:
@@ -105,6 +105,8 @@ def main() -> None:
     """Run the measurement that the command line names, and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--clips", type=Path, nargs="+", required=True, help="folders of clips, each a folder of JPEGs")
+    parser.add_argument("--half", choices=("all", "even", "odd"), default="all", help="take every second clip by name")
+    parser.add_argument("--without", nargs="+", default=[], help="clips to leave out")
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--uncut", action="store_true", help="count false alarms too")
     parser.add_argument("--transnet", action="store_true", help="compare TransNet V2")
@@ -116,7 +118,8 @@ def main() -> None:
     finders = {"ours": find, **({"TransNet V2": transnet()} if options.transnet else {})}
     score: dict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(5, int))
     spent = dict.fromkeys(finders, 0.0)
-    for case in cases(read_clips(options.clips), options.count, with_uncut=options.uncut, seed=options.seed):
+    clips = read_clips(options.clips, half=options.half, without=options.without)
+    for case in cases(clips, options.count, with_uncut=options.uncut, seed=options.seed):
         for name, finder in finders.items():
             begin = time.process_time()
             found = finder(case.frames)

@@ -6,7 +6,8 @@ The dataset holds clips, each a folder of JPEGs. Two clips are joined; a keyfram
 for dissolves, the third last of the second one. A dissolve is coloured mixed (as it is when it is found) and tracked
 through (as if it were not). A scene without a reference is matched with the keyframe of the other scene, or left grey:
 the other scene is 40 frames earlier in the same clip, or another clip.
-Each row has dB in sRGB, the share of pixels within 16 of 255 levels, the mean confidence and its calibration error.
+Each row has the number of frames, dB in sRGB, the share of pixels within 16 of 255 levels (as all figures of the
+confidence have it), the mean confidence and its expected calibration error.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 import torch
 
 from stcolor_core.arrays import Image, Plane
+from stcolor_core.evaluation.metrics import Reliability, within_threshold
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
 from stcolor_core.method.propagation import Propagator
@@ -31,7 +33,6 @@ from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
 from stcolor_core.shots.spans import plan
 
-RIGHT = 16 / 255
 PURE = 6  # frames of each scene alone
 LENGTH = 14  # of a dissolve
 CPU = torch.device("cpu")
@@ -56,25 +57,21 @@ class Shot:
 
 @dataclass
 class Score:
-    """Squared errors, right pixels and their confidence."""
+    """Squared errors, and how often pixels of each confidence are right, over some frames."""
 
     errors: list[float] = field(default_factory=list)
-    right: list[np.ndarray] = field(default_factory=list)
-    confidence: list[np.ndarray] = field(default_factory=list)
+    reliability: Reliability = field(default_factory=Reliability)
 
     def add(self, lab: Image, ab: Image, confidence: Plane) -> None:
-        error = _srgb(lab) - _srgb(np.dstack([lab[..., 0], ab]))
-        self.errors.append(float(np.mean(error**2)))
-        self.right.append((np.abs(error).max(axis=-1) < RIGHT).ravel()[::7])
-        self.confidence.append(confidence.ravel()[::7])
+        truth, picture = _srgb(lab), _srgb(np.dstack([lab[..., 0], ab]))
+        self.errors.append(float(np.mean((truth - picture) ** 2)))
+        self.reliability.add(confidence, within_threshold(truth, picture))
 
     def row(self) -> str:
-        right, confidence = (np.concatenate(parts).astype(float) for parts in (self.right, self.confidence))
-        place = np.minimum((confidence * 10).astype(int), 9)
-        bins = [place == number for number in range(10) if (place == number).any()]
-        calibration = sum(abs(right[b].mean() - confidence[b].mean()) * b.mean() for b in bins)
+        seen = self.reliability
+        right, says = (part.sum() / seen.count.sum() for part in (seen.correct, seen.confidence))
         decibels = -10 * np.log10(np.mean(self.errors))
-        return f"{decibels:8.2f}{right.mean():8.3f}{confidence.mean():8.3f}{calibration:8.3f}"
+        return f"{len(self.errors):8}{decibels:8.2f}{right:8.3f}{says:8.3f}{seen.error():8.3f}"
 
 
 def _srgb(lab: Image) -> Image:
@@ -120,18 +117,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", type=Path, required=True, help="a folder of clips, each a folder of JPEGs")
     parser.add_argument("--pairs", type=int, default=8)
+    parser.add_argument("--every", type=int, default=1, help="take every so many clips, by name")
     parser.add_argument("--lines", type=int, default=144, help="height of the pictures; 216 takes twice as long")
     parser.add_argument("--only", default="", help="run only the rows with this in their name")
     parser.add_argument("--sheet", type=Path, help="write truth, mixed and tracked through of each dissolve")
     options = parser.parse_args()
     torch.set_num_threads(1)
     propagator = Propagator(registry.build("standard", device=CPU), Method(tracking="dense"), device=CPU)
-    folders = sorted(folder for folder in options.dataset.iterdir() if folder.is_dir())
+    folders = sorted(folder for folder in options.dataset.iterdir() if folder.is_dir())[:: options.every]
     scores: dict[str, Score] = defaultdict(Score)
     sheet = []
     for index, one in enumerate(folders[: options.pairs]):
         print(f"{index + 1} of {min(options.pairs, len(folders))}: {one.name}", file=sys.stderr, flush=True)
-        other = folders[(index + 3) % len(folders)]
+        other, farther = (folders[(index + step) % len(folders)] for step in (3, 5))
         for kind in ("linear", "video", "fade") if options.only in "dissolve" else ():
             shot, rows = dissolve(one, other, kind, options.lines), []
             keys, frames = [2, PURE + LENGTH + 3], range(PURE, PURE + LENGTH)
@@ -141,7 +139,8 @@ def main() -> None:
                     if frame == frames[LENGTH // 2]:
                         rows.append(_srgb(np.dstack([shot.labs[frame][..., 0], ab])))
             sheet.append(np.hstack([_srgb(shot.labs[frames[LENGTH // 2]]), *rows]))
-        for name, folder, start in (("same clip", one, 43), ("another clip", other, 20)):
+        places = (("same clip", one, 43), ("another clip", other, 20), ("another clip", farther, 30))
+        for name, folder, start in places:
             if options.only not in "unreferenced":
                 continue
             frames = [*read(one, 0, 3, options.lines), *read(folder, start, 3, options.lines)]
@@ -151,7 +150,7 @@ def main() -> None:
                 for frame, ab, confidence in color(propagator, shot, range(3, len(shot.labs), 2), [1], **edit):
                     label = f"unreferenced, {name}, {'match' if match else 'grey'}"
                     scores[label].add(shot.labs[frame], ab, confidence)
-    print(f"{'':40}{'dB':>8}{'right':>8}{'says':>8}{'error':>8}")
+    print(f"{'':40}{'frames':>8}{'dB':>8}{'right':>8}{'says':>8}{'error':>8}")
     for name, score in sorted(scores.items()):
         print(f"{name:40}{score.row()}")
     if options.sheet is not None and sheet:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from cut_material import set_of
 
 from stcolor_core.film.coloring import color_film
 from stcolor_core.film.likeness import ALIKE, SceneLook, describe_looks, group_scenes, likeness_table, sample_frames
@@ -25,13 +26,6 @@ from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.transition_search import scene_describer
 
 _DISSOLVE = 8  # frames
-_SETS = {  # set -> beginnings of the names of its clips in the footage for development
-    "office": ("intel-asl",),
-    "square": ("media3-kingscross",),
-    "laboratory": ("tearsofsteel-lab", "tearsofsteel-boy-girl"),
-    "studio": ("mdn-greenscreen",),
-    "canteen": ("mmaction2-demo-demo",),
-}
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
@@ -68,7 +62,7 @@ def _choose(options: argparse.Namespace) -> None:
                 frames = sample_frames(part)
                 planes = [linear_to_lab(_linear(files[frame], 144))[..., 0] for frame in frames]
                 looks.append(SceneLook(frames, tuple(describe_looks(planes, describe))))
-                labels.append(_set_of(folder.name))
+                labels.append(set_of(folder.name))
     table = likeness_table(looks)
     above = np.triu_indices(len(labels), 1)
     true = np.array(labels)[above[0]] == np.array(labels)[above[1]]
@@ -82,11 +76,6 @@ def _choose(options: argparse.Namespace) -> None:
             f"of scenes right; of the pairs joined {100 * true[joined].mean():5.1f} % are of one set, of the pairs of "
             f"one set {100 * joined[true].mean():5.1f} % are joined"
         )
-
-
-def _set_of(clip: str) -> str:
-    """Return the set that a clip shows: some clips of one film show the same place and people, as seen by eye."""
-    return next((name for name, beginnings in _SETS.items() if clip.startswith(beginnings)), clip)
 
 
 def _share_right(groups: Sequence[int], labels: Sequence[str]) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -24,7 +24,7 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
 from stcolor_core.evaluation.metrics import Reliability, outliers, psnr, within_threshold
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.images.color import lab_to_linear, srgb_decode, srgb_encode
+from stcolor_core.images.color import lab_to_linear, linear_to_lab, roll_off, srgb_decode, srgb_encode
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Light, Method
@@ -115,7 +115,9 @@ def change_light(sequence: DatasetSequence, kind: Kind, frames: int) -> tuple[Cl
     linear = (srgb_decode(sequence.rgb(index)) for index in range(count))
     changed = [kind.change(light, place, generator) for light, place in zip(linear, places, strict=True)]
     rgb = [srgb_encode(np.clip(light, 0, 1)).astype(np.float32) for light in changed]
-    return Clip.from_rgb(rgb), tuple(round(key * (count - 1)) for key in kind.keys)
+    clip = Clip.from_rgb(rgb)
+    seen = replace(clip, lightnesses=[roll_off(lightness) for lightness in clip.lightnesses])  # as a plate is
+    return seen, tuple(round(key * (count - 1)) for key in kind.keys)
 
 
 def measure(
@@ -128,7 +130,8 @@ def measure(
     for span in plan(range(len(clip.rgb)), keys, [], per_frame=method.references):
         with Scratch() as scratch:
             for colored in propagator.color(span, clip, scratch):
-                truth, lab = clip.rgb[colored.frame], np.dstack([colored.lightness, colored.ab])
+                truth = clip.rgb[colored.frame]
+                lab = np.dstack([linear_to_lab(srgb_decode(truth))[..., 0], colored.ab])
                 picture = srgb_encode(np.clip(lab_to_linear(lab), 0, 1))
                 scores.append((psnr(truth, picture), 100 * outliers(truth, picture)))
                 reliability.add(colored.confidence, within_threshold(truth, picture))

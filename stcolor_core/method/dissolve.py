@@ -7,7 +7,7 @@ L = (1 - share) A + share B, in linear light or in L*, whichever fits better.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -18,12 +18,16 @@ from stcolor_core.images.color import lab_to_linear, lightness, linear_to_lab, l
 from stcolor_core.method.light import relight_lightness
 from stcolor_core.method.tracking.flow import FlowTracker, align, sample
 
-__all__ = ["Mixed", "SceneEnd", "carry_scene", "estimate_shares", "mix"]
+__all__ = ["Mixed", "SceneEnd", "carry_scene", "estimate_shares", "find_turn", "mix"]
 
 _COARSE = 36  # lines at which a share is estimated before anything is carried
 _VISIBLE = 0.5  # share of the picture that a scene must have for the flow between mixed frames to follow it
 _DARKEST = 0.01  # share of its light that it must have for that
 _ALONE = 0.1  # of the scene's own share: with no more than this of the other one it is a scene in changed light
+_DARK = (
+    0.35  # sum of the shares that the darkest frame of a fade has at most; in the dissolves tried it is 0.55 or more
+)
+_OVERLAP = 0.3  # of the share of one scene, the most that the other has in a fade: they move, so it is not quite 0
 _MISFIT = 50.0  # L*, difference between a frame and the mixture at which the confidence is down to 1/e
 _SIGMA = 3.0  # px at 216 lines, of the blur of that difference
 
@@ -71,14 +75,28 @@ def estimate_shares(before: Plane, after: Plane, frames: Iterable[Plane]) -> lis
         frames: L* of the frames in the order of time.
 
     Returns:
-        Two factors for each frame, 0 or more; they sum to 1 in a dissolve and to less in a fade through black. The
-        first never rises and the second never falls.
+        Two factors for each frame, 0 or more. They sum to 1 in a dissolve. In a fade through black they sum to less,
+        and one of them is 0 in each frame. The first never rises and the second never falls.
     """
     a, b = (_shrink(luminance_of(picture)).ravel() for picture in (before, after))
-    factors = np.array([_solve(a, b, _shrink(luminance_of(picture)).ravel()) for picture in frames]).reshape(-1, 2)
-    first = np.minimum.accumulate(factors[:, 0])
-    second = np.maximum.accumulate(factors[:, 1])
-    return list(zip(first.tolist(), second.tolist(), strict=True))
+    pictures = [_shrink(luminance_of(picture)).ravel() for picture in frames]
+    shares = _in_order([_solve(a, b, picture) for picture in pictures])
+    if not _is_fade(shares):
+        return shares
+    turn = _find_change(pictures, a, b)
+    alone = [(_project(picture, a), 0.0) for picture in pictures[:turn]]
+    return _in_order(alone + [(0.0, _project(picture, b)) for picture in pictures[turn:]])
+
+
+def find_turn(shares: Sequence[tuple[float, float]]) -> int | None:
+    """Return the index of the first frame of a fade that shows the second scene; None if a frame shows both scenes.
+
+    Args:
+        shares: Of all frames of the transition, from `estimate_shares`.
+    """
+    if any(min(pair) > 0 for pair in shares):
+        return None
+    return next((index for index, (first, second) in enumerate(shares) if second > first), len(shares))
 
 
 def carry_scene(end: SceneEnd, frames: Iterable[tuple[Plane, float, float]]) -> Iterator[SceneEnd]:
@@ -151,6 +169,34 @@ def _to_lightness(mixture: Plane, frame: Plane) -> Chroma:
     """Return the ab of a mixture at the frame's own lightness: the same light, brighter or darker, keeps its hue."""
     ratio = np.clip((frame + 16) / np.maximum(mixture[..., 0] + 16, 1), 0.5, 2)
     return np.asarray(mixture[..., 1:] * ratio[..., None], np.float32)
+
+
+def _in_order(shares: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the shares with the first never rising and the second never falling."""
+    factors = np.array(shares).reshape(-1, 2)
+    first, second = np.minimum.accumulate(factors[:, 0]), np.maximum.accumulate(factors[:, 1])
+    return list(zip(first.tolist(), second.tolist(), strict=True))
+
+
+def _is_fade(shares: Sequence[tuple[float, float]]) -> bool:
+    """Return whether the picture grows dark between the scenes, and none but dark frames may show both."""
+    totals = [sum(pair) for pair in shares]
+    mixed = (min(pair) > _OVERLAP * max(pair) for pair, total in zip(shares, totals, strict=True) if total > _DARK)
+    return min(totals, default=1.0) <= _DARK and not any(mixed)
+
+
+def _find_change(pictures: Sequence[Plane], a: Plane, b: Plane) -> int:
+    """Return the index of the first frame that is more like the second of two scenes, in whatever light."""
+    like_a, like_b = (np.array([_correlation(picture, scene) for picture in pictures]) for scene in (a, b))
+    before = np.concatenate([[0], np.cumsum(like_a)])
+    after = np.concatenate([np.cumsum(like_b[::-1])[::-1], [0]])
+    return int(np.argmax(before + after))
+
+
+def _correlation(a: Plane, b: Plane) -> float:
+    """Return the correlation of two pictures, -1..1; 0 if one of them is blank."""
+    x, y = a - a.mean(), b - b.mean()
+    return float(x @ y / max(np.sqrt((x @ x) * (y @ y)), 1e-6))
 
 
 def _solve(a: Plane, b: Plane, picture: Plane) -> tuple[float, float]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, FlowField, Plane
 from stcolor_core.method.colored_frame import ColoredFrame
-from stcolor_core.method.light import relight
+from stcolor_core.method.light import clipping_level, is_clipped, relight
 from stcolor_core.method.refinement import NeighbourFlow, flow_trust
 from stcolor_core.method.tracking.flow import FlowLink, sample, turn_link
 from stcolor_core.method.tracking.objects import Objects, agreement
@@ -140,13 +140,19 @@ def fuse(own: Unfused, before: Sequence[Unfused], after: Sequence[Unfused]) -> C
     for sight in chain(_look_back(own, before), _look_ahead(after)):
         seen = sample(sight.other.planes, sight.displacement)
         ab, lightness, confidence = seen[..., :2], _channel(seen, 2), _channel(seen, 3)
+        lost = None
+        if sight.exposure < 1:
+            lost = is_clipped(lightness, ab, clipping_level(sight.other.colored.lightness))
         if sight.exposure != 1:
-            lightness, seen[..., :2] = relight(lightness, ab, sight.exposure)
+            most = clipping_level(colored.lightness)
+            lightness, seen[..., :2] = relight(lightness, ab, sight.exposure, most=most)
         trust = flow_trust(sight.visibility, _residual(colored.lightness, lightness))
         if own.objects and sight.other.objects:
             known = own.objects.names
             trust = trust * agreement(own.objects, sight.other.objects, sight.displacement, known=known)
         weight = _odds(confidence) * trust
+        if lost is not None:
+            weight[lost] = 0
         total = total + weight
         seen *= _repeat(weight)
         mixed += seen

@@ -15,12 +15,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stcolor_core.arrays import Chroma, Plane
+from stcolor_core.arrays import Chroma, Mask, Plane
 from stcolor_core.images.color import lab_to_linear, linear_to_lab, luminance_of, roll_off
 from stcolor_core.images.color import lightness as lightness_of
 from stcolor_core.images.resizing import resize
 
-__all__ = ["blacken", "local_exposure", "overall_exposure", "relight", "relight_lightness", "to_same_light"]
+__all__ = [
+    "blacken",
+    "clipping_level",
+    "is_clipped",
+    "local_exposure",
+    "overall_exposure",
+    "relight",
+    "relight_lightness",
+    "to_same_light",
+]
 
 DARKEST, BRIGHTEST = 2.0, 95.0  # L* that an exposure is measured between: darker is noise, brighter may be clipped
 MOST = 1000.0  # largest change of light, as a factor up or down: 10 stops
@@ -38,6 +47,11 @@ LOCAL_VISIBLE = (0.1, 0.3)  # mean visibility
 LOCAL_LINES = 216  # height that local exposure is computed at, at most
 LOCAL_SIGMA = 4.0  # px at that height
 MOST_LOCAL = 2.0  # largest local change, as a natural logarithm
+
+# A camera, a scan or an 8-bit file clips each of red, green and blue, at white or above, as in a flash.
+LEAST_CLIPPED = 0.003  # share of a clipped picture that has its greatest luminance
+CLIPPED_FROM = 0.98  # of that luminance, from which one counts as the same: code 253 of 255
+FARTHEST = 99.9  # L* from which the roll-off leaves too little to tell luminances apart: 40 times white
 
 BLACK = 1.0  # L* below which chroma fades to 0: about code 4 of 255
 
@@ -97,16 +111,49 @@ def local_exposure(target: Plane, other: Plane, visibility: Plane) -> Plane:
     return np.asarray(np.exp(resize(change, (height, width))))
 
 
-def relight(lightness: Plane, ab: Chroma, exposure: float | Plane) -> tuple[Plane, Chroma]:
+def clipping_level(lightness: Plane) -> float:
+    """Return the linear light at which a picture is clipped, as by a flash; infinite if it is not.
+
+    Many pixels of a clipped picture have its greatest luminance, which is near that of white or above.
+
+    Args:
+        lightness: L*, shape (H, W), 0..100.
+    """
+    brightest = float(lightness.max(initial=0))
+    if not BRIGHTEST <= brightest < FARTHEST:
+        return float(np.inf)
+    level = luminance_of(np.array(90 + 25 / (100 - brightest), np.float32))  # of the inverse of `roll_off`
+    share = float((lightness >= roll_off(lightness_of(level * np.float32(CLIPPED_FROM)))).mean())
+    return float(level) if share >= LEAST_CLIPPED else float(np.inf)
+
+
+def is_clipped(lightness: Plane, ab: Chroma, most: float) -> Mask:
+    """Return where a colour is clipped, shape (H, W): its hue in less light is not known.
+
+    Args:
+        lightness: L*, shape (H, W), 0..100.
+        ab: a* and b*, shape (H, W, 2).
+        most: Linear light at which red, green and blue are clipped.
+    """
+    if most == np.inf:
+        return np.zeros(lightness.shape, bool)
+    return np.asarray(lab_to_linear(np.dstack([lightness, ab])).max(axis=-1) >= CLIPPED_FROM * most)
+
+
+def relight(lightness: Plane, ab: Chroma, exposure: float | Plane, *, most: float = np.inf) -> tuple[Plane, Chroma]:
     """Return a colour in changed light: L* and a*, b* of its linear light times the exposure.
 
     Args:
         lightness: L*, shape (H, W), 0..100.
         ab: a* and b*, shape (H, W, 2).
         exposure: Factor on linear light, above 0, one for all or of shape (H, W).
+        most: Linear light at which red, green and blue are clipped.
     """
     factor = np.asarray(exposure, np.float32)
-    lab = linear_to_lab(lab_to_linear(np.dstack([lightness, ab])) * factor[..., None])
+    lit = lab_to_linear(np.dstack([lightness, ab])) * factor[..., None]
+    if most < np.inf:
+        np.minimum(lit, np.float32(most), out=lit)
+    lab = linear_to_lab(lit)
     return roll_off(lab[..., 0]), np.ascontiguousarray(lab[..., 1:])
 
 

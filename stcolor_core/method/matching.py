@@ -18,7 +18,7 @@ from torch import Tensor
 
 from stcolor_core.arrays import Chroma, FlowField, Mask, Plane
 from stcolor_core.images.resizing import cell_means, resize
-from stcolor_core.method.light import local_exposure, overall_exposure, relight, relight_lightness
+from stcolor_core.method.light import clipping_level, local_exposure, overall_exposure, relight, relight_lightness
 from stcolor_core.method.model import Model
 from stcolor_core.method.object_attention import CellObjects, split_cells, warp_by_objects
 from stcolor_core.method.references import Keyframe, PreparedReference, temporal_weights
@@ -59,7 +59,7 @@ class Matching:
         self.temperature = method.temperature or model.temperature
         self._radius = method.radius or model.radius
         # A recurrent refinement hands its own colours on, in the light that they were made in.
-        self._follows_light = method.light == "auto" and not model.refinement.recurrent
+        self.follows_light = method.light == "auto" and not model.refinement.recurrent
         self._color_features = model.color_features if method.color_features is None else method.color_features
 
     def start_walk(self, reference: PreparedReference) -> Walk:
@@ -75,7 +75,7 @@ class Matching:
             temperature=self.temperature,
             cell_tracker=self._model.cell_tracker,
             flow=None if self._model.flow is None else self._model.flow.between_arrays,
-            follows_light=self._follows_light,
+            follows_light=self.follows_light,
         )
 
     def align_back(self, view: View, neighbour: View) -> FlowField | None:
@@ -204,19 +204,19 @@ class Matching:
     ) -> list[PreparedReference]:
         """Return the references with each tracked one in the light of a frame, which may differ from one to another."""
         relit = list(references)
-        if not self._follows_light:
+        if not self.follows_light:
             return relit
         for index, (reference, track) in enumerate(zip(references, tracks, strict=False)):
             along = sample(reference.view.lightness, track.displacement)
             exposure = overall_exposure(view.lightness, along, track.visibility)
             if exposure != 1:
-                relit[index] = self._relight_reference(reference, exposure)
+                relit[index] = self._relight_reference(reference, exposure, clipping_level(view.lightness))
         return relit
 
-    def _relight_reference(self, reference: PreparedReference, exposure: float) -> PreparedReference:
+    def _relight_reference(self, reference: PreparedReference, exposure: float, most: float) -> PreparedReference:
         """Return a reference in changed light. Its features stay: they hardly depend on the exposure."""
         view = reference.view
-        lightness, ab = relight(view.lightness, reference.ab, exposure)
+        lightness, ab = relight(view.lightness, reference.ab, exposure, most=most)
         relit = replace(view, lightness=lightness, compute_features=lambda: view.features)
         grid_ab, grid_slope = self._grid_color(relit, ab)
         cells = self._split_cells(relit, ab)
@@ -246,7 +246,7 @@ class Matching:
                 index=index,
                 temporal_weight=weight,
                 known_objects=known,
-                follows_light=self._follows_light,
+                follows_light=self.follows_light,
             )
             if self._method.flow or (follows and track.candidates is not None):
                 along.append(carry(FlowLink(track.displacement, track.visibility), reacquired=False))
@@ -287,7 +287,7 @@ class Matching:
     def _lightness_along(self, view: View, other: View, link: FlowLink) -> tuple[Plane, float]:
         """Return L* of another picture along the flow, in the light of the frame, and the exposure that it took."""
         lightness = sample(other.lightness, link.displacement)
-        exposure = overall_exposure(view.lightness, lightness, link.visibility) if self._follows_light else 1.0
+        exposure = overall_exposure(view.lightness, lightness, link.visibility) if self.follows_light else 1.0
         return (lightness if exposure == 1 else relight_lightness(lightness, exposure)), exposure
 
     def _split_cells(self, view: View, ab: Chroma | None) -> CellObjects | None:
@@ -327,7 +327,7 @@ def _carry_color(
     lightness, ab = (sample(picture, link.displacement) for picture in (reference.view.lightness, reference.ab))
     exposure = local_exposure(view.lightness, lightness, link.visibility) if follows_light else None
     if exposure is not None and (exposure != 1).any():
-        lightness, ab = relight(lightness, ab, exposure)
+        lightness, ab = relight(lightness, ab, exposure, most=clipping_level(view.lightness))
     visibility, certainty = link.visibility, None
     if allowed is not None:
         visibility = visibility * allowed

@@ -28,7 +28,7 @@ from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.assembling import make_colored, make_grey, make_unfused
 from stcolor_core.method.carried_mattes import carry_mattes
 from stcolor_core.method.colored_frame import ColoredFrame
-from stcolor_core.method.dissolve import SceneEnd, carry_scene, estimate_shares, mix
+from stcolor_core.method.dissolve import SceneEnd, carry_scene, estimate_shares, find_turn, mix
 from stcolor_core.method.footage import Footage
 from stcolor_core.method.fusion import Unfused, find_neighbours, fuse, gather_neighbours
 from stcolor_core.method.matching import Matching
@@ -258,18 +258,28 @@ class Propagator:
         footage: Footage,
         scratch: Scratch,
         *,
-        wanted: Collection[int],
+        wanted: frozenset[int],
         on_read: Callable[[int], None],
     ) -> Iterator[ColoredFrame]:
         """Colour the frames of a dissolve by mixing the colours of the frames before and after it.
 
+        In a fade no frame shows both scenes. So each scene goes on into the dark as if there was a cut, which is better
+        than carrying one frame of it, if its light is followed.
+
         The scene after it is carried back through all frames first, then the scene before it forward, so that two
         pictures are in memory at a time.
         """
-        before, after = (self._color_end(side, footage, scratch, on_read) for side in span.sides)
         # the shares need all frames, but only small ones
+        ends = [footage.lightness(frame) for frame in announce([side.end for side in span.sides], on_read)]
         pictures = (footage.lightness(frame) for frame in announce(span.frames, on_read))
-        shares = dict(zip(span.frames, estimate_shares(before.lightness, after.lightness, pictures), strict=True))
+        estimated = estimate_shares(ends[0], ends[1], pictures)
+        if self._matching.follows_light and (turn := find_turn(estimated)) is not None:
+            for side, part in zip(span.sides, (span.frames[:turn], span.frames[turn:]), strict=True):
+                if asked := wanted.intersection(part):
+                    yield from self.color(side.continued(part), footage, scratch, wanted=asked, on_read=on_read)
+            return
+        before, after = (self._color_end(side, footage, scratch, on_read) for side in span.sides)
+        shares = dict(zip(span.frames, estimated, strict=True))
         back = ((footage.lightness(frame), *shares[frame][::-1]) for frame in announce(span.frames[::-1], on_read))
         for frame, carried in zip(span.frames[::-1], carry_scene(after, back), strict=True):
             if frame in wanted:

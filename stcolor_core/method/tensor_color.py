@@ -12,7 +12,17 @@ from torch import Tensor
 
 from stcolor_core.images.color import RGB_FROM_NORMAL
 
-__all__ = ["compress", "lab_to_srgb", "lab_to_xyz", "lightness", "linear_to_lab", "srgb_decode", "srgb_encode"]
+__all__ = [
+    "compress",
+    "lab_to_srgb",
+    "lab_to_xyz",
+    "lightness",
+    "linear_to_lab",
+    "linear_to_xyz",
+    "srgb_decode",
+    "srgb_encode",
+    "xyz_to_linear",
+]
 
 _DELTA = 6 / 29  # below its cube, the tangent replaces the cube root
 _RGB_FROM_XYZ = torch.from_numpy(RGB_FROM_NORMAL)
@@ -29,7 +39,7 @@ def lab_to_srgb(lightness: Tensor, ab: Tensor) -> Tensor:
         R'G'B', shape (..., 3, H, W), 0..1.
     """
     xyz = lab_to_xyz(lightness, ab)
-    return srgb_encode(torch.einsum("rx,...xhw->...rhw", _rgb_from_xyz(xyz.device, xyz.dtype), xyz).clamp(0, 1))
+    return srgb_encode(xyz_to_linear(xyz).clamp(0, 1))
 
 
 def lab_to_xyz(lightness: Tensor, ab: Tensor) -> Tensor:
@@ -53,9 +63,32 @@ def linear_to_lab(linear: Tensor) -> Tensor:
     Returns:
         L*, a* and b*, in the same shape.
     """
-    xyz = torch.einsum("xr,...rhw->...xhw", torch.linalg.inv(_RGB_FROM_XYZ).to(linear), linear)
-    fx, fy, fz = compress(xyz).unbind(-3)
+    fx, fy, fz = compress(linear_to_xyz(linear)).unbind(-3)
     return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=-3)
+
+
+def linear_to_xyz(linear: Tensor) -> Tensor:
+    """Return X/Xn, Y/Yn and Z/Zn of scene-linear Rec.709.
+
+    Args:
+        linear: Shape (..., 3, H, W); diffuse white is 1.
+
+    Returns:
+        The same shape.
+    """
+    return torch.einsum("xr,...rhw->...xhw", _xyz_from_rgb(linear.device, linear.dtype), linear)
+
+
+def xyz_to_linear(xyz: Tensor) -> Tensor:
+    """Return scene-linear Rec.709 of X/Xn, Y/Yn and Z/Zn: the inverse of `linear_to_xyz`.
+
+    Args:
+        xyz: Shape (..., 3, H, W).
+
+    Returns:
+        The same shape.
+    """
+    return torch.einsum("rx,...xhw->...rhw", _rgb_from_xyz(xyz.device, xyz.dtype), xyz)
 
 
 def lightness(luminance: Tensor) -> Tensor:
@@ -101,3 +134,11 @@ def compress(values: Tensor) -> Tensor:
 def _rgb_from_xyz(device: torch.device, dtype: torch.dtype) -> Tensor:
     """Return the matrix on a device, to which it is copied only once."""
     return _RGB_FROM_XYZ.to(device, dtype)
+
+
+@lru_cache
+@torch.inference_mode(False)
+def _xyz_from_rgb(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return the inverse of that matrix on a device."""
+    inverse: Tensor = torch.linalg.inv(_RGB_FROM_XYZ)
+    return inverse.to(device, dtype)

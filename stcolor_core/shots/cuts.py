@@ -36,6 +36,7 @@ __all__ = [
     "cut_certainty",
     "feature_similarity",
     "flow_difference",
+    "overlap_difference",
     "shrink",
 ]
 
@@ -50,6 +51,7 @@ _REACH = 3  # largest distance in frames between two frames that are compared
 _WINDOW = 9  # side in thumbnail pixels of the windows that are correlated
 _NOISE = 1.0  # variance of L* that counts as noise rather than structure
 _TEXTURE = 16.0  # variance of L* at which a window has half its full weight
+_OVERLAP = 0.5  # share of the picture that two frames of a whip pan have in common at least
 _BLACK = 3.0  # upper bound of L* in the bars of a letterbox
 _DARK = 20.0  # L* below which a picture is too dark for its features
 _UNLIKE = 0.38  # similarity of the features of two scenes that have nothing in common
@@ -125,7 +127,10 @@ class CutDetector:
         )  # most neighbours need no flow, which takes five times as long
         if _difference(a.small, b.small, still) <= self._threshold:
             return True
-        return flow_difference(a, b, enough=self._threshold) <= self._threshold
+        return (
+            flow_difference(a, b, enough=self._threshold) <= self._threshold
+            or overlap_difference(a, b) <= self._threshold
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +150,11 @@ class Thumbnail:
     @cached_property
     def differences(self) -> dict[int, float]:
         """Return the differences to other frames of the shot that were computed so far, by frame."""
+        return {}
+
+    @cached_property
+    def overlap_differences(self) -> dict[int, float]:
+        """Return the same of `overlap_difference`."""
         return {}
 
     @cached_property
@@ -184,6 +194,22 @@ def flow_difference(a: Thumbnail, b: Thumbnail, *, enough: float = 0.0) -> float
                 return least
         a.differences[b.frame] = least
     return a.differences[b.frame]
+
+
+def overlap_difference(a: Thumbnail, b: Thumbnail) -> float:
+    """Return the difference of two frames of a whip pan, 0..1, where they overlap, with optical flow or without.
+
+    What leaves the picture misleads `flow_difference`. Frames that are no neighbours may overlap by chance.
+
+    Args:
+        a: One frame.
+        b: The other one.
+    """
+    if b.frame not in a.overlap_differences:
+        shift = np.full((*a.small.shape, 2), _overlapping_shift(a.small, b.small), np.float32)
+        flow = _flow(a.small, b.small, shift.copy())  # which it writes to
+        a.overlap_differences[b.frame] = min(_difference(a.small, b.small, each) for each in (shift, flow))
+    return a.overlap_differences[b.frame]
 
 
 def feature_similarity(a: Thumbnail, b: Thumbnail) -> float:
@@ -303,12 +329,46 @@ def _differences(a: Plane, b: Plane) -> Iterator[float]:
 
     The shift is that of the whole picture. It catches whip pans, which are too fast for flow alone.
     """
-    dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    x, y = (np.clip(128 + 50 * (t - t.mean()) / max(t.std(), 1), 0, 255).astype(np.uint8) for t in (a, b))
-    yield _difference(a, b, dis.calc(x, y, None))
+    yield _difference(a, b, _flow(a, b, None))
     hann = cv2.createHanningWindow((_WIDTH, _HEIGHT), cv2.CV_32F)
-    shift, _ = cv2.phaseCorrelate(x.astype(np.float32), y.astype(np.float32), hann)
-    yield _difference(a, b, dis.calc(x, y, np.full((*a.shape, 2), shift, np.float32)))
+    x, y = (_to_bytes(picture).astype(np.float32) for picture in (a, b))
+    shift, _ = cv2.phaseCorrelate(x, y, hann)
+    yield _difference(a, b, _flow(a, b, np.full((*a.shape, 2), shift, np.float32)))
+
+
+def _flow(a: Plane, b: Plane, start: FlowField | None) -> FlowField:
+    dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    return np.asarray(dis.calc(_to_bytes(a), _to_bytes(b), start))
+
+
+def _to_bytes(picture: Plane) -> ByteImage:
+    """Return a thumbnail at a mean of 128 and a spread of 50, so that exposure does not count."""
+    return np.asarray(np.clip(128 + 50 * (picture - picture.mean()) / max(picture.std(), 1), 0, 255), np.uint8)
+
+
+def _overlapping_shift(a: Plane, b: Plane) -> tuple[int, int]:
+    """Return the shift (x, y) at which what a picture shares with another one correlates best, in pixels.
+
+    The correlation is normalised over the overlap, which is half of the picture or more: Padfield, "Masked object
+    registration in the Fourier domain", IEEE Transactions on Image Processing 21 (2012), eqs. 11 to 13.
+    """
+    height, width = a.shape
+    size = (2 * height, 2 * width)
+    ones = np.ones_like(a)
+    seen_a, seen_b = (picture - picture.mean() for picture in (a, b))
+    planes = np.fft.rfft2(np.stack([ones, seen_a, seen_a * seen_a, seen_b, seen_b * seen_b]), size)
+    one, in_a, squares_a, in_b, squares_b = planes
+    pairs = [(one, one), (in_a, one), (squares_a, one), (one, in_b), (one, squares_b), (in_a, in_b)]
+    products = np.stack([first.conj() * second for first, second in pairs])
+    count, sum_a, square_a, sum_b, square_b, product = np.fft.irfft2(products, size)
+    count = np.maximum(np.rint(count), 1)
+    variance_a, variance_b = (np.maximum(s - t * t / count, 0) for s, t in ((square_a, sum_a), (square_b, sum_b)))
+    covariance = product - sum_a * sum_b / count
+    noise = _NOISE * count
+    correlation = covariance / np.sqrt((variance_a + noise) * (variance_b + noise))
+    correlation[count < _OVERLAP * height * width] = -1
+    row, column = np.unravel_index(int(correlation.argmax()), size)
+    return int((column + width) % (2 * width) - width), int((row + height) % (2 * height) - height)
 
 
 def _difference(a: Plane, b: Plane, flow: FlowField) -> float:

@@ -45,6 +45,17 @@ class Side:
         """Return the reference frames that colour the end."""
         return (self.end,) if self.span is None else self.span.references
 
+    def continued(self, frames: tuple[int, ...]) -> Span:
+        """Return the span that colours frames of a fade in which this scene is alone.
+
+        Args:
+            frames: The frames in ascending order, all of them before or after the scene's end.
+        """
+        is_ahead = frames[0] > self.end
+        if self.span is None:
+            return Span(frames, self.end, None) if is_ahead else Span(frames, None, self.end)
+        return replace(self.span, frames=(*self.span.frames, *frames) if is_ahead else (*frames, *self.span.frames))
+
 
 @dataclass(frozen=True)
 class Span:

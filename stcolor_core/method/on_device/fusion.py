@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stcolor_core.method import fusion
 from stcolor_core.method.on_device.evidence import TensorNeighbour, flow_trust
-from stcolor_core.method.on_device.light import relight
+from stcolor_core.method.on_device.light import clipping_level, is_clipped, relight
 from stcolor_core.method.on_device.mixing import TensorRefined
 from stcolor_core.method.on_device.tracker import TensorLink, turn_link
 from stcolor_core.method.tensor_pictures import blur, sample
@@ -71,14 +71,19 @@ def fuse(own: TensorUnfused, before: Sequence[TensorUnfused], after: Sequence[Te
     for sight in chain(_look_back(own, before), _look_ahead(after)):
         seen = sample(sight.other.planes, sight.link.displacement)
         ab, lightness, confidence = seen[:2], seen[2], seen[3]
+        lost = None
         if sight.exposure is not None:
-            lit, lit_ab = relight(lightness, ab, sight.exposure)
+            lit, lit_ab = relight(lightness, ab, sight.exposure, most=clipping_level(refined.state.lightness))
             same = sight.exposure == 1
             lightness, ab = torch.where(same, lightness, lit), torch.where(same, ab, lit_ab)
+            level = clipping_level(sight.other.refined.state.lightness)
+            lost = is_clipped(seen[2], seen[:2], level) & (sight.exposure < 1)
         own_lightness = refined.state.lightness
         sigma = fusion.RESIDUAL_SIGMA * max(1.0, own_lightness.shape[0] / 216)
         residual = blur((own_lightness - lightness).abs()[None], sigma)[0]
         weight = _odds(confidence) * flow_trust(sight.link.visibility, residual)
+        if lost is not None:
+            weight = weight * ~lost
         total = total + weight
         mixed = mixed + weight * torch.cat([ab, confidence[None]])
     mixed = mixed / total

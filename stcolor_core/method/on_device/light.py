@@ -8,11 +8,21 @@ import torch
 from torch import Tensor
 
 from stcolor_core.method import light
-from stcolor_core.method.tensor_color import compress, lab_to_xyz
+from stcolor_core.method.tensor_color import compress, lab_to_xyz, linear_to_xyz, xyz_to_linear
 from stcolor_core.method.tensor_color import lightness as lightness_of
 from stcolor_core.method.tensor_pictures import blur, resize
 
-__all__ = ["blacken", "local_exposure", "overall_exposure", "relight", "relight_lightness", "roll_off", "to_same_light"]
+__all__ = [
+    "blacken",
+    "clipping_level",
+    "is_clipped",
+    "local_exposure",
+    "overall_exposure",
+    "relight",
+    "relight_lightness",
+    "roll_off",
+    "to_same_light",
+]
 
 
 def overall_exposure(target: Tensor, other: Tensor, visibility: Tensor) -> Tensor:
@@ -64,15 +74,42 @@ def local_exposure(target: Tensor, other: Tensor, visibility: Tensor) -> Tensor:
     return resize(trust * mean.clamp(-light.MOST_LOCAL, light.MOST_LOCAL), (height, width)).exp()
 
 
-def relight(lightness: Tensor, ab: Tensor, exposure: Tensor) -> tuple[Tensor, Tensor]:
+def clipping_level(lightness: Tensor) -> Tensor:
+    """Return the linear light at which a picture is clipped, of no dimensions, as `light.clipping_level`.
+
+    Args:
+        lightness: L*, shape (H, W), 0..100.
+    """
+    brightest = lightness.amax()
+    level = _luminance_of((90 + 25 / (100 - brightest).clamp_min(0.01)).reshape(1, 1)).reshape(())
+    share = (lightness >= roll_off(lightness_of(level * light.CLIPPED_FROM))).float().mean()
+    clipped = (brightest >= light.BRIGHTEST) & (brightest < light.FARTHEST) & (share >= light.LEAST_CLIPPED)
+    return torch.where(clipped, level, torch.inf)
+
+
+def is_clipped(lightness: Tensor, ab: Tensor, most: Tensor) -> Tensor:
+    """Return where a colour is clipped, shape (H, W), bool, as `light.is_clipped`.
+
+    Args:
+        lightness: L*, shape (H, W), 0..100.
+        ab: a* and b*, shape (2, H, W).
+        most: Linear light at which red, green and blue are clipped, of no dimensions.
+    """
+    return xyz_to_linear(lab_to_xyz(lightness, ab)).amax(0) >= light.CLIPPED_FROM * most
+
+
+def relight(lightness: Tensor, ab: Tensor, exposure: Tensor, *, most: Tensor) -> tuple[Tensor, Tensor]:
     """Return a colour in changed light, as `light.relight`.
 
     Args:
         lightness: L*, shape (H, W), 0..100.
         ab: a* and b*, shape (2, H, W).
         exposure: Factor on linear light, above 0, of no dimensions or of shape (H, W).
+        most: Linear light at which red, green and blue are clipped, of no dimensions.
     """
-    f = compress(lab_to_xyz(lightness, ab) * exposure)  # the way to linear RGB and back is left out: it cancels
+    xyz = lab_to_xyz(lightness, ab) * exposure
+    above = (xyz_to_linear(xyz) - most).clamp_min(0)
+    f = compress(xyz - linear_to_xyz(above))
     return roll_off(116 * f[1] - 16), torch.stack([500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 

@@ -16,7 +16,13 @@ from stcolor_core.method.on_device.evidence import (
     TensorView,
     Tracked,
 )
-from stcolor_core.method.on_device.light import local_exposure, overall_exposure, relight, relight_lightness
+from stcolor_core.method.on_device.light import (
+    clipping_level,
+    local_exposure,
+    overall_exposure,
+    relight,
+    relight_lightness,
+)
 from stcolor_core.method.on_device.tracker import TensorLink, align
 from stcolor_core.method.on_device.transfers import Transfers
 from stcolor_core.method.on_device.upsampling import slopes
@@ -173,7 +179,7 @@ class TensorMatching:
         along = sample(reference.lightness[None], link.displacement)[0]
         exposure = overall_exposure(view.lightness, along, link.visibility)
         same = exposure == 1
-        lightness, ab = relight(reference.lightness, reference.ab, exposure)
+        lightness, ab = relight(reference.lightness, reference.ab, exposure, most=clipping_level(view.lightness))
         lightness, ab = torch.where(same, reference.lightness, lightness), torch.where(same, reference.ab, ab)
         small = self._at_matching_size(torch.cat([lightness[None], ab]))
         grid_ab = cell_means(small[1:], view.grid, stride=self._stride).flatten(1)
@@ -222,7 +228,7 @@ class TensorMatching:
             lightness, ab, visibility = moved[0], moved[1:3], link.visibility
             exposure = local_exposure(view.lightness, lightness, visibility) if self._follows_light else None
             if exposure is not None:
-                lit = relight(lightness, ab, exposure)
+                lit = relight(lightness, ab, exposure, most=clipping_level(view.lightness))
                 lightness, ab = (torch.where(exposure == 1, *pair) for pair in zip((lightness, ab), lit, strict=True))
             if reference.known is not None:
                 visibility = visibility * (moved[3] > ALL_KNOWN)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stcolor_core.arrays import Chroma, Plane
 from stcolor_core.images.resizing import resize
-from stcolor_core.method.light import relight
+from stcolor_core.method.light import clipping_level, relight
 from stcolor_core.method.refinement import Evidence, FlowColor, NeighbourFlow, ObjectLayer, Refined, WalkState
 from stcolor_core.method.tracking.flow import sample
 from stcolor_core.method.upsampling import upsample
@@ -227,7 +227,8 @@ def _flow_candidate(evidence: Evidence, flow: FlowColor, prior: Plane) -> _Candi
 def _previous_candidate(evidence: Evidence, flow: NeighbourFlow, previous: WalkState) -> _Candidate:
     ab = sample(previous.ab, flow.displacement)
     if flow.exposure != 1:
-        _, ab = relight(sample(previous.lightness, flow.displacement), ab, flow.exposure)
+        most = clipping_level(evidence.lightness)
+        _, ab = relight(sample(previous.lightness, flow.displacement), ab, flow.exposure, most=most)
     return _Candidate(
         {"previous": 1},
         ab,

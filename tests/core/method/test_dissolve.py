@@ -11,7 +11,7 @@ from scenes import Scene, pan, texture
 
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, lightness, linear_to_lab, luminance_of
-from stcolor_core.method.dissolve import SceneEnd, carry_scene, estimate_shares, mix
+from stcolor_core.method.dissolve import SceneEnd, carry_scene, estimate_shares, find_turn, mix
 from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.models import registry
 from stcolor_core.shots.shot import Method
@@ -90,8 +90,30 @@ def test_a_scene_that_turns_while_it_fades_is_followed_into_the_dark() -> None:
         assert np.abs(scene.ab[inside, inside, 0] - color[inside, inside]).mean() < 0.3  # 0.3: a pixel is 0.48
 
 
-def dissolve_between_pans() -> Scene:
-    """A pan that dissolves into another one, upside down and of other colours, in linear light."""
+@pytest.mark.parametrize(
+    ("shares", "turn"),
+    [
+        ([(0.75, 0), (0.5, 0), (0.25, 0), (0, 0.25), (0, 0.5), (0, 0.75)], 3),  # without a black frame
+        ([(0.6, 0), (0.2, 0), (0, 0), (0, 0), (0, 0.1), (0, 0.7)], 4),
+        ([(0.1, 0), (0, 0.05), (0, 0.1), (0, 0.5)], 1),  # whatever is lighter
+        ([(0.8, 0.2), (0.5, 0.5), (0.2, 0.8)], None),
+        ([(0.7, 0.1), (0.35, 0.3), (0.1, 0.7)], None),  # a dissolve that dips
+        ([(0.6, 0.3), (0.1, 0.1), (0.3, 0.6)], None),  # both scenes in one frame
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("moved", [0, 2])
+def test_a_fade_is_told_from_a_mixture(
+    ends: tuple[SceneEnd, SceneEnd], shares: list[tuple[float, float]], turn: int | None, moved: int
+) -> None:
+    a, b = (luminance_of(scene.lightness) for scene in ends)
+    first, second = (np.roll(picture, moved, 1) for picture in (a, b))
+    mixed = [lightness(np.float32(k) * first + np.float32(m) * second) for k, m in shares]
+    assert find_turn(estimate_shares(ends[0].lightness, ends[1].lightness, mixed)) == turn
+
+
+def mix_pans(weights: list[tuple[float, float]]) -> Scene:
+    """A pan and another one, upside down and of other colours, mixed in linear light. weights: of each mixed frame."""
     count = PURE + MIXED
     one, other = pan(count, height=HEIGHT, width=WIDTH, step=2), pan(count, height=HEIGHT, width=WIDTH, step=1)
     a = [lab_to_linear(np.dstack(parts)) for parts in zip(one.lightnesses, one.ab, strict=True)]
@@ -99,8 +121,7 @@ def dissolve_between_pans() -> Scene:
         lab_to_linear(np.dstack([100 - lightness_[::-1], -ab[::-1]]))
         for lightness_, ab in zip(other.lightnesses, other.ab, strict=True)
     ]
-    shares = np.float32((np.arange(MIXED) + 1) / (MIXED + 1))
-    mixed = [(1 - k) * x + k * y for x, y, k in zip(a[PURE:], b[:MIXED], shares, strict=True)]
+    mixed = [np.float32(k) * x + np.float32(m) * y for x, y, (k, m) in zip(a[PURE:], b[:MIXED], weights, strict=True)]
     labs = [np.asarray(linear_to_lab(frame)) for frame in [*a[:PURE], *mixed, *b[MIXED:]]]
     no_masks = [np.zeros((0, HEIGHT, WIDTH), bool)] * len(labs)
     split = [[np.ascontiguousarray(lab[..., part]) for lab in labs] for part in (0, slice(1, None))]
@@ -109,7 +130,7 @@ def dissolve_between_pans() -> Scene:
 
 @pytest.fixture(scope="module")
 def colored() -> tuple[Scene, dict[int, ColoredFrame]]:
-    scene = dissolve_between_pans()
+    scene = mix_pans([(1 - k, k) for k in (np.arange(MIXED) + 1) / (MIXED + 1)])
     propagator = Propagator(registry.build("standard", device=CPU), Method(tracking="dense"), device=CPU)
     spans = plan(range(len(scene.lightnesses)), [1, 12], [], [(PURE, PURE + MIXED - 1)])
     (span,) = (span for span in spans if span.sides)
@@ -137,3 +158,34 @@ def test_a_part_of_a_dissolve_has_the_pixels_of_the_whole(colored: tuple[Scene, 
         (alone,) = propagator.color(span, scene, scratch, wanted={PURE + 3})
     np.testing.assert_array_equal(alone.ab, frames[PURE + 3].ab)
     np.testing.assert_array_equal(alone.confidence, frames[PURE + 3].confidence)
+
+
+def color_transition(
+    scene: Scene, keys: list[int], *, cuts: list[int], dissolves: list[tuple[int, int]]
+) -> dict[int, ColoredFrame]:
+    propagator = Propagator(registry.build("standard", device=CPU), Method(tracking="dense"), device=CPU)
+    wanted = set(range(PURE, PURE + MIXED))
+    frames: dict[int, ColoredFrame] = {}
+    for span in plan(range(len(scene.lightnesses)), keys, cuts, dissolves):
+        with Scratch() as scratch:
+            asked = wanted.intersection(span.frames)
+            frames |= {frame.frame: frame for frame in propagator.color(span, scene, scratch, wanted=asked)}
+    return frames
+
+
+class TestAFadeThroughBlack:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def scene(cls) -> Scene:
+        return mix_pans([(0.7, 0), (0.4, 0), (0.1, 0), (0, 0.1), (0, 0.4), (0, 0.7)])
+
+    @pytest.mark.parametrize("keys", [[1, 12], [PURE - 1, PURE + MIXED]], ids=["further off", "beside it"])
+    def test_each_scene_goes_on_into_the_dark_as_up_to_a_cut(self, scene: Scene, keys: list[int]) -> None:
+        faded = color_transition(scene, keys, cuts=[], dissolves=[(PURE, PURE + MIXED - 1)])
+        cut = color_transition(scene, keys, cuts=[PURE + 3], dissolves=[])
+        assert sorted(faded) == sorted(cut) == list(range(PURE, PURE + MIXED))
+        for number, frame in faded.items():
+            np.testing.assert_array_equal(frame.ab, cut[number].ab)
+            np.testing.assert_array_equal(frame.source, cut[number].source)
+        assert np.median(faded[PURE + 2].source) == keys[0]
+        assert np.median(faded[PURE + 3].source) == keys[1]

@@ -12,8 +12,17 @@ import torch
 from scenes import Scene, pan, texture
 
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.images.color import lab_to_linear, linear_to_lab, luminance_of
-from stcolor_core.method.light import blacken, local_exposure, overall_exposure, relight, relight_lightness
+from stcolor_core.images.color import lab_to_linear, linear_to_lab, luminance_of, roll_off
+from stcolor_core.images.color import lightness as lightness_of
+from stcolor_core.method.light import (
+    blacken,
+    clipping_level,
+    is_clipped,
+    local_exposure,
+    overall_exposure,
+    relight,
+    relight_lightness,
+)
 from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.method.tracking.flow import FlowTracker
@@ -66,6 +75,28 @@ def test_relit_colour_is_that_of_the_scaled_linear_light(exposure: float) -> Non
     np.testing.assert_allclose(ab, expected[..., 1:], atol=2e-3)
     np.testing.assert_allclose(lightness, expected[..., 0], atol=2e-3)
     np.testing.assert_allclose(relight_lightness(lab[..., 0], exposure), expected[..., 0], atol=2e-3)
+
+
+@pytest.mark.parametrize("white", [1.0, 6.0])
+def test_a_clipped_picture_says_where_its_light_ends(white: float) -> None:
+    luminance = luminance_of(texture(96, 128, seed=3, mean=50)) * 4 * white
+    assert (luminance > white).mean() > 0.05
+    clipped = roll_off(lightness_of(np.minimum(luminance, np.float32(white))))
+    assert clipping_level(clipped) == pytest.approx(white, rel=2e-3)
+    assert clipping_level(roll_off(lightness_of(luminance))) == np.inf
+    assert clipping_level(clipped * np.float32(0.5)) == np.inf  # a flat grey is not a limit
+    assert clipping_level(np.full_like(clipped, 100)) == np.inf
+
+
+def test_a_colour_that_is_clipped_loses_its_saturation_as_the_camera_would_have_it() -> None:
+    lab = np.array([[[60, 40, 30], [80, -20, 30], [20, 10, -5]]], np.float32)
+    expected = linear_to_lab(np.minimum(5 * lab_to_linear(lab.astype(np.float64)), 1))
+    assert np.abs(expected[0, 1, 1:]).max() < 1  # white
+    np.testing.assert_array_equal(is_clipped(expected[..., 0], expected[..., 1:], 1.0), [[True, True, False]])
+    assert not is_clipped(lab[..., 0], lab[..., 1:], np.inf).any()
+    lightness, ab = relight(lab[..., 0], lab[..., 1:], 5.0, most=1.0)
+    np.testing.assert_allclose(ab, expected[..., 1:], atol=2e-3)
+    np.testing.assert_allclose(lightness, roll_off(expected[..., 0]), atol=2e-3)
 
 
 @pytest.mark.parametrize("exposure", [0.05, 0.5, 0.9, 1.3])
@@ -139,6 +170,34 @@ class TestAFade:
     def test_takes_each_keyframe_in_its_own_light(self, scene: Scene) -> None:
         off, auto = (color(scene, [0, 7], light, wanted=[4])[4] for light in ("off", "auto"))
         assert error(scene, auto) < 0.5 * error(scene, off)
+
+
+class TestAFlash:
+    """The plate clips red, green and blue at white, so that bright surfaces lose their colour for a frame."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def scene(cls) -> Scene:
+        labs = [np.dstack([light, ab]) for light, ab in zip(pan(4).lightnesses, pan(4).ab, strict=True)]
+        linear = [lab_to_linear(lab) * np.float32(4 if frame == 2 else 1) for frame, lab in enumerate(labs)]
+        labs = [linear_to_lab(np.minimum(light, np.float32(1))) for light in linear]
+        return replace(
+            pan(4),
+            lightnesses=[roll_off(np.ascontiguousarray(lab[..., 0])) for lab in labs],
+            ab=[np.ascontiguousarray(lab[..., 1:]) for lab in labs],
+        )
+
+    def test_takes_the_colour_that_clipping_leaves(self, scene: Scene) -> None:
+        seen = slice(0, 110)  # the rest was not yet in the keyframe
+        white = (scene.lightnesses[2] > 97.4)[:, seen]
+        assert 0.05 < white.mean() < 0.9
+        flash = color(scene, [0], "auto", wanted=[2])[2]
+        assert np.linalg.norm(flash.ab, axis=-1)[:, seen][white].mean() < 3
+        assert error(scene, flash, seen) < 6  # 24 if nothing is clipped
+
+    def test_leaves_no_mark_behind(self, scene: Scene) -> None:
+        steady, after = (color(each, [0], "auto", wanted=[3])[3] for each in (pan(4), scene))
+        assert error(scene, after) < error(pan(4), steady) + 1
 
 
 def test_a_shadow_keeps_hue_and_saturation() -> None:

@@ -13,7 +13,7 @@ from landscapes import HEIGHT, WIDTH, describe, scene
 from real_footage import footage
 
 from stcolor_core.images.color import lightness, srgb_decode
-from stcolor_core.shots.cuts import CutDetector
+from stcolor_core.shots.cuts import SAME_SCENE, CutDetector, Thumbnail, flow_difference, overlap_difference, shrink
 from stcolor_core.shots.transitions import Boundary
 
 
@@ -50,6 +50,28 @@ def test_shots_of_any_length_are_separated(lengths: list[int]) -> None:
 @pytest.mark.parametrize("speed", [0.0, 4.0, 16.0, 48.0], ids="{} px a frame".format)
 def test_a_camera_move_is_not_a_cut(speed: float) -> None:
     assert cuts_of(scene(1, 12, speed=speed)) == []
+
+
+def whip_past_a_face(seed: int) -> list[np.ndarray]:
+    """Return a whip pan by 0.3 of the width a frame from a textured thing across a bare wall to a window, blurred.
+
+    The last picture with the thing shows no more than the window's edge; the next one shows the window alone.
+    """
+    texture = cv2.GaussianBlur(np.random.default_rng(seed).normal(size=(120, 120)).astype(np.float32), (0, 0), 4)
+    wide = np.full((120, 426), 60, np.float32)
+    wide[:, :120] += 25 * texture / texture.std()
+    wide[:50, 260:340] = 95
+    wide[:, 340:] -= 20
+    blurred = cv2.blur(wide, (32, 1))
+    return [np.ascontiguousarray(blurred[:, place : place + 213]) for place in (0, 0, 0, 64, 128, 128, 128)]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_a_whip_pan_that_loses_what_stands_out_is_not_a_cut(seed: int) -> None:
+    before, after = (Thumbnail(index, shrink(whip_past_a_face(seed)[index]), describe) for index in (3, 4))
+    assert overlap_difference(before, after) < 0.1 < SAME_SCENE < flow_difference(before, after)
+    assert cuts_of(whip_past_a_face(seed)) == []
+    assert cuts_of([*whip_past_a_face(seed), *scene(2, 4)]) == [7]
 
 
 @pytest.mark.parametrize("length", [1, 2])

@@ -126,6 +126,17 @@ def test_a_reference_beside_or_within_a_dissolve_keeps_its_colour() -> None:
     assert dissolve.sides[0] == Side(8, None)
 
 
+def test_a_scene_goes_on_into_a_fade_with_its_own_references() -> None:
+    (fade,) = (span for span in plan(range(1, 21), [2, 13], [], [(9, 12)]) if span.sides)
+    before, after = fade.sides
+    assert before.continued((9, 10)) == Span((3, 4, 5, 6, 7, 8, 9, 10), 2, None)
+    assert after.continued((11, 12)) == Span((11, 12), None, 13)
+    (fade,) = (span for span in plan(range(1, 21), [8, 15], [], [(9, 12)]) if span.sides)
+    before, after = fade.sides
+    assert before.continued((9, 10)) == Span((9, 10), 8, None)
+    assert after.continued((11, 12)) == Span((11, 12, 13, 14), None, 15)
+
+
 @pytest.mark.parametrize("dissolve", [(1, 4), (17, 20), (-5, 3), (30, 40)])
 def test_a_dissolve_at_an_end_of_the_shot_does_not_count(dissolve: tuple[int, int]) -> None:
     assert plan(range(1, 21), [5], [], [dissolve]) == plan(range(1, 21), [5], [])

@@ -57,7 +57,7 @@ def test_the_local_exposure_is_that_of_arrays(lightness: np.ndarray) -> None:
 @pytest.mark.parametrize("exposure", [0.3, 2.5])
 def test_a_relit_colour_is_that_of_arrays(lightness: np.ndarray, ab: np.ndarray, exposure: float) -> None:
     expected, expected_ab = light.relight(lightness, ab, exposure)
-    found, found_ab = tensor_light.relight(tensor(lightness), tensor(ab), tensor(exposure))
+    found, found_ab = tensor_light.relight(tensor(lightness), tensor(ab), tensor(exposure), most=tensor(np.inf))
     np.testing.assert_allclose(found.numpy(), expected, atol=2e-3)
     np.testing.assert_allclose(np.moveaxis(found_ab.numpy(), 0, 2), expected_ab, atol=5e-3)
     np.testing.assert_allclose(
@@ -65,6 +65,23 @@ def test_a_relit_colour_is_that_of_arrays(lightness: np.ndarray, ab: np.ndarray,
         light.relight_lightness(lightness, exposure),
         atol=2e-3,
     )
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.1])
+def test_a_clipped_picture_is_that_of_arrays(lightness: np.ndarray, ab: np.ndarray, share: float) -> None:
+    bright = roll_off(lightness * np.float32(1.9))
+    clipped = np.minimum(bright, np.float32(max(95.5, np.quantile(bright, 1 - share))))
+    expected = light.clipping_level(clipped)
+    found = tensor_light.clipping_level(tensor(clipped))
+    assert found.shape == ()
+    assert float(found) == pytest.approx(expected, rel=1e-4)
+    for most in (expected, 0.5):
+        clipped_parts = tensor_light.is_clipped(tensor(clipped), tensor(ab), tensor(most)).numpy()
+        assert (clipped_parts == light.is_clipped(clipped, ab, most)).mean() > 0.999
+        expected_lightness, expected_ab = light.relight(lightness, ab, 2.5, most=most)
+        relit, relit_ab = tensor_light.relight(tensor(lightness), tensor(ab), tensor(2.5), most=tensor(most))
+        np.testing.assert_allclose(relit.numpy(), expected_lightness, atol=5e-3)
+        np.testing.assert_allclose(np.moveaxis(relit_ab.numpy(), 0, 2), expected_ab, atol=2e-2)
 
 
 @pytest.mark.parametrize("exposure", [0.5, 1.0, 2.0])
