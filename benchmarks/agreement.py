@@ -29,7 +29,7 @@ from stcolor_core.method.refinement.candidates import Candidates, collect_candid
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.method.refinement.learned import load_learned_refinement
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 
 FRAMES = 30

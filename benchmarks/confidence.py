@@ -36,7 +36,7 @@ from stcolor_core.method.refinement.learned import (
     load_mixing_net,
 )
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 from stcolor_core.training.misled import KINDS, draw_misled
 

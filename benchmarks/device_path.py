@@ -27,7 +27,7 @@ from stcolor_core.method.tensor_pictures import blur
 from stcolor_core.method.tracking import flow
 from stcolor_core.method.tracking.tensor_flow import FINE, dense_inverse_search
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 
 CPU = torch.device("cpu")

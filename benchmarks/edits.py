@@ -30,7 +30,7 @@ from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode,
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.references import Keyframe
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 
 PURE = 6  # frames of each scene alone

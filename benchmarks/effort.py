@@ -44,7 +44,7 @@ from stcolor_core.method.key_coverage import GRID, KeyCoverage, estimate_coverag
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.models import registry
 from stcolor_core.shots.key_choice import best_key_sets, suggest_by_coverage
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import Span, plan
 from stcolor_core.shots.suggestion import suggest_keyframes
 

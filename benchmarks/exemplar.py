@@ -37,7 +37,7 @@ from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.references import Keyframe
 from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 from stcolor_core.terminal import limit_threads
 

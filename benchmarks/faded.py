@@ -27,7 +27,7 @@ from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode,
 from stcolor_core.method.faded import keep_chroma, restore_fading
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 
 FADING: Mapping[str, tuple[float, float, float]] = {

@@ -27,7 +27,10 @@ from farm_model import Costs, colour_tasks, simulate
 from speed import make_shot
 
 from stcolor_core.farm.pinning import plan_tasks
-from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate, Reference
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 
 MAX_SPAN = 8
 

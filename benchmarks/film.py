@@ -145,7 +145,8 @@ def _compare_with_best_still(
     """Compare with attention from each keyframe alone, the best chosen by its PSNR, as by hand."""
     from stcolor_core.film.shots import find_keys, make_shots
     from stcolor_core.pipeline.run import colorize
-    from stcolor_core.shots.shot import Output, Still
+    from stcolor_core.shots.output import Output
+    from stcolor_core.shots.pictures import Still
 
     shots = {each.name: each.shot for each in make_shots(plan, find_keys(plan))}
     best = dict.fromkeys(bare, 0.0)

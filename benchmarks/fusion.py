@@ -28,7 +28,7 @@ from stcolor_core.method.fusion import Unfused, fuse
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.refinement.learned import REACH, LearnedRefinement, load_learned_refinement
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 
 REACHES = (0, 1, 2, 3)

@@ -139,7 +139,7 @@ def color_without_files(wall: Wall, device: Any, *, frames: int) -> float:
     from stcolor_core.method.propagation import Propagator
     from stcolor_core.models import registry
     from stcolor_core.pipeline.devices import keeps_pictures
-    from stcolor_core.shots.shot import Method
+    from stcolor_core.shots.settings import Method
     from stcolor_core.shots.spans import plan
 
     model = registry.build("standard", device=device)
@@ -231,7 +231,9 @@ def child(options: argparse.Namespace) -> None:
 def color_with_files(width: int, height: int, frames: int, device: str) -> float:
     """Colour a shot from EXR to EXR, and return the seconds a frame."""
     from stcolor_core.pipeline.run import colorize
-    from stcolor_core.shots.shot import Output, Plate, Reference, Shot
+    from stcolor_core.shots.output import Output
+    from stcolor_core.shots.pictures import Plate, Reference
+    from stcolor_core.shots.shot import Shot
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -27,7 +27,7 @@ from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, linear_to_lab, roll_off, srgb_decode, srgb_encode
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Light, Method
+from stcolor_core.shots.settings import Light, Method
 from stcolor_core.shots.spans import plan
 
 Change = Callable[[Image, float, np.random.Generator], Image]

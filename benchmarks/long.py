@@ -36,7 +36,10 @@ def main() -> None:
 def measure(folder: Path, frames: int, keyframes: tuple[int, ...], working_height: int) -> None:
     """Colour the shot in `folder`, and print a line after every tenth of it."""
     from stcolor_core.pipeline import run
-    from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
+    from stcolor_core.shots.output import Output
+    from stcolor_core.shots.pictures import Plate, Reference
+    from stcolor_core.shots.settings import Method
+    from stcolor_core.shots.shot import Shot
     from stcolor_core.terminal import limit_threads
 
     process, most = psutil.Process(), 0.0

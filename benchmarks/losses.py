@@ -31,7 +31,7 @@ from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.refinement import Evidence, Refined, Refinement, WalkState
 from stcolor_core.method.refinement.candidates import FACTS, collect_candidates
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 
 CAUSES = ("right", "choice", "fast", "in sight", "hidden")

@@ -42,7 +42,7 @@ from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 
 SIZE = (426, 240)

@@ -30,7 +30,7 @@ from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 
 FRAMES, KEY, BORDER = 16, 4, (18, 32)

@@ -36,7 +36,10 @@ from serving import Client, until  # noqa: E402
 
 from stcolor_core.images import frame_files  # noqa: E402
 from stcolor_core.service.access import find  # noqa: E402
-from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot  # noqa: E402
+from stcolor_core.shots.output import Output  # noqa: E402
+from stcolor_core.shots.pictures import Plate, Reference  # noqa: E402
+from stcolor_core.shots.settings import Method  # noqa: E402
+from stcolor_core.shots.shot import Shot  # noqa: E402
 
 FIRST = 1001
 WAIT = 600.0

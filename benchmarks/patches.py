@@ -23,7 +23,10 @@ from stcolor_core.images import plates
 from stcolor_core.images.color import srgb_encode
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.pipeline.run import colorize
-from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate, Reference
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 
 LAST = FIRST + FRAMES - 1
 

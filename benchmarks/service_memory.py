@@ -28,7 +28,10 @@ import psutil
 from speed import make_shot
 
 from stcolor_core.service.access import Connection, find
-from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate, Reference
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 
 _SMALL, _LARGE = (96, 54), (4096, 2160)
 _LINES = 10  # printed on the way

@@ -28,7 +28,7 @@ from stcolor_core.method.references import Keyframe
 from stcolor_core.method.refinement import Evidence, Refined, Refinement, WalkState
 from stcolor_core.method.refinement.exemplar import ColorNet, ExemplarRefinement
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 
 FIXTURE = Path(__file__).resolve().parents[1] / "tests" / "core" / "data" / "exemplar_fixture.py"

@@ -310,7 +310,9 @@ def hide_folder(driver: Any, folder: Path) -> None:
 
 def shot_file(demo: Demo, keys: tuple[int, ...], folder: Path, *, name: str) -> Any:
     """The demo shot as a `Shot` whose files lie in that folder."""
-    from stcolor_core.shots.shot import Output, Plate, Reference, Shot
+    from stcolor_core.shots.output import Output
+    from stcolor_core.shots.pictures import Plate, Reference
+    from stcolor_core.shots.shot import Shot
 
     copy_shot(demo, folder, keys)
     return Shot(

@@ -21,6 +21,7 @@ __all__ = [
     "ScratchLimit",
     "StcolorError",
     "one_line",
+    "require",
 ]
 
 _MAX_LENGTH = 300
@@ -93,3 +94,17 @@ class ScratchLimit(OutputError):
 
 class Cancelled(StcolorError):
     """The user stopped the run. The finished frames are on disk and valid."""
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise an error unless a setting is as it must be.
+
+    Args:
+        condition: Whether it is.
+        message: What is wrong and what to do, in one line.
+
+    Raises:
+        BadRequest: If the condition is false.
+    """
+    if not condition:
+        raise BadRequest(message)

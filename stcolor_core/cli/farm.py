@@ -19,7 +19,8 @@ from stcolor_core.cli.plan_terms import in_plan_terms, warn_of_plan
 from stcolor_core.errors import BadRequest
 from stcolor_core.farm.job import FRAMES_PER_TASK
 from stcolor_core.farm.paths import SUBSTITUTIONS, VARIABLE, parse_substitutions
-from stcolor_core.shots.shot import Shot, describe_frames, parse_frames
+from stcolor_core.images.frame_ranges import describe_frames, parse_frames
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import check_files
 from stcolor_core.terminal import ProgressBar, limit_threads, print_line
 

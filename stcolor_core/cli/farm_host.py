@@ -17,7 +17,8 @@ from stcolor_core.cli.device_option import add_device_option
 from stcolor_core.errors import BadRequest, Cancelled, StcolorError
 from stcolor_core.farm.paths import SUBSTITUTIONS, VARIABLE, map_path, parse_substitutions, read_rules
 from stcolor_core.farm.progress import STYLES, Style, format_event, format_failure
-from stcolor_core.shots.shot import Shot, format_frames, map_paths, parse_frames
+from stcolor_core.images.frame_ranges import format_frames, parse_frames
+from stcolor_core.shots.shot import Shot, map_paths
 from stcolor_core.terminal import StopOnSignal, limit_threads
 
 if TYPE_CHECKING:

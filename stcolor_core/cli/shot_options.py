@@ -13,23 +13,10 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.images.compression import COMPRESSIONS
 from stcolor_core.models import registry
 from stcolor_core.movies.names import is_movie
-from stcolor_core.shots.output import LAYERS
-from stcolor_core.shots.shot import (
-    TRACKINGS,
-    UNREFERENCED,
-    Alpha,
-    Light,
-    Matte,
-    Method,
-    OpticalFlow,
-    Output,
-    Plate,
-    Reference,
-    Register,
-    Shot,
-    Still,
-    Swatch,
-)
+from stcolor_core.shots.output import LAYERS, Output
+from stcolor_core.shots.pictures import Alpha, Matte, Plate, Reference, Still, Swatch
+from stcolor_core.shots.settings import TRACKINGS, UNREFERENCED, Light, Method, OpticalFlow, Register
+from stcolor_core.shots.shot import Shot
 
 __all__ = ["add_plate_options", "add_shot_options", "build_shot", "check_max_span"]
 

@@ -23,7 +23,7 @@ from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import TRACKINGS, Method, OpticalFlow, Tracking
+from stcolor_core.shots.settings import TRACKINGS, Method, OpticalFlow, Tracking
 from stcolor_core.shots.spans import plan
 
 __all__ = ["VARIANTS", "Result", "color_clip", "parse_model", "require_variant", "tracks_densely"]

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest
+from stcolor_core.images.frame_ranges import describe_frames, format_frames
 from stcolor_core.remedies import advise
-from stcolor_core.shots.shot import Shot, describe_frames, format_frames
+from stcolor_core.shots.shot import Shot
 
 __all__ = [
     "FRAMES_PER_RENDER",

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from stcolor_core.farm.job import Task, split_tasks
 from stcolor_core.farm.paths import make_absolute
+from stcolor_core.images.frame_ranges import format_frames, parse_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.planning import RunPlan, plan_spans, split_spans
 from stcolor_core.pipeline.run import plan_run
-from stcolor_core.shots.shot import Reference, Shot, format_frames, map_paths, parse_frames
+from stcolor_core.shots.pictures import Reference
+from stcolor_core.shots.shot import Shot, map_paths
 from stcolor_core.shots.shot_files import ReferencePicture, find_frames, find_references, split_references
 from stcolor_core.shots.transitions import format_transitions
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.existing import ExistingFrames, OutputState
 from stcolor_core.pipeline.planning import RunPlan
-from stcolor_core.shots.shot import Shot, describe_frames
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.suggestion import Suggestion, suggest_keyframes
 
 __all__ = ["Report", "default_report_path", "make_report"]

@@ -17,7 +17,7 @@ from stcolor_core.film.media import MediaFinder, media_path
 from stcolor_core.film.shot_list import ListedShot
 from stcolor_core.film.timelines import load_timeline
 from stcolor_core.images.frame_ranges import format_frames
-from stcolor_core.shots.shot import Plate
+from stcolor_core.shots.pictures import Plate
 from stcolor_core.shots.shot_files import find_frames
 
 __all__ = ["read_edit_shots"]

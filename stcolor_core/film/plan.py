@@ -14,7 +14,8 @@ from stcolor_core.film.key_name import KeyName, PlanMistake, did_you_mean
 from stcolor_core.film.plan_checks import check_plan
 from stcolor_core.images.frame_ranges import parse_frames
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.shots.shot import Method, Missing, Plate
+from stcolor_core.shots.pictures import Missing, Plate
+from stcolor_core.shots.settings import Method
 
 __all__ = [
     "SCENE_FIELD",

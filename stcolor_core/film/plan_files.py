@@ -19,7 +19,7 @@ from stcolor_core.errors import BadRequest, OutputError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.film.plan import FilmDissolve, FilmGroup, FilmPlan, FilmPlate, FilmScene, PlanMistake
 from stcolor_core.film.yaml_files import describe_mistake, name_line, parse_yaml, read_text
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

@@ -21,7 +21,10 @@ from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.transition_search import find_transitions, scene_describer
-from stcolor_core.shots.shot import Method, Missing, Output, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Missing
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.transitions import Transitions
 
 __all__ = ["PlateReader", "Stretch", "find_stretches", "look_at_scenes", "make_plan", "split_plate"]

@@ -19,7 +19,7 @@ from stcolor_core.film.yaml_files import describe_mistake, name_line, parse_yaml
 from stcolor_core.images.frame_ranges import parse_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
-from stcolor_core.shots.shot import Missing
+from stcolor_core.shots.pictures import Missing
 from stcolor_core.shots.shot_files import find_frames
 
 __all__ = ["DEFAULT_KEYS", "ListedShot", "arrange_shots", "name_plates", "read_shot_list"]

@@ -21,7 +21,9 @@ from stcolor_core.movies.names import is_movie
 from stcolor_core.pipeline.input_spaces import has_plate_type
 from stcolor_core.pipeline.transition_search import scene_describer
 from stcolor_core.remedies import advise
-from stcolor_core.shots.shot import SAME_AS_PLATE, Output, Reference, Shot, Still
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import SAME_AS_PLATE, Reference, Still
+from stcolor_core.shots.shot import Shot
 
 __all__ = ["FilmKeys", "SceneShot", "dissolve_shot", "find_keys", "make_shots", "scene_shot"]
 

@@ -31,7 +31,7 @@ from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View, Walk, to_grid_cells
 from stcolor_core.method.upsampling import slopes
 from stcolor_core.method.warping import GridReference, warp
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 
 __all__ = ["ALL_KNOWN", "RESIDUAL_SIGMA", "Matching"]
 

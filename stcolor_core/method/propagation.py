@@ -42,7 +42,7 @@ from stcolor_core.method.references import Keyframe, PreparedReference, temporal
 from stcolor_core.method.refinement import Evidence, WalkState
 from stcolor_core.method.span_walk import Matched, SpanTask, SpanWalk, announce
 from stcolor_core.method.tracking.flow import sample
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import PatchWalk, Side, Span
 
 __all__ = ["ColoredFrame", "Footage", "PatchedFootage", "Propagator"]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from stcolor_core.method.model import Model
     from stcolor_core.method.refinement import Refinement
     from stcolor_core.method.tracking.raft import RaftFlow
-    from stcolor_core.shots.shot import OpticalFlow
+    from stcolor_core.shots.settings import OpticalFlow
 
 __all__ = [
     "ENTRIES",

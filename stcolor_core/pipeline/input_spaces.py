@@ -9,13 +9,15 @@ from pathlib import Path
 from stcolor_core.errors import ColorError
 from stcolor_core.images.color import ColorPipe
 from stcolor_core.images.formats import HeaderSummary
+from stcolor_core.images.frame_ranges import describe_frames, format_frames
 from stcolor_core.images.ocio import open_config
 from stcolor_core.images.pictures import Header
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.color import tagged_space
 from stcolor_core.movies.plate_frames import read_plate_header
 from stcolor_core.remedies import advise
-from stcolor_core.shots.shot import SAME_AS_PLATE, Shot, describe_frames, format_frames
+from stcolor_core.shots.pictures import SAME_AS_PLATE
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import ReferencePicture, find_frames
 
 __all__ = ["InputColorspace", "InputSpaces", "has_plate_type", "open_pipe"]

@@ -24,7 +24,8 @@ from stcolor_core.movies.reader import open_movie
 from stcolor_core.pipeline.input_files import InputFiles, manifest_state
 from stcolor_core.pipeline.input_spaces import InputSpaces, open_pipe
 from stcolor_core.remedies import advise
-from stcolor_core.shots.shot import Plate, Reference, Shot, Still, Swatch
+from stcolor_core.shots.pictures import Plate, Reference, Still, Swatch
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import (
     ReferencePicture,
     check_mattes,

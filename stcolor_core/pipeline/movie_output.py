@@ -11,6 +11,7 @@ import numpy as np
 
 from stcolor_core.arrays import Pixels
 from stcolor_core.errors import BadRequest, Cancelled
+from stcolor_core.images.frame_ranges import describe_frames, parse_frames
 from stcolor_core.images.known_color import cut
 from stcolor_core.images.pictures import Header
 from stcolor_core.images.views import PLAIN_VIEW, default_view
@@ -23,7 +24,7 @@ from stcolor_core.movies.writer import MovieSettings, Sound, check_sound, write_
 from stcolor_core.pipeline.provenance import describe_provenance
 from stcolor_core.pipeline.results import ShotResults
 from stcolor_core.remedies import advise
-from stcolor_core.shots.shot import Shot, describe_frames, parse_frames
+from stcolor_core.shots.shot import Shot
 
 __all__ = ["MovieOutput", "plan_movie", "plate_rate", "plate_sound", "plate_timecode"]
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import torch
 
 from stcolor_core.errors import BadRequest, ModelError
+from stcolor_core.images.frame_ranges import describe_frames, parse_frames
 from stcolor_core.method.tracking.detectors import Detector, config_files, open_detector
 from stcolor_core.models import registry
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.remedies import advise
-from stcolor_core.shots.shot import Shot, Tracking, describe_frames, parse_frames
+from stcolor_core.shots.settings import Tracking
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import ReferencePicture
 from stcolor_core.shots.spans import Span, plan, split_span
 from stcolor_core.shots.transitions import Transitions, parse_transitions

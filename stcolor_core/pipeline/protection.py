@@ -12,11 +12,12 @@ from pathlib import Path
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.frame_files import is_unmodified
+from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.models import registry
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.remedies import advise
-from stcolor_core.shots.shot import Shot, describe_frames
+from stcolor_core.shots.shot import Shot
 
 __all__ = ["refuse_results_as_references", "refuse_to_write"]
 

@@ -9,9 +9,10 @@ from stcolor_core.arrays import Image
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images import plates
 from stcolor_core.images.color_presence import ReferenceFlaw, block_means, find_flaw
+from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.pictures import Picture
 from stcolor_core.pipeline.inputs import ShotInputs
-from stcolor_core.shots.shot import Shot, format_frames
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import find_frames, find_references
 
 __all__ = ["REASONS", "ReferenceFlaws", "describe_flaw", "inspect_references"]

@@ -15,6 +15,7 @@ import torch
 
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.files.stat_cache import StatCache
+from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.on_device.frames import DeviceFrame
@@ -52,7 +53,7 @@ from stcolor_core.pipeline.workers import Workers, plan_workers, set_torch_threa
 from stcolor_core.pipeline.writing import FrameWriter, WrittenFrame
 from stcolor_core.remedies import advise
 from stcolor_core.shots.output_folder import require_frame_field
-from stcolor_core.shots.shot import Shot, describe_frames
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import require_reference
 from stcolor_core.shots.spans import PatchWalk, Span, plan_patch_walks, spans_containing
 from stcolor_core.shots.transitions import Transitions

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.pipeline.events import Event, Reporter
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws, describe_flaw
 from stcolor_core.remedies import advise
-from stcolor_core.shots.shot import describe_frames
 from stcolor_core.shots.shot_files import ReferencePicture
 from stcolor_core.shots.spans import PatchWalk, Span, matched, spans_containing, unreferenced
 from stcolor_core.shots.transitions import Transitions

@@ -22,10 +22,11 @@ from itertools import accumulate
 from statistics import median
 from typing import Literal
 
+from stcolor_core.images.frame_ranges import parse_frames
 from stcolor_core.models import registry
 from stcolor_core.pipeline.events import Event
 from stcolor_core.pipeline.planning import plan_spans
-from stcolor_core.shots.shot import Shot, parse_frames
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import find_frames
 from stcolor_core.shots.spans import PatchWalk, Span, plan_patch_walks
 from stcolor_core.shots.transitions import Transitions, parse_transitions

@@ -15,7 +15,8 @@ from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.shot_plates import PlateFrame
-from stcolor_core.shots.shot import Reference, Shot
+from stcolor_core.shots.pictures import Reference
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import find_frames, find_references
 
 __all__ = ["UsedReference", "read_used_reference"]

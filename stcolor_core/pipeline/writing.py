@@ -12,6 +12,7 @@ from stcolor_core import __version__
 from stcolor_core.arrays import Chroma, Image, Plane
 from stcolor_core.images import plates
 from stcolor_core.images.frame_files import write_frame
+from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.pictures import Window
 from stcolor_core.images.resizing import resize
@@ -28,7 +29,7 @@ from stcolor_core.pipeline.layers import RenderedFrame, make_channels
 from stcolor_core.pipeline.provenance import DIGITAL_SOURCE_TYPE, SOFTWARE
 from stcolor_core.pipeline.shot_plates import PlateFrame
 from stcolor_core.shots.output import LAYERS
-from stcolor_core.shots.shot import Shot, format_frames
+from stcolor_core.shots.shot import Shot
 
 __all__ = ["FrameWriter", "WrittenFrame"]
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from stcolor_core.errors import BadRequest, StcolorError
 from stcolor_core.images.color_presence import ReferenceFlaw
 from stcolor_core.images.frame_files import frame_state
+from stcolor_core.images.frame_ranges import parse_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.service.job import Job
 from stcolor_core.service.messages import FrameStatus, JobFrames, JobStatus, SuggestedKey
 from stcolor_core.service.picture_files import FrameGone, NoPicture, NoResult
 from stcolor_core.service.store import Store
-from stcolor_core.shots.shot import Shot, parse_frames
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.suggestion import suggest_keyframes
 from stcolor_core.shots.transitions import CERTAIN_CUT
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.shots.shot import Reference, Shot
+from stcolor_core.shots.pictures import Reference
+from stcolor_core.shots.shot import Shot
 
 __all__ = ["add_key", "find_new_keys", "next_version"]
 

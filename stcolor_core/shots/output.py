@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from stcolor_core.errors import BadRequest
+from stcolor_core.errors import require
 from stcolor_core.images.compression import COMPRESSIONS, LOSSY, Compression
 from stcolor_core.images.frame_ranges import parse_frames
 from stcolor_core.remedies import advise
@@ -45,21 +45,21 @@ class Output:
     provenance: bool = True
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.path.lower().endswith(".exr"),
             f"The output {self.path!r} must be an EXR sequence, like out/sh010.####.exr.",
         )
-        _require(self.max_span is None or self.max_span >= 1, "The longest span must have at least 1 frame.")
+        require(self.max_span is None or self.max_span >= 1, "The longest span must have at least 1 frame.")
         if self.frames is not None:
             parse_frames(self.frames)
         for layer in self.layers or ():
-            _require(layer in LAYERS, f"The output has no layer {layer[:40]!r}. Its layers are {', '.join(LAYERS)}.")
-        _require(
+            require(layer in LAYERS, f"The output has no layer {layer[:40]!r}. Its layers are {', '.join(LAYERS)}.")
+        require(
             self.compression in COMPRESSIONS,
             f"The compression {self.compression[:40]!r} is unknown. Use one of {', '.join(COMPRESSIONS)}.",
         )
-        _require(bool(self.written_layers), f"The output has no layer left. {advise('layers')}.")
-        _require(
+        require(bool(self.written_layers), f"The output has no layer left. {advise('layers')}.")
+        require(
             not (self.compression in LOSSY and "rc_id" in self.written_layers),
             f"The compression {self.compression} would destroy the ids of the layer rc_id. {advise('no_ids')}.",
         )
@@ -73,8 +73,3 @@ class Output:
     def is_lossy(self) -> bool:
         """Return whether the compression changes the pixels of R, G and B."""
         return self.compression in LOSSY and "rgb" in self.written_layers
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise BadRequest(message)

@@ -9,8 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest, OutputError, PlateError
+from stcolor_core.images.frame_ranges import parse_frames
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.shots.shot import Shot, parse_frames
+from stcolor_core.shots.shot import Shot
 
 __all__ = ["cannot_write_folder", "check_output", "require_frame_field"]
 

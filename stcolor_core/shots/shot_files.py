@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stcolor_core.errors import BadRequest, PlateError, StcolorError
-from stcolor_core.images.frame_ranges import describe_runs, find_gaps, group_runs
+from stcolor_core.images.frame_ranges import describe_frames, describe_runs, find_gaps, group_runs, parse_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
 from stcolor_core.remedies import advise
-from stcolor_core.shots.shot import Alpha, Plate, Reference, Shot, describe_frames, parse_frames
+from stcolor_core.shots.pictures import Alpha, Plate, Reference
+from stcolor_core.shots.shot import Shot
 
 __all__ = [
     "ReferencePicture",

@@ -40,7 +40,7 @@ from stcolor_core.method.refinement import Evidence, Refined, WalkState
 from stcolor_core.method.refinement.candidates import Candidates, collect_candidates
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 from stcolor_core.training.clips import add_intruder, age_clip, resize_sequence
 from stcolor_core.training.features import write_untrained_features

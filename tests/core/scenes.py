@@ -16,7 +16,7 @@ from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.walk import View
 from stcolor_core.models.registry import build
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 
 
 @functools.cache

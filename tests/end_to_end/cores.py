@@ -13,7 +13,10 @@ from scenes import pan
 from serving import Client, until
 
 from stcolor_core.service.access import Connection, find
-from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate, Reference
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 
 if TYPE_CHECKING:
     from conftest import ShotOnDisk

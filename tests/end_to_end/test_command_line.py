@@ -25,7 +25,10 @@ from serving import until
 from stcolor_core.cli import command_line
 from stcolor_core.images import frame_files
 from stcolor_core.service.access import find
-from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate, Reference
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 
 _LONGEST = len("stcolor: ") + 300
 _UNSUBMITTED = {"--submit"}  # would submit a job to a real farm

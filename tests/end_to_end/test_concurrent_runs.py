@@ -20,7 +20,7 @@ from stcolor_core.cli import main
 from stcolor_core.images import plates
 from stcolor_core.pipeline.claims import Claim
 from stcolor_core.pipeline.run import colorize, plan_run
-from stcolor_core.shots.shot import Reference
+from stcolor_core.shots.pictures import Reference
 
 __all__ = ["state"]
 

@@ -31,7 +31,8 @@ from serving import until
 from stcolor_core.cli import main
 from stcolor_core.images import frame_files, plates
 from stcolor_core.images.color import luminance_of
-from stcolor_core.shots.shot import Shot, parse_frames
+from stcolor_core.images.frame_ranges import parse_frames
+from stcolor_core.shots.shot import Shot
 
 MakeShot = Callable[..., ShotOnDisk]
 STCOLOR = str(Path(sys.executable).with_name("stcolor"))

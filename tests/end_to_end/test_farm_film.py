@@ -22,7 +22,7 @@ from stcolor_core.farm.film_job import FilmFile
 from stcolor_core.film.coloring import color_film
 from stcolor_core.film.plan_files import load_plan
 from stcolor_core.images import plates
-from stcolor_core.shots.shot import parse_frames
+from stcolor_core.images.frame_ranges import parse_frames
 
 pytestmark = pytest.mark.slow
 

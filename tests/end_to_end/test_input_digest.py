@@ -24,7 +24,10 @@ from stcolor_core.pipeline import digest
 from stcolor_core.pipeline.matte_layers import cryptomatte_layers
 from stcolor_core.pipeline.planning import detector_digest
 from stcolor_core.pipeline.run import colorize, plan_run
-from stcolor_core.shots.shot import Matte, Method, Output, Plate, Reference, Shot, Still
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Matte, Plate, Reference, Still
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 
 MakeShot = Callable[..., ShotOnDisk]
 

@@ -17,7 +17,9 @@ from stcolor_core.movies.color import tagged_space
 from stcolor_core.pipeline.run import FrameResult, colorize, plan_run
 from stcolor_core.service.picture_files import ShotFiles
 from stcolor_core.service.rendering import read_full
-from stcolor_core.shots.shot import Output, Plate, Reference, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate, Reference
+from stcolor_core.shots.shot import Shot
 
 MakeShot = Callable[..., ShotOnDisk]
 

@@ -15,7 +15,8 @@ from stcolor_core.images.color import lab_to_linear, linear_to_lab, luminance_of
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.movies.color import tagged_space
 from stcolor_core.movies.plate_frames import read_plate_frame
-from stcolor_core.shots.shot import Reference, Shot, Still
+from stcolor_core.shots.pictures import Reference, Still
+from stcolor_core.shots.shot import Shot
 
 FIRST, COUNT = 86400, 4
 SPACE = tagged_space("1/1", "")

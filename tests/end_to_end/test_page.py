@@ -21,7 +21,10 @@ from serving import Client, running_core, until
 from stcolor_core.cli import main
 from stcolor_core.pipeline.run import colorize
 from stcolor_core.service.pictures import PictureRenderer, Rendered
-from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate, Reference
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 
 selenium = pytest.importorskip("selenium", reason="selenium is not installed")
 webdriver = pytest.importorskip("selenium.webdriver")

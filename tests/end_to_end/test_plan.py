@@ -16,7 +16,9 @@ from stcolor_core.cli import main
 from stcolor_core.errors import Cancelled
 from stcolor_core.pipeline.events import Event
 from stcolor_core.pipeline.key_planning import plan_keys, split_scenes
-from stcolor_core.shots.shot import Output, Plate, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.transitions import Boundary, Dissolve, Transitions
 
 MakeShot = Callable[..., ShotOnDisk]

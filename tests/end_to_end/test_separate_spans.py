@@ -18,9 +18,13 @@ from real_footage import footage
 from scenes import Scene, pan
 
 from stcolor_core.evaluation.dataset import read_dataset
+from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.pipeline.planning import split_spans
 from stcolor_core.pipeline.run import plan_run
-from stcolor_core.shots.shot import Method, Output, Plate, Shot, format_frames
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.spans import plan
 
 MakeShot = Callable[..., ShotOnDisk]

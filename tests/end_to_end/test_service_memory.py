@@ -16,7 +16,7 @@ from serving import Client, running_core
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.shot_plates import PlateFrame
-from stcolor_core.shots.shot import Output
+from stcolor_core.shots.output import Output
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,10 @@ from stcolor_core.pipeline import run
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.run import colorize
 from stcolor_core.pipeline.workers import Workers
-from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate, Reference
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 
 MakeShot = Callable[..., ShotOnDisk]
 

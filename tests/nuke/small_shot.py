@@ -10,7 +10,10 @@ from scenes import pan
 
 from stcolor_core.images import frame_files
 from stcolor_core.images.color import lab_to_linear, luminance_of
-from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate, Reference
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 
 __all__ = ["FIRST", "write_shot"]
 

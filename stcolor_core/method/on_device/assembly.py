@@ -10,7 +10,7 @@ from stcolor_core.method.on_device.matching import TensorMatching
 from stcolor_core.method.on_device.spans import DeviceSpans
 from stcolor_core.method.on_device.transfers import Transfers
 from stcolor_core.method.refinement.learned import LearnedRefinement
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 
 __all__ = ["make_device_spans"]
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from stcolor_core.arrays import Plane
 from stcolor_core.errors import BadRequest, ModelError
 from stcolor_core.method.tracking.instance import Instances
-from stcolor_core.shots.shot import DetectorKind
+from stcolor_core.shots.settings import DetectorKind
 
 __all__ = ["Detector", "Detectron2Detector", "TorchvisionDetector", "config_files", "open_detector"]
 

@@ -25,7 +25,7 @@ from stcolor_core.method.tracking.instance import (
 )
 from stcolor_core.method.tracking.objects import Objects, find_objects
 from stcolor_core.method.tracking.tracks import Tracks
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 
 __all__ = ["CellCandidates", "CellTracker", "View", "Walk", "to_grid_cells"]
 

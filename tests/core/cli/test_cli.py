@@ -14,7 +14,10 @@ import pytest
 
 from stcolor_core.cli import command_line, movie_options, shot_options
 from stcolor_core.errors import one_line
-from stcolor_core.shots.shot import Matte, Method, Output, Plate, Reference, Shot, Still
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Matte, Plate, Reference, Still
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 
 WITH_INSTANCES = {"method": Method(tracking="instance+dense", detector="detectron2"), "mattes": ()}
 

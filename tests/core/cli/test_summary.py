@@ -12,7 +12,9 @@ from stcolor_core.cli import command_line
 from stcolor_core.cli.summary import summarize
 from stcolor_core.pipeline.events import Event, FrameResult, Reporter
 from stcolor_core.pipeline.time_left import TimeLeft
-from stcolor_core.shots.shot import Output, Plate, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.spans import plan
 from stcolor_core.terminal import ProgressBar, describe_duration
 

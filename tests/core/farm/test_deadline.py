@@ -10,7 +10,10 @@ from deadline_keys import PLUGIN_KEYS, read_info, unknown_job_keys
 
 from stcolor_core.farm.deadline import DeadlineJob, QueueOptions, make_jobs, with_even_tasks
 from stcolor_core.farm.job import Job, NukeRender
-from stcolor_core.shots.shot import Method, Output, Plate, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 
 FOLDER = Path("/jobs of/sh010")
 NUKE = NukeRender(script=Path("/s/comp.nk"), writes=("Write1", "Group1.Write2"), version="15.1")

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.farm.job import Job, NukeRender, render_arguments, select_frames, split_evenly, split_tasks
-from stcolor_core.shots.shot import Output, Plate, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.spans import plan, split_span
 
 SHOT = Shot(plate=Plate(path="/p/sh.####.exr"), output=Output(path="/o/sh.####.exr"))

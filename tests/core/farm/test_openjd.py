@@ -13,7 +13,9 @@ from openjd.model import create_job, decode_job_template, preprocess_job_paramet
 
 from stcolor_core.farm import openjd
 from stcolor_core.farm.job import Job, NukeRender
-from stcolor_core.shots.shot import Output, Plate, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate
+from stcolor_core.shots.shot import Shot
 
 NUKE = NukeRender(script=Path("/s/comp.nk"), writes=("Write1", "Group1.Write2"), version="15.1", executable="nuke15.1")
 JOB = Job(

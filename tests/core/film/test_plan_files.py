@@ -9,7 +9,7 @@ import pytest
 from stcolor_core.errors import BadRequest, OutputError
 from stcolor_core.film.plan import FilmDissolve, FilmGroup, FilmPlan, FilmPlate, FilmScene, KeyName, PlanMistake
 from stcolor_core.film.plan_files import format_plan, load_plan, naming_lines, parse_plan, save_plan
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 
 PLAN = FilmPlan(
     output="out/{scene}.####.exr",

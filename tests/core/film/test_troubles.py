@@ -21,7 +21,7 @@ from stcolor_core.film.scenes import look_at_scenes
 from stcolor_core.images import plates
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.pipeline.writing import FrameWriter
-from stcolor_core.shots.shot import Missing
+from stcolor_core.shots.pictures import Missing
 
 pytestmark = pytest.mark.slow
 COUNTS = {"s001": 6, "s002": 6, "s003": 6, "s002-s003": 8}

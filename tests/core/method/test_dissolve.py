@@ -14,7 +14,7 @@ from stcolor_core.images.color import lab_to_linear, lightness, linear_to_lab, l
 from stcolor_core.method.dissolve import SceneEnd, carry_scene, estimate_shares, find_turn, mix
 from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 
 CPU = torch.device("cpu")

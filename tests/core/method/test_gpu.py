@@ -15,7 +15,7 @@ from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.models import registry
 from stcolor_core.pipeline import devices
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 
 GPU = next((name for name in ("cuda", "xpu", "mps") if devices._is_present(name)), "none")

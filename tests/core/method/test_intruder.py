@@ -16,7 +16,7 @@ from stcolor_core.images.color import lab_to_linear, srgb_encode
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 
 HEIGHT, WIDTH, COUNT = 144, 208, 9

@@ -27,7 +27,7 @@ from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.method.tracking.flow import FlowTracker
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Light, Method
+from stcolor_core.shots.settings import Light, Method
 from stcolor_core.shots.spans import plan
 
 CPU = torch.device("cpu")

@@ -16,7 +16,7 @@ from stcolor_core.method.shortlist import block_positions, top_blocks
 from stcolor_core.method.tracking.instance import InstanceRestriction
 from stcolor_core.method.warping import GridReference, warp
 from stcolor_core.models.registry import build
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 
 GRID = (42, 50)  # in neither direction whole blocks: 11 x 13 of them
 COUNT = GRID[0] * GRID[1]

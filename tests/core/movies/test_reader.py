@@ -17,7 +17,9 @@ from stcolor_core.movies.color import tagged_space
 from stcolor_core.movies.plate_frames import movie_frames, read_plate_frame, read_plate_header
 from stcolor_core.movies.reader import Movie, open_movie
 from stcolor_core.pipeline.inputs import ShotInputs
-from stcolor_core.shots.shot import Output, Plate, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate
+from stcolor_core.shots.shot import Shot
 
 LAYOUTS = {
     "yuv420p": (8, 2, 2),

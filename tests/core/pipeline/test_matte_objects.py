@@ -12,7 +12,9 @@ import pytest
 from stcolor_core.errors import BadRequest, PlateError
 from stcolor_core.images import frame_files, plates
 from stcolor_core.pipeline.matte_objects import list_objects
-from stcolor_core.shots.shot import Matte, Output, Plate, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Matte, Plate
+from stcolor_core.shots.shot import Shot
 
 HEIGHT, WIDTH = 40, 60
 

@@ -17,7 +17,10 @@ from stcolor_core.images.color import lab_to_linear, luminance_of
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.pipeline.run import Event, colorize
 from stcolor_core.pipeline.used_references import read_used_reference
-from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate, Reference
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 
 KEY = 4
 MakeShot = Callable[..., Shot]

@@ -12,7 +12,10 @@ from stcolor_core.service import jobs
 from stcolor_core.service.job import Job
 from stcolor_core.service.jobs import Attempt, Worker, job_id, next_attempt
 from stcolor_core.service.store import Store
-from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot, Still
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate, Reference, Still
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 
 
 @pytest.fixture

@@ -9,7 +9,9 @@ import pytest
 
 from stcolor_core.errors import BadRequest
 from stcolor_core.service.keys import add_key, find_new_keys, next_version
-from stcolor_core.shots.shot import Output, Plate, Reference, Shot, Still
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate, Reference, Still
+from stcolor_core.shots.shot import Shot
 
 
 @pytest.fixture

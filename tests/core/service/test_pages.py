@@ -31,7 +31,10 @@ from stcolor_core.service.messages import JobFrames, JobStatus
 from stcolor_core.service.pages import FILES
 from stcolor_core.service.store import Store
 from stcolor_core.service.tokens import Tokens
-from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate, Reference
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 
 
 @pytest.fixture

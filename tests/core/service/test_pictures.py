@@ -19,7 +19,10 @@ from stcolor_core.service import pictures
 from stcolor_core.service.job import Job
 from stcolor_core.service.picture_cache import PictureCache
 from stcolor_core.service.pictures import NoPicture, PictureKind, PictureRenderer, PictureRequest, Rendered, views_of
-from stcolor_core.shots.shot import Method, Output, Plate, Reference, Shot, Still
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Plate, Reference, Still
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot
 
 PREVIEWS: tuple[PictureKind, ...] = ("result", "plate", "confidence", "source")
 ORANGE, BLUE, GREY = (220, 120, 40), (40, 90, 200), (119, 119, 119)

@@ -8,8 +8,10 @@ import pytest
 
 from stcolor_core.errors import BadRequest, OutputError
 from stcolor_core.shots import output_folder
+from stcolor_core.shots.output import Output
 from stcolor_core.shots.output_folder import check_output
-from stcolor_core.shots.shot import Output, Plate, Reference, Shot
+from stcolor_core.shots.pictures import Plate, Reference
+from stcolor_core.shots.shot import Shot
 
 FRAMES = [1, 2, 3]
 

@@ -12,20 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stcolor_core.errors import BadRequest
-from stcolor_core.shots.shot import (
-    Matte,
-    Method,
-    Output,
-    Plate,
-    Reference,
-    Shot,
-    Still,
-    describe_frames,
-    format_frames,
-    list_paths,
-    map_paths,
-    parse_frames,
-)
+from stcolor_core.images.frame_ranges import describe_frames, format_frames, parse_frames
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Matte, Plate, Reference, Still
+from stcolor_core.shots.settings import Method
+from stcolor_core.shots.shot import Shot, list_paths, map_paths
 
 
 def a_shot() -> Shot:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from stcolor_core.errors import BadRequest, PlateError, StcolorError
-from stcolor_core.shots.shot import Matte, Output, Plate, Reference, Shot
+from stcolor_core.shots.output import Output
+from stcolor_core.shots.pictures import Matte, Plate, Reference
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import check_mattes, find_frames, find_references, split_references
 
 

@@ -12,7 +12,8 @@ from comp import Comp, make_comp
 
 from stcolor_core.images import plates
 from stcolor_core.images.coverage import read_alpha_share
-from stcolor_core.shots.shot import Shot, parse_frames
+from stcolor_core.images.frame_ranges import parse_frames
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import find_frames, find_references
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)

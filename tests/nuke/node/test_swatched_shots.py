@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from comp import Comp, make_comp
 
-from stcolor_core.shots.shot import Shot, Swatch
+from stcolor_core.shots.pictures import Swatch
+from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import find_frames, find_mattes
 
 SWATCH = Swatch(frame=1003, object="plate", colors=("#8a3324",))

@@ -26,7 +26,7 @@ from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.tensor_flow import COARSE, FINE, dense_inverse_search
 from stcolor_core.method.upsampling import upsample
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 
 CPU = torch.device("cpu")

@@ -26,7 +26,7 @@ from stcolor_core.method.on_device.transfers import Download
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.refinement.learned import LearnedRefinement
 from stcolor_core.models import registry
-from stcolor_core.shots.shot import Method
+from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import plan
 
 pytestmark = pytest.mark.slow
