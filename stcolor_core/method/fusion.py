@@ -103,7 +103,7 @@ def gather_neighbours(
     """Yield each wanted frame once its neighbours are there: the frame, those before it, and those after it.
 
     Args:
-        frames: The frames of `find_neighbours` by number, in the order of the walk.
+        frames: The frames of `find_neighbours` by number, in the order of the walk; it may end before the walk.
         walk: As for `find_neighbours`.
         wanted: As for `find_neighbours`.
         reach: As for `find_neighbours`.
@@ -114,14 +114,20 @@ def gather_neighbours(
     places = {frame: place for place, frame in enumerate(walk)}
     due = deque(sorted(places[frame] for frame in wanted))
     held: dict[int, Item] = {}
+
+    def take() -> tuple[Item, list[Item], list[Item]]:
+        place = due.popleft()
+        before = range(place - 1, max(0, place - reach) - 1, -1)
+        after = range(place + 1, min(len(walk), place + reach + 1))
+        return held[place], [held[index] for index in before], [held[index] for index in after if index in held]
+
     for frame, item in frames:
         held[places[frame]] = item
         while due and min(due[0] + reach, len(walk) - 1) <= places[frame]:
-            place = due.popleft()
-            before = range(place - 1, max(0, place - reach) - 1, -1)
-            after = range(place + 1, min(len(walk), place + reach + 1))
-            yield held[place], [held[index] for index in before], [held[index] for index in after]
+            yield take()
             held = {index: one for index, one in held.items() if due and index >= due[0] - reach}
+    while due and due[0] in held:
+        yield take()
 
 
 def fuse(own: Unfused, before: Sequence[Unfused], after: Sequence[Unfused]) -> ColoredFrame:

@@ -24,7 +24,7 @@ _LEAST_REACH = 0.05  # below this a patch does not reach a pixel
 _SPECK, _SPECK_SHARE = 32, 0.1  # pixels at 216 lines, and share of the patch, below which an area is a speck
 _RAMP = 4  # frames before a whole keyframe over which a patch gives way to it
 _LITTLE_TRUST = 0.2  # trust in a flow from which it may lead to a patch, if nothing else explains the pixel better
-_SAME = 6.0  # distance in a* and b* up to which a patch and the colour below it are about the same
+_SAME = 10.0  # distance in a* and b* up to which a patch and the colour below it are about the same
 _DOUBTED, _TRUSTED = 0.2, 0.5  # confidence below which a patch's colour is not used, and from which it is used fully
 
 
@@ -217,13 +217,14 @@ def _pile(parts: Sequence[PatchColor], base: ColoredFrame) -> _Pile:
     for part in sorted(parts, key=lambda part: abs(part.patch - base.frame)):
         box = part.box
         rival, own = _odds(base.confidence[box]), _odds(part.confidence)
-        better = own / (rival + own)
+        better = own**2 / (rival**2 + own**2)  # squared, so that the better of two clearly prevails
         # where the two say the same, the nearer in time and the more certain counts for more
         distance = np.linalg.norm(part.ab - base.ab[box], axis=-1)
         same = np.exp(-((distance / _SAME) ** 2))
         nearer = part.share * rival / np.maximum(part.share * rival + (1 - part.share) * own, 1e-6)
-        yielding = np.maximum(part.yielding * (1 - better), same * nearer)
-        reach = np.maximum(part.reach * (1 - yielding), part.claim * better)
+        alike = same * nearer
+        yielding = np.maximum(part.yielding * (1 - better), alike)
+        reach = np.maximum(part.reach * (1 - yielding), part.claim * np.minimum(better, 1 - alike))
         added = (1 - pile.weight[box]) * _without_traces(reach)
         pile.ab[box] += added[..., None] * part.ab
         pile.confidence[box] += added * part.confidence
@@ -252,9 +253,9 @@ def _without_specks(reach: Plane, weight: Plane) -> Mask:
 
 
 def _odds(confidence: Plane) -> Plane:
-    """Return the odds that a colour is right, squared, so that the better of two clearly prevails."""
+    """Return the odds that a colour is right."""
     certain = np.clip(confidence, 0.01, 0.99)
-    return np.asarray((certain / (1 - certain)) ** 2, np.float32)
+    return np.asarray(certain / (1 - certain), np.float32)
 
 
 def _widen(plane: NDArray[Any], like: Plane) -> NDArray[Any]:

@@ -17,12 +17,12 @@ from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
 
-from stcolor_core.arrays import Chroma
+from stcolor_core.arrays import Chroma, Plane
 from stcolor_core.files.prefetch import prefetch
 from stcolor_core.files.scratch import Scratch
 from stcolor_core.method.assembling import make_colored, make_grey, make_unfused
@@ -60,6 +60,14 @@ class PatchedFootage(Footage, Protocol):
         Args:
             frame: Frame number of the patches.
         """
+
+
+class _CarriedPatch(NamedTuple):
+    """A frame coloured from a patch, and how far the patch covers each pixel, as in `PatchColor`."""
+
+    unfused: Unfused
+    reach: Plane
+    claim: Plane
 
 
 class Propagator:
@@ -198,19 +206,51 @@ class Propagator:
             walk: The patch and its way.
             footage: The shot's pictures.
             scratch: Temporary storage.
-            wanted: Frame numbers on the way.
+            wanted: Frame numbers; those that are not on the way count for nothing.
             overruling: Frames with other patches: beyond them this patch ends where they cover the same surface.
             on_read: As for `color`.
 
         Yields:
             The patch's colour on one wanted frame after the other; none once it has been out of sight for long.
         """
+        reach = self._refinement.reach
+        wanted = frozenset(wanted).intersection(walk.frames)
+        asked = find_neighbours(walk.frames, wanted, reach)
+        carried = self._carry_patch(walk, footage, scratch, asked=asked, overruling=overruling, on_read=on_read)
+        for own, before, after in gather_neighbours(carried, walk.frames, wanted, reach):
+            beside = ([other.unfused for other in others] for others in (before, after))
+            colored = fuse(own.unfused, *beside) if reach else own.unfused.colored
+            frame, key = colored.frame, walk.keyframe
+            yielding = yield_to(walk.patch, frame, key)
+            share = 0.0 if key is None else abs(frame - walk.patch) / abs(key - walk.patch)
+            yield cut_to_reach(
+                walk.patch,
+                frame,
+                colored.ab,
+                colored.confidence,
+                own.reach,
+                own.claim,
+                yielding=yielding,
+                share=share,
+            )
+
+    def _carry_patch(
+        self,
+        walk: PatchWalk,
+        footage: PatchedFootage,
+        scratch: Scratch,
+        *,
+        asked: Collection[int],
+        overruling: Collection[int],
+        on_read: Callable[[int], None],
+    ) -> Iterator[tuple[int, _CarriedPatch]]:
+        """Colour frames from a patch, each by itself, until the patch has been out of sight for long."""
         on_read(walk.patch)
         keyframe = footage.patch_keyframe(walk.patch)
         assert keyframe.weight is not None
         reference, weight = self._matching.prepare_reference(walk.patch, keyframe), keyframe.weight
-        way = walk.frames[: 1 + max((index for index, f in enumerate(walk.frames) if f in wanted), default=-1)]
-        needed = set(way) if self._refinement.recurrent else {*wanted, *(a for a, b in pairwise(way) if b in wanted)}
+        way = walk.frames[: 1 + max((index for index, f in enumerate(walk.frames) if f in asked), default=-1)]
+        needed = set(way) if self._refinement.recurrent else {*asked, *(a for a, b in pairwise(way) if b in asked)}
         task = SpanTask(Span(way, walk.patch, None), [reference], footage, scratch, on_read)
         previous, previous_view, out_of_sight = reference.state, reference.view, 0
         for frame, view, (track,) in self._walk.walk_frames(task, reference, way, with_features=needed):
@@ -228,16 +268,11 @@ class Propagator:
                     evidence = replace(evidence, neighbour_flow=link)
                 refined = self._refinement.refine(evidence, previous)
                 previous = refined.state
-                if frame in wanted:
+                if frame in asked:
                     flows = [(trust, track.displacement)]
                     flows += [(flow.trust, flow.displacement) for flow in evidence.flows if flow.reacquired]
-                    reach, claim = find_reach(weight, flows)
-                    key = walk.keyframe
-                    yielding = yield_to(walk.patch, frame, key)
-                    share = 0.0 if key is None else abs(frame - walk.patch) / abs(key - walk.patch)
-                    yield cut_to_reach(
-                        walk.patch, frame, refined.ab, refined.confidence, reach, claim, yielding=yielding, share=share
-                    )
+                    unfused = make_unfused(frame, evidence, refined, [reference], [track])
+                    yield frame, _CarriedPatch(unfused, *find_reach(weight, flows))
             previous_view = view
 
     def complete_reference(self, frame: int, footage: Footage) -> ColoredFrame:

@@ -57,6 +57,11 @@ def test_each_wanted_frame_comes_with_its_neighbours_the_nearest_first() -> None
     ]
 
 
+def test_a_walk_that_ends_early_leaves_the_last_frames_fewer_neighbours() -> None:
+    items = ((frame, frame) for frame in range(4))  # of ten
+    assert list(gather_neighbours(items, range(10), {2, 3, 4, 8}, 2)) == [(2, [1, 0], [3]), (3, [2, 1], [])]
+
+
 def test_frames_far_from_the_wanted_ones_are_not_needed() -> None:
     assert find_neighbours(range(20), {3, 12}, 2) == {1, 2, 3, 4, 5, 10, 11, 12, 13, 14}
     assert find_neighbours(range(20), {3}, 0) == {3}

@@ -80,6 +80,15 @@ def test_near_a_whole_keyframe_the_more_certain_colour_prevails() -> None:
     assert np.abs(unsure.ab[3:8, 5:10] - RED).max() < 1
 
 
+@pytest.mark.parametrize(("difference", "share"), [(2.0, 0.13), (60.0, 1.0)])
+def test_far_from_a_patch_a_colour_like_it_is_that_of_the_nearer_keyframe(difference: float, share: float) -> None:
+    covered, under = plane(1), base(5)
+    color = np.broadcast_to(np.float32((difference, 0)), (*SIZE, 2))
+    far = cut_to_reach(50, 5, color, plane(0.9), covered, covered, share=0.9)  # nine tenths of the way to a keyframe
+    shares = (cover(under, [far]).ab[..., 0] - under.ab[..., 0]) / (difference - under.ab[..., 0])
+    assert np.median(shares) == pytest.approx(share, abs=0.05)
+
+
 def test_a_doubtful_track_still_counts_where_nothing_else_is_certain() -> None:
     covered, zero = plane(1), plane(0)
     claimed = cut_to_reach(9, 5, np.broadcast_to(np.float32(RED), (*SIZE, 2)), plane(0.6), zero, covered)
