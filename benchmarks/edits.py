@@ -148,8 +148,9 @@ def main() -> None:
             for match in (True, False):
                 edit = {"cuts": [3], "match_unreferenced": match}
                 for frame, ab, confidence in color(propagator, shot, range(3, len(shot.labs), 2), [1], **edit):
-                    label = f"unreferenced, {name}, {'match' if match else 'grey'}"
-                    scores[label].add(shot.labs[frame], ab, confidence)
+                    for which in (name, "all"):
+                        label = f"unreferenced, {which}, {'match' if match else 'grey'}"
+                        scores[label].add(shot.labs[frame], ab, confidence)
     print(f"{'':40}{'frames':>8}{'dB':>8}{'right':>8}{'says':>8}{'error':>8}")
     for name, score in sorted(scores.items()):
         print(f"{name:40}{score.row()}")
