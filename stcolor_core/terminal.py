@@ -47,7 +47,7 @@ def limit_threads() -> None:
 
     torch's threads wait for the slowest one in every operation: if another program such as Nuke keeps one core busy,
     one thread per core makes a frame five times slower than leaving a core free. glibc gives each thread its own heap,
-    which keeps freed memory: a single heap halves the memory of a run and costs no time (benchmarks/README.md).
+    which keeps freed memory: a single heap halves the memory of a run and costs no time (benchmarks/measured/speed.md).
     The environment variables OMP_NUM_THREADS and MALLOC_ARENA_MAX take precedence. Call this before
     any thread is started.
     """

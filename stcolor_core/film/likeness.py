@@ -3,7 +3,7 @@
 The likeness of two frames is the mean cosine similarity of each position of either one to the most similar position of
 the other, and the share of positions whose matches agree on how far the picture has moved. The first is independent of
 where things are in the picture, so another camera angle on the same set is alike; the second tells the same wall from
-one like it. benchmarks/README.md, "Films", has the measures that this one was chosen from.
+one like it. benchmarks/measured/films.md has the measures that this one was chosen from.
 """
 
 from __future__ import annotations

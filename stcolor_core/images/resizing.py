@@ -33,7 +33,7 @@ def resize_smooth(picture: NDArray[Any], size: tuple[int, int]) -> NDArray[np.fl
     """Return a picture at another size: area average if it shrinks, bicubic if it grows.
 
     Bicubic interpolation halves the error of bilinear in chroma, and may exceed the range of the values a little
-    (benchmarks/README.md, "Keyframes coloured elsewhere", half size).
+    (benchmarks/measured/method.md, "Keyframes coloured elsewhere", half size).
 
     Args:
         picture: Values of shape (H, W) or (H, W, C).

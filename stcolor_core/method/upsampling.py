@@ -14,7 +14,7 @@ plain interpolation U, instead of replacing it by the line as the guided filter 
 An edge in both L* and ab is a line between two colours, so it becomes sharp. An edge in L* alone has no slope. An edge
 in ab alone has no detail and stays as U leaves it. The clamp keeps every pixel between the colours around it.
 
-See docs/method.md, "Upsampling". benchmarks/README.md compares it with other methods (`benchmarks/upsampling.py`).
+See docs/method.md, "Upsampling". benchmarks/measured/method.md compares it with other methods.
 """
 
 from __future__ import annotations

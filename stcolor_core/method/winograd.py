@@ -29,7 +29,7 @@ TILES: Mapping[tuple[int, int], int] = {(512, 512): 2}
 
 For m = 2 such a layer takes 7 MB more and two thirds of the time, and differs by 3e-6 of its range. For m = 4 it would
 take 28 MB more and half the time; with its rounding, five times as large, the networks miss their golden vectors. With
-fewer channels the transforms take most of what is saved (benchmarks/README.md).
+fewer channels the transforms take most of what is saved (benchmarks/measured/speed.md).
 """
 
 _TRANSFORMED_AT_ONCE = 16  # output channels

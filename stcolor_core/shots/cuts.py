@@ -9,8 +9,8 @@ find what two blurred pictures have in common wherever it has moved to, and by t
 regression turns these into a certainty; below one half the boundary is no cut, but is reported. Features take ten times
 as long as everything else, so they are computed only as far as they can change the verdict.
 
-A cut-away of one or two frames looks like a flash and is not found. benchmarks/README.md compares this detector with
-others.
+A cut-away of one or two frames looks like a flash and is not found. benchmarks/measured/shots.md compares this detector
+with others.
 """
 
 from __future__ import annotations

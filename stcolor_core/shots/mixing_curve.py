@@ -109,7 +109,7 @@ def fit_mixing_curve(
 def fit_fade_curve(measures: Callable[[int], PictureMeasures], room: int, frames: int, *, longest: int) -> int:
     """Return how many frames the fade between a scene and a blank picture has that explains the pictures best.
 
-    Only straight fades are tried: an eased one of more frames looks like these (benchmarks/README.md, "shots").
+    Only straight fades are tried: an eased one of more frames looks like these (benchmarks/measured/shots.md).
 
     Args:
         measures: Returns the measures of a frame by its distance from the blank picture, from 1.

@@ -62,7 +62,7 @@ _SHARES = ("flow", "tracked", "anywhere", "previous")
 _OWN_SCALE = 3.0
 _TRACKED = [PLANES.index(name) for name in ("visibility", "agreement")]
 # With a tracked reference the confidence is only lowered, and by so much less, as a logit: the network's own is
-# calibrated there, and fast motion looks a little like a scene that no reference shows (benchmarks/README.md).
+# calibrated there, and fast motion looks a little like a scene that no reference shows (benchmarks/measured/method.md).
 _LEAST_CORRECTION = 0.5
 _CORRECT = 16 / 255  # distance in sRGB up to which a colour counts as right
 _HIDDEN = 16

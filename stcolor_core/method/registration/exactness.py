@@ -16,7 +16,7 @@ __all__ = ["has_texture", "is_damaged", "is_exact"]
 _EXACT_MEDIAN, _EXACT_MOST = 0.3, 2.0
 # L*, deviation of the detail that is damage, and its share of the plate's own detail. At most: 8 bits 0.1 and 0.04, a
 # lens 0.5 and 0.15, half the size 0.8 and 0.21; at least: JPEG of quality 60 0.5 and 0.32. Where the plate is flat:
-# half the size 0.39 at most, grain of 2 of 255 levels 0.55 (benchmarks/README.md, "Keyframes coloured elsewhere").
+# half the size 0.39 at most, grain of 2 of 255 levels 0.55 (benchmarks/measured/method.md).
 _DAMAGE, _DAMAGE_SHARE = 0.45, 0.23
 _SOFTNESS_SIGMAS = (0.7, 1.5, 3.0)  # px, of the blurs that explain a softer picture
 _DETAIL_SIGMA = 2.0  # px: a difference that is smoother is another light

@@ -40,7 +40,7 @@ _UNEXPLAINED_OUTSIDE = 6.0  # L*; where it is held and differs by more, it is no
 _UNEXPLAINED = 15.0  # L*, smoothed difference from which a moved colour is not used
 _RESIDUAL_SIGMA = 2.0 / 216  # of the height
 # Share of right colours by what L* leaves unexplained, measured on ten clips with moved keyframes and those of other
-# frames, left as they came (benchmarks/README.md, "Keyframes coloured elsewhere").
+# frames, left as they came (benchmarks/measured/method.md, "Keyframes coloured elsewhere").
 _RESIDUALS = (0.0, 0.75, 1.5, 2.5, 3.5, 5.0, 7.0, 9.0, 12.5, 17.5, 25.0, 45.0)
 _CERTAINTIES = (1.0, 0.997, 0.988, 0.976, 0.96, 0.937, 0.905, 0.87, 0.814, 0.758, 0.713, 0.663)
 

@@ -41,7 +41,7 @@ _OTHER, _SAME = 0.6, 0.9
 _BELIEVED = (0.3, 0.6)  # certainty from which a carried matte counts, and from which it counts in full
 _CERTAIN = 0.4  # certainty from which a carried matte decides as an artist's own does
 # Certainty from which what a carried matte leaves free may be background, and from which it is: below it is often a
-# part of an object that was lost, and then must not take the background's colour (benchmarks/README.md, "Mattes").
+# part of an object that was lost, and then must not take the background's colour (benchmarks/measured/method.md).
 _FREE = (0.85, 0.95)
 _NEAR, _FAR = 3.0, 12.0  # sigma in px at 216 lines that the motion of an object is extended by
 _FAR_WEIGHT = 1e-3  # of the wide blur, which counts only where the narrow one has nothing
