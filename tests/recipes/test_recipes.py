@@ -88,7 +88,7 @@ def test_a_recipe_of_the_method_passes_its_own_tests(recipe: str, test: str, ins
 
 def test_a_recipe_leaves_nothing_behind() -> None:
     assert list(registry.ENTRIES) == [
-        *("standard", "exemplar", "maskrcnn_resnet50_fpn_v2", "raft_small", "raft_large"),
+        *("standard", "keyframe_cleaning", "exemplar", "maskrcnn_resnet50_fpn_v2", "raft_small", "raft_large"),
         *("deepremaster", "lpips", "fid"),
     ]
 
