@@ -150,7 +150,7 @@ class JobStatus(BaseModel):
             stall_reason: Why no job continues for now, in one line; None if jobs run.
         """
         shot = json.loads(job.shot)
-        output, plate = str(shot["output"]["path"]), str(shot.get("plate", {}).get("path", ""))
+        output, plate = (str(shot.get(part, {}).get("path", "")) for part in ("output", "plate"))
         return cls(
             id=job.id,
             kind=job.kind,

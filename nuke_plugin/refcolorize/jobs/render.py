@@ -54,7 +54,7 @@ def colorize(node: nuke.Node, *, confirmed: bool = False) -> RenderTask:
 def _version_job(node: nuke.Node, request: ShotRequest) -> Job:
     """Claim the version of a request, and show it in the node unless a task of this Nuke does so already."""
     known = {version.number for version in node_results.versions(node)}
-    version, shown = shots.claim(node, request), str(node["version"].value())
+    version, shown = shots.claim(node, request), node_results.remember(node)
     if find_running(version.path) is None:
         with nuke.Undo():
             nuke.Undo.name(f"Colorize {version.name}")
@@ -119,6 +119,7 @@ def _start(
     """Start a task. Inputs that a second Nuke renders are the first part of the task; others are rendered now."""
     waiting = next((task for task in live_tasks if task.belongs_to(node) and task.renders_inputs), None)
     if waiting is not None:
+        _require_going_on(waiting, node)
         if waiting.has_same_inputs(make_plan(), preview_frames):
             return waiting
         raise RefColorizeError(f"{node.name()} is still rendering its inputs. Wait for that, or press Cancel first.")
@@ -131,10 +132,17 @@ def _start(
         return task.begin()
     job = make_job(rendering.render_here())
     if not preview_frames and (running := find_running(job.path)) is not None:
+        _require_going_on(running, node)
         return running
     task = RenderTask(node, job, preview_frames=preview_frames, notice=notice, confirmed=confirmed)
     task.progress.add_note(rendering.note)
     return task.begin()
+
+
+def _require_going_on(task: RenderTask, node: nuke.Node) -> None:
+    if task.progress.is_stopping:
+        name = task.progress.name
+        raise RefColorizeError(f"{node.name()} is stopping {name}. Press Colorize again when it has stopped.")
 
 
 def clean_up(node: nuke.Node) -> None:

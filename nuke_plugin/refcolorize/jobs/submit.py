@@ -156,18 +156,18 @@ class _WrittenShot:
 
     Attributes:
         version: The version, which the node shows.
-        shown: What the node showed before, as in the knob `version`.
+        shown: What the node showed before.
         is_new: Whether the version was not there before.
     """
 
     version: Version
-    shown: str
+    shown: node_results.Shown
     is_new: bool
 
 
 def _write_new_shot(node: nuke.Node, request: ShotRequest) -> _WrittenShot:
     known = {version.number for version in node_results.versions(node)}
-    version, shown = shots.claim(node, request), str(node["version"].value())
+    version, shown = shots.claim(node, request), node_results.remember(node)
     with nuke.Undo():
         nuke.Undo.name(f"Shot {version.name}")
         nodes.match_working_space(node)
@@ -182,10 +182,8 @@ def _save_script(node: nuke.Node, shot: Path) -> None:
 
 
 def _existing_shot(node: nuke.Node, number: int) -> _WrittenShot:
-    version, shown = (
-        Version(number, node_results.results(node).pattern(f"v{number:03d}"), 0),
-        str(node["version"].value()),
-    )
+    version = Version(number, node_results.results(node).pattern(f"v{number:03d}"), 0)
+    shown = node_results.remember(node)
     if not version.shot_file.is_file():
         file = version.shot_file.as_posix()
         raise RefColorizeError(f"There is no {file}. Choose a version on disk, or none for a new one.")

@@ -15,12 +15,14 @@ from .undo import without_undo
 from .versions import PREVIEW, Results, Version, write_comment
 
 __all__ = [
+    "Shown",
     "comment_version",
     "forget_removed_versions",
     "is_showing",
     "point_at",
     "relink",
     "reload_result",
+    "remember",
     "result_paths",
     "results",
     "show",
@@ -37,6 +39,22 @@ class _ResultRead(NamedTuple):
     read: str
     version: str
     file: str
+
+
+class Shown(NamedTuple):
+    """What a node shows: of its own results, or of the node that it is a copy of.
+
+    Attributes:
+        version: As in the knob `version`: v001, "preview" or "none".
+        file: The pattern of the frames, as in the knob.
+        first: First frame of the Read inside the node.
+        last: Its last frame.
+    """
+
+    version: str
+    file: str
+    first: int
+    last: int
 
 
 _SHOWN = _ResultRead("Result", "version", "result_file")
@@ -152,19 +170,38 @@ def show(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
     reload_result(node)
 
 
-def show_again(node: nuke.Node, name: str) -> None:
+def remember(node: nuke.Node) -> Shown:
+    """Return what the node shows, for `show_again`.
+
+    Args:
+        node: A RefColorize node.
+    """
+    read = _result_read(node, _SHOWN)
+    version, file = str(node[_SHOWN.version].value()), str(node[_SHOWN.file].value())
+    return Shown(version, file, int(read["first"].value()), int(read["last"].value()))
+
+
+def show_again(node: nuke.Node, shown: Shown) -> None:
     """Show what the node showed before a version that came to nothing.
 
     Args:
         node: A RefColorize node.
-        name: As in the knob `version`; "none", or a result that is gone, shows the plate.
+        shown: From `remember`. "none", or a result that is gone, shows the plate.
     """
     on_disk = [version.name for version in versions(node)]
-    if name == PREVIEW or name in on_disk:
-        show(node, name)
+    is_there = Path(shown.file.replace("%V", views.of(node))).parent.is_dir()
+    if shown.version == "none" or not is_there:
+        _offer_versions(node, _SHOWN, on_disk, chosen="none")
+        node["use_result"].setValue(False)
         return
-    _offer_versions(node, _SHOWN, on_disk, chosen="none")
-    node["use_result"].setValue(False)
+    names = on_disk if shown.version in on_disk else [*on_disk, shown.version]
+    _offer_versions(node, _SHOWN, names, chosen=shown.version)
+    read = _result_read(node, _SHOWN)
+    read["first"].setValue(shown.first)
+    read["last"].setValue(shown.last)
+    node[_SHOWN.file].setValue(shown.file)
+    node["use_result"].setValue(True)
+    reload_result(node)
 
 
 def _offer_versions(node: nuke.Node, result: _ResultRead, names: Sequence[str], *, chosen: str) -> None:

@@ -157,14 +157,14 @@ def claim(node: nuke.Node, request: ShotRequest) -> Version:
 
 
 def preview_shot(node: nuke.Node, request: ShotRequest) -> dict[str, Any]:
-    """Return the Shot that writes into the node's preview folder and reuses the frames of the last version.
+    """Return the Shot that writes into the node's preview folder and reuses the frames of the last version with any.
 
     Args:
         node: A RefColorize node.
         request: From `build_frame_request`.
     """
     results = _results(node)
-    last = next(reversed(results.versions()), None)
+    last = next((version for version in reversed(results.versions()) if version.frames), None)
     return with_output(request.shot, results.pattern(PREVIEW), reuse=last.path if last else None)
 
 

@@ -9,6 +9,7 @@ import nuke
 
 from ..errors import RefColorizeError
 from . import keyframes, node_results
+from .frame_names import same_files
 from .inputs import find_files, find_read
 from .versions import PREVIEW, Results, Version, read_confidence, write_confidence
 
@@ -19,13 +20,13 @@ _LOG = (".dpx", ".cin")
 _EIGHT_BITS = (".jpg", ".jpeg")
 
 
-def withdraw(node: nuke.Node, version: Version, *, shown: str, discard: bool) -> None:
+def withdraw(node: nuke.Node, version: Version, *, shown: node_results.Shown, discard: bool) -> None:
     """Show again what the node showed before a version that has no frame. A version that has one stays.
 
     Args:
         node: A RefColorize node.
         version: The version.
-        shown: What the node showed before, as in the knob `version`.
+        shown: What the node showed before.
         discard: Whether to remove the version too, because nothing came of it.
     """
     results = node_results.results(node)
@@ -36,7 +37,8 @@ def withdraw(node: nuke.Node, version: Version, *, shown: str, discard: bool) ->
     if node_results.is_showing(node, version.path):
         with nuke.Undo():
             nuke.Undo.name(f"{version.name} has no frame")
-            node_results.show_again(node, shown if shown != version.name else "none")
+            nothing = shown._replace(version="none")
+            node_results.show_again(node, nothing if same_files(shown.file, version.path) else shown)
 
 
 def weakest_frame(node: nuke.Node) -> int:

@@ -18,6 +18,10 @@ _EXACT_MEDIAN, _EXACT_MOST = 0.3, 2.0
 # lens 0.5 and 0.15, half the size 0.8 and 0.21; at least: JPEG of quality 60 0.5 and 0.32. Where the plate is flat:
 # half the size 0.39 at most, grain of 2 of 255 levels 0.55 (benchmarks/measured/method.md).
 _DAMAGE, _DAMAGE_SHARE = 0.45, 0.23
+_PLATE_GRAIN, _CLEAN = (
+    1.0,
+    0.7,
+)  # L*, deviation of detail in the flat quarter of a grainy plate; share of it in a clean key
 _SOFTNESS_SIGMAS = (0.7, 1.5, 3.0)  # px, of the blurs that explain a softer picture
 _DETAIL_SIGMA = 2.0  # px: a difference that is smoother is another light
 _LEAST_TEXTURE = 0.02  # mean square of local contrast, about 0.5 in pictures; a wall with fine grain has less
@@ -39,8 +43,9 @@ def is_damaged(key: Plane, lightness: Plane, known: Mask) -> bool:
     """Return whether a keyframe shows grain or compression that its plate lacks.
 
     What is smooth is another light, and what a blur of the plate explains is a smaller or softer picture: neither is
-    damage. Resampling leaves a trace of the plate's own detail, so that counts by its share of it; grain also shows in
-    the flat quarter of the picture, where resampling leaves nothing.
+    damage. Nor is the grain of a plate that a clean picture lacks. Resampling leaves a trace of the plate's own detail,
+    so that counts by its share of it; grain also shows in the flat quarter of the picture, where resampling leaves
+    nothing.
 
     Args:
         key: Its L*, registered with the plate, shape (H, W), 0..100.
@@ -60,6 +65,9 @@ def is_damaged(key: Plane, lightness: Plane, known: Mask) -> bool:
     across, down = (cv2.Sobel(lightness, cv2.CV_32F, *order, ksize=3) for order in ((1, 0), (0, 1)))
     slope = cv2.dilate(np.hypot(across, down), np.ones((5, 5), np.uint8))[known]
     flat = slope <= np.percentile(slope, 25)
+    grain = _deviation(own[flat])
+    if grain > _PLATE_GRAIN and _deviation((own + apart)[flat]) < _CLEAN * grain:
+        return False  # the grain is the plate's, on which a clean picture was painted
     if _deviation(unexplained[flat]) > _DAMAGE:
         return True
     return _deviation(unexplained) > max(_DAMAGE, _DAMAGE_SHARE * _deviation(own))

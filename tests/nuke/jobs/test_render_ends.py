@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,6 +102,47 @@ def test_from_cancel_to_the_end_the_status_says_that_the_job_stops(
     first = next(at for at, text in enumerate(told) if "stopping" in text)
     assert all("stopping" in text or "was cancelled" in text for text in told[first:])
     assert "was cancelled" in told[-1]
+
+
+def test_colorize_while_the_job_stops_is_refused_with_a_message(
+    nuke_session: Any, endless_comp: Comp, pump: Callable[..., Any]
+) -> None:
+    endless_comp.node["colorize"].execute()
+    pump(until=lambda: ": frame " in endless_comp.status)
+    endless_comp.node["cancel"].execute()
+    endless_comp.node["colorize"].execute()
+    assert nuke_session.artist.messages == ["RefColorize1 is stopping v001. Press Colorize again when it has stopped."]
+    pump(until=plugin_is_idle)
+    assert "was cancelled" in endless_comp.status
+
+
+def test_a_copy_whose_first_run_comes_to_nothing_still_shows_the_version_of_its_original(
+    nuke: Any, comp: Comp, render: Any, pump: Callable[..., Any]
+) -> None:
+    comp.node["colorize"].execute()
+    pump(until=lambda: comp.status == "v001 is done: 6 frames")
+    comp.node.selectOnly()
+    nuke.nodeCopy("%clipboard%")
+    copy = nuke.nodePaste("%clipboard%")
+    copy.setInput(0, comp.plate)
+    copy.setInput(1, comp.ref)
+    shown = copy["result_file"].value()
+    render.colorize(copy).cancel()
+    assert copy["result_file"].value() != shown
+    pump(until=plugin_is_idle)
+    assert copy["status"].value().startswith("v001 was cancelled")
+    assert (copy["version"].value(), copy["result_file"].value()) == ("v001", shown)
+    assert copy["use_result"].value()
+
+
+def test_a_preview_after_a_version_without_frames_reuses_the_one_before(comp: Comp, pump: Callable[..., Any]) -> None:
+    from refcolorize.node import node_results, shots
+
+    comp.node["colorize"].execute()
+    pump(until=lambda: comp.status == "v001 is done: 6 frames")
+    (Path(node_results.results(comp.node).pattern("v002")).parent).mkdir()
+    preview = shots.preview_shot(comp.node, shots.build_frame_request(comp.node, 1003))
+    assert preview["output"]["reuse"] == node_results.results(comp.node).pattern("v001")
 
 
 def test_a_cancel_before_the_core_is_asked_is_told_as_other_states_are(

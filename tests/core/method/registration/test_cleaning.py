@@ -113,6 +113,12 @@ def test_what_leaves_the_colour_right_is_no_damage(change: Callable[[np.ndarray]
     assert not is_damaged(change(plate), plate, ALL)
 
 
+def test_the_grain_of_a_plate_is_no_damage_of_the_clean_picture_that_was_painted() -> None:
+    clean = np.asarray(cv2.GaussianBlur(PLATE, (0, 0), 1.0))
+    grain = np.random.default_rng(3).normal(0, 4, PLATE.shape).astype(np.float32)
+    assert not is_damaged(clean, clean + grain, ALL)
+
+
 def test_grain_and_compression_are_damage_where_they_are_known() -> None:
     for key in (with_grain(), as_jpeg(60)):
         assert is_damaged(lightness_of(key), PLATE, ALL)
