@@ -148,6 +148,8 @@ def test_a_preview_reads_from_key_to_key(comp: Comp, shots: Any) -> None:
     assert preview["output"]["path"] == (comp.results / "preview" / "RefColorize1_preview.####.exr").as_posix()
     assert preview["output"]["reuse"] is None
     version = shots.claim(comp.node, shots.build(comp.node))
+    assert shots.preview_shot(comp.node, asked)["output"]["reuse"] is None, "it has no frame"
+    Path(version.path.replace("####", "1001")).touch()
     assert shots.preview_shot(comp.node, asked)["output"]["reuse"] == version.path
 
 
