@@ -334,9 +334,9 @@ class RenderTask(BackgroundTask):
         self._show_status_unless_rendering()
 
     def _show_status_unless_rendering(self) -> None:
-        status = self.progress.describe()
         with suppress(ValueError):  # Nuke raises it for a deleted node
-            unless_rendering(lambda: self._show(status))  # otherwise with the next update, or at the end
+            # worded in the main thread, where Cancel is pressed; otherwise with the next update, or at the end
+            unless_rendering(lambda: self._show(self.progress.describe()))
 
     def _show(self, status: str) -> None:
         if not nuke.GUI and self._node["status"].value() != status:
