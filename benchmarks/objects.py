@@ -97,6 +97,26 @@ class ObjectsClip:
         return Keyframe(self.clip.lightnesses[frame], self.clip.ab[frame], self.instances(frame))
 
 
+def _compose(
+    behind: Image, objects: Sequence[tuple[Plane, Plane]], generator: np.random.Generator
+) -> tuple[Image, Masks]:
+    """Return a frame of two objects before a wall, sRGB with noise of one level, and what each covers of it.
+
+    Args:
+        behind: The wall in CIELAB, shape (H, W, 3).
+        objects: Matte, 0..1, and L* of each object, shape (H, W), the nearer one last. They have `COLOURS`.
+        generator: The random numbers of the noise.
+    """
+    lab, mattes = behind, []
+    for (matte, light), color in zip(objects, COLOURS, strict=True):
+        own = np.dstack([light, *(np.full_like(light, value) for value in color)])
+        lab = matte[..., None] * own + (1 - matte[..., None]) * lab
+        mattes = [(1 - matte) * other for other in mattes] + [matte]
+    noise = generator.standard_normal(behind.shape) / 255
+    frame = np.clip(srgb_encode(np.clip(lab_to_linear(lab), 0, 1)) + noise, 0, 1).astype(np.float32)
+    return frame, np.stack(mattes).astype(np.float32)
+
+
 def discs(count: int) -> ObjectsClip:
     """Return the clip of two discs of one texture that pass each other.
 
@@ -114,19 +134,17 @@ def discs(count: int) -> ObjectsClip:
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     frames, coverage = [], []
     for t in range(count):
-        lab, mattes = behind, []
-        for index, direction in enumerate((1, -1)):
+        objects = []
+        for direction in (1, -1):
             x = width / 2 + direction * (t / (count - 1) - 0.5) * 0.5 * width
             y = height / 2 - 12 * direction
             matte = np.clip(42 - np.hypot(columns - np.float32(x), rows - np.float32(y)) + 0.5, 0, 1)
             shift = np.array([[1, 0, x - width / 2], [0, 1, y - height / 2]], np.float32)
             light = cv2.warpAffine(skin, shift, SIZE, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-            own = np.dstack([light, *(np.full_like(light, value) for value in COLOURS[index])])
-            lab = matte[..., None] * own + (1 - matte[..., None]) * lab
-            mattes = [(1 - matte) * other for other in mattes] + [matte]
-        noise = generator.standard_normal((height, width, 3)) / 255
-        frames.append(np.clip(srgb_encode(np.clip(lab_to_linear(lab), 0, 1)) + noise, 0, 1).astype(np.float32))
-        coverage.append(np.stack(mattes).astype(np.float32))
+            objects.append((matte, light))
+        frame, mattes = _compose(behind, objects, generator)
+        frames.append(frame)
+        coverage.append(mattes)
     return ObjectsClip(Clip.from_rgb(frames), coverage)
 
 
@@ -143,18 +161,16 @@ def walkers(count: int) -> ObjectsClip:
     cloth = _noise((height, 260), generator, sigma=1.6, mean=50, deviation=10)
     frames, coverage = [], []
     for t in range(count):
-        lab = np.dstack([wall[:, t : t + width], wall_ab[:, t : t + width]]).astype(np.float32)
-        mattes = []
+        behind = np.dstack([wall[:, t : t + width], wall_ab[:, t : t + width]]).astype(np.float32)
+        objects = []
         for index, direction in enumerate((1, -1)):
             x = width / 2 + direction * (t / (count - 1) - 0.5) * 0.4 * width
             matte, points = _figure(x, phase=t / 25 + 0.3 * index)
             light = cv2.remap(cloth, points[..., 0], points[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-            own = np.dstack([light, *(np.full_like(light, value) for value in COLOURS[index])])
-            lab = matte[..., None] * own + (1 - matte[..., None]) * lab
-            mattes = [(1 - matte) * other for other in mattes] + [matte]
-        noise = generator.standard_normal((height, width, 3)) / 255
-        frames.append(np.clip(srgb_encode(np.clip(lab_to_linear(lab), 0, 1)) + noise, 0, 1).astype(np.float32))
-        coverage.append(np.stack(mattes).astype(np.float32))
+            objects.append((matte, light))
+        frame, mattes = _compose(behind, objects, generator)
+        frames.append(frame)
+        coverage.append(mattes)
     return ObjectsClip(Clip.from_rgb(frames), coverage)
 
 

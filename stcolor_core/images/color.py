@@ -40,6 +40,9 @@ _XYZ_FROM_RGB = np.array(
         [0.01933081871559182, 0.11919477979462598, 0.9505321522496607],
     ]
 )
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+"""Weights of linear Rec.709 in luminance, as ITU-R BT.709 rounds them."""
+
 _WHITE = _XYZ_FROM_RGB.sum(axis=1)
 _NORMAL_FROM_RGB = _XYZ_FROM_RGB / _WHITE[:, None]  # to X/Xn, Y/Yn, Z/Zn
 RGB_FROM_NORMAL = np.linalg.inv(_NORMAL_FROM_RGB)

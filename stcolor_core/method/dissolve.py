@@ -24,9 +24,7 @@ _COARSE = 36  # lines at which a share is estimated before anything is carried
 _VISIBLE = 0.5  # share of the picture that a scene must have for the flow between mixed frames to follow it
 _DARKEST = 0.01  # share of its light that it must have for that
 _ALONE = 0.1  # of the scene's own share: with no more than this of the other one it is a scene in changed light
-_DARK = (
-    0.35  # sum of the shares that the darkest frame of a fade has at most; in the dissolves tried it is 0.55 or more
-)
+_DARK = 0.35  # sum of the shares of a fade's darkest frame, at most; in the dissolves tried it is 0.55 or more
 _OVERLAP = 0.3  # of the share of one scene, the most that the other has in a fade: they move, so it is not quite 0
 _MISFIT = 50.0  # L*, difference between a frame and the mixture at which the confidence is down to 1/e
 _SIGMA = 3.0  # px at 216 lines, of the blur of that difference

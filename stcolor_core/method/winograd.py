@@ -1,15 +1,15 @@
 """Large 3 x 3 convolutions with fewer multiplications (Winograd's minimal filtering).
 
-Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4: tiles of m x m results need
-(m + 2)^2 multiplications for each pair of channels instead of 9 m^2, which is 2.25 times fewer for m = 2 and 4 times
-fewer for m = 4. The price is memory for the transformed weights, (m + 2)^2 / 9 of the layer's own, which they replace.
-oneDNN and torch have no such convolution for x86. Results differ from direct ones by rounding, 1e-5 of their range.
+Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4.1, F(2 x 2, 3 x 3): a tile of
+2 x 2 results needs 16 multiplications for each pair of channels instead of 36. The price is memory for the transformed
+weights, 16 / 9 of the layer's own, which they replace. oneDNN and torch have no such convolution for x86. Results
+differ from direct ones by rounding, 3e-6 of their range.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeAlias, TypeVar
 
 import torch
@@ -18,34 +18,24 @@ from torch import Tensor, nn
 
 from stcolor_core.method.onednn import Activation, conv2d, inner_products
 
-__all__ = ["TILES", "WinogradConv", "apply_convolution", "prepare_network"]
+__all__ = ["CHANNELS", "WinogradConv", "apply_convolution", "prepare_network"]
 
 Network = TypeVar("Network", bound=nn.Module)
 _Maps: TypeAlias = Sequence[Tensor]
 """Maps of equal shape (..., rows, columns, channels)."""
 
-TILES: Mapping[tuple[int, int], int] = {(512, 512): 2}
-"""Input and output channels of the layers that gain -> side of a tile of results.
+CHANNELS: Collection[tuple[int, int]] = frozenset({(512, 512)})
+"""Input and output channels of the layers that gain.
 
-For m = 2 such a layer takes 7 MB more and two thirds of the time, and differs by 3e-6 of its range. For m = 4 it would
-take 28 MB more and half the time; with its rounding, five times as large, the networks miss their golden vectors. With
-fewer channels the transforms take most of what is saved (benchmarks/measured/speed.md).
+Such a layer takes 7 MB more and two thirds of the time. Tiles of 4 x 4 results would take 28 MB more and half the time,
+but with their rounding, five times as large, the networks miss their golden vectors. With fewer channels the transforms
+take most of what is saved (benchmarks/measured/speed.md).
 """
 
-_TRANSFORMED_AT_ONCE = 16  # output channels
-
-# G of the paper (its eqs. 12 and 13): from three weights to m + 2.
-_ENTER_WEIGHTS = {
-    2: ((1, 0, 0), (1 / 2, 1 / 2, 1 / 2), (1 / 2, -1 / 2, 1 / 2), (0, 0, 1)),
-    4: (
-        (1 / 4, 0, 0),
-        (-1 / 6, -1 / 6, -1 / 6),
-        (-1 / 6, 1 / 6, -1 / 6),
-        (1 / 24, 1 / 12, 1 / 6),
-        (1 / 24, -1 / 12, 1 / 6),
-        (0, 0, 1),
-    ),
-}
+_TILE = 2  # px, side of a tile of results; it reads two more
+_PARTS = _TILE + 2
+_ENTER_WEIGHTS = ((1, 0, 0), (1 / 2, 1 / 2, 1 / 2), (1 / 2, -1 / 2, 1 / 2), (0, 0, 1))  # G of the paper (its eq. 7)
+_TRANSFORMED_AT_ONCE = 16  # output channels: the transform of all would be the peak of the memory
 
 
 class WinogradConv(nn.Module):
@@ -54,12 +44,11 @@ class WinogradConv(nn.Module):
     weights: Tensor
     bias: Tensor | None
 
-    def __init__(self, layer: nn.Conv2d, *, tile: int) -> None:
+    def __init__(self, layer: nn.Conv2d) -> None:
         """Transform a layer's weights.
 
         Args:
             layer: The layer: 3 x 3, stride 1, one group, padded with zeros or by reflection.
-            tile: Side m of a tile of results, 2 or 4.
 
         Raises:
             ValueError: If the layer is of another kind.
@@ -67,14 +56,13 @@ class WinogradConv(nn.Module):
         super().__init__()
         if not _is_plain(layer):
             raise ValueError(f"Winograd's convolution is for layers of 3 x 3 and stride 1, not {layer}.")
-        self._tile, self._dilation, self._padding = tile, layer.dilation[0], int(layer.padding[0])
+        self._dilation, self._padding = layer.dilation[0], int(layer.padding[0])
         self._reflects = layer.padding_mode == "reflect"
-        enter = torch.tensor(_ENTER_WEIGHTS[tile], dtype=torch.float64)
+        enter = torch.tensor(_ENTER_WEIGHTS, dtype=torch.float64)
         outputs, inputs = layer.weight.shape[:2]
-        weights = layer.weight.new_empty(tile + 2, tile + 2, outputs, inputs)
-        for some in torch.split(
-            torch.arange(outputs), _TRANSFORMED_AT_ONCE
-        ):  # all at once would be the peak of the memory
+        weights = layer.weight.new_empty(_PARTS, _PARTS, outputs, inputs)
+        for first in range(0, outputs, _TRANSFORMED_AT_ONCE):
+            some = slice(first, first + _TRANSFORMED_AT_ONCE)
             part = layer.weight.detach()[some].double()
             weights[:, :, some] = torch.einsum("ai,koij,bj->abko", enter, part, enter).to(weights)
         self.register_buffer("weights", weights.flatten(0, 1))
@@ -92,9 +80,9 @@ class WinogradConv(nn.Module):
             x, margin = F.pad(x, (margin,) * 4, mode="reflect"), 0
         rows, columns = (size + 2 * (margin - apart) for size in x.shape[2:])  # of the result
         # A dilated convolution is one of each of the grids of pixels that lie `apart` from one another.
-        tiles = [math.ceil(math.ceil(size / apart) / self._tile) for size in (rows, columns)]
+        tiles = [math.ceil(math.ceil(size / apart) / _TILE) for size in (rows, columns)]
         phases = [(row, column) for row in range(apart) for column in range(apart)]
-        padded = x.new_zeros(len(phases), len(x), *(self._tile * count + 2 for count in tiles), x.shape[1])
+        padded = x.new_zeros(len(phases), len(x), *(_TILE * count + 2 for count in tiles), x.shape[1])
         first = margin // apart
         for grid, (row, column) in zip(padded, phases, strict=True):
             part = x[:, :, row::apart, column::apart].permute(0, 2, 3, 1)
@@ -115,42 +103,42 @@ class WinogradConv(nn.Module):
         return out.permute(0, 3, 1, 2)
 
     def _convolve(self, x: Tensor, out: Tensor, tiles: Sequence[int]) -> None:
-        """Fill the result, (N, h, w, C'), from the padded map, (N, m * rows + 2, m * columns + 2, C), tile by tile."""
-        m, columns = self._tile, out.shape[2]
+        """Fill the result, (N, h, w, C'), from the padded map, (N, 2 * rows + 2, 2 * columns + 2, C), tile by tile."""
+        columns = out.shape[2]
         leave: list[Tensor] = []
-        for index, line in enumerate(_enter(_cut(x, 1, tiles[0], m))):
+        for index, line in enumerate(_enter(_cut(x, 1, tiles[0]))):
             products = [
-                self._multiply(part, index * (m + 2) + place)
-                for place, part in enumerate(_enter(_cut(line, 2, tiles[1], m)))
+                self._multiply(part, index * _PARTS + place)
+                for place, part in enumerate(_enter(_cut(line, 2, tiles[1])))
             ]
             joined = out.new_empty(len(out), tiles[0], columns, out.shape[3])
-            _leave(products, [joined[:, :, phase::m] for phase in range(m)])
+            _leave(products, [joined[:, :, phase::_TILE] for phase in range(_TILE)])
             leave.append(joined)
-        _leave(leave, [out[:, phase::m] for phase in range(m)])
+        _leave(leave, [out[:, phase::_TILE] for phase in range(_TILE)])
 
     def _multiply(self, part: Tensor, index: int) -> Tensor:
-        """Return the products of one of the (m + 2)^2 parts of all tiles: (N, t, t', C) -> (N, t, t', C')."""
+        """Return the products of one of the 16 parts of all tiles: (N, t, t', C) -> (N, t, t', C')."""
         # The results take part 1 with weight 1 in each axis, and so the bias, which costs nothing here.
-        bias = self.bias if index == self._tile + 3 else None
+        bias = self.bias if index == _PARTS + 1 else None
         return inner_products(part.flatten(0, 2), self.weights[index], bias).reshape(*part.shape[:3], -1)
 
 
 def prepare_network(
-    network: Network, *, tiles: Mapping[tuple[int, int], int] = TILES, direct: Collection[str] = ()
+    network: Network, *, channels: Collection[tuple[int, int]] = CHANNELS, direct: Collection[str] = ()
 ) -> Network:
     """Return a network that is quick to run: its layers channels last, those that gain on a CPU by Winograd.
 
     Args:
         network: The network, which is changed. Its state dict lacks the weights of the replaced layers then.
-        tiles: Input and output channels -> side of a tile.
+        channels: Input and output channels of the layers that gain.
         direct: Names of layers that stay direct convolutions, because their maps are small.
     """
     for parent in list(network.modules()):
         for name, layer in list(parent.named_children()):
-            if isinstance(layer, nn.Conv2d) and _is_plain(layer) and name not in direct and layer.weight.is_cpu:
-                tile = tiles.get((layer.in_channels, layer.out_channels))
-                if tile is not None:
-                    setattr(parent, name, WinogradConv(layer, tile=tile))
+            if not (isinstance(layer, nn.Conv2d) and _is_plain(layer)) or name in direct or not layer.weight.is_cpu:
+                continue
+            if (layer.in_channels, layer.out_channels) in channels:
+                setattr(parent, name, WinogradConv(layer))
     for values in network.parameters():
         # Channels last, oneDNN copies no map to a layout of its own. A clone lets go of the file of weights, of which
         # the whole stays in memory as long as one tensor is mapped from it.
@@ -181,38 +169,21 @@ def _is_plain(layer: nn.Conv2d) -> bool:
     return layer.kernel_size == (3, 3) and layer.stride == (1, 1) and layer.groups == 1 and even and known
 
 
-def _cut(x: Tensor, axis: int, count: int, m: int) -> list[Tensor]:
-    """Return the m + 2 pixels that each of `count` tiles reads along an axis, as views."""
-    return [x.narrow(axis, first, m * (count - 1) + 1).unfold(axis, 1, m).squeeze(-1) for first in range(m + 2)]
+def _cut(x: Tensor, axis: int, count: int) -> list[Tensor]:
+    """Return the four pixels that each of `count` tiles reads along an axis, as views."""
+    length = _TILE * (count - 1) + 1
+    return [x.narrow(axis, first, length).unfold(axis, 1, _TILE).squeeze(-1) for first in range(_PARTS)]
 
 
 def _enter(d: _Maps) -> list[Tensor]:
-    """Apply B^T of the paper to the pixels of tiles: as sums, of which the products share most."""
-    if len(d) == 4:
-        return [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]]
-    even, odd = torch.sub(d[4], d[2], alpha=4), torch.sub(d[3], d[1], alpha=4)
-    outer, inner = d[4] - d[2], d[3] - d[1]
-    return [
-        torch.add(even, d[0], alpha=4).sub_(d[2]),
-        even + odd,
-        even.sub_(odd),
-        torch.add(outer, inner, alpha=2),
-        outer.sub_(inner, alpha=2),
-        (d[5] - d[3]).sub_(inner, alpha=4),
-    ]
+    """Apply B^T of the paper to the pixels of tiles."""
+    return [d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]]
 
 
 def _leave(m: _Maps, out: _Maps) -> None:
     """Apply A^T of the paper to products, and write each of the results where it belongs; `out` may be a part short."""
-    if len(m) == 4:
-        _sum(out[0], (m[0], 1), (m[1], 1), (m[2], 1))
-        _sum(out[1], (m[1], 1), (m[2], -1), (m[3], -1))
-        return
-    near, near_difference, far, far_difference = m[1] + m[2], m[1] - m[2], m[3] + m[4], m[3] - m[4]
-    _sum(out[0], (m[0], 1), (near, 1), (far, 1))
-    _sum(out[1], (near_difference, 1), (far_difference, 2))
-    _sum(out[2], (near, 1), (far, 4))
-    _sum(out[3], (near_difference, 1), (far_difference, 8), (m[5], 1))
+    _sum(out[0], (m[0], 1), (m[1], 1), (m[2], 1))
+    _sum(out[1], (m[1], 1), (m[2], -1), (m[3], -1))
 
 
 def _sum(out: Tensor, first: tuple[Tensor, int], *others: tuple[Tensor, int]) -> None:

@@ -28,7 +28,7 @@ from stcolor_core.method.registration.cleaning import CleaningNet
 from stcolor_core.method.tensor_color import lab_to_srgb
 from stcolor_core.training.clips import resize_sequence
 from stcolor_core.training.key_damage import compress_jpeg, damage, keep_luma
-from stcolor_core.training.runs import Run, Schedule
+from stcolor_core.training.runs import Run, RunSettings, Schedule
 
 __all__ = ["Batch", "Settings", "cleaning_loss", "draw_piece", "train", "validate"]
 
@@ -45,24 +45,16 @@ _LEAST_SQUARE = 1e-10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(RunSettings):
     """The settings of a training run.
 
     Attributes:
-        steps: Number of training steps.
-        seed: Seed of all random numbers.
         batch: Number of pieces in a training step.
         rate: Learning rate.
-        every: Number of training steps between two validations, each with a checkpoint.
-        held_out: Names of the validation clips; if empty, training clips are used.
     """
 
-    steps: int
-    seed: int = 1
     batch: int = 8
     rate: float = 2e-3
-    every: int = 1000
-    held_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from stcolor_core.method.refinement.confidence import ConfidenceHead, summarize
 from stcolor_core.method.refinement.learned import WEIGHTS, LearnedRefinement, load_mixing_net
 from stcolor_core.method.tensor_color import lab_to_srgb
 from stcolor_core.training.misled import ORDINARY, kind_of
-from stcolor_core.training.runs import Run, Schedule
+from stcolor_core.training.runs import Run, RunSettings, Schedule
 from stcolor_core.training.samples import read_sample
 
 __all__ = ["Picture", "Settings", "fit", "prepare", "train", "validate"]
@@ -40,24 +40,17 @@ _PIXELS = 400  # random pixels of a picture in a training step
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(RunSettings):
     """The settings of a training run.
 
     Attributes:
-        steps: Number of training steps.
-        seed: Seed of all random numbers.
         batch: Number of pictures in a training step.
         rate: Learning rate.
-        every: Number of training steps between two validations, each with a checkpoint.
-        held_out: Names of the validation clips; if empty, training clips are used.
     """
 
-    steps: int
-    seed: int = 1
     batch: int = 24
     rate: float = 1e-2
     every: int = 200
-    held_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

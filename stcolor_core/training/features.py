@@ -33,7 +33,7 @@ from stcolor_core.method.features.standard import (
 )
 from stcolor_core.method.tensor_color import lab_to_srgb
 from stcolor_core.training.pictures import PictureBatch, draw_batch, load_clips
-from stcolor_core.training.runs import LEAST_ERROR, Run, Schedule, save_weights
+from stcolor_core.training.runs import LEAST_ERROR, Run, RunSettings, Schedule, save_weights
 
 __all__ = [
     "Settings",
@@ -55,24 +55,17 @@ _TRAINING, _SURVEY, _VALIDATION = range(3)  # part of the seed: the purpose of a
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(RunSettings):
     """The settings of a training run.
 
     Attributes:
-        steps: Number of training steps.
-        seed: Seed of all random numbers.
         batch: Number of references in a training step.
         rate: Learning rate, relative to the root mean square of a tensor.
-        every: Number of training steps between two validations, each with a checkpoint.
-        held_out: Names of the validation clips; if empty, training clips are used.
     """
 
-    steps: int
-    seed: int = 1
     batch: int = 8
     rate: float = 4e-2
     every: int = 200
-    held_out: tuple[str, ...] = ()
 
 
 def make(footage: Path, output: Path | None, settings: Settings, *, device: torch.device) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import ByteImage, Image, Plane
-from stcolor_core.images.color import srgb_decode, srgb_encode
+from stcolor_core.images.color import LUMINANCE, srgb_decode, srgb_encode
 
 __all__ = ["GRID", "compress_jpeg", "compress_webp", "damage", "keep_luma"]
 
@@ -30,7 +30,6 @@ _SAMPLINGS = {  # of chroma, and how often each is drawn
 _LARGEST_GRAIN = 10.0  # of 255 levels, standard deviation
 _LARGEST_SHIFT = 0.4  # px: what registration leaves
 _REPAINTED = 0.1  # share of the damaged keyframes of which a part was painted again on the plate
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear Rec.709 (ITU-R BT.709)
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of encoded values (ITU-R BT.601)
 
 
@@ -102,7 +101,7 @@ def keep_luma(picture: Image) -> Image:
     Args:
         picture: sRGB code values, shape (H, W, 3), 0..1.
     """
-    grey = srgb_encode(srgb_decode(picture) @ _LUMINANCE)
+    grey = srgb_encode(srgb_decode(picture) @ np.array(LUMINANCE, np.float32))
     return np.asarray(np.clip(picture + (grey - picture @ _LUMA)[..., None], 0, 1), np.float32)
 
 

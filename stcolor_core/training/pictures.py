@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from stcolor_core.arrays import Plane
 from stcolor_core.evaluation.dataset import DatasetSequence
+from stcolor_core.images.color import LUMINANCE
 from stcolor_core.method import tensor_color
 from stcolor_core.method.features.standard import StandardFeatures
 from stcolor_core.training.clips import resize_sequence
@@ -33,7 +34,6 @@ _LINES = (168, 320)  # px, range of the short side that a picture is scaled to
 _WARPED, _BLURRED, _GRAINED, _OTHER_FILM, _SHADED = 0.4, 0.3, 0.6, 0.6, 0.3  # shares of the pictures
 _MOTION_BLURRED = 0.15  # share of the pictures
 _REACH = 5  # px, radius of a blur kernel
-_LUMINANCE = (0.2126, 0.7152, 0.0722)  # of linear Rec.709 (ITU-R BT.709)
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _warp(positions: Tensor, generator: np.random.Generator) -> Tensor:
 
 def _film_response(generator: np.random.Generator) -> NDArray[np.float64]:
     """Return the sensitivity of a film to red, green and blue, (3,); the sum is 1."""
-    return generator.dirichlet([1.5] * 3) if generator.random() < _OTHER_FILM else np.array(_LUMINANCE)
+    return generator.dirichlet([1.5] * 3) if generator.random() < _OTHER_FILM else np.array(LUMINANCE)
 
 
 def _augment(lightness: Tensor, generator: np.random.Generator, noise: torch.Generator) -> Tensor:

@@ -26,7 +26,7 @@ from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 from stcolor_core.method.refinement.learned import load_mixing_net
 from stcolor_core.method.refinement.mixing import MixingNet, MixingOutput
 from stcolor_core.method.tensor_color import lab_to_srgb
-from stcolor_core.training.runs import LEAST_ERROR, Run, Schedule, save_weights
+from stcolor_core.training.runs import LEAST_ERROR, Run, RunSettings, Schedule, save_weights
 from stcolor_core.training.samples import Sample, count_candidates, read_sample
 
 __all__ = ["Batch", "Settings", "check_start", "mean_network", "mix_ab", "mixing_loss", "train", "validate"]
@@ -41,29 +41,22 @@ _SUBSAMPLED = 17  # every so many pixels count for calibration
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class Settings(RunSettings):
     """The settings of a training run.
 
     Attributes:
-        steps: Number of training steps.
-        seed: Seed of all random numbers.
         batch: Number of frames in a training step.
         crop: (height, width) in pixels of a training picture.
         rate: Learning rate; None for 2e-3, or 8e-4 with `start`.
-        every: Number of training steps between two validations, each with a checkpoint.
-        held_out: Names of the validation clips; if empty, training clips are used.
         start: Weights to start from; None for the fixed rule's. The result is then the mean of these and the trained
             ones, which keeps what the first training taught of scenes that the second one lacks (Wortsman et al. 2022,
             "Robust fine-tuning of zero-shot models").
     """
 
-    steps: int
-    seed: int = 1
     batch: int = 6
     crop: tuple[int, int] = (144, 176)
     rate: float | None = None
     every: int = 250
-    held_out: tuple[str, ...] = ()
     start: Path | None = None
 
 

@@ -22,7 +22,7 @@ from torch.optim.swa_utils import AveragedModel
 from stcolor_core.errors import OutputError
 from stcolor_core.files.atomic import atomic_path
 
-__all__ = ["LEAST_ERROR", "Run", "Schedule", "save_weights"]
+__all__ = ["LEAST_ERROR", "Run", "RunSettings", "Schedule", "save_weights"]
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +31,23 @@ _WARM_UP = 100  # training steps until the full rate
 _LAST = 0.02  # share of the full rate at the end
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 _Network = TypeVar("_Network", bound=nn.Module)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """The settings that every training run has.
+
+    Attributes:
+        steps: Number of training steps.
+        seed: Seed of all random numbers.
+        every: Number of training steps between two validations, each with a checkpoint.
+        held_out: Names of the validation clips; if empty, training clips are used.
+    """
+
+    steps: int
+    seed: int = 1
+    every: int = 1000
+    held_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

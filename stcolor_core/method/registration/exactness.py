@@ -18,10 +18,8 @@ _EXACT_MEDIAN, _EXACT_MOST = 0.3, 2.0
 # lens 0.5 and 0.15, half the size 0.8 and 0.21; at least: JPEG of quality 60 0.5 and 0.32. Where the plate is flat:
 # half the size 0.39 at most, grain of 2 of 255 levels 0.55 (benchmarks/measured/method.md).
 _DAMAGE, _DAMAGE_SHARE = 0.45, 0.23
-_PLATE_GRAIN, _CLEAN = (
-    1.0,
-    0.7,
-)  # L*, deviation of detail in the flat quarter of a grainy plate; share of it in a clean key
+_PLATE_GRAIN = 1.0  # L*, deviation of detail in the flat quarter of a plate that has grain
+_CLEAN = 0.7  # of that deviation, the most that a clean picture has there
 _SOFTNESS_SIGMAS = (0.7, 1.5, 3.0)  # px, of the blurs that explain a softer picture
 _DETAIL_SIGMA = 2.0  # px: a difference that is smoother is another light
 _LEAST_TEXTURE = 0.02  # mean square of local contrast, about 0.5 in pictures; a wall with fine grain has less

@@ -21,13 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Image, Mask, Plane
-from stcolor_core.images.color import (
-    lab_to_linear,
-    lightness,
-    linear_to_lab,
-    srgb_decode,
-    srgb_encode,
-)
+from stcolor_core.images.color import LUMINANCE, lab_to_linear, lightness, linear_to_lab, srgb_decode, srgb_encode
 
 __all__ = ["PaintedLightness", "find_painted_lightness"]
 
@@ -37,7 +31,7 @@ _EXPLAINS = 0.4  # it is kept if it leaves at most this share of the difference 
 _MEDIAN = 0.75  # ... and this much L* in half of the pixels (compression included; rounding to 8 bits leaves 0.1) ...
 _LEAST_GAIN = 0.3  # ... and is worth this much L* on average
 _MOST_DIFFERENCE = 8.0  # L*; larger differences count as this much
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear Rec.709 (ITU-R BT.709)
+_LUMINANCE = np.array(LUMINANCE, np.float32)
 _ROWS = 256  # that are computed at a time
 _STEPS = 12  # of the bisection: to 1/4096 of the code values
 _TINY = 1e-6

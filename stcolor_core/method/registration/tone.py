@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import Image, Mask, Plane, Vector
-from stcolor_core.images.color import lab_to_linear, linear_to_lab
+from stcolor_core.images.color import LUMINANCE, lab_to_linear, linear_to_lab
 from stcolor_core.images.resizing import resize
 
 __all__ = ["Sharpness", "Tone", "difference", "fit_tone"]
@@ -34,7 +34,6 @@ _LEAST_GAIN = {"curve": 0.8, "light": 0.8, "sharpness": 0.1}
 _MOST_DIFFERENCE = 8.0  # L*; larger differences are other content and count as this much
 _MODELS = 3  # each kind at most once
 _SAMPLES = 20000
-_WEIGHTS = np.array([0.2126, 0.7152, 0.0722])  # luminance of linear Rec.709
 _ENCODED = 2.4  # exponent of the curve's axis
 _DARKEST = 0.003  # luminance below which differences of L* are not trusted
 _LIGHT_SIGMA = 0.1  # of the height: a change of light is smoother than this, texture is not
@@ -186,7 +185,7 @@ def _fit_curve(lab: Image, lightness: Plane, known: Mask) -> Tone:
 
 def _curve_lightness(parameters: NDArray[np.float64], rgb: NDArray[np.float64]) -> NDArray[np.float64]:
     lift, gain, gamma = map(float, parameters)
-    luminance = _Curve(lift, gain, gamma).on_linear(rgb) @ _WEIGHTS
+    luminance = _Curve(lift, gain, gamma).on_linear(rgb) @ np.array(LUMINANCE)
     return np.asarray(116 * np.cbrt(np.maximum(luminance, _DARKEST)) - 16)
 
 

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from stcolor_core.method.winograd import WinogradConv, apply_convolution, prepare_network
 
-# Of the range of the results. float32's own rounding is 1e-6; the transforms for m = 4 multiply it by about ten.
-TOLERANCES = {2: 1e-5, 4: 5e-5}
+TOLERANCE = 1e-5  # of the range of the results; float32's own rounding is 1e-6
 
 
 def make_layer(channels: int, **settings: object) -> nn.Conv2d:
@@ -22,7 +21,6 @@ def noise(*shape: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(6))
 
 
-@pytest.mark.parametrize("tile", [2, 4])
 @pytest.mark.parametrize("size", [(1, 1), (4, 8), (13, 24), (27, 5), (6, 7)])
 @pytest.mark.parametrize(
     "settings",
@@ -35,34 +33,31 @@ def noise(*shape: int) -> Tensor:
     ],
     ids=lambda settings: ", ".join(f"{name} {value}" for name, value in settings.items()),
 )
-def test_the_result_is_that_of_a_direct_convolution(
-    settings: dict[str, object], size: tuple[int, int], tile: int
-) -> None:
+def test_the_result_is_that_of_a_direct_convolution(settings: dict[str, object], size: tuple[int, int]) -> None:
     if settings.get("padding_mode") == "reflect" and min(size) < 2:
         pytest.skip("a picture of one pixel has nothing to reflect")
     layer, x = make_layer(16, **settings), noise(2, 16, *size)
     expected = layer.double()(x.double())
-    found = WinogradConv(layer.float(), tile=tile)(x)
+    found = WinogradConv(layer.float())(x)
     assert found.shape == expected.shape
-    assert (found - expected).abs().max() <= TOLERANCES[tile] * expected.abs().max()
+    assert (found - expected).abs().max() <= TOLERANCE * expected.abs().max()
 
 
-@pytest.mark.parametrize("tile", [2, 4])
-def test_a_layer_without_padding_gives_a_smaller_result(tile: int) -> None:
+def test_a_layer_without_padding_gives_a_smaller_result() -> None:
     layer, x = make_layer(8), noise(1, 8, 12, 9)
-    torch.testing.assert_close(WinogradConv(layer, tile=tile)(x), layer(x), rtol=0, atol=1e-4)
+    torch.testing.assert_close(WinogradConv(layer)(x), layer(x), rtol=0, atol=1e-4)
 
 
 def test_double_precision_is_kept() -> None:
     layer, x = make_layer(8, padding=1).double(), noise(1, 8, 12, 9).double()
-    torch.testing.assert_close(WinogradConv(layer, tile=4)(x), layer(x), rtol=0, atol=1e-12)
+    torch.testing.assert_close(WinogradConv(layer)(x), layer(x), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("activation", ["none", "relu", "relu6"])
 def test_the_activation_follows_either_kind_of_layer(activation: str) -> None:
     layer, x = make_layer(8, padding=1), 10 * noise(1, 8, 12, 9).contiguous(memory_format=torch.channels_last)
     applied = {"none": lambda values: values, "relu": F.relu, "relu6": F.relu6}[activation](layer(x))
-    for kind in (layer, WinogradConv(layer, tile=2)):
+    for kind in (layer, WinogradConv(layer)):
         found = apply_convolution(kind, x, activation)  # type: ignore[arg-type]
         torch.testing.assert_close(found, applied, rtol=0, atol=1e-3)
         assert found.is_contiguous(memory_format=torch.channels_last)
@@ -73,14 +68,14 @@ def test_the_activation_follows_either_kind_of_layer(activation: str) -> None:
 )
 def test_other_layers_are_refused_and_left_alone(layer: nn.Conv2d) -> None:
     with pytest.raises(ValueError, match="3 x 3"):
-        WinogradConv(layer, tile=2)
-    network = prepare_network(nn.Sequential(layer), tiles={(4, 4): 2})
+        WinogradConv(layer)
+    network = prepare_network(nn.Sequential(layer), channels={(4, 4)})
     assert network[0] is layer
 
 
 def test_a_layer_may_stay_direct() -> None:
     network = nn.Sequential(nn.Conv2d(4, 4, 3), nn.Conv2d(4, 4, 3)).requires_grad_(False)
-    prepare_network(network, tiles={(4, 4): 2}, direct=("1",))
+    prepare_network(network, channels={(4, 4)}, direct=("1",))
     assert [type(layer) for layer in network] == [WinogradConv, nn.Conv2d]
 
 
@@ -94,10 +89,10 @@ def test_a_prepared_network_gives_the_same_and_lets_go_of_its_own_weights() -> N
     mapped = torch.cat([values.flatten() for values in network.parameters()])  # as from one file of weights
     for values, part in zip(network.parameters(), mapped.split([v.numel() for v in network.parameters()]), strict=True):
         values.data = part.view_as(values)
-    prepared = prepare_network(network, tiles={(16, 16): 4})
+    prepared = prepare_network(network, channels={(16, 16)})
     torch.testing.assert_close(prepared(x), expected, rtol=0, atol=1e-4)
     kinds = [type(layer) for layer in prepared.modules() if not isinstance(layer, nn.Sequential | nn.ReLU)]
     assert kinds == [nn.Conv2d, WinogradConv, nn.Conv2d]
     kept = [*prepared.parameters(), *prepared.buffers()]
     assert all(values.untyped_storage().nbytes() == values.numel() * values.element_size() for values in kept)
-    assert sum(values.numel() for values in kept) == mapped.numel() - 9 * 16 * 16 + 36 * 16 * 16
+    assert sum(values.numel() for values in kept) == mapped.numel() - 9 * 16 * 16 + 16 * 16 * 16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,6 @@ from stcolor_core.method.trained_weights import load_trained
 from stcolor_core.training import cleaning
 from stcolor_core.training.cleaning import Batch, Settings, cleaning_loss, draw_piece, train
 from stcolor_core.training.key_damage import compress_jpeg, compress_webp, damage, keep_luma
-from stcolor_core.training.runs import Run
 
 CPU = torch.device("cpu")
 PICTURE = painted(64, 96, seed=2)
@@ -75,20 +75,12 @@ def test_the_loss_is_less_for_less_error() -> None:
 
 @pytest.mark.slow
 def test_training_learns_and_a_stopped_run_resumes_to_the_same_result(
-    footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    footage: Path, tmp_path: Path, stop_at_the_first_checkpoint: Callable[[Callable[[], object]], None]
 ) -> None:
     torch.set_num_threads(1)
     settings = Settings(steps=4, batch=2, every=2, held_out=("slow",))
     train(footage, tmp_path / "whole.safetensors", settings, device=CPU)
-    save_checkpoint = Run.save_checkpoint
-
-    def stop(self: object, *arguments: object, **named: object) -> None:
-        save_checkpoint(self, *arguments, **named)  # type: ignore[arg-type]
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
-        interrupted.setattr(Run, "save_checkpoint", stop)
-        train(footage, tmp_path / "parts.safetensors", settings, device=CPU)
+    stop_at_the_first_checkpoint(lambda: train(footage, tmp_path / "parts.safetensors", settings, device=CPU))
     train(footage, tmp_path / "parts.safetensors", settings, device=CPU)
     whole, parts = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "parts"))
     torch.testing.assert_close(parts, whole, atol=1e-3, rtol=1e-2)

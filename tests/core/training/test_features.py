@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -18,7 +19,7 @@ from stcolor_core.method.features import standard
 from stcolor_core.method.features.standard import CHANNELS, RAW_CHANNELS, StandardFeatures, backbone, raw_features
 from stcolor_core.training.features import Settings, make, matching_loss, principal_components, validate
 from stcolor_core.training.pictures import PictureBatch, draw_batch, load_clips
-from stcolor_core.training.runs import LEAST_ERROR, Run
+from stcolor_core.training.runs import LEAST_ERROR
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.slow
@@ -31,21 +32,16 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_training_learns_and_a_stopped_run_resumes_to_the_same_result(
-    footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    footage: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stop_at_the_first_checkpoint: Callable[[Callable[[], object]], None],
 ) -> None:
     torch.set_num_threads(1)
     monkeypatch.setattr("stcolor_core.training.features._VALIDATED", 2)
     settings = Settings(steps=4, batch=2, every=2, held_out=("slow",))
     make(footage, tmp_path / "whole.safetensors", settings, device=CPU)
-    save_checkpoint = Run.save_checkpoint
-
-    def stop(self: object, *arguments: object, **named: object) -> None:
-        save_checkpoint(self, *arguments, **named)  # type: ignore[arg-type]
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as interrupted, pytest.raises(KeyboardInterrupt):
-        interrupted.setattr(Run, "save_checkpoint", stop)
-        make(footage, tmp_path / "parts.safetensors", settings, device=CPU)
+    stop_at_the_first_checkpoint(lambda: make(footage, tmp_path / "parts.safetensors", settings, device=CPU))
     make(footage, tmp_path / "parts.safetensors", settings, device=CPU)
     whole, parts = (load_file(tmp_path / f"{name}.safetensors") for name in ("whole", "parts"))
     torch.testing.assert_close(parts, whole, atol=1e-3, rtol=1e-2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,6 @@ from stcolor_core.method.refinement.learned import WEIGHTS, load_mixing_net
 from stcolor_core.training import refinement
 from stcolor_core.training import samples as samples_module
 from stcolor_core.training.refinement import Batch, Settings, mixing_loss, train
-from stcolor_core.training.runs import Run
 from stcolor_core.training.samples import make_samples, read_sample, walk_candidates
 
 CPU = torch.device("cpu")
@@ -157,7 +157,7 @@ def test_samples_on_disk_are_not_made_again(samples: list[Path], footage: Path) 
 
 
 def test_a_stopped_training_resumes_to_the_same_weights(
-    samples: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    samples: list[Path], tmp_path: Path, stop_at_the_first_checkpoint: Callable[[Callable[[], object]], None]
 ) -> None:
     torch.set_num_threads(1)
 
@@ -165,16 +165,7 @@ def test_a_stopped_training_resumes_to_the_same_weights(
         return Settings(steps=steps, every=6, crop=(64, 64), batch=2, held_out=("slow",))
 
     whole = train(samples, tmp_path / "whole.safetensors", settings(), device=CPU)
-    save_checkpoint = Run.save_checkpoint
-
-    def stop(self: object, step: int, figures: object) -> None:
-        save_checkpoint(self, step, figures)  # type: ignore[arg-type]
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Run, "save_checkpoint", stop)
-    with pytest.raises(KeyboardInterrupt):
-        train(samples, tmp_path / "parts.safetensors", settings(), device=CPU)
-    monkeypatch.undo()
+    stop_at_the_first_checkpoint(lambda: train(samples, tmp_path / "parts.safetensors", settings(), device=CPU))
     parts = train(samples, tmp_path / "parts.safetensors", settings(), device=CPU)
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(parts.state_dict()[name], value, atol=1e-5, rtol=1e-4)
