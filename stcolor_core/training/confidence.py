@@ -46,6 +46,7 @@ class Settings(RunSettings):
     Attributes:
         batch: Number of pictures in a training step.
         rate: Learning rate.
+        every: As in `RunSettings`.
     """
 
     batch: int = 24

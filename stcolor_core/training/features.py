@@ -61,6 +61,7 @@ class Settings(RunSettings):
     Attributes:
         batch: Number of references in a training step.
         rate: Learning rate, relative to the root mean square of a tensor.
+        every: As in `RunSettings`.
     """
 
     batch: int = 8

@@ -51,6 +51,7 @@ class Settings(RunSettings):
         start: Weights to start from; None for the fixed rule's. The result is then the mean of these and the trained
             ones, which keeps what the first training taught of scenes that the second one lacks (Wortsman et al. 2022,
             "Robust fine-tuning of zero-shot models").
+        every: As in `RunSettings`.
     """
 
     batch: int = 6
