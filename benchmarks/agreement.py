@@ -46,6 +46,12 @@ class Recorder(FixedRuleRefinement):
     """The fixed rule, which stores its last inputs."""
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
+        """Return what the fixed rule makes of a frame, and store both inputs as `latest`.
+
+        Args:
+            evidence: The evidence for the frame's colour.
+            previous: State of the frame before; None if a walk starts without a reference.
+        """
         self.latest = evidence, previous
         return super().refine(evidence, previous)
 

@@ -39,26 +39,50 @@ Describe = Callable[[Tensor], Tensor]  # (H, W) L* -> (C, h, w)
 
 
 class Frame(NamedTuple):
-    rgb: Image  # sRGB, 0..1
-    lab: Image  # CIE Lab
+    """A frame with its true colour.
+
+    Attributes:
+        rgb: sRGB, shape (H, W, 3), 0..1.
+        lab: CIE Lab, shape (H, W, 3).
+    """
+
+    rgb: Image
+    lab: Image
 
     @property
     def lightness(self) -> Tensor:
+        """Return L*, shape (H, W), 0..100."""
         return torch.from_numpy(np.ascontiguousarray(self.lab[..., 0]))
 
 
 class Score(NamedTuple):
-    grid: float  # dB, means over frames
+    """Quality and cost of attention over some features, as means over the target frames.
+
+    Attributes:
+        grid: PSNR of the grid cells, in dB.
+        bilinear: PSNR after bilinear upsampling, in dB.
+        slopes: PSNR after upsampling with the warped slopes, in dB.
+        grey: PSNR of the frame without colour, in dB.
+        describing: CPU time of the features, in seconds per frame.
+        matching: CPU time of the attention, in seconds per frame.
+        channels: Number of channels of the features.
+    """
+
+    grid: float
     bilinear: float
     slopes: float
     grey: float
-    describing: float  # seconds a frame, of the features
-    matching: float  # seconds a frame, of the attention
+    describing: float
+    matching: float
     channels: int
 
 
 def gradients(lightness: Tensor) -> Tensor:
-    """Return the local descriptors without a network, shape (C, H/4, W/4); H and W must be multiples of 4."""
+    """Return the local descriptors without a network, shape (C, H/4, W/4).
+
+    Args:
+        lightness: L*, shape (H, W), 0..100, H and W multiples of 4.
+    """
     return unit(torch.cat([gradient_descriptors(lightness[None]), 0.4 * luminance_samples(lightness[None])], dim=1)[0])
 
 
@@ -82,6 +106,11 @@ def unprojected() -> Describe:
 
 
 def unit(features: Tensor) -> Tensor:
+    """Return features centred over positions, then of unit length over C, shape (C, h, w).
+
+    Args:
+        features: Features of one picture, shape (C, h, w).
+    """
     return F.normalize(features - features.mean(dim=(1, 2), keepdim=True), dim=0)
 
 
@@ -102,7 +131,16 @@ def score(
     temperature: float,
     shortlists: bool,
 ) -> Score:
-    """Return the quality of attention over these features on the target frames of a sequence, and its cost."""
+    """Return the quality of attention over these features on the target frames of a sequence, and its cost.
+
+    Args:
+        sequence: The sequence. `gradients` and `shallow` need a width and a height that are multiples of 4.
+        describe: Returns the features of a frame, shape (C, h, w), from its L*, shape (H, W).
+        targets: Indices of the frames to colour, at least one.
+        reference: Index of the frame whose colour is warped.
+        temperature: Softmax temperature, greater than 0.
+        shortlists: Whether each position is compared with its top blocks only, not with all positions.
+    """
     keyframe = read(sequence, reference)
     source = describe(keyframe.lightness)
     shape = (source.shape[1], source.shape[2])
@@ -133,15 +171,33 @@ def score(
 
 
 def on_grid(picture: Chroma, shape: tuple[int, int]) -> Tensor:
+    """Return the means of a picture over the cells of the grid, shape (2, h * w).
+
+    Args:
+        picture: a* and b*, or their slopes, shape (H, W, 2).
+        shape: Rows and columns (h, w) of the grid.
+    """
     return torch.from_numpy(cell_means(picture, shape, stride=_STRIDE)).permute(2, 0, 1).flatten(1)
 
 
 def read(sequence: DatasetSequence, index: int) -> Frame:
+    """Return a frame of a sequence.
+
+    Args:
+        sequence: The sequence.
+        index: Index of the frame, from 0.
+    """
     rgb = sequence.rgb(index)
     return Frame(rgb, linear_to_lab(srgb_decode(rgb)))
 
 
 def colored(lab: Image, ab: Chroma) -> Image:
+    """Return the sRGB picture of some L* and another a* and b*, shape (H, W, 3), not clipped.
+
+    Args:
+        lab: CIE Lab, of which L* is used, shape (H, W, 3).
+        ab: a* and b*, shape (H, W, 2).
+    """
     return srgb_encode(lab_to_linear(np.dstack([lab[..., :1], ab])))
 
 

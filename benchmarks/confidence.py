@@ -55,6 +55,13 @@ class Recorder(LearnedRefinement):
     own: dict[int, Plane]
 
     def decide(self, lightness: Plane, candidates: Candidates, *, partial: bool = False) -> Decision:
+        """Return the network's decision on a frame, and store the network's own confidence at the frame's size.
+
+        Args:
+            lightness: L*, shape (H, W), 0..100; its identity is the key in `own`.
+            candidates: The frame's colour candidates.
+            partial: Whether the references are meant to show a part of the picture only, as patches are.
+        """
         decision = super().decide(lightness, candidates, partial=partial)
         own = own_confidence(decision.planes)[0].numpy()
         self.own[id(lightness)] = np.asarray(cv2.resize(own, lightness.shape[::-1]))

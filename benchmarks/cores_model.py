@@ -19,7 +19,12 @@ _APART = ("read", "lightness", "features", "tracking", "matching", "refine", "up
 
 
 def predict(stages: dict[str, float], cores: int) -> float:
-    """Return the seconds a frame takes on so many cores."""
+    """Return the seconds a frame takes on so many cores.
+
+    Args:
+        stages: CPU seconds of one core per frame, by stage, as `speed.measure` returns them with `profile`.
+        cores: Number of cores, at least 1.
+    """
     total = sum(stages[name] for name in _APART)
     # the flow back to the frame before is computed ahead; what else tracking does is the chain
     chain = stages["tracking"] - stages["of it flow back"]

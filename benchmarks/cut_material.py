@@ -75,7 +75,11 @@ def _small(path: Path) -> ByteImage:
 
 
 def read_film(path: Path) -> Frames:
-    """Return the frames of a movie in linear light."""
+    """Return the frames of a movie in linear light, as grey pictures of 426 x 240.
+
+    Args:
+        path: A movie that OpenCV can read; any other file gives no frames.
+    """
     film, frames = cv2.VideoCapture(str(path)), []
     while (read := film.read())[0]:
         frames.append(LINEAR[cv2.resize(cv2.cvtColor(read[1], cv2.COLOR_BGR2GRAY), SIZE, interpolation=cv2.INTER_AREA)])
@@ -83,22 +87,42 @@ def read_film(path: Path) -> Frames:
 
 
 def seeded(seed: int, *names: str) -> np.random.Generator:
-    """Return random numbers of a run's seed and some names."""
+    """Return the generator of a run's seed and some names.
+
+    Args:
+        seed: Seed of the run, 0 or more.
+        *names: Name the case, such as its clip and its kind; other names give other numbers.
+    """
     return np.random.default_rng([seed, *"/".join(names).encode()])
 
 
 def grain(frame: Plane, rng: np.random.Generator) -> Plane:
-    """Return the frame with film grain of 4 L* (standard deviation)."""
+    """Return the frame with film grain of 4 L* (standard deviation).
+
+    Args:
+        frame: Linear light, shape (H, W), 0..1.
+        rng: Draws the grain.
+    """
     return np.clip(luminance_of(lightness(frame) + rng.normal(0, 4, frame.shape).astype(np.float32)), 0, 1)
 
 
 def flicker(frame: Plane, rng: np.random.Generator) -> Plane:
-    """Return the frame with an exposure error of up to 10 %."""
+    """Return the frame with an exposure error of up to 10 %.
+
+    Args:
+        frame: Linear light, shape (H, W), 0..1.
+        rng: Draws the error.
+    """
     return frame * np.float32(rng.uniform(0.9, 1.1))
 
 
 def flash(frame: Plane, rng: np.random.Generator) -> Plane:
-    """Return the frame with a photographer's flash at a random place, clipped by the camera."""
+    """Return the frame with a photographer's flash at a random place, clipped by the camera.
+
+    Args:
+        frame: Linear light, shape (H, W), 0..1.
+        rng: Draws the place, the reach and the strength of the flash.
+    """
     height, width = frame.shape
     y, x = np.mgrid[:height, :width] / width
     fall = np.exp(-((x - rng.random()) ** 2 + (y - rng.random() * height / width) ** 2) / rng.uniform(0.1, 1.0))
@@ -106,13 +130,27 @@ def flash(frame: Plane, rng: np.random.Generator) -> Plane:
 
 
 def bad(frame: Plane, rng: np.random.Generator) -> Plane:
-    """Return a black, white or torn frame."""
+    """Return a black, white or torn frame.
+
+    Args:
+        frame: Linear light, shape (H, W), 0..1; a torn frame is this one, shifted by a third.
+        rng: Draws which of the three.
+    """
     kind = rng.integers(3)
     return np.roll(frame, frame.size // 3) if kind == 2 else np.full_like(frame, float(kind))
 
 
 def disturb(frames: Frames, rng: np.random.Generator, damage: Callable[..., Plane]) -> Frames:
-    """Replace one or two neighbouring frames in every twelve, but none of the first or last three."""
+    """Replace one or two neighbouring frames in every twelve, but none of the first or last four.
+
+    Args:
+        frames: The clip, which is left as it is.
+        rng: Draws how many frames are replaced, and is passed on to `damage`.
+        damage: Returns the damaged frame, from the frame and `rng`.
+
+    Returns:
+        As many frames; those that are not replaced are the same arrays.
+    """
     out = list(frames)
     for start in range(4, len(frames) - 5, 12):
         for index in range(start, start + rng.integers(1, 3)):
@@ -121,9 +159,11 @@ def disturb(frames: Frames, rng: np.random.Generator, damage: Callable[..., Plan
 
 
 def whip_pan(frames: Frames, speed: float) -> Frames:
-    """Return a quarter-size view that stands, pans right, and stands again.
+    """Return a quarter-size view that stands, pans right, and stands again. Half of each move is motion blur.
 
-    speed: share of the view's width that it moves in a frame. Half of each move is motion blur.
+    Args:
+        frames: The clip, of `SIZE`; the pan ends at its last frame at the latest.
+        speed: Share of the view's width that it moves in a frame, greater than 0.
     """
     width, height = SIZE[0] // 2, SIZE[1] // 2
     step = speed * width
@@ -165,7 +205,12 @@ def _accelerate(t: float, length: int) -> float:
 
 
 def whip(frames: Frames, rng: np.random.Generator) -> Frames:
-    """Return whip pans: the camera stands, moves by up to 0.45 of the view's width a frame, and stands again."""
+    """Return whip pans: the camera stands, moves by up to 0.45 of the view's width a frame, and stands again.
+
+    Args:
+        frames: The clip, of `SIZE`; the view is half as wide and half as high.
+        rng: Draws direction, speed and length of the pans, and the shutter.
+    """
     stop, length = 0.5, int(rng.integers(3, 9))
     speed, turn = rng.uniform(0.15, 0.45), rng.uniform(0, 2 * np.pi)
     x, y = np.cos(turn) * speed / 2, np.sin(turn) * speed / 2
@@ -179,7 +224,12 @@ def whip(frames: Frames, rng: np.random.Generator) -> Frames:
 
 
 def crash_zoom(frames: Frames, rng: np.random.Generator) -> Frames:
-    """Return crash zooms in and out, by a factor of 2 to 4 within 4 to 8 frames."""
+    """Return crash zooms in and out, by a factor of 2 to 4 within 4 to 8 frames.
+
+    Args:
+        frames: The clip, of `SIZE`; the view is half as wide and half as high.
+        rng: Draws length and factor of the zooms, and the shutter.
+    """
     length, factor = int(rng.integers(4, 9)), rng.uniform(2, 4)
 
     def path(t: float) -> tuple[float, float, float, float]:
@@ -191,7 +241,12 @@ def crash_zoom(frames: Frames, rng: np.random.Generator) -> Frames:
 
 
 def shake(frames: Frames, rng: np.random.Generator) -> Frames:
-    """Return a camera that is carried at a run: it jolts by up to 0.2 of the view and turns by up to 15 degrees."""
+    """Return a camera that is carried at a run: it jolts by up to 0.2 of the view and turns by up to 15 degrees.
+
+    Args:
+        frames: The clip, of `SIZE`; the view is half as wide and half as high.
+        rng: Draws the camera's path and the shutter.
+    """
     count = len(frames) + 4
     marks = np.cumsum(rng.normal(0, 1, (count, 4)), axis=0)
     marks -= cv2.blur(marks, (1, 9))
@@ -207,7 +262,10 @@ def shake(frames: Frames, rng: np.random.Generator) -> Frames:
 def passers(frames: Frames, others: Frames, rng: np.random.Generator) -> Frames:
     """Return the frames with something large that passes close to the camera, blurred, again and again.
 
-    others: a clip whose picture gives the thing its texture.
+    Args:
+        frames: The clip, of `SIZE`.
+        others: A clip of `SIZE` that gives the thing its texture; repeated if it is shorter.
+        rng: Draws shape, size, height and speed of the thing, and the shutter.
     """
     width, height = SIZE
     out = []
@@ -232,7 +290,12 @@ def passers(frames: Frames, others: Frames, rng: np.random.Generator) -> Frames:
 
 
 def share_content(a: ByteImage, b: ByteImage) -> bool | None:
-    """Return whether a homography maps at least eight SIFT points of a picture to the other; None if it has too few."""
+    """Return whether a homography maps at least eight SIFT points of a picture to the other; None if it has too few.
+
+    Args:
+        a: A picture, shape (H, W).
+        b: Another picture, of any size. Each needs 80 SIFT points.
+    """
     sift = cv2.SIFT.create(800)
     (points, x), (others, y) = (sift.detectAndCompute(picture, None) for picture in (a, b))
     if min(len(points), len(others)) < 80:
@@ -249,6 +312,10 @@ def alike(clips: dict[str, list[ByteImage]], rng: np.random.Generator) -> Frames
     """Return two stretches of one clip, twelve frames each, far apart: the camera has moved to another place.
 
     None if a few random places have none.
+
+    Args:
+        clips: Grey frames of each clip, by name. Those of fewer than 36 frames are not used.
+        rng: Draws the clip and the places.
     """
     for _ in range(8):
         clip = clips[rng.choice(list(clips))]
@@ -261,7 +328,11 @@ def alike(clips: dict[str, list[ByteImage]], rng: np.random.Generator) -> Frames
 
 
 def set_of(clip: str) -> str:
-    """Return the set that a clip shows: some clips of one film show the same place and people, as seen by eye."""
+    """Return the set that a clip shows: some clips of one film show the same place and people, as seen by eye.
+
+    Args:
+        clip: Name of the clip; it is its own set if it is in none of `SETS`.
+    """
     return next((name for name, beginnings in SETS.items() if clip.startswith(beginnings)), clip)
 
 
@@ -271,7 +342,12 @@ def _film(clip: str) -> str:
 
 
 def joined(clips: dict[str, list[ByteImage]], rng: np.random.Generator) -> Iterator[Case]:
-    """Yield cases with cuts between random places of random clips, and a dissolve."""
+    """Yield cases with cuts between random places of random clips, and a dissolve.
+
+    Args:
+        clips: Grey frames of each clip, by name. At least three names must differ in more than a last number.
+        rng: Draws clips, places and damage.
+    """
 
     def pieces(number: int, count: int) -> tuple[str, Iterator[Frames]]:
         chosen: list[str] = []

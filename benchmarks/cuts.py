@@ -57,7 +57,12 @@ def find_cuts(frames: Iterable[tuple[int, Plane]], *, least: float) -> dict[int,
 
 
 def cases(options: argparse.Namespace, seed: int) -> Iterator[Case]:
-    """Yield the cases of a run with a seed."""
+    """Yield the cases of a run with a seed.
+
+    Args:
+        options: As parsed by `main`.
+        seed: One of `options.seeds`.
+    """
     clips = read_clips(options.clips, half=options.half, without=options.without, frames=options.frames)
     for number in range(options.pairs):
         yield from joined(clips, seeded(seed, "joined", str(number)))
@@ -102,12 +107,23 @@ def scenedetect_candidates() -> dict[str, Find]:
 
 
 def is_blank(*pictures: Plane) -> bool:
-    """Return whether one of some pictures shows nothing."""
+    """Return whether one of some pictures shows nothing.
+
+    Args:
+        *pictures: L* of each, shape (H, W), 0..100; at least one.
+    """
     return min(float(picture.std()) for picture in pictures) < BLANK
 
 
 def write_error(folder: Path, case: Case, frame: int, what: str) -> None:
-    """Write the frames around a missed or false cut as one picture."""
+    """Write the frames around a missed or false cut as one picture.
+
+    Args:
+        folder: Where the picture is written, as a PNG file; created if it is missing.
+        case: The case that the cut is in.
+        frame: Index of the first frame after the cut.
+        what: "missed" or "false"; the file's name begins with it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     around = case.frames[max(0, frame - _AROUND) : frame + _AROUND]
     row = np.hstack([cv2.resize(2.55 * lightness(each), (213, 120)) for each in around])

@@ -54,7 +54,13 @@ def colorize(
 
 
 def tracked(described: Sequence[tuple[Tensor, ...]], near: Tensor) -> Tensor:
-    """Return the tracked mask of eqs. 14, 15 and 17, (P, P) bool: which positions of the first frame each may match."""
+    """Return the tracked mask of eqs. 14, 15 and 17, (P, P) bool: which positions of the first frame each may match.
+
+    Args:
+        described: Features of each frame as a target and as a reference, both of shape (C, P), from the frame to colour
+            back to the first one.
+        near: Positions that each may move to between two frames, shape (P, P), bool.
+    """
     place = torch.eye(len(near))
     for (target, _), (_, neighbour) in zip(described, described[1:], strict=False):
         carried = place @ restricted(target.T @ neighbour, near)
@@ -64,11 +70,21 @@ def tracked(described: Sequence[tuple[Tensor, ...]], near: Tensor) -> Tensor:
 
 
 def restricted(correlation: Tensor, allowed: Tensor) -> Tensor:
-    """Return the restricted affinity (eqs. 3, 7 and 16, normalised as in eqs. 6 and 15): (P, P), rows sum to 1."""
+    """Return the restricted affinity (eqs. 3, 7 and 16, normalised as in eqs. 6 and 15): (P, P), rows sum to 1.
+
+    Args:
+        correlation: Cosine similarity of each target position to each reference position, shape (P, P), -1..1.
+        allowed: Reference positions that each target position may match, shape (P, P), bool; at least one in each row.
+    """
     return torch.softmax((correlation / TEMPERATURE).masked_fill(~allowed, float("-inf")), dim=1)
 
 
 def window(height: int, width: int) -> Tensor:
-    """Return the neighbourhood N^R of eq. 16, (P, P) bool: which positions are near which."""
+    """Return the neighbourhood N^R of eq. 16, (P, P) bool: which positions are near which.
+
+    Args:
+        height: Rows of the grid.
+        width: Columns of the grid, P = height * width.
+    """
     y, x = (place.flatten() for place in torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij"))
     return ((y[:, None] - y).abs() <= RADIUS) & ((x[:, None] - x).abs() <= RADIUS)

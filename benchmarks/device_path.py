@@ -34,13 +34,26 @@ CPU = torch.device("cpu")
 
 
 def quality(clip: Clip, frame: ColoredFrame) -> float:
-    """Return the PSNR of a coloured frame."""
+    """Return the PSNR of a coloured frame, in dB.
+
+    Args:
+        clip: The clip with the true colours.
+        frame: One of its frames, coloured; its L* is taken from the clip.
+    """
     lab = np.dstack([clip.lightnesses[frame.frame], frame.ab])
     return psnr(clip.rgb[frame.frame], srgb_encode(np.clip(lab_to_linear(lab), 0, 1)))
 
 
 def compare_paths(clip: Clip, references: list[int]) -> str:
-    """Colour a clip both ways, and return a line about it."""
+    """Colour a clip both ways, and return a line about it.
+
+    Args:
+        clip: The clip with the true colours.
+        references: Indices of the frames that are keyframes; the other frames are coloured.
+
+    Returns:
+        The mean PSNR, the difference in a* and b*, and the CPU time of a frame.
+    """
     model, results = registry.build("standard", device=CPU), []
     for tensors in (False, True):
         propagator = Propagator(model, Method(tracking="dense"), device=CPU, tensors=tensors)
@@ -61,7 +74,15 @@ def compare_paths(clip: Clip, references: list[int]) -> str:
 
 
 def compare_flow(clip: Clip, gap: int) -> str:
-    """Compute flow between frames of a clip both ways, and return a line about it."""
+    """Compute flow between frames of a clip both ways, and return a line about it.
+
+    Args:
+        clip: The clip with the true colours. Every third frame is compared with a later one.
+        gap: Number of frames from one to the other, at least 1.
+
+    Returns:
+        The PSNR of a* and b* carried along the flow, the distance between both flows in px, and the CPU time of a pair.
+    """
     rows = []
     for first in range(0, len(clip.rgb) - gap, 3):
         target, reference = clip.lightnesses[first + gap], clip.lightnesses[first]

