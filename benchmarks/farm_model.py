@@ -83,6 +83,14 @@ def feature(frames: int, shots: int, *, seed: int = 5) -> list[tuple[int, list[i
 
     Lengths vary by a factor of two around their mean and add up to `frames`. There is a keyframe about every 40 frames,
     and at least one in each shot.
+
+    Args:
+        frames: Frames of the film, all shots together.
+        shots: Number of shots, 1 or more.
+        seed: Seed of the random generator; the same seed draws the same film.
+
+    Returns:
+        For each shot, its number of frames and its keyframes in ascending order, counted from 0.
     """
     random = np.random.default_rng(seed)
     weights = np.clip(random.lognormal(0, 0.65, shots), 0.15, 8)
@@ -100,7 +108,15 @@ def feature(frames: int, shots: int, *, seed: int = 5) -> list[tuple[int, list[i
 def colour_tasks(
     length: int, keyframes: Sequence[int], costs: Costs, max_span: int | None = None, *, run: int | None = None
 ) -> list[Task]:
-    """Return the tasks that colour a shot, cut by the product: into pieces of spans, or into runs of `run` frames."""
+    """Return the tasks that colour a shot, cut by the product: into pieces of spans, or into runs of `run` frames.
+
+    Args:
+        length: Number of frames of the shot.
+        keyframes: Frames with a coloured picture, from 0, below `length`.
+        costs: The costs of tasks and frames.
+        max_span: Maximum length of a piece of a span in frames; None for whole spans.
+        run: Frames of a task, which then disregards spans and `max_span`; None to cut by spans.
+    """
     spans = plan(range(length), keyframes, [])
     whole = range(length)
     cut = (
@@ -123,12 +139,25 @@ def colour_tasks(
 def job(
     length: int, keyframes: Sequence[int], costs: Costs, max_span: int | None = None, *, run: int | None = None
 ) -> list[list[Task]]:
-    """Return the steps of a shot's job: check, colour, verify."""
+    """Return the steps of a shot's job: check, colour, verify.
+
+    Args:
+        length: Number of frames of the shot.
+        keyframes: Frames with a coloured picture, from 0, below `length`.
+        costs: The costs of tasks and frames.
+        max_span: As in `colour_tasks`.
+        run: As in `colour_tasks`.
+    """
     return [[Task(costs.check)], colour_tasks(length, keyframes, costs, max_span, run=run), [Task(costs.verify)]]
 
 
 def render_tasks(length: int, costs: Costs) -> list[Task]:
-    """Return the tasks that render a shot's Write node."""
+    """Return the tasks that render a shot's Write node.
+
+    Args:
+        length: Number of frames of the shot.
+        costs: The costs of tasks and frames.
+    """
     counts = (min(FRAMES_PER_RENDER, length - first) for first in range(0, length, FRAMES_PER_RENDER))
     return [Task(costs.nuke_startup + costs.nuke_frame * count, licensed=True) for count in counts]
 
@@ -137,6 +166,14 @@ def simulate(jobs: Sequence[Job], *, hosts: int, licences: float = math.inf) -> 
     """Return the time until all jobs are done, if each free host takes the first ready task in the jobs' order.
 
     A licensed task waits for a licence; tasks that need none may overtake it.
+
+    Args:
+        jobs: The steps of each job; an earlier job has precedence.
+        hosts: Number of hosts, each of which runs one task at a time; 1 or more.
+        licences: Number of licensed tasks that may run at once; infinite for no limit.
+
+    Returns:
+        Seconds from the first task's start to the last one's end.
     """
     ready: dict[bool, list[tuple[int, int, Task]]] = {False: [], True: []}
     left = [0] * len(jobs)
@@ -176,7 +213,15 @@ def _next(ready: Mapping[bool, list[tuple[int, int, Task]]], licences: float) ->
 
 
 def curves(shots: Sequence[tuple[int, list[int]]], costs: Costs) -> dict[str, list[float]]:
-    """Return the hours on each number of `HOSTS`."""
+    """Return the hours that the film takes on each number of `HOSTS`.
+
+    Args:
+        shots: The length and the keyframes of each shot, as `feature` returns them.
+        costs: The costs of tasks and frames.
+
+    Returns:
+        For each way to cut the shots and to render them, by its title: hours, one value for each of `HOSTS`.
+    """
     whole, cut = ([job(*shot, costs, max_span) for shot in shots] for max_span in (None, MAX_SPAN))
     in_runs = [job(*shot, costs, run=FRAMES_PER_TASK) for shot in shots]
     rendered = [[*steps, render_tasks(length, costs)] for steps, (length, _) in zip(whole, shots, strict=True)]
@@ -194,7 +239,14 @@ def curves(shots: Sequence[tuple[int, list[int]]], costs: Costs) -> dict[str, li
 
 
 def long_shot(costs: Costs) -> dict[str, list[float]]:
-    """Return the minutes on each number of `FEW_HOSTS` for one long shot alone, whole and in pieces."""
+    """Return the minutes on each number of `FEW_HOSTS` for one long shot alone, whole and in pieces.
+
+    Args:
+        costs: The costs of tasks and frames.
+
+    Returns:
+        For each way to cut the shot, by its title: minutes, one value for each of `FEW_HOSTS`.
+    """
 
     def minutes(max_span: int | None = None, run: int | None = None) -> list[float]:
         steps = job(*LONG_SHOT, costs, max_span, run=run)
@@ -205,7 +257,11 @@ def long_shot(costs: Costs) -> dict[str, list[float]]:
 
 
 def svg(lines: Mapping[str, Sequence[float]]) -> str:
-    """Return a plot with logarithmic axes: hosts to the right, hours upward."""
+    """Return a plot with logarithmic axes: hosts to the right, hours upward.
+
+    Args:
+        lines: Five curves by title, as `curves` returns them: hours above 0, one for each of `HOSTS`.
+    """
     return "\n".join(_svg(lines)) + "\n"
 
 

@@ -48,12 +48,27 @@ class Finished:
     events: list[tuple[float, dict[str, object]]]
 
     def times(self, kind: str) -> list[float]:
-        """Return the CPU time at each event of a kind."""
+        """Return the CPU time at each event of a kind, in seconds since the process began, in ascending order.
+
+        Args:
+            kind: An event's `kind`, such as "frame" or "look".
+        """
         return [spent for spent, event in self.events if event["kind"] == kind]
 
 
 def run(*arguments: str, core: int = 0) -> Finished:
-    """Run one `stcolor` process on one core and wait for it."""
+    """Run one `stcolor` process on one core and wait for it.
+
+    Args:
+        *arguments: Command line of `stcolor`, without the program.
+        core: The core that the process is pinned to, from 0; it wraps round at the number of cores.
+
+    Returns:
+        Its CPU time and the JSON events of its standard output.
+
+    Raises:
+        SystemExit: If the process fails.
+    """
     command = [sys.executable, "-m", "stcolor_core.cli", *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     events = []
@@ -75,7 +90,17 @@ def _spent(process: psutil.Process) -> float:
 
 
 def write_shot(folder: Path, size: str, frames: int, keyframes: Sequence[int]) -> tuple[Shot, str]:
-    """Write a shot to disk; return it with the path of its file."""
+    """Write a shot's plate, keyframes and shot.json to disk.
+
+    Args:
+        folder: Where the files are written.
+        size: Size of the plate in px, as "1920x1080".
+        frames: Number of frames; the first is 1.
+        keyframes: Frames with a coloured picture, from 1.
+
+    Returns:
+        The shot, and the path of its shot.json.
+    """
     make_shot(folder, *map(int, size.split("x")), frames, keyframes=keyframes)
     shot = Shot(
         plate=Plate(path=str(folder / "plate.####.exr")),
@@ -88,7 +113,15 @@ def write_shot(folder: Path, size: str, frames: int, keyframes: Sequence[int]) -
 
 
 def measure(size: str, frames: int) -> Costs:
-    """Measure the costs of the tasks of a shot of that size, from a few runs."""
+    """Measure the costs of the tasks of a shot of that size, from a few runs.
+
+    Args:
+        size: Size of the plate in px, as "1920x1080".
+        frames: Number of frames. The first and the middle one are keyframes.
+
+    Returns:
+        CPU seconds of one core; those of Nuke are assumed.
+    """
     middle = frames // 2
     with tempfile.TemporaryDirectory() as folder:
         _, file = write_shot(Path(folder), size, frames, (1, middle))
@@ -112,7 +145,16 @@ def _mean_interval(times: Sequence[float]) -> float:
 
 
 def work(file: str, tasks: int, workers: int) -> list[float]:
-    """Colour a shot with several workers; return each worker's CPU seconds. A free worker takes the next task."""
+    """Colour a shot with several workers. A free worker takes the next task.
+
+    Args:
+        file: Path of the shot.json.
+        tasks: Number of the shot's tasks.
+        workers: Number of workers, each on a core of its own.
+
+    Returns:
+        CPU seconds of each worker.
+    """
     due: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in range(tasks):
         due.put(number)
@@ -135,7 +177,13 @@ def work(file: str, tasks: int, workers: int) -> list[float]:
 
 
 def compare(size: str, frames: int, workers: Sequence[int]) -> None:
-    """Print the predicted and the measured times of a small job."""
+    """Print the predicted and the measured times of a small job.
+
+    Args:
+        size: Size of the plate in px, as "384x216".
+        frames: Number of frames, 3 or more, with three keyframes: the first, and those after each third.
+        workers: Numbers of workers to measure, one after another.
+    """
     costs = measure(size, 24)
     print(costs)
     keyframes = [1 + frames * part // 3 for part in range(3)]

@@ -31,7 +31,13 @@ _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 @dataclass(frozen=True)
 class EditedScene:
-    """A piece of a clip in the edit: frames first..last of the film."""
+    """A piece of a clip in the edit.
+
+    Attributes:
+        clip: Name of the clip's folder.
+        first: Its first frame in the film, from 1.
+        last: Its last frame in the film.
+    """
 
     clip: str
     first: int

@@ -69,7 +69,14 @@ STAGES = {
 
 @dataclass
 class Wall:
-    """A shot in memory, as the `Footage` of propagation, with its plates' L*."""
+    """A shot in memory, as the `Footage` of propagation. Frames count from 0, and frame 0 is the keyframe.
+
+    Attributes:
+        plates: L* of each frame at plate size, shape (H, W), 0..100.
+        color: a* and b* of the keyframe at working size, shape (h, w, 2), as the only item.
+        size: Working size (height, width), px.
+        stills: References that are not a frame of the plate: none.
+    """
 
     plates: list[np.ndarray]
     color: list[np.ndarray]
@@ -78,7 +85,16 @@ class Wall:
 
     @classmethod
     def make(cls, width: int, height: int, frames: int) -> Wall:
-        """Paint the wall and pan over it by 2 px a frame."""
+        """Paint the wall and pan over it by 2 px a frame.
+
+        Args:
+            width: Width of the plate in px.
+            height: Height of the plate in px; the working height is at most `WORKING_LINES`.
+            frames: Number of frames.
+
+        Returns:
+            The shot. The same arguments paint the same wall.
+        """
         random = np.random.RandomState(0)
         across = width + 2 * frames
 
@@ -97,24 +113,49 @@ class Wall:
         return cls(plates, [key], size)
 
     def lightness(self, frame: int) -> np.ndarray:
+        """Return the frame's L* at working size, shape (h, w), 0..100.
+
+        Args:
+            frame: Frame number, from 0.
+        """
         from stcolor_core.images.resizing import resize
 
         return resize(self.plates[frame], self.size)
 
     def instances(self, frame: int) -> None:  # noqa: ARG002
+        """Return None: the shot has no instances.
+
+        Args:
+            frame: Frame number, from 0.
+        """
         return None
 
     def has_matte(self, frame: int) -> bool:  # noqa: ARG002
+        """Return False: the shot has no mattes.
+
+        Args:
+            frame: Frame number, from 0.
+        """
         return False
 
     def keyframe(self, frame: int) -> Any:
+        """Return the `Keyframe` at working size.
+
+        Args:
+            frame: Frame number of the keyframe, 0.
+        """
         from stcolor_core.method.references import Keyframe
 
         return Keyframe(self.lightness(frame), self.color[frame])
 
 
 def enlarge_on_host(frame: Any, lightness: np.ndarray) -> None:
-    """Bring a frame to plate size as the pipeline does on the CPU."""
+    """Bring a frame to plate size as the pipeline does on the CPU, and drop the result.
+
+    Args:
+        frame: A `ColoredFrame` at working size.
+        lightness: L* of its plate at plate size, shape (H, W), 0..100.
+    """
     from stcolor_core.images.resizing import resize
     from stcolor_core.method.light import blacken
     from stcolor_core.method.upsampling import upsample
@@ -125,7 +166,11 @@ def enlarge_on_host(frame: Any, lightness: np.ndarray) -> None:
 
 
 def wait_for(device: Any) -> None:
-    """Wait until a device has done its work."""
+    """Wait until a device has done its work.
+
+    Args:
+        device: A `torch.device`; there is nothing to wait for on the CPU.
+    """
     import torch
 
     if device.type != "cpu":
@@ -133,7 +178,16 @@ def wait_for(device: Any) -> None:
 
 
 def color_without_files(wall: Wall, device: Any, *, frames: int) -> float:
-    """Colour a shot from memory to memory, and return the seconds a frame."""
+    """Colour a shot from memory to memory, after two frames that are not timed.
+
+    Args:
+        wall: The shot.
+        device: The `torch.device` that colours it.
+        frames: How many of the shot's first frames to colour, with the keyframe; 3 or more.
+
+    Returns:
+        Wall-clock seconds a frame, the keyframe not counted.
+    """
     from stcolor_core.files.scratch import Scratch
     from stcolor_core.method.on_device.frames import DeviceFrame
     from stcolor_core.method.propagation import Propagator
@@ -170,7 +224,14 @@ def color_without_files(wall: Wall, device: Any, *, frames: int) -> float:
 
 @contextmanager
 def stage_times(device: Any) -> Iterator[dict[str, float]]:
-    """Measure the seconds of each stage within the block, with a wait for the device before and after."""
+    """Measure the seconds of each stage within the block, with a wait for the device before and after.
+
+    Args:
+        device: The `torch.device` that computes.
+
+    Yields:
+        Wall-clock seconds by the name of the stage, as in `STAGES`, added up while the block runs.
+    """
     import importlib
 
     seconds: dict[str, float] = defaultdict(float)
@@ -203,7 +264,11 @@ def stage_times(device: Any) -> Iterator[dict[str, float]]:
 
 
 def child(options: argparse.Namespace) -> None:
-    """Measure one row and print it as one JSON object."""
+    """Measure one row and print it as one JSON object.
+
+    Args:
+        options: As parsed by `main`.
+    """
     import torch
 
     from stcolor_core.pipeline.devices import device_name, resolve_device
@@ -229,7 +294,17 @@ def child(options: argparse.Namespace) -> None:
 
 
 def color_with_files(width: int, height: int, frames: int, device: str) -> float:
-    """Colour a shot from EXR to EXR, and return the seconds a frame."""
+    """Colour a shot from EXR to EXR, after the keyframe and two frames that are not timed.
+
+    Args:
+        width: Width of the plate in px.
+        height: Height of the plate in px.
+        frames: Number of frames, 2 or more; two more are written and coloured before the clock starts.
+        device: Name of the device, such as "cpu", "cuda" or "auto".
+
+    Returns:
+        Wall-clock seconds a frame.
+    """
     from stcolor_core.pipeline.run import colorize
     from stcolor_core.shots.output import Output
     from stcolor_core.shots.pictures import Plate, Reference
@@ -252,7 +327,16 @@ def color_with_files(width: int, height: int, frames: int, device: str) -> float
 
 
 def measure(options: argparse.Namespace, limit: float) -> Iterator[dict[str, Any]]:
-    """Yield a row for each size, device and kind, until the time is over."""
+    """Yield a row for each size, device and kind; rows for which no time is left say so under "skipped".
+
+    Args:
+        options: As parsed by `main`, with the GPU's device type as `device`.
+        limit: Seconds for all rows together.
+
+    Yields:
+        A row of gpu.json: what was measured ("size", "device", "files", "frames"), and either the figures of `child` or
+        "skipped".
+    """
     end = time.monotonic() + limit
     for size, (gpu_frames, cpu_frames) in (SMALL if options.dry_run else SIZES).items():
         for files in (False, True):
@@ -285,7 +369,12 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def to_markdown(machine: dict[str, Any], rows: list[dict[str, Any]]) -> str:
-    """Return the results as Markdown tables."""
+    """Return the results as Markdown tables.
+
+    Args:
+        machine: What identifies the machine, by title.
+        rows: The rows of `measure`.
+    """
     by_key = {(row["size"], row["files"], row["device"]): row for row in rows}
     sizes = list(dict.fromkeys(row["size"] for row in rows))
     lines = [f"{', '.join(f'{name}: {value}' for name, value in machine.items())}", ""]

@@ -32,7 +32,16 @@ Samples = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def sample(sequence: DatasetSequence, key: int, frames: int) -> Samples:
-    """Return the cells of a clip that is coloured from one frame."""
+    """Return the cells of a clip that is coloured from one frame.
+
+    Args:
+        sequence: The clip, with its true colour.
+        key: Index of the keyframe, below `frames`.
+        frames: How many of the clip's first frames to use.
+
+    Returns:
+        The cells of all frames but the keyframe; M is the number of `MEASURES`.
+    """
     clip = Clip.load(sequence, frames)
     pictures = [shrink(lightness) for lightness in clip.lightnesses]
     ((_, measures),) = measure_views(pictures, [key], np.arange(len(pictures)))
@@ -46,7 +55,15 @@ def sample(sequence: DatasetSequence, key: int, frames: int) -> Samples:
 
 
 def fit(measures: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the coefficients and the intercept of a logistic regression."""
+    """Return the coefficients and the intercept of a logistic regression, found by Newton's method.
+
+    Args:
+        measures: Measures of cells, shape (N, M).
+        right: Share of each cell's pixels that is right, shape (N,), 0..1.
+
+    Returns:
+        The M coefficients, then the intercept, shape (M + 1,).
+    """
     rows = np.c_[measures, np.ones(len(measures))]
     weights = np.zeros(rows.shape[1])
     for _ in range(_STEPS):

@@ -39,7 +39,12 @@ Damage = Callable[[Sequence[Image]], Image]
 
 
 def warped(picture: Image, matrix: Sequence[Sequence[float]]) -> Image:
-    """Return the picture moved by a 2 x 3 matrix about its centre; what is outside repeats the border."""
+    """Return the picture moved by a 2 x 3 matrix about its centre; what is outside repeats the border.
+
+    Args:
+        picture: Display RGB, (H, W, 3), 0..1.
+        matrix: Maps a position (x, y) in the result, px from the centre, to its position in `picture`.
+    """
     height, width = picture.shape[:2]
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
     full = np.array(matrix, np.float64)
@@ -51,20 +56,44 @@ def warped(picture: Image, matrix: Sequence[Sequence[float]]) -> Image:
 
 
 def shift(picture: Image, x: float, y: float) -> Image:
+    """Return the picture moved to the left and up.
+
+    Args:
+        picture: Display RGB, (H, W, 3), 0..1.
+        x: px to the left; negative to the right.
+        y: px up; negative down.
+    """
     return warped(picture, [[1, 0, x], [0, 1, y]])
 
 
 def scale(picture: Image, factor: float) -> Image:
+    """Return the picture enlarged about its centre, at the same size in px.
+
+    Args:
+        picture: Display RGB, (H, W, 3), 0..1.
+        factor: Above 1 enlarges, below 1 reduces.
+    """
     return warped(picture, [[1 / factor, 0, 0], [0, 1 / factor, 0]])
 
 
 def rotate(picture: Image, degrees: float) -> Image:
+    """Return the picture rotated about its centre.
+
+    Args:
+        picture: Display RGB, (H, W, 3), 0..1.
+        degrees: Angle, counter-clockwise.
+    """
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return warped(picture, [[c, -s, 0], [s, c, 0]])
 
 
 def lens(picture: Image, k: float) -> Image:
-    """Return the picture with a barrel distortion that moves its corners by `k` of their distance to the centre."""
+    """Return the picture with a barrel distortion that moves its corners by `k` of their distance to the centre.
+
+    Args:
+        picture: Display RGB, (H, W, 3), 0..1.
+        k: Share of the distance; what is outside of the picture repeats its border.
+    """
     height, width = picture.shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32)
     x, y = x - (width - 1) / 2, y - (height - 1) / 2
@@ -74,11 +103,22 @@ def lens(picture: Image, k: float) -> Image:
 
 
 def sharpen(picture: Image, amount: float) -> Image:
+    """Return the picture after an unsharp mask with a Gaussian of 1.5 px.
+
+    Args:
+        picture: Display RGB, (H, W, 3), 0..1.
+        amount: Factor on the difference to the blurred picture, 0 for no change.
+    """
     return np.clip(picture + amount * (picture - cv2.GaussianBlur(picture, (0, 0), 1.5)), 0, 1)
 
 
 def relight(picture: Image, strength: float) -> Image:
-    """Return the picture under another light, brighter on the left by `strength` stops and darker on the right."""
+    """Return the picture under another light, brighter on the left by `strength` stops and darker on the right.
+
+    Args:
+        picture: Display RGB, (H, W, 3), 0..1.
+        strength: Limit of the change in stops, in linear light.
+    """
     height, width = picture.shape[:2]
     y, x = np.mgrid[:height, :width].astype(np.float32) / width - 0.5
     light = 2.0 ** (-strength * np.tanh(2 * (x + 0.4 * y)))
@@ -86,6 +126,12 @@ def relight(picture: Image, strength: float) -> Image:
 
 
 def jpeg(picture: Image, quality: int) -> Image:
+    """Return the picture as JPEG gives it back.
+
+    Args:
+        picture: Display RGB, (H, W, 3), 0..1.
+        quality: OpenCV's quality of JPEG, 0..100.
+    """
     coded = cv2.imencode(
         ".jpg", np.rint(picture[..., ::-1] * 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, quality]
     )[1]
@@ -93,23 +139,43 @@ def jpeg(picture: Image, quality: int) -> Image:
 
 
 def half_size(picture: Image) -> Image:
+    """Return the picture at half its width and height, by averaging over the pixel areas.
+
+    Args:
+        picture: Display RGB, (H, W, 3), 0..1.
+    """
     return np.asarray(cv2.resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2), interpolation=cv2.INTER_AREA))
 
 
 def grain(picture: Image, sigma: float) -> Image:
+    """Return the picture with Gaussian noise, the same at every call.
+
+    Args:
+        picture: Display RGB, (H, W, 3), 0..1.
+        sigma: Standard deviation in levels of 255, for each channel by itself.
+    """
     noise = np.random.default_rng(0).normal(0, sigma / 255, picture.shape).astype(np.float32)
     return np.clip(picture + noise, 0, 1)
 
 
 def painted(picture: Image) -> Image:
-    """Return the colour as a paint program's colour mode puts it on the grey plate: Rec.601 luma is kept."""
+    """Return the colour as a paint program's colour mode puts it on the grey plate: Rec.601 luma is kept.
+
+    Args:
+        picture: Display RGB, (H, W, 3), 0..1.
+    """
     grey = srgb_encode(srgb_decode(picture) @ WEIGHTS)
     luma = picture @ np.array([0.299, 0.587, 0.114], np.float32)
     return np.clip(picture + (grey - luma)[..., None], 0, 1).astype(np.float32)
 
 
 def painted_over(picture: Image, kept: str) -> Image:
-    """Return hue and saturation of the colour over the grey plate's lightness of HSL, or its value of HSV."""
+    """Return hue and saturation of the colour over the grey plate's lightness of HSL, or its value of HSV.
+
+    Args:
+        picture: Display RGB, (H, W, 3), 0..1.
+        kept: "HSL" or "HSV": the model whose lightness or value is the grey plate's.
+    """
     grey = srgb_encode(srgb_decode(picture) @ WEIGHTS)[..., None]
     most, least = (end(axis=-1, keepdims=True) for end in (picture.max, picture.min))
     if kept == "HSV":
@@ -120,12 +186,21 @@ def painted_over(picture: Image, kept: str) -> Image:
 
 
 def everything(picture: Image) -> Image:
-    """Return the picture as a generative editor gives it back."""
+    """Return the picture as a generative editor gives it back: moved, enlarged, relit, sharpened and compressed.
+
+    Args:
+        picture: Display RGB, (H, W, 3), 0..1.
+    """
     moved = shift(scale(picture, 1.02), 3.3, -2.4)
     return jpeg(sharpen(relight(moved, 0.35), 0.6), 75)
 
 
 def on_key(change: Callable[[Image], Image]) -> Damage:
+    """Return the damage that changes the keyframe's own picture.
+
+    Args:
+        change: Takes the exact picture, and returns the damaged one.
+    """
     return lambda frames: change(frames[KEY])
 
 
@@ -170,7 +245,15 @@ ROWS = (*DAMAGES, OTHER)
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one keyframe: PSNR in dB beside it and on it, the confidence's reliability, and warnings."""
+    """What came of one keyframe.
+
+    Attributes:
+        psnr: Mean PSNR in dB of the frames that no row has as its keyframe.
+        key_psnr: PSNR in dB of the keyframe's own frame.
+        reliability: Reliability of the confidence over the frames of `psnr`.
+        messages: The warnings that the artist was given.
+        pictures: The keyframe as it came, as it was used, and the last frame: display RGB, (H, W, 3), 0..1.
+    """
 
     psnr: float
     key_psnr: float
@@ -180,18 +263,40 @@ class Result:
 
 
 def write_clip(folder: Path, frames: Sequence[Image]) -> None:
+    """Write the clip's luminance as a grey plate in EXR, whose first frame is `FIRST`.
+
+    Args:
+        folder: Where the plate is written.
+        frames: Display RGB of each frame, (H, W, 3), 0..1.
+    """
     for index, picture in enumerate(frames):
         luminance = srgb_decode(picture) @ WEIGHTS
         write_frame(folder / f"plate.{FIRST + index}.exr", {"Y": (luminance.astype(np.float32), "half")})
 
 
 def write_color(path: Path, picture: Image) -> None:
+    """Write a picture as scene-linear EXR.
+
+    Args:
+        path: The file to write.
+        picture: Display RGB, (H, W, 3), 0..1.
+    """
     linear = srgb_decode(picture).astype(np.float32)
     write_frame(path, {name: (linear[..., i], "half") for i, name in enumerate("RGB")})
 
 
 def measure(folder: Path, frames: Sequence[Image], key: Image, register: str) -> Result:
-    """Colour the clip whose plate is in `folder` from a keyframe, and compare the result with the truth."""
+    """Colour the clip whose plate is in `folder` from a keyframe, and compare the result with the truth.
+
+    Args:
+        folder: Holds the plate of `write_clip`. The keyframe and the output are written there too, over earlier ones.
+        frames: The truth: display RGB of each frame, (H, W, 3), 0..1.
+        key: The keyframe: display RGB, (H, W, 3), 0..1, of any size.
+        register: "auto" or "off", as in `Method`; "none" leaves the option out, which gives its default.
+
+    Returns:
+        The scores, warnings and pictures.
+    """
     write_color(folder / "key.exr", key)
     method = Method(cuts="none", **({} if register == "none" else {"register": register}))  # type: ignore[arg-type]
     shot = Shot(
@@ -226,6 +331,15 @@ def measure(folder: Path, frames: Sequence[Image], key: Image, register: str) ->
 
 
 def read_clips(dataset: Path, names: Sequence[str] | None) -> dict[str, list[Image]]:
+    """Read the first `FRAMES` frames of each clip at a height of `LINES` px.
+
+    Args:
+        dataset: A folder of clips, laid out as DAVIS is.
+        names: The clips to read; None for all.
+
+    Returns:
+        Display RGB of each frame, (H, W, 3), 0..1, by the clip's name.
+    """
     clips = {}
     for sequence in read_dataset(dataset, names=names):
         width, height = sequence.native_size
@@ -236,7 +350,13 @@ def read_clips(dataset: Path, names: Sequence[str] | None) -> dict[str, list[Ima
 
 
 def other_shot(dataset: Path, name: str, size: tuple[int, int]) -> Image:
-    """Return a frame of the clip after the named one, at a size (width, height)."""
+    """Return a frame of the clip after the named one: display RGB, (H, W, 3), 0..1.
+
+    Args:
+        dataset: A folder of clips, laid out as DAVIS is.
+        name: A clip in it. The first clip follows the last.
+        size: (width, height) of the result in px.
+    """
     sequences = read_dataset(dataset, width=size[0], height=size[1])
     place = [sequence.name for sequence in sequences].index(name)
     return sequences[(place + 1) % len(sequences)].rgb(KEY)
@@ -245,6 +365,14 @@ def other_shot(dataset: Path, name: str, size: tuple[int, int]) -> Image:
 def report(
     rows: Iterable[str], results: dict[tuple[str, str, str], Result], clips: Sequence[str], ways: Sequence[str]
 ) -> None:
+    """Print a Markdown table of the means over the clips.
+
+    Args:
+        rows: Some of `ROWS`, one for each line of the table.
+        results: By clip, row and way; the row "exact" must be among them.
+        clips: Names of the clips.
+        ways: Values of `--register`, one for each group of columns.
+    """
     print(
         "\n| keyframe | asked for | "
         + " | ".join(f"{way}: dB below exact | worst clip | calibration error | own frame dB" for way in ways)
@@ -305,7 +433,13 @@ def main() -> None:
 
 
 def save(path: Path, frames: Sequence[Image], result: Result) -> None:
-    """Write the keyframe as it came and as it was used, and the last frame, above the truth of each."""
+    """Write the keyframe as it came and as it was used, and the last frame, above the truth of each.
+
+    Args:
+        path: The PNG file to write; its folder is made.
+        frames: The truth: display RGB of each frame, (H, W, 3), 0..1.
+        result: What `measure` returned for them.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     height, width = frames[0].shape[:2]
     shown = [cv2.resize(picture, (width, height)) for picture in result.pictures]

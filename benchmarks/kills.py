@@ -26,7 +26,11 @@ KEYS = (1004, 1019)
 
 
 def make_shot(folder: Path) -> None:
-    """Write a camera pan over a coloured wall."""
+    """Write a camera pan over a coloured wall: `FRAMES` in grey, and `KEYS` in colour.
+
+    Args:
+        folder: Where the EXR files are written.
+    """
     chance = np.random.default_rng(1)
     wall = np.kron(chance.uniform(20, 80, (12, 30)), np.ones((8, 8))).astype(np.float32)
     x = np.arange(wall.shape[1])
@@ -40,12 +44,29 @@ def make_shot(folder: Path) -> None:
 
 
 def start(folder: Path, output: str) -> subprocess.Popen[bytes]:
+    """Start to colour the shot of `make_shot` in a process of its own.
+
+    Args:
+        folder: Holds the shot.
+        output: Name of the folder inside it that the frames are written to. Frames that are there are kept.
+
+    Returns:
+        The running process, whose standard error is a pipe.
+    """
     command = [sys.executable, "-m", "stcolor_core.cli", "colorize", "--plate", str(folder / "plate.####.exr")]
     command += ["--reference", str(folder / "ref.####.exr"), "--output", str(folder / output / "shot.####.exr")]
     return subprocess.Popen([*command, "--working-height", "64"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def finish(run: subprocess.Popen[bytes]) -> None:
+    """Wait for a process to end well.
+
+    Args:
+        run: What `start` returned.
+
+    Raises:
+        SystemExit: If the process fails, with its standard error.
+    """
     _, errors = run.communicate()
     if run.returncode:
         raise SystemExit(f"a run after a kill failed: {errors.decode(errors='replace')}")

@@ -34,7 +34,14 @@ def main() -> None:
 
 
 def measure(folder: Path, frames: int, keyframes: tuple[int, ...], working_height: int) -> None:
-    """Colour the shot in `folder`, and print a line after every tenth of it."""
+    """Colour the shot in `folder`, and print a line after every tenth of it.
+
+    Args:
+        folder: Holds the plate and the keyframes of `speed.make_shot`; the output is written there too.
+        frames: Number of frames of the shot, 10 or more.
+        keyframes: Frames with a coloured picture, from 1.
+        working_height: Height in px that colours are computed at.
+    """
     from stcolor_core.pipeline import run
     from stcolor_core.shots.output import Output
     from stcolor_core.shots.pictures import Plate, Reference

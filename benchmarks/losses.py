@@ -44,7 +44,16 @@ IN_SIGHT = 0.5
 
 
 class Recorder:
-    """The model's own refinement, which stores its last inputs."""
+    """The model's own refinement, which stores its last inputs.
+
+    Args:
+        own: The model's refinement.
+
+    Attributes:
+        recurrent: False, as in `Refinement`.
+        reach: 0, as in `Refinement`: frames are not fused with their neighbours.
+        last_inputs: Evidence and walk state of the last call of `refine`.
+    """
 
     recurrent, reach = False, 0
 
@@ -52,6 +61,15 @@ class Recorder:
         self._own = own
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
+        """Store the inputs, and refine as the model itself does.
+
+        Args:
+            evidence: The evidence for the frame's colour.
+            previous: State of the frame before on the walk; None if there is none.
+
+        Returns:
+            The frame's colour, at working size.
+        """
         self.last_inputs = evidence, previous
         return self._own.refine(evidence, previous)
 

@@ -18,6 +18,12 @@ from stcolor_core.movies.reader import Movie
 
 
 def decode_only(path: Path, count: int) -> None:
+    """Decode the first frames of a movie without converting them to RGB.
+
+    Args:
+        path: The movie.
+        count: How many frames, 1 or more.
+    """
     with av.open(str(path)) as container:
         for number, _ in enumerate(container.decode(video=0), 1):
             if number == count:
@@ -25,6 +31,15 @@ def decode_only(path: Path, count: int) -> None:
 
 
 def read(path: Path, order: list[int]) -> int:
+    """Read frames of a movie as the product does.
+
+    Args:
+        path: The movie; it is opened anew, with an empty cache.
+        order: Places of the frames in the movie, from 0, in the order to read them.
+
+    Returns:
+        How many frames the cache holds afterwards; 1 if it is empty.
+    """
     movie = Movie(path)
     for place in order:
         movie.read(place, frame=place)
@@ -32,6 +47,7 @@ def read(path: Path, order: list[int]) -> int:
 
 
 def main() -> None:
+    """Read a movie in each order, and print the CPU and the wall time a frame."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--movie", type=Path, required=True)
     parser.add_argument("--frames", type=int, default=48)

@@ -39,7 +39,15 @@ Kind = Literal["held", "known", "whole"]
 
 @dataclass(frozen=True)
 class Overscanned:
-    """A clip whose keyframes end at the format, unless `kind` is "whole"."""
+    """A clip whose keyframes end at the format, unless `kind` is "whole". It is the `Footage` that propagation reads.
+
+    Attributes:
+        clip: The clip with its true colour, overscan included.
+        kind: What a keyframe gives in the overscan: the border's colour repeated ("held"), no colour ("known"), or the
+            true colour ("whole").
+        inside: The pixels of the format, shape (H, W).
+        stills: References that are not a frame of the plate: none.
+    """
 
     clip: Clip
     kind: Kind
@@ -47,12 +55,27 @@ class Overscanned:
     stills: tuple[Keyframe, ...] = ()
 
     def lightness(self, frame: int) -> Plane:
+        """Return the frame's L*, shape (H, W), 0..100.
+
+        Args:
+            frame: Frame index, from 0.
+        """
         return self.clip.lightness(frame)
 
     def instances(self, frame: int) -> Instances | None:  # noqa: ARG002
+        """Return None: instances are not used.
+
+        Args:
+            frame: Frame index, from 0.
+        """
         return None
 
     def keyframe(self, frame: int) -> Keyframe:
+        """Return the frame as a keyframe of this `kind`.
+
+        Args:
+            frame: Frame index, from 0.
+        """
         (top, left), ab = BORDER, self.clip.ab[frame]
         if self.kind == "held":
             ab = np.pad(ab[top:-top, left:-left], ((top, top), (left, left), (0, 0)), mode="edge")
@@ -60,7 +83,16 @@ class Overscanned:
 
 
 def measure(clip: Clip, kind: Kind, model: Model) -> tuple[float, float, float, float]:
-    """Return PSNR in the overscan and inside, mean confidence of the overscan, and the share of it that is right."""
+    """Colour a clip from one keyframe, and return the mean of each score over the frames.
+
+    Args:
+        clip: The clip with its true colour, `FRAMES` long.
+        kind: What the keyframe gives in the overscan, as in `Overscanned`.
+        model: The model that colours it.
+
+    Returns:
+        The means of what `score` returns.
+    """
     inside = np.zeros(clip.ab[0].shape[:2], bool)
     inside[BORDER[0] : -BORDER[0], BORDER[1] : -BORDER[1]] = True
     footage = Overscanned(clip, kind, inside)
@@ -74,6 +106,17 @@ def measure(clip: Clip, kind: Kind, model: Model) -> tuple[float, float, float, 
 
 
 def score(colored: ColoredFrame, clip: Clip, inside: Mask) -> tuple[float, float, float, float]:
+    """Compare a coloured frame with the truth.
+
+    Args:
+        colored: The frame.
+        clip: The clip with its true colour.
+        inside: The pixels of the format, shape (H, W); the others are overscan.
+
+    Returns:
+        PSNR in dB in the overscan and in the format; mean confidence of the overscan, 0..1; and the share of the
+        overscan within 16 of 255 levels, 0..1.
+    """
     lab = np.dstack([clip.lightnesses[colored.frame], colored.ab])
     error = np.clip(srgb_encode(lab_to_linear(lab)), 0, 1) - clip.rgb[colored.frame]
     outside, within = (10 * np.log10(1 / np.mean(error[part] ** 2)) for part in (~inside, inside))
