@@ -347,7 +347,12 @@ def joined(clips: dict[str, list[ByteImage]], rng: np.random.Generator) -> Itera
     Args:
         clips: Grey frames of each clip, by name. At least three names must differ in more than a last number.
         rng: Draws clips, places and damage.
+
+    Raises:
+        ValueError: If the names do not differ so.
     """
+    if len({_film(name) for name in clips}) < 3:
+        raise ValueError("Cuts are made between three films at least: clips whose names differ in more than a number.")
 
     def pieces(number: int, count: int) -> tuple[str, Iterator[Frames]]:
         chosen: list[str] = []

@@ -83,7 +83,7 @@ class Patches:
 class Straight:
     """A refinement without the colour net of eq. 2: the warp is the result."""
 
-    recurrent = True
+    recurrent, reach = True, 0
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:  # noqa: ARG002
         """Return the warp, each cell as 4 x 4 pixels; its confidence is 0 and nothing of it counts as tracked.

@@ -292,13 +292,13 @@ def measure(folder: Path, frames: Sequence[Image], key: Image, register: str) ->
         folder: Holds the plate of `write_clip`. The keyframe and the output are written there too, over earlier ones.
         frames: The truth: display RGB of each frame, (H, W, 3), 0..1.
         key: The keyframe: display RGB, (H, W, 3), 0..1, of any size.
-        register: "auto" or "off", as in `Method`; "none" leaves the option out, which gives its default.
+        register: "auto" or "off", as in `Method`.
 
     Returns:
         The scores, warnings and pictures.
     """
     write_color(folder / "key.exr", key)
-    method = Method(cuts="none", **({} if register == "none" else {"register": register}))  # type: ignore[arg-type]
+    method = Method(cuts="none", register=register)  # type: ignore[arg-type]
     shot = Shot(
         plate=Plate(path=str(folder / "plate.####.exr")),
         output=Output(path=str(folder / "out.####.exr")),
@@ -400,7 +400,7 @@ def main() -> None:
     parser.add_argument("--dataset", type=Path, required=True, help="a folder of clips, laid out as DAVIS is")
     parser.add_argument("--clips", nargs="*")
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=ROWS)
-    parser.add_argument("--register", nargs="*", choices=("auto", "off", "none"), default=("off", "auto"))
+    parser.add_argument("--register", nargs="*", choices=("auto", "off"), default=("off", "auto"))
     parser.add_argument("--pictures", type=Path)
     options = parser.parse_args()
     cv2.setNumThreads(1)
