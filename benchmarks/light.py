@@ -40,43 +40,105 @@ _SHADE = 0.3  # light in the shadow
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of changing light, and the places of the keyframes, 0..1."""
+    """One kind of changing light.
+
+    Attributes:
+        change: Changes the light of one frame.
+        keys: Places of the keyframes in the clip, 0..1.
+    """
 
     change: Change
     keys: tuple[float, ...] = (0.0,)
 
 
 def steady(light: Image, _place: float, _: np.random.Generator) -> Image:
+    """Return the light as it is.
+
+    Args:
+        light: Linear light, shape (H, W, 3).
+    """
     return light
 
 
 def fade(light: Image, place: float, _: np.random.Generator) -> Image:
+    """Fade linear light out, down to a 25th at the end of the clip.
+
+    Args:
+        light: Linear light, shape (H, W, 3).
+        place: Place of the frame in the clip, 0..1.
+
+    Returns:
+        Linear light, shape (H, W, 3).
+    """
     return light * (1 - (1 - _DARKEST) * place)
 
 
 def fade_video(light: Image, place: float, _: np.random.Generator) -> Image:
-    """Fade in code values, as an editing system does."""
+    """Fade code values out, as an editing system does, down to a fifth at the end of the clip.
+
+    Args:
+        light: Linear light, shape (H, W, 3).
+        place: Place of the frame in the clip, 0..1.
+
+    Returns:
+        Linear light, shape (H, W, 3).
+    """
     return srgb_decode(srgb_encode(light) * (1 - 0.8 * place))
 
 
 def brighten(light: Image, place: float, _: np.random.Generator) -> Image:
-    """Raise the light from the darkness of a late frame of a fade, which is the keyframe."""
+    """Raise the light from the darkness of a late frame of a fade, which is the keyframe.
+
+    Args:
+        light: Linear light, shape (H, W, 3).
+        place: Place of the frame in the clip, 0..1.
+
+    Returns:
+        Linear light, shape (H, W, 3): 0.15 of `light` at place 0, all of it at place 1.
+    """
     return light * np.float32(0.15 + 0.85 * place)
 
 
 def flicker(light: Image, place: float, generator: np.random.Generator) -> Image:
+    """Scale the light of each frame by a random gain with a standard deviation of 0.15; the first frame stays as it is.
+
+    Args:
+        light: Linear light, shape (H, W, 3).
+        place: Place of the frame in the clip, 0..1.
+        generator: Draws the gain.
+
+    Returns:
+        Linear light, shape (H, W, 3).
+    """
     gain = max(0.2, 1 + 0.15 * generator.standard_normal())
     return light * (gain if place > 0 else 1)
 
 
 def flash(light: Image, place: float, generator: np.random.Generator) -> Image:
-    """Raise the light of one frame in four, two to four times; what is brighter than white clips."""
+    """Raise the light of one frame in four, two to four times; what is brighter than white clips.
+
+    Args:
+        light: Linear light, shape (H, W, 3).
+        place: Place of the frame in the clip, 0..1; the first frame stays as it is.
+        generator: Draws whether this frame has a flash, and its strength.
+
+    Returns:
+        Linear light, shape (H, W, 3), not clipped yet.
+    """
     strength, hit = generator.uniform(2, 4), generator.random() < 0.25
     return light * (strength if hit and place > 0 else 1)
 
 
 def shadow(light: Image, place: float, _: np.random.Generator) -> Image:
-    """Move a soft shadow, a third of the picture wide, across it from beyond the left edge to beyond the right."""
+    """Move a soft shadow, a third of the picture wide, across it from beyond the left edge to beyond the right.
+
+    Args:
+        light: Linear light, shape (H, W, 3).
+        place: Place of the frame in the clip, 0..1.
+
+    Returns:
+        Linear light, shape (H, W, 3).
+    """
     width = light.shape[1]
     x = (np.arange(width, dtype=np.float32) + 0.5) / width
     distance = np.abs(x - (1.6 * place - 0.3)) - 1 / 6
@@ -85,10 +147,28 @@ def shadow(light: Image, place: float, _: np.random.Generator) -> Image:
 
 
 def ramp_down(light: Image, place: float, _: np.random.Generator) -> Image:
+    """Lower the exposure, by 1.5 stops up to the end of the clip.
+
+    Args:
+        light: Linear light, shape (H, W, 3).
+        place: Place of the frame in the clip, 0..1.
+
+    Returns:
+        Linear light, shape (H, W, 3).
+    """
     return light * np.float32(2 ** (-1.5 * place))
 
 
 def ramp_up(light: Image, place: float, _: np.random.Generator) -> Image:
+    """Raise the exposure, by 1.5 stops up to the end of the clip.
+
+    Args:
+        light: Linear light, shape (H, W, 3).
+        place: Place of the frame in the clip, 0..1.
+
+    Returns:
+        Linear light, shape (H, W, 3), not clipped yet.
+    """
     return light * np.float32(2 ** (1.5 * place))
 
 
@@ -109,7 +189,13 @@ KINDS: Mapping[str, Kind] = {
 
 
 def change_light(sequence: DatasetSequence, kind: Kind, frames: int) -> tuple[Clip, tuple[int, ...]]:
-    """Return the first frames of a clip in the changed light, and the indices of the keyframes."""
+    """Return the first frames of a clip in the changed light, and the indices of the keyframes.
+
+    Args:
+        sequence: The clip as it was shot.
+        kind: How its light changes, and where the keyframes are.
+        frames: How many frames to take, 2 or more; a shorter clip is taken to its end.
+    """
     count, generator = min(frames, len(sequence)), np.random.default_rng(5)
     places = [index / (count - 1) for index in range(count)]
     linear = (srgb_decode(sequence.rgb(index)) for index in range(count))
@@ -123,7 +209,14 @@ def change_light(sequence: DatasetSequence, kind: Kind, frames: int) -> tuple[Cl
 def measure(
     clip: Clip, keys: tuple[int, ...], light: Light, reliability: Reliability
 ) -> tuple[list[tuple[float, float]], dict[int, Image]]:
-    """Return PSNR in dB and outliers in % of every frame that is no keyframe, and their pictures in sRGB."""
+    """Return PSNR in dB and outliers in % of every frame that is no keyframe, and their pictures in sRGB.
+
+    Args:
+        clip: The clip in the changed light.
+        keys: Indices of the keyframes, which take their true colour.
+        light: Whether colour follows the light: `Method.light`.
+        reliability: Gets the confidence of these frames' pixels, and whether each is right.
+    """
     method = Method(tracking="dense", light=light)
     propagator = Propagator(registry.build("standard", device="cpu"), method, device=CPU)
     scores, pictures = [], {}

@@ -47,17 +47,32 @@ WAIT = 600.0
 
 @dataclass
 class Core:
-    """A core in a process of its own."""
+    """A core in a process of its own.
+
+    Attributes:
+        client: Sends requests to it.
+        state: Its state folder.
+    """
 
     client: Client
     state: Path
 
     def finish(self, job: str) -> None:
+        """Wait until a job has ended, in whatever way.
+
+        Args:
+            job: Id of the job.
+        """
         until(lambda: self.client.get(f"/v1/jobs/{job}")["state"] in ("done", "failed", "cancelled"), WAIT)
 
 
 @contextmanager
 def core(folder: Path) -> Iterator[Core]:
+    """Yield a running core, on the CPU, and stop it at the end.
+
+    Args:
+        folder: Its state folder, which must not exist yet.
+    """
     environment = {**os.environ, "STCOLOR_STATE_DIR": str(folder), "PYTHONPATH": sys.path[0]}
     folder.mkdir()
     command = [sys.executable, "-m", "stcolor_core.cli", "serve", "--device", "cpu"]
@@ -70,6 +85,7 @@ def core(folder: Path) -> Iterator[Core]:
 
 @contextmanager
 def browser() -> Iterator[Any]:
+    """Yield the driver of a headless Chromium with a window of 1600 x 1000, and close it at the end."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 
@@ -86,7 +102,17 @@ def browser() -> Iterator[Any]:
 
 
 def make_shot(folder: Path, size: tuple[int, int], frames: int, *, working_height: int) -> Shot:
-    """Write a plate that pans over a painted texture, and its first frame in colour."""
+    """Write a plate that pans over a painted texture, and its first frame in colour.
+
+    Args:
+        folder: Where plate, reference and output go; must not exist yet.
+        size: Width and height of the plate, px.
+        frames: Length of the plate.
+        working_height: Lines at which colour is computed.
+
+    Returns:
+        The shot, from frame `FIRST`, with its first frame as the reference.
+    """
     width, height = size
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -109,11 +135,23 @@ def make_shot(folder: Path, size: tuple[int, int], frames: int, *, working_heigh
 
 
 def open_page(driver: Any, running: Core, job: str) -> None:
+    """Open the page of a core, and wait until it shows a picture of a job.
+
+    Args:
+        driver: The browser's.
+        running: The core.
+        job: Id of the job.
+    """
     driver.get(running.client.request("POST", "/v1/ticket")[1]["url"])
     until(lambda: shown(driver).startswith(job), WAIT)
 
 
 def shown(driver: Any) -> str:
+    """Return the job and the frame that the page shows, as "JOB FRAME"; "" as long as it shows none.
+
+    Args:
+        driver: The browser's, with the page open.
+    """
     return driver.execute_script("return document.querySelector('#screen')?.dataset.shown ?? ''")
 
 
@@ -135,6 +173,12 @@ look();
 
 
 def scrub(options: argparse.Namespace, folder: Path) -> None:
+    """Print how long each frame takes to appear under the pointer, with previews and without.
+
+    Args:
+        options: As parsed by `main`.
+        folder: Holds the shot and the core's state; must be empty.
+    """
     shot = make_shot(folder / "shot", options.size, options.frames, working_height=64)
     frames = list(range(FIRST, FIRST + options.frames))
     with core(folder / "state") as running:
@@ -154,6 +198,12 @@ def scrub(options: argparse.Namespace, folder: Path) -> None:
 
 
 def cancel(options: argparse.Namespace, folder: Path) -> None:
+    """Print how long Cancel takes to be answered and to end the job while the time line is scrubbed.
+
+    Args:
+        options: As parsed by `main`.
+        folder: Holds the shot and the core's state; must be empty.
+    """
     shot = make_shot(folder / "shot", options.size, options.frames, working_height=64)
     with core(folder / "state") as running, browser() as driver:
         done = running.client.submit(shot)
@@ -199,11 +249,17 @@ def cancel(options: argparse.Namespace, folder: Path) -> None:
 
 
 def size(text: str) -> tuple[int, int]:
+    """Return the width and the height, px.
+
+    Args:
+        text: Both as on the command line, such as "4096x2160".
+    """
     width, height = map(int, text.split("x"))
     return width, height
 
 
 def main() -> None:
+    """Run the measurement that the command line names, in a temporary folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["scrub", "cancel"])
     parser.add_argument("--size", type=size, help="of the plate, such as 4096x2160")

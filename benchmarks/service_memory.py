@@ -40,12 +40,23 @@ _START_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Core:
-    """A running core and the memory of its process."""
+    """A running core and the memory of its process.
+
+    Attributes:
+        connection: Its address, token and process id.
+    """
 
     connection: Connection
 
     def color(self, shot: Shot) -> None:
-        """Submit the shot and wait until it is done."""
+        """Submit the shot and wait until it is done.
+
+        Args:
+            shot: The shot; its plate and references must exist.
+
+        Raises:
+            SystemExit: If the job fails.
+        """
         job = self._request("/v1/jobs", json.loads(shot.to_json()))
         after = 0
         while job["state"] in ("queued", "running"):
@@ -68,7 +79,14 @@ class Core:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Core]:
-    """Yield a running core with its own state folder, and stop it at the end."""
+    """Yield a running core with its own state folder, and stop it at the end.
+
+    Args:
+        folder: The state folder, which must not exist yet.
+
+    Raises:
+        SystemExit: If the core does not start.
+    """
     folder.mkdir()
     command = [sys.executable, "-m", "stcolor_core.cli", "serve", "--device", "cpu"]
     environment = {**os.environ, "STCOLOR_STATE_DIR": str(folder)}
@@ -86,7 +104,14 @@ def running(folder: Path) -> Iterator[Core]:
 
 
 def shots(folder: Path, size: tuple[int, int], frames: int, count: int) -> list[Shot]:
-    """Return `count` shots of one plate, each with its own output."""
+    """Return `count` shots of one plate, each with its own output.
+
+    Args:
+        folder: Where the plate is written and the outputs go; must not exist yet.
+        size: Width and height of the plate, px.
+        frames: Length of the plate; its first frame is the keyframe.
+        count: Number of shots.
+    """
     folder.mkdir()
     make_shot(folder, *size, frames, keyframes=(1,))
     return [

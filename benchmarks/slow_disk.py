@@ -42,7 +42,15 @@ FOPEN(fopen) FOPEN(fopen64)
 
 
 def make_shim(folder: Path, seconds: float) -> Path:
-    """Compile the library and return its path."""
+    """Compile the library that makes each opening of an EXR slow.
+
+    Args:
+        folder: Where source and library are written.
+        seconds: What each opening takes longer.
+
+    Returns:
+        The library, to be preloaded.
+    """
     (folder / "slow.c").write_text(SHIM.replace("MICROSECONDS", str(round(seconds * 1e6))))
     library = folder / "slow.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", str(library), str(folder / "slow.c"), "-ldl"], check=True)
@@ -50,7 +58,16 @@ def make_shim(folder: Path, seconds: float) -> Path:
 
 
 def measure(folder: Path, output: str, library: Path | None) -> float:
-    """Colour the shot and return the wall time in seconds."""
+    """Colour the shot and measure the wall time.
+
+    Args:
+        folder: Holds the plate and the keyframes, as `kills.make_shot` writes them.
+        output: Name of the output's folder in it; the same name again finds all frames done.
+        library: Preloaded into the run, from `make_shim`; None for a fast disk.
+
+    Returns:
+        The time in seconds, with the start of the process.
+    """
     environment = {**os.environ, "STCOLOR_CACHE_DIR": str(folder / f"cache-{output}")}
     if library is not None:
         environment["LD_PRELOAD"] = str(library)

@@ -75,18 +75,39 @@ class InTurn:
         pass
 
     def submit(self, function: Callable[..., object], *arguments: object) -> Future[object]:
-        """Call the function and return a finished future."""
+        """Call the function at once; its exception is raised here, not by the future.
+
+        Args:
+            function: What to call.
+            arguments: Its arguments.
+
+        Returns:
+            A finished future with the result.
+        """
         future: Future[object] = Future()
         future.set_result(function(*arguments))
         return future
 
     def map(self, function: Callable[..., object], items: Iterable[object]) -> Iterable[object]:
-        """Yield the results one after another."""
+        """Yield the results one after another.
+
+        Args:
+            function: Called with each item.
+            items: The items.
+        """
         return map(function, items)
 
 
 def make_shot(folder: Path, width: int, height: int, frames: int, *, keyframes: Sequence[int] = (1,)) -> None:
-    """Write a pan of 2 px a frame that reverses every 120 px, so that a long shot needs no wide wall."""
+    """Write a pan of 2 px a frame that reverses every 120 px, so that a long shot needs no wide wall.
+
+    Args:
+        folder: Where plate.####.exr and ref.####.exr are written.
+        width: Width of the plate, px.
+        height: Height of the plate, px.
+        frames: Length of the plate, from frame 1.
+        keyframes: Frame numbers that are written in colour too.
+    """
     from stcolor_core.images import frame_files
 
     random = np.random.RandomState(0)
@@ -105,7 +126,12 @@ def make_shot(folder: Path, width: int, height: int, frames: int, *, keyframes: 
 
 
 def shot_of(folder: Path, settings: Iterable[str]) -> str:
-    """Return the shot in `folder` as JSON, with settings like "method.model=exemplar"."""
+    """Return the shot in `folder` as JSON.
+
+    Args:
+        folder: As `make_shot` fills it.
+        settings: Settings of the shot, like "method.model=exemplar", with a value in JSON or a bare word.
+    """
     shot: Row = {
         "plate": {"path": str(folder / "plate.####.exr")},
         "output": {"path": str(folder / "out/shot.####.exr")},
@@ -123,7 +149,17 @@ def shot_of(folder: Path, settings: Iterable[str]) -> str:
 
 
 def import_any(*names: str) -> Any:
-    """Import the first of these modules of stcolor_core that exists: commits before November 28 have other names."""
+    """Import the first of these modules of stcolor_core that exists: commits before November 28 have other names.
+
+    Args:
+        names: Names within stcolor_core, the newest first.
+
+    Returns:
+        The module.
+
+    Raises:
+        ModuleNotFoundError: If there is none of them.
+    """
     for name in names:
         try:
             return importlib.import_module(f"stcolor_core.{name}")
@@ -133,7 +169,12 @@ def import_any(*names: str) -> Any:
 
 
 def child(shot_json: str, *, profile: bool) -> None:
-    """Colour a shot with the stcolor_core that is imported, this checkout's or another commit's, and print the cost."""
+    """Colour a shot with the stcolor_core that is imported, this checkout's or another commit's, and print the cost.
+
+    Args:
+        shot_json: The shot; its references must be ref.####.exr.
+        profile: Whether to time the stages too. The work then runs in one thread, and takes longer by the clock.
+    """
     run = import_any("pipeline.run", "pipeline")
     terminal = import_any("terminal")
     shot = import_any("shots.shot", "shot").Shot.from_json(shot_json)
@@ -165,7 +206,16 @@ def child(shot_json: str, *, profile: bool) -> None:
 
 
 def run_child(shot_json: str, code: Path = ROOT, *, profile: bool) -> Row:
-    """Measure one row in its own process, with the stcolor_core in the folder `code`."""
+    """Measure one row in its own process, with the stcolor_core in the folder `code`.
+
+    Args:
+        shot_json: The shot, as `shot_of` returns it.
+        code: The folder that holds stcolor_core: a checkout, or what is unpacked of a commit.
+        profile: Whether to time the stages too.
+
+    Returns:
+        The `FIGURES` by name, and under "stages" the seconds a frame of each of `STAGES`; empty without `profile`.
+    """
     command = [sys.executable, __file__, "child", "--shot", shot_json, *["--profile"] * profile]
     environment = {**os.environ, "PYTHONPATH": str(code)}
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=environment)
@@ -176,7 +226,16 @@ def run_child(shot_json: str, code: Path = ROOT, *, profile: bool) -> Row:
 def compare(
     base: str, sizes: Sequence[str], frames: int, keys: int, rounds: int, settings: dict[str, list[str]]
 ) -> None:
-    """Run the commit `base` and this checkout in turns on the same shot, and print the ratios."""
+    """Run the commit `base` and this checkout in turns on the same shot, and print the ratios.
+
+    Args:
+        base: The commit, by any name that git knows.
+        sizes: Sizes of the plate, such as "1920x1080".
+        frames: Length of the plate.
+        keys: 1 for a keyframe at the first frame, 2 for another at the last.
+        rounds: Runs of each side for a size, besides the one with stages.
+        settings: Settings of the shot for "base" and for "here", see `shot_of`.
+    """
     archive = subprocess.run(["git", "archive", base, "stcolor_core"], cwd=ROOT, stdout=subprocess.PIPE, check=True)
     with tempfile.TemporaryDirectory() as base_code:
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
@@ -201,7 +260,12 @@ def compare(
 
 
 def print_ratios(rows: dict[str, list[Row]], stages: dict[str, Row]) -> None:
-    """Print base, here and their ratio for each figure and each stage."""
+    """Print base, here and their ratio for each figure and each stage.
+
+    Args:
+        rows: For "base" and for "here", a row of each round, as `run_child` returns it.
+        stages: For each side, the seconds a frame of each stage.
+    """
     for key, name in FIGURES.items():
         base, here = ([row[key] for row in rows[side]] for side in ("base", "here"))
         ratios = [b / a for a, b in zip(base, here, strict=True)]
@@ -216,7 +280,11 @@ def print_ratios(rows: dict[str, list[Row]], stages: dict[str, Row]) -> None:
 
 
 def largest_difference(folder: Path) -> str:
-    """Return how far the pixels of the last frame of the two sides are apart, as a line."""
+    """Return how far the pixels of the last frame of the two sides are apart, as a line.
+
+    Args:
+        folder: Holds the frames of the sides in base/ and here/.
+    """
     from stcolor_core.images import plates
 
     last = max(path.name for path in (folder / "base").glob("*.exr"))
@@ -234,7 +302,18 @@ def largest_difference(folder: Path) -> str:
 
 
 def measure(size: str, frames: int, model: str, keys: int, *, profile: bool) -> Row:
-    """Measure one row in its own process."""
+    """Measure one row in its own process.
+
+    Args:
+        size: Size of the plate, such as "1920x1080".
+        frames: Length of the plate.
+        model: Name of the model.
+        keys: 1 for a keyframe at the first frame, 2 for another at the last.
+        profile: Whether to time the stages too.
+
+    Returns:
+        The row, as `run_child` returns it.
+    """
     width, height = map(int, size.split("x"))
     with tempfile.TemporaryDirectory() as folder:
         make_shot(Path(folder), width, height, frames, keyframes=(1, frames)[:keys])

@@ -28,7 +28,12 @@ CPU = torch.device("cpu")
 
 
 def colored(clip: Clip, keys: Sequence[int]) -> tuple[dict[int, Image], dict[int, float]]:
-    """Return the sRGB picture and the mean confidence of every frame; a keyframe is its true picture."""
+    """Return the sRGB picture and the mean confidence of every frame; a keyframe is its true picture.
+
+    Args:
+        clip: The clip with its true colour.
+        keys: Indices of the keyframes.
+    """
     pictures, confidences = {key: clip.rgb[key] for key in keys}, dict.fromkeys(keys, 1.0)
     for frame, ab, confidence in color_clip(clip, keys, "standard", device=CPU):
         pictures[frame] = srgb_encode(np.clip(lab_to_linear(np.dstack([clip.lightnesses[frame], ab])), 0, 1))
@@ -37,10 +42,23 @@ def colored(clip: Clip, keys: Sequence[int]) -> tuple[dict[int, Image], dict[int
 
 
 def quality(clip: Clip, pictures: dict[int, Image], frames: Sequence[int]) -> float:
+    """Return the mean PSNR in dB over some frames.
+
+    Args:
+        clip: The clip with its true colour.
+        pictures: The coloured clip: sRGB by frame, each (H, W, 3), 0..1.
+        frames: Indices of the frames that count; all must be in `pictures`.
+    """
     return float(np.mean([psnr(clip.rgb[frame], pictures[frame]) for frame in frames]))
 
 
 def correct_share(clip: Clip, pictures: dict[int, Image]) -> float:
+    """Return the share of pixels within 16 of 255 levels of the truth, 0..1: the mean over the frames in `pictures`.
+
+    Args:
+        clip: The clip with its true colour.
+        pictures: The coloured clip: sRGB by frame, each (H, W, 3), 0..1; keyframes among them count as right.
+    """
     return float(np.mean([within_threshold(clip.rgb[frame], picture).mean() for frame, picture in pictures.items()]))
 
 
