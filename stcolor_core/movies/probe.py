@@ -129,7 +129,9 @@ def probe(path: Path) -> MovieInfo:
         index = _build_index(stream, container, path)
         rate = _constant_rate(stream, index, path)
         container.seek(index.seeks[0], stream=stream)
-        frame = next(container.decode(stream))
+        frame = next(container.decode(stream), None)
+        if frame is None:
+            raise PlateError(f"{path} has no key frame, so that none of its frames can be decoded. Export it again.")
         layout = _require_layout(frame, path)
         aspect = stream.sample_aspect_ratio
         return MovieInfo(

@@ -102,7 +102,9 @@ class Connection:
         """
         try:
             data = json.loads(connection_file(folder).read_text(encoding="utf-8"))
-            return cls(url=str(data["url"]), token=str(data["token"]), pid=int(data["pid"]))
+            connection = cls(url=str(data["url"]), token=str(data["token"]), pid=int(data["pid"]))
+            urlsplit(connection.url).port  # noqa: B018  (raises ValueError if the URL is not valid)
+            return connection
         except (OSError, ValueError, LookupError, TypeError):
             return None
 
@@ -200,7 +202,8 @@ def ask(connection: Connection, method: str, path: str, *, body: str | None = No
     finally:
         client.close()
     if response.status >= 300:
-        raise StcolorError(f"The core at {connection.url} answered {response.status}: {answer.get('detail')}")
+        detail = answer.get("detail") if isinstance(answer, dict) else "it is another program"
+        raise StcolorError(f"The core at {connection.url} answered {response.status}: {detail}")
     return answer
 
 

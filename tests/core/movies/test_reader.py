@@ -294,6 +294,26 @@ def test_a_truncated_movie_is_refused_by_file_and_frame(tmp_path: Path) -> None:
         open_movie(cut)
 
 
+def test_a_movie_that_was_cut_behind_its_only_key_frame_is_refused_by_name(tmp_path: Path) -> None:
+    """HEVC skips what it cannot decode without an error, so that such a movie gives no frame at all."""
+    import av
+
+    if "libx265" not in av.codecs_available:
+        pytest.skip("needs x265")
+    frames = [grey_planes(ramp(96, 128, bits=8, number=n), bits=8, rows=2, columns=2) for n in range(4)]
+    options = {"x265-params": "bframes=0:keyint=1000:log-level=none"}
+    whole = write_clip(tmp_path / "a.mp4", frames, codec="libx265", layout="yuv420p", options=options)
+    cut = tmp_path / "cut.mp4"
+    with av.open(str(whole)) as source, av.open(str(cut), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size and not packet.is_keyframe:
+                packet.stream = stream
+                target.mux(packet)
+    with pytest.raises(PlateError, match=r"cut\.mp4 .*key frame.*again"):
+        open_movie(cut)
+
+
 def test_a_movie_that_is_written_again_is_read_again(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.mkv", [grey_planes(ramp(32, 48, bits=10), bits=10)])
     before = read_plate_frame(clip, frame=1).pixels

@@ -5,7 +5,9 @@ import os
 import stat
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -63,7 +65,12 @@ def test_a_core_removes_only_its_own_connection_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", '{"url": "http://127.0.0.1:9"}', '{"url": 1, "token": 2, "pid": "x"}']
+    "text",
+    [
+        *("", "{", "[]", "null", '{"url": "http://127.0.0.1:9"}', '{"url": 1, "token": 2, "pid": "x"}'),
+        '{"url": "http://127.0.0.1:nine", "token": "a secret", "pid": 1}',
+        '{"url": "http://[", "token": "a secret", "pid": 1}',
+    ],
 )
 def test_a_file_that_no_core_wrote_is_not_a_connection(tmp_path: Path, text: str) -> None:
     connection_file(tmp_path).write_text(text)
@@ -76,6 +83,24 @@ def test_no_core_is_found_if_none_answers_or_another_machine_is_named(tmp_path: 
     assert find(tmp_path) is None
     connection_file(tmp_path).write_text(json.dumps({"url": "http://example.com:80", "token": "a secret", "pid": 1}))
     assert find(tmp_path) is None
+
+
+def test_another_program_at_the_address_of_a_core_that_is_gone_is_not_the_core(tmp_path: Path) -> None:
+    class Another(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(404)
+            self.end_headers()
+            self.wfile.write(b'["none"]')
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Another) as server:
+        answering = Thread(target=server.handle_request)
+        answering.start()
+        Connection(f"http://127.0.0.1:{server.server_port}", "a secret", 4711).write(tmp_path)
+        assert find(tmp_path) is None
+        answering.join()
 
 
 def test_the_lock_has_one_holder(tmp_path: Path) -> None:
