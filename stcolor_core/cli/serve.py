@@ -10,7 +10,6 @@ import html
 import json
 import logging
 import logging.handlers
-import os
 import signal
 import subprocess
 import sys
@@ -23,7 +22,6 @@ from urllib.parse import urlencode
 
 from stcolor_core.cli.device_option import add_device_option
 from stcolor_core.errors import BadRequest, StcolorError
-from stcolor_core.files.atomic import atomic_path
 from stcolor_core.service.access import (
     HOST,
     Connection,
@@ -33,6 +31,7 @@ from stcolor_core.service.access import (
     connection_file,
     find,
     state_folder,
+    write_private,
     writing,
 )
 
@@ -249,10 +248,7 @@ def _open_page(link: str, folder: Path) -> bool:
     the arguments of a program, and whoever uses the link first gets the token.
     """
     page = folder / "open.html"
-    with writing(folder), atomic_path(page) as partial:
-        descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={html.escape(link)}">\n')
+    write_private(page, f'<!doctype html><meta http-equiv="refresh" content="0; url={html.escape(link)}">\n')
     return webbrowser.open(page.as_uri())
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stcolor_core.errors import BadRequest
+from stcolor_core.errors import require
 from stcolor_core.images.frame_ranges import describe_frames, format_frames
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot import Shot
@@ -93,17 +93,17 @@ class JobSettings:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             bool(self.name.strip()) and self.name.isprintable(),
             f"The job's {advise('farm_name')} is empty or not a plain line.",
         )
-        _require(len(self.name) <= 128, f"The job's {advise('farm_name')} is longer than 128 characters. Shorten it.")
-        _require(self.chunk >= 1, f"{advise('farm_chunk')} must be at least 1.")
-        _require(
+        require(len(self.name) <= 128, f"The job's {advise('farm_name')} is longer than 128 characters. Shorten it.")
+        require(self.chunk >= 1, f"{advise('farm_chunk')} must be at least 1.")
+        require(
             self.priority is None or 0 <= self.priority <= 100, f"{advise('farm_priority')} must lie between 0 and 100."
         )
-        _require(self.gpus >= 0, f"{advise('farm_gpus')} must not be negative.")
-        _require(
+        require(self.gpus >= 0, f"{advise('farm_gpus')} must not be negative.")
+        require(
             self.timeout is None or self.timeout >= 1,
             f"{advise('farm_timeout')} is {self.timeout} but must be 1 minute or more. Leave it out for no limit.",
         )
@@ -130,7 +130,7 @@ class Job(JobSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         handles = 0 if self.nuke is None else self.nuke.handles
-        _require(0 <= handles <= _MAX_HANDLES, f"{advise('farm_handles')} must lie between 0 and {_MAX_HANDLES}.")
+        require(0 <= handles <= _MAX_HANDLES, f"{advise('farm_handles')} must lie between 0 and {_MAX_HANDLES}.")
         object.__setattr__(self, "frames", format_frames(frame for task in self.tasks for frame in task))
 
 
@@ -181,14 +181,14 @@ def select_frames(
     """
     if numbers is not None:
         ordered = sorted(set(numbers))
-        _require(
+        require(
             all(0 <= number < len(tasks) for number in ordered),
             f"The shot has the tasks 0-{len(tasks) - 1}, not {describe_frames(ordered)}. Make the job again.",
         )
         return [frame for number in ordered for frame in tasks[number]]
     named = frozenset(frames or only or ())
     selected = [frame for task in tasks if named.intersection(task) for frame in task if only is None or frame in named]
-    _require(bool(selected), f"No task writes frame {describe_frames(named)}. Make the job again.")
+    require(bool(selected), f"No task writes frame {describe_frames(named)}. Make the job again.")
     return selected
 
 
@@ -240,8 +240,3 @@ def render_arguments(script: str, nuke: NukeRender, *, write: str, frames: str) 
     switches += ["-p"] if nuke.proxy else []
     switches += ["--cont"] if nuke.continue_on_error else []
     return [*switches, "-F", frames, "-X", write, "-x", script]
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise BadRequest(message)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stcolor_core.errors import StcolorError
+from stcolor_core.errors import StcolorError, one_line
 from stcolor_core.farm import job as jobs
 from stcolor_core.farm.engine import SHOT_FILE, Submission, job_file, write_all
 from stcolor_core.farm.film_job import FILM_FILE, FilmJob
@@ -45,7 +45,7 @@ def list_choices() -> dict[str, list[str]]:
         facilities = {str(allocation.data.facility) for allocation in opencue.api.getAllocations()}
     except (opencue.exception.CueException, RpcError) as error:
         raise StcolorError(
-            f"OpenCue cannot be asked for its shows ({_one_line(error)}). Check $CUEBOT_HOSTS, or type their names."
+            f"OpenCue cannot be asked for its shows ({one_line(str(error))}). Check $CUEBOT_HOSTS, or type their names."
         ) from None
     return {"show": sorted(shows), "facility": sorted(facilities)}
 
@@ -143,7 +143,8 @@ def submit(job: Job | FilmJob, folder: Path, launcher: Any) -> Submission:
         launched = launcher.launch(use_pycuerun=False)
     except opencue.exception.CueException as error:
         raise StcolorError(
-            f"OpenCue did not take the job ({_one_line(error)}). Check $CUEBOT_HOSTS. The job is in {folder / _SPEC}."
+            f"OpenCue did not take the job ({one_line(str(error))}). Check $CUEBOT_HOSTS. The job is in "
+            f"{folder / _SPEC}."
         ) from None
     name = str(launched[0].data.name)
     if job.comment:
@@ -198,7 +199,3 @@ def _quote(command: Sequence[str]) -> str:
 def _safe_name(text: str) -> str:
     """Return a name in the characters that OpenCue allows."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", text)
-
-
-def _one_line(error: object) -> str:
-    return " ".join(str(error).split())

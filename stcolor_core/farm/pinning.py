@@ -81,7 +81,7 @@ def list_inputs(shot: Shot, plan: RunPlan) -> tuple[Path, ...]:
         shot: The pinned shot.
         plan: Its plan.
     """
-    return tuple(sorted({Path(os.path.abspath(path)) for path in _inputs(shot, plan)}))  # noqa: PTH100
+    return tuple(sorted({Path(make_absolute(str(path))) for path in _inputs(shot, plan)}))
 
 
 def _pictures(plan: RunPlan) -> Iterator[tuple[int, ReferencePicture, bool]]:

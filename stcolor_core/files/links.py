@@ -17,9 +17,8 @@ if sys.platform == "linux":
 
 __all__ = ["copy_or_link"]
 
-_FICLONE = (
-    0x40049409  # linux/fs.h: share the blocks of another file; a block is copied when one of the two files changes it
-)
+# linux/fs.h: share the blocks of another file; a block is copied when one of the two files changes it
+_FICLONE = 0x40049409
 
 
 def copy_or_link(source: Path, target: Path, *, link: bool = False) -> None:

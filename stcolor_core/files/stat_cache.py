@@ -113,9 +113,8 @@ class StatCache:
         return known["value"]
 
     def _file(self, kind: str, key: str) -> Path:
-        return (
-            self._folder / f"{hashlib.sha256(f'{kind}/{key}'.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}.json"
-        )
+        digest = hashlib.sha256(f"{kind}/{key}".encode("utf-8", "surrogatepass")).hexdigest()
+        return self._folder / f"{digest[:32]}.json"
 
     def _load(self, file: Path) -> dict[str, Any]:
         try:

@@ -88,7 +88,7 @@ def check_sound(path: Path, sound: Sound) -> None:
         if not name.startswith("pcm_"):
             raise BadRequest(
                 f"{path} cannot hold the sound of {sound.path}, which is {name}: MXF holds PCM alone. "
-                "Write a .mov or .mkv, or pass --no-movie-sound."
+                f"Write a .mov or .mkv, or {advise('no_sound')}."
             )
 
 

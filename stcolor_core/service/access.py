@@ -22,7 +22,18 @@ from stcolor_core.files.atomic import atomic_path
 from stcolor_core.files.locks import FileLock
 from stcolor_core.files.user_folders import user_folder
 
-__all__ = ["HOST", "Connection", "CoreLock", "StartLock", "ask", "connection_file", "find", "state_folder", "writing"]
+__all__ = [
+    "HOST",
+    "Connection",
+    "CoreLock",
+    "StartLock",
+    "ask",
+    "connection_file",
+    "find",
+    "state_folder",
+    "write_private",
+    "writing",
+]
 
 HOST = "127.0.0.1"
 _NO_ANSWER = (OSError, http.client.HTTPException, ValueError)
@@ -88,10 +99,7 @@ class Connection:
         Raises:
             OutputError: If the file cannot be written.
         """
-        with writing(folder), atomic_path(connection_file(folder)) as partial:
-            descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(asdict(self), file)
+        write_private(connection_file(folder), json.dumps(asdict(self)))
 
     @classmethod
     def read(cls, folder: Path) -> Connection | None:
@@ -171,6 +179,22 @@ def writing(folder: Path) -> Iterator[None]:
             f"The state folder {folder} cannot be written ({error.strerror}). "
             "Free space on its disk, or set STCOLOR_STATE_DIR to another folder."
         ) from None
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file of the state folder atomically, readable by its owner only.
+
+    Args:
+        path: The file.
+        text: What it holds.
+
+    Raises:
+        OutputError: If the file cannot be written.
+    """
+    with writing(path.parent), atomic_path(path) as partial:
+        descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 def ask(connection: Connection, method: str, path: str, *, body: str | None = None, timeout: float = 5.0) -> Any:
