@@ -217,7 +217,7 @@ def plan_film(
         pieces = split_tasks(split_spans(scene.shot, run.spans), run.digests)
         tasks[scene.name] = list(_tasks(scene.name, pieces, to_color[scene.name]))
     for each in dissolves:
-        ends = (plan.dissolves[each.name].before, plan.dissolves[each.name].after)
+        ends = plan.dissolves[each.name].scenes
         if each.shot is None or each.name not in to_color or any(_is_bare(scenes, name) for name in ends):
             continue
         shots[each.name] = _pin_dissolve(each.shot)
@@ -233,9 +233,7 @@ def _stuck(plan: FilmPlan, progress: Iterable[SceneProgress]) -> dict[str, Scene
     """Return the scenes that a damaged or missing file keeps from being coloured, and the dissolves that need them."""
     stuck: dict[str, SceneTrouble] = {}
     for each in progress:
-        ends = (
-            (plan.dissolves[each.name].before, plan.dissolves[each.name].after) if each.name in plan.dissolves else ()
-        )
+        ends = plan.dissolves[each.name].scenes if each.name in plan.dissolves else ()
         scene = next((end for end in ends if end in stuck), None)
         if each.trouble is not None:
             stuck[each.name] = each.trouble
@@ -244,9 +242,7 @@ def _stuck(plan: FilmPlan, progress: Iterable[SceneProgress]) -> dict[str, Scene
     return stuck
 
 
-def _tasks(
-    name: str, pieces: list[tuple[int, ...]] | tuple[tuple[int, ...], ...], wanted: frozenset[int]
-) -> Iterator[FilmTask]:
+def _tasks(name: str, pieces: Iterable[tuple[int, ...]], wanted: frozenset[int]) -> Iterator[FilmTask]:
     for piece in pieces:
         if frames := tuple(frame for frame in piece if frame in wanted):
             yield FilmTask(name, frames)
@@ -264,7 +260,7 @@ def _steps(plan: FilmPlan, tasks: Mapping[str, list[FilmTask]]) -> Iterator[Film
         yield FilmStep(step, (), tuple(task for group in sizes if step_of[group] == step for task in groups[group]))
     mixed = [name for name in plan.dissolves if name in tasks]
     if mixed:
-        ends = [end for name in mixed for end in (plan.dissolves[name].before, plan.dissolves[name].after)]
+        ends = [end for name in mixed for end in plan.dissolves[name].scenes]
         after = dict.fromkeys(step_of[plan.scenes[end].group] for end in ends if end in tasks)
         yield FilmStep("Dissolves", tuple(after), tuple(task for name in mixed for task in tasks[name]))
 

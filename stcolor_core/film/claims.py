@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -58,17 +58,12 @@ def claim_film(plan: FilmPlan, scenes: Sequence[SceneShot], dissolves: Sequence[
         OutputInUse: If a run of another plan writes there.
         OutputError: If the folder cannot be written although a frame is to be.
     """
-    claim = Claim(FramePattern.parse(claimed_output(plan)), state=film_state(plan))
-    try:
-        claim.__enter__()
-    except OutputInUse:
-        raise
-    except OutputError:
-        if any(each.to_color for each in read_progress(plan, scenes, dissolves)):
+    with ExitStack() as held:
+        try:
+            held.enter_context(Claim(FramePattern.parse(claimed_output(plan)), state=film_state(plan)))
+        except OutputInUse:
             raise
+        except OutputError:
+            if any(each.to_color for each in read_progress(plan, scenes, dissolves)):
+                raise
         yield
-        return
-    try:
-        yield
-    finally:
-        claim.__exit__(None, None, None)

@@ -22,7 +22,7 @@ from stcolor_core.errors import (
 )
 from stcolor_core.film.claims import claim_film
 from stcolor_core.film.key_name import did_you_mean
-from stcolor_core.film.plan import SCENE_FIELD, FilmPlan
+from stcolor_core.film.plan import FilmPlan
 from stcolor_core.film.shots import FilmKeys, SceneShot, dissolve_shot, find_keys, make_shots
 from stcolor_core.film.stray_keys import describe_stray_keys
 from stcolor_core.film.troubles import SceneTrouble, find_culprit, save_troubles, wait_for_scene
@@ -89,7 +89,7 @@ def film_shots(
     dissolves = [dissolve_shot(plan, name, keys) for name in plan.dissolves if not only or name in only]
     for scene in scenes:
         if scene.shot is None and scene.trouble is None:
-            there = FramePattern.parse(plan.output.replace(SCENE_FIELD, scene.name)).frames()
+            there = plan.output_of(scene.name).frames()
             old = f" The frames {describe_frames(there)} on disk have the colour of an earlier run." if there else ""
             warn(
                 f"Scene {scene.name} stays uncoloured: no keyframe may colour it. Paint one, or correct the plan.{old}"
@@ -128,7 +128,7 @@ def color_film(
     """
     scenes, dissolves = film_shots(plan, only=only, warn=warn, cancelled=cancelled)
     bare = {scene.name for scene in scenes if scene.shot is None and scene.trouble is None}
-    ends = {name: (each.before, each.after) for name, each in plan.dissolves.items()}
+    ends = {name: each.scenes for name, each in plan.dissolves.items()}
     scenes = [each for each in scenes if each.name not in bare]
     dissolves = [each for each in dissolves if not bare.intersection(ends[each.name])]
     troubles: dict[str, SceneTrouble] = {}

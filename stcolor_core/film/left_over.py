@@ -33,7 +33,7 @@ def find_left_over(plan: FilmPlan) -> dict[str, tuple[int, ...]]:
     expected |= {name: frozenset(plan.dissolve_frames(name)) for name in plan.dissolves}
     found: dict[str, tuple[int, ...]] = {}
     for name in sorted({*expected, *_names_on_disk(plan)}):
-        pattern = FramePattern.parse(plan.output.replace(SCENE_FIELD, name))
+        pattern = plan.output_of(name)
         frames = tuple(frame for frame in _frames(pattern) if frame not in expected.get(name, ()))
         if frames and _is_ours(pattern.path(frames[0])):
             found[pattern.text] = frames

@@ -179,8 +179,8 @@ def _better_half(values: NDArray[np.float32]) -> float:
 
 
 def _nearest(looks: Sequence[SceneLook]) -> NDArray[np.int_]:
-    """Return for each scene the indices of those whose means and spreads of features are nearest, shape (N, K)."""
-    means = np.stack([np.concatenate([np.stack(look.features).std((0, 2))]) for look in looks])
-    means -= means.mean(axis=0)
-    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-6)
-    return np.argsort(-(means @ means.T), axis=1, kind="stable")[:, : _NEAREST + 1]
+    """Return for each scene the indices of those whose features are spread most like its own, shape (N, K)."""
+    spreads = np.stack([np.stack(look.features).std((0, 2)) for look in looks])
+    spreads -= spreads.mean(axis=0)
+    spreads /= np.maximum(np.linalg.norm(spreads, axis=1, keepdims=True), 1e-6)
+    return np.argsort(-(spreads @ spreads.T), axis=1, kind="stable")[:, : _NEAREST + 1]

@@ -117,6 +117,11 @@ class FilmDissolve:
     before: str
     after: str
 
+    @property
+    def scenes(self) -> tuple[str, str]:
+        """Return the names of the two scenes, in the order of the film."""
+        return self.before, self.after
+
 
 @dataclass(frozen=True, kw_only=True)
 class FilmPlan:
@@ -187,9 +192,17 @@ class FilmPlan:
 
     def _has_frame_number(self) -> bool:
         try:
-            return FramePattern.parse(self.output.replace(SCENE_FIELD, "scene")).is_sequence
+            return self.output_of("scene").is_sequence
         except BadRequest as error:
             raise PlanMistake(str(error), "output") from None
+
+    def output_of(self, name: str) -> FramePattern:
+        """Return the pattern of the results of a scene or dissolve.
+
+        Args:
+            name: Its name.
+        """
+        return FramePattern.parse(self.output.replace(SCENE_FIELD, name))
 
     def frames(self, scene: str) -> tuple[int, ...]:
         """Return the frames of a scene, in ascending order.
@@ -209,7 +222,7 @@ class FilmPlan:
             PlanMistake: If its scenes are unknown, of different plates, or have no frame between them.
         """
         dissolve, place = self.dissolves[name], ("dissolves", name)
-        for scene in (dissolve.before, dissolve.after):
+        for scene in dissolve.scenes:
             _require(
                 scene in self.scenes,
                 f"Dissolve {name} names the scene {scene!r}, which the plan does not have. "

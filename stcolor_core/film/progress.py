@@ -97,7 +97,7 @@ def read_progress(
         found[scene.name] = _progress(scene, plan.frames(scene.name), scene.shot, on_plan)
     for each in dissolves:
         dissolve, frames = plan.dissolves[each.name], plan.dissolve_frames(each.name)
-        before, after = (found.get(name) for name in (dissolve.before, dissolve.after))
+        before, after = map(found.get, dissolve.scenes)
         waits = (before is not None and before.frames[-1] in before.to_color) or (
             after is not None and after.frames[0] in after.to_color
         )

@@ -6,8 +6,9 @@ in any of its scenes. A region's spread over the scenes is how far its mean a* a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,12 +19,11 @@ from stcolor_core.film.coloring import film_shots
 from stcolor_core.film.left_over import describe_left_over
 from stcolor_core.film.likeness import describe_looks
 from stcolor_core.film.plan import FilmPlan
-from stcolor_core.film.progress import describe_duration, measure_pace, read_progress
+from stcolor_core.film.progress import SceneProgress, describe_duration, measure_pace, read_progress
 from stcolor_core.film.scenes import PlateReader
 from stcolor_core.film.shots import SceneShot, find_keys
 from stcolor_core.film.troubles import SceneTrouble, describe_troubles, load_troubles
 from stcolor_core.images import plates
-from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.transition_search import scene_describer
 
 __all__ = ["FilmReport", "GroupReport", "RegionReport", "SceneReport", "make_report"]
@@ -31,6 +31,7 @@ __all__ = ["FilmReport", "GroupReport", "RegionReport", "SceneReport", "make_rep
 _REGIONS = 6  # of a group
 _LEAST = 0.02  # share of a scene's positions that a region has there at least
 _GRID = (9, 16)  # of `describe_looks`
+_COLOR = ("rc_ab.u", "rc_ab.v")
 _WEAKEST = 10
 _WEAK = 0.9  # mean confidence below which a scene is worth a look
 
@@ -166,7 +167,7 @@ def make_report(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: None)
         warn: Called with one line for the artist.
 
     Raises:
-        StcolorError: If a plate or a coloured frame cannot be read.
+        StcolorError: If the report cannot be made, for a fault that is not one scene's alone.
     """
     keys = find_keys(plan)
     shots, mixed = film_shots(plan, warn=warn) if keys.scenes else (_bare(plan.scenes), _bare(plan.dissolves))
@@ -176,7 +177,7 @@ def make_report(plan: FilmPlan, *, warn: Callable[[str], None] = lambda _: None)
         for name, scene in plan.scenes.items()
         for state in [progress[name]]
     ]
-    groups = tuple(_group(plan, name, scenes, warn) for name in plan.group_names)
+    groups = tuple(_group(plan, name, scenes, progress, warn) for name in plan.group_names)
     coloured = sorted((each for each in scenes if each.confidence is not None), key=lambda each: each.confidence or 0)
     frames = sum(len(each.frames) for each in progress.values())
     done = sum(each.done for each in progress.values())
@@ -217,32 +218,53 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _group(plan: FilmPlan, group: str, scenes: list[SceneReport], warn: Callable[[str], None]) -> GroupReport:
+def _group(
+    plan: FilmPlan,
+    group: str,
+    scenes: list[SceneReport],
+    progress: Mapping[str, SceneProgress],
+    warn: Callable[[str], None],
+) -> GroupReport:
     members = [scene for scene in scenes if scene.group == group]
     described = [
-        (scene.name, *found) for scene in members if scene.done and (found := _describe(plan, scene.name, warn))
+        (scene.name, *found) for scene in members if (found := _describe(plan, progress[scene.name], warn)) is not None
     ]
     regions = _regions(described) if len(described) > 1 else ()
     return GroupReport(group, len(members), sum(scene.keys for scene in members), tuple(regions))
 
 
 def _describe(
-    plan: FilmPlan, name: str, warn: Callable[[str], None]
+    plan: FilmPlan, scene: SceneProgress, warn: Callable[[str], None]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """Return features (P, C) and colours (P, 2) of a scene's middle coloured frame; None if its plate is damaged."""
-    pattern, scene = FramePattern.parse(plan.output.replace("{scene}", name)), plan.scenes[name]
-    there = sorted(set(pattern.frames()).intersection(plan.frames(name)))
-    frame = there[len(there) // 2]
-    picture = plates.read_matte_file(pattern.path(frame), frame=frame)  # all channels
-    pixels = picture.pixels[..., [picture.channels.index(channel) for channel in ("rc_ab.u", "rc_ab.v")]]
+    """Return features (P, C) and colours (P, 2) of a scene's middle coloured frame.
+
+    Returns None if no frame is coloured, or if this one or its plate is damaged.
+    """
+    pattern = plan.output_of(scene.name)
+    done = sorted(set(scene.frames).difference(scene.to_color))
+    from_middle = sorted(done, key=lambda frame: abs(frame - done[len(done) // 2]))
+    frame = next((frame for frame in from_middle if _holds_color(pattern.path(frame))), None)
+    if frame is None:
+        return None
     try:
-        reader = PlateReader(plan.plates[scene.plate], frames=str(frame), ocio=plan.ocio, warn=warn)
+        picture = plates.read_matte_file(pattern.path(frame), frame=frame)  # all channels
+        plate = plan.plates[plan.scenes[scene.name].plate]
+        reader = PlateReader(plate, frames=str(frame), ocio=plan.ocio, warn=warn)
         features = describe_looks([reader.lightness(frame)], scene_describer())[0]
     except PlateError as error:
-        warn(f"Scene {name} is left out of the comparison of its group: {error.marked}")
+        warn(f"Scene {scene.name} is left out of the comparison of its group: {error.marked}")
         return None
+    pixels = picture.pixels[..., [picture.channels.index(channel) for channel in _COLOR]]
     colors = cv2.resize(pixels, _GRID[::-1], interpolation=cv2.INTER_AREA).reshape(-1, 2)
     return features.T, np.asarray(colors, np.float32)
+
+
+def _holds_color(path: Path) -> bool:
+    """Return whether a picture has our layer of colour; another program's, which counts as done, has none."""
+    try:
+        return set(_COLOR).issubset(plates.read_header(path).channels)
+    except PlateError:
+        return False
 
 
 def _regions(

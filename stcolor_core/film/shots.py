@@ -197,7 +197,7 @@ def dissolve_shot(plan: FilmPlan, name: str, keys: FilmKeys) -> SceneShot:
     references = [
         Reference(
             frame=frame,
-            path=str(_output(plan, scene).path(frame)),
+            path=str(plan.output_of(scene).path(frame)),
             colorspace=SAME_AS_PLATE,
             alpha="ignore",
             patch=False,
@@ -253,17 +253,13 @@ def _shot(
     return Shot(
         plate=plan.plates[plate_name].as_plate(format_frames(frames)),
         output=Output(
-            path=_output(plan, name).text,
+            path=plan.output_of(name).text,
             frames=None if written is None else format_frames(written),
             provenance=plan.provenance,
         ),
         method=replace(plan.method, cuts="none"),
         ocio=plan.ocio,
     )
-
-
-def _output(plan: FilmPlan, name: str) -> FramePattern:
-    return FramePattern.parse(plan.output.replace("{scene}", name))
 
 
 class _Likeness:

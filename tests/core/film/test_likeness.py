@@ -66,6 +66,19 @@ def test_the_likeness_of_two_scenes_is_that_of_their_most_similar_frames() -> No
     assert likeness_table(looks)[0, 1] == pytest.approx(1, abs=1e-4)
 
 
+def test_in_a_film_of_more_scenes_than_are_all_compared_each_still_meets_those_of_its_set() -> None:
+    rng = np.random.default_rng(1)
+    sets = [rng.normal(size=(64, 144)) * rng.uniform(0.2, 2, (64, 1)) for _ in range(103)]
+    frames = [each + 0.05 * rng.normal(size=each.shape) for _ in range(2) for each in sets]
+    looks = [SceneLook((1,), (np.float32(each / np.linalg.norm(each, axis=0)),)) for each in frames]
+    table = likeness_table(looks)
+    assert np.allclose(table, table.T)
+    for index in range(len(sets)):
+        both = likeness_table([looks[index], looks[index + len(sets)]])
+        assert both[0, 1] > 0.9
+        assert table[index, index + len(sets)] == pytest.approx(both[0, 1])
+
+
 def test_scenes_of_a_moving_camera_form_one_group() -> None:
     table = np.array([[1, 0.7, 0.1], [0.7, 1, 0.65], [0.1, 0.65, 1]], np.float32)
     assert group_scenes(table, alike=0.6) == [0, 0, 0]

@@ -53,6 +53,21 @@ def test_a_repainted_keyframe_leaves_frames_to_go_and_time_for_them(tmp_path: Pa
     assert " to go." in list(report.lines())[1] and "s a frame" in list(report.lines())[1]
 
 
+def test_a_damaged_frame_and_one_of_another_program_do_not_keep_a_film_from_its_report(tmp_path: Path) -> None:
+    film = write_film(tmp_path)
+    film.paint(3)
+    film.paint(24)
+    list(color_film(film.plan, only=["s001", "s003"]))
+    whole = make_report(film.plan)
+    middle = tmp_path / "out" / "s001.0004.exr"
+    middle.write_bytes(middle.read_bytes()[: middle.stat().st_size // 2])
+    damaged = make_report(film.plan)
+    assert (whole.done, damaged.done) == (12, 11)
+    assert damaged.groups[0].regions
+    middle.write_bytes((tmp_path / "plate" / "film.0004.exr").read_bytes())  # a comp without our layers, say
+    assert make_report(film.plan).groups[0].regions
+
+
 def test_the_words_agree_with_their_numbers_and_a_certain_scene_is_not_called_weak() -> None:
     scene = SceneReport("s001", "a", 6, 6, 1, 0.99)
     sure = FilmReport((scene,), (GroupReport("a", 1, 1, ()),), ("s001",), 6, 6, 1, ())
