@@ -18,8 +18,8 @@ from stcolor_core.cli.movie_options import (
     remove_frames,
 )
 from stcolor_core.cli.shot_options import add_shot_options, build_shot, check_max_span
-from stcolor_core.errors import BadRequest, OutputError
-from stcolor_core.files.atomic import atomic_path
+from stcolor_core.errors import BadRequest
+from stcolor_core.files.atomic import named_path
 from stcolor_core.shots.output_folder import check_output
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import check_files
@@ -147,11 +147,5 @@ def _write_shot(path: Path, shot: Shot, *, read_from: Path | None) -> None:
         raise BadRequest(f"{path} exists and is not a shot file. {remedy}") from None
     except (OSError, ValueError):  # writing the file reports what is wrong with the path
         pass
-    try:
-        with atomic_path(path) as partial:
-            partial.write_text(shot.to_json() + "\n", encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(
-            f"The shot file {path} cannot be written ({reason}). Check its folder, and its rights."
-        ) from None
+    with named_path(path, "shot file") as partial:
+        partial.write_text(shot.to_json() + "\n", encoding="utf-8")

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stcolor_core.cli.shot_options import add_plate_options, build_shot
-from stcolor_core.errors import BadRequest, OutputError
-from stcolor_core.files.atomic import atomic_path
+from stcolor_core.errors import BadRequest
+from stcolor_core.files.atomic import named_path
 from stcolor_core.shots.shot import Shot
 from stcolor_core.terminal import ProgressBar, StopOnSignal, limit_threads, print_line
 
@@ -120,11 +120,5 @@ def _check_sheet(path: Path, shot: Shot, *, read_from: Path | None) -> None:
 def _write_sheet(path: Path, plan: KeyPlan, shot: Shot) -> None:
     from stcolor_core.cli.contact_sheet import contact_sheet
 
-    try:
-        with atomic_path(path) as partial:
-            partial.write_text(contact_sheet(plan, plate=shot.plate.path), encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(
-            f"The contact sheet {path} cannot be written ({reason}). Check its folder, and its rights."
-        ) from None
+    with named_path(path, "contact sheet") as partial:
+        partial.write_text(contact_sheet(plan, plate=shot.plate.path), encoding="utf-8")

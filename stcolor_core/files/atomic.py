@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["atomic_path", "remove_unfinished"]
+from stcolor_core.errors import OutputError
+
+__all__ = ["atomic_path", "named_path", "remove_unfinished"]
 
 # A live writer keeps writing, and a frame takes seconds even on a slow server. Locks cannot show who is alive: output
 # folders lie on network disks, on which locks hang or hold for one machine only.
@@ -55,6 +57,28 @@ def atomic_path(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
         with _unfinished_lock:
             _unfinished.discard(partial)
+
+
+@contextmanager
+def named_path(path: Path, name: str) -> Iterator[Path]:
+    """Yield a temporary path as `atomic_path` does, for a file that the artist knows by a name.
+
+    Args:
+        path: The final path.
+        name: What a message calls the file, such as "plan".
+
+    Yields:
+        The path to write to.
+
+    Raises:
+        OutputError: If the file cannot be written.
+    """
+    try:
+        with atomic_path(path) as partial:
+            yield partial
+    except (OSError, ValueError) as error:  # ValueError: the path cannot name a file
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"The {name} {path} cannot be written ({reason}). Check its folder and its rights.") from None
 
 
 def remove_unfinished() -> None:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from stcolor_core.errors import BadRequest, OutputError
-from stcolor_core.files.atomic import atomic_path
+from stcolor_core.errors import BadRequest
+from stcolor_core.files.atomic import named_path
 from stcolor_core.film.plan import FilmDissolve, FilmGroup, FilmPlan, FilmPlate, FilmScene, PlanMistake
-from stcolor_core.film.yaml_files import describe_mistake, name_line, parse_yaml, read_text
+from stcolor_core.film.yaml_files import describe_mistake, name_line, numbers_to_text, parse_yaml, read_text
 from stcolor_core.shots.settings import Method
 
 if TYPE_CHECKING:
@@ -50,12 +50,8 @@ def save_plan(plan: FilmPlan, path: Path, *, notes: Mapping[str, str] | None = N
     Raises:
         OutputError: If the file cannot be written.
     """
-    try:
-        with atomic_path(path) as partial:
-            partial.write_text(format_plan(plan, notes=notes), encoding="utf-8", newline="\n")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(f"The plan {path} cannot be written ({reason}). Check its folder and its rights.") from None
+    with named_path(path, "plan") as partial:
+        partial.write_text(format_plan(plan, notes=notes), encoding="utf-8", newline="\n")
 
 
 def format_plan(plan: FilmPlan, *, notes: Mapping[str, str] | None = None) -> str:
@@ -182,10 +178,7 @@ def _normalize(data: dict[Any, Any]) -> dict[Any, Any]:
         if part in result:
             result[part] = named(result[part])
     for entry in (result.get("scenes") or {}).values() if isinstance(result.get("scenes"), dict) else ():
-        if isinstance(entry, dict):
-            for key in ("frames", "group"):
-                if isinstance(entry.get(key), int) and not isinstance(entry.get(key), bool):
-                    entry[key] = str(entry[key])
+        numbers_to_text(entry, ("frames", "group"))
     return result
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from stcolor_core.errors import BadRequest, PlateError
 from stcolor_core.film.plan import FilmPlate
 from stcolor_core.film.scenes import Stretch
-from stcolor_core.film.yaml_files import describe_mistake, name_line, parse_yaml, read_text
+from stcolor_core.film.yaml_files import describe_mistake, name_line, numbers_to_text, parse_yaml, read_text
 from stcolor_core.images.frame_ranges import parse_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
@@ -92,10 +92,7 @@ def read_shot_list(path: Path) -> list[ListedShot]:
     if not isinstance(data, list) or not data:
         raise BadRequest(f"{label} is not a list of shots. Write one a line: - {{name: sh010, plate: sh010.####.exr}}.")
     for entry in data:
-        if isinstance(entry, dict):
-            for key in ("name", "frames"):  # YAML reads 12 as a number
-                if isinstance(entry.get(key), int) and not isinstance(entry.get(key), bool):
-                    entry[key] = str(entry[key])
+        numbers_to_text(entry, ("name", "frames"))
     try:
         shots = TypeAdapter(list[ListedShot]).validate_python(data, extra="forbid")
     except ValidationError as error:

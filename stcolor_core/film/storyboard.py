@@ -16,8 +16,7 @@ import cv2
 import numpy as np
 
 from stcolor_core.arrays import ByteImage
-from stcolor_core.errors import OutputError
-from stcolor_core.files.atomic import atomic_path
+from stcolor_core.files.atomic import named_path
 from stcolor_core.film.key_proposals import Proposal
 from stcolor_core.film.likeness import SceneLook
 from stcolor_core.film.page_layout import lay_out
@@ -146,7 +145,8 @@ def write_html(path: Path, sheets: Sequence[Sheet], proposals: Sequence[Proposal
         OutputError: If the file cannot be written.
     """
     text = "".join(_html(sheets, proposals, title))
-    _write(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    with named_path(path, "storyboard") as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def write_pdf(path: Path, sheets: Sequence[Sheet], proposals: Sequence[Proposal], *, title: str) -> None:
@@ -181,13 +181,9 @@ def write_pdf(path: Path, sheets: Sequence[Sheet], proposals: Sequence[Proposal]
             for column, number in enumerate(block.pictures):
                 thumbnail = sheets[block.sheet].thumbnails[number]
                 book.draw(thumbnail, pictures[block.sheet][number], x=_MARGIN + width * column, y=block.top)
-    pages = book.pages
-    _write(
-        path,
-        lambda partial: pages[0].save(
-            partial, "PDF", save_all=True, append_images=pages[1:], resolution=_DPI, title=title
-        ),
-    )
+    first, *others = book.pages
+    with named_path(path, "storyboard") as partial:
+        first.save(partial, "PDF", save_all=True, append_images=others, resolution=_DPI, title=title)
 
 
 class _Book:
@@ -313,14 +309,3 @@ def _shrink(lightness: np.ndarray) -> ByteImage:
 
 def _jpeg(picture: ByteImage) -> bytes:
     return bytes(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 82])[1].tobytes())
-
-
-def _write(path: Path, save: Callable[[Path], object]) -> None:
-    try:
-        with atomic_path(path) as partial:
-            save(partial)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(
-            f"The storyboard {path} cannot be written ({reason}). Check its folder and its rights."
-        ) from None

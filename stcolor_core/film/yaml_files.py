@@ -14,9 +14,10 @@ from stcolor_core.film.key_name import did_you_mean
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-__all__ = ["describe_mistake", "name_line", "parse_yaml", "read_text"]
+__all__ = ["describe_mistake", "name_line", "numbers_to_text", "parse_yaml", "read_text"]
 
 _MOST_BYTES = 32_000_000  # a plan of 100 000 scenes has 10 MB
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, several times as fast, if PyYAML has it
 _WANTED = {
     "bool_parsing": "It should be true or false",
     "bool_type": "It should be true or false",
@@ -65,15 +66,28 @@ def parse_yaml(text: str, *, label: str, remedy: str) -> tuple[yaml.Node | None,
         BadRequest: If the text is not YAML, has anchors, or gives a name twice.
     """
     try:
-        root = yaml.compose(text, Loader=yaml.CSafeLoader if hasattr(yaml, "CSafeLoader") else yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_LOADER)
         _refuse_aliases(root, label, text)
         _refuse_repeated_names(root, label)
-        return root, yaml.safe_load(text)
+        return root, yaml.load(text, Loader=_LOADER)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = "" if mark is None else f", line {mark.line + 1}"
         problem = getattr(error, "problem", None) or "it is not YAML"
         raise BadRequest(f"{label}{line}: {problem}. {remedy}") from None
+
+
+def numbers_to_text(entry: object, names: Iterable[str]) -> None:
+    """Make texts of the settings of an entry that YAML reads as numbers, such as 12 for frames.
+
+    Args:
+        entry: The entry; anything but settings stays as it is.
+        names: The settings that are texts.
+    """
+    if isinstance(entry, dict):
+        for name in names:
+            if isinstance(entry.get(name), int) and not isinstance(entry[name], bool):
+                entry[name] = str(entry[name])
 
 
 def describe_mistake(

@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from stcolor_core.errors import OutputError
 from stcolor_core.files import atomic
-from stcolor_core.files.atomic import atomic_path
+from stcolor_core.files.atomic import atomic_path, named_path
 
 HOUR = 3600.0
 
@@ -58,3 +59,16 @@ def test_folders_without_recent_writes_are_forgotten(tmp_path: Path, monkeypatch
         (tmp_path / str(number)).mkdir()
         write(tmp_path / str(number) / "a.exr")
     assert len(atomic._swept) <= 3
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "No such file"), ValueError("embedded null byte")])
+def test_a_file_that_cannot_be_written_is_named_and_nothing_is_left(tmp_path: Path, error: Exception) -> None:
+    with (
+        pytest.raises(
+            OutputError, match=r"The plan .*film\.yaml cannot be written \((No such file|embedded null byte)\)"
+        ),
+        named_path(tmp_path / "film.yaml", "plan") as partial,
+    ):
+        partial.write_text("half")
+        raise error
+    assert list(tmp_path.iterdir()) == []
