@@ -58,7 +58,7 @@ class StoredEvent:
 
     Attributes:
         number: 1, 2, ... within the job, never given twice.
-        body: kind, time (seconds since 1970), and the fields of `pipeline.run.Event` that are set.
+        body: kind, time (seconds since 1970), and the fields of `pipeline.events.Event` that are set.
     """
 
     number: int

@@ -15,7 +15,8 @@ from typing import Literal
 
 from stcolor_core.errors import BadRequest, Cancelled, DeviceMemoryError, StcolorError
 from stcolor_core.pipeline.devices import release_memory, resolve_device
-from stcolor_core.pipeline.run import Event, WrittenFrame, colorize
+from stcolor_core.pipeline.events import Event
+from stcolor_core.pipeline.run import WrittenFrame, colorize
 from stcolor_core.pipeline.time_left import TimeLeft, time_left_of
 from stcolor_core.service.job import Job, JobKind
 from stcolor_core.service.messages import one_line

@@ -248,7 +248,7 @@ class JobDetails(BaseModel):
 
 
 class JobEvent(BaseModel):
-    """Something that happened to a job. The fields not listed are those of `pipeline.run.Event`.
+    """Something that happened to a job. The fields not listed are those of `pipeline.events.Event`.
 
     Attributes:
         number: 1, 2, ... within the job.
@@ -288,8 +288,8 @@ class FrameStatus(BaseModel):
     Attributes:
         frame: Frame number.
         confidence: Mean over the frame, 0..1; none if it is not known.
-        fallback: See `pipeline.run.FrameResult`.
-        kept: See `pipeline.run.FrameResult`.
+        fallback: See `pipeline.events.FrameResult`.
+        kept: See `pipeline.events.FrameResult`.
     """
 
     frame: int
@@ -345,7 +345,7 @@ class Ticket(BaseModel):
 
 
 class PageToken(BaseModel):
-    """A token that may read and cancel as long as this core runs.
+    """A token that may read, and change the queue, as long as this core runs.
 
     Attributes:
         token: The token.

@@ -57,7 +57,7 @@ def page_routes(tokens: Tokens, *, url: str, refusals: Refusals) -> APIRouter:
 
     @routes.post("/v1/session", responses=refusals)
     def session(bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> PageToken:
-        """Return a token for the page in exchange for the ticket sent as the bearer. It may read and cancel."""
+        """Return a token for the page, which may read and change the queue, for the ticket sent as the bearer."""
         token = None if bearer is None else tokens.redeem(bearer.credentials)
         if token is None:
             raise HTTPException(401, "The link is used up or too old. Run `stcolor status` for a new one.")

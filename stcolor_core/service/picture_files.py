@@ -14,7 +14,16 @@ from stcolor_core.method.registration import find_neighbours
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import find_frames, find_references
 
-__all__ = ["DATA_KINDS", "FrameGone", "NoPicture", "NoResult", "PictureKind", "PictureSource", "ShotFiles"]
+__all__ = [
+    "DATA_KINDS",
+    "FrameGone",
+    "NoPicture",
+    "NoResult",
+    "PictureKind",
+    "PictureSource",
+    "ShotFiles",
+    "source_like_plate",
+]
 
 PictureKind = Literal["result", "plate", "reference", "used", "confidence", "source", "mattes"]
 """The pictures of a frame; "used" is the nearest reference as it was fitted to the plate."""
@@ -49,7 +58,7 @@ class PictureSource:
         plate: For the result and its layers, the frame of the plate, whose encoding the result has; None if the plate
             is not there, and for other pictures.
         layer: Layer of the plate; None for the main one.
-        first_frame: Of a plate that is a movie, as `shots.shot.Plate.first_frame`; None for other pictures.
+        first_frame: Of a plate that is a movie, as `shots.pictures.Plate.first_frame`; None for other pictures.
         others: Other files that decide the picture.
         settings: Settings of the shot that decide it, as text.
     """
@@ -64,6 +73,27 @@ class PictureSource:
     first_frame: int | None = None
     others: tuple[Path, ...] = ()
     settings: str = ""
+
+
+def source_like_plate(shot: Shot, of: PictureKind, frame: int, path: Path) -> PictureSource:
+    """Return the source of a picture that is encoded as the plate is: the plate itself, the result and its layers.
+
+    Args:
+        shot: The shot.
+        of: Which picture it is.
+        frame: Its frame number.
+        path: The file.
+    """
+    plate = shot.plate
+    return PictureSource(
+        of=of,
+        frame=frame,
+        path=path,
+        colorspace=plate.colorspace,
+        exposure=plate.exposure,
+        layer=plate.layer,
+        first_frame=plate.first_frame,
+    )
 
 
 class ShotFiles:
@@ -113,32 +143,14 @@ class ShotFiles:
         Raises:
             NoPicture: If the shot has no such picture.
         """
-        shot = self.shot
         if of == "reference":
             return self._reference(frame)
         if of == "used":
             return self._used(self._reference(frame))
         if of == "plate":
-            path = self._plate(frame)
-            return PictureSource(
-                of=of,
-                frame=frame,
-                path=path,
-                colorspace=shot.plate.colorspace,
-                exposure=shot.plate.exposure,
-                layer=shot.plate.layer,
-                first_frame=shot.plate.first_frame,
-            )
-        return PictureSource(
-            of=of,
-            frame=frame,
-            path=self._output.path(frame),
-            colorspace=shot.plate.colorspace,
-            exposure=shot.plate.exposure,
-            plate=self.frames().get(frame),
-            layer=shot.plate.layer,
-            first_frame=shot.plate.first_frame,
-        )
+            return source_like_plate(self.shot, of, frame, self._plate(frame))
+        result = source_like_plate(self.shot, of, frame, self._output.path(frame))
+        return replace(result, plate=self.frames().get(frame))
 
     def _plate(self, frame: int) -> Path:
         frames = self.frames()

@@ -34,6 +34,7 @@ from stcolor_core.service.picture_files import (
     PictureKind,
     PictureSource,
     ShotFiles,
+    source_like_plate,
 )
 from stcolor_core.service.rendering import FullPicture, Region, encode, read_full, render_written
 from stcolor_core.shots.shot import Shot
@@ -154,7 +155,8 @@ class PictureRenderer:
 
         All in one visit of another thread, as each costs a fifth of the request.
         """
-        source, key = _locate(files, request)
+        source = files.source(request.frame, request.of)
+        key = _key(files.shot, source, request)
         return source, key, self._cache.get(key)
 
     def files_of(self, job: Job) -> ShotFiles:
@@ -183,7 +185,7 @@ class PictureRenderer:
             pipe = open_pipe(shot, shot.plate.colorspace, header.path, file=header, exposure=shot.plate.exposure)
             view = default_view(shot.ocio)
             for of, picture in render_written(written, pipe).items():
-                source = _source_written(shot, written, of)
+                source = source_like_plate(shot, of, frame, header.path if of == "plate" else written.path)
                 request = PictureRequest(frame=frame, of=of, height=PREVIEW_LINES)
                 key = _key(shot, source, request)
                 if of == "plate" and self._cache.get(key):
@@ -242,12 +244,6 @@ def _views(ocio: str | None, state: tuple[object, ...]) -> tuple[str, ...]:  # n
     return list_views(ocio)
 
 
-def _locate(files: ShotFiles, request: PictureRequest) -> tuple[PictureSource, str]:
-    """Return the file of a picture, and the key under which the cache has the picture."""
-    source = files.source(request.frame, request.of)
-    return source, _key(files.shot, source, request)
-
-
 def _key(shot: Shot, source: PictureSource, request: PictureRequest) -> str:
     """Return everything that decides a picture. It changes when a file does.
 
@@ -278,18 +274,3 @@ def _config_state(ocio: str | None) -> tuple[object, ...]:
 def _status(path: Path) -> tuple[int, int]:
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns
-
-
-def _source_written(shot: Shot, written: WrittenFrame, of: PictureKind) -> PictureSource:
-    """Return the source that `ShotFiles.source` returns for the same picture."""
-    plate = shot.plate
-    path = written.plate.header.path if of == "plate" else written.path
-    return PictureSource(
-        of=of,
-        frame=written.rendered.frame,
-        path=path,
-        colorspace=plate.colorspace,
-        exposure=plate.exposure,
-        layer=plate.layer,
-        first_frame=plate.first_frame,
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
@@ -165,7 +164,7 @@ def show_folder(context: Context, job: str) -> dict[str, str]:
         {"folder": the folder}.
     """
     stored = context.store.get(job)
-    folder = _output_folder(context.pictures.files_of(stored))
+    folder = FramePattern.parse(context.pictures.files_of(stored).shot.output.path).folder
     reveal(folder, written=stored.done > 0)
     return {"folder": str(folder)}
 
@@ -204,10 +203,6 @@ def details(context: Context, job: str) -> JobDetails:
 def _as_json(job: Job) -> dict[str, Any]:
     shot: dict[str, Any] = json.loads(job.shot)
     return shot
-
-
-def _output_folder(files: ShotFiles) -> Path:
-    return FramePattern.parse(files.shot.output.path).path(0).parent
 
 
 def _format(files: ShotFiles) -> tuple[int | None, int | None, float, str | None]:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,14 +15,14 @@ from stcolor_core.service.database import open_database
 from stcolor_core.service.job import Job, JobKind, JobState, Place, StoredEvent, UnknownJob
 
 if TYPE_CHECKING:
-    from stcolor_core.pipeline.run import Event
+    from stcolor_core.pipeline.events import Event
 
 __all__ = ["Store"]
 
 _ENDED_KEPT: dict[JobKind, int] = {"shot": 500, "preview": 100}  # besides those in use
 _IN_USE_SECONDS = 600.0  # since the last request for a job; a client that follows one asks every 25 seconds
 _EVENTS_AT_ONCE = 1000
-_COLUMNS = ", ".join(field.name for field in fields(Job))
+_COLUMNS = [field.name for field in fields(Job)]
 
 
 class Store:
@@ -295,11 +295,9 @@ class Store:
 
     def _jobs(self, condition: str, *values: object) -> list[Job]:
         with self._lock:
-            rows = self._database.execute(f"select {_COLUMNS} from jobs {condition}", values).fetchall()
-        names = [field.name for field in fields(Job)]
-        return [
-            Job(**{**dict(zip(names, row, strict=True)), "cancel": bool(row[names.index("cancel")])}) for row in rows
-        ]
+            rows = self._database.execute(f"select {', '.join(_COLUMNS)} from jobs {condition}", values).fetchall()
+        jobs = (Job(**dict(zip(_COLUMNS, row, strict=True))) for row in rows)
+        return [replace(job, cancel=bool(job.cancel)) for job in jobs]  # SQLite has only numbers
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

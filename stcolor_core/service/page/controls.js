@@ -11,7 +11,7 @@ const COMPARES = { w: "wipe", s: "side", d: "difference" };
 const confidenceAt = (place) => 1 - (1 - place) ** 2;
 
 /** Connect the controls; return an object whose `render` shows their state. */
-export function controls({ viewer, transport, choose, addKey, answer, keyColor, render }) {
+export function controls({ viewer, transport, choose, addKey, keyColor, render }) {
   let suggestions = [];
   let shown = null; // the frame
   let keyFrame = null; // the frame that the button would add as a key

@@ -50,12 +50,6 @@ export class Loader {
     return bitmap;
   }
 
-  /** Return whether a picture has been loaded; it may have to be decoded again. */
-  has(picture) {
-    const key = keyOf(picture);
-    return this.#decoded.has(key) || this.#files.has(key);
-  }
-
   /** Return why a picture is not there; undefined if that is not known. */
   problem(picture) {
     return this.#missing.get(keyOf(picture))?.message;

@@ -240,7 +240,7 @@ function renderFrames(job) {
   plot.show(data, frame, transport.range);
   $("patch-legend").hidden = !data.patches.length;
   $("flaw-legend").hidden = !Object.keys(data.colorless).length;
-  buttons.render({ job, watched, versions, frame });
+  buttons.render({ watched, versions, frame });
   $("follow").hidden = chosenFrame === null || !isBusy(job);
   renderSuggestions(job);
 }
@@ -316,7 +316,7 @@ async function start() {
   tick();
 }
 
-const buttons = controls({ viewer, transport, choose, addKey, answer, keyColor, render: () => current() && renderFrames(current()) });
+const buttons = controls({ viewer, transport, choose, addKey, keyColor, render: () => current() && renderFrames(current()) });
 $("cancel").addEventListener("click", cancel);
 $("warnings").addEventListener("click", ({ target }) => {
   if (!target.dataset.registered) return;

@@ -77,8 +77,8 @@ function changed(canvas, change) {
 
 /**
  * Draw one side of a comparison at the size of an area.
- * side: { base, detail, overlay: { kind, bitmap } }, where detail: { bitmap, region } is a sharper part of base.
- * look: { stops, saturation, threshold, colorOf, graded }.
+ * side: { base, detail, overlay: { kind, bitmap }, graded }, where detail: { bitmap, region, full } is a sharper part
+ * of base. look: { stops, saturation, threshold, colorOf }.
  */
 function drawSide(side, area, frame, look) {
   const canvas = scratch(area.width, area.height);

@@ -8,7 +8,7 @@ export class Transport {
   #viewer;
   #show;
   #number = null;
-  #clock = null; // { began, number }
+  #clock = null; // { began } while it plays
 
   /** show: called with the frame to show. */
   constructor(viewer, show) {

@@ -20,7 +20,7 @@ const WORDS = { result: "Result", plate: "Plate", reference: "Reference", used: 
 
 export class Viewer {
   loader;
-  context = null; // { job, name, numbers, finished: Map, keyframes, width, height, aspect, versions: Map, running }
+  context = null; // { job, numbers, finished: Map, keyframes, width, height, aspect, versions: Map, running }
   number = null; // the frame
   view = "result";
   overlay = null; // heat, source or mattes

@@ -128,7 +128,7 @@ def test_a_ticket_gives_one_token_and_a_used_one_is_refused_with_the_remedy(clie
     assert client.request("POST", "/v1/session", headers={"Authorization": ""})[0] == 401
 
 
-def test_a_page_can_read_and_cancel_and_do_nothing_else(client: Client, shot: Shot) -> None:
+def test_a_page_can_read_and_change_the_queue_and_nothing_else(client: Client, shot: Shot) -> None:
     page = signed_in(client)
     assert page.request("POST", "/v1/jobs", json.loads(shot.to_json()))[0] == 403
     assert page.request("POST", "/v1/preview", {"shot": json.loads(shot.to_json()), "frame": 1})[0] == 403
