@@ -98,28 +98,13 @@ def make_jobs(job: Job, folder: Path, queue: QueueOptions) -> list[DeadlineJob]:
     common = _common(job, queue)
     color = {**common.colored, **_frame_list(job)}
     frames_option = "--frames" if job.frames_per_task is None else "--only"
+    check = jobs.check_arguments(shot, *_HOST_OPTIONS)
+    task = jobs.color_arguments(shot, frames_option, "<STARTFRAME>-<ENDFRAME>", *_HOST_OPTIONS)
+    verify = jobs.verify_arguments(shot, *_HOST_OPTIONS)
     parts = [
-        DeadlineJob(
-            name="1_check",
-            after=(),
-            info={**common.hosted, "Name": f"{job.name} - check"},
-            plugin=_command_line(job.stcolor, jobs.check_arguments(shot, *_HOST_OPTIONS)),
-        ),
-        DeadlineJob(
-            name="2_colour",
-            after=("1_check",),
-            info={**color, "Name": f"{job.name} - colour"},
-            plugin=_command_line(
-                job.stcolor,
-                jobs.color_arguments(shot, frames_option, "<STARTFRAME>-<ENDFRAME>", *_HOST_OPTIONS),
-            ),
-        ),
-        DeadlineJob(
-            name="3_verify",
-            after=("2_colour",),
-            info={**common.hosted, "Name": f"{job.name} - verify"},
-            plugin=_command_line(job.stcolor, jobs.verify_arguments(shot, *_HOST_OPTIONS)),
-        ),
+        _stcolor_job(job, common.hosted, "1_check", after=(), what="check", arguments=check),
+        _stcolor_job(job, color, "2_colour", after=("1_check",), what="colour", arguments=task),
+        _stcolor_job(job, common.hosted, "3_verify", after=("2_colour",), what="verify", arguments=verify),
     ]
     if job.nuke is not None:
         parts += _nuke_jobs(job, job.nuke, common)
@@ -144,20 +129,17 @@ def make_film_jobs(job: FilmJob, folder: Path, queue: QueueOptions) -> list[Dead
     names = {step.name: f"{number:0{digits}d}_{step.name}" for number, step in enumerate(job.steps, 2)}
     first, last = f"{1:0{digits}d}_check", f"{len(job.steps) + 2:0{digits}d}_verify"
 
-    def hosted(name: str, after: Sequence[str], what: str, arguments: Sequence[str], **info: str) -> DeadlineJob:
-        keys = {**common.hosted, **info, "Name": f"{job.name} - {what}"}
-        return DeadlineJob(name=name, after=tuple(after), info=keys, plugin=_command_line(job.stcolor, arguments))
-
     def colored(step: FilmStep) -> DeadlineJob:
         numbers = job.numbers[step.name]
-        tasks = {"Frames": f"{numbers.start}-{numbers.stop - 1}", "ChunkSize": str(job.chunk)}
+        info = {**common.hosted, "Frames": f"{numbers.start}-{numbers.stop - 1}", "ChunkSize": str(job.chunk)}
         after = [names[each] for each in step.after] or [first]
-        return hosted(names[step.name], after, step.name.replace("_", " "), color, **tasks)
+        what = step.name.replace("_", " ")
+        return _stcolor_job(job, info, names[step.name], after=after, what=what, arguments=color)
 
     return [
-        hosted(first, (), "check", check),
+        _stcolor_job(job, common.hosted, first, after=(), what="check", arguments=check),
         *(colored(step) for step in job.steps),
-        hosted(last, list(names.values()), "verify", verify),
+        _stcolor_job(job, common.hosted, last, after=list(names.values()), what="verify", arguments=verify),
     ]
 
 
@@ -298,8 +280,12 @@ def _frame_dependencies(nuke: NukeRender) -> dict[str, str]:
     return {"IsFrameDependent": "true", **(offsets if nuke.handles else {})}
 
 
-def _command_line(executable: str, arguments: Sequence[str]) -> dict[str, str]:
-    return {"Executable": executable, "Arguments": subprocess.list2cmdline(arguments), "ShellExecute": "False"}
+def _stcolor_job(
+    job: Job | FilmJob, info: Mapping[str, str], name: str, *, after: Sequence[str], what: str, arguments: Sequence[str]
+) -> DeadlineJob:
+    """Return a Deadline job that runs `stcolor`; `what` it does follows the job's name in the Monitor."""
+    plugin = {"Executable": job.stcolor, "Arguments": subprocess.list2cmdline(arguments), "ShellExecute": "False"}
+    return DeadlineJob(name=name, after=tuple(after), info={**info, "Name": f"{job.name} - {what}"}, plugin=plugin)
 
 
 def _text(pairs: Mapping[str, str]) -> str:

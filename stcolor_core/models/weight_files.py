@@ -324,7 +324,7 @@ def _store(name: str, state: dict[str, Tensor]) -> AddedModel:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write a file atomically."""
+    """Write a file atomically, and wait until the disk has it."""
     with atomic_path(path) as partial, partial.open("wb") as file:
         file.write(data)
         file.flush()
