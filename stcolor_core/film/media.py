@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.parse import unquote, urlsplit
 
-from stcolor_core.errors import BadRequest
+from stcolor_core.errors import BadRequest, StcolorError
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.movies.names import is_movie
 
@@ -107,7 +107,7 @@ def _name(path: str) -> str:
 def _exists(path: str) -> bool:
     try:
         return Path(path).is_file() if is_movie(path) else bool(FramePattern.parse(path).frames())
-    except (BadRequest, OSError, ValueError):
+    except (StcolorError, OSError, ValueError):  # it names no file, or leads into a folder that cannot be listed
         return False
 
 

@@ -91,12 +91,16 @@ def load_timeline(path: Path, *, rate: float | None = None) -> Any:
     if kind not in _ADAPTERS:
         raise BadRequest(f"The edit {path} must be an .otio, .edl or .xml file.")
     try:
-        if path.stat().st_size > _LARGEST:
-            raise BadRequest(f"The edit {path} is larger than {_LARGEST // 1_000_000} MB. Check the path.")
+        size = path.stat().st_size
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    if size > _LARGEST:
+        raise BadRequest(f"The edit {path} is larger than {_LARGEST // 1_000_000} MB. Check the path.")
+    try:
         options = {"rate": rate or 24} if kind == ".edl" else {}
         loaded = otio.adapters.read_from_file(str(path), **options)
     except OSError as error:
-        raise BadRequest(f"The edit {path} cannot be read ({error.strerror or error}). Check the path.") from None
+        raise _unreadable(path, error) from None
     except otio.exceptions.NoKnownAdapterForExtensionError:
         raise StcolorError(
             f"Reading {path} needs {_ADAPTERS[kind]}. Install it: pip install 'stcolor[film]'."
@@ -109,6 +113,10 @@ def load_timeline(path: Path, *, rate: float | None = None) -> Any:
     if not isinstance(loaded, otio.schema.Timeline):
         raise BadRequest(f"The edit {path} holds no timeline. Export it again.")
     return loaded
+
+
+def _unreadable(path: Path, error: OSError) -> BadRequest:
+    return BadRequest(f"The edit {path} cannot be read ({error.strerror or error}). Check the path.")
 
 
 def _frames(time: Any) -> int:

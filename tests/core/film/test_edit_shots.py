@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,17 @@ def test_media_under_another_folder_are_found_by_a_rule(tmp_path: Path) -> None:
     rules = [parse_rule(f"/Volumes/edit={tmp_path / 'here'}")]
     finder = MediaFinder(change=lambda text: map_path(text, rules))
     assert frames_of(path, finder) == [("sh010", str(folder / "sh010.####.exr"), "1001-1040")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a link needs a right there")
+def test_media_are_found_by_name_if_the_edits_own_path_leads_into_a_folder_that_cannot_be_listed(
+    tmp_path: Path,
+) -> None:
+    media = write_sequence(tmp_path / "media", range(1001, 1003))
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)  # as a drive without a medium is on Windows
+    found = MediaFinder([media]).find(str(loop / "sh010.####.exr"), beside=tmp_path)
+    assert found == str(media / "sh010.####.exr")
 
 
 def test_two_files_of_one_name_are_not_guessed_between(tmp_path: Path) -> None:

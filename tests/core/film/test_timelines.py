@@ -59,6 +59,10 @@ def test_a_plate_of_another_length_and_a_broken_edit_are_told(tmp_path: Path) ->
         read_transitions(path, range(106))
     with pytest.raises(BadRequest, match="cannot be read"):
         read_transitions(tmp_path / "none.otio", range(106))
+    with (tmp_path / "huge.otio").open("wb") as file:
+        file.truncate(100_000_001)
+    with pytest.raises(BadRequest, match=r"^The edit .*huge\.otio is larger than 100 MB\. Check the path\.$"):
+        read_transitions(tmp_path / "huge.otio", range(106))
     with pytest.raises((BadRequest, StcolorError), match=r"film\.aaf"):
         read_transitions(tmp_path / "film.aaf", range(106))
 
