@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import ByteImage, Image, Mask
 from stcolor_core.errors import BadRequest, PlateError
 
-__all__ = ["DatasetSequence", "read_dataset"]
+__all__ = ["DatasetSequence", "list_files", "read_dataset"]
 
 _PICTURES = (".jpg", ".jpeg", ".png")
 
@@ -148,10 +148,18 @@ def read_dataset(
     ]
 
 
+def list_files(folder: Path, types: Collection[str]) -> list[Path]:
+    """Return the files of some types in a folder, in order of their names, without hidden ones.
+
+    Args:
+        folder: The folder.
+        types: Extensions in lower case, such as ".png".
+    """
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in types and not path.name.startswith("."))
+
+
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in _PICTURES and not path.name.startswith(".")
-    )
+    return list_files(folder, _PICTURES)
 
 
 def _masks(frames: list[Path], folder: Path) -> tuple[Path, ...] | None:

@@ -23,7 +23,7 @@ import numpy as np
 from stcolor_core.arrays import Image
 from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation.clip import Clip
-from stcolor_core.evaluation.dataset import DatasetSequence
+from stcolor_core.evaluation.dataset import DatasetSequence, list_files
 from stcolor_core.evaluation.metrics import eight_bit
 from stcolor_core.evaluation.scoring import ColoredPicture
 from stcolor_core.images import plates
@@ -89,7 +89,7 @@ def find_results(
         PlateError: If a movie cannot be read.
     """
     own = folder / sequence.name
-    if movies := _list_files(folder, MOVIE_TYPES, stem=sequence.name):
+    if movies := [path for path in list_files(folder, MOVIE_TYPES) if path.stem == sequence.name]:
         return _find_in_movie(movies, sequence, frames)
     if not own.is_dir() and is_only:
         own = folder
@@ -98,8 +98,8 @@ def find_results(
             f"--against {folder} has neither a folder nor a movie {sequence.name}. "
             "Add it, or choose clips with --sequences."
         )
-    pictures = _list_files(own, _PICTURES)
-    if not pictures and (movies := _list_files(own, MOVIE_TYPES)):
+    pictures = list_files(own, _PICTURES)
+    if not pictures and (movies := list_files(own, MOVIE_TYPES)):
         return _find_in_movie(movies, sequence, frames)
     by_name = {path.stem: path for path in pictures}
     if all(sequence.frames[frame].stem in by_name for frame in frames):
@@ -110,15 +110,6 @@ def find_results(
     raise BadRequest(
         f"The results in {own} lack frame {missing}: they have {len(pictures)} pictures for the {len(sequence)} frames "
         f"of {sequence.name}. Name them as the clip's frames are named, or give one for each."
-    )
-
-
-def _list_files(folder: Path, types: Sequence[str], *, stem: str | None = None) -> list[Path]:
-    """Return a folder's files of some types in order of their names; with a stem, only those that are named so."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in types and not path.name.startswith(".") and stem in (None, path.stem)
     )
 
 

@@ -43,6 +43,14 @@ class Protocol:
     least_frames: int = 0
     source: str = "Akimoto et al. 2020, arXiv 2011.12528"
 
+    def frame_count(self, available: int) -> int:
+        """Return how many frames of a clip are used.
+
+        Args:
+            available: Number of frames of the clip.
+        """
+        return min(available, self.frames or available)
+
     def reference_indices(self, count: int) -> tuple[int, ...]:
         """Return the reference indices, from 0, of a clip of `count` frames, ascending.
 

@@ -78,7 +78,7 @@ class _Task:
     @property
     def count(self) -> int:
         """Return how many frames of the clip are used."""
-        return min(len(self.sequence), self.protocol.frames or len(self.sequence))
+        return self.protocol.frame_count(len(self.sequence))
 
     @property
     def tracks_densely(self) -> bool:
@@ -284,7 +284,7 @@ def _measure(task: _Task) -> Measurement:
 def _find_results(
     folder: Path, protocol: Protocol, sequence: datasets.DatasetSequence, *, is_only: bool
 ) -> dict[int, ResultPicture]:
-    count = min(len(sequence), protocol.frames or len(sequence))
+    count = protocol.frame_count(len(sequence))
     references = protocol.reference_indices(count)
     frames = [frame for frame in range(count) if frame not in references]
     return find_results(folder, sequence, frames, is_only=is_only)
@@ -368,7 +368,7 @@ def _format(name: str, variants: Mapping[str, Mapping[str, Measurement]]) -> str
 
 def _require_frames_to_color(protocol: Protocol, sequences: Sequence[datasets.DatasetSequence]) -> None:
     for sequence in sequences:
-        count = min(len(sequence), protocol.frames or len(sequence))
+        count = protocol.frame_count(len(sequence))
         if len(protocol.reference_indices(count)) == count:
             raise BadRequest(
                 f"The clip {sequence.name} has {count} frame{'s' * (count > 1)}, which the protocol {protocol.name} "
