@@ -367,7 +367,7 @@ def _list_choices(options: argparse.Namespace) -> int:
 
     choices = opencue.list_choices()
     lines = [f"--{option}: {', '.join(names) or 'none'}" for option, names in choices.items()]
-    sys.stdout.write((json.dumps(choices) if options.json else "\n".join(lines)) + "\n")
+    print_line(json.dumps(choices) if options.json else "\n".join(lines))
     return 0
 
 
@@ -377,25 +377,24 @@ def _list_colorless(options: argparse.Namespace) -> int:
     colorless = inspect_references(Shot.load(options.shot))
     lines = [f"Keyframe {frame} {REASONS[flaw]}." for frame, flaw in colorless.items()]
     lines = lines or ["Every keyframe has colour."]
-    sys.stdout.write((json.dumps({"colorless": colorless}) if options.json else "\n".join(lines)) + "\n")
+    print_line(json.dumps({"colorless": colorless}) if options.json else "\n".join(lines))
     return 0
 
 
 def _make(options: argparse.Namespace) -> int:
     if options.film is not None:
         options.film_job = _make_film_job(options)
-        if not options.film_job.steps:
-            return _report_nothing(options)
-    submission = options.engine.make(options)
-    sys.stdout.write((json.dumps(asdict(submission)) if options.json else submission.message) + "\n")
+    has_work = options.film is None or options.film_job.steps
+    submission = options.engine.make(options) if has_work else _nothing_to_do(options)
+    print_line(json.dumps(asdict(submission)) if options.json else submission.message)
     return 0
 
 
-def _report_nothing(options: argparse.Namespace) -> int:
+def _nothing_to_do(options: argparse.Namespace) -> Submission:
+    from stcolor_core.farm.engine import Submission
+
     message = f"Every frame of {options.film} that a keyframe reaches is up to date: no job is written."
-    result = {"engine": options.engine_name, "path": "", "tasks": 0, "submitted": False, "job": "", "message": message}
-    print_line(json.dumps(result) if options.json else message)
-    return 0
+    return Submission(engine=options.engine_name, path="", tasks=0, submitted=False, job="", message=message)
 
 
 ENGINES: dict[str, Engine] = {

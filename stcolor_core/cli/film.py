@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import wraps
 from pathlib import Path
@@ -123,15 +123,14 @@ def _color(options: argparse.Namespace) -> int:
     for line in describe_left_over(plan):
         warn_of_plan(line)
     if not options.json:
-        written = _sum(finished, "written")
-        print_line(f"{written} frame{'s' * (written != 1)} coloured, {_sum(finished, 'kept')} kept.")
+        print_line(f"{_counts(sum(each.written for each in finished), sum(each.kept for each in finished))}.")
     if troubles:
         raise _unfinished(finished, troubles)
     return 0
 
 
 def _describe(result: SceneResult) -> str:
-    counts = f"{result.written} frame{'s' * (result.written != 1)} coloured, {result.kept} kept"
+    counts = _counts(result.written, result.kept)
     confidence = "" if result.confidence is None else f", confidence {result.confidence:.2f}"
     if result.trouble is None:
         return f"{result.name}: {counts}{confidence}"
@@ -146,8 +145,8 @@ def _in_words(result: SceneResult) -> dict[str, Any]:
     return data
 
 
-def _sum(results: Iterable[SceneResult], name: str) -> int:
-    return sum(getattr(result, name) for result in results)
+def _counts(written: int, kept: int) -> str:
+    return f"{written} frame{'s' * (written != 1)} coloured, {kept} kept"
 
 
 def _unfinished(results: Sequence[SceneResult], troubles: Sequence[SceneTrouble]) -> StcolorError:

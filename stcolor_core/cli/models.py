@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from stcolor_core.terminal import print_line
+
 __all__ = ["add_command"]
 
 
@@ -34,8 +36,8 @@ def _list(_: argparse.Namespace) -> int:
     )
     for each in models:
         state = "installed" if each.present else "not installed"
-        _print(f"{each.name:{name_width}}{state:15}{each.licence:{licence_width}}{each.summary}")
-    _print(f"Weights are kept in {registry.folder()}.")
+        print_line(f"{each.name:{name_width}}{state:15}{each.licence:{licence_width}}{each.summary}")
+    print_line(f"Weights are kept in {registry.folder()}.")
     return 0
 
 
@@ -43,7 +45,7 @@ def _add(options: argparse.Namespace) -> int:
     from stcolor_core.models import registry
 
     for added in registry.add(options.paths):
-        _print(f"{added.name}: {added.path} (sha256 {added.sha256[:16]}...)")
+        print_line(f"{added.name}: {added.path} (sha256 {added.sha256[:16]}...)")
     return 0
 
 
@@ -54,9 +56,5 @@ def _verify(_: argparse.Namespace) -> int:
     for problem in problems:
         sys.stderr.write(f"stcolor: {problem}\n")
     if not problems:
-        _print("All installed weights are as they were added.")
+        print_line("All installed weights are as they were added.")
     return 1 if problems else 0
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(text + "\n")
