@@ -27,6 +27,7 @@ from stcolor_core.files.atomic import atomic_path
 from stcolor_core.models.weight_files import installed, recorded_checksum
 
 __all__ = [
+    "CODE",
     "Store",
     "fingerprint",
     "from_plain",
@@ -37,9 +38,11 @@ __all__ = [
     "write_text",
 ]
 
-_CODE = ("arrays.py", "evaluation", "files", "images", "method", "models", "shots")
+CODE = ("arrays.py", "evaluation", "files", "images", "method", "models", "movies", "shots")
+"""The parts of this package that a measurement depends on."""
+
 _FEATURES = 2048  # of Inception
-_LIBRARIES = ("numpy", "opencv-python-headless", "scikit-image", "torch", "torchvision")
+_LIBRARIES = ("av", "numpy", "opencv-python-headless", "openimageio", "scikit-image", "torch", "torchvision")
 
 
 class Store:
@@ -183,9 +186,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 @cache
 def _code_digest() -> str:
     package = Path(stcolor_core.__file__).parent
-    files = [
-        path for name in _CODE for path in (package / name, *sorted((package / name).rglob("*"))) if path.is_file()
-    ]
+    files = [path for name in CODE for path in (package / name, *sorted((package / name).rglob("*"))) if path.is_file()]
     digest = hashlib.sha256()
     for path in (
         *(path for path in files if path.suffix in (".py", ".json")),

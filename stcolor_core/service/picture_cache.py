@@ -60,7 +60,7 @@ class PictureCache:
             with atomic_path(path) as partial:
                 partial.write_bytes(data)
             with self._lock:
-                self._size = (self._measure() if self._size is None else self._size) + len(data)
+                self._size = self._measure() if self._size is None else self._size + len(data)
                 if self._size > self._limit:
                     self._delete_oldest()
         except OSError as error:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from stcolor_core.errors import BadRequest
 from stcolor_core.evaluation import color_metrics, run
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
-from stcolor_core.evaluation.measurements import to_plain
+from stcolor_core.evaluation.measurements import CODE, to_plain
 from stcolor_core.evaluation.metrics import psnr
 from stcolor_core.evaluation.run import evaluate
 from stcolor_core.evaluation.scoring import ColoredPicture
@@ -190,6 +192,13 @@ def test_a_kept_measurement_is_not_used_once_its_clip_changed(dataset: Path, tmp
     cv2.imwrite(str(clips / "wall" / "00003.png"), np.full((54, 96, 3), (0, 0, 255), np.uint8))
     after = evaluate(clips, **options)
     assert after["first"]["grey"]["wall"].score.full < before["first"]["grey"]["wall"].score.full
+
+
+def test_a_measurement_depends_on_every_part_of_the_package_that_makes_it() -> None:
+    script = "import sys, stcolor_core.evaluation.run; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    parts = {name.split(".")[1] for name in loaded if name.startswith("stcolor_core.")}
+    assert parts - {"errors", "remedies"} == {part.removesuffix(".py") for part in CODE}
 
 
 def test_a_damaged_measurement_is_measured_again(dataset: Path, tmp_path: Path) -> None:
