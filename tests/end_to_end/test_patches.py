@@ -17,6 +17,7 @@ from stcolor_core.cli import main
 from stcolor_core.images import plates
 from stcolor_core.images.color import lab_to_linear, srgb_decode, srgb_encode
 from stcolor_core.images.frame_files import write_frame
+from stcolor_core.pipeline import digest
 
 MakeShot = Callable[..., ShotOnDisk]
 
@@ -234,6 +235,19 @@ def test_a_changed_patch_colours_again_what_it_may_reach(
     written = {event["frame"] for event in events if event["kind"] == "frame" and not event["kept"]}
     assert written.difference({FIRST}) == set(shot.frames[1:])
     assert (FIRST in written) == (change == "alpha ignored")  # two whole keyframes: the setting is part of each
+
+
+def test_patches_alone_are_fitted_anew_when_fitting_changes(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patch = write_patch(shot, shot.folder / "patch.exr", "EXR with a mask")
+    written = []
+    for version in (digest._REGISTRATION, digest._REGISTRATION, -1):
+        monkeypatch.setattr(digest, "_REGISTRATION", version)
+        assert shot.colorize(*OPTIONS, "--json", *patch, "--only", str(FIRST + AT), references=False) == 0
+        events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        written.append([event["frame"] for event in events if event["kind"] == "frame" and not event["kept"]])
+    assert written == [[FIRST + AT], [], [FIRST + AT]]
 
 
 def test_alpha_that_is_ignored_or_says_nothing_leaves_a_whole_keyframe(shot: ShotOnDisk) -> None:
