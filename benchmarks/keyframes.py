@@ -6,13 +6,19 @@ Each clip is coloured through the whole pipeline, EXR to EXR, from one keyframe 
 from the exact one. Prints for each row the mean PSNR below the exact keyframe's in dB and the expected calibration
 error of the confidence, both over the frames that no row has as its keyframe; the PSNR of the keyframe's own frame; and
 what the artist was told. `--pictures FOLDER` writes the keyframe as it came, as it was used, and the last frame.
+
+    PYTHONPATH=. python benchmarks/keyframes.py --dataset DIR --pairs
+
+Colours one frame of each clip from a keyframe of each other clip, given as its own. How many of its colours are right
+by chance differs from pair to pair, so the row "other shot", which has one pair for each clip, says little about the
+confidence; all pairs together say more.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +26,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stcolor_core.arrays import Image
+from stcolor_core.arrays import Image, Plane
 from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
 from stcolor_core.evaluation.metrics import Reliability, psnr, within_threshold
 from stcolor_core.images import plates
@@ -33,6 +39,7 @@ from stcolor_core.shots.settings import Method
 from stcolor_core.shots.shot import Shot
 
 FRAMES, KEY, FIRST, LINES = 12, 5, 1001, 216
+PAIRED = 2  # the frame that is coloured from a keyframe of another clip
 UNSCORED = (KEY, KEY + 1, KEY + 3)  # the keyframe, and those that it shows in two of the rows
 WEIGHTS = np.array([0.2126, 0.7152, 0.0722], np.float32)
 Damage = Callable[[Sequence[Image]], Image]
@@ -285,6 +292,43 @@ def write_color(path: Path, picture: Image) -> None:
     write_frame(path, {name: (linear[..., i], "half") for i, name in enumerate("RGB")})
 
 
+def color(
+    folder: Path, key: Image, register: str, told: list[str], *, only: int | None = None
+) -> Iterator[tuple[int, Image, Plane]]:
+    """Colour the clip whose plate is in `folder` from a keyframe.
+
+    Args:
+        folder: Holds the plate of `write_clip`. The keyframe and the output are written there too, over earlier ones.
+        key: The keyframe: display RGB, (H, W, 3), 0..1, of any size.
+        register: "auto" or "off", as in `Method`.
+        told: Gets the warnings that the artist is given.
+        only: Index of the only frame to colour; None for all.
+
+    Yields:
+        Index of a frame, display RGB, (H, W, 3), 0..1, and the confidence, (H, W).
+    """
+    write_color(folder / "key.exr", key)
+    method = Method(cuts="none", register=register)  # type: ignore[arg-type]
+    shot = Shot(
+        plate=Plate(path=str(folder / "plate.####.exr")),
+        output=Output(path=str(folder / "out.####.exr"), frames=None if only is None else str(FIRST + only)),
+        references=(Reference(path=str(folder / "key.exr"), frame=FIRST + KEY),),
+        method=method,
+    )
+
+    def listen(event: object) -> None:
+        if getattr(event, "kind", "") == "warning":
+            told.append(str(getattr(event, "message", "")))
+
+    for result in colorize(shot, device="cpu", force=True, report=listen):
+        picture = plates.read(result.path)
+        rgb, confidence = (
+            picture.pixels[..., [picture.channels.index(name) for name in names]].astype(np.float32)
+            for names in (("R", "G", "B"), ("rc_conf.warp",))
+        )
+        yield result.frame - FIRST, np.clip(srgb_encode(rgb), 0, 1), confidence[..., 0]
+
+
 def measure(folder: Path, frames: Sequence[Image], key: Image, register: str) -> Result:
     """Colour the clip whose plate is in `folder` from a keyframe, and compare the result with the truth.
 
@@ -297,37 +341,56 @@ def measure(folder: Path, frames: Sequence[Image], key: Image, register: str) ->
     Returns:
         The scores, warnings and pictures.
     """
-    write_color(folder / "key.exr", key)
-    method = Method(cuts="none", register=register)  # type: ignore[arg-type]
-    shot = Shot(
-        plate=Plate(path=str(folder / "plate.####.exr")),
-        output=Output(path=str(folder / "out.####.exr")),
-        references=(Reference(path=str(folder / "key.exr"), frame=FIRST + KEY),),
-        method=method,
-    )
-    messages: list[str] = []
-
-    def listen(event: object) -> None:
-        if getattr(event, "kind", "") == "warning":
-            messages.append(str(getattr(event, "message", "")))
-
+    told: list[str] = []
     scores: dict[int, float] = {}
     pictures: dict[int, Image] = {}
     reliability = Reliability()
-    for result in colorize(shot, device="cpu", force=True, report=listen):
-        index = result.frame - FIRST
-        picture = plates.read(result.path)
-        rgb, confidence = (
-            picture.pixels[..., [picture.channels.index(name) for name in names]].astype(np.float32)
-            for names in (("R", "G", "B"), ("rc_conf.warp",))
-        )
-        pictures[index] = np.clip(srgb_encode(rgb), 0, 1)
-        scores[index] = psnr(frames[index], pictures[index])
+    for index, picture, confidence in color(folder, key, register, told):
+        pictures[index] = picture
+        scores[index] = psnr(frames[index], picture)
         if index not in UNSCORED:
-            reliability.add(confidence[..., 0], within_threshold(frames[index], pictures[index]))
+            reliability.add(confidence, within_threshold(frames[index], picture))
     beside = float(np.mean([score for index, score in scores.items() if index not in UNSCORED]))
     shown = (key, pictures[KEY], pictures[FRAMES - 1])
-    return Result(beside, scores[KEY], reliability, tuple(messages), shown)
+    return Result(beside, scores[KEY], reliability, tuple(told), shown)
+
+
+def measure_pairs(clips: dict[str, list[Image]]) -> None:
+    """Colour one frame of each clip from a keyframe of each other one, and print how far its confidence is off.
+
+    Args:
+        clips: Display RGB of each frame, (H, W, 3), 0..1, by the clip's name; two or more.
+    """
+    pooled = Reliability()
+    for name, frames in clips.items():
+        with tempfile.TemporaryDirectory() as text:
+            folder = Path(text)
+            write_clip(folder, frames)
+            for other in [other for other in clips if other != name]:
+                key = cv2.resize(clips[other][KEY], frames[0].shape[1::-1], interpolation=cv2.INTER_AREA)
+                one = Reliability()
+                told: list[str] = []
+                for index, picture, confidence in color(folder, np.asarray(key), "auto", told, only=PAIRED):
+                    one.add(confidence, within_threshold(frames[index], picture))
+                pool([one], into=pooled)
+                claimed, right = (float(part.sum() / one.count.sum()) for part in (one.confidence, one.correct))
+                print(
+                    f"{name:24}{other:24}says {claimed:.2f}, right {right:.2f}, ece {one.error():.3f}, "
+                    f"all pairs so far {pooled.error():.3f}  {' / '.join(told)}",
+                    flush=True,
+                )
+
+
+def pool(parts: Iterable[Reliability], *, into: Reliability) -> None:
+    """Add the pixels of several reliability diagrams to one.
+
+    Args:
+        parts: What is added.
+        into: What it is added to.
+    """
+    for part in parts:
+        into.count, into.confidence = into.count + part.count, into.confidence + part.confidence
+        into.correct = into.correct + part.correct
 
 
 def read_clips(dataset: Path, names: Sequence[str] | None) -> dict[str, list[Image]]:
@@ -384,10 +447,7 @@ def report(
         for way in ways:
             below = [results[clip, "exact", way].psnr - results[clip, row, way].psnr for clip in clips]
             pooled = Reliability()
-            for clip in clips:
-                one = results[clip, row, way].reliability
-                pooled.count, pooled.confidence = pooled.count + one.count, pooled.confidence + one.confidence
-                pooled.correct = pooled.correct + one.correct
+            pool((results[clip, row, way].reliability for clip in clips), into=pooled)
             own = np.mean([results[clip, row, way].key_psnr for clip in clips])
             cells.append(f"{np.mean(below):.2f} | {np.max(below):.2f} | {pooled.error():.3f} | {own:.1f}")
         print(f"| {row} | {GOALS.get(row, '')} | " + " | ".join(cells) + " |")
@@ -401,6 +461,7 @@ def main() -> None:
     parser.add_argument("--clips", nargs="*")
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=ROWS)
     parser.add_argument("--register", nargs="*", choices=("auto", "off"), default=("off", "auto"))
+    parser.add_argument("--pairs", action="store_true", help="a keyframe of each other clip, given as this one's")
     parser.add_argument("--pictures", type=Path)
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -408,6 +469,9 @@ def main() -> None:
 
     torch.set_num_threads(1)
     clips = read_clips(options.dataset, options.clips)
+    if options.pairs:
+        measure_pairs(clips)
+        return
     rows = list(dict.fromkeys(["exact", *options.rows]))
     results: dict[tuple[str, str, str], Result] = {}
     for name, frames in clips.items():

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
-from stcolor_core.arrays import Plane
+from stcolor_core.arrays import Mask, Plane
 from stcolor_core.images.color import roll_off
 from stcolor_core.images.coverage import COVERED
 from stcolor_core.images.known_color import KnownColor
 from stcolor_core.images.resizing import resize
 from stcolor_core.method.registration import (
+    CLEANED,
     Registration,
     describe_moves,
     find_neighbours,
     find_patch_alignment,
+    find_patch_damage,
     find_registration,
+    match_tone,
 )
 from stcolor_core.pipeline.recent import RecentValues
 from stcolor_core.pipeline.reference_colors import ReferenceColors
@@ -114,7 +117,7 @@ class FittedReferences:
 
     def _read_patches(self, frame: int) -> KnownColor:
         result: KnownColor | None = None
-        painted = (self._aligned_patch(picture, frame) for picture in self._patches[frame])
+        painted = (self._fitted_patch(picture, frame) for picture in self._patches[frame])
         for color in (*self._mattes.colors_of_swatches(frame), *painted):
             result = color if result is None else color.over(result)
         assert result is not None
@@ -123,8 +126,8 @@ class FittedReferences:
         known = np.ones(result.ab.shape[:2], bool) if result.known is None else result.known
         return KnownColor(result.ab, known, known.astype(np.float32))
 
-    def _aligned_patch(self, picture: ReferencePicture, frame: int) -> KnownColor:
-        """Return the colour of a patch, moved to where it fits the plate."""
+    def _fitted_patch(self, picture: ReferencePicture, frame: int) -> KnownColor:
+        """Return the colour of a patch, moved to where it fits the plate, without its compression or grain."""
         color, light = self._colors.read(picture, frame, is_patch=True)
         if not self._fits:
             return color
@@ -133,12 +136,28 @@ class FittedReferences:
         share = twice.weight if twice.weight is not None else twice.known
         covered = np.ones(size, bool) if share is None else np.asarray(share >= COVERED)
         own = np.ascontiguousarray(roll_off(twice.ab[..., 0]), np.float32)
-        alignment = find_patch_alignment(own, covered, self._plate.lightness(frame)) if covered.any() else None
-        if alignment is None:
-            return color
-        moves = " and ".join(describe_moves(alignment, self._plate.size[0]))
-        self._warn_once(f"Reference {frame} ({picture.path}): {moves} to fit. {advise('register')}.")
-        return color.moved(alignment.at(self._plate.size).sample)
+        lightness = self._plate.lightness(frame)
+        done = []
+        alignment = find_patch_alignment(own, covered, lightness) if covered.any() else None
+        if alignment is not None:
+            done.append(f"{' and '.join(describe_moves(alignment, self._plate.size[0]))} to fit")
+            own, covered = alignment.sample(own), alignment.sample_mask(covered)
+            at_plate = alignment.at(self._plate.size)
+            both = KnownColor(np.dstack([light, light]), color.known, color.weight).moved(at_plate.sample)
+            color, light = color.moved(at_plate.sample), np.ascontiguousarray(both.ab[..., 0])
+        tone = find_patch_damage(own, covered, lightness) if covered.any() else None
+        if tone is not None:
+            from stcolor_core.method.registration.cleaning import clean_chroma  # torch takes seconds to import
+
+            done.append(CLEANED)
+            plate = self._plate.frame(frame).lightness
+            own = match_tone(roll_off(light), tone)
+            ab = clean_chroma(np.dstack([own, color.ab]), plate, known=_covered(color))
+            color = replace(color, ab=ab)
+        if done:
+            label = f"Reference {frame} ({picture.path})"
+            self._warn_once(f"{label}: {'; '.join(done)}. {advise('register')}.")
+        return color
 
     def _register(self, frame: int, color: KnownColor, light: Plane) -> FittedReference:
         """Register a whole keyframe, given with its own L* on the canvas, with the plate, and say what was done."""
@@ -168,3 +187,8 @@ class FittedReferences:
             lab, known = registration.apply(lab, color.known, self._plate.frame(registration.frame).lightness)
             color = KnownColor(np.ascontiguousarray(lab[..., 1:]), known)
         return FittedReference(color, None, registration)
+
+
+def _covered(color: KnownColor) -> Mask | None:
+    """Return where a colour covers what lies below it, at its own size, shape (H, W); None for everywhere."""
+    return color.known if color.weight is None else np.asarray(color.weight >= COVERED)

@@ -15,8 +15,9 @@ from scenes import crossing
 
 from stcolor_core.cli import main
 from stcolor_core.images import plates
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_linear, srgb_decode, srgb_encode
 from stcolor_core.images.frame_files import write_frame
+from stcolor_core.pipeline import digest
 
 MakeShot = Callable[..., ShotOnDisk]
 
@@ -121,6 +122,26 @@ def test_a_patch_fixes_its_object_in_both_directions_and_changes_nothing_else(
     assert "without colour" not in capsys.readouterr().err
 
 
+def test_a_patch_that_was_compressed_is_cleaned_and_the_artist_is_told(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pale = np.dstack([shot.scene.lightnesses[AT], shot.scene.ab[AT] / 2])  # JPEG has no room for the scene's own
+    codes = np.rint(255 * srgb_encode(np.clip(lab_to_linear(pale), 0, 1))[..., ::-1]).astype(np.uint8)
+    coded = cv2.imencode(".jpg", codes, [cv2.IMWRITE_JPEG_QUALITY, 50])[1]
+    rgb = srgb_decode(cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1].astype(np.float32) / 255)
+    covered = np.zeros(shot.scene.lightnesses[AT].shape, np.float32)
+    covered[:, 60:] = 1
+    write_exr(shot.folder / "patch.exr", rgb * covered[..., None], covered)
+    patch = ("--reference", f"{FIRST + AT}={shot.folder / 'patch.exr'}", "--only", str(FIRST + AT), "--force")
+    errors = {}
+    for register in ("off", "auto"):
+        assert shot.colorize(*OPTIONS, *patch, "--register", register) == 0
+        errors[register] = np.square(ab(shot, FIRST + AT) - pale[..., 1:])[covered > 0].mean()
+        told = f"Reference {FIRST + AT} ({shot.folder / 'patch.exr'}): its compression or grain cleaned."
+        assert (told in capsys.readouterr().err) == (register == "auto")
+    assert errors["auto"] < 0.95 * errors["off"]
+
+
 def test_soft_edges_of_premultiplied_and_straight_patches_have_the_same_colour(shot: ShotOnDisk) -> None:
     results = []
     for kind in ("premultiplied EXR", "straight EXR"):
@@ -214,6 +235,19 @@ def test_a_changed_patch_colours_again_what_it_may_reach(
     written = {event["frame"] for event in events if event["kind"] == "frame" and not event["kept"]}
     assert written.difference({FIRST}) == set(shot.frames[1:])
     assert (FIRST in written) == (change == "alpha ignored")  # two whole keyframes: the setting is part of each
+
+
+def test_patches_alone_are_fitted_anew_when_fitting_changes(
+    shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patch = write_patch(shot, shot.folder / "patch.exr", "EXR with a mask")
+    written = []
+    for version in (digest._REGISTRATION, digest._REGISTRATION, -1):
+        monkeypatch.setattr(digest, "_REGISTRATION", version)
+        assert shot.colorize(*OPTIONS, "--json", *patch, "--only", str(FIRST + AT), references=False) == 0
+        events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        written.append([event["frame"] for event in events if event["kind"] == "frame" and not event["kept"]])
+    assert written == [[FIRST + AT], [], [FIRST + AT]]
 
 
 def test_alpha_that_is_ignored_or_says_nothing_leaves_a_whole_keyframe(shot: ShotOnDisk) -> None:

@@ -13,12 +13,13 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stcolor_core.arrays import Chroma, Image, Plane
+from stcolor_core.arrays import Chroma, Image, Mask, Plane
 from stcolor_core.method.trained_weights import load_trained
 
 __all__ = ["WEIGHTS", "CleaningNet", "clean_chroma", "load_cleaning_net"]
@@ -82,27 +83,32 @@ class CleaningNet(nn.Module):
 
 
 @torch.inference_mode()
-def clean_chroma(lab: Image, lightness: Plane, network: CleaningNet | None = None) -> Chroma:
+def clean_chroma(
+    lab: Image, lightness: Plane, network: CleaningNet | None = None, *, known: Mask | None = None
+) -> Chroma:
     """Return a keyframe's chroma without the damage that its lightness shows, shape (H, W, 2).
 
     Args:
         lab: The keyframe in CIELAB, registered with the plate, shape (H, W, 3).
         lightness: The plate's L*, shape (H, W), 0..100.
         network: The network; None for the trained one.
+        known: Where the keyframe has a colour, shape (H, W), bool; None for everywhere. Elsewhere nothing is taken
+            from it and nothing changes.
 
     Raises:
         ModelError: If the weights are missing or damaged.
     """
     network = network or load_cleaning_net()
     height = len(lightness)
+    seen = lab if known is None else _hold(lab, lightness, known)
     cleaned = np.empty((*lightness.shape, 2), np.float32)
     for top in range(0, height, _ROWS):  # bands begin at multiples of the network's cells
         first, last = max(0, top - _HALO), min(height, top + _ROWS + _HALO)
-        light, key = (torch.from_numpy(np.ascontiguousarray(part[first:last])) for part in (lightness, lab))
+        light, key = (torch.from_numpy(np.ascontiguousarray(part[first:last])) for part in (lightness, seen))
         ab = network(light[None], key[None, ..., 0], key[None, ..., 1:].permute(0, 3, 1, 2))
         end = min(height, top + _ROWS)
         cleaned[top:end] = ab[0].permute(1, 2, 0)[top - first : end - first].numpy()
-    return cleaned
+    return cleaned if known is None else np.where(known[..., None], cleaned, lab[..., 1:])
 
 
 @lru_cache(maxsize=1)
@@ -113,6 +119,18 @@ def load_cleaning_net() -> CleaningNet:
         ModelError: If the file of weights is missing or damaged.
     """
     return load_trained(CleaningNet(), WEIGHTS).eval()
+
+
+def _hold(lab: Image, lightness: Plane, known: Mask) -> Image:
+    """Return a keyframe whose unknown pixels have the plate's L* and the a* and b* of the nearest known one."""
+    if not known.any():
+        return np.dstack([lightness, np.zeros((*lightness.shape, 2), np.float32)])
+    unknown = (~known).astype(np.uint8)
+    _, labels = cv2.distanceTransformWithLabels(unknown, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    nearest = np.zeros(labels.max() + 1, np.intp)  # a label is a known pixel's
+    nearest[labels[known]] = np.flatnonzero(known)
+    ab = lab[..., 1:].reshape(-1, 2)[nearest[labels]]
+    return np.dstack([np.where(known, lab[..., 0], lightness), ab])
 
 
 def _damaged_share(residual: Tensor) -> Tensor:

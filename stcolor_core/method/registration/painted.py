@@ -1,7 +1,9 @@
-"""Keyframes painted in an editor whose "Color" mode keeps another lightness than L*: that of HSL, HSV or HSI.
+"""Keyframes painted in an editor whose "Color" mode keeps another lightness than L*: luma, or that of HSL, HSV, HSI.
 
 Such a mode takes hue and saturation from the paint, and from the grey plate the value that the model calls lightness:
 
+- luma: 0.3 R + 0.59 G + 0.11 B of the code values; all three are shifted by the same amount (the blend mode "color" of
+  Photoshop and PDF, W3C "Compositing and Blending Level 1", section 10.3).
 - HSL: (max + min) / 2 of the code values (Joblove and Greenberg, "Color Spaces for Computer Graphics", SIGGRAPH 1978).
 - HSV: their maximum (Smith, "Color Gamut Transform Pairs", SIGGRAPH 1978).
 - HSI: their mean (Gonzalez and Woods, "Digital Image Processing").
@@ -17,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,14 +32,20 @@ Array = NDArray[Any]
 
 _EXPLAINS = 0.4  # it is kept if it leaves at most this share of the difference of L* ...
 _MEDIAN = 0.75  # ... and this much L* in half of the pixels (compression included; rounding to 8 bits leaves 0.1) ...
-_LEAST_GAIN = 0.3  # ... and is worth this much L* on average
+_LEAST_GAIN = 0.3  # ... and is worth this much L* on average ...
+_LEAST_GAIN_OF_LUMA = 1.3  # ... or this much: where luma differs by less, the colour is right as it is (`tone`)
 _MOST_DIFFERENCE = 8.0  # L*; larger differences count as this much
 _LUMINANCE = np.array(LUMINANCE, np.float32)
 _ROWS = 256  # that are computed at a time
 _STEPS = 12  # of the bisection: to 1/4096 of the code values
+# px: compression of small pictures leaves more than that at each pixel, but little of it on average around one.
+_AROUND = 3.0
 _TINY = 1e-6
 
+_LUMA = np.array([0.3, 0.59, 0.11], np.float32)
+
 _KEPT: dict[str, Callable[[Array], Array]] = {
+    "luma": lambda codes: codes @ _LUMA,
     "HSL": lambda codes: (codes.max(-1) + codes.min(-1)) / 2,
     "HSV": lambda codes: codes.max(-1),
     "HSI": lambda codes: codes.mean(-1),
@@ -48,7 +57,7 @@ class PaintedLightness:
     """What an editor kept of the plate, and how its colour is put on the plate's own L*.
 
     Attributes:
-        kept: "HSL", "HSV" or "HSI".
+        kept: "luma", "HSL", "HSV" or "HSI".
     """
 
     kept: str
@@ -56,6 +65,8 @@ class PaintedLightness:
     @property
     def name(self) -> str:
         """Return what was done, as it is said to the artist."""
+        if self.kept == "luma":
+            return 'painted in a mode "Color", which keeps luma, and put on the plate\'s own lightness'
         return f"painted over {self.kept} lightness and put on the plate's own"
 
     def apply(self, lab: Image) -> Image:
@@ -86,6 +97,8 @@ class PaintedLightness:
             beyond = kept > 1  # where the model has no saturation
             found = _of_luminance(_hsl_line(codes, kept), wanted, np.ones_like(kept))
             linear = np.where(beyond[..., None], srgb_decode(codes), found)
+        elif self.kept == "luma":
+            linear = _of_luminance(_shifted_line(codes), wanted, np.full_like(kept, 2))
         else:
             linear = _of_luminance(_scaled_line(codes), wanted, np.maximum(1, codes.max(-1)))
         return np.asarray(linear_to_lab(linear.astype(np.float32)), np.float32)
@@ -99,18 +112,25 @@ def find_painted_lightness(lab: Image, plate: Plane, known: Mask) -> PaintedLigh
         plate: The plate's L*, shape (H, W), 0..100.
         known: Pixels to compare, shape (H, W), bool; at least one.
     """
-
-    def apart(own: Plane) -> tuple[float, float]:
-        difference = np.minimum(np.abs(own - plate), _MOST_DIFFERENCE)[known]
-        return float(difference.mean()), float(np.median(difference))
-
-    before, _ = apart(lab[..., 0])
     candidates = [PaintedLightness(kept) for kept in _KEPT]
-    left = {candidate: apart(candidate.lightness(lab)) for candidate in candidates}
-    best = min(candidates, key=lambda candidate: left[candidate])
-    mean, median = left[best]
-    explains = mean <= min(_EXPLAINS * before, before - _LEAST_GAIN) and median <= _MEDIAN
-    return best if explains else None
+    differences = [lab[..., 0] - plate, *(candidate.lightness(lab) - plate for candidate in candidates)]
+    for sigma in (0.0, _AROUND):
+        (before, _), *left = (_apart(difference, known, sigma) for difference in differences)
+        (mean, median), best = min(zip(left, candidates, strict=True), key=lambda pair: pair[0])
+        least = _LEAST_GAIN_OF_LUMA if best.kept == "luma" else _LEAST_GAIN
+        if mean <= min(_EXPLAINS * before, before - least) and median <= _MEDIAN:
+            return best
+    return None
+
+
+def _apart(difference: Plane, known: Mask, sigma: float) -> tuple[float, float]:
+    """Return the mean and the median of the differences of L*, after the mean around each pixel."""
+    if sigma:
+        weight = np.maximum(cv2.GaussianBlur(known.astype(np.float32), (0, 0), sigma), _TINY)
+        limited = np.clip(np.where(known, difference, 0), -_MOST_DIFFERENCE, _MOST_DIFFERENCE)
+        difference = np.asarray(cv2.GaussianBlur(limited, (0, 0), sigma) / weight, np.float32)
+    apart = np.minimum(np.abs(difference), _MOST_DIFFERENCE)[known]
+    return float(apart.mean()), float(np.median(apart))
 
 
 def _codes(lab: Image) -> Array:
@@ -132,6 +152,11 @@ def _scaled_line(codes: Array) -> Callable[[Array], Array]:
     """Return the colours of the HSV (and HSI) hue and saturation of some code values, by their largest code value."""
     color = codes / np.maximum(codes.max(-1, keepdims=True), _TINY)
     return lambda at: srgb_decode(at[..., None] * color)
+
+
+def _shifted_line(codes: Array) -> Callable[[Array], Array]:
+    """Return some code values with the same amount added to each channel, by that amount plus 1; none below black."""
+    return lambda at: srgb_decode(np.maximum(codes + (at - 1)[..., None], 0))
 
 
 def _of_luminance(line: Callable[[Array], Array], wanted: Array, most: Array) -> Array:

@@ -1,19 +1,23 @@
-"""Alignment of a patch, a reference that covers a part of its frame, with the plate (docs/method.md, "Registration").
+"""Fitting a patch, a reference that covers a part of its frame, to the plate (docs/method.md, "Registration").
 
-Only its geometry is mended: what a patch changes in light or colour is what the artist wants. A patch shows little, so
-it is moved only if it then fits well, and much better than as it came.
+Its geometry is mended, and compression and grain: what a patch changes in light or colour is what the artist wants. A
+patch shows little, so it is moved only if it then fits well, and much better than as it came; and it is cleaned only if
+it shows what the plate shows.
 """
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from stcolor_core.arrays import Mask, Plane
 from stcolor_core.method.registration.alignment import Alignment, affine_alignment_misfit, find_alignment
-from stcolor_core.method.registration.exactness import has_texture, is_exact
+from stcolor_core.method.registration.exactness import has_texture, is_damaged, is_exact
 
-__all__ = ["find_patch_alignment"]
+__all__ = ["find_patch_alignment", "find_patch_damage", "match_tone"]
+
+Curve = NDArray[np.float64]
 
 _LEAST_AREA = 0.01  # of the picture; less shows too little to tell where it belongs
 _LEAST_SIDE = 24  # px at working size, of the box around what is covered
@@ -22,6 +26,7 @@ _GAIN = 0.6  # the aligned patch must leave at most this share of the misfit
 _MOST_MISFIT = 0.3  # and this much, where unrelated pictures have 0.85
 _MOST_SHIFT = 0.06  # of the height
 _MOST_SCALE, _MOST_TURN = 0.05, 4.0  # degrees
+_PERCENTILES = (1, 10, 25, 50, 75, 90, 99)  # of L*, between which a patch's tone is compared with the plate's
 
 
 def find_patch_alignment(light: Plane, covered: Mask, lightness: Plane) -> Alignment | None:
@@ -55,6 +60,40 @@ def find_patch_alignment(light: Plane, covered: Mask, lightness: Plane) -> Align
     matrix[:, 2] += corner - matrix[:, :2] @ corner
     alignment = Alignment(matrix, (height, width), misfit=found.misfit)
     return alignment if _is_small(found, height) else None
+
+
+def find_patch_damage(light: Plane, covered: Mask, lightness: Plane) -> Curve | None:
+    """Return the tone of a patch that shows what the plate shows, with grain or compression that the plate lacks.
+
+    Args:
+        light: L* of the patch where it fits the plate, at working size, shape (H, W), 0..100; any value where it covers
+            nothing.
+        covered: Where it covers the plate, shape (H, W), bool.
+        lightness: L* of the plate frame, shape (H, W), 0..100.
+
+    Returns:
+        L* of the patch (first row) at some points and the plate's (second row), between which its light is
+        interpolated to compare the two; None if it is not damaged.
+    """
+    if covered.mean() < _LEAST_AREA or is_exact(light, lightness, covered) or not has_texture(lightness, covered):
+        return None
+    own = np.where(covered, light, np.float32(0))
+    if affine_alignment_misfit(np.eye(2, 3), lightness, own, covered) > _MOST_MISFIT:
+        return None  # painted by hand, or of something else
+    curve = np.stack([np.percentile(plane[covered], _PERCENTILES) for plane in (own, lightness)])
+    return curve if is_damaged(match_tone(own, curve), lightness, covered) else None
+
+
+def match_tone(light: Plane, curve: Curve) -> Plane:
+    """Return L* of a patch in the plate's tone.
+
+    Args:
+        light: Its L*, of any shape, 0..100.
+        curve: From `find_patch_damage`.
+    """
+    own, plate = curve
+    inside = np.interp(light, own, plate)
+    return np.asarray(inside + light - np.clip(light, own[0], own[-1]), np.float32)  # as it is beyond the curve's ends
 
 
 def _box(covered: Mask, margin: int) -> tuple[int, int, int, int]:

@@ -25,10 +25,11 @@ from stcolor_core.method.registration.alignment import (
 )
 from stcolor_core.method.registration.exactness import has_texture, is_damaged, is_exact
 from stcolor_core.method.registration.painted import find_painted_lightness
-from stcolor_core.method.registration.tone import Sharpness, Tone, fit_tone
+from stcolor_core.method.registration.tone import GRAIN_SMOOTHED, Sharpness, Tone, fit_tone
 
-__all__ = ["REACH", "Registration", "describe_moves", "find_neighbours", "find_registration"]
+__all__ = ["CLEANED", "REACH", "Registration", "describe_moves", "find_neighbours", "find_registration"]
 
+CLEANED = "its compression or grain cleaned"  # as it is said to the artist
 REACH = 5  # frames on either side that a keyframe is compared with
 
 _LEAST_KNOWN = 0.1  # of the picture; fewer pixels do not tell where they belong
@@ -101,8 +102,7 @@ class Registration:
         if self.clean:
             from stcolor_core.method.registration.cleaning import clean_chroma  # torch takes seconds to import
 
-            own = lab[..., 0] if known is None else np.where(known, lab[..., 0], lightness)  # no damage elsewhere
-            lab = np.dstack([lab[..., :1], clean_chroma(np.dstack([own, lab[..., 1:]]), lightness)])
+            lab = np.dstack([lab[..., :1], clean_chroma(lab, lightness, known=known)])
         return lab, known
 
     def describe(self, frame: int, *, lines: int) -> str:
@@ -116,7 +116,8 @@ class Registration:
             return "shows no frame of the shot near its own and is used as a still"
         parts = [] if self.frame == frame else [f"looks like frame {self.frame} and is used as its colour"]
         moves = [] if self.alignment is None else describe_moves(self.alignment, lines)
-        tones = [tone.name for tone in self.tones] + ["its compression or grain cleaned"] * self.clean
+        tones = [tone.name for tone in self.tones if not (self.clean and tone.name == GRAIN_SMOOTHED)]
+        tones += [CLEANED] * self.clean
         if moves:
             parts.append(f"{_enumerate(moves)} to fit")
         if tones:

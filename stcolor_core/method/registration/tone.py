@@ -24,7 +24,7 @@ from stcolor_core.arrays import Image, Mask, Plane, Vector
 from stcolor_core.images.color import LUMINANCE, lab_to_linear, linear_to_lab
 from stcolor_core.images.resizing import resize
 
-__all__ = ["Sharpness", "Tone", "difference", "fit_tone"]
+__all__ = ["GRAIN_SMOOTHED", "Sharpness", "Tone", "difference", "fit_tone"]
 
 _WORTHWHILE = 0.8  # a model is taken if it leaves at most this share of the difference
 # L*: least improvement that a model must bring. Colour that a paint program put on the plate differs by up to 1.3 on
@@ -39,6 +39,8 @@ _DARKEST = 0.003  # luminance below which differences of L* are not trusted
 _LIGHT_SIGMA = 0.1  # of the height: a change of light is smoother than this, texture is not
 _BLACK = np.array([16, 0, 0], np.float32)  # minus the point that CIELAB scales about
 _SHARPNESS_SIGMAS = (0.7, 1.5, 3.0)  # px at 216 lines
+_SHARPER = 1.05  # times the plate's detail: sharpened pictures have 1.2 to 1.7, grained ones 1.00
+GRAIN_SMOOTHED = "its grain smoothed"  # as it is said to the artist
 
 
 class Tone(Protocol):
@@ -215,8 +217,21 @@ def _fit_sharpness(lab: Image, lightness: Plane, known: Mask) -> Tone:
         weights = np.linalg.lstsq(rows, np.concatenate([target * weight, np.zeros(len(columns))]), rcond=None)[0]
         weight = 1 / np.sqrt(np.maximum(1, np.abs(basis @ weights - target) / 2))
     softer = np.var(basis @ weights + light[counted]) < np.var(light[counted]) if counted.any() else True
-    name = "its sharpening undone" if softer else "its softness undone"
+    if softer and not _is_sharper(light, lightness, counted):
+        name = GRAIN_SMOOTHED
+    else:
+        name = "its sharpening undone" if softer else "its softness undone"
     return Sharpness(weights.astype(np.float32), lines, name)
+
+
+def _is_sharper(light: Plane, lightness: Plane, counted: Mask) -> bool:
+    """Return whether the plate's own detail is stronger in a picture, which grain leaves as strong as it was."""
+    for sigma in _sharpness_sigmas(len(light)):
+        own, plate = (plane - cv2.GaussianBlur(plane, (0, 0), sigma) for plane in (light, lightness))
+        shared = float((own * plate)[counted].sum(dtype=np.float64))
+        if shared > _SHARPER * float(np.square(plate[counted]).sum(dtype=np.float64)):
+            return True
+    return False
 
 
 def _sharpness_sigmas(lines: int) -> list[float]:

@@ -138,6 +138,23 @@ def test_where_colour_is_unknown_nothing_is_spread() -> None:
     )
 
 
+def test_unknown_colour_is_held_out_of_the_known() -> None:
+    """What a picture holds where its colour is unknown changes nothing beside it, and stays."""
+    known = ALL.copy()
+    known[30:70, 100:150] = False
+    key = as_jpeg(60)
+    black = np.where(known[..., None], key, np.float32(0))
+    cleaned, other = (clean_chroma(lab, PLATE, known=known) for lab in (key, black))
+    np.testing.assert_array_equal(cleaned[known], other[known])
+    assert not other[~known].any()
+    near = cv2.dilate((~known).astype(np.uint8), np.ones((9, 9), np.uint8)) - (~known) > 0
+    assert (
+        np.square(other - TRUE[..., 1:])[near].mean()
+        < 1.05 * np.square(clean_chroma(key, PLATE) - TRUE[..., 1:])[near].mean()
+    )
+    assert clean_chroma(black, PLATE, known=~ALL).shape == (HEIGHT, WIDTH, 2)
+
+
 def random_network() -> CleaningNet:
     torch.manual_seed(0)
     network = CleaningNet().eval().requires_grad_(False)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scenes import texture
 
-from stcolor_core.method.registration import find_patch_alignment
+from stcolor_core.method.registration import find_patch_alignment, find_patch_damage, match_tone
 
 HEIGHT, WIDTH = 108, 192
 PLATE = cv2.GaussianBlur(texture(HEIGHT, WIDTH, seed=3, mean=50, contrast=60), (0, 0), 1.0)
@@ -52,3 +52,30 @@ def test_a_displaced_patch_is_moved_back(covered: np.ndarray, x: float, y: float
 )
 def test_a_patch_stays_that_fits_or_shows_too_little(light: np.ndarray, covered: np.ndarray) -> None:
     assert find_patch_alignment(patch(covered, light), covered, PLATE) is None
+
+
+def grained(light: np.ndarray) -> np.ndarray:
+    return light + np.random.default_rng(8).normal(0, 3, light.shape).astype(np.float32)
+
+
+def test_a_patch_with_grain_that_its_plate_lacks_is_damaged() -> None:
+    covered = box(20, 60, 50, 70)
+    assert find_patch_damage(patch(covered, grained(PLATE)), covered, PLATE) is not None
+    relit = find_patch_damage(patch(covered, grained(PLATE**1.15)), covered, PLATE)
+    assert relit is not None
+    assert np.abs(match_tone(PLATE**1.15, relit) - PLATE)[covered].mean() < 1.5  # by how it was relit
+
+
+@pytest.mark.parametrize(
+    ("light", "covered"),
+    [
+        (PLATE, box(20, 60, 50, 70)),  # painted on the plate
+        (PLATE**1.15, box(20, 60, 50, 70)),  # relit: as the artist wants it
+        (grained(texture(HEIGHT, WIDTH, seed=9, mean=50, contrast=60)), box(20, 60, 50, 70)),  # something else
+        (grained(np.full_like(PLATE, 40)), box(20, 60, 50, 70)),  # painted by hand with a rough brush
+        (grained(PLATE), box(20, 60, 10, 12)),  # too small to tell
+        (cv2.GaussianBlur(PLATE, (0, 0), 1.2), box(20, 60, 50, 70)),  # softer
+    ],
+)
+def test_a_patch_that_needs_no_cleaning_is_told(light: np.ndarray, covered: np.ndarray) -> None:
+    assert find_patch_damage(patch(covered, light), covered, PLATE) is None

@@ -10,6 +10,7 @@ import pytest
 from scenes import painted
 
 from stcolor_core.images.color import linear_to_lab, srgb_decode, srgb_encode
+from stcolor_core.method.registration import CLEANED, Registration
 from stcolor_core.method.registration.tone import difference, fit_tone
 
 HEIGHT, WIDTH = 108, 192
@@ -72,6 +73,16 @@ def test_the_right_model_is_chosen_and_mends_the_colour(change: Callable[[np.nda
     before, after = (np.linalg.norm(p[..., 1:] - TRUE[..., 1:], axis=-1).mean() for p in (lab, mended))
     assert after < 0.8 * before
     assert difference(mended, LIGHTNESS, ALL) < 0.5 * difference(lab, LIGHTNESS, ALL)
+
+
+def test_grain_is_not_told_as_sharpening() -> None:
+    soft = lab_of(cv2.GaussianBlur(PICTURE, (0, 0), 2.0))  # the softer the plate, the more a blur explains
+    lightness = np.ascontiguousarray(soft[..., 0])
+    grain = np.random.default_rng(6).normal(0, 5, lightness.shape).astype(np.float32)
+    grained = np.dstack([lightness + grain, soft[..., 1:]])
+    assert [tone.name for tone in fit_tone(grained, lightness, ALL)] == ["its grain smoothed"]
+    told = Registration(5, tones=fit_tone(grained, lightness, ALL), clean=True).describe(5, lines=HEIGHT)
+    assert told == CLEANED  # once is enough
 
 
 def test_hue_is_kept_when_light_is_matched() -> None:
