@@ -13,6 +13,7 @@ pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only 
 # Fills and frees 64 blocks of 1 MiB twice; prints the pages that the second time took from the system, and the resident
 # memory in KiB before and after it is returned.
 PROGRAM = """
+import ctypes
 import resource
 from pathlib import Path
 from stcolor_core.heap import keep_freed_memory, return_freed_memory
@@ -23,6 +24,7 @@ def use():
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() // 1024
 
+ctypes.CDLL(None).prctl(41, 1, 0, 0, 0)  # PR_SET_THP_DISABLE: no huge pages, which would make the count another one
 keep_freed_memory()
 use()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
