@@ -14,8 +14,7 @@ import argparse
 import os
 
 import speed
-
-_APART = ("read", "lightness", "features", "tracking", "matching", "refine", "upsample", "layers", "composite", "write")
+from stages import add_up
 
 
 def predict(stages: dict[str, float], cores: int) -> float:
@@ -25,12 +24,12 @@ def predict(stages: dict[str, float], cores: int) -> float:
         stages: CPU seconds of one core per frame, by stage, as `speed.measure` returns them with `profile`.
         cores: Number of cores, at least 1.
     """
-    total = sum(stages[name] for name in _APART)
+    total = add_up(stages)
     # the flow back to the frame before is computed ahead; what else tracking does is the chain
     chain = stages["tracking"] - stages["of it flow back"]
     if cores <= 2:  # one frame at a time in each of three threads, and two writers
         tracked = stages["read"] + stages["lightness"] + stages["features"] + stages["tracking"]
-        return max(total / cores, tracked, stages["matching"], stages["refine"])
+        return max(total / cores, tracked, stages["matching"], stages["refine"] + stages["fusion"])
     return max(total / cores, chain)
 
 
@@ -45,7 +44,7 @@ def main() -> None:
     for size in options.size:
         stages = speed.measure(size, options.frames, "standard", 1, profile=True)["stages"]
         assert isinstance(stages, dict)
-        total, chain = sum(stages[name] for name in _APART), stages["tracking"] - stages["of it flow back"]
+        total, chain = add_up(stages), stages["tracking"] - stages["of it flow back"]
         print(f"{size}: {total:.3f} s of CPU a frame, {chain:.3f} of it in the chain")
         for cores in options.cores:
             seconds = predict(stages, cores)

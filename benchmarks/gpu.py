@@ -4,11 +4,12 @@
     bash benchmarks/gpu.sh --dry-run
 
 The shot is a pan over a textured wall with one keyframe. Without files, L* at working size and at plate size come from
-memory and the colour at plate size goes back to it. With files, EXR plates are read and EXR frames with all layers are
-written. Every row runs in its own process, which computes two frames before its clock starts. Stages are measured in a
-second pass that waits for the device after each, so that their sum is more than a frame takes. Rows for which no time
-is left are skipped. Writes gpu.json and gpu.md. The dry run takes small pictures and, in place of the GPU, its path on
-the CPU (STCOLOR_DEVICE_PATH=1): its figures say nothing about a GPU. Needs no data; not for Windows.
+memory, and the colour at plate size and the plate with it go back there. With files, EXR plates are read and EXR
+frames with all layers are written. Every row runs in its own process, which computes two frames before its clock
+starts. Stages are measured in a second pass that waits for the device after each, so that their sum is more than a
+frame takes. Rows for which no time is left are skipped. Writes gpu.json and gpu.md. The dry run takes small pictures
+and, in place of the GPU, its path on the CPU (STCOLOR_DEVICE_PATH=1): its figures say nothing about a GPU. Needs no
+data; not for Windows.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ STAGES = {
         ("stcolor_core.method.on_device.spans", None, "refine"),
         ("stcolor_core.method.refinement.learned", "LearnedRefinement", "refine"),
     ],
-    "upsampling and copies": [
-        ("stcolor_core.method.on_device.frames", "DeviceFrame", "enlarge"),
+    "upsampling, composite and copies": [
+        ("stcolor_core.method.on_device.frames", "DeviceFrame", "put_on"),
         (__name__, None, "enlarge_on_host"),
     ],
 }
@@ -73,12 +74,14 @@ class Wall:
 
     Attributes:
         plates: L* of each frame at plate size, shape (H, W), 0..100.
+        pixels: The same frames in linear light, shape (H, W, 1).
         color: a* and b* of the keyframe at working size, shape (h, w, 2), as the only item.
         size: Working size (height, width), px.
         stills: References that are not a frame of the plate: none.
     """
 
     plates: list[np.ndarray]
+    pixels: list[np.ndarray]
     color: list[np.ndarray]
     size: tuple[int, int]
     stills: tuple[Any, ...] = ()
@@ -95,6 +98,8 @@ class Wall:
         Returns:
             The shot. The same arguments paint the same wall.
         """
+        from stcolor_core.images.color import luminance_of
+
         random = np.random.RandomState(0)
         across = width + 2 * frames
 
@@ -110,7 +115,7 @@ class Wall:
         plates = [np.ascontiguousarray(light[:, cut]) for cut in cuts]
         size = (lines, round(width * lines / height))
         key = cv2.resize(colors[:, cuts[0]], size[::-1], interpolation=cv2.INTER_AREA)
-        return cls(plates, [key], size)
+        return cls(plates, [luminance_of(plate)[..., None] for plate in plates], [key], size)
 
     def lightness(self, frame: int) -> np.ndarray:
         """Return the frame's L* at working size, shape (h, w), 0..100.
@@ -149,18 +154,20 @@ class Wall:
         return Keyframe(self.lightness(frame), self.color[frame])
 
 
-def enlarge_on_host(frame: Any, lightness: np.ndarray) -> None:
-    """Bring a frame to plate size as the pipeline does on the CPU, and drop the result.
+def enlarge_on_host(frame: Any, lightness: np.ndarray, pixels: np.ndarray, pipe: Any) -> None:
+    """Bring a frame to plate size and put it on its plate as the pipeline does on the CPU, and drop the result.
 
     Args:
         frame: A `ColoredFrame` at working size.
         lightness: L* of its plate at plate size, shape (H, W), 0..100.
+        pixels: The plate itself, shape (H, W, 1).
+        pipe: The `ColorPipe` of the plate.
     """
     from stcolor_core.images.resizing import resize
     from stcolor_core.method.light import blacken
     from stcolor_core.method.upsampling import upsample
 
-    blacken(upsample(frame.ab, frame.lightness, lightness), lightness)
+    pipe.composite(pixels, blacken(upsample(frame.ab, frame.lightness, lightness), lightness))
     for plane in (frame.confidence, frame.tracked):
         resize(plane, lightness.shape)
 
@@ -189,6 +196,7 @@ def color_without_files(wall: Wall, device: Any, *, frames: int) -> float:
         Wall-clock seconds a frame, the keyframe not counted.
     """
     from stcolor_core.files.scratch import Scratch
+    from stcolor_core.images.color import ColorPipe
     from stcolor_core.method.on_device.frames import DeviceFrame
     from stcolor_core.method.propagation import Propagator
     from stcolor_core.models import registry
@@ -197,15 +205,17 @@ def color_without_files(wall: Wall, device: Any, *, frames: int) -> float:
     from stcolor_core.shots.spans import plan
 
     model = registry.build("standard", device=device)
-    tensors = keeps_pictures(device)
+    tensors, pipe = keeps_pictures(device), ColorPipe.open(None, file_format="exr")
     propagator = Propagator(model, Method(tracking="dense"), device=device, tensors=tensors)
 
     def finish(frame: Any) -> None:
-        plate = wall.plates[frame.frame]
+        plate, pixels = wall.plates[frame.frame], wall.pixels[frame.frame]
         if isinstance(frame, DeviceFrame):
-            frame.enlarge(plate, chroma=1.0, blackens=True)
+            grey = pipe.grey_picture(pixels)
+            assert grey is not None
+            frame.put_on(grey, chroma=1.0, blackens=True, beauty=True)
         else:
-            enlarge_on_host(frame, plate)
+            enlarge_on_host(frame, plate, pixels, pipe)
 
     def run(count: int) -> None:
         (span,) = [span for span in plan(range(count), [0], []) if len(span.frames) > 1]

@@ -19,12 +19,10 @@ wall times of one run only. Needs no data; not for Windows, which lacks `resourc
 from __future__ import annotations
 
 import argparse
-import cProfile
 import importlib
 import io
 import json
 import os
-import pstats
 import resource
 import statistics
 import subprocess
@@ -34,36 +32,21 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from stages import STAGES, stage_times
 
 ROOT = Path(__file__).resolve().parents[1]
-# stage -> the file and the function that are timed; a tuple of names where an older commit has another one
-STAGES = {
-    "read": ("plates.py", ("read_plate",)),
-    "lightness": ("color.py", ("lightness",)),
-    "features": ("standard.py", ("both",)),
-    "tracking": ("walk.py", ("advance", "step")),
-    "of it flow": ("flow.py", ("advance", "step")),
-    "of it flow back": ("flow.py", ("_align_back", "_flow_back")),
-    "matching": ("matching.py", ("collect_evidence", "evidence")),
-    "of it warp": ("warping.py", ("warp",)),
-    "refine": ("learned.py", ("refine",)),
-    "upsample": ("upsampling.py", ("upsample",)),
-    "layers": ("layers.py", ("make_channels", "channels")),
-    "composite": ("color.py", ("composite",)),
-    "write": (("frame_files.py", "/plates.py"), ("write_frame",)),
-    "resume check": ("plates.py", ("is_complete",)),
-}
 FIGURES = {"seconds": "s of wall a frame", "busy": "s of CPU a frame", "peak_mib": "MiB at the peak"}
 Row = dict[str, Any]
 
 
 class InTurn:
-    """An executor that runs each call at once, so that a profile of one thread covers all work."""
+    """An executor that runs each call at once, so that stages do not disturb each other."""
 
     def __init__(self, max_workers: int) -> None:
         pass
@@ -179,7 +162,6 @@ def child(shot_json: str, *, profile: bool) -> None:
     terminal = import_any("terminal")
     shot = import_any("shots.shot", "shot").Shot.from_json(shot_json)
     (getattr(terminal, "limit_threads", None) or terminal.share_the_machine)()
-    profiler = cProfile.Profile(time.thread_time)  # the time of other programs does not count
     if profile:
         for module in list(sys.modules.values()):
             if getattr(module, "__name__", "").startswith("stcolor_core") and hasattr(module, "ThreadPoolExecutor"):
@@ -188,20 +170,11 @@ def child(shot_json: str, *, profile: bool) -> None:
     for _ in Path(shot.references[0].path).parent.glob("ref.*.exr"):
         next(frames)  # the references; after them, loading, planning and cut detection are done
     start, busy = time.perf_counter(), time.process_time()
-    if profile:
-        profiler.enable()
-    count = sum(1 for _ in frames)
-    profiler.disable()
+    with stage_times("stcolor_core") if profile else nullcontext({}) as spent:
+        count = sum(1 for _ in frames)
     seconds, busy = (time.perf_counter() - start) / count, (time.process_time() - busy) / count
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    stages = {}
-    if profile:
-        stats = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
-        for stage, (files, functions) in STAGES.items():
-            stages[stage] = (
-                sum(row[3] for (path, _, name), row in stats.items() if name in functions and path.endswith(files))
-                / count
-            )
+    stages = {stage: value / count for stage, value in spent.items()}
     print(json.dumps({"seconds": seconds, "busy": busy, "peak_mib": peak, "stages": stages}))
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import platform
 import signal
 import socket
 import sys
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from stcolor_core.errors import one_line
 from stcolor_core.files.atomic import remove_unfinished
+from stcolor_core.heap import keep_freed_memory
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -36,27 +35,23 @@ __all__ = [
 ]
 
 
-_M_ARENA_MAX = -8  # from glibc's malloc.h
 _STOP_SIGNALS = [signal.SIGINT, signal.SIGTERM]
 if sys.platform == "win32":
     _STOP_SIGNALS.append(signal.SIGBREAK)  # sent by render farms
 
 
 def limit_threads() -> None:
-    """Leave resources to other programs: use one thread less than there are cores, and one heap for all threads.
+    """Leave resources to other programs: use one thread less than there are cores, and one heap that is used again.
 
     torch's threads wait for the slowest one in every operation: if another program such as Nuke keeps one core busy,
-    one thread per core makes a frame five times slower than leaving a core free. glibc gives each thread its own heap,
-    which keeps freed memory: a single heap halves the memory of a run and costs no time (benchmarks/measured/speed.md).
-    The environment variables OMP_NUM_THREADS and MALLOC_ARENA_MAX take precedence. Call this before
-    any thread is started.
+    one thread per core makes a frame five times slower than leaving a core free. `stcolor_core.heap` sets the heap.
+    OMP_NUM_THREADS and the variables of glibc's malloc take precedence. Call this before any thread is started.
     """
     if "OMP_NUM_THREADS" not in os.environ:
         import torch
 
         torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
-    if "MALLOC_ARENA_MAX" not in os.environ and platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+    keep_freed_memory()
 
 
 class StopOnSignal:

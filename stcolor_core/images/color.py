@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from stcolor_core.remedies import advise
 __all__ = [
     "RGB_FROM_NORMAL",
     "ColorPipe",
+    "Encoding",
+    "GreyPicture",
     "lab_to_linear",
     "lab_to_srgb",
     "lightness",
@@ -32,6 +34,8 @@ __all__ = [
 ]
 
 Array = NDArray[Any]
+Encoding: TypeAlias = Literal["linear", "srgb"]
+"""How a picture in a colour space without OpenColorIO is encoded."""
 
 # Rec.709 primaries and the D65 white point (0.3127, 0.3290), ITU-R BT.709-6. L*a*b* uses this matrix's own white.
 _XYZ_FROM_RGB = np.array(
@@ -183,6 +187,22 @@ def srgb_decode(encoded: Array) -> Array:
 # The defaults of the file types. They do not depend on the config and need no OpenColorIO.
 _LINEAR = Space("linear Rec.709", "linear-rec709", np.asarray, np.asarray, is_linear=True)
 _SRGB = Space("sRGB", "srgb", srgb_decode, srgb_encode, is_linear=False)
+_OWN_SPACES: dict[Encoding, Space] = {"linear": _LINEAR, "srgb": _SRGB}
+
+
+@dataclass(frozen=True, eq=False)
+class GreyPicture:
+    """A grey picture in a colour space without OpenColorIO: what a device needs to put chroma into it.
+
+    Attributes:
+        plane: Its one channel, shape (H, W), in its own encoding.
+        encoding: That encoding.
+        gain: Factor on linear light before L* is taken.
+    """
+
+    plane: Plane
+    encoding: Encoding
+    gain: float
 
 
 @dataclass(frozen=True)
@@ -289,6 +309,18 @@ class ColorPipe:
             raise ValueError(f"ab {ab.shape} does not fit the picture {pixels.shape}")
         grey_light = self.space.is_linear and pixels.shape[-1] == 1
         return _in_bands(self._composite_grey_light if grey_light else self._composite, pixels, ab)
+
+    def grey_picture(self, pixels: Pixels) -> GreyPicture | None:
+        """Return a picture as one channel with its encoding; None if it is not grey or needs OpenColorIO.
+
+        Args:
+            pixels: The picture, shape (H, W, 1) or (H, W, 3), in its own encoding; grey if its channels are equal.
+        """
+        encoding = next((name for name, space in _OWN_SPACES.items() if space is self.space), None)
+        first = pixels[..., 0]
+        if encoding is None or not all(np.array_equal(first, pixels[..., i]) for i in range(1, pixels.shape[-1])):
+            return None
+        return GreyPicture(np.asarray(first, np.float32), encoding, self._gain)
 
     def chroma(self, pixels: Pixels) -> float:
         """Return how colourful a picture is: the 95th percentile of C* over at most 2^18 pixels.

@@ -144,7 +144,8 @@ def write_frame(
 
     Args:
         path: The EXR.
-        layers: Channel name -> (values of shape (H, W), "half" or "float"). Half is limited to +-65504.
+        layers: Channel name -> (values of shape (H, W), of single or half precision, and "half" or "float", the type in
+            the file). Half is limited to +-65504.
         like: Header to copy the windows, timecode, pixel aspect and other metadata from; None makes both windows the
             size of the picture.
         metadata: Further metadata, added to the above.
@@ -221,6 +222,8 @@ def _to_stored_type(values: Plane, pixel_type: PixelType) -> NDArray[Any]:
     """Return a channel as stored in the file: float32, or float16 limited to its range."""
     if pixel_type == "float":
         return np.asarray(values, np.float32)
+    if values.dtype == np.float16 and not ((values.view(np.uint16) & 0x7FFF) == 0x7C00).any():  # none is infinite
+        return np.ascontiguousarray(values)
     # torch rounds ten times as fast as numpy, to the same bits. A run has it; it is not loaded for this alone.
     torch = sys.modules.get("torch")
     half = np.empty(values.shape, np.float16)

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stcolor_core.errors import BadRequest, DeviceMemoryError
+from stcolor_core.heap import return_freed_memory
 from stcolor_core.pipeline.device_names import DEVICES, GPUS, no_such_device
 from stcolor_core.remedies import advise
 
@@ -121,7 +122,8 @@ def free_memory(device: torch.device) -> int:
 
 
 def release_memory() -> None:
-    """Give memory that torch holds on GPUs and does not use back to other programs."""
+    """Give memory that this process holds and does not use back to other programs: its heap, and torch's on GPUs."""
+    return_freed_memory()
     for gpu in GPUS:
         if _is_present(gpu):
             _module(gpu).empty_cache()

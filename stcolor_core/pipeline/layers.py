@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stcolor_core.arrays import Chroma, FlowField, Plane
+from stcolor_core.arrays import FlowField, Pixels, Plane
 from stcolor_core.images.pictures import PixelType, Window
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.pipeline.matte_layers import cryptomatte_layers, stmap
@@ -22,26 +24,28 @@ class RenderedFrame:
 
     Attributes:
         frame: The frame's number.
-        ab: (H, W, 2), a* and b* on the canvas.
+        ab: (H, W, 2), a* and b* on the canvas. From a device it may be in half precision, as may the next two.
         confidence: (H, W), 0..1.
         tracked: (H, W), share of the colour that was tracked from the keyframe and not reacquired by features, 0..1.
         source: (H, W), number of the reference frame that gave the colour; -1 for a still or no source.
         displacement: (h, w, 2), pixels at working size, to the reference; None if nothing was tracked.
         mattes: Masks of the instances at working size; None if there are none.
+        rgb: (H, W, 3), the plate with the colour, if the device has composed it; its canvas is the frame's data window.
     """
 
     frame: int
-    ab: Chroma
-    confidence: Plane
-    tracked: Plane
+    ab: NDArray[np.floating[Any]]
+    confidence: NDArray[np.floating[Any]]
+    tracked: NDArray[np.floating[Any]]
     source: Plane
     displacement: FlowField | None
     mattes: Instances | None
+    rgb: NDArray[np.float16] | None = None
 
 
 def make_channels(
     frame: RenderedFrame, *, canvas: Window, display: Window, wanted: Collection[Layer] = LAYERS
-) -> tuple[dict[str, tuple[Plane, PixelType]], dict[str, str]]:
+) -> tuple[dict[str, tuple[Pixels, PixelType]], dict[str, str]]:
     """Make the channels of a frame's file, without its picture.
 
     Args:
@@ -54,7 +58,7 @@ def make_channels(
         Channel name -> ((H, W) values over the canvas, type in the file), and the metadata of the Cryptomatte channels.
         The STMap is the identity if nothing was tracked.
     """
-    channels: dict[str, tuple[Plane, PixelType]] = {}
+    channels: dict[str, tuple[Pixels, PixelType]] = {}
     metadata: dict[str, str] = {}
     if "rc_ab" in wanted:
         channels |= {"rc_ab.u": (frame.ab[..., 0], "half"), "rc_ab.v": (frame.ab[..., 1], "half")}

@@ -327,11 +327,11 @@ class _Run:
             ) as colors,
         ):
             patches = self._color_patches(span, scratch, wanted=to_color)
-            pending: deque[Future[tuple[ColoredFrame, bool]]] = deque()
+            pending: deque[Future[FrameResult]] = deque()
             for colored in colors:
                 self._reporter.raise_if_cancelled()
                 while pending and (len(pending) == self._workers.writers or pending[0].done()):
-                    yield self._finish_colored(*pending.popleft().result())
+                    yield self._reporter.report_frame(pending.popleft().result())
                 parts = (
                     scratch.take(name, colored.frame, PatchColor, device=self._device)
                     for name in patches.get(colored.frame, ())
@@ -343,7 +343,7 @@ class _Run:
                 plate = self._footage.take_plate(colored.frame)
                 pending.append(writers.submit(self._write_colored, colored, plate, digests[colored.frame]))
             while pending:
-                yield self._finish_colored(*pending.popleft().result())
+                yield self._reporter.report_frame(pending.popleft().result())
 
     def _color_patches(self, span: Span, scratch: Scratch, *, wanted: Collection[int]) -> dict[int, list[str]]:
         """Colour what patches reach of a span and save it; return the names under which it is saved by frame."""
@@ -396,16 +396,17 @@ class _Run:
         written = self._write(rendered, plate, digest)
         return self._finish(frame, kept=not written, confidence=float(rendered.confidence.mean()), fallback=0.0)
 
-    def _write_colored(
-        self, colored: ColoredFrame | DeviceFrame, plate: PlateFrame, digest: str
-    ) -> tuple[ColoredFrame, bool]:
+    def _write_colored(self, colored: ColoredFrame | DeviceFrame, plate: PlateFrame, digest: str) -> FrameResult:
         if isinstance(colored, DeviceFrame):
-            rendered, colored = self._writer.enlarge_frame(colored, plate)
+            rendered, large = self._writer.render_on_device(colored, plate)
+            confidence, fallback = large.mean_confidence, large.fallback
         else:
             rendered = self._writer.upsample_frame(colored, plate)
+            confidence, fallback = float(colored.confidence.mean()), colored.fallback
         if colored.frame in self._footage.patches:
             rendered = self._writer.add_patch(rendered)
-        return colored, self._write(rendered, plate, digest)
+        kept = not self._write(rendered, plate, digest)
+        return FrameResult(colored.frame, self._output.path(colored.frame), kept, confidence, fallback)
 
     def _write(self, frame: RenderedFrame, plate: PlateFrame, digest: str) -> bool:
         """Write a frame and return True; False if another run has written it meanwhile, or somebody has changed it."""
@@ -429,10 +430,6 @@ class _Run:
     def _finish_reused(self, frame: int) -> FrameResult:
         """Finish a frame by copying it from the version to reuse."""
         return self._finish(frame, kept=True, confidence=self._existing.reuse(frame))
-
-    def _finish_colored(self, colored: ColoredFrame, written: bool) -> FrameResult:
-        confidence = float(colored.confidence.mean())
-        return self._finish(colored.frame, kept=not written, confidence=confidence, fallback=colored.fallback)
 
     def _finish(
         self, frame: int, *, kept: bool, confidence: float | None, fallback: float | None = None

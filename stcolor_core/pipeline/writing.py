@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stcolor_core import __version__
-from stcolor_core.arrays import Chroma, Image, Plane
+from stcolor_core.arrays import Chroma, Pixels, Plane
 from stcolor_core.images import plates
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.frame_ranges import format_frames
@@ -20,7 +20,7 @@ from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.faded import keep_chroma
 from stcolor_core.method.light import blacken
-from stcolor_core.method.on_device.frames import DeviceFrame
+from stcolor_core.method.on_device.frames import DeviceFrame, EnlargedFrame
 from stcolor_core.method.upsampling import upsample
 from stcolor_core.pipeline.existing import LAYERS_ATTRIBUTE
 from stcolor_core.pipeline.footage import ShotFootage
@@ -45,14 +45,15 @@ class WrittenFrame:
         rendered: The frame on the canvas.
         plate: The same frame of the plate.
         canvas: Window that the rendered frame covers: x, y, width, height.
-        beauty: R, G and B as written, (H, W, 3) over the plate's data window; None if they are not.
+        beauty: R, G and B as written, (H, W, 3) over the plate's data window, in single or half precision; None if they
+            are not.
     """
 
     path: Path
     rendered: RenderedFrame
     plate: PlateFrame
     canvas: Window
-    beauty: Image | None
+    beauty: Pixels | None
 
 
 class FrameWriter:
@@ -98,30 +99,40 @@ class FrameWriter:
         own = self._footage.pipe.lab(plate.pixels)[..., 1:]
         return np.asarray(self._footage.to_canvas(plate.header, np.ascontiguousarray(own, np.float32)), np.float32)
 
-    def enlarge_frame(self, colored: DeviceFrame, plate: PlateFrame) -> tuple[RenderedFrame, ColoredFrame]:
-        """Return a frame at plate size, computed on the device, and the frame at working size.
+    def render_on_device(self, colored: DeviceFrame, plate: PlateFrame) -> tuple[RenderedFrame, EnlargedFrame]:
+        """Return a frame at plate size, computed on the device, and what came from there.
+
+        The device also puts the colour into the plate if that is grey, fills the canvas and needs no OpenColorIO. All
+        of it then comes back in half precision.
 
         Args:
             colored: The frame on the device.
             plate: The same frame of the plate.
         """
-        method = self._shot.method
+        method, size = self._shot.method, (self._footage.canvas[3], self._footage.canvas[2])
         keeps, blackens = self._keeps_chroma(plate), method.light != "off"
-        large, own = colored.enlarge(plate.lightness, chroma=method.chroma, blackens=blackens and not keeps)
+        fills = plate.header.data_window == self._footage.canvas
+        grey = self._footage.pipe.grey_picture(plate.pixels) if fills and not keeps else None
+        if grey is not None:
+            beauty = "rgb" in self._shot.output.written_layers
+            large = colored.put_on(grey, chroma=method.chroma, blackens=blackens, beauty=beauty)
+        else:
+            large = colored.enlarge(plate.lightness, chroma=method.chroma, blackens=blackens and not keeps)
         ab = large.ab
         if keeps:
             ab = keep_chroma(ab, large.confidence, self._own_chroma(plate), weight=method.keep_chroma)
             ab = blacken(ab, plate.lightness) if blackens else ab
         rendered = RenderedFrame(
-            frame=own.frame,
+            frame=colored.frame,
             ab=ab,
             confidence=large.confidence,
             tracked=large.tracked,
-            source=large.source,
-            displacement=own.displacement,
+            source=_repeat(large.source, size),
+            displacement=large.displacement,
             mattes=None,
+            rgb=large.rgb,
         )
-        return rendered, own
+        return rendered, large
 
     def render_reference(
         self, frame: int, reference: KnownColor, plate: PlateFrame, rest: ColoredFrame | None
@@ -175,6 +186,7 @@ class FrameWriter:
             confidence=np.where(some, weight + (1 - weight) * rendered.confidence, rendered.confidence),
             tracked=np.where(some, np.maximum(weight, rendered.tracked), rendered.tracked),
             source=np.where(weight > 0.5, np.float32(rendered.frame), rendered.source),
+            rgb=None,
         )
 
     def write(self, frame: RenderedFrame, plate: PlateFrame, digest: str) -> WrittenFrame:
@@ -196,16 +208,19 @@ class FrameWriter:
         channels = {
             name: (self._footage.to_data_window(plate.header, values), kind) for name, (values, kind) in layers.items()
         }
-        beauty: Image | None = None
-        if "rgb" in wanted:
+        beauty: Pixels | None = None
+        if "rgb" in wanted and frame.rgb is not None:
+            beauty = frame.rgb
+        elif "rgb" in wanted:
             ab = self._footage.to_data_window(plate.header, frame.ab)
             beauty = self._footage.pipe.composite(plate.pixels, ab)
+        if beauty is not None:
             channels = {**{name: (beauty[..., i], "half") for i, name in enumerate("RGB")}, **channels}
         metadata = {
             **(self._provenance() if self._shot.output.provenance else {}),
             "stcolor/settings": digest,
             LAYERS_ATTRIBUTE: " ".join(layer for layer in LAYERS if layer in wanted),
-            "stcolor/confidence": f"{frame.confidence.mean():.4f}",
+            "stcolor/confidence": f"{frame.confidence.mean(dtype=np.float32):.4f}",
             **cryptomatte,
         }
         interop = None if beauty is None else self._inputs.interop_id

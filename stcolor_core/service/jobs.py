@@ -210,7 +210,7 @@ class Worker:
                 if job is not None:
                     self._run_job(job)
                 elif not self._stopping.is_set():
-                    release_memory()  # other programs on this machine need GPU memory too
+                    release_memory()  # other programs on this machine need memory too
                     self._wake.wait()
             except sqlite3.Error as error:
                 self.stall_reason = (

@@ -151,18 +151,23 @@ def render_written(written: WrittenFrame, pipe: ColorPipe) -> dict[PictureKind, 
     header = plate.header
 
     def layer(of: PictureKind, values: Pixels) -> FullPicture:
-        return FullPicture(of, header, values[..., None], canvas)
+        return FullPicture(of, header, _single(values[..., None]), canvas)
 
     if written.beauty is None:
-        result = FullPicture("result", header, plate.pixels, header.data_window, pipe, rendered.ab, canvas)
+        result = FullPicture("result", header, plate.pixels, header.data_window, pipe, _single(rendered.ab), canvas)
     else:
-        result = FullPicture("result", header, written.beauty, header.data_window, pipe)
+        result = FullPicture("result", header, _single(written.beauty), header.data_window, pipe)
     return {
         "result": result,
         "plate": FullPicture("plate", header, plate.pixels, header.data_window, pipe),
         "confidence": layer("confidence", rendered.confidence),
         "source": layer("source", rendered.source),
     }
+
+
+def _single(pixels: Pixels) -> Pixels:
+    """Return pixels in single precision: what comes from a device may be in half, which OpenCV cannot scale."""
+    return np.asarray(pixels, np.float32)
 
 
 def encode(

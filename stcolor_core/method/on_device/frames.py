@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,32 +11,42 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stcolor_core.arrays import Chroma, Plane
+from stcolor_core.arrays import FlowField, Plane
+from stcolor_core.images.color import GreyPicture
 from stcolor_core.method.colored_frame import ColoredFrame
+from stcolor_core.method.on_device.composite import composite, plate_lightness, to_half
 from stcolor_core.method.on_device.light import blacken
 from stcolor_core.method.on_device.mixing import TensorRefined
 from stcolor_core.method.on_device.transfers import Transfers
 from stcolor_core.method.on_device.upsampling import upsample
-from stcolor_core.method.tensor_pictures import enlarge, resize
+from stcolor_core.method.tensor_pictures import resize
 
 __all__ = ["DeviceFrame", "EnlargedFrame"]
 
 
 @dataclass(frozen=True, eq=False)
 class EnlargedFrame:
-    """A coloured frame at plate size.
+    """A coloured frame at plate size, in the computer's memory.
 
     Attributes:
+        rgb: The plate with the colour, shape (H, W, 3), in the plate's encoding; None if it was not asked for.
         ab: a* and b*, shape (H, W, 2).
         confidence: Shape (H, W), 0..1.
         tracked: Shape (H, W), 0..1.
-        source: Shape (H, W), as in `ColoredFrame`.
+        source: At working size, shape (h, w), as in `ColoredFrame`.
+        displacement: At working size, shape (h, w, 2), as in `ColoredFrame`.
+        mean_confidence: Mean of the confidence at working size, 0..1.
+        fallback: As in `ColoredFrame`.
     """
 
-    ab: Chroma
-    confidence: Plane
-    tracked: Plane
+    rgb: NDArray[np.float16] | None
+    ab: NDArray[np.floating[Any]]
+    confidence: NDArray[np.floating[Any]]
+    tracked: NDArray[np.floating[Any]]
     source: Plane
+    displacement: FlowField | None
+    mean_confidence: float
+    fallback: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,17 +75,10 @@ class DeviceFrame:
 
     @cached_property
     def _host(self) -> ColoredFrame:
-        return self._make_frame(self.transfers.download(self._planes()).wait())
-
-    def _planes(self) -> list[Tensor]:
-        """Return all of the frame that is on the device."""
         refined = self.refined
         planes = [refined.ab, refined.confidence, refined.tracked, refined.source, self.fallback]
-        return planes if self.displacement is None else [*planes, self.displacement]
-
-    def _make_frame(self, downloaded: Sequence[NDArray[Any]]) -> ColoredFrame:
-        """Return the frame of what `_planes` became in the computer's memory."""
-        ab, confidence, tracked, source, fallback, *displacement = downloaded
+        planes += [] if self.displacement is None else [self.displacement]
+        ab, confidence, tracked, source, fallback, *displacement = self.transfers.download(planes).wait()
         return ColoredFrame(
             frame=self.frame,
             lightness=self.lightness,
@@ -89,24 +91,55 @@ class DeviceFrame:
             fallback=float(fallback),
         )
 
-    def enlarge(self, lightness: Plane, *, chroma: float, blackens: bool) -> tuple[EnlargedFrame, ColoredFrame]:
-        """Return the frame at plate size and what else is needed of it; waits for the device once.
+    def enlarge(self, lightness: Plane, *, chroma: float, blackens: bool) -> EnlargedFrame:
+        """Return the frame at plate size in single precision; waits for the device once.
 
         Args:
-            lightness: L* of the plate, shape (H', W').
+            lightness: L* of the plate, shape (H, W), 0..100.
             chroma: Factor on a* and b*.
             blackens: Whether black loses its colour.
-
-        Returns:
-            The frame at plate size, and the frame at working size.
         """
-        refined, guide = self.refined, self.transfers.upload(lightness)
-        low_guide = refined.state.lightness
-        ab = upsample(refined.ab * chroma, low_guide, guide)
-        if blackens:
-            ab = blacken(ab, guide)
-        size = (lightness.shape[0], lightness.shape[1])
-        planes = resize(torch.stack([refined.confidence, refined.tracked]), size)
-        large = [ab, planes, enlarge(refined.source[None], size, mode="nearest")]
-        full_ab, (confidence, tracked), (source,), *working = self.transfers.download([*large, *self._planes()]).wait()
-        return EnlargedFrame(np.moveaxis(full_ab, 0, 2), confidence, tracked, source), self._make_frame(working)
+        ab, planes = self._upsample(self.transfers.upload(lightness), chroma, blackens=blackens)
+        return self._download([ab, planes])
+
+    def put_on(self, plate: GreyPicture, *, chroma: float, blackens: bool, beauty: bool) -> EnlargedFrame:
+        """Return the frame at plate size in half precision, as its file stores it; waits for the device once.
+
+        Args:
+            plate: The plate, whose L* is taken on the device too.
+            chroma: Factor on a* and b*.
+            blackens: Whether black loses its colour.
+            beauty: Whether to put the colour into the plate as well.
+        """
+        picture = self.transfers.upload(plate.plane)
+        guide = plate_lightness(picture, plate.encoding, gain=plate.gain)
+        ab, planes = self._upsample(guide, chroma, blackens=blackens)
+        large = [ab, planes]
+        if beauty:
+            large.append(composite(picture, ab, plate.encoding, gain=plate.gain))
+        return self._download([to_half(values) for values in large])
+
+    def _upsample(self, guide: Tensor, chroma: float, *, blackens: bool) -> tuple[Tensor, Tensor]:
+        """Return a* and b* at the size of a guide (H, W), shape (2, H, W), and the confidences, of the same shape."""
+        refined = self.refined
+        ab = upsample(refined.ab * chroma, refined.state.lightness, guide)
+        planes = resize(torch.stack([refined.confidence, refined.tracked]), (guide.shape[0], guide.shape[1]))
+        return blacken(ab, guide) if blackens else ab, planes
+
+    def _download(self, large: list[Tensor]) -> EnlargedFrame:
+        """Return what is large, and of the working size only what is written: the rest need not cross."""
+        refined = self.refined
+        small = [refined.source, refined.confidence.mean(), self.fallback]
+        small += [] if self.displacement is None else [self.displacement]
+        arrays = self.transfers.download([*large, *small]).wait()
+        (ab, (confidence, tracked), *rgb), (source, mean, fallback, *flow) = arrays[: len(large)], arrays[len(large) :]
+        return EnlargedFrame(
+            rgb=np.moveaxis(rgb[0], 0, 2) if rgb else None,
+            ab=np.moveaxis(ab, 0, 2),
+            confidence=confidence,
+            tracked=tracked,
+            source=source,
+            displacement=np.ascontiguousarray(np.moveaxis(flow[0], 0, 2)) if flow else None,
+            mean_confidence=float(mean),
+            fallback=float(fallback),
+        )

@@ -17,28 +17,35 @@ from torch import Tensor
 
 __all__ = ["Download", "Transfers"]
 
+_TYPES: dict[torch.dtype, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.float16: np.dtype(np.float16)}
+
 
 @dataclass(frozen=True, eq=False)
 class Download:
     """Tensors on their way to the computer's memory.
 
     Attributes:
-        packed: All their values in one row, in the computer's memory once `event` has passed.
-        shapes: Their shapes.
+        packed: Their bytes in one row, those of larger types first, in the computer's memory once `event` has passed.
+        layout: Their shapes and types, in the order that they were given in.
         event: Passed when they have arrived; None if they have.
     """
 
     packed: Tensor
-    shapes: tuple[tuple[int, ...], ...]
+    layout: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...]
     event: Any
 
-    def wait(self) -> list[NDArray[np.float32]]:
+    def wait(self) -> list[NDArray[Any]]:
         """Return the arrays; waits for the device here and nowhere else."""
         if self.event is not None:
             self.event.synchronize()
-        sizes = [int(np.prod(shape)) for shape in self.shapes]
-        parts = np.split(self.packed.numpy(), np.cumsum(sizes)[:-1])
-        return [part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)]
+        packed, start = self.packed.numpy(), 0
+        arrays: dict[int, NDArray[Any]] = {}
+        for index in _by_size([kind.itemsize for _, kind in self.layout]):
+            shape, kind = self.layout[index]
+            size = int(np.prod(shape)) * kind.itemsize
+            arrays[index] = packed[start : start + size].view(kind).reshape(shape)
+            start += size
+        return [arrays[index] for index in range(len(arrays))]
 
 
 class Transfers:
@@ -74,12 +81,13 @@ class Transfers:
         """Return tensors as one copy on its way to the computer's memory.
 
         Args:
-            tensors: Of any shape, float32, at least one.
+            tensors: Of any shape, single or half precision, at least one.
         """
-        shapes = tuple(tuple(tensor.shape) for tensor in tensors)
-        packed = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        layout = tuple((tuple(tensor.shape), _TYPES[tensor.dtype]) for tensor in tensors)
+        order = _by_size([tensor.element_size() for tensor in tensors])
+        packed = torch.cat([tensors[index].reshape(-1).view(torch.uint8) for index in order])
         if self._stream is None:
-            return Download(packed.to("cpu"), shapes, None)
+            return Download(packed.to("cpu"), layout, None)
         self._stream.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(self._stream):
             here = torch.empty(packed.shape, dtype=packed.dtype, pin_memory=True)
@@ -87,4 +95,9 @@ class Transfers:
             packed.record_stream(self._stream)
             event: Any = torch.cuda.Event()  # type: ignore[no-untyped-call]
             event.record(self._stream)
-        return Download(here, shapes, event)
+        return Download(here, layout, event)
+
+
+def _by_size(sizes: Sequence[int]) -> list[int]:
+    """Return the indices of items, the largest first, so that each lies at a multiple of its size."""
+    return sorted(range(len(sizes)), key=lambda index: -sizes[index])

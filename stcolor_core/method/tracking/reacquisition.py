@@ -112,7 +112,9 @@ def pool_features(features: Tensor, grid: tuple[int, int]) -> tuple[Tensor, tupl
     Returns:
         Unit features, shape (C, about P / 4), and their grid.
     """
-    pooled = F.avg_pool2d(features.reshape(1, -1, *grid), POOL, ceil_mode=True, count_include_pad=False)[0]
+    # Channels last, as features are in memory: `features.reshape` would hide it from torch, which then copies them.
+    cells = features.T.reshape(1, *grid, -1).permute(0, 3, 1, 2)
+    pooled = F.avg_pool2d(cells, POOL, ceil_mode=True, count_include_pad=False)[0].contiguous()
     return F.normalize(pooled.flatten(1), dim=0, eps=1e-6), (pooled.shape[1], pooled.shape[2])
 
 

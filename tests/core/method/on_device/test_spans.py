@@ -17,6 +17,7 @@ import torch
 from scenes import Scene, crossing, pan
 
 from stcolor_core.files.scratch import Scratch
+from stcolor_core.images.color import ColorPipe, luminance_of, roll_off
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.light import blacken, relight
 from stcolor_core.method.on_device import tracker
@@ -174,13 +175,42 @@ def test_a_frame_is_enlarged_as_on_arrays() -> None:
     with Scratch() as scratch:
         frame = next(iter(propagator(tensors=True).color_in_place(span, scene, scratch)))
     assert isinstance(frame, DeviceFrame)
-    large, own = frame.enlarge(plate, chroma=0.8, blackens=True)
+    large, own = frame.enlarge(plate, chroma=0.8, blackens=True), frame.to_host()
     expected = blacken(upsample(own.ab * np.float32(0.8), own.lightness, plate), plate)
     np.testing.assert_allclose(large.ab, expected, atol=0.02)
-    assert large.confidence.shape == large.tracked.shape == large.source.shape == plate.shape
+    assert large.confidence.shape == large.tracked.shape == plate.shape
     np.testing.assert_array_equal(np.unique(large.source), [0])
-    for name in ("ab", "confidence", "tracked", "source", "displacement"):
-        np.testing.assert_array_equal(getattr(own, name), getattr(frame.to_host(), name))
+    for name in ("source", "displacement", "fallback"):
+        np.testing.assert_array_equal(getattr(large, name), getattr(own, name))
+    assert large.mean_confidence == pytest.approx(own.confidence.mean(), abs=1e-6)
+    assert large.rgb is None
+    assert large.ab.dtype == np.float32
+
+
+def test_a_frame_put_on_its_plate_is_the_composite_of_arrays_in_half_precision() -> None:
+    scene = pan(3)
+    rng = np.random.RandomState(3)
+    light = cv2.resize(luminance_of(scene.lightnesses[1]), (307, 241), interpolation=cv2.INTER_CUBIC)
+    pixels = (light + 0.01 * rng.standard_normal(light.shape)).astype(np.float32)[..., None]
+    (span,) = [span for span in plan(range(3), [0], []) if len(span.frames) > 1]
+    with Scratch() as scratch:
+        frame = next(iter(propagator(tensors=True).color_in_place(span, scene, scratch)))
+    assert isinstance(frame, DeviceFrame)
+    pipe = ColorPipe.open(None, file_format="exr")
+    grey = pipe.grey_picture(pixels)
+    assert grey is not None
+    large = frame.put_on(grey, chroma=0.8, blackens=True, beauty=True)
+    same = frame.enlarge(roll_off(pipe.lightness(pixels)), chroma=0.8, blackens=True)
+    assert large.rgb is not None
+    assert {array.dtype for array in (large.rgb, large.ab, large.confidence, large.tracked)} == {np.dtype(np.float16)}
+    for found, expected in (
+        (large.ab, same.ab),
+        (large.confidence, same.confidence),
+        (large.tracked, same.tracked),
+        (large.rgb, pipe.composite(pixels, same.ab)),
+    ):
+        np.testing.assert_allclose(found.astype(np.float32), expected, rtol=6e-4, atol=1e-4)  # a step of half
+    assert frame.put_on(grey, chroma=0.8, blackens=True, beauty=False).rgb is None
 
 
 @pytest.mark.parametrize(

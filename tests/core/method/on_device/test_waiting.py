@@ -19,6 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
+from stcolor_core.images.color import GreyPicture
 from stcolor_core.method import tensor_color, tensor_pictures
 from stcolor_core.method.features.standard import StandardFeatures
 from stcolor_core.method.on_device import upsampling
@@ -31,6 +32,7 @@ from stcolor_core.shots.spans import plan
 
 pytestmark = pytest.mark.slow
 
+SCALE = 4  # of the plate to the working size
 _WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "equal", "_unique2", "index"}
 
 
@@ -54,7 +56,9 @@ class Traffic(TorchDispatchMode):
         results = [x for x in tree_flatten(result)[0] if isinstance(x, torch.Tensor)]
         places = {x.device.type for x in (*tensors, *results)}
         if name in ("_to_copy", "copy_") and places == {"cpu", "cuda"}:
-            self.counts["uploads" if results[0].device.type == "cuda" else "downloads"] += 1
+            way = "uploads" if results[0].device.type == "cuda" else "downloads"
+            self.counts[way] += 1
+            self.counts[f"bytes of {way}"] += results[0].numel() * results[0].element_size()
         self.counts["operators"] += 1
         return result
 
@@ -101,6 +105,7 @@ def test_a_frame_is_uploaded_once_at_each_size_and_comes_back_once(
     fake: FakeTensorMode, monkeypatch: pytest.MonkeyPatch, references: list[int]
 ) -> None:
     scene, device = pan(10), torch.device("cuda")
+    height, width = scene.lightnesses[0].shape
     model = registry.build("standard", device="cpu")
     with fake, Traffic() as traffic:
         features, refinement = model.features, model.refinement
@@ -118,17 +123,25 @@ def test_a_frame_is_uploaded_once_at_each_size_and_comes_back_once(
 
         def wait(download: Download) -> list[np.ndarray]:
             traffic.counts["waits"] += 1
-            return [np.zeros(shape, np.float32) for shape in download.shapes]
+            return [np.zeros(shape, kind) for shape, kind in download.layout]
 
         monkeypatch.setattr(Download, "wait", wait)
         (span,) = [span for span in plan(range(10), references, []) if len(span.frames) > 3]
         by_frame: list[Counter[str]] = []
         for frame in propagator.color_in_place(span, scene, Kept()):  # type: ignore[arg-type]
-            plate = np.zeros((4 * frame.lightness.shape[0], 4 * frame.lightness.shape[1]), np.float32)
-            frame.enlarge(plate, chroma=1.0, blackens=True)  # type: ignore[union-attr]
+            plate = GreyPicture(np.zeros((SCALE * height, SCALE * width), np.float32), "srgb", 1.0)
+            frame.put_on(plate, chroma=1.0, blackens=True, beauty=True)  # type: ignore[union-attr]
             by_frame.append(Counter(traffic.counts))
     first, last = by_frame[1], by_frame[3]  # a batch of two frames; constants are uploaded with the first one
     crossings = {name: last[name] - first[name] for name in ("uploads", "downloads", "waits")}
     tracks = 2 * (len(references) - 1)  # flow and visibility to the later keyframe
-    # L* at working size and at plate size; one wait for each result, and one a batch for changes of light
+    # L* at working size and the plate; one wait for each result, and one a batch for changes of light
     assert crossings == {"uploads": 2 * (2 + tracks), "downloads": 2, "waits": 3}
+    # up: the plate's one channel, L* and the tracks at working size. Down: R, G, B, a*, b* and two confidences in half
+    # precision at plate size; the keyframe's number and the flow to it at working size, and two numbers
+    pixels, plate = height * width, SCALE**2 * height * width
+    crossed = {way: (last[f"bytes of {way}"] - first[f"bytes of {way}"]) / 2 for way in ("uploads", "downloads")}
+    assert crossed == {
+        "uploads": 4 * plate + 4 * pixels + 4 * 3 * tracks / 2 * pixels,
+        "downloads": 2 * 7 * plate + 4 * 3 * pixels + 4 * 2,
+    }

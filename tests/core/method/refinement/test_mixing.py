@@ -14,7 +14,7 @@ from stcolor_core.errors import ModelError
 from stcolor_core.method.refinement.candidates import EVIDENCE_PLANES, FACTS
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
 from stcolor_core.method.refinement.learned import WEIGHTS, LearnedRefinement, load_mixing_net
-from stcolor_core.method.refinement.mixing import MixingNet
+from stcolor_core.method.refinement.mixing import MixingNet, _lightness_channels
 
 
 def scrambled() -> MixingNet:
@@ -101,3 +101,13 @@ def test_differing_hues_keep_most_of_their_chroma_and_equal_ones_all_of_it() -> 
     assert chroma(CARRIED) == pytest.approx(own, rel=0.01)
     halfway = np.array([-CARRIED[1], CARRIED[0]])  # as colourful, of another hue: their mean has 0.71 of the chroma
     assert chroma((float(halfway[0]), float(halfway[1]))) == pytest.approx(1.1 * own / np.sqrt(2), rel=0.02)
+
+
+@pytest.mark.parametrize("size", [(216, 384), (37, 51), (9, 4), (1, 3)])
+def test_local_contrast_is_bit_for_bit_that_of_average_pooling(size: tuple[int, int]) -> None:
+    lightness = 100 * torch.rand((2, *size), generator=torch.Generator().manual_seed(1))
+    light, contrast = _lightness_channels(lightness)
+    mean = light
+    for window, padding in (((9, 1), (4, 0)), ((1, 9), (0, 4))):
+        mean = torch.nn.functional.avg_pool2d(mean, window, 1, padding, count_include_pad=False)
+    assert torch.equal(contrast, 5 * (light - mean))

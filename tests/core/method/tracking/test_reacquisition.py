@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from stcolor_core.method.tracking.flow import FlowLink
 from stcolor_core.method.tracking.instance import InstanceRestriction
-from stcolor_core.method.tracking.reacquisition import feature_similarity, match_features, reacquire
+from stcolor_core.method.tracking.reacquisition import feature_similarity, match_features, pool_features, reacquire
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
 
@@ -112,3 +112,15 @@ def test_matches_that_a_matte_forbids_are_excluded(
     assert np.all(link.displacement[:32] == 0)
     assert np.all(link.visibility[:32] == 0)
     assert np.median(link.displacement[40:56, 8:60, 0]) == pytest.approx(24, abs=0.5)
+
+
+@pytest.mark.parametrize("grid", [(54, 96), (7, 5)])
+def test_pooled_features_do_not_depend_on_the_layout_of_the_features(grid: tuple[int, int]) -> None:
+    features = torch.randn((128, grid[0] * grid[1]), generator=torch.Generator().manual_seed(2))
+    pooled, size = pool_features(features, grid)
+    last, _ = pool_features(features.T.contiguous().T, grid)
+    assert torch.equal(pooled, last)
+    assert pooled.is_contiguous()
+    assert size == (-(-grid[0] // 2), -(-grid[1] // 2))
+    first = features.reshape(-1, *grid)[:, :2, :2].mean((1, 2))
+    torch.testing.assert_close(pooled[:, 0], first / first.norm())
