@@ -260,8 +260,11 @@ def _margin(coverage: Masks) -> Plane:
     """Return by how much the largest of the K shares of each pixel exceeds the next one, (H, W)."""
     if len(coverage) == 1:
         return np.asarray(coverage[0])
-    top = np.partition(coverage, -2, axis=0)
-    return np.asarray(top[-1] - top[-2])
+    largest, second = np.maximum(coverage[0], coverage[1]), np.minimum(coverage[0], coverage[1])
+    for part in coverage[2:]:
+        np.maximum(second, np.minimum(largest, part), out=second)
+        np.maximum(largest, part, out=largest)
+    return np.asarray(largest - second)
 
 
 def _distance(coverage: Plane) -> Plane:
