@@ -52,6 +52,8 @@ _AT_OUTLINE = 0.57  # mean probability of the background at true outlines: featu
 _SHARPER = 2.0  # exponent of the coverage where layers decide, so that outlines do not blur from frame to frame
 _GONE, _RETURN = 0.1, 0.02  # share of its matte's area below which an object has left, and its prior anywhere then
 _FAMILIAR, _FAMILIAR_RAMP = 0.5, 0.1  # similarity from which a place may be an object that comes back, and its ramp
+_PLAINLY = (0.9, 0.98)  # probability by appearance from which what is left free may be, and is, plainly background
+_PLAIN = 0.95  # certainty of that
 _KEPT = 0.98  # of the certainty of the frame before where layers decide
 _RADIUS = 2  # px at 216 lines, of the guided filter
 _REGULAR = 9.0  # L*^2 of the guided filter
@@ -123,6 +125,9 @@ class MatteCarrier:
         margin = _margin(decided)
         before = _KEPT * sample(self._certainty, forward)
         certainty = np.asarray(trust + (1 - trust) * np.minimum(before, margin), np.float32)
+        low, high = _PLAINLY
+        plainly = np.clip((looks[-1] - low) / (high - low), 0, 1) * (coverage[-1] > 0.5)
+        certainty = np.maximum(certainty, _PLAIN * plainly, dtype=np.float32)
         self._layers = [
             layer.see(part, hidden, lightness)
             for layer, part, hidden in zip(layers, coverage, _hidden_by_objects(coverage), strict=True)

@@ -213,3 +213,17 @@ def test_a_wide_place_where_two_mattes_disagree_stays_unsure() -> None:
     certainty = combine_carried([(("a", ""), part, 0.5) for part in parts]).certainty
     assert certainty is not None
     np.testing.assert_allclose(certainty[:, 15:25], 0.5, atol=0.01)
+
+
+def test_what_looks_like_no_object_at_all_stays_surely_background_though_motion_loses_it() -> None:
+    mask = np.zeros((1, HEIGHT, WIDTH), np.float32)
+    mask[0, 30:60, 30:60] = 1
+    matte = Instances(mask, np.zeros(1, np.int32), np.ones(1, np.float32), ("box",))
+    carrier = MatteCarrier(texture(HEIGHT, WIDTH, seed=1, mean=50), matte)
+    looks = 0.01 + 0.9 * mask[0]
+    looks[:, 150:] = 0.3
+    for seed in range(2, 10):  # nothing of one frame is found on the next
+        likeness = Likeness(carrier.names, np.stack([looks, 1 - looks]), np.ones_like(looks))
+        carried = carrier.advance(texture(HEIGHT, WIDTH, seed=seed, mean=50), likeness)
+    assert carried.certainty[:, 100:140].min() > 0.94
+    assert carried.certainty[:, 160:].mean() < 0.9
