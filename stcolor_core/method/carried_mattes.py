@@ -15,6 +15,7 @@ from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.appearance import AppearanceMemory, Likeness
 from stcolor_core.method.tracking.carrying import CarriedObjects, MatteCarrier, combine_carried
 from stcolor_core.method.tracking.instance import Instances
+from stcolor_core.method.tracking.lost_mattes import LossWatch, LostMatte
 from stcolor_core.method.tracking.walk import View
 from stcolor_core.shots.spans import Span
 
@@ -32,6 +33,7 @@ def carry_mattes(
     temperature: float,
     needed: Collection[int],
     on_read: Callable[[int], None],
+    on_lost: Callable[[LostMatte], None] = lambda _: None,
 ) -> Footage:
     """Return footage in which the mattes of a span are carried to its frames without one.
 
@@ -46,6 +48,7 @@ def carry_mattes(
         temperature: Softmax temperature of the features.
         needed: The frames whose mattes are needed, besides those of the bounding references.
         on_read: Called with each frame number before the frame is read.
+        on_lost: Called with each object and stretch of frames in which it was lost.
 
     Returns:
         The footage itself if no frame has a matte, or all have one.
@@ -58,7 +61,8 @@ def carry_mattes(
         return footage
     carrying = _Carrying(footage, scratch, view=view, temperature=temperature, on_read=on_read)
     for gap in _find_gaps(frames, given, missing):
-        carrying.carry_over(gap)
+        for lost in carrying.carry_over(gap):
+            on_lost(lost)
     return _CarriedFootage(footage, scratch, missing)
 
 
@@ -127,10 +131,12 @@ class _Carrying:
         self._footage, self._scratch, self._on_read = footage, scratch, on_read
         self._view, self._temperature = view, temperature
 
-    def carry_over(self, gap: _Gap) -> None:
-        """Save the mattes of a gap's frames as "mattes"."""
+    def carry_over(self, gap: _Gap) -> Sequence[LostMatte]:
+        """Save the mattes of a gap's frames as "mattes"; return the objects that were lost."""
         before, after = gap.before, gap.after
-        ends = [self._read_end(frame) for frame in (before, after) if frame is not None]
+        given = [frame for frame in (before, after) if frame is not None]
+        ends = [self._read_end(frame) for frame in given]
+        watch = LossWatch({frame: mattes for frame, (_, mattes) in zip(given, ends, strict=True)})
         memory = AppearanceMemory(
             [(self._view(lightness), mattes) for lightness, mattes in ends], temperature=self._temperature
         )
@@ -147,8 +153,10 @@ class _Carrying:
         if before is None or after is None:
             frames = gap.frames if after is None else gap.frames[::-1]
             for frame, names, carried in self._walk(ends[0], frames, look_at):
-                self._scratch.save("mattes", frame, combine_carried([(names, carried, 1.0)]))
-            return
+                mattes = combine_carried([(names, carried, 1.0)])
+                watch.look_at(frame, mattes, [(names, carried)])
+                self._scratch.save("mattes", frame, mattes)
+            return watch.losses()
         forward_names: tuple[str, ...] = ()
         for frame, names, carried in self._walk(ends[0], gap.frames, look_at):
             forward_names = names
@@ -157,7 +165,9 @@ class _Carrying:
             forward = self._scratch.take("carried", frame, CarriedObjects, device=_CPU)
             share = (frame - before) / (after - before)
             mattes = combine_carried([(forward_names, forward, 1 - share), (names, carried, share)])
+            watch.look_at(frame, mattes, [(forward_names, forward), (names, carried)])
             self._scratch.save("mattes", frame, mattes)
+        return watch.losses()
 
     def _read_end(self, frame: int) -> tuple[Plane, Instances]:
         """Return L* of a frame that has a matte, and the matte."""

@@ -42,6 +42,7 @@ from stcolor_core.method.references import Keyframe, PreparedReference, temporal
 from stcolor_core.method.refinement import Evidence, WalkState
 from stcolor_core.method.span_walk import Matched, SpanTask, SpanWalk, announce
 from stcolor_core.method.tracking.flow import sample
+from stcolor_core.method.tracking.lost_mattes import LostMatte
 from stcolor_core.shots.settings import Method
 from stcolor_core.shots.spans import PatchWalk, Side, Span
 
@@ -81,6 +82,7 @@ class Propagator:
         device: torch.device,
         tensors: bool | None = None,
         workers: int = 1,
+        on_lost_matte: Callable[[LostMatte], None] = lambda _: None,
     ) -> None:
         """Combine a model with a shot's settings.
 
@@ -91,8 +93,9 @@ class Propagator:
             tensors: Whether pictures stay on the device where the settings allow it (`method.on_device`); None for
                 yes, unless it is the CPU.
             workers: How many frames each stage works on at a time.
+            on_lost_matte: Called with each object and stretch of frames in which a carried matte was lost.
         """
-        self._workers = workers
+        self._workers, self._on_lost_matte = workers, on_lost_matte
         self._refinement, self._device, self._uses_mattes = model.refinement, device, method.uses_instances
         self._matching = Matching(model, method, device=device)
         self._reference_frames = ReferenceFrames(self._matching, model.refinement)
@@ -168,6 +171,7 @@ class Propagator:
                 temperature=self._matching.temperature,
                 needed=needed,
                 on_read=on_read,
+                on_lost=self._on_lost_matte,
             )
         references = [self._reference_frames.prepare(frame, footage) for frame in announce(span.references, on_read)]
         references += [self._matching.prepare_reference(None, still) for still in footage.stills]

@@ -44,11 +44,13 @@ from stcolor_core.pipeline.run_reports import (
     report_flaws,
     report_transitions,
     warn_of_coloured_plate,
+    warn_of_lost_matte,
     warn_of_unreferenced,
     warn_of_useless_transitions,
 )
 from stcolor_core.pipeline.shot_plates import PlateFrame
 from stcolor_core.pipeline.transition_search import find_transitions
+from stcolor_core.pipeline.warn_once import WarnOnce
 from stcolor_core.pipeline.workers import Workers, plan_workers, set_torch_threads
 from stcolor_core.pipeline.writing import FrameWriter, WrittenFrame
 from stcolor_core.remedies import advise
@@ -241,7 +243,8 @@ class _Run:
         model = registry.build(method.model, device=self._device, optical_flow=method.optical_flow)
         tensors = keeps_pictures(self._device)
         workers = self._workers.frames
-        return Propagator(model, method, device=self._device, tensors=tensors, workers=workers)
+        warn = partial(warn_of_lost_matte, WarnOnce(self._reporter.warn))
+        return Propagator(model, method, device=self._device, tensors=tensors, workers=workers, on_lost_matte=warn)
 
     def _digest_frames(self, requested: frozenset[int], spans: Iterable[Span]) -> dict[int, str]:
         """Return the digest of every requested frame, in ascending order of frames."""

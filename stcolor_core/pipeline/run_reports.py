@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from stcolor_core.images.frame_ranges import describe_frames
+from stcolor_core.method.tracking.lost_mattes import LostMatte
 from stcolor_core.pipeline.events import Event, Reporter
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws, describe_flaw
 from stcolor_core.remedies import advise
@@ -16,6 +17,7 @@ __all__ = [
     "report_flaws",
     "report_transitions",
     "warn_of_coloured_plate",
+    "warn_of_lost_matte",
     "warn_of_unreferenced",
     "warn_of_useless_transitions",
 ]
@@ -154,6 +156,24 @@ def warn_of_coloured_plate(reporter: Reporter, plate: str, in_colour: Mapping[in
         reporter.warn(
             f"Frame {describe_frames(coloured)} of the plate {plate} is in colour, the others that "
             "were read are grey. Check that this is the right plate."
+        )
+
+
+def warn_of_lost_matte(warn: Callable[[str], None], lost: LostMatte) -> None:
+    """Warn of frames in which a carried matte has lost an object.
+
+    Args:
+        warn: Called with the line.
+        lost: The object and the frames.
+    """
+    where, remedy = describe_frames(lost.frames), advise("frame_matte", lost.frames[len(lost.frames) // 2])
+    if lost.kind == "missing":
+        warn(f"The object {lost.name} of the mattes is not found in {where}. If it is to be seen there, {remedy}.")
+    else:
+        first, last = lost.ends
+        warn(
+            f"The object {lost.name} of the mattes may be taken for another in {where}: the mattes of {first} and "
+            f"{last} disagree about it there. {remedy}."
         )
 
 

@@ -28,10 +28,10 @@ from stcolor_core.method.tracking.flow import FlowTracker, align, sample
 from stcolor_core.method.tracking.instance import Instances
 from stcolor_core.method.tracking.objects import around, blur_widely, extend, find_objects
 
-__all__ = ["CarriedObjects", "MatteCarrier", "combine_carried"]
+__all__ = ["CarriedObjects", "MatteCarrier", "combine_carried", "find_disputed"]
 
 _RESIDUAL = 6.0  # L* difference at which trust in the flow falls to 1/e, as in refinement.candidates
-_RESIDUAL_SIGMA = 1.5  # px at 216 lines
+_RESIDUAL_SIGMA = 0.7  # px at 216 lines
 _CONSISTENT = 1.0  # px, forward-backward error at which trust in an object's motion falls to 1/e
 _MARGIN = 0.15  # of the height: the most that an object moves between two frames
 _IN_VIEW = 0.15  # share of an object's shape that must be seen moving for its motion to be measured
@@ -42,17 +42,25 @@ _UNLIKE = 0.02  # likelihood of a layer that does not look like the pixel at all
 _UNSEEN = 0.8  # likelihood of a background that was never seen
 _RETREAT = 0.05  # prior of the background inside an object's expected shape
 _GROWTH, _GROWTH_SIGMA = 0.3, 10.0  # prior of an object around its expected shape, and the sigma in px at 216 lines
-_OF_OBJECTS = 5.0  # exponent of the probability by appearance that a pixel is of an object, or of the background
+# Exponent of the probability by appearance that a pixel is of an object or of the background: on an object's expected
+# outline, where the features of either side reach across, and away from it. Then the sigma of the change, in px at 216
+# lines.
+_ON_OUTLINE, _OF_OBJECTS, _OUTLINE_SIGMA = 1.0, 5.0, 3.0
 _OF_WHICH = 0.5  # exponent of the probability of which object: those of like texture are told apart by motion
 _DOUBT = 0.1  # least probability by appearance
 _AT_OUTLINE = 0.57  # mean probability of the background at true outlines: features look beyond their own cell
 _SHARPER = 2.0  # exponent of the coverage where layers decide, so that outlines do not blur from frame to frame
 _GONE, _RETURN = 0.1, 0.02  # share of its matte's area below which an object has left, and its prior anywhere then
 _FAMILIAR, _FAMILIAR_RAMP = 0.5, 0.1  # similarity from which a place may be an object that comes back, and its ramp
+_PLAINLY = (0.9, 0.98)  # probability by appearance from which what is left free may be, and is, plainly background
+_PLAIN = 0.95  # certainty of that
 _KEPT = 0.98  # of the certainty of the frame before where layers decide
 _RADIUS = 2  # px at 216 lines, of the guided filter
 _REGULAR = 9.0  # L*^2 of the guided filter
 _NEAR = 3.0  # px at 216 lines from two sure places of different objects, within which a pixel is their outline
+_DISPUTED = 0.25  # intersection over union of an object as carried from two sides, below which it may be another
+_CLAIM = 0.1  # share of its larger area that each of the sides must see of it then
+_DOUBTFUL = 0.5  # factor on the certainty of what one side alone says of such an object
 _LEAST = 1e-3
 _TINY = 1e-9
 
@@ -117,6 +125,9 @@ class MatteCarrier:
         margin = _margin(decided)
         before = _KEPT * sample(self._certainty, forward)
         certainty = np.asarray(trust + (1 - trust) * np.minimum(before, margin), np.float32)
+        low, high = _PLAINLY
+        plainly = np.clip((looks[-1] - low) / (high - low), 0, 1) * (coverage[-1] > 0.5)
+        certainty = np.maximum(certainty, _PLAIN * plainly, dtype=np.float32)
         self._layers = [
             layer.see(part, hidden, lightness)
             for layer, part, hidden in zip(layers, coverage, _hidden_by_objects(coverage), strict=True)
@@ -134,9 +145,10 @@ class MatteCarrier:
         for prior, layer, own in zip(priors, layers, self._origin_coverage, strict=False):
             if layer.shape.sum() < _GONE * own.sum():  # it has left the picture, and may come back anywhere
                 np.maximum(prior, _RETURN * familiar, out=prior)
-        free = np.maximum(1 - sum(layer.shape for layer in layers[:-1]), _RETREAT)
+        covered = sum((layer.shape for layer in layers[:-1]), np.zeros_like(lightness))
+        free = np.maximum(1 - covered, _RETREAT)
         scores = np.stack([prior * like for prior, like in zip([*priors, free], likely, strict=True)])
-        scores *= _weigh(looks)
+        scores *= _weigh(looks, _is_outline(covered, sigma=_OUTLINE_SIGMA * self._scale))
         return np.asarray(scores / np.maximum(scores.sum(0), 1e-9), np.float32)
 
     def _similarity(self, difference: Plane) -> Plane:
@@ -225,12 +237,23 @@ def _sharpen(coverage: Masks) -> Masks:
     return np.asarray(powered / np.maximum(powered.sum(0), _TINY), np.float32)
 
 
-def _weigh(looks: Masks) -> Masks:
-    """Return how far the appearance of each pixel speaks for each object, (K, H, W), from its probabilities."""
+def _is_outline(covered: Plane, *, sigma: float) -> Plane:
+    """Return how near each pixel is to the outline of what objects cover, shape (H, W), 1 on it, 0 far from it."""
+    return np.asarray(1 - np.abs(2 * blur_widely(np.clip(covered, 0, 1), sigma) - 1), np.float32)
+
+
+def _weigh(looks: Masks, outline: Plane) -> Masks:
+    """Return how far the appearance of each pixel speaks for each object, (K, H, W).
+
+    Args:
+        looks: Probabilities by appearance, shape (K, H, W), 0..1; the background is the last.
+        outline: From `_is_outline`.
+    """
+    exponent = _OF_OBJECTS - (_OF_OBJECTS - _ON_OUTLINE) * outline
     objects = looks[:-1].sum(0)
-    of_objects = np.maximum(objects, _DOUBT) ** _OF_OBJECTS
+    of_objects = np.maximum(objects, _DOUBT) ** exponent
     which = np.maximum(looks[:-1] / np.maximum(objects, 1e-6), _DOUBT) ** _OF_WHICH
-    return np.concatenate([of_objects * which, np.maximum(looks[-1:], _DOUBT) ** _OF_OBJECTS])
+    return np.concatenate([of_objects * which, np.maximum(looks[-1:], _DOUBT) ** exponent])
 
 
 def _agreement(first: Plane, second: Plane) -> Plane:
@@ -242,8 +265,11 @@ def _margin(coverage: Masks) -> Plane:
     """Return by how much the largest of the K shares of each pixel exceeds the next one, (H, W)."""
     if len(coverage) == 1:
         return np.asarray(coverage[0])
-    top = np.partition(coverage, -2, axis=0)
-    return np.asarray(top[-1] - top[-2])
+    largest, second = np.maximum(coverage[0], coverage[1]), np.minimum(coverage[0], coverage[1])
+    for part in coverage[2:]:
+        np.maximum(second, np.minimum(largest, part), out=second)
+        np.maximum(largest, part, out=largest)
+    return np.asarray(largest - second)
 
 
 def _distance(coverage: Plane) -> Plane:
@@ -277,6 +303,10 @@ def combine_carried(objects: Sequence[tuple[tuple[str, ...], CarriedObjects, flo
         doubt *= 1 - carried.certainty
     coverage = np.asarray(sums / total, np.float32)
     certainty = np.clip((1 - doubt) * coverage.max(0), 0, 1).astype(np.float32)
+    sides = [(own, carried) for own, carried, _ in objects]
+    for name in find_disputed(sides):
+        first, second = (_seen(name, *side) for side in sides)
+        certainty[first != second] *= _DOUBTFUL
     return Instances(
         np.ascontiguousarray(np.clip(coverage[:-1], 0, 1)),
         np.zeros(len(names), np.int32),
@@ -284,6 +314,28 @@ def combine_carried(objects: Sequence[tuple[tuple[str, ...], CarriedObjects, flo
         tuple(names),
         _trust_outlines(coverage, certainty),
     )
+
+
+def find_disputed(sides: Sequence[tuple[tuple[str, ...], CarriedObjects]]) -> frozenset[str]:
+    """Return the objects that both sides see, but elsewhere: one of them has taken it for another.
+
+    Args:
+        sides: The names and the objects of each matte that was carried to a frame; nothing is disputed with one.
+    """
+    if len(sides) < 2:
+        return frozenset()
+    disputed = set()
+    for name in set(sides[0][0][:-1]).intersection(sides[1][0][:-1]):
+        first, second = (_seen(name, *side) for side in sides)
+        areas = int(first.sum()), int(second.sum())
+        if min(areas) > _CLAIM * max(areas) and (first & second).sum() < _DISPUTED * (first | second).sum():
+            disputed.add(name)
+    return frozenset(disputed)
+
+
+def _seen(name: str, names: tuple[str, ...], carried: CarriedObjects) -> Mask:
+    """Return where an object covers half of a pixel and more, shape (H, W), bool."""
+    return np.asarray(carried.coverage[names.index(name)] > 0.5)
 
 
 def _trust_outlines(coverage: Masks, certainty: Plane) -> Plane:

@@ -86,6 +86,21 @@ def test_an_object_does_not_shrink_though_features_see_the_background_beside_it(
     assert carried.coverage[0][(outside >= 2) & (outside < 4)].mean() < 0.1
 
 
+def test_a_gap_in_an_object_stays_open_though_features_reach_across_it() -> None:
+    ground, thing = (texture(HEIGHT, WIDTH, seed=seed, mean=50, contrast=25) for seed in (1, 2))
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    across = [abs(x - 50 - 4 * t) for t in range(12)]
+    legs = [(y >= 20) & (y < 76) & (each < 22) & ((each >= 7) | (y < 36)) for each in across]
+    matte = Instances(legs[0][None].astype(np.float32), np.zeros(1, np.int32), np.ones(1, np.float32), ("figure",))
+    carrier = MatteCarrier(np.where(legs[0], thing, ground), matte)
+    for t, mask in list(enumerate(legs))[1:]:
+        looks = np.clip(1.4 * cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 6), 0.02, 0.98)  # so does the gap
+        likeness = Likeness(carrier.names, np.stack([looks, 1 - looks]), np.ones_like(looks))
+        carried = carrier.advance(np.where(mask, np.roll(thing, 4 * t, 1), ground), likeness)
+    assert carried.coverage[0][(y >= 40) & (y < 76) & (across[-1] < 6)].mean() < 0.3
+    assert carried.coverage[0][legs[-1]].mean() > 0.9
+
+
 def turning(count: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return L* and masks of a striped figure that turns by 20 degrees a frame and moves by 8 px."""
     ground = texture(HEIGHT, 240, seed=1, mean=45, contrast=20)
@@ -198,3 +213,17 @@ def test_a_wide_place_where_two_mattes_disagree_stays_unsure() -> None:
     certainty = combine_carried([(("a", ""), part, 0.5) for part in parts]).certainty
     assert certainty is not None
     np.testing.assert_allclose(certainty[:, 15:25], 0.5, atol=0.01)
+
+
+def test_what_looks_like_no_object_at_all_stays_surely_background_though_motion_loses_it() -> None:
+    mask = np.zeros((1, HEIGHT, WIDTH), np.float32)
+    mask[0, 30:60, 30:60] = 1
+    matte = Instances(mask, np.zeros(1, np.int32), np.ones(1, np.float32), ("box",))
+    carrier = MatteCarrier(texture(HEIGHT, WIDTH, seed=1, mean=50), matte)
+    looks = 0.01 + 0.9 * mask[0]
+    looks[:, 150:] = 0.3
+    for seed in range(2, 10):  # nothing of one frame is found on the next
+        likeness = Likeness(carrier.names, np.stack([looks, 1 - looks]), np.ones_like(looks))
+        carried = carrier.advance(texture(HEIGHT, WIDTH, seed=seed, mean=50), likeness)
+    assert carried.certainty[:, 100:140].min() > 0.94
+    assert carried.certainty[:, 160:].mean() < 0.9

@@ -1,0 +1,56 @@
+"""A matte that is lost on the way is told, in the words of the front end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from conftest import ShotOnDisk
+from scenes import Scene, texture
+
+from stcolor_core.images import frame_files
+
+MakeShot = Callable[..., ShotOnDisk]
+
+SIDE, COUNT, SEEN = 24, 7, 3
+
+
+def vanishing() -> Scene:
+    """Return a clip of a square that moves by 3 px a frame and is gone from the fourth frame on."""
+    ground, thing = texture(64, 96, seed=1, mean=40, contrast=20), texture(SIDE, SIDE, seed=2, mean=65)
+    scene = Scene([], [], [])
+    for t in range(COUNT):
+        lightness, mask = ground.copy(), np.zeros((1, 64, 96), bool)
+        if t < SEEN:
+            part = slice(20, 20 + SIDE), slice(20 + 3 * t, 20 + 3 * t + SIDE)
+            lightness[part], mask[(0, *part)] = thing, True
+        scene.lightnesses.append(lightness)
+        scene.ab.append(np.full((64, 96, 2), (30, 20), np.float32) * mask[0][..., None])
+        scene.masks.append(mask)
+    return scene
+
+
+def test_a_matte_that_is_lost_is_told_with_the_frames_and_what_to_do(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scene = vanishing()
+    shot = make_shot(scene, references=(1001,))
+    matte = shot.folder / "square.1001.exr"
+    frame_files.write_frame(matte, {"A": (scene.masks[0][0].astype(np.float32), "half")})
+    assert shot.colorize("--matte", f"1001={matte}") == 0
+    printed = capsys.readouterr()
+    line = (
+        "The object square of the mattes is not found in 1004-1007. If it is to be seen there, give --matte 1006=PATH."
+    )
+    assert (printed.out + printed.err).count(line) == 1
+
+
+def test_a_matte_that_is_followed_is_not_told(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+    scene = vanishing()
+    shot = make_shot(Scene(scene.lightnesses[:SEEN], scene.ab[:SEEN], scene.masks[:SEEN]), references=(1001,))
+    matte = shot.folder / "square.1001.exr"
+    frame_files.write_frame(matte, {"A": (scene.masks[0][0].astype(np.float32), "half")})
+    assert shot.colorize("--matte", f"1001={matte}") == 0
+    printed = capsys.readouterr()
+    assert "not found" not in printed.out + printed.err
