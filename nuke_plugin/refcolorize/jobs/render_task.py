@@ -404,9 +404,18 @@ class RenderTask(BackgroundTask):
             show_message(f"{self._title} {self.progress.name}", error)
 
     def _withdraw(self) -> None:
-        """Take the job's version out of use if it has no frame. A core that was stopped may still write some."""
+        """Take the job's version out of use if it has no frame. A core that was stopped may still write some.
+
+        The script was saved with this version. It is saved again, unless the artist has changed something since.
+        """
         if self.progress.done == 0 and not isinstance(self.error, CoreUnreachable):
+            was_saved = not nuke.root().modified()
             self._job.withdraw(bool(self.job))
+            if nuke.GUI and was_saved and not self._preview_frames:
+                try:
+                    scripts.save()
+                except RefColorizeError as error:
+                    self.progress.add_note(str(error))
 
     def _run_on_node(self, action: Callable[[], object]) -> None:
         """Run it in the main thread. A deleted node is ignored: its job goes on without it."""

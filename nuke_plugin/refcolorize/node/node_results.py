@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import nuke
 
 from ..errors import RefColorizeError
-from . import node_ids, variables, views
+from . import node_ids, variables, views, withdrawn
 from .frame_names import same_files
 from .undo import without_undo
 from .versions import PREVIEW, Results, Version, write_comment
@@ -55,6 +55,18 @@ class Shown(NamedTuple):
     file: str
     first: int
     last: int
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Shown | None:
+        """Return what a file says was shown; None if it does not say so.
+
+        Args:
+            data: As `_asdict` returns it, read from a JSON file.
+        """
+        try:
+            return cls(str(data["version"]), str(data["file"]), int(data["first"]), int(data["last"]))
+        except (LookupError, TypeError, ValueError):
+            return None
 
 
 _SHOWN = _ResultRead("Result", "version", "result_file")
@@ -158,7 +170,9 @@ def show(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
         name: As in the knob `version`: v001, or "preview".
         frames: The frames that it will have, in ascending order; empty to look at the files on disk.
     """
-    names = [version.name for version in versions(node)]
+    names = _names(node)
+    if name not in (PREVIEW, *names):
+        names.append(name)
     if name == PREVIEW or Path(results(node).pattern(PREVIEW)).parent.is_dir():
         names.append(PREVIEW)
     _offer_versions(node, _SHOWN, names, chosen=name)
@@ -188,7 +202,7 @@ def show_again(node: nuke.Node, shown: Shown) -> None:
         node: A RefColorize node.
         shown: From `remember`. "none", or a result that is gone, shows the plate.
     """
-    on_disk = [version.name for version in versions(node)]
+    on_disk = _names(node)
     is_there = Path(shown.file.replace("%V", views.of(node))).parent.is_dir()
     if shown.version == "none" or not is_there:
         _offer_versions(node, _SHOWN, on_disk, chosen="none")
@@ -204,6 +218,11 @@ def show_again(node: nuke.Node, shown: Shown) -> None:
     reload_result(node)
 
 
+def _names(node: nuke.Node) -> list[str]:
+    """Return the names of the versions that can be chosen, the oldest first."""
+    return [version.name for version in versions(node) if version.is_offered]
+
+
 def _offer_versions(node: nuke.Node, result: _ResultRead, names: Sequence[str], *, chosen: str) -> None:
     pulldown = cast("nuke.Enumeration_Knob", node[result.version])
     pulldown.setValues(["none", *names])
@@ -216,7 +235,7 @@ def forget_removed_versions(node: nuke.Node) -> None:
     Args:
         node: A RefColorize node.
     """
-    own, names = results(node), [version.name for version in versions(node)]
+    own, names = results(node), _names(node)
     if Path(own.pattern(PREVIEW)).parent.is_dir():
         names.append(PREVIEW)
     with without_undo():
@@ -271,8 +290,19 @@ def relink(node: nuke.Node) -> None:
         name, path = str(node[result.version].value()), str(node[result.file].value()).replace("%V", views.of(node))
         if name == "none" or Path(path).parent.is_dir():
             continue
-        if Path(results(node).pattern(name)).parent.is_dir():
+        own = results(node)
+        if Path(own.pattern(name)).parent.is_dir():
             _read_result(node, result, name)
+        elif result is _SHOWN and same_files(Path(path).name, Path(own.pattern(name)).name):
+            _show_instead_of_withdrawn(node, own, name)
+
+
+def _show_instead_of_withdrawn(node: nuke.Node, own: Results, name: str) -> None:
+    """Show what was shown before a version that came to nothing, if the script was saved while it was shown."""
+    number = name.lstrip("v")
+    before = Shown.from_json(withdrawn.before(own.folder, int(number))) if number.isdecimal() else None
+    if before is not None:
+        show_again(node, before)
 
 
 def _result_read(node: nuke.Node, result: _ResultRead) -> nuke.Node:

@@ -20,25 +20,35 @@ _LOG = (".dpx", ".cin")
 _EIGHT_BITS = (".jpg", ".jpeg")
 
 
-def withdraw(node: nuke.Node, version: Version, *, shown: node_results.Shown, discard: bool) -> None:
+def withdraw(
+    node: nuke.Node, version: Version, *, shown: node_results.Shown | None, discard: bool, has_job: bool
+) -> None:
     """Show again what the node showed before a version that has no frame. A version that has one stays.
+
+    It makes no undo step: undo would show the version that came to nothing.
 
     Args:
         node: A RefColorize node.
         version: The version.
-        shown: What the node showed before.
+        shown: What the node showed before; None if only the version's own record can tell.
         discard: Whether to remove the version too, because nothing came of it.
+        has_job: Whether the core has a job that writes it, which can be resumed.
     """
     results = node_results.results(node)
     if any(other.number == version.number and other.frames for other in results.versions()):
         return
+    if shown is None or same_files(shown.file, version.path):
+        shown = node_results.Shown.from_json(version.before())
+    if discard and has_job:
+        results.retire_number(version)
     if discard:
         results.discard(version)
     if node_results.is_showing(node, version.path):
-        with nuke.Undo():
-            nuke.Undo.name(f"{version.name} has no frame")
-            nothing = shown._replace(version="none")
-            node_results.show_again(node, nothing if same_files(shown.file, version.path) else shown)
+        nuke.Undo.disable()
+        try:
+            node_results.show_again(node, shown or node_results.Shown("none", "", 1, 1))
+        finally:
+            nuke.Undo.enable()
 
 
 def weakest_frame(node: nuke.Node) -> int:
@@ -137,7 +147,7 @@ def _shown_version(node: nuke.Node) -> Version:
     original = Results(Path(shown).parents[1], shown.name.partition(f"_{name}.")[0]) if len(shown.parents) > 1 else None
     for results in (node_results.results(node), original) if name not in ("none", PREVIEW) else ():
         for version in results.versions() if results else ():
-            if version.name == name:
+            if version.name == name and same_files(version.path, shown.as_posix()):
                 return version
     raise RefColorizeError(f"{node.name()} shows no version that is on disk. Choose one in the knob version.")
 

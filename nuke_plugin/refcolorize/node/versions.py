@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RefColorizeError
-from . import atomic, exr
+from . import atomic, exr, withdrawn
 
 __all__ = [
     "OWN_FILES",
@@ -30,6 +30,7 @@ __all__ = [
     "read_confidence",
     "stamp",
     "with_output",
+    "write_before",
     "write_comment",
     "write_confidence",
     "write_thumbnail",
@@ -38,7 +39,7 @@ __all__ = [
 PREVIEW = "preview"  # a folder next to the versions; each preview replaces the last one
 SHOT_FILE = "shot.json"
 _MADE_FROM_FILE = "made_from.json"  # the frame range, and a stamp of the input files
-_ABOUT_FILE = "about.json"  # the comment and the confidence of a version
+_ABOUT_FILE = "about.json"  # of a version: its comment, its confidence, and what the node showed before it
 _CONFIDENCE = "stcolor/confidence"  # an attribute in the header of each frame
 _THUMBNAIL_FILE = "thumbnail.jpg"  # of its middle frame
 OWN_FILES = frozenset((SHOT_FILE, _MADE_FROM_FILE, _ABOUT_FILE, _THUMBNAIL_FILE))
@@ -70,6 +71,11 @@ class Version:
         return Path(self.path).with_name(SHOT_FILE)
 
     @property
+    def is_offered(self) -> bool:
+        """Return whether it can be chosen: it has frames, or it has a shot and waits for them, as a farm's does."""
+        return bool(self.frames) or self.shot_file.is_file()
+
+    @property
     def thumbnail_file(self) -> Path:
         """Return the path of its small picture, which may not be there."""
         return Path(self.path).with_name(_THUMBNAIL_FILE)
@@ -88,6 +94,11 @@ class Version:
     def comment(self) -> str:
         """Return the artist's comment; "" if there is none."""
         return str(_read_json(_about_file(self.path)).get("comment", ""))
+
+    def before(self) -> dict[str, Any]:
+        """Return what the node showed before Colorize made this version, as JSON data; empty if that is not known."""
+        shown = _read_json(_about_file(self.path)).get("before")
+        return dict(shown) if isinstance(shown, dict) else {}
 
     def confidence(self) -> dict[int, float]:
         """Return the mean confidence of each frame, 0..1; empty until the version is complete."""
@@ -155,8 +166,9 @@ class Results:
         origin = {"first": first, "last": last, "inputs": made_from}
         if versions and self._is_unchanged(versions[-1], shot, origin):
             return versions[-1]
+        number = max([withdrawn.last_number(self.folder), *(version.number for version in versions)])
         try:
-            version = self._make_version(versions[-1].number + 1 if versions else 1)
+            version = self._make_version(number + 1)
             colored = [earlier.path for earlier in versions if earlier.frames]  # one that failed at once has none
             written = with_output(shot, version.path, reuse=colored[-1] if colored else None)
             _write_json(version.shot_file, written)
@@ -169,18 +181,32 @@ class Results:
         return version
 
     def discard(self, version: Version) -> None:
-        """Remove a version that nothing was written for: its folder with the files of `OWN_FILES`, and nothing else.
+        """Remove a version that has no frame: the files of `OWN_FILES`, and the folder unless something else is in it.
+
+        A version that a farm's job, or a run at work, has written into stays as it is.
 
         Args:
             version: A version of this node.
         """
         folder = version.shot_file.parent
         with suppress(OSError):
-            if {path.name for path in folder.iterdir()} <= OWN_FILES:
-                for name in OWN_FILES:
-                    with suppress(FileNotFoundError):
-                        (folder / name).unlink()
+            others = [path for path in folder.iterdir() if path.name not in OWN_FILES]
+            if version.frames or any(path.is_dir() or path.name.startswith(".") for path in others):
+                return
+            for name in OWN_FILES:
+                with suppress(FileNotFoundError):
+                    (folder / name).unlink()
+            if not others:
                 folder.rmdir()
+
+    def retire_number(self, version: Version) -> None:
+        """Never give a version's number to another one: a job of the core may still write into its folder.
+
+        Args:
+            version: A version of this node that is about to be removed.
+        """
+        with suppress(OSError):
+            withdrawn.withdraw(self.folder, version.number, version.before())
 
     def _make_version(self, number: int) -> Version:
         """Make the folder of the first free number from `number` on. Another Nuke may do so at the same time."""
@@ -219,6 +245,16 @@ def write_comment(path: str, comment: str) -> None:
         comment: Any text; "" to remove the comment.
     """
     _store(path, "comment", comment.strip())
+
+
+def write_before(path: str, shown: Mapping[str, Any]) -> None:
+    """Store what the node showed before Colorize made a version; RefColorizeError if it cannot be written.
+
+    Args:
+        path: The path of the version's frames.
+        shown: What it showed, as JSON data.
+    """
+    _store(path, "before", dict(shown))
 
 
 def write_confidence(path: str, confidence: Mapping[int, float]) -> None:
