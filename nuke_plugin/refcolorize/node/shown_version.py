@@ -13,7 +13,7 @@ from .frame_names import same_files
 from .inputs import find_files, find_read
 from .versions import PREVIEW, Results, Version, read_confidence, write_confidence
 
-__all__ = ["bake", "create_read", "go_to_weakest", "weakest_frame", "withdraw"]
+__all__ = ["bake", "create_read", "find_shown", "go_to_weakest", "weakest_frame", "withdraw"]
 
 _READ_OFFSET = 110  # to the right of the node, in pixels of the node graph
 _LOG = (".dpx", ".cin")
@@ -63,7 +63,7 @@ def weakest_frame(node: nuke.Node) -> int:
     Raises:
         RefColorizeError: If no version is shown, or if its frames have no confidence.
     """
-    version = _shown_version(node)
+    version = find_shown(node)
     confidence = version.confidence()
     if not confidence:
         confidence = read_confidence(version.path)
@@ -97,7 +97,7 @@ def create_read(node: nuke.Node) -> nuke.Node:
     Raises:
         RefColorizeError: If no version is shown.
     """
-    version = _shown_version(node)
+    version = find_shown(node)
     first_last = node_results.results(node).first_last(version.name)
     first, last = first_last if first_last is not None else (int(nuke.frame()), int(nuke.frame()))
     with node.parent():
@@ -141,8 +141,15 @@ def _is_same_node(one: nuke.Node | None, other: nuke.Node) -> bool:
     return one is not None and one.fullName() == other.fullName()
 
 
-def _shown_version(node: nuke.Node) -> Version:
-    """Return the version that the node shows: its own, or that of the node that it is a copy of."""
+def find_shown(node: nuke.Node) -> Version:
+    """Return the version that the node shows: its own, or that of the node that it is a copy of.
+
+    Args:
+        node: A RefColorize node.
+
+    Raises:
+        RefColorizeError: If no version is shown, or if it is not on disk.
+    """
     name, shown = str(node["version"].value()), PurePosixPath(node_results.shown_path(node))
     original = Results(Path(shown).parents[1], shown.name.partition(f"_{name}.")[0]) if len(shown.parents) > 1 else None
     for results in (node_results.results(node), original) if name not in ("none", PREVIEW) else ():

@@ -28,7 +28,7 @@ from ..jobs.progress import confidence_curve
 from ..jobs.reference_check import last_flaws
 from ..jobs.render import clean_up
 from ..jobs.render_task import is_busy, wants_core
-from ..node import keyframes, node_results, nodes
+from ..node import keyframes, node_results, nodes, output_note
 from ..node.thumbnails import render
 from .follower import Follower
 from .node_view import read_node, selected_node, show_heat, toggle_key, version_rows
@@ -151,6 +151,8 @@ class Panel(PanelFace):
             selected = None
         self._selected = name
         node = selected or self._shown_node() or self._first_node()
+        if node is not None:
+            output_note.follow(node)
         self._show_node(read_node(node) if node is not None else None)
 
     def _shown_node(self) -> nuke.Node | None:

@@ -185,5 +185,5 @@ def test_after_undo_of_a_copys_run_no_version_of_its_own_is_in_use(
     assert [row.used for row in version_rows(copy)] == [False], "the original's v001 is shown"
     read = shown_version.create_read(copy)
     assert read["file"].value() == original[1]
-    confidences = shown_version._shown_version(copy).path
+    confidences = shown_version.find_shown(copy).path
     assert Path(confidences).parent == done.results / "v001"
