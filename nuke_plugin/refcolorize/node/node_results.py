@@ -210,9 +210,7 @@ def show_again(node: nuke.Node, shown: Shown) -> None:
         return
     names = on_disk if shown.version in on_disk else [*on_disk, shown.version]
     _offer_versions(node, _SHOWN, names, chosen=shown.version)
-    read = _result_read(node, _SHOWN)
-    read["first"].setValue(shown.first)
-    read["last"].setValue(shown.last)
+    _set_range(node, _SHOWN, shown.first, shown.last)
     node[_SHOWN.file].setValue(shown.file)
     node["use_result"].setValue(True)
     reload_result(node)
@@ -270,14 +268,24 @@ def _read_result(node: nuke.Node, result: _ResultRead, name: str, frames: Sequen
     """Point a Read inside the node at a result."""
     frame_range = (frames[0], frames[-1]) if frames else results(node).first_last(name)
     if frame_range is not None:
-        read = _result_read(node, result)
-        read["first"].setValue(frame_range[0])
-        read["last"].setValue(frame_range[1])
+        _set_range(node, result, *frame_range)
     own = results(node)
     path = own.pattern(name)
     if views.is_stereo():  # each eye reads its own files; an eye without files stays grey
         path = (own.folder.parent / "%V" / Path(path).relative_to(own.folder)).as_posix()
     node[result.file].setValue(path)
+
+
+def _set_range(node: nuke.Node, result: _ResultRead, first: int, last: int) -> None:
+    """Set the frame range of a Read inside the node, and of the Read of the comparison if that shows nothing.
+
+    A Read begins at frame 1 until it is set, and a node's range may be that of all its Reads.
+    """
+    is_alone = result is _SHOWN and _COMPARED.version in node.knobs() and len(_used_reads(node)) == 1
+    for each in (_SHOWN, _COMPARED) if is_alone else (result,):
+        read = _result_read(node, each)
+        read["first"].setValue(first)
+        read["last"].setValue(last)
 
 
 def relink(node: nuke.Node) -> None:
