@@ -11,7 +11,7 @@ from .wrap_row import WrapRow
 
 __all__ = ["VersionBox"]
 
-_ICON, _SMALL_ICON, _NO_ICON = (64, 36), (40, 22), (1, 1)  # of a thumbnail, in pixels
+_ICON, _SMALL_ICON, _NO_ICON = (64, 36), (40, 22), (0, 0)  # of a thumbnail, in pixels
 _KEYS, _CONFIDENCE = 1, 2  # columns
 _LEVELS = (  # how much of a row is shown, from most to least: the picture's size, the column Keys, the whole remark
     (_ICON, True, True),
