@@ -19,14 +19,16 @@ from ..errors import CoreRefused, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, when_idle
 from ..node import cleaning, node_results, nodes, scripts, shots
 from ..node.frame_names import same_files
+from ..node.frames_on_disk import count_frames
 from ..node.mismatches import mismatches
 from ..node.shot_plan import ShotPlan, ShotRequest
 from ..node.shown_version import withdraw
-from ..node.versions import PREVIEW, count_frames, write_before
+from ..node.versions import PREVIEW, write_before
 from .input_rendering import InputRendering
 from .job import Job, PendingInputs
 from .progress import Progress
-from .render_task import RenderTask, find_running, live_tasks
+from .render_task import RenderTask
+from .running_tasks import find_running, live_tasks
 
 __all__ = ["RenderTask", "cancel", "clean_up", "colorize", "follow", "preview", "reattach"]
 

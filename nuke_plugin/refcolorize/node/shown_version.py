@@ -9,9 +9,10 @@ import nuke
 
 from ..errors import RefColorizeError
 from . import keyframes, node_results
+from .frame_curve import read_confidence
 from .frame_names import same_files
 from .inputs import find_files, find_read
-from .versions import PREVIEW, Results, Version, read_confidence, write_confidence
+from .versions import PREVIEW, Results, Version, write_confidence
 
 __all__ = ["bake", "create_read", "find_shown", "go_to_weakest", "weakest_frame", "withdraw"]
 

@@ -140,7 +140,9 @@ class VersionBox(QtWidgets.QWidget):
             self.list.setIconSize(QtCore.QSize(*icon))
             self.list.setColumnHidden(_KEYS, not has_keys)
             for index, row in enumerate(self._rows):
-                self.list.topLevelItem(index).setText(0, _version_text(row, is_whole=is_whole))
+                item = self.list.topLevelItem(index)
+                if item is not None:
+                    item.setText(0, _version_text(row, is_whole=is_whole))
             if self._width_needed() <= self.list.viewport().width():
                 break
         for column in range(len(_HEADINGS) - 1):
