@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from typing import cast
 
 import nuke
 
@@ -182,10 +183,10 @@ class Panel(PanelActions):
     def _show_listed_node(self, index: int) -> None:
         name = self.nodes.itemText(index)
 
-        def show(panel: Panel) -> None:
+        def show(panel: PanelActions) -> None:
             node = nuke.toNode(name)
             if node is not None:
-                panel._show_node(read_node(node))
+                cast("Panel", panel)._show_node(read_node(node))
 
         self._when_idle(show, once="show node")
 
