@@ -43,7 +43,16 @@ _INPUT = re.compile(r"^ Input \{.*?^ \}", re.MULTILINE | re.DOTALL)
 
 
 class Knob(NamedTuple):
-    """One knob: its kind as Nuke numbers it, the words on it, its tool tip, and the entries of its menu."""
+    """One knob of the node.
+
+    Attributes:
+        kind: As Nuke numbers it in `addUserKnob`.
+        name: Its name.
+        label: The words on it.
+        tip: Its tool tip.
+        entries: Those of its menu; none for other kinds.
+        hidden: Whether the artist does not see it.
+    """
 
     kind: int
     name: str
@@ -54,7 +63,11 @@ class Knob(NamedTuple):
 
 
 def read_knobs(text: str) -> list[Knob]:
-    """Return the user knobs of a group in their order, tabs and titles among them."""
+    """Return the user knobs of a group in their order, tabs and titles among them.
+
+    Args:
+        text: The gizmo's text.
+    """
     return [_knob(int(kind), name, rest) for kind, name, rest in _KNOB.findall(text) if name != '""']
 
 
@@ -77,7 +90,11 @@ def _option(rest: str, letter: str) -> str:
 
 
 def read_inputs(text: str) -> list[str]:
-    """Return the names of the node's inputs by their number."""
+    """Return the names of the node's inputs by their number.
+
+    Args:
+        text: The gizmo's text.
+    """
     numbered = {}
     for block in _INPUT.findall(text):
         number, name = (
@@ -90,7 +107,11 @@ def read_inputs(text: str) -> list[str]:
 
 
 def page(knobs: list[Knob]) -> str:
-    """Return the page: a table for each section of each tab."""
+    """Return the page: a table for each section of each tab.
+
+    Args:
+        knobs: The node's knobs in their order.
+    """
     lines = [
         "# The node, knob by knob",
         "",
@@ -126,7 +147,12 @@ def _cell(text: str) -> str:
 
 
 def diagram(inputs: list[str], outputs: tuple[str, ...]) -> str:
-    """Return the node with its inputs above and its outputs below, as SVG."""
+    """Return the node with its inputs above and its outputs below, as SVG.
+
+    Args:
+        inputs: Their names, by number.
+        outputs: Their names, in order.
+    """
     width, box, middle = 780, 180, 390
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} 300" font-family="DejaVu Sans, sans-serif" '

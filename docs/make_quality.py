@@ -38,7 +38,14 @@ _BLOCK = re.compile(r"(<!-- quality: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTAL
 
 
 class Run(NamedTuple):
-    """One call of `stcolor evaluate`."""
+    """One call of `stcolor evaluate`.
+
+    Attributes:
+        protocol: Which frames are the keyframes.
+        variants: The variants that it compares.
+        lines: Height of the clips.
+        old_film: Whether the clips are aged first.
+    """
 
     protocol: str
     variants: tuple[str, ...]
@@ -82,7 +89,14 @@ SITUATIONS = {
 
 
 def measure(dataset: Path, output: Path, *, workers: int, only: Sequence[str]) -> dict[str, Any]:
-    """Return everything that docs/quality.json holds. only: names of runs, "losses" among them."""
+    """Return everything that docs/quality.json holds.
+
+    Args:
+        dataset: A folder of clips.
+        output: Where the runs write.
+        workers: Processes at a time.
+        only: Names of runs, "losses" among them.
+    """
     from stcolor_core.evaluation.dataset import read_dataset
     from stcolor_core.evaluation.run import evaluate
 
@@ -161,7 +175,11 @@ def _commit() -> str:
 
 
 def tables(data: dict[str, Any]) -> dict[str, str]:
-    """Return the text of every block of docs/quality.md by its name."""
+    """Return the text of every block of docs/quality.md by its name.
+
+    Args:
+        data: What docs/quality.json holds.
+    """
     runs = data["runs"]
     blocks: dict[str, Callable[[], Iterable[str]]] = {
         "made": lambda: [_made(data["made"])],
@@ -176,7 +194,12 @@ def tables(data: dict[str, Any]) -> dict[str, str]:
 
 
 def render(page: str, data: dict[str, Any]) -> str:
-    """Return the page with the text of every block in it."""
+    """Return the page with the text of every block in it.
+
+    Args:
+        page: The page.
+        data: What docs/quality.json holds.
+    """
     blocks = tables(data)
     named = [match[2] for match in _BLOCK.finditer(page)]
     if sorted(named) != sorted(blocks):
@@ -185,7 +208,11 @@ def render(page: str, data: dict[str, Any]) -> str:
 
 
 def draw(data: dict[str, Any]) -> None:
-    """Write the outlier curve and the reliability diagram of the tenth frame as SVG."""
+    """Write the outlier curve and the reliability diagram of the tenth frame as SVG.
+
+    Args:
+        data: What docs/quality.json holds.
+    """
     from stcolor_core.evaluation.metrics import Reliability
     from stcolor_core.evaluation.plots import draw_outliers, draw_reliability, save_figure
 

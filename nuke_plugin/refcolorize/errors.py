@@ -5,7 +5,18 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterable
 
-__all__ = ["Busy", "Cancelled", "CoreRefused", "CoreUnreachable", "RefColorizeError", "unexpected_error"]
+__all__ = [
+    "ASK_TO_INSTALL",
+    "Busy",
+    "Cancelled",
+    "CoreRefused",
+    "CoreUnreachable",
+    "RefColorizeError",
+    "unexpected_error",
+]
+
+ASK_TO_INSTALL = "Ask whoever installed RefColorize on this machine to do so again. The command is: install.py nuke"
+"""The remedy for a core that is missing or of another version, for an artist who has no shell at hand."""
 
 
 class RefColorizeError(Exception):

@@ -22,6 +22,7 @@ from typing import Any
 from stcolor_core import __version__
 from stcolor_core.errors import BadRequest, ColorError, OutputError, StcolorError
 from stcolor_core.movies.names import load_av
+from stcolor_core.remedies import advise, word
 from stcolor_core.service.access import HOST, Connection, CoreLock, ask, find, state_folder
 
 __all__ = ["Finding", "add_command", "check_installation", "format_findings", "main"]
@@ -113,7 +114,7 @@ def _check_device() -> Finding:
     device = resolve_device("auto", warn=faults.append)
     if faults:
         return Finding(
-            "GPU", faults[0].removesuffix(" See `stcolor doctor`."), "update its driver, or use --device cpu"
+            "GPU", word(faults[0].removesuffix(f" {advise('doctor')}.")), "update its driver, or use --device cpu"
         )
     return Finding("GPU", device_name(device) or "none; runs on the CPU")
 

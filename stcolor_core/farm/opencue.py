@@ -17,11 +17,13 @@ from stcolor_core.farm import job as jobs
 from stcolor_core.farm.engine import SHOT_FILE, Submission, job_file, write_all
 from stcolor_core.farm.film_job import FILM_FILE, FilmJob
 from stcolor_core.farm.job import FRAMES_PER_RENDER, Job
+from stcolor_core.remedies import advise
 
 __all__ = ["list_choices", "make_launcher", "submit", "write"]
 
 _ANSWER_SECONDS = 10  # without an answer of cuebot; OpenCue itself waits for hours
 _SPEC = "job.xml"
+_EXTRA = "'stcolor[farm]'"  # what pip installs
 _FRAMES = "#FRAMESPEC#"  # cuebot replaces it by the frames of the task
 
 
@@ -173,9 +175,7 @@ def _import_pyoutline() -> Any:
         import outline.cuerun
         import outline.modules.shell
     except ImportError as error:
-        raise StcolorError(
-            f"OpenCue's pyoutline is needed ({error}). Install it: pip install 'stcolor[farm]'."
-        ) from None
+        raise StcolorError(f"OpenCue's pyoutline is needed ({error}). {advise('install_package', _EXTRA)}.") from None
     return outline
 
 

@@ -20,6 +20,7 @@ from stcolor_core.farm.engine import SHOT_FILE, Submission, find_program, job_fi
 from stcolor_core.farm.film_job import FILM_FILE, FilmJob
 from stcolor_core.farm.job import FRAMES_PER_RENDER, Job
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.remedies import advise
 
 __all__ = ["make_assets", "make_parameters", "make_template", "submit", "write"]
 
@@ -65,7 +66,7 @@ def submit(job: Job | FilmJob, folder: Path) -> Submission:
     Raises:
         StcolorError: If the program is missing or fails.
     """
-    program = find_program("deadline", package="deadline (pip install deadline)", job_folder=folder)
+    program = find_program("deadline", package=advise("deadline_program"), job_folder=folder)
     command = [program, "bundle", "submit", "--yes", "--name", job.name, str(folder)]
     job_id = _JOB_ID.search(run_program(command, job_folder=folder))
     if job_id is None:

@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from stcolor_core.errors import ModelError
 from stcolor_core.files.atomic import atomic_path
 from stcolor_core.files.user_folders import user_folder
+from stcolor_core.remedies import advise
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -191,7 +192,7 @@ def missing(names: list[str]) -> ModelError:
     """
     files = " ".join(_WEIGHTS[name].file for name in names)
     return ModelError(
-        f"Weights missing from {folder()}. Get {_WEIGHTS[names[0]].url} and run: stcolor models add {files}"
+        f"Weights missing from {folder()}. Get {_WEIGHTS[names[0]].url} and {advise('add_weights', files)}"
     )
 
 
@@ -234,7 +235,7 @@ def recorded_checksum(name: str) -> str:
 
 
 def _remedy(name: str) -> str:
-    return f"Add it again: stcolor models add {_WEIGHTS[name].file}"
+    return advise("add_weights_again", _WEIGHTS[name].file)
 
 
 def checksum(path: Path) -> str:

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Literal
 
 from stcolor_core.errors import BadRequest
+from stcolor_core.remedies import advise
 
 __all__ = ["MOVIE_FORMATS", "MOVIE_TYPES", "MovieEncoding", "is_movie", "load_av"]
 
@@ -16,6 +17,7 @@ MOVIE_FORMATS = ("prores-hq", "prores-4444", "dnxhr", "h264", "ffv1")
 """The names of the formats that are written, for `movies.formats`; here, so that the command line loads no library."""
 MovieEncoding = Literal["plate", "display"]
 """How the pixels of a written movie are encoded: as the plate's are, or as a display shows them."""
+_EXTRA = "'stcolor[movies]'"  # what pip installs
 
 
 def is_movie(path: Path | str) -> bool:
@@ -38,7 +40,7 @@ def load_av() -> ModuleType:
         import av.error
     except ImportError as error:
         raise BadRequest(
-            f"Movies need PyAV, which cannot be loaded ({error}). Install it: pip install 'stcolor[movies]'."
+            f"Movies need PyAV, which cannot be loaded ({error}). {advise('install_package', _EXTRA)}."
         ) from None
     av.logging.set_level(None)  # FFmpeg's warnings would stand between the lines of a run; errors are exceptions
     return av

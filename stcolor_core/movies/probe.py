@@ -14,6 +14,7 @@ from stcolor_core.movies.color import ColorTags, luma_weights
 from stcolor_core.movies.names import load_av
 from stcolor_core.movies.planes import PixelFormat
 from stcolor_core.movies.timecode import frame_of_timecode
+from stcolor_core.remedies import advise
 
 __all__ = ["FrameIndex", "MovieInfo", "probe", "reading"]
 
@@ -243,8 +244,7 @@ def _constant_rate(stream: Any, index: FrameIndex, path: Path) -> Fraction:
         if all(abs(time - times[0] - place * step) <= allowed for place, time in enumerate(times)):
             return rate
     raise PlateError(
-        f"{path} has a variable frame rate, so its frames have no exact numbers. Convert it to a constant one, for "
-        "example: ffmpeg -i IN -fps_mode cfr -r 24 -c:v prores_ks OUT.mov."
+        f"{path} has a variable frame rate, so its frames have no exact numbers. {advise('constant_rate')}."
     )
 
 

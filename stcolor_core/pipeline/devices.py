@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from stcolor_core.errors import BadRequest, DeviceMemoryError
 from stcolor_core.heap import return_freed_memory
 from stcolor_core.pipeline.device_names import DEVICES, GPUS, no_such_device
-from stcolor_core.remedies import advise
+from stcolor_core.remedies import advise, word
 
 __all__ = [
     "device_name",
@@ -39,7 +39,11 @@ _MPS_FULL = "MPS backend out of memory"  # torch has no class of errors for it
 logger = logging.getLogger(__name__)
 
 
-def resolve_device(name: str, *, warn: Callable[[str], None] = logger.warning) -> torch.device:
+def _log(message: str) -> None:
+    logger.warning("%s", word(message))
+
+
+def resolve_device(name: str, *, warn: Callable[[str], None] = _log) -> torch.device:
     """Return the torch device for a device name.
 
     Args:
@@ -62,7 +66,7 @@ def resolve_device(name: str, *, warn: Callable[[str], None] = logger.warning) -
             fault = find_fault(gpu)
             if fault is None:
                 return torch.device(gpu)
-            warn(f"The {GPUS[gpu]} does not work ({fault}) and is not used. See `stcolor doctor`.")
+            warn(f"The {GPUS[gpu]} does not work ({fault}) and is not used. {advise('doctor')}.")
     return torch.device("cpu")
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import cached_property, partial
 
-import numpy as np
 import torch
 
 from stcolor_core.files.scratch import Scratch
@@ -19,7 +18,7 @@ from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.on_device.frames import DeviceFrame
-from stcolor_core.method.patches import PatchColor, cover, cut_to_reach
+from stcolor_core.method.patches import PatchColor, cover
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.models import registry
 from stcolor_core.pipeline.claims import Claim
@@ -48,6 +47,7 @@ from stcolor_core.pipeline.run_reports import (
     warn_of_unreferenced,
     warn_of_useless_transitions,
 )
+from stcolor_core.pipeline.shot_patches import ShotPatches
 from stcolor_core.pipeline.shot_plates import PlateFrame
 from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.pipeline.warn_once import WarnOnce
@@ -57,7 +57,7 @@ from stcolor_core.remedies import advise
 from stcolor_core.shots.output_folder import require_frame_field
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import require_reference
-from stcolor_core.shots.spans import PatchWalk, Span, plan_patch_walks, spans_containing
+from stcolor_core.shots.spans import Span, spans_containing
 from stcolor_core.shots.transitions import Transitions
 
 __all__ = [
@@ -173,10 +173,10 @@ class _Run:
             detector=detector_digest(shot, self._inputs),
             flaws=self._flaws,
         )
+        self._patches = ShotPatches(self._footage, reporter)
         self._writer = FrameWriter(shot, self._inputs, self._footage)
         self._files: Mapping[int, ExistingFrame] = {}  # at the output paths, as last inspected
         self._reusable: frozenset[int] = frozenset()
-        self._walks: list[PatchWalk] = []
         self._force = False
         self._workers = Workers(1, 1)
 
@@ -188,7 +188,7 @@ class _Run:
         self._report_plan()
         transitions = self._find_transitions(requested)
         spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
-        self._walks = self._plan_walks(transitions.scene_starts)
+        self._patches.plan(transitions.scene_starts)
         self._warn_of_unreferenced(spans, requested)
         digests = self._digest_frames(requested, spans)
         report_flaws(self._reporter, self._flaws, self._footage.references, spans, requested)
@@ -210,7 +210,7 @@ class _Run:
         requested = requested_frames(self._shot, self._footage.frames)
         transitions = self._find_transitions(requested)
         spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
-        self._walks = self._plan_walks(transitions.scene_starts)
+        self._patches.plan(transitions.scene_starts)
         self._warn_of_unreferenced(spans, requested)
         return RunPlan(
             frames=self._footage.frames,
@@ -251,7 +251,7 @@ class _Run:
         references = requested.intersection(self._footage.references)
         digests = {frame: self._digests.of_reference(frame) for frame in references}
         for span in spans_containing(spans, requested):
-            digest = self._digests.of_span(span, self._walks_to(span))
+            digest = self._digests.of_span(span, self._patches.walks_to(span))
             digests.update(dict.fromkeys(requested.intersection(span.frames), digest))
         return dict(sorted(digests.items()))
 
@@ -305,7 +305,7 @@ class _Run:
 
     def _warn_of_unreferenced(self, spans: Sequence[Span], requested: frozenset[int]) -> None:
         stills = bool(self._shot.stills)
-        warn_of_unreferenced(self._reporter, spans, requested, walks=self._walks, stills=stills)
+        warn_of_unreferenced(self._reporter, spans, requested, walks=self._patches.walks, stills=stills)
 
     def _color_span(
         self, span: Span, requested: frozenset[int], digests: Mapping[int, str], todo: frozenset[int]
@@ -329,7 +329,7 @@ class _Run:
                 self._propagator.color_in_place(span, self._footage, scratch, wanted=to_color, on_read=look)
             ) as colors,
         ):
-            patches = self._color_patches(span, scratch, wanted=to_color)
+            patches = self._patches.color(span, self._propagator, scratch, wanted=to_color)
             pending: deque[Future[FrameResult]] = deque()
             for colored in colors:
                 self._reporter.raise_if_cancelled()
@@ -341,48 +341,12 @@ class _Run:
                 )
                 if self._flaws.found:  # the frame's digest has asked for all references that colour it
                     colored = self._footage.distrust(colored.to_host())
-                if patched := [*self._own_patch(colored.frame), *parts]:
+                if patched := [*self._patches.own(colored.frame), *parts]:
                     colored = cover(colored.to_host(), patched)
                 plate = self._footage.take_plate(colored.frame)
                 pending.append(writers.submit(self._write_colored, colored, plate, digests[colored.frame]))
             while pending:
                 yield self._reporter.report_frame(pending.popleft().result())
-
-    def _color_patches(self, span: Span, scratch: Scratch, *, wanted: Collection[int]) -> dict[int, list[str]]:
-        """Colour what patches reach of a span and save it; return the names under which it is saved by frame."""
-        saved: dict[int, list[str]] = {}
-        for number, walk in enumerate(self._walks_to(span)):
-            name = f"patch{number}"
-            overruling = set(self._footage.patches).intersection(walk.frames)
-            colors = self._propagator.color_patch(
-                walk,
-                self._footage,
-                scratch,
-                wanted=wanted,
-                overruling=overruling,
-                on_read=partial(self._reporter.report_look, patch=walk.patch),
-            )
-            with closing(colors):
-                for color in colors:
-                    scratch.save(name, color.frame, color)
-                    saved.setdefault(color.frame, []).append(name)
-        return saved
-
-    def _own_patch(self, frame: int) -> Iterator[PatchColor]:
-        """Yield the patch of a frame that has one, on that frame."""
-        if frame in self._footage.patches:
-            patch = self._footage.patch_keyframe(frame)
-            assert patch.weight is not None
-            yield cut_to_reach(frame, frame, patch.ab, np.ones_like(patch.weight), patch.weight, patch.weight)
-
-    def _plan_walks(self, cuts: Iterable[int]) -> list[PatchWalk]:
-        footage = self._footage
-        return plan_patch_walks(list(footage.frames), footage.patches, footage.references, cuts)
-
-    def _walks_to(self, span: Span) -> list[PatchWalk]:
-        """Return the walks of patches that pass a span."""
-        frames = frozenset(span.frames)
-        return [walk for walk in self._walks if not frames.isdisjoint(walk.frames)]
 
     def _finish_reference(self, frame: int, digest: str, *, todo: bool) -> FrameResult:
         """Write a reference frame: known colour is kept exactly, and the rest of the frame is coloured from it."""

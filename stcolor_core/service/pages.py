@@ -60,7 +60,11 @@ def page_routes(tokens: Tokens, *, url: str, refusals: Refusals) -> APIRouter:
         """Return a token for the page, which may read and change the queue, for the ticket sent as the bearer."""
         token = None if bearer is None else tokens.redeem(bearer.credentials)
         if token is None:
-            raise HTTPException(401, "The link is used up or too old. Run `stcolor status` for a new one.")
+            raise HTTPException(
+                401,
+                "The link is used up or too old. "
+                "Open the page from Nuke's panel again, or run `stcolor status` for a new one.",
+            )
         return PageToken(token=token)
 
     for path, (name, media_type) in FILES.items():

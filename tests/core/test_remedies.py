@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,21 @@ import pytest
 import stcolor_core
 from stcolor_core.errors import BadRequest, one_line
 from stcolor_core.remedies import FRONT_END, REMEDIES, advise, word
+from stcolor_core.shots.settings import Method
 
 PACKAGE = Path(stcolor_core.__file__).parent
+PAGE = PACKAGE / "service" / "page" / "words.js"
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 # Only a terminal shows what these say: no other front end plans keyframes, colours films, or makes movies and reviews.
 TERMINAL_ONLY = (
     *("cli/", "evaluation/", "training/", "models/", "film/", "terminal.py", "remedies.py", "movies/writer.py"),
     *(f"pipeline/{name}.py" for name in ("key_planning", "movie_output", "results")),
+)
+
+COMMAND = re.compile(r"stcolor (?!on\b|colou?rs|is|has|can|must)[a-z]+|pip3? install|install\.py|ffmpeg -")
+NO_SHELL_EXCEPT = (  # besides: the client of the command line, the list of models, and the page's own first sentence
+    *(name for name in TERMINAL_ONLY if name != "models/"),
+    *("models/registry.py", "service/access.py", "service/pages.py", "pipeline/review_pictures.py"),
 )
 
 
@@ -53,6 +62,44 @@ def test_no_message_that_nuke_or_the_page_may_show_names_an_option_of_the_comman
     assert found == []
 
 
+def test_no_message_that_nuke_or_the_page_may_show_takes_a_shell_for_granted() -> None:
+    found = [
+        f"{name}:{line}: {text}"
+        for name, tree in sources()
+        if not name.startswith(NO_SHELL_EXCEPT)
+        for line, text in texts(tree)
+        if COMMAND.search(text) and " " in text.strip() and "training starts from" not in text
+        if not (name == "farm/openjd.py" and text == "stcolor on the hosts.")  # the description of a parameter
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("name", REMEDIES)
+def test_a_command_on_the_node_or_the_page_comes_after_whom_to_ask(name: str) -> None:
+    for text in (REMEDIES[name].node, REMEDIES[name].page):
+        command = COMMAND.search(text)
+        assert command is None or re.search("whoever", text[: command.start()])
+
+
+def test_missing_weights_in_nuke_say_who_adds_them_and_where() -> None:
+    from stcolor_core.models import weight_files
+
+    message = weight_files.missing(["vgg19_conv"]).marked
+    assert " and run: stcolor models add " in word(message, "command_line")
+    in_nuke = word(message, "node")
+    assert "ask whoever installed RefColorize on this machine to add it. The command is: stcolor models add" in in_nuke
+
+
+@pytest.mark.parametrize("name", REMEDIES)
+def test_everything_in_quotes_is_a_label_on_the_page(name: str) -> None:
+    script = PAGE.read_text(encoding="utf-8")
+    labels = {"Reference", *re.findall(r'\["([^"]+)", ', script), *re.findall(r'^  \w+: "([^"]+)",$', script, re.M)}
+    renamed = set(re.findall(r'^  (\w+): "[^"]+",$', script, re.M))
+    labels |= {each.name.replace("_", " ") for each in fields(Method) if each.name not in renamed}
+    for quoted in re.findall(r'"([^"]+)"', REMEDIES[name].page):
+        assert quoted in labels, f"{name}: the page has no {quoted}"
+
+
 def test_every_remedy_is_used_and_every_used_one_exists() -> None:
     used = {
         node.args[0].value
@@ -78,7 +125,7 @@ def test_a_message_is_worded_for_each_front_end() -> None:
     message = f"Frame 7 of plate.####.exr is missing. Render it, or {advise('missing')}."
     assert word(message, "command_line").endswith("Render it, or pass --missing skip or --missing hold.")
     assert "its Read" in word(message, "node")
-    assert '"missing" of the plate' in word(message, "page")
+    assert '"Missing frames"' in word(message, "page")
 
 
 def test_a_remedy_takes_a_value_and_begins_a_sentence_with_a_capital() -> None:

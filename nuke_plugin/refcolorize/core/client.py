@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import quote, urlencode, urlsplit
 
-from ..errors import CoreRefused, CoreUnreachable, RefColorizeError
+from ..errors import ASK_TO_INSTALL, CoreRefused, CoreUnreachable, RefColorizeError
 
 __all__ = ["PROTOCOL", "Client"]
 
@@ -63,8 +63,8 @@ class Client:
         if answer.get("protocol") != PROTOCOL:
             raise RefColorizeError(
                 f"The core at {self.url} has version {_one_line(answer.get('version'))} and protocol "
-                f"{_one_line(answer.get('protocol'))}, but this plug-in needs protocol {PROTOCOL}. Stop the core, run "
-                "install.py nuke from one checkout, and start Nuke again."
+                f"{_one_line(answer.get('protocol'))}, but this plug-in needs protocol {PROTOCOL}. Press "
+                f"Stop in the panel, and end Nuke. {ASK_TO_INSTALL}"
             )
         return answer
 

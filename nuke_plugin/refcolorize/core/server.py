@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import CoreRefused, CoreUnreachable, RefColorizeError
+from ..errors import ASK_TO_INSTALL, CoreRefused, CoreUnreachable, RefColorizeError
 from .client import Client
 
 __all__ = [
@@ -138,7 +138,7 @@ def core_command() -> list[str]:
     program = shutil.which("stcolor")
     if program is None:
         tried = f"looked for the core's program in $STCOLOR_PYTHON, at {installed}, and for stcolor on PATH: none"
-        raise CoreUnreachable("The core is not installed on this machine. Run install.py nuke.", tried=[tried])
+        raise CoreUnreachable(f"The core is not installed on this machine. {ASK_TO_INSTALL}", tried=[tried])
     return [program]
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from ..errors import CoreUnreachable, RefColorizeError
+from ..errors import ASK_TO_INSTALL, CoreUnreachable, RefColorizeError
 from .server import Connection, connection_file, core_command, log_file, run_core
 
 __all__ = ["is_alive", "troubleshoot"]
@@ -80,7 +80,7 @@ def _check_program() -> Iterator[str]:
         yield f"The core's program is {command[0]}. Nothing to do."
         yield f"It answers: {run_core('--version', seconds=_VERSION_SECONDS)}. Nothing to do."
     except CoreUnreachable as error:
-        yield f"{_sentence(error.tried[0])} Run install.py nuke."
+        yield f"{_sentence(error.tried[0])} {ASK_TO_INSTALL}"
 
 
 def _check_log() -> Iterator[str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..core.engines import ENGINES, JOB_OPTIONS
 from ..core.server import core_command, open_core
-from ..errors import Cancelled, CoreUnreachable, RefColorizeError
+from ..errors import ASK_TO_INSTALL, Cancelled, CoreUnreachable, RefColorizeError
 
 __all__ = [
     "Submission",
@@ -314,5 +314,5 @@ def _parse(engine: str, output: str) -> Submission:
     except (ValueError, LookupError, TypeError):
         raise RefColorizeError(
             f"{ENGINES[engine].title}: the core's answer cannot be read ({output.strip()[:80]!r}). "
-            "Core and plug-in have different versions: run install.py nuke."
+            f"Core and plug-in have different versions. {ASK_TO_INSTALL}"
         ) from None

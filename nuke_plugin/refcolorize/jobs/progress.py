@@ -27,7 +27,7 @@ REASONS = {"no_color": "has no colour", "plate": "is the plate itself"}
 PAUSED = "the queue is paused. Press Continue queue on the core's page"
 """Why a queued shot does not begin, and what to do."""
 
-_FINISHING = 2.0  # seconds
+_FEW_SECONDS = 2.0  # below this, the estimate is no longer a number
 
 
 @dataclass
@@ -147,7 +147,7 @@ class Progress:
             return f"{self.name}{'' if self.goes_on else ' failed'}: {self.error}"
         if not self.done:
             return f"{self.name}: looking at the plate{'' if self.looking is None else f', frame {self.looking}'}"
-        left = "" if self.seconds_left is None else f", {time_left(self.seconds_left)}"
+        left = "" if self.seconds_left is None else f", {time_left(self.seconds_left, frames=self.total - self.done)}"
         return f"{self.name}: frame {self.done} of {self.total}{left}"
 
 
@@ -171,13 +171,16 @@ def waits_in_queue(job: Mapping[str, Any]) -> bool:
     return bool(job["state"] == "queued" and job["kind"] != "preview")
 
 
-def time_left(seconds: float) -> str:
-    """Return the rest of a job's time in words: 40 s left, 3 min left. The last two seconds are "finishing".
+def time_left(seconds: float, *, frames: int) -> str:
+    """Return the rest of a job's time in words: 40 s left, 3 min left. After the last frame it is "finishing".
 
     Args:
         seconds: The core's estimate, 0 or more. It stays at 0 while the last frames are written.
+        frames: How many frames are not written yet.
     """
-    return f"{duration(seconds)} left" if seconds >= _FINISHING else "finishing"
+    if not frames:
+        return "finishing"
+    return f"{duration(seconds)} left" if seconds >= _FEW_SECONDS else "a few seconds left"
 
 
 def duration(seconds: float) -> str:

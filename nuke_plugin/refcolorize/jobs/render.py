@@ -18,17 +18,22 @@ from ..core.client import Client
 from ..errors import CoreRefused, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, when_idle
 from ..node import cleaning, node_results, nodes, scripts, shots
+from ..node.frame_names import same_files
+from ..node.frames_on_disk import count_frames
 from ..node.mismatches import mismatches
 from ..node.shot_plan import ShotPlan, ShotRequest
 from ..node.shown_version import withdraw
-from ..node.versions import PREVIEW
+from ..node.versions import PREVIEW, write_before
 from .input_rendering import InputRendering
 from .job import Job, PendingInputs
-from .render_task import RenderTask, find_running, live_tasks
+from .progress import Progress
+from .render_task import RenderTask
+from .running_tasks import find_running, live_tasks
 
 __all__ = ["RenderTask", "cancel", "clean_up", "colorize", "follow", "preview", "reattach"]
 
 _LIVE_STATES = ("queued", "running")
+_UNFINISHED_STATES = ("failed", "cancelled")
 
 
 def colorize(node: nuke.Node, *, confirmed: bool = False) -> RenderTask:
@@ -55,7 +60,11 @@ def _version_job(node: nuke.Node, request: ShotRequest) -> Job:
     """Claim the version of a request, and show it in the node unless a task of this Nuke does so already."""
     known = {version.number for version in node_results.versions(node)}
     version, shown = shots.claim(node, request), node_results.remember(node)
+    is_new = version.number not in known
     if find_running(version.path) is None:
+        if is_new:
+            with suppress(RefColorizeError):  # it is for a script that is opened after a crash
+                write_before(version.path, shown._asdict())
         with nuke.Undo():
             nuke.Undo.name(f"Colorize {version.name}")
             nodes.match_working_space(node)
@@ -63,7 +72,8 @@ def _version_job(node: nuke.Node, request: ShotRequest) -> Job:
     label, shot = _label(node, version.name), version.shot()
 
     def take_back(has_job: bool) -> None:
-        withdraw(node, version, shown=shown, discard=not has_job and version.number not in known)
+        discard = is_new or bool(version.before())
+        withdraw(node, version, shown=shown, discard=discard, has_job=has_job)
 
     return Job(
         version.name,
@@ -182,7 +192,7 @@ def follow(node: nuke.Node) -> RenderTask:
     if (running := find_running(path)) is not None:
         return running
     name = str(node["version"].value())
-    followed = Job(name, path, lambda client: client.job(job))
+    followed = Job(name, path, lambda client: client.job(job), withdraw=lambda _: _take_back(node, path))
     return RenderTask(node, followed, connect=_connect_to_running).begin()
 
 
@@ -204,8 +214,28 @@ def _reattach(jobs: list[tuple[nuke.Node, str]]) -> None:
         client = server.find()
         for node, job in jobs if client is not None else []:
             with suppress(CoreRefused):  # the core no longer knows the job
-                if client is not None and client.job(job)["state"] in _LIVE_STATES:
+                answer = client.job(job) if client is not None else {"state": ""}
+                if answer["state"] in _LIVE_STATES:
                     in_main_thread(follow, node)
+                elif answer["state"] in _UNFINISHED_STATES and not answer["done"]:
+                    in_main_thread(_tell_failure, node, answer)
+
+
+def _tell_failure(node: nuke.Node, job: Mapping[str, Any]) -> None:
+    """Take a version back whose job came to nothing while Nuke was closed, and say so."""
+    path, name = node_results.shown_path(node), str(node["version"].value())
+    if same_files(str(job["output"]), path) and not count_frames(path):
+        _take_back(node, path)
+        progress = Progress(name)
+        progress.update(job, [])
+        nodes.set_status(node, progress.describe())
+
+
+def _take_back(node: nuke.Node, path: str) -> None:
+    """Show what the node showed before the version of a path, which has no frame, as the version itself says."""
+    for version in node_results.versions(node):
+        if same_files(version.path, path):
+            withdraw(node, version, shown=None, discard=bool(version.before()), has_job=True)
 
 
 def cancel(node: nuke.Node) -> None:

@@ -15,56 +15,22 @@ from ..core.client import Client
 from ..errors import Cancelled, CoreRefused, CoreStopped, CoreUnreachable, RefColorizeError
 from ..host.main_thread import in_main_thread, unless_rendering
 from ..node import node_results, nodes, scripts
-from ..node.frame_names import same_files
+from ..node.frames_on_disk import count_frames
 from ..node.shot_plan import ShotPlan
-from ..node.versions import count_frames, write_confidence, write_thumbnail
+from ..node.versions import write_confidence, write_thumbnail
 from .audience import is_shown
 from .job import Job, PendingInputs
 from .progress import ASKS_ABOUT_KEYS, Progress, confidence_curve, waits_in_queue
 from .reference_check import find_flaws, require_color
+from .running_tasks import last_states, live_tasks
 from .task import BackgroundTask
 
-__all__ = ["RenderTask", "find_running", "is_busy", "last_state", "live_tasks", "wants_core"]
+__all__ = ["RenderTask"]
 
 _POLL_SECONDS = 1.0  # so that Cancel takes effect soon
 _RELOAD_SECONDS = 5.0
 _THUMBNAIL_LINES = 72  # twice the height in the panel's list, for high-resolution screens
 _UNAUTHORIZED = 401  # the HTTP status if the core was restarted and has a new token
-
-_last_states: dict[str, str] = {}  # by the job's id
-live_tasks: list[RenderTask] = []  # a list: several previews of a node may write to the same pattern
-
-
-def find_running(path: str) -> RenderTask | None:
-    """Return the running task that writes to a path, or None.
-
-    Args:
-        path: Pattern of the frames.
-    """
-    return next((task for task in tuple(live_tasks) if same_files(task.path, path) and not task.progress.ended), None)
-
-
-def is_busy(name: str) -> bool:
-    """Return whether a task of this Nuke colours a node's shot or renders its inputs. Main thread only.
-
-    Args:
-        name: The node's full name.
-    """
-    return any(task.node_name == name for task in tuple(live_tasks))
-
-
-def last_state(job: str) -> str:
-    """Return the state in which the last task of this Nuke has left a job; "" if it followed none to its end.
-
-    Args:
-        job: The job's id.
-    """
-    return _last_states.get(job, "")
-
-
-def wants_core() -> bool:
-    """Return whether a task of this Nuke waits until a core runs, and asks the artist whether to start one."""
-    return any(task.progress.waits_for_core for task in tuple(live_tasks))
 
 
 def _is_in_script(node: nuke.Node) -> bool:
@@ -174,7 +140,7 @@ class RenderTask(BackgroundTask):
         with suppress(ValueError):  # already removed
             live_tasks.remove(self)
         if self.job:
-            _last_states[self.job] = self.state
+            last_states[self.job] = self.state
 
     def _interrupted(self) -> None:
         if self._client is not None and self.job:
@@ -404,9 +370,18 @@ class RenderTask(BackgroundTask):
             show_message(f"{self._title} {self.progress.name}", error)
 
     def _withdraw(self) -> None:
-        """Take the job's version out of use if it has no frame. A core that was stopped may still write some."""
+        """Take the job's version out of use if it has no frame. A core that was stopped may still write some.
+
+        The script was saved with this version. It is saved again, unless the artist has changed something since.
+        """
         if self.progress.done == 0 and not isinstance(self.error, CoreUnreachable):
+            was_saved = not nuke.root().modified()
             self._job.withdraw(bool(self.job))
+            if nuke.GUI and was_saved and not self._preview_frames:
+                try:
+                    scripts.save()
+                except RefColorizeError as error:
+                    self.progress.add_note(str(error))
 
     def _run_on_node(self, action: Callable[[], object]) -> None:
         """Run it in the main thread. A deleted node is ignored: its job goes on without it."""

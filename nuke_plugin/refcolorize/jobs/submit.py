@@ -338,7 +338,7 @@ class SubmitTask(BackgroundTask):
         self._report_inputs(ASKS_ABOUT_KEYS, 0)
 
     def _withdraw(self, written: _WrittenShot) -> None:
-        withdraw(self._node, written.version, shown=written.shown, discard=written.is_new)
+        withdraw(self._node, written.version, shown=written.shown, discard=written.is_new, has_job=False)
         scripts.save()
 
     def _render_inputs(self) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import nuke
 
 from ..errors import RefColorizeError
-from . import node_ids, variables, views
+from . import node_ids, variables, views, withdrawn
 from .frame_names import same_files
 from .undo import without_undo
 from .versions import PREVIEW, Results, Version, write_comment
@@ -55,6 +55,18 @@ class Shown(NamedTuple):
     file: str
     first: int
     last: int
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Shown | None:
+        """Return what a file says was shown; None if it does not say so.
+
+        Args:
+            data: As `_asdict` returns it, read from a JSON file.
+        """
+        try:
+            return cls(str(data["version"]), str(data["file"]), int(data["first"]), int(data["last"]))
+        except (LookupError, TypeError, ValueError):
+            return None
 
 
 _SHOWN = _ResultRead("Result", "version", "result_file")
@@ -158,7 +170,9 @@ def show(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
         name: As in the knob `version`: v001, or "preview".
         frames: The frames that it will have, in ascending order; empty to look at the files on disk.
     """
-    names = [version.name for version in versions(node)]
+    names = _names(node)
+    if name not in (PREVIEW, *names):
+        names.append(name)
     if name == PREVIEW or Path(results(node).pattern(PREVIEW)).parent.is_dir():
         names.append(PREVIEW)
     _offer_versions(node, _SHOWN, names, chosen=name)
@@ -188,7 +202,7 @@ def show_again(node: nuke.Node, shown: Shown) -> None:
         node: A RefColorize node.
         shown: From `remember`. "none", or a result that is gone, shows the plate.
     """
-    on_disk = [version.name for version in versions(node)]
+    on_disk = _names(node)
     is_there = Path(shown.file.replace("%V", views.of(node))).parent.is_dir()
     if shown.version == "none" or not is_there:
         _offer_versions(node, _SHOWN, on_disk, chosen="none")
@@ -196,12 +210,15 @@ def show_again(node: nuke.Node, shown: Shown) -> None:
         return
     names = on_disk if shown.version in on_disk else [*on_disk, shown.version]
     _offer_versions(node, _SHOWN, names, chosen=shown.version)
-    read = _result_read(node, _SHOWN)
-    read["first"].setValue(shown.first)
-    read["last"].setValue(shown.last)
+    _set_range(node, _SHOWN, shown.first, shown.last)
     node[_SHOWN.file].setValue(shown.file)
     node["use_result"].setValue(True)
     reload_result(node)
+
+
+def _names(node: nuke.Node) -> list[str]:
+    """Return the names of the versions that can be chosen, the oldest first."""
+    return [version.name for version in versions(node) if version.is_offered]
 
 
 def _offer_versions(node: nuke.Node, result: _ResultRead, names: Sequence[str], *, chosen: str) -> None:
@@ -216,7 +233,7 @@ def forget_removed_versions(node: nuke.Node) -> None:
     Args:
         node: A RefColorize node.
     """
-    own, names = results(node), [version.name for version in versions(node)]
+    own, names = results(node), _names(node)
     if Path(own.pattern(PREVIEW)).parent.is_dir():
         names.append(PREVIEW)
     with without_undo():
@@ -251,14 +268,24 @@ def _read_result(node: nuke.Node, result: _ResultRead, name: str, frames: Sequen
     """Point a Read inside the node at a result."""
     frame_range = (frames[0], frames[-1]) if frames else results(node).first_last(name)
     if frame_range is not None:
-        read = _result_read(node, result)
-        read["first"].setValue(frame_range[0])
-        read["last"].setValue(frame_range[1])
+        _set_range(node, result, *frame_range)
     own = results(node)
     path = own.pattern(name)
     if views.is_stereo():  # each eye reads its own files; an eye without files stays grey
         path = (own.folder.parent / "%V" / Path(path).relative_to(own.folder)).as_posix()
     node[result.file].setValue(path)
+
+
+def _set_range(node: nuke.Node, result: _ResultRead, first: int, last: int) -> None:
+    """Set the frame range of a Read inside the node, and of the Read of the comparison if that shows nothing.
+
+    A Read begins at frame 1 until it is set, and a node's range may be that of all its Reads.
+    """
+    is_alone = result is _SHOWN and _COMPARED.version in node.knobs() and len(_used_reads(node)) == 1
+    for each in (_SHOWN, _COMPARED) if is_alone else (result,):
+        read = _result_read(node, each)
+        read["first"].setValue(first)
+        read["last"].setValue(last)
 
 
 def relink(node: nuke.Node) -> None:
@@ -271,8 +298,19 @@ def relink(node: nuke.Node) -> None:
         name, path = str(node[result.version].value()), str(node[result.file].value()).replace("%V", views.of(node))
         if name == "none" or Path(path).parent.is_dir():
             continue
-        if Path(results(node).pattern(name)).parent.is_dir():
+        own = results(node)
+        if Path(own.pattern(name)).parent.is_dir():
             _read_result(node, result, name)
+        elif result is _SHOWN and same_files(Path(path).name, Path(own.pattern(name)).name):
+            _show_instead_of_withdrawn(node, own, name)
+
+
+def _show_instead_of_withdrawn(node: nuke.Node, own: Results, name: str) -> None:
+    """Show what was shown before a version that came to nothing, if the script was saved while it was shown."""
+    number = name.lstrip("v")
+    before = Shown.from_json(withdrawn.before(own.folder, int(number))) if number.isdecimal() else None
+    if before is not None:
+        show_again(node, before)
 
 
 def _result_read(node: nuke.Node, result: _ResultRead) -> nuke.Node:

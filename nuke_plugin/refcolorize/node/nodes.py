@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import cast
 
 import nuke
 
@@ -27,6 +28,8 @@ __all__ = [
 
 OUTPUT_FOLDER = "STCOLOR_OUTPUT_FOLDER"  # a facility's default for the knob output_folder; may contain Tcl
 _MARKER_KNOB = "refcolorize_version"
+_LOADED = "Nothing has run since the script was opened."
+_COPY = "A copy. It shows the versions of its original until Colorize makes its own first one."
 
 
 def create() -> nuke.Node:
@@ -61,16 +64,18 @@ def ensure_id(node: nuke.Node, *, is_new: bool = False) -> bool:
 def node_created() -> None:
     """Set up a node that was created, pasted or loaded with a script; a callback for nuke.addOnCreate.
 
-    The status line of a loaded node is replaced, because its job may have ended since. A copy gets a folder of its own.
+    The status line of a loaded node is replaced, because its job may have ended since. It names no version: the knob
+    says which one is shown, and undo changes the knob without telling anybody. A copy gets a folder of its own.
     """
     node = nuke.thisNode()
     if not is_refcolorize(node):
         return
     shown = str(node["version"].value())
-    set_status(node, "No result yet." if shown == "none" else f"{shown} is shown.")
+    has_versions = len(cast("nuke.Enumeration_Knob", node["version"]).values()) > 1
+    set_status(node, _LOADED if has_versions or shown != "none" else "No result yet.")
     is_copy = bool("node_id" in node.knobs() and node["node_id"].value()) and ensure_id(node, is_new=True)
     if is_copy and shown != "none":
-        set_status(node, f"A copy. It shows {shown} of its original until Colorize makes its own first version.")
+        set_status(node, _COPY)
 
 
 def is_refcolorize(node: nuke.Node) -> bool:

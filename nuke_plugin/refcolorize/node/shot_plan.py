@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import inputs
+from .frames_on_disk import stamp
 from .rendered_inputs import InputRender, render_planned
-from .versions import stamp
 
 __all__ = ["ShotPlan", "ShotRequest"]
 

@@ -9,36 +9,47 @@ import nuke
 
 from ..errors import RefColorizeError
 from . import keyframes, node_results
+from .frame_curve import read_confidence
 from .frame_names import same_files
 from .inputs import find_files, find_read
-from .versions import PREVIEW, Results, Version, read_confidence, write_confidence
+from .versions import PREVIEW, Results, Version, write_confidence
 
-__all__ = ["bake", "create_read", "go_to_weakest", "weakest_frame", "withdraw"]
+__all__ = ["bake", "create_read", "find_shown", "go_to_weakest", "weakest_frame", "withdraw"]
 
 _READ_OFFSET = 110  # to the right of the node, in pixels of the node graph
 _LOG = (".dpx", ".cin")
 _EIGHT_BITS = (".jpg", ".jpeg")
 
 
-def withdraw(node: nuke.Node, version: Version, *, shown: node_results.Shown, discard: bool) -> None:
+def withdraw(
+    node: nuke.Node, version: Version, *, shown: node_results.Shown | None, discard: bool, has_job: bool
+) -> None:
     """Show again what the node showed before a version that has no frame. A version that has one stays.
+
+    It makes no undo step: undo would show the version that came to nothing.
 
     Args:
         node: A RefColorize node.
         version: The version.
-        shown: What the node showed before.
+        shown: What the node showed before; None if only the version's own record can tell.
         discard: Whether to remove the version too, because nothing came of it.
+        has_job: Whether the core has a job that writes it, which can be resumed.
     """
     results = node_results.results(node)
     if any(other.number == version.number and other.frames for other in results.versions()):
         return
+    if shown is None or same_files(shown.file, version.path):
+        shown = node_results.Shown.from_json(version.before())
+    if discard and has_job:
+        results.retire_number(version)
     if discard:
         results.discard(version)
     if node_results.is_showing(node, version.path):
-        with nuke.Undo():
-            nuke.Undo.name(f"{version.name} has no frame")
-            nothing = shown._replace(version="none")
-            node_results.show_again(node, nothing if same_files(shown.file, version.path) else shown)
+        nuke.Undo.disable()
+        try:
+            node_results.show_again(node, shown or node_results.Shown("none", "", 1, 1))
+        finally:
+            nuke.Undo.enable()
 
 
 def weakest_frame(node: nuke.Node) -> int:
@@ -53,7 +64,7 @@ def weakest_frame(node: nuke.Node) -> int:
     Raises:
         RefColorizeError: If no version is shown, or if its frames have no confidence.
     """
-    version = _shown_version(node)
+    version = find_shown(node)
     confidence = version.confidence()
     if not confidence:
         confidence = read_confidence(version.path)
@@ -87,7 +98,7 @@ def create_read(node: nuke.Node) -> nuke.Node:
     Raises:
         RefColorizeError: If no version is shown.
     """
-    version = _shown_version(node)
+    version = find_shown(node)
     first_last = node_results.results(node).first_last(version.name)
     first, last = first_last if first_last is not None else (int(nuke.frame()), int(nuke.frame()))
     with node.parent():
@@ -131,13 +142,20 @@ def _is_same_node(one: nuke.Node | None, other: nuke.Node) -> bool:
     return one is not None and one.fullName() == other.fullName()
 
 
-def _shown_version(node: nuke.Node) -> Version:
-    """Return the version that the node shows: its own, or that of the node that it is a copy of."""
+def find_shown(node: nuke.Node) -> Version:
+    """Return the version that the node shows: its own, or that of the node that it is a copy of.
+
+    Args:
+        node: A RefColorize node.
+
+    Raises:
+        RefColorizeError: If no version is shown, or if it is not on disk.
+    """
     name, shown = str(node["version"].value()), PurePosixPath(node_results.shown_path(node))
     original = Results(Path(shown).parents[1], shown.name.partition(f"_{name}.")[0]) if len(shown.parents) > 1 else None
     for results in (node_results.results(node), original) if name not in ("none", PREVIEW) else ():
         for version in results.versions() if results else ():
-            if version.name == name:
+            if version.name == name and same_files(version.path, shown.as_posix()):
                 return version
     raise RefColorizeError(f"{node.name()} shows no version that is on disk. Choose one in the knob version.")
 

@@ -30,8 +30,8 @@ import nuke
 
 from . import colors, variables, views
 from .frame_names import FrameName
+from .frames_on_disk import stamp
 from .knob_paths import absolute_path, frame_name
-from .versions import stamp
 
 __all__ = ["frame_digests"]
 

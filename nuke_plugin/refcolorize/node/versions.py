@@ -5,31 +5,26 @@ A finished version is never overwritten: if anything has changed, a new version 
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import RefColorizeError
-from . import atomic, exr
+from . import atomic, withdrawn
+from .frames_on_disk import count_frames, frames_of
 
 __all__ = [
     "OWN_FILES",
     "PREVIEW",
     "SHOT_FILE",
-    "FrameCurve",
     "Results",
     "Version",
-    "change_time",
-    "count_frames",
-    "read_confidence",
-    "stamp",
     "with_output",
+    "write_before",
     "write_comment",
     "write_confidence",
     "write_thumbnail",
@@ -38,8 +33,7 @@ __all__ = [
 PREVIEW = "preview"  # a folder next to the versions; each preview replaces the last one
 SHOT_FILE = "shot.json"
 _MADE_FROM_FILE = "made_from.json"  # the frame range, and a stamp of the input files
-_ABOUT_FILE = "about.json"  # the comment and the confidence of a version
-_CONFIDENCE = "stcolor/confidence"  # an attribute in the header of each frame
+_ABOUT_FILE = "about.json"  # of a version: its comment, its confidence, and what the node showed before it
 _THUMBNAIL_FILE = "thumbnail.jpg"  # of its middle frame
 OWN_FILES = frozenset((SHOT_FILE, _MADE_FROM_FILE, _ABOUT_FILE, _THUMBNAIL_FILE))
 _FOLDER = re.compile(r"v(\d{3,})")
@@ -70,6 +64,11 @@ class Version:
         return Path(self.path).with_name(SHOT_FILE)
 
     @property
+    def is_offered(self) -> bool:
+        """Return whether it can be chosen: it has frames, or it has a shot and waits for them, as a farm's does."""
+        return bool(self.frames) or self.shot_file.is_file()
+
+    @property
     def thumbnail_file(self) -> Path:
         """Return the path of its small picture, which may not be there."""
         return Path(self.path).with_name(_THUMBNAIL_FILE)
@@ -83,11 +82,16 @@ class Version:
         shot = self.shot()
         patterns = [str(reference.get("path", "")) for reference in shot.get("references", ())]
         swatches = {int(swatch.get("frame", 0)) for swatch in shot.get("swatches", ())}
-        return tuple(sorted({frame for pattern in patterns for frame in _frames(pattern)} | swatches))
+        return tuple(sorted({frame for pattern in patterns for frame in frames_of(pattern)} | swatches))
 
     def comment(self) -> str:
         """Return the artist's comment; "" if there is none."""
         return str(_read_json(_about_file(self.path)).get("comment", ""))
+
+    def before(self) -> dict[str, Any]:
+        """Return what the node showed before Colorize made this version, as JSON data; empty if that is not known."""
+        shown = _read_json(_about_file(self.path)).get("before")
+        return dict(shown) if isinstance(shown, dict) else {}
 
     def confidence(self) -> dict[int, float]:
         """Return the mean confidence of each frame, 0..1; empty until the version is complete."""
@@ -134,7 +138,7 @@ class Results:
         try:
             return int(made_from["first"]), int(made_from["last"])
         except (LookupError, TypeError, ValueError):
-            frames = list(_frames(self.pattern(name)))
+            frames = list(frames_of(self.pattern(name)))
         return (min(frames), max(frames)) if frames else None
 
     def claim(self, shot: Mapping[str, Any], *, first: int, last: int, made_from: str) -> Version:
@@ -155,8 +159,9 @@ class Results:
         origin = {"first": first, "last": last, "inputs": made_from}
         if versions and self._is_unchanged(versions[-1], shot, origin):
             return versions[-1]
+        number = max([withdrawn.last_number(self.folder), *(version.number for version in versions)])
         try:
-            version = self._make_version(versions[-1].number + 1 if versions else 1)
+            version = self._make_version(number + 1)
             colored = [earlier.path for earlier in versions if earlier.frames]  # one that failed at once has none
             written = with_output(shot, version.path, reuse=colored[-1] if colored else None)
             _write_json(version.shot_file, written)
@@ -169,18 +174,32 @@ class Results:
         return version
 
     def discard(self, version: Version) -> None:
-        """Remove a version that nothing was written for: its folder with the files of `OWN_FILES`, and nothing else.
+        """Remove a version that has no frame: the files of `OWN_FILES`, and the folder unless something else is in it.
+
+        A version that a farm's job, or a run at work, has written into stays as it is.
 
         Args:
             version: A version of this node.
         """
         folder = version.shot_file.parent
         with suppress(OSError):
-            if {path.name for path in folder.iterdir()} <= OWN_FILES:
-                for name in OWN_FILES:
-                    with suppress(FileNotFoundError):
-                        (folder / name).unlink()
+            others = [path for path in folder.iterdir() if path.name not in OWN_FILES]
+            if version.frames or any(path.is_dir() or path.name.startswith(".") for path in others):
+                return
+            for name in OWN_FILES:
+                with suppress(FileNotFoundError):
+                    (folder / name).unlink()
+            if not others:
                 folder.rmdir()
+
+    def retire_number(self, version: Version) -> None:
+        """Never give a version's number to another one: a job of the core may still write into its folder.
+
+        Args:
+            version: A version of this node that is about to be removed.
+        """
+        with suppress(OSError):
+            withdrawn.withdraw(self.folder, version.number, version.before())
 
     def _make_version(self, number: int) -> Version:
         """Make the folder of the first free number from `number` on. Another Nuke may do so at the same time."""
@@ -221,6 +240,16 @@ def write_comment(path: str, comment: str) -> None:
     _store(path, "comment", comment.strip())
 
 
+def write_before(path: str, shown: Mapping[str, Any]) -> None:
+    """Store what the node showed before Colorize made a version; RefColorizeError if it cannot be written.
+
+    Args:
+        path: The path of the version's frames.
+        shown: What it showed, as JSON data.
+    """
+    _store(path, "before", dict(shown))
+
+
 def write_confidence(path: str, confidence: Mapping[int, float]) -> None:
     """Store the mean confidence of each frame of a version; RefColorizeError if it cannot be written.
 
@@ -250,48 +279,6 @@ def write_thumbnail(path: str, data: bytes) -> None:
         raise RefColorizeError(f"{file} cannot be written ({reason}). Ask for write access to its folder.") from None
 
 
-def read_confidence(path: str) -> dict[int, float]:
-    """Return the mean confidence (0..1) in the header of each frame of a version. Slow for a long shot.
-
-    Args:
-        path: The path of the version's frames.
-    """
-    return dict(FrameCurve(path).read())
-
-
-class FrameCurve:
-    """The confidence of the frames of a version, read from their headers. A file that stays is read once. Any thread.
-
-    Args:
-        path: The path of the frames, with #### or, as Nuke's knobs have it, with %04d; "" for none.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._path = re.sub(r"%0?(\d*)d", lambda match: "#" * int(match[1] or 1), path)
-        self._known: dict[str, tuple[tuple[int, int], float | None]] = {}
-
-    def read(self) -> tuple[tuple[int, float], ...]:
-        """Return (frame, confidence 0..1) for each frame on disk that has a confidence, in frame order."""
-        if not self._path:
-            return ()
-        folder, name, curve = Path(self._path).parent, Path(self._path).name, []
-        for frame, status in _files(self._path):
-            file, state = re.sub("#+", frame, name), (status.st_size, status.st_mtime_ns)
-            if self._known.get(file, (None, None))[0] != state:
-                self._known[file] = state, _confidence_in(folder / file)
-            confidence = self._known[file][1]
-            if frame and confidence is not None:
-                curve.append((int(frame), confidence))
-        return tuple(sorted(curve))
-
-
-def _confidence_in(file: Path) -> float | None:
-    try:
-        return float(exr.text(file, _CONFIDENCE))
-    except (OSError, ValueError):
-        return None
-
-
 def _about_file(path: str) -> Path:
     return Path(path).with_name(_ABOUT_FILE)
 
@@ -306,59 +293,6 @@ def _store(path: str, name: str, value: object) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise RefColorizeError(f"{file} cannot be written ({reason}). Ask for write access to its folder.") from None
-
-
-def stamp(patterns: Iterable[str]) -> str:
-    """Return 16 hex digits that change when a file's name, size or time of change does.
-
-    Args:
-        patterns: The paths of sequences, with ####, and of single files.
-    """
-    digest = hashlib.sha256()
-    for pattern in patterns:
-        for frame, status in sorted(_files(pattern), key=lambda file: file[0]):
-            digest.update(f"{pattern} {frame} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
-
-
-def count_frames(pattern: str) -> int:
-    """Return how many frames of a pattern are on disk.
-
-    Args:
-        pattern: The path of the frames, with ####.
-    """
-    return sum(1 for _ in _frames(pattern))
-
-
-def change_time(pattern: str) -> int:
-    """Return when the folder of frames last changed, in nanoseconds since 1970; 0 if it cannot be read.
-
-    Args:
-        pattern: The path of the frames, with ####; "" for none.
-    """
-    try:
-        return Path(pattern).parent.stat().st_mtime_ns if pattern else 0
-    except OSError:
-        return 0
-
-
-def _frames(pattern: str) -> Iterator[int]:
-    return (int(frame) for frame, _ in _files(pattern) if frame)
-
-
-def _files(pattern: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield the frame number as text and the file status of each file of a pattern; "" for a single file."""
-    path = Path(pattern)
-    head, hashes, tail = re.fullmatch(r"(.*?)(#*)([^#]*)", path.name).groups()  # type: ignore[union-attr]
-    frame = re.compile(re.escape(head) + (r"(-?\d+)" if hashes else "()") + re.escape(tail))
-    try:
-        with os.scandir(path.parent) as entries:
-            for entry in entries:
-                match = frame.fullmatch(entry.name)
-                if match:
-                    yield match[1], entry.stat()
-    except OSError:
-        return  # the folder or a file is missing; the core reports it if it matters
 
 
 def _read_json(path: Path) -> dict[str, Any]:

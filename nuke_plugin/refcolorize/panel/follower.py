@@ -11,7 +11,7 @@ import nuke
 
 from ..errors import RefColorizeError
 from ..jobs import render
-from ..jobs.render_task import is_busy, last_state
+from ..jobs.running_tasks import is_busy, last_state
 from ..node.frame_names import same_files
 from .view import NodeState, Snapshot
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import nuke
 
 from ..node import keyframes, node_results, nodes
+from ..node.frame_names import same_files
 from ..node.swatches import swatched_frames
 from ..node.versions import Version
 from .view import Keyframe, NodeState, ShotState, VersionRow
@@ -101,9 +102,14 @@ def version_rows(node: nuke.Node) -> tuple[VersionRow, ...]:
     Args:
         node: A RefColorize node.
     """
-    shown = node["version"].value()
+    chosen = node["version"].value()
+    shown = node_results.shown_path(node) if chosen != "none" else ""  # a copy shows a version of its original
     versions = sorted(node_results.versions(node), key=lambda version: -version.number)
-    return tuple(_version_row(version, used=shown == version.name) for version in versions)
+    return tuple(
+        _version_row(version, used=version.name == chosen and same_files(version.path, shown))
+        for version in versions
+        if version.is_offered
+    )
 
 
 def _version_row(version: Version, *, used: bool) -> VersionRow:

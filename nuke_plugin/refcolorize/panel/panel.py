@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import cast
@@ -20,19 +20,17 @@ from typing import cast
 import nuke
 
 from ..core import server
-from ..errors import Busy, RefColorizeError
-from ..host.main_thread import is_rendering, when_idle
+from ..host.main_thread import is_rendering
 from ..host.qt import QtCore, QtGui, QtWidgets
 from ..jobs import audience
 from ..jobs.progress import confidence_curve
 from ..jobs.reference_check import last_flaws
-from ..jobs.render import clean_up
-from ..jobs.render_task import is_busy, wants_core
-from ..node import keyframes, node_results, nodes
+from ..jobs.running_tasks import is_busy, wants_core
+from ..node import keyframes, nodes, output_note
 from ..node.thumbnails import render
 from .follower import Follower
-from .node_view import read_node, selected_node, show_heat, toggle_key, version_rows
-from .panel_face import PanelFace
+from .node_view import read_node, selected_node, version_rows
+from .panel_actions import PanelActions
 from .view import (
     NodeState,
     Snapshot,
@@ -52,15 +50,13 @@ __all__ = ["Panel"]
 _REFRESH_MILLISECONDS = 300
 _SEARCH_SECONDS = 3.0
 _UPDATE_MILLISECONDS = 50
-_WAITING = "This waits until Nuke has finished rendering."
 
 
-class Panel(PanelFace):
+class Panel(PanelActions):
     """The dockable panel. `registerWidgetAsPanel` constructs it without arguments."""
 
     def __init__(self, parent: QtWidgets.QWidget | None = None) -> None:
         super().__init__(parent)
-        self._node: NodeState | None = None
         self._search_at = 0.0  # the earliest time to search a script without a node again
         self._selected = ""
         self._snapshot = Snapshot()
@@ -68,8 +64,6 @@ class Panel(PanelFace):
         self._run_of_error: tuple[object, ...] = ()
         self._is_starting = self._start_failed = False  # the core, since Start was pressed
         self._follower = Follower()
-        self._is_working = False
-        self._versions_state: tuple[object, ...] = ()
         self._pictures: dict[str, dict[int, QtGui.QImage]] = {}
         self._link = CoreLink()
         self._refresh_timer, self._update_timer = QtCore.QTimer(self), QtCore.QTimer(self)
@@ -151,12 +145,9 @@ class Panel(PanelFace):
             selected = None
         self._selected = name
         node = selected or self._shown_node() or self._first_node()
+        if node is not None:
+            output_note.follow(node)
         self._show_node(read_node(node) if node is not None else None)
-
-    def _shown_node(self) -> nuke.Node | None:
-        """Return the node that is shown; None if the script no longer has it."""
-        node = nuke.toNode(self._node.name) if self._node is not None else None
-        return node if node is not None and nodes.is_refcolorize(node) else None
 
     def _first_node(self) -> nuke.Node | None:
         """Return the script's first node. A search visits all groups, so it is not repeated at every refresh."""
@@ -192,111 +183,12 @@ class Panel(PanelFace):
     def _show_listed_node(self, index: int) -> None:
         name = self.nodes.itemText(index)
 
-        def show(panel: Panel) -> None:
+        def show(panel: PanelActions) -> None:
             node = nuke.toNode(name)
             if node is not None:
-                panel._show_node(read_node(node))
+                cast("Panel", panel)._show_node(read_node(node))
 
         self._when_idle(show, once="show node")
-
-    def _when_idle(self, action: Callable[[Panel], object], *, once: str = "") -> None:
-        """Run an action on this panel as soon as Nuke is not rendering. Until then the note says that it waits.
-
-        Args:
-            action: What to do. Its error is shown in the note; if it raises Busy, it is run again.
-            once: A name, if an action of this name that still waits is to be replaced.
-        """
-        when_idle(
-            weak_action(self, lambda panel: panel._run(action)),
-            give_up=weak_action(self, lambda panel, error: panel._show_error(str(error))),
-            waiting=weak_action(self, lambda panel: panel._show_error(_WAITING)),
-            key=(id(self), once) if once else None,
-        )
-
-    def _run(self, action: Callable[[Panel], object]) -> None:
-        error = ""
-        try:
-            action(self)
-        except Busy:
-            raise
-        except RefColorizeError as failure:
-            error = str(failure)
-        self._refresh()
-        self._show_error(error)
-
-    def _change(self, name: str, action: Callable[[nuke.Node], object]) -> None:
-        """Change the node in one undo step of this name."""
-
-        def change(node: nuke.Node) -> None:
-            with nuke.Undo():
-                nuke.Undo.name(name)
-                action(node)
-
-        self._run_on_node(change)
-
-    def _go_to(self, frame: int) -> None:
-        self._when_idle(lambda _: nuke.frame(frame), once="go to")
-
-    def _add_key(self, frame: int) -> None:
-        def add(node: nuke.Node) -> None:
-            nuke.frame(frame)
-            keyframes.add_key(node, frame)
-
-        self._change(f"Add keyframe {frame}", add)
-
-    def _remove_key(self, frame: int) -> None:
-        self._change(f"Remove keyframe {frame}", lambda node: keyframes.remove_key(node, frame))
-
-    def _toggle_key(self, frame: int) -> None:
-        self._change(f"Switch keyframe {frame}", lambda node: toggle_key(node, frame))
-
-    def _use_version(self, number: int) -> None:
-        self._change(f"Use v{number:03d}", lambda node: node_results.use_version(node, number))
-
-    def _comment_version(self, number: int, comment: str) -> None:
-        self._versions_state = ()
-        self._change("Comment", lambda node: node_results.comment_version(node, number, comment))
-
-    def _clean_up(self) -> None:
-        self._versions_state = ()
-        self._run_on_node(clean_up, once="clean up")
-
-    def _go_to_weakest(self) -> None:
-        from ..node import shown_version
-
-        self._run_on_node(shown_version.go_to_weakest)
-
-    def _show_heat(self, is_on: bool) -> None:
-        self._change("Heat overlay", lambda node: show_heat(node, is_on))
-
-    def _colorize_or_cancel(self) -> None:
-        """Press the node's Cancel, which does not wait for Nuke's render, or its Colorize, which does."""
-        if self._is_working:
-            self._cancel_node()
-        else:
-            self._run_on_node(lambda node: _press(node, "colorize"), once="colorize")
-
-    def _cancel_node(self) -> None:
-        node = self._shown_node()
-        if node is not None:
-            _press(node, "cancel")
-
-    def _run_on_node(self, action: Callable[[nuke.Node], object], *, once: str = "") -> None:
-        """Run an action of the node that is shown now, even if the panel shows another one when Nuke is idle."""
-        if self._node is None:
-            return
-        name = self._node.name
-
-        def run(_: Panel) -> None:
-            node = nuke.toNode(name)
-            if node is None or not nodes.is_refcolorize(node):
-                raise RefColorizeError(f"{name} is gone. Choose another node.")
-            action(node)
-
-        self._when_idle(run, once=once and f"{once} {name}")
-
-    def _create_node(self) -> None:
-        self._when_idle(lambda _: nodes.create(), once="create")
 
     # ---- the pictures
 
@@ -420,10 +312,6 @@ class Panel(PanelFace):
         """Show why an action failed. The message stays until the next action."""
         self._error, self._run_of_error = message, (self._node.job if self._node else "", self._is_working)
         self._show_job()
-
-
-def _press(node: nuke.Node, button: str) -> None:
-    cast("nuke.PyScript_Knob", node[button]).execute()
 
 
 def _delete(panel: Panel) -> None:

@@ -11,7 +11,15 @@ from .wrap_row import WrapRow
 
 __all__ = ["VersionBox"]
 
-_ICON = (64, 36)  # of a thumbnail, in pixels
+_ICON, _SMALL_ICON, _NO_ICON = (64, 36), (40, 22), (0, 0)  # of a thumbnail, in pixels
+_KEYS, _CONFIDENCE = 1, 2  # columns
+_LEVELS = (  # how much of a row is shown, from most to least: the picture's size, the column Keys, the whole remark
+    (_ICON, True, True),
+    (_SMALL_ICON, True, True),
+    (_SMALL_ICON, False, True),
+    (_NO_ICON, False, True),
+    (_NO_ICON, False, False),
+)
 _COLUMNS = (("Version", 0), ("Keys", 0), ("Confidence", 0), ("Frames", 52), ("Comment", 40), ("Written", 72))
 """Each column's heading, and the width of the list in digits from which on there is room for it."""
 _HEADINGS = [heading for heading, _ in _COLUMNS]
@@ -32,7 +40,8 @@ class VersionBox(QtWidgets.QWidget):
         self._rows: tuple[VersionRow, ...] = ()
         self._node = ""
         self._previous: int | None = None
-        self.list = QtWidgets.QTreeWidget()
+        self.list = _List()
+        self.list.resized.connect(self._fit_columns)
         self.list.setHeaderLabels(_HEADINGS)
         self.list.setIconSize(QtCore.QSize(*_ICON))
         self.list.setRootIsDecorated(False)
@@ -109,8 +118,7 @@ class VersionBox(QtWidgets.QWidget):
                 item.setIcon(0, self._icon(row.thumbnail))
             self.list.addTopLevelItem(item)
         self.list.blockSignals(blocked)
-        for column in range(len(_HEADINGS) - 1):
-            self.list.resizeColumnToContents(column)
+        self._fit_columns()
         for widget in (self.list, self.use, self.swap, self.clean_up, self.comment):
             widget.setVisible(bool(self._rows))
         self._empty.setVisible(not self._rows)
@@ -123,12 +131,28 @@ class VersionBox(QtWidgets.QWidget):
             self._icons[key] = QtGui.QIcon(path)
         return self._icons[key]
 
-    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:  # noqa: N802 (Qt's name)
-        """Hide the columns that matter less while the list is narrow; tool tips have them all."""
-        super().resizeEvent(event)
-        digits = event.size().width() // max(1, self.fontMetrics().horizontalAdvance("0"))
+    def _fit_columns(self) -> None:
+        """Show as much of each row as there is room for, the version and its confidence always; tool tips have all."""
+        digits = self.width() // max(1, self.fontMetrics().horizontalAdvance("0"))
         for column, (_, least) in enumerate(_COLUMNS):
             self.list.setColumnHidden(column, digits < least)
+        for icon, has_keys, is_whole in _LEVELS:
+            self.list.setIconSize(QtCore.QSize(*icon))
+            self.list.setColumnHidden(_KEYS, not has_keys)
+            for index, row in enumerate(self._rows):
+                item = self.list.topLevelItem(index)
+                if item is not None:
+                    item.setText(0, _version_text(row, is_whole=is_whole))
+            if self._width_needed() <= self.list.viewport().width():
+                break
+        for column in range(len(_HEADINGS) - 1):
+            self.list.resizeColumnToContents(column)
+
+    def _width_needed(self) -> int:
+        """Return the width of the columns up to the confidence, in pixels."""
+        header = self.list.header()
+        shown = [column for column in range(_CONFIDENCE + 1) if not self.list.isColumnHidden(column)]
+        return sum(max(self.list.sizeHintForColumn(column), header.sectionSizeHint(column)) for column in shown)
 
     def _in_use(self) -> int | None:
         return next((row.number for row in self._rows if row.used), None)
@@ -187,13 +211,30 @@ class VersionBox(QtWidgets.QWidget):
         )
 
 
-def _columns(row: VersionRow) -> list[str]:
-    remark = "  in use" if row.used else ""
+class _List(QtWidgets.QTreeWidget):
+    """A list that tells when its width has changed."""
+
+    resized = QtCore.Signal()
+
+    def resizeEvent(self, event: QtGui.QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        """Emit `resized`, if it has another width."""
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            self.resized.emit()
+
+
+def _version_text(row: VersionRow, *, is_whole: bool) -> str:
+    """Return the name of a version with a remark; without room "!" for missing frames, and bold type for "in use"."""
+    remark = "in use" if row.used and is_whole else ""
     if not row.frames or row.missing:
-        remark = "  frames missing" if row.frames else "  no frames"
+        remark = "!" if not is_whole else "frames missing" if row.frames else "no frames"
+    return f"v{row.number:03d}  {remark}".rstrip()
+
+
+def _columns(row: VersionRow) -> list[str]:
     confidence = "" if row.confidence is None else f"{100 * row.confidence:.1f} %"
     keys = str(len(row.keys)) if row.keys else ""
-    return [f"v{row.number:03d}{remark}", keys, confidence, str(row.frames), row.comment, row.written]
+    return [_version_text(row, is_whole=True), keys, confidence, str(row.frames), row.comment, row.written]
 
 
 def _tooltip(row: VersionRow) -> str:

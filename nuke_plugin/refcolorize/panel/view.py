@@ -273,7 +273,7 @@ def _state_text(job: Mapping[str, Any]) -> str:
         return "Starting"
     left = job.get("seconds_left")
     if left is not None:
-        return f"{job['done']} of {job['total']}, {time_left(left)}"
+        return f"{job['done']} of {job['total']}, {time_left(left, frames=job['total'] - job['done'])}"
     if job["looking"] is not None and not job["done"]:
         return f"Tracking frame {job['looking']}"
     return f"{job['done']} of {job['total']}"
@@ -288,8 +288,25 @@ def note_text(status: str, error: str, snapshot: Snapshot) -> str:
         snapshot: The core's answers, with the error and the warnings of the node's job.
     """
     job = snapshot.own_job()
-    lines = [error, (job["error"] or "") if job else "", *snapshot.warnings]
+    failure = (job["error"] or "") if job and not _has_succeeded_since(job, snapshot.jobs) else ""
+    lines = [error, failure, *snapshot.warnings]
     return "\n".join(line for line in dict.fromkeys(lines) if line and line.rstrip(".") not in status)
+
+
+def _has_succeeded_since(failed: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether a later job of the same node is done: a version or a preview, in a folder beside the failed one.
+
+    Args:
+        failed: The job.
+        jobs: The states of all jobs, the newest first.
+    """
+    folder = PurePath(failed["output"]).parent.parent
+    for job in jobs:
+        if job["id"] == failed["id"]:
+            return False
+        if job["state"] == "done" and PurePath(job["output"]).parent.parent == folder:
+            return True
+    return False
 
 
 def is_working(node: NodeState, snapshot: Snapshot) -> bool:

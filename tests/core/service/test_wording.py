@@ -37,10 +37,10 @@ def shot(tmp_path: Path) -> dict[str, Any]:
 
 
 WORDS = [
-    pytest.param({}, 'set "missing" of the plate', id="page"),
+    pytest.param({}, 'set "Missing frames"', id="page"),
     pytest.param({"X-Front-End": "node"}, "what its Read does on missing frames", id="node"),
     pytest.param({"X-Front-End": "command_line"}, "pass --missing skip", id="terminal"),
-    pytest.param({"X-Front-End": "⟦".encode().decode("latin-1")}, 'set "missing" of the plate', id="nonsense"),
+    pytest.param({"X-Front-End": "⟦".encode().decode("latin-1")}, 'set "Missing frames"', id="nonsense"),
 ]
 
 

@@ -121,7 +121,7 @@ def test_the_python_of_the_core_is_the_named_one_then_that_of_the_checkout_then_
     assert [os.path.normcase(part) for part in server.core_command()] == [os.path.normcase(program)]
 
     program.unlink()
-    with pytest.raises(CoreUnreachable, match=r"not installed on this machine\. Run install\.py nuke"):
+    with pytest.raises(CoreUnreachable, match=r"not installed on this machine\. Ask whoever installed"):
         server.core_command()
 
 
@@ -369,7 +369,7 @@ def test_troubleshooting_a_python_without_the_core_names_the_command_to_run(
     path = script(tmp_path / "python", f'exec "{sys.executable}" -S "$@"')
     monkeypatch.setenv("STCOLOR_PYTHON", path)
     line = next(line for line in troubleshoot() if line.startswith(f"Started {path}"))
-    assert "is not installed in that Python" in line and line.endswith("Run install.py nuke.")
+    assert "is not installed in that Python" in line and line.endswith("The command is: install.py nuke")
 
 
 def test_a_process_is_alive_until_it_has_ended() -> None:

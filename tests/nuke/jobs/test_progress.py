@@ -33,6 +33,8 @@ def event(number: int, kind: str, **others: Any) -> dict[str, Any]:
         (job(done=3), "v001: frame 3 of 8"),
         (job(done=3, seconds_left=40.2), "v001: frame 3 of 8, 40 s left"),
         (job(done=3, seconds_left=4800.0), "v001: frame 3 of 8, 1 h 20 min left"),
+        (job(done=7, seconds_left=0.0), "v001: frame 7 of 8, a few seconds left"),
+        (job(done=8, seconds_left=0.0), "v001: frame 8 of 8, finishing"),
         (job("done", 8), "v001 is done: 8 frames"),
         (job("done", 1, 1), "v001 is done: 1 frame"),
         (job("cancelled", 3), "v001 was cancelled: 3 of 8 frames are kept"),

@@ -39,7 +39,7 @@ def test_in_a_terminal_colorize_returns_with_the_whole_shot(comp: Comp, render: 
 @pytest.mark.usefixtures("core")
 def test_the_confidence_of_each_frame_is_kept_with_the_version(comp: Comp, render: Any) -> None:
     from refcolorize.node import node_results
-    from refcolorize.node.versions import read_confidence
+    from refcolorize.node.frame_curve import read_confidence
     from refcolorize.panel.node_view import version_rows
 
     render.colorize(comp.node)

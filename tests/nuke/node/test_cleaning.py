@@ -114,7 +114,7 @@ def test_all_inputs_are_kept_while_a_job_runs(nuke: Any, nuke_session: Any, tmp_
     comp = make_comp(nuke, tmp_path / "show", frames=60, keys=(1001, 1060), step=1)
     (comp.results / "inputs" / "ref_0123456789ab").mkdir(parents=True)
     running = render.colorize(comp.node)
-    nuke_session.main_thread.pump(until=lambda: running.state == "running")
+    nuke_session.main_thread.pump(until=lambda: running.state == "running" and comp.frames("v001"))
     assert names(cleaning.plan(comp.node)) == ([], [])
     render.cancel(comp.node)
     nuke_session.main_thread.pump(until=lambda: running.wait(0))

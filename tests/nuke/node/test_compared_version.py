@@ -47,6 +47,15 @@ def seen(comp: Comp, frame: int) -> tuple[float, float]:
     return float(a[0, 0]), float(a[-1, -1])
 
 
+@pytest.mark.parametrize("chosen", ["by the plug-in", "in the knob"])
+def test_the_frame_range_of_the_node_is_that_of_the_shown_version(comp: Comp, chosen: str) -> None:
+    if chosen == "in the knob":
+        for read in ("Result", "Compared"):
+            comp.node.node(read)["first"].setValue(1)
+        comp.node["version"].setValue("v002")
+    assert (comp.node.firstFrame(), comp.node.lastFrame()) == (1001, 1003)
+
+
 def test_the_pulldown_offers_the_versions_and_the_node_shows_both(comp: Comp) -> None:
     assert comp.node["compare"].values() == ["none", "v001", "v002", "v003"]
     assert seen(comp, 1002) == (30, 30)

@@ -91,3 +91,35 @@ def test_a_node_of_an_earlier_plug_in_has_no_line(comp: Comp) -> None:
 
     comp.node.removeKnob(comp.node["output_note"])
     output_note.show_note(comp.node)
+
+
+def test_after_undo_the_panel_brings_the_line_up_to_date(nuke: Any, comp: Comp) -> None:
+    from refcolorize.node import output_note
+
+    write_version(comp, "v001", FULL)
+    comp.node["output"].setValue("STMap")
+    with nuke.Undo():
+        write_version(comp, "v002", FEW, layers=["rgb", "rc_ab", "rc_conf"])
+    output_note.follow(comp.node)
+    assert note(comp).startswith("v002 has no layer for STMap")
+    nuke.undo()
+    assert (comp.node["version"].value(), comp.node["output"].value()) == ("v001", "STMap")
+    output_note.follow(comp.node)
+    assert note(comp) == ""
+
+
+def test_a_copy_that_shows_a_version_of_its_original_tells_of_that_one(nuke: Any, comp: Comp) -> None:
+    from refcolorize.node import node_results, nodes
+
+    write_version(comp, "v001", FEW, layers=["rgb", "rc_ab", "rc_conf"])
+    copy = nodes.create()
+    own = node_results.results(copy).folder / "v001"
+    own.mkdir(parents=True)
+    plane = np.zeros((64, 96), np.float32)
+    stem = node_results.results(copy).stem
+    frame_files.write_frame(own / f"{stem}_v001.1001.exr", dict.fromkeys(FULL, (plane, "half")))
+    copy["version"].setValues(["none", "v001"])
+    copy["version"].setValue("v001")
+    copy["result_file"].setValue(comp.node["result_file"].value())
+    copy["output"].setValue("STMap")
+    assert str(copy["output_note"].value()).startswith("v001 has no layer for STMap")

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from refcolorize.errors import RefColorizeError
-from refcolorize.node.versions import PREVIEW, Results, stamp, with_output, write_comment, write_confidence
+from refcolorize.node.frames_on_disk import stamp
+from refcolorize.node.versions import PREVIEW, Results, with_output, write_comment, write_confidence
 
 ASKED: dict[str, Any] = {"plate": {"path": "/a.####.exr"}, "output": {"frames": "1001-1050"}}
 

@@ -50,7 +50,7 @@ def places(sentence: str, panel: Any, artist: Dialogs, nuke_session: Any) -> lis
 
 def has_task() -> bool:
     """Whether a task of the plug-in follows a job."""
-    from refcolorize.jobs.render_task import live_tasks
+    from refcolorize.jobs.running_tasks import live_tasks
 
     return bool(live_tasks)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from qt_app import application
@@ -10,8 +11,9 @@ from qt_app import application
 qapp = application()
 
 from qt_layout import in_font, name_of, problems_at_rest, resize, shown  # noqa: E402
-from refcolorize.host.qt import QtCore, QtWidgets  # noqa: E402  (skipped above if there is none)
+from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above if there is none)
 from refcolorize.panel.panel_face import PanelFace  # noqa: E402
+from refcolorize.panel.version_box import VersionBox  # noqa: E402
 from refcolorize.panel.view import CoreStatus, JobRow, Keyframe, NodeState, ShotState, VersionRow  # noqa: E402
 
 NARROWEST, WIDEST, STEP = 240, 1300, 20
@@ -90,6 +92,32 @@ def test_growing_and_shrinking_loses_no_control_and_cuts_no_text(face: PanelFace
         resize(face, width, 3000)
         assert face.width() == width
         assert problems_at_rest(face) == [], f"at {width} pixels"
+
+
+@pytest.mark.usefixtures("font")
+@pytest.mark.parametrize("remark", [{}, {"missing": 3}], ids=["whole", "frames missing"])
+def test_the_confidence_of_a_version_is_never_cut(tmp_path: Path, remark: dict[str, int]) -> None:
+    picture = QtGui.QImage(128, 72, QtGui.QImage.Format.Format_RGB32)
+    picture.fill(0x808080)
+    assert picture.save(str(tmp_path / "thumbnail.jpg"))
+    thumbnail = (tmp_path / "thumbnail.jpg").as_posix()
+    rows = [
+        VersionRow(n, 100, "today 12:00", n == 12, (10001, 10044), 1.0, "more red", thumbnail, **remark)
+        for n in range(12, 0, -1)
+    ]
+    box = VersionBox()
+    box.show_versions(rows)
+    box.show()
+    view, header = box.list, box.list.header()
+    for width in (*range(NARROWEST - 16, 700, STEP), *range(700, NARROWEST - 17, -STEP)):
+        resize(box, width, 400)
+        assert not view.isColumnHidden(0) and not view.isColumnHidden(2), f"at {width} pixels"
+        for column in (0, 2):
+            needed = max(view.sizeHintForColumn(column), header.sectionSizeHint(column))
+            right = header.sectionViewportPosition(column) + needed
+            assert right <= view.viewport().width(), f"column {column} at {width} pixels"
+    box.close()
+    box.deleteLater()
 
 
 @pytest.mark.usefixtures("font")

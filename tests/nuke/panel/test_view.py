@@ -50,6 +50,10 @@ def test_the_queue_shows_running_then_waiting_then_recently_ended_jobs() -> None
         pytest.param("running", {"total": 10, "looking": 1004}, "Tracking frame 1004", 0, id="looks before it colours"),
         pytest.param("running", {"done": 4, "total": 10}, "4 of 10", 0.4, id="cannot tell the time yet"),
         pytest.param("running", {"done": 4, "total": 10, "seconds_left": 90.0}, "4 of 10, 2 min left", 0.4, id="runs"),
+        pytest.param(
+            "running", {"done": 9, "total": 10, "seconds_left": 1.2}, "9 of 10, a few seconds left", 0.9, id="ends"
+        ),
+        pytest.param("running", {"done": 10, "total": 10, "seconds_left": 0.0}, "10 of 10, finishing", 1, id="last"),
         pytest.param("done", {"done": 10, "total": 10}, "Done, 10 frames", 1, id="done"),
         pytest.param("done", {"done": 1, "total": 1}, "Done, 1 frame", 1, id="done with one"),
         pytest.param("failed", {"done": 4, "total": 10, "error": "No."}, "Failed", 0.4, id="failed"),
@@ -121,6 +125,29 @@ def test_each_warning_of_the_job_is_shown_once_after_the_reason_of_its_failure()
 def test_the_note_does_not_say_again_what_the_status_line_says() -> None:
     snapshot = Snapshot("a", jobs=(job("a", "failed", error="Disk full."),), warnings=("Dark.", "Bright."))
     assert note_text("v001 failed: Disk full. Dark", "It is gone.", snapshot) == "It is gone.\nBright."
+
+
+SKY, SEA = "/show/refcolorize/comp/Sky", "/show/refcolorize/comp/Sea"
+FAILED = job("b", "failed", error="Disk full.", output=f"{SKY}/v002/Sky_v002.####.exr")
+
+
+@pytest.mark.parametrize(
+    ("later", "note"),
+    [
+        pytest.param([], "Disk full.", id="nothing has run since"),
+        pytest.param([job("c", "done", output=f"{SKY}/v003/Sky_v003.####.exr")], "", id="a version is done"),
+        pytest.param(
+            [job("p", "done", kind="preview", output=f"{SKY}/preview/Sky_preview.####.exr")], "", id="preview"
+        ),
+        pytest.param([job("c", "running", output=f"{SKY}/v003/Sky_v003.####.exr")], "Disk full.", id="one runs"),
+        pytest.param([job("c", "done", output=f"{SEA}/v001/Sea_v001.####.exr")], "Disk full.", id="another node's"),
+    ],
+)
+def test_an_old_failure_is_not_shown_after_a_later_run_of_the_node_has_succeeded(
+    later: list[dict[str, Any]], note: str
+) -> None:
+    before = job("a", "done", output=f"{SKY}/v001/Sky_v001.####.exr")
+    assert note_text("preview is done: 1 frame", "", Snapshot("b", jobs=(*later, FAILED, before))) == note
 
 
 def test_the_core_is_described_as_the_dialog_about_it_does() -> None:

@@ -1,0 +1,73 @@
+"""The files of a sequence that are on disk: their frames, and when they changed. Does not import nuke."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+__all__ = ["change_time", "count_frames", "files_of", "frames_of", "stamp"]
+
+
+def stamp(patterns: Iterable[str]) -> str:
+    """Return 16 hex digits that change when a file's name, size or time of change does.
+
+    Args:
+        patterns: The paths of sequences, with ####, and of single files.
+    """
+    digest = hashlib.sha256()
+    for pattern in patterns:
+        for frame, status in sorted(files_of(pattern), key=lambda file: file[0]):
+            digest.update(f"{pattern} {frame} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def count_frames(pattern: str) -> int:
+    """Return how many frames of a pattern are on disk.
+
+    Args:
+        pattern: The path of the frames, with ####.
+    """
+    return sum(1 for _ in frames_of(pattern))
+
+
+def change_time(pattern: str) -> int:
+    """Return when the folder of frames last changed, in nanoseconds since 1970; 0 if it cannot be read.
+
+    Args:
+        pattern: The path of the frames, with ####; "" for none.
+    """
+    try:
+        return Path(pattern).parent.stat().st_mtime_ns if pattern else 0
+    except OSError:
+        return 0
+
+
+def frames_of(pattern: str) -> Iterator[int]:
+    """Yield the numbers of the frames of a pattern that are on disk, in no order.
+
+    Args:
+        pattern: The path of the frames, with ####.
+    """
+    return (int(frame) for frame, _ in files_of(pattern) if frame)
+
+
+def files_of(pattern: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield the frame number as text and the file status of each file of a pattern; "" for a single file.
+
+    Args:
+        pattern: The path of the frames, with ####, or of a single file.
+    """
+    path = Path(pattern)
+    head, hashes, tail = re.fullmatch(r"(.*?)(#*)([^#]*)", path.name).groups()  # type: ignore[union-attr]
+    frame = re.compile(re.escape(head) + (r"(-?\d+)" if hashes else "()") + re.escape(tail))
+    try:
+        with os.scandir(path.parent) as entries:
+            for entry in entries:
+                match = frame.fullmatch(entry.name)
+                if match:
+                    yield match[1], entry.stat()
+    except OSError:
+        return  # the folder or a file is missing; the core reports it if it matters

@@ -1,0 +1,189 @@
+"""A run that comes to nothing: what the node shows, what is saved, and what is left on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comp import Comp
+from nuke_fixtures import plugin_is_idle
+
+pytestmark = [pytest.mark.gui, pytest.mark.usefixtures("core")]
+
+NO_PICTURE = b"no picture"
+
+
+@pytest.fixture
+def done(comp: Comp, pump: Callable[..., Any]) -> Comp:
+    """A node that shows v001, which is complete."""
+    comp.node["colorize"].execute()
+    pump(until=lambda: comp.status == "v001 is done: 6 frames")
+    pump(until=plugin_is_idle)
+    return comp
+
+
+def fail(comp: Comp, pump: Callable[..., Any]) -> None:
+    """Colorize a plate whose first frames cannot be read."""
+    for frame in range(1001, 1007):
+        (comp.folder / f"plate.{frame}.exr").write_bytes(NO_PICTURE)
+    comp.node["colorize"].execute()
+    pump(until=lambda: "failed" in comp.status)
+    pump(until=plugin_is_idle)
+
+
+def shown(node: Any) -> tuple[str, str, bool]:
+    return str(node["version"].value()), str(node["result_file"].value()), bool(node["use_result"].value())
+
+
+def offered(node: Any) -> list[str]:
+    return [str(name) for name in node["version"].values()]
+
+
+def listed(node: Any) -> list[str]:
+    from refcolorize.panel.node_view import version_rows
+
+    return [f"v{row.number:03d}" for row in version_rows(node)]
+
+
+def test_after_a_failure_the_saved_script_shows_what_was_shown_before(
+    nuke: Any, done: Comp, pump: Callable[..., Any]
+) -> None:
+    before = shown(done.node)
+    fail(done, pump)
+    assert shown(done.node) == before
+    assert not nuke.root().modified(), "the plug-in had saved the failed version, so it saves again"
+    nuke.scriptOpen((done.folder / "comp.nk").as_posix())
+    assert shown(nuke.toNode("RefColorize1")) == before
+
+
+def test_after_a_failure_changes_of_the_artist_are_left_to_be_saved(
+    nuke: Any, done: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = shown(done.node)
+    saves: list[str] = []
+    save = nuke.scriptSave
+    monkeypatch.setattr(nuke, "scriptSave", lambda *names: (saves.append("saved"), save(*names)))
+    from refcolorize.node import scripts
+
+    saved = scripts.save
+
+    def save_and_change() -> None:
+        saved()
+        nuke.nodes.Grade(name="Later")
+
+    monkeypatch.setattr(scripts, "save", save_and_change)
+    fail(done, pump)
+    assert shown(done.node) == before
+    assert nuke.root().modified() and saves == ["saved"], "the artist has not asked to save this"
+    nuke.scriptOpen((done.folder / "comp.nk").as_posix())  # without saving
+    from refcolorize.jobs import render
+
+    render.reattach()
+    assert shown(nuke.toNode("RefColorize1")) == before
+    pump(until=plugin_is_idle)
+
+
+def test_a_job_that_failed_while_nuke_was_closed_is_told_and_shows_what_was_shown_before(
+    nuke: Any, done: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refcolorize.jobs import render
+    from refcolorize.jobs.render_task import RenderTask
+
+    before = shown(done.node)
+    with monkeypatch.context() as crash:
+        crash.setattr(RenderTask, "_withdraw", lambda _: None)
+        fail(done, pump)
+    nuke.scriptOpen((done.folder / "comp.nk").as_posix())
+    again = nuke.toNode("RefColorize1")
+    assert again["version"].value() == "v002"
+    render.reattach()
+    pump(until=lambda: shown(again) == before)
+    pump(until=plugin_is_idle)
+    assert again["status"].value().startswith("v002 failed: ")
+    assert not (done.results / "v002").exists()
+
+
+def test_undo_after_a_failure_does_not_show_the_failed_version(nuke: Any, done: Comp, pump: Callable[..., Any]) -> None:
+    before = shown(done.node)
+    fail(done, pump)
+    nuke.undo()
+    assert shown(done.node) == before
+
+
+def test_a_failed_run_leaves_no_folder_and_no_entry(done: Comp, pump: Callable[..., Any]) -> None:
+    fail(done, pump)
+    assert not (done.results / "v002").exists()
+    assert offered(done.node) == ["none", "v001"]
+    assert listed(done.node) == ["v001"]
+
+
+def test_a_failed_run_leaves_what_somebody_else_put_into_its_folder_but_no_entry(
+    done: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refcolorize.node.versions import Results
+
+    discard = Results.discard
+
+    def with_notes(self: Results, version: Any, *shown_before: Any, **options: Any) -> None:
+        (Path(version.path).parent / "notes.txt").write_text("mine")
+        discard(self, version, *shown_before, **options)
+
+    monkeypatch.setattr(Results, "discard", with_notes)
+    fail(done, pump)
+    assert [path.name for path in (done.results / "v002").iterdir()] == ["notes.txt"]
+    assert (offered(done.node), listed(done.node)) == (["none", "v001"], ["v001"])
+
+
+def test_the_number_of_a_failed_version_is_not_used_again_because_its_job_can_be_resumed(
+    done: Comp, pump: Callable[..., Any]
+) -> None:
+    good = {path: path.read_bytes() for path in done.folder.glob("plate.*.exr")}
+    fail(done, pump)
+    for path, data in good.items():
+        path.write_bytes(data)
+    done.node["light"].setValue("off")
+    done.node["colorize"].execute()
+    pump(until=lambda: "is done" in done.status)
+    pump(until=plugin_is_idle)
+    assert done.status == "v003 is done: 6 frames"
+    assert offered(done.node) == ["none", "v001", "v003"]
+
+
+def test_a_farm_that_has_the_version_keeps_it(comp: Comp) -> None:
+    from refcolorize.node import node_results, shots
+    from refcolorize.node.versions import Results
+
+    version = shots.claim(comp.node, shots.build(comp.node))
+    (Path(version.path).parent / "openjd").mkdir()
+    results: Results = node_results.results(comp.node)
+    results.discard(version)
+    assert version.shot_file.is_file()
+    assert listed(comp.node) == ["v001"], "it waits for the farm's frames"
+
+
+def test_after_undo_of_a_copys_run_no_version_of_its_own_is_in_use(
+    nuke: Any, done: Comp, pump: Callable[..., Any]
+) -> None:
+    from refcolorize.node import shown_version
+    from refcolorize.panel.node_view import version_rows
+
+    done.node.selectOnly()
+    nuke.nodeCopy("%clipboard%")
+    copy = nuke.nodePaste("%clipboard%")
+    copy.setInput(0, done.plate)
+    copy.setInput(1, done.ref)
+    original = shown(copy)
+    copy["light"].setValue("off")
+    copy["colorize"].execute()
+    pump(until=lambda: copy["status"].value() == "v001 is done: 6 frames")
+    pump(until=plugin_is_idle)
+    assert [row.used for row in version_rows(copy)] == [True]
+    nuke.undo()
+    assert shown(copy) == original
+    assert [row.used for row in version_rows(copy)] == [False], "the original's v001 is shown"
+    read = shown_version.create_read(copy)
+    assert read["file"].value() == original[1]
+    confidences = shown_version.find_shown(copy).path
+    assert Path(confidences).parent == done.results / "v001"
