@@ -41,6 +41,7 @@ from stcolor_core.pipeline.planning import (
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.run_reports import (
+    leave_out_idle,
     report_flaws,
     report_transitions,
     warn_of_coloured_plate,
@@ -184,6 +185,7 @@ class _Run:
         self._reporter.total, self._force = len(requested), force
         self._plan_workers(memory)
         self._report_plan()
+        leave_out_idle(self._reporter, self._flaws, self._inputs.references)
         transitions = self._find_transitions(requested)
         spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
         self._walks = self._plan_walks(transitions.scene_starts)
@@ -206,6 +208,7 @@ class _Run:
     def plan(self) -> RunPlan:
         """Return what `frames` would write and everything that decides it; no frame is coloured."""
         requested = requested_frames(self._shot, self._footage.frames)
+        leave_out_idle(self._reporter, self._flaws, self._inputs.references)
         transitions = self._find_transitions(requested)
         spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
         self._walks = self._plan_walks(transitions.scene_starts)
@@ -327,7 +330,7 @@ class _Run:
             ) as colors,
         ):
             patches = self._color_patches(span, scratch, wanted=to_color)
-            pending: deque[Future[tuple[ColoredFrame, bool]]] = deque()
+            pending: deque[Future[tuple[ColoredFrame, float | None]]] = deque()
             for colored in colors:
                 self._reporter.raise_if_cancelled()
                 while pending and (len(pending) == self._workers.writers or pending[0].done()):
@@ -393,12 +396,13 @@ class _Run:
         rendered = self._writer.render_reference(frame, reference, plate, rest)
         if frame in self._footage.patches:
             rendered = self._writer.add_patch(rendered)
-        written = self._write(rendered, plate, digest)
-        return self._finish(frame, kept=not written, confidence=float(rendered.confidence.mean()), fallback=0.0)
+        room = self._write(rendered, plate, digest)
+        confidence = float(rendered.confidence.mean())
+        return self._finish(frame, kept=room is None, confidence=confidence, fallback=0.0, room=room)
 
     def _write_colored(
         self, colored: ColoredFrame | DeviceFrame, plate: PlateFrame, digest: str
-    ) -> tuple[ColoredFrame, bool]:
+    ) -> tuple[ColoredFrame, float | None]:
         if isinstance(colored, DeviceFrame):
             rendered, colored = self._writer.enlarge_frame(colored, plate)
         else:
@@ -407,8 +411,11 @@ class _Run:
             rendered = self._writer.add_patch(rendered)
         return colored, self._write(rendered, plate, digest)
 
-    def _write(self, frame: RenderedFrame, plate: PlateFrame, digest: str) -> bool:
-        """Write a frame and return True; False if another run has written it meanwhile, or somebody has changed it."""
+    def _write(self, frame: RenderedFrame, plate: PlateFrame, digest: str) -> float | None:
+        """Write a frame and return the room for colour of its plate.
+
+        Returns None if another run has written it meanwhile, or somebody has changed it.
+        """
         if not self._force:
             file = self._existing.inspect_again(frame.frame, digest, self._files[frame.frame])
             if file.state.is_others_work:
@@ -416,25 +423,38 @@ class _Run:
                 self._reporter.warn(
                     f"Frame {frame.frame} ({path}) was changed while the shot was coloured. It is kept as it is."
                 )
-                return False
+                return None
             if file.state is OutputState.VALID:  # another run of this shot has written it meanwhile
-                return False
-        self._on_written(self._writer.write(frame, plate, digest))
-        return True
+                return None
+        written = self._writer.write(frame, plate, digest)
+        self._on_written(written)
+        return written.room
 
     def _finish_kept(self, frame: int) -> FrameResult:
         """Finish a frame whose file stays as it is."""
-        return self._finish(frame, kept=True, confidence=self._files[frame].confidence)
+        file = self._files[frame]
+        return self._finish(frame, kept=True, confidence=file.confidence, room=file.room)
 
     def _finish_reused(self, frame: int) -> FrameResult:
         """Finish a frame by copying it from the version to reuse."""
-        return self._finish(frame, kept=True, confidence=self._existing.reuse(frame))
+        file = self._existing.reuse(frame)
+        return self._finish(frame, kept=True, confidence=file.confidence, room=file.room)
 
-    def _finish_colored(self, colored: ColoredFrame, written: bool) -> FrameResult:
+    def _finish_colored(self, colored: ColoredFrame, room: float | None) -> FrameResult:
+        """Finish a frame that was coloured. room: as `_write` returned it."""
         confidence = float(colored.confidence.mean())
-        return self._finish(colored.frame, kept=not written, confidence=confidence, fallback=colored.fallback)
+        return self._finish(
+            colored.frame, kept=room is None, confidence=confidence, fallback=colored.fallback, room=room
+        )
 
     def _finish(
-        self, frame: int, *, kept: bool, confidence: float | None, fallback: float | None = None
+        self,
+        frame: int,
+        *,
+        kept: bool,
+        confidence: float | None,
+        fallback: float | None = None,
+        room: float | None = None,
     ) -> FrameResult:
-        return self._reporter.report_frame(FrameResult(frame, self._output.path(frame), kept, confidence, fallback))
+        path = self._output.path(frame)
+        return self._reporter.report_frame(FrameResult(frame, path, kept, confidence, fallback, room))
