@@ -94,7 +94,7 @@ class ReferenceFlaws:
             pixels = plates.layer_pixels(self._inputs.read_plate(frame))
             return color_room(block_means(self._inputs.pipe, pixels)[..., 0])
 
-        return self._cache.get_for_key(_ROOM, repr(state), measure)
+        return float(self._cache.get_for_key(_ROOM, repr(state), measure))
 
     def _find(self, frame: int) -> ReferenceFlaw | None:
         reference = self._inputs.references[frame]
