@@ -112,7 +112,11 @@ class LightChange:
         return LightChange(gain, float(low - gain * GREYS[0]), coded=True)
 
     def then(self, other: LightChange) -> LightChange:
-        """Return this change followed by another one."""
+        """Return this change followed by another one.
+
+        Args:
+            other: The change that follows.
+        """
         if self.is_same or other.is_same:
             return other if self.is_same else self
         if self.coded == other.coded:
