@@ -1,4 +1,4 @@
-"""Measure how well colour follows light that changes: fades, flicker, flashes, a moving shadow, exposure ramps.
+"""Measure how well colour follows light that changes: fades, flicker, flashes, shadow, exposure, added light.
 
     PYTHONPATH=. python benchmarks/light.py --dataset DIR [--clips NAME ...] [--kinds NAME ...] [--frames 16]
 
@@ -172,6 +172,88 @@ def ramp_up(light: Image, place: float, _: np.random.Generator) -> Image:
     return light * np.float32(2 ** (1.5 * place))
 
 
+def white_video(light: Image, place: float, _: np.random.Generator) -> Image:
+    """Fade code values to white, as an editing system does, up to nine tenths at the end of the clip.
+
+    Args:
+        light: Linear light, shape (H, W, 3).
+        place: Place of the frame in the clip, 0..1.
+
+    Returns:
+        Linear light, shape (H, W, 3).
+    """
+    return srgb_decode(srgb_encode(light) * (1 - 0.9 * place) + np.float32(0.9 * place))
+
+
+def white_linear(light: Image, place: float, _: np.random.Generator) -> Image:
+    """Fade linear light to white, as a compositor does, up to nine tenths at the end of the clip.
+
+    Args:
+        light: Linear light, shape (H, W, 3).
+        place: Place of the frame in the clip, 0..1.
+
+    Returns:
+        Linear light, shape (H, W, 3).
+    """
+    return light * (1 - 0.9 * place) + np.float32(0.9 * place)
+
+
+def through_white(light: Image, place: float, _: np.random.Generator) -> Image:
+    """Fade code values to white in the middle of the clip, and from there back to the picture.
+
+    Args:
+        light: Linear light, shape (H, W, 3).
+        place: Place of the frame in the clip, 0..1.
+
+    Returns:
+        Linear light, shape (H, W, 3).
+    """
+    share = 1 - abs(2 * place - 1)
+    return srgb_decode(srgb_encode(light) * (1 - share) + np.float32(share))
+
+
+def fog(light: Image, place: float, _: np.random.Generator) -> Image:
+    """Draw a veil of grey light over the picture, of three tenths at the end of the clip.
+
+    Args:
+        light: Linear light, shape (H, W, 3).
+        place: Place of the frame in the clip, 0..1.
+
+    Returns:
+        Linear light, shape (H, W, 3).
+    """
+    return light * (1 - 0.3 * place) + np.float32(0.3 * 0.7 * place)
+
+
+def lifted_blacks(light: Image, place: float, _: np.random.Generator) -> Image:
+    """Lift the blacks of the code values, as in a faded print: up to code 51 of 255 at the end of the clip.
+
+    Args:
+        light: Linear light, shape (H, W, 3).
+        place: Place of the frame in the clip, 0..1.
+
+    Returns:
+        Linear light, shape (H, W, 3).
+    """
+    return srgb_decode(srgb_encode(light) * (1 - 0.2 * place) + np.float32(0.2 * place))
+
+
+def flare(light: Image, place: float, _: np.random.Generator) -> Image:
+    """Move a soft flare of grey light, a third of the picture wide, across it from beyond the left edge to the right.
+
+    Args:
+        light: Linear light, shape (H, W, 3).
+        place: Place of the frame in the clip, 0..1.
+
+    Returns:
+        Linear light, shape (H, W, 3), not clipped yet.
+    """
+    height, width = light.shape[:2]
+    x = (np.arange(width, dtype=np.float32) + 0.5) / width - (1.6 * place - 0.3)
+    y = ((np.arange(height, dtype=np.float32) + 0.5) - height / 2) / width
+    return light + np.float32(0.6) * np.exp(-(x[None, :, None] ** 2 + y[:, None, None] ** 2) / (2 * 0.12**2))
+
+
 KINDS: Mapping[str, Kind] = {
     "steady": Kind(steady),
     "fade out": Kind(fade),
@@ -185,6 +267,13 @@ KINDS: Mapping[str, Kind] = {
     "shadow": Kind(shadow),
     "ramp down": Kind(ramp_down),
     "ramp up": Kind(ramp_up),
+    "white video": Kind(white_video),
+    "white linear": Kind(white_linear),
+    "from white": Kind(lambda light, place, generator: white_video(light, 1 - place, generator), (1.0,)),
+    "through white": Kind(through_white, (0.0, 1.0)),
+    "fog": Kind(fog),
+    "lifted blacks": Kind(lifted_blacks),
+    "flare": Kind(flare),
 }
 
 
@@ -243,18 +332,18 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="write truth and results side by side into this folder")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"{'light':<10} {'sequence':<24}" + "".join(f" {light:>7} {'outl %':>7}" for light in options.light))
+    print(f"{'light':<13} {'sequence':<24}" + "".join(f" {light:>7} {'outl %':>7}" for light in options.light))
     for name in options.kinds:
         rows, reliabilities = [], {light: Reliability() for light in options.light}
         for sequence in read_dataset(options.dataset, names=options.clips):
             clip, keys = change_light(sequence, KINDS[name], options.frames)
             results = {light: measure(clip, keys, light, reliabilities[light]) for light in options.light}
             rows.append([np.mean(scores, axis=0) for scores, _ in results.values()])
-            print(f"{name:<10} {sequence.name:<24}" + _cells(rows[-1]), flush=True)
+            print(f"{name:<13} {sequence.name:<24}" + _cells(rows[-1]), flush=True)
             if options.pictures:
                 _write_pictures(options.pictures / f"{name} {sequence.name}", clip, [p for _, p in results.values()])
         errors = ", ".join(f"{light} {reliability.error():.3f}" for light, reliability in reliabilities.items())
-        print(f"{name:<10} {'mean':<24}{_cells(np.mean(rows, axis=0))}   calibration error: {errors}", flush=True)
+        print(f"{name:<13} {'mean':<24}{_cells(np.mean(rows, axis=0))}   calibration error: {errors}", flush=True)
 
 
 def _cells(scores: object) -> str:

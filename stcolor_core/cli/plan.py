@@ -83,7 +83,7 @@ def _describe(plan: KeyPlan) -> list[str]:
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     if not order:
         lines = ["No further keyframe is needed."]
-    grey = [f"{scene.first}-{scene.last}" for scene in plan.scenes if not scene.keys]
+    grey = [f"{scene.first}-{scene.last}" for scene in plan.scenes if not scene.keys and scene.share < 1]
     if grey:
         lines.append(f"Without a keyframe, and grey: {', '.join(grey)}.")
     lines.append(f"With them about {100 * plan.share:.0f} % of the pixels should be right.")

@@ -42,7 +42,10 @@ def summarize(
     weak = sorted((value, frame) for frame, value in confidences.items() if value < _WEAK)[:_MOST_WEAK]
     if weak:
         lines.append("Least certain: " + ", ".join(f"{frame} ({value:.2f})" for value, frame in weak) + ".")
-    suggestions = suggest_keyframes(confidences, keyframes, scene_starts=scene_starts, dissolves=dissolves, limit=1)
+    room = {result.frame: result.room for result in results if result.room is not None}
+    suggestions = suggest_keyframes(
+        confidences, keyframes, scene_starts=scene_starts, dissolves=dissolves, room=room, limit=1
+    )
     if suggestions:
         (best,) = suggestions
         lines.append(

@@ -90,6 +90,7 @@ def make_report(shot: Shot, plan: RunPlan) -> Report:
                 plan.references,
                 scene_starts=plan.transitions.scene_starts,
                 dissolves=[(dissolve.first, dissolve.last) for dissolve in plan.transitions.dissolves],
+                room={frame: file.room for frame, file in files.items() if file.room is not None},
             )
         ),
     )

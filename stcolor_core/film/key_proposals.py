@@ -140,7 +140,9 @@ class _Allotment:
         borrowed: Mapping[str, Mapping[str, float]],
     ) -> None:
         self._plan, self._borrowed = plan, borrowed
-        self._options = {name: max(parts, key=lambda part: part.length) for name, parts in options.items()}
+        self._options = {
+            name: max(parts, key=lambda part: (bool(part.sets), part.length)) for name, parts in options.items()
+        }
         self._length = {name: len(plan.frames(name)) for name in plan.scenes}
         self._total = max(1, sum(self._length.values()))
         self._number = {name: _existing(option) for name, option in self._options.items()}
@@ -176,6 +178,8 @@ class _Allotment:
         """Return the share of a scene that is right with some keyframes in the film."""
         own = number[name]
         option = self._options[name]
+        if not option.sets:  # it can hold no colour, and lacks none
+            return 1.0
         tracked = option.shares[own - max(1, _existing(option))] if own else 0.0
         lent = (share for scene, share in self._lenders(name) if number[scene])
         return max(tracked, max(lent, default=0.0))
@@ -196,7 +200,7 @@ class _Allotment:
 
 
 def _existing(option: SceneOptions) -> int:
-    return sum(key.exists for key in option.sets[0])
+    return sum(key.exists for key in option.sets[0]) if option.sets else 0
 
 
 def _covered(likeness: float) -> float:

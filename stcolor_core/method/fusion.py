@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, FlowField, Plane
 from stcolor_core.method.colored_frame import ColoredFrame
-from stcolor_core.method.light import clipping_level, is_clipped, relight
+from stcolor_core.method.light import LightChange, clipping_level, is_clipped, relight
 from stcolor_core.method.refinement import NeighbourFlow, flow_trust
 from stcolor_core.method.tracking.flow import FlowLink, sample, turn_link
 from stcolor_core.method.tracking.objects import Objects, agreement
@@ -74,12 +74,12 @@ class Unfused:
 
 
 class _Sight(NamedTuple):
-    """A neighbour as a frame sees it: along which flow, how surely, and the factor that brings it to its light."""
+    """A neighbour as a frame sees it: along which flow, how surely, and the change that brings it to its light."""
 
     other: Unfused
     displacement: FlowField
     visibility: Plane
-    exposure: float
+    change: LightChange
 
 
 def find_neighbours(walk: Sequence[int], wanted: Collection[int], reach: int) -> frozenset[int]:
@@ -147,11 +147,11 @@ def fuse(own: Unfused, before: Sequence[Unfused], after: Sequence[Unfused]) -> C
         seen = sample(sight.other.planes, sight.displacement)
         ab, lightness, confidence = seen[..., :2], _channel(seen, 2), _channel(seen, 3)
         lost = None
-        if sight.exposure < 1:
+        if sight.change.gain < 1 or sight.change.offset < 0:
             lost = is_clipped(lightness, ab, clipping_level(sight.other.colored.lightness))
-        if sight.exposure != 1:
+        if not sight.change.is_same:
             most = clipping_level(colored.lightness)
-            lightness, seen[..., :2] = relight(lightness, ab, sight.exposure, most=most)
+            lightness, seen[..., :2] = relight(lightness, ab, sight.change, most=most)
         trust = flow_trust(sight.visibility, _residual(colored.lightness, lightness))
         if own.objects and sight.other.objects:
             known = own.objects.names
@@ -192,7 +192,7 @@ def _look_back(own: Unfused, before: Sequence[Unfused]) -> Iterator[_Sight]:
     for nearer, other in zip([own, *before], before, strict=False):
         if (flow := nearer.before) is None:
             return
-        sight = _extend(sight, other, FlowLink(flow.displacement, flow.visibility), flow.exposure)
+        sight = _extend(sight, other, FlowLink(flow.displacement, flow.visibility), flow.change)
         yield sight
 
 
@@ -202,17 +202,17 @@ def _look_ahead(after: Sequence[Unfused]) -> Iterator[_Sight]:
     for other in after:
         if other.before is None or (link := other.onward_link) is None:
             return
-        sight = _extend(sight, other, link, 1 / other.before.exposure)
+        sight = _extend(sight, other, link, other.before.change.inverse)
         yield sight
 
 
-def _extend(sight: _Sight | None, other: Unfused, link: FlowLink, exposure: float) -> _Sight:
+def _extend(sight: _Sight | None, other: Unfused, link: FlowLink, change: LightChange) -> _Sight:
     """Return the view of a frame one link farther than `sight`."""
     if sight is None:
-        return _Sight(other, link.displacement, link.visibility, exposure)
+        return _Sight(other, link.displacement, link.visibility, change)
     farther = sample(np.dstack([link.displacement, link.visibility]), sight.displacement)
     displacement = sight.displacement + farther[..., :2]
-    return _Sight(other, displacement, sight.visibility * farther[..., 2], sight.exposure * exposure)
+    return _Sight(other, displacement, sight.visibility * farther[..., 2], change.then(sight.change))
 
 
 def _odds(confidence: Plane) -> Plane:

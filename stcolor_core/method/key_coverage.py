@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from stcolor_core.arrays import FlowField, Plane
 from stcolor_core.errors import Cancelled
+from stcolor_core.images.color_room import can_hold_color, color_room
 from stcolor_core.method.tracking.flow import align, sample
 
 __all__ = ["GRID", "MEASURES", "KeyCoverage", "estimate_coverage", "measure_views", "shrink"]
@@ -35,7 +36,8 @@ class KeyCoverage:
 
     Attributes:
         frames: The frames that were looked at, in ascending order, F of them.
-        candidates: Indices into `frames` of the frames that may become keyframes, in ascending order, K of them.
+        candidates: Indices into `frames` of the frames that may become keyframes, in ascending order, K of them. None
+            is a frame that can hold no colour, so that a black scene has none.
         share: Share of the pixels of each cell that a keyframe at a candidate would colour right, 0..1, shape
             (K, F, *GRID).
     """
@@ -73,7 +75,8 @@ def estimate_coverage(
         _check(cancelled)
         on_read(frame)
         pictures.append(shrink(lightness(frame)))
-    candidates = sorted({looked_at.index(frame) for frame in (*_spread(looked_at, most_candidates), *required)})
+    spread = _spread(_find_fit(pictures), most_candidates)
+    candidates = sorted({*spread, *(looked_at.index(frame) for frame in required)})
     share = np.zeros((len(candidates), len(looked_at), *GRID), np.float32)
     steps = np.diff(looked_at, prepend=looked_at[0])
     for index, measures in measure_views(pictures, candidates, np.cumsum(steps), cancelled=cancelled):
@@ -132,6 +135,12 @@ def shrink(lightness: Plane) -> Plane:
     """
     finite = np.nan_to_num(np.clip(lightness, 0, 100), copy=False).astype(np.float32, copy=False)
     return np.asarray(cv2.resize(finite, _SIZE[::-1], interpolation=cv2.INTER_AREA))
+
+
+def _find_fit(pictures: Sequence[Plane]) -> list[int]:
+    """Return the indices of the pictures that can hold the colour of a keyframe."""
+    rooms = [color_room(picture) for picture in pictures]
+    return [index for index, room in enumerate(rooms) if can_hold_color(room, max(rooms))]
 
 
 def _describe(visibility: Plane, residual: Plane, displacement: FlowField, distance: float) -> NDArray[np.float32]:

@@ -39,6 +39,7 @@ class SceneOptions:
         last: Its last frame.
         length: Its number of frames.
         sets: The best keyframes for each number of them, the fewest first. Each number is one more than the one before.
+            None if no frame can hold colour.
         shares: Expected share of the scene's pixels that each set makes right, 0..1.
     """
 
@@ -58,7 +59,7 @@ class SceneKeys:
         last: Its last frame.
         length: Its number of frames.
         keys: The keyframes, the one that colours most first; none for a scene that gets none.
-        share: Expected share of the scene's pixels that they make right, 0..1.
+        share: Expected share of the scene's pixels that they make right, 0..1; 1 if the scene can hold no colour.
     """
 
     first: int
@@ -115,20 +116,24 @@ def choose_keys(options: Sequence[SceneOptions], *, count: int | None = None, sh
         count: Number of new keyframes; None for as many as `share` needs.
         share: Share of all pixels that is to be right, 0..1, without a `count`. A scene has at most 12 new keyframes.
     """
-    chosen = allot_keys(
-        [option.shares for option in options],
-        [option.length for option in options],
-        existing=[sum(key.exists for key in option.sets[0]) for option in options],
-        count=count,
-        share=share,
+    colored = [option for option in options if option.sets]
+    numbers = iter(
+        allot_keys(
+            [option.shares for option in colored],
+            [option.length for option in colored],
+            existing=[sum(key.exists for key in option.sets[0]) for option in colored],
+            count=count,
+            share=share,
+        )
     )
+    chosen = [next(numbers) if option.sets else 0 for option in options]
     return [
         SceneKeys(
             option.first,
             option.last,
             option.length,
             tuple(sorted(option.sets[number - 1], key=lambda key: (-key.share, key.frame))) if number else (),
-            option.shares[number - 1] if number else 0.0,
+            option.shares[number - 1] if number else float(not option.sets),
         )
         for option, number in zip(options, chosen, strict=True)
     ]

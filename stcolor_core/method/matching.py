@@ -18,7 +18,15 @@ from torch import Tensor
 
 from stcolor_core.arrays import Chroma, FlowField, Mask, Plane
 from stcolor_core.images.resizing import cell_means, resize
-from stcolor_core.method.light import clipping_level, local_exposure, overall_exposure, relight, relight_lightness
+from stcolor_core.method.light import (
+    SAME_LIGHT,
+    LightChange,
+    clipping_level,
+    local_change,
+    overall_change,
+    relight,
+    relight_lightness,
+)
 from stcolor_core.method.model import Model
 from stcolor_core.method.object_attention import CellObjects, split_cells, warp_by_objects
 from stcolor_core.method.references import Keyframe, PreparedReference, temporal_weights
@@ -208,15 +216,15 @@ class Matching:
             return relit
         for index, (reference, track) in enumerate(zip(references, tracks, strict=False)):
             along = sample(reference.view.lightness, track.displacement)
-            exposure = overall_exposure(view.lightness, along, track.visibility)
-            if exposure != 1:
-                relit[index] = self._relight_reference(reference, exposure, clipping_level(view.lightness))
+            change = overall_change(view.lightness, along, track.visibility)
+            if not change.is_same:
+                relit[index] = self._relight_reference(reference, change, clipping_level(view.lightness))
         return relit
 
-    def _relight_reference(self, reference: PreparedReference, exposure: float, most: float) -> PreparedReference:
-        """Return a reference in changed light. Its features stay: they hardly depend on the exposure."""
+    def _relight_reference(self, reference: PreparedReference, change: LightChange, most: float) -> PreparedReference:
+        """Return a reference in changed light. Its features stay: they hardly depend on the light."""
         view = reference.view
-        lightness, ab = relight(view.lightness, reference.ab, exposure, most=most)
+        lightness, ab = relight(view.lightness, reference.ab, change, most=most)
         relit = replace(view, lightness=lightness, compute_features=lambda: view.features)
         grid_ab, grid_slope = self._grid_color(relit, ab)
         cells = self._split_cells(relit, ab)
@@ -275,20 +283,22 @@ class Matching:
             previous: The frame before it on the walk.
             link: The flow between them.
         """
-        lightness, exposure = self._lightness_along(view, previous, link)
+        lightness, change = self._lightness_along(view, previous, link)
         residual = _residual(view.lightness, lightness)
         cells = to_grid_cells(link.displacement, view)
         similarity = feature_similarity(view.target, previous.reference, cells, view.grid)
         allowed = None
         if view.objects and previous.objects:
             allowed = agreement(view.objects, previous.objects, link.displacement, known=view.objects.names)
-        return NeighbourFlow(link.displacement, lightness, link.visibility, residual, similarity, allowed, exposure)
+        return NeighbourFlow(link.displacement, lightness, link.visibility, residual, similarity, allowed, change)
 
-    def _lightness_along(self, view: View, other: View, link: FlowLink) -> tuple[Plane, float]:
-        """Return L* of another picture along the flow, in the light of the frame, and the exposure that it took."""
+    def _lightness_along(self, view: View, other: View, link: FlowLink) -> tuple[Plane, LightChange]:
+        """Return L* of another picture along the flow, in the light of the frame, and the change that it took."""
         lightness = sample(other.lightness, link.displacement)
-        exposure = overall_exposure(view.lightness, lightness, link.visibility) if self.follows_light else 1.0
-        return (lightness if exposure == 1 else relight_lightness(lightness, exposure)), exposure
+        if not self.follows_light:
+            return lightness, SAME_LIGHT
+        change = overall_change(view.lightness, lightness, link.visibility)
+        return (lightness if change.is_same else relight_lightness(lightness, change)), change
 
     def _split_cells(self, view: View, ab: Chroma | None) -> CellObjects | None:
         """Return the objects of a picture's mattes on its grid; None without mattes. ab: (H, W, 2) or None."""
@@ -325,9 +335,13 @@ def _carry_color(
     if view.objects and reference.cells:
         link, allowed = keep_within_objects(link, view.objects, reference.cells.objects, known=known_objects)
     lightness, ab = (sample(picture, link.displacement) for picture in (reference.view.lightness, reference.ab))
-    exposure = local_exposure(view.lightness, lightness, link.visibility) if follows_light else None
-    if exposure is not None and (exposure != 1).any():
-        lightness, ab = relight(lightness, ab, exposure, most=clipping_level(view.lightness))
+    exposure = None
+    if follows_light:
+        change = local_change(view.lightness, lightness, link.visibility)
+        exposure = change.exposure
+        if (change.gain != 1).any() or change.offset is not None:
+            most = clipping_level(view.lightness)
+            lightness, ab = relight(lightness, ab, change.gain, offset=change.offset, most=most)
     visibility, certainty = link.visibility, None
     if allowed is not None:
         visibility = visibility * allowed

@@ -31,6 +31,7 @@ from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.dissolve import SceneEnd, carry_scene, estimate_shares, find_turn, mix
 from stcolor_core.method.footage import Footage
 from stcolor_core.method.fusion import Unfused, find_neighbours, fuse, gather_neighbours
+from stcolor_core.method.light import settle
 from stcolor_core.method.matching import Matching
 from stcolor_core.method.model import Model
 from stcolor_core.method.on_device.assembly import make_device_spans
@@ -178,14 +179,21 @@ class Propagator:
         task = SpanTask(span, references, footage, scratch, on_read)
         if not references:
             frames = announce([frame for frame in span.frames if frame in wanted], on_read)
-            yield from (make_grey(frame, footage.lightness(frame)) for frame in frames)
+            yield from (self._settle(make_grey(frame, footage.lightness(frame))) for frame in frames)
         elif self._device_spans is not None and self._fits_device(references):
             lightness = footage.lightness
             yield from self._device_spans.color(span, references, lightness, scratch, wanted=wanted, on_read=on_read)
         elif self._refinement.recurrent and span.between:
-            yield from self._color_both_ways(task, wanted)
+            yield from map(self._settle, self._color_both_ways(task, wanted))
         else:
-            yield from self._color_one_way(task, wanted)
+            yield from map(self._settle, self._color_one_way(task, wanted))
+
+    def _settle(self, colored: ColoredFrame) -> ColoredFrame:
+        """Return a frame without chroma where its light leaves none, and certain there."""
+        if not self._matching.follows_light:
+            return colored
+        ab, confidence = settle(colored.lightness, colored.ab, colored.confidence)
+        return replace(colored, ab=ab, confidence=confidence)
 
     def _fits_device(self, references: Sequence[PreparedReference]) -> bool:
         """Return whether the pictures are large enough for `method.on_device`."""
@@ -329,7 +337,7 @@ class Propagator:
                 other = scratch.take("carried", frame, SceneEnd, device=self._device)
                 lightness = footage.lightness(frame)
                 mixed = mix(lightness, carried, other)
-                yield ColoredFrame(
+                colored = ColoredFrame(
                     frame=frame,
                     lightness=lightness,
                     ab=mixed.ab,
@@ -340,6 +348,7 @@ class Propagator:
                     mattes=None,
                     fallback=0.0,
                 )
+                yield self._settle(colored)
 
     def _color_end(self, side: Side, footage: Footage, scratch: Scratch, on_read: Callable[[int], None]) -> SceneEnd:
         """Colour the frame of one scene next to a dissolve."""

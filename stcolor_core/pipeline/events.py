@@ -45,6 +45,7 @@ class Event:
         flaw: Of a "warning", why the reference at `frame` gives no colour; None in any other.
         confidence: As in `FrameResult`.
         fallback: As in `FrameResult`.
+        room: As in `FrameResult`.
     """
 
     kind: Literal["plan", "input", "look", "cut", "dissolve", "warning", "frame", "done"]
@@ -64,6 +65,7 @@ class Event:
     flaw: ReferenceFlaw | None = None
     confidence: float | None = None
     fallback: float | None = None
+    room: float | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class FrameResult:
             then the one in the file.
         confidence: Mean over the frame, 0..1; None if a kept file does not hold one.
         fallback: Share of grid positions, 0..1, whose track was lost and had to be guessed; None for a kept frame.
+        room: How much colour the plate's frame can hold, as `color_room` has it; None if a kept file does not say.
     """
 
     frame: int
@@ -84,6 +87,7 @@ class FrameResult:
     kept: bool
     confidence: float | None
     fallback: float | None
+    room: float | None = None
 
 
 class Reporter:
@@ -185,6 +189,7 @@ class Reporter:
                 kept=result.kept,
                 confidence=result.confidence,
                 fallback=result.fallback,
+                room=result.room,
             )
         )
         return result

@@ -15,11 +15,26 @@ from stcolor_core.images.frame_files import frame_state, is_unmodified
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.shots.output import Layer
 
-__all__ = ["LAYERS_ATTRIBUTE", "ExistingFrame", "ExistingFrames", "OutputState"]
+__all__ = ["LAYERS_ATTRIBUTE", "ROOM_ATTRIBUTE", "ExistingFrame", "ExistingFrames", "OutputState", "number_in"]
 
 LAYERS_ATTRIBUTE = "stcolor/layers"
 """The metadata of a frame that names the layers that were asked for, separated by spaces."""
+ROOM_ATTRIBUTE = "stcolor/room"
+"""The metadata of a frame that says how much colour its plate can hold (`color_room`)."""
 _THREADS = 16  # files inspected at once; the threads mostly wait for the disk
+
+
+def number_in(metadata: Mapping[str, Any], name: str) -> float | None:
+    """Return a number that the header of a frame holds; None if it does not hold one by that name.
+
+    Args:
+        metadata: The attributes of the header.
+        name: The attribute's name.
+    """
+    try:
+        return float(metadata[name])
+    except (LookupError, TypeError, ValueError):
+        return None
 
 
 class OutputState(Enum):
@@ -70,10 +85,12 @@ class ExistingFrame:
     @property
     def confidence(self) -> float | None:
         """Return the frame's mean confidence, 0..1; None if the file does not hold one."""
-        try:
-            return float(self.metadata["stcolor/confidence"])
-        except (LookupError, TypeError, ValueError):
-            return None
+        return number_in(self.metadata, "stcolor/confidence")
+
+    @property
+    def room(self) -> float | None:
+        """Return how much colour the frame can hold (`color_room`); None if the file does not say."""
+        return number_in(self.metadata, ROOM_ATTRIBUTE)
 
 
 class ExistingFrames:
@@ -124,21 +141,21 @@ class ExistingFrames:
         """Return whether an earlier version was given that has no frames at all."""
         return self._earlier is not None and not self._earlier.frames()
 
-    def reuse(self, frame: int) -> float | None:
+    def reuse(self, frame: int) -> ExistingFrame:
         """Copy or link a frame of the earlier version to the output.
 
         Args:
             frame: One of the frames that `find_reusable` returned.
 
         Returns:
-            The frame's mean confidence, 0..1; None if the file does not hold one.
+            The frame of the earlier version.
 
         Raises:
             OutputError: If the frame cannot be copied.
         """
         assert self._earlier is not None
         copy_or_link(self._earlier.path(frame), self._output.path(frame), link=self._link)
-        return self._reusable[frame].confidence
+        return self._reusable[frame]
 
     def inspect_again(self, frame: int, digest: str, before: ExistingFrame) -> ExistingFrame:
         """Return the current state of an output file; it is opened only if its size or time has changed.

@@ -26,6 +26,7 @@ from stcolor_core.pipeline.events import Event, Reporter
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
+from stcolor_core.pipeline.run_reports import leave_out_idle
 from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.shots import key_choice
 from stcolor_core.shots.key_choice import suggest_by_coverage
@@ -210,13 +211,10 @@ class _Opened:
         self._shot, self._cache, self._cancelled = shot, StatCache(), cancelled
         self.reporter = Reporter(report, lambda: False)
         self._inputs = ShotInputs(shot, warn=self.reporter.warn, cache=self._cache)
+        flaws = ReferenceFlaws(shot, self._inputs, self._cache)
+        leave_out_idle(self.reporter, flaws, self._inputs.references)
         self.footage = ShotFootage(
-            shot,
-            self._inputs,
-            use_instances=False,
-            detector=None,
-            warn=self.reporter.warn,
-            flaws=ReferenceFlaws(shot, self._inputs, self._cache),
+            shot, self._inputs, use_instances=False, detector=None, warn=self.reporter.warn, flaws=flaws
         )
 
     def look(self, frame: int) -> None:

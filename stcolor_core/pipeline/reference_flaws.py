@@ -9,15 +9,17 @@ from stcolor_core.arrays import Image
 from stcolor_core.files.stat_cache import StatCache
 from stcolor_core.images import plates
 from stcolor_core.images.color_presence import ReferenceFlaw, block_means, find_flaw
+from stcolor_core.images.color_room import can_hold_color, color_room
 from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.pictures import Picture
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import find_frames, find_references
 
-__all__ = ["REASONS", "ReferenceFlaws", "describe_flaw", "inspect_references"]
+__all__ = ["REASONS", "ReferenceFlaws", "describe_flaw", "describe_idle", "inspect_references"]
 
 _KIND = "reference flaws 1"  # raised when the judgement changes
+_ROOM = "plate room 1"  # raised when `color_room` changes
 REASONS: dict[ReferenceFlaw, str] = {
     "no_color": "has no colour",
     "plate": "is the plate itself, without colour",
@@ -69,6 +71,31 @@ class ReferenceFlaws:
             self._known[frame] = self._cache.get_for_key(_KIND, repr(state), partial(self._find, frame))
         return self._known[frame]
 
+    def find_idle(self) -> list[int]:
+        """Return the keyframes that would only stand between other keyframes and the frames around them.
+
+        Such a keyframe gives no colour, on a frame that can hold none, such as the black or white end of a fade, while
+        other keyframes give some.
+
+        Raises:
+            PlateError: As for `of`.
+        """
+        flawed = [frame for frame in self._inputs.references if self.of(frame)]
+        if len(flawed) == len(self._inputs.references):
+            return []
+        return [frame for frame in flawed if not can_hold_color(self._room(frame))]
+
+    def _room(self, frame: int) -> float:
+        """Return the `color_room` of a plate frame."""
+        settings = self._inputs.pipe.space.identity, self._shot.plate.layer, self._shot.plate.exposure
+        state = (*self._inputs.plate_state(frame), self._inputs.frames[frame].name, frame, *settings)
+
+        def measure() -> float:
+            pixels = plates.layer_pixels(self._inputs.read_plate(frame))
+            return color_room(block_means(self._inputs.pipe, pixels)[..., 0])
+
+        return float(self._cache.get_for_key(_ROOM, repr(state), measure))
+
     def _find(self, frame: int) -> ReferenceFlaw | None:
         reference = self._inputs.references[frame]
         picture = self._inputs.read_reference(reference, frame)
@@ -104,6 +131,19 @@ def inspect_references(shot: Shot, *, cache: StatCache | None = None) -> dict[in
     inputs = ShotInputs(alone, warn=lambda _: None, cache=cache)
     flaws = ReferenceFlaws(alone, inputs, cache)
     return {frame: flaw for frame in inputs.references if (flaw := flaws.of(frame)) is not None}
+
+
+def describe_idle(frame: int, path: object) -> str:
+    """Return the warning of a keyframe from `ReferenceFlaws.find_idle`.
+
+    Args:
+        frame: The keyframe's number.
+        path: The reference's file.
+    """
+    return (
+        f"Reference {frame} ({path}) has no colour, and its frame can hold none: it is black, white or almost flat. "
+        "It is left out, and the keyframes beside it colour what is around it."
+    )
 
 
 def describe_flaw(frame: int, path: object, flaw: ReferenceFlaw) -> str:

@@ -40,6 +40,7 @@ from stcolor_core.pipeline.planning import (
 from stcolor_core.pipeline.protection import refuse_results_as_references, refuse_to_write
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.run_reports import (
+    leave_out_idle,
     report_flaws,
     report_transitions,
     warn_of_coloured_plate,
@@ -186,6 +187,7 @@ class _Run:
         self._reporter.total, self._force = len(requested), force
         self._plan_workers(memory)
         self._report_plan()
+        leave_out_idle(self._reporter, self._flaws, self._inputs.references)
         transitions = self._find_transitions(requested)
         spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
         self._patches.plan(transitions.scene_starts)
@@ -208,6 +210,7 @@ class _Run:
     def plan(self) -> RunPlan:
         """Return what `frames` would write and everything that decides it; no frame is coloured."""
         requested = requested_frames(self._shot, self._footage.frames)
+        leave_out_idle(self._reporter, self._flaws, self._inputs.references)
         transitions = self._find_transitions(requested)
         spans = plan_spans(self._shot, self._footage.frames, self._footage.references, transitions)
         self._patches.plan(transitions.scene_starts)
@@ -360,8 +363,9 @@ class _Run:
         rendered = self._writer.render_reference(frame, reference, plate, rest)
         if frame in self._footage.patches:
             rendered = self._writer.add_patch(rendered)
-        written = self._write(rendered, plate, digest)
-        return self._finish(frame, kept=not written, confidence=float(rendered.confidence.mean()), fallback=0.0)
+        room = self._write(rendered, plate, digest)
+        confidence = float(rendered.confidence.mean())
+        return self._finish(frame, kept=room is None, confidence=confidence, fallback=0.0, room=room)
 
     def _write_colored(self, colored: ColoredFrame | DeviceFrame, plate: PlateFrame, digest: str) -> FrameResult:
         if isinstance(colored, DeviceFrame):
@@ -372,11 +376,14 @@ class _Run:
             confidence, fallback = float(colored.confidence.mean()), colored.fallback
         if colored.frame in self._footage.patches:
             rendered = self._writer.add_patch(rendered)
-        kept = not self._write(rendered, plate, digest)
-        return FrameResult(colored.frame, self._output.path(colored.frame), kept, confidence, fallback)
+        room = self._write(rendered, plate, digest)
+        return FrameResult(colored.frame, self._output.path(colored.frame), room is None, confidence, fallback, room)
 
-    def _write(self, frame: RenderedFrame, plate: PlateFrame, digest: str) -> bool:
-        """Write a frame and return True; False if another run has written it meanwhile, or somebody has changed it."""
+    def _write(self, frame: RenderedFrame, plate: PlateFrame, digest: str) -> float | None:
+        """Write a frame and return the room for colour of its plate.
+
+        Returns None if another run has written it meanwhile, or somebody has changed it.
+        """
         if not self._force:
             file = self._existing.inspect_again(frame.frame, digest, self._files[frame.frame])
             if file.state.is_others_work:
@@ -384,21 +391,31 @@ class _Run:
                 self._reporter.warn(
                     f"Frame {frame.frame} ({path}) was changed while the shot was coloured. It is kept as it is."
                 )
-                return False
+                return None
             if file.state is OutputState.VALID:  # another run of this shot has written it meanwhile
-                return False
-        self._on_written(self._writer.write(frame, plate, digest))
-        return True
+                return None
+        written = self._writer.write(frame, plate, digest)
+        self._on_written(written)
+        return written.room
 
     def _finish_kept(self, frame: int) -> FrameResult:
         """Finish a frame whose file stays as it is."""
-        return self._finish(frame, kept=True, confidence=self._files[frame].confidence)
+        file = self._files[frame]
+        return self._finish(frame, kept=True, confidence=file.confidence, room=file.room)
 
     def _finish_reused(self, frame: int) -> FrameResult:
         """Finish a frame by copying it from the version to reuse."""
-        return self._finish(frame, kept=True, confidence=self._existing.reuse(frame))
+        file = self._existing.reuse(frame)
+        return self._finish(frame, kept=True, confidence=file.confidence, room=file.room)
 
     def _finish(
-        self, frame: int, *, kept: bool, confidence: float | None, fallback: float | None = None
+        self,
+        frame: int,
+        *,
+        kept: bool,
+        confidence: float | None,
+        fallback: float | None = None,
+        room: float | None = None,
     ) -> FrameResult:
-        return self._reporter.report_frame(FrameResult(frame, self._output.path(frame), kept, confidence, fallback))
+        path = self._output.path(frame)
+        return self._reporter.report_frame(FrameResult(frame, path, kept, confidence, fallback, room))

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.method.tracking.lost_mattes import LostMatte
 from stcolor_core.pipeline.events import Event, Reporter
-from stcolor_core.pipeline.reference_flaws import ReferenceFlaws, describe_flaw
+from stcolor_core.pipeline.reference_flaws import ReferenceFlaws, describe_flaw, describe_idle
 from stcolor_core.remedies import advise
 from stcolor_core.shots.shot_files import ReferencePicture
 from stcolor_core.shots.spans import PatchWalk, Span, matched, spans_containing, unreferenced
 from stcolor_core.shots.transitions import Transitions
 
 __all__ = [
+    "leave_out_idle",
     "report_flaws",
     "report_transitions",
     "warn_of_coloured_plate",
@@ -117,6 +118,20 @@ def warn_of_unreferenced(
             f"looks alike on the references {used}. Look at the confidence, or add a reference there."
         )
     reporter.report_warnings()
+
+
+def leave_out_idle(reporter: Reporter, flaws: ReferenceFlaws, references: dict[int, ReferencePicture]) -> None:
+    """Remove the keyframes that would only stand between others and the frames around them, and say so.
+
+    Args:
+        reporter: Takes the events.
+        flaws: Finds these keyframes.
+        references: Frame of a whole keyframe -> its picture; changed.
+    """
+    for frame in flaws.find_idle():
+        message = describe_idle(frame, references[frame].path)
+        reporter.report(Event(kind="warning", frame=frame, flaw=flaws.of(frame), message=message))
+        del references[frame]
 
 
 def report_flaws(

@@ -11,6 +11,7 @@ import numpy as np
 from stcolor_core import __version__
 from stcolor_core.arrays import Chroma, Pixels, Plane
 from stcolor_core.images import plates
+from stcolor_core.images.color_room import color_room
 from stcolor_core.images.frame_files import write_frame
 from stcolor_core.images.frame_ranges import format_frames
 from stcolor_core.images.known_color import KnownColor
@@ -22,7 +23,7 @@ from stcolor_core.method.faded import keep_chroma
 from stcolor_core.method.light import blacken
 from stcolor_core.method.on_device.frames import DeviceFrame, EnlargedFrame
 from stcolor_core.method.upsampling import upsample
-from stcolor_core.pipeline.existing import LAYERS_ATTRIBUTE
+from stcolor_core.pipeline.existing import LAYERS_ATTRIBUTE, ROOM_ATTRIBUTE
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs
 from stcolor_core.pipeline.layers import RenderedFrame, make_channels
@@ -33,7 +34,7 @@ from stcolor_core.shots.shot import Shot
 
 __all__ = ["FrameWriter", "WrittenFrame"]
 
-"""A captured picture with parts from a trained model: a term of the IPTC's vocabulary, and its XMP property's value."""
+_ROOM_STEP = 4  # every so many rows and columns count for what a frame can hold
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,7 @@ class WrittenFrame:
         canvas: Window that the rendered frame covers: x, y, width, height.
         beauty: R, G and B as written, (H, W, 3) over the plate's data window, in single or half precision; None if they
             are not.
+        room: How much colour the plate can hold (`color_room`).
     """
 
     path: Path
@@ -54,6 +56,7 @@ class WrittenFrame:
     plate: PlateFrame
     canvas: Window
     beauty: Pixels | None
+    room: float
 
 
 class FrameWriter:
@@ -208,6 +211,7 @@ class FrameWriter:
         channels = {
             name: (self._footage.to_data_window(plate.header, values), kind) for name, (values, kind) in layers.items()
         }
+        room = color_room(plate.lightness[::_ROOM_STEP, ::_ROOM_STEP])
         beauty: Pixels | None = None
         if "rgb" in wanted and frame.rgb is not None:
             beauty = frame.rgb
@@ -221,13 +225,14 @@ class FrameWriter:
             "stcolor/settings": digest,
             LAYERS_ATTRIBUTE: " ".join(layer for layer in LAYERS if layer in wanted),
             "stcolor/confidence": f"{frame.confidence.mean(dtype=np.float32):.4f}",
+            ROOM_ATTRIBUTE: f"{room:.2f}",
             **cryptomatte,
         }
         interop = None if beauty is None else self._inputs.interop_id
         path = self._output.path(frame.frame)
         compression = self._shot.output.compression
         write_frame(path, channels, like=plate.header, metadata=metadata, interop_id=interop, compression=compression)
-        return WrittenFrame(path, frame, plate, canvas, beauty)
+        return WrittenFrame(path, frame, plate, canvas, beauty, room)
 
     def _provenance(self) -> dict[str, str]:
         """Return what tells an archive how a frame was made."""

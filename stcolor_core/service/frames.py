@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from stcolor_core.errors import BadRequest, StcolorError
 from stcolor_core.images.color_presence import ReferenceFlaw
 from stcolor_core.images.frame_files import frame_state
 from stcolor_core.images.frame_ranges import parse_frames
 from stcolor_core.images.sequences import FramePattern
+from stcolor_core.pipeline.existing import ROOM_ATTRIBUTE, number_in
 from stcolor_core.service.job import Job
 from stcolor_core.service.messages import FrameStatus, JobFrames, JobStatus, SuggestedKey
 from stcolor_core.service.picture_files import FrameGone, NoPicture, NoResult
@@ -28,15 +30,23 @@ _READERS = 8  # files opened at once; the threads mostly wait for the disk
 _KEPT = 20_000  # frames in memory
 
 
+class _Header(NamedTuple):
+    """What the header of a finished frame says: its mean confidence, its `color_room`, and the shot's keyframes."""
+
+    confidence: float | None
+    room: float | None
+    references: str
+
+
 class FramesOnDisk:
     """The finished frames at an output path, by the headers of their files. Files that stay are read once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[tuple[Path, int, int], tuple[float | None, str] | None] = {}
+        self._known: dict[tuple[Path, int, int], _Header | None] = {}
 
-    def read(self, output: str) -> tuple[list[FrameStatus], list[int]]:
-        """Return the frames that RefColorize wrote, in ascending order, and their keyframes.
+    def read(self, output: str) -> tuple[list[FrameStatus], list[int], dict[int, float]]:
+        """Return the frames that RefColorize wrote, in ascending order, their keyframes, and `color_room` of frames.
 
         Args:
             output: Path pattern of the result.
@@ -47,19 +57,20 @@ class FramesOnDisk:
             headers = list(readers.map(self._header, map(pattern.path, numbers)))
         found = {number: header for number, header in zip(numbers, headers, strict=True) if header is not None}
         frames = [
-            FrameStatus(frame=number, confidence=confidence, fallback=None, kept=True)
-            for number, (confidence, _) in found.items()
+            FrameStatus(frame=number, confidence=header.confidence, fallback=None, kept=True)
+            for number, header in found.items()
         ]
         keyframes: set[int] = set()
-        for text in {keys for _, keys in found.values() if keys}:
+        for text in {header.references for header in found.values() if header.references}:
             try:
                 keyframes.update(parse_frames(text))
             except BadRequest:
                 continue  # somebody else's attribute
-        return frames, sorted(keyframes)
+        room = {number: header.room for number, header in found.items() if header.room is not None}
+        return frames, sorted(keyframes), room
 
-    def _header(self, path: Path) -> tuple[float | None, str] | None:
-        """Return the confidence and the keyframes of a finished frame; None if the file is none of ours."""
+    def _header(self, path: Path) -> _Header | None:
+        """Return what the header of a finished frame says; None if the file is none of ours."""
         try:
             stat = path.stat()
         except OSError:
@@ -71,11 +82,11 @@ class FramesOnDisk:
         state = frame_state(path)
         header = None
         if state.complete and "stcolor/settings" in state.metadata:
-            try:
-                confidence = float(state.metadata["stcolor/confidence"])
-            except (LookupError, TypeError, ValueError):
-                confidence = None
-            header = confidence, str(state.metadata.get("stcolor/references", ""))
+            header = _Header(
+                number_in(state.metadata, "stcolor/confidence"),
+                number_in(state.metadata, ROOM_ATTRIBUTE),
+                str(state.metadata.get("stcolor/references", "")),
+            )
         with self._lock:
             if len(self._known) >= _KEPT:
                 self._known.clear()
@@ -98,6 +109,7 @@ def collect_frames(store: Store, status: JobStatus, on_disk: FramesOnDisk | None
     colorless: dict[int, ReferenceFlaw] = {}
     scene_starts: list[int] = []
     dissolves: list[tuple[int, int]] = []
+    room: dict[int, float] = {}
     for event in store.all_events(status.id):
         body = event.body
         if body["kind"] == "plan":
@@ -118,11 +130,15 @@ def collect_frames(store: Store, status: JobStatus, on_disk: FramesOnDisk | None
                 fallback=body.get("fallback"),
                 kept=body.get("kept", False),
             )
+            if body.get("room") is not None:
+                room[body["frame"]] = body["room"]
     if not frames and on_disk is not None and status.kind == "shot" and status.state != "running":
-        earlier, keys = on_disk.read(status.output)
+        earlier, keys, room = on_disk.read(status.output)
         frames, keyframes = {frame.frame: frame for frame in earlier}, keyframes or keys
     confidence = {number: frame.confidence for number, frame in frames.items() if frame.confidence is not None}
-    suggest = partial(suggest_keyframes, confidence, keyframes, scene_starts=scene_starts, dissolves=dissolves)
+    suggest = partial(
+        suggest_keyframes, confidence, keyframes, scene_starts=scene_starts, dissolves=dissolves, room=room
+    )
     # Before the whole shot is done its confidence may still fall, and the frame to key may be yet to come.
     suggestions = [
         SuggestedKey(frame=each.frame, gain=each.gain)

@@ -218,7 +218,7 @@ def _stretch_values(share: NDArray[np.float32], candidates: Sequence[int]) -> ND
     count, frames, *grid = share.shape
     cells = int(np.prod(grid))
     value = np.full((count + 2, count + 2), -np.inf)
-    single = share.reshape(count, frames, -1).mean(axis=-1, dtype=np.float64)
+    single = share.reshape(count, frames, cells).mean(axis=-1, dtype=np.float64)
     for b, frame in enumerate(candidates):
         value[0, b + 1] = single[b, :frame].sum()
         value[b + 1, -1] = 1 + single[b, frame + 1 :].sum()

@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from stcolor_core.images.color_room import can_hold_color
+
 __all__ = ["Suggestion", "suggest_keyframes"]
 
 _LEAST_GAIN = 0.003  # share of the shot's pixels; a smaller gain is not worth an artist's time
@@ -41,6 +43,7 @@ def suggest_keyframes(
     *,
     scene_starts: Collection[int] = (),
     dissolves: Collection[tuple[int, int]] = (),
+    room: Mapping[int, float] | None = None,
     limit: int = 3,
 ) -> list[Suggestion]:
     """Return frames for new keyframes, the best first. Each assumes that the ones before it are keyframes.
@@ -50,6 +53,7 @@ def suggest_keyframes(
         keyframes: Frames that are keyframes already. Their confidence counts as 1.
         scene_starts: First frames of scenes: a keyframe helps its own scene alone.
         dissolves: First and last frame of each dissolve, in which a keyframe would hide the dissolve.
+        room: Frame -> its `color_room`, of the frames that it is known of; one that can hold no colour is not returned.
         limit: Maximum number of frames to return.
 
     Returns:
@@ -57,10 +61,11 @@ def suggest_keyframes(
     """
     starts = {*scene_starts, *(first for first, _ in dissolves), *(last + 1 for _, last in dissolves)}
     shot = _Shot.from_confidence(confidence, keyframes, starts)
+    fit = shot.find_fit(room or {})
     candidates = [
         index
         for index in range(0, len(shot.frames), max(1, len(shot.frames) // _MOST_CANDIDATES))
-        if not any(first <= shot.frames[index] <= last for first, last in dissolves)
+        if fit[index] and not any(first <= shot.frames[index] <= last for first, last in dissolves)
     ]
     least_distance = min(_LEAST_DISTANCE, int(shot.distance.max(initial=0)))
     suggestions: list[Suggestion] = []
@@ -110,6 +115,15 @@ class _Shot:
         for index in np.flatnonzero(np.isin(frames, list(keyframes))).tolist():
             distance = np.minimum(distance, _distance_to(frames, scene, index))
         return cls(frames, scene, distance, 1 - known, _error_by_distance(distance, 1 - known))
+
+    def find_fit(self, room: Mapping[int, float]) -> list[bool]:
+        """Return for each frame whether it can hold colour, as far as it is known. room: frame -> `color_room`."""
+        rooms = [room.get(int(frame)) for frame in self.frames]
+        most: dict[int, float] = {}
+        for scene, own in zip(self.scene.tolist(), rooms, strict=True):
+            most[scene] = max(most.get(scene, 0.0), own or 0.0)
+        scenes = self.scene.tolist()
+        return [own is None or can_hold_color(own, most[scene]) for scene, own in zip(scenes, rooms, strict=True)]
 
     def distance_to(self, index: int) -> NDArray[np.int_]:
         """Return the distance of each frame to the one at an index."""

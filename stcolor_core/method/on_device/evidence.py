@@ -124,7 +124,7 @@ class TensorNeighbour:
         visibility: Shape (H, W), 0..1.
         residual: Smoothed absolute difference in L*, shape (H, W).
         similarity: Of the features, shape (P,), -1..1.
-        exposure: Factor that brings the frame before to this frame's light, of no dimensions; None for 1.
+        change: Brings the frame before to this frame's light, shape (3,), as `light.is_same` has it; None for none.
     """
 
     displacement: Tensor
@@ -132,7 +132,7 @@ class TensorNeighbour:
     visibility: Tensor
     residual: Tensor
     similarity: Tensor
-    exposure: Tensor | None
+    change: Tensor | None
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stcolor_core.method import fusion
 from stcolor_core.method.on_device.evidence import TensorNeighbour, flow_trust
-from stcolor_core.method.on_device.light import clipping_level, is_clipped, relight
+from stcolor_core.method.on_device.light import clipping_level, follow, invert, is_clipped, relight_by
 from stcolor_core.method.on_device.mixing import TensorRefined
 from stcolor_core.method.on_device.tracker import TensorLink, turn_link
 from stcolor_core.method.tensor_pictures import blur, sample
@@ -50,11 +50,11 @@ class TensorUnfused:
 
 
 class _Sight(NamedTuple):
-    """A neighbour as a frame sees it, as `fusion._Sight`; an exposure of None is 1."""
+    """A neighbour as a frame sees it, as `fusion._Sight`; a change of None is none."""
 
     other: TensorUnfused
     link: TensorLink
-    exposure: Tensor | None
+    change: Tensor | None
 
 
 def fuse(own: TensorUnfused, before: Sequence[TensorUnfused], after: Sequence[TensorUnfused]) -> TensorRefined:
@@ -72,12 +72,10 @@ def fuse(own: TensorUnfused, before: Sequence[TensorUnfused], after: Sequence[Te
         seen = sample(sight.other.planes, sight.link.displacement)
         ab, lightness, confidence = seen[:2], seen[2], seen[3]
         lost = None
-        if sight.exposure is not None:
-            lit, lit_ab = relight(lightness, ab, sight.exposure, most=clipping_level(refined.state.lightness))
-            same = sight.exposure == 1
-            lightness, ab = torch.where(same, lightness, lit), torch.where(same, ab, lit_ab)
+        if sight.change is not None:
+            lightness, ab = relight_by(lightness, ab, sight.change, most=clipping_level(refined.state.lightness))
             level = clipping_level(sight.other.refined.state.lightness)
-            lost = is_clipped(seen[2], seen[:2], level) & (sight.exposure < 1)
+            lost = is_clipped(seen[2], seen[:2], level) & ((sight.change[0] < 1) | (sight.change[1] < 0))
         own_lightness = refined.state.lightness
         sigma = fusion.RESIDUAL_SIGMA * max(1.0, own_lightness.shape[0] / 216)
         residual = blur((own_lightness - lightness).abs()[None], sigma)[0]
@@ -105,7 +103,7 @@ def _look_back(own: TensorUnfused, before: Sequence[TensorUnfused]) -> Iterator[
     for nearer, other in zip([own, *before], before, strict=False):
         if (flow := nearer.before) is None:
             return
-        sight = _extend(sight, other, TensorLink(flow.displacement, flow.visibility), flow.exposure)
+        sight = _extend(sight, other, TensorLink(flow.displacement, flow.visibility), flow.change)
         yield sight
 
 
@@ -115,20 +113,20 @@ def _look_ahead(after: Sequence[TensorUnfused]) -> Iterator[_Sight]:
     for other in after:
         if other.before is None or (link := other.onward_link) is None:
             return
-        exposure = other.before.exposure
-        sight = _extend(sight, other, link, None if exposure is None else 1 / exposure)
+        change = other.before.change
+        sight = _extend(sight, other, link, None if change is None else invert(change))
         yield sight
 
 
-def _extend(sight: _Sight | None, other: TensorUnfused, link: TensorLink, exposure: Tensor | None) -> _Sight:
+def _extend(sight: _Sight | None, other: TensorUnfused, link: TensorLink, change: Tensor | None) -> _Sight:
     """Return the view of a frame one link farther than `sight`."""
     if sight is None:
-        return _Sight(other, link, exposure)
+        return _Sight(other, link, change)
     farther = sample(torch.cat([link.displacement, link.visibility[None]]), sight.link.displacement)
     displacement = sight.link.displacement + farther[:2]
-    if exposure is not None and sight.exposure is not None:
-        exposure = sight.exposure * exposure
-    return _Sight(other, TensorLink(displacement, sight.link.visibility * farther[2]), exposure)
+    if change is not None and sight.change is not None:
+        change = follow(change, sight.change)
+    return _Sight(other, TensorLink(displacement, sight.link.visibility * farther[2]), change)
 
 
 def _odds(confidence: Tensor) -> Tensor:

@@ -18,10 +18,12 @@ from stcolor_core.method.on_device.evidence import (
 )
 from stcolor_core.method.on_device.light import (
     clipping_level,
-    local_exposure,
-    overall_exposure,
+    is_same,
+    local_change,
+    overall_change,
     relight,
-    relight_lightness,
+    relight_by,
+    relight_lightness_by,
 )
 from stcolor_core.method.on_device.tracker import TensorLink, align
 from stcolor_core.method.on_device.transfers import Transfers
@@ -177,10 +179,9 @@ class TensorMatching:
         if not self._follows_light:
             return reference
         along = sample(reference.lightness[None], link.displacement)[0]
-        exposure = overall_exposure(view.lightness, along, link.visibility)
-        same = exposure == 1
-        lightness, ab = relight(reference.lightness, reference.ab, exposure, most=clipping_level(view.lightness))
-        lightness, ab = torch.where(same, reference.lightness, lightness), torch.where(same, reference.ab, ab)
+        change = overall_change(view.lightness, along, link.visibility)
+        same = is_same(change)
+        lightness, ab = relight_by(reference.lightness, reference.ab, change, most=clipping_level(view.lightness))
         small = self._at_matching_size(torch.cat([lightness[None], ab]))
         grid_ab = cell_means(small[1:], view.grid, stride=self._stride).flatten(1)
         grid_slope = cell_means(slopes(small[0], small[1:]), view.grid, stride=self._stride).flatten(1)
@@ -226,10 +227,12 @@ class TensorMatching:
             planes += [plane[None] for plane in (reference.known, reference.certainty) if plane is not None]
             moved = sample(torch.cat(planes), link.displacement)
             lightness, ab, visibility = moved[0], moved[1:3], link.visibility
-            exposure = local_exposure(view.lightness, lightness, visibility) if self._follows_light else None
-            if exposure is not None:
-                lit = relight(lightness, ab, exposure, most=clipping_level(view.lightness))
-                lightness, ab = (torch.where(exposure == 1, *pair) for pair in zip((lightness, ab), lit, strict=True))
+            exposure = None
+            if self._follows_light:
+                gain, offset, exposure = local_change(view.lightness, lightness, visibility)
+                lit = relight(lightness, ab, gain, offset=offset, most=clipping_level(view.lightness))
+                same = (gain == 1) & (offset == 0)
+                lightness, ab = (torch.where(same, *pair) for pair in zip((lightness, ab), lit, strict=True))
             if reference.known is not None:
                 visibility = visibility * (moved[3] > ALL_KNOWN)
             number = prepared[index].frame
@@ -253,17 +256,17 @@ class TensorMatching:
         return carried
 
     def _neighbour(self, view: TensorView, previous: TensorView, link: TensorLink) -> TensorNeighbour:
-        lightness, exposure = sample(previous.lightness[None], link.displacement)[0], None
+        lightness, change = sample(previous.lightness[None], link.displacement)[0], None
         if self._follows_light:
-            exposure = overall_exposure(view.lightness, lightness, link.visibility)
-            lightness = torch.where(exposure == 1, lightness, relight_lightness(lightness, exposure))
+            change = overall_change(view.lightness, lightness, link.visibility)
+            lightness = relight_lightness_by(lightness, change)
         return TensorNeighbour(
             displacement=link.displacement,
             lightness=lightness,
             visibility=link.visibility,
             residual=self._residual(view.lightness, lightness),
             similarity=self._similarity(view, previous.target, link.displacement),
-            exposure=exposure,
+            change=change,
         )
 
     def _similarity(self, view: TensorView, features: Tensor, displacement: Tensor) -> Tensor:

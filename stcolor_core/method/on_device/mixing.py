@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from stcolor_core.method.on_device.evidence import CarriedColor, TensorEvidence
-from stcolor_core.method.on_device.light import clipping_level, relight
+from stcolor_core.method.on_device.light import clipping_level, relight_by
 from stcolor_core.method.on_device.upsampling import upsample
 from stcolor_core.method.refinement import agreement, learned
 from stcolor_core.method.refinement import candidates as rule
@@ -174,9 +174,8 @@ def _previous_candidate(evidence: TensorEvidence, previous: TensorState) -> _Can
     planes = torch.cat([previous.lightness[None], previous.ab, previous.confidence[None]])
     moved = sample(planes, flow.displacement)
     ab = moved[1:3]
-    if flow.exposure is not None:
-        most = clipping_level(evidence.view.lightness)
-        ab = torch.where(flow.exposure == 1, ab, relight(moved[0], ab, flow.exposure, most=most)[1])
+    if flow.change is not None:
+        ab = relight_by(moved[0], ab, flow.change, most=clipping_level(evidence.view.lightness))[1]
     evidence_planes = {
         "visibility": flow.visibility * moved[3],
         "residual": flow.residual / 10,

@@ -25,6 +25,7 @@ from stcolor_core.method.fusion import find_neighbours, gather_neighbours
 from stcolor_core.method.on_device.evidence import TensorReference, TensorView
 from stcolor_core.method.on_device.frames import DeviceFrame
 from stcolor_core.method.on_device.fusion import TensorUnfused, fuse
+from stcolor_core.method.on_device.light import settle
 from stcolor_core.method.on_device.matching import TensorMatching
 from stcolor_core.method.on_device.mixing import TensorState, refine
 from stcolor_core.method.on_device.tracker import TensorFlow, TensorLink, TensorTracker
@@ -136,6 +137,9 @@ class DeviceSpans:
         unfused = self._color_unfused(span, references, lightness, scratch, wanted=near, on_read=on_read)
         for (frame, own), before, after in gather_neighbours(unfused, outward, wanted, reach):
             refined = fuse(own, [one for _, one in before], [one for _, one in after])
+            if self._follows_light:
+                ab, confidence = settle(refined.state.lightness, refined.ab, refined.confidence)
+                refined = replace(refined, ab=ab, confidence=confidence)
             yield replace(frame, refined=refined)
 
     def _color_unfused(

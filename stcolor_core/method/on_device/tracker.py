@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from stcolor_core.method.on_device.light import overall_exposure, to_same_light
+from stcolor_core.method.on_device.light import is_same, overall_change, to_same_light
 from stcolor_core.method.tensor_pictures import blur, pixel_grid, sample
 from stcolor_core.method.tracking.flow import CONSISTENT, FINE_LINES, GRAIN, RESIDUAL_SIGMA
 from stcolor_core.method.tracking.tensor_flow import COARSE, FINE, FlowSettings, dense_inverse_search
@@ -114,8 +114,8 @@ class TensorTracker:
         visibility = consistency * before[2] * _inside(chain)
         current, reference = target, self._reference
         if self._follows_light:
-            exposure = overall_exposure(target, sample(reference[None], chain)[0], visibility)
-            current, reference = to_same_light(target, reference, exposure)
+            change = overall_change(target, sample(reference[None], chain)[0], visibility)
+            current, reference = to_same_light(target, reference, change)
         current, reference = _grey(current[None]), _grey(reference[None])
         direct = self._flow(current, reference, chain[None])[0]
         residuals = _residual(current, reference, torch.stack([direct, chain]))
@@ -129,12 +129,12 @@ class TensorTracker:
             return flow, consistency, onward
         moved = sample(neighbours[:, None], flow)[:, 0]
         planes = zip(targets, moved, consistency, strict=True)
-        exposures = torch.stack([overall_exposure(*parts) for parts in planes])[:, None, None]
+        changes = torch.stack([overall_change(*parts) for parts in planes])
+        changed = ~is_same(changes)[:, None, None]
         # The one wait for the device in a batch: a second flow in steady light would cost more.
-        if not bool((exposures != 1).any()):
+        if not bool(changed.any()):
             return flow, consistency, onward
-        again, consistent_again, onward_again = self._align_both_ways(*to_same_light(targets, neighbours, exposures))
-        changed = exposures != 1
+        again, consistent_again, onward_again = self._align_both_ways(*to_same_light(targets, neighbours, changes))
         return (
             torch.where(changed[:, None], again, flow),
             torch.where(changed, consistent_again, consistency),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stcolor_core.arrays import Chroma, FlowField, Plane
+from stcolor_core.method.light import SAME_LIGHT, LightChange
 from stcolor_core.method.warping import GridWarp
 
 __all__ = [
@@ -93,7 +94,7 @@ class NeighbourFlow:
         residual: Smoothed absolute difference in L*, shape (H, W).
         feature_similarity: Correlation of the features, shape (P,), -1..1.
         allowed: As for `FlowColor`.
-        exposure: Factor that brings the frame before to this frame's light. `lightness` already has it.
+        change: Brings the frame before to this frame's light. `lightness` already has it.
     """
 
     displacement: FlowField
@@ -102,7 +103,7 @@ class NeighbourFlow:
     residual: Plane
     feature_similarity: Tensor
     allowed: Plane | None = None
-    exposure: float = 1.0
+    change: LightChange = SAME_LIGHT
 
 
 @dataclass(frozen=True)

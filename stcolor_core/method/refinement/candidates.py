@@ -226,9 +226,9 @@ def _flow_candidate(evidence: Evidence, flow: FlowColor, prior: Plane) -> _Candi
 
 def _previous_candidate(evidence: Evidence, flow: NeighbourFlow, previous: WalkState) -> _Candidate:
     ab = sample(previous.ab, flow.displacement)
-    if flow.exposure != 1:
+    if not flow.change.is_same:
         most = clipping_level(evidence.lightness)
-        _, ab = relight(sample(previous.lightness, flow.displacement), ab, flow.exposure, most=most)
+        _, ab = relight(sample(previous.lightness, flow.displacement), ab, flow.change, most=most)
     return _Candidate(
         {"previous": 1},
         ab,

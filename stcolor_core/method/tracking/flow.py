@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stcolor_core.arrays import ByteImage, FlowField, Plane
-from stcolor_core.method.light import overall_exposure, to_same_light
+from stcolor_core.method.light import overall_change, to_same_light
 
 __all__ = ["FlowLink", "FlowTracker", "PictureFlow", "align", "align_back", "sample", "turn_link"]
 
@@ -197,10 +197,10 @@ class FlowTracker:
         """Return the target and another picture as the flow sees them in the same light; None if they are in it."""
         if not self._follows_light:
             return None
-        exposure = overall_exposure(target, sample(other, displacement), visibility)
-        if exposure == 1:
+        change = overall_change(target, sample(other, displacement), visibility)
+        if change.is_same:
             return None
-        target, other = to_same_light(target, other, exposure)
+        target, other = to_same_light(target, other, change)
         return _to_bytes(target), _to_bytes(other)
 
 

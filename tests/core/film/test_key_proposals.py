@@ -94,3 +94,11 @@ def test_a_film_is_planned_from_its_plate_and_its_painted_keyframes(tmp_path: Pa
         propose_keyframes(film.plan, looks, find_keys(film.plan), share=1.5)
     with pytest.raises(Cancelled):
         propose_keyframes(film.plan, looks, find_keys(film.plan), cancelled=lambda: True)
+
+
+def test_a_scene_that_can_hold_no_colour_gets_no_keyframe_and_lacks_none() -> None:
+    black = [SceneOptions(91, 100, 10, (), ())]
+    found = {"s1": options(1, 60, (0.6,)), "s2": options(61, 30, (0.9,)), "s3": black}
+    proposals = choose_proposals(PLAN, found, NONE, share=1)
+    assert [each.scene for each in proposals] == ["s1", "s2"]
+    assert proposals[-1].covered == pytest.approx(0.36 + 0.27 + 0.1)

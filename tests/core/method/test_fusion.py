@@ -10,7 +10,7 @@ import torch
 
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.fusion import Unfused, find_neighbours, fuse, gather_neighbours
-from stcolor_core.method.light import relight
+from stcolor_core.method.light import LightChange, relight
 from stcolor_core.method.on_device import fusion as on_device
 from stcolor_core.method.on_device.evidence import TensorNeighbour
 from stcolor_core.method.on_device.mixing import TensorRefined, TensorState
@@ -167,7 +167,7 @@ def test_a_neighbours_colour_is_brought_to_the_frames_light(side: str) -> None:
         lit = relight(frame.colored.lightness, frame.colored.ab, 0.7**place)
         assert frame.before is not None
         colored = replace(frame.colored, lightness=lit[0], ab=lit[1])
-        frames.append(replace(frame, colored=colored, before=replace(frame.before, exposure=0.7)))
+        frames.append(replace(frame, colored=colored, before=replace(frame.before, change=LightChange(0.7))))
     own = replace(
         frames[2],
         colored=replace(frames[2].colored, ab=0 * frames[2].colored.ab, confidence=np.full(SIZE, 0.02, np.float32)),
@@ -186,7 +186,7 @@ def test_tensors_are_fused_as_arrays_are() -> None:
         confidence = generator.uniform(0, 1, SIZE).astype(np.float32)
         assert frame.before is not None
         visibility = generator.uniform(0, 1, SIZE).astype(np.float32)
-        before = replace(frame.before, visibility=visibility, exposure=float(generator.uniform(0.9, 1.1)))
+        before = replace(frame.before, visibility=visibility, change=LightChange(float(generator.uniform(0.9, 1.1))))
         frames.append(replace(frame, colored=replace(frame.colored, ab=ab, confidence=confidence), before=before))
     expected = fuse(frames[2], [frames[1], frames[0]], [frames[3], frames[4]])
     there = [to_tensors(frame) for frame in frames]
@@ -207,6 +207,6 @@ def to_tensors(frame: Unfused) -> on_device.TensorUnfused:
     refined = TensorRefined(planes(colored.ab), confidence, confidence, confidence, state)
     visibility = torch.from_numpy(before.visibility)
     neighbour = TensorNeighbour(
-        planes(before.displacement), light, visibility, light, torch.zeros(0), torch.tensor(before.exposure)
+        planes(before.displacement), light, visibility, light, torch.zeros(0), torch.tensor([before.change.gain, 0, 0])
     )
     return on_device.TensorUnfused(refined, neighbour, planes(frame.onward))

@@ -102,3 +102,27 @@ def test_planning_can_be_cancelled(after: int) -> None:
 
     with pytest.raises(Cancelled):
         find_options(range(4), pan, cancelled=cancelled)
+
+
+def fade(frame: int) -> Plane:
+    """A wall behind which the light goes out, up to frame 12; then it is black."""
+    return np.asarray(WALL[:, :192] * max(0.0, 1 - frame / 12), np.float32)
+
+
+def test_no_keyframe_is_planned_on_a_frame_that_can_hold_no_colour() -> None:
+    options = find_options(range(24), fade)
+    assert {key.frame for keys in options.sets for key in keys} <= set(range(10))
+    white = find_options(range(24), lambda frame: 100 - fade(frame) * 0.01 if frame < 20 else WALL[:, :192])
+    assert {key.frame for keys in white.sets for key in keys} <= set(range(20, 24))
+
+
+def test_a_black_scene_gets_no_keyframe_and_lacks_none() -> None:
+    scenes = [find_options(range(5), lambda _: 0 * WALL[:, :192]), find_options(range(5, 24), arrival)]
+    black, other = choose_keys(scenes, share=0.95)
+    assert black.keys == () and black.share == 1
+    assert other.keys == choose_keys(scenes[1:], share=0.95)[0].keys
+
+
+def test_a_keyframe_on_a_black_frame_stays_one() -> None:
+    options = find_options(range(24), fade, existing=[20])
+    assert all(any(key.frame == 20 and key.exists for key in keys) for keys in options.sets)

@@ -15,13 +15,17 @@ from stcolor_core.files.scratch import Scratch
 from stcolor_core.images.color import lab_to_linear, linear_to_lab, luminance_of, roll_off
 from stcolor_core.images.color import lightness as lightness_of
 from stcolor_core.method.light import (
+    SAME_LIGHT,
+    LightChange,
     blacken,
     clipping_level,
     is_clipped,
-    local_exposure,
+    local_change,
+    overall_change,
     overall_exposure,
     relight,
     relight_lightness,
+    settle,
 )
 from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
@@ -115,7 +119,7 @@ def test_only_visible_surfaces_count() -> None:
 def test_steady_light_is_left_alone_whatever_moves() -> None:
     picture = texture(96, 128, seed=3, mean=50)
     assert overall_exposure(np.roll(picture, 2, 1), picture, VISIBLE) == 1
-    assert (local_exposure(np.roll(picture, 1, 1), picture, VISIBLE) == 1).mean() > 0.97
+    assert (local_change(np.roll(picture, 1, 1), picture, VISIBLE).exposure == 1).mean() > 0.97
     assert overall_exposure(picture, picture, 0 * VISIBLE) == 1
 
 
@@ -127,7 +131,7 @@ def test_black_and_white_pictures_have_a_finite_exposure() -> None:
             overall_exposure(picture, np.full_like(picture, flat), VISIBLE),
         ):
             assert 1e-4 < exposure < 1e4
-        assert np.isfinite(local_exposure(np.full_like(picture, flat), picture, VISIBLE)).all()
+        assert np.isfinite(local_change(np.full_like(picture, flat), picture, VISIBLE).exposure).all()
 
 
 @pytest.mark.parametrize("scale", [1, 3])
@@ -135,7 +139,7 @@ def test_a_shadow_is_measured_where_it_is(scale: int) -> None:
     picture = cv2.resize(texture(96, 128, seed=3, mean=50), None, fx=scale, fy=scale)
     shade = np.ones_like(picture)
     shade[:, : 60 * scale] = 0.4
-    exposure = local_exposure(relight_lightness(picture, shade), picture, np.ones_like(picture))
+    exposure = local_change(relight_lightness(picture, shade), picture, np.ones_like(picture)).exposure
     np.testing.assert_allclose(exposure[:, : 40 * scale], 0.4, rtol=0.1)
     np.testing.assert_allclose(exposure[:, 80 * scale :], 1, rtol=0.02)
 
@@ -238,3 +242,119 @@ def test_black_has_no_colour_and_the_rest_keeps_its_own() -> None:
 def test_relit_luminance_is_scaled() -> None:
     picture = texture(96, 128, seed=3, mean=50)
     np.testing.assert_allclose(luminance_of(relight_lightness(picture, 0.3)), 0.3 * luminance_of(picture), rtol=1e-4)
+
+
+VEILS = [
+    pytest.param(LightChange(0.4, 0.5), id="a fade to white in linear light"),
+    pytest.param(LightChange(0.7, 0.15), id="fog"),
+    pytest.param(LightChange(0.5, 48.0, coded=True), id="a fade to white in code values"),
+    pytest.param(LightChange(0.85, 14.0, coded=True), id="lifted blacks"),
+]
+
+
+@pytest.mark.parametrize("veil", VEILS)
+def test_added_light_is_told_from_a_gain(veil: LightChange) -> None:
+    picture = texture(96, 128, seed=3, mean=45)
+    found = overall_change(relight_lightness(picture, veil), picture, VISIBLE)
+    assert found.coded == veil.coded
+    assert (found.gain, found.offset) == pytest.approx((veil.gain, veil.offset), rel=0.05)
+    cleared = overall_change(picture, relight_lightness(picture, veil), VISIBLE)
+    assert cleared.gain == pytest.approx(1 / veil.gain, rel=0.1), "and back"
+
+
+@pytest.mark.parametrize("veil", VEILS[:3])
+def test_added_light_is_told_although_the_flow_is_some_pixels_off(veil: LightChange) -> None:
+    picture = texture(96, 128, seed=3, mean=45)
+    found = overall_change(np.roll(relight_lightness(picture, veil), 1, 1), picture, VISIBLE)
+    assert 0.8 * veil.gain < found.gain < 1.15 * veil.gain
+
+
+@pytest.mark.parametrize("exposure", [0.05, 0.5, 0.9, 1.3])
+def test_a_gain_alone_gets_no_offset(exposure: float) -> None:
+    picture = texture(96, 128, seed=3, mean=45)
+    expected = overall_exposure(target := relight_lightness(picture, exposure), picture, VISIBLE)
+    assert overall_change(target, picture, VISIBLE) == LightChange(expected)
+
+
+def test_steady_light_gets_no_offset_whatever_moves() -> None:
+    picture = texture(96, 128, seed=3, mean=50)
+    assert overall_change(np.roll(picture, 2, 1), picture, VISIBLE) == SAME_LIGHT
+    assert overall_change(picture, picture, 0 * VISIBLE) == SAME_LIGHT
+
+
+@pytest.mark.parametrize("flat", [0, 50, 100])
+def test_a_flat_picture_gets_no_more_chroma(flat: float) -> None:
+    picture = texture(96, 128, seed=3, mean=50)
+    assert overall_change(np.full_like(picture, flat), picture, VISIBLE).gain <= 1
+    brighter, darker = np.full_like(picture, 70), np.full_like(picture, 40)
+    assert overall_change(brighter, darker, VISIBLE).gain == pytest.approx(1, abs=0.01)
+
+
+def test_added_light_dilutes_the_colour() -> None:
+    rgb = np.array([[[0.6, 0.1, 0.05], [0.1, 0.3, 0.5]]], np.float32)
+    lab, expected = linear_to_lab(rgb), linear_to_lab(0.5 * rgb + np.float32(0.4))
+    lightness, ab = relight(lab[..., 0], lab[..., 1:], LightChange(0.5, 0.4))
+    np.testing.assert_allclose(np.dstack([lightness, ab]), expected, atol=2e-2)
+    lightness, ab = relight(lab[..., 0], lab[..., 1:], LightChange(0.5, 48, coded=True))
+    np.testing.assert_allclose(ab, 0.5 * lab[..., 1:], rtol=1e-5)
+    np.testing.assert_allclose(lightness, 0.5 * lab[..., 0] + 48, rtol=1e-5)
+
+
+@pytest.mark.parametrize("veil", VEILS)
+def test_a_change_and_its_inverse_cancel_out(veil: LightChange) -> None:
+    assert (both := veil.then(veil.inverse)).gain == pytest.approx(1) and both.offset == pytest.approx(0, abs=1e-6)
+    assert veil.then(SAME_LIGHT) == veil == SAME_LIGHT.then(veil)
+
+
+def test_changes_of_both_kinds_follow_each_other() -> None:
+    picture = np.linspace(30, 70, 96 * 128, dtype=np.float32).reshape(96, 128)
+    first, second = LightChange(0.8, 0.1), LightChange(0.7, 25, coded=True)
+    expected = relight_lightness(relight_lightness(picture, first), second)
+    np.testing.assert_allclose(relight_lightness(picture, first.then(second)), expected, atol=2)
+
+
+def test_a_flare_adds_light_where_it_is() -> None:
+    picture = texture(96, 128, seed=3, mean=40)
+    flare = np.zeros_like(picture)
+    flare[:, :60] = 0.3
+    change = local_change(relight(picture, np.zeros((96, 128, 2), np.float32), 1.0, offset=flare)[0], picture, VISIBLE)
+    assert change.offset is not None
+    np.testing.assert_allclose(change.offset[8:-8, 8:40], 0.3, atol=0.12)
+    assert np.median(change.gain[:, :40]) < 1.2, "0.3 on a luminance of 0.11 looks like a gain of 4"
+    assert change.exposure[:, :40].max() < 1, "so that chroma falls"
+    np.testing.assert_allclose(change.offset[:, 80:], 0, atol=0.01)
+
+
+@pytest.mark.parametrize("veil", VEILS)
+def test_a_veil_that_grows_over_a_shot_takes_colour_out_of_it(veil: LightChange) -> None:
+    scene = pan(6)
+    pairs = [
+        relight(light, ab, LightChange(1 - (1 - veil.gain) * frame / 5, veil.offset * frame / 5, veil.coded))
+        for frame, (light, ab) in enumerate(zip(scene.lightnesses, scene.ab, strict=True))
+    ]
+    veiled = replace(scene, lightnesses=[light for light, _ in pairs], ab=[ab for _, ab in pairs])
+    off, auto = (color(veiled, [0], light, wanted=[5])[5] for light in ("off", "auto"))
+    assert error(veiled, auto) < 0.5 * error(veiled, off)
+
+
+class TestWhatTheLightLeavesNoChroma:
+    def test_is_grey_and_certain(self) -> None:
+        lightness = np.full((20, 20), 50, np.float32)
+        lightness[:4], lightness[4:8] = 0, 97.5  # black, and clipped white
+        ab, confidence = settle(lightness, np.full((20, 20, 2), 30, np.float32), np.full((20, 20), 0.2, np.float32))
+        assert not ab[:8].any() and (ab[8:] == 30).all()
+        np.testing.assert_array_equal(confidence[:8], 1)
+        np.testing.assert_array_equal(confidence[8:], np.float32(0.2))
+
+    def test_is_not_a_bright_yellow_that_fills_its_channels(self) -> None:
+        lightness = np.full((20, 20), 50, np.float32)
+        lightness[:8] = roll_off(linear_to_lab(np.array([[[1, 1, 0]]], np.float32))[..., 0])
+        ab = np.full((20, 20, 2), 90, np.float32)
+        assert settle(lightness, ab, lightness)[0] is ab
+
+    def test_makes_a_black_frame_certain(self) -> None:
+        scene = pan(4)
+        scene.lightnesses[2] = 0 * scene.lightnesses[2]
+        auto, off = (color(scene, [0], light, wanted=[2])[2] for light in ("auto", "off"))
+        assert auto.confidence.min() == 1 and not auto.ab.any()
+        assert off.confidence.mean() < 0.9

@@ -108,3 +108,23 @@ def test_no_keyframe_is_suggested_within_a_dissolve() -> None:
     assert 40 <= frames(confidence, [1, 90], limit=1)[0] <= 52
     found = suggest_keyframes(confidence, [1, 90], dissolves=[(40, 52)])
     assert not any(40 <= each.frame <= 52 for each in found)
+
+
+def test_a_frame_that_can_hold_no_colour_is_not_suggested() -> None:
+    confidence = along(range(1, 91), {1: 1, 60: 0.9, 61: 0.2, 90: 0.1})
+    room = along(range(1, 91), {1: 15, 50: 15, 60: 0, 90: 0})
+    without, found = (suggest_keyframes(confidence, [1], room=each) for each in (None, room))
+    assert room[without[0].frame] == 0, "without knowing better, at the dark end of the fade"
+    assert found and all(room[each.frame] > 3 for each in found)
+
+
+def test_a_dark_scene_is_judged_by_itself() -> None:
+    confidence = along(range(1, 61), {1: 1, 30: 0.6, 31: 0.6, 60: 0.2})
+    room = {frame: 15.0 if frame < 31 else 1.0 for frame in range(1, 61)}
+    found = suggest_keyframes(confidence, [1], scene_starts=[31], room=room)
+    assert any(each.frame >= 31 for each in found)
+
+
+def test_frames_of_unknown_room_may_be_suggested() -> None:
+    confidence = along(range(1, 91), {1: 1, 90: 0.5})
+    assert suggest_keyframes(confidence, [1], room={1: 15.0}) == suggest_keyframes(confidence, [1])
