@@ -85,18 +85,29 @@ def _colorize(options: argparse.Namespace) -> int:
             limit_threads()
             device = options.device or "auto"
             seen = SeenFrames()
+            ended: list[Event] = []
+
+            def show(event: Event) -> None:
+                """Report an event; "done" is kept for the end, after the suggestions."""
+                if event.kind == "done":
+                    ended.append(event)
+                else:
+                    report(event)
+
             run = colorize(
                 shot,
                 device=device,
                 force=options.force,
                 memory=options.memory,
-                report=report,
+                report=show,
                 cancelled=stop.requested,
                 on_written=seen.add,
             )
             results = list(run)
             # without the frames there is nothing to go on from
             suggestions = None if removes_frames else report_next(shot, seen, report=report, cancelled=stop.requested)
+            for event in ended:
+                report(event)
         if not options.json:
             lines = summarize(shot, results, suggestions)
             for line in lines[1:] if removes_frames else lines:  # the first is about the frames' files

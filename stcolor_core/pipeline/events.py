@@ -27,8 +27,8 @@ class Event:
     Attributes:
         kind: "plan" (the number of frames is known), "input" (a file that is read and its colour space), "look" (a
             plate frame is being read, for cuts or for tracking), "cut" (a new scene begins at a frame, or seems to),
-            "dissolve" (one scene changes into the next), "warning", "frame" (a frame is finished), "done", or
-            "suggestions" (where another keyframe would help most is known).
+            "dissolve" (one scene changes into the next), "warning", "frame" (a frame is finished), "suggestions" (where
+            another keyframe would help most is known) or "done".
         message: One line for the artist, with remedies by name (see `stcolor_core.remedies`); "" if the event needs
             none.
         frame: The frame that the event is about; None if it is about the whole run.

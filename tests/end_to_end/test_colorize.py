@@ -401,6 +401,7 @@ def test_suggest_names_the_next_keyframe_of_a_coloured_shot(
     assert main(["colorize", "--shot", str(wish), "--json"]) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [event["suggestions"] for event in events if event["kind"] == "suggestions"] == [found]
+    assert events[-1]["kind"] == "done"
 
 
 def test_what_cannot_be_read_any_more_costs_no_run_and_only_its_own_suggestion(
