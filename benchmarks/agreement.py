@@ -15,15 +15,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from losses import Recorder
 
 from stcolor_core.arrays import Chroma
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import psnr
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 from stcolor_core.method.propagation import Propagator
-from stcolor_core.method.refinement import Evidence, Refined, WalkState
+from stcolor_core.method.refinement import Evidence
 from stcolor_core.method.refinement.agreement import INDEPENDENT, TOLERANCE, average_agreeing
 from stcolor_core.method.refinement.candidates import Candidates, collect_candidates
 from stcolor_core.method.refinement.fixed_rule import FixedRuleRefinement
@@ -42,20 +43,6 @@ KINDS = {
 TOLERANCES = (2.0, 4.0, 5.0)
 
 
-class Recorder(FixedRuleRefinement):
-    """The fixed rule, which stores its last inputs."""
-
-    def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
-        """Return what the fixed rule makes of a frame, and store both inputs as `latest`.
-
-        Args:
-            evidence: The evidence for the frame's colour.
-            previous: State of the frame before; None if a walk starts without a reference.
-        """
-        self.latest = evidence, previous
-        return super().refine(evidence, previous)
-
-
 def walk(clip: Clip, keys: list[int], every: int) -> Iterator[tuple[int, Evidence, Candidates]]:
     """Yield every n-th frame with its evidence and candidates.
 
@@ -64,14 +51,14 @@ def walk(clip: Clip, keys: list[int], every: int) -> Iterator[tuple[int, Evidenc
         keys: Frames that are keyframes, one or two.
         every: How many frames lie between two that are yielded.
     """
-    recorder = Recorder()
+    recorder = Recorder(FixedRuleRefinement())
     model = registry.build("standard", device="cpu", refinement=recorder)
     propagator = Propagator(model, Method(tracking="dense"), device=torch.device("cpu"))
     chosen = {frame for frame in range(every // 3, len(clip.rgb), every) if frame not in keys}
     for span in plan(range(len(clip.rgb)), keys, []):
         with Scratch() as scratch:
             for colored in propagator.color(span, clip, scratch, wanted=chosen.intersection(span.frames)):
-                evidence, previous = recorder.latest
+                evidence, previous = recorder.last_inputs
                 yield colored.frame, evidence, collect_candidates(evidence, previous)
 
 
@@ -103,10 +90,7 @@ def compare(clip: Clip, keys: list[int], every: int) -> np.ndarray:
     for frame, evidence, candidates in walk(clip, keys, every):
         none_agrees = replace(candidates, facts=np.zeros_like(candidates.facts))
         decided = refinement.decide(evidence.lightness, candidates).color(none_agrees)
-        pictures = (
-            srgb_encode(np.clip(lab_to_linear(np.dstack([evidence.lightness, ab])), 0, 1))
-            for ab in colors(decided, candidates)
-        )
+        pictures = (lab_to_srgb(np.dstack([evidence.lightness, ab])) for ab in colors(decided, candidates))
         rows.append([psnr(picture, clip.rgb[frame]) for picture in pictures])
     return np.asarray(np.mean(rows, axis=0))
 

@@ -23,7 +23,7 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
 from stcolor_core.evaluation.metrics import Reliability, within_threshold
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.refinement.candidates import Candidates
 from stcolor_core.method.refinement.confidence import own_confidence
@@ -109,7 +109,7 @@ def measure(kind: str, clips: list[DatasetSequence], *, walks: int, frames: int)
                 with Scratch() as scratch:
                     for colored in propagator.color(span, walk, scratch, wanted=wanted.intersection(span.frames)):
                         lab = np.dstack([colored.lightness, colored.ab])
-                        picture = srgb_encode(np.clip(lab_to_linear(lab), 0, 1))
+                        picture = lab_to_srgb(lab)
                         right = within_threshold(walk.rgb[colored.frame], picture)
                         own.add(refinement.own[id(colored.lightness)], right)
                         shipped.add(colored.confidence, right)

@@ -20,7 +20,7 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import psnr
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.tensor_pictures import blur
@@ -41,7 +41,7 @@ def quality(clip: Clip, frame: ColoredFrame) -> float:
         frame: One of its frames, coloured; its L* is taken from the clip.
     """
     lab = np.dstack([clip.lightnesses[frame.frame], frame.ab])
-    return psnr(clip.rgb[frame.frame], srgb_encode(np.clip(lab_to_linear(lab), 0, 1)))
+    return psnr(clip.rgb[frame.frame], lab_to_srgb(lab))
 
 
 def compare_paths(clip: Clip, references: list[int]) -> str:

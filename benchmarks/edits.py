@@ -26,7 +26,7 @@ import torch
 from stcolor_core.arrays import Image, Plane
 from stcolor_core.evaluation.metrics import Reliability, within_threshold
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
+from stcolor_core.images.color import lab_to_srgb, linear_to_lab, srgb_decode, srgb_encode
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.references import Keyframe
 from stcolor_core.models import registry
@@ -108,7 +108,7 @@ class Score:
 
 
 def _srgb(lab: Image) -> Image:
-    return np.asarray(srgb_encode(np.clip(lab_to_linear(np.ascontiguousarray(lab)), 0, 1)), np.float32)
+    return np.asarray(lab_to_srgb(np.ascontiguousarray(lab)), np.float32)
 
 
 def read(folder: Path, start: int, count: int, lines: int) -> list[Image]:

@@ -39,7 +39,7 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
 from stcolor_core.evaluation.metrics import within_threshold
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 from stcolor_core.method.key_coverage import GRID, KeyCoverage, estimate_coverage
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.models import registry
@@ -114,7 +114,7 @@ class Coloring:
         with Scratch() as scratch:
             for colored in self._propagator.color(span, self.clip, scratch):
                 lab = np.dstack([self.clip.lightnesses[colored.frame], colored.ab])
-                picture, truth = srgb_encode(np.clip(lab_to_linear(lab), 0, 1)), self.clip.rgb[colored.frame]
+                picture, truth = lab_to_srgb(lab), self.clip.rgb[colored.frame]
                 confidence = cv2.resize(colored.confidence, GRID[::-1], interpolation=cv2.INTER_AREA)
                 frames[colored.frame] = Frame(
                     float(np.mean((np.clip(picture, 0, 1) - truth) ** 2)),

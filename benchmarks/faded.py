@@ -23,7 +23,7 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
 from stcolor_core.evaluation.metrics import psnr
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
+from stcolor_core.images.color import lab_to_srgb, linear_to_lab, srgb_decode
 from stcolor_core.method.faded import keep_chroma, restore_fading
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.models import registry
@@ -67,7 +67,7 @@ def make_clip(sequence: DatasetSequence, fading: str, count: int) -> tuple[Clip,
         light = srgb_decode(sequence.rgb(index))
         faded = linear_to_lab(fade_dyes(light, FADING[fading], generator))
         true = np.dstack([faded[..., :1], linear_to_lab(light)[..., 1:]])
-        rgb.append(np.asarray(srgb_encode(np.clip(lab_to_linear(true), 0, 1)), np.float32))
+        rgb.append(np.asarray(lab_to_srgb(true), np.float32))
         own.append(np.ascontiguousarray(faded[..., 1:], np.float32))
     return Clip.from_rgb(rgb), own
 
@@ -103,7 +103,7 @@ def _refit(source: Chroma, target: Chroma, other: Chroma) -> Chroma:
 
 
 def _picture(lightness: np.ndarray, ab: Chroma) -> Image:
-    return np.asarray(srgb_encode(np.clip(lab_to_linear(np.dstack([lightness, ab])), 0, 1)), np.float32)
+    return np.asarray(lab_to_srgb(np.dstack([lightness, ab])), np.float32)
 
 
 def _write_picture(path: Path, clip: Clip, own: Sequence[Chroma]) -> None:

@@ -21,7 +21,7 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import Reliability, psnr, within_threshold
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 from stcolor_core.method import propagation
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.fusion import Unfused, fuse
@@ -63,7 +63,7 @@ class Comparison:
         for reach in REACHES:
             colored = fuse(own, before[:reach], after[:reach]) if reach else own.colored
             lab = np.dstack([colored.lightness, colored.ab])
-            picture = srgb_encode(np.clip(lab_to_linear(lab), 0, 1))
+            picture = lab_to_srgb(lab)
             row.append(psnr(picture, truth))
             if reach in (0, REACH):
                 self.reliability[reach > 0].add(colored.confidence, within_threshold(truth, picture))

@@ -21,7 +21,7 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
 from stcolor_core.evaluation.metrics import within_threshold
 from stcolor_core.evaluation.variants import color_clip
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 from stcolor_core.method.key_coverage import GRID, MEASURES, measure_views, shrink
 
 _STEPS = 30  # of Newton's method
@@ -47,7 +47,7 @@ def sample(sequence: DatasetSequence, key: int, frames: int) -> Samples:
     ((_, measures),) = measure_views(pictures, [key], np.arange(len(pictures)))
     cells, right = [], []
     for frame, ab, _ in color_clip(clip, (key,), "standard", device=torch.device("cpu")):
-        picture = srgb_encode(np.clip(lab_to_linear(np.dstack([clip.lightnesses[frame], ab])), 0, 1))
+        picture = lab_to_srgb(np.dstack([clip.lightnesses[frame], ab]))
         correct = within_threshold(clip.rgb[frame], picture).astype(np.float32)
         right.append(cv2.resize(correct, GRID[::-1], interpolation=cv2.INTER_AREA).ravel())
         cells.append(measures[frame].reshape(-1, len(MEASURES)))

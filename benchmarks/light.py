@@ -24,7 +24,7 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
 from stcolor_core.evaluation.metrics import Reliability, outliers, psnr, within_threshold
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.images.color import lab_to_linear, linear_to_lab, roll_off, srgb_decode, srgb_encode
+from stcolor_core.images.color import lab_to_srgb, linear_to_lab, roll_off, srgb_decode, srgb_encode
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.models import registry
 from stcolor_core.shots.settings import Light, Method
@@ -225,7 +225,7 @@ def measure(
             for colored in propagator.color(span, clip, scratch):
                 truth = clip.rgb[colored.frame]
                 lab = np.dstack([linear_to_lab(srgb_decode(truth))[..., 0], colored.ab])
-                picture = srgb_encode(np.clip(lab_to_linear(lab), 0, 1))
+                picture = lab_to_srgb(lab)
                 scores.append((psnr(truth, picture), 100 * outliers(truth, picture)))
                 reliability.add(colored.confidence, within_threshold(truth, picture))
                 pictures[colored.frame] = picture

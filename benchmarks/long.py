@@ -38,7 +38,7 @@ def measure(folder: Path, frames: int, keyframes: tuple[int, ...], working_heigh
 
     Args:
         folder: Holds the plate and the keyframes of `speed.make_shot`; the output is written there too.
-        frames: Number of frames of the shot, 10 or more.
+        frames: Number of frames of the shot.
         keyframes: Frames with a coloured picture, from 1.
         working_height: Height in px that colours are computed at.
     """
@@ -62,7 +62,7 @@ def measure(folder: Path, frames: int, keyframes: tuple[int, ...], working_heigh
         method=Method(working_height=working_height),
     )
     limit_threads()
-    tenth, since = frames // 10, time.process_time()
+    tenth, since = max(1, frames // 10), time.process_time()
     for done, _ in enumerate(run.colorize(shot, report=record_memory), start=1):
         if done % tenth == 0:
             now = time.process_time()

@@ -26,7 +26,7 @@ from stcolor_core.arrays import Chroma, FlowField, Image, Plane
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import DatasetSequence, read_dataset
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 from stcolor_core.method.propagation import Propagator
 from stcolor_core.method.refinement import Evidence, Refined, Refinement, WalkState
 from stcolor_core.method.refinement.candidates import FACTS, collect_candidates
@@ -137,7 +137,7 @@ def _row(
 
 def _error(lightness: Plane, ab: Chroma, truth: Image) -> Plane:
     """Return the squared distance in RGB of 0..1, shape (H, W)."""
-    picture = srgb_encode(np.clip(lab_to_linear(np.dstack([lightness, ab])), 0, 1))
+    picture = lab_to_srgb(np.dstack([lightness, ab]))
     return np.asarray(np.square(picture - truth).sum(-1))
 
 

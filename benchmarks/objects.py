@@ -37,7 +37,7 @@ from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.metrics import psnr
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.images.color import lab_to_linear, linear_to_lab, srgb_decode, srgb_encode
+from stcolor_core.images.color import lab_to_srgb, linear_to_lab, srgb_decode
 from stcolor_core.method.propagation import ColoredFrame, Propagator
 from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.instance import Instances
@@ -113,7 +113,7 @@ def _compose(
         lab = matte[..., None] * own + (1 - matte[..., None]) * lab
         mattes = [(1 - matte) * other for other in mattes] + [matte]
     noise = generator.standard_normal(behind.shape) / 255
-    frame = np.clip(srgb_encode(np.clip(lab_to_linear(lab), 0, 1)) + noise, 0, 1).astype(np.float32)
+    frame = np.clip(lab_to_srgb(lab) + noise, 0, 1).astype(np.float32)
     return frame, np.stack(mattes).astype(np.float32)
 
 
@@ -237,7 +237,7 @@ def pasted(moving: dataset.DatasetSequence, behind: dataset.DatasetSequence, cou
             shift = np.array([[1, 0, x - columns.mean()], [0, 1, height / 2 - rows.mean()]], np.float32)
             lab = linear_to_lab(srgb_decode(np.ascontiguousarray(rgb)))
             lab[..., 1:] = 0.6 * lab[..., 1:] + COLOURS[index]
-            own = srgb_encode(np.clip(lab_to_linear(lab), 0, 1)).astype(np.float32)
+            own = lab_to_srgb(lab).astype(np.float32)
             own, matte = (cv2.warpAffine(np.ascontiguousarray(each), shift, SIZE) for each in (own, matte))
             picture = matte[..., None] * own + (1 - matte[..., None]) * picture
             mattes = [(1 - matte) * other for other in mattes] + [matte]
@@ -291,7 +291,7 @@ def to_rgb(lightness: Plane, ab: Chroma) -> Image:
         lightness: L*, shape (H, W), 0..100.
         ab: a* and b*, shape (H, W, 2).
     """
-    return np.asarray(srgb_encode(np.clip(lab_to_linear(np.dstack([lightness, ab])), 0, 1)), np.float32)
+    return np.asarray(lab_to_srgb(np.dstack([lightness, ab])), np.float32)
 
 
 def measure(footage: ObjectsClip, done: Sequence[ColoredFrame]) -> np.ndarray:

@@ -22,8 +22,9 @@ import torch
 from stcolor_core.arrays import Mask, Plane
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
+from stcolor_core.evaluation.metrics import outliers, psnr
 from stcolor_core.files.scratch import Scratch
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 from stcolor_core.method.colored_frame import ColoredFrame
 from stcolor_core.method.model import Model
 from stcolor_core.method.propagation import Propagator
@@ -118,9 +119,9 @@ def score(colored: ColoredFrame, clip: Clip, inside: Mask) -> tuple[float, float
         overscan within 16 of 255 levels, 0..1.
     """
     lab = np.dstack([clip.lightnesses[colored.frame], colored.ab])
-    error = np.clip(srgb_encode(lab_to_linear(lab)), 0, 1) - clip.rgb[colored.frame]
-    outside, within = (10 * np.log10(1 / np.mean(error[part] ** 2)) for part in (~inside, inside))
-    right = (255 * np.linalg.norm(error, axis=-1) <= 16)[~inside].mean()
+    picture, truth = lab_to_srgb(lab), clip.rgb[colored.frame]
+    outside, within = psnr(truth, picture, ~inside), psnr(truth, picture, inside)
+    right = 1 - outliers(truth, picture, mask=~inside)
     return outside, within, colored.confidence[~inside].mean(), right
 
 
@@ -131,9 +132,7 @@ def main() -> None:
     parser.add_argument("--clips", nargs="*")
     options = parser.parse_args()
     model = registry.build("standard", device="cpu")
-    for sequence in read_dataset(options.dataset):
-        if options.clips and sequence.name not in options.clips:
-            continue
+    for sequence in read_dataset(options.dataset, names=options.clips):
         clip = Clip.load(sequence, FRAMES)
         for kind in ("held", "known", "whole"):
             figures = measure(clip, kind, model)  # type: ignore[arg-type]

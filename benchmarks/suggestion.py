@@ -21,7 +21,7 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.metrics import psnr, within_threshold
 from stcolor_core.evaluation.variants import color_clip
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 from stcolor_core.shots.suggestion import suggest_keyframes
 
 CPU = torch.device("cpu")
@@ -36,7 +36,7 @@ def colored(clip: Clip, keys: Sequence[int]) -> tuple[dict[int, Image], dict[int
     """
     pictures, confidences = {key: clip.rgb[key] for key in keys}, dict.fromkeys(keys, 1.0)
     for frame, ab, confidence in color_clip(clip, keys, "standard", device=CPU):
-        pictures[frame] = srgb_encode(np.clip(lab_to_linear(np.dstack([clip.lightnesses[frame], ab])), 0, 1))
+        pictures[frame] = lab_to_srgb(np.dstack([clip.lightnesses[frame], ab]))
         confidences[frame] = float(np.mean(confidence))
     return pictures, confidences
 

@@ -26,7 +26,7 @@ from stcolor_core.evaluation import dataset
 from stcolor_core.evaluation.metrics import flicker_along, outliers, psnr
 from stcolor_core.evaluation.synthetic import BACKGROUND_SCALE, SyntheticClip, make_synthetic_clip
 from stcolor_core.evaluation.variants import color_clip
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 from stcolor_core.method.tracking.flow import sample
 
 SIZE = (384, 216)
@@ -58,7 +58,7 @@ def measure(synthetic: SyntheticClip) -> np.ndarray:
     rows = []
     for frame, seen in enumerate(_visible_since_first(synthetic), start=1):
         truth, visible = clip.rgb[frame], synthetic.visible[frame - 1]
-        picture = srgb_encode(np.clip(lab_to_linear(np.dstack([clip.lightnesses[frame], colours[frame]])), 0, 1))
+        picture = lab_to_srgb(np.dstack([clip.lightnesses[frame], colours[frame]]))
         errors = [psnr(truth, picture, mask) for mask in (None, seen, ~seen)]
         pairs = [(source[frame - 1], source[frame]) for source in (clip.ab, colours)]
         masks = (visible, visible & seen, visible & ~seen)

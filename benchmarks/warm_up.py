@@ -58,7 +58,7 @@ class PicturesInMemory:
 class Recorder:
     """A refinement that keeps the evidence it gets."""
 
-    recurrent = True
+    recurrent, reach = True, 0
 
     def __init__(self, refinement: Refinement) -> None:
         self._refinement, self.evidence = refinement, []

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stcolor_core.arrays import Chroma, Pixels, Plane
 from stcolor_core.evaluation.clip import Clip
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 
 __all__ = ["FilmWear", "apply_wear"]
 
@@ -55,7 +55,7 @@ def apply_wear(clip: Clip, wear: FilmWear, generator: np.random.Generator) -> Cl
         light = _age_lightness(light, wear, generator)
         lightnesses.append(light)
         colors.append(color)
-        rgb.append(srgb_encode(np.clip(lab_to_linear(np.dstack([light, color])), 0, 1)))
+        rgb.append(lab_to_srgb(np.dstack([light, color])))
     return dataclasses.replace(clip, rgb=rgb, lightnesses=lightnesses, ab=colors)
 
 

@@ -23,7 +23,7 @@ from stcolor_core.evaluation.metrics import (
     within_threshold,
 )
 from stcolor_core.evaluation.variants import color_clip
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 
 __all__ = [
     "THRESHOLDS",
@@ -124,7 +124,7 @@ def color_pictures(
         BadRequest: If the variant is unknown, or blends without two references.
     """
     for index, ab, confidence in color_clip(clip, references, variant, device=device):
-        picture = srgb_encode(np.clip(lab_to_linear(np.dstack([clip.lightnesses[index], ab])), 0, 1))
+        picture = lab_to_srgb(np.dstack([clip.lightnesses[index], ab]))
         yield index, picture, ab, confidence
 
 

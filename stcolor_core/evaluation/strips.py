@@ -15,7 +15,7 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.measurements import write_bytes
 from stcolor_core.evaluation.metrics import eight_bit, within_threshold
 from stcolor_core.evaluation.scoring import ColoredPicture
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 
 __all__ = [
     "error_picture",
@@ -108,9 +108,7 @@ def write_strip(path: Path, clip: Clip, frame: int, methods: Sequence[tuple[str,
         OutputError: If the strip cannot be written.
     """
     truth, lightness = clip.rgb[frame], clip.lightnesses[frame]
-    grey = srgb_encode(
-        np.clip(lab_to_linear(np.dstack([lightness, np.zeros((*lightness.shape, 2), np.float32)])), 0, 1)
-    )
+    grey = lab_to_srgb(np.dstack([lightness, np.zeros((*lightness.shape, 2), np.float32)]))
     columns = [("plate", grey), ("truth", truth), *((name, _read(picture)) for name, picture in methods)]
     blocks = []
     for name, picture in columns:

@@ -22,6 +22,7 @@ __all__ = [
     "RGB_FROM_NORMAL",
     "ColorPipe",
     "lab_to_linear",
+    "lab_to_srgb",
     "lightness",
     "linear_to_lab",
     "luminance_of",
@@ -87,6 +88,18 @@ def lab_to_linear(lab: Array) -> Array:
     f[..., 2] = f[..., 1] - lab[..., 2] / 200
     linear: Array = _expand(f) @ RGB_FROM_NORMAL.T.astype(f.dtype)
     return linear
+
+
+def lab_to_srgb(lab: Array) -> Array:
+    """Return CIELAB values as a screen shows them: light below black or above white in any channel is clipped.
+
+    Args:
+        lab: CIELAB values under D65, shape (..., 3), unbounded.
+
+    Returns:
+        sRGB code values, shape (..., 3), 0..1.
+    """
+    return srgb_encode(np.clip(lab_to_linear(lab), 0, 1))
 
 
 def lightness(luminance: Array) -> Array:

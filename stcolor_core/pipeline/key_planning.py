@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import ByteImage, Plane
 from stcolor_core.errors import BadRequest, Cancelled, PlateError, StcolorError
 from stcolor_core.files.stat_cache import StatCache, is_settled
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 from stcolor_core.images.frame_files import frame_state
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
@@ -369,5 +369,5 @@ def _thumbnail(lightness: Plane, height: int) -> ByteImage:
     lines = min(height, lightness.shape[0])
     small = resize(lightness, (lines, max(1, round(lightness.shape[1] * lines / lightness.shape[0]))))
     lab = np.dstack([small, np.zeros_like(small), np.zeros_like(small)])
-    grey = srgb_encode(np.clip(lab_to_linear(lab), 0, 1))[..., 1]
+    grey = lab_to_srgb(lab)[..., 1]
     return np.asarray(np.rint(grey * 255), np.uint8)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import torch
 
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 from stcolor_core.method.matching import Matching
 from stcolor_core.method.references import Keyframe
 from stcolor_core.method.tracking.instance import Instances
@@ -43,7 +43,7 @@ def painted(height: int, width: int, *, seed: int, chroma: float = 28) -> np.nda
     noise = np.random.RandomState(seed).standard_normal((height, width, 2)).astype(np.float32)
     ab = cv2.GaussianBlur(noise, (0, 0), 30)
     lab = np.dstack([texture(height, width, seed=seed, mean=55, contrast=40), chroma * ab / ab.std() / np.sqrt(2)])
-    return np.asarray(srgb_encode(np.clip(lab_to_linear(lab), 0, 1)), np.float32)
+    return np.asarray(lab_to_srgb(lab), np.float32)
 
 
 @dataclass
@@ -117,6 +117,6 @@ def two_clips(folder: Path, *, frames: int) -> Path:
         (folder / name).mkdir()
         scene = pan(frames, height=72, width=96, step=step)
         for index, (lightness, ab) in enumerate(zip(scene.lightnesses, scene.ab, strict=True)):
-            rgb = srgb_encode(np.clip(lab_to_linear(np.dstack([lightness, ab])), 0, 1))
+            rgb = lab_to_srgb(np.dstack([lightness, ab]))
             cv2.imwrite(str(folder / name / f"{index:05d}.png"), np.rint(255 * rgb[..., ::-1]).astype(np.uint8))
     return folder

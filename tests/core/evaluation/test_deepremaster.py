@@ -15,7 +15,7 @@ from stcolor_core.errors import ModelError
 from stcolor_core.evaluation import deepremaster
 from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.variants import color_clip
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 
 CPU = torch.device("cpu")
 SEEDED = runpy.run_path(str(Path(__file__).parents[1] / "data" / "deepremaster_fixture.py"))
@@ -25,7 +25,7 @@ SEEDED = runpy.run_path(str(Path(__file__).parents[1] / "data" / "deepremaster_f
 def clip() -> Clip:
     scene = pan(9, height=36, width=64, step=1)
     labs = (np.dstack(pair) for pair in zip(scene.lightnesses, scene.ab, strict=True))
-    return Clip.from_rgb([srgb_encode(np.clip(lab_to_linear(lab), 0, 1)) for lab in labs])
+    return Clip.from_rgb([lab_to_srgb(lab) for lab in labs])
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from stcolor_core.evaluation.dataset import read_dataset
 from stcolor_core.evaluation.other_tools import read_display
 from stcolor_core.evaluation.run import evaluate
 from stcolor_core.evaluation.scoring import color_pictures
-from stcolor_core.images.color import lab_to_linear, srgb_decode, srgb_encode
+from stcolor_core.images.color import lab_to_srgb, srgb_decode
 
 CPU = torch.device("cpu")
 COUNT = 12
@@ -35,9 +35,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clips")
     scene = pan(COUNT, height=54, width=96, step=1)
     for index, (lightness, ab) in enumerate(zip(scene.lightnesses, scene.ab, strict=True)):
-        save(
-            folder / "wall" / f"{index:05d}.png", srgb_encode(np.clip(lab_to_linear(np.dstack([lightness, ab])), 0, 1))
-        )
+        save(folder / "wall" / f"{index:05d}.png", lab_to_srgb(np.dstack([lightness, ab])))
     return folder
 
 

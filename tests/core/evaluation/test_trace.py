@@ -16,7 +16,7 @@ from stcolor_core.evaluation.clip import Clip
 from stcolor_core.evaluation.run import evaluate
 from stcolor_core.evaluation.strips import write_picture
 from stcolor_core.evaluation.trace import TracePoint, parse_trace, trace_pixel, write_trace
-from stcolor_core.images.color import lab_to_linear, srgb_encode
+from stcolor_core.images.color import lab_to_srgb
 
 CPU = torch.device("cpu")
 STEP = 3  # px that the scene moves in a frame
@@ -26,7 +26,7 @@ STEP = 3  # px that the scene moves in a frame
 def clip() -> Clip:
     scene = pan(6, height=108, width=192, step=STEP)
     labs = (np.dstack(pair) for pair in zip(scene.lightnesses, scene.ab, strict=True))
-    return Clip.from_rgb([srgb_encode(np.clip(lab_to_linear(lab), 0, 1)) for lab in labs])
+    return Clip.from_rgb([lab_to_srgb(lab) for lab in labs])
 
 
 def test_the_pixel_is_written_as_frame_and_place() -> None:

@@ -51,6 +51,17 @@ def test_lab_agrees_with_scikit_image_within_its_rounded_matrix() -> None:
     np.testing.assert_allclose(color.srgb_encode(color.lab_to_linear(lab)), skcolor.lab2rgb(lab), atol=2e-3)
 
 
+def test_lab_on_a_screen_is_clipped_in_each_channel_and_else_agrees_with_scikit_image() -> None:
+    rgb = random_rgb(50, 50, low=-0.2, high=1.3).astype(np.float64)
+    shown = color.lab_to_srgb(color.linear_to_lab(rgb))
+    assert (shown[rgb < 0] == 0).all()
+    np.testing.assert_allclose(shown[rgb > 1], 1)
+    bright = np.maximum(rgb, 0)  # scikit-image clips X, Y, Z below 0 before it mixes them
+    np.testing.assert_allclose(
+        color.lab_to_srgb(color.linear_to_lab(bright)), skcolor.lab2rgb(color.linear_to_lab(bright)), atol=3e-3
+    )
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 2e-6), (np.float64, 1e-13)])
 def test_lab_survives_a_round_trip_from_far_below_black_to_far_above_white(dtype: type[Any], tolerance: float) -> None:
     for low, high in ((-2, 0), (0, 0.01), (0, 1), (0, 5000)):

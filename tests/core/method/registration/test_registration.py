@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scenes import crossing, pan, texture
 
-from stcolor_core.images.color import lab_to_linear, linear_to_lab, luminance_of, srgb_decode, srgb_encode
+from stcolor_core.images.color import lab_to_srgb, linear_to_lab, luminance_of, srgb_decode, srgb_encode
 from stcolor_core.method.registration import Registration, find_neighbours, find_registration
 
 SCENE = pan(12, height=108, width=192, step=2)
@@ -103,7 +103,7 @@ def test_a_painted_object_of_other_lightness_keeps_its_colour() -> None:
 
 def test_colour_that_keeps_another_luma_than_the_plates_is_left_alone() -> None:
     pale = keyframe() * np.array([1, 0.4, 0.4], np.float32)
-    encoded = srgb_encode(np.clip(lab_to_linear(pale), 0, 1))
+    encoded = lab_to_srgb(pale)
     grey = srgb_encode(luminance_of(SCENE.lightnesses[FRAME]))
     painted = np.clip(encoded + (grey - encoded @ (0.299, 0.587, 0.114))[..., None], 0, 1)
     lab = np.asarray(linear_to_lab(srgb_decode(painted)), np.float32)
