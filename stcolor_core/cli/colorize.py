@@ -23,7 +23,6 @@ from stcolor_core.files.atomic import named_path
 from stcolor_core.shots.output_folder import check_output
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.shot_files import check_files
-from stcolor_core.shots.transitions import CERTAIN_CUT
 from stcolor_core.terminal import JsonLines, ProgressBar, StopOnSignal, limit_threads, print_line
 
 if TYPE_CHECKING:
@@ -79,29 +78,39 @@ def _colorize(options: argparse.Namespace) -> int:
         movie = plan_movie_of(options, shot)
         with JsonLines() if options.json else ProgressBar(estimate=partial(_time_left_of, shot)) as report:
             from stcolor_core.cli.summary import summarize  # takes seconds with torch: the bar is there meanwhile
+            from stcolor_core.pipeline.key_planning import report_next
             from stcolor_core.pipeline.run import colorize
+            from stcolor_core.pipeline.seen_frames import SeenFrames
 
             limit_threads()
             device = options.device or "auto"
-            keyframes: list[int] = []
-            scene_starts: list[int] = []
-            dissolves: list[tuple[int, int]] = []
+            seen = SeenFrames()
+            ended: list[Event] = []
 
             def show(event: Event) -> None:
-                keyframes.extend((*event.keyframes, *event.patches))
-                if event.kind == "cut" and event.frame is not None and (event.certainty or 0) >= CERTAIN_CUT:
-                    scene_starts.append(event.frame)
-                if event.kind == "dissolve" and event.frame is not None and event.last is not None:
-                    dissolves.append((event.frame, event.last))
-                report(event)
+                """Report an event; "done" is kept for the end, after the suggestions."""
+                if event.kind == "done":
+                    ended.append(event)
+                else:
+                    report(event)
 
             run = colorize(
-                shot, device=device, force=options.force, memory=options.memory, report=show, cancelled=stop.requested
+                shot,
+                device=device,
+                force=options.force,
+                memory=options.memory,
+                report=show,
+                cancelled=stop.requested,
+                on_written=seen.add,
             )
             results = list(run)
+            # without the frames there is nothing to go on from
+            suggestions = None if removes_frames else report_next(shot, seen, report=report, cancelled=stop.requested)
+            for event in ended:
+                report(event)
         if not options.json:
-            lines = summarize(shot, results, keyframes, scene_starts=scene_starts, dissolves=dissolves)
-            for line in lines[1:-1] if removes_frames else lines:  # the first and last are about the frames' files
+            lines = summarize(shot, results, suggestions)
+            for line in lines[1:] if removes_frames else lines:  # the first is about the frames' files
                 print_line(line)
         if movie is not None:
             movie.write(cancelled=stop.requested)

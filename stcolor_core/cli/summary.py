@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.pipeline.events import FrameResult
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.suggestion import suggest_keyframes
+from stcolor_core.shots.suggestion import Suggestion
 
 __all__ = ["summarize"]
 
@@ -15,22 +15,13 @@ _WEAK = 0.95  # a mean confidence from which a frame needs no look of its own
 _MOST_WEAK = 3
 
 
-def summarize(
-    shot: Shot,
-    results: Sequence[FrameResult],
-    keyframes: Sequence[int],
-    *,
-    scene_starts: Collection[int] = (),
-    dissolves: Collection[tuple[int, int]] = (),
-) -> list[str]:
+def summarize(shot: Shot, results: Sequence[FrameResult], suggestions: Sequence[Suggestion] | None) -> list[str]:
     """Return a run's summary, one text a line.
 
     Args:
         shot: The shot.
         results: The finished frames.
-        keyframes: The shot's keyframes.
-        scene_starts: First frames of its scenes.
-        dissolves: First and last frame of each dissolve.
+        suggestions: Frames for the next keyframes, the best first; None if they are not known.
     """
     if not results:
         return [f"There was no frame to write to {shot.output.path}."]
@@ -42,16 +33,12 @@ def summarize(
     weak = sorted((value, frame) for frame, value in confidences.items() if value < _WEAK)[:_MOST_WEAK]
     if weak:
         lines.append("Least certain: " + ", ".join(f"{frame} ({value:.2f})" for value, frame in weak) + ".")
-    room = {result.frame: result.room for result in results if result.room is not None}
-    suggestions = suggest_keyframes(
-        confidences, keyframes, scene_starts=scene_starts, dissolves=dissolves, room=room, limit=1
-    )
     if suggestions:
-        (best,) = suggestions
+        best = suggestions[0]
         lines.append(
             f"Next: a keyframe at {best.frame} would correct about {100 * best.gain:.1f} % of the pixels. Paint it and "
             f"run this again with --reference {best.frame}=PATH; frames that it cannot reach are kept."
         )
-    else:
+    elif suggestions is not None:
         lines.append("No further keyframe would help much.")
     return lines

@@ -10,9 +10,10 @@ from pathlib import Path
 from stcolor_core.images.frame_ranges import describe_frames
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.pipeline.existing import ExistingFrames, OutputState
+from stcolor_core.pipeline.key_planning import report_next
 from stcolor_core.pipeline.planning import RunPlan
 from stcolor_core.shots.shot import Shot
-from stcolor_core.shots.suggestion import Suggestion, suggest_keyframes
+from stcolor_core.shots.suggestion import Suggestion
 
 __all__ = ["Report", "default_report_path", "make_report"]
 
@@ -84,15 +85,7 @@ def make_report(shot: Shot, plan: RunPlan) -> Report:
         changed=frames_in(OutputState.CHANGED, OutputState.FOREIGN),
         confidence=confidence,
         weakest=tuple(sorted(confidence, key=lambda frame: (confidence[frame], frame))[:_WEAKEST]),
-        suggestions=tuple(
-            suggest_keyframes(
-                confidence,
-                plan.references,
-                scene_starts=plan.transitions.scene_starts,
-                dissolves=[(dissolve.first, dissolve.last) for dissolve in plan.transitions.dissolves],
-                room={frame: file.room for frame, file in files.items() if file.room is not None},
-            )
-        ),
+        suggestions=tuple(report_next(shot) or ()),
     )
 
 

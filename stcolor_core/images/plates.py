@@ -28,6 +28,7 @@ __all__ = [
     "read",
     "read_alpha",
     "read_bands",
+    "read_channel",
     "read_colored",
     "read_header",
     "read_matte_file",
@@ -58,6 +59,23 @@ def read(path: Path | str, *, frame: int | None = None, layer: str | None = None
     """
     with open_picture(Path(path), frame, layer=layer) as (file, part, header):
         return _read_pixels(file, part, header, header.channels)
+
+
+def read_channel(path: Path | str, name: str) -> Picture | None:
+    """Read one channel of the part of a picture that holds the preferred layer; None if it has no such channel.
+
+    Args:
+        path: The picture.
+        name: The channel's whole name.
+
+    Returns:
+        The picture, shape (H, W, 1).
+
+    Raises:
+        PlateError: As `read` does.
+    """
+    with open_picture(Path(path), None) as (file, part, header):
+        return _read_pixels(file, part, header, (name,)) if name in header.channels else None
 
 
 def read_matte_file(path: Path | str, *, frame: int | None = None) -> Picture:

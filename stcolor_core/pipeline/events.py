@@ -13,6 +13,7 @@ from typing import Literal
 from stcolor_core.errors import Cancelled
 from stcolor_core.images.color_presence import ReferenceFlaw
 from stcolor_core.remedies import word
+from stcolor_core.shots.suggestion import Suggestion
 
 __all__ = ["Event", "FrameResult", "Reporter"]
 
@@ -26,7 +27,8 @@ class Event:
     Attributes:
         kind: "plan" (the number of frames is known), "input" (a file that is read and its colour space), "look" (a
             plate frame is being read, for cuts or for tracking), "cut" (a new scene begins at a frame, or seems to),
-            "dissolve" (one scene changes into the next), "warning", "frame" (a frame is finished) or "done".
+            "dissolve" (one scene changes into the next), "warning", "frame" (a frame is finished), "suggestions" (where
+            another keyframe would help most is known) or "done".
         message: One line for the artist, with remedies by name (see `stcolor_core.remedies`); "" if the event needs
             none.
         frame: The frame that the event is about; None if it is about the whole run.
@@ -46,9 +48,10 @@ class Event:
         confidence: As in `FrameResult`.
         fallback: As in `FrameResult`.
         room: As in `FrameResult`.
+        suggestions: Frames for the next keyframes, the best first, in the event "suggestions" only.
     """
 
-    kind: Literal["plan", "input", "look", "cut", "dissolve", "warning", "frame", "done"]
+    kind: Literal["plan", "input", "look", "cut", "dissolve", "warning", "frame", "done", "suggestions"]
     message: str = ""
     frame: int | None = None
     last: int | None = None
@@ -66,6 +69,7 @@ class Event:
     confidence: float | None = None
     fallback: float | None = None
     room: float | None = None
+    suggestions: tuple[Suggestion, ...] = ()
 
 
 @dataclass(frozen=True)

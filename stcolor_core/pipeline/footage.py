@@ -264,11 +264,8 @@ class ShotFootage:
         Raises:
             PlateError: If it cannot be read.
         """
-        picture = plates.read(path)
-        if _CONFIDENCE not in picture.channels:
-            return None
-        plane = picture.pixels[..., picture.channels.index(_CONFIDENCE)]
-        return self.to_canvas(picture, np.ascontiguousarray(plane, np.float32))
+        picture = plates.read_channel(path, _CONFIDENCE)
+        return None if picture is None else self.to_canvas(picture, picture.pixels[..., 0])
 
     def patch_keyframe(self, frame: int) -> Keyframe:
         """Return the patches of a frame as one keyframe, known where they cover the plate, at working size.

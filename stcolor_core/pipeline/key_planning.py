@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from stcolor_core.arrays import ByteImage, Plane
-from stcolor_core.errors import BadRequest, Cancelled
+from stcolor_core.errors import BadRequest, Cancelled, PlateError, StcolorError
 from stcolor_core.files.stat_cache import StatCache, is_settled
 from stcolor_core.images.color import lab_to_srgb
+from stcolor_core.images.frame_files import frame_state
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.method import key_coverage, key_plan
@@ -27,6 +29,7 @@ from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
 from stcolor_core.pipeline.reference_flaws import ReferenceFlaws
 from stcolor_core.pipeline.run_reports import leave_out_idle
+from stcolor_core.pipeline.seen_frames import SeenFrames, to_cells
 from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.shots import key_choice
 from stcolor_core.shots.key_choice import suggest_by_coverage
@@ -34,8 +37,12 @@ from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.suggestion import Suggestion
 from stcolor_core.shots.transitions import Transitions
 
-__all__ = ["KeyPlan", "find_shot_options", "plan_keys", "split_scenes", "suggest_next"]
+__all__ = ["KeyPlan", "find_shot_options", "plan_keys", "report_next", "split_scenes", "suggest_next"]
 
+logger = logging.getLogger(__name__)
+
+_MOST_SUGGESTIBLE = 12  # frames of a scene that are tried as the next keyframe: every run waits for it
+_SURE = 0.98  # as it is shown, with two digits: a frame this sure has hardly anything left to paint
 _FROM_DISSOLVE = 3  # frames that a keyframe must stay away from a dissolve, so that it is found
 
 
@@ -127,16 +134,19 @@ def find_shot_options(
 def suggest_next(
     shot: Shot,
     *,
+    seen: SeenFrames | None = None,
     limit: int = 3,
     report: Callable[[Event], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> list[Suggestion] | None:
     """Return the frames of a coloured shot at which another keyframe would help most, the best first.
 
-    What is unsure in the finished frames is followed through the plate to the frame that shows most of it.
+    What is unsure in the finished frames is followed through the plate to the frame that shows most of it. A frame that
+    has patches, or that is sure itself, is not named.
 
     Args:
         shot: A shot that has been coloured.
+        seen: What a run that has just ended saw; other frames are read from their files.
         limit: Largest number of suggestions.
         report: Called with every event.
         cancelled: Asked before every frame that is read.
@@ -153,34 +163,82 @@ def suggest_next(
     finished = set(output.frames())
     if not finished:
         return None
-    opened = _Opened(shot, report, cancelled)
-    keyframes = set(opened.footage.references)
+    opened, seen = _Opened(shot, report, cancelled), seen or SeenFrames()
+
+    def lightness(frame: int) -> Plane:
+        if (kept := seen.get(frame)) is not None:
+            return kept.lightness
+        opened.look(frame)
+        return opened.footage.plate(frame).lightness
+
+    keyframes, patched = set(opened.footage.references), set(opened.footage.patches)
     scenes = [scene for scene in opened.scenes() if finished.intersection(scene)]
     total = sum(map(len, scenes))
     found, knows_any = [], False
     for scene in scenes:
         existing = sorted(keyframes.intersection(scene))
         coverage = estimate_coverage(
-            scene, opened.footage.lightness, required=existing, on_read=opened.look, cancelled=cancelled
+            scene, lightness, required=existing, most_candidates=_MOST_SUGGESTIBLE, cancelled=cancelled
         )
         confidence = np.ones((len(coverage.frames), *GRID), np.float32)
+        barred = {index for index, frame in enumerate(coverage.frames) if frame in patched}
         for index, frame in enumerate(coverage.frames):
-            if frame not in keyframes and frame in finished:
-                plane = opened.footage.read_confidence(output.path(frame))
-                if plane is not None:
-                    confidence[index] = cv2.resize(plane, GRID[::-1], interpolation=cv2.INTER_AREA)
-                    knows_any = True
+            if frame in keyframes or frame not in finished:
+                continue
+            kept = seen.get(frame)
+            cells = opened.read_confidence(output.path(frame)) if kept is None else kept.confidence
+            if cells is not None:
+                confidence[index], knows_any = cells, True
+                if round(float(cells.mean()), 2) >= _SURE:
+                    barred.add(index)
         keys = [coverage.frames.index(frame) for frame in existing]
+        least = 1.0  # gain so far: within a scene each suggestion assumes those before it, so they stay in their order
         for number, gain in suggest_by_coverage(
-            coverage.share, coverage.candidates, confidence, keys, limit=limit, least_gain=0.0
+            coverage.share, coverage.candidates, confidence, keys, barred=barred, limit=limit, least_gain=0.0
         ):
             frame = coverage.frames[coverage.candidates[number]]
-            found.append(Suggestion(frame, gain * len(scene) / total))
+            least = min(least, gain * len(scene) / total)
+            found.append((least, Suggestion(frame, gain * len(scene) / total)))
     opened.reporter.report_warnings()
     if not knows_any:
         return None
-    worth = [each for each in found if each.gain >= key_choice.LEAST_GAIN]
-    return sorted(worth, key=lambda each: -each.gain)[:limit]
+    worth = [(least, each) for least, each in found if each.gain >= key_choice.LEAST_GAIN]
+    return [each for _, each in sorted(worth, key=lambda pair: -pair[0])][:limit]
+
+
+def report_next(
+    shot: Shot,
+    seen: SeenFrames | None = None,
+    *,
+    report: Callable[[Event], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> list[Suggestion] | None:
+    """Report at the end of a run which frames `suggest_next` names, in the event "suggestions", and return them.
+
+    The frames are done by then. What stands in the way, such as a plate that is gone, costs the suggestions alone.
+
+    Args:
+        shot: A shot that has been coloured.
+        seen: What the run saw.
+        report: Called with the event, and with those of the frames that are looked at.
+        cancelled: Asked before every frame that is read; True leaves the suggestions out.
+
+    Returns:
+        As `suggest_next`; None also if they could not be found.
+    """
+
+    def pass_on(event: Event) -> None:
+        if event.kind == "look":  # the run has told every warning
+            report(event)
+
+    try:
+        found = suggest_next(shot, seen=seen, report=pass_on, cancelled=cancelled)
+    except StcolorError as error:
+        logger.info("No keyframe is suggested: %s", error)
+        return None
+    if found is not None:
+        report(Event(kind="suggestions", suggestions=tuple(found)))
+    return found
 
 
 def split_scenes(frames: Sequence[int], transitions: Transitions) -> list[tuple[int, ...]]:
@@ -221,6 +279,19 @@ class _Opened:
         """Report that a frame is about to be read, unless the run is cancelled."""
         self._raise_if_cancelled()
         self.reporter.report_look(frame)
+
+    def read_confidence(self, path: Path) -> NDArray[np.float32] | None:
+        """Return the confidence of a finished frame by cells, shape GRID; None if its file holds none or is damaged.
+
+        A file without the layer still holds the mean of the frame.
+        """
+        try:
+            plane = self.footage.read_confidence(path)
+            if plane is not None:
+                return to_cells(plane)
+            return np.full(GRID, float(str(frame_state(path).metadata["stcolor/confidence"])), np.float32)
+        except (PlateError, LookupError, ValueError):
+            return None
 
     def scenes(self) -> list[tuple[int, ...]]:
         """Return the frames of the shot's scenes."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,6 +109,7 @@ def collect_frames(store: Store, status: JobStatus, on_disk: FramesOnDisk | None
     scene_starts: list[int] = []
     dissolves: list[tuple[int, int]] = []
     room: dict[int, float] = {}
+    suggestions: list[SuggestedKey] | None = None
     for event in store.all_events(status.id):
         body = event.body
         if body["kind"] == "plan":
@@ -117,10 +117,13 @@ def collect_frames(store: Store, status: JobStatus, on_disk: FramesOnDisk | None
             colorless.clear()  # a new run looks at all references that it needs
             scene_starts.clear()
             dissolves.clear()
+            suggestions = None
         elif body["kind"] == "cut" and body.get("certainty", 0.0) >= CERTAIN_CUT:
             scene_starts.append(body["frame"])
         elif body["kind"] == "dissolve":
             dissolves.append((body["frame"], body["last"]))
+        elif body["kind"] == "suggestions":
+            suggestions = [SuggestedKey(**each) for each in body.get("suggestions", [])]
         elif body.get("flaw"):
             colorless[body["frame"]] = body["flaw"]
         elif body["kind"] == "frame":
@@ -136,15 +139,16 @@ def collect_frames(store: Store, status: JobStatus, on_disk: FramesOnDisk | None
         earlier, keys, room = on_disk.read(status.output)
         frames, keyframes = {frame.frame: frame for frame in earlier}, keyframes or keys
     confidence = {number: frame.confidence for number, frame in frames.items() if frame.confidence is not None}
-    suggest = partial(
-        suggest_keyframes, confidence, keyframes, scene_starts=scene_starts, dissolves=dissolves, room=room
-    )
     # Before the whole shot is done its confidence may still fall, and the frame to key may be yet to come.
-    suggestions = [
-        SuggestedKey(frame=each.frame, gain=each.gain)
-        for each in (suggest() if status.state == "done" else [])
-        if round(confidence.get(each.frame, 0.0), 2) < _SURE and each.frame not in patches
-    ]
+    if status.state != "done":
+        suggestions = []
+    elif suggestions is None:  # coloured elsewhere, or before runs said it: only the frames' means are at hand
+        found = suggest_keyframes(confidence, keyframes, scene_starts=scene_starts, dissolves=dissolves, room=room)
+        suggestions = [
+            SuggestedKey(frame=each.frame, gain=each.gain)
+            for each in found
+            if round(confidence.get(each.frame, 0.0), 2) < _SURE and each.frame not in patches
+        ]
     return JobFrames(
         job=status,
         keyframes=keyframes,

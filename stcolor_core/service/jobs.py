@@ -16,7 +16,9 @@ from typing import Literal
 from stcolor_core.errors import BadRequest, Cancelled, DeviceMemoryError, StcolorError
 from stcolor_core.pipeline.devices import release_memory, resolve_device
 from stcolor_core.pipeline.events import Event
+from stcolor_core.pipeline.key_planning import report_next
 from stcolor_core.pipeline.run import WrittenFrame, colorize
+from stcolor_core.pipeline.seen_frames import SeenFrames
 from stcolor_core.pipeline.time_left import TimeLeft, time_left_of
 from stcolor_core.service.job import Job, JobKind
 from stcolor_core.service.messages import one_line
@@ -285,6 +287,12 @@ class Worker:
             if event.kind != "done":  # the store adds this event together with the state
                 self._store.record(job.id, event)
 
+        seen = SeenFrames()
+
+        def keep(written: WrittenFrame) -> None:
+            seen.add(written)
+            self._on_written(attempt.shot, written)
+
         try:
             for _ in colorize(
                 attempt.shot,
@@ -292,11 +300,13 @@ class Worker:
                 only=only,
                 report=report,
                 cancelled=lambda: self._must_stop(job),
-                on_written=lambda written: self._on_written(attempt.shot, written),
+                on_written=keep,
             ):
                 pass
         except DeviceMemoryError:
             return False
+        if job.kind == "shot":
+            report_next(attempt.shot, seen, report=report, cancelled=lambda: self._must_stop(job))
         return True
 
     def _must_stop(self, job: Job) -> bool:

@@ -247,12 +247,24 @@ class JobDetails(BaseModel):
     problem: str | None
 
 
+class SuggestedKey(BaseModel):
+    """A frame for the next keyframe.
+
+    Attributes:
+        frame: Frame number.
+        gain: Share of all pixels of the shot that would become right, 0..1.
+    """
+
+    frame: int
+    gain: float
+
+
 class JobEvent(BaseModel):
     """Something that happened to a job. The fields not listed are those of `pipeline.events.Event`.
 
     Attributes:
         number: 1, 2, ... within the job.
-        kind: queued, plan, input, cut, dissolve, warning, frame, done, failed or cancelled.
+        kind: queued, plan, input, cut, dissolve, warning, frame, suggestions, done, failed or cancelled.
         time: Seconds since 1970.
     """
 
@@ -273,6 +285,7 @@ class JobEvent(BaseModel):
     flaw: ReferenceFlaw | None = None
     confidence: float | None = None
     fallback: float | None = None
+    suggestions: list[SuggestedKey] = []
 
 
 class JobEvents(BaseModel):
@@ -296,18 +309,6 @@ class FrameStatus(BaseModel):
     confidence: float | None
     fallback: float | None
     kept: bool
-
-
-class SuggestedKey(BaseModel):
-    """A frame for the next keyframe.
-
-    Attributes:
-        frame: Frame number.
-        gain: Share of all pixels of the shot that would become right, 0..1.
-    """
-
-    frame: int
-    gain: float
 
 
 class JobFrames(BaseModel):

@@ -3,11 +3,14 @@
 A frame is coloured from the nearest keyframe on either side, so what lies between two neighbouring keyframes depends on
 those two alone. The best frames for any number of keyframes are therefore found exactly, by dynamic programming over
 the stretches between them. A cell that both keyframes show counts as the better of the two.
+
+The best frames are those with the highest sum of `frame_worth`, which grows as PSNR does: to halve what is wrong in a
+frame is worth the same whether much or little is wrong there. A mean of the shares would look at bad frames alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +21,14 @@ __all__ = [
     "KeySet",
     "allot_keys",
     "best_key_sets",
+    "frame_worth",
     "share_colored",
     "shares_by_key",
     "suggest_by_coverage",
 ]
 
 LEAST_GAIN = 0.003  # share of the pixels; a smaller gain is not worth an artist's time
+_TOLERABLE = 0.03  # wrong share of a frame's pixels below which still less is worth little
 _LEAST_SHARE = 0.003  # of a cell's pixels, and of those that are wrong: nothing is more certain
 
 
@@ -38,6 +43,15 @@ class KeySet:
 
     keys: tuple[int, ...]
     share: float
+
+
+def frame_worth(share: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return what it is worth that a share of a frame's pixels is right: minus the logarithm of what is wrong.
+
+    Args:
+        share: Share of the pixels of each frame that is right, any shape, 0..1.
+    """
+    return np.asarray(-np.log(1 + _TOLERABLE - share.astype(np.float64)))
 
 
 def best_key_sets(
@@ -74,7 +88,8 @@ def best_key_sets(
         for left in range(size, 1, -1):
             keys.append(int(came_from[left, keys[-1]]))
         if np.isfinite(to_end[last]):
-            sets.append(KeySet(tuple(key - 1 for key in reversed(keys)), float(to_end[last])))
+            numbers = tuple(key - 1 for key in reversed(keys))
+            sets.append(KeySet(numbers, float(share_colored(share, candidates, numbers).mean(dtype=np.float64))))
     return sets
 
 
@@ -160,6 +175,7 @@ def suggest_by_coverage(
     confidence: NDArray[np.float32],
     keys: Sequence[int],
     *,
+    barred: Collection[int] = (),
     limit: int = 3,
     least_gain: float = LEAST_GAIN,
 ) -> list[tuple[int, float]]:
@@ -173,6 +189,7 @@ def suggest_by_coverage(
         candidates: Index of the frame of each candidate, ascending.
         confidence: Share of the pixels of each cell that is right, (F, ...), 0..1; 1 in keyframes.
         keys: Indices of the frames that are keyframes, ascending.
+        barred: Indices of frames that must not be named.
         limit: Largest number of candidates to return.
         least_gain: Share of the scene's pixels that is worth a keyframe.
 
@@ -184,18 +201,18 @@ def suggest_by_coverage(
     for _ in range(limit):
         expected = share_colored(share, candidates, taken)
         best: tuple[float, int, NDArray[np.float32]] | None = None
-        for number in range(len(candidates)):
-            if number in taken:
+        for number, index in enumerate(candidates):
+            if number in taken or index in barred:
                 continue
             after = share_colored(share, candidates, sorted([*taken, number]))
             better = np.maximum(now, _sigmoid(_logit(now) + _logit(after) - _logit(expected)))
-            better[candidates[number]] = 1
-            gain = float((better - now).mean())
-            if best is None or gain > best[0]:
-                best = gain, number, better
-        if best is None or best[0] < least_gain:
+            better[index] = 1
+            worth = float(frame_worth(_by_frame(better)).mean())
+            if best is None or worth > best[0]:
+                best = worth, number, better
+        if best is None or (gain := float((best[2] - now).mean())) < least_gain:
             break
-        result.append((best[1], best[0]))
+        result.append((best[1], gain))
         taken, now = sorted([*taken, best[1]]), best[2]
     return result
 
@@ -210,22 +227,28 @@ def _sigmoid(value: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _stretch_values(share: NDArray[np.float32], candidates: Sequence[int]) -> NDArray[np.float64]:
-    """Return the right share of the scene's pixels between two keyframes, the first of the two included.
+    """Return what the frames between two keyframes are worth, the first of the two included.
 
     Entry (a + 1, b + 1) is of candidates a < b. Row 0 is the stretch before the first keyframe, the last column that
     from the last one to the end of the scene.
     """
-    count, frames, *grid = share.shape
-    cells = int(np.prod(grid))
+    count, frames = share.shape[:2]
     value = np.full((count + 2, count + 2), -np.inf)
-    single = share.reshape(count, frames, cells).mean(axis=-1, dtype=np.float64)
+    cells = int(np.prod(share.shape[2:]))  # given in full: a black scene has no candidates
+    single = frame_worth(share.reshape(count, frames, cells).mean(axis=-1))
+    own = float(frame_worth(np.ones(1, np.float32))[0])
     for b, frame in enumerate(candidates):
         value[0, b + 1] = single[b, :frame].sum()
-        value[b + 1, -1] = 1 + single[b, frame + 1 :].sum()
+        value[b + 1, -1] = own + single[b, frame + 1 :].sum()
         for a, earlier in enumerate(candidates[:b]):
             between = np.maximum(share[a, earlier + 1 : frame], share[b, earlier + 1 : frame])
-            value[a + 1, b + 1] = 1 + between.sum(dtype=np.float64) / cells
-    return np.asarray(value / frames)
+            value[a + 1, b + 1] = own + frame_worth(_by_frame(between)).sum()
+    return value
+
+
+def _by_frame(share: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of each frame, (F,), of values by frame and cell, (F, ...)."""
+    return np.asarray(share.mean(axis=tuple(range(1, share.ndim))))
 
 
 def _reach(candidates: Sequence[int], keys: Sequence[int], number: int) -> slice:

@@ -21,6 +21,9 @@ from scenes import pan
 from stcolor_core.cli import main
 from stcolor_core.images import frame_files, plates
 from stcolor_core.images.color import linear_to_lab, luminance_of
+from stcolor_core.pipeline.events import Event
+from stcolor_core.pipeline.key_planning import report_next
+from stcolor_core.shots.shot import Shot
 
 MakeShot = Callable[..., ShotOnDisk]
 
@@ -386,10 +389,35 @@ def test_suggest_names_the_next_keyframe_of_a_coloured_shot(
     assert main(["suggest", "--shot", str(wish)]) == 1
     assert "stcolor colorize --shot first" in capsys.readouterr().err
     assert main(["colorize", "--shot", str(wish)]) == 0
-    capsys.readouterr()
+    run = capsys.readouterr().out
     assert main(["suggest", "--shot", str(wish), "--json"]) == 0
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert found and FIRST + 4 <= found[0]["frame"] <= FIRST + 15
     assert 0 < found[0]["gain"] < 1
+    best = f"{found[0]['frame']} would correct about {100 * found[0]['gain']:.1f} % of the"
     assert main(["suggest", "--shot", str(wish)]) == 0
-    assert f"Frame {found[0]['frame']} would correct about" in capsys.readouterr().out
+    assert f"Frame {best}" in capsys.readouterr().out
+    assert f"Next: a keyframe at {best}" in run
+    assert main(["colorize", "--shot", str(wish), "--json"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [event["suggestions"] for event in events if event["kind"] == "suggestions"] == [found]
+    assert events[-1]["kind"] == "done"
+
+
+def test_what_cannot_be_read_any_more_costs_no_run_and_only_its_own_suggestion(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shot = make_shot(pan(16, height=64, width=96, step=5), references=(FIRST,))
+    wish = shot.folder / "shot.json"
+    assert shot.colorize("--write-shot", str(wish)) == 0
+    assert main(["colorize", "--shot", str(wish)]) == 0
+    damaged = shot.output(FIRST + 9)
+    damaged.write_bytes(damaged.read_bytes()[:-300])
+    capsys.readouterr()
+    assert main(["suggest", "--shot", str(wish), "--json"]) == 0
+    assert capsys.readouterr().out
+    plate = shot.plate(FIRST + 9)
+    plate.write_bytes(plate.read_bytes()[:-300])
+    reported: list[Event] = []
+    assert report_next(Shot.load(wish), report=reported.append) is None
+    assert "suggestions" not in [event.kind for event in reported]

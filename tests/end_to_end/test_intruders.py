@@ -45,7 +45,7 @@ def busy(make_shot: MakeShot, state: Path) -> Iterator[Client]:
         yield client
         events = client.finish(job)
     assert [event["kind"] for event in events if event["kind"] != "frame"] == [
-        *("queued", "plan", "input", "input", "done")
+        *("queued", "plan", "input", "input", "suggestions", "done")
     ]
     assert [event["number"] for event in events] == list(range(1, len(events) + 1))
     assert frames_of(events, kept=False) == list(shot.frames)

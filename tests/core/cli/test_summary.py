@@ -16,6 +16,7 @@ from stcolor_core.shots.output import Output
 from stcolor_core.shots.pictures import Plate
 from stcolor_core.shots.shot import Shot
 from stcolor_core.shots.spans import plan
+from stcolor_core.shots.suggestion import Suggestion
 from stcolor_core.terminal import ProgressBar, describe_duration
 
 SHOT = Shot(plate=Plate(path="p.####.exr"), output=Output(path="out/sh.####.exr"))
@@ -30,19 +31,25 @@ def results(confidences: dict[int, float | None], *, kept: int = 0) -> list[Fram
 
 def test_an_uncertain_shot_gets_its_weakest_frames_and_the_option_for_the_next_keyframe() -> None:
     confidences = {frame: 1 - 0.01 * (frame - 1001) for frame in range(1001, 1031)}
-    lines = summarize(SHOT, results(confidences, kept=10), [1001])
+    lines = summarize(SHOT, results(confidences, kept=10), [Suggestion(1020, 0.072), Suggestion(1010, 0.01)])
     assert lines[0] == "out/sh.####.exr: 1001-1030 (20 written, 10 kept), mean confidence 0.85."
     assert lines[1] == "Least certain: 1030 (0.71), 1029 (0.72), 1028 (0.73)."
-    assert lines[2].startswith("Next: a keyframe at 10") and "--reference 10" in lines[2]
+    assert (
+        lines[2].startswith("Next: a keyframe at 1020 would correct about 7.2 % of") and "--reference 1020" in lines[2]
+    )
 
 
 def test_a_certain_shot_needs_no_keyframe() -> None:
-    lines = summarize(SHOT, results(dict.fromkeys(range(1, 9), 0.999)), [1])
+    lines = summarize(SHOT, results(dict.fromkeys(range(1, 9), 0.999)), [])
     assert lines == ["out/sh.####.exr: 1-8 (8 written), mean confidence 1.00.", "No further keyframe would help much."]
 
 
+def test_where_no_suggestion_could_be_made_none_is_denied() -> None:
+    assert summarize(SHOT, results({1: 0.999}), None) == ["out/sh.####.exr: 1 (1 written), mean confidence 1.00."]
+
+
 def test_a_run_without_frames_says_so() -> None:
-    assert summarize(SHOT, [], []) == ["There was no frame to write to out/sh.####.exr."]
+    assert summarize(SHOT, [], None) == ["There was no frame to write to out/sh.####.exr."]
 
 
 def test_frames_whose_confidence_is_not_known_are_counted_but_not_judged() -> None:

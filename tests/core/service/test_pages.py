@@ -35,6 +35,7 @@ from stcolor_core.shots.output import Output
 from stcolor_core.shots.pictures import Plate, Reference
 from stcolor_core.shots.settings import Method
 from stcolor_core.shots.shot import Shot
+from stcolor_core.shots.suggestion import Suggestion
 
 
 @pytest.fixture
@@ -314,6 +315,21 @@ def test_the_next_keyframes_are_suggested_once_the_whole_shot_is_done(job_frames
     assert job_frames(plan, *(frame(number, 1 - (number - 1) / 50) for number in range(1, 20))).weakest == []
     first, *_ = job_frames(ended=True).weakest
     assert 11 <= first <= 15
+
+
+def test_what_the_run_suggested_is_shown_once_it_is_done(job_frames: MakeJobFrames) -> None:
+    plan = Event(kind="plan", total=2, keyframes=(1,))
+    said = Event(kind="suggestions", suggestions=(Suggestion(7, 0.2), Suggestion(3, 0.1)))
+    assert job_frames(plan, frame(1, 1.0), frame(2, 0.9), said).suggestions == []  # the job is not done
+    found = job_frames(ended=True)
+    assert [(each.frame, each.gain) for each in found.suggestions] == [(7, 0.2), (3, 0.1)]
+    assert found.weakest == [7, 3]
+
+
+def test_a_run_that_suggests_nothing_is_believed(job_frames: MakeJobFrames) -> None:
+    plan = Event(kind="plan", total=19, keyframes=(1,))
+    unsure = [frame(number, 1 - (number - 1) / 50) for number in range(1, 20)]  # their means would name a frame
+    assert job_frames(plan, *unsure, Event(kind="suggestions"), ended=True).suggestions == []
 
 
 def test_a_cancelled_shot_suggests_nothing_from_a_few_of_its_frames(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stcolor_core.shots.key_choice import (
     allot_keys,
     best_key_sets,
+    frame_worth,
     share_colored,
     shares_by_key,
     suggest_by_coverage,
@@ -33,17 +34,27 @@ def seen_between(first: int, last: int, *, frames: int, candidates: list[int]) -
     return share
 
 
+def worth(share: NDArray[np.float32]) -> float:
+    return float(frame_worth(share.reshape(len(share), -1).mean(axis=1)).sum())
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 def test_the_best_set_is_the_best_of_all_sets(size: int) -> None:
     candidates = [0, 2, 3, 6, 8]
     share = random_share(candidates, 9, seed=size)
     (best,) = [each for each in best_key_sets(share, candidates, size) if len(each.keys) == size]
-    values = {
-        keys: float(share_colored(share, candidates, keys).mean())
-        for keys in combinations(range(len(candidates)), size)
-    }
-    assert best.keys == max(values, key=lambda keys: values[keys])
-    assert best.share == pytest.approx(max(values.values()))
+    colored = {keys: share_colored(share, candidates, keys) for keys in combinations(range(len(candidates)), size)}
+    assert best.keys == max(colored, key=lambda keys: worth(colored[keys]))
+    assert best.share == pytest.approx(colored[best.keys].mean())
+
+
+def test_to_halve_what_is_wrong_is_worth_the_same_in_good_frames_and_in_bad_ones() -> None:
+    """Of two frames to paint, one makes eight good frames better, the other a bad one by more in sum."""
+    share = np.full((2, 10, 1, 1), 0.9, np.float32)
+    share[:, 9] = 0.2
+    share[0, :8], share[1, 9] = 0.97, 0.95
+    assert share[1].mean() > share[0].mean()
+    assert best_key_sets(share, [4, 5], 1)[0].keys == (0,)
 
 
 def test_keyframes_that_are_there_belong_to_every_set() -> None:
@@ -53,7 +64,7 @@ def test_keyframes_that_are_there_belong_to_every_set() -> None:
     assert [len(each.keys) for each in sets] == [2, 3, 4]
     assert all({1, 3} <= set(each.keys) for each in sets)
     others = [keys for keys in combinations(range(5), 3) if {1, 3} <= set(keys)]
-    assert sets[1].share == pytest.approx(max(share_colored(share, candidates, keys).mean() for keys in others))
+    assert sets[1].keys == max(others, key=lambda keys: worth(share_colored(share, candidates, keys)))
 
 
 def test_a_single_frame_is_its_own_keyframe() -> None:
@@ -110,6 +121,15 @@ def test_the_next_keyframe_shows_what_is_unsure() -> None:
     ((number, gain), *_) = suggest_by_coverage(share, candidates, confidence, [4])
     assert 20 <= number <= 23
     assert gain == pytest.approx(4 * 0.9 / 60, rel=0.1)
+
+
+def test_a_barred_frame_is_not_named() -> None:
+    candidates = list(range(30))
+    share = seen_between(20, 23, frames=30, candidates=candidates)
+    confidence = np.ones((30, 1, 2), np.float32)
+    confidence[20:24, 0, 1] = 0.1
+    found = suggest_by_coverage(share, candidates, confidence, [4], barred={20, 21, 23}, limit=1)
+    assert [number for number, _ in found] == [22]
 
 
 def test_what_stays_hard_everywhere_gains_nothing() -> None:
