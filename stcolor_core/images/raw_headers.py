@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["is_truncated", "png_fault", "read_exr_summary", "subsampled_channels", "user_data_fits"]
+__all__ = ["ends_in_header", "is_truncated", "png_fault", "read_exr_summary", "subsampled_channels", "user_data_fits"]
 
 _MAGIC = b"\x76\x2f\x31\x01"
 _CINEON = {b"\x80\x2a\x5f\xd7": ">I", b"\xd7\x5f\x2a\x80": "<I"}
@@ -87,6 +87,27 @@ def read_exr_summary(path: Path) -> tuple[dict[str, str], bool] | None:
     return {
         name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in texts.items()
     }, complete
+
+
+def ends_in_header(path: Path) -> bool:
+    """Return whether a file is the beginning of an EXR that ends within its header, so that it never held a pixel.
+
+    Args:
+        path: The file. The result is False if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LONGEST)
+    except OSError:
+        return False
+    if len(data) == _LONGEST or not data.startswith(_MAGIC[: len(data)]):
+        return False
+    try:
+        for _ in _attributes(data):
+            pass
+    except (ValueError, LookupError, struct.error):
+        return True
+    return False
 
 
 def is_truncated(path: Path, spec: Any) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from stcolor_core.files.links import copy_or_link
 from stcolor_core.files.stat_cache import Status
 from stcolor_core.images.frame_files import frame_state, is_unmodified
+from stcolor_core.images.raw_headers import ends_in_header
 from stcolor_core.images.sequences import FramePattern
 from stcolor_core.shots.output import Layer
 
@@ -41,7 +42,7 @@ class OutputState(Enum):
     """The state of a file at the path of an output frame, compared with the frame that a run would write.
 
     Attributes:
-        MISSING: There is no file, or an empty or truncated frame of ours.
+        MISSING: There is no file, an empty or truncated frame of ours, or an EXR that ends within its header.
         STALE: An unchanged frame of ours, from another state of the shot or without a layer that is asked for. It may
             be overwritten.
         VALID: Exactly the frame that a run would write, or one with further layers.
@@ -186,7 +187,8 @@ def _inspect_file(path: Path, digest: str, layers: frozenset[str]) -> ExistingFr
     file = frame_state(path)
     recorded = file.metadata.get("stcolor/settings")
     if recorded is None:
-        return ExistingFrame(OutputState.FOREIGN, status, file.metadata)
+        state = OutputState.MISSING if ends_in_header(path) else OutputState.FOREIGN
+        return ExistingFrame(state, status, file.metadata)
     if not file.complete:
         return ExistingFrame(OutputState.MISSING, status, file.metadata)
     changed = not file.unmodified and is_unmodified(path) is False

@@ -194,11 +194,14 @@ def test_finished_frames_are_kept_and_a_changed_keyframe_only_affects_its_own_sp
     assert not any(event["kept"] for event in events(capsys.readouterr().out, "frame"))
 
 
-def test_a_truncated_result_is_rendered_again(make_shot: MakeShot, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("size", [2, 4, 300, 900, 0.5])
+def test_a_truncated_result_is_rendered_again(
+    make_shot: MakeShot, capsys: pytest.CaptureFixture[str], size: float
+) -> None:
     shot = make_shot()
     shot.colorize()
     whole = shot.output(1003).read_bytes()
-    shot.output(1003).write_bytes(whole[: len(whole) // 2])
+    shot.output(1003).write_bytes(whole[: int(size if size >= 1 else size * len(whole))])
     capsys.readouterr()
     shot.colorize("--json")
     computed = [event["frame"] for event in events(capsys.readouterr().out, "frame") if not event["kept"]]
