@@ -2,8 +2,9 @@
 
 Optical flow (tracking/flow.py) is followed from every frame to every candidate for a keyframe, on small pictures. Where
 it arrives, and the two places look alike, the candidate shows the surface; where it leaves the picture, breaks or meets
-something else, the surface is hidden there. A logistic regression turns this into the share of the pixels that the
-keyframe would colour right. It was fitted to shots of known colour (benchmarks/key_coverage.py).
+something else, the surface is hidden there. Pictures are compared in the same light, as colour follows it. A logistic
+regression turns this into the share of the pixels that the keyframe would colour right. It was fitted to shots of known
+colour (benchmarks/key_coverage.py).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import FlowField, Plane
 from stcolor_core.errors import Cancelled
 from stcolor_core.images.color_room import can_hold_color, color_room
+from stcolor_core.method.light import LightChange, overall_change, relight_lightness, to_same_light
 from stcolor_core.method.tracking.flow import align, sample
 
 __all__ = ["GRID", "MEASURES", "KeyCoverage", "estimate_coverage", "measure_views", "shrink"]
@@ -121,7 +123,7 @@ def measure_views(
                 flow, consistency = links[index - 1][1] if index > candidate else links[index][0]
                 chain = flow + sample(displacement, flow)
                 visibility = consistency * sample(visibility, flow) * _inside(chain)
-                displacement, residual = _realign(pictures[index], reference, chain)
+                displacement, residual = _realign(pictures[index], reference, chain, visibility)
                 distance = abs(float(times[index] - times[candidate]))
                 measures[index] = _describe(visibility, residual, displacement, distance)
         yield number, measures
@@ -155,10 +157,11 @@ def _describe(visibility: Plane, residual: Plane, displacement: FlowField, dista
     return np.stack(planes, -1).astype(np.float32)
 
 
-def _realign(target: Plane, reference: Plane, chain: FlowField) -> tuple[FlowField, Plane]:
+def _realign(target: Plane, reference: Plane, chain: FlowField, visibility: Plane) -> tuple[FlowField, Plane]:
     """Return the displacement aligned again against the reference if that fits better, and what it leaves of L*."""
-    direct = align(target, reference, chain)
-    residuals = [_residual(target, reference, flow) for flow in (direct, chain)]
+    change = overall_change(target, sample(reference, chain), visibility)
+    direct = align(*to_same_light(target, reference, change), chain)
+    residuals = [_residual(target, reference, flow, change) for flow in (direct, chain)]
     closer = residuals[0] < residuals[1]
     return np.where(closer[..., None], direct, chain), np.minimum(*residuals)
 
@@ -166,6 +169,7 @@ def _realign(target: Plane, reference: Plane, chain: FlowField) -> tuple[FlowFie
 def _link(before: Plane, after: Plane) -> tuple[tuple[FlowField, Plane], tuple[FlowField, Plane]]:
     """Return the flow between two neighbours and its forward-backward consistency, forward and backward."""
     zero = np.zeros((*before.shape, 2), np.float32)
+    before, after = to_same_light(before, after, overall_change(before, after, np.ones_like(before)))
     ahead, back = align(before, after, zero), align(after, before, zero)
     return (ahead, _consistency(ahead, back)), (back, _consistency(back, ahead))
 
@@ -183,8 +187,9 @@ def _inside(displacement: FlowField) -> Plane:
     return np.asarray((x > -1) & (x < width) & (y > -1) & (y < height), np.float32)
 
 
-def _residual(target: Plane, reference: Plane, displacement: FlowField) -> Plane:
-    return np.asarray(cv2.GaussianBlur(np.abs(target - sample(reference, displacement)), (0, 0), 1.5))
+def _residual(target: Plane, reference: Plane, displacement: FlowField, change: LightChange) -> Plane:
+    there = relight_lightness(sample(reference, displacement), change)
+    return np.asarray(cv2.GaussianBlur(np.abs(target - there), (0, 0), 1.5))
 
 
 def _to_grid(plane: Plane) -> Plane:

@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 from stcolor_core.arrays import ByteImage, Plane
 from stcolor_core.errors import BadRequest, Cancelled, PlateError, StcolorError
 from stcolor_core.files.stat_cache import StatCache, is_settled
+from stcolor_core.images import color_room
 from stcolor_core.images.color import lab_to_srgb
 from stcolor_core.images.frame_files import frame_state
 from stcolor_core.images.resizing import resize
 from stcolor_core.images.sequences import FramePattern
-from stcolor_core.method import key_coverage, key_plan
+from stcolor_core.method import key_coverage, key_plan, light
 from stcolor_core.method.key_coverage import GRID, estimate_coverage
 from stcolor_core.method.key_plan import PlannedKey, SceneKeys, SceneOptions, choose_keys, find_options
+from stcolor_core.method.tracking import flow
 from stcolor_core.pipeline.events import Event, Reporter
 from stcolor_core.pipeline.footage import ShotFootage
 from stcolor_core.pipeline.inputs import ShotInputs, plate_canvas
@@ -41,6 +43,7 @@ __all__ = ["KeyPlan", "find_shot_options", "plan_keys", "report_next", "split_sc
 
 logger = logging.getLogger(__name__)
 
+_PLANNER = (key_choice, key_coverage, key_plan, color_room, flow, light)  # code that a plan depends on
 _MOST_SUGGESTIBLE = 12  # frames of a scene that are tried as the next keyframe: every run waits for it
 _SURE = 0.98  # as it is shown, with two digits: a frame this sure has hardly anything left to paint
 _FROM_DISSOLVE = 3  # frames that a keyframe must stay away from a dissolve, so that it is found
@@ -343,7 +346,7 @@ class _Opened:
 
     def _key(self, scenes: Sequence[Sequence[int]], existing: Collection[int]) -> str:
         """Return all that the options depend on: the frames, how they are read, and the planner's code."""
-        code = b"".join(Path(str(part.__file__)).read_bytes() for part in (key_choice, key_coverage, key_plan))
+        code = b"".join(Path(str(part.__file__)).read_bytes() for part in _PLANNER)
         shot, pipe = self._shot, self._inputs.pipe
         settings = [shot.plate.layer, shot.plate.exposure, pipe.space.identity, shot.method.working_height]
         states = [[frame, *self._inputs.plate_state(frame)] for frame in self.footage.frames]

@@ -141,7 +141,7 @@ def describe_idle(frame: int, path: object) -> str:
         path: The reference's file.
     """
     return (
-        f"Reference {frame} ({path}) has no colour, and its frame can hold none: it is black, white or almost flat. "
+        f"Reference {frame} ({path}) has no colour, and its frame can hold none: it is black or white, or nearly so. "
         "It is left out, and the keyframes beside it colour what is around it."
     )
 

@@ -51,6 +51,20 @@ def test_a_dissolve_is_found_with_both_ends(count: int, linear: bool) -> None:
     assert found.cuts == ()
 
 
+@pytest.mark.parametrize("most", [0.5, 0.75, 0.9])
+@pytest.mark.parametrize("grows", [True, False], ids=["rising", "clearing"])
+@pytest.mark.parametrize("even", [True, False], ids=["even", "thicker below"])
+def test_fog_over_one_scene_is_no_dissolve(most: float, grows: bool, even: bool) -> None:
+    frames = scene(1, 24, speed=0.5)
+    height = frames[0].shape[0]
+    depth = np.ones((height, 1)) if even else np.linspace(0.3, 1, height)[:, None]
+    shares = most * np.clip((np.arange(24) - 4) / 15, 0, 1)
+    fog = [depth * share for share in (shares if grows else shares[::-1])]
+    found = find([lightness(luminance_of(f) * (1 - a) + 0.6 * a) for f, a in zip(frames, fog, strict=True)])
+    assert found.dissolves == ()
+    assert found.cuts == ()
+
+
 @pytest.mark.parametrize("linear", [True, False], ids=["linear light", "video levels"])
 def test_a_dissolve_between_short_scenes_is_found_with_both_ends(linear: bool) -> None:
     others = [scene(seed, 12, speed=0.5) for seed in (3, 4)]
