@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import cast
 
 import nuke
@@ -35,14 +35,12 @@ def withdraw(
         discard: Whether to remove the version too, because nothing came of it.
         has_job: Whether the core has a job that writes it, which can be resumed.
     """
-    results = node_results.results(node)
+    results = Results.holding(version.path)  # the script may have another name or folder by now
     if any(other.number == version.number and other.frames for other in results.versions()):
         return
     if shown is None or same_files(shown.file, version.path):
         shown = node_results.Shown.from_json(version.before())
-    if discard and has_job:
-        results.retire_number(version)
-    if discard:
+    if discard and (not has_job or results.retire_number(version)):
         results.discard(version)
     if node_results.is_showing(node, version.path):
         nuke.Undo.disable()
@@ -152,9 +150,9 @@ def find_shown(node: nuke.Node) -> Version:
         RefColorizeError: If no version is shown, or if it is not on disk.
     """
     name, shown = str(node["version"].value()), PurePosixPath(node_results.shown_path(node))
-    original = Results(Path(shown).parents[1], shown.name.partition(f"_{name}.")[0]) if len(shown.parents) > 1 else None
+    original = Results.holding(shown.as_posix())
     for results in (node_results.results(node), original) if name not in ("none", PREVIEW) else ():
-        for version in results.versions() if results else ():
+        for version in results.versions():
             if version.name == name and same_files(version.path, shown.as_posix()):
                 return version
     raise RefColorizeError(f"{node.name()} shows no version that is on disk. Choose one in the knob version.")

@@ -24,11 +24,12 @@ def done(comp: Comp, pump: Callable[..., Any]) -> Comp:
     return comp
 
 
-def fail(comp: Comp, pump: Callable[..., Any]) -> None:
-    """Colorize a plate whose first frames cannot be read."""
+def fail(comp: Comp, pump: Callable[..., Any], meanwhile: Callable[[], object] = lambda: None) -> None:
+    """Colorize a plate whose first frames cannot be read, and do something before the core is asked."""
     for frame in range(1001, 1007):
         (comp.folder / f"plate.{frame}.exr").write_bytes(NO_PICTURE)
     comp.node["colorize"].execute()
+    meanwhile()
     pump(until=lambda: "failed" in comp.status)
     pump(until=plugin_is_idle)
 
@@ -149,6 +150,52 @@ def test_the_number_of_a_failed_version_is_not_used_again_because_its_job_can_be
     pump(until=plugin_is_idle)
     assert done.status == "v003 is done: 6 frames"
     assert offered(done.node) == ["none", "v001", "v003"]
+
+
+@pytest.mark.parametrize("change", ["script", "folder"])
+def test_a_failed_version_is_taken_back_where_it_is_though_the_script_is_elsewhere_now(
+    nuke: Any, done: Comp, pump: Callable[..., Any], change: str
+) -> None:
+    from refcolorize.node import node_results, withdrawn
+
+    before = shown(done.node)
+
+    def move() -> None:
+        if change == "script":
+            nuke.scriptSaveAs((done.folder / "other.nk").as_posix(), 1)
+        else:
+            done.node["output_folder"].setValue((done.folder / "elsewhere").as_posix())
+
+    fail(done, pump, meanwhile=move)
+    assert node_results.results(done.node).folder != done.results
+    assert not (done.results / "v002").exists()
+    assert withdrawn.last_number(done.results) == 2, "its job can be resumed, so no other version has this number"
+    assert shown(done.node) == before
+
+
+def test_a_version_with_frames_is_not_taken_back_though_the_script_is_elsewhere_now(nuke: Any, done: Comp) -> None:
+    from refcolorize.node import node_results, shown_version
+
+    (version,) = node_results.versions(done.node)
+    nuke.scriptSaveAs((done.folder / "other.nk").as_posix(), 1)
+    before = shown(done.node)
+    shown_version.withdraw(done.node, version, shown=None, discard=True, has_job=True)
+    assert shown(done.node) == before and done.frames("v001") == list(range(1001, 1007))
+
+
+def test_a_failed_version_stays_if_its_number_cannot_be_kept_from_others(
+    done: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refcolorize.node import withdrawn
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(withdrawn, "withdraw", refuse)
+    before = shown(done.node)
+    fail(done, pump)
+    assert (done.results / "v002").is_dir()
+    assert shown(done.node) == before
 
 
 def test_a_farm_that_has_the_version_keeps_it(comp: Comp) -> None:
