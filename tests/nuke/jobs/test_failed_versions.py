@@ -198,6 +198,30 @@ def test_a_failed_version_stays_if_its_number_cannot_be_kept_from_others(
     assert shown(done.node) == before
 
 
+@pytest.mark.parametrize("end", ["deleted", "closed"])
+def test_a_node_that_is_gone_before_the_core_has_the_job_leaves_no_version_and_no_other_script_is_saved(
+    nuke: Any, done: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    from refcolorize.errors import Cancelled
+    from refcolorize.jobs.running_tasks import live_tasks
+
+    done.node["light"].setValue("off")
+    done.node["colorize"].execute()
+    (task,) = live_tasks
+    pump(until=lambda: "looking at the keyframes" in done.status)
+    assert (done.results / "v002").is_dir()
+    if end == "deleted":
+        nuke.delete(done.node)
+    else:
+        nuke.scriptOpen((done.folder / "comp.nk").as_posix())  # it has a node of the same name
+    saves: list[object] = []
+    monkeypatch.setattr(nuke, "scriptSave", lambda *names: saves.append(names))
+    pump(until=plugin_is_idle)
+    assert isinstance(task.error, Cancelled), "no unexpected error"
+    assert not (done.results / "v002").exists()
+    assert not saves
+
+
 def test_a_farm_that_has_the_version_keeps_it(comp: Comp) -> None:
     from refcolorize.node import node_results, shots
     from refcolorize.node.versions import Results
