@@ -28,6 +28,7 @@ __all__ = [
     "show",
     "show_again",
     "shown_path",
+    "stop_showing",
     "use_version",
     "versions",
 ]
@@ -104,8 +105,13 @@ def is_showing(node: nuke.Node, path: str) -> bool:
         node: A RefColorize node.
         path: The frames' path, with ####.
     """
-    texts = result_paths(node)
-    return any(same_files(text.replace("%V", view), path) for text in texts for view in nuke.views())
+    return any(_is_file(node, result, path) for result in _used_reads(node))
+
+
+def _is_file(node: nuke.Node, result: _ResultRead, path: str) -> bool:
+    """Return whether a Read inside the node reads these frames in any view."""
+    text = str(node[result.file].value())
+    return any(same_files(text.replace("%V", view), path) for view in nuke.views())
 
 
 def result_paths(node: nuke.Node) -> list[str]:
@@ -193,6 +199,22 @@ def remember(node: nuke.Node) -> Shown:
     read = _result_read(node, _SHOWN)
     version, file = str(node[_SHOWN.version].value()), str(node[_SHOWN.file].value())
     return Shown(version, file, int(read["first"].value()), int(read["last"].value()))
+
+
+def stop_showing(node: nuke.Node, path: str, before: Shown) -> None:
+    """Show what the node showed before a version that came to nothing, and compare nothing with that version.
+
+    Args:
+        node: A RefColorize node. One that shows something else by now goes on doing so.
+        path: The path of the version's frames, with ####.
+        before: What it showed before.
+    """
+    if _COMPARED.version in node.knobs() and _is_file(node, _COMPARED, path):
+        node[_COMPARED.version].setValue("none")
+        node[_COMPARED.file].setValue("")
+    if _is_file(node, _SHOWN, path):
+        show_again(node, before)
+    forget_removed_versions(node)
 
 
 def show_again(node: nuke.Node, shown: Shown) -> None:

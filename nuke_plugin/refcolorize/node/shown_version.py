@@ -42,12 +42,11 @@ def withdraw(
         shown = node_results.Shown.from_json(version.before())
     if discard and (not has_job or results.retire_number(version)):
         results.discard(version)
-    if node_results.is_showing(node, version.path):
-        nuke.Undo.disable()
-        try:
-            node_results.show_again(node, shown or node_results.Shown("none", "", 1, 1))
-        finally:
-            nuke.Undo.enable()
+    nuke.Undo.disable()
+    try:
+        node_results.stop_showing(node, version.path, shown or node_results.Shown("none", "", 1, 1))
+    finally:
+        nuke.Undo.enable()
 
 
 def weakest_frame(node: nuke.Node) -> int:

@@ -222,6 +222,29 @@ def test_a_node_that_is_gone_before_the_core_has_the_job_leaves_no_version_and_n
     assert not saves
 
 
+def test_a_version_that_was_taken_back_is_no_longer_compared_nor_offered_for_it(
+    done: Comp, pump: Callable[..., Any]
+) -> None:
+    before = shown(done.node)
+
+    def compare() -> None:
+        done.node["compare"].setValue("v002")
+        assert Path(done.node["compare_file"].value()).parent == done.results / "v002"
+
+    fail(done, pump, meanwhile=compare)
+    assert [str(name) for name in done.node["compare"].values()] == ["none", "v001"]
+    assert (done.node["compare"].value(), done.node["compare_file"].value()) == ("none", "")
+    assert shown(done.node) == before
+
+
+def test_a_version_that_was_taken_back_is_not_offered_though_another_is_shown(
+    done: Comp, pump: Callable[..., Any]
+) -> None:
+    fail(done, pump, meanwhile=lambda: done.node["version"].setValue("v001"))
+    assert offered(done.node) == ["none", "v001"]
+    assert done.node["version"].value() == "v001"
+
+
 def test_a_farm_that_has_the_version_keeps_it(comp: Comp) -> None:
     from refcolorize.node import node_results, shots
     from refcolorize.node.versions import Results
