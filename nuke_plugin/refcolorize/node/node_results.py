@@ -50,12 +50,14 @@ class Shown(NamedTuple):
         file: The pattern of the frames, as in the knob.
         first: First frame of the Read inside the node.
         last: Its last frame.
+        use_result: Whether the knob "use result" was on. Files of earlier plug-ins do not say so.
     """
 
     version: str
     file: str
     first: int
     last: int
+    use_result: bool = True
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Shown | None:
@@ -65,7 +67,8 @@ class Shown(NamedTuple):
             data: As `_asdict` returns it, read from a JSON file.
         """
         try:
-            return cls(str(data["version"]), str(data["file"]), int(data["first"]), int(data["last"]))
+            first, last, use_result = int(data["first"]), int(data["last"]), bool(data.get("use_result", True))
+            return cls(str(data["version"]), str(data["file"]), first, last, use_result)
         except (LookupError, TypeError, ValueError):
             return None
 
@@ -198,14 +201,16 @@ def remember(node: nuke.Node) -> Shown:
     """
     read = _result_read(node, _SHOWN)
     version, file = str(node[_SHOWN.version].value()), str(node[_SHOWN.file].value())
-    return Shown(version, file, int(read["first"].value()), int(read["last"].value()))
+    use_result = bool(node["use_result"].value())
+    return Shown(version, file, int(read["first"].value()), int(read["last"].value()), use_result)
 
 
 def stop_showing(node: nuke.Node, path: str, before: Shown) -> None:
     """Show what the node showed before a version that came to nothing, and compare nothing with that version.
 
     Args:
-        node: A RefColorize node. One that shows something else by now goes on doing so.
+        node: A RefColorize node. What the artist has chosen since stays: another version, "none", or the plate by
+            "use result".
         path: The path of the version's frames, with ####.
         before: What it showed before.
     """
@@ -213,7 +218,12 @@ def stop_showing(node: nuke.Node, path: str, before: Shown) -> None:
         node[_COMPARED.version].setValue("none")
         node[_COMPARED.file].setValue("")
     if _is_file(node, _SHOWN, path):
+        chosen, is_used = str(node[_SHOWN.version].value()), bool(node["use_result"].value())
         show_again(node, before)
+        if chosen == "none":
+            node[_SHOWN.version].setValue("none")
+        if not is_used:
+            node["use_result"].setValue(False)
     forget_removed_versions(node)
 
 
@@ -234,7 +244,7 @@ def show_again(node: nuke.Node, shown: Shown) -> None:
     _offer_versions(node, _SHOWN, names, chosen=shown.version)
     _set_range(node, _SHOWN, shown.first, shown.last)
     node[_SHOWN.file].setValue(shown.file)
-    node["use_result"].setValue(True)
+    node["use_result"].setValue(shown.use_result)
     reload_result(node)
 
 

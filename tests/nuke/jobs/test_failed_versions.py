@@ -237,6 +237,24 @@ def test_a_version_that_was_taken_back_is_no_longer_compared_nor_offered_for_it(
     assert shown(done.node) == before
 
 
+def test_use_result_that_was_off_is_off_after_a_failure(done: Comp, pump: Callable[..., Any]) -> None:
+    done.node["use_result"].setValue(False)
+    before = shown(done.node)
+    fail(done, pump)
+    assert shown(done.node) == before
+
+
+@pytest.mark.parametrize(("knob", "value"), [("version", "none"), ("use_result", False)])
+def test_the_artists_choice_of_the_plate_during_a_run_outlasts_its_failure(
+    done: Comp, pump: Callable[..., Any], knob: str, value: Any
+) -> None:
+    before = shown(done.node)
+    fail(done, pump, meanwhile=lambda: done.node[knob].setValue(value))
+    assert done.node[knob].value() == value and not done.node["use_result"].value()
+    assert done.node["result_file"].value() == before[1]
+    assert offered(done.node) == ["none", "v001"]
+
+
 def test_a_version_that_was_taken_back_is_not_offered_though_another_is_shown(
     done: Comp, pump: Callable[..., Any]
 ) -> None:
