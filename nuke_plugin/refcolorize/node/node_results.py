@@ -333,16 +333,26 @@ def relink(node: nuke.Node) -> None:
         own = results(node)
         if Path(own.pattern(name)).parent.is_dir():
             _read_result(node, result, name)
-        elif result is _SHOWN and same_files(Path(path).name, Path(own.pattern(name)).name):
-            _show_instead_of_withdrawn(node, own, name)
+        elif result is _SHOWN:
+            is_own = same_files(Path(path).name, Path(own.pattern(name)).name)  # else it is of the node it is a copy of
+            folders = [Results.holding(path).folder, *([own.folder] if is_own else [])]
+            _show_instead_of_withdrawn(node, folders, name)
 
 
-def _show_instead_of_withdrawn(node: nuke.Node, own: Results, name: str) -> None:
-    """Show what was shown before a version that came to nothing, if the script was saved while it was shown."""
+def _show_instead_of_withdrawn(node: nuke.Node, folders: Sequence[Path], name: str) -> None:
+    """Show what was shown before a version that came to nothing, if the script was saved while it was shown.
+
+    Args:
+        node: A RefColorize node.
+        folders: Where the version may have been: the folder that the script names, and the node's own if it was moved.
+        name: The version's name: v001.
+    """
     number = name.lstrip("v")
-    before = Shown.from_json(withdrawn.before(own.folder, int(number))) if number.isdecimal() else None
-    if before is not None:
-        show_again(node, before)
+    for folder in folders if number.isdecimal() else ():
+        before = Shown.from_json(withdrawn.before(folder, int(number)))
+        if before is not None:
+            show_again(node, before)
+            return
 
 
 def _result_read(node: nuke.Node, result: _ResultRead) -> nuke.Node:

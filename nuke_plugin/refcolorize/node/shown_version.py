@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import cast
 
 import nuke
 
 from ..errors import RefColorizeError
-from . import keyframes, node_results
+from . import keyframes, node_results, nodes
 from .frame_curve import read_confidence
 from .frame_names import same_files
 from .inputs import find_files, find_read
@@ -25,6 +26,8 @@ def withdraw(
     node: nuke.Node, version: Version, *, shown: node_results.Shown | None, discard: bool, has_job: bool
 ) -> None:
     """Show again what the node showed before a version that has no frame. A version that has one stays.
+
+    Copies of the node that were made meanwhile show the version as well, and then do the same.
 
     It makes no undo step: undo would show the version that came to nothing.
 
@@ -44,7 +47,10 @@ def withdraw(
         results.discard(version)
     nuke.Undo.disable()
     try:
-        node_results.stop_showing(node, version.path, shown or node_results.Shown("none", "", 1, 1))
+        for each in nodes.all_nodes():
+            if each.fullName() == node.fullName() or node_results.is_showing(each, version.path):
+                with suppress(RuntimeError):  # a published LiveGroup cannot be edited
+                    node_results.stop_showing(each, version.path, shown or node_results.Shown("none", "", 1, 1))
     finally:
         nuke.Undo.enable()
 

@@ -237,6 +237,37 @@ def test_a_version_that_was_taken_back_is_no_longer_compared_nor_offered_for_it(
     assert shown(done.node) == before
 
 
+def copy_of(nuke: Any, node: Any) -> Any:
+    node.selectOnly()
+    nuke.nodeCopy("%clipboard%")
+    return nuke.nodePaste("%clipboard%")
+
+
+def test_a_copy_made_during_a_run_that_fails_shows_what_was_shown_before(
+    nuke: Any, done: Comp, pump: Callable[..., Any]
+) -> None:
+    before, copies = shown(done.node), list[Any]()
+    fail(done, pump, meanwhile=lambda: copies.append(copy_of(nuke, done.node)))
+    assert shown(done.node) == before
+    assert shown(copies[0]) == before
+
+
+def test_a_copy_that_was_saved_with_a_version_that_came_to_nothing_shows_what_was_shown_before(
+    nuke: Any, done: Comp, pump: Callable[..., Any]
+) -> None:
+    before = shown(done.node)
+    saved = done.folder / "saved.nk"
+
+    def copy_and_save() -> None:
+        copy_of(nuke, done.node).setName("Copy")
+        nuke.scriptSaveToTemp(saved.as_posix())
+
+    fail(done, pump, meanwhile=copy_and_save)
+    assert "/v002/" in saved.read_text()
+    nuke.scriptOpen(saved.as_posix())  # the plug-in looks for the results of the nodes
+    assert shown(nuke.toNode("Copy")) == before
+
+
 def test_use_result_that_was_off_is_off_after_a_failure(done: Comp, pump: Callable[..., Any]) -> None:
     done.node["use_result"].setValue(False)
     before = shown(done.node)
