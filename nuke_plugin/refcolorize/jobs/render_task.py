@@ -164,7 +164,7 @@ class RenderTask(BackgroundTask):
         if self.state == "failed":
             raise RefColorizeError(f"{self._title}: {self.progress.error}")
         if self.state == "cancelled":
-            raise Cancelled(f"{self._title}: {self.progress.describe()}.")
+            raise Cancelled(f"{self._title}: {self.progress.describe().rstrip('.')}.")
         self._run_on_node(self._show_end)
 
     def _render_inputs(self) -> None:
