@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -216,6 +216,12 @@ def _read_text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace")
 
 
+def _count_jobs(states: Sequence[str]) -> str:
+    """Return how many jobs run and wait, as a sentence."""
+    running, queued = states.count("running"), states.count("queued")
+    return f"{running} {'job runs' if running == 1 else 'jobs run'}, {queued} {'waits' if queued == 1 else 'wait'}."
+
+
 def _status(options: argparse.Namespace) -> int:
     folder = state_folder()
     core = find(folder)
@@ -232,7 +238,7 @@ def _status(options: argparse.Namespace) -> int:
     else:
         _print_address(core, folder)
         states = [job["state"] for job in ask(core, "GET", "/v1/jobs")]
-        sys.stdout.write(f"{states.count('running')} jobs run, {states.count('queued')} wait.\n")
+        sys.stdout.write(f"{_count_jobs(states)}\n")
         link = ask(core, "POST", "/v1/ticket")["url"]
         if options.open and _open_page(link, folder):
             sys.stdout.write("The page opens in your browser, which needs no other link until the core ends.\n")

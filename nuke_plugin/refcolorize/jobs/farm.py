@@ -32,6 +32,7 @@ __all__ = [
 _POLL_SECONDS = 0.1  # so that Cancel takes effect soon
 _END_SECONDS = 5.0
 _ERROR_PREFIX = "stcolor: "  # how the core's program begins its line on an error
+_TRACEBACK = "Traceback (most recent call last)"
 _INTERRUPTED = 130  # the exit status after Ctrl-C
 _ENGINE_OPTIONS = (
     "gpus",
@@ -290,13 +291,18 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 
 def error_line(errors: str) -> str:
-    """Return the core's own error line, or else the last line.
+    """Return the core's own error line, or else the last line. A bare Python error gets a sentence with a remedy.
 
     Args:
         errors: What its program has written to standard error.
     """
     lines = [line.strip() for line in errors.splitlines() if line.strip()] or ["it failed without a message."]
     own = [line for line in lines if line.startswith(_ERROR_PREFIX)]
+    if not own and any(line.startswith(_TRACEBACK) for line in lines):
+        return (
+            f"the core's program has failed unexpectedly ({lines[-1]}). Try again. If it fails again, press "
+            "Troubleshoot on the node, and send what it shows with this line to whoever installed RefColorize."
+        )
     return (own or lines)[-1].replace(_ERROR_PREFIX, "", 1)
 
 

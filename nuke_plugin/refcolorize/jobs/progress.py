@@ -119,7 +119,8 @@ class Progress:
         count = len(warnings)
         counted = f" ({count} warning{'s' * (count != 1)})" if warnings and not self.ended else ""
         remarks = [text.rstrip(".") for text in (*(warnings if self.ended else ()), *self.notes, self.notice) if text]
-        return ". ".join([f"{self._describe_state()}{counted}", *remarks])
+        state = self._describe_state()  # the core's error ends in a full stop
+        return ". ".join([f"{state.rstrip('.') if remarks else state}{counted}", *remarks])
 
     def _describe_state(self) -> str:
         if self.is_stopping and not self.ended:

@@ -23,7 +23,7 @@ from ..node.frames_on_disk import count_frames
 from ..node.mismatches import mismatches
 from ..node.shot_plan import ShotPlan, ShotRequest
 from ..node.shown_version import withdraw
-from ..node.versions import PREVIEW, write_before
+from ..node.versions import PREVIEW, Results, write_before
 from .input_rendering import InputRendering
 from .job import Job, PendingInputs
 from .progress import Progress
@@ -233,7 +233,7 @@ def _tell_failure(node: nuke.Node, job: Mapping[str, Any]) -> None:
 
 def _take_back(node: nuke.Node, path: str) -> None:
     """Show what the node showed before the version of a path, which has no frame, as the version itself says."""
-    for version in node_results.versions(node):
+    for version in Results.holding(path).versions():
         if same_files(version.path, path):
             withdraw(node, version, shown=None, discard=bool(version.before()), has_job=True)
 

@@ -30,6 +30,7 @@ __all__ = ["RenderTask"]
 _POLL_SECONDS = 1.0  # so that Cancel takes effect soon
 _RELOAD_SECONDS = 5.0
 _THUMBNAIL_LINES = 72  # twice the height in the panel's list, for high-resolution screens
+_DELETED = "The node was deleted before the core had its job."
 _UNAUTHORIZED = 401  # the HTTP status if the core was restarted and has a new token
 
 
@@ -163,7 +164,7 @@ class RenderTask(BackgroundTask):
         if self.state == "failed":
             raise RefColorizeError(f"{self._title}: {self.progress.error}")
         if self.state == "cancelled":
-            raise Cancelled(f"{self._title}: {self.progress.describe()}.")
+            raise Cancelled(f"{self._title}: {self.progress.describe().rstrip('.')}.")
         self._run_on_node(self._show_end)
 
     def _render_inputs(self) -> None:
@@ -192,7 +193,10 @@ class RenderTask(BackgroundTask):
             return
         self.progress.preparing = "looking at the keyframes"
         self._report([])
-        flaws = find_flaws(client, self._job.shot, in_main_thread(lambda: str(self._node.fullName())))
+        name = in_main_thread(lambda: self.node_name if _is_in_script(self._node) else "")
+        if not name:
+            raise Cancelled(_DELETED)
+        flaws = find_flaws(client, self._job.shot, name)
         require_color(
             flaws,
             title=self._title,
@@ -202,6 +206,8 @@ class RenderTask(BackgroundTask):
             on_question=lambda: self._report_inputs(ASKS_ABOUT_KEYS, 0),
         )
         self._raise_if_cancelled()
+        if not in_main_thread(_is_in_script, self._node):
+            raise Cancelled(_DELETED)
         self.progress.preparing = ""
 
     def _follow(self) -> None:
@@ -328,6 +334,8 @@ class RenderTask(BackgroundTask):
 
         The job runs on if the script cannot be saved. A copy beside the version's frames names the job then.
         """
+        if not _is_in_script(self._node):  # the open script is another one
+            return
         nodes.store_job(self._node, self.job)
         if not nuke.GUI:
             return
@@ -376,8 +384,9 @@ class RenderTask(BackgroundTask):
         """
         if self.progress.done == 0 and not isinstance(self.error, CoreUnreachable):
             was_saved = not nuke.root().modified()
-            self._job.withdraw(bool(self.job))
-            if nuke.GUI and was_saved and not self._preview_frames:
+            with suppress(ValueError):  # Nuke raises it for a deleted node, whose version is removed all the same
+                self._job.withdraw(bool(self.job))
+            if nuke.GUI and was_saved and _is_in_script(self._node) and not self._preview_frames:
                 try:
                     scripts.save()
                 except RefColorizeError as error:

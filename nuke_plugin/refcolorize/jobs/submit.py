@@ -20,6 +20,7 @@ from ..core.server import core_command
 from ..errors import Cancelled, RefColorizeError
 from ..host.main_thread import in_main_thread
 from ..node import node_results, nodes, scripts, shots
+from ..node.frame_names import same_files
 from ..node.mismatches import mismatches
 from ..node.preferences import path_substitutions
 from ..node.shot_plan import ShotRequest
@@ -309,7 +310,7 @@ class SubmitTask(BackgroundTask):
         self.submitted = submitted
 
     def _check_references(self) -> None:
-        """Raise Cancelled if the artist does not accept the keyframes that have no colour; the version is withdrawn."""
+        """Raise Cancelled if the artist does not accept the keyframes that have no colour."""
         written = self._written
         if written is None or self._confirmed:
             return
@@ -326,10 +327,6 @@ class SubmitTask(BackgroundTask):
                 on_question=self._report_question,
                 action=SUBMIT if self._options.submit and ENGINES[self._options.engine].submits else WRITE,
             )
-        except RefColorizeError:
-            with suppress(ValueError, RefColorizeError):  # the node is deleted, or Nuke is closing
-                in_main_thread(self._withdraw, written)
-            raise
         finally:
             self.is_asking = False
 
@@ -338,8 +335,16 @@ class SubmitTask(BackgroundTask):
         self._report_inputs(ASKS_ABOUT_KEYS, 0)
 
     def _withdraw(self, written: _WrittenShot) -> None:
+        """Show what the node showed before, and remove a new version unless a job was written beside it.
+
+        The script was saved with this version. It is saved again, unless the artist has changed something since.
+        """
+        if same_files(written.shown.file, written.version.path):  # it was sent again, and was shown before
+            return
+        was_saved = not nuke.root().modified()
         withdraw(self._node, written.version, shown=written.shown, discard=written.is_new, has_job=False)
-        scripts.save()
+        if was_saved and nuke.toNode(self._node.fullName()) is not None:
+            scripts.save()
 
     def _render_inputs(self) -> None:
         """Wait for the second Nuke, if the inputs need one, and write the shot of what it has rendered."""
@@ -354,6 +359,9 @@ class SubmitTask(BackgroundTask):
         self._show_status(f"{self._version}: {text}")
 
     def _failed(self, error: RefColorizeError) -> None:
+        if self._written is not None:
+            with suppress(ValueError, RefColorizeError):  # the node is deleted, or Nuke is closing
+                in_main_thread(self._withdraw, self._written)
         is_told = self._in_dialog and not self._is_cancelled()
         with suppress(Cancelled):  # Nuke is closing
             self._show_status(f"{self._version}: not submitted" if is_told else str(error))

@@ -28,6 +28,7 @@ __all__ = [
     "show",
     "show_again",
     "shown_path",
+    "stop_showing",
     "use_version",
     "versions",
 ]
@@ -49,12 +50,14 @@ class Shown(NamedTuple):
         file: The pattern of the frames, as in the knob.
         first: First frame of the Read inside the node.
         last: Its last frame.
+        use_result: Whether the knob "use result" was on. Files of earlier plug-ins do not say so.
     """
 
     version: str
     file: str
     first: int
     last: int
+    use_result: bool = True
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Shown | None:
@@ -64,7 +67,8 @@ class Shown(NamedTuple):
             data: As `_asdict` returns it, read from a JSON file.
         """
         try:
-            return cls(str(data["version"]), str(data["file"]), int(data["first"]), int(data["last"]))
+            first, last, use_result = int(data["first"]), int(data["last"]), bool(data.get("use_result", True))
+            return cls(str(data["version"]), str(data["file"]), first, last, use_result)
         except (LookupError, TypeError, ValueError):
             return None
 
@@ -104,8 +108,13 @@ def is_showing(node: nuke.Node, path: str) -> bool:
         node: A RefColorize node.
         path: The frames' path, with ####.
     """
-    texts = result_paths(node)
-    return any(same_files(text.replace("%V", view), path) for text in texts for view in nuke.views())
+    return any(_is_file(node, result, path) for result in _used_reads(node))
+
+
+def _is_file(node: nuke.Node, result: _ResultRead, path: str) -> bool:
+    """Return whether a Read inside the node reads these frames in any view."""
+    text = str(node[result.file].value())
+    return any(same_files(text.replace("%V", view), path) for view in nuke.views())
 
 
 def result_paths(node: nuke.Node) -> list[str]:
@@ -192,7 +201,30 @@ def remember(node: nuke.Node) -> Shown:
     """
     read = _result_read(node, _SHOWN)
     version, file = str(node[_SHOWN.version].value()), str(node[_SHOWN.file].value())
-    return Shown(version, file, int(read["first"].value()), int(read["last"].value()))
+    use_result = bool(node["use_result"].value())
+    return Shown(version, file, int(read["first"].value()), int(read["last"].value()), use_result)
+
+
+def stop_showing(node: nuke.Node, path: str, before: Shown) -> None:
+    """Show what the node showed before a version that came to nothing, and compare nothing with that version.
+
+    Args:
+        node: A RefColorize node. What the artist has chosen since stays: another version, "none", or the plate by
+            "use result".
+        path: The path of the version's frames, with ####.
+        before: What it showed before.
+    """
+    if _COMPARED.version in node.knobs() and _is_file(node, _COMPARED, path):
+        node[_COMPARED.version].setValue("none")
+        node[_COMPARED.file].setValue("")
+    if _is_file(node, _SHOWN, path):
+        chosen, is_used = str(node[_SHOWN.version].value()), bool(node["use_result"].value())
+        show_again(node, before)
+        if chosen == "none":
+            node[_SHOWN.version].setValue("none")
+        if not is_used:
+            node["use_result"].setValue(False)
+    forget_removed_versions(node)
 
 
 def show_again(node: nuke.Node, shown: Shown) -> None:
@@ -212,7 +244,7 @@ def show_again(node: nuke.Node, shown: Shown) -> None:
     _offer_versions(node, _SHOWN, names, chosen=shown.version)
     _set_range(node, _SHOWN, shown.first, shown.last)
     node[_SHOWN.file].setValue(shown.file)
-    node["use_result"].setValue(True)
+    node["use_result"].setValue(shown.use_result)
     reload_result(node)
 
 
@@ -301,16 +333,26 @@ def relink(node: nuke.Node) -> None:
         own = results(node)
         if Path(own.pattern(name)).parent.is_dir():
             _read_result(node, result, name)
-        elif result is _SHOWN and same_files(Path(path).name, Path(own.pattern(name)).name):
-            _show_instead_of_withdrawn(node, own, name)
+        elif result is _SHOWN:
+            is_own = same_files(Path(path).name, Path(own.pattern(name)).name)  # else it is of the node it is a copy of
+            folders = [Results.holding(path).folder, *([own.folder] if is_own else [])]
+            _show_instead_of_withdrawn(node, folders, name)
 
 
-def _show_instead_of_withdrawn(node: nuke.Node, own: Results, name: str) -> None:
-    """Show what was shown before a version that came to nothing, if the script was saved while it was shown."""
+def _show_instead_of_withdrawn(node: nuke.Node, folders: Sequence[Path], name: str) -> None:
+    """Show what was shown before a version that came to nothing, if the script was saved while it was shown.
+
+    Args:
+        node: A RefColorize node.
+        folders: Where the version may have been: the folder that the script names, and the node's own if it was moved.
+        name: The version's name: v001.
+    """
     number = name.lstrip("v")
-    before = Shown.from_json(withdrawn.before(own.folder, int(number))) if number.isdecimal() else None
-    if before is not None:
-        show_again(node, before)
+    for folder in folders if number.isdecimal() else ():
+        before = Shown.from_json(withdrawn.before(folder, int(number)))
+        if before is not None:
+            show_again(node, before)
+            return
 
 
 def _result_read(node: nuke.Node, result: _ResultRead) -> nuke.Node:

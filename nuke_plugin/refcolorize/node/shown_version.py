@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from contextlib import suppress
+from pathlib import PurePosixPath
 from typing import cast
 
 import nuke
 
 from ..errors import RefColorizeError
-from . import keyframes, node_results
+from . import keyframes, node_results, nodes
 from .frame_curve import read_confidence
 from .frame_names import same_files
 from .inputs import find_files, find_read
@@ -26,6 +27,8 @@ def withdraw(
 ) -> None:
     """Show again what the node showed before a version that has no frame. A version that has one stays.
 
+    Copies of the node that were made meanwhile show the version as well, and then do the same.
+
     It makes no undo step: undo would show the version that came to nothing.
 
     Args:
@@ -35,21 +38,21 @@ def withdraw(
         discard: Whether to remove the version too, because nothing came of it.
         has_job: Whether the core has a job that writes it, which can be resumed.
     """
-    results = node_results.results(node)
+    results = Results.holding(version.path)  # the script may have another name or folder by now
     if any(other.number == version.number and other.frames for other in results.versions()):
         return
     if shown is None or same_files(shown.file, version.path):
         shown = node_results.Shown.from_json(version.before())
-    if discard and has_job:
-        results.retire_number(version)
-    if discard:
+    if discard and (not has_job or results.retire_number(version)):
         results.discard(version)
-    if node_results.is_showing(node, version.path):
-        nuke.Undo.disable()
-        try:
-            node_results.show_again(node, shown or node_results.Shown("none", "", 1, 1))
-        finally:
-            nuke.Undo.enable()
+    nuke.Undo.disable()
+    try:
+        for each in nodes.all_nodes():
+            if each.fullName() == node.fullName() or node_results.is_showing(each, version.path):
+                with suppress(RuntimeError):  # a published LiveGroup cannot be edited
+                    node_results.stop_showing(each, version.path, shown or node_results.Shown("none", "", 1, 1))
+    finally:
+        nuke.Undo.enable()
 
 
 def weakest_frame(node: nuke.Node) -> int:
@@ -152,9 +155,9 @@ def find_shown(node: nuke.Node) -> Version:
         RefColorizeError: If no version is shown, or if it is not on disk.
     """
     name, shown = str(node["version"].value()), PurePosixPath(node_results.shown_path(node))
-    original = Results(Path(shown).parents[1], shown.name.partition(f"_{name}.")[0]) if len(shown.parents) > 1 else None
+    original = Results.holding(shown.as_posix())
     for results in (node_results.results(node), original) if name not in ("none", PREVIEW) else ():
-        for version in results.versions() if results else ():
+        for version in results.versions():
             if version.name == name and same_files(version.path, shown.as_posix()):
                 return version
     raise RefColorizeError(f"{node.name()} shows no version that is on disk. Choose one in the knob version.")

@@ -114,6 +114,16 @@ class Results:
     folder: Path
     stem: str
 
+    @classmethod
+    def holding(cls, path: str) -> Results:
+        """Return the results that a version is one of, wherever the script is saved now.
+
+        Args:
+            path: The path of the version's frames, with ####.
+        """
+        frames = Path(path)
+        return cls(frames.parent.parent, frames.name.partition(f"_{frames.parent.name}.")[0])
+
     def pattern(self, name: str) -> str:
         """Return the path of the frames of a result, with ####.
 
@@ -192,14 +202,20 @@ class Results:
             if not others:
                 folder.rmdir()
 
-    def retire_number(self, version: Version) -> None:
+    def retire_number(self, version: Version) -> bool:
         """Never give a version's number to another one: a job of the core may still write into its folder.
 
         Args:
             version: A version of this node that is about to be removed.
+
+        Returns:
+            Whether that could be noted. If not, the version has to stay, so that its number is seen to be used.
         """
-        with suppress(OSError):
+        try:
             withdrawn.withdraw(self.folder, version.number, version.before())
+        except OSError:
+            return False
+        return True
 
     def _make_version(self, number: int) -> Version:
         """Make the folder of the first free number from `number` on. Another Nuke may do so at the same time."""

@@ -60,6 +60,16 @@ class Node:
         if not self._session.reading:
             self._session.knob_defaults.apply(self, self._text("file_type"))
 
+    def _require_attached(self) -> None:
+        """Raise ValueError if the node was deleted, or its script closed."""
+        top = self
+        while top._parent is not None and top._class != "Preferences":
+            if top not in top._parent._nodes:
+                raise ValueError("A PythonObject is not attached to a node")
+            top = top._parent
+        if top is not self._session.root and top is not self:  # the root and the preferences are always there
+            raise ValueError("A PythonObject is not attached to a node")
+
     def _find_child(self, name: str) -> Node | None:
         del name
         return None
@@ -92,6 +102,7 @@ class Node:
         return self._text("name")
 
     def fullName(self) -> str:
+        self._require_attached()
         above = self._parent
         return self.name() if above is None or above is self._session.root else f"{above.fullName()}.{self.name()}"
 
@@ -171,6 +182,7 @@ class Node:
         return self._knobs.get(p)
 
     def __getitem__(self, name: str) -> Knob:
+        self._require_attached()
         if name not in self._knobs:
             raise NameError(f"knob {name} does not exist")
         return self._knobs[name]

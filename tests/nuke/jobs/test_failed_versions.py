@@ -24,11 +24,12 @@ def done(comp: Comp, pump: Callable[..., Any]) -> Comp:
     return comp
 
 
-def fail(comp: Comp, pump: Callable[..., Any]) -> None:
-    """Colorize a plate whose first frames cannot be read."""
+def fail(comp: Comp, pump: Callable[..., Any], meanwhile: Callable[[], object] = lambda: None) -> None:
+    """Colorize a plate whose first frames cannot be read, and do something before the core is asked."""
     for frame in range(1001, 1007):
         (comp.folder / f"plate.{frame}.exr").write_bytes(NO_PICTURE)
     comp.node["colorize"].execute()
+    meanwhile()
     pump(until=lambda: "failed" in comp.status)
     pump(until=plugin_is_idle)
 
@@ -149,6 +150,148 @@ def test_the_number_of_a_failed_version_is_not_used_again_because_its_job_can_be
     pump(until=plugin_is_idle)
     assert done.status == "v003 is done: 6 frames"
     assert offered(done.node) == ["none", "v001", "v003"]
+
+
+@pytest.mark.parametrize("change", ["script", "folder"])
+def test_a_failed_version_is_taken_back_where_it_is_though_the_script_is_elsewhere_now(
+    nuke: Any, done: Comp, pump: Callable[..., Any], change: str
+) -> None:
+    from refcolorize.node import node_results, withdrawn
+
+    before = shown(done.node)
+
+    def move() -> None:
+        if change == "script":
+            nuke.scriptSaveAs((done.folder / "other.nk").as_posix(), 1)
+        else:
+            done.node["output_folder"].setValue((done.folder / "elsewhere").as_posix())
+
+    fail(done, pump, meanwhile=move)
+    assert node_results.results(done.node).folder != done.results
+    assert not (done.results / "v002").exists()
+    assert withdrawn.last_number(done.results) == 2, "its job can be resumed, so no other version has this number"
+    assert shown(done.node) == before
+
+
+def test_a_version_with_frames_is_not_taken_back_though_the_script_is_elsewhere_now(nuke: Any, done: Comp) -> None:
+    from refcolorize.node import node_results, shown_version
+
+    (version,) = node_results.versions(done.node)
+    nuke.scriptSaveAs((done.folder / "other.nk").as_posix(), 1)
+    before = shown(done.node)
+    shown_version.withdraw(done.node, version, shown=None, discard=True, has_job=True)
+    assert shown(done.node) == before and done.frames("v001") == list(range(1001, 1007))
+
+
+def test_a_failed_version_stays_if_its_number_cannot_be_kept_from_others(
+    done: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from refcolorize.node import withdrawn
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(withdrawn, "withdraw", refuse)
+    before = shown(done.node)
+    fail(done, pump)
+    assert (done.results / "v002").is_dir()
+    assert shown(done.node) == before
+
+
+@pytest.mark.parametrize("end", ["deleted", "closed"])
+def test_a_node_that_is_gone_before_the_core_has_the_job_leaves_no_version_and_no_other_script_is_saved(
+    nuke: Any, done: Comp, pump: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    from refcolorize.errors import Cancelled
+    from refcolorize.jobs.running_tasks import live_tasks
+
+    done.node["light"].setValue("off")
+    done.node["colorize"].execute()
+    (task,) = live_tasks
+    pump(until=lambda: "looking at the keyframes" in done.status)
+    assert (done.results / "v002").is_dir()
+    if end == "deleted":
+        nuke.delete(done.node)
+    else:
+        nuke.scriptOpen((done.folder / "comp.nk").as_posix())  # it has a node of the same name
+    saves: list[object] = []
+    monkeypatch.setattr(nuke, "scriptSave", lambda *names: saves.append(names))
+    pump(until=plugin_is_idle)
+    assert isinstance(task.error, Cancelled), "no unexpected error"
+    assert not (done.results / "v002").exists()
+    assert not saves
+
+
+def test_a_version_that_was_taken_back_is_no_longer_compared_nor_offered_for_it(
+    done: Comp, pump: Callable[..., Any]
+) -> None:
+    before = shown(done.node)
+
+    def compare() -> None:
+        done.node["compare"].setValue("v002")
+        assert Path(done.node["compare_file"].value()).parent == done.results / "v002"
+
+    fail(done, pump, meanwhile=compare)
+    assert [str(name) for name in done.node["compare"].values()] == ["none", "v001"]
+    assert (done.node["compare"].value(), done.node["compare_file"].value()) == ("none", "")
+    assert shown(done.node) == before
+
+
+def copy_of(nuke: Any, node: Any) -> Any:
+    node.selectOnly()
+    nuke.nodeCopy("%clipboard%")
+    return nuke.nodePaste("%clipboard%")
+
+
+def test_a_copy_made_during_a_run_that_fails_shows_what_was_shown_before(
+    nuke: Any, done: Comp, pump: Callable[..., Any]
+) -> None:
+    before, copies = shown(done.node), list[Any]()
+    fail(done, pump, meanwhile=lambda: copies.append(copy_of(nuke, done.node)))
+    assert shown(done.node) == before
+    assert shown(copies[0]) == before
+
+
+def test_a_copy_that_was_saved_with_a_version_that_came_to_nothing_shows_what_was_shown_before(
+    nuke: Any, done: Comp, pump: Callable[..., Any]
+) -> None:
+    before = shown(done.node)
+    saved = done.folder / "saved.nk"
+
+    def copy_and_save() -> None:
+        copy_of(nuke, done.node).setName("Copy")
+        nuke.scriptSaveToTemp(saved.as_posix())
+
+    fail(done, pump, meanwhile=copy_and_save)
+    assert "/v002/" in saved.read_text()
+    nuke.scriptOpen(saved.as_posix())  # the plug-in looks for the results of the nodes
+    assert shown(nuke.toNode("Copy")) == before
+
+
+def test_use_result_that_was_off_is_off_after_a_failure(done: Comp, pump: Callable[..., Any]) -> None:
+    done.node["use_result"].setValue(False)
+    before = shown(done.node)
+    fail(done, pump)
+    assert shown(done.node) == before
+
+
+@pytest.mark.parametrize(("knob", "value"), [("version", "none"), ("use_result", False)])
+def test_the_artists_choice_of_the_plate_during_a_run_outlasts_its_failure(
+    done: Comp, pump: Callable[..., Any], knob: str, value: Any
+) -> None:
+    before = shown(done.node)
+    fail(done, pump, meanwhile=lambda: done.node[knob].setValue(value))
+    assert done.node[knob].value() == value and not done.node["use_result"].value()
+    assert done.node["result_file"].value() == before[1]
+    assert offered(done.node) == ["none", "v001"]
+
+
+def test_a_version_that_was_taken_back_is_not_offered_though_another_is_shown(
+    done: Comp, pump: Callable[..., Any]
+) -> None:
+    fail(done, pump, meanwhile=lambda: done.node["version"].setValue("v001"))
+    assert offered(done.node) == ["none", "v001"]
+    assert done.node["version"].value() == "v001"
 
 
 def test_a_farm_that_has_the_version_keeps_it(comp: Comp) -> None:

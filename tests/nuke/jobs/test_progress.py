@@ -111,3 +111,11 @@ def test_each_warning_is_reported_once_at_the_end() -> None:
     warnings = ["Frame 7 stays grey.", "Frame 9 is held.", "Frame 7 stays grey."]
     progress.update(job("done", 8), [event(number, "warning", message=text) for number, text in enumerate(warnings)])
     assert progress.describe() == "v001 is done: 8 frames. Frame 7 stays grey. Frame 9 is held"
+
+
+@pytest.mark.parametrize("note", ["The script cannot be saved. Save it under another name.", "", "The plate is short"])
+def test_sentences_are_joined_with_one_full_stop(note: str) -> None:
+    progress = Progress("v001", notice=note)
+    progress.update(job("failed", error="It names no frame. Name the nearest frame."), [])
+    assert ".." not in progress.describe()
+    assert progress.describe().startswith("v001 failed: It names no frame. Name the nearest frame.")

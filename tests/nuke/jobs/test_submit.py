@@ -252,7 +252,7 @@ def test_without_the_core_nothing_is_written(comp: Comp, submit: Any, monkeypatc
     ("how", "match"),
     [
         pytest.param("refused", r"^Deadline 10: No pool is named lighting\. Name one of film, night\.$", id="refused"),
-        pytest.param("crash", "^Deadline 10: ValueError: a bug$", id="crash"),
+        pytest.param("crash", r"^Deadline 10: .*\(ValueError: a bug\)\. Try again\..*Troubleshoot", id="crash"),
         pytest.param("garbage", "answer .*'all is well'.*install.py nuke", id="another version"),
     ],
 )
@@ -262,6 +262,37 @@ def test_the_message_of_the_core_is_the_reported_line(comp: Comp, submit: Any, g
         submit.submit(comp.node, engine="deadline")
     assert comp.status == str(raised.value)
     assert "\n" not in comp.status
+
+
+@pytest.mark.parametrize("how", ["refused", "crash", "garbage"])
+def test_after_a_failure_the_saved_script_shows_what_was_shown_before(
+    nuke: Any, comp: Comp, submit: Any, goes: Any, how: str
+) -> None:
+    def shown(node: Any) -> tuple[Any, ...]:
+        return tuple(node[name].value() for name in ("version", "result_file", "use_result"))
+
+    submit.submit(comp.node)
+    (comp.results / "v001" / "RefColorize1_v001.1001.exr").write_bytes(b"a frame")
+    before = shown(comp.node)
+    assert before[0] == "v001"
+    comp.node["light"].setValue("off")
+    goes(how)
+    with refused("OpenJD"):
+        submit.submit(comp.node)
+    assert shown(comp.node) == before
+    assert not (comp.results / "v002").exists()
+    assert not nuke.root().modified()
+    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
+    assert shown(nuke.toNode("RefColorize1")) == before
+
+
+def test_a_version_that_is_sent_again_stays_shown_after_a_failure(comp: Comp, submit: Any, goes: Any) -> None:
+    submit.submit(comp.node)
+    goes("crash")
+    with refused("OpenJD"):
+        submit.submit(comp.node, version=1)
+    assert (comp.node["version"].value(), comp.node["use_result"].value()) == ("v001", True)
+    assert (comp.results / "v001" / "shot.json").is_file()
 
 
 # Keyframes without colour
