@@ -12,10 +12,11 @@ import os
 import re
 from typing import Literal, NamedTuple
 
-__all__ = ["FRONT_END", "REMEDIES", "FrontEnd", "Wording", "advise", "word"]
+__all__ = ["FRONT_END", "REMEDIES", "SETTINGS", "FrontEnd", "Wording", "advise", "word"]
 
 FrontEnd = Literal["command_line", "node", "page"]
 FRONT_END = "STCOLOR_FRONT_END"  # set to "node" for a program that the plug-in runs and whose errors it shows
+_LABEL = re.compile(r'"([^"]+)"')
 _MARK = re.compile(r"⟦(\w+)(?: ([^⟦⟧]*))?⟧")
 
 
@@ -267,12 +268,36 @@ def advise(name: str, value: object = "") -> str:
     return f"⟦{name} {text}⟧" if text else f"⟦{name}⟧"
 
 
-def word(message: str, front_end: FrontEnd | None = None) -> str:
+SETTINGS = {
+    "Missing frames": '"missing" of the plate',
+    "Plate": '"plate"',
+    "Plate's layer": '"layer" of the plate',
+    "Plate's colour space": '"colorspace" of the plate',
+    "Plate's first frame": '"first_frame" of the plate',
+    "Reference": '"reference"',
+    "Still": '"still"',
+    "Matte": '"matte"',
+    "Frames to write": '"frames"',
+    "Layers to write": '"layers"',
+    "Compression": '"compression"',
+    "OpenColorIO config": '"ocio"',
+    "keyframes that do not fit": '"register"',
+    "cuts": '"cuts"',
+    "tracking": '"tracking"',
+    "working height": '"working_height"',
+    "detector weights": '"detector_weights"',
+    "detector config": '"detector_config"',
+}
+"""A label of the page -> the setting of a plan or a shot file."""
+
+
+def word(message: str, front_end: FrontEnd | Literal["plan"] | None = None) -> str:
     """Return a message with its remedies in the words of a front end.
 
     Args:
         message: A message with marks, or without.
-        front_end: The front end; None for the one of this process: the command line, or what STCOLOR_FRONT_END names.
+        front_end: The front end; "plan" for who writes a film's plan, whose settings are those of the page by other
+            names; None for the one of this process: the command line, or what STCOLOR_FRONT_END names.
     """
     if front_end is None:
         front_end = "node" if os.environ.get(FRONT_END) == "node" else "command_line"
@@ -280,7 +305,9 @@ def word(message: str, front_end: FrontEnd | None = None) -> str:
     def replace(match: re.Match[str]) -> str:
         if match[1] not in REMEDIES:  # somebody's file name
             return match[0]
-        wording: str = getattr(REMEDIES[match[1]], front_end)
+        wording: str = getattr(REMEDIES[match[1]], "page" if front_end == "plan" else front_end)
+        if front_end == "plan":
+            wording = _LABEL.sub(lambda label: SETTINGS[label[1]], wording)
         words = wording.replace("{}", match[2] or "")
         begins = message[: match.start()].rstrip()
         return words[:1].upper() + words[1:] if not begins or begins[-1] in ".!?" else words

@@ -32,7 +32,7 @@ def in_plan_terms(plan: Path) -> Iterator[None]:
         with naming_lines(plan):
             yield
     except StcolorError as error:
-        error.args = (word(error.marked, "page"), *error.args[1:])  # a plan's settings are those of a shot
+        error.args = (word(error.marked, "plan"), *error.args[1:])
         raise
 
 
@@ -51,4 +51,4 @@ def worded(message: str) -> str:
     Args:
         message: The message.
     """
-    return one_line(word(message, "page"))
+    return one_line(word(message, "plan"))

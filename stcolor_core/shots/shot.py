@@ -91,7 +91,7 @@ class Shot:
         """
         try:
             text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # ValueError: no text, or the path cannot name a file
             reason = getattr(error, "strerror", None) or error
             raise BadRequest(f"The shot file {path} cannot be read ({reason}). Check the path.") from None
         try:

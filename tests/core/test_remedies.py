@@ -12,7 +12,7 @@ import pytest
 
 import stcolor_core
 from stcolor_core.errors import BadRequest, one_line
-from stcolor_core.remedies import FRONT_END, REMEDIES, advise, word
+from stcolor_core.remedies import FRONT_END, REMEDIES, SETTINGS, advise, word
 from stcolor_core.shots.settings import Method
 
 PACKAGE = Path(stcolor_core.__file__).parent
@@ -98,6 +98,7 @@ def test_everything_in_quotes_is_a_label_on_the_page(name: str) -> None:
     labels |= {each.name.replace("_", " ") for each in fields(Method) if each.name not in renamed}
     for quoted in re.findall(r'"([^"]+)"', REMEDIES[name].page):
         assert quoted in labels, f"{name}: the page has no {quoted}"
+        assert quoted in SETTINGS, f"{name}: a plan has no {quoted}"
 
 
 def test_every_remedy_is_used_and_every_used_one_exists() -> None:
@@ -126,6 +127,7 @@ def test_a_message_is_worded_for_each_front_end() -> None:
     assert word(message, "command_line").endswith("Render it, or pass --missing skip or --missing hold.")
     assert "its Read" in word(message, "node")
     assert '"Missing frames"' in word(message, "page")
+    assert '"missing" of the plate' in word(message, "plan")
 
 
 def test_a_remedy_takes_a_value_and_begins_a_sentence_with_a_capital() -> None:

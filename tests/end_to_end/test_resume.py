@@ -32,10 +32,15 @@ def shot(make_shot: MakeShot) -> ShotOnDisk:
 def made_and_looked_at(
     shot: ShotOnDisk, capsys: pytest.CaptureFixture[str], *options: str
 ) -> tuple[list[int], list[int]]:
-    """Return the frames that another run computes, and those that it tracks."""
+    """Return the frames that another run computes, and those that it tracks.
+
+    Those that it looks at afterwards, to suggest the next keyframe, do not count.
+    """
     capsys.readouterr()
     assert shot.colorize(*OPTIONS, "--json", *options) == 0
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    end = max(index for index, event in enumerate(events) if event["kind"] == "frame")
+    events = events[: end + 1]
     made = [event["frame"] for event in events if event["kind"] == "frame" and not event["kept"]]
     assert len(made) == len(set(made))
     return sorted(made), sorted({event["frame"] for event in events if event["kind"] == "look"})

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from stcolor_core.cli import command_line, movie_options, shot_options
+from stcolor_core.cli import command_line, farm_jobs, movie_options, shot_options
 from stcolor_core.errors import one_line
 from stcolor_core.shots.output import Output
 from stcolor_core.shots.pictures import Matte, Plate, Reference, Still
@@ -86,6 +86,7 @@ GIVEN: dict[str, tuple[list[str], dict[str, Any]]] = {
 }
 SHOT_OPTIONS = Path(shot_options.__file__).read_text(encoding="utf-8")
 MOVIE_OPTIONS = Path(movie_options.__file__).read_text(encoding="utf-8")
+FARM_JOBS = Path(farm_jobs.__file__).read_text(encoding="utf-8")
 RUNNING = {
     "--device": ["cpu"],
     "--force": [],
@@ -134,7 +135,7 @@ def test_every_option_of_every_command_is_read_by_its_module() -> None:
         for action in parser._actions:
             if action.option_strings and "." not in action.dest and action.dest != "help":
                 read = (f"options.{action.dest}", f'"{action.dest}"')
-                assert any(text in source + SHOT_OPTIONS + MOVIE_OPTIONS for text in read), (
+                assert any(text in source + SHOT_OPTIONS + MOVIE_OPTIONS + FARM_JOBS for text in read), (
                     f"stcolor {name} does not read {action.dest}"
                 )
 
