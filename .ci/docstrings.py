@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ("stcolor_core", "nuke_plugin", "install.py")
+SOURCES = ("stcolor_core", "nuke_plugin", "benchmarks", "docs", "install.py")
 _SECTION = re.compile(r"^(Args|Attributes|Returns|Yields|Raises):$", re.MULTILINE)
 _FIELDS = {"dataclass", "NamedTuple", "TypedDict"}
 

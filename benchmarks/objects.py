@@ -78,22 +78,38 @@ class ObjectsClip:
         return ()
 
     def lightness(self, frame: int) -> Plane:
-        """Return L* of a frame."""
+        """Return L* of a frame.
+
+        Args:
+            frame: Frame index, from 0.
+        """
         return self.clip.lightnesses[frame]
 
     def has_matte(self, frame: int) -> bool:
-        """Return whether the method may see the mattes of a frame."""
+        """Return whether the method may see the mattes of a frame.
+
+        Args:
+            frame: Frame index, from 0.
+        """
         return frame in self.with_mattes
 
     def instances(self, frame: int) -> Instances | None:
-        """Return the mattes of a frame, if the method may see them."""
+        """Return the mattes of a frame, if the method may see them.
+
+        Args:
+            frame: Frame index, from 0.
+        """
         if frame not in self.with_mattes:
             return None
         masks = self.coverage[frame]
         return Instances(masks, np.zeros(len(masks), np.int32), np.ones(len(masks), np.float32), NAMES[: len(masks)])
 
     def keyframe(self, frame: int) -> Keyframe:
-        """Return a frame with its true colour."""
+        """Return a frame with its true colour.
+
+        Args:
+            frame: Frame index, from 0.
+        """
         return Keyframe(self.clip.lightnesses[frame], self.clip.ab[frame], self.instances(frame))
 
 

@@ -40,7 +40,14 @@ COLUMNS = (
 def make_clip(
     footage: Sequence[dataset.DatasetSequence], *, frames: int, grain: float, generator: np.random.Generator
 ) -> SyntheticClip:
-    """Return a clip of pictures from different sequences, with the first one as its background."""
+    """Return a clip of pictures from different sequences, with the first one as its background.
+
+    Args:
+        footage: The sequences, of which some are drawn.
+        frames: Length of the clip.
+        grain: Standard deviation of the grain, in L*.
+        generator: Draws sequences, pictures and motion.
+    """
     chosen = [
         footage[index] for index in generator.permutation(len(footage))[: 1 + generator.integers(1, MOST_OBJECTS + 1)]
     ]
@@ -51,7 +58,11 @@ def make_clip(
 
 
 def measure(synthetic: SyntheticClip) -> np.ndarray:
-    """Return the figures of `COLUMNS`, as means over the clip's frames without the first."""
+    """Return the figures of `COLUMNS`, as means over the clip's frames without the first.
+
+    Args:
+        synthetic: The clip with its true motion.
+    """
     clip = synthetic.clip
     colours = {0: clip.ab[0]}
     colours.update((frame, ab) for frame, ab, _ in color_clip(clip, (0,), "standard", device=torch.device("cpu")))

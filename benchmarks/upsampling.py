@@ -40,15 +40,37 @@ STILLS = [
 
 
 def resize(picture: Array, shape: tuple[int, ...], method: int) -> Array:
+    """Return a picture at another size.
+
+    Args:
+        picture: Shape (h, w) or (h, w, C).
+        shape: Rows and columns to resize to; what follows them is ignored.
+        method: OpenCV's number of the interpolation.
+    """
     return cv2.resize(picture, shape[1::-1], interpolation=method)
 
 
 def plain(ab: Array, _guide_low: Array, guide: Array, *, method: int) -> Array:
+    """Return ab upsampled without regard to L*.
+
+    Args:
+        ab: a* and b*, shape (h, w, 2).
+        guide: L* at full size, shape (H, W).
+        method: OpenCV's number of the interpolation.
+    """
     return resize(ab, guide.shape, method)
 
 
 def sharpened(ab: Array, _guide_low: Array, guide: Array) -> Array:
-    """Upsample bicubically, then correct twice so that the area average returns ab (iterative back-projection)."""
+    """Upsample bicubically, then correct twice so that the area average returns ab (iterative back-projection).
+
+    Args:
+        ab: a* and b*, shape (h, w, 2).
+        guide: L* at full size, shape (H, W).
+
+    Returns:
+        a* and b*, shape (H, W, 2).
+    """
     fine = resize(ab, guide.shape, cv2.INTER_CUBIC)
     for _ in range(2):
         fine += resize(ab - resize(fine, ab.shape, cv2.INTER_AREA), guide.shape, cv2.INTER_CUBIC)
@@ -56,7 +78,18 @@ def sharpened(ab: Array, _guide_low: Array, guide: Array) -> Array:
 
 
 def joint_bilateral(ab: Array, guide_low: Array, guide: Array, *, taps: int = 2, sigma: float = 8.0) -> Array:
-    """Average the nearest `taps` x `taps` low pixels, weighted by a spline of distance and L* (Kopf et al. 2007)."""
+    """Average the nearest `taps` x `taps` low pixels, weighted by a spline of distance and L* (Kopf et al. 2007).
+
+    Args:
+        ab: a* and b*, shape (h, w, 2).
+        guide_low: L* of the same size, shape (h, w).
+        guide: L* at full size, shape (H, W).
+        taps: 2 or 3.
+        sigma: Difference in L* at which a pixel's weight has fallen to 0.61.
+
+    Returns:
+        a* and b*, shape (H, W, 2).
+    """
     nearest = []
     for low, high in zip(guide_low.shape, guide.shape, strict=True):
         at = (np.arange(high) + 0.5) * low / high - 0.5
@@ -77,7 +110,18 @@ def joint_bilateral(ab: Array, guide_low: Array, guide: Array, *, taps: int = 2,
 
 
 def fast_guided(ab: Array, guide_low: Array, guide: Array, *, radius: int = 1, variance: float = 1.0) -> Array:
-    """Apply the fast guided filter (He & Sun 2015), clamped to the range of the surrounding 3x3 low pixels."""
+    """Apply the fast guided filter (He & Sun 2015), clamped to the range of the surrounding 3x3 low pixels.
+
+    Args:
+        ab: a* and b*, shape (h, w, 2).
+        guide_low: L* of the same size, shape (h, w).
+        guide: L* at full size, shape (H, W).
+        radius: Radius of the windows, in low pixels.
+        variance: Added to the variance of L* in a window; more makes the result smoother.
+
+    Returns:
+        a* and b*, shape (H, W, 2).
+    """
     size = (2 * radius + 1, 2 * radius + 1)
     mean = partial(cv2.blur, ksize=size, borderType=cv2.BORDER_REPLICATE)
     light = mean(guide_low)
@@ -104,7 +148,12 @@ METHODS: dict[str, Method] = {
 
 
 def read_lab(path: Path, height: int | None = None) -> Array:
-    """Return CIE Lab of an sRGB file, (H, W, 3); with a height, reduced by area and rounded to 8 bits first."""
+    """Return CIE Lab of an sRGB file, (H, W, 3); with a height, reduced by area and rounded to 8 bits first.
+
+    Args:
+        path: The picture.
+        height: Rows to reduce it to; None keeps its size.
+    """
     bgr = cv2.imread(str(path))
     if height and height != bgr.shape[0]:
         width = round(bgr.shape[1] * height / bgr.shape[0])
@@ -113,11 +162,20 @@ def read_lab(path: Path, height: int | None = None) -> Array:
 
 
 def to_rgb8(lab: Array) -> NDArray[np.float64]:
+    """Return CIE Lab as sRGB in whole levels, 0..255.
+
+    Args:
+        lab: CIE Lab, shape (H, W, 3).
+    """
     return np.round(np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1).astype(np.float64) * 255)
 
 
 def edge_band(ab: Array) -> Mask:
-    """Return the mask of pixels within 3 px of a chroma gradient above 6 units a pixel."""
+    """Return the mask of pixels within 3 px of a chroma gradient above 6 units a pixel.
+
+    Args:
+        ab: a* and b*, shape (H, W, 2).
+    """
     smooth = cv2.GaussianBlur(ab, (0, 0), 0.7)
     gradients = [cv2.Sobel(smooth, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (0, 1)]
     strong = (np.sum(np.square(gradients), axis=(0, 3)) > 36).astype(np.uint8)
@@ -125,7 +183,12 @@ def edge_band(ab: Array) -> Mask:
 
 
 def by_flow(earlier: Array, guide_low: Array) -> Array:
-    """Return ab of an earlier frame (Lab at low size, (h, w, 3)), moved to this frame by DIS flow."""
+    """Return ab of an earlier frame (Lab at low size, (h, w, 3)), moved to this frame by DIS flow.
+
+    Args:
+        earlier: CIE Lab of the earlier frame, shape (h, w, 3).
+        guide_low: L* of this frame, shape (h, w).
+    """
     to_byte = [np.clip(light * 2.55, 0, 255).astype(np.uint8) for light in (guide_low, earlier[..., 0])]
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*to_byte, None)
     rows, columns = np.mgrid[: guide_low.shape[0], : guide_low.shape[1]].astype(np.float32)
@@ -133,7 +196,13 @@ def by_flow(earlier: Array, guide_low: Array) -> Array:
 
 
 def by_attention(earlier: Array, guide_low: Array, *, radius: int = 9) -> Array:
-    """Return ab of an earlier frame, averaged over a window by the similarity of 3x3 patches of L*."""
+    """Return ab of an earlier frame, averaged over a window by the similarity of 3x3 patches of L*.
+
+    Args:
+        earlier: CIE Lab of the earlier frame, shape (h, w, 3).
+        guide_low: L* of this frame, shape (h, w).
+        radius: Radius of the window, in low pixels.
+    """
     padded = cv2.copyMakeBorder(earlier, *(radius,) * 4, cv2.BORDER_REPLICATE)
     height, width = guide_low.shape
     total = np.zeros((height, width, 3), np.float32)
@@ -146,7 +215,13 @@ def by_attention(earlier: Array, guide_low: Array, *, radius: int = 9) -> Array:
 
 
 def pictures(data: Path, every: int, height: int | None) -> Iterator[tuple[Array, Array | None]]:
-    """Yield each DAVIS picture with the one four frames earlier, or, if height is None, each still with None."""
+    """Yield each DAVIS picture with the one four frames earlier, or, if height is None, each still with None.
+
+    Args:
+        data: Holds a folder of pictures for each sequence.
+        every: Distance in frames from one picture to the next.
+        height: Rows to reduce the pictures to; None for the stills.
+    """
     if height is None:
         yield from ((read_lab(path), None) for path in STILLS)
         return
@@ -157,7 +232,13 @@ def pictures(data: Path, every: int, height: int | None) -> Iterator[tuple[Array
 
 
 def score(pairs: Iterator[tuple[Array, Array | None]], ratio: float, carry: Carry | None) -> dict[str, Array]:
-    """Return the mean PSNR of each method: of the frame, and of its chroma edges. Without `carry`, ab is the truth."""
+    """Return the mean PSNR of each method: of the frame, and of its chroma edges. Without `carry`, ab is the truth.
+
+    Args:
+        pairs: CIE Lab of pictures at full size, each with an earlier one or None.
+        ratio: Low size as a share of the full one, 0..1.
+        carry: Takes ab of the earlier picture to this one at low size.
+    """
     scores: dict[str, list[tuple[float, float]]] = {name: [] for name in METHODS}
     for lab, earlier in pairs:
         shape = (round(lab.shape[0] * ratio), round(lab.shape[1] * ratio))
@@ -174,7 +255,12 @@ def score(pairs: Iterator[tuple[Array, Array | None]], ratio: float, carry: Carr
 
 
 def cost(shape: tuple[int, int], low: tuple[int, int]) -> dict[str, tuple[float, float]]:
-    """Return the time of each method in seconds (best of three), and its traced peak in MiB with the result."""
+    """Return the time of each method in seconds (best of three), and its traced peak in MiB with the result.
+
+    Args:
+        shape: Rows and columns of the full size.
+        low: Those of the low size.
+    """
     random = np.random.default_rng(0)
     guide = cv2.GaussianBlur(random.random(shape, np.float32) * 100, (0, 0), 3)
     ab, guide_low = random.normal(0, 30, (*low, 2)).astype(np.float32), resize(guide, low, cv2.INTER_AREA)

@@ -44,14 +44,26 @@ class PicturesInMemory:
         self._labs = [cv2.cvtColor(picture, cv2.COLOR_RGB2Lab) for picture in pictures]
 
     def lightness(self, frame: int) -> Plane:
-        """Return L* of the frame, (H, W)."""
+        """Return L* of the frame, (H, W).
+
+        Args:
+            frame: Frame index, from 0.
+        """
         return np.ascontiguousarray(self._labs[frame][..., 0])
 
     def instances(self, frame: int) -> None:
-        """Return None, since there are no mattes."""
+        """Return None, since there are no mattes.
+
+        Args:
+            frame: Frame index, from 0.
+        """
 
     def keyframe(self, frame: int) -> Keyframe:
-        """Return the frame in colour."""
+        """Return the frame in colour.
+
+        Args:
+            frame: Frame index, from 0.
+        """
         return Keyframe(self.lightness(frame), np.ascontiguousarray(self._labs[frame][..., 1:]))
 
 
@@ -64,7 +76,15 @@ class Recorder:
         self._refinement, self.evidence = refinement, []
 
     def refine(self, evidence: Evidence, previous: WalkState | None) -> Refined:
-        """Refine as the wrapped refinement does."""
+        """Refine as the wrapped refinement does.
+
+        Args:
+            evidence: The evidence for the frame's colour.
+            previous: State of the frame before on the walk; None if there is none.
+
+        Returns:
+            What the wrapped refinement returns.
+        """
         self.evidence.append(evidence)
         return self._refinement.refine(evidence, previous)
 
