@@ -290,7 +290,7 @@ def _tracked_blocks(target_blocks: Tensor, blocks: Tensor, stack: _Stack) -> Ten
     for reference, start in zip(stack.references, stack.offset, strict=False):
         if reference.candidates is not None:
             positions = _allowed_candidates(reference, target_blocks.flatten()).reshape(len(target_blocks), -1)
-            tracked.scatter_(1, block_of[torch.where(positions < 0, -1, positions + start)], True)
+            tracked.scatter_(1, _take_rows(block_of, torch.where(positions < 0, beyond, positions + start)), True)
     return tracked[:, :-1]
 
 

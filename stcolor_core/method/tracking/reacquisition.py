@@ -19,10 +19,11 @@ from stcolor_core.method.tracking.flow import FlowLink, align
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
 
-__all__ = ["feature_similarity", "match_features", "pool_features", "reacquire"]
+__all__ = ["best_columns", "best_rows", "feature_similarity", "match_features", "pool_features", "reacquire"]
 
 POOL = 2  # cells per side that are matched as one: enough to initialise flow, at a sixteenth of the cost
 MEDIAN = 5  # pooled cells of the median filter that removes outliers
+_ROWS = 18  # rows of a group in the search for a column's largest value
 TOLERANCE = 2.0  # pooled cells by which a match may deviate
 
 
@@ -62,7 +63,7 @@ def match_features(target: Tensor, reference: Tensor, grid: tuple[int, int]) -> 
     """
     (target_pooled, size), (reference_pooled, _) = pool_features(target, grid), pool_features(reference, grid)
     correlation = inner_products(target_pooled.T, reference_pooled.T.contiguous())
-    forward, backward = correlation.argmax(1), correlation.argmax(0)
+    forward, backward = best_columns(correlation), best_rows(correlation)
     index = torch.arange(len(forward), device=target.device)
     positions = torch.stack([index % size[1], index // size[1]], dim=1).float()
     displacement = (positions[forward] - positions).reshape(*size, 2).cpu().numpy()
@@ -72,6 +73,44 @@ def match_features(target: Tensor, reference: Tensor, grid: tuple[int, int]) -> 
     deviation = np.linalg.norm(displacement - smooth, axis=-1)
     agreement = np.exp(-((round_trip / TOLERANCE) ** 2) - (deviation / TOLERANCE) ** 2).astype(np.float32)
     return POOL * resize(smooth, grid), resize(cv2.blur(agreement, (3, 3)), grid)
+
+
+def best_columns(correlation: Tensor) -> Tensor:
+    """Return the column of the largest value in each row, the first one if several are equal.
+
+    The same as `correlation.argmax(1)`. On a CPU, NumPy takes a tenth of torch's time.
+
+    Args:
+        correlation: Shape (M, N).
+
+    Returns:
+        Shape (M,), int64.
+    """
+    if correlation.device.type != "cpu":
+        return correlation.argmax(1)
+    return torch.from_numpy(correlation.numpy().argmax(1))
+
+
+def best_rows(correlation: Tensor) -> Tensor:
+    """Return the row of the largest value in each column, the first one if several are equal.
+
+    The same as `correlation.argmax(0)`. On a CPU it takes a seventh of the time, as it only looks for the row in the
+    group of rows that holds the largest value.
+
+    Args:
+        correlation: Shape (M, N).
+
+    Returns:
+        Shape (N,), int64.
+    """
+    if correlation.device.type != "cpu":
+        return correlation.argmax(0)
+    count, columns = correlation.shape
+    padding = -count % _ROWS
+    padded = F.pad(correlation, (0, 0, 0, padding), value=float("-inf")) if padding else correlation
+    groups = padded.reshape(-1, _ROWS, columns)
+    group = best_columns(groups.amax(1).T.contiguous())
+    return group * _ROWS + best_columns(groups[group, :, torch.arange(columns)])
 
 
 def feature_similarity(target: Tensor, reference: Tensor, displacement: Tensor, grid: tuple[int, int]) -> Tensor:

@@ -12,7 +12,14 @@ from torch.nn import functional as F
 
 from stcolor_core.method.tracking.flow import FlowLink
 from stcolor_core.method.tracking.instance import InstanceRestriction
-from stcolor_core.method.tracking.reacquisition import feature_similarity, match_features, pool_features, reacquire
+from stcolor_core.method.tracking.reacquisition import (
+    best_columns,
+    best_rows,
+    feature_similarity,
+    match_features,
+    pool_features,
+    reacquire,
+)
 from stcolor_core.method.tracking.tracks import Tracks
 from stcolor_core.method.tracking.walk import View
 
@@ -35,6 +42,13 @@ def test_a_jump_is_matched_whatever_its_length() -> None:
     displacement, agreement = match_features(shifted(reference, 8, 4), reference, GRID)
     np.testing.assert_allclose(displacement[2:10, 2:14], np.broadcast_to((8, 4), (8, 12, 2)), atol=1e-5)
     assert agreement[3:9, 3:13].min() > 0.9
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (17, 5), (18, 40), (37, 36), (100, 101)])
+def test_the_best_match_is_the_first_of_the_largest_values(shape: tuple[int, int]) -> None:
+    values = torch.randint(0, 9, shape, generator=torch.Generator().manual_seed(0)).float()  # many are equal
+    assert [int(row.tolist().index(row.max())) for row in values] == best_columns(values).tolist()
+    assert [int(column.tolist().index(column.max())) for column in values.T] == best_rows(values).tolist()
 
 
 def test_features_unlike_the_reference_do_not_agree() -> None:
