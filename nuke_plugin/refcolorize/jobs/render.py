@@ -22,7 +22,7 @@ from ..node.frame_names import same_files
 from ..node.frames_on_disk import count_frames
 from ..node.mismatches import mismatches
 from ..node.shot_plan import ShotPlan, ShotRequest
-from ..node.shown_version import withdraw
+from ..node.shown_version import leave_withdrawn, withdraw
 from ..node.versions import PREVIEW, Results, write_before
 from .input_rendering import InputRendering
 from .job import Job, PendingInputs
@@ -59,6 +59,7 @@ def colorize(node: nuke.Node, *, confirmed: bool = False) -> RenderTask:
 def _version_job(node: nuke.Node, request: ShotRequest) -> Job:
     """Claim the version of a request, and show it in the node unless a task of this Nuke does so already."""
     known = {version.number for version in node_results.versions(node)}
+    leave_withdrawn(node)  # or it would be what the node showed before
     version, shown = shots.claim(node, request), node_results.remember(node)
     is_new = version.number not in known
     if find_running(version.path) is None:

@@ -24,7 +24,7 @@ from ..node.frame_names import same_files
 from ..node.mismatches import mismatches
 from ..node.preferences import path_substitutions
 from ..node.shot_plan import ShotRequest
-from ..node.shown_version import withdraw
+from ..node.shown_version import leave_withdrawn, withdraw
 from ..node.versions import Version
 from . import farm
 from .farm import Submission, SubmitOptions
@@ -168,6 +168,7 @@ class _WrittenShot:
 
 def _write_new_shot(node: nuke.Node, request: ShotRequest) -> _WrittenShot:
     known = {version.number for version in node_results.versions(node)}
+    leave_withdrawn(node)  # or it would be what the node showed before
     version, shown = shots.claim(node, request), node_results.remember(node)
     with nuke.Undo():
         nuke.Undo.name(f"Shot {version.name}")
@@ -184,6 +185,7 @@ def _save_script(node: nuke.Node, shot: Path) -> None:
 
 def _existing_shot(node: nuke.Node, number: int) -> _WrittenShot:
     version = Version(number, node_results.results(node).pattern(f"v{number:03d}"), 0)
+    leave_withdrawn(node)
     shown = node_results.remember(node)
     if not version.shot_file.is_file():
         file = version.shot_file.as_posix()

@@ -10,7 +10,7 @@ import nuke
 
 from ..errors import RefColorizeError
 from . import node_ids, variables, views, withdrawn
-from .frame_names import same_files
+from .frame_names import same_files, with_hashes
 from .undo import without_undo
 from .versions import PREVIEW, Results, Version, write_comment
 
@@ -98,7 +98,7 @@ def shown_path(node: nuke.Node) -> str:
     Args:
         node: A RefColorize node.
     """
-    return str(node["result_file"].value()).replace("%V", views.of(node))
+    return with_hashes(str(node["result_file"].value()).replace("%V", views.of(node)))
 
 
 def is_showing(node: nuke.Node, path: str) -> bool:
@@ -180,6 +180,7 @@ def show(node: nuke.Node, name: str, frames: Sequence[int] = ()) -> None:
         frames: The frames that it will have, in ascending order; empty to look at the files on disk.
     """
     names = _names(node)
+    withdrawn.forget(results(node).pattern(name))
     if name not in (PREVIEW, *names):
         names.append(name)
     if name == PREVIEW or Path(results(node).pattern(PREVIEW)).parent.is_dir():

@@ -26,7 +26,7 @@ from ..jobs import audience
 from ..jobs.progress import confidence_curve
 from ..jobs.reference_check import last_flaws
 from ..jobs.running_tasks import is_busy, wants_core
-from ..node import keyframes, nodes, output_note
+from ..node import keyframes, nodes, output_note, shown_version
 from ..node.thumbnails import render
 from .follower import Follower
 from .node_view import read_node, selected_node, version_rows
@@ -146,6 +146,7 @@ class Panel(PanelActions):
         self._selected = name
         node = selected or self._shown_node() or self._first_node()
         if node is not None:
+            shown_version.leave_withdrawn(node)
             output_note.follow(node)
         self._show_node(read_node(node) if node is not None else None)
 
