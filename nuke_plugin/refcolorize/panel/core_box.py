@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..host.qt import QtCore, QtGui, QtWidgets
 from .buttons import make_button
-from .view import CoreStatus
+from .state import CoreStatus
 from .wrap_row import WrapRow
 from .wrapped_text import WrappedText
 

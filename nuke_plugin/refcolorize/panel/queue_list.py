@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..host.qt import QtCore, QtGui, QtWidgets
 from .elided import ElidedLabel
-from .view import JobRow
+from .state import JobRow
 
 __all__ = ["QueueList"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..host.qt import QtCore, QtGui, QtWidgets
 from .buttons import make_button
-from .view import VersionRow
+from .state import VersionRow
 from .wrap_row import WrapRow
 
 __all__ = ["VersionBox"]

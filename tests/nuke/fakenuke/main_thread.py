@@ -35,8 +35,8 @@ class _Request:
 class MainThread:
     """The main thread is the one that makes this object. Requests wait until it calls `pump` or Qt's loop serves them.
 
-    serving: whether a request is being served. on_idle: called when there is nothing to do. modal_turns: number of `pump` turns for which requests wait, since a
-    modal dialog is open.
+    serving: whether a request is being served. on_idle: called when there is nothing to do. modal_turns: number of
+    `pump` turns for which requests wait, since a modal dialog is open.
     """
 
     def __init__(self) -> None:

@@ -13,8 +13,8 @@ qapp = application()
 from qt_layout import in_font, name_of, problems_at_rest, resize, shown  # noqa: E402
 from refcolorize.host.qt import QtCore, QtGui, QtWidgets  # noqa: E402  (skipped above if there is none)
 from refcolorize.panel.panel_face import PanelFace  # noqa: E402
+from refcolorize.panel.state import CoreStatus, JobRow, Keyframe, NodeState, ShotState, VersionRow  # noqa: E402
 from refcolorize.panel.version_box import VersionBox  # noqa: E402
-from refcolorize.panel.view import CoreStatus, JobRow, Keyframe, NodeState, ShotState, VersionRow  # noqa: E402
 
 NARROWEST, WIDEST, STEP = 240, 1300, 20
 WIDTHS = [*range(NARROWEST, WIDEST + 1, STEP), *range(WIDEST, NARROWEST - 1, -STEP)]
