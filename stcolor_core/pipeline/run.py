@@ -54,6 +54,7 @@ from stcolor_core.pipeline.transition_search import find_transitions
 from stcolor_core.pipeline.warn_once import WarnOnce
 from stcolor_core.pipeline.workers import Workers, plan_workers, set_torch_threads
 from stcolor_core.pipeline.writing import FrameWriter, WrittenFrame
+from stcolor_core.plurals import count_of
 from stcolor_core.remedies import advise
 from stcolor_core.shots.output_folder import require_frame_field
 from stcolor_core.shots.shot import Shot
@@ -299,8 +300,8 @@ class _Run:
 
     def _report_plan(self) -> None:
         total, references, patches = self._reporter.total, tuple(self._footage.references), tuple(self._footage.patches)
-        message = f"{total} frames, {len(references)} references"
-        message += f", patches on {len(patches)} frames" if patches else ""
+        message = f"{count_of(total, 'frame')}, {count_of(len(references), 'reference')}"
+        message += f", patches on {count_of(len(patches), 'frame')}" if patches else ""
         self._reporter.report(Event(kind="plan", total=total, keyframes=references, patches=patches, message=message))
         for space in self._inputs.spaces:
             logger.info("%s", space)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..host.qt import QtCore, QtGui, QtWidgets
+from ..plurals import count_of
 from .buttons import make_button
 from .state import VersionRow
 from .wrap_row import WrapRow
@@ -241,8 +242,8 @@ def _tooltip(row: VersionRow) -> str:
     keys = ", ".join(map(str, row.keys))
     confidence = "" if row.confidence is None else f"Mean confidence {100 * row.confidence:.1f} %"
     lines = (
-        f"v{row.number:03d}, {row.frames} frames, {row.written}",
-        f"{row.missing} frame{'s' * (row.missing != 1)} missing on disk" if row.missing else "",
+        f"v{row.number:03d}, {count_of(row.frames, 'frame')}, {row.written}",
+        f"{count_of(row.missing, 'frame')} missing on disk" if row.missing else "",
         f"Keyframes {keys}" if keys else "",
         confidence,
         row.comment,

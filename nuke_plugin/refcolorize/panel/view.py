@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ..jobs.progress import PAUSED, REASONS, describe_colorless, time_left
+from ..plurals import count_of
 from .state import CoreStatus, JobRow, Keyframe, NodeState, ShotState, Snapshot
 
 __all__ = [
@@ -88,7 +89,7 @@ def _job_row(job: Mapping[str, Any], *, own: str, paused: bool) -> JobRow:
 
 def _state_text(job: Mapping[str, Any]) -> str:
     if job["state"] == "done":
-        return f"Done, {job['total']} frame{'s' * (job['total'] != 1)}"
+        return f"Done, {count_of(job['total'], 'frame')}"
     if job["state"] != "running":
         return _STATES[job["state"]]
     if not job["total"]:
