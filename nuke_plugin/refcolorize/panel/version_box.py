@@ -23,6 +23,9 @@ _LEVELS = (  # how much of a row is shown, from most to least: the picture's siz
 )
 _COLUMNS = (("Version", 0), ("Keys", 0), ("Confidence", 0), ("Frames", 52), ("Comment", 40), ("Written", 72))
 """Each column's heading, and the width of the list in digits from which on there is room for it."""
+_NO_FRAMES = (
+    "Its run failed, or a farm has not begun it yet. Clean up removes it, unless a job works on it or it is the newest."
+)
 _HEADINGS = [heading for heading, _ in _COLUMNS]
 
 
@@ -244,6 +247,7 @@ def _tooltip(row: VersionRow) -> str:
     lines = (
         f"v{row.number:03d}, {count_of(row.frames, 'frame')}, {row.written}",
         f"{count_of(row.missing, 'frame')} missing on disk" if row.missing else "",
+        _NO_FRAMES if not row.frames else "",
         f"Keyframes {keys}" if keys else "",
         confidence,
         row.comment,

@@ -433,7 +433,10 @@ def test_a_version_shows_its_thumbnail_and_the_new_one_after_it_has_changed(tmp_
 def test_a_version_without_frames_is_never_in_use() -> None:
     box = VersionBox()
     box.show_versions([VersionRow(2, 0, "", used=True), VersionRow(1, 50, "", used=False)])
-    assert "in use" not in box.list.topLevelItem(0).text(0)
+    item = box.list.topLevelItem(0)
+    assert "in use" not in item.text(0)
+    assert "Clean up removes it" in item.toolTip(0), "it says how to be rid of it"
+    assert "Clean up" not in box.list.topLevelItem(1).toolTip(0)
 
 
 def test_a_version_says_how_many_frames_it_misses() -> None:
