@@ -45,8 +45,8 @@ from stcolor_core.pipeline.run_reports import (
     report_transitions,
     warn_of_coloured_plate,
     warn_of_lost_matte,
+    warn_of_open_dissolves,
     warn_of_unreferenced,
-    warn_of_useless_transitions,
 )
 from stcolor_core.pipeline.shot_patches import ShotPatches
 from stcolor_core.pipeline.shot_plates import PlateFrame
@@ -295,7 +295,7 @@ class _Run:
         if self._shot.method.cuts == "auto":
             report_transitions(self._reporter, found)
         else:
-            warn_of_useless_transitions(self._reporter, found, list(self._footage.frames))
+            warn_of_open_dissolves(self._reporter, found, list(self._footage.frames))
         return found
 
     def _report_plan(self) -> None:

@@ -19,8 +19,8 @@ __all__ = [
     "report_transitions",
     "warn_of_coloured_plate",
     "warn_of_lost_matte",
+    "warn_of_open_dissolves",
     "warn_of_unreferenced",
-    "warn_of_useless_transitions",
 ]
 
 _WORTH_A_LOOK = 0.1  # certainty from which a boundary is mentioned though it is no cut
@@ -63,22 +63,19 @@ def report_transitions(reporter: Reporter, found: Transitions) -> None:
         )
 
 
-def warn_of_useless_transitions(reporter: Reporter, given: Transitions, frames: Sequence[int]) -> None:
-    """Warn of transitions given by hand that have no effect.
+def warn_of_open_dissolves(reporter: Reporter, given: Transitions, frames: Sequence[int]) -> None:
+    """Warn of dissolves given by hand that reach the first or last frame, so that one of their scenes is not there.
+
+    One that lies in another part of the plate has nothing to do with these frames.
 
     Args:
         reporter: Takes the lines.
         given: Cuts and dissolves.
         frames: The plate's frames in ascending order.
     """
-    outside = [cut for cut in given.cuts if not frames[0] < cut <= frames[-1]]
-    if outside:
-        reporter.warn(
-            f"No new scene can begin at frame {describe_frames(outside)} of the cuts: the plate has the frames "
-            f"{frames[0]}-{frames[-1]}. {advise('correct_cuts')}."
-        )
     for dissolve in given.dissolves:
-        if not frames[0] < dissolve.first <= dissolve.last < frames[-1]:
+        is_here = dissolve.first <= frames[-1] and dissolve.last >= frames[0]
+        if is_here and not frames[0] < dissolve.first <= dissolve.last < frames[-1]:
             reporter.warn(
                 f"The dissolve {dissolve.first}-{dissolve.last} of the cuts has no frame of a single scene on "
                 f"either side: the plate has the frames {frames[0]}-{frames[-1]}. {advise('correct_cuts')}."
