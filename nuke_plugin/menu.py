@@ -26,6 +26,7 @@ def _set_up() -> None:
     nuke.addUpdateUI(shown_version.ui_updated, nodeClass="Group")
     nuke.addOnCreate(node_created, nodeClass="Group")
     nuke.addOnScriptLoad(_reattach)
+    nuke.addOnScriptClose(_forget)
     # Nuke evaluates this text when the panel is opened, so Qt is loaded only then.
     panel = "__import__('refcolorize.panel.panel', fromlist=['Panel']).Panel"
     nukescripts.panels.registerWidgetAsPanel(panel, "RefColorize", "refcolorize.panel")
@@ -35,6 +36,14 @@ def _reattach() -> None:
     from refcolorize.jobs import render
 
     render.reattach()
+
+
+def _forget() -> None:
+    from refcolorize.jobs import audience, reference_check
+
+    reference_check.forget_flaws()
+    for viewer in tuple(audience.viewers):
+        viewer.forget()
 
 
 try:

@@ -77,19 +77,20 @@ _SHOWN = _ResultRead("Result", "version", "result_file")
 _COMPARED = _ResultRead("Compared", "compare", "compare_file")
 
 
-def results(node: nuke.Node) -> Results:
+def results(node: nuke.Node, view: str | None = None) -> Results:
     """Return the folder of the node's results. It is relative if the script is not saved and no folder is given.
 
     A script with several views has one folder for each view, so one eye never shows the result of the other.
 
     Args:
         node: A RefColorize node.
+        view: The view; None for the one that the node colours now.
     """
     name = node_ids.node_id(node)
     folder = Path(variables.expand(node, cast("nuke.File_Knob", node["output_folder"]).evaluate() or ""))
     project = cast("nuke.File_Knob", nuke.root()["project_directory"]).evaluate() or ""
     own = Path(project) / folder / name
-    return Results(own / views.of(node) if views.is_stereo() else own, name)
+    return Results(own / (view or views.of(node)) if views.is_stereo() else own, name)
 
 
 def shown_path(node: nuke.Node) -> str:
@@ -132,13 +133,14 @@ def _used_reads(node: nuke.Node) -> list[_ResultRead]:
     return [_SHOWN, _COMPARED] if can_compare and node[_COMPARED.version].value() != "none" else [_SHOWN]
 
 
-def versions(node: nuke.Node) -> list[Version]:
+def versions(node: nuke.Node, view: str | None = None) -> list[Version]:
     """Return the versions on disk, the oldest first; empty if there is no output folder yet.
 
     Args:
         node: A RefColorize node.
+        view: As for `results`.
     """
-    return results(node).versions()
+    return results(node, view).versions()
 
 
 def use_version(node: nuke.Node, number: int) -> None:

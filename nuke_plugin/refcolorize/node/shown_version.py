@@ -15,6 +15,7 @@ from .frame_curve import read_confidence
 from .frame_names import same_files, with_hashes
 from .frames_on_disk import count_frames
 from .inputs import find_files, find_read
+from .script_nodes import is_in_script
 from .versions import PREVIEW, Results, Version, write_confidence
 
 __all__ = [
@@ -59,8 +60,9 @@ def withdraw(
         results.discard(version)
     before = shown or _NOTHING
     withdrawn.keep(version.path, before._asdict())
+    name = str(node.fullName()) if is_in_script(node) else ""  # a deleted one may have left copies
     for each in nodes.all_nodes():
-        if each.fullName() == node.fullName() or node_results.is_showing(each, version.path):
+        if each.fullName() == name or node_results.is_showing(each, version.path):
             _stop_showing(each, version.path, before)
 
 

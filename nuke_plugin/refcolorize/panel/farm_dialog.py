@@ -16,6 +16,7 @@ from ..jobs.farm import Submission, SubmitOptions
 from ..jobs.farm_choices import FarmChoices
 from ..jobs.farm_summary import summarize
 from ..node import node_results
+from ..node.write_nodes import writes_below
 from .buttons import make_button
 from .farm_form import FarmForm
 from .scrolled_column import ScrolledColumn
@@ -71,7 +72,7 @@ class FarmDialog(QtWidgets.QDialog):
         self._waits = False  # whether a submission waits until Nuke is not rendering
         self.setWindowTitle(f"Render {self._name} on the farm")
         self.form = FarmForm(
-            writes=submit.writes_below(node),
+            writes=writes_below(node),
             versions=[version.number for version in node_results.versions(node)],
             previous=self._last_options,
             excluded=self._excluded_writes,

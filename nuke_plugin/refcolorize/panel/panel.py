@@ -124,6 +124,13 @@ class Panel(PanelActions):
         except RuntimeError:  # Nuke has deleted the panel
             return False
 
+    def forget(self) -> None:
+        """Forget what is kept of nodes by their names, because the script is closed."""
+        self._pictures.clear()
+        self._versions_state, self._search_at, self._selected = (), 0.0, ""
+        with suppress(RuntimeError):  # Nuke has deleted the panel
+            self.references.show_pictures({})
+
     # ---- the node
 
     def _refresh(self) -> None:

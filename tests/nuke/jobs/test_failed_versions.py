@@ -322,6 +322,24 @@ def test_a_copy_made_during_a_run_that_fails_shows_what_was_shown_before(
     assert shown(copies[0]) == before
 
 
+def test_a_copy_of_a_node_that_was_deleted_during_a_run_that_fails_shows_what_was_shown_before(
+    nuke: Any, done: Comp, pump: Callable[..., Any]
+) -> None:
+    before, copies = shown(done.node), list[Any]()
+
+    def copy_and_delete() -> None:
+        copies.append(copy_of(nuke, done.node))
+        nuke.delete(done.node)
+
+    for frame in range(1001, 1007):
+        (done.folder / f"plate.{frame}.exr").write_bytes(NO_PICTURE)
+    done.node["colorize"].execute()
+    copy_and_delete()
+    pump(until=plugin_is_idle)
+    assert shown(copies[0]) == before
+    assert not (done.results / "v002").exists()
+
+
 def test_a_copy_that_was_saved_with_a_version_that_came_to_nothing_shows_what_was_shown_before(
     nuke: Any, done: Comp, pump: Callable[..., Any]
 ) -> None:
