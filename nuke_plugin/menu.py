@@ -44,6 +44,10 @@ def _forget() -> None:
     reference_check.forget_flaws()
     for viewer in tuple(audience.viewers):
         viewer.forget()
+    for name in ("farm_dialog", "swatch_dialog"):  # they load Qt, so those that were never opened stay unloaded
+        dialogs = sys.modules.get(f"refcolorize.panel.{name}")
+        if dialogs is not None:
+            dialogs.close_all()
 
 
 try:

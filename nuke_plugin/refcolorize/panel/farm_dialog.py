@@ -23,7 +23,7 @@ from .scrolled_column import ScrolledColumn
 from .weak_action import weak_action
 from .wrapped_text import WrappedText
 
-__all__ = ["FarmDialog", "open_for"]
+__all__ = ["FarmDialog", "close_all", "open_for"]
 
 _POLL_MILLISECONDS = 100
 _FORM_MILLISECONDS = 200
@@ -56,6 +56,13 @@ def open_for(node: nuke.Node) -> FarmDialog:
     dialog.raise_()
     dialog.activateWindow()
     return dialog
+
+
+def close_all() -> None:
+    """Close every dialog that is not busy, because the script is closed: another may have a node of the same name."""
+    for dialog in tuple(_open.values()):
+        if not dialog.is_busy():
+            dialog.close()
 
 
 class FarmDialog(QtWidgets.QDialog):

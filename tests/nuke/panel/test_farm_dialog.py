@@ -385,3 +385,15 @@ def test_the_form_returns_the_options_that_it_was_given() -> None:
 
 def test_a_job_is_described_in_words() -> None:
     assert Submission("opencue", "/x", 1, True, "", "").describe() == "OpenCue: 1 task submitted. /x"
+
+
+def test_a_dialog_closes_with_its_script_unless_it_is_busy(press: Any, comp: Comp, nuke: Any) -> None:
+    import refcolorize.panel.farm_dialog
+
+    dialog = press()
+    dialog._waits = True  # a submission waits until Nuke is not rendering
+    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())  # it has a node of the same name
+    assert list(refcolorize.panel.farm_dialog._open.values()) == [dialog]
+    dialog._waits = False
+    nuke.scriptOpen((comp.folder / "comp.nk").as_posix())
+    assert not refcolorize.panel.farm_dialog._open
