@@ -80,7 +80,7 @@ class FarmDialog(QtWidgets.QDialog):
         self.setWindowTitle(f"Render {self._name} on the farm")
         self.form = FarmForm(
             writes=writes_below(node),
-            versions=[version.number for version in node_results.versions(node)],
+            versions=[version.number for version in node_results.versions(node) if version.shot_file.is_file()],
             previous=self._last_options,
             excluded=self._excluded_writes,
         )
