@@ -90,6 +90,8 @@ def leave_withdrawn(node: nuke.Node) -> None:
 
 def _withdrawn_paths(node: nuke.Node) -> list[str]:
     """Return the paths of the versions that a node reads and that came to nothing."""
+    if not withdrawn.has_kept():  # as a rule, and this is asked often
+        return []
     paths = {with_hashes(text.replace("%V", view)) for text in node_results.result_paths(node) for view in nuke.views()}
     return [path for path in sorted(paths) if withdrawn.kept(path) is not None and not count_frames(path)]
 
@@ -97,7 +99,7 @@ def _withdrawn_paths(node: nuke.Node) -> list[str]:
 def ui_updated() -> None:
     """Leave a version that came to nothing; a callback for nuke.addUpdateUI, since undo and redo call no other one."""
     node = nuke.thisNode()
-    if nodes.is_refcolorize(node) and _withdrawn_paths(node):
+    if withdrawn.has_kept() and nodes.is_refcolorize(node) and _withdrawn_paths(node):
         call_later(lambda: _leave_if_there(node), key=("leave withdrawn", str(node.fullName())))
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from . import atomic
 from .frame_names import with_hashes
 
-__all__ = ["before", "forget", "keep", "kept", "last_number", "withdraw"]
+__all__ = ["before", "forget", "has_kept", "keep", "kept", "last_number", "withdraw"]
 
 _FILE = "withdrawn.json"  # in the folder of a node's versions: {"2": what the node showed before v002}
 _kept: dict[str, dict[str, Any]] = {}  # what a node showed before, by the path of the version's frames
@@ -72,7 +72,12 @@ def kept(path: str) -> dict[str, Any] | None:
     Args:
         path: The path of the version's frames.
     """
-    return _kept.get(_key(path)) if _kept else None  # seldom there is one, and the panel asks often
+    return _kept.get(_key(path))
+
+
+def has_kept() -> bool:
+    """Return whether any version came to nothing since Nuke began."""
+    return bool(_kept)
 
 
 def forget(path: str) -> None:
